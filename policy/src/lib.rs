@@ -1,1 +1,27 @@
-//! Placeholder.
+//! The rules of a log aggregation policy: which log groups are chosen, what each of them must
+//! have, and how that differs from what it has.
+//!
+//! Everything here is a pure function of its arguments. The crate refuses to know AWS's API,
+//! Terraform, the clock and the network: the provider and the Lambdas bring what they saw and
+//! act on what is decided here, so that they cannot decide differently.
+
+mod arn;
+mod filter;
+mod log_group;
+mod loop_guard;
+mod retention;
+mod selection;
+mod skip;
+mod standing;
+
+pub use arn::{Arn, Destination, InvalidArn, UnsupportedDestination};
+pub use filter::{
+    Argument, Distribution, FilterName, InvalidFilterName, Ownership, SubscriptionFilter,
+    UnknownDistribution,
+};
+pub use log_group::{InvalidLogGroupName, LogGroup, LogGroupClass, check_log_group_name};
+pub use loop_guard::LoopGuard;
+pub use retention::{InvalidRetention, Retention};
+pub use selection::{InvalidRegex, Listing, Rule, Selection, name_regex};
+pub use skip::Skip;
+pub use standing::{Standing, Subscription, UnknownSubscription};

@@ -1,0 +1,368 @@
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Subscription;
+
+/// A subscription filter: as one is wanted, or as one was found on a log group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionFilter {
+    /// Its name, which identifies it within its log group.
+    pub name: String,
+    /// Where the events go.
+    pub destination_arn: String,
+    /// Which events go; empty is all.
+    pub pattern: String,
+    /// The role CloudWatch Logs assumes to deliver.
+    pub role_arn: Option<String>,
+    /// How events are spread over a stream's shards.
+    pub distribution: Distribution,
+}
+
+impl SubscriptionFilter {
+    /// The arguments in which this differs from another of the same name.
+    #[must_use]
+    pub fn differences(&self, wanted: &Self) -> Vec<Argument> {
+        let mut differences = Vec::new();
+        let mut note = |argument, differs| {
+            if differs {
+                differences.push(argument);
+            }
+        };
+        note(
+            Argument::DestinationArn,
+            self.destination_arn != wanted.destination_arn,
+        );
+        note(Argument::FilterPattern, self.pattern != wanted.pattern);
+        note(Argument::RoleArn, self.role_arn != wanted.role_arn);
+        note(
+            Argument::Distribution,
+            self.distribution != wanted.distribution,
+        );
+        differences
+    }
+}
+
+/// How CloudWatch Logs spreads the events of a log group over a stream's shards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Distribution {
+    /// The events of one log stream stay together.
+    #[default]
+    ByLogStream,
+    /// Each event goes anywhere.
+    Random,
+    /// One that AWS added after this was written; found on filters, never configured.
+    Other(String),
+}
+
+impl Distribution {
+    /// From what AWS reported; absent is the default.
+    #[must_use]
+    pub fn reported(text: Option<&str>) -> Self {
+        text.map_or_else(Self::default, |text| {
+            text.parse()
+                .unwrap_or_else(|_| Self::Other(text.to_owned()))
+        })
+    }
+}
+
+impl fmt::Display for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ByLogStream => "ByLogStream",
+            Self::Random => "Random",
+            Self::Other(other) => other,
+        })
+    }
+}
+
+impl FromStr for Distribution {
+    type Err = UnknownDistribution;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDistribution> {
+        match text {
+            "ByLogStream" => Ok(Self::ByLogStream),
+            "Random" => Ok(Self::Random),
+            _ => Err(UnknownDistribution {
+                text: text.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A text that names no distribution.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a distribution: it is \"ByLogStream\" or \"Random\"")]
+pub struct UnknownDistribution {
+    text: String,
+}
+
+/// An argument of a subscription filter, by the name the configuration gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Argument {
+    /// `filter_name`: a filter of ours stands under a name that is no longer wanted.
+    FilterName,
+    /// `destination_arn`
+    DestinationArn,
+    /// `filter_pattern`
+    FilterPattern,
+    /// `role_arn`
+    RoleArn,
+    /// `distribution`
+    Distribution,
+}
+
+impl Argument {
+    const ALL: [Self; 5] = [
+        Self::FilterName,
+        Self::DestinationArn,
+        Self::FilterPattern,
+        Self::RoleArn,
+        Self::Distribution,
+    ];
+
+    /// As in `filter_pattern`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FilterName => "filter_name",
+            Self::DestinationArn => "destination_arn",
+            Self::FilterPattern => "filter_pattern",
+            Self::RoleArn => "role_arn",
+            Self::Distribution => "distribution",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|argument| argument.name() == name)
+    }
+}
+
+/// Which filters are ours: those with a name of ours whose destination is one of ours.
+/// Everything else is foreign: never written over and never deleted.
+#[derive(Clone, Debug, Default)]
+pub struct Ownership {
+    /// The name wanted now and those the policy had before.
+    pub names: BTreeSet<String>,
+    /// The destination wanted now and those the policy had before.
+    pub destinations: BTreeSet<String>,
+}
+
+impl Ownership {
+    /// Whether a filter is ours.
+    #[must_use]
+    pub fn owns(&self, filter: &SubscriptionFilter) -> bool {
+        self.names.contains(&filter.name) && self.destinations.contains(&filter.destination_arn)
+    }
+
+    /// The filters that are ours.
+    pub fn ours<'a>(
+        &'a self,
+        filters: &'a [SubscriptionFilter],
+    ) -> impl Iterator<Item = &'a SubscriptionFilter> {
+        filters.iter().filter(|filter| self.owns(filter))
+    }
+
+    /// How the subscription stands on a log group with these filters.
+    #[must_use]
+    pub fn examine(
+        &self,
+        filters: &[SubscriptionFilter],
+        wanted: &SubscriptionFilter,
+    ) -> Subscription {
+        let renamed = self.ours(filters).any(|filter| filter.name != wanted.name);
+        let present = filters.iter().find(|filter| filter.name == wanted.name);
+        let mut differences = Vec::new();
+        if renamed {
+            differences.push(Argument::FilterName);
+        }
+        match present {
+            Some(present) => differences.extend(present.differences(wanted)),
+            None if !renamed => return Subscription::Missing,
+            None => {}
+        }
+        if differences.is_empty() {
+            Subscription::Active
+        } else {
+            Subscription::Differs(differences)
+        }
+    }
+
+    /// The foreign filter that holds the name wanted, if there is one.
+    #[must_use]
+    pub fn in_the_way<'a>(
+        &self,
+        filters: &'a [SubscriptionFilter],
+        wanted: &SubscriptionFilter,
+    ) -> Option<&'a SubscriptionFilter> {
+        filters
+            .iter()
+            .find(|filter| filter.name == wanted.name && !self.owns(filter))
+    }
+}
+
+/// The name of a subscription filter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FilterName(String);
+
+impl FilterName {
+    /// The name itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for FilterName {
+    type Err = InvalidFilterName;
+
+    fn from_str(name: &str) -> Result<Self, InvalidFilterName> {
+        let characters = name.chars().count();
+        if characters == 0 || characters > 512 {
+            return Err(InvalidFilterName::Length { characters });
+        }
+        match name.chars().find(|c| matches!(c, ':' | '*')) {
+            Some(character) => Err(InvalidFilterName::Character {
+                name: name.to_owned(),
+                character,
+            }),
+            None => Ok(Self(name.to_owned())),
+        }
+    }
+}
+
+/// A text that cannot be a subscription filter's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidFilterName {
+    /// It holds a character that names do not have.
+    #[error(
+        "{name:?} cannot be a subscription filter's name: it holds {character:?}, and names have no : and no *"
+    )]
+    Character {
+        /// The whole text.
+        name: String,
+        /// The first one in the way.
+        character: char,
+    },
+    /// It is empty or too long.
+    #[error("a subscription filter's name has 1 to 512 characters, and this has {characters}")]
+    Length {
+        /// How long it is.
+        characters: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(name: &str, destination: &str) -> SubscriptionFilter {
+        SubscriptionFilter {
+            name: name.into(),
+            destination_arn: destination.into(),
+            pattern: String::new(),
+            role_arn: None,
+            distribution: Distribution::ByLogStream,
+        }
+    }
+
+    fn ownership(names: &[&str], destinations: &[&str]) -> Ownership {
+        Ownership {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            destinations: destinations.iter().map(|arn| (*arn).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_filter_is_ours_by_name_and_destination_together() {
+        let ours = ownership(&["logs"], &["here"]);
+        assert!(ours.owns(&filter("logs", "here")));
+        assert!(!ours.owns(&filter("logs", "elsewhere")));
+        assert!(!ours.owns(&filter("other", "here")));
+    }
+
+    #[test]
+    fn a_filter_pointed_elsewhere_is_foreign_and_in_the_way() {
+        let filters = [filter("logs", "elsewhere")];
+        let ours = ownership(&["logs"], &["here"]);
+        let wanted = filter("logs", "here");
+        let standing = ours.examine(&filters, &wanted);
+        assert_eq!(
+            standing,
+            Subscription::Differs(vec![Argument::DestinationArn])
+        );
+        assert_eq!(ours.in_the_way(&filters, &wanted), Some(&filters[0]));
+    }
+
+    #[test]
+    fn every_argument_that_differs_is_named() {
+        let wanted = filter("logs", "here");
+        let found = SubscriptionFilter {
+            name: "logs".into(),
+            destination_arn: "there".into(),
+            pattern: "ERROR".into(),
+            role_arn: Some("role".into()),
+            distribution: Distribution::Random,
+        };
+        let named: Vec<_> = found
+            .differences(&wanted)
+            .iter()
+            .map(|argument| argument.name())
+            .collect();
+        assert_eq!(
+            named,
+            [
+                "destination_arn",
+                "filter_pattern",
+                "role_arn",
+                "distribution"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_filter_of_ours_under_an_old_name_is_a_difference_until_it_is_gone() {
+        let ours = ownership(&["new", "old"], &["here"]);
+        let wanted = filter("new", "here");
+        let check = |filters: &[SubscriptionFilter], expected: Subscription| {
+            assert_eq!(ours.examine(filters, &wanted), expected);
+        };
+        let renamed = Subscription::Differs(vec![Argument::FilterName]);
+        check(&[filter("old", "here")], renamed.clone());
+        check(&[filter("old", "here"), filter("new", "here")], renamed);
+        check(&[filter("new", "here")], Subscription::Active);
+        check(&[filter("old", "elsewhere")], Subscription::Missing);
+        check(&[], Subscription::Missing);
+    }
+
+    #[test]
+    fn a_distribution_nobody_knows_yet_is_not_taken_for_the_default() {
+        assert_eq!(Distribution::reported(None), Distribution::ByLogStream);
+        assert_eq!(
+            Distribution::reported(Some("Sticky")),
+            Distribution::Other("Sticky".into())
+        );
+        assert!("Sticky".parse::<Distribution>().is_err());
+    }
+
+    #[test]
+    fn a_name_is_checked_as_aws_does() {
+        assert!("lambda to splunk".parse::<FilterName>().is_ok());
+        let check = |name: &str, expected: &str| {
+            assert_eq!(
+                name.parse::<FilterName>().unwrap_err().to_string(),
+                expected
+            );
+        };
+        check(
+            "",
+            "a subscription filter's name has 1 to 512 characters, and this has 0",
+        );
+        check(
+            "a:b",
+            "\"a:b\" cannot be a subscription filter's name: it holds ':', and names have no : and no *",
+        );
+    }
+}

@@ -1,0 +1,145 @@
+use std::fmt;
+
+use crate::Retention;
+
+/// A log group as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogGroup {
+    /// As in `/aws/lambda/checkout`.
+    pub name: String,
+    /// What the group can do.
+    pub class: LogGroupClass,
+    /// How long it keeps its events.
+    pub retention: Retention,
+}
+
+/// What a log group can do, chosen when it is created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogGroupClass {
+    /// Everything.
+    Standard,
+    /// Cheaper to write to, and without subscription filters.
+    InfrequentAccess,
+    /// For AWS's own delivery: retention is forced and calls are rejected.
+    Delivery,
+    /// One that AWS added after this was written.
+    Other(String),
+}
+
+impl LogGroupClass {
+    /// From what AWS reported; absent is the standard class.
+    #[must_use]
+    pub fn reported(class: Option<&str>) -> Self {
+        match class {
+            None | Some("STANDARD") => Self::Standard,
+            Some("INFREQUENT_ACCESS") => Self::InfrequentAccess,
+            Some("DELIVERY") => Self::Delivery,
+            Some(other) => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// Whether a group of this class takes a retention of ours.
+    #[must_use]
+    pub fn takes_retention(&self) -> bool {
+        !matches!(self, Self::Delivery)
+    }
+}
+
+impl fmt::Display for LogGroupClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Standard => "STANDARD",
+            Self::InfrequentAccess => "INFREQUENT_ACCESS",
+            Self::Delivery => "DELIVERY",
+            Self::Other(other) => other,
+        })
+    }
+}
+
+/// The longest name a log group can have.
+const MAX_NAME_CHARACTERS: usize = 512;
+
+/// Says whether a text can be a log group's name, or the beginning of one.
+///
+/// # Errors
+/// When no log group can have it, with the character that is in the way.
+pub fn check_log_group_name(name: &str) -> Result<(), InvalidLogGroupName> {
+    if name.is_empty() {
+        return Err(InvalidLogGroupName::Empty);
+    }
+    let wrong = name
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '#')));
+    if let Some(character) = wrong {
+        return Err(InvalidLogGroupName::Character {
+            name: name.to_owned(),
+            character,
+        });
+    }
+    if name.len() > MAX_NAME_CHARACTERS {
+        return Err(InvalidLogGroupName::Long {
+            characters: name.len(),
+        });
+    }
+    Ok(())
+}
+
+/// A text that cannot be a log group's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLogGroupName {
+    /// There is none.
+    #[error("a log group's name cannot be empty")]
+    Empty,
+    /// It holds a character that names do not have.
+    #[error(
+        "{name:?} cannot be a log group's name: it holds {character:?}, and names are made of \
+         letters, digits and . - _ / #"
+    )]
+    Character {
+        /// The whole text.
+        name: String,
+        /// The first one in the way.
+        character: char,
+    },
+    /// It is too long.
+    #[error("a log group's name has at most 512 characters, and this has {characters}")]
+    Long {
+        /// How long it is.
+        characters: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_which_character_is_in_the_way() {
+        assert_eq!(check_log_group_name("/aws/lambda/a_b-c.d#1"), Ok(()));
+        let error = check_log_group_name("/aws/lambda/*").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "\"/aws/lambda/*\" cannot be a log group's name: it holds '*', and names are made of \
+             letters, digits and . - _ / #"
+        );
+    }
+
+    #[test]
+    fn a_name_has_one_to_512_characters() {
+        assert_eq!(check_log_group_name(""), Err(InvalidLogGroupName::Empty));
+        assert_eq!(check_log_group_name(&"a".repeat(512)), Ok(()));
+        assert_eq!(
+            check_log_group_name(&"a".repeat(513)),
+            Err(InvalidLogGroupName::Long { characters: 513 })
+        );
+    }
+
+    #[test]
+    fn a_class_that_is_not_known_keeps_its_name() {
+        assert_eq!(LogGroupClass::reported(None), LogGroupClass::Standard);
+        assert_eq!(
+            LogGroupClass::reported(Some("GLACIAL")).to_string(),
+            "GLACIAL"
+        );
+    }
+}

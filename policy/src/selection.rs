@@ -1,0 +1,323 @@
+use std::collections::BTreeSet;
+use std::fmt;
+
+use regex::Regex;
+
+/// Which log groups a policy chooses: those for which any `select` holds and no `exclude` does.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// The `select` blocks.
+    pub select: Vec<Rule>,
+    /// The `exclude` blocks.
+    pub exclude: Vec<Rule>,
+}
+
+/// One `select` or `exclude` block: all that is given in it must hold.
+#[derive(Clone, Debug, Default)]
+pub struct Rule {
+    /// The name is one of these.
+    pub names: Option<BTreeSet<String>>,
+    /// The name begins with one of these.
+    pub name_prefixes: Option<BTreeSet<String>>,
+    /// The name contains a match.
+    pub name_regex: Option<Regex>,
+}
+
+/// A question to DescribeLogGroups.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Listing {
+    /// The group of exactly this name.
+    Name(String),
+    /// The groups whose names begin so; empty is all of them.
+    Prefix(String),
+}
+
+/// Above this many questions one about what they have in common costs less.
+const MAX_LISTINGS: usize = 50;
+
+impl Selection {
+    /// Whether a log group is chosen.
+    #[must_use]
+    pub fn chooses(&self, name: &str) -> bool {
+        self.select.iter().any(|rule| rule.holds_for(name))
+            && !self.exclude.iter().any(|rule| rule.holds_for(name))
+    }
+
+    /// The questions whose answers together hold every log group that can be chosen, each group
+    /// in one of them only. Answers are to be checked with [`Selection::chooses`].
+    #[must_use]
+    pub fn listings(&self) -> Vec<Listing> {
+        let listings: BTreeSet<_> = self.select.iter().flat_map(Rule::listings).collect();
+        let prefixes: Vec<_> = listings
+            .iter()
+            .filter_map(|listing| match listing {
+                Listing::Prefix(prefix) => Some(prefix.clone()),
+                Listing::Name(_) => None,
+            })
+            .collect();
+        let covered = |listing: &Listing| {
+            prefixes.iter().any(|prefix| match listing {
+                Listing::Name(name) => name.starts_with(prefix),
+                Listing::Prefix(longer) => longer != prefix && longer.starts_with(prefix),
+            })
+        };
+        let needed: Vec<_> = listings
+            .iter()
+            .filter(|listing| !covered(listing))
+            .cloned()
+            .collect();
+        if needed.len() <= MAX_LISTINGS {
+            return needed;
+        }
+        let common = common_prefix(needed.iter().map(Listing::text));
+        vec![Listing::Prefix(common.to_owned())]
+    }
+
+    /// The names, where the selection is by exact names alone: then it chooses these and no
+    /// others, whichever groups there are.
+    #[must_use]
+    pub fn exact_names(&self) -> Option<BTreeSet<&str>> {
+        let mut all = BTreeSet::new();
+        for rule in &self.select {
+            all.extend(rule.names.as_ref()?.iter().map(String::as_str));
+        }
+        all.retain(|name| self.chooses(name));
+        Some(all)
+    }
+}
+
+impl Rule {
+    /// Whether all that is given holds for a name.
+    #[must_use]
+    pub fn holds_for(&self, name: &str) -> bool {
+        self.names.as_ref().is_none_or(|names| names.contains(name))
+            && self
+                .name_prefixes
+                .as_ref()
+                .is_none_or(|prefixes| begins_with_one(name, prefixes))
+            && self
+                .name_regex
+                .as_ref()
+                .is_none_or(|regex| regex.is_match(name))
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        if let Some(names) = &self.names {
+            names.iter().cloned().map(Listing::Name).collect()
+        } else if let Some(prefixes) = &self.name_prefixes {
+            prefixes.iter().cloned().map(Listing::Prefix).collect()
+        } else {
+            vec![Listing::Prefix(String::new())]
+        }
+    }
+}
+
+impl Listing {
+    /// What to ask for as `logGroupNamePrefix`.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Name(text) | Self::Prefix(text) => text,
+        }
+    }
+}
+
+/// Compiles the regex of a rule.
+///
+/// # Errors
+/// When it does not compile, or is too large; the text shows where.
+pub fn name_regex(pattern: &str) -> Result<Regex, InvalidRegex> {
+    Regex::new(pattern).map_err(|error| InvalidRegex {
+        detail: error.to_string(),
+    })
+}
+
+/// A regex that does not compile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidRegex {
+    detail: String,
+}
+
+impl fmt::Display for InvalidRegex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for InvalidRegex {}
+
+/// Looks only at the prefixes that could be: one of each length that is no longer than the name.
+/// A policy may list thousands.
+fn begins_with_one(name: &str, prefixes: &BTreeSet<String>) -> bool {
+    (0..=name.len())
+        .filter_map(|end| name.get(..end))
+        .any(|beginning| prefixes.contains(beginning))
+}
+
+fn common_prefix<'a>(mut texts: impl Iterator<Item = &'a str>) -> &'a str {
+    let first = texts.next().unwrap_or_default();
+    texts.fold(first, |common, text| {
+        let shared = common
+            .char_indices()
+            .zip(text.chars())
+            .take_while(|((_, a), b)| a == b);
+        let end = shared.last().map_or(0, |((at, c), _)| at + c.len_utf8());
+        &common[..end]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn set(texts: &[&str]) -> Option<BTreeSet<String>> {
+        Some(texts.iter().map(|text| (*text).to_owned()).collect())
+    }
+
+    fn prefixes(texts: &[&str]) -> Rule {
+        Rule {
+            name_prefixes: set(texts),
+            ..Rule::default()
+        }
+    }
+
+    fn names(texts: &[&str]) -> Rule {
+        Rule {
+            names: set(texts),
+            ..Rule::default()
+        }
+    }
+
+    fn matching(pattern: &str) -> Rule {
+        Rule {
+            name_regex: Some(name_regex(pattern).unwrap()),
+            ..Rule::default()
+        }
+    }
+
+    #[test]
+    fn a_group_is_chosen_if_any_select_holds_and_no_exclude_does() {
+        let selection = Selection {
+            select: vec![prefixes(&["/aws/lambda/"]), names(&["/ecs/web"])],
+            exclude: vec![matching("-canary$")],
+        };
+        assert!(selection.chooses("/aws/lambda/checkout"));
+        assert!(selection.chooses("/ecs/web"));
+        assert!(!selection.chooses("/ecs/web-2"));
+        assert!(!selection.chooses("/aws/lambda/checkout-canary"));
+        assert!(!selection.chooses("/aws/lambda"));
+    }
+
+    #[test]
+    fn all_that_a_block_gives_must_hold() {
+        let rule = Rule {
+            name_regex: Some(name_regex("prod").unwrap()),
+            ..prefixes(&["/a/", "/b/"])
+        };
+        assert!(rule.holds_for("/b/prod-1"));
+        assert!(!rule.holds_for("/b/test-1"));
+        assert!(!rule.holds_for("/c/prod-1"));
+    }
+
+    #[test]
+    fn an_empty_list_chooses_nothing() {
+        let selection = Selection {
+            select: vec![names(&[]), prefixes(&[])],
+            exclude: vec![],
+        };
+        assert!(!selection.chooses("/aws/lambda/a"));
+        assert_eq!(selection.listings(), []);
+        assert_eq!(Selection::default().listings(), []);
+    }
+
+    #[test]
+    fn asks_only_what_is_needed() {
+        let check = |select: Vec<Rule>, expected: &[Listing]| {
+            let selection = Selection {
+                select,
+                exclude: vec![matching("x")],
+            };
+            assert_eq!(selection.listings(), expected);
+        };
+        let prefix = |text: &str| Listing::Prefix(text.into());
+        let name = |text: &str| Listing::Name(text.into());
+        check(
+            vec![prefixes(&["/a/", "/a/b", "/c"]), names(&["/a/x"])],
+            &[prefix("/a/"), prefix("/c")],
+        );
+        check(vec![names(&["/a", "/ab"])], &[name("/a"), name("/ab")]);
+        check(vec![prefixes(&["/a/"]), matching("b")], &[prefix("")]);
+        let both = Rule {
+            names: set(&["/a/1"]),
+            ..prefixes(&["/a/"])
+        };
+        check(vec![both], &[name("/a/1")]);
+    }
+
+    #[test]
+    fn asks_once_about_what_thousands_of_prefixes_have_in_common() {
+        let many: Vec<_> = (0..3000)
+            .map(|n| format!("/aws/lambda/team-{n:04}-"))
+            .collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        let selection = Selection {
+            select: vec![prefixes(&many)],
+            exclude: vec![],
+        };
+        assert_eq!(
+            selection.listings(),
+            [Listing::Prefix("/aws/lambda/team-".into())]
+        );
+        assert!(selection.chooses("/aws/lambda/team-2999-checkout"));
+        assert!(!selection.chooses("/aws/lambda/team-3000-checkout"));
+    }
+
+    #[test]
+    fn exact_names_are_known_without_a_listing() {
+        let selection = Selection {
+            select: vec![names(&["/a", "/b-canary"])],
+            exclude: vec![matching("canary")],
+        };
+        assert_eq!(selection.exact_names(), Some(BTreeSet::from(["/a"])));
+        let selection = Selection {
+            select: vec![names(&["/a"]), prefixes(&["/b"])],
+            exclude: vec![],
+        };
+        assert_eq!(selection.exact_names(), None);
+    }
+
+    #[test]
+    fn a_regex_that_does_not_compile_shows_where() {
+        let error = name_regex("checkout-(prod").unwrap_err().to_string();
+        assert!(error.contains("checkout-(prod\n             ^"), "{error}");
+        assert!(error.contains("unclosed group"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_chosen_is_in_exactly_one_listing(
+            groups in prop::collection::vec("[ab/]{1,6}", 0..30),
+            named in prop::collection::btree_set("[ab/]{1,4}", 0..60),
+            beginnings in prop::collection::btree_set("[ab/]{1,3}", 0..60),
+        ) {
+            let selection = Selection {
+                select: vec![
+                    Rule { names: Some(named), ..Rule::default() },
+                    Rule { name_prefixes: Some(beginnings), ..Rule::default() },
+                ],
+                exclude: vec![],
+            };
+            for group in &groups {
+                let holding = selection.listings().iter().filter(|listing| match listing {
+                    Listing::Name(name) => name == group,
+                    Listing::Prefix(prefix) => group.starts_with(prefix),
+                }).count();
+                prop_assert!(holding <= 1);
+                if selection.chooses(group) {
+                    prop_assert_eq!(holding, 1);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+use std::fmt;
+
+use crate::{LogGroupClass, LoopGuard};
+
+/// Why a chosen log group is not subscribed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// The destination's own work writes to it: what it ships would come back to it for ever.
+    Loop,
+    /// Its class has no subscription filters.
+    Class(LogGroupClass),
+}
+
+impl Skip {
+    /// Why a group is skipped, if it is.
+    #[must_use]
+    pub fn of(name: &str, class: &LogGroupClass, guard: &LoopGuard) -> Option<Self> {
+        if guard.closes_a_loop(name) {
+            Some(Self::Loop)
+        } else if *class == LogGroupClass::Standard {
+            None
+        } else {
+            Some(Self::Class(class.clone()))
+        }
+    }
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loop => f.write_str("loop: the destination itself writes to this log group"),
+            Self::Class(class) => {
+                write!(
+                    f,
+                    "class: subscription filters work on STANDARD, and this is {class}"
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Destination;
+
+    #[test]
+    fn a_loop_is_the_first_reason() {
+        let guard = LoopGuard::by_name(&Destination::Function {
+            name: "shipper".into(),
+        });
+        let of = |name, class| Skip::of(name, class, &guard).map(|skip| skip.to_string());
+        assert_eq!(of("/aws/lambda/checkout", &LogGroupClass::Standard), None);
+        assert_eq!(
+            of("/aws/lambda/shipper", &LogGroupClass::InfrequentAccess).as_deref(),
+            Some("loop: the destination itself writes to this log group")
+        );
+        assert_eq!(
+            of("/aws/lambda/checkout", &LogGroupClass::InfrequentAccess).as_deref(),
+            Some("class: subscription filters work on STANDARD, and this is INFREQUENT_ACCESS")
+        );
+    }
+}
