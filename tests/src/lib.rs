@@ -1,1 +1,33 @@
-//! Placeholder.
+//! What the end-to-end tests and the demo stand on: the real terraform, an AWS on this machine,
+//! a search server with the `_bulk` API, a proxy that makes AWS calls fail on purpose, and the
+//! provider and the shipper as they are built from this checkout.
+//!
+//! Nothing here knows what the product should do: that is the business of the tests. Everything
+//! blocks, so a test reads from top to bottom; everything started is stopped, also when the
+//! process that started it is killed.
+
+pub mod interrupt;
+pub mod progress;
+pub mod wait;
+
+mod runtime;
+mod workspace;
+
+pub mod archive;
+pub mod binaries;
+pub mod python;
+
+mod server;
+
+pub mod ministack;
+pub mod search;
+
+mod aws;
+
+pub mod account;
+pub mod cloudwatch;
+pub mod fault_proxy;
+pub mod lambda;
+
+pub mod mirror;
+pub mod terraform;

@@ -1,0 +1,67 @@
+//! An AWS account of one's own: one for each test, so that tests run side by side.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use crate::aws::{REGION, Refusal};
+use crate::cloudwatch::CloudWatchLogs;
+use crate::lambda::Lambda;
+use crate::ministack::Ministack;
+
+/// A new, empty account in an AWS of the tests.
+#[derive(Debug, Clone)]
+pub struct Account {
+    endpoint: String,
+    id: String,
+}
+
+impl Account {
+    /// An account nobody else in this process has.
+    pub fn new(aws: &Ministack) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
+        Self {
+            endpoint: aws.endpoint().to_owned(),
+            id: NEXT.fetch_add(1, Ordering::Relaxed).to_string(),
+        }
+    }
+
+    /// The twelve digits; also the access key that speaks for the account.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Where its AWS answers.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Its logs in [`REGION`].
+    pub fn logs(&self) -> CloudWatchLogs {
+        self.logs_in(REGION)
+    }
+
+    /// Its logs in another region.
+    pub fn logs_in(&self, region: &str) -> CloudWatchLogs {
+        CloudWatchLogs::new(&self.endpoint, &self.id, region)
+    }
+
+    /// Its functions in [`REGION`].
+    pub fn lambda(&self) -> Lambda {
+        Lambda::new(&self.endpoint, &self.id, REGION)
+    }
+
+    /// The ARN a function of this name has, whether or not it exists.
+    pub fn function_arn(&self, name: &str) -> String {
+        format!("arn:aws:lambda:{REGION}:{}:function:{name}", self.id)
+    }
+
+    /// The environment in which the AWS SDKs, and so the provider, speak for this account.
+    pub fn environment(&self, endpoint: &str) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ACCESS_KEY_ID", self.id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ]
+    }
+}

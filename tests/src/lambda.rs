@@ -1,0 +1,123 @@
+//! Lambda: the shipper as a real function in the AWS of the tests.
+
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use crate::archive;
+use crate::aws::{Caller, Refusal};
+use crate::wait;
+
+/// The functions of one account in one region.
+#[derive(Debug, Clone)]
+pub struct Lambda {
+    caller: Caller,
+}
+
+/// A function to be created.
+#[derive(Debug, Clone, Copy)]
+pub struct Function<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The program that becomes its `bootstrap`.
+    pub program: &'a Path,
+    /// Its environment variables.
+    pub environment: &'a [(&'a str, String)],
+    /// How long one invocation may take.
+    pub timeout_seconds: u32,
+}
+
+impl Lambda {
+    /// Speaks to `endpoint` for an account.
+    pub fn new(endpoint: &str, account: &str, region: &str) -> Self {
+        Self {
+            caller: Caller::new(endpoint, account, region),
+        }
+    }
+
+    /// Creates a function on `provided.al2023`, lets CloudWatch Logs invoke it, and waits until
+    /// it is active. The answer is its ARN.
+    ///
+    /// # Errors
+    /// When AWS refuses, or the function never becomes active.
+    pub fn create(&self, function: &Function) -> anyhow::Result<String> {
+        let zip = archive::bytes(function.program, "bootstrap")?;
+        let variables: serde_json::Map<_, _> = function
+            .environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())))
+            .collect();
+        let account = &self.caller.account;
+        let created = self.answer(
+            "POST",
+            "/2015-03-31/functions",
+            &json!({
+                "FunctionName": function.name,
+                "Runtime": "provided.al2023",
+                "Handler": "bootstrap",
+                "Role": format!("arn:aws:iam::{account}:role/shipper"),
+                "Timeout": function.timeout_seconds,
+                "MemorySize": 128,
+                "Environment": {"Variables": variables},
+                "Code": {"ZipFile": BASE64_STANDARD.encode(zip)},
+            }),
+        )?;
+        let arn = created["FunctionArn"]
+            .as_str()
+            .with_context(|| format!("no FunctionArn in {created}"))?
+            .to_owned();
+        let path = format!("/2015-03-31/functions/{}", function.name);
+        self.answer(
+            "POST",
+            &format!("{path}/policy"),
+            &json!({
+                "StatementId": "cloudwatch-logs",
+                "Action": "lambda:InvokeFunction",
+                "Principal": "logs.amazonaws.com",
+                "SourceAccount": account,
+            }),
+        )?;
+        wait::until(&format!("function {} to be active", function.name), || {
+            let answer = self
+                .answer("GET", &path, &Value::Null)
+                .map_err(|e| format!("{e:#}"))?;
+            match &answer["Configuration"]["State"] {
+                state if state == "Active" => Ok(()),
+                state => Err(format!("its state is {state}")),
+            }
+        })?;
+        Ok(arn)
+    }
+
+    /// Invokes a function and waits for its answer: an error inside is the function's own.
+    ///
+    /// # Errors
+    /// When AWS refuses.
+    pub fn invoke(&self, name: &str, event: &Value) -> anyhow::Result<Value> {
+        self.answer(
+            "POST",
+            &format!("/2015-03-31/functions/{name}/invocations"),
+            event,
+        )
+    }
+
+    fn answer(&self, method: &str, path: &str, input: &Value) -> anyhow::Result<Value> {
+        let headers = [("content-type", "application/json".to_owned())];
+        let body = match input {
+            Value::Null => String::new(),
+            input => input.to_string(),
+        };
+        self.caller
+            .send("lambda", method, path, &headers, body)?
+            .map_err(
+                |Refusal {
+                     status,
+                     code,
+                     message,
+                 }| { anyhow!("{method} {path}: {status} {code}: {message}") },
+            )
+    }
+}

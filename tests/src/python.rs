@@ -1,0 +1,144 @@
+//! The Python programs the tests and the demo use, in a virtual environment of their own.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, bail};
+
+use crate::progress::Progress;
+use crate::workspace;
+
+const REQUIREMENTS: &str = include_str!("../requirements.txt");
+const COMPLETE: &str = "complete";
+
+/// A virtual environment with everything in `requirements.txt`.
+#[derive(Debug, Clone)]
+pub struct Python {
+    environment: PathBuf,
+}
+
+impl Python {
+    /// The environment, created first where it does not exist or was left half made.
+    ///
+    /// # Errors
+    /// Says what is missing on this machine, or what pip said.
+    pub fn ready(progress: Progress) -> anyhow::Result<Self> {
+        let system = SystemPython::find()?;
+        // Several test processes may come here at once: one creates, the others wait.
+        let _lock = workspace::lock("python")?;
+        let python = Self {
+            environment: system.environment()?,
+        };
+        if !python.environment.join(COMPLETE).exists() {
+            progress("creating the Python environment (once, downloads some 40 MB)");
+            python.create(&system)?;
+        }
+        Ok(python)
+    }
+
+    /// The interpreter that sees the installed packages.
+    pub fn interpreter(&self) -> PathBuf {
+        self.program("python")
+    }
+
+    /// A command the packages brought along.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.environment.join("bin").join(name)
+    }
+
+    fn create(&self, system: &SystemPython) -> anyhow::Result<()> {
+        if self.environment.exists() {
+            std::fs::remove_dir_all(&self.environment)
+                .with_context(|| format!("removing half-made {}", self.environment.display()))?;
+        }
+        run(
+            Command::new(&system.program)
+                .args(["-m", "venv"])
+                .arg(&self.environment),
+            "creating a virtual environment",
+        )?;
+        let requirements = self.environment.join("requirements.txt");
+        std::fs::write(&requirements, REQUIREMENTS)
+            .with_context(|| format!("writing {}", requirements.display()))?;
+        run(
+            Command::new(self.interpreter())
+                .args(["-m", "pip", "install", "--quiet", "--no-input"])
+                .args(["--disable-pip-version-check", "--requirement"])
+                .arg(&requirements),
+            "installing tests/requirements.txt with pip (does this machine reach PyPI?)",
+        )?;
+        std::fs::write(self.environment.join(COMPLETE), "")
+            .context("marking the Python environment as complete")
+    }
+}
+
+/// The Python this machine has.
+struct SystemPython {
+    program: PathBuf,
+    /// Version, build and place: another Python needs another environment.
+    identity: String,
+}
+
+impl SystemPython {
+    const PROBE: &str = "import sys; print(sys.version, sys.base_prefix); \
+                         sys.exit(0 if sys.version_info >= (3, 10) else 3)";
+
+    fn find() -> anyhow::Result<Self> {
+        let program = PathBuf::from("python3");
+        let probe = Command::new(&program).args(["-c", Self::PROBE]).output();
+        let probe = match probe {
+            Ok(probe) => probe,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                bail!("python3 is not on PATH; install Python 3.10 or newer")
+            }
+            Err(error) => return Err(error).context("running python3"),
+        };
+        let identity = String::from_utf8_lossy(&probe.stdout).trim().to_owned();
+        if probe.status.code() == Some(3) {
+            bail!("python3 is version {identity}; 3.10 or newer is needed");
+        }
+        explain(&probe, "asking python3 for its version")?;
+        let modules = Command::new(&program)
+            .args(["-c", "import venv, ensurepip"])
+            .output()
+            .context("running python3")?;
+        if !modules.status.success() {
+            bail!(
+                "python3 has no venv or ensurepip module; install it \
+                 (on Debian and Ubuntu: apt install python3-venv)"
+            );
+        }
+        Ok(Self { program, identity })
+    }
+
+    fn environment(&self) -> anyhow::Result<PathBuf> {
+        let parent = workspace::kept("python")?;
+        let mut hash = DefaultHasher::new();
+        (REQUIREMENTS, &self.identity, &parent).hash(&mut hash);
+        Ok(parent.join(format!("{:016x}", hash.finish())))
+    }
+}
+
+fn run(command: &mut Command, what: &str) -> anyhow::Result<()> {
+    let output = command
+        .output()
+        .with_context(|| format!("{what}: running {}", program(command).display()))?;
+    explain(&output, what)
+}
+
+fn program(command: &Command) -> &Path {
+    Path::new(command.get_program())
+}
+
+fn explain(output: &Output, what: &str) -> anyhow::Result<()> {
+    if output.status.success() {
+        return Ok(());
+    }
+    bail!(
+        "{what} failed ({}):\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}

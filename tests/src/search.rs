@@ -1,0 +1,159 @@
+//! The log service of the tests: osmem-server, which speaks OpenSearch's API from memory.
+
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+
+use crate::progress::Progress;
+use crate::python::Python;
+use crate::runtime;
+use crate::server::{Launch, Server};
+
+/// A running search server.
+#[derive(Debug)]
+pub struct Search {
+    server: Server,
+    client: reqwest::Client,
+}
+
+impl Search {
+    /// Starts one and waits until it takes requests.
+    ///
+    /// # Errors
+    /// What it printed, when it does not come up.
+    pub fn start(progress: Progress) -> anyhow::Result<Self> {
+        let python = Python::ready(progress)?;
+        let program = Command::new(python.interpreter())
+            .args([
+                "-c",
+                "import osmem_server; print(osmem_server.resolve_binary())",
+            ])
+            .output()
+            .context("asking Python for the path of osmem-server")?;
+        if !program.status.success() {
+            bail!(
+                "osmem-server has no build for this machine:\n{}",
+                String::from_utf8_lossy(&program.stderr)
+            );
+        }
+        let program = String::from_utf8_lossy(&program.stdout).trim().to_owned();
+        let server = Server::start(
+            &python,
+            &Launch {
+                name: "osmem-server",
+                program: program.as_ref(),
+                arguments: &|port| {
+                    let address = format!("127.0.0.1:{port}");
+                    // Japanese analysis needs a dictionary that takes a second to load.
+                    ["--no-ja", "--no-stdin-watch", "--addr", &address]
+                        .map(str::to_owned)
+                        .into()
+                },
+                environment: &|_| Vec::new(),
+                ready_path: "/",
+            },
+        )
+        .context("starting osmem-server, the log service of the tests")?;
+        Ok(Self {
+            server,
+            client: reqwest::Client::new(),
+        })
+    }
+
+    /// Its URL.
+    pub fn endpoint(&self) -> &str {
+        self.server.endpoint()
+    }
+
+    /// Creates an index with the given body (settings and mappings).
+    ///
+    /// # Errors
+    /// The server's answer, when it refuses.
+    pub fn create_index(&self, index: &str, body: &Value) -> anyhow::Result<()> {
+        let (status, answer) = self.request("PUT", index, "application/json", body.to_string())?;
+        if status != 200 {
+            bail!("creating index {index}: {status} {answer}");
+        }
+        Ok(())
+    }
+
+    /// Sends a `_bulk` body; the answer is status and document.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn bulk(&self, body: &str) -> anyhow::Result<(u16, Value)> {
+        self.request("POST", "_bulk", "application/x-ndjson", body.to_owned())
+    }
+
+    /// Every document of an index, oldest first: at most 10,000. An index that does not exist yet
+    /// has none.
+    ///
+    /// # Errors
+    /// When the server does not answer as it should.
+    pub fn documents(&self, index: &str) -> anyhow::Result<Vec<Value>> {
+        self.find(index, &json!({"match_all": {}}))
+    }
+
+    /// The documents that a query finds.
+    ///
+    /// # Errors
+    /// When the server does not answer as it should.
+    pub fn find(&self, index: &str, query: &Value) -> anyhow::Result<Vec<Value>> {
+        let (status, _) = self.request(
+            "POST",
+            &format!("{index}/_refresh"),
+            "application/json",
+            String::new(),
+        )?;
+        if status == 404 {
+            return Ok(Vec::new());
+        }
+        let body = json!({"size": 10_000, "query": query, "track_total_hits": true});
+        let path = format!("{index}/_search");
+        let (status, answer) = self.request("POST", &path, "application/json", body.to_string())?;
+        let Some(hits) = answer["hits"]["hits"].as_array() else {
+            bail!("searching {index}: {status} {answer}");
+        };
+        Ok(hits.iter().map(|hit| hit["_source"].clone()).collect())
+    }
+
+    /// Lets it outlive this process; the answer is the process that ends it at SIGTERM.
+    ///
+    /// # Errors
+    /// When its guard is gone.
+    pub fn keep(self) -> anyhow::Result<u32> {
+        self.server.keep()
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: String,
+    ) -> anyhow::Result<(u16, Value)> {
+        let url = format!("{}/{path}", self.endpoint());
+        let method = method.parse().context("an HTTP method")?;
+        let request = self
+            .client
+            .request(method, &url)
+            .header("content-type", content_type)
+            .body(body);
+        runtime::block_on(async {
+            let answer = request
+                .send()
+                .await
+                .with_context(|| format!("calling {url}"))?;
+            let status = answer.status().as_u16();
+            let body = answer
+                .bytes()
+                .await
+                .with_context(|| format!("reading from {url}"))?;
+            let body = serde_json::from_slice(&body).with_context(|| {
+                format!("{url} answered {status} with something that is not JSON")
+            })?;
+            Ok((status, body))
+        })
+    }
+}

@@ -1,0 +1,184 @@
+//! A server that runs beside the tests: started on a free port, waited for, never left behind.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, bail};
+
+use crate::python::Python;
+use crate::{runtime, wait, workspace};
+
+/// Between choosing a free port and using it, another program may take it.
+const ATTEMPTS: usize = 3;
+const LOGS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What to start and how to see that it is up.
+pub(crate) struct Launch<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) program: &'a Path,
+    pub(crate) arguments: &'a dyn Fn(u16) -> Vec<String>,
+    pub(crate) environment: &'a dyn Fn(u16) -> Vec<(&'static str, String)>,
+    /// Answers 200 once the server takes requests.
+    pub(crate) ready_path: &'a str,
+}
+
+/// A running server. It ends when this is dropped and when this process ends in any way.
+#[derive(Debug)]
+pub(crate) struct Server {
+    endpoint: String,
+    log: PathBuf,
+    guard: Child,
+    guard_input: Option<ChildStdin>,
+}
+
+impl Server {
+    pub(crate) fn start(python: &Python, launch: &Launch) -> anyhow::Result<Self> {
+        let mut attempt = 1;
+        loop {
+            let mut server = Self::launch(python, launch)?;
+            match server.wait_until_ready(launch) {
+                Ok(()) => return Ok(server),
+                Err(_) if attempt < ATTEMPTS => attempt += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Lets the server outlive this process; the answer is the process to end it with.
+    pub(crate) fn keep(mut self) -> anyhow::Result<u32> {
+        let mut input = self
+            .guard_input
+            .take()
+            .context("the server was already told to end")?;
+        input
+            .write_all(b"keep\n")
+            .context("telling the server's guard to keep it")?;
+        Ok(self.guard.id())
+    }
+
+    fn launch(python: &Python, launch: &Launch) -> anyhow::Result<Self> {
+        let name = launch.name;
+        let port = free_port()?;
+        // The guard removes it: it outlives this process when that is killed.
+        let scratch = workspace::scratch(name)?.keep();
+        let log = log_file(name, port)?;
+        let output = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
+        let mut command = Command::new(python.interpreter());
+        command
+            .args(["-c", include_str!("guard.py")])
+            .arg(&scratch)
+            .arg(launch.program)
+            .args((launch.arguments)(port))
+            .env_clear()
+            .envs(inherited_environment())
+            .env("HOME", &scratch)
+            .env("TMPDIR", &scratch)
+            .envs((launch.environment)(port))
+            .current_dir(&scratch)
+            .stdin(Stdio::piped())
+            .stdout(output.try_clone().context("sharing a log file")?)
+            .stderr(output);
+        // Ctrl-C is for the program in front; this one ends when that does.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut guard = command
+            .spawn()
+            .with_context(|| format!("starting {name} with {}", python.interpreter().display()))?;
+        let guard_input = guard.stdin.take();
+        Ok(Self {
+            endpoint: format!("http://127.0.0.1:{port}"),
+            log,
+            guard,
+            guard_input,
+        })
+    }
+
+    fn wait_until_ready(&mut self, launch: &Launch) -> anyhow::Result<()> {
+        let url = format!("{}{}", self.endpoint, launch.ready_path);
+        let client = reqwest::Client::new();
+        let deadline = Instant::now() + wait::PATIENCE;
+        loop {
+            crate::interrupt::check()?;
+            let answer = runtime::block_on(client.get(&url).send());
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            if let Some(status) = self.guard.try_wait().context("watching a server")? {
+                bail!(
+                    "{} ended ({status}) before it was ready:\n{}",
+                    launch.name,
+                    self.last_lines()
+                );
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "{} did not answer at {url} within {} s:\n{}",
+                    launch.name,
+                    wait::PATIENCE.as_secs(),
+                    self.last_lines()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The end of the log, for a message.
+    pub(crate) fn last_lines(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(40)..];
+        format!("{}\n(whole log: {})", tail.join("\n"), self.log.display())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // After `keep` there is nothing to wait for.
+        if self.guard_input.take().is_some() {
+            let _ = self.guard.wait();
+        }
+    }
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
+    Ok(listener
+        .local_addr()
+        .context("looking for a free port")?
+        .port())
+}
+
+fn log_file(name: &str, port: u16) -> anyhow::Result<PathBuf> {
+    let dir = workspace::kept("logs")?;
+    for entry in std::fs::read_dir(&dir)
+        .context("reading the folder of logs")?
+        .flatten()
+    {
+        let changed = entry.metadata().and_then(|data| data.modified());
+        let old = SystemTime::now() - LOGS_KEPT;
+        if changed.is_ok_and(|changed| changed < old) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    Ok(dir.join(format!("{name}-{}-{port}.log", std::process::id())))
+}
+
+/// What a program needs of this machine; not its AWS configuration.
+pub(crate) fn inherited_environment() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
+    [
+        "PATH",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "LANG",
+        "SYSTEMROOT",
+    ]
+    .into_iter()
+    .filter_map(|name| std::env::var_os(name).map(|value| (name, value)))
+}

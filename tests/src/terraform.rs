@@ -1,0 +1,290 @@
+//! The real Terraform, in a working folder of its own and untouched by this machine's settings.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::interrupt::{self, Interruptible};
+use crate::mirror::ADDRESS;
+use crate::server::inherited_environment;
+use crate::workspace;
+
+/// How Terraform finds the provider.
+#[derive(Debug, Clone, Copy)]
+pub enum Installation<'a> {
+    /// The program in this folder, without `terraform init`.
+    Override(&'a Path),
+    /// `terraform init` from a mirror with this CLI configuration.
+    CliConfig(&'a str),
+}
+
+/// Terraform with one configuration and one state.
+#[derive(Debug)]
+pub struct Terraform {
+    dir: PathBuf,
+    environment: BTreeMap<OsString, OsString>,
+    /// Removed with everything in it when it is dropped.
+    scratch: tempfile::TempDir,
+}
+
+impl Terraform {
+    /// A new working folder.
+    ///
+    /// # Errors
+    /// When terraform is not installed, or a file cannot be written.
+    pub fn new(installation: Installation) -> anyhow::Result<Self> {
+        let scratch = workspace::scratch("terraform")?;
+        let dir = scratch.path().join("work");
+        std::fs::create_dir(&dir).context("creating a working folder for Terraform")?;
+        let cli_config = scratch.path().join("terraform.rc");
+        let text = match installation {
+            Installation::CliConfig(text) => text.to_owned(),
+            Installation::Override(dir) => format!(
+                "provider_installation {{\n  dev_overrides {{\n    \"{ADDRESS}\" = \"{}\"\n  }}\n  \
+                 direct {{}}\n}}\n",
+                dir.display()
+            ),
+        };
+        std::fs::write(&cli_config, text).context("writing Terraform's CLI configuration")?;
+        let mut environment: BTreeMap<_, _> = inherited_environment()
+            .map(|(name, value)| (OsString::from(name), value))
+            .collect();
+        for (name, value) in [
+            ("HOME", scratch.path().as_os_str()),
+            ("TMPDIR", scratch.path().as_os_str()),
+            ("TF_CLI_CONFIG_FILE", cli_config.as_os_str()),
+            ("CHECKPOINT_DISABLE", "1".as_ref()),
+            ("TF_IN_AUTOMATION", "1".as_ref()),
+            ("TF_INPUT", "0".as_ref()),
+        ] {
+            environment.insert(name.into(), value.to_owned());
+        }
+        Ok(Self {
+            dir,
+            environment,
+            scratch,
+        })
+    }
+
+    /// Sets variables for every command from now on.
+    #[must_use]
+    pub fn with_environment(mut self, variables: Vec<(&'static str, String)>) -> Self {
+        for (name, value) in variables {
+            self.environment.insert(name.into(), value.into());
+        }
+        self
+    }
+
+    /// The working folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Leaves everything where it is; the answer is the folder to remove one day.
+    pub fn keep(self) -> PathBuf {
+        self.scratch.keep()
+    }
+
+    /// Every variable the commands run with; nothing else of this machine's reaches them.
+    pub fn environment(&self) -> &BTreeMap<OsString, OsString> {
+        &self.environment
+    }
+
+    /// Writes a file into the working folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, file: &str, text: &str) -> anyhow::Result<()> {
+        let path = self.dir.join(file);
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// Runs a command to its end, however it ends.
+    ///
+    /// # Errors
+    /// When terraform cannot be started.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<Run> {
+        self.start(arguments)?.finish()
+    }
+
+    /// Starts a command.
+    ///
+    /// # Errors
+    /// When terraform cannot be started.
+    pub fn start(&self, arguments: &[&str]) -> anyhow::Result<Running> {
+        interrupt::check()?;
+        let mut command = Command::new("terraform");
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(&self.dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Its own group, so that Ctrl-C reaches Terraform and the provider and nobody else.
+            .process_group(0);
+        let child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                bail!("terraform is not on PATH; install Terraform 1.5 or newer")
+            }
+            Err(error) => return Err(error).context("running terraform"),
+        };
+        let group = Pid::from_raw(i32::try_from(child.id()).context("a process id")?);
+        Ok(Running {
+            command: format!("terraform {}", arguments.join(" ")),
+            child,
+            group,
+            _interruptible: Interruptible::new(group),
+        })
+    }
+
+    /// Plans into a file. The plan is read with [`Terraform::show`] and applied with
+    /// [`Terraform::apply_plan`].
+    ///
+    /// # Errors
+    /// When terraform cannot be started.
+    pub fn plan(&self, options: &[&str]) -> anyhow::Result<Run> {
+        let mut arguments = vec!["plan", "-no-color", "-detailed-exitcode", "-out=plan"];
+        arguments.extend(options);
+        self.run(&arguments)
+    }
+
+    /// The last plan as JSON.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn show(&self) -> anyhow::Result<Value> {
+        self.json(&["show", "-json", "plan"])
+    }
+
+    /// Applies the last plan.
+    ///
+    /// # Errors
+    /// When terraform cannot be started.
+    pub fn apply_plan(&self) -> anyhow::Result<Run> {
+        self.run(&["apply", "-no-color", "plan"])
+    }
+
+    /// Plans and applies in one go.
+    ///
+    /// # Errors
+    /// When terraform cannot be started.
+    pub fn apply(&self) -> anyhow::Result<Run> {
+        self.run(&["apply", "-no-color", "-auto-approve"])
+    }
+
+    /// Destroys everything in the state.
+    ///
+    /// # Errors
+    /// When terraform cannot be started.
+    pub fn destroy(&self) -> anyhow::Result<Run> {
+        self.run(&["destroy", "-no-color", "-auto-approve"])
+    }
+
+    /// The state as JSON.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn state(&self) -> anyhow::Result<Value> {
+        self.json(&["show", "-json"])
+    }
+
+    /// Runs a command that prints JSON and must succeed.
+    ///
+    /// # Errors
+    /// What it printed, when it fails.
+    pub fn json(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        let run = self.run(arguments)?;
+        if run.code() != 0 {
+            bail!("{run}");
+        }
+        serde_json::from_str(&run.stdout)
+            .with_context(|| format!("{} printed something that is not JSON", run.command))
+    }
+}
+
+/// A command at work.
+#[derive(Debug)]
+pub struct Running {
+    command: String,
+    child: Child,
+    group: Pid,
+    _interruptible: Interruptible,
+}
+
+impl Running {
+    /// Presses Ctrl-C: the signal reaches Terraform and the providers it runs, as in a terminal.
+    ///
+    /// # Errors
+    /// When the command is gone.
+    pub fn interrupt(&self) -> anyhow::Result<()> {
+        killpg(self.group, Signal::SIGINT).with_context(|| format!("interrupting {}", self.command))
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When its output cannot be read.
+    pub fn finish(self) -> anyhow::Result<Run> {
+        let Self { command, child, .. } = self;
+        let output = child
+            .wait_with_output()
+            .with_context(|| format!("waiting for {command}"))?;
+        Ok(Run {
+            command,
+            status: output.status,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+}
+
+/// A command that has ended.
+#[derive(Debug, Clone)]
+pub struct Run {
+    command: String,
+    status: ExitStatus,
+    /// What it printed.
+    pub stdout: String,
+    /// What it printed on standard error; without colour that is where errors go.
+    pub stderr: String,
+}
+
+impl Run {
+    /// The exit code; that of the signal, as shells count it, when one ended the command.
+    pub fn code(&self) -> i32 {
+        let signal = || 128 + self.status.signal().unwrap_or_default();
+        self.status.code().unwrap_or_else(signal)
+    }
+
+    /// Everything printed, as running text: without the frames around errors and warnings and
+    /// with every run of white space as one space, so that line breaks do not matter.
+    pub fn text(&self) -> String {
+        format!("{} {}", self.stdout, self.stderr)
+            .split(|c: char| c.is_whitespace() || "│╷╵".contains(c))
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            command,
+            status,
+            stdout,
+            stderr,
+        } = self;
+        write!(f, "$ {command}\n{stdout}{stderr}({status})")
+    }
+}
