@@ -1,1 +1,53 @@
-//! Placeholder.
+//! Terraform's plugin protocol, version 5, for providers written in Rust.
+//!
+//! A provider implements [`Provider`], and a [`Resource`] or [`DataSource`] for each kind of thing
+//! it manages or reads; values are structs declared by [`object!`]; `main` calls [`serve()`]. This
+//! crate does the rest of the talking to Terraform: handshake, TLS, schemas, values with unknowns,
+//! state upgrades, cancellation, logs and panics. It knows nothing of any particular provider.
+
+// Values, and Rust's view of them.
+mod attr;
+mod convert;
+mod kind;
+mod number;
+#[doc(hidden)]
+pub mod object;
+mod unknown;
+mod value;
+
+// What the user sees.
+mod diagnostic;
+mod path;
+mod schema;
+
+// What a provider writes.
+mod context;
+mod data_source;
+mod erased;
+mod provider;
+mod resource;
+
+// What Terraform speaks.
+mod msgpack;
+mod serve;
+
+pub use attr::Attr;
+pub use context::Context;
+pub use convert::{Convert, ValueError};
+pub use data_source::DataSource;
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use erased::{ErasedDataSource, ErasedResource};
+pub use kind::Type;
+pub use number::{Number, ParseNumberError};
+pub use path::{AttributePath, Step};
+pub use provider::Provider;
+pub use resource::{
+    Change, Creation, ImportId, MoveSource, Planned, Private, Proposal, Resource, Stored,
+};
+pub use schema::{
+    Attribute, Block, IdentityAttribute, IdentitySchema, NestedBlock, Nesting, Presence, Schema,
+};
+pub use serve::serve;
+pub use tokio_util::sync::CancellationToken;
+pub use unknown::{Bound, Refinements, Unknown};
+pub use value::Value;

@@ -1,0 +1,253 @@
+//! Between Terraform's values and Rust's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::attr::Attr;
+use crate::diagnostic::Diagnostic;
+use crate::number::Number;
+use crate::path::{AttributePath, Step};
+use crate::value::Value;
+
+/// A Rust type that stands for a type of Terraform's.
+///
+/// Structs get it from [`object!`](crate::object).
+pub trait Convert: Sized {
+    /// Reads it from a value.
+    ///
+    /// # Errors
+    /// The value is of another type, or null or unknown where this type cannot be; the error says
+    /// where.
+    fn from_value(value: Value) -> Result<Self, ValueError>;
+
+    /// Writes it as a value.
+    fn into_value(self) -> Value;
+}
+
+/// A value that does not fit, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueError {
+    path: AttributePath,
+    message: String,
+}
+
+impl ValueError {
+    /// An error about the value at hand.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            path: AttributePath::default(),
+            message: message.into(),
+        }
+    }
+
+    /// The same error seen from one level further out.
+    #[must_use]
+    pub fn inside(mut self, step: Step) -> Self {
+        self.path.prepend(step);
+        self
+    }
+
+    /// Where the value is.
+    pub fn path(&self) -> &AttributePath {
+        &self.path
+    }
+
+    /// What is wrong with it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn expected(what: &str, found: &Value) -> Self {
+        Self::new(format!("expected {what}, got {}", found.describe()))
+    }
+
+    /// The error under a summary that says what was being done.
+    pub(crate) fn into_diagnostic(self, summary: &str) -> Diagnostic {
+        let diagnostic = Diagnostic::error(summary, self.to_string());
+        if self.path.is_empty() {
+            diagnostic
+        } else {
+            diagnostic.on(self.path)
+        }
+    }
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ValueError {}
+
+impl Convert for Value {
+    fn from_value(value: Value) -> Result<Self, ValueError> {
+        Ok(value)
+    }
+
+    fn into_value(self) -> Value {
+        self
+    }
+}
+
+impl Convert for bool {
+    fn from_value(value: Value) -> Result<Self, ValueError> {
+        match value.untyped() {
+            Value::Bool(bool) => Ok(bool),
+            other => Err(ValueError::expected("a bool", &other)),
+        }
+    }
+
+    fn into_value(self) -> Value {
+        Value::Bool(self)
+    }
+}
+
+impl Convert for String {
+    fn from_value(value: Value) -> Result<Self, ValueError> {
+        match value.untyped() {
+            Value::String(string) => Ok(string),
+            other => Err(ValueError::expected("a string", &other)),
+        }
+    }
+
+    fn into_value(self) -> Value {
+        Value::String(self)
+    }
+}
+
+impl Convert for Number {
+    fn from_value(value: Value) -> Result<Self, ValueError> {
+        match value.untyped() {
+            Value::Number(number) => Ok(number),
+            other => Err(ValueError::expected("a number", &other)),
+        }
+    }
+
+    fn into_value(self) -> Value {
+        Value::Number(self)
+    }
+}
+
+impl Convert for f64 {
+    fn from_value(value: Value) -> Result<Self, ValueError> {
+        Number::from_value(value).map(|number| number.as_f64())
+    }
+
+    /// As its shortest decimal spelling, so that `0.1` is the `0.1` of the configuration. NaN,
+    /// which Terraform does not have, is null.
+    fn into_value(self) -> Value {
+        Number::try_from(self).map_or(Value::Null, Value::Number)
+    }
+}
+
+macro_rules! convert_integers {
+    ($($integer:ident: $read:ident),*) => {$(
+        impl Convert for $integer {
+            fn from_value(value: Value) -> Result<Self, ValueError> {
+                let number = Number::from_value(value)?;
+                number.$read().and_then(|int| int.try_into().ok()).ok_or_else(|| {
+                    ValueError::new(format!(
+                        "expected a whole number from {} to {}, got {number}",
+                        $integer::MIN, $integer::MAX,
+                    ))
+                })
+            }
+
+            fn into_value(self) -> Value {
+                Value::Number(self.into())
+            }
+        }
+    )*};
+}
+
+convert_integers!(i32: as_i64, i64: as_i64, u32: as_i64, u64: as_u64);
+
+impl<T: Convert> Convert for Vec<T> {
+    fn from_value(value: Value) -> Result<Self, ValueError> {
+        match value.untyped() {
+            Value::List(items) => items
+                .into_iter()
+                .enumerate()
+                .map(|(index, item)| T::from_value(item).map_err(|e| e.inside(Step::Index(index))))
+                .collect(),
+            other => Err(ValueError::expected("a list", &other)),
+        }
+    }
+
+    fn into_value(self) -> Value {
+        Value::List(self.into_iter().map(T::into_value).collect())
+    }
+}
+
+impl<T: Convert + Ord> Convert for BTreeSet<T> {
+    fn from_value(value: Value) -> Result<Self, ValueError> {
+        Vec::from_value(value).map(|items| items.into_iter().collect())
+    }
+
+    fn into_value(self) -> Value {
+        Value::List(self.into_iter().map(T::into_value).collect())
+    }
+}
+
+impl<T: Convert> Convert for BTreeMap<String, T> {
+    fn from_value(value: Value) -> Result<Self, ValueError> {
+        match value.untyped() {
+            Value::Map(entries) => entries
+                .into_iter()
+                .map(|(key, value)| match T::from_value(value) {
+                    Ok(value) => Ok((key, value)),
+                    Err(error) => Err(error.inside(Step::Key(key))),
+                })
+                .collect(),
+            other => Err(ValueError::expected("a map", &other)),
+        }
+    }
+
+    fn into_value(self) -> Value {
+        Value::Map(
+            self.into_iter()
+                .map(|(key, value)| (key, value.into_value()))
+                .collect(),
+        )
+    }
+}
+
+/// None is null. An unknown value is an error: [`Attr`] takes those.
+impl<T: Convert> Convert for Option<T> {
+    fn from_value(value: Value) -> Result<Self, ValueError> {
+        if value.is_null() {
+            Ok(None)
+        } else {
+            T::from_value(value).map(Some)
+        }
+    }
+
+    fn into_value(self) -> Value {
+        self.map_or(Value::Null, T::into_value)
+    }
+}
+
+impl<T: Convert> Convert for Attr<T> {
+    fn from_value(value: Value) -> Result<Self, ValueError> {
+        if value.is_null() {
+            return Ok(Self::Null);
+        }
+        match value {
+            Value::Unknown(unknown) => Ok(Self::Unknown(unknown)),
+            value if value.is_unknown() => Self::from_value(value.untyped()),
+            value => T::from_value(value).map(Self::Known),
+        }
+    }
+
+    fn into_value(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Unknown(unknown) => Value::Unknown(unknown),
+            Self::Known(value) => value.into_value(),
+        }
+    }
+}
