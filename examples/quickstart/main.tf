@@ -41,11 +41,6 @@ resource "logagg_policy" "lambda" {
   }
 }
 
-output "log_groups" {
-  description = "Every log group the policy governs, and how it stands."
-  value       = logagg_policy.lambda.log_groups
-}
-
 output "skipped" {
   description = "Log groups that are chosen but not subscribed, each with the reason."
   value       = logagg_policy.lambda.skipped

@@ -180,6 +180,18 @@ impl CloudWatchLogs {
         self.done("CreateLogStream", &input)
     }
 
+    /// The names of a group's first fifty streams.
+    ///
+    /// # Errors
+    /// When there is no such group, or no proper answer comes.
+    pub fn streams(&self, group: &str) -> anyhow::Result<Vec<String>> {
+        let answer = self.answer("DescribeLogStreams", &json!({"logGroupName": group}))?;
+        Ok(list(&answer, "logStreams")?
+            .iter()
+            .filter_map(|stream| stream["logStreamName"].as_str().map(str::to_owned))
+            .collect())
+    }
+
     /// Writes lines, as of now, in this order.
     ///
     /// # Errors

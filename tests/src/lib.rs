@@ -11,13 +11,14 @@ pub mod progress;
 pub mod wait;
 
 mod runtime;
-mod workspace;
+
+pub mod workspace;
 
 pub mod archive;
 pub mod binaries;
 pub mod python;
 
-mod server;
+pub mod server;
 
 pub mod ministack;
 pub mod search;
@@ -30,4 +31,5 @@ pub mod fault_proxy;
 pub mod lambda;
 
 pub mod mirror;
+pub mod sample;
 pub mod terraform;

@@ -8,6 +8,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, bail};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::python::Python;
 use crate::{runtime, wait, workspace};
@@ -144,6 +147,18 @@ impl Drop for Server {
         if self.guard_input.take().is_some() {
             let _ = self.guard.wait();
         }
+    }
+}
+
+/// Ends a server that was kept, by the process that guards it; one that is gone is fine.
+///
+/// # Errors
+/// When the system refuses.
+pub fn end(guard: u32) -> anyhow::Result<()> {
+    let pid = Pid::from_raw(i32::try_from(guard).context("a process id")?);
+    match kill(pid, Signal::SIGTERM) {
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("ending process {pid}")),
     }
 }
 

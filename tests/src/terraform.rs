@@ -12,17 +12,17 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::interrupt::{self, Interruptible};
-use crate::mirror::ADDRESS;
+use crate::mirror::{ADDRESS, Mirror};
 use crate::server::inherited_environment;
 use crate::workspace;
 
 /// How Terraform finds the provider.
 #[derive(Debug, Clone, Copy)]
 pub enum Installation<'a> {
-    /// The program in this folder, without `terraform init`.
+    /// In the folder where it was built, without `terraform init`.
     Override(&'a Path),
-    /// `terraform init` from a mirror with this CLI configuration.
-    CliConfig(&'a str),
+    /// By `terraform init`, out of a filesystem mirror that is made of this program.
+    Mirror(&'a Path),
 }
 
 /// Terraform with one configuration and one state.
@@ -45,10 +45,11 @@ impl Terraform {
         std::fs::create_dir(&dir).context("creating a working folder for Terraform")?;
         let cli_config = scratch.path().join("terraform.rc");
         let text = match installation {
-            Installation::CliConfig(text) => text.to_owned(),
+            Installation::Mirror(provider) => {
+                Mirror::create(&scratch.path().join("mirror"), provider)?.cli_config()
+            }
             Installation::Override(dir) => format!(
-                "provider_installation {{\n  dev_overrides {{\n    \"{ADDRESS}\" = \"{}\"\n  }}\n  \
-                 direct {{}}\n}}\n",
+                "provider_installation {{\n  dev_overrides {{\n    \"{ADDRESS}\" = \"{}\"\n  }}\n}}\n",
                 dir.display()
             ),
         };

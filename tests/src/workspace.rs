@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 /// The top folder of the checkout.
-pub(crate) fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("this crate lies one folder below the workspace")
@@ -24,7 +24,10 @@ pub(crate) fn build_dir() -> anyhow::Result<PathBuf> {
 
 /// A folder of the harness beside the build, made when it does not exist: servers' logs, the
 /// Python environment, working folders.
-pub(crate) fn kept(name: &str) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// When it cannot be made.
+pub fn kept(name: &str) -> anyhow::Result<PathBuf> {
     let build = build_dir()?;
     let target = build.parent().unwrap_or(&build);
     let dir = target.join("e2e").join(name);

@@ -1,2 +1,37 @@
-//! Placeholder.
-fn main() {}
+//! Programs for people who work on logagg: `cargo xtask VERB`. `cargo demo` is `cargo xtask demo`.
+
+#![allow(clippy::print_stdout, reason = "these programs talk to people")]
+
+mod command;
+mod demo;
+mod kept;
+mod log;
+mod screen;
+mod stop;
+
+use std::process::ExitCode;
+
+use command::Command;
+
+fn main() -> ExitCode {
+    let outcome = match Command::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Demo(end)) => demo::run(end),
+        Ok(Command::Log { group, line }) => log::run(&group, &line),
+        Ok(Command::Stop) => stop::run(),
+        Ok(Command::Help) => {
+            println!("{}", command::HELP);
+            Ok(())
+        }
+        Err(error) => {
+            eprintln!("{error}\n\n{}", command::HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,86 @@
+use lexopt::prelude::*;
+
+/// What the programs are and how they are called.
+pub(crate) const HELP: &str = "\
+Programs for people who work on logagg.
+
+  cargo demo [--keep]           the provider and the shipper at work on this machine
+                                --keep: leave everything running, to play with
+  cargo xtask log GROUP LINE    write a line into a log group of the kept demo
+  cargo xtask stop              end the kept demo";
+
+/// One call of the program.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Demo(End),
+    Log { group: String, line: String },
+    Stop,
+    Help,
+}
+
+/// What becomes of the demo once it has shown everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    CleanUp,
+    KeepRunning,
+}
+
+impl Command {
+    /// Reads the command line.
+    pub(crate) fn parse(mut arguments: lexopt::Parser) -> Result<Self, lexopt::Error> {
+        let mut words = Vec::new();
+        let mut end = End::CleanUp;
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Short('h') | Long("help") => return Ok(Self::Help),
+                Long("keep") if words == ["demo"] => end = End::KeepRunning,
+                Value(word) => words.push(word.string()?),
+                other => return Err(other.unexpected()),
+            }
+        }
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        match words[..] {
+            ["demo"] => Ok(Self::Demo(end)),
+            ["log", group, line] => Ok(Self::Log {
+                group: group.to_owned(),
+                line: line.to_owned(),
+            }),
+            ["stop"] => Ok(Self::Stop),
+            [] => Ok(Self::Help),
+            _ => Err(format!("not understood: {}", words.join(" ")).into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, String> {
+        let words = std::iter::once("xtask").chain(line.split(' ').filter(|word| !word.is_empty()));
+        Command::parse(lexopt::Parser::from_iter(words)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_verb_is_understood() {
+        assert_eq!(parse("demo"), Ok(Command::Demo(End::CleanUp)));
+        assert_eq!(parse("demo --keep"), Ok(Command::Demo(End::KeepRunning)));
+        assert_eq!(parse("stop"), Ok(Command::Stop));
+        assert_eq!(parse(""), Ok(Command::Help));
+        let log = Command::Log {
+            group: "/a".to_owned(),
+            line: "b".to_owned(),
+        };
+        assert_eq!(parse("log /a b"), Ok(log));
+    }
+
+    #[test]
+    fn anything_else_is_an_error_that_names_it() {
+        assert_eq!(parse("dmeo"), Err("not understood: dmeo".to_owned()));
+        assert_eq!(
+            parse("stop --keep"),
+            Err("invalid option '--keep'".to_owned())
+        );
+        assert_eq!(parse("log /a"), Err("not understood: log /a".to_owned()));
+    }
+}

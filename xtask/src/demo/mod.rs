@@ -1,0 +1,54 @@
+//! The main job on this machine: a policy subscribes log groups, the shipper delivers what they
+//! log, and Terraform shows and mends what drifts.
+
+mod arrival;
+mod stage;
+mod story;
+
+use logagg_e2e::interrupt;
+
+use crate::command::End;
+use crate::kept::Kept;
+use crate::screen::Screen;
+use crate::stop;
+use stage::Stage;
+
+/// Plays it.
+pub(crate) fn run(end: End) -> anyhow::Result<()> {
+    #[allow(
+        clippy::exit,
+        reason = "whoever presses Ctrl-C twice wants out at once"
+    )]
+    interrupt::watch(|| std::process::exit(130))?;
+    let screen = Screen::new();
+    screen.say("logagg: the real provider and the real shipper, at work on this machine");
+
+    if end == End::KeepRunning
+        && let Some(earlier) = Kept::find()?
+    {
+        screen.step("End the demo that is still running", || stop::end(&earlier))?;
+    }
+
+    let mut verified = Vec::new();
+    let stage = Stage::set(&screen)?;
+    let told = story::tell(&screen, &stage, &mut verified);
+    let failure = told
+        .as_ref()
+        .err()
+        .map(|error| match interrupt::interrupted() {
+            true => "interrupted".to_owned(),
+            false => error.to_string(),
+        });
+    screen.table(&verified, failure.as_deref());
+    screen.say("");
+    match (end, told) {
+        (End::KeepRunning, Ok(())) => stage.keep(&screen),
+        (_, told) => {
+            screen.step("Clean up", || {
+                drop(stage);
+                Ok(())
+            })?;
+            told
+        }
+    }
+}

@@ -1,0 +1,166 @@
+use std::fmt::Write;
+
+use anyhow::{Context, bail};
+use logagg_e2e::account::{Account, REGION};
+use logagg_e2e::binaries::Binaries;
+use logagg_e2e::lambda::Function;
+use logagg_e2e::ministack::Ministack;
+use logagg_e2e::python::Python;
+use logagg_e2e::sample;
+use logagg_e2e::search::Search;
+use logagg_e2e::terraform::{Installation, Run, Terraform};
+use logagg_e2e::workspace;
+use serde_json::json;
+
+use crate::kept::Kept;
+use crate::screen::Screen;
+
+/// The index the shipper writes to.
+pub(crate) const INDEX: &str = "logs-lambda";
+/// The function that ships, and its own log group.
+pub(crate) const SHIPPER: &str = "shipper";
+pub(crate) const SHIPPER_GROUP: &str = "/aws/lambda/shipper";
+/// A group that the policy does not choose.
+pub(crate) const BYSTANDER: &str = "/ecs/web";
+/// Somebody else's filter on one of the groups.
+pub(crate) const FOREIGN_FILTER: &str = "security-audit";
+
+/// Everything the demo plays on. What runs is stopped when this is dropped.
+pub(crate) struct Stage {
+    pub(crate) aws: Ministack,
+    pub(crate) search: Search,
+    pub(crate) account: Account,
+    pub(crate) shipper_arn: String,
+    pub(crate) foreign_arn: String,
+    pub(crate) terraform: Terraform,
+}
+
+impl Stage {
+    /// Builds and starts everything.
+    pub(crate) fn set(screen: &Screen) -> anyhow::Result<Self> {
+        let progress = |line: &str| screen.progress(line);
+        screen.heading("Set the stage");
+        screen.step(
+            "Python with its tools, in an environment of its own",
+            || Python::ready(&progress),
+        )?;
+        let binaries = screen.step("Build provider and shipper", || Binaries::build(&progress))?;
+        let aws = screen.step("Start an AWS (ministack)", || Ministack::start(&progress))?;
+        let search = screen.step("Start a search server (osmem-server)", || {
+            Search::start(&progress)
+        })?;
+
+        let account = Account::new(&aws);
+        let shipper_arn = screen.step(
+            "Deploy the shipper as a Lambda function (provided.al2023)",
+            || deploy(&account, &binaries, &search),
+        )?;
+        let foreign_arn = account.function_arn("security-audit");
+        screen.step(
+            "Create the log groups of three functions, and two more",
+            || create_groups(&account, &foreign_arn),
+        )?;
+        let terraform = screen.step("Lay the provider into a filesystem mirror", || {
+            prepare_terraform(&account, &binaries, &shipper_arn)
+        })?;
+        Ok(Self {
+            aws,
+            search,
+            account,
+            shipper_arn,
+            foreign_arn,
+            terraform,
+        })
+    }
+
+    /// Runs terraform and expects an exit code.
+    pub(crate) fn terraform(&self, arguments: &[&str], code: i32) -> anyhow::Result<Run> {
+        let run = self.terraform.run(arguments)?;
+        if run.code() != code {
+            bail!(
+                "terraform {} should have ended with {code}\n{run}",
+                arguments[0]
+            );
+        }
+        Ok(run)
+    }
+
+    /// Applies the policy once more and leaves everything running.
+    pub(crate) fn keep(self, screen: &Screen) -> anyhow::Result<()> {
+        screen.step("Apply the policy once more, to play with", || {
+            self.terraform(&["apply", "-no-color", "-auto-approve"], 0)
+        })?;
+        let folder = self.terraform.dir().to_owned();
+        let mut script = String::from("# Speaks to the demo that was left running.\n");
+        for (name, value) in self.terraform.environment() {
+            // What the shell has of its own stays as it is there.
+            let name = name.to_string_lossy();
+            if name.starts_with("AWS_") || name.starts_with("TF_") {
+                let value = value.to_string_lossy();
+                writeln!(script, "export {name}='{value}'").context("writing a script")?;
+            }
+        }
+        self.terraform.write("env.sh", &script)?;
+        let search = self.search.endpoint().to_owned();
+        let kept = Kept {
+            aws: self.aws.endpoint().to_owned(),
+            account: self.account.id().to_owned(),
+            region: REGION.to_owned(),
+            guards: vec![self.aws.keep()?, self.search.keep()?],
+            folder: self.terraform.keep(),
+        };
+        kept.save()?;
+        screen.heading("Everything is left running");
+        screen.say(&format!(
+            "  cd {}\n  . ./env.sh\n  terraform plan                       # empty: all is as the policy says\n\
+             \n  cargo xtask log /aws/lambda/new 'hello'   # a new function logs\n  \
+             terraform plan                       # shows it; apply, and log again\n\
+             \n  curl -s '{search}/{INDEX}/_search?q=hello&size=3'\n\
+             \n  cargo xtask stop                     # ends it and cleans up",
+            folder.display()
+        ));
+        Ok(())
+    }
+}
+
+fn deploy(account: &Account, binaries: &Binaries, search: &Search) -> anyhow::Result<String> {
+    let config = json!({
+        "destinations": {
+            "search": {"type": "elasticsearch", "url": search.endpoint(), "index": INDEX}
+        }
+    });
+    account.lambda().create(&Function {
+        name: SHIPPER,
+        program: &binaries.shipper,
+        environment: &[("LOGAGG_CONFIG", config.to_string())],
+        timeout_seconds: 30,
+    })
+}
+
+fn create_groups(account: &Account, foreign_arn: &str) -> anyhow::Result<()> {
+    let logs = account.logs();
+    for function in sample::FUNCTIONS {
+        logs.create_group(&sample::group(function))?;
+    }
+    logs.create_group(SHIPPER_GROUP)?;
+    logs.create_group(BYSTANDER)?;
+    let audited = sample::group(sample::FUNCTIONS[0]);
+    logs.put_filter_with_pattern(&audited, FOREIGN_FILTER, foreign_arn, "DENIED")
+}
+
+/// A working folder with the quickstart in it, and a way to install the provider.
+fn prepare_terraform(
+    account: &Account,
+    binaries: &Binaries,
+    shipper_arn: &str,
+) -> anyhow::Result<Terraform> {
+    let terraform = Terraform::new(Installation::Mirror(&binaries.provider))?;
+    let mut environment = account.environment(account.endpoint());
+    environment.push(("TF_VAR_shipper_arn", shipper_arn.to_owned()));
+    environment.push(("TF_VAR_region", REGION.to_owned()));
+    let example = workspace::root().join("examples/quickstart/main.tf");
+    let text = std::fs::read_to_string(&example)
+        .with_context(|| format!("reading {}", example.display()))?;
+    terraform.write("main.tf", &text)?;
+    Ok(terraform.with_environment(environment))
+}

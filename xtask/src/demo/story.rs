@@ -1,0 +1,216 @@
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail, ensure};
+use logagg_e2e::sample;
+use serde_json::{Value, json};
+
+use super::arrival;
+use super::stage::{BYSTANDER, FOREIGN_FILTER, SHIPPER_GROUP, Stage};
+use crate::screen::Screen;
+
+/// The policy's name in examples/quickstart, and so that of its filters.
+const FILTER: &str = "ship-lambda-logs";
+const RETENTION: u64 = 30;
+const NEWCOMER: &str = "/aws/lambda/refunds";
+
+/// Plays every act. What was seen to be so goes to `verified`, up to the first thing that was
+/// not.
+pub(crate) fn tell(
+    screen: &Screen,
+    stage: &Stage,
+    verified: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    first_apply(screen, stage, verified)?;
+    delivery(screen, stage, verified)?;
+    drift(screen, stage, verified)?;
+    destruction(screen, stage, verified)
+}
+
+fn first_apply(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::Result<()> {
+    screen.heading("A policy subscribes every function's log group");
+    screen.step("terraform init, from the mirror", || {
+        stage.terraform(&["init", "-no-color"], 0)
+    })?;
+    screen.step("terraform plan", || {
+        stage.terraform(&["plan", "-no-color", "-detailed-exitcode", "-out=plan"], 2)
+    })?;
+    screen.step("terraform apply", || {
+        stage.terraform(&["apply", "-no-color", "plan"], 0)
+    })?;
+    screen.step("Look at the log groups", || {
+        for function in sample::FUNCTIONS {
+            governed(stage, &sample::group(function))?;
+        }
+        ensure!(
+            stage.account.logs().retention(BYSTANDER)?.is_none()
+                && stage.account.logs().filters(BYSTANDER)?.is_empty(),
+            "{BYSTANDER} is not of the policy, and was changed"
+        );
+        Ok(())
+    })?;
+    verified.push("each function's log group is subscribed, and kept for 30 days".to_owned());
+    let reason = screen.step("Ask why the shipper's own group is not", || {
+        let skipped = stage.terraform.json(&["output", "-json", "skipped"])?;
+        let reason = skipped[SHIPPER_GROUP]
+            .as_str()
+            .with_context(|| format!("`skipped` does not name {SHIPPER_GROUP}: {skipped}"))?;
+        never_subscribed(stage)?;
+        Ok(reason.to_owned())
+    })?;
+    screen.quote(&format!("{SHIPPER_GROUP}: {reason}"));
+    Ok(())
+}
+
+fn delivery(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::Result<()> {
+    screen.heading("What the functions log arrives");
+    let written = screen.step("Write lines with PutLogEvents", || arrival::write(stage))?;
+    screen.step("Wait for the shipper", || arrival::wait_for_shipper(stage))?;
+    screen.step("Search for every line by function and request", || {
+        arrival::verify(&stage.search, &written)
+    })?;
+    screen.quote(&format!(
+        "{} lines: text, JSON, stack traces, REPORT lines, and beyond ASCII",
+        written.len()
+    ));
+    verified.push(format!(
+        "{} lines arrived, each exactly once, with its function and request id",
+        written.len()
+    ));
+    Ok(())
+}
+
+fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::Result<()> {
+    screen.heading("What drifts is shown, and mended");
+    let logs = stage.account.logs();
+    let changed = sample::group(sample::FUNCTIONS[2]);
+    screen.step(
+        "Deploy a new function, and change a retention by hand",
+        || {
+            logs.create_group(NEWCOMER)?;
+            logs.set_retention(&changed, 7)
+        },
+    )?;
+    let plan = screen.step("terraform plan -detailed-exitcode says 2", || {
+        stage.terraform(&["plan", "-no-color", "-detailed-exitcode", "-out=plan"], 2)
+    })?;
+    screen.quote(&change_of_log_groups(&plan.stdout));
+    screen.step("It shows these two groups and nothing else", || {
+        let expected = json!({
+            NEWCOMER: [
+                {"subscription": "missing", "retention_in_days": 0},
+                {"subscription": "active", "retention_in_days": RETENTION},
+            ],
+            &changed: [
+                {"subscription": "active", "retention_in_days": 7},
+                {"subscription": "active", "retention_in_days": RETENTION},
+            ],
+        });
+        let shown = changed_groups(&stage.terraform.show()?)?;
+        ensure!(
+            shown == expected,
+            "the plan should change\n{expected:#}\nbut changes\n{shown:#}"
+        );
+        Ok(())
+    })?;
+    verified.push("a new group and a changed retention were planned, and nothing else".to_owned());
+    screen.step("terraform apply", || {
+        stage.terraform(&["apply", "-no-color", "plan"], 0)?;
+        governed(stage, NEWCOMER)?;
+        governed(stage, &changed)
+    })?;
+    screen.step("terraform plan is empty", || {
+        stage.terraform(&["plan", "-no-color", "-detailed-exitcode"], 0)
+    })?;
+    verified.push("apply mended both, and the next plan was empty".to_owned());
+    never_subscribed(stage)?;
+    verified.push("the shipper's own log group was never subscribed".to_owned());
+    Ok(())
+}
+
+fn destruction(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::Result<()> {
+    screen.heading("Destroy takes away what is ours");
+    screen.step("terraform destroy", || {
+        stage.terraform(&["destroy", "-no-color", "-auto-approve"], 0)
+    })?;
+    screen.step("Look at every log group", || {
+        let logs = stage.account.logs();
+        let mut left = BTreeMap::new();
+        for group in logs.groups()? {
+            for filter in logs.filters(&group)? {
+                left.insert((group.clone(), filter.name), filter.destination_arn);
+            }
+        }
+        let audited = sample::group(sample::FUNCTIONS[0]);
+        let foreign = (
+            (audited, FOREIGN_FILTER.to_owned()),
+            stage.foreign_arn.clone(),
+        );
+        ensure!(
+            left == BTreeMap::from([foreign]),
+            "only the foreign filter should be left, but there are: {left:#?}"
+        );
+        Ok(())
+    })?;
+    verified.push("destroy left no filter of ours, and a foreign one untouched".to_owned());
+    Ok(())
+}
+
+/// Our filter ships it to the shipper, and it is kept as long as the policy says.
+fn governed(stage: &Stage, group: &str) -> anyhow::Result<()> {
+    let logs = stage.account.logs();
+    let filters = logs.filters(group)?;
+    let ours: Vec<_> = filters
+        .iter()
+        .filter(|filter| filter.name == FILTER)
+        .collect();
+    match ours[..] {
+        [filter] if filter.destination_arn == stage.shipper_arn => {}
+        _ => bail!("{group} should have one filter to the shipper, but has: {filters:#?}"),
+    }
+    let retention = logs.retention(group)?;
+    ensure!(
+        retention == Some(RETENTION),
+        "{group} has a retention of {retention:?} days"
+    );
+    Ok(())
+}
+
+fn never_subscribed(stage: &Stage) -> anyhow::Result<()> {
+    let filters = stage.account.logs().filters(SHIPPER_GROUP)?;
+    ensure!(
+        filters.is_empty(),
+        "{SHIPPER_GROUP} is subscribed: {filters:#?}"
+    );
+    Ok(())
+}
+
+/// The log groups that a plan changes, each with what it is and what it will be.
+fn changed_groups(plan: &Value) -> anyhow::Result<Value> {
+    let changes = plan["resource_changes"]
+        .as_array()
+        .context("a plan without changes")?;
+    let [change] = &changes[..] else {
+        bail!("one resource should be planned, not {}", changes.len());
+    };
+    let groups = |when: &str| {
+        let groups = change["change"][when]["log_groups"].as_object();
+        groups
+            .cloned()
+            .with_context(|| format!("no log_groups {when} in {change:#}"))
+    };
+    let (before, after) = (groups("before")?, groups("after")?);
+    let mut changed = serde_json::Map::new();
+    for name in before.keys().chain(after.keys()) {
+        if before.get(name) != after.get(name) {
+            changed.insert(name.clone(), json!([before.get(name), after.get(name)]));
+        }
+    }
+    Ok(Value::Object(changed))
+}
+
+/// What Terraform prints about `log_groups`.
+fn change_of_log_groups(plan: &str) -> String {
+    let lines = plan.lines().skip_while(|line| !line.contains("log_groups"));
+    let lines: Vec<_> = lines.take_while(|line| !line.contains("pending")).collect();
+    lines.join("\n")
+}
