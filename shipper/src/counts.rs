@@ -1,0 +1,142 @@
+//! What became of every record, for one destination and one invocation.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::destination::Class;
+
+/// Why records of the shipper's own log group are not sent.
+pub const OWN_LOG_GROUP: Class = Class::new("own_log_group");
+
+/// Counts that add up: `in = delivered + already_there + dropped + refused + left_to_lambda`.
+/// A record that was split counts once for each of its parts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Counts {
+    /// Log events of the invocation, and the additional parts of those that were split.
+    #[serde(rename = "in")]
+    pub records_in: u64,
+    /// Taken by the destination.
+    pub delivered: u64,
+    /// Taken by the destination at an earlier delivery.
+    pub already_there: u64,
+    /// Never sent, by rule.
+    pub dropped: u64,
+    /// Never to be taken by the destination.
+    pub refused: u64,
+    /// Not delivered; the invocation fails so that Lambda keeps the event.
+    pub left_to_lambda: u64,
+    /// By how much splitting has raised `in`.
+    pub additional_parts: u64,
+    /// Records of which only the beginning was sent.
+    pub cut: u64,
+    /// Documents sent once more without the fields of their JSON, which the destination refused.
+    pub sent_without_json_fields: u64,
+    /// Records that the destination may now hold twice, or will once Lambda repeats the event.
+    pub possible_duplicates: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// How many of them sent something again.
+    pub retries: u64,
+    /// Size of all requests before compression.
+    pub bytes_encoded: u64,
+    /// Size of all requests as sent.
+    pub bytes_sent: u64,
+    /// The reasons of `dropped`, `refused` and `left_to_lambda`, and of all retries.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<&'static str, BTreeMap<Class, u64>>,
+}
+
+impl Counts {
+    /// Counts for so many log events.
+    pub fn of(records: usize) -> Self {
+        Self {
+            records_in: records as u64,
+            ..Self::default()
+        }
+    }
+
+    /// Counts of an invocation whose log events were all dropped.
+    pub fn all_dropped(records: usize, reason: &Class) -> Self {
+        let mut counts = Self::of(records);
+        counts.drop_all(reason);
+        counts
+    }
+
+    /// Counts a record's becoming `parts` of them.
+    pub fn split(&mut self, parts: usize) {
+        let additional = parts.saturating_sub(1) as u64;
+        self.additional_parts += additional;
+        self.records_in += additional;
+    }
+
+    /// Counts records as refused.
+    pub fn refuse(&mut self, records: usize, reason: &Class) {
+        self.refused += records as u64;
+        self.note("refused", reason, records);
+    }
+
+    /// Counts records as left to Lambda.
+    pub fn leave(&mut self, records: usize, reason: &Class) {
+        self.left_to_lambda += records as u64;
+        self.note("left_to_lambda", reason, records);
+    }
+
+    /// Notes why records are to be tried again; that changes no sum.
+    pub fn note_retry(&mut self, records: usize, reason: &Class) {
+        self.note("retried", reason, records);
+    }
+
+    /// Notes why documents were sent without their JSON fields; that changes no sum.
+    pub fn note_json_fields_refused(&mut self, reason: &Class) {
+        self.sent_without_json_fields += 1;
+        self.note("json_fields_refused", reason, 1);
+    }
+
+    /// Whether every record is accounted for exactly once.
+    pub fn add_up(&self) -> bool {
+        self.records_in
+            == self.delivered
+                + self.already_there
+                + self.dropped
+                + self.refused
+                + self.left_to_lambda
+    }
+
+    fn drop_all(&mut self, reason: &Class) {
+        self.dropped = self.records_in;
+        let records = usize::try_from(self.records_in).unwrap_or(usize::MAX);
+        self.note("dropped", reason, records);
+    }
+
+    fn note(&mut self, fate: &'static str, reason: &Class, records: usize) {
+        if records > 0 {
+            *self
+                .reasons
+                .entry(fate)
+                .or_default()
+                .entry(reason.clone())
+                .or_default() += records as u64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_add_up_only_when_every_record_is_accounted_for_once() {
+        let mut counts = Counts::of(3);
+        assert!(!counts.add_up());
+        counts.delivered = 1;
+        counts.refuse(1, &Class::new("bad"));
+        counts.leave(1, &Class::new("late"));
+        assert!(counts.add_up());
+        counts.split(3);
+        assert!(!counts.add_up());
+        counts.delivered += 2;
+        assert!(counts.add_up());
+        assert!(Counts::all_dropped(4, &OWN_LOG_GROUP).add_up());
+    }
+}

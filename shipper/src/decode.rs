@@ -1,0 +1,311 @@
+//! From base64 to log events: base64, every gzip member up to a cap, JSON read in place.
+//!
+//! Log events borrow from the decoded bytes. JSON errors are told by position only, since
+//! serde's own messages repeat the value they stumbled over.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::Read;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::bufread::MultiGzDecoder;
+use serde::de::{Deserializer, Visitor};
+use serde::{Deserialize, Serialize};
+
+/// Why the data of an event could not be decoded.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum DecodeError {
+    /// The data is not base64.
+    #[error("cannot decode the event: its data is not base64")]
+    Base64,
+    /// The data is not gzip, or ends too early, or its checksum is wrong.
+    #[error("cannot decode the event: its data is not complete gzip")]
+    Gzip,
+    /// The data is larger than what the configuration allows.
+    #[error(
+        "cannot decode the event: more than {cap_bytes} bytes after decompression; raise \
+         \"max_decoded_bytes\" and the memory of the function to take such events"
+    )]
+    TooLarge {
+        /// The cap that was reached.
+        cap_bytes: usize,
+    },
+    /// The decoded data is not what CloudWatch Logs sends.
+    #[error(
+        "cannot decode the event: no CloudWatch Logs JSON ({what} at line {line} column {column})"
+    )]
+    Json {
+        /// What serde found wrong, as a class.
+        what: &'static str,
+        /// The line of the decoded JSON.
+        line: usize,
+        /// The column of the decoded JSON.
+        column: usize,
+    },
+}
+
+/// What CloudWatch Logs sends in one event.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery<'a> {
+    /// Log events, or CloudWatch Logs looking whether the destination is there.
+    pub message_type: MessageType,
+    /// The account that owns the log group.
+    #[serde(borrow, default)]
+    pub owner: Cow<'a, str>,
+    /// The log group's name.
+    #[serde(borrow, default)]
+    pub log_group: Cow<'a, str>,
+    /// The log stream's name.
+    #[serde(borrow, default)]
+    pub log_stream: Cow<'a, str>,
+    /// The log events, in the order in which CloudWatch Logs has them.
+    #[serde(borrow, default)]
+    pub log_events: Vec<LogEvent<'a>>,
+}
+
+/// Whether a delivery holds logs.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub enum MessageType {
+    /// Log events.
+    #[serde(rename = "DATA_MESSAGE")]
+    Data,
+    /// A test of the destination: no logs of anybody.
+    #[serde(rename = "CONTROL_MESSAGE")]
+    Control,
+}
+
+/// One log event.
+#[derive(Debug, Deserialize)]
+pub struct LogEvent<'a> {
+    /// CloudWatch Logs' own id, the same at every delivery.
+    #[serde(borrow)]
+    pub id: Cow<'a, str>,
+    /// When the line was written.
+    pub timestamp: EventTime,
+    /// The line as it was written.
+    #[serde(borrow)]
+    pub message: Text<'a>,
+}
+
+/// A time in milliseconds since 1970 that RFC 3339 can express, which ends with the year 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "u64")]
+pub struct EventTime(u64);
+
+impl EventTime {
+    /// The same time as the standard library has it.
+    pub fn system_time(self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.0)
+    }
+}
+
+impl TryFrom<u64> for EventTime {
+    type Error = &'static str;
+
+    fn try_from(millis: u64) -> Result<Self, Self::Error> {
+        const END_OF_9999_MILLIS: u64 = 253_402_300_800_000;
+        if millis < END_OF_9999_MILLIS {
+            Ok(Self(millis))
+        } else {
+            Err("a time after the year 9999")
+        }
+    }
+}
+
+/// Text that may hold an escaped half of a surrogate pair, which is JSON but no Unicode. The
+/// half is replaced by U+FFFD, so that one such line does not cost the whole event.
+#[derive(Debug, PartialEq)]
+pub struct Text<'a>(pub Cow<'a, str>);
+
+/// Undoes base64 and gzip, giving at most `cap_bytes`.
+pub fn inflate(data: &str, cap_bytes: usize) -> Result<Vec<u8>, DecodeError> {
+    /// Log lines come down to about a ninth; a wrong guess costs one more allocation.
+    const GUESSED_RATIO: usize = 9;
+
+    let compressed = STANDARD.decode(data).map_err(|_| DecodeError::Base64)?;
+    let guess = compressed.len().saturating_mul(GUESSED_RATIO);
+    let mut decoded = Vec::with_capacity(guess.min(cap_bytes));
+    let one_more_than_allowed = (cap_bytes as u64).saturating_add(1);
+    MultiGzDecoder::new(compressed.as_slice())
+        .take(one_more_than_allowed)
+        .read_to_end(&mut decoded)
+        .map_err(|_| DecodeError::Gzip)?;
+    if decoded.len() > cap_bytes {
+        return Err(DecodeError::TooLarge { cap_bytes });
+    }
+    Ok(decoded)
+}
+
+/// Reads the decoded JSON in place.
+pub fn parse(decoded: &[u8]) -> Result<Delivery<'_>, DecodeError> {
+    serde_json::from_slice(decoded).map_err(|error| DecodeError::Json {
+        what: match error.classify() {
+            serde_json::error::Category::Io => "unreadable",
+            serde_json::error::Category::Syntax => "a syntax error",
+            serde_json::error::Category::Data => "a missing field or one of another type",
+            serde_json::error::Category::Eof => "its end",
+        },
+        line: error.line(),
+        column: error.column(),
+    })
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Text(String::from_utf8_lossy(bytes)))
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(
+                    String::from_utf8_lossy(bytes).into_owned(),
+                )))
+            }
+        }
+
+        // serde_json hands out strings as bytes without refusing lone surrogates.
+        deserializer.deserialize_bytes(TextVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn event(messages: &[&str]) -> Vec<u8> {
+        let events: Vec<_> = messages
+            .iter()
+            .enumerate()
+            .map(|(n, message)| serde_json::json!({"id": n.to_string(), "timestamp": n, "message": message}))
+            .collect();
+        serde_json::to_vec(&serde_json::json!({
+            "messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "/aws/lambda/f",
+            "logStream": "s", "subscriptionFilters": ["x"], "logEvents": events, "unknown": {},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn reads_every_gzip_member() {
+        let json = event(&["one", "two"]);
+        let (first, second) = json.split_at(json.len() / 2);
+        let data = STANDARD.encode([gzip(first), gzip(second)].concat());
+        let decoded = inflate(&data, 10_000).unwrap();
+        assert_eq!(decoded, json);
+        assert_eq!(parse(&decoded).unwrap().log_events.len(), 2);
+    }
+
+    #[test]
+    fn stops_at_the_cap_and_names_it() {
+        let data = STANDARD.encode(gzip(&vec![b' '; 5_000]));
+        assert_eq!(inflate(&data, 5_000).map(|bytes| bytes.len()), Ok(5_000));
+        assert_eq!(
+            inflate(&data, 4_999),
+            Err(DecodeError::TooLarge { cap_bytes: 4_999 })
+        );
+    }
+
+    #[test]
+    fn broken_base64_and_broken_gzip_have_their_own_errors() {
+        let whole = gzip(&event(&["x"]));
+        assert_eq!(inflate("%%%", 1_000), Err(DecodeError::Base64));
+        assert_eq!(
+            inflate(&STANDARD.encode(b"plain"), 1_000),
+            Err(DecodeError::Gzip)
+        );
+        let cut = &whole[..whole.len() - 4];
+        assert_eq!(
+            inflate(&STANDARD.encode(cut), 1_000),
+            Err(DecodeError::Gzip)
+        );
+    }
+
+    #[test]
+    fn json_errors_tell_the_place_and_nothing_of_the_content() {
+        let decoded = br#"{"messageType":"DATA_MESSAGE","logEvents":[{"id":"s3cr3t","timestamp":"s3cr3t","message":""}]}"#;
+        let error = parse(decoded).unwrap_err().to_string();
+        assert!(error.contains("line 1 column"), "{error}");
+        assert!(!error.contains("s3cr3t"), "{error}");
+        let other = parse(br#"{"messageType":"s3cr3t"}"#)
+            .unwrap_err()
+            .to_string();
+        assert!(!other.contains("s3cr3t"), "{other}");
+    }
+
+    #[test]
+    fn a_half_of_a_surrogate_pair_costs_one_character_and_not_the_event() {
+        let decoded = br#"{"messageType":"DATA_MESSAGE","logEvents":[{"id":"1","timestamp":1,"message":"a\ud800b"},{"id":"2","timestamp":1,"message":"\ud83d\ude00"}]}"#;
+        let delivery = parse(decoded).unwrap();
+        assert_eq!(delivery.log_events[1].message.0, "\u{1F600}");
+        let message = &delivery.log_events[0].message.0;
+        assert!(
+            message.starts_with('a') && message.ends_with('b'),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn times_that_nobody_can_write_down_are_refused() {
+        let decoded = |time: u64| {
+            format!(
+                r#"{{"messageType":"DATA_MESSAGE","logEvents":[{{"id":"1","timestamp":{time},"message":""}}]}}"#
+            )
+        };
+        assert!(parse(decoded(253_402_300_799_999).as_bytes()).is_ok());
+        assert!(parse(decoded(253_402_300_800_000).as_bytes()).is_err());
+        assert!(parse(decoded(u64::MAX).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn messages_without_escapes_are_borrowed() {
+        let json = event(&["plain ünïcode"]);
+        let delivery = parse(&json).unwrap();
+        assert!(matches!(
+            delivery.log_events[0].message.0,
+            Cow::Borrowed("plain ünïcode")
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn any_messages_come_through_unchanged(messages in prop::collection::vec(".*", 0..20)) {
+            let references: Vec<&str> = messages.iter().map(String::as_str).collect();
+            let data = STANDARD.encode(gzip(&event(&references)));
+            let decoded = inflate(&data, 1 << 20).unwrap();
+            let delivery = parse(&decoded).unwrap();
+            let out: Vec<&str> = delivery.log_events.iter().map(|event| event.message.0.as_ref()).collect();
+            prop_assert_eq!(out, references);
+        }
+
+        #[test]
+        fn any_bytes_give_an_error_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".*") {
+            let _ = inflate(&text, 1_000);
+            let _ = inflate(&STANDARD.encode(&bytes), 1_000);
+            let _ = parse(&bytes);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! How long to wait before trying again.
+
+use std::time::{Duration, SystemTime};
+
+/// The longest wait before the first retry.
+const BASE: Duration = Duration::from_millis(200);
+
+/// The longest wait at all, unless the service asks for more.
+const CEILING: Duration = Duration::from_secs(20);
+
+/// The shortest wait when a service names the time, so that a `Retry-After: 0` cannot make a busy
+/// loop.
+const SHORTEST_ASKED: Duration = Duration::from_millis(100);
+
+/// A random wait between nothing and a ceiling that doubles with every try ("full jitter"):
+/// many instances that fail together do not come back together.
+///
+/// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
+pub(super) fn backoff(tries: u32, rng: &mut fastrand::Rng) -> Duration {
+    let doublings = tries.saturating_sub(1).min(16);
+    let ceiling = BASE.saturating_mul(1 << doublings).min(CEILING);
+    ceiling.mul_f64(rng.f64())
+}
+
+/// The wait that a `Retry-After` header asks for, in either of its forms; `None` for one that is
+/// neither.
+///
+/// <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>
+pub(super) fn asked_for(header: &str, now: SystemTime) -> Option<Duration> {
+    let header = header.trim();
+    let wait = if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
+        Duration::from_secs(header.parse().ok()?)
+    } else {
+        let until = httpdate::parse_http_date(header).ok()?;
+        until.duration_since(now).unwrap_or(Duration::ZERO)
+    };
+    Some(wait.max(SHORTEST_ASKED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_is_anywhere_below_a_ceiling_that_doubles_up_to_the_highest() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        for (tries, ceiling) in [
+            (1, BASE),
+            (2, BASE * 2),
+            (3, BASE * 4),
+            (20, CEILING),
+            (u32::MAX, CEILING),
+        ] {
+            let waits: Vec<Duration> = (0..1_000).map(|_| backoff(tries, &mut rng)).collect();
+            assert!(waits.iter().all(|wait| *wait <= ceiling), "{tries}");
+            assert!(waits.iter().any(|wait| *wait > ceiling / 2), "{tries}");
+            assert!(waits.iter().any(|wait| *wait < ceiling / 2), "{tries}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Mon, 06 Nov 2023 10:00:00 GMT").unwrap();
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(asked_for("7", now), seconds(7));
+        assert_eq!(asked_for(" 7 ", now), seconds(7));
+        assert_eq!(asked_for("Mon, 06 Nov 2023 10:00:09 GMT", now), seconds(9));
+    }
+
+    #[test]
+    fn a_time_that_is_over_still_waits_a_little() {
+        let now = httpdate::parse_http_date("Mon, 06 Nov 2023 10:00:00 GMT").unwrap();
+        assert_eq!(asked_for("0", now), Some(SHORTEST_ASKED));
+        assert_eq!(
+            asked_for("Mon, 06 Nov 2023 09:00:00 GMT", now),
+            Some(SHORTEST_ASKED)
+        );
+    }
+
+    #[test]
+    fn nonsense_asks_for_nothing() {
+        let now = SystemTime::UNIX_EPOCH;
+        for header in ["", "soon", "-1", "1.5", "99999999999999999999999"] {
+            assert_eq!(asked_for(header, now), None, "{header}");
+        }
+    }
+}

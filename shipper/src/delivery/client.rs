@@ -1,0 +1,119 @@
+//! HTTP: the one place with I/O.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{CONTENT_ENCODING, HeaderValue, RETRY_AFTER};
+use reqwest::redirect;
+
+use crate::destination::{Answer, Certainty, Class, Endpoint};
+
+/// How long to wait for a connection. A service that is down should cost a moment, not the
+/// request's whole time.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long an unused connection is kept. Lambda freezes the process between invocations, and
+/// load balancers close idle connections after a minute or so, unnoticed by a frozen process.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The most that is read of an answer. The answer to the largest `_bulk` request stays far below.
+const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No connection came about, so nothing was sent.
+    NotConnected,
+    /// The answer did not come in time.
+    Timeout,
+    /// The connection broke, or the answer ended early or had no end.
+    Broken,
+}
+
+impl Fault {
+    /// The word under which it is counted.
+    pub fn class(self) -> Class {
+        match self {
+            Self::NotConnected => Class::new("not_connected"),
+            Self::Timeout => Class::new("timeout"),
+            Self::Broken => Class::new("connection_broken"),
+        }
+    }
+
+    /// Whether something may have been taken all the same.
+    pub fn certainty(self) -> Certainty {
+        match self {
+            Self::NotConnected => Certainty::NothingTaken,
+            Self::Timeout | Self::Broken => Certainty::Unclear,
+        }
+    }
+}
+
+/// An HTTP client for all destinations, kept across invocations.
+pub struct Client(reqwest::Client);
+
+/// The client could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the HTTP client")]
+pub struct ClientError(#[from] reqwest::Error);
+
+impl Client {
+    /// Sets the client up; nothing is connected yet.
+    pub fn new() -> Result<Self, ClientError> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            // A redirected POST may arrive as a GET, whose 200 says nothing about the records.
+            .redirect(redirect::Policy::none())
+            .user_agent(concat!("logagg/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self(client))
+    }
+
+    /// Sends gzip to an endpoint and reads the answer, all of it within `timeout`.
+    pub async fn post(
+        &self,
+        endpoint: &Endpoint,
+        gzip: Bytes,
+        timeout: Duration,
+    ) -> Result<Answer, Fault> {
+        let mut response = self
+            .0
+            .post(endpoint.url.clone())
+            .headers(endpoint.headers.clone())
+            .header(CONTENT_ENCODING, HeaderValue::from_static("gzip"))
+            .timeout(timeout)
+            .body(gzip)
+            .send()
+            .await
+            .map_err(|error| fault(&error))?;
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(Fault::Broken);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status,
+            retry_after,
+            body: body.freeze(),
+        })
+    }
+}
+
+fn fault(error: &reqwest::Error) -> Fault {
+    if error.is_connect() {
+        Fault::NotConnected
+    } else if error.is_timeout() {
+        Fault::Timeout
+    } else {
+        Fault::Broken
+    }
+}

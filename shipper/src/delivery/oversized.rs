@@ -1,0 +1,194 @@
+//! Records that are larger than a destination takes.
+
+use std::borrow::Cow;
+
+use crate::destination::Destination;
+use crate::record::{Extent, Piece, Record};
+
+/// What is done with a record that is larger than the destination takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oversized {
+    /// Its message is sent in several documents with part numbers. Nothing is lost.
+    Split,
+    /// The beginning of its message is sent, with a mark at the end.
+    Cut,
+    /// It is refused.
+    Refuse,
+}
+
+/// Makes pieces of `record` that each encode to at most `max_bytes`; none if there is no way.
+/// The fields of a structured line stay behind: half an object is none.
+pub(super) fn fit<'r>(
+    record: &'r Record<'r>,
+    destination: &dyn Destination,
+    max_bytes: usize,
+    oversized: Oversized,
+) -> Vec<Piece<'r>> {
+    let longest_extent = match oversized {
+        Oversized::Refuse => return Vec::new(),
+        Oversized::Split => Extent::Part {
+            number: usize::MAX,
+            count: usize::MAX,
+        },
+        Oversized::Cut => Extent::Cut {
+            message_bytes: usize::MAX,
+        },
+    };
+    let empty = Piece {
+        record,
+        message: Cow::Borrowed(""),
+        extent: longest_extent,
+        json: None,
+    };
+    let mut frame = Vec::new();
+    destination.encode(&empty, &mut frame);
+    let Some(room) = max_bytes.checked_sub(frame.len()) else {
+        return Vec::new();
+    };
+    let message = record.message;
+    match oversized {
+        Oversized::Refuse => Vec::new(),
+        Oversized::Split => {
+            let stretches = stretches(message, room);
+            let count = stretches.len();
+            let part = |(index, message): (usize, &'r str)| Piece {
+                message: Cow::Borrowed(message),
+                extent: Extent::Part {
+                    number: index + 1,
+                    count,
+                },
+                ..empty.clone()
+            };
+            stretches.into_iter().enumerate().map(part).collect()
+        }
+        Oversized::Cut => {
+            let mark = format!("… [cut: the message has {} bytes]", message.len());
+            let Some(room) = room.checked_sub(mark.len()) else {
+                return Vec::new();
+            };
+            let (beginning, _) = message.split_at(fitting(message, room));
+            vec![Piece {
+                message: Cow::Owned(format!("{beginning}{mark}")),
+                extent: Extent::Cut {
+                    message_bytes: message.len(),
+                },
+                ..empty
+            }]
+        }
+    }
+}
+
+/// Divides `text` into stretches that each take at most `room` bytes as JSON; none if a single
+/// character does not fit.
+fn stretches(text: &str, room: usize) -> Vec<&str> {
+    let mut stretches = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (stretch, after) = rest.split_at(fitting(rest, room));
+        if stretch.is_empty() {
+            return Vec::new();
+        }
+        stretches.push(stretch);
+        rest = after;
+    }
+    stretches
+}
+
+/// How many bytes of `text`, in whole characters, take at most `room` bytes as JSON.
+fn fitting(text: &str, room: usize) -> usize {
+    let mut taken = 0;
+    for (index, character) in text.char_indices() {
+        taken += json_bytes(character);
+        if taken > room {
+            return index;
+        }
+    }
+    text.len()
+}
+
+/// How many bytes a character takes inside a JSON string.
+fn json_bytes(character: char) -> usize {
+    match character {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => 6,
+        _ => character.len_utf8(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use proptest::prelude::*;
+    use reqwest::Url;
+
+    use super::*;
+    use crate::destination::logzio::Logzio;
+    use crate::line::Line;
+    use crate::origin::Origin;
+    use crate::secret::Secret;
+
+    fn encoded(
+        message: &str,
+        max_bytes: usize,
+        oversized: Oversized,
+    ) -> Vec<(String, Extent, usize)> {
+        let url = Url::parse("https://listener.logz.io:8071/").unwrap();
+        let destination = Logzio::new(url, &Secret::new("t"), "lambda");
+        let origin = Origin::new("1", "/aws/lambda/f", "s");
+        let record = Record {
+            origin: &origin,
+            id: "1",
+            time: SystemTime::UNIX_EPOCH,
+            message,
+            line: Line::default(),
+        };
+        fit(&record, &destination, max_bytes, oversized)
+            .into_iter()
+            .map(|piece| {
+                let mut body = Vec::new();
+                destination.encode(&piece, &mut body);
+                (piece.message.into_owned(), piece.extent, body.len())
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn parts_fit_and_together_are_the_message(
+            message in "[a\"\\\\\n\u{1}é\u{1F9C0}]{1,400}", max_bytes in 380_usize..600,
+        ) {
+            let parts = encoded(&message, max_bytes, Oversized::Split);
+            let whole: String = parts.iter().map(|(text, ..)| text.as_str()).collect();
+            prop_assert_eq!(whole, message);
+            for (index, (_, extent, bytes)) in parts.iter().enumerate() {
+                prop_assert!(*bytes <= max_bytes);
+                prop_assert_eq!(*extent, Extent::Part { number: index + 1, count: parts.len() });
+            }
+        }
+
+        #[test]
+        fn a_cut_message_fits_and_ends_with_a_mark(
+            message in "[a\"\\\\\n\u{1}é\u{1F9C0}]{200,400}", max_bytes in 400_usize..460,
+        ) {
+            let [(text, extent, bytes)] = &encoded(&message, max_bytes, Oversized::Cut)[..] else {
+                panic!("not one piece");
+            };
+            prop_assert!(*bytes <= max_bytes);
+            prop_assert_eq!(*extent, Extent::Cut { message_bytes: message.len() });
+            let mark = format!("… [cut: the message has {} bytes]", message.len());
+            let beginning = text.strip_suffix(&mark).expect("no mark");
+            prop_assert!(message.starts_with(beginning));
+        }
+    }
+
+    #[test]
+    fn a_limit_that_takes_no_character_ends_in_no_piece() {
+        for max_bytes in [0, 100, 300] {
+            for oversized in [Oversized::Split, Oversized::Cut] {
+                assert_eq!(encoded("aaaa", max_bytes, oversized), []);
+            }
+        }
+        assert_eq!(encoded("aaaa", 1_000, Oversized::Refuse), []);
+    }
+}

@@ -1,0 +1,286 @@
+//! Elasticsearch and OpenSearch: the `_bulk` API.
+//!
+//! Every document is sent with `create` and an id of ours, so that a second delivery answers 409
+//! and makes no second document; data streams take nothing but `create` anyway.
+
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Answer, Class, Destination, Endpoint, Keys, Limits, Outcome, UNREADABLE_ANSWER, Verdict,
+    classify_status, document,
+};
+use crate::key::Key;
+use crate::record::Piece;
+
+/// The size at which clients keep a request. Servers take 100 MB by default, and as little as
+/// 10 MiB in small Amazon OpenSearch Service domains.
+///
+/// <https://www.elastic.co/docs/reference/elasticsearch/configuration-reference/networking-settings>
+/// <https://docs.aws.amazon.com/opensearch-service/latest/developerguide/limits.html>
+pub const MAX_REQUEST_BYTES: usize = 10_000_000;
+
+/// The parts of an answer that are read. Services that do not know the parameter pass over it.
+///
+/// <https://www.elastic.co/docs/reference/elasticsearch/rest-apis/common-options>
+const FILTER_PATH: &str = "items.*.status,items.*.error.type";
+
+/// A cluster and the index or data stream to write to.
+pub struct Elasticsearch {
+    endpoint: Endpoint,
+    max_request_bytes: usize,
+}
+
+impl Elasticsearch {
+    /// Writes to `index` of the cluster at `url`; `authorization` is the header of that name.
+    pub fn new(
+        mut url: Url,
+        index: &str,
+        authorization: Option<HeaderValue>,
+        max_request_bytes: usize,
+    ) -> Self {
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend([index, "_bulk"]);
+        }
+        url.set_query(Some(&format!("filter_path={FILTER_PATH}")));
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-ndjson"),
+        );
+        if let Some(mut authorization) = authorization {
+            authorization.set_sensitive(true);
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        Self {
+            endpoint: Endpoint { url, headers },
+            max_request_bytes,
+        }
+    }
+}
+
+impl Destination for Elasticsearch {
+    fn limits(&self) -> Limits {
+        Limits {
+            max_request_bytes: self.max_request_bytes,
+            max_record_bytes: self.max_request_bytes,
+            max_request_records: usize::MAX,
+        }
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::Taken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        let action = Action {
+            create: Create { id: Key::of(piece) },
+        };
+        serde_json::to_writer(&mut *body, &action)
+            .expect("an action has string keys, and writing to memory cannot fail");
+        body.push(b'\n');
+        document::write(piece, body);
+        body.push(b'\n');
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        if !(200..300).contains(&answer.status) {
+            return classify_status(answer.status);
+        }
+        match serde_json::from_slice::<BulkAnswer>(&answer.body) {
+            Ok(bulk) if bulk.items.len() == sent => {
+                Verdict::Each(bulk.items.into_iter().map(outcome).collect())
+            }
+            // What was taken shows as already there at the next try.
+            Ok(_) | Err(_) => UNREADABLE_ANSWER,
+        }
+    }
+}
+
+/// What became of one document. Refused is only what can never be taken. A missing index, a
+/// missing permission and a disk that is full (403 `cluster_block_exception`) are no fault of
+/// the document.
+fn outcome(item: BulkItem) -> Outcome {
+    let class = || match &item.create.error {
+        Some(error) => Class::from_service(&error.error_type),
+        None => Class::from_status(item.create.status),
+    };
+    match item.create.status {
+        200..300 => Outcome::Delivered,
+        409 => Outcome::AlreadyThere,
+        401 | 403 | 404 | 501 => Outcome::Stop(class()),
+        429 | 500.. => Outcome::TryAgain(class()),
+        _ => Outcome::Refused(class()),
+    }
+}
+
+#[derive(Serialize)]
+struct Action {
+    create: Create,
+}
+
+#[derive(Serialize)]
+struct Create {
+    #[serde(rename = "_id")]
+    id: Key,
+}
+
+#[derive(Deserialize)]
+struct BulkAnswer {
+    items: Vec<BulkItem>,
+}
+
+#[derive(Deserialize)]
+struct BulkItem {
+    create: ItemResult,
+}
+
+#[derive(Deserialize)]
+struct ItemResult {
+    status: u16,
+    error: Option<ItemError>,
+}
+
+#[derive(Deserialize)]
+struct ItemError {
+    #[serde(rename = "type")]
+    error_type: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::destination::Certainty;
+    use crate::line::Line;
+    use crate::origin::Origin;
+    use crate::record::Record;
+
+    fn destination() -> Elasticsearch {
+        let url = Url::parse("https://search.example:9200/base/").unwrap();
+        Elasticsearch::new(url, "logs lambda", None, MAX_REQUEST_BYTES)
+    }
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: Verdict) {
+        let answer = Answer {
+            status,
+            retry_after: None,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        };
+        let verdict = destination().classify(2, &answer);
+        assert_eq!(verdict, expected, "{status} {body}");
+    }
+
+    fn item(status: u16, error_type: &str) -> String {
+        format!(
+            r#"{{"create":{{"status":{status},"error":{{"type":"{error_type}","reason":"quotes"}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn writes_below_the_path_of_the_url_and_asks_only_for_what_is_read() {
+        assert_eq!(
+            destination().endpoint().url.as_str(),
+            "https://search.example:9200/base/logs%20lambda/_bulk?filter_path=items.*.status,items.*.error.type"
+        );
+    }
+
+    #[test]
+    fn judges_every_item_by_itself() {
+        let ok = r#"{"create":{"status":201}}"#.to_owned();
+        let cases = [
+            (ok.clone(), Outcome::Delivered),
+            (
+                item(409, "version_conflict_engine_exception"),
+                Outcome::AlreadyThere,
+            ),
+            (
+                item(429, "es_rejected_execution_exception"),
+                Outcome::TryAgain(Class::from_service("es_rejected_execution_exception")),
+            ),
+            (
+                item(503, "unavailable_shards_exception"),
+                Outcome::TryAgain(Class::from_service("unavailable_shards_exception")),
+            ),
+            (
+                item(400, "mapper_parsing_exception"),
+                Outcome::Refused(Class::from_service("mapper_parsing_exception")),
+            ),
+            (
+                item(403, "cluster_block_exception"),
+                Outcome::Stop(Class::from_service("cluster_block_exception")),
+            ),
+            (
+                item(404, "index_not_found_exception"),
+                Outcome::Stop(Class::from_service("index_not_found_exception")),
+            ),
+            (
+                item(400, "Quotes a Document"),
+                Outcome::Refused(Class::new("other")),
+            ),
+        ];
+        for (second, expected) in cases {
+            let body = format!(r#"{{"took":3,"errors":true,"items":[{ok},{second}]}}"#);
+            check(
+                200,
+                &body,
+                Verdict::Each(vec![Outcome::Delivered, expected]),
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_leaves_everything_open() {
+        let one_item = r#"{"items":[{"create":{"status":201}}]}"#;
+        let another_action = r#"{"items":[{"index":{"status":201}},{"index":{"status":201}}]}"#;
+        for body in ["", "{", "<html>ok</html>", "{}", one_item, another_action] {
+            check(200, body, UNREADABLE_ANSWER);
+        }
+    }
+
+    #[test]
+    fn a_whole_request_is_judged_by_its_status() {
+        check(413, "", Verdict::TooLarge);
+        check(401, "", Verdict::Stop(Class::from_status(401)));
+        check(
+            429,
+            r#"{"items":[]}"#,
+            Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken),
+        );
+    }
+
+    #[test]
+    fn a_piece_is_an_action_and_a_document_each_with_a_line_end() {
+        let origin = Origin::new("1", "g", "s");
+        let record = Record {
+            origin: &origin,
+            id: "1",
+            time: SystemTime::UNIX_EPOCH,
+            message: "{\"a\":1}",
+            line: Line::parse("{\"a\":1}"),
+        };
+        let piece = Piece::whole(&record);
+        let mut body = Vec::new();
+        destination().encode(&piece, &mut body);
+        let text = String::from_utf8(body).unwrap();
+        let lines: Vec<&str> = text.split('\n').collect();
+        let [action, document, ""] = lines[..] else {
+            panic!("not two lines: {text}");
+        };
+        assert_eq!(
+            action,
+            format!(r#"{{"create":{{"_id":"{}"}}}}"#, Key::of(&piece))
+        );
+        let document: serde_json::Value = serde_json::from_str(document).unwrap();
+        assert_eq!(document["json"], serde_json::json!({"a": 1}));
+    }
+}

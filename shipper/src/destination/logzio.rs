@@ -1,0 +1,212 @@
+//! Logz.io: the bulk HTTP listener.
+//!
+//! It answers for the request as a whole and only counts the lines it did not like, so a request
+//! that it took in part must never be sent again.
+
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde::Deserialize;
+
+use super::{
+    Answer, Class, Destination, Endpoint, Keys, Limits, Verdict, classify_status, document,
+};
+use crate::record::Piece;
+use crate::secret::Secret;
+
+/// The largest body.
+///
+/// <https://docs.logz.io/docs/shipping/other/json/>
+pub const MAX_REQUEST_BYTES: usize = 10_485_760;
+
+/// The longest line.
+///
+/// <https://docs.logz.io/docs/shipping/other/json/>
+pub const MAX_LINE_BYTES: usize = 500_000;
+
+/// A Logz.io account.
+pub struct Logzio {
+    endpoint: Endpoint,
+}
+
+impl Logzio {
+    /// Sends to the listener at `url` as `log_type`, the type by which Logz.io parses.
+    pub fn new(mut url: Url, token: &Secret, log_type: &str) -> Self {
+        url.query_pairs_mut()
+            .append_pair("token", token.expose())
+            .append_pair("type", log_type);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        Self {
+            endpoint: Endpoint { url, headers },
+        }
+    }
+}
+
+impl Destination for Logzio {
+    fn limits(&self) -> Limits {
+        Limits {
+            max_request_bytes: MAX_REQUEST_BYTES,
+            max_record_bytes: MAX_LINE_BYTES,
+            max_request_records: usize::MAX,
+        }
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::NotTaken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        document::write(piece, body);
+        body.push(b'\n');
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        match answer.status {
+            200..300 => Verdict::Counted {
+                delivered: sent,
+                refused: Vec::new(),
+            },
+            400 => match serde_json::from_slice::<BadLines>(&answer.body) {
+                Ok(lines) => lines.verdict(sent),
+                // Not the listener's own answer, so it is about the request and not its lines.
+                Err(_) => Verdict::Stop(Class::from_status(answer.status)),
+            },
+            status => classify_status(status),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BadLines {
+    successful_lines: usize,
+    #[serde(default)]
+    malformed_lines: usize,
+    #[serde(default)]
+    oversized_lines: usize,
+    #[serde(default)]
+    empty_log_lines: usize,
+}
+
+impl BadLines {
+    /// Lines for which the counts do not account are refused as `unattributed`: they are not
+    /// known to be there, and must not be sent again.
+    fn verdict(&self, sent: usize) -> Verdict {
+        let mut open = sent;
+        let mut take = |count: usize| {
+            let taken = count.min(open);
+            open -= taken;
+            taken
+        };
+        let delivered = take(self.successful_lines);
+        let mut refused = vec![
+            (Class::new("malformed_line"), take(self.malformed_lines)),
+            (Class::new("oversized_line"), take(self.oversized_lines)),
+            (Class::new("empty_line"), take(self.empty_log_lines)),
+        ];
+        refused.push((Class::new("unattributed"), open));
+        refused.retain(|(_, count)| *count > 0);
+        Verdict::Counted { delivered, refused }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::destination::Certainty;
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: Verdict) {
+        let url = Url::parse("https://listener.logz.io:8071/").unwrap();
+        let answer = Answer {
+            status,
+            retry_after: None,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        };
+        let verdict = Logzio::new(url, &Secret::new("t"), "lambda").classify(10, &answer);
+        assert_eq!(verdict, expected, "{status} {body}");
+    }
+
+    #[test]
+    fn token_and_type_are_escaped_in_the_url() {
+        let url = Url::parse("https://listener-eu.logz.io:8071/").unwrap();
+        let destination = Logzio::new(url, &Secret::new("a&b"), "my type");
+        assert_eq!(
+            destination.endpoint().url.as_str(),
+            "https://listener-eu.logz.io:8071/?token=a%26b&type=my+type"
+        );
+    }
+
+    #[test]
+    fn an_accepted_request_is_delivered() {
+        check(
+            200,
+            "",
+            Verdict::Counted {
+                delivered: 10,
+                refused: vec![],
+            },
+        );
+    }
+
+    #[test]
+    fn bad_lines_are_refused_and_the_others_are_delivered() {
+        check(
+            400,
+            r#"{"malformedLines":2,"successfulLines":7,"oversizedLines":1,"emptyLogLines":0}"#,
+            Verdict::Counted {
+                delivered: 7,
+                refused: vec![
+                    (Class::new("malformed_line"), 2),
+                    (Class::new("oversized_line"), 1),
+                ],
+            },
+        );
+    }
+
+    #[test]
+    fn lines_the_counts_leave_open_are_unattributed_and_sums_hold() {
+        check(
+            400,
+            r#"{"successfulLines":4,"malformedLines":1}"#,
+            Verdict::Counted {
+                delivered: 4,
+                refused: vec![
+                    (Class::new("malformed_line"), 1),
+                    (Class::new("unattributed"), 5),
+                ],
+            },
+        );
+        check(
+            400,
+            r#"{"successfulLines":40,"malformedLines":10}"#,
+            Verdict::Counted {
+                delivered: 10,
+                refused: vec![],
+            },
+        );
+    }
+
+    #[test]
+    fn a_400_that_is_not_about_lines_stops() {
+        check(400, "bad request", Verdict::Stop(Class::from_status(400)));
+        check(400, "{}", Verdict::Stop(Class::from_status(400)));
+    }
+
+    #[test]
+    fn other_statuses_are_about_the_whole_request() {
+        check(401, "", Verdict::Stop(Class::from_status(401)));
+        check(413, "", Verdict::TooLarge);
+        check(
+            503,
+            "",
+            Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken),
+        );
+    }
+}

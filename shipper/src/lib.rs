@@ -1,0 +1,25 @@
+//! The shipper: a Lambda function that takes what CloudWatch Logs delivers through subscription
+//! filters and forwards it to log services without losing a line.
+//!
+//! An event is decoded ([`decode`]), its lines are read ([`line`]) into records ([`record`]), and
+//! these are delivered ([`delivery`]) to destinations ([`destination`]). Everything but
+//! [`delivery::client`] is free of I/O. The crate knows nothing of policies, Terraform or any
+//! AWS API: it starts fast because there is nothing to set up.
+
+pub mod config;
+pub mod counts;
+pub mod decode;
+pub mod delivery;
+pub mod destination;
+pub mod event;
+pub mod invocation;
+pub mod key;
+pub mod line;
+pub mod origin;
+pub mod record;
+pub mod secret;
+pub mod summary;
+
+pub use config::Config;
+pub use invocation::{Invocation, ShipError, Shipper};
+pub use summary::Summary;

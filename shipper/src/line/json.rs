@@ -1,0 +1,386 @@
+//! Structured lines: Lambda's JSON log format, and JSON written by the function's own logger.
+//!
+//! A line is read in one pass, which also makes sure that it is valid JSON; only the few fields
+//! that mean something here are kept, the object itself stays the text that was written.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::{Kind, Level, Line, Report};
+
+/// A line that is one JSON object.
+pub(super) struct Object<'a> {
+    /// The object as written, without the blanks around it.
+    pub(super) text: &'a str,
+    /// The level, by the names that loggers give the field.
+    pub(super) level: Option<Level>,
+    /// The request id, likewise.
+    pub(super) request_id: Option<Cow<'a, str>>,
+    /// `type`, which marks Lambda's own lines.
+    line_type: Option<Cow<'a, str>>,
+}
+
+/// Reads `message` if it is a JSON object and nothing else.
+pub(super) fn object(message: &str) -> Option<Object<'_>> {
+    let text = message.trim_matches([' ', '\t', '\r', '\n']);
+    if !(text.starts_with('{') && text.ends_with('}')) {
+        return None;
+    }
+    let fields: Fields<'_> = serde_json::from_str(text).ok()?;
+    Some(Object {
+        text,
+        level: fields.level,
+        request_id: fields.request_id,
+        line_type: fields.line_type,
+    })
+}
+
+/// Tells Lambda's lines from the function's.
+pub(super) fn parse(object: Object<'_>) -> Line<'_> {
+    let platform = object
+        .line_type
+        .as_deref()
+        .and_then(|line_type| line_type.strip_prefix("platform."));
+    let record = platform.and_then(|_| serde_json::from_str::<PlatformLine<'_>>(object.text).ok());
+    match (platform, record) {
+        (Some(name), Some(line)) => platform_line(name, line.record),
+        _ => Line {
+            kind: Kind::Application,
+            request_id: object.request_id,
+            level: object.level,
+            report: None,
+            json: Some(object.text),
+        },
+    }
+}
+
+/// A line of Lambda's. Its fields do not go along as JSON: everything worth asking for has a
+/// field of its own, and `record` or `time` may well be of another type in the function's lines.
+fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
+    let kind = match name {
+        "initStart" => Kind::InitStart,
+        "start" => Kind::Start,
+        "runtimeDone" => Kind::End,
+        "report" => Kind::Report,
+        "extension" | "telemetrySubscription" => Kind::Extension,
+        _ => Kind::Platform,
+    };
+    let report = Report {
+        duration_ms: record.metrics.duration_ms,
+        billed_duration_ms: record.metrics.billed_duration_ms,
+        memory_size_mb: record.metrics.memory_size_mb,
+        max_memory_used_mb: record.metrics.max_memory_used_mb,
+        init_duration_ms: record.metrics.init_duration_ms,
+        restore_duration_ms: record.metrics.restore_duration_ms,
+        trace_id: record.tracing.and_then(|tracing| tracing.value),
+        status: record.status,
+        error_type: record.error_type,
+    };
+    Line {
+        kind,
+        request_id: record.request_id,
+        level: report.failed().then_some(Level::Error),
+        report: (kind == Kind::Report).then_some(report),
+        json: None,
+    }
+}
+
+#[derive(Deserialize)]
+struct PlatformLine<'a> {
+    #[serde(borrow)]
+    record: PlatformRecord<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PlatformRecord<'a> {
+    #[serde(borrow)]
+    request_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    status: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    error_type: Option<Cow<'a, str>>,
+    #[serde(default)]
+    metrics: PlatformMetrics,
+    #[serde(borrow)]
+    tracing: Option<PlatformTracing<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PlatformMetrics {
+    duration_ms: Option<f64>,
+    billed_duration_ms: Option<f64>,
+    #[serde(rename = "memorySizeMB")]
+    memory_size_mb: Option<u64>,
+    #[serde(rename = "maxMemoryUsedMB")]
+    max_memory_used_mb: Option<u64>,
+    init_duration_ms: Option<f64>,
+    restore_duration_ms: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct PlatformTracing<'a> {
+    #[serde(borrow)]
+    value: Option<Cow<'a, str>>,
+}
+
+/// The fields of an object that mean something here; the first of each that can be read counts.
+#[derive(Default)]
+struct Fields<'a> {
+    level: Option<Level>,
+    request_id: Option<Cow<'a, str>>,
+    line_type: Option<Cow<'a, str>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Fields::default();
+                while let Some(Key(key)) = map.next_key()? {
+                    match key.as_ref() {
+                        "level" | "log.level" | "severity" | "levelname" => {
+                            let found = map.next_value::<Scalar<'_>>()?.level();
+                            fields.level = fields.level.or(found);
+                        }
+                        "requestId"
+                        | "AWSRequestId"
+                        | "awsRequestId"
+                        | "aws_request_id"
+                        | "function_request_id" => {
+                            let found = map.next_value::<Scalar<'_>>()?.text();
+                            fields.request_id = fields.request_id.or(found);
+                        }
+                        "type" => {
+                            let found = map.next_value::<Scalar<'_>>()?.text();
+                            fields.line_type = fields.line_type.or(found);
+                        }
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+/// A key, borrowed where it has no escapes.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A value of which only strings and whole numbers matter; anything else is passed over.
+enum Scalar<'a> {
+    Text(Cow<'a, str>),
+    Number(u64),
+    Other,
+}
+
+impl<'a> Scalar<'a> {
+    fn text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Number(_) | Self::Other => None,
+        }
+    }
+
+    fn level(self) -> Option<Level> {
+        match self {
+            Self::Text(text) => Level::from_name(&text),
+            Self::Number(number) => Level::from_number(number),
+            Self::Other => None,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ScalarVisitor;
+
+        impl<'de> Visitor<'de> for ScalarVisitor {
+            type Value = Scalar<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("any value")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Scalar::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Scalar::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Scalar::Number(number))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Scalar::Other)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Scalar::Other)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Scalar::Other)
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Scalar::Other)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Scalar::Other)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Scalar::Other)
+            }
+        }
+
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
+
+    #[test]
+    fn reads_level_and_request_id_of_the_usual_loggers() {
+        for (message, level, request_id) in [
+            (
+                r#"{"timestamp":"x","level":"INFO","requestId":"r1","message":{"a":1}}"#,
+                Some(Level::Info),
+                Some("r1"),
+            ),
+            (
+                r#"{"level":50,"awsRequestId":"r2","msg":"pino"}"#,
+                Some(Level::Error),
+                Some("r2"),
+            ),
+            (
+                r#"{"level":"WARNING","function_request_id":"r3","service":"powertools"}"#,
+                Some(Level::Warn),
+                Some("r3"),
+            ),
+            (
+                r#"{"AWSRequestId":"r4","level":null,"severity":"ERROR"}"#,
+                Some(Level::Error),
+                Some("r4"),
+            ),
+            (
+                r#"{"level":{"nested":[1,{"a":2}]},"requestId":17}"#,
+                None,
+                None,
+            ),
+            (r#"{"lev\u0065l":"debug"}"#, Some(Level::Debug), None),
+        ] {
+            let line = Line::parse(message);
+            assert_eq!(line.kind, Kind::Application);
+            assert_eq!(
+                (line.level, line.request_id.as_deref()),
+                (level, request_id),
+                "{message}"
+            );
+            assert_eq!(line.json, Some(message));
+        }
+    }
+
+    #[test]
+    fn the_object_is_kept_as_written() {
+        let line = Line::parse(" {\"big\": 12345678901234567890123, \"f\": 1.10}\n");
+        assert_eq!(
+            line.json,
+            Some("{\"big\": 12345678901234567890123, \"f\": 1.10}")
+        );
+    }
+
+    #[test]
+    fn what_is_not_one_json_object_is_text() {
+        for message in [
+            "{",
+            "{}x",
+            "{\"a\":1} {\"b\":2}",
+            "[1]",
+            "{a:1}",
+            "{\"a\":\"\n\"}",
+        ] {
+            assert_eq!(Line::parse(message).json, None, "{message}");
+        }
+    }
+
+    #[test]
+    fn reads_lambdas_report_in_its_json_form() {
+        let message = format!(
+            r#"{{"time":"2023-11-06T10:00:00.000Z","type":"platform.report","record":{{"requestId":"{ID}","metrics":{{"durationMs":7.5,"billedDurationMs":8,"memorySizeMB":128,"maxMemoryUsedMB":60,"initDurationMs":80.25}},"tracing":{{"type":"X-Amzn-Trace-Id","value":"Root=1-2","spanId":"x"}},"spans":[],"status":"success"}}}}"#
+        );
+        let line = Line::parse(&message);
+        assert_eq!(line.kind, Kind::Report);
+        assert_eq!(line.request_id.as_deref(), Some(ID));
+        assert_eq!((line.level, line.json), (None, None));
+        let report = line.report.unwrap();
+        assert_eq!(report.duration_ms, Some(7.5));
+        assert_eq!(report.billed_duration_ms, Some(8.0));
+        assert_eq!(report.max_memory_used_mb, Some(60));
+        assert_eq!(report.init_duration_ms, Some(80.25));
+        assert_eq!(report.trace_id.as_deref(), Some("Root=1-2"));
+        assert_eq!(report.status.as_deref(), Some("success"));
+    }
+
+    #[test]
+    fn knows_lambdas_other_lines_and_their_failures() {
+        for (name, kind) in [
+            ("start", Kind::Start),
+            ("runtimeDone", Kind::End),
+            ("initStart", Kind::InitStart),
+            ("extension", Kind::Extension),
+            ("logsDropped", Kind::Platform),
+        ] {
+            let message = format!(
+                r#"{{"time":"t","type":"platform.{name}","record":{{"requestId":"{ID}","status":"timeout"}}}}"#
+            );
+            let line = Line::parse(&message);
+            assert_eq!(
+                (line.kind, line.level),
+                (kind, Some(Level::Error)),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_application_may_have_a_type_of_its_own() {
+        for message in [
+            r#"{"type":"order","record":5}"#,
+            r#"{"type":"platform.x","record":5}"#,
+        ] {
+            let line = Line::parse(message);
+            assert_eq!((line.kind, line.json), (Kind::Application, Some(message)));
+        }
+    }
+}

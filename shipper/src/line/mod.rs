@@ -1,0 +1,144 @@
+//! What a single log line says, read once and without copying it.
+//!
+//! Reading a line never changes it: a record carries its message whole, and what is found here
+//! stands beside it. A line that is none of the known forms is an application line without
+//! fields, never an error.
+
+mod application;
+mod json;
+mod level;
+mod platform;
+mod report;
+
+use std::borrow::Cow;
+
+pub use level::Level;
+pub use report::Report;
+
+/// What a line says.
+#[derive(Debug, Default, PartialEq)]
+pub struct Line<'a> {
+    /// Who wrote the line, and as what.
+    pub kind: Kind,
+    /// The invocation it belongs to.
+    pub request_id: Option<Cow<'a, str>>,
+    /// Its level, where it names one.
+    pub level: Option<Level>,
+    /// The figures of a REPORT line.
+    pub report: Option<Report<'a>>,
+    /// The JSON object of a structured line, exactly as written.
+    pub json: Option<&'a str>,
+}
+
+/// Who wrote a line, and as what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// The function itself.
+    #[default]
+    Application,
+    /// Lambda: an execution environment starts.
+    InitStart,
+    /// Lambda: an invocation begins.
+    Start,
+    /// Lambda: an invocation has ended.
+    End,
+    /// Lambda: what the invocation took.
+    Report,
+    /// Lambda: the invocation was stopped at its time limit.
+    Timeout,
+    /// Lambda: the function's process ended in the middle.
+    Crash,
+    /// Lambda: about an extension.
+    Extension,
+    /// Lambda: anything else.
+    Platform,
+}
+
+impl Kind {
+    /// The name under which the kind is sent.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::InitStart => "init_start",
+            Self::Start => "start",
+            Self::End => "end",
+            Self::Report => "report",
+            Self::Timeout => "timeout",
+            Self::Crash => "crash",
+            Self::Extension => "extension",
+            Self::Platform => "platform",
+        }
+    }
+}
+
+impl<'a> Line<'a> {
+    /// Reads a message.
+    pub fn parse(message: &'a str) -> Self {
+        if let Some(json) = json::object(message) {
+            return json::parse(json);
+        }
+        platform::parse(message).unwrap_or_else(|| application::parse(message))
+    }
+}
+
+/// Whether `text` has the form of a request id, `8-4-4-4-12` hexadecimal digits.
+fn is_request_id(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// Whether `text` has the form in which Lambda writes a time, such as `2023-11-06T10:00:00.000Z`.
+fn is_timestamp(text: &str) -> bool {
+    text.len() >= 20
+        && text.ends_with('Z')
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            4 | 7 => byte == b'-',
+            10 => byte == b'T',
+            13 | 16 => byte == b':',
+            _ if index < 19 => byte.is_ascii_digit(),
+            _ => byte.is_ascii_digit() || byte == b'.' || byte == b'Z',
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in ".*") {
+            Line::parse(&text);
+        }
+
+        #[test]
+        fn text_that_begins_like_a_known_line_is_read_without_a_panic(
+            start in prop::sample::select(vec![
+                "START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "RequestId: ", "[ERROR]\t",
+                "INIT_START ", "EXTENSION\t", "2023-11-06T10:00:00.000Z\t", "2023-11-06T10:00:00.000Z ",
+                "{\"type\":\"platform.report\",\"record\":", "{\"level\":", "[",
+            ]),
+            rest in "[\\PC\t\n:{}\"0-9a-f-]*",
+        ) {
+            let text = format!("{start}{rest}");
+            let line = Line::parse(&text);
+            if let Some(json) = line.json {
+                prop_assert!(text.contains(json));
+            }
+        }
+    }
+
+    #[test]
+    fn request_ids_and_times_are_known_by_their_form() {
+        assert!(is_request_id("8f507cfc-xmpl-4697-b07a-ac58fc914c95").eq(&false));
+        assert!(is_request_id("8f507cfc-1234-4697-b07a-ac58fc914c95"));
+        assert!(is_timestamp("2023-11-06T10:00:00.000Z"));
+        assert!(is_timestamp("2023-11-06T10:00:00Z"));
+        assert!(!is_timestamp("2023-11-06 10:00:00.000Z"));
+        assert!(!is_timestamp("a text as long as a date Z"));
+    }
+}

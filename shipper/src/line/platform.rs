@@ -1,0 +1,179 @@
+//! Lambda's own lines in the text log format.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html>
+
+use super::{Kind, Level, Line, Report, is_request_id, is_timestamp};
+
+/// Reads a line of Lambda's; `None` for a line of anybody else. A line only counts as Lambda's
+/// when it has Lambda's whole form, so that an application may log "START something".
+pub(super) fn parse(message: &str) -> Option<Line<'_>> {
+    let line = message.trim_end();
+    match line.split([' ', '\t']).next()? {
+        "START" => with_request_id(line, "START RequestId: ", Kind::Start).map(|(line, _)| line),
+        "END" => with_request_id(line, "END RequestId: ", Kind::End).map(|(line, _)| line),
+        "REPORT" => report(line),
+        "RequestId:" => crash(line),
+        "INIT_START" => of_kind(line, "INIT_START Runtime Version: ", Kind::InitStart),
+        "INIT_REPORT" => of_kind(line, "INIT_REPORT Init Duration: ", Kind::Platform),
+        "RESTORE_START" => of_kind(line, "RESTORE_START Runtime Version: ", Kind::Platform),
+        "RESTORE_REPORT" => of_kind(line, "RESTORE_REPORT Restore Duration: ", Kind::Platform),
+        "EXTENSION" => of_kind(line, "EXTENSION\tName: ", Kind::Extension),
+        "TELEMETRY" => of_kind(line, "TELEMETRY\tName: ", Kind::Extension),
+        _ => timeout(line),
+    }
+}
+
+fn of_kind<'a>(line: &'a str, start: &str, kind: Kind) -> Option<Line<'a>> {
+    line.starts_with(start).then(|| Line {
+        kind,
+        ..Line::default()
+    })
+}
+
+/// Reads `<start><request id>` and gives what follows.
+fn with_request_id<'a>(line: &'a str, start: &str, kind: Kind) -> Option<(Line<'a>, &'a str)> {
+    let rest = line.strip_prefix(start)?;
+    let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+    let (request_id, rest) = rest.split_at(end);
+    if !is_request_id(request_id) {
+        return None;
+    }
+    let line = Line {
+        kind,
+        request_id: Some(request_id.into()),
+        ..Line::default()
+    };
+    Some((line, rest))
+}
+
+fn report(line: &str) -> Option<Line<'_>> {
+    let (mut line, fields) = with_request_id(line, "REPORT RequestId: ", Kind::Report)?;
+    let report = Report::parse_text(fields);
+    line.level = report.failed().then_some(Level::Error);
+    line.report = Some(report);
+    Some(line)
+}
+
+/// `RequestId: <id> Error: Runtime exited with error: signal: killed`, and the older
+/// `RequestId: <id> Process exited before completing request`.
+fn crash(line: &str) -> Option<Line<'_>> {
+    let (mut line, rest) = with_request_id(line, "RequestId: ", Kind::Crash)?;
+    let rest = rest.trim_start();
+    line.level = Some(Level::Error);
+    (rest.starts_with("Error: ") || rest.starts_with("Process exited")).then_some(line)
+}
+
+/// `<time> <request id> Task timed out after 3.00 seconds`.
+fn timeout(line: &str) -> Option<Line<'_>> {
+    let mut words = line.splitn(3, ' ');
+    let (time, request_id, rest) = (words.next()?, words.next()?, words.next()?);
+    let ours = is_timestamp(time)
+        && is_request_id(request_id)
+        && rest.starts_with("Task timed out after ");
+    ours.then(|| Line {
+        kind: Kind::Timeout,
+        request_id: Some(request_id.into()),
+        level: Some(Level::Error),
+        ..Line::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
+
+    fn check(message: &str, kind: Kind) {
+        let line = parse(message).unwrap_or_else(|| panic!("not Lambda's: {message}"));
+        assert_eq!(line.kind, kind, "{message}");
+        let has_id = message.contains(ID);
+        assert_eq!(
+            line.request_id.as_deref(),
+            has_id.then_some(ID),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn knows_lambdas_own_lines() {
+        check(
+            &format!("START RequestId: {ID} Version: $LATEST\n"),
+            Kind::Start,
+        );
+        check(&format!("END RequestId: {ID}\n"), Kind::End);
+        check(&format!("END RequestId: {ID}"), Kind::End);
+        check(
+            &format!("2023-11-06T10:00:00.000Z {ID} Task timed out after 3.00 seconds\n\n"),
+            Kind::Timeout,
+        );
+        check(
+            &format!(
+                "RequestId: {ID} Error: Runtime exited with error: signal: killed\nRuntime.ExitError\n"
+            ),
+            Kind::Crash,
+        );
+        check(
+            &format!("RequestId: {ID} Process exited before completing request\n\n"),
+            Kind::Crash,
+        );
+        check(
+            "INIT_START Runtime Version: nodejs:20.v9\tRuntime Version ARN: arn:aws:lambda:x\n",
+            Kind::InitStart,
+        );
+        check(
+            "EXTENSION\tName: agent\tState: Ready\tEvents: [INVOKE]\n",
+            Kind::Extension,
+        );
+    }
+
+    #[test]
+    fn lines_that_only_begin_like_lambdas_are_the_applications() {
+        for message in [
+            "START",
+            "START of the run",
+            "START RequestId: none Version: 1",
+            "END of story",
+            "REPORT RequestId: 12\tDuration: 1 ms",
+            "RequestId: 8f507cfc-1234-4697-b07a-ac58fc914c95 was slow",
+            "EXTENSION of the deadline",
+            "2023-11-06T10:00:00.000Z someone Task timed out after 3.00 seconds",
+            "",
+            "\n",
+        ] {
+            assert_eq!(parse(message), None, "{message}");
+        }
+    }
+
+    #[test]
+    fn the_figures_of_a_report_are_numbers() {
+        let message = format!(
+            "REPORT RequestId: {ID}\tDuration: 1.25 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\t\
+             Max Memory Used: 40 MB\tInit Duration: 9.5 ms\t\nXRAY TraceId: 1-5f-2\tSegmentId: 9\tSampled: true\t\n"
+        );
+        let line = parse(&message).unwrap();
+        let report = line.report.unwrap();
+        assert_eq!(report.duration_ms, Some(1.25));
+        assert_eq!(report.billed_duration_ms, Some(2.0));
+        assert_eq!(report.memory_size_mb, Some(128));
+        assert_eq!(report.max_memory_used_mb, Some(40));
+        assert_eq!(report.init_duration_ms, Some(9.5));
+        assert_eq!(report.trace_id.as_deref(), Some("1-5f-2"));
+        assert_eq!(report.status, None);
+        assert_eq!(line.level, None);
+    }
+
+    #[test]
+    fn a_report_of_a_failure_is_an_error() {
+        let message = format!(
+            "REPORT RequestId: {ID}\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\tMemory Size: 128 MB\t\
+             Max Memory Used: 30 MB\tStatus: timeout\tError Type: Runtime.ExitError\n"
+        );
+        let line = parse(&message).unwrap();
+        assert_eq!(line.level, Some(Level::Error));
+        let report = line.report.unwrap();
+        assert_eq!(report.status.as_deref(), Some("timeout"));
+        assert_eq!(report.error_type.as_deref(), Some("Runtime.ExitError"));
+        assert_eq!(report.init_duration_ms, None);
+    }
+}

@@ -1,0 +1,81 @@
+//! A log line with everything known about it, and the pieces in which it is sent.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use crate::decode::LogEvent;
+use crate::line::Line;
+use crate::origin::Origin;
+
+/// One log line.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// Where it was written.
+    pub origin: &'a Origin<'a>,
+    /// CloudWatch Logs' id of it, the same at every delivery.
+    pub id: &'a str,
+    /// When it was written.
+    pub time: SystemTime,
+    /// The line, as written.
+    pub message: &'a str,
+    /// What the line says.
+    pub line: Line<'a>,
+}
+
+impl<'a> Record<'a> {
+    /// Reads what a log event says.
+    pub fn new(origin: &'a Origin<'a>, event: &'a LogEvent<'a>) -> Self {
+        let message = event.message.0.as_ref();
+        Self {
+            origin,
+            id: &event.id,
+            time: event.timestamp.system_time(),
+            message,
+            line: Line::parse(message),
+        }
+    }
+}
+
+/// What is sent as one document: a record, or as much of it as a destination takes.
+#[derive(Clone, Debug)]
+pub struct Piece<'r> {
+    /// The record that this is, or is a piece of.
+    pub record: &'r Record<'r>,
+    /// The message, or the stretch of it that this piece has.
+    pub message: Cow<'r, str>,
+    /// How much of the record this is.
+    pub extent: Extent,
+    /// The JSON object of a structured line, where it goes along.
+    pub json: Option<&'r str>,
+}
+
+/// How much of a record a piece is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// One of several pieces whose messages together are the record's.
+    Part {
+        /// Which one, counted from 1.
+        number: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// The beginning; the rest is sent nowhere.
+    Cut {
+        /// How long the record's message is.
+        message_bytes: usize,
+    },
+}
+
+impl<'r> Piece<'r> {
+    /// A record as a whole.
+    pub fn whole(record: &'r Record<'r>) -> Self {
+        Self {
+            record,
+            message: Cow::Borrowed(record.message),
+            extent: Extent::Whole,
+            json: record.line.json,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Lambda's runtime API, as far as `lambda_runtime` leaves it to us.
+
+use std::io::{Write, stderr, stdout};
+use std::panic;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
+use logagg_shipper::config::ConfigError;
+use logagg_shipper::delivery::client::ClientError;
+use logagg_shipper::{Invocation, ShipError, Shipper, Summary};
+use serde_json::value::RawValue;
+
+/// Why the process refuses to start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The HTTP client could not be set up.
+    #[error("{0}: are there CA certificates on this system?")]
+    Client(#[from] ClientError),
+}
+
+/// An environment variable, unless it is empty or no text.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Takes one event after another until Lambda ends the process.
+pub(crate) async fn run(shipper: Shipper) -> Result<(), lambda_runtime::Error> {
+    let shipper = Arc::new(shipper);
+    Runtime::new(service_fn(|event: LambdaEvent<Box<RawValue>>| {
+        handle(Arc::clone(&shipper), event)
+    }))
+    .run()
+    .await
+}
+
+/// Ships an event. The summary is also the function's result, for whoever invokes it by hand.
+async fn handle(
+    shipper: Arc<Shipper>,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Summary, Failure> {
+    let invocation = Invocation {
+        request_id: &event.context.request_id,
+        deadline: event.context.deadline(),
+    };
+    let (summary, result) = shipper.ship(event.payload.get(), &invocation).await;
+    // Without standard output there is nobody to tell, and the records matter more.
+    let _ = summary.write(stdout().lock());
+    result.map(|()| summary).map_err(Failure)
+}
+
+/// An error in the form in which Lambda is given it.
+#[derive(Debug)]
+struct Failure(ShipError);
+
+impl From<Failure> for Diagnostic {
+    fn from(Failure(error): Failure) -> Self {
+        Self {
+            error_type: error.error_type().to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}
+
+/// Tells Lambda and the log why the process does not start.
+pub(crate) async fn refuse_to_start(error: &StartError) -> ExitCode {
+    let message = format!("logagg shipper refuses to start: {error}");
+    let _ = writeln!(stderr(), "{message}");
+    if variable("AWS_LAMBDA_RUNTIME_API").is_some()
+        && let Err(error) = report_init_error(message).await
+    {
+        let _ = writeln!(stderr(), "cannot report this to Lambda: {error}");
+    }
+    ExitCode::FAILURE
+}
+
+/// Tells the log why the process ends.
+pub(crate) fn end(error: &lambda_runtime::Error) -> ExitCode {
+    let _ = writeln!(
+        stderr(),
+        "logagg shipper lost Lambda's runtime API: {error}"
+    );
+    ExitCode::FAILURE
+}
+
+/// Has a panic tell its place only: its text may quote a message.
+pub(crate) fn keep_panics_short() {
+    panic::set_hook(Box::new(|info| {
+        let place = info
+            .location()
+            .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        let _ = writeln!(stderr(), "logagg shipper panicked at {place}");
+    }));
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-initerror>
+async fn report_init_error(message: String) -> Result<(), lambda_runtime::Error> {
+    let diagnostic = Diagnostic {
+        error_type: "Logagg.InvalidConfiguration".to_owned(),
+        error_message: message,
+    };
+    let request = lambda_runtime_api_client::build_request()
+        .method("POST")
+        .uri("/2018-06-01/runtime/init/error")
+        .header(
+            "lambda-runtime-function-error-type",
+            diagnostic.error_type.as_str(),
+        )
+        .body(serde_json::to_vec(&diagnostic)?.into())?;
+    let client = lambda_runtime_api_client::Client::builder().build()?;
+    client.call(request).await?;
+    Ok(())
+}

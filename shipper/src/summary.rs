@@ -1,0 +1,91 @@
+//! One line of JSON for every invocation, on standard output.
+//!
+//! It is all that the shipper ever logs about its work: a shipper that logs a line for every
+//! record would double what there is to pay for. It holds names and numbers, never a message, an
+//! answer's text or a secret.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::counts::Counts;
+use crate::decode::MessageType;
+
+/// What one invocation came to.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// Always `summary`: what to search for.
+    pub logagg: &'static str,
+    /// The invocation's request id.
+    pub request_id: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The error that Lambda was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Things that somebody should look at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// What CloudWatch Logs sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_type: Option<MessageType>,
+    /// The log group of all records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_group: Option<String>,
+    /// How many log events there were.
+    pub log_events: usize,
+    /// The size of the event as Lambda gave it.
+    pub bytes_in: usize,
+    /// The size after decompression.
+    pub bytes_decoded: usize,
+    /// How long it all took.
+    #[serde(rename = "duration_ms", serialize_with = "millis")]
+    pub duration: Duration,
+    /// What became of the records, for every destination.
+    pub destinations: BTreeMap<String, Counts>,
+}
+
+/// How an invocation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nothing is left to be done.
+    Ok,
+    /// Lambda was given an error and keeps the event.
+    Failed,
+}
+
+impl Summary {
+    /// The summary of an invocation that has only begun.
+    pub fn begin(request_id: &str, bytes_in: usize) -> Self {
+        Self {
+            logagg: "summary",
+            request_id: request_id.to_owned(),
+            outcome: Outcome::Ok,
+            error: None,
+            warnings: Vec::new(),
+            message_type: None,
+            log_group: None,
+            log_events: 0,
+            bytes_in,
+            bytes_decoded: 0,
+            duration: Duration::ZERO,
+            destinations: BTreeMap::new(),
+        }
+    }
+
+    /// Writes the line in one piece.
+    pub fn write(&self, mut out: impl Write) -> io::Result<()> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        out.write_all(&line)?;
+        out.flush()
+    }
+}
+
+fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    serializer.serialize_f64(micros as f64 / 1_000.0)
+}
