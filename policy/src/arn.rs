@@ -165,6 +165,12 @@ impl Destination {
     pub fn needs_role(&self) -> bool {
         matches!(self, Self::Stream { .. } | Self::Firehose { .. })
     }
+
+    /// Whether it can have shards to spread events over.
+    #[must_use]
+    pub fn takes_distribution(&self) -> bool {
+        matches!(self, Self::Stream { .. } | Self::Logical { .. })
+    }
 }
 
 /// An ARN of something that CloudWatch Logs does not deliver to.

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Subscription;
+use crate::{Arn, Destination, Subscription};
 
 /// A subscription filter: as one is wanted, or as one was found on a log group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,13 @@ impl SubscriptionFilter {
             self.distribution != wanted.distribution,
         );
         differences
+    }
+
+    /// Whether its destination has shards to spread events over.
+    #[must_use]
+    pub fn takes_distribution(&self) -> bool {
+        let arn = self.destination_arn.parse::<Arn>();
+        arn.is_ok_and(|arn| Destination::of(&arn).is_ok_and(|to| to.takes_distribution()))
     }
 }
 

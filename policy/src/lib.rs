@@ -6,6 +6,7 @@
 //! act on what is decided here, so that they cannot decide differently.
 
 mod arn;
+mod demand;
 mod filter;
 mod log_group;
 mod loop_guard;
@@ -15,6 +16,7 @@ mod skip;
 mod standing;
 
 pub use arn::{Arn, Destination, InvalidArn, UnsupportedDestination};
+pub use demand::{Demand, Due};
 pub use filter::{
     Argument, Distribution, FilterName, InvalidFilterName, Ownership, SubscriptionFilter,
     UnknownDistribution,

@@ -1,2 +1,17 @@
-//! Placeholder.
-fn main() {}
+//! `terraform-provider-logagg`: started by Terraform, talks its plugin protocol.
+
+mod aws;
+mod checks;
+mod diagnostics;
+mod policy;
+mod provider;
+
+use std::process::ExitCode;
+
+/// The provider's address in the registry.
+const ADDRESS: &str = "registry.terraform.io/logagg/logagg";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tfplugin::serve(provider::Logagg, ADDRESS).await
+}

@@ -1,0 +1,108 @@
+use crate::{LogGroupClass, LoopGuard, Retention, Skip, Standing, Subscription};
+
+/// What a policy demands of every log group that it chooses.
+#[derive(Clone, Debug, Default)]
+pub struct Demand {
+    /// The groups that must not be subscribed; None where the policy ships nothing.
+    pub ships: Option<LoopGuard>,
+    /// How long events are to be kept; None leaves each group as it is.
+    pub retention: Option<Retention>,
+}
+
+/// What one log group should be like, and why it is not subscribed if it is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// How the group should stand.
+    pub standing: Standing,
+    /// Why a policy that ships leaves this group out.
+    pub skip: Option<Skip>,
+}
+
+impl Demand {
+    /// What is due to one log group.
+    #[must_use]
+    pub fn on(&self, name: &str, class: &LogGroupClass, is: &Standing) -> Due {
+        let skip = self
+            .ships
+            .as_ref()
+            .and_then(|guard| Skip::of(name, class, guard));
+        let subscribed = self.ships.is_some() && skip.is_none();
+        let retention = self.retention.filter(|_| class.takes_retention());
+        let standing = Standing {
+            subscription: subscribed.then_some(Subscription::Active),
+            retention: retention.unwrap_or(is.retention),
+        };
+        Due { standing, skip }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Destination;
+
+    fn standing(subscription: Option<Subscription>, retention: Retention) -> Standing {
+        Standing {
+            subscription,
+            retention,
+        }
+    }
+
+    fn shipping_to(name: &str, retention: Option<Retention>) -> Demand {
+        let guard = LoopGuard::by_name(&Destination::Function { name: name.into() });
+        Demand {
+            ships: Some(guard),
+            retention,
+        }
+    }
+
+    #[test]
+    fn a_new_group_is_to_be_subscribed_and_kept_as_long_as_the_policy_says() {
+        let demand = shipping_to("shipper", Some(Retention::Days(30)));
+        let is = standing(Some(Subscription::Missing), Retention::Never);
+        let due = demand.on("/aws/lambda/new", &LogGroupClass::Standard, &is);
+        assert_eq!(
+            due.standing,
+            standing(Some(Subscription::Active), Retention::Days(30))
+        );
+        assert_eq!(due.skip, None);
+    }
+
+    #[test]
+    fn the_shippers_own_group_loses_a_filter_and_still_gets_its_retention() {
+        let demand = shipping_to("shipper", Some(Retention::Days(30)));
+        let is = standing(Some(Subscription::Active), Retention::Never);
+        let due = demand.on("/aws/lambda/shipper", &LogGroupClass::Standard, &is);
+        assert_eq!(due.standing, standing(None, Retention::Days(30)));
+        assert_eq!(due.skip, Some(Skip::Loop));
+    }
+
+    #[test]
+    fn without_a_retention_each_group_keeps_its_own() {
+        let demand = shipping_to("shipper", None);
+        let is = standing(Some(Subscription::Active), Retention::Days(7));
+        let due = demand.on("/aws/lambda/a", &LogGroupClass::Standard, &is);
+        assert_eq!(due.standing, is);
+    }
+
+    #[test]
+    fn a_policy_that_ships_nothing_skips_nothing() {
+        let demand = Demand {
+            ships: None,
+            retention: Some(Retention::Days(30)),
+        };
+        let is = standing(None, Retention::Never);
+        let due = demand.on("/aws/lambda/a", &LogGroupClass::InfrequentAccess, &is);
+        assert_eq!(due.standing, standing(None, Retention::Days(30)));
+        assert_eq!(due.skip, None);
+    }
+
+    #[test]
+    fn the_delivery_class_is_left_alone() {
+        let demand = shipping_to("shipper", Some(Retention::Days(30)));
+        let is = standing(None, Retention::Days(1));
+        let due = demand.on("/aws/vendedlogs/a", &LogGroupClass::Delivery, &is);
+        assert_eq!(due.standing, is);
+        assert_eq!(due.skip, Some(Skip::Class(LogGroupClass::Delivery)));
+    }
+}

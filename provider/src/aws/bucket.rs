@@ -1,0 +1,83 @@
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A token bucket that never makes more than a rate, counted over any second, and lets one
+/// second's worth go at once.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    interval: Duration,
+    /// When the bucket will be full again.
+    full_at: Mutex<Option<Instant>>,
+}
+
+/// What may go at once after a pause.
+const BURST: Duration = Duration::from_secs(1);
+
+impl Bucket {
+    pub(super) fn new(requests_per_second: f64) -> Self {
+        Self {
+            interval: Duration::from_secs_f64(1.0 / requests_per_second),
+            full_at: Mutex::new(None),
+        }
+    }
+
+    /// Takes a token and waits until it is there.
+    pub(super) async fn take(&self) {
+        tokio::time::sleep_until(self.reserve(Instant::now())).await;
+    }
+
+    fn reserve(&self, now: Instant) -> Instant {
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = full_at.map_or(now, |full_at| full_at.max(now));
+        *full_at = Some(start + self.interval);
+        let burst = BURST.max(self.interval) - self.interval;
+        start.checked_sub(burst).map_or(now, |ready| ready.max(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn lets_a_seconds_worth_go_and_then_keeps_the_rate() {
+        let bucket = Bucket::new(5.0);
+        let start = Instant::now();
+        let mut taken = Vec::new();
+        for _ in 0..15 {
+            bucket.take().await;
+            taken.push(start.elapsed().as_millis());
+        }
+        assert_eq!(taken[..5], [0, 0, 0, 0, 0]);
+        assert_eq!(
+            taken[5..],
+            [200, 400, 600, 800, 1000, 1200, 1400, 1600, 1800, 2000]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_saves_up_no_more_than_a_second() {
+        let bucket = Bucket::new(2.0);
+        for _ in 0..4 {
+            bucket.take().await;
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let start = Instant::now();
+        for _ in 0..3 {
+            bucket.take().await;
+        }
+        assert_eq!(start.elapsed().as_millis(), 500);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_below_one_a_second_works() {
+        let bucket = Bucket::new(0.5);
+        let start = Instant::now();
+        for _ in 0..3 {
+            bucket.take().await;
+        }
+        assert_eq!(start.elapsed().as_secs(), 4);
+    }
+}

@@ -1,0 +1,307 @@
+use std::fmt;
+use std::time::Duration;
+
+use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
+use aws_sdk_cloudwatchlogs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use tokio_util::sync::CancellationToken;
+
+use super::api::Api;
+use super::bucket::Bucket;
+
+/// Makes calls at the pace the quotas allow, and makes them again where that can help.
+#[derive(Debug)]
+pub(super) struct Caller {
+    buckets: [Bucket; Api::ALL.len()],
+    max_retries: u32,
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+const GRACE: Duration = Duration::from_millis(500);
+
+impl Caller {
+    /// `quota` gives the requests a second for each call.
+    pub(super) fn new(max_retries: u32, quota: impl Fn(Api) -> f64) -> Self {
+        Self {
+            buckets: Api::ALL.map(|api| Bucket::new(quota(api))),
+            max_retries,
+        }
+    }
+
+    /// Makes a call until it succeeds, fails for good, or `stopped` is cancelled.
+    pub(super) async fn call<T, E, F>(
+        &self,
+        api: Api,
+        stopped: &CancellationToken,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let mut attempts = 0;
+        loop {
+            stopped
+                .run_until_cancelled(self.buckets[api as usize].take())
+                .await
+                .ok_or_else(|| CallError::stopped(api))?;
+            let Some(answer) = until_cut_off(stopped, attempt()).await else {
+                return Err(CallError::stopped(api));
+            };
+            attempts += 1;
+            let error = match answer {
+                Ok(answer) => return Ok(answer),
+                Err(error) => CallError::of(api, &error, attempts),
+            };
+            if error.cause != Cause::Passing || attempts > self.max_retries {
+                return Err(error);
+            }
+            let wait = full_jitter(attempts);
+            tracing::debug!(
+                api = api.name(),
+                attempts,
+                code = error.code,
+                wait_ms = wait.as_millis() as u64,
+                "will be tried again"
+            );
+            stopped
+                .run_until_cancelled(tokio::time::sleep(wait))
+                .await
+                .ok_or_else(|| CallError::stopped(api))?;
+        }
+    }
+}
+
+/// A call under way when Terraform asks to stop gets a moment to end, so that what it wrote is
+/// known and can be kept in the state.
+async fn until_cut_off<T>(stopped: &CancellationToken, call: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        answer = call => Some(answer),
+        () = async {
+            stopped.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        } => None,
+    }
+}
+
+fn full_jitter(attempts: u32) -> Duration {
+    let ceiling = FIRST_WAIT
+        .saturating_mul(1 << attempts.min(16))
+        .min(LONGEST_WAIT);
+    ceiling.mul_f64(fastrand::f64())
+}
+
+/// A call that did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CallError {
+    pub(crate) api: Api,
+    pub(crate) cause: Cause,
+    code: String,
+    message: String,
+    attempts: u32,
+}
+
+/// Why a call did not succeed: the one verdict on AWS's answer, which everything else follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The log group or filter is not there.
+    Missing,
+    /// No slot is left.
+    Full,
+    /// The credentials in hand may not do this.
+    Denied,
+    /// CloudWatch Logs may not use the destination, or not yet: a fresh permission takes up to a
+    /// minute to be known everywhere.
+    NotYetPermitted,
+    /// The log group's class does not take the call.
+    Class,
+    /// Throttled, aborted, unavailable or unreachable, still so after all retries.
+    Passing,
+    /// Anything else that AWS or the SDK refused.
+    Refused,
+    /// Terraform asked to stop.
+    Stopped,
+}
+
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/CommonErrors.html>
+const PASSING_CODES: [&str; 14] = [
+    "InternalFailure",
+    "InternalServerError",
+    "InternalServerException",
+    "OperationAbortedException",
+    "PriorRequestNotComplete",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+];
+
+const DENIED_CODES: [&str; 4] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "NotAuthorized",
+];
+
+/// What CloudWatch Logs says when it tried a destination and could not use it.
+const NOT_PERMITTED: [&str; 3] = [
+    "Could not execute the lambda function",
+    "Could not deliver test message to specified",
+    "Could not deliver message to specified",
+];
+
+const ONLY_STANDARD: &str = "only supported on the Standard log class";
+
+impl CallError {
+    fn of<E>(api: Api, error: &SdkError<E, HttpResponse>, attempts: u32) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let code = error.code().unwrap_or_default();
+        let message = error.message().map(str::to_owned);
+        let status = error
+            .raw_response()
+            .map(|response| response.status().as_u16());
+        let cause = match error {
+            SdkError::ServiceError(_) => {
+                answered(code, message.as_deref().unwrap_or_default(), status)
+            }
+            SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Cause::Passing,
+            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+                Cause::Passing
+            }
+            _ => Cause::Refused,
+        };
+        // The SDK's own errors are told from their innermost source, which names what failed.
+        let message = message.unwrap_or_else(|| DisplayErrorContext(error).to_string());
+        Self {
+            api,
+            cause,
+            code: code.to_owned(),
+            message,
+            attempts,
+        }
+    }
+
+    fn stopped(api: Api) -> Self {
+        let message = "Terraform asked to stop".to_owned();
+        Self {
+            api,
+            cause: Cause::Stopped,
+            code: String::new(),
+            message,
+            attempts: 0,
+        }
+    }
+
+    /// An answer that AWS's documentation does not allow.
+    pub(super) fn nonsense(api: Api, message: impl Into<String>) -> Self {
+        Self {
+            api,
+            cause: Cause::Refused,
+            code: String::new(),
+            message: message.into(),
+            attempts: 1,
+        }
+    }
+}
+
+fn answered(code: &str, message: &str, status: Option<u16>) -> Cause {
+    if code == "ResourceNotFoundException" {
+        Cause::Missing
+    } else if code == "LimitExceededException" {
+        Cause::Full
+    } else if DENIED_CODES.contains(&code) {
+        Cause::Denied
+    } else if NOT_PERMITTED.iter().any(|text| message.contains(text)) {
+        Cause::NotYetPermitted
+    } else if message.contains(ONLY_STANDARD) {
+        Cause::Class
+    } else if PASSING_CODES.contains(&code) || status.is_some_and(|status| status >= 500) {
+        Cause::Passing
+    } else {
+        Cause::Refused
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            api,
+            code,
+            message,
+            attempts,
+            ..
+        } = self;
+        write!(f, "{} failed", api.name())?;
+        if *attempts > 1 {
+            write!(f, " {attempts} times")?;
+        }
+        match (code.as_str(), message.as_str()) {
+            ("", message) => write!(f, ": {message}"),
+            (code, "") => write!(f, ": {code}"),
+            (code, message) => write!(f, ": {code}: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_log_group_is_never_tried_again() {
+        assert_eq!(
+            answered(
+                "LimitExceededException",
+                "Resource limit exceeded.",
+                Some(400)
+            ),
+            Cause::Full
+        );
+    }
+
+    #[test]
+    fn what_passes_is_tried_again() {
+        for code in [
+            "ThrottlingException",
+            "OperationAbortedException",
+            "ServiceUnavailableException",
+        ] {
+            assert_eq!(answered(code, "", Some(400)), Cause::Passing, "{code}");
+        }
+        assert_eq!(answered("SomethingNew", "", Some(503)), Cause::Passing);
+        assert_eq!(
+            answered("InvalidParameterException", "", Some(400)),
+            Cause::Refused
+        );
+    }
+
+    #[test]
+    fn a_destination_that_cannot_be_used_yet_is_told_from_a_wrong_argument() {
+        let message = "Could not execute the lambda function. Make sure you have given CloudWatch \
+                       Logs permission to execute your function.";
+        assert_eq!(
+            answered("InvalidParameterException", message, Some(400)),
+            Cause::NotYetPermitted
+        );
+    }
+
+    #[test]
+    fn waits_grow_and_stay_below_their_ceiling() {
+        for attempts in 1..40 {
+            let ceiling = FIRST_WAIT
+                .saturating_mul(1 << attempts.min(16))
+                .min(LONGEST_WAIT);
+            assert!(full_jitter(attempts) <= ceiling);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_cloudwatchlogs::types;
+use logagg_policy::{
+    Distribution, Listing, LogGroup, LogGroupClass, Retention, SubscriptionFilter,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::region::Region;
+use super::{Api, CallError};
+
+/// Reads CloudWatch Logs in one region.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    region: Arc<Region>,
+    stopped: CancellationToken,
+}
+
+/// The most that DescribeLogGroups gives at once.
+const GROUPS_PER_PAGE: i32 = 50;
+
+impl Reader {
+    pub(super) fn new(region: Arc<Region>, stopped: CancellationToken) -> Self {
+        Self { region, stopped }
+    }
+
+    pub(crate) fn region(&self) -> &str {
+        &self.region.name
+    }
+
+    /// All log groups that the listings ask for, by name, and perhaps more. A listing that ends
+    /// early is an error: a group that is not in the answer does not exist.
+    pub(crate) async fn log_groups(
+        &self,
+        listings: &[Listing],
+    ) -> Result<BTreeMap<String, LogGroup>, CallError> {
+        let mut groups = BTreeMap::new();
+        for listing in listings {
+            self.list(listing, &mut groups).await?;
+        }
+        Ok(groups)
+    }
+
+    /// The subscription filters of a log group.
+    pub(crate) async fn subscription_filters(
+        &self,
+        log_group: &str,
+    ) -> Result<Vec<SubscriptionFilter>, CallError> {
+        let api = Api::DescribeSubscriptionFilters;
+        let mut filters = Vec::new();
+        let mut page = Page::first(api);
+        while let Some(token) = page.next() {
+            let answer = self
+                .region
+                .caller
+                .call(api, &self.stopped, || {
+                    self.region
+                        .logs
+                        .describe_subscription_filters()
+                        .log_group_name(log_group)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            filters.extend(answer.subscription_filters.into_iter().flatten().map(found));
+            page.follow(answer.next_token)?;
+        }
+        Ok(filters)
+    }
+
+    async fn list(
+        &self,
+        listing: &Listing,
+        groups: &mut BTreeMap<String, LogGroup>,
+    ) -> Result<(), CallError> {
+        let api = Api::DescribeLogGroups;
+        let prefix = Some(listing.text().to_owned()).filter(|prefix| !prefix.is_empty());
+        let mut page = Page::first(api);
+        while let Some(token) = page.next() {
+            let answer = self
+                .region
+                .caller
+                .call(api, &self.stopped, || {
+                    self.region
+                        .logs
+                        .describe_log_groups()
+                        .limit(GROUPS_PER_PAGE)
+                        .set_log_group_name_prefix(prefix.clone())
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            for group in answer.log_groups.into_iter().flatten() {
+                let group = listed(group).ok_or_else(|| {
+                    CallError::nonsense(api, "a log group in the answer has no name")
+                })?;
+                groups.insert(group.name.clone(), group);
+            }
+            if matches!(listing, Listing::Name(name) if groups.contains_key(name)) {
+                return Ok(());
+            }
+            page.follow(answer.next_token)?;
+        }
+        Ok(())
+    }
+}
+
+/// Walks the pages of an answer.
+struct Page {
+    api: Api,
+    token: Option<String>,
+    done: bool,
+}
+
+impl Page {
+    fn first(api: Api) -> Self {
+        Self {
+            api,
+            token: None,
+            done: false,
+        }
+    }
+
+    /// The token to ask with, or nothing after the last page.
+    fn next(&self) -> Option<Option<String>> {
+        (!self.done).then(|| self.token.clone())
+    }
+
+    /// A token that leads to itself would go round for ever.
+    fn follow(&mut self, token: Option<String>) -> Result<(), CallError> {
+        if token.is_some() && token == self.token {
+            return Err(CallError::nonsense(
+                self.api,
+                "the next page's token is the last page's",
+            ));
+        }
+        self.done = token.is_none();
+        self.token = token;
+        Ok(())
+    }
+}
+
+fn listed(group: types::LogGroup) -> Option<LogGroup> {
+    Some(LogGroup {
+        name: group.log_group_name?,
+        class: LogGroupClass::reported(
+            group
+                .log_group_class
+                .as_ref()
+                .map(types::LogGroupClass::as_str),
+        ),
+        retention: Retention::reported(group.retention_in_days),
+    })
+}
+
+fn found(filter: types::SubscriptionFilter) -> SubscriptionFilter {
+    SubscriptionFilter {
+        name: filter.filter_name.unwrap_or_default(),
+        destination_arn: filter.destination_arn.unwrap_or_default(),
+        pattern: filter.filter_pattern.unwrap_or_default(),
+        role_arn: filter.role_arn.filter(|role| !role.is_empty()),
+        distribution: Distribution::reported(
+            filter
+                .distribution
+                .as_ref()
+                .map(types::Distribution::as_str),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_end_where_there_is_no_token() {
+        let mut page = Page::first(Api::DescribeLogGroups);
+        assert_eq!(page.next(), Some(None));
+        page.follow(Some("a".into())).unwrap();
+        assert_eq!(page.next(), Some(Some("a".into())));
+        page.follow(None).unwrap();
+        assert_eq!(page.next(), None);
+    }
+
+    #[test]
+    fn a_page_that_leads_to_itself_is_an_error() {
+        let mut page = Page::first(Api::DescribeLogGroups);
+        page.follow(Some("a".into())).unwrap();
+        assert!(page.follow(Some("a".into())).is_err());
+    }
+}

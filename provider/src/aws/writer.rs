@@ -1,0 +1,151 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_cloudwatchlogs::types;
+use logagg_policy::{Retention, SubscriptionFilter};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::region::Region;
+use super::{Api, CallError, Cause};
+
+/// Writes to CloudWatch Logs in one region, for one operation of Terraform's.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    region: Arc<Region>,
+    stopped: CancellationToken,
+    patience: Arc<Patience>,
+}
+
+/// How long a fresh permission is waited for, once an operation.
+const PATIENCE: Duration = Duration::from_secs(60);
+const BETWEEN_TRIES: Duration = Duration::from_secs(3);
+
+impl Writer {
+    pub(super) fn new(region: Arc<Region>, stopped: CancellationToken) -> Self {
+        Self {
+            region,
+            stopped,
+            patience: Arc::default(),
+        }
+    }
+
+    /// Makes a filter, or changes the one of that name in place, without a gap in delivery.
+    pub(crate) async fn put_subscription_filter(
+        &self,
+        log_group: &str,
+        filter: &SubscriptionFilter,
+    ) -> Result<(), CallError> {
+        let distribution = filter
+            .takes_distribution()
+            .then(|| types::Distribution::from(filter.distribution.to_string().as_str()));
+        loop {
+            let put = self
+                .region
+                .caller
+                .call(Api::PutSubscriptionFilter, &self.stopped, || {
+                    self.region
+                        .logs
+                        .put_subscription_filter()
+                        .log_group_name(log_group)
+                        .filter_name(&filter.name)
+                        .filter_pattern(&filter.pattern)
+                        .destination_arn(&filter.destination_arn)
+                        .set_role_arn(filter.role_arn.clone())
+                        .set_distribution(distribution.clone())
+                        .send()
+                });
+            let error = match put.await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            if error.cause != Cause::NotYetPermitted || !self.patience.lasts(Instant::now()) {
+                return Err(error);
+            }
+            tracing::info!(
+                log_group,
+                "waiting for the destination's permission to be known"
+            );
+            let pause = tokio::time::sleep(BETWEEN_TRIES);
+            if self.stopped.run_until_cancelled(pause).await.is_none() {
+                return Err(error);
+            }
+        }
+    }
+
+    pub(crate) async fn delete_subscription_filter(
+        &self,
+        log_group: &str,
+        filter_name: &str,
+    ) -> Result<(), CallError> {
+        let delete = self
+            .region
+            .caller
+            .call(Api::DeleteSubscriptionFilter, &self.stopped, || {
+                self.region
+                    .logs
+                    .delete_subscription_filter()
+                    .log_group_name(log_group)
+                    .filter_name(filter_name)
+                    .send()
+            });
+        delete.await.map(drop)
+    }
+
+    pub(crate) async fn set_retention(
+        &self,
+        log_group: &str,
+        retention: Retention,
+    ) -> Result<(), CallError> {
+        let caller = &self.region.caller;
+        let logs = &self.region.logs;
+        match retention {
+            Retention::Never => caller
+                .call(Api::DeleteRetentionPolicy, &self.stopped, || {
+                    logs.delete_retention_policy()
+                        .log_group_name(log_group)
+                        .send()
+                })
+                .await
+                .map(drop),
+            Retention::Days(days) => caller
+                .call(Api::PutRetentionPolicy, &self.stopped, || {
+                    logs.put_retention_policy()
+                        .log_group_name(log_group)
+                        .retention_in_days(i32::from(days))
+                        .send()
+                })
+                .await
+                .map(drop),
+        }
+    }
+}
+
+/// The one bounded wait for a fresh permission: it begins with the first refusal, and all log
+/// groups of the operation share it.
+#[derive(Debug, Default)]
+struct Patience {
+    ends: Mutex<Option<Instant>>,
+}
+
+impl Patience {
+    fn lasts(&self, now: Instant) -> bool {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        now < *ends.get_or_insert(now + PATIENCE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_is_shared_and_ends() {
+        let patience = Patience::default();
+        let start = Instant::now();
+        assert!(patience.lasts(start));
+        assert!(patience.lasts(start + PATIENCE - Duration::from_secs(1)));
+        assert!(!patience.lasts(start + PATIENCE));
+        assert!(!patience.lasts(start + PATIENCE * 2));
+    }
+}

@@ -1,0 +1,552 @@
+//! Everything a user of Terraform can read from this provider, one function each: what was
+//! attempted, on what, why it failed and what to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use logagg_policy::Arn;
+use tfplugin::{AttributePath, Diagnostic};
+
+use crate::aws::{CallError, Cause, NoRegion};
+use crate::policy::{Announcement, Failure};
+
+/// The log groups that are named before the rest is only counted.
+const NAMED: usize = 20;
+
+// ---- The configuration.
+
+pub(crate) fn invalid(summary: &str, detail: String) -> Diagnostic {
+    Diagnostic::error(summary, detail)
+}
+
+pub(crate) fn no_selection() -> Diagnostic {
+    Diagnostic::error(
+        "No log group is selected",
+        "A policy needs a select block that says which log groups it governs, as in\n\n  \
+         select {\n    name_prefixes = [\"/aws/lambda/\"]\n  }\n\n\
+         To choose every log group on purpose write name_regex = \".*\" in it.",
+    )
+}
+
+pub(crate) fn empty_rule(block: &str, path: AttributePath) -> Diagnostic {
+    Diagnostic::error(
+        format!("Empty {block} block"),
+        format!(
+            "An empty {block} block would hold for every log group. Give it names, name_prefixes or \
+             name_regex; to mean every log group on purpose write name_regex = \".*\"."
+        ),
+    )
+    .on(path)
+}
+
+pub(crate) fn nothing_to_do() -> Diagnostic {
+    Diagnostic::error(
+        "Policy without effect",
+        "A policy ships log groups to destination_arn, keeps them for retention_in_days, or both. \
+         This one gives neither.",
+    )
+}
+
+pub(crate) fn needs_destination(argument: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("{argument} without destination_arn"),
+        format!(
+            "{argument} is about the subscription filters, and without destination_arn the policy \
+             makes none. Add destination_arn or remove {argument}."
+        ),
+    )
+    .on(AttributePath::root(argument))
+}
+
+pub(crate) fn needs_role() -> Diagnostic {
+    Diagnostic::error(
+        "Missing role_arn",
+        "To deliver to a Kinesis or Firehose stream CloudWatch Logs assumes a role. Give its ARN in \
+         role_arn.",
+    )
+    .on(AttributePath::root("destination_arn"))
+}
+
+pub(crate) fn needs_no_role() -> Diagnostic {
+    Diagnostic::error(
+        "role_arn for a Lambda function",
+        "CloudWatch Logs assumes no role to invoke a function: the function's resource policy lets \
+         logs.amazonaws.com invoke it (aws_lambda_permission). Remove role_arn.",
+    )
+    .on(AttributePath::root("role_arn"))
+}
+
+pub(crate) fn needs_no_distribution() -> Diagnostic {
+    Diagnostic::error(
+        "distribution for a destination without shards",
+        "Only a Kinesis stream has shards to spread events over. Remove distribution.",
+    )
+    .on(AttributePath::root("distribution"))
+}
+
+pub(crate) fn destination_in_another_region(arn: &Arn, region: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Destination in another region",
+        format!(
+            "CloudWatch Logs delivers within a region: the policy governs log groups in {region}, \
+             and {arn} lies in {}. Give a destination in {region}, or set the policy's region.",
+            arn.region()
+        ),
+    )
+    .on(AttributePath::root("destination_arn"))
+}
+
+pub(crate) fn destination_in_another_account(arn: &Arn, account: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Destination in another account",
+        format!(
+            "CloudWatch Logs delivers to a function or stream of the same account only: the \
+             credentials in hand are those of account {account}, and {arn} belongs to {}. To ship to \
+             another account give the ARN of a CloudWatch Logs destination there.",
+            arn.account()
+        ),
+    )
+    .on(AttributePath::root("destination_arn"))
+}
+
+// ---- The provider block.
+
+pub(crate) fn no_region(error: &NoRegion) -> Diagnostic {
+    Diagnostic::error(
+        "No region",
+        format!(
+            "The provider cannot reach AWS: {error}. Set region in the provider block, or AWS_REGION."
+        ),
+    )
+    .on(AttributePath::root("region"))
+}
+
+pub(crate) fn incomplete_keys(missing: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("Missing {missing}"),
+        "access_key and secret_key go together, and token with both of them. Give all that belong \
+         together, or none to use the credentials of the environment.",
+    )
+    .on(AttributePath::root(missing))
+}
+
+pub(crate) fn unknown_api(name: &str, path: AttributePath) -> Diagnostic {
+    let known = crate::aws::Api::ALL.map(crate::aws::Api::name).join(", ");
+    Diagnostic::error(
+        "Unknown call",
+        format!("{name:?} is not a call that the provider makes. It makes {known}."),
+    )
+    .on(path)
+}
+
+pub(crate) fn impossible_rate(api: &str, path: AttributePath) -> Diagnostic {
+    Diagnostic::error(
+        "Impossible rate",
+        format!("{api} can be called 0.01 to 10000 times a second. Give a number between these."),
+    )
+    .on(path)
+}
+
+pub(crate) fn not_configured() -> Diagnostic {
+    Diagnostic::error(
+        "Provider not configured",
+        "An argument of the provider block is not known, so AWS cannot be reached. Apply first what \
+         it depends on (terraform apply -target=...), then this.",
+    )
+}
+
+pub(crate) fn not_refreshed() -> Diagnostic {
+    Diagnostic::warning(
+        "Log groups were not read",
+        "An argument of the provider block is only known after apply, so AWS cannot be reached yet. \
+         The plan goes by what was last known of the log groups.",
+    )
+}
+
+// ---- Reading AWS.
+
+pub(crate) fn no_account(error: &CallError) -> Diagnostic {
+    Diagnostic::error(
+        "AWS account not known",
+        format!(
+            "The provider asked STS whose credentials it was given, and could not tell. {}\n\n{}",
+            stop(error),
+            advice(error)
+        ),
+    )
+}
+
+pub(crate) fn other_account(stated: &str, in_hand: &str) -> Diagnostic {
+    Diagnostic::error(
+        "State of another account",
+        format!(
+            "This policy was made in account {stated}, and the credentials in hand are those of \
+             account {in_hand}. Nothing was touched. Use credentials of {stated}; to give the policy \
+             up there without deleting its filters, remove it from the state (terraform state rm)."
+        ),
+    )
+}
+
+pub(crate) fn not_read(error: &CallError, region: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Log groups could not be read",
+        format!(
+            "The provider looked for the policy's log groups in {region}. {}\n\nWithout the whole \
+             list it would take log groups for deleted that are not, so it goes no further. {}",
+            stop(error),
+            advice(error)
+        ),
+    )
+}
+
+pub(crate) fn named_but_absent(names: &BTreeSet<String>, region: &str) -> Diagnostic {
+    Diagnostic::warning(
+        format!("{} does not exist", counted(names.len(), "named log group")),
+        format!(
+            "The policy names log groups that are not in {region}:\n\n{}\n\nOnce one is created, the \
+             next plan shows it. If a name is mistyped, correct it.",
+            listed(names)
+        ),
+    )
+}
+
+pub(crate) fn unusable_state(error: &impl Display) -> Diagnostic {
+    Diagnostic::error(
+        "State cannot be used",
+        format!(
+            "The policy in the state is not one that this provider writes: {error}. If the state was \
+             edited, undo that; otherwise remove the policy from the state and import it again."
+        ),
+    )
+}
+
+// ---- Plan.
+
+pub(crate) fn announcement(
+    name: &str,
+    region: &str,
+    destination: Option<&str>,
+    announcement: &Announcement,
+) -> Diagnostic {
+    let Announcement {
+        chosen,
+        subscribed,
+        retained,
+        unsubscribed,
+        skipped,
+    } = announcement;
+    let mut detail = format!(
+        "In {region} its selection matches {}.",
+        counted(*chosen, "log group")
+    );
+    let mut tell = |what: String, names: &[String]| {
+        if !names.is_empty() {
+            detail.push_str(&format!("\n\n{what}\n\n{}", listed(names)));
+        }
+    };
+    let to = destination.unwrap_or("a destination known after apply");
+    tell(
+        format!(
+            "At most {} to {to}:",
+            counted(subscribed.len(), "subscription filter")
+        ),
+        subscribed,
+    );
+    tell(
+        format!("{}:", counted(retained.len(), "change of retention")),
+        retained,
+    );
+    tell(
+        format!(
+            "{} no longer shipped:",
+            counted(unsubscribed.len(), "log group")
+        ),
+        unsubscribed,
+    );
+    if !skipped.is_empty() {
+        let reasons: Vec<_> = skipped
+            .iter()
+            .map(|(name, reason)| format!("{name} ({reason})"))
+            .collect();
+        tell(
+            format!("{} not subscribed:", counted(reasons.len(), "log group")),
+            &reasons,
+        );
+    }
+    Diagnostic::warning(format!("What the policy {name:?} is about to do"), detail)
+}
+
+pub(crate) fn name_will_be_taken(name: &str, conflicts: &BTreeMap<&String, &String>) -> Diagnostic {
+    Diagnostic::warning(
+        format!(
+            "Filter name taken on {}",
+            counted(conflicts.len(), "log group")
+        ),
+        format!(
+            "Filters named {name:?} that ship elsewhere are not this policy's, and apply will leave \
+             them alone and report an error for:\n\n{}\n\n{FREE_THE_NAME}",
+            listed_pairs(conflicts)
+        ),
+    )
+}
+
+// ---- Apply.
+
+pub(crate) fn name_is_taken(name: &str, conflicts: &BTreeMap<&String, &String>) -> Diagnostic {
+    Diagnostic::error(
+        format!(
+            "Filter name taken on {}",
+            counted(conflicts.len(), "log group")
+        ),
+        format!(
+            "Filters named {name:?} that ship elsewhere are not this policy's:\n\n{}\n\nNothing was \
+             written. {FREE_THE_NAME}",
+            listed_pairs(conflicts)
+        ),
+    )
+}
+
+const FREE_THE_NAME: &str =
+    "Delete them if nobody needs them, or give the policy another filter_name.";
+
+pub(crate) fn first_write_failed(failure: &Failure, log_group: &str, rest: usize) -> Diagnostic {
+    let others = match rest {
+        0 => String::new(),
+        rest => format!(" The {} were not tried.", counted(rest, "other log group")),
+    };
+    Diagnostic::error(
+        "Policy could not be applied",
+        format!(
+            "The first write, on {log_group}, did not succeed, so nothing was written.{others} \
+             {}\n\n{}",
+            reason(failure),
+            remedy(failure)
+        ),
+    )
+}
+
+pub(crate) fn left_undone(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
+    Diagnostic::warning(
+        format!(
+            "{} not yet as the policy says",
+            counted(log_groups.len(), "log group")
+        ),
+        format!(
+            "{}\n\n{}\n\n{}\n\nThe policy was created, and counts these in pending. The next plan \
+             shows them, and apply tries them again.",
+            reason(failure),
+            listed(log_groups),
+            remedy(failure)
+        ),
+    )
+}
+
+pub(crate) fn not_mended(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
+    Diagnostic::error(
+        format!(
+            "{} could not be changed",
+            counted(log_groups.len(), "log group")
+        ),
+        format!(
+            "{}\n\n{}\n\n{}\n\nWhat was done is in the state; the next plan shows the rest.",
+            reason(failure),
+            listed(log_groups),
+            remedy(failure)
+        ),
+    )
+}
+
+pub(crate) fn not_deleted(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
+    Diagnostic::error(
+        format!(
+            "{} still subscribed",
+            counted(log_groups.len(), "log group")
+        ),
+        format!(
+            "The policy's filters could not be deleted everywhere. {}\n\n{}\n\n{}\n\nThese stay in \
+             the state; destroy again to delete the rest.",
+            reason(failure),
+            listed(log_groups),
+            remedy(failure)
+        ),
+    )
+}
+
+pub(crate) fn gone_meanwhile(log_groups: &BTreeSet<String>) -> Diagnostic {
+    Diagnostic::warning(
+        format!(
+            "{} deleted since the plan",
+            counted(log_groups.len(), "log group")
+        ),
+        format!(
+            "There was nothing to change on:\n\n{}\n\nThe next plan no longer shows them.",
+            listed(log_groups)
+        ),
+    )
+}
+
+pub(crate) fn born_meanwhile(log_groups: &BTreeSet<String>) -> Diagnostic {
+    Diagnostic::warning(
+        format!(
+            "{} created since the plan",
+            counted(log_groups.len(), "log group")
+        ),
+        format!(
+            "Apply does what the plan says and leaves these as they are:\n\n{}\n\nThe next plan \
+             shows them.",
+            listed(log_groups)
+        ),
+    )
+}
+
+// ---- Import.
+
+pub(crate) fn no_identity() -> Diagnostic {
+    Diagnostic::error(
+        "Import by identity",
+        "A policy is imported by its id: NAME, or NAME@REGION.",
+    )
+}
+
+pub(crate) fn invalid_import_id(id: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Invalid import id",
+        format!("{id:?} is not the id of a policy. It reads NAME, or NAME@REGION."),
+    )
+}
+
+pub(crate) fn nothing_to_import(name: &str, region: &str) -> Diagnostic {
+    Diagnostic::error(
+        "No such policy",
+        format!(
+            "No log group in {region} has a subscription filter named {name:?}. If the policy's \
+             filters have another name, import by that; a policy that only sets retention leaves \
+             nothing to be found by, and is created rather than imported."
+        ),
+    )
+}
+
+pub(crate) fn imported_in_part(
+    name: &str,
+    destination: &str,
+    foreign: &BTreeMap<String, String>,
+) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Filters named {name:?} ship to several destinations"),
+        format!(
+            "Most of them ship to {destination}, and these were imported. The others are taken for \
+             somebody else's and left alone:\n\n{}",
+            listed_pairs(&foreign.iter().collect())
+        ),
+    )
+}
+
+// ---- Words.
+
+fn reason(failure: &Failure) -> String {
+    match failure {
+        Failure::Call(error) => stop(error),
+        Failure::NameTaken { by } => {
+            format!("A filter of this policy's name ships to {by}, and is not this policy's.")
+        }
+    }
+}
+
+fn remedy(failure: &Failure) -> String {
+    match failure {
+        Failure::Call(error) => advice(error),
+        Failure::NameTaken { .. } => FREE_THE_NAME.to_owned(),
+    }
+}
+
+/// What to do about a call that failed.
+fn advice(error: &CallError) -> String {
+    match error.cause {
+        Cause::Denied => format!(
+            "The credentials in hand need this statement in an IAM policy:\n\n  \
+             {{ \"Effect\": \"Allow\", \"Action\": \"{}\", \"Resource\": \"*\" }}",
+            error.api.iam_action()
+        ),
+        Cause::NotYetPermitted => "CloudWatch Logs may not use the destination, also after a minute \
+             for fresh permissions to become known. A Lambda function needs this in its resource \
+             policy (aws_lambda_permission):\n\n  \
+             principal  = \"logs.amazonaws.com\"\n  \
+             action     = \"lambda:InvokeFunction\"\n  \
+             source_arn = \"arn:aws:logs:REGION:ACCOUNT:log-group:*:*\"\n\n\
+             A stream needs a role_arn that logs.amazonaws.com may assume and that may write to the \
+             stream."
+            .to_owned(),
+        Cause::Full => "The log group has no free slot for a subscription filter. Delete one that \
+             nobody needs, or leave the group out with an exclude block."
+            .to_owned(),
+        Cause::Class => {
+            "The log group's class does not take this. Leave it out with an exclude block.".to_owned()
+        }
+        Cause::Passing => "AWS could not be reached or did not serve the call, again and again. Try \
+             again later; where throttling is the reason, lower requests_per_second in the provider \
+             block or have AWS raise the quota."
+            .to_owned(),
+        Cause::Stopped => "Apply again to do the rest.".to_owned(),
+        Cause::Missing | Cause::Refused => {
+            "AWS's message says what it refused; correct that and apply again.".to_owned()
+        }
+    }
+}
+
+fn stop(error: &CallError) -> String {
+    let text = error.to_string();
+    if text.ends_with('.') {
+        text
+    } else {
+        format!("{text}.")
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match (count, what.strip_suffix(" of retention")) {
+        (1, _) => format!("1 {what}"),
+        (count, Some(head)) => format!("{count} {head}s of retention"),
+        (count, None) => format!("{count} {what}s"),
+    }
+}
+
+fn listed<'a, T: AsRef<str> + 'a>(names: impl IntoIterator<Item = &'a T>) -> String {
+    let names: Vec<_> = names.into_iter().map(AsRef::as_ref).collect();
+    let mut lines: Vec<_> = names
+        .iter()
+        .take(NAMED)
+        .map(|name| format!("  {name}"))
+        .collect();
+    if names.len() > NAMED {
+        lines.push(format!("  and {} more", names.len() - NAMED));
+    }
+    lines.join("\n")
+}
+
+fn listed_pairs(pairs: &BTreeMap<&String, &String>) -> String {
+    let pairs: Vec<_> = pairs
+        .iter()
+        .map(|(name, destination)| format!("{name} ships to {destination}"))
+        .collect();
+    listed(&pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_twenty_are_named_and_the_rest_is_counted() {
+        let names: Vec<_> = (0..23).map(|n| format!("/aws/lambda/{n:02}")).collect();
+        let text = listed(&names);
+        assert_eq!(text.lines().count(), 21);
+        assert!(text.ends_with("  /aws/lambda/19\n  and 3 more"), "{text}");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(counted(1, "log group"), "1 log group");
+        assert_eq!(counted(2, "log group"), "2 log groups");
+        assert_eq!(counted(2, "change of retention"), "2 changes of retention");
+    }
+}

@@ -1,0 +1,160 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use logagg_policy::{Ownership, Subscription};
+use tfplugin::{Attr, Context, Creation, Diagnostic, Stored};
+
+use super::discover::Discovery;
+use super::memory::Memory;
+use super::mend::{AfterFailure, Job, Mended, Mender, by_reason};
+use super::model::{Entry, Intent, Policy};
+use super::plan::destination_abroad;
+use super::read::record;
+use crate::aws::Account;
+use crate::diagnostics;
+use crate::provider::Client;
+
+/// Makes the policy hold for the first time.
+///
+/// An error beside a state would taint it, and the next apply would delete every filter and make
+/// it again: a gap in delivery. So what can be wrong with the whole is found out before anything
+/// is written or by the first write, and leaves no state; after that, what failed is a warning
+/// and counted in `pending`.
+pub(super) async fn create(
+    cx: &Context<Client>,
+    creation: Creation<Policy, Memory>,
+) -> Option<Stored<Policy, Memory>> {
+    let Some(account) = Client::known(cx) else {
+        cx.report(diagnostics::not_configured());
+        return None;
+    };
+    match created(cx, account, creation.planned).await {
+        Ok(stored) => Some(stored),
+        Err(diagnostic) => {
+            cx.report(diagnostic);
+            None
+        }
+    }
+}
+
+async fn created(
+    cx: &Context<Client>,
+    account: &Account,
+    mut stored: Stored<Policy, Memory>,
+) -> Result<Stored<Policy, Memory>, Diagnostic> {
+    let state = &mut stored.state;
+    let intent = state
+        .intent()
+        .map_err(|error| diagnostics::unusable_state(&error))?;
+    let region = state
+        .region
+        .known()
+        .map_or(account.default_region(), String::as_str)
+        .to_owned();
+    let id = account
+        .id(cx.stopped())
+        .await
+        .map_err(|error| diagnostics::no_account(&error))?;
+    state.account_id = Attr::Known(id.to_owned());
+    if let Some(diagnostic) = destination_abroad(state) {
+        return Err(diagnostic);
+    }
+    let ownership = state.ownership();
+    let mender = Mender {
+        reader: account.reader(&region, cx.stopped()),
+        writer: account.writer(&region, cx.stopped()),
+        wanted: intent.wanted.clone(),
+        ownership: ownership.clone(),
+    };
+    let mut discovery = Discovery::run(&mender.reader, &intent, &ownership, &BTreeSet::new())
+        .await
+        .map_err(|error| diagnostics::not_read(&error, &region))?;
+    refuse_conflicts(&discovery, &intent, &ownership)?;
+
+    let (mut mended, jobs) = probe(&mender, discovery.jobs(&intent, &ownership)).await;
+    let untouched = mended.iter().all(|mended| mended.writes == 0);
+    if let Some((log_group, failure)) = mended
+        .iter()
+        .find_map(Mended::barring)
+        .filter(|_| untouched)
+    {
+        return Err(diagnostics::first_write_failed(
+            failure,
+            log_group,
+            jobs.len(),
+        ));
+    }
+    mended.extend(mender.mend_all(jobs).await);
+
+    discovery.follow(&mended);
+    record(&mut stored, &discovery, &intent, &ownership);
+    let absent = discovery.absent(&intent);
+    if !absent.is_empty() {
+        keep_the_named(&mut stored.state, &absent);
+        cx.report(diagnostics::named_but_absent(&absent, &region));
+    }
+    for (failure, groups) in by_reason(&mended).into_values() {
+        cx.report(diagnostics::left_undone(&failure, &groups));
+    }
+    Ok(stored)
+}
+
+fn refuse_conflicts(
+    discovery: &Discovery,
+    intent: &Intent,
+    ownership: &Ownership,
+) -> Result<(), Diagnostic> {
+    let Some(wanted) = &intent.wanted else {
+        return Ok(());
+    };
+    let subscribed = discovery.groups.iter().filter(|(name, group)| {
+        let is = group.standing(name, intent, ownership);
+        group.due(name, intent, &is).standing.subscription.is_some()
+    });
+    let conflicts: BTreeMap<_, _> = subscribed
+        .filter_map(|(name, group)| {
+            let filter = ownership.in_the_way(&group.filters, wanted)?;
+            Some((name, &filter.destination_arn))
+        })
+        .collect();
+    if conflicts.is_empty() {
+        return Ok(());
+    }
+    Err(diagnostics::name_is_taken(&wanted.name, &conflicts))
+}
+
+/// Mends one group after the other until something has been written, or something is wrong with
+/// more than one group. Gives back what is still to be done.
+async fn probe(mender: &Mender, jobs: Vec<Job>) -> (Vec<Mended>, Vec<Job>) {
+    let mut mended: Vec<Mended> = Vec::new();
+    let mut jobs = jobs.into_iter();
+    for job in jobs.by_ref() {
+        let probed = mender.mend(job, AfterFailure::Stop).await;
+        let done = probed.writes > 0 || probed.barring().is_some();
+        mended.push(probed);
+        if done {
+            break;
+        }
+    }
+    (mended, jobs.collect())
+}
+
+/// A plan that names its log groups promised an entry for each of them, also for one that does
+/// not exist.
+fn keep_the_named(state: &mut Policy, absent: &BTreeSet<String>) {
+    let ships = state
+        .destination_arn
+        .known()
+        .map(|_| Subscription::Missing.to_string());
+    if let Attr::Known(log_groups) = &mut state.log_groups {
+        for name in absent {
+            let entry = Entry {
+                subscription: ships.clone().into(),
+                retention_in_days: Attr::Null,
+            };
+            log_groups.insert(name.clone(), Attr::Known(entry));
+        }
+    }
+    if let Attr::Known(pending) = &mut state.pending {
+        *pending += i64::try_from(absent.len()).unwrap_or(i64::MAX);
+    }
+}

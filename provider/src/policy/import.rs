@@ -1,0 +1,189 @@
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use logagg_policy::{
+    Distribution, Listing, LogGroupClass, Standing, Subscription, SubscriptionFilter,
+};
+use tfplugin::{Attr, Context, Diagnostic, ImportId, Stored};
+
+use super::discover::IN_FLIGHT;
+use super::memory::Memory;
+use super::model::{Policy, entries};
+use super::progress::Progress;
+use crate::aws::{Account, CallError, Cause, Reader};
+use crate::diagnostics;
+use crate::provider::Client;
+
+/// Finds a policy by the name of its filters: every log group of the region is asked, so that
+/// filters outside of today's selection come back too.
+pub(super) async fn import(cx: &Context<Client>, id: ImportId) -> Vec<Stored<Policy, Memory>> {
+    let Some(account) = Client::known(cx) else {
+        cx.report(diagnostics::not_configured());
+        return Vec::new();
+    };
+    let ImportId::Id(id) = id else {
+        cx.report(diagnostics::no_identity());
+        return Vec::new();
+    };
+    match imported(cx, account, &id).await {
+        Ok(stored) => vec![stored],
+        Err(diagnostic) => {
+            cx.report(diagnostic);
+            Vec::new()
+        }
+    }
+}
+
+async fn imported(
+    cx: &Context<Client>,
+    account: &Account,
+    id: &str,
+) -> Result<Stored<Policy, Memory>, Diagnostic> {
+    let (name, region) = match id.rsplit_once('@') {
+        Some((name, region)) => (name, region),
+        None => (id, account.default_region()),
+    };
+    if name.is_empty() || region.is_empty() {
+        return Err(diagnostics::invalid_import_id(id));
+    }
+    let account_id = account
+        .id(cx.stopped())
+        .await
+        .map_err(|error| diagnostics::no_account(&error))?;
+    let reader = account.reader(region, cx.stopped());
+    let found = scan(&reader, name)
+        .await
+        .map_err(|error| diagnostics::not_read(&error, region))?;
+    let Some(filter) = most_common(&found) else {
+        return Err(diagnostics::nothing_to_import(name, region));
+    };
+    let mut memory = Memory::default();
+    let mut standings = BTreeMap::new();
+    for (log_group, (retention, other)) in &found {
+        if other.destination_arn == filter.destination_arn {
+            let differences = other.differences(filter);
+            let subscription = if differences.is_empty() {
+                Subscription::Active
+            } else {
+                Subscription::Differs(differences)
+            };
+            let standing = Standing {
+                subscription: Some(subscription),
+                retention: *retention,
+            };
+            standings.insert(log_group.clone(), standing);
+        } else {
+            memory
+                .foreign
+                .insert(log_group.clone(), other.destination_arn.clone());
+        }
+    }
+    if !memory.foreign.is_empty() {
+        cx.report(diagnostics::imported_in_part(
+            name,
+            &filter.destination_arn,
+            &memory.foreign,
+        ));
+    }
+    let state = Policy {
+        id: Attr::Known(format!("{name}@{region}")),
+        account_id: Attr::Known(account_id.to_owned()),
+        region: Attr::Known(region.to_owned()),
+        name: Attr::Known(name.to_owned()),
+        destination_arn: Attr::Known(filter.destination_arn.clone()),
+        filter_name: Attr::Null,
+        filter_pattern: Some(filter.pattern.clone())
+            .filter(|pattern| !pattern.is_empty())
+            .into(),
+        role_arn: filter.role_arn.clone().into(),
+        distribution: Some(&filter.distribution)
+            .filter(|distribution| **distribution != Distribution::default())
+            .map(ToString::to_string)
+            .into(),
+        retention_in_days: Attr::Null,
+        select: Attr::Known(Vec::new()),
+        exclude: Attr::Known(Vec::new()),
+        log_groups: Attr::Known(entries(&standings)),
+        skipped: Attr::Known(BTreeMap::new()),
+        pending: Attr::Known(0),
+    };
+    Ok(Stored {
+        state,
+        private: memory,
+    })
+}
+
+type Found = BTreeMap<String, (logagg_policy::Retention, SubscriptionFilter)>;
+
+async fn scan(reader: &Reader, name: &str) -> Result<Found, CallError> {
+    let listed = reader.log_groups(&[Listing::Prefix(String::new())]).await?;
+    let standard = listed
+        .into_values()
+        .filter(|group| group.class == LogGroupClass::Standard);
+    let standard: Vec<_> = standard.collect();
+    let progress = &Progress::new("looking for filters of the imported policy", standard.len());
+    let found: Vec<_> = stream::iter(standard)
+        .map(|group| async move {
+            let answer = reader.subscription_filters(&group.name).await;
+            progress.step();
+            match answer {
+                Ok(filters) => {
+                    let ours = filters.into_iter().find(|filter| filter.name == name);
+                    Ok(ours.map(|filter| (group.name, (group.retention, filter))))
+                }
+                Err(error) if matches!(error.cause, Cause::Missing | Cause::Class) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+        .buffer_unordered(IN_FLIGHT)
+        .try_collect()
+        .await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// What most of the filters look like. Of two that are as common always the same one.
+fn most_common(found: &Found) -> Option<&SubscriptionFilter> {
+    let mut counts: BTreeMap<[&str; 4], (usize, &SubscriptionFilter)> = BTreeMap::new();
+    let texts: Vec<_> = found
+        .values()
+        .map(|(_, filter)| (filter, filter.distribution.to_string()))
+        .collect();
+    for (filter, distribution) in &texts {
+        let role = filter.role_arn.as_deref().unwrap_or_default();
+        let key = [
+            filter.destination_arn.as_str(),
+            &filter.pattern,
+            role,
+            distribution,
+        ];
+        counts.entry(key).or_insert((0, filter)).0 += 1;
+    }
+    let most = counts.into_values().max_by_key(|(count, _)| *count)?;
+    Some(most.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use logagg_policy::Retention;
+
+    fn filter(destination: &str) -> SubscriptionFilter {
+        SubscriptionFilter {
+            name: "logs".into(),
+            destination_arn: destination.into(),
+            pattern: String::new(),
+            role_arn: None,
+            distribution: Distribution::ByLogStream,
+        }
+    }
+
+    #[test]
+    fn the_policy_is_what_most_of_its_filters_are() {
+        let found: Found = [("a", "old"), ("b", "new"), ("c", "new")]
+            .into_iter()
+            .map(|(group, arn)| (group.to_owned(), (Retention::Never, filter(arn))))
+            .collect();
+        assert_eq!(most_common(&found), Some(&filter("new")));
+        assert_eq!(most_common(&Found::new()), None);
+    }
+}

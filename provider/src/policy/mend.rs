@@ -1,0 +1,302 @@
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, stream};
+use logagg_policy::{Ownership, Standing, SubscriptionFilter};
+
+use super::discover::IN_FLIGHT;
+use super::progress::Progress;
+use crate::aws::{CallError, Cause, Reader, Writer};
+
+/// Brings log groups from how they are to how they should be.
+#[derive(Debug)]
+pub(super) struct Mender {
+    pub(super) reader: Reader,
+    pub(super) writer: Writer,
+    pub(super) wanted: Option<SubscriptionFilter>,
+    pub(super) ownership: Ownership,
+}
+
+/// One log group, how it is and how it should be.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) log_group: String,
+    pub(super) is: Standing,
+    pub(super) should: Standing,
+    /// Whether the filter has to be put even where the group stands as it should: an argument of
+    /// the subscription changed.
+    pub(super) subscription: Touch,
+    /// The group's filters, where they have just been read.
+    pub(super) filters: Option<Vec<SubscriptionFilter>>,
+}
+
+/// Whether something that stands as it should is looked at all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Touch {
+    Always,
+    IfDifferent,
+}
+
+/// What to do for a log group after something failed for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AfterFailure {
+    /// Nothing more, so that a failed first write leaves everything as it was.
+    Stop,
+    /// The rest of what is due.
+    GoOn,
+}
+
+/// What became of a log group.
+#[derive(Debug)]
+pub(super) struct Mended {
+    pub(super) log_group: String,
+    /// How it stands now.
+    pub(super) reached: Standing,
+    /// Its filters now, where they were looked at.
+    pub(super) filters: Option<Vec<SubscriptionFilter>>,
+    pub(super) failures: Vec<Failure>,
+    /// Whether it no longer exists.
+    pub(super) gone: bool,
+    pub(super) writes: usize,
+}
+
+/// Why a log group is not as it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Failure {
+    /// A call failed.
+    Call(CallError),
+    /// A foreign filter that ships to this destination holds our name.
+    NameTaken { by: String },
+}
+
+impl Job {
+    /// Whether anything may have to be written.
+    pub(super) fn is_needed(&self) -> bool {
+        self.is != self.should || (self.subscription == Touch::Always && self.subscribes())
+    }
+
+    fn subscribes(&self) -> bool {
+        self.should.subscription.is_some()
+    }
+
+    fn touches_subscription(&self) -> bool {
+        self.is.subscription != self.should.subscription
+            || (self.subscription == Touch::Always && self.subscribes())
+    }
+}
+
+impl Mended {
+    /// A failure that says something about all log groups rather than about this one.
+    pub(super) fn barring(&self) -> Option<(&str, &Failure)> {
+        let barring = self.failures.iter().find(|failure| match failure {
+            Failure::Call(error) => error.cause != Cause::Full,
+            Failure::NameTaken { .. } => false,
+        });
+        barring.map(|failure| (self.log_group.as_str(), failure))
+    }
+
+    fn note(&mut self, outcome: Result<(), Failure>) {
+        match outcome {
+            Ok(()) => {}
+            Err(Failure::Call(error)) if error.cause == Cause::Missing => self.gone = true,
+            Err(failure) => self.failures.push(failure),
+        }
+    }
+}
+
+impl Mender {
+    /// Mends several log groups at a time, each of them by one task only.
+    pub(super) async fn mend_all(&self, jobs: Vec<Job>) -> Vec<Mended> {
+        let progress = Progress::new("writing log groups", jobs.len());
+        stream::iter(jobs)
+            .map(|job| async {
+                let mended = self.mend(job, AfterFailure::GoOn).await;
+                progress.step();
+                mended
+            })
+            .buffer_unordered(IN_FLIGHT)
+            .collect()
+            .await
+    }
+
+    /// Mends one log group: reads its filters again before writing, changes only what is ours,
+    /// and says how far it came.
+    pub(super) async fn mend(&self, job: Job, after: AfterFailure) -> Mended {
+        let mut mended = Mended {
+            log_group: job.log_group.clone(),
+            reached: job.is.clone(),
+            filters: None,
+            failures: Vec::new(),
+            gone: false,
+            writes: 0,
+        };
+        if job.touches_subscription() {
+            let outcome = self.mend_subscription(&job, &mut mended).await;
+            mended.note(outcome);
+        }
+        let halted = after == AfterFailure::Stop && mended.barring().is_some();
+        if job.is.retention != job.should.retention && !halted && !mended.gone {
+            let outcome = self
+                .writer
+                .set_retention(&job.log_group, job.should.retention)
+                .await;
+            if outcome.is_ok() {
+                mended.writes += 1;
+                mended.reached.retention = job.should.retention;
+            }
+            mended.note(outcome.map_err(Failure::Call));
+        }
+        mended
+    }
+
+    async fn mend_subscription(&self, job: &Job, mended: &mut Mended) -> Result<(), Failure> {
+        let filters = match &job.filters {
+            Some(filters) => filters.clone(),
+            None => self
+                .reader
+                .subscription_filters(&job.log_group)
+                .await
+                .map_err(Failure::Call)?,
+        };
+        let mut group = Group {
+            log_group: &job.log_group,
+            filters,
+            writes: 0,
+            mender: self,
+        };
+        let outcome = match &self.wanted {
+            Some(wanted) if job.subscribes() => group.subscribe(wanted).await,
+            _ => group.unsubscribe().await,
+        };
+        mended.writes += group.writes;
+        mended.reached.subscription = match &self.wanted {
+            Some(wanted) if job.subscribes() => {
+                Some(self.ownership.examine(&group.filters, wanted))
+            }
+            _ if outcome.is_ok() => None,
+            _ => job.is.subscription.clone(),
+        };
+        mended.filters = Some(group.filters);
+        outcome
+    }
+}
+
+/// One log group while its filters are changed; `filters` follows what was written.
+struct Group<'a> {
+    log_group: &'a str,
+    filters: Vec<SubscriptionFilter>,
+    writes: usize,
+    mender: &'a Mender,
+}
+
+impl Group<'_> {
+    async fn subscribe(&mut self, wanted: &SubscriptionFilter) -> Result<(), Failure> {
+        if let Some(foreign) = self.mender.ownership.in_the_way(&self.filters, wanted) {
+            return Err(Failure::NameTaken {
+                by: foreign.destination_arn.clone(),
+            });
+        }
+        if !self.filters.contains(wanted) {
+            let put = self.put(wanted).await;
+            match put {
+                Err(error) if error.cause == Cause::Full => {
+                    self.put_in_place_of_ours(wanted, error).await?
+                }
+                put => put.map_err(Failure::Call)?,
+            }
+        }
+        for name in self.names_of_ours(Some(wanted)) {
+            self.delete(&name).await.map_err(Failure::Call)?;
+        }
+        Ok(())
+    }
+
+    /// A rename on a group without a free slot: the old filter makes room for the new one, and
+    /// comes back if that fails.
+    async fn put_in_place_of_ours(
+        &mut self,
+        wanted: &SubscriptionFilter,
+        full: CallError,
+    ) -> Result<(), Failure> {
+        let ours = self
+            .mender
+            .ownership
+            .ours(&self.filters)
+            .cloned()
+            .collect::<Vec<_>>();
+        let Some(old) = ours.into_iter().find(|filter| filter.name != wanted.name) else {
+            return Err(Failure::Call(full));
+        };
+        self.delete(&old.name).await.map_err(Failure::Call)?;
+        let Err(error) = self.put(wanted).await else {
+            return Ok(());
+        };
+        self.put(&old).await.map_err(Failure::Call)?;
+        Err(Failure::Call(error))
+    }
+
+    async fn unsubscribe(&mut self) -> Result<(), Failure> {
+        for name in self.names_of_ours(None) {
+            self.delete(&name).await.map_err(Failure::Call)?;
+        }
+        Ok(())
+    }
+
+    fn names_of_ours(&self, but: Option<&SubscriptionFilter>) -> Vec<String> {
+        let ours = self.mender.ownership.ours(&self.filters);
+        ours.filter(|filter| but.is_none_or(|but| filter.name != but.name))
+            .map(|filter| filter.name.clone())
+            .collect()
+    }
+
+    async fn put(&mut self, filter: &SubscriptionFilter) -> Result<(), CallError> {
+        self.mender
+            .writer
+            .put_subscription_filter(self.log_group, filter)
+            .await?;
+        self.writes += 1;
+        self.filters.retain(|present| present.name != filter.name);
+        self.filters.push(filter.clone());
+        Ok(())
+    }
+
+    async fn delete(&mut self, name: &str) -> Result<(), CallError> {
+        match self
+            .mender
+            .writer
+            .delete_subscription_filter(self.log_group, name)
+            .await
+        {
+            Ok(()) => self.writes += 1,
+            // Somebody was faster; whether the group is gone too, the next read will show.
+            Err(error) if error.cause == Cause::Missing => {}
+            Err(error) => return Err(error),
+        }
+        self.filters.retain(|present| present.name != name);
+        Ok(())
+    }
+}
+
+/// The same failure of several log groups told once.
+pub(super) fn by_reason(mended: &[Mended]) -> BTreeMap<String, (Failure, Vec<&str>)> {
+    let mut reasons: BTreeMap<String, (Failure, Vec<&str>)> = BTreeMap::new();
+    for group in mended {
+        for failure in &group.failures {
+            let reason = reasons
+                .entry(failure.to_string())
+                .or_insert_with(|| (failure.clone(), Vec::new()));
+            reason.1.push(&group.log_group);
+        }
+    }
+    reasons
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Call(error) => error.fmt(f),
+            Self::NameTaken { by } => {
+                write!(f, "a filter of this name that ships to {by} is not ours")
+            }
+        }
+    }
+}

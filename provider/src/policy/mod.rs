@@ -1,0 +1,91 @@
+//! `logagg_policy`: which log groups are shipped where, and how long they are kept.
+
+mod create;
+mod delete;
+mod discover;
+mod import;
+mod memory;
+mod mend;
+mod model;
+mod plan;
+mod progress;
+mod read;
+mod schema;
+mod update;
+mod validate;
+
+use tfplugin::{
+    Change, Context, Creation, Diagnostics, ImportId, Planned, Proposal, Resource, Schema, Stored,
+};
+
+use crate::provider::Client;
+use memory::Memory;
+use model::Policy;
+
+pub(crate) use mend::Failure;
+pub(crate) use plan::Announcement;
+
+/// The resource `logagg_policy`.
+pub(crate) struct PolicyResource;
+
+impl Resource for PolicyResource {
+    type Client = Client;
+    type State = Policy;
+    type Private = Memory;
+
+    fn type_name(&self) -> &'static str {
+        "logagg_policy"
+    }
+
+    fn schema(&self) -> Schema {
+        schema::schema()
+    }
+
+    fn validate(&self, config: &Policy, diagnostics: &mut Diagnostics) {
+        validate::validate(config, diagnostics);
+    }
+
+    async fn read(
+        &self,
+        cx: &Context<Client>,
+        prior: Stored<Policy, Memory>,
+    ) -> Option<Stored<Policy, Memory>> {
+        Some(read::read(cx, prior).await)
+    }
+
+    async fn plan(
+        &self,
+        cx: &Context<Client>,
+        proposal: Proposal<Policy, Memory>,
+    ) -> Planned<Policy, Memory> {
+        plan::plan(cx, proposal).await
+    }
+
+    async fn create(
+        &self,
+        cx: &Context<Client>,
+        creation: Creation<Policy, Memory>,
+    ) -> Option<Stored<Policy, Memory>> {
+        create::create(cx, creation).await
+    }
+
+    async fn update(
+        &self,
+        cx: &Context<Client>,
+        change: Change<Policy, Memory>,
+    ) -> Stored<Policy, Memory> {
+        update::update(cx, change).await
+    }
+
+    async fn delete(
+        &self,
+        cx: &Context<Client>,
+        prior: Stored<Policy, Memory>,
+    ) -> Option<Stored<Policy, Memory>> {
+        delete::delete(cx, prior).await
+    }
+
+    async fn import(&self, cx: &Context<Client>, id: ImportId) -> Vec<Stored<Policy, Memory>> {
+        import::import(cx, id).await
+    }
+}

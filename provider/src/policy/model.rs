@@ -1,0 +1,239 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use logagg_policy::{
+    Arn, Demand, Destination, Distribution, LoopGuard, Ownership, Retention, Rule, Selection,
+    Standing, SubscriptionFilter, name_regex,
+};
+use tfplugin::{Attr, Convert};
+
+tfplugin::object! {
+    /// The resource, as configuration, plan and state hold it.
+    #[derive(Clone, Debug, PartialEq)]
+    pub(crate) struct Policy {
+        pub(crate) id: Attr<String>,
+        pub(crate) account_id: Attr<String>,
+        pub(crate) region: Attr<String>,
+        pub(crate) name: Attr<String>,
+        pub(crate) destination_arn: Attr<String>,
+        pub(crate) filter_name: Attr<String>,
+        pub(crate) filter_pattern: Attr<String>,
+        pub(crate) role_arn: Attr<String>,
+        pub(crate) distribution: Attr<String>,
+        pub(crate) retention_in_days: Attr<i64>,
+        pub(crate) select: Attr<Vec<RuleBlock>>,
+        pub(crate) exclude: Attr<Vec<RuleBlock>>,
+        pub(crate) log_groups: Attr<BTreeMap<String, Attr<Entry>>>,
+        pub(crate) skipped: Attr<BTreeMap<String, Attr<String>>>,
+        pub(crate) pending: Attr<i64>,
+    }
+}
+
+tfplugin::object! {
+    /// A `select` or `exclude` block.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub(crate) struct RuleBlock {
+        pub(crate) names: Attr<Vec<Attr<String>>>,
+        pub(crate) name_prefixes: Attr<Vec<Attr<String>>>,
+        pub(crate) name_regex: Attr<String>,
+    }
+}
+
+tfplugin::object! {
+    /// One log group in `log_groups`.
+    #[derive(Clone, Debug, PartialEq)]
+    pub(crate) struct Entry {
+        pub(crate) subscription: Attr<String>,
+        pub(crate) retention_in_days: Attr<i64>,
+    }
+}
+
+/// A policy whose every argument is known, made of what the rules work with.
+#[derive(Clone, Debug)]
+pub(crate) struct Intent {
+    pub(crate) name: String,
+    /// What every subscribed group is to have; None where the policy ships nothing.
+    pub(crate) wanted: Option<SubscriptionFilter>,
+    pub(crate) demand: Demand,
+    pub(crate) selection: Selection,
+}
+
+/// A policy that the rules cannot work with: the state was written by hand or by another version.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unusable(String);
+
+impl Policy {
+    /// The policy as the rules see it. Validation and planning have seen every argument before;
+    /// what fails here was not written by this provider.
+    pub(crate) fn intent(&self) -> Result<Intent, Unusable> {
+        let destination = self
+            .destination_arn
+            .known()
+            .map(|arn| destination(arn))
+            .transpose()?;
+        let retention = self
+            .retention_in_days
+            .known()
+            .map(|days| Retention::parse(*days).map_err(unusable))
+            .transpose()?;
+        Ok(Intent {
+            name: self.name.known().cloned().unwrap_or_default(),
+            wanted: self.wanted()?,
+            demand: Demand {
+                ships: destination.as_ref().map(LoopGuard::by_name),
+                retention,
+            },
+            selection: Selection {
+                select: rules(&self.select)?,
+                exclude: rules(&self.exclude)?,
+            },
+        })
+    }
+
+    /// The name of the filters: the policy's own, unless it names another.
+    pub(crate) fn effective_filter_name(&self) -> Attr<&String> {
+        match &self.filter_name {
+            Attr::Null => self.name.as_ref(),
+            given => given.as_ref(),
+        }
+    }
+
+    /// Whether another policy asks the same of every subscription.
+    pub(crate) fn subscribes_as(&self, other: &Self) -> bool {
+        self.effective_filter_name() == other.effective_filter_name()
+            && self.destination_arn == other.destination_arn
+            && self.filter_pattern.known().map_or("", String::as_str)
+                == other.filter_pattern.known().map_or("", String::as_str)
+            && self.role_arn == other.role_arn
+            && self.distribution == other.distribution
+    }
+
+    /// Whether another policy chooses in the same words.
+    pub(crate) fn selects_as(&self, other: &Self) -> bool {
+        normal(&self.select) == normal(&other.select)
+            && normal(&self.exclude) == normal(&other.exclude)
+    }
+
+    /// Whether every word of the selection is known.
+    pub(crate) fn selection_is_known(&self) -> bool {
+        let known = |blocks: &Attr<Vec<RuleBlock>>| blocks.clone().into_value().is_wholly_known();
+        known(&self.select) && known(&self.exclude)
+    }
+
+    /// How each log group stands according to this state.
+    pub(crate) fn standings(&self) -> Result<BTreeMap<String, Standing>, Unusable> {
+        let entries = self.log_groups.known().into_iter().flatten();
+        entries
+            .filter_map(|(name, entry)| Some((name, entry.known()?)))
+            .map(|(name, entry)| Ok((name.clone(), entry.standing()?)))
+            .collect()
+    }
+
+    /// The filters that are this policy's.
+    pub(crate) fn ownership(&self) -> Ownership {
+        Ownership {
+            names: self
+                .effective_filter_name()
+                .into_known()
+                .cloned()
+                .into_iter()
+                .collect(),
+            destinations: self.destination_arn.known().cloned().into_iter().collect(),
+        }
+    }
+
+    fn wanted(&self) -> Result<Option<SubscriptionFilter>, Unusable> {
+        let (Some(name), Some(destination_arn)) = (
+            self.effective_filter_name().into_known(),
+            self.destination_arn.known(),
+        ) else {
+            return Ok(None);
+        };
+        let distribution = self
+            .distribution
+            .known()
+            .map(|text| text.parse::<Distribution>());
+        Ok(Some(SubscriptionFilter {
+            name: name.clone(),
+            destination_arn: destination_arn.clone(),
+            pattern: self.filter_pattern.known().cloned().unwrap_or_default(),
+            role_arn: self.role_arn.known().cloned(),
+            distribution: distribution
+                .transpose()
+                .map_err(unusable)?
+                .unwrap_or_default(),
+        }))
+    }
+}
+
+impl Entry {
+    pub(crate) fn of(standing: &Standing) -> Self {
+        Self {
+            subscription: standing
+                .subscription
+                .as_ref()
+                .map(ToString::to_string)
+                .into(),
+            retention_in_days: Attr::Known(standing.retention.in_days()),
+        }
+    }
+
+    fn standing(&self) -> Result<Standing, Unusable> {
+        let subscription = self
+            .subscription
+            .known()
+            .map(|text| text.parse().map_err(unusable));
+        let days = self
+            .retention_in_days
+            .known()
+            .and_then(|days| i32::try_from(*days).ok());
+        Ok(Standing {
+            subscription: subscription.transpose()?,
+            retention: Retention::reported(days),
+        })
+    }
+}
+
+/// What `log_groups` holds for these.
+pub(crate) fn entries(standings: &BTreeMap<String, Standing>) -> BTreeMap<String, Attr<Entry>> {
+    standings
+        .iter()
+        .map(|(name, standing)| (name.clone(), Attr::Known(Entry::of(standing))))
+        .collect()
+}
+
+fn destination(arn: &str) -> Result<Destination, Unusable> {
+    let arn: Arn = arn.parse().map_err(unusable)?;
+    Destination::of(&arn).map_err(unusable)
+}
+
+fn rules(blocks: &Attr<Vec<RuleBlock>>) -> Result<Vec<Rule>, Unusable> {
+    let blocks = blocks.known().into_iter().flatten();
+    blocks
+        .map(|block| {
+            let regex = block.name_regex.known().map(|pattern| name_regex(pattern));
+            Ok(Rule {
+                names: texts(&block.names),
+                name_prefixes: texts(&block.name_prefixes),
+                name_regex: regex.transpose().map_err(unusable)?,
+            })
+        })
+        .collect()
+}
+
+fn texts(list: &Attr<Vec<Attr<String>>>) -> Option<BTreeSet<String>> {
+    list.known()
+        .map(|texts| texts.iter().filter_map(Attr::known).cloned().collect())
+}
+
+/// No blocks at all and an empty list of them are the same.
+fn normal(blocks: &Attr<Vec<RuleBlock>>) -> Attr<&[RuleBlock]> {
+    match blocks {
+        Attr::Null => Attr::Known(&[]),
+        blocks => blocks.as_ref().map(Vec::as_slice),
+    }
+}
+
+fn unusable(error: impl std::fmt::Display) -> Unusable {
+    Unusable(error.to_string())
+}

@@ -1,0 +1,186 @@
+use tfplugin::{Attribute, Block, NestedBlock, Schema, Type};
+
+use crate::checks;
+
+/// The version of the state's shape.
+const VERSION: i64 = 0;
+
+pub(super) fn schema() -> Schema {
+    let block = Block::new()
+        .describe(
+            "Which CloudWatch log groups are shipped where, and how long they are kept. A plan shows \
+             log group by log group what has drifted; apply mends exactly that.",
+        )
+        .attribute(
+            "name",
+            Attribute::required(Type::String)
+                .describe(
+                    "Name of the policy, and of its subscription filters unless `filter_name` is \
+                     given. 1 to 512 characters, without `:` and `*`.",
+                )
+                .check(|name: &String| checks::policy_name(name)),
+        )
+        .attribute(
+            "region",
+            Attribute::optional(Type::String)
+                .or_computed()
+                .describe("Region of the log groups. Default: the provider's. Another one replaces the policy.")
+                .check(|region: &String| checks::region(region)),
+        )
+        .attribute(
+            "retention_in_days",
+            Attribute::optional(Type::Number)
+                .describe(
+                    "How many days every chosen log group keeps its events: 0 for never expire, or \
+                     one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, \
+                     1827, 2192, 2557, 2922, 3288, 3653. Without it retention is left as it is. \
+                     Events older than a shortened retention are deleted for good.",
+                )
+                .check(|days: &i64| checks::retention_in_days(*days)),
+        )
+        .block(
+            "select",
+            NestedBlock::list(rule(
+                "Log groups to choose. All that is given in one block must hold; a log group is \
+                 chosen if any `select` block holds and no `exclude` block does.",
+            )),
+        )
+        .block(
+            "exclude",
+            NestedBlock::list(rule(
+                "Log groups to leave out of what `select` chooses. All that is given in one block \
+                 must hold.",
+            )),
+        );
+    Schema::new(VERSION, computed(subscription(block)))
+}
+
+fn subscription(block: Block) -> Block {
+    let text = || Attribute::optional(Type::String);
+    block
+        .attribute(
+            "destination_arn",
+            text()
+                .describe(
+                    "ARN of what the chosen log groups are shipped to: a Lambda function, a Kinesis \
+                     stream, a Firehose stream or a CloudWatch Logs destination, in the region of \
+                     the log groups. Changing it changes every filter in place, without a gap. \
+                     Without it nothing is shipped.",
+                )
+                .check(|arn: &String| checks::destination_arn(arn)),
+        )
+        .attribute(
+            "filter_name",
+            text()
+                .describe(
+                    "Name of the subscription filters. Default: `name`. A filter is this policy's \
+                     only if it has this name and ships to the policy's destination; any other is \
+                     never written over and never deleted.",
+                )
+                .check(|name: &String| checks::filter_name(name)),
+        )
+        .attribute(
+            "filter_pattern",
+            text()
+                .describe("Which events are shipped, in CloudWatch Logs' pattern syntax. Default: all.")
+                .check(|pattern: &String| checks::filter_pattern(pattern)),
+        )
+        .attribute(
+            "role_arn",
+            text()
+                .describe(
+                    "ARN of the role that CloudWatch Logs assumes to deliver to a Kinesis or Firehose \
+                     stream. A Lambda function needs none: its resource policy lets CloudWatch Logs \
+                     invoke it.",
+                )
+                .check(|arn: &String| checks::role_arn(arn)),
+        )
+        .attribute(
+            "distribution",
+            text()
+                .describe(
+                    "How events are spread over a Kinesis stream's shards: `ByLogStream` (default) or \
+                     `Random`.",
+                )
+                .check(|text: &String| checks::distribution(text)),
+        )
+}
+
+fn computed(block: Block) -> Block {
+    let entry = Type::object([
+        ("subscription".to_owned(), Type::String),
+        ("retention_in_days".to_owned(), Type::Number),
+    ]);
+    block
+        .attribute("id", Attribute::computed(Type::String).describe("`NAME@REGION`, which import takes."))
+        .attribute("account_id", Attribute::computed(Type::String).describe("Account of the log groups."))
+        .attribute(
+            "log_groups",
+            Attribute::computed(Type::map(entry)).describe(
+                "Every chosen log group by name. `subscription` is `active`, `missing`, \
+                 `differs (ARGUMENTS)` with the arguments that differ, or null where nothing is \
+                 shipped: the group is in `skipped`, or there is no `destination_arn`. \
+                 `retention_in_days` is 0 where events never expire.",
+            ),
+        )
+        .attribute(
+            "skipped",
+            Attribute::computed(Type::map(Type::String)).describe(
+                "Chosen log groups that are not subscribed, with the reason: the destination itself \
+                 writes to them, which would be an endless loop, or their class has no subscription \
+                 filters.",
+            ),
+        )
+        .attribute(
+            "pending",
+            Attribute::computed(Type::Number).describe(
+                "How many log groups are not as they should be. A first apply that could not do \
+                 everything ends with warnings and a number above 0 here.",
+            ),
+        )
+}
+
+fn rule(description: &str) -> Block {
+    let names = || Attribute::optional(Type::set(Type::String));
+    Block::new()
+        .describe(description)
+        .attribute(
+            "names",
+            names()
+                .describe("Exact names.")
+                .check_each(|name: &String| checks::log_group_name(name)),
+        )
+        .attribute(
+            "name_prefixes",
+            names()
+                .describe("Beginnings of names, as in `/aws/lambda/`: one of them must hold.")
+                .check_each(|prefix: &String| checks::name_prefix(prefix)),
+        )
+        .attribute(
+            "name_regex",
+            Attribute::optional(Type::String)
+                .describe(
+                    "Regular expression that must match somewhere in the name, in the syntax of \
+                     Rust's `regex` crate: RE2's, without look-around and back-references.",
+                )
+                .check(|pattern: &String| checks::name_regex(pattern)),
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::model::Policy;
+    use tfplugin::{Convert, Value};
+
+    /// The struct and the schema are two lists of the same names.
+    #[test]
+    fn the_state_has_the_attributes_of_the_schema() {
+        let block = schema();
+        let block = block.block();
+        let names = block.attributes().keys().chain(block.blocks().keys());
+        let nulls = Value::Map(names.map(|name| (name.clone(), Value::Null)).collect());
+        let policy = Policy::from_value(nulls.clone()).unwrap();
+        assert_eq!(policy.into_value(), nulls);
+    }
+}
