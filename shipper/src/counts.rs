@@ -50,10 +50,7 @@ pub struct Counts {
 impl Counts {
     /// Counts for so many log events.
     pub fn of(records: usize) -> Self {
-        Self {
-            records_in: records as u64,
-            ..Self::default()
-        }
+        Self { records_in: records as u64, ..Self::default() }
     }
 
     /// Counts of an invocation whose log events were all dropped.
@@ -111,12 +108,8 @@ impl Counts {
 
     fn note(&mut self, fate: &'static str, reason: &Class, records: usize) {
         if records > 0 {
-            *self
-                .reasons
-                .entry(fate)
-                .or_default()
-                .entry(reason.clone())
-                .or_default() += records as u64;
+            *self.reasons.entry(fate).or_default().entry(reason.clone()).or_default() +=
+                records as u64;
         }
     }
 }

@@ -169,9 +169,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             }
 
             fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(
-                    String::from_utf8_lossy(bytes).into_owned(),
-                )))
+                Ok(Text(Cow::Owned(String::from_utf8_lossy(bytes).into_owned())))
             }
         }
 
@@ -223,25 +221,16 @@ mod tests {
     fn stops_at_the_cap_and_names_it() {
         let data = STANDARD.encode(gzip(&vec![b' '; 5_000]));
         assert_eq!(inflate(&data, 5_000).map(|bytes| bytes.len()), Ok(5_000));
-        assert_eq!(
-            inflate(&data, 4_999),
-            Err(DecodeError::TooLarge { cap_bytes: 4_999 })
-        );
+        assert_eq!(inflate(&data, 4_999), Err(DecodeError::TooLarge { cap_bytes: 4_999 }));
     }
 
     #[test]
     fn broken_base64_and_broken_gzip_have_their_own_errors() {
         let whole = gzip(&event(&["x"]));
         assert_eq!(inflate("%%%", 1_000), Err(DecodeError::Base64));
-        assert_eq!(
-            inflate(&STANDARD.encode(b"plain"), 1_000),
-            Err(DecodeError::Gzip)
-        );
+        assert_eq!(inflate(&STANDARD.encode(b"plain"), 1_000), Err(DecodeError::Gzip));
         let cut = &whole[..whole.len() - 4];
-        assert_eq!(
-            inflate(&STANDARD.encode(cut), 1_000),
-            Err(DecodeError::Gzip)
-        );
+        assert_eq!(inflate(&STANDARD.encode(cut), 1_000), Err(DecodeError::Gzip));
     }
 
     #[test]
@@ -250,9 +239,7 @@ mod tests {
         let error = parse(decoded).unwrap_err().to_string();
         assert!(error.contains("line 1 column"), "{error}");
         assert!(!error.contains("s3cr3t"), "{error}");
-        let other = parse(br#"{"messageType":"s3cr3t"}"#)
-            .unwrap_err()
-            .to_string();
+        let other = parse(br#"{"messageType":"s3cr3t"}"#).unwrap_err().to_string();
         assert!(!other.contains("s3cr3t"), "{other}");
     }
 
@@ -262,10 +249,7 @@ mod tests {
         let delivery = parse(decoded).unwrap();
         assert_eq!(delivery.log_events[1].message.0, "\u{1F600}");
         let message = &delivery.log_events[0].message.0;
-        assert!(
-            message.starts_with('a') && message.ends_with('b'),
-            "{message}"
-        );
+        assert!(message.starts_with('a') && message.ends_with('b'), "{message}");
     }
 
     #[test]
@@ -284,10 +268,7 @@ mod tests {
     fn messages_without_escapes_are_borrowed() {
         let json = event(&["plain ünïcode"]);
         let delivery = parse(&json).unwrap();
-        assert!(matches!(
-            delivery.log_events[0].message.0,
-            Cow::Borrowed("plain ünïcode")
-        ));
+        assert!(matches!(delivery.log_events[0].message.0, Cow::Borrowed("plain ünïcode")));
     }
 
     proptest! {

@@ -40,16 +40,11 @@ pub enum EventError {
 /// Tells what kind of event `raw` is.
 pub fn parse(raw: &str) -> Result<Event<'_>, EventError> {
     match serde_json::from_str::<Envelope<'_>>(raw) {
-        Ok(Envelope {
-            awslogs: Some(awslogs),
-        }) => Ok(Event::Subscription { data: awslogs.data }),
+        Ok(Envelope { awslogs: Some(awslogs) }) => Ok(Event::Subscription { data: awslogs.data }),
         Ok(Envelope { awslogs: None }) => Err(EventError::UnknownKind(seen(raw))),
         Err(_) => {
             let keys = keys(raw);
-            if keys
-                .as_ref()
-                .is_some_and(|keys| keys.contains_key("awslogs"))
-            {
+            if keys.as_ref().is_some_and(|keys| keys.contains_key("awslogs")) {
                 Err(EventError::Malformed)
             } else {
                 Err(EventError::UnknownKind(seen(raw)))
@@ -91,18 +86,12 @@ fn seen(raw: &str) -> String {
         .take(MOST_KEYS)
         .map(|key| {
             let harmless = key.len() <= LONGEST_KEY
-                && key
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+                && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
             if harmless { key.as_str() } else { "?" }
         })
         .collect();
     let more = keys.len().saturating_sub(MOST_KEYS);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("the fields {}{more}", names.join(", "))
 }
 
@@ -113,12 +102,7 @@ mod tests {
     #[test]
     fn takes_a_subscription_event_and_passes_over_fields_it_does_not_know() {
         let event = parse(r#"{"extra":[1],"awslogs":{"data":"H4sI","more":{}}}"#);
-        assert_eq!(
-            event,
-            Ok(Event::Subscription {
-                data: "H4sI".into()
-            })
-        );
+        assert_eq!(event, Ok(Event::Subscription { data: "H4sI".into() }));
     }
 
     #[test]
@@ -134,10 +118,7 @@ mod tests {
         let error = parse(r#"{"Records":[{"body":"s3cr3t"}],"detail-type":1,"a b":2}"#)
             .unwrap_err()
             .to_string();
-        assert!(
-            error.contains("found the fields ?, Records, detail-type;"),
-            "{error}"
-        );
+        assert!(error.contains("found the fields Records, ?, detail-type;"), "{error}");
         assert!(!error.contains("s3cr3t"), "{error}");
     }
 
@@ -145,10 +126,7 @@ mod tests {
     fn says_so_when_the_event_is_no_object() {
         for raw in ["[1]", "\"text\"", "null", "12"] {
             let error = parse(raw).unwrap_err().to_string();
-            assert!(
-                error.contains("something that is not a JSON object"),
-                "{error}"
-            );
+            assert!(error.contains("something that is not a JSON object"), "{error}");
         }
         let error = parse("{}").unwrap_err().to_string();
         assert!(error.contains("an empty object"), "{error}");
@@ -156,11 +134,7 @@ mod tests {
 
     #[test]
     fn tells_a_subscription_event_without_data_from_an_unknown_one() {
-        for raw in [
-            r#"{"awslogs":{}}"#,
-            r#"{"awslogs":"x"}"#,
-            r#"{"awslogs":{"data":5}}"#,
-        ] {
+        for raw in [r#"{"awslogs":{}}"#, r#"{"awslogs":"x"}"#, r#"{"awslogs":{"data":5}}"#] {
             assert_eq!(parse(raw), Err(EventError::Malformed), "{raw}");
         }
     }

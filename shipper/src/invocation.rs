@@ -65,11 +65,7 @@ impl ShipError {
 impl Shipper {
     /// Makes a shipper. `own_log_group` is the group to which it writes itself.
     pub fn new(config: Config, own_log_group: Option<String>) -> Result<Self, ClientError> {
-        Ok(Self {
-            config,
-            client: Client::new()?,
-            own_log_group,
-        })
+        Ok(Self { config, client: Client::new()?, own_log_group })
     }
 
     /// Ships an event, and tells what came of it in either case.
@@ -81,10 +77,8 @@ impl Shipper {
         let begun = Instant::now();
         let mut summary = Summary::begin(invocation.request_id, event.len());
         let shipping = self.try_ship(event, invocation, &mut summary);
-        let result = AssertUnwindSafe(shipping)
-            .catch_unwind()
-            .await
-            .unwrap_or(Err(ShipError::Panicked));
+        let result =
+            AssertUnwindSafe(shipping).catch_unwind().await.unwrap_or(Err(ShipError::Panicked));
         if let Err(error) = &result {
             summary.outcome = Outcome::Failed;
             summary.error = Some(error.to_string());
@@ -115,15 +109,10 @@ impl Shipper {
             return Ok(());
         }
         let origin = Origin::new(&delivery.owner, &delivery.log_group, &delivery.log_stream);
-        let records: Vec<Record<'_>> = delivery
-            .log_events
-            .iter()
-            .map(|event| Record::new(&origin, event))
-            .collect();
-        let give_up_at = invocation
-            .deadline
-            .checked_sub(self.config.reserve)
-            .unwrap_or(SystemTime::UNIX_EPOCH);
+        let records: Vec<Record<'_>> =
+            delivery.log_events.iter().map(|event| Record::new(&origin, event)).collect();
+        let give_up_at =
+            invocation.deadline.checked_sub(self.config.reserve).unwrap_or(SystemTime::UNIX_EPOCH);
         self.deliver_to_all(&records, give_up_at, summary).await;
         undelivered(summary)
     }
@@ -162,12 +151,8 @@ impl Shipper {
                 .to_owned(),
         );
         let counts = Counts::all_dropped(summary.log_events, &OWN_LOG_GROUP);
-        summary.destinations = self
-            .config
-            .destinations
-            .keys()
-            .map(|name| (name.clone(), counts.clone()))
-            .collect();
+        summary.destinations =
+            self.config.destinations.keys().map(|name| (name.clone(), counts.clone())).collect();
     }
 }
 
@@ -192,9 +177,5 @@ fn undelivered(summary: &Summary) -> Result<(), ShipError> {
             )
         })
         .collect();
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(ShipError::Undelivered(failed.join("; ")))
-    }
+    if failed.is_empty() { Ok(()) } else { Err(ShipError::Undelivered(failed.join("; "))) }
 }

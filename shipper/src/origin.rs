@@ -53,10 +53,7 @@ fn function_and_version(stream: &str) -> (Option<&str>, Option<&str>) {
     if version.is_empty() || id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return (None, None);
     }
-    (
-        Some(function).filter(|name| !name.is_empty()),
-        Some(version),
-    )
+    (Some(function).filter(|name| !name.is_empty()), Some(version))
 }
 
 fn function_of_group(group: &str) -> Option<&str> {
@@ -72,11 +69,7 @@ mod tests {
 
     fn check(group: &str, stream: &str, function: Option<&str>, version: Option<&str>) {
         let origin = Origin::new("123456789012", group, stream);
-        assert_eq!(
-            (origin.function, origin.version),
-            (function, version),
-            "{group} {stream}"
-        );
+        assert_eq!((origin.function, origin.version), (function, version), "{group} {stream}");
     }
 
     #[test]

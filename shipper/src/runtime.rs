@@ -42,10 +42,8 @@ async fn handle(
     shipper: Arc<Shipper>,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Summary, Failure> {
-    let invocation = Invocation {
-        request_id: &event.context.request_id,
-        deadline: event.context.deadline(),
-    };
+    let invocation =
+        Invocation { request_id: &event.context.request_id, deadline: event.context.deadline() };
     let (summary, result) = shipper.ship(event.payload.get(), &invocation).await;
     // Without standard output there is nobody to tell, and the records matter more.
     let _ = summary.write(stdout().lock());
@@ -58,10 +56,7 @@ struct Failure(ShipError);
 
 impl From<Failure> for Diagnostic {
     fn from(Failure(error): Failure) -> Self {
-        Self {
-            error_type: error.error_type().to_owned(),
-            error_message: error.to_string(),
-        }
+        Self { error_type: error.error_type().to_owned(), error_message: error.to_string() }
     }
 }
 
@@ -79,36 +74,27 @@ pub(crate) async fn refuse_to_start(error: &StartError) -> ExitCode {
 
 /// Tells the log why the process ends.
 pub(crate) fn end(error: &lambda_runtime::Error) -> ExitCode {
-    let _ = writeln!(
-        stderr(),
-        "logagg shipper lost Lambda's runtime API: {error}"
-    );
+    let _ = writeln!(stderr(), "logagg shipper lost Lambda's runtime API: {error}");
     ExitCode::FAILURE
 }
 
 /// Has a panic tell its place only: its text may quote a message.
 pub(crate) fn keep_panics_short() {
     panic::set_hook(Box::new(|info| {
-        let place = info
-            .location()
-            .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        let place =
+            info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
         let _ = writeln!(stderr(), "logagg shipper panicked at {place}");
     }));
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-initerror>
 async fn report_init_error(message: String) -> Result<(), lambda_runtime::Error> {
-    let diagnostic = Diagnostic {
-        error_type: "Logagg.InvalidConfiguration".to_owned(),
-        error_message: message,
-    };
+    let diagnostic =
+        Diagnostic { error_type: "Logagg.InvalidConfiguration".to_owned(), error_message: message };
     let request = lambda_runtime_api_client::build_request()
         .method("POST")
         .uri("/2018-06-01/runtime/init/error")
-        .header(
-            "lambda-runtime-function-error-type",
-            diagnostic.error_type.as_str(),
-        )
+        .header("lambda-runtime-function-error-type", diagnostic.error_type.as_str())
         .body(serde_json::to_vec(&diagnostic)?.into())?;
     let client = lambda_runtime_api_client::Client::builder().build()?;
     client.call(request).await?;

@@ -42,17 +42,12 @@ pub(super) fn url(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
         return None;
     };
     if !url.username().is_empty() || url.password().is_some() {
-        fields.mistake_in(
-            "url",
-            "must not hold credentials; give them in the fields meant for them",
-        );
+        fields
+            .mistake_in("url", "must not hold credentials; give them in the fields meant for them");
         return None;
     }
     if url.query().is_some() || url.fragment().is_some() {
-        fields.mistake_in(
-            "url",
-            "must not have a query or a fragment (what follows ? or #)",
-        );
+        fields.mistake_in("url", "must not have a query or a fragment (what follows ? or #)");
         return None;
     }
     Some(url)
@@ -109,9 +104,8 @@ fn basic(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
 
 fn api_key(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
     let api_key = auth.text("api_key")?;
-    let is_encoded = api_key
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte));
+    let is_encoded =
+        api_key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte));
     if !is_encoded {
         auth.mistake_in(
             "api_key",

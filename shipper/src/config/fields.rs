@@ -35,12 +35,7 @@ impl<'v, 'm> Fields<'v, 'm> {
             mistakes.0.push(at(&path, &mistake));
             return None;
         };
-        Some(Self {
-            path,
-            map,
-            asked_for: BTreeSet::new(),
-            mistakes,
-        })
+        Some(Self { path, map, asked_for: BTreeSet::new(), mistakes })
     }
 
     /// The names of all fields.
@@ -180,20 +175,12 @@ impl<'v, 'm> Fields<'v, 'm> {
     }
 
     fn path_of(&self, name: &str) -> String {
-        if self.path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.path)
-        }
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 }
 
 fn at(path: &str, mistake: &str) -> String {
-    if path.is_empty() {
-        mistake.to_owned()
-    } else {
-        format!("{path}: {mistake}")
-    }
+    if path.is_empty() { mistake.to_owned() } else { format!("{path}: {mistake}") }
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -214,7 +201,5 @@ fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map_or_else(String::new, |(_, known)| {
-            format!("; did you mean {known:?}?")
-        })
+        .map_or_else(String::new, |(_, known)| format!("; did you mean {known:?}?"))
 }

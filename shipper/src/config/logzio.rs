@@ -26,10 +26,7 @@ fn listener(fields: &mut Fields<'_, '_>) -> Option<Url> {
     if fields.optional_text("url").is_some() {
         let url = url(fields, "https://listener.logz.io:8071");
         if region.is_some() {
-            fields.mistake_in(
-                "region",
-                "cannot stand beside \"url\"; leave one of them out",
-            );
+            fields.mistake_in("region", "cannot stand beside \"url\"; leave one of them out");
             return None;
         }
         return url;
@@ -57,9 +54,7 @@ mod tests {
     use crate::config::{Config, ConfigError};
 
     fn config(fields: &str) -> Result<Config, ConfigError> {
-        Config::parse(&format!(
-            r#"{{"destinations":{{"x":{{"type":"logzio",{fields}}}}}}}"#
-        ))
+        Config::parse(&format!(r#"{{"destinations":{{"x":{{"type":"logzio",{fields}}}}}}}"#))
     }
 
     #[track_caller]
@@ -78,10 +73,7 @@ mod tests {
 
     #[test]
     fn the_listener_is_found_by_region_or_url() {
-        check_url(
-            r#""token":"t""#,
-            "https://listener.logz.io:8071/?token=t&type=lambda",
-        );
+        check_url(r#""token":"t""#, "https://listener.logz.io:8071/?token=t&type=lambda");
         check_url(
             r#""token":"t","region":"us""#,
             "https://listener.logz.io:8071/?token=t&type=lambda",

@@ -66,11 +66,8 @@ impl Config {
             return Err(ConfigError(mistakes.into_list()));
         };
         let destinations = destinations(&mut root);
-        let max_decoded_bytes = root.number(
-            "max_decoded_bytes",
-            MEBIBYTE..=1024 * MEBIBYTE,
-            64 * MEBIBYTE,
-        );
+        let max_decoded_bytes =
+            root.number("max_decoded_bytes", MEBIBYTE..=1024 * MEBIBYTE, 64 * MEBIBYTE);
         let reserve_ms = root.number("reserve_ms", 100..=60_000, 1_000);
         let request_timeout_ms = root.number("request_timeout_ms", 100..=600_000, 10_000);
         let gzip_level = root.number("gzip_level", 1..=9, 1);
@@ -129,11 +126,7 @@ fn destinations(root: &mut Fields<'_, '_>) -> BTreeMap<String, DestinationConfig
         };
         fields.finish();
         if let Some(destination) = destination {
-            let config = DestinationConfig {
-                destination,
-                oversized,
-                json_fields,
-            };
+            let config = DestinationConfig { destination, oversized, json_fields };
             destinations.insert(name.clone(), config);
         }
     }
@@ -227,14 +220,8 @@ mod tests {
             "{\"token\": \"s3cr3t\"",
             "LOGAGG_CONFIG has 1 mistake:\n  it is not JSON: syntax error at line 1 column 18",
         );
-        check(
-            "[]",
-            "LOGAGG_CONFIG has 1 mistake:\n  must be an object, is an array",
-        );
-        check(
-            "{}",
-            "LOGAGG_CONFIG has 1 mistake:\n  destinations: is missing",
-        );
+        check("[]", "LOGAGG_CONFIG has 1 mistake:\n  must be an object, is an array");
+        check("{}", "LOGAGG_CONFIG has 1 mistake:\n  destinations: is missing");
         check(
             r#"{"destinations":{}}"#,
             "LOGAGG_CONFIG has 1 mistake:\n  destinations: has no destination: give at least one, as \"<name>\": {\"type\": …}",

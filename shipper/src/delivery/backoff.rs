@@ -44,13 +44,9 @@ mod tests {
     #[test]
     fn backoff_is_anywhere_below_a_ceiling_that_doubles_up_to_the_highest() {
         let mut rng = fastrand::Rng::with_seed(1);
-        for (tries, ceiling) in [
-            (1, BASE),
-            (2, BASE * 2),
-            (3, BASE * 4),
-            (20, CEILING),
-            (u32::MAX, CEILING),
-        ] {
+        for (tries, ceiling) in
+            [(1, BASE), (2, BASE * 2), (3, BASE * 4), (20, CEILING), (u32::MAX, CEILING)]
+        {
             let waits: Vec<Duration> = (0..1_000).map(|_| backoff(tries, &mut rng)).collect();
             assert!(waits.iter().all(|wait| *wait <= ceiling), "{tries}");
             assert!(waits.iter().any(|wait| *wait > ceiling / 2), "{tries}");
@@ -71,10 +67,7 @@ mod tests {
     fn a_time_that_is_over_still_waits_a_little() {
         let now = httpdate::parse_http_date("Mon, 06 Nov 2023 10:00:00 GMT").unwrap();
         assert_eq!(asked_for("0", now), Some(SHORTEST_ASKED));
-        assert_eq!(
-            asked_for("Mon, 06 Nov 2023 09:00:00 GMT", now),
-            Some(SHORTEST_ASKED)
-        );
+        assert_eq!(asked_for("Mon, 06 Nov 2023 09:00:00 GMT", now), Some(SHORTEST_ASKED));
     }
 
     #[test]

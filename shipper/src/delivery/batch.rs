@@ -36,13 +36,7 @@ struct Item<'r> {
 
 impl<'r> Batch<'r> {
     pub(super) fn empty(tries: u32) -> Self {
-        Self {
-            items: Vec::new(),
-            body: Vec::new(),
-            compressed: None,
-            tries,
-            unclear: 0,
-        }
+        Self { items: Vec::new(), body: Vec::new(), compressed: None, tries, unclear: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -87,10 +81,7 @@ impl<'r> Batch<'r> {
         let item = &other.items[index];
         let start = self.body.len();
         self.body.extend_from_slice(&other.body[item.place.clone()]);
-        self.items.push(Item {
-            piece: item.piece.clone(),
-            place: start..self.body.len(),
-        });
+        self.items.push(Item { piece: item.piece.clone(), place: start..self.body.len() });
         self.compressed = None;
     }
 
@@ -136,11 +127,7 @@ pub(super) struct Batcher<'r> {
 
 impl<'r> Batcher<'r> {
     pub(super) fn new(records: &'r [Record<'r>], settings: Settings) -> Self {
-        Self {
-            records: records.iter(),
-            first: VecDeque::new(),
-            settings,
-        }
+        Self { records: records.iter(), first: VecDeque::new(), settings }
     }
 
     /// How many pieces are not in a batch yet, a record counting as one.
@@ -195,12 +182,9 @@ impl<'r> Batcher<'r> {
     ) {
         // A piece of a piece would have no number of its own.
         let pieces = match piece.extent {
-            Extent::Whole => fit(
-                piece.record,
-                destination,
-                limits.max_record_bytes,
-                self.settings.oversized,
-            ),
+            Extent::Whole => {
+                fit(piece.record, destination, limits.max_record_bytes, self.settings.oversized)
+            }
             Extent::Part { .. } | Extent::Cut { .. } => Vec::new(),
         };
         match pieces.len() {

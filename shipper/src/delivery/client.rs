@@ -100,11 +100,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer {
-            status,
-            retry_after,
-            body: body.freeze(),
-        })
+        Ok(Answer { status, retry_after, body: body.freeze() })
     }
 }
 

@@ -26,20 +26,10 @@ pub(super) fn fit<'r>(
 ) -> Vec<Piece<'r>> {
     let longest_extent = match oversized {
         Oversized::Refuse => return Vec::new(),
-        Oversized::Split => Extent::Part {
-            number: usize::MAX,
-            count: usize::MAX,
-        },
-        Oversized::Cut => Extent::Cut {
-            message_bytes: usize::MAX,
-        },
+        Oversized::Split => Extent::Part { number: usize::MAX, count: usize::MAX },
+        Oversized::Cut => Extent::Cut { message_bytes: usize::MAX },
     };
-    let empty = Piece {
-        record,
-        message: Cow::Borrowed(""),
-        extent: longest_extent,
-        json: None,
-    };
+    let empty = Piece { record, message: Cow::Borrowed(""), extent: longest_extent, json: None };
     let mut frame = Vec::new();
     destination.encode(&empty, &mut frame);
     let Some(room) = max_bytes.checked_sub(frame.len()) else {
@@ -53,10 +43,7 @@ pub(super) fn fit<'r>(
             let count = stretches.len();
             let part = |(index, message): (usize, &'r str)| Piece {
                 message: Cow::Borrowed(message),
-                extent: Extent::Part {
-                    number: index + 1,
-                    count,
-                },
+                extent: Extent::Part { number: index + 1, count },
                 ..empty.clone()
             };
             stretches.into_iter().enumerate().map(part).collect()
@@ -69,9 +56,7 @@ pub(super) fn fit<'r>(
             let (beginning, _) = message.split_at(fitting(message, room));
             vec![Piece {
                 message: Cow::Owned(format!("{beginning}{mark}")),
-                extent: Extent::Cut {
-                    message_bytes: message.len(),
-                },
+                extent: Extent::Cut { message_bytes: message.len() },
                 ..empty
             }]
         }

@@ -105,9 +105,7 @@ impl<'r> Plan<'r> {
         if time_left < SHORTEST_REQUEST {
             self.leave_everything(&NO_TIME_LEFT);
         } else if self.queue.is_empty() {
-            let batch = self
-                .batcher
-                .next(self.destination, self.limits, &mut self.counts);
+            let batch = self.batcher.next(self.destination, self.limits, &mut self.counts);
             self.queue.extend(batch);
         }
         let Some(batch) = self.queue.front_mut() else {
@@ -123,10 +121,7 @@ impl<'r> Plan<'r> {
         let body = batch.gzip(self.settings.gzip_level);
         self.counts.bytes_encoded += batch.bytes() as u64;
         self.counts.bytes_sent += body.len() as u64;
-        Step::Send {
-            body,
-            timeout: time_left.min(self.settings.request_timeout),
-        }
+        Step::Send { body, timeout: time_left.min(self.settings.request_timeout) }
     }
 
     /// Takes in what came of the last [`Step::Send`].
@@ -137,10 +132,7 @@ impl<'r> Plan<'r> {
         let (verdict, retry_after) = match &answer {
             Ok(answer) => (
                 self.destination.classify(batch.len(), answer),
-                answer
-                    .retry_after
-                    .as_deref()
-                    .and_then(|header| asked_for(header, now)),
+                answer.retry_after.as_deref().and_then(|header| asked_for(header, now)),
             ),
             Err(fault) => (Verdict::TryAgain(fault.class(), fault.certainty()), None),
         };
@@ -210,10 +202,7 @@ impl<'r> Plan<'r> {
             self.counts.refuse(1, class);
             return;
         }
-        let without_fields = Piece {
-            json: None,
-            ..piece.clone()
-        };
+        let without_fields = Piece { json: None, ..piece.clone() };
         again.push(without_fields, self.destination);
         self.counts.note_json_fields_refused(class);
     }
@@ -275,9 +264,6 @@ impl<'r> Plan<'r> {
     }
 
     fn time_left(&self, now: SystemTime) -> Duration {
-        self.settings
-            .give_up_at
-            .duration_since(now)
-            .unwrap_or(Duration::ZERO)
+        self.settings.give_up_at.duration_since(now).unwrap_or(Duration::ZERO)
     }
 }

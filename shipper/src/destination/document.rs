@@ -126,15 +126,8 @@ impl<'a> Document<'a> {
         Self {
             timestamp: humantime::format_rfc3339_millis(record.time),
             message: &piece.message,
-            log: record
-                .line
-                .level
-                .map(Level::name)
-                .map(|level| Log { level }),
-            cloud: Cloud {
-                provider: "aws",
-                account: Account { id: origin.owner },
-            },
+            log: record.line.level.map(Level::name).map(|level| Log { level }),
+            cloud: Cloud { provider: "aws", account: Account { id: origin.owner } },
             faas: Faas {
                 name: origin.function,
                 version: origin.version,
@@ -277,21 +270,10 @@ mod tests {
 
     #[test]
     fn pieces_say_what_they_are() {
-        let part = written("x", |piece| Piece {
-            extent: Extent::Part {
-                number: 2,
-                count: 3,
-            },
-            ..piece
-        });
-        assert_eq!(
-            value(&part)["logagg"],
-            json!({"part": {"number": 2, "count": 3}})
-        );
-        let cut = written("x", |piece| Piece {
-            extent: Extent::Cut { message_bytes: 9 },
-            ..piece
-        });
+        let part =
+            written("x", |piece| Piece { extent: Extent::Part { number: 2, count: 3 }, ..piece });
+        assert_eq!(value(&part)["logagg"], json!({"part": {"number": 2, "count": 3}}));
+        let cut = written("x", |piece| Piece { extent: Extent::Cut { message_bytes: 9 }, ..piece });
         assert_eq!(value(&cut)["logagg"], json!({"cut": {"message_bytes": 9}}));
     }
 }

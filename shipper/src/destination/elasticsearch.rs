@@ -45,18 +45,12 @@ impl Elasticsearch {
         }
         url.set_query(Some(&format!("filter_path={FILTER_PATH}")));
         let mut headers = HeaderMap::new();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/x-ndjson"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
         if let Some(mut authorization) = authorization {
             authorization.set_sensitive(true);
             headers.insert(AUTHORIZATION, authorization);
         }
-        Self {
-            endpoint: Endpoint { url, headers },
-            max_request_bytes,
-        }
+        Self { endpoint: Endpoint { url, headers }, max_request_bytes }
     }
 }
 
@@ -78,9 +72,7 @@ impl Destination for Elasticsearch {
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        let action = Action {
-            create: Create { id: Key::of(piece) },
-        };
+        let action = Action { create: Create { id: Key::of(piece) } };
         serde_json::to_writer(&mut *body, &action)
             .expect("an action has string keys, and writing to memory cannot fail");
         body.push(b'\n');
@@ -171,11 +163,8 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, body: &str, expected: Verdict) {
-        let answer = Answer {
-            status,
-            retry_after: None,
-            body: Bytes::copy_from_slice(body.as_bytes()),
-        };
+        let answer =
+            Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
         let verdict = destination().classify(2, &answer);
         assert_eq!(verdict, expected, "{status} {body}");
     }
@@ -199,10 +188,7 @@ mod tests {
         let ok = r#"{"create":{"status":201}}"#.to_owned();
         let cases = [
             (ok.clone(), Outcome::Delivered),
-            (
-                item(409, "version_conflict_engine_exception"),
-                Outcome::AlreadyThere,
-            ),
+            (item(409, "version_conflict_engine_exception"), Outcome::AlreadyThere),
             (
                 item(429, "es_rejected_execution_exception"),
                 Outcome::TryAgain(Class::from_service("es_rejected_execution_exception")),
@@ -223,18 +209,11 @@ mod tests {
                 item(404, "index_not_found_exception"),
                 Outcome::Stop(Class::from_service("index_not_found_exception")),
             ),
-            (
-                item(400, "Quotes a Document"),
-                Outcome::Refused(Class::new("other")),
-            ),
+            (item(400, "Quotes a Document"), Outcome::Refused(Class::new("other"))),
         ];
         for (second, expected) in cases {
             let body = format!(r#"{{"took":3,"errors":true,"items":[{ok},{second}]}}"#);
-            check(
-                200,
-                &body,
-                Verdict::Each(vec![Outcome::Delivered, expected]),
-            );
+            check(200, &body, Verdict::Each(vec![Outcome::Delivered, expected]));
         }
     }
 
@@ -276,10 +255,7 @@ mod tests {
         let [action, document, ""] = lines[..] else {
             panic!("not two lines: {text}");
         };
-        assert_eq!(
-            action,
-            format!(r#"{{"create":{{"_id":"{}"}}}}"#, Key::of(&piece))
-        );
+        assert_eq!(action, format!(r#"{{"create":{{"_id":"{}"}}}}"#, Key::of(&piece)));
         let document: serde_json::Value = serde_json::from_str(document).unwrap();
         assert_eq!(document["json"], serde_json::json!({"a": 1}));
     }

@@ -31,14 +31,10 @@ pub struct Logzio {
 impl Logzio {
     /// Sends to the listener at `url` as `log_type`, the type by which Logz.io parses.
     pub fn new(mut url: Url, token: &Secret, log_type: &str) -> Self {
-        url.query_pairs_mut()
-            .append_pair("token", token.expose())
-            .append_pair("type", log_type);
+        url.query_pairs_mut().append_pair("token", token.expose()).append_pair("type", log_type);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-        Self {
-            endpoint: Endpoint { url, headers },
-        }
+        Self { endpoint: Endpoint { url, headers } }
     }
 }
 
@@ -66,10 +62,7 @@ impl Destination for Logzio {
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         match answer.status {
-            200..300 => Verdict::Counted {
-                delivered: sent,
-                refused: Vec::new(),
-            },
+            200..300 => Verdict::Counted { delivered: sent, refused: Vec::new() },
             400 => match serde_json::from_slice::<BadLines>(&answer.body) {
                 Ok(lines) => lines.verdict(sent),
                 // Not the listener's own answer, so it is about the request and not its lines.
@@ -124,11 +117,8 @@ mod tests {
     #[track_caller]
     fn check(status: u16, body: &str, expected: Verdict) {
         let url = Url::parse("https://listener.logz.io:8071/").unwrap();
-        let answer = Answer {
-            status,
-            retry_after: None,
-            body: Bytes::copy_from_slice(body.as_bytes()),
-        };
+        let answer =
+            Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
         let verdict = Logzio::new(url, &Secret::new("t"), "lambda").classify(10, &answer);
         assert_eq!(verdict, expected, "{status} {body}");
     }
@@ -145,14 +135,7 @@ mod tests {
 
     #[test]
     fn an_accepted_request_is_delivered() {
-        check(
-            200,
-            "",
-            Verdict::Counted {
-                delivered: 10,
-                refused: vec![],
-            },
-        );
+        check(200, "", Verdict::Counted { delivered: 10, refused: vec![] });
     }
 
     #[test]
@@ -162,10 +145,7 @@ mod tests {
             r#"{"malformedLines":2,"successfulLines":7,"oversizedLines":1,"emptyLogLines":0}"#,
             Verdict::Counted {
                 delivered: 7,
-                refused: vec![
-                    (Class::new("malformed_line"), 2),
-                    (Class::new("oversized_line"), 1),
-                ],
+                refused: vec![(Class::new("malformed_line"), 2), (Class::new("oversized_line"), 1)],
             },
         );
     }
@@ -177,19 +157,13 @@ mod tests {
             r#"{"successfulLines":4,"malformedLines":1}"#,
             Verdict::Counted {
                 delivered: 4,
-                refused: vec![
-                    (Class::new("malformed_line"), 1),
-                    (Class::new("unattributed"), 5),
-                ],
+                refused: vec![(Class::new("malformed_line"), 1), (Class::new("unattributed"), 5)],
             },
         );
         check(
             400,
             r#"{"successfulLines":40,"malformedLines":10}"#,
-            Verdict::Counted {
-                delivered: 10,
-                refused: vec![],
-            },
+            Verdict::Counted { delivered: 10, refused: vec![] },
         );
     }
 
@@ -203,10 +177,6 @@ mod tests {
     fn other_statuses_are_about_the_whole_request() {
         check(401, "", Verdict::Stop(Class::from_status(401)));
         check(413, "", Verdict::TooLarge);
-        check(
-            503,
-            "",
-            Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken),
-        );
+        check(503, "", Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken));
     }
 }

@@ -139,11 +139,7 @@ impl Class {
             && word
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        if has_the_form {
-            Self(Cow::Owned(word.to_owned()))
-        } else {
-            Self::new("other")
-        }
+        if has_the_form { Self(Cow::Owned(word.to_owned())) } else { Self::new("other") }
     }
 
     /// The class of an HTTP status that says no more than itself.
@@ -191,20 +187,14 @@ mod tests {
             assert_eq!(classify_status(status), unclear(status));
         }
         for status in [301, 302, 307, 400, 401, 403, 404, 405, 501] {
-            assert_eq!(
-                classify_status(status),
-                Verdict::Stop(Class::from_status(status))
-            );
+            assert_eq!(classify_status(status), Verdict::Stop(Class::from_status(status)));
         }
     }
 
     #[test]
     fn only_words_in_the_form_of_an_error_type_may_be_logged() {
         let class = |word: &str| Class::from_service(word).as_str().to_owned();
-        assert_eq!(
-            class("mapper_parsing_exception"),
-            "mapper_parsing_exception"
-        );
+        assert_eq!(class("mapper_parsing_exception"), "mapper_parsing_exception");
         assert_eq!(class("failed to parse field [password]"), "other");
         assert_eq!(class("Secret"), "other");
         assert_eq!(class(""), "other");

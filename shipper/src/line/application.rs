@@ -6,9 +6,7 @@ use super::{Level, Line, is_request_id, is_timestamp};
 /// Reads a line of the function. What stands behind the columns is the function's: it may have
 /// tabs and line ends of its own, and is never divided.
 pub(super) fn parse(message: &str) -> Line<'_> {
-    node(message)
-        .or_else(|| python(message))
-        .unwrap_or_default()
+    node(message).or_else(|| python(message)).unwrap_or_default()
 }
 
 /// Node: `time⇥request id⇥LEVEL⇥message`, before Node 10 `time⇥request id⇥message`. The request
@@ -21,9 +19,8 @@ fn node(message: &str) -> Option<Line<'_>> {
         return None;
     }
     // A first column that is no level belongs to the message of an older Node.
-    let leveled = rest
-        .split_once('\t')
-        .and_then(|(level, text)| Some((runtime_level(level)?, text)));
+    let leveled =
+        rest.split_once('\t').and_then(|(level, text)| Some((runtime_level(level)?, text)));
     let (level, text) = match leveled {
         Some((level, text)) => (Some(level), text),
         None => (None, rest),
@@ -45,16 +42,11 @@ fn python(message: &str) -> Option<Line<'_>> {
             .then_some((request_id, text))
     });
     let Some((request_id, text)) = columns else {
-        return Some(Line {
-            level: Some(level),
-            ..Line::default()
-        });
+        return Some(Line { level: Some(level), ..Line::default() });
     };
     let mut line = structured(text);
-    line.request_id = Some(request_id)
-        .filter(|id| !id.is_empty())
-        .map(Into::into)
-        .or(line.request_id);
+    line.request_id =
+        Some(request_id).filter(|id| !id.is_empty()).map(Into::into).or(line.request_id);
     line.level = line.level.or(Some(level));
     Some(line)
 }
@@ -121,24 +113,14 @@ mod tests {
     fn a_json_object_behind_the_columns_has_the_last_word_on_the_level() {
         let message =
             format!("2023-11-06T10:00:00.000Z\t{ID}\tINFO\t{{\"level\":\"error\",\"sku\":7}}\n");
-        check(
-            &message,
-            Some(ID),
-            Some(Level::Error),
-            Some("{\"level\":\"error\",\"sku\":7}"),
-        );
+        check(&message, Some(ID), Some(Level::Error), Some("{\"level\":\"error\",\"sku\":7}"));
     }
 
     #[test]
     fn other_lines_have_no_fields() {
-        for message in [
-            "hello",
-            "a\tb\tc\td",
-            "[not a level] x",
-            "[]",
-            "2023-11-06T10:00:00.000Z\tx\ty",
-            "",
-        ] {
+        for message in
+            ["hello", "a\tb\tc\td", "[not a level] x", "[]", "2023-11-06T10:00:00.000Z\tx\ty", ""]
+        {
             assert_eq!(parse(message), Line::default(), "{message}");
         }
     }

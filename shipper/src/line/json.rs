@@ -42,10 +42,8 @@ pub(super) fn object(message: &str) -> Option<Object<'_>> {
 
 /// Tells Lambda's lines from the function's.
 pub(super) fn parse(object: Object<'_>) -> Line<'_> {
-    let platform = object
-        .line_type
-        .as_deref()
-        .and_then(|line_type| line_type.strip_prefix("platform."));
+    let platform =
+        object.line_type.as_deref().and_then(|line_type| line_type.strip_prefix("platform."));
     let record = platform.and_then(|_| serde_json::from_str::<PlatformLine<'_>>(object.text).ok());
     match (platform, record) {
         (Some(name), Some(line)) => platform_line(name, line.record),
@@ -278,11 +276,7 @@ mod tests {
                 Some(Level::Info),
                 Some("r1"),
             ),
-            (
-                r#"{"level":50,"awsRequestId":"r2","msg":"pino"}"#,
-                Some(Level::Error),
-                Some("r2"),
-            ),
+            (r#"{"level":50,"awsRequestId":"r2","msg":"pino"}"#, Some(Level::Error), Some("r2")),
             (
                 r#"{"level":"WARNING","function_request_id":"r3","service":"powertools"}"#,
                 Some(Level::Warn),
@@ -293,20 +287,12 @@ mod tests {
                 Some(Level::Error),
                 Some("r4"),
             ),
-            (
-                r#"{"level":{"nested":[1,{"a":2}]},"requestId":17}"#,
-                None,
-                None,
-            ),
+            (r#"{"level":{"nested":[1,{"a":2}]},"requestId":17}"#, None, None),
             (r#"{"lev\u0065l":"debug"}"#, Some(Level::Debug), None),
         ] {
             let line = Line::parse(message);
             assert_eq!(line.kind, Kind::Application);
-            assert_eq!(
-                (line.level, line.request_id.as_deref()),
-                (level, request_id),
-                "{message}"
-            );
+            assert_eq!((line.level, line.request_id.as_deref()), (level, request_id), "{message}");
             assert_eq!(line.json, Some(message));
         }
     }
@@ -314,22 +300,12 @@ mod tests {
     #[test]
     fn the_object_is_kept_as_written() {
         let line = Line::parse(" {\"big\": 12345678901234567890123, \"f\": 1.10}\n");
-        assert_eq!(
-            line.json,
-            Some("{\"big\": 12345678901234567890123, \"f\": 1.10}")
-        );
+        assert_eq!(line.json, Some("{\"big\": 12345678901234567890123, \"f\": 1.10}"));
     }
 
     #[test]
     fn what_is_not_one_json_object_is_text() {
-        for message in [
-            "{",
-            "{}x",
-            "{\"a\":1} {\"b\":2}",
-            "[1]",
-            "{a:1}",
-            "{\"a\":\"\n\"}",
-        ] {
+        for message in ["{", "{}x", "{\"a\":1} {\"b\":2}", "[1]", "{a:1}", "{\"a\":\"\n\"}"] {
             assert_eq!(Line::parse(message).json, None, "{message}");
         }
     }
@@ -365,20 +341,13 @@ mod tests {
                 r#"{{"time":"t","type":"platform.{name}","record":{{"requestId":"{ID}","status":"timeout"}}}}"#
             );
             let line = Line::parse(&message);
-            assert_eq!(
-                (line.kind, line.level),
-                (kind, Some(Level::Error)),
-                "{message}"
-            );
+            assert_eq!((line.kind, line.level), (kind, Some(Level::Error)), "{message}");
         }
     }
 
     #[test]
     fn an_application_may_have_a_type_of_its_own() {
-        for message in [
-            r#"{"type":"order","record":5}"#,
-            r#"{"type":"platform.x","record":5}"#,
-        ] {
+        for message in [r#"{"type":"order","record":5}"#, r#"{"type":"platform.x","record":5}"#] {
             let line = Line::parse(message);
             assert_eq!((line.kind, line.json), (Kind::Application, Some(message)));
         }

@@ -46,10 +46,7 @@ impl Level {
             ("critical", Level::Fatal),
             ("panic", Level::Fatal),
         ];
-        NAMES
-            .iter()
-            .find(|(known, _)| name.eq_ignore_ascii_case(known))
-            .map(|&(_, level)| level)
+        NAMES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|&(_, level)| level)
     }
 
     /// Reads a level's number, as the Node loggers pino and bunyan write it.

@@ -24,10 +24,7 @@ pub(super) fn parse(message: &str) -> Option<Line<'_>> {
 }
 
 fn of_kind<'a>(line: &'a str, start: &str, kind: Kind) -> Option<Line<'a>> {
-    line.starts_with(start).then(|| Line {
-        kind,
-        ..Line::default()
-    })
+    line.starts_with(start).then(|| Line { kind, ..Line::default() })
 }
 
 /// Reads `<start><request id>` and gives what follows.
@@ -38,11 +35,7 @@ fn with_request_id<'a>(line: &'a str, start: &str, kind: Kind) -> Option<(Line<'
     if !is_request_id(request_id) {
         return None;
     }
-    let line = Line {
-        kind,
-        request_id: Some(request_id.into()),
-        ..Line::default()
-    };
+    let line = Line { kind, request_id: Some(request_id.into()), ..Line::default() };
     Some((line, rest))
 }
 
@@ -88,19 +81,12 @@ mod tests {
         let line = parse(message).unwrap_or_else(|| panic!("not Lambda's: {message}"));
         assert_eq!(line.kind, kind, "{message}");
         let has_id = message.contains(ID);
-        assert_eq!(
-            line.request_id.as_deref(),
-            has_id.then_some(ID),
-            "{message}"
-        );
+        assert_eq!(line.request_id.as_deref(), has_id.then_some(ID), "{message}");
     }
 
     #[test]
     fn knows_lambdas_own_lines() {
-        check(
-            &format!("START RequestId: {ID} Version: $LATEST\n"),
-            Kind::Start,
-        );
+        check(&format!("START RequestId: {ID} Version: $LATEST\n"), Kind::Start);
         check(&format!("END RequestId: {ID}\n"), Kind::End);
         check(&format!("END RequestId: {ID}"), Kind::End);
         check(
@@ -121,10 +107,7 @@ mod tests {
             "INIT_START Runtime Version: nodejs:20.v9\tRuntime Version ARN: arn:aws:lambda:x\n",
             Kind::InitStart,
         );
-        check(
-            "EXTENSION\tName: agent\tState: Ready\tEvents: [INVOKE]\n",
-            Kind::Extension,
-        );
+        check("EXTENSION\tName: agent\tState: Ready\tEvents: [INVOKE]\n", Kind::Extension);
     }
 
     #[test]

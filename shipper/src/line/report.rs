@@ -51,9 +51,7 @@ impl<'a> Report<'a> {
 
     /// Whether the invocation went wrong.
     pub(super) fn failed(&self) -> bool {
-        self.status
-            .as_deref()
-            .is_some_and(|status| status != "success")
+        self.status.as_deref().is_some_and(|status| status != "success")
     }
 }
 
