@@ -246,6 +246,11 @@ impl When<'_> {
         self.add(Effect::LoseAnswer);
     }
 
+    /// They are answered by `answer`, and never reach AWS.
+    pub fn answer(self, answer: impl Fn(&Value) -> Value + Send + Sync + 'static) {
+        self.add(Effect::Answer(Arc::new(answer)));
+    }
+
     /// `hook` runs before they are passed on.
     pub fn run(self, hook: impl Fn() + Send + Sync + 'static) {
         self.add(Effect::Run(Arc::new(hook)));
@@ -349,6 +354,7 @@ enum Effect {
     LoseAnswer,
     Hold(watch::Receiver<Barrier>),
     Run(Arc<dyn Fn() + Send + Sync>),
+    Answer(Arc<dyn Fn(&Value) -> Value + Send + Sync>),
 }
 
 impl std::fmt::Debug for Effect {
@@ -360,6 +366,7 @@ impl std::fmt::Debug for Effect {
             Self::LoseAnswer => "lose the answer",
             Self::Hold(_) => "hold",
             Self::Run(_) => "run a hook",
+            Self::Answer(_) => "answer",
         })
     }
 }
@@ -398,6 +405,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Dropped)?.to_bytes();
     let call = describe(&head, &body);
+    let input = call.input.clone();
     let effect = shared.state().arrive(call);
     shared.changed.notify_all();
     match effect {
@@ -407,6 +415,10 @@ async fn answer(
         Some(Effect::LoseAnswer) => {
             forward(&shared, head, body).await.ok();
             return Err(Dropped);
+        }
+        Some(Effect::Answer(answer)) => {
+            let body = answer(&input).to_string();
+            return Ok(respond(StatusCode::OK, "application/x-amz-json-1.1", body));
         }
         Some(Effect::Delay(delay)) => tokio::time::sleep(delay).await,
         Some(Effect::Hold(mut barrier)) => {

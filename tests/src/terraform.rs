@@ -77,10 +77,15 @@ impl Terraform {
     /// Sets variables for every command from now on.
     #[must_use]
     pub fn with_environment(mut self, variables: Vec<(&'static str, String)>) -> Self {
+        self.set_environment(variables);
+        self
+    }
+
+    /// Sets variables for every command from now on.
+    pub fn set_environment(&mut self, variables: Vec<(&'static str, String)>) {
         for (name, value) in variables {
             self.environment.insert(name.into(), value.into());
         }
-        self
     }
 
     /// The working folder.

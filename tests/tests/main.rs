@@ -8,3 +8,14 @@
 )]
 
 mod harness;
+mod scene;
+
+mod change;
+mod drift;
+mod failure;
+mod first_apply;
+mod foreign;
+mod import;
+mod interrupt;
+mod meanwhile;
+mod size;

@@ -1,0 +1,139 @@
+//! The configuration changes: what follows is an update in place, never a gap.
+
+use serde_json::json;
+
+use crate::scene::{NAME, Scene, entry, says};
+
+#[test]
+fn another_destination_is_put_over_the_old_one_on_every_group() {
+    let scene = Scene::governed(&["/app/a", "/app/b"]);
+    let other = scene.account.function_arn("other");
+    scene.policy(&scene.policy_to(&other));
+    let plan = scene.plan();
+    says(&plan, "# logagg_policy.it will be updated in-place");
+    assert_eq!(scene.planned().actions, ["update"]);
+    scene.apply_plan();
+    scene.ships("/app/a", &other);
+    scene.ships("/app/b", &other);
+    let put = |group: &str| ("PutSubscriptionFilter".to_owned(), group.to_owned());
+    assert_eq!(
+        scene.writes(),
+        [put("/app/a"), put("/app/b")],
+        "nothing is deleted: no gap"
+    );
+    scene.plan_is_empty();
+}
+
+#[test]
+fn another_pattern_is_put_over_the_old_one() {
+    let scene = Scene::governed(&["/app/a"]);
+    scene.policy(&format!(
+        "{}\nfilter_pattern = \"ERROR\"",
+        scene.usual_policy()
+    ));
+    scene.apply();
+    assert_eq!(scene.logs.filters("/app/a").unwrap()[0].pattern, "ERROR");
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_rename_puts_the_new_filter_before_it_deletes_the_old() {
+    let scene = Scene::governed(&["/app/a"]);
+    scene.policy(&format!(
+        "{}\nfilter_name = \"renamed\"",
+        scene.usual_policy()
+    ));
+    scene.apply();
+    let filters = scene.logs.filters("/app/a").unwrap();
+    let names: Vec<_> = filters.iter().map(|filter| filter.name.as_str()).collect();
+    assert_eq!(names, ["renamed"]);
+    let writes: Vec<_> = scene
+        .proxy
+        .writes()
+        .into_iter()
+        .map(|call| call.operation)
+        .collect();
+    assert_eq!(
+        writes,
+        ["PutSubscriptionFilter", "DeleteSubscriptionFilter"]
+    );
+    scene.plan_is_empty();
+}
+
+#[test]
+fn groups_that_leave_the_selection_are_unsubscribed_and_keep_their_retention() {
+    let scene = Scene::governed(&["/app/a", "/app/b", "/new/c"]);
+    scene.policy(
+        &scene
+            .usual_policy()
+            .replace("\"/app/\"", "\"/app/a\", \"/new/\""),
+    );
+    let plan = scene.plan();
+    says(&plan, "/app/b");
+    says(&plan, "/new/c");
+    scene.apply_plan();
+    scene.ships("/app/a", &scene.shipper());
+    scene.ships_nowhere("/app/b");
+    assert_eq!(scene.logs.retention("/app/b").unwrap(), Some(30));
+    scene.ships("/new/c", &scene.shipper());
+    assert_eq!(
+        scene.state()["log_groups"],
+        json!({"/app/a": entry("active", 30), "/new/c": entry("active", 30)})
+    );
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_policy_that_no_longer_ships_takes_its_filters_away() {
+    let scene = Scene::governed(&["/app/a"]);
+    let policy = scene.usual_policy();
+    let without: String = policy
+        .lines()
+        .filter(|line| !line.contains("destination_arn"))
+        .fold(String::new(), |text, line| text + line + "\n");
+    scene.policy(&without);
+    scene.apply();
+    scene.ships_nowhere("/app/a");
+    assert_eq!(scene.logs.retention("/app/a").unwrap(), Some(30));
+    scene.plan_is_empty();
+}
+
+#[test]
+fn another_region_is_another_policy() {
+    let scene = Scene::governed(&["/app/a"]);
+    scene
+        .account
+        .logs_in("eu-west-1")
+        .create_group("/app/west")
+        .unwrap();
+    let west = scene.shipper().replace("eu-central-1", "eu-west-1");
+    scene.policy(&format!(
+        "region = \"eu-west-1\"\n{}",
+        scene.policy_to(&west)
+    ));
+    let plan = scene.plan();
+    says(
+        &plan,
+        "~ region = \"eu-central-1\" -> \"eu-west-1\" # forces replacement",
+    );
+    scene.apply_plan();
+    scene.ships_nowhere("/app/a");
+    let filters = scene
+        .account
+        .logs_in("eu-west-1")
+        .filters("/app/west")
+        .unwrap();
+    assert_eq!(filters[0].destination_arn, west);
+    assert_eq!(scene.state()["id"], format!("{NAME}@eu-west-1"));
+    scene.plan_is_empty();
+}
+
+#[test]
+fn destroy_takes_away_what_is_ours_and_leaves_the_retention() {
+    let scene = Scene::governed(&["/app/a", "/app/b"]);
+    scene.destroy();
+    scene.ships_nowhere("/app/a");
+    scene.ships_nowhere("/app/b");
+    assert_eq!(scene.logs.retention("/app/a").unwrap(), Some(30));
+    assert_eq!(scene.state(), json!(null));
+}

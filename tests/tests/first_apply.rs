@@ -1,0 +1,199 @@
+//! From nothing to a policy that holds.
+
+use serde_json::json;
+
+use crate::scene::{NAME, Scene, entry, says};
+
+#[test]
+fn the_first_plan_says_what_it_is_about_to_do() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b", "/other"]);
+    scene.policy(&scene.usual_policy());
+    let plan = scene.plan();
+    says(&plan, "# logagg_policy.it will be created");
+    says(&plan, "+ log_groups = (known after apply)");
+    says(&plan, "/app/a");
+    says(&plan, "/app/b");
+    assert!(!plan.text().contains("/other"), "{plan}");
+    let change = scene.planned();
+    assert_eq!(change.actions, ["create"]);
+    assert_eq!(change.after["id"], format!("{NAME}@eu-central-1"));
+    for unread in ["log_groups", "skipped", "pending", "account_id"] {
+        assert_eq!(change.unknown[unread], true, "{unread}");
+    }
+    assert!(scene.writes().is_empty(), "a plan writes nothing");
+}
+
+#[test]
+fn the_first_apply_subscribes_and_sets_retention_and_the_next_plan_is_empty() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b", "/other"]);
+    scene.logs.set_retention("/app/b", 30).unwrap();
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    for group in ["/app/a", "/app/b"] {
+        scene.ships(group, &scene.shipper());
+        assert_eq!(scene.logs.retention(group).unwrap(), Some(30));
+    }
+    scene.ships_nowhere("/other");
+    assert_eq!(scene.logs.retention("/other").unwrap(), None);
+    let state = scene.state();
+    assert_eq!(
+        state["log_groups"],
+        json!({"/app/a": entry("active", 30), "/app/b": entry("active", 30)})
+    );
+    assert_eq!(state["skipped"], json!({}));
+    assert_eq!(state["pending"], 0);
+    assert_eq!(state["id"], format!("{NAME}@eu-central-1"));
+    assert_eq!(state["region"], "eu-central-1");
+    assert_eq!(state["account_id"], scene.account.id());
+    assert_eq!(state["filter_name"], json!(null));
+    let unneeded = ("PutRetentionPolicy".to_owned(), "/app/b".to_owned());
+    assert!(
+        !scene.writes().contains(&unneeded),
+        "what is as it should be is not written"
+    );
+
+    scene.proxy.forget_calls();
+    scene.plan_is_empty();
+    assert!(scene.writes().is_empty());
+}
+
+#[test]
+fn the_shippers_own_group_is_skipped_and_still_gets_its_retention() {
+    let scene = Scene::with_groups(&["/aws/lambda/a", "/aws/lambda/shipper"]);
+    scene.policy(&scene.usual_policy().replace("/app/", "/aws/lambda/"));
+    scene.apply();
+    scene.ships("/aws/lambda/a", &scene.shipper());
+    scene.ships_nowhere("/aws/lambda/shipper");
+    assert_eq!(
+        scene.logs.retention("/aws/lambda/shipper").unwrap(),
+        Some(30)
+    );
+    let state = scene.state();
+    assert_eq!(
+        state["log_groups"]["/aws/lambda/shipper"],
+        json!({"subscription": null, "retention_in_days": 30})
+    );
+    assert_eq!(
+        state["skipped"],
+        json!({"/aws/lambda/shipper": "loop: the destination itself writes to this log group"})
+    );
+    assert_eq!(state["pending"], 0);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_class_without_subscriptions_is_skipped_with_its_reason() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    scene
+        .logs
+        .create_group_of_class("/app/rare", "INFREQUENT_ACCESS")
+        .unwrap();
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    scene.ships_nowhere("/app/rare");
+    assert_eq!(
+        scene.state()["skipped"],
+        json!({
+            "/app/rare":
+                "class: subscription filters work on STANDARD, and this is INFREQUENT_ACCESS"
+        })
+    );
+    scene.plan_is_empty();
+}
+
+#[test]
+fn the_policy_itself_leaves_out_what_is_excluded() {
+    let scene = Scene::with_groups(&["/app/a", "/app/a-canary", "/app/b"]);
+    let policy = scene.usual_policy();
+    scene.policy(&format!(
+        "{policy}\nexclude {{\n  name_regex = \"-canary$\"\n}}"
+    ));
+    scene.apply();
+    scene.ships("/app/a", &scene.shipper());
+    scene.ships_nowhere("/app/a-canary");
+    assert_eq!(scene.state()["log_groups"].as_object().unwrap().len(), 2);
+}
+
+#[test]
+fn retention_alone_asks_for_no_filters() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    scene.policy(&format!(
+        "name = \"{NAME}\"\nretention_in_days = 7\nselect {{\n  name_prefixes = [\"/app/\"]\n}}"
+    ));
+    scene.apply();
+    assert_eq!(scene.logs.retention("/app/a").unwrap(), Some(7));
+    assert!(
+        scene
+            .proxy
+            .calls_of("DescribeSubscriptionFilters")
+            .is_empty()
+    );
+    assert_eq!(
+        scene.state()["log_groups"],
+        json!({"/app/a": {"subscription": null, "retention_in_days": 7}})
+    );
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_destination_made_in_the_same_apply_is_no_obstacle() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let configuration = |arn: &str| {
+        let policy = scene.usual_policy();
+        let policy = policy.replace(
+            &format!("\"{}\"", scene.shipper()),
+            "terraform_data.arn.output",
+        );
+        scene.configuration(&format!(
+            "resource \"terraform_data\" \"arn\" {{\n  input = \"{arn}\"\n}}\n\
+             resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n"
+        ));
+    };
+    configuration(&scene.shipper());
+    scene.plan();
+    let change = scene.planned();
+    assert_eq!(change.unknown["destination_arn"], true);
+    scene.apply_plan();
+    scene.ships("/app/a", &scene.shipper());
+    scene.plan_is_empty();
+
+    // Unknown once more, when there are groups already: each may change, none disappears.
+    let other = scene.account.function_arn("other");
+    configuration(&other);
+    scene.plan();
+    let change = scene.planned();
+    assert_eq!(change.actions, ["update"]);
+    assert_eq!(
+        change.unknown["log_groups"],
+        json!({"/app/a": {"subscription": true}})
+    );
+    assert_eq!(
+        change.after["log_groups"],
+        json!({"/app/a": {"retention_in_days": 30}})
+    );
+    scene.apply_plan();
+    scene.ships("/app/a", &other);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn the_provider_installs_from_a_mirror() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let provider = &logagg_e2e::binaries::Binaries::shared().provider;
+    let mirrored = logagg_e2e::terraform::Terraform::new(
+        logagg_e2e::terraform::Installation::Mirror(provider),
+    )
+    .unwrap()
+    .with_environment(scene.account.environment(&scene.proxy.endpoint()));
+    scene.policy(&scene.usual_policy());
+    let text = std::fs::read_to_string(scene.terraform.dir().join("main.tf")).unwrap();
+    mirrored.write("main.tf", &text).unwrap();
+    let init = mirrored.run(&["init", "-no-color"]).unwrap();
+    assert_eq!(init.code(), 0, "{init}");
+    says(
+        &init,
+        &format!("Installed logagg/logagg v{}", env!("CARGO_PKG_VERSION")),
+    );
+    let plan = mirrored.plan(&[]).unwrap();
+    assert_eq!(plan.code(), 2, "{plan}");
+}

@@ -1,0 +1,86 @@
+//! Between the plan and its apply the world goes on; the apply does what the plan says.
+
+use serde_json::json;
+
+use crate::scene::{NAME, Scene, entry, says};
+
+#[test]
+fn a_group_born_between_plan_and_apply_waits_for_the_next_plan() {
+    let scene = Scene::governed(&["/app/a"]);
+    scene.logs.delete_filter("/app/a", NAME).unwrap();
+    scene.plan();
+    scene.logs.create_group("/app/born").unwrap();
+    let apply = scene.apply_plan();
+    says(&apply, "Warning:");
+    says(&apply, "/app/born");
+    scene.ships("/app/a", &scene.shipper());
+    scene.ships_nowhere("/app/born");
+    scene.plan();
+    assert_eq!(
+        scene.planned().log_groups(),
+        json!({"/app/born": [entry("missing", 0), entry("active", 30)]})
+    );
+}
+
+#[test]
+fn a_group_gone_between_plan_and_apply_is_told_and_no_error() {
+    let scene = Scene::governed(&["/app/a", "/app/b"]);
+    scene.logs.delete_filter("/app/a", NAME).unwrap();
+    scene.logs.delete_filter("/app/b", NAME).unwrap();
+    scene.plan();
+    scene.logs.delete_group("/app/b").unwrap();
+    let apply = scene.apply_plan();
+    says(&apply, "Warning:");
+    says(&apply, "/app/b");
+    scene.ships("/app/a", &scene.shipper());
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_group_gone_in_the_middle_of_the_apply_is_told_and_no_error() {
+    let scene = Scene::governed(&["/app/a", "/app/b"]);
+    scene.logs.delete_filter("/app/b", NAME).unwrap();
+    let logs = scene.logs.clone();
+    scene.plan();
+    scene
+        .proxy
+        .on("PutSubscriptionFilter")
+        .group("/app/b")
+        .times(1)
+        .run(move || logs.delete_group("/app/b").unwrap());
+    let apply = scene.apply_plan();
+    says(&apply, "/app/b");
+    scene.plan_is_empty();
+}
+
+#[test]
+fn drift_after_the_plan_is_mended_by_what_is_planned_or_left_to_the_next() {
+    let scene = Scene::governed(&["/app/a", "/app/b"]);
+    scene.logs.delete_filter("/app/a", NAME).unwrap();
+    scene.plan();
+    // Somebody puts the filter back themselves, and changes a group the plan does not touch.
+    scene
+        .logs
+        .put_filter("/app/a", NAME, &scene.shipper())
+        .unwrap();
+    scene.logs.set_retention("/app/b", 1).unwrap();
+    scene.apply_plan();
+    assert!(
+        scene.writes().is_empty(),
+        "nothing planned was left to do: {:?}",
+        scene.writes()
+    );
+    assert_eq!(scene.logs.retention("/app/b").unwrap(), Some(1));
+    scene.plan();
+}
+
+#[test]
+fn a_group_born_after_the_first_plan_is_part_of_the_first_apply() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    scene.policy(&scene.usual_policy());
+    scene.plan();
+    scene.logs.create_group("/app/born").unwrap();
+    scene.apply_plan();
+    scene.ships("/app/born", &scene.shipper());
+    scene.plan_is_empty();
+}
