@@ -67,13 +67,8 @@ impl FromStr for Arn {
             named.then_some(starts)
         })();
         match starts {
-            Some(starts) => Ok(Self {
-                text: text.to_owned(),
-                starts,
-            }),
-            None => Err(InvalidArn {
-                text: text.to_owned(),
-            }),
+            Some(starts) => Ok(Self { text: text.to_owned(), starts }),
+            None => Err(InvalidArn { text: text.to_owned() }),
         }
     }
 }
@@ -130,10 +125,7 @@ impl Destination {
     pub fn of(arn: &Arn) -> Result<Self, UnsupportedDestination> {
         let unsupported = || UnsupportedDestination { arn: arn.clone() };
         let named = |prefix: &str| {
-            let name = arn
-                .resource()
-                .strip_prefix(prefix)
-                .filter(|name| !name.is_empty());
+            let name = arn.resource().strip_prefix(prefix).filter(|name| !name.is_empty());
             name.map(str::to_owned).ok_or_else(unsupported)
         };
         match arn.service() {
@@ -143,19 +135,11 @@ impl Destination {
                 if name.is_empty() {
                     return Err(unsupported());
                 }
-                Ok(Self::Function {
-                    name: name.to_owned(),
-                })
+                Ok(Self::Function { name: name.to_owned() })
             }
-            "kinesis" => Ok(Self::Stream {
-                name: named("stream/")?,
-            }),
-            "firehose" => Ok(Self::Firehose {
-                name: named("deliverystream/")?,
-            }),
-            "logs" => Ok(Self::Logical {
-                name: named("destination:")?,
-            }),
+            "kinesis" => Ok(Self::Stream { name: named("stream/")? }),
+            "firehose" => Ok(Self::Firehose { name: named("deliverystream/")? }),
+            "logs" => Ok(Self::Logical { name: named("destination:")? }),
             _ => Err(unsupported()),
         }
     }
@@ -202,13 +186,8 @@ mod tests {
 
     #[test]
     fn what_is_not_one_is_refused() {
-        for text in [
-            "",
-            "shipper",
-            "arn:aws:lambda",
-            "arn:aws:lambda:eu-west-1:1:",
-            "arn::x:y:z:r",
-        ] {
+        for text in ["", "shipper", "arn:aws:lambda", "arn:aws:lambda:eu-west-1:1:", "arn::x:y:z:r"]
+        {
             let error = text.parse::<Arn>().unwrap_err();
             assert!(error.to_string().contains("is not an ARN"), "{error}");
         }
@@ -219,17 +198,10 @@ mod tests {
         let check = |arn: &str, expected: Destination| {
             assert_eq!(Destination::of(&arn.parse().unwrap()), Ok(expected));
         };
-        check(
-            SHIPPER,
-            Destination::Function {
-                name: "shipper".into(),
-            },
-        );
+        check(SHIPPER, Destination::Function { name: "shipper".into() });
         check(
             "arn:aws:kinesis:eu-west-1:1:stream/logs",
-            Destination::Stream {
-                name: "logs".into(),
-            },
+            Destination::Stream { name: "logs".into() },
         );
         check(
             "arn:aws:firehose:eu-west-1:1:deliverystream/s3",
@@ -237,9 +209,7 @@ mod tests {
         );
         check(
             "arn:aws:logs:eu-west-1:1:destination:central",
-            Destination::Logical {
-                name: "central".into(),
-            },
+            Destination::Logical { name: "central".into() },
         );
     }
 

@@ -22,10 +22,7 @@ impl Demand {
     /// What is due to one log group.
     #[must_use]
     pub fn on(&self, name: &str, class: &LogGroupClass, is: &Standing) -> Due {
-        let skip = self
-            .ships
-            .as_ref()
-            .and_then(|guard| Skip::of(name, class, guard));
+        let skip = self.ships.as_ref().and_then(|guard| Skip::of(name, class, guard));
         let subscribed = self.ships.is_some() && skip.is_none();
         let retention = self.retention.filter(|_| class.takes_retention());
         let standing = Standing {
@@ -42,18 +39,12 @@ mod tests {
     use crate::Destination;
 
     fn standing(subscription: Option<Subscription>, retention: Retention) -> Standing {
-        Standing {
-            subscription,
-            retention,
-        }
+        Standing { subscription, retention }
     }
 
     fn shipping_to(name: &str, retention: Option<Retention>) -> Demand {
         let guard = LoopGuard::by_name(&Destination::Function { name: name.into() });
-        Demand {
-            ships: Some(guard),
-            retention,
-        }
+        Demand { ships: Some(guard), retention }
     }
 
     #[test]
@@ -61,10 +52,7 @@ mod tests {
         let demand = shipping_to("shipper", Some(Retention::Days(30)));
         let is = standing(Some(Subscription::Missing), Retention::Never);
         let due = demand.on("/aws/lambda/new", &LogGroupClass::Standard, &is);
-        assert_eq!(
-            due.standing,
-            standing(Some(Subscription::Active), Retention::Days(30))
-        );
+        assert_eq!(due.standing, standing(Some(Subscription::Active), Retention::Days(30)));
         assert_eq!(due.skip, None);
     }
 
@@ -87,10 +75,7 @@ mod tests {
 
     #[test]
     fn a_policy_that_ships_nothing_skips_nothing() {
-        let demand = Demand {
-            ships: None,
-            retention: Some(Retention::Days(30)),
-        };
+        let demand = Demand { ships: None, retention: Some(Retention::Days(30)) };
         let is = standing(None, Retention::Never);
         let due = demand.on("/aws/lambda/a", &LogGroupClass::InfrequentAccess, &is);
         assert_eq!(due.standing, standing(None, Retention::Days(30)));

@@ -29,16 +29,10 @@ impl SubscriptionFilter {
                 differences.push(argument);
             }
         };
-        note(
-            Argument::DestinationArn,
-            self.destination_arn != wanted.destination_arn,
-        );
+        note(Argument::DestinationArn, self.destination_arn != wanted.destination_arn);
         note(Argument::FilterPattern, self.pattern != wanted.pattern);
         note(Argument::RoleArn, self.role_arn != wanted.role_arn);
-        note(
-            Argument::Distribution,
-            self.distribution != wanted.distribution,
-        );
+        note(Argument::Distribution, self.distribution != wanted.distribution);
         differences
     }
 
@@ -67,8 +61,7 @@ impl Distribution {
     #[must_use]
     pub fn reported(text: Option<&str>) -> Self {
         text.map_or_else(Self::default, |text| {
-            text.parse()
-                .unwrap_or_else(|_| Self::Other(text.to_owned()))
+            text.parse().unwrap_or_else(|_| Self::Other(text.to_owned()))
         })
     }
 }
@@ -90,9 +83,7 @@ impl FromStr for Distribution {
         match text {
             "ByLogStream" => Ok(Self::ByLogStream),
             "Random" => Ok(Self::Random),
-            _ => Err(UnknownDistribution {
-                text: text.to_owned(),
-            }),
+            _ => Err(UnknownDistribution { text: text.to_owned() }),
         }
     }
 }
@@ -141,9 +132,7 @@ impl Argument {
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|argument| argument.name() == name)
+        Self::ALL.into_iter().find(|argument| argument.name() == name)
     }
 }
 
@@ -204,9 +193,7 @@ impl Ownership {
         filters: &'a [SubscriptionFilter],
         wanted: &SubscriptionFilter,
     ) -> Option<&'a SubscriptionFilter> {
-        filters
-            .iter()
-            .find(|filter| filter.name == wanted.name && !self.owns(filter))
+        filters.iter().find(|filter| filter.name == wanted.name && !self.owns(filter))
     }
 }
 
@@ -231,10 +218,9 @@ impl FromStr for FilterName {
             return Err(InvalidFilterName::Length { characters });
         }
         match name.chars().find(|c| matches!(c, ':' | '*')) {
-            Some(character) => Err(InvalidFilterName::Character {
-                name: name.to_owned(),
-                character,
-            }),
+            Some(character) => {
+                Err(InvalidFilterName::Character { name: name.to_owned(), character })
+            }
             None => Ok(Self(name.to_owned())),
         }
     }
@@ -296,10 +282,7 @@ mod tests {
         let ours = ownership(&["logs"], &["here"]);
         let wanted = filter("logs", "here");
         let standing = ours.examine(&filters, &wanted);
-        assert_eq!(
-            standing,
-            Subscription::Differs(vec![Argument::DestinationArn])
-        );
+        assert_eq!(standing, Subscription::Differs(vec![Argument::DestinationArn]));
         assert_eq!(ours.in_the_way(&filters, &wanted), Some(&filters[0]));
     }
 
@@ -313,20 +296,9 @@ mod tests {
             role_arn: Some("role".into()),
             distribution: Distribution::Random,
         };
-        let named: Vec<_> = found
-            .differences(&wanted)
-            .iter()
-            .map(|argument| argument.name())
-            .collect();
-        assert_eq!(
-            named,
-            [
-                "destination_arn",
-                "filter_pattern",
-                "role_arn",
-                "distribution"
-            ]
-        );
+        let named: Vec<_> =
+            found.differences(&wanted).iter().map(|argument| argument.name()).collect();
+        assert_eq!(named, ["destination_arn", "filter_pattern", "role_arn", "distribution"]);
     }
 
     #[test]
@@ -347,10 +319,7 @@ mod tests {
     #[test]
     fn a_distribution_nobody_knows_yet_is_not_taken_for_the_default() {
         assert_eq!(Distribution::reported(None), Distribution::ByLogStream);
-        assert_eq!(
-            Distribution::reported(Some("Sticky")),
-            Distribution::Other("Sticky".into())
-        );
+        assert_eq!(Distribution::reported(Some("Sticky")), Distribution::Other("Sticky".into()));
         assert!("Sticky".parse::<Distribution>().is_err());
     }
 
@@ -358,15 +327,9 @@ mod tests {
     fn a_name_is_checked_as_aws_does() {
         assert!("lambda to splunk".parse::<FilterName>().is_ok());
         let check = |name: &str, expected: &str| {
-            assert_eq!(
-                name.parse::<FilterName>().unwrap_err().to_string(),
-                expected
-            );
+            assert_eq!(name.parse::<FilterName>().unwrap_err().to_string(), expected);
         };
-        check(
-            "",
-            "a subscription filter's name has 1 to 512 characters, and this has 0",
-        );
+        check("", "a subscription filter's name has 1 to 512 characters, and this has 0");
         check(
             "a:b",
             "\"a:b\" cannot be a subscription filter's name: it holds ':', and names have no : and no *",

@@ -71,15 +71,10 @@ pub fn check_log_group_name(name: &str) -> Result<(), InvalidLogGroupName> {
         .chars()
         .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '#')));
     if let Some(character) = wrong {
-        return Err(InvalidLogGroupName::Character {
-            name: name.to_owned(),
-            character,
-        });
+        return Err(InvalidLogGroupName::Character { name: name.to_owned(), character });
     }
     if name.len() > MAX_NAME_CHARACTERS {
-        return Err(InvalidLogGroupName::Long {
-            characters: name.len(),
-        });
+        return Err(InvalidLogGroupName::Long { characters: name.len() });
     }
     Ok(())
 }
@@ -137,9 +132,6 @@ mod tests {
     #[test]
     fn a_class_that_is_not_known_keeps_its_name() {
         assert_eq!(LogGroupClass::reported(None), LogGroupClass::Standard);
-        assert_eq!(
-            LogGroupClass::reported(Some("GLACIAL")).to_string(),
-            "GLACIAL"
-        );
+        assert_eq!(LogGroupClass::reported(Some("GLACIAL")).to_string(), "GLACIAL");
     }
 }

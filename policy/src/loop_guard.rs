@@ -19,9 +19,7 @@ impl LoopGuard {
             Destination::Firehose { name } => Some(format!("/aws/kinesisfirehose/{name}")),
             Destination::Stream { .. } | Destination::Logical { .. } => None,
         };
-        Self {
-            groups: group.into_iter().collect(),
-        }
+        Self { groups: group.into_iter().collect() }
     }
 
     /// Whether shipping this group would feed the destination its own logs.
@@ -37,9 +35,7 @@ mod tests {
 
     #[test]
     fn a_function_is_never_fed_its_own_group() {
-        let guard = LoopGuard::by_name(&Destination::Function {
-            name: "shipper".into(),
-        });
+        let guard = LoopGuard::by_name(&Destination::Function { name: "shipper".into() });
         assert!(guard.closes_a_loop("/aws/lambda/shipper"));
         assert!(!guard.closes_a_loop("/aws/lambda/shipper-two"));
         assert!(!guard.closes_a_loop("/aws/lambda/"));

@@ -70,25 +70,16 @@ pub struct InvalidRetention {
 impl fmt::Display for InvalidRetention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let days = self.days;
-        let below = DAYS
-            .iter()
-            .rev()
-            .find(|allowed| i64::from(**allowed) < days);
+        let below = DAYS.iter().rev().find(|allowed| i64::from(**allowed) < days);
         let above = DAYS.iter().find(|allowed| i64::from(**allowed) > days);
         write!(f, "CloudWatch Logs does not keep events for {days} days; ")?;
         match (below, above) {
             (Some(below), Some(above)) => write!(f, "the nearest it takes are {below} and {above}"),
             (None, Some(above)) => {
-                write!(
-                    f,
-                    "the shortest it takes is {above}, and 0 means never expire"
-                )
+                write!(f, "the shortest it takes is {above}, and 0 means never expire")
             }
             (Some(below), None) => {
-                write!(
-                    f,
-                    "the longest it takes is {below}, and 0 means never expire"
-                )
+                write!(f, "the longest it takes is {below}, and 0 means never expire")
             }
             (None, None) => f.write_str("0 means never expire"),
         }

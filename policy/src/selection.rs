@@ -61,11 +61,7 @@ impl Selection {
                 Listing::Prefix(longer) => longer != prefix && longer.starts_with(prefix),
             })
         };
-        let needed: Vec<_> = listings
-            .iter()
-            .filter(|listing| !covered(listing))
-            .cloned()
-            .collect();
+        let needed: Vec<_> = listings.iter().filter(|listing| !covered(listing)).cloned().collect();
         if needed.len() <= MAX_LISTINGS {
             return needed;
         }
@@ -91,14 +87,8 @@ impl Rule {
     #[must_use]
     pub fn holds_for(&self, name: &str) -> bool {
         self.names.as_ref().is_none_or(|names| names.contains(name))
-            && self
-                .name_prefixes
-                .as_ref()
-                .is_none_or(|prefixes| begins_with_one(name, prefixes))
-            && self
-                .name_regex
-                .as_ref()
-                .is_none_or(|regex| regex.is_match(name))
+            && self.name_prefixes.as_ref().is_none_or(|prefixes| begins_with_one(name, prefixes))
+            && self.name_regex.as_ref().is_none_or(|regex| regex.is_match(name))
     }
 
     fn listings(&self) -> Vec<Listing> {
@@ -127,9 +117,7 @@ impl Listing {
 /// # Errors
 /// When it does not compile, or is too large; the text shows where.
 pub fn name_regex(pattern: &str) -> Result<Regex, InvalidRegex> {
-    Regex::new(pattern).map_err(|error| InvalidRegex {
-        detail: error.to_string(),
-    })
+    Regex::new(pattern).map_err(|error| InvalidRegex { detail: error.to_string() })
 }
 
 /// A regex that does not compile.
@@ -149,18 +137,13 @@ impl std::error::Error for InvalidRegex {}
 /// Looks only at the prefixes that could be: one of each length that is no longer than the name.
 /// A policy may list thousands.
 fn begins_with_one(name: &str, prefixes: &BTreeSet<String>) -> bool {
-    (0..=name.len())
-        .filter_map(|end| name.get(..end))
-        .any(|beginning| prefixes.contains(beginning))
+    (0..=name.len()).filter_map(|end| name.get(..end)).any(|beginning| prefixes.contains(beginning))
 }
 
 fn common_prefix<'a>(mut texts: impl Iterator<Item = &'a str>) -> &'a str {
     let first = texts.next().unwrap_or_default();
     texts.fold(first, |common, text| {
-        let shared = common
-            .char_indices()
-            .zip(text.chars())
-            .take_while(|((_, a), b)| a == b);
+        let shared = common.char_indices().zip(text.chars()).take_while(|((_, a), b)| a == b);
         let end = shared.last().map_or(0, |((at, c), _)| at + c.len_utf8());
         &common[..end]
     })
@@ -176,24 +159,15 @@ mod tests {
     }
 
     fn prefixes(texts: &[&str]) -> Rule {
-        Rule {
-            name_prefixes: set(texts),
-            ..Rule::default()
-        }
+        Rule { name_prefixes: set(texts), ..Rule::default() }
     }
 
     fn names(texts: &[&str]) -> Rule {
-        Rule {
-            names: set(texts),
-            ..Rule::default()
-        }
+        Rule { names: set(texts), ..Rule::default() }
     }
 
     fn matching(pattern: &str) -> Rule {
-        Rule {
-            name_regex: Some(name_regex(pattern).unwrap()),
-            ..Rule::default()
-        }
+        Rule { name_regex: Some(name_regex(pattern).unwrap()), ..Rule::default() }
     }
 
     #[test]
@@ -211,10 +185,8 @@ mod tests {
 
     #[test]
     fn all_that_a_block_gives_must_hold() {
-        let rule = Rule {
-            name_regex: Some(name_regex("prod").unwrap()),
-            ..prefixes(&["/a/", "/b/"])
-        };
+        let rule =
+            Rule { name_regex: Some(name_regex("prod").unwrap()), ..prefixes(&["/a/", "/b/"]) };
         assert!(rule.holds_for("/b/prod-1"));
         assert!(!rule.holds_for("/b/test-1"));
         assert!(!rule.holds_for("/c/prod-1"));
@@ -222,10 +194,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_chooses_nothing() {
-        let selection = Selection {
-            select: vec![names(&[]), prefixes(&[])],
-            exclude: vec![],
-        };
+        let selection = Selection { select: vec![names(&[]), prefixes(&[])], exclude: vec![] };
         assert!(!selection.chooses("/aws/lambda/a"));
         assert_eq!(selection.listings(), []);
         assert_eq!(Selection::default().listings(), []);
@@ -234,10 +203,7 @@ mod tests {
     #[test]
     fn asks_only_what_is_needed() {
         let check = |select: Vec<Rule>, expected: &[Listing]| {
-            let selection = Selection {
-                select,
-                exclude: vec![matching("x")],
-            };
+            let selection = Selection { select, exclude: vec![matching("x")] };
             assert_eq!(selection.listings(), expected);
         };
         let prefix = |text: &str| Listing::Prefix(text.into());
@@ -248,27 +214,16 @@ mod tests {
         );
         check(vec![names(&["/a", "/ab"])], &[name("/a"), name("/ab")]);
         check(vec![prefixes(&["/a/"]), matching("b")], &[prefix("")]);
-        let both = Rule {
-            names: set(&["/a/1"]),
-            ..prefixes(&["/a/"])
-        };
+        let both = Rule { names: set(&["/a/1"]), ..prefixes(&["/a/"]) };
         check(vec![both], &[name("/a/1")]);
     }
 
     #[test]
     fn asks_once_about_what_thousands_of_prefixes_have_in_common() {
-        let many: Vec<_> = (0..3000)
-            .map(|n| format!("/aws/lambda/team-{n:04}-"))
-            .collect();
+        let many: Vec<_> = (0..3000).map(|n| format!("/aws/lambda/team-{n:04}-")).collect();
         let many: Vec<_> = many.iter().map(String::as_str).collect();
-        let selection = Selection {
-            select: vec![prefixes(&many)],
-            exclude: vec![],
-        };
-        assert_eq!(
-            selection.listings(),
-            [Listing::Prefix("/aws/lambda/team-".into())]
-        );
+        let selection = Selection { select: vec![prefixes(&many)], exclude: vec![] };
+        assert_eq!(selection.listings(), [Listing::Prefix("/aws/lambda/team-".into())]);
         assert!(selection.chooses("/aws/lambda/team-2999-checkout"));
         assert!(!selection.chooses("/aws/lambda/team-3000-checkout"));
     }
@@ -280,10 +235,8 @@ mod tests {
             exclude: vec![matching("canary")],
         };
         assert_eq!(selection.exact_names(), Some(BTreeSet::from(["/a"])));
-        let selection = Selection {
-            select: vec![names(&["/a"]), prefixes(&["/b"])],
-            exclude: vec![],
-        };
+        let selection =
+            Selection { select: vec![names(&["/a"]), prefixes(&["/b"])], exclude: vec![] };
         assert_eq!(selection.exact_names(), None);
     }
 

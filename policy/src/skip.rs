@@ -30,10 +30,7 @@ impl fmt::Display for Skip {
         match self {
             Self::Loop => f.write_str("loop: the destination itself writes to this log group"),
             Self::Class(class) => {
-                write!(
-                    f,
-                    "class: subscription filters work on STANDARD, and this is {class}"
-                )
+                write!(f, "class: subscription filters work on STANDARD, and this is {class}")
             }
         }
     }
@@ -46,9 +43,7 @@ mod tests {
 
     #[test]
     fn a_loop_is_the_first_reason() {
-        let guard = LoopGuard::by_name(&Destination::Function {
-            name: "shipper".into(),
-        });
+        let guard = LoopGuard::by_name(&Destination::Function { name: "shipper".into() });
         let of = |name, class| Skip::of(name, class, &guard).map(|skip| skip.to_string());
         assert_eq!(of("/aws/lambda/checkout", &LogGroupClass::Standard), None);
         assert_eq!(

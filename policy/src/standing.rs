@@ -40,21 +40,14 @@ impl FromStr for Subscription {
     type Err = UnknownSubscription;
 
     fn from_str(text: &str) -> Result<Self, UnknownSubscription> {
-        let unknown = || UnknownSubscription {
-            text: text.to_owned(),
-        };
+        let unknown = || UnknownSubscription { text: text.to_owned() };
         match text {
             "active" => Ok(Self::Active),
             "missing" => Ok(Self::Missing),
             _ => {
-                let names = text
-                    .strip_prefix("differs (")
-                    .and_then(|rest| rest.strip_suffix(')'));
-                let arguments: Option<Vec<_>> = names
-                    .ok_or_else(unknown)?
-                    .split(", ")
-                    .map(Argument::named)
-                    .collect();
+                let names = text.strip_prefix("differs (").and_then(|rest| rest.strip_suffix(')'));
+                let arguments: Option<Vec<_>> =
+                    names.ok_or_else(unknown)?.split(", ").map(Argument::named).collect();
                 arguments.map(Self::Differs).ok_or_else(unknown)
             }
         }
@@ -89,13 +82,7 @@ mod tests {
 
     #[test]
     fn what_nobody_wrote_is_refused() {
-        for text in [
-            "",
-            "Active",
-            "differs ()",
-            "differs (colour)",
-            "differs (role_arn",
-        ] {
+        for text in ["", "Active", "differs ()", "differs (colour)", "differs (role_arn"] {
             assert!(text.parse::<Subscription>().is_err(), "{text}");
         }
     }

@@ -15,10 +15,7 @@ const MAX_RETRIES: i64 = 1000;
 
 pub(crate) fn policy_name(name: &str) -> Checked {
     name.parse::<FilterName>().map(drop).map_err(|error| {
-        invalid(
-            "Invalid name",
-            format!("The policy's name is also its filters' name: {error}."),
-        )
+        invalid("Invalid name", format!("The policy's name is also its filters' name: {error}."))
     })
 }
 
@@ -40,18 +37,15 @@ pub(crate) fn filter_pattern(pattern: &str) -> Checked {
 }
 
 pub(crate) fn destination_arn(arn: &str) -> Checked {
-    let parsed: Arn = arn
-        .parse()
-        .map_err(|error| invalid("Invalid destination ARN", sentence(&error)))?;
+    let parsed: Arn =
+        arn.parse().map_err(|error| invalid("Invalid destination ARN", sentence(&error)))?;
     Destination::of(&parsed)
         .map(drop)
         .map_err(|error| invalid("Unsupported destination", sentence(&error)))
 }
 
 pub(crate) fn role_arn(arn: &str) -> Checked {
-    let parsed: Arn = arn
-        .parse()
-        .map_err(|error| invalid("Invalid role ARN", sentence(&error)))?;
+    let parsed: Arn = arn.parse().map_err(|error| invalid("Invalid role ARN", sentence(&error)))?;
     if parsed.service() == "iam" && parsed.resource().starts_with("role/") {
         return Ok(());
     }
@@ -67,9 +61,7 @@ pub(crate) fn distribution(text: &str) -> Checked {
 }
 
 pub(crate) fn retention_in_days(days: i64) -> Checked {
-    Retention::parse(days)
-        .map(drop)
-        .map_err(|error| invalid("Invalid retention", sentence(&error)))
+    Retention::parse(days).map(drop).map_err(|error| invalid("Invalid retention", sentence(&error)))
 }
 
 pub(crate) fn log_group_name(name: &str) -> Checked {
@@ -83,40 +75,26 @@ pub(crate) fn name_prefix(prefix: &str) -> Checked {
         return Err(invalid("Empty name prefix", detail.to_owned()));
     }
     check_log_group_name(prefix).map_err(|error| {
-        invalid(
-            "Invalid name prefix",
-            format!("No log group's name begins so: {error}."),
-        )
+        invalid("Invalid name prefix", format!("No log group's name begins so: {error}."))
     })
 }
 
 pub(crate) fn name_regex(pattern: &str) -> Checked {
-    logagg_policy::name_regex(pattern)
-        .map(drop)
-        .map_err(|error| {
-            invalid(
-                "Invalid regular expression",
-                format!("{pattern:?} does not compile:\n\n{error}"),
-            )
-        })
+    logagg_policy::name_regex(pattern).map(drop).map_err(|error| {
+        invalid("Invalid regular expression", format!("{pattern:?} does not compile:\n\n{error}"))
+    })
 }
 
 pub(crate) fn region(region: &str) -> Checked {
     let mut parts = region.split('-');
     let shaped = parts.clone().count() >= 3
         && parts.all(|part| {
-            !part.is_empty()
-                && part
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
         });
     if shaped {
         return Ok(());
     }
-    Err(invalid(
-        "Invalid region",
-        format!("{region:?} is not a region's name, as in eu-west-1."),
-    ))
+    Err(invalid("Invalid region", format!("{region:?} is not a region's name, as in eu-west-1.")))
 }
 
 pub(crate) fn max_retries(retries: i64) -> Checked {
@@ -129,9 +107,7 @@ pub(crate) fn max_retries(retries: i64) -> Checked {
 }
 
 pub(crate) fn url(url: &str) -> Checked {
-    let host = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"));
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     if host.is_some_and(|host| !host.is_empty()) {
         return Ok(());
     }
@@ -144,10 +120,7 @@ pub(crate) fn url(url: &str) -> Checked {
 fn sentence(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
-    let first = letters
-        .next()
-        .map(|letter| letter.to_uppercase().to_string())
-        .unwrap_or_default();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str())
 }
 
@@ -168,11 +141,7 @@ mod tests {
     #[test]
     fn everything_on_purpose_is_a_regex() {
         let error = name_prefix("").unwrap_err();
-        assert!(
-            error.detail.contains("name_regex = \".*\""),
-            "{}",
-            error.detail
-        );
+        assert!(error.detail.contains("name_regex = \".*\""), "{}", error.detail);
     }
 
     #[test]

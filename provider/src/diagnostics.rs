@@ -228,17 +228,9 @@ pub(crate) fn announcement(
     destination: Option<&str>,
     announcement: &Announcement,
 ) -> Diagnostic {
-    let Announcement {
-        chosen,
-        subscribed,
-        retained,
-        unsubscribed,
-        skipped,
-    } = announcement;
-    let mut detail = format!(
-        "In {region} its selection matches {}.",
-        counted(*chosen, "log group")
-    );
+    let Announcement { chosen, subscribed, retained, unsubscribed, skipped } = announcement;
+    let mut detail =
+        format!("In {region} its selection matches {}.", counted(*chosen, "log group"));
     let mut tell = |what: String, names: &[String]| {
         if !names.is_empty() {
             detail.push_str(&format!("\n\n{what}\n\n{}", listed(names)));
@@ -246,42 +238,22 @@ pub(crate) fn announcement(
     };
     let to = destination.unwrap_or("a destination known after apply");
     tell(
-        format!(
-            "At most {} to {to}:",
-            counted(subscribed.len(), "subscription filter")
-        ),
+        format!("At most {} to {to}:", counted(subscribed.len(), "subscription filter")),
         subscribed,
     );
-    tell(
-        format!("{}:", counted(retained.len(), "change of retention")),
-        retained,
-    );
-    tell(
-        format!(
-            "{} no longer shipped:",
-            counted(unsubscribed.len(), "log group")
-        ),
-        unsubscribed,
-    );
+    tell(format!("{}:", counted(retained.len(), "change of retention")), retained);
+    tell(format!("{} no longer shipped:", counted(unsubscribed.len(), "log group")), unsubscribed);
     if !skipped.is_empty() {
-        let reasons: Vec<_> = skipped
-            .iter()
-            .map(|(name, reason)| format!("{name} ({reason})"))
-            .collect();
-        tell(
-            format!("{} not subscribed:", counted(reasons.len(), "log group")),
-            &reasons,
-        );
+        let reasons: Vec<_> =
+            skipped.iter().map(|(name, reason)| format!("{name} ({reason})")).collect();
+        tell(format!("{} not subscribed:", counted(reasons.len(), "log group")), &reasons);
     }
     Diagnostic::warning(format!("What the policy {name:?} is about to do"), detail)
 }
 
 pub(crate) fn name_will_be_taken(name: &str, conflicts: &BTreeMap<&String, &String>) -> Diagnostic {
     Diagnostic::warning(
-        format!(
-            "Filter name taken on {}",
-            counted(conflicts.len(), "log group")
-        ),
+        format!("Filter name taken on {}", counted(conflicts.len(), "log group")),
         format!(
             "Filters named {name:?} that ship elsewhere are not this policy's, and apply will leave \
              them alone and report an error for:\n\n{}\n\n{FREE_THE_NAME}",
@@ -294,10 +266,7 @@ pub(crate) fn name_will_be_taken(name: &str, conflicts: &BTreeMap<&String, &Stri
 
 pub(crate) fn name_is_taken(name: &str, conflicts: &BTreeMap<&String, &String>) -> Diagnostic {
     Diagnostic::error(
-        format!(
-            "Filter name taken on {}",
-            counted(conflicts.len(), "log group")
-        ),
+        format!("Filter name taken on {}", counted(conflicts.len(), "log group")),
         format!(
             "Filters named {name:?} that ship elsewhere are not this policy's:\n\n{}\n\nNothing was \
              written. {FREE_THE_NAME}",
@@ -327,10 +296,7 @@ pub(crate) fn first_write_failed(failure: &Failure, log_group: &str, rest: usize
 
 pub(crate) fn left_undone(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
     Diagnostic::warning(
-        format!(
-            "{} not yet as the policy says",
-            counted(log_groups.len(), "log group")
-        ),
+        format!("{} not yet as the policy says", counted(log_groups.len(), "log group")),
         format!(
             "{}\n\n{}\n\n{}\n\nThe policy was created, and counts these in pending. The next plan \
              shows them, and apply tries them again.",
@@ -343,10 +309,7 @@ pub(crate) fn left_undone(failure: &Failure, log_groups: &[&str]) -> Diagnostic 
 
 pub(crate) fn not_mended(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
     Diagnostic::error(
-        format!(
-            "{} could not be changed",
-            counted(log_groups.len(), "log group")
-        ),
+        format!("{} could not be changed", counted(log_groups.len(), "log group")),
         format!(
             "{}\n\n{}\n\n{}\n\nWhat was done is in the state; the next plan shows the rest.",
             reason(failure),
@@ -358,10 +321,7 @@ pub(crate) fn not_mended(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
 
 pub(crate) fn not_deleted(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
     Diagnostic::error(
-        format!(
-            "{} still subscribed",
-            counted(log_groups.len(), "log group")
-        ),
+        format!("{} still subscribed", counted(log_groups.len(), "log group")),
         format!(
             "The policy's filters could not be deleted everywhere. {}\n\n{}\n\n{}\n\nThese stay in \
              the state; destroy again to delete the rest.",
@@ -374,10 +334,7 @@ pub(crate) fn not_deleted(failure: &Failure, log_groups: &[&str]) -> Diagnostic 
 
 pub(crate) fn gone_meanwhile(log_groups: &BTreeSet<String>) -> Diagnostic {
     Diagnostic::warning(
-        format!(
-            "{} deleted since the plan",
-            counted(log_groups.len(), "log group")
-        ),
+        format!("{} deleted since the plan", counted(log_groups.len(), "log group")),
         format!(
             "There was nothing to change on:\n\n{}\n\nThe next plan no longer shows them.",
             listed(log_groups)
@@ -387,10 +344,7 @@ pub(crate) fn gone_meanwhile(log_groups: &BTreeSet<String>) -> Diagnostic {
 
 pub(crate) fn born_meanwhile(log_groups: &BTreeSet<String>) -> Diagnostic {
     Diagnostic::warning(
-        format!(
-            "{} created since the plan",
-            counted(log_groups.len(), "log group")
-        ),
+        format!("{} created since the plan", counted(log_groups.len(), "log group")),
         format!(
             "Apply does what the plan says and leaves these as they are:\n\n{}\n\nThe next plan \
              shows them.",
@@ -402,10 +356,7 @@ pub(crate) fn born_meanwhile(log_groups: &BTreeSet<String>) -> Diagnostic {
 // ---- Import.
 
 pub(crate) fn no_identity() -> Diagnostic {
-    Diagnostic::error(
-        "Import by identity",
-        "A policy is imported by its id: NAME, or NAME@REGION.",
-    )
+    Diagnostic::error("Import by identity", "A policy is imported by its id: NAME, or NAME@REGION.")
 }
 
 pub(crate) fn invalid_import_id(id: &str) -> Diagnostic {
@@ -495,11 +446,7 @@ fn advice(error: &CallError) -> String {
 
 fn stop(error: &CallError) -> String {
     let text = error.to_string();
-    if text.ends_with('.') {
-        text
-    } else {
-        format!("{text}.")
-    }
+    if text.ends_with('.') { text } else { format!("{text}.") }
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -512,11 +459,7 @@ fn counted(count: usize, what: &str) -> String {
 
 fn listed<'a, T: AsRef<str> + 'a>(names: impl IntoIterator<Item = &'a T>) -> String {
     let names: Vec<_> = names.into_iter().map(AsRef::as_ref).collect();
-    let mut lines: Vec<_> = names
-        .iter()
-        .take(NAMED)
-        .map(|name| format!("  {name}"))
-        .collect();
+    let mut lines: Vec<_> = names.iter().take(NAMED).map(|name| format!("  {name}")).collect();
     if names.len() > NAMED {
         lines.push(format!("  and {} more", names.len() - NAMED));
     }
@@ -524,10 +467,8 @@ fn listed<'a, T: AsRef<str> + 'a>(names: impl IntoIterator<Item = &'a T>) -> Str
 }
 
 fn listed_pairs(pairs: &BTreeMap<&String, &String>) -> String {
-    let pairs: Vec<_> = pairs
-        .iter()
-        .map(|(name, destination)| format!("{name} ships to {destination}"))
-        .collect();
+    let pairs: Vec<_> =
+        pairs.iter().map(|(name, destination)| format!("{name} ships to {destination}")).collect();
     listed(&pairs)
 }
 

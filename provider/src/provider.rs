@@ -90,10 +90,7 @@ impl Provider for Logagg {
             let path = AttributePath::root("requests_per_second").key(api);
             if !Api::ALL.iter().any(|known| known.name() == api) {
                 diagnostics.push(diagnostics::unknown_api(api, path));
-            } else if rate
-                .known()
-                .is_some_and(|rate| !(0.01..=10_000.0).contains(rate))
-            {
+            } else if rate.known().is_some_and(|rate| !(0.01..=10_000.0).contains(rate)) {
                 diagnostics.push(diagnostics::impossible_rate(api, path));
             }
         }
@@ -119,28 +116,15 @@ impl Provider for Logagg {
 }
 
 fn settings(config: Config) -> Settings {
-    let keys = config
-        .access_key
-        .into_known()
-        .zip(config.secret_key.into_known());
+    let keys = config.access_key.into_known().zip(config.secret_key.into_known());
     let token = config.token.into_known();
-    let role = config
-        .assume_role
-        .into_known()
-        .and_then(|blocks| blocks.into_iter().next());
-    let endpoints = config
-        .endpoints
-        .into_known()
-        .and_then(|blocks| blocks.into_iter().next());
+    let role = config.assume_role.into_known().and_then(|blocks| blocks.into_iter().next());
+    let endpoints = config.endpoints.into_known().and_then(|blocks| blocks.into_iter().next());
     let rates = config.requests_per_second.into_known().unwrap_or_default();
     Settings {
         region: config.region.into_known(),
         profile: config.profile.into_known(),
-        keys: keys.map(|(access_key, secret_key)| StaticKeys {
-            access_key,
-            secret_key,
-            token,
-        }),
+        keys: keys.map(|(access_key, secret_key)| StaticKeys { access_key, secret_key, token }),
         assume_role: role.and_then(|role| {
             Some(AssumeRole {
                 role_arn: role.role_arn.into_known()?,

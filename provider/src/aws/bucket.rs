@@ -51,10 +51,7 @@ mod tests {
             taken.push(start.elapsed().as_millis());
         }
         assert_eq!(taken[..5], [0, 0, 0, 0, 0]);
-        assert_eq!(
-            taken[5..],
-            [200, 400, 600, 800, 1000, 1200, 1400, 1600, 1800, 2000]
-        );
+        assert_eq!(taken[5..], [200, 400, 600, 800, 1000, 1200, 1400, 1600, 1800, 2000]);
     }
 
     #[tokio::test(start_paused = true)]

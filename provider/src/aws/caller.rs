@@ -22,10 +22,7 @@ const GRACE: Duration = Duration::from_millis(500);
 impl Caller {
     /// `quota` gives the requests a second for each call.
     pub(super) fn new(max_retries: u32, quota: impl Fn(Api) -> f64) -> Self {
-        Self {
-            buckets: Api::ALL.map(|api| Bucket::new(quota(api))),
-            max_retries,
-        }
+        Self { buckets: Api::ALL.map(|api| Bucket::new(quota(api))), max_retries }
     }
 
     /// Makes a call until it succeeds, fails for good, or `stopped` is cancelled.
@@ -86,9 +83,7 @@ async fn until_cut_off<T>(stopped: &CancellationToken, call: impl Future<Output 
 }
 
 fn full_jitter(attempts: u32) -> Duration {
-    let ceiling = FIRST_WAIT
-        .saturating_mul(1 << attempts.min(16))
-        .min(LONGEST_WAIT);
+    let ceiling = FIRST_WAIT.saturating_mul(1 << attempts.min(16)).min(LONGEST_WAIT);
     ceiling.mul_f64(fastrand::f64())
 }
 
@@ -142,12 +137,8 @@ const PASSING_CODES: [&str; 14] = [
     "TooManyRequestsException",
 ];
 
-const DENIED_CODES: [&str; 4] = [
-    "AccessDenied",
-    "AccessDeniedException",
-    "UnauthorizedOperation",
-    "NotAuthorized",
-];
+const DENIED_CODES: [&str; 4] =
+    ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"];
 
 /// What CloudWatch Logs says when it tried a destination and could not use it.
 const NOT_PERMITTED: [&str; 3] = [
@@ -165,9 +156,7 @@ impl CallError {
     {
         let code = error.code().unwrap_or_default();
         let message = error.message().map(str::to_owned);
-        let status = error
-            .raw_response()
-            .map(|response| response.status().as_u16());
+        let status = error.raw_response().map(|response| response.status().as_u16());
         let cause = match error {
             SdkError::ServiceError(_) => {
                 answered(code, message.as_deref().unwrap_or_default(), status)
@@ -180,24 +169,12 @@ impl CallError {
         };
         // The SDK's own errors are told from their innermost source, which names what failed.
         let message = message.unwrap_or_else(|| DisplayErrorContext(error).to_string());
-        Self {
-            api,
-            cause,
-            code: code.to_owned(),
-            message,
-            attempts,
-        }
+        Self { api, cause, code: code.to_owned(), message, attempts }
     }
 
     fn stopped(api: Api) -> Self {
         let message = "Terraform asked to stop".to_owned();
-        Self {
-            api,
-            cause: Cause::Stopped,
-            code: String::new(),
-            message,
-            attempts: 0,
-        }
+        Self { api, cause: Cause::Stopped, code: String::new(), message, attempts: 0 }
     }
 
     /// An answer that AWS's documentation does not allow.
@@ -232,13 +209,7 @@ fn answered(code: &str, message: &str, status: Option<u16>) -> Cause {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            api,
-            code,
-            message,
-            attempts,
-            ..
-        } = self;
+        let Self { api, code, message, attempts, .. } = self;
         write!(f, "{} failed", api.name())?;
         if *attempts > 1 {
             write!(f, " {attempts} times")?;
@@ -260,29 +231,20 @@ mod tests {
     #[test]
     fn a_full_log_group_is_never_tried_again() {
         assert_eq!(
-            answered(
-                "LimitExceededException",
-                "Resource limit exceeded.",
-                Some(400)
-            ),
+            answered("LimitExceededException", "Resource limit exceeded.", Some(400)),
             Cause::Full
         );
     }
 
     #[test]
     fn what_passes_is_tried_again() {
-        for code in [
-            "ThrottlingException",
-            "OperationAbortedException",
-            "ServiceUnavailableException",
-        ] {
+        for code in
+            ["ThrottlingException", "OperationAbortedException", "ServiceUnavailableException"]
+        {
             assert_eq!(answered(code, "", Some(400)), Cause::Passing, "{code}");
         }
         assert_eq!(answered("SomethingNew", "", Some(503)), Cause::Passing);
-        assert_eq!(
-            answered("InvalidParameterException", "", Some(400)),
-            Cause::Refused
-        );
+        assert_eq!(answered("InvalidParameterException", "", Some(400)), Cause::Refused);
     }
 
     #[test]
@@ -298,9 +260,7 @@ mod tests {
     #[test]
     fn waits_grow_and_stay_below_their_ceiling() {
         for attempts in 1..40 {
-            let ceiling = FIRST_WAIT
-                .saturating_mul(1 << attempts.min(16))
-                .min(LONGEST_WAIT);
+            let ceiling = FIRST_WAIT.saturating_mul(1 << attempts.min(16)).min(LONGEST_WAIT);
             assert!(full_jitter(attempts) <= ceiling);
         }
     }

@@ -25,10 +25,6 @@ impl Reader {
         Self { region, stopped }
     }
 
-    pub(crate) fn region(&self) -> &str {
-        &self.region.name
-    }
-
     /// All log groups that the listings ask for, by name, and perhaps more. A listing that ends
     /// early is an error: a group that is not in the answer does not exist.
     pub(crate) async fn log_groups(
@@ -115,11 +111,7 @@ struct Page {
 
 impl Page {
     fn first(api: Api) -> Self {
-        Self {
-            api,
-            token: None,
-            done: false,
-        }
+        Self { api, token: None, done: false }
     }
 
     /// The token to ask with, or nothing after the last page.
@@ -130,10 +122,7 @@ impl Page {
     /// A token that leads to itself would go round for ever.
     fn follow(&mut self, token: Option<String>) -> Result<(), CallError> {
         if token.is_some() && token == self.token {
-            return Err(CallError::nonsense(
-                self.api,
-                "the next page's token is the last page's",
-            ));
+            return Err(CallError::nonsense(self.api, "the next page's token is the last page's"));
         }
         self.done = token.is_none();
         self.token = token;
@@ -145,10 +134,7 @@ fn listed(group: types::LogGroup) -> Option<LogGroup> {
     Some(LogGroup {
         name: group.log_group_name?,
         class: LogGroupClass::reported(
-            group
-                .log_group_class
-                .as_ref()
-                .map(types::LogGroupClass::as_str),
+            group.log_group_class.as_ref().map(types::LogGroupClass::as_str),
         ),
         retention: Retention::reported(group.retention_in_days),
     })
@@ -161,10 +147,7 @@ fn found(filter: types::SubscriptionFilter) -> SubscriptionFilter {
         pattern: filter.filter_pattern.unwrap_or_default(),
         role_arn: filter.role_arn.filter(|role| !role.is_empty()),
         distribution: Distribution::reported(
-            filter
-                .distribution
-                .as_ref()
-                .map(types::Distribution::as_str),
+            filter.distribution.as_ref().map(types::Distribution::as_str),
         ),
     }
 }

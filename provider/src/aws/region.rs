@@ -24,7 +24,6 @@ pub(crate) struct Account {
 /// One region of the account: a client and the token buckets its calls share.
 #[derive(Debug)]
 pub(crate) struct Region {
-    pub(super) name: String,
     pub(super) logs: aws_sdk_cloudwatchlogs::Client,
     pub(super) caller: Caller,
 }
@@ -37,14 +36,7 @@ impl Account {
         default_region: String,
     ) -> Self {
         let regions = Mutex::default();
-        Self {
-            settings,
-            sdk,
-            sts,
-            default_region,
-            id: OnceCell::new(),
-            regions,
-        }
+        Self { settings, sdk, sts, default_region, id: OnceCell::new(), regions }
     }
 
     /// The region of a resource that names none.
@@ -61,13 +53,9 @@ impl Account {
                 .build();
             let client = aws_sdk_sts::Client::from_conf(config);
             let region = self.region(&self.default_region);
-            let identity = region
-                .caller
-                .call(api, stopped, || client.get_caller_identity().send())
-                .await?;
-            identity
-                .account
-                .ok_or_else(|| CallError::nonsense(api, "the answer names no account"))
+            let identity =
+                region.caller.call(api, stopped, || client.get_caller_identity().send()).await?;
+            identity.account.ok_or_else(|| CallError::nonsense(api, "the answer names no account"))
         });
         id.await.map(String::as_str)
     }
@@ -82,9 +70,7 @@ impl Account {
 
     fn region(&self, name: &str) -> Arc<Region> {
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
-        let region = regions
-            .entry(name.to_owned())
-            .or_insert_with(|| Arc::new(self.connect(name)));
+        let region = regions.entry(name.to_owned()).or_insert_with(|| Arc::new(self.connect(name)));
         Arc::clone(region)
     }
 
@@ -101,7 +87,6 @@ impl Account {
                 .or_else(|| self.sdk.endpoint_url().map(str::to_owned)),
         );
         Region {
-            name: name.to_owned(),
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(config.build()),
             caller: Caller::new(self.settings.max_retries, |api| self.settings.quota(api)),
         }

@@ -69,20 +69,14 @@ impl Settings {
             return Ok(Account::new(self, sdk, sts, region));
         };
         let credentials = SharedCredentialsProvider::new(assumed(role, &sts).await);
-        let sdk = sdk
-            .to_builder()
-            .credentials_provider(credentials.clone())
-            .build();
+        let sdk = sdk.to_builder().credentials_provider(credentials.clone()).build();
         let sts = sts.to_builder().credentials_provider(credentials).build();
         Ok(Account::new(self, sdk, sts, region))
     }
 
     /// The requests a second to make of a call.
     pub(super) fn quota(&self, api: Api) -> f64 {
-        self.requests_per_second
-            .get(api.name())
-            .copied()
-            .unwrap_or_else(|| api.default_quota())
+        self.requests_per_second.get(api.name()).copied().unwrap_or_else(|| api.default_quota())
     }
 
     async fn sdk_config(&self) -> SdkConfig {
@@ -112,9 +106,8 @@ impl Settings {
 
 async fn assumed(role: &AssumeRole, sts: &SdkConfig) -> AssumeRoleProvider {
     let session_name = role.session_name.as_deref().unwrap_or(DEFAULT_SESSION_NAME);
-    let mut builder = AssumeRoleProvider::builder(&role.role_arn)
-        .session_name(session_name)
-        .configure(sts);
+    let mut builder =
+        AssumeRoleProvider::builder(&role.role_arn).session_name(session_name).configure(sts);
     if let Some(external_id) = &role.external_id {
         builder = builder.external_id(external_id);
     }

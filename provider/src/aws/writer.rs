@@ -23,11 +23,7 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(3);
 
 impl Writer {
     pub(super) fn new(region: Arc<Region>, stopped: CancellationToken) -> Self {
-        Self {
-            region,
-            stopped,
-            patience: Arc::default(),
-        }
+        Self { region, stopped, patience: Arc::default() }
     }
 
     /// Makes a filter, or changes the one of that name in place, without a gap in delivery.
@@ -40,32 +36,23 @@ impl Writer {
             .takes_distribution()
             .then(|| types::Distribution::from(filter.distribution.to_string().as_str()));
         loop {
-            let put = self
-                .region
-                .caller
-                .call(Api::PutSubscriptionFilter, &self.stopped, || {
-                    self.region
-                        .logs
-                        .put_subscription_filter()
-                        .log_group_name(log_group)
-                        .filter_name(&filter.name)
-                        .filter_pattern(&filter.pattern)
-                        .destination_arn(&filter.destination_arn)
-                        .set_role_arn(filter.role_arn.clone())
-                        .set_distribution(distribution.clone())
-                        .send()
-                });
-            let error = match put.await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
-            };
+            let put = self.region.caller.call(Api::PutSubscriptionFilter, &self.stopped, || {
+                self.region
+                    .logs
+                    .put_subscription_filter()
+                    .log_group_name(log_group)
+                    .filter_name(&filter.name)
+                    .filter_pattern(&filter.pattern)
+                    .destination_arn(&filter.destination_arn)
+                    .set_role_arn(filter.role_arn.clone())
+                    .set_distribution(distribution.clone())
+                    .send()
+            });
+            let Err(error) = put.await else { return Ok(()) };
             if error.cause != Cause::NotYetPermitted || !self.patience.lasts(Instant::now()) {
                 return Err(error);
             }
-            tracing::info!(
-                log_group,
-                "waiting for the destination's permission to be known"
-            );
+            tracing::info!(log_group, "waiting for the destination's permission to be known");
             let pause = tokio::time::sleep(BETWEEN_TRIES);
             if self.stopped.run_until_cancelled(pause).await.is_none() {
                 return Err(error);
@@ -78,17 +65,14 @@ impl Writer {
         log_group: &str,
         filter_name: &str,
     ) -> Result<(), CallError> {
-        let delete = self
-            .region
-            .caller
-            .call(Api::DeleteSubscriptionFilter, &self.stopped, || {
-                self.region
-                    .logs
-                    .delete_subscription_filter()
-                    .log_group_name(log_group)
-                    .filter_name(filter_name)
-                    .send()
-            });
+        let delete = self.region.caller.call(Api::DeleteSubscriptionFilter, &self.stopped, || {
+            self.region
+                .logs
+                .delete_subscription_filter()
+                .log_group_name(log_group)
+                .filter_name(filter_name)
+                .send()
+        });
         delete.await.map(drop)
     }
 
@@ -102,9 +86,7 @@ impl Writer {
         match retention {
             Retention::Never => caller
                 .call(Api::DeleteRetentionPolicy, &self.stopped, || {
-                    logs.delete_retention_policy()
-                        .log_group_name(log_group)
-                        .send()
+                    logs.delete_retention_policy().log_group_name(log_group).send()
                 })
                 .await
                 .map(drop),

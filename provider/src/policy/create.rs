@@ -42,18 +42,9 @@ async fn created(
     mut stored: Stored<Policy, Memory>,
 ) -> Result<Stored<Policy, Memory>, Diagnostic> {
     let state = &mut stored.state;
-    let intent = state
-        .intent()
-        .map_err(|error| diagnostics::unusable_state(&error))?;
-    let region = state
-        .region
-        .known()
-        .map_or(account.default_region(), String::as_str)
-        .to_owned();
-    let id = account
-        .id(cx.stopped())
-        .await
-        .map_err(|error| diagnostics::no_account(&error))?;
+    let intent = state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
+    let region = state.region.known().map_or(account.default_region(), String::as_str).to_owned();
+    let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
     state.account_id = Attr::Known(id.to_owned());
     if let Some(diagnostic) = destination_abroad(state) {
         return Err(diagnostic);
@@ -72,16 +63,10 @@ async fn created(
 
     let (mut mended, jobs) = probe(&mender, discovery.jobs(&intent, &ownership)).await;
     let untouched = mended.iter().all(|mended| mended.writes == 0);
-    if let Some((log_group, failure)) = mended
-        .iter()
-        .find_map(Mended::barring)
-        .filter(|_| untouched)
+    if let Some((log_group, failure)) =
+        mended.iter().find_map(Mended::barring).filter(|_| untouched)
     {
-        return Err(diagnostics::first_write_failed(
-            failure,
-            log_group,
-            jobs.len(),
-        ));
+        return Err(diagnostics::first_write_failed(failure, log_group, jobs.len()));
     }
     mended.extend(mender.mend_all(jobs).await);
 
@@ -141,16 +126,10 @@ async fn probe(mender: &Mender, jobs: Vec<Job>) -> (Vec<Mended>, Vec<Job>) {
 /// A plan that names its log groups promised an entry for each of them, also for one that does
 /// not exist.
 fn keep_the_named(state: &mut Policy, absent: &BTreeSet<String>) {
-    let ships = state
-        .destination_arn
-        .known()
-        .map(|_| Subscription::Missing.to_string());
+    let ships = state.destination_arn.known().map(|_| Subscription::Missing.to_string());
     if let Attr::Known(log_groups) = &mut state.log_groups {
         for name in absent {
-            let entry = Entry {
-                subscription: ships.clone().into(),
-                retention_in_days: Attr::Null,
-            };
+            let entry = Entry { subscription: ships.clone().into(), retention_in_days: Attr::Null };
             log_groups.insert(name.clone(), Attr::Known(entry));
         }
     }

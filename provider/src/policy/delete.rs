@@ -36,36 +36,18 @@ async fn rest(
     prior: &Stored<Policy, Memory>,
 ) -> Result<Option<Stored<Policy, Memory>>, Diagnostic> {
     check_account(cx, account, &prior.state).await?;
-    let standings = prior
-        .state
-        .standings()
-        .map_err(|error| diagnostics::unusable_state(&error))?;
-    let region = prior
-        .state
-        .region
-        .known()
-        .map_or(account.default_region(), String::as_str);
+    let standings = prior.state.standings().map_err(|error| diagnostics::unusable_state(&error))?;
+    let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
     let mender = Mender {
         reader: account.reader(region, cx.stopped()),
         writer: account.writer(region, cx.stopped()),
         wanted: None,
         ownership: prior.private.widen(prior.state.ownership()),
     };
-    let jobs = standings
-        .into_iter()
-        .filter(|(_, is)| is.subscription.is_some())
-        .map(|(log_group, is)| {
-            let should = Standing {
-                subscription: None,
-                retention: is.retention,
-            };
-            Job {
-                log_group,
-                is,
-                should,
-                subscription: Touch::IfDifferent,
-                filters: None,
-            }
+    let jobs =
+        standings.into_iter().filter(|(_, is)| is.subscription.is_some()).map(|(log_group, is)| {
+            let should = Standing { subscription: None, retention: is.retention };
+            Job { log_group, is, should, subscription: Touch::IfDifferent, filters: None }
         });
     let mended = mender.mend_all(jobs.collect()).await;
     let failures = by_reason(&mended);
@@ -75,10 +57,7 @@ async fn rest(
     for (failure, groups) in failures.values() {
         cx.report(diagnostics::not_deleted(failure, groups));
     }
-    let undone: BTreeSet<_> = failures
-        .into_values()
-        .flat_map(|(_, groups)| groups)
-        .collect();
+    let undone: BTreeSet<_> = failures.into_values().flat_map(|(_, groups)| groups).collect();
     let mut stored = prior.clone();
     if let Attr::Known(log_groups) = &mut stored.state.log_groups {
         log_groups.retain(|name, _: &mut Attr<Entry>| undone.contains(name.as_str()));

@@ -115,9 +115,7 @@ impl Discovery {
     /// The log groups that the selection names and that do not exist.
     pub(super) fn absent(&self, intent: &Intent) -> BTreeSet<String> {
         let named = intent.selection.exact_names().unwrap_or_default();
-        let absent = named
-            .into_iter()
-            .filter(|name| !self.groups.contains_key(*name));
+        let absent = named.into_iter().filter(|name| !self.groups.contains_key(*name));
         absent.map(str::to_owned).collect()
     }
 }
@@ -130,20 +128,14 @@ impl Observed {
         let subscription = match &intent.wanted {
             Some(wanted) => {
                 let subscription = ownership.examine(&self.filters, wanted);
-                let not_yet = Standing {
-                    subscription: None,
-                    retention,
-                };
+                let not_yet = Standing { subscription: None, retention };
                 let due = intent.demand.on(name, &self.class, &not_yet);
                 (due.skip.is_none() || holds_ours).then_some(subscription)
             }
             // A filter of ours that nobody wants any more is still there.
             None => holds_ours.then_some(Subscription::Active),
         };
-        Standing {
-            subscription,
-            retention,
-        }
+        Standing { subscription, retention }
     }
 
     /// What is due to the group; a group that left is only to lose our filter.
@@ -151,14 +143,8 @@ impl Observed {
         match self.membership {
             Membership::Chosen => intent.demand.on(name, &self.class, is),
             Membership::Left => {
-                let standing = Standing {
-                    subscription: None,
-                    retention: is.retention,
-                };
-                Due {
-                    standing,
-                    skip: None,
-                }
+                let standing = Standing { subscription: None, retention: is.retention };
+                Due { standing, skip: None }
             }
         }
     }
@@ -177,24 +163,21 @@ async fn list(
         .map(Listing::Name)
         .collect();
     let unseen = reader.log_groups(&unseen).await?;
-    let groups = listed
-        .into_iter()
-        .chain(unseen)
-        .filter_map(|(name, group)| {
-            let membership = if intent.selection.chooses(&name) {
-                Membership::Chosen
-            } else if held.contains(&name) {
-                Membership::Left
-            } else {
-                return None;
-            };
-            let observed = Observed {
-                membership,
-                class: group.class,
-                retention: group.retention,
-                filters: Vec::new(),
-            };
-            Some((name, observed))
-        });
+    let groups = listed.into_iter().chain(unseen).filter_map(|(name, group)| {
+        let membership = if intent.selection.chooses(&name) {
+            Membership::Chosen
+        } else if held.contains(&name) {
+            Membership::Left
+        } else {
+            return None;
+        };
+        let observed = Observed {
+            membership,
+            class: group.class,
+            retention: group.retention,
+            filters: Vec::new(),
+        };
+        Some((name, observed))
+    });
     Ok(groups.collect())
 }

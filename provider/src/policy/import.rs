@@ -46,14 +46,10 @@ async fn imported(
     if name.is_empty() || region.is_empty() {
         return Err(diagnostics::invalid_import_id(id));
     }
-    let account_id = account
-        .id(cx.stopped())
-        .await
-        .map_err(|error| diagnostics::no_account(&error))?;
+    let account_id =
+        account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
     let reader = account.reader(region, cx.stopped());
-    let found = scan(&reader, name)
-        .await
-        .map_err(|error| diagnostics::not_read(&error, region))?;
+    let found = scan(&reader, name).await.map_err(|error| diagnostics::not_read(&error, region))?;
     let Some(filter) = most_common(&found) else {
         return Err(diagnostics::nothing_to_import(name, region));
     };
@@ -67,23 +63,14 @@ async fn imported(
             } else {
                 Subscription::Differs(differences)
             };
-            let standing = Standing {
-                subscription: Some(subscription),
-                retention: *retention,
-            };
+            let standing = Standing { subscription: Some(subscription), retention: *retention };
             standings.insert(log_group.clone(), standing);
         } else {
-            memory
-                .foreign
-                .insert(log_group.clone(), other.destination_arn.clone());
+            memory.foreign.insert(log_group.clone(), other.destination_arn.clone());
         }
     }
     if !memory.foreign.is_empty() {
-        cx.report(diagnostics::imported_in_part(
-            name,
-            &filter.destination_arn,
-            &memory.foreign,
-        ));
+        cx.report(diagnostics::imported_in_part(name, &filter.destination_arn, &memory.foreign));
     }
     let state = Policy {
         id: Attr::Known(format!("{name}@{region}")),
@@ -92,9 +79,7 @@ async fn imported(
         name: Attr::Known(name.to_owned()),
         destination_arn: Attr::Known(filter.destination_arn.clone()),
         filter_name: Attr::Null,
-        filter_pattern: Some(filter.pattern.clone())
-            .filter(|pattern| !pattern.is_empty())
-            .into(),
+        filter_pattern: Some(filter.pattern.clone()).filter(|pattern| !pattern.is_empty()).into(),
         role_arn: filter.role_arn.clone().into(),
         distribution: Some(&filter.distribution)
             .filter(|distribution| **distribution != Distribution::default())
@@ -107,19 +92,14 @@ async fn imported(
         skipped: Attr::Known(BTreeMap::new()),
         pending: Attr::Known(0),
     };
-    Ok(Stored {
-        state,
-        private: memory,
-    })
+    Ok(Stored { state, private: memory })
 }
 
 type Found = BTreeMap<String, (logagg_policy::Retention, SubscriptionFilter)>;
 
 async fn scan(reader: &Reader, name: &str) -> Result<Found, CallError> {
     let listed = reader.log_groups(&[Listing::Prefix(String::new())]).await?;
-    let standard = listed
-        .into_values()
-        .filter(|group| group.class == LogGroupClass::Standard);
+    let standard = listed.into_values().filter(|group| group.class == LogGroupClass::Standard);
     let standard: Vec<_> = standard.collect();
     let progress = &Progress::new("looking for filters of the imported policy", standard.len());
     let found: Vec<_> = stream::iter(standard)
@@ -144,18 +124,11 @@ async fn scan(reader: &Reader, name: &str) -> Result<Found, CallError> {
 /// What most of the filters look like. Of two that are as common always the same one.
 fn most_common(found: &Found) -> Option<&SubscriptionFilter> {
     let mut counts: BTreeMap<[&str; 4], (usize, &SubscriptionFilter)> = BTreeMap::new();
-    let texts: Vec<_> = found
-        .values()
-        .map(|(_, filter)| (filter, filter.distribution.to_string()))
-        .collect();
+    let texts: Vec<_> =
+        found.values().map(|(_, filter)| (filter, filter.distribution.to_string())).collect();
     for (filter, distribution) in &texts {
         let role = filter.role_arn.as_deref().unwrap_or_default();
-        let key = [
-            filter.destination_arn.as_str(),
-            &filter.pattern,
-            role,
-            distribution,
-        ];
+        let key = [filter.destination_arn.as_str(), &filter.pattern, role, distribution];
         counts.entry(key).or_insert((0, filter)).0 += 1;
     }
     let most = counts.into_values().max_by_key(|(count, _)| *count)?;

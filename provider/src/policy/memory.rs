@@ -48,9 +48,7 @@ impl Memory {
     /// What is ours, what was ours before included.
     pub(crate) fn widen(&self, mut ownership: Ownership) -> Ownership {
         ownership.names.extend(self.former_names.iter().cloned());
-        ownership
-            .destinations
-            .extend(self.former_destinations.iter().cloned());
+        ownership.destinations.extend(self.former_destinations.iter().cloned());
         ownership
     }
 
@@ -58,10 +56,6 @@ impl Memory {
     pub(crate) fn remember_former(&mut self, before: Ownership) {
         self.former_names.extend(before.names);
         self.former_destinations.extend(before.destinations);
-    }
-
-    pub(crate) fn has_former(&self) -> bool {
-        !(self.former_names.is_empty() && self.former_destinations.is_empty())
     }
 
     pub(crate) fn forget_former(&mut self) {
@@ -89,6 +83,5 @@ mod tests {
         assert_eq!(read, memory);
         assert_eq!(read.class("/a"), LogGroupClass::InfrequentAccess);
         assert_eq!(read.class("/b"), LogGroupClass::Standard);
-        assert!(read.has_former());
     }
 }

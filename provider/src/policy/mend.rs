@@ -135,10 +135,7 @@ impl Mender {
         }
         let halted = after == AfterFailure::Stop && mended.barring().is_some();
         if job.is.retention != job.should.retention && !halted && !mended.gone {
-            let outcome = self
-                .writer
-                .set_retention(&job.log_group, job.should.retention)
-                .await;
+            let outcome = self.writer.set_retention(&job.log_group, job.should.retention).await;
             if outcome.is_ok() {
                 mended.writes += 1;
                 mended.reached.retention = job.should.retention;
@@ -151,18 +148,11 @@ impl Mender {
     async fn mend_subscription(&self, job: &Job, mended: &mut Mended) -> Result<(), Failure> {
         let filters = match &job.filters {
             Some(filters) => filters.clone(),
-            None => self
-                .reader
-                .subscription_filters(&job.log_group)
-                .await
-                .map_err(Failure::Call)?,
+            None => {
+                self.reader.subscription_filters(&job.log_group).await.map_err(Failure::Call)?
+            }
         };
-        let mut group = Group {
-            log_group: &job.log_group,
-            filters,
-            writes: 0,
-            mender: self,
-        };
+        let mut group = Group { log_group: &job.log_group, filters, writes: 0, mender: self };
         let outcome = match &self.wanted {
             Some(wanted) if job.subscribes() => group.subscribe(wanted).await,
             _ => group.unsubscribe().await,
@@ -191,17 +181,15 @@ struct Group<'a> {
 impl Group<'_> {
     async fn subscribe(&mut self, wanted: &SubscriptionFilter) -> Result<(), Failure> {
         if let Some(foreign) = self.mender.ownership.in_the_way(&self.filters, wanted) {
-            return Err(Failure::NameTaken {
-                by: foreign.destination_arn.clone(),
-            });
+            return Err(Failure::NameTaken { by: foreign.destination_arn.clone() });
         }
         if !self.filters.contains(wanted) {
-            let put = self.put(wanted).await;
-            match put {
-                Err(error) if error.cause == Cause::Full => {
-                    self.put_in_place_of_ours(wanted, error).await?
+            match self.put(wanted).await {
+                Ok(()) => {}
+                Err(full) if full.cause == Cause::Full => {
+                    self.put_in_place_of_ours(wanted, full).await?;
                 }
-                put => put.map_err(Failure::Call)?,
+                Err(error) => return Err(Failure::Call(error)),
             }
         }
         for name in self.names_of_ours(Some(wanted)) {
@@ -217,12 +205,7 @@ impl Group<'_> {
         wanted: &SubscriptionFilter,
         full: CallError,
     ) -> Result<(), Failure> {
-        let ours = self
-            .mender
-            .ownership
-            .ours(&self.filters)
-            .cloned()
-            .collect::<Vec<_>>();
+        let ours = self.mender.ownership.ours(&self.filters).cloned().collect::<Vec<_>>();
         let Some(old) = ours.into_iter().find(|filter| filter.name != wanted.name) else {
             return Err(Failure::Call(full));
         };
@@ -249,10 +232,7 @@ impl Group<'_> {
     }
 
     async fn put(&mut self, filter: &SubscriptionFilter) -> Result<(), CallError> {
-        self.mender
-            .writer
-            .put_subscription_filter(self.log_group, filter)
-            .await?;
+        self.mender.writer.put_subscription_filter(self.log_group, filter).await?;
         self.writes += 1;
         self.filters.retain(|present| present.name != filter.name);
         self.filters.push(filter.clone());
@@ -260,12 +240,7 @@ impl Group<'_> {
     }
 
     async fn delete(&mut self, name: &str) -> Result<(), CallError> {
-        match self
-            .mender
-            .writer
-            .delete_subscription_filter(self.log_group, name)
-            .await
-        {
+        match self.mender.writer.delete_subscription_filter(self.log_group, name).await {
             Ok(()) => self.writes += 1,
             // Somebody was faster; whether the group is gone too, the next read will show.
             Err(error) if error.cause == Cause::Missing => {}
@@ -281,9 +256,8 @@ pub(super) fn by_reason(mended: &[Mended]) -> BTreeMap<String, (Failure, Vec<&st
     let mut reasons: BTreeMap<String, (Failure, Vec<&str>)> = BTreeMap::new();
     for group in mended {
         for failure in &group.failures {
-            let reason = reasons
-                .entry(failure.to_string())
-                .or_insert_with(|| (failure.clone(), Vec::new()));
+            let reason =
+                reasons.entry(failure.to_string()).or_insert_with(|| (failure.clone(), Vec::new()));
             reason.1.push(&group.log_group);
         }
     }

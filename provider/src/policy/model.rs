@@ -66,11 +66,7 @@ impl Policy {
     /// The policy as the rules see it. Validation and planning have seen every argument before;
     /// what fails here was not written by this provider.
     pub(crate) fn intent(&self) -> Result<Intent, Unusable> {
-        let destination = self
-            .destination_arn
-            .known()
-            .map(|arn| destination(arn))
-            .transpose()?;
+        let destination = self.destination_arn.known().map(|arn| destination(arn)).transpose()?;
         let retention = self
             .retention_in_days
             .known()
@@ -79,14 +75,8 @@ impl Policy {
         Ok(Intent {
             name: self.name.known().cloned().unwrap_or_default(),
             wanted: self.wanted()?,
-            demand: Demand {
-                ships: destination.as_ref().map(LoopGuard::by_name),
-                retention,
-            },
-            selection: Selection {
-                select: rules(&self.select)?,
-                exclude: rules(&self.exclude)?,
-            },
+            demand: Demand { ships: destination.as_ref().map(LoopGuard::by_name), retention },
+            selection: Selection { select: rules(&self.select)?, exclude: rules(&self.exclude)? },
         })
     }
 
@@ -132,36 +122,24 @@ impl Policy {
     /// The filters that are this policy's.
     pub(crate) fn ownership(&self) -> Ownership {
         Ownership {
-            names: self
-                .effective_filter_name()
-                .into_known()
-                .cloned()
-                .into_iter()
-                .collect(),
+            names: self.effective_filter_name().into_known().cloned().into_iter().collect(),
             destinations: self.destination_arn.known().cloned().into_iter().collect(),
         }
     }
 
     fn wanted(&self) -> Result<Option<SubscriptionFilter>, Unusable> {
-        let (Some(name), Some(destination_arn)) = (
-            self.effective_filter_name().into_known(),
-            self.destination_arn.known(),
-        ) else {
+        let (Some(name), Some(destination_arn)) =
+            (self.effective_filter_name().into_known(), self.destination_arn.known())
+        else {
             return Ok(None);
         };
-        let distribution = self
-            .distribution
-            .known()
-            .map(|text| text.parse::<Distribution>());
+        let distribution = self.distribution.known().map(|text| text.parse::<Distribution>());
         Ok(Some(SubscriptionFilter {
             name: name.clone(),
             destination_arn: destination_arn.clone(),
             pattern: self.filter_pattern.known().cloned().unwrap_or_default(),
             role_arn: self.role_arn.known().cloned(),
-            distribution: distribution
-                .transpose()
-                .map_err(unusable)?
-                .unwrap_or_default(),
+            distribution: distribution.transpose().map_err(unusable)?.unwrap_or_default(),
         }))
     }
 }
@@ -169,24 +147,14 @@ impl Policy {
 impl Entry {
     pub(crate) fn of(standing: &Standing) -> Self {
         Self {
-            subscription: standing
-                .subscription
-                .as_ref()
-                .map(ToString::to_string)
-                .into(),
+            subscription: standing.subscription.as_ref().map(ToString::to_string).into(),
             retention_in_days: Attr::Known(standing.retention.in_days()),
         }
     }
 
     fn standing(&self) -> Result<Standing, Unusable> {
-        let subscription = self
-            .subscription
-            .known()
-            .map(|text| text.parse().map_err(unusable));
-        let days = self
-            .retention_in_days
-            .known()
-            .and_then(|days| i32::try_from(*days).ok());
+        let subscription = self.subscription.known().map(|text| text.parse().map_err(unusable));
+        let days = self.retention_in_days.known().and_then(|days| i32::try_from(*days).ok());
         Ok(Standing {
             subscription: subscription.transpose()?,
             retention: Retention::reported(days),
@@ -222,8 +190,7 @@ fn rules(blocks: &Attr<Vec<RuleBlock>>) -> Result<Vec<Rule>, Unusable> {
 }
 
 fn texts(list: &Attr<Vec<Attr<String>>>) -> Option<BTreeSet<String>> {
-    list.known()
-        .map(|texts| texts.iter().filter_map(Attr::known).cloned().collect())
+    list.known().map(|texts| texts.iter().filter_map(Attr::known).cloned().collect())
 }
 
 /// No blocks at all and an empty list of them are the same.

@@ -16,16 +16,10 @@ pub(super) async fn plan(
     cx: &Context<Client>,
     proposal: Proposal<Policy, Memory>,
 ) -> Planned<Policy, Memory> {
-    let Proposal {
-        config,
-        prior,
-        proposed: mut planned,
-    } = proposal;
+    let Proposal { config, prior, proposed: mut planned } = proposal;
     let account = Client::known(cx);
     plan_place(&mut planned, &config.region, account);
-    destination_in_another_region(&planned)
-        .into_iter()
-        .for_each(|error| cx.report(error));
+    destination_in_another_region(&planned).into_iter().for_each(|error| cx.report(error));
     let Some(prior) = prior else {
         plan_create(&mut planned);
         announce(cx, account, &planned, &BTreeSet::new()).await;
@@ -42,36 +36,20 @@ pub(super) async fn plan(
     if moved {
         plan_create(&mut planned);
         let requires_replace = vec![AttributePath::root("region")];
-        return Planned {
-            state: planned,
-            private: Memory::default(),
-            requires_replace,
-        };
+        return Planned { state: planned, private: Memory::default(), requires_replace };
     }
     planned.account_id = prior.state.account_id.clone();
-    destination_abroad(&planned)
-        .into_iter()
-        .for_each(|error| cx.report(error));
+    destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
     if let Err(error) = plan_update(&mut planned, &prior) {
         cx.report(diagnostics::unusable_state(&error));
     }
     if planned.log_groups.is_unknown() {
         let held = prior.state.log_groups.known().into_iter().flatten();
-        announce(
-            cx,
-            account,
-            &planned,
-            &held.map(|(name, _)| name.clone()).collect(),
-        )
-        .await;
+        announce(cx, account, &planned, &held.map(|(name, _)| name.clone()).collect()).await;
     } else if let Some(warning) = conflicts(&planned, &prior.private) {
         cx.report(warning);
     }
-    Planned {
-        state: planned,
-        private: prior.private,
-        requires_replace: Vec::new(),
-    }
+    Planned { state: planned, private: prior.private, requires_replace: Vec::new() }
 }
 
 /// The log groups a policy is going to subscribe, and to give a retention, as far as a listing
@@ -136,17 +114,10 @@ fn plan_update(planned: &mut Policy, prior: &Stored<Policy, Memory>) -> Result<(
     let intent = planned.intent()?;
     let (log_groups, skipped) = due(planned, &intent, &standings, &prior.private);
     planned.log_groups = Attr::Known(log_groups);
-    planned.skipped = if planned.destination_arn.is_unknown() {
-        Attr::unknown()
-    } else {
-        Attr::Known(skipped)
-    };
+    planned.skipped =
+        if planned.destination_arn.is_unknown() { Attr::unknown() } else { Attr::Known(skipped) };
     let known = !(planned.destination_arn.is_unknown() || planned.retention_in_days.is_unknown());
-    planned.pending = if known {
-        Attr::Known(0)
-    } else {
-        Attr::unknown()
-    };
+    planned.pending = if known { Attr::Known(0) } else { Attr::unknown() };
     Ok(())
 }
 
@@ -185,20 +156,14 @@ fn due(
 /// CloudWatch Logs delivers within a region.
 fn destination_in_another_region(planned: &Policy) -> Option<Diagnostic> {
     let arn: Arn = planned.destination_arn.known()?.parse().ok()?;
-    let region = planned
-        .region
-        .known()
-        .filter(|region| *region != arn.region())?;
+    let region = planned.region.known().filter(|region| *region != arn.region())?;
     Some(diagnostics::destination_in_another_region(&arn, region))
 }
 
 /// CloudWatch Logs delivers within an account, but to a logical destination.
 pub(super) fn destination_abroad(policy: &Policy) -> Option<Diagnostic> {
     let arn: Arn = policy.destination_arn.known()?.parse().ok()?;
-    let account = policy
-        .account_id
-        .known()
-        .filter(|account| *account != arn.account())?;
+    let account = policy.account_id.known().filter(|account| *account != arn.account())?;
     let logical = matches!(Destination::of(&arn), Ok(Destination::Logical { .. }));
     (!logical).then(|| diagnostics::destination_in_another_account(&arn, account))
 }
@@ -240,15 +205,9 @@ async fn announce(
         Err(error) => return cx.report(diagnostics::not_read(&error, region)),
     };
     let mut announcement = Announcement::default();
-    for (name, group) in listed
-        .iter()
-        .filter(|(name, _)| intent.selection.chooses(name))
-    {
+    for (name, group) in listed.iter().filter(|(name, _)| intent.selection.chooses(name)) {
         announcement.chosen += 1;
-        let is = Standing {
-            subscription: None,
-            retention: group.retention,
-        };
+        let is = Standing { subscription: None, retention: group.retention };
         let due = intent.demand.on(name, &group.class, &is);
         if due.standing.subscription.is_some() || planned.destination_arn.is_unknown() {
             announcement.subscribed.push(name.clone());
@@ -260,18 +219,10 @@ async fn announce(
             announcement.skipped.insert(name.clone(), skip.to_string());
         }
     }
-    announcement.unsubscribed = held
-        .iter()
-        .filter(|name| !intent.selection.chooses(name))
-        .cloned()
-        .collect();
+    announcement.unsubscribed =
+        held.iter().filter(|name| !intent.selection.chooses(name)).cloned().collect();
     let destination = planned.destination_arn.known().map(String::as_str);
-    cx.report(diagnostics::announcement(
-        &intent.name,
-        region,
-        destination,
-        &announcement,
-    ));
+    cx.report(diagnostics::announcement(&intent.name, region, destination, &announcement));
 }
 
 fn owned(names: BTreeSet<&str>) -> BTreeSet<String> {

@@ -15,12 +15,7 @@ const STRIDE: usize = 100;
 
 impl Progress {
     pub(super) fn new(what: &'static str, total: usize) -> Self {
-        Self {
-            what,
-            total,
-            done: AtomicUsize::new(0),
-            began: Instant::now(),
-        }
+        Self { what, total, done: AtomicUsize::new(0), began: Instant::now() }
     }
 
     /// One more log group is done.
@@ -44,10 +39,7 @@ mod tests {
 
     #[test]
     fn the_rest_takes_as_long_a_group_as_what_is_done() {
-        assert_eq!(
-            time_left(Duration::from_secs(20), 100, 400),
-            Duration::from_secs(60)
-        );
+        assert_eq!(time_left(Duration::from_secs(20), 100, 400), Duration::from_secs(60));
         assert_eq!(time_left(Duration::from_secs(20), 400, 400), Duration::ZERO);
     }
 }

@@ -34,10 +34,7 @@ pub(super) async fn check_account(
     account: &Account,
     state: &Policy,
 ) -> Result<(), tfplugin::Diagnostic> {
-    let id = account
-        .id(cx.stopped())
-        .await
-        .map_err(|error| diagnostics::no_account(&error))?;
+    let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
     match state.account_id.known() {
         Some(stated) if stated != id => Err(diagnostics::other_account(stated, id)),
         _ => Ok(()),
@@ -50,24 +47,11 @@ async fn refreshed(
     prior: &Stored<Policy, Memory>,
 ) -> Result<Stored<Policy, Memory>, tfplugin::Diagnostic> {
     check_account(cx, account, &prior.state).await?;
-    let intent = prior
-        .state
-        .intent()
-        .map_err(|error| diagnostics::unusable_state(&error))?;
-    let region = prior
-        .state
-        .region
-        .known()
-        .map_or(account.default_region(), String::as_str);
+    let intent = prior.state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
+    let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
     let reader = account.reader(region, cx.stopped());
     let ownership = prior.private.widen(prior.state.ownership());
-    let held = prior
-        .state
-        .log_groups
-        .known()
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name.clone());
+    let held = prior.state.log_groups.known().into_iter().flatten().map(|(name, _)| name.clone());
     let discovery = Discovery::run(&reader, &intent, &ownership, &held.collect())
         .await
         .map_err(|error| diagnostics::not_read(&error, region))?;
@@ -75,10 +59,7 @@ async fn refreshed(
     if !absent.is_empty() {
         cx.report(diagnostics::named_but_absent(&absent, region));
     }
-    let mut stored = Stored {
-        state: prior.state.clone(),
-        private: prior.private.clone(),
-    };
+    let mut stored = Stored { state: prior.state.clone(), private: prior.private.clone() };
     record(&mut stored, &discovery, &intent, &ownership);
     Ok(stored)
 }
@@ -106,14 +87,10 @@ pub(super) fn record(
             skipped.insert(name.clone(), Attr::Known(skip.to_string()));
         }
         memory.remember_class(name, &group.class);
-        let in_the_way = intent
-            .wanted
-            .as_ref()
-            .and_then(|wanted| ownership.in_the_way(&group.filters, wanted));
+        let in_the_way =
+            intent.wanted.as_ref().and_then(|wanted| ownership.in_the_way(&group.filters, wanted));
         if let Some(filter) = in_the_way {
-            memory
-                .foreign
-                .insert(name.clone(), filter.destination_arn.clone());
+            memory.foreign.insert(name.clone(), filter.destination_arn.clone());
         }
         standings.insert(name.clone(), is);
     }

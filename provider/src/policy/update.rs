@@ -17,10 +17,7 @@ pub(super) async fn update(
     cx: &Context<Client>,
     change: Change<Policy, Memory>,
 ) -> Stored<Policy, Memory> {
-    let untouched = Stored {
-        state: change.prior.clone(),
-        private: change.planned.private.clone(),
-    };
+    let untouched = Stored { state: change.prior.clone(), private: change.planned.private.clone() };
     let Some(account) = Client::known(cx) else {
         cx.report(diagnostics::not_configured());
         return untouched;
@@ -40,27 +37,15 @@ async fn updated(
     account: &Account,
     change: Change<Policy, Memory>,
 ) -> Result<Stored<Policy, Memory>, Diagnostic> {
-    let Change {
-        prior,
-        planned: mut stored,
-        ..
-    } = change;
+    let Change { prior, planned: mut stored, .. } = change;
     check_account(cx, account, &prior).await?;
     let unusable = |error| diagnostics::unusable_state(&error);
     let intent = stored.state.intent().map_err(unusable)?;
-    let region = stored
-        .state
-        .region
-        .known()
-        .map_or(account.default_region(), String::as_str);
+    let region = stored.state.region.known().map_or(account.default_region(), String::as_str);
     stored.private.remember_former(prior.ownership());
     let ownership = stored.private.widen(stored.state.ownership());
     let standings = prior.standings().map_err(unusable)?;
-    let touch = if stored.state.subscribes_as(&prior) {
-        Touch::IfDifferent
-    } else {
-        Touch::Always
-    };
+    let touch = if stored.state.subscribes_as(&prior) { Touch::IfDifferent } else { Touch::Always };
     let mender = Mender {
         reader: account.reader(region, cx.stopped()),
         writer: account.writer(region, cx.stopped()),
@@ -119,10 +104,9 @@ impl Planned {
         let jobs = present.map(|(name, (is, should))| Job {
             log_group: name.clone(),
             is: is.clone(),
-            should: should.clone().unwrap_or(Standing {
-                subscription: None,
-                retention: is.retention,
-            }),
+            should: should
+                .clone()
+                .unwrap_or(Standing { subscription: None, retention: is.retention }),
             subscription: touch,
             filters: None,
         });
@@ -146,18 +130,12 @@ impl Meanwhile {
             .groups
             .keys()
             .filter(|name| intent.selection.chooses(name) && !listed.contains_key(*name));
-        Ok(Self {
-            gone: gone.cloned().collect(),
-            born: born.cloned().collect(),
-        })
+        Ok(Self { gone: gone.cloned().collect(), born: born.cloned().collect() })
     }
 
     fn tell(mut self, cx: &Context<Client>, mended: &[Mended]) {
         self.gone.extend(
-            mended
-                .iter()
-                .filter(|mended| mended.gone)
-                .map(|mended| mended.log_group.clone()),
+            mended.iter().filter(|mended| mended.gone).map(|mended| mended.log_group.clone()),
         );
         if !self.gone.is_empty() {
             cx.report(diagnostics::gone_meanwhile(&self.gone));
@@ -177,10 +155,7 @@ fn settle(state: &mut Policy, mended: &[Mended]) {
     let mut pending = 0;
     for mended in mended.iter().filter(|mended| !mended.failures.is_empty()) {
         pending += 1;
-        log_groups.insert(
-            mended.log_group.clone(),
-            Attr::Known(Entry::of(&mended.reached)),
-        );
+        log_groups.insert(mended.log_group.clone(), Attr::Known(Entry::of(&mended.reached)));
     }
     state.pending = Attr::Known(pending);
 }

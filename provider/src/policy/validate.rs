@@ -37,10 +37,7 @@ fn validate_subscription(config: &Policy, diagnostics: &mut Diagnostics) {
             diagnostics.push(diagnostics::needs_destination(name));
         }
     }
-    let arn: Option<Arn> = config
-        .destination_arn
-        .known()
-        .and_then(|arn| arn.parse().ok());
+    let arn: Option<Arn> = config.destination_arn.known().and_then(|arn| arn.parse().ok());
     let Some(Ok(destination)) = arn.as_ref().map(Destination::of) else {
         return;
     };

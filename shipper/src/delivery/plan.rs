@@ -267,3 +267,6 @@ impl<'r> Plan<'r> {
         self.settings.give_up_at.duration_since(now).unwrap_or(Duration::ZERO)
     }
 }
+
+#[cfg(test)]
+mod tests;
