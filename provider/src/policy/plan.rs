@@ -228,3 +228,168 @@ async fn announce(
 fn owned(names: BTreeSet<&str>) -> BTreeSet<String> {
     names.into_iter().map(str::to_owned).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::model::{RuleBlock, entries};
+    use logagg_policy::{LogGroupClass, Retention};
+
+    const SHIPPER: &str = "arn:aws:lambda:eu-west-1:123456789012:function:shipper";
+
+    fn text(text: &str) -> Attr<String> {
+        Attr::Known(text.to_owned())
+    }
+
+    fn select(prefix: &str) -> Attr<Vec<RuleBlock>> {
+        let name_prefixes = Attr::Known(vec![text(prefix)]);
+        Attr::Known(vec![RuleBlock { name_prefixes, ..RuleBlock::default() }])
+    }
+
+    fn standing(subscription: Option<Subscription>, retention: Retention) -> Standing {
+        Standing { subscription, retention }
+    }
+
+    /// A policy in the state with these log groups.
+    fn state(groups: &[(&str, Standing)]) -> Policy {
+        let standings = groups.iter().map(|(name, is)| ((*name).to_owned(), is.clone())).collect();
+        Policy {
+            id: text("logs@eu-west-1"),
+            account_id: text("123456789012"),
+            region: text("eu-west-1"),
+            name: text("logs"),
+            destination_arn: text(SHIPPER),
+            filter_name: Attr::Null,
+            filter_pattern: Attr::Null,
+            role_arn: Attr::Null,
+            distribution: Attr::Null,
+            retention_in_days: Attr::Known(30),
+            select: select("/aws/lambda/"),
+            exclude: Attr::Known(Vec::new()),
+            log_groups: Attr::Known(entries(&standings)),
+            skipped: Attr::Known(BTreeMap::new()),
+            pending: Attr::Known(0),
+        }
+    }
+
+    fn planned(state: &Policy, memory: Memory, change: impl FnOnce(&mut Policy)) -> Policy {
+        let prior = Stored { state: state.clone(), private: memory };
+        let mut planned = state.clone();
+        change(&mut planned);
+        plan_update(&mut planned, &prior).unwrap();
+        planned
+    }
+
+    fn entry(policy: &Policy, name: &str) -> Entry {
+        policy.log_groups.known().and_then(|groups| groups[name].known().cloned()).unwrap()
+    }
+
+    #[test]
+    fn a_state_that_is_as_it_should_be_plans_itself() {
+        let is = standing(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/aws/lambda/a", is)]);
+        assert_eq!(planned(&state, Memory::default(), |_| {}), state);
+    }
+
+    #[test]
+    fn drift_is_planned_away_group_by_group() {
+        let mut state = state(&[
+            ("/aws/lambda/a", standing(Some(Subscription::Active), Retention::Days(30))),
+            ("/aws/lambda/new", standing(Some(Subscription::Missing), Retention::Never)),
+        ]);
+        state.pending = Attr::Known(1);
+        let planned = planned(&state, Memory::default(), |_| {});
+        let active = Entry { subscription: text("active"), retention_in_days: Attr::Known(30) };
+        assert_eq!(entry(&planned, "/aws/lambda/new"), active);
+        assert_eq!(entry(&planned, "/aws/lambda/a"), active);
+        assert_eq!(planned.pending, Attr::Known(0));
+    }
+
+    #[test]
+    fn a_group_that_left_the_selection_is_planned_away() {
+        let is = standing(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/aws/lambda/a", is.clone()), ("/ecs/web", is)]);
+        let planned = planned(&state, Memory::default(), |_| {});
+        let names: Vec<_> = planned.log_groups.known().unwrap().keys().collect();
+        assert_eq!(names, ["/aws/lambda/a"]);
+    }
+
+    #[test]
+    fn a_filter_on_a_group_that_became_a_loop_is_planned_away() {
+        let is = standing(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/aws/lambda/other", is)]);
+        let planned = planned(&state, Memory::default(), |policy| {
+            policy.destination_arn = text(&SHIPPER.replace("shipper", "other"));
+        });
+        assert_eq!(entry(&planned, "/aws/lambda/other").subscription, Attr::Null);
+        let reason = text("loop: the destination itself writes to this log group");
+        assert_eq!(planned.skipped.known().unwrap()["/aws/lambda/other"], reason);
+    }
+
+    #[test]
+    fn a_class_without_filters_is_remembered_when_a_destination_is_added() {
+        let mut state = state(&[("/aws/lambda/cheap", standing(None, Retention::Days(30)))]);
+        state.destination_arn = Attr::Null;
+        let mut memory = Memory::default();
+        memory.remember_class("/aws/lambda/cheap", &LogGroupClass::InfrequentAccess);
+        let planned = planned(&state, memory, |policy| policy.destination_arn = text(SHIPPER));
+        assert_eq!(entry(&planned, "/aws/lambda/cheap").subscription, Attr::Null);
+        assert!(planned.skipped.known().unwrap().contains_key("/aws/lambda/cheap"));
+    }
+
+    #[test]
+    fn an_unknown_destination_leaves_only_the_subscriptions_unknown() {
+        let is = standing(Some(Subscription::Active), Retention::Never);
+        let state = state(&[("/aws/lambda/a", is)]);
+        let planned =
+            planned(&state, Memory::default(), |policy| policy.destination_arn = Attr::unknown());
+        let entry = entry(&planned, "/aws/lambda/a");
+        assert!(entry.subscription.is_unknown());
+        assert_eq!(entry.retention_in_days, Attr::Known(30));
+        assert!(planned.skipped.is_unknown() && planned.pending.is_unknown());
+    }
+
+    #[test]
+    fn other_words_for_the_selection_are_planned_as_unknown() {
+        let is = standing(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/aws/lambda/a", is)]);
+        let planned =
+            planned(&state, Memory::default(), |policy| policy.select = select("/aws/lambda/a"));
+        assert!(planned.log_groups.is_unknown());
+        assert!(planned.skipped.is_unknown() && planned.pending.is_unknown());
+    }
+
+    #[test]
+    fn a_first_plan_knows_the_log_groups_that_are_chosen_by_name() {
+        let mut policy = state(&[]);
+        policy.select = Attr::Known(vec![RuleBlock {
+            names: Attr::Known(vec![text("/aws/lambda/b"), text("/aws/lambda/a")]),
+            ..RuleBlock::default()
+        }]);
+        plan_create(&mut policy);
+        let names: Vec<_> = policy.log_groups.known().unwrap().keys().collect();
+        assert_eq!(names, ["/aws/lambda/a", "/aws/lambda/b"]);
+        assert!(entry(&policy, "/aws/lambda/a").subscription.is_unknown());
+        policy.select = select("/aws/lambda/");
+        plan_create(&mut policy);
+        assert!(policy.log_groups.is_unknown());
+    }
+
+    #[test]
+    fn a_foreign_filter_is_warned_of_until_it_ships_where_we_do() {
+        let is = standing(
+            Some(Subscription::Differs(vec![logagg_policy::Argument::DestinationArn])),
+            Retention::Days(30),
+        );
+        let state = state(&[("/aws/lambda/a", is)]);
+        let mut memory = Memory::default();
+        let elsewhere = SHIPPER.replace("shipper", "other");
+        memory.foreign.insert("/aws/lambda/a".into(), elsewhere.clone());
+        let same = planned(&state, memory.clone(), |_| {});
+        let warning = conflicts(&same, &memory).unwrap();
+        assert_eq!(warning.summary, "Filter name taken on 1 log group");
+        let moved =
+            planned(&state, memory.clone(), |policy| policy.destination_arn = text(&elsewhere));
+        assert_eq!(conflicts(&moved, &memory), None);
+    }
+}
