@@ -47,9 +47,7 @@ impl Caller {
         headers: &[(&'static str, String)],
         body: String,
     ) -> anyhow::Result<Result<Value, Refusal>> {
-        let Self {
-            account, region, ..
-        } = self;
+        let Self { account, region, .. } = self;
         let url = format!("{}{path}", self.endpoint);
         let mut request = self
             .client
@@ -66,27 +64,18 @@ impl Caller {
             request = request.header(*name, value);
         }
         runtime::block_on(async {
-            let answer = request
-                .send()
-                .await
-                .with_context(|| format!("calling {method} {url}"))?;
+            let answer = request.send().await.with_context(|| format!("calling {method} {url}"))?;
             let status = answer.status();
             let kind = answer
                 .headers()
                 .get("x-amzn-errortype")
                 .and_then(|kind| kind.to_str().ok())
                 .map(str::to_owned);
-            let body = answer
-                .bytes()
-                .await
-                .with_context(|| format!("reading from {url}"))?;
+            let body = answer.bytes().await.with_context(|| format!("reading from {url}"))?;
             let body: Value = match body.is_empty() {
                 true => Value::Null,
                 false => serde_json::from_slice(&body).with_context(|| {
-                    format!(
-                        "{url} answered {status}: {}",
-                        String::from_utf8_lossy(&body)
-                    )
+                    format!("{url} answered {status}: {}", String::from_utf8_lossy(&body))
                 })?,
             };
             Ok(match status.is_success() {

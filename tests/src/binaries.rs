@@ -44,11 +44,7 @@ impl Binaries {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo)
             .args(["build", "--workspace", "--bins"])
-            .args([
-                "--profile",
-                profile,
-                "--message-format=json-render-diagnostics",
-            ])
+            .args(["--profile", profile, "--message-format=json-render-diagnostics"])
             .arg("--target-dir")
             .arg(target_dir)
             .current_dir(workspace::root())

@@ -28,9 +28,7 @@ pub struct CloudWatchLogs {
 impl CloudWatchLogs {
     /// Speaks to `endpoint` for an account.
     pub fn new(endpoint: &str, account: &str, region: &str) -> Self {
-        Self {
-            caller: Caller::new(endpoint, account, region),
-        }
+        Self { caller: Caller::new(endpoint, account, region) }
     }
 
     /// Calls an operation by its API name.
@@ -42,8 +40,7 @@ impl CloudWatchLogs {
             ("x-amz-target", format!("Logs_20140328.{operation}")),
             ("content-type", "application/x-amz-json-1.1".to_owned()),
         ];
-        self.caller
-            .send("logs", "POST", "/", &headers, input.to_string())
+        self.caller.send("logs", "POST", "/", &headers, input.to_string())
     }
 
     /// Creates a log group.
@@ -59,10 +56,7 @@ impl CloudWatchLogs {
     /// # Errors
     /// When it exists, or no answer comes.
     pub fn create_group_of_class(&self, group: &str, class: &str) -> anyhow::Result<()> {
-        self.done(
-            "CreateLogGroup",
-            &json!({"logGroupName": group, "logGroupClass": class}),
-        )
+        self.done("CreateLogGroup", &json!({"logGroupName": group, "logGroupClass": class}))
     }
 
     /// Deletes a log group with all it holds.
@@ -78,11 +72,7 @@ impl CloudWatchLogs {
     /// # Errors
     /// When no proper answer comes.
     pub fn groups(&self) -> anyhow::Result<Vec<String>> {
-        Ok(self
-            .described()?
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect())
+        Ok(self.described()?.into_iter().map(|(name, _)| name).collect())
     }
 
     /// How long a group keeps its lines; none for ever.
@@ -199,10 +189,8 @@ impl CloudWatchLogs {
     pub fn put_events(&self, group: &str, stream: &str, lines: &[String]) -> anyhow::Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
         let now = u64::try_from(now)?;
-        let events: Vec<_> = lines
-            .iter()
-            .map(|line| json!({"timestamp": now, "message": line}))
-            .collect();
+        let events: Vec<_> =
+            lines.iter().map(|line| json!({"timestamp": now, "message": line})).collect();
         let input = json!({"logGroupName": group, "logStreamName": stream, "logEvents": events});
         self.done("PutLogEvents", &input)
     }
@@ -242,21 +230,12 @@ impl CloudWatchLogs {
 
     fn answer(&self, operation: &str, input: &Value) -> anyhow::Result<Value> {
         self.call(operation, input)?.map_err(|refusal| {
-            let Refusal {
-                status,
-                code,
-                message,
-            } = refusal;
-            anyhow!(
-                "{operation} {}: {status} {code}: {message}",
-                input["logGroupName"]
-            )
+            let Refusal { status, code, message } = refusal;
+            anyhow!("{operation} {}: {status} {code}: {message}", input["logGroupName"])
         })
     }
 }
 
 fn list<'a>(answer: &'a Value, field: &str) -> anyhow::Result<&'a Vec<Value>> {
-    answer[field]
-        .as_array()
-        .ok_or_else(|| anyhow!("no {field} in {answer}"))
+    answer[field].as_array().ok_or_else(|| anyhow!("no {field} in {answer}"))
 }

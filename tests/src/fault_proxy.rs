@@ -42,11 +42,7 @@ pub struct AwsError {
 impl AwsError {
     /// An exception with its message.
     pub fn new(status: u16, code: &str, message: &str) -> Self {
-        Self {
-            status,
-            code: code.to_owned(),
-            message: message.to_owned(),
-        }
+        Self { status, code: code.to_owned(), message: message.to_owned() }
     }
 
     /// The caller may not do this.
@@ -98,9 +94,7 @@ impl FaultProxy {
     pub fn start(upstream: &str) -> anyhow::Result<Self> {
         let listener = runtime::block_on(TcpListener::bind(("127.0.0.1", 0)))
             .context("opening a port for the fault proxy")?;
-        let address = listener
-            .local_addr()
-            .context("reading the fault proxy's port")?;
+        let address = listener.local_addr().context("reading the fault proxy's port")?;
         let shared = Arc::new(Shared {
             upstream: upstream.to_owned(),
             client: reqwest::Client::new(),
@@ -108,11 +102,7 @@ impl FaultProxy {
             changed: Condvar::new(),
         });
         let server = runtime::spawn(serve(listener, Arc::clone(&shared)));
-        Ok(Self {
-            address,
-            shared,
-            server,
-        })
+        Ok(Self { address, shared, server })
     }
 
     /// Its URL.
@@ -173,11 +163,7 @@ impl FaultProxy {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.shared.state();
         loop {
-            let seen = state
-                .calls
-                .iter()
-                .filter(|call| call.operation == operation)
-                .count();
+            let seen = state.calls.iter().filter(|call| call.operation == operation).count();
             if seen >= times {
                 return Ok(());
             }
@@ -297,9 +283,7 @@ struct Shared {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("nothing panics while it holds the lock")
+        self.state.lock().expect("nothing panics while it holds the lock")
     }
 }
 
@@ -426,9 +410,7 @@ async fn answer(
             let _ = barrier.wait_for(|barrier| *barrier == Barrier::Open).await;
         }
         Some(Effect::Run(hook)) => {
-            tokio::task::spawn_blocking(move || hook())
-                .await
-                .map_err(|_| Dropped)?;
+            tokio::task::spawn_blocking(move || hook()).await.map_err(|_| Dropped)?;
         }
     }
     Ok(forward(&shared, head, body).await.unwrap_or_else(|error| {
@@ -439,10 +421,7 @@ async fn answer(
 
 fn describe(head: &hyper::http::request::Parts, body: &Bytes) -> Call {
     let input: Value = serde_json::from_slice(body).unwrap_or_default();
-    let target = head
-        .headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok());
+    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     let operation = match target {
         Some(target) => target.rsplit('.').next().unwrap_or(target).to_owned(),
         None => String::from_utf8_lossy(body)
@@ -450,11 +429,7 @@ fn describe(head: &hyper::http::request::Parts, body: &Bytes) -> Call {
             .find_map(|pair| pair.strip_prefix("Action=").map(str::to_owned))
             .unwrap_or_else(|| format!("{} {}", head.method, head.uri.path())),
     };
-    Call {
-        operation,
-        group: input["logGroupName"].as_str().map(str::to_owned),
-        input,
-    }
+    Call { operation, group: input["logGroupName"].as_str().map(str::to_owned), input }
 }
 
 async fn forward(
@@ -486,11 +461,7 @@ async fn forward(
 
 /// In the shape of the protocol the call came in: JSON for logs, a query for STS.
 fn refuse(head: &hyper::http::request::Parts, error: &AwsError) -> Response<Full<Bytes>> {
-    let AwsError {
-        status,
-        code,
-        message,
-    } = error;
+    let AwsError { status, code, message } = error;
     let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if head.headers.contains_key("x-amz-target") {
         let body = json!({"__type": code, "message": message}).to_string();
@@ -508,8 +479,6 @@ fn respond(status: StatusCode, content_type: &'static str, body: String) -> Resp
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let content_type = hyper::header::HeaderValue::from_static(content_type);
-    response
-        .headers_mut()
-        .insert(hyper::header::CONTENT_TYPE, content_type);
+    response.headers_mut().insert(hyper::header::CONTENT_TYPE, content_type);
     response
 }

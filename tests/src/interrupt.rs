@@ -73,7 +73,5 @@ impl Drop for Interruptible {
 }
 
 fn running() -> std::sync::MutexGuard<'static, Vec<Pid>> {
-    RUNNING
-        .lock()
-        .expect("nothing panics while it holds the lock")
+    RUNNING.lock().expect("nothing panics while it holds the lock")
 }

@@ -33,9 +33,7 @@ pub struct Function<'a> {
 impl Lambda {
     /// Speaks to `endpoint` for an account.
     pub fn new(endpoint: &str, account: &str, region: &str) -> Self {
-        Self {
-            caller: Caller::new(endpoint, account, region),
-        }
+        Self { caller: Caller::new(endpoint, account, region) }
     }
 
     /// Creates a function on `provided.al2023`, lets CloudWatch Logs invoke it, and waits until
@@ -81,9 +79,7 @@ impl Lambda {
             }),
         )?;
         wait::until(&format!("function {} to be active", function.name), || {
-            let answer = self
-                .answer("GET", &path, &Value::Null)
-                .map_err(|e| format!("{e:#}"))?;
+            let answer = self.answer("GET", &path, &Value::Null).map_err(|e| format!("{e:#}"))?;
             match &answer["Configuration"]["State"] {
                 state if state == "Active" => Ok(()),
                 state => Err(format!("its state is {state}")),
@@ -97,11 +93,7 @@ impl Lambda {
     /// # Errors
     /// When AWS refuses.
     pub fn invoke(&self, name: &str, event: &Value) -> anyhow::Result<Value> {
-        self.answer(
-            "POST",
-            &format!("/2015-03-31/functions/{name}/invocations"),
-            event,
-        )
+        self.answer("POST", &format!("/2015-03-31/functions/{name}/invocations"), event)
     }
 
     fn answer(&self, method: &str, path: &str, input: &Value) -> anyhow::Result<Value> {
@@ -110,14 +102,10 @@ impl Lambda {
             Value::Null => String::new(),
             input => input.to_string(),
         };
-        self.caller
-            .send("lambda", method, path, &headers, body)?
-            .map_err(
-                |Refusal {
-                     status,
-                     code,
-                     message,
-                 }| { anyhow!("{method} {path}: {status} {code}: {message}") },
-            )
+        self.caller.send("lambda", method, path, &headers, body)?.map_err(
+            |Refusal { status, code, message }| {
+                anyhow!("{method} {path}: {status} {code}: {message}")
+            },
+        )
     }
 }

@@ -32,9 +32,7 @@ impl Mirror {
             provider,
             &format!("terraform-provider-logagg_v{VERSION}"),
         )?;
-        Ok(Self {
-            dir: dir.to_owned(),
-        })
+        Ok(Self { dir: dir.to_owned() })
     }
 
     /// Terraform's CLI configuration that installs from here and from nowhere else.

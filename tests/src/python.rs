@@ -27,9 +27,7 @@ impl Python {
         let system = SystemPython::find()?;
         // Several test processes may come here at once: one creates, the others wait.
         let _lock = workspace::lock("python")?;
-        let python = Self {
-            environment: system.environment()?,
-        };
+        let python = Self { environment: system.environment()? };
         if !python.environment.join(COMPLETE).exists() {
             progress("creating the Python environment (once, downloads some 40 MB)");
             python.create(&system)?;
@@ -53,9 +51,7 @@ impl Python {
                 .with_context(|| format!("removing half-made {}", self.environment.display()))?;
         }
         run(
-            Command::new(&system.program)
-                .args(["-m", "venv"])
-                .arg(&self.environment),
+            Command::new(&system.program).args(["-m", "venv"]).arg(&self.environment),
             "creating a virtual environment",
         )?;
         let requirements = self.environment.join("requirements.txt");

@@ -1,5 +1,12 @@
 //! What functions write: lines of every shape the runtimes have, each unlike any other.
 
+use std::collections::BTreeMap;
+
+use anyhow::bail;
+use serde_json::{Value, json};
+
+use crate::search::Search;
+
 /// A line in the log of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -33,11 +40,7 @@ pub fn lines(function: &'static str, request: u32) -> Vec<Line> {
     };
     messages
         .into_iter()
-        .map(|message| Line {
-            function,
-            request_id: request_id.clone(),
-            message,
-        })
+        .map(|message| Line { function, request_id: request_id.clone(), message })
         .collect()
 }
 
@@ -111,6 +114,41 @@ fn surround(id: &str, lines: Vec<String>) -> Vec<String> {
     all
 }
 
+/// Searches for the lines of each request by function and request id, and expects what was
+/// written: nothing lost, nothing twice, nothing else in the index.
+///
+/// # Errors
+/// Says of the first request for which it is not so what was written and what was found.
+pub fn expect_arrived(search: &Search, index: &str, written: &[Line]) -> anyhow::Result<()> {
+    let mut requests: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for line in written {
+        let request = (line.function, line.request_id.as_str());
+        requests.entry(request).or_default().push(&line.message);
+    }
+    for ((function, request_id), mut expected) in requests {
+        let query = json!({"bool": {"filter": [
+            {"term": {"faas.name.keyword": function}},
+            {"term": {"faas.execution.keyword": request_id}},
+        ]}});
+        let hits = search.find(index, &query)?;
+        let message = |hit: &'_ Value| hit["message"].as_str().map(str::to_owned);
+        let mut found: Vec<_> = hits.iter().filter_map(message).collect();
+        expected.sort_unstable();
+        found.sort_unstable();
+        if expected != found {
+            bail!(
+                "of request {request_id} of {function} were written\n{expected:#?}\n\
+                 but a search finds\n{found:#?}"
+            );
+        }
+    }
+    let all = search.documents(index)?.len();
+    if all != written.len() {
+        bail!("{} lines were written, but {index} holds {all} documents", written.len());
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -125,10 +163,6 @@ mod tests {
             .collect();
         let messages: BTreeSet<_> = lines.iter().map(|line| &line.message).collect();
         assert_eq!(messages.len(), lines.len());
-        assert!(
-            lines
-                .iter()
-                .all(|line| line.message.contains(&line.request_id))
-        );
+        assert!(lines.iter().all(|line| line.message.contains(&line.request_id)));
     }
 }

@@ -1,11 +1,12 @@
 //! The log service of the tests: osmem-server, which speaks OpenSearch's API from memory.
 
 use std::process::Command;
+use std::sync::OnceLock;
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::python::Python;
 use crate::runtime;
 use crate::server::{Launch, Server};
@@ -25,10 +26,7 @@ impl Search {
     pub fn start(progress: Progress) -> anyhow::Result<Self> {
         let python = Python::ready(progress)?;
         let program = Command::new(python.interpreter())
-            .args([
-                "-c",
-                "import osmem_server; print(osmem_server.resolve_binary())",
-            ])
+            .args(["-c", "import osmem_server; print(osmem_server.resolve_binary())"])
             .output()
             .context("asking Python for the path of osmem-server")?;
         if !program.status.success() {
@@ -46,18 +44,25 @@ impl Search {
                 arguments: &|port| {
                     let address = format!("127.0.0.1:{port}");
                     // Japanese analysis needs a dictionary that takes a second to load.
-                    ["--no-ja", "--no-stdin-watch", "--addr", &address]
-                        .map(str::to_owned)
-                        .into()
+                    ["--no-ja", "--no-stdin-watch", "--addr", &address].map(str::to_owned).into()
                 },
                 environment: &|_| Vec::new(),
                 ready_path: "/",
             },
         )
         .context("starting osmem-server, the log service of the tests")?;
-        Ok(Self {
-            server,
-            client: reqwest::Client::new(),
+        Ok(Self { server, client: reqwest::Client::new() })
+    }
+
+    /// The one that all tests of this process share; each has an index of its own in it.
+    ///
+    /// # Panics
+    /// When it cannot be started, with the reason.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Search> = OnceLock::new();
+        SHARED.get_or_init(|| match Self::start(&progress::to_stderr) {
+            Ok(search) => search,
+            Err(error) => panic!("{error:?}"),
         })
     }
 
@@ -86,7 +91,7 @@ impl Search {
         self.request("POST", "_bulk", "application/x-ndjson", body.to_owned())
     }
 
-    /// Every document of an index, oldest first: at most 10,000. An index that does not exist yet
+    /// Every document of an index, at most 10,000. An index that does not exist yet
     /// has none.
     ///
     /// # Errors
@@ -100,12 +105,8 @@ impl Search {
     /// # Errors
     /// When the server does not answer as it should.
     pub fn find(&self, index: &str, query: &Value) -> anyhow::Result<Vec<Value>> {
-        let (status, _) = self.request(
-            "POST",
-            &format!("{index}/_refresh"),
-            "application/json",
-            String::new(),
-        )?;
+        let (status, _) =
+            self.request("POST", &format!("{index}/_refresh"), "application/json", String::new())?;
         if status == 404 {
             return Ok(Vec::new());
         }
@@ -135,21 +136,12 @@ impl Search {
     ) -> anyhow::Result<(u16, Value)> {
         let url = format!("{}/{path}", self.endpoint());
         let method = method.parse().context("an HTTP method")?;
-        let request = self
-            .client
-            .request(method, &url)
-            .header("content-type", content_type)
-            .body(body);
+        let request =
+            self.client.request(method, &url).header("content-type", content_type).body(body);
         runtime::block_on(async {
-            let answer = request
-                .send()
-                .await
-                .with_context(|| format!("calling {url}"))?;
+            let answer = request.send().await.with_context(|| format!("calling {url}"))?;
             let status = answer.status().as_u16();
-            let body = answer
-                .bytes()
-                .await
-                .with_context(|| format!("reading from {url}"))?;
+            let body = answer.bytes().await.with_context(|| format!("reading from {url}"))?;
             let body = serde_json::from_slice(&body).with_context(|| {
                 format!("{url} answered {status} with something that is not JSON")
             })?;

@@ -57,13 +57,8 @@ impl Server {
 
     /// Lets the server outlive this process; the answer is the process to end it with.
     pub(crate) fn keep(mut self) -> anyhow::Result<u32> {
-        let mut input = self
-            .guard_input
-            .take()
-            .context("the server was already told to end")?;
-        input
-            .write_all(b"keep\n")
-            .context("telling the server's guard to keep it")?;
+        let mut input = self.guard_input.take().context("the server was already told to end")?;
+        input.write_all(b"keep\n").context("telling the server's guard to keep it")?;
         Ok(self.guard.id())
     }
 
@@ -95,12 +90,7 @@ impl Server {
             .spawn()
             .with_context(|| format!("starting {name} with {}", python.interpreter().display()))?;
         let guard_input = guard.stdin.take();
-        Ok(Self {
-            endpoint: format!("http://127.0.0.1:{port}"),
-            log,
-            guard,
-            guard_input,
-        })
+        Ok(Self { endpoint: format!("http://127.0.0.1:{port}"), log, guard, guard_input })
     }
 
     fn wait_until_ready(&mut self, launch: &Launch) -> anyhow::Result<()> {
@@ -164,18 +154,12 @@ pub fn end(guard: u32) -> anyhow::Result<()> {
 
 fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
-    Ok(listener
-        .local_addr()
-        .context("looking for a free port")?
-        .port())
+    Ok(listener.local_addr().context("looking for a free port")?.port())
 }
 
 fn log_file(name: &str, port: u16) -> anyhow::Result<PathBuf> {
     let dir = workspace::kept("logs")?;
-    for entry in std::fs::read_dir(&dir)
-        .context("reading the folder of logs")?
-        .flatten()
-    {
+    for entry in std::fs::read_dir(&dir).context("reading the folder of logs")?.flatten() {
         let changed = entry.metadata().and_then(|data| data.modified());
         let old = SystemTime::now() - LOGS_KEPT;
         if changed.is_ok_and(|changed| changed < old) {
@@ -187,13 +171,7 @@ fn log_file(name: &str, port: u16) -> anyhow::Result<PathBuf> {
 
 /// What a program needs of this machine; not its AWS configuration.
 pub(crate) fn inherited_environment() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
-    [
-        "PATH",
-        "LD_LIBRARY_PATH",
-        "DYLD_LIBRARY_PATH",
-        "LANG",
-        "SYSTEMROOT",
-    ]
-    .into_iter()
-    .filter_map(|name| std::env::var_os(name).map(|value| (name, value)))
+    ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "SYSTEMROOT"]
+        .into_iter()
+        .filter_map(|name| std::env::var_os(name).map(|value| (name, value)))
 }

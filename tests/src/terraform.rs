@@ -54,9 +54,8 @@ impl Terraform {
             ),
         };
         std::fs::write(&cli_config, text).context("writing Terraform's CLI configuration")?;
-        let mut environment: BTreeMap<_, _> = inherited_environment()
-            .map(|(name, value)| (OsString::from(name), value))
-            .collect();
+        let mut environment: BTreeMap<_, _> =
+            inherited_environment().map(|(name, value)| (OsString::from(name), value)).collect();
         for (name, value) in [
             ("HOME", scratch.path().as_os_str()),
             ("TMPDIR", scratch.path().as_os_str()),
@@ -67,11 +66,7 @@ impl Terraform {
         ] {
             environment.insert(name.into(), value.to_owned());
         }
-        Ok(Self {
-            dir,
-            environment,
-            scratch,
-        })
+        Ok(Self { dir, environment, scratch })
     }
 
     /// Sets variables for every command from now on.
@@ -242,9 +237,7 @@ impl Running {
     /// When its output cannot be read.
     pub fn finish(self) -> anyhow::Result<Run> {
         let Self { command, child, .. } = self;
-        let output = child
-            .wait_with_output()
-            .with_context(|| format!("waiting for {command}"))?;
+        let output = child.wait_with_output().with_context(|| format!("waiting for {command}"))?;
         Ok(Run {
             command,
             status: output.status,
@@ -285,12 +278,7 @@ impl Run {
 
 impl std::fmt::Display for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            command,
-            status,
-            stdout,
-            stderr,
-        } = self;
+        let Self { command, status, stdout, stderr } = self;
         write!(f, "$ {command}\n{stdout}{stderr}({status})")
     }
 }

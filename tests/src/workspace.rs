@@ -48,7 +48,6 @@ pub(crate) fn scratch(name: &str) -> anyhow::Result<tempfile::TempDir> {
 pub(crate) fn lock(name: &str) -> anyhow::Result<File> {
     let path = kept("locks")?.join(name);
     let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
-    file.lock()
-        .with_context(|| format!("locking {}", path.display()))?;
+    file.lock().with_context(|| format!("locking {}", path.display()))?;
     Ok(file)
 }

@@ -16,21 +16,14 @@ fn another_destination_is_put_over_the_old_one_on_every_group() {
     scene.ships("/app/a", &other);
     scene.ships("/app/b", &other);
     let put = |group: &str| ("PutSubscriptionFilter".to_owned(), group.to_owned());
-    assert_eq!(
-        scene.writes(),
-        [put("/app/a"), put("/app/b")],
-        "nothing is deleted: no gap"
-    );
+    assert_eq!(scene.writes(), [put("/app/a"), put("/app/b")], "nothing is deleted: no gap");
     scene.plan_is_empty();
 }
 
 #[test]
 fn another_pattern_is_put_over_the_old_one() {
     let scene = Scene::governed(&["/app/a"]);
-    scene.policy(&format!(
-        "{}\nfilter_pattern = \"ERROR\"",
-        scene.usual_policy()
-    ));
+    scene.policy(&format!("{}\nfilter_pattern = \"ERROR\"", scene.usual_policy()));
     scene.apply();
     assert_eq!(scene.logs.filters("/app/a").unwrap()[0].pattern, "ERROR");
     scene.plan_is_empty();
@@ -39,35 +32,20 @@ fn another_pattern_is_put_over_the_old_one() {
 #[test]
 fn a_rename_puts_the_new_filter_before_it_deletes_the_old() {
     let scene = Scene::governed(&["/app/a"]);
-    scene.policy(&format!(
-        "{}\nfilter_name = \"renamed\"",
-        scene.usual_policy()
-    ));
+    scene.policy(&format!("{}\nfilter_name = \"renamed\"", scene.usual_policy()));
     scene.apply();
     let filters = scene.logs.filters("/app/a").unwrap();
     let names: Vec<_> = filters.iter().map(|filter| filter.name.as_str()).collect();
     assert_eq!(names, ["renamed"]);
-    let writes: Vec<_> = scene
-        .proxy
-        .writes()
-        .into_iter()
-        .map(|call| call.operation)
-        .collect();
-    assert_eq!(
-        writes,
-        ["PutSubscriptionFilter", "DeleteSubscriptionFilter"]
-    );
+    let writes: Vec<_> = scene.proxy.writes().into_iter().map(|call| call.operation).collect();
+    assert_eq!(writes, ["PutSubscriptionFilter", "DeleteSubscriptionFilter"]);
     scene.plan_is_empty();
 }
 
 #[test]
 fn groups_that_leave_the_selection_are_unsubscribed_and_keep_their_retention() {
     let scene = Scene::governed(&["/app/a", "/app/b", "/new/c"]);
-    scene.policy(
-        &scene
-            .usual_policy()
-            .replace("\"/app/\"", "\"/app/a\", \"/new/\""),
-    );
+    scene.policy(&scene.usual_policy().replace("\"/app/\"", "\"/app/a\", \"/new/\""));
     let plan = scene.plan();
     says(&plan, "/app/b");
     says(&plan, "/new/c");
@@ -101,28 +79,14 @@ fn a_policy_that_no_longer_ships_takes_its_filters_away() {
 #[test]
 fn another_region_is_another_policy() {
     let scene = Scene::governed(&["/app/a"]);
-    scene
-        .account
-        .logs_in("eu-west-1")
-        .create_group("/app/west")
-        .unwrap();
+    scene.account.logs_in("eu-west-1").create_group("/app/west").unwrap();
     let west = scene.shipper().replace("eu-central-1", "eu-west-1");
-    scene.policy(&format!(
-        "region = \"eu-west-1\"\n{}",
-        scene.policy_to(&west)
-    ));
+    scene.policy(&format!("region = \"eu-west-1\"\n{}", scene.policy_to(&west)));
     let plan = scene.plan();
-    says(
-        &plan,
-        "~ region = \"eu-central-1\" -> \"eu-west-1\" # forces replacement",
-    );
+    says(&plan, "~ region = \"eu-central-1\" -> \"eu-west-1\" # forces replacement");
     scene.apply_plan();
     scene.ships_nowhere("/app/a");
-    let filters = scene
-        .account
-        .logs_in("eu-west-1")
-        .filters("/app/west")
-        .unwrap();
+    let filters = scene.account.logs_in("eu-west-1").filters("/app/west").unwrap();
     assert_eq!(filters[0].destination_arn, west);
     assert_eq!(scene.state()["id"], format!("{NAME}@eu-west-1"));
     scene.plan_is_empty();

@@ -10,18 +10,12 @@ fn a_removed_filter_is_missing_and_comes_back() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     scene.logs.delete_filter("/app/b", NAME).unwrap();
     let plan = scene.plan();
-    says(
-        &plan,
-        "~ \"/app/b\" = { ~ subscription = \"missing\" -> \"active\"",
-    );
+    says(&plan, "~ \"/app/b\" = { ~ subscription = \"missing\" -> \"active\"");
     says(&plan, "~ pending = 1 -> 0");
     says(&plan, "Plan: 0 to add, 1 to change, 0 to destroy.");
     let change = scene.planned();
     assert_eq!(change.actions, ["update"]);
-    assert_eq!(
-        change.log_groups(),
-        json!({"/app/b": [entry("missing", 30), entry("active", 30)]})
-    );
+    assert_eq!(change.log_groups(), json!({"/app/b": [entry("missing", 30), entry("active", 30)]}));
     scene.apply_plan();
     scene.ships("/app/b", &scene.shipper());
     assert_eq!(
@@ -38,10 +32,7 @@ fn a_filter_pointed_elsewhere_is_shown_and_left_to_whoever_did_that() {
     let elsewhere = scene.account.function_arn("elsewhere");
     scene.logs.put_filter("/app/b", NAME, &elsewhere).unwrap();
     let plan = scene.plan();
-    says(
-        &plan,
-        "~ subscription = \"differs (destination_arn)\" -> \"active\"",
-    );
+    says(&plan, "~ subscription = \"differs (destination_arn)\" -> \"active\"");
     says(&plan, "Warning:");
     says(&plan, &elsewhere);
     assert_eq!(
@@ -54,10 +45,7 @@ fn a_filter_pointed_elsewhere_is_shown_and_left_to_whoever_did_that() {
     scene.ships("/app/b", &elsewhere);
     assert!(scene.writes().is_empty());
     // It stays the state's truth, until whoever did that takes it back.
-    assert_eq!(
-        scene.state()["log_groups"]["/app/b"],
-        entry("differs (destination_arn)", 30)
-    );
+    assert_eq!(scene.state()["log_groups"]["/app/b"], entry("differs (destination_arn)", 30));
     scene.logs.delete_filter("/app/b", NAME).unwrap();
     scene.apply();
     scene.ships("/app/b", &scene.shipper());
@@ -67,10 +55,7 @@ fn a_filter_pointed_elsewhere_is_shown_and_left_to_whoever_did_that() {
 #[test]
 fn a_changed_pattern_differs_and_is_put_back() {
     let scene = Scene::governed(&["/app/a"]);
-    scene
-        .logs
-        .put_filter_with_pattern("/app/a", NAME, &scene.shipper(), "ERROR")
-        .unwrap();
+    scene.logs.put_filter_with_pattern("/app/a", NAME, &scene.shipper(), "ERROR").unwrap();
     scene.plan();
     assert_eq!(
         scene.planned().log_groups(),
@@ -130,10 +115,7 @@ fn a_deleted_group_is_simply_no_longer_there() {
     scene.plan_is_empty();
     // The state learns of it with the next apply, which writes nothing to AWS.
     scene.apply();
-    assert_eq!(
-        scene.state()["log_groups"],
-        json!({"/app/a": entry("active", 30)})
-    );
+    assert_eq!(scene.state()["log_groups"], json!({"/app/a": entry("active", 30)}));
     assert!(scene.writes().is_empty());
 }
 
@@ -162,14 +144,8 @@ fn two_plans_in_a_row_are_equal_to_the_byte() {
     let groups: Vec<_> = (0..40).map(|n| format!("/app/{n}")).collect();
     let scene = Scene::governed(&groups.iter().map(String::as_str).collect::<Vec<_>>());
     for n in [3, 17, 29] {
-        scene
-            .logs
-            .delete_filter(&format!("/app/{n}"), NAME)
-            .unwrap();
-        scene
-            .logs
-            .set_retention(&format!("/app/{}", n + 1), 1)
-            .unwrap();
+        scene.logs.delete_filter(&format!("/app/{n}"), NAME).unwrap();
+        scene.logs.set_retention(&format!("/app/{}", n + 1), 1).unwrap();
     }
     scene.plan();
     let first = scene.terraform.show().unwrap()["planned_values"].to_string();
@@ -188,10 +164,5 @@ fn only_refreshing_shows_drift_and_writes_nothing() {
     // Without a refresh there is nothing to see, and nothing is asked.
     scene.proxy.forget_calls();
     scene.run(0, |terraform| terraform.plan(&["-refresh=false"]));
-    assert!(
-        scene
-            .proxy
-            .calls_of("DescribeSubscriptionFilters")
-            .is_empty()
-    );
+    assert!(scene.proxy.calls_of("DescribeSubscriptionFilters").is_empty());
 }

@@ -10,19 +10,12 @@ use crate::scene::{Scene, entry, says};
 fn a_refusal_in_the_middle_of_a_create_is_a_warning_and_taints_nothing() {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/c"]);
     scene.policy(&scene.usual_policy());
-    scene
-        .proxy
-        .on("PutSubscriptionFilter")
-        .group("/app/b")
-        .fail(AwsError::limit_exceeded());
+    scene.proxy.on("PutSubscriptionFilter").group("/app/b").fail(AwsError::limit_exceeded());
     let apply = scene.apply();
     says(&apply, "Warning:");
     says(&apply, "/app/b");
     says(&apply, "LimitExceededException: Resource limit exceeded.");
-    says(
-        &apply,
-        "Apply complete! Resources: 1 added, 0 changed, 0 destroyed.",
-    );
+    says(&apply, "Apply complete! Resources: 1 added, 0 changed, 0 destroyed.");
     assert_eq!(scene.resource()["tainted"], json!(null));
     let state = scene.state();
     assert_eq!(state["pending"], 1);
@@ -31,10 +24,7 @@ fn a_refusal_in_the_middle_of_a_create_is_a_warning_and_taints_nothing() {
     scene.plan();
     let change = scene.planned();
     assert_eq!(change.actions, ["update"], "never a replacement");
-    assert_eq!(
-        change.log_groups(),
-        json!({"/app/b": [entry("missing", 30), entry("active", 30)]})
-    );
+    assert_eq!(change.log_groups(), json!({"/app/b": [entry("missing", 30), entry("active", 30)]}));
     scene.proxy.heal();
     scene.apply_plan();
     scene.ships("/app/b", &scene.shipper());
@@ -45,10 +35,7 @@ fn a_refusal_in_the_middle_of_a_create_is_a_warning_and_taints_nothing() {
 fn a_permission_lost_in_the_middle_of_a_create_is_a_warning_too() {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/c"]);
     scene.policy(&scene.usual_policy());
-    scene
-        .proxy
-        .on("PutRetentionPolicy")
-        .fail(AwsError::access_denied("PutRetentionPolicy"));
+    scene.proxy.on("PutRetentionPolicy").fail(AwsError::access_denied("PutRetentionPolicy"));
     let apply = scene.apply();
     says(&apply, "Warning:");
     says(&apply, "logs:PutRetentionPolicy");
@@ -70,11 +57,7 @@ fn a_postcondition_on_pending_makes_a_half_done_create_fail_loudly() {
          error_message = \"Not all log groups are as they should be.\"\n  }}\n}}",
         scene.usual_policy()
     ));
-    scene
-        .proxy
-        .on("PutSubscriptionFilter")
-        .group("/app/b")
-        .fail(AwsError::limit_exceeded());
+    scene.proxy.on("PutSubscriptionFilter").group("/app/b").fail(AwsError::limit_exceeded());
     let apply = scene.apply_fails();
     says(&apply, "Not all log groups are as they should be.");
     assert_eq!(scene.resource()["tainted"], json!(null));
@@ -89,15 +72,11 @@ fn a_refusal_in_the_middle_of_an_update_keeps_what_was_done() {
     let scene = Scene::governed(&["/app/a", "/app/b", "/app/c"]);
     let other = scene.account.function_arn("other");
     scene.policy(&scene.policy_to(&other));
-    scene
-        .proxy
-        .on("PutSubscriptionFilter")
-        .group("/app/b")
-        .fail(AwsError::new(
-            400,
-            "InvalidParameterException",
-            "No such destination.",
-        ));
+    scene.proxy.on("PutSubscriptionFilter").group("/app/b").fail(AwsError::new(
+        400,
+        "InvalidParameterException",
+        "No such destination.",
+    ));
     let apply = scene.apply_fails();
     says(&apply, "Error:");
     says(&apply, "/app/b");
@@ -108,10 +87,7 @@ fn a_refusal_in_the_middle_of_an_update_keeps_what_was_done() {
     let state = scene.state();
     assert_eq!(state["pending"], 1);
     assert_eq!(state["log_groups"]["/app/a"], entry("active", 30));
-    assert_eq!(
-        state["log_groups"]["/app/b"],
-        entry("differs (destination_arn)", 30)
-    );
+    assert_eq!(state["log_groups"]["/app/b"], entry("differs (destination_arn)", 30));
 
     scene.proxy.heal();
     scene.proxy.forget_calls();
@@ -129,10 +105,7 @@ fn a_refusal_in_the_middle_of_an_update_keeps_what_was_done() {
 fn a_missing_permission_at_the_first_write_leaves_nothing_behind() {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/c"]);
     scene.policy(&scene.usual_policy());
-    scene
-        .proxy
-        .on("PutSubscriptionFilter")
-        .fail(AwsError::access_denied("PutSubscriptionFilter"));
+    scene.proxy.on("PutSubscriptionFilter").fail(AwsError::access_denied("PutSubscriptionFilter"));
     let apply = scene.apply_fails();
     says(&apply, "Error:");
     says(&apply, "AccessDeniedException");
@@ -143,10 +116,7 @@ fn a_missing_permission_at_the_first_write_leaves_nothing_behind() {
         assert_eq!(scene.logs.retention(group).unwrap(), None, "{group}");
     }
     let tried = scene.proxy.calls_of("PutSubscriptionFilter");
-    assert!(
-        tried.iter().all(|call| call.group == tried[0].group),
-        "one group is the probe"
-    );
+    assert!(tried.iter().all(|call| call.group == tried[0].group), "one group is the probe");
 }
 
 #[test]
@@ -155,11 +125,11 @@ fn a_permission_that_takes_a_moment_to_arrive_is_waited_for() {
     scene.policy(&scene.usual_policy());
     let message = "Could not execute the lambda function. Make sure you have given CloudWatch \
                    Logs permission to execute your function.";
-    scene
-        .proxy
-        .on("PutSubscriptionFilter")
-        .times(2)
-        .fail(AwsError::new(400, "InvalidParameterException", message));
+    scene.proxy.on("PutSubscriptionFilter").times(2).fail(AwsError::new(
+        400,
+        "InvalidParameterException",
+        message,
+    ));
     scene.apply();
     scene.ships("/app/a", &scene.shipper());
     scene.plan_is_empty();
@@ -169,26 +139,10 @@ fn a_permission_that_takes_a_moment_to_arrive_is_waited_for() {
 fn what_passes_is_tried_again_and_never_seen() {
     let scene = Scene::with_groups(&["/app/a", "/app/b"]);
     scene.policy(&scene.usual_policy());
-    scene
-        .proxy
-        .on("DescribeLogGroups")
-        .times(1)
-        .fail(AwsError::throttled());
-    scene
-        .proxy
-        .on("DescribeSubscriptionFilters")
-        .times(1)
-        .drop_connection();
-    scene
-        .proxy
-        .on("PutSubscriptionFilter")
-        .times(1)
-        .fail(AwsError::operation_aborted());
-    scene
-        .proxy
-        .on("PutRetentionPolicy")
-        .times(1)
-        .fail(AwsError::unavailable());
+    scene.proxy.on("DescribeLogGroups").times(1).fail(AwsError::throttled());
+    scene.proxy.on("DescribeSubscriptionFilters").times(1).drop_connection();
+    scene.proxy.on("PutSubscriptionFilter").times(1).fail(AwsError::operation_aborted());
+    scene.proxy.on("PutRetentionPolicy").times(1).fail(AwsError::unavailable());
     scene.apply();
     scene.ships("/app/a", &scene.shipper());
     scene.ships("/app/b", &scene.shipper());
@@ -199,11 +153,7 @@ fn what_passes_is_tried_again_and_never_seen() {
 fn an_answer_lost_on_its_way_is_asked_for_again() {
     let scene = Scene::with_groups(&["/app/a"]);
     scene.policy(&scene.usual_policy());
-    scene
-        .proxy
-        .on("PutSubscriptionFilter")
-        .times(1)
-        .lose_answer();
+    scene.proxy.on("PutSubscriptionFilter").times(1).lose_answer();
     scene.apply();
     scene.ships("/app/a", &scene.shipper());
     scene.plan_is_empty();
@@ -213,19 +163,11 @@ fn an_answer_lost_on_its_way_is_asked_for_again() {
 fn a_full_group_is_not_tried_again() {
     let scene = Scene::governed(&["/app/a"]);
     scene.logs.create_group("/app/full").unwrap();
-    scene
-        .proxy
-        .on("PutSubscriptionFilter")
-        .group("/app/full")
-        .fail(AwsError::limit_exceeded());
+    scene.proxy.on("PutSubscriptionFilter").group("/app/full").fail(AwsError::limit_exceeded());
     let apply = scene.apply_fails();
     says(&apply, "/app/full");
     assert_eq!(scene.proxy.calls_of("PutSubscriptionFilter").len(), 1);
-    assert_eq!(
-        scene.logs.retention("/app/full").unwrap(),
-        Some(30),
-        "the rest is done"
-    );
+    assert_eq!(scene.logs.retention("/app/full").unwrap(), Some(30), "the rest is done");
 }
 
 /// Every listing that fails half way is an error; fewer groups is never what it looks like.
@@ -235,11 +177,7 @@ fn a_failed_listing_never_looks_like_fewer_groups() {
     let scene = Scene::governed(&groups.iter().map(String::as_str).collect::<Vec<_>>());
     let before = scene.state();
     // The second page of the listing, of which there are two.
-    scene
-        .proxy
-        .on("DescribeLogGroups")
-        .after(1)
-        .fail(AwsError::access_denied("DescribeLogGroups"));
+    scene.proxy.on("DescribeLogGroups").after(1).fail(AwsError::access_denied("DescribeLogGroups"));
     let plan = scene.plan_fails();
     says(&plan, "Error:");
     says(&plan, "DescribeLogGroups");
@@ -250,11 +188,7 @@ fn a_failed_listing_never_looks_like_fewer_groups() {
     assert_eq!(scene.state(), before);
 
     scene.proxy.heal();
-    scene
-        .proxy
-        .on("DescribeSubscriptionFilters")
-        .group("/app/59")
-        .fail(AwsError::unavailable());
+    scene.proxy.on("DescribeSubscriptionFilters").group("/app/59").fail(AwsError::unavailable());
     let plan = scene.plan_fails();
     says(&plan, "DescribeSubscriptionFilters");
     scene.proxy.heal();
@@ -285,10 +219,7 @@ fn credentials_of_another_account_touch_nothing() {
     let mut scene = Scene::governed(&["/app/a"]);
     let other = logagg_e2e::account::Account::new(logagg_e2e::ministack::Ministack::shared());
     let ours = scene.account.id().to_owned();
-    scene
-        .logs
-        .delete_filter("/app/a", crate::scene::NAME)
-        .unwrap();
+    scene.logs.delete_filter("/app/a", crate::scene::NAME).unwrap();
     let environment = other.environment(&scene.proxy.endpoint());
     scene.terraform.set_environment(environment);
     let plan = scene.plan_fails();

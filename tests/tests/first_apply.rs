@@ -47,10 +47,7 @@ fn the_first_apply_subscribes_and_sets_retention_and_the_next_plan_is_empty() {
     assert_eq!(state["account_id"], scene.account.id());
     assert_eq!(state["filter_name"], json!(null));
     let unneeded = ("PutRetentionPolicy".to_owned(), "/app/b".to_owned());
-    assert!(
-        !scene.writes().contains(&unneeded),
-        "what is as it should be is not written"
-    );
+    assert!(!scene.writes().contains(&unneeded), "what is as it should be is not written");
 
     scene.proxy.forget_calls();
     scene.plan_is_empty();
@@ -64,10 +61,7 @@ fn the_shippers_own_group_is_skipped_and_still_gets_its_retention() {
     scene.apply();
     scene.ships("/aws/lambda/a", &scene.shipper());
     scene.ships_nowhere("/aws/lambda/shipper");
-    assert_eq!(
-        scene.logs.retention("/aws/lambda/shipper").unwrap(),
-        Some(30)
-    );
+    assert_eq!(scene.logs.retention("/aws/lambda/shipper").unwrap(), Some(30));
     let state = scene.state();
     assert_eq!(
         state["log_groups"]["/aws/lambda/shipper"],
@@ -84,10 +78,7 @@ fn the_shippers_own_group_is_skipped_and_still_gets_its_retention() {
 #[test]
 fn a_class_without_subscriptions_is_skipped_with_its_reason() {
     let scene = Scene::with_groups(&["/app/a"]);
-    scene
-        .logs
-        .create_group_of_class("/app/rare", "INFREQUENT_ACCESS")
-        .unwrap();
+    scene.logs.create_group_of_class("/app/rare", "INFREQUENT_ACCESS").unwrap();
     scene.policy(&scene.usual_policy());
     scene.apply();
     scene.ships_nowhere("/app/rare");
@@ -105,9 +96,7 @@ fn a_class_without_subscriptions_is_skipped_with_its_reason() {
 fn the_policy_itself_leaves_out_what_is_excluded() {
     let scene = Scene::with_groups(&["/app/a", "/app/a-canary", "/app/b"]);
     let policy = scene.usual_policy();
-    scene.policy(&format!(
-        "{policy}\nexclude {{\n  name_regex = \"-canary$\"\n}}"
-    ));
+    scene.policy(&format!("{policy}\nexclude {{\n  name_regex = \"-canary$\"\n}}"));
     scene.apply();
     scene.ships("/app/a", &scene.shipper());
     scene.ships_nowhere("/app/a-canary");
@@ -122,12 +111,7 @@ fn retention_alone_asks_for_no_filters() {
     ));
     scene.apply();
     assert_eq!(scene.logs.retention("/app/a").unwrap(), Some(7));
-    assert!(
-        scene
-            .proxy
-            .calls_of("DescribeSubscriptionFilters")
-            .is_empty()
-    );
+    assert!(scene.proxy.calls_of("DescribeSubscriptionFilters").is_empty());
     assert_eq!(
         scene.state()["log_groups"],
         json!({"/app/a": {"subscription": null, "retention_in_days": 7}})
@@ -140,10 +124,8 @@ fn a_destination_made_in_the_same_apply_is_no_obstacle() {
     let scene = Scene::with_groups(&["/app/a"]);
     let configuration = |arn: &str| {
         let policy = scene.usual_policy();
-        let policy = policy.replace(
-            &format!("\"{}\"", scene.shipper()),
-            "terraform_data.arn.output",
-        );
+        let policy =
+            policy.replace(&format!("\"{}\"", scene.shipper()), "terraform_data.arn.output");
         scene.configuration(&format!(
             "resource \"terraform_data\" \"arn\" {{\n  input = \"{arn}\"\n}}\n\
              resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n"
@@ -163,14 +145,8 @@ fn a_destination_made_in_the_same_apply_is_no_obstacle() {
     scene.plan();
     let change = scene.planned();
     assert_eq!(change.actions, ["update"]);
-    assert_eq!(
-        change.unknown["log_groups"],
-        json!({"/app/a": {"subscription": true}})
-    );
-    assert_eq!(
-        change.after["log_groups"],
-        json!({"/app/a": {"retention_in_days": 30}})
-    );
+    assert_eq!(change.unknown["log_groups"], json!({"/app/a": {"subscription": true}}));
+    assert_eq!(change.after["log_groups"], json!({"/app/a": {"retention_in_days": 30}}));
     scene.apply_plan();
     scene.ships("/app/a", &other);
     scene.plan_is_empty();
@@ -190,10 +166,7 @@ fn the_provider_installs_from_a_mirror() {
     mirrored.write("main.tf", &text).unwrap();
     let init = mirrored.run(&["init", "-no-color"]).unwrap();
     assert_eq!(init.code(), 0, "{init}");
-    says(
-        &init,
-        &format!("Installed logagg/logagg v{}", env!("CARGO_PKG_VERSION")),
-    );
+    says(&init, &format!("Installed logagg/logagg v{}", env!("CARGO_PKG_VERSION")));
     let plan = mirrored.plan(&[]).unwrap();
     assert_eq!(plan.code(), 2, "{plan}");
 }

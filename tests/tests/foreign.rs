@@ -9,20 +9,14 @@ const AUDIT: &str = "audit";
 
 fn foreign(scene: &Scene) -> Vec<Filter> {
     let filters = scene.logs.filters("/app/a").unwrap();
-    filters
-        .into_iter()
-        .filter(|filter| filter.name == AUDIT)
-        .collect()
+    filters.into_iter().filter(|filter| filter.name == AUDIT).collect()
 }
 
 #[test]
 fn a_filter_beside_ours_survives_apply_change_and_destroy() {
     let scene = Scene::with_groups(&["/app/a"]);
     let auditor = scene.account.function_arn("auditor");
-    scene
-        .logs
-        .put_filter_with_pattern("/app/a", AUDIT, &auditor, "DENIED")
-        .unwrap();
+    scene.logs.put_filter_with_pattern("/app/a", AUDIT, &auditor, "DENIED").unwrap();
     let before = foreign(&scene);
     scene.policy(&scene.usual_policy());
     scene.apply();
@@ -38,10 +32,7 @@ fn a_filter_beside_ours_survives_apply_change_and_destroy() {
 #[test]
 fn a_filter_to_our_destination_under_another_name_is_not_ours() {
     let scene = Scene::with_groups(&["/app/a"]);
-    scene
-        .logs
-        .put_filter("/app/a", AUDIT, &scene.shipper())
-        .unwrap();
+    scene.logs.put_filter("/app/a", AUDIT, &scene.shipper()).unwrap();
     scene.policy(&scene.usual_policy());
     scene.apply();
     scene.destroy();
@@ -86,8 +77,5 @@ fn a_group_that_leaves_with_a_foreign_filter_keeps_it() {
     let left = scene.logs.filters("/app/a").unwrap();
     assert_eq!(left, foreign(&scene));
     assert_eq!(left.len(), 1);
-    assert_eq!(
-        scene.state()["log_groups"],
-        json!({"/app/b": entry("active", 30)})
-    );
+    assert_eq!(scene.state()["log_groups"], json!({"/app/b": entry("active", 30)}));
 }

@@ -30,11 +30,7 @@ fn the_proxy_passes_calls_on_and_remembers_them() {
     logs.create_group("/a").unwrap();
     logs.set_retention("/a", 30).unwrap();
     assert_eq!(account.logs().retention("/a").unwrap(), Some(30));
-    let seen: Vec<_> = proxy
-        .calls()
-        .into_iter()
-        .map(|call| (call.operation, call.group))
-        .collect();
+    let seen: Vec<_> = proxy.calls().into_iter().map(|call| (call.operation, call.group)).collect();
     assert_eq!(
         seen,
         [
@@ -48,24 +44,13 @@ fn the_proxy_passes_calls_on_and_remembers_them() {
 #[test]
 fn a_rule_fails_the_calls_it_names_and_no_others() {
     let (account, proxy, logs) = behind_a_proxy();
-    proxy
-        .on("CreateLogGroup")
-        .group("/b")
-        .after(1)
-        .times(1)
-        .fail(AwsError::throttled());
+    proxy.on("CreateLogGroup").group("/b").after(1).times(1).fail(AwsError::throttled());
     logs.create_group("/a").unwrap();
     logs.create_group("/b").unwrap();
     let refused = logs.create_group("/b").unwrap_err().to_string();
-    assert!(
-        refused.contains("ThrottlingException: Rate exceeded"),
-        "{refused}"
-    );
+    assert!(refused.contains("ThrottlingException: Rate exceeded"), "{refused}");
     let exists = logs.create_group("/b").unwrap_err().to_string();
-    assert!(
-        exists.contains("ResourceAlreadyExistsException"),
-        "{exists}"
-    );
+    assert!(exists.contains("ResourceAlreadyExistsException"), "{exists}");
     assert_eq!(account.logs().groups().unwrap(), ["/a", "/b"]);
 }
 
@@ -73,10 +58,7 @@ fn a_rule_fails_the_calls_it_names_and_no_others() {
 fn a_lost_answer_is_not_a_lost_call() {
     let (account, proxy, logs) = behind_a_proxy();
     proxy.on("CreateLogGroup").group("/lost").lose_answer();
-    proxy
-        .on("CreateLogGroup")
-        .group("/dropped")
-        .drop_connection();
+    proxy.on("CreateLogGroup").group("/dropped").drop_connection();
     logs.create_group("/lost").unwrap_err();
     logs.create_group("/dropped").unwrap_err();
     assert_eq!(account.logs().groups().unwrap(), ["/lost"]);

@@ -9,16 +9,10 @@ use crate::scene::{NAME, Scene, entry, says};
 fn lost() -> Scene {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/old/orphan", "/other"]);
     for group in ["/app/a", "/old/orphan"] {
-        scene
-            .logs
-            .put_filter(group, NAME, &scene.shipper())
-            .unwrap();
+        scene.logs.put_filter(group, NAME, &scene.shipper()).unwrap();
     }
     scene.logs.set_retention("/app/a", 30).unwrap();
-    scene
-        .logs
-        .put_filter("/other", "foreign", &scene.shipper())
-        .unwrap();
+    scene.logs.put_filter("/other", "foreign", &scene.shipper()).unwrap();
     scene.policy(&scene.usual_policy());
     scene
 }
@@ -48,9 +42,8 @@ fn comes_back(scene: &Scene) {
 #[test]
 fn the_import_command_finds_the_filters_of_the_name() {
     let scene = lost();
-    let import = scene.run(0, |terraform| {
-        terraform.run(&["import", "-no-color", "logagg_policy.it", NAME])
-    });
+    let import =
+        scene.run(0, |terraform| terraform.run(&["import", "-no-color", "logagg_policy.it", NAME]));
     says(&import, "Import successful!");
     let state = scene.state();
     assert_eq!(state["name"], NAME);
@@ -78,9 +71,8 @@ fn the_import_block_plans_the_difference() {
 #[test]
 fn a_name_that_no_filter_has_is_an_error() {
     let scene = lost();
-    let import = scene.run(1, |terraform| {
-        terraform.run(&["import", "-no-color", "logagg_policy.it", "nobody"])
-    });
+    let import = scene
+        .run(1, |terraform| terraform.run(&["import", "-no-color", "logagg_policy.it", "nobody"]));
     says(&import, "nobody");
     assert_eq!(scene.state(), json!(null));
 }

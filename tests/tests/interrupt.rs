@@ -12,26 +12,16 @@ fn a_create_ends_with_what_it_reached_and_taints_nothing() {
     let scene = Scene::with_groups(&names.iter().map(String::as_str).collect::<Vec<_>>());
     scene.policy(&scene.usual_policy());
     let gate = scene.proxy.on("PutSubscriptionFilter").after(10).hold();
-    let apply = scene
-        .terraform
-        .start(&["apply", "-no-color", "-auto-approve"])
-        .unwrap();
+    let apply = scene.terraform.start(&["apply", "-no-color", "-auto-approve"]).unwrap();
     // Ten are through, one and more hang.
     scene.proxy.wait_for("PutSubscriptionFilter", 11).unwrap();
     apply.interrupt().unwrap();
     let apply = apply.finish().unwrap();
     says(&apply, "Interrupt received.");
     assert!(!apply.text().contains("panic"), "{apply}");
-    assert_eq!(
-        scene.resource()["tainted"],
-        serde_json::Value::Null,
-        "{apply}"
-    );
+    assert_eq!(scene.resource()["tainted"], serde_json::Value::Null, "{apply}");
     let pending = scene.state()["pending"].as_u64().unwrap();
-    assert!(
-        (1..=70).contains(&pending),
-        "ten are done, not all: {pending}\n{apply}"
-    );
+    assert!((1..=70).contains(&pending), "ten are done, not all: {pending}\n{apply}");
     gate.open();
     scene.proxy.heal();
     scene.apply();
@@ -48,10 +38,7 @@ fn an_update_ends_with_an_error_and_the_next_one_finishes() {
     let other = scene.account.function_arn("other");
     scene.policy(&scene.policy_to(&other));
     let gate = scene.proxy.on("PutSubscriptionFilter").after(10).hold();
-    let apply = scene
-        .terraform
-        .start(&["apply", "-no-color", "-auto-approve"])
-        .unwrap();
+    let apply = scene.terraform.start(&["apply", "-no-color", "-auto-approve"]).unwrap();
     scene.proxy.wait_for("PutSubscriptionFilter", 11).unwrap();
     apply.interrupt().unwrap();
     let apply = apply.finish().unwrap();

@@ -59,17 +59,10 @@ fn drift_after_the_plan_is_mended_by_what_is_planned_or_left_to_the_next() {
     scene.logs.delete_filter("/app/a", NAME).unwrap();
     scene.plan();
     // Somebody puts the filter back themselves, and changes a group the plan does not touch.
-    scene
-        .logs
-        .put_filter("/app/a", NAME, &scene.shipper())
-        .unwrap();
+    scene.logs.put_filter("/app/a", NAME, &scene.shipper()).unwrap();
     scene.logs.set_retention("/app/b", 1).unwrap();
     scene.apply_plan();
-    assert!(
-        scene.writes().is_empty(),
-        "nothing planned was left to do: {:?}",
-        scene.writes()
-    );
+    assert!(scene.writes().is_empty(), "nothing planned was left to do: {:?}", scene.writes());
     assert_eq!(scene.logs.retention("/app/b").unwrap(), Some(1));
     scene.plan();
 }

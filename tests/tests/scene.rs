@@ -55,12 +55,7 @@ impl Scene {
         let terraform = Terraform::new(Installation::Override(binaries.provider_dir()))
             .unwrap()
             .with_environment(account.environment(&proxy.endpoint()));
-        Self {
-            account,
-            logs,
-            proxy,
-            terraform,
-        }
+        Self { account, logs, proxy, terraform }
     }
 
     /// An account with these log groups, where a policy that ships everything below `/app/` and
@@ -95,16 +90,12 @@ impl Scene {
 
     /// Writes the configuration: one policy with these arguments.
     pub(crate) fn policy(&self, arguments: &str) {
-        self.configuration(&format!(
-            "resource \"logagg_policy\" \"it\" {{\n{arguments}\n}}\n"
-        ));
+        self.configuration(&format!("resource \"logagg_policy\" \"it\" {{\n{arguments}\n}}\n"));
     }
 
     /// Writes the configuration: the provider's, and this.
     pub(crate) fn configuration(&self, text: &str) {
-        self.terraform
-            .write("main.tf", &format!("{PROVIDER}\n{text}"))
-            .unwrap();
+        self.terraform.write("main.tf", &format!("{PROVIDER}\n{text}")).unwrap();
     }
 
     /// Plans, and expects changes.
@@ -170,19 +161,11 @@ impl Scene {
     pub(crate) fn planned(&self) -> Change {
         let plan = self.terraform.show().unwrap();
         let changes = plan["resource_changes"].as_array().unwrap();
-        let change = changes
-            .iter()
-            .find(|change| change["type"] == "logagg_policy")
-            .unwrap();
+        let change = changes.iter().find(|change| change["type"] == "logagg_policy").unwrap();
         let change = &change["change"];
         let action = |action: &Value| action.as_str().unwrap_or_default().to_owned();
         Change {
-            actions: change["actions"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(action)
-                .collect(),
+            actions: change["actions"].as_array().unwrap().iter().map(action).collect(),
             before: change["before"].clone(),
             after: change["after"].clone(),
             unknown: change["after_unknown"].clone(),
@@ -199,13 +182,9 @@ impl Scene {
     #[track_caller]
     pub(crate) fn resource(&self) -> Value {
         let state = self.terraform.state().unwrap();
-        let resources = state["values"]["root_module"]["resources"]
-            .as_array()
-            .cloned();
+        let resources = state["values"]["root_module"]["resources"].as_array().cloned();
         let mut resources = resources.unwrap_or_default().into_iter();
-        resources
-            .find(|resource| resource["type"] == "logagg_policy")
-            .unwrap_or_default()
+        resources.find(|resource| resource["type"] == "logagg_policy").unwrap_or_default()
     }
 
     /// Our filter ships the group to this destination, and nothing of ours beside it.
@@ -229,9 +208,8 @@ impl Scene {
     /// The operations that changed something, each with its group, sorted.
     pub(crate) fn writes(&self) -> Vec<(String, String)> {
         let writes = self.proxy.writes().into_iter();
-        let mut writes: Vec<_> = writes
-            .map(|call| (call.operation, call.group.unwrap_or_default()))
-            .collect();
+        let mut writes: Vec<_> =
+            writes.map(|call| (call.operation, call.group.unwrap_or_default())).collect();
         writes.sort();
         writes
     }
@@ -283,10 +261,7 @@ impl Change {
 #[track_caller]
 pub(crate) fn says(run: &Run, expected: &str) {
     let expected = expected.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(
-        run.text().contains(&expected),
-        "this is missing: {expected}\n{run}"
-    );
+    assert!(run.text().contains(&expected), "this is missing: {expected}\n{run}");
 }
 
 /// An entry of `log_groups`.

@@ -49,19 +49,15 @@ fn stand_in(proxy: &FaultProxy, groups: &Groups) {
         }
         answer
     }));
-    proxy
-        .on("DescribeSubscriptionFilters")
-        .answer(with(|groups, input| {
-            let group = &groups[input["logGroupName"].as_str().unwrap()];
-            json!({"subscriptionFilters": group.filter.iter().collect::<Vec<_>>()})
-        }));
-    proxy
-        .on("PutSubscriptionFilter")
-        .answer(with(|groups, input| {
-            let name = input["logGroupName"].as_str().unwrap();
-            groups.get_mut(name).unwrap().filter = Some(input.clone());
-            Value::Null
-        }));
+    proxy.on("DescribeSubscriptionFilters").answer(with(|groups, input| {
+        let group = &groups[input["logGroupName"].as_str().unwrap()];
+        json!({"subscriptionFilters": group.filter.iter().collect::<Vec<_>>()})
+    }));
+    proxy.on("PutSubscriptionFilter").answer(with(|groups, input| {
+        let name = input["logGroupName"].as_str().unwrap();
+        groups.get_mut(name).unwrap().filter = Some(input.clone());
+        Value::Null
+    }));
     proxy.on("PutRetentionPolicy").answer(with(|groups, input| {
         let name = input["logGroupName"].as_str().unwrap();
         groups.get_mut(name).unwrap().retention = Some(input["retentionInDays"].clone());
@@ -74,27 +70,17 @@ fn ten_thousand_groups_plan_and_apply() {
     let scene = Scene::with_groups(&[]);
     let name = |n: usize| format!("/app/{n:05}{}", "x".repeat(490));
     let groups: Groups = Arc::default();
-    groups
-        .lock()
-        .unwrap()
-        .extend((0..GROUPS).map(|n| (name(n), Group::default())));
+    groups.lock().unwrap().extend((0..GROUPS).map(|n| (name(n), Group::default())));
     stand_in(&scene.proxy, &groups);
     scene.policy(&scene.usual_policy());
     scene.apply();
     assert_eq!(scene.proxy.calls_of("PutSubscriptionFilter").len(), GROUPS);
     let state = scene.terraform.run(&["state", "pull"]).unwrap();
-    assert!(
-        state.stdout.len() > 5_000_000,
-        "{} bytes of state",
-        state.stdout.len()
-    );
+    assert!(state.stdout.len() > 5_000_000, "{} bytes of state", state.stdout.len());
     scene.plan_is_empty();
 
     groups.lock().unwrap().get_mut(&name(1234)).unwrap().filter = None;
-    groups
-        .lock()
-        .unwrap()
-        .insert("/app/new".to_owned(), Group::default());
+    groups.lock().unwrap().insert("/app/new".to_owned(), Group::default());
     scene.plan();
     let changed = scene.planned().log_groups();
     let changed: Vec<_> = changed.as_object().unwrap().keys().cloned().collect();

@@ -41,10 +41,9 @@ impl Command {
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         match words[..] {
             ["demo"] => Ok(Self::Demo(end)),
-            ["log", group, line] => Ok(Self::Log {
-                group: group.to_owned(),
-                line: line.to_owned(),
-            }),
+            ["log", group, line] => {
+                Ok(Self::Log { group: group.to_owned(), line: line.to_owned() })
+            }
             ["stop"] => Ok(Self::Stop),
             [] => Ok(Self::Help),
             _ => Err(format!("not understood: {}", words.join(" ")).into()),
@@ -67,20 +66,14 @@ mod tests {
         assert_eq!(parse("demo --keep"), Ok(Command::Demo(End::KeepRunning)));
         assert_eq!(parse("stop"), Ok(Command::Stop));
         assert_eq!(parse(""), Ok(Command::Help));
-        let log = Command::Log {
-            group: "/a".to_owned(),
-            line: "b".to_owned(),
-        };
+        let log = Command::Log { group: "/a".to_owned(), line: "b".to_owned() };
         assert_eq!(parse("log /a b"), Ok(log));
     }
 
     #[test]
     fn anything_else_is_an_error_that_names_it() {
         assert_eq!(parse("dmeo"), Err("not understood: dmeo".to_owned()));
-        assert_eq!(
-            parse("stop --keep"),
-            Err("invalid option '--keep'".to_owned())
-        );
+        assert_eq!(parse("stop --keep"), Err("invalid option '--keep'".to_owned()));
         assert_eq!(parse("log /a"), Err("not understood: log /a".to_owned()));
     }
 }

@@ -56,11 +56,7 @@ impl Screen {
         work: impl FnOnce() -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let began = Instant::now();
-        *self.current() = Some(Step {
-            title: title.to_owned(),
-            began,
-            told: began,
-        });
+        *self.current() = Some(Step { title: title.to_owned(), began, told: began });
         if self.terminal {
             self.overwrite(&format!("  … {title}"));
         }
@@ -124,9 +120,7 @@ impl Screen {
     }
 
     fn current(&self) -> std::sync::MutexGuard<'_, Option<Step>> {
-        self.current
-            .lock()
-            .expect("nothing panics while it holds the lock")
+        self.current.lock().expect("nothing panics while it holds the lock")
     }
 }
 

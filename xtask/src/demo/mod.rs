@@ -15,10 +15,7 @@ use stage::Stage;
 
 /// Plays it.
 pub(crate) fn run(end: End) -> anyhow::Result<()> {
-    #[allow(
-        clippy::exit,
-        reason = "whoever presses Ctrl-C twice wants out at once"
-    )]
+    #[allow(clippy::exit, reason = "whoever presses Ctrl-C twice wants out at once")]
     interrupt::watch(|| std::process::exit(130))?;
     let screen = Screen::new();
     screen.say("logagg: the real provider and the real shipper, at work on this machine");
@@ -32,13 +29,10 @@ pub(crate) fn run(end: End) -> anyhow::Result<()> {
     let mut verified = Vec::new();
     let stage = Stage::set(&screen)?;
     let told = story::tell(&screen, &stage, &mut verified);
-    let failure = told
-        .as_ref()
-        .err()
-        .map(|error| match interrupt::interrupted() {
-            true => "interrupted".to_owned(),
-            false => error.to_string(),
-        });
+    let failure = told.as_ref().err().map(|error| match interrupt::interrupted() {
+        true => "interrupted".to_owned(),
+        false => error.to_string(),
+    });
     screen.table(&verified, failure.as_deref());
     screen.say("");
     match (end, told) {

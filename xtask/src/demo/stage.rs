@@ -40,47 +40,34 @@ impl Stage {
     pub(crate) fn set(screen: &Screen) -> anyhow::Result<Self> {
         let progress = |line: &str| screen.progress(line);
         screen.heading("Set the stage");
-        screen.step(
-            "Python with its tools, in an environment of its own",
-            || Python::ready(&progress),
-        )?;
+        screen.step("Python with its tools, in an environment of its own", || {
+            Python::ready(&progress)
+        })?;
         let binaries = screen.step("Build provider and shipper", || Binaries::build(&progress))?;
         let aws = screen.step("Start an AWS (ministack)", || Ministack::start(&progress))?;
-        let search = screen.step("Start a search server (osmem-server)", || {
-            Search::start(&progress)
-        })?;
+        let search =
+            screen.step("Start a search server (osmem-server)", || Search::start(&progress))?;
 
         let account = Account::new(&aws);
-        let shipper_arn = screen.step(
-            "Deploy the shipper as a Lambda function (provided.al2023)",
-            || deploy(&account, &binaries, &search),
-        )?;
+        let shipper_arn = screen
+            .step("Deploy the shipper as a Lambda function (provided.al2023)", || {
+                deploy(&account, &binaries, &search)
+            })?;
         let foreign_arn = account.function_arn("security-audit");
-        screen.step(
-            "Create the log groups of three functions, and two more",
-            || create_groups(&account, &foreign_arn),
-        )?;
+        screen.step("Create the log groups of three functions, and two more", || {
+            create_groups(&account, &foreign_arn)
+        })?;
         let terraform = screen.step("Lay the provider into a filesystem mirror", || {
             prepare_terraform(&account, &binaries, &shipper_arn)
         })?;
-        Ok(Self {
-            aws,
-            search,
-            account,
-            shipper_arn,
-            foreign_arn,
-            terraform,
-        })
+        Ok(Self { aws, search, account, shipper_arn, foreign_arn, terraform })
     }
 
     /// Runs terraform and expects an exit code.
     pub(crate) fn terraform(&self, arguments: &[&str], code: i32) -> anyhow::Result<Run> {
         let run = self.terraform.run(arguments)?;
         if run.code() != code {
-            bail!(
-                "terraform {} should have ended with {code}\n{run}",
-                arguments[0]
-            );
+            bail!("terraform {} should have ended with {code}\n{run}", arguments[0]);
         }
         Ok(run)
     }

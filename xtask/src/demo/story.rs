@@ -5,7 +5,7 @@ use logagg_e2e::sample;
 use serde_json::{Value, json};
 
 use super::arrival;
-use super::stage::{BYSTANDER, FOREIGN_FILTER, SHIPPER_GROUP, Stage};
+use super::stage::{BYSTANDER, FOREIGN_FILTER, INDEX, SHIPPER_GROUP, Stage};
 use crate::screen::Screen;
 
 /// The policy's name in examples/quickstart, and so that of its filters.
@@ -28,15 +28,12 @@ pub(crate) fn tell(
 
 fn first_apply(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::Result<()> {
     screen.heading("A policy subscribes every function's log group");
-    screen.step("terraform init, from the mirror", || {
-        stage.terraform(&["init", "-no-color"], 0)
-    })?;
+    screen
+        .step("terraform init, from the mirror", || stage.terraform(&["init", "-no-color"], 0))?;
     screen.step("terraform plan", || {
         stage.terraform(&["plan", "-no-color", "-detailed-exitcode", "-out=plan"], 2)
     })?;
-    screen.step("terraform apply", || {
-        stage.terraform(&["apply", "-no-color", "plan"], 0)
-    })?;
+    screen.step("terraform apply", || stage.terraform(&["apply", "-no-color", "plan"], 0))?;
     screen.step("Look at the log groups", || {
         for function in sample::FUNCTIONS {
             governed(stage, &sample::group(function))?;
@@ -66,7 +63,7 @@ fn delivery(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyho
     let written = screen.step("Write lines with PutLogEvents", || arrival::write(stage))?;
     screen.step("Wait for the shipper", || arrival::wait_for_shipper(stage))?;
     screen.step("Search for every line by function and request", || {
-        arrival::verify(&stage.search, &written)
+        sample::expect_arrived(&stage.search, INDEX, &written)
     })?;
     screen.quote(&format!(
         "{} lines: text, JSON, stack traces, REPORT lines, and beyond ASCII",
@@ -83,13 +80,10 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::
     screen.heading("What drifts is shown, and mended");
     let logs = stage.account.logs();
     let changed = sample::group(sample::FUNCTIONS[2]);
-    screen.step(
-        "Deploy a new function, and change a retention by hand",
-        || {
-            logs.create_group(NEWCOMER)?;
-            logs.set_retention(&changed, 7)
-        },
-    )?;
+    screen.step("Deploy a new function, and change a retention by hand", || {
+        logs.create_group(NEWCOMER)?;
+        logs.set_retention(&changed, 7)
+    })?;
     let plan = screen.step("terraform plan -detailed-exitcode says 2", || {
         stage.terraform(&["plan", "-no-color", "-detailed-exitcode", "-out=plan"], 2)
     })?;
@@ -106,10 +100,7 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::
             ],
         });
         let shown = changed_groups(&stage.terraform.show()?)?;
-        ensure!(
-            shown == expected,
-            "the plan should change\n{expected:#}\nbut changes\n{shown:#}"
-        );
+        ensure!(shown == expected, "the plan should change\n{expected:#}\nbut changes\n{shown:#}");
         Ok(())
     })?;
     verified.push("a new group and a changed retention were planned, and nothing else".to_owned());
@@ -141,10 +132,7 @@ fn destruction(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> an
             }
         }
         let audited = sample::group(sample::FUNCTIONS[0]);
-        let foreign = (
-            (audited, FOREIGN_FILTER.to_owned()),
-            stage.foreign_arn.clone(),
-        );
+        let foreign = ((audited, FOREIGN_FILTER.to_owned()), stage.foreign_arn.clone());
         ensure!(
             left == BTreeMap::from([foreign]),
             "only the foreign filter should be left, but there are: {left:#?}"
@@ -159,44 +147,31 @@ fn destruction(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> an
 fn governed(stage: &Stage, group: &str) -> anyhow::Result<()> {
     let logs = stage.account.logs();
     let filters = logs.filters(group)?;
-    let ours: Vec<_> = filters
-        .iter()
-        .filter(|filter| filter.name == FILTER)
-        .collect();
+    let ours: Vec<_> = filters.iter().filter(|filter| filter.name == FILTER).collect();
     match ours[..] {
         [filter] if filter.destination_arn == stage.shipper_arn => {}
         _ => bail!("{group} should have one filter to the shipper, but has: {filters:#?}"),
     }
     let retention = logs.retention(group)?;
-    ensure!(
-        retention == Some(RETENTION),
-        "{group} has a retention of {retention:?} days"
-    );
+    ensure!(retention == Some(RETENTION), "{group} has a retention of {retention:?} days");
     Ok(())
 }
 
 fn never_subscribed(stage: &Stage) -> anyhow::Result<()> {
     let filters = stage.account.logs().filters(SHIPPER_GROUP)?;
-    ensure!(
-        filters.is_empty(),
-        "{SHIPPER_GROUP} is subscribed: {filters:#?}"
-    );
+    ensure!(filters.is_empty(), "{SHIPPER_GROUP} is subscribed: {filters:#?}");
     Ok(())
 }
 
 /// The log groups that a plan changes, each with what it is and what it will be.
 fn changed_groups(plan: &Value) -> anyhow::Result<Value> {
-    let changes = plan["resource_changes"]
-        .as_array()
-        .context("a plan without changes")?;
+    let changes = plan["resource_changes"].as_array().context("a plan without changes")?;
     let [change] = &changes[..] else {
         bail!("one resource should be planned, not {}", changes.len());
     };
     let groups = |when: &str| {
         let groups = change["change"][when]["log_groups"].as_object();
-        groups
-            .cloned()
-            .with_context(|| format!("no log_groups {when} in {change:#}"))
+        groups.cloned().with_context(|| format!("no log_groups {when} in {change:#}"))
     };
     let (before, after) = (groups("before")?, groups("after")?);
     let mut changed = serde_json::Map::new();
