@@ -48,18 +48,18 @@ impl Selection {
     #[must_use]
     pub fn listings(&self) -> Vec<Listing> {
         let listings: BTreeSet<_> = self.select.iter().flat_map(Rule::listings).collect();
-        let prefixes: Vec<_> = listings
+        let prefixes: BTreeSet<_> = listings
             .iter()
             .filter_map(|listing| match listing {
                 Listing::Prefix(prefix) => Some(prefix.clone()),
                 Listing::Name(_) => None,
             })
             .collect();
-        let covered = |listing: &Listing| {
-            prefixes.iter().any(|prefix| match listing {
-                Listing::Name(name) => name.starts_with(prefix),
-                Listing::Prefix(longer) => longer != prefix && longer.starts_with(prefix),
-            })
+        let covered = |listing: &Listing| match listing {
+            Listing::Name(name) => begins_with_one(name, &prefixes),
+            Listing::Prefix(prefix) => prefix
+                .char_indices()
+                .any(|(longer_than, _)| prefixes.contains(&prefix[..longer_than])),
         };
         let needed: Vec<_> = listings.iter().filter(|listing| !covered(listing)).cloned().collect();
         if needed.len() <= MAX_LISTINGS {

@@ -437,6 +437,9 @@ fn advice(error: &CallError) -> String {
              again later; where throttling is the reason, lower requests_per_second in the provider \
              block or have AWS raise the quota."
             .to_owned(),
+        Cause::NotSent => "The request never left this machine. Where credentials are missing, give \
+             the provider block a profile or keys, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
+            .to_owned(),
         Cause::Stopped => "Apply again to do the rest.".to_owned(),
         Cause::Missing | Cause::Refused => {
             "AWS's message says what it refused; correct that and apply again.".to_owned()

@@ -1,5 +1,5 @@
 /// The calls we make, each with a quota of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Api {
     DescribeLogGroups,
     DescribeSubscriptionFilters,

@@ -2,7 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
-use aws_sdk_cloudwatchlogs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
@@ -98,7 +98,7 @@ pub(crate) struct CallError {
 }
 
 /// Why a call did not succeed: the one verdict on AWS's answer, which everything else follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cause {
     /// The log group or filter is not there.
     Missing,
@@ -113,8 +113,10 @@ pub(crate) enum Cause {
     Class,
     /// Throttled, aborted, unavailable or unreachable, still so after all retries.
     Passing,
-    /// Anything else that AWS or the SDK refused.
+    /// Anything else that AWS refused.
     Refused,
+    /// The request never left this machine, for want of credentials most likely.
+    NotSent,
     /// Terraform asked to stop.
     Stopped,
 }
@@ -165,11 +167,20 @@ impl CallError {
             SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
                 Cause::Passing
             }
-            _ => Cause::Refused,
+            _ => Cause::NotSent,
         };
-        // The SDK's own errors are told from their innermost source, which names what failed.
-        let message = message.unwrap_or_else(|| DisplayErrorContext(error).to_string());
+        let message = message.unwrap_or_else(|| chain(error));
         Self { api, cause, code: code.to_owned(), message, attempts }
+    }
+
+    /// What failures have in common that are one and the same to a reader. AWS's messages name
+    /// the log group where a permission is missing, so they tell too much apart there.
+    pub(crate) fn likeness(&self) -> (Api, Cause, &str) {
+        let text = match self.cause {
+            Cause::Refused => &self.message,
+            _ => &self.code,
+        };
+        (self.api, self.cause, text)
     }
 
     fn stopped(api: Api) -> Self {
@@ -187,6 +198,20 @@ impl CallError {
             attempts: 1,
         }
     }
+}
+
+/// An error and its sources, outermost first.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
+        source = error.source();
+    }
+    text
 }
 
 fn answered(code: &str, message: &str, status: Option<u16>) -> Cause {

@@ -77,8 +77,8 @@ async fn created(
         keep_the_named(&mut stored.state, &absent);
         cx.report(diagnostics::named_but_absent(&absent, &region));
     }
-    for (failure, groups) in by_reason(&mended).into_values() {
-        cx.report(diagnostics::left_undone(&failure, &groups));
+    for (failure, groups) in by_reason(&mended) {
+        cx.report(diagnostics::left_undone(failure, &groups));
     }
     Ok(stored)
 }

@@ -54,10 +54,10 @@ async fn rest(
     if failures.is_empty() {
         return Ok(None);
     }
-    for (failure, groups) in failures.values() {
+    for (failure, groups) in &failures {
         cx.report(diagnostics::not_deleted(failure, groups));
     }
-    let undone: BTreeSet<_> = failures.into_values().flat_map(|(_, groups)| groups).collect();
+    let undone: BTreeSet<_> = failures.into_iter().flat_map(|(_, groups)| groups).collect();
     let mut stored = prior.clone();
     if let Attr::Known(log_groups) = &mut stored.state.log_groups {
         log_groups.retain(|name, _: &mut Attr<Entry>| undone.contains(name.as_str()));

@@ -5,7 +5,7 @@ use logagg_policy::{Ownership, Standing, SubscriptionFilter};
 
 use super::discover::IN_FLIGHT;
 use super::progress::Progress;
-use crate::aws::{CallError, Cause, Reader, Writer};
+use crate::aws::{Api, CallError, Cause, Reader, Writer};
 
 /// Brings log groups from how they are to how they should be.
 #[derive(Debug)]
@@ -251,26 +251,32 @@ impl Group<'_> {
     }
 }
 
-/// The same failure of several log groups told once.
-pub(super) fn by_reason(mended: &[Mended]) -> BTreeMap<String, (Failure, Vec<&str>)> {
-    let mut reasons: BTreeMap<String, (Failure, Vec<&str>)> = BTreeMap::new();
+/// The same failure of several log groups, to be told once.
+pub(super) fn by_reason(mended: &[Mended]) -> Vec<(&Failure, Vec<&str>)> {
+    let mut reasons: BTreeMap<_, (&Failure, Vec<&str>)> = BTreeMap::new();
     for group in mended {
         for failure in &group.failures {
-            let reason =
-                reasons.entry(failure.to_string()).or_insert_with(|| (failure.clone(), Vec::new()));
-            reason.1.push(&group.log_group);
+            let (_, groups) = reasons.entry(failure.likeness()).or_insert((failure, Vec::new()));
+            groups.push(&group.log_group);
         }
     }
-    reasons
+    for (_, groups) in reasons.values_mut() {
+        groups.sort_unstable();
+    }
+    reasons.into_values().collect()
 }
 
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Failure {
+    fn likeness(&self) -> Likeness<'_> {
         match self {
-            Self::Call(error) => error.fmt(f),
-            Self::NameTaken { by } => {
-                write!(f, "a filter of this name that ships to {by} is not ours")
-            }
+            Self::Call(error) => Likeness::Call(error.likeness()),
+            Self::NameTaken { by } => Likeness::NameTaken(by),
         }
     }
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness<'a> {
+    Call((Api, Cause, &'a str)),
+    NameTaken(&'a str),
 }

@@ -29,11 +29,8 @@ pub(super) async fn plan(
             requires_replace: Vec::new(),
         };
     };
-    let moved = match (&prior.state.region, &planned.region) {
-        (Attr::Known(before), Attr::Known(after)) => before != after,
-        (_, after) => after.is_unknown(),
-    };
-    if moved {
+    let regions = prior.state.region.known().zip(planned.region.known());
+    if regions.is_some_and(|(before, after)| before != after) {
         plan_create(&mut planned);
         let requires_replace = vec![AttributePath::root("region")];
         return Planned { state: planned, private: Memory::default(), requires_replace };

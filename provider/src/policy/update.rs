@@ -76,8 +76,8 @@ async fn updated(
     if mended.iter().all(|mended| mended.failures.is_empty()) {
         stored.private.forget_former();
     }
-    for (failure, groups) in by_reason(&mended).into_values() {
-        cx.report(diagnostics::not_mended(&failure, &groups));
+    for (failure, groups) in by_reason(&mended) {
+        cx.report(diagnostics::not_mended(failure, &groups));
     }
     Ok(stored)
 }
