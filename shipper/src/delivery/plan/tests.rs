@@ -1,0 +1,448 @@
+//! Courses of events, played without sockets and without a clock.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use flate2::bufread::GzDecoder;
+use proptest::prelude::*;
+use reqwest::Url;
+use reqwest::header::HeaderMap;
+
+use super::*;
+use crate::destination::Endpoint;
+use crate::line::Line;
+use crate::origin::Origin;
+
+/// A service that takes `message` or `message{json}` and a semicolon, and answers what the test
+/// wrote into the answer's body.
+struct Fake {
+    limits: Limits,
+    keys: Keys,
+    endpoint: Endpoint,
+}
+
+impl Fake {
+    fn new(keys: Keys) -> Self {
+        Self {
+            limits: Limits {
+                max_request_bytes: 1_000,
+                max_record_bytes: 1_000,
+                max_request_records: 1_000,
+            },
+            keys,
+            endpoint: Endpoint {
+                url: Url::parse("http://127.0.0.1/").unwrap(),
+                headers: HeaderMap::new(),
+            },
+        }
+    }
+}
+
+impl Destination for Fake {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn keys(&self) -> Keys {
+        self.keys
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(piece.message.as_bytes());
+        body.extend_from_slice(piece.json.unwrap_or_default().as_bytes());
+        body.push(b';');
+    }
+
+    /// `+` delivered, `=` there, `-` refused, `?` try again, `!` stop; one for each piece, or
+    /// `413`, `401`, `503`, or `n/m` for counts.
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        let class = Class::new("fake");
+        let text = std::str::from_utf8(&answer.body).unwrap();
+        match text {
+            "413" => Verdict::TooLarge,
+            "401" => Verdict::Stop(class),
+            "503" => Verdict::TryAgain(class, Certainty::NothingTaken),
+            "504" => Verdict::TryAgain(class, Certainty::Unclear),
+            counted if counted.contains('/') => {
+                let (delivered, refused) = counted.split_once('/').unwrap();
+                Verdict::Counted {
+                    delivered: delivered.parse().unwrap(),
+                    refused: vec![(class, refused.parse().unwrap())],
+                }
+            }
+            each => {
+                assert_eq!(each.len(), sent, "the test's answer has not one sign a piece");
+                let outcome = |sign| match sign {
+                    '+' => Outcome::Delivered,
+                    '=' => Outcome::AlreadyThere,
+                    '-' => Outcome::Refused(class.clone()),
+                    '?' => Outcome::TryAgain(class.clone()),
+                    _ => Outcome::Stop(class.clone()),
+                };
+                Verdict::Each(each.chars().map(outcome).collect())
+            }
+        }
+    }
+}
+
+const START: SystemTime = SystemTime::UNIX_EPOCH;
+
+fn settings() -> Settings {
+    Settings {
+        give_up_at: START + Duration::from_secs(60),
+        request_timeout: Duration::from_secs(10),
+        gzip_level: Compression::fast(),
+        oversized: Oversized::Refuse,
+        json_fields: JsonFields::Send,
+    }
+}
+
+fn answer(text: &str) -> Result<Answer, Fault> {
+    Ok(Answer { status: 200, retry_after: None, body: Bytes::copy_from_slice(text.as_bytes()) })
+}
+
+fn gunzip(body: &Bytes) -> String {
+    let mut text = String::new();
+    GzDecoder::new(body.as_ref()).read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Lets the fake answer one thing after another, and gives the requests and the counts. Time
+/// passes only by waiting.
+fn play(
+    fake: &Fake,
+    messages: &[&str],
+    settings: Settings,
+    answers: Vec<Result<Answer, Fault>>,
+) -> (Vec<String>, Counts) {
+    let origin = Origin::new("1", "g", "s");
+    let records: Vec<Record<'_>> = messages
+        .iter()
+        .map(|message| Record {
+            origin: &origin,
+            id: message,
+            time: START,
+            message,
+            line: Line::parse(message),
+        })
+        .collect();
+    let mut plan = Plan::new(fake, &records, settings, fastrand::Rng::with_seed(7));
+    let mut now = START;
+    let mut answers = answers.into_iter();
+    let mut requests = Vec::new();
+    loop {
+        match plan.next(now) {
+            Step::Send { body, timeout } => {
+                assert!(now + timeout <= settings.give_up_at, "a request outlives the deadline");
+                requests.push(gunzip(&body));
+                let answer = answers.next().expect("one request more than answers");
+                plan.answered(now, answer);
+            }
+            Step::Wait(wait) => {
+                now += wait;
+                assert!(now < settings.give_up_at, "a wait outlives the deadline");
+            }
+            Step::Done(counts) => {
+                assert!(counts.add_up(), "{counts:?}");
+                assert!(answers.next().is_none(), "fewer requests than answers");
+                return (requests, counts);
+            }
+        }
+    }
+}
+
+#[test]
+fn batches_keep_the_limit_of_bytes() {
+    let mut fake = Fake::new(Keys::Taken);
+    fake.limits.max_request_bytes = 6;
+    let (requests, counts) = play(
+        &fake,
+        &["a", "bb", "c", "dddd", "e"],
+        settings(),
+        vec![answer("++"), answer("+"), answer("+"), answer("+")],
+    );
+    assert_eq!(requests, ["a;bb;", "c;", "dddd;", "e;"]);
+    assert_eq!(counts.delivered, 5);
+}
+
+#[test]
+fn batches_keep_the_limit_of_records() {
+    let mut fake = Fake::new(Keys::Taken);
+    fake.limits.max_request_records = 2;
+    let (requests, _) = play(&fake, &["a", "b", "c"], settings(), vec![answer("++"), answer("+")]);
+    assert_eq!(requests, ["a;b;", "c;"]);
+}
+
+#[test]
+fn only_the_pieces_to_be_tried_again_are_sent_again() {
+    let (requests, counts) = play(
+        &Fake::new(Keys::Taken),
+        &["a", "b", "c", "d"],
+        settings(),
+        vec![answer("+?-?"), answer("?="), answer("+")],
+    );
+    assert_eq!(requests, ["a;b;c;d;", "b;d;", "b;"]);
+    assert_eq!((counts.delivered, counts.already_there, counts.refused), (2, 1, 1));
+    assert_eq!((counts.requests, counts.retries), (3, 2));
+    assert_eq!(counts.possible_duplicates, 0);
+}
+
+#[test]
+fn one_poisonous_record_takes_none_with_it_and_does_not_fail_the_invocation() {
+    let (_, counts) =
+        play(&Fake::new(Keys::Taken), &["a", "poison", "c"], settings(), vec![answer("+-+")]);
+    assert_eq!((counts.delivered, counts.refused, counts.left_to_lambda), (2, 1, 0));
+    assert_eq!(counts.reasons["refused"][&Class::new("fake")], 1);
+}
+
+#[test]
+fn a_refused_structured_line_is_sent_once_more_without_its_fields() {
+    let (requests, counts) = play(
+        &Fake::new(Keys::Taken),
+        &["{\"a\":1}", "b"],
+        settings(),
+        vec![answer("-+"), answer("+")],
+    );
+    assert_eq!(requests, ["{\"a\":1}{\"a\":1};b;", "{\"a\":1};"]);
+    assert_eq!((counts.delivered, counts.refused), (2, 0));
+    assert_eq!(counts.sent_without_json_fields, 1);
+    let (_, counts) =
+        play(&Fake::new(Keys::Taken), &["{\"a\":1}"], settings(), vec![answer("-"), answer("-")]);
+    assert_eq!((counts.delivered, counts.refused), (0, 1));
+}
+
+#[test]
+fn fields_are_left_out_from_the_beginning_where_the_user_wants_that() {
+    let settings = Settings { json_fields: JsonFields::Omit, ..settings() };
+    let (requests, counts) =
+        play(&Fake::new(Keys::Taken), &["{\"a\":1}"], settings, vec![answer("-")]);
+    assert_eq!(requests, ["{\"a\":1};"]);
+    assert_eq!(counts.refused, 1);
+}
+
+#[test]
+fn a_request_that_is_too_large_is_divided_and_the_next_ones_are_smaller() {
+    let mut fake = Fake::new(Keys::Taken);
+    fake.limits.max_request_bytes = 8;
+    let (requests, counts) = play(
+        &fake,
+        &["a", "b", "c", "d", "e", "f", "g"],
+        settings(),
+        vec![answer("413"), answer("++"), answer("++"), answer("++"), answer("+")],
+    );
+    assert_eq!(requests, ["a;b;c;d;", "a;b;", "c;d;", "e;f;", "g;"]);
+    assert_eq!(counts.delivered, 7);
+}
+
+#[test]
+fn a_single_record_that_is_too_large_ends_as_refused() {
+    let (requests, counts) = play(
+        &Fake::new(Keys::Taken),
+        &["a", "b", "c"],
+        settings(),
+        vec![answer("413"), answer("413"), answer("413"), answer("+"), answer("+")],
+    );
+    assert_eq!(requests, ["a;b;c;", "a;", "b;c;", "b;", "c;"]);
+    assert_eq!((counts.delivered, counts.refused), (2, 1));
+    assert_eq!(counts.reasons["refused"][&TOO_LARGE], 1);
+}
+
+#[test]
+fn a_record_over_the_limit_is_split_cut_or_refused_and_counted() {
+    let mut fake = Fake::new(Keys::Taken);
+    fake.limits.max_record_bytes = 41;
+    let message = "0123456789".repeat(10);
+    let long = [message.as_str(), "x"];
+    let oversized = |oversized| Settings { oversized, ..settings() };
+
+    let (requests, counts) = play(&fake, &long, oversized(Oversized::Split), vec![answer("++++")]);
+    assert_eq!(
+        requests,
+        [format!("{};{};{};x;", &message[..40], &message[40..80], &message[80..])]
+    );
+    assert_eq!((counts.records_in, counts.additional_parts, counts.delivered), (4, 2, 4));
+
+    let (requests, counts) = play(&fake, &long, oversized(Oversized::Cut), vec![answer("++")]);
+    assert_eq!(requests, ["0123… [cut: the message has 100 bytes];x;"]);
+    assert_eq!((counts.records_in, counts.cut, counts.delivered), (2, 1, 2));
+
+    let (requests, counts) = play(&fake, &long, oversized(Oversized::Refuse), vec![answer("+")]);
+    assert_eq!(requests, ["x;"]);
+    assert_eq!((counts.records_in, counts.refused, counts.delivered), (2, 1, 1));
+}
+
+#[test]
+fn a_service_that_asks_for_a_time_gets_it() {
+    let fake = Fake::new(Keys::Taken);
+    let origin = Origin::new("1", "g", "s");
+    let record =
+        Record { origin: &origin, id: "1", time: START, message: "a", line: Line::default() };
+    let date = httpdate::fmt_http_date(START + Duration::from_secs(7));
+    for header in ["7", &date] {
+        let records = std::slice::from_ref(&record);
+        let mut plan = Plan::new(&fake, records, settings(), fastrand::Rng::with_seed(1));
+        assert!(matches!(plan.next(START), Step::Send { .. }));
+        let asks = Answer {
+            status: 429,
+            retry_after: Some(header.to_owned()),
+            body: Bytes::from_static(b"503"),
+        };
+        plan.answered(START, Ok(asks));
+        let wait = plan.next(START);
+        assert!(
+            matches!(wait, Step::Wait(wait) if wait == Duration::from_secs(7)),
+            "{header}: {wait:?}"
+        );
+        assert!(matches!(plan.next(START + Duration::from_secs(7)), Step::Send { .. }));
+    }
+}
+
+#[test]
+fn a_wait_that_would_outlive_the_deadline_is_not_begun() {
+    let asks = Ok(Answer {
+        status: 429,
+        retry_after: Some("3600".to_owned()),
+        body: Bytes::from_static(b"503"),
+    });
+    let (requests, counts) = play(&Fake::new(Keys::Taken), &["a", "b"], settings(), vec![asks]);
+    assert_eq!(requests.len(), 1);
+    assert_eq!(counts.left_to_lambda, 2);
+    assert_eq!(counts.reasons["left_to_lambda"][&Class::new("fake")], 2);
+}
+
+#[test]
+fn nothing_is_sent_when_there_is_no_time() {
+    let settings = Settings { give_up_at: START, ..settings() };
+    let (requests, counts) = play(&Fake::new(Keys::Taken), &["a", "b"], settings, vec![]);
+    assert!(requests.is_empty());
+    assert_eq!(counts.left_to_lambda, 2);
+    assert_eq!(counts.reasons["left_to_lambda"][&NO_TIME_LEFT], 2);
+}
+
+#[test]
+fn wrong_credentials_stop_everything_at_once() {
+    let mut fake = Fake::new(Keys::Taken);
+    fake.limits.max_request_records = 1;
+    let (requests, counts) =
+        play(&fake, &["a", "b", "c"], settings(), vec![answer("+"), answer("401")]);
+    assert_eq!(requests, ["a;", "b;"]);
+    assert_eq!((counts.delivered, counts.left_to_lambda), (1, 2));
+}
+
+#[test]
+fn without_keys_every_possible_duplicate_is_counted() {
+    let fake = Fake::new(Keys::NotTaken);
+    let messages = ["a", "b", "c"];
+    let (_, counts) = play(&fake, &messages, settings(), vec![Err(Fault::Timeout), answer("3/0")]);
+    assert_eq!((counts.delivered, counts.possible_duplicates), (3, 3));
+    let (_, counts) =
+        play(&fake, &messages, settings(), vec![Err(Fault::NotConnected), answer("3/0")]);
+    assert_eq!((counts.delivered, counts.possible_duplicates), (3, 0));
+    let (_, counts) =
+        play(&fake, &messages, settings(), vec![answer("504"), answer("503"), answer("2/1")]);
+    assert_eq!((counts.delivered, counts.refused, counts.possible_duplicates), (2, 1, 3));
+}
+
+#[test]
+fn without_keys_what_was_delivered_beside_something_left_may_come_twice() {
+    let mut fake = Fake::new(Keys::NotTaken);
+    fake.limits.max_request_records = 2;
+    let (_, counts) =
+        play(&fake, &["a", "b", "c", "d"], settings(), vec![answer("2/0"), answer("401")]);
+    assert_eq!((counts.delivered, counts.left_to_lambda, counts.possible_duplicates), (2, 2, 2));
+}
+
+/// What a service that keeps keys may do with a request.
+#[derive(Clone, Debug)]
+enum Mood {
+    Each(Vec<u8>),
+    TooLarge,
+    Stop,
+    Unavailable,
+    TakenButUnclear,
+    Fault(Fault),
+}
+
+fn moods() -> impl Strategy<Value = Mood> {
+    prop_oneof![
+        6 => prop::collection::vec(0..5_u8, 16).prop_map(Mood::Each),
+        2 => Just(Mood::TooLarge),
+        1 => Just(Mood::Stop),
+        2 => Just(Mood::Unavailable),
+        2 => Just(Mood::TakenButUnclear),
+        1 => Just(Mood::Fault(Fault::Broken)),
+        1 => Just(Mood::Fault(Fault::NotConnected)),
+    ]
+}
+
+proptest! {
+    /// Whatever a service does, every record is accounted for, what is called delivered or
+    /// already there is there, and nothing else is.
+    #[test]
+    fn any_course_of_events_adds_up(
+        records in 0..16_usize,
+        moods in prop::collection::vec(moods(), 0..12),
+        max_request_records in 1..6_usize,
+    ) {
+        let mut fake = Fake::new(Keys::Taken);
+        fake.limits.max_request_records = max_request_records;
+        let names: Vec<String> = (0..records).map(|number| format!("r{number}")).collect();
+        let origin = Origin::new("1", "g", "s");
+        let records: Vec<Record<'_>> = names.iter().map(|name| Record {
+            origin: &origin, id: name, time: START, message: name, line: Line::default(),
+        }).collect();
+        let mut plan = Plan::new(&fake, &records, settings(), fastrand::Rng::with_seed(3));
+        let mut there: BTreeMap<String, usize> = BTreeMap::new();
+        let mut moods = moods.into_iter();
+        let mut now = START;
+        let counts = loop {
+            let body = match plan.next(now) {
+                Step::Wait(wait) => {
+                    now += wait;
+                    continue;
+                }
+                Step::Done(counts) => break counts,
+                Step::Send { body, .. } => gunzip(&body),
+            };
+            let sent: Vec<&str> = body.split_terminator(';').collect();
+            let mut put = |name: &str| {
+                let copies = there.entry(name.to_owned()).or_default();
+                *copies += 1;
+                if *copies == 1 { '+' } else { '=' }
+            };
+            let answer = match moods.next().unwrap_or(Mood::Each(vec![0; 16])) {
+                Mood::Each(signs) => {
+                    let signs: String = sent.iter().zip(signs).map(|(name, sign)| match sign {
+                        0 | 1 => put(name),
+                        2 => '?',
+                        3 => '-',
+                        _ => '!',
+                    }).collect();
+                    answer(&signs)
+                }
+                Mood::TooLarge => answer("413"),
+                Mood::Stop => answer("401"),
+                Mood::Unavailable => answer("503"),
+                Mood::TakenButUnclear => {
+                    for name in sent {
+                        put(name);
+                    }
+                    answer("504")
+                }
+                Mood::Fault(fault) => Err(fault),
+            };
+            plan.answered(now, answer);
+        };
+        prop_assert!(counts.add_up(), "{:?}", counts);
+        prop_assert_eq!(counts.records_in, names.len() as u64);
+        let settled = counts.delivered + counts.already_there;
+        prop_assert!(settled <= there.len() as u64, "{:?}", counts);
+        // What is there and not called so was taken by a request whose answer told nothing.
+        let open = counts.left_to_lambda + counts.refused;
+        prop_assert!(there.len() as u64 <= settled + open, "{:?}", counts);
+    }
+}
