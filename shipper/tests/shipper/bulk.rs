@@ -1,0 +1,244 @@
+//! A stand-in of Elasticsearch's `_bulk`: strict about the request, and moody on demand.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+
+use crate::SECRET;
+use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::settled::Held;
+
+/// What is done with a request instead of taking it.
+#[derive(Clone, Debug)]
+pub(crate) enum Mood {
+    /// Nothing is taken; this is the answer.
+    Says(Answer),
+    /// Everything is taken, and then this happens instead of the answer.
+    TakesThen(Reply),
+    /// Everything is taken and answered, but the answer ends in its middle.
+    TakesThenTruncates,
+    /// Nothing is taken; this happens.
+    Does(Reply),
+    /// The connection is reset before the body was read.
+    ResetsBeforeBody,
+    /// Items are answered by place; those without a word here are taken.
+    Items(BTreeMap<usize, (u16, &'static str)>),
+}
+
+/// A cluster with one index.
+pub(crate) struct Bulk {
+    state: Arc<State>,
+    server: Server,
+}
+
+pub(crate) struct State {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    moods: VecDeque<Mood>,
+    documents: BTreeMap<String, Value>,
+    violations: Vec<String>,
+    arrivals: Vec<SystemTime>,
+    sizes: Vec<usize>,
+    limit_bytes: Option<usize>,
+    refuses_json: bool,
+}
+
+pub(crate) const INDEX: &str = "logs-lambda";
+
+impl Bulk {
+    pub(crate) fn start() -> Self {
+        Self::with_moods([])
+    }
+
+    /// A cluster that treats one request after another so, and all later ones well.
+    pub(crate) fn with_moods(moods: impl IntoIterator<Item = Mood>) -> Self {
+        let state = Arc::new(State {
+            inner: Mutex::new(Inner { moods: moods.into_iter().collect(), ..Inner::default() }),
+        });
+        let server = Server::start(Arc::clone(&state));
+        Self { state, server }
+    }
+
+    /// Has every larger body answered with 413.
+    pub(crate) fn limited_to(self, bytes: usize) -> Self {
+        self.state.inner.lock().unwrap().limit_bytes = Some(bytes);
+        self
+    }
+
+    /// Has every document with JSON fields refused, as for a conflict of mappings.
+    pub(crate) fn refusing_json(self) -> Self {
+        self.state.inner.lock().unwrap().refuses_json = true;
+        self
+    }
+
+    pub(crate) fn add_moods(&self, moods: impl IntoIterator<Item = Mood>) {
+        self.state.inner.lock().unwrap().moods.extend(moods);
+    }
+
+    /// The part of a configuration that points here.
+    pub(crate) fn config(&self) -> Value {
+        json!({
+            "type": "elasticsearch",
+            "url": self.server.url(),
+            "index": INDEX,
+            "auth": {"type": "basic", "username": "logagg", "password": SECRET},
+        })
+    }
+
+    pub(crate) fn documents(&self) -> Vec<Value> {
+        self.state.lock().documents.values().cloned().collect()
+    }
+
+    /// When requests came, whatever was done with them.
+    pub(crate) fn arrivals(&self) -> Vec<SystemTime> {
+        self.state.lock().arrivals.clone()
+    }
+
+    /// The sizes of the bodies that came, before compression.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        self.state.lock().sizes.clone()
+    }
+
+    /// What the cluster holds, after making sure that every request was as it must be.
+    pub(crate) fn held(&self) -> Held {
+        let inner = self.state.lock();
+        assert_eq!(inner.violations, [String::new(); 0]);
+        Held {
+            messages: inner
+                .documents
+                .values()
+                .map(|document| document["message"].as_str().unwrap().to_owned())
+                .collect(),
+        }
+    }
+}
+
+impl State {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+}
+
+impl Service for State {
+    fn resets_before_body(&self) -> bool {
+        let mut inner = self.lock();
+        let resets = matches!(inner.moods.front(), Some(Mood::ResetsBeforeBody));
+        if resets {
+            inner.moods.pop_front();
+            inner.arrivals.push(SystemTime::now());
+        }
+        resets
+    }
+
+    fn answer(&self, request: Request) -> Reply {
+        let mut inner = self.lock();
+        inner.arrivals.push(SystemTime::now());
+        let (size, pieces) = match check(&request) {
+            Ok(checked) => checked,
+            Err(violation) => {
+                let answer = Answer::new(400, violation.clone());
+                inner.violations.push(violation);
+                return Reply::Answer(answer);
+            }
+        };
+        inner.sizes.push(size);
+        if inner.limit_bytes.is_some_and(|limit| size > limit) {
+            return Reply::Answer(Answer::new(413, "too large"));
+        }
+        let none = BTreeMap::new();
+        match inner.moods.pop_front() {
+            None | Some(Mood::ResetsBeforeBody) => Reply::Answer(inner.take(pieces, &none)),
+            Some(Mood::Items(words)) => Reply::Answer(inner.take(pieces, &words)),
+            Some(Mood::Says(answer)) => Reply::Answer(answer),
+            Some(Mood::Does(reply)) => reply,
+            Some(Mood::TakesThen(reply)) => {
+                inner.take(pieces, &none);
+                reply
+            }
+            Some(Mood::TakesThenTruncates) => Reply::Truncated(inner.take(pieces, &none)),
+        }
+    }
+}
+
+impl Inner {
+    fn take(
+        &mut self,
+        pieces: Vec<(String, Value)>,
+        words: &BTreeMap<usize, (u16, &'static str)>,
+    ) -> Answer {
+        let mut errors = false;
+        let items: Vec<Value> = pieces
+            .into_iter()
+            .enumerate()
+            .map(|(index, (id, document))| {
+                let conflicts = self.refuses_json && document.get("json").is_some();
+                let verdict = if self.documents.contains_key(&id) {
+                    (409, "version_conflict_engine_exception")
+                } else if let Some(word) = words.get(&index) {
+                    *word
+                } else if conflicts {
+                    (400, "document_parsing_exception")
+                } else {
+                    self.documents.insert(id.clone(), document.clone());
+                    return json!({"create": {"_index": INDEX, "_id": id, "status": 201, "result": "created"}});
+                };
+                errors = true;
+                // Services quote the document, which must stay between us.
+                let reason = format!("failed to parse: {document}");
+                json!({"create": {"_index": INDEX, "_id": id, "status": verdict.0,
+                    "error": {"type": verdict.1, "reason": reason}}})
+            })
+            .collect();
+        let body = json!({"took": 1, "errors": errors, "items": items});
+        Answer::new(200, serde_json::to_vec(&body).unwrap())
+            .with("content-type", "application/json")
+    }
+}
+
+/// Makes sure that a request is as Elasticsearch wants it, and gives its size and documents.
+fn check(request: &Request) -> Result<(usize, Vec<(String, Value)>), String> {
+    let ensure = |holds: bool, violation: &str| {
+        if holds {
+            Ok(())
+        } else {
+            Err(format!("{violation}: {} {}", request.method, request.target))
+        }
+    };
+    let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    ensure(request.method == "POST", "not POST")?;
+    ensure(path == format!("/{INDEX}/_bulk"), "another path")?;
+    ensure(query == "filter_path=items.*.status,items.*.error.type", "another query")?;
+    ensure(request.header("content-type") == Some("application/x-ndjson"), "another Content-Type")?;
+    ensure(request.header("content-encoding") == Some("gzip"), "another Content-Encoding")?;
+    let authorization = request.header("authorization");
+    ensure(authorization == Some("Basic bG9nYWdnOlMzQ1IzVA=="), "another Authorization")?;
+
+    let mut body = String::new();
+    GzDecoder::new(request.body.as_slice())
+        .read_to_string(&mut body)
+        .map_err(|error| format!("no gzip of UTF-8: {error}"))?;
+    ensure(body.len() <= 10_000_000, "a body over 10 MB")?;
+    ensure(body.ends_with('\n'), "no final newline")?;
+    let lines: Vec<&str> = body.trim_end_matches('\n').split('\n').collect();
+    ensure(lines.len() % 2 == 0, "an odd number of lines")?;
+    let mut pieces = Vec::new();
+    for pair in lines.chunks(2) {
+        let action: Value = serde_json::from_str(pair[0]).map_err(|error| error.to_string())?;
+        let id = action["create"]["_id"].as_str().unwrap_or_default();
+        ensure(action == json!({"create": {"_id": id}}), "another action")?;
+        ensure(!id.is_empty() && id.len() <= 512, "no good id")?;
+        let document: Value = serde_json::from_str(pair[1]).map_err(|error| error.to_string())?;
+        let timestamp = document["@timestamp"].as_str().unwrap_or_default();
+        ensure(humantime::parse_rfc3339(timestamp).is_ok(), "no good @timestamp")?;
+        ensure(document["message"].is_string(), "no message")?;
+        pieces.push((id.to_owned(), document));
+    }
+    Ok((body.len(), pieces))
+}

@@ -1,0 +1,83 @@
+//! An invocation ends before its deadline and leaves to Lambda what it could not do. The stand-in
+//! of Lambda ends the process at the deadline, and the test with it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::bulk::{Bulk, Mood};
+use crate::event;
+use crate::http::{Answer, Reply};
+use crate::lambda::Lambda;
+use crate::settled::{Counts, settled};
+
+/// Sends three records to a cluster that never takes them, with a second to spend and a large
+/// reserve.
+#[track_caller]
+fn check(mood: &Mood) -> (Counts, Bulk) {
+    const RESERVE: Duration = Duration::from_secs(30);
+
+    let bulk = Bulk::with_moods(std::iter::repeat_n(mood.clone(), 1_000));
+    let mut lambda = Lambda::start(&json!({
+        "destinations": {"search": bulk.config()},
+        "reserve_ms": RESERVE.as_millis() as u64,
+    }));
+    let invoked = lambda.invoke_within(&event::of(3), RESERVE + Duration::from_secs(1));
+    let messages: Vec<String> = (0..3).map(event::message).collect();
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!(counts.get("left_to_lambda"), 3, "{counts:?}");
+    (counts, bulk)
+}
+
+#[test]
+fn a_service_that_never_answers_does_not_hold_the_invocation() {
+    let (counts, _) = check(&Mood::Does(Reply::Silence));
+    assert_eq!(counts.get("requests"), 1);
+    assert_eq!(counts.reasons("retried")["timeout"], 3);
+}
+
+#[test]
+fn a_service_that_stays_busy_is_tried_until_the_time_is_over() {
+    let (counts, bulk) = check(&Mood::Says(Answer::new(503, "")));
+    assert!(counts.get("retries") > 0, "{counts:?}");
+    assert_eq!(bulk.arrivals().len() as u64, counts.get("requests"));
+}
+
+#[test]
+fn a_longer_wait_than_there_is_time_for_is_not_begun() {
+    let (counts, _) = check(&Mood::Says(Answer::new(429, "").with("retry-after", "3600")));
+    assert_eq!((counts.get("requests"), counts.get("retries")), (1, 0));
+    assert_eq!(counts.reasons("left_to_lambda")["status_429"], 3);
+}
+
+#[test]
+fn a_connection_that_nobody_takes_is_tried_until_the_time_is_over() {
+    // A port that was free a moment ago.
+    let url = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let mut lambda = Lambda::start(&json!({
+        "destinations": {"search": {"type": "elasticsearch", "url": url, "index": "logs"}},
+        "reserve_ms": 30_000,
+    }));
+    let invoked = lambda.invoke_within(&event::of(3), Duration::from_secs(31));
+    let counts = &invoked.summary["destinations"]["search"];
+    assert_eq!(counts["left_to_lambda"], 3);
+    assert!(counts["reasons"]["retried"]["not_connected"].as_u64() > Some(0), "{counts}");
+    assert!(invoked.result.is_err());
+}
+
+#[test]
+fn without_time_nothing_is_sent() {
+    let bulk = Bulk::start();
+    let mut lambda = Lambda::start(&json!({
+        "destinations": {"search": bulk.config()},
+        "reserve_ms": 60_000,
+    }));
+    let invoked = lambda.invoke_within(&event::of(3), Duration::from_secs(59));
+    let messages: Vec<String> = (0..3).map(event::message).collect();
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!((counts.get("left_to_lambda"), counts.get("requests")), (3, 0));
+    assert_eq!(counts.reasons("left_to_lambda")["no_time_left"], 3);
+}

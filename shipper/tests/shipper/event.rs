@@ -1,0 +1,67 @@
+//! Events as CloudWatch Logs sends them.
+
+use std::io::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use crate::PAYLOAD;
+
+pub(crate) const GROUP: &str = "/aws/lambda/orders";
+
+/// What CloudWatch Logs sends, before compression. Every message is marked as payload, and has an
+/// id made of `first_id` and its place.
+pub(crate) fn delivery(group: &str, first_id: usize, messages: &[impl AsRef<str>]) -> Value {
+    let events: Vec<Value> = messages
+        .iter()
+        .enumerate()
+        .map(|(index, message)| {
+            json!({
+                "id": format!("{:056}", first_id + index),
+                "timestamp": 1_699_264_800_123_u64 + index as u64,
+                "message": message.as_ref(),
+            })
+        })
+        .collect();
+    json!({
+        "messageType": "DATA_MESSAGE",
+        "owner": "123456789012",
+        "logGroup": group,
+        "logStream": "2023/11/06/[$LATEST]0123456789abcdef0123456789abcdef",
+        "subscriptionFilters": ["logagg"],
+        "logEvents": events,
+    })
+}
+
+/// An event with so many marked messages.
+pub(crate) fn of(count: usize) -> Vec<u8> {
+    let messages: Vec<String> = (0..count).map(message).collect();
+    wrap(&delivery(GROUP, 0, &messages))
+}
+
+/// An event with these messages.
+pub(crate) fn with(messages: &[impl AsRef<str>]) -> Vec<u8> {
+    wrap(&delivery(GROUP, 0, messages))
+}
+
+pub(crate) fn message(number: usize) -> String {
+    format!("{PAYLOAD} line {number}\twith a tab, ünïcode \u{1F9C0}\nand a second line")
+}
+
+/// A delivery as an invocation's event.
+pub(crate) fn wrap(delivery: &Value) -> Vec<u8> {
+    wrap_bytes(&gzip(&serde_json::to_vec(delivery).unwrap()))
+}
+
+pub(crate) fn wrap_bytes(compressed: &[u8]) -> Vec<u8> {
+    serde_json::to_vec(&json!({"awslogs": {"data": STANDARD.encode(compressed)}})).unwrap()
+}
+
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}

@@ -1,0 +1,165 @@
+//! Events of every kind, good and broken.
+
+use serde_json::json;
+
+use crate::bulk::Bulk;
+use crate::event::{self, GROUP};
+use crate::lambda::{FunctionError, Lambda, OWN_LOG_GROUP};
+use crate::settled::settled;
+use crate::{PAYLOAD, SECRET};
+
+const MEBIBYTE: usize = 1024 * 1024;
+
+fn lambda(bulk: &Bulk) -> Lambda {
+    Lambda::start(&json!({
+        "destinations": {"search": bulk.config()},
+        "max_decoded_bytes": MEBIBYTE,
+    }))
+}
+
+/// Sends an event that fails, with this error, and reaches no destination.
+#[track_caller]
+fn check_error(event: &[u8], error_type: &str, message: &str) {
+    let bulk = Bulk::start();
+    let invoked = lambda(&bulk).invoke(event);
+    let expected = FunctionError { error_type: error_type.to_owned(), message: message.to_owned() };
+    assert_eq!(invoked.result, Err(expected));
+    assert_eq!(invoked.summary["outcome"], "failed");
+    assert_eq!(invoked.summary["error"], message);
+    assert_eq!(bulk.arrivals(), []);
+}
+
+#[test]
+fn an_event_of_an_unknown_kind_is_an_error_that_names_its_fields() {
+    let event = json!({"Records": [{"body": PAYLOAD}], "source": SECRET});
+    check_error(
+        event.to_string().as_bytes(),
+        "Logagg.UnknownEvent",
+        "cannot tell the kind of the event: expected the field \"awslogs\" (a CloudWatch Logs \
+         subscription filter), found the fields Records, source; remove the trigger that sends it",
+    );
+}
+
+#[test]
+fn a_subscription_event_without_data_is_an_error() {
+    let event = json!({"awslogs": {"text": PAYLOAD}});
+    check_error(
+        event.to_string().as_bytes(),
+        "Logagg.UnknownEvent",
+        "cannot read the field \"awslogs\" of the event: expected {\"data\": \"…\"} as CloudWatch Logs sends it",
+    );
+}
+
+#[test]
+fn broken_base64_gzip_and_json_are_errors_of_their_own() {
+    check_error(
+        json!({"awslogs": {"data": PAYLOAD.repeat(3) + "%"}}).to_string().as_bytes(),
+        "Logagg.UndecodableEvent",
+        "cannot decode the event: its data is not base64",
+    );
+    let whole = event::gzip(event::delivery(GROUP, 0, &[PAYLOAD]).to_string().as_bytes());
+    check_error(
+        &event::wrap_bytes(&whole[..whole.len() - 5]),
+        "Logagg.UndecodableEvent",
+        "cannot decode the event: its data is not complete gzip",
+    );
+    let mut flipped = whole.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 0xff;
+    check_error(
+        &event::wrap_bytes(&flipped),
+        "Logagg.UndecodableEvent",
+        "cannot decode the event: its data is not complete gzip",
+    );
+    check_error(
+        &event::wrap(&json!({"messageType": PAYLOAD})),
+        "Logagg.UndecodableEvent",
+        "cannot decode the event: no CloudWatch Logs JSON (a missing field or one of another type at line 1 column 24)",
+    );
+}
+
+#[test]
+fn every_member_of_the_gzip_is_read() {
+    let bulk = Bulk::start();
+    let messages: Vec<String> = (0..6).map(event::message).collect();
+    let json = event::delivery(GROUP, 0, &messages).to_string();
+    let members: Vec<u8> = json.as_bytes().chunks(100).flat_map(event::gzip).collect();
+    let invoked = lambda(&bulk).invoke(&event::wrap_bytes(&members));
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!(counts.get("delivered"), 6);
+}
+
+#[test]
+fn a_decompression_bomb_is_stopped_at_the_cap() {
+    let bomb = event::gzip(&vec![b' '; 200 * MEBIBYTE]);
+    check_error(
+        &event::wrap_bytes(&bomb),
+        "Logagg.UndecodableEvent",
+        "cannot decode the event: more than 1048576 bytes after decompression; raise \
+         \"max_decoded_bytes\" and the memory of the function to take such events",
+    );
+}
+
+#[test]
+fn a_control_message_is_no_log() {
+    let bulk = Bulk::start();
+    let mut control =
+        event::delivery("", 0, &["CWL CONTROL MESSAGE: Checking health of destination Lambda."]);
+    control["messageType"] = json!("CONTROL_MESSAGE");
+    let invoked = lambda(&bulk).invoke(&event::wrap(&control));
+    assert!(invoked.result.is_ok());
+    assert_eq!(invoked.summary["message_type"], "CONTROL_MESSAGE");
+    assert_eq!(invoked.summary["destinations"], json!({}));
+    assert_eq!(bulk.arrivals(), []);
+}
+
+#[test]
+fn the_shippers_own_log_group_is_dropped_with_a_warning() {
+    let bulk = Bulk::start();
+    let messages = [event::message(0), event::message(1)];
+    let invoked = lambda(&bulk).invoke(&event::wrap(&event::delivery(OWN_LOG_GROUP, 0, &messages)));
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!(counts.get("dropped"), 2);
+    assert_eq!(counts.reasons("dropped")["own_log_group"], 2);
+    assert_eq!(
+        invoked.summary["warnings"],
+        json!([
+            "dropped the log events: they come from the shipper's own log group, and sending them \
+             would never end; remove the subscription filter from that group"
+        ])
+    );
+    assert_eq!(bulk.arrivals(), []);
+}
+
+#[test]
+fn an_event_without_log_events_sends_nothing() {
+    let bulk = Bulk::start();
+    let invoked = lambda(&bulk).invoke(&event::of(0));
+    let counts = settled(&invoked, "search", &[], &bulk.held());
+    assert_eq!((counts.get("in"), counts.get("requests")), (0, 0));
+}
+
+#[test]
+fn fields_nobody_knows_are_passed_over() {
+    let bulk = Bulk::start();
+    let messages = [event::message(0)];
+    let mut delivery = event::delivery(GROUP, 0, &messages);
+    delivery["@aws.region"] = json!("eu-west-1");
+    delivery["logEvents"][0]["extractedFields"] = json!({"a": "b"});
+    delivery["policyLevel"] = json!("ACCOUNT");
+    let invoked = lambda(&bulk).invoke(&event::wrap(&delivery));
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!(counts.get("delivered"), 1);
+}
+
+#[test]
+fn a_large_event_is_sent_in_several_requests() {
+    let bulk = Bulk::start();
+    let messages: Vec<String> =
+        (0..60).map(|number| format!("{number} {}", "x".repeat(200_000))).collect();
+    let config = json!({"destinations": {"search": bulk.config()}});
+    let invoked = Lambda::start(&config).invoke(&event::with(&messages));
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!(counts.get("delivered"), 60);
+    assert_eq!(counts.get("requests"), 2);
+}

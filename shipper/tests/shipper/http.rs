@@ -1,0 +1,211 @@
+//! A small HTTP/1.1 server that can also misbehave: it resets connections, stays silent, and
+//! ends answers early.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// A request, as far as it was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}
+
+/// What is done with a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    Answer(Answer),
+    /// The connection is reset instead of an answer.
+    Reset,
+    /// Nothing ever comes.
+    Silence,
+    /// The answer ends in the middle of its body.
+    Truncated(Answer),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into() }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+/// What stands behind a server.
+pub(crate) trait Service: Send + Sync + 'static {
+    /// Whether to reset the connection before the body of the next request is read.
+    fn resets_before_body(&self) -> bool {
+        false
+    }
+
+    fn answer(&self, request: Request) -> Reply;
+}
+
+/// A server on a free port of 127.0.0.1 until it is dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+pub(crate) struct Stop {
+    stopped: AtomicBool,
+    lock: Mutex<()>,
+    changed: Condvar,
+}
+
+impl Stop {
+    fn is_set(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// Blocks until the server is dropped.
+    fn wait(&self) {
+        let mut guard = self.lock.lock().unwrap();
+        while !self.is_set() {
+            guard = self.changed.wait(guard).unwrap();
+        }
+    }
+}
+
+impl Server {
+    pub(crate) fn start(service: Arc<impl Service>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = Arc::new(Stop::default());
+        let thread = thread::spawn({
+            let stop = Arc::clone(&stop);
+            move || {
+                for stream in listener.incoming() {
+                    if stop.is_set() {
+                        return;
+                    }
+                    let (service, stop) = (Arc::clone(&service), Arc::clone(&stop));
+                    let stream = stream.unwrap();
+                    // The thread ends with its connection, which the client's end closes.
+                    thread::spawn(move || serve(stream, service.as_ref(), &stop));
+                }
+            }
+        });
+        Self { address, stop, thread: Some(thread) }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let guard = self.stop.lock.lock().unwrap();
+        self.stop.stopped.store(true, Ordering::SeqCst);
+        self.stop.changed.notify_all();
+        drop(guard);
+        // Wakes the listener.
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(mut stream: TcpStream, service: &dyn Service, stop: &Stop) {
+    stream.set_nodelay(true).unwrap();
+    let mut buffer = Vec::new();
+    while let Ok(Some((mut request, body_bytes, mut rest))) = head(&mut stream, &mut buffer) {
+        if service.resets_before_body() {
+            return reset(&stream);
+        }
+        while rest.len() < body_bytes {
+            let mut chunk = [0; 64 * 1024];
+            match stream.read(&mut chunk) {
+                Ok(0) | Err(_) => return,
+                Ok(count) => rest.extend_from_slice(&chunk[..count]),
+            }
+        }
+        buffer = rest.split_off(body_bytes);
+        request.body = rest;
+        let (answer, whole) = match service.answer(request) {
+            Reply::Reset => return reset(&stream),
+            Reply::Silence => return stop.wait(),
+            Reply::Answer(answer) => (answer, true),
+            Reply::Truncated(answer) => (answer, false),
+        };
+        let mut bytes = format!("HTTP/1.1 {} X\r\n", answer.status).into_bytes();
+        for (name, value) in &answer.headers {
+            bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        bytes
+            .extend_from_slice(format!("content-length: {}\r\n\r\n", answer.body.len()).as_bytes());
+        let sent = if whole { answer.body.len() } else { answer.body.len() / 2 };
+        bytes.extend_from_slice(&answer.body[..sent]);
+        if stream.write_all(&bytes).is_err() || !whole {
+            return;
+        }
+    }
+}
+
+/// Reads up to the end of the head; gives the length of the body and what was read of it.
+fn head(
+    stream: &mut TcpStream,
+    buffer: &mut Vec<u8>,
+) -> io::Result<Option<(Request, usize, Vec<u8>)>> {
+    loop {
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut parsed = httparse::Request::new(&mut headers);
+        if let Ok(httparse::Status::Complete(end)) = parsed.parse(buffer) {
+            let headers: BTreeMap<String, String> = parsed
+                .headers
+                .iter()
+                .map(|header| {
+                    let value = String::from_utf8_lossy(header.value).into_owned();
+                    (header.name.to_ascii_lowercase(), value)
+                })
+                .collect();
+            let body_bytes =
+                headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+            let request = Request {
+                method: parsed.method.unwrap().to_owned(),
+                target: parsed.path.unwrap().to_owned(),
+                headers,
+                body: Vec::new(),
+            };
+            let rest = buffer.split_off(end);
+            return Ok(Some((request, body_bytes, rest)));
+        }
+        let mut chunk = [0; 16 * 1024];
+        match stream.read(&mut chunk)? {
+            0 => return Ok(None),
+            count => buffer.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
+
+/// Closing without lingering sends a reset.
+fn reset(stream: &TcpStream) {
+    socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
+}

@@ -1,0 +1,281 @@
+//! Plays Lambda: serves the runtime API to the real `bootstrap` and ends it at its deadline.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
+
+use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::{PAYLOAD, SECRET};
+
+/// How long anything may take before a test calls it stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+pub(crate) const OWN_LOG_GROUP: &str = "/aws/lambda/the-shipper";
+
+/// A running instance of the function.
+pub(crate) struct Lambda {
+    api: Arc<RuntimeApi>,
+    output: Arc<Output>,
+    child: Child,
+    readers: Vec<JoinHandle<()>>,
+    invocations: usize,
+    _server: Server,
+}
+
+/// What came of an invocation.
+#[derive(Debug)]
+pub(crate) struct Invoked {
+    /// What the function answered, or the error it reported.
+    pub(crate) result: Result<Value, FunctionError>,
+    /// The summary line.
+    pub(crate) summary: Value,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct FunctionError {
+    pub(crate) error_type: String,
+    pub(crate) message: String,
+}
+
+#[derive(Default)]
+struct RuntimeApi {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    next: VecDeque<(String, Vec<u8>, SystemTime)>,
+    results: VecDeque<(String, Result<Value, FunctionError>)>,
+    init_error: Option<FunctionError>,
+    stopped: bool,
+}
+
+/// All lines the process has written, and whether they were written to standard error.
+#[derive(Default)]
+struct Output {
+    lines: Mutex<Vec<(Stream, String)>>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stream {
+    Out,
+    Err,
+}
+
+impl Lambda {
+    /// Starts the function with a configuration.
+    pub(crate) fn start(config: &Value) -> Self {
+        Self::start_with(Some(&config.to_string()))
+    }
+
+    /// Starts the function with the text of `LOGAGG_CONFIG`.
+    pub(crate) fn start_with(config: Option<&str>) -> Self {
+        let api = Arc::new(RuntimeApi::default());
+        let server = Server::start(Arc::clone(&api));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+        command
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", server.address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "the-shipper")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", OWN_LOG_GROUP)
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "s")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(config) = config {
+            command.env("LOGAGG_CONFIG", config);
+        }
+        let mut child = command.spawn().unwrap();
+        let output = Arc::new(Output::default());
+        let readers = vec![
+            read(child.stdout.take().unwrap(), Stream::Out, &output),
+            read(child.stderr.take().unwrap(), Stream::Err, &output),
+        ];
+        Self { api, output, child, readers, invocations: 0, _server: server }
+    }
+
+    /// Invokes the function with a minute's time.
+    pub(crate) fn invoke(&mut self, event: &[u8]) -> Invoked {
+        self.invoke_within(event, STUCK)
+    }
+
+    /// Invokes the function and, as Lambda does, ends the process at the deadline.
+    pub(crate) fn invoke_within(&mut self, event: &[u8], time: Duration) -> Invoked {
+        self.invocations += 1;
+        let request_id = format!("invocation-{}", self.invocations);
+        let deadline = SystemTime::now() + time;
+        {
+            let mut state = self.api.state.lock().unwrap();
+            state.next.push_back((request_id.clone(), event.to_vec(), deadline));
+            self.api.changed.notify_all();
+        }
+        let until = Instant::now() + time;
+        let mut state = self.api.state.lock().unwrap();
+        let result = loop {
+            if let Some((answered, result)) = state.results.pop_front() {
+                assert_eq!(answered, request_id);
+                break result;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let _ = self.child.kill();
+                panic!("the invocation was still running at its deadline");
+            }
+            state = self.api.changed.wait_timeout(state, left).unwrap().0;
+        };
+        drop(state);
+        Invoked { result, summary: self.summary(&request_id) }
+    }
+
+    /// The error with which the function refused to start, once its process has ended.
+    pub(crate) fn init_error(mut self) -> FunctionError {
+        let status = self.child.wait().unwrap();
+        assert!(!status.success(), "the process ended as if all were well");
+        let state = self.api.state.lock().unwrap();
+        let error = state.init_error.as_ref().expect("no init error was reported");
+        FunctionError { error_type: error.error_type.clone(), message: error.message.clone() }
+    }
+
+    /// Everything the process has written to standard error once it has ended.
+    pub(crate) fn standard_error(&mut self) -> String {
+        self.child.wait().unwrap();
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        let lines = self.output.lines.lock().unwrap();
+        let of_error = lines.iter().filter(|(stream, _)| *stream == Stream::Err);
+        of_error.map(|(_, line)| format!("{line}\n")).collect()
+    }
+
+    /// Waits for the summary line of an invocation, and makes sure there is but one.
+    fn summary(&self, request_id: &str) -> Value {
+        let until = Instant::now() + STUCK;
+        let mut lines = self.output.lines.lock().unwrap();
+        loop {
+            let mut found: Vec<Value> = lines
+                .iter()
+                .filter(|(stream, _)| *stream == Stream::Out)
+                .map(|(_, line)| serde_json::from_str(line).expect("a line that is no JSON"))
+                .filter(|line: &Value| line["request_id"] == request_id)
+                .collect();
+            if let Some(summary) = found.pop() {
+                assert!(found.is_empty(), "two summary lines: {found:?}");
+                assert_eq!(summary["logagg"], "summary");
+                return summary;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "no summary line for {request_id}");
+            lines = self.output.changed.wait_timeout(lines, left).unwrap().0;
+        }
+    }
+}
+
+impl Drop for Lambda {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+        self.api.state.lock().unwrap().stopped = true;
+        self.api.changed.notify_all();
+        if thread::panicking() {
+            for (_, line) in &*self.output.lines.lock().unwrap() {
+                println!("the function wrote: {line}");
+            }
+            return;
+        }
+        for (_, line) in &*self.output.lines.lock().unwrap() {
+            for marker in [PAYLOAD, SECRET] {
+                assert!(!line.contains(marker), "{marker} was written: {line}");
+            }
+        }
+    }
+}
+
+fn read(stream: impl Read + Send + 'static, kind: Stream, output: &Arc<Output>) -> JoinHandle<()> {
+    let output = Arc::clone(output);
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            output.lines.lock().unwrap().push((kind, line));
+            output.changed.notify_all();
+        }
+    })
+}
+
+const PREFIX: &str = "/2018-06-01/runtime/";
+
+impl Service for RuntimeApi {
+    fn answer(&self, request: Request) -> Reply {
+        let path = request.target.strip_prefix(PREFIX).expect("another API");
+        match (request.method.as_str(), path) {
+            ("GET", "invocation/next") => self.next(),
+            ("POST", "init/error") => {
+                let error = function_error(&request.body);
+                assert_eq!(
+                    request.header("lambda-runtime-function-error-type"),
+                    Some(error.error_type.as_str())
+                );
+                self.state.lock().unwrap().init_error = Some(error);
+                Reply::Answer(Answer::new(202, "{}"))
+            }
+            ("POST", path) => {
+                let path = path.strip_prefix("invocation/").expect("another call");
+                let (request_id, kind) = path.split_once('/').expect("another call");
+                let result = match kind {
+                    "response" => Ok(serde_json::from_slice(&request.body).unwrap()),
+                    "error" => Err(function_error(&request.body)),
+                    other => panic!("another call: {other}"),
+                };
+                let mut state = self.state.lock().unwrap();
+                state.results.push_back((request_id.to_owned(), result));
+                self.changed.notify_all();
+                Reply::Answer(Answer::new(202, "{}"))
+            }
+            other => panic!("another call: {other:?}"),
+        }
+    }
+}
+
+impl RuntimeApi {
+    /// Blocks until there is an event, as Lambda does.
+    fn next(&self) -> Reply {
+        let mut state = self.state.lock().unwrap();
+        loop {
+            if state.stopped {
+                return Reply::Reset;
+            }
+            if let Some((request_id, event, deadline)) = state.next.pop_front() {
+                let since = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+                let arn = "arn:aws:lambda:eu-west-1:123456789012:function:the-shipper";
+                return Reply::Answer(
+                    Answer::new(200, event)
+                        .with("content-type", "application/json")
+                        .with("lambda-runtime-aws-request-id", request_id)
+                        .with("lambda-runtime-deadline-ms", since.as_millis().to_string())
+                        .with("lambda-runtime-invoked-function-arn", arn),
+                );
+            }
+            state = self.changed.wait(state).unwrap();
+        }
+    }
+}
+
+fn function_error(body: &[u8]) -> FunctionError {
+    let value: Value = serde_json::from_slice(body).unwrap();
+    let text = |name: &str| value[name].as_str().unwrap().to_owned();
+    let message = text("errorMessage");
+    for marker in [PAYLOAD, SECRET] {
+        assert!(!message.contains(marker), "{marker} was reported: {message}");
+    }
+    FunctionError { error_type: text("errorType"), message }
+}

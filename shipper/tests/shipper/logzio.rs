@@ -1,0 +1,155 @@
+//! A stand-in of Logz.io's listener: strict about the request, and moody on demand.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+
+use crate::SECRET;
+use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::settled::Held;
+
+/// What is done with a request instead of taking it.
+#[derive(Clone, Debug)]
+pub(crate) enum Mood {
+    /// Nothing is taken; this happens.
+    Does(Reply),
+    /// Everything is taken, and then this happens instead of the answer.
+    TakesThen(Reply),
+    /// Lines at these places are called malformed; the others are taken.
+    Malformed(Vec<usize>),
+    /// The connection is reset before the body was read.
+    ResetsBeforeBody,
+}
+
+/// A listener and what it has taken.
+pub(crate) struct Logzio {
+    state: Arc<State>,
+    server: Server,
+}
+
+pub(crate) struct State {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    moods: VecDeque<Mood>,
+    lines: Vec<Value>,
+    violations: Vec<String>,
+    requests: usize,
+}
+
+impl Logzio {
+    pub(crate) fn start() -> Self {
+        Self::with_moods([])
+    }
+
+    pub(crate) fn with_moods(moods: impl IntoIterator<Item = Mood>) -> Self {
+        let state = Arc::new(State {
+            inner: Mutex::new(Inner { moods: moods.into_iter().collect(), ..Inner::default() }),
+        });
+        let server = Server::start(Arc::clone(&state));
+        Self { state, server }
+    }
+
+    pub(crate) fn config(&self) -> Value {
+        json!({"type": "logzio", "token": SECRET, "url": self.server.url()})
+    }
+
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.state.inner.lock().unwrap().lines.clone()
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.state.inner.lock().unwrap().requests
+    }
+
+    /// What the listener has taken, after making sure that every request was as it must be.
+    pub(crate) fn held(&self) -> Held {
+        let inner = self.state.inner.lock().unwrap();
+        assert_eq!(inner.violations, [String::new(); 0]);
+        Held {
+            messages: inner
+                .lines
+                .iter()
+                .map(|line| line["message"].as_str().unwrap().to_owned())
+                .collect(),
+        }
+    }
+}
+
+impl Service for State {
+    fn resets_before_body(&self) -> bool {
+        let mut inner = self.inner.lock().unwrap();
+        let resets = matches!(inner.moods.front(), Some(Mood::ResetsBeforeBody));
+        if resets {
+            inner.moods.pop_front();
+            inner.requests += 1;
+        }
+        resets
+    }
+
+    fn answer(&self, request: Request) -> Reply {
+        let mut inner = self.inner.lock().unwrap();
+        inner.requests += 1;
+        let lines = match check(&request) {
+            Ok(lines) => lines,
+            Err(violation) => {
+                inner.violations.push(violation);
+                return Reply::Answer(Answer::new(400, ""));
+            }
+        };
+        match inner.moods.pop_front() {
+            None | Some(Mood::ResetsBeforeBody) => {
+                inner.lines.extend(lines);
+                Reply::Answer(Answer::new(200, ""))
+            }
+            Some(Mood::Does(reply)) => reply,
+            Some(Mood::TakesThen(reply)) => {
+                inner.lines.extend(lines);
+                reply
+            }
+            Some(Mood::Malformed(places)) => {
+                let sent = lines.len();
+                let good = lines.into_iter().enumerate();
+                let good = good.filter(|(index, _)| !places.contains(index));
+                inner.lines.extend(good.map(|(_, line)| line));
+                let body = json!({
+                    "malformedLines": places.len(), "successfulLines": sent - places.len(),
+                    "oversizedLines": 0, "emptyLogLines": 0,
+                });
+                Reply::Answer(Answer::new(400, body.to_string()))
+            }
+        }
+    }
+}
+
+/// Makes sure that a request is as Logz.io wants it, and gives its lines.
+fn check(request: &Request) -> Result<Vec<Value>, String> {
+    let ensure = |holds: bool, violation: &str| {
+        if holds { Ok(()) } else { Err(violation.to_owned()) }
+    };
+    ensure(request.method == "POST", "not POST")?;
+    let target = format!("/?token={SECRET}&type=lambda");
+    ensure(request.target == target, "another path, token or type")?;
+    ensure(request.header("content-type") == Some("text/plain"), "another Content-Type")?;
+    ensure(request.header("content-encoding") == Some("gzip"), "another Content-Encoding")?;
+    let mut body = String::new();
+    GzDecoder::new(request.body.as_slice())
+        .read_to_string(&mut body)
+        .map_err(|error| format!("no gzip of UTF-8: {error}"))?;
+    ensure(body.len() <= 10_485_760, "a body over the limit")?;
+    ensure(body.ends_with('\n'), "no final newline")?;
+    body.trim_end_matches('\n')
+        .split('\n')
+        .map(|line| {
+            ensure(line.len() < 500_000, "a line over the limit")?;
+            let line: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
+            ensure(line.is_object() && line["message"].is_string(), "no object")?;
+            Ok(line)
+        })
+        .collect()
+}

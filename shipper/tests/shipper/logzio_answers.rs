@@ -1,0 +1,104 @@
+//! Every class of answer of Logz.io, which takes no keys: whatever may be there twice is counted.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::event;
+use crate::http::{Answer, Reply};
+use crate::lambda::{Invoked, Lambda};
+use crate::logzio::{Logzio, Mood};
+use crate::settled::{Counts, settled};
+
+fn messages(count: usize) -> Vec<String> {
+    (0..count).map(event::message).collect()
+}
+
+#[track_caller]
+fn check(count: usize, moods: impl IntoIterator<Item = Mood>) -> (Counts, Invoked, Logzio) {
+    let logzio = Logzio::with_moods(moods);
+    let config = json!({"destinations": {"x": logzio.config()}, "request_timeout_ms": 300});
+    let invoked = Lambda::start(&config).invoke(&event::of(count));
+    let counts = settled(&invoked, "x", &messages(count), &logzio.held());
+    (counts, invoked, logzio)
+}
+
+fn says(status: u16, body: &str) -> Mood {
+    Mood::Does(Reply::Answer(Answer::new(status, body)))
+}
+
+#[test]
+fn what_is_taken_is_delivered_unchanged() {
+    let (counts, _, logzio) = check(5, []);
+    assert_eq!((counts.get("delivered"), counts.get("requests")), (5, 1));
+    assert_eq!(logzio.held().messages, messages(5));
+    assert_eq!(logzio.lines()[0]["faas"]["name"], "orders");
+}
+
+#[test]
+fn after_malformed_lines_the_good_ones_are_there_and_nothing_is_sent_again() {
+    let (counts, _, logzio) = check(5, [Mood::Malformed(vec![1, 3])]);
+    assert_eq!((counts.get("delivered"), counts.get("refused")), (3, 2));
+    assert_eq!(logzio.requests(), 1);
+    let expected = BTreeMap::from([("malformed_line".to_owned(), 2)]);
+    assert_eq!(counts.reasons("refused"), expected);
+}
+
+#[test]
+fn a_wrong_token_leaves_everything_to_lambda_at_once() {
+    let (counts, invoked, logzio) = check(3, [says(401, "no")]);
+    assert_eq!((counts.get("left_to_lambda"), logzio.requests()), (3, 1));
+    assert_eq!(
+        invoked.result.unwrap_err().message,
+        "not everything could be delivered: 3 of 3 records to \"x\" (status_401)"
+    );
+}
+
+#[test]
+fn a_400_that_is_not_about_lines_leaves_everything_to_lambda() {
+    let (counts, ..) = check(3, [says(400, "Bad Request")]);
+    assert_eq!((counts.get("left_to_lambda"), counts.get("requests")), (3, 1));
+}
+
+#[test]
+fn tries_again_when_certainly_nothing_was_taken() {
+    for mood in [says(429, ""), says(503, "")] {
+        let (counts, ..) = check(3, [mood]);
+        assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1));
+        assert_eq!(counts.get("possible_duplicates"), 0);
+    }
+}
+
+#[test]
+fn a_second_delivery_after_an_unclear_answer_is_counted() {
+    for mood in [
+        Mood::TakesThen(Reply::Silence),
+        Mood::TakesThen(Reply::Reset),
+        Mood::TakesThen(Reply::Answer(Answer::new(504, ""))),
+        Mood::TakesThen(Reply::Truncated(Answer::new(200, "some body"))),
+    ] {
+        let told = format!("{mood:?}");
+        let (counts, _, logzio) = check(3, [mood]);
+        assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (3, 3), "{told}");
+        assert_eq!(logzio.lines().len(), 6, "{told}");
+    }
+}
+
+#[test]
+fn an_answer_of_success_counts_whatever_its_body() {
+    let answer = Answer::new(200, "<html>");
+    let (counts, ..) = check(3, [Mood::TakesThen(Reply::Answer(answer))]);
+    assert_eq!((counts.get("delivered"), counts.get("requests")), (3, 1));
+}
+
+#[test]
+fn a_connection_reset_before_the_body_is_tried_again() {
+    let (counts, _, logzio) = check(3, [Mood::ResetsBeforeBody]);
+    assert_eq!((counts.get("delivered"), logzio.lines().len()), (3, 3));
+}
+
+#[test]
+fn a_request_that_is_too_large_is_divided() {
+    let (counts, _, logzio) = check(4, [says(413, "")]);
+    assert_eq!((counts.get("delivered"), logzio.requests()), (4, 3));
+}

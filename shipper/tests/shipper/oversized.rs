@@ -1,0 +1,62 @@
+//! Lines that are longer than a destination takes.
+
+use serde_json::{Value, json};
+
+use crate::event;
+use crate::lambda::Lambda;
+use crate::logzio::Logzio;
+use crate::settled::{Counts, settled};
+
+/// Twice Logz.io's limit, with characters that grow in JSON and ones of several bytes.
+fn long_line() -> String {
+    "line \"quoted\"\twith ünïcode \u{1F9C0}\n".repeat(30_000)
+}
+
+fn check(oversized: Option<&str>) -> (Counts, Vec<Value>) {
+    let logzio = Logzio::start();
+    let mut config = json!({"destinations": {"x": logzio.config()}});
+    if let Some(oversized) = oversized {
+        config["destinations"]["x"]["oversized"] = json!(oversized);
+    }
+    let lines = [event::message(0), long_line(), event::message(2)];
+    let invoked = Lambda::start(&config).invoke(&event::with(&lines));
+    let counts = settled(&invoked, "x", &lines, &logzio.held());
+    (counts, logzio.lines())
+}
+
+#[test]
+fn a_long_line_is_split_into_parts_that_together_are_the_line() {
+    let (counts, lines) = check(None);
+    let parts: Vec<&Value> = lines.iter().filter(|line| line.get("logagg").is_some()).collect();
+    assert!(parts.len() > 1);
+    let whole: String = parts.iter().map(|part| part["message"].as_str().unwrap()).collect();
+    assert_eq!(whole, long_line());
+    for (index, part) in parts.iter().enumerate() {
+        assert_eq!(part["logagg"]["part"], json!({"number": index + 1, "count": parts.len()}));
+        assert_eq!(part["aws"], parts[0]["aws"]);
+        assert_eq!(part["@timestamp"], parts[0]["@timestamp"]);
+    }
+    assert_eq!(counts.get("additional_parts") as usize, parts.len() - 1);
+    assert_eq!(counts.get("delivered") as usize, 2 + parts.len());
+    let before_and_after = [&lines[0]["message"], &lines[lines.len() - 1]["message"]];
+    assert_eq!(before_and_after, [&json!(event::message(0)), &json!(event::message(2))]);
+}
+
+#[test]
+fn a_long_line_can_be_cut_and_says_so() {
+    let (counts, lines) = check(Some("cut"));
+    assert_eq!((counts.get("delivered"), counts.get("cut")), (3, 1));
+    let message = lines[1]["message"].as_str().unwrap();
+    let mark = format!("… [cut: the message has {} bytes]", long_line().len());
+    let beginning = message.strip_suffix(&mark).unwrap();
+    assert!(long_line().starts_with(beginning));
+    assert_eq!(lines[1]["logagg"]["cut"]["message_bytes"], long_line().len());
+}
+
+#[test]
+fn a_long_line_can_be_refused_and_is_counted() {
+    let (counts, lines) = check(Some("refuse"));
+    assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
+    assert_eq!(counts.reasons("refused")["too_large"], 1);
+    assert_eq!(lines.len(), 2);
+}

@@ -1,0 +1,87 @@
+//! Checks the sums of an invocation against what a service holds: nothing lost, and nothing
+//! there twice that was not counted as a possible duplicate.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::lambda::Invoked;
+
+/// The messages that a service holds, as often as it holds them.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) messages: Vec<String>,
+}
+
+/// The counts of one destination.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Counts(pub(crate) Value);
+
+impl Counts {
+    pub(crate) fn get(&self, name: &str) -> u64 {
+        let value = &self.0[name];
+        value.as_u64().unwrap_or_else(|| panic!("no count {name} in {}", self.0))
+    }
+
+    /// The reasons of one fate, with how many records each has.
+    pub(crate) fn reasons(&self, fate: &str) -> BTreeMap<String, u64> {
+        let reasons = self.0["reasons"][fate].as_object().into_iter().flatten();
+        reasons.map(|(reason, count)| (reason.clone(), count.as_u64().unwrap())).collect()
+    }
+}
+
+/// Checks an invocation after which a service that was empty before it holds `held`, of `sent`
+/// messages, and gives the destination's counts.
+pub(crate) fn settled(
+    invoked: &Invoked,
+    destination: &str,
+    sent: &[String],
+    held: &Held,
+) -> Counts {
+    let summary = &invoked.summary;
+    let counts = Counts(summary["destinations"][destination].clone());
+    let get = |name| counts.get(name);
+
+    // The sums.
+    let accounted = get("delivered")
+        + get("already_there")
+        + get("dropped")
+        + get("refused")
+        + get("left_to_lambda");
+    assert_eq!(get("in"), accounted, "{summary}");
+    let log_events = summary["log_events"].as_u64().unwrap();
+    assert_eq!(get("in"), log_events + get("additional_parts"), "{summary}");
+    assert_eq!(log_events, sent.len() as u64, "{summary}");
+    for fate in ["dropped", "refused", "left_to_lambda"] {
+        let of_reasons: u64 = counts.reasons(fate).values().sum();
+        assert_eq!(of_reasons, get(fate), "{fate}: {summary}");
+    }
+
+    // What Lambda was told.
+    let left = get("left_to_lambda") > 0;
+    assert_eq!(invoked.result.is_err(), left, "{summary}");
+    assert_eq!(summary["outcome"], if left { "failed" } else { "ok" });
+    if let Ok(result) = &invoked.result {
+        assert_eq!(result, summary);
+    }
+
+    // What the service holds.
+    let mut copies: BTreeMap<&str, u64> = BTreeMap::new();
+    for message in &held.messages {
+        *copies.entry(message).or_default() += 1;
+    }
+    if get("additional_parts") == 0 && get("cut") == 0 {
+        for message in copies.keys() {
+            assert!(sent.iter().any(|sent| sent == message), "never sent: {message}");
+        }
+        let distinct = copies.len() as u64;
+        let called_there = get("delivered") + get("already_there");
+        assert!(distinct >= called_there, "lost: {distinct} of {called_there}");
+        if !left && get("refused") == 0 {
+            assert_eq!(distinct, get("in") - get("dropped"), "{summary}");
+        }
+    }
+    let additional: u64 = copies.values().map(|count| count - 1).sum();
+    assert!(additional <= get("possible_duplicates"), "doubled: {additional}, {summary}");
+    counts
+}
