@@ -11,6 +11,7 @@ use crate::counts::{Counts, OWN_LOG_GROUP};
 use crate::decode::{self, DecodeError, MessageType};
 use crate::delivery::client::ClientError;
 use crate::delivery::{self, Client, Settings};
+use crate::destination::Class;
 use crate::event::{self, Event, EventError};
 use crate::origin::Origin;
 use crate::record::Record;
@@ -167,7 +168,7 @@ fn undelivered(summary: &Summary) -> Result<(), ShipError> {
                 .reasons
                 .get("left_to_lambda")
                 .into_iter()
-                .flat_map(|reasons| reasons.keys().map(|reason| reason.as_str()))
+                .flat_map(|reasons| reasons.keys().map(Class::as_str))
                 .collect();
             format!(
                 "{} of {} records to \"{name}\" ({})",

@@ -32,7 +32,7 @@ pub async fn deliver<'r>(
         match plan.next(SystemTime::now()) {
             Step::Send { body, timeout } => {
                 let answer = client.post(destination.endpoint(), body, timeout).await;
-                plan.answered(SystemTime::now(), answer);
+                plan.answered(SystemTime::now(), &answer);
             }
             Step::Wait(duration) => tokio::time::sleep(duration).await,
             Step::Done(counts) => return counts,

@@ -125,11 +125,11 @@ impl<'r> Plan<'r> {
     }
 
     /// Takes in what came of the last [`Step::Send`].
-    pub fn answered(&mut self, now: SystemTime, answer: Result<Answer, Fault>) {
+    pub fn answered(&mut self, now: SystemTime, answer: &Result<Answer, Fault>) {
         let Some(batch) = self.queue.pop_front() else {
             return;
         };
-        let (verdict, retry_after) = match &answer {
+        let (verdict, retry_after) = match answer {
             Ok(answer) => (
                 self.destination.classify(batch.len(), answer),
                 answer.retry_after.as_deref().and_then(|header| asked_for(header, now)),

@@ -86,7 +86,7 @@ impl Destination for Elasticsearch {
         }
         match serde_json::from_slice::<BulkAnswer>(&answer.body) {
             Ok(bulk) if bulk.items.len() == sent => {
-                Verdict::Each(bulk.items.into_iter().map(outcome).collect())
+                Verdict::Each(bulk.items.iter().map(outcome).collect())
             }
             // What was taken shows as already there at the next try.
             Ok(_) | Err(_) => UNREADABLE_ANSWER,
@@ -97,7 +97,7 @@ impl Destination for Elasticsearch {
 /// What became of one document. Refused is only what can never be taken. A missing index, a
 /// missing permission and a disk that is full (403 `cluster_block_exception`) are no fault of
 /// the document.
-fn outcome(item: BulkItem) -> Outcome {
+fn outcome(item: &BulkItem) -> Outcome {
     let class = || match &item.create.error {
         Some(error) => Class::from_service(&error.error_type),
         None => Class::from_status(item.create.status),
@@ -162,11 +162,11 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(status: u16, body: &str, expected: Verdict) {
+    fn check(status: u16, body: &str, expected: &Verdict) {
         let answer =
             Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
         let verdict = destination().classify(2, &answer);
-        assert_eq!(verdict, expected, "{status} {body}");
+        assert_eq!(&verdict, expected, "{status} {body}");
     }
 
     fn item(status: u16, error_type: &str) -> String {
@@ -213,7 +213,7 @@ mod tests {
         ];
         for (second, expected) in cases {
             let body = format!(r#"{{"took":3,"errors":true,"items":[{ok},{second}]}}"#);
-            check(200, &body, Verdict::Each(vec![Outcome::Delivered, expected]));
+            check(200, &body, &Verdict::Each(vec![Outcome::Delivered, expected]));
         }
     }
 
@@ -222,18 +222,18 @@ mod tests {
         let one_item = r#"{"items":[{"create":{"status":201}}]}"#;
         let another_action = r#"{"items":[{"index":{"status":201}},{"index":{"status":201}}]}"#;
         for body in ["", "{", "<html>ok</html>", "{}", one_item, another_action] {
-            check(200, body, UNREADABLE_ANSWER);
+            check(200, body, &UNREADABLE_ANSWER);
         }
     }
 
     #[test]
     fn a_whole_request_is_judged_by_its_status() {
-        check(413, "", Verdict::TooLarge);
-        check(401, "", Verdict::Stop(Class::from_status(401)));
+        check(413, "", &Verdict::TooLarge);
+        check(401, "", &Verdict::Stop(Class::from_status(401)));
         check(
             429,
             r#"{"items":[]}"#,
-            Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken),
+            &Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken),
         );
     }
 

@@ -115,12 +115,12 @@ mod tests {
     use crate::destination::Certainty;
 
     #[track_caller]
-    fn check(status: u16, body: &str, expected: Verdict) {
+    fn check(status: u16, body: &str, expected: &Verdict) {
         let url = Url::parse("https://listener.logz.io:8071/").unwrap();
         let answer =
             Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
         let verdict = Logzio::new(url, &Secret::new("t"), "lambda").classify(10, &answer);
-        assert_eq!(verdict, expected, "{status} {body}");
+        assert_eq!(&verdict, expected, "{status} {body}");
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn an_accepted_request_is_delivered() {
-        check(200, "", Verdict::Counted { delivered: 10, refused: vec![] });
+        check(200, "", &Verdict::Counted { delivered: 10, refused: vec![] });
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
         check(
             400,
             r#"{"malformedLines":2,"successfulLines":7,"oversizedLines":1,"emptyLogLines":0}"#,
-            Verdict::Counted {
+            &Verdict::Counted {
                 delivered: 7,
                 refused: vec![(Class::new("malformed_line"), 2), (Class::new("oversized_line"), 1)],
             },
@@ -155,7 +155,7 @@ mod tests {
         check(
             400,
             r#"{"successfulLines":4,"malformedLines":1}"#,
-            Verdict::Counted {
+            &Verdict::Counted {
                 delivered: 4,
                 refused: vec![(Class::new("malformed_line"), 1), (Class::new("unattributed"), 5)],
             },
@@ -163,20 +163,20 @@ mod tests {
         check(
             400,
             r#"{"successfulLines":40,"malformedLines":10}"#,
-            Verdict::Counted { delivered: 10, refused: vec![] },
+            &Verdict::Counted { delivered: 10, refused: vec![] },
         );
     }
 
     #[test]
     fn a_400_that_is_not_about_lines_stops() {
-        check(400, "bad request", Verdict::Stop(Class::from_status(400)));
-        check(400, "{}", Verdict::Stop(Class::from_status(400)));
+        check(400, "bad request", &Verdict::Stop(Class::from_status(400)));
+        check(400, "{}", &Verdict::Stop(Class::from_status(400)));
     }
 
     #[test]
     fn other_statuses_are_about_the_whole_request() {
-        check(401, "", Verdict::Stop(Class::from_status(401)));
-        check(413, "", Verdict::TooLarge);
-        check(503, "", Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken));
+        check(401, "", &Verdict::Stop(Class::from_status(401)));
+        check(413, "", &Verdict::TooLarge);
+        check(503, "", &Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken));
     }
 }

@@ -109,7 +109,7 @@ impl Bulk {
     /// What the cluster holds, after making sure that every request was as it must be.
     pub(crate) fn held(&self) -> Held {
         let inner = self.state.lock();
-        assert_eq!(inner.violations, [String::new(); 0]);
+        assert!(inner.violations.is_empty(), "{:?}", inner.violations);
         Held {
             messages: inner
                 .documents
@@ -227,7 +227,7 @@ fn check(request: &Request) -> Result<(usize, Vec<(String, Value)>), String> {
     ensure(body.len() <= 10_000_000, "a body over 10 MB")?;
     ensure(body.ends_with('\n'), "no final newline")?;
     let lines: Vec<&str> = body.trim_end_matches('\n').split('\n').collect();
-    ensure(lines.len() % 2 == 0, "an odd number of lines")?;
+    ensure(lines.len().is_multiple_of(2), "an odd number of lines")?;
     let mut pieces = Vec::new();
     for pair in lines.chunks(2) {
         let action: Value = serde_json::from_str(pair[0]).map_err(|error| error.to_string())?;

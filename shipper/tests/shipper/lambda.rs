@@ -190,7 +190,7 @@ impl Drop for Lambda {
         self.api.changed.notify_all();
         if thread::panicking() {
             for (_, line) in &*self.output.lines.lock().unwrap() {
-                println!("the function wrote: {line}");
+                eprintln!("the function wrote: {line}");
             }
             return;
         }

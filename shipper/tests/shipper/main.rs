@@ -4,6 +4,8 @@
 //! [`lambda`] plays Lambda, [`bulk`] and [`logzio`] play the services, [`http`] is the server
 //! under all of them. [`settled`] checks the sums of an invocation against what the service holds.
 
+#![allow(clippy::unwrap_used, reason = "a failing helper fails the test that uses it")]
+
 mod bulk;
 mod event;
 mod http;

@@ -140,7 +140,7 @@ fn play(
                 assert!(now + timeout <= settings.give_up_at, "a request outlives the deadline");
                 requests.push(gunzip(&body));
                 let answer = answers.next().expect("one request more than answers");
-                plan.answered(now, answer);
+                plan.answered(now, &answer);
             }
             Step::Wait(wait) => {
                 now += wait;
@@ -291,7 +291,7 @@ fn a_service_that_asks_for_a_time_gets_it() {
             retry_after: Some(header.to_owned()),
             body: Bytes::from_static(b"503"),
         };
-        plan.answered(START, Ok(asks));
+        plan.answered(START, &Ok(asks));
         let wait = plan.next(START);
         assert!(
             matches!(wait, Step::Wait(wait) if wait == Duration::from_secs(7)),
@@ -435,7 +435,7 @@ proptest! {
                 }
                 Mood::Fault(fault) => Err(fault),
             };
-            plan.answered(now, answer);
+            plan.answered(now, &answer);
         };
         prop_assert!(counts.add_up(), "{:?}", counts);
         prop_assert_eq!(counts.records_in, names.len() as u64);
