@@ -21,6 +21,7 @@ async fn main() -> ExitCode {
 }
 
 fn start() -> Result<Shipper, runtime::StartError> {
+    runtime::require_lambda()?;
     let document = runtime::variable(logagg_shipper::config::VARIABLE);
     let config = Config::parse(&document.ok_or_else(Config::missing)?)?;
     let own_log_group = runtime::variable("AWS_LAMBDA_LOG_GROUP_NAME");

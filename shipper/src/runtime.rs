@@ -11,9 +11,18 @@ use logagg_shipper::delivery::client::ClientError;
 use logagg_shipper::{Invocation, ShipError, Shipper, Summary};
 use serde_json::value::RawValue;
 
+/// Where Lambda says that its runtime API is.
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+
 /// Why the process refuses to start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
+    /// Somebody has started it by hand.
+    #[error(
+        "{RUNTIME_API} is not set: this is the bootstrap of a Lambda function, to be packed as a \
+         zip and run by Lambda (runtime provided.al2023)"
+    )]
+    NotInLambda,
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -25,6 +34,11 @@ pub(crate) enum StartError {
 /// An environment variable, unless it is empty or no text.
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Makes sure that this is Lambda.
+pub(crate) fn require_lambda() -> Result<(), StartError> {
+    variable(RUNTIME_API).map(drop).ok_or(StartError::NotInLambda)
 }
 
 /// Takes one event after another until Lambda ends the process.
@@ -64,7 +78,7 @@ impl From<Failure> for Diagnostic {
 pub(crate) async fn refuse_to_start(error: &StartError) -> ExitCode {
     let message = format!("logagg shipper refuses to start: {error}");
     let _ = writeln!(stderr(), "{message}");
-    if variable("AWS_LAMBDA_RUNTIME_API").is_some()
+    if variable(RUNTIME_API).is_some()
         && let Err(error) = report_init_error(message).await
     {
         let _ = writeln!(stderr(), "cannot report this to Lambda: {error}");

@@ -150,7 +150,7 @@ impl<'r> Batcher<'r> {
             let bytes = batch.push(piece, destination);
             if bytes > limits.max_record_bytes {
                 if let Some(piece) = batch.pop() {
-                    self.make_fit(&piece, destination, limits, counts);
+                    self.make_fit(piece, destination, limits, counts);
                 }
             } else if batch.bytes() > limits.max_request_bytes && batch.len() > 1 {
                 if let Some(piece) = batch.pop() {
@@ -173,13 +173,20 @@ impl<'r> Batcher<'r> {
         Some(piece)
     }
 
+    /// Puts what can be sent of a piece that is too large in front of everything else.
     fn make_fit(
         &mut self,
-        piece: &Piece<'r>,
+        mut piece: Piece<'r>,
         destination: &dyn Destination,
         limits: Limits,
         counts: &mut Counts,
     ) {
+        if piece.json.take().is_some() {
+            // The fields are in the message as well, and without them it may fit as it is.
+            counts.note_json_fields_refused(&TOO_LARGE);
+            self.first.push_front(piece);
+            return;
+        }
         // A piece of a piece would have no number of its own.
         let pieces = match piece.extent {
             Extent::Whole => {
@@ -187,17 +194,16 @@ impl<'r> Batcher<'r> {
             }
             Extent::Part { .. } | Extent::Cut { .. } => Vec::new(),
         };
-        match pieces.len() {
-            0 => counts.refuse(1, &TOO_LARGE),
-            parts => {
-                counts.split(parts);
-                if self.settings.oversized == Oversized::Cut {
-                    counts.cut += 1;
-                }
-                for piece in pieces.into_iter().rev() {
-                    self.first.push_front(piece);
-                }
-            }
+        if pieces.is_empty() {
+            counts.refuse(1, &TOO_LARGE);
+            return;
+        }
+        counts.split(pieces.len());
+        if self.settings.oversized == Oversized::Cut {
+            counts.cut += 1;
+        }
+        for piece in pieces.into_iter().rev() {
+            self.first.push_front(piece);
         }
     }
 }

@@ -17,7 +17,7 @@ pub enum Oversized {
 }
 
 /// Makes pieces of `record` that each encode to at most `max_bytes`; none if there is no way.
-/// The fields of a structured line stay behind: half an object is none.
+/// The fields of a structured line do not go along: half an object is none.
 pub(super) fn fit<'r>(
     record: &'r Record<'r>,
     destination: &dyn Destination,

@@ -96,7 +96,7 @@ impl Destination for Elasticsearch {
 
 /// What became of one document. Refused is only what can never be taken. A missing index, a
 /// missing permission and a disk that is full (403 `cluster_block_exception`) are no fault of
-/// the document.
+/// the document, nor is a status that nobody knows.
 fn outcome(item: &BulkItem) -> Outcome {
     let class = || match &item.create.error {
         Some(error) => Class::from_service(&error.error_type),
@@ -106,8 +106,9 @@ fn outcome(item: &BulkItem) -> Outcome {
         200..300 => Outcome::Delivered,
         409 => Outcome::AlreadyThere,
         401 | 403 | 404 | 501 => Outcome::Stop(class()),
-        429 | 500.. => Outcome::TryAgain(class()),
-        _ => Outcome::Refused(class()),
+        429 | 500..600 => Outcome::TryAgain(class()),
+        400..500 => Outcome::Refused(class()),
+        _ => Outcome::Stop(class()),
     }
 }
 

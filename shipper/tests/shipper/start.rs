@@ -1,5 +1,7 @@
 //! A shipper with a wrong configuration refuses to start and says everything that is wrong.
 
+use std::process::Command;
+
 use crate::SECRET;
 use crate::lambda::Lambda;
 
@@ -37,6 +39,17 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
          255 bytes, without blanks and any of \\ / * ? \" < > | , # : %, not beginning with - _ + .\n  \
          destinations.search.auth.api_key: must be the key in its encoded form, which Elasticsearch shows as \"encoded\"\n  \
          request_timeout: is not known; did you mean \"request_timeout_ms\"?",
+    );
+}
+
+#[test]
+fn whoever_starts_it_by_hand_is_told_what_it_is() {
+    let output = Command::new(env!("CARGO_BIN_EXE_bootstrap")).env_clear().output().unwrap();
+    assert!(!output.status.success());
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "logagg shipper refuses to start: AWS_LAMBDA_RUNTIME_API is not set: this is the bootstrap of a Lambda \
+         function, to be packed as a zip and run by Lambda (runtime provided.al2023)\n"
     );
 }
 

@@ -276,6 +276,18 @@ fn a_record_over_the_limit_is_split_cut_or_refused_and_counted() {
 }
 
 #[test]
+fn a_structured_line_that_fits_without_its_fields_is_sent_whole() {
+    let mut fake = Fake::new(Keys::Taken);
+    let message = "{\"a\":\"0123456789\"}";
+    fake.limits.max_record_bytes = message.len() + 5;
+    let settings = Settings { oversized: Oversized::Split, ..settings() };
+    let (requests, counts) = play(&fake, &[message], settings, vec![answer("+")]);
+    assert_eq!(requests, [format!("{message};")]);
+    assert_eq!((counts.records_in, counts.sent_without_json_fields), (1, 1));
+    assert_eq!(counts.reasons["json_fields_refused"][&TOO_LARGE], 1);
+}
+
+#[test]
 fn a_service_that_asks_for_a_time_gets_it() {
     let fake = Fake::new(Keys::Taken);
     let origin = Origin::new("1", "g", "s");
