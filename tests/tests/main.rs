@@ -16,3 +16,4 @@ mod interrupt;
 mod meanwhile;
 mod shipping;
 mod size;
+mod wrong_configuration;

@@ -31,7 +31,8 @@ pub(crate) fn run(end: End) -> anyhow::Result<()> {
     let told = story::tell(&screen, &stage, &mut verified);
     let failure = told.as_ref().err().map(|error| match interrupt::interrupted() {
         true => "interrupted".to_owned(),
-        false => error.to_string(),
+        // The rest of it is told at the very end.
+        false => error.to_string().lines().next().unwrap_or_default().to_owned(),
     });
     screen.table(&verified, failure.as_deref());
     screen.say("");

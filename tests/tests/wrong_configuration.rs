@@ -1,0 +1,355 @@
+//! Each argument, wrongly given, and the message whoever wrote it reads.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::scene::{NAME, Scene, says};
+
+const FUNCTION: &str = "arn:aws:lambda:eu-central-1:111122223333:function:shipper";
+const STREAM: &str = "arn:aws:kinesis:eu-central-1:111122223333:stream/logs";
+const ROLE: &str = "arn:aws:iam::111122223333:role/logs";
+
+/// What a policy in the wrong looks like, and what is said about it: summary and detail.
+struct Case {
+    arguments: String,
+    told: [String; 2],
+}
+
+/// Arguments, the message's summary, its detail.
+fn case(arguments: &str, summary: &str, detail: &str) -> Case {
+    Case { arguments: arguments.to_owned(), told: [summary.to_owned(), detail.to_owned()] }
+}
+
+/// The same for an argument beside those of a correct policy.
+fn added(argument: &str, summary: &str, detail: &str) -> Case {
+    case(&format!("{}\n{argument}", correct()), summary, detail)
+}
+
+fn correct() -> String {
+    format!(
+        "name = \"ship\"\ndestination_arn = \"{FUNCTION}\"\n{}",
+        select("name_prefixes = [\"/a\"]")
+    )
+}
+
+fn select(rule: &str) -> String {
+    format!("select {{\n  {rule}\n}}")
+}
+
+/// Validates them all at once, each as a resource of its own, and compares what is said of each.
+#[track_caller]
+fn check(cases: &[Case]) {
+    let mut configuration = String::new();
+    for (number, Case { arguments, .. }) in cases.iter().enumerate() {
+        writeln!(configuration, "resource \"logagg_policy\" \"case_{number}\" {{\n{arguments}\n}}")
+            .unwrap();
+    }
+    let said = validate(&configuration);
+    for (number, Case { arguments, told }) in cases.iter().enumerate() {
+        let context = format!("resource \"logagg_policy\" \"case_{number}\"");
+        let about = said.get(&context).cloned().unwrap_or_default();
+        assert_eq!(about.as_slice(), std::slice::from_ref(told), "{arguments}");
+    }
+    assert_eq!(said.len(), cases.len(), "{said:#?}");
+}
+
+/// Summary and detail of every error, by the block they are about.
+fn validate(configuration: &str) -> BTreeMap<String, Vec<[String; 2]>> {
+    let scene = Scene::with_groups(&[]);
+    scene.configuration(configuration);
+    let run = scene.run(1, |terraform| terraform.run(&["validate", "-json"]));
+    let answer: Value = serde_json::from_str(&run.stdout).unwrap();
+    let mut said: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for diagnostic in answer["diagnostics"].as_array().unwrap() {
+        // That the provider is not installed but overridden is told as a warning.
+        if diagnostic["severity"] == "error" {
+            let text = |field: &str| diagnostic[field].as_str().unwrap_or_default().to_owned();
+            let context = diagnostic["snippet"]["context"].as_str().unwrap_or_default();
+            let told = [text("summary"), text("detail")];
+            said.entry(context.to_owned()).or_default().push(told);
+        }
+    }
+    said
+}
+
+#[test]
+fn names() {
+    check(&[
+        case(
+            &correct().replace("\"ship\"", "\"\""),
+            "Invalid name",
+            "The policy's name is also its filters' name: a subscription filter's name has 1 to 512 \
+             characters, and this has 0.",
+        ),
+        case(
+            &correct().replace("\"ship\"", "\"to:splunk\""),
+            "Invalid name",
+            "The policy's name is also its filters' name: \"to:splunk\" cannot be a subscription \
+             filter's name: it holds ':', and names have no : and no *.",
+        ),
+        added(
+            &format!("filter_name = \"{}\"", "x".repeat(513)),
+            "Invalid filter name",
+            "A subscription filter's name has 1 to 512 characters, and this has 513.",
+        ),
+        added(
+            &format!("filter_pattern = \"{}\"", "x".repeat(1025)),
+            "Filter pattern too long",
+            "A filter pattern has at most 1024 characters, and this has 1025.",
+        ),
+        added(
+            "region = \"Ireland\"",
+            "Invalid region",
+            "\"Ireland\" is not a region's name, as in eu-west-1.",
+        ),
+    ]);
+}
+
+#[test]
+fn selections() {
+    let without = |rest: &str| format!("name = \"ship\"\ndestination_arn = \"{FUNCTION}\"\n{rest}");
+    check(&[
+        case(
+            &without(""),
+            "No log group is selected",
+            "A policy needs a select block that says which log groups it governs, as in\n\n  \
+             select {\n    name_prefixes = [\"/aws/lambda/\"]\n  }\n\n\
+             To choose every log group on purpose write name_regex = \".*\" in it.",
+        ),
+        case(
+            &without("select {}"),
+            "Empty select block",
+            "An empty select block would hold for every log group. Give it names, name_prefixes or \
+             name_regex; to mean every log group on purpose write name_regex = \".*\".",
+        ),
+        added(
+            "exclude {}",
+            "Empty exclude block",
+            "An empty exclude block would hold for every log group. Give it names, name_prefixes or \
+             name_regex; to mean every log group on purpose write name_regex = \".*\".",
+        ),
+        case(
+            &without(&select("name_prefixes = [\"/a\", \"\"]")),
+            "Empty name prefix",
+            "Every name begins with nothing, so this would choose every log group. To do that on \
+             purpose write name_regex = \".*\".",
+        ),
+        case(
+            &without(&select("name_prefixes = [\"/aws/lambda/*\"]")),
+            "Invalid name prefix",
+            "No log group's name begins so: \"/aws/lambda/*\" cannot be a log group's name: it holds \
+             '*', and names are made of letters, digits and . - _ / #.",
+        ),
+        case(
+            &without(&select("names = [\"my group\"]")),
+            "Invalid log group name",
+            "\"my group\" cannot be a log group's name: it holds ' ', and names are made of letters, \
+             digits and . - _ / #.",
+        ),
+        case(
+            &without(&select("name_regex = \"(?!canary)\"")),
+            "Invalid regular expression",
+            "\"(?!canary)\" does not compile:\n\nregex parse error:\n    (?!canary)\n    ^^^\nerror: \
+             look-around, including look-ahead and look-behind, is not supported",
+        ),
+    ]);
+}
+
+#[test]
+fn destinations() {
+    let policy = |destination: &str, rest: &str| {
+        let select = select("name_prefixes = [\"/a\"]");
+        format!("name = \"ship\"\ndestination_arn = \"{destination}\"\n{rest}\n{select}")
+    };
+    check(&[
+        case(
+            &policy("shipper", ""),
+            "Invalid destination ARN",
+            "\"shipper\" is not an ARN: it should read \
+             arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE.",
+        ),
+        case(
+            &policy("arn:aws:s3:::bucket", ""),
+            "Unsupported destination",
+            "CloudWatch Logs cannot deliver to arn:aws:s3:::bucket: a destination is a Lambda \
+             function, a Kinesis stream, a Firehose stream or a CloudWatch Logs destination.",
+        ),
+        case(
+            &policy(STREAM, ""),
+            "Missing role_arn",
+            "To deliver to a Kinesis or Firehose stream CloudWatch Logs assumes a role. Give its ARN \
+             in role_arn.",
+        ),
+        case(
+            &policy(STREAM, "role_arn = \"logs\""),
+            "Invalid role ARN",
+            "\"logs\" is not an ARN: it should read arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE.",
+        ),
+        case(
+            &policy(STREAM, "role_arn = \"arn:aws:iam::111122223333:user/logs\""),
+            "Invalid role ARN",
+            "arn:aws:iam::111122223333:user/logs is not the ARN of an IAM role, as in \
+             arn:aws:iam::123456789012:role/NAME.",
+        ),
+        case(
+            &policy(FUNCTION, &format!("role_arn = \"{ROLE}\"")),
+            "role_arn for a Lambda function",
+            "CloudWatch Logs assumes no role to invoke a function: the function's resource policy \
+             lets logs.amazonaws.com invoke it (aws_lambda_permission). Remove role_arn.",
+        ),
+        case(
+            &policy(STREAM, &format!("role_arn = \"{ROLE}\"\ndistribution = \"Sticky\"")),
+            "Invalid distribution",
+            "\"Sticky\" is not a distribution: it is \"ByLogStream\" or \"Random\".",
+        ),
+        case(
+            &policy(FUNCTION, "distribution = \"Random\""),
+            "distribution for a destination without shards",
+            "Only a Kinesis stream has shards to spread events over. Remove distribution.",
+        ),
+        case(
+            &format!(
+                "name = \"ship\"\nretention_in_days = 30\nfilter_pattern = \"ERROR\"\n{}",
+                select("name_prefixes = [\"/a\"]")
+            ),
+            "filter_pattern without destination_arn",
+            "filter_pattern is about the subscription filters, and without destination_arn the \
+             policy makes none. Add destination_arn or remove filter_pattern.",
+        ),
+    ]);
+}
+
+#[test]
+fn retentions() {
+    check(&[
+        case(
+            &format!("name = \"ship\"\n{}", select("name_prefixes = [\"/a\"]")),
+            "Policy without effect",
+            "A policy ships log groups to destination_arn, keeps them for retention_in_days, or \
+             both. This one gives neither.",
+        ),
+        added(
+            "retention_in_days = 31",
+            "Invalid retention",
+            "CloudWatch Logs does not keep events for 31 days; the nearest it takes are 30 and 60.",
+        ),
+        added("retention_in_days = -1", "Invalid retention", ""),
+        added("retention_in_days = 1.5", "", ""),
+    ]);
+}
+
+#[test]
+fn the_provider_block() {
+    let mut configuration = String::new();
+    let cases = [
+        (
+            "region = \"Ireland\"",
+            "Invalid region",
+            "\"Ireland\" is not a region's name, as in eu-west-1.",
+        ),
+        (
+            "max_retries = -1",
+            "Invalid number of retries",
+            "A call can be made again 0 to 1000 times, and this is -1.",
+        ),
+        (
+            "access_key = \"AKIA\"",
+            "Missing secret_key",
+            "access_key and secret_key go together, and token with both of them. Give all that \
+             belong together, or none to use the credentials of the environment.",
+        ),
+        (
+            "requests_per_second = { DescribeGroups = 1 }",
+            "Unknown call",
+            "\"DescribeGroups\" is not a call that the provider makes. It makes DescribeLogGroups, \
+             DescribeSubscriptionFilters, PutSubscriptionFilter, DeleteSubscriptionFilter, \
+             PutRetentionPolicy, DeleteRetentionPolicy, GetCallerIdentity.",
+        ),
+        (
+            "requests_per_second = { DescribeLogGroups = 0 }",
+            "Impossible rate",
+            "DescribeLogGroups can be called 0.01 to 10000 times a second. Give a number between \
+             these.",
+        ),
+        (
+            "endpoints {\n  logs = \"localhost\"\n}",
+            "Invalid URL",
+            "\"localhost\" is not an address that begins with https:// or http://.",
+        ),
+    ];
+    for (number, (arguments, _, _)) in cases.iter().enumerate() {
+        let policy = correct();
+        writeln!(
+            configuration,
+            "provider \"logagg\" {{\n  alias = \"case_{number}\"\n{arguments}\n}}\n\
+             resource \"logagg_policy\" \"case_{number}\" {{\n  provider = logagg.case_{number}\n\
+             {policy}\n}}"
+        )
+        .unwrap();
+    }
+    let said = validate(&configuration);
+    let mut said: Vec<_> = said.into_values().flatten().collect();
+    let mut expected: Vec<_> = cases
+        .iter()
+        .map(|(_, summary, detail)| [(*summary).to_owned(), (*detail).to_owned()])
+        .collect();
+    said.sort();
+    expected.sort();
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_destination_in_another_region_or_account_is_refused_before_anything_is_written() {
+    let scene = Scene::governed(&["/app/a"]);
+    scene.policy(&scene.policy_to("arn:aws:lambda:us-east-1:111122223333:function:shipper"));
+    let plan = scene.plan_fails();
+    says(&plan, "Error: Destination in another region");
+    says(
+        &plan,
+        "CloudWatch Logs delivers within a region: the policy governs log groups in eu-central-1, \
+         and arn:aws:lambda:us-east-1:111122223333:function:shipper lies in us-east-1. Give a \
+         destination in eu-central-1, or set the policy's region.",
+    );
+    scene.policy(&scene.policy_to(FUNCTION));
+    let plan = scene.plan_fails();
+    says(&plan, "Error: Destination in another account");
+    says(&plan, scene.account.id());
+    assert!(scene.writes().is_empty());
+}
+
+#[test]
+fn a_destination_in_another_account_is_refused_before_the_first_write() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    scene.policy(&scene.policy_to(FUNCTION));
+    let apply = scene.apply_fails();
+    says(&apply, "Error: Destination in another account");
+    assert!(scene.writes().is_empty());
+    assert_eq!(scene.state(), json!(null));
+}
+
+#[test]
+fn no_region_anywhere_says_where_to_set_one() {
+    let mut scene = Scene::with_groups(&["/app/a"]);
+    scene.policy(&scene.usual_policy());
+    scene.terraform.set_environment(vec![("AWS_REGION", String::new())]);
+    let plan = scene.plan_fails();
+    says(&plan, "Error: No region");
+    says(&plan, "Set region in the provider block, or AWS_REGION.");
+}
+
+#[test]
+fn a_group_that_is_named_but_does_not_exist_is_a_warning() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    scene.policy(&format!(
+        "name = \"{NAME}\"\ndestination_arn = \"{}\"\nselect {{\n  names = [\"/app/a\", \"/app/typo\"]\n}}",
+        scene.shipper()
+    ));
+    let apply = scene.apply();
+    says(&apply, "Warning: 1 named log group does not exist");
+    says(&apply, "/app/typo");
+    scene.ships("/app/a", &scene.shipper());
+    let plan = scene.run(0, |terraform| terraform.plan(&[]));
+    says(&plan, "Warning: 1 named log group does not exist");
+}
