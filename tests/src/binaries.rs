@@ -3,12 +3,12 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
 use crate::progress::{self, Progress};
+use crate::shared::Shared;
 use crate::workspace;
 
 /// The version Terraform sees, that of the workspace.
@@ -78,11 +78,8 @@ impl Binaries {
     /// # Panics
     /// When they do not build, with the reason.
     pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<Binaries> = OnceLock::new();
-        SHARED.get_or_init(|| match Self::build(&progress::to_stderr) {
-            Ok(binaries) => binaries,
-            Err(error) => panic!("{error:?}"),
-        })
+        static SHARED: Shared<Binaries> = Shared::new();
+        SHARED.get(|| Self::build(&progress::to_stderr))
     }
 
     /// The folder the provider lies in, for Terraform's development overrides.

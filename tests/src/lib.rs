@@ -11,6 +11,7 @@ pub mod progress;
 pub mod wait;
 
 mod runtime;
+mod shared;
 
 pub mod workspace;
 

@@ -1,12 +1,11 @@
 //! The AWS of the tests: ministack on a free port of this machine.
 
-use std::sync::OnceLock;
-
 use anyhow::Context;
 
 use crate::progress::{self, Progress};
 use crate::python::Python;
 use crate::server::{Launch, Server};
+use crate::shared::Shared;
 
 /// A running ministack. Each 12-digit access key is an account of its own in it.
 #[derive(Debug)]
@@ -48,11 +47,8 @@ impl Ministack {
     /// # Panics
     /// When it cannot be started, with the reason.
     pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<Ministack> = OnceLock::new();
-        SHARED.get_or_init(|| match Self::start(&progress::to_stderr) {
-            Ok(ministack) => ministack,
-            Err(error) => panic!("{error:?}"),
-        })
+        static SHARED: Shared<Ministack> = Shared::new();
+        SHARED.get(|| Self::start(&progress::to_stderr))
     }
 
     /// Its URL.

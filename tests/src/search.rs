@@ -1,7 +1,6 @@
 //! The log service of the tests: osmem-server, which speaks OpenSearch's API from memory.
 
 use std::process::Command;
-use std::sync::OnceLock;
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -10,6 +9,7 @@ use crate::progress::{self, Progress};
 use crate::python::Python;
 use crate::runtime;
 use crate::server::{Launch, Server};
+use crate::shared::Shared;
 
 /// A running search server.
 #[derive(Debug)]
@@ -59,11 +59,8 @@ impl Search {
     /// # Panics
     /// When it cannot be started, with the reason.
     pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<Search> = OnceLock::new();
-        SHARED.get_or_init(|| match Self::start(&progress::to_stderr) {
-            Ok(search) => search,
-            Err(error) => panic!("{error:?}"),
-        })
+        static SHARED: Shared<Search> = Shared::new();
+        SHARED.get(|| Self::start(&progress::to_stderr))
     }
 
     /// Its URL.
