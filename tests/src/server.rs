@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use nix::errno::Errno;
@@ -17,7 +17,6 @@ use crate::{runtime, wait, workspace};
 
 /// Between choosing a free port and using it, another program may take it.
 const ATTEMPTS: usize = 3;
-const LOGS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What to start and how to see that it is up.
 pub(crate) struct Launch<'a> {
@@ -67,7 +66,7 @@ impl Server {
         let port = free_port()?;
         // The guard removes it: it outlives this process when that is killed.
         let scratch = workspace::scratch(name)?.keep();
-        let log = log_file(name, port)?;
+        let log = workspace::log(&format!("{name}-{port}"))?;
         let output = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
         let mut command = Command::new(python.interpreter());
         command
@@ -155,18 +154,6 @@ pub fn end(guard: u32) -> anyhow::Result<()> {
 fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
     Ok(listener.local_addr().context("looking for a free port")?.port())
-}
-
-fn log_file(name: &str, port: u16) -> anyhow::Result<PathBuf> {
-    let dir = workspace::kept("logs")?;
-    for entry in std::fs::read_dir(&dir).context("reading the folder of logs")?.flatten() {
-        let changed = entry.metadata().and_then(|data| data.modified());
-        let old = SystemTime::now() - LOGS_KEPT;
-        if changed.is_ok_and(|changed| changed < old) {
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
-    Ok(dir.join(format!("{name}-{}-{port}.log", std::process::id())))
 }
 
 /// What a program needs of this machine; not its AWS configuration.

@@ -6,7 +6,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -16,6 +16,9 @@ use crate::mirror::{ADDRESS, Mirror};
 use crate::server::inherited_environment;
 use crate::workspace;
 
+/// The first with import blocks.
+const OLDEST: (u32, u32) = (1, 5);
+
 /// How Terraform finds the provider.
 #[derive(Debug, Clone, Copy)]
 pub enum Installation<'a> {
@@ -23,6 +26,35 @@ pub enum Installation<'a> {
     Override(&'a Path),
     /// By `terraform init`, out of a filesystem mirror that is made of this program.
     Mirror(&'a Path),
+}
+
+/// The version of the terraform on this machine.
+///
+/// # Errors
+/// When there is none, or one too old for what the tests and the demo do.
+pub fn version() -> anyhow::Result<String> {
+    let output = match Command::new("terraform").args(["version", "-json"]).output() {
+        Ok(output) => output,
+        Err(error) => return Err(not_started(error)),
+    };
+    let answer: Value = serde_json::from_slice(&output.stdout)
+        .context("asking terraform for its version in JSON")?;
+    let version = answer["terraform_version"].as_str().unwrap_or_default().to_owned();
+    let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
+    if (numbers.next(), numbers.next()) < (Some(OLDEST.0), Some(OLDEST.1)) {
+        bail!("terraform is version {version}; {}.{} or newer is needed", OLDEST.0, OLDEST.1);
+    }
+    Ok(version)
+}
+
+fn not_started(error: std::io::Error) -> anyhow::Error {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            let (major, minor) = OLDEST;
+            anyhow!("terraform is not on PATH; install Terraform {major}.{minor} or newer")
+        }
+        _ => anyhow::Error::new(error).context("running terraform"),
+    }
 }
 
 /// Terraform with one configuration and one state.
@@ -132,13 +164,7 @@ impl Terraform {
             .stderr(Stdio::piped())
             // Its own group, so that Ctrl-C reaches Terraform and the provider and nobody else.
             .process_group(0);
-        let child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                bail!("terraform is not on PATH; install Terraform 1.5 or newer")
-            }
-            Err(error) => return Err(error).context("running terraform"),
-        };
+        let child = command.spawn().map_err(not_started)?;
         let group = Pid::from_raw(i32::try_from(child.id()).context("a process id")?);
         Ok(Running {
             command: format!("terraform {}", arguments.join(" ")),

@@ -2,8 +2,11 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+
+const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The top folder of the checkout.
 pub fn root() -> &'static Path {
@@ -38,10 +41,32 @@ pub fn kept(name: &str) -> anyhow::Result<PathBuf> {
 /// A new empty folder for one use.
 pub(crate) fn scratch(name: &str) -> anyhow::Result<tempfile::TempDir> {
     let parent = kept("scratch")?;
+    prune(&parent)?;
     tempfile::Builder::new()
         .prefix(&format!("{name}-"))
         .tempdir_in(&parent)
         .with_context(|| format!("creating a folder in {}", parent.display()))
+}
+
+/// A new file for what a server says.
+pub(crate) fn log(name: &str) -> anyhow::Result<PathBuf> {
+    let dir = kept("logs")?;
+    prune(&dir)?;
+    Ok(dir.join(format!("{name}-{}.log", std::process::id())))
+}
+
+/// Removes what is older than a day: logs, and what a killed process could not remove itself.
+fn prune(dir: &Path) -> anyhow::Result<()> {
+    let entries = std::fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))?;
+    for entry in entries.flatten() {
+        let changed = entry.metadata().and_then(|data| data.modified());
+        if changed.is_ok_and(|changed| changed < SystemTime::now() - KEPT_FOR) {
+            let path = entry.path();
+            // Another process may be doing the same.
+            let _ = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps other processes (and other threads) out until the answer is dropped.

@@ -8,7 +8,7 @@ use logagg_e2e::ministack::Ministack;
 use logagg_e2e::python::Python;
 use logagg_e2e::sample;
 use logagg_e2e::search::Search;
-use logagg_e2e::terraform::{Installation, Run, Terraform};
+use logagg_e2e::terraform::{self, Installation, Run, Terraform};
 use logagg_e2e::workspace;
 use serde_json::json;
 
@@ -40,6 +40,7 @@ impl Stage {
     pub(crate) fn set(screen: &Screen) -> anyhow::Result<Self> {
         let progress = |line: &str| screen.progress(line);
         screen.heading("Set the stage");
+        screen.step("Find Terraform", terraform::version)?;
         screen.step("Python with its tools, in an environment of its own", || {
             Python::ready(&progress)
         })?;
