@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::scene::{NAME, Scene, entry, says};
+use crate::scene::{NAME, PROVIDER, Scene, entry, says};
 
 #[test]
 fn the_first_plan_says_what_it_is_about_to_do() {
@@ -149,6 +149,28 @@ fn a_destination_made_in_the_same_apply_is_no_obstacle() {
     assert_eq!(change.after["log_groups"], json!({"/app/a": {"retention_in_days": 30}}));
     scene.apply_plan();
     scene.ships("/app/a", &other);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_provider_that_is_not_yet_configured_calls_nothing() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let provider = PROVIDER.replace(
+        "provider \"logagg\" {",
+        "provider \"logagg\" {\n  region = terraform_data.region.output",
+    );
+    let policy = scene.usual_policy();
+    let configuration = format!(
+        "{provider}\nresource \"terraform_data\" \"region\" {{\n  input = \"eu-central-1\"\n}}\n\
+         resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n"
+    );
+    scene.terraform.write("main.tf", &configuration).unwrap();
+    scene.plan();
+    assert!(scene.proxy.calls().is_empty(), "{:?}", scene.proxy.calls());
+    assert_eq!(scene.planned().unknown["region"], true);
+    scene.apply_plan();
+    scene.ships("/app/a", &scene.shipper());
+    assert_eq!(scene.state()["id"], format!("{NAME}@eu-central-1"));
     scene.plan_is_empty();
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 pub(crate) const NAME: &str = "ship";
 
 /// AWS's quotas would let each test wait; what a quota does is a test of its own.
-const PROVIDER: &str = r#"
+pub(crate) const PROVIDER: &str = r#"
 terraform {
   required_providers {
     logagg = { source = "logagg/logagg" }
