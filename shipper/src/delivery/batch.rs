@@ -93,7 +93,6 @@ impl<'r> Batch<'r> {
             for index in range {
                 half.copy(self, index);
             }
-            half.unclear = self.unclear.min(half.len());
             half
         };
         (half(0..middle), half(middle..self.items.len()))

@@ -21,6 +21,7 @@ fn check(mood: &Mood) -> (Counts, Bulk) {
     let mut lambda = Lambda::start(&json!({
         "destinations": {"search": bulk.config()},
         "reserve_ms": RESERVE.as_millis() as u64,
+        "request_timeout_ms": 600_000,
     }));
     let invoked = lambda.invoke_within(&event::of(3), RESERVE + Duration::from_secs(1));
     let messages: Vec<String> = (0..3).map(event::message).collect();

@@ -336,6 +336,38 @@ fn nothing_is_sent_when_there_is_no_time() {
 }
 
 #[test]
+fn a_request_gets_no_more_time_than_there_is() {
+    let timeout_of = |seconds| {
+        let fake = Fake::new(Keys::Taken);
+        let origin = Origin::new("1", "g", "s");
+        let record =
+            Record { origin: &origin, id: "1", time: START, message: "a", line: Line::default() };
+        let settings = Settings { give_up_at: START + Duration::from_secs(seconds), ..settings() };
+        let records = std::slice::from_ref(&record);
+        let mut plan = Plan::new(&fake, records, settings, fastrand::Rng::with_seed(1));
+        match plan.next(START) {
+            Step::Send { timeout, .. } => timeout,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(timeout_of(4), Duration::from_secs(4));
+    assert_eq!(timeout_of(40), settings().request_timeout);
+}
+
+#[test]
+fn without_keys_what_is_left_after_an_unclear_answer_may_come_twice() {
+    let settings = Settings { give_up_at: START + Duration::from_millis(101), ..settings() };
+    let fake = Fake::new(Keys::NotTaken);
+    let asks = |text: &str| {
+        answer(text).map(|answer| Answer { retry_after: Some("9".to_owned()), ..answer })
+    };
+    for (text, possible_duplicates) in [("504", 2), ("503", 0)] {
+        let (_, counts) = play(&fake, &["a", "b"], settings, vec![asks(text)]);
+        assert_eq!((counts.left_to_lambda, counts.possible_duplicates), (2, possible_duplicates));
+    }
+}
+
+#[test]
 fn wrong_credentials_stop_everything_at_once() {
     let mut fake = Fake::new(Keys::Taken);
     fake.limits.max_request_records = 1;
