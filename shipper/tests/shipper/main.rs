@@ -15,6 +15,7 @@ mod settled;
 
 mod bulk_answers;
 mod deadline;
+mod documentation;
 mod events;
 mod logzio_answers;
 mod oversized;

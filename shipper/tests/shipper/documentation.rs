@@ -1,0 +1,69 @@
+//! What the documentation shows is so.
+
+use std::path::Path;
+
+use logagg_shipper::Config;
+use serde_json::{Value, json};
+
+use crate::bulk::Bulk;
+use crate::event;
+use crate::lambda::Lambda;
+
+const PAGES: [&str; 3] = ["shipper.md", "destinations/elasticsearch.md", "destinations/logzio.md"];
+
+/// All JSON on a page.
+fn json_blocks(page: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+    let text = std::fs::read_to_string(&path).unwrap();
+    text.split("```json\n")
+        .skip(1)
+        .map(|rest| {
+            let (block, _) = rest.split_once("```").unwrap();
+            serde_json::from_str(block).unwrap_or_else(|error| panic!("{page}: {error}\n{block}"))
+        })
+        .collect()
+}
+
+#[test]
+fn every_configuration_shown_is_accepted() {
+    for page in PAGES {
+        let is_configuration =
+            |block: &Value| block.get("destinations").is_some() && block.get("logagg").is_none();
+        let configurations: Vec<Value> =
+            json_blocks(page).into_iter().filter(is_configuration).collect();
+        assert!(!configurations.is_empty(), "{page}");
+        for configuration in configurations {
+            if let Err(error) = Config::parse(&configuration.to_string().replace("...", "x")) {
+                panic!("{page}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_document_shown_is_what_is_sent() {
+    let blocks = json_blocks("destinations/elasticsearch.md");
+    let shown = blocks.iter().find(|block| block.get("@timestamp").is_some()).unwrap();
+    let bulk = Bulk::start();
+    let config = json!({"destinations": {"search": bulk.config()}});
+    let line = shown["message"].as_str().unwrap();
+    Lambda::start(&config).invoke(&event::with(&[line]));
+    assert_eq!(bulk.documents(), std::slice::from_ref(shown));
+}
+
+#[test]
+fn the_summary_line_shown_has_the_fields_of_a_real_one() {
+    let blocks = json_blocks("shipper.md");
+    let shown = blocks.iter().find(|block| block["logagg"] == "summary").unwrap();
+    let bulk = Bulk::start();
+    let config = json!({"destinations": {"search": bulk.config()}});
+    let real = Lambda::start(&config).invoke(&event::of(1)).summary;
+    let names = |value: &Value| -> Vec<String> {
+        let names = value.as_object().unwrap().keys().cloned();
+        // These are there only when there is something to tell.
+        names.filter(|name| !["error", "reasons"].contains(&name.as_str())).collect()
+    };
+    assert_eq!(names(shown), names(&real));
+    let counts = |summary: &Value| names(&summary["destinations"]["search"]);
+    assert_eq!(counts(shown), counts(&real));
+}
