@@ -28,8 +28,23 @@ mod provider;
 mod resource;
 
 // What Terraform speaks.
+mod json;
 mod msgpack;
+pub mod proto;
+mod service;
+mod wire;
+
+// The process.
+mod announce;
+mod connection;
+mod listener;
+mod log;
+mod panic;
+mod plugin;
 mod serve;
+mod signals;
+mod start;
+mod tls;
 
 pub use attr::Attr;
 pub use context::Context;

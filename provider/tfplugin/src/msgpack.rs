@@ -37,11 +37,6 @@ pub(crate) fn encode(value: &Value, kind: &Type) -> Result<Vec<u8>, ValueError> 
     Ok(bytes)
 }
 
-/// Whether the value under this type is a single null.
-pub(crate) fn is_null(bytes: &[u8]) -> bool {
-    bytes == [Marker::Null.to_u8()]
-}
-
 /// What is known of a value that is known not to be null, and nothing else.
 pub(crate) fn refined_not_null() -> Box<[u8]> {
     let not_null = [

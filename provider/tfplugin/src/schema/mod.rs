@@ -11,6 +11,8 @@ mod to_wire;
 pub use attribute::{Attribute, Presence};
 pub use block::{Block, NestedBlock, Nesting};
 pub use identity::{IdentityAttribute, IdentitySchema};
+pub(crate) use check::WriteOnly;
+pub(crate) use to_wire::Holder;
 
 use crate::kind::Type;
 

@@ -102,7 +102,7 @@ impl NestedBlock {
         fill: Fill,
     ) {
         let content = self.content();
-        let mut one = |config: Option<&Value>, prior: Option<&Value>, value: &mut Value| {
+        let one = |config: Option<&Value>, prior: Option<&Value>, value: &mut Value| {
             let prior = prior.filter(|prior| !prior.is_null());
             *value = content.propose(config, prior, std::mem::take(value), fill);
         };

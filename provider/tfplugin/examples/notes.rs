@@ -1,0 +1,238 @@
+//! A small provider: it keeps notes, each a file of a folder.
+//!
+//! ```hcl
+//! provider "notes" {
+//!   folder = "/tmp/notes"
+//! }
+//!
+//! resource "notes_note" "milk" {
+//!   title = "milk"
+//!   text  = "Two litres."
+//! }
+//!
+//! data "notes_titles" "all" {}
+//! ```
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tfplugin::{
+    Attr, Attribute, AttributePath, Block, Change, Context, Creation, DataSource, Diagnostic,
+    Diagnostics, ErasedDataSource, ErasedResource, ImportId, Planned, Proposal, Provider, Resource,
+    Schema, Stored, Type,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tfplugin::serve(Notes, "registry.terraform.io/example/notes").await
+}
+
+struct Notes;
+
+tfplugin::object! {
+    #[derive(Clone)]
+    struct Config {
+        folder: Attr<String>,
+    }
+}
+
+/// What resources and data sources work with. The folder is unknown while it comes from a resource
+/// that is not there yet.
+struct Folder(Option<PathBuf>);
+
+impl Provider for Notes {
+    type Config = Config;
+    type Client = Folder;
+
+    fn schema(&self) -> Schema {
+        let folder = Attribute::required(Type::String).describe("Where the notes are.");
+        Schema::new(0, Block::new().attribute("folder", folder))
+    }
+
+    async fn configure(&self, _: &str, config: Config) -> Result<Folder, Diagnostics> {
+        Ok(Folder(config.folder.into_known().map(PathBuf::from)))
+    }
+
+    fn resources(&self) -> Vec<ErasedResource<Folder>> {
+        vec![Note.into()]
+    }
+
+    fn data_sources(&self) -> Vec<ErasedDataSource<Folder>> {
+        vec![Titles.into()]
+    }
+}
+
+struct Note;
+
+tfplugin::object! {
+    #[derive(Clone)]
+    struct NoteState {
+        title: Attr<String>,
+        text: Attr<String>,
+        bytes: Attr<u64>,
+    }
+}
+
+type Kept = Stored<NoteState, ()>;
+
+impl Resource for Note {
+    type Client = Folder;
+    type State = NoteState;
+    type Private = ();
+
+    fn type_name(&self) -> &'static str {
+        "notes_note"
+    }
+
+    fn schema(&self) -> Schema {
+        let title = Attribute::required(Type::String)
+            .describe("The name of the file. A change makes a new note.")
+            .check(|title: &String| match title.as_str() {
+                "" | "." | ".." => Err(not_a_title(title)),
+                title if title.contains('/') => Err(not_a_title(title)),
+                _ => Ok(()),
+            });
+        let text = Attribute::optional(Type::String).describe("What it says.").default_value("");
+        let bytes = Attribute::computed(Type::Number).describe("How long it is.");
+        let block = Block::new()
+            .describe("A note.")
+            .attribute("title", title)
+            .attribute("text", text)
+            .attribute("bytes", bytes);
+        Schema::new(0, block)
+    }
+
+    async fn read(&self, cx: &Context<Folder>, prior: Kept) -> Option<Kept> {
+        let path = path(cx, &prior.state)?;
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Some(note(prior.state.title, text)),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                cx.report(Diagnostic::error("Note cannot be read", told(&path, &error)));
+                Some(prior)
+            }
+        }
+    }
+
+    async fn plan(
+        &self,
+        _: &Context<Folder>,
+        proposal: Proposal<NoteState, ()>,
+    ) -> Planned<NoteState, ()> {
+        let mut state = proposal.proposed;
+        state.bytes = state.text.as_ref().map(|text| text.len() as u64);
+        let renamed = proposal.prior.is_some_and(|prior| prior.state.title != state.title);
+        let requires_replace =
+            renamed.then(|| AttributePath::root("title")).into_iter().collect();
+        Planned { state, private: (), requires_replace }
+    }
+
+    async fn create(&self, cx: &Context<Folder>, new: Creation<NoteState, ()>) -> Option<Kept> {
+        write(cx, new.planned.state)
+    }
+
+    async fn update(&self, cx: &Context<Folder>, change: Change<NoteState, ()>) -> Kept {
+        let prior = change.prior;
+        write(cx, change.planned.state).unwrap_or(Stored { state: prior, private: () })
+    }
+
+    async fn delete(&self, cx: &Context<Folder>, prior: Kept) -> Option<Kept> {
+        let path = path(cx, &prior.state)?;
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                cx.report(Diagnostic::error("Note cannot be deleted", told(&path, &error)));
+                Some(prior)
+            }
+            _ => None,
+        }
+    }
+
+    async fn import(&self, _: &Context<Folder>, id: ImportId) -> Vec<Kept> {
+        match id {
+            // Terraform reads the rest right after.
+            ImportId::Id(title) => vec![note(Attr::Known(title), String::new())],
+            ImportId::Identity(_) => Vec::new(),
+        }
+    }
+}
+
+struct Titles;
+
+tfplugin::object! {
+    #[derive(Clone)]
+    struct TitlesState {
+        titles: Attr<Vec<String>>,
+    }
+}
+
+impl DataSource for Titles {
+    type Client = Folder;
+    type State = TitlesState;
+
+    fn type_name(&self) -> &'static str {
+        "notes_titles"
+    }
+
+    fn schema(&self) -> Schema {
+        let titles = Attribute::computed(Type::list(Type::String)).describe("All titles, sorted.");
+        Schema::new(0, Block::new().describe("The notes there are.").attribute("titles", titles))
+    }
+
+    async fn read(&self, cx: &Context<Folder>, _: TitlesState) -> Option<TitlesState> {
+        let folder = folder(cx)?;
+        let names = folder.read_dir().and_then(|entries| {
+            entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+        });
+        let mut titles: Vec<String> = names
+            .map_err(|error| {
+                cx.report(Diagnostic::error("Notes cannot be listed", told(folder, &error)));
+            })
+            .ok()?;
+        titles.sort();
+        Some(TitlesState { titles: Attr::Known(titles) })
+    }
+}
+
+/// Writes a planned note, and returns what is stored then; None where it failed.
+fn write(cx: &Context<Folder>, planned: NoteState) -> Option<Kept> {
+    let path = path(cx, &planned)?;
+    let text = planned.text.into_known().unwrap_or_default();
+    match std::fs::write(&path, &text) {
+        Ok(()) => Some(note(planned.title, text)),
+        Err(error) => {
+            cx.report(
+                Diagnostic::error("Note cannot be written", told(&path, &error))
+                    .on(AttributePath::root("title")),
+            );
+            None
+        }
+    }
+}
+
+fn note(title: Attr<String>, text: String) -> Kept {
+    let bytes = Attr::Known(text.len() as u64);
+    Stored { state: NoteState { title, text: Attr::Known(text), bytes }, private: () }
+}
+
+fn path(cx: &Context<Folder>, note: &NoteState) -> Option<PathBuf> {
+    Some(folder(cx)?.join(note.title.known()?))
+}
+
+fn folder<'a>(cx: &'a Context<Folder>) -> Option<&'a PathBuf> {
+    let folder = cx.client().0.as_ref();
+    if folder.is_none() {
+        let detail = "The folder of the notes is not known before another resource is applied.";
+        cx.report(Diagnostic::error("Folder not known yet", detail));
+    }
+    folder
+}
+
+fn told(path: &std::path::Path, error: &std::io::Error) -> String {
+    format!("{}: {error}.", path.display())
+}
+
+fn not_a_title(title: &str) -> Diagnostic {
+    let detail = format!("A title is the name of a file, which {title:?} cannot be.");
+    Diagnostic::error("Not a title", detail)
+}

@@ -1,0 +1,192 @@
+//! Logs as Terraform takes them from a provider: one JSON object a line on the standard error
+//! stream.
+
+use std::fmt;
+use std::io::Write;
+
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::metadata::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::plugin::Lifetime;
+
+/// Crates that carry the protocol. Below a warning, what they say is about bytes and frames.
+const TRANSPORT: [&str; 6] = ["h2", "hyper", "hyper_util", "rustls", "tonic", "tower"];
+
+/// Sends what is logged to Terraform, unless the provider has its own subscriber already.
+pub(crate) fn install(lifetime: Lifetime, environment: impl Fn(&str) -> Option<String>) {
+    let level = level(lifetime, environment);
+    if level != LevelFilter::OFF {
+        let subscriber = tracing_subscriber::registry().with(Lines { level });
+        // It fails only where the provider has installed its own.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+    }
+}
+
+/// What Terraform wants to see. Without TF_LOG it shows nothing of it, so nothing is written; whoever
+/// looks at the terminal of a debugged provider sees something.
+fn level(lifetime: Lifetime, environment: impl Fn(&str) -> Option<String>) -> LevelFilter {
+    let wanted = ["TF_LOG_PROVIDER", "TF_LOG"]
+        .into_iter()
+        .find_map(|name| environment(name).filter(|wanted| !wanted.is_empty()));
+    match wanted.map(|wanted| wanted.to_ascii_uppercase()).as_deref() {
+        None => match lifetime {
+            Lifetime::OneRun => LevelFilter::OFF,
+            Lifetime::ManyRuns => LevelFilter::INFO,
+        },
+        Some("OFF") => LevelFilter::OFF,
+        Some("ERROR") => LevelFilter::ERROR,
+        Some("WARN") => LevelFilter::WARN,
+        Some("INFO") => LevelFilter::INFO,
+        Some("DEBUG") => LevelFilter::DEBUG,
+        // TRACE, JSON, and as Terraform does, everything else.
+        Some(_) => LevelFilter::TRACE,
+    }
+}
+
+struct Lines {
+    level: LevelFilter,
+}
+
+/// The fields of a span, for the lines of what happens inside it.
+struct Fields(Map<String, Value>);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        let crate_name = metadata.target().split("::").next().unwrap_or_default();
+        let limit = if TRANSPORT.contains(&crate_name) {
+            self.level.min(LevelFilter::WARN)
+        } else {
+            self.level
+        };
+        *metadata.level() <= limit
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.level)
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
+        if let Some(span) = cx.span(id) {
+            let mut fields = Map::new();
+            attributes.record(&mut Collect(&mut fields));
+            span.extensions_mut().insert(Fields(fields));
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
+        if let Some(span) = cx.span(id)
+            && let Some(Fields(fields)) = span.extensions_mut().get_mut()
+        {
+            values.record(&mut Collect(fields));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
+        let mut line = Map::new();
+        for span in cx.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+            if let Some(Fields(fields)) = span.extensions().get() {
+                line.extend(fields.clone());
+            }
+        }
+        event.record(&mut Collect(&mut line));
+        let message = line.remove("message").unwrap_or_else(|| Value::from(""));
+        line.insert("@message".to_owned(), message);
+        line.insert("@level".to_owned(), Value::from(name(*event.metadata().level())));
+        line.insert("@module".to_owned(), Value::from(event.metadata().target()));
+        line.insert("@timestamp".to_owned(), Value::from(now()));
+        let mut text = Value::Object(line).to_string();
+        text.push('\n');
+        // Nobody reads it where it cannot be written.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
+    }
+}
+
+/// Terraform reads exactly this form, with six digits after the point.
+fn now() -> String {
+    let now = time::OffsetDateTime::now_utc();
+    format!("{}T{:02}:{:02}:{:02}.{:06}Z", now.date(), now.hour(), now.minute(), now.second(), now.microsecond())
+}
+
+struct Collect<'a>(&'a mut Map<String, Value>);
+
+impl Collect<'_> {
+    fn insert(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+}
+
+impl Visit for Collect<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.insert(field, format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.insert(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.insert(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.insert(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.insert(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.insert(field, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(environment: &[(&str, &str)], expected: LevelFilter) {
+        let variable = |name: &str| {
+            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        assert_eq!(level(Lifetime::OneRun, variable), expected, "{environment:?}");
+    }
+
+    #[test]
+    fn the_level_is_the_one_terraform_shows() {
+        check(&[], LevelFilter::OFF);
+        check(&[("TF_LOG", "")], LevelFilter::OFF);
+        check(&[("TF_LOG", "info")], LevelFilter::INFO);
+        check(&[("TF_LOG", "json")], LevelFilter::TRACE);
+        check(&[("TF_LOG", "ERROR"), ("TF_LOG_PROVIDER", "Debug")], LevelFilter::DEBUG);
+        check(&[("TF_LOG", "TRACE"), ("TF_LOG_PROVIDER", "off")], LevelFilter::OFF);
+    }
+
+    #[test]
+    fn a_debugged_provider_says_something() {
+        assert_eq!(level(Lifetime::ManyRuns, |_| None), LevelFilter::INFO);
+    }
+
+    #[test]
+    fn times_have_the_form_that_terraform_reads() {
+        let now = now();
+        let shape: String = now.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert_eq!(shape, "0000-00-00T00:00:00.000000Z");
+    }
+}

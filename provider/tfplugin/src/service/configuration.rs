@@ -1,0 +1,172 @@
+//! What Terraform asks of the provider itself.
+
+use std::sync::{Arc, PoisonError};
+
+use crate::convert::{Convert, ValueError};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::erased::unreadable;
+use crate::proto::tfplugin5 as wire;
+use crate::provider::Provider;
+use crate::schema::{Holder, WriteOnly};
+use crate::service::{Service, guard, tell};
+use crate::value::Value;
+use crate::wire as to_wire;
+use wire::get_metadata::{DataSourceMetadata, ResourceMetadata};
+
+impl<P: Provider> Service<P> {
+    pub(super) async fn get_metadata(
+        &self,
+        _: wire::get_metadata::Request,
+    ) -> wire::get_metadata::Response {
+        let resources = self.registry.resources().map(|(name, _)| name.to_owned());
+        let data_sources = self.registry.data_sources().map(|(name, _)| name.to_owned());
+        wire::get_metadata::Response {
+            server_capabilities: Some(capabilities()),
+            diagnostics: tell(self.registry.check(), None),
+            resources: resources.map(|type_name| ResourceMetadata { type_name }).collect(),
+            data_sources: data_sources.map(|type_name| DataSourceMetadata { type_name }).collect(),
+            ..Default::default()
+        }
+    }
+
+    pub(super) async fn get_schema(
+        &self,
+        _: wire::get_provider_schema::Request,
+    ) -> wire::get_provider_schema::Response {
+        let schemas = guard::call(|| {
+            let managed = |schema: &crate::Schema| schema.to_wire(Holder::Managed);
+            Ok(wire::get_provider_schema::Response {
+                provider: Some(self.schema().to_wire(Holder::Provider)),
+                resource_schemas: self
+                    .registry
+                    .resources()
+                    .map(|(name, entry)| (name.to_owned(), managed(&entry.description().schema)))
+                    .collect(),
+                data_source_schemas: self
+                    .registry
+                    .data_sources()
+                    .map(|(name, entry)| (name.to_owned(), managed(&entry.description().schema)))
+                    .collect(),
+                diagnostics: tell(self.registry.check(), None),
+                server_capabilities: Some(capabilities()),
+                ..Default::default()
+            })
+        });
+        schemas.unwrap_or_else(|error| wire::get_provider_schema::Response {
+            diagnostics: tell(error.into(), None),
+            ..Default::default()
+        })
+    }
+
+    pub(super) async fn prepare_provider_config(
+        &self,
+        request: wire::prepare_provider_config::Request,
+    ) -> wire::prepare_provider_config::Response {
+        let mut diagnostics = Diagnostics::new();
+        let checked = guard::call(|| {
+            let config = self.provider_config(request.config.clone())?;
+            self.schema().block().check(&config, WriteOnly::Allowed, &mut diagnostics);
+            match P::Config::from_value(config) {
+                Ok(config) => self.provider.validate(&config, &mut diagnostics),
+                Err(error) => return Err(unreadable("provider configuration", error)),
+            }
+            Ok(())
+        });
+        diagnostics.extend(checked.err());
+        wire::prepare_provider_config::Response {
+            // Terraform gives its own configuration to Configure, which fills in the defaults.
+            prepared_config: request.config,
+            diagnostics: tell(diagnostics, self.schema.get().map(crate::Schema::block)),
+        }
+    }
+
+    pub(super) async fn configure(
+        &self,
+        request: wire::configure::Request,
+    ) -> wire::configure::Response {
+        let stopped = self.renew_stopped();
+        let configured = guard::future(async {
+            let config = self.provider_config(request.config)?;
+            let config = self.schema().block().with_defaults(config);
+            let config = P::Config::from_value(config)
+                .map_err(|error| unreadable("provider configuration", error))?;
+            tokio::select! {
+                client = self.provider.configure(&request.terraform_version, config) => Ok(client),
+                () = stopped.cancelled() => Ok(Err(interrupted().into())),
+            }
+        });
+        let diagnostics = match configured.await {
+            Ok(Ok(client)) => {
+                let mut place = self.client.write().unwrap_or_else(PoisonError::into_inner);
+                *place = Some(Arc::new(client));
+                Diagnostics::new()
+            }
+            Ok(Err(diagnostics)) if !diagnostics.has_errors() => {
+                let mut diagnostics = diagnostics;
+                diagnostics.push(no_reason());
+                diagnostics
+            }
+            Ok(Err(diagnostics)) => diagnostics,
+            Err(error) => error.into(),
+        };
+        wire::configure::Response {
+            diagnostics: tell(diagnostics, self.schema.get().map(crate::Schema::block)),
+        }
+    }
+
+    pub(super) async fn stop(&self, _: wire::stop::Request) -> wire::stop::Response {
+        tracing::debug!("Terraform asks to stop");
+        self.cancel();
+        wire::stop::Response { error: String::new() }
+    }
+
+    pub(super) async fn get_functions(
+        &self,
+        _: wire::get_functions::Request,
+    ) -> wire::get_functions::Response {
+        wire::get_functions::Response::default()
+    }
+
+    pub(super) async fn call_function(
+        &self,
+        request: wire::call_function::Request,
+    ) -> wire::call_function::Response {
+        let text = format!("This provider has no function named {}.", request.name);
+        wire::call_function::Response {
+            result: None,
+            error: Some(wire::FunctionError { text, function_argument: None }),
+        }
+    }
+
+    fn provider_config(&self, config: Option<wire::DynamicValue>) -> Result<Value, Diagnostic> {
+        let schema = self.schema();
+        match to_wire::value(config, &schema.kind()) {
+            Ok(Value::Null) => Ok(schema.block().empty()),
+            Ok(config) => Ok(config),
+            Err(error) => Err(undecodable(error)),
+        }
+    }
+}
+
+fn undecodable(error: ValueError) -> Diagnostic {
+    error.into_diagnostic("The provider configuration cannot be read")
+}
+
+fn interrupted() -> Diagnostic {
+    Diagnostic::error("Interrupted", "The provider was stopped while it was being configured.")
+}
+
+fn no_reason() -> Diagnostic {
+    let detail = "The provider could not be configured and did not say why. This is a mistake in \
+                  the provider.";
+    Diagnostic::error("Provider not configured", detail)
+}
+
+fn capabilities() -> wire::ServerCapabilities {
+    wire::ServerCapabilities {
+        plan_destroy: true,
+        get_provider_schema_optional: true,
+        move_resource_state: true,
+        generate_resource_config: false,
+    }
+}

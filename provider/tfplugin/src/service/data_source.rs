@@ -1,0 +1,71 @@
+//! Validating and reading data sources.
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::proto::tfplugin5 as wire;
+use crate::provider::Provider;
+use crate::schema::WriteOnly;
+use crate::service::{Service, guard, tell};
+
+impl<P: Provider> Service<P> {
+    pub(super) async fn validate_data_source_config(
+        &self,
+        request: wire::validate_data_source_config::Request,
+    ) -> wire::validate_data_source_config::Response {
+        let name = request.type_name;
+        let mut diagnostics = Diagnostics::new();
+        let checked = guard::call(|| {
+            let entry = self.registry.data_source(&name)?;
+            let description = entry.description();
+            let config = description.decode("configuration", request.config)?;
+            let block = description.schema.block();
+            block.check(&config, WriteOnly::Allowed, &mut diagnostics);
+            entry.behaviour().validate(config, &mut diagnostics);
+            Ok(())
+        });
+        diagnostics.extend(checked.err());
+        wire::validate_data_source_config::Response {
+            diagnostics: self.tell_of_data(&name, diagnostics),
+        }
+    }
+
+    pub(super) async fn read_data_source(
+        &self,
+        request: wire::read_data_source::Request,
+    ) -> wire::read_data_source::Response {
+        let name = request.type_name;
+        let read = self.operate(|cx| async {
+            let cx = cx;
+            let entry = self.registry.data_source(&name)?;
+            let description = entry.description();
+            let config = description.decode("configuration", request.config)?;
+            let config = description.schema.block().with_defaults(config);
+            match entry.behaviour().read(&cx, config).await? {
+                Some(state) => description.encode(state).map(Some),
+                None if cx.has_errors() => Ok(None),
+                None => Err(nothing_read(&name)),
+            }
+        });
+        let (state, diagnostics) = read.await;
+        wire::read_data_source::Response {
+            state: state.flatten(),
+            diagnostics: self.tell_of_data(&name, diagnostics),
+            deferred: None,
+        }
+    }
+
+    fn tell_of_data(&self, name: &str, diagnostics: Diagnostics) -> Vec<wire::Diagnostic> {
+        let entry = self.registry.data_source(name).ok().filter(|_| !diagnostics.is_empty());
+        let block = entry.and_then(|entry| {
+            // The schema, also where the provider panics in making it.
+            guard::call(|| Ok(entry.description().schema.block())).ok()
+        });
+        tell(diagnostics, block)
+    }
+}
+
+fn nothing_read(name: &str) -> Diagnostic {
+    let detail = format!(
+        "The provider read no {name} and did not say why. This is a mistake in the provider."
+    );
+    Diagnostic::error("Nothing read", detail)
+}

@@ -1,0 +1,150 @@
+//! The provider as Terraform calls it.
+//!
+//! Each procedure is answered in the file of what it is about. Whatever goes wrong while one is
+//! worked on, panics too, is a diagnostic in its answer: an operation without answer would leave
+//! Terraform waiting, and the user without a reason.
+
+mod configuration;
+mod data_source;
+mod guard;
+mod identity;
+mod operation;
+mod registry;
+mod resource;
+mod state;
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use crate::context::Context;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::proto::tfplugin5::provider_server;
+use crate::proto::tfplugin5::{self as wire};
+use crate::provider::Provider;
+use crate::schema::{Block, Schema};
+use crate::wire as to_wire;
+use registry::Registry;
+
+/// A provider and what Terraform has told it so far.
+pub(crate) struct Service<P: Provider> {
+    provider: P,
+    schema: std::sync::OnceLock<Schema>,
+    registry: Registry<P::Client>,
+    client: RwLock<Option<Arc<P::Client>>>,
+    stopped: Mutex<CancellationToken>,
+}
+
+impl<P: Provider> Service<P> {
+    pub(crate) fn new(provider: P) -> Self {
+        let registry = Registry::new(provider.resources(), provider.data_sources());
+        Self {
+            provider,
+            schema: std::sync::OnceLock::new(),
+            registry,
+            client: RwLock::new(None),
+            stopped: Mutex::default(),
+        }
+    }
+
+    /// Cancels what is running, and what would start after it.
+    pub(crate) fn cancel(&self) {
+        self.lock_stopped().cancel();
+    }
+
+    fn schema(&self) -> &Schema {
+        self.schema.get_or_init(|| self.provider.schema())
+    }
+
+    fn stopped(&self) -> CancellationToken {
+        self.lock_stopped().clone()
+    }
+
+    /// A process that several runs of Terraform use gets a new configuration from each, and is not
+    /// stopped any more.
+    fn renew_stopped(&self) -> CancellationToken {
+        let mut stopped = self.lock_stopped();
+        if stopped.is_cancelled() {
+            *stopped = CancellationToken::new();
+        }
+        stopped.clone()
+    }
+
+    fn lock_stopped(&self) -> std::sync::MutexGuard<'_, CancellationToken> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works on something with the configured client. None is: it failed, for the reasons told.
+    async fn operate<T, F>(
+        &self,
+        work: impl FnOnce(Arc<Context<P::Client>>) -> F,
+    ) -> (Option<T>, Diagnostics)
+    where
+        F: Future<Output = Result<T, Diagnostic>>,
+    {
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(client) = client else {
+            let detail = "Terraform asked for an operation before it configured the provider.";
+            return (None, Diagnostic::error("Provider not configured", detail).into());
+        };
+        let cx = Arc::new(Context::new(client, self.stopped()));
+        let result = guard::future(work(Arc::clone(&cx))).await;
+        let mut diagnostics = cx.diagnostics();
+        match result {
+            Ok(value) => (Some(value), diagnostics),
+            Err(error) => {
+                diagnostics.push(error);
+                (None, diagnostics)
+            }
+        }
+    }
+}
+
+/// What is told about a block of this schema, as it stands on the wire.
+fn tell(diagnostics: Diagnostics, block: Option<&Block>) -> Vec<wire::Diagnostic> {
+    to_wire::diagnostics(diagnostics, block)
+}
+
+/// Each procedure, and where it is answered. Those that are missing answer that they are not
+/// implemented.
+macro_rules! answer {
+    ($($procedure:ident: $module:ident),* $(,)?) => {
+        #[tonic::async_trait]
+        impl<P: Provider> provider_server::Provider for Service<P> {
+            $(
+                async fn $procedure(
+                    &self,
+                    request: Request<wire::$module::Request>,
+                ) -> Result<Response<wire::$module::Response>, Status> {
+                    tracing::trace!(procedure = stringify!($procedure), "called");
+                    let response = Self::$procedure(self, request.into_inner()).await;
+                    tracing::trace!(procedure = stringify!($procedure), "answered");
+                    Ok(Response::new(response))
+                }
+            )*
+        }
+    };
+}
+
+answer! {
+    get_metadata: get_metadata,
+    get_schema: get_provider_schema,
+    prepare_provider_config: prepare_provider_config,
+    configure: configure,
+    stop: stop,
+    validate_resource_type_config: validate_resource_type_config,
+    upgrade_resource_state: upgrade_resource_state,
+    read_resource: read_resource,
+    plan_resource_change: plan_resource_change,
+    apply_resource_change: apply_resource_change,
+    import_resource_state: import_resource_state,
+    move_resource_state: move_resource_state,
+    get_resource_identity_schemas: get_resource_identity_schemas,
+    upgrade_resource_identity: upgrade_resource_identity,
+    validate_data_source_config: validate_data_source_config,
+    read_data_source: read_data_source,
+    get_functions: get_functions,
+    call_function: call_function,
+}

@@ -1,0 +1,170 @@
+//! State that comes from elsewhere: an older version, an import, another resource.
+
+use crate::diagnostic::Diagnostic;
+use crate::json::{self, Superfluous};
+use crate::proto::tfplugin5 as wire;
+use crate::provider::Provider;
+use crate::resource::{ImportId, MoveSource};
+use crate::service::operation::Encoded;
+use crate::service::{Service, guard};
+use crate::value::Value;
+use crate::wire as to_wire;
+
+impl<P: Provider> Service<P> {
+    pub(super) async fn upgrade_resource_state(
+        &self,
+        request: wire::upgrade_resource_state::Request,
+    ) -> wire::upgrade_resource_state::Response {
+        let name = request.type_name;
+        let upgraded = guard::call(|| {
+            let entry = self.registry.resource(&name)?;
+            let description = entry.description();
+            let json = raw_json(request.raw_state, "state")?;
+            let current = description.schema.version();
+            let (json, superfluous) = if request.version == current {
+                (json, Superfluous::Drop)
+            } else if request.version > current {
+                return Err(newer("state", &name, request.version, current));
+            } else {
+                let old = parse(&json, "state")?;
+                let new = entry.behaviour().upgrade(request.version, old)?;
+                (new.to_string().into_bytes(), Superfluous::Refuse)
+            };
+            let state = json::decode(&json, &description.kind, superfluous)
+                .map_err(|error| error.into_diagnostic("The state cannot be read"))?;
+            description.encode(description.schema.block().complete(state))
+        });
+        let (upgraded_state, diagnostics) = match upgraded {
+            Ok(state) => (Some(state), Vec::new()),
+            Err(error) => (None, self.tell_of(&name, error.into())),
+        };
+        wire::upgrade_resource_state::Response { upgraded_state, diagnostics }
+    }
+
+    pub(super) async fn import_resource_state(
+        &self,
+        request: wire::import_resource_state::Request,
+    ) -> wire::import_resource_state::Response {
+        let name = request.type_name;
+        let import = self.operate(|cx| async {
+            let cx = cx;
+            let entry = self.registry.resource(&name)?;
+            let description = entry.description();
+            let identity = match (&description.identity, request.identity) {
+                (Some((_, kind)), Some(identity)) => {
+                    to_wire::value(identity.identity_data, kind)
+                        .map_err(|error| error.into_diagnostic("The identity cannot be read"))?
+                }
+                _ => Value::Null,
+            };
+            let id = match identity {
+                Value::Null => ImportId::Id(request.id),
+                identity => ImportId::Identity(identity),
+            };
+            let wanted = match &id {
+                ImportId::Id(id) => format!("the ID {id:?}"),
+                ImportId::Identity(_) => "this identity".to_owned(),
+            };
+            let found = entry.behaviour().import(&cx, id).await;
+            if found.is_empty() && !cx.has_errors() {
+                let detail = format!("There is no {name} with {wanted}.");
+                return Err(Diagnostic::error("Nothing to import", detail));
+            }
+            found
+                .into_iter()
+                .map(|one| {
+                    let Encoded { state, private, identity } = description.encode_outcome(one)?;
+                    Ok(wire::import_resource_state::ImportedResource {
+                        type_name: name.clone(),
+                        state: Some(state),
+                        private,
+                        identity,
+                    })
+                })
+                .collect::<Result<Vec<_>, _>>()
+        });
+        let (imported, diagnostics) = import.await;
+        wire::import_resource_state::Response {
+            imported_resources: imported.unwrap_or_default(),
+            diagnostics: self.tell_of(&name, diagnostics),
+            deferred: None,
+        }
+    }
+
+    pub(super) async fn move_resource_state(
+        &self,
+        request: wire::move_resource_state::Request,
+    ) -> wire::move_resource_state::Response {
+        let name = request.target_type_name;
+        let moved = guard::call(|| {
+            let entry = self.registry.resource(&name)?;
+            let description = entry.description();
+            let source = MoveSource {
+                state: parse(&raw_json(request.source_state, "state")?, "state")?,
+                provider_address: request.source_provider_address,
+                type_name: request.source_type_name,
+                schema_version: request.source_schema_version,
+                private: request.source_private,
+            };
+            let refused = unmovable(&source, &name);
+            match entry.behaviour().move_from(source)? {
+                Some(moved) => description.encode_outcome(moved),
+                None => Err(refused),
+            }
+        });
+        match moved {
+            Ok(Encoded { state, private, identity }) => wire::move_resource_state::Response {
+                target_state: Some(state),
+                target_private: private,
+                target_identity: identity,
+                diagnostics: Vec::new(),
+            },
+            Err(error) => wire::move_resource_state::Response {
+                diagnostics: self.tell_of(&name, error.into()),
+                ..Default::default()
+            },
+        }
+    }
+}
+
+/// The JSON of what Terraform kept. Before version 0.12 it kept flat maps of strings.
+pub(super) fn raw_json(raw: Option<wire::RawState>, what: &str) -> Result<Vec<u8>, Diagnostic> {
+    let raw = raw.unwrap_or_default();
+    if raw.json.is_empty() {
+        let detail = if raw.flatmap.is_empty() {
+            format!("Terraform sent no {what} to read.")
+        } else {
+            format!(
+                "The {what} is of the form that Terraform wrote before version 0.12. Apply once \
+                 with a Terraform between 0.12 and 1.0 and a provider of that time, or remove the \
+                 object from the state and import it again."
+            )
+        };
+        return Err(Diagnostic::error(format!("The {what} cannot be read"), detail));
+    }
+    Ok(raw.json)
+}
+
+pub(super) fn parse(json: &[u8], what: &str) -> Result<serde_json::Value, Diagnostic> {
+    serde_json::from_slice(json).map_err(|error| {
+        Diagnostic::error(format!("The {what} cannot be read"), format!("Malformed JSON: {error}."))
+    })
+}
+
+/// The kept value was written by a later version of the provider.
+pub(super) fn newer(what: &str, name: &str, found: i64, known: i64) -> Diagnostic {
+    let detail = format!(
+        "The {what} of this {name} was written by a newer version of the provider: it is of schema \
+         version {found}, and this version of the provider knows {known}. Use the newer version."
+    );
+    Diagnostic::error(format!("The {what} is newer than the provider"), detail)
+}
+
+fn unmovable(source: &MoveSource, name: &str) -> Diagnostic {
+    let MoveSource { type_name, provider_address, .. } = source;
+    let detail = format!(
+        "State of {type_name} ({provider_address}) cannot become state of {name}. Remove the \
+         `moved` block, and import the object instead."
+    );
+    Diagnostic::error("State cannot be moved", detail)
+}

@@ -1,0 +1,258 @@
+//! A provider that misbehaves as its configuration says, for the tests of this crate.
+
+use std::process::ExitCode;
+
+use tfplugin::{
+    Attr, Attribute, AttributePath, Block, Change, Context, Creation, Diagnostic, Diagnostics,
+    ErasedDataSource, ErasedResource, IdentityAttribute, IdentitySchema, ImportId, MoveSource,
+    NestedBlock, Planned, Private, Proposal, Provider, Resource, Schema, Stored, Type, Value,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tfplugin::serve(Probe, "registry.terraform.io/example/probe").await
+}
+
+struct Probe;
+
+tfplugin::object! {
+    #[derive(Clone)]
+    struct Config {
+        greeting: String,
+        refuse: Attr<bool>,
+    }
+}
+
+impl Provider for Probe {
+    type Config = Config;
+    type Client = String;
+
+    fn schema(&self) -> Schema {
+        let block = Block::new()
+            .attribute("greeting", Attribute::optional(Type::String).default_value("hello"))
+            .attribute("refuse", Attribute::optional(Type::Bool));
+        Schema::new(0, block)
+    }
+
+    async fn configure(&self, _: &str, config: Config) -> Result<String, Diagnostics> {
+        match config.refuse.into_known() {
+            Some(true) => Err(Diagnostic::error("Refused", "As configured.").into()),
+            _ => Ok(config.greeting),
+        }
+    }
+
+    fn resources(&self) -> Vec<ErasedResource<String>> {
+        vec![Thing.into()]
+    }
+
+    fn data_sources(&self) -> Vec<ErasedDataSource<String>> {
+        Vec::new()
+    }
+}
+
+struct Thing;
+
+tfplugin::object! {
+    #[derive(Clone)]
+    struct State {
+        id: Attr<String>,
+        /// What to do in apply: nothing, `panic`, `wait` for Stop, or `vanish`.
+        act: Attr<String>,
+        text: Attr<String>,
+        greeting: Attr<String>,
+        secret: Attr<String>,
+        any: Value,
+        tags: Attr<Vec<Attr<String>>>,
+        part: Attr<Vec<Part>>,
+    }
+
+    #[derive(Clone)]
+    struct Part {
+        name: Attr<String>,
+        size: Attr<i64>,
+        made: Attr<String>,
+    }
+}
+
+/// How often the object was written.
+#[derive(Clone, Default)]
+struct Writes(u32);
+
+impl Private for Writes {
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "it is not text.".to_owned())?;
+        text.parse().map(Self).map_err(|_| format!("{text:?} is no count."))
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.0.to_string().into_bytes()
+    }
+}
+
+type Kept = Stored<State, Writes>;
+
+impl Resource for Thing {
+    type Client = String;
+    type State = State;
+    type Private = Writes;
+
+    fn type_name(&self) -> &'static str {
+        "probe_thing"
+    }
+
+    fn schema(&self) -> Schema {
+        let short = |tag: &String| match tag.len() {
+            0..=3 => Ok(()),
+            _ => Err(Diagnostic::error("Tag too long", "At most three letters.")),
+        };
+        let part = Block::new()
+            .attribute("name", Attribute::required(Type::String))
+            .attribute("size", Attribute::optional(Type::Number).default_value(1))
+            .attribute("made", Attribute::computed(Type::String));
+        let block = Block::new()
+            .attribute("id", Attribute::computed(Type::String))
+            .attribute("act", Attribute::optional(Type::String))
+            .attribute("text", Attribute::optional(Type::String).deprecated("Use tags."))
+            .attribute("greeting", Attribute::computed(Type::String))
+            .attribute("secret", Attribute::optional(Type::String).write_only())
+            .attribute("any", Attribute::optional(Type::Dynamic))
+            .attribute("tags", Attribute::optional(Type::set(Type::String)).check_each(short))
+            .block("part", NestedBlock::list(part).max_items(3));
+        Schema::new(2, block)
+    }
+
+    fn validate(&self, config: &State, diagnostics: &mut Diagnostics) {
+        if config.act.known().is_some_and(|act| act == "invalid") {
+            let path = AttributePath::root("act");
+            diagnostics.push(Diagnostic::error("Invalid", "As configured.").on(path));
+        }
+        if config.act.known().is_some_and(|act| act == "panic early") {
+            panic!("as configured, early");
+        }
+    }
+
+    async fn read(&self, _: &Context<String>, mut prior: Kept) -> Option<Kept> {
+        if prior.state.act.known().is_some_and(|act| act == "vanish") {
+            return None;
+        }
+        prior.private.0 += 100;
+        Some(prior)
+    }
+
+    async fn plan(
+        &self,
+        cx: &Context<String>,
+        proposal: Proposal<State, Writes>,
+    ) -> Planned<State, Writes> {
+        let mut state = proposal.proposed;
+        state.greeting = Attr::Known(cx.client().clone());
+        let replace = proposal.prior.as_ref().is_some_and(|prior| prior.state.tags != state.tags);
+        let private = proposal.prior.map(|prior| prior.private).unwrap_or_default();
+        // Beyond a set Terraform cannot follow a path, which is this crate's concern.
+        let path = AttributePath::root("tags").index(0);
+        Planned { state, private, requires_replace: replace.then_some(path).into_iter().collect() }
+    }
+
+    async fn plan_destroy(&self, cx: &Context<String>, _: Kept) {
+        cx.report(Diagnostic::warning("Destroys", "It will be gone."));
+    }
+
+    async fn create(&self, cx: &Context<String>, new: Creation<State, Writes>) -> Option<Kept> {
+        act(cx, &new.planned.state).await.then(|| written(new.planned))
+    }
+
+    async fn update(&self, cx: &Context<String>, change: Change<State, Writes>) -> Kept {
+        if act(cx, &change.planned.state).await {
+            written(change.planned)
+        } else {
+            Stored { state: change.prior, private: change.planned.private }
+        }
+    }
+
+    async fn delete(&self, cx: &Context<String>, prior: Kept) -> Option<Kept> {
+        (!act(cx, &prior.state).await).then_some(prior)
+    }
+
+    async fn import(&self, _: &Context<String>, id: ImportId) -> Vec<Kept> {
+        let id = match id {
+            ImportId::Id(id) => id,
+            ImportId::Identity(Value::Map(identity)) => match identity.get("id") {
+                Some(Value::String(id)) => id.clone(),
+                _ => return Vec::new(),
+            },
+            ImportId::Identity(_) => return Vec::new(),
+        };
+        if id == "none" { Vec::new() } else { vec![blank(id)] }
+    }
+
+    fn upgrade(
+        &self,
+        from_version: i64,
+        mut state: serde_json::Value,
+    ) -> Result<serde_json::Value, Diagnostic> {
+        match from_version {
+            1 => {
+                // The id had another name once.
+                let name = state.as_object_mut().and_then(|state| state.remove("name"));
+                state["id"] = name.unwrap_or_default();
+                Ok(state)
+            }
+            _ => Err(Diagnostic::error("Too old", "There is no way.")),
+        }
+    }
+
+    fn move_from(&self, source: MoveSource) -> Result<Option<Kept>, Diagnostic> {
+        let id = source.state.get("id").and_then(|id| id.as_str());
+        let known = source.type_name == "null_resource";
+        Ok(id.filter(|_| known).map(|id| blank(id.to_owned())))
+    }
+
+    fn identity_schema(&self) -> Option<IdentitySchema> {
+        Some(IdentitySchema::new(1).attribute("id", IdentityAttribute::required(Type::String)))
+    }
+
+    fn identity(&self, state: &State) -> Option<Value> {
+        let id = state.id.known()?;
+        Some(Value::from(std::collections::BTreeMap::from([("id".to_owned(), id.as_str())])))
+    }
+}
+
+/// Does what the object is configured to do. False is: it failed, and said so.
+async fn act(cx: &Context<String>, state: &State) -> bool {
+    match state.act.known().map(String::as_str) {
+        Some("panic") => panic!("as configured"),
+        Some("wait") => {
+            tracing::info!("waiting for Stop");
+            cx.stopped().cancelled().await;
+            cx.report(Diagnostic::error("Interrupted", "Stopped while waiting."));
+            false
+        }
+        _ => true,
+    }
+}
+
+fn written(mut kept: Kept) -> Kept {
+    let id = kept.state.id.known().cloned().unwrap_or_else(|| "made".to_owned());
+    kept.state.id = Attr::Known(id);
+    if let Attr::Known(parts) = &mut kept.state.part {
+        for part in parts {
+            part.made = Attr::Known("made".to_owned());
+        }
+    }
+    kept.private.0 += 1;
+    kept
+}
+
+fn blank(id: String) -> Kept {
+    let state = State {
+        id: Attr::Known(id),
+        act: Attr::Null,
+        text: Attr::Null,
+        greeting: Attr::Known("hello".to_owned()),
+        secret: Attr::Null,
+        any: Value::Null,
+        tags: Attr::Null,
+        part: Attr::Known(Vec::new()),
+    };
+    Stored { state, private: Writes::default() }
+}
