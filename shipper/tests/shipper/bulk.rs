@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use flate2::read::GzDecoder;
+use rustls::ServerConfig;
 use serde_json::{Value, json};
 
 use crate::SECRET;
@@ -63,6 +64,13 @@ impl Bulk {
             inner: Mutex::new(Inner { moods: moods.into_iter().collect(), ..Inner::default() }),
         });
         let server = Server::start(Arc::clone(&state));
+        Self { state, server }
+    }
+
+    /// A cluster that is reached through TLS only.
+    pub(crate) fn with_tls(tls: ServerConfig) -> Self {
+        let state = Arc::new(State { inner: Mutex::new(Inner::default()) });
+        let server = Server::start_with_tls(Arc::clone(&state), tls);
         Self { state, server }
     }
 

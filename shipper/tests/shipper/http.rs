@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 /// A request, as far as it was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -67,6 +69,7 @@ pub(crate) trait Service: Send + Sync + 'static {
 /// A server on a free port of 127.0.0.1 until it is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    scheme: &'static str,
     stop: Arc<Stop>,
     thread: Option<JoinHandle<()>>,
 }
@@ -92,8 +95,35 @@ impl Stop {
     }
 }
 
+/// A connection, in the clear or not.
+trait Connection: Read + Write {
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Connection for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Connection for StreamOwned<ServerConnection, TcpStream> {
+    fn socket(&self) -> &TcpStream {
+        &self.sock
+    }
+}
+
 impl Server {
     pub(crate) fn start(service: Arc<impl Service>) -> Self {
+        Self::start_with(service, None)
+    }
+
+    /// A server that speaks TLS.
+    pub(crate) fn start_with_tls(service: Arc<impl Service>, tls: ServerConfig) -> Self {
+        Self::start_with(service, Some(Arc::new(tls)))
+    }
+
+    fn start_with(service: Arc<impl Service>, tls: Option<Arc<ServerConfig>>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(Stop::default());
@@ -106,16 +136,24 @@ impl Server {
                     }
                     let (service, stop) = (Arc::clone(&service), Arc::clone(&stop));
                     let stream = stream.unwrap();
+                    stream.set_nodelay(true).unwrap();
+                    let tls = tls.clone();
                     // The thread ends with its connection, which the client's end closes.
-                    thread::spawn(move || serve(stream, service.as_ref(), &stop));
+                    thread::spawn(move || match tls {
+                        None => serve(stream, service.as_ref(), &stop),
+                        Some(tls) => {
+                            let session = ServerConnection::new(tls).unwrap();
+                            serve(StreamOwned::new(session, stream), service.as_ref(), &stop);
+                        }
+                    });
                 }
             }
         });
-        Self { address, stop, thread: Some(thread) }
+        Self { address, scheme, stop, thread: Some(thread) }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 }
 
@@ -133,12 +171,11 @@ impl Drop for Server {
     }
 }
 
-fn serve(mut stream: TcpStream, service: &dyn Service, stop: &Stop) {
-    stream.set_nodelay(true).unwrap();
+fn serve(mut stream: impl Connection, service: &dyn Service, stop: &Stop) {
     let mut buffer = Vec::new();
     while let Ok(Some((mut request, body_bytes, mut rest))) = head(&mut stream, &mut buffer) {
         if service.resets_before_body() {
-            return reset(&stream);
+            return reset(stream.socket());
         }
         while rest.len() < body_bytes {
             let mut chunk = [0; 64 * 1024];
@@ -150,7 +187,7 @@ fn serve(mut stream: TcpStream, service: &dyn Service, stop: &Stop) {
         buffer = rest.split_off(body_bytes);
         request.body = rest;
         let (answer, whole) = match service.answer(request) {
-            Reply::Reset => return reset(&stream),
+            Reply::Reset => return reset(stream.socket()),
             Reply::Silence => return stop.wait(),
             Reply::Answer(answer) => (answer, true),
             Reply::Truncated(answer) => (answer, false),
@@ -171,7 +208,7 @@ fn serve(mut stream: TcpStream, service: &dyn Service, stop: &Stop) {
 
 /// Reads up to the end of the head; gives the length of the body and what was read of it.
 fn head(
-    stream: &mut TcpStream,
+    stream: &mut impl Connection,
     buffer: &mut Vec<u8>,
 ) -> io::Result<Option<(Request, usize, Vec<u8>)>> {
     loop {

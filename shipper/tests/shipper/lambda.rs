@@ -1,7 +1,9 @@
 //! Plays Lambda: serves the runtime API to the real `bootstrap` and ends it at its deadline.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
@@ -75,8 +77,17 @@ impl Lambda {
         Self::start_with(Some(&config.to_string()))
     }
 
+    /// Starts the function on a system that trusts the authorities in `ca_file` and no others.
+    pub(crate) fn start_trusting(config: &Value, ca_file: &Path) -> Self {
+        Self::launch(Some(&config.to_string()), &[("SSL_CERT_FILE", ca_file.as_os_str())])
+    }
+
     /// Starts the function with the text of `LOGAGG_CONFIG`.
     pub(crate) fn start_with(config: Option<&str>) -> Self {
+        Self::launch(config, &[])
+    }
+
+    fn launch(config: Option<&str>, environment: &[(&str, &OsStr)]) -> Self {
         let api = Arc::new(RuntimeApi::default());
         let server = Server::start(Arc::clone(&api));
         let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
@@ -88,6 +99,7 @@ impl Lambda {
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", OWN_LOG_GROUP)
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "s")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -20,6 +20,7 @@ mod events;
 mod logzio_answers;
 mod oversized;
 mod start;
+mod tls;
 
 /// In every message: must never be seen in a log or an error.
 const PAYLOAD: &str = "PAYL0AD";

@@ -1,0 +1,75 @@
+//! Services are reached through TLS, and nothing is sent to one that cannot prove who it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::PrivateKeyDer;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::bulk::Bulk;
+use crate::event;
+use crate::lambda::Lambda;
+use crate::settled::settled;
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn authority() -> Authority {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// A server that proves with a certificate of `authority` that it is `name`.
+fn server(authority: &Authority, name: &str) -> ServerConfig {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new([name.to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, authority).unwrap();
+    ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap()
+}
+
+/// The function on a system that trusts `authority` only.
+fn lambda(bulk: &Bulk, authority: &Authority) -> (Lambda, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, authority.pem()).unwrap();
+    let config = json!({"destinations": {"search": bulk.config()}, "reserve_ms": 30_000});
+    (Lambda::start_trusting(&config, &file), folder)
+}
+
+#[test]
+fn a_service_with_a_trusted_certificate_is_delivered_to() {
+    let authority = authority();
+    let bulk = Bulk::with_tls(server(&authority, "127.0.0.1"));
+    let (mut lambda, _folder) = lambda(&bulk, &authority);
+    let invoked = lambda.invoke(&event::of(2));
+    let messages = [event::message(0), event::message(1)];
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!(counts.get("delivered"), 2);
+}
+
+#[test]
+fn nothing_is_sent_to_a_service_that_cannot_prove_who_it_is() {
+    let trusted = authority();
+    for tls in [server(&authority(), "127.0.0.1"), server(&trusted, "another.example")] {
+        let bulk = Bulk::with_tls(tls);
+        let (mut lambda, _folder) = lambda(&bulk, &trusted);
+        let invoked = lambda.invoke_within(&event::of(2), Duration::from_millis(30_300));
+        let messages = [event::message(0), event::message(1)];
+        let counts = settled(&invoked, "search", &messages, &bulk.held());
+        assert_eq!(counts.get("left_to_lambda"), 2);
+        assert_eq!(counts.reasons("retried").keys().collect::<Vec<_>>(), ["not_connected"]);
+        assert!(bulk.arrivals().is_empty());
+    }
+}
