@@ -1,5 +1,7 @@
 //! HTTP: the one place with I/O.
 
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -22,8 +24,12 @@ const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// No connection came about, so nothing was sent.
+    /// No connection came about, so nothing was sent: an unknown name, no route, no answer.
     NotConnected,
+    /// Nobody listens at the address.
+    ConnectionRefused,
+    /// The service could not prove by certificate who it is, or speaks no TLS.
+    TlsFailed,
     /// The answer did not come in time.
     Timeout,
     /// The connection broke, or the answer ended early or had no end.
@@ -35,6 +41,8 @@ impl Fault {
     pub fn class(self) -> Class {
         match self {
             Self::NotConnected => Class::new("not_connected"),
+            Self::ConnectionRefused => Class::new("connection_refused"),
+            Self::TlsFailed => Class::new("tls_failed"),
             Self::Timeout => Class::new("timeout"),
             Self::Broken => Class::new("connection_broken"),
         }
@@ -43,7 +51,9 @@ impl Fault {
     /// Whether something may have been taken all the same.
     pub fn certainty(self) -> Certainty {
         match self {
-            Self::NotConnected => Certainty::NothingTaken,
+            Self::NotConnected | Self::ConnectionRefused | Self::TlsFailed => {
+                Certainty::NothingTaken
+            }
             Self::Timeout | Self::Broken => Certainty::Unclear,
         }
     }
@@ -106,10 +116,31 @@ impl Client {
 
 fn fault(error: &reqwest::Error) -> Fault {
     if error.is_connect() {
-        Fault::NotConnected
+        match io_error(error).map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionRefused) => Fault::ConnectionRefused,
+            // The kind under which rustls reports all that is wrong with a handshake.
+            Some(io::ErrorKind::InvalidData) => Fault::TlsFailed,
+            _ => Fault::NotConnected,
+        }
     } else if error.is_timeout() {
         Fault::Timeout
     } else {
         Fault::Broken
     }
+}
+
+/// The I/O error at the bottom of an error. One that wraps another is passed over: it is not
+/// among the sources, but holds it.
+fn io_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
+    let mut next = Some(error);
+    let mut found = None;
+    while let Some(error) = next {
+        let io_error = error.downcast_ref::<io::Error>();
+        found = io_error.or(found);
+        next = match io_error.and_then(io::Error::get_ref) {
+            Some(held) => Some(held),
+            None => error.source(),
+        };
+    }
+    found
 }

@@ -65,7 +65,7 @@ fn a_connection_that_nobody_takes_is_tried_until_the_time_is_over() {
     let invoked = lambda.invoke_within(&event::of(3), Duration::from_secs(31));
     let counts = &invoked.summary["destinations"]["search"];
     assert_eq!(counts["left_to_lambda"], 3);
-    assert!(counts["reasons"]["retried"]["not_connected"].as_u64() > Some(0), "{counts}");
+    assert!(counts["reasons"]["retried"]["connection_refused"].as_u64() > Some(0), "{counts}");
     assert!(invoked.result.is_err());
 }
 
