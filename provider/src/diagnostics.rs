@@ -433,7 +433,10 @@ fn advice(error: &CallError) -> String {
         Cause::Class => {
             "The log group's class does not take this. Leave it out with an exclude block.".to_owned()
         }
-        Cause::Passing => "AWS could not be reached or did not serve the call, again and again. Try \
+        Cause::Unreachable => "No connection came about. See whether this machine reaches AWS, and \
+             whether endpoints, proxy and region are right."
+            .to_owned(),
+        Cause::Passing => "AWS did not serve the call, again and again. Try \
              again later; where throttling is the reason, lower requests_per_second in the provider \
              block or have AWS raise the quota."
             .to_owned(),

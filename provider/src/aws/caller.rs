@@ -1,6 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,8 @@ pub(super) struct Caller {
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// Some ten seconds: a network that blinks comes back within them, a mistyped address never does.
+const MAX_RETRIES_UNREACHABLE: u32 = 7;
 const GRACE: Duration = Duration::from_millis(500);
 
 impl Caller {
@@ -50,7 +53,7 @@ impl Caller {
                 Ok(answer) => return Ok(answer),
                 Err(error) => CallError::of(api, &error, attempts),
             };
-            if error.cause != Cause::Passing || attempts > self.max_retries {
+            if attempts > self.retries_after(error.cause) {
                 return Err(error);
             }
             let wait = full_jitter(attempts);
@@ -65,6 +68,16 @@ impl Caller {
                 .run_until_cancelled(tokio::time::sleep(wait))
                 .await
                 .ok_or_else(|| CallError::stopped(api))?;
+        }
+    }
+}
+
+impl Caller {
+    fn retries_after(&self, cause: Cause) -> u32 {
+        match cause {
+            Cause::Passing => self.max_retries,
+            Cause::Unreachable => self.max_retries.min(MAX_RETRIES_UNREACHABLE),
+            _ => 0,
         }
     }
 }
@@ -111,8 +124,10 @@ pub(crate) enum Cause {
     NotYetPermitted,
     /// The log group's class does not take the call.
     Class,
-    /// Throttled, aborted, unavailable or unreachable, still so after all retries.
+    /// Throttled, aborted, unavailable or without an answer, still so after all retries.
     Passing,
+    /// No connection came about, still so after some retries.
+    Unreachable,
     /// Anything else that AWS refused.
     Refused,
     /// The request never left this machine, for want of credentials most likely.
@@ -164,9 +179,9 @@ impl CallError {
                 answered(code, message.as_deref().unwrap_or_default(), status)
             }
             SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Cause::Passing,
-            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
-                Cause::Passing
-            }
+            SdkError::DispatchFailure(_) if lacks_credentials(error) => Cause::NotSent,
+            SdkError::DispatchFailure(failure) if failure.is_io() => Cause::Unreachable,
+            SdkError::DispatchFailure(_) => Cause::Passing,
             _ => Cause::NotSent,
         };
         let message = message.unwrap_or_else(|| chain(error));
@@ -200,18 +215,23 @@ impl CallError {
     }
 }
 
-/// An error and its sources, outermost first.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        source = error.source();
-    }
-    text
+/// An error's sources, outermost first.
+fn sources<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |error| error.source())
+}
+
+/// The SDK tells of missing credentials as it tells of a broken connection.
+fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    sources(error).any(|source| source.downcast_ref::<CredentialsError>().is_some())
+}
+
+/// An error and its sources in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    sources(error).map(ToString::to_string).fold(error.to_string(), |text, source| {
+        if text.ends_with(&source) { text } else { format!("{text}: {source}") }
+    })
 }
 
 fn answered(code: &str, message: &str, status: Option<u16>) -> Cause {

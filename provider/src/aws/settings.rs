@@ -63,7 +63,9 @@ impl Settings {
     /// Looks up what the environment and the shared files add. Calls nothing.
     pub(crate) async fn account(self) -> Result<Account, NoRegion> {
         let sdk = self.sdk_config().await;
-        let region = sdk.region().ok_or(NoRegion)?.to_string();
+        // A variable that is set and empty says nothing.
+        let region = sdk.region().map(ToString::to_string).filter(|region| !region.is_empty());
+        let region = region.ok_or(NoRegion)?;
         let sts = with_endpoint(&sdk, self.endpoints.sts.clone());
         let Some(role) = &self.assume_role else {
             return Ok(Account::new(self, sdk, sts, region));
