@@ -16,7 +16,10 @@ pub fn root() -> &'static Path {
 }
 
 /// The folder this process was built into, such as `target/debug`.
-pub(crate) fn build_dir() -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// When the system does not tell where the running program lies.
+pub fn build_dir() -> anyhow::Result<PathBuf> {
     let exe = std::env::current_exe().context("asking for the path of the running program")?;
     let mut dir = exe.parent().unwrap_or(Path::new("."));
     if dir.file_name().is_some_and(|name| name == "deps") {

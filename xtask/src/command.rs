@@ -7,7 +7,8 @@ Programs for people who work on logagg.
   cargo demo [--keep]           the provider and the shipper at work on this machine
                                 --keep: leave everything running, to play with
   cargo xtask log GROUP LINE    write a line into a log group of the kept demo
-  cargo xtask stop              end the kept demo";
+  cargo xtask stop              end the kept demo
+  cargo xtask figures           the figures in the README, of a release build";
 
 /// One call of the program.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +16,7 @@ pub(crate) enum Command {
     Demo(End),
     Log { group: String, line: String },
     Stop,
+    Figures,
     Help,
 }
 
@@ -45,6 +47,7 @@ impl Command {
                 Ok(Self::Log { group: group.to_owned(), line: line.to_owned() })
             }
             ["stop"] => Ok(Self::Stop),
+            ["figures"] => Ok(Self::Figures),
             [] => Ok(Self::Help),
             _ => Err(format!("not understood: {}", words.join(" ")).into()),
         }
@@ -65,6 +68,7 @@ mod tests {
         assert_eq!(parse("demo"), Ok(Command::Demo(End::CleanUp)));
         assert_eq!(parse("demo --keep"), Ok(Command::Demo(End::KeepRunning)));
         assert_eq!(parse("stop"), Ok(Command::Stop));
+        assert_eq!(parse("figures"), Ok(Command::Figures));
         assert_eq!(parse(""), Ok(Command::Help));
         let log = Command::Log { group: "/a".to_owned(), line: "b".to_owned() };
         assert_eq!(parse("log /a b"), Ok(log));

@@ -4,6 +4,7 @@
 
 mod command;
 mod demo;
+mod figures;
 mod kept;
 mod log;
 mod screen;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         Ok(Command::Demo(end)) => demo::run(end),
         Ok(Command::Log { group, line }) => log::run(&group, &line),
         Ok(Command::Stop) => stop::run(),
+        Ok(Command::Figures) => figures::run(),
         Ok(Command::Help) => {
             println!("{}", command::HELP);
             Ok(())
