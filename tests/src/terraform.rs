@@ -1,7 +1,7 @@
 //! The real Terraform, in a working folder of its own and untouched by this machine's settings.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -113,6 +113,11 @@ impl Terraform {
         for (name, value) in variables {
             self.environment.insert(name.into(), value.into());
         }
+    }
+
+    /// Takes a variable away from every command from now on.
+    pub fn remove_environment(&mut self, name: &str) {
+        self.environment.remove(OsStr::new(name));
     }
 
     /// The working folder.

@@ -235,9 +235,27 @@ fn retentions() {
             "Invalid retention",
             "CloudWatch Logs does not keep events for 31 days; the nearest it takes are 30 and 60.",
         ),
-        added("retention_in_days = -1", "Invalid retention", ""),
-        added("retention_in_days = 1.5", "", ""),
+        added(
+            "retention_in_days = -1",
+            "Invalid retention",
+            "CloudWatch Logs does not keep events for -1 days; the shortest it takes is 1, and 0 \
+             means never expire.",
+        ),
     ]);
+}
+
+#[test]
+fn a_fraction_is_told_once_and_blames_nobody_else() {
+    let policy = correct();
+    let said = validate(&format!(
+        "resource \"logagg_policy\" \"it\" {{\n{policy}\nretention_in_days = 1.5\n}}\n"
+    ));
+    let said: Vec<_> = said.into_values().flatten().collect();
+    let [[summary, detail]] = &said[..] else {
+        panic!("one error was expected: {said:#?}");
+    };
+    assert!(detail.contains("whole number") && detail.contains("1.5"), "{summary}: {detail}");
+    assert!(!detail.contains("mistake in the provider"), "{summary}: {detail}");
 }
 
 #[test]
@@ -333,10 +351,16 @@ fn a_destination_in_another_account_is_refused_before_the_first_write() {
 fn no_region_anywhere_says_where_to_set_one() {
     let mut scene = Scene::with_groups(&["/app/a"]);
     scene.policy(&scene.usual_policy());
+    let no_region = |scene: &Scene| {
+        let plan = scene.plan_fails();
+        says(&plan, "Error: No region");
+        says(&plan, "Set region in the provider block, or AWS_REGION.");
+    };
+    scene.terraform.remove_environment("AWS_REGION");
+    no_region(&scene);
+    // Set but empty is what a job without a region often looks like.
     scene.terraform.set_environment(vec![("AWS_REGION", String::new())]);
-    let plan = scene.plan_fails();
-    says(&plan, "Error: No region");
-    says(&plan, "Set region in the provider block, or AWS_REGION.");
+    no_region(&scene);
 }
 
 #[test]
