@@ -9,13 +9,11 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::oversized::{Oversized, fit};
+use super::oversized::{Oversized, TOO_LARGE, fit};
 use super::plan::{JsonFields, Settings};
 use crate::counts::Counts;
-use crate::destination::{Class, Destination, Limits};
+use crate::destination::{Destination, Limits};
 use crate::record::{Extent, Piece, Record};
-
-const TOO_LARGE: Class = Class::new("too_large");
 
 /// The pieces of one request.
 pub(super) struct Batch<'r> {

@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::destination::Destination;
+use crate::destination::{Class, Destination};
 use crate::record::{Extent, Piece, Record};
+
+/// Why a record is refused for which there is no way.
+pub(super) const TOO_LARGE: Class = Class::new("too_large");
 
 /// What is done with a record that is larger than the destination takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use flate2::Compression;
 use super::backoff::{asked_for, backoff};
 use super::batch::{Batch, Batcher};
 use super::client::Fault;
-use super::oversized::Oversized;
+use super::oversized::{Oversized, TOO_LARGE};
 use crate::counts::Counts;
 use crate::destination::{Answer, Certainty, Class, Destination, Keys, Limits, Outcome, Verdict};
 use crate::record::{Piece, Record};
@@ -19,7 +19,6 @@ use crate::record::{Piece, Record};
 const SHORTEST_REQUEST: Duration = Duration::from_millis(100);
 
 const NO_TIME_LEFT: Class = Class::new("no_time_left");
-const TOO_LARGE: Class = Class::new("too_large");
 
 /// How a delivery is carried out.
 #[derive(Clone, Copy, Debug)]
