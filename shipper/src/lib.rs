@@ -1,7 +1,7 @@
 //! The shipper: a Lambda function that takes what CloudWatch Logs delivers through subscription
 //! filters and forwards it to log services without losing a line.
 //!
-//! An event is decoded ([`decode`]), its lines are read ([`line`]) into records ([`record`]), and
+//! An event is decoded ([`decode`]), its lines are read ([`mod@line`]) into records ([`record`]), and
 //! these are delivered ([`delivery`]) to destinations ([`destination`]). Everything but
 //! [`delivery::client`] is free of I/O. The crate knows nothing of policies, Terraform or any
 //! AWS API: it starts fast because there is nothing to set up.
