@@ -123,8 +123,7 @@ impl Resource for Note {
         let mut state = proposal.proposed;
         state.bytes = state.text.as_ref().map(|text| text.len() as u64);
         let renamed = proposal.prior.is_some_and(|prior| prior.state.title != state.title);
-        let requires_replace =
-            renamed.then(|| AttributePath::root("title")).into_iter().collect();
+        let requires_replace = renamed.then(|| AttributePath::root("title")).into_iter().collect();
         Planned { state, private: (), requires_replace }
     }
 
@@ -219,7 +218,7 @@ fn path(cx: &Context<Folder>, note: &NoteState) -> Option<PathBuf> {
     Some(folder(cx)?.join(note.title.known()?))
 }
 
-fn folder<'a>(cx: &'a Context<Folder>) -> Option<&'a PathBuf> {
+fn folder(cx: &Context<Folder>) -> Option<&PathBuf> {
     let folder = cx.client().0.as_ref();
     if folder.is_none() {
         let detail = "The folder of the notes is not known before another resource is applied.";

@@ -18,11 +18,7 @@ pub struct Context<C> {
 impl<C> Context<C> {
     /// A context, as an operation gets one from Terraform; for tests of resources.
     pub fn new(client: Arc<C>, stopped: CancellationToken) -> Self {
-        Self {
-            client,
-            stopped,
-            diagnostics: Mutex::default(),
-        }
+        Self { client, stopped, diagnostics: Mutex::default() }
     }
 
     /// What [`Provider::configure`](crate::Provider::configure) made.
@@ -53,9 +49,7 @@ impl<C> Context<C> {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Diagnostics> {
         // What was reported before a panic is told all the same.
-        self.diagnostics
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.diagnostics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

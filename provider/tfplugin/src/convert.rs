@@ -34,10 +34,7 @@ pub struct ValueError {
 impl ValueError {
     /// An error about the value at hand.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            path: AttributePath::default(),
-            message: message.into(),
-        }
+        Self { path: AttributePath::default(), message: message.into() }
     }
 
     /// The same error seen from one level further out.
@@ -64,11 +61,7 @@ impl ValueError {
     /// The error under a summary that says what was being done.
     pub(crate) fn into_diagnostic(self, summary: &str) -> Diagnostic {
         let diagnostic = Diagnostic::error(summary, self.to_string());
-        if self.path.is_empty() {
-            diagnostic
-        } else {
-            diagnostic.on(self.path)
-        }
+        if self.path.is_empty() { diagnostic } else { diagnostic.on(self.path) }
     }
 }
 
@@ -208,22 +201,14 @@ impl<T: Convert> Convert for BTreeMap<String, T> {
     }
 
     fn into_value(self) -> Value {
-        Value::Map(
-            self.into_iter()
-                .map(|(key, value)| (key, value.into_value()))
-                .collect(),
-        )
+        Value::Map(self.into_iter().map(|(key, value)| (key, value.into_value())).collect())
     }
 }
 
 /// None is null. An unknown value is an error: [`Attr`] takes those.
 impl<T: Convert> Convert for Option<T> {
     fn from_value(value: Value) -> Result<Self, ValueError> {
-        if value.is_null() {
-            Ok(None)
-        } else {
-            T::from_value(value).map(Some)
-        }
+        if value.is_null() { Ok(None) } else { T::from_value(value).map(Some) }
     }
 
     fn into_value(self) -> Value {
@@ -249,5 +234,82 @@ impl<T: Convert> Convert for Attr<T> {
             Self::Unknown(unknown) => Value::Unknown(unknown),
             Self::Known(value) => value.into_value(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unknown::Unknown;
+
+    crate::object! {
+        #[derive(Clone, Debug, PartialEq)]
+        struct Outer {
+            list: Attr<Vec<Inner>>,
+            r#type: Option<u32>,
+        }
+
+        #[derive(Clone, Debug, PartialEq)]
+        struct Inner {
+            names: BTreeMap<String, Attr<String>>,
+        }
+
+        struct Empty {}
+    }
+
+    fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
+        Value::Map(entries.map(|(name, value)| (name.to_owned(), value)).into())
+    }
+
+    fn inner(value: Value) -> Value {
+        object([("names", object([("k", value)]))])
+    }
+
+    #[track_caller]
+    fn check_error(value: Value, expected: &str) {
+        assert_eq!(Outer::from_value(value).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn structs_are_read_and_written_attribute_by_attribute() {
+        let unknown = inner(Value::Unknown(Unknown::not_null()));
+        let list = Value::List(vec![inner(Value::from("x")), unknown]);
+        let value = object([("list", list), ("type", Value::from(7))]);
+        let outer = Outer::from_value(value.clone()).unwrap();
+        assert_eq!(outer.r#type, Some(7));
+        let known = outer.list.known().unwrap();
+        assert_eq!(known[0].names["k"], Attr::Known("x".to_owned()));
+        assert_eq!(known[1].names["k"], Attr::Unknown(Unknown::not_null()));
+        assert_eq!(outer.into_value(), value);
+        assert_eq!(Empty::from_value(object([])).unwrap().into_value(), object([]));
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let list = Value::List(vec![inner(Value::from("x")), inner(Value::from(1))]);
+        check_error(
+            object([("list", list), ("type", Value::Null)]),
+            r#"list[1].names["k"]: expected a string, got a number"#,
+        );
+        check_error(object([("list", Value::Null)]), "type: the attribute is missing");
+        let extra = [("list", Value::Null), ("type", Value::Null), ("more", Value::Null)];
+        check_error(object(extra), "more: there is no attribute or block of this name");
+        check_error(Value::Null, "expected an object, got null");
+        let unknown = Value::Unknown(Unknown::default());
+        check_error(
+            object([("list", Value::Null), ("type", unknown)]),
+            "type: expected a number, got an unknown value",
+        );
+        check_error(
+            object([("list", Value::Null), ("type", Value::from(-1))]),
+            "type: expected a whole number from 0 to 4294967295, got -1",
+        );
+    }
+
+    #[test]
+    fn a_float_is_the_number_the_user_wrote() {
+        let tenth: Number = "0.1".parse().unwrap();
+        assert_eq!(0.1.into_value(), Value::Number(tenth.clone()));
+        assert_eq!(f64::from_value(Value::Number(tenth)), Ok(0.1));
     }
 }

@@ -45,12 +45,7 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, summary: String, detail: String) -> Self {
-        Self {
-            severity,
-            summary,
-            detail,
-            attribute: None,
-        }
+        Self { severity, summary, detail, attribute: None }
     }
 }
 
@@ -71,9 +66,7 @@ impl Diagnostics {
 
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.0
-            .iter()
-            .any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 }
 

@@ -69,17 +69,13 @@ impl<D: DataSource> From<D> for ErasedDataSource<D::Client> {
 
 impl<C> fmt::Debug for ErasedResource<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ErasedResource")
-            .field(&self.type_name())
-            .finish()
+        f.debug_tuple("ErasedResource").field(&self.type_name()).finish()
     }
 }
 
 impl<C> fmt::Debug for ErasedDataSource<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ErasedDataSource")
-            .field(&self.type_name())
-            .finish()
+        f.debug_tuple("ErasedDataSource").field(&self.type_name()).finish()
     }
 }
 
@@ -181,9 +177,7 @@ impl<R: Resource> AnyResource<R::Client> for R {
     ) -> BoxFuture<'a, Answer<Option<Outcome>>> {
         Box::pin(async move {
             let prior = stored::<R>("state", prior)?;
-            Ok(Resource::read(self, cx, prior)
-                .await
-                .map(|kept| outcome(self, kept)))
+            Ok(Resource::read(self, cx, prior).await.map(|kept| outcome(self, kept)))
         })
     }
 
@@ -200,16 +194,10 @@ impl<R: Resource> AnyResource<R::Client> for R {
                 prior: prior.map(|prior| stored::<R>("state", prior)).transpose()?,
                 proposed: state::<R>("proposed state", proposed)?,
             };
-            let Planned {
-                state,
-                private,
-                requires_replace,
-            } = Resource::plan(self, cx, proposal).await;
+            let Planned { state, private, requires_replace } =
+                Resource::plan(self, cx, proposal).await;
             let outcome = outcome(self, Stored { state, private });
-            Ok(RawPlan {
-                outcome,
-                requires_replace,
-            })
+            Ok(RawPlan { outcome, requires_replace })
         })
     }
 
@@ -236,9 +224,7 @@ impl<R: Resource> AnyResource<R::Client> for R {
                 config: state::<R>("configuration", config)?,
                 planned: stored::<R>("planned state", planned)?,
             };
-            Ok(Resource::create(self, cx, creation)
-                .await
-                .map(|kept| outcome(self, kept)))
+            Ok(Resource::create(self, cx, creation).await.map(|kept| outcome(self, kept)))
         })
     }
 
@@ -266,9 +252,7 @@ impl<R: Resource> AnyResource<R::Client> for R {
     ) -> BoxFuture<'a, Answer<Option<Outcome>>> {
         Box::pin(async move {
             let prior = stored::<R>("state", prior)?;
-            Ok(Resource::delete(self, cx, prior)
-                .await
-                .map(|kept| outcome(self, kept)))
+            Ok(Resource::delete(self, cx, prior).await.map(|kept| outcome(self, kept)))
         })
     }
 
@@ -341,9 +325,7 @@ impl<D: DataSource> AnyDataSource<D::Client> for D {
         Box::pin(async move {
             let config =
                 D::State::from_value(config).map_err(|error| unreadable("configuration", error))?;
-            Ok(DataSource::read(self, cx, config)
-                .await
-                .map(Convert::into_value))
+            Ok(DataSource::read(self, cx, config).await.map(Convert::into_value))
         })
     }
 }
@@ -370,11 +352,7 @@ fn stored<R: Resource>(what: &str, raw: RawStored) -> Answer<Stored<R::State, R:
 
 fn outcome<R: Resource>(resource: &R, kept: Stored<R::State, R::Private>) -> Outcome {
     let identity = resource.identity(&kept.state);
-    Outcome {
-        state: kept.state.into_value(),
-        private: kept.private.encode(),
-        identity,
-    }
+    Outcome { state: kept.state.into_value(), private: kept.private.encode(), identity }
 }
 
 /// A value that has the schema's type, but not the one of the provider's struct: null or unknown

@@ -43,9 +43,7 @@ fn read(json: &RawValue, kind: &Type, superfluous: Superfluous) -> Result<Value,
         Type::Number => {
             // Terraform writes numbers in quotes where the state once had a string.
             let text = json.get().trim_matches('"');
-            text.parse()
-                .map(Value::Number)
-                .map_err(|_: ParseNumberError| unexpected(json, kind))
+            text.parse().map(Value::Number).map_err(|_: ParseNumberError| unexpected(json, kind))
         }
         Type::Dynamic => {
             let typed: Typed = split(json, kind)?;
@@ -72,12 +70,11 @@ fn read(json: &RawValue, kind: &Type, superfluous: Superfluous) -> Result<Value,
         }
         Type::Map(element) => {
             let entries: BTreeMap<String, &RawValue> = split(json, kind)?;
-            let entries = entries.into_iter().map(|(key, value)| {
-                match read(value, element, superfluous) {
+            let entries =
+                entries.into_iter().map(|(key, value)| match read(value, element, superfluous) {
                     Ok(value) => Ok((key, value)),
                     Err(error) => Err(error.inside(Step::Key(key))),
-                }
-            });
+                });
             Ok(Value::Map(entries.collect::<Result<_, _>>()?))
         }
         Type::Object(attributes) => {
@@ -181,11 +178,7 @@ mod tests {
             r#"a[1]["k"]: expected a number, got a string"#,
         );
         check_error(r#"{"a": {}}"#, &kind, "a: expected a list, got an object");
-        check_error(
-            r#"{"b": 1}"#,
-            &kind,
-            "b: the schema has no attribute or block of this name",
-        );
+        check_error(r#"{"b": 1}"#, &kind, "b: the schema has no attribute or block of this name");
         check_error("{", &kind, "malformed JSON: EOF while parsing an object at line 1 column 1");
     }
 }

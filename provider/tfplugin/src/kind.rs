@@ -48,12 +48,7 @@ impl Type {
 
     /// An object with these attributes.
     pub fn object<N: Into<String>>(attributes: impl IntoIterator<Item = (N, Self)>) -> Self {
-        Self::Object(
-            attributes
-                .into_iter()
-                .map(|(name, kind)| (name.into(), kind))
-                .collect(),
-        )
+        Self::Object(attributes.into_iter().map(|(name, kind)| (name.into(), kind)).collect())
     }
 
     /// Whether [`Type::Dynamic`] is anywhere in it.
@@ -93,15 +88,12 @@ impl Type {
             Self::Set(element) => nested("set", element.to_json()),
             Self::Map(element) => nested("map", element.to_json()),
             Self::Object(attributes) => {
-                let entries = attributes
-                    .iter()
-                    .map(|(name, kind)| (name.clone(), kind.to_json()));
+                let entries = attributes.iter().map(|(name, kind)| (name.clone(), kind.to_json()));
                 nested("object", Json::Object(entries.collect::<Map<_, _>>()))
             }
-            Self::Tuple(elements) => nested(
-                "tuple",
-                elements.iter().map(Self::to_json).collect::<Json>(),
-            ),
+            Self::Tuple(elements) => {
+                nested("tuple", elements.iter().map(Self::to_json).collect::<Json>())
+            }
         }
     }
 

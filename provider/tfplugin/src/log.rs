@@ -10,7 +10,7 @@ use tracing::metadata::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use crate::plugin::Lifetime;
 
@@ -88,7 +88,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
 
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
         let mut line = Map::new();
-        for span in cx.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        for span in cx.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(Fields(fields)) = span.extensions().get() {
                 line.extend(fields.clone());
             }
@@ -119,7 +119,14 @@ fn name(level: Level) -> &'static str {
 /// Terraform reads exactly this form, with six digits after the point.
 fn now() -> String {
     let now = time::OffsetDateTime::now_utc();
-    format!("{}T{:02}:{:02}:{:02}.{:06}Z", now.date(), now.hour(), now.minute(), now.second(), now.microsecond())
+    format!(
+        "{}T{:02}:{:02}:{:02}.{:06}Z",
+        now.date(),
+        now.hour(),
+        now.minute(),
+        now.second(),
+        now.microsecond()
+    )
 }
 
 struct Collect<'a>(&'a mut Map<String, Value>);

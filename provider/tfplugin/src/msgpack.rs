@@ -22,10 +22,7 @@ pub(crate) fn decode(bytes: &[u8], kind: &Type) -> Result<Value, ValueError> {
     let mut rest = bytes;
     let value = read(&mut rest, kind)?;
     if !rest.is_empty() {
-        return Err(ValueError::new(format!(
-            "{} bytes are left over",
-            rest.len()
-        )));
+        return Err(ValueError::new(format!("{} bytes are left over", rest.len())));
     }
     Ok(value)
 }
@@ -39,11 +36,7 @@ pub(crate) fn encode(value: &Value, kind: &Type) -> Result<Vec<u8>, ValueError> 
 
 /// What is known of a value that is known not to be null, and nothing else.
 pub(crate) fn refined_not_null() -> Box<[u8]> {
-    let not_null = [
-        Marker::FixMap(1),
-        Marker::FixPos(Refinement::IS_NULL),
-        Marker::False,
-    ];
+    let not_null = [Marker::FixMap(1), Marker::FixPos(Refinement::IS_NULL), Marker::False];
     not_null.map(|marker| marker.to_u8()).into()
 }
 
@@ -221,9 +214,7 @@ fn read_number(rest: &mut &[u8]) -> Result<Number, ValueError> {
         | Marker::I8
         | Marker::I16
         | Marker::I32
-        | Marker::I64 => Ok(Number::from(
-            decode::read_int::<i64, _>(rest).map_err(malformed)?,
-        )),
+        | Marker::I64 => Ok(Number::from(decode::read_int::<i64, _>(rest).map_err(malformed)?)),
         found if is_string(found) => read_string(rest)?
             .parse()
             .map_err(|error: ParseNumberError| ValueError::new(error.to_string())),
@@ -233,17 +224,11 @@ fn read_number(rest: &mut &[u8]) -> Result<Number, ValueError> {
 
 fn read_bound(rest: &mut &[u8]) -> Result<Bound, ValueError> {
     if decode::read_array_len(rest).map_err(malformed)? != 2 {
-        return Err(ValueError::new(
-            "expected a bound and whether it is inclusive",
-        ));
+        return Err(ValueError::new("expected a bound and whether it is inclusive"));
     }
     let number = read_number(rest)?;
     let inclusive = decode::read_bool(rest).map_err(malformed)?;
-    Ok(if inclusive {
-        Bound::Inclusive(number)
-    } else {
-        Bound::Exclusive(number)
-    })
+    Ok(if inclusive { Bound::Inclusive(number) } else { Bound::Exclusive(number) })
 }
 
 fn read_array_len(rest: &mut &[u8], kind: &Type, found: Marker) -> Result<usize, ValueError> {
@@ -277,9 +262,7 @@ fn read_str<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], ValueError> {
 }
 
 fn peek(rest: &[u8]) -> Result<Marker, ValueError> {
-    rest.first()
-        .map(|byte| Marker::from_u8(*byte))
-        .ok_or_else(truncated)
+    rest.first().map(|byte| Marker::from_u8(*byte)).ok_or_else(truncated)
 }
 
 fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], ValueError> {
@@ -289,10 +272,7 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], ValueError> 
 }
 
 fn is_string(marker: Marker) -> bool {
-    matches!(
-        marker,
-        Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32
-    )
+    matches!(marker, Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32)
 }
 
 fn truncated() -> ValueError {
@@ -427,5 +407,186 @@ fn kind_of(value: &Value) -> Type {
         Value::Map(entries) => Type::object(entries.iter().map(|(k, v)| (k.clone(), kind_of(v)))),
         // Its own type would be written twice if it stood here as what it is.
         Value::Typed(_, _) => Type::Dynamic,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_error(bytes: &[u8], kind: &Type, expected: &str) {
+        assert_eq!(decode(bytes, kind).unwrap_err().to_string(), expected);
+    }
+
+    #[track_caller]
+    fn check(bytes: &[u8], kind: &Type, expected: &Value) {
+        assert_eq!(decode(bytes, kind).as_ref(), Ok(expected));
+        assert_eq!(encode(expected, kind).unwrap(), bytes);
+    }
+
+    #[test]
+    fn numbers_come_in_three_forms() {
+        let number = |text: &str| Value::Number(text.parse().unwrap());
+        check(&[0xff], &Type::Number, &number("-1"));
+        check(b"\xcb\x3f\xe0\0\0\0\0\0\0", &Type::Number, &number("0.5"));
+        check(b"\xa30.1", &Type::Number, &number("0.1"));
+        check(&[0xcf; 9], &Type::Number, &number("14974415777481871311"));
+    }
+
+    #[test]
+    fn unknowns_keep_what_is_known_of_them() {
+        check(&[0xd4, 0, 0], &Type::String, &Value::Unknown(Unknown::default()));
+        let body = b"\x82\x01\xc2\x02\xa4arn:";
+        let bytes = [&[0xc7, 9, 12], body.as_slice()].concat();
+        let Ok(Value::Unknown(unknown)) = decode(&bytes, &Type::String) else {
+            panic!("not unknown");
+        };
+        let known = Refinements {
+            not_null: true,
+            string_prefix: Some("arn:".to_owned()),
+            ..Refinements::default()
+        };
+        assert_eq!(unknown.refinements(), known);
+        assert_eq!(encode(&Value::Unknown(unknown), &Type::String).unwrap(), bytes);
+        assert!(Unknown::not_null().refinements().not_null);
+    }
+
+    #[test]
+    fn ranges_are_read() {
+        let known = refinements(b"\x83\x03\x92\x01\xc3\x04\x92\xa30.1\xc2\x06\x05").unwrap();
+        assert_eq!(known.number_min, Some(Bound::Inclusive(Number::from(1_i64))));
+        assert_eq!(known.number_max, Some(Bound::Exclusive("0.1".parse().unwrap())));
+        assert_eq!((known.length_min, known.length_max), (None, Some(5)));
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let kind = Type::object([("a", Type::list(Type::map(Type::Bool)))]);
+        check_error(
+            b"\x81\xa1a\x91\x81\xa1k\x01",
+            &kind,
+            r#"a[0]["k"]: expected a bool, got a number"#,
+        );
+        check_error(b"\x80", &kind, "a: the attribute is missing");
+        check_error(
+            b"\x81\xa1b\xc0",
+            &kind,
+            "b: the schema has no attribute or block of this name",
+        );
+        check_error(b"\x81\xa1a", &kind, "a: the value ends early");
+        check_error(b"\xc0\xc0", &kind, "1 bytes are left over");
+        check_error(b"\xd9\xff", &Type::String, "the value ends early");
+        let wrong = Value::Map(BTreeMap::from([("a".to_owned(), Value::Bool(true))]));
+        let error = encode(&wrong, &kind).unwrap_err().to_string();
+        assert_eq!(error, "a: expected a list, got a bool");
+    }
+
+    #[test]
+    fn a_value_without_a_type_where_any_is_gets_the_type_it_looks_like() {
+        let value = Value::from(vec!["a"]);
+        let bytes = encode(&value, &Type::Dynamic).unwrap();
+        let tuple = Type::Tuple(vec![Type::String]);
+        let typed = Value::Typed(Box::new(tuple), Box::new(value));
+        assert_eq!(decode(&bytes, &Type::Dynamic), Ok(typed));
+    }
+
+    fn kind() -> impl Strategy<Value = Type> {
+        let leaf = prop_oneof![
+            Just(Type::Bool),
+            Just(Type::Number),
+            Just(Type::String),
+            Just(Type::Dynamic)
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            prop_oneof![
+                inner.clone().prop_map(Type::list),
+                inner.clone().prop_map(Type::set),
+                inner.clone().prop_map(Type::map),
+                vec(inner.clone(), 0..4).prop_map(Type::Tuple),
+                btree_map("[a-z]{1,3}", inner, 0..4).prop_map(Type::Object),
+            ]
+        })
+    }
+
+    fn number() -> impl Strategy<Value = Number> {
+        prop_oneof![
+            any::<i64>().prop_map(Number::from),
+            any::<u64>().prop_map(Number::from),
+            any::<f64>().prop_filter_map("a number", Number::from_binary),
+            "-?[0-9]{1,30}(\\.[0-9]{1,30})?(e-?[0-9]{1,2})?".prop_map(|text| text.parse().unwrap()),
+        ]
+    }
+
+    fn value(kind: &Type) -> BoxedStrategy<Value> {
+        let known = match kind {
+            Type::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
+            Type::Number => number().prop_map(Value::Number).boxed(),
+            Type::String => any::<String>().prop_map(Value::String).boxed(),
+            Type::Dynamic => {
+                let number = number().prop_map(Value::Number);
+                let typed =
+                    |value| Value::Typed(Box::new(Type::list(Type::Number)), Box::new(value));
+                vec(number, 0..3).prop_map(Value::List).prop_map(typed).boxed()
+            }
+            Type::List(element) | Type::Set(element) => {
+                vec(value(element), 0..4).prop_map(Value::List).boxed()
+            }
+            Type::Map(element) => {
+                btree_map(any::<String>(), value(element), 0..4).prop_map(Value::Map).boxed()
+            }
+            Type::Tuple(elements) => {
+                let items: Vec<_> = elements.iter().map(value).collect();
+                items.prop_map(Value::List).boxed()
+            }
+            Type::Object(attributes) => {
+                let names: Vec<String> = attributes.keys().cloned().collect();
+                let values: Vec<_> = attributes.values().map(value).collect();
+                values
+                    .prop_map(move |values| Value::Map(names.iter().cloned().zip(values).collect()))
+                    .boxed()
+            }
+        };
+        prop_oneof![
+            8 => known,
+            1 => Just(Value::Null),
+            1 => Just(Value::Unknown(Unknown::default())),
+            1 => Just(Value::Unknown(Unknown::not_null())),
+        ]
+        .boxed()
+    }
+
+    fn typed_value() -> impl Strategy<Value = (Type, Value)> {
+        kind().prop_flat_map(|kind| {
+            let value = value(&kind);
+            (Just(kind), value)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_is_read_as_it_was_written((kind, value) in typed_value()) {
+            let bytes = encode(&value, &kind).unwrap();
+            prop_assert_eq!(decode(&bytes, &kind), Ok(value));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(
+            (kind, value) in typed_value(),
+            cut in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let mut bytes = encode(&value, &kind).unwrap();
+            let at = cut.index(bytes.len());
+            prop_assert!(decode(&bytes[..at], &kind).is_err());
+            bytes[at] = byte;
+            // Whatever it is read as can be written again.
+            if let Ok(other) = decode(&bytes, &kind) {
+                prop_assert!(encode(&other, &kind).is_ok());
+            }
+        }
     }
 }

@@ -99,10 +99,7 @@ impl Fields {
 #[doc(hidden)]
 pub fn value<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::Map(
-        fields
-            .into_iter()
-            .map(|(field, value)| (attribute(field).to_owned(), value))
-            .collect(),
+        fields.into_iter().map(|(field, value)| (attribute(field).to_owned(), value)).collect(),
     )
 }
 

@@ -72,9 +72,7 @@ impl AttributePath {
 
 impl FromIterator<Step> for AttributePath {
     fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> Self {
-        Self {
-            steps: steps.into_iter().collect(),
-        }
+        Self { steps: steps.into_iter().collect() }
     }
 }
 
@@ -99,10 +97,7 @@ mod tests {
 
     #[test]
     fn reads_as_in_a_configuration() {
-        let path = AttributePath::root("select")
-            .index(0)
-            .attribute("tags")
-            .key("a b");
+        let path = AttributePath::root("select").index(0).attribute("tags").key("a b");
         assert_eq!(path.to_string(), r#"select[0].tags["a b"]"#);
         assert_eq!(AttributePath::default().to_string(), "");
     }

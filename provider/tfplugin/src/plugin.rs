@@ -43,10 +43,7 @@ impl GrpcController for Controller {
 
 #[tonic::async_trait]
 impl GrpcStdio for Stdio {
-    async fn stream_stdio(
-        &self,
-        _: Request<()>,
-    ) -> Result<Response<BoxStream<StdioData>>, Status> {
+    async fn stream_stdio(&self, _: Request<()>) -> Result<Response<BoxStream<StdioData>>, Status> {
         let end = self.shutdown.clone().cancelled_owned();
         let nothing = end.into_stream().flat_map(|()| stream::empty());
         Ok(Response::new(Box::pin(nothing)))

@@ -9,10 +9,8 @@ use rustls::pki_types::pem::PemObject;
 pub(crate) const PROTOCOL_VERSION: u32 = 5;
 
 /// Terraform sets this variable to this value for every provider it starts.
-const COOKIE: (&str, &str) = (
-    "TF_PLUGIN_MAGIC_COOKIE",
-    "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2",
-);
+const COOKIE: (&str, &str) =
+    ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
 /// Who started the process, and so who it works for.
 #[derive(Clone, Debug, PartialEq, Eq)]

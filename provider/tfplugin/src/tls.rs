@@ -28,7 +28,8 @@ impl Tls {
         let certificate = own.cert.der().clone();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()));
         let crypto = Arc::new(aws_lc_rs::default_provider());
-        let only_terraform = Arc::new(OnlyThis { certificate: client, crypto: Arc::clone(&crypto) });
+        let only_terraform =
+            Arc::new(OnlyThis { certificate: client, crypto: Arc::clone(&crypto) });
         let mut config = ServerConfig::builder_with_provider(crypto)
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(only_terraform)

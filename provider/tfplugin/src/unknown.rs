@@ -41,9 +41,7 @@ pub enum Bound {
 impl Unknown {
     /// Unknown, but certainly not null.
     pub fn not_null() -> Self {
-        Self {
-            refinement: Some(msgpack::refined_not_null()),
-        }
+        Self { refinement: Some(msgpack::refined_not_null()) }
     }
 
     /// What is known of it.
@@ -56,9 +54,7 @@ impl Unknown {
     }
 
     pub(crate) fn refined(body: Box<[u8]>) -> Self {
-        Self {
-            refinement: Some(body),
-        }
+        Self { refinement: Some(body) }
     }
 
     pub(crate) fn body(&self) -> Option<&[u8]> {

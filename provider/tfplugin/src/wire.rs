@@ -11,10 +11,7 @@ use crate::schema::Block;
 use crate::value::Value;
 
 /// Reads a value of this type; one that is missing is null.
-pub(crate) fn value(
-    dynamic: Option<wire::DynamicValue>,
-    kind: &Type,
-) -> Result<Value, ValueError> {
+pub(crate) fn value(dynamic: Option<wire::DynamicValue>, kind: &Type) -> Result<Value, ValueError> {
     match dynamic {
         Some(dynamic) if !dynamic.msgpack.is_empty() => msgpack::decode(&dynamic.msgpack, kind),
         Some(dynamic) if !dynamic.json.is_empty() => {
@@ -30,7 +27,10 @@ pub(crate) fn dynamic(value: &Value, kind: &Type) -> Result<wire::DynamicValue, 
 }
 
 /// Writes what the user is told about a block of this schema.
-pub(crate) fn diagnostics(diagnostics: Diagnostics, block: Option<&Block>) -> Vec<wire::Diagnostic> {
+pub(crate) fn diagnostics(
+    diagnostics: Diagnostics,
+    block: Option<&Block>,
+) -> Vec<wire::Diagnostic> {
     diagnostics.into_iter().map(|diagnostic| to_wire(diagnostic, block)).collect()
 }
 

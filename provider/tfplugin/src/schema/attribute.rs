@@ -158,10 +158,7 @@ impl Attribute {
 
     /// Whether the provider may give it a value.
     pub fn is_computed(&self) -> bool {
-        matches!(
-            self.presence,
-            Presence::Computed | Presence::OptionalComputed
-        )
+        matches!(self.presence, Presence::Computed | Presence::OptionalComputed)
     }
 
     /// What it is where nothing is configured.

@@ -94,16 +94,10 @@ impl Block {
 
     /// The type of its values: an object.
     pub fn kind(&self) -> Type {
-        let attributes = self
-            .attributes
-            .iter()
-            .map(|(name, attribute)| (name, attribute.kind().clone()));
+        let attributes =
+            self.attributes.iter().map(|(name, attribute)| (name, attribute.kind().clone()));
         let blocks = self.blocks.iter().map(|(name, block)| (name, block.kind()));
-        Type::object(
-            attributes
-                .chain(blocks)
-                .map(|(name, kind)| (name.clone(), kind)),
-        )
+        Type::object(attributes.chain(blocks).map(|(name, kind)| (name.clone(), kind)))
     }
 }
 
@@ -134,12 +128,7 @@ impl NestedBlock {
     }
 
     fn new(block: Block, nesting: Nesting) -> Self {
-        Self {
-            block,
-            nesting,
-            min_items: 0,
-            max_items: None,
-        }
+        Self { block, nesting, min_items: 0, max_items: None }
     }
 
     /// Has to be written so often at least. On a single block, any number makes it required.

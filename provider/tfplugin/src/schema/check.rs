@@ -43,10 +43,7 @@ impl Check {
         check: impl Fn(&T) -> Result<(), Diagnostic> + Send + Sync + 'static,
     ) -> Self {
         let look = move |value: &Value| T::from_value(value.clone()).map(|typed: T| check(&typed));
-        Self {
-            target,
-            look: Arc::new(look),
-        }
+        Self { target, look: Arc::new(look) }
     }
 
     fn run(&self, value: &Value, path: &AttributePath, diagnostics: &mut Diagnostics) {
@@ -79,12 +76,7 @@ impl Check {
             // It is checked again once all of it is known.
             Err(_) if !value.is_wholly_known() => {}
             Err(error) => {
-                let path = error
-                    .path()
-                    .steps()
-                    .iter()
-                    .cloned()
-                    .fold(path, AttributePath::step);
+                let path = error.path().steps().iter().cloned().fold(path, AttributePath::step);
                 let detail = format!(
                     "The check of this attribute reads another type than the attribute has: {}. \
                      This is a mistake in the provider.",
@@ -98,9 +90,7 @@ impl Check {
 
 impl fmt::Debug for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Check")
-            .field("target", &self.target)
-            .finish_non_exhaustive()
+        f.debug_struct("Check").field("target", &self.target).finish_non_exhaustive()
     }
 }
 
@@ -132,11 +122,7 @@ impl Block {
         let Value::Map(entries) = config else { return };
         if let Some(message) = self.deprecation() {
             let found = Diagnostic::warning("Deprecated", message);
-            diagnostics.push(if path.is_empty() {
-                found
-            } else {
-                found.on(path.clone())
-            });
+            diagnostics.push(if path.is_empty() { found } else { found.on(path.clone()) });
         }
         for (name, attribute) in self.attributes() {
             if let Some(value) = entries.get(name).filter(|value| !value.is_null()) {
@@ -146,12 +132,7 @@ impl Block {
         }
         for (name, block) in self.blocks() {
             if let Some(value) = entries.get(name) {
-                block.check_at(
-                    value,
-                    &path.clone().attribute(name),
-                    write_only,
-                    diagnostics,
-                );
+                block.check_at(value, &path.clone().attribute(name), write_only, diagnostics);
             }
         }
     }
@@ -190,8 +171,7 @@ impl NestedBlock {
         diagnostics: &mut Diagnostics,
     ) {
         let inner = |value: &Value, path: &AttributePath, diagnostics: &mut Diagnostics| {
-            self.content()
-                .check_at(value, path, write_only, diagnostics);
+            self.content().check_at(value, path, write_only, diagnostics);
         };
         match value {
             Value::Typed(_, value) => self.check_at(value, path, write_only, diagnostics),

@@ -23,10 +23,7 @@ pub struct IdentityAttribute {
 impl IdentitySchema {
     /// Nothing in it yet. The version goes up by one with each change of the attributes.
     pub fn new(version: i64) -> Self {
-        Self {
-            version,
-            attributes: BTreeMap::new(),
-        }
+        Self { version, attributes: BTreeMap::new() }
     }
 
     /// With this attribute.
@@ -48,31 +45,19 @@ impl IdentitySchema {
 
     /// The type of an identity: an object.
     pub fn kind(&self) -> Type {
-        Type::object(
-            self.attributes
-                .iter()
-                .map(|(name, one)| (name.clone(), one.kind.clone())),
-        )
+        Type::object(self.attributes.iter().map(|(name, one)| (name.clone(), one.kind.clone())))
     }
 }
 
 impl IdentityAttribute {
     /// Has to be written in an import block.
     pub fn required(kind: Type) -> Self {
-        Self {
-            kind,
-            required: true,
-            description: String::new(),
-        }
+        Self { kind, required: true, description: String::new() }
     }
 
     /// Can be left out of an import block, where the provider knows it otherwise.
     pub fn optional(kind: Type) -> Self {
-        Self {
-            kind,
-            required: false,
-            description: String::new(),
-        }
+        Self { kind, required: false, description: String::new() }
     }
 
     /// What it is.

@@ -10,8 +10,8 @@ mod to_wire;
 
 pub use attribute::{Attribute, Presence};
 pub use block::{Block, NestedBlock, Nesting};
-pub use identity::{IdentityAttribute, IdentitySchema};
 pub(crate) use check::WriteOnly;
+pub use identity::{IdentityAttribute, IdentitySchema};
 pub(crate) use to_wire::Holder;
 
 use crate::kind::Type;

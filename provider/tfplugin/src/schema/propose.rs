@@ -147,9 +147,7 @@ impl NestedBlock {
             (_, Value::Typed(_, value)) => self.for_each(value, visit),
             (Nesting::Single | Nesting::Group, value) => visit(self.content(), value),
             (Nesting::Map, Value::Map(entries)) => {
-                entries
-                    .values_mut()
-                    .for_each(|one| visit(self.content(), one));
+                entries.values_mut().for_each(|one| visit(self.content(), one));
             }
             (_, Value::List(items)) => {
                 items.iter_mut().for_each(|one| visit(self.content(), one));

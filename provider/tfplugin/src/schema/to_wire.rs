@@ -2,10 +2,10 @@
 
 use crate::kind::Type;
 use crate::proto::tfplugin5 as wire;
+use crate::schema::Schema;
 use crate::schema::attribute::{Attribute, Presence};
 use crate::schema::block::{Block, NestedBlock, Nesting};
 use crate::schema::identity::IdentitySchema;
-use crate::schema::Schema;
 use wire::schema::nested_block::NestingMode;
 
 /// What a schema is of. A provider's own configuration has nothing computed in it.
@@ -105,5 +105,6 @@ impl NestedBlock {
 }
 
 fn type_json(kind: &Type) -> Vec<u8> {
-    serde_json::to_vec(kind).expect("a type is strings, lists and maps by strings, all of them JSON")
+    serde_json::to_vec(kind)
+        .expect("a type is strings, lists and maps by strings, all of them JSON")
 }

@@ -65,11 +65,11 @@ impl<P: Provider> Service<P> {
         let mut diagnostics = Diagnostics::new();
         let checked = guard::call(|| {
             let config = self.provider_config(request.config.clone())?;
-            self.schema().block().check(&config, WriteOnly::Allowed, &mut diagnostics);
-            match P::Config::from_value(config) {
-                Ok(config) => self.provider.validate(&config, &mut diagnostics),
-                Err(error) => return Err(unreadable("provider configuration", error)),
-            }
+            let block = self.schema().block();
+            block.check(&config, WriteOnly::Allowed, &mut diagnostics);
+            let config = P::Config::from_value(block.with_defaults(config))
+                .map_err(|error| unreadable("provider configuration", error))?;
+            self.provider.validate(&config, &mut diagnostics);
             Ok(())
         });
         diagnostics.extend(checked.err());

@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::schema::WriteOnly;
-use crate::service::{Service, guard, tell};
+use crate::service::{Held, Service, guard, tell};
 
 impl<P: Provider> Service<P> {
     pub(super) async fn validate_data_source_config(
@@ -33,8 +33,7 @@ impl<P: Provider> Service<P> {
         request: wire::read_data_source::Request,
     ) -> wire::read_data_source::Response {
         let name = request.type_name;
-        let read = self.operate(|cx| async {
-            let cx = cx;
+        let read = self.operate(async |cx: Held<P>| {
             let entry = self.registry.data_source(&name)?;
             let description = entry.description();
             let config = description.decode("configuration", request.config)?;

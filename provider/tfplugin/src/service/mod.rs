@@ -13,7 +13,6 @@ mod registry;
 mod resource;
 mod state;
 
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
@@ -36,6 +35,9 @@ pub(crate) struct Service<P: Provider> {
     client: RwLock<Option<Arc<P::Client>>>,
     stopped: Mutex<CancellationToken>,
 }
+
+/// The context of an operation, which outlives it even where it panics.
+type Held<P> = Arc<Context<<P as Provider>::Client>>;
 
 impl<P: Provider> Service<P> {
     pub(crate) fn new(provider: P) -> Self {
@@ -77,13 +79,10 @@ impl<P: Provider> Service<P> {
     }
 
     /// Works on something with the configured client. None is: it failed, for the reasons told.
-    async fn operate<T, F>(
+    async fn operate<T>(
         &self,
-        work: impl FnOnce(Arc<Context<P::Client>>) -> F,
-    ) -> (Option<T>, Diagnostics)
-    where
-        F: Future<Output = Result<T, Diagnostic>>,
-    {
+        work: impl AsyncFnOnce(Held<P>) -> Result<T, Diagnostic>,
+    ) -> (Option<T>, Diagnostics) {
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(client) = client else {
             let detail = "Terraform asked for an operation before it configured the provider.";

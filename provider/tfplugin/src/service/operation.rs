@@ -46,8 +46,8 @@ impl Description {
     pub(super) fn encode_outcome(&self, outcome: Outcome) -> Result<Encoded, Diagnostic> {
         let identity = match (&self.identity, outcome.identity) {
             (Some((_, kind)), Some(identity)) => {
-                let data = to_wire::dynamic(&identity, kind)
-                    .map_err(|error| unfit("identity", error))?;
+                let data =
+                    to_wire::dynamic(&identity, kind).map_err(|error| unfit("identity", error))?;
                 Some(wire::ResourceIdentityData { identity_data: Some(data) })
             }
             _ => None,

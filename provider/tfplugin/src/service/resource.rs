@@ -7,7 +7,7 @@ use crate::provider::Provider;
 use crate::schema::{Block, WriteOnly};
 use crate::service::operation::Encoded;
 use crate::service::registry::Entry;
-use crate::service::{Service, guard, tell};
+use crate::service::{Held, Service, guard, tell};
 use crate::value::Value;
 use crate::wire as to_wire;
 
@@ -47,8 +47,7 @@ impl<P: Provider> Service<P> {
             new_identity: request.current_identity,
             ..Default::default()
         };
-        let read = self.operate(|cx| async {
-            let cx = cx;
+        let read = self.operate(async |cx: Held<P>| {
             let entry = self.registry.resource(&name)?;
             let description = entry.description();
             let prior =
@@ -93,8 +92,7 @@ impl<P: Provider> Service<P> {
             planned_identity: request.prior_identity.clone(),
             ..Default::default()
         };
-        let plan = self.operate(|cx| async {
-            let cx = cx;
+        let plan = self.operate(async |cx: Held<P>| {
             let entry = self.registry.resource(&name)?;
             let description = entry.description();
             let private = request.prior_private.clone();
@@ -146,14 +144,16 @@ impl<P: Provider> Service<P> {
             private: request.planned_private.clone(),
             ..Default::default()
         };
-        let apply = self.operate(|cx| async {
-            let cx = cx;
+        let apply = self.operate(async |cx: Held<P>| {
             let entry = self.registry.resource(&name)?;
             let description = entry.description();
             let prior = description.decode("state", request.prior_state)?;
             let private = request.planned_private;
-            let planned =
-                description.decode_stored("planned state", request.planned_state, private.clone())?;
+            let planned = description.decode_stored(
+                "planned state",
+                request.planned_state,
+                private.clone(),
+            )?;
             let reached = match (prior, planned) {
                 (Value::Null, None) => None,
                 (prior, None) => {

@@ -6,7 +6,7 @@ use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::resource::{ImportId, MoveSource};
 use crate::service::operation::Encoded;
-use crate::service::{Service, guard};
+use crate::service::{Held, Service, guard};
 use crate::value::Value;
 use crate::wire as to_wire;
 
@@ -46,8 +46,7 @@ impl<P: Provider> Service<P> {
         request: wire::import_resource_state::Request,
     ) -> wire::import_resource_state::Response {
         let name = request.type_name;
-        let import = self.operate(|cx| async {
-            let cx = cx;
+        let import = self.operate(async |cx: Held<P>| {
             let entry = self.registry.resource(&name)?;
             let description = entry.description();
             let identity = match (&description.identity, request.identity) {
