@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 use serde_json::Value;
 
+use crate::interrupt;
 use crate::progress::{self, Progress};
 use crate::shared::Shared;
 use crate::workspace;
@@ -65,6 +66,7 @@ impl Binaries {
         .context("reading what cargo built")?;
         let status = build.wait().context("waiting for cargo")?;
         if !status.success() {
+            interrupt::check()?;
             bail!("building the provider and the shipper failed ({status}):\n{said}");
         }
         Ok(Self {

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, bail};
 
+use crate::interrupt;
 use crate::progress::Progress;
 use crate::workspace;
 
@@ -131,6 +132,7 @@ fn explain(output: &Output, what: &str) -> anyhow::Result<()> {
     if output.status.success() {
         return Ok(());
     }
+    interrupt::check()?;
     bail!(
         "{what} failed ({}):\n{}{}",
         output.status,

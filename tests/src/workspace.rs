@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 
-const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longer than anybody leaves a demo running.
+const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The top folder of the checkout.
 pub fn root() -> &'static Path {
@@ -58,7 +59,7 @@ pub(crate) fn log(name: &str) -> anyhow::Result<PathBuf> {
     Ok(dir.join(format!("{name}-{}.log", std::process::id())))
 }
 
-/// Removes what is older than a day: logs, and what a killed process could not remove itself.
+/// Removes what is older than a week: logs, and what a killed process could not remove itself.
 fn prune(dir: &Path) -> anyhow::Result<()> {
     let entries = std::fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))?;
     for entry in entries.flatten() {

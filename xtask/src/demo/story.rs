@@ -30,9 +30,10 @@ fn first_apply(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> an
     screen.heading("A policy subscribes every function's log group");
     screen
         .step("terraform init, from the mirror", || stage.terraform(&["init", "-no-color"], 0))?;
-    screen.step("terraform plan", || {
+    let plan = screen.step("terraform plan", || {
         stage.terraform(&["plan", "-no-color", "-detailed-exitcode", "-out=plan"], 2)
     })?;
+    screen.quote(&announcement(&plan.stdout));
     screen.step("terraform apply", || stage.terraform(&["apply", "-no-color", "plan"], 0))?;
     screen.step("Look at the log groups", || {
         for function in sample::FUNCTIONS {
@@ -181,6 +182,16 @@ fn changed_groups(plan: &Value) -> anyhow::Result<Value> {
         }
     }
     Ok(Value::Object(changed))
+}
+
+/// What the first plan, which cannot show the log groups one by one, tells of them instead.
+fn announcement(plan: &str) -> String {
+    let lines = plan.lines().skip_while(|line| !line.contains("its selection matches"));
+    let lines: Vec<_> = lines
+        .take_while(|line| !line.starts_with('─'))
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    lines.join("\n")
 }
 
 /// What Terraform prints about `log_groups`.
