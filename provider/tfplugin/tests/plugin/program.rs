@@ -143,7 +143,9 @@ fn example(name: &str, sources: &str) -> PathBuf {
     let built = program.metadata().and_then(|metadata| metadata.modified()).ok();
     if built < changed {
         let status = std::process::Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "tfplugin", "--example", name])
+            // With the features that dependencies have in the whole workspace, as `cargo test` has
+            // compiled them already.
+            .args(["build", "--quiet", "--workspace", "--example", name])
             .current_dir(root)
             .status()
             .unwrap();

@@ -57,6 +57,18 @@ impl Workspace {
     }
 
     async fn terraform(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output().await.expect("terraform is on the PATH");
+        self.check_sockets();
+        output
+    }
+
+    #[track_caller]
+    fn check_sockets(&self) {
+        let left = self.folder.path().join("tmp").read_dir().unwrap().count();
+        assert_eq!(left, 0, "no socket is left behind");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("terraform");
         command
             .args(arguments)
@@ -71,13 +83,7 @@ impl Workspace {
         if let Some(reattach) = &self.reattach {
             command.env("TF_REATTACH_PROVIDERS", reattach);
         }
-        let output = command.output().await.expect("terraform is on the PATH");
-        assert_eq!(
-            self.folder.path().join("tmp").read_dir().unwrap().count(),
-            0,
-            "no socket is left behind"
-        );
-        output
+        command
     }
 
     #[track_caller]
@@ -167,6 +173,32 @@ async fn a_panic_is_shown_with_its_text() {
     let text = check_code(&apply, 1);
     assert!(text.contains("Error: Provider panicked"), "{text}");
     assert!(text.contains("panic: as configured"), "{text}");
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_a_running_apply() {
+    let configuration = "resource \"probe_thing\" \"one\" {\n  act = \"wait\"\n}\n";
+    let workspace = Workspace::new("probe", probe(), configuration);
+    let mut terraform = workspace
+        .command(&["apply", "-auto-approve"])
+        .process_group(0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(terraform.stdout.take().unwrap()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if line.contains("probe_thing.one: Creating...") {
+            // As a terminal does: to Terraform and to the provider.
+            let group = -i32::try_from(terraform.id().unwrap()).unwrap();
+            kill(Pid::from_raw(group), Signal::SIGINT).unwrap();
+        }
+    }
+    let text = check_code(&terraform.wait_with_output().await.unwrap(), 1);
+    assert!(text.contains("Stopped while waiting."), "{text}");
+    assert!(!text.contains("panic:") && !text.contains("Plugin did not respond"), "{text}");
+    workspace.check_sockets();
 }
 
 #[tokio::test]
