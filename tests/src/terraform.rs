@@ -262,6 +262,14 @@ impl Running {
         killpg(self.group, Signal::SIGINT).with_context(|| format!("interrupting {}", self.command))
     }
 
+    /// Kills Terraform and the providers it runs, as a machine that goes down does.
+    ///
+    /// # Errors
+    /// When the command is gone.
+    pub fn kill(&self) -> anyhow::Result<()> {
+        killpg(self.group, Signal::SIGKILL).with_context(|| format!("killing {}", self.command))
+    }
+
     /// Waits for its end.
     ///
     /// # Errors

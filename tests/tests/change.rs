@@ -1,5 +1,6 @@
 //! The configuration changes: what follows is an update in place, never a gap.
 
+use logagg_e2e::fault_proxy::AwsError;
 use serde_json::json;
 
 use crate::scene::{NAME, Scene, entry, says};
@@ -100,4 +101,107 @@ fn destroy_takes_away_what_is_ours_and_leaves_the_retention() {
     scene.ships_nowhere("/app/b");
     assert_eq!(scene.logs.retention("/app/a").unwrap(), Some(30));
     assert_eq!(scene.state(), json!(null));
+}
+
+#[test]
+fn a_new_name_and_a_new_destination_in_one_go_leave_one_filter() {
+    let scene = Scene::governed(&["/app/a", "/app/b"]);
+    let other = scene.account.function_arn("other");
+    scene.policy(&format!("{}\nfilter_name = \"renamed\"", scene.policy_to(&other)));
+    scene.apply();
+    for group in ["/app/a", "/app/b"] {
+        let filters = scene.logs.filters(group).unwrap();
+        let filters: Vec<_> =
+            filters.iter().map(|filter| (&*filter.name, &*filter.destination_arn)).collect();
+        assert_eq!(filters, [("renamed", other.as_str())], "{group}");
+    }
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_rename_that_stops_half_way_is_finished_by_the_next_apply() {
+    let scene = Scene::governed(&["/app/a", "/app/b"]);
+    scene.policy(&format!("{}\nfilter_name = \"renamed\"", scene.usual_policy()));
+    scene
+        .proxy
+        .on("DeleteSubscriptionFilter")
+        .group("/app/b")
+        .fail(AwsError::access_denied("DeleteSubscriptionFilter"));
+    let apply = scene.apply_fails();
+    says(&apply, "/app/b");
+    assert_eq!(scene.logs.filters("/app/b").unwrap().len(), 2, "the new one is there, no gap");
+    scene.proxy.heal();
+    scene.proxy.forget_calls();
+    scene.apply();
+    assert_eq!(
+        scene.writes(),
+        [("DeleteSubscriptionFilter".to_owned(), "/app/b".to_owned())],
+        "what is left to do, and nothing else"
+    );
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_retention_no_longer_asked_for_stays_as_it_is() {
+    let scene = Scene::governed(&["/app/a"]);
+    scene.policy(&scene.usual_policy().replace("retention_in_days = 30\n", ""));
+    scene.run(2, |terraform| terraform.plan(&[]));
+    scene.apply_plan();
+    assert_eq!(scene.logs.retention("/app/a").unwrap(), Some(30));
+    assert!(scene.writes().is_empty(), "{:?}", scene.writes());
+    scene.logs.set_retention("/app/a", 7).unwrap();
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_retention_of_zero_is_never_expire() {
+    let scene = Scene::governed(&["/app/a"]);
+    scene.policy(&scene.usual_policy().replace("= 30", "= 0"));
+    scene.plan();
+    assert_eq!(
+        scene.planned().log_groups(),
+        json!({"/app/a": [entry("active", 30), entry("active", 0)]})
+    );
+    scene.apply_plan();
+    assert_eq!(scene.logs.retention("/app/a").unwrap(), None);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn two_policies_on_the_same_groups_leave_each_other_alone() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b"]);
+    let other = scene.account.function_arn("other");
+    let policy = scene.usual_policy();
+    let second = scene.policy_to(&other).replace("\"ship\"", "\"second\"");
+    let it = format!("resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n");
+    let second = format!("resource \"logagg_policy\" \"second\" {{\n{second}\n}}\n");
+    scene.configuration(&format!("{it}{second}"));
+    scene.apply();
+    scene.plan_is_empty();
+    scene.configuration(&it);
+    scene.apply();
+    scene.ships("/app/a", &scene.shipper());
+    assert_eq!(scene.logs.filters("/app/a").unwrap().len(), 1);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_replaced_policy_ends_with_the_same_filters() {
+    let scene = Scene::governed(&["/app/a"]);
+    scene.run(0, |terraform| {
+        terraform.run(&["apply", "-no-color", "-auto-approve", "-replace=logagg_policy.it"])
+    });
+    scene.ships("/app/a", &scene.shipper());
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_plan_to_destroy_says_so_and_writes_nothing() {
+    let scene = Scene::governed(&["/app/a"]);
+    let plan = scene.run(2, |terraform| terraform.plan(&["-destroy"]));
+    says(&plan, "# logagg_policy.it will be destroyed");
+    says(&plan, "Plan: 0 to add, 0 to change, 1 to destroy.");
+    assert!(scene.writes().is_empty());
+    scene.apply_plan();
+    scene.ships_nowhere("/app/a");
 }

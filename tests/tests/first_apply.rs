@@ -153,6 +153,65 @@ fn a_destination_made_in_the_same_apply_is_no_obstacle() {
 }
 
 #[test]
+fn whoever_names_the_groups_reviews_them_in_the_very_first_plan() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/c"]);
+    scene.policy(&format!(
+        "name = \"{NAME}\"\ndestination_arn = \"{}\"\nretention_in_days = 30\n\
+         select {{\n  names = [\"/app/a\", \"/app/c\"]\n}}",
+        scene.shipper()
+    ));
+    let plan = scene.plan();
+    says(&plan, "+ \"/app/a\" = {");
+    says(&plan, "+ \"/app/c\" = {");
+    let unread = json!({"subscription": true, "retention_in_days": true});
+    assert_eq!(scene.planned().unknown["log_groups"], json!({"/app/a": unread, "/app/c": unread}));
+    scene.apply_plan();
+    scene.ships_nowhere("/app/b");
+    assert_eq!(
+        scene.state()["log_groups"],
+        json!({"/app/a": entry("active", 30), "/app/c": entry("active", 30)})
+    );
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_selection_that_is_known_only_at_apply_is_no_obstacle() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b"]);
+    let configuration = |group: &str| {
+        scene.configuration(&format!(
+            "resource \"terraform_data\" \"group\" {{\n  input = \"{group}\"\n}}\n\
+             resource \"logagg_policy\" \"it\" {{\n  name = \"{NAME}\"\n  destination_arn = \"{}\"\n  \
+             select {{\n    names = [terraform_data.group.output]\n  }}\n}}\n",
+            scene.shipper()
+        ));
+    };
+    configuration("/app/a");
+    scene.apply();
+    scene.ships("/app/a", &scene.shipper());
+    scene.ships_nowhere("/app/b");
+    scene.plan_is_empty();
+    configuration("/app/b");
+    scene.plan();
+    scene.apply_plan();
+    scene.ships_nowhere("/app/a");
+    scene.ships("/app/b", &scene.shipper());
+    scene.plan_is_empty();
+}
+
+#[test]
+fn an_account_without_log_groups_is_governed_too() {
+    let scene = Scene::with_groups(&[]);
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    assert_eq!(scene.state()["log_groups"], json!({}));
+    scene.plan_is_empty();
+    scene.logs.create_group("/app/first").unwrap();
+    scene.apply();
+    scene.ships("/app/first", &scene.shipper());
+    scene.plan_is_empty();
+}
+
+#[test]
 fn a_provider_that_is_not_yet_configured_calls_nothing() {
     let scene = Scene::with_groups(&["/app/a"]);
     let provider = PROVIDER.replace(

@@ -1,4 +1,4 @@
-//! Ctrl-C in a long apply: it ends at once, and nothing is forgotten.
+//! An apply that is ended before it is done: nothing is forgotten, nothing is made twice.
 
 use crate::scene::{Scene, says};
 
@@ -58,6 +58,25 @@ fn an_update_ends_with_an_error_and_the_next_one_finishes() {
     scene.apply();
     for name in &names {
         scene.ships(name, &other);
+    }
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_killed_create_leaves_no_state_and_the_next_one_takes_it_up() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/c"]);
+    scene.policy(&scene.usual_policy());
+    let gate = scene.proxy.on("PutSubscriptionFilter").after(1).hold();
+    let apply = scene.terraform.start(&["apply", "-no-color", "-auto-approve"]).unwrap();
+    scene.proxy.wait_for("PutSubscriptionFilter", 2).unwrap();
+    apply.kill().unwrap();
+    apply.finish().unwrap();
+    gate.open();
+    scene.proxy.heal();
+    scene.apply();
+    for group in ["/app/a", "/app/b", "/app/c"] {
+        scene.ships(group, &scene.shipper());
+        assert_eq!(scene.logs.filters(group).unwrap().len(), 1);
     }
     scene.plan_is_empty();
 }

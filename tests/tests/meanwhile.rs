@@ -1,5 +1,6 @@
 //! Between the plan and its apply the world goes on; the apply does what the plan says.
 
+use logagg_e2e::terraform::Terraform;
 use serde_json::json;
 
 use crate::scene::{NAME, Scene, entry, says};
@@ -76,4 +77,36 @@ fn a_group_born_after_the_first_plan_is_part_of_the_first_apply() {
     scene.apply_plan();
     scene.ships("/app/born", &scene.shipper());
     scene.plan_is_empty();
+}
+
+#[test]
+fn a_group_deleted_and_created_again_after_the_plan_becomes_what_the_plan_says() {
+    let scene = Scene::governed(&["/app/a"]);
+    scene.logs.delete_filter("/app/a", NAME).unwrap();
+    scene.plan();
+    scene.logs.delete_group("/app/a").unwrap();
+    scene.logs.create_group("/app/a").unwrap();
+    scene.apply_plan();
+    scene.ships("/app/a", &scene.shipper());
+    // Its retention was not in the plan; the next one has it.
+    scene.plan();
+    assert_eq!(
+        scene.planned().log_groups(),
+        json!({"/app/a": [entry("active", 0), entry("active", 30)]})
+    );
+    scene.apply_plan();
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_filter_taken_over_after_the_plan_is_left_alone() {
+    let scene = Scene::governed(&["/app/a", "/app/b"]);
+    let elsewhere = scene.account.function_arn("elsewhere");
+    scene.logs.delete_filter("/app/b", NAME).unwrap();
+    scene.plan();
+    scene.logs.put_filter("/app/b", NAME, &elsewhere).unwrap();
+    let apply = scene.run(1, Terraform::apply_plan);
+    says(&apply, "/app/b");
+    says(&apply, &elsewhere);
+    scene.ships("/app/b", &elsewhere);
 }
