@@ -33,8 +33,14 @@ fn a_filter_pointed_elsewhere_is_shown_and_left_to_whoever_did_that() {
     scene.logs.put_filter("/app/b", NAME, &elsewhere).unwrap();
     let plan = scene.plan();
     says(&plan, "~ subscription = \"differs (destination_arn)\" -> \"active\"");
-    says(&plan, "Warning:");
-    says(&plan, &elsewhere);
+    says(&plan, "Warning: Filter name taken on 1 log group");
+    says(
+        &plan,
+        &format!(
+            "Filters named \"{NAME}\" that ship elsewhere are not this policy's, and apply will \
+             leave them alone and report an error for: /app/b ships to {elsewhere}"
+        ),
+    );
     assert_eq!(
         scene.planned().log_groups(),
         json!({"/app/b": [entry("differs (destination_arn)", 30), entry("active", 30)]})

@@ -12,9 +12,14 @@ fn a_refusal_in_the_middle_of_a_create_is_a_warning_and_taints_nothing() {
     scene.policy(&scene.usual_policy());
     scene.proxy.on("PutSubscriptionFilter").group("/app/b").fail(AwsError::limit_exceeded());
     let apply = scene.apply();
-    says(&apply, "Warning:");
-    says(&apply, "/app/b");
-    says(&apply, "LimitExceededException: Resource limit exceeded.");
+    says(&apply, "Warning: 1 log group not yet as the policy says");
+    says(
+        &apply,
+        "PutSubscriptionFilter failed: LimitExceededException: Resource limit exceeded. /app/b \
+         The log group has no free slot for a subscription filter. Delete one that nobody needs, \
+         or leave the group out with an exclude block. The policy was created, and counts these \
+         in pending. The next plan shows them, and apply tries them again.",
+    );
     says(&apply, "Apply complete! Resources: 1 added, 0 changed, 0 destroyed.");
     assert_eq!(scene.resource()["tainted"], json!(null));
     let state = scene.state();
@@ -37,8 +42,14 @@ fn a_permission_lost_in_the_middle_of_a_create_is_a_warning_too() {
     scene.policy(&scene.usual_policy());
     scene.proxy.on("PutRetentionPolicy").fail(AwsError::access_denied("PutRetentionPolicy"));
     let apply = scene.apply();
-    says(&apply, "Warning:");
-    says(&apply, "logs:PutRetentionPolicy");
+    says(&apply, "Warning: 3 log groups not yet as the policy says");
+    says(&apply, "PutRetentionPolicy failed: AccessDeniedException");
+    says(&apply, "/app/a /app/b /app/c");
+    says(
+        &apply,
+        "The credentials in hand need this statement in an IAM policy: { \"Effect\": \"Allow\", \
+         \"Action\": \"logs:PutRetentionPolicy\", \"Resource\": \"*\" }",
+    );
     assert_eq!(scene.resource()["tainted"], json!(null));
     assert_eq!(scene.state()["pending"], 3);
     for group in ["/app/a", "/app/b", "/app/c"] {
@@ -78,9 +89,12 @@ fn a_refusal_in_the_middle_of_an_update_keeps_what_was_done() {
         "No such destination.",
     ));
     let apply = scene.apply_fails();
-    says(&apply, "Error:");
-    says(&apply, "/app/b");
-    says(&apply, "InvalidParameterException: No such destination.");
+    says(&apply, "Error: 1 log group could not be changed");
+    says(
+        &apply,
+        "PutSubscriptionFilter failed: InvalidParameterException: No such destination. /app/b",
+    );
+    says(&apply, "What was done is in the state; the next plan shows the rest.");
     scene.ships("/app/a", &other);
     scene.ships("/app/b", &scene.shipper());
     scene.ships("/app/c", &other);
@@ -107,9 +121,19 @@ fn a_missing_permission_at_the_first_write_leaves_nothing_behind() {
     scene.policy(&scene.usual_policy());
     scene.proxy.on("PutSubscriptionFilter").fail(AwsError::access_denied("PutSubscriptionFilter"));
     let apply = scene.apply_fails();
-    says(&apply, "Error:");
-    says(&apply, "AccessDeniedException");
-    says(&apply, "logs:PutSubscriptionFilter");
+    says(&apply, "Error: Policy could not be applied");
+    says(
+        &apply,
+        "The first write, on /app/a, did not succeed, so nothing was written. The 2 other log \
+         groups were not tried. PutSubscriptionFilter failed: AccessDeniedException: User: \
+         arn:aws:iam::111122223333:user/terraform is not authorized to perform: \
+         logs:PutSubscriptionFilter",
+    );
+    says(
+        &apply,
+        "The credentials in hand need this statement in an IAM policy: { \"Effect\": \"Allow\", \
+         \"Action\": \"logs:PutSubscriptionFilter\", \"Resource\": \"*\" }",
+    );
     assert_eq!(scene.state(), json!(null));
     for group in ["/app/a", "/app/b", "/app/c"] {
         scene.ships_nowhere(group);
@@ -179,9 +203,17 @@ fn a_failed_listing_never_looks_like_fewer_groups() {
     // The second page of the listing, of which there are two.
     scene.proxy.on("DescribeLogGroups").after(1).fail(AwsError::access_denied("DescribeLogGroups"));
     let plan = scene.plan_fails();
-    says(&plan, "Error:");
-    says(&plan, "DescribeLogGroups");
-    says(&plan, "AccessDeniedException");
+    says(&plan, "Error: Log groups could not be read");
+    says(
+        &plan,
+        "The provider looked for the policy's log groups in eu-central-1. DescribeLogGroups \
+         failed: AccessDeniedException",
+    );
+    says(
+        &plan,
+        "Without the whole list it would take log groups for deleted that are not, so it goes no \
+         further.",
+    );
     let apply = scene.apply_fails();
     says(&apply, "DescribeLogGroups");
     assert!(scene.writes().is_empty());
@@ -204,8 +236,9 @@ fn a_failed_destroy_keeps_the_undone_rest() {
         .group("/app/b")
         .fail(AwsError::access_denied("DeleteSubscriptionFilter"));
     let destroy = scene.run(1, Terraform::destroy);
-    says(&destroy, "Error:");
+    says(&destroy, "Error: 1 log group still subscribed");
     says(&destroy, "/app/b");
+    says(&destroy, "These stay in the state; destroy again to delete the rest.");
     scene.ships_nowhere("/app/a");
     scene.ships("/app/b", &scene.shipper());
     assert!(scene.state()["log_groups"]["/app/b"].is_object());
@@ -223,9 +256,15 @@ fn credentials_of_another_account_touch_nothing() {
     let environment = other.environment(&scene.proxy.endpoint());
     scene.terraform.set_environment(environment);
     let plan = scene.plan_fails();
-    says(&plan, "Error:");
-    says(&plan, &ours);
-    says(&plan, other.id());
+    says(&plan, "Error: State of another account");
+    says(
+        &plan,
+        &format!(
+            "This policy was made in account {ours}, and the credentials in hand are those of \
+             account {}. Nothing was touched.",
+            other.id()
+        ),
+    );
     scene.run(1, Terraform::destroy);
     assert!(scene.writes().is_empty());
 }

@@ -11,8 +11,15 @@ fn the_first_plan_says_what_it_is_about_to_do() {
     let plan = scene.plan();
     says(&plan, "# logagg_policy.it will be created");
     says(&plan, "+ log_groups = (known after apply)");
-    says(&plan, "/app/a");
-    says(&plan, "/app/b");
+    says(&plan, "Warning: What the policy \"ship\" is about to do");
+    says(
+        &plan,
+        &format!(
+            "In eu-central-1 its selection matches 2 log groups. At most 2 subscription filters to \
+             {}: /app/a /app/b 2 changes of retention: /app/a /app/b",
+            scene.shipper()
+        ),
+    );
     assert!(!plan.text().contains("/other"), "{plan}");
     let change = scene.planned();
     assert_eq!(change.actions, ["create"]);

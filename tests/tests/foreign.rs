@@ -48,10 +48,15 @@ fn our_name_in_somebody_elses_hands_stops_the_first_apply_before_it_writes() {
     }
     scene.policy(&scene.usual_policy());
     let apply = scene.apply_fails();
-    says(&apply, "Error:");
-    says(&apply, "/app/b");
-    says(&apply, "/app/c");
-    says(&apply, &elsewhere);
+    says(&apply, "Error: Filter name taken on 2 log groups");
+    says(
+        &apply,
+        &format!(
+            "Filters named \"{NAME}\" that ship elsewhere are not this policy's: /app/b ships to \
+             {elsewhere} /app/c ships to {elsewhere} Nothing was written. Delete them if nobody \
+             needs them, or give the policy another filter_name."
+        ),
+    );
     assert!(scene.writes().is_empty(), "{:?}", scene.writes());
     assert_eq!(scene.state(), json!(null));
     scene.ships("/app/b", &elsewhere);

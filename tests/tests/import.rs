@@ -73,6 +73,7 @@ fn a_name_that_no_filter_has_is_an_error() {
     let scene = lost();
     let import = scene
         .run(1, |terraform| terraform.run(&["import", "-no-color", "logagg_policy.it", "nobody"]));
-    says(&import, "nobody");
+    says(&import, "Error: No such policy");
+    says(&import, "No log group in eu-central-1 has a subscription filter named \"nobody\".");
     assert_eq!(scene.state(), json!(null));
 }

@@ -12,8 +12,15 @@ fn a_group_born_between_plan_and_apply_waits_for_the_next_plan() {
     scene.plan();
     scene.logs.create_group("/app/born").unwrap();
     let apply = scene.apply_plan();
-    says(&apply, "Warning:");
-    says(&apply, "/app/born");
+    says(
+        &apply,
+        "Warning: 1 log group created since the plan with logagg_policy.it, on main.tf line",
+    );
+    says(
+        &apply,
+        "Apply does what the plan says and leaves these as they are: /app/born The next plan \
+         shows them.",
+    );
     scene.ships("/app/a", &scene.shipper());
     scene.ships_nowhere("/app/born");
     scene.plan();
@@ -31,8 +38,8 @@ fn a_group_gone_between_plan_and_apply_is_told_and_no_error() {
     scene.plan();
     scene.logs.delete_group("/app/b").unwrap();
     let apply = scene.apply_plan();
-    says(&apply, "Warning:");
-    says(&apply, "/app/b");
+    says(&apply, "Warning: 1 log group deleted since the plan");
+    says(&apply, "There was nothing to change on: /app/b The next plan no longer shows them.");
     scene.ships("/app/a", &scene.shipper());
     scene.plan_is_empty();
 }
@@ -50,6 +57,7 @@ fn a_group_gone_in_the_middle_of_the_apply_is_told_and_no_error() {
         .times(1)
         .run(move || logs.delete_group("/app/b").unwrap());
     let apply = scene.apply_plan();
+    says(&apply, "Warning: 1 log group deleted since the plan");
     says(&apply, "/app/b");
     scene.plan_is_empty();
 }
