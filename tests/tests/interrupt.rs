@@ -63,6 +63,42 @@ fn an_update_ends_with_an_error_and_the_next_one_finishes() {
 }
 
 #[test]
+fn a_plan_ends_at_once() {
+    let scene = Scene::governed(&["/app/a", "/app/b"]);
+    let _gate = scene.proxy.on("DescribeSubscriptionFilters").hold();
+    let plan = scene.terraform.start(&["plan", "-no-color"]).unwrap();
+    scene.proxy.wait_for("DescribeSubscriptionFilters", 1).unwrap();
+    plan.interrupt().unwrap();
+    // The gate is never opened: this would wait for ever if the provider did.
+    let plan = plan.finish().unwrap();
+    assert_eq!(plan.code(), 1, "{plan}");
+    says(&plan, "Terraform asked to stop.");
+    assert!(!plan.text().contains("panic"), "{plan}");
+}
+
+#[test]
+fn a_destroy_keeps_what_it_did_not_come_to() {
+    let names = names();
+    let scene = Scene::governed(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let gate = scene.proxy.on("DeleteSubscriptionFilter").after(10).hold();
+    let destroy = scene.terraform.start(&["destroy", "-no-color", "-auto-approve"]).unwrap();
+    scene.proxy.wait_for("DeleteSubscriptionFilter", 11).unwrap();
+    destroy.interrupt().unwrap();
+    let destroy = destroy.finish().unwrap();
+    assert_eq!(destroy.code(), 1, "{destroy}");
+    let left = names.iter().filter(|name| !scene.logs.filters(name).unwrap().is_empty()).count();
+    assert_eq!(left, 70);
+    let state = scene.state();
+    assert_eq!(state["log_groups"].as_object().unwrap().len(), 70, "{destroy}");
+    gate.open();
+    scene.proxy.heal();
+    scene.destroy();
+    for name in &names {
+        scene.ships_nowhere(name);
+    }
+}
+
+#[test]
 fn a_killed_create_leaves_no_state_and_the_next_one_takes_it_up() {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/c"]);
     scene.policy(&scene.usual_policy());

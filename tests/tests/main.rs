@@ -14,6 +14,8 @@ mod foreign;
 mod import;
 mod interrupt;
 mod meanwhile;
+mod nonsense;
 mod shipping;
 mod size;
+mod tidiness;
 mod wrong_configuration;
