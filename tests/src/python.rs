@@ -47,10 +47,9 @@ impl Python {
     }
 
     fn create(&self, system: &SystemPython) -> anyhow::Result<()> {
-        if self.environment.exists() {
-            std::fs::remove_dir_all(&self.environment)
-                .with_context(|| format!("removing half-made {}", self.environment.display()))?;
-        }
+        // Half made ones, and those for earlier requirements.
+        let all = workspace::kept("python")?;
+        std::fs::remove_dir_all(&all).with_context(|| format!("removing {}", all.display()))?;
         run(
             Command::new(&system.program).args(["-m", "venv"]).arg(&self.environment),
             "creating a virtual environment",

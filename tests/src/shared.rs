@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-/// Made by the first test that needs it. When that fails, it fails for all of them, with the same
-/// words and without trying again.
+/// Made by the first test that needs it. When that fails it fails for all of them, without trying
+/// again; the first one tells the whole story.
 #[derive(Debug)]
 pub(crate) struct Shared<T>(OnceLock<Result<T, String>>);
 
@@ -15,9 +15,21 @@ impl<T> Shared<T> {
     /// # Panics
     /// When it could not be made, with the reason.
     pub(crate) fn get(&self, make: impl FnOnce() -> anyhow::Result<T>) -> &T {
-        match self.0.get_or_init(|| make().map_err(|error| format!("{error:#}"))) {
-            Ok(value) => value,
-            Err(error) => panic!("{error}"),
+        let mut story = None;
+        let made = self.0.get_or_init(|| {
+            make().map_err(|error| {
+                let whole = format!("{error:#}");
+                let headline = whole.lines().next().unwrap_or_default().to_owned();
+                story = Some(whole);
+                headline
+            })
+        });
+        match (made, story) {
+            (Ok(value), _) => value,
+            (Err(_), Some(story)) => panic!("{story}"),
+            (Err(headline), None) => {
+                panic!("{headline} (told in full by the first test that needed it)")
+            }
         }
     }
 }

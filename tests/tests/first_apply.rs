@@ -258,3 +258,16 @@ fn the_provider_installs_from_a_mirror() {
     let plan = mirrored.plan(&[]).unwrap();
     assert_eq!(plan.code(), 2, "{plan}");
 }
+
+#[test]
+fn the_quickstart_is_formatted_and_applies_and_plans_empty() {
+    let mut scene = Scene::with_groups(&["/aws/lambda/a", "/aws/lambda/shipper"]);
+    let example = logagg_e2e::workspace::root().join("examples/quickstart/main.tf");
+    let text = std::fs::read_to_string(example).unwrap();
+    scene.terraform.write("main.tf", &text).unwrap();
+    scene.run(0, |terraform| terraform.run(&["fmt", "-check", "-diff"]));
+    scene.terraform.set_environment(vec![("TF_VAR_shipper_arn", scene.shipper())]);
+    scene.apply();
+    scene.plan_is_empty();
+    scene.destroy();
+}

@@ -77,3 +77,32 @@ fn a_name_that_no_filter_has_is_an_error() {
     says(&import, "No log group in eu-central-1 has a subscription filter named \"nobody\".");
     assert_eq!(scene.state(), json!(null));
 }
+
+#[test]
+fn a_policy_of_another_region_comes_back_by_name_and_region() {
+    let scene = Scene::with_groups(&[]);
+    let west = scene.account.logs_in("eu-west-1");
+    let shipper = scene.shipper().replace("eu-central-1", "eu-west-1");
+    west.create_group("/app/west").unwrap();
+    west.put_filter("/app/west", NAME, &shipper).unwrap();
+    west.set_retention("/app/west", 30).unwrap();
+    scene.policy(&format!("region = \"eu-west-1\"\n{}", scene.policy_to(&shipper)));
+    scene.run(0, |terraform| {
+        let id = format!("{NAME}@eu-west-1");
+        terraform.run(&["import", "-no-color", "logagg_policy.it", &id])
+    });
+    assert_eq!(scene.state()["region"], "eu-west-1");
+    scene.apply();
+    assert!(scene.writes().is_empty(), "{:?}", scene.writes());
+    scene.plan_is_empty();
+}
+
+#[test]
+fn an_import_without_a_name_says_what_an_id_is() {
+    let scene = lost();
+    let import = scene.run(1, |terraform| {
+        terraform.run(&["import", "-no-color", "logagg_policy.it", "@eu-west-1"])
+    });
+    says(&import, "Error: Invalid import id");
+    says(&import, "\"@eu-west-1\" is not the id of a policy. It reads NAME, or NAME@REGION.");
+}
