@@ -26,7 +26,6 @@ pub(crate) struct Caller {
     pub(crate) endpoint: String,
     pub(crate) account: String,
     pub(crate) region: String,
-    client: reqwest::Client,
 }
 
 impl Caller {
@@ -35,7 +34,6 @@ impl Caller {
             endpoint: endpoint.to_owned(),
             account: account.to_owned(),
             region: region.to_owned(),
-            client: reqwest::Client::new(),
         }
     }
 
@@ -49,8 +47,7 @@ impl Caller {
     ) -> anyhow::Result<Result<Value, Refusal>> {
         let Self { account, region, .. } = self;
         let url = format!("{}{path}", self.endpoint);
-        let mut request = self
-            .client
+        let mut request = runtime::CLIENT
             .request(method.parse().context("an HTTP method")?, &url)
             .header(
                 "authorization",

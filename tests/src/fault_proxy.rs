@@ -97,7 +97,6 @@ impl FaultProxy {
         let address = listener.local_addr().context("reading the fault proxy's port")?;
         let shared = Arc::new(Shared {
             upstream: upstream.to_owned(),
-            client: reqwest::Client::new(),
             state: Mutex::default(),
             changed: Condvar::new(),
         });
@@ -276,7 +275,6 @@ enum Barrier {
 #[derive(Debug)]
 struct Shared {
     upstream: String,
-    client: reqwest::Client,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -442,8 +440,7 @@ async fn forward(
     for name in [HOST, CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH] {
         headers.remove(name);
     }
-    let answer = shared
-        .client
+    let answer = runtime::CLIENT
         .request(head.method, format!("{}{path}", shared.upstream))
         .headers(headers)
         .body(body)

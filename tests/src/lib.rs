@@ -26,6 +26,8 @@ pub mod search;
 
 mod aws;
 
+pub mod simulator;
+
 pub mod account;
 pub mod cloudwatch;
 pub mod fault_proxy;

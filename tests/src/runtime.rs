@@ -1,4 +1,4 @@
-//! The asynchronous machinery behind the blocking interface.
+//! The asynchronous machinery behind the blocking interface, and the HTTP client.
 
 use std::sync::LazyLock;
 
@@ -10,6 +10,15 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .enable_all()
         .build()
         .expect("the operating system gives this process threads")
+});
+
+/// The one HTTP client. Everything it calls is on this machine, so a proxy that the machine is
+/// set up with is not asked.
+pub(crate) static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("the settings above are in no conflict with each other")
 });
 
 /// Runs a future to its end on the calling thread.

@@ -15,7 +15,6 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub struct Search {
     server: Server,
-    client: reqwest::Client,
 }
 
 impl Search {
@@ -51,7 +50,7 @@ impl Search {
             },
         )
         .context("starting osmem-server, the log service of the tests")?;
-        Ok(Self { server, client: reqwest::Client::new() })
+        Ok(Self { server })
     }
 
     /// The one that all tests of this process share; each has an index of its own in it.
@@ -134,7 +133,7 @@ impl Search {
         let url = format!("{}/{path}", self.endpoint());
         let method = method.parse().context("an HTTP method")?;
         let request =
-            self.client.request(method, &url).header("content-type", content_type).body(body);
+            runtime::CLIENT.request(method, &url).header("content-type", content_type).body(body);
         runtime::block_on(async {
             let answer = request.send().await.with_context(|| format!("calling {url}"))?;
             let status = answer.status().as_u16();

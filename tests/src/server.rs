@@ -94,11 +94,10 @@ impl Server {
 
     fn wait_until_ready(&mut self, launch: &Launch) -> anyhow::Result<()> {
         let url = format!("{}{}", self.endpoint, launch.ready_path);
-        let client = reqwest::Client::new();
         let deadline = Instant::now() + wait::PATIENCE;
         loop {
             crate::interrupt::check()?;
-            let answer = runtime::block_on(client.get(&url).send());
+            let answer = runtime::block_on(runtime::CLIENT.get(&url).send());
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(());
             }

@@ -10,6 +10,9 @@ pub(crate) struct Screen {
     current: Mutex<Option<Step>>,
 }
 
+/// What was verified: a word for it, and what was seen.
+pub(crate) type Finding = (&'static str, String);
+
 struct Step {
     title: String,
     began: Instant,
@@ -91,11 +94,11 @@ impl Screen {
         }
     }
 
-    /// Prints the table of what was verified.
-    pub(crate) fn table(&self, verified: &[String], failure: Option<&str>) {
+    /// Prints the table of what was verified, and what was not so.
+    pub(crate) fn table(&self, verified: &[Finding], failure: Option<&str>) {
         self.heading("Verified");
-        for line in verified {
-            self.say(&format!("  {} {line}", self.paint(Paint::Green, "✓")));
+        for (subject, finding) in verified {
+            self.say(&format!("  {} {subject:<12} {finding}", self.paint(Paint::Green, "✓")));
         }
         if let Some(failure) = failure {
             self.say(&format!("  {} {failure}", self.paint(Paint::Red, "✗")));

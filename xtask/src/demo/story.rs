@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::arrival;
 use super::stage::{BYSTANDER, FOREIGN_FILTER, INDEX, SHIPPER_GROUP, Stage};
-use crate::screen::Screen;
+use crate::screen::{Finding, Screen};
 
 /// The policy's name in examples/quickstart, and so that of its filters.
 const FILTER: &str = "ship-lambda-logs";
@@ -18,7 +18,7 @@ const NEWCOMER: &str = "/aws/lambda/refunds";
 pub(crate) fn tell(
     screen: &Screen,
     stage: &Stage,
-    verified: &mut Vec<String>,
+    verified: &mut Vec<Finding>,
 ) -> anyhow::Result<()> {
     first_apply(screen, stage, verified)?;
     delivery(screen, stage, verified)?;
@@ -26,7 +26,7 @@ pub(crate) fn tell(
     destruction(screen, stage, verified)
 }
 
-fn first_apply(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::Result<()> {
+fn first_apply(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow::Result<()> {
     screen.heading("A policy subscribes every function's log group");
     screen
         .step("terraform init, from the mirror", || stage.terraform(&["init", "-no-color"], 0))?;
@@ -46,7 +46,10 @@ fn first_apply(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> an
         );
         Ok(())
     })?;
-    verified.push("each function's log group is subscribed, and kept for 30 days".to_owned());
+    verified.push((
+        "first apply",
+        "each function's log group is subscribed, and kept for 30 days".to_owned(),
+    ));
     let reason = screen.step("Ask why the shipper's own group is not", || {
         let skipped = stage.terraform.json(&["output", "-json", "skipped"])?;
         let reason = skipped[SHIPPER_GROUP]
@@ -59,7 +62,7 @@ fn first_apply(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> an
     Ok(())
 }
 
-fn delivery(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::Result<()> {
+fn delivery(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow::Result<()> {
     screen.heading("What the functions log arrives");
     let written = screen.step("Write lines with PutLogEvents", || arrival::write(stage))?;
     screen.step("Wait for the shipper", || arrival::wait_for_shipper(stage))?;
@@ -70,14 +73,13 @@ fn delivery(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyho
         "{} lines: text, JSON, stack traces, REPORT lines, and beyond ASCII",
         written.len()
     ));
-    verified.push(format!(
-        "{} lines arrived, each exactly once, with its function and request id",
-        written.len()
-    ));
+    let found =
+        format!("{} lines, each found exactly once, by function and request", written.len());
+    verified.push(("delivery", found));
     Ok(())
 }
 
-fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::Result<()> {
+fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow::Result<()> {
     screen.heading("What drifts is shown, and mended");
     let logs = stage.account.logs();
     let changed = sample::group(sample::FUNCTIONS[2]);
@@ -104,7 +106,10 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::
         ensure!(shown == expected, "the plan should change\n{expected:#}\nbut changes\n{shown:#}");
         Ok(())
     })?;
-    verified.push("a new group and a changed retention were planned, and nothing else".to_owned());
+    verified.push((
+        "drift",
+        "a new group and a changed retention planned, and nothing else".to_owned(),
+    ));
     screen.step("terraform apply", || {
         stage.terraform(&["apply", "-no-color", "plan"], 0)?;
         governed(stage, NEWCOMER)?;
@@ -113,13 +118,13 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::
     screen.step("terraform plan is empty", || {
         stage.terraform(&["plan", "-no-color", "-detailed-exitcode"], 0)
     })?;
-    verified.push("apply mended both, and the next plan was empty".to_owned());
+    verified.push(("repair", "apply mended both, and the next plan was empty".to_owned()));
     never_subscribed(stage)?;
-    verified.push("the shipper's own log group was never subscribed".to_owned());
+    verified.push(("loop guard", "the shipper's own log group was never subscribed".to_owned()));
     Ok(())
 }
 
-fn destruction(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> anyhow::Result<()> {
+fn destruction(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow::Result<()> {
     screen.heading("Destroy takes away what is ours");
     screen.step("terraform destroy", || {
         stage.terraform(&["destroy", "-no-color", "-auto-approve"], 0)
@@ -140,7 +145,8 @@ fn destruction(screen: &Screen, stage: &Stage, verified: &mut Vec<String>) -> an
         );
         Ok(())
     })?;
-    verified.push("destroy left no filter of ours, and a foreign one untouched".to_owned());
+    verified
+        .push(("destroy", "no filter of ours is left, and a foreign one is untouched".to_owned()));
     Ok(())
 }
 

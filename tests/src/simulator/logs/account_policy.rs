@@ -1,0 +1,148 @@
+use serde_json::{Map, Value, json};
+
+use super::super::clock::millis;
+use super::super::input::{Input, Text};
+use super::super::place::Place;
+use super::super::refusal::Refusal;
+use super::super::world::{Scope, json_body};
+use super::{TOKEN, nothing};
+
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutAccountPolicy.html>
+const MAX_CRITERIA_BYTES: usize = 25 * 1_024;
+const MAX_DOCUMENT: usize = 30_720;
+const TYPES: [&str; 1] = ["SUBSCRIPTION_FILTER_POLICY"];
+const NAME: Text = Text::of(1, 256);
+
+/// The subscription policy of an account in a region: it sends every group's lines somewhere,
+/// beside the groups' own filters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccountPolicy {
+    pub(in super::super) name: String,
+    pub(in super::super) document: String,
+    pub(in super::super) selection_criteria: Option<String>,
+    pub(in super::super) updated_millis: u64,
+}
+
+impl AccountPolicy {
+    /// One that sends everything to this destination.
+    pub fn named(name: &str, destination_arn: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            document: json!({"DestinationArn": destination_arn, "FilterPattern": ""}).to_string(),
+            selection_criteria: None,
+            updated_millis: 0,
+        }
+    }
+
+    /// All but these log groups.
+    #[must_use]
+    pub fn except(mut self, groups: &[&str]) -> Self {
+        self.selection_criteria = Some(format!("LogGroupName NOT IN {}", json!(groups)));
+        self
+    }
+
+    fn shown(&self, place: &Place) -> Value {
+        let mut shown = json!({
+            "policyName": self.name,
+            "policyDocument": self.document,
+            "policyType": TYPES[0],
+            "scope": "ALL",
+            "lastUpdatedTime": self.updated_millis,
+            "accountId": place.account,
+        });
+        if let Some(criteria) = &self.selection_criteria {
+            shown["selectionCriteria"] = criteria.as_str().into();
+        }
+        shown
+    }
+}
+
+pub(super) fn describe(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
+    let kind = input.choice("policyType", &TYPES);
+    let name = input.text("policyName", NAME);
+    let accounts = input.texts("accountIdentifiers", (0, 20), Text::of(12, 12));
+    input.text("nextToken", TOKEN);
+    input.finish()?;
+    required(kind, "policyType")?;
+    let place = scope.place;
+    if accounts.iter().flatten().any(|account| *account != place.account) {
+        return Err(Refusal::invalid("The simulated account is no monitoring account."));
+    }
+    let policy = scope.here().logs.account_policy.as_ref();
+    let policies: Vec<_> = policy
+        .filter(|policy| name.as_ref().is_none_or(|name| *name == policy.name))
+        .map(|policy| policy.shown(place))
+        .into_iter()
+        .collect();
+    Ok(json_body(&json!({"accountPolicies": policies})))
+}
+
+pub(super) fn put(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
+    let name = input.required("policyName", NAME);
+    let document = input.required("policyDocument", Text::of(1, MAX_DOCUMENT));
+    let kind = input.choice("policyType", &TYPES);
+    input.choice("scope", &["ALL"]);
+    let selection_criteria = input.text("selectionCriteria", Text::of(1, MAX_CRITERIA_BYTES));
+    input.finish()?;
+    required(kind, "policyType")?;
+    check_document(&document)?;
+    if let Some(criteria) = &selection_criteria {
+        check_criteria(criteria)?;
+    }
+    let (now, place) = (scope.now, scope.place);
+    let slot = &mut scope.here().logs.account_policy;
+    if slot.as_ref().is_some_and(|policy| policy.name != name) {
+        return Err(Refusal::bad("LimitExceededException", "Resource limit exceeded."));
+    }
+    let policy = AccountPolicy { name, document, selection_criteria, updated_millis: millis(now) };
+    let shown = policy.shown(place);
+    *slot = Some(policy);
+    Ok(json_body(&json!({"accountPolicy": shown})))
+}
+
+pub(super) fn delete(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
+    let name = input.required("policyName", NAME);
+    let kind = input.choice("policyType", &TYPES);
+    input.finish()?;
+    required(kind, "policyType")?;
+    let slot = &mut scope.here().logs.account_policy;
+    match slot.take_if(|policy| policy.name == name) {
+        Some(_) => Ok(nothing()),
+        None => Err(Refusal::missing("The specified policy does not exist.")),
+    }
+}
+
+fn required(given: Option<String>, name: &str) -> Result<String, Refusal> {
+    given.ok_or_else(|| {
+        Refusal::invalid(format!(
+            "1 validation error detected: Value null at '{name}' failed to satisfy constraint: \
+             Member must not be null"
+        ))
+    })
+}
+
+fn check_document(document: &str) -> Result<(), Refusal> {
+    const KNOWN: [&str; 4] = ["DestinationArn", "RoleArn", "FilterPattern", "Distribution"];
+    let fields: Map<String, Value> = serde_json::from_str(document)
+        .map_err(|_| Refusal::invalid("PolicyDocument is not a JSON object"))?;
+    for (name, value) in &fields {
+        if !KNOWN.contains(&name.as_str()) || !value.is_string() {
+            let message = format!("PolicyDocument has an unknown or wrong field: {name}");
+            return Err(Refusal::invalid(message));
+        }
+    }
+    match fields.contains_key("DestinationArn") {
+        true => Ok(()),
+        false => Err(Refusal::invalid("PolicyDocument has no DestinationArn")),
+    }
+}
+
+/// The one form AWS takes: `LogGroupName NOT IN ["/a", "/b"]`.
+fn check_criteria(criteria: &str) -> Result<(), Refusal> {
+    let list = criteria.trim().strip_prefix("LogGroupName NOT IN");
+    let names = list.map(|list| serde_json::from_str::<Vec<String>>(list.trim()));
+    match names {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(_)) | None => Err(Refusal::invalid("SelectionCriteria is not valid")),
+    }
+}

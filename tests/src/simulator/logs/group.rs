@@ -1,0 +1,146 @@
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use super::super::input::{Input, Text};
+use super::super::place::Place;
+use super::super::refusal::Refusal;
+use super::super::world::Scope;
+use super::filter::Filter;
+use super::{GROUP_NAME, no_such_group, nothing, tags};
+
+/// A log group, as it is or as it is to be added.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its class, which never changes.
+    pub class: Class,
+    /// How long it keeps its lines; none for ever.
+    pub retention_in_days: Option<u16>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// How much it holds.
+    pub stored_bytes: u64,
+    /// When it was created; when none, at the moment it is added.
+    pub created: Option<SystemTime>,
+    /// Its encryption key.
+    pub kms_key_id: Option<String>,
+    /// Its subscription filters by name.
+    pub filters: BTreeMap<String, Filter>,
+}
+
+/// A log group's class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// The one that can do everything.
+    Standard,
+    /// Cheaper, and without subscription filters.
+    InfrequentAccess,
+    /// Keeps lines for a day, for delivery elsewhere.
+    Delivery,
+}
+
+impl Class {
+    pub(super) const NAMES: [&str; 3] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];
+
+    /// As the API writes it.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    pub(super) fn of(name: Option<&str>) -> Option<Self> {
+        let all = [Self::Standard, Self::InfrequentAccess, Self::Delivery];
+        all.into_iter().find(|class| Some(class.name()) == name)
+    }
+}
+
+impl Group {
+    /// An empty one of class `STANDARD` that keeps its lines for ever.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            class: Class::Standard,
+            retention_in_days: None,
+            tags: BTreeMap::new(),
+            stored_bytes: 0,
+            created: None,
+            kms_key_id: None,
+            filters: BTreeMap::new(),
+        }
+    }
+
+    /// Of another class.
+    #[must_use]
+    pub fn class(mut self, class: Class) -> Self {
+        self.class = class;
+        self
+    }
+
+    /// With lines kept for so many days.
+    #[must_use]
+    pub fn retention(mut self, days: u16) -> Self {
+        self.retention_in_days = Some(days);
+        self
+    }
+
+    /// With a tag.
+    #[must_use]
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Holding so much.
+    #[must_use]
+    pub fn stored_bytes(mut self, bytes: u64) -> Self {
+        self.stored_bytes = bytes;
+        self
+    }
+
+    /// With a subscription filter.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filters.insert(filter.name.clone(), filter);
+        self
+    }
+
+    /// Its ARN, without `:*`.
+    pub fn arn(&self, place: &Place) -> String {
+        place.arn("logs", format_args!("log-group:{}", self.name))
+    }
+}
+
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>
+pub(super) fn create(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
+    let name = input.required("logGroupName", GROUP_NAME);
+    let class = input.choice("logGroupClass", &Class::NAMES);
+    let kms_key_id = input.text("kmsKeyId", Text::of(0, 256));
+    let tags = input.map("tags", (1, 50), (tags::KEY, tags::VALUE));
+    input.finish()?;
+    let now = scope.now;
+    let groups = &mut scope.here().logs.groups;
+    if groups.contains_key(&name) {
+        let message = "The specified log group already exists";
+        return Err(Refusal::bad("ResourceAlreadyExistsException", message));
+    }
+    let class = Class::of(class.as_deref()).unwrap_or(Class::Standard);
+    let group = Group {
+        class,
+        // A group of this class keeps its lines for a day, whatever anybody wants.
+        retention_in_days: (class == Class::Delivery).then_some(1),
+        tags: tags.unwrap_or_default(),
+        created: Some(now),
+        kms_key_id,
+        ..Group::named(name.clone())
+    };
+    groups.insert(name, group);
+    Ok(nothing())
+}
+
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html>
+pub(super) fn delete(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
+    let name = input.required("logGroupName", GROUP_NAME);
+    input.finish()?;
+    scope.here().logs.groups.remove(&name).ok_or_else(no_such_group)?;
+    Ok(nothing())
+}

@@ -1,0 +1,45 @@
+//! What a test decides before the simulator starts, and may change while it runs.
+
+use std::time::{Duration, SystemTime};
+
+use super::quota::Quotas;
+
+/// The rules of the simulated AWS.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) seed: u64,
+    pub(super) quotas: Quotas,
+    pub(super) filters_per_group: usize,
+    pub(super) propagation: Duration,
+    pub(super) event_delay: (Duration, Duration),
+    pub(super) latency: (Duration, Duration),
+    pub(super) infrequent_access: InfrequentAccess,
+    pub(super) speed: f64,
+    pub(super) start: Option<SystemTime>,
+}
+
+/// What DescribeSubscriptionFilters does for a group of class `INFREQUENT_ACCESS`: both have been
+/// reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InfrequentAccess {
+    /// It is refused.
+    Refuses,
+    /// It answers that there are none.
+    Answers,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            quotas: Quotas::off(),
+            filters_per_group: 2,
+            propagation: Duration::ZERO,
+            event_delay: (Duration::ZERO, Duration::ZERO),
+            latency: (Duration::ZERO, Duration::ZERO),
+            infrequent_access: InfrequentAccess::Refuses,
+            speed: 1.0,
+            start: None,
+        }
+    }
+}
