@@ -51,9 +51,8 @@ impl Storm {
     fn strike(&self, call: &Call, operation: &Operation, chance: &mut Chance) -> Option<Effect> {
         let Call { place, resource, .. } = call;
         let resource = resource.as_deref().unwrap_or_default();
-        let mut left = chance
-            .next(&["storm", operation.name, &place.account, &place.region, resource])
-            .f64();
+        let mut left =
+            chance.next(&["storm", operation.name, &place.account, &place.region, resource]).f64();
         let mut struck = |probability: f64| {
             left -= probability;
             left < 0.0

@@ -7,8 +7,8 @@ use super::place::Place;
 use super::refusal::Refusal;
 use super::world::{Scope, json_body};
 
-const NAME: Text = Text::of(1, 64)
-    .matching("[a-zA-Z0-9_.-]+", |c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+const NAME: Text =
+    Text::of(1, 64).matching("[a-zA-Z0-9_.-]+", |c| c.is_ascii_alphanumeric() || "_.-".contains(c));
 
 /// A delivery stream.
 #[derive(Debug, Clone, PartialEq)]

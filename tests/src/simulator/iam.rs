@@ -147,8 +147,7 @@ impl Iam {
             return Err(RoleFault::Foreign);
         }
         let regional = format!("logs.{region}.amazonaws.com");
-        let trusts =
-            |by: &String| by == "logs.amazonaws.com" || *by == regional;
+        let trusts = |by: &String| by == "logs.amazonaws.com" || *by == regional;
         match self.roles.get(arn) {
             Some(role) if role.known(now) && role.trusts.iter().any(trusts) => Ok(()),
             _ => Err(RoleFault::Useless),

@@ -122,7 +122,6 @@ fn name_of(arn: &str) -> &str {
 
 fn find<'a>(scope: &'a mut Scope<'_>, name: &str) -> Result<&'a Stream, Refusal> {
     let account = scope.place.account.as_str();
-    let missing =
-        || Refusal::missing(format!("Stream {name} under account {account} not found."));
+    let missing = || Refusal::missing(format!("Stream {name} under account {account} not found."));
     scope.here().streams.get(name).ok_or_else(missing)
 }

@@ -292,14 +292,10 @@ fn list_mappings(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Ref
     };
     let name = name.map(|name| bare(&name).to_owned());
     let all = &scope.here().lambda.mappings;
-    let mut matching = all
-        .iter()
-        .enumerate()
-        .skip(start)
-        .filter(|(_, mapping)| {
-            source.as_ref().is_none_or(|source| *source == mapping.source_arn)
-                && name.as_ref().is_none_or(|name| bare(&mapping.function_arn) == name)
-        });
+    let mut matching = all.iter().enumerate().skip(start).filter(|(_, mapping)| {
+        source.as_ref().is_none_or(|source| *source == mapping.source_arn)
+            && name.as_ref().is_none_or(|name| bare(&mapping.function_arn) == name)
+    });
     let shown: Vec<_> = matching
         .by_ref()
         .take(size)

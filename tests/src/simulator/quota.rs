@@ -144,8 +144,7 @@ mod tests {
         let (quotas, mut buckets) = (Quotas::off().with("GetPolicy", 1.0), Buckets::default());
         let here = Place::new("111122223333", "eu-central-1");
         let there = Place::new("111122223333", "eu-west-1");
-        let mut passed =
-            |operation, place| buckets.take(&quotas, operation, place, UNIX_EPOCH);
+        let mut passed = |operation, place| buckets.take(&quotas, operation, place, UNIX_EPOCH);
         assert!(passed("GetPolicy", &here));
         assert!(!passed("GetPolicy", &here));
         assert!(passed("GetPolicy", &there));

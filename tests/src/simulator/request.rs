@@ -77,10 +77,7 @@ fn json(
 }
 
 /// Lambda's protocol: the operation is a method on a path, the parameters are everywhere.
-fn rest(
-    head: &Parts,
-    body: &Bytes,
-) -> Result<(&'static Operation, Map<String, Value>), Refusal> {
+fn rest(head: &Parts, body: &Bytes) -> Result<(&'static Operation, Map<String, Value>), Refusal> {
     let unknown = || Refusal::new(404, "UnknownOperationException", "");
     let path = head.uri.path().strip_prefix("/2015-03-31/").ok_or_else(unknown)?;
     let segments: Vec<_> = path.trim_end_matches('/').split('/').map(decode).collect();
@@ -113,10 +110,7 @@ fn rest(
 }
 
 /// The query protocol: everything in a form.
-fn query(
-    head: &Parts,
-    body: &Bytes,
-) -> Result<(&'static Operation, Map<String, Value>), Refusal> {
+fn query(head: &Parts, body: &Bytes) -> Result<(&'static Operation, Map<String, Value>), Refusal> {
     const VERSION: &str = "2011-06-15";
     let form = String::from_utf8_lossy(body);
     let mut fields: Map<String, Value> =

@@ -95,12 +95,7 @@ struct Arrived {
     fields: Map<String, Value>,
 }
 
-fn arrive(
-    shared: &Shared,
-    scope: &Scope,
-    head: &Parts,
-    body: &Bytes,
-) -> Result<Arrived, Refusal> {
+fn arrive(shared: &Shared, scope: &Scope, head: &Parts, body: &Bytes) -> Result<Arrived, Refusal> {
     let token = request::session_token(&head.headers);
     let who = shared.world().iam.who(scope.service, &scope.access_key, token)?;
     let (operation, fields) = request::read(scope.service, head, body)?;
@@ -113,10 +108,7 @@ fn arrive(
 }
 
 /// What comes of a call: an answer, a refusal, or a lost connection.
-async fn work(
-    shared: &Arc<Shared>,
-    arrived: Arrived,
-) -> Result<Result<Vec<u8>, Refusal>, Reset> {
+async fn work(shared: &Arc<Shared>, arrived: Arrived) -> Result<Result<Vec<u8>, Refusal>, Reset> {
     let Arrived { operation, call, who, fields } = arrived;
     let (effect, latency) = {
         let mut world = shared.world();

@@ -135,10 +135,9 @@ impl Service {
             Self::Logs => &["Logs_20140328"],
             Self::Kinesis => &["Kinesis_20131202"],
             Self::Firehose => &["Firehose_20150804"],
-            Self::CloudTrail => &[
-                "CloudTrail_20131101",
-                "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
-            ],
+            Self::CloudTrail => {
+                &["CloudTrail_20131101", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"]
+            }
             Self::Lambda | Self::Sts => &[],
         }
     }

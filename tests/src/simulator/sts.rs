@@ -23,8 +23,7 @@ pub(super) fn answer(
 fn get_caller_identity(scope: &Scope<'_>, input: Input) -> Result<Vec<u8>, Refusal> {
     input.finish()?;
     let Who { arn, account, id, .. } = scope.who;
-    let result =
-        format!("<Arn>{arn}</Arn><UserId>{id}</UserId><Account>{account}</Account>");
+    let result = format!("<Arn>{arn}</Arn><UserId>{id}</UserId><Account>{account}</Account>");
     Ok(document("GetCallerIdentity", &result))
 }
 

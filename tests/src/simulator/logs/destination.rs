@@ -150,9 +150,7 @@ pub(super) fn usable(
     let Some(role) = role_arn else { return Ok(()) };
     match scope.world.iam.logs_may_assume(role, account, region, scope.now) {
         Ok(()) => Ok(()),
-        Err(RoleFault::Foreign) => {
-            Err(Refusal::invalid("Cross-account pass role is not allowed."))
-        }
+        Err(RoleFault::Foreign) => Err(Refusal::invalid("Cross-account pass role is not allowed.")),
         Err(RoleFault::Useless) => Err(Refusal::invalid(
             "Could not deliver test message to specified destination. Check if the destination \
              is valid.",

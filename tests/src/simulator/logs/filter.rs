@@ -1,5 +1,3 @@
-use std::time::SystemTime;
-
 use serde::Serialize;
 
 use super::super::clock::millis;
@@ -108,8 +106,7 @@ pub(super) fn describe(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8
         _ => return Err(only_standard()),
     }
     let mut matching = group.filters.values().filter(|filter| {
-        filter.name.starts_with(&prefix)
-            && after.as_ref().is_none_or(|after| filter.name > *after)
+        filter.name.starts_with(&prefix) && after.as_ref().is_none_or(|after| filter.name > *after)
     });
     let shown: Vec<_> = matching.by_ref().take(limit).collect();
     let next_token = match (shown.last(), matching.next()) {
@@ -286,9 +283,7 @@ fn role_usable(
 ) -> Result<(), Refusal> {
     let Place { account, region } = scope.place;
     match scope.world.iam.logs_may_assume(role, account, region, scope.now) {
-        Err(RoleFault::Foreign) => {
-            Err(Refusal::invalid("Cross-account pass role is not allowed."))
-        }
+        Err(RoleFault::Foreign) => Err(Refusal::invalid("Cross-account pass role is not allowed.")),
         Ok(()) if there => Ok(()),
         Ok(()) | Err(RoleFault::Useless) => Err(Refusal::invalid(not_delivered)),
     }

@@ -81,8 +81,7 @@ pub(super) fn describe(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8
         return Err(Refusal::invalid(message));
     }
     let place = scope.place;
-    let listing =
-        format!("describe {place} {prefix:?} {pattern:?} {class:?} {names:?}");
+    let listing = format!("describe {place} {prefix:?} {pattern:?} {class:?} {names:?}");
     let class = Class::of(class.as_deref());
     let chosen = |group: &Group| {
         class.is_none_or(|class| class == group.class)
