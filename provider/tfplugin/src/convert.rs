@@ -1,7 +1,7 @@
 //! Between Terraform's values and Rust's.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::fmt::{self, Display};
 
 use crate::attr::Attr;
 use crate::diagnostic::Diagnostic;
@@ -65,7 +65,7 @@ impl ValueError {
     }
 }
 
-impl fmt::Display for ValueError {
+impl Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
@@ -137,16 +137,22 @@ impl Convert for f64 {
     }
 }
 
+fn not_such_an_integer(number: &Number, min: &dyn Display, max: &dyn Display) -> ValueError {
+    let float = number.as_f64();
+    if float.fract() == 0.0 {
+        ValueError::new(format!("expected a whole number from {min} to {max}, got {number}"))
+    } else {
+        ValueError::new(format!("expected a whole number, got {number}"))
+    }
+}
+
 macro_rules! convert_integers {
     ($($integer:ident: $read:ident),*) => {$(
         impl Convert for $integer {
             fn from_value(value: Value) -> Result<Self, ValueError> {
                 let number = Number::from_value(value)?;
                 number.$read().and_then(|int| int.try_into().ok()).ok_or_else(|| {
-                    ValueError::new(format!(
-                        "expected a whole number from {} to {}, got {number}",
-                        $integer::MIN, $integer::MAX,
-                    ))
+                    not_such_an_integer(&number, &$integer::MIN, &$integer::MAX)
                 })
             }
 
@@ -303,6 +309,11 @@ mod tests {
         check_error(
             object([("list", Value::Null), ("type", Value::from(-1))]),
             "type: expected a whole number from 0 to 4294967295, got -1",
+        );
+        let half = Value::Number("0.5".parse().unwrap());
+        check_error(
+            object([("list", Value::Null), ("type", half)]),
+            "type: expected a whole number, got 0.5",
         );
     }
 

@@ -166,7 +166,7 @@ impl<R: Resource> AnyResource<R::Client> for R {
     fn validate(&self, config: Value, diagnostics: &mut Diagnostics) {
         match R::State::from_value(config) {
             Ok(config) => Resource::validate(self, &config, diagnostics),
-            Err(error) => diagnostics.push(unreadable("configuration", error)),
+            Err(error) => tell_unless_told(unreadable("configuration", error), diagnostics),
         }
     }
 
@@ -313,7 +313,7 @@ impl<D: DataSource> AnyDataSource<D::Client> for D {
     fn validate(&self, config: Value, diagnostics: &mut Diagnostics) {
         match D::State::from_value(config) {
             Ok(config) => DataSource::validate(self, &config, diagnostics),
-            Err(error) => diagnostics.push(unreadable("configuration", error)),
+            Err(error) => tell_unless_told(unreadable("configuration", error), diagnostics),
         }
     }
 
@@ -357,6 +357,13 @@ fn outcome<R: Resource>(resource: &R, kept: Stored<R::State, R::Private>) -> Out
 
 /// A value that has the schema's type, but not the one of the provider's struct: null or unknown
 /// where the struct has no place for it, a number out of range.
+/// A check of the schema may have said more about the same attribute already.
+pub(crate) fn tell_unless_told(error: Diagnostic, diagnostics: &mut Diagnostics) {
+    if diagnostics.iter().all(|told| told.attribute != error.attribute) {
+        diagnostics.push(error);
+    }
+}
+
 pub(crate) fn unreadable(what: &str, error: ValueError) -> Diagnostic {
     error.into_diagnostic(&format!("The {what} does not fit"))
 }

@@ -75,6 +75,10 @@ impl Check {
             }
             // It is checked again once all of it is known.
             Err(_) if !value.is_wholly_known() => {}
+            // Terraform knows one type of number; which of them fit, the check's type says.
+            Err(error) if matches!(value, Value::Number(_)) => {
+                diagnostics.push(error.into_diagnostic("Invalid number").on(path));
+            }
             Err(error) => {
                 let path = error.path().steps().iter().cloned().fold(path, AttributePath::step);
                 let detail = format!(

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use crate::convert::{Convert, ValueError};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::erased::unreadable;
+use crate::erased::{tell_unless_told, unreadable};
 use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::schema::{Holder, WriteOnly};
@@ -72,7 +72,9 @@ impl<P: Provider> Service<P> {
             self.provider.validate(&config, &mut diagnostics);
             Ok(())
         });
-        diagnostics.extend(checked.err());
+        if let Err(error) = checked {
+            tell_unless_told(error, &mut diagnostics);
+        }
         wire::prepare_provider_config::Response {
             // Terraform gives its own configuration to Configure, which fills in the defaults.
             prepared_config: request.config,
