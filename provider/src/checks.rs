@@ -1,17 +1,30 @@
 //! Looks at one configured value at a time. The schema calls these with what is known, and adds
 //! the path of the attribute.
 
-use logagg_policy::{Arn, Destination, Distribution, FilterName, Retention, check_log_group_name};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use logagg_policy::{
+    Arn, Destination, Distribution, FilterName, OnConflict, Retention, RetentionMode,
+    check_log_group_name,
+};
 use tfplugin::Diagnostic;
 
 use crate::diagnostics::invalid;
+use crate::policy::OnDestroy;
 
 type Checked = Result<(), Diagnostic>;
 
 /// The longest filter pattern.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutSubscriptionFilter.html>
 const MAX_PATTERN_CHARACTERS: usize = 1024;
+const MAX_CRITERIA_CHARACTERS: usize = 2000;
+const SYSTEM_FIELDS: [&str; 2] = ["@aws.account", "@aws.region"];
+const LOG_GROUP_CLASSES: [&str; 3] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];
 const MAX_RETRIES: i64 = 1000;
+const ACCOUNT_DIGITS: usize = 12;
+const SHORTEST_SESSION: Duration = Duration::from_secs(15 * 60);
+const LONGEST_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 
 pub(crate) fn policy_name(name: &str) -> Checked {
     name.parse::<FilterName>().map(drop).map_err(|error| {
@@ -62,6 +75,53 @@ pub(crate) fn distribution(text: &str) -> Checked {
 
 pub(crate) fn retention_in_days(days: i64) -> Checked {
     Retention::parse(days).map(drop).map_err(|error| invalid("Invalid retention", sentence(&error)))
+}
+
+pub(crate) fn retention_mode(text: &str) -> Checked {
+    text.parse::<RetentionMode>().map(drop).map_err(|error| invalid("Invalid retention mode", sentence(&error)))
+}
+
+pub(crate) fn retention_on_destroy(text: &str) -> Checked {
+    text.parse::<OnDestroy>().map(drop).map_err(|error| invalid("Invalid retention_on_destroy", sentence(&error)))
+}
+
+pub(crate) fn on_conflict(text: &str) -> Checked {
+    text.parse::<OnConflict>().map(drop).map_err(|error| invalid("Invalid on_conflict", sentence(&error)))
+}
+
+pub(crate) fn field_selection_criteria(criteria: &str) -> Checked {
+    let characters = criteria.chars().count();
+    if (1..=MAX_CRITERIA_CHARACTERS).contains(&characters) {
+        return Ok(());
+    }
+    let detail = format!(
+        "Criteria have 1 to {MAX_CRITERIA_CHARACTERS} characters, and these have {characters}."
+    );
+    Err(invalid("Invalid field selection criteria", detail))
+}
+
+pub(crate) fn system_field(field: &str) -> Checked {
+    if SYSTEM_FIELDS.contains(&field) {
+        return Ok(());
+    }
+    let detail = format!("{field:?} is not a system field: it is one of {}.", SYSTEM_FIELDS.join(", "));
+    Err(invalid("Unknown system field", detail))
+}
+
+pub(crate) fn log_group_class(class: &str) -> Checked {
+    if LOG_GROUP_CLASSES.contains(&class) {
+        return Ok(());
+    }
+    let detail =
+        format!("{class:?} is not a class of log groups: it is one of {}.", LOG_GROUP_CLASSES.join(", "));
+    Err(invalid("Unknown log group class", detail))
+}
+
+pub(crate) fn number_of_log_groups(number: i64) -> Checked {
+    if number >= 0 {
+        return Ok(());
+    }
+    Err(invalid("Invalid number", format!("A number of log groups is 0 or more, and this is {number}.")))
 }
 
 pub(crate) fn log_group_name(name: &str) -> Checked {
@@ -115,6 +175,124 @@ pub(crate) fn url(url: &str) -> Checked {
         "Invalid URL",
         format!("{url:?} is not an address that begins with https:// or http://."),
     ))
+}
+
+/// Empty is no proxy.
+pub(crate) fn proxy(url: &str) -> Checked {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    if url.is_empty() || (matches!(scheme, "http" | "https") && !rest.is_empty()) {
+        return Ok(());
+    }
+    // It may hold a password, so it is not repeated.
+    let detail = "This is not the address of a proxy, as in http://proxy.example.com:3128.";
+    Err(invalid("Invalid proxy", detail.to_owned()))
+}
+
+pub(crate) fn path(path: &str) -> Checked {
+    if path.is_empty() {
+        return Err(invalid("Empty path", "The path of a file cannot be empty.".to_owned()));
+    }
+    Ok(())
+}
+
+pub(crate) fn retry_mode(mode: &str) -> Checked {
+    match mode {
+        "standard" => Ok(()),
+        "adaptive" => Err(invalid(
+            "Unsupported retry mode",
+            "The provider keeps to AWS's quotas from the first call on and does not wait to be \
+             throttled before it slows down, so there is no mode \"adaptive\". Leave retry_mode out, \
+             and lower requests_per_second if others use up the same quotas."
+                .to_owned(),
+        )),
+        mode => Err(invalid(
+            "Invalid retry mode",
+            format!("{mode:?} is not a retry mode: it is \"standard\"."),
+        )),
+    }
+}
+
+pub(crate) fn account_id(id: &str) -> Checked {
+    if id.len() == ACCOUNT_DIGITS && id.chars().all(|c| c.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(invalid("Invalid account", format!("{id:?} is not the twelve digits of an AWS account.")))
+}
+
+pub(crate) fn session_name(name: &str) -> Checked {
+    session_word("Invalid session name", "A session's name", name, 2..=64, "_+=,.@-")
+}
+
+pub(crate) fn source_identity(name: &str) -> Checked {
+    session_word("Invalid source identity", "A source identity", name, 2..=64, "_+=,.@-")
+}
+
+pub(crate) fn external_id(id: &str) -> Checked {
+    session_word("Invalid external id", "An external id", id, 2..=1224, "_+=,.@:/-")
+}
+
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+fn session_word(
+    summary: &str,
+    what: &str,
+    text: &str,
+    length: RangeInclusive<usize>,
+    signs: &str,
+) -> Checked {
+    let characters = text.chars().count();
+    let wrong = text.chars().find(|c| !(c.is_ascii_alphanumeric() || signs.contains(*c)));
+    let detail = if !length.contains(&characters) {
+        let (least, most) = (length.start(), length.end());
+        format!("{what} has {least} to {most} characters, and this has {characters}.")
+    } else if let Some(wrong) = wrong {
+        let signs: Vec<_> = signs.chars().map(String::from).collect();
+        let signs = signs.join(" ");
+        format!("{what} is made of letters, digits and {signs}, and this holds {wrong:?}.")
+    } else {
+        return Ok(());
+    };
+    Err(invalid(summary, detail))
+}
+
+pub(crate) fn session_duration(text: &str) -> Checked {
+    let duration = humantime::parse_duration(text).map_err(|error| {
+        let detail = format!("{text:?} is not a length of time, as in \"1h\" or \"1h30m\": {error}.");
+        invalid("Invalid duration", detail)
+    })?;
+    if (SHORTEST_SESSION..=LONGEST_SESSION).contains(&duration) {
+        return Ok(());
+    }
+    let detail = format!("A session lasts 15 minutes to 12 hours, and this is {text}.");
+    Err(invalid("Invalid duration", detail))
+}
+
+pub(crate) fn iam_policy(text: &str) -> Checked {
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let detail = format!("This is not an IAM policy in JSON: {error}.");
+            Err(invalid("Invalid policy", detail))
+        }
+    }
+}
+
+pub(crate) fn policy_arn(arn: &str) -> Checked {
+    let parsed: Arn =
+        arn.parse().map_err(|error| invalid("Invalid policy ARN", sentence(&error)))?;
+    if parsed.service() == "iam" && parsed.resource().starts_with("policy/") {
+        return Ok(());
+    }
+    let detail = format!(
+        "{arn} is not the ARN of an IAM policy, as in arn:aws:iam::123456789012:policy/NAME."
+    );
+    Err(invalid("Invalid policy ARN", detail))
+}
+
+pub(crate) fn token(token: &str) -> Checked {
+    if token.trim().is_empty() {
+        return Err(invalid("Empty token", "A web identity token cannot be empty.".to_owned()));
+    }
+    Ok(())
 }
 
 fn sentence(error: &impl std::fmt::Display) -> String {

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use logagg_policy::Arn;
 use tfplugin::{AttributePath, Diagnostic};
 
-use crate::aws::{CallError, Cause, NoRegion};
+use crate::aws::{CallError, CannotConnect, Cause, ForbiddenAccount, Given};
 use crate::policy::{Announcement, Failure};
 
 /// The log groups that are named before the rest is only counted.
@@ -32,8 +32,8 @@ pub(crate) fn empty_rule(block: &str, path: AttributePath) -> Diagnostic {
     Diagnostic::error(
         format!("Empty {block} block"),
         format!(
-            "An empty {block} block would hold for every log group. Give it names, name_prefixes or \
-             name_regex; to mean every log group on purpose write name_regex = \".*\"."
+            "An empty {block} block would hold for every log group. Give it names, name_prefixes, \
+             name_regex or log_group_classes; to mean every log group on purpose write name_regex = \".*\"."
         ),
     )
     .on(path)
@@ -56,6 +56,28 @@ pub(crate) fn needs_destination(argument: &str) -> Diagnostic {
         ),
     )
     .on(AttributePath::root(argument))
+}
+
+pub(crate) fn needs_retention(argument: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("{argument} without retention_in_days"),
+        format!(
+            "{argument} is about the retention that the policy sets, and without retention_in_days \
+             it sets none. Add retention_in_days or remove {argument}."
+        ),
+    )
+    .on(AttributePath::root(argument))
+}
+
+pub(crate) fn replaces_itself(arn: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Destination replaces itself",
+        format!(
+            "{arn} is the policy's destination and among those it replaces, so its own filters \
+             would be deleted for having another name. Remove it from replace_destination_arns."
+        ),
+    )
+    .on(AttributePath::root("replace_destination_arns"))
 }
 
 pub(crate) fn needs_role() -> Diagnostic {
@@ -111,14 +133,151 @@ pub(crate) fn destination_in_another_account(arn: &Arn, account: &str) -> Diagno
 
 // ---- The provider block.
 
-pub(crate) fn no_region(error: &NoRegion) -> Diagnostic {
+pub(crate) fn cannot_connect(error: &CannotConnect) -> Diagnostic {
+    match error {
+        CannotConnect::NoRegion => Diagnostic::error(
+            "No region",
+            format!(
+                "The provider cannot reach AWS: {error}. Set region in the provider block, or \
+                 AWS_REGION."
+            ),
+        )
+        .on(AttributePath::root("region")),
+        CannotConnect::UnreadableFile { given, why, .. } => {
+            let detail = format!(
+                "{error}: {why}. It is written in {}; correct the path there, or make the file \
+                 readable.",
+                place(*given)
+            );
+            at(*given, Diagnostic::error("File cannot be read", detail))
+        }
+        CannotConnect::NoCertificate { given, .. } => {
+            let detail = format!(
+                "{error}. It is written in {}; give a file with certificates that begin with \
+                 -----BEGIN CERTIFICATE-----.",
+                place(*given)
+            );
+            at(*given, Diagnostic::error("No certificate authority", detail))
+        }
+        CannotConnect::NotAProxy { given } => {
+            let detail = format!(
+                "What is written in {} is not the address of a proxy, as in \
+                 http://proxy.example.com:3128.",
+                place(*given)
+            );
+            at(*given, Diagnostic::error("Invalid proxy", detail))
+        }
+        CannotConnect::NoClient(why) => Diagnostic::error(
+            "No HTTP client",
+            format!("The provider cannot make connections as the provider block says: {why}."),
+        ),
+        CannotConnect::UnknownAccount => Diagnostic::error(
+            "Account not known",
+            "With skip_requesting_account_id nobody is asked whose the credentials are, and nothing \
+             else tells. Add an assume_role block, or allowed_account_ids with the one account.",
+        )
+        .on(AttributePath::root("skip_requesting_account_id")),
+        CannotConnect::NoToken => Diagnostic::error(
+            "No web identity token",
+            "A role is to be assumed with a token, and nothing says where that is. Give \
+             web_identity_token or web_identity_token_file, or set AWS_WEB_IDENTITY_TOKEN_FILE.",
+        )
+        .on(AttributePath::root("assume_role_with_web_identity").index(0)),
+    }
+}
+
+fn place(given: Given) -> String {
+    match given {
+        Given::Argument(name) | Given::Element(name, _) => {
+            format!("{name} of the provider block")
+        }
+        Given::Variable(name) => format!("the environment variable {name}"),
+    }
+}
+
+fn at(given: Given, diagnostic: Diagnostic) -> Diagnostic {
+    match given {
+        Given::Argument(name) => diagnostic.on(AttributePath::root(name)),
+        Given::Element(name, index) => diagnostic.on(AttributePath::root(name).index(index)),
+        Given::Variable(_) => diagnostic,
+    }
+}
+
+/// The account of the provider block's own credentials.
+pub(crate) fn forbidden_account(error: &ForbiddenAccount) -> Diagnostic {
+    let argument = match error {
+        ForbiddenAccount::NotAllowed(_) => "allowed_account_ids",
+        ForbiddenAccount::Forbidden(_) => "forbidden_account_ids",
+    };
     Diagnostic::error(
-        "No region",
+        "Account not allowed",
         format!(
-            "The provider cannot reach AWS: {error}. Set region in the provider block, or AWS_REGION."
+            "The credentials in hand are not to be used: {error}. Nothing was read or written. Use \
+             credentials of another account, or correct {argument}."
         ),
     )
-    .on(AttributePath::root("region"))
+    .on(AttributePath::root(argument))
+}
+
+/// The account of a role that a resource or data source names.
+pub(crate) fn forbidden_role(error: &ForbiddenAccount) -> Diagnostic {
+    Diagnostic::error(
+        "Account not allowed",
+        format!(
+            "The role's account is kept out by the provider block: {error}. Nothing was read or \
+             written there. Name a role of another account, or correct the provider block."
+        ),
+    )
+}
+
+pub(crate) fn profile_and_keys() -> Diagnostic {
+    Diagnostic::error(
+        "Both profile and access_key",
+        "Credentials come from a profile or from keys, and this gives both. Remove one of them.",
+    )
+    .on(AttributePath::root("profile"))
+}
+
+pub(crate) fn allowed_and_forbidden() -> Diagnostic {
+    Diagnostic::error(
+        "Both allowed_account_ids and forbidden_account_ids",
+        "Accounts that are allowed leave no others to forbid. Remove one of them.",
+    )
+    .on(AttributePath::root("forbidden_account_ids"))
+}
+
+pub(crate) fn nothing_allowed() -> Diagnostic {
+    Diagnostic::error(
+        "No account is allowed",
+        "An empty allowed_account_ids leaves no account to work in. Name those that may be worked \
+         in, or remove it.",
+    )
+    .on(AttributePath::root("allowed_account_ids"))
+}
+
+pub(crate) fn no_such_tag(key: &str, path: AttributePath) -> Diagnostic {
+    Diagnostic::error(
+        "No such tag",
+        format!("{key:?} is to be kept by roles assumed after, and tags has no such key. Add it there."),
+    )
+    .on(path)
+}
+
+pub(crate) fn two_tokens(path: AttributePath) -> Diagnostic {
+    Diagnostic::error(
+        "Two web identity tokens",
+        "Give web_identity_token or web_identity_token_file, not both.",
+    )
+    .on(path)
+}
+
+pub(crate) fn needless_ca_bundle() -> Diagnostic {
+    Diagnostic::error(
+        "custom_ca_bundle without effect",
+        "With insecure = true anybody's certificate is accepted, and no certificate authority is \
+         asked. Remove one of them.",
+    )
+    .on(AttributePath::root("custom_ca_bundle"))
 }
 
 pub(crate) fn incomplete_keys(missing: &str) -> Diagnostic {
@@ -251,6 +410,43 @@ pub(crate) fn announcement(
     Diagnostic::warning(format!("What the policy {name:?} is about to do"), detail)
 }
 
+pub(crate) fn shortened(log_groups: usize, bytes: u64) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Retention is shortened on {}", counted(log_groups, "log group")),
+        format!(
+            "Together they hold {}. CloudWatch Logs deletes what is older than the new retention \
+             within 72 hours, and for good. To leave longer retentions alone set retention_mode = \
+             \"at_least\".",
+            size(bytes)
+        ),
+    )
+    .on(AttributePath::root("retention_in_days"))
+}
+
+pub(crate) fn too_many_changes(changes: usize, most: usize) -> Diagnostic {
+    Diagnostic::error(
+        "More changes than max_changes allows",
+        format!(
+            "The policy would change {}, and max_changes is {most}. Nothing was written. If that is \
+             what you want, raise max_changes.",
+            counted(changes, "log group")
+        ),
+    )
+    .on(AttributePath::root("max_changes"))
+}
+
+pub(crate) fn too_few_matches(matches: usize, least: usize) -> Diagnostic {
+    Diagnostic::error(
+        "Fewer log groups than min_matches asks for",
+        format!(
+            "The selection chooses {}, and min_matches is {least}. Nothing was written. If that is \
+             right, lower min_matches.",
+            counted(matches, "log group")
+        ),
+    )
+    .on(AttributePath::root("min_matches"))
+}
+
 pub(crate) fn name_will_be_taken(name: &str, conflicts: &BTreeMap<&String, &String>) -> Diagnostic {
     Diagnostic::warning(
         format!("Filter name taken on {}", counted(conflicts.len(), "log group")),
@@ -283,11 +479,17 @@ pub(crate) fn first_write_failed(failure: &Failure, log_group: &str, rest: usize
         0 => String::new(),
         rest => format!(" The {} were not tried.", counted(rest, "other log group")),
     };
+    // A write without an answer may have been done.
+    let outcome = match failure {
+        Failure::Call(error) if error.cause == Cause::Passing => {
+            "got no clear answer, so it may have been done; if it was, the next apply takes it over."
+        }
+        _ => "did not succeed, so nothing was written.",
+    };
     Diagnostic::error(
         "Policy could not be applied",
         format!(
-            "The first write, on {log_group}, did not succeed, so nothing was written.{others} \
-             {}\n\n{}",
+            "The first write, on {log_group}, {outcome}{others} {}\n\n{}",
             reason(failure),
             remedy(failure)
         ),
@@ -380,14 +582,48 @@ pub(crate) fn nothing_to_import(name: &str, region: &str) -> Diagnostic {
 pub(crate) fn imported_in_part(
     name: &str,
     destination: &str,
-    foreign: &BTreeMap<String, String>,
+    foreign: &BTreeMap<&String, &String>,
 ) -> Diagnostic {
     Diagnostic::warning(
         format!("Filters named {name:?} ship to several destinations"),
         format!(
             "Most of them ship to {destination}, and these were imported. The others are taken for \
              somebody else's and left alone:\n\n{}",
-            listed_pairs(&foreign.iter().collect())
+            listed_pairs(foreign)
+        ),
+    )
+}
+
+// ---- The data source of log groups.
+
+pub(crate) fn no_preview_selection() -> Diagnostic {
+    Diagnostic::error(
+        "No log group is selected",
+        "The data source needs a select block that says which log groups to look for, as in\n\n  \
+         select {\n    name_prefixes = [\"/aws/lambda/\"]\n  }\n\n\
+         To choose every log group on purpose write name_regex = \".*\" in it.",
+    )
+}
+
+pub(crate) fn groups_not_listed(error: &CallError, region: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Log groups could not be read",
+        format!(
+            "The provider listed log groups in {region}. {}\n\nA list that is not whole would be \
+             wrong, so there is none. {}",
+            stop(error),
+            advice(error)
+        ),
+    )
+}
+
+pub(crate) fn filters_not_read(error: &CallError, log_group: &str, region: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Subscription filters could not be read",
+        format!(
+            "The provider looked for the subscription filters of {log_group} in {region}. {}\n\n{}",
+            stop(error),
+            advice(error)
         ),
     )
 }
@@ -443,6 +679,14 @@ fn advice(error: &CallError) -> String {
         Cause::NotSent => "The request never left this machine. Where credentials are missing, give \
              the provider block a profile or keys, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
             .to_owned(),
+        Cause::NotAssumed => "The credentials that the role is assumed with need sts:AssumeRole on it \
+             (sts:TagSession too where tags are given), and the role's trust policy has to let them, \
+             with the external_id it asks for."
+            .to_owned(),
+        Cause::Untrusted => "Nothing was sent, because nobody whom this machine trusts vouches for \
+             the other end. Where a proxy or private endpoint has its own certificate authority, give \
+             that in custom_ca_bundle or AWS_CA_BUNDLE."
+            .to_owned(),
         Cause::Stopped => "Apply again to do the rest.".to_owned(),
         Cause::Missing | Cause::Refused => {
             "AWS's message says what it refused; correct that and apply again.".to_owned()
@@ -461,6 +705,19 @@ fn counted(count: usize, what: &str) -> String {
         (count, Some(head)) => format!("{count} {head}s of retention"),
         (count, None) => format!("{count} {what}s"),
     }
+}
+
+/// Bytes in the unit a person would use.
+fn size(bytes: u64) -> String {
+    let units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+    let mut amount = bytes as f64;
+    let mut unit = 0;
+    while amount >= 1000.0 && unit + 1 < units.len() {
+        amount /= 1000.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0);
+    format!("{amount:.digits$} {}", units[unit])
 }
 
 fn listed<'a, T: AsRef<str> + 'a>(names: impl IntoIterator<Item = &'a T>) -> String {
@@ -488,6 +745,14 @@ mod tests {
         let text = listed(&names);
         assert_eq!(text.lines().count(), 21);
         assert!(text.ends_with("  /aws/lambda/19\n  and 3 more"), "{text}");
+    }
+
+    #[test]
+    fn bytes_are_told_in_the_unit_a_person_would_use() {
+        assert_eq!(size(0), "0 bytes");
+        assert_eq!(size(999), "999 bytes");
+        assert_eq!(size(1_250_000_000), "1.2 GB");
+        assert_eq!(size(u64::MAX), "18446.7 PB");
     }
 
     #[test]

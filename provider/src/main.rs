@@ -3,8 +3,10 @@
 mod aws;
 mod checks;
 mod diagnostics;
+mod log_groups;
 mod policy;
 mod provider;
+mod selection;
 
 use std::process::ExitCode;
 

@@ -5,17 +5,26 @@
 
 mod harness;
 mod scene;
+mod sts;
+mod wire;
 
+mod accounts;
 mod change;
+mod conflict;
 mod drift;
 mod failure;
 mod first_apply;
 mod foreign;
+mod guards;
 mod import;
 mod interrupt;
+mod log_groups;
 mod meanwhile;
 mod nonsense;
+mod provider_block;
+mod retention;
 mod shipping;
+mod simulator;
 mod size;
 mod tidiness;
 mod wrong_configuration;

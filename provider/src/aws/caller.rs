@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
 use super::bucket::Bucket;
+use super::credentials::NotAssumed;
 
 /// Makes calls at the pace the quotas allow, and makes them again where that can help.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(super) struct Caller {
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// Some ten seconds: a network that blinks comes back within them, a mistyped address never does.
-const MAX_RETRIES_UNREACHABLE: u32 = 7;
+pub(super) const MAX_RETRIES_UNREACHABLE: u32 = 7;
 const GRACE: Duration = Duration::from_millis(500);
 
 impl Caller {
@@ -132,6 +133,10 @@ pub(crate) enum Cause {
     Refused,
     /// The request never left this machine, for want of credentials most likely.
     NotSent,
+    /// STS gave no credentials for a role.
+    NotAssumed,
+    /// Nobody who is trusted vouches for the other end, so nothing was sent.
+    Untrusted,
     /// Terraform asked to stop.
     Stopped,
 }
@@ -179,7 +184,13 @@ impl CallError {
                 answered(code, message.as_deref().unwrap_or_default(), status)
             }
             SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Cause::Passing,
-            SdkError::DispatchFailure(_) if lacks_credentials(error) => Cause::NotSent,
+            SdkError::DispatchFailure(_) if find::<NotAssumed>(error).is_some() => {
+                Cause::NotAssumed
+            }
+            SdkError::DispatchFailure(_) if find::<CredentialsError>(error).is_some() => {
+                Cause::NotSent
+            }
+            SdkError::DispatchFailure(failure) if failure.is_user() => Cause::Untrusted,
             SdkError::DispatchFailure(failure) if failure.is_io() => Cause::Unreachable,
             SdkError::DispatchFailure(_) => Cause::Passing,
             _ => Cause::NotSent,
@@ -222,13 +233,15 @@ fn sources<'e>(
     std::iter::successors(error.source(), |error| error.source())
 }
 
-/// The SDK tells of missing credentials as it tells of a broken connection.
-fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
-    sources(error).any(|source| source.downcast_ref::<CredentialsError>().is_some())
+/// The SDK tells of missing credentials as it tells of a broken connection: only the sources know.
+fn find<'e, T: std::error::Error + 'static>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> Option<&'e T> {
+    sources(error).find_map(|source| source.downcast_ref())
 }
 
 /// An error and its sources in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     sources(error).map(ToString::to_string).fold(error.to_string(), |text, source| {
         if text.ends_with(&source) { text } else { format!("{text}: {source}") }
     })

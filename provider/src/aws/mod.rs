@@ -1,18 +1,37 @@
-//! What the provider asks of AWS and how: one client and one set of token buckets a region,
-//! retries in one place, and reading and writing as two types, so that code which plans cannot
-//! write.
+//! What the provider asks of AWS and how: one pool of accounts, one client for each account and
+//! region with the token buckets that all work there shares, retries in one place, and reading and
+//! writing as two types, so that code which plans cannot write.
 
+// What is configured, and the way to AWS made of it.
+mod connect;
+mod credentials;
+mod environment;
+mod role;
+mod settings;
+mod transport;
+
+// Where the work is done.
+mod account;
+mod pool;
+mod region;
+mod service;
+
+// The calls.
 mod api;
 mod bucket;
 mod caller;
 mod reader;
-mod region;
-mod settings;
 mod writer;
 
+pub(crate) use account::Account;
 pub(crate) use api::Api;
 pub(crate) use caller::{CallError, Cause};
+pub(crate) use pool::{Credentials, Pool};
 pub(crate) use reader::Reader;
-pub(crate) use region::Account;
-pub(crate) use settings::{AssumeRole, Endpoints, NoRegion, Settings, StaticKeys};
+pub(crate) use role::{AssumeRole, WebIdentity, WebIdentityToken};
+pub(crate) use service::Service;
+pub(crate) use settings::{
+    AccountIdFrom, Accounts, CannotConnect, ForbiddenAccount, Given, Metadata, Settings,
+    StaticKeys, Transport, Trust,
+};
 pub(crate) use writer::Writer;

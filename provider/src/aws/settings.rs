@@ -1,25 +1,35 @@
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use aws_config::sts::AssumeRoleProvider;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_cloudwatchlogs::config::{Credentials, SharedCredentialsProvider};
-
-use super::{Account, Api};
+use super::{Api, AssumeRole, Service, WebIdentity};
 
 /// How the provider block says that AWS is to be reached. What it leaves out comes from the
 /// environment and the shared files, as in every AWS SDK.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) region: Option<String>,
+    pub(crate) sts_region: Option<String>,
     pub(crate) profile: Option<String>,
     pub(crate) keys: Option<StaticKeys>,
-    pub(crate) assume_role: Option<AssumeRole>,
-    pub(crate) endpoints: Endpoints,
-    pub(crate) max_retries: u32,
+    pub(crate) config_files: Vec<String>,
+    pub(crate) credentials_files: Vec<String>,
+    pub(crate) web_identity: Option<WebIdentity>,
+    /// Assumed one with the credentials of the one before.
+    pub(crate) roles: Vec<AssumeRole>,
+    pub(crate) accounts: Accounts,
+    pub(crate) account_id: AccountIdFrom,
+    pub(crate) metadata: Metadata,
+    pub(crate) endpoints: BTreeMap<Service, String>,
+    pub(crate) use_fips: Option<bool>,
+    pub(crate) use_dual_stack: Option<bool>,
+    pub(crate) transport: Transport,
+    /// Without it `AWS_MAX_ATTEMPTS`, the profile, or [`DEFAULT_MAX_RETRIES`].
+    pub(crate) max_retries: Option<u32>,
     pub(crate) requests_per_second: BTreeMap<String, f64>,
 }
+
+/// As many as the AWS provider's default.
+pub(super) const DEFAULT_MAX_RETRIES: u32 = 25;
 
 /// Keys written into the provider block.
 #[derive(Clone)]
@@ -35,93 +45,117 @@ impl std::fmt::Debug for StaticKeys {
     }
 }
 
-/// The role whose credentials all calls are made with.
-#[derive(Clone, Debug)]
-pub(crate) struct AssumeRole {
-    pub(crate) role_arn: String,
-    pub(crate) session_name: Option<String>,
-    pub(crate) external_id: Option<String>,
-}
-
-/// Addresses other than AWS's own.
+/// In which accounts anything may be done.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Endpoints {
-    pub(crate) logs: Option<String>,
-    pub(crate) sts: Option<String>,
+pub(crate) enum Accounts {
+    #[default]
+    All,
+    Only(BTreeSet<String>),
+    AllBut(BTreeSet<String>),
 }
 
-/// No place says which region to work in.
-#[derive(Debug, thiserror::Error)]
-#[error("no region is given by the provider block, AWS_REGION or the profile")]
-pub(crate) struct NoRegion;
+impl Accounts {
+    /// # Errors
+    /// When nothing may be done in this account.
+    pub(super) fn check(&self, id: &str) -> Result<(), ForbiddenAccount> {
+        match self {
+            Self::Only(ids) if !ids.contains(id) => {
+                Err(ForbiddenAccount::NotAllowed(id.to_owned()))
+            }
+            Self::AllBut(ids) if ids.contains(id) => {
+                Err(ForbiddenAccount::Forbidden(id.to_owned()))
+            }
+            Self::All | Self::Only(_) | Self::AllBut(_) => Ok(()),
+        }
+    }
+}
 
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const DEFAULT_SESSION_NAME: &str = "terraform-provider-logagg";
+/// An account that the provider block keeps out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ForbiddenAccount {
+    #[error("account {0} is not among allowed_account_ids")]
+    NotAllowed(String),
+    #[error("account {0} is among forbidden_account_ids")]
+    Forbidden(String),
+}
+
+/// Where the account's number comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AccountIdFrom {
+    /// STS is asked whose the credentials are.
+    #[default]
+    Sts,
+    /// What is configured tells.
+    Configuration,
+}
+
+/// Whether the metadata service of EC2 may give region and credentials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Metadata {
+    #[default]
+    Asked,
+    Skipped,
+}
+
+/// How connections are made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Transport {
+    /// Empty is no proxy, whatever the environment says.
+    pub(crate) http_proxy: Option<String>,
+    pub(crate) https_proxy: Option<String>,
+    pub(crate) no_proxy: Option<String>,
+    pub(crate) custom_ca_bundle: Option<String>,
+    pub(crate) trust: Trust,
+}
+
+/// Whose certificates are good enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Those that lead to a certificate authority this machine trusts, or one of
+    /// `custom_ca_bundle`.
+    #[default]
+    Verified,
+    /// Anybody's.
+    Anyone,
+}
+
+/// Why AWS cannot be reached as configured.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CannotConnect {
+    #[error("no region is given by the provider block, AWS_REGION or the profile")]
+    NoRegion,
+    #[error("{} cannot be read", path.display())]
+    UnreadableFile {
+        /// Where the path is written: an argument, perhaps with the place in its list.
+        given: Given,
+        path: PathBuf,
+        #[source]
+        why: std::io::Error,
+    },
+    #[error("{} holds no certificate in PEM format", path.display())]
+    NoCertificate { given: Given, path: PathBuf },
+    /// Its text may hold a password, so it is not repeated.
+    #[error("the address of the proxy is not one")]
+    NotAProxy { given: Given },
+    #[error("no HTTP client could be made")]
+    NoClient(#[source] reqwest::Error),
+    #[error("nothing tells the account")]
+    UnknownAccount,
+    #[error("the web identity token is nowhere")]
+    NoToken,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    Argument(&'static str),
+    Element(&'static str, usize),
+    Variable(&'static str),
+}
 
 impl Settings {
-    /// Looks up what the environment and the shared files add. Calls nothing.
-    pub(crate) async fn account(self) -> Result<Account, NoRegion> {
-        let sdk = self.sdk_config().await;
-        // A variable that is set and empty says nothing.
-        let region = sdk.region().map(ToString::to_string).filter(|region| !region.is_empty());
-        let region = region.ok_or(NoRegion)?;
-        let sts = with_endpoint(&sdk, self.endpoints.sts.clone());
-        let Some(role) = &self.assume_role else {
-            return Ok(Account::new(self, sdk, sts, region));
-        };
-        let credentials = SharedCredentialsProvider::new(assumed(role, &sts).await);
-        let sdk = sdk.to_builder().credentials_provider(credentials.clone()).build();
-        let sts = sts.to_builder().credentials_provider(credentials).build();
-        Ok(Account::new(self, sdk, sts, region))
-    }
-
     /// The requests a second to make of a call.
     pub(super) fn quota(&self, api: Api) -> f64 {
         self.requests_per_second.get(api.name()).copied().unwrap_or_else(|| api.default_quota())
-    }
-
-    async fn sdk_config(&self) -> SdkConfig {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
-        if let Some(region) = &self.region {
-            loader = loader.region(aws_config::Region::new(region.clone()));
-        }
-        if let Some(profile) = &self.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(keys) = &self.keys {
-            loader = loader.credentials_provider(Credentials::new(
-                &keys.access_key,
-                &keys.secret_key,
-                keys.token.clone(),
-                None,
-                "the provider block",
-            ));
-        }
-        loader.load().await
-    }
-}
-
-async fn assumed(role: &AssumeRole, sts: &SdkConfig) -> AssumeRoleProvider {
-    let session_name = role.session_name.as_deref().unwrap_or(DEFAULT_SESSION_NAME);
-    let mut builder =
-        AssumeRoleProvider::builder(&role.role_arn).session_name(session_name).configure(sts);
-    if let Some(external_id) = &role.external_id {
-        builder = builder.external_id(external_id);
-    }
-    match sts.credentials_provider() {
-        Some(base) => builder.build_from_provider(base).await,
-        None => builder.build().await,
-    }
-}
-
-fn with_endpoint(sdk: &SdkConfig, endpoint: Option<String>) -> SdkConfig {
-    match endpoint {
-        Some(endpoint) => sdk.to_builder().endpoint_url(endpoint).build(),
-        None => sdk.clone(),
     }
 }

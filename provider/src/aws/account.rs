@@ -1,0 +1,109 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use super::credentials::sts;
+use super::pool::Shared;
+use super::region::Region;
+use super::{Api, CallError, Reader, Service, Writer};
+
+/// The account of some credentials, with a client for each region in use.
+#[derive(Debug)]
+pub(crate) struct Account {
+    shared: Arc<Shared>,
+    sdk: SdkConfig,
+    default_region: String,
+    identity: Arc<Identity>,
+    regions: Mutex<BTreeMap<String, Arc<Region>>>,
+}
+
+impl Account {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        sdk: SdkConfig,
+        id: Option<String>,
+        default_region: String,
+    ) -> Self {
+        let config = sts(&sdk, &shared.settings).retry_config(RetryConfig::disabled()).build();
+        let identity = Identity {
+            shared: Arc::clone(&shared),
+            sts: aws_sdk_sts::Client::from_conf(config),
+            id: OnceCell::new_with(id),
+        };
+        let regions = Mutex::default();
+        Self { shared, sdk, default_region, identity: Arc::new(identity), regions }
+    }
+
+    /// The region of a resource that names none.
+    pub(crate) fn default_region(&self) -> &str {
+        &self.default_region
+    }
+
+    /// The twelve digits of the account: those of the role that is assumed, or else asked for
+    /// once.
+    pub(crate) async fn id(&self, stopped: &CancellationToken) -> Result<&str, CallError> {
+        self.identity.id(stopped).await
+    }
+
+    pub(crate) fn reader(&self, region: &str, stopped: &CancellationToken) -> Reader {
+        Reader::new(self.region(region), stopped.clone())
+    }
+
+    pub(crate) fn writer(&self, region: &str, stopped: &CancellationToken) -> Writer {
+        Writer::new(self.region(region), stopped.clone())
+    }
+
+    pub(super) fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    pub(super) fn region(&self, name: &str) -> Arc<Region> {
+        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let region = regions.entry(name.to_owned()).or_insert_with(|| {
+            let config = |service| self.sdk_for(service, name);
+            Arc::new(Region::new(name, &self.shared, &self.identity, config))
+        });
+        Arc::clone(region)
+    }
+
+    /// What a client of a service in a region is made of: its endpoint, and no retries of the
+    /// SDK's, which take LimitExceededException for throttling; ours are in `Caller`.
+    fn sdk_for(&self, service: Service, region: &str) -> SdkConfig {
+        let mut config = self
+            .sdk
+            .to_builder()
+            .region(aws_config::Region::new(region.to_owned()))
+            .retry_config(RetryConfig::disabled());
+        if let Some(endpoint) = self.shared.settings.endpoints.get(&service) {
+            config.set_endpoint_url(Some(endpoint.clone()));
+            // What is configured goes before the variables for single services.
+            config.insert_origin("endpoint_url", aws_types::origin::Origin::shared_config());
+        }
+        config.build()
+    }
+}
+
+/// Whose the credentials are.
+#[derive(Debug)]
+pub(super) struct Identity {
+    shared: Arc<Shared>,
+    sts: aws_sdk_sts::Client,
+    id: OnceCell<String>,
+}
+
+impl Identity {
+    pub(super) async fn id(&self, stopped: &CancellationToken) -> Result<&str, CallError> {
+        let api = Api::GetCallerIdentity;
+        let id = self.id.get_or_try_init(async || {
+            let asked =
+                self.shared.identity.call(api, stopped, || self.sts.get_caller_identity().send());
+            let account = asked.await?.account;
+            account.ok_or_else(|| CallError::nonsense(api, "the answer names no account"))
+        });
+        id.await.map(String::as_str)
+    }
+}

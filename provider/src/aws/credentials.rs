@@ -1,0 +1,236 @@
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::imds::credentials::ImdsCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_sdk_sts::config::Credentials;
+use aws_sdk_sts::types::{Credentials as StsCredentials, PolicyDescriptorType, Tag};
+
+use super::caller::{MAX_RETRIES_UNREACHABLE, chain};
+use super::role::account_of;
+use super::settings::{Metadata, Settings};
+use super::{AssumeRole, Service, WebIdentity, WebIdentityToken};
+
+const DEFAULT_SESSION_NAME: &str = "terraform-provider-logagg";
+const SOURCE: &str = "the provider block";
+
+/// Whose credentials are there before any role is assumed.
+pub(super) fn first(
+    settings: &Settings,
+    config: &ProviderConfig,
+    files: &EnvConfigFiles,
+    imds: &aws_config::imds::Client,
+) -> SharedCredentialsProvider {
+    if let Some(keys) = &settings.keys {
+        return SharedCredentialsProvider::new(Credentials::new(
+            &keys.access_key,
+            &keys.secret_key,
+            keys.token.clone(),
+            None,
+            SOURCE,
+        ));
+    }
+    let profile =
+        ProfileFileCredentialsProvider::builder().configure(config).profile_files(files.clone());
+    // A profile that is written down is meant, also where the environment has keys.
+    if let Some(name) = &settings.profile {
+        return SharedCredentialsProvider::new(profile.profile_name(name).build());
+    }
+    let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(config).build();
+    let ecs = EcsCredentialsProvider::builder().configure(config).build();
+    let chain = CredentialsProviderChain::first_try(
+        "Environment",
+        EnvironmentVariableCredentialsProvider::new(),
+    )
+    .or_else("Profile", profile.build())
+    .or_else("WebIdentityToken", web_identity)
+    .or_else("EcsContainer", ecs);
+    SharedCredentialsProvider::new(match settings.metadata {
+        Metadata::Skipped => chain,
+        Metadata::Asked => {
+            let instance = ImdsCredentialsProvider::builder()
+                .configure(config)
+                .imds_client(imds.clone())
+                .build();
+            chain.or_else("Ec2InstanceMetadata", instance)
+        }
+    })
+}
+
+/// The same with the credentials of a role, which are asked for when they are first needed and
+/// renewed before they expire.
+pub(super) fn assumed(sdk: &SdkConfig, settings: &Settings, role: AssumeRole) -> SdkConfig {
+    let sts = client(sdk, settings);
+    with(sdk, SharedCredentialsProvider::new(Assumed { sts, role }))
+}
+
+/// The same with the credentials that a token gives.
+pub(super) fn identified(sdk: &SdkConfig, settings: &Settings, by: WebIdentity) -> SdkConfig {
+    let sts = client(sdk, settings);
+    with(sdk, SharedCredentialsProvider::new(Identified { sts, by }))
+}
+
+/// STS as the provider block says; `retry` is for those who do not come through our own caller.
+pub(super) fn sts(sdk: &SdkConfig, settings: &Settings) -> aws_sdk_sts::config::Builder {
+    let mut config = aws_sdk_sts::config::Builder::from(sdk);
+    if let Some(endpoint) = settings.endpoints.get(&Service::Sts) {
+        config.set_endpoint_url(Some(endpoint.clone()));
+    }
+    if let Some(region) = &settings.sts_region {
+        config = config.region(aws_config::Region::new(region.clone()));
+    }
+    config
+}
+
+fn client(sdk: &SdkConfig, settings: &Settings) -> aws_sdk_sts::Client {
+    let retries = settings.max_retries.unwrap_or(MAX_RETRIES_UNREACHABLE);
+    let attempts = retries.min(MAX_RETRIES_UNREACHABLE) + 1;
+    let config = sts(sdk, settings)
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts))
+        .build();
+    aws_sdk_sts::Client::from_conf(config)
+}
+
+fn with(sdk: &SdkConfig, credentials: SharedCredentialsProvider) -> SdkConfig {
+    sdk.to_builder().credentials_provider(credentials).build()
+}
+
+/// STS gave no credentials for a role.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{role_arn} could not be assumed: {message}")]
+pub(super) struct NotAssumed {
+    pub(super) role_arn: String,
+    message: String,
+}
+
+#[derive(Debug)]
+struct Assumed {
+    sts: aws_sdk_sts::Client,
+    role: AssumeRole,
+}
+
+impl Assumed {
+    async fn credentials(&self) -> Result<Credentials, CredentialsError> {
+        let role = &self.role;
+        let tags = role.tags.iter().map(|(key, value)| {
+            Tag::builder().key(key).value(value).build().map_err(CredentialsError::unhandled)
+        });
+        let answer = self
+            .sts
+            .assume_role()
+            .role_arn(&role.role_arn)
+            .role_session_name(session_name(role.session_name.as_ref()))
+            .set_external_id(role.external_id.clone())
+            .set_duration_seconds(seconds(role.duration))
+            .set_policy(role.policy.clone())
+            .set_policy_arns(descriptors(&role.policy_arns))
+            .set_source_identity(role.source_identity.clone())
+            .set_tags(filled(tags.collect::<Result<_, _>>()?))
+            .set_transitive_tag_keys(filled(role.transitive_tag_keys.clone()))
+            .send()
+            .await
+            .map_err(|error| refused(&role.role_arn, &error))?;
+        given(&role.role_arn, answer.credentials)
+    }
+}
+
+impl ProvideCredentials for Assumed {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.credentials())
+    }
+}
+
+#[derive(Debug)]
+struct Identified {
+    sts: aws_sdk_sts::Client,
+    by: WebIdentity,
+}
+
+impl Identified {
+    async fn credentials(&self) -> Result<Credentials, CredentialsError> {
+        let by = &self.by;
+        let token = match &by.token {
+            WebIdentityToken::Text(token) => token.clone(),
+            WebIdentityToken::File(path) => {
+                tokio::fs::read_to_string(path).await.map_err(|error| {
+                    let message = format!("its token, {}, cannot be read: {error}", path.display());
+                    CredentialsError::provider_error(NotAssumed {
+                        role_arn: by.role_arn.clone(),
+                        message,
+                    })
+                })?
+            }
+        };
+        let answer = self
+            .sts
+            .assume_role_with_web_identity()
+            .role_arn(&by.role_arn)
+            .role_session_name(session_name(by.session_name.as_ref()))
+            .web_identity_token(token.trim())
+            .set_duration_seconds(seconds(by.duration))
+            .set_policy(by.policy.clone())
+            .set_policy_arns(descriptors(&by.policy_arns))
+            .send()
+            .await
+            .map_err(|error| refused(&by.role_arn, &error))?;
+        given(&by.role_arn, answer.credentials)
+    }
+}
+
+impl ProvideCredentials for Identified {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.credentials())
+    }
+}
+
+fn session_name(given: Option<&String>) -> &str {
+    given.map_or(DEFAULT_SESSION_NAME, String::as_str)
+}
+
+/// Twelve hours are the longest that can be configured.
+fn seconds(duration: Option<Duration>) -> Option<i32> {
+    duration.and_then(|duration| i32::try_from(duration.as_secs()).ok())
+}
+
+fn descriptors(arns: &[String]) -> Option<Vec<PolicyDescriptorType>> {
+    filled(arns.iter().map(|arn| PolicyDescriptorType::builder().arn(arn).build()).collect())
+}
+
+fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+fn refused(role_arn: &str, error: &(dyn std::error::Error + 'static)) -> CredentialsError {
+    let message = chain(error);
+    CredentialsError::provider_error(NotAssumed { role_arn: role_arn.to_owned(), message })
+}
+
+fn given(role_arn: &str, answer: Option<StsCredentials>) -> Result<Credentials, CredentialsError> {
+    let answer = answer.ok_or_else(|| {
+        let message = "the answer holds no credentials".to_owned();
+        CredentialsError::provider_error(NotAssumed { role_arn: role_arn.to_owned(), message })
+    })?;
+    let mut credentials = Credentials::builder()
+        .access_key_id(answer.access_key_id)
+        .secret_access_key(answer.secret_access_key)
+        .session_token(answer.session_token)
+        .provider_name("assume_role");
+    credentials.set_expiry(SystemTime::try_from(answer.expiration).ok());
+    credentials.set_account_id(account_of(role_arn).map(Into::into));
+    Ok(credentials.build())
+}

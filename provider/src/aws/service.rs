@@ -1,0 +1,10 @@
+/// The services of AWS that have an endpoint of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Service {
+    CloudTrail,
+    Firehose,
+    Kinesis,
+    Lambda,
+    Logs,
+    Sts,
+}

@@ -1,0 +1,159 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::ErrorKind;
+use reqwest::{Certificate, Client, NoProxy, Proxy, redirect, retry};
+
+use super::caller::chain;
+use super::environment::{expanded, variable};
+use super::settings::{CannotConnect, Given, Transport, Trust};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Never through a proxy: this machine itself, and the metadata services of EC2, ECS and EKS.
+const NEAR: &str = "localhost,127.0.0.0/8,::1,169.254.169.254,169.254.170.2,169.254.170.23,\
+                    fd00:ec2::254,fd00:ec2::23";
+
+/// The connections that everything shares. The SDK's own client lets nobody choose two proxies,
+/// and cannot be told to trust anyone.
+pub(super) fn http_client(transport: &Transport) -> Result<SharedHttpClient, CannotConnect> {
+    let mut builder = Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        // Trying again is decided in one place, which is not here.
+        .retry(retry::never())
+        .referer(false)
+        .no_proxy();
+    for proxy in proxies(transport)? {
+        builder = builder.proxy(proxy);
+    }
+    if transport.trust == Trust::Anyone {
+        builder = builder.tls_danger_accept_invalid_certs(true);
+    } else if let Some((given, path)) = ca_bundle(transport) {
+        builder = builder.tls_certs_only(certificates(given, &path)?);
+    }
+    let client = builder.build().map_err(CannotConnect::NoClient)?;
+    Ok(SharedHttpClient::new(Http { client }))
+}
+
+/// An argument goes before its variable. A proxy for HTTP that is configured also serves HTTPS
+/// where nothing is said about that, as in the AWS provider.
+fn proxies(transport: &Transport) -> Result<Vec<Proxy>, CannotConnect> {
+    let given = |argument: &Option<String>, name, variables: [&'static str; 2]| match argument {
+        Some(url) => Some((Given::Argument(name), url.clone())),
+        None => variable(&variables).map(|url| (Given::Variable(variables[0]), url)),
+    };
+    let http = given(&transport.http_proxy, "http_proxy", ["HTTP_PROXY", "http_proxy"]);
+    let https = given(&transport.https_proxy, "https_proxy", ["HTTPS_PROXY", "https_proxy"])
+        .or_else(|| http.clone().filter(|(given, _)| matches!(given, Given::Argument(_))));
+    let no_proxy = transport.no_proxy.clone().or_else(|| variable(&["NO_PROXY", "no_proxy"]));
+    let direct = NoProxy::from_string(&format!("{NEAR},{}", no_proxy.unwrap_or_default()));
+    let mut proxies = Vec::new();
+    let make: [(_, fn(String) -> reqwest::Result<Proxy>); 2] =
+        [(http, Proxy::http), (https, Proxy::https)];
+    for (chosen, make) in make {
+        if let Some((given, url)) = chosen.filter(|(_, url)| !url.is_empty()) {
+            let proxy = make(url).map_err(|_| CannotConnect::NotAProxy { given })?;
+            proxies.push(proxy.no_proxy(direct.clone()));
+        }
+    }
+    Ok(proxies)
+}
+
+fn ca_bundle(transport: &Transport) -> Option<(Given, PathBuf)> {
+    let argument = transport.custom_ca_bundle.as_ref();
+    argument.map(|path| (Given::Argument("custom_ca_bundle"), expanded(path))).or_else(|| {
+        let path = variable(&["AWS_CA_BUNDLE"])?;
+        Some((Given::Variable("AWS_CA_BUNDLE"), expanded(&path)))
+    })
+}
+
+fn certificates(given: Given, path: &PathBuf) -> Result<Vec<Certificate>, CannotConnect> {
+    let unreadable = |why| CannotConnect::UnreadableFile { given, path: path.clone(), why };
+    let pem = std::fs::read(path).map_err(unreadable)?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(CannotConnect::NoCertificate { given, path: path.clone() }),
+    }
+}
+
+/// Carries the SDK's requests.
+#[derive(Clone, Debug)]
+struct Http {
+    client: Client,
+}
+
+impl HttpClient for Http {
+    fn http_connector(
+        &self,
+        _settings: &HttpConnectorSettings,
+        _components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Http {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.client.clone();
+        HttpConnectorFuture::new(async move {
+            let request =
+                request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let (head, body) = request.into_parts();
+            let body = body
+                .bytes()
+                .map(<[u8]>::to_vec)
+                .ok_or_else(|| ConnectorError::user("a body that streams cannot be sent".into()))?;
+            let answer = client
+                .request(head.method, head.uri.to_string())
+                .headers(head.headers)
+                .body(body)
+                .send()
+                .await
+                .map_err(failed)?;
+            received(answer).await
+        })
+    }
+}
+
+async fn received(answer: reqwest::Response) -> Result<HttpResponse, ConnectorError> {
+    let status = answer.status().as_u16();
+    let status = status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
+    let headers = answer.headers().clone();
+    let body = answer.bytes().await.map_err(failed)?;
+    let mut response = HttpResponse::new(status, SdkBody::from(body));
+    for (name, value) in &headers {
+        // What is not text is nothing that AWS sends.
+        if let Ok(value) = value.to_str() {
+            response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+        }
+    }
+    Ok(response)
+}
+
+fn failed(error: reqwest::Error) -> ConnectorError {
+    let untrusted = is_untrusted(&error);
+    let source = Box::new(error);
+    if untrusted {
+        ConnectorError::user(source)
+    } else if source.is_connect() {
+        ConnectorError::io(source)
+    } else if source.is_timeout() {
+        ConnectorError::timeout(source)
+    } else {
+        ConnectorError::other(source, Some(ErrorKind::TransientError))
+    }
+}
+
+/// rustls keeps its errors inside of those of input and output, and only its words come through.
+fn is_untrusted(error: &reqwest::Error) -> bool {
+    chain(error).contains("invalid peer certificate")
+}

@@ -1,0 +1,91 @@
+use tfplugin::{Attribute, Block, Schema, Type};
+
+use crate::provider::role_block;
+use crate::{checks, selection};
+
+/// The version of the state's shape.
+const VERSION: i64 = 0;
+
+pub(super) fn schema() -> Schema {
+    let block = Block::new()
+        .describe(
+            "The CloudWatch log groups that a selection chooses, as they are. Read once for each \
+             plan and kept in it: a policy that selects these `names` is planned log group by log \
+             group from its first plan on.",
+        )
+        .attribute(
+            "region",
+            Attribute::optional(Type::String)
+                .or_computed()
+                .describe("Region of the log groups. Default: the provider's.")
+                .check(|region: &String| checks::region(region)),
+        )
+        .attribute(
+            "include_subscription_filters",
+            Attribute::optional(Type::Bool).describe(
+                "Ask every chosen log group for its subscription filters: one call each, 5 a second \
+                 by AWS's default quota. Default: false.",
+            ),
+        )
+        .block("assume_role", role_block());
+    Schema::new(VERSION, computed(selection::blocks(block)))
+}
+
+fn computed(block: Block) -> Block {
+    block
+        .attribute("id", Attribute::computed(Type::String).describe("`ACCOUNT@REGION`."))
+        .attribute(
+            "account_id",
+            Attribute::computed(Type::String).describe("Account of the log groups."),
+        )
+        .attribute(
+            "names",
+            Attribute::computed(Type::list(Type::String))
+                .describe("Names of the chosen log groups, in order."),
+        )
+        .attribute(
+            "log_groups",
+            Attribute::computed(Type::map(found())).describe(
+                "The chosen log groups by name. `log_group_class` is `STANDARD`, \
+                 `INFREQUENT_ACCESS` or `DELIVERY`; `retention_in_days` is 0 where events never \
+                 expire; `stored_bytes` is what AWS last counted; `creation_time` is UTC, as in \
+                 `2026-01-31T09:30:00.000Z`; `subscription_filters` is null unless \
+                 `include_subscription_filters` is set.",
+            ),
+        )
+}
+
+fn found() -> Type {
+    let filter = Type::object([
+        ("name", Type::String),
+        ("destination_arn", Type::String),
+        ("filter_pattern", Type::String),
+        ("role_arn", Type::String),
+        ("distribution", Type::String),
+    ]);
+    Type::object([
+        ("arn", Type::String),
+        ("log_group_class", Type::String),
+        ("retention_in_days", Type::Number),
+        ("stored_bytes", Type::Number),
+        ("creation_time", Type::String),
+        ("subscription_filters", Type::list(filter)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_groups::model::LogGroups;
+    use tfplugin::{Convert, Value};
+
+    /// The struct and the schema are two lists of the same names.
+    #[test]
+    fn the_state_has_the_attributes_of_the_schema() {
+        let schema = schema();
+        let block = schema.block();
+        let names = block.attributes().keys().chain(block.blocks().keys());
+        let nulls = Value::Map(names.map(|name| (name.clone(), Value::Null)).collect());
+        assert_eq!(LogGroups::from_value(nulls.clone()).unwrap().into_value(), nulls);
+    }
+}

@@ -1,0 +1,102 @@
+//! The provider block, and what the provider has.
+
+mod block;
+mod config;
+mod connection;
+mod role;
+mod validate;
+
+use std::sync::Arc;
+
+use tfplugin::{
+    Attr, AttributePath, CancellationToken, Context, Convert, Diagnostic, Diagnostics,
+    ErasedDataSource, ErasedResource, Provider, Schema,
+};
+
+use crate::aws::{Account, Pool};
+use crate::diagnostics;
+use crate::log_groups::LogGroupsData;
+use crate::policy::PolicyResource;
+
+pub(crate) use config::{Config, RoleBlock};
+pub(crate) use role::role_block;
+
+/// The provider: its block of configuration, and the resources it has.
+pub(crate) struct Logagg;
+
+/// What the resources are given: a way to AWS, or none yet.
+#[derive(Debug)]
+pub(crate) enum Client {
+    /// Some of the provider block is only known at apply: nothing may be called before.
+    Unknown,
+    Known(Box<Pool>),
+}
+
+impl Client {
+    /// The account of the provider block's credentials, where the provider block was known.
+    pub(crate) fn known(cx: &Context<Self>) -> Option<&Account> {
+        match cx.client() {
+            Self::Known(pool) => Some(pool.own()),
+            Self::Unknown => None,
+        }
+    }
+
+    /// The account in which a resource or data source works, given its `assume_role` blocks: that
+    /// of the role, or that of the provider block. None while the provider block or the role is
+    /// not known. Calls nothing.
+    ///
+    /// # Errors
+    /// When the provider block keeps the account out.
+    pub(crate) fn account_for(
+        cx: &Context<Self>,
+        assume_role: &Attr<Vec<RoleBlock>>,
+    ) -> Result<Option<Arc<Account>>, Diagnostic> {
+        let Self::Known(pool) = cx.client() else { return Ok(None) };
+        if !assume_role.clone().into_value().is_wholly_known() {
+            return Ok(None);
+        }
+        let block = assume_role.known().and_then(|blocks| blocks.first());
+        let role = block.cloned().and_then(RoleBlock::role);
+        pool.account_for(role).map(Some).map_err(|error| {
+            let path = AttributePath::root("assume_role").index(0).attribute("role_arn");
+            diagnostics::forbidden_role(&error).on(path)
+        })
+    }
+}
+
+impl Provider for Logagg {
+    type Config = Config;
+    type Client = Client;
+
+    fn schema(&self) -> Schema {
+        Schema::new(0, block::block())
+    }
+
+    fn validate(&self, config: &Config, diagnostics: &mut Diagnostics) {
+        validate::validate(config, diagnostics);
+    }
+
+    async fn configure(&self, _version: &str, config: Config) -> Result<Client, Diagnostics> {
+        if !config.clone().into_value().is_wholly_known() {
+            return Ok(Client::Unknown);
+        }
+        let credentials = config.credentials();
+        let settings = config.settings().map_err(|error| diagnostics::cannot_connect(&error))?;
+        let pool = settings.open().await.map_err(|error| diagnostics::cannot_connect(&error))?;
+        // Dropped when Terraform asks to stop, and all calls with it.
+        let stopped = CancellationToken::new();
+        pool.check(&stopped, credentials)
+            .await
+            .map_err(|error| diagnostics::no_account(&error))?
+            .map_err(|error| diagnostics::forbidden_account(&error))?;
+        Ok(Client::Known(Box::new(pool)))
+    }
+
+    fn resources(&self) -> Vec<ErasedResource<Client>> {
+        vec![ErasedResource::new(PolicyResource)]
+    }
+
+    fn data_sources(&self) -> Vec<ErasedDataSource<Client>> {
+        vec![ErasedDataSource::new(LogGroupsData)]
+    }
+}

@@ -1,0 +1,120 @@
+//! The `select` and `exclude` blocks, which the policy and the data source have in common.
+
+use std::collections::BTreeSet;
+
+use logagg_policy::{InvalidRegex, Rule, Selection, name_regex};
+use tfplugin::{Attr, Attribute, AttributePath, Block, Diagnostics, NestedBlock, Type};
+
+use crate::{checks, diagnostics};
+
+tfplugin::object! {
+    /// A `select` or `exclude` block.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub(crate) struct RuleBlock {
+        pub(crate) names: Attr<Vec<Attr<String>>>,
+        pub(crate) name_prefixes: Attr<Vec<Attr<String>>>,
+        pub(crate) name_regex: Attr<String>,
+        pub(crate) log_group_classes: Attr<Vec<Attr<String>>>,
+    }
+}
+
+/// With the blocks that choose log groups.
+pub(crate) fn blocks(block: Block) -> Block {
+    block
+        .block(
+            "select",
+            NestedBlock::list(rule(
+                "Log groups to choose. All that is given in one block must hold; a log group is \
+                 chosen if any `select` block holds and no `exclude` block does.",
+            )),
+        )
+        .block(
+            "exclude",
+            NestedBlock::list(rule(
+                "Log groups to leave out of what `select` chooses. All that is given in one block \
+                 must hold.",
+            )),
+        )
+}
+
+/// Tells of blocks that say nothing.
+pub(crate) fn validate(
+    name: &'static str,
+    blocks: &Attr<Vec<RuleBlock>>,
+    diagnostics: &mut Diagnostics,
+) {
+    for (index, block) in blocks.known().into_iter().flatten().enumerate() {
+        if block.is_empty() {
+            diagnostics.push(diagnostics::empty_rule(name, AttributePath::root(name).index(index)));
+        }
+    }
+}
+
+/// The rules of known blocks.
+///
+/// # Errors
+/// When a regex does not compile, which the check of the attribute has told before.
+pub(crate) fn selection(
+    select: &Attr<Vec<RuleBlock>>,
+    exclude: &Attr<Vec<RuleBlock>>,
+) -> Result<Selection, InvalidRegex> {
+    let rules = |blocks: &Attr<Vec<RuleBlock>>| {
+        blocks.known().into_iter().flatten().map(RuleBlock::rule).collect::<Result<_, _>>()
+    };
+    Ok(Selection { select: rules(select)?, exclude: rules(exclude)? })
+}
+
+impl RuleBlock {
+    fn is_empty(&self) -> bool {
+        self.names.is_null()
+            && self.name_prefixes.is_null()
+            && self.name_regex.is_null()
+            && self.log_group_classes.is_null()
+    }
+
+    fn rule(&self) -> Result<Rule, InvalidRegex> {
+        Ok(Rule {
+            names: texts(&self.names),
+            name_prefixes: texts(&self.name_prefixes),
+            name_regex: self.name_regex.known().map(|pattern| name_regex(pattern)).transpose()?,
+            log_group_classes: texts(&self.log_group_classes),
+        })
+    }
+}
+
+fn texts(list: &Attr<Vec<Attr<String>>>) -> Option<BTreeSet<String>> {
+    list.known().map(|texts| texts.iter().filter_map(Attr::known).cloned().collect())
+}
+
+fn rule(description: &str) -> Block {
+    let names = || Attribute::optional(Type::set(Type::String));
+    Block::new()
+        .describe(description)
+        .attribute(
+            "names",
+            names()
+                .describe("Exact names.")
+                .check_each(|name: &String| checks::log_group_name(name)),
+        )
+        .attribute(
+            "name_prefixes",
+            names()
+                .describe("Beginnings of names, as in `/aws/lambda/`: one of them must hold.")
+                .check_each(|prefix: &String| checks::name_prefix(prefix)),
+        )
+        .attribute(
+            "name_regex",
+            Attribute::optional(Type::String)
+                .describe(
+                    "Regular expression that must match somewhere in the name, in the syntax of \
+                     Rust's `regex` crate: RE2's, without look-around and back-references.",
+                )
+                .check(|pattern: &String| checks::name_regex(pattern)),
+        )
+        .attribute(
+            "log_group_classes",
+            names()
+                .describe("Classes: `STANDARD`, `INFREQUENT_ACCESS` or `DELIVERY`.")
+                .check_each(|class: &String| checks::log_group_class(class)),
+        )
+}

@@ -1,0 +1,152 @@
+//! Many accounts and regions in one configuration: a role and a region for each data source.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use logagg_e2e::account::{Account, REGION};
+use logagg_e2e::ministack::Ministack;
+use logagg_e2e::terraform::Terraform;
+use serde_json::{Value, json};
+
+use crate::scene::{Scene, says};
+use crate::sts::{FORBIDDEN, Sts};
+
+const ACCOUNTS: usize = 40;
+const REGIONS: [&str; 2] = [REGION, "us-east-1"];
+
+fn configuration(sts: &Sts, provider: &str, rest: &str) -> String {
+    format!(
+        "terraform {{\n  required_providers {{\n    logagg = {{ source = \"logagg/logagg\" }}\n  }}\n}}\n\
+         provider \"logagg\" {{\n  max_retries = 0\n  endpoints {{\n    sts = \"{}\"\n  }}\n{provider}\n}}\n{rest}",
+        sts.endpoint()
+    )
+}
+
+/// One data source for each of `accounts`, in each of the regions.
+fn everywhere(accounts: &[Account], role: &str) -> String {
+    let mut ids = String::new();
+    for account in accounts {
+        write!(ids, "\"{}\", ", account.id()).unwrap();
+    }
+    format!(
+        "locals {{\n  places = {{\n    for place in setproduct([{ids}], {REGIONS:?}) :\n    \
+         \"${{place[0]}} ${{place[1]}}\" => {{ account = place[0], region = place[1] }}\n  }}\n}}\n\
+         data \"logagg_log_groups\" \"{role}\" {{\n  for_each = local.places\n  region = each.value.region\n  \
+         assume_role {{\n    role_arn = \"arn:aws:iam::${{each.value.account}}:role/{role}\"\n    \
+         external_id = \"ours\"\n  }}\n  select {{\n    name_prefixes = [\"/in/\"]\n  }}\n}}\n\
+         output \"{role}\" {{\n  value = {{ for place, found in data.logagg_log_groups.{role} : place => {{\n    \
+         names = found.names, id = found.id, account = found.account_id\n  }} }}\n}}\n"
+    )
+}
+
+fn accounts(count: usize) -> Vec<Account> {
+    (0..count).map(|_| Account::new(Ministack::shared())).collect()
+}
+
+fn outputs(scene: &Scene) -> Value {
+    scene.terraform.state().unwrap()["values"]["outputs"].clone()
+}
+
+#[test]
+fn forty_accounts_in_two_regions_are_read_with_one_role_each() {
+    let scene = Scene::with_groups(&[]);
+    let sts = Sts::start();
+    let accounts = accounts(ACCOUNTS);
+    let mut expected = BTreeMap::new();
+    for account in &accounts {
+        for region in REGIONS {
+            let name = format!("/in/{}/{region}", account.id());
+            account.logs_in(region).create_group(&name).unwrap();
+            let id = format!("{}@{region}", account.id());
+            let found = json!({"names": [name], "id": id, "account": account.id()});
+            expected.insert(format!("{} {region}", account.id()), found);
+        }
+    }
+    let text = configuration(&sts, "", &everywhere(&accounts, "reader"));
+    scene.terraform.write("main.tf", &text).unwrap();
+    let plan = |terraform: &Terraform| terraform.plan(&["-parallelism=40"]);
+    scene.run(2, plan);
+    let mut assumed: Vec<_> = sts
+        .asked("AssumeRole")
+        .iter()
+        .map(|asked| {
+            assert_eq!(asked.by, scene.account.id());
+            assert_eq!(asked.field("ExternalId"), "ours");
+            asked.field("RoleArn").to_owned()
+        })
+        .collect();
+    assumed.sort();
+    let roles: Vec<_> = accounts
+        .iter()
+        .map(|account| format!("arn:aws:iam::{}:role/reader", account.id()))
+        .collect();
+    assert_eq!(assumed, roles, "each role once, for all regions");
+    scene.apply_plan();
+    assert_eq!(outputs(&scene)["reader"]["value"], json!(expected));
+}
+
+#[test]
+fn the_role_of_a_data_source_is_assumed_with_the_provider_blocks() {
+    let scene = Scene::with_groups(&[]);
+    let sts = Sts::start();
+    let accounts = accounts(2);
+    let hub = format!(
+        "  assume_role {{\n    role_arn = \"arn:aws:iam::{}:role/hub\"\n  }}",
+        accounts[0].id()
+    );
+    let text = configuration(&sts, &hub, &everywhere(&accounts[1..], "spoke"));
+    scene.terraform.write("main.tf", &text).unwrap();
+    scene.run(2, |terraform| terraform.plan(&[]));
+    let asked = sts.asked("AssumeRole");
+    let chain: Vec<_> =
+        asked.iter().map(|asked| (asked.by.as_str(), asked.field("RoleArn"))).collect();
+    assert_eq!(
+        chain,
+        [
+            (scene.account.id(), format!("arn:aws:iam::{}:role/hub", accounts[0].id()).as_str()),
+            (accounts[0].id(), format!("arn:aws:iam::{}:role/spoke", accounts[1].id()).as_str()),
+        ]
+    );
+}
+
+#[test]
+fn an_account_that_is_kept_out_is_not_entered_by_a_role_either() {
+    let scene = Scene::with_groups(&[]);
+    let sts = Sts::start();
+    let accounts = accounts(1);
+    let only = format!("  allowed_account_ids = [\"{}\"]", scene.account.id());
+    let text = configuration(&sts, &only, &everywhere(&accounts, "reader"));
+    scene.terraform.write("main.tf", &text).unwrap();
+    let run = scene.plan_fails();
+    says(&run, "Error: Account not allowed");
+    says(
+        &run,
+        &format!(
+            "The role's account is kept out by the provider block: account {} is not among \
+             allowed_account_ids.",
+            accounts[0].id()
+        ),
+    );
+    assert!(run.stderr.contains("role_arn"), "the attribute is shown: {run}");
+    assert_eq!(sts.asked("AssumeRole").len(), 0);
+    assert!(scene.proxy.calls().is_empty());
+}
+
+#[test]
+fn one_role_that_cannot_be_assumed_is_told_beside_those_that_can() {
+    let scene = Scene::with_groups(&[]);
+    let sts = Sts::start();
+    let account = accounts(1).remove(0);
+    let one = |role: &str| {
+        format!(
+            "data \"logagg_log_groups\" \"{role}\" {{\n  assume_role {{\n    \
+             role_arn = \"arn:aws:iam::{}:role/{role}\"\n  }}\n  select {{\n    names = [\"/in/a\"]\n  }}\n}}\n",
+            account.id()
+        )
+    };
+    let text = configuration(&sts, "", &format!("{}{}", one("reader"), one(FORBIDDEN)));
+    scene.terraform.write("main.tf", &text).unwrap();
+    let run = scene.plan_fails();
+    says(&run, &format!("role/{FORBIDDEN} could not be assumed"));
+    assert_eq!(run.text().matches("Error:").count(), 1, "{run}");
+}

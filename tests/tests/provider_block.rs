@@ -1,0 +1,487 @@
+//! What the provider block says of the way to AWS, and the environment beside it.
+
+use std::time::Duration;
+
+use logagg_e2e::account::{Account, REGION};
+use logagg_e2e::ministack::Ministack;
+use logagg_e2e::terraform::{Run, Terraform};
+use serde_json::{Value, json};
+
+use crate::scene::{Scene, says};
+use crate::sts::{Asked, FORBIDDEN, Sts};
+use crate::wire::{NOWHERE, TlsFront, Tunnel};
+
+/// Everything there is, and a provider block of these arguments.
+fn configuration(arguments: &str) -> String {
+    format!(
+        "terraform {{\n  required_providers {{\n    logagg = {{ source = \"logagg/logagg\" }}\n  }}\n}}\n\
+         provider \"logagg\" {{\n{arguments}\n}}\n\
+         data \"logagg_log_groups\" \"all\" {{\n  select {{\n    name_regex = \".*\"\n  }}\n}}\n\
+         output \"seen\" {{\n  value = {{\n    names   = data.logagg_log_groups.all.names\n    \
+         account = data.logagg_log_groups.all.account_id\n    \
+         region  = data.logagg_log_groups.all.region\n  }}\n}}\n"
+    )
+}
+
+impl Scene {
+    /// Reads through a provider block of these arguments: names, account, region.
+    #[track_caller]
+    fn seen_through(&self, arguments: &str) -> Value {
+        self.terraform.write("main.tf", &configuration(arguments)).unwrap();
+        self.run(0, Terraform::apply);
+        self.terraform.state().unwrap()["values"]["outputs"]["seen"]["value"].clone()
+    }
+
+    /// Reads through a provider block of these arguments, in vain.
+    #[track_caller]
+    fn unseen_through(&self, arguments: &str) -> Run {
+        self.terraform.write("main.tf", &configuration(arguments)).unwrap();
+        self.run(1, |terraform| terraform.plan(&[]))
+    }
+
+    fn seen(&self, names: &[&str]) -> Value {
+        json!({"names": names, "account": self.account.id(), "region": REGION})
+    }
+
+    /// A file beside the configuration; the answer is its path.
+    fn file(&self, name: &str, text: &str) -> String {
+        self.terraform.write(name, text).unwrap();
+        self.terraform.dir().join(name).display().to_string()
+    }
+}
+
+fn variables(scene: &mut Scene, variables: &[(&'static str, &str)]) {
+    scene.terraform.set_environment(
+        variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+    );
+}
+
+fn without(scene: &mut Scene, names: &[&str]) {
+    for name in names {
+        scene.terraform.remove_environment(name);
+    }
+}
+
+fn role(account: &Account, name: &str) -> String {
+    format!("arn:aws:iam::{}:role/{name}", account.id())
+}
+
+#[test]
+fn the_region_is_that_of_the_block_then_the_environment_then_the_profile() {
+    let mut scene = Scene::with_groups(&["/a"]);
+    scene.account.logs_in("us-east-1").create_group("/us").unwrap();
+    let region = |scene: &Scene, arguments: &str| scene.seen_through(arguments)["region"].clone();
+    assert_eq!(scene.seen_through(""), scene.seen(&["/a"]));
+    let us = scene.seen_through("region = \"us-east-1\"");
+    assert_eq!(us["names"], json!(["/us"]));
+    // Set and empty says nothing.
+    variables(&mut scene, &[("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "ap-south-1")]);
+    assert_eq!(region(&scene, ""), "ap-south-1");
+    without(&mut scene, &["AWS_REGION", "AWS_DEFAULT_REGION"]);
+    let config =
+        scene.file("config", "[default]\nregion = us-east-1\n[profile far]\nregion = eu-west-2\n");
+    assert_eq!(region(&scene, &format!("shared_config_files = [\"{config}\"]")), "us-east-1");
+    let far = format!(
+        "shared_config_files = [\"{config}\"]\nprofile = \"far\"\naccess_key = \"{0}\"\nsecret_key = \"x\"",
+        scene.account.id()
+    );
+    let run = scene.unseen_through(&far);
+    says(&run, "Error: Both profile and access_key");
+    variables(&mut scene, &[("AWS_CONFIG_FILE", &config), ("AWS_PROFILE", "far")]);
+    assert_eq!(region(&scene, ""), "eu-west-2");
+    assert_eq!(region(&scene, "region = \"us-east-1\""), "us-east-1");
+}
+
+#[test]
+fn credentials_are_those_of_the_block_then_the_environment_then_the_files() {
+    let mut scene = Scene::with_groups(&["/a"]);
+    let other = Account::new(Ministack::shared());
+    other.logs().create_group("/other").unwrap();
+    let keys = |account: &Account| {
+        format!("aws_access_key_id = {}\naws_secret_access_key = x\n", account.id())
+    };
+    let credentials = scene.file(
+        "credentials",
+        &format!("[default]\n{}[named]\n{}", keys(&scene.account), keys(&other)),
+    );
+    let account = |scene: &Scene, arguments: &str| scene.seen_through(arguments)["account"].clone();
+    let files = format!("shared_credentials_files = [\"{credentials}\"]");
+    assert_eq!(account(&scene, &files), scene.account.id());
+    // A profile that is written down is meant, whatever keys the environment has.
+    assert_eq!(account(&scene, &format!("{files}\nprofile = \"named\"")), other.id());
+    // One of the environment gives way to keys of the environment, as in every SDK.
+    variables(&mut scene, &[("AWS_PROFILE", "named")]);
+    assert_eq!(account(&scene, &files), scene.account.id());
+    let keys = format!("access_key = \"{}\"\nsecret_key = \"x\"", other.id());
+    without(&mut scene, &["AWS_PROFILE"]);
+    assert_eq!(account(&scene, &keys), other.id());
+    without(&mut scene, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
+    variables(
+        &mut scene,
+        &[("AWS_SHARED_CREDENTIALS_FILE", &credentials), ("AWS_PROFILE", "named")],
+    );
+    assert_eq!(account(&scene, ""), other.id());
+    let run = scene.unseen_through("shared_credentials_files = [\"/no/such/file\"]");
+    says(&run, "Error: File cannot be read");
+    says(&run, "/no/such/file cannot be read: No such file or directory");
+    says(&run, "shared_credentials_files = [\"/no/such/file\"]");
+}
+
+#[test]
+fn endpoints_of_the_block_go_before_those_of_the_environment() {
+    let mut scene = Scene::with_groups(&["/a"]);
+    let nowhere = format!("http://{NOWHERE}");
+    let proxy = scene.proxy.endpoint();
+    variables(
+        &mut scene,
+        &[("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", &nowhere), ("AWS_ENDPOINT_URL_STS", &nowhere)],
+    );
+    let endpoints = format!("endpoints {{\n  logs = \"{proxy}\"\n  sts = \"{proxy}\"\n}}");
+    assert_eq!(scene.seen_through(&endpoints), scene.seen(&["/a"]));
+    // That of a service goes before that of all.
+    variables(&mut scene, &[("AWS_ENDPOINT_URL", &nowhere)]);
+    variables(
+        &mut scene,
+        &[("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", &proxy), ("AWS_ENDPOINT_URL_STS", &proxy)],
+    );
+    assert_eq!(scene.seen_through(""), scene.seen(&["/a"]));
+}
+
+#[test]
+fn roles_are_assumed_one_after_the_other_with_all_that_is_said_of_them() {
+    let scene = Scene::with_groups(&[]);
+    let (first, last) = (Account::new(Ministack::shared()), Account::new(Ministack::shared()));
+    last.logs().create_group("/last").unwrap();
+    let sts = Sts::start();
+    let policy = r#"{"Version":"2012-10-17"}"#;
+    let seen = scene.seen_through(&format!(
+        "sts_region = \"eu-west-1\"\n\
+         endpoints {{\n  sts = \"{}\"\n}}\n\
+         assume_role {{\n  role_arn = \"{}\"\n  session_name = \"ci@example\"\n  external_id = \"secret:1\"\n  \
+         duration = \"1h30m\"\n  policy = {policy:?}\n  policy_arns = [\"arn:aws:iam::aws:policy/ReadOnlyAccess\"]\n  \
+         source_identity = \"jane\"\n  tags = {{ team = \"logs\" }}\n  transitive_tag_keys = [\"team\"]\n}}\n\
+         assume_role {{\n  role_arn = \"{}\"\n}}",
+        sts.endpoint(),
+        role(&first, "hub"),
+        role(&last, "logs"),
+    ));
+    assert_eq!(seen, json!({"names": ["/last"], "account": last.id(), "region": REGION}));
+    let asked = sts.asked("AssumeRole");
+    let fields = |asked: &Asked| {
+        let mut fields = asked.fields.clone();
+        fields.retain(|name, _| !matches!(name.as_str(), "Action" | "Version"));
+        json!(fields)
+    };
+    // Plan and apply are two processes, and the apply reads nothing again.
+    let by: Vec<_> = asked.iter().map(|asked| asked.by.as_str()).collect();
+    assert!(by.chunks(2).all(|pair| pair == [scene.account.id(), first.id()]), "{by:?}");
+    assert!(asked.iter().all(|asked| asked.region == "eu-west-1"), "{asked:?}");
+    assert_eq!(
+        fields(&asked[0]),
+        json!({
+            "RoleArn": role(&first, "hub"),
+            "RoleSessionName": "ci@example",
+            "ExternalId": "secret:1",
+            "DurationSeconds": "5400",
+            "Policy": policy,
+            "PolicyArns.member.1.arn": "arn:aws:iam::aws:policy/ReadOnlyAccess",
+            "SourceIdentity": "jane",
+            "Tags.member.1.Key": "team",
+            "Tags.member.1.Value": "logs",
+            "TransitiveTagKeys.member.1": "team",
+        })
+    );
+    assert_eq!(
+        fields(&asked[1]),
+        json!({"RoleArn": role(&last, "logs"), "RoleSessionName": "terraform-provider-logagg"})
+    );
+}
+
+#[test]
+fn a_token_gives_the_credentials_of_a_role() {
+    let mut scene = Scene::with_groups(&[]);
+    let (first, last) = (Account::new(Ministack::shared()), Account::new(Ministack::shared()));
+    let sts = Sts::start();
+    let endpoints = format!("endpoints {{\n  sts = \"{}\"\n}}\n", sts.endpoint());
+    without(&mut scene, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
+    let token = scene.file("token", "ey.from.file\n");
+    let block = |rest: &str| {
+        format!(
+            "{endpoints}assume_role_with_web_identity {{\n  role_arn = \"{}\"\n  session_name = \"job\"\n  \
+             duration = \"15m\"\n{rest}\n}}\n",
+            role(&first, "ci")
+        )
+    };
+    let check = |scene: &Scene, arguments: &str, token: &str| {
+        sts.forget();
+        assert_eq!(scene.seen_through(arguments)["account"], first.id());
+        let asked = sts.asked("AssumeRoleWithWebIdentity");
+        let Asked { by, fields, .. } = &asked[0];
+        assert_eq!(by, "", "it is not signed");
+        assert_eq!(fields["WebIdentityToken"], token);
+        assert_eq!(fields["DurationSeconds"], "900");
+        assert_eq!(fields["RoleSessionName"], "job");
+    };
+    check(&scene, &block("  web_identity_token = \"ey.written\""), "ey.written");
+    check(&scene, &block(&format!("  web_identity_token_file = \"{token}\"")), "ey.from.file");
+    let run = scene.unseen_through(&block(""));
+    says(&run, "Error: No web identity token");
+    variables(&mut scene, &[("AWS_WEB_IDENTITY_TOKEN_FILE", &token)]);
+    check(&scene, &block(""), "ey.from.file");
+    // What it gives assumes the next.
+    let chained =
+        format!("{}assume_role {{\n  role_arn = \"{}\"\n}}", block(""), role(&last, "logs"));
+    sts.forget();
+    assert_eq!(scene.seen_through(&chained)["account"], last.id());
+    assert_eq!(sts.asked("AssumeRole")[0].by, first.id());
+    let missing = block("  web_identity_token_file = \"/no/such/token\"");
+    says(&scene.unseen_through(&missing), "its token, /no/such/token, cannot be read");
+}
+
+#[test]
+fn a_role_that_cannot_be_assumed_says_what_it_takes() {
+    let scene = Scene::with_groups(&[]);
+    let sts = Sts::start();
+    let run = scene.unseen_through(&format!(
+        "endpoints {{\n  sts = \"{}\"\n}}\nassume_role {{\n  role_arn = \"{}\"\n}}",
+        sts.endpoint(),
+        role(&scene.account, FORBIDDEN)
+    ));
+    says(&run, &format!("{} could not be assumed", role(&scene.account, FORBIDDEN)));
+    says(&run, "not authorized to perform: sts:AssumeRole");
+    says(&run, "the role's trust policy has to let them");
+    assert_eq!(sts.asked("AssumeRole").len(), 1, "a refusal is not asked for again");
+}
+
+#[test]
+fn credentials_are_renewed_before_they_expire() {
+    let scene = Scene::with_groups(&[]);
+    let sts = Sts::giving(Duration::from_secs(10));
+    let other = Account::new(Ministack::shared());
+    other.logs().create_group("/other").unwrap();
+    let seen = scene.seen_through(&format!(
+        "endpoints {{\n  sts = \"{}\"\n}}\nassume_role {{\n  role_arn = \"{}\"\n}}",
+        sts.endpoint(),
+        role(&other, "brief")
+    ));
+    assert_eq!(seen["names"], json!(["/other"]));
+    let identities = sts.asked("GetCallerIdentity").len();
+    assert!(sts.asked("AssumeRole").len() > identities, "what is about to expire is not used");
+}
+
+#[test]
+fn accounts_are_kept_out_before_anything_is_read() {
+    let scene = Scene::with_groups(&["/a"]);
+    let id = scene.account.id();
+    assert_eq!(
+        scene.seen_through(&format!("allowed_account_ids = [\"{id}\"]")),
+        scene.seen(&["/a"])
+    );
+    let others = "forbidden_account_ids = [\"999999999999\"]";
+    assert_eq!(scene.seen_through(others), scene.seen(&["/a"]));
+    scene.proxy.forget_calls();
+    let run = scene.unseen_through("allowed_account_ids = [\"999999999999\"]");
+    says(&run, "Error: Account not allowed");
+    says(
+        &run,
+        &format!("account {id} is not among allowed_account_ids. Nothing was read or written."),
+    );
+    let run = scene.unseen_through(&format!("forbidden_account_ids = [\"{id}\"]"));
+    says(&run, &format!("account {id} is among forbidden_account_ids."));
+    // Also where nobody is to be bothered about the credentials themselves.
+    let run = scene.unseen_through(&format!(
+        "skip_credentials_validation = true\nforbidden_account_ids = [\"{id}\"]"
+    ));
+    says(&run, "Error: Account not allowed");
+    let calls: Vec<_> = scene.proxy.calls().into_iter().map(|call| call.operation).collect();
+    assert!(calls.iter().all(|operation| operation == "GetCallerIdentity"), "{calls:?}");
+}
+
+#[test]
+fn the_account_is_taken_from_what_is_configured_where_nobody_is_to_be_asked() {
+    let scene = Scene::with_groups(&["/a"]);
+    let run = scene.unseen_through("skip_requesting_account_id = true");
+    says(&run, "Error: Account not known");
+    let only = format!(
+        "skip_requesting_account_id = true\nallowed_account_ids = [\"{}\"]",
+        scene.account.id()
+    );
+    scene.proxy.forget_calls();
+    assert_eq!(scene.seen_through(&only), scene.seen(&["/a"]));
+    let asked = scene.proxy.calls().into_iter().any(|call| call.operation == "GetCallerIdentity");
+    assert!(!asked);
+}
+
+#[test]
+fn a_region_of_any_name_goes_where_that_is_not_to_be_looked_at() {
+    let scene = Scene::with_groups(&[]);
+    let run = scene.unseen_through("sts_region = \"here\"");
+    says(&run, "\"here\" is not a region's name, as in eu-west-1.");
+    let seen = scene.seen_through("region = \"local\"\nskip_region_validation = true");
+    assert_eq!(seen["region"], "local");
+}
+
+#[test]
+fn the_metadata_service_is_not_asked_where_it_is_to_be_skipped() {
+    let mut scene = Scene::with_groups(&[]);
+    without(
+        &mut scene,
+        &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"],
+    );
+    let metadata = Sts::start();
+    variables(&mut scene, &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata.endpoint())]);
+    scene.unseen_through("skip_metadata_api_check = true");
+    assert_eq!(metadata.asked("").len(), 0);
+    scene.unseen_through("");
+    assert!(!metadata.asked("").is_empty());
+}
+
+#[test]
+fn a_certificate_authority_of_ones_own_is_trusted_in_place_of_the_systems() {
+    let mut scene = Scene::with_groups(&["/a"]);
+    let front = TlsFront::start(&scene.proxy.endpoint());
+    variables(&mut scene, &[("AWS_ENDPOINT_URL", &front.endpoint())]);
+    let run = scene.unseen_through("");
+    says(&run, "invalid peer certificate");
+    says(&run, "give that in custom_ca_bundle or AWS_CA_BUNDLE");
+    assert!(scene.proxy.calls().is_empty());
+    let bundle = scene.file("ca.pem", &front.authority);
+    let argument = format!("custom_ca_bundle = \"{bundle}\"");
+    assert_eq!(scene.seen_through(&argument), scene.seen(&["/a"]));
+    assert_eq!(scene.seen_through("insecure = true"), scene.seen(&["/a"]));
+    variables(&mut scene, &[("AWS_CA_BUNDLE", &bundle)]);
+    assert_eq!(scene.seen_through(""), scene.seen(&["/a"]));
+    // The argument goes before the variable.
+    let other = scene.file("other.pem", &TlsFront::start(&scene.proxy.endpoint()).authority);
+    says(
+        &scene.unseen_through(&format!("custom_ca_bundle = \"{other}\"")),
+        "invalid peer certificate",
+    );
+}
+
+#[test]
+fn a_bundle_without_certificates_says_where_it_is_written() {
+    let mut scene = Scene::with_groups(&[]);
+    let empty = scene.file("empty.pem", "nothing\n");
+    let run = scene.unseen_through(&format!("custom_ca_bundle = \"{empty}\""));
+    says(&run, "Error: No certificate authority");
+    says(&run, "It is written in custom_ca_bundle of the provider block");
+    variables(&mut scene, &[("AWS_CA_BUNDLE", "/no/such.pem")]);
+    let run = scene.unseen_through("");
+    says(&run, "Error: File cannot be read");
+    says(&run, "It is written in the environment variable AWS_CA_BUNDLE");
+}
+
+#[test]
+fn http_goes_through_the_proxy_of_the_block_or_the_environment() {
+    let mut scene = Scene::with_groups(&["/a"]);
+    let proxy = scene.proxy.endpoint();
+    variables(&mut scene, &[("AWS_ENDPOINT_URL", &format!("http://{NOWHERE}"))]);
+    // Nobody knows where that is but the proxy.
+    assert_eq!(scene.seen_through(&format!("http_proxy = \"{proxy}\"")), scene.seen(&["/a"]));
+    variables(&mut scene, &[("HTTP_PROXY", &proxy)]);
+    assert_eq!(scene.seen_through(""), scene.seen(&["/a"]));
+    variables(&mut scene, &[("HTTP_PROXY", "http://127.0.0.1:9")]);
+    assert_eq!(scene.seen_through(&format!("http_proxy = \"{proxy}\"")), scene.seen(&["/a"]));
+    // This machine is never asked through a proxy.
+    variables(&mut scene, &[("AWS_ENDPOINT_URL", &proxy)]);
+    assert_eq!(scene.seen_through(""), scene.seen(&["/a"]));
+}
+
+#[test]
+fn https_goes_through_the_proxy_of_the_block_or_the_environment() {
+    let mut scene = Scene::with_groups(&["/a"]);
+    let front = TlsFront::start(&scene.proxy.endpoint());
+    let tunnel = Tunnel::to(&front);
+    let bundle = scene.file("ca.pem", &front.authority);
+    let endpoint = format!("https://{NOWHERE}");
+    variables(&mut scene, &[("AWS_ENDPOINT_URL", &endpoint), ("AWS_CA_BUNDLE", &bundle)]);
+    let proxy = format!("http://jane:s3cret@{}", tunnel.address());
+    assert_eq!(scene.seen_through(&format!("https_proxy = \"{proxy}\"")), scene.seen(&["/a"]));
+    let head = &tunnel.heads()[0];
+    assert!(head.starts_with(&format!("CONNECT {NOWHERE}:443 ")), "{head}");
+    assert!(head.to_lowercase().contains("proxy-authorization: basic amfuztpzm2nyzxq="), "{head}");
+    // One for HTTP serves HTTPS too where nothing is said about that.
+    assert_eq!(scene.seen_through(&format!("http_proxy = \"{proxy}\"")), scene.seen(&["/a"]));
+    variables(&mut scene, &[("HTTPS_PROXY", &proxy)]);
+    assert_eq!(scene.seen_through(""), scene.seen(&["/a"]));
+    // Empty is none, whatever the environment says, and so is a host that needs none.
+    let asked = tunnel.heads().len();
+    says(&scene.unseen_through("max_retries = 0\nhttps_proxy = \"\""), "No connection came about");
+    says(
+        &scene.unseen_through(&format!("max_retries = 0\nno_proxy = \"example.com,{NOWHERE}\"")),
+        "No connection came about",
+    );
+    variables(&mut scene, &[("NO_PROXY", "nowhere.test")]);
+    says(&scene.unseen_through("max_retries = 0"), "No connection came about");
+    assert_eq!(tunnel.heads().len(), asked);
+    variables(&mut scene, &[("NO_PROXY", ""), ("HTTPS_PROXY", "::")]);
+    let run = scene.unseen_through("");
+    says(&run, "Error: Invalid proxy");
+    says(&run, "environment variable HTTPS_PROXY");
+}
+
+#[test]
+fn calls_are_tried_as_often_as_the_block_or_the_environment_say() {
+    let mut scene = Scene::with_groups(&["/a"]);
+    let failed = |scene: &Scene, arguments: &str, times: &str| {
+        let run = scene.unseen_through(arguments);
+        says(&run, &format!("DescribeLogGroups failed{times}: ThrottlingException"));
+    };
+    scene.proxy.on("DescribeLogGroups").fail(logagg_e2e::fault_proxy::AwsError::throttled());
+    failed(&scene, "max_retries = 0", "");
+    failed(&scene, "max_retries = 1\nretry_mode = \"standard\"", " 2 times");
+    variables(&mut scene, &[("AWS_MAX_ATTEMPTS", "3")]);
+    failed(&scene, "", " 3 times");
+    failed(&scene, "max_retries = 0", "");
+    without(&mut scene, &["AWS_MAX_ATTEMPTS"]);
+    let config = scene.file("config", "[default]\nmax_attempts = 2\n");
+    variables(&mut scene, &[("AWS_CONFIG_FILE", &config)]);
+    failed(&scene, "", " 2 times");
+}
+
+#[test]
+fn fips_and_dual_stack_change_the_address() {
+    let mut scene = Scene::with_groups(&["/a"]);
+    let proxy = scene.proxy.endpoint();
+    without(&mut scene, &["AWS_ENDPOINT_URL"]);
+    let front = TlsFront::start(&proxy);
+    let tunnel = Tunnel::to(&front);
+    let mut expect = |scene: &Scene, arguments: &str, hosts: [&str; 2]| {
+        let before = tunnel.heads().len();
+        // The certificate is for another name, so that only the address is looked at.
+        let through = format!("insecure = true\nhttps_proxy = \"http://{}\"", tunnel.address());
+        assert_eq!(scene.seen_through(&format!("{through}\n{arguments}")), scene.seen(&["/a"]));
+        let heads = tunnel.heads().split_off(before);
+        for host in hosts {
+            assert!(
+                heads.iter().any(|head| head.starts_with(&format!("CONNECT {host}:443"))),
+                "{heads:#?}"
+            );
+        }
+    };
+    expect(&scene, "", ["logs.eu-central-1.amazonaws.com", "sts.eu-central-1.amazonaws.com"]);
+    expect(
+        &scene,
+        "use_dualstack_endpoint = true",
+        ["logs.eu-central-1.api.aws", "sts.eu-central-1.api.aws"],
+    );
+    let fips = ["logs-fips.us-east-2.amazonaws.com", "sts-fips.us-east-2.amazonaws.com"];
+    scene.account.logs_in("us-east-2").create_group("/us").unwrap();
+    let through = format!(
+        "insecure = true\nhttps_proxy = \"http://{}\"\nregion = \"us-east-2\"\n",
+        tunnel.address()
+    );
+    for (arguments, variable) in [("use_fips_endpoint = true", ""), ("", "true")] {
+        variables(&mut scene, &[("AWS_USE_FIPS_ENDPOINT", variable)]);
+        let before = tunnel.heads().len();
+        assert_eq!(scene.seen_through(&format!("{through}{arguments}"))["names"], json!(["/us"]));
+        let heads = tunnel.heads().split_off(before);
+        for host in fips {
+            assert!(
+                heads.iter().any(|head| head.starts_with(&format!("CONNECT {host}:443"))),
+                "{heads:#?}"
+            );
+        }
+    }
+}
