@@ -1,4 +1,8 @@
-use crate::{LogGroupClass, LoopGuard, Retention, Skip, Standing, Subscription};
+use std::str::FromStr;
+
+use crate::{
+    LogGroupClass, LoopGuard, Obstacle, Retention, RetentionMode, Skip, Standing, Subscription,
+};
 
 /// What a policy demands of every log group that it chooses.
 #[derive(Clone, Debug, Default)]
@@ -7,6 +11,39 @@ pub struct Demand {
     pub ships: Option<LoopGuard>,
     /// How long events are to be kept; None leaves each group as it is.
     pub retention: Option<Retention>,
+    /// What that means for a group that keeps them longer or shorter.
+    pub mode: RetentionMode,
+    /// What becomes of a group that cannot take our filter.
+    pub on_conflict: OnConflict,
+}
+
+/// What becomes of a group that cannot take our filter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// It is an error.
+    #[default]
+    Error,
+    /// The group is left out, with the reason shown.
+    Skip,
+}
+
+impl FromStr for OnConflict {
+    type Err = UnknownOnConflict;
+
+    fn from_str(text: &str) -> Result<Self, UnknownOnConflict> {
+        match text {
+            "error" => Ok(Self::Error),
+            "skip" => Ok(Self::Skip),
+            _ => Err(UnknownOnConflict { text: text.to_owned() }),
+        }
+    }
+}
+
+/// A text that does not say what to do in a conflict.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not what can be done in a conflict: it is \"error\" or \"skip\"")]
+pub struct UnknownOnConflict {
+    text: String,
 }
 
 /// What one log group should be like, and why it is not subscribed if it is not.
@@ -21,13 +58,23 @@ pub struct Due {
 impl Demand {
     /// What is due to one log group.
     #[must_use]
-    pub fn on(&self, name: &str, class: &LogGroupClass, is: &Standing) -> Due {
-        let skip = self.ships.as_ref().and_then(|guard| Skip::of(name, class, guard));
+    pub fn on(
+        &self,
+        name: &str,
+        class: &LogGroupClass,
+        is: &Standing,
+        obstacle: Option<Obstacle>,
+    ) -> Due {
+        let obstacle = obstacle.filter(|_| self.on_conflict == OnConflict::Skip);
+        let skip = self
+            .ships
+            .as_ref()
+            .and_then(|guard| Skip::of(name, class, guard).or(obstacle.map(Skip::Obstacle)));
         let subscribed = self.ships.is_some() && skip.is_none();
         let retention = self.retention.filter(|_| class.takes_retention());
         let standing = Standing {
             subscription: subscribed.then_some(Subscription::Active),
-            retention: retention.unwrap_or(is.retention),
+            retention: retention.map_or(is.retention, |says| self.mode.due(says, is.retention)),
         };
         Due { standing, skip }
     }
@@ -44,14 +91,14 @@ mod tests {
 
     fn shipping_to(name: &str, retention: Option<Retention>) -> Demand {
         let guard = LoopGuard::by_name(&Destination::Function { name: name.into() });
-        Demand { ships: Some(guard), retention }
+        Demand { ships: Some(guard), retention, ..Demand::default() }
     }
 
     #[test]
     fn a_new_group_is_to_be_subscribed_and_kept_as_long_as_the_policy_says() {
         let demand = shipping_to("shipper", Some(Retention::Days(30)));
         let is = standing(Some(Subscription::Missing), Retention::Never);
-        let due = demand.on("/aws/lambda/new", &LogGroupClass::Standard, &is);
+        let due = demand.on("/aws/lambda/new", &LogGroupClass::Standard, &is, None);
         assert_eq!(due.standing, standing(Some(Subscription::Active), Retention::Days(30)));
         assert_eq!(due.skip, None);
     }
@@ -60,7 +107,7 @@ mod tests {
     fn the_shippers_own_group_loses_a_filter_and_still_gets_its_retention() {
         let demand = shipping_to("shipper", Some(Retention::Days(30)));
         let is = standing(Some(Subscription::Active), Retention::Never);
-        let due = demand.on("/aws/lambda/shipper", &LogGroupClass::Standard, &is);
+        let due = demand.on("/aws/lambda/shipper", &LogGroupClass::Standard, &is, None);
         assert_eq!(due.standing, standing(None, Retention::Days(30)));
         assert_eq!(due.skip, Some(Skip::Loop));
     }
@@ -69,15 +116,15 @@ mod tests {
     fn without_a_retention_each_group_keeps_its_own() {
         let demand = shipping_to("shipper", None);
         let is = standing(Some(Subscription::Active), Retention::Days(7));
-        let due = demand.on("/aws/lambda/a", &LogGroupClass::Standard, &is);
+        let due = demand.on("/aws/lambda/a", &LogGroupClass::Standard, &is, None);
         assert_eq!(due.standing, is);
     }
 
     #[test]
     fn a_policy_that_ships_nothing_skips_nothing() {
-        let demand = Demand { ships: None, retention: Some(Retention::Days(30)) };
+        let demand = Demand { retention: Some(Retention::Days(30)), ..Demand::default() };
         let is = standing(None, Retention::Never);
-        let due = demand.on("/aws/lambda/a", &LogGroupClass::InfrequentAccess, &is);
+        let due = demand.on("/aws/lambda/a", &LogGroupClass::InfrequentAccess, &is, None);
         assert_eq!(due.standing, standing(None, Retention::Days(30)));
         assert_eq!(due.skip, None);
     }
@@ -86,8 +133,21 @@ mod tests {
     fn the_delivery_class_is_left_alone() {
         let demand = shipping_to("shipper", Some(Retention::Days(30)));
         let is = standing(None, Retention::Days(1));
-        let due = demand.on("/aws/vendedlogs/a", &LogGroupClass::Delivery, &is);
+        let due = demand.on("/aws/vendedlogs/a", &LogGroupClass::Delivery, &is, None);
         assert_eq!(due.standing, is);
         assert_eq!(due.skip, Some(Skip::Class(LogGroupClass::Delivery)));
+    }
+
+    #[test]
+    fn a_conflict_is_skipped_only_where_that_is_wanted() {
+        let is = standing(Some(Subscription::Missing), Retention::Days(30));
+        let mut demand = shipping_to("shipper", None);
+        let full = || Some(Obstacle::Full);
+        let due = demand.on("/aws/lambda/a", &LogGroupClass::Standard, &is, full());
+        assert_eq!(due.standing.subscription, Some(Subscription::Active));
+        demand.on_conflict = OnConflict::Skip;
+        let due = demand.on("/aws/lambda/a", &LogGroupClass::Standard, &is, full());
+        assert_eq!(due.standing.subscription, None);
+        assert_eq!(due.skip, Some(Skip::Obstacle(Obstacle::Full)));
     }
 }

@@ -17,6 +17,12 @@ pub struct SubscriptionFilter {
     pub role_arn: Option<String>,
     /// How events are spread over a stream's shards.
     pub distribution: Distribution,
+    /// Whether the pattern is held against events as a transformer left them.
+    pub apply_on_transformed_logs: bool,
+    /// Which events go, by the log group's fields.
+    pub field_selection_criteria: Option<String>,
+    /// The fields of CloudWatch Logs' own that go along, as in `@aws.account`.
+    pub emit_system_fields: BTreeSet<String>,
 }
 
 impl SubscriptionFilter {
@@ -33,6 +39,15 @@ impl SubscriptionFilter {
         note(Argument::FilterPattern, self.pattern != wanted.pattern);
         note(Argument::RoleArn, self.role_arn != wanted.role_arn);
         note(Argument::Distribution, self.distribution != wanted.distribution);
+        note(
+            Argument::ApplyOnTransformedLogs,
+            self.apply_on_transformed_logs != wanted.apply_on_transformed_logs,
+        );
+        note(
+            Argument::FieldSelectionCriteria,
+            self.field_selection_criteria != wanted.field_selection_criteria,
+        );
+        note(Argument::EmitSystemFields, self.emit_system_fields != wanted.emit_system_fields);
         differences
     }
 
@@ -108,15 +123,24 @@ pub enum Argument {
     RoleArn,
     /// `distribution`
     Distribution,
+    /// `apply_on_transformed_logs`
+    ApplyOnTransformedLogs,
+    /// `field_selection_criteria`
+    FieldSelectionCriteria,
+    /// `emit_system_fields`
+    EmitSystemFields,
 }
 
 impl Argument {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 8] = [
         Self::FilterName,
         Self::DestinationArn,
         Self::FilterPattern,
         Self::RoleArn,
         Self::Distribution,
+        Self::ApplyOnTransformedLogs,
+        Self::FieldSelectionCriteria,
+        Self::EmitSystemFields,
     ];
 
     /// As in `filter_pattern`.
@@ -128,6 +152,9 @@ impl Argument {
             Self::FilterPattern => "filter_pattern",
             Self::RoleArn => "role_arn",
             Self::Distribution => "distribution",
+            Self::ApplyOnTransformedLogs => "apply_on_transformed_logs",
+            Self::FieldSelectionCriteria => "field_selection_criteria",
+            Self::EmitSystemFields => "emit_system_fields",
         }
     }
 
@@ -136,21 +163,26 @@ impl Argument {
     }
 }
 
-/// Which filters are ours: those with a name of ours whose destination is one of ours.
-/// Everything else is foreign: never written over and never deleted.
+/// Which filters are ours: those with a name of ours whose destination is one of ours, and those
+/// that ship to a destination the policy was told to replace. Everything else is foreign: never
+/// written over and never deleted.
 #[derive(Clone, Debug, Default)]
 pub struct Ownership {
     /// The name wanted now and those the policy had before.
     pub names: BTreeSet<String>,
     /// The destination wanted now and those the policy had before.
     pub destinations: BTreeSet<String>,
+    /// The destinations to replace, whatever the names of the filters that ship there.
+    pub replaced: BTreeSet<String>,
 }
 
 impl Ownership {
     /// Whether a filter is ours.
     #[must_use]
     pub fn owns(&self, filter: &SubscriptionFilter) -> bool {
-        self.names.contains(&filter.name) && self.destinations.contains(&filter.destination_arn)
+        self.replaced.contains(&filter.destination_arn)
+            || self.names.contains(&filter.name)
+                && self.destinations.contains(&filter.destination_arn)
     }
 
     /// The filters that are ours.
@@ -258,6 +290,9 @@ mod tests {
             pattern: String::new(),
             role_arn: None,
             distribution: Distribution::ByLogStream,
+            apply_on_transformed_logs: false,
+            field_selection_criteria: None,
+            emit_system_fields: BTreeSet::new(),
         }
     }
 
@@ -265,6 +300,7 @@ mod tests {
         Ownership {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             destinations: destinations.iter().map(|arn| (*arn).to_owned()).collect(),
+            replaced: BTreeSet::new(),
         }
     }
 
@@ -287,6 +323,16 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_to_a_replaced_destination_is_ours_whatever_its_name() {
+        let mut ours = ownership(&["logs"], &["here"]);
+        ours.replaced.insert("old".into());
+        assert!(ours.owns(&filter("datadog-x7f", "old")));
+        assert!(!ours.owns(&filter("datadog-x7f", "elsewhere")));
+        let standing = ours.examine(&[filter("datadog-x7f", "old")], &filter("logs", "here"));
+        assert_eq!(standing, Subscription::Differs(vec![Argument::FilterName]));
+    }
+
+    #[test]
     fn every_argument_that_differs_is_named() {
         let wanted = filter("logs", "here");
         let found = SubscriptionFilter {
@@ -295,10 +341,22 @@ mod tests {
             pattern: "ERROR".into(),
             role_arn: Some("role".into()),
             distribution: Distribution::Random,
+            apply_on_transformed_logs: true,
+            field_selection_criteria: Some("@aws.region = \"eu-west-1\"".into()),
+            emit_system_fields: BTreeSet::from(["@aws.account".to_owned()]),
         };
         let named: Vec<_> =
             found.differences(&wanted).iter().map(|argument| argument.name()).collect();
-        assert_eq!(named, ["destination_arn", "filter_pattern", "role_arn", "distribution"]);
+        let expected = [
+            "destination_arn",
+            "filter_pattern",
+            "role_arn",
+            "distribution",
+            "apply_on_transformed_logs",
+            "field_selection_criteria",
+            "emit_system_fields",
+        ];
+        assert_eq!(named, expected);
     }
 
     #[test]

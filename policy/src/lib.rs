@@ -16,14 +16,14 @@ mod skip;
 mod standing;
 
 pub use arn::{Arn, Destination, InvalidArn, UnsupportedDestination};
-pub use demand::{Demand, Due};
+pub use demand::{Demand, Due, OnConflict, UnknownOnConflict};
 pub use filter::{
     Argument, Distribution, FilterName, InvalidFilterName, Ownership, SubscriptionFilter,
     UnknownDistribution,
 };
 pub use log_group::{InvalidLogGroupName, LogGroup, LogGroupClass, check_log_group_name};
 pub use loop_guard::LoopGuard;
-pub use retention::{InvalidRetention, Retention};
+pub use retention::{InvalidRetention, Retention, RetentionMode, UnknownRetentionMode};
 pub use selection::{InvalidRegex, Listing, Rule, Selection, name_regex};
-pub use skip::Skip;
+pub use skip::{Obstacle, Skip};
 pub use standing::{Standing, Subscription, UnknownSubscription};

@@ -11,6 +11,13 @@ pub struct LogGroup {
     pub class: LogGroupClass,
     /// How long it keeps its events.
     pub retention: Retention,
+    /// Its ARN, without the `:*` that some calls put behind it.
+    pub arn: String,
+    /// What it holds, in bytes before compression.
+    pub stored_bytes: u64,
+    /// When it was created, in milliseconds since 1970: tells a group from its successor of the
+    /// same name.
+    pub created_ms: i64,
 }
 
 /// What a log group can do, chosen when it is created.

@@ -1,4 +1,6 @@
+use std::cmp::Ordering;
 use std::fmt;
+use std::str::FromStr;
 
 /// How long a log group keeps its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +50,73 @@ impl Retention {
             Self::Never => 0,
             Self::Days(days) => i64::from(days),
         }
+    }
+}
+
+/// How a policy's retention stands to what a log group has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetentionMode {
+    /// Every group keeps its events for exactly so long.
+    #[default]
+    Exact,
+    /// A group that keeps them longer is left alone.
+    AtLeast,
+    /// A group that keeps them for less is left alone.
+    AtMost,
+    /// Only a group that keeps them for ever is changed.
+    IfUnset,
+}
+
+impl RetentionMode {
+    /// What is due to a group that has `is`, of a policy that says `says`.
+    #[must_use]
+    pub fn due(self, says: Retention, is: Retention) -> Retention {
+        let leave = match self {
+            Self::Exact => false,
+            Self::AtLeast => is >= says,
+            Self::AtMost => is <= says,
+            Self::IfUnset => is != Retention::Never,
+        };
+        if leave { is } else { says }
+    }
+}
+
+impl FromStr for RetentionMode {
+    type Err = UnknownRetentionMode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRetentionMode> {
+        match text {
+            "exact" => Ok(Self::Exact),
+            "at_least" => Ok(Self::AtLeast),
+            "at_most" => Ok(Self::AtMost),
+            "if_unset" => Ok(Self::IfUnset),
+            _ => Err(UnknownRetentionMode { text: text.to_owned() }),
+        }
+    }
+}
+
+/// A text that names no mode.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a mode: it is \"exact\", \"at_least\", \"at_most\" or \"if_unset\"")]
+pub struct UnknownRetentionMode {
+    text: String,
+}
+
+/// A retention is less than another if events are gone sooner.
+impl Ord for Retention {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Never, Self::Never) => Ordering::Equal,
+            (Self::Never, Self::Days(_)) => Ordering::Greater,
+            (Self::Days(_), Self::Never) => Ordering::Less,
+            (Self::Days(a), Self::Days(b)) => a.cmp(b),
+        }
+    }
+}
+
+impl PartialOrd for Retention {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -125,6 +194,23 @@ mod tests {
             4000,
             "CloudWatch Logs does not keep events for 4000 days; the longest it takes is 3653, and 0 means never expire",
         );
+    }
+
+    #[test]
+    fn modes_leave_alone_what_is_long_or_short_enough() {
+        let (week, month) = (Retention::Days(7), Retention::Days(30));
+        let never = Retention::Never;
+        let check = |mode: &str, expected: [Retention; 3]| {
+            let mode: RetentionMode = mode.parse().unwrap();
+            assert_eq!([week, month, never].map(|is| mode.due(month, is)), expected, "{mode:?}");
+        };
+        check("exact", [month, month, month]);
+        check("at_least", [month, month, never]);
+        check("at_most", [week, month, month]);
+        check("if_unset", [week, month, month]);
+        assert_eq!(RetentionMode::AtMost.due(never, month), month);
+        assert_eq!(RetentionMode::AtLeast.due(never, month), never);
+        assert!("sometimes".parse::<RetentionMode>().is_err());
     }
 
     #[test]

@@ -3,6 +3,8 @@ use std::fmt;
 
 use regex::Regex;
 
+use crate::LogGroupClass;
+
 /// Which log groups a policy chooses: those for which any `select` holds and no `exclude` does.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
@@ -21,6 +23,8 @@ pub struct Rule {
     pub name_prefixes: Option<BTreeSet<String>>,
     /// The name contains a match.
     pub name_regex: Option<Regex>,
+    /// The class is one of these.
+    pub log_group_classes: Option<BTreeSet<String>>,
 }
 
 /// A question to DescribeLogGroups.
@@ -38,9 +42,9 @@ const MAX_LISTINGS: usize = 50;
 impl Selection {
     /// Whether a log group is chosen.
     #[must_use]
-    pub fn chooses(&self, name: &str) -> bool {
-        self.select.iter().any(|rule| rule.holds_for(name))
-            && !self.exclude.iter().any(|rule| rule.holds_for(name))
+    pub fn chooses(&self, name: &str, class: &LogGroupClass) -> bool {
+        self.select.iter().any(|rule| rule.holds_for(name, class))
+            && !self.exclude.iter().any(|rule| rule.holds_for(name, class))
     }
 
     /// The questions whose answers together hold every log group that can be chosen, each group
@@ -69,26 +73,43 @@ impl Selection {
         vec![Listing::Prefix(common.to_owned())]
     }
 
+    /// Whether the answers to some questions hold every log group that this can choose.
+    #[must_use]
+    pub fn is_covered_by(&self, asked: &[Listing]) -> bool {
+        self.listings().iter().all(|needed| {
+            asked.iter().any(|asked| match asked {
+                Listing::Prefix(prefix) => needed.text().starts_with(prefix),
+                Listing::Name(_) => needed == asked,
+            })
+        })
+    }
+
     /// The names, where the selection is by exact names alone: then it chooses these and no
     /// others, whichever groups there are.
     #[must_use]
     pub fn exact_names(&self) -> Option<BTreeSet<&str>> {
+        let mut rules = self.select.iter().chain(&self.exclude);
+        if rules.any(|rule| rule.log_group_classes.is_some()) {
+            return None;
+        }
         let mut all = BTreeSet::new();
         for rule in &self.select {
             all.extend(rule.names.as_ref()?.iter().map(String::as_str));
         }
-        all.retain(|name| self.chooses(name));
+        all.retain(|name| self.chooses(name, &LogGroupClass::Standard));
         Some(all)
     }
 }
 
 impl Rule {
-    /// Whether all that is given holds for a name.
+    /// Whether all that is given holds for a log group.
     #[must_use]
-    pub fn holds_for(&self, name: &str) -> bool {
+    pub fn holds_for(&self, name: &str, class: &LogGroupClass) -> bool {
         self.names.as_ref().is_none_or(|names| names.contains(name))
             && self.name_prefixes.as_ref().is_none_or(|prefixes| begins_with_one(name, prefixes))
             && self.name_regex.as_ref().is_none_or(|regex| regex.is_match(name))
+            && (self.log_group_classes.as_ref())
+                .is_none_or(|classes| classes.contains(&class.to_string()))
     }
 
     fn listings(&self) -> Vec<Listing> {
@@ -176,28 +197,46 @@ mod tests {
             select: vec![prefixes(&["/aws/lambda/"]), names(&["/ecs/web"])],
             exclude: vec![matching("-canary$")],
         };
-        assert!(selection.chooses("/aws/lambda/checkout"));
-        assert!(selection.chooses("/ecs/web"));
-        assert!(!selection.chooses("/ecs/web-2"));
-        assert!(!selection.chooses("/aws/lambda/checkout-canary"));
-        assert!(!selection.chooses("/aws/lambda"));
+        assert!(selection.chooses("/aws/lambda/checkout", &LogGroupClass::Standard));
+        assert!(selection.chooses("/ecs/web", &LogGroupClass::Standard));
+        assert!(!selection.chooses("/ecs/web-2", &LogGroupClass::Standard));
+        assert!(!selection.chooses("/aws/lambda/checkout-canary", &LogGroupClass::Standard));
+        assert!(!selection.chooses("/aws/lambda", &LogGroupClass::Standard));
     }
 
     #[test]
     fn all_that_a_block_gives_must_hold() {
         let rule =
             Rule { name_regex: Some(name_regex("prod").unwrap()), ..prefixes(&["/a/", "/b/"]) };
-        assert!(rule.holds_for("/b/prod-1"));
-        assert!(!rule.holds_for("/b/test-1"));
-        assert!(!rule.holds_for("/c/prod-1"));
+        assert!(rule.holds_for("/b/prod-1", &LogGroupClass::Standard));
+        assert!(!rule.holds_for("/b/test-1", &LogGroupClass::Standard));
+        assert!(!rule.holds_for("/c/prod-1", &LogGroupClass::Standard));
     }
 
     #[test]
     fn an_empty_list_chooses_nothing() {
         let selection = Selection { select: vec![names(&[]), prefixes(&[])], exclude: vec![] };
-        assert!(!selection.chooses("/aws/lambda/a"));
+        assert!(!selection.chooses("/aws/lambda/a", &LogGroupClass::Standard));
         assert_eq!(selection.listings(), []);
         assert_eq!(Selection::default().listings(), []);
+    }
+
+    #[test]
+    fn a_class_is_chosen_and_left_out() {
+        let infrequent = Rule { log_group_classes: set(&["INFREQUENT_ACCESS"]), ..Rule::default() };
+        let selection = Selection { select: vec![prefixes(&["/a/"])], exclude: vec![infrequent] };
+        assert!(selection.chooses("/a/1", &LogGroupClass::Standard));
+        assert!(!selection.chooses("/a/1", &LogGroupClass::InfrequentAccess));
+    }
+
+    #[test]
+    fn knows_what_a_remembered_listing_covers() {
+        let asked = [Listing::Prefix("/a/".into()), Listing::Name("/b".into())];
+        let covered = |select| Selection { select, exclude: vec![] }.is_covered_by(&asked);
+        assert!(covered(vec![prefixes(&["/a/", "/a/x"]), names(&["/b", "/a/y"])]));
+        assert!(!covered(vec![prefixes(&["/b"])]));
+        assert!(!covered(vec![names(&["/c"])]));
+        assert!(!covered(vec![matching("x")]));
     }
 
     #[test]
@@ -224,8 +263,8 @@ mod tests {
         let many: Vec<_> = many.iter().map(String::as_str).collect();
         let selection = Selection { select: vec![prefixes(&many)], exclude: vec![] };
         assert_eq!(selection.listings(), [Listing::Prefix("/aws/lambda/team-".into())]);
-        assert!(selection.chooses("/aws/lambda/team-2999-checkout"));
-        assert!(!selection.chooses("/aws/lambda/team-3000-checkout"));
+        assert!(selection.chooses("/aws/lambda/team-2999-checkout", &LogGroupClass::Standard));
+        assert!(!selection.chooses("/aws/lambda/team-3000-checkout", &LogGroupClass::Standard));
     }
 
     #[test]
@@ -267,7 +306,7 @@ mod tests {
                     Listing::Prefix(prefix) => group.starts_with(prefix),
                 }).count();
                 prop_assert!(holding <= 1);
-                if selection.chooses(group) {
+                if selection.chooses(group, &LogGroupClass::Standard) {
                     prop_assert_eq!(holding, 1);
                 }
             }

@@ -9,6 +9,17 @@ pub enum Skip {
     Loop,
     /// Its class has no subscription filters.
     Class(LogGroupClass),
+    /// It cannot take our filter, and the policy skips such groups.
+    Obstacle(Obstacle),
+}
+
+/// What keeps our filter off a log group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// AWS refused another filter, and the group's filters are still the same.
+    Full,
+    /// A foreign filter holds our name and ships to this destination.
+    NameTaken(String),
 }
 
 impl Skip {
@@ -31,6 +42,12 @@ impl fmt::Display for Skip {
             Self::Loop => f.write_str("loop: the destination itself writes to this log group"),
             Self::Class(class) => {
                 write!(f, "class: subscription filters work on STANDARD, and this is {class}")
+            }
+            Self::Obstacle(Obstacle::Full) => {
+                f.write_str("full: there is no free slot for a subscription filter")
+            }
+            Self::Obstacle(Obstacle::NameTaken(by)) => {
+                write!(f, "name taken: a filter of this name that is not ours ships to {by}")
             }
         }
     }

@@ -78,15 +78,21 @@ pub(crate) fn retention_in_days(days: i64) -> Checked {
 }
 
 pub(crate) fn retention_mode(text: &str) -> Checked {
-    text.parse::<RetentionMode>().map(drop).map_err(|error| invalid("Invalid retention mode", sentence(&error)))
+    text.parse::<RetentionMode>()
+        .map(drop)
+        .map_err(|error| invalid("Invalid retention mode", sentence(&error)))
 }
 
 pub(crate) fn retention_on_destroy(text: &str) -> Checked {
-    text.parse::<OnDestroy>().map(drop).map_err(|error| invalid("Invalid retention_on_destroy", sentence(&error)))
+    text.parse::<OnDestroy>()
+        .map(drop)
+        .map_err(|error| invalid("Invalid retention_on_destroy", sentence(&error)))
 }
 
 pub(crate) fn on_conflict(text: &str) -> Checked {
-    text.parse::<OnConflict>().map(drop).map_err(|error| invalid("Invalid on_conflict", sentence(&error)))
+    text.parse::<OnConflict>()
+        .map(drop)
+        .map_err(|error| invalid("Invalid on_conflict", sentence(&error)))
 }
 
 pub(crate) fn field_selection_criteria(criteria: &str) -> Checked {
@@ -104,7 +110,8 @@ pub(crate) fn system_field(field: &str) -> Checked {
     if SYSTEM_FIELDS.contains(&field) {
         return Ok(());
     }
-    let detail = format!("{field:?} is not a system field: it is one of {}.", SYSTEM_FIELDS.join(", "));
+    let detail =
+        format!("{field:?} is not a system field: it is one of {}.", SYSTEM_FIELDS.join(", "));
     Err(invalid("Unknown system field", detail))
 }
 
@@ -112,8 +119,10 @@ pub(crate) fn log_group_class(class: &str) -> Checked {
     if LOG_GROUP_CLASSES.contains(&class) {
         return Ok(());
     }
-    let detail =
-        format!("{class:?} is not a class of log groups: it is one of {}.", LOG_GROUP_CLASSES.join(", "));
+    let detail = format!(
+        "{class:?} is not a class of log groups: it is one of {}.",
+        LOG_GROUP_CLASSES.join(", ")
+    );
     Err(invalid("Unknown log group class", detail))
 }
 
@@ -121,7 +130,10 @@ pub(crate) fn number_of_log_groups(number: i64) -> Checked {
     if number >= 0 {
         return Ok(());
     }
-    Err(invalid("Invalid number", format!("A number of log groups is 0 or more, and this is {number}.")))
+    Err(invalid(
+        "Invalid number",
+        format!("A number of log groups is 0 or more, and this is {number}."),
+    ))
 }
 
 pub(crate) fn log_group_name(name: &str) -> Checked {
@@ -256,7 +268,8 @@ fn session_word(
 
 pub(crate) fn session_duration(text: &str) -> Checked {
     let duration = humantime::parse_duration(text).map_err(|error| {
-        let detail = format!("{text:?} is not a length of time, as in \"1h\" or \"1h30m\": {error}.");
+        let detail =
+            format!("{text:?} is not a length of time, as in \"1h\" or \"1h30m\": {error}.");
         invalid("Invalid duration", detail)
     })?;
     if (SHORTEST_SESSION..=LONGEST_SESSION).contains(&duration) {

@@ -258,7 +258,9 @@ pub(crate) fn nothing_allowed() -> Diagnostic {
 pub(crate) fn no_such_tag(key: &str, path: AttributePath) -> Diagnostic {
     Diagnostic::error(
         "No such tag",
-        format!("{key:?} is to be kept by roles assumed after, and tags has no such key. Add it there."),
+        format!(
+            "{key:?} is to be kept by roles assumed after, and tags has no such key. Add it there."
+        ),
     )
     .on(path)
 }
@@ -428,7 +430,8 @@ pub(crate) fn too_many_changes(changes: usize, most: usize) -> Diagnostic {
         "More changes than max_changes allows",
         format!(
             "The policy would change {}, and max_changes is {most}. Nothing was written. If that is \
-             what you want, raise max_changes.",
+             what you want, raise max_changes. (To destroy the policy all the same: terraform \
+             destroy -refresh=false.)",
             counted(changes, "log group")
         ),
     )
@@ -440,7 +443,8 @@ pub(crate) fn too_few_matches(matches: usize, least: usize) -> Diagnostic {
         "Fewer log groups than min_matches asks for",
         format!(
             "The selection chooses {}, and min_matches is {least}. Nothing was written. If that is \
-             right, lower min_matches.",
+             right, lower min_matches. (To destroy the policy all the same: terraform destroy \
+             -refresh=false.)",
             counted(matches, "log group")
         ),
     )

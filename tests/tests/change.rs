@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::scene::{NAME, Scene, entry, says};
 
 #[test]
-fn another_destination_is_put_over_the_old_one_on_every_group() {
+pub(crate) fn another_destination_is_put_over_the_old_one_on_every_group() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     let other = scene.account.function_arn("other");
     scene.policy(&scene.policy_to(&other));
@@ -31,7 +31,7 @@ fn another_pattern_is_put_over_the_old_one() {
 }
 
 #[test]
-fn a_rename_puts_the_new_filter_before_it_deletes_the_old() {
+pub(crate) fn a_rename_puts_the_new_filter_before_it_deletes_the_old() {
     let scene = Scene::governed(&["/app/a"]);
     scene.policy(&format!("{}\nfilter_name = \"renamed\"", scene.usual_policy()));
     scene.apply();
@@ -59,6 +59,41 @@ fn groups_that_leave_the_selection_are_unsubscribed_and_keep_their_retention() {
         scene.state()["log_groups"],
         json!({"/app/a": entry("active", 30), "/new/c": entry("active", 30)})
     );
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_selection_within_what_was_listed_is_planned_group_by_group() {
+    let scene = Scene::governed(&["/app/a", "/app/b", "/app/c"]);
+    let policy = scene.usual_policy();
+    scene.policy(&format!("{policy}\nexclude {{\n  names = [\"/app/b\"]\n}}"));
+    scene.plan();
+    let change = scene.planned();
+    assert_eq!(change.log_groups(), json!({"/app/b": [entry("active", 30), null]}));
+    scene.apply_plan();
+    scene.ships_nowhere("/app/b");
+    scene.plan_is_empty();
+
+    // And back again: the group is still remembered, though it was not chosen.
+    scene.policy(&policy);
+    scene.plan();
+    assert_eq!(scene.planned().log_groups(), json!({"/app/b": [null, entry("active", 30)]}));
+    scene.apply_plan();
+    scene.ships("/app/b", &scene.shipper());
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_class_is_part_of_the_selection() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    scene.logs.create_group_of_class("/app/rare", "INFREQUENT_ACCESS").unwrap();
+    let policy = scene.usual_policy();
+    scene.policy(&format!(
+        "{policy}\nexclude {{\n  log_group_classes = [\"INFREQUENT_ACCESS\"]\n}}"
+    ));
+    scene.apply();
+    assert_eq!(scene.state()["log_groups"], json!({"/app/a": entry("active", 30)}));
+    assert_eq!(scene.logs.retention("/app/rare").unwrap(), None);
     scene.plan_is_empty();
 }
 
@@ -94,7 +129,7 @@ fn another_region_is_another_policy() {
 }
 
 #[test]
-fn destroy_takes_away_what_is_ours_and_leaves_the_retention() {
+pub(crate) fn destroy_takes_away_what_is_ours_and_leaves_the_retention() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     scene.destroy();
     scene.ships_nowhere("/app/a");

@@ -121,14 +121,14 @@ fn selections() {
         case(
             &without("select {}"),
             "Empty select block",
-            "An empty select block would hold for every log group. Give it names, name_prefixes or \
-             name_regex; to mean every log group on purpose write name_regex = \".*\".",
+            "An empty select block would hold for every log group. Give it names, name_prefixes, \
+             name_regex or log_group_classes; to mean every log group on purpose write name_regex = \".*\".",
         ),
         added(
             "exclude {}",
             "Empty exclude block",
-            "An empty exclude block would hold for every log group. Give it names, name_prefixes or \
-             name_regex; to mean every log group on purpose write name_regex = \".*\".",
+            "An empty exclude block would hold for every log group. Give it names, name_prefixes, \
+             name_regex or log_group_classes; to mean every log group on purpose write name_regex = \".*\".",
         ),
         case(
             &without(&select("name_prefixes = [\"/a\", \"\"]")),

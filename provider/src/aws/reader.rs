@@ -59,7 +59,8 @@ impl Reader {
                         .send()
                 })
                 .await?;
-            filters.extend(answer.subscription_filters.into_iter().flatten().map(found));
+            let found_here = answer.subscription_filters.ok_or_else(|| without_list(api))?;
+            filters.extend(found_here.into_iter().map(found));
             page.follow(answer.next_token)?;
         }
         Ok(filters)
@@ -87,7 +88,7 @@ impl Reader {
                         .send()
                 })
                 .await?;
-            for group in answer.log_groups.into_iter().flatten() {
+            for group in answer.log_groups.ok_or_else(|| without_list(api))? {
                 let group = listed(group).ok_or_else(|| {
                     CallError::nonsense(api, "a log group in the answer has no name")
                 })?;
@@ -100,6 +101,11 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// A proxy or an emulator may answer with something that is no answer; that is not an empty list.
+fn without_list(api: Api) -> CallError {
+    CallError::nonsense(api, "the answer has no list in it")
 }
 
 /// Walks the pages of an answer.
@@ -132,6 +138,16 @@ impl Page {
 
 fn listed(group: types::LogGroup) -> Option<LogGroup> {
     Some(LogGroup {
+        arn: group
+            .log_group_arn
+            .or(group.arn)
+            .map(|arn| arn.strip_suffix(":*").map_or(arn.clone(), str::to_owned))
+            .unwrap_or_default(),
+        stored_bytes: group
+            .stored_bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .unwrap_or_default(),
+        created_ms: group.creation_time.unwrap_or_default(),
         name: group.log_group_name?,
         class: LogGroupClass::reported(
             group.log_group_class.as_ref().map(types::LogGroupClass::as_str),
@@ -149,6 +165,11 @@ fn found(filter: types::SubscriptionFilter) -> SubscriptionFilter {
         distribution: Distribution::reported(
             filter.distribution.as_ref().map(types::Distribution::as_str),
         ),
+        apply_on_transformed_logs: filter.apply_on_transformed_logs,
+        field_selection_criteria: filter
+            .field_selection_criteria
+            .filter(|criteria| !criteria.is_empty()),
+        emit_system_fields: filter.emit_system_fields.into_iter().flatten().collect(),
     }
 }
 

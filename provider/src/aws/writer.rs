@@ -35,6 +35,8 @@ impl Writer {
         let distribution = filter
             .takes_distribution()
             .then(|| types::Distribution::from(filter.distribution.to_string().as_str()));
+        let system_fields = Some(filter.emit_system_fields.iter().cloned().collect::<Vec<_>>())
+            .filter(|fields| !fields.is_empty());
         loop {
             let put = self.region.caller.call(Api::PutSubscriptionFilter, &self.stopped, || {
                 self.region
@@ -46,6 +48,9 @@ impl Writer {
                     .destination_arn(&filter.destination_arn)
                     .set_role_arn(filter.role_arn.clone())
                     .set_distribution(distribution.clone())
+                    .set_apply_on_transformed_logs(filter.apply_on_transformed_logs.then_some(true))
+                    .set_field_selection_criteria(filter.field_selection_criteria.clone())
+                    .set_emit_system_fields(system_fields.clone())
                     .send()
             });
             let Err(error) = put.await else { return Ok(()) };

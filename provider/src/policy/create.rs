@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{Ownership, Subscription};
+use logagg_policy::{OnConflict, Ownership, Subscription};
 use tfplugin::{Attr, Context, Creation, Diagnostic, Stored};
 
 use super::discover::Discovery;
 use super::memory::Memory;
-use super::mend::{AfterFailure, Job, Mended, Mender, by_reason};
+use super::mend::{AfterFailure, Job, Mended, Mender, by_reason, remember_full};
 use super::model::{Entry, Intent, Policy};
 use super::plan::destination_abroad;
 use super::read::record;
@@ -59,9 +59,13 @@ async fn created(
     let mut discovery = Discovery::run(&mender.reader, &intent, &ownership, &BTreeSet::new())
         .await
         .map_err(|error| diagnostics::not_read(&error, &region))?;
+    discovery.remember_originals(&mut stored.private);
+    discovery.recall(&intent, &ownership, &mut stored.private);
     refuse_conflicts(&discovery, &intent, &ownership)?;
+    let jobs = discovery.jobs(&intent, &ownership);
+    intent.guards.check(discovery.chosen().count(), jobs.len())?;
 
-    let (mut mended, jobs) = probe(&mender, discovery.jobs(&intent, &ownership)).await;
+    let (mut mended, jobs) = probe(&mender, jobs).await;
     let untouched = mended.iter().all(|mended| mended.writes == 0);
     if let Some((log_group, failure)) =
         mended.iter().find_map(Mended::barring).filter(|_| untouched)
@@ -71,6 +75,8 @@ async fn created(
     mended.extend(mender.mend_all(jobs).await);
 
     discovery.follow(&mended);
+    remember_full(&mut stored.private, &mended);
+    discovery.recall(&intent, &ownership, &mut stored.private);
     record(&mut stored, &discovery, &intent, &ownership);
     let absent = discovery.absent(&intent);
     if !absent.is_empty() {
@@ -78,7 +84,10 @@ async fn created(
         cx.report(diagnostics::named_but_absent(&absent, &region));
     }
     for (failure, groups) in by_reason(&mended) {
-        cx.report(diagnostics::left_undone(failure, &groups));
+        // A full group that is to be skipped is in `skipped` now, with the reason.
+        if intent.demand.on_conflict == OnConflict::Error || !failure.is_conflict() {
+            cx.report(diagnostics::left_undone(failure, &groups));
+        }
     }
     Ok(stored)
 }
@@ -91,9 +100,9 @@ fn refuse_conflicts(
     let Some(wanted) = &intent.wanted else {
         return Ok(());
     };
-    let subscribed = discovery.groups.iter().filter(|(name, group)| {
-        let is = group.standing(name, intent, ownership);
-        group.due(name, intent, &is).standing.subscription.is_some()
+    let subscribed = discovery.groups.iter().filter(|(_, group)| {
+        let is = group.standing(intent, ownership);
+        group.due(intent, &is).standing.subscription.is_some()
     });
     let conflicts: BTreeMap<_, _> = subscribed
         .filter_map(|(name, group)| {

@@ -1,18 +1,18 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::Standing;
+use logagg_policy::{Listing, Standing};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
 use super::memory::Memory;
-use super::mend::{Job, Mender, Touch, by_reason};
-use super::model::{Entry, Policy};
+use super::mend::{Job, Mender, by_reason};
+use super::model::{Entry, Intent, OnDestroy, Policy};
 use super::read::check_account;
-use crate::aws::Account;
+use crate::aws::{Account, CallError};
 use crate::diagnostics;
 use crate::provider::Client;
 
-/// Deletes the filters that are ours, and leaves retention as it is. What could not be deleted
-/// stays in the state.
+/// Deletes the filters that are ours, and gives retention back where that is wanted. What could
+/// not be done stays in the state.
 pub(super) async fn delete(
     cx: &Context<Client>,
     prior: Stored<Policy, Memory>,
@@ -37,6 +37,7 @@ async fn rest(
 ) -> Result<Option<Stored<Policy, Memory>>, Diagnostic> {
     check_account(cx, account, &prior.state).await?;
     let standings = prior.state.standings().map_err(|error| diagnostics::unusable_state(&error))?;
+    let intent = prior.state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
     let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
     let mender = Mender {
         reader: account.reader(region, cx.stopped()),
@@ -44,12 +45,17 @@ async fn rest(
         wanted: None,
         ownership: prior.private.widen(prior.state.ownership()),
     };
-    let jobs =
-        standings.into_iter().filter(|(_, is)| is.subscription.is_some()).map(|(log_group, is)| {
-            let should = Standing { subscription: None, retention: is.retention };
-            Job { log_group, is, should, subscription: Touch::IfDifferent, filters: None }
-        });
-    let mended = mender.mend_all(jobs.collect()).await;
+    let mut jobs = BTreeMap::new();
+    for (log_group, is) in standings {
+        let should = Standing { subscription: None, retention: is.retention };
+        jobs.insert(log_group.clone(), Job::of(log_group, is, should));
+    }
+    if intent.on_destroy == OnDestroy::Restore {
+        restore(&mender, &intent, &prior.private, &mut jobs)
+            .await
+            .map_err(|error| diagnostics::not_read(&error, region))?;
+    }
+    let mended = mender.mend_all(jobs.into_values().filter(Job::is_needed).collect()).await;
     let failures = by_reason(&mended);
     if failures.is_empty() {
         return Ok(None);
@@ -63,4 +69,24 @@ async fn rest(
         log_groups.retain(|name, _: &mut Attr<Entry>| undone.contains(name.as_str()));
     }
     Ok(Some(stored))
+}
+
+/// Has every log group get back the retention it had, if that is still the policy's.
+async fn restore(
+    mender: &Mender,
+    intent: &Intent,
+    memory: &Memory,
+    jobs: &mut BTreeMap<String, Job>,
+) -> Result<(), CallError> {
+    let mut listed = mender.reader.log_groups(&intent.listings()).await?;
+    let unseen = jobs.keys().filter(|name| !listed.contains_key(*name));
+    let unseen: Vec<_> = unseen.cloned().map(Listing::Name).collect();
+    listed.extend(mender.reader.log_groups(&unseen).await?);
+    for (name, job) in jobs {
+        let original = listed.get(name).and_then(|group| intent.restored(group, memory));
+        if let Some(original) = original {
+            job.should.retention = original;
+        }
+    }
+    Ok(())
 }

@@ -2,9 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
-    Due, Listing, LogGroupClass, Ownership, Retention, Standing, Subscription, SubscriptionFilter,
+    Due, Listing, LogGroup, LogGroupClass, Obstacle, Ownership, Retention, Standing, Subscription,
+    SubscriptionFilter,
 };
 
+use super::memory::Memory;
 use super::mend::{Job, Mended, Touch};
 use super::model::Intent;
 use super::progress::Progress;
@@ -14,16 +16,22 @@ use crate::aws::{CallError, Cause, Reader};
 #[derive(Debug, Default)]
 pub(super) struct Discovery {
     pub(super) groups: BTreeMap<String, Observed>,
+    /// What was asked, and all of the answer.
+    asked: Vec<Listing>,
+    listed: BTreeMap<String, LogGroup>,
 }
 
 /// One log group as AWS shows it now.
 #[derive(Clone, Debug)]
 pub(super) struct Observed {
     pub(super) membership: Membership,
-    pub(super) class: LogGroupClass,
-    pub(super) retention: Retention,
+    pub(super) group: LogGroup,
     /// Empty where the group was not asked for them.
     pub(super) filters: Vec<SubscriptionFilter>,
+    /// What keeps our filter off it, as far as that is known.
+    obstacle: Option<Obstacle>,
+    /// What it goes back to when the policy lets it go.
+    restored: Option<Retention>,
 }
 
 /// What a log group is to a policy.
@@ -46,13 +54,14 @@ impl Discovery {
         ownership: &Ownership,
         held: &BTreeSet<String>,
     ) -> Result<Self, CallError> {
-        let mut groups = list(reader, intent, held).await?;
+        let mut discovery = Self::list(reader, intent, held).await?;
+        let groups = &mut discovery.groups;
         if intent.wanted.is_none() && ownership.destinations.is_empty() {
-            return Ok(Self { groups });
+            return Ok(discovery);
         }
         let ask: Vec<_> = groups
             .iter()
-            .filter(|(_, group)| group.class == LogGroupClass::Standard)
+            .filter(|(_, observed)| observed.group.class == LogGroupClass::Standard)
             .map(|(name, _)| name.clone())
             .collect();
         let progress = Progress::new("reading subscription filters", ask.len());
@@ -78,7 +87,61 @@ impl Discovery {
                 _ => drop(groups.remove(&name)),
             }
         }
-        Ok(Self { groups })
+        Ok(discovery)
+    }
+
+    async fn list(
+        reader: &Reader,
+        intent: &Intent,
+        held: &BTreeSet<String>,
+    ) -> Result<Self, CallError> {
+        let asked = intent.listings();
+        let listed = reader.log_groups(&asked).await?;
+        let unseen = held.iter().filter(|name| !listed.contains_key(*name));
+        let unseen: Vec<_> = unseen.cloned().map(Listing::Name).collect();
+        let unseen = reader.log_groups(&unseen).await?;
+        let groups = listed.values().chain(unseen.values()).filter_map(|group| {
+            let membership = if intent.selection.chooses(&group.name, &group.class) {
+                Membership::Chosen
+            } else if held.contains(&group.name) {
+                Membership::Left
+            } else {
+                return None;
+            };
+            Some((group.name.clone(), Observed::new(membership, group.clone())))
+        });
+        Ok(Self { groups: groups.collect(), asked, listed })
+    }
+
+    /// Takes from memory what AWS does not show.
+    pub(super) fn recall(&mut self, intent: &Intent, ownership: &Ownership, memory: &mut Memory) {
+        for (name, observed) in &mut self.groups {
+            let wanted = intent.wanted.as_ref();
+            let foreign = wanted.and_then(|wanted| ownership.in_the_way(&observed.filters, wanted));
+            observed.obstacle = match foreign {
+                Some(foreign) => Some(Obstacle::NameTaken(foreign.destination_arn.clone())),
+                None => memory.is_still_full(name, &observed.filters).then_some(Obstacle::Full),
+            };
+            observed.restored = intent.restored(&observed.group, memory);
+        }
+    }
+
+    /// Keeps in mind the retention of every chosen group before we write it.
+    pub(super) fn remember_originals(&self, memory: &mut Memory) {
+        for observed in self.chosen() {
+            let group = &observed.group;
+            memory.remember_original(&group.name, group.created_ms, group.retention);
+        }
+    }
+
+    /// Keeps the listing in mind, for a plan with another selection.
+    pub(super) fn remember_listing(&self, memory: &mut Memory) {
+        memory.remember_listing(&self.asked, self.listed.values());
+    }
+
+    /// The log groups that the selection chooses.
+    pub(super) fn chosen(&self) -> impl Iterator<Item = &Observed> {
+        self.groups.values().filter(|observed| observed.membership == Membership::Chosen)
     }
 }
 
@@ -86,10 +149,10 @@ impl Discovery {
     /// What has to be done for the groups to stand as they should.
     pub(super) fn jobs(&self, intent: &Intent, ownership: &Ownership) -> Vec<Job> {
         let jobs = self.groups.iter().map(|(name, group)| {
-            let is = group.standing(name, intent, ownership);
+            let is = group.standing(intent, ownership);
             Job {
                 log_group: name.clone(),
-                should: group.due(name, intent, &is).standing,
+                should: group.due(intent, &is).standing,
                 is,
                 subscription: Touch::IfDifferent,
                 filters: Some(group.filters.clone()),
@@ -104,7 +167,7 @@ impl Discovery {
             if mended.gone {
                 self.groups.remove(&mended.log_group);
             } else if let Some(group) = self.groups.get_mut(&mended.log_group) {
-                group.retention = mended.reached.retention;
+                group.group.retention = mended.reached.retention;
                 if let Some(filters) = &mended.filters {
                     group.filters.clone_from(filters);
                 }
@@ -121,63 +184,35 @@ impl Discovery {
 }
 
 impl Observed {
+    fn new(membership: Membership, group: LogGroup) -> Self {
+        Self { membership, group, filters: Vec::new(), obstacle: None, restored: None }
+    }
+
     /// How the group stands towards a policy.
-    pub(super) fn standing(&self, name: &str, intent: &Intent, ownership: &Ownership) -> Standing {
-        let retention = self.retention;
+    pub(super) fn standing(&self, intent: &Intent, ownership: &Ownership) -> Standing {
         let holds_ours = ownership.ours(&self.filters).next().is_some();
+        let unread = Standing { subscription: None, retention: self.group.retention };
+        let concerned = self.due(intent, &unread).standing.subscription.is_some();
         let subscription = match &intent.wanted {
             Some(wanted) => {
-                let subscription = ownership.examine(&self.filters, wanted);
-                let not_yet = Standing { subscription: None, retention };
-                let due = intent.demand.on(name, &self.class, &not_yet);
-                (due.skip.is_none() || holds_ours).then_some(subscription)
+                (concerned || holds_ours).then(|| ownership.examine(&self.filters, wanted))
             }
             // A filter of ours that nobody wants any more is still there.
             None => holds_ours.then_some(Subscription::Active),
         };
-        Standing { subscription, retention }
+        Standing { subscription, ..unread }
     }
 
-    /// What is due to the group; a group that left is only to lose our filter.
-    pub(super) fn due(&self, name: &str, intent: &Intent, is: &Standing) -> Due {
+    /// What is due to the group; a group that left is only to lose our filter, and perhaps our
+    /// retention.
+    pub(super) fn due(&self, intent: &Intent, is: &Standing) -> Due {
+        let LogGroup { name, class, .. } = &self.group;
         match self.membership {
-            Membership::Chosen => intent.demand.on(name, &self.class, is),
+            Membership::Chosen => intent.demand.on(name, class, is, self.obstacle.clone()),
             Membership::Left => {
-                let standing = Standing { subscription: None, retention: is.retention };
-                Due { standing, skip: None }
+                let retention = self.restored.unwrap_or(is.retention);
+                Due { standing: Standing { subscription: None, retention }, skip: None }
             }
         }
     }
-}
-
-async fn list(
-    reader: &Reader,
-    intent: &Intent,
-    held: &BTreeSet<String>,
-) -> Result<BTreeMap<String, Observed>, CallError> {
-    let listed = reader.log_groups(&intent.selection.listings()).await?;
-    let unseen: Vec<_> = held
-        .iter()
-        .filter(|name| !listed.contains_key(*name))
-        .cloned()
-        .map(Listing::Name)
-        .collect();
-    let unseen = reader.log_groups(&unseen).await?;
-    let groups = listed.into_iter().chain(unseen).filter_map(|(name, group)| {
-        let membership = if intent.selection.chooses(&name) {
-            Membership::Chosen
-        } else if held.contains(&name) {
-            Membership::Left
-        } else {
-            return None;
-        };
-        let observed = Observed {
-            membership,
-            class: group.class,
-            retention: group.retention,
-            filters: Vec::new(),
-        };
-        Some((name, observed))
-    });
-    Ok(groups.collect())
 }

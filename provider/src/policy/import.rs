@@ -66,11 +66,12 @@ async fn imported(
             let standing = Standing { subscription: Some(subscription), retention: *retention };
             standings.insert(log_group.clone(), standing);
         } else {
-            memory.foreign.insert(log_group.clone(), other.destination_arn.clone());
+            memory.remember_foreign(log_group, other);
         }
     }
-    if !memory.foreign.is_empty() {
-        cx.report(diagnostics::imported_in_part(name, &filter.destination_arn, &memory.foreign));
+    let foreign: BTreeMap<_, _> = memory.foreign().collect();
+    if !foreign.is_empty() {
+        cx.report(diagnostics::imported_in_part(name, &filter.destination_arn, &foreign));
     }
     let state = Policy {
         id: Attr::Known(format!("{name}@{region}")),
@@ -85,7 +86,19 @@ async fn imported(
             .filter(|distribution| **distribution != Distribution::default())
             .map(ToString::to_string)
             .into(),
+        apply_on_transformed_logs: filter.apply_on_transformed_logs.then_some(true).into(),
+        field_selection_criteria: filter.field_selection_criteria.clone().into(),
+        emit_system_fields: Some(&filter.emit_system_fields)
+            .filter(|fields| !fields.is_empty())
+            .map(|fields| fields.iter().cloned().map(Attr::Known).collect())
+            .into(),
+        replace_destination_arns: Attr::Null,
+        on_conflict: Attr::Null,
         retention_in_days: Attr::Null,
+        retention_mode: Attr::Null,
+        retention_on_destroy: Attr::Null,
+        max_changes: Attr::Null,
+        min_matches: Attr::Null,
         select: Attr::Known(Vec::new()),
         exclude: Attr::Known(Vec::new()),
         log_groups: Attr::Known(entries(&standings)),
@@ -147,6 +160,9 @@ mod tests {
             pattern: String::new(),
             role_arn: None,
             distribution: Distribution::ByLogStream,
+            apply_on_transformed_logs: false,
+            field_selection_criteria: None,
+            emit_system_fields: std::collections::BTreeSet::new(),
         }
     }
 

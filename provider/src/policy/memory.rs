@@ -1,6 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
 
-use logagg_policy::{LogGroupClass, Ownership};
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use logagg_policy::{
+    Listing, LogGroup, LogGroupClass, Obstacle, Ownership, Retention, Selection, SubscriptionFilter,
+};
 use serde::{Deserialize, Serialize};
 
 /// What a policy remembers in private state: what planning needs to know and the state does not
@@ -8,60 +14,239 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Memory {
-    /// The class of each chosen group whose class is not STANDARD.
-    classes: BTreeMap<String, String>,
+    /// What was asked when the log groups were listed, and every group in the answer, chosen or
+    /// not.
+    asked: Vec<Asked>,
+    listed: BTreeMap<String, Listed>,
+    /// Log groups in the state that the selection no longer chooses.
+    pub(super) left: BTreeSet<String>,
     /// Where the foreign filter ships that holds our name, by log group.
-    pub(crate) foreign: BTreeMap<String, String>,
+    foreign: BTreeMap<String, String>,
+    /// The names of the filters that a log group had when AWS refused it another.
+    full: BTreeMap<String, Vec<String>>,
+    /// What each log group's retention was before the policy's first write.
+    originals: BTreeMap<String, Original>,
     /// What filters of ours may still be called or ship to, because a change of name or
     /// destination was not finished on every group.
     former_names: BTreeSet<String>,
     former_destinations: BTreeSet<String>,
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Asked {
+    Name(String),
+    Prefix(String),
+}
+
+/// A log group as the last listing showed it. One letter a field: there may be thousands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Listed {
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    class: Option<String>,
+    #[serde(rename = "r")]
+    retention_in_days: i64,
+    #[serde(rename = "b")]
+    stored_bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Original {
+    #[serde(rename = "r")]
+    retention_in_days: i64,
+    #[serde(rename = "t")]
+    created_ms: i64,
+}
+
+/// The most that is taken out of a private state: far more than the largest account needs.
+const MAX_DECODED_BYTES: u64 = 256 << 20;
+
 impl tfplugin::Private for Memory {
     fn decode(bytes: &[u8]) -> Result<Self, String> {
-        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+        let mut json = Vec::new();
+        ZlibDecoder::new(bytes)
+            .take(MAX_DECODED_BYTES)
+            .read_to_end(&mut json)
+            .map_err(|error| error.to_string())?;
+        serde_json::from_slice(&json).map_err(|error| error.to_string())
     }
 
     fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("maps and sets of strings are always JSON")
+        let json = serde_json::to_vec(self).expect("maps and sets of strings are always JSON");
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+        encoder
+            .write_all(&json)
+            .and_then(|()| encoder.finish())
+            .expect("writing to memory cannot fail")
     }
 }
 
 impl Memory {
-    /// The class of a log group, standard unless remembered otherwise.
-    pub(crate) fn class(&self, log_group: &str) -> LogGroupClass {
-        LogGroupClass::reported(self.classes.get(log_group).map(String::as_str))
+    /// Keeps a listing in mind in place of the last.
+    pub(super) fn remember_listing<'a>(
+        &mut self,
+        asked: &[Listing],
+        groups: impl IntoIterator<Item = &'a LogGroup>,
+    ) {
+        self.asked = asked.iter().map(Asked::of).collect();
+        let listed = groups.into_iter().map(|group| (group.name.clone(), Listed::of(group)));
+        self.listed = listed.collect();
     }
 
-    pub(crate) fn remember_class(&mut self, log_group: &str, class: &LogGroupClass) {
-        if *class != LogGroupClass::Standard {
-            self.classes.insert(log_group.to_owned(), class.to_string());
+    /// The remembered log groups that a selection chooses, if the listing has all it can choose.
+    pub(super) fn chosen_by(&self, selection: &Selection) -> Option<BTreeMap<&str, Retention>> {
+        let asked: Vec<_> = self.asked.iter().map(Asked::listing).collect();
+        if asked.is_empty() || !selection.is_covered_by(&asked) {
+            return None;
         }
+        let chosen = self.listed.iter().filter(|(name, group)| {
+            let class = LogGroupClass::reported(group.class.as_deref());
+            selection.chooses(name, &class)
+        });
+        Some(chosen.map(|(name, group)| (name.as_str(), group.retention())).collect())
     }
 
-    pub(crate) fn forget_groups(&mut self) {
-        self.classes.clear();
+    /// The class of a log group, standard unless remembered otherwise.
+    pub(super) fn class(&self, log_group: &str) -> LogGroupClass {
+        let listed = self.listed.get(log_group);
+        LogGroupClass::reported(listed.and_then(|group| group.class.as_deref()))
+    }
+
+    /// The retention of a log group as it was listed.
+    pub(super) fn retention(&self, log_group: &str) -> Option<Retention> {
+        self.listed.get(log_group).map(Listed::retention)
+    }
+
+    pub(super) fn stored_bytes(&self, log_group: &str) -> u64 {
+        self.listed.get(log_group).map_or(0, |group| group.stored_bytes)
+    }
+
+    /// Forgets what a fresh look at every log group is about to tell.
+    pub(super) fn forget_findings(&mut self) {
+        self.left.clear();
         self.foreign.clear();
     }
 
+    pub(super) fn remember_foreign(&mut self, log_group: &str, filter: &SubscriptionFilter) {
+        self.foreign.insert(log_group.to_owned(), filter.destination_arn.clone());
+    }
+
+    /// The foreign filters that hold our name, each with where it ships.
+    pub(super) fn foreign(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.foreign.iter()
+    }
+
+    /// What is known to keep our filter off a log group.
+    pub(super) fn obstacle(&self, log_group: &str, ours: &Ownership) -> Option<Obstacle> {
+        let foreign = self.foreign.get(log_group).filter(|destination| {
+            !ours.destinations.contains(*destination) && !ours.replaced.contains(*destination)
+        });
+        match foreign {
+            Some(destination) => Some(Obstacle::NameTaken(destination.clone())),
+            None => self.full.contains_key(log_group).then_some(Obstacle::Full),
+        }
+    }
+
+    /// AWS refused the group another filter beside these.
+    pub(super) fn remember_full(&mut self, log_group: &str, filters: &[SubscriptionFilter]) {
+        self.full.insert(log_group.to_owned(), names(filters));
+    }
+
+    /// A full group is one until its filters change.
+    pub(super) fn is_still_full(
+        &mut self,
+        log_group: &str,
+        filters: &[SubscriptionFilter],
+    ) -> bool {
+        let still = self.full.get(log_group).is_some_and(|then| *then == names(filters));
+        if !still {
+            self.full.remove(log_group);
+        }
+        still
+    }
+
+    /// Keeps in mind what a log group's retention is before we write it, once.
+    pub(super) fn remember_original(&mut self, group: &str, created_ms: i64, retention: Retention) {
+        let original = self.originals.get(group);
+        if original.is_none_or(|original| original.created_ms != created_ms) {
+            let original = Original { retention_in_days: retention.in_days(), created_ms };
+            self.originals.insert(group.to_owned(), original);
+        }
+    }
+
+    /// Whether what is kept in mind is about an earlier log group of that name.
+    pub(super) fn has_original_of_another(&self, log_group: &str, created_ms: i64) -> bool {
+        let original = self.originals.get(log_group);
+        original.is_some_and(|original| original.created_ms != created_ms)
+    }
+
+    /// What a log group's retention was before our first write.
+    pub(super) fn original(&self, log_group: &str, created_ms: i64) -> Option<Retention> {
+        let original = self.originals.get(log_group)?;
+        (original.created_ms == created_ms).then(|| retention(original.retention_in_days))
+    }
+
+    pub(super) fn forget_originals_but(&mut self, keep: impl Fn(&str) -> bool) {
+        self.originals.retain(|name, _| keep(name));
+    }
+
     /// What is ours, what was ours before included.
-    pub(crate) fn widen(&self, mut ownership: Ownership) -> Ownership {
+    pub(super) fn widen(&self, mut ownership: Ownership) -> Ownership {
         ownership.names.extend(self.former_names.iter().cloned());
         ownership.destinations.extend(self.former_destinations.iter().cloned());
         ownership
     }
 
     /// Keeps in mind what was ours until every group has been changed.
-    pub(crate) fn remember_former(&mut self, before: Ownership) {
+    pub(super) fn remember_former(&mut self, before: Ownership) {
         self.former_names.extend(before.names);
         self.former_destinations.extend(before.destinations);
     }
 
-    pub(crate) fn forget_former(&mut self) {
+    pub(super) fn forget_former(&mut self) {
         self.former_names.clear();
         self.former_destinations.clear();
     }
+}
+
+impl Asked {
+    fn of(listing: &Listing) -> Self {
+        match listing {
+            Listing::Name(name) => Self::Name(name.clone()),
+            Listing::Prefix(prefix) => Self::Prefix(prefix.clone()),
+        }
+    }
+
+    fn listing(&self) -> Listing {
+        match self {
+            Self::Name(name) => Listing::Name(name.clone()),
+            Self::Prefix(prefix) => Listing::Prefix(prefix.clone()),
+        }
+    }
+}
+
+impl Listed {
+    fn of(group: &LogGroup) -> Self {
+        let class = (group.class != LogGroupClass::Standard).then(|| group.class.to_string());
+        Self {
+            class,
+            retention_in_days: group.retention.in_days(),
+            stored_bytes: group.stored_bytes,
+        }
+    }
+
+    fn retention(&self) -> Retention {
+        retention(self.retention_in_days)
+    }
+}
+
+fn retention(days: i64) -> Retention {
+    Retention::reported(i32::try_from(days).ok())
+}
+
+fn names(filters: &[SubscriptionFilter]) -> Vec<String> {
+    let mut names: Vec<_> = filters.iter().map(|filter| filter.name.clone()).collect();
+    names.sort_unstable();
+    names
 }
 
 #[cfg(test)]
@@ -69,19 +254,84 @@ mod tests {
     use super::*;
     use tfplugin::Private;
 
+    fn group(name: &str, class: LogGroupClass) -> LogGroup {
+        LogGroup {
+            name: name.into(),
+            class,
+            retention: Retention::Days(7),
+            arn: String::new(),
+            stored_bytes: 12,
+            created_ms: 1,
+        }
+    }
+
+    fn remembering() -> Memory {
+        let mut memory = Memory::default();
+        let groups = [
+            group("/a/1", LogGroupClass::InfrequentAccess),
+            group("/a/2", LogGroupClass::Standard),
+        ];
+        memory.remember_listing(&[Listing::Prefix("/a/".into())], &groups);
+        memory
+    }
+
     #[test]
     fn reads_back_what_it_wrote() {
-        let mut memory = Memory::default();
-        memory.remember_class("/a", &LogGroupClass::InfrequentAccess);
-        memory.remember_class("/b", &LogGroupClass::Standard);
-        memory.foreign.insert("/c".into(), "elsewhere".into());
+        let mut memory = remembering();
         memory.remember_former(Ownership {
             names: BTreeSet::from(["old".to_owned()]),
-            destinations: BTreeSet::new(),
+            ..Ownership::default()
         });
         let read = Memory::decode(&memory.encode()).unwrap();
         assert_eq!(read, memory);
-        assert_eq!(read.class("/a"), LogGroupClass::InfrequentAccess);
-        assert_eq!(read.class("/b"), LogGroupClass::Standard);
+        assert_eq!(read.class("/a/1"), LogGroupClass::InfrequentAccess);
+        assert_eq!(read.class("/a/2"), LogGroupClass::Standard);
+        assert!(Memory::decode(b"what somebody else wrote").is_err());
+    }
+
+    #[test]
+    fn tells_what_another_selection_chooses_only_where_it_listed_all_of_it() {
+        let memory = remembering();
+        let selection = |prefix: &str| Selection {
+            select: vec![logagg_policy::Rule {
+                name_prefixes: Some(BTreeSet::from([prefix.to_owned()])),
+                ..logagg_policy::Rule::default()
+            }],
+            exclude: Vec::new(),
+        };
+        let chosen = memory.chosen_by(&selection("/a/2")).unwrap();
+        assert_eq!(chosen, BTreeMap::from([("/a/2", Retention::Days(7))]));
+        assert_eq!(memory.chosen_by(&selection("/")), None);
+        assert_eq!(Memory::default().chosen_by(&selection("/a/")), None);
+    }
+
+    #[test]
+    fn an_original_is_kept_until_the_group_is_another() {
+        let mut memory = Memory::default();
+        memory.remember_original("/a", 1, Retention::Days(90));
+        memory.remember_original("/a", 1, Retention::Days(30));
+        assert_eq!(memory.original("/a", 1), Some(Retention::Days(90)));
+        assert_eq!(memory.original("/a", 2), None);
+        memory.remember_original("/a", 2, Retention::Never);
+        assert_eq!(memory.original("/a", 2), Some(Retention::Never));
+    }
+
+    #[test]
+    fn a_full_group_is_full_until_its_filters_change() {
+        let filter = |name: &str| SubscriptionFilter {
+            name: name.into(),
+            destination_arn: "elsewhere".into(),
+            pattern: String::new(),
+            role_arn: None,
+            distribution: logagg_policy::Distribution::ByLogStream,
+            apply_on_transformed_logs: false,
+            field_selection_criteria: None,
+            emit_system_fields: BTreeSet::new(),
+        };
+        let mut memory = Memory::default();
+        memory.remember_full("/a", &[filter("b"), filter("a")]);
+        assert!(memory.is_still_full("/a", &[filter("a"), filter("b")]));
+        assert!(!memory.is_still_full("/a", &[filter("a")]));
+        assert!(!memory.is_still_full("/a", &[filter("a"), filter("b")]));
     }
 }

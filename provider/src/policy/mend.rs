@@ -4,6 +4,7 @@ use futures_util::{StreamExt, stream};
 use logagg_policy::{Ownership, Standing, SubscriptionFilter};
 
 use super::discover::IN_FLIGHT;
+use super::memory::Memory;
 use super::progress::Progress;
 use crate::aws::{Api, CallError, Cause, Reader, Writer};
 
@@ -69,6 +70,11 @@ pub(crate) enum Failure {
 }
 
 impl Job {
+    /// A group whose filters are still to be read, if they matter.
+    pub(super) fn of(log_group: String, is: Standing, should: Standing) -> Self {
+        Self { log_group, is, should, subscription: Touch::IfDifferent, filters: None }
+    }
+
     /// Whether anything may have to be written.
     pub(super) fn is_needed(&self) -> bool {
         self.is != self.should || (self.subscription == Touch::Always && self.subscribes())
@@ -266,7 +272,28 @@ pub(super) fn by_reason(mended: &[Mended]) -> Vec<(&Failure, Vec<&str>)> {
     reasons.into_values().collect()
 }
 
+/// Keeps in mind the groups that AWS refused another filter.
+pub(super) fn remember_full(memory: &mut Memory, mended: &[Mended]) {
+    for group in mended {
+        let full = group.failures.iter().any(|failure| match failure {
+            Failure::Call(error) => error.cause == Cause::Full,
+            Failure::NameTaken { .. } => false,
+        });
+        if let Some(filters) = group.filters.as_ref().filter(|_| full) {
+            memory.remember_full(&group.log_group, filters);
+        }
+    }
+}
+
 impl Failure {
+    /// Whether the group cannot take our filter for what else is on it.
+    pub(super) fn is_conflict(&self) -> bool {
+        match self {
+            Self::Call(error) => error.cause == Cause::Full,
+            Self::NameTaken { .. } => true,
+        }
+    }
+
     fn likeness(&self) -> Likeness<'_> {
         match self {
             Self::Call(error) => Likeness::Call(error.likeness()),

@@ -1,12 +1,15 @@
 //! `logagg_policy`: which log groups are shipped where, and how long they are kept.
 
+mod announce;
 mod create;
 mod delete;
 mod discover;
+mod guards;
 mod import;
 mod memory;
 mod mend;
 mod model;
+mod outlook;
 mod plan;
 mod progress;
 mod read;
@@ -22,8 +25,9 @@ use crate::provider::Client;
 use memory::Memory;
 use model::Policy;
 
+pub(crate) use announce::Announcement;
 pub(crate) use mend::Failure;
-pub(crate) use plan::Announcement;
+pub(crate) use model::OnDestroy;
 
 /// The resource `logagg_policy`.
 pub(crate) struct PolicyResource;

@@ -1,10 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use logagg_policy::{
-    Arn, Demand, Destination, Distribution, LoopGuard, Ownership, Retention, Rule, Selection,
+    Arn, Demand, Destination, Listing, LogGroup, LoopGuard, Ownership, Retention, Rule, Selection,
     Standing, SubscriptionFilter, name_regex,
 };
 use tfplugin::{Attr, Convert};
+
+use super::guards::Guards;
+use super::memory::Memory;
 
 tfplugin::object! {
     /// The resource, as configuration, plan and state hold it.
@@ -19,7 +23,16 @@ tfplugin::object! {
         pub(crate) filter_pattern: Attr<String>,
         pub(crate) role_arn: Attr<String>,
         pub(crate) distribution: Attr<String>,
+        pub(crate) apply_on_transformed_logs: Attr<bool>,
+        pub(crate) field_selection_criteria: Attr<String>,
+        pub(crate) emit_system_fields: Attr<Vec<Attr<String>>>,
+        pub(crate) replace_destination_arns: Attr<Vec<Attr<String>>>,
+        pub(crate) on_conflict: Attr<String>,
         pub(crate) retention_in_days: Attr<i64>,
+        pub(crate) retention_mode: Attr<String>,
+        pub(crate) retention_on_destroy: Attr<String>,
+        pub(crate) max_changes: Attr<i64>,
+        pub(crate) min_matches: Attr<i64>,
         pub(crate) select: Attr<Vec<RuleBlock>>,
         pub(crate) exclude: Attr<Vec<RuleBlock>>,
         pub(crate) log_groups: Attr<BTreeMap<String, Attr<Entry>>>,
@@ -35,6 +48,7 @@ tfplugin::object! {
         pub(crate) names: Attr<Vec<Attr<String>>>,
         pub(crate) name_prefixes: Attr<Vec<Attr<String>>>,
         pub(crate) name_regex: Attr<String>,
+        pub(crate) log_group_classes: Attr<Vec<Attr<String>>>,
     }
 }
 
@@ -55,6 +69,55 @@ pub(crate) struct Intent {
     pub(crate) wanted: Option<SubscriptionFilter>,
     pub(crate) demand: Demand,
     pub(crate) selection: Selection,
+    pub(crate) guards: Guards,
+    pub(crate) on_destroy: OnDestroy,
+    /// The retention the policy gave its groups before this change of it.
+    pub(crate) gave: Option<Retention>,
+}
+
+impl Intent {
+    /// What to ask for. Without a selection, as after an import, that is everything: it then
+    /// covers whatever the configuration selects.
+    pub(crate) fn listings(&self) -> Vec<Listing> {
+        if self.selection.select.is_empty() {
+            return vec![Listing::Prefix(String::new())];
+        }
+        self.selection.listings()
+    }
+
+    /// What a log group's retention goes back to when the policy lets it go: what it was, if
+    /// that is wanted and nobody has changed it since.
+    pub(crate) fn restored(&self, group: &LogGroup, memory: &Memory) -> Option<Retention> {
+        let ours = [self.demand.retention, self.gave].contains(&Some(group.retention));
+        let wanted = self.on_destroy == OnDestroy::Restore;
+        (wanted && ours).then(|| memory.original(&group.name, group.created_ms)).flatten()
+    }
+}
+
+/// What becomes of the retention of a log group that the policy lets go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OnDestroy {
+    #[default]
+    Keep,
+    /// It becomes what it was before the policy's first write, if it is still the policy's.
+    Restore,
+}
+
+/// A text that says nothing about retention on destroy.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not what can be done with retention: it is \"keep\" or \"restore\"")]
+pub(crate) struct UnknownOnDestroy(String);
+
+impl FromStr for OnDestroy {
+    type Err = UnknownOnDestroy;
+
+    fn from_str(text: &str) -> Result<Self, UnknownOnDestroy> {
+        match text {
+            "keep" => Ok(Self::Keep),
+            "restore" => Ok(Self::Restore),
+            _ => Err(UnknownOnDestroy(text.to_owned())),
+        }
+    }
 }
 
 /// A policy that the rules cannot work with: the state was written by hand or by another version.
@@ -75,8 +138,19 @@ impl Policy {
         Ok(Intent {
             name: self.name.known().cloned().unwrap_or_default(),
             wanted: self.wanted()?,
-            demand: Demand { ships: destination.as_ref().map(LoopGuard::by_name), retention },
+            demand: Demand {
+                ships: destination.as_ref().map(LoopGuard::by_name),
+                retention,
+                mode: parsed(&self.retention_mode)?,
+                on_conflict: parsed(&self.on_conflict)?,
+            },
             selection: Selection { select: rules(&self.select)?, exclude: rules(&self.exclude)? },
+            guards: Guards {
+                max_changes: count(&self.max_changes),
+                min_matches: count(&self.min_matches),
+            },
+            on_destroy: parsed(&self.retention_on_destroy)?,
+            gave: None,
         })
     }
 
@@ -96,6 +170,11 @@ impl Policy {
                 == other.filter_pattern.known().map_or("", String::as_str)
             && self.role_arn == other.role_arn
             && self.distribution == other.distribution
+            && self.apply_on_transformed_logs.known().unwrap_or(&false)
+                == other.apply_on_transformed_logs.known().unwrap_or(&false)
+            && self.field_selection_criteria == other.field_selection_criteria
+            && texts(&self.emit_system_fields) == texts(&other.emit_system_fields)
+            && texts(&self.replace_destination_arns) == texts(&other.replace_destination_arns)
     }
 
     /// Whether another policy chooses in the same words.
@@ -124,6 +203,7 @@ impl Policy {
         Ownership {
             names: self.effective_filter_name().into_known().cloned().into_iter().collect(),
             destinations: self.destination_arn.known().cloned().into_iter().collect(),
+            replaced: texts(&self.replace_destination_arns).unwrap_or_default(),
         }
     }
 
@@ -133,13 +213,19 @@ impl Policy {
         else {
             return Ok(None);
         };
-        let distribution = self.distribution.known().map(|text| text.parse::<Distribution>());
         Ok(Some(SubscriptionFilter {
             name: name.clone(),
             destination_arn: destination_arn.clone(),
             pattern: self.filter_pattern.known().cloned().unwrap_or_default(),
             role_arn: self.role_arn.known().cloned(),
-            distribution: distribution.transpose().map_err(unusable)?.unwrap_or_default(),
+            distribution: parsed(&self.distribution)?,
+            apply_on_transformed_logs: self
+                .apply_on_transformed_logs
+                .known()
+                .copied()
+                .unwrap_or_default(),
+            field_selection_criteria: self.field_selection_criteria.known().cloned(),
+            emit_system_fields: texts(&self.emit_system_fields).unwrap_or_default(),
         }))
     }
 }
@@ -184,9 +270,23 @@ fn rules(blocks: &Attr<Vec<RuleBlock>>) -> Result<Vec<Rule>, Unusable> {
                 names: texts(&block.names),
                 name_prefixes: texts(&block.name_prefixes),
                 name_regex: regex.transpose().map_err(unusable)?,
+                log_group_classes: texts(&block.log_group_classes),
             })
         })
         .collect()
+}
+
+/// What a text says, or the default where there is none.
+fn parsed<T>(text: &Attr<String>) -> Result<T, Unusable>
+where
+    T: FromStr + Default,
+    T::Err: std::fmt::Display,
+{
+    text.known().map_or_else(|| Ok(T::default()), |text| text.parse().map_err(unusable))
+}
+
+fn count(number: &Attr<i64>) -> Option<usize> {
+    number.known().and_then(|number| usize::try_from(*number).ok())
 }
 
 fn texts(list: &Attr<Vec<Attr<String>>>) -> Option<BTreeSet<String>> {

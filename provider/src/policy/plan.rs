@@ -1,10 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{Arn, Destination, Standing, Subscription};
+use logagg_policy::{Arn, Destination, LogGroupClass, Retention, Standing, Subscription};
 use tfplugin::{Attr, AttributePath, Context, Diagnostic, Planned, Proposal, Stored};
 
+use super::announce::announce;
 use super::memory::Memory;
 use super::model::{Entry, Intent, Policy, Unusable};
+use super::outlook::{Outlook, Prospect};
 use crate::aws::Account;
 use crate::diagnostics;
 use crate::provider::Client;
@@ -37,27 +39,18 @@ pub(super) async fn plan(
     }
     planned.account_id = prior.state.account_id.clone();
     destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
-    if let Err(error) = plan_update(&mut planned, &prior) {
-        cx.report(diagnostics::unusable_state(&error));
-    }
-    if planned.log_groups.is_unknown() {
-        let held = prior.state.log_groups.known().into_iter().flatten();
-        announce(cx, account, &planned, &held.map(|(name, _)| name.clone()).collect()).await;
-    } else if let Some(warning) = conflicts(&planned, &prior.private) {
-        cx.report(warning);
+    match plan_update(&mut planned, &prior) {
+        Ok(Some(outlook)) => {
+            outlook.tell(cx);
+            conflicts(&planned, &prior.private).into_iter().for_each(|warning| cx.report(warning));
+        }
+        Ok(None) => {
+            let held = prior.state.log_groups.known().into_iter().flatten();
+            announce(cx, account, &planned, &held.map(|(name, _)| name.clone()).collect()).await;
+        }
+        Err(error) => cx.report(diagnostics::unusable_state(&error)),
     }
     Planned { state: planned, private: prior.private, requires_replace: Vec::new() }
-}
-
-/// The log groups a policy is going to subscribe, and to give a retention, as far as a listing
-/// tells.
-#[derive(Debug, Default)]
-pub(crate) struct Announcement {
-    pub(crate) chosen: usize,
-    pub(crate) subscribed: Vec<String>,
-    pub(crate) retained: Vec<String>,
-    pub(crate) unsubscribed: Vec<String>,
-    pub(crate) skipped: BTreeMap<String, String>,
 }
 
 /// The region is the configuration's, or else the provider's as it is now: not what the state
@@ -99,55 +92,89 @@ fn plan_create(planned: &mut Policy) {
     };
 }
 
-/// The remembered log groups as they should be.
-fn plan_update(planned: &mut Policy, prior: &Stored<Policy, Memory>) -> Result<(), Unusable> {
+/// The remembered log groups as they should be; nothing where what is remembered does not cover
+/// the selection.
+fn plan_update(
+    planned: &mut Policy,
+    prior: &Stored<Policy, Memory>,
+) -> Result<Option<Outlook>, Unusable> {
+    let memory = &prior.private;
     let standings = prior.state.standings()?;
-    if !planned.selects_as(&prior.state) || !planned.selection_is_known() {
+    let intent = planned.intent()?;
+    let chosen = if planned.selects_as(&prior.state) {
+        let held = standings.iter().filter(|(name, _)| !memory.left.contains(*name));
+        Some(held.map(|(name, is)| (name.as_str(), is.retention)).collect())
+    } else {
+        memory.chosen_by(&intent.selection)
+    };
+    let Some(chosen) = chosen.filter(|_| planned.selection_is_known()) else {
         planned.log_groups = Attr::unknown();
         planned.skipped = Attr::unknown();
         planned.pending = Attr::unknown();
-        return Ok(());
-    }
-    let intent = planned.intent()?;
-    let (log_groups, skipped) = due(planned, &intent, &standings, &prior.private);
-    planned.log_groups = Attr::Known(log_groups);
-    planned.skipped =
-        if planned.destination_arn.is_unknown() { Attr::unknown() } else { Attr::Known(skipped) };
-    let known = !(planned.destination_arn.is_unknown() || planned.retention_in_days.is_unknown());
-    planned.pending = if known { Attr::Known(0) } else { Attr::unknown() };
-    Ok(())
-}
-
-type Entries = BTreeMap<String, Attr<Entry>>;
-type Reasons = BTreeMap<String, Attr<String>>;
-
-fn due(
-    planned: &Policy,
-    intent: &Intent,
-    standings: &BTreeMap<String, Standing>,
-    memory: &Memory,
-) -> (Entries, Reasons) {
+        return Ok(None);
+    };
+    let unknown = Unknown::of(planned);
+    let ownership = planned.ownership();
+    let touched = !planned.subscribes_as(&prior.state);
+    let mut outlook = Outlook::new(intent.guards);
     let mut log_groups = BTreeMap::new();
     let mut skipped = BTreeMap::new();
-    for (name, is) in standings {
-        if !intent.selection.chooses(name) {
-            continue;
-        }
+    for (name, retention) in &chosen {
         let class = memory.class(name);
-        let due = intent.demand.on(name, &class, is);
-        let mut entry = Entry::of(&due.standing);
-        if planned.destination_arn.is_unknown() {
+        let is = standings.get(*name).cloned().unwrap_or_else(|| newcomer(&intent, *retention));
+        let due = intent.demand.on(name, &class, &is, memory.obstacle(name, &ownership));
+        log_groups.insert((*name).to_owned(), Attr::Known(unknown.entry(&due.standing, &class)));
+        if let Some(skip) = due.skip {
+            skipped.insert((*name).to_owned(), Attr::Known(skip.to_string()));
+        }
+        let stored_bytes = memory.stored_bytes(name);
+        let touched = touched && due.standing.subscription.is_some();
+        outlook.chosen(Prospect { is, due: due.standing, stored_bytes, touched });
+    }
+    for (_, is) in standings.iter().filter(|(name, _)| !chosen.contains_key(name.as_str())) {
+        outlook.left(is);
+    }
+    planned.log_groups = Attr::Known(log_groups);
+    planned.skipped = if unknown.subscription { Attr::unknown() } else { Attr::Known(skipped) };
+    planned.pending = if unknown.anything() { Attr::unknown() } else { Attr::Known(0) };
+    Ok(Some(outlook))
+}
+
+/// A log group that another selection chooses; its filters have not been read.
+fn newcomer(intent: &Intent, retention: Retention) -> Standing {
+    let subscription = intent.demand.ships.as_ref().map(|_| Subscription::Missing);
+    Standing { subscription, retention }
+}
+
+/// What of a log group cannot be told yet, because an argument is only known after apply.
+struct Unknown {
+    subscription: bool,
+    retention: bool,
+}
+
+impl Unknown {
+    fn of(planned: &Policy) -> Self {
+        Self {
+            subscription: planned.destination_arn.is_unknown() || planned.on_conflict.is_unknown(),
+            retention: planned.retention_in_days.is_unknown()
+                || planned.retention_mode.is_unknown(),
+        }
+    }
+
+    fn anything(&self) -> bool {
+        self.subscription || self.retention
+    }
+
+    fn entry(&self, due: &Standing, class: &LogGroupClass) -> Entry {
+        let mut entry = Entry::of(due);
+        if self.subscription {
             entry.subscription = Attr::unknown();
         }
-        if planned.retention_in_days.is_unknown() && class.takes_retention() {
+        if self.retention && class.takes_retention() {
             entry.retention_in_days = Attr::unknown();
         }
-        if let Some(skip) = due.skip {
-            skipped.insert(name.clone(), Attr::Known(skip.to_string()));
-        }
-        log_groups.insert(name.clone(), Attr::Known(entry));
+        entry
     }
-    (log_groups, skipped)
 }
 
 /// CloudWatch Logs delivers within a region.
@@ -173,53 +200,14 @@ fn conflicts(planned: &Policy, memory: &Memory) -> Option<Diagnostic> {
         let subscription = entry.and_then(|entry| entry.subscription.known());
         subscription.is_some_and(|subscription| *subscription == Subscription::Active.to_string())
     };
+    let replaced = planned.ownership().replaced;
     let in_the_way: BTreeMap<_, _> = memory
-        .foreign
-        .iter()
-        .filter(|(name, foreign)| *foreign != destination && active(name))
+        .foreign()
+        .filter(|(_, foreign)| *foreign != destination && !replaced.contains(*foreign))
+        .filter(|(name, _)| active(name))
         .collect();
     let name = planned.effective_filter_name().into_known()?;
     (!in_the_way.is_empty()).then(|| diagnostics::name_will_be_taken(name, &in_the_way))
-}
-
-/// Tells what a plan that cannot show the log groups one by one is about to do.
-async fn announce(
-    cx: &Context<Client>,
-    account: Option<&Account>,
-    planned: &Policy,
-    held: &BTreeSet<String>,
-) {
-    let (Some(account), Some(region)) = (account, planned.region.known()) else {
-        return;
-    };
-    if !planned.selection_is_known() || cx.has_errors() {
-        return;
-    }
-    let Ok(intent) = planned.intent() else { return };
-    let reader = account.reader(region, cx.stopped());
-    let listed = match reader.log_groups(&intent.selection.listings()).await {
-        Ok(listed) => listed,
-        Err(error) => return cx.report(diagnostics::not_read(&error, region)),
-    };
-    let mut announcement = Announcement::default();
-    for (name, group) in listed.iter().filter(|(name, _)| intent.selection.chooses(name)) {
-        announcement.chosen += 1;
-        let is = Standing { subscription: None, retention: group.retention };
-        let due = intent.demand.on(name, &group.class, &is);
-        if due.standing.subscription.is_some() || planned.destination_arn.is_unknown() {
-            announcement.subscribed.push(name.clone());
-        }
-        if due.standing.retention != is.retention {
-            announcement.retained.push(name.clone());
-        }
-        if let Some(skip) = due.skip {
-            announcement.skipped.insert(name.clone(), skip.to_string());
-        }
-    }
-    announcement.unsubscribed =
-        held.iter().filter(|name| !intent.selection.chooses(name)).cloned().collect();
-    let destination = planned.destination_arn.known().map(String::as_str);
-    cx.report(diagnostics::announcement(&intent.name, region, destination, &announcement));
 }
 
 fn owned(names: BTreeSet<&str>) -> BTreeSet<String> {
@@ -230,7 +218,7 @@ fn owned(names: BTreeSet<&str>) -> BTreeSet<String> {
 mod tests {
     use super::*;
     use crate::policy::model::{RuleBlock, entries};
-    use logagg_policy::{LogGroupClass, Retention};
+    use logagg_policy::{Listing, LogGroup, SubscriptionFilter};
 
     const SHIPPER: &str = "arn:aws:lambda:eu-west-1:123456789012:function:shipper";
 
@@ -260,13 +248,50 @@ mod tests {
             filter_pattern: Attr::Null,
             role_arn: Attr::Null,
             distribution: Attr::Null,
+            apply_on_transformed_logs: Attr::Null,
+            field_selection_criteria: Attr::Null,
+            emit_system_fields: Attr::Null,
+            replace_destination_arns: Attr::Null,
+            on_conflict: Attr::Null,
             retention_in_days: Attr::Known(30),
+            retention_mode: Attr::Null,
+            retention_on_destroy: Attr::Null,
+            max_changes: Attr::Null,
+            min_matches: Attr::Null,
             select: select("/aws/lambda/"),
             exclude: Attr::Known(Vec::new()),
             log_groups: Attr::Known(entries(&standings)),
             skipped: Attr::Known(BTreeMap::new()),
             pending: Attr::Known(0),
         }
+    }
+
+    fn filter_to(destination: &str) -> SubscriptionFilter {
+        SubscriptionFilter {
+            name: "logs".into(),
+            destination_arn: destination.into(),
+            pattern: String::new(),
+            role_arn: None,
+            distribution: logagg_policy::Distribution::ByLogStream,
+            apply_on_transformed_logs: false,
+            field_selection_criteria: None,
+            emit_system_fields: BTreeSet::new(),
+        }
+    }
+
+    /// The memory of a listing of `/aws/lambda/` that had one log group.
+    fn remembering(name: &str, class: LogGroupClass, stored_bytes: u64) -> Memory {
+        let group = LogGroup {
+            name: name.into(),
+            class,
+            retention: Retention::Never,
+            arn: String::new(),
+            stored_bytes,
+            created_ms: 1,
+        };
+        let mut memory = Memory::default();
+        memory.remember_listing(&[Listing::Prefix("/aws/lambda/".into())], [&group]);
+        memory
     }
 
     fn planned(state: &Policy, memory: Memory, change: impl FnOnce(&mut Policy)) -> Policy {
@@ -306,9 +331,46 @@ mod tests {
     fn a_group_that_left_the_selection_is_planned_away() {
         let is = standing(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", is.clone()), ("/ecs/web", is)]);
-        let planned = planned(&state, Memory::default(), |_| {});
+        let mut memory = Memory::default();
+        memory.left.insert("/ecs/web".into());
+        let planned = planned(&state, memory, |_| {});
         let names: Vec<_> = planned.log_groups.known().unwrap().keys().collect();
         assert_eq!(names, ["/aws/lambda/a"]);
+    }
+
+    #[test]
+    fn other_words_that_the_listing_covers_are_planned_exactly() {
+        let is = standing(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/aws/lambda/a", is)]);
+        let memory = remembering("/aws/lambda/b", LogGroupClass::Standard, 0);
+        let planned = planned(&state, memory, |policy| policy.select = select("/aws/lambda/b"));
+        let names: Vec<_> = planned.log_groups.known().unwrap().keys().collect();
+        assert_eq!(names, ["/aws/lambda/b"]);
+        let due = Entry { subscription: text("active"), retention_in_days: Attr::Known(30) };
+        assert_eq!(entry(&planned, "/aws/lambda/b"), due);
+    }
+
+    #[test]
+    fn what_goes_beyond_max_changes_is_counted_with_what_is_only_put_again() {
+        let is = standing(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/aws/lambda/a", is.clone()), ("/aws/lambda/b", is)]);
+        let prior = Stored { state: state.clone(), private: Memory::default() };
+        let check = |change: &dyn Fn(&mut Policy), expected: &str| {
+            let mut planned = state.clone();
+            planned.max_changes = Attr::Known(1);
+            change(&mut planned);
+            let outlook = plan_update(&mut planned, &prior).unwrap().unwrap();
+            let problem = outlook.problem().map(|problem| problem.summary);
+            assert_eq!(problem.unwrap_or_default(), expected);
+        };
+        check(&|_| {}, "");
+        let too_many = "More changes than max_changes allows";
+        check(&|policy| policy.filter_pattern = text("ERROR"), too_many);
+        check(&|policy| policy.retention_in_days = Attr::Known(60), too_many);
+        check(
+            &|policy| policy.min_matches = Attr::Known(3),
+            "Fewer log groups than min_matches asks for",
+        );
     }
 
     #[test]
@@ -327,8 +389,7 @@ mod tests {
     fn a_class_without_filters_is_remembered_when_a_destination_is_added() {
         let mut state = state(&[("/aws/lambda/cheap", standing(None, Retention::Days(30)))]);
         state.destination_arn = Attr::Null;
-        let mut memory = Memory::default();
-        memory.remember_class("/aws/lambda/cheap", &LogGroupClass::InfrequentAccess);
+        let memory = remembering("/aws/lambda/cheap", LogGroupClass::InfrequentAccess, 0);
         let planned = planned(&state, memory, |policy| policy.destination_arn = text(SHIPPER));
         assert_eq!(entry(&planned, "/aws/lambda/cheap").subscription, Attr::Null);
         assert!(planned.skipped.known().unwrap().contains_key("/aws/lambda/cheap"));
@@ -347,11 +408,11 @@ mod tests {
     }
 
     #[test]
-    fn other_words_for_the_selection_are_planned_as_unknown() {
+    fn words_that_reach_beyond_the_listing_are_planned_as_unknown() {
         let is = standing(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", is)]);
-        let planned =
-            planned(&state, Memory::default(), |policy| policy.select = select("/aws/lambda/a"));
+        let memory = remembering("/aws/lambda/a", LogGroupClass::Standard, 0);
+        let planned = planned(&state, memory, |policy| policy.select = select("/aws/"));
         assert!(planned.log_groups.is_unknown());
         assert!(planned.skipped.is_unknown() && planned.pending.is_unknown());
     }
@@ -381,7 +442,7 @@ mod tests {
         let state = state(&[("/aws/lambda/a", is)]);
         let mut memory = Memory::default();
         let elsewhere = SHIPPER.replace("shipper", "other");
-        memory.foreign.insert("/aws/lambda/a".into(), elsewhere.clone());
+        memory.remember_foreign("/aws/lambda/a", &filter_to(&elsewhere));
         let same = planned(&state, memory.clone(), |_| {});
         let warning = conflicts(&same, &memory).unwrap();
         assert_eq!(warning.summary, "Filter name taken on 1 log group");

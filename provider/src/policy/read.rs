@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
-use logagg_policy::{Ownership, Standing};
+use logagg_policy::{LogGroup, Ownership, Retention, Standing};
 use tfplugin::{Attr, Context, Stored};
 
-use super::discover::{Discovery, Membership};
+use super::discover::{Discovery, Membership, Observed};
 use super::memory::Memory;
 use super::model::{Intent, Policy, entries};
 use crate::aws::Account;
@@ -52,16 +52,31 @@ async fn refreshed(
     let reader = account.reader(region, cx.stopped());
     let ownership = prior.private.widen(prior.state.ownership());
     let held = prior.state.log_groups.known().into_iter().flatten().map(|(name, _)| name.clone());
-    let discovery = Discovery::run(&reader, &intent, &ownership, &held.collect())
+    let mut discovery = Discovery::run(&reader, &intent, &ownership, &held.collect())
         .await
         .map_err(|error| diagnostics::not_read(&error, region))?;
     let absent = discovery.absent(&intent);
     if !absent.is_empty() {
         cx.report(diagnostics::named_but_absent(&absent, region));
     }
-    let mut stored = Stored { state: prior.state.clone(), private: prior.private.clone() };
+    let mut stored = prior.clone();
+    remember_births(&mut stored, &discovery);
+    discovery.recall(&intent, &ownership, &mut stored.private);
     record(&mut stored, &discovery, &intent, &ownership);
     Ok(stored)
+}
+
+/// A log group that was born under the policy was never anything but unlimited, whoever set its
+/// retention since.
+fn remember_births(stored: &mut Stored<Policy, Memory>, discovery: &Discovery) {
+    let known = stored.state.log_groups.known();
+    for Observed { group, .. } in discovery.chosen() {
+        let LogGroup { name, created_ms, .. } = group;
+        let is_known = known.is_some_and(|known| known.contains_key(name));
+        if !is_known || stored.private.has_original_of_another(name, *created_ms) {
+            stored.private.remember_original(name, *created_ms, Retention::Never);
+        }
+    }
 }
 
 /// Writes a discovery into state and memory.
@@ -75,25 +90,30 @@ pub(super) fn record(
     let mut skipped = BTreeMap::new();
     let mut pending = 0;
     let memory = &mut stored.private;
-    memory.forget_groups();
+    memory.forget_findings();
+    discovery.remember_listing(memory);
     for (name, group) in &discovery.groups {
-        if group.membership == Membership::Left && ownership.ours(&group.filters).next().is_none() {
-            continue;
+        let is = group.standing(intent, ownership);
+        let due = group.due(intent, &is);
+        if group.membership == Membership::Left {
+            if due.standing == is {
+                continue;
+            }
+            memory.left.insert(name.clone());
         }
-        let is = group.standing(name, intent, ownership);
-        let due = group.due(name, intent, &is);
         pending += i64::from(due.standing != is);
         if let Some(skip) = due.skip {
             skipped.insert(name.clone(), Attr::Known(skip.to_string()));
         }
-        memory.remember_class(name, &group.class);
-        let in_the_way =
-            intent.wanted.as_ref().and_then(|wanted| ownership.in_the_way(&group.filters, wanted));
-        if let Some(filter) = in_the_way {
-            memory.foreign.insert(name.clone(), filter.destination_arn.clone());
+        let wanted = intent.wanted.as_ref();
+        if let Some(foreign) =
+            wanted.and_then(|wanted| ownership.in_the_way(&group.filters, wanted))
+        {
+            memory.remember_foreign(name, foreign);
         }
         standings.insert(name.clone(), is);
     }
+    memory.forget_originals_but(|name| standings.contains_key(name));
     if pending == 0 {
         memory.forget_former();
     }

@@ -38,6 +38,47 @@ pub(super) fn schema() -> Schema {
                 )
                 .check(|days: &i64| checks::retention_in_days(*days)),
         )
+        .attribute(
+            "retention_mode",
+            Attribute::optional(Type::String)
+                .describe(
+                    "What `retention_in_days` means for a log group that has another retention: \
+                     `exact` (default) changes it, `at_least` leaves longer ones alone, `at_most` \
+                     leaves shorter ones alone, `if_unset` changes only those that never expire.",
+                )
+                .check(|mode: &String| checks::retention_mode(mode)),
+        )
+        .attribute(
+            "retention_on_destroy",
+            Attribute::optional(Type::String)
+                .describe(
+                    "What becomes of the retention of a log group that the policy lets go, because \
+                     it left the selection or the policy is destroyed: `keep` (default) leaves it, \
+                     `restore` gives back what it was before the policy's first write, never expire \
+                     for groups created since, unless somebody changed it meanwhile. What it was is \
+                     remembered in the state, and lost with it.",
+                )
+                .check(|text: &String| checks::retention_on_destroy(text)),
+        )
+        .attribute(
+            "max_changes",
+            Attribute::optional(Type::Number)
+                .describe(
+                    "The most log groups that may change at once: a plan that would change more \
+                     fails, and so does an apply before it writes. A first plan counts every chosen \
+                     group that may have to be subscribed.",
+                )
+                .check(|number: &i64| checks::number_of_log_groups(*number)),
+        )
+        .attribute(
+            "min_matches",
+            Attribute::optional(Type::Number)
+                .describe(
+                    "The fewest log groups that the selection must choose: a plan that chooses fewer \
+                     fails, and so does an apply before it writes.",
+                )
+                .check(|number: &i64| checks::number_of_log_groups(*number)),
+        )
         .block(
             "select",
             NestedBlock::list(rule(
@@ -104,6 +145,45 @@ fn subscription(block: Block) -> Block {
                 )
                 .check(|text: &String| checks::distribution(text)),
         )
+        .attribute(
+            "apply_on_transformed_logs",
+            Attribute::optional(Type::Bool).describe(
+                "Whether the pattern is held against events as a log transformer left them, and \
+                 these are shipped. Default: false.",
+            ),
+        )
+        .attribute(
+            "field_selection_criteria",
+            text()
+                .describe("Which events are shipped, by system fields, as in `@aws.region = \"eu-west-1\"`.")
+                .check(|criteria: &String| checks::field_selection_criteria(criteria)),
+        )
+        .attribute(
+            "emit_system_fields",
+            Attribute::optional(Type::set(Type::String))
+                .describe("System fields to ship along: `@aws.account`, `@aws.region`.")
+                .check_each(|field: &String| checks::system_field(field)),
+        )
+        .attribute(
+            "replace_destination_arns",
+            Attribute::optional(Type::set(Type::String))
+                .describe(
+                    "Destinations that this policy's takes the place of. Filters that ship there, \
+                     whatever their names, are taken for this policy's: put in its destination's \
+                     name first, then deleted. To move off an earlier shipper without a gap.",
+                )
+                .check_each(|arn: &String| checks::destination_arn(arn)),
+        )
+        .attribute(
+            "on_conflict",
+            text()
+                .describe(
+                    "What becomes of a log group that cannot take the filter, because there is no \
+                     free slot or a filter of somebody else holds its name: `error` (default), or \
+                     `skip`, which leaves it out and shows the reason in `skipped`.",
+                )
+                .check(|text: &String| checks::on_conflict(text)),
+        )
 }
 
 fn computed(block: Block) -> Block {
@@ -127,8 +207,9 @@ fn computed(block: Block) -> Block {
             "skipped",
             Attribute::computed(Type::map(Type::String)).describe(
                 "Chosen log groups that are not subscribed, with the reason: the destination itself \
-                 writes to them, which would be an endless loop, or their class has no subscription \
-                 filters.",
+                 writes to them, which would be an endless loop; their class has no subscription \
+                 filters; or, where `on_conflict` is `skip`, they are full or the filter's name is \
+                 taken.",
             ),
         )
         .attribute(
@@ -164,6 +245,12 @@ fn rule(description: &str) -> Block {
                      Rust's `regex` crate: RE2's, without look-around and back-references.",
                 )
                 .check(|pattern: &String| checks::name_regex(pattern)),
+        )
+        .attribute(
+            "log_group_classes",
+            names()
+                .describe("Classes: `STANDARD`, `INFREQUENT_ACCESS`, `DELIVERY`.")
+                .check_each(|class: &String| checks::log_group_class(class)),
         )
 }
 

@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::Standing;
-use tfplugin::{Attr, Change, Context, Diagnostic, Stored};
+use logagg_policy::{Listing, LogGroup, Retention, Standing, Subscription};
+use tfplugin::{Attr, Context, Diagnostic, Stored};
 
-use super::discover::Discovery;
+use super::discover::{Discovery, Membership};
 use super::memory::Memory;
-use super::mend::{Job, Mended, Mender, Touch, by_reason};
+use super::mend::{Job, Mended, Mender, Touch, by_reason, remember_full};
 use super::model::{Entry, Intent, Policy, Unusable};
 use super::read::{check_account, record};
 use crate::aws::{Account, CallError, Reader};
@@ -15,7 +15,7 @@ use crate::provider::Client;
 /// Does what the plan says. What fails is an error, and the state says how far it came.
 pub(super) async fn update(
     cx: &Context<Client>,
-    change: Change<Policy, Memory>,
+    change: tfplugin::Change<Policy, Memory>,
 ) -> Stored<Policy, Memory> {
     let untouched = Stored { state: change.prior.clone(), private: change.planned.private.clone() };
     let Some(account) = Client::known(cx) else {
@@ -35,12 +35,13 @@ pub(super) async fn update(
 async fn updated(
     cx: &Context<Client>,
     account: &Account,
-    change: Change<Policy, Memory>,
+    change: tfplugin::Change<Policy, Memory>,
 ) -> Result<Stored<Policy, Memory>, Diagnostic> {
-    let Change { prior, planned: mut stored, .. } = change;
+    let tfplugin::Change { prior, planned: mut stored, .. } = change;
     check_account(cx, account, &prior).await?;
     let unusable = |error| diagnostics::unusable_state(&error);
-    let intent = stored.state.intent().map_err(unusable)?;
+    let mut intent = stored.state.intent().map_err(unusable)?;
+    intent.gave = prior.intent().map_err(unusable)?.demand.retention;
     let region = stored.state.region.known().map_or(account.default_region(), String::as_str);
     stored.private.remember_former(prior.ownership());
     let ownership = stored.private.widen(stored.state.ownership());
@@ -58,18 +59,29 @@ async fn updated(
         let mut discovery = Discovery::run(&mender.reader, &intent, &ownership, &held)
             .await
             .map_err(|error| diagnostics::not_read(&error, region))?;
-        let mended = mender.mend_all(discovery.jobs(&intent, &ownership)).await;
+        discovery.remember_originals(&mut stored.private);
+        discovery.recall(&intent, &ownership, &mut stored.private);
+        let jobs = discovery.jobs(&intent, &ownership);
+        intent.guards.check(discovery.chosen().count(), jobs.len())?;
+        let mended = mender.mend_all(jobs).await;
         discovery.follow(&mended);
+        remember_full(&mut stored.private, &mended);
+        discovery.recall(&intent, &ownership, &mut stored.private);
         record(&mut stored, &discovery, &intent, &ownership);
         mended
     } else {
-        let plan = Planned::of(&stored.state, standings).map_err(unusable)?;
+        let mut plan = Planned::of(&stored, standings).map_err(unusable)?;
         let meanwhile = Meanwhile::since(&mender.reader, &intent, &plan)
             .await
             .map_err(|error| diagnostics::not_read(&error, region))?;
-        let mended = mender.mend_all(plan.jobs(touch, &meanwhile.gone)).await;
+        plan.remember_originals(&mut stored.private, &meanwhile);
+        plan.restore(&intent, &stored.private, &meanwhile);
+        let jobs = plan.jobs(touch, &meanwhile);
+        intent.guards.check(plan.chosen(), jobs.len())?;
+        let mended = mender.mend_all(jobs).await;
         meanwhile.tell(cx, &mended);
-        settle(&mut stored.state, &mended);
+        remember_full(&mut stored.private, &mended);
+        settle(&mut stored, &mended);
         mended
     };
 
@@ -82,31 +94,71 @@ async fn updated(
     Ok(stored)
 }
 
-/// What a plan with known log groups says: how each is, and how it should be; nothing where it
-/// left the selection.
+/// What a plan with known log groups says of each of them.
 struct Planned {
-    groups: BTreeMap<String, (Standing, Option<Standing>)>,
+    groups: BTreeMap<String, Change>,
+}
+
+struct Change {
+    is: Standing,
+    should: Standing,
+    membership: Membership,
+    /// Whether it was no part of the policy before.
+    newcomer: bool,
 }
 
 impl Planned {
-    fn of(planned: &Policy, mut standings: BTreeMap<String, Standing>) -> Result<Self, Unusable> {
+    fn of(
+        stored: &Stored<Policy, Memory>,
+        mut standings: BTreeMap<String, Standing>,
+    ) -> Result<Self, Unusable> {
         let mut groups = BTreeMap::new();
-        for (name, should) in planned.standings()? {
-            let is = standings.remove(&name).unwrap_or_else(|| should.clone());
-            groups.insert(name, (is, Some(should)));
+        for (name, should) in stored.state.standings()? {
+            let before = standings.remove(&name);
+            let newcomer = before.is_none();
+            let is = before.unwrap_or_else(|| Standing {
+                subscription: should.subscription.as_ref().map(|_| Subscription::Missing),
+                retention: stored.private.retention(&name).unwrap_or(Retention::Never),
+            });
+            let membership = Membership::Chosen;
+            groups.insert(name, Change { is, should, membership, newcomer });
         }
-        groups.extend(standings.into_iter().map(|(name, is)| (name, (is, None))));
+        groups.extend(standings.into_iter().map(|(name, is)| {
+            let should = Standing { subscription: None, retention: is.retention };
+            (name, Change { is, should, membership: Membership::Left, newcomer: false })
+        }));
         Ok(Self { groups })
     }
 
-    fn jobs(&self, touch: Touch, gone: &BTreeSet<String>) -> Vec<Job> {
-        let present = self.groups.iter().filter(|(name, _)| !gone.contains(*name));
-        let jobs = present.map(|(name, (is, should))| Job {
+    fn chosen(&self) -> usize {
+        let chosen = |change: &&Change| change.membership == Membership::Chosen;
+        self.groups.values().filter(chosen).count()
+    }
+
+    fn remember_originals(&self, memory: &mut Memory, meanwhile: &Meanwhile) {
+        let newcomers = self.groups.iter().filter(|(_, change)| change.newcomer);
+        for group in newcomers.filter_map(|(name, _)| meanwhile.listed.get(name)) {
+            memory.remember_original(&group.name, group.created_ms, group.retention);
+        }
+    }
+
+    /// What leaves gets its retention back, if that is wanted.
+    fn restore(&mut self, intent: &Intent, memory: &Memory, meanwhile: &Meanwhile) {
+        for (name, change) in &mut self.groups {
+            let left = change.membership == Membership::Left;
+            let group = meanwhile.listed.get(name).filter(|_| left);
+            if let Some(original) = group.and_then(|group| intent.restored(group, memory)) {
+                change.should.retention = original;
+            }
+        }
+    }
+
+    fn jobs(&self, touch: Touch, meanwhile: &Meanwhile) -> Vec<Job> {
+        let present = self.groups.iter().filter(|(name, _)| !meanwhile.gone.contains(*name));
+        let jobs = present.map(|(name, change)| Job {
             log_group: name.clone(),
-            is: is.clone(),
-            should: should
-                .clone()
-                .unwrap_or(Standing { subscription: None, retention: is.retention }),
+            is: change.is.clone(),
+            should: change.should.clone(),
             subscription: touch,
             filters: None,
         });
@@ -116,21 +168,27 @@ impl Planned {
 
 /// What happened to the log groups between plan and apply.
 struct Meanwhile {
+    listed: BTreeMap<String, LogGroup>,
     gone: BTreeSet<String>,
     born: BTreeSet<String>,
 }
 
 impl Meanwhile {
     async fn since(reader: &Reader, intent: &Intent, plan: &Planned) -> Result<Self, CallError> {
-        let listed = reader.log_groups(&intent.selection.listings()).await?;
-        let born = listed
-            .keys()
-            .filter(|name| intent.selection.chooses(name) && !plan.groups.contains_key(*name));
-        let gone = plan
-            .groups
-            .keys()
-            .filter(|name| intent.selection.chooses(name) && !listed.contains_key(*name));
-        Ok(Self { gone: gone.cloned().collect(), born: born.cloned().collect() })
+        let asked = intent.listings();
+        let mut listed = reader.log_groups(&asked).await?;
+        let unseen = plan.groups.keys().filter(|name| !listed.contains_key(*name));
+        let unseen: Vec<_> = unseen.cloned().map(Listing::Name).collect();
+        let held = reader.log_groups(&unseen).await?;
+        let held = held.into_iter().filter(|(name, _)| plan.groups.contains_key(name));
+        let born = listed.values().filter(|group| {
+            intent.selection.chooses(&group.name, &group.class)
+                && !plan.groups.contains_key(&group.name)
+        });
+        let born = born.map(|group| group.name.clone()).collect();
+        listed.extend(held);
+        let gone = plan.groups.keys().filter(|name| !listed.contains_key(*name));
+        Ok(Self { gone: gone.cloned().collect(), born, listed })
     }
 
     fn tell(mut self, cx: &Context<Client>, mended: &[Mended]) {
@@ -148,14 +206,15 @@ impl Meanwhile {
 
 /// The planned values stand, but for groups that could not be brought there. A group that is gone
 /// keeps what was planned until the next read.
-fn settle(state: &mut Policy, mended: &[Mended]) {
-    let Attr::Known(log_groups) = &mut state.log_groups else {
-        return;
-    };
+fn settle(stored: &mut Stored<Policy, Memory>, mended: &[Mended]) {
+    let Attr::Known(log_groups) = &mut stored.state.log_groups else { return };
     let mut pending = 0;
     for mended in mended.iter().filter(|mended| !mended.failures.is_empty()) {
         pending += 1;
+        if !log_groups.contains_key(&mended.log_group) {
+            stored.private.left.insert(mended.log_group.clone());
+        }
         log_groups.insert(mended.log_group.clone(), Attr::Known(Entry::of(&mended.reached)));
     }
-    state.pending = Attr::Known(pending);
+    stored.state.pending = Attr::Known(pending);
 }

@@ -22,19 +22,38 @@ pub(super) fn validate(config: &Policy, diagnostics: &mut Diagnostics) {
             }
         }
     }
+    for (name, is_given) in [
+        ("retention_mode", !config.retention_mode.is_null()),
+        ("retention_on_destroy", !config.retention_on_destroy.is_null()),
+    ] {
+        if config.retention_in_days.is_null() && is_given {
+            diagnostics.push(diagnostics::needs_retention(name));
+        }
+    }
     validate_subscription(config, diagnostics);
 }
 
 fn validate_subscription(config: &Policy, diagnostics: &mut Diagnostics) {
     let without_destination = config.destination_arn.is_null();
-    for (name, given) in [
-        ("filter_name", &config.filter_name),
-        ("filter_pattern", &config.filter_pattern),
-        ("role_arn", &config.role_arn),
-        ("distribution", &config.distribution),
+    for (name, is_given) in [
+        ("filter_name", !config.filter_name.is_null()),
+        ("filter_pattern", !config.filter_pattern.is_null()),
+        ("role_arn", !config.role_arn.is_null()),
+        ("distribution", !config.distribution.is_null()),
+        ("apply_on_transformed_logs", !config.apply_on_transformed_logs.is_null()),
+        ("field_selection_criteria", !config.field_selection_criteria.is_null()),
+        ("emit_system_fields", !config.emit_system_fields.is_null()),
+        ("replace_destination_arns", !config.replace_destination_arns.is_null()),
+        ("on_conflict", !config.on_conflict.is_null()),
     ] {
-        if without_destination && !given.is_null() {
+        if without_destination && is_given {
             diagnostics.push(diagnostics::needs_destination(name));
+        }
+    }
+    let replaced = config.replace_destination_arns.known().into_iter().flatten();
+    for replaced in replaced.filter_map(Attr::known) {
+        if config.destination_arn.known() == Some(replaced) {
+            diagnostics.push(diagnostics::replaces_itself(replaced));
         }
     }
     let arn: Option<Arn> = config.destination_arn.known().and_then(|arn| arn.parse().ok());
@@ -53,5 +72,8 @@ fn validate_subscription(config: &Policy, diagnostics: &mut Diagnostics) {
 }
 
 fn is_empty(block: &RuleBlock) -> bool {
-    block.names.is_null() && block.name_prefixes.is_null() && block.name_regex.is_null()
+    block.names.is_null()
+        && block.name_prefixes.is_null()
+        && block.name_regex.is_null()
+        && block.log_group_classes.is_null()
 }

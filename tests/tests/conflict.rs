@@ -1,0 +1,104 @@
+//! Log groups that cannot take the filter, and filters that are taken over.
+
+use logagg_e2e::fault_proxy::AwsError;
+use serde_json::json;
+
+use crate::scene::{NAME, Scene, entry, says};
+
+fn skipping(scene: &Scene) -> String {
+    format!("{}\non_conflict = \"skip\"", scene.usual_policy())
+}
+
+#[test]
+fn a_name_that_is_taken_is_skipped_with_who_holds_it_until_it_is_free() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b"]);
+    let elsewhere = scene.account.function_arn("elsewhere");
+    scene.logs.put_filter("/app/b", NAME, &elsewhere).unwrap();
+    scene.policy(&skipping(&scene));
+    scene.apply();
+    scene.ships("/app/a", &scene.shipper());
+    scene.ships("/app/b", &elsewhere);
+    let state = scene.state();
+    let reason =
+        format!("name taken: a filter of this name that is not ours ships to {elsewhere}");
+    assert_eq!(state["skipped"], json!({"/app/b": reason}));
+    assert_eq!(state["pending"], 0);
+    assert_eq!(state["log_groups"]["/app/b"]["subscription"], json!(null));
+    assert_eq!(scene.logs.retention("/app/b").unwrap(), Some(30), "retention is no conflict");
+    scene.plan_is_empty();
+
+    scene.logs.delete_filter("/app/b", NAME).unwrap();
+    scene.plan();
+    scene.apply_plan();
+    scene.ships("/app/b", &scene.shipper());
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_full_group_is_skipped_and_not_asked_again_until_its_filters_change() {
+    let scene = Scene::with_groups(&["/app/a", "/app/full"]);
+    for name in ["one", "two"] {
+        scene.logs.put_filter("/app/full", name, &scene.account.function_arn(name)).unwrap();
+    }
+    scene.policy(&skipping(&scene));
+    scene.proxy.on("PutSubscriptionFilter").group("/app/full").fail(AwsError::limit_exceeded());
+    let apply = scene.apply();
+    assert!(!apply.text().contains("not yet as the policy says"), "{apply}");
+    let reason = "full: there is no free slot for a subscription filter";
+    assert_eq!(scene.state()["skipped"], json!({"/app/full": reason}));
+    assert_eq!(scene.state()["pending"], 0);
+    scene.proxy.forget_calls();
+    scene.plan_is_empty();
+    assert!(scene.writes().is_empty());
+
+    scene.proxy.heal();
+    scene.logs.delete_filter("/app/full", "one").unwrap();
+    scene.plan();
+    scene.apply_plan();
+    assert_eq!(scene.state()["log_groups"]["/app/full"], entry("active", 30));
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_group_that_fills_up_between_plan_and_apply_is_an_error_once_and_then_skipped() {
+    let scene = Scene::governed(&["/app/a"]);
+    scene.policy(&skipping(&scene));
+    scene.apply();
+    scene.logs.create_group("/app/full").unwrap();
+    scene.proxy.on("PutSubscriptionFilter").group("/app/full").fail(AwsError::limit_exceeded());
+    let apply = scene.apply_fails();
+    says(&apply, "Error: 1 log group could not be changed");
+    scene.apply();
+    assert!(scene.state()["skipped"]["/app/full"].is_string());
+    scene.plan_is_empty();
+}
+
+#[test]
+fn the_filters_of_an_earlier_shipper_are_replaced_without_a_gap() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b"]);
+    let old = scene.account.function_arn("old-forwarder");
+    let foreign = scene.account.function_arn("siem");
+    scene.logs.put_filter("/app/a", "dd-x7f2", &old).unwrap();
+    scene.logs.put_filter("/app/b", "siem", &foreign).unwrap();
+    let policy = scene.usual_policy();
+    scene.policy(&format!("{policy}\nreplace_destination_arns = [\"{old}\"]"));
+    scene.apply();
+    let filters = |group: &str| {
+        let filters = scene.logs.filters(group).unwrap();
+        filters.into_iter().map(|filter| (filter.name, filter.destination_arn)).collect::<Vec<_>>()
+    };
+    assert_eq!(filters("/app/a"), [(NAME.to_owned(), scene.shipper())]);
+    let mut both = filters("/app/b");
+    both.sort();
+    assert_eq!(both, [(NAME.to_owned(), scene.shipper()), ("siem".to_owned(), foreign.clone())]);
+    let writes = scene.proxy.writes().into_iter();
+    let of_a: Vec<_> = writes
+        .filter(|call| call.group.as_deref() == Some("/app/a"))
+        .map(|call| call.operation)
+        .filter(|operation| operation.ends_with("SubscriptionFilter"))
+        .collect();
+    assert_eq!(of_a, ["PutSubscriptionFilter", "DeleteSubscriptionFilter"]);
+    scene.plan_is_empty();
+    scene.destroy();
+    assert_eq!(filters("/app/b"), [("siem".to_owned(), foreign)]);
+}

@@ -1,0 +1,72 @@
+//! Plans that go further than anybody thought possible.
+
+use crate::scene::{Scene, says};
+
+const TOO_MANY: &str = "Error: More changes than max_changes allows";
+const TOO_FEW: &str = "Error: Fewer log groups than min_matches asks for";
+
+#[test]
+fn a_first_plan_that_would_change_too_much_fails() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/c"]);
+    scene.policy(&format!("{}\nmax_changes = 2", scene.usual_policy()));
+    let plan = scene.plan_fails();
+    says(&plan, TOO_MANY);
+    says(&plan, "The policy would change 3 log groups, and max_changes is 2.");
+    assert!(scene.writes().is_empty());
+    scene.policy(&format!("{}\nmax_changes = 3", scene.usual_policy()));
+    scene.apply();
+}
+
+#[test]
+fn drift_beyond_the_guard_fails_the_plan_and_reading_goes_on() {
+    let scene = Scene::governed(&["/app/a", "/app/b"]);
+    scene.policy(&format!("{}\nmax_changes = 1", scene.usual_policy()));
+    scene.apply();
+    for group in ["/app/c", "/app/d"] {
+        scene.logs.create_group(group).unwrap();
+    }
+    says(&scene.plan_fails(), TOO_MANY);
+    scene.run(2, |terraform| terraform.plan(&["-refresh-only"]));
+    // Terraform plans before it destroys; there the error says how to go on.
+    let destroy = scene.run(1, logagg_e2e::terraform::Terraform::destroy);
+    says(&destroy, "terraform destroy -refresh=false");
+    let unrefreshed = ["destroy", "-no-color", "-auto-approve", "-refresh=false"];
+    scene.run(0, |terraform| terraform.run(&unrefreshed));
+    scene.ships_nowhere("/app/a");
+}
+
+#[test]
+fn a_selection_that_suddenly_matches_too_little_fails() {
+    let scene = Scene::governed(&["/app/a", "/app/b", "/app/c"]);
+    scene.policy(&format!("{}\nmin_matches = 2", scene.usual_policy()));
+    scene.apply();
+    for group in ["/app/b", "/app/c"] {
+        scene.logs.delete_group(group).unwrap();
+    }
+    let plan = scene.plan_fails();
+    says(&plan, TOO_FEW);
+    says(&plan, "The selection chooses 1 log group, and min_matches is 2.");
+}
+
+#[test]
+fn another_selection_is_guarded_too() {
+    let scene = Scene::governed(&["/app/a", "/app/b", "/app/c"]);
+    let narrowed = scene.usual_policy().replace("\"/app/\"", "\"/app/a\"");
+    scene.policy(&format!("{narrowed}\nmin_matches = 2"));
+    says(&scene.plan_fails(), TOO_FEW);
+    scene.policy(&format!("{narrowed}\nmax_changes = 1"));
+    says(&scene.plan_fails(), TOO_MANY);
+    scene.policy(&format!("{narrowed}\nmax_changes = 2"));
+    scene.apply();
+}
+
+#[test]
+fn what_grew_since_the_plan_stops_the_apply_before_it_writes() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    scene.policy(&format!("{}\nmax_changes = 1", scene.usual_policy()));
+    scene.plan();
+    scene.logs.create_group("/app/b").unwrap();
+    let apply = scene.run(1, logagg_e2e::terraform::Terraform::apply_plan);
+    says(&apply, TOO_MANY);
+    assert!(scene.writes().is_empty());
+}
