@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::api::Api;
 pub use crate::aws::{REGION, Refusal};
 use crate::cloudwatch::CloudWatchLogs;
 use crate::lambda::Lambda;
@@ -18,10 +19,12 @@ impl Account {
     /// An account nobody else in this process has.
     pub fn new(aws: &Ministack) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
-        Self {
-            endpoint: aws.endpoint().to_owned(),
-            id: NEXT.fetch_add(1, Ordering::Relaxed).to_string(),
-        }
+        Self::at(aws.endpoint(), &NEXT.fetch_add(1, Ordering::Relaxed).to_string())
+    }
+
+    /// The account of this number in the AWS that answers here.
+    pub fn at(endpoint: &str, id: &str) -> Self {
+        Self { endpoint: endpoint.to_owned(), id: id.to_owned() }
     }
 
     /// The twelve digits; also the access key that speaks for the account.
@@ -47,6 +50,11 @@ impl Account {
     /// Its functions in [`REGION`].
     pub fn lambda(&self) -> Lambda {
         Lambda::new(&self.endpoint, &self.id, REGION)
+    }
+
+    /// Its APIs as the wire has them, in [`REGION`].
+    pub fn api(&self) -> Api {
+        Api::new(&self.endpoint, &self.id, REGION)
     }
 
     /// The ARN a function of this name has, whether or not it exists.

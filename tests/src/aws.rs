@@ -49,13 +49,7 @@ impl Caller {
         let url = format!("{}{path}", self.endpoint);
         let mut request = runtime::CLIENT
             .request(method.parse().context("an HTTP method")?, &url)
-            .header(
-                "authorization",
-                format!(
-                    "AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/{service}/aws4_request, \
-                     SignedHeaders=host, Signature=0"
-                ),
-            )
+            .header("authorization", credential(account, region, service))
             .body(body);
         for (name, value) in headers {
             request = request.header(*name, value);
@@ -91,4 +85,12 @@ impl Caller {
             })
         })
     }
+}
+
+/// What a signature says of who signed for what.
+pub(crate) fn credential(access_key: &str, region: &str, service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={access_key}/20260101/{region}/{service}/aws4_request, \
+         SignedHeaders=host, Signature=0"
+    )
 }

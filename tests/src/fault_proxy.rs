@@ -411,10 +411,19 @@ async fn answer(
             tokio::task::spawn_blocking(move || hook()).await.map_err(|_| Dropped)?;
         }
     }
-    Ok(forward(&shared, head, body).await.unwrap_or_else(|error| {
-        let text = format!("the fault proxy could not pass the call on: {error:?}");
-        respond(StatusCode::BAD_GATEWAY, "text/plain", text)
-    }))
+    match forward(&shared, head, body).await {
+        Ok(answer) => Ok(answer),
+        Err(error) if lost(&error) => Err(Dropped),
+        Err(error) => {
+            let text = format!("the fault proxy could not pass the call on: {error:?}");
+            Ok(respond(StatusCode::BAD_GATEWAY, "text/plain", text))
+        }
+    }
+}
+
+/// AWS took the call and closed the connection, so the caller's is closed too.
+fn lost(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<reqwest::Error>().is_some_and(|error| !error.is_connect())
 }
 
 fn describe(head: &hyper::http::request::Parts, body: &Bytes) -> Call {

@@ -29,6 +29,7 @@ mod aws;
 pub mod simulator;
 
 pub mod account;
+pub mod api;
 pub mod cloudwatch;
 pub mod fault_proxy;
 pub mod lambda;

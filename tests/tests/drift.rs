@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::scene::{NAME, Scene, entry, says};
 
 #[test]
-fn a_removed_filter_is_missing_and_comes_back() {
+pub(crate) fn a_removed_filter_is_missing_and_comes_back() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     scene.logs.delete_filter("/app/b", NAME).unwrap();
     let plan = scene.plan();
@@ -27,7 +27,7 @@ fn a_removed_filter_is_missing_and_comes_back() {
 }
 
 #[test]
-fn a_filter_pointed_elsewhere_is_shown_and_left_to_whoever_did_that() {
+pub(crate) fn a_filter_pointed_elsewhere_is_shown_and_left_to_whoever_did_that() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     let elsewhere = scene.account.function_arn("elsewhere");
     scene.logs.put_filter("/app/b", NAME, &elsewhere).unwrap();
@@ -59,7 +59,7 @@ fn a_filter_pointed_elsewhere_is_shown_and_left_to_whoever_did_that() {
 }
 
 #[test]
-fn a_changed_pattern_differs_and_is_put_back() {
+pub(crate) fn a_changed_pattern_differs_and_is_put_back() {
     let scene = Scene::governed(&["/app/a"]);
     scene.logs.put_filter_with_pattern("/app/a", NAME, &scene.shipper(), "ERROR").unwrap();
     scene.plan();
@@ -73,7 +73,7 @@ fn a_changed_pattern_differs_and_is_put_back() {
 }
 
 #[test]
-fn a_changed_retention_goes_back_to_the_policys() {
+pub(crate) fn a_changed_retention_goes_back_to_the_policys() {
     let scene = Scene::governed(&["/app/a", "/app/b", "/app/c"]);
     scene.logs.set_retention("/app/a", 3653).unwrap();
     scene.logs.remove_retention("/app/b").unwrap();
@@ -97,7 +97,7 @@ fn a_changed_retention_goes_back_to_the_policys() {
 }
 
 #[test]
-fn a_new_group_is_shown_as_it_is_and_as_it_will_be() {
+pub(crate) fn a_new_group_is_shown_as_it_is_and_as_it_will_be() {
     let scene = Scene::governed(&["/app/a"]);
     scene.logs.create_group("/app/new").unwrap();
     let plan = scene.plan();
@@ -115,7 +115,7 @@ fn a_new_group_is_shown_as_it_is_and_as_it_will_be() {
 }
 
 #[test]
-fn a_deleted_group_is_simply_no_longer_there() {
+pub(crate) fn a_deleted_group_is_simply_no_longer_there() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     scene.logs.delete_group("/app/b").unwrap();
     scene.plan_is_empty();
@@ -126,7 +126,7 @@ fn a_deleted_group_is_simply_no_longer_there() {
 }
 
 #[test]
-fn all_kinds_at_once_are_one_plan_and_one_apply() {
+pub(crate) fn all_kinds_at_once_are_one_plan_and_one_apply() {
     let scene = Scene::governed(&["/app/a", "/app/b", "/app/c", "/app/d"]);
     scene.logs.delete_filter("/app/a", NAME).unwrap();
     scene.logs.set_retention("/app/b", 1).unwrap();

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::scene::{NAME, PROVIDER, Scene, entry, says};
 
 #[test]
-fn the_first_plan_says_what_it_is_about_to_do() {
+pub(crate) fn the_first_plan_says_what_it_is_about_to_do() {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/other"]);
     scene.policy(&scene.usual_policy());
     let plan = scene.plan();
@@ -31,7 +31,7 @@ fn the_first_plan_says_what_it_is_about_to_do() {
 }
 
 #[test]
-fn the_first_apply_subscribes_and_sets_retention_and_the_next_plan_is_empty() {
+pub(crate) fn the_first_apply_subscribes_and_sets_retention_and_the_next_plan_is_empty() {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/other"]);
     scene.logs.set_retention("/app/b", 30).unwrap();
     scene.policy(&scene.usual_policy());
@@ -62,7 +62,7 @@ fn the_first_apply_subscribes_and_sets_retention_and_the_next_plan_is_empty() {
 }
 
 #[test]
-fn the_shippers_own_group_is_skipped_and_still_gets_its_retention() {
+pub(crate) fn the_shippers_own_group_is_skipped_and_still_gets_its_retention() {
     let scene = Scene::with_groups(&["/aws/lambda/a", "/aws/lambda/shipper"]);
     scene.policy(&scene.usual_policy().replace("/app/", "/aws/lambda/"));
     scene.apply();
@@ -83,7 +83,7 @@ fn the_shippers_own_group_is_skipped_and_still_gets_its_retention() {
 }
 
 #[test]
-fn a_class_without_subscriptions_is_skipped_with_its_reason() {
+pub(crate) fn a_class_without_subscriptions_is_skipped_with_its_reason() {
     let scene = Scene::with_groups(&["/app/a"]);
     scene.logs.create_group_of_class("/app/rare", "INFREQUENT_ACCESS").unwrap();
     scene.policy(&scene.usual_policy());

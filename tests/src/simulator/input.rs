@@ -10,10 +10,17 @@ use super::refusal::Refusal;
 /// What a text parameter may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Text {
-    pub(super) min: usize,
-    pub(super) max: usize,
-    /// The characters allowed: as AWS writes the rule, and the rule.
-    pub(super) pattern: Option<(&'static str, fn(char) -> bool)>,
+    min: usize,
+    max: usize,
+    pattern: Option<Pattern>,
+}
+
+/// The characters a text may have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pattern {
+    /// As AWS writes the rule.
+    shown: &'static str,
+    allowed: fn(char) -> bool,
 }
 
 impl Text {
@@ -22,7 +29,7 @@ impl Text {
     }
 
     pub(super) const fn matching(self, shown: &'static str, allowed: fn(char) -> bool) -> Self {
-        Self { pattern: Some((shown, allowed)), ..self }
+        Self { pattern: Some(Pattern { shown, allowed }), ..self }
     }
 }
 
@@ -230,10 +237,10 @@ impl Input {
             let rule = format!("Member must have length less than or equal to {}", rule.max);
             self.violate(&shown, name, &rule);
         }
-        if let Some((pattern, allowed)) = rule.pattern
-            && !text.chars().all(allowed)
+        if let Some(pattern) = rule.pattern
+            && !text.chars().all(pattern.allowed)
         {
-            let rule = format!("Member must satisfy regular expression pattern: {pattern}");
+            let rule = format!("Member must satisfy regular expression pattern: {}", pattern.shown);
             self.violate(&shown, name, &rule);
         }
     }

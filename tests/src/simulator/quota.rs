@@ -1,16 +1,17 @@
 //! AWS's request quotas: a token bucket for each account, region and operation.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::place::Place;
 use super::service::Operation;
 
-/// How many requests a second each operation takes in an account and region; one second's worth
-/// may come at once.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// How many requests a second each operation takes in an account and region, and how many may come
+/// at once after a pause.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Quotas {
     per_second: BTreeMap<&'static str, f64>,
+    burst: Duration,
 }
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>,
@@ -56,12 +57,12 @@ const ASSUMED: [(&str, f64); 12] = [
 impl Quotas {
     /// None at all.
     pub fn off() -> Self {
-        Self::default()
+        Self { per_second: BTreeMap::new(), burst: Duration::from_secs(1) }
     }
 
     /// AWS's defaults.
     pub fn aws() -> Self {
-        Self { per_second: DOCUMENTED.into_iter().chain(ASSUMED).collect() }
+        Self { per_second: DOCUMENTED.into_iter().chain(ASSUMED).collect(), ..Self::off() }
     }
 
     /// The same with another quota for one operation.
@@ -74,6 +75,15 @@ impl Quotas {
             .unwrap_or_else(|| panic!("the simulator has no operation {operation}"));
         assert!(requests_per_second > 0.0, "a quota of {requests_per_second} lets nothing pass");
         self.per_second.insert(operation.name, requests_per_second);
+        self
+    }
+
+    /// What a pause saves up is worth this much simulated time instead of a second. AWS does not
+    /// say how much it is. A caller who saves up a second of real time needs as many simulated
+    /// ones as the clock's speed.
+    #[must_use]
+    pub fn burst(mut self, worth: Duration) -> Self {
+        self.burst = worth;
         self
     }
 
@@ -103,7 +113,7 @@ impl Buckets {
         now: SystemTime,
     ) -> bool {
         let Some(rate) = quotas.of(operation) else { return true };
-        let burst = rate.max(1.0);
+        let burst = (rate * quotas.burst.as_secs_f64()).max(1.0);
         let bucket = self
             .0
             .entry((place.clone(), operation))
@@ -121,7 +131,7 @@ impl Buckets {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     use super::*;
 

@@ -12,7 +12,7 @@ pub(super) const VALUE: Text = Text::of(0, 256).matching(PATTERN, is_of_tag);
 
 const PATTERN: &str = "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)";
 const ARN: Text =
-    Text::of(1, 1011).matching("[\\w+=/:,.@-]*", |c| is_of_tag(c) || "#,".contains(c));
+    Text::of(1, 1011).matching("[\\w+=/:,.@-]*", |c| is_of_tag(c) || "#,*".contains(c));
 const MAX_TAGS: usize = 50;
 
 pub(super) fn is_of_tag(c: char) -> bool {

@@ -1,0 +1,90 @@
+//! Any AWS API as the wire has it: for what an API answers, where the other clients show what a
+//! person with the console would see.
+
+use anyhow::Context;
+use serde_json::Value;
+
+pub use crate::aws::Refusal;
+use crate::aws::{Caller, credential};
+use crate::runtime;
+
+/// A caller of one account in one region.
+#[derive(Debug, Clone)]
+pub struct Api {
+    caller: Caller,
+    session_token: Option<String>,
+}
+
+impl Api {
+    /// Speaks to `endpoint` with an access key, which may be an account's number.
+    pub fn new(endpoint: &str, access_key: &str, region: &str) -> Self {
+        Self { caller: Caller::new(endpoint, access_key, region), session_token: None }
+    }
+
+    /// With the token that belongs to the keys of a role.
+    #[must_use]
+    pub fn with_session_token(mut self, token: &str) -> Self {
+        self.session_token = Some(token.to_owned());
+        self
+    }
+
+    /// Calls an operation of a service that speaks JSON, such as `logs`, by its target, such as
+    /// `Logs_20140328.DescribeLogGroups`.
+    ///
+    /// # Errors
+    /// Outside when there is no answer, inside when the answer is a refusal.
+    pub fn json(
+        &self,
+        service: &str,
+        target: &str,
+        input: &Value,
+    ) -> anyhow::Result<Result<Value, Refusal>> {
+        let mut headers = vec![
+            ("x-amz-target", target.to_owned()),
+            ("content-type", "application/x-amz-json-1.1".to_owned()),
+        ];
+        headers.extend(self.session());
+        self.caller.send(service, "POST", "/", &headers, input.to_string())
+    }
+
+    /// Calls an operation of Lambda by its method and path.
+    ///
+    /// # Errors
+    /// Outside when there is no answer, inside when the answer is a refusal.
+    pub fn lambda(
+        &self,
+        method: &str,
+        path: &str,
+        input: &Value,
+    ) -> anyhow::Result<Result<Value, Refusal>> {
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        headers.extend(self.session());
+        let body = if input.is_null() { String::new() } else { input.to_string() };
+        self.caller.send("lambda", method, path, &headers, body)
+    }
+
+    /// Calls STS with a form such as `Action=GetCallerIdentity&Version=2011-06-15`; the answer is
+    /// the status and the XML.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn sts(&self, form: &str) -> anyhow::Result<(u16, String)> {
+        let Caller { endpoint, account, region, .. } = &self.caller;
+        let mut request = runtime::CLIENT
+            .post(endpoint)
+            .header("authorization", credential(account, region, "sts"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.to_owned());
+        if let Some((name, value)) = self.session() {
+            request = request.header(name, value);
+        }
+        runtime::block_on(async {
+            let answer = request.send().await.context("calling STS")?;
+            Ok((answer.status().as_u16(), answer.text().await.context("reading from STS")?))
+        })
+    }
+
+    fn session(&self) -> Option<(&'static str, String)> {
+        Some(("x-amz-security-token", self.session_token.clone()?))
+    }
+}

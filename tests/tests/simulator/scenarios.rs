@@ -1,0 +1,78 @@
+//! Scenarios of the provider that hold in ministack hold in the simulator, where the destination
+//! must exist, the permission must be given, and two writes to a group at once are refused.
+
+use std::time::Duration;
+
+use logagg_e2e::simulator::{Quotas, Refusal, Simulator};
+
+use crate::scene::{PROVIDER, Scene};
+
+/// Every scenario once more, in a simulator.
+macro_rules! scenarios {
+    ($($topic:ident: $($name:ident),+;)+) => {
+        $(mod $topic {
+            $(#[test]
+            fn $name() {
+                crate::scene::in_simulator(crate::$topic::$name);
+            })+
+        })+
+    };
+}
+
+scenarios! {
+    first_apply:
+        the_first_plan_says_what_it_is_about_to_do,
+        the_first_apply_subscribes_and_sets_retention_and_the_next_plan_is_empty,
+        the_shippers_own_group_is_skipped_and_still_gets_its_retention,
+        a_class_without_subscriptions_is_skipped_with_its_reason;
+    drift:
+        a_removed_filter_is_missing_and_comes_back,
+        a_filter_pointed_elsewhere_is_shown_and_left_to_whoever_did_that,
+        a_changed_pattern_differs_and_is_put_back,
+        a_changed_retention_goes_back_to_the_policys,
+        a_new_group_is_shown_as_it_is_and_as_it_will_be,
+        a_deleted_group_is_simply_no_longer_there,
+        all_kinds_at_once_are_one_plan_and_one_apply;
+    change:
+        another_destination_is_put_over_the_old_one_on_every_group,
+        a_rename_puts_the_new_filter_before_it_deletes_the_old,
+        destroy_takes_away_what_is_ours_and_leaves_the_retention;
+}
+
+#[test]
+fn quotas_that_run_fast_are_kept_to() {
+    let groups: Vec<_> = (0..40).map(|n| format!("/app/{n:02}")).collect();
+    let groups: Vec<_> = groups.iter().map(String::as_str).collect();
+    // What the provider saves up in a real second is a hundred simulated ones' worth.
+    let quotas = Quotas::aws().burst(Duration::from_secs(100));
+    let rules = Simulator::builder().speed(100.0).quotas(quotas);
+    let scene = Scene::simulated(rules, &groups);
+    let provider = PROVIDER.replace("= 10000", "= 500");
+    assert_ne!(provider, PROVIDER);
+    let policy = format!("resource \"logagg_policy\" \"it\" {{\n{}\n}}\n", scene.usual_policy());
+    scene.terraform.write("main.tf", &format!("{provider}\n{policy}")).unwrap();
+    scene.apply();
+    for group in groups {
+        scene.ships(group, &scene.shipper());
+    }
+    let counts = scene.simulator.as_ref().unwrap().counts();
+    assert_eq!(counts.refused("PutSubscriptionFilter", "ThrottlingException"), 0);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn what_passes_is_tried_again_until_it_is_done() {
+    let scene = Scene::simulated(Simulator::builder(), &["/app/a", "/app/b"]);
+    let simulator = scene.simulator.as_ref().unwrap();
+    let put = |group| simulator.on("PutSubscriptionFilter").resource(group).times(1);
+    put("/app/a").fail(Refusal::operation_aborted());
+    put("/app/b").reset_after();
+    simulator.on("DescribeLogGroups").times(1).reset_before();
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    scene.ships("/app/a", &scene.shipper());
+    scene.ships("/app/b", &scene.shipper());
+    let aborted = simulator.counts().refused("PutSubscriptionFilter", "OperationAbortedException");
+    assert_eq!(aborted, 1);
+    scene.plan_is_empty();
+}
