@@ -150,3 +150,18 @@ fn one_role_that_cannot_be_assumed_is_told_beside_those_that_can() {
     says(&run, &format!("role/{FORBIDDEN} could not be assumed"));
     assert_eq!(run.text().matches("Error:").count(), 1, "{run}");
 }
+
+#[test]
+fn a_stop_ends_the_wait_for_credentials() {
+    let scene = Scene::with_groups(&[]);
+    let gate = scene.proxy.on("AssumeRole").hold();
+    let account = accounts(1).remove(0);
+    // Here the AWS of the tests plays STS as well.
+    scene.configuration(&everywhere(&[account], "reader"));
+    let plan = scene.terraform.start(&["plan", "-no-color"]).unwrap();
+    scene.proxy.wait_for("AssumeRole", 1).unwrap();
+    plan.interrupt().unwrap();
+    let run = plan.finish().unwrap();
+    says(&run, "DescribeLogGroups failed: Terraform asked to stop");
+    gate.open();
+}

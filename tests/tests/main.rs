@@ -28,3 +28,4 @@ mod simulator;
 mod size;
 mod tidiness;
 mod wrong_configuration;
+mod wrong_provider_block;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use logagg_e2e::account::{Account, REGION};
+use logagg_e2e::fault_proxy::AwsError;
 use logagg_e2e::ministack::Ministack;
 use logagg_e2e::terraform::{Run, Terraform};
 use serde_json::{Value, json};
@@ -313,6 +314,27 @@ fn the_account_is_taken_from_what_is_configured_where_nobody_is_to_be_asked() {
 }
 
 #[test]
+fn bad_credentials_are_told_once_before_anything_is_done_unless_they_are_to_be_trusted() {
+    let scene = Scene::with_groups(&[]);
+    scene.proxy.on("GetCallerIdentity").fail(AwsError::new(
+        403,
+        "InvalidClientTokenId",
+        "The security token included in the request is invalid.",
+    ));
+    let another =
+        "\ndata \"logagg_log_groups\" \"another\" {\n  select {\n    names = [\"/a\"]\n  }\n}\n";
+    let told = |arguments: &str| {
+        let text = configuration(arguments) + another;
+        scene.terraform.write("main.tf", &text).unwrap();
+        let run = scene.run(1, |terraform| terraform.plan(&[]));
+        says(&run, "InvalidClientTokenId: The security token included in the request is invalid.");
+        run.text().matches("Error: AWS account not known").count()
+    };
+    assert_eq!(told(""), 1);
+    assert_eq!(told("skip_credentials_validation = true"), 2);
+}
+
+#[test]
 fn a_region_of_any_name_goes_where_that_is_not_to_be_looked_at() {
     let scene = Scene::with_groups(&[]);
     let run = scene.unseen_through("sts_region = \"here\"");
@@ -428,7 +450,7 @@ fn calls_are_tried_as_often_as_the_block_or_the_environment_say() {
         let run = scene.unseen_through(arguments);
         says(&run, &format!("DescribeLogGroups failed{times}: ThrottlingException"));
     };
-    scene.proxy.on("DescribeLogGroups").fail(logagg_e2e::fault_proxy::AwsError::throttled());
+    scene.proxy.on("DescribeLogGroups").fail(AwsError::throttled());
     failed(&scene, "max_retries = 0", "");
     failed(&scene, "max_retries = 1\nretry_mode = \"standard\"", " 2 times");
     variables(&mut scene, &[("AWS_MAX_ATTEMPTS", "3")]);
@@ -447,7 +469,7 @@ fn fips_and_dual_stack_change_the_address() {
     without(&mut scene, &["AWS_ENDPOINT_URL"]);
     let front = TlsFront::start(&proxy);
     let tunnel = Tunnel::to(&front);
-    let mut expect = |scene: &Scene, arguments: &str, hosts: [&str; 2]| {
+    let expect = |scene: &Scene, arguments: &str, hosts: [&str; 2]| {
         let before = tunnel.heads().len();
         // The certificate is for another name, so that only the address is looked at.
         let through = format!("insecure = true\nhttps_proxy = \"http://{}\"", tunnel.address());
