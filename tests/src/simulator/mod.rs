@@ -56,7 +56,7 @@ mod token;
 mod world;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, bail};
@@ -201,7 +201,7 @@ impl Simulator {
                 .shared
                 .arrived
                 .wait_timeout(world, left)
-                .expect("nothing panics while it holds the world");
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

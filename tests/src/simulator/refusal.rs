@@ -40,7 +40,7 @@ impl Refusal {
     /// The service is ill, and says so.
     pub fn unavailable() -> Self {
         let message = "The service cannot complete the request.";
-        Self::new(503, "ServiceUnavailableException", message)
+        Self::new(500, "ServiceUnavailableException", message)
     }
 
     /// The service is ill, and does not know how.

@@ -87,7 +87,8 @@ impl Region {
         self.change(|here| here.logs.groups.clone())
     }
 
-    /// Changes a log group without a trace; the answer is that of `change`.
+    /// Changes a log group without a trace; the answer is that of `change`, which must not use the
+    /// simulator.
     ///
     /// # Panics
     /// When there is no such group.

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use logagg_e2e::simulator::{Quotas, Refusal, Simulator};
+use logagg_e2e::account::REGION;
+use logagg_e2e::simulator::{Quotas, Refusal, Role, Simulator};
 
-use crate::scene::{PROVIDER, Scene};
+use crate::scene::{PROVIDER, Scene, says};
 
 /// Every scenario once more, in a simulator.
 macro_rules! scenarios {
@@ -40,24 +41,27 @@ scenarios! {
 }
 
 #[test]
-fn quotas_that_run_fast_are_kept_to() {
+fn a_provider_below_the_quotas_makes_as_many_calls_as_the_work_needs() {
+    const SPEED: u32 = 5;
     let groups: Vec<_> = (0..40).map(|n| format!("/app/{n:02}")).collect();
     let groups: Vec<_> = groups.iter().map(String::as_str).collect();
-    // What the provider saves up in a real second is a hundred simulated ones' worth.
-    let quotas = Quotas::aws().burst(Duration::from_secs(100));
-    let rules = Simulator::builder().speed(100.0).quotas(quotas);
+    // What the provider saves up in a real second is so many simulated ones' worth.
+    let quotas = Quotas::aws().burst(Duration::from_secs(SPEED.into()));
+    let rules = Simulator::builder().speed(SPEED.into()).quotas(quotas);
     let scene = Scene::simulated(rules, &groups);
-    let provider = PROVIDER.replace("= 10000", "= 500");
+    let provider = PROVIDER.replace("= 10000", "= 20");
     assert_ne!(provider, PROVIDER);
-    let policy = format!("resource \"logagg_policy\" \"it\" {{\n{}\n}}\n", scene.usual_policy());
+    let policy = scene.usual_policy();
+    let policy = format!("resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n");
     scene.terraform.write("main.tf", &format!("{provider}\n{policy}")).unwrap();
     scene.apply();
     for group in groups {
         scene.ships(group, &scene.shipper());
     }
     let counts = scene.simulator.as_ref().unwrap().counts();
-    assert_eq!(counts.refused("PutSubscriptionFilter", "ThrottlingException"), 0);
-    scene.plan_is_empty();
+    for write in ["PutSubscriptionFilter", "PutRetentionPolicy"] {
+        assert_eq!(counts.of(write) - counts.refused(write, "ThrottlingException"), 40, "{write}");
+    }
 }
 
 #[test]
@@ -75,4 +79,39 @@ fn what_passes_is_tried_again_until_it_is_done() {
     let aborted = simulator.counts().refused("PutSubscriptionFilter", "OperationAbortedException");
     assert_eq!(aborted, 1);
     scene.plan_is_empty();
+}
+
+#[test]
+fn a_role_leads_the_provider_into_its_account() {
+    const THERE: &str = "999999999999";
+    let scene = Scene::simulated(Simulator::builder(), &["/app/here"]);
+    let simulator = scene.simulator.as_ref().unwrap();
+    let role = Role::named("logs").trusting(scene.account.id()).external_id("ours");
+    let role = simulator.account(THERE).add_role(role);
+    let there = simulator.region(THERE, REGION);
+    there.add_groups_named(["/app/there"]);
+    let shipper = there.add_shipper("shipper");
+    let role = format!("assume_role {{\n  role_arn = \"{role}\"\n  external_id = \"ours\"\n}}");
+    let provider = PROVIDER.replace("max_retries = 2", &format!("max_retries = 2\n{role}"));
+    let policy = scene.policy_to(&shipper);
+    let policy = format!("resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n");
+    scene.terraform.write("main.tf", &format!("{provider}\n{policy}")).unwrap();
+    scene.apply();
+    assert_eq!(there.filters("/app/there")[0].destination_arn, shipper);
+    assert_eq!(scene.state()["account_id"], THERE);
+    scene.ships_nowhere("/app/here");
+}
+
+#[test]
+fn a_missing_permission_is_named_and_nothing_is_written() {
+    let scene = Scene::simulated(Simulator::builder(), &["/app/a"]);
+    let simulator = scene.simulator.as_ref().unwrap();
+    simulator.account(scene.account.id()).deny("logs:PutSubscriptionFilter");
+    scene.policy(&scene.usual_policy());
+    let run = scene.apply_fails();
+    says(&run, "logs:PutSubscriptionFilter");
+    assert!(simulator.writes().iter().all(|write| write.refused.is_some()), "{run}");
+    simulator.account(scene.account.id()).allow_all();
+    scene.apply();
+    scene.ships("/app/a", &scene.shipper());
 }
