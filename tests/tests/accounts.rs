@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::Duration;
 
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::ministack::Ministack;
+use logagg_e2e::simulator::{Place, Quotas, Role, Simulator};
 use logagg_e2e::terraform::Terraform;
 use serde_json::{Value, json};
 
@@ -14,10 +16,13 @@ use crate::sts::{FORBIDDEN, Sts};
 const ACCOUNTS: usize = 40;
 const REGIONS: [&str; 2] = [REGION, "us-east-1"];
 
+/// The provider with AWS's quotas, and everything else from the environment.
+const REQUIRED: &str =
+    "terraform {\n  required_providers {\n    logagg = { source = \"logagg/logagg\" }\n  }\n}\n";
+
 fn configuration(sts: &Sts, provider: &str, rest: &str) -> String {
     format!(
-        "terraform {{\n  required_providers {{\n    logagg = {{ source = \"logagg/logagg\" }}\n  }}\n}}\n\
-         provider \"logagg\" {{\n  max_retries = 0\n  endpoints {{\n    sts = \"{}\"\n  }}\n{provider}\n}}\n{rest}",
+        "{REQUIRED}provider \"logagg\" {{\n  max_retries = 0\n  endpoints {{\n    sts = \"{}\"\n  }}\n{provider}\n}}\n{rest}",
         sts.endpoint()
     )
 }
@@ -164,4 +169,90 @@ fn a_stop_ends_the_wait_for_credentials() {
     let run = plan.finish().unwrap();
     says(&run, "DescribeLogGroups failed: Terraform asked to stop");
     gate.open();
+}
+
+/// In the simulator's words for who may assume what.
+#[test]
+fn a_role_is_assumed_with_the_external_id_it_asks_for() {
+    let scene = Scene::simulated(Simulator::builder(), &[]);
+    let simulator = scene.simulator.as_ref().unwrap();
+    let account = simulator.account("444455556666");
+    account.add_role(Role::named("reader").trusting(scene.account.id()).external_id("ours"));
+    account.add_role(Role::named("other").trusting(scene.account.id()).external_id("theirs"));
+    simulator.region("444455556666", REGION).add_groups_named(["/in/a"]);
+    let there = [Account::at(&simulator.endpoint(), "444455556666")];
+    scene.configuration(&everywhere(&there, "reader"));
+    scene.run(0, Terraform::apply);
+    let seen = &outputs(&scene)["reader"]["value"][format!("444455556666 {REGION}")];
+    assert_eq!(seen["names"], json!(["/in/a"]));
+    assert_eq!(seen["account"], "444455556666");
+    scene.configuration(&everywhere(&there, "other"));
+    let run = scene.plan_fails();
+    says(&run, "arn:aws:iam::444455556666:role/other could not be assumed");
+    says(
+        &run,
+        "is not authorized to perform: sts:AssumeRole on resource: \
+         arn:aws:iam::444455556666:role/other",
+    );
+}
+
+/// The simulator throttles as AWS does. A bucket for each role would send twice what the account
+/// takes.
+#[test]
+fn two_roles_into_one_account_keep_to_its_quota_together() {
+    let quotas = Quotas::aws().burst(Duration::from_millis(1500));
+    let scene = Scene::simulated(Simulator::builder().quotas(quotas), &[]);
+    let simulator = scene.simulator.as_ref().unwrap();
+    let mut text = String::new();
+    for role in ["one", "other"] {
+        let role = Role::named(role).trusting(scene.account.id());
+        simulator.account("444455556666").add_role(role);
+    }
+    for role in ["one", "other"] {
+        write!(
+            text,
+            "data \"logagg_log_groups\" \"{role}\" {{\n  count = 12\n  assume_role {{\n    \
+             role_arn = \"arn:aws:iam::444455556666:role/{role}\"\n  }}\n  select {{\n    \
+             names = [\"/in/${{count.index}}\"]\n  }}\n}}\n"
+        )
+        .unwrap();
+    }
+    scene.terraform.write("main.tf", &format!("{REQUIRED}{text}")).unwrap();
+    scene.run(0, |terraform| terraform.plan(&["-parallelism=40"]));
+    let counts = simulator.counts();
+    assert_eq!(counts.of("AssumeRole"), 2);
+    assert_eq!(counts.of("DescribeLogGroups"), 24);
+    assert_eq!(counts.refused("DescribeLogGroups", "ThrottlingException"), 0);
+}
+
+/// Each place has quotas of its own, which all places together would break at once.
+#[test]
+fn forty_accounts_in_two_regions_use_a_quota_each() {
+    let scene = Scene::simulated(Simulator::builder().quotas(Quotas::aws()), &[]);
+    let simulator = scene.simulator.as_ref().unwrap();
+    let accounts: Vec<_> = (0..ACCOUNTS)
+        .map(|n| Account::at(&simulator.endpoint(), &format!("{}", 500_000_000_000_u64 + n as u64)))
+        .collect();
+    for account in &accounts {
+        let role = Role::named("reader").trusting(scene.account.id()).external_id("ours");
+        simulator.account(account.id()).add_role(role);
+        for region in REGIONS {
+            simulator
+                .region(account.id(), region)
+                .add_groups_named((0..200).map(|n| format!("/in/{n:03}")));
+        }
+    }
+    let text = everywhere(&accounts, "reader");
+    scene.terraform.write("main.tf", &format!("{REQUIRED}{text}")).unwrap();
+    scene.run(2, |terraform| terraform.plan(&["-parallelism=40"]));
+    let counts = simulator.counts();
+    assert_eq!(counts.of("AssumeRole"), ACCOUNTS as u64);
+    assert_eq!(counts.of("DescribeLogGroups"), 4 * 2 * ACCOUNTS as u64);
+    for account in &accounts {
+        for region in REGIONS {
+            let place = Place::new(account.id(), region);
+            assert_eq!(counts.of_in("DescribeLogGroups", &place), 4, "{place:?}");
+        }
+    }
+    assert_eq!(counts.refused("DescribeLogGroups", "ThrottlingException"), 0);
 }

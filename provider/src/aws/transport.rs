@@ -57,15 +57,22 @@ fn proxies(transport: &Transport) -> Result<Vec<Proxy>, CannotConnect> {
     let no_proxy = transport.no_proxy.clone().or_else(|| variable(&["NO_PROXY", "no_proxy"]));
     let direct = NoProxy::from_string(&format!("{NEAR},{}", no_proxy.unwrap_or_default()));
     let mut proxies = Vec::new();
-    let make: [(_, fn(String) -> reqwest::Result<Proxy>); 2] =
-        [(http, Proxy::http), (https, Proxy::https)];
-    for (chosen, make) in make {
+    for (chosen, scheme) in [(http, Scheme::Http), (https, Scheme::Https)] {
         if let Some((given, url)) = chosen.filter(|(_, url)| !url.is_empty()) {
-            let proxy = make(url).map_err(|_| CannotConnect::NotAProxy { given })?;
+            let proxy = match scheme {
+                Scheme::Http => Proxy::http(url),
+                Scheme::Https => Proxy::https(url),
+            };
+            let proxy = proxy.map_err(|_| CannotConnect::NotAProxy { given })?;
             proxies.push(proxy.no_proxy(direct.clone()));
         }
     }
     Ok(proxies)
+}
+
+enum Scheme {
+    Http,
+    Https,
 }
 
 fn ca_bundle(transport: &Transport) -> Option<(Given, PathBuf)> {
