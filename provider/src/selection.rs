@@ -82,7 +82,8 @@ impl RuleBlock {
     }
 }
 
-fn texts(list: &Attr<Vec<Attr<String>>>) -> Option<BTreeSet<String>> {
+/// The known texts of a known list.
+pub(crate) fn texts(list: &Attr<Vec<Attr<String>>>) -> Option<BTreeSet<String>> {
     list.known().map(|texts| texts.iter().filter_map(Attr::known).cloned().collect())
 }
 

@@ -21,6 +21,7 @@ mod interrupt;
 mod log_groups;
 mod meanwhile;
 mod nonsense;
+mod policy_accounts;
 mod provider_block;
 mod retention;
 mod shipping;

@@ -20,8 +20,7 @@ pub(super) async fn read(
     cx: &Context<Client>,
     mut config: LogGroups,
 ) -> Result<LogGroups, Diagnostic> {
-    let account =
-        Client::account_for(cx, &config.assume_role)?.ok_or_else(diagnostics::not_configured)?;
+    let account = Client::account_to_work_in(cx, &config.assume_role)?;
     let region = config.region.known().map_or(account.default_region(), String::as_str).to_owned();
     let selection = selection::selection(&config.select, &config.exclude)
         .map_err(|error| diagnostics::invalid("Invalid regular expression", error.to_string()))?;

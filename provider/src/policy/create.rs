@@ -23,11 +23,14 @@ pub(super) async fn create(
     cx: &Context<Client>,
     creation: Creation<Policy, Memory>,
 ) -> Option<Stored<Policy, Memory>> {
-    let Some(account) = Client::known(cx) else {
-        cx.report(diagnostics::not_configured());
-        return None;
+    let account = match Client::account_to_work_in(cx, &creation.planned.state.assume_role) {
+        Ok(account) => account,
+        Err(diagnostic) => {
+            cx.report(diagnostic);
+            return None;
+        }
     };
-    match created(cx, account, creation.planned).await {
+    match created(cx, &account, creation.planned).await {
         Ok(stored) => Some(stored),
         Err(diagnostic) => {
             cx.report(diagnostic);

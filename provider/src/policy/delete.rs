@@ -17,11 +17,14 @@ pub(super) async fn delete(
     cx: &Context<Client>,
     prior: Stored<Policy, Memory>,
 ) -> Option<Stored<Policy, Memory>> {
-    let Some(account) = Client::known(cx) else {
-        cx.report(diagnostics::not_configured());
-        return Some(prior);
+    let account = match Client::account_to_work_in(cx, &prior.state.assume_role) {
+        Ok(account) => account,
+        Err(diagnostic) => {
+            cx.report(diagnostic);
+            return Some(prior);
+        }
     };
-    match rest(cx, account, &prior).await {
+    match rest(cx, &account, &prior).await {
         Ok(rest) => rest,
         Err(diagnostic) => {
             cx.report(diagnostic);

@@ -77,6 +77,7 @@ async fn imported(
         id: Attr::Known(format!("{name}@{region}")),
         account_id: Attr::Known(account_id.to_owned()),
         region: Attr::Known(region.to_owned()),
+        assume_role: Attr::Known(Vec::new()),
         name: Attr::Known(name.to_owned()),
         destination_arn: Attr::Known(filter.destination_arn.clone()),
         filter_name: Attr::Null,

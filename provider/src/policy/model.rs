@@ -1,14 +1,16 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use logagg_policy::{
-    Arn, Demand, Destination, Listing, LogGroup, LoopGuard, Ownership, Retention, Rule, Selection,
-    Standing, SubscriptionFilter, name_regex,
+    Arn, Demand, Destination, Listing, LogGroup, LoopGuard, Ownership, Retention, Selection,
+    Standing, SubscriptionFilter,
 };
 use tfplugin::{Attr, Convert};
 
 use super::guards::Guards;
 use super::memory::Memory;
+use crate::provider::RoleBlock;
+use crate::selection::{RuleBlock, selection, texts};
 
 tfplugin::object! {
     /// The resource, as configuration, plan and state hold it.
@@ -17,6 +19,7 @@ tfplugin::object! {
         pub(crate) id: Attr<String>,
         pub(crate) account_id: Attr<String>,
         pub(crate) region: Attr<String>,
+        pub(crate) assume_role: Attr<Vec<RoleBlock>>,
         pub(crate) name: Attr<String>,
         pub(crate) destination_arn: Attr<String>,
         pub(crate) filter_name: Attr<String>,
@@ -38,17 +41,6 @@ tfplugin::object! {
         pub(crate) log_groups: Attr<BTreeMap<String, Attr<Entry>>>,
         pub(crate) skipped: Attr<BTreeMap<String, Attr<String>>>,
         pub(crate) pending: Attr<i64>,
-    }
-}
-
-tfplugin::object! {
-    /// A `select` or `exclude` block.
-    #[derive(Clone, Debug, Default, PartialEq)]
-    pub(crate) struct RuleBlock {
-        pub(crate) names: Attr<Vec<Attr<String>>>,
-        pub(crate) name_prefixes: Attr<Vec<Attr<String>>>,
-        pub(crate) name_regex: Attr<String>,
-        pub(crate) log_group_classes: Attr<Vec<Attr<String>>>,
     }
 }
 
@@ -144,7 +136,7 @@ impl Policy {
                 mode: parsed(&self.retention_mode)?,
                 on_conflict: parsed(&self.on_conflict)?,
             },
-            selection: Selection { select: rules(&self.select)?, exclude: rules(&self.exclude)? },
+            selection: selection(&self.select, &self.exclude).map_err(unusable)?,
             guards: Guards {
                 max_changes: count(&self.max_changes),
                 min_matches: count(&self.min_matches),
@@ -181,6 +173,13 @@ impl Policy {
     pub(crate) fn selects_as(&self, other: &Self) -> bool {
         normal(&self.select) == normal(&other.select)
             && normal(&self.exclude) == normal(&other.exclude)
+    }
+
+    /// The account of the role that is assumed, as far as that is known.
+    pub(crate) fn account_of_role(&self) -> Option<String> {
+        let role = self.assume_role.known()?.first()?.role_arn.known()?;
+        let arn: Arn = role.parse().ok()?;
+        Some(arn.account().to_owned())
     }
 
     /// Whether every word of the selection is known.
@@ -261,21 +260,6 @@ fn destination(arn: &str) -> Result<Destination, Unusable> {
     Destination::of(&arn).map_err(unusable)
 }
 
-fn rules(blocks: &Attr<Vec<RuleBlock>>) -> Result<Vec<Rule>, Unusable> {
-    let blocks = blocks.known().into_iter().flatten();
-    blocks
-        .map(|block| {
-            let regex = block.name_regex.known().map(|pattern| name_regex(pattern));
-            Ok(Rule {
-                names: texts(&block.names),
-                name_prefixes: texts(&block.name_prefixes),
-                name_regex: regex.transpose().map_err(unusable)?,
-                log_group_classes: texts(&block.log_group_classes),
-            })
-        })
-        .collect()
-}
-
 /// What a text says, or the default where there is none.
 fn parsed<T>(text: &Attr<String>) -> Result<T, Unusable>
 where
@@ -287,10 +271,6 @@ where
 
 fn count(number: &Attr<i64>) -> Option<usize> {
     number.known().and_then(|number| usize::try_from(*number).ok())
-}
-
-fn texts(list: &Attr<Vec<Attr<String>>>) -> Option<BTreeSet<String>> {
-    list.known().map(|texts| texts.iter().filter_map(Attr::known).cloned().collect())
 }
 
 /// No blocks at all and an empty list of them are the same.

@@ -19,7 +19,11 @@ pub(super) async fn plan(
     proposal: Proposal<Policy, Memory>,
 ) -> Planned<Policy, Memory> {
     let Proposal { config, prior, proposed: mut planned } = proposal;
-    let account = Client::known(cx);
+    let account = Client::account_for(cx, &planned.assume_role).unwrap_or_else(|diagnostic| {
+        cx.report(diagnostic);
+        None
+    });
+    let account = account.as_deref();
     plan_place(&mut planned, &config.region, account);
     destination_in_another_region(&planned).into_iter().for_each(|error| cx.report(error));
     let Some(prior) = prior else {
@@ -31,10 +35,9 @@ pub(super) async fn plan(
             requires_replace: Vec::new(),
         };
     };
-    let regions = prior.state.region.known().zip(planned.region.known());
-    if regions.is_some_and(|(before, after)| before != after) {
+    let requires_replace = moves(&prior.state, &planned);
+    if !requires_replace.is_empty() {
         plan_create(&mut planned);
-        let requires_replace = vec![AttributePath::root("region")];
         return Planned { state: planned, private: Memory::default(), requires_replace };
     }
     planned.account_id = prior.state.account_id.clone();
@@ -51,6 +54,20 @@ pub(super) async fn plan(
         Err(error) => cx.report(diagnostics::unusable_state(&error)),
     }
     Planned { state: planned, private: prior.private, requires_replace: Vec::new() }
+}
+
+/// What puts the policy elsewhere: its region, or a role of another account.
+fn moves(prior: &Policy, planned: &Policy) -> Vec<AttributePath> {
+    let regions = prior.region.known().zip(planned.region.known());
+    let accounts = prior.account_id.known().zip(planned.account_of_role());
+    let region = regions.is_some_and(|(before, after)| before != after);
+    let account = accounts.is_some_and(|(before, after)| *before != after);
+    let paths = [(region, AttributePath::root("region")), (account, role_arn())];
+    paths.into_iter().filter(|(moves, _)| *moves).map(|(_, path)| path).collect()
+}
+
+fn role_arn() -> AttributePath {
+    AttributePath::root("assume_role").index(0).attribute("role_arn")
 }
 
 /// The region is the configuration's, or else the provider's as it is now: not what the state
@@ -217,7 +234,8 @@ fn owned(names: BTreeSet<&str>) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::model::{RuleBlock, entries};
+    use crate::policy::model::entries;
+    use crate::selection::RuleBlock;
     use logagg_policy::{Listing, LogGroup, SubscriptionFilter};
 
     const SHIPPER: &str = "arn:aws:lambda:eu-west-1:123456789012:function:shipper";
@@ -242,6 +260,7 @@ mod tests {
             id: text("logs@eu-west-1"),
             account_id: text("123456789012"),
             region: text("eu-west-1"),
+            assume_role: Attr::Known(Vec::new()),
             name: text("logs"),
             destination_arn: text(SHIPPER),
             filter_name: Attr::Null,

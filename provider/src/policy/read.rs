@@ -15,11 +15,18 @@ pub(super) async fn read(
     cx: &Context<Client>,
     prior: Stored<Policy, Memory>,
 ) -> Stored<Policy, Memory> {
-    let Some(account) = Client::known(cx) else {
-        cx.report(diagnostics::not_refreshed());
-        return prior;
+    let account = match Client::account_for(cx, &prior.state.assume_role) {
+        Ok(Some(account)) => account,
+        Ok(None) => {
+            cx.report(diagnostics::not_refreshed());
+            return prior;
+        }
+        Err(diagnostic) => {
+            cx.report(diagnostic);
+            return prior;
+        }
     };
-    match refreshed(cx, account, &prior).await {
+    match refreshed(cx, &account, &prior).await {
         Ok(stored) => stored,
         Err(diagnostic) => {
             cx.report(diagnostic);

@@ -1,6 +1,7 @@
-use tfplugin::{Attribute, Block, NestedBlock, Schema, Type};
+use tfplugin::{Attribute, Block, Schema, Type};
 
-use crate::checks;
+use crate::provider::role_block;
+use crate::{checks, selection};
 
 /// The version of the state's shape.
 const VERSION: i64 = 0;
@@ -79,21 +80,8 @@ pub(super) fn schema() -> Schema {
                 )
                 .check(|number: &i64| checks::number_of_log_groups(*number)),
         )
-        .block(
-            "select",
-            NestedBlock::list(rule(
-                "Log groups to choose. All that is given in one block must hold; a log group is \
-                 chosen if any `select` block holds and no `exclude` block does.",
-            )),
-        )
-        .block(
-            "exclude",
-            NestedBlock::list(rule(
-                "Log groups to leave out of what `select` chooses. All that is given in one block \
-                 must hold.",
-            )),
-        );
-    Schema::new(VERSION, computed(subscription(block)))
+        .block("assume_role", role_block());
+    Schema::new(VERSION, computed(subscription(selection::blocks(block))))
 }
 
 fn subscription(block: Block) -> Block {
@@ -218,39 +206,6 @@ fn computed(block: Block) -> Block {
                 "How many log groups are not as they should be. A first apply that could not do \
                  everything ends with warnings and a number above 0 here.",
             ),
-        )
-}
-
-fn rule(description: &str) -> Block {
-    let names = || Attribute::optional(Type::set(Type::String));
-    Block::new()
-        .describe(description)
-        .attribute(
-            "names",
-            names()
-                .describe("Exact names.")
-                .check_each(|name: &String| checks::log_group_name(name)),
-        )
-        .attribute(
-            "name_prefixes",
-            names()
-                .describe("Beginnings of names, as in `/aws/lambda/`: one of them must hold.")
-                .check_each(|prefix: &String| checks::name_prefix(prefix)),
-        )
-        .attribute(
-            "name_regex",
-            Attribute::optional(Type::String)
-                .describe(
-                    "Regular expression that must match somewhere in the name, in the syntax of \
-                     Rust's `regex` crate: RE2's, without look-around and back-references.",
-                )
-                .check(|pattern: &String| checks::name_regex(pattern)),
-        )
-        .attribute(
-            "log_group_classes",
-            names()
-                .describe("Classes: `STANDARD`, `INFREQUENT_ACCESS`, `DELIVERY`.")
-                .check_each(|class: &String| checks::log_group_class(class)),
         )
 }
 

@@ -18,11 +18,14 @@ pub(super) async fn update(
     change: tfplugin::Change<Policy, Memory>,
 ) -> Stored<Policy, Memory> {
     let untouched = Stored { state: change.prior.clone(), private: change.planned.private.clone() };
-    let Some(account) = Client::known(cx) else {
-        cx.report(diagnostics::not_configured());
-        return untouched;
+    let account = match Client::account_to_work_in(cx, &change.planned.state.assume_role) {
+        Ok(account) => account,
+        Err(diagnostic) => {
+            cx.report(diagnostic);
+            return untouched;
+        }
     };
-    match updated(cx, account, change).await {
+    match updated(cx, &account, change).await {
         Ok(stored) => stored,
         Err(diagnostic) => {
             cx.report(diagnostic);

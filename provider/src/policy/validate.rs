@@ -1,8 +1,8 @@
 use logagg_policy::{Arn, Destination};
-use tfplugin::{Attr, AttributePath, Diagnostics};
+use tfplugin::{Attr, Diagnostics};
 
-use super::model::{Policy, RuleBlock};
-use crate::diagnostics;
+use super::model::Policy;
+use crate::{diagnostics, selection};
 
 /// Looks at what several arguments say together, as far as they are known.
 pub(super) fn validate(config: &Policy, diagnostics: &mut Diagnostics) {
@@ -14,14 +14,8 @@ pub(super) fn validate(config: &Policy, diagnostics: &mut Diagnostics) {
         Attr::Known(blocks) if blocks.is_empty() => diagnostics.push(diagnostics::no_selection()),
         Attr::Known(_) | Attr::Unknown(_) => {}
     }
-    for (name, blocks) in [("select", &config.select), ("exclude", &config.exclude)] {
-        for (index, block) in blocks.known().into_iter().flatten().enumerate() {
-            if is_empty(block) {
-                let path = AttributePath::root(name).index(index);
-                diagnostics.push(diagnostics::empty_rule(name, path));
-            }
-        }
-    }
+    selection::validate("select", &config.select, diagnostics);
+    selection::validate("exclude", &config.exclude, diagnostics);
     for (name, is_given) in [
         ("retention_mode", !config.retention_mode.is_null()),
         ("retention_on_destroy", !config.retention_on_destroy.is_null()),
@@ -69,11 +63,4 @@ fn validate_subscription(config: &Policy, diagnostics: &mut Diagnostics) {
     if !destination.takes_distribution() && !config.distribution.is_null() {
         diagnostics.push(diagnostics::needs_no_distribution());
     }
-}
-
-fn is_empty(block: &RuleBlock) -> bool {
-    block.names.is_null()
-        && block.name_prefixes.is_null()
-        && block.name_regex.is_null()
-        && block.log_group_classes.is_null()
 }

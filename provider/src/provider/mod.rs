@@ -62,6 +62,17 @@ impl Client {
             diagnostics::forbidden_role(&error).on(path)
         })
     }
+
+    /// The same for what has to be done now.
+    ///
+    /// # Errors
+    /// When the account is not known, or is kept out.
+    pub(crate) fn account_to_work_in(
+        cx: &Context<Self>,
+        assume_role: &Attr<Vec<RoleBlock>>,
+    ) -> Result<Arc<Account>, Diagnostic> {
+        Self::account_for(cx, assume_role)?.ok_or_else(diagnostics::not_configured)
+    }
 }
 
 impl Provider for Logagg {
