@@ -23,7 +23,9 @@ pub use filter::{
 };
 pub use log_group::{InvalidLogGroupName, LogGroup, LogGroupClass, check_log_group_name};
 pub use loop_guard::LoopGuard;
-pub use retention::{InvalidRetention, Retention, RetentionMode, UnknownRetentionMode};
+pub use retention::{
+    InvalidRetention, OnDestroy, Retention, RetentionMode, UnknownOnDestroy, UnknownRetentionMode,
+};
 pub use selection::{InvalidRegex, Listing, Rule, Selection, name_regex};
 pub use skip::{Obstacle, Skip};
 pub use standing::{Standing, Subscription, UnknownSubscription};

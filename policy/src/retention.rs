@@ -102,6 +102,35 @@ pub struct UnknownRetentionMode {
     text: String,
 }
 
+/// What becomes of the retention of a log group that a policy lets go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDestroy {
+    /// It stays as the policy set it.
+    #[default]
+    Keep,
+    /// It becomes what it was before the policy's first write, if it is still the policy's.
+    Restore,
+}
+
+impl FromStr for OnDestroy {
+    type Err = UnknownOnDestroy;
+
+    fn from_str(text: &str) -> Result<Self, UnknownOnDestroy> {
+        match text {
+            "keep" => Ok(Self::Keep),
+            "restore" => Ok(Self::Restore),
+            _ => Err(UnknownOnDestroy { text: text.to_owned() }),
+        }
+    }
+}
+
+/// A text that does not say what becomes of retention.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not what can be done with retention: it is \"keep\" or \"restore\"")]
+pub struct UnknownOnDestroy {
+    text: String,
+}
+
 /// A retention is less than another if events are gone sooner.
 impl Ord for Retention {
     fn cmp(&self, other: &Self) -> Ordering {

@@ -5,13 +5,12 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use logagg_policy::{
-    Arn, Destination, Distribution, FilterName, OnConflict, Retention, RetentionMode,
+    Arn, Destination, Distribution, FilterName, OnConflict, OnDestroy, Retention, RetentionMode,
     check_log_group_name,
 };
 use tfplugin::Diagnostic;
 
 use crate::diagnostics::invalid;
-use crate::policy::OnDestroy;
 
 type Checked = Result<(), Diagnostic>;
 

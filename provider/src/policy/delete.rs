@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{Listing, Standing};
+use logagg_policy::{Listing, OnDestroy, Standing};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
 use super::memory::Memory;
 use super::mend::{Job, Mender, by_reason};
-use super::model::{Entry, Intent, OnDestroy, Policy};
+use super::model::{Entry, Intent, Policy};
 use super::read::check_account;
 use crate::aws::{Account, CallError};
 use crate::diagnostics;

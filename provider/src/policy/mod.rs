@@ -27,7 +27,6 @@ use model::Policy;
 
 pub(crate) use announce::Announcement;
 pub(crate) use mend::Failure;
-pub(crate) use model::OnDestroy;
 
 /// The resource `logagg_policy`.
 pub(crate) struct PolicyResource;

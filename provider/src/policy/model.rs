@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use logagg_policy::{
-    Arn, Demand, Destination, Listing, LogGroup, LoopGuard, Ownership, Retention, Selection,
-    Standing, SubscriptionFilter,
+    Arn, Demand, Destination, Listing, LogGroup, LoopGuard, OnDestroy, Ownership, Retention,
+    Selection, Standing, SubscriptionFilter,
 };
 use tfplugin::{Attr, Convert};
 
@@ -83,32 +83,6 @@ impl Intent {
         let ours = [self.demand.retention, self.gave].contains(&Some(group.retention));
         let wanted = self.on_destroy == OnDestroy::Restore;
         (wanted && ours).then(|| memory.original(&group.name, group.created_ms)).flatten()
-    }
-}
-
-/// What becomes of the retention of a log group that the policy lets go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum OnDestroy {
-    #[default]
-    Keep,
-    /// It becomes what it was before the policy's first write, if it is still the policy's.
-    Restore,
-}
-
-/// A text that says nothing about retention on destroy.
-#[derive(Debug, thiserror::Error)]
-#[error("{0:?} is not what can be done with retention: it is \"keep\" or \"restore\"")]
-pub(crate) struct UnknownOnDestroy(String);
-
-impl FromStr for OnDestroy {
-    type Err = UnknownOnDestroy;
-
-    fn from_str(text: &str) -> Result<Self, UnknownOnDestroy> {
-        match text {
-            "keep" => Ok(Self::Keep),
-            "restore" => Ok(Self::Restore),
-            _ => Err(UnknownOnDestroy(text.to_owned())),
-        }
     }
 }
 
