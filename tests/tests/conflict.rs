@@ -19,8 +19,7 @@ fn a_name_that_is_taken_is_skipped_with_who_holds_it_until_it_is_free() {
     scene.ships("/app/a", &scene.shipper());
     scene.ships("/app/b", &elsewhere);
     let state = scene.state();
-    let reason =
-        format!("name taken: a filter of this name that is not ours ships to {elsewhere}");
+    let reason = format!("name taken: a filter of this name that is not ours ships to {elsewhere}");
     assert_eq!(state["skipped"], json!({"/app/b": reason}));
     assert_eq!(state["pending"], 0);
     assert_eq!(state["log_groups"]["/app/b"]["subscription"], json!(null));
