@@ -151,6 +151,26 @@ pub(crate) fn cannot_connect(error: &CannotConnect) -> Diagnostic {
             );
             at(*given, Diagnostic::error("File cannot be read", detail))
         }
+        CannotConnect::UnreadableProfiles(why) => Diagnostic::error(
+            "Shared configuration files cannot be read",
+            format!("{why}. Correct the file, or leave the profile out."),
+        ),
+        CannotConnect::NoProfile { given, .. } => {
+            let detail = format!(
+                "The profile is named in {}, and {error}. Correct the name, or add the profile to \
+                 ~/.aws/config or ~/.aws/credentials.",
+                place(*given)
+            );
+            at(*given, Diagnostic::error("No such profile", detail))
+        }
+        CannotConnect::NoAttempts { given, .. } => {
+            let detail = format!(
+                "{error}. It is written in {}; give a number from 1 on, or set max_retries in the \
+                 provider block.",
+                place(*given)
+            );
+            at(*given, Diagnostic::error("Invalid number of attempts", detail))
+        }
         CannotConnect::NoCertificate { given, .. } => {
             let detail = format!(
                 "{error}. It is written in {}; give a file with certificates that begin with \
@@ -192,6 +212,7 @@ fn place(given: Given) -> String {
             format!("{name} of the provider block")
         }
         Given::Variable(name) => format!("the environment variable {name}"),
+        Given::Profile(name) => format!("{name} of the profile"),
     }
 }
 
@@ -199,7 +220,7 @@ fn at(given: Given, diagnostic: Diagnostic) -> Diagnostic {
     match given {
         Given::Argument(name) => diagnostic.on(AttributePath::root(name)),
         Given::Element(name, index) => diagnostic.on(AttributePath::root(name).index(index)),
-        Given::Variable(_) => diagnostic,
+        Given::Variable(_) | Given::Profile(_) => diagnostic,
     }
 }
 

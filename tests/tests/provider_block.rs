@@ -373,7 +373,12 @@ fn a_certificate_authority_of_ones_own_is_trusted_in_place_of_the_systems() {
     assert_eq!(scene.seen_through("insecure = true"), scene.seen(&["/a"]));
     variables(&mut scene, &[("AWS_CA_BUNDLE", &bundle)]);
     assert_eq!(scene.seen_through(""), scene.seen(&["/a"]));
+    without(&mut scene, &["AWS_CA_BUNDLE"]);
+    let config = scene.file("config", &format!("[default]\nca_bundle = {bundle}\n"));
+    let profile = format!("shared_config_files = [\"{config}\"]");
+    assert_eq!(scene.seen_through(&profile), scene.seen(&["/a"]));
     // The argument goes before the variable.
+    variables(&mut scene, &[("AWS_CA_BUNDLE", &bundle)]);
     let other = scene.file("other.pem", &TlsFront::start(&scene.proxy.endpoint()).authority);
     says(
         &scene.unseen_through(&format!("custom_ca_bundle = \"{other}\"")),
@@ -460,6 +465,34 @@ fn calls_are_tried_as_often_as_the_block_or_the_environment_say() {
     let config = scene.file("config", "[default]\nmax_attempts = 2\n");
     variables(&mut scene, &[("AWS_CONFIG_FILE", &config)]);
     failed(&scene, "", " 2 times");
+    variables(&mut scene, &[("AWS_MAX_ATTEMPTS", "many")]);
+    let run = scene.unseen_through("");
+    says(&run, "Error: Invalid number of attempts");
+    says(
+        &run,
+        "\"many\" is no number of attempts. It is written in the environment variable \
+         AWS_MAX_ATTEMPTS; give a number from 1 on, or set max_retries in the provider block.",
+    );
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_named() {
+    let mut scene = Scene::with_groups(&[]);
+    let run = scene.unseen_through("profile = \"prod\"");
+    says(&run, "Error: No such profile");
+    says(
+        &run,
+        "The profile is named in profile of the provider block, and the shared configuration files \
+         have no profile \"prod\". Correct the name",
+    );
+    variables(&mut scene, &[("AWS_PROFILE", "prod")]);
+    // Keys that are at hand go before it.
+    assert_eq!(scene.seen_through(""), scene.seen(&[]));
+    without(&mut scene, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
+    says(&scene.unseen_through(""), "named in the environment variable AWS_PROFILE");
+    let broken = scene.file("config", "[default\n");
+    let run = scene.unseen_through(&format!("shared_config_files = [\"{broken}\"]"));
+    says(&run, "Error: Shared configuration files cannot be read");
 }
 
 #[test]

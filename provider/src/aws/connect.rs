@@ -6,17 +6,15 @@ use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::ProvideRegion;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use super::environment::{expanded, variable};
+use super::environment::variable;
 use super::pool::Pool;
-use super::settings::{
-    AccountIdFrom, Accounts, CannotConnect, DEFAULT_MAX_RETRIES, Given, Metadata, Settings,
-};
+use super::profiles::Profiles;
+use super::settings::{AccountIdFrom, Accounts, CannotConnect, Metadata, Settings};
 use super::{credentials, role, transport};
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,8 +35,12 @@ impl Settings {
     /// # Errors
     /// When AWS cannot be reached so, before anything is tried.
     pub(crate) async fn open(mut self) -> Result<Pool, CannotConnect> {
-        let files = self.files()?;
-        let http = transport::http_client(&self.transport)?;
+        let profiles = Profiles::read(&self).await?;
+        if self.max_retries.is_none() {
+            self.max_retries = profiles.max_attempts()?.map(|attempts| attempts - 1);
+        }
+        let http = transport::http_client(&self.transport, profiles.get("ca_bundle"))?;
+        let files = profiles.files;
         let config = ProviderConfig::without_region()
             .with_behavior_version(Some(BehaviorVersion::latest()))
             .with_http_client(http.clone());
@@ -51,7 +53,6 @@ impl Settings {
         let config = config.with_region(Some(region.clone()));
         let credentials = credentials::first(&self, &config, &files, &imds);
         let mut sdk = self.sdk_config(&region, files, http, credentials).await;
-        self.max_retries = Some(self.max_retries.unwrap_or_else(|| max_retries(&sdk)));
         if let Some(by) = self.web_identity.clone() {
             sdk = credentials::identified(&sdk, &self, by);
         }
@@ -74,27 +75,6 @@ impl Settings {
             Accounts::Only(_) | Accounts::All | Accounts::AllBut(_) => None,
         };
         role.and_then(role::account_of).or(only).map(Some).ok_or(CannotConnect::UnknownAccount)
-    }
-
-    /// Files that are written down are read in place of the usual ones.
-    fn files(&self) -> Result<EnvConfigFiles, CannotConnect> {
-        let mut files = EnvConfigFiles::builder()
-            .include_default_config_file(self.config_files.is_empty())
-            .include_default_credentials_file(self.credentials_files.is_empty());
-        for (argument, kind, paths) in [
-            ("shared_config_files", EnvConfigFileKind::Config, &self.config_files),
-            ("shared_credentials_files", EnvConfigFileKind::Credentials, &self.credentials_files),
-        ] {
-            for (index, path) in paths.iter().enumerate() {
-                let path = expanded(path);
-                let given = Given::Element(argument, index);
-                if let Err(why) = std::fs::File::open(&path) {
-                    return Err(CannotConnect::UnreadableFile { given, path, why });
-                }
-                files = files.with_file(kind, path);
-            }
-        }
-        Ok(files.build())
     }
 
     async fn region(
@@ -151,17 +131,5 @@ impl Settings {
             loader = loader.use_dual_stack(use_dual_stack);
         }
         loader.load().await
-    }
-}
-
-/// What environment or profile say. The SDK's own default is for calls that are not paced.
-fn max_retries(sdk: &SdkConfig) -> u32 {
-    let usual = RetryConfig::standard().max_attempts();
-    let said = sdk.retry_config().map_or(usual, RetryConfig::max_attempts);
-    match said {
-        said if said != usual || variable(&["AWS_MAX_ATTEMPTS"]).is_some() => {
-            said.saturating_sub(1)
-        }
-        _ => DEFAULT_MAX_RETRIES,
     }
 }

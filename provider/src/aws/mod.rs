@@ -6,6 +6,7 @@
 mod connect;
 mod credentials;
 mod environment;
+mod profiles;
 mod role;
 mod settings;
 mod transport;

@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use aws_config::profile::ProfileFileLoadError;
+
 use super::{Api, AssumeRole, Service, WebIdentity};
 
 /// How the provider block says that AWS is to be reached. What it leaves out comes from the
@@ -132,6 +134,12 @@ pub(crate) enum CannotConnect {
         #[source]
         why: std::io::Error,
     },
+    #[error("the shared configuration files cannot be read")]
+    UnreadableProfiles(#[source] ProfileFileLoadError),
+    #[error("the shared configuration files have no profile {name:?}")]
+    NoProfile { given: Given, name: String },
+    #[error("{text:?} is no number of attempts")]
+    NoAttempts { given: Given, text: String },
     #[error("{} holds no certificate in PEM format", path.display())]
     NoCertificate { given: Given, path: PathBuf },
     /// Its text may hold a password, so it is not repeated.
@@ -151,6 +159,8 @@ pub(crate) enum Given {
     Argument(&'static str),
     Element(&'static str, usize),
     Variable(&'static str),
+    /// A setting of the profile.
+    Profile(&'static str),
 }
 
 impl Settings {

@@ -24,7 +24,10 @@ const NEAR: &str = "localhost,127.0.0.0/8,::1,169.254.169.254,169.254.170.2,169.
 
 /// The connections that everything shares. The SDK's own client lets nobody choose two proxies,
 /// and cannot be told to trust anyone.
-pub(super) fn http_client(transport: &Transport) -> Result<SharedHttpClient, CannotConnect> {
+pub(super) fn http_client(
+    transport: &Transport,
+    profiles_ca_bundle: Option<&str>,
+) -> Result<SharedHttpClient, CannotConnect> {
     let mut builder = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(redirect::Policy::none())
@@ -37,7 +40,7 @@ pub(super) fn http_client(transport: &Transport) -> Result<SharedHttpClient, Can
     }
     if transport.trust == Trust::Anyone {
         builder = builder.tls_danger_accept_invalid_certs(true);
-    } else if let Some((given, path)) = ca_bundle(transport) {
+    } else if let Some((given, path)) = ca_bundle(transport, profiles_ca_bundle) {
         builder = builder.tls_certs_only(certificates(given, &path)?);
     }
     let client = builder.build().map_err(CannotConnect::NoClient)?;
@@ -75,12 +78,14 @@ enum Scheme {
     Https,
 }
 
-fn ca_bundle(transport: &Transport) -> Option<(Given, PathBuf)> {
-    let argument = transport.custom_ca_bundle.as_ref();
-    argument.map(|path| (Given::Argument("custom_ca_bundle"), expanded(path))).or_else(|| {
-        let path = variable(&["AWS_CA_BUNDLE"])?;
-        Some((Given::Variable("AWS_CA_BUNDLE"), expanded(&path)))
-    })
+fn ca_bundle(transport: &Transport, profiles: Option<&str>) -> Option<(Given, PathBuf)> {
+    let argument = transport.custom_ca_bundle.as_deref();
+    let environment = variable(&["AWS_CA_BUNDLE"]);
+    let given = argument
+        .map(|path| (Given::Argument("custom_ca_bundle"), path))
+        .or(environment.as_deref().map(|path| (Given::Variable("AWS_CA_BUNDLE"), path)))
+        .or(profiles.map(|path| (Given::Profile("ca_bundle"), path)));
+    given.map(|(given, path)| (given, expanded(path)))
 }
 
 fn certificates(given: Given, path: &PathBuf) -> Result<Vec<Certificate>, CannotConnect> {

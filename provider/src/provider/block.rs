@@ -168,7 +168,7 @@ fn connections(block: Block) -> Block {
             "custom_ca_bundle",
             text().describe(
                 "File with the certificate authorities to trust in place of the system's, in PEM \
-                 format. Without it, `AWS_CA_BUNDLE`.",
+                 format. Without it, `AWS_CA_BUNDLE` or the profile's `ca_bundle`.",
             ),
         )
 }
