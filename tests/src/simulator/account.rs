@@ -54,6 +54,13 @@ impl Account {
         self.shared.world().iam.denials.retain(|denial| denial.account != self.id);
     }
 
+    /// Ends all sessions of roles of the account: their credentials are expired from now on.
+    pub fn end_sessions(&self) {
+        for session in self.shared.world().iam.sessions.values_mut() {
+            session.valid &= session.who.account != self.id;
+        }
+    }
+
     fn forbid(&self, action: &str, resource: &str, time: Option<Duration>) {
         let until = time.map(|time| self.shared.clock.now() + time);
         self.shared.world().iam.denials.push(Denial {

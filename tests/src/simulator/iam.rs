@@ -68,6 +68,8 @@ impl Role {
 pub(super) struct Session {
     pub(super) who: Who,
     pub(super) token: String,
+    /// Until a test ends it.
+    pub(super) valid: bool,
 }
 
 /// An action that a test forbids.
@@ -115,7 +117,15 @@ impl Iam {
         if let Some(session) = self.sessions.get(access_key)
             && token == Some(session.token.as_str())
         {
-            return Ok(session.who.clone());
+            let message = "The security token included in the request is expired";
+            return match (session.valid, service) {
+                (true, _) => Ok(session.who.clone()),
+                (false, Service::Sts) => Err(Refusal::new(403, "ExpiredToken", message)),
+                (false, Service::Lambda) => {
+                    Err(Refusal::new(403, "ExpiredTokenException", message))
+                }
+                (false, _) => Err(Refusal::bad("ExpiredTokenException", message)),
+            };
         }
         if access_key.len() == 12 && access_key.bytes().all(|c| c.is_ascii_digit()) {
             return Ok(Who::user(access_key, "terraform"));

@@ -71,7 +71,8 @@ fn assume_role(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refus
         id: id.clone(),
         access_key: access_key.clone(),
     };
-    // SDKs compare it with their own clock, which is not simulated.
+    // SDKs compare it with their own clock, which is not simulated. The session itself ends when
+    // the test says so: a fast clock would end it before anybody could use it.
     let expiration = iso(SystemTime::now() + Duration::from_secs(seconds));
     let result = format!(
         "<Credentials><AccessKeyId>{access_key}</AccessKeyId>\
@@ -80,7 +81,7 @@ fn assume_role(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refus
          <AssumedRoleUser><AssumedRoleId>{id}</AssumedRoleId><Arn>{assumed}</Arn>\
          </AssumedRoleUser>"
     );
-    scope.world.iam.sessions.insert(access_key, Session { who, token });
+    scope.world.iam.sessions.insert(access_key, Session { who, token, valid: true });
     Ok(document("AssumeRole", &result))
 }
 

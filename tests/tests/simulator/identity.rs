@@ -41,6 +41,11 @@ fn a_role_leads_into_its_account() {
     let (_, xml) = there.sts("Action=GetCallerIdentity&Version=2011-06-15").unwrap();
     let arn = "arn:aws:sts::999999999999:assumed-role/logs/me";
     assert_eq!(element(&xml, "Arn"), arn);
+
+    simulated.aws.account("999999999999").end_sessions();
+    let message = "The security token included in the request is expired";
+    let expired = logs(&there, "DescribeLogGroups", json!({}));
+    refused(expired, &format!("400 ExpiredTokenException: {message}"));
 }
 
 #[test]

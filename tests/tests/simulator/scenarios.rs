@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use logagg_e2e::account::REGION;
-use logagg_e2e::simulator::{Quotas, Refusal, Role, Simulator};
+use logagg_e2e::simulator::{Function, Quotas, Refusal, Role, Simulator};
+use serde_json::json;
 
 use crate::scene::{PROVIDER, Scene, says};
 
@@ -114,4 +115,31 @@ fn a_missing_permission_is_named_and_nothing_is_written() {
     simulator.account(scene.account.id()).allow_all();
     scene.apply();
     scene.ships("/app/a", &scene.shipper());
+}
+
+#[test]
+fn a_permission_that_is_not_known_yet_is_waited_for_once() {
+    // It is known after two and a half seconds, and the provider asks again after three.
+    let rules = Simulator::builder().speed(60.0).propagation(Duration::from_secs(150));
+    let scene = Scene::simulated(rules, &["/app/a", "/app/b", "/app/c"]);
+    let simulator = scene.simulator.as_ref().unwrap();
+    let region = simulator.region(scene.account.id(), REGION);
+    let fresh = region.add_function(Function::named("fresh"));
+    scene.policy(&scene.policy_to(&fresh));
+    let grant = json!({
+        "FunctionName": "fresh",
+        "StatementId": "logs",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "logs.amazonaws.com",
+    });
+    // The permission is given in the moment in which the first filter is put.
+    simulator.on("PutSubscriptionFilter").times(1).run_before(move |_| {
+        region.call("AddPermission", grant.clone()).unwrap();
+    });
+    scene.apply();
+    for group in ["/app/a", "/app/b", "/app/c"] {
+        scene.ships(group, &fresh);
+    }
+    let refused = simulator.counts().refused("PutSubscriptionFilter", "InvalidParameterException");
+    assert_eq!(refused, 1, "the first write is the probe");
 }
