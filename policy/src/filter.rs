@@ -180,9 +180,14 @@ impl Ownership {
     /// Whether a filter is ours.
     #[must_use]
     pub fn owns(&self, filter: &SubscriptionFilter) -> bool {
-        self.replaced.contains(&filter.destination_arn)
-            || self.names.contains(&filter.name)
-                && self.destinations.contains(&filter.destination_arn)
+        self.made(filter) || self.replaced.contains(&filter.destination_arn)
+    }
+
+    /// Whether a filter is of the policy's own making. One that is ours only to be replaced is
+    /// left alone where nothing takes its place.
+    #[must_use]
+    pub fn made(&self, filter: &SubscriptionFilter) -> bool {
+        self.names.contains(&filter.name) && self.destinations.contains(&filter.destination_arn)
     }
 
     /// The filters that are ours.
@@ -328,6 +333,7 @@ mod tests {
         ours.replaced.insert("old".into());
         assert!(ours.owns(&filter("datadog-x7f", "old")));
         assert!(!ours.owns(&filter("datadog-x7f", "elsewhere")));
+        assert!(!ours.made(&filter("datadog-x7f", "old")));
         let standing = ours.examine(&[filter("datadog-x7f", "old")], &filter("logs", "here"));
         assert_eq!(standing, Subscription::Differs(vec![Argument::FilterName]));
     }

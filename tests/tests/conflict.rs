@@ -98,6 +98,11 @@ fn the_filters_of_an_earlier_shipper_are_replaced_without_a_gap() {
         .collect();
     assert_eq!(of_a, ["PutSubscriptionFilter", "DeleteSubscriptionFilter"]);
     scene.plan_is_empty();
+    // What comes back after that is replaced again, but goes with nobody's destroy.
+    scene.logs.put_filter("/app/a", "dd-x7f3", &old).unwrap();
+    let plan = scene.plan();
+    says(&plan, "~ subscription = \"differs (filter_name)\" -> \"active\"");
     scene.destroy();
+    assert_eq!(filters("/app/a"), [("dd-x7f3".to_owned(), old)]);
     assert_eq!(filters("/app/b"), [("siem".to_owned(), foreign)]);
 }

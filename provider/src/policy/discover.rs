@@ -190,7 +190,7 @@ impl Observed {
 
     /// How the group stands towards a policy.
     pub(super) fn standing(&self, intent: &Intent, ownership: &Ownership) -> Standing {
-        let holds_ours = ownership.ours(&self.filters).next().is_some();
+        let holds_ours = self.filters.iter().any(|filter| ownership.made(filter));
         let unread = Standing { subscription: None, retention: self.group.retention };
         let concerned = self.due(intent, &unread).standing.subscription.is_some();
         let subscription = match &intent.wanted {

@@ -198,7 +198,8 @@ impl Group<'_> {
                 Err(error) => return Err(Failure::Call(error)),
             }
         }
-        for name in self.names_of_ours(Some(wanted)) {
+        let ours = self.mender.ownership.ours(&self.filters);
+        for name in names(ours.filter(|filter| filter.name != wanted.name)) {
             self.delete(&name).await.map_err(Failure::Call)?;
         }
         Ok(())
@@ -224,17 +225,11 @@ impl Group<'_> {
     }
 
     async fn unsubscribe(&mut self) -> Result<(), Failure> {
-        for name in self.names_of_ours(None) {
+        let made = self.filters.iter().filter(|filter| self.mender.ownership.made(filter));
+        for name in names(made) {
             self.delete(&name).await.map_err(Failure::Call)?;
         }
         Ok(())
-    }
-
-    fn names_of_ours(&self, but: Option<&SubscriptionFilter>) -> Vec<String> {
-        let ours = self.mender.ownership.ours(&self.filters);
-        ours.filter(|filter| but.is_none_or(|but| filter.name != but.name))
-            .map(|filter| filter.name.clone())
-            .collect()
     }
 
     async fn put(&mut self, filter: &SubscriptionFilter) -> Result<(), CallError> {
@@ -255,6 +250,10 @@ impl Group<'_> {
         self.filters.retain(|present| present.name != name);
         Ok(())
     }
+}
+
+fn names<'a>(filters: impl Iterator<Item = &'a SubscriptionFilter>) -> Vec<String> {
+    filters.map(|filter| filter.name.clone()).collect()
 }
 
 /// The same failure of several log groups, to be told once.
