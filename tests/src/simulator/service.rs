@@ -44,7 +44,7 @@ const fn write(service: Service, name: &'static str) -> Operation {
     Operation { service, name, kind: Kind::Write }
 }
 
-static OPERATIONS: [Operation; 29] = [
+pub(super) static OPERATIONS: [Operation; 29] = [
     write(Service::Logs, "CreateLogGroup"),
     write(Service::Logs, "DeleteLogGroup"),
     read(Service::Logs, "DescribeLogGroups"),

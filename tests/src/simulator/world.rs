@@ -203,3 +203,31 @@ pub(super) enum Permission {
 pub(super) fn json_body(answer: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(answer).expect("what is answered has text keys and nothing that can fail")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::super::service::OPERATIONS;
+    use super::*;
+
+    #[test]
+    fn every_operation_that_is_known_is_answered() {
+        let mut world = World::new(Settings::default());
+        let who = Who::user("111122223333", "somebody");
+        for operation in &OPERATIONS {
+            let call = Call {
+                operation: operation.name,
+                place: Place::new("111122223333", "eu-central-1"),
+                who: who.arn.clone(),
+                resource: None,
+            };
+            let mut fields = Map::new();
+            fields.insert("Surprise".to_owned(), Value::Null);
+            let outcome =
+                world.carry_out(operation, &call, &who, fields, UNIX_EPOCH, Permission::Asked);
+            let refusal = outcome.unwrap_err();
+            assert_eq!(refusal.code, "SerializationException", "{}", operation.name);
+        }
+    }
+}

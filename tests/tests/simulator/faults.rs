@@ -125,6 +125,23 @@ fn a_storm_is_the_same_for_the_same_seed() {
 }
 
 #[test]
+fn a_rule_can_leave_it_to_chance() {
+    let ended = |seed| {
+        let simulated = Simulated::with(Simulator::builder().seed(seed));
+        simulated.here.add_groups_named(["/a"]);
+        let rule = simulated.aws.on("DeleteRetentionPolicy").probability(0.5).times(20);
+        rule.fail(Refusal::unavailable());
+        let delete = || simulated.logs("DeleteRetentionPolicy", json!({"logGroupName": "/a"}));
+        (0..60).map(|_| delete().is_ok()).collect::<Vec<_>>()
+    };
+    let first = ended(1);
+    assert_eq!(first, ended(1));
+    assert_ne!(first, ended(2));
+    assert_eq!(first.iter().filter(|ok| !**ok).count(), 20);
+    assert!(first[..20].contains(&true), "{first:?}");
+}
+
+#[test]
 fn writes_are_remembered_with_who_made_them() {
     let simulated = Simulated::new();
     simulated.logs("CreateLogGroup", json!({"logGroupName": "/a"})).unwrap();
