@@ -8,7 +8,9 @@ Programs for people who work on logagg.
                                 --keep: leave everything running, to play with
   cargo xtask log GROUP LINE    write a line into a log group of the kept demo
   cargo xtask stop              end the kept demo
-  cargo xtask figures           the figures in the README, of a release build";
+  cargo xtask figures           the figures in the README, of a release build
+  cargo xtask scale [GROUPS...] calls, time under AWS's quotas, CPU and memory of a policy for
+                                100, 1000 and 10000 log groups, or for so many";
 
 /// One call of the program.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +19,7 @@ pub(crate) enum Command {
     Log { group: String, line: String },
     Stop,
     Figures,
+    Scale { sizes: Vec<usize> },
     Help,
 }
 
@@ -48,10 +51,20 @@ impl Command {
             }
             ["stop"] => Ok(Self::Stop),
             ["figures"] => Ok(Self::Figures),
+            ["scale", ref sizes @ ..] => Ok(Self::Scale { sizes: numbers(sizes)? }),
             [] => Ok(Self::Help),
             _ => Err(format!("not understood: {}", words.join(" ")).into()),
         }
     }
+}
+
+/// How many log groups, or the numbers that are usual.
+fn numbers(words: &[&str]) -> Result<Vec<usize>, lexopt::Error> {
+    if words.is_empty() {
+        return Ok(vec![100, 1_000, 10_000]);
+    }
+    let number = |word: &&str| word.parse().map_err(|_| format!("not a number: {word}").into());
+    words.iter().map(number).collect()
 }
 
 #[cfg(test)]
@@ -69,6 +82,7 @@ mod tests {
         assert_eq!(parse("demo --keep"), Ok(Command::Demo(End::KeepRunning)));
         assert_eq!(parse("stop"), Ok(Command::Stop));
         assert_eq!(parse("figures"), Ok(Command::Figures));
+        assert_eq!(parse("scale 7 80"), Ok(Command::Scale { sizes: vec![7, 80] }));
         assert_eq!(parse(""), Ok(Command::Help));
         let log = Command::Log { group: "/a".to_owned(), line: "b".to_owned() };
         assert_eq!(parse("log /a b"), Ok(log));
@@ -79,5 +93,6 @@ mod tests {
         assert_eq!(parse("dmeo"), Err("not understood: dmeo".to_owned()));
         assert_eq!(parse("stop --keep"), Err("invalid option '--keep'".to_owned()));
         assert_eq!(parse("log /a"), Err("not understood: log /a".to_owned()));
+        assert_eq!(parse("scale all"), Err("not a number: all".to_owned()));
     }
 }

@@ -7,6 +7,7 @@ mod demo;
 mod figures;
 mod kept;
 mod log;
+mod scale;
 mod screen;
 mod stop;
 
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         Ok(Command::Log { group, line }) => log::run(&group, &line),
         Ok(Command::Stop) => stop::run(),
         Ok(Command::Figures) => figures::run(),
+        Ok(Command::Scale { sizes }) => scale::run(&sizes),
         Ok(Command::Help) => {
             println!("{}", command::HELP);
             Ok(())

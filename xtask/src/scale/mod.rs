@@ -1,0 +1,178 @@
+//! What a policy costs as the number of log groups grows: the real Terraform and the provider
+//! against the simulator, which keeps AWS's quotas on a clock that runs fast.
+
+mod watch;
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use logagg_e2e::account::{Account, REGION};
+use logagg_e2e::binaries::Binaries;
+use logagg_e2e::progress;
+use logagg_e2e::simulator::{Counts, Quotas, Region, Simulator};
+use logagg_e2e::terraform::{Installation, Run, Terraform};
+use serde_json::json;
+
+use watch::Watch;
+
+const ACCOUNT: &str = "111122223333";
+const POLICY: &str = "scale";
+
+/// Simulated seconds in a real one: as fast as a debug build keeps up with, so that what is
+/// measured is the quota and not this machine.
+const SPEED: f64 = 40.0;
+
+/// AWS's quotas, in requests a second.
+const LISTING: f64 = 10.0;
+const FILTERS: f64 = 5.0;
+const WRITES: f64 = 5.0;
+const GROUPS_PER_PAGE: usize = 50;
+
+/// Prints the figures for these numbers of log groups.
+pub(crate) fn run(sizes: &[usize]) -> anyhow::Result<()> {
+    let binaries = Binaries::build(&progress::to_stderr)?;
+    println!(
+        "simulated AWS, quotas at their defaults, a clock {SPEED} times as fast; a token bucket saves \
+         up a real\nsecond, which is {SPEED} simulated ones, so what takes little comes out below \
+         its floor\n"
+    );
+    for size in sizes {
+        println!("{size} log groups");
+        println!(
+            "  {:<12} {:>10} {:>10} {:>7} {:>9} {:>9}  calls",
+            "", "quota time", "floor", "ratio", "own CPU", "peak"
+        );
+        Play::begin(&binaries, *size)?.all()?;
+        println!();
+    }
+    Ok(())
+}
+
+/// A policy over some log groups, from the first plan to its end.
+struct Play {
+    size: usize,
+    aws: Simulator,
+    terraform: Terraform,
+}
+
+/// What the quotas make something take at least.
+struct Floor {
+    pages: usize,
+    filters: usize,
+    writes: usize,
+}
+
+impl Floor {
+    /// Listing, asking for filters and writing follow one another; the calls of each have a
+    /// bucket of their own.
+    fn seconds(&self) -> f64 {
+        self.pages as f64 / LISTING + self.filters as f64 / FILTERS + self.writes as f64 / WRITES
+    }
+}
+
+impl Play {
+    fn begin(binaries: &Binaries, size: usize) -> anyhow::Result<Self> {
+        let aws = Simulator::builder()
+            // A caller cannot be more exact than the real time that the fast clock leaves it.
+            .quotas(Quotas::aws().burst(Duration::from_secs_f64(SPEED)))
+            .speed(SPEED)
+            .start()?;
+        let region = aws.region(ACCOUNT, REGION);
+        let shipper = region.add_shipper("shipper");
+        region.add_groups_named((0..size).map(group));
+        let account = Account::at(&aws.endpoint(), ACCOUNT);
+        let terraform = Terraform::new(Installation::Override(binaries.provider_dir()))?
+            .with_environment(account.environment(&aws.endpoint()));
+        terraform.write("main.tf", &configuration(&shipper))?;
+        Ok(Self { size, aws, terraform })
+    }
+
+    fn all(&self) -> anyhow::Result<()> {
+        let pages = self.size.div_ceil(GROUPS_PER_PAGE);
+        let size = self.size;
+        let drifted = size.div_ceil(100);
+        let plan: &[&str] = &["plan", "-no-color", "-detailed-exitcode", "-out=plan"];
+        let apply: &[&str] = &["apply", "-no-color", "plan"];
+        let destroy: &[&str] = &["destroy", "-no-color", "-auto-approve"];
+        let mut floor = Floor { pages, filters: 0, writes: 0 };
+        self.measure("first plan", plan, 2, &floor)?;
+        // Terraform plans once more, then the groups are listed and read to be written.
+        floor = Floor { pages: 2 * pages, filters: size, writes: size };
+        self.measure("first apply", apply, 0, &floor)?;
+        floor = Floor { pages, filters: size, writes: 0 };
+        self.measure("empty plan", plan, 0, &floor)?;
+        for number in 0..drifted {
+            self.region().change_group(&group(number * 100), |group| group.filters.clear());
+        }
+        self.measure("1 % drift", plan, 2, &floor)?;
+        floor = Floor { pages, filters: drifted, writes: drifted };
+        self.measure("mend", apply, 0, &floor)?;
+        // A destroy is planned first, and then asks every group again before it writes.
+        floor = Floor { pages, filters: 2 * size, writes: size };
+        let state = self.terraform.run(&["state", "pull"])?.stdout.len();
+        self.measure("destroy", destroy, 0, &floor)?;
+        println!("  {:<12} {:.1} kB, {} bytes a group", "state", state as f64 / 1e3, state / size);
+        let left =
+            self.region().groups().values().filter(|group| !group.filters.is_empty()).count();
+        ensure!(left == 0, "{left} log groups still have a filter");
+        Ok(())
+    }
+
+    fn measure(
+        &self,
+        what: &str,
+        arguments: &[&str],
+        code: i32,
+        floor: &Floor,
+    ) -> anyhow::Result<()> {
+        self.aws.forget_calls();
+        let watch = Watch::begin(&self.terraform);
+        let (run, seen): (Run, watch::Seen) =
+            watch.during(&self.aws, || self.terraform.run(arguments))?;
+        ensure!(run.code() == code, "{what} ended with {}:\n{run}", run.code());
+        let counts = self.aws.counts();
+        let quota_time = seen.calling.as_secs_f64() * SPEED;
+        println!(
+            "  {what:<12} {:>8.0} s {:>8.0} s {:>7.2} {:>7.2} s {:>6.0} MB  {}",
+            quota_time,
+            floor.seconds(),
+            quota_time / floor.seconds(),
+            seen.cpu.as_secs_f64(),
+            seen.peak_bytes as f64 / 1e6,
+            calls(&counts)
+        );
+        Ok(())
+    }
+
+    fn region(&self) -> Region {
+        self.aws.region(ACCOUNT, REGION)
+    }
+}
+
+fn group(number: usize) -> String {
+    format!("/aws/lambda/function-{number:06}")
+}
+
+fn calls(counts: &Counts) -> String {
+    let calls = counts.by_operation();
+    let calls: Vec<_> =
+        calls.iter().map(|(operation, calls)| format!("{operation} {calls}")).collect();
+    calls.join(", ")
+}
+
+/// The provider with AWS's quotas, as fast as the clock.
+fn configuration(shipper: &str) -> String {
+    let rates = json!({
+        "DescribeLogGroups": LISTING * SPEED,
+        "DescribeSubscriptionFilters": FILTERS * SPEED,
+        "PutSubscriptionFilter": WRITES * SPEED,
+        "DeleteSubscriptionFilter": WRITES * SPEED,
+        "PutRetentionPolicy": WRITES * SPEED,
+    });
+    format!(
+        "terraform {{\n  required_providers {{\n    logagg = {{ source = \"logagg/logagg\" }}\n  }}\n}}\n\
+         provider \"logagg\" {{\n  requests_per_second = {rates}\n}}\n\
+         resource \"logagg_policy\" \"it\" {{\n  name = \"{POLICY}\"\n  destination_arn = \"{shipper}\"\n  \
+         retention_in_days = 30\n  select {{\n    name_prefixes = [\"/aws/lambda/\"]\n  }}\n}}\n"
+    )
+}
