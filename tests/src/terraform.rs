@@ -270,6 +270,11 @@ impl Running {
         killpg(self.group, Signal::SIGKILL).with_context(|| format!("killing {}", self.command))
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Waits for its end.
     ///
     /// # Errors

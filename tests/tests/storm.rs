@@ -1,0 +1,137 @@
+//! Storms: throttles, aborts, lost connections, groups born and deleted meanwhile, and a machine
+//! that goes down in the middle of an apply. Whatever happens, applying again and again leads to
+//! what the policy says, and nobody else is harmed.
+
+use std::collections::BTreeMap;
+
+use logagg_e2e::account::REGION;
+use logagg_e2e::simulator::{Filter, Group, Region, Simulator, Storm};
+
+use crate::scene::{NAME, Scene};
+
+const SEEDS: std::ops::Range<u64> = 0..24;
+const SIMULATED_ACCOUNT: &str = "111122223333";
+const PATIENCE: usize = 40;
+
+/// What is nobody's business but its owner's: filters that are not ours, and all of the log groups
+/// outside the selection.
+type Property = BTreeMap<String, (Option<u16>, Vec<Filter>)>;
+
+fn property_of_others(region: &Region) -> Property {
+    let others = region.groups().into_iter().map(|(name, group)| {
+        let chosen = name.starts_with("/app/");
+        let retention = group.retention_in_days.filter(|_| !chosen);
+        let filters = group.filters.into_values().filter(|filter| !chosen || filter.name != NAME);
+        (name, (retention, filters.collect()))
+    });
+    others
+        .filter(|(_, (retention, filters)): &(_, (_, Vec<_>))| {
+            retention.is_some() || !filters.is_empty()
+        })
+        .collect()
+}
+
+fn groups(seed: u64) -> Vec<Group> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut groups = Vec::new();
+    for number in 0..14 {
+        let mut group = Group::named(format!("/app/{number:02}"));
+        if random.bool() {
+            group = group.filter(Filter::named(
+                "siem",
+                "arn:aws:logs:eu-central-1:444455556666:destination:siem",
+            ));
+        }
+        if random.bool() {
+            group = group.retention(90);
+        }
+        groups.push(group);
+    }
+    for number in 0..3 {
+        let elsewhere =
+            Filter::named(NAME, "arn:aws:lambda:eu-central-1:111122223333:function:other");
+        groups.push(Group::named(format!("/private/{number}")).retention(14).filter(elsewhere));
+    }
+    groups
+}
+
+/// The state claims no more than there is.
+#[track_caller]
+fn state_is_honest(scene: &Scene, region: &Region, seed: u64) {
+    let state = scene.state();
+    for (name, entry) in state["log_groups"].as_object().into_iter().flatten() {
+        let Some(group) = region.group(name) else { continue };
+        if entry["subscription"] == "active" {
+            assert!(group.filters.contains_key(NAME), "seed {seed}: {name} is not subscribed");
+        }
+        if entry["retention_in_days"] == 30 {
+            assert_eq!(group.retention_in_days, Some(30), "seed {seed}: {name}");
+        }
+    }
+}
+
+fn weather(seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let scene = Scene::simulated(Simulator::builder().seed(seed), &[]);
+    let aws = scene.simulator.as_ref().unwrap();
+    let region = aws.region(SIMULATED_ACCOUNT, REGION);
+    region.add_groups(groups(seed));
+    let before = property_of_others(&region);
+    scene.policy(&scene.usual_policy());
+
+    // Log groups come and go while the provider writes.
+    let meanwhile = region.clone();
+    let (born_at, gone_at) = (random.usize(0..20), random.usize(0..20));
+    aws.on("PutSubscriptionFilter").after(born_at).times(1).run_after(move |_| {
+        meanwhile.add_groups_named(["/app/born"]);
+    });
+    let meanwhile = region.clone();
+    aws.on("PutRetentionPolicy").after(gone_at).times(1).run_after(move |_| {
+        let _ = meanwhile.call("DeleteLogGroup", serde_json::json!({"logGroupName": "/app/13"}));
+    });
+    aws.storm(Storm::of_all(0.04));
+
+    let kill_at = random.u64(1..30);
+    let mut apply = scene.terraform.start(&["apply", "-no-color", "-auto-approve"]).unwrap();
+    let writes =
+        || aws.counts().of("PutSubscriptionFilter") + aws.counts().of("PutRetentionPolicy");
+    while writes() < kill_at && !apply.has_ended() {
+        std::thread::yield_now();
+    }
+    let _ = apply.kill();
+    apply.finish().unwrap();
+
+    let mut settled = false;
+    for _ in 0..PATIENCE {
+        let run = scene.terraform.apply().unwrap();
+        assert!(!run.text().contains("panic"), "seed {seed}: {run}");
+        state_is_honest(&scene, &region, seed);
+        let done = run.code() == 0 && scene.state()["pending"] == 0;
+        if done && scene.terraform.plan(&[]).unwrap().code() == 0 {
+            settled = true;
+            break;
+        }
+    }
+    assert!(settled, "seed {seed}: not done after {PATIENCE} applies");
+    aws.heal();
+    scene.plan_is_empty();
+    for (name, group) in region.groups() {
+        if name.starts_with("/app/") {
+            scene.ships(&name, &scene.shipper());
+            assert_eq!(group.retention_in_days, Some(30), "seed {seed}: {name}");
+        }
+    }
+    let after = property_of_others(&region);
+    let kept = before.into_iter().filter(|(name, _)| region.group(name).is_some());
+    assert_eq!(after, kept.collect(), "seed {seed}");
+}
+
+#[test]
+fn applying_again_leads_to_the_policy_through_any_weather() {
+    let seeds: Vec<u64> = SEEDS.collect();
+    std::thread::scope(|scope| {
+        for part in seeds.chunks(seeds.len().div_ceil(2)) {
+            scope.spawn(move || part.iter().copied().for_each(weather));
+        }
+    });
+}
