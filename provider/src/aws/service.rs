@@ -1,7 +1,6 @@
 /// The services of AWS that have an endpoint of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Service {
-    CloudTrail,
     Firehose,
     Kinesis,
     Lambda,

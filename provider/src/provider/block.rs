@@ -281,7 +281,6 @@ fn endpoints() -> Block {
             "Addresses of emulators or private endpoints. `AWS_ENDPOINT_URL` and its relatives are \
              honoured as well.",
         )
-        .attribute("cloudtrail", url("CloudTrail"))
         .attribute("firehose", url("Firehose"))
         .attribute("kinesis", url("Kinesis"))
         .attribute("lambda", url("Lambda"))
