@@ -144,6 +144,16 @@ impl Destination {
         }
     }
 
+    /// The log group that it writes to unless told another, where its name tells.
+    #[must_use]
+    pub fn usual_log_group(&self) -> Option<String> {
+        match self {
+            Self::Function { name } => Some(format!("/aws/lambda/{name}")),
+            Self::Firehose { name } => Some(format!("/aws/kinesisfirehose/{name}")),
+            Self::Stream { .. } | Self::Logical { .. } => None,
+        }
+    }
+
     /// Whether a subscription filter to it must name a role for CloudWatch Logs to assume.
     #[must_use]
     pub fn needs_role(&self) -> bool {
@@ -154,6 +164,17 @@ impl Destination {
     #[must_use]
     pub fn takes_distribution(&self) -> bool {
         matches!(self, Self::Stream { .. } | Self::Logical { .. })
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Function { name } => write!(f, "function {name}"),
+            Self::Stream { name } => write!(f, "Kinesis stream {name}"),
+            Self::Firehose { name } => write!(f, "Firehose stream {name}"),
+            Self::Logical { name } => write!(f, "destination {name}"),
+        }
     }
 }
 

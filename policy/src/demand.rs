@@ -109,7 +109,8 @@ mod tests {
         let is = standing(Some(Subscription::Active), Retention::Never);
         let due = demand.on("/aws/lambda/shipper", &LogGroupClass::Standard, &is, None);
         assert_eq!(due.standing, standing(None, Retention::Days(30)));
-        assert_eq!(due.skip, Some(Skip::Loop));
+        let why = "the destination itself writes to this log group".to_owned();
+        assert_eq!(due.skip, Some(Skip::Loop(why)));
     }
 
     #[test]

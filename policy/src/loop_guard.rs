@@ -1,12 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::Destination;
 
-/// The log groups that a destination's own work writes to. Subscribing one of them would ship
-/// the destination's logs to itself, which makes it log, and so on for ever.
-#[derive(Clone, Debug, Default)]
+/// The log groups that a destination's own work writes to, each with why. Subscribing one of them
+/// would ship the destination's logs to itself, which makes it log, and so on for ever.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoopGuard {
-    groups: BTreeSet<String>,
+    groups: BTreeMap<String, String>,
 }
 
 impl LoopGuard {
@@ -14,18 +14,42 @@ impl LoopGuard {
     /// readers cannot be told from a name.
     #[must_use]
     pub fn by_name(destination: &Destination) -> Self {
-        let group = match destination {
-            Destination::Function { name } => Some(format!("/aws/lambda/{name}")),
-            Destination::Firehose { name } => Some(format!("/aws/kinesisfirehose/{name}")),
-            Destination::Stream { .. } | Destination::Logical { .. } => None,
-        };
-        Self { groups: group.into_iter().collect() }
+        let mut guard = Self::default();
+        if let Some(group) = destination.usual_log_group() {
+            guard.written_by(&group, &[destination.to_string()]);
+        }
+        guard
     }
 
-    /// Whether shipping this group would feed the destination its own logs.
+    /// Notes that a log group is written to by the last on this way, and that what is shipped
+    /// comes there by way of the others, the destination first. The first way noted stays.
+    pub fn written_by(&mut self, log_group: &str, way: &[String]) {
+        let why = match way {
+            [.., writer] if way.len() > 1 => format!(
+                "{writer} writes to this log group, and what is shipped comes to it: {}",
+                way.join(" -> ")
+            ),
+            _ => "the destination itself writes to this log group".to_owned(),
+        };
+        self.groups.entry(log_group.to_owned()).or_insert(why);
+    }
+
+    /// What was noted before, as [`groups`](Self::groups) gave it.
+    pub fn recall<'a>(&mut self, groups: impl IntoIterator<Item = (&'a String, &'a String)>) {
+        for (group, why) in groups {
+            self.groups.entry(group.clone()).or_insert_with(|| why.clone());
+        }
+    }
+
+    /// Every log group that must not be shipped, with why.
+    pub fn groups(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.groups.iter()
+    }
+
+    /// Why shipping this group would feed the destination its own logs, if it would.
     #[must_use]
-    pub fn closes_a_loop(&self, log_group: &str) -> bool {
-        self.groups.contains(log_group)
+    pub fn why(&self, log_group: &str) -> Option<&str> {
+        self.groups.get(log_group).map(String::as_str)
     }
 }
 
@@ -36,14 +60,30 @@ mod tests {
     #[test]
     fn a_function_is_never_fed_its_own_group() {
         let guard = LoopGuard::by_name(&Destination::Function { name: "shipper".into() });
-        assert!(guard.closes_a_loop("/aws/lambda/shipper"));
-        assert!(!guard.closes_a_loop("/aws/lambda/shipper-two"));
-        assert!(!guard.closes_a_loop("/aws/lambda/"));
+        let itself = Some("the destination itself writes to this log group");
+        assert_eq!(guard.why("/aws/lambda/shipper"), itself);
+        assert_eq!(guard.why("/aws/lambda/shipper-two"), None);
+        assert_eq!(guard.why("/aws/lambda/"), None);
     }
 
     #[test]
     fn a_firehose_is_never_fed_its_error_group() {
         let guard = LoopGuard::by_name(&Destination::Firehose { name: "s3".into() });
-        assert!(guard.closes_a_loop("/aws/kinesisfirehose/s3"));
+        assert!(guard.why("/aws/kinesisfirehose/s3").is_some());
+    }
+
+    #[test]
+    fn the_way_from_the_destination_to_the_group_is_told() {
+        let mut guard = LoopGuard::default();
+        let way = ["Kinesis stream logs", "function tail"].map(str::to_owned);
+        guard.written_by("/tail", &way);
+        guard.written_by("/tail", &way[1..]);
+        assert_eq!(
+            guard.why("/tail"),
+            Some(
+                "function tail writes to this log group, and what is shipped comes to it: \
+                 Kinesis stream logs -> function tail"
+            )
+        );
     }
 }

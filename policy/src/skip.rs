@@ -5,8 +5,9 @@ use crate::{LogGroupClass, LoopGuard};
 /// Why a chosen log group is not subscribed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Skip {
-    /// The destination's own work writes to it: what it ships would come back to it for ever.
-    Loop,
+    /// The destination's own work writes to it, and this is how: what it ships would come back to
+    /// it for ever.
+    Loop(String),
     /// Its class has no subscription filters.
     Class(LogGroupClass),
     /// It cannot take our filter, and the policy skips such groups.
@@ -26,8 +27,8 @@ impl Skip {
     /// Why a group is skipped, if it is.
     #[must_use]
     pub fn of(name: &str, class: &LogGroupClass, guard: &LoopGuard) -> Option<Self> {
-        if guard.closes_a_loop(name) {
-            Some(Self::Loop)
+        if let Some(why) = guard.why(name) {
+            Some(Self::Loop(why.to_owned()))
         } else if *class == LogGroupClass::Standard {
             None
         } else {
@@ -39,7 +40,7 @@ impl Skip {
 impl fmt::Display for Skip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Loop => f.write_str("loop: the destination itself writes to this log group"),
+            Self::Loop(why) => write!(f, "loop: {why}"),
             Self::Class(class) => {
                 write!(f, "class: subscription filters work on STANDARD, and this is {class}")
             }

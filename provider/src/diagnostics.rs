@@ -2,13 +2,13 @@
 //! attempted, on what, why it failed and what to do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Display;
+use std::fmt::{Display, Write};
 
 use logagg_policy::Arn;
 use tfplugin::{AttributePath, Diagnostic};
 
 use crate::aws::{CallError, CannotConnect, Cause, ForbiddenAccount, Given};
-use crate::policy::{Announcement, Failure};
+use crate::policy::{Announcement, Failure, Unseen};
 
 /// The log groups that are named before the rest is only counted.
 const NAMED: usize = 20;
@@ -653,6 +653,30 @@ pub(crate) fn filters_not_read(error: &CallError, log_group: &str, region: &str)
     )
 }
 
+pub(crate) fn loops_unseen(unseen: &Unseen) -> Diagnostic {
+    let mut text = String::from(
+        "The provider followed the policy's destination, to leave out every log group that would \
+         ship the destination's own logs back to it.",
+    );
+    if !unseen.denied.is_empty() {
+        let actions: Vec<_> = unseen.denied.iter().map(|api| api.iam_action()).collect();
+        let actions = format!("\"{}\"", actions.join("\", \""));
+        let _ = write!(
+            text,
+            " It may not see all of it, so only what the names tell is left out there. The \
+             credentials in hand need this statement in an IAM policy:\n\n  \
+             {{ \"Effect\": \"Allow\", \"Action\": [{actions}], \"Resource\": \"*\" }}"
+        );
+    }
+    if unseen.more {
+        text.push_str(
+            "\n\nThere is more behind the destination than the provider looks at. Leave log groups \
+             of what works there out with an exclude block.",
+        );
+    }
+    Diagnostic::warning("Loops can only be seen in part", text)
+}
+
 // ---- Words.
 
 fn reason(failure: &Failure) -> String {
@@ -661,6 +685,7 @@ fn reason(failure: &Failure) -> String {
         Failure::NameTaken { by } => {
             format!("A filter of this policy's name ships to {by}, and is not this policy's.")
         }
+        Failure::Loop { why } => format!("Shipping it would close a loop: {why}."),
     }
 }
 
@@ -668,6 +693,11 @@ fn remedy(failure: &Failure) -> String {
     match failure {
         Failure::Call(error) => advice(error),
         Failure::NameTaken { .. } => FREE_THE_NAME.to_owned(),
+        Failure::Loop { .. } => {
+            "It was not subscribed. From the next read on it is in skipped, with the \
+             reason."
+                .to_owned()
+        }
     }
 }
 

@@ -282,8 +282,10 @@ fn the_provider_block() {
             "requests_per_second = { DescribeGroups = 1 }",
             "Unknown call",
             "\"DescribeGroups\" is not a call that the provider makes. It makes DescribeLogGroups, \
-             DescribeSubscriptionFilters, PutSubscriptionFilter, DeleteSubscriptionFilter, \
-             PutRetentionPolicy, DeleteRetentionPolicy, GetCallerIdentity.",
+             DescribeSubscriptionFilters, DescribeDestinations, PutSubscriptionFilter, \
+             DeleteSubscriptionFilter, PutRetentionPolicy, DeleteRetentionPolicy, \
+             GetCallerIdentity, GetFunctionConfiguration, ListEventSourceMappings, \
+             ListStreamConsumers, DescribeDeliveryStream.",
         ),
         (
             "requests_per_second = { DescribeLogGroups = 0 }",

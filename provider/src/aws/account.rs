@@ -6,6 +6,7 @@ use aws_config::retry::RetryConfig;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use super::claims::SharedClaims;
 use super::credentials::sts;
 use super::pool::Shared;
 use super::region::Region;
@@ -55,6 +56,15 @@ impl Account {
 
     pub(crate) fn writer(&self, region: &str, stopped: &CancellationToken) -> Writer {
         Writer::new(self.region(region), stopped.clone())
+    }
+
+    /// What is about to be shipped in a region, by whichever role.
+    pub(crate) async fn claims(
+        &self,
+        region: &str,
+        stopped: &CancellationToken,
+    ) -> Result<SharedClaims, CallError> {
+        Ok(self.shared.claims(self.id(stopped).await?, region))
     }
 
     pub(super) fn sdk(&self) -> &SdkConfig {

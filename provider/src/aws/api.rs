@@ -3,50 +3,85 @@
 pub(crate) enum Api {
     DescribeLogGroups,
     DescribeSubscriptionFilters,
+    DescribeDestinations,
     PutSubscriptionFilter,
     DeleteSubscriptionFilter,
     PutRetentionPolicy,
     DeleteRetentionPolicy,
     GetCallerIdentity,
+    GetFunctionConfiguration,
+    ListEventSourceMappings,
+    ListStreamConsumers,
+    DescribeDeliveryStream,
 }
 
 impl Api {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::DescribeLogGroups,
         Self::DescribeSubscriptionFilters,
+        Self::DescribeDestinations,
         Self::PutSubscriptionFilter,
         Self::DeleteSubscriptionFilter,
         Self::PutRetentionPolicy,
         Self::DeleteRetentionPolicy,
         Self::GetCallerIdentity,
+        Self::GetFunctionConfiguration,
+        Self::ListEventSourceMappings,
+        Self::ListStreamConsumers,
+        Self::DescribeDeliveryStream,
     ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::DescribeLogGroups => "DescribeLogGroups",
             Self::DescribeSubscriptionFilters => "DescribeSubscriptionFilters",
+            Self::DescribeDestinations => "DescribeDestinations",
             Self::PutSubscriptionFilter => "PutSubscriptionFilter",
             Self::DeleteSubscriptionFilter => "DeleteSubscriptionFilter",
             Self::PutRetentionPolicy => "PutRetentionPolicy",
             Self::DeleteRetentionPolicy => "DeleteRetentionPolicy",
             Self::GetCallerIdentity => "GetCallerIdentity",
+            Self::GetFunctionConfiguration => "GetFunctionConfiguration",
+            Self::ListEventSourceMappings => "ListEventSourceMappings",
+            Self::ListStreamConsumers => "ListStreamConsumers",
+            Self::DescribeDeliveryStream => "DescribeDeliveryStream",
         }
     }
 
     /// The action an IAM policy names for it.
     pub(crate) fn iam_action(self) -> String {
+        format!("{}:{}", self.service_prefix(), self.name())
+    }
+
+    fn service_prefix(self) -> &'static str {
         match self {
-            Self::GetCallerIdentity => format!("sts:{}", self.name()),
-            _ => format!("logs:{}", self.name()),
+            Self::DescribeLogGroups
+            | Self::DescribeSubscriptionFilters
+            | Self::DescribeDestinations
+            | Self::PutSubscriptionFilter
+            | Self::DeleteSubscriptionFilter
+            | Self::PutRetentionPolicy
+            | Self::DeleteRetentionPolicy => "logs",
+            Self::GetCallerIdentity => "sts",
+            Self::GetFunctionConfiguration | Self::ListEventSourceMappings => "lambda",
+            Self::ListStreamConsumers => "kinesis",
+            Self::DescribeDeliveryStream => "firehose",
         }
     }
 
     /// The requests a second that an account may make in a region unless AWS granted more.
-    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>,
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>,
+    /// <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html>,
+    /// <https://docs.aws.amazon.com/firehose/latest/dev/limits.html>
     pub(crate) fn default_quota(self) -> f64 {
         match self {
             Self::DescribeLogGroups | Self::GetCallerIdentity => 10.0,
+            Self::GetFunctionConfiguration | Self::ListEventSourceMappings => 15.0,
             Self::DescribeSubscriptionFilters
+            | Self::DescribeDestinations
+            | Self::ListStreamConsumers
+            | Self::DescribeDeliveryStream
             | Self::PutSubscriptionFilter
             | Self::DeleteSubscriptionFilter
             | Self::PutRetentionPolicy

@@ -181,7 +181,11 @@ impl CallError {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let cause = match error {
             SdkError::ServiceError(_) => {
-                answered(code, message.as_deref().unwrap_or_default(), status)
+                match answered(code, message.as_deref().unwrap_or_default(), status) {
+                    // Kinesis says so of requests that come too fast.
+                    Cause::Full if api == Api::ListStreamConsumers => Cause::Passing,
+                    cause => cause,
+                }
             }
             SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Cause::Passing,
             SdkError::DispatchFailure(_) if find::<NotAssumed>(error).is_some() => {

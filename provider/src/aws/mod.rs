@@ -21,12 +21,15 @@ mod service;
 mod api;
 mod bucket;
 mod caller;
+mod claims;
+mod downstream;
 mod reader;
 mod writer;
 
 pub(crate) use account::Account;
 pub(crate) use api::Api;
 pub(crate) use caller::{CallError, Cause};
+pub(crate) use claims::Claims;
 pub(crate) use pool::{Credentials, Pool};
 pub(crate) use reader::Reader;
 pub(crate) use role::{AssumeRole, WebIdentity, WebIdentityToken};

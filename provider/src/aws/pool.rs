@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
 use super::caller::Caller;
+use super::claims::SharedClaims;
 use super::credentials::assumed;
 use super::role::account_of;
 use super::settings::{DEFAULT_MAX_RETRIES, Settings};
@@ -26,6 +27,7 @@ pub(crate) struct Pool {
 pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
     callers: Mutex<BTreeMap<(String, String), Arc<Caller>>>,
+    claims: Mutex<BTreeMap<(String, String), SharedClaims>>,
     /// Paces the question whose the credentials are, which comes before any account is known.
     pub(super) identity: Caller,
 }
@@ -38,7 +40,12 @@ impl Pool {
         default_region: String,
     ) -> Self {
         let identity = caller(&settings);
-        let shared = Arc::new(Shared { settings, callers: Mutex::default(), identity });
+        let shared = Arc::new(Shared {
+            settings,
+            callers: Mutex::default(),
+            claims: Mutex::default(),
+            identity,
+        });
         let own = Account::new(Arc::clone(&shared), sdk, id, default_region);
         Self { shared, own: Arc::new(own), by_role: Mutex::default() }
     }
@@ -105,6 +112,12 @@ impl Shared {
             .entry((account.to_owned(), region.to_owned()))
             .or_insert_with(|| Arc::new(caller(&self.settings)));
         Arc::clone(caller)
+    }
+
+    /// What is about to be shipped in an account's region.
+    pub(super) fn claims(&self, account: &str, region: &str) -> SharedClaims {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(claims.entry((account.to_owned(), region.to_owned())).or_default())
     }
 }
 

@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::region::Region;
 use super::{Api, CallError};
 
-/// Reads CloudWatch Logs in one region.
+/// Reads CloudWatch Logs, and what it delivers to, in one region.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
-    region: Arc<Region>,
-    stopped: CancellationToken,
+    pub(super) region: Arc<Region>,
+    pub(super) stopped: CancellationToken,
 }
 
 /// The most that DescribeLogGroups gives at once.
@@ -104,29 +104,29 @@ impl Reader {
 }
 
 /// A proxy or an emulator may answer with something that is no answer; that is not an empty list.
-fn without_list(api: Api) -> CallError {
+pub(super) fn without_list(api: Api) -> CallError {
     CallError::nonsense(api, "the answer has no list in it")
 }
 
 /// Walks the pages of an answer.
-struct Page {
+pub(super) struct Page {
     api: Api,
     token: Option<String>,
     done: bool,
 }
 
 impl Page {
-    fn first(api: Api) -> Self {
+    pub(super) fn first(api: Api) -> Self {
         Self { api, token: None, done: false }
     }
 
     /// The token to ask with, or nothing after the last page.
-    fn next(&self) -> Option<Option<String>> {
+    pub(super) fn next(&self) -> Option<Option<String>> {
         (!self.done).then(|| self.token.clone())
     }
 
     /// A token that leads to itself would go round for ever.
-    fn follow(&mut self, token: Option<String>) -> Result<(), CallError> {
+    pub(super) fn follow(&mut self, token: Option<String>) -> Result<(), CallError> {
         if token.is_some() && token == self.token {
             return Err(CallError::nonsense(self.api, "the next page's token is the last page's"));
         }

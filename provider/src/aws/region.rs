@@ -11,11 +11,14 @@ use super::caller::Caller;
 use super::pool::Shared;
 use super::{Api, CallError, Service};
 
-/// One region of an account: a client with the account's credentials, and the token buckets that
+/// One region of an account: clients with the account's credentials, and the token buckets that
 /// all calls there share.
 #[derive(Debug)]
 pub(crate) struct Region {
     pub(super) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(super) lambda: aws_sdk_lambda::Client,
+    pub(super) kinesis: aws_sdk_kinesis::Client,
+    pub(super) firehose: aws_sdk_firehose::Client,
     pub(super) caller: SharedCaller,
 }
 
@@ -29,6 +32,9 @@ impl Region {
     ) -> Self {
         Self {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config(Service::Logs)),
+            lambda: aws_sdk_lambda::Client::new(&config(Service::Lambda)),
+            kinesis: aws_sdk_kinesis::Client::new(&config(Service::Kinesis)),
+            firehose: aws_sdk_firehose::Client::new(&config(Service::Firehose)),
             caller: SharedCaller {
                 region: name.to_owned(),
                 shared: Arc::clone(shared),

@@ -4,11 +4,12 @@ use logagg_policy::{OnConflict, Ownership, Subscription};
 use tfplugin::{Attr, Context, Creation, Diagnostic, Stored};
 
 use super::discover::Discovery;
+use super::loops::Surroundings;
 use super::memory::Memory;
 use super::mend::{AfterFailure, Job, Mended, Mender, by_reason, remember_full};
 use super::model::{Entry, Intent, Policy};
 use super::plan::destination_abroad;
-use super::read::record;
+use super::read::{claim, look_for_loops, record};
 use crate::aws::Account;
 use crate::diagnostics;
 use crate::provider::Client;
@@ -45,7 +46,7 @@ async fn created(
     mut stored: Stored<Policy, Memory>,
 ) -> Result<Stored<Policy, Memory>, Diagnostic> {
     let state = &mut stored.state;
-    let intent = state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
+    let mut intent = state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
     let region = state.region.known().map_or(account.default_region(), String::as_str).to_owned();
     let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
     state.account_id = Attr::Known(id.to_owned());
@@ -62,11 +63,21 @@ async fn created(
     let mut discovery = Discovery::run(&mender.reader, &intent, &ownership, &BTreeSet::new())
         .await
         .map_err(|error| diagnostics::not_read(&error, &region))?;
+    let claims = account
+        .claims(&region, cx.stopped())
+        .await
+        .map_err(|error| diagnostics::no_account(&error))?;
+    let mut claims = claims.lock().await;
+    let around =
+        Surroundings { reader: &mender.reader, region: &region, account_id: id, claims: &claims };
+    look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
     discovery.remember_originals(&mut stored.private);
     discovery.recall(&intent, &ownership, &mut stored.private);
     refuse_conflicts(&discovery, &intent, &ownership)?;
     let jobs = discovery.jobs(&intent, &ownership);
     intent.guards.check(discovery.chosen().count(), jobs.len())?;
+    claim(&mut claims, &intent, &jobs);
+    drop(claims);
 
     let (mut mended, jobs) = probe(&mender, jobs).await;
     let untouched = mended.iter().all(|mended| mended.writes == 0);

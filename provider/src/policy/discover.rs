@@ -6,6 +6,7 @@ use logagg_policy::{
     SubscriptionFilter,
 };
 
+use super::loops::Shipping;
 use super::memory::Memory;
 use super::mend::{Job, Mended, Touch};
 use super::model::Intent;
@@ -156,6 +157,7 @@ impl Discovery {
                 is,
                 subscription: Touch::IfDifferent,
                 filters: Some(group.filters.clone()),
+                barred: None,
             }
         });
         jobs.filter(Job::is_needed).collect()
@@ -181,6 +183,30 @@ impl Discovery {
         let absent = named.into_iter().filter(|name| !self.groups.contains_key(*name));
         absent.map(str::to_owned).collect()
     }
+}
+
+impl Shipping for Discovery {
+    fn destinations_of(&self, log_group: &str) -> Option<Vec<String>> {
+        shipped_to(self.groups.get(log_group), log_group, &self.asked, &self.listed)
+    }
+}
+
+/// Where a log group is shipped, if it was asked, or if a listing shows that there is none.
+pub(super) fn shipped_to(
+    observed: Option<&Observed>,
+    log_group: &str,
+    asked: &[Listing],
+    listed: &BTreeMap<String, LogGroup>,
+) -> Option<Vec<String>> {
+    if let Some(observed) = observed {
+        let filters = observed.filters.iter();
+        return Some(filters.map(|filter| filter.destination_arn.clone()).collect());
+    }
+    let covered = asked.iter().any(|listing| match listing {
+        Listing::Name(name) => name == log_group,
+        Listing::Prefix(prefix) => log_group.starts_with(prefix.as_str()),
+    });
+    (covered && !listed.contains_key(log_group)).then(Vec::new)
 }
 
 impl Observed {

@@ -5,7 +5,8 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use logagg_policy::{
-    Listing, LogGroup, LogGroupClass, Obstacle, Ownership, Retention, Selection, SubscriptionFilter,
+    Listing, LogGroup, LogGroupClass, LoopGuard, Obstacle, Ownership, Retention, Selection,
+    SubscriptionFilter,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,8 @@ pub(crate) struct Memory {
     /// destination was not finished on every group.
     former_names: BTreeSet<String>,
     former_destinations: BTreeSet<String>,
+    /// The log groups that must not be shipped to this destination, each with why.
+    loops: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -187,6 +190,17 @@ impl Memory {
 
     pub(super) fn forget_originals_but(&mut self, keep: impl Fn(&str) -> bool) {
         self.originals.retain(|name, _| keep(name));
+    }
+
+    /// Keeps in mind what must not be shipped to a destination, in place of what was known before.
+    pub(super) fn remember_loops(&mut self, destination_arn: &str, guard: &LoopGuard) {
+        let groups = guard.groups().map(|(group, why)| (group.clone(), why.clone())).collect();
+        self.loops = BTreeMap::from([(destination_arn.to_owned(), groups)]);
+    }
+
+    /// Adds what is known of a destination's loops to what its name tells.
+    pub(super) fn recall_loops(&self, destination_arn: &str, guard: &mut LoopGuard) {
+        guard.recall(self.loops.get(destination_arn).into_iter().flatten());
     }
 
     /// What is ours, what was ours before included.

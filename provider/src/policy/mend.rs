@@ -28,6 +28,8 @@ pub(super) struct Job {
     pub(super) subscription: Touch,
     /// The group's filters, where they have just been read.
     pub(super) filters: Option<Vec<SubscriptionFilter>>,
+    /// Why the filter must not be put after all: it would close a loop.
+    pub(super) barred: Option<String>,
 }
 
 /// Whether something that stands as it should is looked at all the same.
@@ -67,12 +69,21 @@ pub(crate) enum Failure {
     Call(CallError),
     /// A foreign filter that ships to this destination holds our name.
     NameTaken { by: String },
+    /// What the group ships would come back to it.
+    Loop { why: String },
 }
 
 impl Job {
     /// A group whose filters are still to be read, if they matter.
     pub(super) fn of(log_group: String, is: Standing, should: Standing) -> Self {
-        Self { log_group, is, should, subscription: Touch::IfDifferent, filters: None }
+        Self {
+            log_group,
+            is,
+            should,
+            subscription: Touch::IfDifferent,
+            filters: None,
+            barred: None,
+        }
     }
 
     /// Whether anything may have to be written.
@@ -80,8 +91,13 @@ impl Job {
         self.is != self.should || (self.subscription == Touch::Always && self.subscribes())
     }
 
-    fn subscribes(&self) -> bool {
+    pub(super) fn subscribes(&self) -> bool {
         self.should.subscription.is_some()
+    }
+
+    /// Whether our filter may have to be put.
+    pub(super) fn puts_filter(&self) -> bool {
+        self.subscribes() && self.touches_subscription()
     }
 
     fn touches_subscription(&self) -> bool {
@@ -95,7 +111,7 @@ impl Mended {
     pub(super) fn barring(&self) -> Option<(&str, &Failure)> {
         let barring = self.failures.iter().find(|failure| match failure {
             Failure::Call(error) => error.cause != Cause::Full,
-            Failure::NameTaken { .. } => false,
+            Failure::NameTaken { .. } | Failure::Loop { .. } => false,
         });
         barring.map(|failure| (self.log_group.as_str(), failure))
     }
@@ -135,7 +151,9 @@ impl Mender {
             gone: false,
             writes: 0,
         };
-        if job.touches_subscription() {
+        if let Some(why) = job.barred.clone().filter(|_| job.puts_filter()) {
+            mended.failures.push(Failure::Loop { why });
+        } else if job.touches_subscription() {
             let outcome = self.mend_subscription(&job, &mut mended).await;
             mended.note(outcome);
         }
@@ -276,7 +294,7 @@ pub(super) fn remember_full(memory: &mut Memory, mended: &[Mended]) {
     for group in mended {
         let full = group.failures.iter().any(|failure| match failure {
             Failure::Call(error) => error.cause == Cause::Full,
-            Failure::NameTaken { .. } => false,
+            Failure::NameTaken { .. } | Failure::Loop { .. } => false,
         });
         if let Some(filters) = group.filters.as_ref().filter(|_| full) {
             memory.remember_full(&group.log_group, filters);
@@ -290,6 +308,7 @@ impl Failure {
         match self {
             Self::Call(error) => error.cause == Cause::Full,
             Self::NameTaken { .. } => true,
+            Self::Loop { .. } => false,
         }
     }
 
@@ -297,6 +316,7 @@ impl Failure {
         match self {
             Self::Call(error) => Likeness::Call(error.likeness()),
             Self::NameTaken { by } => Likeness::NameTaken(by),
+            Self::Loop { why } => Likeness::Loop(why),
         }
     }
 }
@@ -305,4 +325,5 @@ impl Failure {
 enum Likeness<'a> {
     Call((Api, Cause, &'a str)),
     NameTaken(&'a str),
+    Loop(&'a str),
 }

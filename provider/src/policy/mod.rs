@@ -6,6 +6,7 @@ mod delete;
 mod discover;
 mod guards;
 mod import;
+mod loops;
 mod memory;
 mod mend;
 mod model;
@@ -26,6 +27,7 @@ use memory::Memory;
 use model::Policy;
 
 pub(crate) use announce::Announcement;
+pub(crate) use loops::Unseen;
 pub(crate) use mend::Failure;
 
 /// The resource `logagg_policy`.

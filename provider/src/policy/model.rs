@@ -77,6 +77,13 @@ impl Intent {
         self.selection.listings()
     }
 
+    /// Takes the destination's loops from memory.
+    pub(crate) fn recall_loops(&mut self, memory: &Memory) {
+        if let (Some(wanted), Some(guard)) = (&self.wanted, &mut self.demand.ships) {
+            memory.recall_loops(&wanted.destination_arn, guard);
+        }
+    }
+
     /// What a log group's retention goes back to when the policy lets it go: what it was, if
     /// that is wanted and nobody has changed it since.
     pub(crate) fn restored(&self, group: &LogGroup, memory: &Memory) -> Option<Retention> {

@@ -117,7 +117,8 @@ fn plan_update(
 ) -> Result<Option<Outlook>, Unusable> {
     let memory = &prior.private;
     let standings = prior.state.standings()?;
-    let intent = planned.intent()?;
+    let mut intent = planned.intent()?;
+    intent.recall_loops(memory);
     let chosen = if planned.selects_as(&prior.state) {
         let held = standings.iter().filter(|(name, _)| !memory.left.contains(*name));
         Some(held.map(|(name, is)| (name.as_str(), is.retention)).collect())
@@ -236,7 +237,7 @@ mod tests {
     use super::*;
     use crate::policy::model::entries;
     use crate::selection::RuleBlock;
-    use logagg_policy::{Listing, LogGroup, SubscriptionFilter};
+    use logagg_policy::{Listing, LogGroup, LoopGuard, SubscriptionFilter};
 
     const SHIPPER: &str = "arn:aws:lambda:eu-west-1:123456789012:function:shipper";
 
@@ -402,6 +403,23 @@ mod tests {
         assert_eq!(entry(&planned, "/aws/lambda/other").subscription, Attr::Null);
         let reason = text("loop: the destination itself writes to this log group");
         assert_eq!(planned.skipped.known().unwrap()["/aws/lambda/other"], reason);
+    }
+
+    #[test]
+    fn a_loop_that_only_aws_shows_is_planned_away_as_long_as_the_destination_is_the_same() {
+        let is = standing(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/app/tail", is)]);
+        let mut loops = LoopGuard::default();
+        loops.written_by("/app/tail", &["function shipper".to_owned()]);
+        let mut memory = Memory::default();
+        memory.remember_loops(SHIPPER, &loops);
+        let same = planned(&state, memory.clone(), |_| {});
+        assert_eq!(entry(&same, "/app/tail").subscription, Attr::Null);
+        assert!(same.skipped.known().unwrap().contains_key("/app/tail"));
+        let other = planned(&state, memory, |policy| {
+            policy.destination_arn = text(&SHIPPER.replace("shipper", "other"));
+        });
+        assert_eq!(entry(&other, "/app/tail").subscription, text("active"));
     }
 
     #[test]

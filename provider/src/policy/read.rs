@@ -4,9 +4,11 @@ use logagg_policy::{LogGroup, Ownership, Retention, Standing};
 use tfplugin::{Attr, Context, Stored};
 
 use super::discover::{Discovery, Membership, Observed};
+use super::loops::{Loops, Shipping, Surroundings};
 use super::memory::Memory;
+use super::mend::Job;
 use super::model::{Intent, Policy, entries};
-use crate::aws::Account;
+use crate::aws::{Account, Claims};
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -54,7 +56,7 @@ async fn refreshed(
     prior: &Stored<Policy, Memory>,
 ) -> Result<Stored<Policy, Memory>, tfplugin::Diagnostic> {
     check_account(cx, account, &prior.state).await?;
-    let intent = prior.state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
+    let mut intent = prior.state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
     let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
     let reader = account.reader(region, cx.stopped());
     let ownership = prior.private.widen(prior.state.ownership());
@@ -67,10 +69,48 @@ async fn refreshed(
         cx.report(diagnostics::named_but_absent(&absent, region));
     }
     let mut stored = prior.clone();
+    let around = Surroundings {
+        reader: &reader,
+        region,
+        account_id: account
+            .id(cx.stopped())
+            .await
+            .map_err(|error| diagnostics::no_account(&error))?,
+        claims: &Claims::default(),
+    };
+    look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
     remember_births(&mut stored, &discovery);
     discovery.recall(&intent, &ownership, &mut stored.private);
     record(&mut stored, &discovery, &intent, &ownership);
     Ok(stored)
+}
+
+/// Tells the other policies at work what this one is about to ship.
+pub(super) fn claim(claims: &mut Claims, intent: &Intent, jobs: &[Job]) {
+    if let Some(wanted) = &intent.wanted {
+        let shipped = jobs.iter().filter(|job| job.subscribes() && job.barred.is_none());
+        claims.make(&wanted.destination_arn, shipped.map(|job| job.log_group.clone()));
+    }
+}
+
+/// Learns which of the log groups the policy's destination would feed on.
+pub(super) async fn look_for_loops(
+    cx: &Context<Client>,
+    around: &Surroundings<'_>,
+    intent: &mut Intent,
+    known: &(impl Shipping + Sync),
+    memory: &mut Memory,
+) -> Result<(), tfplugin::Diagnostic> {
+    let Some(wanted) = &intent.wanted else {
+        return Ok(());
+    };
+    let loops = Box::pin(Loops::behind(&wanted.destination_arn, around, known))
+        .await
+        .map_err(|error| diagnostics::not_read(&error, around.region))?;
+    loops.tell(cx);
+    memory.remember_loops(&wanted.destination_arn, &loops.guard);
+    intent.demand.ships = Some(loops.guard);
+    Ok(())
 }
 
 /// A log group that was born under the policy was never anything but unlimited, whoever set its

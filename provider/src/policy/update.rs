@@ -3,11 +3,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use logagg_policy::{Listing, LogGroup, Retention, Standing, Subscription};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
-use super::discover::{Discovery, Membership};
+use super::discover::{Discovery, Membership, shipped_to};
+use super::loops::{Shipping, Surroundings};
 use super::memory::Memory;
 use super::mend::{Job, Mended, Mender, Touch, by_reason, remember_full};
 use super::model::{Entry, Intent, Policy, Unusable};
-use super::read::{check_account, record};
+use super::read::{check_account, claim, look_for_loops, record};
 use crate::aws::{Account, CallError, Reader};
 use crate::diagnostics;
 use crate::provider::Client;
@@ -57,15 +58,26 @@ async fn updated(
         ownership: ownership.clone(),
     };
 
+    let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
+    let claims = account
+        .claims(region, cx.stopped())
+        .await
+        .map_err(|error| diagnostics::no_account(&error))?;
+    let mut claims = claims.lock().await;
     let mended = if stored.state.log_groups.is_unknown() {
         let held = standings.into_keys().collect();
         let mut discovery = Discovery::run(&mender.reader, &intent, &ownership, &held)
             .await
             .map_err(|error| diagnostics::not_read(&error, region))?;
+        let around =
+            Surroundings { reader: &mender.reader, region, account_id: id, claims: &claims };
+        look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
         discovery.remember_originals(&mut stored.private);
         discovery.recall(&intent, &ownership, &mut stored.private);
         let jobs = discovery.jobs(&intent, &ownership);
         intent.guards.check(discovery.chosen().count(), jobs.len())?;
+        claim(&mut claims, &intent, &jobs);
+        drop(claims);
         let mended = mender.mend_all(jobs).await;
         discovery.follow(&mended);
         remember_full(&mut stored.private, &mended);
@@ -79,8 +91,16 @@ async fn updated(
             .map_err(|error| diagnostics::not_read(&error, region))?;
         plan.remember_originals(&mut stored.private, &meanwhile);
         plan.restore(&intent, &stored.private, &meanwhile);
-        let jobs = plan.jobs(touch, &meanwhile);
+        let mut jobs = plan.jobs(touch, &meanwhile);
         intent.guards.check(plan.chosen(), jobs.len())?;
+        if jobs.iter().any(Job::puts_filter) {
+            let around =
+                Surroundings { reader: &mender.reader, region, account_id: id, claims: &claims };
+            look_for_loops(cx, &around, &mut intent, &meanwhile, &mut stored.private).await?;
+            bar(&mut jobs, &intent);
+            claim(&mut claims, &intent, &jobs);
+        }
+        drop(claims);
         let mended = mender.mend_all(jobs).await;
         meanwhile.tell(cx, &mended);
         remember_full(&mut stored.private, &mended);
@@ -95,6 +115,14 @@ async fn updated(
         cx.report(diagnostics::not_mended(failure, &groups));
     }
     Ok(stored)
+}
+
+/// A plan knows only the loops that were there when it was made.
+fn bar(jobs: &mut [Job], intent: &Intent) {
+    let Some(guard) = &intent.demand.ships else { return };
+    for job in jobs.iter_mut().filter(|job| job.puts_filter()) {
+        job.barred = guard.why(&job.log_group).map(str::to_owned);
+    }
 }
 
 /// What a plan with known log groups says of each of them.
@@ -164,6 +192,7 @@ impl Planned {
             should: change.should.clone(),
             subscription: touch,
             filters: None,
+            barred: None,
         });
         jobs.filter(Job::is_needed).collect()
     }
@@ -171,6 +200,7 @@ impl Planned {
 
 /// What happened to the log groups between plan and apply.
 struct Meanwhile {
+    asked: Vec<Listing>,
     listed: BTreeMap<String, LogGroup>,
     gone: BTreeSet<String>,
     born: BTreeSet<String>,
@@ -191,7 +221,7 @@ impl Meanwhile {
         let born = born.map(|group| group.name.clone()).collect();
         listed.extend(held);
         let gone = plan.groups.keys().filter(|name| !listed.contains_key(*name));
-        Ok(Self { gone: gone.cloned().collect(), born, listed })
+        Ok(Self { gone: gone.cloned().collect(), born, listed, asked })
     }
 
     fn tell(mut self, cx: &Context<Client>, mended: &[Mended]) {
@@ -204,6 +234,12 @@ impl Meanwhile {
         if !self.born.is_empty() {
             cx.report(diagnostics::born_meanwhile(&self.born));
         }
+    }
+}
+
+impl Shipping for Meanwhile {
+    fn destinations_of(&self, log_group: &str) -> Option<Vec<String>> {
+        shipped_to(None, log_group, &self.asked, &self.listed)
     }
 }
 

@@ -1,0 +1,184 @@
+//! What CloudWatch Logs delivers to: who works there, and where they log.
+
+use aws_sdk_firehose::types as firehose;
+
+use super::reader::{Page, without_list};
+use super::{Api, CallError, Reader};
+
+/// Where a Firehose stream logs, and who transforms what it delivers.
+#[derive(Debug, Default)]
+pub(crate) struct DeliveryStream {
+    pub(crate) log_groups: Vec<String>,
+    pub(crate) function_arns: Vec<String>,
+}
+
+impl Reader {
+    /// The log group that a function writes to, where it names one.
+    pub(crate) async fn log_group_of_function(
+        &self,
+        function_arn: &str,
+    ) -> Result<Option<String>, CallError> {
+        let answer = self
+            .region
+            .caller
+            .call(Api::GetFunctionConfiguration, &self.stopped, || {
+                self.region.lambda.get_function_configuration().function_name(function_arn).send()
+            })
+            .await?;
+        Ok(answer.logging_config.and_then(|logging| logging.log_group))
+    }
+
+    /// The functions that Lambda feeds from a stream, or from one of its registered consumers.
+    pub(crate) async fn functions_reading(&self, source: &str) -> Result<Vec<String>, CallError> {
+        let api = Api::ListEventSourceMappings;
+        let mut functions = Vec::new();
+        let mut page = Page::first(api);
+        while let Some(marker) = page.next() {
+            let answer = self
+                .region
+                .caller
+                .call(api, &self.stopped, || {
+                    self.region
+                        .lambda
+                        .list_event_source_mappings()
+                        .event_source_arn(source)
+                        .set_marker(marker.clone())
+                        .send()
+                })
+                .await?;
+            let mappings = answer.event_source_mappings.ok_or_else(|| without_list(api))?;
+            functions.extend(mappings.into_iter().filter_map(|mapping| mapping.function_arn));
+            // An empty marker is the end too.
+            page.follow(answer.next_marker.filter(|marker| !marker.is_empty()))?;
+        }
+        Ok(functions)
+    }
+
+    /// The registered consumers of a Kinesis stream.
+    pub(crate) async fn stream_consumers(
+        &self,
+        stream_arn: &str,
+    ) -> Result<Vec<String>, CallError> {
+        let api = Api::ListStreamConsumers;
+        let mut consumers = Vec::new();
+        let mut page = Page::first(api);
+        while let Some(token) = page.next() {
+            let answer = self
+                .region
+                .caller
+                .call(api, &self.stopped, || {
+                    self.region
+                        .kinesis
+                        .list_stream_consumers()
+                        .stream_arn(stream_arn)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            let found = answer.consumers.ok_or_else(|| without_list(api))?;
+            consumers.extend(found.into_iter().map(|consumer| consumer.consumer_arn));
+            page.follow(answer.next_token)?;
+        }
+        Ok(consumers)
+    }
+
+    /// A Firehose stream, whatever it delivers to.
+    pub(crate) async fn delivery_stream(&self, name: &str) -> Result<DeliveryStream, CallError> {
+        let api = Api::DescribeDeliveryStream;
+        let answer = self
+            .region
+            .caller
+            .call(api, &self.stopped, || {
+                self.region.firehose.describe_delivery_stream().delivery_stream_name(name).send()
+            })
+            .await?;
+        let described = answer.delivery_stream_description.ok_or_else(|| without_list(api))?;
+        let mut stream = DeliveryStream::default();
+        for destination in described.destinations {
+            stream.take(destination);
+        }
+        Ok(stream)
+    }
+
+    /// Where a logical destination of this account delivers, if there is one of that name.
+    pub(crate) async fn target_of_destination(
+        &self,
+        name: &str,
+    ) -> Result<Option<String>, CallError> {
+        let api = Api::DescribeDestinations;
+        let mut page = Page::first(api);
+        while let Some(token) = page.next() {
+            let answer = self
+                .region
+                .caller
+                .call(api, &self.stopped, || {
+                    self.region
+                        .logs
+                        .describe_destinations()
+                        .destination_name_prefix(name)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            let destinations = answer.destinations.ok_or_else(|| without_list(api))?;
+            let found = destinations
+                .into_iter()
+                .find(|destination| destination.destination_name.as_deref() == Some(name));
+            if let Some(found) = found {
+                return Ok(found.target_arn);
+            }
+            page.follow(answer.next_token)?;
+        }
+        Ok(None)
+    }
+}
+
+impl DeliveryStream {
+    fn take(&mut self, destination: firehose::DestinationDescription) {
+        self.log(destination.s3_destination_description.and_then(logging_of_bucket));
+        // Every kind but the oldest has a transformer, and a bucket for what it could not deliver.
+        macro_rules! take {
+            ($($kind:ident { $($bucket:ident),+ })+) => {$(
+                if let Some(kind) = destination.$kind {
+                    self.log(kind.cloud_watch_logging_options);
+                    self.transform(kind.processing_configuration);
+                    $(self.log(kind.$bucket.and_then(logging_of_bucket));)+
+                }
+            )+};
+        }
+        take! {
+            extended_s3_destination_description { s3_backup_description }
+            redshift_destination_description { s3_destination_description, s3_backup_description }
+            elasticsearch_destination_description { s3_destination_description }
+            amazonopensearchservice_destination_description { s3_destination_description }
+            splunk_destination_description { s3_destination_description }
+            http_endpoint_destination_description { s3_destination_description }
+            snowflake_destination_description { s3_destination_description }
+            amazon_open_search_serverless_destination_description { s3_destination_description }
+            iceberg_destination_description { s3_destination_description }
+        }
+    }
+
+    fn log(&mut self, options: Option<firehose::CloudWatchLoggingOptions>) {
+        let enabled = options.filter(|options| options.enabled == Some(true));
+        self.log_groups.extend(enabled.and_then(|options| options.log_group_name));
+    }
+
+    fn transform(&mut self, processing: Option<firehose::ProcessingConfiguration>) {
+        let enabled = processing.filter(|processing| processing.enabled == Some(true));
+        let processors = enabled.and_then(|processing| processing.processors);
+        let parameters = processors.into_iter().flatten().filter_map(|one| one.parameters);
+        self.function_arns.extend(
+            parameters
+                .flatten()
+                .filter(|one| one.parameter_name == firehose::ProcessorParameterName::LambdaArn)
+                .map(|one| one.parameter_value),
+        );
+    }
+}
+
+fn logging_of_bucket(
+    bucket: firehose::S3DestinationDescription,
+) -> Option<firehose::CloudWatchLoggingOptions> {
+    bucket.cloud_watch_logging_options
+}

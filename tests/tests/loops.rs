@@ -1,0 +1,231 @@
+//! Loops that only AWS can show: each is built, and shown to be impossible. All of it in the
+//! simulator, which plays the services behind a destination.
+
+use logagg_e2e::account::REGION;
+use logagg_e2e::simulator::{
+    DeliversTo, DeliveryStream, Destination, Function, Region, Role, Simulator,
+};
+use serde_json::json;
+
+use crate::scene::{NAME, SIMULATED_ACCOUNT, Scene, says};
+
+const ITSELF: &str = "loop: the destination itself writes to this log group";
+
+fn scene(groups: &[&str]) -> Scene {
+    Scene::simulated(Simulator::builder(), groups)
+}
+
+fn here(scene: &Scene) -> Region {
+    scene.simulator.as_ref().unwrap().region(SIMULATED_ACCOUNT, REGION)
+}
+
+/// A function that logs to this group, and that CloudWatch Logs may invoke.
+fn function(here: &Region, name: &str, log_group: &str) -> String {
+    let arn = here.add_function(Function::named(name).logging_to(log_group));
+    let permission = json!({
+        "FunctionName": name,
+        "StatementId": "logs",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "logs.amazonaws.com",
+    });
+    here.call("AddPermission", permission).unwrap();
+    arn
+}
+
+fn role(scene: &Scene) -> String {
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    account.add_role(Role::named("to-stream").trusting("logs.amazonaws.com"))
+}
+
+/// Why a group is skipped: what writes to it, and the way there.
+fn by_way_of(writer: &str, way: &str) -> String {
+    format!("loop: {writer} writes to this log group, and what is shipped comes to it: {way}")
+}
+
+#[track_caller]
+fn asked(scene: &Scene, operation: &str) -> u64 {
+    scene.simulator.as_ref().unwrap().counts().of(operation)
+}
+
+#[test]
+fn a_function_is_not_sent_the_log_group_it_was_told_to_write_to() {
+    let scene = scene(&["/app/a", "/app/own"]);
+    let tail = function(&here(&scene), "tail", "/app/own");
+    scene.policy(&scene.policy_to(&tail));
+    scene.apply();
+    scene.ships("/app/a", &tail);
+    scene.ships_nowhere("/app/own");
+    assert_eq!(scene.state()["skipped"], json!({"/app/own": ITSELF}));
+    scene.simulator.as_ref().unwrap().forget_calls();
+    scene.plan_is_empty();
+    assert_eq!(asked(&scene, "GetFunctionConfiguration"), 1);
+}
+
+#[test]
+fn a_stream_is_not_sent_the_log_groups_of_the_functions_that_read_it() {
+    let scene = scene(&["/app/a", "/app/reader", "/app/consumer"]);
+    let here = here(&scene);
+    let stream = here.add_stream("logs", &["fan-out"]);
+    let consumers = here.call("ListStreamConsumers", json!({"StreamARN": stream})).unwrap();
+    let consumer = consumers["Consumers"][0]["ConsumerARN"].as_str().unwrap();
+    here.add_mapping(&stream, &function(&here, "reader", "/app/reader"));
+    here.add_mapping(consumer, &function(&here, "fed", "/app/consumer"));
+    let role = role(&scene);
+    scene.policy(&format!("{}\nrole_arn = \"{role}\"", scene.policy_to(&stream)));
+    scene.apply();
+    scene.ships("/app/a", &stream);
+    let skipped = json!({
+        "/app/reader": by_way_of("function reader", "Kinesis stream logs -> function reader"),
+        "/app/consumer": by_way_of("function fed", "Kinesis stream logs -> function fed"),
+    });
+    assert_eq!(scene.state()["skipped"], skipped);
+    scene.ships_nowhere("/app/reader");
+    scene.ships_nowhere("/app/consumer");
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_firehose_is_not_sent_its_error_groups_nor_its_transformers() {
+    let scene = scene(&["/app/a", "/app/errors", "/app/backup", "/app/transformer"]);
+    let here = here(&scene);
+    let stream = here.add_delivery_stream(
+        DeliveryStream::named("out")
+            .to(DeliversTo::Splunk)
+            .logging_to("/app/errors")
+            .backup_logging_to("/app/backup")
+            .transformed_by(&function(&here, "shape", "/app/transformer")),
+    );
+    let role = role(&scene);
+    scene.policy(&format!("{}\nrole_arn = \"{role}\"", scene.policy_to(&stream)));
+    scene.apply();
+    scene.ships("/app/a", &stream);
+    let skipped = json!({
+        "/app/errors": ITSELF,
+        "/app/backup": ITSELF,
+        "/app/transformer": by_way_of("function shape", "Firehose stream out -> function shape"),
+    });
+    assert_eq!(scene.state()["skipped"], skipped);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_logical_destination_is_followed_to_where_it_delivers() {
+    let scene = scene(&["/app/a", "/app/reader"]);
+    let here = here(&scene);
+    let stream = here.add_stream("logs", &[]);
+    here.add_mapping(&stream, &function(&here, "reader", "/app/reader"));
+    let central = Destination::named("central", &stream, &role(&scene)).open_to(&["*"]);
+    // A name that begins alike is another destination.
+    here.add_destination(Destination::named("central-two", "", ""));
+    let central = here.add_destination(central);
+    scene.policy(&scene.policy_to(&central));
+    scene.apply();
+    scene.ships("/app/a", &central);
+    let way = "destination central -> Kinesis stream logs -> function reader";
+    let reason = by_way_of("function reader", way);
+    assert_eq!(scene.state()["skipped"], json!({"/app/reader": reason}));
+    scene.plan_is_empty();
+}
+
+#[test]
+fn what_the_shippers_own_logs_are_shipped_to_is_followed_too() {
+    let scene = scene(&["/app/a", "/app/second", "/aws/lambda/shipper"]);
+    let second = function(&here(&scene), "second", "/app/second");
+    scene.logs.put_filter("/aws/lambda/shipper", "somebody's", &second).unwrap();
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    scene.ships("/app/a", &scene.shipper());
+    let way = "function shipper -> /aws/lambda/shipper -> function second";
+    let reason = by_way_of("function second", way);
+    assert_eq!(scene.state()["skipped"], json!({"/app/second": reason}));
+    scene.plan_is_empty();
+}
+
+#[test]
+fn two_policies_of_one_configuration_cannot_ship_each_others_shippers() {
+    let scene = scene(&["/x/a", "/x/of-second", "/y/a", "/y/of-first"]);
+    let here = here(&scene);
+    let first = function(&here, "first", "/y/of-first");
+    let second = function(&here, "second", "/x/of-second");
+    let policy = |name: &str, destination: &str, prefix: &str| {
+        format!(
+            "resource \"logagg_policy\" \"{name}\" {{\n  name = \"{NAME}\"\n  \
+             destination_arn = \"{destination}\"\n  \
+             select {{\n    name_prefixes = [\"{prefix}\"]\n  }}\n}}\n"
+        )
+    };
+    let both = policy("first", &first, "/x/") + &policy("second", &second, "/y/");
+    scene.configuration(&both);
+    scene.apply();
+    scene.ships("/x/a", &first);
+    scene.ships("/y/a", &second);
+    // Whichever went first ships the other's; the other does not.
+    let shipped = ["/x/of-second", "/y/of-first"].map(|group| here.filters(group).len());
+    assert_eq!(shipped.iter().sum::<usize>(), 1, "{shipped:?}");
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_filter_on_a_group_that_becomes_a_loop_is_planned_away() {
+    let scene = Scene::simulated(Simulator::builder(), &["/app/a", "/app/b"]);
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    scene.ships("/app/a", &scene.shipper());
+    here(&scene).add_function(Function::named("shipper").logging_to("/app/a"));
+    scene.plan();
+    let planned = scene.planned();
+    assert_eq!(planned.after["log_groups"]["/app/a"]["subscription"], json!(null));
+    assert_eq!(planned.after["skipped"], json!({"/app/a": ITSELF}));
+    scene.apply_plan();
+    scene.ships_nowhere("/app/a");
+    scene.ships("/app/b", &scene.shipper());
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_loop_that_arises_between_plan_and_apply_is_that_groups_error() {
+    let scene = scene(&["/app/a"]);
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    scene.logs.create_group("/app/new").unwrap();
+    scene.logs.create_group("/app/other").unwrap();
+    scene.plan();
+    let here = here(&scene);
+    function(&here, "shipper", "/app/new");
+    let apply = scene.run(1, |terraform| terraform.apply_plan());
+    says(&apply, &format!("Shipping it would close a {ITSELF}."));
+    scene.ships_nowhere("/app/new");
+    scene.ships("/app/other", &scene.shipper());
+    // From then on it is known.
+    scene.apply();
+    assert_eq!(scene.state()["skipped"], json!({"/app/new": ITSELF}));
+    scene.plan_is_empty();
+}
+
+#[test]
+fn without_a_permission_the_names_still_hold_and_one_warning_tells_the_action() {
+    let scene = scene(&["/app/a", "/aws/lambda/shipper"]);
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    account.deny("lambda:GetFunctionConfiguration");
+    scene.policy(&scene.usual_policy().replace("\"/app/\"", "\"/\""));
+    let apply = scene.apply();
+    says(&apply, "Warning: Loops can only be seen in part");
+    says(&apply, "\"Action\": [\"lambda:GetFunctionConfiguration\"]");
+    assert_eq!(apply.text().matches("Loops can only be seen in part").count(), 1, "{apply}");
+    scene.ships("/app/a", &scene.shipper());
+    scene.ships_nowhere("/aws/lambda/shipper");
+    assert_eq!(scene.state()["skipped"], json!({"/aws/lambda/shipper": ITSELF}));
+}
+
+#[test]
+fn who_ships_nothing_asks_nothing_about_destinations() {
+    let scene = scene(&["/app/a"]);
+    scene.policy(&format!(
+        "name = \"{NAME}\"\nretention_in_days = 30\nselect {{\n  name_prefixes = [\"/app/\"]\n}}"
+    ));
+    scene.apply();
+    scene.plan_is_empty();
+    for operation in ["GetFunctionConfiguration", "DescribeSubscriptionFilters"] {
+        assert_eq!(asked(&scene, operation), 0, "{operation}");
+    }
+}
