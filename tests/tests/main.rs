@@ -11,6 +11,7 @@ mod wire;
 mod accounts;
 mod change;
 mod conflict;
+mod docs;
 mod drift;
 mod failure;
 mod first_apply;

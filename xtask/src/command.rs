@@ -1,5 +1,7 @@
 use lexopt::prelude::*;
 
+use crate::docs::Pages;
+
 /// What the programs are and how they are called.
 pub(crate) const HELP: &str = "\
 Programs for people who work on logagg.
@@ -8,6 +10,8 @@ Programs for people who work on logagg.
                                 --keep: leave everything running, to play with
   cargo xtask log GROUP LINE    write a line into a log group of the kept demo
   cargo xtask stop              end the kept demo
+  cargo xtask docs [--check]    the registry's pages, from the provider's schema and docs/templates
+                                --check: only tell which are stale
   cargo xtask figures           the figures in the README, of a release build
   cargo xtask scale [GROUPS...] calls, time under AWS's quotas, CPU and memory of a policy for
                                 100, 1000 and 10000 log groups, or for so many";
@@ -18,6 +22,7 @@ pub(crate) enum Command {
     Demo(End),
     Log { group: String, line: String },
     Stop,
+    Docs(Pages),
     Figures,
     Scale { sizes: Vec<usize> },
     Help,
@@ -35,9 +40,11 @@ impl Command {
     pub(crate) fn parse(mut arguments: lexopt::Parser) -> Result<Self, lexopt::Error> {
         let mut words = Vec::new();
         let mut end = End::CleanUp;
+        let mut pages = Pages::Write;
         while let Some(argument) = arguments.next()? {
             match argument {
                 Short('h') | Long("help") => return Ok(Self::Help),
+                Long("check") if words == ["docs"] => pages = Pages::Check,
                 Long("keep") if words == ["demo"] => end = End::KeepRunning,
                 Value(word) => words.push(word.string()?),
                 other => return Err(other.unexpected()),
@@ -50,6 +57,7 @@ impl Command {
                 Ok(Self::Log { group: group.to_owned(), line: line.to_owned() })
             }
             ["stop"] => Ok(Self::Stop),
+            ["docs"] => Ok(Self::Docs(pages)),
             ["figures"] => Ok(Self::Figures),
             ["scale", ref sizes @ ..] => Ok(Self::Scale { sizes: numbers(sizes)? }),
             [] => Ok(Self::Help),
@@ -81,6 +89,8 @@ mod tests {
         assert_eq!(parse("demo"), Ok(Command::Demo(End::CleanUp)));
         assert_eq!(parse("demo --keep"), Ok(Command::Demo(End::KeepRunning)));
         assert_eq!(parse("stop"), Ok(Command::Stop));
+        assert_eq!(parse("docs"), Ok(Command::Docs(Pages::Write)));
+        assert_eq!(parse("docs --check"), Ok(Command::Docs(Pages::Check)));
         assert_eq!(parse("figures"), Ok(Command::Figures));
         assert_eq!(parse("scale 7 80"), Ok(Command::Scale { sizes: vec![7, 80] }));
         assert_eq!(parse(""), Ok(Command::Help));

@@ -4,6 +4,7 @@
 
 mod command;
 mod demo;
+mod docs;
 mod figures;
 mod kept;
 mod log;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         Ok(Command::Demo(end)) => demo::run(end),
         Ok(Command::Log { group, line }) => log::run(&group, &line),
         Ok(Command::Stop) => stop::run(),
+        Ok(Command::Docs(pages)) => docs::run(pages),
         Ok(Command::Figures) => figures::run(),
         Ok(Command::Scale { sizes }) => scale::run(&sizes),
         Ok(Command::Help) => {

@@ -1,0 +1,11 @@
+terraform {
+  required_providers {
+    logagg = {
+      source = "logagg/logagg"
+    }
+  }
+}
+
+provider "logagg" {
+  region = "eu-central-1"
+}

@@ -1,0 +1,191 @@
+//! What the registry shows: the pages are rendered from what is, and what they claim holds.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::Command;
+
+use logagg_e2e::binaries::Binaries;
+use logagg_e2e::terraform::{Installation, Terraform};
+use logagg_e2e::workspace;
+use serde_json::Value;
+
+use crate::scene::{PROVIDER, Scene, says};
+
+const POLICY: &str = "docs/resources/policy.md";
+const PAGES: [&str; 3] = ["docs/index.md", POLICY, "docs/data-sources/log_groups.md"];
+
+/// The name of the policy in the example, and so of its filters.
+const EXAMPLE: &str = "lambda-to-search";
+
+/// What is asked about destinations other than the example's function.
+const OF_OTHER_DESTINATIONS: [&str; 4] = [
+    "firehose:DescribeDeliveryStream",
+    "kinesis:ListStreamConsumers",
+    "lambda:ListEventSourceMappings",
+    "logs:DescribeDestinations",
+];
+
+fn file(path: &str) -> String {
+    std::fs::read_to_string(workspace::root().join(path)).unwrap()
+}
+
+/// What is between the fences of this language on a page, one block after the other.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(bool, String)> = None;
+    for line in page.lines() {
+        match (line.strip_prefix("```"), &mut open) {
+            (Some(found), None) => open = Some((found == language, String::new())),
+            (Some(_), Some((wanted, block))) => {
+                if *wanted {
+                    blocks.push(std::mem::take(block));
+                }
+                open = None;
+            }
+            (None, Some((_, block))) => writeln!(block, "{line}").unwrap(),
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+/// The actions that the page's statements allow: to plan, and to apply.
+fn allowed() -> [BTreeSet<String>; 2] {
+    let documents = blocks(&file(POLICY), "json");
+    let actions = documents.iter().map(|document| {
+        let document: Value = serde_json::from_str(document).unwrap();
+        let statements = document["Statement"].as_array().unwrap().clone();
+        let actions = statements.into_iter().flat_map(|statement| match &statement["Action"] {
+            Value::Array(actions) => actions.clone(),
+            one => vec![one.clone()],
+        });
+        actions.map(|action| action.as_str().unwrap().to_owned()).collect()
+    });
+    actions.collect::<Vec<_>>().try_into().unwrap()
+}
+
+impl Scene {
+    /// An account where the page's example has been applied to functions' log groups.
+    fn of_the_example() -> Self {
+        let groups = ["checkout", "orders", "refunds", "stock", "stock-canary"];
+        let groups = groups.map(|name| format!("/aws/lambda/{name}"));
+        let mut scene = Self::with_groups(&groups.each_ref().map(String::as_str));
+        scene.configuration(&file("examples/resources/logagg_policy/resource.tf"));
+        scene.terraform.set_environment(vec![("TF_VAR_shipper_arn", scene.shipper())]);
+        scene.apply();
+        scene.plan_is_empty();
+        scene
+    }
+
+    /// Everything asked, as IAM names it; what is asked of STS needs no permission.
+    fn asked(&self) -> BTreeSet<String> {
+        let calls = self.proxy.calls().into_iter().map(|call| call.operation);
+        let asked = calls.filter(|operation| operation != "GetCallerIdentity");
+        asked.map(|operation| action(&operation)).collect()
+    }
+}
+
+fn action(operation: &str) -> String {
+    match operation.split_once(" /2015-03-31/functions/") {
+        Some(("GET", path)) if path.ends_with("/configuration") => {
+            "lambda:GetFunctionConfiguration".to_owned()
+        }
+        _ => format!("logs:{operation}"),
+    }
+}
+
+#[test]
+fn the_pages_are_what_schema_templates_and_examples_give() {
+    let program = Binaries::shared().provider_dir().join("xtask");
+    let output = Command::new(program).args(["docs", "--check"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+#[test]
+fn every_example_is_formatted() {
+    let terraform =
+        Terraform::new(Installation::Override(Binaries::shared().provider_dir())).unwrap();
+    let examples = workspace::root().join("examples");
+    let run = terraform
+        .run(&["fmt", "-check", "-diff", "-recursive", examples.to_str().unwrap()])
+        .unwrap();
+    assert_eq!(run.code(), 0, "{run}");
+    for page in PAGES {
+        for (number, block) in blocks(&file(page), "terraform").iter().enumerate() {
+            let name = PathBuf::from(page).file_stem().unwrap().to_str().unwrap().to_owned();
+            terraform.write(&format!("{name}-{number}.tf"), block).unwrap();
+        }
+    }
+    let run = terraform.run(&["fmt", "-check", "-diff"]).unwrap();
+    assert_eq!(run.code(), 0, "{run}");
+}
+
+#[test]
+fn the_providers_example_plans() {
+    let scene = Scene::with_groups(&[]);
+    scene.terraform.write("main.tf", &file("examples/provider/provider.tf")).unwrap();
+    scene.run(0, |terraform| terraform.run(&["validate", "-no-color"]));
+    scene.plan_is_empty();
+}
+
+#[test]
+fn the_policys_example_plans_as_the_page_shows() {
+    let scene = Scene::of_the_example();
+    let shipper = scene.shipper();
+    scene.logs.put_filter_with_pattern("/aws/lambda/checkout", EXAMPLE, &shipper, "ERROR").unwrap();
+    scene.logs.set_retention("/aws/lambda/orders", 7).unwrap();
+    scene.logs.delete_filter("/aws/lambda/refunds", EXAMPLE).unwrap();
+    scene.logs.remove_retention("/aws/lambda/refunds").unwrap();
+    let plan = scene.plan();
+    let [shown] = &blocks(&file(POLICY), "")[..] else { panic!("one excerpt of a plan") };
+    says(&plan, shown);
+}
+
+#[test]
+fn the_pages_statements_allow_every_call_and_nothing_that_is_never_called() {
+    let [mut to_plan, mut to_apply] = allowed();
+    for action in OF_OTHER_DESTINATIONS {
+        assert!(to_plan.remove(action) && to_apply.remove(action), "{action}");
+    }
+    let scene = Scene::of_the_example();
+    let text = file("examples/resources/logagg_policy/resource.tf");
+    scene.proxy.forget_calls();
+    scene.logs.delete_filter("/aws/lambda/refunds", EXAMPLE).unwrap();
+    scene.logs.set_retention("/aws/lambda/orders", 7).unwrap();
+    scene.plan();
+    assert_eq!(scene.asked(), to_plan);
+    scene.apply_plan();
+    scene.configuration(&text.replace("retention_in_days = 30", "retention_in_days = 0"));
+    scene.apply();
+    scene.destroy();
+    assert!(to_apply.remove("iam:PassRole"), "no call of the provider's, but a condition of one");
+    assert_eq!(scene.asked(), to_apply);
+}
+
+#[test]
+fn the_import_commands_bring_the_example_back() {
+    let scene = Scene::of_the_example();
+    let script = file("examples/resources/logagg_policy/import.sh");
+    let command = script.lines().find_map(|line| line.strip_prefix("terraform ")).unwrap();
+    scene.run(0, |terraform| terraform.run(&["state", "rm", "logagg_policy.lambda"]));
+    scene.run(0, |terraform| terraform.run(&command.split(' ').collect::<Vec<_>>()));
+    scene.proxy.forget_calls();
+    scene.apply();
+    assert_eq!(scene.writes(), [], "everything is there already");
+    scene.plan_is_empty();
+}
+
+#[test]
+fn the_data_sources_example_finds_what_nobody_ships() {
+    let scene = Scene::with_groups(&["/aws/lambda/a"]);
+    let example = file("examples/data-sources/logagg_log_groups/data-source.tf");
+    scene.terraform.write("main.tf", &format!("{PROVIDER}\n{example}")).unwrap();
+    let apply = scene.run(0, Terraform::apply);
+    says(&apply, "Some functions' log groups have no subscription filter.");
+    let outputs = &scene.terraform.state().unwrap()["values"]["outputs"];
+    assert_eq!(outputs["unlimited_bytes"]["value"], 0);
+    scene.logs.put_filter("/aws/lambda/a", "theirs", &scene.shipper()).unwrap();
+    assert!(!scene.run(0, Terraform::apply).text().contains("have no subscription filter"));
+}
