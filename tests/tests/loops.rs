@@ -156,7 +156,16 @@ fn two_policies_of_one_configuration_cannot_ship_each_others_shippers() {
     };
     let both = policy("first", &first, "/x/") + &policy("second", &second, "/y/");
     scene.configuration(&both);
-    scene.apply();
+    scene.plan();
+    // Neither writes before both have looked at their own log groups and at their destination's.
+    let aws = scene.simulator.as_ref().unwrap();
+    aws.forget_calls();
+    let gate = aws.on("PutSubscriptionFilter").hold();
+    let apply = scene.terraform.start(&["apply", "-no-color", "plan"]).unwrap();
+    aws.wait_for("DescribeSubscriptionFilters", 8).unwrap();
+    gate.open();
+    let apply = apply.finish().unwrap();
+    assert_eq!(apply.code(), 0, "{apply}");
     scene.ships("/x/a", &first);
     scene.ships("/y/a", &second);
     // Whichever went first ships the other's; the other does not.
@@ -192,7 +201,7 @@ fn a_loop_that_arises_between_plan_and_apply_is_that_groups_error() {
     scene.plan();
     let here = here(&scene);
     function(&here, "shipper", "/app/new");
-    let apply = scene.run(1, |terraform| terraform.apply_plan());
+    let apply = scene.run(1, Terraform::apply_plan);
     says(&apply, &format!("Shipping it would close a {ITSELF}."));
     scene.ships_nowhere("/app/new");
     scene.ships("/app/other", &scene.shipper());
