@@ -5,6 +5,7 @@ use logagg_e2e::account::REGION;
 use logagg_e2e::simulator::{
     DeliversTo, DeliveryStream, Destination, Function, Region, Role, Simulator,
 };
+use logagg_e2e::terraform::Terraform;
 use serde_json::json;
 
 use crate::scene::{NAME, SIMULATED_ACCOUNT, Scene, says};

@@ -63,12 +63,12 @@ async fn updated(
         .claims(region, cx.stopped())
         .await
         .map_err(|error| diagnostics::no_account(&error))?;
-    let mut claims = claims.lock().await;
     let mended = if stored.state.log_groups.is_unknown() {
         let held = standings.into_keys().collect();
         let mut discovery = Discovery::run(&mender.reader, &intent, &ownership, &held)
             .await
             .map_err(|error| diagnostics::not_read(&error, region))?;
+        let mut claims = claims.lock().await;
         let around =
             Surroundings { reader: &mender.reader, region, account_id: id, claims: &claims };
         look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
@@ -94,13 +94,13 @@ async fn updated(
         let mut jobs = plan.jobs(touch, &meanwhile);
         intent.guards.check(plan.chosen(), jobs.len())?;
         if jobs.iter().any(Job::puts_filter) {
+            let mut claims = claims.lock().await;
             let around =
                 Surroundings { reader: &mender.reader, region, account_id: id, claims: &claims };
             look_for_loops(cx, &around, &mut intent, &meanwhile, &mut stored.private).await?;
             bar(&mut jobs, &intent);
             claim(&mut claims, &intent, &jobs);
         }
-        drop(claims);
         let mended = mender.mend_all(jobs).await;
         meanwhile.tell(cx, &mended);
         remember_full(&mut stored.private, &mended);
