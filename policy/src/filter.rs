@@ -26,6 +26,21 @@ pub struct SubscriptionFilter {
 }
 
 impl SubscriptionFilter {
+    /// One that ships every event, and has nothing but its name and its destination.
+    #[must_use]
+    pub fn new(name: impl Into<String>, destination_arn: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            destination_arn: destination_arn.into(),
+            pattern: String::new(),
+            role_arn: None,
+            distribution: Distribution::default(),
+            apply_on_transformed_logs: false,
+            field_selection_criteria: None,
+            emit_system_fields: BTreeSet::new(),
+        }
+    }
+
     /// The arguments in which this differs from another of the same name.
     #[must_use]
     pub fn differences(&self, wanted: &Self) -> Vec<Argument> {
@@ -289,16 +304,7 @@ mod tests {
     use super::*;
 
     fn filter(name: &str, destination: &str) -> SubscriptionFilter {
-        SubscriptionFilter {
-            name: name.into(),
-            destination_arn: destination.into(),
-            pattern: String::new(),
-            role_arn: None,
-            distribution: Distribution::ByLogStream,
-            apply_on_transformed_logs: false,
-            field_selection_criteria: None,
-            emit_system_fields: BTreeSet::new(),
-        }
+        SubscriptionFilter::new(name, destination)
     }
 
     fn ownership(names: &[&str], destinations: &[&str]) -> Ownership {

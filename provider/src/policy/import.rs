@@ -155,16 +155,7 @@ mod tests {
     use logagg_policy::Retention;
 
     fn filter(destination: &str) -> SubscriptionFilter {
-        SubscriptionFilter {
-            name: "logs".into(),
-            destination_arn: destination.into(),
-            pattern: String::new(),
-            role_arn: None,
-            distribution: Distribution::ByLogStream,
-            apply_on_transformed_logs: false,
-            field_selection_criteria: None,
-            emit_system_fields: std::collections::BTreeSet::new(),
-        }
+        SubscriptionFilter::new("logs", destination)
     }
 
     #[test]

@@ -332,16 +332,7 @@ mod tests {
 
     #[test]
     fn a_full_group_is_full_until_its_filters_change() {
-        let filter = |name: &str| SubscriptionFilter {
-            name: name.into(),
-            destination_arn: "elsewhere".into(),
-            pattern: String::new(),
-            role_arn: None,
-            distribution: logagg_policy::Distribution::ByLogStream,
-            apply_on_transformed_logs: false,
-            field_selection_criteria: None,
-            emit_system_fields: BTreeSet::new(),
-        };
+        let filter = |name: &str| SubscriptionFilter::new(name, "elsewhere");
         let mut memory = Memory::default();
         memory.remember_full("/a", &[filter("b"), filter("a")]);
         assert!(memory.is_still_full("/a", &[filter("a"), filter("b")]));

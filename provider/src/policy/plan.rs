@@ -286,19 +286,6 @@ mod tests {
         }
     }
 
-    fn filter_to(destination: &str) -> SubscriptionFilter {
-        SubscriptionFilter {
-            name: "logs".into(),
-            destination_arn: destination.into(),
-            pattern: String::new(),
-            role_arn: None,
-            distribution: logagg_policy::Distribution::ByLogStream,
-            apply_on_transformed_logs: false,
-            field_selection_criteria: None,
-            emit_system_fields: BTreeSet::new(),
-        }
-    }
-
     /// The memory of a listing of `/aws/lambda/` that had one log group.
     fn remembering(name: &str, class: LogGroupClass, stored_bytes: u64) -> Memory {
         let group = LogGroup {
@@ -479,7 +466,7 @@ mod tests {
         let state = state(&[("/aws/lambda/a", is)]);
         let mut memory = Memory::default();
         let elsewhere = SHIPPER.replace("shipper", "other");
-        memory.remember_foreign("/aws/lambda/a", &filter_to(&elsewhere));
+        memory.remember_foreign("/aws/lambda/a", &SubscriptionFilter::new("logs", &elsewhere));
         let same = planned(&state, memory.clone(), |_| {});
         let warning = conflicts(&same, &memory).unwrap();
         assert_eq!(warning.summary, "Filter name taken on 1 log group");
