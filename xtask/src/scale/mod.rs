@@ -107,8 +107,8 @@ impl Play {
         self.measure("1 % drift", plan, 2, &floor)?;
         floor = Floor { pages, filters: drifted, writes: drifted };
         self.measure("mend", apply, 0, &floor)?;
-        // A destroy is planned first, and then asks every group again before it writes.
-        floor = Floor { pages, filters: 2 * size, writes: size };
+        // A destroy is planned first; then each group is asked again while others are written.
+        floor = Floor { pages, filters: size, writes: size };
         let state = self.terraform.run(&["state", "pull"])?.stdout.len();
         self.measure("destroy", destroy, 0, &floor)?;
         println!("  {:<12} {:.1} kB, {} bytes a group", "state", state as f64 / 1e3, state / size);
