@@ -2,7 +2,7 @@
 
 use aws_sdk_firehose::types as firehose;
 
-use super::reader::{Page, without_list};
+use super::reader::without_list;
 use super::{Api, CallError, Reader};
 
 /// Where a Firehose stream logs, and who transforms what it delivers.
@@ -32,25 +32,17 @@ impl Reader {
     pub(crate) async fn functions_reading(&self, source: &str) -> Result<Vec<String>, CallError> {
         let api = Api::ListEventSourceMappings;
         let mut functions = Vec::new();
-        let mut page = Page::first(api);
-        while let Some(marker) = page.next() {
-            let answer = self
-                .region
-                .caller
-                .call(api, &self.stopped, || {
-                    self.region
-                        .lambda
-                        .list_event_source_mappings()
-                        .event_source_arn(source)
-                        .set_marker(marker.clone())
-                        .send()
-                })
-                .await?;
+        let ask = |marker| {
+            let request = self.region.lambda.list_event_source_mappings();
+            request.event_source_arn(source).set_marker(marker).send()
+        };
+        self.pages(api, ask, |answer| {
             let mappings = answer.event_source_mappings.ok_or_else(|| without_list(api))?;
             functions.extend(mappings.into_iter().filter_map(|mapping| mapping.function_arn));
             // An empty marker is the end too.
-            page.follow(answer.next_marker.filter(|marker| !marker.is_empty()))?;
-        }
+            Ok(answer.next_marker.filter(|marker| !marker.is_empty()))
+        })
+        .await?;
         Ok(functions)
     }
 
@@ -61,24 +53,16 @@ impl Reader {
     ) -> Result<Vec<String>, CallError> {
         let api = Api::ListStreamConsumers;
         let mut consumers = Vec::new();
-        let mut page = Page::first(api);
-        while let Some(token) = page.next() {
-            let answer = self
-                .region
-                .caller
-                .call(api, &self.stopped, || {
-                    self.region
-                        .kinesis
-                        .list_stream_consumers()
-                        .stream_arn(stream_arn)
-                        .set_next_token(token.clone())
-                        .send()
-                })
-                .await?;
-            let found = answer.consumers.ok_or_else(|| without_list(api))?;
-            consumers.extend(found.into_iter().map(|consumer| consumer.consumer_arn));
-            page.follow(answer.next_token)?;
-        }
+        let ask = |token| {
+            let request = self.region.kinesis.list_stream_consumers();
+            request.stream_arn(stream_arn).set_next_token(token).send()
+        };
+        self.pages(api, ask, |answer| {
+            let page = answer.consumers.ok_or_else(|| without_list(api))?;
+            consumers.extend(page.into_iter().map(|consumer| consumer.consumer_arn));
+            Ok(answer.next_token)
+        })
+        .await?;
         Ok(consumers)
     }
 
@@ -106,30 +90,20 @@ impl Reader {
         name: &str,
     ) -> Result<Option<String>, CallError> {
         let api = Api::DescribeDestinations;
-        let mut page = Page::first(api);
-        while let Some(token) = page.next() {
-            let answer = self
-                .region
-                .caller
-                .call(api, &self.stopped, || {
-                    self.region
-                        .logs
-                        .describe_destinations()
-                        .destination_name_prefix(name)
-                        .set_next_token(token.clone())
-                        .send()
-                })
-                .await?;
+        let mut found = None;
+        let ask = |token| {
+            let request = self.region.logs.describe_destinations();
+            request.destination_name_prefix(name).set_next_token(token).send()
+        };
+        self.pages(api, ask, |answer| {
             let destinations = answer.destinations.ok_or_else(|| without_list(api))?;
-            let found = destinations
+            found = destinations
                 .into_iter()
                 .find(|destination| destination.destination_name.as_deref() == Some(name));
-            if let Some(found) = found {
-                return Ok(found.target_arn);
-            }
-            page.follow(answer.next_token)?;
-        }
-        Ok(None)
+            Ok(answer.next_token.filter(|_| found.is_none()))
+        })
+        .await?;
+        Ok(found.and_then(|destination| destination.target_arn))
     }
 }
 

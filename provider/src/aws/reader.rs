@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
+use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::types;
 use logagg_policy::{
     Distribution, Listing, LogGroup, LogGroupClass, Retention, SubscriptionFilter,
@@ -45,25 +47,37 @@ impl Reader {
     ) -> Result<Vec<SubscriptionFilter>, CallError> {
         let api = Api::DescribeSubscriptionFilters;
         let mut filters = Vec::new();
+        let ask = |token| {
+            let request = self.region.logs.describe_subscription_filters();
+            request.log_group_name(log_group).set_next_token(token).send()
+        };
+        self.pages(api, ask, |answer| {
+            let page = answer.subscription_filters.ok_or_else(|| without_list(api))?;
+            filters.extend(page.into_iter().map(found));
+            Ok(answer.next_token)
+        })
+        .await?;
+        Ok(filters)
+    }
+
+    /// Asks for page after page. `take` keeps what is in a page and gives the token of the next;
+    /// without one that was the last.
+    pub(super) async fn pages<T, E, F>(
+        &self,
+        api: Api,
+        ask: impl Fn(Option<String>) -> F,
+        mut take: impl FnMut(T) -> Result<Option<String>, CallError>,
+    ) -> Result<(), CallError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
         let mut page = Page::first(api);
         while let Some(token) = page.next() {
-            let answer = self
-                .region
-                .caller
-                .call(api, &self.stopped, || {
-                    self.region
-                        .logs
-                        .describe_subscription_filters()
-                        .log_group_name(log_group)
-                        .set_next_token(token.clone())
-                        .send()
-                })
-                .await?;
-            let found_here = answer.subscription_filters.ok_or_else(|| without_list(api))?;
-            filters.extend(found_here.into_iter().map(found));
-            page.follow(answer.next_token)?;
+            let call = self.region.caller.call(api, &self.stopped, || ask(token.clone()));
+            page.follow(take(call.await?)?)?;
         }
-        Ok(filters)
+        Ok(())
     }
 
     async fn list(
@@ -73,33 +87,21 @@ impl Reader {
     ) -> Result<(), CallError> {
         let api = Api::DescribeLogGroups;
         let prefix = Some(listing.text().to_owned()).filter(|prefix| !prefix.is_empty());
-        let mut page = Page::first(api);
-        while let Some(token) = page.next() {
-            let answer = self
-                .region
-                .caller
-                .call(api, &self.stopped, || {
-                    self.region
-                        .logs
-                        .describe_log_groups()
-                        .limit(GROUPS_PER_PAGE)
-                        .set_log_group_name_prefix(prefix.clone())
-                        .set_next_token(token.clone())
-                        .send()
-                })
-                .await?;
+        let ask = |token| {
+            let request = self.region.logs.describe_log_groups().limit(GROUPS_PER_PAGE);
+            request.set_log_group_name_prefix(prefix.clone()).set_next_token(token).send()
+        };
+        self.pages(api, ask, |answer| {
             for group in answer.log_groups.ok_or_else(|| without_list(api))? {
                 let group = listed(group).ok_or_else(|| {
                     CallError::nonsense(api, "a log group in the answer has no name")
                 })?;
                 groups.insert(group.name.clone(), group);
             }
-            if matches!(listing, Listing::Name(name) if groups.contains_key(name)) {
-                return Ok(());
-            }
-            page.follow(answer.next_token)?;
-        }
-        Ok(())
+            let found = matches!(listing, Listing::Name(name) if groups.contains_key(name));
+            Ok(answer.next_token.filter(|_| !found))
+        })
+        .await
     }
 }
 
@@ -109,24 +111,24 @@ pub(super) fn without_list(api: Api) -> CallError {
 }
 
 /// Walks the pages of an answer.
-pub(super) struct Page {
+struct Page {
     api: Api,
     token: Option<String>,
     done: bool,
 }
 
 impl Page {
-    pub(super) fn first(api: Api) -> Self {
+    fn first(api: Api) -> Self {
         Self { api, token: None, done: false }
     }
 
     /// The token to ask with, or nothing after the last page.
-    pub(super) fn next(&self) -> Option<Option<String>> {
+    fn next(&self) -> Option<Option<String>> {
         (!self.done).then(|| self.token.clone())
     }
 
     /// A token that leads to itself would go round for ever.
-    pub(super) fn follow(&mut self, token: Option<String>) -> Result<(), CallError> {
+    fn follow(&mut self, token: Option<String>) -> Result<(), CallError> {
         if token.is_some() && token == self.token {
             return Err(CallError::nonsense(self.api, "the next page's token is the last page's"));
         }
