@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{Listing, OnDestroy, Standing};
+use logagg_policy::{OnDestroy, Standing};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
+use super::discover::unlisted;
 use super::memory::Memory;
 use super::mend::{Job, Mender, by_reason};
 use super::model::{Entry, Intent, Policy};
@@ -82,9 +83,7 @@ async fn restore(
     jobs: &mut BTreeMap<String, Job>,
 ) -> Result<(), CallError> {
     let mut listed = mender.reader.log_groups(&intent.listings()).await?;
-    let unseen = jobs.keys().filter(|name| !listed.contains_key(*name));
-    let unseen: Vec<_> = unseen.cloned().map(Listing::Name).collect();
-    listed.extend(mender.reader.log_groups(&unseen).await?);
+    listed.extend(mender.reader.log_groups(&unlisted(&listed, jobs.keys())).await?);
     for (name, job) in jobs {
         let original = listed.get(name).and_then(|group| intent.restored(group, memory));
         if let Some(original) = original {

@@ -98,9 +98,7 @@ impl Discovery {
     ) -> Result<Self, CallError> {
         let asked = intent.listings();
         let listed = reader.log_groups(&asked).await?;
-        let unseen = held.iter().filter(|name| !listed.contains_key(*name));
-        let unseen: Vec<_> = unseen.cloned().map(Listing::Name).collect();
-        let unseen = reader.log_groups(&unseen).await?;
+        let unseen = reader.log_groups(&unlisted(&listed, held.iter())).await?;
         let groups = listed.values().chain(unseen.values()).filter_map(|group| {
             let membership = if intent.selection.chooses(&group.name, &group.class) {
                 Membership::Chosen
@@ -207,6 +205,14 @@ pub(super) fn shipped_to(
         Listing::Prefix(prefix) => log_group.starts_with(prefix.as_str()),
     });
     (covered && !listed.contains_key(log_group)).then(Vec::new)
+}
+
+/// What to ask to see also those log groups of these names that a listing did not have.
+pub(super) fn unlisted<'n>(
+    listed: &BTreeMap<String, LogGroup>,
+    names: impl Iterator<Item = &'n String>,
+) -> Vec<Listing> {
+    names.filter(|name| !listed.contains_key(*name)).cloned().map(Listing::Name).collect()
 }
 
 impl Observed {

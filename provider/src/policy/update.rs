@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use logagg_policy::{Listing, LogGroup, Retention, Standing, Subscription};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
-use super::discover::{Discovery, Membership, shipped_to};
+use super::discover::{Discovery, Membership, shipped_to, unlisted};
 use super::loops::{Shipping, Surroundings};
 use super::memory::Memory;
 use super::mend::{Job, Mended, Mender, Touch, by_reason, remember_full};
@@ -210,9 +210,7 @@ impl Meanwhile {
     async fn since(reader: &Reader, intent: &Intent, plan: &Planned) -> Result<Self, CallError> {
         let asked = intent.listings();
         let mut listed = reader.log_groups(&asked).await?;
-        let unseen = plan.groups.keys().filter(|name| !listed.contains_key(*name));
-        let unseen: Vec<_> = unseen.cloned().map(Listing::Name).collect();
-        let held = reader.log_groups(&unseen).await?;
+        let held = reader.log_groups(&unlisted(&listed, plan.groups.keys())).await?;
         let held = held.into_iter().filter(|(name, _)| plan.groups.contains_key(name));
         let born = listed.values().filter(|group| {
             intent.selection.chooses(&group.name, &group.class)
