@@ -22,6 +22,16 @@ pub(super) fn backoff(tries: u32, rng: &mut fastrand::Rng) -> Duration {
     ceiling.mul_f64(rng.f64())
 }
 
+/// How long to wait before the service is asked again about its receipts. Nothing competes here, so
+/// nothing is left to chance.
+pub(super) fn inquiry_wait(inquiries: u32) -> Duration {
+    /// The first wait.
+    const FIRST: Duration = Duration::from_millis(250);
+    /// The longest wait.
+    const LONGEST: Duration = Duration::from_secs(4);
+    FIRST.saturating_mul(1 << inquiries.saturating_sub(1).min(16)).min(LONGEST)
+}
+
 /// The wait that a `Retry-After` header asks for, in either of its forms; `None` for one that is
 /// neither.
 ///

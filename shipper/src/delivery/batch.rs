@@ -1,25 +1,26 @@
 //! Requests in the making: pieces of records encoded one after another, up to the limits.
 
 use std::collections::VecDeque;
-use std::io::Write;
 use std::ops::Range;
 use std::slice;
 
-use bytes::Bytes;
 use flate2::Compression;
-use flate2::write::GzEncoder;
 
+use super::compress::compress;
 use super::oversized::{Oversized, TOO_LARGE, fit};
 use super::plan::{JsonFields, Settings};
 use crate::counts::Counts;
-use crate::destination::{Destination, Limits};
+use crate::destination::{Destination, Limits, Place, Request, Section, Span};
 use crate::record::{Extent, Piece, Record};
 
 /// The pieces of one request.
 pub(super) struct Batch<'r> {
     items: Vec<Item<'r>>,
+    /// All pieces as encoded, with what separates them, but not what stands around sections.
     body: Vec<u8>,
-    compressed: Option<Bytes>,
+    /// The most that may come to stand around sections.
+    framing_bytes: usize,
+    sealed: Option<Sealed>,
     /// How often it was sent without success.
     pub(super) tries: u32,
     /// How many of its pieces may have been taken at an earlier try.
@@ -30,11 +31,29 @@ pub(super) struct Batch<'r> {
 struct Item<'r> {
     piece: Piece<'r>,
     place: Range<usize>,
+    /// What it has added to the batch's `framing_bytes`.
+    framing_bytes: usize,
+}
+
+/// A batch as it is sent.
+#[derive(Clone)]
+pub(super) struct Sealed {
+    /// What is sent.
+    pub(super) request: Request,
+    /// The size of the body before compression.
+    pub(super) bytes: usize,
 }
 
 impl<'r> Batch<'r> {
     pub(super) fn empty(tries: u32) -> Self {
-        Self { items: Vec::new(), body: Vec::new(), compressed: None, tries, unclear: 0 }
+        Self {
+            items: Vec::new(),
+            body: Vec::new(),
+            framing_bytes: 0,
+            sealed: None,
+            tries,
+            unclear: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -45,9 +64,9 @@ impl<'r> Batch<'r> {
         self.items.is_empty()
     }
 
-    /// The size before compression.
+    /// The size before compression, or a little more.
     pub(super) fn bytes(&self) -> usize {
-        self.body.len()
+        self.body.len() + self.framing_bytes
     }
 
     /// The piece at `index`.
@@ -55,63 +74,153 @@ impl<'r> Batch<'r> {
         &self.items[index].piece
     }
 
+    /// Whether a piece may come into this request at all.
+    fn has_place_for(&self, piece: &Piece<'r>, destination: &dyn Destination) -> bool {
+        let last = self.items.last();
+        last.is_none_or(|last| destination.place(&last.piece, piece) != Place::NextRequest)
+    }
+
     /// Encodes a piece at the end, and tells its size.
     pub(super) fn push(&mut self, piece: Piece<'r>, destination: &dyn Destination) -> usize {
+        self.append(piece, destination, |piece, body| destination.encode(piece, body))
+    }
+
+    /// Copies the piece at `index` of `other` to the end, as it is encoded there.
+    pub(super) fn copy(&mut self, other: &Self, index: usize, destination: &dyn Destination) {
+        let item = &other.items[index];
+        self.append(item.piece.clone(), destination, |_, body| {
+            body.extend_from_slice(&other.body[item.place.clone()]);
+        });
+    }
+
+    fn append(
+        &mut self,
+        piece: Piece<'r>,
+        destination: &dyn Destination,
+        encode: impl FnOnce(&Piece<'r>, &mut Vec<u8>),
+    ) -> usize {
+        let opens_section = match self.items.last() {
+            None => true,
+            Some(last) => {
+                self.body.extend_from_slice(destination.separator());
+                destination.place(&last.piece, &piece) != Place::SameSection
+            }
+        };
+        let framing_bytes = if opens_section { most_around(&piece, destination) } else { 0 };
+        self.framing_bytes += framing_bytes;
         let start = self.body.len();
-        destination.encode(&piece, &mut self.body);
+        encode(&piece, &mut self.body);
         let place = start..self.body.len();
         let bytes = place.len();
-        self.items.push(Item { piece, place });
-        self.compressed = None;
+        self.items.push(Item { piece, place, framing_bytes });
+        self.sealed = None;
         bytes
     }
 
     /// Takes the last piece out again.
     pub(super) fn pop(&mut self) -> Option<Piece<'r>> {
         let item = self.items.pop()?;
-        self.body.truncate(item.place.start);
-        self.compressed = None;
+        self.body.truncate(self.items.last().map_or(0, |last| last.place.end));
+        self.framing_bytes -= item.framing_bytes;
+        self.sealed = None;
         Some(item.piece)
     }
 
-    /// Copies the piece at `index` of `other` to the end, as it is encoded there.
-    pub(super) fn copy(&mut self, other: &Self, index: usize) {
-        let item = &other.items[index];
-        let start = self.body.len();
-        self.body.extend_from_slice(&other.body[item.place.clone()]);
-        self.items.push(Item { piece: item.piece.clone(), place: start..self.body.len() });
-        self.compressed = None;
-    }
-
     /// Divides the batch into two of as many pieces each, give or take one.
-    pub(super) fn halves(&self) -> (Self, Self) {
+    pub(super) fn halves(&self, destination: &dyn Destination) -> (Self, Self) {
         let middle = self.items.len() / 2;
         let half = |range: Range<usize>| {
             let mut half = Self::empty(self.tries);
             for index in range {
-                half.copy(self, index);
+                half.copy(self, index, destination);
             }
             half
         };
         (half(0..middle), half(middle..self.items.len()))
     }
 
-    /// The body as gzip, compressed once however often it is sent.
-    pub(super) fn gzip(&mut self, level: Compression) -> Bytes {
-        if let Some(compressed) = &self.compressed {
-            return compressed.clone();
+    /// The batch as it is sent, made once however often it is sent; none without a piece.
+    pub(super) fn seal(
+        &mut self,
+        destination: &dyn Destination,
+        level: Compression,
+    ) -> Option<&Sealed> {
+        if self.sealed.is_none() {
+            let (first, last) = (self.items.first()?, self.items.last()?);
+            let span = Span { first: &first.piece, last: &last.piece, count: self.items.len() };
+            let address = destination.address(&span);
+            let framing = self.framing(destination);
+            let parts: Vec<&[u8]> = framing
+                .sections
+                .iter()
+                .flat_map(|section| {
+                    [
+                        &framing.text[section.open.clone()],
+                        &self.body[section.pieces.clone()],
+                        &framing.text[section.close.clone()],
+                    ]
+                })
+                .collect();
+            let bytes = parts.iter().map(|part| part.len()).sum();
+            let encoding = destination.encoding();
+            let body = compress(&parts, encoding, level);
+            self.sealed = Some(Sealed { request: Request { address, encoding, body }, bytes });
         }
-        /// Log lines come down to a fifth or less.
-        const GUESSED_RATIO: usize = 5;
-        let buffer = Vec::with_capacity(self.body.len() / GUESSED_RATIO);
-        let mut encoder = GzEncoder::new(buffer, level);
-        let compressed = encoder
-            .write_all(&self.body)
-            .and_then(|()| encoder.finish())
-            .map(Bytes::from)
-            .expect("writing to memory cannot fail");
-        self.compressed.insert(compressed).clone()
+        self.sealed.as_ref()
     }
+
+    /// Writes what stands around the sections.
+    fn framing(&self, destination: &dyn Destination) -> Framing {
+        let together = |one: &Item<'r>, next: &Item<'r>| {
+            destination.place(&one.piece, &next.piece) == Place::SameSection
+        };
+        let mut text = Vec::new();
+        let mut sections = Vec::new();
+        let mut before = 0;
+        for items in self.items.chunk_by(together) {
+            let [first, ..] = items else {
+                continue;
+            };
+            let end = items.last().map_or(first.place.end, |last| last.place.end);
+            let pieces = first.place.start..end;
+            let section = Section {
+                first: &first.piece,
+                bytes: pieces.len(),
+                is_first: before == 0,
+                is_last: before + items.len() == self.items.len(),
+            };
+            before += items.len();
+            let start = text.len();
+            destination.open(&section, &mut text);
+            let opened = text.len();
+            destination.close(&section, &mut text);
+            sections.push(Framed { open: start..opened, pieces, close: opened..text.len() });
+        }
+        Framing { text, sections }
+    }
+}
+
+/// What stands around the sections of a batch.
+struct Framing {
+    text: Vec<u8>,
+    sections: Vec<Framed>,
+}
+
+/// Where the parts of a section lie: what stands around it in the framing's text, its pieces in
+/// the batch's body.
+struct Framed {
+    open: Range<usize>,
+    pieces: Range<usize>,
+    close: Range<usize>,
+}
+
+/// The most that may come to stand around a section with this piece.
+fn most_around(piece: &Piece<'_>, destination: &dyn Destination) -> usize {
+    let section = Section { first: piece, bytes: usize::MAX, is_first: true, is_last: true };
+    let mut text = Vec::new();
+    destination.open(&section, &mut text);
+    destination.close(&section, &mut text);
+    text.len()
 }
 
 /// Makes batches of records, none before it is needed.
@@ -144,6 +253,10 @@ impl<'r> Batcher<'r> {
             let Some(piece) = self.next_piece() else {
                 break;
             };
+            if !batch.has_place_for(&piece, destination) {
+                self.first.push_front(piece);
+                break;
+            }
             let bytes = batch.push(piece, destination);
             if bytes > limits.max_record_bytes {
                 if let Some(piece) = batch.pop() {
@@ -201,6 +314,198 @@ impl<'r> Batcher<'r> {
         }
         for piece in pieces.into_iter().rev() {
             self.first.push_front(piece);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use proptest::prelude::*;
+    use reqwest::Url;
+    use reqwest::header::{HeaderMap, HeaderValue};
+
+    use super::*;
+    use crate::destination::{Address, Answer, Encoding, Endpoint, Keys, Verdict};
+    use crate::line::Line;
+    use crate::origin::Origin;
+
+    /// A service to which the pieces of one log group go in a section, and those of one account in
+    /// a request: `[group bytes:a,b|group bytes:c]`.
+    struct Sectioned {
+        endpoint: Endpoint,
+        limits: Limits,
+    }
+
+    impl Sectioned {
+        fn new(max_request_bytes: usize) -> Self {
+            let url = Url::parse("http://127.0.0.1/").unwrap();
+            let endpoint = Endpoint::post(url, HeaderMap::new());
+            Self { endpoint, limits: Limits::of_bytes(max_request_bytes, 1_000) }
+        }
+    }
+
+    impl Destination for Sectioned {
+        fn limits(&self) -> Limits {
+            self.limits
+        }
+
+        fn keys(&self) -> Keys {
+            Keys::Taken
+        }
+
+        fn endpoint(&self) -> &Endpoint {
+            &self.endpoint
+        }
+
+        fn encoding(&self) -> Encoding {
+            Encoding::Identity
+        }
+
+        fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+            body.extend_from_slice(piece.message.as_bytes());
+        }
+
+        fn separator(&self) -> &'static [u8] {
+            b","
+        }
+
+        fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
+            let (before, piece) = (before.record.origin, piece.record.origin);
+            if before.owner != piece.owner {
+                Place::NextRequest
+            } else if before.group != piece.group {
+                Place::NextSection
+            } else {
+                Place::SameSection
+            }
+        }
+
+        fn open(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
+            let start = if section.is_first { "[" } else { "|" };
+            let group = section.first.record.origin.group;
+            body.extend_from_slice(format!("{start}{group} {}:", section.bytes).as_bytes());
+        }
+
+        fn close(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
+            if section.is_last {
+                body.push(b']');
+            }
+        }
+
+        fn address(&self, span: &Span<'_, '_>) -> Address {
+            let mut headers = HeaderMap::new();
+            let place = format!("{}-{} {}", span.first.message, span.last.message, span.count);
+            headers.insert("x-span", HeaderValue::from_str(&place).unwrap());
+            Address { url: None, headers }
+        }
+
+        fn classify(&self, sent: usize, _: &Answer) -> Verdict {
+            Verdict::Counted { delivered: sent, refused: Vec::new() }
+        }
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            give_up_at: SystemTime::UNIX_EPOCH,
+            request_timeout: std::time::Duration::ZERO,
+            gzip_level: Compression::fast(),
+            oversized: Oversized::Refuse,
+            json_fields: JsonFields::Omit,
+        }
+    }
+
+    fn origins() -> [Origin<'static>; 3] {
+        [Origin::new("1", "x", "s"), Origin::new("1", "y", "s"), Origin::new("2", "y", "s")]
+    }
+
+    fn records<'a>(
+        origins: &'a [Origin<'a>],
+        lines: &'a [(usize, String)],
+    ) -> Vec<Record<'a>> {
+        let record = |(origin, message): &'a (usize, String)| Record {
+            origin: &origins[*origin],
+            id: message,
+            time: SystemTime::UNIX_EPOCH,
+            message,
+            line: Line::default(),
+        };
+        lines.iter().map(record).collect()
+    }
+
+    fn bodies(destination: &Sectioned, records: &[Record<'_>]) -> Vec<(String, String)> {
+        let mut batcher = Batcher::new(records, settings());
+        let mut counts = Counts::default();
+        let mut bodies = Vec::new();
+        while let Some(mut batch) = batcher.next(destination, destination.limits, &mut counts) {
+            let sealed = batch.seal(destination, Compression::fast()).unwrap();
+            let body = String::from_utf8(sealed.request.body.to_vec()).unwrap();
+            assert_eq!(sealed.bytes, body.len());
+            let span = sealed.request.address.headers["x-span"].to_str().unwrap().to_owned();
+            bodies.push((body, span));
+        }
+        bodies
+    }
+
+    fn lines(lines: &[(usize, &str)]) -> Vec<(usize, String)> {
+        lines.iter().map(|(origin, text)| (*origin, (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn pieces_stand_in_sections_and_requests_as_the_service_wants_them() {
+        let origins = origins();
+        let lines = lines(&[(0, "a"), (0, "b"), (1, "c"), (2, "d"), (0, "e"), (2, "f")]);
+        let bodies = bodies(&Sectioned::new(1_000), &records(&origins, &lines));
+        let expected = [
+            ("[x 3:a,b|y 1:c]", "a-c 3"),
+            ("[y 1:d]", "d-d 1"),
+            ("[x 1:e]", "e-e 1"),
+            ("[y 1:f]", "f-f 1"),
+        ];
+        assert_eq!(bodies, expected.map(|(body, span)| (body.to_owned(), span.to_owned())));
+    }
+
+    #[test]
+    fn halves_and_copies_are_framed_anew() {
+        let origins = origins();
+        let lines = lines(&[(0, "a"), (0, "b"), (1, "c"), (1, "d"), (1, "e")]);
+        let records = records(&origins, &lines);
+        let destination = Sectioned::new(1_000);
+        let mut batcher = Batcher::new(&records, settings());
+        let batch =
+            batcher.next(&destination, destination.limits, &mut Counts::default()).unwrap();
+        let (mut first, mut second) = batch.halves(&destination);
+        let body = |batch: &mut Batch<'_>| {
+            let sealed = batch.seal(&destination, Compression::fast()).unwrap();
+            String::from_utf8(sealed.request.body.to_vec()).unwrap()
+        };
+        assert_eq!(body(&mut first), "[x 3:a,b]");
+        assert_eq!(body(&mut second), "[y 5:c,d,e]");
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_is_over_the_limit_and_no_piece_is_lost(
+            lines in prop::collection::vec((0..3_usize, "[a-z]{1,9}"), 0..40),
+            max_request_bytes in 60..200_usize,
+        ) {
+            let origins = origins();
+            let records = records(&origins, &lines);
+            let bodies = bodies(&Sectioned::new(max_request_bytes), &records);
+            let mut found = Vec::new();
+            for (body, _) in &bodies {
+                prop_assert!(body.len() <= max_request_bytes);
+                let inner = body.strip_prefix('[').unwrap().strip_suffix(']').unwrap();
+                for section in inner.split('|') {
+                    let (head, pieces) = section.split_once(':').unwrap();
+                    let (_, bytes) = head.split_once(' ').unwrap();
+                    prop_assert_eq!(bytes, pieces.len().to_string());
+                    found.extend(pieces.split(',').map(str::to_owned));
+                }
+            }
+            let sent: Vec<String> = lines.into_iter().map(|(_, text)| text).collect();
+            prop_assert_eq!(found, sent);
         }
     }
 }

@@ -4,11 +4,11 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use reqwest::header::{CONTENT_ENCODING, HeaderValue, RETRY_AFTER};
 use reqwest::redirect;
 
-use crate::destination::{Answer, Certainty, Class, Endpoint};
+use crate::destination::{Answer, Certainty, Class, Encoding, Endpoint, Request};
 
 /// How long to wait for a connection. A service that is down should cost a moment, not the
 /// request's whole time.
@@ -17,9 +17,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long an unused connection is kept. Lambda freezes the process between invocations, and
 /// load balancers close idle connections after a minute or so, unnoticed by a frozen process.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The most that is read of an answer. The answer to the largest `_bulk` request stays far below.
-const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,20 +77,25 @@ impl Client {
         Ok(Self(client))
     }
 
-    /// Sends gzip to an endpoint and reads the answer, all of it within `timeout`.
-    pub async fn post(
+    /// Sends a request to an endpoint and reads the answer, all of it within `timeout`.
+    pub async fn send(
         &self,
         endpoint: &Endpoint,
-        gzip: Bytes,
+        request: Request,
         timeout: Duration,
     ) -> Result<Answer, Fault> {
+        let url = request.address.url.unwrap_or_else(|| endpoint.url.clone());
+        let mut headers = endpoint.headers.clone();
+        headers.extend(request.address.headers);
+        if let Some(encoding) = content_encoding(request.encoding) {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
         let mut response = self
             .0
-            .post(endpoint.url.clone())
-            .headers(endpoint.headers.clone())
-            .header(CONTENT_ENCODING, HeaderValue::from_static("gzip"))
+            .request(endpoint.method.clone(), url)
+            .headers(headers)
             .timeout(timeout)
-            .body(gzip)
+            .body(request.body)
             .send()
             .await
             .map_err(|error| fault(&error))?;
@@ -105,12 +107,21 @@ impl Client {
             .map(str::to_owned);
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            if body.len() + chunk.len() > endpoint.max_answer_bytes {
                 return Err(Fault::Broken);
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Answer { status, retry_after, body: body.freeze() })
+    }
+}
+
+/// The name of an encoding as a header has it.
+fn content_encoding(encoding: Encoding) -> Option<&'static str> {
+    match encoding {
+        Encoding::Identity => None,
+        Encoding::Gzip => Some("gzip"),
+        Encoding::Snappy => Some("snappy"),
     }
 }
 

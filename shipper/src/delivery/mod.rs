@@ -7,6 +7,7 @@
 mod backoff;
 mod batch;
 pub mod client;
+mod compress;
 mod oversized;
 pub mod plan;
 
@@ -30,8 +31,8 @@ pub async fn deliver<'r>(
     let mut plan = Plan::new(destination, records, settings, fastrand::Rng::new());
     loop {
         match plan.next(SystemTime::now()) {
-            Step::Send { body, timeout } => {
-                let answer = client.post(destination.endpoint(), body, timeout).await;
+            Step::Send { request, timeout } => {
+                let answer = client.send(destination.endpoint(), request, timeout).await;
                 plan.answered(SystemTime::now(), &answer);
             }
             Step::Wait(duration) => tokio::time::sleep(duration).await,

@@ -35,7 +35,7 @@ pub(super) fn fit<'r>(
     let empty = Piece { record, message: Cow::Borrowed(""), extent: longest_extent, json: None };
     let mut frame = Vec::new();
     destination.encode(&empty, &mut frame);
-    let Some(room) = max_bytes.checked_sub(frame.len()) else {
+    let Some(room) = destination.room(max_bytes, frame.len()) else {
         return Vec::new();
     };
     let message = record.message;

@@ -3,15 +3,16 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use flate2::Compression;
 
-use super::backoff::{asked_for, backoff};
+use super::backoff::{asked_for, backoff, inquiry_wait};
 use super::batch::{Batch, Batcher};
 use super::client::Fault;
 use super::oversized::{Oversized, TOO_LARGE};
 use crate::counts::Counts;
-use crate::destination::{Answer, Certainty, Class, Destination, Keys, Limits, Outcome, Verdict};
+use crate::destination::{
+    Answer, Certainty, Class, Destination, Inquired, Keys, Limits, Outcome, Request, Verdict,
+};
 use crate::record::{Piece, Record};
 
 /// A request with less time than this is not begun: it would most likely end as a timeout, which
@@ -19,6 +20,9 @@ use crate::record::{Piece, Record};
 const SHORTEST_REQUEST: Duration = Duration::from_millis(100);
 
 const NO_TIME_LEFT: Class = Class::new("no_time_left");
+
+/// Why requests are left to Lambda that a service has taken without ever calling them stored.
+const NOT_ACKNOWLEDGED: Class = Class::new("not_acknowledged");
 
 /// How a delivery is carried out.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +53,8 @@ pub enum JsonFields {
 pub enum Step {
     /// Send this, then tell [`Plan::answered`].
     Send {
-        /// The body, as gzip.
-        body: Bytes,
+        /// What is sent to the destination's endpoint.
+        request: Request,
         /// How long the request may take in all.
         timeout: Duration,
     },
@@ -60,6 +64,13 @@ pub enum Step {
     Done(Counts),
 }
 
+/// What is waited for an answer to.
+#[derive(Clone, Copy, Debug)]
+enum InFlight {
+    Batch,
+    Inquiry,
+}
+
 /// The delivery of one invocation's records to one destination.
 pub struct Plan<'r> {
     destination: &'r dyn Destination,
@@ -67,6 +78,11 @@ pub struct Plan<'r> {
     limits: Limits,
     batcher: Batcher<'r>,
     queue: VecDeque<Batch<'r>>,
+    /// Batches the service has taken but not called stored yet, each with its receipt.
+    receipts: Vec<(u64, Batch<'r>)>,
+    /// How often the service was asked about receipts since one was found stored.
+    inquiries: u32,
+    in_flight: InFlight,
     wait_until: Option<SystemTime>,
     counts: Counts,
     rng: fastrand::Rng,
@@ -86,6 +102,9 @@ impl<'r> Plan<'r> {
             limits: destination.limits(),
             batcher: Batcher::new(records, settings),
             queue: VecDeque::new(),
+            receipts: Vec::new(),
+            inquiries: 0,
+            in_flight: InFlight::Batch,
             wait_until: None,
             counts: Counts::of(records.len()),
             rng,
@@ -101,37 +120,115 @@ impl<'r> Plan<'r> {
             }
         }
         let time_left = self.time_left(now);
+        let timeout = time_left.min(self.settings.request_timeout);
         if time_left < SHORTEST_REQUEST {
             self.leave_everything(&NO_TIME_LEFT);
-        } else if self.queue.is_empty() {
-            let batch = self.batcher.next(self.destination, self.limits, &mut self.counts);
-            self.queue.extend(batch);
-        }
-        let Some(batch) = self.queue.front_mut() else {
             return Step::Done(self.settled());
-        };
+        }
+        match self.next_request().or_else(|| self.next_inquiry()) {
+            Some(request) => Step::Send { request, timeout },
+            None => Step::Done(self.settled()),
+        }
+    }
+
+    /// The request for the batch that is next.
+    fn next_request(&mut self) -> Option<Request> {
+        loop {
+            if self.queue.is_empty() {
+                let batch = self.batcher.next(self.destination, self.limits, &mut self.counts);
+                self.queue.extend(batch);
+            }
+            let batch = self.queue.front_mut()?;
+            let can_be_divided = batch.len() > 1;
+            let sealed = batch.seal(self.destination, self.settings.gzip_level)?;
+            if can_be_divided && sealed.request.body.len() > self.limits.max_compressed_bytes {
+                if let Some(batch) = self.queue.pop_front() {
+                    self.divide(&batch);
+                }
+                continue;
+            }
+            self.counts.bytes_encoded += sealed.bytes as u64;
+            self.counts.bytes_sent += sealed.request.body.len() as u64;
+            let request = sealed.request.clone();
+            self.counts.requests += 1;
+            if batch.tries > 0 {
+                self.counts.retries += 1;
+            }
+            if self.destination.keys() == Keys::NotTaken {
+                self.counts.possible_duplicates += std::mem::take(&mut batch.unclear) as u64;
+            }
+            self.in_flight = InFlight::Batch;
+            return Some(request);
+        }
+    }
+
+    /// The question what became of batches, once there is nothing else to do.
+    fn next_inquiry(&mut self) -> Option<Request> {
+        if self.receipts.is_empty() {
+            return None;
+        }
+        let receipts: Vec<u64> = self.receipts.iter().map(|(receipt, _)| *receipt).collect();
+        let request = self.destination.receipts()?.inquire(&receipts);
         self.counts.requests += 1;
-        if batch.tries > 0 {
-            self.counts.retries += 1;
-        }
-        if self.destination.keys() == Keys::NotTaken {
-            self.counts.possible_duplicates += std::mem::take(&mut batch.unclear) as u64;
-        }
-        let body = batch.gzip(self.settings.gzip_level);
-        self.counts.bytes_encoded += batch.bytes() as u64;
-        self.counts.bytes_sent += body.len() as u64;
-        Step::Send { body, timeout: time_left.min(self.settings.request_timeout) }
+        self.counts.bytes_encoded += request.body.len() as u64;
+        self.counts.bytes_sent += request.body.len() as u64;
+        self.in_flight = InFlight::Inquiry;
+        Some(request)
     }
 
     /// Takes in what came of the last [`Step::Send`].
     pub fn answered(&mut self, now: SystemTime, answer: &Result<Answer, Fault>) {
+        match self.in_flight {
+            InFlight::Batch => self.batch_answered(now, answer),
+            InFlight::Inquiry => self.inquiry_answered(now, answer),
+        }
+    }
+
+    /// Takes in which batches are stored by now, and asks again about the others after a wait.
+    fn inquiry_answered(&mut self, now: SystemTime, answer: &Result<Answer, Fault>) {
+        let inquired = match (answer, self.destination.receipts()) {
+            (Ok(answer), Some(receipts)) => receipts.classify(answer),
+            (Err(fault), _) => Inquired::AskAgain(fault.class()),
+            (Ok(_), None) => Inquired::Stop(NOT_ACKNOWLEDGED),
+        };
+        self.inquiries += 1;
+        match inquired {
+            Inquired::Stored(stored) => {
+                let before = self.receipts.len();
+                self.receipts.retain(|(receipt, batch)| {
+                    let is_stored = stored.contains(receipt);
+                    if is_stored {
+                        self.counts.delivered += batch.len() as u64;
+                    }
+                    !is_stored
+                });
+                if self.receipts.len() < before {
+                    self.inquiries = 1;
+                }
+            }
+            Inquired::AskAgain(class) => self.counts.note_retry(0, &class),
+            Inquired::Stop(class) => return self.leave_everything(&class),
+        }
+        if self.receipts.is_empty() {
+            return;
+        }
+        let retry_after = answer.as_ref().ok().and_then(|answer| wait_asked_for(answer, now));
+        let wait = retry_after.unwrap_or_else(|| inquiry_wait(self.inquiries));
+        if wait.saturating_add(SHORTEST_REQUEST) > self.time_left(now) {
+            self.leave_everything(&NOT_ACKNOWLEDGED);
+        } else {
+            self.wait_until = Some(now + wait);
+        }
+    }
+
+    fn batch_answered(&mut self, now: SystemTime, answer: &Result<Answer, Fault>) {
         let Some(batch) = self.queue.pop_front() else {
             return;
         };
         let (verdict, retry_after) = match answer {
             Ok(answer) => (
                 self.destination.classify(batch.len(), answer),
-                answer.retry_after.as_deref().and_then(|header| asked_for(header, now)),
+                wait_asked_for(answer, now),
             ),
             Err(fault) => (Verdict::TryAgain(fault.class(), fault.certainty()), None),
         };
@@ -143,6 +240,7 @@ impl<'r> Plan<'r> {
                     self.counts.refuse(records, &class);
                 }
             }
+            Verdict::Receipt(receipt) => self.receipts.push((receipt, batch)),
             Verdict::TryAgain(class, certainty) => {
                 let mut batch = batch;
                 batch.tries += 1;
@@ -177,7 +275,7 @@ impl<'r> Plan<'r> {
                 Outcome::Refused(class) => self.refuse(batch.piece(index), &class, &mut again),
                 Outcome::Stop(class) => self.counts.leave(1, &class),
                 Outcome::TryAgain(class) => {
-                    again.copy(batch, index);
+                    again.copy(batch, index, self.destination);
                     self.counts.note_retry(1, &class);
                     reason = Some(class);
                 }
@@ -233,7 +331,7 @@ impl<'r> Plan<'r> {
             }
             return;
         }
-        let (first, second) = batch.halves();
+        let (first, second) = batch.halves(self.destination);
         // What comes after need not find out the same again.
         self.limits.max_request_bytes = first.bytes().max(second.bytes());
         self.queue.push_front(second);
@@ -241,8 +339,12 @@ impl<'r> Plan<'r> {
     }
 
     fn leave_everything(&mut self, class: &Class) {
+        // Whatever is left, the service has most likely stored what it gave receipts for.
+        let unacknowledged: usize = self.receipts.drain(..).map(|(_, batch)| batch.len()).sum();
+        self.counts.leave(unacknowledged, &NOT_ACKNOWLEDGED);
         let queued: usize = self.queue.iter().map(Batch::len).sum();
-        let unclear: usize = self.queue.iter().map(|batch| batch.unclear).sum();
+        let unclear: usize =
+            unacknowledged + self.queue.iter().map(|batch| batch.unclear).sum::<usize>();
         self.counts.leave(queued + self.batcher.remaining(), class);
         if self.destination.keys() == Keys::NotTaken {
             // Lambda's repetition sends them once more.
@@ -265,6 +367,11 @@ impl<'r> Plan<'r> {
     fn time_left(&self, now: SystemTime) -> Duration {
         self.settings.give_up_at.duration_since(now).unwrap_or(Duration::ZERO)
     }
+}
+
+/// The wait that an answer asks for.
+fn wait_asked_for(answer: &Answer, now: SystemTime) -> Option<Duration> {
+    answer.retry_after.as_deref().and_then(|header| asked_for(header, now))
 }
 
 #[cfg(test)]

@@ -50,17 +50,13 @@ impl Elasticsearch {
             authorization.set_sensitive(true);
             headers.insert(AUTHORIZATION, authorization);
         }
-        Self { endpoint: Endpoint { url, headers }, max_request_bytes }
+        Self { endpoint: Endpoint::post(url, headers), max_request_bytes }
     }
 }
 
 impl Destination for Elasticsearch {
     fn limits(&self) -> Limits {
-        Limits {
-            max_request_bytes: self.max_request_bytes,
-            max_record_bytes: self.max_request_bytes,
-            max_request_records: usize::MAX,
-        }
+        Limits::of_bytes(self.max_request_bytes, self.max_request_bytes)
     }
 
     fn keys(&self) -> Keys {

@@ -34,17 +34,13 @@ impl Logzio {
         url.query_pairs_mut().append_pair("token", token.expose()).append_pair("type", log_type);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-        Self { endpoint: Endpoint { url, headers } }
+        Self { endpoint: Endpoint::post(url, headers) }
     }
 }
 
 impl Destination for Logzio {
     fn limits(&self) -> Limits {
-        Limits {
-            max_request_bytes: MAX_REQUEST_BYTES,
-            max_record_bytes: MAX_LINE_BYTES,
-            max_request_records: usize::MAX,
-        }
+        Limits::of_bytes(MAX_REQUEST_BYTES, MAX_LINE_BYTES)
     }
 
     fn keys(&self) -> Keys {
@@ -62,7 +58,7 @@ impl Destination for Logzio {
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         match answer.status {
-            200..300 => Verdict::Counted { delivered: sent, refused: Vec::new() },
+            200..300 => Verdict::delivered(sent),
             400 => match serde_json::from_slice::<BadLines>(&answer.body) {
                 Ok(lines) => lines.verdict(sent),
                 // Not the listener's own answer, so it is about the request and not its lines.
@@ -86,24 +82,13 @@ struct BadLines {
 }
 
 impl BadLines {
-    /// Lines for which the counts do not account are refused as `unattributed`: they are not
-    /// known to be there, and must not be sent again.
     fn verdict(&self, sent: usize) -> Verdict {
-        let mut open = sent;
-        let mut take = |count: usize| {
-            let taken = count.min(open);
-            open -= taken;
-            taken
-        };
-        let delivered = take(self.successful_lines);
-        let mut refused = vec![
-            (Class::new("malformed_line"), take(self.malformed_lines)),
-            (Class::new("oversized_line"), take(self.oversized_lines)),
-            (Class::new("empty_line"), take(self.empty_log_lines)),
+        let refused = [
+            (Class::new("malformed_line"), self.malformed_lines),
+            (Class::new("oversized_line"), self.oversized_lines),
+            (Class::new("empty_line"), self.empty_log_lines),
         ];
-        refused.push((Class::new("unattributed"), open));
-        refused.retain(|(_, count)| *count > 0);
-        Verdict::Counted { delivered, refused }
+        Verdict::counted(sent, self.successful_lines, &refused)
     }
 }
 

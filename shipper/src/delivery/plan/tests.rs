@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use bytes::Bytes;
 use flate2::bufread::GzDecoder;
 use proptest::prelude::*;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
 use super::*;
-use crate::destination::Endpoint;
+use crate::destination::{Address, Encoding, Endpoint, Receipts};
 use crate::line::Line;
 use crate::origin::Origin;
 
@@ -24,16 +25,9 @@ struct Fake {
 impl Fake {
     fn new(keys: Keys) -> Self {
         Self {
-            limits: Limits {
-                max_request_bytes: 1_000,
-                max_record_bytes: 1_000,
-                max_request_records: 1_000,
-            },
+            limits: Limits::of_bytes(1_000, 1_000),
             keys,
-            endpoint: Endpoint {
-                url: Url::parse("http://127.0.0.1/").unwrap(),
-                headers: HeaderMap::new(),
-            },
+            endpoint: Endpoint::post(Url::parse("http://127.0.0.1/").unwrap(), HeaderMap::new()),
         }
     }
 }
@@ -58,7 +52,7 @@ impl Destination for Fake {
     }
 
     /// `+` delivered, `=` there, `-` refused, `?` try again, `!` stop; one for each piece, or
-    /// `413`, `401`, `503`, or `n/m` for counts.
+    /// `413`, `401`, `503`, or `n/m` for counts, or `#n` for a receipt.
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         let class = Class::new("fake");
         let text = std::str::from_utf8(&answer.body).unwrap();
@@ -67,6 +61,7 @@ impl Destination for Fake {
             "401" => Verdict::Stop(class),
             "503" => Verdict::TryAgain(class, Certainty::NothingTaken),
             "504" => Verdict::TryAgain(class, Certainty::Unclear),
+            receipt if receipt.starts_with('#') => Verdict::Receipt(receipt[1..].parse().unwrap()),
             counted if counted.contains('/') => {
                 let (delivered, refused) = counted.split_once('/').unwrap();
                 Verdict::Counted {
@@ -84,6 +79,29 @@ impl Destination for Fake {
                     _ => Outcome::Stop(class.clone()),
                 };
                 Verdict::Each(each.chars().map(outcome).collect())
+            }
+        }
+    }
+
+    fn receipts(&self) -> Option<&dyn Receipts> {
+        Some(self)
+    }
+}
+
+impl Receipts for Fake {
+    fn inquire(&self, receipts: &[u64]) -> Request {
+        let body = Bytes::from(format!("{receipts:?}"));
+        Request { address: Address::default(), encoding: Encoding::Identity, body }
+    }
+
+    /// The receipts stored, one after another, or `?` ask again, `!` stop.
+    fn classify(&self, answer: &Answer) -> Inquired {
+        let class = Class::new("fake");
+        match std::str::from_utf8(&answer.body).unwrap() {
+            "?" => Inquired::AskAgain(class),
+            "!" => Inquired::Stop(class),
+            stored => {
+                Inquired::Stored(stored.split_whitespace().map(|n| n.parse().unwrap()).collect())
             }
         }
     }
@@ -105,9 +123,12 @@ fn answer(text: &str) -> Result<Answer, Fault> {
     Ok(Answer { status: 200, retry_after: None, body: Bytes::copy_from_slice(text.as_bytes()) })
 }
 
-fn gunzip(body: &Bytes) -> String {
+fn text(request: &Request) -> String {
     let mut text = String::new();
-    GzDecoder::new(body.as_ref()).read_to_string(&mut text).unwrap();
+    if request.encoding == Encoding::Identity {
+        return String::from_utf8(request.body.to_vec()).unwrap();
+    }
+    GzDecoder::new(request.body.as_ref()).read_to_string(&mut text).unwrap();
     text
 }
 
@@ -136,9 +157,9 @@ fn play(
     let mut requests = Vec::new();
     loop {
         match plan.next(now) {
-            Step::Send { body, timeout } => {
+            Step::Send { request, timeout } => {
                 assert!(now + timeout <= settings.give_up_at, "a request outlives the deadline");
-                requests.push(gunzip(&body));
+                requests.push(text(&request));
                 let answer = answers.next().expect("one request more than answers");
                 plan.answered(now, &answer);
             }
@@ -400,6 +421,59 @@ fn without_keys_what_was_delivered_beside_something_left_may_come_twice() {
     assert_eq!((counts.delivered, counts.left_to_lambda, counts.possible_duplicates), (2, 2, 2));
 }
 
+#[test]
+fn a_request_whose_compressed_body_is_too_large_is_divided_before_it_is_sent() {
+    let mut fake = Fake::new(Keys::Taken);
+    fake.limits.max_compressed_bytes = 60;
+    let noise = |seed| -> String {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        std::iter::repeat_with(|| rng.alphanumeric()).take(40).collect()
+    };
+    let messages = [noise(1), noise(2), noise(3), noise(4)];
+    let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
+    let (requests, counts) = play(
+        &fake,
+        &messages,
+        settings(),
+        vec![answer("+"), answer("+"), answer("+"), answer("+")],
+    );
+    assert_eq!(requests, messages.iter().map(|text| format!("{text};")).collect::<Vec<_>>());
+    assert_eq!((counts.delivered, counts.requests, counts.retries), (4, 4, 0));
+}
+
+#[test]
+fn what_a_receipt_was_given_for_is_delivered_once_it_is_stored() {
+    let mut fake = Fake::new(Keys::NotTaken);
+    fake.limits.max_request_records = 1;
+    let (requests, counts) = play(
+        &fake,
+        &["a", "b", "c"],
+        settings(),
+        vec![answer("#4"), answer("#5"), answer("1/0"), answer("5"), answer("?"), answer("4")],
+    );
+    assert_eq!(requests, ["a;", "b;", "c;", "[4, 5]", "[4]", "[4]"]);
+    assert_eq!((counts.delivered, counts.possible_duplicates, counts.retries), (3, 0, 0));
+    assert_eq!(counts.requests, 6);
+}
+
+#[test]
+fn what_is_never_called_stored_is_left_to_lambda_and_may_come_twice() {
+    let settings = Settings { give_up_at: START + Duration::from_millis(800), ..settings() };
+    let fake = Fake::new(Keys::NotTaken);
+    let answers = vec![answer("#4"), answer(""), Err(Fault::Timeout)];
+    let (requests, counts) = play(&fake, &["a", "b"], settings, answers);
+    assert_eq!(requests, ["a;b;", "[4]", "[4]"]);
+    assert_eq!((counts.left_to_lambda, counts.possible_duplicates), (2, 2));
+    assert_eq!(counts.reasons["left_to_lambda"][&NOT_ACKNOWLEDGED], 2);
+}
+
+#[test]
+fn a_service_that_will_not_be_asked_ends_it() {
+    let (_, counts) =
+        play(&Fake::new(Keys::NotTaken), &["a"], settings(), vec![answer("#1"), answer("!")]);
+    assert_eq!((counts.left_to_lambda, counts.possible_duplicates), (1, 1));
+}
+
 /// What a service that keeps keys may do with a request.
 #[derive(Clone, Debug)]
 enum Mood {
@@ -450,7 +524,7 @@ proptest! {
                     continue;
                 }
                 Step::Done(counts) => break counts,
-                Step::Send { body, .. } => gunzip(&body),
+                Step::Send { request, .. } => text(&request),
             };
             let sent: Vec<&str> = body.split_terminator(';').collect();
             let mut put = |name: &str| {

@@ -1,0 +1,195 @@
+//! What a service answers, and what that means for the records sent.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Retry-After` header as sent.
+    pub retry_after: Option<String>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What an answer means for the pieces sent.
+#[derive(Debug, PartialEq)]
+pub enum Verdict {
+    /// The service has judged each, in the order sent.
+    Each(Vec<Outcome>),
+    /// The service only counts, and nothing of the request may be sent again.
+    Counted {
+        /// How many it took.
+        delivered: usize,
+        /// How many it refused, and why.
+        refused: Vec<(Class, usize)>,
+    },
+    /// The service has taken the request for now, and says later under this number whether it is
+    /// stored.
+    Receipt(u64),
+    /// All are to be tried again.
+    TryAgain(Class, Certainty),
+    /// The request was too large, and nothing of it was taken.
+    TooLarge,
+    /// Trying again is of no use until somebody changes something: credentials, an address.
+    Stop(Class),
+}
+
+impl Verdict {
+    /// All of so many pieces were taken.
+    pub(super) fn delivered(sent: usize) -> Self {
+        Self::Counted { delivered: sent, refused: Vec::new() }
+    }
+
+    /// Of `sent` pieces `delivered` were taken, and the others refused for these reasons. Pieces for
+    /// which the counts do not account are refused as `unattributed`: they are not known to be
+    /// there, and must not be sent again.
+    pub(super) fn counted(sent: usize, delivered: usize, refused: &[(Class, usize)]) -> Self {
+        let mut open = sent;
+        let mut take = |count: usize| {
+            let taken = count.min(open);
+            open -= taken;
+            taken
+        };
+        let delivered = take(delivered);
+        let mut refused: Vec<(Class, usize)> =
+            refused.iter().map(|(class, count)| (class.clone(), take(*count))).collect();
+        refused.push((UNATTRIBUTED, open));
+        refused.retain(|(_, count)| *count > 0);
+        Self::Counted { delivered, refused }
+    }
+}
+
+/// What became of one piece.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It is there now.
+    Delivered,
+    /// It was there before.
+    AlreadyThere,
+    /// It will never be taken.
+    Refused(Class),
+    /// It may be taken at another try.
+    TryAgain(Class),
+    /// It may be taken once somebody has changed something.
+    Stop(Class),
+}
+
+/// Whether it is known that a request had no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// Nothing of it was taken.
+    NothingTaken,
+    /// Some or all of it may have been taken.
+    Unclear,
+}
+
+/// What became of requests for which the service gave receipts.
+#[derive(Debug, PartialEq)]
+pub enum Inquired {
+    /// Those that are stored by now; the others may be later.
+    Stored(Vec<u64>),
+    /// Nobody knows: ask again.
+    AskAgain(Class),
+    /// Asking again is of no use.
+    Stop(Class),
+}
+
+/// Why something was not taken, in one word that may be logged: an error's type, never its text,
+/// since services quote documents there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Class(Cow<'static, str>);
+
+impl Class {
+    /// A word of our own.
+    pub const fn new(word: &'static str) -> Self {
+        Self(Cow::Borrowed(word))
+    }
+
+    /// A word that a service gave; anything that has not the form of an error type is `other`.
+    pub fn from_service(word: &str) -> Self {
+        const LONGEST: usize = 64;
+        let has_the_form = !word.is_empty()
+            && word.len() <= LONGEST
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        if has_the_form { Self(Cow::Owned(word.to_owned())) } else { Self::new("other") }
+    }
+
+    /// The class of an HTTP status that says no more than itself.
+    pub fn from_status(status: u16) -> Self {
+        Self(Cow::Owned(format!("status_{status}")))
+    }
+
+    /// The word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why pieces are refused of which a service that only counts gives no account.
+pub(super) const UNATTRIBUTED: Class = Class::new("unattributed");
+
+/// The body of a 2xx answer could not be read, so nobody knows what was taken.
+pub(super) const UNREADABLE_ANSWER: Verdict =
+    Verdict::TryAgain(Class::new("unreadable_answer"), Certainty::Unclear);
+
+/// What a status means that a destination reads nothing special into. The request as a whole was
+/// not taken; a gateway's 500, 502 and 504 leave open what the service behind it did.
+pub(super) fn classify_status(status: u16) -> Verdict {
+    let class = Class::from_status(status);
+    match status {
+        413 => Verdict::TooLarge,
+        408 | 500 | 502 | 504 => Verdict::TryAgain(class, Certainty::Unclear),
+        501 => Verdict::Stop(class),
+        429 | 503 | 505..=599 => Verdict::TryAgain(class, Certainty::NothingTaken),
+        _ => Verdict::Stop(class),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_one_meaning() {
+        let unclear = |status| Verdict::TryAgain(Class::from_status(status), Certainty::Unclear);
+        let certain =
+            |status| Verdict::TryAgain(Class::from_status(status), Certainty::NothingTaken);
+        assert_eq!(classify_status(413), Verdict::TooLarge);
+        for status in [429, 503, 507, 529] {
+            assert_eq!(classify_status(status), certain(status));
+        }
+        for status in [408, 500, 502, 504] {
+            assert_eq!(classify_status(status), unclear(status));
+        }
+        for status in [301, 302, 307, 400, 401, 403, 404, 405, 501] {
+            assert_eq!(classify_status(status), Verdict::Stop(Class::from_status(status)));
+        }
+    }
+
+    #[test]
+    fn counts_that_leave_pieces_open_or_name_too_many_add_up_all_the_same() {
+        let bad = Class::new("bad");
+        assert_eq!(
+            Verdict::counted(10, 4, &[(bad.clone(), 1)]),
+            Verdict::Counted { delivered: 4, refused: vec![(bad.clone(), 1), (UNATTRIBUTED, 5)] }
+        );
+        assert_eq!(Verdict::counted(10, 40, &[(bad, 10)]), Verdict::delivered(10));
+    }
+
+    #[test]
+    fn only_words_in_the_form_of_an_error_type_may_be_logged() {
+        let class = |word: &str| Class::from_service(word).as_str().to_owned();
+        assert_eq!(class("mapper_parsing_exception"), "mapper_parsing_exception");
+        assert_eq!(class("failed to parse field [password]"), "other");
+        assert_eq!(class("Secret"), "other");
+        assert_eq!(class(""), "other");
+        assert_eq!(class(&"a".repeat(65)), "other");
+    }
+}

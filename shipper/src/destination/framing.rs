@@ -1,0 +1,39 @@
+//! How pieces come together in a body.
+
+use crate::record::Piece;
+
+/// Where a piece may stand that comes after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Beside it.
+    SameSection,
+    /// In the same request, after what opens another section.
+    NextSection,
+    /// Only in another request.
+    NextRequest,
+}
+
+/// Pieces that stand together in a request, between what [`open`](super::Destination::open) and
+/// [`close`](super::Destination::close) write.
+#[derive(Clone, Copy)]
+pub struct Section<'s, 'r> {
+    /// The first of its pieces.
+    pub first: &'s Piece<'r>,
+    /// The size of its pieces as encoded, with what separates them.
+    pub bytes: usize,
+    /// Whether it is the first one of the request.
+    pub is_first: bool,
+    /// Whether it is the last one of the request.
+    pub is_last: bool,
+}
+
+/// All pieces of a request.
+#[derive(Clone, Copy)]
+pub struct Span<'s, 'r> {
+    /// The first.
+    pub first: &'s Piece<'r>,
+    /// The last.
+    pub last: &'s Piece<'r>,
+    /// How many there are.
+    pub count: usize,
+}

@@ -1,0 +1,62 @@
+//! What is sent to a service.
+
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+use reqwest::{Method, Url};
+
+/// Where requests go. Headers that hold secrets are marked sensitive, and the URL is not for
+/// showing either: some services have the token in it.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// The HTTP method.
+    pub method: Method,
+    /// The whole URL.
+    pub url: Url,
+    /// All headers but those about compression and length.
+    pub headers: HeaderMap,
+    /// The most that is read of an answer. One that is longer counts as broken.
+    pub max_answer_bytes: usize,
+}
+
+impl Endpoint {
+    /// The most that is read of an answer unless the service's own limit is another. The answer to
+    /// the largest `_bulk` request stays far below.
+    const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+    /// An endpoint to which requests are posted.
+    pub fn post(url: Url, headers: HeaderMap) -> Self {
+        Self { method: Method::POST, url, headers, max_answer_bytes: Self::MAX_ANSWER_BYTES }
+    }
+}
+
+/// One request to a destination's endpoint. It stands for itself: what was to be sent can be kept
+/// and sent another day without the records it was made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// In what it differs from the endpoint.
+    pub address: Address,
+    /// How the body is compressed.
+    pub encoding: Encoding,
+    /// The body, compressed.
+    pub body: Bytes,
+}
+
+/// In what a request differs from its destination's [`Endpoint`]. It holds no secret.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Address {
+    /// The URL, if it is another than the endpoint's.
+    pub url: Option<Url>,
+    /// Headers beside the endpoint's.
+    pub headers: HeaderMap,
+}
+
+/// How bodies are compressed, as `Content-Encoding` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Not at all.
+    Identity,
+    /// As gzip.
+    Gzip,
+    /// As one block of Snappy, without frames.
+    Snappy,
+}
