@@ -420,10 +420,7 @@ mod tests {
         [Origin::new("1", "x", "s"), Origin::new("1", "y", "s"), Origin::new("2", "y", "s")]
     }
 
-    fn records<'a>(
-        origins: &'a [Origin<'a>],
-        lines: &'a [(usize, String)],
-    ) -> Vec<Record<'a>> {
+    fn records<'a>(origins: &'a [Origin<'a>], lines: &'a [(usize, String)]) -> Vec<Record<'a>> {
         let record = |(origin, message): &'a (usize, String)| Record {
             origin: &origins[*origin],
             id: message,
@@ -473,8 +470,7 @@ mod tests {
         let records = records(&origins, &lines);
         let destination = Sectioned::new(1_000);
         let mut batcher = Batcher::new(&records, settings());
-        let batch =
-            batcher.next(&destination, destination.limits, &mut Counts::default()).unwrap();
+        let batch = batcher.next(&destination, destination.limits, &mut Counts::default()).unwrap();
         let (mut first, mut second) = batch.halves(&destination);
         let body = |batch: &mut Batch<'_>| {
             let sealed = batch.seal(&destination, Compression::fast()).unwrap();

@@ -226,10 +226,9 @@ impl<'r> Plan<'r> {
             return;
         };
         let (verdict, retry_after) = match answer {
-            Ok(answer) => (
-                self.destination.classify(batch.len(), answer),
-                wait_asked_for(answer, now),
-            ),
+            Ok(answer) => {
+                (self.destination.classify(batch.len(), answer), wait_asked_for(answer, now))
+            }
             Err(fault) => (Verdict::TryAgain(fault.class(), fault.certainty()), None),
         };
         match verdict {
