@@ -3,9 +3,10 @@
 //!
 //! An event is decoded ([`decode`]), its lines are read ([`mod@line`]) into records ([`record`]), and
 //! these are delivered ([`delivery`]) to destinations ([`destination`]). Everything but
-//! [`delivery::client`] is free of I/O. The crate knows nothing of policies, Terraform or any
-//! AWS API: it starts fast because there is nothing to set up.
+//! [`delivery::client`] and [`aws`] is free of I/O. The crate knows nothing of policies and Terraform,
+//! and starts fast because nothing is set up before it is needed.
 
+pub mod aws;
 pub mod config;
 pub mod counts;
 pub mod decode;

@@ -16,7 +16,7 @@ const SHORTEST_ASKED: Duration = Duration::from_millis(100);
 /// many instances that fail together do not come back together.
 ///
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
-pub(super) fn backoff(tries: u32, rng: &mut fastrand::Rng) -> Duration {
+pub(crate) fn backoff(tries: u32, rng: &mut fastrand::Rng) -> Duration {
     let doublings = tries.saturating_sub(1).min(16);
     let ceiling = BASE.saturating_mul(1 << doublings).min(CEILING);
     ceiling.mul_f64(rng.f64())

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use reqwest::header::{CONTENT_ENCODING, HeaderValue, RETRY_AFTER};
-use reqwest::redirect;
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{StatusCode, redirect};
 
 use crate::destination::{Answer, Certainty, Class, Encoding, Endpoint, Request};
 
@@ -56,7 +56,8 @@ impl Fault {
     }
 }
 
-/// An HTTP client for all destinations, kept across invocations.
+/// An HTTP client for everything, kept across invocations.
+#[derive(Clone)]
 pub struct Client(reqwest::Client);
 
 /// The client could not be set up.
@@ -90,29 +91,38 @@ impl Client {
         if let Some(encoding) = content_encoding(request.encoding) {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
-        let mut response = self
+        let request = self
             .0
             .request(endpoint.method.clone(), url)
             .headers(headers)
-            .timeout(timeout)
             .body(request.body)
-            .send()
-            .await
+            .build()
             .map_err(|error| fault(&error))?;
-        let status = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
+        let (status, headers, body) =
+            self.execute(request, timeout, endpoint.max_answer_bytes).await?;
+        let retry_after =
+            headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(Answer { status: status.as_u16(), retry_after, body })
+    }
+
+    /// Sends a request and reads the answer, at most so much of it, all within `timeout`.
+    pub async fn execute(
+        &self,
+        mut request: reqwest::Request,
+        timeout: Duration,
+        max_answer_bytes: usize,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), Fault> {
+        *request.timeout_mut() = Some(timeout);
+        let mut response = self.0.execute(request).await.map_err(|error| fault(&error))?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
-            if body.len() + chunk.len() > endpoint.max_answer_bytes {
+            if body.len() + chunk.len() > max_answer_bytes {
                 return Err(Fault::Broken);
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, retry_after, body: body.freeze() })
+        Ok((status, headers, body.freeze()))
     }
 }
 

@@ -11,6 +11,7 @@ mod compress;
 mod oversized;
 pub mod plan;
 
+pub(crate) use backoff::backoff;
 pub use client::{Client, Fault};
 pub use oversized::Oversized;
 pub use plan::{JsonFields, Plan, Settings, Step};

@@ -13,6 +13,7 @@ mod lambda;
 mod logzio;
 mod settled;
 
+mod aws;
 mod bulk_answers;
 mod deadline;
 mod documentation;

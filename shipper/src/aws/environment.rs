@@ -1,0 +1,90 @@
+//! What Lambda's environment says about AWS.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aws_credential_types::Credentials;
+
+use super::error::Problem;
+
+const REGION: &str = "AWS_REGION";
+const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+
+/// The environment's variables that begin with `AWS_`. Nothing is expected of them before it is
+/// needed.
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The environment of this process.
+    pub fn of_process() -> Self {
+        let pairs = std::env::vars_os();
+        Self::collect(pairs.filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }))
+    }
+
+    /// An environment with these variables and no others.
+    pub fn from_pairs(pairs: &[(&str, &str)]) -> Self {
+        Self::collect(pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())))
+    }
+
+    fn collect(pairs: impl Iterator<Item = (String, String)>) -> Self {
+        Self(pairs.filter(|(name, value)| name.starts_with("AWS_") && !value.is_empty()).collect())
+    }
+
+    /// A variable that is set and not empty.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The region asked for, or else that of the function.
+    pub(super) fn region<'a>(&'a self, asked_for: Option<&'a str>) -> Result<&'a str, Problem> {
+        asked_for.map_or_else(|| self.required(REGION), Ok)
+    }
+
+    /// The credentials of the function's role. Lambda replaces the process before they expire.
+    pub(super) fn credentials(&self) -> Result<Credentials, Problem> {
+        Ok(Credentials::new(
+            self.required(ACCESS_KEY_ID)?,
+            self.required(SECRET_ACCESS_KEY)?,
+            self.variable(SESSION_TOKEN).map(str::to_owned),
+            None,
+            "environment",
+        ))
+    }
+
+    fn required(&self, name: &'static str) -> Result<&str, Problem> {
+        self.variable(name).ok_or(Problem::NotSet { variable: name })
+    }
+}
+
+impl fmt::Debug for Environment {
+    /// Shows names only: among the values are secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_when_it_is_needed() {
+        let environment = Environment::from_pairs(&[(ACCESS_KEY_ID, "AKID"), (REGION, "")]);
+        assert_eq!(environment.region(None), Err(Problem::NotSet { variable: REGION }));
+        assert_eq!(environment.region(Some("eu-west-1")), Ok("eu-west-1"));
+        let problem = environment.credentials().unwrap_err();
+        assert_eq!(problem, Problem::NotSet { variable: SECRET_ACCESS_KEY });
+    }
+
+    #[test]
+    fn debug_output_shows_no_value() {
+        let environment = Environment::from_pairs(&[(SECRET_ACCESS_KEY, "s3cr3t")]);
+        assert_eq!(format!("{environment:?}"), r#"["AWS_SECRET_ACCESS_KEY"]"#);
+    }
+}

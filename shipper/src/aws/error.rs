@@ -1,0 +1,264 @@
+//! Why a call failed: judged here, and nowhere else.
+
+use std::borrow::Cow;
+
+use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+
+use super::endpoint::Service;
+use crate::delivery::Fault;
+
+/// Why a call failed. AWS's own text is left out, since it may quote what was sent.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("{}:{operation}: {problem}", .service.name())]
+pub struct AwsError {
+    /// The service.
+    pub service: Service,
+    /// The operation.
+    pub operation: &'static str,
+    /// Why it failed.
+    pub problem: Problem,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// A variable is missing that Lambda sets.
+    #[error("{variable} is not set, as Lambda does for every function")]
+    NotSet {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// An endpoint was set that is none.
+    #[error("{variable} must be a URL that begins with http:// or https://")]
+    NoUrl {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// A region was given that is none.
+    #[error("{region:?} is no region's name")]
+    NoRegion {
+        /// What was given.
+        region: String,
+    },
+    /// The service has another protocol than JSON.
+    #[error("the service does not speak JSON")]
+    SpeaksNoJson,
+    /// The key cannot be written as a URL.
+    #[error("a key cannot have \".\" or \"..\" between slashes")]
+    DotsInKey,
+    /// The request cannot be written down or signed.
+    #[error("the request cannot be signed")]
+    Unsignable,
+    /// No answer came.
+    #[error("{}", .0.class().as_str())]
+    NoAnswer(Fault),
+    /// The service refused.
+    #[error("{code} (status {status})")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// AWS's name of the error, or `other` for what has not the form of one.
+        code: String,
+    },
+    /// The service answered 2xx, and something that cannot be read.
+    #[error("the answer cannot be read")]
+    Unreadable,
+}
+
+impl AwsError {
+    /// Whether the same call may do better in a moment.
+    pub fn is_retryable(&self) -> bool {
+        match &self.problem {
+            Problem::NoAnswer(_) | Problem::Unreadable => true,
+            Problem::Refused { status, code } => {
+                matches!(status, 429 | 500 | 502..=504 | 509)
+                    || is_throttling(self.service, code)
+                    || matches!(
+                        code.as_str(),
+                        "RequestTimeout"
+                            | "RequestTimeoutException"
+                            | "InternalFailure"
+                            | "InternalError"
+                            | "InternalServiceError"
+                            | "InternalServerError"
+                            | "ServiceUnavailable"
+                            | "ServiceUnavailableException"
+                            | "OperationAbortedException"
+                    )
+            }
+            Problem::NotSet { .. }
+            | Problem::NoUrl { .. }
+            | Problem::NoRegion { .. }
+            | Problem::SpeaksNoJson
+            | Problem::DotsInKey
+            | Problem::Unsignable => false,
+        }
+    }
+
+    /// Whether the role lacks a permission, or the credentials are no good.
+    pub fn is_denied(&self) -> bool {
+        matches!(&self.problem, Problem::Refused { status: 401 | 403, .. })
+            || self.code().is_some_and(|code| code.starts_with("AccessDenied"))
+    }
+
+    /// AWS's name of the error.
+    pub fn code(&self) -> Option<&str> {
+        match &self.problem {
+            Problem::Refused { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+}
+
+/// `LimitExceededException` means a rate at Kinesis only; elsewhere it is a limit, which no
+/// patience moves.
+fn is_throttling(service: Service, code: &str) -> bool {
+    match code {
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "ProvisionedThroughputExceededException"
+        | "KMSThrottlingException"
+        | "BandwidthLimitExceeded"
+        | "SlowDown" => true,
+        "LimitExceededException" => service == Service::Kinesis,
+        _ => false,
+    }
+}
+
+/// Whether a refusal with this code may come of a wrong clock.
+pub(super) fn may_be_skew(code: &str) -> bool {
+    matches!(
+        code,
+        "RequestTimeTooSkewed"
+            | "RequestExpired"
+            | "RequestInTheFuture"
+            | "InvalidSignatureException"
+            | "SignatureDoesNotMatch"
+            | "AuthFailure"
+    )
+}
+
+/// The error's name, from wherever a protocol has it.
+pub(super) fn code(headers: &HeaderMap, body: &[u8]) -> String {
+    const LONGEST: usize = 80;
+
+    let in_header = headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
+    let code = in_header
+        .map(str::to_owned)
+        .or_else(|| if body.trim_ascii_start().starts_with(b"<") { xml(body) } else { json(body) });
+    let code = code.as_deref().map(bare).unwrap_or_default();
+    let is_code = (1..=LONGEST).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_');
+    if is_code { code.to_owned() } else { "other".to_owned() }
+}
+
+/// The name alone, of `com.amazonaws.sqs#QueueDoesNotExist:http://…`.
+fn bare(code: &str) -> &str {
+    let code = code.split_once('#').map_or(code, |(_, name)| name);
+    code.split_once(':').map_or(code, |(name, _)| name)
+}
+
+fn json(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Error {
+        #[serde(rename = "__type")]
+        error_type: Option<String>,
+        code: Option<String>,
+    }
+
+    let error: Error = serde_json::from_slice(body).ok()?;
+    error.error_type.or(error.code)
+}
+
+/// S3 answers `<Error><Code>…`, others put that into `<ErrorResponse>`.
+fn xml(body: &[u8]) -> Option<String> {
+    fn code_in(mut element: ScopedDecoder<'_, '_>) -> Option<String> {
+        while let Some(mut tag) = element.next_tag() {
+            match tag.start_el().local() {
+                "Code" => return try_data(&mut tag).ok().map(Cow::into_owned),
+                "Error" => return code_in(tag),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    let mut document = Document::try_from(body).ok()?;
+    code_in(document.root_element().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(header: Option<&'static str>, body: &str, expected: &str) {
+        let mut headers = HeaderMap::new();
+        if let Some(header) = header {
+            headers.insert("x-amzn-errortype", HeaderValue::from_static(header));
+        }
+        assert_eq!(code(&headers, body.as_bytes()), expected, "{body}");
+    }
+
+    #[test]
+    fn the_code_is_found_wherever_a_protocol_has_it() {
+        check(Some("AccessDeniedException:http://x/"), "", "AccessDeniedException");
+        check(None, r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist"}"#, "QueueDoesNotExist");
+        check(None, r#"{"code":"ParameterNotFound","message":"m"}"#, "ParameterNotFound");
+        let s3 = "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Key>k</Key></Error>";
+        check(None, s3, "NoSuchKey");
+        let query = "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code></Error></ErrorResponse>";
+        check(None, query, "Throttling");
+    }
+
+    #[test]
+    fn text_that_is_no_code_is_not_repeated() {
+        for body in ["", "{", "<", "<Error>", "<html>s3cr3t</html>", r#"{"__type":"the s3cr3t"}"#] {
+            check(None, body, "other");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_call_and_the_code_and_nothing_else() {
+        let problem = Problem::Refused { status: 400, code: "AccessDeniedException".to_owned() };
+        let error = AwsError { service: Service::Ssm, operation: "GetParameter", problem };
+        assert_eq!(error.to_string(), "ssm:GetParameter: AccessDeniedException (status 400)");
+        assert!(error.is_denied() && !error.is_retryable());
+    }
+
+    #[test]
+    fn only_what_passes_by_itself_is_tried_again() {
+        let retryable = |service, status, code: &str| {
+            let problem = Problem::Refused { status, code: code.to_owned() };
+            AwsError { service, operation: "X", problem }.is_retryable()
+        };
+        assert!(retryable(Service::Ssm, 400, "ThrottlingException"));
+        assert!(retryable(Service::S3, 503, "SlowDown"));
+        assert!(retryable(Service::S3, 400, "RequestTimeout"));
+        assert!(retryable(Service::CloudWatchLogs, 400, "OperationAbortedException"));
+        assert!(retryable(Service::Kinesis, 400, "LimitExceededException"));
+        assert!(!retryable(Service::CloudWatchLogs, 400, "LimitExceededException"));
+        assert!(!retryable(Service::S3, 404, "NoSuchKey"));
+        assert!(!retryable(Service::S3, 501, "NotImplemented"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_gives_a_code_and_no_panic(
+            body in "(<Error>)?<?[ -~<>&;/]{0,60}(<Code>[a-zA-Z ]{0,9}</Code>)?.*",
+        ) {
+            let code = code(&HeaderMap::new(), body.as_bytes());
+            prop_assert!(!code.is_empty() && !code.contains(' '));
+        }
+    }
+}

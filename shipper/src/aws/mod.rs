@@ -1,0 +1,164 @@
+//! AWS, as far as a shipper needs it: signed requests over the HTTP client that is there anyway.
+//!
+//! [`Aws::call`] makes a call of the services that speak JSON, [`Bucket`] those of S3,
+//! [`Aws::sign`] signs any other request. Each is one try: what may be tried again says its error,
+//! and [`patiently`] does so where nobody else does. Nothing is read, computed or connected before
+//! the first call, so that whoever needs no AWS pays nothing for it.
+
+mod endpoint;
+mod environment;
+mod error;
+mod retry;
+mod s3;
+mod sign;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Request, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use endpoint::Service;
+pub use environment::Environment;
+pub use error::{AwsError, Problem};
+pub use retry::patiently;
+pub use s3::{Bucket, Listed, Listing, Object};
+
+use crate::delivery::Client;
+use sign::Clock;
+
+/// The most that is read of an answer.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// A way to AWS: whose credentials, which region, which endpoints.
+pub struct Aws {
+    client: Client,
+    environment: Environment,
+    clock: Clock,
+}
+
+/// What a service answered to a request that it took.
+#[derive(Debug)]
+pub struct Response {
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Aws {
+    /// Calls AWS through `client` as the environment says.
+    pub fn new(client: Client, environment: Environment) -> Self {
+        Self { client, environment, clock: Clock::default() }
+    }
+
+    /// Where a service is: as `AWS_ENDPOINT_URL_<SERVICE>` or `AWS_ENDPOINT_URL` says, or else
+    /// AWS's own address. The region is the function's unless another is given.
+    pub fn endpoint(&self, service: Service, region: Option<&str>) -> Result<Url, Problem> {
+        endpoint::of(service, self.environment.region(region)?, &self.environment)
+    }
+
+    /// Signs a request with Signature Version 4. A body that is streamed cannot be signed, unless
+    /// the header `x-amz-content-sha256` says what to sign in its place: the body's SHA-256 in
+    /// hexadecimal digits, or `UNSIGNED-PAYLOAD`. All headers must be there already.
+    pub fn sign(
+        &self,
+        service: Service,
+        region: Option<&str>,
+        request: &mut Request,
+    ) -> Result<(), Problem> {
+        let region = self.environment.region(region)?;
+        sign::sign(service, region, self.environment.credentials()?, self.clock.now(), request)
+    }
+
+    /// Calls an operation of a service that speaks JSON, all within `timeout`.
+    pub async fn call<Answer: DeserializeOwned>(
+        &self,
+        service: Service,
+        region: Option<&str>,
+        operation: &'static str,
+        input: &(impl Serialize + Sync),
+        timeout: Duration,
+    ) -> Result<Answer, AwsError> {
+        let fails = |problem| AwsError { service, operation, problem };
+        let Some(json) = service.json() else {
+            return Err(fails(Problem::SpeaksNoJson));
+        };
+        let url = self.endpoint(service, region).map_err(fails)?;
+        let target = HeaderValue::try_from(format!("{}.{operation}", json.target_prefix));
+        let body = serde_json::to_vec(input).map_err(|_| fails(Problem::Unsignable))?;
+        let mut request = Request::new(Method::POST, url);
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(json.content_type));
+        headers.insert(
+            HeaderName::from_static("x-amz-target"),
+            target.map_err(|_| fails(Problem::Unsignable))?,
+        );
+        *request.body_mut() = Some(body.into());
+        let response = self.send(service, region, operation, request, timeout).await?;
+        // Operations that answer nothing answer an empty body, or an empty object.
+        let body = if response.body.is_empty() { b"{}".as_slice() } else { &response.body };
+        serde_json::from_slice(body).map_err(|_| fails(Problem::Unreadable))
+    }
+
+    /// Signs a request, sends it, and gives the answer to it, all within `timeout`. An answer that
+    /// is not 2xx is an error. `operation` is what the request is called in errors.
+    ///
+    /// Where the service says that the clock is wrong, the request is sent once more by the
+    /// service's own clock.
+    pub async fn send(
+        &self,
+        service: Service,
+        region: Option<&str>,
+        operation: &'static str,
+        request: Request,
+        timeout: Duration,
+    ) -> Result<Response, AwsError> {
+        let again = request.try_clone();
+        let answer = self.send_once(service, region, request, timeout).await;
+        let answer = match (answer, again) {
+            (Err(Failure { skewed_by: Some(skew), .. }), Some(again)) => {
+                self.clock.correct(skew);
+                self.send_once(service, region, again, timeout).await
+            }
+            (answer, _) => answer,
+        };
+        answer.map_err(|failure| AwsError { service, operation, problem: failure.problem })
+    }
+
+    async fn send_once(
+        &self,
+        service: Service,
+        region: Option<&str>,
+        mut request: Request,
+        timeout: Duration,
+    ) -> Result<Response, Failure> {
+        self.sign(service, region, &mut request)?;
+        let (status, headers, body) = self
+            .client
+            .execute(request, timeout, MAX_ANSWER_BYTES)
+            .await
+            .map_err(|fault| Failure::from(Problem::NoAnswer(fault)))?;
+        if status.is_success() {
+            return Ok(Response { headers, body });
+        }
+        let code = error::code(&headers, &body);
+        let skewed_by = error::may_be_skew(&code).then(|| self.clock.skew(&headers)).flatten();
+        let problem = Problem::Refused { status: status.as_u16(), code };
+        Err(Failure { problem, skewed_by })
+    }
+}
+
+/// Why a try failed, and how far the clock is behind the service's, if that is why.
+struct Failure {
+    problem: Problem,
+    skewed_by: Option<sign::Skew>,
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { problem, skewed_by: None }
+    }
+}

@@ -1,0 +1,263 @@
+//! S3: objects by key.
+
+use std::time::Duration;
+
+use aws_smithy_xml::decode::{Document, XmlDecodeError, try_data};
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use reqwest::header::{ETAG, HeaderMap};
+use reqwest::{Method, Request, Url};
+
+use super::endpoint::{self, Service};
+use super::error::{AwsError, Problem};
+use super::{Aws, Response};
+
+/// All but what S3 leaves as it is when it checks a signature.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A bucket.
+#[derive(Clone, Copy)]
+pub struct Bucket<'a> {
+    /// The way there.
+    pub aws: &'a Aws,
+    /// The bucket's name.
+    pub name: &'a str,
+    /// Its region, unless it is the function's.
+    pub region: Option<&'a str>,
+}
+
+/// An object.
+#[derive(Debug)]
+pub struct Object {
+    /// What it holds.
+    pub body: Bytes,
+    /// Its version, for writing it only if nobody else has.
+    pub etag: Option<String>,
+}
+
+/// A page of a listing.
+#[derive(Debug, Default, PartialEq)]
+pub struct Listing {
+    /// The objects, by their keys' bytes.
+    pub objects: Vec<Listed>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+}
+
+/// An object as a listing has it.
+#[derive(Debug, Default, PartialEq)]
+pub struct Listed {
+    /// Its key.
+    pub key: String,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was written, as `2023-11-06T10:00:00.000Z`.
+    pub last_modified: String,
+    /// Its version.
+    pub etag: String,
+}
+
+impl Bucket<'_> {
+    /// Reads an object. There is none under the key: `NoSuchKey` with the permission to list the
+    /// bucket, `AccessDenied` without.
+    pub async fn get(&self, key: &str, timeout: Duration) -> Result<Object, AwsError> {
+        let request = Request::new(Method::GET, self.object("GetObject", key)?);
+        let response = self.send("GetObject", request, timeout).await?;
+        Ok(Object { etag: etag(&response), body: response.body })
+    }
+
+    /// Writes an object, and gives its version. `headers` may say what it is, and on which condition
+    /// to write it (`If-None-Match: *`, `If-Match: <etag>`, refused as `PreconditionFailed`).
+    pub async fn put(
+        &self,
+        key: &str,
+        body: Bytes,
+        headers: HeaderMap,
+        timeout: Duration,
+    ) -> Result<Option<String>, AwsError> {
+        let mut request = Request::new(Method::PUT, self.object("PutObject", key)?);
+        *request.headers_mut() = headers;
+        *request.body_mut() = Some(body.into());
+        let response = self.send("PutObject", request, timeout).await?;
+        Ok(etag(&response))
+    }
+
+    /// Deletes an object; that there is none is no error.
+    pub async fn delete(&self, key: &str, timeout: Duration) -> Result<(), AwsError> {
+        let request = Request::new(Method::DELETE, self.object("DeleteObject", key)?);
+        self.send("DeleteObject", request, timeout).await.map(drop)
+    }
+
+    /// Lists the keys that begin with `prefix`, from `page` on, at most `most` at once.
+    pub async fn list(
+        &self,
+        prefix: &str,
+        page: Option<&str>,
+        most: u16,
+        timeout: Duration,
+    ) -> Result<Listing, AwsError> {
+        const OPERATION: &str = "ListObjectsV2";
+        let mut url = self.url(OPERATION)?;
+        let mut query = format!(
+            "encoding-type=url&list-type=2&max-keys={most}&prefix={}",
+            utf8_percent_encode(prefix, ENCODED)
+        );
+        if let Some(page) = page {
+            query = format!("continuation-token={}&{query}", utf8_percent_encode(page, ENCODED));
+        }
+        url.set_query(Some(&query));
+        let response = self.send(OPERATION, Request::new(Method::GET, url), timeout).await?;
+        listing(&response.body).map_err(|_| self.error(OPERATION, Problem::Unreadable))
+    }
+
+    async fn send(
+        &self,
+        operation: &'static str,
+        request: Request,
+        timeout: Duration,
+    ) -> Result<Response, AwsError> {
+        self.aws.send(Service::S3, self.region, operation, request, timeout).await
+    }
+
+    fn object(&self, operation: &'static str, key: &str) -> Result<Url, AwsError> {
+        // A URL cannot hold these: they are resolved as in a path of files.
+        if key.split('/').any(|part| matches!(part, "." | "..")) {
+            return Err(self.error(operation, Problem::DotsInKey));
+        }
+        let mut url = self.url(operation)?;
+        let parts: Vec<String> =
+            key.split('/').map(|part| utf8_percent_encode(part, ENCODED).to_string()).collect();
+        let path = format!("{}/{}", url.path().trim_end_matches('/'), parts.join("/"));
+        url.set_path(&path);
+        Ok(url)
+    }
+
+    /// The bucket's own address. It has the bucket in the host's name, where that name has a
+    /// certificate; other servers than AWS's seldom know such names.
+    fn url(&self, operation: &'static str) -> Result<Url, AwsError> {
+        let fails = |problem| self.error(operation, problem);
+        let mut url = self.aws.endpoint(Service::S3, self.region).map_err(fails)?;
+        let in_path =
+            endpoint::is_set(Service::S3, &self.aws.environment) || self.name.contains('.');
+        if in_path {
+            let name = utf8_percent_encode(self.name, ENCODED);
+            let path = format!("{}/{name}", url.path().trim_end_matches('/'));
+            url.set_path(&path);
+        } else {
+            let host = format!("{}.{}", self.name, url.host_str().unwrap_or_default());
+            url.set_host(Some(&host)).map_err(|_| fails(Problem::Unsignable))?;
+        }
+        Ok(url)
+    }
+
+    fn error(&self, operation: &'static str, problem: Problem) -> AwsError {
+        AwsError { service: Service::S3, operation, problem }
+    }
+}
+
+fn etag(response: &Response) -> Option<String> {
+    response.headers.get(ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+fn listing(body: &[u8]) -> Result<Listing, XmlDecodeError> {
+    let mut document = Document::try_from(body)?;
+    let mut root = document.root_element()?;
+    if root.start_el().local() != "ListBucketResult" {
+        return Err(XmlDecodeError::custom("no listing"));
+    }
+    let mut listing = Listing::default();
+    let mut encoded = false;
+    while let Some(mut tag) = root.next_tag() {
+        match tag.start_el().local() {
+            "EncodingType" => encoded = try_data(&mut tag)? == "url",
+            "NextContinuationToken" => listing.next = Some(try_data(&mut tag)?.into_owned()),
+            "Contents" => {
+                let mut listed = Listed::default();
+                while let Some(mut tag) = tag.next_tag() {
+                    match tag.start_el().local() {
+                        "Key" => listed.key = try_data(&mut tag)?.into_owned(),
+                        "ETag" => listed.etag = try_data(&mut tag)?.into_owned(),
+                        "LastModified" => listed.last_modified = try_data(&mut tag)?.into_owned(),
+                        "Size" => {
+                            let size = try_data(&mut tag)?;
+                            listed.bytes =
+                                size.parse().map_err(|_| XmlDecodeError::custom("no size"))?;
+                        }
+                        _ => {}
+                    }
+                }
+                listing.objects.push(listed);
+            }
+            _ => {}
+        }
+    }
+    if encoded {
+        for listed in &mut listing.objects {
+            let spaced = listed.key.replace('+', " ");
+            listed.key = percent_decode_str(&spaced)
+                .decode_utf8()
+                .map_err(|_| XmlDecodeError::custom("no key"))?
+                .into_owned();
+        }
+    }
+    Ok(listing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::Environment;
+    use crate::delivery::Client;
+
+    fn url(variables: &[(&str, &str)], bucket: &str, key: &str) -> Result<String, String> {
+        let region = [("AWS_REGION", "eu-west-1")];
+        let environment = Environment::from_pairs(&[variables, &region].concat());
+        let aws = Aws::new(Client::new().unwrap(), environment);
+        let bucket = Bucket { aws: &aws, name: bucket, region: None };
+        bucket.object("GetObject", key).map(Into::into).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_key_is_written_as_s3_signs_it() {
+        assert_eq!(
+            url(&[], "logs", "a b/c+d=ü/$LATEST").as_deref(),
+            Ok("https://logs.s3.eu-west-1.amazonaws.com/a%20b/c%2Bd%3D%C3%BC/%24LATEST")
+        );
+        assert_eq!(
+            url(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:1/base/")], "logs", "a//b").as_deref(),
+            Ok("http://127.0.0.1:1/base/logs/a//b")
+        );
+        assert_eq!(
+            url(&[], "logs.example", "a").as_deref(),
+            Ok("https://s3.eu-west-1.amazonaws.com/logs.example/a")
+        );
+        for key in ["a/../b", "./a", ".."] {
+            let error = "s3:GetObject: a key cannot have \".\" or \"..\" between slashes";
+            assert_eq!(url(&[], "logs", key), Err(error.to_owned()), "{key}");
+        }
+        assert!(url(&[], "logs", "a/...b/.c").is_ok());
+    }
+
+    #[test]
+    fn a_listing_is_read_with_its_keys_decoded() {
+        let body = br#"<?xml version="1.0" encoding="UTF-8"?>
+            <ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name>
+            <IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>
+            <Contents><Key>a+b%2Bc%26d</Key><LastModified>2023-11-06T10:00:00.000Z</LastModified>
+            <ETag>&quot;e&quot;</ETag><Size>12</Size><StorageClass>STANDARD</StorageClass></Contents>
+            <NextContinuationToken>t+/=</NextContinuationToken></ListBucketResult>"#;
+        let listed = Listed {
+            key: "a b+c&d".to_owned(),
+            bytes: 12,
+            last_modified: "2023-11-06T10:00:00.000Z".to_owned(),
+            etag: "\"e\"".to_owned(),
+        };
+        let expected = Listing { objects: vec![listed], next: Some("t+/=".to_owned()) };
+        assert_eq!(listing(body).unwrap(), expected);
+        for other in ["", "<html></html>", "<ListBucketResult><Contents><Size>x</Size>"] {
+            assert!(listing(other.as_bytes()).is_err(), "{other}");
+        }
+    }
+}
