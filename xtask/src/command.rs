@@ -14,7 +14,8 @@ Programs for people who work on logagg.
                                 --check: only tell which are stale
   cargo xtask figures           the figures in the README, of a release build
   cargo xtask scale [GROUPS...] calls, time under AWS's quotas, CPU and memory of a policy for
-                                100, 1000 and 10000 log groups, or for so many";
+                                100, 1000 and 10000 log groups, or for so many
+  cargo xtask speed             CPU, memory and start of the shipper, beside the least they can be";
 
 /// One call of the program.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub(crate) enum Command {
     Docs(Pages),
     Figures,
     Scale { sizes: Vec<usize> },
+    Speed,
     Help,
 }
 
@@ -60,6 +62,7 @@ impl Command {
             ["docs"] => Ok(Self::Docs(pages)),
             ["figures"] => Ok(Self::Figures),
             ["scale", ref sizes @ ..] => Ok(Self::Scale { sizes: numbers(sizes)? }),
+            ["speed"] => Ok(Self::Speed),
             [] => Ok(Self::Help),
             _ => Err(format!("not understood: {}", words.join(" ")).into()),
         }
@@ -93,6 +96,7 @@ mod tests {
         assert_eq!(parse("docs --check"), Ok(Command::Docs(Pages::Check)));
         assert_eq!(parse("figures"), Ok(Command::Figures));
         assert_eq!(parse("scale 7 80"), Ok(Command::Scale { sizes: vec![7, 80] }));
+        assert_eq!(parse("speed"), Ok(Command::Speed));
         assert_eq!(parse(""), Ok(Command::Help));
         let log = Command::Log { group: "/a".to_owned(), line: "b".to_owned() };
         assert_eq!(parse("log /a b"), Ok(log));

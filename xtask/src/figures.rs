@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
-use logagg_e2e::workspace;
+use anyhow::{Context, bail};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512};
+
+use crate::{process, release};
 
 /// What Terraform puts into a provider's environment so that it knows who starts it.
 const MAGIC_COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
@@ -16,7 +17,7 @@ const STARTS: usize = 21;
 
 /// Builds what is released and prints the figures that the README gives.
 pub(crate) fn run() -> anyhow::Result<()> {
-    let release = build()?;
+    let release = release::build(&["terraform-provider-logagg", "logagg-shipper"])?;
     let provider = release.join("terraform-provider-logagg");
     println!("shipper, stripped:          {}", size(&release.join("bootstrap"))?);
     println!("provider, stripped:         {}", size(&provider)?);
@@ -30,21 +31,6 @@ pub(crate) fn run() -> anyhow::Result<()> {
         milliseconds(times[STARTS - 1])
     );
     Ok(())
-}
-
-fn build() -> anyhow::Result<std::path::PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let build_dir = workspace::build_dir()?;
-    let target_dir = build_dir.parent().context("finding the target folder")?;
-    let status = Command::new(cargo)
-        .args(["build", "--release", "--package", "terraform-provider-logagg"])
-        .args(["--package", "logagg-shipper", "--target-dir"])
-        .arg(target_dir)
-        .current_dir(workspace::root())
-        .status()
-        .context("running cargo")?;
-    ensure!(status.success(), "the release build failed ({status})");
-    Ok(target_dir.join("release"))
 }
 
 fn size(program: &Path) -> anyhow::Result<String> {
@@ -68,7 +54,7 @@ fn cpu_until_handshake(provider: &Path) -> anyhow::Result<Duration> {
     let stdout = child.stdout.take().context("reading the provider's handshake")?;
     let mut handshake = String::new();
     let read = BufReader::new(stdout).read_line(&mut handshake);
-    let time = cpu_time(child.id());
+    let time = process::cpu_time(child.id());
     child.kill()?;
     child.wait()?;
     read.context("reading the provider's handshake")?;
@@ -76,19 +62,6 @@ fn cpu_until_handshake(provider: &Path) -> anyhow::Result<Duration> {
         bail!("the provider did not answer with a handshake: {handshake:?}");
     }
     time
-}
-
-/// The CPU time of all threads of a process, to the nanosecond, which Linux tells.
-fn cpu_time(process: u32) -> anyhow::Result<Duration> {
-    let threads = fs::read_dir(format!("/proc/{process}/task"))
-        .context("reading a process's CPU time, which works on Linux only")?;
-    let mut nanoseconds = 0;
-    for thread in threads {
-        let statistics = fs::read_to_string(thread?.path().join("schedstat"))?;
-        let on_cpu = statistics.split(' ').next().unwrap_or_default();
-        nanoseconds += on_cpu.parse::<u64>().context("reading a thread's CPU time")?;
-    }
-    Ok(Duration::from_nanos(nanoseconds))
 }
 
 fn milliseconds(time: Duration) -> String {

@@ -8,8 +8,11 @@ mod docs;
 mod figures;
 mod kept;
 mod log;
+mod process;
+mod release;
 mod scale;
 mod screen;
+mod speed;
 mod stop;
 
 use std::process::ExitCode;
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
         Ok(Command::Docs(pages)) => docs::run(pages),
         Ok(Command::Figures) => figures::run(),
         Ok(Command::Scale { sizes }) => scale::run(&sizes),
+        Ok(Command::Speed) => speed::run(),
         Ok(Command::Help) => {
             println!("{}", command::HELP);
             Ok(())

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use logagg_e2e::simulator::Simulator;
 use logagg_e2e::terraform::Terraform;
 
+use crate::process;
+
 const PROVIDER: &str = "terraform-provider-logagg";
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
@@ -84,15 +86,7 @@ impl Watch {
     }
 }
 
-/// CPU time and peak memory so far, which Linux tells.
+/// CPU time and peak memory so far, of a process that may end at any time.
 fn usage(process: u32) -> Option<(Duration, u64)> {
-    let mut nanoseconds = 0;
-    for thread in fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten() {
-        let statistics = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        nanoseconds += statistics.split(' ').next()?.parse::<u64>().ok()?;
-    }
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = peak.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some((Duration::from_nanos(nanoseconds), kilobytes * 1024))
+    Some((process::cpu_time(process).ok()?, process::peak_bytes(process).ok()?))
 }

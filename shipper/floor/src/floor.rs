@@ -1,0 +1,78 @@
+//! The floor: what no shipper can do without, with the fastest crates for each step. Base64,
+//! inflate, one pass over the JSON that finds every message, and deflate of the very bytes that
+//! the shipper sends.
+//!
+//! `floor EVENT LEVEL BODY...` reads everything, then does the work once for every line on
+//! standard input and answers with a line, until the input ends.
+
+#![allow(clippy::print_stdout, reason = "this program talks to the one that measures it")]
+
+use std::io::{BufRead, Write, stdin};
+
+use anyhow::Context;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use libdeflater::Decompressor;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [event, level, bodies @ ..] = &arguments[..] else {
+        anyhow::bail!("floor EVENT LEVEL BODY...");
+    };
+    let event = std::fs::read(event).with_context(|| event.clone())?;
+    let level = Compression::new(level.parse().context("reading the level")?);
+    let bodies: Vec<Vec<u8>> = bodies
+        .iter()
+        .map(|body| std::fs::read(body).with_context(|| body.clone()))
+        .collect::<Result<_, _>>()?;
+    println!("ready");
+    for line in stdin().lock().lines() {
+        line?;
+        let messages = messages(&inflate(data(&event)?)?);
+        let sent: usize = bodies.iter().map(|body| deflate(body, level)).sum::<Result<_, _>>()?;
+        println!("{messages} {sent}");
+    }
+    Ok(())
+}
+
+/// The base64 between the quotes of `{"awslogs":{"data":"…"}}`.
+fn data(event: &[u8]) -> anyhow::Result<&[u8]> {
+    let end = memchr::memrchr(b'"', event).context("the event has no data")?;
+    let start = memchr::memrchr(b'"', &event[..end]).context("the event has no data")?;
+    Ok(&event[start + 1..end])
+}
+
+fn inflate(data: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let gzip = base64_simd::STANDARD.decode_to_vec(data)?;
+    let size = gzip.last_chunk::<4>().context("the data is too short")?;
+    let mut json = vec![0; u32::from_le_bytes(*size) as usize];
+    Decompressor::new().gzip_decompress(&gzip, &mut json)?;
+    Ok(json)
+}
+
+/// Finds the begin and the end of every message, and tells how many bytes they have.
+fn messages(json: &[u8]) -> usize {
+    const NAME: &[u8] = b"\"message\":\"";
+
+    let mut bytes = 0;
+    let mut at = 0;
+    while let Some(found) = memchr::memmem::find(&json[at..], NAME) {
+        let start = at + found + NAME.len();
+        at = start;
+        while let Some(found) = memchr::memchr2(b'"', b'\\', &json[at..]) {
+            let quote = json[at + found] == b'"';
+            at += found + if quote { 1 } else { 2 };
+            if quote {
+                break;
+            }
+        }
+        bytes += at - start;
+    }
+    bytes
+}
+
+fn deflate(body: &[u8], level: Compression) -> std::io::Result<usize> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 5), level);
+    encoder.write_all(body)?;
+    encoder.finish().map(|sent| sent.len())
+}

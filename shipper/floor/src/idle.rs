@@ -1,0 +1,14 @@
+//! A Lambda function that does nothing: what `lambda_runtime` takes to start and to hand an event
+//! through.
+
+use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
+use serde_json::value::RawValue;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    Runtime::new(service_fn(handle)).run().await
+}
+
+async fn handle(_: LambdaEvent<Box<RawValue>>) -> Result<(), Error> {
+    Ok(())
+}

@@ -1,0 +1,67 @@
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::function::settled_cpu_time;
+use crate::process;
+
+/// The program that does what no shipper can do without.
+pub(crate) struct Floor {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Floor {
+    /// Starts it for an event in a file and what the shipper made of it, in files too.
+    pub(crate) fn start(
+        program: &Path,
+        event: &Path,
+        level: u32,
+        bodies: &[impl AsRef<Path>],
+    ) -> anyhow::Result<Self> {
+        let mut child = Command::new(program)
+            .arg(event)
+            .arg(level.to_string())
+            .args(bodies.iter().map(AsRef::as_ref))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
+        let input = child.stdin.take().context("talking to the floor")?;
+        let output = BufReader::new(child.stdout.take().context("talking to the floor")?);
+        let mut floor = Self { child, input, output };
+        floor.read()?;
+        Ok(floor)
+    }
+
+    /// Has it do the work once and tells what CPU time that took.
+    pub(crate) fn work(&mut self) -> anyhow::Result<Duration> {
+        let before = settled_cpu_time(self.child.id())?;
+        self.input.write_all(b"\n").context("talking to the floor")?;
+        self.read()?;
+        Ok(settled_cpu_time(self.child.id())? - before)
+    }
+
+    /// The most memory it has had.
+    pub(crate) fn peak_bytes(&self) -> anyhow::Result<u64> {
+        process::peak_bytes(self.child.id())
+    }
+
+    fn read(&mut self) -> anyhow::Result<()> {
+        let mut line = String::new();
+        self.output.read_line(&mut line).context("reading what the floor says")?;
+        ensure!(!line.is_empty(), "the floor has ended");
+        Ok(())
+    }
+}
+
+impl Drop for Floor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,159 @@
+//! What the shipper costs, beside the least that any shipper can cost: the release build behind a
+//! runtime API, sending to a log service on this machine, and the floor in the same run.
+
+mod floor;
+mod function;
+mod http;
+mod payload;
+mod sink;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use crate::release;
+use floor::Floor;
+use function::Function;
+use payload::Payload;
+use sink::{Service, Sink};
+
+/// How many log events are in an event: 3 kB, 150 kB and 1.6 MB of JSON.
+const SIZES: [usize; 3] = [10, 500, 5_000];
+
+/// How often everything is measured, one after the other and over again.
+const ROUNDS: usize = 25;
+
+/// How often a function is started.
+const STARTS: usize = 21;
+
+/// The shipper's default.
+const GZIP_LEVEL: u32 = 1;
+
+/// The programs that are measured.
+struct Programs {
+    shipper: PathBuf,
+    floor: PathBuf,
+    idle: PathBuf,
+}
+
+/// Builds what is released and prints what it costs.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let release = release::build(&["logagg-shipper", "logagg-floor"])?;
+    let programs = Programs {
+        shipper: release.join("bootstrap"),
+        floor: release.join("floor"),
+        idle: release.join("idle"),
+    };
+    println!("medians of {ROUNDS} rounds, {STARTS} starts; ratios are medians of each round's\n");
+    let size = std::fs::metadata(&programs.shipper)?.len();
+    println!("binary: {:.1} MB\n", size as f64 / 1e6);
+    starts(&programs)?;
+    for service in Service::ALL {
+        for events in SIZES {
+            invocations(&programs, service, &Payload::of(events)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// From the start of a process to its first request for work, ours and that of a function that
+/// does nothing.
+fn starts(programs: &Programs) -> anyhow::Result<()> {
+    let sink = Sink::start(Service::Bulk)?;
+    let mut shipper = Vec::new();
+    let mut idle = Vec::new();
+    for _ in 0..STARTS {
+        shipper.push(Function::start(&programs.shipper, &sink.configuration())?.cold_start);
+        idle.push(Function::start(&programs.idle, "")?.cold_start);
+    }
+    println!("cold start");
+    println!("  shipper        {:>9.2} ms", milliseconds(median(&shipper)));
+    println!("  idle function  {:>9.2} ms", milliseconds(median(&idle)));
+    println!("  ratio          {:>9.2}\n", median_ratio(&shipper, &idle));
+    Ok(())
+}
+
+/// One size of event to one log service, by shipper, floor and idle function in turn.
+fn invocations(programs: &Programs, service: Service, payload: &Payload) -> anyhow::Result<()> {
+    let sink = Sink::start(service)?;
+    let shipper = Function::start(&programs.shipper, &sink.configuration())?;
+    let idle = Function::start(&programs.idle, "")?;
+    shipper.invoke(&payload.event).context("the first invocation")?;
+    idle.invoke(&payload.event)?;
+    let requests = sink.take();
+    ensure!(!requests.is_empty(), "nothing was sent");
+    let folder = tempfile::tempdir().context("creating a folder")?;
+    let event = folder.path().join("event");
+    std::fs::write(&event, &payload.event)?;
+    let bodies = write_bodies(folder.path(), &requests)?;
+    let mut floor = Floor::start(&programs.floor, &event, GZIP_LEVEL, &bodies)?;
+    floor.work()?;
+    let (mut ours, mut least, mut nothing) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ours.push(shipper.invoke(&payload.event)?);
+        least.push(floor.work()?);
+        nothing.push(idle.invoke(&payload.event)?);
+    }
+    let encoded: usize = requests.iter().map(|(_, body)| body.len()).sum();
+    let sent: usize = requests.iter().map(|(sent, _)| sent).sum();
+    println!(
+        "{}, {} events: {} of JSON in {}; {} sent as {} in {} requests",
+        service.name(),
+        payload.events,
+        kilobytes(payload.json_bytes),
+        kilobytes(payload.event.len()),
+        kilobytes(encoded),
+        kilobytes(sent),
+        requests.len()
+    );
+    println!("                        CPU    events/s       MB/s       peak");
+    row("shipper", payload, median(&ours), shipper.peak_bytes()?);
+    row("floor", payload, median(&least), floor.peak_bytes()?);
+    row("idle function", payload, median(&nothing), idle.peak_bytes()?);
+    println!("  ratio to floor {:>9.2}\n", median_ratio(&ours, &least));
+    Ok(())
+}
+
+fn row(name: &str, payload: &Payload, cpu: Duration, peak_bytes: u64) {
+    let seconds = cpu.as_secs_f64();
+    println!(
+        "  {name:<14} {:>9.3} ms {:>8.0} {:>10.0} {:>7.1} MB",
+        milliseconds(cpu),
+        payload.events as f64 / seconds,
+        payload.json_bytes as f64 / 1e6 / seconds,
+        peak_bytes as f64 / 1e6
+    );
+}
+
+fn write_bodies(folder: &Path, requests: &[(usize, Vec<u8>)]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for (number, (_, body)) in requests.iter().enumerate() {
+        let path = folder.join(format!("body-{number}"));
+        std::fs::write(&path, body)?;
+        paths.push(path);
+    }
+    Ok(paths)
+}
+
+fn median(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// The median of what each round's two times are to each other.
+fn median_ratio(ours: &[Duration], theirs: &[Duration]) -> f64 {
+    let ratio = |(ours, theirs): (&Duration, &Duration)| ours.as_secs_f64() / theirs.as_secs_f64();
+    let mut ratios: Vec<f64> = ours.iter().zip(theirs).map(ratio).collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn kilobytes(bytes: usize) -> String {
+    format!("{:.0} kB", bytes as f64 / 1e3)
+}

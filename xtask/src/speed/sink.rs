@@ -1,0 +1,96 @@
+use std::collections::HashMap;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use flate2::read::MultiGzDecoder;
+use serde_json::{Value, json};
+
+use super::http::{self, Answer, Request};
+
+/// A log service that takes everything.
+pub(crate) struct Sink {
+    service: Service,
+    address: SocketAddr,
+    seen: Arc<Mutex<HashMap<Vec<u8>, Seen>>>,
+}
+
+/// Which log service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// Elasticsearch and OpenSearch.
+    Bulk,
+}
+
+/// A request as it was sent, with what there is to know about it.
+#[derive(Clone)]
+struct Seen {
+    body: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+impl Service {
+    /// All that are measured.
+    pub(crate) const ALL: [Self; 1] = [Self::Bulk];
+
+    /// Its name in the table.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bulk => "_bulk",
+        }
+    }
+
+    fn answer(self, body: &[u8]) -> Value {
+        match self {
+            Self::Bulk => {
+                let documents = body.iter().filter(|byte| **byte == b'\n').count() / 2;
+                json!({"items": vec![json!({"create": {"status": 201}}); documents]})
+            }
+        }
+    }
+}
+
+impl Sink {
+    /// Serves until this process ends.
+    pub(crate) fn start(service: Service) -> anyhow::Result<Self> {
+        let seen = Arc::new(Mutex::new(HashMap::<_, Seen>::new()));
+        let taken = Arc::clone(&seen);
+        let address = http::serve(move |request: Request| {
+            // The same requests come again and again: each is looked into once.
+            let known = lock(&taken).get(&request.body).cloned();
+            let seen = known.or_else(|| Seen::of(service, &request.body).ok())?;
+            let answer = Answer { body: seen.answer.clone(), ..Answer::default() };
+            lock(&taken).entry(request.body).or_insert(seen);
+            Some(answer)
+        })?;
+        Ok(Self { service, address, seen })
+    }
+
+    /// The shipper's configuration for it, with everything on that a user would have on.
+    pub(crate) fn configuration(&self) -> String {
+        let url = format!("http://{}", self.address);
+        let destination = match self.service {
+            Service::Bulk => json!({"type": "elasticsearch", "url": url, "index": "logs"}),
+        };
+        json!({"destinations": {"sink": destination}, "gzip_level": super::GZIP_LEVEL}).to_string()
+    }
+
+    /// The requests that came since the last call, before and after decompression.
+    pub(crate) fn take(&self) -> Vec<(usize, Vec<u8>)> {
+        lock(&self.seen).drain().map(|(sent, seen)| (sent.len(), seen.body)).collect()
+    }
+}
+
+impl Seen {
+    fn of(service: Service, sent: &[u8]) -> anyhow::Result<Self> {
+        let mut body = Vec::new();
+        MultiGzDecoder::new(sent).read_to_end(&mut body).context("decompressing a request")?;
+        let answer = serde_json::to_vec(&service.answer(&body))?;
+        Ok(Self { body, answer })
+    }
+}
+
+fn lock(seen: &Mutex<HashMap<Vec<u8>, Seen>>) -> std::sync::MutexGuard<'_, HashMap<Vec<u8>, Seen>> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
