@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::record::{Extent, Piece};
 
@@ -17,18 +17,61 @@ impl Key {
     pub fn of(piece: &Piece<'_>) -> Self {
         let record = piece.record;
         let origin = record.origin;
-        let mut hash = Xxh3::new();
-        for part in [origin.owner, origin.group, origin.stream, record.id] {
-            // With its length in front, no text can run over into the next.
-            hash.update(&(part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
-        }
         let part = match piece.extent {
             Extent::Part { number, .. } => number,
             Extent::Whole | Extent::Cut { .. } => 0,
         };
-        hash.update(&(part as u64).to_le_bytes());
-        Self(hash.digest128())
+        let mut text = Text { bytes: [0; Text::ROOM], len: 0, hash: None };
+        for part in [origin.owner, origin.group, origin.stream, record.id] {
+            // With its length in front, no text can run over into the next.
+            text.push(&(part.len() as u64).to_le_bytes());
+            text.push(part.as_bytes());
+        }
+        text.push(&(part as u64).to_le_bytes());
+        Self(text.hash())
+    }
+
+    /// The key's bytes, the highest first.
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+}
+
+/// What a key is made of. Setting up a hasher takes longer than hashing as much as there usually
+/// is, so the text is hashed as it stands as long as it has room here.
+struct Text {
+    bytes: [u8; Self::ROOM],
+    len: usize,
+    hash: Option<Xxh3>,
+}
+
+impl Text {
+    const ROOM: usize = 256;
+
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if end > Self::ROOM {
+            self.hash.get_or_insert_default().update(&self.bytes[..self.len]);
+            self.len = 0;
+        }
+        match self.bytes.get_mut(self.len..self.len + bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.len += bytes.len();
+            }
+            None => self.hash.get_or_insert_default().update(bytes),
+        }
+    }
+
+    fn hash(mut self) -> u128 {
+        let rest = &self.bytes[..self.len];
+        match &mut self.hash {
+            Some(hash) => {
+                hash.update(rest);
+                hash.digest128()
+            }
+            None => xxh3_128(rest),
+        }
     }
 }
 
@@ -78,6 +121,22 @@ mod tests {
             key("123456789012", "/aws/lambda/f", "s", "1", Extent::Whole),
             "1b375c42affea5f847f4823176d679b9"
         );
+    }
+
+    #[test]
+    fn texts_of_any_length_are_hashed_as_a_whole() {
+        for lengths in [[100, 90, 40], [206, 1, 0], [207, 0, 9], [256, 2, 700], [4, 600, 9]] {
+            let text = lengths.map(|length| "x".repeat(length));
+            let [group, stream, id] = &text;
+            let mut whole = Vec::new();
+            for part in ["a", group, stream, id] {
+                whole.extend_from_slice(&(part.len() as u64).to_le_bytes());
+                whole.extend_from_slice(part.as_bytes());
+            }
+            whole.extend_from_slice(&0_u64.to_le_bytes());
+            let expected = format!("{:032x}", xxh3_128(&whole));
+            assert_eq!(key("a", group, stream, id, Extent::Whole), expected, "{lengths:?}");
+        }
     }
 
     #[test]

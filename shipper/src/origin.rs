@@ -1,7 +1,9 @@
 //! Where a line was written: account, log group, log stream, and the function behind them.
 
+use crate::destination::CommonCell;
+
 /// What all records of one event have in common.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Origin<'a> {
     /// The account that owns the log group.
     pub owner: &'a str,
@@ -13,6 +15,8 @@ pub struct Origin<'a> {
     pub function: Option<&'a str>,
     /// The function's version, where the stream's name tells it.
     pub version: Option<&'a str>,
+    /// All this as it stands in documents.
+    pub(crate) common: CommonCell,
 }
 
 impl<'a> Origin<'a> {
@@ -29,6 +33,7 @@ impl<'a> Origin<'a> {
             stream,
             function: in_stream.or_else(|| function_of_group(group)),
             version,
+            common: CommonCell::default(),
         }
     }
 }

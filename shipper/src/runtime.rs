@@ -27,7 +27,7 @@ pub(crate) enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The HTTP client could not be set up.
-    #[error("{0}: are there CA certificates on this system?")]
+    #[error(transparent)]
     Client(#[from] ClientError),
 }
 

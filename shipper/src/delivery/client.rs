@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{StatusCode, redirect};
 
+use super::authorities;
 use crate::destination::{Answer, Certainty, Class, Encoding, Endpoint, Request};
 
 /// How long to wait for a connection. A service that is down should cost a moment, not the
@@ -62,13 +63,20 @@ pub struct Client(reqwest::Client);
 
 /// The client could not be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot set up the HTTP client")]
-pub struct ClientError(#[from] reqwest::Error);
+pub enum ClientError {
+    /// For a reason of its own.
+    #[error("cannot set up the HTTP client")]
+    Http(#[from] reqwest::Error),
+    /// For lack of TLS.
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
+}
 
 impl Client {
     /// Sets the client up; nothing is connected yet.
     pub fn new() -> Result<Self, ClientError> {
         let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(authorities::tls()?)
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             // A redirected POST may arrive as a GET, whose 200 says nothing about the records.

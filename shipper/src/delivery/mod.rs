@@ -4,6 +4,7 @@
 //! clock, so every course of events can be tried in a test. [`client::Client`] is the one place
 //! with I/O. [`deliver`] lets the one drive the other.
 
+mod authorities;
 mod backoff;
 mod batch;
 pub mod client;

@@ -3,90 +3,138 @@
 //! Names are those of the Elastic Common Schema where it has one for the thing. A structured
 //! line's own fields are in one object, `json`, where they can collide with nothing.
 
-use serde::{Serialize, Serializer};
+use std::sync::OnceLock;
 
-use crate::line::{Level, Report};
+use serde::Serialize;
+
+use super::json;
+use crate::line::Report;
+use crate::origin::Origin;
 use crate::record::{Extent, Piece};
 
 /// Appends the document of `piece` in one line, without a line end.
 pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
-    let document = Document::new(piece);
-    serde_json::to_writer(&mut *body, &document)
-        .expect("a document has string keys, and writing to memory cannot fail");
-    let Some(json) = piece.json else {
-        return;
+    let record = piece.record;
+    let line = &record.line;
+    let common = record.origin.common.of(record.origin);
+    body.extend_from_slice(b"{\"@timestamp\":\"");
+    json::time(record.time, body);
+    body.extend_from_slice(b"\",\"message\":");
+    json::string(&piece.message, body);
+    if let Some(level) = line.level {
+        body.extend_from_slice(b",\"log\":{\"level\":\"");
+        body.extend_from_slice(level.name().as_bytes());
+        body.extend_from_slice(b"\"}");
+    }
+    body.extend_from_slice(&common.cloud);
+    write_function(&common.function, line.request_id.as_deref(), body);
+    body.extend_from_slice(&common.log_stream);
+    json::string(record.id, body);
+    body.extend_from_slice(b"},\"lambda\":{\"kind\":\"");
+    body.extend_from_slice(line.kind.name().as_bytes());
+    body.push(b'"');
+    if let Some(report) = &line.report {
+        body.extend_from_slice(b",\"report\":");
+        serialize(&Figures::new(report), body);
+    }
+    body.extend_from_slice(b"}}");
+    let logagg = match piece.extent {
+        Extent::Whole => None,
+        Extent::Part { number, count } => Some(Logagg::Part { number, count }),
+        Extent::Cut { message_bytes } => Some(Logagg::Cut { message_bytes }),
     };
-    // The object goes along as it was written, so that no number loses a digit. It was read as
-    // valid JSON, where a line end can only stand between tokens.
-    let end = body.pop();
-    debug_assert_eq!(end, Some(b'}'));
-    body.extend_from_slice(b",\"json\":");
-    body.extend(json.bytes().map(|byte| match byte {
-        b'\n' | b'\r' => b' ',
-        _ => byte,
-    }));
+    if let Some(logagg) = logagg {
+        body.extend_from_slice(b",\"logagg\":");
+        serialize(&logagg, body);
+    }
+    if let Some(json) = piece.json {
+        body.extend_from_slice(b",\"json\":");
+        write_in_one_line(json, body);
+    }
     body.push(b'}');
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    #[serde(rename = "@timestamp", serialize_with = "display")]
-    timestamp: humantime::Rfc3339Timestamp,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log: Option<Log>,
-    cloud: Cloud<'a>,
-    #[serde(skip_serializing_if = "Faas::is_empty")]
-    faas: Faas<'a>,
-    aws: Aws<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logagg: Option<Logagg>,
+/// The function behind a line, if anything of it is known.
+fn write_function(common: &[u8], request_id: Option<&str>, body: &mut Vec<u8>) {
+    if common.is_empty() && request_id.is_none() {
+        return;
+    }
+    body.extend_from_slice(b",\"faas\":{");
+    body.extend_from_slice(common);
+    if let Some(request_id) = request_id {
+        if !common.is_empty() {
+            body.push(b',');
+        }
+        body.extend_from_slice(b"\"execution\":");
+        json::string(request_id, body);
+    }
+    body.push(b'}');
 }
 
-#[derive(Serialize)]
-struct Log {
-    level: &'static str,
+/// A JSON object goes along as it was written, so that no number loses a digit. It was read as
+/// valid JSON, where a line end can only stand between tokens.
+fn write_in_one_line(json: &str, body: &mut Vec<u8>) {
+    let start = body.len();
+    body.extend_from_slice(json.as_bytes());
+    if memchr::memchr2(b'\n', b'\r', &body[start..]).is_some() {
+        for byte in &mut body[start..] {
+            if matches!(byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
+    }
 }
 
-#[derive(Serialize)]
-struct Cloud<'a> {
-    provider: &'static str,
-    account: Account<'a>,
+fn serialize(value: &impl Serialize, body: &mut Vec<u8>) {
+    serde_json::to_writer(body, value)
+        .expect("what is written here has string keys, and writing to memory cannot fail");
 }
 
-#[derive(Serialize)]
-struct Account<'a> {
-    id: &'a str,
+/// What the documents of all records of an origin have in common, written when the first of them
+/// is, and once.
+#[derive(Debug, Default)]
+pub(crate) struct CommonCell(OnceLock<Common>);
+
+#[derive(Debug)]
+struct Common {
+    /// `,"cloud":{…}`
+    cloud: Vec<u8>,
+    /// `"name":"…","version":"…"`, as far as they are known.
+    function: Vec<u8>,
+    /// `,"aws":{"cloudwatch":{…,"event_id":`, up to what differs from record to record.
+    log_stream: Vec<u8>,
 }
 
-#[derive(Serialize)]
-struct Faas<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    execution: Option<&'a str>,
+impl CommonCell {
+    fn of(&self, origin: &Origin<'_>) -> &Common {
+        self.0.get_or_init(|| Common::new(origin))
+    }
 }
 
-#[derive(Serialize)]
-struct Aws<'a> {
-    cloudwatch: CloudWatch<'a>,
-    lambda: Lambda<'a>,
-}
-
-#[derive(Serialize)]
-struct CloudWatch<'a> {
-    log_group: &'a str,
-    log_stream: &'a str,
-    event_id: &'a str,
-}
-
-#[derive(Serialize)]
-struct Lambda<'a> {
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<Figures<'a>>,
+impl Common {
+    fn new(origin: &Origin<'_>) -> Self {
+        let mut cloud = Vec::new();
+        cloud.extend_from_slice(b",\"cloud\":{\"provider\":\"aws\",\"account\":{\"id\":");
+        json::string(origin.owner, &mut cloud);
+        cloud.extend_from_slice(b"}}");
+        let mut function = Vec::new();
+        if let Some(name) = origin.function {
+            function.extend_from_slice(b"\"name\":");
+            json::string(name, &mut function);
+        }
+        if let Some(version) = origin.version {
+            let name: &[u8] = if function.is_empty() { b"\"version\":" } else { b",\"version\":" };
+            function.extend_from_slice(name);
+            json::string(version, &mut function);
+        }
+        let mut log_stream = Vec::new();
+        log_stream.extend_from_slice(b",\"aws\":{\"cloudwatch\":{\"log_group\":");
+        json::string(origin.group, &mut log_stream);
+        log_stream.extend_from_slice(b",\"log_stream\":");
+        json::string(origin.stream, &mut log_stream);
+        log_stream.extend_from_slice(b",\"event_id\":");
+        Self { cloud, function, log_stream }
+    }
 }
 
 #[derive(Serialize)]
@@ -119,46 +167,6 @@ enum Logagg {
     Cut { message_bytes: usize },
 }
 
-impl<'a> Document<'a> {
-    fn new(piece: &'a Piece<'_>) -> Self {
-        let record = piece.record;
-        let origin = record.origin;
-        Self {
-            timestamp: humantime::format_rfc3339_millis(record.time),
-            message: &piece.message,
-            log: record.line.level.map(Level::name).map(|level| Log { level }),
-            cloud: Cloud { provider: "aws", account: Account { id: origin.owner } },
-            faas: Faas {
-                name: origin.function,
-                version: origin.version,
-                execution: record.line.request_id.as_deref(),
-            },
-            aws: Aws {
-                cloudwatch: CloudWatch {
-                    log_group: origin.group,
-                    log_stream: origin.stream,
-                    event_id: record.id,
-                },
-                lambda: Lambda {
-                    kind: record.line.kind.name(),
-                    report: record.line.report.as_ref().map(Figures::new),
-                },
-            },
-            logagg: match piece.extent {
-                Extent::Whole => None,
-                Extent::Part { number, count } => Some(Logagg::Part { number, count }),
-                Extent::Cut { message_bytes } => Some(Logagg::Cut { message_bytes }),
-            },
-        }
-    }
-}
-
-impl Faas<'_> {
-    fn is_empty(&self) -> bool {
-        self.name.is_none() && self.version.is_none() && self.execution.is_none()
-    }
-}
-
 impl<'a> Figures<'a> {
     fn new(report: &'a Report<'_>) -> Self {
         Self {
@@ -173,13 +181,6 @@ impl<'a> Figures<'a> {
             error_type: report.error_type.as_deref(),
         }
     }
-}
-
-fn display<T: std::fmt::Display, S: Serializer>(
-    value: &T,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }
 
 #[cfg(test)]

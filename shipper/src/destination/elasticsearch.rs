@@ -5,11 +5,11 @@
 
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{
     Answer, Class, Destination, Endpoint, Keys, Limits, Outcome, UNREADABLE_ANSWER, Verdict,
-    classify_status, document,
+    classify_status, document, json,
 };
 use crate::key::Key;
 use crate::record::Piece;
@@ -68,10 +68,9 @@ impl Destination for Elasticsearch {
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        let action = Action { create: Create { id: Key::of(piece) } };
-        serde_json::to_writer(&mut *body, &action)
-            .expect("an action has string keys, and writing to memory cannot fail");
-        body.push(b'\n');
+        body.extend_from_slice(b"{\"create\":{\"_id\":\"");
+        json::hexadecimal(Key::of(piece).bytes(), body);
+        body.extend_from_slice(b"\"}}\n");
         document::write(piece, body);
         body.push(b'\n');
     }
@@ -106,17 +105,6 @@ fn outcome(item: &BulkItem) -> Outcome {
         400..500 => Outcome::Refused(class()),
         _ => Outcome::Stop(class()),
     }
-}
-
-#[derive(Serialize)]
-struct Action {
-    create: Create,
-}
-
-#[derive(Serialize)]
-struct Create {
-    #[serde(rename = "_id")]
-    id: Key,
 }
 
 #[derive(Deserialize)]

@@ -10,12 +10,15 @@ mod answer;
 mod document;
 pub mod elasticsearch;
 mod framing;
+mod json;
 pub mod logzio;
 mod request;
 
 pub use answer::{Answer, Certainty, Class, Inquired, Outcome, Verdict};
 pub use framing::{Place, Section, Span};
 pub use request::{Address, Encoding, Endpoint, Request};
+
+pub(crate) use document::CommonCell;
 
 use answer::{UNREADABLE_ANSWER, classify_status};
 

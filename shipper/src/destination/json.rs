@@ -1,0 +1,181 @@
+//! JSON as it is written for every record, where a serializer would take more time than the
+//! compression of what it writes.
+
+use std::time::{Duration, SystemTime};
+
+/// Appends a text as a JSON string.
+pub(super) fn string(text: &str, body: &mut Vec<u8>) {
+    body.push(b'"');
+    escape(text, body);
+    body.push(b'"');
+}
+
+/// Appends a text as it stands between the quotes of a JSON string.
+pub(super) fn escape(text: &str, body: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
+    body.reserve(rest.len());
+    while let Some(word) = rest.first_chunk::<8>() {
+        let special = special(u64::from_le_bytes(*word));
+        body.extend_from_slice(word);
+        let plain = (special.trailing_zeros() / 8) as usize;
+        if plain == word.len() {
+            rest = &rest[plain..];
+        } else {
+            body.truncate(body.len() - word.len() + plain);
+            escape_byte(word[plain], body);
+            rest = &rest[plain + 1..];
+        }
+    }
+    for byte in rest {
+        escape_byte(*byte, body);
+    }
+}
+
+/// Marks the highest bit of each of eight bytes that has to be escaped. The lowest mark is exact;
+/// above it there may be marks of bytes that have not to be.
+fn special(word: u64) -> u64 {
+    const fn all(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    const HIGHEST_BITS: u64 = all(0x80);
+    let below = |word: u64, limit: u8| word.wrapping_sub(all(limit)) & !word & HIGHEST_BITS;
+    below(word, 0x20) | below(word ^ all(b'"'), 1) | below(word ^ all(b'\\'), 1)
+}
+
+fn escape_byte(byte: u8, body: &mut Vec<u8>) {
+    let letter = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\t' => b't',
+        b'\r' => b'r',
+        0x8 => b'b',
+        0xc => b'f',
+        0..0x20 => {
+            body.extend_from_slice(b"\\u00");
+            return hexadecimal([byte], body);
+        }
+        _ => return body.push(byte),
+    };
+    body.extend_from_slice(&[b'\\', letter]);
+}
+
+/// Appends bytes as two digits each.
+pub(super) fn hexadecimal(bytes: impl IntoIterator<Item = u8>, body: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        body.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+}
+
+/// Appends a time as RFC 3339 has it, to the millisecond: `2023-11-06T10:00:00.123Z`. A time
+/// before 1970 is 1970, one after the year 9999 has more digits; no log event has either.
+pub(super) fn time(time: SystemTime, body: &mut Vec<u8>) {
+    const SECONDS_A_DAY: u64 = 24 * 60 * 60;
+
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let (days, second) = (since.as_secs() / SECONDS_A_DAY, since.as_secs() % SECONDS_A_DAY);
+    let (year, month, day) = date(days);
+    digits::<4>(year, body);
+    for (mark, number) in [
+        (b'-', month),
+        (b'-', day),
+        (b'T', second / 3_600),
+        (b':', second / 60 % 60),
+        (b':', second % 60),
+    ] {
+        body.push(mark);
+        digits::<2>(number, body);
+    }
+    body.push(b'.');
+    digits::<3>(u64::from(since.subsec_millis()), body);
+    body.push(b'Z');
+}
+
+/// Year, month and day of a day counted from 1970-01-01, by years that begin in March, so that
+/// the day that only some years have is their last.
+fn date(days: u64) -> (u64, u64, u64) {
+    const DAYS_IN_4_CENTURIES: u64 = 146_097;
+    const FROM_MARCH_OF_0_TO_1970: u64 = 719_468;
+
+    let days = days + FROM_MARCH_OF_0_TO_1970;
+    let (four_centuries, day) = (days / DAYS_IN_4_CENTURIES, days % DAYS_IN_4_CENTURIES);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    // From March on, five months have 153 days, twice over.
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next_year) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (four_centuries * 400 + year + next_year, month, day)
+}
+
+/// Appends a number with at least `COUNT` digits.
+fn digits<const COUNT: usize>(number: u64, body: &mut Vec<u8>) {
+    let mut digits = [0; COUNT];
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    if rest > 0 {
+        self::digits::<1>(rest, body);
+    }
+    body.extend_from_slice(&digits);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut body = b"before ".to_vec();
+        write(&mut body);
+        String::from_utf8(body).unwrap().strip_prefix("before ").unwrap().to_owned()
+    }
+
+    #[test]
+    fn every_character_is_escaped_as_serde_does_it_wherever_it_stands() {
+        for character in ('\0'..'\u{100}').chain(['\u{2028}', '\u{fffd}', '\u{1f9c0}']) {
+            for before in ["", "a", "abcdefg", "ünïcödé", "\"\\\"\\"] {
+                let text = format!("{before}{character}\u{7f}xyz{character}{before}");
+                let expected = serde_json::to_string(&text).unwrap();
+                assert_eq!(written(|body| string(&text, body)), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00.007Z"),
+            (951_782_399, "2000-02-28T23:59:59.007Z"),
+            (951_782_400, "2000-02-29T00:00:00.007Z"),
+            (1_735_689_599, "2024-12-31T23:59:59.007Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.007Z"),
+            (253_402_300_799, "9999-12-31T23:59:59.007Z"),
+        ] {
+            let at = SystemTime::UNIX_EPOCH + Duration::new(seconds, 7_999_999);
+            assert_eq!(written(|body| time(at, body)), expected);
+        }
+        let after_9999 = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_800);
+        assert_eq!(written(|body| time(after_9999, body)), "10000-01-01T00:00:00.000Z");
+        let before_1970 = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(written(|body| time(before_1970, body)), "1970-01-01T00:00:00.000Z");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_written_as_serde_writes_it(text in "(?s).*") {
+            let expected = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(written(|body| string(&text, body)), expected);
+        }
+
+        #[test]
+        fn any_time_is_written_as_everybody_writes_it(millis in 0..253_402_300_800_000_u64) {
+            let at = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+            let expected = humantime::format_rfc3339_millis(at).to_string();
+            prop_assert_eq!(written(|body| time(at, body)), expected);
+        }
+    }
+}
