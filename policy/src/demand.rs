@@ -1,3 +1,4 @@
+use std::fmt;
 use std::str::FromStr;
 
 use crate::{
@@ -5,7 +6,7 @@ use crate::{
 };
 
 /// What a policy demands of every log group that it chooses.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
     /// The groups that must not be subscribed; None where the policy ships nothing.
     pub ships: Option<LoopGuard>,
@@ -25,6 +26,15 @@ pub enum OnConflict {
     Error,
     /// The group is left out, with the reason shown.
     Skip,
+}
+
+impl fmt::Display for OnConflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Skip => "skip",
+        })
+    }
 }
 
 impl FromStr for OnConflict {

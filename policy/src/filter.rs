@@ -181,7 +181,7 @@ impl Argument {
 /// Which filters are ours: those with a name of ours whose destination is one of ours, and those
 /// that ship to a destination the policy was told to replace. Everything else is foreign: never
 /// written over and never deleted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ownership {
     /// The name wanted now and those the policy had before.
     pub names: BTreeSet<String>,

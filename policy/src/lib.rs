@@ -7,25 +7,33 @@
 
 mod arn;
 mod demand;
+mod document;
 mod filter;
 mod log_group;
 mod loop_guard;
 mod retention;
+mod rule;
 mod selection;
 mod skip;
 mod standing;
+mod tags;
 
 pub use arn::{Arn, Destination, InvalidArn, UnsupportedDestination};
 pub use demand::{Demand, Due, OnConflict, UnknownOnConflict};
+pub use document::{Document, InvalidDocument};
 pub use filter::{
     Argument, Distribution, FilterName, InvalidFilterName, Ownership, SubscriptionFilter,
     UnknownDistribution,
 };
-pub use log_group::{InvalidLogGroupName, LogGroup, LogGroupClass, check_log_group_name};
+pub use log_group::{
+    InvalidLogGroupName, LogGroup, LogGroupClass, UnknownLogGroupClass, check_log_group_name,
+};
 pub use loop_guard::LoopGuard;
 pub use retention::{
     InvalidRetention, OnDestroy, Retention, RetentionMode, UnknownOnDestroy, UnknownRetentionMode,
 };
-pub use selection::{InvalidRegex, Listing, Rule, Selection, name_regex};
+pub use rule::{InvalidRegex, NameRegex, Rule};
+pub use selection::{Listing, Selection};
 pub use skip::{Obstacle, Skip};
 pub use standing::{Standing, Subscription, UnknownSubscription};
+pub use tags::{InvalidTags, TagFilter, Tags};

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::str::FromStr;
 
 use crate::Retention;
 
@@ -61,6 +62,26 @@ impl fmt::Display for LogGroupClass {
             Self::Other(other) => other,
         })
     }
+}
+
+impl FromStr for LogGroupClass {
+    type Err = UnknownLogGroupClass;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLogGroupClass> {
+        match Self::reported(Some(text)) {
+            Self::Other(text) => Err(UnknownLogGroupClass { text }),
+            known => Ok(known),
+        }
+    }
+}
+
+/// A text that names no class.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{text:?} is not a class of log groups: it is one of STANDARD, INFREQUENT_ACCESS, DELIVERY"
+)]
+pub struct UnknownLogGroupClass {
+    text: String,
 }
 
 /// The longest name a log group can have.

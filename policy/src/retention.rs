@@ -81,6 +81,17 @@ impl RetentionMode {
     }
 }
 
+impl fmt::Display for RetentionMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exact => "exact",
+            Self::AtLeast => "at_least",
+            Self::AtMost => "at_most",
+            Self::IfUnset => "if_unset",
+        })
+    }
+}
+
 impl FromStr for RetentionMode {
     type Err = UnknownRetentionMode;
 

@@ -1,30 +1,15 @@
 use std::collections::BTreeSet;
-use std::fmt;
 
-use regex::Regex;
-
-use crate::LogGroupClass;
+use crate::rule::begins_with_one;
+use crate::{LogGroupClass, Rule, TagFilter, Tags};
 
 /// Which log groups a policy chooses: those for which any `select` holds and no `exclude` does.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// The `select` blocks.
     pub select: Vec<Rule>,
     /// The `exclude` blocks.
     pub exclude: Vec<Rule>,
-}
-
-/// One `select` or `exclude` block: all that is given in it must hold.
-#[derive(Clone, Debug, Default)]
-pub struct Rule {
-    /// The name is one of these.
-    pub names: Option<BTreeSet<String>>,
-    /// The name begins with one of these.
-    pub name_prefixes: Option<BTreeSet<String>>,
-    /// The name contains a match.
-    pub name_regex: Option<Regex>,
-    /// The class is one of these.
-    pub log_group_classes: Option<BTreeSet<String>>,
 }
 
 /// A question to DescribeLogGroups.
@@ -42,9 +27,29 @@ const MAX_LISTINGS: usize = 50;
 impl Selection {
     /// Whether a log group is chosen.
     #[must_use]
-    pub fn chooses(&self, name: &str, class: &LogGroupClass) -> bool {
-        self.select.iter().any(|rule| rule.holds_for(name, class))
-            && !self.exclude.iter().any(|rule| rule.holds_for(name, class))
+    pub fn chooses(&self, name: &str, class: &LogGroupClass, tags: &Tags) -> bool {
+        self.judge(name, class, |filter| Some(filter.holds_for(tags))).unwrap_or_default()
+    }
+
+    /// Whether a log group is chosen; None where that depends on tags of which `tagged` does not
+    /// know whether the group has them.
+    #[must_use]
+    pub fn judge(
+        &self,
+        name: &str,
+        class: &LogGroupClass,
+        tagged: impl Fn(&TagFilter) -> Option<bool>,
+    ) -> Option<bool> {
+        let any =
+            |rules: &[Rule]| any(rules.iter().map(|rule| rule.holds_for(name, class, &tagged)));
+        match any(&self.select) {
+            Some(false) => Some(false),
+            selected => match any(&self.exclude) {
+                Some(true) => Some(false),
+                Some(false) => selected,
+                None => None,
+            },
+        }
     }
 
     /// The questions whose answers together hold every log group that can be chosen, each group
@@ -89,29 +94,19 @@ impl Selection {
     #[must_use]
     pub fn exact_names(&self) -> Option<BTreeSet<&str>> {
         let mut rules = self.select.iter().chain(&self.exclude);
-        if rules.any(|rule| rule.log_group_classes.is_some()) {
+        if rules.any(|rule| rule.log_group_classes.is_some() || rule.tags.is_some()) {
             return None;
         }
         let mut all = BTreeSet::new();
         for rule in &self.select {
             all.extend(rule.names.as_ref()?.iter().map(String::as_str));
         }
-        all.retain(|name| self.chooses(name, &LogGroupClass::Standard));
+        all.retain(|name| self.chooses(name, &LogGroupClass::Standard, &Tags::new()));
         Some(all)
     }
 }
 
 impl Rule {
-    /// Whether all that is given holds for a log group.
-    #[must_use]
-    pub fn holds_for(&self, name: &str, class: &LogGroupClass) -> bool {
-        self.names.as_ref().is_none_or(|names| names.contains(name))
-            && self.name_prefixes.as_ref().is_none_or(|prefixes| begins_with_one(name, prefixes))
-            && self.name_regex.as_ref().is_none_or(|regex| regex.is_match(name))
-            && (self.log_group_classes.as_ref())
-                .is_none_or(|classes| classes.contains(&class.to_string()))
-    }
-
     fn listings(&self) -> Vec<Listing> {
         if let Some(names) = &self.names {
             names.iter().cloned().map(Listing::Name).collect()
@@ -133,32 +128,15 @@ impl Listing {
     }
 }
 
-/// Compiles the regex of a rule.
-///
-/// # Errors
-/// When it does not compile, or is too large; the text shows where.
-pub fn name_regex(pattern: &str) -> Result<Regex, InvalidRegex> {
-    Regex::new(pattern).map_err(|error| InvalidRegex { detail: error.to_string() })
-}
-
-/// A regex that does not compile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidRegex {
-    detail: String,
-}
-
-impl fmt::Display for InvalidRegex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)
-    }
-}
-
-impl std::error::Error for InvalidRegex {}
-
-/// Looks only at the prefixes that could be: one of each length that is no longer than the name.
-/// A policy may list thousands.
-fn begins_with_one(name: &str, prefixes: &BTreeSet<String>) -> bool {
-    (0..=name.len()).filter_map(|end| name.get(..end)).any(|beginning| prefixes.contains(beginning))
+/// Whether any of these is so; None where that is not known.
+fn any(mut verdicts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    verdicts
+        .try_fold(Some(false), |all, verdict| match verdict {
+            Some(true) => Err(Some(true)),
+            Some(false) => Ok(all),
+            None => Ok(None),
+        })
+        .unwrap_or_else(|found| found)
 }
 
 fn common_prefix<'a>(mut texts: impl Iterator<Item = &'a str>) -> &'a str {
@@ -188,7 +166,7 @@ mod tests {
     }
 
     fn matching(pattern: &str) -> Rule {
-        Rule { name_regex: Some(name_regex(pattern).unwrap()), ..Rule::default() }
+        Rule { name_regex: Some(pattern.parse().unwrap()), ..Rule::default() }
     }
 
     #[test]
@@ -197,26 +175,21 @@ mod tests {
             select: vec![prefixes(&["/aws/lambda/"]), names(&["/ecs/web"])],
             exclude: vec![matching("-canary$")],
         };
-        assert!(selection.chooses("/aws/lambda/checkout", &LogGroupClass::Standard));
-        assert!(selection.chooses("/ecs/web", &LogGroupClass::Standard));
-        assert!(!selection.chooses("/ecs/web-2", &LogGroupClass::Standard));
-        assert!(!selection.chooses("/aws/lambda/checkout-canary", &LogGroupClass::Standard));
-        assert!(!selection.chooses("/aws/lambda", &LogGroupClass::Standard));
-    }
-
-    #[test]
-    fn all_that_a_block_gives_must_hold() {
-        let rule =
-            Rule { name_regex: Some(name_regex("prod").unwrap()), ..prefixes(&["/a/", "/b/"]) };
-        assert!(rule.holds_for("/b/prod-1", &LogGroupClass::Standard));
-        assert!(!rule.holds_for("/b/test-1", &LogGroupClass::Standard));
-        assert!(!rule.holds_for("/c/prod-1", &LogGroupClass::Standard));
+        assert!(selection.chooses("/aws/lambda/checkout", &LogGroupClass::Standard, &Tags::new()));
+        assert!(selection.chooses("/ecs/web", &LogGroupClass::Standard, &Tags::new()));
+        assert!(!selection.chooses("/ecs/web-2", &LogGroupClass::Standard, &Tags::new()));
+        assert!(!selection.chooses(
+            "/aws/lambda/checkout-canary",
+            &LogGroupClass::Standard,
+            &Tags::new()
+        ));
+        assert!(!selection.chooses("/aws/lambda", &LogGroupClass::Standard, &Tags::new()));
     }
 
     #[test]
     fn an_empty_list_chooses_nothing() {
         let selection = Selection { select: vec![names(&[]), prefixes(&[])], exclude: vec![] };
-        assert!(!selection.chooses("/aws/lambda/a", &LogGroupClass::Standard));
+        assert!(!selection.chooses("/aws/lambda/a", &LogGroupClass::Standard, &Tags::new()));
         assert_eq!(selection.listings(), []);
         assert_eq!(Selection::default().listings(), []);
     }
@@ -225,8 +198,8 @@ mod tests {
     fn a_class_is_chosen_and_left_out() {
         let infrequent = Rule { log_group_classes: set(&["INFREQUENT_ACCESS"]), ..Rule::default() };
         let selection = Selection { select: vec![prefixes(&["/a/"])], exclude: vec![infrequent] };
-        assert!(selection.chooses("/a/1", &LogGroupClass::Standard));
-        assert!(!selection.chooses("/a/1", &LogGroupClass::InfrequentAccess));
+        assert!(selection.chooses("/a/1", &LogGroupClass::Standard, &Tags::new()));
+        assert!(!selection.chooses("/a/1", &LogGroupClass::InfrequentAccess, &Tags::new()));
     }
 
     #[test]
@@ -263,8 +236,16 @@ mod tests {
         let many: Vec<_> = many.iter().map(String::as_str).collect();
         let selection = Selection { select: vec![prefixes(&many)], exclude: vec![] };
         assert_eq!(selection.listings(), [Listing::Prefix("/aws/lambda/team-".into())]);
-        assert!(selection.chooses("/aws/lambda/team-2999-checkout", &LogGroupClass::Standard));
-        assert!(!selection.chooses("/aws/lambda/team-3000-checkout", &LogGroupClass::Standard));
+        assert!(selection.chooses(
+            "/aws/lambda/team-2999-checkout",
+            &LogGroupClass::Standard,
+            &Tags::new()
+        ));
+        assert!(!selection.chooses(
+            "/aws/lambda/team-3000-checkout",
+            &LogGroupClass::Standard,
+            &Tags::new()
+        ));
     }
 
     #[test]
@@ -280,10 +261,26 @@ mod tests {
     }
 
     #[test]
-    fn a_regex_that_does_not_compile_shows_where() {
-        let error = name_regex("checkout-(prod").unwrap_err().to_string();
-        assert!(error.contains("checkout-(prod\n             ^"), "{error}");
-        assert!(error.contains("unclosed group"), "{error}");
+    fn tags_choose_and_leave_out() {
+        let tagged = |key: &str, value: &str| Rule {
+            tags: Some(TagFilter::parse([(key.to_owned(), value.to_owned())]).unwrap()),
+            ..Rule::default()
+        };
+        let selection = Selection {
+            select: vec![tagged("team", "*"), prefixes(&["/a/"])],
+            exclude: vec![tagged("logs", "private")],
+        };
+        let standard = LogGroupClass::Standard;
+        let tags = |key: &str, value: &str| Tags::from([(key.to_owned(), value.to_owned())]);
+        assert!(selection.chooses("/b/1", &standard, &tags("team", "search")));
+        assert!(selection.chooses("/a/1", &standard, &Tags::new()));
+        assert!(!selection.chooses("/b/1", &standard, &Tags::new()));
+        assert!(!selection.chooses("/a/1", &standard, &tags("logs", "private")));
+        assert_eq!(selection.judge("/a/1", &standard, |_| None), None);
+        let no_team =
+            |filter: &TagFilter| filter.patterns().any(|(key, _)| key == "team").then_some(false);
+        assert_eq!(selection.judge("/b/1", &standard, no_team), Some(false));
+        assert_eq!(selection.exact_names(), None);
     }
 
     proptest! {
@@ -306,7 +303,7 @@ mod tests {
                     Listing::Prefix(prefix) => group.starts_with(prefix),
                 }).count();
                 prop_assert!(holding <= 1);
-                if selection.chooses(group, &LogGroupClass::Standard) {
+                if selection.chooses(group, &LogGroupClass::Standard, &Tags::new()) {
                     prop_assert_eq!(holding, 1);
                 }
             }

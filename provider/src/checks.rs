@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use logagg_policy::{
-    Arn, Destination, Distribution, FilterName, OnConflict, OnDestroy, Retention, RetentionMode,
-    check_log_group_name,
+    Arn, Destination, Distribution, FilterName, LogGroupClass, NameRegex, OnConflict, OnDestroy,
+    Retention, RetentionMode, check_log_group_name,
 };
 use tfplugin::Diagnostic;
 
@@ -19,7 +19,6 @@ type Checked = Result<(), Diagnostic>;
 const MAX_PATTERN_CHARACTERS: usize = 1024;
 const MAX_CRITERIA_CHARACTERS: usize = 2000;
 const SYSTEM_FIELDS: [&str; 2] = ["@aws.account", "@aws.region"];
-const LOG_GROUP_CLASSES: [&str; 3] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];
 const MAX_RETRIES: i64 = 1000;
 const ACCOUNT_DIGITS: usize = 12;
 const SHORTEST_SESSION: Duration = Duration::from_secs(15 * 60);
@@ -115,14 +114,10 @@ pub(crate) fn system_field(field: &str) -> Checked {
 }
 
 pub(crate) fn log_group_class(class: &str) -> Checked {
-    if LOG_GROUP_CLASSES.contains(&class) {
-        return Ok(());
-    }
-    let detail = format!(
-        "{class:?} is not a class of log groups: it is one of {}.",
-        LOG_GROUP_CLASSES.join(", ")
-    );
-    Err(invalid("Unknown log group class", detail))
+    class
+        .parse::<LogGroupClass>()
+        .map(drop)
+        .map_err(|error| invalid("Unknown log group class", sentence(&error)))
 }
 
 pub(crate) fn number_of_log_groups(number: i64) -> Checked {
@@ -151,7 +146,7 @@ pub(crate) fn name_prefix(prefix: &str) -> Checked {
 }
 
 pub(crate) fn name_regex(pattern: &str) -> Checked {
-    logagg_policy::name_regex(pattern).map(drop).map_err(|error| {
+    pattern.parse::<NameRegex>().map(drop).map_err(|error| {
         invalid("Invalid regular expression", format!("{pattern:?} does not compile:\n\n{error}"))
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use logagg_policy::{InvalidRegex, Rule, Selection, name_regex};
+use logagg_policy::{InvalidRegex, Rule, Selection};
 use tfplugin::{Attr, Attribute, AttributePath, Block, Diagnostics, NestedBlock, Type};
 
 use crate::{checks, diagnostics};
@@ -76,7 +76,8 @@ impl RuleBlock {
         Ok(Rule {
             names: texts(&self.names),
             name_prefixes: texts(&self.name_prefixes),
-            name_regex: self.name_regex.known().map(|pattern| name_regex(pattern)).transpose()?,
+            name_regex: self.name_regex.known().map(|pattern| pattern.parse()).transpose()?,
+            tags: None,
             log_group_classes: texts(&self.log_group_classes),
         })
     }

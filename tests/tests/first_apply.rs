@@ -24,7 +24,7 @@ pub(crate) fn the_first_plan_says_what_it_is_about_to_do() {
     let change = scene.planned();
     assert_eq!(change.actions, ["create"]);
     assert_eq!(change.after["id"], format!("{NAME}@eu-central-1"));
-    for unread in ["log_groups", "skipped", "pending", "account_id"] {
+    for unread in ["log_groups", "skipped", "pending"] {
         assert_eq!(change.unknown[unread], true, "{unread}");
     }
     assert!(scene.writes().is_empty(), "a plan writes nothing");

@@ -12,6 +12,7 @@ mod accounts;
 mod change;
 mod conflict;
 mod docs;
+mod document;
 mod drift;
 mod failure;
 mod first_apply;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use logagg_policy::{LogGroup, LogGroupClass, SubscriptionFilter};
+use logagg_policy::{LogGroup, LogGroupClass, SubscriptionFilter, Tags};
 use tfplugin::{Attr, Context, Diagnostic};
 
 use super::model::{Filter, Found, LogGroups};
@@ -30,7 +30,7 @@ pub(super) async fn read(
         .log_groups(&selection.listings())
         .await
         .map_err(|error| diagnostics::groups_not_listed(&error, &region))?;
-    groups.retain(|name, group| selection.chooses(name, &group.class));
+    groups.retain(|name, group| selection.chooses(name, &group.class, &Tags::new()));
     let filters = match config.include_subscription_filters.known() {
         Some(true) => Some(filters(&reader, &groups, &region).await?),
         _ => None,

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{Standing, Subscription};
+use logagg_policy::{LogGroup, Standing, Subscription, Tags};
 use tfplugin::Context;
 
 use super::model::Policy;
@@ -41,8 +41,9 @@ pub(super) async fn announce(
     let mut outlook = Outlook::new(intent.guards);
     let mut announcement = Announcement::default();
     let unknown_destination = planned.destination_arn.is_unknown();
-    for group in listed.values().filter(|group| intent.selection.chooses(&group.name, &group.class))
-    {
+    let tags = Tags::new();
+    let chosen = |group: &&LogGroup| intent.selection.chooses(&group.name, &group.class, &tags);
+    for group in listed.values().filter(chosen) {
         announcement.chosen += 1;
         let is = Standing { subscription: None, retention: group.retention };
         let due = intent.demand.on(&group.name, &group.class, &is, None);
@@ -58,11 +59,8 @@ pub(super) async fn announce(
         let (due, stored_bytes) = (due.standing, group.stored_bytes);
         outlook.chosen(Prospect { is, due, stored_bytes, touched: unknown_destination });
     }
-    let chosen = |name: &String| {
-        let class = listed.get(name).map(|group| &group.class);
-        class.is_some_and(|class| intent.selection.chooses(name, class))
-    };
-    announcement.unsubscribed = held.iter().filter(|name| !chosen(name)).cloned().collect();
+    let stays = |name: &String| listed.get(name).is_some_and(|group| chosen(&group));
+    announcement.unsubscribed = held.iter().filter(|name| !stays(name)).cloned().collect();
     let destination = planned.destination_arn.known().map(String::as_str);
     cx.report(diagnostics::announcement(&intent.name, region, destination, &announcement));
     outlook.tell(cx);

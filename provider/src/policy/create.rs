@@ -50,6 +50,7 @@ async fn created(
     let region = state.region.known().map_or(account.default_region(), String::as_str).to_owned();
     let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
     state.account_id = Attr::Known(id.to_owned());
+    state.document = state.document();
     if let Some(diagnostic) = destination_abroad(state) {
         return Err(diagnostic);
     }

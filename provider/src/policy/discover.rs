@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
     Due, Listing, LogGroup, LogGroupClass, Obstacle, Ownership, Retention, Standing, Subscription,
-    SubscriptionFilter,
+    SubscriptionFilter, Tags,
 };
 
 use super::loops::Shipping;
@@ -100,7 +100,7 @@ impl Discovery {
         let listed = reader.log_groups(&asked).await?;
         let unseen = reader.log_groups(&unlisted(&listed, held.iter())).await?;
         let groups = listed.values().chain(unseen.values()).filter_map(|group| {
-            let membership = if intent.selection.chooses(&group.name, &group.class) {
+            let membership = if intent.selection.chooses(&group.name, &group.class, &Tags::new()) {
                 Membership::Chosen
             } else if held.contains(&group.name) {
                 Membership::Left

@@ -105,6 +105,7 @@ async fn imported(
         log_groups: Attr::Known(entries(&standings)),
         skipped: Attr::Known(BTreeMap::new()),
         pending: Attr::Known(0),
+        document: Attr::Null,
     };
     Ok(Stored { state, private: memory })
 }

@@ -6,7 +6,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use logagg_policy::{
     Listing, LogGroup, LogGroupClass, LoopGuard, Obstacle, Ownership, Retention, Selection,
-    SubscriptionFilter,
+    SubscriptionFilter, Tags,
 };
 use serde::{Deserialize, Serialize};
 
@@ -103,7 +103,7 @@ impl Memory {
         }
         let chosen = self.listed.iter().filter(|(name, group)| {
             let class = LogGroupClass::reported(group.class.as_deref());
-            selection.chooses(name, &class)
+            selection.chooses(name, &class, &Tags::new())
         });
         Some(chosen.map(|(name, group)| (name.as_str(), group.retention())).collect())
     }

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use logagg_policy::{
-    Arn, Demand, Destination, Listing, LogGroup, LoopGuard, OnDestroy, Ownership, Retention,
-    Selection, Standing, SubscriptionFilter,
+    Arn, Demand, Destination, Document, Listing, LogGroup, LoopGuard, OnDestroy, Ownership,
+    Retention, Selection, Standing, SubscriptionFilter,
 };
 use tfplugin::{Attr, Convert};
 
@@ -41,6 +41,7 @@ tfplugin::object! {
         pub(crate) log_groups: Attr<BTreeMap<String, Attr<Entry>>>,
         pub(crate) skipped: Attr<BTreeMap<String, Attr<String>>>,
         pub(crate) pending: Attr<i64>,
+        pub(crate) document: Attr<String>,
     }
 }
 
@@ -176,6 +177,54 @@ impl Policy {
             .filter_map(|(name, entry)| Some((name, entry.known()?)))
             .map(|(name, entry)| Ok((name.clone(), entry.standing()?)))
             .collect()
+    }
+
+    /// The policy as a text, unknown while any of its arguments is. A state without a selection,
+    /// as after an import, is no policy yet.
+    pub(crate) fn document(&self) -> Attr<String> {
+        let place = [&self.name, &self.region, &self.account_id];
+        if place.iter().any(|argument| argument.is_unknown()) || !self.rules_are_known() {
+            return Attr::unknown();
+        }
+        let [Some(name), Some(region), Some(account_id)] = place.map(|argument| argument.known())
+        else {
+            return Attr::Null;
+        };
+        let Ok(intent) = self.intent() else { return Attr::Null };
+        if intent.selection.select.is_empty() {
+            return Attr::Null;
+        }
+        let document = Document {
+            name: name.clone(),
+            region: region.clone(),
+            account_id: account_id.clone(),
+            wanted: intent.wanted,
+            replaced: texts(&self.replace_destination_arns).unwrap_or_default(),
+            demand: intent.demand,
+            selection: intent.selection,
+        };
+        Attr::Known(document.to_string())
+    }
+
+    /// Whether every argument is known that says what log groups are to be like.
+    fn rules_are_known(&self) -> bool {
+        let texts = [
+            &self.destination_arn,
+            &self.filter_name,
+            &self.filter_pattern,
+            &self.role_arn,
+            &self.distribution,
+            &self.field_selection_criteria,
+            &self.on_conflict,
+            &self.retention_mode,
+        ];
+        let known = |list: &Attr<Vec<Attr<String>>>| list.clone().into_value().is_wholly_known();
+        !texts.iter().any(|text| text.is_unknown())
+            && !self.apply_on_transformed_logs.is_unknown()
+            && !self.retention_in_days.is_unknown()
+            && known(&self.emit_system_fields)
+            && known(&self.replace_destination_arns)
+            && self.selection_is_known()
     }
 
     /// The filters that are this policy's.

@@ -26,8 +26,13 @@ pub(super) async fn plan(
     let account = account.as_deref();
     plan_place(&mut planned, &config.region, account);
     destination_in_another_region(&planned).into_iter().for_each(|error| cx.report(error));
+    let id = match account {
+        Some(account) => account.id(cx.stopped()).await.ok(),
+        None => None,
+    };
     let Some(prior) = prior else {
-        plan_create(&mut planned);
+        plan_create(&mut planned, id);
+        destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
         announce(cx, account, &planned, &BTreeSet::new()).await;
         return Planned {
             state: planned,
@@ -37,10 +42,12 @@ pub(super) async fn plan(
     };
     let requires_replace = moves(&prior.state, &planned);
     if !requires_replace.is_empty() {
-        plan_create(&mut planned);
+        plan_create(&mut planned, id);
+        destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
         return Planned { state: planned, private: Memory::default(), requires_replace };
     }
     planned.account_id = prior.state.account_id.clone();
+    planned.document = planned.document();
     destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
     match plan_update(&mut planned, &prior) {
         Ok(Some(outlook)) => {
@@ -85,9 +92,11 @@ fn plan_place(planned: &mut Policy, configured: &Attr<String>, account: Option<&
 }
 
 /// Nothing is known of the log groups before they are read, except the names of those that the
-/// configuration names.
-fn plan_create(planned: &mut Policy) {
-    planned.account_id = Attr::unknown();
+/// configuration names. The account is that of the credentials in hand, which are another's in
+/// apply only by mistake: Terraform then stops, since this plan was for another account.
+fn plan_create(planned: &mut Policy, account_id: Option<&str>) {
+    planned.account_id = account_id.map_or_else(Attr::unknown, |id| Attr::Known(id.to_owned()));
+    planned.document = planned.document();
     planned.skipped = Attr::unknown();
     planned.pending = Attr::unknown();
     let by_name = planned
@@ -283,6 +292,7 @@ mod tests {
             log_groups: Attr::Known(entries(&standings)),
             skipped: Attr::Known(BTreeMap::new()),
             pending: Attr::Known(0),
+            document: Attr::Null,
         }
     }
 
@@ -448,12 +458,12 @@ mod tests {
             names: Attr::Known(vec![text("/aws/lambda/b"), text("/aws/lambda/a")]),
             ..RuleBlock::default()
         }]);
-        plan_create(&mut policy);
+        plan_create(&mut policy, None);
         let names: Vec<_> = policy.log_groups.known().unwrap().keys().collect();
         assert_eq!(names, ["/aws/lambda/a", "/aws/lambda/b"]);
         assert!(entry(&policy, "/aws/lambda/a").subscription.is_unknown());
         policy.select = select("/aws/lambda/");
-        plan_create(&mut policy);
+        plan_create(&mut policy, None);
         assert!(policy.log_groups.is_unknown());
     }
 

@@ -69,6 +69,7 @@ async fn refreshed(
         cx.report(diagnostics::named_but_absent(&absent, region));
     }
     let mut stored = prior.clone();
+    stored.state.document = stored.state.document();
     let around = Surroundings {
         reader: &reader,
         region,

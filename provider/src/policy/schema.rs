@@ -207,6 +207,13 @@ fn computed(block: Block) -> Block {
                  everything ends with warnings and a number above 0 here.",
             ),
         )
+        .attribute(
+            "document",
+            Attribute::computed(Type::String).describe(
+                "The whole policy as JSON, for whoever applies it to log groups between two runs of \
+                 Terraform. Always the same text for the same policy.",
+            ),
+        )
 }
 
 #[cfg(test)]

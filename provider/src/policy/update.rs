@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{Listing, LogGroup, Retention, Standing, Subscription};
+use logagg_policy::{Listing, LogGroup, Retention, Standing, Subscription, Tags};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
 use super::discover::{Discovery, Membership, shipped_to, unlisted};
@@ -46,6 +46,7 @@ async fn updated(
     let unusable = |error| diagnostics::unusable_state(&error);
     let mut intent = stored.state.intent().map_err(unusable)?;
     intent.gave = prior.intent().map_err(unusable)?.demand.retention;
+    stored.state.document = stored.state.document();
     let region = stored.state.region.known().map_or(account.default_region(), String::as_str);
     stored.private.remember_former(prior.ownership());
     let ownership = stored.private.widen(stored.state.ownership());
@@ -213,7 +214,7 @@ impl Meanwhile {
         let held = reader.log_groups(&unlisted(&listed, plan.groups.keys())).await?;
         let held = held.into_iter().filter(|(name, _)| plan.groups.contains_key(name));
         let born = listed.values().filter(|group| {
-            intent.selection.chooses(&group.name, &group.class)
+            intent.selection.chooses(&group.name, &group.class, &Tags::new())
                 && !plan.groups.contains_key(&group.name)
         });
         let born = born.map(|group| group.name.clone()).collect();

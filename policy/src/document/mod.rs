@@ -1,0 +1,96 @@
+//! A policy as a text: what Terraform knows of it, for whoever acts on it elsewhere.
+
+mod written;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{Demand, Ownership, Selection, SubscriptionFilter};
+use written::Written;
+
+/// A whole policy. Its text is JSON without needless spaces, in which every field has its place
+/// and what is left out is the default: the same policy is always the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The policy's name.
+    pub name: String,
+    /// Where its log groups are.
+    pub region: String,
+    /// Whose they are.
+    pub account_id: String,
+    /// What every subscribed group is to have; None where the policy ships nothing.
+    pub wanted: Option<SubscriptionFilter>,
+    /// The destinations whose filters the policy takes over.
+    pub replaced: BTreeSet<String>,
+    /// What every chosen group must be like. Of loops, the text tells only those that the
+    /// destination's name tells.
+    pub demand: Demand,
+    /// Which groups are chosen.
+    pub selection: Selection,
+}
+
+impl Document {
+    /// The filters that are this policy's.
+    #[must_use]
+    pub fn ownership(&self) -> Ownership {
+        let wanted = self.wanted.as_ref();
+        Ownership {
+            names: wanted.map(|wanted| wanted.name.clone()).into_iter().collect(),
+            destinations: wanted.map(|wanted| wanted.destination_arn.clone()).into_iter().collect(),
+            replaced: self.replaced.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = serde_json::to_string(&Written::of(self)).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+impl FromStr for Document {
+    type Err = InvalidDocument;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDocument> {
+        Written::parse(text)?.document()
+    }
+}
+
+/// A text that is no policy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDocument {
+    /// It is not JSON.
+    #[error("the text is not JSON: {why}")]
+    NotJson {
+        /// Where, and what is in the way.
+        why: String,
+    },
+    /// It was written for another version of this.
+    #[error(
+        "the document has version {found}, and this reads version {READ}: use the provider and the \
+         Lambda functions of one release", READ = written::VERSION
+    )]
+    Version {
+        /// As it stands there.
+        found: String,
+    },
+    /// A field is not as it must be.
+    #[error("{field}: {why}")]
+    Field {
+        /// As in `select[0].name_regex`.
+        field: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl InvalidDocument {
+    fn field(field: impl Into<String>, why: impl fmt::Display) -> Self {
+        Self::Field { field: field.into(), why: why.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests;
