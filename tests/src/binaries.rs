@@ -12,9 +12,6 @@ use crate::progress::{self, Progress};
 use crate::shared::Shared;
 use crate::workspace;
 
-/// The version Terraform sees, that of the workspace.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 const PROVIDER: &str = "terraform-provider-logagg";
 const SHIPPER: &str = "bootstrap";
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use logagg_release::archive;
 use serde_json::{Value, json};
 
-use crate::archive;
 use crate::aws::{Caller, Refusal};
 use crate::wait;
 
@@ -42,7 +42,7 @@ impl Lambda {
     /// # Errors
     /// When AWS refuses, or the function never becomes active.
     pub fn create(&self, function: &Function) -> anyhow::Result<String> {
-        let zip = archive::bytes(function.program, "bootstrap")?;
+        let zip = archive::of_program(function.program, "bootstrap")?;
         let variables: serde_json::Map<_, _> = function
             .environment
             .iter()

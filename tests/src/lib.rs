@@ -15,7 +15,6 @@ mod shared;
 
 pub mod workspace;
 
-pub mod archive;
 pub mod binaries;
 pub mod python;
 

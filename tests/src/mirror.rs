@@ -4,34 +4,46 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-
-use crate::archive;
-use crate::binaries::VERSION;
+use logagg_release::archive;
+use logagg_release::product::Product;
 
 /// The provider's address, as it stands in `required_providers` with its host.
 pub const ADDRESS: &str = "registry.terraform.io/logagg/logagg";
 
-/// A mirror with this checkout's provider in it.
+/// A mirror with one archive of the provider in it.
 #[derive(Debug)]
 pub struct Mirror {
     dir: PathBuf,
 }
 
 impl Mirror {
-    /// Packs the provider as a release does and lays it where Terraform looks for it.
+    /// Packs the provider and lays it where Terraform looks for it.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, or no provider is released for this machine.
+    pub fn of_program(dir: &Path, provider: &Path) -> anyhow::Result<Self> {
+        let product = Product::provider_here().context("no provider is released for this machine")?;
+        let name = product.program.file_name(product.platform);
+        Self::with(dir, &product.archive(), &archive::of_program(provider, &name)?)
+    }
+
+    /// Lays an archive of a release where Terraform looks for it.
     ///
     /// # Errors
     /// When a file cannot be read or written.
-    pub fn create(dir: &Path, provider: &Path) -> anyhow::Result<Self> {
+    pub fn of_archive(dir: &Path, archive: &Path) -> anyhow::Result<Self> {
+        let name = archive.file_name().unwrap_or_default().to_string_lossy();
+        let bytes =
+            std::fs::read(archive).with_context(|| format!("reading {}", archive.display()))?;
+        Self::with(dir, &name, &bytes)
+    }
+
+    fn with(dir: &Path, name: &str, archive: &[u8]) -> anyhow::Result<Self> {
         let folder = dir.join(ADDRESS);
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("creating {}", folder.display()))?;
-        let name = format!("terraform-provider-logagg_{VERSION}_{}.zip", platform());
-        archive::write(
-            &folder.join(name),
-            provider,
-            &format!("terraform-provider-logagg_v{VERSION}"),
-        )?;
+        let path = folder.join(name);
+        std::fs::write(&path, archive).with_context(|| format!("writing {}", path.display()))?;
         Ok(Self { dir: dir.to_owned() })
     }
 
@@ -42,18 +54,4 @@ impl Mirror {
             self.dir.display()
         )
     }
-}
-
-/// This machine in Terraform's words.
-fn platform() -> String {
-    let os = match std::env::consts::OS {
-        "macos" => "darwin",
-        os => os,
-    };
-    let arch = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        arch => arch,
-    };
-    format!("{os}_{arch}")
 }

@@ -26,6 +26,8 @@ pub enum Installation<'a> {
     Override(&'a Path),
     /// By `terraform init`, out of a filesystem mirror that is made of this program.
     Mirror(&'a Path),
+    /// By `terraform init`, out of a filesystem mirror with this archive of a release in it.
+    Archive(&'a Path),
 }
 
 /// The version of the terraform on this machine.
@@ -78,7 +80,10 @@ impl Terraform {
         let cli_config = scratch.path().join("terraform.rc");
         let text = match installation {
             Installation::Mirror(provider) => {
-                Mirror::create(&scratch.path().join("mirror"), provider)?.cli_config()
+                Mirror::of_program(&scratch.path().join("mirror"), provider)?.cli_config()
+            }
+            Installation::Archive(archive) => {
+                Mirror::of_archive(&scratch.path().join("mirror"), archive)?.cli_config()
             }
             Installation::Override(dir) => format!(
                 "provider_installation {{\n  dev_overrides {{\n    \"{ADDRESS}\" = \"{}\"\n  }}\n}}\n",

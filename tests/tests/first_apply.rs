@@ -241,25 +241,6 @@ fn a_provider_that_is_not_yet_configured_calls_nothing() {
 }
 
 #[test]
-fn the_provider_installs_from_a_mirror() {
-    let scene = Scene::with_groups(&["/app/a"]);
-    let provider = &logagg_e2e::binaries::Binaries::shared().provider;
-    let mirrored = logagg_e2e::terraform::Terraform::new(
-        logagg_e2e::terraform::Installation::Mirror(provider),
-    )
-    .unwrap()
-    .with_environment(scene.account.environment(&scene.proxy.endpoint()));
-    scene.policy(&scene.usual_policy());
-    let text = std::fs::read_to_string(scene.terraform.dir().join("main.tf")).unwrap();
-    mirrored.write("main.tf", &text).unwrap();
-    let init = mirrored.run(&["init", "-no-color"]).unwrap();
-    assert_eq!(init.code(), 0, "{init}");
-    says(&init, &format!("Installed logagg/logagg v{}", env!("CARGO_PKG_VERSION")));
-    let plan = mirrored.plan(&[]).unwrap();
-    assert_eq!(plan.code(), 2, "{plan}");
-}
-
-#[test]
 fn the_quickstart_is_formatted_and_applies_and_plans_empty() {
     let mut scene = Scene::with_groups(&["/aws/lambda/a", "/aws/lambda/shipper"]);
     let example = logagg_e2e::workspace::root().join("examples/quickstart/main.tf");

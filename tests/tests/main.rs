@@ -24,6 +24,7 @@ mod log_groups;
 mod loops;
 mod meanwhile;
 mod nonsense;
+mod packages;
 mod policy_accounts;
 mod provider_block;
 mod retention;
