@@ -66,7 +66,9 @@ impl Stamp {
             )?)
         };
         let read = stamp(epoch).with_context(|| {
-            format!("SOURCE_DATE_EPOCH={epoch} is no time between 1980 and 2107 in seconds since 1970")
+            format!(
+                "SOURCE_DATE_EPOCH={epoch} is no time between 1980 and 2107 in seconds since 1970"
+            )
         })?;
         Ok(Self(read))
     }
@@ -81,12 +83,13 @@ pub fn pack(entries: &[Entry], stamp: Stamp, compression: Compression) -> anyhow
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for entry in entries {
         let packing = || format!("packing {}", entry.name);
-        let options = SimpleFileOptions::default().last_modified_time(stamp.0).unix_permissions(
-            match entry.mode {
+        let options =
+            SimpleFileOptions::default().last_modified_time(stamp.0).unix_permissions(match entry
+                .mode
+            {
                 Mode::Program => 0o755,
                 Mode::Text => 0o644,
-            },
-        );
+            });
         let options = match compression {
             Compression::Best => {
                 options.compression_method(CompressionMethod::Deflated).compression_level(Some(9))
@@ -126,7 +129,10 @@ mod tests {
     fn the_program_may_be_run_and_every_time_is_that_of_the_source() {
         let mut zip = zip::ZipArchive::new(Cursor::new(archive(Some("1795428930")))).unwrap();
         let program = zip.by_index(0).unwrap();
-        assert_eq!((program.name().unwrap().as_ref(), program.unix_mode()), ("bootstrap", Some(0o100_755)));
+        assert_eq!(
+            (program.name().unwrap().as_ref(), program.unix_mode()),
+            ("bootstrap", Some(0o100_755))
+        );
         assert_eq!(program.last_modified().unwrap().to_string(), "2026-11-23 10:15:30");
         drop(program);
         let text = zip.by_index(1).unwrap();

@@ -16,13 +16,17 @@ pub fn render(product: &Product, crates: &Crates) -> anyhow::Result<String> {
     let linked = crates.all.iter().filter(|(id, _)| **id != crates.root);
     let mut components: Vec<_> = linked.map(|(_, it)| component(it)).collect();
     components.push(library.clone());
-    let mut dependencies: Vec<_> = crates.needs.iter().map(|(id, needed)| {
-        let mut on: Vec<_> = needed.iter().map(|id| reference(crates, id)).collect();
-        if *id == crates.root {
-            on.push(library["bom-ref"].clone());
-        }
-        json!({"ref": reference(crates, id), "dependsOn": on})
-    }).collect();
+    let mut dependencies: Vec<_> = crates
+        .needs
+        .iter()
+        .map(|(id, needed)| {
+            let mut on: Vec<_> = needed.iter().map(|id| reference(crates, id)).collect();
+            if *id == crates.root {
+                on.push(library["bom-ref"].clone());
+            }
+            json!({"ref": reference(crates, id), "dependsOn": on})
+        })
+        .collect();
     dependencies.push(json!({"ref": library["bom-ref"]}));
     let mut program = component(&crates.all[&crates.root]);
     program["type"] = json!("application");
@@ -57,10 +61,8 @@ fn component(it: &Crate) -> Value {
         component.insert("purl".to_owned(), url(it));
     }
     if let Some(repository) = &it.repository {
-        component.insert(
-            "externalReferences".to_owned(),
-            json!([{"type": "vcs", "url": repository}]),
-        );
+        component
+            .insert("externalReferences".to_owned(), json!([{"type": "vcs", "url": repository}]));
     }
     component.into()
 }

@@ -97,8 +97,7 @@ fn pack(folder: &Path, wanted: &[String]) -> anyhow::Result<()> {
     let usable = if wanted.is_empty() { &installed } else { wanted };
     let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
     let stamp = Stamp::from_source_date_epoch(epoch.as_deref())?;
-    let package =
-        Package { folder: folder.to_owned(), stamp, compression: Compression::Best };
+    let package = Package { folder: folder.to_owned(), stamp, compression: Compression::Best };
     package.clear()?;
     let mut missing = Vec::new();
     for product in &PRODUCTS {
@@ -108,7 +107,8 @@ fn pack(folder: &Path, wanted: &[String]) -> anyhow::Result<()> {
         };
         let program = compile::program(product.program, target, &target_dir())?;
         let archive = package.add(product, &program, target)?;
-        let needs = package::requirement(&program)?.map_or(String::new(), |it| format!(", needs {it}"));
+        let needs =
+            package::requirement(&program)?.map_or(String::new(), |it| format!(", needs {it}"));
         println!("{}: {}{needs}", product.archive(), size(&archive)?);
     }
     package.add_manifest()?;
@@ -186,7 +186,9 @@ mod tests {
         assert_eq!(refused("sparc"), "nothing is released for the target sparc");
         let missing = PRODUCTS.iter().flat_map(|product| product.targets);
         let installed = compile::installed_targets().unwrap();
-        if let Some(target) = missing.copied().find(|target| !installed.iter().any(|it| it == target)) {
+        if let Some(target) =
+            missing.copied().find(|target| !installed.iter().any(|it| it == target))
+        {
             assert_eq!(refused(target), format!("the target {target} is not installed"));
         }
     }

@@ -85,10 +85,8 @@ pub fn program(program: Program, target: &str, target_dir: &Path) -> anyhow::Res
         bail!("compiling {} for {target} failed ({status})", program.name());
     }
     let extension = if target.contains("windows") { ".exe" } else { "" };
-    let file = target_dir
-        .join(target)
-        .join("release")
-        .join(format!("{}{extension}", program.binary()));
+    let file =
+        target_dir.join(target).join("release").join(format!("{}{extension}", program.binary()));
     ensure!(file.is_file(), "cargo did not write {}", file.display());
     Ok(file)
 }

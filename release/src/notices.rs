@@ -21,9 +21,7 @@ const STANDARD_LIBRARY: &str = "The Rust standard library is linked too. It is u
 /// # Errors
 /// A crate that brings no licence, and names none whose text is known.
 pub fn render(program: &str, crates: &Crates) -> anyhow::Result<String> {
-    let foreign = || {
-        crates.all.values().filter(|it| it.checksum.is_some())
-    };
+    let foreign = || crates.all.values().filter(|it| it.checksum.is_some());
     ensure!(foreign().next().is_some(), "{program} uses no crate of anybody else's");
     let mut text = format!(
         "{program} is made with work of others, which is under licences of its own. The crates:\n\n"
@@ -108,7 +106,12 @@ fn standard(it: &Crate) -> anyhow::Result<Vec<String>> {
         .with_context(|| format!("the licence {} is not understood", it.license))?;
     let licence = expression.requirements().find_map(|it| it.req.license.id());
     let Some(licence) = licence else {
-        bail!("{} {} brings no licence, and {} has no standard text", it.name, it.version, it.license);
+        bail!(
+            "{} {} brings no licence, and {} has no standard text",
+            it.name,
+            it.version,
+            it.license
+        );
     };
     let authors = match it.authors.is_empty() {
         true => format!("the authors of {}", it.name),
@@ -169,10 +172,9 @@ mod tests {
             it("c", "ISC OR MIT", dir.path()),
         ];
         let found = found(&crates);
-        assert!(found.contains(&(
-            "Ours.".to_owned(),
-            vec!["a 1.0.0".to_owned(), "b 1.0.0".to_owned()]
-        )));
+        assert!(
+            found.contains(&("Ours.".to_owned(), vec!["a 1.0.0".to_owned(), "b 1.0.0".to_owned()]))
+        );
         let (standard, users) = found.iter().find(|(text, _)| text != "Ours.").unwrap();
         assert!(standard.starts_with("c by Ada, under:\n\nISC License"), "{standard}");
         assert_eq!(users, &["c 1.0.0"]);

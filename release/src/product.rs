@@ -117,9 +117,9 @@ impl Product {
             arch => arch,
         };
         let platform = format!("{os}_{arch}");
-        PRODUCTS.into_iter().find(|product| {
-            product.program == Program::Provider && product.platform == platform
-        })
+        PRODUCTS
+            .into_iter()
+            .find(|product| product.program == Program::Provider && product.platform == platform)
     }
 
     /// The name of everything that belongs to it, less the extension.
@@ -136,7 +136,6 @@ impl Product {
     pub fn target(&self, installed: &[String]) -> Option<&'static str> {
         self.targets.iter().copied().find(|target| installed.iter().any(|name| name == target))
     }
-
 }
 
 /// The files of a release in a folder, in order, whichever version they are of.

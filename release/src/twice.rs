@@ -63,11 +63,7 @@ fn copy(checkout: &Path) -> anyhow::Result<()> {
 fn differences(first: &Path, second: &Path) -> anyhow::Result<Vec<String>> {
     let (first, second) = (files(first)?, files(second)?);
     let names = first.keys().chain(second.keys()).collect::<BTreeSet<_>>();
-    Ok(names
-        .into_iter()
-        .filter(|name| first.get(*name) != second.get(*name))
-        .cloned()
-        .collect())
+    Ok(names.into_iter().filter(|name| first.get(*name) != second.get(*name)).cloned().collect())
 }
 
 /// The checksum of every file in a folder.
@@ -90,9 +86,10 @@ mod tests {
     fn every_file_that_differs_or_is_missing_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let (first, second) = (dir.path().join("first"), dir.path().join("second"));
-        for (folder, files) in
-            [(&first, [("a", "1"), ("b", "1"), ("c", "1")]), (&second, [("a", "1"), ("b", "2"), ("d", "1")])]
-        {
+        for (folder, files) in [
+            (&first, [("a", "1"), ("b", "1"), ("c", "1")]),
+            (&second, [("a", "1"), ("b", "2"), ("d", "1")]),
+        ] {
             std::fs::create_dir(folder).unwrap();
             for (name, text) in files {
                 std::fs::write(folder.join(name), text).unwrap();

@@ -22,7 +22,8 @@ impl Mirror {
     /// # Errors
     /// When a file cannot be read or written, or no provider is released for this machine.
     pub fn of_program(dir: &Path, provider: &Path) -> anyhow::Result<Self> {
-        let product = Product::provider_here().context("no provider is released for this machine")?;
+        let product =
+            Product::provider_here().context("no provider is released for this machine")?;
         let name = product.program.file_name(product.platform);
         Self::with(dir, &product.archive(), &archive::of_program(provider, &name)?)
     }

@@ -16,7 +16,9 @@ fn gpg(folder: &Path, script: &str) -> PathBuf {
 }
 
 fn release(folder: &Path) {
-    for name in ["terraform-provider-logagg_VERSION_linux_amd64.zip", "logagg-shipper_VERSION_arm64.zip"] {
+    for name in
+        ["terraform-provider-logagg_VERSION_linux_amd64.zip", "logagg-shipper_VERSION_arm64.zip"]
+    {
         fs::write(folder.join(name.replace("VERSION", VERSION)), name).unwrap();
     }
 }
@@ -26,17 +28,18 @@ fn a_list_is_signed_with_the_key_that_was_named_in_a_file_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     let list = dir.path().join("SHA256SUMS");
     fs::write(&list, "").unwrap();
-    let signer = Signer {
-        program: gpg(dir.path(), "echo \"$@\" > \"$7\""),
-        key: "F00D".to_owned(),
-    };
+    let signer =
+        Signer { program: gpg(dir.path(), "echo \"$@\" > \"$7\""), key: "F00D".to_owned() };
     let signature = signer.sign(&list).unwrap();
     assert_eq!(signature, dir.path().join("SHA256SUMS.sig"));
     let said = fs::read_to_string(&signature).unwrap();
     let output = signature.display();
     assert_eq!(
         said.trim(),
-        format!("--batch --yes --local-user F00D --detach-sign --output {output} {}", list.display())
+        format!(
+            "--batch --yes --local-user F00D --detach-sign --output {output} {}",
+            list.display()
+        )
     );
 }
 
