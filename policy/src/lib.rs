@@ -11,6 +11,7 @@ mod document;
 mod filter;
 mod log_group;
 mod loop_guard;
+mod loop_walk;
 mod retention;
 mod rule;
 mod selection;
@@ -29,6 +30,7 @@ pub use log_group::{
     InvalidLogGroupName, LogGroup, LogGroupClass, UnknownLogGroupClass, check_log_group_name,
 };
 pub use loop_guard::LoopGuard;
+pub use loop_walk::{Answer, LoopWalk, Question};
 pub use retention::{
     InvalidRetention, OnDestroy, Retention, RetentionMode, UnknownOnDestroy, UnknownRetentionMode,
 };
