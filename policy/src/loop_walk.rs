@@ -242,7 +242,10 @@ mod tests {
         let (guard, more) = walk(
             &function("a"),
             &[
-                (Question::LogGroupOfFunction { arn: function("a") }, Answer::log_groups(["/a".into()])),
+                (
+                    Question::LogGroupOfFunction { arn: function("a") },
+                    Answer::log_groups(["/a".into()]),
+                ),
                 (group("/a"), Answer::arns([function("b")])),
                 (group("/aws/lambda/b"), Answer::arns([function("a")])),
             ],
@@ -265,8 +268,14 @@ mod tests {
         let (guard, _) = walk(
             &stream,
             &[
-                (Question::ConsumersOfStream { arn: stream.clone() }, Answer::arns([consumer.clone()])),
-                (Question::FunctionsReading { arn: stream.clone() }, Answer::arns([function("tail")])),
+                (
+                    Question::ConsumersOfStream { arn: stream.clone() },
+                    Answer::arns([consumer.clone()]),
+                ),
+                (
+                    Question::FunctionsReading { arn: stream.clone() },
+                    Answer::arns([function("tail")]),
+                ),
                 (Question::FunctionsReading { arn: consumer }, Answer::arns([function("fan")])),
             ],
         );
