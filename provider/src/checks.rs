@@ -11,6 +11,7 @@ use logagg_policy::{
 use tfplugin::Diagnostic;
 
 use crate::diagnostics::invalid;
+use crate::policy::RefreshMode;
 
 type Checked = Result<(), Diagnostic>;
 
@@ -19,6 +20,8 @@ type Checked = Result<(), Diagnostic>;
 const MAX_PATTERN_CHARACTERS: usize = 1024;
 const MAX_CRITERIA_CHARACTERS: usize = 2000;
 const SYSTEM_FIELDS: [&str; 2] = ["@aws.account", "@aws.region"];
+/// CloudTrail tells of 90 days.
+const FULL_REFRESH_AFTER_HOURS: RangeInclusive<i64> = 1..=720;
 const MAX_RETRIES: i64 = 1000;
 const ACCOUNT_DIGITS: usize = 12;
 const SHORTEST_SESSION: Duration = Duration::from_secs(15 * 60);
@@ -149,6 +152,22 @@ pub(crate) fn name_regex(pattern: &str) -> Checked {
     pattern.parse::<NameRegex>().map(drop).map_err(|error| {
         invalid("Invalid regular expression", format!("{pattern:?} does not compile:\n\n{error}"))
     })
+}
+
+pub(crate) fn refresh(mode: &str) -> Checked {
+    mode.parse::<RefreshMode>()
+        .map(drop)
+        .map_err(|error| invalid("Invalid refresh", sentence(&error)))
+}
+
+pub(crate) fn full_refresh_after_hours(hours: i64) -> Checked {
+    if FULL_REFRESH_AFTER_HOURS.contains(&hours) {
+        return Ok(());
+    }
+    let (least, most) = (FULL_REFRESH_AFTER_HOURS.start(), FULL_REFRESH_AFTER_HOURS.end());
+    let detail =
+        format!("A full refresh can be forced after {least} to {most} hours, and this is {hours}.");
+    Err(invalid("Invalid number of hours", detail))
 }
 
 pub(crate) fn region(region: &str) -> Checked {

@@ -8,7 +8,7 @@ use logagg_policy::Arn;
 use tfplugin::{AttributePath, Diagnostic};
 
 use crate::aws::{CallError, CannotConnect, Cause, ForbiddenAccount, Given};
-use crate::policy::{Announcement, Failure, Unseen};
+use crate::policy::{Announcement, Failure, Unseen, Unverified};
 
 /// The log groups that are named before the rest is only counted.
 const NAMED: usize = 20;
@@ -67,6 +67,15 @@ pub(crate) fn needs_retention(argument: &str) -> Diagnostic {
         ),
     )
     .on(AttributePath::root(argument))
+}
+
+pub(crate) fn needs_incremental_refresh() -> Diagnostic {
+    Diagnostic::error(
+        "full_refresh_after_hours without an incremental refresh",
+        "full_refresh_after_hours says when an incremental refresh is made a full one, and here every \
+         refresh is full. Write refresh = \"incremental\" or remove full_refresh_after_hours.",
+    )
+    .on(AttributePath::root("full_refresh_after_hours"))
 }
 
 pub(crate) fn replaces_itself(arn: &str) -> Diagnostic {
@@ -578,6 +587,31 @@ pub(crate) fn born_meanwhile(log_groups: &BTreeSet<String>) -> Diagnostic {
             listed(log_groups)
         ),
     )
+}
+
+/// An incremental refresh that could not be one.
+pub(crate) fn refreshed_in_full(why: &Unverified, region: &str) -> Diagnostic {
+    let (why, advice) = match why {
+        Unverified::Failed(error) => (stop(error), advice(error)),
+        Unverified::Behind { log_group } => (
+            format!(
+                "It does not tell of the filter that this policy itself put on {log_group} or deleted \
+                 from it, more than an hour ago."
+            ),
+            "The events of CloudWatch Logs usually come within 15 minutes. Where they never come, \
+             leave refresh out."
+                .to_owned(),
+        ),
+    };
+    Diagnostic::warning(
+        "Refreshed in full",
+        format!(
+            "The provider looked in CloudTrail for subscription filters that were put or deleted in \
+             {region} since the last refresh. {why}\n\nSo every log group was asked for its filters, \
+             which takes longer and is as exact. {advice}"
+        ),
+    )
+    .on(AttributePath::root("refresh"))
 }
 
 // ---- Import.

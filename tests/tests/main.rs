@@ -27,6 +27,7 @@ mod nonsense;
 mod packages;
 mod policy_accounts;
 mod provider_block;
+mod refresh;
 mod retention;
 mod shipping;
 mod simulator;

@@ -108,6 +108,37 @@ fn names() {
 }
 
 #[test]
+fn refreshes() {
+    let retention =
+        format!("name = \"ship\"\nretention_in_days = 30\n{}", select("name_prefixes = [\"/a\"]"));
+    check(&[
+        added(
+            "refresh = \"fast\"",
+            "Invalid refresh",
+            "\"fast\" is not a way to refresh: it is \"full\" or \"incremental\".",
+        ),
+        added(
+            "refresh = \"incremental\"\nfull_refresh_after_hours = 0",
+            "Invalid number of hours",
+            "A full refresh can be forced after 1 to 720 hours, and this is 0.",
+        ),
+        added(
+            "full_refresh_after_hours = 12",
+            "full_refresh_after_hours without an incremental refresh",
+            "full_refresh_after_hours says when an incremental refresh is made a full one, and here \
+             every refresh is full. Write refresh = \"incremental\" or remove \
+             full_refresh_after_hours.",
+        ),
+        case(
+            &format!("{retention}\nrefresh = \"incremental\""),
+            "refresh without destination_arn",
+            "refresh is about the subscription filters, and without destination_arn the policy makes \
+             none. Add destination_arn or remove refresh.",
+        ),
+    ]);
+}
+
+#[test]
 fn selections() {
     let without = |rest: &str| format!("name = \"ship\"\ndestination_arn = \"{FUNCTION}\"\n{rest}");
     check(&[
@@ -285,7 +316,8 @@ fn the_provider_block() {
              DescribeSubscriptionFilters, DescribeDestinations, PutSubscriptionFilter, \
              DeleteSubscriptionFilter, PutRetentionPolicy, DeleteRetentionPolicy, \
              GetCallerIdentity, GetFunctionConfiguration, ListEventSourceMappings, \
-             ListStreamConsumers, DescribeDeliveryStream.",
+             ListStreamConsumers, DescribeDeliveryStream, \
+             LookupEvents.",
         ),
         (
             "requests_per_second = { DescribeLogGroups = 0 }",

@@ -13,10 +13,11 @@ pub(crate) enum Api {
     ListEventSourceMappings,
     ListStreamConsumers,
     DescribeDeliveryStream,
+    LookupEvents,
 }
 
 impl Api {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::DescribeLogGroups,
         Self::DescribeSubscriptionFilters,
         Self::DescribeDestinations,
@@ -29,6 +30,7 @@ impl Api {
         Self::ListEventSourceMappings,
         Self::ListStreamConsumers,
         Self::DescribeDeliveryStream,
+        Self::LookupEvents,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -45,6 +47,7 @@ impl Api {
             Self::ListEventSourceMappings => "ListEventSourceMappings",
             Self::ListStreamConsumers => "ListStreamConsumers",
             Self::DescribeDeliveryStream => "DescribeDeliveryStream",
+            Self::LookupEvents => "LookupEvents",
         }
     }
 
@@ -66,6 +69,7 @@ impl Api {
             Self::GetFunctionConfiguration | Self::ListEventSourceMappings => "lambda",
             Self::ListStreamConsumers => "kinesis",
             Self::DescribeDeliveryStream => "firehose",
+            Self::LookupEvents => "cloudtrail",
         }
     }
 
@@ -73,7 +77,8 @@ impl Api {
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>,
     /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>,
     /// <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html>,
-    /// <https://docs.aws.amazon.com/firehose/latest/dev/limits.html>
+    /// <https://docs.aws.amazon.com/firehose/latest/dev/limits.html>,
+    /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html>
     pub(crate) fn default_quota(self) -> f64 {
         match self {
             Self::DescribeLogGroups | Self::GetCallerIdentity => 10.0,
@@ -86,6 +91,7 @@ impl Api {
             | Self::DeleteSubscriptionFilter
             | Self::PutRetentionPolicy
             | Self::DeleteRetentionPolicy => 5.0,
+            Self::LookupEvents => 2.0,
         }
     }
 }

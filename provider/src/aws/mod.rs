@@ -24,6 +24,7 @@ mod caller;
 mod claims;
 mod downstream;
 mod reader;
+mod trail;
 mod writer;
 
 pub(crate) use account::Account;
@@ -38,4 +39,5 @@ pub(crate) use settings::{
     AccountIdFrom, Accounts, CannotConnect, ForbiddenAccount, Given, Metadata, Settings,
     StaticKeys, Transport, Trust,
 };
+pub(crate) use trail::Moment;
 pub(crate) use writer::Writer;

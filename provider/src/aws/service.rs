@@ -1,6 +1,7 @@
 /// The services of AWS that have an endpoint of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Service {
+    CloudTrail,
     Firehose,
     Kinesis,
     Lambda,

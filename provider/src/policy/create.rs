@@ -10,6 +10,7 @@ use super::mend::{AfterFailure, Job, Mended, Mender, by_reason, remember_full};
 use super::model::{Entry, Intent, Policy};
 use super::plan::destination_abroad;
 use super::read::{claim, look_for_loops, record};
+use super::refresh::Basis;
 use crate::aws::Account;
 use crate::diagnostics;
 use crate::provider::Client;
@@ -61,7 +62,8 @@ async fn created(
         wanted: intent.wanted.clone(),
         ownership: ownership.clone(),
     };
-    let mut discovery = Discovery::run(&mender.reader, &intent, &ownership, &BTreeSet::new())
+    let (held, basis) = (BTreeSet::new(), Basis::default());
+    let mut discovery = Discovery::run(&mender.reader, &intent, &ownership, &held, &basis)
         .await
         .map_err(|error| diagnostics::not_read(&error, &region))?;
     let claims = account

@@ -11,6 +11,8 @@ use super::memory::Memory;
 use super::mend::{Job, Mended, Touch};
 use super::model::Intent;
 use super::progress::Progress;
+use super::recollection::Recollection;
+use super::refresh::Basis;
 use crate::aws::{CallError, Cause, Reader};
 
 /// What there is: every log group that a policy chooses or still holds, as AWS shows it now.
@@ -20,6 +22,8 @@ pub(super) struct Discovery {
     /// What was asked, and all of the answer.
     asked: Vec<Listing>,
     listed: BTreeMap<String, LogGroup>,
+    /// The filters of each group, for the next refresh.
+    recollection: Option<Recollection>,
 }
 
 /// One log group as AWS shows it now.
@@ -48,23 +52,33 @@ pub(super) const IN_FLIGHT: usize = 32;
 
 impl Discovery {
     /// Lists what `intent` chooses, adds what is in `held` all the same, and asks every one of
-    /// them that can have a filter of ours for its filters.
+    /// them that can have a filter of ours for its filters, unless `basis` knows them.
     pub(super) async fn run(
         reader: &Reader,
         intent: &Intent,
         ownership: &Ownership,
         held: &BTreeSet<String>,
+        basis: &Basis,
     ) -> Result<Self, CallError> {
         let mut discovery = Self::list(reader, intent, held).await?;
         let groups = &mut discovery.groups;
         if intent.wanted.is_none() && ownership.destinations.is_empty() {
             return Ok(discovery);
         }
-        let ask: Vec<_> = groups
-            .iter()
-            .filter(|(_, observed)| observed.group.class == LogGroupClass::Standard)
-            .map(|(name, _)| name.clone())
-            .collect();
+        let mut recollection = basis.recollection();
+        let mut ask = Vec::new();
+        let takes_filters =
+            |observed: &&mut Observed| observed.group.class == LogGroupClass::Standard;
+        for observed in groups.values_mut().filter(takes_filters) {
+            let Some((filters, asked_at)) = basis.filters_of(&observed.group) else {
+                ask.push(observed.group.name.clone());
+                continue;
+            };
+            if let Some(recollection) = &mut recollection {
+                recollection.keep(&observed.group, &filters, asked_at);
+            }
+            observed.filters = filters;
+        }
         let progress = Progress::new("reading subscription filters", ask.len());
         let answers: Vec<_> = stream::iter(ask)
             .map(|name| async {
@@ -83,11 +97,17 @@ impl Discovery {
             .await?;
         for (name, filters) in answers {
             match (filters, groups.get_mut(&name)) {
-                (Some(filters), Some(group)) => group.filters = filters,
+                (Some(filters), Some(observed)) => {
+                    if let Some((recollection, began)) = recollection.as_mut().zip(basis.began) {
+                        recollection.keep(&observed.group, &filters, began);
+                    }
+                    observed.filters = filters;
+                }
                 // Deleted since it was listed, or of a class that has no filters after all.
                 _ => drop(groups.remove(&name)),
             }
         }
+        discovery.recollection = recollection;
         Ok(discovery)
     }
 
@@ -109,7 +129,7 @@ impl Discovery {
             };
             Some((group.name.clone(), Observed::new(membership, group.clone())))
         });
-        Ok(Self { groups: groups.collect(), asked, listed })
+        Ok(Self { groups: groups.collect(), asked, listed, recollection: None })
     }
 
     /// Takes from memory what AWS does not show.
@@ -133,9 +153,11 @@ impl Discovery {
         }
     }
 
-    /// Keeps the listing in mind, for a plan with another selection.
-    pub(super) fn remember_listing(&self, memory: &mut Memory) {
+    /// Keeps the listing in mind, for a plan with another selection, and the filters, for the next
+    /// refresh.
+    pub(super) fn remember(&self, memory: &mut Memory) {
         memory.remember_listing(&self.asked, self.listed.values());
+        memory.recollection.clone_from(&self.recollection);
     }
 
     /// The log groups that the selection chooses.
@@ -163,6 +185,9 @@ impl Discovery {
 
     /// Takes over what was written since.
     pub(super) fn follow(&mut self, mended: &[Mended]) {
+        if let Some(recollection) = &mut self.recollection {
+            recollection.follow(mended);
+        }
         for mended in mended {
             if mended.gone {
                 self.groups.remove(&mended.log_group);

@@ -98,6 +98,8 @@ async fn imported(
         retention_in_days: Attr::Null,
         retention_mode: Attr::Null,
         retention_on_destroy: Attr::Null,
+        refresh: Attr::Null,
+        full_refresh_after_hours: Attr::Null,
         max_changes: Attr::Null,
         min_matches: Attr::Null,
         select: Attr::Known(Vec::new()),

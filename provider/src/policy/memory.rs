@@ -10,6 +10,8 @@ use logagg_policy::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::recollection::Recollection;
+
 /// What a policy remembers in private state: what planning needs to know and the state does not
 /// show.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,6 +35,9 @@ pub(crate) struct Memory {
     former_destinations: BTreeSet<String>,
     /// The log groups that must not be shipped to this destination, each with why.
     loops: BTreeMap<String, BTreeMap<String, String>>,
+    /// The filters of each log group, where the next refresh may go by that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) recollection: Option<Recollection>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

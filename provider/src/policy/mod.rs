@@ -14,6 +14,8 @@ mod outlook;
 mod plan;
 mod progress;
 mod read;
+mod recollection;
+mod refresh;
 mod schema;
 mod update;
 mod validate;
@@ -29,6 +31,7 @@ use model::Policy;
 pub(crate) use announce::Announcement;
 pub(crate) use loops::Unseen;
 pub(crate) use mend::Failure;
+pub(crate) use refresh::{Mode as RefreshMode, Unverified};
 
 /// The resource `logagg_policy`.
 pub(crate) struct PolicyResource;

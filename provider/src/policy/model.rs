@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use logagg_policy::{
     Arn, Demand, Destination, Document, Listing, LogGroup, LoopGuard, OnDestroy, Ownership,
@@ -9,6 +10,7 @@ use tfplugin::{Attr, Convert};
 
 use super::guards::Guards;
 use super::memory::Memory;
+use super::refresh::{Mode, Refresh};
 use crate::provider::RoleBlock;
 use crate::selection::{RuleBlock, selection, texts};
 
@@ -34,6 +36,8 @@ tfplugin::object! {
         pub(crate) retention_in_days: Attr<i64>,
         pub(crate) retention_mode: Attr<String>,
         pub(crate) retention_on_destroy: Attr<String>,
+        pub(crate) refresh: Attr<String>,
+        pub(crate) full_refresh_after_hours: Attr<i64>,
         pub(crate) max_changes: Attr<i64>,
         pub(crate) min_matches: Attr<i64>,
         pub(crate) select: Attr<Vec<RuleBlock>>,
@@ -54,6 +58,9 @@ tfplugin::object! {
     }
 }
 
+/// How old a full refresh may be unless the policy says otherwise.
+const DEFAULT_FULL_REFRESH_AFTER_HOURS: u64 = 24;
+
 /// A policy whose every argument is known, made of what the rules work with.
 #[derive(Clone, Debug)]
 pub(crate) struct Intent {
@@ -64,6 +71,7 @@ pub(crate) struct Intent {
     pub(crate) selection: Selection,
     pub(crate) guards: Guards,
     pub(crate) on_destroy: OnDestroy,
+    pub(crate) refresh: Refresh,
     /// The retention the policy gave its groups before this change of it.
     pub(crate) gave: Option<Retention>,
 }
@@ -124,6 +132,7 @@ impl Policy {
                 min_matches: count(&self.min_matches),
             },
             on_destroy: parsed(&self.retention_on_destroy)?,
+            refresh: self.refresh()?,
             gave: None,
         })
     }
@@ -234,6 +243,19 @@ impl Policy {
             destinations: self.destination_arn.known().cloned().into_iter().collect(),
             replaced: texts(&self.replace_destination_arns).unwrap_or_default(),
         }
+    }
+
+    /// A policy that ships nothing asks no log group for its filters.
+    fn refresh(&self) -> Result<Refresh, Unusable> {
+        let hours =
+            self.full_refresh_after_hours.known().and_then(|hours| u64::try_from(*hours).ok());
+        let full_after = Duration::from_hours(hours.unwrap_or(DEFAULT_FULL_REFRESH_AFTER_HOURS));
+        Ok(match parsed(&self.refresh)? {
+            Mode::Incremental if self.destination_arn.known().is_some() => {
+                Refresh::Incremental { full_after }
+            }
+            Mode::Incremental | Mode::Full => Refresh::Full,
+        })
     }
 
     fn wanted(&self) -> Result<Option<SubscriptionFilter>, Unusable> {

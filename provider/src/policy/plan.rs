@@ -285,6 +285,8 @@ mod tests {
             retention_in_days: Attr::Known(30),
             retention_mode: Attr::Null,
             retention_on_destroy: Attr::Null,
+            refresh: Attr::Null,
+            full_refresh_after_hours: Attr::Null,
             max_changes: Attr::Null,
             min_matches: Attr::Null,
             select: select("/aws/lambda/"),

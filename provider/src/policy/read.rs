@@ -8,7 +8,8 @@ use super::loops::{Loops, Shipping, Surroundings};
 use super::memory::Memory;
 use super::mend::Job;
 use super::model::{Intent, Policy, entries};
-use crate::aws::{Account, Claims};
+use super::refresh::{Basis, Unverified};
+use crate::aws::{Account, Cause, Claims};
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -61,7 +62,17 @@ async fn refreshed(
     let reader = account.reader(region, cx.stopped());
     let ownership = prior.private.widen(prior.state.ownership());
     let held = prior.state.log_groups.known().into_iter().flatten().map(|(name, _)| name.clone());
-    let mut discovery = Discovery::run(&reader, &intent, &ownership, &held.collect())
+    let basis = match intent.refresh.basis(&reader, prior.private.recollection.as_ref()).await {
+        Ok(basis) => basis,
+        Err(Unverified::Failed(error)) if error.cause == Cause::Stopped => {
+            return Err(diagnostics::not_read(&error, region));
+        }
+        Err(why) => {
+            cx.report(diagnostics::refreshed_in_full(&why, region));
+            Basis::default()
+        }
+    };
+    let mut discovery = Discovery::run(&reader, &intent, &ownership, &held.collect(), &basis)
         .await
         .map_err(|error| diagnostics::not_read(&error, region))?;
     let absent = discovery.absent(&intent);
@@ -139,7 +150,7 @@ pub(super) fn record(
     let mut pending = 0;
     let memory = &mut stored.private;
     memory.forget_findings();
-    discovery.remember_listing(memory);
+    discovery.remember(memory);
     for (name, group) in &discovery.groups {
         let is = group.standing(intent, ownership);
         let due = group.due(intent, &is);

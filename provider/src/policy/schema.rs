@@ -62,6 +62,25 @@ pub(super) fn schema() -> Schema {
                 .check(|text: &String| checks::retention_on_destroy(text)),
         )
         .attribute(
+            "refresh",
+            Attribute::optional(Type::String)
+                .describe(
+                    "Which log groups a refresh asks for their subscription filters: `full` (default) \
+                     asks every one, `incremental` only those that are new, and those that CloudTrail \
+                     has seen a filter put on or deleted from since the last refresh.",
+                )
+                .check(|mode: &String| checks::refresh(mode)),
+        )
+        .attribute(
+            "full_refresh_after_hours",
+            Attribute::optional(Type::Number)
+                .describe(
+                    "How old the last full refresh may be before an incremental one is made a full \
+                     one: 1 to 720 hours. Default: 24.",
+                )
+                .check(|hours: &i64| checks::full_refresh_after_hours(*hours)),
+        )
+        .attribute(
             "max_changes",
             Attribute::optional(Type::Number)
                 .describe(

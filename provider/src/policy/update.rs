@@ -9,6 +9,7 @@ use super::memory::Memory;
 use super::mend::{Job, Mended, Mender, Touch, by_reason, remember_full};
 use super::model::{Entry, Intent, Policy, Unusable};
 use super::read::{check_account, claim, look_for_loops, record};
+use super::refresh::Basis;
 use crate::aws::{Account, CallError, Reader};
 use crate::diagnostics;
 use crate::provider::Client;
@@ -66,7 +67,8 @@ async fn updated(
         .map_err(|error| diagnostics::no_account(&error))?;
     let mended = if stored.state.log_groups.is_unknown() {
         let held = standings.into_keys().collect();
-        let mut discovery = Discovery::run(&mender.reader, &intent, &ownership, &held)
+        let basis = Basis::default();
+        let mut discovery = Discovery::run(&mender.reader, &intent, &ownership, &held, &basis)
             .await
             .map_err(|error| diagnostics::not_read(&error, region))?;
         let mut claims = claims.lock().await;
@@ -106,6 +108,9 @@ async fn updated(
         meanwhile.tell(cx, &mended);
         remember_full(&mut stored.private, &mended);
         settle(&mut stored, &mended);
+        if let Some(recollection) = &mut stored.private.recollection {
+            recollection.follow(&mended);
+        }
         mended
     };
 

@@ -2,6 +2,7 @@ use logagg_policy::{Arn, Destination};
 use tfplugin::{Attr, Diagnostics};
 
 use super::model::Policy;
+use super::refresh::Mode;
 use crate::{diagnostics, selection};
 
 /// Looks at what several arguments say together, as far as they are known.
@@ -25,6 +26,20 @@ pub(super) fn validate(config: &Policy, diagnostics: &mut Diagnostics) {
         }
     }
     validate_subscription(config, diagnostics);
+    validate_refresh(config, diagnostics);
+}
+
+/// Every refresh is full where nothing else is said.
+fn validate_refresh(config: &Policy, diagnostics: &mut Diagnostics) {
+    let full = match &config.refresh {
+        Attr::Null => true,
+        Attr::Known(mode) => mode.parse() == Ok(Mode::Full),
+        Attr::Unknown(_) => false,
+    };
+    let ships = !config.destination_arn.is_null();
+    if ships && full && !config.full_refresh_after_hours.is_null() {
+        diagnostics.push(diagnostics::needs_incremental_refresh());
+    }
 }
 
 fn validate_subscription(config: &Policy, diagnostics: &mut Diagnostics) {
@@ -39,6 +54,8 @@ fn validate_subscription(config: &Policy, diagnostics: &mut Diagnostics) {
         ("emit_system_fields", !config.emit_system_fields.is_null()),
         ("replace_destination_arns", !config.replace_destination_arns.is_null()),
         ("on_conflict", !config.on_conflict.is_null()),
+        ("refresh", !config.refresh.is_null()),
+        ("full_refresh_after_hours", !config.full_refresh_after_hours.is_null()),
     ] {
         if without_destination && is_given {
             diagnostics.push(diagnostics::needs_destination(name));

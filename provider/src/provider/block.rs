@@ -127,7 +127,7 @@ fn calls(block: Block) -> Block {
                 "How many calls a second to make in one account and region, by the name of the \
                  call, as in `{ DescribeLogGroups = 20 }`. Without it AWS's default quota: 10 for \
                  `DescribeLogGroups` and `GetCallerIdentity`, 15 for `GetFunctionConfiguration` and \
-                 `ListEventSourceMappings`, 5 for every other.",
+                 `ListEventSourceMappings`, 2 for `LookupEvents`, 5 for every other.",
             ),
         )
 }
@@ -280,6 +280,7 @@ fn endpoints() -> Block {
             "Addresses of emulators or private endpoints. `AWS_ENDPOINT_URL` and its relatives are \
              honoured as well.",
         )
+        .attribute("cloudtrail", url("CloudTrail"))
         .attribute("firehose", url("Firehose"))
         .attribute("kinesis", url("Kinesis"))
         .attribute("lambda", url("Lambda"))

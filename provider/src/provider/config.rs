@@ -64,6 +64,7 @@ tfplugin::object! {
     /// The `endpoints` block.
     #[derive(Clone, Debug)]
     pub(crate) struct EndpointsBlock {
+        pub(crate) cloudtrail: Attr<String>,
         pub(crate) firehose: Attr<String>,
         pub(crate) kinesis: Attr<String>,
         pub(crate) lambda: Attr<String>,

@@ -43,6 +43,7 @@ impl Config {
                 .into_iter()
                 .flat_map(|endpoints| {
                     [
+                        (Service::CloudTrail, endpoints.cloudtrail),
                         (Service::Firehose, endpoints.firehose),
                         (Service::Kinesis, endpoints.kinesis),
                         (Service::Lambda, endpoints.lambda),

@@ -1,0 +1,249 @@
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use logagg_policy::{LogGroup, SubscriptionFilter};
+
+use super::recollection::{Recollection, Witness};
+use crate::aws::{Api, CallError, Moment, Reader};
+
+/// Which log groups a refresh asks for their subscription filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refresh {
+    /// All of them.
+    Full,
+    /// Those that can have changed, as long as the last full refresh is not older than this.
+    Incremental { full_after: Duration },
+}
+
+/// What `refresh` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    #[default]
+    Full,
+    Incremental,
+}
+
+impl FromStr for Mode {
+    type Err = UnknownMode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownMode> {
+        match text {
+            "full" => Ok(Self::Full),
+            "incremental" => Ok(Self::Incremental),
+            _ => Err(UnknownMode { text: text.to_owned() }),
+        }
+    }
+}
+
+/// A text that names no way to refresh.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a way to refresh: it is \"full\" or \"incremental\"")]
+pub(crate) struct UnknownMode {
+    text: String,
+}
+
+/// CloudTrail usually tells of a call within a quarter of an hour; so long it may take.
+const LATEST: Duration = Duration::from_hours(1);
+
+/// By so much AWS's clocks may differ, and so long a write may take to be seen everywhere.
+const BLUR: Duration = Duration::from_mins(1);
+
+/// Looking further back than this takes longer than asking every log group: CloudTrail takes 2
+/// calls a second, and CloudWatch Logs 5.
+const GROUPS_PER_PAGE: usize = 5;
+const FEWEST_PAGES: usize = 10;
+
+/// The calls that change the subscription filters of a log group; all else that does makes
+/// another log group of it.
+const CHANGES: [Api; 2] = [Api::PutSubscriptionFilter, Api::DeleteSubscriptionFilter];
+
+/// What is known before any log group is asked for its filters.
+#[derive(Debug, Default)]
+pub(super) struct Basis {
+    /// When this began; nothing where it is not known, or of no use.
+    pub(super) began: Option<Moment>,
+    known: Option<Known>,
+}
+
+/// Why every log group has to be asked.
+#[derive(Debug)]
+pub(crate) enum Unverified {
+    /// CloudTrail could not be asked, or its answer was not one.
+    Failed(CallError),
+    /// CloudTrail has not told of what this policy wrote to a log group long enough ago.
+    Behind { log_group: String },
+}
+
+#[derive(Debug)]
+struct Known {
+    recollection: Recollection,
+    /// When the filters of a log group were last changed, as far as CloudTrail tells.
+    changed: BTreeMap<String, Moment>,
+}
+
+impl Refresh {
+    /// Finds out what can have changed since the last refresh.
+    ///
+    /// # Errors
+    /// When CloudTrail does not tell. Every log group has to be asked then.
+    pub(super) async fn basis(
+        self,
+        reader: &Reader,
+        recollection: Option<&Recollection>,
+    ) -> Result<Basis, Unverified> {
+        let Self::Incremental { full_after } = self else {
+            return Ok(Basis::default());
+        };
+        let began = reader.aws_time().await.map_err(Unverified::Failed)?;
+        let mut basis = Basis { began: Some(began), known: None };
+        let Some(recollection) = recollection.filter(|last| last.is_good(began, full_after)) else {
+            tracing::info!("the next refresh can be incremental, this one is full");
+            return Ok(basis);
+        };
+        let since = recollection.told_since();
+        let most_pages = FEWEST_PAGES.max(recollection.len() / GROUPS_PER_PAGE);
+        let mut changed = BTreeMap::new();
+        for call in CHANGES {
+            let events = reader.events(call, since, most_pages).await;
+            let Some(events) = events.map_err(Unverified::Failed)? else {
+                tracing::info!("so much has changed that a full refresh is faster");
+                return Ok(basis);
+            };
+            for event in events {
+                let last = changed.entry(event.log_group).or_insert(event.at);
+                *last = event.at.max(*last);
+            }
+        }
+        let mut recollection = recollection.clone();
+        recollection.question(&changed, began)?;
+        basis.known = Some(Known { recollection, changed });
+        Ok(basis)
+    }
+}
+
+impl Recollection {
+    /// The time since which CloudTrail can have told something new.
+    fn told_since(&self) -> Moment {
+        let since = self.at.before(LATEST);
+        self.witness.as_ref().map_or(since, |witness| since.min(witness.after.before(BLUR)))
+    }
+
+    /// Whether CloudTrail tells of what the policy wrote itself, if it wrote anything.
+    fn question(
+        &mut self,
+        changed: &BTreeMap<String, Moment>,
+        now: Moment,
+    ) -> Result<(), Unverified> {
+        let Some(Witness { log_group, after, due }) = &mut self.witness else { return Ok(()) };
+        if changed.get(log_group).is_some_and(|told| *told >= after.before(BLUR)) {
+            self.witness = None;
+        } else if now > *due.get_or_insert(now.after(LATEST)) {
+            return Err(Unverified::Behind { log_group: log_group.clone() });
+        }
+        Ok(())
+    }
+}
+
+impl Basis {
+    /// The filters of a log group that cannot have changed since it was asked for them, and when
+    /// that was.
+    pub(super) fn filters_of(&self, group: &LogGroup) -> Option<(Vec<SubscriptionFilter>, Moment)> {
+        let known = self.known.as_ref()?;
+        let (filters, asked_at) = known.recollection.filters_of(group)?;
+        let changed = known.changed.get(&group.name);
+        let certain = changed.is_none_or(|changed| *changed < asked_at.before(BLUR));
+        certain.then_some((filters, asked_at))
+    }
+
+    /// What to remember of this refresh, log groups still to come.
+    pub(super) fn recollection(&self) -> Option<Recollection> {
+        let began = self.began?;
+        let Some(Known { recollection: last, .. }) = &self.known else {
+            return Some(Recollection::new(began, began));
+        };
+        let mut next = Recollection::new(began, last.full_at);
+        next.witness.clone_from(&last.witness);
+        Some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use logagg_policy::{LogGroupClass, Retention};
+
+    fn group(name: &str, created_ms: i64) -> LogGroup {
+        LogGroup {
+            name: name.to_owned(),
+            class: LogGroupClass::Standard,
+            retention: Retention::Never,
+            arn: String::new(),
+            stored_bytes: 0,
+            created_ms,
+        }
+    }
+
+    /// What is known at some time after `/a` was asked, when CloudTrail tells of this change.
+    fn basis(asked_at: Moment, changed: Option<(&str, Moment)>) -> Basis {
+        let mut recollection = Recollection::new(asked_at, asked_at);
+        recollection.keep(&group("/a", 1), &[SubscriptionFilter::new("logs", "arn")], asked_at);
+        let changed = changed.map(|(name, at)| (name.to_owned(), at)).into_iter().collect();
+        Basis { began: Some(Moment(9_000)), known: Some(Known { recollection, changed }) }
+    }
+
+    #[test]
+    fn a_log_group_is_asked_again_when_its_filters_were_changed_since() {
+        let asked_at = Moment(5_000);
+        let knows = |changed| basis(asked_at, changed).filters_of(&group("/a", 1)).is_some();
+        assert!(knows(None));
+        assert!(knows(Some(("/b", Moment(6_000)))));
+        assert!(!knows(Some(("/a", Moment(6_000)))));
+        assert!(!knows(Some(("/a", asked_at))));
+        // AWS's clocks are not one.
+        assert!(!knows(Some(("/a", asked_at.before(BLUR)))));
+        assert!(knows(Some(("/a", asked_at.before(BLUR + Duration::from_secs(1))))));
+    }
+
+    #[test]
+    fn what_the_policy_wrote_itself_is_told_within_the_hour() {
+        let day = Moment(86_400);
+        let question = |told: &[(&str, Moment)], witness: &mut Option<Witness>, now| {
+            let mut last = Recollection::new(day, day);
+            last.witness = witness.take();
+            let told = told.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
+            let answer = last.question(&told, now).is_ok();
+            *witness = last.witness;
+            answer
+        };
+        let wrote = Witness { log_group: "/a".to_owned(), after: day, due: None };
+        let (mut witness, hour) = (Some(wrote), Duration::from_hours(1));
+        let earlier = ("/a", day.before(BLUR * 2));
+        // The first refresh after the write does not know how long ago that was.
+        let first = day.after(hour * 5);
+        assert!(question(&[earlier, ("/b", first)], &mut witness, first));
+        assert!(question(&[earlier], &mut witness, first.after(hour)));
+        let late = first.after(hour + Duration::from_secs(1));
+        assert!(!question(&[earlier], &mut witness.clone(), late));
+        assert!(question(&[("/a", day)], &mut witness, late));
+        assert_eq!(witness, None);
+    }
+
+    #[test]
+    fn another_log_group_of_the_same_name_is_asked() {
+        let basis = basis(Moment(5_000), None);
+        assert_eq!(basis.filters_of(&group("/a", 2)), None);
+        assert_eq!(basis.filters_of(&group("/new", 1)), None);
+        assert_eq!(Basis::default().filters_of(&group("/a", 1)), None);
+    }
+
+    #[test]
+    fn a_full_refresh_is_one_until_it_is_too_old_or_from_the_future() {
+        let day = Duration::from_hours(24);
+        let last = Recollection::new(Moment(50_000), Moment(40_000));
+        assert!(last.is_good(Moment(50_000), day));
+        assert!(last.is_good(Moment(126_399), day));
+        assert!(!last.is_good(Moment(126_400), day));
+        assert!(!last.is_good(Moment(49_999), day));
+    }
+}
