@@ -6,6 +6,7 @@ use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::ProvideRegion;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_runtime::env_config::file::EnvConfigFiles;
@@ -120,7 +121,9 @@ impl Settings {
             .http_client(http)
             .identity_cache(identities)
             .credentials_provider(credentials)
-            .timeout_config(timeouts);
+            .timeout_config(timeouts)
+            // Every attempt has its time, and `transport` reads each answer whole.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         if let Some(profile) = &self.profile {
             loader = loader.profile_name(profile);
         }

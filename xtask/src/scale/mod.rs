@@ -1,36 +1,39 @@
-//! What a policy costs as the number of log groups grows: the real Terraform and the provider
-//! against the simulator, which keeps AWS's quotas on a clock that runs fast.
+//! What a policy costs as the number of log groups grows: the real Terraform and the released
+//! provider against the simulator, which keeps AWS's quotas on a clock that runs fast.
 
+mod places;
 mod watch;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::ensure;
 use logagg_e2e::account::{Account, REGION};
-use logagg_e2e::binaries::Binaries;
-use logagg_e2e::progress;
 use logagg_e2e::simulator::{Counts, Quotas, Region, Simulator};
 use logagg_e2e::terraform::{Installation, Run, Terraform};
 use serde_json::json;
 
+use crate::release;
 use watch::Watch;
 
 const ACCOUNT: &str = "111122223333";
 const POLICY: &str = "scale";
 
-/// Simulated seconds in a real one: as fast as a debug build keeps up with, so that what is
-/// measured is the quota and not this machine.
+/// Simulated seconds in a real one: as fast as a simulator that was built for debugging keeps up
+/// with, so that what is measured is the quota and not this machine.
 const SPEED: f64 = 40.0;
 
 /// AWS's quotas, in requests a second.
 const LISTING: f64 = 10.0;
 const FILTERS: f64 = 5.0;
 const WRITES: f64 = 5.0;
+const EVENTS: f64 = 2.0;
 const GROUPS_PER_PAGE: usize = 50;
+const EVENTS_PER_PAGE: usize = 50;
 
 /// Prints the figures for these numbers of log groups.
 pub(crate) fn run(sizes: &[usize]) -> anyhow::Result<()> {
-    let binaries = Binaries::build(&progress::to_stderr)?;
+    let provider_dir = release::build(&["terraform-provider-logagg"])?;
     println!(
         "simulated AWS, quotas at their defaults, a clock {SPEED} times as fast; a token bucket saves \
          up a real\nsecond, which is {SPEED} simulated ones, so what takes little comes out below \
@@ -39,39 +42,48 @@ pub(crate) fn run(sizes: &[usize]) -> anyhow::Result<()> {
     for size in sizes {
         println!("{size} log groups");
         println!(
-            "  {:<12} {:>10} {:>10} {:>7} {:>9} {:>9}  calls",
+            "  {:<16} {:>10} {:>10} {:>7} {:>9} {:>9}  calls",
             "", "quota time", "floor", "ratio", "own CPU", "peak"
         );
-        Play::begin(&binaries, *size)?.all()?;
+        Play::begin(&provider_dir, *size)?.all()?;
         println!();
     }
-    Ok(())
+    places::run(&provider_dir)
 }
+
+/// Longer than an hour, so that CloudTrail is not asked for what the first apply wrote.
+const LONG_AGO: Duration = Duration::from_hours(2);
 
 /// A policy over some log groups, from the first plan to its end.
 struct Play {
     size: usize,
+    shipper: String,
     aws: Simulator,
     terraform: Terraform,
 }
 
-/// What the quotas make something take at least.
+/// The fewest calls that something takes.
+#[derive(Default)]
 struct Floor {
     pages: usize,
+    events: usize,
     filters: usize,
     writes: usize,
 }
 
 impl Floor {
-    /// Listing, asking for filters and writing follow one another; the calls of each have a
-    /// bucket of their own.
+    /// What the quotas make it take. Listing, looking up events, asking for filters and writing
+    /// follow one another; the calls of each have a bucket of their own.
     fn seconds(&self) -> f64 {
-        self.pages as f64 / LISTING + self.filters as f64 / FILTERS + self.writes as f64 / WRITES
+        self.pages as f64 / LISTING
+            + self.events as f64 / EVENTS
+            + self.filters as f64 / FILTERS
+            + self.writes as f64 / WRITES
     }
 }
 
 impl Play {
-    fn begin(binaries: &Binaries, size: usize) -> anyhow::Result<Self> {
+    fn begin(provider_dir: &Path, size: usize) -> anyhow::Result<Self> {
         let aws = Simulator::builder()
             // A caller cannot be more exact than the real time that the fast clock leaves it.
             .quotas(Quotas::aws().burst(Duration::from_secs_f64(SPEED)))
@@ -81,41 +93,71 @@ impl Play {
         let shipper = region.add_shipper("shipper");
         region.add_groups_named((0..size).map(group));
         let account = Account::at(&aws.endpoint(), ACCOUNT);
-        let terraform = Terraform::new(Installation::Override(binaries.provider_dir()))?
+        let terraform = Terraform::new(Installation::Override(provider_dir))?
             .with_environment(account.environment(&aws.endpoint()));
-        terraform.write("main.tf", &configuration(&shipper))?;
-        Ok(Self { size, aws, terraform })
+        Ok(Self { size, shipper, aws, terraform })
     }
 
     fn all(&self) -> anyhow::Result<()> {
         let pages = self.size.div_ceil(GROUPS_PER_PAGE);
         let size = self.size;
-        let drifted = size.div_ceil(100);
+        let changed = size.div_ceil(100);
         let plan: &[&str] = &["plan", "-no-color", "-detailed-exitcode", "-out=plan"];
         let apply: &[&str] = &["apply", "-no-color", "plan"];
+        let keep: &[&str] = &["apply", "-no-color", "-auto-approve", "-refresh-only"];
+        let switch: &[&str] = &["apply", "-no-color", "-auto-approve", "-refresh=false"];
         let destroy: &[&str] = &["destroy", "-no-color", "-auto-approve"];
-        let mut floor = Floor { pages, filters: 0, writes: 0 };
-        self.measure("first plan", plan, 2, &floor)?;
+        let none = Floor::default;
+
+        self.configure("full")?;
+        self.measure("first plan", plan, 2, &Floor { pages, ..none() })?;
         // Terraform plans once more, then the groups are listed and read to be written.
-        floor = Floor { pages: 2 * pages, filters: size, writes: size };
+        let floor = Floor { pages: 2 * pages, filters: size, writes: size, ..none() };
         self.measure("first apply", apply, 0, &floor)?;
-        floor = Floor { pages, filters: size, writes: 0 };
-        self.measure("empty plan", plan, 0, &floor)?;
-        for number in 0..drifted {
+        self.measure("empty plan", plan, 0, &Floor { pages, filters: size, ..none() })?;
+        for number in 0..changed {
             self.region().change_group(&group(number * 100), |group| group.filters.clear());
         }
+        let floor = Floor { pages, filters: size, ..none() };
         self.measure("1 % drift", plan, 2, &floor)?;
-        floor = Floor { pages, filters: drifted, writes: drifted };
+        let floor = Floor { pages, filters: changed, writes: changed, ..none() };
         self.measure("mend", apply, 0, &floor)?;
-        // A destroy is planned first; then each group is asked again while others are written.
-        floor = Floor { pages, filters: size, writes: size };
+
+        self.configure("incremental")?;
+        let run = self.terraform.run(switch)?;
+        ensure!(run.code() == 0, "{run}");
+        // CloudTrail is asked what time it is.
+        let floor = Floor { pages, events: 1, filters: size, ..none() };
+        self.measure("full refresh", keep, 0, &floor)?;
+        self.aws.advance(LONG_AGO);
+        for number in 0..changed {
+            let input = json!({"logGroupName": group(number * 100), "filterName": POLICY});
+            self.region().call("DeleteSubscriptionFilter", input)?;
+        }
+        // What time it is, whether filters were put, and those that were deleted.
+        let events = 2 + changed.div_ceil(EVENTS_PER_PAGE);
+        let floor = Floor { pages, events, filters: changed, ..none() };
+        self.measure("1 %, incremental", plan, 2, &floor)?;
+        let floor = Floor { pages, filters: changed, writes: changed, ..none() };
+        self.measure("mend", apply, 0, &floor)?;
+        // What was just written is asked again, and CloudTrail tells of all since the last refresh.
+        let events = 1 + 2 * changed.div_ceil(EVENTS_PER_PAGE);
+        let floor = Floor { pages, events, filters: changed, ..none() };
+        self.measure("then empty", plan, 0, &floor)?;
+
+        // A destroy is planned first; then each group is asked while others are written.
+        let floor = Floor { writes: size, ..floor };
         let state = self.terraform.run(&["state", "pull"])?.stdout.len();
         self.measure("destroy", destroy, 0, &floor)?;
-        println!("  {:<12} {:.1} kB, {} bytes a group", "state", state as f64 / 1e3, state / size);
+        println!("  {:<16} {:.1} kB, {} bytes a group", "state", state as f64 / 1e3, state / size);
         let left =
             self.region().groups().values().filter(|group| !group.filters.is_empty()).count();
         ensure!(left == 0, "{left} log groups still have a filter");
         Ok(())
+    }
+
+    fn configure(&self, refresh: &str) -> anyhow::Result<()> {
+        self.terraform.write("main.tf", &configuration(&self.shipper, refresh))
     }
 
     fn measure(
@@ -133,7 +175,7 @@ impl Play {
         let counts = self.aws.counts();
         let quota_time = seen.calling.as_secs_f64() * SPEED;
         println!(
-            "  {what:<12} {:>8.0} s {:>8.0} s {:>7.2} {:>7.2} s {:>6.0} MB  {}",
+            "  {what:<16} {:>8.0} s {:>8.0} s {:>7.2} {:>7.2} s {:>6.0} MB  {}",
             quota_time,
             floor.seconds(),
             quota_time / floor.seconds(),
@@ -161,18 +203,19 @@ fn calls(counts: &Counts) -> String {
 }
 
 /// The provider with AWS's quotas, as fast as the clock.
-fn configuration(shipper: &str) -> String {
+fn configuration(shipper: &str, refresh: &str) -> String {
     let rates = json!({
         "DescribeLogGroups": LISTING * SPEED,
         "DescribeSubscriptionFilters": FILTERS * SPEED,
         "PutSubscriptionFilter": WRITES * SPEED,
         "DeleteSubscriptionFilter": WRITES * SPEED,
         "PutRetentionPolicy": WRITES * SPEED,
+        "LookupEvents": EVENTS * SPEED,
     });
     format!(
         "terraform {{\n  required_providers {{\n    logagg = {{ source = \"logagg/logagg\" }}\n  }}\n}}\n\
          provider \"logagg\" {{\n  requests_per_second = {rates}\n}}\n\
          resource \"logagg_policy\" \"it\" {{\n  name = \"{POLICY}\"\n  destination_arn = \"{shipper}\"\n  \
-         retention_in_days = 30\n  select {{\n    name_prefixes = [\"/aws/lambda/\"]\n  }}\n}}\n"
+         refresh = \"{refresh}\"\n  retention_in_days = 30\n  select {{\n    name_prefixes = [\"/aws/lambda/\"]\n  }}\n}}\n"
     )
 }

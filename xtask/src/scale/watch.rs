@@ -12,28 +12,28 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// Looks at the provider that Terraform starts, and at the calls it makes. Terraform has no other
 /// provider in the folder it works in.
-pub(crate) struct Watch {
+pub(super) struct Watch {
     dir: String,
 }
 
 /// What was seen of one run of Terraform. It may start the provider several times.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(super) struct Seen {
     /// From the first call to the last.
-    pub(crate) calling: Duration,
+    pub(super) calling: Duration,
     /// CPU time of all the provider's processes.
-    pub(crate) cpu: Duration,
+    pub(super) cpu: Duration,
     /// The most memory that one of them had.
-    pub(crate) peak_bytes: u64,
+    pub(super) peak_bytes: u64,
 }
 
 impl Watch {
-    pub(crate) fn begin(terraform: &Terraform) -> Self {
+    pub(super) fn begin(terraform: &Terraform) -> Self {
         Self { dir: terraform.dir().display().to_string() }
     }
 
     /// Looks while something runs.
-    pub(crate) fn during<T>(
+    pub(super) fn during<T>(
         &self,
         aws: &Simulator,
         run: impl FnOnce() -> anyhow::Result<T>,
