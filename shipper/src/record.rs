@@ -34,6 +34,12 @@ impl<'a> Record<'a> {
             line: Line::parse(message),
         }
     }
+
+    /// When it was written, in milliseconds since 1970.
+    pub fn unix_millis(&self) -> u64 {
+        let since = self.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// What is sent as one document: a record, or as much of it as a destination takes.

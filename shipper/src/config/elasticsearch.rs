@@ -2,14 +2,15 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::Url;
 use reqwest::header::HeaderValue;
 
 use super::fields::Fields;
+use super::url::url;
+use crate::destination::Destination;
 use crate::destination::elasticsearch::{Elasticsearch, MAX_REQUEST_BYTES};
 
 /// Reads the fields of type `elasticsearch`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Elasticsearch> {
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
     /// The largest request that a server can be configured to take.
     const LARGEST_REQUEST_BYTES: u64 = 2_000_000_000;
 
@@ -21,36 +22,12 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Elasticsearch> {
         10_000..=LARGEST_REQUEST_BYTES,
         MAX_REQUEST_BYTES as u64,
     );
-    Some(Elasticsearch::new(
+    Some(Box::new(Elasticsearch::new(
         url?,
         index?,
         authorization,
         usize::try_from(max_request_bytes).unwrap_or(MAX_REQUEST_BYTES),
-    ))
-}
-
-/// Reads `url`: an address alone, since whoever puts credentials into it will find them in logs.
-pub(super) fn url(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
-    let text = fields.text("url")?;
-    let url = Url::parse(text)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    let Some(url) = url else {
-        let mistake =
-            format!("must be a URL that begins with http:// or https://, as in \"{example}\"");
-        fields.mistake_in("url", &mistake);
-        return None;
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        fields
-            .mistake_in("url", "must not hold credentials; give them in the fields meant for them");
-        return None;
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        fields.mistake_in("url", "must not have a query or a fragment (what follows ? or #)");
-        return None;
-    }
-    Some(url)
+    )))
 }
 
 /// Reads `index` by the rules of Elasticsearch.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
+use reqwest::header::HeaderValue;
 use serde_json::{Map, Value};
 
 /// What is wrong, in the order in which it was found.
@@ -78,6 +79,17 @@ impl<'v, 'm> Fields<'v, 'm> {
         self.as_text(name, value)
     }
 
+    /// A field that must be there and be a secret that goes into a header, behind `scheme`.
+    pub(super) fn secret_header(&mut self, name: &str, scheme: &str) -> Option<HeaderValue> {
+        let secret = self.text(name)?;
+        let header = HeaderValue::try_from(format!("{scheme}{secret}")).ok();
+        if header.is_none() || !secret.is_ascii() {
+            self.mistake_in(name, "must have nothing but printable ASCII characters");
+            return None;
+        }
+        header
+    }
+
     /// A field that must be there and be one of `choices`.
     pub(super) fn choice(&mut self, name: &str, choices: &[&'static str]) -> Option<&'static str> {
         let text = self.text(name)?;
@@ -113,6 +125,18 @@ impl<'v, 'm> Fields<'v, 'm> {
                 default
             }
         }
+    }
+
+    /// A number of bytes within `range`, or `default` where the field is left out.
+    pub(super) fn bytes(
+        &mut self,
+        name: &str,
+        range: RangeInclusive<usize>,
+        default: usize,
+    ) -> usize {
+        let (least, most) = range.into_inner();
+        let bytes = self.number(name, least as u64..=most as u64, default as u64);
+        usize::try_from(bytes).unwrap_or(default)
     }
 
     /// Reports the fields that nobody has asked for.

@@ -2,8 +2,9 @@
 
 use reqwest::Url;
 
-use super::elasticsearch::url;
 use super::fields::Fields;
+use super::url::url;
+use crate::destination::Destination;
 use crate::destination::logzio::Logzio;
 use crate::secret::Secret;
 
@@ -11,11 +12,11 @@ use crate::secret::Secret;
 const DEFAULT_LOG_TYPE: &str = "lambda";
 
 /// Reads the fields of type `logzio`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Logzio> {
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
     let token = fields.text("token").map(Secret::new);
     let listener = listener(fields);
     let log_type = fields.optional_text("log_type").unwrap_or(DEFAULT_LOG_TYPE);
-    Some(Logzio::new(listener?, &token?, log_type))
+    Some(Box::new(Logzio::new(listener?, &token?, log_type)))
 }
 
 /// The listener's address: by region, or whole.

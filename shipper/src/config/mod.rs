@@ -3,9 +3,14 @@
 //! It is read whole, so that every mistake is reported at once, each with its place. A mistake
 //! stops the start: a shipper that runs with half a configuration loses logs without a word.
 
+mod datadog;
 mod elasticsearch;
 mod fields;
+mod kind;
 mod logzio;
+mod newrelic;
+mod splunk_hec;
+mod url;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +22,8 @@ use serde_json::Value;
 use crate::delivery::{JsonFields, Oversized};
 use crate::destination::{Destination, Keys};
 use fields::{Fields, Mistakes};
+use kind::Kind;
+pub use kind::TYPES;
 
 /// The environment variable that holds the document.
 pub const VARIABLE: &str = "LOGAGG_CONFIG";
@@ -91,9 +98,6 @@ impl Config {
     }
 }
 
-/// The types of destinations, by the name in `type`.
-const TYPES: [&str; 2] = ["elasticsearch", "logzio"];
-
 fn destinations(root: &mut Fields<'_, '_>) -> BTreeMap<String, DestinationConfig> {
     let mut destinations = BTreeMap::new();
     let Some(mut named) = root.object("destinations") else {
@@ -107,22 +111,22 @@ fn destinations(root: &mut Fields<'_, '_>) -> BTreeMap<String, DestinationConfig
         let Some(mut fields) = named.object(name) else {
             continue;
         };
-        let destination: Option<Box<dyn Destination>> = match fields.choice("type", &TYPES) {
-            Some("elasticsearch") => elasticsearch::read(&mut fields)
-                .map(|destination| Box::new(destination) as Box<dyn Destination>),
-            Some("logzio") => logzio::read(&mut fields)
-                .map(|destination| Box::new(destination) as Box<dyn Destination>),
-            // Without a known type nobody can say which other fields are right.
-            _ => continue,
+        // Without a known type nobody can say which other fields are right.
+        let Some(kind) = fields.choice("type", &TYPES).and_then(Kind::named) else {
+            continue;
         };
+        let destination = (kind.read)(&mut fields);
         let oversized = match fields.optional_choice("oversized", &["split", "cut", "refuse"]) {
             Some("cut") => Oversized::Cut,
             Some("refuse") => Oversized::Refuse,
             _ => Oversized::Split,
         };
-        let json_fields = match fields.optional_choice("json_fields", &["send", "omit"]) {
-            Some("omit") => JsonFields::Omit,
-            _ => JsonFields::Send,
+        let json_fields = match kind.json_fields {
+            JsonFields::Omit => JsonFields::Omit,
+            JsonFields::Send => match fields.optional_choice("json_fields", &["send", "omit"]) {
+                Some("omit") => JsonFields::Omit,
+                _ => JsonFields::Send,
+            },
         };
         fields.finish();
         if let Some(destination) = destination {
@@ -188,6 +192,7 @@ mod tests {
 
     #[test]
     fn every_mistake_is_reported_at_once_with_its_place() {
+        let types = TYPES.map(|name| format!("{name:?}")).join(", ");
         check(
             r#"{
                 "destination": {},
@@ -200,8 +205,8 @@ mod tests {
                 "reserve_ms": 5,
                 "gzip_level": "fast"
             }"#,
-            "LOGAGG_CONFIG has 10 mistakes:\n  \
-             destinations.other.type: is \"elastic\", must be one of \"elasticsearch\", \"logzio\"; did you mean \"elasticsearch\"?\n  \
+            &format!("LOGAGG_CONFIG has 10 mistakes:\n  \
+             destinations.other.type: is \"elastic\", must be one of {types}; did you mean \"elasticsearch\"?\n  \
              destinations.search.url: must be a URL that begins with http:// or https://, as in \"https://search.example:9200\"\n  \
              destinations.search.index: is missing\n  \
              destinations.search.auth.password: is missing\n  \
@@ -210,7 +215,7 @@ mod tests {
              destinations.third: must be an object, is a number\n  \
              reserve_ms: is 5, must be between 100 and 60000\n  \
              gzip_level: must be a whole number, is a string\n  \
-             destination: is not known; did you mean \"destinations\"?",
+             destination: is not known; did you mean \"destinations\"?"),
         );
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::slice;
+use std::time::SystemTime;
 
 use flate2::Compression;
 
@@ -10,8 +11,11 @@ use super::compress::compress;
 use super::oversized::{Oversized, TOO_LARGE, fit};
 use super::plan::{JsonFields, Settings};
 use crate::counts::Counts;
-use crate::destination::{Destination, Limits, Place, Request, Section, Span};
+use crate::destination::{Class, Destination, Limits, Place, Request, Section, Span};
 use crate::record::{Extent, Piece, Record};
+
+/// Why records are refused that a service would take and not keep.
+const TOO_OLD: Class = Class::new("too_old");
 
 /// The pieces of one request.
 pub(super) struct Batch<'r> {
@@ -246,13 +250,19 @@ impl<'r> Batcher<'r> {
         &mut self,
         destination: &dyn Destination,
         limits: Limits,
+        now: SystemTime,
         counts: &mut Counts,
     ) -> Option<Batch<'r>> {
+        let oldest = limits.max_age.and_then(|age| now.checked_sub(age));
         let mut batch = Batch::empty(0);
         while batch.len() < limits.max_request_records {
             let Some(piece) = self.next_piece() else {
                 break;
             };
+            if oldest.is_some_and(|oldest| piece.record.time < oldest) {
+                counts.refuse(1, &TOO_OLD);
+                continue;
+            }
             if !batch.has_place_for(&piece, destination) {
                 self.first.push_front(piece);
                 break;
@@ -320,8 +330,6 @@ impl<'r> Batcher<'r> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use proptest::prelude::*;
     use reqwest::Url;
     use reqwest::header::{HeaderMap, HeaderValue};
@@ -406,6 +414,8 @@ mod tests {
         }
     }
 
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
     fn settings() -> Settings {
         Settings {
             give_up_at: SystemTime::UNIX_EPOCH,
@@ -435,7 +445,7 @@ mod tests {
         let mut batcher = Batcher::new(records, settings());
         let mut counts = Counts::default();
         let mut bodies = Vec::new();
-        while let Some(mut batch) = batcher.next(destination, destination.limits, &mut counts) {
+        while let Some(mut batch) = batcher.next(destination, destination.limits, NOW, &mut counts) {
             let sealed = batch.seal(destination, Compression::fast()).unwrap();
             let body = String::from_utf8(sealed.request.body.to_vec()).unwrap();
             assert_eq!(sealed.bytes, body.len());
@@ -470,7 +480,7 @@ mod tests {
         let records = records(&origins, &lines);
         let destination = Sectioned::new(1_000);
         let mut batcher = Batcher::new(&records, settings());
-        let batch = batcher.next(&destination, destination.limits, &mut Counts::default()).unwrap();
+        let batch = batcher.next(&destination, destination.limits, NOW, &mut Counts::default()).unwrap();
         let (mut first, mut second) = batch.halves(&destination);
         let body = |batch: &mut Batch<'_>| {
             let sealed = batch.seal(&destination, Compression::fast()).unwrap();

@@ -125,17 +125,18 @@ impl<'r> Plan<'r> {
             self.leave_everything(&NO_TIME_LEFT);
             return Step::Done(self.settled());
         }
-        match self.next_request().or_else(|| self.next_inquiry()) {
+        match self.next_request(now).or_else(|| self.next_inquiry()) {
             Some(request) => Step::Send { request, timeout },
             None => Step::Done(self.settled()),
         }
     }
 
     /// The request for the batch that is next.
-    fn next_request(&mut self) -> Option<Request> {
+    fn next_request(&mut self, now: SystemTime) -> Option<Request> {
         loop {
             if self.queue.is_empty() {
-                let batch = self.batcher.next(self.destination, self.limits, &mut self.counts);
+                let batch =
+                    self.batcher.next(self.destination, self.limits, now, &mut self.counts);
                 self.queue.extend(batch);
             }
             let batch = self.queue.front_mut()?;
@@ -143,7 +144,7 @@ impl<'r> Plan<'r> {
             let sealed = batch.seal(self.destination, self.settings.gzip_level)?;
             if can_be_divided && sealed.request.body.len() > self.limits.max_compressed_bytes {
                 if let Some(batch) = self.queue.pop_front() {
-                    self.divide(&batch);
+                    self.make_smaller(&batch);
                 }
                 continue;
             }
@@ -249,7 +250,10 @@ impl<'r> Plan<'r> {
                 self.counts.note_retry(batch.len(), &class);
                 self.try_again(now, batch, retry_after, &class);
             }
-            Verdict::TooLarge => self.divide(&batch),
+            Verdict::TooLarge => self.make_smaller(&batch),
+            Verdict::Divide(class) => {
+                self.divide(&batch, &class);
+            }
             Verdict::Stop(class) => {
                 self.queue.push_front(batch);
                 self.leave_everything(&class);
@@ -320,21 +324,28 @@ impl<'r> Plan<'r> {
         }
     }
 
-    /// Divides a request that was too large; a single piece that is too large ends here.
-    fn divide(&mut self, batch: &Batch<'r>) {
+    /// Divides a request that was too large, and has those after it find out no more.
+    fn make_smaller(&mut self, batch: &Batch<'r>) {
+        if let Some(larger_half) = self.divide(batch, &TOO_LARGE) {
+            self.limits.max_request_bytes = larger_half;
+        }
+    }
+
+    /// Divides a batch, and tells the size of its larger half; a single piece ends here.
+    fn divide(&mut self, batch: &Batch<'r>, class: &Class) -> Option<usize> {
         if batch.len() == 1 {
             let mut again = Batch::empty(batch.tries + 1);
-            self.refuse(batch.piece(0), &TOO_LARGE, &mut again);
+            self.refuse(batch.piece(0), class, &mut again);
             if !again.is_empty() {
                 self.queue.push_front(again);
             }
-            return;
+            return None;
         }
         let (first, second) = batch.halves(self.destination);
-        // What comes after need not find out the same again.
-        self.limits.max_request_bytes = first.bytes().max(second.bytes());
+        let larger_half = first.bytes().max(second.bytes());
         self.queue.push_front(second);
         self.queue.push_front(first);
+        Some(larger_half)
     }
 
     fn leave_everything(&mut self, class: &Class) {

@@ -35,6 +35,9 @@ pub enum Verdict {
     TryAgain(Class, Certainty),
     /// The request was too large, and nothing of it was taken.
     TooLarge,
+    /// Something in the request can never be taken, the service does not say what, and nothing of
+    /// the request was taken.
+    Divide(Class),
     /// Trying again is of no use until somebody changes something: credentials, an address.
     Stop(Class),
 }

@@ -54,6 +54,14 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
     body.push(b'}');
 }
 
+/// Appends the fields of the document of `piece` to an object that has fields already, and ends it.
+pub(super) fn write_after(piece: &Piece<'_>, body: &mut Vec<u8>) {
+    let start = body.len();
+    write(piece, body);
+    debug_assert_eq!(body[start], b'{');
+    body[start] = b',';
+}
+
 /// The function behind a line, if anything of it is known.
 fn write_function(common: &[u8], request_id: Option<&str>, body: &mut Vec<u8>) {
     if common.is_empty() && request_id.is_none() {
@@ -90,10 +98,13 @@ fn serialize(value: &impl Serialize, body: &mut Vec<u8>) {
         .expect("what is written here has string keys, and writing to memory cannot fail");
 }
 
-/// What the documents of all records of an origin have in common, written when the first of them
-/// is, and once.
+/// What is written of all records of an origin, made when the first of them is, and once.
 #[derive(Debug, Default)]
-pub(crate) struct CommonCell(OnceLock<Common>);
+pub(crate) struct CommonCell {
+    document: OnceLock<Common>,
+    /// What they have in common as flat [`attributes`](super::attributes).
+    pub(super) attributes: OnceLock<Vec<u8>>,
+}
 
 #[derive(Debug)]
 struct Common {
@@ -107,7 +118,7 @@ struct Common {
 
 impl CommonCell {
     fn of(&self, origin: &Origin<'_>) -> &Common {
-        self.0.get_or_init(|| Common::new(origin))
+        self.document.get_or_init(|| Common::new(origin))
     }
 }
 

@@ -13,6 +13,18 @@ pub enum Place {
     NextRequest,
 }
 
+impl Place {
+    /// In the same section if it was written in the same log stream, else `otherwise`.
+    pub(super) fn by_origin(before: &Piece<'_>, piece: &Piece<'_>, otherwise: Self) -> Self {
+        let (before, piece) = (before.record.origin, piece.record.origin);
+        let is_same = std::ptr::eq(before, piece)
+            || (before.owner == piece.owner
+                && before.group == piece.group
+                && before.stream == piece.stream);
+        if is_same { Self::SameSection } else { otherwise }
+    }
+}
+
 /// Pieces that stand together in a request, between what [`open`](super::Destination::open) and
 /// [`close`](super::Destination::close) write.
 #[derive(Clone, Copy)]

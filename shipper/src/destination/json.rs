@@ -59,6 +59,30 @@ fn escape_byte(byte: u8, body: &mut Vec<u8>) {
     body.extend_from_slice(&[b'\\', letter]);
 }
 
+/// Appends a text as a field's name, after another field.
+pub(super) fn next_name(name: &str, body: &mut Vec<u8>) {
+    body.extend_from_slice(b",\"");
+    escape(name, body);
+    body.extend_from_slice(b"\":");
+}
+
+/// Appends a whole number.
+pub(super) fn integer(number: u64, body: &mut Vec<u8>) {
+    body.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Appends a number.
+pub(super) fn number(number: f64, body: &mut Vec<u8>) {
+    serde_json::to_writer(body, &number).expect("writing a number to memory cannot fail");
+}
+
+/// Appends milliseconds as seconds with three decimals.
+pub(super) fn seconds(millis: u64, body: &mut Vec<u8>) {
+    integer(millis / 1_000, body);
+    body.push(b'.');
+    digits::<3>(millis % 1_000, body);
+}
+
 /// Appends bytes as two digits each.
 pub(super) fn hexadecimal(bytes: impl IntoIterator<Item = u8>, body: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -142,6 +166,15 @@ mod tests {
                 let expected = serde_json::to_string(&text).unwrap();
                 assert_eq!(written(|body| string(&text, body)), expected);
             }
+        }
+    }
+
+    #[test]
+    fn seconds_keep_their_milliseconds() {
+        for (millis, expected) in
+            [(1_699_264_800_123, "1699264800.123"), (1_007, "1.007"), (90, "0.090"), (0, "0.000")]
+        {
+            assert_eq!(written(|body| seconds(millis, body)), expected);
         }
     }
 

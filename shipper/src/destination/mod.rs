@@ -7,18 +7,26 @@
 //! code.
 
 mod answer;
+mod attributes;
+pub mod datadog;
 mod document;
 pub mod elasticsearch;
 mod framing;
 mod json;
 pub mod logzio;
+pub mod newrelic;
 mod request;
+#[cfg(test)]
+mod sample;
+pub mod splunk_hec;
 
 pub use answer::{Answer, Certainty, Class, Inquired, Outcome, Verdict};
 pub use framing::{Place, Section, Span};
 pub use request::{Address, Encoding, Endpoint, Request};
 
 pub(crate) use document::CommonCell;
+
+use std::time::Duration;
 
 use answer::{UNREADABLE_ANSWER, classify_status};
 
@@ -101,16 +109,19 @@ pub struct Limits {
     pub max_record_bytes: usize,
     /// The most pieces in a body.
     pub max_request_records: usize,
+    /// How old a record may be, where it would be taken and not kept if it is older.
+    pub max_age: Option<Duration>,
 }
 
 impl Limits {
-    /// Limits of bytes before compression only.
+    /// No other limits than those of bytes before compression.
     pub(crate) const fn of_bytes(max_request_bytes: usize, max_record_bytes: usize) -> Self {
         Self {
             max_request_bytes,
             max_compressed_bytes: usize::MAX,
             max_record_bytes,
             max_request_records: usize::MAX,
+            max_age: None,
         }
     }
 }

@@ -211,7 +211,7 @@ impl Inner {
 }
 
 /// Makes sure that a request is as Elasticsearch wants it, and gives its size and documents.
-fn check(request: &Request) -> Result<(usize, Vec<(String, Value)>), String> {
+pub(crate) fn check(request: &Request) -> Result<(usize, Vec<(String, Value)>), String> {
     let ensure = |holds: bool, violation: &str| {
         if holds {
             Ok(())

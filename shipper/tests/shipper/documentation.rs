@@ -3,13 +3,19 @@
 use std::path::Path;
 
 use logagg_shipper::Config;
+use logagg_shipper::config::TYPES;
 use serde_json::{Value, json};
 
 use crate::bulk::Bulk;
 use crate::event;
 use crate::lambda::Lambda;
 
-const PAGES: [&str; 3] = ["shipper.md", "destinations/elasticsearch.md", "destinations/logzio.md"];
+/// The pages with configurations: the shipper's, and one for each type of destination.
+fn pages() -> Vec<String> {
+    let mut pages = vec!["shipper.md".to_owned()];
+    pages.extend(TYPES.iter().map(|name| format!("destinations/{name}.md")));
+    pages
+}
 
 /// All JSON on a page.
 fn json_blocks(page: &str) -> Vec<Value> {
@@ -26,11 +32,11 @@ fn json_blocks(page: &str) -> Vec<Value> {
 
 #[test]
 fn every_configuration_shown_is_accepted() {
-    for page in PAGES {
+    for page in pages() {
         let is_configuration =
             |block: &Value| block.get("destinations").is_some() && block.get("logagg").is_none();
         let configurations: Vec<Value> =
-            json_blocks(page).into_iter().filter(is_configuration).collect();
+            json_blocks(&page).into_iter().filter(is_configuration).collect();
         assert!(!configurations.is_empty(), "{page}");
         for configuration in configurations {
             if let Err(error) = Config::parse(&configuration.to_string().replace("...", "x")) {
@@ -38,6 +44,15 @@ fn every_configuration_shown_is_accepted() {
             }
         }
     }
+}
+
+#[test]
+fn every_type_stands_in_the_list_of_destinations() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/destinations/README.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let listed: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("| [")?.split(']').next()).collect();
+    assert_eq!(listed, TYPES);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Events as CloudWatch Logs sends them.
 
 use std::io::Write;
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -45,6 +46,16 @@ pub(crate) fn of(count: usize) -> Vec<u8> {
 /// An event with these messages.
 pub(crate) fn with(messages: &[impl AsRef<str>]) -> Vec<u8> {
     wrap(&delivery(GROUP, 0, messages))
+}
+
+/// An event with these messages, written just now: some services keep nothing that is older.
+pub(crate) fn fresh(messages: &[impl AsRef<str>]) -> Vec<u8> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let mut delivery = delivery(GROUP, 0, messages);
+    for event in delivery["logEvents"].as_array_mut().unwrap() {
+        event["timestamp"] = json!(since.as_millis() as u64);
+    }
+    wrap(&delivery)
 }
 
 pub(crate) fn message(number: usize) -> String {

@@ -128,7 +128,7 @@ impl Service for State {
 }
 
 /// Makes sure that a request is as Logz.io wants it, and gives its lines.
-fn check(request: &Request) -> Result<Vec<Value>, String> {
+pub(crate) fn check(request: &Request) -> Result<Vec<Value>, String> {
     let ensure = |holds: bool, violation: &str| {
         if holds { Ok(()) } else { Err(violation.to_owned()) }
     };

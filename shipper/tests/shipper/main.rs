@@ -1,25 +1,29 @@
 //! The real `bootstrap`, driven through a runtime API as Lambda drives it, delivering to strict
 //! stand-ins of the log services.
 //!
-//! [`lambda`] plays Lambda, [`bulk`] and [`logzio`] play the services, [`http`] is the server
-//! under all of them. [`settled`] checks the sums of an invocation against what the service holds.
+//! [`lambda`] plays Lambda, [`stand_in`] plays any service as its [`contract`] says, [`bulk`] and
+//! [`logzio`] play theirs in more ways, [`http`] is the server under all of them. [`settled`] checks the sums of an invocation against what the service holds.
 
 #![allow(clippy::unwrap_used, reason = "a failing helper fails the test that uses it")]
 
 mod bulk;
+mod contract;
 mod event;
 mod http;
 mod lambda;
 mod logzio;
 mod settled;
+mod stand_in;
 
 mod aws;
 mod bulk_answers;
 mod deadline;
 mod documentation;
+mod every_destination;
 mod events;
 mod logzio_answers;
 mod oversized;
+mod splunk_hec_answers;
 mod start;
 mod tls;
 

@@ -58,6 +58,7 @@ impl Destination for Fake {
         let text = std::str::from_utf8(&answer.body).unwrap();
         match text {
             "413" => Verdict::TooLarge,
+            "400" => Verdict::Divide(class),
             "401" => Verdict::Stop(class),
             "503" => Verdict::TryAgain(class, Certainty::NothingTaken),
             "504" => Verdict::TryAgain(class, Certainty::Unclear),
@@ -472,6 +473,47 @@ fn a_service_that_will_not_be_asked_ends_it() {
     let (_, counts) =
         play(&Fake::new(Keys::NotTaken), &["a"], settings(), vec![answer("#1"), answer("!")]);
     assert_eq!((counts.left_to_lambda, counts.possible_duplicates), (1, 1));
+}
+
+#[test]
+fn a_request_is_divided_until_the_record_is_found_that_spoils_it() {
+    let (requests, counts) = play(
+        &Fake::new(Keys::Taken),
+        &["a", "poison", "c", "d"],
+        settings(),
+        vec![answer("400"), answer("400"), answer("+"), answer("400"), answer("++")],
+    );
+    assert_eq!(requests, ["a;poison;c;d;", "a;poison;", "a;", "poison;", "c;d;"]);
+    assert_eq!((counts.delivered, counts.refused), (3, 1));
+    assert_eq!(counts.reasons["refused"][&Class::new("fake")], 1);
+}
+
+#[test]
+fn what_a_service_would_not_keep_for_its_age_is_refused_and_counted() {
+    let mut fake = Fake::new(Keys::Taken);
+    fake.limits.max_age = Some(Duration::from_secs(60));
+    let origin = Origin::new("1", "g", "s");
+    let now = START + Duration::from_secs(100);
+    let record = |message, age| Record {
+        origin: &origin,
+        id: message,
+        time: now - Duration::from_secs(age),
+        message,
+        line: Line::default(),
+    };
+    let records = [record("a", 61), record("b", 60), record("c", 0), record("d", 100)];
+    let settings = Settings { give_up_at: now + Duration::from_secs(9), ..settings() };
+    let mut plan = Plan::new(&fake, &records, settings, fastrand::Rng::with_seed(1));
+    let Step::Send { request, .. } = plan.next(now) else {
+        panic!("nothing is sent");
+    };
+    assert_eq!(text(&request), "b;c;");
+    plan.answered(now, &answer("++"));
+    let Step::Done(counts) = plan.next(now) else {
+        panic!("more is sent");
+    };
+    assert_eq!((counts.delivered, counts.refused), (2, 2));
+    assert_eq!(counts.reasons["refused"][&Class::new("too_old")], 2);
 }
 
 /// What a service that keeps keys may do with a request.

@@ -1,0 +1,66 @@
+//! The configuration of a New Relic destination.
+
+use super::fields::Fields;
+use super::url::url_or;
+use crate::destination::Destination;
+use crate::destination::newrelic::NewRelic;
+
+/// Reads the fields of type `newrelic`.
+///
+/// <https://docs.newrelic.com/docs/logs/log-api/introduction-log-api/#endpoint>
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
+    let license_key = fields.secret_header("license_key", "");
+    let of_region = match fields.optional_choice("region", &["us", "eu", "gov"]) {
+        Some("eu") => "https://log-api.eu.newrelic.com/",
+        Some("gov") => "https://gov-log-api.newrelic.com/",
+        _ => "https://log-api.newrelic.com/",
+    };
+    let url = url_or(fields, "https://log-api.newrelic.com", of_region);
+    if fields.optional_text("url").is_some() && fields.optional_text("region").is_some() {
+        fields.mistake_in("region", "cannot stand beside \"url\"; leave one of them out");
+        return None;
+    }
+    Some(Box::new(NewRelic::new(url?, license_key?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, ConfigError};
+
+    fn config(fields: &str) -> Result<Config, ConfigError> {
+        Config::parse(&format!(r#"{{"destinations":{{"x":{{"type":"newrelic",{fields}}}}}}}"#))
+    }
+
+    #[test]
+    fn the_api_is_found_by_region_or_url() {
+        for (fields, expected) in [
+            (r#""license_key":"k""#, "https://log-api.newrelic.com/log/v1"),
+            (r#""license_key":"k","region":"eu""#, "https://log-api.eu.newrelic.com/log/v1"),
+            (r#""license_key":"k","url":"http://127.0.0.1:1""#, "http://127.0.0.1:1/log/v1"),
+        ] {
+            let config = config(fields).unwrap_or_else(|error| panic!("{error}"));
+            let endpoint = config.destinations["x"].destination.endpoint();
+            assert_eq!(endpoint.url.as_str(), expected);
+            assert!(endpoint.headers["api-key"].is_sensitive());
+        }
+    }
+
+    #[test]
+    fn mistakes_name_the_field() {
+        for (fields, expected) in [
+            (r#""region":"eu""#, "license_key: is missing"),
+            (
+                r#""license_key":"k","region":"asia""#,
+                "region: is \"asia\", must be one of \"us\", \"eu\", \"gov\"",
+            ),
+            (
+                r#""license_key":"k","region":"eu","url":"http://127.0.0.1""#,
+                "region: cannot stand beside \"url\"; leave one of them out",
+            ),
+        ] {
+            let error = config(fields).err().map(|error| error.to_string());
+            let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+            assert_eq!(error, Some(expected));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What is known of a piece beside its message, as flat pairs of name and value, for services that
+//! take no nested documents. The names are those of the fields in [`document`](super::document),
+//! with dots.
+
+use super::json;
+use crate::line::{Level, Report};
+use crate::origin::Origin;
+use crate::record::{Extent, Piece};
+
+/// The value of an attribute.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Value<'v> {
+    Text(&'v str),
+    Integer(u64),
+    Number(f64),
+}
+
+/// What all pieces of one origin have in common.
+pub(super) fn of_origin<'v>(origin: &Origin<'v>, mut visit: impl FnMut(&'static str, &'v str)) {
+    visit("cloud.account.id", origin.owner);
+    visit("aws.cloudwatch.log_group", origin.group);
+    visit("aws.cloudwatch.log_stream", origin.stream);
+    if let Some(function) = origin.function {
+        visit("faas.name", function);
+    }
+    if let Some(version) = origin.version {
+        visit("faas.version", version);
+    }
+}
+
+/// What all pieces of one origin have in common, as fields of a JSON object: `"name":"value",…`.
+pub(super) fn json_of_origin<'o>(origin: &'o Origin<'_>) -> &'o [u8] {
+    origin.common.attributes.get_or_init(|| {
+        let mut fields = Vec::new();
+        of_origin(origin, |name, text| {
+            json::next_name(name, &mut fields);
+            json::string(text, &mut fields);
+        });
+        // The comma before the first.
+        fields.drain(..1);
+        fields
+    })
+}
+
+/// Appends what a piece has of its own, as further fields of a JSON object.
+pub(super) fn json_of_piece(piece: &Piece<'_>, body: &mut Vec<u8>) {
+    of_piece(piece, |name, value| {
+        json::next_name(name, body);
+        match value {
+            Value::Text(text) => json::string(text, body),
+            Value::Integer(number) => json::integer(number, body),
+            Value::Number(number) => json::number(number, body),
+        }
+    });
+}
+
+/// What a piece has of its own.
+pub(super) fn of_piece<'v>(piece: &'v Piece<'_>, mut visit: impl FnMut(&'static str, Value<'v>)) {
+    let record = piece.record;
+    let line = &record.line;
+    visit("aws.cloudwatch.event_id", Value::Text(record.id));
+    visit("aws.lambda.kind", Value::Text(line.kind.name()));
+    if let Some(level) = line.level.map(Level::name) {
+        visit("log.level", Value::Text(level));
+    }
+    if let Some(request_id) = &line.request_id {
+        visit("faas.execution", Value::Text(request_id));
+    }
+    if let Some(report) = &line.report {
+        of_report(report, &mut visit);
+    }
+    match piece.extent {
+        Extent::Whole => {}
+        Extent::Part { number, count } => {
+            visit("logagg.part.number", Value::Integer(number as u64));
+            visit("logagg.part.count", Value::Integer(count as u64));
+        }
+        Extent::Cut { message_bytes } => {
+            visit("logagg.cut.message_bytes", Value::Integer(message_bytes as u64));
+        }
+    }
+}
+
+fn of_report<'v>(report: &'v Report<'_>, visit: &mut impl FnMut(&'static str, Value<'v>)) {
+    let numbers = [
+        ("aws.lambda.report.duration_ms", report.duration_ms),
+        ("aws.lambda.report.billed_duration_ms", report.billed_duration_ms),
+        ("aws.lambda.report.init_duration_ms", report.init_duration_ms),
+        ("aws.lambda.report.restore_duration_ms", report.restore_duration_ms),
+    ];
+    for (name, number) in numbers {
+        if let Some(number) = number {
+            visit(name, Value::Number(number));
+        }
+    }
+    let integers = [
+        ("aws.lambda.report.memory_size_mb", report.memory_size_mb),
+        ("aws.lambda.report.max_memory_used_mb", report.max_memory_used_mb),
+    ];
+    for (name, integer) in integers {
+        if let Some(integer) = integer {
+            visit(name, Value::Integer(integer));
+        }
+    }
+    let texts = [
+        ("aws.lambda.report.trace_id", &report.trace_id),
+        ("aws.lambda.report.status", &report.status),
+        ("aws.lambda.report.error_type", &report.error_type),
+    ];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            visit(name, Value::Text(text));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::SystemTime;
+
+    use serde_json::Value as Json;
+
+    use super::*;
+    use crate::destination::document;
+    use crate::line::Line;
+    use crate::record::Record;
+
+    /// All leaves of a document, by their names with dots.
+    fn leaves(prefix: &str, value: &Json, found: &mut BTreeMap<String, Json>) {
+        match value {
+            Json::Object(fields) => {
+                for (name, value) in fields {
+                    let name =
+                        if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                    leaves(&name, value, found);
+                }
+            }
+            leaf => {
+                found.insert(prefix.to_owned(), leaf.clone());
+            }
+        }
+    }
+
+    #[test]
+    fn attributes_are_the_fields_of_the_document_with_dots() {
+        const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
+        let origin = Origin::new(
+            "123456789012",
+            "/aws/lambda/orders",
+            "2023/11/06/[3]0123456789abcdef0123456789abcdef",
+        );
+        let report = format!(
+            "REPORT RequestId: {ID}\tDuration: 1.5 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\t\
+             Max Memory Used: 40 MB\tInit Duration: 9.25 ms\tStatus: timeout\tError Type: E\t\n"
+        );
+        let warning = format!("2023-11-06T10:00:00.000Z\t{ID}\tWARN\tlow");
+        for message in [report.as_str(), warning.as_str(), "text"] {
+            let record = Record {
+                origin: &origin,
+                id: "77",
+                time: SystemTime::UNIX_EPOCH,
+                message,
+                line: Line::parse(message),
+            };
+            for extent in [
+                Extent::Whole,
+                Extent::Part { number: 2, count: 3 },
+                Extent::Cut { message_bytes: 9 },
+            ] {
+                let piece = Piece { extent, ..Piece::whole(&record) };
+                let mut body = Vec::new();
+                document::write(&piece, &mut body);
+                let mut expected = BTreeMap::new();
+                leaves("", &serde_json::from_slice(&body).unwrap(), &mut expected);
+                for not_an_attribute in ["@timestamp", "message", "cloud.provider"] {
+                    expected.remove(not_an_attribute);
+                }
+
+                let mut body = b"{".to_vec();
+                body.extend_from_slice(json_of_origin(&origin));
+                json_of_piece(&piece, &mut body);
+                body.push(b'}');
+                let found: BTreeMap<String, Json> = serde_json::from_slice(&body).unwrap();
+                assert_eq!(found, expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Datadog: the logs intake.
+//!
+//! Its 202 covers what it will not keep: it cuts long logs and drops old ones without a word. So
+//! neither is sent.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+
+use super::{
+    Answer, Destination, Endpoint, Keys, Limits, Section, Verdict, classify_status, document, json,
+};
+use crate::line::Level;
+use crate::record::Piece;
+
+/// The largest body.
+///
+/// <https://docs.datadoghq.com/api/latest/logs/#send-logs>
+pub const MAX_REQUEST_BYTES: usize = 5_000_000;
+
+/// The most logs in a request.
+///
+/// <https://docs.datadoghq.com/api/latest/logs/#send-logs>
+pub const MAX_REQUEST_RECORDS: usize = 1_000;
+
+/// The longest log; what is longer is cut.
+///
+/// <https://docs.datadoghq.com/api/latest/logs/#send-logs>
+pub const MAX_LOG_BYTES: usize = 1_000_000;
+
+/// How old a log may be.
+///
+/// <https://docs.datadoghq.com/api/latest/logs/#send-logs>
+pub const MAX_AGE: Duration = Duration::from_secs(18 * 60 * 60);
+
+const API_KEY: HeaderName = HeaderName::from_static("dd-api-key");
+
+/// A Datadog organisation.
+pub struct Datadog {
+    endpoint: Endpoint,
+    /// `ddsource` and `ddtags`, as they stand in the body.
+    constant: Vec<u8>,
+    service: Option<String>,
+}
+
+impl Datadog {
+    /// Sends to the intake at `url`. Where no service is named, it is the function or log group.
+    pub fn new(
+        mut url: Url,
+        mut api_key: HeaderValue,
+        source: &str,
+        service: Option<&str>,
+        tags: Option<&str>,
+    ) -> Self {
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["api", "v2", "logs"]);
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        api_key.set_sensitive(true);
+        headers.insert(API_KEY, api_key);
+        let mut constant = b"{\"ddsource\":".to_vec();
+        json::string(source, &mut constant);
+        if let Some(tags) = tags {
+            constant.extend_from_slice(b",\"ddtags\":");
+            json::string(tags, &mut constant);
+        }
+        let service = service.map(str::to_owned);
+        Self { endpoint: Endpoint::post(url, headers), constant, service }
+    }
+}
+
+impl Destination for Datadog {
+    fn limits(&self) -> Limits {
+        Limits {
+            max_request_records: MAX_REQUEST_RECORDS,
+            max_age: Some(MAX_AGE),
+            ..Limits::of_bytes(MAX_REQUEST_BYTES, MAX_LOG_BYTES)
+        }
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::NotTaken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        let origin = piece.record.origin;
+        body.extend_from_slice(&self.constant);
+        body.extend_from_slice(b",\"hostname\":");
+        json::string(origin.group, body);
+        body.extend_from_slice(b",\"service\":");
+        json::string(self.service.as_deref().or(origin.function).unwrap_or(origin.group), body);
+        if let Some(level) = piece.record.line.level.map(Level::name) {
+            body.extend_from_slice(b",\"status\":");
+            json::string(level, body);
+        }
+        document::write_after(piece, body);
+    }
+
+    fn separator(&self) -> &'static [u8] {
+        b","
+    }
+
+    fn open(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        body.push(b'[');
+    }
+
+    fn close(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        body.push(b']');
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        match answer.status {
+            200..300 => Verdict::delivered(sent),
+            status => classify_status(status),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::destination::{Certainty, Class, sample};
+
+    fn datadog(service: Option<&str>, tags: Option<&str>) -> Datadog {
+        let url = Url::parse("https://http-intake.logs.datadoghq.eu").unwrap();
+        Datadog::new(url, HeaderValue::from_static("k"), "lambda", service, tags)
+    }
+
+    fn encoded(datadog: &Datadog, group: &str, message: &str) -> Value {
+        let mut body = Vec::new();
+        sample::with_piece_of(group, message, |piece| datadog.encode(piece, &mut body));
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[test]
+    fn a_log_is_the_document_with_the_attributes_that_datadog_reserves() {
+        let log = encoded(&datadog(None, Some("env:prod")), sample::GROUP, "[ERROR] {\"a\":1}");
+        assert_eq!(log["ddsource"], "lambda");
+        assert_eq!(log["ddtags"], "env:prod");
+        assert_eq!(log["hostname"], sample::GROUP);
+        assert_eq!(log["service"], "orders");
+        assert_eq!(log["status"], "error");
+        assert_eq!(log["message"], "[ERROR] {\"a\":1}");
+        assert_eq!(log["@timestamp"], "2023-11-06T10:00:00.123Z");
+        assert_eq!(log["aws"]["cloudwatch"]["event_id"], sample::ID);
+        assert_eq!(datadog(None, None).endpoint().url.path(), "/api/v2/logs");
+    }
+
+    #[test]
+    fn the_service_is_the_one_named_or_the_function_or_the_log_group() {
+        let of_another_kind = encoded(&datadog(None, None), "/ecs/web", "x");
+        assert_eq!(of_another_kind["service"], "/ecs/web");
+        assert_eq!(of_another_kind.get("ddtags"), None);
+        assert_eq!(of_another_kind.get("status"), None);
+        assert_eq!(encoded(&datadog(Some("shop"), None), "g", "x")["service"], "shop");
+        let with_fields = encoded(&datadog(None, None), "g", "{\"a\":1}");
+        assert_eq!(with_fields["json"], json!({"a": 1}));
+    }
+
+    #[test]
+    fn every_answer_is_about_the_whole_request() {
+        let check = |status, expected: Verdict| {
+            let body = bytes::Bytes::from_static(b"{\"errors\":[{\"detail\":\"quotes\"}]}");
+            let answer = Answer { status, retry_after: None, body };
+            assert_eq!(datadog(None, None).classify(4, &answer), expected, "{status}");
+        };
+        check(202, Verdict::delivered(4));
+        check(413, Verdict::TooLarge);
+        for status in [400, 401, 403] {
+            check(status, Verdict::Stop(Class::from_status(status)));
+        }
+        for status in [408, 500] {
+            check(status, Verdict::TryAgain(Class::from_status(status), Certainty::Unclear));
+        }
+        for status in [429, 503] {
+            check(status, Verdict::TryAgain(Class::from_status(status), Certainty::NothingTaken));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! New Relic: the Log API.
+//!
+//! What logs have in common is sent once for each origin. As at Datadog, a 202 covers what will
+//! not be kept.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+
+use super::{
+    Answer, Destination, Endpoint, Keys, Limits, Place, Section, Verdict, attributes,
+    classify_status, json,
+};
+use crate::record::Piece;
+
+/// The largest body, compressed.
+///
+/// <https://docs.newrelic.com/docs/logs/log-api/introduction-log-api/#limits>
+pub const MAX_COMPRESSED_BYTES: usize = 1_000_000;
+
+/// The body before compression at which the limit for compressed ones is out of reach of most
+/// logs. One that is over it all the same is divided before it is sent.
+const USUAL_REQUEST_BYTES: usize = 4_000_000;
+
+/// The longest value of an attribute; what is longer is cut.
+///
+/// <https://docs.newrelic.com/docs/logs/log-api/log-event-data/>
+pub const MAX_MESSAGE_BYTES: usize = 128_000;
+
+/// How old a log may be.
+///
+/// <https://docs.newrelic.com/docs/logs/log-api/log-event-data/>
+pub const MAX_AGE: Duration = Duration::from_secs(48 * 60 * 60);
+
+const API_KEY: HeaderName = HeaderName::from_static("api-key");
+
+/// A New Relic account.
+pub struct NewRelic {
+    endpoint: Endpoint,
+}
+
+impl NewRelic {
+    /// Sends to the API at `url` with a licence key.
+    pub fn new(mut url: Url, mut license_key: HeaderValue) -> Self {
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["log", "v1"]);
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        license_key.set_sensitive(true);
+        headers.insert(API_KEY, license_key);
+        Self { endpoint: Endpoint::post(url, headers) }
+    }
+}
+
+impl Destination for NewRelic {
+    fn limits(&self) -> Limits {
+        Limits {
+            max_compressed_bytes: MAX_COMPRESSED_BYTES,
+            max_age: Some(MAX_AGE),
+            ..Limits::of_bytes(USUAL_REQUEST_BYTES, MAX_MESSAGE_BYTES)
+        }
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::NotTaken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"{\"timestamp\":");
+        json::integer(piece.record.unix_millis(), body);
+        body.extend_from_slice(b",\"message\":");
+        json::string(&piece.message, body);
+        body.extend_from_slice(b",\"attributes\":");
+        let start = body.len();
+        attributes::json_of_piece(piece, body);
+        // In place of the comma before the first.
+        body[start] = b'{';
+        body.extend_from_slice(b"}}");
+    }
+
+    fn separator(&self) -> &'static [u8] {
+        b","
+    }
+
+    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
+        Place::by_origin(before, piece, Place::NextSection)
+    }
+
+    fn open(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        body.push(if section.is_first { b'[' } else { b',' });
+        body.extend_from_slice(b"{\"common\":{\"attributes\":{");
+        body.extend_from_slice(b"\"cloud.provider\":\"aws\"");
+        body.push(b',');
+        body.extend_from_slice(attributes::json_of_origin(section.first.record.origin));
+        body.extend_from_slice(b"}},\"logs\":[");
+    }
+
+    fn close(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(if section.is_last { b"]}]" } else { b"]}" });
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        match answer.status {
+            200..300 => Verdict::delivered(sent),
+            status => classify_status(status),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::destination::{Certainty, Class, sample};
+
+    fn newrelic() -> NewRelic {
+        let url = Url::parse("https://log-api.eu.newrelic.com").unwrap();
+        NewRelic::new(url, HeaderValue::from_static("k"))
+    }
+
+    #[test]
+    fn what_logs_have_in_common_is_sent_once() {
+        let mut body = Vec::new();
+        sample::with_piece("[WARNING] low", |piece| {
+            let section = Section { first: piece, bytes: 1, is_first: true, is_last: false };
+            newrelic().open(&section, &mut body);
+            newrelic().encode(piece, &mut body);
+            newrelic().close(&section, &mut body);
+            let section = Section { is_first: false, is_last: true, ..section };
+            newrelic().open(&section, &mut body);
+            newrelic().close(&section, &mut body);
+        });
+        let common = json!({"attributes": {
+            "cloud.provider": "aws",
+            "cloud.account.id": sample::ACCOUNT,
+            "aws.cloudwatch.log_group": sample::GROUP,
+            "aws.cloudwatch.log_stream": sample::STREAM,
+            "faas.name": "orders",
+            "faas.version": "$LATEST",
+        }});
+        let log = json!({
+            "timestamp": sample::MILLIS,
+            "message": "[WARNING] low",
+            "attributes": {
+                "aws.cloudwatch.event_id": sample::ID,
+                "aws.lambda.kind": "application",
+                "log.level": "warn",
+            },
+        });
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
+            json!([{"common": common, "logs": [log]}, {"common": common, "logs": []}])
+        );
+        assert_eq!(newrelic().endpoint().url.path(), "/log/v1");
+    }
+
+    #[test]
+    fn every_answer_is_about_the_whole_request() {
+        let check = |status, expected: Verdict| {
+            let body = bytes::Bytes::from_static(b"{\"requestId\":\"0f2b\"}");
+            let answer = Answer { status, retry_after: None, body };
+            assert_eq!(newrelic().classify(4, &answer), expected, "{status}");
+        };
+        check(202, Verdict::delivered(4));
+        check(413, Verdict::TooLarge);
+        for status in [400, 403, 404, 501] {
+            check(status, Verdict::Stop(Class::from_status(status)));
+        }
+        check(429, Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken));
+    }
+}

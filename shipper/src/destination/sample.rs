@@ -1,0 +1,31 @@
+//! A piece to encode in the tests of destinations.
+
+use std::time::{Duration, SystemTime};
+
+use crate::line::Line;
+use crate::origin::Origin;
+use crate::record::{Piece, Record};
+
+pub(super) const ACCOUNT: &str = "123456789012";
+pub(super) const GROUP: &str = "/aws/lambda/orders";
+pub(super) const STREAM: &str = "2023/11/06/[$LATEST]0123456789abcdef0123456789abcdef";
+pub(super) const ID: &str = "31953106606966983378809025079804211143289615424298221568";
+pub(super) const MILLIS: u64 = 1_699_264_800_123;
+
+/// Hands over a piece with this message.
+pub(super) fn with_piece(message: &str, use_it: impl FnOnce(&Piece<'_>)) {
+    with_piece_of(GROUP, message, use_it);
+}
+
+/// Hands over a piece of this log group with this message.
+pub(super) fn with_piece_of(group: &str, message: &str, use_it: impl FnOnce(&Piece<'_>)) {
+    let origin = Origin::new(ACCOUNT, group, STREAM);
+    let record = Record {
+        origin: &origin,
+        id: ID,
+        time: SystemTime::UNIX_EPOCH + Duration::from_millis(MILLIS),
+        message,
+        line: Line::parse(message),
+    };
+    use_it(&Piece::whole(&record));
+}

@@ -1,0 +1,435 @@
+//! Splunk: the HTTP Event Collector.
+//!
+//! It takes events one after the other and stops at the first that it does not like, naming its
+//! number; those before it are in. That a request was taken means that it was parsed. Whether it
+//! was indexed is told only to those who ask with the receipt that a token with acknowledgement
+//! gives out.
+
+use bytes::Bytes;
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+
+use super::{
+    Address, Answer, Certainty, Class, Destination, Encoding, Endpoint, Inquired, Keys, Limits,
+    Outcome, Receipts, Request, UNREADABLE_ANSWER, Verdict, attributes, classify_status, json,
+};
+use crate::record::Piece;
+
+/// The size that Splunk advises to keep requests below.
+///
+/// <https://docs.splunk.com/Documentation/SplunkCloud/latest/Service/SplunkCloudservice#Data_collection>
+pub const MAX_REQUEST_BYTES: usize = 1_000_000;
+
+const CHANNEL: HeaderName = HeaderName::from_static("x-splunk-request-channel");
+
+/// An event collector and what its events are to be called.
+pub struct SplunkHec {
+    endpoint: Endpoint,
+    inquiries: Option<Url>,
+    host: Option<String>,
+    source: Option<String>,
+    /// The fields that are the same for all events, as they stand in the body.
+    constant: Vec<u8>,
+    max_request_bytes: usize,
+    max_event_bytes: usize,
+}
+
+/// How events are to be called.
+pub struct Naming<'a> {
+    /// The host; the function or log group where it is left out.
+    pub host: Option<&'a str>,
+    /// The source; the log group where it is left out.
+    pub source: Option<&'a str>,
+    /// The source type.
+    pub sourcetype: &'a str,
+    /// The index; that of the token where it is left out.
+    pub index: Option<&'a str>,
+}
+
+/// Whether a request counts as delivered once it is parsed, or once it is indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledgement {
+    /// Once it is parsed.
+    NotAskedFor,
+    /// Once it is indexed. The token has to be one with acknowledgement.
+    Awaited,
+}
+
+impl SplunkHec {
+    /// Sends to the collector at `url`; `authorization` is the header of that name.
+    pub fn new(
+        url: &Url,
+        mut authorization: HeaderValue,
+        naming: &Naming<'_>,
+        acknowledgement: Acknowledgement,
+        max_request_bytes: usize,
+        max_event_bytes: usize,
+    ) -> Self {
+        let channel = channel();
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        authorization.set_sensitive(true);
+        headers.insert(AUTHORIZATION, authorization);
+        let mut inquiries = None;
+        if acknowledgement == Acknowledgement::Awaited {
+            let mut url = below(url, "ack");
+            url.query_pairs_mut().append_pair("channel", &channel);
+            inquiries = Some(url);
+            headers.extend(HeaderValue::try_from(channel).ok().map(|value| (CHANNEL, value)));
+        }
+        let mut constant = b",\"sourcetype\":".to_vec();
+        json::string(naming.sourcetype, &mut constant);
+        if let Some(index) = naming.index {
+            constant.extend_from_slice(b",\"index\":");
+            json::string(index, &mut constant);
+        }
+        Self {
+            endpoint: Endpoint::post(below(url, "event"), headers),
+            inquiries,
+            host: naming.host.map(str::to_owned),
+            source: naming.source.map(str::to_owned),
+            constant,
+            max_request_bytes,
+            max_event_bytes,
+        }
+    }
+}
+
+fn below(url: &Url, name: &str) -> Url {
+    let mut url = url.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["services", "collector", name]);
+    }
+    url
+}
+
+/// A channel of this process's own, in the form of a GUID: receipts are numbered by channel.
+///
+/// <https://docs.splunk.com/Documentation/Splunk/latest/Data/AboutHECIDXAck>
+fn channel() -> String {
+    let digits = format!("{:032x}", fastrand::u128(..));
+    let groups = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+    groups.join("-")
+}
+
+impl Destination for SplunkHec {
+    fn limits(&self) -> Limits {
+        Limits::of_bytes(self.max_request_bytes, self.max_event_bytes.min(self.max_request_bytes))
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::NotTaken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        let origin = piece.record.origin;
+        body.extend_from_slice(b"{\"time\":");
+        json::seconds(piece.record.unix_millis(), body);
+        body.extend_from_slice(b",\"host\":");
+        json::string(self.host.as_deref().or(origin.function).unwrap_or(origin.group), body);
+        body.extend_from_slice(b",\"source\":");
+        json::string(self.source.as_deref().unwrap_or(origin.group), body);
+        body.extend_from_slice(&self.constant);
+        body.extend_from_slice(b",\"event\":");
+        json::string(&piece.message, body);
+        body.extend_from_slice(b",\"fields\":");
+        body.push(b'{');
+        body.extend_from_slice(attributes::json_of_origin(origin));
+        attributes::json_of_piece(piece, body);
+        body.extend_from_slice(b"}}");
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        let Ok(said) = serde_json::from_slice::<Said>(&answer.body) else {
+            return match answer.status {
+                200..300 => UNREADABLE_ANSWER,
+                status => classify_status(status),
+            };
+        };
+        let processed = said.invalid_event_number.map(|number| number.min(sent));
+        match (said.meaning(), processed) {
+            (Meaning::Success, _) => match said.ack_id.filter(|_| self.inquiries.is_some()) {
+                Some(receipt) => Verdict::Receipt(receipt),
+                None => Verdict::delivered(sent),
+            },
+            (Meaning::Busy(class), Some(processed)) if processed > 0 => {
+                up_to(processed, Outcome::TryAgain(class.clone()), Outcome::TryAgain(class), sent)
+            }
+            (Meaning::Busy(class), _) => Verdict::TryAgain(class, Certainty::NothingTaken),
+            (Meaning::Broken(class), _) => Verdict::TryAgain(class, Certainty::Unclear),
+            (Meaning::Misconfigured(class), _) => Verdict::Stop(class),
+            // The numbers of some codes count from one. So only the first event is ever refused,
+            // which no reading of its number can make another; what is behind others is sent again.
+            (Meaning::BadEvent(class), Some(0)) => {
+                let again = Outcome::TryAgain(class.clone());
+                up_to(0, Outcome::Refused(class), again, sent)
+            }
+            (Meaning::BadEvent(class), Some(processed)) => {
+                up_to(processed, Outcome::TryAgain(class.clone()), Outcome::TryAgain(class), sent)
+            }
+            (Meaning::BadEvent(class), None) => Verdict::Divide(class),
+            (Meaning::Unknown, _) => classify_status(answer.status),
+        }
+    }
+
+    fn receipts(&self) -> Option<&dyn Receipts> {
+        self.inquiries.is_some().then_some(self)
+    }
+}
+
+impl Receipts for SplunkHec {
+    fn inquire(&self, receipts: &[u64]) -> Request {
+        let mut body = Vec::new();
+        for receipt in receipts {
+            body.extend_from_slice(if body.is_empty() { b"{\"acks\":[" } else { b"," });
+            json::integer(*receipt, &mut body);
+        }
+        body.extend_from_slice(b"]}");
+        Request {
+            address: Address { url: self.inquiries.clone(), headers: HeaderMap::new() },
+            encoding: Encoding::Identity,
+            body: Bytes::from(body),
+        }
+    }
+
+    fn classify(&self, answer: &Answer) -> Inquired {
+        let class = Class::from_status(answer.status);
+        match answer.status {
+            200..300 => match serde_json::from_slice::<Acknowledged>(&answer.body) {
+                Ok(acknowledged) => Inquired::Stored(acknowledged.stored()),
+                Err(_) => Inquired::AskAgain(Class::new("unreadable_answer")),
+            },
+            408 | 429 | 500..=599 => Inquired::AskAgain(class),
+            _ => Inquired::Stop(class),
+        }
+    }
+}
+
+/// The pieces before `processed` are in; then comes one outcome, and another for all after it.
+fn up_to(processed: usize, then: Outcome, rest: Outcome, sent: usize) -> Verdict {
+    let mut outcomes = vec![Outcome::Delivered; processed];
+    if processed < sent {
+        outcomes.push(then);
+    }
+    outcomes.resize(sent, rest);
+    Verdict::Each(outcomes)
+}
+
+#[derive(Deserialize)]
+struct Said {
+    code: u32,
+    #[serde(rename = "ackId")]
+    ack_id: Option<u64>,
+    #[serde(rename = "invalid-event-number")]
+    invalid_event_number: Option<usize>,
+}
+
+enum Meaning {
+    Success,
+    Busy(Class),
+    Broken(Class),
+    Misconfigured(Class),
+    BadEvent(Class),
+    Unknown,
+}
+
+impl Said {
+    /// <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector#Possible_error_codes>
+    fn meaning(&self) -> Meaning {
+        match self.code {
+            0 => Meaning::Success,
+            1 => Meaning::Misconfigured(Class::new("token_disabled")),
+            2 => Meaning::Misconfigured(Class::new("token_required")),
+            3 => Meaning::Misconfigured(Class::new("invalid_authorization")),
+            4 => Meaning::Misconfigured(Class::new("invalid_token")),
+            5 => Meaning::BadEvent(Class::new("no_data")),
+            6 => Meaning::BadEvent(Class::new("invalid_data_format")),
+            7 => Meaning::Misconfigured(Class::new("incorrect_index")),
+            8 => Meaning::Broken(Class::new("internal_server_error")),
+            9 => Meaning::Busy(Class::new("server_busy")),
+            10 => Meaning::Misconfigured(Class::new("data_channel_missing")),
+            11 => Meaning::Misconfigured(Class::new("invalid_data_channel")),
+            12 => Meaning::BadEvent(Class::new("event_required")),
+            13 => Meaning::BadEvent(Class::new("event_blank")),
+            14 => Meaning::Misconfigured(Class::new("acknowledgement_disabled")),
+            15 => Meaning::BadEvent(Class::new("indexed_fields_malformed")),
+            16 => Meaning::Misconfigured(Class::new("query_authorization_disabled")),
+            18 => Meaning::Busy(Class::new("queues_full")),
+            19 => Meaning::Busy(Class::new("acknowledgement_unavailable")),
+            20 => Meaning::Busy(Class::new("unhealthy")),
+            21 | 22 => Meaning::Misconfigured(Class::new("token_refused")),
+            _ => Meaning::Unknown,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Acknowledged {
+    acks: std::collections::BTreeMap<String, bool>,
+}
+
+impl Acknowledged {
+    fn stored(self) -> Vec<u64> {
+        let stored = self.acks.into_iter().filter(|(_, is_stored)| *is_stored);
+        stored.filter_map(|(receipt, _)| receipt.parse().ok()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::destination::sample;
+
+    fn destination(acknowledgement: Acknowledgement) -> SplunkHec {
+        let url = Url::parse("https://http-inputs-acme.splunkcloud.com/base/").unwrap();
+        let naming =
+            Naming { host: None, source: None, sourcetype: "aws:cloudwatchlogs", index: Some("l") };
+        let authorization = HeaderValue::from_static("Splunk t");
+        SplunkHec::new(&url, authorization, &naming, acknowledgement, MAX_REQUEST_BYTES, 500_000)
+    }
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) }
+    }
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: &Verdict) {
+        let hec = destination(Acknowledgement::NotAskedFor);
+        assert_eq!(&Destination::classify(&hec, 3, &answer(status, body)), expected, "{body}");
+    }
+
+    #[test]
+    fn an_event_is_the_line_with_its_time_and_what_is_known_of_it_as_fields() {
+        let mut body = Vec::new();
+        sample::with_piece("[WARNING] low\t\"stock\"\n", |piece| {
+            destination(Acknowledgement::NotAskedFor).encode(piece, &mut body);
+        });
+        assert_eq!(
+            serde_json::from_slice::<Json>(&body).unwrap(),
+            json!({
+                "time": 1_699_264_800.123,
+                "host": "orders",
+                "source": "/aws/lambda/orders",
+                "sourcetype": "aws:cloudwatchlogs",
+                "index": "l",
+                "event": "[WARNING] low\t\"stock\"\n",
+                "fields": {
+                    "cloud.account.id": "123456789012",
+                    "aws.cloudwatch.log_group": "/aws/lambda/orders",
+                    "aws.cloudwatch.log_stream": sample::STREAM,
+                    "faas.name": "orders",
+                    "faas.version": "$LATEST",
+                    "aws.cloudwatch.event_id": sample::ID,
+                    "aws.lambda.kind": "application",
+                    "log.level": "warn",
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn success_is_delivered_and_with_acknowledgement_a_receipt() {
+        check(200, r#"{"text":"Success","code":0}"#, &Verdict::delivered(3));
+        check(200, r#"{"text":"Success","code":0,"ackId":7}"#, &Verdict::delivered(3));
+        let awaiting = destination(Acknowledgement::Awaited);
+        let taken = answer(200, r#"{"text":"Success","code":0,"ackId":7}"#);
+        assert_eq!(Destination::classify(&awaiting, 3, &taken), Verdict::Receipt(7));
+    }
+
+    #[test]
+    fn events_before_a_bad_one_are_in_and_only_the_first_is_ever_refused() {
+        let class = || Class::new("invalid_data_format");
+        let again = || Outcome::TryAgain(class());
+        check(
+            400,
+            r#"{"text":"Invalid data format","code":6,"invalid-event-number":2}"#,
+            &Verdict::Each(vec![Outcome::Delivered, Outcome::Delivered, again()]),
+        );
+        check(
+            400,
+            r#"{"text":"Invalid data format","code":6,"invalid-event-number":0}"#,
+            &Verdict::Each(vec![Outcome::Refused(class()), again(), again()]),
+        );
+        check(
+            400,
+            r#"{"text":"Invalid data format","code":6,"invalid-event-number":9}"#,
+            &Verdict::Each(vec![Outcome::Delivered; 3]),
+        );
+        check(400, r#"{"text":"Invalid data format","code":6}"#, &Verdict::Divide(class()));
+    }
+
+    #[test]
+    fn a_busy_collector_says_how_far_it_came() {
+        let busy = || Class::new("server_busy");
+        check(
+            503,
+            r#"{"text":"Server is busy","code":9}"#,
+            &Verdict::TryAgain(busy(), Certainty::NothingTaken),
+        );
+        let outcomes =
+            [Outcome::Delivered, Outcome::TryAgain(busy()), Outcome::TryAgain(busy())].to_vec();
+        check(
+            503,
+            r#"{"text":"Server is busy","code":9,"invalid-event-number":1}"#,
+            &Verdict::Each(outcomes),
+        );
+    }
+
+    #[test]
+    fn codes_have_one_meaning_each_and_what_is_no_code_goes_by_status() {
+        let stops = [
+            (403, 1, "token_disabled"),
+            (401, 2, "token_required"),
+            (403, 4, "invalid_token"),
+            (400, 7, "incorrect_index"),
+            (400, 10, "data_channel_missing"),
+            (400, 14, "acknowledgement_disabled"),
+        ];
+        for (status, code, word) in stops {
+            let body = format!(r#"{{"text":"no","code":{code},"invalid-event-number":1}}"#);
+            check(status, &body, &Verdict::Stop(Class::from_service(word)));
+        }
+        check(
+            500,
+            r#"{"text":"Internal server error","code":8}"#,
+            &Verdict::TryAgain(Class::new("internal_server_error"), Certainty::Unclear),
+        );
+        check(429, r#"{"text":"new","code":99}"#, &classify_status(429));
+        check(502, "<html>bad gateway</html>", &classify_status(502));
+        check(413, "", &Verdict::TooLarge);
+        check(200, "<html>ok</html>", &UNREADABLE_ANSWER);
+    }
+
+    #[test]
+    fn receipts_are_asked_about_on_the_channel_they_were_given_on() {
+        let hec = destination(Acknowledgement::Awaited);
+        let request = hec.inquire(&[4, 5]);
+        let url = request.address.url.unwrap();
+        let channel = hec.endpoint().headers[&CHANNEL].to_str().unwrap();
+        assert_eq!(url.path(), "/base/services/collector/ack");
+        assert_eq!(url.query(), Some(format!("channel={channel}").as_str()));
+        let lengths: Vec<usize> = channel.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12]);
+        assert_eq!(request.body, r#"{"acks":[4,5]}"#);
+        assert!(destination(Acknowledgement::NotAskedFor).receipts().is_none());
+    }
+
+    #[test]
+    fn an_inquiry_tells_what_is_stored() {
+        let hec = destination(Acknowledgement::Awaited);
+        let check = |status, body: &str, expected: &Inquired| {
+            assert_eq!(&Receipts::classify(&hec, &answer(status, body)), expected, "{body}");
+        };
+        check(200, r#"{"acks":{"4":true,"5":false,"11":true}}"#, &Inquired::Stored(vec![11, 4]));
+        check(200, "<html>", &Inquired::AskAgain(Class::new("unreadable_answer")));
+        check(503, "", &Inquired::AskAgain(Class::from_status(503)));
+        check(400, r#"{"text":"ACK is disabled","code":14}"#, &Inquired::Stop(Class::from_status(400)));
+    }
+}

@@ -1,0 +1,54 @@
+use serde_json::{Value, json};
+
+use super::{Contract, Item, Refuses, Success, text_of};
+use crate::http::{Answer, Request};
+use crate::{SECRET, logzio};
+
+/// <https://docs.logz.io/docs/shipping/other/json/>
+pub(super) struct Logzio;
+
+impl Contract for Logzio {
+    fn kind(&self) -> &'static str {
+        "logzio"
+    }
+
+    fn config(&self, url: &str) -> Value {
+        json!({"type": "logzio", "token": SECRET, "url": url})
+    }
+
+    fn check(&self, request: &Request) -> Result<Vec<Item>, String> {
+        let item = |line: &Value| Ok(Item::new(text_of(line, "message")?));
+        logzio::check(request)?.iter().map(item).collect()
+    }
+
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+        let (malformed, good): (Vec<Item>, Vec<Item>) =
+            items.into_iter().partition(Item::is_poison);
+        let successful = good.len();
+        held.extend(good);
+        if malformed.is_empty() {
+            return Answer::new(200, "");
+        }
+        let counts = json!({
+            "malformedLines": malformed.len(), "successfulLines": successful,
+            "oversizedLines": 0, "emptyLogLines": 0,
+        });
+        Answer::new(400, counts.to_string())
+    }
+
+    fn refuses(&self) -> Refuses {
+        Refuses::Records
+    }
+
+    fn unauthorized(&self) -> Answer {
+        Answer::new(401, "")
+    }
+
+    fn busy(&self) -> Answer {
+        Answer::new(429, "")
+    }
+
+    fn foreign_success(&self) -> Success {
+        Success::Delivered
+    }
+}

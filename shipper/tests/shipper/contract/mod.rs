@@ -1,0 +1,120 @@
+//! What the log services want of a request and how they answer, one file each, as their own
+//! documentation has it. Whoever adds a destination adds it here, and has it tried with all others.
+
+mod datadog;
+mod elasticsearch;
+mod logzio;
+mod newrelic;
+mod splunk_hec;
+
+pub(crate) use splunk_hec::SplunkHec;
+
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+
+use crate::http::{Answer, Request};
+use crate::stand_in::POISON;
+
+/// A log service.
+pub(crate) trait Contract: Send + Sync {
+    /// Its name in `type`.
+    fn kind(&self) -> &'static str;
+
+    /// The part of a configuration that points to a service at `url`.
+    fn config(&self, url: &str) -> Value;
+
+    /// Makes sure that a request is as the service wants it, and gives what it carries.
+    fn check(&self, request: &Request) -> Result<Vec<Item>, String>;
+
+    /// Takes what it takes of `items`, and answers.
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer;
+
+    /// Whether it refuses single records.
+    fn refuses(&self) -> Refuses;
+
+    /// Its answer to wrong credentials.
+    fn unauthorized(&self) -> Answer;
+
+    /// Its answer when it has too much to do.
+    fn busy(&self) -> Answer;
+
+    /// What is known after a 2xx whose body is none of its own.
+    fn foreign_success(&self) -> Success;
+}
+
+/// What a request carries.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Item {
+    /// The key by which the service knows it again, if it does.
+    pub(crate) key: Option<String>,
+    pub(crate) message: String,
+}
+
+impl Item {
+    fn new(message: impl Into<String>) -> Self {
+        Self { key: None, message: message.into() }
+    }
+
+    fn is_poison(&self) -> bool {
+        self.message.contains(POISON)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Refuses {
+    /// It says or counts which records it does not take, and takes the others.
+    Records,
+    /// It takes a request whole or not at all.
+    Nothing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Success {
+    /// The status is enough.
+    Delivered,
+    /// Nobody knows what was taken.
+    Unclear,
+}
+
+/// Every service there is a destination for.
+pub(crate) const ALL: &[&dyn Contract] = &[
+    &datadog::Datadog,
+    &elasticsearch::Elasticsearch,
+    &logzio::Logzio,
+    &newrelic::NewRelic,
+    &SplunkHec,
+];
+
+fn ensure(holds: bool, violation: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(violation.to_owned()) }
+}
+
+fn ensure_post(request: &Request, target: &str) -> Result<(), String> {
+    ensure(request.method == "POST", "not POST")?;
+    ensure(request.target == target, "another path or query")
+}
+
+fn ensure_header(request: &Request, name: &str, value: &str) -> Result<(), String> {
+    ensure(request.header(name) == Some(value), &format!("no header {name}: {value}"))
+}
+
+/// The text of a body that is gzip, of at most so many bytes.
+fn gunzipped(request: &Request, max_bytes: usize) -> Result<String, String> {
+    ensure_header(request, "content-encoding", "gzip")?;
+    let mut text = String::new();
+    GzDecoder::new(request.body.as_slice())
+        .read_to_string(&mut text)
+        .map_err(|error| format!("no gzip of UTF-8: {error}"))?;
+    ensure(text.len() <= max_bytes, "a body over the limit")?;
+    Ok(text)
+}
+
+fn parsed(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))
+}
+
+fn text_of(value: &Value, field: &str) -> Result<String, String> {
+    value[field].as_str().map(str::to_owned).ok_or_else(|| format!("no text in {field}"))
+}

@@ -1,0 +1,182 @@
+//! What must hold whatever the destination: each is tried against a strict stand-in of its service.
+
+use std::collections::BTreeSet;
+
+use logagg_shipper::config::TYPES;
+use serde_json::json;
+
+use crate::contract::{ALL, Contract, Refuses, Success};
+use crate::event;
+use crate::http::{Answer, Reply};
+use crate::lambda::{Invoked, Lambda};
+use crate::settled::{Counts, settled};
+use crate::stand_in::{Mood, POISON, StandIn};
+
+fn messages(count: usize) -> Vec<String> {
+    (0..count).map(event::message).collect()
+}
+
+/// Sends messages to a service in these moods, and checks the sums.
+#[track_caller]
+fn send(stand_in: &StandIn, messages: &[String]) -> (Counts, Invoked) {
+    let config = json!({"destinations": {"x": stand_in.config()}, "request_timeout_ms": 500});
+    let invoked = Lambda::start(&config).invoke(&event::fresh(messages));
+    let counts = settled(&invoked, "x", messages, &stand_in.held());
+    (counts, invoked)
+}
+
+#[track_caller]
+fn check(
+    contract: &'static dyn Contract,
+    count: usize,
+    moods: impl IntoIterator<Item = Mood>,
+) -> (Counts, Invoked, StandIn) {
+    let stand_in = StandIn::start(contract, moods);
+    let (counts, invoked) = send(&stand_in, &messages(count));
+    (counts, invoked, stand_in)
+}
+
+fn says(answer: Answer) -> Mood {
+    Mood::Does(Reply::Answer(answer))
+}
+
+#[test]
+fn every_type_of_destination_has_a_contract() {
+    let tried: BTreeSet<&str> = ALL.iter().map(|contract| contract.kind()).collect();
+    assert_eq!(tried, TYPES.into_iter().collect());
+}
+
+#[test]
+fn what_is_taken_is_delivered_unchanged_and_in_order() {
+    for contract in ALL {
+        let (counts, _, stand_in) = check(*contract, 5, []);
+        assert_eq!(counts.get("delivered"), 5, "{}", contract.kind());
+        assert_eq!((counts.get("requests"), counts.get("retries")), (1, 0), "{}", contract.kind());
+        assert_eq!(stand_in.held().messages, messages(5), "{}", contract.kind());
+    }
+}
+
+#[test]
+fn a_bad_record_is_refused_and_takes_none_with_it() {
+    for contract in ALL.iter().filter(|contract| contract.refuses() == Refuses::Records) {
+        let stand_in = StandIn::start(*contract, []);
+        let mut lines = messages(5);
+        lines[1] = format!("{POISON} is refused");
+        let (counts, _) = send(&stand_in, &lines);
+        assert_eq!(
+            (counts.get("delivered"), counts.get("refused"), counts.get("possible_duplicates")),
+            (4, 1, 0),
+            "{}",
+            contract.kind()
+        );
+    }
+}
+
+#[test]
+fn wrong_credentials_leave_everything_to_lambda_at_once() {
+    for contract in ALL {
+        let (counts, invoked, stand_in) = check(*contract, 3, [says(contract.unauthorized())]);
+        assert_eq!(
+            (counts.get("left_to_lambda"), stand_in.requests()),
+            (3, 1),
+            "{}",
+            contract.kind()
+        );
+        assert_eq!(invoked.result.unwrap_err().error_type, "Logagg.Undelivered");
+    }
+}
+
+#[test]
+fn a_busy_service_is_asked_again_and_gets_nothing_twice() {
+    for contract in ALL {
+        for busy in [contract.busy(), contract.busy().with("retry-after", "0")] {
+            let (counts, ..) = check(*contract, 3, [says(busy)]);
+            assert_eq!(
+                (counts.get("delivered"), counts.get("retries"), counts.get("possible_duplicates")),
+                (3, 1, 0),
+                "{}",
+                contract.kind()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_request_that_is_too_large_is_divided_and_one_that_cannot_be_is_refused() {
+    for contract in ALL {
+        let refuses_large = says(Answer::new(413, ""));
+        let (counts, _, stand_in) = check(*contract, 4, [refuses_large.clone()]);
+        assert_eq!(
+            (counts.get("delivered"), stand_in.requests()),
+            (4, 3),
+            "{}",
+            contract.kind()
+        );
+
+        let stand_in = StandIn::start(*contract, []).limited_to(0);
+        let (counts, _) = send(&stand_in, &messages(2));
+        assert_eq!(counts.get("refused"), 2, "{}", contract.kind());
+        assert_eq!(counts.reasons("refused")["too_large"], 2, "{}", contract.kind());
+    }
+}
+
+#[test]
+fn what_was_taken_without_a_whole_answer_is_never_lost_and_every_duplicate_counted() {
+    for contract in ALL {
+        for mood in [
+            Mood::TakesThen(Reply::Silence),
+            Mood::TakesThen(Reply::Reset),
+            Mood::TakesThen(Reply::Answer(Answer::new(504, "<html>gateway</html>"))),
+            Mood::TakesThenTruncates,
+        ] {
+            let told = format!("{} {mood:?}", contract.kind());
+            let (counts, ..) = check(*contract, 3, [mood]);
+            assert_eq!(counts.get("delivered") + counts.get("already_there"), 3, "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_success_that_is_not_the_services_own_counts_as_it_says() {
+    for contract in ALL {
+        let success = Answer::new(200, "<html>welcome</html>");
+        let (counts, _, stand_in) =
+            check(*contract, 3, [Mood::TakesThen(Reply::Answer(success))]);
+        let requests = match contract.foreign_success() {
+            Success::Delivered => 1,
+            Success::Unclear => 2,
+        };
+        assert_eq!(stand_in.requests(), requests, "{}", contract.kind());
+        assert_eq!(counts.get("delivered") + counts.get("already_there"), 3);
+    }
+}
+
+#[test]
+fn what_was_not_taken_is_sent_again() {
+    for contract in ALL {
+        for mood in [
+            Mood::ResetsBeforeBody,
+            Mood::Does(Reply::Reset),
+            Mood::Does(Reply::Silence),
+            Mood::Does(Reply::Truncated(Answer::new(503, "busy busy"))),
+            says(Answer::new(500, "<html>oops</html>")),
+            says(Answer::new(503, "")),
+        ] {
+            let told = format!("{} {mood:?}", contract.kind());
+            let (counts, ..) = check(*contract, 3, [mood]);
+            assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1), "{told}");
+        }
+    }
+}
+
+#[test]
+fn what_a_service_will_never_do_is_not_tried_again() {
+    for contract in ALL {
+        for status in [302, 400, 404, 501] {
+            let told = format!("{} {status}", contract.kind());
+            let answer = Answer::new(status, "no").with("location", "http://127.0.0.1:1/");
+            let (counts, _, stand_in) = check(*contract, 3, [says(answer)]);
+            assert_eq!((counts.get("left_to_lambda"), stand_in.requests()), (3, 1), "{told}");
+        }
+    }
+}
