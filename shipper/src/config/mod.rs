@@ -205,7 +205,8 @@ mod tests {
                 "reserve_ms": 5,
                 "gzip_level": "fast"
             }"#,
-            &format!("LOGAGG_CONFIG has 10 mistakes:\n  \
+            &format!(
+                "LOGAGG_CONFIG has 10 mistakes:\n  \
              destinations.other.type: is \"elastic\", must be one of {types}; did you mean \"elasticsearch\"?\n  \
              destinations.search.url: must be a URL that begins with http:// or https://, as in \"https://search.example:9200\"\n  \
              destinations.search.index: is missing\n  \
@@ -215,7 +216,8 @@ mod tests {
              destinations.third: must be an object, is a number\n  \
              reserve_ms: is 5, must be between 100 and 60000\n  \
              gzip_level: must be a whole number, is a string\n  \
-             destination: is not known; did you mean \"destinations\"?"),
+             destination: is not known; did you mean \"destinations\"?"
+            ),
         );
     }
 

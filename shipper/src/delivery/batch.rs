@@ -445,7 +445,8 @@ mod tests {
         let mut batcher = Batcher::new(records, settings());
         let mut counts = Counts::default();
         let mut bodies = Vec::new();
-        while let Some(mut batch) = batcher.next(destination, destination.limits, NOW, &mut counts) {
+        while let Some(mut batch) = batcher.next(destination, destination.limits, NOW, &mut counts)
+        {
             let sealed = batch.seal(destination, Compression::fast()).unwrap();
             let body = String::from_utf8(sealed.request.body.to_vec()).unwrap();
             assert_eq!(sealed.bytes, body.len());
@@ -480,7 +481,8 @@ mod tests {
         let records = records(&origins, &lines);
         let destination = Sectioned::new(1_000);
         let mut batcher = Batcher::new(&records, settings());
-        let batch = batcher.next(&destination, destination.limits, NOW, &mut Counts::default()).unwrap();
+        let batch =
+            batcher.next(&destination, destination.limits, NOW, &mut Counts::default()).unwrap();
         let (mut first, mut second) = batch.halves(&destination);
         let body = |batch: &mut Batch<'_>| {
             let sealed = batch.seal(&destination, Compression::fast()).unwrap();

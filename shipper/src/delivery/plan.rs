@@ -135,8 +135,7 @@ impl<'r> Plan<'r> {
     fn next_request(&mut self, now: SystemTime) -> Option<Request> {
         loop {
             if self.queue.is_empty() {
-                let batch =
-                    self.batcher.next(self.destination, self.limits, now, &mut self.counts);
+                let batch = self.batcher.next(self.destination, self.limits, now, &mut self.counts);
                 self.queue.extend(batch);
             }
             let batch = self.queue.front_mut()?;

@@ -430,6 +430,10 @@ mod tests {
         check(200, r#"{"acks":{"4":true,"5":false,"11":true}}"#, &Inquired::Stored(vec![11, 4]));
         check(200, "<html>", &Inquired::AskAgain(Class::new("unreadable_answer")));
         check(503, "", &Inquired::AskAgain(Class::from_status(503)));
-        check(400, r#"{"text":"ACK is disabled","code":14}"#, &Inquired::Stop(Class::from_status(400)));
+        check(
+            400,
+            r#"{"text":"ACK is disabled","code":14}"#,
+            &Inquired::Stop(Class::from_status(400)),
+        );
     }
 }

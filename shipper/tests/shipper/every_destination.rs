@@ -106,12 +106,7 @@ fn a_request_that_is_too_large_is_divided_and_one_that_cannot_be_is_refused() {
     for contract in ALL {
         let refuses_large = says(Answer::new(413, ""));
         let (counts, _, stand_in) = check(*contract, 4, [refuses_large.clone()]);
-        assert_eq!(
-            (counts.get("delivered"), stand_in.requests()),
-            (4, 3),
-            "{}",
-            contract.kind()
-        );
+        assert_eq!((counts.get("delivered"), stand_in.requests()), (4, 3), "{}", contract.kind());
 
         let stand_in = StandIn::start(*contract, []).limited_to(0);
         let (counts, _) = send(&stand_in, &messages(2));
@@ -140,8 +135,7 @@ fn what_was_taken_without_a_whole_answer_is_never_lost_and_every_duplicate_count
 fn a_success_that_is_not_the_services_own_counts_as_it_says() {
     for contract in ALL {
         let success = Answer::new(200, "<html>welcome</html>");
-        let (counts, _, stand_in) =
-            check(*contract, 3, [Mood::TakesThen(Reply::Answer(success))]);
+        let (counts, _, stand_in) = check(*contract, 3, [Mood::TakesThen(Reply::Answer(success))]);
         let requests = match contract.foreign_success() {
             Success::Delivered => 1,
             Success::Unclear => 2,
