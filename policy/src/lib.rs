@@ -9,6 +9,7 @@ mod arn;
 mod demand;
 mod document;
 mod filter;
+mod grant;
 mod log_group;
 mod loop_guard;
 mod loop_walk;
@@ -26,6 +27,7 @@ pub use filter::{
     Argument, Distribution, FilterName, InvalidFilterName, Ownership, SubscriptionFilter,
     UnknownDistribution,
 };
+pub use grant::{Grant, Permission, Provenance, Statement, UnknownPermission};
 pub use log_group::{
     InvalidLogGroupName, LogGroup, LogGroupClass, UnknownLogGroupClass, check_log_group_name,
 };

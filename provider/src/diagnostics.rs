@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write};
 
-use logagg_policy::Arn;
+use logagg_policy::{Arn, Destination, Grant};
 use tfplugin::{AttributePath, Diagnostic};
 
-use crate::aws::{CallError, CannotConnect, Cause, ForbiddenAccount, Given};
+use crate::aws::{Api, CallError, CannotConnect, Cause, ForbiddenAccount, Given};
 use crate::policy::{Announcement, Failure, Unseen, Unverified};
 
 /// The log groups that are named before the rest is only counted.
@@ -113,6 +113,17 @@ pub(crate) fn needs_no_distribution() -> Diagnostic {
         "Only a Kinesis stream has shards to spread events over. Remove distribution.",
     )
     .on(AttributePath::root("distribution"))
+}
+
+pub(crate) fn grant_needs_function(destination: &Destination) -> Diagnostic {
+    Diagnostic::error(
+        "grant_invoke without a Lambda function",
+        format!(
+            "Only a function has a resource policy in which the policy could let CloudWatch Logs \
+             invoke it, and destination_arn is that of {destination}. Remove grant_invoke."
+        ),
+    )
+    .on(AttributePath::root("grant_invoke"))
 }
 
 pub(crate) fn destination_in_another_region(arn: &Arn, region: &str) -> Diagnostic {
@@ -322,7 +333,7 @@ pub(crate) fn incomplete_keys(missing: &str) -> Diagnostic {
 }
 
 pub(crate) fn unknown_api(name: &str, path: AttributePath) -> Diagnostic {
-    let known = crate::aws::Api::ALL.map(crate::aws::Api::name).join(", ");
+    let known = Api::ALL.map(Api::name).join(", ");
     Diagnostic::error(
         "Unknown call",
         format!("{name:?} is not a call that the provider makes. It makes {known}."),
@@ -411,6 +422,16 @@ pub(crate) fn unusable_state(error: &impl Display) -> Diagnostic {
     )
 }
 
+pub(crate) fn unusable_memory(error: &impl Display) -> Diagnostic {
+    Diagnostic::error(
+        "State cannot be used",
+        format!(
+            "What the policy in the state remembers is not what this provider writes: {error}. Remove \
+             the moved block, and import the policy instead."
+        ),
+    )
+}
+
 // ---- Plan.
 
 pub(crate) fn announcement(
@@ -419,7 +440,7 @@ pub(crate) fn announcement(
     destination: Option<&str>,
     announcement: &Announcement,
 ) -> Diagnostic {
-    let Announcement { chosen, subscribed, retained, unsubscribed, skipped } = announcement;
+    let Announcement { chosen, subscribed, retained, unsubscribed, skipped, grants } = announcement;
     let mut detail =
         format!("In {region} its selection matches {}.", counted(*chosen, "log group"));
     let mut tell = |what: String, names: &[String]| {
@@ -438,6 +459,11 @@ pub(crate) fn announcement(
         let reasons: Vec<_> =
             skipped.iter().map(|(name, reason)| format!("{name} ({reason})")).collect();
         tell(format!("{} not subscribed:", counted(reasons.len(), "log group")), &reasons);
+    }
+    if *grants {
+        detail.push_str(&format!(
+            "\n\nA statement in the resource policy of {to} lets CloudWatch Logs invoke it."
+        ));
     }
     Diagnostic::warning(format!("What the policy {name:?} is about to do"), detail)
 }
@@ -614,10 +640,120 @@ pub(crate) fn refreshed_in_full(why: &Unverified, region: &str) -> Diagnostic {
     .on(AttributePath::root("refresh"))
 }
 
+// ---- The permission to invoke the destination.
+
+pub(crate) fn permission_not_read(error: &CallError, grant: &Grant) -> Diagnostic {
+    Diagnostic::error(
+        "Permission could not be read",
+        format!(
+            "The provider looked for {} that lets CloudWatch Logs invoke it. {}\n\n{}",
+            statement(grant),
+            stop(error),
+            advice(error)
+        ),
+    )
+    .on(AttributePath::root("grant_invoke"))
+}
+
+pub(crate) fn not_granted(error: &CallError, grant: &Grant) -> Diagnostic {
+    // A write without an answer may have been done.
+    let outcome = match error.cause {
+        Cause::Passing => "That got no clear answer; if it was done, the next apply takes it over.",
+        _ => "No filter was written.",
+    };
+    Diagnostic::error(
+        "Permission could not be granted",
+        format!(
+            "The provider tried to write {} that lets CloudWatch Logs invoke it. {outcome} {}\n\n{}",
+            statement(grant),
+            stop(error),
+            advice(error)
+        ),
+    )
+    .on(AttributePath::root("grant_invoke"))
+}
+
+pub(crate) fn not_revoked(error: &CallError, grant: &Grant) -> Diagnostic {
+    Diagnostic::error(
+        "Permission could not be revoked",
+        format!(
+            "The provider tried to remove {} that lets CloudWatch Logs invoke it, and that the \
+             policy no longer needs. {}\n\n{}\n\nIt stays in the state; the next apply or destroy \
+             tries again.",
+            statement(grant),
+            stop(error),
+            advice(error)
+        ),
+    )
+}
+
+pub(crate) fn statement_taken(grant: &Grant) -> Diagnostic {
+    Diagnostic::error(
+        "Statement of somebody else",
+        format!(
+            "There is {} already, and it does not say what this policy's would: it is somebody \
+             else's and was left alone. Nothing was written. {FREE_THE_STATEMENT}",
+            statement(grant)
+        ),
+    )
+    .on(AttributePath::root("grant_invoke"))
+}
+
+pub(crate) fn statement_will_be_taken(grant: &Grant) -> Diagnostic {
+    Diagnostic::warning(
+        "Statement of somebody else",
+        format!(
+            "There is {} already, and it does not say what this policy's would: it is somebody \
+             else's. Apply will leave it alone and report an error. {FREE_THE_STATEMENT}",
+            statement(grant)
+        ),
+    )
+    .on(AttributePath::root("grant_invoke"))
+}
+
+const FREE_THE_STATEMENT: &str = "Remove it if nobody needs it (aws lambda remove-permission), give \
+                                  the policy another name, or give the permission yourself and \
+                                  remove grant_invoke.";
+
+pub(crate) fn statement_left(grant: &Grant) -> Diagnostic {
+    Diagnostic::warning(
+        "Statement of somebody else",
+        format!(
+            "There is {}, which is no longer the one that this policy made. It was left alone.",
+            statement(grant)
+        ),
+    )
+}
+
+fn statement(grant: &Grant) -> String {
+    format!(
+        "the statement {:?} in the resource policy of {}",
+        grant.statement_id(),
+        grant.function_arn()
+    )
+}
+
 // ---- Import.
 
-pub(crate) fn no_identity() -> Diagnostic {
-    Diagnostic::error("Import by identity", "A policy is imported by its id: NAME, or NAME@REGION.")
+pub(crate) fn invalid_identity(why: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Invalid identity",
+        format!(
+            "The identity does not name a policy: {why}. It reads filter_name, the name of the \
+             policy's filters, and where that is not the provider's, region."
+        ),
+    )
+}
+
+pub(crate) fn import_from_another_account(named: &str, in_hand: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Policy of another account",
+        format!(
+            "The identity names account {named}, and the credentials in hand are those of account \
+             {in_hand}. Import looks in the account of the provider block: use a provider block of \
+             {named}."
+        ),
+    )
 }
 
 pub(crate) fn invalid_import_id(id: &str) -> Diagnostic {
@@ -749,8 +885,12 @@ fn advice(error: &CallError) -> String {
              principal  = \"logs.amazonaws.com\"\n  \
              action     = \"lambda:InvokeFunction\"\n  \
              source_arn = \"arn:aws:logs:REGION:ACCOUNT:log-group:*:*\"\n\n\
-             A stream needs a role_arn that logs.amazonaws.com may assume and that may write to the \
+             grant_invoke = true has the policy see to that itself. A stream needs a role_arn that logs.amazonaws.com may assume and that may write to the \
              stream."
+            .to_owned(),
+        Cause::Full if error.api == Api::AddPermission => "A function's resource policy holds 20,480 \
+             bytes, and this one has no room left. Remove statements that nobody needs (aws lambda \
+             get-policy, remove-permission): one for all log groups takes the place of one for each."
             .to_owned(),
         Cause::Full => "The log group has no free slot for a subscription filter. Delete one that \
              nobody needs, or leave the group out with an exclude block."
@@ -777,7 +917,10 @@ fn advice(error: &CallError) -> String {
              that in custom_ca_bundle or AWS_CA_BUNDLE."
             .to_owned(),
         Cause::Stopped => "Apply again to do the rest.".to_owned(),
-        Cause::Missing | Cause::Refused => {
+        Cause::Missing if error.api == Api::AddPermission => {
+            "Correct destination_arn, or create the function first.".to_owned()
+        }
+        Cause::Missing | Cause::Exists | Cause::Refused => {
             "AWS's message says what it refused; correct that and apply again.".to_owned()
         }
     }

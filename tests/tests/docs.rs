@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use logagg_e2e::binaries::Binaries;
+use logagg_e2e::simulator::Simulator;
 use logagg_e2e::terraform::{Installation, Terraform};
 use logagg_e2e::workspace;
 use serde_json::Value;
@@ -52,12 +53,13 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
     blocks
 }
 
-/// The actions that the page's statements allow: to plan, and to apply.
-fn allowed() -> [BTreeSet<String>; 2] {
-    let documents = blocks(&file(POLICY), "json");
-    let actions = documents.iter().map(|document| {
-        let document: Value = serde_json::from_str(document).unwrap();
-        let statements = document["Statement"].as_array().unwrap().clone();
+/// The actions that the page's statements allow: to plan, to apply, and to grant besides.
+fn allowed() -> [BTreeSet<String>; 3] {
+    let documents = blocks(&file(POLICY), "json").into_iter();
+    let documents = documents.map(|text| serde_json::from_str::<Value>(&text).unwrap());
+    // The page shows the statement of a function's policy too.
+    let documents = documents.filter_map(|document| document["Statement"].as_array().cloned());
+    let actions = documents.map(|statements| {
         let actions = statements.into_iter().flat_map(|statement| match &statement["Action"] {
             Value::Array(actions) => actions.clone(),
             one => vec![one.clone()],
@@ -93,6 +95,9 @@ fn action(operation: &str) -> String {
         Some(("GET", path)) if path.ends_with("/configuration") => {
             "lambda:GetFunctionConfiguration".to_owned()
         }
+        Some(("GET", _)) => "lambda:GetPolicy".to_owned(),
+        Some(("POST", _)) => "lambda:AddPermission".to_owned(),
+        Some(("DELETE", _)) => "lambda:RemovePermission".to_owned(),
         _ => format!("logs:{operation}"),
     }
 }
@@ -147,7 +152,7 @@ fn the_policys_example_plans_as_the_page_shows() {
 
 #[test]
 fn the_pages_statements_allow_every_call_and_nothing_that_is_never_called() {
-    let [mut to_plan, mut to_apply] = allowed();
+    let [mut to_plan, mut to_apply, to_grant] = allowed();
     for action in NOT_OF_THE_EXAMPLE {
         assert!(to_plan.remove(action) && to_apply.remove(action), "{action}");
     }
@@ -164,6 +169,13 @@ fn the_pages_statements_allow_every_call_and_nothing_that_is_never_called() {
     scene.destroy();
     assert!(to_apply.remove("iam:PassRole"), "no call of the provider's, but a condition of one");
     assert_eq!(scene.asked(), to_apply);
+
+    let scene = Scene::simulated(Simulator::builder(), &["/app/a"]);
+    scene.policy(&format!("{}\ngrant_invoke = true", scene.usual_policy()));
+    scene.apply();
+    scene.destroy();
+    let asked = scene.asked().into_iter().filter(|action| !to_apply.contains(action));
+    assert_eq!(asked.collect::<BTreeSet<_>>(), to_grant);
 }
 
 #[test]

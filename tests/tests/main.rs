@@ -8,6 +8,16 @@ mod scene;
 mod sts;
 mod wire;
 
+// The side of Terraform, as the protocol's own tests play it.
+#[allow(dead_code, reason = "those tests use more of it")]
+#[path = "../../provider/tfplugin/tests/plugin/client.rs"]
+mod client;
+#[allow(dead_code, reason = "those tests use more of it")]
+#[path = "../../provider/tfplugin/tests/plugin/program.rs"]
+mod program;
+#[path = "../../provider/tfplugin/tests/plugin/value.rs"]
+mod value;
+
 mod accounts;
 mod change;
 mod conflict;
@@ -17,9 +27,11 @@ mod drift;
 mod failure;
 mod first_apply;
 mod foreign;
+mod grant;
 mod guards;
 mod import;
 mod interrupt;
+mod kill;
 mod log_groups;
 mod loops;
 mod meanwhile;
@@ -32,6 +44,7 @@ mod retention;
 mod shipping;
 mod simulator;
 mod size;
+mod state;
 mod storm;
 mod tidiness;
 mod wrong_configuration;

@@ -241,6 +241,12 @@ fn destinations() {
             "Only a Kinesis stream has shards to spread events over. Remove distribution.",
         ),
         case(
+            &policy(STREAM, &format!("role_arn = \"{ROLE}\"\ngrant_invoke = true")),
+            "grant_invoke without a Lambda function",
+            "Only a function has a resource policy in which the policy could let CloudWatch Logs \
+             invoke it, and destination_arn is that of Kinesis stream logs. Remove grant_invoke.",
+        ),
+        case(
             &format!(
                 "name = \"ship\"\nretention_in_days = 30\nfilter_pattern = \"ERROR\"\n{}",
                 select("name_prefixes = [\"/a\"]")
@@ -315,8 +321,8 @@ fn the_provider_block() {
             "\"DescribeGroups\" is not a call that the provider makes. It makes DescribeLogGroups, \
              DescribeSubscriptionFilters, DescribeDestinations, PutSubscriptionFilter, \
              DeleteSubscriptionFilter, PutRetentionPolicy, DeleteRetentionPolicy, \
-             GetCallerIdentity, GetFunctionConfiguration, ListEventSourceMappings, \
-             ListStreamConsumers, DescribeDeliveryStream, \
+             GetCallerIdentity, GetFunctionConfiguration, ListEventSourceMappings, GetPolicy, \
+             AddPermission, RemovePermission, ListStreamConsumers, DescribeDeliveryStream, \
              LookupEvents.",
         ),
         (

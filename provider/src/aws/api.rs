@@ -11,13 +11,16 @@ pub(crate) enum Api {
     GetCallerIdentity,
     GetFunctionConfiguration,
     ListEventSourceMappings,
+    GetPolicy,
+    AddPermission,
+    RemovePermission,
     ListStreamConsumers,
     DescribeDeliveryStream,
     LookupEvents,
 }
 
 impl Api {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::DescribeLogGroups,
         Self::DescribeSubscriptionFilters,
         Self::DescribeDestinations,
@@ -28,6 +31,9 @@ impl Api {
         Self::GetCallerIdentity,
         Self::GetFunctionConfiguration,
         Self::ListEventSourceMappings,
+        Self::GetPolicy,
+        Self::AddPermission,
+        Self::RemovePermission,
         Self::ListStreamConsumers,
         Self::DescribeDeliveryStream,
         Self::LookupEvents,
@@ -45,6 +51,9 @@ impl Api {
             Self::GetCallerIdentity => "GetCallerIdentity",
             Self::GetFunctionConfiguration => "GetFunctionConfiguration",
             Self::ListEventSourceMappings => "ListEventSourceMappings",
+            Self::GetPolicy => "GetPolicy",
+            Self::AddPermission => "AddPermission",
+            Self::RemovePermission => "RemovePermission",
             Self::ListStreamConsumers => "ListStreamConsumers",
             Self::DescribeDeliveryStream => "DescribeDeliveryStream",
             Self::LookupEvents => "LookupEvents",
@@ -66,7 +75,11 @@ impl Api {
             | Self::PutRetentionPolicy
             | Self::DeleteRetentionPolicy => "logs",
             Self::GetCallerIdentity => "sts",
-            Self::GetFunctionConfiguration | Self::ListEventSourceMappings => "lambda",
+            Self::GetFunctionConfiguration
+            | Self::ListEventSourceMappings
+            | Self::GetPolicy
+            | Self::AddPermission
+            | Self::RemovePermission => "lambda",
             Self::ListStreamConsumers => "kinesis",
             Self::DescribeDeliveryStream => "firehose",
             Self::LookupEvents => "cloudtrail",
@@ -82,7 +95,11 @@ impl Api {
     pub(crate) fn default_quota(self) -> f64 {
         match self {
             Self::DescribeLogGroups | Self::GetCallerIdentity => 10.0,
-            Self::GetFunctionConfiguration | Self::ListEventSourceMappings => 15.0,
+            Self::GetFunctionConfiguration
+            | Self::ListEventSourceMappings
+            | Self::GetPolicy
+            | Self::AddPermission
+            | Self::RemovePermission => 15.0,
             Self::DescribeSubscriptionFilters
             | Self::DescribeDestinations
             | Self::ListStreamConsumers

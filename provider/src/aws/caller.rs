@@ -1,9 +1,11 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
@@ -15,6 +17,7 @@ use super::credentials::NotAssumed;
 pub(super) struct Caller {
     buckets: [Bucket; Api::ALL.len()],
     max_retries: u32,
+    turns: Arc<Mutex<()>>,
 }
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -26,7 +29,19 @@ const GRACE: Duration = Duration::from_millis(500);
 impl Caller {
     /// `quota` gives the requests a second for each call.
     pub(super) fn new(max_retries: u32, quota: impl Fn(Api) -> f64) -> Self {
-        Self { buckets: Api::ALL.map(|api| Bucket::new(quota(api))), max_retries }
+        let buckets = Api::ALL.map(|api| Bucket::new(quota(api)));
+        Self { buckets, max_retries, turns: Arc::default() }
+    }
+
+    /// Waits for one's turn to write to a function's resource policy, and has it while the guard
+    /// lives: Lambda loses statements of two that write at once.
+    pub(super) async fn turn(
+        &self,
+        stopped: &CancellationToken,
+    ) -> Result<OwnedMutexGuard<()>, CallError> {
+        let turn = Arc::clone(&self.turns).lock_owned();
+        let turn = stopped.run_until_cancelled(turn).await;
+        turn.ok_or_else(|| CallError::stopped(Api::AddPermission))
     }
 
     /// Makes a call until it succeeds, fails for good, or `stopped` is cancelled.
@@ -118,6 +133,8 @@ pub(crate) enum Cause {
     Missing,
     /// No slot is left.
     Full,
+    /// There is one of that name already.
+    Exists,
     /// The credentials in hand may not do this.
     Denied,
     /// CloudWatch Logs may not use the destination, or not yet: a fresh permission takes up to a
@@ -141,8 +158,12 @@ pub(crate) enum Cause {
     Stopped,
 }
 
+/// What Lambda says of a name that is taken, and of two who write at once.
+const CONFLICT: &str = "ResourceConflictException";
+
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/CommonErrors.html>
-const PASSING_CODES: [&str; 14] = [
+const PASSING_CODES: [&str; 15] = [
+    CONFLICT,
     "InternalFailure",
     "InternalServerError",
     "InternalServerException",
@@ -254,8 +275,10 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 fn answered(code: &str, message: &str, status: Option<u16>) -> Cause {
     if code == "ResourceNotFoundException" {
         Cause::Missing
-    } else if code == "LimitExceededException" {
+    } else if ["LimitExceededException", "PolicyLengthExceededException"].contains(&code) {
         Cause::Full
+    } else if code == CONFLICT && message.contains("already exists") {
+        Cause::Exists
     } else if DENIED_CODES.contains(&code) {
         Cause::Denied
     } else if NOT_PERMITTED.iter().any(|text| message.contains(text)) {
@@ -307,6 +330,15 @@ mod tests {
         }
         assert_eq!(answered("SomethingNew", "", Some(503)), Cause::Passing);
         assert_eq!(answered("InvalidParameterException", "", Some(400)), Cause::Refused);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_told_from_two_who_write_at_once() {
+        let taken = "The statement id (ship) provided already exists.";
+        assert_eq!(answered(CONFLICT, taken, Some(409)), Cause::Exists);
+        let busy = "The operation cannot be performed at this time. An update is in progress.";
+        assert_eq!(answered(CONFLICT, busy, Some(409)), Cause::Passing);
+        assert_eq!(answered("PolicyLengthExceededException", "", Some(400)), Cause::Full);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod bucket;
 mod caller;
 mod claims;
 mod downstream;
+mod permission;
 mod reader;
 mod trail;
 mod writer;

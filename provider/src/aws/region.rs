@@ -3,7 +3,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 
 use super::account::Identity;
@@ -69,6 +69,14 @@ impl SharedCaller {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
         self.get(stopped).await?.call(api, stopped, attempt).await
+    }
+
+    /// As [`Caller::turn`].
+    pub(super) async fn turn(
+        &self,
+        stopped: &CancellationToken,
+    ) -> Result<OwnedMutexGuard<()>, CallError> {
+        self.get(stopped).await?.turn(stopped).await
     }
 
     pub(super) async fn get(&self, stopped: &CancellationToken) -> Result<Arc<Caller>, CallError> {

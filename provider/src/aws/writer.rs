@@ -9,11 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::region::Region;
 use super::{Api, CallError, Cause};
 
-/// Writes to CloudWatch Logs in one region, for one operation of Terraform's.
+/// Writes to CloudWatch Logs, and to the resource policies of functions, in one region, for one
+/// operation of Terraform's.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
-    region: Arc<Region>,
-    stopped: CancellationToken,
+    pub(super) region: Arc<Region>,
+    pub(super) stopped: CancellationToken,
     patience: Arc<Patience>,
 }
 
@@ -58,11 +59,15 @@ impl Writer {
                 return Err(error);
             }
             tracing::info!(log_group, "waiting for the destination's permission to be known");
-            let pause = tokio::time::sleep(BETWEEN_TRIES);
-            if self.stopped.run_until_cancelled(pause).await.is_none() {
-                return Err(error);
-            }
+            self.pause(error).await?;
         }
+    }
+
+    /// Waits a moment before another try. Where Terraform asks to stop meanwhile, what failed is
+    /// what is told.
+    pub(crate) async fn pause(&self, failed: CallError) -> Result<(), CallError> {
+        let pause = tokio::time::sleep(BETWEEN_TRIES);
+        self.stopped.run_until_cancelled(pause).await.ok_or(failed)
     }
 
     pub(crate) async fn delete_subscription_filter(

@@ -18,6 +18,8 @@ pub(crate) struct Announcement {
     pub(crate) retained: Vec<String>,
     pub(crate) unsubscribed: Vec<String>,
     pub(crate) skipped: BTreeMap<String, String>,
+    /// Whether it lets CloudWatch Logs invoke the destination.
+    pub(crate) grants: bool,
 }
 
 /// Tells what a plan that cannot show the log groups one by one is about to do. Changes are
@@ -39,7 +41,8 @@ pub(super) async fn announce(
         Err(error) => return cx.report(diagnostics::not_read(&error, region)),
     };
     let mut outlook = Outlook::new(intent.guards);
-    let mut announcement = Announcement::default();
+    let grants = planned.grant_invoke.known() == Some(&true);
+    let mut announcement = Announcement { grants, ..Announcement::default() };
     let unknown_destination = planned.destination_arn.is_unknown();
     let tags = Tags::new();
     let chosen = |group: &&LogGroup| intent.selection.chooses(&group.name, &group.class, &tags);

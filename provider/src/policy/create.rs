@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{OnConflict, Ownership, Subscription};
+use logagg_policy::{OnConflict, Ownership, Permission, Subscription};
 use tfplugin::{Attr, Context, Creation, Diagnostic, Stored};
 
 use super::discover::Discovery;
@@ -8,8 +8,9 @@ use super::loops::Surroundings;
 use super::memory::Memory;
 use super::mend::{AfterFailure, Job, Mended, Mender, by_reason, remember_full};
 use super::model::{Entry, Intent, Policy};
+use super::permission::{Granted, Grants};
 use super::plan::destination_abroad;
-use super::read::{claim, look_for_loops, record};
+use super::read::{claim, look_for_loops, record, record_permission};
 use super::refresh::Basis;
 use crate::aws::Account;
 use crate::diagnostics;
@@ -82,12 +83,22 @@ async fn created(
     claim(&mut claims, &intent, &jobs);
     drop(claims);
 
+    let grants = Grants { reader: &mender.reader, writer: &mender.writer };
+    let granted = grants.grant(&intent, &mut stored.private).await?;
     let (mut mended, jobs) = probe(&mender, jobs).await;
     let untouched = mended.iter().all(|mended| mended.writes == 0);
     if let Some((log_group, failure)) =
         mended.iter().find_map(Mended::barring).filter(|_| untouched)
     {
-        return Err(diagnostics::first_write_failed(failure, log_group, jobs.len()));
+        let made = intent.grant.as_ref().filter(|_| granted == Granted::Now);
+        let still_untouched = match made {
+            Some(grant) => grants.revoke(grant).await.is_ok(),
+            None => true,
+        };
+        // A statement that cannot be taken back has to be in the state, so there is one.
+        if still_untouched {
+            return Err(diagnostics::first_write_failed(failure, log_group, jobs.len()));
+        }
     }
     mended.extend(mender.mend_all(jobs).await);
 
@@ -95,6 +106,7 @@ async fn created(
     remember_full(&mut stored.private, &mended);
     discovery.recall(&intent, &ownership, &mut stored.private);
     record(&mut stored, &discovery, &intent, &ownership);
+    record_permission(&mut stored.state, intent.grant.as_ref().map(|_| Permission::Active));
     let absent = discovery.absent(&intent);
     if !absent.is_empty() {
         keep_the_named(&mut stored.state, &absent);

@@ -7,13 +7,14 @@ use super::discover::unlisted;
 use super::memory::Memory;
 use super::mend::{Job, Mender, by_reason};
 use super::model::{Entry, Intent, Policy};
+use super::permission::Grants;
 use super::read::check_account;
 use crate::aws::{Account, CallError};
 use crate::diagnostics;
 use crate::provider::Client;
 
-/// Deletes the filters that are ours, and gives retention back where that is wanted. What could
-/// not be done stays in the state.
+/// Deletes the filters that are ours, gives retention back where that is wanted, and then takes
+/// back the permission to invoke. What could not be done stays in the state.
 pub(super) async fn delete(
     cx: &Context<Client>,
     prior: Stored<Policy, Memory>,
@@ -61,14 +62,18 @@ async fn rest(
     }
     let mended = mender.mend_all(jobs.into_values().filter(Job::is_needed).collect()).await;
     let failures = by_reason(&mended);
+    let mut stored = prior.clone();
     if failures.is_empty() {
-        return Ok(None);
+        let grants = Grants { reader: &mender.reader, writer: &mender.writer };
+        let Err(error) = grants.revoke_all(cx, &intent, &mut stored.private).await else {
+            return Ok(None);
+        };
+        cx.report(error);
     }
     for (failure, groups) in &failures {
         cx.report(diagnostics::not_deleted(failure, groups));
     }
     let undone: BTreeSet<_> = failures.into_iter().flat_map(|(_, groups)| groups).collect();
-    let mut stored = prior.clone();
     if let Attr::Known(log_groups) = &mut stored.state.log_groups {
         log_groups.retain(|name, _: &mut Attr<Entry>| undone.contains(name.as_str()));
     }

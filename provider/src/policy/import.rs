@@ -2,11 +2,13 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
-    Distribution, Listing, LogGroupClass, Standing, Subscription, SubscriptionFilter,
+    Distribution, Grant, Listing, LogGroupClass, Permission, Provenance, Standing, Subscription,
+    SubscriptionFilter,
 };
 use tfplugin::{Attr, Context, Diagnostic, ImportId, Stored};
 
 use super::discover::IN_FLIGHT;
+use super::identity::Sought;
 use super::memory::Memory;
 use super::model::{Policy, entries};
 use super::progress::Progress;
@@ -21,11 +23,11 @@ pub(super) async fn import(cx: &Context<Client>, id: ImportId) -> Vec<Stored<Pol
         cx.report(diagnostics::not_configured());
         return Vec::new();
     };
-    let ImportId::Id(id) = id else {
-        cx.report(diagnostics::no_identity());
-        return Vec::new();
+    let imported = match Sought::by(id) {
+        Ok(sought) => imported(cx, account, &sought).await,
+        Err(diagnostic) => Err(diagnostic),
     };
-    match imported(cx, account, &id).await {
+    match imported {
         Ok(stored) => vec![stored],
         Err(diagnostic) => {
             cx.report(diagnostic);
@@ -37,17 +39,15 @@ pub(super) async fn import(cx: &Context<Client>, id: ImportId) -> Vec<Stored<Pol
 async fn imported(
     cx: &Context<Client>,
     account: &Account,
-    id: &str,
+    sought: &Sought,
 ) -> Result<Stored<Policy, Memory>, Diagnostic> {
-    let (name, region) = match id.rsplit_once('@') {
-        Some((name, region)) => (name, region),
-        None => (id, account.default_region()),
-    };
-    if name.is_empty() || region.is_empty() {
-        return Err(diagnostics::invalid_import_id(id));
-    }
+    let name = sought.filter_name.as_str();
+    let region = sought.region.as_deref().unwrap_or(account.default_region());
     let account_id =
         account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
+    if let Some(other) = sought.account_id.as_deref().filter(|other| *other != account_id) {
+        return Err(diagnostics::import_from_another_account(other, account_id));
+    }
     let reader = account.reader(region, cx.stopped());
     let found = scan(&reader, name).await.map_err(|error| diagnostics::not_read(&error, region))?;
     let Some(filter) = most_common(&found) else {
@@ -73,6 +73,7 @@ async fn imported(
     if !foreign.is_empty() {
         cx.report(diagnostics::imported_in_part(name, &filter.destination_arn, &foreign));
     }
+    let grant = made_grant(&reader, name, filter, &mut memory).await?;
     let state = Policy {
         id: Attr::Known(format!("{name}@{region}")),
         account_id: Attr::Known(account_id.to_owned()),
@@ -95,6 +96,7 @@ async fn imported(
             .into(),
         replace_destination_arns: Attr::Null,
         on_conflict: Attr::Null,
+        grant_invoke: grant.as_ref().map(|_| true).into(),
         retention_in_days: Attr::Null,
         retention_mode: Attr::Null,
         retention_on_destroy: Attr::Null,
@@ -108,8 +110,33 @@ async fn imported(
         skipped: Attr::Known(BTreeMap::new()),
         pending: Attr::Known(0),
         document: Attr::Null,
+        invoke_permission: grant.map(|standing| standing.to_string()).into(),
     };
     Ok(Stored { state, private: memory })
+}
+
+/// A statement that says just what the policy's would is the policy's. Who may not look for it
+/// imports without: the first apply finds it all the same.
+async fn made_grant(
+    reader: &Reader,
+    name: &str,
+    filter: &SubscriptionFilter,
+    memory: &mut Memory,
+) -> Result<Option<Permission>, Diagnostic> {
+    let arn = filter.destination_arn.parse();
+    let Some(grant) = arn.ok().and_then(|arn| Grant::of(&arn, name)) else { return Ok(None) };
+    let statements = match reader.statements(&grant).await {
+        Ok(statements) => statements,
+        Err(error) if error.cause == Cause::Denied => return Ok(None),
+        Err(error) => return Err(diagnostics::permission_not_read(&error, &grant)),
+    };
+    match grant.examine(&statements, Provenance::Unknown) {
+        Permission::Active => {
+            memory.remember_grant(&grant);
+            Ok(Some(Permission::Active))
+        }
+        _ => Ok(None),
+    }
 }
 
 type Found = BTreeMap<String, (logagg_policy::Retention, SubscriptionFilter)>;

@@ -5,8 +5,8 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use logagg_policy::{
-    Listing, LogGroup, LogGroupClass, LoopGuard, Obstacle, Ownership, Retention, Selection,
-    SubscriptionFilter, Tags,
+    Arn, Grant, Listing, LogGroup, LogGroupClass, LoopGuard, Obstacle, Ownership, Provenance,
+    Retention, Selection, SubscriptionFilter, Tags,
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,8 @@ pub(crate) struct Memory {
     /// The filters of each log group, where the next refresh may go by that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) recollection: Option<Recollection>,
+    /// The statements that let CloudWatch Logs invoke a function: the function, and the id.
+    granted: BTreeSet<(String, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -208,6 +210,31 @@ impl Memory {
         guard.recall(self.loops.get(destination_arn).into_iter().flatten());
     }
 
+    /// Keeps in mind that a statement is ours.
+    pub(super) fn remember_grant(&mut self, grant: &Grant) {
+        self.granted.insert(entry(grant));
+    }
+
+    pub(super) fn forget_grant(&mut self, grant: &Grant) {
+        self.granted.remove(&entry(grant));
+    }
+
+    /// What is known of the statement with a grant's id.
+    pub(super) fn provenance(&self, grant: &Grant) -> Provenance {
+        match self.granted.contains(&entry(grant)) {
+            true => Provenance::Ours,
+            false => Provenance::Unknown,
+        }
+    }
+
+    /// The statements of ours but for the one that is wanted.
+    pub(super) fn superseded(&self, wanted: Option<&Grant>) -> Vec<Grant> {
+        let grants = self.granted.iter().filter_map(|(function_arn, id)| {
+            Grant::recalled(&function_arn.parse::<Arn>().ok()?, id.clone())
+        });
+        grants.filter(|grant| Some(grant) != wanted).collect()
+    }
+
     /// What is ours, what was ours before included.
     pub(super) fn widen(&self, mut ownership: Ownership) -> Ownership {
         ownership.names.extend(self.former_names.iter().cloned());
@@ -256,6 +283,10 @@ impl Listed {
     fn retention(&self) -> Retention {
         retention(self.retention_in_days)
     }
+}
+
+fn entry(grant: &Grant) -> (String, String) {
+    (grant.function_arn().to_string(), grant.statement_id().to_owned())
 }
 
 fn retention(days: i64) -> Retention {
@@ -333,6 +364,24 @@ mod tests {
         assert_eq!(memory.original("/a", 2), None);
         memory.remember_original("/a", 2, Retention::Never);
         assert_eq!(memory.original("/a", 2), Some(Retention::Never));
+    }
+
+    #[test]
+    fn a_grant_is_ours_until_it_is_forgotten() {
+        let grant = |name| {
+            let arn = format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}");
+            Grant::of(&arn.parse().unwrap(), "ship").unwrap()
+        };
+        let mut memory = Memory::default();
+        memory.remember_grant(&grant("old"));
+        memory.remember_grant(&grant("new"));
+        let mut memory = Memory::decode(&memory.encode()).unwrap();
+        assert_eq!(memory.provenance(&grant("old")), Provenance::Ours);
+        assert_eq!(memory.superseded(Some(&grant("new"))), [grant("old")]);
+        assert_eq!(memory.superseded(None).len(), 2);
+        memory.forget_grant(&grant("old"));
+        assert_eq!(memory.provenance(&grant("old")), Provenance::Unknown);
+        assert_eq!(memory.superseded(Some(&grant("new"))), []);
     }
 
     #[test]

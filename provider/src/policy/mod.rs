@@ -5,12 +5,14 @@ mod create;
 mod delete;
 mod discover;
 mod guards;
+mod identity;
 mod import;
 mod loops;
 mod memory;
 mod mend;
 mod model;
 mod outlook;
+mod permission;
 mod plan;
 mod progress;
 mod read;
@@ -21,9 +23,11 @@ mod update;
 mod validate;
 
 use tfplugin::{
-    Change, Context, Creation, Diagnostics, ImportId, Planned, Proposal, Resource, Schema, Stored,
+    Change, Context, Creation, Diagnostic, Diagnostics, IdentitySchema, ImportId, MoveSource,
+    Planned, Private, Proposal, Resource, Schema, Stored, Value,
 };
 
+use crate::diagnostics;
 use crate::provider::Client;
 use memory::Memory;
 use model::Policy;
@@ -93,7 +97,35 @@ impl Resource for PolicyResource {
         delete::delete(cx, prior).await
     }
 
+    fn move_from(
+        &self,
+        source: MoveSource,
+    ) -> Result<Option<Stored<Policy, Memory>>, Diagnostic> {
+        if source.type_name != self.type_name() {
+            return Ok(None);
+        }
+        moved(&source).map(Some)
+    }
+
+    fn identity_schema(&self) -> Option<IdentitySchema> {
+        Some(identity::schema())
+    }
+
+    fn identity(&self, state: &Policy) -> Option<Value> {
+        identity::of(state)
+    }
+
     async fn import(&self, cx: &Context<Client>, id: ImportId) -> Vec<Stored<Policy, Memory>> {
         import::import(cx, id).await
     }
+}
+
+/// A policy of another address of this provider, such as a mirror's or a fork's.
+fn moved(source: &MoveSource) -> Result<Stored<Policy, Memory>, Diagnostic> {
+    let state = source.state_of(&schema::schema())?;
+    let private = match source.private.as_slice() {
+        [] => Memory::default(),
+        private => Memory::decode(private).map_err(|error| diagnostics::unusable_memory(&error))?,
+    };
+    Ok(Stored { state, private })
 }

@@ -3,7 +3,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use logagg_policy::{
-    Arn, Demand, Destination, Document, Listing, LogGroup, LoopGuard, OnDestroy, Ownership,
+    Arn, Demand, Destination, Document, Grant, Listing, LogGroup, LoopGuard, OnDestroy, Ownership,
     Retention, Selection, Standing, SubscriptionFilter,
 };
 use tfplugin::{Attr, Convert};
@@ -33,6 +33,7 @@ tfplugin::object! {
         pub(crate) emit_system_fields: Attr<Vec<Attr<String>>>,
         pub(crate) replace_destination_arns: Attr<Vec<Attr<String>>>,
         pub(crate) on_conflict: Attr<String>,
+        pub(crate) grant_invoke: Attr<bool>,
         pub(crate) retention_in_days: Attr<i64>,
         pub(crate) retention_mode: Attr<String>,
         pub(crate) retention_on_destroy: Attr<String>,
@@ -46,6 +47,7 @@ tfplugin::object! {
         pub(crate) skipped: Attr<BTreeMap<String, Attr<String>>>,
         pub(crate) pending: Attr<i64>,
         pub(crate) document: Attr<String>,
+        pub(crate) invoke_permission: Attr<String>,
     }
 }
 
@@ -67,6 +69,8 @@ pub(crate) struct Intent {
     pub(crate) name: String,
     /// What every subscribed group is to have; None where the policy ships nothing.
     pub(crate) wanted: Option<SubscriptionFilter>,
+    /// Leave for CloudWatch Logs to invoke the destination, where the policy is to give it.
+    pub(crate) grant: Option<Grant>,
     pub(crate) demand: Demand,
     pub(crate) selection: Selection,
     pub(crate) guards: Guards,
@@ -120,6 +124,7 @@ impl Policy {
         Ok(Intent {
             name: self.name.known().cloned().unwrap_or_default(),
             wanted: self.wanted()?,
+            grant: self.grant()?,
             demand: Demand {
                 ships: destination.as_ref().map(LoopGuard::by_name),
                 retention,
@@ -256,6 +261,16 @@ impl Policy {
             }
             Mode::Incremental | Mode::Full => Refresh::Full,
         })
+}
+
+    /// What `grant_invoke` asks for.
+    pub(crate) fn grant(&self) -> Result<Option<Grant>, Unusable> {
+        let (Some(true), Some(name), Some(arn)) =
+            (self.grant_invoke.known(), self.name.known(), self.destination_arn.known())
+        else {
+            return Ok(None);
+        };
+        Ok(Grant::of(&arn.parse().map_err(unusable)?, name))
     }
 
     fn wanted(&self) -> Result<Option<SubscriptionFilter>, Unusable> {

@@ -1,12 +1,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{Arn, Destination, LogGroupClass, Retention, Standing, Subscription};
+use logagg_policy::{
+    Arn, Destination, LogGroupClass, Permission, Retention, Standing, Subscription,
+};
 use tfplugin::{Attr, AttributePath, Context, Diagnostic, Planned, Proposal, Stored};
 
 use super::announce::announce;
 use super::memory::Memory;
 use super::model::{Entry, Intent, Policy, Unusable};
 use super::outlook::{Outlook, Prospect};
+use super::permission;
+use super::validate::grant_to_what_is_no_function;
 use crate::aws::Account;
 use crate::diagnostics;
 use crate::provider::Client;
@@ -30,6 +34,8 @@ pub(super) async fn plan(
         Some(account) => account.id(cx.stopped()).await.ok(),
         None => None,
     };
+    grant_to_what_is_no_function(&planned).into_iter().for_each(|error| cx.report(error));
+    planned.invoke_permission = permission::plan(&planned);
     let Some(prior) = prior else {
         plan_create(&mut planned, id);
         destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
@@ -53,6 +59,7 @@ pub(super) async fn plan(
         Ok(Some(outlook)) => {
             outlook.tell(cx);
             conflicts(&planned, &prior.private).into_iter().for_each(|warning| cx.report(warning));
+            statement_taken(&planned, &prior.state).into_iter().for_each(|it| cx.report(it));
         }
         Ok(None) => {
             let held = prior.state.log_groups.known().into_iter().flatten();
@@ -237,6 +244,14 @@ fn conflicts(planned: &Policy, memory: &Memory) -> Option<Diagnostic> {
     (!in_the_way.is_empty()).then(|| diagnostics::name_will_be_taken(name, &in_the_way))
 }
 
+/// The permission cannot be given while somebody else's statement has its id.
+fn statement_taken(planned: &Policy, prior: &Policy) -> Option<Diagnostic> {
+    let grant = planned.grant().ok().flatten()?;
+    let is_same = prior.grant().ok().flatten().as_ref() == Some(&grant);
+    let taken = prior.invoke_permission.known() == Some(&Permission::Taken.to_string());
+    (is_same && taken).then(|| diagnostics::statement_will_be_taken(&grant))
+}
+
 fn owned(names: BTreeSet<&str>) -> BTreeSet<String> {
     names.into_iter().map(str::to_owned).collect()
 }
@@ -282,6 +297,7 @@ mod tests {
             emit_system_fields: Attr::Null,
             replace_destination_arns: Attr::Null,
             on_conflict: Attr::Null,
+            grant_invoke: Attr::Null,
             retention_in_days: Attr::Known(30),
             retention_mode: Attr::Null,
             retention_on_destroy: Attr::Null,
@@ -295,6 +311,7 @@ mod tests {
             skipped: Attr::Known(BTreeMap::new()),
             pending: Attr::Known(0),
             document: Attr::Null,
+            invoke_permission: Attr::Null,
         }
     }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use logagg_policy::{LogGroup, Ownership, Retention, Standing};
+use logagg_policy::{LogGroup, Ownership, Permission, Retention, Standing};
 use tfplugin::{Attr, Context, Stored};
 
 use super::discover::{Discovery, Membership, Observed};
@@ -8,6 +8,7 @@ use super::loops::{Loops, Shipping, Surroundings};
 use super::memory::Memory;
 use super::mend::Job;
 use super::model::{Intent, Policy, entries};
+use super::permission;
 use super::refresh::{Basis, Unverified};
 use crate::aws::{Account, Cause, Claims};
 use crate::diagnostics;
@@ -94,6 +95,8 @@ async fn refreshed(
     remember_births(&mut stored, &discovery);
     discovery.recall(&intent, &ownership, &mut stored.private);
     record(&mut stored, &discovery, &intent, &ownership);
+    let permission = permission::look(&reader, &intent, &mut stored.private).await?;
+    record_permission(&mut stored.state, permission);
     Ok(stored)
 }
 
@@ -179,4 +182,12 @@ pub(super) fn record(
     stored.state.log_groups = Attr::Known(entries(&standings));
     stored.state.skipped = Attr::Known(skipped);
     stored.state.pending = Attr::Known(pending);
+}
+
+/// Writes into the state how the permission stands. Counts it, so it comes after the log groups.
+pub(super) fn record_permission(state: &mut Policy, permission: Option<Permission>) {
+    state.invoke_permission = permission.map(|permission| permission.to_string()).into();
+    if let Attr::Known(pending) = &mut state.pending {
+        *pending += i64::from(permission::is_pending(permission));
+    }
 }

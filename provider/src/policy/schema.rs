@@ -182,6 +182,15 @@ fn subscription(block: Block) -> Block {
                 .check_each(|arn: &String| checks::destination_arn(arn)),
         )
         .attribute(
+            "grant_invoke",
+            Attribute::optional(Type::Bool).describe(
+                "Whether the policy keeps a statement in the resource policy of the function that it \
+                 ships to, which lets CloudWatch Logs invoke it for every log group of the account \
+                 and region, as an `aws_lambda_permission` would. Only for a Lambda function. \
+                 Default: false.",
+            ),
+        )
+        .attribute(
             "on_conflict",
             text()
                 .describe(
@@ -222,8 +231,17 @@ fn computed(block: Block) -> Block {
         .attribute(
             "pending",
             Attribute::computed(Type::Number).describe(
-                "How many log groups are not as they should be. A first apply that could not do \
-                 everything ends with warnings and a number above 0 here.",
+                "How many log groups are not as they should be, and one more where the permission \
+                 is not. A first apply that could not do everything ends with warnings and a number \
+                 above 0 here.",
+            ),
+        )
+        .attribute(
+            "invoke_permission",
+            Attribute::computed(Type::String).describe(
+                "The statement of `grant_invoke` as it stands: `active`, `missing`, `differs`, \
+                 `taken` where somebody else's has its id, or `not revoked` where one is left that \
+                 is no longer wanted. Null where there is to be none, and is none.",
             ),
         )
         .attribute(

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{Listing, LogGroup, Retention, Standing, Subscription, Tags};
+use logagg_policy::{Listing, LogGroup, Permission, Retention, Standing, Subscription, Tags};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
 use super::discover::{Discovery, Membership, shipped_to, unlisted};
@@ -8,7 +8,8 @@ use super::loops::{Shipping, Surroundings};
 use super::memory::Memory;
 use super::mend::{Job, Mended, Mender, Touch, by_reason, remember_full};
 use super::model::{Entry, Intent, Policy, Unusable};
-use super::read::{check_account, claim, look_for_loops, record};
+use super::permission::Grants;
+use super::read::{check_account, claim, look_for_loops, record, record_permission};
 use super::refresh::Basis;
 use crate::aws::{Account, CallError, Reader};
 use crate::diagnostics;
@@ -60,6 +61,9 @@ async fn updated(
         ownership: ownership.clone(),
     };
 
+    let grants = Grants { reader: &mender.reader, writer: &mender.writer };
+    let must_grant = !is_granted(&prior, &intent).map_err(unusable)?;
+
     let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
     let claims = account
         .claims(region, cx.stopped())
@@ -81,6 +85,9 @@ async fn updated(
         intent.guards.check(discovery.chosen().count(), jobs.len())?;
         claim(&mut claims, &intent, &jobs);
         drop(claims);
+        if must_grant {
+            grants.grant(&intent, &mut stored.private).await?;
+        }
         let mended = mender.mend_all(jobs).await;
         discovery.follow(&mended);
         remember_full(&mut stored.private, &mended);
@@ -104,6 +111,9 @@ async fn updated(
             bar(&mut jobs, &intent);
             claim(&mut claims, &intent, &jobs);
         }
+        if must_grant {
+            grants.grant(&intent, &mut stored.private).await?;
+        }
         let mended = mender.mend_all(jobs).await;
         meanwhile.tell(cx, &mended);
         remember_full(&mut stored.private, &mended);
@@ -114,13 +124,29 @@ async fn updated(
         mended
     };
 
+    // What may still ship to an earlier destination needs its permission.
     if mended.iter().all(|mended| mended.failures.is_empty()) {
         stored.private.forget_former();
+        let wanted = intent.grant.as_ref();
+        if let Err(error) = grants.revoke_others(cx, wanted, &mut stored.private).await {
+            cx.report(error);
+        }
     }
+    let permission = match stored.private.superseded(intent.grant.as_ref()).is_empty() {
+        true => intent.grant.as_ref().map(|_| Permission::Active),
+        false => Some(Permission::NotRevoked),
+    };
+    record_permission(&mut stored.state, permission);
     for (failure, groups) in by_reason(&mended) {
         cx.report(diagnostics::not_mended(failure, &groups));
     }
     Ok(stored)
+}
+
+/// Whether the statement that is wanted was there when the plan was made.
+fn is_granted(prior: &Policy, intent: &Intent) -> Result<bool, Unusable> {
+    let was_active = prior.invoke_permission.known() == Some(&Permission::Active.to_string());
+    Ok(intent.grant.is_none() || (was_active && prior.grant()? == intent.grant))
 }
 
 /// A plan knows only the loops that were there when it was made.

@@ -1,5 +1,5 @@
 use logagg_policy::{Arn, Destination};
-use tfplugin::{Attr, Diagnostics};
+use tfplugin::{Attr, Diagnostic, Diagnostics};
 
 use super::model::Policy;
 use super::refresh::Mode;
@@ -53,6 +53,7 @@ fn validate_subscription(config: &Policy, diagnostics: &mut Diagnostics) {
         ("field_selection_criteria", !config.field_selection_criteria.is_null()),
         ("emit_system_fields", !config.emit_system_fields.is_null()),
         ("replace_destination_arns", !config.replace_destination_arns.is_null()),
+        ("grant_invoke", !config.grant_invoke.is_null()),
         ("on_conflict", !config.on_conflict.is_null()),
         ("refresh", !config.refresh.is_null()),
         ("full_refresh_after_hours", !config.full_refresh_after_hours.is_null()),
@@ -71,6 +72,9 @@ fn validate_subscription(config: &Policy, diagnostics: &mut Diagnostics) {
     let Some(Ok(destination)) = arn.as_ref().map(Destination::of) else {
         return;
     };
+    if let Some(error) = grant_to_what_is_no_function(config) {
+        diagnostics.push(error);
+    }
     if destination.needs_role() && config.role_arn.is_null() {
         diagnostics.push(diagnostics::needs_role());
     }
@@ -80,4 +84,13 @@ fn validate_subscription(config: &Policy, diagnostics: &mut Diagnostics) {
     if !destination.takes_distribution() && !config.distribution.is_null() {
         diagnostics.push(diagnostics::needs_no_distribution());
     }
+}
+
+/// Only a function has a resource policy that lets CloudWatch Logs in.
+pub(super) fn grant_to_what_is_no_function(config: &Policy) -> Option<Diagnostic> {
+    let arn: Arn = config.destination_arn.known()?.parse().ok()?;
+    let destination = Destination::of(&arn).ok()?;
+    let is_function = matches!(destination, Destination::Function { .. });
+    let grants = config.grant_invoke.known() == Some(&true);
+    (grants && !is_function).then(|| diagnostics::grant_needs_function(&destination))
 }

@@ -126,8 +126,8 @@ fn calls(block: Block) -> Block {
             Attribute::optional(Type::map(Type::Number)).describe(
                 "How many calls a second to make in one account and region, by the name of the \
                  call, as in `{ DescribeLogGroups = 20 }`. Without it AWS's default quota: 10 for \
-                 `DescribeLogGroups` and `GetCallerIdentity`, 15 for `GetFunctionConfiguration` and \
-                 `ListEventSourceMappings`, 2 for `LookupEvents`, 5 for every other.",
+                 `DescribeLogGroups` and `GetCallerIdentity`, 15 for the calls to Lambda, 2 for \
+                 `LookupEvents`, 5 for every other.",
             ),
         )
 }

@@ -3,8 +3,9 @@
 use std::future::Future;
 
 use crate::context::Context;
-use crate::convert::Convert;
+use crate::convert::{Convert, ValueError};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::json::{self, Superfluous};
 use crate::path::AttributePath;
 use crate::schema::{IdentitySchema, Schema};
 use crate::value::Value;
@@ -107,6 +108,32 @@ pub struct MoveSource {
     pub state: serde_json::Value,
     /// What its provider remembered.
     pub private: Vec<u8>,
+}
+
+impl MoveSource {
+    /// The state, where the other resource is of this one's schema: of a version up to its own,
+    /// and what it does not have is null.
+    ///
+    /// # Errors
+    /// What the user is told where the state does not fit.
+    pub fn state_of<S: Convert>(&self, schema: &Schema) -> Result<S, Diagnostic> {
+        let unfit = |error: ValueError| error.into_diagnostic("The state cannot be read");
+        if self.schema_version > schema.version() {
+            return Err(newer("state", &self.type_name, self.schema_version, schema.version()));
+        }
+        let json = self.state.to_string().into_bytes();
+        let state = json::decode(&json, &schema.block().kind(), Superfluous::Drop).map_err(unfit)?;
+        S::from_value(schema.block().complete(state)).map_err(unfit)
+    }
+}
+
+/// The kept value was written by a later version of the provider.
+pub(crate) fn newer(what: &str, name: &str, found: i64, known: i64) -> Diagnostic {
+    let detail = format!(
+        "The {what} of this {name} was written by a newer version of the provider: it is of schema \
+         version {found}, and this version of the provider knows {known}. Use the newer version."
+    );
+    Diagnostic::error(format!("The {what} is newer than the provider"), detail)
 }
 
 /// State and private data of one resource.

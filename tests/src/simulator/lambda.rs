@@ -1,6 +1,6 @@
 //! Lambda: what a function logs to, what it reads, and whom it lets invoke it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use super::world::{Scope, json_body};
 /// <https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html>
 const MAX_POLICY_BYTES: usize = 20_480;
 const NAME: Text = Text::of(1, 140);
+const LATEST: &str = "$LATEST";
 const STATEMENT_ID: Text = Text::of(1, 100)
     .matching("([a-zA-Z0-9-_]+)", |c| c.is_ascii_alphanumeric() || "-_".contains(c));
 const ANY: Text = Text::of(1, usize::MAX);
@@ -30,6 +31,7 @@ pub(super) struct Lambda {
 pub struct Function {
     pub(super) name: String,
     log_group: Option<String>,
+    aliases: BTreeSet<String>,
     pub(super) statements: Vec<Statement>,
     revision: u64,
 }
@@ -38,6 +40,8 @@ pub struct Function {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Statement {
     id: String,
+    /// The version or alias whose policy it is in.
+    qualifier: Option<String>,
     json: Value,
     /// From when on everybody knows it.
     known_from: SystemTime,
@@ -60,7 +64,13 @@ pub(super) struct Source<'a> {
 impl Function {
     /// One that logs to `/aws/lambda/<name>` and that nobody may invoke.
     pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), log_group: None, statements: Vec::new(), revision: 1 }
+        Self {
+            name: name.to_owned(),
+            log_group: None,
+            aliases: BTreeSet::new(),
+            statements: Vec::new(),
+            revision: 1,
+        }
     }
 
     /// It logs to this group instead.
@@ -70,19 +80,38 @@ impl Function {
         self
     }
 
+    /// It has this alias, which has a policy of its own.
+    #[must_use]
+    pub fn alias(mut self, name: &str) -> Self {
+        self.aliases.insert(name.to_owned());
+        self
+    }
+
     pub(super) fn log_group(&self) -> String {
         self.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", self.name))
     }
 
-    /// CloudWatch Logs may invoke it for this group.
-    pub(super) fn admits_logs(&self, source: &Source<'_>, now: SystemTime) -> bool {
-        self.statements
-            .iter()
+    /// CloudWatch Logs may invoke it, or its version or alias, for this group.
+    pub(super) fn admits_logs(
+        &self,
+        qualifier: Option<&str>,
+        source: &Source<'_>,
+        now: SystemTime,
+    ) -> bool {
+        self.statements_of(qualifier)
             .any(|statement| statement.known_from <= now && statement.admits(source))
     }
 
-    fn policy(&self) -> String {
-        let statements: Vec<_> = self.statements.iter().map(|one| &one.json).collect();
+    pub(super) fn has(&self, qualifier: Option<&str>) -> bool {
+        qualifier.is_none_or(|qualifier| qualifier == LATEST || self.aliases.contains(qualifier))
+    }
+
+    fn statements_of(&self, qualifier: Option<&str>) -> impl Iterator<Item = &Statement> {
+        self.statements.iter().filter(move |statement| statement.qualifier.as_deref() == qualifier)
+    }
+
+    fn policy(&self, qualifier: Option<&str>) -> String {
+        let statements: Vec<_> = self.statements_of(qualifier).map(|one| &one.json).collect();
         json!({"Version": "2012-10-17", "Id": "default", "Statement": statements}).to_string()
     }
 
@@ -101,7 +130,7 @@ impl Statement {
         };
         let id = "cloudwatch-logs".to_owned();
         let json = statement_json(&id, "lambda:InvokeFunction", &source, function_arn);
-        Self { id, json, known_from }
+        Self { id, qualifier: None, json, known_from }
     }
 
     fn admits(&self, source: &Source<'_>) -> bool {
@@ -168,11 +197,10 @@ pub(super) fn answer(
 }
 
 fn get_configuration(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
-    let name = input.required("FunctionName", NAME);
-    input.text("Qualifier", ANY);
+    let (name, qualifier) = named(&mut input);
     input.finish()?;
     let place = scope.place;
-    let function = function(scope, &name)?;
+    let function = function(scope, &name, qualifier.as_deref())?;
     Ok(json_body(&json!({
         "FunctionName": function.name,
         "FunctionArn": arn(place, &function.name),
@@ -189,32 +217,31 @@ fn get_configuration(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>,
 }
 
 fn get_policy(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
-    let name = input.required("FunctionName", NAME);
-    input.text("Qualifier", ANY);
+    let (name, qualifier) = named(&mut input);
+    let qualifier = qualifier.as_deref();
     input.finish()?;
-    let function = function(scope, &name)?;
-    if function.statements.is_empty() {
+    let function = function(scope, &name, qualifier)?;
+    if function.statements_of(qualifier).next().is_none() {
         return Err(not_found("The resource you requested does not exist."));
     }
-    let answer = json!({"Policy": function.policy(), "RevisionId": function.revision()});
+    let answer = json!({"Policy": function.policy(qualifier), "RevisionId": function.revision()});
     Ok(json_body(&answer))
 }
 
 fn add_permission(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
-    let name = input.required("FunctionName", NAME);
+    let (name, qualifier) = named(&mut input);
     let id = input.required("StatementId", STATEMENT_ID);
     let action = input.required("Action", ANY);
     let principal = input.required("Principal", ANY);
     let source_arn = input.text("SourceArn", ANY);
     let source_account = input.text("SourceAccount", Text::of(12, 12));
-    input.text("Qualifier", ANY);
     let revision = input.text("RevisionId", ANY);
     input.finish()?;
     let (now, place) = (scope.now, scope.place);
     let known_from = now + scope.world.settings.propagation;
-    let function = function(scope, &name)?;
+    let function = function(scope, &name, qualifier.as_deref())?;
     check_revision(function, revision.as_deref())?;
-    if function.statements.iter().any(|statement| statement.id == id) {
+    if function.statements_of(qualifier.as_deref()).any(|statement| statement.id == id) {
         let message = format!(
             "The statement id ({id}) provided already exists. Please provide a new statement id, \
              or remove the existing statement."
@@ -222,10 +249,14 @@ fn add_permission(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Re
         return Err(Refusal::new(409, "ResourceConflictException", message));
     }
     let to = Restriction { principal, source_arn, source_account };
-    let json = statement_json(&id, &action, &to, &arn(place, &function.name));
+    let arn = match &qualifier {
+        Some(qualifier) => format!("{}:{qualifier}", arn(place, &function.name)),
+        None => arn(place, &function.name),
+    };
+    let json = statement_json(&id, &action, &to, &arn);
     let text = json.to_string();
-    function.statements.push(Statement { id, json, known_from });
-    let size = function.policy().len();
+    function.statements.push(Statement { id, qualifier: qualifier.clone(), json, known_from });
+    let size = function.policy(qualifier.as_deref()).len();
     if size > MAX_POLICY_BYTES {
         function.statements.pop();
         let message = format!(
@@ -238,15 +269,16 @@ fn add_permission(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Re
 }
 
 fn remove_permission(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
-    let name = input.required("FunctionName", NAME);
+    let (name, qualifier) = named(&mut input);
     let id = input.required("StatementId", STATEMENT_ID);
-    input.text("Qualifier", ANY);
     let revision = input.text("RevisionId", ANY);
     input.finish()?;
-    let function = function(scope, &name)?;
+    let function = function(scope, &name, qualifier.as_deref())?;
     check_revision(function, revision.as_deref())?;
     let before = function.statements.len();
-    function.statements.retain(|statement| statement.id != id);
+    function
+        .statements
+        .retain(|statement| statement.id != id || statement.qualifier != qualifier);
     if function.statements.len() == before {
         return Err(not_found(&format!("Statement {id} is not found in resource policy.")));
     }
@@ -327,15 +359,27 @@ fn bare(name: &str) -> &str {
     name.split(':').next().unwrap_or(name)
 }
 
-fn function<'a>(scope: &'a mut Scope<'_>, name: &str) -> Result<&'a mut Function, Refusal> {
+/// A function, and the version or alias that is meant: it stands by itself or behind the name.
+fn named(input: &mut Input) -> (String, Option<String>) {
+    let name = input.required("FunctionName", NAME);
+    let qualifier = input.text("Qualifier", ANY);
+    let behind = name.split_once(":function:").map_or(name.as_str(), |(_, name)| name);
+    let behind = behind.split_once(':').map(|(_, qualifier)| qualifier.to_owned());
+    (name, qualifier.or(behind))
+}
+
+fn function<'a>(
+    scope: &'a mut Scope<'_>,
+    name: &str,
+    qualifier: Option<&str>,
+) -> Result<&'a mut Function, Refusal> {
     let place = scope.place;
     let bare = bare(name);
-    let missing = || not_found(&format!("Function not found: {}", arn(place, bare)));
+    let behind = qualifier.map_or_else(String::new, |qualifier| format!(":{qualifier}"));
+    let missing = || not_found(&format!("Function not found: {}{behind}", arn(place, bare)));
     let foreign = name.starts_with("arn:") && !name.starts_with(&arn(place, ""));
-    match foreign {
-        true => Err(missing()),
-        false => scope.here().lambda.functions.get_mut(bare).ok_or_else(missing),
-    }
+    let function = scope.here().lambda.functions.get_mut(bare);
+    function.filter(|function| !foreign && function.has(qualifier)).ok_or_else(missing)
 }
 
 fn not_found(message: &str) -> Refusal {

@@ -39,6 +39,16 @@ scenarios! {
         another_destination_is_put_over_the_old_one_on_every_group,
         a_rename_puts_the_new_filter_before_it_deletes_the_old,
         destroy_takes_away_what_is_ours_and_leaves_the_retention;
+    grant:
+        it_is_granted_before_the_filters_and_revoked_after_them,
+        a_removed_statement_is_drift_that_apply_mends,
+        an_altered_statement_is_made_anew_and_another_stands_in_meanwhile,
+        another_destination_takes_it_along,
+        a_rename_gives_it_another_id,
+        turned_off_it_is_revoked,
+        a_statement_that_somebody_else_gave_our_id_is_left_alone,
+        a_statement_that_took_the_place_of_ours_is_left_alone,
+        an_import_finds_it;
 }
 
 #[test]

@@ -4,7 +4,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::json::{self, Superfluous};
 use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
-use crate::service::state::{newer, parse, raw_json};
+use crate::resource::newer;
+use crate::service::state::{parse, raw_json};
 use crate::service::{Service, guard, tell};
 use crate::wire as to_wire;
 

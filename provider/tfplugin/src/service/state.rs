@@ -4,7 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::json::{self, Superfluous};
 use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
-use crate::resource::{ImportId, MoveSource};
+use crate::resource::{ImportId, MoveSource, newer};
 use crate::service::operation::Encoded;
 use crate::service::{Held, Service, guard};
 use crate::value::Value;
@@ -148,15 +148,6 @@ pub(super) fn parse(json: &[u8], what: &str) -> Result<serde_json::Value, Diagno
     serde_json::from_slice(json).map_err(|error| {
         Diagnostic::error(format!("The {what} cannot be read"), format!("Malformed JSON: {error}."))
     })
-}
-
-/// The kept value was written by a later version of the provider.
-pub(super) fn newer(what: &str, name: &str, found: i64, known: i64) -> Diagnostic {
-    let detail = format!(
-        "The {what} of this {name} was written by a newer version of the provider: it is of schema \
-         version {found}, and this version of the provider knows {known}. Use the newer version."
-    );
-    Diagnostic::error(format!("The {what} is newer than the provider"), detail)
 }
 
 fn unmovable(source: &MoveSource, name: &str) -> Diagnostic {

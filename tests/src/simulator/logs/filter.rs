@@ -256,20 +256,24 @@ fn lambda_usable(
     const NOT_EXECUTED: &str = "Could not execute the lambda function. Make sure you have given \
                                 CloudWatch Logs permission to execute your function.";
     let (now, place) = (scope.now, scope.place);
-    // A version or an alias may stand behind the name.
-    let name = name.split(':').next().unwrap_or_default();
+    let (name, qualifier) = match name.split_once(':') {
+        Some((name, qualifier)) => (name, Some(qualifier)),
+        None => (name, None),
+    };
     let not_executed = || Refusal::invalid(NOT_EXECUTED);
     let function = match here {
         true => scope.here().lambda.functions.get(name),
         false => None,
     };
-    let function = function.ok_or_else(not_executed)?;
+    let function = function
+        .filter(|function| function.has(qualifier))
+        .ok_or_else(not_executed)?;
     if function.log_group() == group {
         let message = "The log group provided is reserved for the function logs of the \
                        destination function.";
         return Err(Refusal::invalid(message));
     }
-    match function.admits_logs(&lambda::Source { place, group }, now) {
+    match function.admits_logs(qualifier, &lambda::Source { place, group }, now) {
         true => Ok(()),
         false => Err(not_executed()),
     }

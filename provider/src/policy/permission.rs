@@ -1,0 +1,178 @@
+//! The statement in a function's resource policy that lets CloudWatch Logs invoke it, where the
+//! policy is told to keep one.
+
+use logagg_policy::{Grant, Permission};
+use tfplugin::{Attr, Context, Diagnostic};
+
+use super::memory::Memory;
+use super::model::{Intent, Policy};
+use crate::aws::{CallError, Cause, Reader, Writer};
+use crate::diagnostics;
+use crate::provider::Client;
+
+/// How often a statement that appeared meanwhile is looked at again.
+const ROUNDS: usize = 4;
+
+/// Whether an operation made a statement that was not there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Granted {
+    Now,
+    Before,
+}
+
+/// Writes statements.
+#[derive(Debug)]
+pub(super) struct Grants<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) writer: &'a Writer,
+}
+
+/// How the permission stands, for `invoke_permission`. What is found there as wanted is kept in
+/// mind as ours, and what is gone is forgotten.
+pub(super) async fn look(
+    reader: &Reader,
+    intent: &Intent,
+    memory: &mut Memory,
+) -> Result<Option<Permission>, Diagnostic> {
+    let mut standing = None;
+    if let Some(grant) = &intent.grant {
+        let found = examine(reader, grant, memory).await?;
+        if found == Permission::Active {
+            memory.remember_grant(grant);
+        }
+        standing = Some(found);
+    }
+    for grant in memory.superseded(intent.grant.as_ref()) {
+        match examine(reader, &grant, memory).await? {
+            Permission::Missing | Permission::Taken => memory.forget_grant(&grant),
+            _ if matches!(standing, None | Some(Permission::Active)) => {
+                standing = Some(Permission::NotRevoked);
+            }
+            _ => {}
+        }
+    }
+    Ok(standing)
+}
+
+/// What `invoke_permission` will be: a function of configuration alone.
+pub(super) fn plan(planned: &Policy) -> Attr<String> {
+    match (&planned.grant_invoke, &planned.destination_arn) {
+        (Attr::Null | Attr::Known(false), _) | (_, Attr::Null) => Attr::Null,
+        (Attr::Known(true), Attr::Known(_)) => Attr::Known(Permission::Active.to_string()),
+        (Attr::Unknown(_), _) | (_, Attr::Unknown(_)) => Attr::unknown(),
+    }
+}
+
+/// Whether the permission is not as it should be.
+pub(super) fn is_pending(standing: Option<Permission>) -> bool {
+    !matches!(standing, None | Some(Permission::Active))
+}
+
+impl Grants<'_> {
+    /// Brings the statement about, if one is wanted.
+    pub(super) async fn grant(
+        &self,
+        intent: &Intent,
+        memory: &mut Memory,
+    ) -> Result<Granted, Diagnostic> {
+        let Some(grant) = &intent.grant else { return Ok(Granted::Before) };
+        let mut rounds = ROUNDS;
+        let granted = loop {
+            let written = match examine(self.reader, grant, memory).await? {
+                Permission::Active => break Granted::Before,
+                Permission::Taken => return Err(diagnostics::statement_taken(grant)),
+                Permission::Missing => self.writer.add_permission(grant).await,
+                Permission::Differs | Permission::NotRevoked => self.make_anew(grant).await,
+            };
+            rounds -= 1;
+            match written {
+                Ok(()) => break Granted::Now,
+                // It appeared meanwhile, or a first try was heard after all.
+                Err(error) if error.cause == Cause::Exists && rounds > 0 => {
+                    self.writer.pause(error).await
+                }
+                Err(error) => Err(error),
+            }
+            .map_err(|error| diagnostics::not_granted(&error, grant))?;
+        };
+        memory.remember_grant(grant);
+        Ok(granted)
+    }
+
+    /// Takes back every statement of the policy's but the one that is wanted.
+    pub(super) async fn revoke_others(
+        &self,
+        cx: &Context<Client>,
+        wanted: Option<&Grant>,
+        memory: &mut Memory,
+    ) -> Result<(), Diagnostic> {
+        for grant in memory.superseded(wanted) {
+            self.revoke_ours(cx, &grant, memory).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes back every statement of the policy's.
+    pub(super) async fn revoke_all(
+        &self,
+        cx: &Context<Client>,
+        intent: &Intent,
+        memory: &mut Memory,
+    ) -> Result<(), Diagnostic> {
+        self.revoke_others(cx, None, memory).await?;
+        match &intent.grant {
+            Some(grant) => self.revoke_ours(cx, grant, memory).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn revoke_ours(
+        &self,
+        cx: &Context<Client>,
+        grant: &Grant,
+        memory: &mut Memory,
+    ) -> Result<(), Diagnostic> {
+        match examine(self.reader, grant, memory).await? {
+            Permission::Missing => {}
+            Permission::Taken => cx.report(diagnostics::statement_left(grant)),
+            Permission::Differs => {
+                self.revoke(&grant.interim()).await?;
+                self.revoke(grant).await?;
+            }
+            Permission::Active | Permission::NotRevoked => self.revoke(grant).await?,
+        }
+        memory.forget_grant(grant);
+        Ok(())
+    }
+
+    /// Takes a statement back.
+    pub(super) async fn revoke(&self, grant: &Grant) -> Result<(), Diagnostic> {
+        let removed = self.writer.remove_permission(grant).await;
+        removed.map_err(|error| diagnostics::not_revoked(&error, grant))
+    }
+
+    /// A statement cannot be changed, and whoever ships through it must not be refused while it is
+    /// away: CloudWatch Logs would drop events for minutes.
+    async fn make_anew(&self, grant: &Grant) -> Result<(), CallError> {
+        let interim = grant.interim();
+        match self.writer.add_permission(&interim).await {
+            Err(error) if error.cause != Cause::Exists => return Err(error),
+            _ => {}
+        }
+        self.writer.remove_permission(grant).await?;
+        self.writer.add_permission(grant).await?;
+        self.writer.remove_permission(&interim).await
+    }
+}
+
+async fn examine(
+    reader: &Reader,
+    grant: &Grant,
+    memory: &Memory,
+) -> Result<Permission, Diagnostic> {
+    let statements = reader
+        .statements(grant)
+        .await
+        .map_err(|error| diagnostics::permission_not_read(&error, grant))?;
+    Ok(grant.examine(&statements, memory.provenance(grant)))
+}

@@ -1,0 +1,526 @@
+//! `grant_invoke`: the policy keeps the statement that lets CloudWatch Logs invoke its destination.
+
+use std::path::Path;
+use std::time::Duration;
+
+use logagg_e2e::account::REGION;
+use logagg_e2e::lambda;
+use logagg_e2e::simulator::{Function, Refusal, Simulator};
+use serde_json::{Value, json};
+
+use crate::scene::{NAME, SIMULATED_ACCOUNT, Scene, entry, says};
+
+const OURS: &str = "logagg-eu-central-1-ship";
+const INTERIM: &str = "logagg_interim-eu-central-1-ship";
+
+/// A function with, in the simulator, nobody who may invoke it.
+fn function(scene: &Scene, name: &str) -> String {
+    match &scene.simulator {
+        Some(aws) => aws.region(SIMULATED_ACCOUNT, REGION).add_function(Function::named(name)),
+        None => {
+            let program = Path::new("/bin/true");
+            let function = lambda::Function { name, program, environment: &[], timeout_seconds: 1 };
+            scene.account.lambda().create(&function).unwrap()
+        }
+    }
+}
+
+/// A call to Lambda behind Terraform's back.
+#[track_caller]
+fn call(scene: &Scene, method: &str, path: &str, input: &Value) -> Value {
+    let path = format!("/2015-03-31/functions/{path}");
+    scene.account.api().lambda(method, &path, input).unwrap().unwrap()
+}
+
+/// Somebody else's hand in a function's resource policy.
+fn add(scene: &Scene, name: &str, id: &str, principal: &str) {
+    let input =
+        json!({"StatementId": id, "Action": "lambda:InvokeFunction", "Principal": principal});
+    call(scene, "POST", &format!("{name}/policy"), &input);
+}
+
+fn remove(scene: &Scene, name: &str, id: &str) {
+    call(scene, "DELETE", &format!("{name}/policy/{id}"), &Value::Null);
+}
+
+/// The statements of a function's policy that a policy of ours may have made.
+fn statements(scene: &Scene, name: &str) -> Vec<Value> {
+    let path = format!("/2015-03-31/functions/{name}/policy");
+    let answer = scene.account.api().lambda("GET", &path, &Value::Null).unwrap();
+    // Where there is no statement, there is no policy.
+    let Ok(answer) = answer else { return Vec::new() };
+    let policy: Value = serde_json::from_str(answer["Policy"].as_str().unwrap()).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let ours = |it: &&Value| it["Sid"].as_str().unwrap().starts_with("logagg");
+    statements.filter(ours).cloned().collect()
+}
+
+fn ids(scene: &Scene, name: &str) -> Vec<String> {
+    let statements = statements(scene, name);
+    statements.iter().map(|it| it["Sid"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What was written, in order: filters, and statements with their function and id.
+fn writes(scene: &Scene) -> Vec<String> {
+    let calls = scene.proxy.calls().into_iter();
+    let writes = calls.filter_map(|call| {
+        let path = call.operation.split_once(" /2015-03-31/functions/");
+        match path.map(|(method, path)| (method, path.split('/').collect::<Vec<_>>())) {
+            Some(("POST", path)) => {
+                let id = call.input["StatementId"].as_str().unwrap_or_default();
+                Some(format!("grant {} {id}", path[0]))
+            }
+            Some(("DELETE", path)) => Some(format!("revoke {} {}", path[0], path[2])),
+            Some(_) => None,
+            None => call.operation.contains("SubscriptionFilter").then_some(call.operation),
+        }
+    });
+    writes.filter(|operation| operation != "DescribeSubscriptionFilters").collect()
+}
+
+fn granting(scene: &Scene, destination: &str) -> String {
+    format!("{}\ngrant_invoke = true", scene.policy_to(destination))
+}
+
+/// A policy that grants has been applied to these log groups.
+fn granted(groups: &[&str]) -> Scene {
+    let scene = Scene::with_groups(groups);
+    let sink = function(&scene, "sink");
+    scene.policy(&granting(&scene, &sink));
+    scene.apply();
+    scene.proxy.forget_calls();
+    scene
+}
+
+/// The same in a simulator of these rules; the function is known, and nothing applied yet.
+fn simulated(rules: logagg_e2e::simulator::Builder) -> (Scene, String) {
+    let scene = Scene::simulated(rules, &["/app/a", "/app/b"]);
+    let sink = function(&scene, "sink");
+    scene.policy(&granting(&scene, &sink));
+    (scene, sink)
+}
+
+#[test]
+pub(crate) fn it_is_granted_before_the_filters_and_revoked_after_them() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b"]);
+    let sink = function(&scene, "sink");
+    add(&scene, "sink", "theirs", "events.amazonaws.com");
+    scene.policy(&granting(&scene, &sink));
+    let plan = scene.plan();
+    says(&plan, "+ invoke_permission = \"active\"");
+    says(
+        &plan,
+        &format!("A statement in the resource policy of {sink} lets CloudWatch Logs invoke it."),
+    );
+    scene.apply_plan();
+    let put = "PutSubscriptionFilter".to_owned();
+    assert_eq!(writes(&scene), [format!("grant sink {OURS}"), put.clone(), put]);
+    let account = scene.account.id();
+    assert_eq!(
+        statements(&scene, "sink"),
+        [json!({
+            "Sid": OURS,
+            "Effect": "Allow",
+            "Principal": {"Service": "logs.amazonaws.com"},
+            "Action": "lambda:InvokeFunction",
+            "Resource": sink,
+            "Condition": {
+                "ArnLike": {
+                    "AWS:SourceArn": format!("arn:aws:logs:{REGION}:{account}:log-group:*:*"),
+                },
+                "StringEquals": {"AWS:SourceAccount": account},
+            },
+        })]
+    );
+    assert_eq!(scene.state()["invoke_permission"], "active");
+    assert_eq!(scene.state()["pending"], 0);
+    scene.plan_is_empty();
+
+    scene.proxy.forget_calls();
+    scene.destroy();
+    let delete = "DeleteSubscriptionFilter".to_owned();
+    assert_eq!(writes(&scene), [delete.clone(), delete, format!("revoke sink {OURS}")]);
+    assert_eq!(ids(&scene, "sink"), [""; 0]);
+    remove(&scene, "sink", "theirs");
+}
+
+#[test]
+pub(crate) fn a_removed_statement_is_drift_that_apply_mends() {
+    let scene = granted(&["/app/a"]);
+    remove(&scene, "sink", OURS);
+    let plan = scene.plan();
+    says(&plan, "~ invoke_permission = \"missing\" -> \"active\"");
+    says(&plan, "~ pending = 1 -> 0");
+    assert_eq!(scene.planned().log_groups(), json!({}));
+    scene.apply_plan();
+    assert_eq!(writes(&scene), [format!("grant sink {OURS}")], "and nothing else");
+    assert_eq!(ids(&scene, "sink"), [OURS]);
+    scene.plan_is_empty();
+}
+
+#[test]
+pub(crate) fn an_altered_statement_is_made_anew_and_another_stands_in_meanwhile() {
+    let scene = granted(&["/app/a"]);
+    remove(&scene, "sink", OURS);
+    add(&scene, "sink", OURS, "logs.amazonaws.com");
+    says(&scene.plan(), "~ invoke_permission = \"differs\" -> \"active\"");
+    scene.apply_plan();
+    assert_eq!(
+        writes(&scene),
+        [
+            format!("grant sink {INTERIM}"),
+            format!("revoke sink {OURS}"),
+            format!("grant sink {OURS}"),
+            format!("revoke sink {INTERIM}"),
+        ]
+    );
+    assert_eq!(ids(&scene, "sink"), [OURS]);
+    scene.plan_is_empty();
+}
+
+#[test]
+pub(crate) fn another_destination_takes_it_along() {
+    let scene = granted(&["/app/a"]);
+    let next = function(&scene, "next");
+    scene.policy(&granting(&scene, &next));
+    scene.apply();
+    assert_eq!(
+        writes(&scene),
+        [
+            format!("grant next {OURS}"),
+            "PutSubscriptionFilter".to_owned(),
+            format!("revoke sink {OURS}"),
+        ]
+    );
+    assert_eq!(ids(&scene, "next"), [OURS]);
+    assert_eq!(ids(&scene, "sink"), [""; 0]);
+    scene.plan_is_empty();
+}
+
+#[test]
+pub(crate) fn a_rename_gives_it_another_id() {
+    let scene = granted(&["/app/a"]);
+    let arguments = granting(&scene, &scene.account.function_arn("sink"));
+    scene.policy(&arguments.replace(&format!("\"{NAME}\""), "\"to sink\""));
+    scene.apply();
+    let [id] = &ids(&scene, "sink")[..] else { panic!("one statement") };
+    assert!(id.starts_with("logagg-eu-central-1-to-sink-"), "{id}");
+    scene.plan_is_empty();
+}
+
+#[test]
+pub(crate) fn turned_off_it_is_revoked() {
+    let scene = granted(&["/app/a"]);
+    let arguments = granting(&scene, &scene.account.function_arn("sink"));
+    scene.policy(&arguments.replace("grant_invoke = true", ""));
+    says(&scene.plan(), "- invoke_permission = \"active\" -> null");
+    scene.apply_plan();
+    assert_eq!(writes(&scene), [format!("revoke sink {OURS}")]);
+    assert_eq!(scene.state()["invoke_permission"], json!(null));
+    scene.plan_is_empty();
+    scene.policy(&arguments);
+    scene.apply();
+    assert_eq!(ids(&scene, "sink"), [OURS]);
+    scene.plan_is_empty();
+}
+
+#[test]
+pub(crate) fn a_statement_that_somebody_else_gave_our_id_is_left_alone() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let sink = function(&scene, "sink");
+    add(&scene, "sink", OURS, "logs.amazonaws.com");
+    scene.policy(&granting(&scene, &sink));
+    let apply = scene.apply_fails();
+    says(&apply, "Error: Statement of somebody else");
+    says(&apply, "with logagg_policy.it, on main.tf");
+    says(
+        &apply,
+        &format!(
+            "There is the statement \"{OURS}\" in the resource policy of {sink} already, and it \
+             does not say what this policy's would: it is somebody else's and was left alone. \
+             Nothing was written. Remove it if nobody needs it (aws lambda remove-permission), give \
+             the policy another name, or give the permission yourself and remove grant_invoke."
+        ),
+    );
+    assert_eq!(scene.state(), json!(null));
+    assert_eq!(writes(&scene), [""; 0]);
+    assert_eq!(statements(&scene, "sink")[0]["Condition"], json!(null));
+
+    // Under a policy that is there already, a plan warns of it.
+    scene.policy(&scene.policy_to(&sink));
+    scene.apply();
+    scene.policy(&granting(&scene, &sink));
+    scene.apply_fails();
+    let plan = scene.plan();
+    assert_eq!(scene.planned().after["invoke_permission"], "active");
+    assert!(!plan.text().contains("Statement of somebody else"), "it was never ours: {plan}");
+    assert_eq!(statements(&scene, "sink")[0]["Condition"], json!(null));
+}
+
+#[test]
+pub(crate) fn a_statement_that_took_the_place_of_ours_is_left_alone() {
+    let scene = granted(&["/app/a"]);
+    remove(&scene, "sink", OURS);
+    add(&scene, "sink", OURS, "events.amazonaws.com");
+    let plan = scene.plan();
+    says(&plan, "~ invoke_permission = \"taken\" -> \"active\"");
+    says(&plan, "Warning: Statement of somebody else");
+    says(&plan, "Apply will leave it alone and report an error.");
+    says(&scene.apply_fails(), "Error: Statement of somebody else");
+    assert_eq!(scene.state()["invoke_permission"], "taken");
+    says(&scene.destroy(), "which is no longer the one that this policy made. It was left alone.");
+    let left = statements(&scene, "sink");
+    assert_eq!(left[0]["Principal"], json!({"Service": "events.amazonaws.com"}));
+    scene.ships_nowhere("/app/a");
+}
+
+#[test]
+pub(crate) fn an_import_finds_it() {
+    let scene = granted(&["/app/a"]);
+    scene.run(0, |terraform| terraform.run(&["state", "rm", "logagg_policy.it"]));
+    scene.run(0, |terraform| terraform.run(&["import", "-no-color", "logagg_policy.it", NAME]));
+    assert_eq!(scene.state()["grant_invoke"], true);
+    assert_eq!(scene.state()["invoke_permission"], "active");
+    scene.apply();
+    assert_eq!(writes(&scene), [""; 0], "all of it is there");
+    scene.plan_is_empty();
+    scene.destroy();
+    assert_eq!(ids(&scene, "sink"), [""; 0]);
+}
+
+#[test]
+fn without_it_the_function_may_not_be_invoked_and_a_fresh_one_is_waited_for() {
+    let rules = Simulator::builder().speed(20.0).propagation(Duration::from_secs(40));
+    let (scene, sink) = simulated(rules);
+    scene.apply();
+    scene.ships("/app/a", &sink);
+    let refused = "InvalidParameterException";
+    let counts = scene.simulator.as_ref().unwrap().counts();
+    assert_ne!(counts.refused("PutSubscriptionFilter", refused), 0, "not known at once");
+    scene.plan_is_empty();
+}
+
+#[test]
+fn an_alias_has_a_statement_of_its_own() {
+    let scene = Scene::simulated(Simulator::builder(), &["/app/a"]);
+    let here = scene.simulator.as_ref().unwrap().region(SIMULATED_ACCOUNT, REGION);
+    let sink = here.add_function(Function::named("sink").alias("live"));
+    let live = format!("{sink}:live");
+    scene.policy(&granting(&scene, &live));
+    scene.apply();
+    scene.ships("/app/a", &live);
+    assert_eq!(ids(&scene, "sink"), [""; 0]);
+    assert_eq!(statements(&scene, "sink:live")[0]["Resource"], live);
+    scene.plan_is_empty();
+    scene.destroy();
+    assert_eq!(ids(&scene, "sink:live"), [""; 0]);
+}
+
+#[test]
+fn a_full_resource_policy_says_what_to_do() {
+    let (scene, sink) = simulated(Simulator::builder());
+    let principal = "arn:aws:iam::444455556666:role/somebody-with-a-long-name";
+    for number in 0..100 {
+        let id = format!("{number}-{}", "x".repeat(80));
+        let input = json!({
+            "FunctionName": "sink",
+            "StatementId": id,
+            "Action": "lambda:InvokeFunction",
+            "Principal": principal,
+        });
+        let here = scene.simulator.as_ref().unwrap().region(SIMULATED_ACCOUNT, REGION);
+        if here.call("AddPermission", input).is_err() {
+            break;
+        }
+    }
+    let apply = scene.apply_fails();
+    says(&apply, "Error: Permission could not be granted");
+    says(
+        &apply,
+        &format!(
+            "The provider tried to write the statement \"{OURS}\" in the resource policy of {sink} \
+             that lets CloudWatch Logs invoke it. No filter was written. AddPermission failed: \
+             PolicyLengthExceededException: The final policy size ("
+        ),
+    );
+    says(
+        &apply,
+        "A function's resource policy holds 20,480 bytes, and this one has no room left. Remove \
+         statements that nobody needs (aws lambda get-policy, remove-permission): one for all log \
+         groups takes the place of one for each.",
+    );
+    assert_eq!(scene.state(), json!(null));
+    scene.ships_nowhere("/app/a");
+}
+
+#[test]
+fn a_function_that_is_not_there_is_named() {
+    let scene = Scene::simulated(Simulator::builder(), &["/app/a"]);
+    scene.policy(&granting(&scene, &scene.account.function_arn("nowhere")));
+    let apply = scene.apply_fails();
+    says(&apply, "AddPermission failed: ResourceNotFoundException: Function not found:");
+    says(&apply, "Correct destination_arn, or create the function first.");
+    assert_eq!(scene.state(), json!(null));
+}
+
+#[test]
+fn each_missing_permission_is_named() {
+    let (scene, _) = simulated(Simulator::builder());
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    let statement = |action: &str| {
+        format!(
+            "The credentials in hand need this statement in an IAM policy: {{ \"Effect\": \
+             \"Allow\", \"Action\": \"lambda:{action}\", \"Resource\": \"*\" }}"
+        )
+    };
+    for action in ["GetPolicy", "AddPermission"] {
+        account.deny(&format!("lambda:{action}"));
+        says(&scene.apply_fails(), &statement(action));
+        assert_eq!(scene.state(), json!(null));
+        account.allow_all();
+    }
+    scene.apply();
+    account.deny("lambda:GetPolicy");
+    let plan = scene.plan_fails();
+    says(&plan, "Error: Permission could not be read");
+    says(&plan, &statement("GetPolicy"));
+    account.allow_all();
+    account.deny("lambda:RemovePermission");
+    let destroy = scene.run(1, logagg_e2e::terraform::Terraform::destroy);
+    says(&destroy, "Error: Permission could not be revoked");
+    says(&destroy, &statement("RemovePermission"));
+    says(&destroy, "It stays in the state; the next apply or destroy tries again.");
+    assert_eq!(scene.state()["invoke_permission"], "active");
+    scene.ships_nowhere("/app/a");
+    account.allow_all();
+    scene.destroy();
+    assert_eq!(ids(&scene, "sink"), [""; 0]);
+}
+
+#[test]
+fn what_could_not_be_revoked_is_drift_and_the_next_apply_revokes_it() {
+    let (scene, _) = simulated(Simulator::builder());
+    scene.apply();
+    let next = function(&scene, "next");
+    scene.policy(&granting(&scene, &next));
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    account.deny("lambda:RemovePermission");
+    says(&scene.apply_fails(), "and that the policy no longer needs.");
+    scene.ships("/app/a", &next);
+    assert_eq!(scene.state()["invoke_permission"], "not revoked");
+    assert_eq!(scene.state()["pending"], 1);
+    account.allow_all();
+    says(&scene.plan(), "~ invoke_permission = \"not revoked\" -> \"active\"");
+    scene.apply_plan();
+    assert_eq!(ids(&scene, "sink"), [""; 0]);
+    assert_eq!(ids(&scene, "next"), [OURS]);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_destination_keeps_it_as_long_as_some_log_group_may_still_ship_there() {
+    let (scene, sink) = simulated(Simulator::builder());
+    scene.apply();
+    let next = function(&scene, "next");
+    scene.policy(&granting(&scene, &next));
+    let aws = scene.simulator.as_ref().unwrap();
+    aws.on("PutSubscriptionFilter").resource("/app/b").fail(Refusal::unavailable());
+    scene.apply_fails();
+    scene.ships("/app/a", &next);
+    scene.ships("/app/b", &sink);
+    assert_eq!((ids(&scene, "sink"), ids(&scene, "next")), (vec![OURS.into()], vec![OURS.into()]));
+    aws.heal();
+    scene.apply();
+    scene.ships("/app/b", &next);
+    assert_eq!(ids(&scene, "sink"), [""; 0]);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_first_filter_that_is_refused_takes_it_back_and_leaves_no_state() {
+    let (scene, _) = simulated(Simulator::builder());
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    account.deny("logs:PutSubscriptionFilter");
+    says(&scene.apply_fails(), "Error: Policy could not be applied");
+    assert_eq!(scene.state(), json!(null));
+    assert_eq!(ids(&scene, "sink"), [""; 0]);
+
+    // Where it cannot be taken back there is a state, which is not tainted.
+    account.deny("lambda:RemovePermission");
+    let apply = scene.apply();
+    says(&apply, "Warning: 2 log groups not yet as the policy says");
+    assert_eq!(scene.resource()["tainted"], json!(null));
+    let state = scene.state();
+    assert_eq!(state["invoke_permission"], "active");
+    assert_eq!(state["log_groups"]["/app/a"]["subscription"], "missing");
+    account.allow_all();
+    scene.apply();
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_create_that_is_stopped_after_it_has_a_state() {
+    let (scene, sink) = simulated(Simulator::builder());
+    let gate = scene.proxy.on("PutSubscriptionFilter").hold();
+    let apply = scene.terraform.start(&["apply", "-no-color", "-auto-approve"]).unwrap();
+    scene.proxy.wait_for("PutSubscriptionFilter", 1).unwrap();
+    apply.interrupt().unwrap();
+    let apply = apply.finish().unwrap();
+    assert!(!apply.text().contains("panic"), "{apply}");
+    assert_eq!(scene.resource()["tainted"], json!(null), "{apply}");
+    assert_eq!(scene.state()["log_groups"]["/app/a"], entry("missing", 0));
+    assert_eq!(ids(&scene, "sink"), [OURS]);
+    gate.open();
+    scene.proxy.heal();
+    scene.apply();
+    scene.ships("/app/a", &sink);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn an_answer_that_is_lost_does_not_make_it_somebody_elses() {
+    let (scene, sink) = simulated(Simulator::builder());
+    scene.simulator.as_ref().unwrap().on("AddPermission").times(1).reset_after();
+    scene.apply();
+    assert_eq!(ids(&scene, "sink"), [OURS]);
+    scene.ships("/app/a", &sink);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn what_stood_in_when_the_provider_was_killed_is_taken_away() {
+    let (scene, _) = simulated(Simulator::builder());
+    scene.apply();
+    remove(&scene, "sink", OURS);
+    add(&scene, "sink", OURS, "logs.amazonaws.com");
+    scene.proxy.forget_calls();
+    let operation = format!("DELETE /2015-03-31/functions/sink/policy/{INTERIM}");
+    let gate = scene.proxy.on(&operation).hold();
+    let apply = scene.terraform.start(&["apply", "-no-color", "-auto-approve"]).unwrap();
+    scene.proxy.wait_for(&operation, 1).unwrap();
+    apply.kill().unwrap();
+    apply.finish().unwrap();
+    drop(gate);
+    scene.proxy.heal();
+    assert_eq!(ids(&scene, "sink"), [INTERIM, OURS]);
+    says(&scene.plan(), "~ invoke_permission = \"differs\" -> \"active\"");
+    scene.apply_plan();
+    assert_eq!(ids(&scene, "sink"), [OURS]);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_destination_that_turns_out_to_be_no_function_is_refused_before_anything_is_written() {
+    let scene = Scene::simulated(Simulator::builder(), &["/app/a"]);
+    let stream = format!("arn:aws:kinesis:{REGION}:{SIMULATED_ACCOUNT}:stream/logs");
+    scene.configuration(&format!(
+        "resource \"terraform_data\" \"arn\" {{\n  input = \"{stream}\"\n}}\n\
+         resource \"logagg_policy\" \"it\" {{\n{}\n}}\n",
+        granting(&scene, "${terraform_data.arn.output}")
+    ));
+    scene.plan();
+    assert_eq!(scene.planned().unknown["invoke_permission"], true);
+    let apply = scene.run(1, logagg_e2e::terraform::Terraform::apply_plan);
+    says(&apply, "Error: grant_invoke without a Lambda function");
+    assert_eq!(writes(&scene), [""; 0]);
+}
