@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, anyhow, bail};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -275,6 +275,18 @@ impl Running {
         killpg(self.group, Signal::SIGKILL).with_context(|| format!("killing {}", self.command))
     }
 
+    /// Kills the providers that Terraform runs, and Terraform lives.
+    ///
+    /// # Errors
+    /// When the system does not tell what they are.
+    pub fn kill_providers(&self) -> anyhow::Result<()> {
+        for provider in children(self.child.id())? {
+            // It may have ended this moment.
+            let _ = kill(provider, Signal::SIGKILL);
+        }
+        Ok(())
+    }
+
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
@@ -294,6 +306,22 @@ impl Running {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
     }
+}
+
+/// The processes that a process has started and that have not ended.
+fn children(of: u32) -> anyhow::Result<Vec<Pid>> {
+    let mut children = Vec::new();
+    for entry in std::fs::read_dir("/proc").context("looking for processes")? {
+        let name = entry.context("looking for processes")?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        // One that has ended meanwhile has no status.
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+        if parent.is_some_and(|parent| parent.trim() == of.to_string()) {
+            children.push(Pid::from_raw(pid));
+        }
+    }
+    Ok(children)
 }
 
 /// A command that has ended.

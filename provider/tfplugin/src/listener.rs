@@ -2,6 +2,8 @@
 
 use std::io;
 use std::path::PathBuf;
+#[cfg(unix)]
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
@@ -9,6 +11,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::start::StartError;
+
+/// What the name of a socket's folder begins with.
+#[cfg(unix)]
+const PREFIX: &str = "tfplugin";
+#[cfg(unix)]
+const SOCKET: &str = "socket";
+/// A folder that is younger may belong to somebody who is just about to listen.
+#[cfg(unix)]
+const STARTING: Duration = Duration::from_secs(60);
 
 /// A bound socket. The folder it is in goes when it is dropped.
 #[derive(Debug)]
@@ -67,11 +78,12 @@ impl Listener {
         use std::fs::{Permissions, set_permissions};
         use std::os::unix::fs::PermissionsExt;
 
+        remove_abandoned(folder);
         let folder = tempfile::Builder::new()
-            .prefix("tfplugin")
+            .prefix(PREFIX)
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(folder)?;
-        let path = folder.path().join("socket");
+        let path = folder.path().join(SOCKET);
         let socket = UnixListener::bind(&path)?;
         set_permissions(&path, Permissions::from_mode(0o600))?;
         Ok(Self {
@@ -107,6 +119,27 @@ impl Listener {
     }
 }
 
+/// Removes what those who were killed could not: folders with a socket on which nobody listens.
+/// Whatever stands in the way of that is no reason not to start.
+#[cfg(unix)]
+fn remove_abandoned(folder: &std::path::Path) {
+    for entry in folder.read_dir().into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        if is_ours && is_abandoned(&entry) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_abandoned(entry: &std::fs::DirEntry) -> bool {
+    let changed = entry.metadata().and_then(|metadata| metadata.modified());
+    let age = changed.ok().and_then(|changed| changed.elapsed().ok());
+    let connected = std::os::unix::net::UnixStream::connect(entry.path().join(SOCKET));
+    age.is_some_and(|age| age > STARTING)
+        && connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +157,36 @@ mod tests {
         assert_eq!(mode(socket.parent().unwrap()), 0o700);
         drop(listener);
         assert_eq!(outer.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_somebody_who_was_killed_left_behind_is_removed_and_nothing_else() {
+        let outer = tempfile::tempdir().unwrap();
+        let long_ago = std::time::SystemTime::now() - STARTING * 2;
+        let make = |name: &str| {
+            let folder = outer.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            let socket = std::os::unix::net::UnixListener::bind(folder.join(SOCKET)).unwrap();
+            let folder = std::fs::File::open(folder).unwrap();
+            (socket, folder)
+        };
+        let (_listening, folder) = make("tfplugin-listening");
+        folder.set_modified(long_ago).unwrap();
+        for (name, is_old) in
+            [("tfplugin-dead", true), ("tfplugin-starting", false), ("other", true)]
+        {
+            let (dead, folder) = make(name);
+            drop(dead);
+            if is_old {
+                folder.set_modified(long_ago).unwrap();
+            }
+        }
+        drop(Listener::bind(Transport::Unix, outer.path().to_owned()).await.unwrap());
+        let left = outer.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name());
+        let mut left: Vec<_> = left.collect();
+        left.sort();
+        assert_eq!(left, ["other", "tfplugin-listening", "tfplugin-starting"]);
     }
 
     #[tokio::test]
