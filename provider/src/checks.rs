@@ -220,6 +220,15 @@ pub(crate) fn path(path: &str) -> Checked {
     Ok(())
 }
 
+pub(crate) fn given(text: &str) -> Checked {
+    if text.is_empty() {
+        let detail = "An empty text gives nothing here. Leave the argument out, or give null, to have \
+                      it come from the environment and the shared files.";
+        return Err(invalid("Empty value", detail.to_owned()));
+    }
+    Ok(())
+}
+
 pub(crate) fn retry_mode(mode: &str) -> Checked {
     match mode {
         "standard" => Ok(()),

@@ -7,27 +7,43 @@ pub use crate::aws::{REGION, Refusal};
 use crate::cloudwatch::CloudWatchLogs;
 use crate::lambda::Lambda;
 use crate::ministack::Ministack;
+use crate::moto::Moto;
 
 /// A new, empty account in an AWS of the tests.
 #[derive(Debug, Clone)]
 pub struct Account {
     endpoint: String,
     id: String,
+    access_key: String,
 }
 
 impl Account {
     /// An account nobody else in this process has.
     pub fn new(aws: &Ministack) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
-        Self::at(aws.endpoint(), &NEXT.fetch_add(1, Ordering::Relaxed).to_string())
+        Self::at(aws.endpoint(), &fresh_id())
+    }
+
+    /// The same in moto.
+    ///
+    /// # Errors
+    /// When moto gives no keys for it.
+    pub fn in_moto(aws: &Moto) -> anyhow::Result<Self> {
+        aws.account(&fresh_id())
     }
 
     /// The account of this number in the AWS that answers here.
     pub fn at(endpoint: &str, id: &str) -> Self {
-        Self { endpoint: endpoint.to_owned(), id: id.to_owned() }
+        Self { endpoint: endpoint.to_owned(), id: id.to_owned(), access_key: id.to_owned() }
     }
 
-    /// The twelve digits; also the access key that speaks for the account.
+    /// The same with keys that do not tell the account's number.
+    #[must_use]
+    pub fn with_access_key(mut self, key: &str) -> Self {
+        key.clone_into(&mut self.access_key);
+        self
+    }
+
+    /// The twelve digits; also the access key that speaks for the account, unless it has another.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -44,17 +60,17 @@ impl Account {
 
     /// Its logs in another region.
     pub fn logs_in(&self, region: &str) -> CloudWatchLogs {
-        CloudWatchLogs::new(&self.endpoint, &self.id, region)
+        CloudWatchLogs::new(&self.endpoint, &self.access_key, region)
     }
 
     /// Its functions in [`REGION`].
     pub fn lambda(&self) -> Lambda {
-        Lambda::new(&self.endpoint, &self.id, REGION)
+        Lambda::new(&self.endpoint, &self.access_key, &self.id, REGION)
     }
 
     /// Its APIs as the wire has them, in [`REGION`].
     pub fn api(&self) -> Api {
-        Api::new(&self.endpoint, &self.id, REGION)
+        Api::new(&self.endpoint, &self.access_key, REGION)
     }
 
     /// The ARN a function of this name has, whether or not it exists.
@@ -65,11 +81,17 @@ impl Account {
     /// The environment in which the AWS SDKs, and so the provider, speak for this account.
     pub fn environment(&self, endpoint: &str) -> Vec<(&'static str, String)> {
         vec![
-            ("AWS_ACCESS_KEY_ID", self.id.clone()),
+            ("AWS_ACCESS_KEY_ID", self.access_key.clone()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_ENDPOINT_URL", endpoint.to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
     }
+}
+
+/// The twelve digits of an account nobody else in this process has.
+fn fresh_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
+    NEXT.fetch_add(1, Ordering::Relaxed).to_string()
 }

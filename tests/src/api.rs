@@ -69,18 +69,26 @@ impl Api {
     /// # Errors
     /// When there is no answer.
     pub fn sts(&self, form: &str) -> anyhow::Result<(u16, String)> {
-        let Caller { endpoint, account, region, .. } = &self.caller;
+        self.query("sts", form)
+    }
+
+    /// Calls a service that speaks as STS does.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn query(&self, service: &str, form: &str) -> anyhow::Result<(u16, String)> {
+        let Caller { endpoint, access_key, region } = &self.caller;
         let mut request = runtime::CLIENT
             .post(endpoint)
-            .header("authorization", credential(account, region, "sts"))
+            .header("authorization", credential(access_key, region, service))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form.to_owned());
         if let Some((name, value)) = self.session() {
             request = request.header(name, value);
         }
         runtime::block_on(async {
-            let answer = request.send().await.context("calling STS")?;
-            Ok((answer.status().as_u16(), answer.text().await.context("reading from STS")?))
+            let answer = request.send().await.with_context(|| format!("calling {service}"))?;
+            Ok((answer.status().as_u16(), answer.text().await.with_context(|| format!("reading from {service}"))?))
         })
     }
 

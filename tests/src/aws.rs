@@ -24,15 +24,15 @@ pub struct Refusal {
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) endpoint: String,
-    pub(crate) account: String,
+    pub(crate) access_key: String,
     pub(crate) region: String,
 }
 
 impl Caller {
-    pub(crate) fn new(endpoint: &str, account: &str, region: &str) -> Self {
+    pub(crate) fn new(endpoint: &str, access_key: &str, region: &str) -> Self {
         Self {
             endpoint: endpoint.to_owned(),
-            account: account.to_owned(),
+            access_key: access_key.to_owned(),
             region: region.to_owned(),
         }
     }
@@ -45,11 +45,11 @@ impl Caller {
         headers: &[(&'static str, String)],
         body: String,
     ) -> anyhow::Result<Result<Value, Refusal>> {
-        let Self { account, region, .. } = self;
+        let Self { access_key, region, .. } = self;
         let url = format!("{}{path}", self.endpoint);
         let mut request = runtime::CLIENT
             .request(method.parse().context("an HTTP method")?, &url)
-            .header("authorization", credential(account, region, service))
+            .header("authorization", credential(access_key, region, service))
             .body(body);
         for (name, value) in headers {
             request = request.header(*name, value);

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use logagg_release::archive;
 use serde_json::{Value, json};
 
+use crate::api::Api;
 use crate::aws::{Caller, Refusal};
 use crate::wait;
 
@@ -15,6 +16,7 @@ use crate::wait;
 #[derive(Debug, Clone)]
 pub struct Lambda {
     caller: Caller,
+    account: String,
 }
 
 /// A function to be created.
@@ -31,9 +33,9 @@ pub struct Function<'a> {
 }
 
 impl Lambda {
-    /// Speaks to `endpoint` for an account.
-    pub fn new(endpoint: &str, account: &str, region: &str) -> Self {
-        Self { caller: Caller::new(endpoint, account, region) }
+    /// Speaks to `endpoint` for an account, with its access key.
+    pub fn new(endpoint: &str, access_key: &str, account: &str, region: &str) -> Self {
+        Self { caller: Caller::new(endpoint, access_key, region), account: account.to_owned() }
     }
 
     /// Creates a function on `provided.al2023`, lets CloudWatch Logs invoke it, and waits until
@@ -48,7 +50,8 @@ impl Lambda {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())))
             .collect();
-        let account = &self.caller.account;
+        let account = &self.account;
+        self.create_role("shipper")?;
         let created = self.answer(
             "POST",
             "/2015-03-31/functions",
@@ -94,6 +97,21 @@ impl Lambda {
     /// When AWS refuses.
     pub fn invoke(&self, name: &str, event: &Value) -> anyhow::Result<Value> {
         self.answer("POST", &format!("/2015-03-31/functions/{name}/invocations"), event)
+    }
+
+    /// Creates the role of a function, where there is none yet.
+    fn create_role(&self, name: &str) -> anyhow::Result<()> {
+        let Caller { endpoint, access_key, region } = &self.caller;
+        let trust = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
+        let form = format!(
+            "Action=CreateRole&Version=2010-05-08&RoleName={name}&AssumeRolePolicyDocument={trust}"
+        );
+        let (status, xml) = Api::new(endpoint, access_key, region).query("iam", &form)?;
+        match status {
+            200 => Ok(()),
+            409 if xml.contains("EntityAlreadyExists") => Ok(()),
+            _ => Err(anyhow!("CreateRole {name}: {status} {xml}")),
+        }
     }
 
     fn answer(&self, method: &str, path: &str, input: &Value) -> anyhow::Result<Value> {

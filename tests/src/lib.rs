@@ -21,6 +21,7 @@ pub mod python;
 pub mod server;
 
 pub mod ministack;
+pub mod moto;
 pub mod search;
 
 mod aws;

@@ -30,7 +30,7 @@ impl Python {
         let _lock = workspace::lock("python")?;
         let python = Self { environment: system.environment()? };
         if !python.environment.join(COMPLETE).exists() {
-            progress("creating the Python environment (once, downloads some 40 MB)");
+            progress("creating the Python environment (once, downloads some 60 MB)");
             python.create(&system)?;
         }
         Ok(python)

@@ -1,6 +1,9 @@
 //! An apply that is ended before it is done: nothing is forgotten, nothing is made twice.
 
-use crate::scene::{Scene, says};
+use logagg_e2e::fault_proxy::AwsError;
+use serde_json::json;
+
+use crate::scene::{NAME, PROVIDER, Scene, says};
 
 fn names() -> Vec<String> {
     (0..80).map(|n| format!("/app/{n:02}")).collect()
@@ -115,4 +118,81 @@ fn a_killed_create_leaves_no_state_and_the_next_one_takes_it_up() {
         assert_eq!(scene.logs.filters(group).unwrap().len(), 1);
     }
     scene.plan_is_empty();
+}
+
+const NOT_EXECUTED: &str = "Could not execute the lambda function. Make sure you have given \
+                            CloudWatch Logs permission to execute your function.";
+
+/// Begins something, waits until a call has been made so often, and presses Ctrl-C: whatever the
+/// provider is waiting for then, it would be for minutes, or for ever.
+#[track_caller]
+fn ends_at_once(scene: &Scene, arguments: &[&str], operation: &str, calls: usize) {
+    let run = scene.terraform.start(arguments).unwrap();
+    scene.proxy.wait_for(operation, calls).unwrap();
+    run.interrupt().unwrap();
+    let run = run.finish().unwrap();
+    assert_eq!(run.code(), 1, "{run}");
+    assert!(!run.text().contains("panic"), "{run}");
+    assert!(!run.text().contains("plugin did not respond"), "{run}");
+}
+
+const APPLY: [&str; 3] = ["apply", "-no-color", "-auto-approve"];
+const PLAN: [&str; 2] = ["plan", "-no-color"];
+
+/// A scene whose provider block differs from the usual one.
+fn with_provider(groups: &[&str], from: &str, to: &str) -> Scene {
+    let scene = Scene::governed(groups);
+    let provider = PROVIDER.replace(from, to);
+    assert_ne!(provider, PROVIDER);
+    let policy = scene.usual_policy();
+    let policy = format!("resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n");
+    scene.terraform.write("main.tf", &format!("{provider}\n{policy}")).unwrap();
+    scene.proxy.forget_calls();
+    scene
+}
+
+#[test]
+fn waiting_for_a_quota_ends_at_once() {
+    let slow = "DescribeSubscriptionFilters = 0.01";
+    let scene = with_provider(&["/app/a", "/app/b"], "DescribeSubscriptionFilters = 10000", slow);
+    ends_at_once(&scene, &PLAN, "DescribeSubscriptionFilters", 1);
+    assert_eq!(scene.proxy.calls_of("DescribeSubscriptionFilters").len(), 1);
+}
+
+#[test]
+fn waiting_to_try_again_ends_at_once() {
+    let scene = with_provider(&["/app/a"], "max_retries = 2", "max_retries = 1000");
+    scene.proxy.on("DescribeLogGroups").fail(AwsError::unavailable());
+    ends_at_once(&scene, &PLAN, "DescribeLogGroups", 6);
+}
+
+#[test]
+fn waiting_for_a_permission_to_be_known_ends_at_once_and_leaves_no_state() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    scene.policy(&scene.usual_policy());
+    let refusal = AwsError::new(400, "InvalidParameterException", NOT_EXECUTED);
+    scene.proxy.on("PutSubscriptionFilter").fail(refusal);
+    ends_at_once(&scene, &APPLY, "PutSubscriptionFilter", 1);
+    assert!(scene.proxy.calls_of("PutSubscriptionFilter").len() <= 2, "nobody waited a minute");
+    assert_eq!(scene.state(), json!(null));
+}
+
+#[test]
+fn asking_whose_the_credentials_are_ends_at_once() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    scene.policy(&scene.usual_policy());
+    let _gate = scene.proxy.on("GetCallerIdentity").hold();
+    ends_at_once(&scene, &PLAN, "GetCallerIdentity", 1);
+}
+
+#[test]
+fn an_import_ends_at_once() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let policy = scene.usual_policy();
+    scene.configuration(&format!(
+        "import {{\n  to = logagg_policy.it\n  id = \"{NAME}\"\n}}\n\
+         resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n"
+    ));
+    let _gate = scene.proxy.on("DescribeSubscriptionFilters").hold();
+    ends_at_once(&scene, &PLAN, "DescribeSubscriptionFilters", 1);
 }

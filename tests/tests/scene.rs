@@ -6,6 +6,7 @@ use logagg_e2e::binaries::Binaries;
 use logagg_e2e::cloudwatch::{CloudWatchLogs, Filter};
 use logagg_e2e::fault_proxy::FaultProxy;
 use logagg_e2e::ministack::Ministack;
+use logagg_e2e::moto::Moto;
 use logagg_e2e::simulator::{Builder, Simulator};
 use logagg_e2e::terraform::{Installation, Run, Terraform};
 use serde_json::Value;
@@ -82,6 +83,15 @@ impl Scene {
             return Self::simulated(Simulator::builder(), groups);
         }
         let scene = Self::in_aws(Account::new(Ministack::shared()), None);
+        for group in groups {
+            scene.logs.create_group(group).unwrap();
+        }
+        scene
+    }
+
+    /// An account with these log groups in moto.
+    pub(crate) fn in_moto(groups: &[&str]) -> Self {
+        let scene = Self::in_aws(Account::in_moto(Moto::shared()).unwrap(), None);
         for group in groups {
             scene.logs.create_group(group).unwrap();
         }

@@ -1,23 +1,23 @@
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
 use super::bucket::Bucket;
 use super::credentials::NotAssumed;
+use super::turns::Turns;
 
 /// Makes calls at the pace the quotas allow, and makes them again where that can help.
 #[derive(Debug)]
 pub(super) struct Caller {
     buckets: [Bucket; Api::ALL.len()],
     max_retries: u32,
-    turns: Arc<Mutex<()>>,
+    turns: Turns,
 }
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -30,18 +30,18 @@ impl Caller {
     /// `quota` gives the requests a second for each call.
     pub(super) fn new(max_retries: u32, quota: impl Fn(Api) -> f64) -> Self {
         let buckets = Api::ALL.map(|api| Bucket::new(quota(api)));
-        Self { buckets, max_retries, turns: Arc::default() }
+        Self { buckets, max_retries, turns: Turns::default() }
     }
 
-    /// Waits for one's turn to write to a function's resource policy, and has it while the guard
-    /// lives: Lambda loses statements of two that write at once.
+    /// Waits for the turn to write to something, and has it while the guard lives.
     pub(super) async fn turn(
         &self,
+        api: Api,
+        name: &str,
         stopped: &CancellationToken,
     ) -> Result<OwnedMutexGuard<()>, CallError> {
-        let turn = Arc::clone(&self.turns).lock_owned();
-        let turn = stopped.run_until_cancelled(turn).await;
-        turn.ok_or_else(|| CallError::stopped(Api::AddPermission))
+        let turn = stopped.run_until_cancelled(self.turns.take(name)).await;
+        turn.ok_or_else(|| CallError::stopped(api))
     }
 
     /// Makes a call until it succeeds, fails for good, or `stopped` is cancelled.

@@ -26,6 +26,7 @@ mod downstream;
 mod permission;
 mod reader;
 mod trail;
+mod turns;
 mod writer;
 
 pub(crate) use account::Account;

@@ -39,7 +39,8 @@ impl Writer {
     pub(crate) async fn add_permission(&self, grant: &Grant) -> Result<(), CallError> {
         let statement = grant.statement();
         let caller = &self.region.caller;
-        let _turn = caller.turn(&self.stopped).await?;
+        let turn = grant.function_name();
+        let _turn = caller.turn(Api::AddPermission, turn, &self.stopped).await?;
         let add = caller.call(Api::AddPermission, &self.stopped, || {
             self.region
                 .lambda
@@ -59,7 +60,8 @@ impl Writer {
     /// Removes the statement of the grant's id. It is no error if there is none.
     pub(crate) async fn remove_permission(&self, grant: &Grant) -> Result<(), CallError> {
         let caller = &self.region.caller;
-        let _turn = caller.turn(&self.stopped).await?;
+        let turn = grant.function_name();
+        let _turn = caller.turn(Api::RemovePermission, turn, &self.stopped).await?;
         let remove = caller.call(Api::RemovePermission, &self.stopped, || {
             self.region
                 .lambda

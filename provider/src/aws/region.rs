@@ -74,9 +74,11 @@ impl SharedCaller {
     /// As [`Caller::turn`].
     pub(super) async fn turn(
         &self,
+        api: Api,
+        name: &str,
         stopped: &CancellationToken,
     ) -> Result<OwnedMutexGuard<()>, CallError> {
-        self.get(stopped).await?.turn(stopped).await
+        self.get(stopped).await?.turn(api, name, stopped).await
     }
 
     pub(super) async fn get(&self, stopped: &CancellationToken) -> Result<Arc<Caller>, CallError> {

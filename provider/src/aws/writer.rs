@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::types;
 use logagg_policy::{Retention, SubscriptionFilter};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,13 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(3);
 impl Writer {
     pub(super) fn new(region: Arc<Region>, stopped: CancellationToken) -> Self {
         Self { region, stopped, patience: Arc::default() }
+    }
+
+    /// Waits for the turn to write to a log group, whichever policy has it now.
+    pub(crate) async fn turn(&self, log_group: &str) -> Result<OwnedMutexGuard<()>, CallError> {
+        let api = Api::PutSubscriptionFilter;
+        // No function's name begins so.
+        self.region.caller.turn(api, &format!("log group {log_group}"), &self.stopped).await
     }
 
     /// Makes a filter, or changes the one of that name in place, without a gap in delivery.

@@ -151,6 +151,13 @@ impl Mender {
             gone: false,
             writes: 0,
         };
+        let _turn = match self.writer.turn(&job.log_group).await {
+            Ok(turn) => turn,
+            Err(stopped) => {
+                mended.failures.push(Failure::Call(stopped));
+                return mended;
+            }
+        };
         if let Some(why) = job.barred.clone().filter(|_| job.puts_filter()) {
             mended.failures.push(Failure::Loop { why });
         } else if job.touches_subscription() {

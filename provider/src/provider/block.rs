@@ -49,21 +49,21 @@ fn credentials(block: Block) -> Block {
     block
         .attribute(
             "profile",
-            text().describe(
+            given().describe(
                 "Profile of the shared configuration files, which then gives the credentials, \
                  whatever keys the environment has. Without it, `AWS_PROFILE`.",
             ),
         )
         .attribute(
             "access_key",
-            text().describe(
+            given().describe(
                 "Access key, together with `secret_key`. Without them the credentials come from \
                  where every AWS SDK finds them: environment, shared files, SSO, process, \
                  container or instance.",
             ),
         )
-        .attribute("secret_key", text().sensitive().describe("Secret key of `access_key`."))
-        .attribute("token", text().sensitive().describe("Session token of `access_key`."))
+        .attribute("secret_key", given().sensitive().describe("Secret key of `access_key`."))
+        .attribute("token", given().sensitive().describe("Session token of `access_key`."))
         .attribute(
             "shared_config_files",
             texts().describe(
@@ -165,7 +165,7 @@ fn connections(block: Block) -> Block {
         )
         .attribute(
             "custom_ca_bundle",
-            text().describe(
+            path().describe(
                 "File with the certificate authorities to trust in place of the system's, in PEM \
                  format. Without it, `AWS_CA_BUNDLE` or the profile's `ca_bundle`.",
             ),
@@ -236,7 +236,7 @@ fn assume_role_with_web_identity() -> Block {
         )
         .attribute(
             "web_identity_token_file",
-            text().describe(
+            path().describe(
                 "File with the token, read each time the credentials are renewed. Without it and \
                  `web_identity_token`, `AWS_WEB_IDENTITY_TOKEN_FILE`.",
             ),
@@ -290,6 +290,15 @@ fn endpoints() -> Block {
 
 fn text() -> Attribute {
     Attribute::optional(Type::String)
+}
+
+/// A text that is no use empty.
+fn given() -> Attribute {
+    text().check(|text: &String| checks::given(text))
+}
+
+fn path() -> Attribute {
+    text().check(|path: &String| checks::path(path))
 }
 
 fn texts() -> Attribute {

@@ -1,52 +1,61 @@
-//! What both AWS's of the tests can answer, asked of both: where they differ, one of them is wrong.
+//! What several AWS's of the tests can answer, asked of each: where they differ, one of them is wrong.
 
 use std::path::Path;
 
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::lambda::Function;
 use logagg_e2e::ministack::Ministack;
+use logagg_e2e::moto::Moto;
 use serde_json::{Value, json};
 
 use super::{Simulated, each, logs};
 
-/// One test for each AWS.
+/// One test for each AWS that is named before some of them.
 macro_rules! alike {
-    ($($name:ident,)*) => {
-        mod ministack {
-            $(#[test]
-            fn $name() {
-                super::$name(&super::Subject::ministack());
-            })*
-        }
+    ($($awss:tt { $($name:ident,)+ })+) => {
+        $($(on! { $name $awss })+)+
+    };
+}
 
-        mod simulator {
+macro_rules! on {
+    ($name:ident [$($aws:ident)+]) => {
+        mod $name {
             $(#[test]
-            fn $name() {
-                super::$name(&super::Subject::simulator());
-            })*
+            fn $aws() {
+                super::$name(&super::Subject::$aws());
+            })+
         }
     };
 }
 
 alike! {
-    a_group_is_created_once_and_deleted_once,
-    groups_come_in_ascii_order_page_by_page,
-    a_prefix_is_exact,
-    retention_is_set_and_taken_away,
-    a_retention_that_is_none_is_refused,
-    a_class_is_shown,
-    tags_are_told_for_the_arn_without_a_star,
-    tags_come_and_go,
-    a_filter_is_put_changed_in_place_and_deleted,
-    filters_are_found_by_prefix,
-    what_is_not_there_is_not_found,
-    the_caller_is_the_account,
-    a_statement_is_added_once_shown_and_removed_once,
-    a_function_that_is_not_there_has_no_policy,
-    a_function_says_where_it_logs,
+    [ministack moto simulator] {
+        a_group_is_created_once_and_deleted_once,
+        groups_come_in_ascii_order_page_by_page,
+        a_prefix_is_exact,
+        retention_is_set_and_taken_away,
+        tags_come_and_go,
+        a_filter_is_put_changed_in_place_and_deleted,
+        what_is_not_there_is_not_found,
+        the_caller_is_the_account,
+        a_statement_is_shown_as_it_was_added,
+        a_function_that_is_not_there_has_no_policy,
+    }
+    [ministack simulator] {
+        a_retention_that_is_none_is_refused,
+        a_class_is_shown,
+        tags_are_told_for_the_arn_without_a_star,
+        filters_are_found_by_prefix,
+        a_statement_is_added_once_and_removed_once,
+        a_function_says_where_it_logs,
+    }
+    [moto simulator] {
+        a_third_filter_is_one_too_many,
+        a_destination_that_is_not_there_is_refused,
+    }
 }
 
-/// An account in one of the two.
+/// An account in one of them.
 struct Subject {
     account: Account,
     simulated: Option<Simulated>,
@@ -55,6 +64,10 @@ struct Subject {
 impl Subject {
     fn ministack() -> Self {
         Self { account: Account::new(Ministack::shared()), simulated: None }
+    }
+
+    fn moto() -> Self {
+        Self { account: Account::in_moto(Moto::shared()).unwrap(), simulated: None }
     }
 
     fn simulator() -> Self {
@@ -226,21 +239,37 @@ fn the_caller_is_the_account(Subject { account, .. }: &Subject) {
     assert!(xml.contains(&format!("<Account>{}</Account>", account.id())), "{xml}");
 }
 
-fn a_statement_is_added_once_shown_and_removed_once(subject: &Subject) {
-    let arn = subject.function("shipper");
-    let api = subject.account.api();
-    let path = "/2015-03-31/functions/shipper/policy";
-    let statement = json!({
+const STATEMENTS: &str = "/2015-03-31/functions/shipper/policy";
+
+/// What lets CloudWatch Logs invoke a function.
+fn statement(account: &Account) -> Value {
+    json!({
         "StatementId": "ours",
         "Action": "lambda:InvokeFunction",
         "Principal": "logs.amazonaws.com",
-        "SourceArn": format!("arn:aws:logs:{REGION}:{}:log-group:*:*", subject.account.id()),
-        "SourceAccount": subject.account.id(),
-    });
-    api.lambda("POST", path, &statement).unwrap().unwrap();
-    let again = api.lambda("POST", path, &statement).unwrap().unwrap_err();
-    assert_eq!((again.status, again.code.as_str()), (409, "ResourceConflictException"));
+        "SourceArn": format!("arn:aws:logs:{REGION}:{}:log-group:*:*", account.id()),
+        "SourceAccount": account.id(),
+    })
+}
 
+fn a_statement_is_added_once_and_removed_once(subject: &Subject) {
+    subject.function("shipper");
+    let api = subject.account.api();
+    let statement = statement(&subject.account);
+    api.lambda("POST", STATEMENTS, &statement).unwrap().unwrap();
+    let again = api.lambda("POST", STATEMENTS, &statement).unwrap().unwrap_err();
+    assert_eq!((again.status, again.code.as_str()), (409, "ResourceConflictException"));
+    let path = format!("{STATEMENTS}/ours");
+    api.lambda("DELETE", &path, &Value::Null).unwrap().unwrap();
+    let gone = api.lambda("DELETE", &path, &Value::Null).unwrap().unwrap_err();
+    assert_eq!((gone.status, gone.code.as_str()), (404, "ResourceNotFoundException"));
+}
+
+fn a_statement_is_shown_as_it_was_added(subject: &Subject) {
+    let arn = subject.function("shipper");
+    let api = subject.account.api();
+    let (path, statement) = (STATEMENTS, statement(&subject.account));
+    api.lambda("POST", path, &statement).unwrap().unwrap();
     let answer = api.lambda("GET", path, &Value::Null).unwrap().unwrap();
     let policy: Value = serde_json::from_str(answer["Policy"].as_str().unwrap()).unwrap();
     let statements = policy["Statement"].as_array().unwrap();
@@ -249,11 +278,6 @@ fn a_statement_is_added_once_shown_and_removed_once(subject: &Subject) {
     assert_eq!(ours["Resource"], arn);
     assert_eq!(ours["Condition"]["ArnLike"]["AWS:SourceArn"], statement["SourceArn"]);
     assert_eq!(ours["Condition"]["StringEquals"]["AWS:SourceAccount"], subject.account.id());
-
-    let path = format!("{path}/ours");
-    api.lambda("DELETE", &path, &Value::Null).unwrap().unwrap();
-    let gone = api.lambda("DELETE", &path, &Value::Null).unwrap().unwrap_err();
-    assert_eq!((gone.status, gone.code.as_str()), (404, "ResourceNotFoundException"));
 }
 
 fn a_function_that_is_not_there_has_no_policy(Subject { account, .. }: &Subject) {
@@ -268,4 +292,40 @@ fn a_function_says_where_it_logs(subject: &Subject) {
     let answer = subject.account.api().lambda("GET", path, &Value::Null).unwrap().unwrap();
     assert_eq!(answer["FunctionArn"], arn);
     assert_eq!(answer["LoggingConfig"]["LogGroup"], "/aws/lambda/shipper");
+}
+
+/// What is to be put on `/a`.
+fn filter(name: &str, destination: &str) -> Value {
+    json!({
+        "logGroupName": "/a",
+        "filterName": name,
+        "filterPattern": "",
+        "destinationArn": destination,
+    })
+}
+
+fn a_third_filter_is_one_too_many(subject: &Subject) {
+    let account = &subject.account;
+    account.logs().create_group("/a").unwrap();
+    let destination = subject.function("shipper");
+    for name in ["one", "two"] {
+        account.logs().put_filter("/a", name, &destination).unwrap();
+    }
+    let third = filter("three", &destination);
+    assert_eq!(code(account, "PutSubscriptionFilter", third), "LimitExceededException");
+    assert_eq!(account.logs().filters("/a").unwrap().len(), 2);
+}
+
+fn a_destination_that_is_not_there_is_refused(Subject { account, .. }: &Subject) {
+    account.logs().create_group("/a").unwrap();
+    let input = filter("ship", &account.function_arn("nowhere"));
+    let refusal = logs(&account.api(), "PutSubscriptionFilter", input).unwrap_err();
+    assert_eq!(
+        (refusal.code.as_str(), refusal.message.as_str()),
+        (
+            "InvalidParameterException",
+            "Could not execute the lambda function. Make sure you have given CloudWatch Logs \
+             permission to execute your function."
+        )
+    );
 }

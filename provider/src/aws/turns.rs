@@ -1,0 +1,55 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+
+/// Who writes to a log group, or to a function's resource policy, takes a turn: CloudWatch Logs
+/// aborts two writes to a group at once, and Lambda loses statements of two who write at once.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    by_name: Mutex<BTreeMap<String, Weak<Turn<()>>>>,
+}
+
+impl Turns {
+    /// Waits for a turn, and has it while the guard lives.
+    pub(super) async fn take(&self, name: &str) -> OwnedMutexGuard<()> {
+        self.of(name).lock_owned().await
+    }
+
+    fn of(&self, name: &str) -> Arc<Turn<()>> {
+        let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = by_name.get(name).and_then(Weak::upgrade) {
+            return turn;
+        }
+        // Nobody is at what is forgotten here.
+        by_name.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::default();
+        by_name.insert(name.to_owned(), Arc::downgrade(&turn));
+        turn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_has_a_turn_at_a_time_and_others_elsewhere() {
+        let turns = Turns::default();
+        let first = turns.take("/a").await;
+        let elsewhere = turns.take("/b").await;
+        assert!(turns.of("/a").try_lock().is_err());
+        drop(first);
+        assert!(turns.of("/a").try_lock().is_ok());
+        drop(elsewhere);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_is_at_is_forgotten() {
+        let turns = Turns::default();
+        for name in ["/a", "/b", "/c"] {
+            drop(turns.take(name).await);
+        }
+        assert_eq!(turns.by_name.lock().unwrap().len(), 1);
+    }
+}
