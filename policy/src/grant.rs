@@ -278,7 +278,8 @@ mod tests {
 
     #[test]
     fn only_a_function_has_one() {
-        for arn in ["arn:aws:kinesis:eu-west-1:1:stream/x", "arn:aws:logs:eu-west-1:1:destination:x"]
+        for arn in
+            ["arn:aws:kinesis:eu-west-1:1:stream/x", "arn:aws:logs:eu-west-1:1:destination:x"]
         {
             assert_eq!(Grant::of(&arn.parse().unwrap(), "ship"), None, "{arn}");
         }

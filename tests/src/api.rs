@@ -88,7 +88,10 @@ impl Api {
         }
         runtime::block_on(async {
             let answer = request.send().await.with_context(|| format!("calling {service}"))?;
-            Ok((answer.status().as_u16(), answer.text().await.with_context(|| format!("reading from {service}"))?))
+            Ok((
+                answer.status().as_u16(),
+                answer.text().await.with_context(|| format!("reading from {service}"))?,
+            ))
         })
     }
 

@@ -253,7 +253,11 @@ fn die(doing: Doing, call: u64, victim: Victim) {
     stage.again(doing, &what);
     stage.holds(doing, &what);
     assert_eq!(property_of_others(&stage.region), before, "{what}");
-    assert_eq!(stage.left_sockets(), [""; 0].map(PathBuf::from), "{what}: the next start cleans up");
+    assert_eq!(
+        stage.left_sockets(),
+        [""; 0].map(PathBuf::from),
+        "{what}: the next start cleans up"
+    );
 }
 
 /// All calls, or some of them spread over all.

@@ -153,10 +153,9 @@ fn an_identity_imports_what_it_is_of_and_follows_a_rename() {
         let required = attributes.iter().filter(|one| one.required_for_import);
         assert_eq!(required.map(|one| one.name.as_str()).collect::<Vec<_>>(), ["filter_name"]);
 
-        for identity in [
-            whole.clone(),
-            json!({"filter_name": NAME, "region": null, "account_id": null}),
-        ] {
+        for identity in
+            [whole.clone(), json!({"filter_name": NAME, "region": null, "account_id": null})]
+        {
             let found = speaking.import(&identity).await;
             assert_eq!(found.diagnostics, []);
             let [found] = found.imported_resources.try_into().unwrap();
@@ -178,7 +177,10 @@ fn an_identity_imports_what_it_is_of_and_follows_a_rename() {
         }
 
         for (changed, summary) in [
-            (json!({"filter_name": "nobody", "region": null, "account_id": null}), "No such policy"),
+            (
+                json!({"filter_name": "nobody", "region": null, "account_id": null}),
+                "No such policy",
+            ),
             (json!({"filter_name": "", "region": null, "account_id": null}), "Invalid identity"),
             (
                 json!({"filter_name": NAME, "region": null, "account_id": "999999999999"}),

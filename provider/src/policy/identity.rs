@@ -103,7 +103,8 @@ mod tests {
     use super::*;
 
     fn value(attributes: &[(&str, &str)]) -> Value {
-        let all = ["filter_name", "region", "account_id"].map(|name| (name.to_owned(), Value::Null));
+        let all =
+            ["filter_name", "region", "account_id"].map(|name| (name.to_owned(), Value::Null));
         let mut value = BTreeMap::from(all);
         for (name, text) in attributes {
             value.insert((*name).to_owned(), Value::String((*text).to_owned()));

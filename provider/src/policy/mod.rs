@@ -97,10 +97,7 @@ impl Resource for PolicyResource {
         delete::delete(cx, prior).await
     }
 
-    fn move_from(
-        &self,
-        source: MoveSource,
-    ) -> Result<Option<Stored<Policy, Memory>>, Diagnostic> {
+    fn move_from(&self, source: MoveSource) -> Result<Option<Stored<Policy, Memory>>, Diagnostic> {
         if source.type_name != self.type_name() {
             return Ok(None);
         }

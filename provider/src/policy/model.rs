@@ -261,7 +261,7 @@ impl Policy {
             }
             Mode::Incremental | Mode::Full => Refresh::Full,
         })
-}
+    }
 
     /// What `grant_invoke` asks for.
     pub(crate) fn grant(&self) -> Result<Option<Grant>, Unusable> {

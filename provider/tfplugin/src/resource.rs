@@ -122,7 +122,8 @@ impl MoveSource {
             return Err(newer("state", &self.type_name, self.schema_version, schema.version()));
         }
         let json = self.state.to_string().into_bytes();
-        let state = json::decode(&json, &schema.block().kind(), Superfluous::Drop).map_err(unfit)?;
+        let state =
+            json::decode(&json, &schema.block().kind(), Superfluous::Drop).map_err(unfit)?;
         S::from_value(schema.block().complete(state)).map_err(unfit)
     }
 }

@@ -276,9 +276,7 @@ fn remove_permission(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>,
     let function = function(scope, &name, qualifier.as_deref())?;
     check_revision(function, revision.as_deref())?;
     let before = function.statements.len();
-    function
-        .statements
-        .retain(|statement| statement.id != id || statement.qualifier != qualifier);
+    function.statements.retain(|statement| statement.id != id || statement.qualifier != qualifier);
     if function.statements.len() == before {
         return Err(not_found(&format!("Statement {id} is not found in resource policy.")));
     }

@@ -265,9 +265,7 @@ fn lambda_usable(
         true => scope.here().lambda.functions.get(name),
         false => None,
     };
-    let function = function
-        .filter(|function| function.has(qualifier))
-        .ok_or_else(not_executed)?;
+    let function = function.filter(|function| function.has(qualifier)).ok_or_else(not_executed)?;
     if function.log_group() == group {
         let message = "The log group provided is reserved for the function logs of the \
                        destination function.";
