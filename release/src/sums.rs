@@ -35,6 +35,12 @@ pub fn write(folder: &Path) -> anyhow::Result<[PathBuf; 2]> {
     let others = folder.join(format!("logagg_{VERSION}_SHA256SUMS"));
     for (path, text) in [(&provider, registry), (&others, rest)] {
         std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+        // It vouches for what the list was before.
+        let signature = signature(path);
+        if signature.exists() {
+            std::fs::remove_file(&signature)
+                .with_context(|| format!("removing {}", signature.display()))?;
+        }
     }
     Ok([provider, others])
 }
@@ -44,6 +50,13 @@ pub fn write(folder: &Path) -> anyhow::Result<[PathBuf; 2]> {
 fn is_listed_by_registry(name: &str) -> bool {
     let provider = format!("{}_{VERSION}_", Program::Provider.name());
     name.starts_with(&provider) && (name.ends_with(".zip") || name.ends_with("_manifest.json"))
+}
+
+/// Where the signature of a file belongs.
+fn signature(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".sig");
+    name.into()
 }
 
 /// The SHA-256 of these bytes, in hexadecimal digits.
@@ -76,7 +89,7 @@ impl Signer {
     /// # Errors
     /// What GnuPG said, when it does not sign.
     pub fn sign(&self, file: &Path) -> anyhow::Result<PathBuf> {
-        let signature = PathBuf::from(format!("{}.sig", file.display()));
+        let signature = signature(file);
         let output = Command::new(&self.program)
             .args(["--batch", "--yes", "--local-user", &self.key, "--detach-sign", "--output"])
             .arg(&signature)

@@ -5,6 +5,7 @@
 
 mod harness;
 mod scene;
+mod stack;
 mod sts;
 mod wire;
 
@@ -26,6 +27,7 @@ mod docs;
 mod document;
 mod drift;
 mod every_argument;
+mod examples;
 mod failure;
 mod first_apply;
 mod foreign;
@@ -40,6 +42,7 @@ mod meanwhile;
 mod moto;
 mod nonsense;
 mod packages;
+mod pages;
 mod policy_accounts;
 mod provider_block;
 mod refresh;

@@ -74,6 +74,18 @@ fn the_lists_are_over_the_release_alone_and_the_same_when_written_again() {
 }
 
 #[test]
+fn a_signature_does_not_outlive_the_list_it_is_for() {
+    let dir = tempfile::tempdir().unwrap();
+    release(dir.path());
+    let [list, _] = sums::write(dir.path()).unwrap();
+    let signer = Signer { program: gpg(dir.path(), "touch \"$7\""), key: "F00D".to_owned() };
+    let signature = signer.sign(&list).unwrap();
+    assert!(signature.is_file());
+    sums::write(dir.path()).unwrap();
+    assert!(!signature.exists());
+}
+
+#[test]
 fn a_folder_without_a_release_is_not_sealed() {
     let dir = tempfile::tempdir().unwrap();
     let error = sums::write(dir.path()).unwrap_err().to_string();

@@ -1,0 +1,51 @@
+# What somebody has to look at: docs/guides/failures.md tells what each means and who acts.
+
+locals {
+  queues = {
+    failed = "Events wait that the shipper could neither deliver nor park."
+    dead   = "Events have failed again and again. Nothing reads them any more."
+  }
+  # What Lambda counts for the shipper.
+  shipper_metrics = {
+    Errors                      = "Invocations fail: something was neither delivered nor parked."
+    Throttles                   = "More events than the shipper's concurrency takes. They wait up to six hours."
+    AsyncEventsDropped          = "Events were discarded: lines are lost."
+    DestinationDeliveryFailures = "A failed event did not reach its queue: lines are lost."
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "queue" {
+  for_each = local.queues
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = "${var.name}-${each.key}" }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+}
+
+resource "aws_cloudwatch_metric_alarm" "shipper" {
+  for_each = local.shipper_metrics
+
+  alarm_name          = "${var.name}-shipper-${each.key}"
+  alarm_description   = each.value
+  namespace           = "AWS/Lambda"
+  metric_name         = each.key
+  dimensions          = { FunctionName = aws_lambda_function.shipper.function_name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+}

@@ -1,0 +1,110 @@
+//! The stacks that teams copy. `hashicorp/aws` is not at hand where there is no registry, so what
+//! belongs to it is read; what belongs to this provider is validated and, where it stands alone,
+//! applied.
+
+use std::fmt::Write;
+
+use logagg_e2e::account::{Account, REGION};
+use logagg_e2e::binaries::Binaries;
+use logagg_e2e::ministack::Ministack;
+use logagg_e2e::terraform::{Installation, Terraform};
+use logagg_e2e::workspace;
+
+use crate::scene::{Scene, says};
+use crate::stack::{Stack, terraform_files};
+use crate::sts::Sts;
+
+/// Those with resources of the AWS provider's.
+const STACKS: [&str; 2] = ["complete", "kinesis"];
+
+#[test]
+fn every_name_that_is_referred_to_is_declared() {
+    for example in STACKS {
+        let stack = Stack::of(example);
+        let referred = stack.referred();
+        let declared = stack.declared();
+        assert!(referred.len() > 10, "{example}: {referred:?}");
+        let unknown: Vec<_> = referred.difference(&declared).collect();
+        assert!(unknown.is_empty(), "{example} refers to {unknown:?}, which nobody declares");
+    }
+}
+
+#[test]
+fn every_variable_is_used_and_described() {
+    for example in STACKS {
+        let stack = Stack::of(example);
+        let referred = stack.referred();
+        let unused: Vec<_> = stack
+            .declared()
+            .into_iter()
+            .filter(|name| name.starts_with("var.") || name.starts_with("local."))
+            .filter(|name| !referred.contains(name))
+            .collect();
+        assert!(unused.is_empty(), "{example} does not use {unused:?}");
+    }
+}
+
+#[test]
+fn what_belongs_to_this_provider_is_valid() {
+    for example in STACKS {
+        let terraform =
+            Terraform::new(Installation::Override(Binaries::shared().provider_dir())).unwrap();
+        terraform.write("main.tf", &Stack::of(example).without_aws()).unwrap();
+        let run = terraform.run(&["validate", "-no-color"]).unwrap();
+        assert_eq!(run.code(), 0, "{example}: {run}");
+    }
+}
+
+#[test]
+fn the_tests_see_a_wrong_argument_in_a_stack() {
+    let terraform =
+        Terraform::new(Installation::Override(Binaries::shared().provider_dir())).unwrap();
+    let stack = Stack::of("complete").without_aws();
+    terraform.write("main.tf", &stack.replace("max_changes", "max_chnages")).unwrap();
+    let run = terraform.run(&["validate", "-no-color"]).unwrap();
+    assert_eq!(run.code(), 1, "{run}");
+    says(&run, "An argument named \"max_chnages\" is not expected here.");
+}
+
+#[test]
+fn every_folder_of_examples_has_a_reader() {
+    let examples = workspace::root().join("examples");
+    for entry in std::fs::read_dir(examples).unwrap() {
+        let folder = entry.unwrap().path();
+        if !terraform_files(&folder).is_empty() && !folder.ends_with("provider") {
+            assert!(folder.join("README.md").is_file(), "{} has no README.md", folder.display());
+        }
+    }
+}
+
+#[test]
+fn many_accounts_apply_and_plan_empty() {
+    let mut scene = Scene::with_groups(&[]);
+    let sts = Sts::start();
+    scene.terraform.set_environment(vec![("AWS_ENDPOINT_URL_STS", sts.endpoint())]);
+    let example = workspace::root().join("examples/many-accounts/main.tf");
+    scene.terraform.write("main.tf", &std::fs::read_to_string(example).unwrap()).unwrap();
+    let accounts = [Account::new(Ministack::shared()), Account::new(Ministack::shared())];
+    let places = [(&accounts[0], REGION), (&accounts[0], "us-east-1"), (&accounts[1], REGION)];
+    let mut variables = String::from("places = {\n");
+    for (number, (account, region)) in places.iter().enumerate() {
+        account.logs_in(region).create_group("/aws/lambda/orders").unwrap();
+        let arn = account.function_arn("shipper").replace(REGION, region);
+        let _ = writeln!(
+            variables,
+            "  place-{number} = {{\n    region      = \"{region}\"\n    \
+             role_arn    = \"arn:aws:iam::{}:role/logagg\"\n    shipper_arn = \"{arn}\"\n  }}",
+            account.id()
+        );
+    }
+    scene.terraform.write("terraform.tfvars", &format!("{variables}}}\n")).unwrap();
+    let apply = scene.run(0, Terraform::apply);
+    says(&apply, "Apply complete! Resources: 3 added, 0 changed, 0 destroyed.");
+    for (account, region) in places {
+        let [filter] = &account.logs_in(region).filters("/aws/lambda/orders").unwrap()[..] else {
+            panic!("one filter in {region}");
+        };
+        assert!(filter.destination_arn.contains(&format!(":{region}:{}:", account.id())));
+    }
+    scene.run(0, |terraform| terraform.plan(&[]));
+}

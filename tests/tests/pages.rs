@@ -1,0 +1,246 @@
+//! Everything in Markdown: what stands in a block is read by what it is written for, and what is linked
+//! to is there.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use logagg_e2e::binaries::Binaries;
+use logagg_e2e::terraform::{Installation, Terraform};
+use logagg_e2e::workspace;
+
+use crate::stack::Stack;
+
+/// Blocks that are an excerpt of what some program prints, or of code that is compiled elsewhere.
+const EXCERPTS: [&str; 3] = ["", "text", "rust"];
+
+/// Where the repository is read by people.
+const REPOSITORY: [&str; 2] =
+    ["https://github.com/logagg/logagg/blob/main/", "https://github.com/logagg/logagg/tree/main/"];
+
+/// Programs that are nobody's here.
+const PROGRAMS: [&str; 8] = ["aws", "cat", "cd", "gpg", "rustup", "sha256sum", "unzip", "zip"];
+
+/// Commands of cargo's own, and of what pages tell to install.
+const OF_CARGO: [&str; 7] = ["build", "clippy", "deny", "fmt", "fuzz", "install", "test"];
+
+/// What is in a file of the repository.
+fn file(path: &str) -> String {
+    std::fs::read_to_string(workspace::root().join(path)).unwrap()
+}
+
+/// Every block with its language.
+fn fenced(page: &str) -> Vec<(String, String)> {
+    let mut blocks: Vec<(String, String)> = Vec::new();
+    let mut is_open = false;
+    for line in page.lines() {
+        match line.trim_start().strip_prefix("```") {
+            Some(language) if !is_open => {
+                blocks.push((language.to_owned(), String::new()));
+                is_open = true;
+            }
+            Some(_) => is_open = false,
+            None if is_open => {
+                let (_, block) = blocks.last_mut().unwrap();
+                writeln!(block, "{line}").unwrap();
+            }
+            None => {}
+        }
+    }
+    assert!(!is_open, "a fence is not closed");
+    blocks
+}
+
+/// Every page of the repository, less the templates of those that are rendered.
+fn pages() -> Vec<String> {
+    fn walk(folder: &Path, pages: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("templates") {
+                walk(&path, pages);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    let root = workspace::root();
+    let mut pages = vec![root.join("README.md"), root.join("CHANGELOG.md")];
+    walk(&root.join("docs"), &mut pages);
+    walk(&root.join("examples"), &mut pages);
+    let below = |page: PathBuf| page.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+    pages.into_iter().map(below).collect()
+}
+
+/// Every block of these languages, with the page it is on.
+fn every(languages: &[&str]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for page in pages() {
+        for (language, block) in fenced(&file(&page)) {
+            if languages.contains(&language.as_str()) {
+                found.push((page.clone(), block));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_block_says_what_it_is() {
+    let read_here = ["terraform", "hcl", "json", "console", "shell"];
+    for page in pages() {
+        for (language, block) in fenced(&file(&page)) {
+            let is_known =
+                EXCERPTS.contains(&language.as_str()) || read_here.contains(&language.as_str());
+            assert!(is_known, "{page}: nobody reads {language:?}:\n{block}");
+        }
+    }
+}
+
+#[test]
+fn every_block_of_terraform_is_formatted_and_valid() {
+    let provider = Binaries::shared().provider_dir();
+    let formatted = Terraform::new(Installation::Override(provider)).unwrap();
+    let blocks = every(&["terraform", "hcl"]);
+    assert!(blocks.len() > 10, "{} blocks", blocks.len());
+    for (number, (page, block)) in blocks.iter().enumerate() {
+        formatted.write(&format!("{}-{number}.tf", page.replace('/', "-")), block).unwrap();
+        let stack = Stack::read(block).unwrap_or_else(|error| panic!("{page}: {error}\n{block}"));
+        if !stack.is_whole() {
+            continue;
+        }
+        let terraform = Terraform::new(Installation::Override(provider)).unwrap();
+        terraform.write("main.tf", &stack.completed()).unwrap();
+        let run = terraform.run(&["validate", "-no-color"]).unwrap();
+        assert_eq!(run.code(), 0, "{page}: {run}\n{block}");
+    }
+    let run = formatted.run(&["fmt", "-check", "-diff"]).unwrap();
+    assert_eq!(run.code(), 0, "{run}");
+}
+
+#[test]
+fn every_block_of_json_is_json() {
+    for (page, block) in every(&["json"]) {
+        let read: Result<serde_json::Value, _> = serde_json::from_str(&block);
+        if let Err(error) = read {
+            panic!("{page}: {error}\n{block}");
+        }
+    }
+}
+
+#[test]
+fn every_command_on_a_page_exists() {
+    let config = file(".cargo/config.toml");
+    let help = Command::new(Binaries::shared().provider_dir().join("xtask")).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let terraform = Command::new("terraform").arg("-help").output().unwrap();
+    let terraform = String::from_utf8(terraform.stdout).unwrap();
+    let has_verb = |help: &str, verb: &str| {
+        help.lines().any(|line| line.split_whitespace().next() == Some(verb))
+    };
+    let mut seen = BTreeSet::new();
+    for (page, block) in every(&["console", "shell"]) {
+        let commands = block.lines().filter_map(|line| {
+            // In a console's block the rest is output, or goes on with a line above.
+            line.strip_prefix("$ ").or_else(|| line.strip_prefix("terraform ").map(|_| line))
+        });
+        for command in commands {
+            let mut words = command
+                .split_whitespace()
+                .skip_while(|word| word.contains('='))
+                .filter(|word| !word.starts_with('+'));
+            let (program, verb) = (words.next().unwrap(), words.next().unwrap_or_default());
+            let exists = match (program, verb) {
+                ("cargo", "xtask") => {
+                    let verb = words.next().unwrap_or_default();
+                    verb.is_empty() || help.contains(&format!("  cargo xtask {verb}"))
+                }
+                ("cargo", verb) => {
+                    OF_CARGO.contains(&verb) || config.contains(&format!("\n{verb} = \"run "))
+                }
+                ("terraform", verb) => has_verb(&terraform, verb),
+                (program, _) => PROGRAMS.contains(&program),
+            };
+            assert!(exists, "{page}: $ {command}");
+            seen.insert(program.to_owned());
+        }
+    }
+    assert!(seen.contains("cargo") && seen.contains("terraform"), "{seen:?}");
+}
+
+#[test]
+fn every_link_within_the_repository_leads_somewhere() {
+    for page in pages() {
+        let text = file(&page);
+        for link in links(&text) {
+            let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let within = REPOSITORY.iter().find_map(|start| target.strip_prefix(start));
+            let path = match within {
+                Some(path) => workspace::root().join(path),
+                None if target.starts_with("http") || target.starts_with("mailto:") => continue,
+                None if target.is_empty() => workspace::root().join(&page),
+                None => workspace::root().join(&page).parent().unwrap().join(target),
+            };
+            assert!(path.exists(), "{page} links to {link}, which is not there");
+            if !anchor.is_empty() && path.extension().is_some_and(|extension| extension == "md") {
+                let headings = anchors(&std::fs::read_to_string(&path).unwrap());
+                assert!(headings.contains(anchor), "{page} links to {link}: no such heading");
+            }
+        }
+    }
+}
+
+/// What a page's links lead to.
+fn links(page: &str) -> Vec<&str> {
+    let starts = page.match_indices("](").map(|(at, found)| &page[at + found.len()..]);
+    starts.filter_map(|rest| rest.split_once(')')).map(|(link, _)| link).collect()
+}
+
+/// The anchors of a page's headings, as they are made of the headings' words.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    headings
+        .map(|heading| {
+            let words = heading.trim_start_matches('#').trim().to_lowercase();
+            let kept = words.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn every_guide_has_what_a_registry_reads() {
+    let guides: Vec<_> =
+        pages().into_iter().filter(|page| page.starts_with("docs/guides/")).collect();
+    assert!(guides.len() > 5, "{guides:?}");
+    for guide in guides {
+        let text = file(&guide);
+        let front = text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n"));
+        let (front, rest) = front.unwrap_or_else(|| panic!("{guide} has no front matter"));
+        for field in ["page_title: \"", "subcategory: \"", "description: |-\n  "] {
+            assert!(front.contains(field), "{guide} has no {field}");
+        }
+        assert!(rest.trim_start().starts_with("# "), "{guide} has no heading");
+    }
+}
+
+/// The actions in the first column of the table below this heading.
+fn tabled(page: &str, heading: &str) -> BTreeSet<String> {
+    let (_, rest) = page.split_once(&format!("\n### {heading}\n")).expect(heading);
+    let section = rest.split("\n#").next().unwrap();
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    cells.map(|(action, _)| action.to_owned()).collect()
+}
+
+#[test]
+fn the_roles_of_the_examples_may_do_what_the_guide_gives_a_reason_for_and_nothing_else() {
+    let guide = file("docs/guides/security.md");
+    for (example, document, heading) in [
+        ("complete", "shipper", "The shipper"),
+        ("kinesis", "to_stream", "CloudWatch Logs, to a Kinesis stream"),
+        ("kinesis", "read_stream", "The shipper, from a Kinesis stream"),
+    ] {
+        let actions = Stack::of(example).actions(document);
+        assert_eq!(actions, tabled(&guide, heading), "{example}: {document}");
+    }
+}

@@ -1,0 +1,206 @@
+//! A folder of Terraform files, read without Terraform: what is declared in it, what is referred to,
+//! what its roles may do.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
+use hcl_edit::parser::{parse_body, parse_expr};
+use hcl_edit::structure::{Block, BlockLabel, Body};
+use hcl_edit::visit::{Visit, visit_block, visit_traversal};
+use hcl_edit::visit_mut::{VisitMut, visit_expr_mut};
+use logagg_e2e::workspace;
+
+const REQUIRED: &str = "terraform {\n  required_providers {\n    \
+                        logagg = { source = \"logagg/logagg\" }\n  }\n}\n";
+
+const TOP_LEVEL: [&str; 12] = [
+    "check",
+    "data",
+    "import",
+    "locals",
+    "module",
+    "moved",
+    "output",
+    "provider",
+    "removed",
+    "resource",
+    "terraform",
+    "variable",
+];
+
+/// All files of an example, as one.
+pub(crate) struct Stack {
+    body: Body,
+}
+
+impl Stack {
+    /// Those of a folder below `examples`.
+    pub(crate) fn of(example: &str) -> Self {
+        let mut body = Body::new();
+        for file in terraform_files(&workspace::root().join("examples").join(example)) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let read =
+                parse_body(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            for structure in read {
+                body.push(structure);
+            }
+        }
+        Self { body }
+    }
+
+    /// What stands in a block of a page.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        Ok(Self { body: parse_body(text).map_err(|error| error.to_string())? })
+    }
+
+    /// Whether it can stand in a file by itself; else it is an excerpt of some block.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.body.iter().all(|structure| {
+            structure.as_block().is_some_and(|block| TOP_LEVEL.contains(&block.ident.as_str()))
+        })
+    }
+
+    /// Everything that can be referred to, as in `var.region` and `aws_sqs_queue.failed`.
+    pub(crate) fn declared(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for block in self.body.blocks() {
+            let labels: Vec<_> = block.labels.iter().map(BlockLabel::as_str).collect();
+            match (block.ident.as_str(), &labels[..]) {
+                ("variable", [name]) => names.insert(format!("var.{name}")),
+                ("resource", [kind, name]) => names.insert(format!("{kind}.{name}")),
+                ("data", [kind, name]) => names.insert(format!("data.{kind}.{name}")),
+                ("locals", []) => {
+                    let locals = block.body.attributes();
+                    names.extend(locals.map(|local| format!("local.{}", local.key.as_str())));
+                    continue;
+                }
+                _ => continue,
+            };
+        }
+        names
+    }
+
+    /// Everything that is referred to, in the same form.
+    pub(crate) fn referred(&self) -> BTreeSet<String> {
+        let mut references = References(BTreeSet::new());
+        references.visit_body(&self.body);
+        references.0
+    }
+
+    /// Every action that a statement of this `aws_iam_policy_document` allows.
+    pub(crate) fn actions(&self, document: &str) -> BTreeSet<String> {
+        let wanted = |block: &&Block| {
+            block.has_ident("data")
+                && block.has_exact_labels(&["aws_iam_policy_document", document])
+        };
+        let mut actions = Actions(BTreeSet::new());
+        actions.visit_block(self.body.blocks().find(wanted).expect(document));
+        actions.0
+    }
+
+    /// What is left without the AWS provider: what refers to it refers to a variable.
+    pub(crate) fn without_aws(&self) -> String {
+        let mut left: Body =
+            self.body.blocks().filter(|block| !is_of_aws(block)).cloned().collect();
+        for block in left.blocks_mut() {
+            for providers in block.body.get_blocks_mut("required_providers") {
+                providers.body.remove_attribute("aws");
+            }
+        }
+        Elsewhere.visit_body_mut(&mut left);
+        format!("{left}\n{}", variable("elsewhere"))
+    }
+
+    /// A configuration with this in it: the provider is named, and every variable declared.
+    pub(crate) fn completed(&self) -> String {
+        let mut text = self.without_aws();
+        if !self.body.has_blocks("terraform") {
+            text.push_str(REQUIRED);
+        }
+        for name in self.referred().difference(&self.declared()) {
+            if let Some(name) = name.strip_prefix("var.") {
+                text.push_str(&variable(name));
+            }
+        }
+        text
+    }
+}
+
+/// Every file of Terraform's in a folder, without those in folders of it.
+pub(crate) fn terraform_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "tf"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn variable(name: &str) -> String {
+    format!("variable \"{name}\" {{\n  type = any\n}}\n")
+}
+
+fn is_of_aws(block: &Block) -> bool {
+    let kind = block.labels.first().map_or("", |label| label.as_str());
+    match block.ident.as_str() {
+        "resource" | "data" => kind.starts_with("aws_"),
+        "provider" => kind == "aws",
+        "removed" => true,
+        _ => false,
+    }
+}
+
+/// The name that a traversal leads to, if it is one that a configuration declares.
+fn name(traversal: &Traversal) -> Option<String> {
+    let Expression::Variable(root) = &traversal.expr else { return None };
+    let mut way = traversal.operators.iter().map_while(|operator| match operator.value() {
+        TraversalOperator::GetAttr(name) => Some(name.as_str()),
+        _ => None,
+    });
+    match root.as_str() {
+        "var" | "local" => Some(format!("{}.{}", root.as_str(), way.next()?)),
+        "data" => Some(format!("data.{}.{}", way.next()?, way.next()?)),
+        kind if kind.starts_with("aws_") || kind.starts_with("logagg_") => {
+            Some(format!("{kind}.{}", way.next()?))
+        }
+        _ => None,
+    }
+}
+
+struct References(BTreeSet<String>);
+
+impl Visit for References {
+    fn visit_traversal(&mut self, traversal: &Traversal) {
+        self.0.extend(name(traversal));
+        visit_traversal(self, traversal);
+    }
+}
+
+struct Actions(BTreeSet<String>);
+
+impl Visit for Actions {
+    fn visit_block(&mut self, block: &Block) {
+        if let Some(actions) = block.body.get_attribute("actions") {
+            let list = actions.value.as_array().expect("a list of actions");
+            self.0.extend(list.iter().map(|action| action.as_str().unwrap().to_owned()));
+        }
+        visit_block(self, block);
+    }
+}
+
+/// Puts a variable in the place of everything of AWS's.
+struct Elsewhere;
+
+impl VisitMut for Elsewhere {
+    fn visit_expr_mut(&mut self, expression: &mut Expression) {
+        let of_aws = |name: String| name.starts_with("aws_") || name.starts_with("data.aws_");
+        if let Expression::Traversal(traversal) = expression
+            && name(traversal).is_some_and(of_aws)
+        {
+            *expression = parse_expr("var.elsewhere").unwrap();
+        }
+        visit_expr_mut(self, expression);
+    }
+}
