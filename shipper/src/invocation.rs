@@ -9,7 +9,6 @@ use futures_util::future::join_all;
 use crate::config::{Config, DestinationConfig};
 use crate::counts::{Counts, OWN_LOG_GROUP};
 use crate::decode::{self, DecodeError, MessageType};
-use crate::delivery::client::ClientError;
 use crate::delivery::{self, Client, Settings};
 use crate::destination::Class;
 use crate::event::{self, Event, EventError};
@@ -65,8 +64,8 @@ impl ShipError {
 
 impl Shipper {
     /// Makes a shipper. `own_log_group` is the group to which it writes itself.
-    pub fn new(config: Config, own_log_group: Option<String>) -> Result<Self, ClientError> {
-        Ok(Self { config, client: Client::new()?, own_log_group })
+    pub fn new(config: Config, own_log_group: Option<String>, client: Client) -> Self {
+        Self { config, client, own_log_group }
     }
 
     /// Ships an event, and tells what came of it in either case.

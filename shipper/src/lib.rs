@@ -16,6 +16,7 @@ pub mod event;
 pub mod invocation;
 pub mod key;
 pub mod line;
+pub mod live;
 pub mod origin;
 pub mod record;
 pub mod secret;
@@ -23,4 +24,5 @@ pub mod summary;
 
 pub use config::Config;
 pub use invocation::{Invocation, ShipError, Shipper};
+pub use live::{Live, StartError};
 pub use summary::Summary;

@@ -5,12 +5,12 @@ mod runtime;
 
 use std::process::ExitCode;
 
-use logagg_shipper::{Config, Shipper};
+use logagg_shipper::Live;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     runtime::keep_panics_short();
-    let shipper = match start() {
+    let shipper = match start().await {
         Ok(shipper) => shipper,
         Err(error) => return runtime::refuse_to_start(&error).await,
     };
@@ -20,10 +20,7 @@ async fn main() -> ExitCode {
     }
 }
 
-fn start() -> Result<Shipper, runtime::StartError> {
+async fn start() -> Result<Live, runtime::StartError> {
     runtime::require_lambda()?;
-    let document = runtime::variable(logagg_shipper::config::VARIABLE);
-    let config = Config::parse(&document.ok_or_else(Config::missing)?)?;
-    let own_log_group = runtime::variable("AWS_LAMBDA_LOG_GROUP_NAME");
-    Ok(Shipper::new(config, own_log_group)?)
+    Ok(Live::start(runtime::variable).await?)
 }

@@ -6,9 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
-use logagg_shipper::config::ConfigError;
-use logagg_shipper::delivery::client::ClientError;
-use logagg_shipper::{Invocation, ShipError, Shipper, Summary};
+use logagg_shipper::{Invocation, Live, ShipError, Summary};
 use serde_json::value::RawValue;
 
 /// Where Lambda says that its runtime API is.
@@ -23,12 +21,9 @@ pub(crate) enum StartError {
          zip and run by Lambda (runtime provided.al2023)"
     )]
     NotInLambda,
-    /// The configuration is wrong.
+    /// There is no shipper.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The HTTP client could not be set up.
-    #[error(transparent)]
-    Client(#[from] ClientError),
+    NoShipper(#[from] logagg_shipper::StartError),
 }
 
 /// An environment variable, unless it is empty or no text.
@@ -42,7 +37,7 @@ pub(crate) fn require_lambda() -> Result<(), StartError> {
 }
 
 /// Takes one event after another until Lambda ends the process.
-pub(crate) async fn run(shipper: Shipper) -> Result<(), lambda_runtime::Error> {
+pub(crate) async fn run(shipper: Live) -> Result<(), lambda_runtime::Error> {
     let shipper = Arc::new(shipper);
     Runtime::new(service_fn(|event: LambdaEvent<Box<RawValue>>| {
         handle(Arc::clone(&shipper), event)
@@ -52,10 +47,7 @@ pub(crate) async fn run(shipper: Shipper) -> Result<(), lambda_runtime::Error> {
 }
 
 /// Ships an event. The summary is also the function's result, for whoever invokes it by hand.
-async fn handle(
-    shipper: Arc<Shipper>,
-    event: LambdaEvent<Box<RawValue>>,
-) -> Result<Summary, Failure> {
+async fn handle(shipper: Arc<Live>, event: LambdaEvent<Box<RawValue>>) -> Result<Summary, Failure> {
     let invocation =
         Invocation { request_id: &event.context.request_id, deadline: event.context.deadline() };
     let (summary, result) = shipper.ship(event.payload.get(), &invocation).await;

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 
 use crate::counts::Counts;
 use crate::decode::MessageType;
+use crate::destination::Class;
 
 /// What one invocation came to.
 #[derive(Debug, Serialize)]
@@ -74,6 +75,20 @@ impl Summary {
             duration: Duration::ZERO,
             destinations: BTreeMap::new(),
         }
+    }
+
+    /// Whether a destination has not let the shipper in.
+    pub fn blames_credentials(&self) -> bool {
+        let reasons = self.destinations.values().flat_map(|counts| counts.reasons.values());
+        reasons.flat_map(BTreeMap::keys).any(Class::blames_credentials)
+    }
+
+    /// Whether no destination has anything of the event, nor may have.
+    pub fn has_delivered_nothing(&self) -> bool {
+        self.destinations.values().all(|counts| {
+            counts.delivered + counts.already_there + counts.refused + counts.possible_duplicates
+                == 0
+        })
     }
 
     /// Writes the line in one piece.

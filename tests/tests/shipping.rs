@@ -43,12 +43,14 @@ impl Shipping {
     fn configured(config: impl FnOnce(&str) -> Value) -> Self {
         let account = Account::new(Ministack::shared());
         let index = format!("logs-{}", account.id());
+        let mut config = config(&index);
+        config["accept"] = json!(["no_place_for_leftovers"]);
         let arn = account
             .lambda()
             .create(&Function {
                 name: SHIPPER,
                 program: &Binaries::shared().shipper,
-                environment: &[("LOGAGG_CONFIG", config(&index).to_string())],
+                environment: &[("LOGAGG_CONFIG", config.to_string())],
                 timeout_seconds: 4,
             })
             .unwrap();

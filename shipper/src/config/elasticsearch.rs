@@ -69,18 +69,19 @@ fn authorization(fields: &mut Fields<'_, '_>) -> Option<HeaderValue> {
 
 fn basic(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
     let username = auth.text("username");
-    let password = auth.text("password");
+    let password = auth.secret("password");
     let (username, password) = (username?, password?);
     if username.contains(':') {
         auth.mistake_in("username", "must not have a colon");
         return None;
     }
-    let encoded = STANDARD.encode(format!("{username}:{password}"));
+    let encoded = STANDARD.encode(format!("{username}:{}", password.expose()));
     HeaderValue::try_from(format!("Basic {encoded}")).ok()
 }
 
 fn api_key(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
-    let api_key = auth.text("api_key")?;
+    let api_key = auth.secret("api_key")?;
+    let api_key = api_key.expose();
     let is_encoded =
         api_key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte));
     if !is_encoded {

@@ -1,18 +1,38 @@
-//! Reads JSON objects field by field and collects what is wrong with them.
+//! Reads JSON objects field by field and collects what is to be said about them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use reqwest::header::HeaderValue;
 use serde_json::{Map, Value};
 
-/// What is wrong, in the order in which it was found.
-#[derive(Debug, Default)]
-pub(super) struct Mistakes(Vec<String>);
+use super::risks::Risk;
+use crate::secret::{Secret, SecretArn, Secrets};
 
-impl Mistakes {
-    pub(super) fn into_list(self) -> Vec<String> {
-        self.0
+/// What is found while a document is read.
+#[derive(Debug, Default)]
+pub(super) struct Findings<'s> {
+    /// What is wrong, in the order in which it was found.
+    pub(super) mistakes: Vec<String>,
+    /// What may lose logs or give them away, and where.
+    pub(super) risks: Vec<(Risk, String)>,
+    /// The secrets that are still to be fetched, and the fields that want them.
+    pub(super) wanted: BTreeMap<SecretArn, BTreeSet<String>>,
+    /// The secrets that have been fetched.
+    secrets: Option<&'s Secrets>,
+}
+
+impl<'s> Findings<'s> {
+    /// Reads with these secrets in place of their ARNs.
+    pub(super) fn with(secrets: &'s Secrets) -> Self {
+        Self { secrets: Some(secrets), ..Self::default() }
+    }
+
+    fn mistake(&mut self, path: &str, mistake: &str) {
+        // Of a secret that is not there yet nobody can tell what is wrong with it.
+        if !self.wanted.values().any(|fields| fields.contains(path)) {
+            self.mistakes.push(at(path, mistake));
+        }
     }
 }
 
@@ -21,22 +41,22 @@ pub(super) struct Fields<'v, 'm> {
     path: String,
     map: &'v Map<String, Value>,
     asked_for: BTreeSet<String>,
-    mistakes: &'m mut Mistakes,
+    findings: &'m mut Findings<'v>,
 }
 
 impl<'v, 'm> Fields<'v, 'm> {
     /// The outermost object.
-    pub(super) fn root(value: &'v Value, mistakes: &'m mut Mistakes) -> Option<Self> {
-        Self::new(String::new(), value, mistakes)
+    pub(super) fn root(value: &'v Value, findings: &'m mut Findings<'v>) -> Option<Self> {
+        Self::new(String::new(), value, findings)
     }
 
-    fn new(path: String, value: &'v Value, mistakes: &'m mut Mistakes) -> Option<Self> {
+    fn new(path: String, value: &'v Value, findings: &'m mut Findings<'v>) -> Option<Self> {
         let Value::Object(map) = value else {
             let mistake = format!("must be an object, is {}", kind(value));
-            mistakes.0.push(at(&path, &mistake));
+            findings.mistake(&path, &mistake);
             return None;
         };
-        Some(Self { path, map, asked_for: BTreeSet::new(), mistakes })
+        Some(Self { path, map, asked_for: BTreeSet::new(), findings })
     }
 
     /// The names of all fields.
@@ -46,25 +66,37 @@ impl<'v, 'm> Fields<'v, 'm> {
 
     /// Says what is wrong with the object itself.
     pub(super) fn mistake(&mut self, mistake: &str) {
-        self.mistakes.0.push(at(&self.path, mistake));
+        self.findings.mistake(&self.path, mistake);
     }
 
     /// Says what is wrong with one of its fields.
     pub(super) fn mistake_in(&mut self, name: &str, mistake: &str) {
         let path = self.path_of(name);
-        self.mistakes.0.push(at(&path, mistake));
+        self.findings.mistake(&path, mistake);
+    }
+
+    /// Says that one of its fields, or the object itself for an empty name, may lose logs or give
+    /// them away.
+    pub(super) fn risk_in(&mut self, name: &str, risk: Risk) {
+        let path = if name.is_empty() { self.path.clone() } else { self.path_of(name) };
+        self.findings.risks.push((risk, path));
+    }
+
+    /// Whether a field is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.map.contains_key(name)
     }
 
     /// A field that must be there and be an object.
     pub(super) fn object(&mut self, name: &str) -> Option<Fields<'v, '_>> {
         let value = self.required(name)?;
-        Fields::new(self.path_of(name), value, self.mistakes)
+        Fields::new(self.path_of(name), value, self.findings)
     }
 
     /// A field that may be there and must be an object then.
     pub(super) fn optional_object(&mut self, name: &str) -> Option<Fields<'v, '_>> {
         let value = self.optional(name)?;
-        Fields::new(self.path_of(name), value, self.mistakes)
+        Fields::new(self.path_of(name), value, self.findings)
     }
 
     /// A field that must be there and be text.
@@ -81,13 +113,34 @@ impl<'v, 'm> Fields<'v, 'm> {
 
     /// A field that must be there and be a secret that goes into a header, behind `scheme`.
     pub(super) fn secret_header(&mut self, name: &str, scheme: &str) -> Option<HeaderValue> {
-        let secret = self.text(name)?;
+        let secret = self.secret(name)?;
+        let secret = secret.expose();
         let header = HeaderValue::try_from(format!("{scheme}{secret}")).ok();
         if header.is_none() || !secret.is_ascii() {
             self.mistake_in(name, "must have nothing but printable ASCII characters");
             return None;
         }
         header
+    }
+
+    /// A field that must be there and be a secret: the text itself, or the ARN under which it is
+    /// kept.
+    pub(super) fn secret(&mut self, name: &str) -> Option<Secret> {
+        let text = self.text(name)?;
+        self.as_secret(name, text)
+    }
+
+    /// A field that may be there and must be a list of some of `choices` then.
+    pub(super) fn choices(&mut self, name: &str, choices: &[&'static str]) -> Vec<&'static str> {
+        self.list(name)
+            .iter()
+            .enumerate()
+            .filter_map(|(index, value)| {
+                let name = format!("{name}[{index}]");
+                let text = self.as_text(&name, value)?;
+                self.as_choice(&name, text, choices)
+            })
+            .collect()
     }
 
     /// A field that must be there and be one of `choices`.
@@ -175,6 +228,43 @@ impl<'v, 'm> Fields<'v, 'm> {
                 let mistake = format!("must be a string, is {}", kind(value));
                 self.mistake_in(name, &mistake);
                 None
+            }
+        }
+    }
+
+    fn as_secret(&mut self, name: &str, text: &str) -> Option<Secret> {
+        if !SecretArn::is_meant(text) {
+            return Some(Secret::new(text));
+        }
+        let arn = match SecretArn::parse(text) {
+            Ok(arn) => arn,
+            Err(error) => {
+                self.mistake_in(name, &error.to_string());
+                return None;
+            }
+        };
+        match self.findings.secrets.and_then(|secrets| secrets.get(&arn)) {
+            Some(secret) if secret.expose().is_empty() => {
+                self.mistake_in(name, "is the ARN of a secret that is empty");
+                None
+            }
+            Some(secret) => Some(secret.clone()),
+            None => {
+                let path = self.path_of(name);
+                self.findings.wanted.entry(arn).or_default().insert(path);
+                Some(Secret::new("to be fetched"))
+            }
+        }
+    }
+
+    fn list(&mut self, name: &str) -> &'v [Value] {
+        match self.optional(name) {
+            None => &[],
+            Some(Value::Array(list)) => list,
+            Some(other) => {
+                let mistake = format!("must be a list, is {}", kind(other));
+                self.mistake_in(name, &mistake);
+                &[]
             }
         }
     }

@@ -6,14 +6,13 @@ use super::fields::Fields;
 use super::url::url;
 use crate::destination::Destination;
 use crate::destination::logzio::Logzio;
-use crate::secret::Secret;
 
 /// The type under which lines are sent unless the user names another.
 const DEFAULT_LOG_TYPE: &str = "lambda";
 
 /// Reads the fields of type `logzio`.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    let token = fields.text("token").map(Secret::new);
+    let token = fields.secret("token");
     let listener = listener(fields);
     let log_type = fields.optional_text("log_type").unwrap_or(DEFAULT_LOG_TYPE);
     Some(Box::new(Logzio::new(listener?, &token?, log_type)))

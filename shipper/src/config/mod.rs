@@ -9,10 +9,12 @@ mod fields;
 mod kind;
 mod logzio;
 mod newrelic;
+mod risks;
+mod source;
 mod splunk_hec;
 mod url;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -21,12 +23,12 @@ use serde_json::Value;
 
 use crate::delivery::{JsonFields, Oversized};
 use crate::destination::{Destination, Keys};
-use fields::{Fields, Mistakes};
+use crate::secret::{SecretArn, Secrets};
+use fields::{Fields, Findings};
 use kind::Kind;
 pub use kind::TYPES;
-
-/// The environment variable that holds the document.
-pub const VARIABLE: &str = "LOGAGG_CONFIG";
+pub use risks::Risk;
+pub use source::{Source, SourceError, VARIABLE};
 
 /// What a user decides.
 pub struct Config {
@@ -40,6 +42,8 @@ pub struct Config {
     pub request_timeout: Duration,
     /// How hard to compress.
     pub gzip_level: Compression,
+    /// How long fetched secrets are used before they are fetched again.
+    pub secret_max_age: Duration,
 }
 
 /// A destination and how it is delivered to.
@@ -52,50 +56,116 @@ pub struct DestinationConfig {
     pub json_fields: JsonFields,
 }
 
+/// A document that has been checked as far as that is possible without the secrets of which it has
+/// the ARNs.
+pub struct Draft {
+    value: Value,
+    read: Option<Config>,
+    wanted: BTreeMap<SecretArn, BTreeSet<String>>,
+}
+
 /// Everything that is wrong with a configuration.
 #[derive(Debug, PartialEq)]
-pub struct ConfigError(Vec<String>);
+pub struct ConfigError {
+    place: String,
+    mistakes: Vec<String>,
+}
 
 impl Config {
-    /// Reads the document.
+    /// Reads a document that has no ARNs of secrets in it, whatever it risks.
     pub fn parse(document: &str) -> Result<Self, ConfigError> {
-        const MEBIBYTE: u64 = 1024 * 1024;
+        let value = json(document)?;
+        let mut findings = Findings::default();
+        let config = read(&value, &mut findings, None);
+        let fetched = findings.wanted.values().flatten().map(|field| {
+            format!("{field}: is the ARN of a secret, which only a running function can fetch")
+        });
+        let mistakes = findings.mistakes.into_iter().chain(fetched).collect();
+        ConfigError::of_mistakes(mistakes)?;
+        config.ok_or_else(|| ConfigError::new(Vec::new()))
+    }
+}
 
-        let value: Value = serde_json::from_str(document).map_err(|error| {
-            // By position only: the document holds secrets.
-            let (line, column) = (error.line(), error.column());
-            ConfigError(vec![format!(
-                "it is not JSON: syntax error at line {line} column {column}"
-            )])
-        })?;
-        let mut mistakes = Mistakes::default();
-        let Some(mut root) = Fields::root(&value, &mut mistakes) else {
-            return Err(ConfigError(mistakes.into_list()));
-        };
-        let destinations = destinations(&mut root);
-        let max_decoded_bytes =
-            root.number("max_decoded_bytes", MEBIBYTE..=1024 * MEBIBYTE, 64 * MEBIBYTE);
-        let reserve_ms = root.number("reserve_ms", 100..=60_000, 1_000);
-        let request_timeout_ms = root.number("request_timeout_ms", 100..=600_000, 10_000);
-        let gzip_level = root.number("gzip_level", 1..=9, 1);
-        root.finish();
-        let list = mistakes.into_list();
-        if !list.is_empty() {
-            return Err(ConfigError(list));
+impl Draft {
+    /// Checks a document for mistakes and for risks that it does not accept. `memory_mb` is what the
+    /// function has.
+    pub fn check(document: &str, memory_mb: Option<u64>) -> Result<Self, ConfigError> {
+        let value = json(document)?;
+        let mut findings = Findings::default();
+        let read = read(&value, &mut findings, memory_mb);
+        let refusals = findings.risks.iter().map(|(risk, place)| risk.refusal(place));
+        ConfigError::of_mistakes(findings.mistakes.into_iter().chain(refusals).collect())?;
+        let wanted = findings.wanted;
+        let read = read.filter(|_| wanted.is_empty());
+        Ok(Self { value, read, wanted })
+    }
+
+    /// The secrets that are needed to complete it.
+    pub fn wanted(&self) -> BTreeSet<SecretArn> {
+        self.wanted.keys().cloned().collect()
+    }
+
+    /// The fields that have a secret's ARN.
+    pub fn fields_with(&self, arn: &SecretArn) -> String {
+        let fields = self.wanted.get(arn).into_iter().flatten();
+        fields.map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The configuration with the secrets in place of their ARNs.
+    pub fn complete(&mut self, secrets: &Secrets) -> Result<Config, ConfigError> {
+        if let Some(config) = self.read.take() {
+            return Ok(config);
         }
-        Ok(Self {
-            destinations,
-            max_decoded_bytes: usize::try_from(max_decoded_bytes).unwrap_or(usize::MAX),
-            reserve: Duration::from_millis(reserve_ms),
-            request_timeout: Duration::from_millis(request_timeout_ms),
-            gzip_level: u32::try_from(gzip_level).map_or(Compression::fast(), Compression::new),
-        })
+        let mut findings = Findings::with(secrets);
+        let config = read(&self.value, &mut findings, None);
+        ConfigError::of_mistakes(findings.mistakes)?;
+        config.ok_or_else(|| ConfigError::new(Vec::new()))
     }
+}
 
-    /// The error for a variable that is not set.
-    pub fn missing() -> ConfigError {
-        ConfigError(vec!["it is not set".to_owned()])
+fn json(document: &str) -> Result<Value, ConfigError> {
+    serde_json::from_str(document).map_err(|error| {
+        // By position only: the document holds secrets.
+        let (line, column) = (error.line(), error.column());
+        ConfigError::new(vec![format!(
+            "it is not JSON: syntax error at line {line} column {column}"
+        )])
+    })
+}
+
+/// Reads the whole document.
+fn read<'v>(
+    value: &'v Value,
+    findings: &mut Findings<'v>,
+    memory_mb: Option<u64>,
+) -> Option<Config> {
+    const MEBIBYTE: u64 = 1024 * 1024;
+
+    let mut root = Fields::root(value, findings)?;
+    let accepted = risks::accepted(&mut root);
+    let destinations = destinations(&mut root);
+    let max_decoded_bytes =
+        root.number("max_decoded_bytes", MEBIBYTE..=1024 * MEBIBYTE, 64 * MEBIBYTE);
+    let reserve_ms = root.number("reserve_ms", 100..=60_000, 1_000);
+    let request_timeout_ms = root.number("request_timeout_ms", 100..=600_000, 10_000);
+    let gzip_level = root.number("gzip_level", 1..=9, 1);
+    let secret_max_age_s = root.number("secret_max_age_s", 60..=86_400, 3_600);
+    if !root.has("park") {
+        root.risk_in("", Risk::NoPlaceForLeftovers);
     }
+    if memory_mb.is_some_and(|memory_mb| risks::is_too_large(max_decoded_bytes, memory_mb)) {
+        root.risk_in("max_decoded_bytes", Risk::LittleMemory);
+    }
+    root.finish();
+    findings.risks.retain(|(risk, _)| !accepted.contains(risk));
+    Some(Config {
+        destinations,
+        max_decoded_bytes: usize::try_from(max_decoded_bytes).unwrap_or(usize::MAX),
+        reserve: Duration::from_millis(reserve_ms),
+        request_timeout: Duration::from_millis(request_timeout_ms),
+        gzip_level: u32::try_from(gzip_level).map_or(Compression::fast(), Compression::new),
+        secret_max_age: Duration::from_secs(secret_max_age_s),
+    })
 }
 
 fn destinations(root: &mut Fields<'_, '_>) -> BTreeMap<String, DestinationConfig> {
@@ -148,14 +218,30 @@ fn destinations(root: &mut Fields<'_, '_>) -> BTreeMap<String, DestinationConfig
     destinations
 }
 
+impl ConfigError {
+    fn new(mistakes: Vec<String>) -> Self {
+        Self { place: VARIABLE.to_owned(), mistakes }
+    }
+
+    fn of_mistakes(mistakes: Vec<String>) -> Result<(), Self> {
+        if mistakes.is_empty() { Ok(()) } else { Err(Self::new(mistakes)) }
+    }
+
+    /// Says that the document is from there.
+    #[must_use]
+    pub fn in_source(self, source: &Source) -> Self {
+        Self { place: source.to_string(), ..self }
+    }
+}
+
 impl std::error::Error for ConfigError {}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.0.len();
+        let count = self.mistakes.len();
         let mistakes = if count == 1 { "mistake" } else { "mistakes" };
-        write!(formatter, "{VARIABLE} has {count} {mistakes}:")?;
-        for mistake in &self.0 {
+        write!(formatter, "{} has {count} {mistakes}:", self.place)?;
+        for mistake in &self.mistakes {
             write!(formatter, "\n  {mistake}")?;
         }
         Ok(())

@@ -1,8 +1,11 @@
 //! Addresses of services.
 
+use std::net::IpAddr;
+
 use reqwest::Url;
 
 use super::fields::Fields;
+use super::risks::Risk;
 
 /// Reads `url`: an address alone, since whoever puts credentials into it will find them in logs.
 pub(super) fn url(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
@@ -25,7 +28,17 @@ pub(super) fn url(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
         fields.mistake_in("url", "must not have a query or a fragment (what follows ? or #)");
         return None;
     }
+    if url.scheme() == "http" && !is_own_machine(&url) {
+        fields.risk_in("url", Risk::PlainHttp);
+    }
     Some(url)
+}
+
+/// Whether what is sent there stays on this machine.
+fn is_own_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Reads `url`, which may be left out where `by_default` says what it is then.

@@ -129,6 +129,11 @@ impl Class {
         Self(Cow::Owned(format!("status_{status}")))
     }
 
+    /// Whether the service did not let the shipper in.
+    pub fn blames_credentials(&self) -> bool {
+        matches!(self.as_str(), "status_401" | "status_403")
+    }
+
     /// The word.
     pub fn as_str(&self) -> &str {
         &self.0

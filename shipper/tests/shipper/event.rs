@@ -76,3 +76,10 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
+
+/// What CloudWatch Logs sends to find out whether the function is there.
+pub(crate) fn control() -> Vec<u8> {
+    let mut control = delivery("", 0, &["CWL CONTROL MESSAGE: Checking health of destination"]);
+    control["messageType"] = json!("CONTROL_MESSAGE");
+    wrap(&control)
+}

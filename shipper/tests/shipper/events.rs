@@ -103,10 +103,7 @@ fn a_decompression_bomb_is_stopped_at_the_cap() {
 #[test]
 fn a_control_message_is_no_log() {
     let bulk = Bulk::start();
-    let mut control =
-        event::delivery("", 0, &["CWL CONTROL MESSAGE: Checking health of destination Lambda."]);
-    control["messageType"] = json!("CONTROL_MESSAGE");
-    let invoked = lambda(&bulk).invoke(&event::wrap(&control));
+    let invoked = lambda(&bulk).invoke(&event::control());
     assert!(invoked.result.is_ok());
     assert_eq!(invoked.summary["message_type"], "CONTROL_MESSAGE");
     assert_eq!(invoked.summary["destinations"], json!({}));

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::http::{Answer, Reply, Request, Server, Service};
 use crate::{PAYLOAD, SECRET};
@@ -72,14 +72,21 @@ enum Stream {
 }
 
 impl Lambda {
-    /// Starts the function with a configuration.
+    /// Starts the function with a configuration, on-failure destination and all.
     pub(crate) fn start(config: &Value) -> Self {
-        Self::start_with(Some(&config.to_string()))
+        Self::start_with(Some(&accepting(config)))
+    }
+
+    /// Starts the function with these variables beside those that Lambda sets.
+    pub(crate) fn start_in(environment: &[(&str, &str)]) -> Self {
+        let environment: Vec<(&str, &OsStr)> =
+            environment.iter().map(|&(name, value)| (name, OsStr::new(value))).collect();
+        Self::launch(None, &environment)
     }
 
     /// Starts the function on a system that trusts the authorities in `ca_file` and no others.
     pub(crate) fn start_trusting(config: &Value, ca_file: &Path) -> Self {
-        Self::launch(Some(&config.to_string()), &[("SSL_CERT_FILE", ca_file.as_os_str())])
+        Self::launch(Some(&accepting(config)), &[("SSL_CERT_FILE", ca_file.as_os_str())])
     }
 
     /// Starts the function with the text of `LOGAGG_CONFIG`.
@@ -99,6 +106,10 @@ impl Lambda {
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", OWN_LOG_GROUP)
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "s")
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", format!("{SECRET}-key"))
+            .env("AWS_SESSION_TOKEN", format!("{SECRET}-token"))
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -212,6 +223,16 @@ impl Drop for Lambda {
             }
         }
     }
+}
+
+/// A configuration that says that there is an on-failure destination, unless it says something
+/// about that itself.
+pub(crate) fn accepting(config: &Value) -> String {
+    let mut config = config.clone();
+    if config.get("accept").is_none() {
+        config["accept"] = json!(["no_place_for_leftovers"]);
+    }
+    config.to_string()
 }
 
 fn read(stream: impl Read + Send + 'static, kind: Stream, output: &Arc<Output>) -> JoinHandle<()> {

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::SECRET;
+use crate::event;
 use crate::lambda::Lambda;
 
 /// Starts with a configuration that is refused with this text, in the error and in the log.
@@ -25,12 +26,15 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
                            "auth": {{"type": "api_key", "api_key": "{SECRET} not encoded"}}}},
                 "logs": {{"type": "logzio", "tokn": "{SECRET}", "region": 5}}
             }},
-            "request_timeout": 5
+            "request_timeout": 5,
+            "accept": ["no_place_for_leftover"]
         }}"#
     );
     check(
         Some(&config),
-        "LOGAGG_CONFIG has 7 mistakes:\n  \
+        "LOGAGG_CONFIG has 9 mistakes:\n  \
+         accept[0]: is \"no_place_for_leftover\", must be one of \"no_place_for_leftovers\", \"plain_http\", \
+         \"little_memory\"; did you mean \"no_place_for_leftovers\"?\n  \
          destinations.logs.token: is missing\n  \
          destinations.logs.region: must be a string, is a number\n  \
          destinations.logs.tokn: is not known; did you mean \"token\"?\n  \
@@ -38,7 +42,10 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
          destinations.search.index: is \"Logs\", which is no name of an index or data stream: lower case, at most \
          255 bytes, without blanks and any of \\ / * ? \" < > | , # : %, not beginning with - _ + .\n  \
          destinations.search.auth.api_key: must be the key in its encoded form, which Elasticsearch shows as \"encoded\"\n  \
-         request_timeout: is not known; did you mean \"request_timeout_ms\"?",
+         request_timeout: is not known; did you mean \"request_timeout_ms\"?\n  \
+         there is no \"park\", so what cannot be delivered is left to Lambda, which tries an event twice more and \
+         then DISCARDS it unless the function has an on-failure destination; configure \"park\", or give the function \
+         an on-failure destination; or accept this with \"accept\": [\"no_place_for_leftovers\"]",
     );
 }
 
@@ -55,8 +62,10 @@ fn whoever_starts_it_by_hand_is_told_what_it_is() {
 
 #[test]
 fn a_missing_configuration_is_a_mistake() {
-    check(None, "LOGAGG_CONFIG has 1 mistake:\n  it is not set");
-    check(Some(""), "LOGAGG_CONFIG has 1 mistake:\n  it is not set");
+    let expected = "there is no configuration: set LOGAGG_CONFIG to it, or one of LOGAGG_CONFIG_FILE, \
+                    LOGAGG_CONFIG_SSM and LOGAGG_CONFIG_S3 to where it is";
+    check(None, expected);
+    check(Some(""), expected);
 }
 
 #[test]
@@ -74,10 +83,33 @@ fn destinations_that_would_store_things_twice_cannot_stand_together() {
             r#"{"destinations": {
                 "logs": {"type": "logzio", "token": "t"},
                 "search": {"type": "elasticsearch", "url": "http://127.0.0.1:9200", "index": "logs"}
-            }}"#,
+            }, "accept": ["no_place_for_leftovers"]}"#,
         ),
         "LOGAGG_CONFIG has 1 mistake:\n  destinations: \"logs\" cannot stand beside another destination: when one \
          of them fails, Lambda repeats the event to all, and \"logs\" would store again what it has, since it takes \
          no document ids; give it a shipper of its own",
     );
+}
+
+#[test]
+fn settings_that_may_lose_logs_or_give_them_away_must_be_accepted_by_name() {
+    let config = |accept: &str| {
+        format!(
+            r#"{{"destinations": {{"search": {{"type": "elasticsearch", "url": "http://search.internal:9200",
+                "index": "logs"}}}}, "max_decoded_bytes": 104857600, "accept": [{accept}]}}"#
+        )
+    };
+    check(
+        Some(&config("\"no_place_for_leftovers\"")),
+        "LOGAGG_CONFIG has 2 mistakes:\n  \
+         destinations.search.url: the address begins with http:// and is not this machine's own, so whoever is on \
+         the way can read all lines and the credentials; write https://; or accept this with \"accept\": \
+         [\"plain_http\"]\n  \
+         max_decoded_bytes: an event of \"max_decoded_bytes\" needs more memory than the function has, and an \
+         instance that runs out of memory is killed with all it holds; give the function more memory, or lower \
+         \"max_decoded_bytes\"; or accept this with \"accept\": [\"little_memory\"]",
+    );
+    let accepted = config("\"no_place_for_leftovers\", \"plain_http\", \"little_memory\"");
+    let invoked = Lambda::start_with(Some(&accepted)).invoke(&event::control());
+    assert_eq!(invoked.result, Ok(invoked.summary));
 }

@@ -115,7 +115,9 @@ fn deploy(account: &Account, binaries: &Binaries, search: &Search) -> anyhow::Re
     let config = json!({
         "destinations": {
             "search": {"type": "elasticsearch", "url": search.endpoint(), "index": INDEX}
-        }
+        },
+        // Lambda keeps what is left, as far as it does so here.
+        "accept": ["no_place_for_leftovers"],
     });
     account.lambda().create(&Function {
         name: SHIPPER,

@@ -73,7 +73,12 @@ impl Sink {
         let destination = match self.service {
             Service::Bulk => json!({"type": "elasticsearch", "url": url, "index": "logs"}),
         };
-        json!({"destinations": {"sink": destination}, "gzip_level": super::GZIP_LEVEL}).to_string()
+        json!({
+            "destinations": {"sink": destination},
+            "gzip_level": super::GZIP_LEVEL,
+            "accept": ["no_place_for_leftovers"],
+        })
+        .to_string()
     }
 
     /// The requests that came since the last call, before and after decompression.

@@ -1,6 +1,13 @@
-//! Text that must not be shown.
+//! Text that must not be shown, and where it is kept at AWS.
+
+mod arn;
+mod fetch;
 
 use std::fmt;
+
+pub use arn::{NoArn, SecretArn};
+pub(crate) use fetch::parameter;
+pub use fetch::{FetchError, Secrets, fetch};
 
 /// A token, key or password. Whoever needs the text asks for it by name.
 #[derive(Clone, PartialEq)]

@@ -1,0 +1,71 @@
+//! Settings that work and may still lose logs or give them away. Whoever wants them says so by
+//! name.
+
+use super::fields::Fields;
+
+/// How much memory the shipper needs beside a decoded event.
+const MEMORY_BESIDE_EVENT_BYTES: u64 = 48 * 1024 * 1024;
+
+/// Something that is refused unless `accept` has its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Risk {
+    /// What cannot be delivered is in Lambda's hands alone.
+    NoPlaceForLeftovers,
+    /// Lines and credentials travel in the clear.
+    PlainHttp,
+    /// A large event may need more memory than there is.
+    LittleMemory,
+}
+
+impl Risk {
+    const ALL: [Self; 3] = [Self::NoPlaceForLeftovers, Self::PlainHttp, Self::LittleMemory];
+
+    /// The name by which it is accepted.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoPlaceForLeftovers => "no_place_for_leftovers",
+            Self::PlainHttp => "plain_http",
+            Self::LittleMemory => "little_memory",
+        }
+    }
+
+    /// What could be lost, and what to do.
+    fn text(self) -> &'static str {
+        match self {
+            Self::NoPlaceForLeftovers => {
+                "there is no \"park\", so what cannot be delivered is left to Lambda, which tries \
+                 an event twice more and then DISCARDS it unless the function has an on-failure \
+                 destination; configure \"park\", or give the function an on-failure destination"
+            }
+            Self::PlainHttp => {
+                "the address begins with http:// and is not this machine's own, so whoever is on \
+                 the way can read all lines and the credentials; write https://"
+            }
+            Self::LittleMemory => {
+                "an event of \"max_decoded_bytes\" needs more memory than the function has, and an \
+                 instance that runs out of memory is killed with all it holds; give the function \
+                 more memory, or lower \"max_decoded_bytes\""
+            }
+        }
+    }
+
+    /// What is said of it.
+    pub(super) fn refusal(self, place: &str) -> String {
+        let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
+        let name = self.name();
+        format!("{place}{}; or accept this with \"accept\": [\"{name}\"]", self.text())
+    }
+}
+
+/// Reads `accept`.
+pub(super) fn accepted(root: &mut Fields<'_, '_>) -> Vec<Risk> {
+    let names = Risk::ALL.map(Risk::name);
+    let accepted = root.choices("accept", &names);
+    Risk::ALL.into_iter().filter(|risk| accepted.contains(&risk.name())).collect()
+}
+
+/// Whether an event of the largest size may not fit into the function's memory.
+pub(super) fn is_too_large(max_decoded_bytes: u64, memory_mb: u64) -> bool {
+    const MEBIBYTE: u64 = 1024 * 1024;
+    max_decoded_bytes.saturating_add(MEMORY_BESIDE_EVENT_BYTES) > memory_mb.saturating_mul(MEBIBYTE)
+}

@@ -1,0 +1,209 @@
+//! Where the configuration is: in a variable, a file, a parameter or an object.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::aws::{Aws, AwsError, Bucket, patiently};
+use crate::secret;
+
+/// The document itself.
+pub const VARIABLE: &str = "LOGAGG_CONFIG";
+/// A file of the package: a path, from the package's folder on if it is relative.
+const FILE: &str = "LOGAGG_CONFIG_FILE";
+/// A parameter of AWS Systems Manager: its name or ARN.
+const SSM: &str = "LOGAGG_CONFIG_SSM";
+/// An object: `s3://<bucket>/<key>`.
+const S3: &str = "LOGAGG_CONFIG_S3";
+
+/// The most that a configuration may have, so that a wrong key does not fill the memory.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// Where the configuration is.
+#[derive(Debug, PartialEq)]
+pub enum Source {
+    /// Here it is.
+    Variable(Document),
+    /// In a file.
+    File(PathBuf),
+    /// In a parameter of AWS Systems Manager.
+    Ssm(String),
+    /// In an object.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+    },
+}
+
+/// A configuration's text, which may have secrets in it.
+#[derive(PartialEq)]
+pub struct Document(pub String);
+
+/// Why the configuration cannot be read.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum SourceError {
+    /// No variable says where it is.
+    #[error(
+        "there is no configuration: set {VARIABLE} to it, or one of {FILE}, {SSM} and {S3} to where \
+         it is"
+    )]
+    NotSet,
+    /// Several variables say where it is.
+    #[error("the configuration can only be in one place, but these are set: {}", .0.join(", "))]
+    Several(Vec<&'static str>),
+    /// The object is not named as one.
+    #[error("{S3} must be s3://<bucket>/<key>")]
+    NoObject,
+    /// The file cannot be read.
+    #[error("cannot read the configuration from {path} ({FILE}): {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why not.
+        reason: std::io::ErrorKind,
+    },
+    /// AWS does not give it.
+    #[error("cannot read the configuration from {place}: {error}{advice}")]
+    Aws {
+        /// Where it should be.
+        place: String,
+        /// What AWS said.
+        error: AwsError,
+        /// What to do.
+        advice: String,
+    },
+    /// What is there is no document.
+    #[error("the configuration in {place} {what}")]
+    NoDocument {
+        /// Where it is.
+        place: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+impl Source {
+    /// What the variables say. An empty variable is none.
+    pub fn of(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SourceError> {
+        let mut set = [VARIABLE, FILE, SSM, S3]
+            .into_iter()
+            .filter_map(|name| Some((name, variable(name).filter(|value| !value.is_empty())?)))
+            .collect::<Vec<_>>();
+        if set.len() > 1 {
+            return Err(SourceError::Several(set.iter().map(|(name, _)| *name).collect()));
+        }
+        match set.pop().ok_or(SourceError::NotSet)? {
+            (FILE, path) => Ok(Self::File(PathBuf::from(path))),
+            (SSM, name) => Ok(Self::Ssm(name)),
+            (S3, url) => {
+                let parts = url.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+                let parts = parts.filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty());
+                let (bucket, key) = parts.ok_or(SourceError::NoObject)?;
+                Ok(Self::S3 { bucket: bucket.to_owned(), key: key.to_owned() })
+            }
+            (_, document) => Ok(Self::Variable(Document(document))),
+        }
+    }
+
+    /// Reads the document, until `until` at most. `aws` is called where the document is in AWS.
+    pub async fn read(&self, aws: &Aws, until: Instant) -> Result<String, SourceError> {
+        let bytes = match self {
+            Self::Variable(Document(document)) => return Ok(document.clone()),
+            Self::File(path) => std::fs::read(path).map_err(|error| SourceError::File {
+                path: path.display().to_string(),
+                reason: error.kind(),
+            })?,
+            Self::Ssm(name) => {
+                // An ARN has the region in it.
+                let region = name.starts_with("arn:").then(|| name.split(':').nth(3)).flatten();
+                let read = secret::parameter(aws, region, name, until).await;
+                return read.map_err(|error| self.refused(error));
+            }
+            Self::S3 { bucket, key } => {
+                let bucket = Bucket { aws, name: bucket, region: None };
+                let read = async |timeout| bucket.get(key, timeout).await;
+                let object = patiently(until, Duration::from_secs(3), read).await;
+                object.map_err(|error| self.refused(error))?.body.into()
+            }
+        };
+        let no_document = |what| SourceError::NoDocument { place: self.to_string(), what };
+        if bytes.len() > MAX_BYTES {
+            return Err(no_document("has more than 1 MiB; is it the right one?"));
+        }
+        String::from_utf8(bytes).map_err(|_| no_document("is no UTF-8"))
+    }
+
+    fn refused(&self, error: AwsError) -> SourceError {
+        let action = match self {
+            Self::Ssm(_) => {
+                "ssm:GetParameter on it, and kms:Decrypt on its key if that is one of your own"
+            }
+            _ => {
+                "s3:GetObject on it, and s3:ListBucket on the bucket to tell a missing object from a \
+                  forbidden one"
+            }
+        };
+        let advice = if error.is_denied() {
+            format!("; allow the function's role {action}")
+        } else {
+            match error.code() {
+                Some("ParameterNotFound" | "NoSuchKey" | "NoSuchBucket") => {
+                    "; there is no such one in this region".to_owned()
+                }
+                Some("PermanentRedirect") => "; the bucket is in another region".to_owned(),
+                _ => String::new(),
+            }
+        };
+        SourceError::Aws { place: self.to_string(), error, advice }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(_) => formatter.write_str(VARIABLE),
+            Self::File(path) => write!(formatter, "{} ({FILE})", path.display()),
+            Self::Ssm(name) => write!(formatter, "the parameter {name} ({SSM})"),
+            Self::S3 { bucket, key } => write!(formatter, "s3://{bucket}/{key} ({S3})"),
+        }
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Document(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(set: &[(&str, &str)]) -> Result<Source, SourceError> {
+        let found = |name: &str| set.iter().find(|(set, _)| *set == name);
+        Source::of(|name| found(name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn exactly_one_variable_says_where_it_is() {
+        assert_eq!(of(&[(VARIABLE, "{}")]), Ok(Source::Variable(Document("{}".to_owned()))));
+        assert_eq!(of(&[(FILE, "a.json"), (VARIABLE, "")]), Ok(Source::File("a.json".into())));
+        assert_eq!(of(&[(SSM, "/a/b")]), Ok(Source::Ssm("/a/b".to_owned())));
+        let object = Source::S3 { bucket: "b".to_owned(), key: "k/l".to_owned() };
+        assert_eq!(of(&[(S3, "s3://b/k/l")]), Ok(object));
+        assert_eq!(of(&[]), Err(SourceError::NotSet));
+        let several = of(&[(S3, "s3://b/k"), (VARIABLE, "{}")]);
+        assert_eq!(several, Err(SourceError::Several(vec![VARIABLE, S3])));
+        for url in ["b/k", "s3://b", "s3://b/", "s3:///k", "https://b/k"] {
+            assert_eq!(of(&[(S3, url)]), Err(SourceError::NoObject), "{url}");
+        }
+    }
+
+    #[test]
+    fn debug_output_shows_nothing_of_the_document() {
+        let source = Source::Variable(Document("s3cr3t".to_owned()));
+        assert_eq!(format!("{source:?}"), "Variable(Document(***))");
+    }
+}

@@ -1,0 +1,167 @@
+//! The ARN of a secret, which a configuration may have in a secret's place.
+
+use std::fmt;
+
+use crate::aws::Service;
+
+/// Where a secret is kept: `arn:aws:secretsmanager:<region>:<account>:secret:<name>`, or
+/// `arn:aws:ssm:<region>:<account>:parameter/<name>`.
+///
+/// To the ARN in Secrets Manager may be added which member of a secret in JSON is meant, and which
+/// version, as task definitions of Amazon ECS have it: `<arn>:<key>:<stage>:<version id>`.
+///
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SecretArn {
+    /// The ARN of the secret itself.
+    pub arn: String,
+    /// Its region.
+    pub region: String,
+    /// Where it is kept.
+    pub keeper: Keeper,
+}
+
+/// Who keeps a secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keeper {
+    /// AWS Secrets Manager.
+    SecretsManager {
+        /// The member that is meant of a secret in JSON; the whole secret if there is none.
+        json_key: Option<String>,
+        /// The version's label; `AWSCURRENT` if there is none.
+        stage: Option<String>,
+        /// The version's id.
+        version_id: Option<String>,
+    },
+    /// AWS Systems Manager.
+    Ssm,
+}
+
+/// The text is no ARN of a secret.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error(
+    "is no ARN of a secret: expected arn:aws:secretsmanager:<region>:<account>:secret:<name>, after \
+     which a key of a secret in JSON may stand (\":<key>\"), or \
+     arn:aws:ssm:<region>:<account>:parameter/<name>"
+)]
+pub struct NoArn;
+
+impl SecretArn {
+    /// Whether a text is meant as an ARN. Tokens do not begin like one.
+    pub fn is_meant(text: &str) -> bool {
+        text.starts_with("arn:")
+    }
+
+    /// Reads an ARN.
+    pub fn parse(text: &str) -> Result<Self, NoArn> {
+        let mut parts = text.splitn(6, ':');
+        let mut part = || parts.next().filter(|part| !part.is_empty()).ok_or(NoArn);
+        let (_arn, _partition) = (part()?, part()?);
+        let (service, region, _account, resource) = (part()?, part()?, part()?, part()?);
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(NoArn);
+        }
+        let region = region.to_owned();
+        match service {
+            "secretsmanager" => Self::in_secrets_manager(text, region, resource),
+            "ssm" => {
+                let name = resource.strip_prefix("parameter/").filter(|name| !name.is_empty());
+                name.ok_or(NoArn)?;
+                Ok(Self { arn: text.to_owned(), region, keeper: Keeper::Ssm })
+            }
+            _ => Err(NoArn),
+        }
+    }
+
+    fn in_secrets_manager(text: &str, region: String, resource: &str) -> Result<Self, NoArn> {
+        let mut parts = resource.strip_prefix("secret:").ok_or(NoArn)?.split(':');
+        let name = parts.next().filter(|name| !name.is_empty()).ok_or(NoArn)?;
+        let mut addition = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
+        let keeper = Keeper::SecretsManager {
+            json_key: addition(),
+            stage: addition(),
+            version_id: addition(),
+        };
+        if parts.next().is_some() {
+            return Err(NoArn);
+        }
+        let start = text.len() - resource.len();
+        let arn = format!("{}secret:{name}", &text[..start]);
+        Ok(Self { arn, region, keeper })
+    }
+
+    /// The service that keeps it.
+    pub fn service(&self) -> Service {
+        match self.keeper {
+            Keeper::SecretsManager { .. } => Service::SecretsManager,
+            Keeper::Ssm => Service::Ssm,
+        }
+    }
+
+    /// What the function's role must be allowed to do with it.
+    pub fn action(&self) -> &'static str {
+        match self.keeper {
+            Keeper::SecretsManager { .. } => "secretsmanager:GetSecretValue",
+            Keeper::Ssm => "ssm:GetParameter",
+        }
+    }
+}
+
+impl fmt::Display for SecretArn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.arn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:search-AbCdEf";
+
+    fn keeper(addition: &str) -> Result<Keeper, NoArn> {
+        SecretArn::parse(&format!("{SECRET}{addition}")).map(|arn| {
+            assert_eq!((arn.arn.as_str(), arn.region.as_str()), (SECRET, "eu-west-1"));
+            arn.keeper
+        })
+    }
+
+    #[test]
+    fn a_secret_may_be_followed_by_a_key_and_a_version() {
+        let of = |key: Option<&str>, stage: Option<&str>, id: Option<&str>| {
+            Ok(Keeper::SecretsManager {
+                json_key: key.map(str::to_owned),
+                stage: stage.map(str::to_owned),
+                version_id: id.map(str::to_owned),
+            })
+        };
+        assert_eq!(keeper(""), of(None, None, None));
+        assert_eq!(keeper(":token"), of(Some("token"), None, None));
+        assert_eq!(keeper(":token::"), of(Some("token"), None, None));
+        assert_eq!(keeper("::AWSPREVIOUS:"), of(None, Some("AWSPREVIOUS"), None));
+        assert_eq!(keeper(":token::5"), of(Some("token"), None, Some("5")));
+        assert_eq!(keeper(":token::5:"), Err(NoArn));
+    }
+
+    #[test]
+    fn a_parameter_is_taken_as_it_is() {
+        let text = "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/app/token";
+        let arn = SecretArn::parse(text).unwrap();
+        assert_eq!((arn.arn.as_str(), arn.region.as_str()), (text, "cn-north-1"));
+        assert_eq!(arn.keeper, Keeper::Ssm);
+    }
+
+    #[test]
+    fn other_arns_are_refused() {
+        for text in [
+            "arn:",
+            "arn:aws:s3:::bucket/key",
+            "arn:aws:ssm:eu-west-1:123456789012:document/x",
+            "arn:aws:ssm::123456789012:parameter/x",
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:",
+            "arn:aws:ssm:eu-west-1:123456789012:parameter/a b",
+        ] {
+            assert_eq!(SecretArn::parse(text), Err(NoArn), "{text}");
+        }
+    }
+}

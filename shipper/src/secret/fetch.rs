@@ -1,0 +1,214 @@
+//! Fetches secrets from where they are kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Secret;
+use super::arn::{Keeper, SecretArn};
+use crate::aws::{Aws, AwsError, Service, patiently};
+
+/// The longest time for one call.
+const LONGEST_CALL: Duration = Duration::from_secs(3);
+
+/// Secrets by where they are kept.
+pub type Secrets = BTreeMap<SecretArn, Secret>;
+
+/// Why a secret cannot be had. Says what was attempted on what, and what to do, and nothing of the
+/// secret.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum FetchError {
+    /// AWS did not give it.
+    #[error("cannot fetch {arn}: {error}{}", advice(.arn, .error))]
+    NotGiven {
+        /// Which.
+        arn: SecretArn,
+        /// What AWS said.
+        error: AwsError,
+    },
+    /// There is something else in its place.
+    #[error("{arn} {what}")]
+    NotText {
+        /// Which.
+        arn: SecretArn,
+        /// What is there.
+        what: String,
+    },
+}
+
+impl FetchError {
+    /// The secret that cannot be had.
+    pub fn arn(&self) -> &SecretArn {
+        match self {
+            Self::NotGiven { arn, .. } | Self::NotText { arn, .. } => arn,
+        }
+    }
+}
+
+/// Fetches secrets, each once however many of its members are asked for, until `until` at most.
+/// Whatever cannot be had is told for all of them at once.
+pub async fn fetch(
+    aws: &Aws,
+    arns: &BTreeSet<SecretArn>,
+    until: Instant,
+) -> Result<Secrets, Vec<FetchError>> {
+    let mut members: BTreeMap<SecretArn, Vec<&SecretArn>> = BTreeMap::new();
+    for arn in arns {
+        members.entry(arn.whole()).or_default().push(arn);
+    }
+    let fetching = members.iter().map(async |(whole, members)| {
+        let text = match value(aws, whole, until).await {
+            Ok(text) => text,
+            Err(error) => return vec![Err(error)],
+        };
+        members.iter().map(|arn| Ok(((*arn).clone(), arn.member_of(&text)?))).collect()
+    });
+    let mut secrets = Secrets::new();
+    let mut errors = Vec::new();
+    for result in join_all(fetching).await.into_iter().flatten() {
+        match result {
+            Ok((arn, secret)) => drop(secrets.insert(arn, secret)),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(secrets) } else { Err(errors) }
+}
+
+async fn value(aws: &Aws, arn: &SecretArn, until: Instant) -> Result<Secret, FetchError> {
+    let fetched = match &arn.keeper {
+        Keeper::Ssm => parameter(aws, Some(&arn.region), &arn.arn, until).await.map(Some),
+        Keeper::SecretsManager { stage, version_id, .. } => {
+            let mut input = json!({"SecretId": arn.arn});
+            if let Some(stage) = stage {
+                input["VersionStage"] = json!(stage);
+            }
+            if let Some(version_id) = version_id {
+                input["VersionId"] = json!(version_id);
+            }
+            secret(aws, &arn.region, &input, until).await
+        }
+    };
+    match fetched {
+        Ok(Some(text)) => {
+            // Whoever writes a secret from a file or a shell adds a line end unawares.
+            Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+        }
+        Ok(None) => Err(arn.is_not("is binary; a secret must be text")),
+        Err(error) => Err(FetchError::NotGiven { arn: arn.clone(), error }),
+    }
+}
+
+async fn secret(
+    aws: &Aws,
+    region: &str,
+    input: &Value,
+    until: Instant,
+) -> Result<Option<String>, AwsError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Answer {
+        secret_string: Option<String>,
+    }
+
+    let call = async |timeout| {
+        aws.call(Service::SecretsManager, Some(region), "GetSecretValue", input, timeout).await
+    };
+    patiently(until, LONGEST_CALL, call).await.map(|answer: Answer| answer.secret_string)
+}
+
+/// Reads a parameter of Systems Manager, by its name or ARN, and decrypts it.
+pub(crate) async fn parameter(
+    aws: &Aws,
+    region: Option<&str>,
+    name: &str,
+    until: Instant,
+) -> Result<String, AwsError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Answer {
+        parameter: Parameter,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Parameter {
+        value: String,
+    }
+
+    let input = json!({"Name": name, "WithDecryption": true});
+    let call =
+        async |timeout| aws.call(Service::Ssm, region, "GetParameter", &input, timeout).await;
+    patiently(until, LONGEST_CALL, call).await.map(|answer: Answer| answer.parameter.value)
+}
+
+impl SecretArn {
+    /// The secret as a whole, without what was added to its ARN about a member.
+    fn whole(&self) -> Self {
+        let mut whole = self.clone();
+        if let Keeper::SecretsManager { json_key, .. } = &mut whole.keeper {
+            *json_key = None;
+        }
+        whole
+    }
+
+    /// The member that is meant of a secret's value.
+    fn member_of(&self, value: &Secret) -> Result<Secret, FetchError> {
+        let Keeper::SecretsManager { json_key: Some(key), .. } = &self.keeper else {
+            return Ok(value.clone());
+        };
+        match serde_json::from_str(value.expose()) {
+            Ok(Value::Object(mut members)) => match members.remove(key) {
+                Some(Value::String(text)) => Ok(Secret::new(text)),
+                Some(_) => Err(self.is_not(&format!("has something else than text under {key:?}"))),
+                None => Err(self.is_not(&format!("has no key {key:?}"))),
+            },
+            _ => Err(self.is_not(&format!("is no JSON object, so that it has no key {key:?}"))),
+        }
+    }
+
+    fn is_not(&self, what: &str) -> FetchError {
+        FetchError::NotText { arn: self.clone(), what: what.to_owned() }
+    }
+}
+
+/// What to do about an error of AWS's.
+fn advice(arn: &SecretArn, error: &AwsError) -> String {
+    if error.is_denied() {
+        return format!(
+            "; allow the function's role {} on it, and kms:Decrypt on its key if that is one of \
+             your own",
+            arn.action()
+        );
+    }
+    match error.code() {
+        Some("ResourceNotFoundException" | "ParameterNotFound") => "; there is no such one".into(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arn(key: &str) -> SecretArn {
+        let arn = format!("arn:aws:secretsmanager:eu-west-1:123456789012:secret:s-AbCdEf:{key}");
+        SecretArn::parse(&arn).unwrap()
+    }
+
+    #[test]
+    fn a_member_is_taken_out_of_a_secret_in_json() {
+        let value = Secret::new(r#"{"token":"s3cr3t","port":5}"#);
+        assert_eq!(arn("token").member_of(&value), Ok(Secret::new("s3cr3t")));
+        assert_eq!(arn("").member_of(&value), Ok(value.clone()));
+        let error = |key: &str, value: &Secret| arn(key).member_of(value).unwrap_err().to_string();
+        let name = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s-AbCdEf";
+        assert_eq!(error("tokn", &value), format!("{name} has no key \"tokn\""));
+        let other = format!("{name} has something else than text under \"port\"");
+        assert_eq!(error("port", &value), other);
+        let plain = format!("{name} is no JSON object, so that it has no key \"token\"");
+        assert_eq!(error("token", &Secret::new("s3cr3t")), plain);
+    }
+}

@@ -1,0 +1,110 @@
+//! The configuration comes from wherever a variable says.
+
+use serde_json::json;
+
+use crate::bulk::Bulk;
+use crate::event;
+use crate::http::Answer;
+use crate::keepers::Keepers;
+use crate::lambda::{Lambda, accepting};
+
+/// Ships with the configuration that is kept there.
+#[track_caller]
+fn check(name: &str, variable: (&str, &str)) {
+    let (bulk, keepers) = (Bulk::start(), Keepers::start());
+    keepers.keep(name, &accepting(&json!({"destinations": {"search": bulk.config()}})));
+    let mut lambda = Lambda::start_in(&[("AWS_ENDPOINT_URL", &keepers.url()), variable]);
+    for _ in 0..2 {
+        lambda.invoke(&event::of(1));
+    }
+    assert_eq!(bulk.held().messages.len(), 1);
+    assert_eq!(keepers.asked(), [name]);
+}
+
+/// Refuses to start with this text.
+#[track_caller]
+fn check_refused(keepers: &Keepers, variables: &[(&str, &str)], expected: &str) {
+    let url = keepers.url();
+    let endpoint = [("AWS_ENDPOINT_URL", url.as_str())];
+    let lambda = Lambda::start_in(&[&endpoint, variables].concat());
+    let expected = format!("logagg shipper refuses to start: {expected}");
+    assert_eq!(lambda.init_error().message, expected);
+}
+
+#[test]
+fn it_is_read_from_a_parameter_by_name_or_arn() {
+    check("/shop/shipper", ("LOGAGG_CONFIG_SSM", "/shop/shipper"));
+    let arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/shipper";
+    check(arn, ("LOGAGG_CONFIG_SSM", arn));
+}
+
+#[test]
+fn it_is_read_from_an_object() {
+    check("/config/shipper.json", ("LOGAGG_CONFIG_S3", "s3://config/shipper.json"));
+}
+
+#[test]
+fn it_is_read_from_a_file() {
+    let bulk = Bulk::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shipper.json");
+    let config = accepting(&json!({"destinations": {"search": bulk.config()}}));
+    std::fs::write(&file, config).unwrap();
+    let mut lambda = Lambda::start_in(&[("LOGAGG_CONFIG_FILE", file.to_str().unwrap())]);
+    lambda.invoke(&event::of(1));
+    assert_eq!(bulk.held().messages.len(), 1);
+}
+
+#[test]
+fn a_place_that_does_not_have_it_is_named_with_what_to_do() {
+    let keepers = Keepers::start();
+    check_refused(
+        &keepers,
+        &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
+        "cannot read the configuration from the parameter /shop/shipper (LOGAGG_CONFIG_SSM): \
+         ssm:GetParameter: ParameterNotFound (status 400); there is no such one in this region",
+    );
+    keepers.answer([Answer::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
+    check_refused(
+        &keepers,
+        &[("LOGAGG_CONFIG_S3", "s3://config/shipper.json")],
+        "cannot read the configuration from s3://config/shipper.json (LOGAGG_CONFIG_S3): \
+         s3:GetObject: AccessDenied (status 403); allow the function's role s3:GetObject on it, and \
+         s3:ListBucket on the bucket to tell a missing object from a forbidden one",
+    );
+    check_refused(
+        &keepers,
+        &[("LOGAGG_CONFIG_FILE", "/nowhere/shipper.json")],
+        "cannot read the configuration from /nowhere/shipper.json (LOGAGG_CONFIG_FILE): entity not found",
+    );
+    check_refused(
+        &keepers,
+        &[("LOGAGG_CONFIG_S3", "s3://a/b"), ("LOGAGG_CONFIG_FILE", "c")],
+        "the configuration can only be in one place, but these are set: LOGAGG_CONFIG_FILE, LOGAGG_CONFIG_S3",
+    );
+}
+
+#[test]
+fn mistakes_name_the_place_they_are_in() {
+    let keepers = Keepers::start();
+    keepers.keep("/shop/shipper", r#"{"accept":["no_place_for_leftovers"]}"#);
+    check_refused(
+        &keepers,
+        &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
+        "the parameter /shop/shipper (LOGAGG_CONFIG_SSM) has 1 mistake:\n  destinations: is missing",
+    );
+}
+
+#[test]
+fn throttling_at_start_is_waited_out() {
+    let keepers = Keepers::start();
+    let throttled = || Answer::new(400, r#"{"__type":"ThrottlingException"}"#);
+    keepers.answer([throttled(), throttled()]);
+    keepers.keep("/shop/shipper", r#"{"accept":["no_place_for_leftovers"]}"#);
+    check_refused(
+        &keepers,
+        &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
+        "the parameter /shop/shipper (LOGAGG_CONFIG_SSM) has 1 mistake:\n  destinations: is missing",
+    );
+    assert_eq!(keepers.asked().len(), 3);
+}

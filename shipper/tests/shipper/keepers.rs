@@ -1,0 +1,121 @@
+//! A stand-in of the services of AWS that keep configurations and secrets: strict about requests,
+//! and it counts them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::SECRET;
+use crate::http::{Answer, Reply, Request, Server, Service};
+
+/// Parameters, secrets and objects.
+pub(crate) struct Keepers {
+    state: Arc<State>,
+    server: Server,
+}
+
+#[derive(Default)]
+struct State {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    kept: BTreeMap<String, String>,
+    answers: VecDeque<Answer>,
+    asked: Vec<String>,
+    violations: Vec<String>,
+}
+
+impl Keepers {
+    pub(crate) fn start() -> Self {
+        let state = Arc::new(State::default());
+        let server = Server::start(Arc::clone(&state));
+        Self { state, server }
+    }
+
+    /// Keeps a text under a parameter's name, a secret's ARN or an object's path.
+    pub(crate) fn keep(&self, name: &str, text: &str) {
+        self.state.inner.lock().unwrap().kept.insert(name.to_owned(), text.to_owned());
+    }
+
+    /// Has the next requests answered so.
+    pub(crate) fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.state.inner.lock().unwrap().answers.extend(answers);
+    }
+
+    /// The variable that leads here.
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// What was asked for, after making sure that every request was as it must be.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let inner = self.state.inner.lock().unwrap();
+        assert!(inner.violations.is_empty(), "{:?}", inner.violations);
+        inner.asked.clone()
+    }
+}
+
+impl Service for State {
+    fn answer(&self, request: Request) -> Reply {
+        let mut inner = self.inner.lock().unwrap();
+        match asked_for(&request) {
+            Ok((name, answer)) => {
+                inner.asked.push(name.clone());
+                if let Some(answer) = inner.answers.pop_front() {
+                    return Reply::Answer(answer);
+                }
+                Reply::Answer(answer(inner.kept.get(&name)))
+            }
+            Err(violation) => {
+                inner.violations.push(format!("{violation}: {request:?}"));
+                Reply::Answer(Answer::new(400, r#"{"__type":"ValidationException"}"#))
+            }
+        }
+    }
+}
+
+type Answering = fn(Option<&String>) -> Answer;
+
+/// What a request asks for, and how it is answered.
+fn asked_for(request: &Request) -> Result<(String, Answering), &'static str> {
+    let authorization = request.header("authorization").unwrap_or_default();
+    let signed =
+        |service: &str| authorization.contains(&format!("/eu-west-1/{service}/aws4_request"));
+    let token = request.header("x-amz-security-token");
+    if token != Some(&format!("{SECRET}-token")) || authorization.contains(SECRET) {
+        return Err("other credentials");
+    }
+    let input: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let name = |field: &str| input[field].as_str().map(str::to_owned).ok_or("no name");
+    match request.header("x-amz-target") {
+        Some("AmazonSSM.GetParameter") if signed("ssm") => {
+            if input["WithDecryption"] != true {
+                return Err("not decrypted");
+            }
+            Ok((name("Name")?, |kept| match kept {
+                Some(text) => of(&json!({"Parameter": {"Type": "SecureString", "Value": text}})),
+                None => Answer::new(400, r#"{"__type":"ParameterNotFound"}"#),
+            }))
+        }
+        Some("secretsmanager.GetSecretValue") if signed("secretsmanager") => {
+            Ok((name("SecretId")?, |kept| match kept {
+                Some(text) => of(&json!({"SecretString": text, "VersionStages": ["AWSCURRENT"]})),
+                None => Answer::new(400, r#"{"__type":"ResourceNotFoundException"}"#),
+            }))
+        }
+        None if request.method == "GET" && signed("s3") => {
+            Ok((request.target.clone(), |kept| match kept {
+                Some(text) => Answer::new(200, text.as_str()),
+                None => Answer::new(404, "<Error><Code>NoSuchKey</Code></Error>"),
+            }))
+        }
+        _ => Err("another call"),
+    }
+}
+
+fn of(value: &Value) -> Answer {
+    Answer::new(200, value.to_string())
+}

@@ -1,0 +1,143 @@
+//! Secrets are fetched from where their ARNs say, once, and again after a refusal.
+
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::SECRET;
+use crate::event;
+use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::keepers::Keepers;
+use crate::lambda::{Lambda, accepting};
+
+const SECRET_ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:search-AbCdEf";
+const PARAMETER_ARN: &str = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/password";
+
+/// A cluster that lets in whoever has the password, and counts how often somebody came.
+struct Cluster {
+    password: Mutex<String>,
+    requests: Mutex<usize>,
+}
+
+impl Cluster {
+    fn start(password: &str) -> (Arc<Self>, Server) {
+        let password = Mutex::new(password.to_owned());
+        let cluster = Arc::new(Self { password, requests: Mutex::new(0) });
+        let server = Server::start(Arc::clone(&cluster));
+        (cluster, server)
+    }
+
+    fn requests(&self) -> usize {
+        *self.requests.lock().unwrap()
+    }
+}
+
+impl Service for Cluster {
+    fn answer(&self, request: Request) -> Reply {
+        *self.requests.lock().unwrap() += 1;
+        let credentials = STANDARD.encode(format!("logagg:{}", self.password.lock().unwrap()));
+        let is_right = request.header("authorization") == Some(&format!("Basic {credentials}"));
+        Reply::Answer(if is_right {
+            Answer::new(200, r#"{"items":[{"create":{"status":201}}]}"#)
+        } else {
+            Answer::new(401, format!("wrong password: {SECRET}"))
+        })
+    }
+}
+
+fn config(server: &Server, password: &str) -> Value {
+    json!({"destinations": {"search": {
+        "type": "elasticsearch", "url": server.url(), "index": "logs",
+        "auth": {"type": "basic", "username": "logagg", "password": password},
+    }}})
+}
+
+fn start(keepers: &Keepers, config: &Value) -> Lambda {
+    Lambda::start_in(&[("AWS_ENDPOINT_URL", &keepers.url()), ("LOGAGG_CONFIG", &accepting(config))])
+}
+
+#[test]
+fn a_secret_is_fetched_once_however_many_invocations_there_are() {
+    for (arn, kept_under, kept) in [
+        (SECRET_ARN.to_owned(), SECRET_ARN, format!("{SECRET}\n")),
+        (format!("{SECRET_ARN}:password"), SECRET_ARN, json!({"password": SECRET}).to_string()),
+        (PARAMETER_ARN.to_owned(), PARAMETER_ARN, SECRET.to_owned()),
+    ] {
+        let keepers = Keepers::start();
+        keepers.keep(kept_under, &kept);
+        let (cluster, server) = Cluster::start(SECRET);
+        let mut lambda = start(&keepers, &config(&server, &arn));
+        for _ in 0..3 {
+            let invoked = lambda.invoke(&event::of(1));
+            assert_eq!(invoked.summary["destinations"]["search"]["delivered"], 1, "{arn}");
+        }
+        assert_eq!((keepers.asked(), cluster.requests()), (vec![kept_under.to_owned()], 3));
+    }
+}
+
+#[test]
+fn a_secret_that_was_rotated_is_fetched_again_and_the_event_delivered() {
+    let keepers = Keepers::start();
+    keepers.keep(SECRET_ARN, &format!("{SECRET}-1"));
+    let (cluster, server) = Cluster::start(&format!("{SECRET}-1"));
+    let mut lambda = start(&keepers, &config(&server, SECRET_ARN));
+    lambda.invoke(&event::of(1));
+
+    keepers.keep(SECRET_ARN, &format!("{SECRET}-2"));
+    *cluster.password.lock().unwrap() = format!("{SECRET}-2");
+    for _ in 0..2 {
+        let invoked = lambda.invoke(&event::of(1));
+        assert_eq!(invoked.summary["outcome"], "ok");
+        assert_eq!(invoked.summary["destinations"]["search"]["delivered"], 1);
+    }
+    // The first, the one that was refused, its repetition, and the last.
+    assert_eq!((keepers.asked().len(), cluster.requests()), (2, 4));
+}
+
+#[test]
+fn a_secret_that_stays_refused_is_not_fetched_for_every_invocation() {
+    let keepers = Keepers::start();
+    keepers.keep(SECRET_ARN, SECRET);
+    let (cluster, server) = Cluster::start("another");
+    let mut lambda = start(&keepers, &config(&server, SECRET_ARN));
+    for _ in 0..3 {
+        let invoked = lambda.invoke(&event::of(1));
+        let reasons = &invoked.summary["destinations"]["search"]["reasons"];
+        assert_eq!(reasons["left_to_lambda"]["status_401"], 1);
+        assert!(invoked.result.is_err());
+    }
+    assert_eq!((keepers.asked().len(), cluster.requests()), (2, 3));
+}
+
+#[test]
+fn secrets_that_cannot_be_had_are_told_with_the_field_and_the_permission() {
+    let keepers = Keepers::start();
+    let denied = format!(r#"{{"__type":"AccessDeniedException","Message":"{SECRET}"}}"#);
+    keepers.answer([Answer::new(400, denied)]);
+    let (_, server) = Cluster::start(SECRET);
+    let lambda = start(&keepers, &config(&server, SECRET_ARN));
+    assert_eq!(
+        lambda.init_error().message,
+        format!(
+            "logagg shipper refuses to start: secrets cannot be had:\n  \
+             destinations.search.auth.password: cannot fetch {SECRET_ARN}: \
+             secretsmanager:GetSecretValue: AccessDeniedException (status 400); allow the function's \
+             role secretsmanager:GetSecretValue on it, and kms:Decrypt on its key if that is one of \
+             your own"
+        )
+    );
+}
+
+#[test]
+fn a_document_with_arns_is_checked_before_anything_is_fetched() {
+    let keepers = Keepers::start();
+    let (_, server) = Cluster::start(SECRET);
+    let mut wrong = config(&server, "arn:aws:s3:::bucket/key");
+    wrong["destinations"]["search"]["indx"] = json!("logs");
+    let error = start(&keepers, &wrong).init_error().message;
+    assert!(error.contains("LOGAGG_CONFIG has 2 mistakes"), "{error}");
+    assert!(error.contains("auth.password: is no ARN of a secret"), "{error}");
+    assert!(keepers.asked().is_empty());
+}
