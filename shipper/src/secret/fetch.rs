@@ -25,7 +25,7 @@ pub enum FetchError {
     #[error("cannot fetch {arn}: {error}{}", advice(.arn, .error))]
     NotGiven {
         /// Which.
-        arn: SecretArn,
+        arn: Box<SecretArn>,
         /// What AWS said.
         error: AwsError,
     },
@@ -33,7 +33,7 @@ pub enum FetchError {
     #[error("{arn} {what}")]
     NotText {
         /// Which.
-        arn: SecretArn,
+        arn: Box<SecretArn>,
         /// What is there.
         what: String,
     },
@@ -97,7 +97,7 @@ async fn value(aws: &Aws, arn: &SecretArn, until: Instant) -> Result<Secret, Fet
             Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
         }
         Ok(None) => Err(arn.is_not("is binary; a secret must be text")),
-        Err(error) => Err(FetchError::NotGiven { arn: arn.clone(), error }),
+        Err(error) => Err(FetchError::NotGiven { arn: Box::new(arn.clone()), error }),
     }
 }
 
@@ -170,7 +170,7 @@ impl SecretArn {
     }
 
     fn is_not(&self, what: &str) -> FetchError {
-        FetchError::NotText { arn: self.clone(), what: what.to_owned() }
+        FetchError::NotText { arn: Box::new(self.clone()), what: what.to_owned() }
     }
 }
 
