@@ -9,7 +9,8 @@ use crate::destination::Class;
 /// Why records of the shipper's own log group are not sent.
 pub const OWN_LOG_GROUP: Class = Class::new("own_log_group");
 
-/// Counts that add up: `in = delivered + already_there + dropped + refused + left_to_lambda`.
+/// Counts that add up: `in = delivered + already_there + dropped + refused + parked +
+/// left_to_lambda`.
 /// A record that was split counts once for each of its parts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Counts {
@@ -24,6 +25,8 @@ pub struct Counts {
     pub dropped: u64,
     /// Never to be taken by the destination.
     pub refused: u64,
+    /// Not delivered, and kept elsewhere to be sent another time, or because it is too large.
+    pub parked: u64,
     /// Not delivered; the invocation fails so that Lambda keeps the event.
     pub left_to_lambda: u64,
     /// By how much splitting has raised `in`.
@@ -42,7 +45,7 @@ pub struct Counts {
     pub bytes_encoded: u64,
     /// Size of all requests as sent.
     pub bytes_sent: u64,
-    /// The reasons of `dropped`, `refused` and `left_to_lambda`, and of all retries.
+    /// The reasons of `dropped`, `refused`, `parked` and `left_to_lambda`, and of all retries.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<&'static str, BTreeMap<Class, u64>>,
 }
@@ -73,6 +76,12 @@ impl Counts {
         self.note("refused", reason, records);
     }
 
+    /// Counts records as parked.
+    pub fn park(&mut self, records: usize, reason: &Class) {
+        self.parked += records as u64;
+        self.note("parked", reason, records);
+    }
+
     /// Counts records as left to Lambda.
     pub fn leave(&mut self, records: usize, reason: &Class) {
         self.left_to_lambda += records as u64;
@@ -90,6 +99,49 @@ impl Counts {
         self.note("json_fields_refused", reason, 1);
     }
 
+    /// Adds what another delivery to the same destination came to.
+    pub fn add(&mut self, other: Self) {
+        let Self {
+            records_in,
+            delivered,
+            already_there,
+            dropped,
+            refused,
+            parked,
+            left_to_lambda,
+            additional_parts,
+            cut,
+            sent_without_json_fields,
+            possible_duplicates,
+            requests,
+            retries,
+            bytes_encoded,
+            bytes_sent,
+            reasons,
+        } = other;
+        self.records_in += records_in;
+        self.delivered += delivered;
+        self.already_there += already_there;
+        self.dropped += dropped;
+        self.refused += refused;
+        self.parked += parked;
+        self.left_to_lambda += left_to_lambda;
+        self.additional_parts += additional_parts;
+        self.cut += cut;
+        self.sent_without_json_fields += sent_without_json_fields;
+        self.possible_duplicates += possible_duplicates;
+        self.requests += requests;
+        self.retries += retries;
+        self.bytes_encoded += bytes_encoded;
+        self.bytes_sent += bytes_sent;
+        for (fate, classes) in reasons {
+            let own = self.reasons.entry(fate).or_default();
+            for (class, records) in classes {
+                *own.entry(class).or_default() += records;
+            }
+        }
+    }
+
     /// Whether every record is accounted for exactly once.
     pub fn add_up(&self) -> bool {
         self.records_in
@@ -97,6 +149,7 @@ impl Counts {
                 + self.already_there
                 + self.dropped
                 + self.refused
+                + self.parked
                 + self.left_to_lambda
     }
 
@@ -131,5 +184,12 @@ mod tests {
         counts.delivered += 2;
         assert!(counts.add_up());
         assert!(Counts::all_dropped(4, &OWN_LOG_GROUP).add_up());
+        counts.add(Counts::all_dropped(4, &OWN_LOG_GROUP));
+        counts.add(Counts::of(1));
+        assert!(!counts.add_up());
+        counts.park(1, &Class::new("late"));
+        assert!(counts.add_up());
+        assert_eq!((counts.records_in, counts.dropped, counts.parked), (10, 4, 1));
+        assert_eq!(counts.reasons["dropped"][&OWN_LOG_GROUP], 4);
     }
 }

@@ -16,8 +16,10 @@ use memchr::memmem;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::destination::Class;
+
 /// Why the data of an event could not be decoded.
-#[derive(Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DecodeError {
     /// The data is not base64.
     #[error("cannot decode the event: its data is not base64")]
@@ -46,6 +48,18 @@ pub enum DecodeError {
         /// The column of the decoded JSON.
         column: usize,
     },
+}
+
+impl DecodeError {
+    /// The word under which it is counted.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Base64 => Class::new("no_base64"),
+            Self::Gzip => Class::new("no_gzip"),
+            Self::TooLarge { .. } => Class::new("too_large_decoded"),
+            Self::Json { .. } => Class::new("no_cloudwatch_logs_json"),
+        }
+    }
 }
 
 /// What CloudWatch Logs sends in one event.

@@ -18,11 +18,13 @@ pub mod key;
 pub mod line;
 pub mod live;
 pub mod origin;
+pub mod park;
 pub mod record;
+pub mod replay;
 pub mod secret;
 pub mod summary;
 
 pub use config::Config;
-pub use invocation::{Invocation, ShipError, Shipper};
+pub use invocation::{Answer, Invocation, Reply, ShipError, Shipper};
 pub use live::{Live, StartError};
 pub use summary::Summary;

@@ -11,7 +11,7 @@ use crate::aws::{Aws, Environment};
 use crate::config::{ConfigError, Draft, Source, SourceError};
 use crate::delivery::Client;
 use crate::delivery::client::ClientError;
-use crate::invocation::{Invocation, ShipError, Shipper};
+use crate::invocation::{Invocation, Reply, ShipError, Shipper};
 use crate::secret::{self, FetchError, Secrets};
 use crate::summary::Summary;
 
@@ -120,7 +120,7 @@ impl Live {
         &self,
         event: &str,
         invocation: &Invocation<'_>,
-    ) -> (Summary, Result<(), ShipError>) {
+    ) -> (Summary, Result<Reply, ShipError>) {
         let Some(renewal) = &self.secrets else {
             return self.current().ship(event, invocation).await;
         };

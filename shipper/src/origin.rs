@@ -17,6 +17,8 @@ pub struct Origin<'a> {
     pub version: Option<&'a str>,
     /// All this as it stands in documents.
     pub(crate) common: CommonCell,
+    /// Which of an invocation's events it came with, counted from 0.
+    pub event: usize,
 }
 
 impl<'a> Origin<'a> {
@@ -34,7 +36,13 @@ impl<'a> Origin<'a> {
             function: in_stream.or_else(|| function_of_group(group)),
             version,
             common: CommonCell::default(),
+            event: 0,
         }
+    }
+
+    /// The origin as that of an invocation's event with this number.
+    pub fn of_event(self, event: usize) -> Self {
+        Self { event, ..self }
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
-use logagg_shipper::{Invocation, Live, ShipError, Summary};
+use logagg_shipper::{Answer, Invocation, Live, ShipError};
 use serde_json::value::RawValue;
 
 /// Where Lambda says that its runtime API is.
@@ -46,14 +46,14 @@ pub(crate) async fn run(shipper: Live) -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// Ships an event. The summary is also the function's result, for whoever invokes it by hand.
-async fn handle(shipper: Arc<Live>, event: LambdaEvent<Box<RawValue>>) -> Result<Summary, Failure> {
+/// Ships an event.
+async fn handle(shipper: Arc<Live>, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Failure> {
     let invocation =
         Invocation { request_id: &event.context.request_id, deadline: event.context.deadline() };
     let (summary, result) = shipper.ship(event.payload.get(), &invocation).await;
     // Without standard output there is nobody to tell, and the records matter more.
     let _ = summary.write(stdout().lock());
-    result.map(|()| summary).map_err(Failure)
+    result.map(|reply| reply.answer(summary)).map_err(Failure)
 }
 
 /// An error in the form in which Lambda is given it.

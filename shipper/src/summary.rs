@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::counts::Counts;
-use crate::decode::MessageType;
+use crate::decode::{Delivery, MessageType};
 use crate::destination::Class;
 
 /// What one invocation came to.
@@ -29,10 +29,23 @@ pub struct Summary {
     /// Things that somebody should look at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What invoked the function: an event for itself, a stream, a queue, or a replay.
+    pub source: &'static str,
+    /// How many packages of log events there were.
+    pub events: usize,
+    /// How many of them could not be decoded.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub undecodable: usize,
+    /// How many records of a batch Lambda was told have failed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reported: usize,
+    /// What a replay has come to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replayed>,
     /// What CloudWatch Logs sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_type: Option<MessageType>,
-    /// The log group of all records.
+    /// The log group of all records, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_group: Option<String>,
     /// How many log events there were.
@@ -46,6 +59,21 @@ pub struct Summary {
     pub duration: Duration,
     /// What became of the records, for every destination.
     pub destinations: BTreeMap<String, Counts>,
+}
+
+/// What a replay of what is parked in S3 has come to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Replayed {
+    /// Objects of which everything has found its place, and which are deleted.
+    pub settled: usize,
+    /// Objects that are left for another replay.
+    pub left: usize,
+    /// Objects that cannot be read, now kept on the dead shelf.
+    pub dead: usize,
+    /// Objects for destinations that there are no longer, as far as they were counted.
+    pub without_destination: usize,
+    /// Whether another invocation is at it, so that nothing was done.
+    pub is_leased: bool,
 }
 
 /// How an invocation ended.
@@ -67,6 +95,11 @@ impl Summary {
             outcome: Outcome::Ok,
             error: None,
             warnings: Vec::new(),
+            source: "event",
+            events: 0,
+            undecodable: 0,
+            reported: 0,
+            replay: None,
             message_type: None,
             log_group: None,
             log_events: 0,
@@ -91,6 +124,34 @@ impl Summary {
         })
     }
 
+    /// Takes in what CloudWatch Logs has sent.
+    pub fn note(&mut self, delivery: &Delivery<'_>) {
+        let is_first = self.message_type.is_none();
+        self.message_type.get_or_insert(delivery.message_type);
+        if is_first {
+            self.log_group = Some(delivery.log_group.to_string());
+        } else if self.log_group.as_deref() != Some(&delivery.log_group) {
+            self.log_group = None;
+        }
+    }
+
+    /// Adds a warning, once.
+    pub fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Adds what became of records at a destination.
+    pub fn count(&mut self, destination: &str, counts: Counts) {
+        match self.destinations.get_mut(destination) {
+            Some(before) => before.add(counts),
+            None => {
+                self.destinations.insert(destination.to_owned(), counts);
+            }
+        }
+    }
+
     /// Writes the line in one piece.
     pub fn write(&self, mut out: impl Write) -> io::Result<()> {
         let mut line = serde_json::to_vec(self)?;
@@ -103,4 +164,8 @@ impl Summary {
 fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     serializer.serialize_f64(micros as f64 / 1_000.0)
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }

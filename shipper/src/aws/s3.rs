@@ -98,18 +98,41 @@ impl Bucket<'_> {
         most: u16,
         timeout: Duration,
     ) -> Result<Listing, AwsError> {
+        let page = page.map(|page| ("continuation-token", page));
+        self.list_with(prefix, page, most, timeout).await
+    }
+
+    async fn list_with(
+        &self,
+        prefix: &str,
+        from: Option<(&str, &str)>,
+        most: u16,
+        timeout: Duration,
+    ) -> Result<Listing, AwsError> {
         const OPERATION: &str = "ListObjectsV2";
         let mut url = self.url(OPERATION)?;
         let mut query = format!(
             "encoding-type=url&list-type=2&max-keys={most}&prefix={}",
             utf8_percent_encode(prefix, ENCODED)
         );
-        if let Some(page) = page {
-            query = format!("continuation-token={}&{query}", utf8_percent_encode(page, ENCODED));
+        if let Some((name, value)) = from {
+            query = format!("{name}={}&{query}", utf8_percent_encode(value, ENCODED));
         }
         url.set_query(Some(&query));
         let response = self.send(OPERATION, Request::new(Method::GET, url), timeout).await?;
         listing(&response.body).map_err(|_| self.error(OPERATION, Problem::Unreadable))
+    }
+
+    /// Lists the keys that begin with `prefix` and come after another, at most `most` at once.
+    pub async fn list_after(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        most: u16,
+        timeout: Duration,
+    ) -> Result<Listing, AwsError> {
+        let after = after.map(|after| ("start-after", after));
+        self.list_with(prefix, after, most, timeout).await
     }
 
     async fn send(

@@ -9,6 +9,7 @@ mod fields;
 mod kind;
 mod logzio;
 mod newrelic;
+mod park;
 mod risks;
 mod source;
 mod splunk_hec;
@@ -23,6 +24,8 @@ use serde_json::Value;
 
 use crate::delivery::{JsonFields, Oversized};
 use crate::destination::{Destination, Keys};
+use crate::park::Park;
+use crate::replay::Replay;
 use crate::secret::{SecretArn, Secrets};
 use fields::{Fields, Findings};
 use kind::Kind;
@@ -44,6 +47,22 @@ pub struct Config {
     pub gzip_level: Compression,
     /// How long fetched secrets are used before they are fetched again.
     pub secret_max_age: Duration,
+    /// Where leftovers are kept.
+    pub park: Option<Park>,
+    /// How they are sent again.
+    pub replay: Replay,
+    /// What Lambda is told when only some records of a batch have failed.
+    pub batch_failures: BatchFailures,
+}
+
+/// What Lambda is told when only some records of a batch from a stream or a queue have failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchFailures {
+    /// Which. Lambda pays attention only where the event source mapping has
+    /// `ReportBatchItemFailures`; elsewhere those records are lost.
+    Report,
+    /// That the whole batch has, as it must be told without that setting.
+    Fail,
 }
 
 /// A destination and how it is delivered to.
@@ -54,6 +73,8 @@ pub struct DestinationConfig {
     pub oversized: Oversized,
     /// Whether the fields of structured lines are sent.
     pub json_fields: JsonFields,
+    /// The most requests that are under way at once.
+    pub max_in_flight: usize,
 }
 
 /// A document that has been checked as far as that is possible without the secrets of which it has
@@ -143,7 +164,13 @@ fn read<'v>(
 
     let mut root = Fields::root(value, findings)?;
     let accepted = risks::accepted(&mut root);
-    let destinations = destinations(&mut root);
+    let park = park::read(&mut root);
+    let replay = park::read_replay(&mut root, park.as_ref());
+    let batch_failures = match root.optional_choice("batch_failures", &["report", "fail"]) {
+        Some("fail") => BatchFailures::Fail,
+        _ => BatchFailures::Report,
+    };
+    let destinations = destinations(&mut root, park.as_ref());
     let max_decoded_bytes =
         root.number("max_decoded_bytes", MEBIBYTE..=1024 * MEBIBYTE, 64 * MEBIBYTE);
     let reserve_ms = root.number("reserve_ms", 100..=60_000, 1_000);
@@ -165,10 +192,16 @@ fn read<'v>(
         request_timeout: Duration::from_millis(request_timeout_ms),
         gzip_level: u32::try_from(gzip_level).map_or(Compression::fast(), Compression::new),
         secret_max_age: Duration::from_secs(secret_max_age_s),
+        park,
+        replay,
+        batch_failures,
     })
 }
 
-fn destinations(root: &mut Fields<'_, '_>) -> BTreeMap<String, DestinationConfig> {
+fn destinations(
+    root: &mut Fields<'_, '_>,
+    park: Option<&Park>,
+) -> BTreeMap<String, DestinationConfig> {
     let mut destinations = BTreeMap::new();
     let Some(mut named) = root.object("destinations") else {
         return destinations;
@@ -186,8 +219,20 @@ fn destinations(root: &mut Fields<'_, '_>) -> BTreeMap<String, DestinationConfig
             continue;
         };
         let destination = (kind.read)(&mut fields);
-        let oversized = match fields.optional_choice("oversized", &["split", "cut", "refuse"]) {
+        let oversized = match fields
+            .optional_choice("oversized", &["split", "cut", "refuse", "park"])
+        {
             Some("cut") => Oversized::Cut,
+            Some("park") => {
+                if !park.is_some_and(|park| park.place.keeps_dead()) {
+                    fields.mistake_in(
+                        "oversized",
+                        "is \"park\", but there is no place for such records: configure \"park\" with \
+                         an S3 bucket, or with a \"dead_queue_url\" (a message of SQS takes 1 MiB)",
+                    );
+                }
+                Oversized::Park
+            }
             Some("refuse") => Oversized::Refuse,
             _ => Oversized::Split,
         };
@@ -198,19 +243,29 @@ fn destinations(root: &mut Fields<'_, '_>) -> BTreeMap<String, DestinationConfig
                 _ => JsonFields::Send,
             },
         };
+        let max_in_flight = fields.number("max_in_flight", 1..=64, 8);
         fields.finish();
         if let Some(destination) = destination {
-            let config = DestinationConfig { destination, oversized, json_fields };
+            let max_in_flight = usize::try_from(max_in_flight).unwrap_or(1);
+            let config = DestinationConfig { destination, oversized, json_fields, max_in_flight };
             destinations.insert(name.clone(), config);
         }
     }
-    if names.len() > 1 {
+    if park.is_some() {
+        for name in names.iter().filter(|name| !is_key_part(name)) {
+            named.mistake_in(
+                name,
+                "must have a name of letters, digits, - and _, with a letter or digit first, at most \
+                 64, since things are parked under it",
+            );
+        }
+    } else if names.len() > 1 {
         for (name, config) in &destinations {
             if config.destination.keys() == Keys::NotTaken {
                 named.mistake(&format!(
                     "\"{name}\" cannot stand beside another destination: when one of them fails, \
                      Lambda repeats the event to all, and \"{name}\" would store again what it has, \
-                     since it takes no document ids; give it a shipper of its own"
+                     since it takes no document ids; configure \"park\", or give it a shipper of its own"
                 ));
             }
         }
@@ -232,6 +287,13 @@ impl ConfigError {
     pub fn in_source(self, source: &Source) -> Self {
         Self { place: source.to_string(), ..self }
     }
+}
+
+/// Whether a destination's name can stand in the key of what is parked.
+fn is_key_part(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 impl std::error::Error for ConfigError {}
@@ -322,6 +384,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_parked_needs_a_name_that_can_stand_in_a_key() {
+        let search = r#"{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs"}"#;
+        check(
+            &format!(
+                r#"{{"destinations":{{"a/b":{search}}},"park":{{"type":"s3","bucket":"leftovers"}}}}"#
+            ),
+            "LOGAGG_CONFIG has 1 mistake:\n  destinations.a/b: must have a name of letters, digits, - \
+             and _, with a letter or digit first, at most 64, since things are parked under it",
+        );
+    }
+
+    #[test]
+    fn oversized_records_are_parked_only_where_there_is_a_place() {
+        let search = r#"{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs","oversized":"park"}"#;
+        let queue = r#"{"type":"sqs","queue_url":"https://sqs.eu-west-1.amazonaws.com/1/a"}"#;
+        let expected = "LOGAGG_CONFIG has 1 mistake:\n  destinations.a.oversized: is \"park\", but there is no \
+             place for such records: configure \"park\" with an S3 bucket, or with a \
+             \"dead_queue_url\" (a message of SQS takes 1 MiB)";
+        check(&format!(r#"{{"destinations":{{"a":{search}}}}}"#), expected);
+        check(&format!(r#"{{"destinations":{{"a":{search}}},"park":{queue}}}"#), expected);
+        let bucket = r#"{"type":"s3","bucket":"leftovers"}"#;
+        let good = format!(r#"{{"destinations":{{"a":{search}}},"park":{bucket}}}"#);
+        assert!(Config::parse(&good).is_ok());
+    }
+
+    #[test]
     fn several_destinations_must_all_take_keys() {
         let search = r#"{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs"}"#;
         let logzio = r#"{"type":"logzio","token":"t"}"#;
@@ -333,7 +421,10 @@ mod tests {
             &format!(r#"{{"destinations":{{"a":{search},"b":{logzio}}}}}"#),
             "LOGAGG_CONFIG has 1 mistake:\n  destinations: \"b\" cannot stand beside another destination: \
              when one of them fails, Lambda repeats the event to all, and \"b\" would store again what it has, \
-             since it takes no document ids; give it a shipper of its own",
+             since it takes no document ids; configure \"park\", or give it a shipper of its own",
         );
+        let park = r#""park":{"type":"s3","bucket":"leftovers"}"#;
+        let parked = format!(r#"{{"destinations":{{"a":{search},"b":{logzio}}},{park}}}"#);
+        assert!(Config::parse(&parked).is_ok());
     }
 }

@@ -8,9 +8,9 @@ use std::time::SystemTime;
 use flate2::Compression;
 
 use super::compress::compress;
+use super::delivered::Delivered;
 use super::oversized::{Oversized, TOO_LARGE, fit};
 use super::plan::{JsonFields, Settings};
-use crate::counts::Counts;
 use crate::destination::{Class, Destination, Limits, Place, Request, Section, Span};
 use crate::record::{Extent, Piece, Record};
 
@@ -76,6 +76,16 @@ impl<'r> Batch<'r> {
     /// The piece at `index`.
     pub(super) fn piece(&self, index: usize) -> &Piece<'r> {
         &self.items[index].piece
+    }
+
+    /// All pieces, in their order.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &Piece<'r>> {
+        self.items.iter().map(|item| &item.piece)
+    }
+
+    /// The pieces alone, without how they are encoded.
+    pub(super) fn into_pieces(self) -> Vec<Piece<'r>> {
+        self.items.into_iter().map(|item| item.piece).collect()
     }
 
     /// Whether a piece may come into this request at all.
@@ -240,9 +250,10 @@ impl<'r> Batcher<'r> {
         Self { records: records.iter(), first: VecDeque::new(), settings }
     }
 
-    /// How many pieces are not in a batch yet, a record counting as one.
-    pub(super) fn remaining(&self) -> usize {
-        self.first.len() + self.records.len()
+    /// Gives away the records of all pieces that are not in a batch yet.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = &'r Record<'r>> {
+        let records = std::mem::replace(&mut self.records, [].iter());
+        self.first.drain(..).map(|piece| piece.record).chain(records)
     }
 
     /// The next batch within the limits.
@@ -251,7 +262,7 @@ impl<'r> Batcher<'r> {
         destination: &dyn Destination,
         limits: Limits,
         now: SystemTime,
-        counts: &mut Counts,
+        delivered: &mut Delivered<'r>,
     ) -> Option<Batch<'r>> {
         let oldest = limits.max_age.and_then(|age| now.checked_sub(age));
         let mut batch = Batch::empty(0);
@@ -260,7 +271,7 @@ impl<'r> Batcher<'r> {
                 break;
             };
             if oldest.is_some_and(|oldest| piece.record.time < oldest) {
-                counts.refuse(1, &TOO_OLD);
+                delivered.refuse(piece.record, &TOO_OLD);
                 continue;
             }
             if !batch.has_place_for(&piece, destination) {
@@ -270,7 +281,7 @@ impl<'r> Batcher<'r> {
             let bytes = batch.push(piece, destination);
             if bytes > limits.max_record_bytes {
                 if let Some(piece) = batch.pop() {
-                    self.make_fit(piece, destination, limits, counts);
+                    self.make_fit(piece, destination, limits, delivered);
                 }
             } else if batch.bytes() > limits.max_request_bytes && batch.len() > 1 {
                 if let Some(piece) = batch.pop() {
@@ -299,11 +310,11 @@ impl<'r> Batcher<'r> {
         mut piece: Piece<'r>,
         destination: &dyn Destination,
         limits: Limits,
-        counts: &mut Counts,
+        delivered: &mut Delivered<'r>,
     ) {
         if piece.json.take().is_some() {
             // The fields are in the message as well, and without them it may fit as it is.
-            counts.note_json_fields_refused(&TOO_LARGE);
+            delivered.counts.note_json_fields_refused(&TOO_LARGE);
             self.first.push_front(piece);
             return;
         }
@@ -315,12 +326,17 @@ impl<'r> Batcher<'r> {
             Extent::Part { .. } | Extent::Cut { .. } => Vec::new(),
         };
         if pieces.is_empty() {
-            counts.refuse(1, &TOO_LARGE);
+            match self.settings.oversized {
+                Oversized::Park => delivered.bury(piece.record, &TOO_LARGE),
+                Oversized::Split | Oversized::Cut | Oversized::Refuse => {
+                    delivered.refuse(piece.record, &TOO_LARGE);
+                }
+            }
             return;
         }
-        counts.split(pieces.len());
+        delivered.counts.split(pieces.len());
         if self.settings.oversized == Oversized::Cut {
-            counts.cut += 1;
+            delivered.counts.cut += 1;
         }
         for piece in pieces.into_iter().rev() {
             self.first.push_front(piece);
@@ -335,6 +351,7 @@ mod tests {
     use reqwest::header::{HeaderMap, HeaderValue};
 
     use super::*;
+    use crate::delivery::Outage;
     use crate::destination::{Address, Answer, Encoding, Endpoint, Keys, Verdict};
     use crate::line::Line;
     use crate::origin::Origin;
@@ -423,6 +440,9 @@ mod tests {
             gzip_level: Compression::fast(),
             oversized: Oversized::Refuse,
             json_fields: JsonFields::Omit,
+            outage: Outage::Outlast,
+            max_in_flight: 1,
+            max_held_bytes: usize::MAX,
         }
     }
 
@@ -443,9 +463,10 @@ mod tests {
 
     fn bodies(destination: &Sectioned, records: &[Record<'_>]) -> Vec<(String, String)> {
         let mut batcher = Batcher::new(records, settings());
-        let mut counts = Counts::default();
+        let mut delivered = Delivered::default();
         let mut bodies = Vec::new();
-        while let Some(mut batch) = batcher.next(destination, destination.limits, NOW, &mut counts)
+        while let Some(mut batch) =
+            batcher.next(destination, destination.limits, NOW, &mut delivered)
         {
             let sealed = batch.seal(destination, Compression::fast()).unwrap();
             let body = String::from_utf8(sealed.request.body.to_vec()).unwrap();
@@ -482,7 +503,7 @@ mod tests {
         let destination = Sectioned::new(1_000);
         let mut batcher = Batcher::new(&records, settings());
         let batch =
-            batcher.next(&destination, destination.limits, NOW, &mut Counts::default()).unwrap();
+            batcher.next(&destination, destination.limits, NOW, &mut Delivered::default()).unwrap();
         let (mut first, mut second) = batch.halves(&destination);
         let body = |batch: &mut Batch<'_>| {
             let sealed = batch.seal(&destination, Compression::fast()).unwrap();

@@ -7,21 +7,35 @@
 mod authorities;
 mod backoff;
 mod batch;
+mod breaker;
 pub mod client;
 mod compress;
+mod delivered;
+mod health;
 mod oversized;
 pub mod plan;
+mod window;
 
 pub(crate) use backoff::backoff;
+pub use breaker::{Admission, Breaker};
 pub use client::{Client, Fault};
+pub use delivered::{Delivered, Left};
+pub use health::Health;
 pub use oversized::Oversized;
-pub use plan::{JsonFields, Plan, Settings, Step};
+pub use plan::{JsonFields, Outage, Plan, Settings, Step, Ticket};
+pub use window::Window;
 
 use std::time::SystemTime;
 
-use crate::counts::Counts;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+
 use crate::destination::Destination;
 use crate::record::Record;
+
+/// The most bytes of requests, before compression, that are held at once for all destinations
+/// together, as long as each holds no more than one.
+pub const MAX_HELD_BYTES: usize = 24 * 1024 * 1024;
 
 /// Delivers `records` to `destination` and tells what became of each.
 pub async fn deliver<'r>(
@@ -29,16 +43,30 @@ pub async fn deliver<'r>(
     destination: &'r dyn Destination,
     records: &'r [Record<'r>],
     settings: Settings,
-) -> Counts {
-    let mut plan = Plan::new(destination, records, settings, fastrand::Rng::new());
+    health: Health,
+) -> Delivered<'r> {
+    let mut plan = Plan::new(destination, records, settings, health, fastrand::Rng::new());
+    let mut in_flight = FuturesUnordered::new();
     loop {
-        match plan.next(SystemTime::now()) {
-            Step::Send { request, timeout } => {
-                let answer = client.send(destination.endpoint(), request, timeout).await;
-                plan.answered(SystemTime::now(), &answer);
+        let answered = match plan.next(SystemTime::now()) {
+            Step::Send { ticket, request, timeout } => {
+                let sending = client.send(destination.endpoint(), request, timeout);
+                in_flight.push(async move { (ticket, sending.await) });
+                // Has the request begin while the next one is made.
+                in_flight.next().now_or_never().flatten()
             }
-            Step::Wait(duration) => tokio::time::sleep(duration).await,
-            Step::Done(counts) => return counts,
+            Step::Wait(duration) if in_flight.is_empty() => {
+                tokio::time::sleep(duration).await;
+                None
+            }
+            Step::Wait(duration) => {
+                tokio::time::timeout(duration, in_flight.next()).await.ok().flatten()
+            }
+            Step::Await => in_flight.next().await,
+            Step::Done(delivered) => return delivered,
+        };
+        if let Some((ticket, answer)) = answered {
+            plan.answered(SystemTime::now(), ticket, &answer);
         }
     }
 }

@@ -1,15 +1,17 @@
 //! What to send, when, and when to give up.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
 
 use super::backoff::{asked_for, backoff, inquiry_wait};
 use super::batch::{Batch, Batcher};
+use super::breaker::Admission;
 use super::client::Fault;
+use super::delivered::Delivered;
+use super::health::Health;
 use super::oversized::{Oversized, TOO_LARGE};
-use crate::counts::Counts;
 use crate::destination::{
     Answer, Certainty, Class, Destination, Inquired, Keys, Limits, Outcome, Request, Verdict,
 };
@@ -19,9 +21,13 @@ use crate::record::{Piece, Record};
 /// leaves open what was taken.
 const SHORTEST_REQUEST: Duration = Duration::from_millis(100);
 
-const NO_TIME_LEFT: Class = Class::new("no_time_left");
+/// The deadline less what is kept of it was reached.
+pub(crate) const NO_TIME_LEFT: Class = Class::new("no_time_left");
 
-/// Why requests are left to Lambda that a service has taken without ever calling them stored.
+/// The destination is known to be down.
+pub(crate) const CIRCUIT_OPEN: Class = Class::new("circuit_open");
+
+/// Why requests are left that a service has taken without ever calling them stored.
 const NOT_ACKNOWLEDGED: Class = Class::new("not_acknowledged");
 
 /// How a delivery is carried out.
@@ -37,6 +43,13 @@ pub struct Settings {
     pub oversized: Oversized,
     /// Whether the fields of structured lines are sent.
     pub json_fields: JsonFields,
+    /// What to do about a destination that is down.
+    pub outage: Outage,
+    /// The most requests that are under way at once.
+    pub max_in_flight: usize,
+    /// The most bytes of requests, before compression, that are held at once, unless a single one
+    /// is larger.
+    pub max_held_bytes: usize,
 }
 
 /// Whether the fields of structured lines go along as an object.
@@ -48,27 +61,44 @@ pub enum JsonFields {
     Omit,
 }
 
+/// What to do about a destination that is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// Try until the time is over: there is no other place for what is left.
+    Outlast,
+    /// Leave everything at once, but for a probe now and then: it is kept elsewhere.
+    GiveUp,
+}
+
+/// What a request is known by until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
 /// The next thing to do.
 #[derive(Debug)]
-pub enum Step {
-    /// Send this, then tell [`Plan::answered`].
+pub enum Step<'r> {
+    /// Send this, and go on; once it is answered, tell [`Plan::answered`].
     Send {
+        /// What the request is known by.
+        ticket: Ticket,
         /// What is sent to the destination's endpoint.
         request: Request,
         /// How long the request may take in all.
         timeout: Duration,
     },
-    /// Wait.
+    /// Wait so long, or until a request is answered.
     Wait(Duration),
+    /// Wait until a request is answered.
+    Await,
     /// Everything is settled.
-    Done(Counts),
+    Done(Delivered<'r>),
 }
 
-/// What is waited for an answer to.
-#[derive(Clone, Copy, Debug)]
-enum InFlight {
-    Batch,
-    Inquiry,
+/// A request that is not answered yet.
+struct Flight<'r> {
+    sent: SystemTime,
+    /// What is under way; none is the question what became of batches.
+    batch: Option<Batch<'r>>,
 }
 
 /// The delivery of one invocation's records to one destination.
@@ -77,23 +107,29 @@ pub struct Plan<'r> {
     settings: Settings,
     limits: Limits,
     batcher: Batcher<'r>,
+    /// Batches to be sent again, or for the first time.
     queue: VecDeque<Batch<'r>>,
-    /// Batches the service has taken but not called stored yet, each with its receipt.
-    receipts: Vec<(u64, Batch<'r>)>,
+    in_flight: BTreeMap<Ticket, Flight<'r>>,
+    tickets: u64,
+    /// What the service has taken but not called stored yet, each with its receipt.
+    receipts: Vec<(u64, Vec<Piece<'r>>)>,
     /// How often the service was asked about receipts since one was found stored.
     inquiries: u32,
-    in_flight: InFlight,
     wait_until: Option<SystemTime>,
-    counts: Counts,
+    /// Why nothing more is sent.
+    stopped: Option<Class>,
+    health: Health,
+    delivered: Delivered<'r>,
     rng: fastrand::Rng,
 }
 
 impl<'r> Plan<'r> {
-    /// Plans the delivery of `records`.
+    /// Plans the delivery of `records` to a destination of which so much is known.
     pub fn new(
         destination: &'r dyn Destination,
         records: &'r [Record<'r>],
         settings: Settings,
+        health: Health,
         rng: fastrand::Rng,
     ) -> Self {
         Self {
@@ -102,85 +138,158 @@ impl<'r> Plan<'r> {
             limits: destination.limits(),
             batcher: Batcher::new(records, settings),
             queue: VecDeque::new(),
+            in_flight: BTreeMap::new(),
+            tickets: 0,
             receipts: Vec::new(),
             inquiries: 0,
-            in_flight: InFlight::Batch,
             wait_until: None,
-            counts: Counts::of(records.len()),
+            stopped: None,
+            health,
+            delivered: Delivered::of(records, destination.keys()),
             rng,
         }
     }
 
     /// What to do at `now`.
-    pub fn next(&mut self, now: SystemTime) -> Step {
+    pub fn next(&mut self, now: SystemTime) -> Step<'r> {
+        if self.time_left(now) < SHORTEST_REQUEST {
+            self.stop(NO_TIME_LEFT);
+        }
+        if self.stopped.is_none()
+            && let Some(step) = self.go_on(now)
+        {
+            return step;
+        }
+        if !self.in_flight.is_empty() {
+            return Step::Await;
+        }
+        self.leave_everything();
+        self.health.breaker.probe_unused(now);
+        Step::Done(self.delivered.finish(self.health))
+    }
+
+    /// Sends something or waits for the time to do so; `None` where there is nothing but answers to
+    /// wait for.
+    fn go_on(&mut self, now: SystemTime) -> Option<Step<'r>> {
         if let Some(until) = self.wait_until {
             match until.duration_since(now) {
-                Ok(wait) if !wait.is_zero() => return Step::Wait(wait),
+                Ok(wait) if !wait.is_zero() => return Some(Step::Wait(wait)),
                 _ => self.wait_until = None,
             }
         }
-        let time_left = self.time_left(now);
-        let timeout = time_left.min(self.settings.request_timeout);
-        if time_left < SHORTEST_REQUEST {
-            self.leave_everything(&NO_TIME_LEFT);
-            return Step::Done(self.settled());
+        let most = self.health.window.size(self.settings.max_in_flight);
+        if self.in_flight.len() >= most {
+            return None;
         }
-        match self.next_request(now).or_else(|| self.next_inquiry()) {
-            Some(request) => Step::Send { request, timeout },
-            None => Step::Done(self.settled()),
+        if self.has_room() && self.fill_queue(now) {
+            if !self.is_admitted(now) {
+                return None;
+            }
+            return self.send_batch(now);
         }
+        if self.in_flight.is_empty() {
+            return self.send_inquiry(now);
+        }
+        None
     }
 
-    /// The request for the batch that is next.
-    fn next_request(&mut self, now: SystemTime) -> Option<Request> {
+    /// Whether one more batch may be held.
+    fn has_room(&self) -> bool {
+        let in_flight = self.in_flight.values().filter_map(|flight| flight.batch.as_ref());
+        let in_flight = in_flight.map(Batch::bytes);
+        let held: usize = in_flight.chain(self.queue.iter().map(Batch::bytes)).sum();
+        let next = if self.queue.is_empty() { self.limits.max_request_bytes } else { 0 };
+        self.in_flight.is_empty() || held.saturating_add(next) <= self.settings.max_held_bytes
+    }
+
+    /// Makes sure that the first batch of the queue can be sent; `false` if there is none.
+    fn fill_queue(&mut self, now: SystemTime) -> bool {
         loop {
             if self.queue.is_empty() {
-                let batch = self.batcher.next(self.destination, self.limits, now, &mut self.counts);
+                let batch =
+                    self.batcher.next(self.destination, self.limits, now, &mut self.delivered);
                 self.queue.extend(batch);
             }
-            let batch = self.queue.front_mut()?;
+            let Some(batch) = self.queue.front_mut() else {
+                return false;
+            };
             let can_be_divided = batch.len() > 1;
-            let sealed = batch.seal(self.destination, self.settings.gzip_level)?;
-            if can_be_divided && sealed.request.body.len() > self.limits.max_compressed_bytes {
-                if let Some(batch) = self.queue.pop_front() {
-                    self.make_smaller(&batch);
-                }
-                continue;
+            let Some(sealed) = batch.seal(self.destination, self.settings.gzip_level) else {
+                return false;
+            };
+            if !can_be_divided || sealed.request.body.len() <= self.limits.max_compressed_bytes {
+                return true;
             }
-            self.counts.bytes_encoded += sealed.bytes as u64;
-            self.counts.bytes_sent += sealed.request.body.len() as u64;
-            let request = sealed.request.clone();
-            self.counts.requests += 1;
-            if batch.tries > 0 {
-                self.counts.retries += 1;
+            if let Some(batch) = self.queue.pop_front() {
+                self.make_smaller(&batch);
             }
-            if self.destination.keys() == Keys::NotTaken {
-                self.counts.possible_duplicates += std::mem::take(&mut batch.unclear) as u64;
-            }
-            self.in_flight = InFlight::Batch;
-            return Some(request);
         }
     }
 
-    /// The question what became of batches, once there is nothing else to do.
-    fn next_inquiry(&mut self) -> Option<Request> {
+    /// Whether the destination is worth a request.
+    fn is_admitted(&mut self, now: SystemTime) -> bool {
+        if self.settings.outage == Outage::Outlast {
+            return true;
+        }
+        match self.health.breaker.admits(now) {
+            Admission::Send | Admission::Probe => true,
+            Admission::Nothing => {
+                // Unless it is a probe that is under way, whose answer may be a good one.
+                if self.in_flight.is_empty() || self.health.breaker.is_shut() {
+                    self.stop(CIRCUIT_OPEN);
+                }
+                false
+            }
+        }
+    }
+
+    fn send_batch(&mut self, now: SystemTime) -> Option<Step<'r>> {
+        let mut batch = self.queue.pop_front()?;
+        let sealed = batch.seal(self.destination, self.settings.gzip_level)?;
+        let request = sealed.request.clone();
+        let counts = &mut self.delivered.counts;
+        counts.bytes_encoded += sealed.bytes as u64;
+        counts.bytes_sent += request.body.len() as u64;
+        counts.requests += 1;
+        if batch.tries > 0 {
+            counts.retries += 1;
+        }
+        if self.destination.keys() == Keys::NotTaken {
+            counts.possible_duplicates += std::mem::take(&mut batch.unclear) as u64;
+        }
+        Some(self.send(now, request, Some(batch)))
+    }
+
+    /// Asks what became of batches, once there is nothing else to do.
+    fn send_inquiry(&mut self, now: SystemTime) -> Option<Step<'r>> {
         if self.receipts.is_empty() {
             return None;
         }
         let receipts: Vec<u64> = self.receipts.iter().map(|(receipt, _)| *receipt).collect();
         let request = self.destination.receipts()?.inquire(&receipts);
-        self.counts.requests += 1;
-        self.counts.bytes_encoded += request.body.len() as u64;
-        self.counts.bytes_sent += request.body.len() as u64;
-        self.in_flight = InFlight::Inquiry;
-        Some(request)
+        let counts = &mut self.delivered.counts;
+        counts.requests += 1;
+        counts.bytes_encoded += request.body.len() as u64;
+        counts.bytes_sent += request.body.len() as u64;
+        Some(self.send(now, request, None))
     }
 
-    /// Takes in what came of the last [`Step::Send`].
-    pub fn answered(&mut self, now: SystemTime, answer: &Result<Answer, Fault>) {
-        match self.in_flight {
-            InFlight::Batch => self.batch_answered(now, answer),
-            InFlight::Inquiry => self.inquiry_answered(now, answer),
+    fn send(&mut self, now: SystemTime, request: Request, batch: Option<Batch<'r>>) -> Step<'r> {
+        let ticket = Ticket(self.tickets);
+        self.tickets += 1;
+        self.in_flight.insert(ticket, Flight { sent: now, batch });
+        let timeout = self.time_left(now).min(self.settings.request_timeout);
+        Step::Send { ticket, request, timeout }
+    }
+
+    /// Takes in what came of a request.
+    pub fn answered(&mut self, now: SystemTime, ticket: Ticket, answer: &Result<Answer, Fault>) {
+        let Some(Flight { sent, batch }) = self.in_flight.remove(&ticket) else {
+            return;
+        };
+        match batch {
+            Some(batch) => self.batch_answered(now, sent, batch, answer),
+            None => self.inquiry_answered(now, answer),
         }
     }
 
@@ -195,10 +304,10 @@ impl<'r> Plan<'r> {
         match inquired {
             Inquired::Stored(stored) => {
                 let before = self.receipts.len();
-                self.receipts.retain(|(receipt, batch)| {
+                self.receipts.retain(|(receipt, pieces)| {
                     let is_stored = stored.contains(receipt);
                     if is_stored {
-                        self.counts.delivered += batch.len() as u64;
+                        self.delivered.deliver(pieces.iter());
                     }
                     !is_stored
                 });
@@ -206,47 +315,43 @@ impl<'r> Plan<'r> {
                     self.inquiries = 1;
                 }
             }
-            Inquired::AskAgain(class) => self.counts.note_retry(0, &class),
-            Inquired::Stop(class) => return self.leave_everything(&class),
+            Inquired::AskAgain(class) => self.delivered.counts.note_retry(0, &class),
+            Inquired::Stop(class) => return self.stop(class),
         }
         if self.receipts.is_empty() {
             return;
         }
         let retry_after = answer.as_ref().ok().and_then(|answer| wait_asked_for(answer, now));
         let wait = retry_after.unwrap_or_else(|| inquiry_wait(self.inquiries));
-        if wait.saturating_add(SHORTEST_REQUEST) > self.time_left(now) {
-            self.leave_everything(&NOT_ACKNOWLEDGED);
-        } else {
-            self.wait_until = Some(now + wait);
-        }
+        self.wait(now, wait, &NOT_ACKNOWLEDGED);
     }
 
-    fn batch_answered(&mut self, now: SystemTime, answer: &Result<Answer, Fault>) {
-        let Some(batch) = self.queue.pop_front() else {
-            return;
-        };
+    fn batch_answered(
+        &mut self,
+        now: SystemTime,
+        sent: SystemTime,
+        mut batch: Batch<'r>,
+        answer: &Result<Answer, Fault>,
+    ) {
         let (verdict, retry_after) = match answer {
             Ok(answer) => {
                 (self.destination.classify(batch.len(), answer), wait_asked_for(answer, now))
             }
             Err(fault) => (Verdict::TryAgain(fault.class(), fault.certainty()), None),
         };
+        self.health.learn(&verdict, sent, now, self.settings.max_in_flight);
         match verdict {
             Verdict::Each(outcomes) => self.settle_each(now, &batch, outcomes, retry_after),
             Verdict::Counted { delivered, refused } => {
-                self.counts.delivered += delivered as u64;
-                for (class, records) in refused {
-                    self.counts.refuse(records, &class);
-                }
+                self.delivered.count(batch.pieces(), delivered, refused);
             }
-            Verdict::Receipt(receipt) => self.receipts.push((receipt, batch)),
+            Verdict::Receipt(receipt) => self.receipts.push((receipt, batch.into_pieces())),
             Verdict::TryAgain(class, certainty) => {
-                let mut batch = batch;
                 batch.tries += 1;
                 if certainty == Certainty::Unclear {
                     batch.unclear = batch.len();
                 }
-                self.counts.note_retry(batch.len(), &class);
+                self.delivered.counts.note_retry(batch.len(), &class);
                 self.try_again(now, batch, retry_after, &class);
             }
             Verdict::TooLarge => self.make_smaller(&batch),
@@ -255,7 +360,7 @@ impl<'r> Plan<'r> {
             }
             Verdict::Stop(class) => {
                 self.queue.push_front(batch);
-                self.leave_everything(&class);
+                self.stop(class);
             }
         }
     }
@@ -271,14 +376,15 @@ impl<'r> Plan<'r> {
         let mut again = Batch::empty(batch.tries + 1);
         let mut reason = None;
         for (index, outcome) in outcomes.into_iter().enumerate() {
+            let piece = batch.piece(index);
             match outcome {
-                Outcome::Delivered => self.counts.delivered += 1,
-                Outcome::AlreadyThere => self.counts.already_there += 1,
-                Outcome::Refused(class) => self.refuse(batch.piece(index), &class, &mut again),
-                Outcome::Stop(class) => self.counts.leave(1, &class),
+                Outcome::Delivered => self.delivered.deliver([piece]),
+                Outcome::AlreadyThere => self.delivered.counts.already_there += 1,
+                Outcome::Refused(class) => self.refuse(piece, &class, &mut again),
+                Outcome::Stop(class) => self.delivered.leave([piece.record], &class),
                 Outcome::TryAgain(class) => {
                     again.copy(batch, index, self.destination);
-                    self.counts.note_retry(1, &class);
+                    self.delivered.counts.note_retry(1, &class);
                     reason = Some(class);
                 }
             }
@@ -298,12 +404,12 @@ impl<'r> Plan<'r> {
     /// message has them all.
     fn refuse(&mut self, piece: &Piece<'r>, class: &Class, again: &mut Batch<'r>) {
         if piece.json.is_none() {
-            self.counts.refuse(1, class);
+            self.delivered.refuse(piece.record, class);
             return;
         }
         let without_fields = Piece { json: None, ..piece.clone() };
         again.push(without_fields, self.destination);
-        self.counts.note_json_fields_refused(class);
+        self.delivered.counts.note_json_fields_refused(class);
     }
 
     /// Sends a batch again after a wait, or leaves everything if the time does not allow it.
@@ -316,25 +422,37 @@ impl<'r> Plan<'r> {
     ) {
         let wait = retry_after.unwrap_or_else(|| backoff(batch.tries, &mut self.rng));
         self.queue.push_front(batch);
+        self.wait(now, wait, class);
+    }
+
+    /// Sends nothing for a time, or nothing more at all if that is longer than there is.
+    fn wait(&mut self, now: SystemTime, wait: Duration, class: &Class) {
         if wait.saturating_add(SHORTEST_REQUEST) > self.time_left(now) {
-            self.leave_everything(class);
+            self.stop(class.clone());
         } else {
-            self.wait_until = Some(now + wait);
+            let until = now + wait;
+            self.wait_until = Some(self.wait_until.map_or(until, |other| other.max(until)));
         }
     }
 
     /// Divides a request that was too large, and has those after it find out no more.
     fn make_smaller(&mut self, batch: &Batch<'r>) {
         if let Some(larger_half) = self.divide(batch, &TOO_LARGE) {
-            self.limits.max_request_bytes = larger_half;
+            self.limits.max_request_bytes = self.limits.max_request_bytes.min(larger_half);
         }
     }
 
     /// Divides a batch, and tells the size of its larger half; a single piece ends here.
     fn divide(&mut self, batch: &Batch<'r>, class: &Class) -> Option<usize> {
         if batch.len() == 1 {
+            let piece = batch.piece(0);
+            let is_to_be_parked = *class == TOO_LARGE && self.settings.oversized == Oversized::Park;
+            if piece.json.is_none() && is_to_be_parked {
+                self.delivered.bury(piece.record, &TOO_LARGE);
+                return None;
+            }
             let mut again = Batch::empty(batch.tries + 1);
-            self.refuse(batch.piece(0), class, &mut again);
+            self.refuse(piece, class, &mut again);
             if !again.is_empty() {
                 self.queue.push_front(again);
             }
@@ -347,30 +465,30 @@ impl<'r> Plan<'r> {
         Some(larger_half)
     }
 
-    fn leave_everything(&mut self, class: &Class) {
-        // Whatever is left, the service has most likely stored what it gave receipts for.
-        let unacknowledged: usize = self.receipts.drain(..).map(|(_, batch)| batch.len()).sum();
-        self.counts.leave(unacknowledged, &NOT_ACKNOWLEDGED);
-        let queued: usize = self.queue.iter().map(Batch::len).sum();
-        let unclear: usize =
-            unacknowledged + self.queue.iter().map(|batch| batch.unclear).sum::<usize>();
-        self.counts.leave(queued + self.batcher.remaining(), class);
-        if self.destination.keys() == Keys::NotTaken {
-            // Lambda's repetition sends them once more.
-            self.counts.possible_duplicates += unclear as u64;
-        }
-        self.queue.clear();
-        self.batcher = Batcher::new(&[], self.settings);
+    /// Sends nothing more, for the first reason that there was.
+    fn stop(&mut self, class: Class) {
+        self.stopped.get_or_insert(class);
     }
 
-    fn settled(&mut self) -> Counts {
-        let mut counts = std::mem::take(&mut self.counts);
-        if counts.left_to_lambda > 0 && self.destination.keys() == Keys::NotTaken {
-            // Lambda repeats the whole event, also what was delivered.
-            counts.possible_duplicates += counts.delivered;
+    /// Leaves whatever was not settled.
+    fn leave_everything(&mut self) {
+        let class = self.stopped.take().unwrap_or(NO_TIME_LEFT);
+        let keys = self.destination.keys();
+        let mut unclear = 0;
+        for (_, pieces) in self.receipts.drain(..) {
+            // Whatever is left, the service has most likely stored what it gave receipts for.
+            unclear += pieces.len();
+            self.delivered.leave(pieces.iter().map(|piece| piece.record), &NOT_ACKNOWLEDGED);
         }
-        debug_assert!(counts.add_up(), "{counts:?}");
-        counts
+        for batch in self.queue.drain(..) {
+            unclear += batch.unclear;
+            self.delivered.leave(batch.pieces().map(|piece| piece.record), &class);
+        }
+        self.delivered.leave(self.batcher.drain(), &class);
+        if keys == Keys::NotTaken {
+            // Whoever sends them again may send them a second time.
+            self.delivered.counts.possible_duplicates += unclear as u64;
+        }
     }
 
     fn time_left(&self, now: SystemTime) -> Duration {
@@ -383,5 +501,7 @@ fn wait_asked_for(answer: &Answer, now: SystemTime) -> Option<Duration> {
     answer.retry_after.as_deref().and_then(|header| asked_for(header, now))
 }
 
+#[cfg(test)]
+mod flights;
 #[cfg(test)]
 mod tests;

@@ -93,7 +93,7 @@ pub(super) fn hexadecimal(bytes: impl IntoIterator<Item = u8>, body: &mut Vec<u8
 
 /// Appends a time as RFC 3339 has it, to the millisecond: `2023-11-06T10:00:00.123Z`. A time
 /// before 1970 is 1970, one after the year 9999 has more digits; no log event has either.
-pub(super) fn time(time: SystemTime, body: &mut Vec<u8>) {
+pub(crate) fn time(time: SystemTime, body: &mut Vec<u8>) {
     const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);

@@ -12,7 +12,7 @@ pub mod datadog;
 mod document;
 pub mod elasticsearch;
 mod framing;
-mod json;
+pub(crate) mod json;
 pub mod logzio;
 pub mod newrelic;
 mod request;

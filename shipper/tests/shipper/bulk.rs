@@ -49,6 +49,7 @@ struct Inner {
     sizes: Vec<usize>,
     limit_bytes: Option<usize>,
     refuses_json: bool,
+    stops_at: Vec<String>,
 }
 
 pub(crate) const INDEX: &str = "logs-lambda";
@@ -84,6 +85,11 @@ impl Bulk {
     pub(crate) fn refusing_json(self) -> Self {
         self.state.inner.lock().unwrap().refuses_json = true;
         self
+    }
+
+    /// Has every document with one of these messages blocked, however often it comes.
+    pub(crate) fn stop_at_messages(&self, messages: impl IntoIterator<Item = String>) {
+        self.state.inner.lock().unwrap().stops_at.extend(messages);
     }
 
     pub(crate) fn add_moods(&self, moods: impl IntoIterator<Item = Mood>) {
@@ -186,11 +192,15 @@ impl Inner {
             .into_iter()
             .enumerate()
             .map(|(index, (id, document))| {
+                let message = document["message"].as_str().unwrap_or_default();
+                let stops = self.stops_at.iter().any(|stop| stop == message);
                 let conflicts = self.refuses_json && document.get("json").is_some();
                 let verdict = if self.documents.contains_key(&id) {
                     (409, "version_conflict_engine_exception")
                 } else if let Some(word) = words.get(&index) {
                     *word
+                } else if stops {
+                    (403, "cluster_block_exception")
                 } else if conflicts {
                     (400, "document_parsing_exception")
                 } else {

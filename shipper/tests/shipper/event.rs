@@ -71,6 +71,58 @@ pub(crate) fn wrap_bytes(compressed: &[u8]) -> Vec<u8> {
     serde_json::to_vec(&json!({"awslogs": {"data": STANDARD.encode(compressed)}})).unwrap()
 }
 
+/// Records of a stream, each with what was put into it, and its number counted from 1.
+pub(crate) fn stream(records: &[Vec<u8>]) -> Vec<u8> {
+    let records: Vec<Value> = records
+        .iter()
+        .enumerate()
+        .map(|(index, data)| {
+            json!({
+                "kinesis": {
+                    "kinesisSchemaVersion": "1.0",
+                    "partitionKey": "p",
+                    "sequenceNumber": (index + 1).to_string(),
+                    "data": STANDARD.encode(data),
+                    "approximateArrivalTimestamp": 1_699_264_800.5,
+                },
+                "eventSource": "aws:kinesis",
+                "eventVersion": "1.0",
+                "eventID": format!("shardId-000000000000:{}", index + 1),
+                "eventName": "aws:kinesis:record",
+                "awsRegion": "eu-west-1",
+                "eventSourceARN": "arn:aws:kinesis:eu-west-1:123456789012:stream/logs",
+            })
+        })
+        .collect();
+    serde_json::to_vec(&json!({"Records": records})).unwrap()
+}
+
+/// Messages of a queue, each with its id: `m-1` and so on.
+pub(crate) fn queue(bodies: &[String]) -> Vec<u8> {
+    let records: Vec<Value> = bodies
+        .iter()
+        .enumerate()
+        .map(|(index, body)| {
+            json!({
+                "messageId": format!("m-{}", index + 1),
+                "receiptHandle": "r",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:parked",
+                "awsRegion": "eu-west-1",
+            })
+        })
+        .collect();
+    serde_json::to_vec(&json!({"Records": records})).unwrap()
+}
+
+/// A delivery as a record of a stream holds it.
+pub(crate) fn in_stream(first_id: usize, messages: &[impl AsRef<str>]) -> Vec<u8> {
+    gzip(&serde_json::to_vec(&delivery(GROUP, first_id, messages)).unwrap())
+}
+
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();

@@ -31,12 +31,13 @@ fn check_error(event: &[u8], error_type: &str, message: &str) {
 
 #[test]
 fn an_event_of_an_unknown_kind_is_an_error_that_names_its_fields() {
-    let event = json!({"Records": [{"body": PAYLOAD}], "source": SECRET});
+    let event = json!({"Record": [{"body": PAYLOAD}], "source": SECRET});
     check_error(
         event.to_string().as_bytes(),
         "Logagg.UnknownEvent",
         "cannot tell the kind of the event: expected the field \"awslogs\" (a CloudWatch Logs \
-         subscription filter), found the fields Records, source; remove the trigger that sends it",
+         subscription filter), \"Records\" of Kinesis or SQS, or a schedule's event, found the fields \
+         Record, source; remove the trigger that sends it",
     );
 }
 

@@ -89,6 +89,11 @@ impl Lambda {
         Self::launch(Some(&accepting(config)), &[("SSL_CERT_FILE", ca_file.as_os_str())])
     }
 
+    /// Starts the function with AWS at this URL.
+    pub(crate) fn start_with_aws(config: &Value, aws: &str) -> Self {
+        Self::launch(Some(&accepting(config)), &[("AWS_ENDPOINT_URL", OsStr::new(aws))])
+    }
+
     /// Starts the function with the text of `LOGAGG_CONFIG`.
     pub(crate) fn start_with(config: Option<&str>) -> Self {
         Self::launch(config, &[])

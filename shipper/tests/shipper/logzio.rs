@@ -14,6 +14,8 @@ use crate::settled::Held;
 /// What is done with a request instead of taking it.
 #[derive(Clone, Debug)]
 pub(crate) enum Mood {
+    /// Everything is taken.
+    Takes,
     /// Nothing is taken; this happens.
     Does(Reply),
     /// Everything is taken, and then this happens instead of the answer.
@@ -57,6 +59,10 @@ impl Logzio {
 
     pub(crate) fn config(&self) -> Value {
         json!({"type": "logzio", "token": SECRET, "url": self.server.url()})
+    }
+
+    pub(crate) fn add_moods(&self, moods: impl IntoIterator<Item = Mood>) {
+        self.state.inner.lock().unwrap().moods.extend(moods);
     }
 
     pub(crate) fn lines(&self) -> Vec<Value> {
@@ -103,7 +109,7 @@ impl Service for State {
             }
         };
         match inner.moods.pop_front() {
-            None | Some(Mood::ResetsBeforeBody) => {
+            None | Some(Mood::Takes | Mood::ResetsBeforeBody) => {
                 inner.lines.extend(lines);
                 Reply::Answer(Answer::new(200, ""))
             }

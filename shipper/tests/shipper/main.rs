@@ -2,7 +2,9 @@
 //! stand-ins of the log services.
 //!
 //! [`lambda`] plays Lambda, [`stand_in`] plays any service as its [`contract`] says, [`bulk`] and
-//! [`logzio`] play theirs in more ways, [`http`] is the server under all of them. [`settled`] checks the sums of an invocation against what the service holds.
+//! [`logzio`] play theirs in more ways, [`shelves`] plays S3 and SQS where things are parked, [`http`]
+//! is the server under all of them. [`settled`] checks the sums of an invocation against what the
+//! service holds.
 
 #![allow(clippy::unwrap_used, reason = "a failing helper fails the test that uses it")]
 
@@ -14,6 +16,7 @@ mod keepers;
 mod lambda;
 mod logzio;
 mod settled;
+mod shelves;
 mod stand_in;
 
 mod aws;
@@ -25,9 +28,12 @@ mod events;
 mod every_destination;
 mod logzio_answers;
 mod oversized;
+mod park;
+mod replay;
 mod secrets;
 mod splunk_hec_answers;
 mod start;
+mod stream;
 mod tls;
 
 /// In every message: must never be seen in a log or an error.

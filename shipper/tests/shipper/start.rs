@@ -87,7 +87,7 @@ fn destinations_that_would_store_things_twice_cannot_stand_together() {
         ),
         "LOGAGG_CONFIG has 1 mistake:\n  destinations: \"logs\" cannot stand beside another destination: when one \
          of them fails, Lambda repeats the event to all, and \"logs\" would store again what it has, since it takes \
-         no document ids; give it a shipper of its own",
+         no document ids; configure \"park\", or give it a shipper of its own",
     );
 }
 

@@ -1,0 +1,153 @@
+//! What a delivery came to.
+
+use std::collections::BTreeMap;
+
+use super::health::Health;
+use crate::counts::Counts;
+use crate::destination::{Class, Keys};
+use crate::record::{Extent, Piece, Record};
+
+/// What became of the records of one invocation at one destination. What is left is in no count
+/// yet: somebody has to decide where it stays, see [`Counts::park`] and [`Counts::leave`].
+#[derive(Debug, Default)]
+pub struct Delivered<'r> {
+    /// What is settled.
+    pub counts: Counts,
+    /// What is left and may be taken another time.
+    pub left: Vec<Left<'r>>,
+    /// What is larger than the destination takes, and to be kept somewhere else.
+    pub buried: Vec<Left<'r>>,
+    /// What was refused, as far as the destination says which records that were. It is counted.
+    pub refused: Vec<Left<'r>>,
+    /// By event, how many records the destination holds, or may hold, that it would not know
+    /// again.
+    pub held: Vec<u64>,
+    /// Of records that were divided, by their place in memory, how many parts the destination holds.
+    parts: BTreeMap<usize, u64>,
+    /// How the destination is doing.
+    pub health: Health,
+    keys: Option<Keys>,
+}
+
+/// Records that share a fate, a record once for each of its parts.
+#[derive(Debug)]
+pub struct Left<'r> {
+    /// Why.
+    pub class: Class,
+    /// The records.
+    pub records: Vec<&'r Record<'r>>,
+}
+
+impl<'r> Delivered<'r> {
+    pub(super) fn of(records: &[Record<'_>], keys: Keys) -> Self {
+        let events = records.last().map_or(0, |record| record.origin.event + 1);
+        let held = if keys == Keys::NotTaken { vec![0; events] } else { Vec::new() };
+        Self { counts: Counts::of(records.len()), held, keys: Some(keys), ..Self::default() }
+    }
+
+    /// Gives the whole away, with nothing to follow.
+    pub(super) fn finish(&mut self, health: Health) -> Self {
+        Self { health, ..std::mem::take(self) }
+    }
+
+    /// Pieces were taken.
+    pub(super) fn deliver<'p>(&mut self, pieces: impl IntoIterator<Item = &'p Piece<'r>>)
+    where
+        'r: 'p,
+    {
+        for piece in pieces {
+            self.counts.delivered += 1;
+            self.hold(piece);
+        }
+    }
+
+    /// So many pieces were taken and the others refused. Which they are is not known, so all of
+    /// them may be held, unless none was taken.
+    pub(super) fn count<'p>(
+        &mut self,
+        pieces: impl Iterator<Item = &'p Piece<'r>>,
+        delivered: usize,
+        refused: Vec<(Class, usize)>,
+    ) where
+        'r: 'p,
+    {
+        self.counts.delivered += delivered as u64;
+        if delivered > 0 {
+            pieces.for_each(|piece| self.hold(piece));
+        } else if let [(class, _)] = refused.as_slice() {
+            let records = pieces.map(|piece| piece.record).collect();
+            self.refused.push(Left { class: class.clone(), records });
+        }
+        for (class, records) in refused {
+            self.counts.refuse(records, &class);
+        }
+    }
+
+    /// A piece will never be taken.
+    pub(super) fn refuse(&mut self, record: &'r Record<'r>, class: &Class) {
+        self.counts.refuse(1, class);
+        add(&mut self.refused, [record], class);
+    }
+
+    /// Records are left.
+    pub(super) fn leave(
+        &mut self,
+        records: impl IntoIterator<Item = &'r Record<'r>>,
+        class: &Class,
+    ) {
+        add(&mut self.left, records, class);
+    }
+
+    /// A record is too large.
+    pub(super) fn bury(&mut self, record: &'r Record<'r>, class: &Class) {
+        add(&mut self.buried, [record], class);
+    }
+
+    fn hold(&mut self, piece: &Piece<'_>) {
+        if let Some(held) = self.held.get_mut(piece.record.origin.event) {
+            *held += 1;
+            if matches!(piece.extent, Extent::Part { .. }) {
+                *self.parts.entry(place_of(piece.record)).or_default() += 1;
+            }
+        }
+    }
+
+    /// How many parts of a record the destination would store again if the record were sent once
+    /// more as a whole.
+    pub fn parts_held_of(&self, record: &Record<'_>) -> u64 {
+        self.parts.get(&place_of(record)).copied().unwrap_or_default()
+    }
+
+    /// How many records the destination would store again if the events that `repeated` holds for
+    /// were delivered once more.
+    pub fn held_of(&self, repeated: impl Fn(usize) -> bool) -> u64 {
+        let events = self.held.iter().enumerate();
+        events.filter(|(event, _)| repeated(*event)).map(|(_, held)| held).sum()
+    }
+
+    /// Whether the destination would store again what it was sent before.
+    pub fn doubles(&self) -> bool {
+        self.keys == Some(Keys::NotTaken)
+    }
+}
+
+/// What tells a record from all others of the same delivery.
+fn place_of(record: &Record<'_>) -> usize {
+    std::ptr::from_ref(record).addr()
+}
+
+/// Adds to the records that share this fate, which are mostly those that came before.
+fn add<'r>(
+    list: &mut Vec<Left<'r>>,
+    records: impl IntoIterator<Item = &'r Record<'r>>,
+    class: &Class,
+) {
+    let mut records = records.into_iter().peekable();
+    if records.peek().is_none() {
+        return;
+    }
+    match list.iter_mut().find(|left| left.class == *class) {
+        Some(left) => left.records.extend(records),
+        None => list.push(Left { class: class.clone(), records: records.collect() }),
+    }
+}

@@ -1,0 +1,389 @@
+//! Several requests under way at once, and a destination that is down.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::tests::{Fake, START, answer, plan, settings, text};
+use super::*;
+use crate::counts::Counts;
+use crate::line::Line;
+use crate::origin::Origin;
+
+fn records<'a>(origins: &'a [Origin<'a>], names: &'a [String]) -> Vec<Record<'a>> {
+    let record = |(index, name): (usize, &'a String)| Record {
+        origin: &origins[index * origins.len() / names.len()],
+        id: name,
+        time: START,
+        message: name,
+        line: Line::default(),
+    };
+    names.iter().enumerate().map(record).collect()
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("r{number}")).collect()
+}
+
+/// A service that takes one record a request.
+fn one_at_a_time(keys: Keys) -> Fake {
+    let mut fake = Fake::new(keys);
+    fake.limits.max_request_records = 1;
+    fake
+}
+
+/// Sends as much as may be sent.
+fn send_all(plan: &mut Plan<'_>, now: SystemTime) -> Vec<Ticket> {
+    let mut tickets = Vec::new();
+    loop {
+        match plan.next(now) {
+            Step::Send { ticket, .. } => tickets.push(ticket),
+            Step::Await => return tickets,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn left(delivered: &Delivered<'_>) -> Vec<(&'static str, usize)> {
+    let class = |class: &Class| match class.as_str() {
+        "circuit_open" => "circuit_open",
+        "no_time_left" => "no_time_left",
+        "fake" => "fake",
+        other => panic!("{other}"),
+    };
+    delivered.left.iter().map(|left| (class(&left.class), left.records.len())).collect()
+}
+
+#[test]
+fn more_requests_are_under_way_the_better_it_goes() {
+    let fake = one_at_a_time(Keys::Taken);
+    let (origins, names) = ([Origin::new("1", "g", "s")], names(40));
+    let records = records(&origins, &names);
+    let mut plan = plan(&fake, &records, settings());
+    let mut under_way = Vec::new();
+    let mut tickets = send_all(&mut plan, START);
+    for _ in 0..5 {
+        under_way.push(tickets.len());
+        for ticket in std::mem::take(&mut tickets) {
+            plan.answered(START, ticket, &answer("+"));
+        }
+        tickets = send_all(&mut plan, START);
+    }
+    assert_eq!(under_way[0], 2);
+    assert!(under_way.is_sorted() && under_way[4] > 3, "{under_way:?}");
+}
+
+#[test]
+fn a_service_that_throttles_gets_half_as_many_and_the_rest_waits() {
+    let fake = one_at_a_time(Keys::Taken);
+    let (origins, names) = ([Origin::new("1", "g", "s")], names(40));
+    let records = records(&origins, &names);
+    let mut health = Health::default();
+    for _ in 0..100 {
+        health.window.succeeded(START, START, 8);
+    }
+    let mut plan = Plan::new(&fake, &records, settings(), health, fastrand::Rng::with_seed(7));
+    let tickets = send_all(&mut plan, START);
+    assert_eq!(tickets.len(), 8);
+    for ticket in tickets {
+        plan.answered(START, ticket, &answer("503"));
+    }
+    let Step::Wait(wait) = plan.next(START) else {
+        panic!("nothing is waited for");
+    };
+    assert_eq!(send_all(&mut plan, START + wait).len(), 4);
+}
+
+#[test]
+fn answers_may_come_in_any_order_and_after_the_time_is_over() {
+    let fake = one_at_a_time(Keys::NotTaken);
+    let (origins, names) = ([Origin::new("1", "g", "s")], names(5));
+    let records = records(&origins, &names);
+    let mut plan = plan(&fake, &records, settings());
+    let tickets = send_all(&mut plan, START);
+    let [first, second] = tickets[..] else {
+        panic!("{tickets:?}");
+    };
+    plan.answered(START, second, &answer("+"));
+    let end = settings().give_up_at;
+    assert!(matches!(plan.next(end), Step::Await));
+    plan.answered(end, first, &answer("504"));
+    let Step::Done(delivered) = plan.next(end) else {
+        panic!("there is more to do");
+    };
+    assert_eq!((delivered.counts.delivered, delivered.counts.requests), (1, 2));
+    assert_eq!(left(&delivered), [("no_time_left", 4)]);
+    assert_eq!(delivered.counts.possible_duplicates, 1);
+}
+
+#[test]
+fn no_more_bytes_are_held_than_are_allowed_unless_one_request_is_larger() {
+    let mut fake = one_at_a_time(Keys::Taken);
+    fake.limits.max_request_bytes = 10;
+    let (origins, names) = ([Origin::new("1", "g", "s")], names(9));
+    let records = records(&origins, &names);
+    for (max_held_bytes, under_way) in [(1, 1), (12, 1), (13, 2), (16, 3)] {
+        let settings = Settings { max_held_bytes, ..settings() };
+        let mut health = Health::default();
+        for _ in 0..100 {
+            health.window.succeeded(START, START, 8);
+        }
+        let mut plan = Plan::new(&fake, &records, settings, health, fastrand::Rng::with_seed(7));
+        assert_eq!(send_all(&mut plan, START).len(), under_way, "{max_held_bytes}");
+    }
+}
+
+/// Has a destination fail until nothing more is sent.
+fn fail_until_open(
+    fake: &Fake,
+    records: &[Record<'_>],
+    settings: Settings,
+) -> (SystemTime, Health) {
+    let mut plan = plan(fake, records, settings);
+    let mut now = START;
+    loop {
+        match plan.next(now) {
+            Step::Send { ticket, .. } => plan.answered(now, ticket, &answer("503")),
+            Step::Wait(wait) => now += wait,
+            Step::Await => panic!("every request is answered"),
+            Step::Done(delivered) => {
+                assert_eq!(left(&delivered), [("circuit_open", records.len())]);
+                assert_eq!(delivered.counts.requests, 5);
+                return (now, delivered.health);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_destination_that_is_down_is_given_up_and_probed_once_an_interval() {
+    let fake = one_at_a_time(Keys::Taken);
+    let (origins, names) = ([Origin::new("1", "g", "s")], names(4));
+    let records = records(&origins, &names);
+    let settings = Settings { outage: Outage::GiveUp, ..settings() };
+    let (now, health) = fail_until_open(&fake, &records, settings);
+    let settings = |now| Settings { give_up_at: now + Duration::from_secs(60), ..settings };
+    let again = |now, health| {
+        Plan::new(&fake, &records, settings(now), health, fastrand::Rng::with_seed(7))
+    };
+
+    let Step::Done(delivered) = again(now, health).next(now) else {
+        panic!("something is sent");
+    };
+    assert_eq!(left(&delivered), [("circuit_open", 4)]);
+
+    // A probe that fails leaves everything else at once.
+    let later = now + Duration::from_secs(11);
+    let mut probing = again(later, delivered.health);
+    let tickets = send_all(&mut probing, later);
+    assert_eq!(tickets.len(), 1);
+    probing.answered(later, tickets[0], &answer("503"));
+    let Step::Wait(wait) = probing.next(later) else {
+        panic!("something is sent");
+    };
+    let Step::Done(delivered) = probing.next(later + wait) else {
+        panic!("something is sent");
+    };
+    assert_eq!((left(&delivered), delivered.counts.requests), (vec![("circuit_open", 4)], 1));
+
+    // A probe that succeeds is followed by everything else.
+    let later = later + Duration::from_secs(60);
+    let mut probing = again(later, delivered.health);
+    let mut tickets = send_all(&mut probing, later);
+    assert_eq!(tickets.len(), 1);
+    while let Some(ticket) = tickets.pop() {
+        probing.answered(later, ticket, &answer("+"));
+        match probing.next(later) {
+            Step::Send { ticket, .. } => tickets.push(ticket),
+            Step::Done(delivered) => assert_eq!(delivered.counts.delivered, 4),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn without_another_place_an_outage_is_outlasted() {
+    let fake = one_at_a_time(Keys::Taken);
+    let (origins, names) = ([Origin::new("1", "g", "s")], names(1));
+    let records = records(&origins, &names);
+    let mut plan = plan(&fake, &records, settings());
+    let mut now = START;
+    let mut requests = 0;
+    let delivered = loop {
+        match plan.next(now) {
+            Step::Send { ticket, .. } => {
+                requests += 1;
+                plan.answered(now, ticket, &answer("503"));
+            }
+            Step::Wait(wait) => now += wait,
+            Step::Await => panic!("every request is answered"),
+            Step::Done(delivered) => break delivered,
+        }
+    };
+    assert!(requests > 6, "{requests}");
+    assert_eq!(left(&delivered), [("fake", 1)]);
+}
+
+#[test]
+fn a_record_that_is_too_large_is_put_aside_where_the_user_wants_that() {
+    let mut fake = Fake::new(Keys::Taken);
+    fake.limits.max_record_bytes = 10;
+    let (origins, names) = ([Origin::new("1", "g", "s")], ["a".to_owned(), "b".repeat(20)]);
+    let records = records(&origins, &names);
+    let settings = Settings { oversized: Oversized::Park, ..settings() };
+    let mut plan = plan(&fake, &records, settings);
+    let tickets = send_all(&mut plan, START);
+    plan.answered(START, tickets[0], &answer("+"));
+    let Step::Done(delivered) = plan.next(START) else {
+        panic!("there is more to do");
+    };
+    assert_eq!(delivered.counts.delivered, 1);
+    assert_eq!(delivered.buried[0].class, TOO_LARGE);
+    assert_eq!(delivered.buried[0].records[0].message, names[1]);
+}
+
+#[test]
+fn what_a_destination_would_not_know_again_is_counted_by_event() {
+    let fake = one_at_a_time(Keys::NotTaken);
+    let origins: Vec<Origin<'_>> =
+        (0..3).map(|event| Origin::new("1", "g", "s").of_event(event)).collect();
+    let names = names(6);
+    let records = records(&origins, &names);
+    let mut plan = plan(&fake, &records, settings());
+    let mut answers = ["+", "-", "1/0", "+", "0/1", "+"].into_iter();
+    let delivered = loop {
+        match plan.next(START) {
+            Step::Send { ticket, .. } => {
+                plan.answered(START, ticket, &answer(answers.next().unwrap()));
+            }
+            Step::Done(delivered) => break delivered,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(delivered.held, [1, 2, 1]);
+    assert_eq!(delivered.held_of(|event| event >= 1), 3);
+    let refused: usize = delivered.refused.iter().map(|left| left.records.len()).sum();
+    assert_eq!((refused, delivered.counts.refused), (2, 2));
+}
+
+/// What a service that keeps keys may do with a request.
+#[derive(Clone, Debug)]
+enum Mood {
+    Each(Vec<u8>),
+    TooLarge,
+    Stop,
+    Unavailable,
+    TakenButUnclear,
+    Fault(Fault),
+}
+
+fn moods() -> impl Strategy<Value = Mood> {
+    prop_oneof![
+        6 => prop::collection::vec(0..5_u8, 16).prop_map(Mood::Each),
+        2 => Just(Mood::TooLarge),
+        1 => Just(Mood::Stop),
+        2 => Just(Mood::Unavailable),
+        2 => Just(Mood::TakenButUnclear),
+        1 => Just(Mood::Fault(Fault::Broken)),
+        1 => Just(Mood::Fault(Fault::NotConnected)),
+    ]
+}
+
+/// A service, and what it holds.
+#[derive(Default)]
+struct Store(BTreeMap<String, usize>);
+
+impl Store {
+    fn put(&mut self, name: &str) -> char {
+        let copies = self.0.entry(name.to_owned()).or_default();
+        *copies += 1;
+        if *copies == 1 { '+' } else { '=' }
+    }
+
+    fn answer(&mut self, sent: &[&str], mood: Mood) -> Result<Answer, Fault> {
+        match mood {
+            Mood::Each(signs) => {
+                let sign = |(name, sign): (&&str, u8)| match sign {
+                    0 | 1 => self.put(name),
+                    2 => '?',
+                    3 => '-',
+                    _ => '!',
+                };
+                answer(&sent.iter().zip(signs).map(sign).collect::<String>())
+            }
+            Mood::TooLarge => answer("413"),
+            Mood::Stop => answer("401"),
+            Mood::Unavailable => answer("503"),
+            Mood::TakenButUnclear => {
+                for name in sent {
+                    self.put(name);
+                }
+                answer("504")
+            }
+            Mood::Fault(fault) => Err(fault),
+        }
+    }
+}
+
+proptest! {
+    /// Whatever a service does, in whatever order it answers, and whenever: every record is
+    /// accounted for, what is called delivered or already there is there, and nothing else is.
+    #[test]
+    fn any_course_of_events_adds_up(
+        count in 0..16_usize,
+        moods in prop::collection::vec(moods(), 0..12),
+        max_request_records in 1..6_usize,
+        order in prop::collection::vec(0..8_usize, 0..40),
+        gives_up in any::<bool>(),
+        answer_takes_ms in 0..20_000_u64,
+    ) {
+        let mut fake = Fake::new(Keys::Taken);
+        fake.limits.max_request_records = max_request_records;
+        let origins = [Origin::new("1", "g", "s")];
+        let names = names(count);
+        let records = records(&origins, &names);
+        let outage = if gives_up { Outage::GiveUp } else { Outage::Outlast };
+        let settings = Settings { outage, ..settings() };
+        let mut plan = plan(&fake, &records, settings);
+        let mut store = Store::default();
+        let mut moods = moods.into_iter();
+        let mut order = order.into_iter();
+        let mut answers: Vec<(Ticket, Result<Answer, Fault>)> = Vec::new();
+        let mut now = START;
+        let delivered = loop {
+            let step = plan.next(now);
+            match step {
+                Step::Done(delivered) => break delivered,
+                Step::Send { ticket, request, timeout } => {
+                    prop_assert!(now + timeout <= settings.give_up_at);
+                    let body = text(&request);
+                    let sent: Vec<&str> = body.split_terminator(';').collect();
+                    let mood = moods.next().unwrap_or(Mood::Each(vec![0; 16]));
+                    answers.push((ticket, store.answer(&sent, mood)));
+                    prop_assert!(answers.len() <= settings.max_in_flight);
+                }
+                Step::Wait(wait) if answers.is_empty() => now += wait,
+                Step::Wait(_) | Step::Await => {
+                    prop_assert!(!answers.is_empty(), "waits for nothing");
+                    let (ticket, answer) =
+                        answers.remove(order.next().unwrap_or(0) % answers.len());
+                    now += Duration::from_millis(answer_takes_ms);
+                    plan.answered(now, ticket, &answer);
+                }
+            }
+        };
+        prop_assert!(answers.is_empty(), "ended with requests under way");
+        let mut counts: Counts = delivered.counts.clone();
+        for left in &delivered.left {
+            counts.leave(left.records.len(), &left.class);
+        }
+        prop_assert!(counts.add_up(), "{:?}", counts);
+        prop_assert_eq!(counts.records_in, names.len() as u64);
+        let settled = counts.delivered + counts.already_there;
+        let there = store.0.len() as u64;
+        prop_assert!(settled <= there, "{:?}", counts);
+        // What is there and not called so was taken by a request whose answer told nothing.
+        let open = counts.left_to_lambda + counts.refused;
+        prop_assert!(there <= settled + open, "{:?}", counts);
+    }
+}

@@ -1,0 +1,315 @@
+//! One invocation, from the event to what Lambda is told.
+
+mod parcel;
+mod replay;
+mod reply;
+mod shipment;
+mod shipped;
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use futures_util::FutureExt;
+
+pub use reply::{Answer, Reply};
+
+use crate::aws::{Aws, AwsError, Environment};
+use crate::config::{BatchFailures, Config};
+use crate::decode::DecodeError;
+use crate::delivery::{Client, Health};
+use crate::destination::Class;
+use crate::event::{self, Event, EventError, Message, StreamRecord};
+use crate::summary::{Outcome, Summary};
+use parcel::Parcel;
+use shipment::{Fate, Repetition, Shipment};
+
+/// The shipper as it is kept between invocations.
+pub struct Shipper {
+    config: Config,
+    client: Client,
+    own_log_group: Option<String>,
+    aws: OnceLock<Aws>,
+    health: Mutex<BTreeMap<String, Health>>,
+}
+
+/// What Lambda says about an invocation.
+#[derive(Clone, Debug)]
+pub struct Invocation<'a> {
+    /// Its request id.
+    pub request_id: &'a str,
+    /// When Lambda will end it.
+    pub deadline: SystemTime,
+}
+
+/// Why an invocation failed. Lambda keeps the event then: it repeats it, and hands it to the
+/// function's on-failure destination in the end.
+#[derive(Debug, thiserror::Error)]
+pub enum ShipError {
+    /// The event is none that the shipper takes.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// The event's data cannot be decoded.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// Not everything could be delivered.
+    #[error("not everything could be delivered: {0}")]
+    Undelivered(String),
+    /// What was parked is for a destination that there is no longer.
+    #[error(
+        "this was parked for the destination \"{0}\", which is not in the configuration; give it \
+         back that name, or delete what was parked"
+    )]
+    NoDestination(String),
+    /// Parts of a batch are to come again, and Lambda cannot be told which.
+    #[error("{0} of {1} records of the batch are to come again: {2}")]
+    Batch(usize, usize, String),
+    /// There is nothing to replay from.
+    #[error(
+        "cannot replay: nothing is parked in S3, since \"park\" is not configured so; parked \
+         messages of SQS are replayed by an event source mapping on the queue"
+    )]
+    NothingToReplay,
+    /// What is parked cannot be reached.
+    #[error("cannot replay: {0}")]
+    Replay(#[from] AwsError),
+    /// A fault of the shipper's own. Its text is left out, since it may quote a message.
+    #[error("the shipper has met a fault of its own (a panic); this is a bug, please report it")]
+    Panicked,
+}
+
+impl ShipError {
+    /// The type under which Lambda shows the error.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "Logagg.UnknownEvent",
+            Self::Decode(_) => "Logagg.UndecodableEvent",
+            Self::Undelivered(_) => "Logagg.Undelivered",
+            Self::NoDestination(_) => "Logagg.NoDestination",
+            Self::Batch(..) => "Logagg.BatchFailed",
+            Self::NothingToReplay | Self::Replay(_) => "Logagg.NotReplayed",
+            Self::Panicked => "Logagg.Panicked",
+        }
+    }
+}
+
+impl Shipper {
+    /// Makes a shipper. `own_log_group` is the group to which it writes itself.
+    pub fn new(config: Config, own_log_group: Option<String>, client: Client) -> Self {
+        Self { config, client, own_log_group, aws: OnceLock::new(), health: Mutex::default() }
+    }
+
+    /// Ships an event, and tells what came of it in either case.
+    pub async fn ship(
+        &self,
+        event: &str,
+        invocation: &Invocation<'_>,
+    ) -> (Summary, Result<Reply, ShipError>) {
+        let begun = Instant::now();
+        let mut summary = Summary::begin(invocation.request_id, event.len());
+        let shipping = self.try_ship(event, invocation, &mut summary);
+        let result =
+            AssertUnwindSafe(shipping).catch_unwind().await.unwrap_or(Err(ShipError::Panicked));
+        if let Err(error) = &result {
+            summary.outcome = Outcome::Failed;
+            summary.error = Some(error.to_string());
+        }
+        summary.duration = begun.elapsed();
+        (summary, result)
+    }
+
+    async fn try_ship(
+        &self,
+        event: &str,
+        invocation: &Invocation<'_>,
+        summary: &mut Summary,
+    ) -> Result<Reply, ShipError> {
+        match event::parse(event)? {
+            Event::Kinesis(records) => self.ship_stream(records, invocation, summary).await,
+            Event::Queue(messages) => self.ship_queue(messages, invocation, summary).await,
+            Event::Replay => {
+                summary.source = "replay";
+                self.replay(invocation, summary).await.map(|()| Reply::Summary)
+            }
+            event => {
+                summary.source = "event";
+                self.ship_event(event, invocation, summary).await.map(|()| Reply::Summary)
+            }
+        }
+    }
+
+    /// Ships an event that Lambda keeps or lets go as a whole.
+    async fn ship_event(
+        &self,
+        event: Event<'_>,
+        invocation: &Invocation<'_>,
+        summary: &mut Summary,
+    ) -> Result<(), ShipError> {
+        let parcels = Parcel::all(event, SystemTime::now())?;
+        let mut shipment = Shipment::new(self, invocation.deadline, Repetition::All, summary);
+        let fates = shipment.ship(&parcels).await;
+        for (fate, parcel) in fates.into_iter().zip(&parcels) {
+            match fate {
+                Fate::Undecodable(error) => return Err(error.into()),
+                Fate::NoDestination => {
+                    let name = parcel.only.as_deref().unwrap_or_default();
+                    return Err(ShipError::NoDestination(name.to_owned()));
+                }
+                Fate::Left | Fate::NotBegun => {
+                    return Err(ShipError::Undelivered(undelivered(summary)));
+                }
+                Fate::Settled => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Ships records of a stream. Lambda repeats everything from the lowest number that it is told,
+    /// so it is told one.
+    async fn ship_stream(
+        &self,
+        records: Vec<StreamRecord<'_>>,
+        invocation: &Invocation<'_>,
+        summary: &mut Summary,
+    ) -> Result<Reply, ShipError> {
+        summary.source = "kinesis";
+        let numbers: Vec<String> =
+            records.iter().map(|record| record.sequence_number.to_string()).collect();
+        let parcels = Parcel::all(Event::Kinesis(records), SystemTime::now())?;
+        let repetition = match self.config.batch_failures {
+            BatchFailures::Report => Repetition::FromThere,
+            BatchFailures::Fail => Repetition::All,
+        };
+        let mut shipment = Shipment::new(self, invocation.deadline, repetition, summary);
+        let fates = shipment.ship(&parcels).await;
+        let failed = fates.iter().position(|fate| *fate != Fate::Settled);
+        let again = failed.map_or(0, |lowest| numbers.len() - lowest);
+        let failed = failed.map(|lowest| numbers[lowest].clone()).into_iter().collect();
+        self.reply(failed, again, numbers.len(), &fates, summary)
+    }
+
+    /// Ships messages of a queue, each of which stays in the queue or leaves it for itself.
+    async fn ship_queue(
+        &self,
+        messages: Vec<Message<'_>>,
+        invocation: &Invocation<'_>,
+        summary: &mut Summary,
+    ) -> Result<Reply, ShipError> {
+        summary.source = "sqs";
+        let now = SystemTime::now();
+        let mut parcels = Vec::new();
+        let mut owners = Vec::new();
+        let mut failed: Vec<bool> = vec![false; messages.len()];
+        for (index, message) in messages.iter().enumerate() {
+            match Parcel::of_text(message.body.as_ref().into(), now) {
+                Ok(found) => {
+                    owners.extend(std::iter::repeat_n(index, found.len()));
+                    parcels.extend(found.into_iter().map(Parcel::in_queue));
+                }
+                Err(error) => {
+                    summary.undecodable += 1;
+                    summary.warn(format!("left a message in the queue: {error}"));
+                    failed[index] = true;
+                }
+            }
+        }
+        let repetition = match self.config.batch_failures {
+            BatchFailures::Report => Repetition::Each,
+            BatchFailures::Fail => Repetition::All,
+        };
+        let mut shipment = Shipment::new(self, invocation.deadline, repetition, summary);
+        let fates = shipment.ship(&parcels).await;
+        for ((fate, parcel), owner) in fates.iter().zip(&parcels).zip(owners) {
+            failed[owner] |= *fate != Fate::Settled;
+            if *fate == Fate::NoDestination {
+                let name = parcel.only.as_deref().unwrap_or_default().to_owned();
+                summary.warn(ShipError::NoDestination(name).to_string());
+            }
+        }
+        let ids: Vec<String> = messages
+            .iter()
+            .zip(&failed)
+            .filter(|(_, failed)| **failed)
+            .map(|(message, _)| message.id.to_string())
+            .collect();
+        let again = ids.len();
+        self.reply(ids, again, messages.len(), &fates, summary)
+    }
+
+    /// What Lambda is told about a batch: which records have failed, or that all have.
+    fn reply(
+        &self,
+        failed: Vec<String>,
+        again: usize,
+        of: usize,
+        fates: &[Fate],
+        summary: &mut Summary,
+    ) -> Result<Reply, ShipError> {
+        if failed.is_empty() {
+            return Ok(Reply::BatchFailures(failed));
+        }
+        let mut reasons: Vec<String> = Vec::new();
+        if fates.contains(&Fate::Left) {
+            reasons.push(undelivered(summary));
+        }
+        for fate in fates {
+            if let Fate::Undecodable(error) = fate {
+                let reason = error.to_string();
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
+        }
+        let error = ShipError::Batch(again, of, reasons.join("; "));
+        match self.config.batch_failures {
+            BatchFailures::Fail => Err(error),
+            BatchFailures::Report => {
+                summary.outcome = Outcome::Failed;
+                summary.error = Some(error.to_string());
+                summary.reported = failed.len();
+                Ok(Reply::BatchFailures(failed))
+            }
+        }
+    }
+
+    /// The way to AWS, made when it is needed first.
+    fn aws(&self) -> &Aws {
+        self.aws.get_or_init(|| Aws::new(self.client.clone(), Environment::of_process()))
+    }
+
+    /// How a destination was doing when it was last delivered to.
+    fn health(&self, destination: &str) -> Health {
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        health.get(destination).copied().unwrap_or_default()
+    }
+
+    fn learned(&self, destination: &str, learned: Health) {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        health.insert(destination.to_owned(), learned);
+    }
+}
+
+/// What is left, naming destinations and reasons.
+fn undelivered(summary: &Summary) -> String {
+    let failed: Vec<String> = summary
+        .destinations
+        .iter()
+        .filter(|(_, counts)| counts.left_to_lambda > 0)
+        .map(|(name, counts)| {
+            let reasons: Vec<&str> = counts
+                .reasons
+                .get("left_to_lambda")
+                .into_iter()
+                .flat_map(|reasons| reasons.keys().map(Class::as_str))
+                .collect();
+            format!(
+                "{} of {} records to \"{name}\" ({})",
+                counts.left_to_lambda,
+                counts.records_in,
+                reasons.join(", ")
+            )
+        })
+        .collect();
+    failed.join("; ")
+}

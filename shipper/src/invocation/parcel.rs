@@ -1,0 +1,146 @@
+//! What an event brings: one or more packages of log events, as CloudWatch Logs has made them.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use crate::event::{self, Event, EventError};
+
+/// A package of log events that CloudWatch Logs has put together, not decoded yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Parcel<'a> {
+    /// Base64 of gzip of JSON.
+    pub(super) data: Cow<'a, str>,
+    /// The only destination it is for, if it is not for all.
+    pub(super) only: Option<Cow<'a, str>>,
+    /// When it came, as far as that is known.
+    pub(super) arrived: SystemTime,
+    /// Where it comes from.
+    pub(super) source: Source,
+}
+
+/// Where a parcel comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// It has just been made.
+    Fresh,
+    /// It was kept by Lambda because the function had failed, after who knows what.
+    Kept,
+    /// It was parked, and stays where it is until it is settled.
+    Parked,
+    /// It was parked, and an earlier replay of it has not come to its end.
+    ParkedAndBegun,
+}
+
+impl Source {
+    /// Whether it lies in the place where leftovers are kept.
+    pub(super) fn is_parked(self) -> bool {
+        matches!(self, Self::Parked | Self::ParkedAndBegun)
+    }
+
+    /// Whether some of it may have been delivered without anybody having counted it.
+    pub(super) fn is_doubtful(self) -> bool {
+        matches!(self, Self::Kept | Self::ParkedAndBegun)
+    }
+}
+
+impl<'a> Parcel<'a> {
+    /// All parcels of an event that came at `now`, in their order.
+    pub(super) fn all(event: Event<'a>, now: SystemTime) -> Result<Vec<Self>, EventError> {
+        let fresh = |data, only| Self { data, only, arrived: now, source: Source::Fresh };
+        Ok(match event {
+            Event::Subscription { data } => vec![fresh(data, None)],
+            Event::Parked(parked) => {
+                let only = parked.destination.clone();
+                vec![fresh(parked.into_data(), only)]
+            }
+            Event::Kinesis(records) => records
+                .into_iter()
+                .map(|record| Self { arrived: record.arrived, ..fresh(record.data, None) })
+                .collect(),
+            Event::Queue(messages) => {
+                let mut parcels = Vec::new();
+                for message in messages {
+                    parcels.extend(Self::of_text(message.body, now)?);
+                }
+                parcels
+            }
+            Event::Kept { event } => {
+                let mut parcels = Self::of_text(event, now)?;
+                for parcel in &mut parcels {
+                    parcel.source = Source::Kept;
+                }
+                parcels
+            }
+            // A schedule that has failed comes again by itself.
+            Event::Replay => Vec::new(),
+        })
+    }
+
+    /// All parcels of the event that `text` is.
+    pub(super) fn of_text(text: Cow<'a, str>, now: SystemTime) -> Result<Vec<Self>, EventError> {
+        match text {
+            Cow::Borrowed(text) => Self::all(event::parse(text)?, now),
+            Cow::Owned(text) => {
+                let parcels = Parcel::all(event::parse(&text)?, now)?;
+                Ok(parcels.into_iter().map(Parcel::into_owned).collect())
+            }
+        }
+    }
+
+    /// The parcel of a message that stays in its queue until it is settled. What Lambda has kept there
+    /// has not been parked, and may be.
+    pub(super) fn in_queue(mut self) -> Self {
+        if self.source == Source::Fresh {
+            self.source = Source::Parked;
+        }
+        self
+    }
+
+    fn into_owned<'b>(self) -> Parcel<'b> {
+        Parcel {
+            data: Cow::Owned(self.data.into_owned()),
+            only: self.only.map(|only| Cow::Owned(only.into_owned())),
+            arrived: self.arrived,
+            source: self.source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &[(&str, Option<&str>, Source)]) {
+        let parcels = Parcel::of_text(text.into(), SystemTime::UNIX_EPOCH).unwrap();
+        let found: Vec<_> = parcels
+            .iter()
+            .map(|parcel| (parcel.data.as_ref(), parcel.only.as_deref(), parcel.source))
+            .collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn every_event_brings_its_parcels() {
+        check(r#"{"awslogs":{"data":"A"}}"#, &[("A", None, Source::Fresh)]);
+        check(
+            r#"{"logagg":"parked","destination":"x","awslogs":{"data":"A"}}"#,
+            &[("A", Some("x"), Source::Fresh)],
+        );
+        check(
+            r#"{"Records":[{"eventSource":"aws:kinesis","kinesis":{"sequenceNumber":"1","data":"A"}},
+                {"eventSource":"aws:kinesis","kinesis":{"sequenceNumber":"2","data":"B"}}]}"#,
+            &[("A", None, Source::Fresh), ("B", None, Source::Fresh)],
+        );
+        check(r#"{"logagg":"replay"}"#, &[]);
+    }
+
+    #[test]
+    fn what_lambda_has_kept_is_doubtful_however_deep_it_lies() {
+        let kept = r#"{"requestPayload":{"awslogs":{"data":"A"}}}"#;
+        check(kept, &[("A", None, Source::Kept)]);
+        let in_text = serde_json::json!({"KinesisBatchInfo": {}, "payload": kept}).to_string();
+        check(&in_text, &[("A", None, Source::Kept)]);
+        check(r#"{"requestPayload":{"logagg":"replay"}}"#, &[]);
+    }
+}

@@ -1,0 +1,350 @@
+//! Brings parcels to the destinations: decode, read, deliver, park what is left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Instant, SystemTime};
+
+use futures_util::future::join_all;
+
+use super::Shipper;
+use super::parcel::{Parcel, Source};
+use super::shipped::Shipped;
+use crate::config::DestinationConfig;
+use crate::counts::{Counts, OWN_LOG_GROUP};
+use crate::decode::{self, DecodeError, Delivery, MessageType};
+use crate::delivery::{self, Outage, Settings};
+use crate::origin::Origin;
+use crate::park::{BucketPlace, Name, Park};
+use crate::record::Record;
+use crate::summary::Summary;
+
+/// So much is decoded at once, or what the user allows for one parcel if that is less. The parcels of
+/// a batch are taken in turns, so that memory stays bounded whatever they expand to.
+const TURN_BYTES: usize = 16 * 1024 * 1024;
+
+/// What has become of a parcel.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Fate {
+    /// Everything in it has a place: delivered, refused, parked, or no log of anybody.
+    Settled,
+    /// Something is left that has no other place than where the parcel came from.
+    Left,
+    /// It cannot be decoded, and there is no other place for it.
+    Undecodable(DecodeError),
+    /// It is for a destination that is not configured.
+    NoDestination,
+    /// It was not looked at.
+    NotBegun,
+}
+
+/// Which parcels come again if one has to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repetition {
+    /// That one.
+    Each,
+    /// That one and all that came after it; so there is no use in going on.
+    FromThere,
+    /// All.
+    All,
+}
+
+/// Ships parcels within one invocation.
+pub(super) struct Shipment<'s> {
+    pub(super) shipper: &'s Shipper,
+    /// When everything must have been delivered.
+    pub(super) deliver_until: SystemTime,
+    /// When everything must have been parked.
+    pub(super) park_until: SystemTime,
+    pub(super) repetition: Repetition,
+    pub(super) summary: &'s mut Summary,
+    /// What destinations hold of earlier turns that they would not know again.
+    held: BTreeMap<String, u64>,
+    /// Where what is left of something parked is written, in its place.
+    rest: Option<(&'s BucketPlace, &'s str)>,
+}
+
+impl<'s> Shipment<'s> {
+    /// A shipment within an invocation that ends at `deadline`.
+    pub(super) fn new(
+        shipper: &'s Shipper,
+        deadline: SystemTime,
+        repetition: Repetition,
+        summary: &'s mut Summary,
+    ) -> Self {
+        let config = &shipper.config;
+        let park_until = deadline.checked_sub(config.reserve).unwrap_or(SystemTime::UNIX_EPOCH);
+        let time_left = park_until.duration_since(SystemTime::now()).unwrap_or_default();
+        // A function with little time had better spend it on delivery.
+        let for_parking =
+            config.park.as_ref().map(|park| park.reserve.min(time_left / 4)).unwrap_or_default();
+        let deliver_until = park_until.checked_sub(for_parking).unwrap_or(SystemTime::UNIX_EPOCH);
+        Self {
+            shipper,
+            deliver_until,
+            park_until,
+            repetition,
+            summary,
+            held: BTreeMap::new(),
+            rest: None,
+        }
+    }
+
+    /// Has what is left of something parked take its place, so that the rest of it does not come
+    /// again.
+    pub(super) fn rest_goes_to(&mut self, place: &'s BucketPlace, key: &'s str) {
+        self.rest = Some((place, key));
+    }
+
+    /// Ships parcels, and tells what became of each.
+    pub(super) async fn ship(&mut self, parcels: &[Parcel<'_>]) -> Vec<Fate> {
+        let mut fates = Vec::with_capacity(parcels.len());
+        while fates.len() < parcels.len() {
+            let turn = self.decode_turn(&parcels[fates.len()..]);
+            let shipped = self.ship_turn(&turn).await;
+            let goes_on = shipped.iter().all(|fate| *fate == Fate::Settled)
+                || self.repetition == Repetition::Each;
+            fates.extend(shipped);
+            if !goes_on {
+                break;
+            }
+        }
+        fates.resize(parcels.len(), Fate::NotBegun);
+        fates
+    }
+
+    /// Decodes as many of the next parcels as make a turn: parcels of one kind, up to a size.
+    fn decode_turn<'t, 'p>(&mut self, parcels: &'t [Parcel<'p>]) -> Vec<Decoded<'t, 'p>> {
+        let cap_bytes = self.shipper.config.max_decoded_bytes;
+        let turn_bytes = TURN_BYTES.min(cap_bytes);
+        let mut turn: Vec<Decoded<'t, 'p>> = Vec::new();
+        let mut bytes = 0;
+        for parcel in parcels {
+            let is_like =
+                |first: &Parcel<'_>| first.only == parcel.only && first.source == parcel.source;
+            if turn.first().is_some_and(|first| bytes >= turn_bytes || !is_like(first.parcel)) {
+                break;
+            }
+            let json = decode::inflate(&parcel.data, cap_bytes);
+            bytes += json.as_ref().map_or(0, Vec::len);
+            turn.push(Decoded { parcel, json });
+        }
+        self.summary.bytes_decoded += bytes;
+        self.summary.events += turn.len();
+        turn
+    }
+
+    async fn ship_turn(&mut self, turn: &[Decoded<'_, '_>]) -> Vec<Fate> {
+        let mut fates = vec![Fate::Settled; turn.len()];
+        let Some(first) = turn.first().map(|decoded| decoded.parcel) else {
+            return fates;
+        };
+        let Some(targets) = self.targets(first.only.as_deref()) else {
+            return vec![Fate::NoDestination; turn.len()];
+        };
+        let mut deliveries: Vec<(usize, Delivery<'_>)> = Vec::with_capacity(turn.len());
+        for (index, decoded) in turn.iter().enumerate() {
+            let json = decoded.json.as_deref().map_err(Clone::clone);
+            match json.and_then(decode::parse) {
+                Ok(delivery) if self.is_to_be_shipped(&delivery, &targets) => {
+                    deliveries.push((index, delivery));
+                }
+                Ok(_) => {}
+                Err(error) => fates[index] = self.keep_undecodable(decoded.parcel, error).await,
+            }
+        }
+        if deliveries.is_empty() {
+            return fates;
+        }
+        let origins: Vec<Origin<'_>> = deliveries
+            .iter()
+            .map(|(index, delivery)| {
+                Origin::new(&delivery.owner, &delivery.log_group, &delivery.log_stream)
+                    .of_event(*index)
+            })
+            .collect();
+        let records: Vec<Record<'_>> = deliveries
+            .iter()
+            .zip(&origins)
+            .flat_map(|((_, delivery), origin)| {
+                delivery.log_events.iter().map(move |event| Record::new(origin, event))
+            })
+            .collect();
+        let names: BTreeMap<usize, Name> = match &self.shipper.config.park {
+            Some(_) => {
+                deliveries.iter().map(|(index, delivery)| (*index, Name::of(delivery))).collect()
+            }
+            None => BTreeMap::new(),
+        };
+        let shippings = targets
+            .iter()
+            .map(|(name, config)| self.ship_to(name, config, &records, &names, first.source));
+        let shipped = join_all(shippings).await;
+        let undecodable = fates.iter().enumerate().filter(|(_, fate)| **fate != Fate::Settled);
+        let undecodable: BTreeSet<usize> = undecodable.map(|(event, _)| event).collect();
+        for event in self.account(shipped, &undecodable, first) {
+            fates[event] = Fate::Left;
+        }
+        fates
+    }
+
+    /// Delivers to a destination, and parks what it leaves.
+    async fn ship_to<'r>(
+        &self,
+        name: &'r str,
+        config: &'r DestinationConfig,
+        records: &'r [Record<'r>],
+        names: &BTreeMap<usize, Name>,
+        source: Source,
+    ) -> Shipped<'r> {
+        let shipper = self.shipper;
+        let settings = self.settings(config);
+        let destination = config.destination.as_ref();
+        let health = shipper.health(name);
+        let delivered =
+            delivery::deliver(&shipper.client, destination, records, settings, health).await;
+        shipper.learned(name, delivered.health);
+        let mut shipped = Shipped::new(name, delivered);
+        match &shipper.config.park {
+            Some(Park { place, .. }) if source.is_parked() => {
+                shipped.stay_parked();
+                if let Some((bucket, key)) = self.rest {
+                    shipped.replace(bucket, key, shipper.aws(), self.park_by()).await;
+                }
+                shipped.bury_refused(place, shipper.aws(), self.park_by()).await;
+            }
+            Some(Park { place, .. }) => {
+                shipped.park(place, shipper.aws(), names, self.park_by()).await;
+            }
+            None => shipped.leave(),
+        }
+        shipped
+    }
+
+    /// Takes the results into the summary, and tells the events that something is left of.
+    fn account(
+        &mut self,
+        shipped: Vec<Shipped<'_>>,
+        undecodable: &BTreeSet<usize>,
+        first: &Parcel<'_>,
+    ) -> BTreeSet<usize> {
+        let left: BTreeSet<usize> =
+            shipped.iter().flat_map(|shipped| shipped.left.iter().copied()).collect();
+        let failed: BTreeSet<usize> = left.union(undecodable).copied().collect();
+        let lowest = failed.first().copied();
+        let repetition = self.repetition;
+        let repeated = |event: usize| match repetition {
+            Repetition::Each => failed.contains(&event),
+            Repetition::FromThere => lowest.is_some_and(|lowest| event >= lowest),
+            Repetition::All => lowest.is_some(),
+        };
+        for mut shipped in shipped {
+            let held = self.held.entry(shipped.destination.to_owned()).or_default();
+            if repetition == Repetition::All && lowest.is_some() {
+                shipped.counts.possible_duplicates += std::mem::take(held);
+            }
+            let doubtful = first.source.is_doubtful();
+            shipped.counts.possible_duplicates +=
+                shipped.held_of(|event| doubtful || repeated(event));
+            *held += shipped.held_of(|event| !repeated(event));
+            debug_assert!(shipped.counts.add_up(), "{:?}", shipped.counts);
+            for warning in std::mem::take(&mut shipped.warnings) {
+                self.summary.warn(warning);
+            }
+            self.summary.count(shipped.destination, shipped.counts);
+        }
+        left
+    }
+
+    /// The destinations that a parcel is for; `None` if there is no longer such a one.
+    fn targets(&self, only: Option<&str>) -> Option<Vec<(&'s str, &'s DestinationConfig)>> {
+        let destinations = &self.shipper.config.destinations;
+        match only {
+            None => Some(destinations.iter().map(|(name, to)| (name.as_str(), to)).collect()),
+            Some(only) => {
+                let (name, to) = destinations.get_key_value(only)?;
+                Some(vec![(name, to)])
+            }
+        }
+    }
+
+    /// Whether a delivery holds logs that are to be sent. Takes it into the summary.
+    fn is_to_be_shipped(
+        &mut self,
+        delivery: &Delivery<'_>,
+        targets: &[(&str, &DestinationConfig)],
+    ) -> bool {
+        self.summary.note(delivery);
+        if delivery.message_type == MessageType::Control {
+            // A test of the destination. What it holds is no log of anybody.
+            return false;
+        }
+        self.summary.log_events += delivery.log_events.len();
+        if self.shipper.own_log_group.as_deref() != Some(&delivery.log_group) {
+            return true;
+        }
+        // To send what the shipper wrote itself would make it write again, for ever.
+        self.summary.warn(
+            "dropped the log events: they come from the shipper's own log group, and sending them \
+             would never end; remove the subscription filter from that group"
+                .to_owned(),
+        );
+        for (name, _) in targets {
+            let counts = Counts::all_dropped(delivery.log_events.len(), &OWN_LOG_GROUP);
+            self.summary.count(name, counts);
+        }
+        false
+    }
+
+    /// Keeps a parcel that cannot be decoded, if there is a place for it.
+    async fn keep_undecodable(&mut self, parcel: &Parcel<'_>, error: DecodeError) -> Fate {
+        self.summary.undecodable += 1;
+        let place = self.shipper.config.park.as_ref().map(|park| &park.place);
+        let Some(place) = place.filter(|place| place.keeps_dead() && !parcel.source.is_parked())
+        else {
+            return Fate::Undecodable(error);
+        };
+        let name = Name::of_raw(&parcel.data, parcel.arrived);
+        let reason = error.class();
+        let kept = place
+            .keep_undecodable(self.shipper.aws(), &name, &parcel.data, &reason, self.park_by())
+            .await;
+        match kept {
+            Ok(()) => {
+                self.summary.warn(format!("{error}; it is kept as it came, on the dead shelf"));
+                Fate::Settled
+            }
+            Err(problem) => {
+                self.summary
+                    .warn(format!("could not keep an event that is not to be decoded: {problem}"));
+                Fate::Undecodable(error)
+            }
+        }
+    }
+
+    fn settings(&self, config: &DestinationConfig) -> Settings {
+        let shared = &self.shipper.config;
+        // What is there for all destinations together.
+        let max_held_bytes = delivery::MAX_HELD_BYTES / shared.destinations.len().max(1);
+        Settings {
+            give_up_at: self.deliver_until,
+            request_timeout: shared.request_timeout,
+            gzip_level: shared.gzip_level,
+            oversized: config.oversized,
+            json_fields: config.json_fields,
+            outage: if shared.park.is_some() { Outage::GiveUp } else { Outage::Outlast },
+            max_in_flight: config.max_in_flight,
+            max_held_bytes,
+        }
+    }
+
+    /// The end of the time for parking on the clock that waits go by.
+    fn park_by(&self) -> Instant {
+        let left = self.park_until.duration_since(SystemTime::now()).unwrap_or_default();
+        Instant::now() + left
+    }
+}
+
+/// A parcel, and its JSON.
+struct Decoded<'t, 'p> {
+    parcel: &'t Parcel<'p>,
+    json: Result<Vec<u8>, DecodeError>,
+}

@@ -1,0 +1,184 @@
+//! Records of a Kinesis stream, and what Lambda is told about them.
+
+use serde_json::{Value, json};
+
+use crate::bulk::{Bulk, Mood};
+use crate::event;
+use crate::http::{Answer, Reply};
+use crate::lambda::{Invoked, Lambda};
+use crate::logzio::{self, Logzio};
+use crate::park::parked_messages;
+use crate::settled::Counts;
+use crate::shelves::Shelves;
+
+fn counts(invoked: &Invoked, destination: &str) -> Counts {
+    Counts(invoked.summary["destinations"][destination].clone())
+}
+
+/// What Lambda was told has failed.
+#[track_caller]
+fn reported(invoked: &Invoked) -> Vec<&str> {
+    let answer = invoked.result.as_ref().unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(answer.as_object().unwrap().len(), 1, "{answer}");
+    let failed = answer["batchItemFailures"].as_array().unwrap();
+    failed.iter().map(|failed| failed["itemIdentifier"].as_str().unwrap()).collect()
+}
+
+/// Records of a stream, each with two messages.
+fn records(count: usize) -> Vec<Vec<u8>> {
+    (0..count)
+        .map(|number| {
+            event::in_stream(
+                number * 2,
+                &[event::message(number * 2), event::message(number * 2 + 1)],
+            )
+        })
+        .collect()
+}
+
+fn messages(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(event::message).collect()
+}
+
+#[test]
+fn all_records_of_a_batch_share_a_delivery() {
+    let bulk = Bulk::start();
+    let config = json!({"destinations": {"search": bulk.config()}});
+    let mut all = records(3);
+    let mut control =
+        event::delivery("", 0, &["CWL CONTROL MESSAGE: Checking health of destination."]);
+    control["messageType"] = json!("CONTROL_MESSAGE");
+    all.insert(1, event::gzip(control.to_string().as_bytes()));
+    let invoked = Lambda::start(&config).invoke(&event::stream(&all));
+    assert_eq!(reported(&invoked), Vec::<&str>::new());
+    let counts = counts(&invoked, "search");
+    assert_eq!((counts.get("in"), counts.get("delivered"), counts.get("requests")), (6, 6, 1));
+    assert_eq!(invoked.summary["source"], "kinesis");
+    assert_eq!(
+        (&invoked.summary["events"], &invoked.summary["log_events"]),
+        (&json!(4), &json!(6))
+    );
+    let mut held = bulk.held().messages;
+    held.sort();
+    assert_eq!(held, messages(0..6));
+}
+
+#[test]
+fn the_lowest_number_that_could_not_be_delivered_is_the_only_one_reported() {
+    // One record a request, so that the second fails for good and the third is delivered.
+    let logzio = Logzio::with_moods([]);
+    let stop = || logzio::Mood::Does(Reply::Answer(Answer::new(401, "")));
+    logzio.add_moods([stop()]);
+    let config = json!({"destinations": {"logs": logzio.config()}});
+    let invoked = Lambda::start(&config).invoke(&event::stream(&records(3)));
+    assert_eq!(reported(&invoked), ["1"]);
+    assert_eq!(invoked.summary["outcome"], "failed");
+    assert_eq!(invoked.summary["reported"], 1);
+    assert_eq!(
+        invoked.summary["error"],
+        "3 of 3 records of the batch are to come again: 6 of 6 records to \"logs\" (status_401)"
+    );
+}
+
+#[test]
+fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplicate() {
+    // The destination stops at one of the documents of the second record alone.
+    let words = std::collections::BTreeMap::from([(2, (403, "cluster_block_exception"))]);
+    let bulk = Bulk::with_moods([Mood::Items(words)]);
+    let config = json!({"destinations": {"search": bulk.config()}});
+    let invoked = Lambda::start(&config).invoke(&event::stream(&records(3)));
+    assert_eq!(reported(&invoked), ["2"]);
+    let of_search = counts(&invoked, "search");
+    assert_eq!((of_search.get("delivered"), of_search.get("left_to_lambda")), (5, 1));
+    // It takes keys, and will know them again.
+    assert_eq!(of_search.get("possible_duplicates"), 0);
+
+    let (logzio, dead) = (Logzio::start(), Bulk::start());
+    let words = std::collections::BTreeMap::from([(2, (403, "cluster_block_exception"))]);
+    dead.add_moods([Mood::Items(words)]);
+    let shelves = Shelves::start();
+    shelves.refuse([Answer::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
+    let config = json!({
+        "destinations": {"logs": logzio.config(), "search": dead.config()},
+        "park": Shelves::in_bucket(),
+    });
+    let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
+    let invoked = lambda.invoke(&event::stream(&records(3)));
+    assert_eq!(reported(&invoked), ["2"]);
+    // The second and the third record come again.
+    assert_eq!(counts(&invoked, "logs").get("possible_duplicates"), 4);
+}
+
+#[test]
+fn with_a_place_for_leftovers_nothing_is_reported() {
+    let busy = Mood::Says(Answer::new(429, "").with("retry-after", "3600"));
+    let (bulk, shelves) = (Bulk::with_moods([busy]), Shelves::start());
+    let config = json!({"destinations": {"search": bulk.config()}, "park": Shelves::in_bucket()});
+    let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
+    let invoked = lambda.invoke(&event::stream(&records(3)));
+    assert_eq!(reported(&invoked), Vec::<&str>::new());
+    assert_eq!(counts(&invoked, "search").get("parked"), 6);
+    // Each under a name of its own, whatever else a later batch brings with it.
+    let texts = shelves.texts("logagg/parked/search/");
+    assert_eq!(texts.len(), 3);
+    let mut held: Vec<String> = texts.iter().flat_map(|text| parked_messages(text)).collect();
+    held.sort();
+    assert_eq!(held, messages(0..6));
+}
+
+#[test]
+fn a_record_that_cannot_be_decoded_is_kept_or_else_reported() {
+    let mut all = records(3);
+    all[1] = b"no gzip".to_vec();
+    let bulk = Bulk::start();
+    let config = json!({"destinations": {"search": bulk.config()}});
+    let invoked = Lambda::start(&config).invoke(&event::stream(&all));
+    assert_eq!(reported(&invoked), ["2"]);
+    assert_eq!(counts(&invoked, "search").get("delivered"), 4);
+    assert_eq!(invoked.summary["undecodable"], 1);
+    assert_eq!(
+        invoked.summary["error"],
+        "2 of 3 records of the batch are to come again: cannot decode the event: its data is not complete gzip"
+    );
+
+    let (bulk, shelves) = (Bulk::start(), Shelves::start());
+    let config = json!({"destinations": {"search": bulk.config()}, "park": Shelves::in_bucket()});
+    let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
+    let invoked = lambda.invoke(&event::stream(&all));
+    assert_eq!(reported(&invoked), Vec::<&str>::new());
+    let texts = shelves.texts("logagg/dead/undecodable/_all/");
+    let kept: Value = serde_json::from_str(&texts[0]).unwrap();
+    assert_eq!(kept["awslogs"]["data"], "bm8gZ3ppcA==");
+}
+
+#[test]
+fn a_mapping_that_takes_no_report_has_the_whole_batch_fail() {
+    let words = std::collections::BTreeMap::from([(2, (403, "cluster_block_exception"))]);
+    let bulk = Bulk::with_moods([Mood::Items(words)]);
+    let config = json!({"destinations": {"search": bulk.config()}, "batch_failures": "fail"});
+    let invoked = Lambda::start(&config).invoke(&event::stream(&records(3)));
+    let error = invoked.result.unwrap_err();
+    assert_eq!(error.error_type, "Logagg.BatchFailed");
+    assert!(
+        error.message.starts_with("2 of 3 records of the batch are to come again"),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_batch_that_expands_to_more_than_is_held_at_once_is_taken_in_turns() {
+    let bulk = Bulk::start();
+    let config = json!({"destinations": {"search": bulk.config()}, "max_decoded_bytes": 1_048_576});
+    let all: Vec<Vec<u8>> = (0..5)
+        .map(|number| {
+            let message = format!("{} {}", event::message(number), "x".repeat(600_000));
+            event::in_stream(number, &[message])
+        })
+        .collect();
+    let invoked = Lambda::start(&config).invoke(&event::stream(&all));
+    assert_eq!(reported(&invoked), Vec::<&str>::new());
+    let counts = counts(&invoked, "search");
+    // Two of them are more than is held at once.
+    assert_eq!((counts.get("in"), counts.get("delivered"), counts.get("requests")), (5, 5, 3));
+    assert_eq!(bulk.held().messages.len(), 5);
+}
