@@ -1,8 +1,6 @@
 //! What the registry shows: the pages are rendered from what is, and what they claim holds.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
-use std::path::PathBuf;
 use std::process::Command;
 
 use logagg_e2e::binaries::Binaries;
@@ -11,10 +9,10 @@ use logagg_e2e::terraform::{Installation, Terraform};
 use logagg_e2e::workspace;
 use serde_json::Value;
 
+use crate::pages::{blocks, file};
 use crate::scene::{PROVIDER, Scene, says};
 
 const POLICY: &str = "docs/resources/policy.md";
-const PAGES: [&str; 3] = ["docs/index.md", POLICY, "docs/data-sources/log_groups.md"];
 
 /// The name of the policy in the example, and so of its filters.
 const EXAMPLE: &str = "lambda-to-search";
@@ -28,30 +26,6 @@ const NOT_OF_THE_EXAMPLE: [&str; 5] = [
     "lambda:ListEventSourceMappings",
     "logs:DescribeDestinations",
 ];
-
-fn file(path: &str) -> String {
-    std::fs::read_to_string(workspace::root().join(path)).unwrap()
-}
-
-/// What is between the fences of this language on a page, one block after the other.
-fn blocks(page: &str, language: &str) -> Vec<String> {
-    let mut blocks = Vec::new();
-    let mut open: Option<(bool, String)> = None;
-    for line in page.lines() {
-        match (line.strip_prefix("```"), &mut open) {
-            (Some(found), None) => open = Some((found == language, String::new())),
-            (Some(_), Some((wanted, block))) => {
-                if *wanted {
-                    blocks.push(std::mem::take(block));
-                }
-                open = None;
-            }
-            (None, Some((_, block))) => writeln!(block, "{line}").unwrap(),
-            (None, None) => {}
-        }
-    }
-    blocks
-}
 
 /// The actions that the page's statements allow: to plan, to apply, and to grant besides.
 fn allowed() -> [BTreeSet<String>; 3] {
@@ -118,14 +92,6 @@ fn every_example_is_formatted() {
     let run = terraform
         .run(&["fmt", "-check", "-diff", "-recursive", examples.to_str().unwrap()])
         .unwrap();
-    assert_eq!(run.code(), 0, "{run}");
-    for page in PAGES {
-        for (number, block) in blocks(&file(page), "terraform").iter().enumerate() {
-            let name = PathBuf::from(page).file_stem().unwrap().to_str().unwrap().to_owned();
-            terraform.write(&format!("{name}-{number}.tf"), block).unwrap();
-        }
-    }
-    let run = terraform.run(&["fmt", "-check", "-diff"]).unwrap();
     assert_eq!(run.code(), 0, "{run}");
 }
 

@@ -26,8 +26,14 @@ const PROGRAMS: [&str; 8] = ["aws", "cat", "cd", "gpg", "rustup", "sha256sum", "
 const OF_CARGO: [&str; 7] = ["build", "clippy", "deny", "fmt", "fuzz", "install", "test"];
 
 /// What is in a file of the repository.
-fn file(path: &str) -> String {
+pub(crate) fn file(path: &str) -> String {
     std::fs::read_to_string(workspace::root().join(path)).unwrap()
+}
+
+/// What is between the fences of this language on a page, one block after the other.
+pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
+    let of_it = fenced(page).into_iter().filter(|(found, _)| found == language);
+    of_it.map(|(_, block)| block).collect()
 }
 
 /// Every block with its language.
