@@ -99,10 +99,11 @@ impl Stack {
         actions.0
     }
 
-    /// What is left without the AWS provider: what refers to it refers to a variable.
+    /// What is left without the AWS provider: what refers to it refers to a variable. A `removed` block
+    /// is about its resources, too.
     pub(crate) fn without_aws(&self) -> String {
         let mut left: Body =
-            self.body.blocks().filter(|block| !is_of_aws(block)).cloned().collect();
+            self.body.blocks().filter(|block| !is_left_out(block)).cloned().collect();
         for block in left.blocks_mut() {
             for providers in block.body.get_blocks_mut("required_providers") {
                 providers.body.remove_attribute("aws");
@@ -142,12 +143,14 @@ fn variable(name: &str) -> String {
     format!("variable \"{name}\" {{\n  type = any\n}}\n")
 }
 
-fn is_of_aws(block: &Block) -> bool {
+fn is_left_out(block: &Block) -> bool {
     let kind = block.labels.first().map_or("", |label| label.as_str());
     match block.ident.as_str() {
         "resource" | "data" => kind.starts_with("aws_"),
         "provider" => kind == "aws",
         "removed" => true,
+        // Terraform has it from 1.12 on, and the tests work with older ones.
+        "import" => block.body.has_attribute("identity"),
         _ => false,
     }
 }
