@@ -12,6 +12,7 @@ pub mod counts;
 pub mod decode;
 pub mod delivery;
 pub mod destination;
+mod escape;
 pub mod event;
 pub mod invocation;
 pub mod key;

@@ -11,8 +11,8 @@ use std::io::{BufRead, Write, stdin};
 
 use anyhow::Context;
 use flate2::Compression;
-use flate2::write::GzEncoder;
-use libdeflater::Decompressor;
+use flate2::write::DeflateEncoder;
+use libdeflater::{Crc, Decompressor};
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -71,8 +71,16 @@ fn messages(json: &[u8]) -> usize {
     bytes
 }
 
+/// Gzip less its 10 bytes of header.
 fn deflate(body: &[u8], level: Compression) -> std::io::Result<usize> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 5), level);
-    encoder.write_all(body)?;
-    encoder.finish().map(|sent| sent.len())
+    let mut checksum = Crc::new();
+    let mut encoder = DeflateEncoder::new(Vec::with_capacity(body.len() / 5), level);
+    for piece in body.chunks(64 * 1024) {
+        checksum.update(piece);
+        encoder.write_all(piece)?;
+    }
+    let mut sent = encoder.finish()?;
+    sent.extend_from_slice(&checksum.sum().to_le_bytes());
+    sent.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    Ok(sent.len())
 }

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::escape::{first_special, is_special};
+
 /// Appends a text as a JSON string.
 pub(super) fn string(text: &str, body: &mut Vec<u8>) {
     body.push(b'"');
@@ -12,51 +14,63 @@ pub(super) fn string(text: &str, body: &mut Vec<u8>) {
 
 /// Appends a text as it stands between the quotes of a JSON string.
 pub(super) fn escape(text: &str, body: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
-    body.reserve(rest.len());
-    while let Some(word) = rest.first_chunk::<8>() {
-        let special = special(u64::from_le_bytes(*word));
-        body.extend_from_slice(word);
-        let plain = (special.trailing_zeros() / 8) as usize;
-        if plain == word.len() {
-            rest = &rest[plain..];
-        } else {
-            body.truncate(body.len() - word.len() + plain);
-            escape_byte(word[plain], body);
-            rest = &rest[plain + 1..];
-        }
-    }
-    for byte in rest {
+    let start = body.len();
+    let text = text.as_bytes();
+    // Room for all that has an escape of two bytes. It is written over and cut off below.
+    body.resize(start + 2 * text.len(), 0);
+    let (read, written) = escape_short(text, &mut body[start..]);
+    body.truncate(start + written);
+    for byte in &text[read..] {
         escape_byte(*byte, body);
     }
 }
 
-/// Marks the highest bit of each of eight bytes that has to be escaped. The lowest mark is exact;
-/// above it there may be marks of bytes that have not to be.
-fn special(word: u64) -> u64 {
-    const fn all(byte: u8) -> u64 {
-        u64::from_le_bytes([byte; 8])
+/// Escapes as far as words of eight bytes go, and as no escape has more than two bytes. Tells how
+/// much was read and how much was written.
+fn escape_short(text: &[u8], out: &mut [u8]) -> (usize, usize) {
+    let (mut read, mut written) = (0, 0);
+    while let Some(word) = text[read..].first_chunk::<8>()
+        && let Some(room) = out[written..].first_chunk_mut::<9>()
+    {
+        let plain = first_special(word);
+        let [copy @ .., _] = room;
+        *copy = *word;
+        read += plain;
+        written += plain;
+        if plain < word.len() {
+            let Some(letter) = short_escape(word[plain]) else {
+                break;
+            };
+            room[plain..plain + 2].copy_from_slice(&[b'\\', letter]);
+            read += 1;
+            written += 2;
+        }
     }
-    const HIGHEST_BITS: u64 = all(0x80);
-    let below = |word: u64, limit: u8| word.wrapping_sub(all(limit)) & !word & HIGHEST_BITS;
-    below(word, 0x20) | below(word ^ all(b'"'), 1) | below(word ^ all(b'\\'), 1)
+    (read, written)
 }
 
 fn escape_byte(byte: u8, body: &mut Vec<u8>) {
-    let letter = match byte {
-        b'"' | b'\\' => byte,
-        b'\n' => b'n',
-        b'\t' => b't',
-        b'\r' => b'r',
-        0x8 => b'b',
-        0xc => b'f',
-        0..0x20 => {
-            body.extend_from_slice(b"\\u00");
-            return hexadecimal([byte], body);
-        }
-        _ => return body.push(byte),
-    };
-    body.extend_from_slice(&[b'\\', letter]);
+    if !is_special(byte) {
+        body.push(byte);
+    } else if let Some(letter) = short_escape(byte) {
+        body.extend_from_slice(&[b'\\', letter]);
+    } else {
+        body.extend_from_slice(b"\\u00");
+        hexadecimal([byte], body);
+    }
+}
+
+/// What comes behind the backslash for a byte that has an escape of its own.
+fn short_escape(byte: u8) -> Option<u8> {
+    match byte {
+        b'"' | b'\\' => Some(byte),
+        b'\n' => Some(b'n'),
+        b'\t' => Some(b't'),
+        b'\r' => Some(b'r'),
+        0x8 => Some(b'b'),
+        0xc => Some(b'f'),
+        _ => None,
+    }
 }
 
 /// Appends a text as a field's name, after another field.

@@ -81,13 +81,18 @@ impl<'a> Line<'a> {
     }
 }
 
+/// How many bytes a request id has.
+const REQUEST_ID_BYTES: usize = 36;
+
 /// Whether `text` has the form of a request id, `8-4-4-4-12` hexadecimal digits.
 fn is_request_id(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(index, byte)| match index {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+    let Ok(bytes) = <&[u8; REQUEST_ID_BYTES]>::try_from(text.as_bytes()) else {
+        return false;
+    };
+    [8, 13, 18, 23].iter().all(|place| bytes[*place] == b'-')
+        && [&bytes[..8], &bytes[9..13], &bytes[14..18], &bytes[19..23], &bytes[24..]]
+            .iter()
+            .all(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Whether `text` has the form in which Lambda writes a time, such as `2023-11-06T10:00:00.000Z`.

@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html>
 
-use super::{Kind, Level, Line, Report, is_request_id, is_timestamp};
+use super::{Kind, Level, Line, REQUEST_ID_BYTES, Report, is_request_id, is_timestamp};
 
 /// Reads a line of Lambda's; `None` for a line of anybody else. A line only counts as Lambda's
 /// when it has Lambda's whole form, so that an application may log "START something".
@@ -30,9 +30,9 @@ fn of_kind<'a>(line: &'a str, start: &str, kind: Kind) -> Option<Line<'a>> {
 /// Reads `<start><request id>` and gives what follows.
 fn with_request_id<'a>(line: &'a str, start: &str, kind: Kind) -> Option<(Line<'a>, &'a str)> {
     let rest = line.strip_prefix(start)?;
-    let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-    let (request_id, rest) = rest.split_at(end);
-    if !is_request_id(request_id) {
+    let (request_id, rest) = rest.split_at_checked(REQUEST_ID_BYTES)?;
+    let ends = rest.is_empty() || rest.starts_with(char::is_whitespace);
+    if !(ends && is_request_id(request_id)) {
         return None;
     }
     let line = Line { kind, request_id: Some(request_id.into()), ..Line::default() };

@@ -26,6 +26,7 @@ mod deadline;
 mod documentation;
 mod events;
 mod every_destination;
+mod fuzz;
 mod logzio_answers;
 mod oversized;
 mod park;

@@ -1,0 +1,117 @@
+//! What is tried with bytes of any kind, by the fuzz targets beside this file for as long as one
+//! likes, and by `cargo test` a bounded number of times. A body panics when something is wrong.
+
+#![allow(dead_code, reason = "each fuzz target uses one of them")]
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use logagg_shipper::Config;
+use logagg_shipper::decode;
+use logagg_shipper::destination::{Answer, Verdict};
+use logagg_shipper::event::{self, Event};
+use logagg_shipper::line::Line;
+use logagg_shipper::origin::Origin;
+use logagg_shipper::record::{Piece, Record};
+
+/// The most that anything may have after decompression.
+pub(crate) const CAP_BYTES: usize = 64 * 1024;
+
+/// A configuration with a destination of every type.
+const CONFIGURATION: &str = r#"{"destinations": {
+    "elasticsearch": {"type": "elasticsearch", "url": "http://127.0.0.1:9200", "index": "logs"}
+}}"#;
+
+/// One that cannot stand beside another.
+const ALONE: [&str; 1] = [r#"{"destinations": {"logzio": {"type": "logzio", "token": "t"}}}"#];
+
+/// An event as Lambda hands it over, all the way to its log events.
+pub(crate) fn event(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(Event::Subscription { data }) = event::parse(&text) {
+        undo(&data);
+    }
+}
+
+/// The data of an event: whatever comes out, it is no more than was allowed.
+pub(crate) fn gzip(data: &[u8]) {
+    undo(&STANDARD.encode(data));
+}
+
+fn undo(data: &str) {
+    if let Ok(decoded) = decode::inflate(data, CAP_BYTES) {
+        assert!(decoded.len() <= CAP_BYTES, "{} bytes", decoded.len());
+        delivery(&decoded);
+    }
+}
+
+/// Decoded JSON, all the way to documents: each is JSON in a line of its own and has its message
+/// as it was written.
+pub(crate) fn delivery(data: &[u8]) {
+    let Ok(delivery) = decode::parse(data) else {
+        return;
+    };
+    let origin = Origin::new(&delivery.owner, &delivery.log_group, &delivery.log_stream);
+    let records = delivery.log_events.iter().map(|event| Record::new(&origin, event));
+    let records: Vec<Record<'_>> = records.collect();
+    for config in configurations() {
+        for destination in config.destinations.values() {
+            let mut body = Vec::new();
+            for record in &records {
+                body.clear();
+                destination.destination.encode(&Piece::whole(record), &mut body);
+                let lines = body.strip_suffix(b"\n").unwrap_or(&body);
+                let document = lines.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+                // What is nested too deep for serde here is sent as it came.
+                if record.line.json.is_none() {
+                    let document: serde_json::Value = serde_json::from_slice(document).unwrap();
+                    assert_eq!(document["message"], record.message);
+                }
+            }
+        }
+    }
+}
+
+/// A line: what is found in it stands in it.
+pub(crate) fn line(data: &[u8]) {
+    let message = String::from_utf8_lossy(data);
+    let line = Line::parse(&message);
+    if let Some(json) = line.json {
+        assert!(message.contains(json), "{message}");
+        assert!(json.starts_with('{') && json.ends_with('}'), "{message}");
+    }
+}
+
+/// An answer: whatever it says, every record of the request has one outcome.
+pub(crate) fn classify(data: &[u8]) {
+    let [high, low, sent, body @ ..] = data else {
+        return;
+    };
+    let status = 100 + u16::from_be_bytes([*high, *low]) % 500;
+    let sent = usize::from(*sent).max(1);
+    let answer = Answer { status, retry_after: None, body: Bytes::copy_from_slice(body) };
+    for config in configurations() {
+        for destination in config.destinations.values() {
+            match destination.destination.classify(sent, &answer) {
+                Verdict::Each(outcomes) => assert_eq!(outcomes.len(), sent),
+                Verdict::Counted { delivered, refused } => {
+                    let refused: usize = refused.iter().map(|(_, count)| count).sum();
+                    assert_eq!(delivered + refused, sent);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A configuration: accepted, or refused with mistakes that are told.
+pub(crate) fn configuration(data: &[u8]) {
+    if let Err(error) = Config::parse(&String::from_utf8_lossy(data)) {
+        assert!(error.to_string().contains(':'), "{error}");
+    }
+}
+
+fn configurations() -> Vec<Config> {
+    let documents = [CONFIGURATION].into_iter().chain(ALONE);
+    documents.map(|document| Config::parse(document).unwrap()).collect()
+}
