@@ -17,13 +17,14 @@ use logagg_shipper::record::{Piece, Record};
 /// The most that anything may have after decompression.
 pub(crate) const CAP_BYTES: usize = 64 * 1024;
 
-/// A configuration with a destination of every type.
-const CONFIGURATION: &str = r#"{"destinations": {
-    "elasticsearch": {"type": "elasticsearch", "url": "http://127.0.0.1:9200", "index": "logs"}
-}}"#;
-
-/// One that cannot stand beside another.
-const ALONE: [&str; 1] = [r#"{"destinations": {"logzio": {"type": "logzio", "token": "t"}}}"#];
+/// Configurations of destinations of every type, which cannot all stand beside each other.
+const CONFIGURATIONS: [&str; 5] = [
+    r#"{"destinations":{"a":{"type":"elasticsearch","url":"http://127.0.0.1","index":"logs"}}}"#,
+    r#"{"destinations":{"a":{"type":"logzio","token":"t"}}}"#,
+    r#"{"destinations":{"a":{"type":"splunk_hec","url":"http://127.0.0.1","token":"t"}}}"#,
+    r#"{"destinations":{"a":{"type":"datadog","api_key":"k"}}}"#,
+    r#"{"destinations":{"a":{"type":"newrelic","license_key":"k"}}}"#,
+];
 
 /// An event as Lambda hands it over, all the way to its log events.
 pub(crate) fn event(data: &[u8]) {
@@ -65,7 +66,8 @@ pub(crate) fn delivery(data: &[u8]) {
                 // What is nested too deep for serde here is sent as it came.
                 if record.line.json.is_none() {
                     let document: serde_json::Value = serde_json::from_slice(document).unwrap();
-                    assert_eq!(document["message"], record.message);
+                    let message = document.get("event").unwrap_or(&document["message"]);
+                    assert_eq!(message, record.message);
                 }
             }
         }
@@ -112,6 +114,5 @@ pub(crate) fn configuration(data: &[u8]) {
 }
 
 fn configurations() -> Vec<Config> {
-    let documents = [CONFIGURATION].into_iter().chain(ALONE);
-    documents.map(|document| Config::parse(document).unwrap()).collect()
+    CONFIGURATIONS.iter().map(|document| Config::parse(document).unwrap()).collect()
 }

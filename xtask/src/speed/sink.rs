@@ -21,6 +21,8 @@ pub(crate) struct Sink {
 pub(crate) enum Service {
     /// Elasticsearch and OpenSearch.
     Bulk,
+    /// Splunk's HTTP Event Collector.
+    Hec,
 }
 
 /// A request as it was sent, with what there is to know about it.
@@ -32,12 +34,13 @@ struct Seen {
 
 impl Service {
     /// All that are measured.
-    pub(crate) const ALL: [Self; 1] = [Self::Bulk];
+    pub(crate) const ALL: [Self; 2] = [Self::Bulk, Self::Hec];
 
     /// Its name in the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bulk => "_bulk",
+            Self::Hec => "Splunk HEC",
         }
     }
 
@@ -47,6 +50,7 @@ impl Service {
                 let documents = body.iter().filter(|byte| **byte == b'\n').count() / 2;
                 json!({"items": vec![json!({"create": {"status": 201}}); documents]})
             }
+            Self::Hec => json!({"text": "Success", "code": 0}),
         }
     }
 }
@@ -72,6 +76,7 @@ impl Sink {
         let url = format!("http://{}", self.address);
         let destination = match self.service {
             Service::Bulk => json!({"type": "elasticsearch", "url": url, "index": "logs"}),
+            Service::Hec => json!({"type": "splunk_hec", "url": url, "token": "t"}),
         };
         json!({
             "destinations": {"sink": destination},
