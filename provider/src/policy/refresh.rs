@@ -123,9 +123,10 @@ impl Refresh {
 }
 
 impl Recollection {
-    /// The time since which CloudTrail can have told something new.
+    /// The time since which CloudTrail can have told something new: nothing is news that happened
+    /// before every log group was asked.
     fn told_since(&self) -> Moment {
-        let since = self.at.before(LATEST);
+        let since = self.at.before(LATEST).max(self.full_at.before(BLUR));
         self.witness.as_ref().map_or(since, |witness| since.min(witness.after.before(BLUR)))
     }
 
@@ -203,6 +204,15 @@ mod tests {
         // AWS's clocks are not one.
         assert!(!knows(Some(("/a", asked_at.before(BLUR)))));
         assert!(knows(Some(("/a", asked_at.before(BLUR + Duration::from_secs(1))))));
+    }
+
+    #[test]
+    fn news_reaches_back_an_hour_and_not_beyond_the_last_full_refresh() {
+        let (day, minute) = (Moment(86_400), Duration::from_mins(1));
+        assert_eq!(Recollection::new(day, day).told_since(), day.before(BLUR));
+        let later = |time| Recollection::new(day.after(time), day).told_since();
+        assert_eq!(later(30 * minute), day.before(BLUR));
+        assert_eq!(later(90 * minute), day.after(30 * minute));
     }
 
     #[test]

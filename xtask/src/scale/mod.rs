@@ -4,6 +4,7 @@
 mod places;
 mod watch;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ const POLICY: &str = "scale";
 /// with, so that what is measured is the quota and not this machine.
 const SPEED: f64 = 40.0;
 
+/// The same for what takes a minute, where calls wait for one another and not for the quota.
+const CALM: f64 = 4.0;
+
 /// AWS's quotas, in requests a second.
 const LISTING: f64 = 10.0;
 const FILTERS: f64 = 5.0;
@@ -35,9 +39,8 @@ const EVENTS_PER_PAGE: usize = 50;
 pub(crate) fn run(sizes: &[usize]) -> anyhow::Result<()> {
     let provider_dir = release::build(&["terraform-provider-logagg"])?;
     println!(
-        "simulated AWS, quotas at their defaults, a clock {SPEED} times as fast; a token bucket saves \
-         up a real\nsecond, which is {SPEED} simulated ones, so what takes little comes out below \
-         its floor\n"
+        "simulated AWS, quotas at their defaults, a clock {SPEED} times as fast, or {CALM} where little is to be \
+         done;\na token bucket saves up a real second, so what takes little comes out below its floor\n"
     );
     for size in sizes {
         println!("{size} log groups");
@@ -51,13 +54,11 @@ pub(crate) fn run(sizes: &[usize]) -> anyhow::Result<()> {
     places::run(&provider_dir)
 }
 
-/// Longer than an hour, so that CloudTrail is not asked for what the first apply wrote.
-const LONG_AGO: Duration = Duration::from_hours(2);
-
 /// A policy over some log groups, from the first plan to its end.
 struct Play {
     size: usize,
     shipper: String,
+    speed: Cell<f64>,
     aws: Simulator,
     terraform: Terraform,
 }
@@ -84,18 +85,14 @@ impl Floor {
 
 impl Play {
     fn begin(provider_dir: &Path, size: usize) -> anyhow::Result<Self> {
-        let aws = Simulator::builder()
-            // A caller cannot be more exact than the real time that the fast clock leaves it.
-            .quotas(Quotas::aws().burst(Duration::from_secs_f64(SPEED)))
-            .speed(SPEED)
-            .start()?;
+        let aws = Simulator::start()?;
         let region = aws.region(ACCOUNT, REGION);
         let shipper = region.add_shipper("shipper");
         region.add_groups_named((0..size).map(group));
         let account = Account::at(&aws.endpoint(), ACCOUNT);
         let terraform = Terraform::new(Installation::Override(provider_dir))?
             .with_environment(account.environment(&aws.endpoint()));
-        Ok(Self { size, shipper, aws, terraform })
+        Ok(Self { size, shipper, speed: Cell::new(1.0), aws, terraform })
     }
 
     fn all(&self) -> anyhow::Result<()> {
@@ -109,7 +106,7 @@ impl Play {
         let destroy: &[&str] = &["destroy", "-no-color", "-auto-approve"];
         let none = Floor::default;
 
-        self.configure("full")?;
+        self.configure("full", SPEED)?;
         self.measure("first plan", plan, 2, &Floor { pages, ..none() })?;
         // Terraform plans once more, then the groups are listed and read to be written.
         let floor = Floor { pages: 2 * pages, filters: size, writes: size, ..none() };
@@ -123,13 +120,13 @@ impl Play {
         let floor = Floor { pages, filters: changed, writes: changed, ..none() };
         self.measure("mend", apply, 0, &floor)?;
 
-        self.configure("incremental")?;
+        self.configure("incremental", SPEED)?;
         let run = self.terraform.run(switch)?;
         ensure!(run.code() == 0, "{run}");
         // CloudTrail is asked what time it is.
         let floor = Floor { pages, events: 1, filters: size, ..none() };
         self.measure("full refresh", keep, 0, &floor)?;
-        self.aws.advance(LONG_AGO);
+        self.configure("incremental", CALM)?;
         for number in 0..changed {
             let input = json!({"logGroupName": group(number * 100), "filterName": POLICY});
             self.region().call("DeleteSubscriptionFilter", input)?;
@@ -145,6 +142,7 @@ impl Play {
         let floor = Floor { pages, events, filters: changed, ..none() };
         self.measure("then empty", plan, 0, &floor)?;
 
+        self.configure("incremental", SPEED)?;
         // A destroy is planned first; then each group is asked while others are written.
         let floor = Floor { writes: size, ..floor };
         let state = self.terraform.run(&["state", "pull"])?.stdout.len();
@@ -156,8 +154,13 @@ impl Play {
         Ok(())
     }
 
-    fn configure(&self, refresh: &str) -> anyhow::Result<()> {
-        self.terraform.write("main.tf", &configuration(&self.shipper, refresh))
+    /// Writes the configuration, and lets time run so fast.
+    fn configure(&self, refresh: &str, speed: f64) -> anyhow::Result<()> {
+        self.speed.set(speed);
+        self.aws.set_speed(speed);
+        // A caller cannot be more exact than the real time that the fast clock leaves it.
+        self.aws.set_quotas(Quotas::aws().burst(Duration::from_secs_f64(speed)));
+        self.terraform.write("main.tf", &configuration(&self.shipper, refresh, speed))
     }
 
     fn measure(
@@ -173,7 +176,7 @@ impl Play {
             watch.during(&self.aws, || self.terraform.run(arguments))?;
         ensure!(run.code() == code, "{what} ended with {}:\n{run}", run.code());
         let counts = self.aws.counts();
-        let quota_time = seen.calling.as_secs_f64() * SPEED;
+        let quota_time = seen.calling.as_secs_f64() * self.speed.get();
         println!(
             "  {what:<16} {:>8.0} s {:>8.0} s {:>7.2} {:>7.2} s {:>6.0} MB  {}",
             quota_time,
@@ -203,14 +206,14 @@ fn calls(counts: &Counts) -> String {
 }
 
 /// The provider with AWS's quotas, as fast as the clock.
-fn configuration(shipper: &str, refresh: &str) -> String {
+fn configuration(shipper: &str, refresh: &str, speed: f64) -> String {
     let rates = json!({
-        "DescribeLogGroups": LISTING * SPEED,
-        "DescribeSubscriptionFilters": FILTERS * SPEED,
-        "PutSubscriptionFilter": WRITES * SPEED,
-        "DeleteSubscriptionFilter": WRITES * SPEED,
-        "PutRetentionPolicy": WRITES * SPEED,
-        "LookupEvents": EVENTS * SPEED,
+        "DescribeLogGroups": LISTING * speed,
+        "DescribeSubscriptionFilters": FILTERS * speed,
+        "PutSubscriptionFilter": WRITES * speed,
+        "DeleteSubscriptionFilter": WRITES * speed,
+        "PutRetentionPolicy": WRITES * speed,
+        "LookupEvents": EVENTS * speed,
     });
     format!(
         "terraform {{\n  required_providers {{\n    logagg = {{ source = \"logagg/logagg\" }}\n  }}\n}}\n\

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -50,7 +51,7 @@ impl Watch {
 
     fn look(&self, aws: &Simulator, done: &AtomicBool) -> Seen {
         let mut seen = Seen::default();
-        let mut cpu_of = std::collections::BTreeMap::new();
+        let mut cpu_of: BTreeMap<u32, Duration> = BTreeMap::new();
         let mut calls = 0;
         let mut first = None;
         while !done.load(Ordering::Relaxed) {
@@ -62,7 +63,9 @@ impl Watch {
             }
             for process in self.providers() {
                 if let Some((cpu, peak_bytes)) = usage(process) {
-                    cpu_of.insert(process, cpu);
+                    // Of one that is about to end, not all threads are there any more.
+                    let most = cpu_of.entry(process).or_default();
+                    *most = cpu.max(*most);
                     seen.peak_bytes = seen.peak_bytes.max(peak_bytes);
                 }
             }
