@@ -85,6 +85,7 @@ impl AwsError {
                             | "InternalServerError"
                             | "ServiceUnavailable"
                             | "ServiceUnavailableException"
+                            | "OperationAborted"
                             | "OperationAbortedException"
                     )
             }
@@ -101,6 +102,12 @@ impl AwsError {
     pub fn is_denied(&self) -> bool {
         matches!(&self.problem, Problem::Refused { status: 401 | 403, .. })
             || self.code().is_some_and(|code| code.starts_with("AccessDenied"))
+    }
+
+    /// The error of an answer that somebody else than [`Aws`](super::Aws) was given.
+    pub fn refused(service: Service, status: u16, body: &[u8]) -> Self {
+        let code = code(&HeaderMap::new(), body);
+        Self { service, operation: "request", problem: Problem::Refused { status, code } }
     }
 
     /// AWS's name of the error.

@@ -12,7 +12,8 @@ mod retry;
 mod s3;
 mod sign;
 
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -24,7 +25,7 @@ pub use endpoint::Service;
 pub use environment::Environment;
 pub use error::{AwsError, Problem};
 pub use retry::patiently;
-pub use s3::{Bucket, Listed, Listing, Object};
+pub use s3::{Bucket, Listed, Listing, Object, bucket_address, object_address};
 
 use crate::delivery::Client;
 use sign::Clock;
@@ -37,6 +38,23 @@ pub struct Aws {
     client: Client,
     environment: Environment,
     clock: Clock,
+}
+
+/// The environment of this process, which does not change.
+fn environment() -> &'static Environment {
+    static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+    ENVIRONMENT.get_or_init(Environment::of_process)
+}
+
+/// Where a service is, as [`Aws::endpoint`] has it, by this process's environment.
+pub fn address(service: Service, region: Option<&str>) -> Result<Url, Problem> {
+    endpoint::of(service, environment().region(region)?, environment())
+}
+
+/// Signs a request, as [`Aws::sign`] does, with the credentials in this process's environment.
+pub fn sign(service: Service, region: Option<&str>, request: &mut Request) -> Result<(), Problem> {
+    let region = environment().region(region)?;
+    sign::sign(service, region, environment().credentials()?, SystemTime::now(), request)
 }
 
 /// What a service answered to a request that it took.

@@ -9,6 +9,7 @@ use reqwest::header::{ETAG, HeaderMap};
 use reqwest::{Method, Request, Url};
 
 use super::endpoint::{self, Service};
+use super::environment::Environment;
 use super::error::{AwsError, Problem};
 use super::{Aws, Response};
 
@@ -149,35 +150,47 @@ impl Bucket<'_> {
         if key.split('/').any(|part| matches!(part, "." | "..")) {
             return Err(self.error(operation, Problem::DotsInKey));
         }
-        let mut url = self.url(operation)?;
-        let parts: Vec<String> =
-            key.split('/').map(|part| utf8_percent_encode(part, ENCODED).to_string()).collect();
-        let path = format!("{}/{}", url.path().trim_end_matches('/'), parts.join("/"));
-        url.set_path(&path);
-        Ok(url)
+        Ok(object_address(self.url(operation)?, key))
     }
 
     /// The bucket's own address. It has the bucket in the host's name, where that name has a
     /// certificate; other servers than AWS's seldom know such names.
     fn url(&self, operation: &'static str) -> Result<Url, AwsError> {
-        let fails = |problem| self.error(operation, problem);
-        let mut url = self.aws.endpoint(Service::S3, self.region).map_err(fails)?;
-        let in_path =
-            endpoint::is_set(Service::S3, &self.aws.environment) || self.name.contains('.');
-        if in_path {
-            let name = utf8_percent_encode(self.name, ENCODED);
-            let path = format!("{}/{name}", url.path().trim_end_matches('/'));
-            url.set_path(&path);
-        } else {
-            let host = format!("{}.{}", self.name, url.host_str().unwrap_or_default());
-            url.set_host(Some(&host)).map_err(|_| fails(Problem::Unsignable))?;
-        }
-        Ok(url)
+        address(self.name, self.region, &self.aws.environment)
+            .map_err(|problem| self.error(operation, problem))
     }
 
     fn error(&self, operation: &'static str, problem: Problem) -> AwsError {
         AwsError { service: Service::S3, operation, problem }
     }
+}
+
+/// The address of an object in the bucket at `bucket`, written as S3 reads it when it checks a
+/// signature.
+pub fn object_address(mut bucket: Url, key: &str) -> Url {
+    let parts: Vec<String> =
+        key.split('/').map(|part| utf8_percent_encode(part, ENCODED).to_string()).collect();
+    let path = format!("{}/{}", bucket.path().trim_end_matches('/'), parts.join("/"));
+    bucket.set_path(&path);
+    bucket
+}
+
+/// A bucket's own address, by this process's environment.
+pub fn bucket_address(name: &str, region: Option<&str>) -> Result<Url, Problem> {
+    address(name, region, super::environment())
+}
+
+fn address(name: &str, region: Option<&str>, environment: &Environment) -> Result<Url, Problem> {
+    let mut url = endpoint::of(Service::S3, environment.region(region)?, environment)?;
+    if endpoint::is_set(Service::S3, environment) || name.contains('.') {
+        let name = utf8_percent_encode(name, ENCODED);
+        let path = format!("{}/{name}", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+    } else {
+        let host = format!("{name}.{}", url.host_str().unwrap_or_default());
+        url.set_host(Some(&host)).map_err(|_| Problem::Unsignable)?;
+    }
+    Ok(url)
 }
 
 fn etag(response: &Response) -> Option<String> {

@@ -1,45 +1,50 @@
 //! The configuration of an Elasticsearch destination.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use reqwest::header::HeaderValue;
+use reqwest::Url;
 
+use super::auth::authorization;
 use super::fields::Fields;
 use super::url::url;
-use crate::destination::Destination;
-use crate::destination::elasticsearch::{Elasticsearch, MAX_REQUEST_BYTES};
+use crate::aws::Service;
+use crate::destination::dated::Dated;
+use crate::destination::elasticsearch::{Access, Elasticsearch, Ids, MAX_REQUEST_BYTES};
+use crate::destination::{Destination, Signing};
 
 /// Reads the fields of type `elasticsearch`.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
     /// The largest request that a server can be configured to take.
-    const LARGEST_REQUEST_BYTES: u64 = 2_000_000_000;
+    const LARGEST_REQUEST_BYTES: usize = 2_000_000_000;
 
     let url = url(fields, "https://search.example:9200");
     let index = index(fields);
-    let authorization = authorization(fields);
-    let max_request_bytes = fields.number(
-        "max_request_bytes",
-        10_000..=LARGEST_REQUEST_BYTES,
-        MAX_REQUEST_BYTES as u64,
-    );
-    Some(Box::new(Elasticsearch::new(
-        url?,
-        index?,
-        authorization,
-        usize::try_from(max_request_bytes).unwrap_or(MAX_REQUEST_BYTES),
-    )))
+    let access = access(fields, url.as_ref());
+    let ids = match fields.optional_choice("ids", &["send", "omit"]) {
+        Some("omit") => Ids::Omitted,
+        _ => Ids::Sent,
+    };
+    let max_request_bytes =
+        fields.bytes("max_request_bytes", 10_000..=LARGEST_REQUEST_BYTES, MAX_REQUEST_BYTES);
+    Some(Box::new(Elasticsearch::new(url?, index?, access?, ids, max_request_bytes)))
 }
 
 /// Reads `index` by the rules of Elasticsearch.
 ///
 /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-create>
-fn index<'v>(fields: &mut Fields<'v, '_>) -> Option<&'v str> {
+fn index(fields: &mut Fields<'_, '_>) -> Option<Dated> {
     const LONGEST_BYTES: usize = 255;
 
-    let index = fields.text("index")?;
-    let allowed = index.len() <= LONGEST_BYTES
-        && !index.starts_with(['-', '_', '+', '.'])
-        && !index.contains(|character: char| {
+    let text = fields.text("index")?;
+    let index = match Dated::parse(text) {
+        Ok(index) => index,
+        Err(error) => {
+            fields.mistake_in("index", &error.to_string());
+            return None;
+        }
+    };
+    let name = index.at_1970();
+    let allowed = name.len() <= LONGEST_BYTES
+        && !name.starts_with(['-', '_', '+', '.'])
+        && !name.contains(|character: char| {
             character.is_uppercase()
                 || character.is_whitespace()
                 || character.is_control()
@@ -47,7 +52,7 @@ fn index<'v>(fields: &mut Fields<'v, '_>) -> Option<&'v str> {
         });
     if !allowed {
         let mistake = format!(
-            "is {index:?}, which is no name of an index or data stream: lower case, at most 255 \
+            "is {text:?}, which is no name of an index or data stream: lower case, at most 255 \
              bytes, without blanks and any of \\ / * ? \" < > | , # : %, not beginning with - _ + ."
         );
         fields.mistake_in("index", &mistake);
@@ -56,42 +61,44 @@ fn index<'v>(fields: &mut Fields<'v, '_>) -> Option<&'v str> {
     Some(index)
 }
 
-fn authorization(fields: &mut Fields<'_, '_>) -> Option<HeaderValue> {
+/// Reads `auth`; `None` for a mistake.
+fn access(fields: &mut Fields<'_, '_>, url: Option<&Url>) -> Option<Access> {
+    if !fields.has("auth") {
+        return Some(Access::Anonymous);
+    }
     let mut auth = fields.optional_object("auth")?;
-    let header = match auth.choice("type", &["basic", "api_key"]) {
-        Some("basic") => basic(&mut auth),
-        Some("api_key") => api_key(&mut auth),
-        _ => return None,
+    if auth.is_choice("type", "aws") {
+        auth.text("type");
+        let signing = signing(&mut auth, url);
+        auth.finish();
+        return signing.map(Access::Signed);
+    }
+    authorization(fields, &["basic", "api_key", "aws"]).map(Access::Header)
+}
+
+/// Reads which service is signed for, and where; both are in the host's name where it is AWS's own.
+fn signing(auth: &mut Fields<'_, '_>, url: Option<&Url>) -> Option<Signing> {
+    let named = auth.optional_choice("service", &["es", "aoss"]);
+    let region = auth.optional_text("region");
+    let host: Vec<&str> = url.and_then(Url::host_str).unwrap_or_default().split('.').collect();
+    let (of_host, region_of_host) = match &host[..] {
+        [.., region, "aoss", "amazonaws", "com"] => (Some("aoss"), Some(*region)),
+        [.., region, "es", "amazonaws", "com"] => (Some("es"), Some(*region)),
+        _ => (None, None),
     };
-    auth.finish();
-    header
-}
-
-fn basic(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
-    let username = auth.text("username");
-    let password = auth.secret("password");
-    let (username, password) = (username?, password?);
-    if username.contains(':') {
-        auth.mistake_in("username", "must not have a colon");
-        return None;
-    }
-    let encoded = STANDARD.encode(format!("{username}:{}", password.expose()));
-    HeaderValue::try_from(format!("Basic {encoded}")).ok()
-}
-
-fn api_key(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
-    let api_key = auth.secret("api_key")?;
-    let api_key = api_key.expose();
-    let is_encoded =
-        api_key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte));
-    if !is_encoded {
-        auth.mistake_in(
-            "api_key",
-            "must be the key in its encoded form, which Elasticsearch shows as \"encoded\"",
-        );
-        return None;
-    }
-    HeaderValue::try_from(format!("ApiKey {api_key}")).ok()
+    let service = match named.or(of_host) {
+        Some("es") => Service::OpenSearch,
+        Some("aoss") => Service::OpenSearchServerless,
+        _ => {
+            auth.mistake_in(
+                "service",
+                "is missing, and the host's name does not tell: \"es\" for Amazon OpenSearch \
+                 Service, \"aoss\" for OpenSearch Serverless",
+            );
+            return None;
+        }
+    };
+    Some(Signing { service, region: region.or(region_of_host).map(str::to_owned) })
 }
 
 #[cfg(test)]
@@ -160,11 +167,42 @@ mod tests {
         );
         check(
             &format!(r#"{base},"auth":{{"type":"bearer"}}"#),
-            "auth.type: is \"bearer\", must be one of \"basic\", \"api_key\"",
+            "auth.type: is \"bearer\", must be one of \"basic\", \"api_key\", \"aws\"",
         );
         check(
             &format!(r#"{base},"max_request_bytes":1"#),
             "max_request_bytes: is 1, must be between 10000 and 2000000000",
+        );
+    }
+
+    #[test]
+    fn amazon_opensearch_is_signed_for_by_the_name_of_its_host() {
+        let signing = |url: &str, auth: &str| {
+            let fields = format!(r#""url":"{url}","index":"logs-{{yyyy.MM.dd}}","auth":{auth}"#);
+            let config = config(&fields).unwrap_or_else(|error| panic!("{error}"));
+            let endpoint = config.destinations["search"].destination.endpoint();
+            let signing = endpoint.signing.clone().unwrap();
+            (signing.service.name(), signing.region)
+        };
+        let region = Some("eu-west-1".to_owned());
+        assert_eq!(
+            signing("https://vpc-logs-x.eu-west-1.es.amazonaws.com", r#"{"type":"aws"}"#),
+            ("es", region.clone())
+        );
+        assert_eq!(
+            signing("https://abc.eu-west-1.aoss.amazonaws.com", r#"{"type":"aws"}"#),
+            ("aoss", region.clone())
+        );
+        let named = r#"{"type":"aws","service":"es","region":"eu-west-1"}"#;
+        assert_eq!(signing("https://search.example", named), ("es", region));
+        check(
+            r#""url":"https://search.example","index":"logs","auth":{"type":"aws"}"#,
+            "auth.service: is missing, and the host's name does not tell: \"es\" for Amazon \
+             OpenSearch Service, \"aoss\" for OpenSearch Serverless",
+        );
+        check(
+            r#""url":"https://search.example","index":"logs-{DD}""#,
+            "index: has {DD}, which is no time: use yyyy, MM, dd and HH, as in {yyyy.MM.dd}",
         );
     }
 }

@@ -87,6 +87,11 @@ impl<'v, 'm> Fields<'v, 'm> {
         self.map.contains_key(name)
     }
 
+    /// Whether a field is there and is this text.
+    pub(super) fn is_choice(&self, name: &str, text: &str) -> bool {
+        self.map.get(name).and_then(Value::as_str) == Some(text)
+    }
+
     /// A field that must be there and be an object.
     pub(super) fn object(&mut self, name: &str) -> Option<Fields<'v, '_>> {
         let value = self.required(name)?;

@@ -3,16 +3,28 @@
 //! It is read whole, so that every mistake is reported at once, each with its place. A mistake
 //! stops the start: a shipper that runs with half a configuration loses logs without a word.
 
+mod arn;
+mod auth;
 mod datadog;
 mod elasticsearch;
 mod fields;
+mod firehose;
+mod headers;
+mod honeycomb;
+mod http;
 mod kind;
+mod kinesis;
+mod loggly;
 mod logzio;
+mod loki;
 mod newrelic;
+mod otlp;
 mod park;
 mod risks;
+mod s3;
 mod source;
 mod splunk_hec;
+mod sumologic;
 mod url;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -16,7 +16,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
         _ => "https://log-api.newrelic.com/",
     };
     let url = url_or(fields, "https://log-api.newrelic.com", of_region);
-    if fields.optional_text("url").is_some() && fields.optional_text("region").is_some() {
+    if fields.has("url") && fields.has("region") {
         fields.mistake_in("region", "cannot stand beside \"url\"; leave one of them out");
         return None;
     }

@@ -9,6 +9,7 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{StatusCode, redirect};
 
 use super::authorities;
+use crate::aws;
 use crate::destination::{Answer, Certainty, Class, Encoding, Endpoint, Request};
 
 /// How long to wait for a connection. A service that is down should cost a moment, not the
@@ -28,6 +29,8 @@ pub enum Fault {
     ConnectionRefused,
     /// The service could not prove by certificate who it is, or speaks no TLS.
     TlsFailed,
+    /// There are no credentials to sign with, so nothing was sent.
+    NotSigned,
     /// The answer did not come in time.
     Timeout,
     /// The connection broke, or the answer ended early or had no end.
@@ -41,6 +44,7 @@ impl Fault {
             Self::NotConnected => Class::new("not_connected"),
             Self::ConnectionRefused => Class::new("connection_refused"),
             Self::TlsFailed => Class::new("tls_failed"),
+            Self::NotSigned => Class::new("not_signed"),
             Self::Timeout => Class::new("timeout"),
             Self::Broken => Class::new("connection_broken"),
         }
@@ -49,7 +53,7 @@ impl Fault {
     /// Whether something may have been taken all the same.
     pub fn certainty(self) -> Certainty {
         match self {
-            Self::NotConnected | Self::ConnectionRefused | Self::TlsFailed => {
+            Self::NotConnected | Self::ConnectionRefused | Self::TlsFailed | Self::NotSigned => {
                 Certainty::NothingTaken
             }
             Self::Timeout | Self::Broken => Certainty::Unclear,
@@ -99,13 +103,17 @@ impl Client {
         if let Some(encoding) = content_encoding(request.encoding) {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
-        let request = self
+        let mut request = self
             .0
             .request(endpoint.method.clone(), url)
             .headers(headers)
             .body(request.body)
             .build()
             .map_err(|error| fault(&error))?;
+        if let Some(signing) = &endpoint.signing {
+            aws::sign(signing.service, signing.region.as_deref(), &mut request)
+                .map_err(|_| Fault::NotSigned)?;
+        }
         let (status, headers, body) =
             self.execute(request, timeout, endpoint.max_answer_bytes).await?;
         let retry_after =

@@ -124,6 +124,20 @@ impl Class {
         if has_the_form { Self(Cow::Owned(word.to_owned())) } else { Self::new("other") }
     }
 
+    /// The name of an error of AWS's, in the form of other words: `SlowDown` is `slow_down`.
+    pub fn from_aws(code: &str) -> Self {
+        let mut word = String::with_capacity(code.len() + 8);
+        let mut before = '_';
+        for character in code.chars() {
+            if character.is_ascii_uppercase() && before.is_ascii_lowercase() {
+                word.push('_');
+            }
+            word.push(character.to_ascii_lowercase());
+            before = character;
+        }
+        Self::from_service(&word)
+    }
+
     /// The class of an HTTP status that says no more than itself.
     pub fn from_status(status: u16) -> Self {
         Self(Cow::Owned(format!("status_{status}")))
@@ -199,5 +213,14 @@ mod tests {
         assert_eq!(class("Secret"), "other");
         assert_eq!(class(""), "other");
         assert_eq!(class(&"a".repeat(65)), "other");
+        let class = |code: &str| Class::from_aws(code).as_str().to_owned();
+        assert_eq!(
+            class("ProvisionedThroughputExceededException"),
+            "provisioned_throughput_exceeded_exception"
+        );
+        assert_eq!(class("KMSThrottlingException"), "kmsthrottling_exception");
+        assert_eq!(class("SlowDown"), "slow_down");
+        assert_eq!(class("a secret"), "other");
+        assert_eq!(class(""), "other");
     }
 }

@@ -7,9 +7,10 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
+use super::dated::Dated;
 use super::{
-    Answer, Class, Destination, Endpoint, Keys, Limits, Outcome, UNREADABLE_ANSWER, Verdict,
-    classify_status, document, json,
+    Answer, Class, Destination, Endpoint, Keys, Limits, Outcome, Signing, UNREADABLE_ANSWER,
+    Verdict, classify_status, document, json,
 };
 use crate::key::Key;
 use crate::record::Piece;
@@ -29,28 +30,59 @@ const FILTER_PATH: &str = "items.*.status,items.*.error.type";
 /// A cluster and the index or data stream to write to.
 pub struct Elasticsearch {
     endpoint: Endpoint,
+    /// The index, where its name has a date; else it is in the endpoint.
+    dated_index: Option<Dated>,
+    ids: Ids,
     max_request_bytes: usize,
 }
 
+/// Who asks.
+pub enum Access {
+    /// Nobody in particular.
+    Anonymous,
+    /// Whom this header `Authorization` says.
+    Header(HeaderValue),
+    /// The function's role.
+    Signed(Signing),
+}
+
+/// Whether documents are sent with an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ids {
+    /// They are, and known again by it.
+    Sent,
+    /// The service gives them one of its own: time-series collections of OpenSearch Serverless
+    /// take no other.
+    Omitted,
+}
+
 impl Elasticsearch {
-    /// Writes to `index` of the cluster at `url`; `authorization` is the header of that name.
+    /// Writes to `index` of the cluster at `url`.
     pub fn new(
         mut url: Url,
-        index: &str,
-        authorization: Option<HeaderValue>,
+        index: Dated,
+        access: Access,
+        ids: Ids,
         max_request_bytes: usize,
     ) -> Self {
         if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend([index, "_bulk"]);
+            path.pop_if_empty().extend(index.constant()).push("_bulk");
         }
         url.set_query(Some(&format!("filter_path={FILTER_PATH}")));
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-        if let Some(mut authorization) = authorization {
-            authorization.set_sensitive(true);
-            headers.insert(AUTHORIZATION, authorization);
+        let mut signing = None;
+        match access {
+            Access::Anonymous => {}
+            Access::Header(mut authorization) => {
+                authorization.set_sensitive(true);
+                headers.insert(AUTHORIZATION, authorization);
+            }
+            Access::Signed(by) => signing = Some(by),
         }
-        Self { endpoint: Endpoint::post(url, headers), max_request_bytes }
+        let endpoint = Endpoint { signing, ..Endpoint::post(url, headers) };
+        let dated_index = index.constant().is_none().then_some(index);
+        Self { endpoint, dated_index, ids, max_request_bytes }
     }
 }
 
@@ -60,7 +92,10 @@ impl Destination for Elasticsearch {
     }
 
     fn keys(&self) -> Keys {
-        Keys::Taken
+        match self.ids {
+            Ids::Sent => Keys::Taken,
+            Ids::Omitted => Keys::NotTaken,
+        }
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -68,9 +103,21 @@ impl Destination for Elasticsearch {
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        body.extend_from_slice(b"{\"create\":{\"_id\":\"");
-        json::hexadecimal(Key::of(piece).bytes(), body);
-        body.extend_from_slice(b"\"}}\n");
+        body.extend_from_slice(b"{\"create\":{");
+        if let Some(index) = &self.dated_index {
+            body.extend_from_slice(b"\"_index\":\"");
+            index.write(piece.record.time, body);
+            body.push(b'"');
+        }
+        if self.ids == Ids::Sent {
+            if self.dated_index.is_some() {
+                body.push(b',');
+            }
+            body.extend_from_slice(b"\"_id\":\"");
+            json::hexadecimal(Key::of(piece).bytes(), body);
+            body.push(b'"');
+        }
+        body.extend_from_slice(b"}}\n");
         document::write(piece, body);
         body.push(b'\n');
     }
@@ -136,14 +183,15 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::destination::Certainty;
+    use crate::destination::{Certainty, sample};
     use crate::line::Line;
     use crate::origin::Origin;
     use crate::record::Record;
 
     fn destination() -> Elasticsearch {
         let url = Url::parse("https://search.example:9200/base/").unwrap();
-        Elasticsearch::new(url, "logs lambda", None, MAX_REQUEST_BYTES)
+        let index = Dated::parse("logs lambda").unwrap();
+        Elasticsearch::new(url, index, Access::Anonymous, Ids::Sent, MAX_REQUEST_BYTES)
     }
 
     #[track_caller]
@@ -243,5 +291,24 @@ mod tests {
         assert_eq!(action, format!(r#"{{"create":{{"_id":"{}"}}}}"#, Key::of(&piece)));
         let document: serde_json::Value = serde_json::from_str(document).unwrap();
         assert_eq!(document["json"], serde_json::json!({"a": 1}));
+    }
+
+    #[test]
+    fn an_index_can_have_the_date_of_the_event_and_ids_can_be_left_out() {
+        let action = |ids| {
+            let url = Url::parse("https://search.example/").unwrap();
+            let index = Dated::parse("logs-{yyyy.MM.dd}").unwrap();
+            let destination = Elasticsearch::new(url, index, Access::Anonymous, ids, 10_000);
+            assert_eq!(destination.endpoint().url.path(), "/_bulk");
+            let mut body = Vec::new();
+            sample::with_piece("x", |piece| destination.encode(piece, &mut body));
+            let line = body.split(|byte| *byte == b'\n').next().unwrap();
+            let mut action: serde_json::Value = serde_json::from_slice(line).unwrap();
+            action["create"].take()
+        };
+        assert_eq!(action(Ids::Omitted), serde_json::json!({"_index": "logs-2023.11.06"}));
+        let with_id = action(Ids::Sent);
+        assert_eq!(with_id["_index"], "logs-2023.11.06");
+        assert_eq!(with_id["_id"].as_str().map(str::len), Some(32));
     }
 }

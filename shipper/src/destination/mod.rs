@@ -9,20 +9,32 @@
 mod answer;
 mod attributes;
 pub mod datadog;
+pub mod dated;
 mod document;
 pub mod elasticsearch;
+pub mod firehose;
 mod framing;
+pub mod honeycomb;
+pub mod http;
 pub(crate) mod json;
+pub mod kinesis;
+pub mod loggly;
 pub mod logzio;
+pub mod loki;
 pub mod newrelic;
+pub mod otlp;
+mod protobuf;
 mod request;
+pub mod s3;
 #[cfg(test)]
 mod sample;
 pub mod splunk_hec;
+mod streams;
+pub mod sumologic;
 
 pub use answer::{Answer, Certainty, Class, Inquired, Outcome, Verdict};
 pub use framing::{Place, Section, Span};
-pub use request::{Address, Encoding, Endpoint, Request};
+pub use request::{Address, Encoding, Endpoint, Request, Signing};
 
 pub(crate) use document::CommonCell;
 

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 
+use crate::aws::Service;
+
 /// Where requests go. Headers that hold secrets are marked sensitive, and the URL is not for
 /// showing either: some services have the token in it.
 #[derive(Clone)]
@@ -16,6 +18,8 @@ pub struct Endpoint {
     pub headers: HeaderMap,
     /// The most that is read of an answer. One that is longer counts as broken.
     pub max_answer_bytes: usize,
+    /// How requests are signed, where they are.
+    pub signing: Option<Signing>,
 }
 
 impl Endpoint {
@@ -25,8 +29,23 @@ impl Endpoint {
 
     /// An endpoint to which requests are posted.
     pub fn post(url: Url, headers: HeaderMap) -> Self {
-        Self { method: Method::POST, url, headers, max_answer_bytes: Self::MAX_ANSWER_BYTES }
+        Self {
+            method: Method::POST,
+            url,
+            headers,
+            max_answer_bytes: Self::MAX_ANSWER_BYTES,
+            signing: None,
+        }
     }
+}
+
+/// For whom a request is signed with the credentials of the function's role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signing {
+    /// The service.
+    pub service: Service,
+    /// Its region, unless it is the function's.
+    pub region: Option<String>,
 }
 
 /// One request to a destination's endpoint. It stands for itself: what was to be sent can be kept

@@ -1,11 +1,21 @@
 //! What the log services want of a request and how they answer, one file each, as their own
 //! documentation has it. Whoever adds a destination adds it here, and has it tried with all others.
 
+mod aws;
 mod datadog;
 mod elasticsearch;
+mod firehose;
+mod honeycomb;
+mod http;
+mod kinesis;
+mod loggly;
 mod logzio;
+mod loki;
 mod newrelic;
+mod otlp;
+mod s3;
 mod splunk_hec;
+mod sumologic;
 
 pub(crate) use splunk_hec::SplunkHec;
 
@@ -39,6 +49,16 @@ pub(crate) trait Contract: Send + Sync {
 
     /// Its answer when it has too much to do.
     fn busy(&self) -> Answer;
+
+    /// Statuses of a whole request after which it is never sent again.
+    fn never_retried(&self) -> &'static [u16] {
+        &[302, 400, 404, 501]
+    }
+
+    /// Statuses of a whole request after which it is sent again.
+    fn retried(&self) -> &'static [u16] {
+        &[429, 500, 502, 503, 504]
+    }
 
     /// What is known after a 2xx whose body is none of its own.
     fn foreign_success(&self) -> Success;
@@ -82,9 +102,18 @@ pub(crate) enum Success {
 pub(crate) const ALL: &[&dyn Contract] = &[
     &datadog::Datadog,
     &elasticsearch::Elasticsearch,
+    &firehose::Firehose,
+    &honeycomb::Honeycomb,
+    &http::Http,
+    &kinesis::Kinesis,
+    &loggly::Loggly,
     &logzio::Logzio,
+    &loki::Loki,
     &newrelic::NewRelic,
+    &otlp::Otlp,
+    &s3::S3,
     &SplunkHec,
+    &sumologic::SumoLogic,
 ];
 
 fn ensure(holds: bool, violation: &str) -> Result<(), String> {
@@ -102,13 +131,31 @@ fn ensure_header(request: &Request, name: &str, value: &str) -> Result<(), Strin
 
 /// The text of a body that is gzip, of at most so many bytes.
 fn gunzipped(request: &Request, max_bytes: usize) -> Result<String, String> {
+    let bytes = gunzipped_bytes(request, max_bytes)?;
+    String::from_utf8(bytes).map_err(|error| format!("no UTF-8: {error}"))
+}
+
+/// A body that is gzip, of at most so many bytes.
+fn gunzipped_bytes(request: &Request, max_bytes: usize) -> Result<Vec<u8>, String> {
     ensure_header(request, "content-encoding", "gzip")?;
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     GzDecoder::new(request.body.as_slice())
-        .read_to_string(&mut text)
-        .map_err(|error| format!("no gzip of UTF-8: {error}"))?;
-    ensure(text.len() <= max_bytes, "a body over the limit")?;
-    Ok(text)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("no gzip: {error}"))?;
+    ensure(bytes.len() <= max_bytes, "a body over the limit")?;
+    Ok(bytes)
+}
+
+/// The documents of lines, of at most so many bytes each.
+fn json_lines(text: &str, max_bytes: usize) -> Result<Vec<Item>, String> {
+    ensure(text.ends_with('\n'), "no final newline")?;
+    let item = |line: &str| {
+        ensure(line.len() <= max_bytes, "a line over the limit")?;
+        let document = parsed(line)?;
+        text_of(&document, "@timestamp")?;
+        Ok(Item::new(text_of(&document, "message")?))
+    };
+    text.lines().map(item).collect()
 }
 
 fn parsed(text: &str) -> Result<Value, String> {

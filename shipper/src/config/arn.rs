@@ -1,0 +1,50 @@
+//! ARNs of what the shipper writes to.
+
+use super::fields::Fields;
+
+/// The parts of an ARN that matter here.
+pub(super) struct Arn<'v> {
+    pub(super) whole: &'v str,
+    pub(super) region: &'v str,
+    /// What stands behind the resource's type: a stream's name.
+    pub(super) name: &'v str,
+}
+
+/// Reads a field that must be there and be the ARN of a `resource` of `service`.
+pub(super) fn arn<'v>(
+    fields: &mut Fields<'v, '_>,
+    field: &str,
+    service: &str,
+    resource: &str,
+) -> Option<Arn<'v>> {
+    let text = fields.text(field)?;
+    let parsed = parse(text, service, resource);
+    if parsed.is_none() {
+        let mistake = format!(
+            "is {text:?}, must be an ARN, as in \
+             \"arn:aws:{service}:eu-west-1:123456789012:{resource}/logs\""
+        );
+        fields.mistake_in(field, &mistake);
+    }
+    parsed
+}
+
+fn parse<'v>(text: &'v str, service: &str, resource: &str) -> Option<Arn<'v>> {
+    let mut parts = text.splitn(6, ':');
+    let (arn, partition) = (parts.next()?, parts.next()?);
+    let (of_service, region, account) = (parts.next()?, parts.next()?, parts.next()?);
+    let (of_resource, name) = parts.next()?.split_once('/')?;
+    let is_region = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    let is_good = arn == "arn"
+        && partition.starts_with("aws")
+        && of_service == service
+        && of_resource == resource
+        && !region.is_empty()
+        && region.bytes().all(is_region)
+        && account.len() == 12
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(is_name);
+    is_good.then_some(Arn { whole: text, region, name })
+}

@@ -1,0 +1,64 @@
+//! The configuration of an OTLP destination.
+
+use reqwest::header::AUTHORIZATION;
+
+use super::auth::authorization;
+use super::fields::Fields;
+use super::headers::headers;
+use super::url::url;
+use crate::destination::Destination;
+use crate::destination::otlp::{MAX_REQUEST_BYTES, Otlp};
+
+/// Reads the fields of type `otlp`.
+pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
+    const LARGEST_REQUEST_BYTES: usize = 100_000_000;
+
+    let url = url(fields, "https://collector.example:4318");
+    let mut headers = headers(fields);
+    if let Some(mut authorization) = authorization(fields, &["basic", "bearer"]) {
+        authorization.set_sensitive(true);
+        headers.insert(AUTHORIZATION, authorization);
+    }
+    let max_request_bytes =
+        fields.bytes("max_request_bytes", 20_000..=LARGEST_REQUEST_BYTES, MAX_REQUEST_BYTES);
+    Some(Box::new(Otlp::new(url?, headers, max_request_bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, ConfigError};
+
+    fn config(fields: &str) -> Result<Config, ConfigError> {
+        Config::parse(&format!(r#"{{"destinations":{{"x":{{"type":"otlp",{fields}}}}}}}"#))
+    }
+
+    #[test]
+    fn headers_of_the_users_own_are_sent_and_not_shown() {
+        let fields = r#""url":"https://otlp.example","headers":{"X-Api-Key":"k"},
+            "auth":{"type":"basic","username":"u","password":"p"}"#;
+        let config = config(fields).unwrap_or_else(|error| panic!("{error}"));
+        let endpoint = config.destinations["x"].destination.endpoint();
+        assert_eq!(endpoint.url.as_str(), "https://otlp.example/v1/logs");
+        assert_eq!(endpoint.headers["x-api-key"], "k");
+        assert_eq!(endpoint.headers["authorization"], "Basic dTpw");
+        assert!(endpoint.headers["x-api-key"].is_sensitive());
+        assert!(endpoint.headers["authorization"].is_sensitive());
+        assert_eq!(endpoint.headers["content-type"], "application/x-protobuf");
+    }
+
+    #[test]
+    fn headers_that_are_none_or_not_the_users_are_mistakes() {
+        for (headers, expected) in [
+            (r#"{"a b":"x"}"#, "a b: is no name of a header"),
+            (r#"{"Host":"x"}"#, "Host: is the shipper's own to send; leave it out"),
+            (r#"{"a":"x\ny"}"#, "a: must have no line ends and no control characters"),
+            (r#"{"a":5}"#, "a: must be a string, is a number"),
+        ] {
+            let fields = format!(r#""url":"https://otlp.example","headers":{headers}"#);
+            let error = config(&fields).err().map(|error| error.to_string());
+            let expected =
+                format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.headers.{expected}");
+            assert_eq!(error, Some(expected));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Amazon Data Firehose: `PutRecordBatch`.
+
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+
+use super::streams::{self, Entry, encoded};
+use super::{
+    Answer, Destination, Encoding, Endpoint, Keys, Limits, Section, Signing, Verdict, json,
+};
+use crate::aws::Service;
+use crate::record::Piece;
+
+/// The most records in a request.
+///
+/// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html>
+pub const MAX_REQUEST_RECORDS: usize = 500;
+
+/// The largest record, before base64.
+///
+/// <https://docs.aws.amazon.com/firehose/latest/dev/limits.html>
+pub const MAX_RECORD_BYTES: usize = 1_000 * 1_024;
+
+/// The largest request, before base64.
+///
+/// <https://docs.aws.amazon.com/firehose/latest/dev/limits.html>
+pub const MAX_REQUEST_BYTES: usize = 4 * 1_048_576;
+
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+
+/// A Firehose stream.
+pub struct Firehose {
+    endpoint: Endpoint,
+    stream: String,
+}
+
+impl Firehose {
+    /// Puts records into a stream, by the API at `url`.
+    pub fn new(url: Url, region: &str, stream: &str) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+        headers.insert(TARGET, HeaderValue::from_static("Firehose_20150804.PutRecordBatch"));
+        let signing = Signing { service: Service::Firehose, region: Some(region.to_owned()) };
+        let endpoint = Endpoint { signing: Some(signing), ..Endpoint::post(url, headers) };
+        Self { endpoint, stream: stream.to_owned() }
+    }
+}
+
+impl Destination for Firehose {
+    fn limits(&self) -> Limits {
+        /// What stands around the data of a record.
+        const AROUND: usize = r#"{"Data":""}"#.len();
+
+        Limits {
+            max_request_records: MAX_REQUEST_RECORDS,
+            ..Limits::of_bytes(encoded(MAX_REQUEST_BYTES), encoded(MAX_RECORD_BYTES) + AROUND)
+        }
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::NotTaken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encoding(&self) -> Encoding {
+        Encoding::Identity
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"{\"Data\":\"");
+        streams::data(piece, body);
+        body.extend_from_slice(b"\"}");
+    }
+
+    fn separator(&self) -> &'static [u8] {
+        b","
+    }
+
+    fn open(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"{\"DeliveryStreamName\":");
+        json::string(&self.stream, body);
+        body.extend_from_slice(b",\"Records\":[");
+    }
+
+    fn close(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"]}");
+    }
+
+    fn room(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
+        streams::room(max_bytes, other_bytes)
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        streams::classify(Service::Firehose, sent, answer, |put: PutRecordBatch| put.responses)
+    }
+}
+
+#[derive(Deserialize)]
+struct PutRecordBatch {
+    #[serde(rename = "RequestResponses")]
+    responses: Vec<Entry>,
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::destination::{Certainty, Class, Outcome, UNREADABLE_ANSWER};
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: &Verdict) {
+        let url = Url::parse("https://firehose.eu-west-1.amazonaws.com/").unwrap();
+        let answer =
+            Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
+        let verdict = Firehose::new(url, "eu-west-1", "logs").classify(2, &answer);
+        assert_eq!(&verdict, expected, "{body}");
+    }
+
+    #[test]
+    fn every_record_is_judged_by_itself() {
+        let body = r#"{"FailedPutCount":1,"RequestResponses":[
+            {"RecordId":"1"},{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#;
+        let class = Class::from_service("service_unavailable_exception");
+        check(200, body, &Verdict::Each(vec![Outcome::Delivered, Outcome::TryAgain(class)]));
+        check(200, r#"{"RequestResponses":[]}"#, &UNREADABLE_ANSWER);
+    }
+
+    #[test]
+    fn a_limit_is_no_throttling_here_and_a_busy_service_is() {
+        let error = |name: &str| format!(r#"{{"__type":"{name}"}}"#);
+        check(
+            400,
+            &error("LimitExceededException"),
+            &Verdict::Stop(Class::from_service("limit_exceeded_exception")),
+        );
+        check(
+            400,
+            &error("ThrottlingException"),
+            &Verdict::TryAgain(
+                Class::from_service("throttling_exception"),
+                Certainty::NothingTaken,
+            ),
+        );
+        check(503, "", &Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken));
+    }
+}

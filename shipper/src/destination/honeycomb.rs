@@ -1,0 +1,178 @@
+//! Honeycomb: the batch API, which answers for every event.
+
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+
+use super::{
+    Answer, Class, Destination, Endpoint, Keys, Limits, Outcome, Section, UNREADABLE_ANSWER,
+    Verdict, attributes, classify_status, json,
+};
+use crate::record::Piece;
+
+/// The largest body.
+///
+/// <https://docs.honeycomb.io/send-data/limits/>
+pub const MAX_REQUEST_BYTES: usize = 5_000_000;
+
+/// The longest text in an event is 64 KB, and a message is most of its event.
+///
+/// <https://docs.honeycomb.io/send-data/limits/>
+pub const MAX_EVENT_BYTES: usize = 64_000;
+
+const TEAM: HeaderName = HeaderName::from_static("x-honeycomb-team");
+
+/// A dataset.
+pub struct Honeycomb {
+    endpoint: Endpoint,
+}
+
+impl Honeycomb {
+    /// Sends to a dataset of the API at `url`.
+    pub fn new(mut url: Url, mut api_key: HeaderValue, dataset: &str) -> Self {
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["1", "batch", dataset]);
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        api_key.set_sensitive(true);
+        headers.insert(TEAM, api_key);
+        Self { endpoint: Endpoint::post(url, headers) }
+    }
+}
+
+impl Destination for Honeycomb {
+    fn limits(&self) -> Limits {
+        Limits::of_bytes(MAX_REQUEST_BYTES, MAX_EVENT_BYTES)
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::NotTaken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"{\"time\":\"");
+        json::time(piece.record.time, body);
+        body.extend_from_slice(b"\",\"data\":{\"message\":");
+        json::string(&piece.message, body);
+        body.push(b',');
+        body.extend_from_slice(attributes::json_of_origin(piece.record.origin));
+        attributes::json_of_piece(piece, body);
+        if let Some(fields) = piece.json {
+            json::next_name("json", body);
+            body.extend_from_slice(fields.as_bytes());
+        }
+        body.extend_from_slice(b"}}");
+    }
+
+    fn separator(&self) -> &'static [u8] {
+        b","
+    }
+
+    fn open(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        body.push(b'[');
+    }
+
+    fn close(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        body.push(b']');
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        if !(200..300).contains(&answer.status) {
+            return classify_status(answer.status);
+        }
+        match serde_json::from_slice::<Vec<EventAnswer>>(&answer.body) {
+            Ok(events) if events.len() == sent => {
+                Verdict::Each(events.iter().map(|event| outcome(event.status)).collect())
+            }
+            Ok(_) | Err(_) => UNREADABLE_ANSWER,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct EventAnswer {
+    status: u16,
+}
+
+fn outcome(status: u16) -> Outcome {
+    let class = Class::from_status(status);
+    match status {
+        200..300 => Outcome::Delivered,
+        429 | 500..=599 => Outcome::TryAgain(class),
+        401 | 403 | 404 => Outcome::Stop(class),
+        400..500 => Outcome::Refused(class),
+        _ => Outcome::Stop(class),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::json;
+
+    use super::*;
+    use crate::destination::{Certainty, sample};
+
+    fn honeycomb() -> Honeycomb {
+        let url = Url::parse("https://api.honeycomb.io").unwrap();
+        Honeycomb::new(url, HeaderValue::from_static("k"), "lambda logs")
+    }
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: &Verdict) {
+        let answer =
+            Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
+        assert_eq!(&honeycomb().classify(2, &answer), expected, "{status} {body}");
+    }
+
+    #[test]
+    fn an_event_is_flat_but_for_the_fields_of_the_line() {
+        let mut body = Vec::new();
+        let message = "{\"level\":\"warn\",\"big\":12345678901234567890123}";
+        sample::with_piece(message, |piece| honeycomb().encode(piece, &mut body));
+        let text = String::from_utf8(body).unwrap();
+        assert!(text.contains("\"json\":{\"level\":\"warn\",\"big\":12345678901234567890123}}}"));
+        let event: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(event["time"], "2023-11-06T10:00:00.123Z");
+        assert_eq!(event["data"]["message"], message);
+        assert_eq!(event["data"]["faas.name"], "orders");
+        assert_eq!(event["data"]["log.level"], "warn");
+        assert_eq!(event["data"]["aws.cloudwatch.event_id"], json!(sample::ID));
+        assert_eq!(honeycomb().endpoint().url.path(), "/1/batch/lambda%20logs");
+    }
+
+    #[test]
+    fn every_event_is_judged_by_itself() {
+        let cases = [
+            (202, Outcome::Delivered),
+            (429, Outcome::TryAgain(Class::from_status(429))),
+            (400, Outcome::Refused(Class::from_status(400))),
+            (500, Outcome::TryAgain(Class::from_status(500))),
+            (403, Outcome::Stop(Class::from_status(403))),
+        ];
+        for (status, expected) in cases {
+            let body = format!(r#"[{{"status":202}},{{"status":{status},"error":"quotes"}}]"#);
+            check(200, &body, &Verdict::Each(vec![Outcome::Delivered, expected]));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_does_not_tell_of_every_event_leaves_all_open() {
+        for body in ["", "[]", r#"[{"status":202}]"#, "{}", "<html>"] {
+            check(200, body, &UNREADABLE_ANSWER);
+        }
+    }
+
+    #[test]
+    fn a_whole_request_is_judged_by_its_status() {
+        check(401, "", &Verdict::Stop(Class::from_status(401)));
+        check(400, "", &Verdict::Stop(Class::from_status(400)));
+        check(413, "", &Verdict::TooLarge);
+        check(429, "", &Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken));
+    }
+}

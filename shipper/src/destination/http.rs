@@ -1,0 +1,171 @@
+//! Anything that takes JSON over HTTP.
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Url};
+
+use super::{
+    Answer, Destination, Encoding, Endpoint, Keys, Limits, Section, Verdict, classify_status,
+    document,
+};
+use crate::record::Piece;
+
+/// How large requests become unless the user says otherwise.
+pub const DEFAULT_REQUEST_BYTES: usize = 5_000_000;
+
+/// How large records become unless the user says otherwise.
+pub const DEFAULT_RECORD_BYTES: usize = 1_000_000;
+
+/// Something that takes JSON.
+pub struct Http {
+    endpoint: Endpoint,
+    format: Format,
+    encoding: Encoding,
+    limits: Limits,
+}
+
+/// How documents stand in a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One a line.
+    Ndjson,
+    /// In one array.
+    JsonArray,
+}
+
+impl Http {
+    /// Sends to exactly `url`. A `Content-Type` among `headers` stands in place of that of the
+    /// format.
+    pub fn new(
+        method: Method,
+        url: Url,
+        mut headers: HeaderMap,
+        format: Format,
+        encoding: Encoding,
+        limits: Limits,
+    ) -> Self {
+        let content_type = match format {
+            Format::Ndjson => "application/x-ndjson",
+            Format::JsonArray => "application/json",
+        };
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
+        let endpoint = Endpoint { method, ..Endpoint::post(url, headers) };
+        Self { endpoint, format, encoding, limits }
+    }
+}
+
+impl Destination for Http {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::NotTaken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        document::write(piece, body);
+        if self.format == Format::Ndjson {
+            body.push(b'\n');
+        }
+    }
+
+    fn separator(&self) -> &'static [u8] {
+        match self.format {
+            Format::Ndjson => b"",
+            Format::JsonArray => b",",
+        }
+    }
+
+    fn open(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        if self.format == Format::JsonArray {
+            body.push(b'[');
+        }
+    }
+
+    fn close(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        if self.format == Format::JsonArray {
+            body.push(b']');
+        }
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        match answer.status {
+            200..300 => Verdict::delivered(sent),
+            status => classify_status(status),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::destination::{Certainty, Class, sample};
+
+    fn http(format: Format, headers: HeaderMap) -> Http {
+        let url = Url::parse("https://logs.example/in?source=a").unwrap();
+        let limits = Limits::of_bytes(DEFAULT_REQUEST_BYTES, DEFAULT_RECORD_BYTES);
+        Http::new(Method::PUT, url, headers, format, Encoding::Gzip, limits)
+    }
+
+    fn body(http: &Http) -> String {
+        let mut body = Vec::new();
+        sample::with_piece("x", |piece| {
+            let section = Section { first: piece, bytes: 1, is_first: true, is_last: true };
+            http.open(&section, &mut body);
+            http.encode(piece, &mut body);
+            body.extend_from_slice(http.separator());
+            http.encode(piece, &mut body);
+            http.close(&section, &mut body);
+        });
+        String::from_utf8(body).unwrap()
+    }
+
+    #[test]
+    fn documents_stand_one_a_line_or_in_an_array() {
+        let lines = http(Format::Ndjson, HeaderMap::new());
+        assert_eq!(lines.endpoint().headers[CONTENT_TYPE], "application/x-ndjson");
+        let text = body(&lines);
+        assert!(text.ends_with('\n'));
+        assert_eq!(text.lines().count(), 2);
+        for line in text.lines() {
+            let document: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(document["message"], "x");
+        }
+        let array = http(Format::JsonArray, HeaderMap::new());
+        assert_eq!(array.endpoint().headers[CONTENT_TYPE], "application/json");
+        let documents: Vec<serde_json::Value> = serde_json::from_str(&body(&array)).unwrap();
+        assert_eq!(documents.len(), 2);
+    }
+
+    #[test]
+    fn the_users_own_content_type_stands() {
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let http = http(Format::Ndjson, headers);
+        assert_eq!(http.endpoint().headers[CONTENT_TYPE], "application/json");
+        assert_eq!(http.endpoint().url.as_str(), "https://logs.example/in?source=a");
+        assert_eq!(http.endpoint().method, Method::PUT);
+    }
+
+    #[test]
+    fn every_answer_is_about_the_whole_request() {
+        let check = |status, expected: Verdict| {
+            let answer = Answer { status, retry_after: None, body: bytes::Bytes::new() };
+            assert_eq!(http(Format::Ndjson, HeaderMap::new()).classify(4, &answer), expected);
+        };
+        check(204, Verdict::delivered(4));
+        check(413, Verdict::TooLarge);
+        check(408, Verdict::TryAgain(Class::from_status(408), Certainty::Unclear));
+        check(429, Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken));
+        check(422, Verdict::Stop(Class::from_status(422)));
+        check(501, Verdict::Stop(Class::from_status(501)));
+    }
+}

@@ -1,0 +1,220 @@
+//! Amazon Kinesis Data Streams: `PutRecords`.
+
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+
+use super::streams::{self, Entry, encoded};
+use super::{
+    Answer, Destination, Encoding, Endpoint, Keys, Limits, Section, Signing, Verdict, json,
+};
+use crate::aws::Service;
+use crate::key::Key;
+use crate::record::Piece;
+
+/// The most records in a request.
+///
+/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html>
+pub const MAX_REQUEST_RECORDS: usize = 500;
+
+/// The largest record, its partition key included.
+///
+/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html>
+pub const MAX_RECORD_BYTES: usize = 1_048_576;
+
+/// The most of all records of a request together.
+///
+/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html>
+pub const MAX_REQUEST_BYTES: usize = 5 * 1_048_576;
+
+/// The longest partition key.
+const MAX_KEY_BYTES: usize = 256;
+
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+
+/// A stream.
+pub struct Kinesis {
+    endpoint: Endpoint,
+    arn: String,
+    partition: Partition,
+}
+
+/// What goes into the same shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partition {
+    /// Every record by itself: the load is even.
+    Record,
+    /// The lines of a log stream, which stay in order.
+    LogStream,
+}
+
+impl Kinesis {
+    /// Puts records into the stream of this ARN, by the API at `url`.
+    pub fn new(url: Url, region: &str, arn: &str, partition: Partition) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+        headers.insert(TARGET, HeaderValue::from_static("Kinesis_20131202.PutRecords"));
+        let signing = Signing { service: Service::Kinesis, region: Some(region.to_owned()) };
+        let endpoint = Endpoint { signing: Some(signing), ..Endpoint::post(url, headers) };
+        Self { endpoint, arn: arn.to_owned(), partition }
+    }
+}
+
+impl Destination for Kinesis {
+    fn limits(&self) -> Limits {
+        /// What stands around the data of a record.
+        const AROUND: usize = r#"{"Data":"","PartitionKey":""}"#.len();
+
+        Limits {
+            max_request_records: MAX_REQUEST_RECORDS,
+            ..Limits::of_bytes(
+                encoded(MAX_REQUEST_BYTES),
+                encoded(MAX_RECORD_BYTES - MAX_KEY_BYTES) + AROUND,
+            )
+        }
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::NotTaken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encoding(&self) -> Encoding {
+        Encoding::Identity
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"{\"Data\":\"");
+        streams::data(piece, body);
+        body.extend_from_slice(b"\",\"PartitionKey\":\"");
+        match self.partition {
+            Partition::Record => json::hexadecimal(Key::of(piece).bytes(), body),
+            Partition::LogStream => {
+                let stream = piece.record.origin.stream;
+                json::escape(&stream[..stream.floor_char_boundary(MAX_KEY_BYTES / 2)], body);
+            }
+        }
+        body.extend_from_slice(b"\"}");
+    }
+
+    fn separator(&self) -> &'static [u8] {
+        b","
+    }
+
+    fn open(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"{\"StreamARN\":");
+        json::string(&self.arn, body);
+        body.extend_from_slice(b",\"Records\":[");
+    }
+
+    fn close(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"]}");
+    }
+
+    fn room(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
+        streams::room(max_bytes, other_bytes)
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        streams::classify(Service::Kinesis, sent, answer, |put: PutRecords| put.records)
+    }
+}
+
+#[derive(Deserialize)]
+struct PutRecords {
+    #[serde(rename = "Records")]
+    records: Vec<Entry>,
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use bytes::Bytes;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::destination::{Certainty, Class, Outcome, UNREADABLE_ANSWER, sample};
+
+    const ARN: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/logs";
+
+    fn kinesis(partition: Partition) -> Kinesis {
+        let url = Url::parse("https://kinesis.eu-west-1.amazonaws.com/").unwrap();
+        Kinesis::new(url, "eu-west-1", ARN, partition)
+    }
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: &Verdict) {
+        let answer =
+            Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
+        assert_eq!(&kinesis(Partition::Record).classify(2, &answer), expected, "{body}");
+    }
+
+    fn put(partition: Partition, message: &str) -> Value {
+        let mut body = Vec::new();
+        sample::with_piece(message, |piece| {
+            let section = Section { first: piece, bytes: 1, is_first: true, is_last: true };
+            kinesis(partition).open(&section, &mut body);
+            kinesis(partition).encode(piece, &mut body);
+            kinesis(partition).close(&section, &mut body);
+        });
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[test]
+    fn a_record_is_the_document_in_a_line() {
+        for message in ["a", "ab", "abc", "two\nlines"] {
+            let body = put(Partition::Record, message);
+            assert_eq!(body["StreamARN"], ARN);
+            let data = STANDARD.decode(body["Records"][0]["Data"].as_str().unwrap()).unwrap();
+            assert_eq!(data.iter().filter(|byte| **byte == b'\n').count(), 1);
+            assert_eq!(data.last(), Some(&b'\n'));
+            let document: Value = serde_json::from_slice(&data).unwrap();
+            assert_eq!(document["message"], message);
+        }
+        let key = |partition| put(partition, "a")["Records"][0]["PartitionKey"].clone();
+        assert_eq!(key(Partition::LogStream), json!(sample::STREAM));
+        assert_eq!(key(Partition::Record).as_str().map(str::len), Some(32));
+    }
+
+    #[test]
+    fn every_record_is_judged_by_itself() {
+        let taken = r#"{"SequenceNumber":"1","ShardId":"shardId-0"}"#;
+        let failed = r#"{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"q"}"#;
+        let class = Class::from_service("provisioned_throughput_exceeded_exception");
+        check(
+            200,
+            &format!(r#"{{"FailedRecordCount":1,"Records":[{taken},{failed}]}}"#),
+            &Verdict::Each(vec![Outcome::Delivered, Outcome::TryAgain(class)]),
+        );
+        check(200, &format!(r#"{{"Records":[{taken}]}}"#), &UNREADABLE_ANSWER);
+        check(200, "<html>", &UNREADABLE_ANSWER);
+    }
+
+    #[test]
+    fn a_whole_request_is_judged_by_the_name_of_its_error() {
+        let error = |name: &str| format!(r#"{{"__type":"{name}","message":"quotes"}}"#);
+        let class = |word| Class::from_service(word);
+        check(
+            400,
+            &error("com.amazonaws.kinesis#LimitExceededException"),
+            &Verdict::TryAgain(class("limit_exceeded_exception"), Certainty::NothingTaken),
+        );
+        check(
+            400,
+            &error("ResourceNotFoundException"),
+            &Verdict::Stop(class("resource_not_found_exception")),
+        );
+        check(
+            400,
+            &error("AccessDeniedException"),
+            &Verdict::Stop(class("access_denied_exception")),
+        );
+        check(400, "", &Verdict::Stop(Class::new("other")));
+        check(500, "", &Verdict::TryAgain(Class::from_status(500), Certainty::Unclear));
+        check(503, "", &Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken));
+    }
+}

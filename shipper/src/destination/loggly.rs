@@ -1,0 +1,116 @@
+//! Loggly: the bulk endpoint.
+
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use super::{
+    Answer, Destination, Encoding, Endpoint, Keys, Limits, Verdict, classify_status, document, json,
+};
+use crate::record::Piece;
+use crate::secret::Secret;
+
+/// The largest body.
+///
+/// <https://documentation.solarwinds.com/en/success_center/loggly/content/admin/http-bulk-endpoint.htm>
+pub const MAX_REQUEST_BYTES: usize = 5_000_000;
+
+/// The largest event.
+///
+/// <https://documentation.solarwinds.com/en/success_center/loggly/content/admin/http-bulk-endpoint.htm>
+pub const MAX_EVENT_BYTES: usize = 1_000_000;
+
+/// A Loggly account.
+pub struct Loggly {
+    endpoint: Endpoint,
+}
+
+impl Loggly {
+    /// Sends to the server at `url` with these tags.
+    pub fn new(mut url: Url, token: &Secret, tags: &str) -> Self {
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["bulk", token.expose(), "tag", tags, ""]);
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        Self { endpoint: Endpoint::post(url, headers) }
+    }
+}
+
+impl Destination for Loggly {
+    fn limits(&self) -> Limits {
+        Limits::of_bytes(MAX_REQUEST_BYTES, MAX_EVENT_BYTES)
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::NotTaken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Loggly documents no compression.
+    fn encoding(&self) -> Encoding {
+        Encoding::Identity
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        // The field in which Loggly looks for the time.
+        body.extend_from_slice(b"{\"timestamp\":\"");
+        json::time(piece.record.time, body);
+        body.push(b'"');
+        document::write_after(piece, body);
+        body.push(b'\n');
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        match answer.status {
+            200..300 => Verdict::delivered(sent),
+            status => classify_status(status),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::destination::{Certainty, Class, sample};
+
+    fn loggly() -> Loggly {
+        let url = Url::parse("https://logs-01.loggly.com").unwrap();
+        Loggly::new(url, &Secret::new("t0/ken"), "lambda,a b")
+    }
+
+    #[test]
+    fn token_and_tags_are_escaped_in_the_url() {
+        assert_eq!(
+            loggly().endpoint().url.as_str(),
+            "https://logs-01.loggly.com/bulk/t0%2Fken/tag/lambda,a%20b/"
+        );
+    }
+
+    #[test]
+    fn an_event_has_its_time_where_loggly_looks_for_it() {
+        let mut body = Vec::new();
+        sample::with_piece("two\nlines", |piece| loggly().encode(piece, &mut body));
+        let (line, rest) = body.split_at(body.len() - 1);
+        assert_eq!(rest, b"\n");
+        assert!(!line.contains(&b'\n'));
+        let event: serde_json::Value = serde_json::from_slice(line).unwrap();
+        assert_eq!(event["timestamp"], "2023-11-06T10:00:00.123Z");
+        assert_eq!(event["message"], "two\nlines");
+    }
+
+    #[test]
+    fn every_answer_is_about_the_whole_request() {
+        let check = |status, expected: Verdict| {
+            let body = bytes::Bytes::from_static(b"{\"response\":\"ok\"}");
+            let answer = Answer { status, retry_after: None, body };
+            assert_eq!(loggly().classify(4, &answer), expected, "{status}");
+        };
+        check(200, Verdict::delivered(4));
+        check(403, Verdict::Stop(Class::from_status(403)));
+        check(413, Verdict::TooLarge);
+        check(503, Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken));
+    }
+}

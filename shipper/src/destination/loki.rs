@@ -1,0 +1,375 @@
+//! Grafana Loki: the push API, as protobuf and Snappy.
+//!
+//! The lines of one log stream's origin are one stream of Loki's: what tells streams apart are
+//! labels, of which there must be few. What a line has of its own goes along as structured metadata.
+
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+
+use super::attributes::{self, Value};
+use super::{
+    Answer, Class, Destination, Encoding, Endpoint, Keys, Limits, Place, Section, Verdict,
+    answer::UNATTRIBUTED, classify_status, protobuf,
+};
+use crate::record::Piece;
+
+/// A size of requests that every Loki takes; its gRPC limit is 4 MB by default.
+///
+/// <https://grafana.com/docs/loki/latest/configure/#server>
+pub const MAX_REQUEST_BYTES: usize = 1_000_000;
+
+/// The longest line by default (`max_line_size`).
+///
+/// <https://grafana.com/docs/loki/latest/configure/#limits_config>
+pub const MAX_LINE_BYTES: usize = 262_144;
+
+/// The most labels of a stream by default (`max_label_names_per_series`), less those that are
+/// always there.
+pub const MAX_OWN_LABELS: usize = 12;
+
+const TENANT: HeaderName = HeaderName::from_static("x-scope-orgid");
+
+/// A Loki, and the labels that all streams of this destination have.
+pub struct Loki {
+    endpoint: Endpoint,
+    labels: Vec<(String, String)>,
+    metadata: StructuredMetadata,
+    max_request_bytes: usize,
+    max_line_bytes: usize,
+}
+
+/// Whether what a line has of its own goes along. It takes Loki 3, or 2.9 told so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StructuredMetadata {
+    /// It does.
+    Sent,
+    /// Only the line is sent.
+    Omitted,
+}
+
+/// How much a Loki takes.
+pub struct Sizes {
+    /// The largest request before compression.
+    pub max_request_bytes: usize,
+    /// The longest line.
+    pub max_line_bytes: usize,
+}
+
+impl Loki {
+    /// Pushes to the Loki at `url`.
+    pub fn new(
+        mut url: Url,
+        authorization: Option<HeaderValue>,
+        tenant: Option<HeaderValue>,
+        labels: Vec<(String, String)>,
+        metadata: StructuredMetadata,
+        sizes: &Sizes,
+    ) -> Self {
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["loki", "api", "v1", "push"]);
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+        if let Some(mut authorization) = authorization {
+            authorization.set_sensitive(true);
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        headers.extend(tenant.map(|tenant| (TENANT, tenant)));
+        Self {
+            endpoint: Endpoint::post(url, headers),
+            labels,
+            metadata,
+            max_request_bytes: sizes.max_request_bytes,
+            max_line_bytes: sizes.max_line_bytes,
+        }
+    }
+
+    /// The labels of a piece's stream, as `{name="value", …}`.
+    fn labels(&self, piece: &Piece<'_>) -> String {
+        let origin = piece.record.origin;
+        let mut labels = String::from("{");
+        let mut label = |name: &str, value: &str| {
+            if labels.len() > 1 {
+                labels.push_str(", ");
+            }
+            labels.push_str(name);
+            labels.push_str("=\"");
+            for character in value.chars() {
+                match character {
+                    '"' | '\\' => labels.extend(['\\', character]),
+                    '\n' => labels.push_str("\\n"),
+                    _ => labels.push(character),
+                }
+            }
+            labels.push('"');
+        };
+        label("account", origin.owner);
+        label("log_group", origin.group);
+        label("service_name", origin.function.unwrap_or(origin.group));
+        for (name, value) in &self.labels {
+            label(name, value);
+        }
+        labels.push('}');
+        labels
+    }
+}
+
+impl Destination for Loki {
+    fn limits(&self) -> Limits {
+        Limits::of_bytes(self.max_request_bytes, self.max_line_bytes)
+    }
+
+    /// Loki passes over a line that it has with the same time and labels, but not for ever.
+    fn keys(&self) -> Keys {
+        Keys::NotTaken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encoding(&self) -> Encoding {
+        Encoding::Snappy
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        protobuf::message(2, body, |entry| {
+            let (seconds, nanos) = timestamp(piece);
+            protobuf::message(1, entry, |time| {
+                protobuf::integer(1, seconds, time);
+                protobuf::integer(2, nanos, time);
+            });
+            protobuf::text(2, &piece.message, entry);
+            if self.metadata == StructuredMetadata::Omitted {
+                return;
+            }
+            let origin = piece.record.origin;
+            pair("log_stream", origin.stream, entry);
+            if let Some(version) = origin.version {
+                pair("faas_version", version, entry);
+            }
+            attributes::of_piece(piece, |name, value| match value {
+                Value::Text(text) => pair(name, text, entry),
+                Value::Integer(number) => pair(name, itoa::Buffer::new().format(number), entry),
+                Value::Number(number) => pair(name, &number.to_string(), entry),
+            });
+        });
+    }
+
+    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
+        let (one, next) = (before.record.origin, piece.record.origin);
+        // The log stream is no label.
+        if one.group == next.group && one.owner == next.owner && one.function == next.function {
+            Place::SameSection
+        } else {
+            Place::NextSection
+        }
+    }
+
+    fn open(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        let mut labels = Vec::new();
+        protobuf::text(1, &self.labels(section.first), &mut labels);
+        protobuf::open(1, labels.len().saturating_add(section.bytes), body);
+        body.extend_from_slice(&labels);
+    }
+
+    fn room(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
+        // The lengths of the line and of the entry are written too.
+        max_bytes.checked_sub(other_bytes + 2 * protobuf::LENGTH_GROWTH)
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        match answer.status {
+            200..300 => Verdict::delivered(sent),
+            // Lines that are too old or too long are gone, and the others were kept: nothing of
+            // it may be sent again.
+            400 => match ignored(&answer.body, sent) {
+                Some(ignored) => {
+                    let refused = [(Class::new("ignored_by_loki"), ignored)];
+                    Verdict::counted(sent, sent - ignored, &refused)
+                }
+                None => Verdict::Counted { delivered: 0, refused: vec![(UNATTRIBUTED, sent)] },
+            },
+            status => classify_status(status),
+        }
+    }
+}
+
+/// When a line was written, in seconds and nanoseconds. Loki keeps but one of equal lines with an
+/// equal time, and CloudWatch Logs tells but milliseconds: behind them stand the last digits of the
+/// event's id, which counts up. So lines stay apart and in order, and a repeated one is the same.
+fn timestamp(piece: &Piece<'_>) -> (u64, u64) {
+    const DIGITS: usize = 6;
+    let id = piece.record.id.as_bytes();
+    let last = &id[id.len().saturating_sub(DIGITS)..];
+    let below_a_millisecond = last.iter().fold(0, |sum: u64, byte| match byte {
+        b'0'..=b'9' => sum * 10 + u64::from(byte - b'0'),
+        _ => 0,
+    });
+    let millis = piece.record.unix_millis();
+    (millis / 1_000, millis % 1_000 * 1_000_000 + below_a_millisecond)
+}
+
+/// Appends a pair of structured metadata. Its names take no dots; the level has the name by which
+/// Loki knows it.
+fn pair(name: &str, value: &str, entry: &mut Vec<u8>) {
+    let name = if name == "log.level" { "level" } else { name };
+    protobuf::message(3, entry, |pair| {
+        protobuf::text(1, name, pair);
+        let start = pair.len() - name.len();
+        for byte in &mut pair[start..] {
+            if *byte == b'.' {
+                *byte = b'_';
+            }
+        }
+        protobuf::text(2, value, pair);
+    });
+}
+
+/// How many lines a refusal says were ignored, if it accounts for all that were sent.
+fn ignored(body: &[u8], sent: usize) -> Option<usize> {
+    let (_, counts) = std::str::from_utf8(body).ok()?.rsplit_once("total ignored: ")?;
+    let (ignored, rest) = counts.split_once(" out of ")?;
+    let total: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    let ignored = ignored.parse().ok()?;
+    (total.parse() == Ok(sent) && ignored <= sent).then_some(ignored)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use prost::Message;
+
+    use super::*;
+    use crate::destination::{Certainty, sample};
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Push {
+        #[prost(message, repeated, tag = "1")]
+        streams: Vec<Stream>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Stream {
+        #[prost(string, tag = "1")]
+        labels: String,
+        #[prost(message, repeated, tag = "2")]
+        entries: Vec<Entry>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Entry {
+        #[prost(message, optional, tag = "1")]
+        timestamp: Option<Timestamp>,
+        #[prost(string, tag = "2")]
+        line: String,
+        #[prost(message, repeated, tag = "3")]
+        metadata: Vec<Pair>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Timestamp {
+        #[prost(int64, tag = "1")]
+        seconds: i64,
+        #[prost(int32, tag = "2")]
+        nanos: i32,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Pair {
+        #[prost(string, tag = "1")]
+        name: String,
+        #[prost(string, tag = "2")]
+        value: String,
+    }
+
+    fn loki(metadata: StructuredMetadata) -> Loki {
+        let url = Url::parse("https://logs-prod-012.grafana.net/").unwrap();
+        let labels = vec![("env".to_owned(), "a \"b\" \\".to_owned())];
+        let sizes = Sizes { max_request_bytes: MAX_REQUEST_BYTES, max_line_bytes: MAX_LINE_BYTES };
+        Loki::new(url, None, None, labels, metadata, &sizes)
+    }
+
+    fn pushed(loki: &Loki, message: &str) -> Stream {
+        let mut entries = Vec::new();
+        let mut body = Vec::new();
+        sample::with_piece(message, |piece| {
+            loki.encode(piece, &mut entries);
+            let bytes = entries.len();
+            loki.open(&Section { first: piece, bytes, is_first: true, is_last: true }, &mut body);
+        });
+        body.extend_from_slice(&entries);
+        let mut push = Push::decode(body.as_slice()).unwrap();
+        assert_eq!(push.streams.len(), 1);
+        push.streams.remove(0)
+    }
+
+    #[test]
+    fn a_stream_has_few_labels_and_a_line_the_rest_as_metadata() {
+        let stream = pushed(&loki(StructuredMetadata::Sent), "[WARNING] löw\n");
+        assert_eq!(
+            stream.labels,
+            r#"{account="123456789012", log_group="/aws/lambda/orders", service_name="orders", env="a \"b\" \\"}"#
+        );
+        let [entry] = &stream.entries[..] else {
+            panic!("not one entry");
+        };
+        assert_eq!(entry.line, "[WARNING] löw\n");
+        let pairs: Vec<(&str, &str)> =
+            entry.metadata.iter().map(|pair| (pair.name.as_str(), pair.value.as_str())).collect();
+        assert_eq!(
+            pairs,
+            [
+                ("log_stream", sample::STREAM),
+                ("faas_version", "$LATEST"),
+                ("aws_cloudwatch_event_id", sample::ID),
+                ("aws_lambda_kind", "application"),
+                ("level", "warn"),
+            ]
+        );
+        assert_eq!(pushed(&loki(StructuredMetadata::Omitted), "x").entries[0].metadata, []);
+    }
+
+    #[test]
+    fn behind_the_milliseconds_stand_the_last_digits_of_the_events_id() {
+        let stream = pushed(&loki(StructuredMetadata::Omitted), "x");
+        let expected = Timestamp { seconds: 1_699_264_800, nanos: 123_221_568 };
+        assert_eq!(stream.entries[0].timestamp, Some(expected));
+    }
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: &Verdict) {
+        let answer =
+            Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
+        assert_eq!(&loki(StructuredMetadata::Sent).classify(5, &answer), expected, "{body}");
+    }
+
+    #[test]
+    fn lines_that_loki_ignores_are_refused_and_nothing_is_sent_again() {
+        check(
+            400,
+            "entry with timestamp 2023-11-06 ignored, reason: 'entry too far behind',\n\
+             user 'fake', total ignored: 2 out of 5 for stream: {a=\"b\"}",
+            &Verdict::Counted { delivered: 3, refused: vec![(Class::new("ignored_by_loki"), 2)] },
+        );
+        let unattributed = Verdict::Counted { delivered: 0, refused: vec![(UNATTRIBUTED, 5)] };
+        for body in [
+            "entry for stream '{a=\"b\"}' has timestamp too old: 2023-11-06T10:00:00Z",
+            "total ignored: 2 out of 4",
+            "total ignored: 9 out of 5",
+            "total ignored: many out of 5",
+            "",
+        ] {
+            check(400, body, &unattributed);
+        }
+    }
+
+    #[test]
+    fn other_statuses_are_about_the_whole_request() {
+        check(204, "", &Verdict::delivered(5));
+        check(429, "", &Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken));
+        check(500, "", &Verdict::TryAgain(Class::from_status(500), Certainty::Unclear));
+        check(401, "no org id", &Verdict::Stop(Class::from_status(401)));
+        check(413, "", &Verdict::TooLarge);
+    }
+}

@@ -1,0 +1,261 @@
+//! OpenTelemetry: OTLP over HTTP, as protobuf.
+//!
+//! Names are those of the semantic conventions for logs and functions.
+//!
+//! <https://opentelemetry.io/docs/specs/otlp/#otlphttp>
+//! <https://opentelemetry.io/docs/specs/semconv/faas/faas-spans/>
+//! <https://opentelemetry.io/docs/specs/semconv/resource/cloud-provider/aws/logs/>
+
+use prost::Message;
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use super::attributes::{self, Value};
+use super::{
+    Answer, Certainty, Class, Destination, Endpoint, Keys, Limits, Place, Section,
+    UNREADABLE_ANSWER, Verdict, protobuf,
+};
+use crate::line::Level;
+use crate::origin::Origin;
+use crate::record::Piece;
+
+/// A size of requests that collectors take by default: their gRPC limit is 4 MiB, which many keep
+/// for HTTP too.
+pub const MAX_REQUEST_BYTES: usize = 4_000_000;
+
+/// The largest record, so that one fits into a request with room to spare.
+pub const MAX_RECORD_BYTES: usize = 1_000_000;
+
+/// The most of an answer that a client is to read.
+///
+/// <https://opentelemetry.io/docs/specs/otlp/#otlphttp-response>
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// Something that speaks OTLP.
+pub struct Otlp {
+    endpoint: Endpoint,
+    max_request_bytes: usize,
+}
+
+impl Otlp {
+    /// Sends to `/v1/logs` below `url`, with these headers.
+    pub fn new(mut url: Url, mut headers: HeaderMap, max_request_bytes: usize) -> Self {
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["v1", "logs"]);
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+        let endpoint =
+            Endpoint { max_answer_bytes: MAX_ANSWER_BYTES, ..Endpoint::post(url, headers) };
+        Self { endpoint, max_request_bytes }
+    }
+}
+
+impl Destination for Otlp {
+    fn limits(&self) -> Limits {
+        Limits::of_bytes(self.max_request_bytes, MAX_RECORD_BYTES.min(self.max_request_bytes))
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::NotTaken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        let nanos = piece.record.unix_millis().saturating_mul(1_000_000);
+        protobuf::message(2, body, |record| {
+            protobuf::fixed64(1, nanos, record);
+            if let Some(level) = piece.record.line.level {
+                protobuf::integer(2, severity(level), record);
+                protobuf::text(3, level.name(), record);
+            }
+            protobuf::message(5, record, |body| protobuf::text(1, &piece.message, body));
+            attributes::of_piece(piece, |name, value| {
+                let name = match name {
+                    // It has fields of its own.
+                    "log.level" => return,
+                    "faas.execution" => "faas.invocation_id",
+                    "aws.cloudwatch.event_id" => "log.record.uid",
+                    name => name,
+                };
+                attribute(6, name, record, |any| match value {
+                    Value::Text(text) => protobuf::text(1, text, any),
+                    Value::Integer(number) => protobuf::integer(3, number, any),
+                    Value::Number(number) => protobuf::double(4, number, any),
+                });
+            });
+        });
+    }
+
+    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
+        Place::by_origin(before, piece, Place::NextSection)
+    }
+
+    fn open(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        let mut resource = Vec::new();
+        protobuf::message(1, &mut resource, |resource| {
+            write_resource(section.first.record.origin, resource);
+        });
+        let mut scope = Vec::new();
+        protobuf::message(1, &mut scope, |scope| {
+            protobuf::text(1, "logagg", scope);
+            protobuf::text(2, env!("CARGO_PKG_VERSION"), scope);
+        });
+        let scope_bytes = scope.len().saturating_add(section.bytes);
+        protobuf::open(2, scope_bytes, &mut resource);
+        protobuf::open(1, resource.len().saturating_add(scope_bytes), body);
+        body.extend_from_slice(&resource);
+        body.extend_from_slice(&scope);
+    }
+
+    fn room(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
+        // The lengths of the text, of the body and of the record are written too.
+        max_bytes.checked_sub(other_bytes + 3 * protobuf::LENGTH_GROWTH)
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        let class = Class::from_status(answer.status);
+        match answer.status {
+            // A partial success must not be tried again.
+            200..300 => match Exported::decode(answer.body.as_ref()) {
+                Ok(Exported { partial_success: Some(partial) }) => {
+                    let rejected = usize::try_from(partial.rejected_log_records).unwrap_or(0);
+                    let rejected = rejected.min(sent);
+                    let refused = [(Class::new("rejected_log_record"), rejected)];
+                    Verdict::counted(sent, sent - rejected, &refused)
+                }
+                Ok(Exported { partial_success: None }) => Verdict::delivered(sent),
+                Err(_) => UNREADABLE_ANSWER,
+            },
+            413 => Verdict::TooLarge,
+            429 | 503 => Verdict::TryAgain(class, Certainty::NothingTaken),
+            502 | 504 => Verdict::TryAgain(class, Certainty::Unclear),
+            _ => Verdict::Stop(class),
+        }
+    }
+}
+
+/// <https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber>
+fn severity(level: Level) -> u64 {
+    match level {
+        Level::Trace => 1,
+        Level::Debug => 5,
+        Level::Info => 9,
+        Level::Warn => 13,
+        Level::Error => 17,
+        Level::Fatal => 21,
+    }
+}
+
+fn write_resource(origin: &Origin<'_>, resource: &mut Vec<u8>) {
+    let mut text = |name: &str, value: &str| {
+        attribute(1, name, resource, |any| protobuf::text(1, value, any));
+    };
+    text("service.name", origin.function.unwrap_or(origin.group));
+    text("cloud.provider", "aws");
+    text("cloud.account.id", origin.owner);
+    if let Some(function) = origin.function {
+        text("cloud.platform", "aws_lambda");
+        text("faas.name", function);
+        text("faas.instance", origin.stream);
+    }
+    if let Some(version) = origin.version {
+        text("faas.version", version);
+    }
+    for (name, value) in
+        [("aws.log.group.names", origin.group), ("aws.log.stream.names", origin.stream)]
+    {
+        attribute(1, name, resource, |any| {
+            protobuf::message(5, any, |array| {
+                protobuf::message(1, array, |any| protobuf::text(1, value, any));
+            });
+        });
+    }
+}
+
+/// Appends an attribute whose value `write` writes.
+fn attribute(field: u8, name: &str, body: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    protobuf::message(field, body, |pair| {
+        protobuf::text(1, name, pair);
+        protobuf::message(2, pair, write);
+    });
+}
+
+/// `ExportLogsServiceResponse`.
+#[derive(Clone, PartialEq, Message)]
+struct Exported {
+    #[prost(message, optional, tag = "1")]
+    partial_success: Option<PartialSuccess>,
+}
+
+/// `ExportLogsPartialSuccess`, without its text.
+#[derive(Clone, PartialEq, Message)]
+struct PartialSuccess {
+    #[prost(int64, tag = "1")]
+    rejected_log_records: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn otlp() -> Otlp {
+        let url = Url::parse("https://otlp.example:4318/base").unwrap();
+        Otlp::new(url, HeaderMap::new(), MAX_REQUEST_BYTES)
+    }
+
+    #[track_caller]
+    fn check(status: u16, body: &[u8], expected: &Verdict) {
+        let answer = Answer { status, retry_after: None, body: Bytes::copy_from_slice(body) };
+        assert_eq!(&otlp().classify(5, &answer), expected, "{status} {body:?}");
+    }
+
+    fn partial(rejected_log_records: i64) -> Vec<u8> {
+        Exported { partial_success: Some(PartialSuccess { rejected_log_records }) }.encode_to_vec()
+    }
+
+    #[test]
+    fn sends_below_the_path_of_the_url_and_reads_no_more_than_it_should() {
+        let otlp = otlp();
+        assert_eq!(otlp.endpoint().url.as_str(), "https://otlp.example:4318/base/v1/logs");
+        assert_eq!(otlp.endpoint().max_answer_bytes, 4 * 1024 * 1024);
+    }
+
+    #[test]
+    fn a_partial_success_is_counted_and_never_tried_again() {
+        let rejected = |delivered, rejected| Verdict::Counted {
+            delivered,
+            refused: vec![(Class::new("rejected_log_record"), rejected)],
+        };
+        check(200, b"", &Verdict::delivered(5));
+        check(200, &partial(2), &rejected(3, 2));
+        check(200, &partial(99), &rejected(0, 5));
+        // A text without a number is a warning.
+        check(200, &partial(0), &Verdict::delivered(5));
+        check(200, &partial(-3), &Verdict::delivered(5));
+    }
+
+    #[test]
+    fn an_answer_in_another_language_leaves_everything_open() {
+        check(200, b"<html>welcome</html>", &UNREADABLE_ANSWER);
+    }
+
+    #[test]
+    fn only_what_the_specification_calls_retryable_is_tried_again() {
+        let class = Class::from_status;
+        for status in [429, 503] {
+            check(status, b"", &Verdict::TryAgain(class(status), Certainty::NothingTaken));
+        }
+        for status in [502, 504] {
+            check(status, b"", &Verdict::TryAgain(class(status), Certainty::Unclear));
+        }
+        for status in [400, 401, 403, 404, 408, 500, 501, 505] {
+            check(status, b"", &Verdict::Stop(class(status)));
+        }
+        check(413, b"", &Verdict::TooLarge);
+    }
+}

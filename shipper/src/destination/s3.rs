@@ -1,0 +1,165 @@
+//! Amazon S3: one object a request, under a key that is the same whenever the same lines are sent.
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Url};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::dated::{Dated, same_hour};
+use super::streams::aws_status;
+use super::{
+    Address, Answer, Destination, Endpoint, Keys, Limits, Place, Signing, Span, Verdict, document,
+};
+use crate::aws::{self, Service};
+use crate::key::Key;
+use crate::record::Piece;
+
+/// How large objects become before compression unless the user says otherwise.
+pub const DEFAULT_OBJECT_BYTES: usize = 16_000_000;
+
+/// A bucket, and under which keys objects are written.
+pub struct S3 {
+    endpoint: Endpoint,
+    prefix: Dated,
+    max_object_bytes: usize,
+}
+
+impl S3 {
+    /// Writes to the bucket at `url`, under keys that begin with `prefix`.
+    pub fn new(url: Url, region: Option<&str>, prefix: Dated, max_object_bytes: usize) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+        let signing = Signing { service: Service::S3, region: region.map(str::to_owned) };
+        let endpoint = Endpoint {
+            method: Method::PUT,
+            signing: Some(signing),
+            ..Endpoint::post(url, headers)
+        };
+        Self { endpoint, prefix, max_object_bytes }
+    }
+}
+
+impl Destination for S3 {
+    fn limits(&self) -> Limits {
+        Limits::of_bytes(self.max_object_bytes, self.max_object_bytes)
+    }
+
+    /// What is sent again overwrites itself.
+    fn keys(&self) -> Keys {
+        Keys::Taken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        document::write(piece, body);
+        body.push(b'\n');
+    }
+
+    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
+        let is_dated = self.prefix.constant().is_none();
+        if is_dated && !same_hour(before.record.time, piece.record.time) {
+            Place::NextRequest
+        } else {
+            Place::SameSection
+        }
+    }
+
+    fn address(&self, span: &Span<'_, '_>) -> Address {
+        let mut key = Vec::new();
+        self.prefix.write(span.first.record.time, &mut key);
+        let mut hash = Xxh3::new();
+        hash.update(&Key::of(span.first).bytes());
+        hash.update(&Key::of(span.last).bytes());
+        hash.update(&(span.count as u64).to_le_bytes());
+        let key = format!("{}{:032x}.json.gz", String::from_utf8_lossy(&key), hash.digest128());
+        let url = aws::object_address(self.endpoint.url.clone(), &key);
+        Address { url: Some(url), headers: HeaderMap::new() }
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        match answer.status {
+            200..300 => Verdict::delivered(sent),
+            _ => aws_status(Service::S3, answer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::destination::{Certainty, Class, sample};
+    use crate::line::Line;
+    use crate::origin::Origin;
+    use crate::record::Record;
+
+    fn s3(prefix: &str) -> S3 {
+        let url = Url::parse("https://logs.s3.eu-west-1.amazonaws.com/").unwrap();
+        S3::new(url, None, Dated::parse(prefix).unwrap(), DEFAULT_OBJECT_BYTES)
+    }
+
+    #[test]
+    fn the_same_lines_have_the_same_key_and_others_another() {
+        sample::with_piece("x", |piece| {
+            let s3 = s3("lambda/{yyyy}/{MM}/{dd}/{HH}/");
+            let url = |count| {
+                s3.address(&Span { first: piece, last: piece, count }).url.unwrap().to_string()
+            };
+            let key = url(1);
+            let start = "https://logs.s3.eu-west-1.amazonaws.com/lambda/2023/11/06/10/";
+            let name = key.strip_prefix(start).expect("another place");
+            assert_eq!(name.strip_suffix(".json.gz").map(str::len), Some(32));
+            assert_eq!(url(1), key);
+            assert_ne!(url(2), key);
+        });
+    }
+
+    #[test]
+    fn keys_are_written_as_s3_reads_them_when_it_checks_a_signature() {
+        sample::with_piece("x", |piece| {
+            let s3 = s3("a b/year={yyyy}/");
+            let address = s3.address(&Span { first: piece, last: piece, count: 1 });
+            assert!(address.url.unwrap().path().starts_with("/a%20b/year%3D2023/"));
+        });
+    }
+
+    #[test]
+    fn an_object_has_the_lines_of_one_hour_where_keys_have_a_date() {
+        let origin = Origin::new("1", "g", "s");
+        let record = |seconds| Record {
+            origin: &origin,
+            id: "1",
+            time: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+            message: "x",
+            line: Line::default(),
+        };
+        let records = [record(3_599), record(3_600)];
+        let [before, after] = [Piece::whole(&records[0]), Piece::whole(&records[1])];
+        assert_eq!(s3("{HH}/").place(&before, &after), Place::NextRequest);
+        assert_eq!(s3("{HH}/").place(&before, &before), Place::SameSection);
+        assert_eq!(s3("all/").place(&before, &after), Place::SameSection);
+    }
+
+    #[test]
+    fn every_answer_is_about_the_whole_object() {
+        let check = |status, body: &str, expected: Verdict| {
+            let answer =
+                Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
+            assert_eq!(s3("").classify(4, &answer), expected, "{status} {body}");
+        };
+        let error = |code: &str| format!("<Error><Code>{code}</Code><Key>k</Key></Error>");
+        let again = |word| Verdict::TryAgain(Class::from_service(word), Certainty::NothingTaken);
+        check(200, "", Verdict::delivered(4));
+        let busy = Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken);
+        check(503, &error("SlowDown"), busy);
+        check(400, &error("RequestTimeout"), again("request_timeout"));
+        check(409, &error("OperationAborted"), again("operation_aborted"));
+        check(403, &error("AccessDenied"), Verdict::Stop(Class::new("access_denied")));
+        check(404, &error("NoSuchBucket"), Verdict::Stop(Class::new("no_such_bucket")));
+    }
+}

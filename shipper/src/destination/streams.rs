@@ -1,0 +1,90 @@
+//! What Kinesis and Firehose have in common: records as base64 in JSON, and an answer for each.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use super::{
+    Answer, Certainty, Class, Outcome, UNREADABLE_ANSWER, Verdict, classify_status, document,
+};
+use crate::aws::{AwsError, Service};
+use crate::record::Piece;
+
+/// Appends the document of a piece with a line end behind it, as base64: what collects records puts
+/// one behind the other.
+pub(super) fn data(piece: &Piece<'_>, body: &mut Vec<u8>) {
+    let mut document = Vec::with_capacity(piece.message.len() + 600);
+    document::write(piece, &mut document);
+    document.push(b'\n');
+    let start = body.len();
+    body.resize(start + encoded(document.len()), 0);
+    STANDARD
+        .encode_slice(&document, &mut body[start..])
+        .expect("there is as much room as base64 takes");
+}
+
+/// How many bytes so many become as base64.
+pub(super) const fn encoded(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
+/// How many bytes a message may have beside so many others that are base64 already.
+pub(super) fn room(max_bytes: usize, other_bytes: usize) -> Option<usize> {
+    // Another group of four may be begun.
+    Some(max_bytes.checked_sub(other_bytes)?.checked_sub(4)? / 4 * 3)
+}
+
+/// Judges an answer whose entries stand for the pieces sent.
+pub(super) fn classify<Entries>(
+    service: Service,
+    sent: usize,
+    answer: &Answer,
+    entries: impl FnOnce(Entries) -> Vec<Entry>,
+) -> Verdict
+where
+    Entries: for<'de> Deserialize<'de>,
+{
+    if !(200..300).contains(&answer.status) {
+        return aws_status(service, answer);
+    }
+    let entries = serde_json::from_slice::<Entries>(&answer.body).map(entries);
+    match entries {
+        Ok(entries) if entries.len() == sent => {
+            Verdict::Each(entries.into_iter().map(Entry::outcome).collect())
+        }
+        Ok(_) | Err(_) => UNREADABLE_ANSWER,
+    }
+}
+
+/// What became of one record.
+#[derive(Deserialize)]
+pub(super) struct Entry {
+    #[serde(rename = "ErrorCode")]
+    error_code: Option<String>,
+}
+
+impl Entry {
+    /// Entries fail for throttling and inner faults only: all of them may be sent again.
+    fn outcome(self) -> Outcome {
+        match self.error_code.as_deref().filter(|code| !code.is_empty()) {
+            None => Outcome::Delivered,
+            Some(code) => Outcome::TryAgain(Class::from_aws(code)),
+        }
+    }
+}
+
+/// What an answer of AWS's means that is not 2xx.
+pub(super) fn aws_status(service: Service, answer: &Answer) -> Verdict {
+    let error = AwsError::refused(service, answer.status, &answer.body);
+    match answer.status {
+        400 | 403 | 404 | 409 => {
+            let class = Class::from_aws(error.code().unwrap_or_default());
+            if error.is_retryable() {
+                Verdict::TryAgain(class, Certainty::NothingTaken)
+            } else {
+                Verdict::Stop(class)
+            }
+        }
+        status => classify_status(status),
+    }
+}

@@ -1,0 +1,133 @@
+//! Sumo Logic: an HTTP Logs and Metrics source.
+//!
+//! Where lines come from stands in headers, so those of one request come from one log stream.
+
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+
+use super::{
+    Address, Answer, Destination, Endpoint, Keys, Limits, Place, Span, Verdict, classify_status,
+    document,
+};
+use crate::record::Piece;
+
+/// The largest body.
+///
+/// <https://help.sumologic.com/docs/send-data/hosted-collectors/http-source/logs-metrics/#data-payload-considerations>
+pub const MAX_REQUEST_BYTES: usize = 1_000_000;
+
+/// The longest message; a longer one is cut into messages that are no JSON.
+///
+/// <https://help.sumologic.com/docs/search/get-started-with-search/search-basics/chunked-messages/>
+pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+
+const CATEGORY: HeaderName = HeaderName::from_static("x-sumo-category");
+const FIELDS: HeaderName = HeaderName::from_static("x-sumo-fields");
+const HOST: HeaderName = HeaderName::from_static("x-sumo-host");
+const NAME: HeaderName = HeaderName::from_static("x-sumo-name");
+
+/// A source.
+pub struct SumoLogic {
+    endpoint: Endpoint,
+}
+
+impl SumoLogic {
+    /// Sends to the source at `url`, which has the secret in it.
+    pub fn new(url: Url, category: Option<HeaderValue>, fields: Option<HeaderValue>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.extend(category.map(|category| (CATEGORY, category)));
+        headers.extend(fields.map(|fields| (FIELDS, fields)));
+        Self { endpoint: Endpoint::post(url, headers) }
+    }
+}
+
+impl Destination for SumoLogic {
+    fn limits(&self) -> Limits {
+        Limits::of_bytes(MAX_REQUEST_BYTES, MAX_MESSAGE_BYTES)
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::NotTaken
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        document::write(piece, body);
+        body.push(b'\n');
+    }
+
+    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
+        Place::by_origin(before, piece, Place::NextRequest)
+    }
+
+    fn address(&self, span: &Span<'_, '_>) -> Address {
+        let origin = span.first.record.origin;
+        let mut headers = HeaderMap::new();
+        // A name that no header takes is in the lines all the same.
+        for (header, value) in [(HOST, origin.group), (NAME, origin.stream)] {
+            headers.extend(HeaderValue::try_from(value).ok().map(|value| (header, value)));
+        }
+        Address { url: None, headers }
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        match answer.status {
+            200..300 => Verdict::delivered(sent),
+            status => classify_status(status),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::destination::{Certainty, Class, sample};
+
+    fn sumologic() -> SumoLogic {
+        let url = Url::parse("https://collectors.sumologic.com/receiver/v1/http/ZaVn").unwrap();
+        SumoLogic::new(url, Some(HeaderValue::from_static("prod/lambda")), None)
+    }
+
+    #[test]
+    fn where_lines_come_from_stands_in_headers() {
+        sample::with_piece("x", |piece| {
+            let address = sumologic().address(&Span { first: piece, last: piece, count: 1 });
+            assert_eq!(address.headers[HOST], sample::GROUP);
+            assert_eq!(address.headers[NAME], sample::STREAM);
+        });
+        assert_eq!(sumologic().endpoint().headers[CATEGORY], "prod/lambda");
+        assert!(!sumologic().endpoint().headers.contains_key(FIELDS));
+    }
+
+    #[test]
+    fn lines_of_another_log_stream_are_sent_apart() {
+        sample::with_piece_of("a", "x", |one| {
+            sample::with_piece_of("a", "y", |same| {
+                assert_eq!(sumologic().place(one, same), Place::SameSection);
+            });
+            sample::with_piece_of("b", "y", |other| {
+                assert_eq!(sumologic().place(one, other), Place::NextRequest);
+            });
+        });
+    }
+
+    #[test]
+    fn every_answer_is_about_the_whole_request() {
+        let check = |status, expected: Verdict| {
+            let answer = Answer { status, retry_after: None, body: bytes::Bytes::new() };
+            assert_eq!(sumologic().classify(4, &answer), expected, "{status}");
+        };
+        check(200, Verdict::delivered(4));
+        check(401, Verdict::Stop(Class::from_status(401)));
+        for status in [408, 504] {
+            check(status, Verdict::TryAgain(Class::from_status(status), Certainty::Unclear));
+        }
+        for status in [429, 503] {
+            check(status, Verdict::TryAgain(Class::from_status(status), Certainty::NothingTaken));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+use serde_json::{Value, json};
+
+use super::{Contract, Item, Refuses, Success, ensure, ensure_header, gunzipped, parsed, text_of};
+use crate::SECRET;
+use crate::http::{Answer, Request};
+
+/// Whatever the user has; here something that takes JSON arrays by PUT.
+pub(super) struct Http;
+
+impl Contract for Http {
+    fn kind(&self) -> &'static str {
+        "http"
+    }
+
+    fn config(&self, url: &str) -> Value {
+        json!({
+            "type": "http",
+            "url": format!("{url}/ingest?source=lambda"),
+            "method": "PUT",
+            "format": "json_array",
+            "headers": {"X-Token": SECRET},
+            "max_request_records": 1_000,
+        })
+    }
+
+    fn check(&self, request: &Request) -> Result<Vec<Item>, String> {
+        ensure(request.method == "PUT", "not PUT")?;
+        ensure(request.target == "/ingest?source=lambda", "another path or query")?;
+        ensure_header(request, "x-token", SECRET)?;
+        ensure_header(request, "content-type", "application/json")?;
+        let body = parsed(&gunzipped(request, 5_000_000)?)?;
+        let documents = body.as_array().ok_or("no array")?;
+        ensure((1..=1_000).contains(&documents.len()), "no documents, or too many")?;
+        documents.iter().map(|document| Ok(Item::new(text_of(document, "message")?))).collect()
+    }
+
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+        held.extend(items);
+        Answer::new(204, "")
+    }
+
+    fn refuses(&self) -> Refuses {
+        Refuses::Nothing
+    }
+
+    fn unauthorized(&self) -> Answer {
+        Answer::new(401, "")
+    }
+
+    fn busy(&self) -> Answer {
+        Answer::new(429, "")
+    }
+
+    fn foreign_success(&self) -> Success {
+        Success::Delivered
+    }
+}

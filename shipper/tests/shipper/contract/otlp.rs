@@ -1,0 +1,205 @@
+use prost::Message;
+use serde_json::{Value, json};
+
+use super::{
+    Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, gunzipped_bytes,
+};
+use crate::SECRET;
+use crate::http::{Answer, Request};
+
+/// <https://opentelemetry.io/docs/specs/otlp/#otlphttp>
+pub(super) struct Otlp;
+
+#[derive(Clone, PartialEq, Message)]
+struct Export {
+    #[prost(message, repeated, tag = "1")]
+    resource_logs: Vec<ResourceLogs>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ResourceLogs {
+    #[prost(message, optional, tag = "1")]
+    resource: Option<Resource>,
+    #[prost(message, repeated, tag = "2")]
+    scope_logs: Vec<ScopeLogs>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Resource {
+    #[prost(message, repeated, tag = "1")]
+    attributes: Vec<KeyValue>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ScopeLogs {
+    #[prost(message, optional, tag = "1")]
+    scope: Option<Scope>,
+    #[prost(message, repeated, tag = "2")]
+    log_records: Vec<LogRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Scope {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    version: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct LogRecord {
+    #[prost(fixed64, tag = "1")]
+    time_unix_nano: u64,
+    #[prost(int32, tag = "2")]
+    severity_number: i32,
+    #[prost(string, tag = "3")]
+    severity_text: String,
+    #[prost(message, optional, tag = "5")]
+    body: Option<AnyValue>,
+    #[prost(message, repeated, tag = "6")]
+    attributes: Vec<KeyValue>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct KeyValue {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(message, optional, tag = "2")]
+    value: Option<AnyValue>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct AnyValue {
+    #[prost(oneof = "Any", tags = "1, 3, 4, 5")]
+    value: Option<Any>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum Any {
+    #[prost(string, tag = "1")]
+    Text(String),
+    #[prost(int64, tag = "3")]
+    Integer(i64),
+    #[prost(double, tag = "4")]
+    Double(f64),
+    #[prost(message, tag = "5")]
+    Array(Array),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Array {
+    #[prost(message, repeated, tag = "1")]
+    values: Vec<AnyValue>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Exported {
+    #[prost(message, optional, tag = "1")]
+    partial_success: Option<PartialSuccess>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct PartialSuccess {
+    #[prost(int64, tag = "1")]
+    rejected_log_records: i64,
+    #[prost(string, tag = "2")]
+    error_message: String,
+}
+
+/// All attributes have a value, and no name comes twice.
+fn ensure_attributes(attributes: &[KeyValue], required: &[&str]) -> Result<(), String> {
+    let names: Vec<&str> = attributes.iter().map(|pair| pair.key.as_str()).collect();
+    let mut distinct = names.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    ensure(distinct.len() == names.len(), "a name twice")?;
+    let has_value =
+        |pair: &KeyValue| pair.value.as_ref().is_some_and(|value| value.value.is_some());
+    ensure(attributes.iter().all(has_value), "an attribute without a value")?;
+    required.iter().try_for_each(|name| ensure(names.contains(name), &format!("no {name}")))
+}
+
+impl Contract for Otlp {
+    fn kind(&self) -> &'static str {
+        "otlp"
+    }
+
+    fn config(&self, url: &str) -> Value {
+        json!({"type": "otlp", "url": url, "headers": {"X-Api-Key": SECRET}})
+    }
+
+    fn check(&self, request: &Request) -> Result<Vec<Item>, String> {
+        ensure_post(request, "/v1/logs")?;
+        ensure_header(request, "x-api-key", SECRET)?;
+        ensure_header(request, "content-type", "application/x-protobuf")?;
+        let body = gunzipped_bytes(request, 4_000_000)?;
+        let export = Export::decode(body.as_slice()).map_err(|error| error.to_string())?;
+        let mut items = Vec::new();
+        for logs in export.resource_logs {
+            let resource = logs.resource.ok_or("no resource")?;
+            let required = [
+                "service.name",
+                "cloud.provider",
+                "cloud.platform",
+                "cloud.account.id",
+                "faas.name",
+                "faas.version",
+                "faas.instance",
+                "aws.log.group.names",
+                "aws.log.stream.names",
+            ];
+            ensure_attributes(&resource.attributes, &required)?;
+            for scope_logs in logs.scope_logs {
+                let scope = scope_logs.scope.ok_or("no scope")?;
+                ensure(scope.name == "logagg" && !scope.version.is_empty(), "another scope")?;
+                for record in scope_logs.log_records {
+                    ensure(record.time_unix_nano > 1_600_000_000_000_000_000, "no time")?;
+                    ensure((0..=24).contains(&record.severity_number), "no severity")?;
+                    ensure_attributes(&record.attributes, &["log.record.uid"])?;
+                    let Some(AnyValue { value: Some(Any::Text(line)) }) = record.body else {
+                        return Err("no text as body".to_owned());
+                    };
+                    items.push(Item::new(line));
+                }
+            }
+        }
+        ensure(!items.is_empty(), "no records")?;
+        Ok(items)
+    }
+
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+        let (rejected, good): (Vec<Item>, Vec<Item>) = items.into_iter().partition(Item::is_poison);
+        held.extend(good);
+        let partial_success = (!rejected.is_empty()).then(|| PartialSuccess {
+            rejected_log_records: rejected.len() as i64,
+            error_message: format!("rejected: {}", rejected[0].message),
+        });
+        Answer::new(200, Exported { partial_success }.encode_to_vec())
+            .with("content-type", "application/x-protobuf")
+    }
+
+    fn refuses(&self) -> Refuses {
+        Refuses::Records
+    }
+
+    fn unauthorized(&self) -> Answer {
+        Answer::new(401, "")
+    }
+
+    fn busy(&self) -> Answer {
+        Answer::new(429, "")
+    }
+
+    fn foreign_success(&self) -> Success {
+        Success::Unclear
+    }
+
+    /// Only 429, 502, 503 and 504 may be tried again.
+    fn never_retried(&self) -> &'static [u16] {
+        &[302, 400, 404, 408, 500, 501]
+    }
+
+    fn retried(&self) -> &'static [u16] {
+        &[502, 503, 504]
+    }
+}
