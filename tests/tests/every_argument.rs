@@ -297,8 +297,11 @@ const ARGUMENTS: &[Argument] = &[
     ("provider endpoints", "sts", Some("Invalid URL"), Some(("\"ftp://x\"", "Invalid URL"))),
 ];
 
-/// Two thousand and one characters, more than any text may have.
-const LONG: &str = "join(\"\", [for n in range(2001) : \"x\"])";
+/// Three thousand characters, more than any text may have.
+const LONG: &str = "join(\"\", [for n in range(1000) : \"xxx\"])";
+
+/// Nobody knows before apply what it is, nor of which type.
+const LATER: &str = "jsondecode(terraform_data.later.output)";
 
 /// What is written for each argument.
 type Arguments = BTreeMap<String, String>;
@@ -586,7 +589,7 @@ fn without_what_it_is_about_is_an_error_on_its_line() {
 fn known_only_at_apply_can_be_planned() {
     let mut configuration = Configuration::new();
     for (place, name, ..) in ARGUMENTS {
-        configuration.add(place, name, "terraform_data.later.output");
+        configuration.add(place, name, LATER);
     }
     let scene = Scene::with_groups(&[]);
     let text = configuration.text.replace("111122223333", scene.account.id());
