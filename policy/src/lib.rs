@@ -5,9 +5,11 @@
 //! Terraform, the clock and the network: the provider and the Lambdas bring what they saw and
 //! act on what is decided here, so that they cannot decide differently.
 
+mod account_policy;
 mod arn;
 mod demand;
 mod document;
+mod fight;
 mod filter;
 mod grant;
 mod log_group;
@@ -20,9 +22,11 @@ mod skip;
 mod standing;
 mod tags;
 
+pub use account_policy::{AccountPolicy, UnknownAccountPolicy};
 pub use arn::{Arn, Destination, InvalidArn, UnsupportedDestination};
 pub use demand::{Demand, Due, OnConflict, UnknownOnConflict};
 pub use document::{Document, InvalidDocument};
+pub use fight::{Fight, Stake};
 pub use filter::{
     Argument, Distribution, FilterName, InvalidFilterName, Ownership, SubscriptionFilter,
     UnknownDistribution,

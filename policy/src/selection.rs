@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rule::begins_with_one;
 use crate::{LogGroupClass, Rule, TagFilter, Tags};
@@ -12,13 +12,15 @@ pub struct Selection {
     pub exclude: Vec<Rule>,
 }
 
-/// A question to DescribeLogGroups.
+/// A question for log groups.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Listing {
     /// The group of exactly this name.
     Name(String),
     /// The groups whose names begin so; empty is all of them.
     Prefix(String),
+    /// Those among them that have these tags.
+    Tagged(TagFilter, String),
 }
 
 /// Above this many questions one about what they have in common costs less.
@@ -52,39 +54,67 @@ impl Selection {
         }
     }
 
-    /// The questions whose answers together hold every log group that can be chosen, each group
-    /// in one of them only. Answers are to be checked with [`Selection::chooses`].
+    /// The questions whose answers together hold every log group that can be chosen. Answers are to
+    /// be checked with [`Selection::chooses`].
     #[must_use]
     pub fn listings(&self) -> Vec<Listing> {
-        let listings: BTreeSet<_> = self.select.iter().flat_map(Rule::listings).collect();
-        let prefixes: BTreeSet<_> = listings
-            .iter()
-            .filter_map(|listing| match listing {
-                Listing::Prefix(prefix) => Some(prefix.clone()),
-                Listing::Name(_) => None,
-            })
-            .collect();
-        let covered = |listing: &Listing| match listing {
-            Listing::Name(name) => begins_with_one(name, &prefixes),
-            Listing::Prefix(prefix) => prefix
-                .char_indices()
-                .any(|(longer_than, _)| prefixes.contains(&prefix[..longer_than])),
-        };
-        let needed: Vec<_> = listings.iter().filter(|listing| !covered(listing)).cloned().collect();
-        if needed.len() <= MAX_LISTINGS {
-            return needed;
+        let mut names = BTreeSet::new();
+        let mut prefixes = BTreeSet::new();
+        let mut tagged: BTreeMap<TagFilter, BTreeSet<String>> = BTreeMap::new();
+        for listing in self.select.iter().flat_map(Rule::listings) {
+            match listing {
+                Listing::Name(name) => {
+                    names.insert(name);
+                }
+                Listing::Prefix(prefix) => {
+                    prefixes.insert(prefix);
+                }
+                Listing::Tagged(tags, prefix) => {
+                    tagged.entry(tags).or_default().insert(prefix);
+                }
+            }
         }
-        let common = common_prefix(needed.iter().map(Listing::text));
-        vec![Listing::Prefix(common.to_owned())]
+        names.retain(|name| !begins_with_one(name, &prefixes));
+        prefixes = shortest(&prefixes);
+        if names.len() + prefixes.len() > MAX_LISTINGS {
+            let common = common_prefix(names.iter().chain(&prefixes).map(String::as_str));
+            prefixes = BTreeSet::from([common.to_owned()]);
+            names.clear();
+        }
+        let tagged = tagged.into_iter().flat_map(|(tags, mut below)| {
+            below.retain(|prefix| !begins_with_one(prefix, &prefixes));
+            let mut below = shortest(&below);
+            if below.len() > MAX_LISTINGS {
+                let common = common_prefix(below.iter().map(String::as_str));
+                below = BTreeSet::from([common.to_owned()]);
+            }
+            below.into_iter().map(move |prefix| Listing::Tagged(tags.clone(), prefix))
+        });
+        let tagged: Vec<_> = tagged.collect();
+        let names = names.into_iter().map(Listing::Name);
+        names.chain(prefixes.into_iter().map(Listing::Prefix)).chain(tagged).collect()
+    }
+
+    /// The tags that log groups are to be looked for by, because they decide which of many are
+    /// chosen. Where a block names its log groups, their tags are better read one by one.
+    /// Those of `exclude` come last: what is to be left out has to be looked for when all that may
+    /// be chosen is known.
+    #[must_use]
+    pub fn tag_filters(&self) -> Vec<&TagFilter> {
+        let (selected, excluded) = (unnamed_tags(&self.select), unnamed_tags(&self.exclude));
+        selected.difference(&excluded).chain(&excluded).copied().collect()
     }
 
     /// Whether the answers to some questions hold every log group that this can choose.
     #[must_use]
     pub fn is_covered_by(&self, asked: &[Listing]) -> bool {
         self.listings().iter().all(|needed| {
-            asked.iter().any(|asked| match asked {
-                Listing::Prefix(prefix) => needed.text().starts_with(prefix),
-                Listing::Name(_) => needed == asked,
+            asked.iter().any(|asked| match (asked, needed) {
+                (Listing::Prefix(prefix), _) => needed.text().starts_with(prefix),
+                (Listing::Tagged(tags, prefix), Listing::Tagged(needed, below)) => {
+                    tags == needed && below.starts_with(prefix)
+                }
+                _ => needed == asked,
             })
         })
     }
@@ -109,21 +139,23 @@ impl Selection {
 impl Rule {
     fn listings(&self) -> Vec<Listing> {
         if let Some(names) = &self.names {
-            names.iter().cloned().map(Listing::Name).collect()
-        } else if let Some(prefixes) = &self.name_prefixes {
-            prefixes.iter().cloned().map(Listing::Prefix).collect()
-        } else {
-            vec![Listing::Prefix(String::new())]
+            return names.iter().cloned().map(Listing::Name).collect();
+        }
+        let everything = BTreeSet::from([String::new()]);
+        let prefixes = self.name_prefixes.as_ref().unwrap_or(&everything).iter().cloned();
+        match &self.tags {
+            Some(tags) => prefixes.map(|prefix| Listing::Tagged(tags.clone(), prefix)).collect(),
+            None => prefixes.map(Listing::Prefix).collect(),
         }
     }
 }
 
 impl Listing {
-    /// What to ask for as `logGroupNamePrefix`.
+    /// The name, or its beginning.
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
-            Self::Name(text) | Self::Prefix(text) => text,
+            Self::Name(text) | Self::Prefix(text) | Self::Tagged(_, text) => text,
         }
     }
 }
@@ -137,6 +169,20 @@ fn any(mut verdicts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
             None => Ok(None),
         })
         .unwrap_or_else(|found| found)
+}
+
+/// The tags in those rules that name no log groups.
+fn unnamed_tags(rules: &[Rule]) -> BTreeSet<&TagFilter> {
+    let unnamed = rules.iter().filter(|rule| rule.names.is_none());
+    unnamed.filter_map(|rule| rule.tags.as_ref()).collect()
+}
+
+/// Those among some prefixes that do not begin with another.
+fn shortest(prefixes: &BTreeSet<String>) -> BTreeSet<String> {
+    let begins_with_another = |prefix: &&String| {
+        prefix.char_indices().any(|(longer_than, _)| prefixes.contains(&prefix[..longer_than]))
+    };
+    prefixes.iter().filter(|prefix| !begins_with_another(prefix)).cloned().collect()
 }
 
 fn common_prefix<'a>(mut texts: impl Iterator<Item = &'a str>) -> &'a str {
@@ -163,6 +209,11 @@ mod tests {
 
     fn names(texts: &[&str]) -> Rule {
         Rule { names: set(texts), ..Rule::default() }
+    }
+
+    fn tagged(key: &str, value: &str) -> Rule {
+        let tags = TagFilter::parse([(key.to_owned(), value.to_owned())]).unwrap();
+        Rule { tags: Some(tags), ..Rule::default() }
     }
 
     fn matching(pattern: &str) -> Rule {
@@ -231,6 +282,50 @@ mod tests {
     }
 
     #[test]
+    fn asks_by_tags_for_what_no_prefix_covers() {
+        let search = tagged("team", "search").tags.unwrap();
+        let below = |prefix: &str| Rule { tags: Some(search.clone()), ..prefixes(&[prefix]) };
+        let check = |select: Vec<Rule>, expected: &[Listing]| {
+            assert_eq!(Selection { select, exclude: vec![] }.listings(), expected);
+        };
+        let asked = |prefix: &str| Listing::Tagged(search.clone(), prefix.into());
+        check(vec![tagged("team", "search")], &[asked("")]);
+        check(vec![below("/a/"), below("/a/b"), below("/c")], &[asked("/a/"), asked("/c")]);
+        check(
+            vec![below("/a/b"), below("/c"), prefixes(&["/a/"])],
+            &[Listing::Prefix("/a/".into()), asked("/c")],
+        );
+        let named = Rule { tags: Some(search.clone()), ..names(&["/a"]) };
+        check(vec![named.clone()], &[Listing::Name("/a".into())]);
+
+        let selection = Selection { select: vec![named], exclude: vec![below("/b")] };
+        assert_eq!(selection.tag_filters(), [&search]);
+        let selection = Selection { exclude: vec![], ..selection };
+        assert_eq!(selection.tag_filters(), Vec::<&TagFilter>::new());
+        let selection = Selection {
+            select: vec![tagged("z", "*"), tagged("a", "*")],
+            exclude: vec![tagged("a", "*"), tagged("b", "*")],
+        };
+        let keys = selection.tag_filters().into_iter().flat_map(TagFilter::patterns);
+        assert_eq!(keys.map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["z", "a", "b"]);
+    }
+
+    #[test]
+    fn a_listing_by_tags_covers_what_is_asked_by_the_same_tags_below_it() {
+        let search = tagged("team", "search").tags.unwrap();
+        let asked = [Listing::Tagged(search.clone(), "/a/".into()), Listing::Prefix("/p/".into())];
+        let covered =
+            |rule| Selection { select: vec![rule], exclude: vec![] }.is_covered_by(&asked);
+        let below = |prefix: &str| Rule { tags: Some(search.clone()), ..prefixes(&[prefix]) };
+        assert!(covered(below("/a/b")));
+        assert!(covered(below("/p/b")));
+        assert!(!covered(below("/")));
+        assert!(!covered(prefixes(&["/a/b"])));
+        assert!(!covered(Rule { tags: tagged("team", "*").tags, ..prefixes(&["/a/"]) }));
+        assert!(!covered(Rule { tags: Some(search.clone()), ..names(&["/a/b"]) }));
+    }
+
+    #[test]
     fn asks_once_about_what_thousands_of_prefixes_have_in_common() {
         let many: Vec<_> = (0..3000).map(|n| format!("/aws/lambda/team-{n:04}-")).collect();
         let many: Vec<_> = many.iter().map(String::as_str).collect();
@@ -262,10 +357,6 @@ mod tests {
 
     #[test]
     fn tags_choose_and_leave_out() {
-        let tagged = |key: &str, value: &str| Rule {
-            tags: Some(TagFilter::parse([(key.to_owned(), value.to_owned())]).unwrap()),
-            ..Rule::default()
-        };
         let selection = Selection {
             select: vec![tagged("team", "*"), prefixes(&["/a/"])],
             exclude: vec![tagged("logs", "private")],
@@ -301,6 +392,7 @@ mod tests {
                 let holding = selection.listings().iter().filter(|listing| match listing {
                     Listing::Name(name) => name == group,
                     Listing::Prefix(prefix) => group.starts_with(prefix),
+                    Listing::Tagged(..) => false,
                 }).count();
                 prop_assert!(holding <= 1);
                 if selection.chooses(group, &LogGroupClass::Standard, &Tags::new()) {

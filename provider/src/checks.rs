@@ -1,14 +1,15 @@
 //! Looks at one configured value at a time. The schema calls these with what is known, and adds
 //! the path of the attribute.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use logagg_policy::{
     Arn, Destination, Distribution, FilterName, LogGroupClass, NameRegex, OnConflict, OnDestroy,
-    Retention, RetentionMode, check_log_group_name,
+    Retention, RetentionMode, TagFilter, check_log_group_name,
 };
-use tfplugin::Diagnostic;
+use tfplugin::{Attr, Diagnostic};
 
 use crate::diagnostics::invalid;
 use crate::policy::RefreshMode;
@@ -121,6 +122,22 @@ pub(crate) fn log_group_class(class: &str) -> Checked {
         .parse::<LogGroupClass>()
         .map(drop)
         .map_err(|error| invalid("Unknown log group class", sentence(&error)))
+}
+
+pub(crate) fn tags(tags: &BTreeMap<String, Attr<String>>) -> Checked {
+    if let Some((key, _)) = tags.iter().find(|(_, value)| value.is_null()) {
+        let detail = format!(
+            "The tag {key:?} is wanted with null as its value, which no tag has. Give \"*\" for any \
+             value, or leave the tag out."
+        );
+        return Err(invalid("Invalid tags", detail));
+    }
+    let known = tags.iter().filter_map(|(key, value)| Some((key.clone(), value.known()?.clone())));
+    let known: BTreeMap<_, _> = known.collect();
+    if known.is_empty() && !tags.is_empty() {
+        return Ok(());
+    }
+    TagFilter::parse(known).map(drop).map_err(|error| invalid("Invalid tags", sentence(&error)))
 }
 
 pub(crate) fn number_of_log_groups(number: i64) -> Checked {

@@ -1,6 +1,7 @@
 //! `terraform-provider-logagg`: started by Terraform, talks its plugin protocol.
 
 mod aws;
+mod census;
 mod checks;
 mod diagnostics;
 mod log_groups;

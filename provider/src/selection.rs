@@ -1,8 +1,8 @@
 //! The `select` and `exclude` blocks, which the policy and the data source have in common.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{InvalidRegex, Rule, Selection};
+use logagg_policy::{InvalidRegex, InvalidTags, Rule, Selection, TagFilter};
 use tfplugin::{Attr, Attribute, AttributePath, Block, Diagnostics, NestedBlock, Type};
 
 use crate::{checks, diagnostics};
@@ -14,6 +14,7 @@ tfplugin::object! {
         pub(crate) names: Attr<Vec<Attr<String>>>,
         pub(crate) name_prefixes: Attr<Vec<Attr<String>>>,
         pub(crate) name_regex: Attr<String>,
+        pub(crate) tags: Attr<BTreeMap<String, Attr<String>>>,
         pub(crate) log_group_classes: Attr<Vec<Attr<String>>>,
     }
 }
@@ -53,15 +54,25 @@ pub(crate) fn validate(
 /// The rules of known blocks.
 ///
 /// # Errors
-/// When a regex does not compile, which the check of the attribute has told before.
+/// When a regex does not compile or no log group can have the tags, which the checks of the
+/// attributes have told before.
 pub(crate) fn selection(
     select: &Attr<Vec<RuleBlock>>,
     exclude: &Attr<Vec<RuleBlock>>,
-) -> Result<Selection, InvalidRegex> {
+) -> Result<Selection, InvalidRule> {
     let rules = |blocks: &Attr<Vec<RuleBlock>>| {
         blocks.known().into_iter().flatten().map(RuleBlock::rule).collect::<Result<_, _>>()
     };
     Ok(Selection { select: rules(select)?, exclude: rules(exclude)? })
+}
+
+/// A block that chooses nothing that could be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvalidRule {
+    #[error(transparent)]
+    Regex(#[from] InvalidRegex),
+    #[error(transparent)]
+    Tags(#[from] InvalidTags),
 }
 
 impl RuleBlock {
@@ -69,15 +80,16 @@ impl RuleBlock {
         self.names.is_null()
             && self.name_prefixes.is_null()
             && self.name_regex.is_null()
+            && self.tags.is_null()
             && self.log_group_classes.is_null()
     }
 
-    fn rule(&self) -> Result<Rule, InvalidRegex> {
+    fn rule(&self) -> Result<Rule, InvalidRule> {
         Ok(Rule {
             names: texts(&self.names),
             name_prefixes: texts(&self.name_prefixes),
             name_regex: self.name_regex.known().map(|pattern| pattern.parse()).transpose()?,
-            tags: None,
+            tags: known_tags(&self.tags).map(TagFilter::parse).transpose()?,
             log_group_classes: texts(&self.log_group_classes),
         })
     }
@@ -86,6 +98,13 @@ impl RuleBlock {
 /// The known texts of a known list.
 pub(crate) fn texts(list: &Attr<Vec<Attr<String>>>) -> Option<BTreeSet<String>> {
     list.known().map(|texts| texts.iter().filter_map(Attr::known).cloned().collect())
+}
+
+/// The tags, if each of them is known.
+fn known_tags(tags: &Attr<BTreeMap<String, Attr<String>>>) -> Option<BTreeMap<String, String>> {
+    let known =
+        |(key, value): (&String, &Attr<String>)| Some((key.clone(), value.known()?.clone()));
+    tags.known()?.iter().map(known).collect()
 }
 
 fn rule(description: &str) -> Block {
@@ -112,6 +131,15 @@ fn rule(description: &str) -> Block {
                      Rust's `regex` crate: RE2's, without look-around and back-references.",
                 )
                 .check(|pattern: &String| checks::name_regex(pattern)),
+        )
+        .attribute(
+            "tags",
+            Attribute::optional(Type::map(Type::String))
+                .describe(
+                    "Tags that the log group must have, all of them. `*` in a value stands for any \
+                     text, so `\"*\"` is any value; upper and lower case differ.",
+                )
+                .check(|tags: &BTreeMap<String, Attr<String>>| checks::tags(tags)),
         )
         .attribute(
             "log_group_classes",

@@ -17,14 +17,16 @@ const POLICY: &str = "docs/resources/policy.md";
 /// The name of the policy in the example, and so of its filters.
 const EXAMPLE: &str = "lambda-to-search";
 
-/// What is asked about destinations other than the example's function, and in an incremental
-/// refresh.
-const NOT_OF_THE_EXAMPLE: [&str; 5] = [
+/// What is asked about destinations other than the example's function, about tags, and in an
+/// incremental refresh.
+const NOT_OF_THE_EXAMPLE: [&str; 7] = [
     "cloudtrail:LookupEvents",
     "firehose:DescribeDeliveryStream",
     "kinesis:ListStreamConsumers",
     "lambda:ListEventSourceMappings",
     "logs:DescribeDestinations",
+    "logs:ListLogGroups",
+    "logs:ListTagsForResource",
 ];
 
 /// The actions that the page's statements allow: to plan, to apply, and to grant besides.

@@ -85,6 +85,12 @@ const ARGUMENTS: &[Argument] = &[
     ),
     (
         "resource logagg_policy select",
+        "tags",
+        Some("Invalid tags"),
+        Some(("{ \"a*\" = \"b\" }", "Invalid tags")),
+    ),
+    (
+        "resource logagg_policy select",
         "log_group_classes",
         FINE,
         Some(("[\"CHEAP\"]", "Unknown log group class")),
@@ -106,6 +112,12 @@ const ARGUMENTS: &[Argument] = &[
         "name_regex",
         FINE,
         Some(("\"[\"", "Invalid regular expression")),
+    ),
+    (
+        "resource logagg_policy exclude",
+        "tags",
+        Some("Invalid tags"),
+        Some(("{ \"a*\" = \"b\" }", "Invalid tags")),
     ),
     (
         "resource logagg_policy exclude",
@@ -143,6 +155,12 @@ const ARGUMENTS: &[Argument] = &[
     ),
     (
         "data logagg_log_groups select",
+        "tags",
+        Some("Invalid tags"),
+        Some(("{ \"a*\" = \"b\" }", "Invalid tags")),
+    ),
+    (
+        "data logagg_log_groups select",
         "log_group_classes",
         FINE,
         Some(("[\"standard\"]", "Unknown log group class")),
@@ -164,6 +182,12 @@ const ARGUMENTS: &[Argument] = &[
         "name_regex",
         FINE,
         Some(("\"(\"", "Invalid regular expression")),
+    ),
+    (
+        "data logagg_log_groups exclude",
+        "tags",
+        Some("Invalid tags"),
+        Some(("{ \"a*\" = \"b\" }", "Invalid tags")),
     ),
     (
         "data logagg_log_groups exclude",

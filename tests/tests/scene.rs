@@ -56,6 +56,9 @@ provider "logagg" {
   max_retries = 2
   requests_per_second = {
     DescribeLogGroups           = 10000
+    ListLogGroups               = 10000
+    ListTagsForResource         = 10000
+    DescribeAccountPolicies     = 10000
     DescribeSubscriptionFilters = 10000
     PutSubscriptionFilter       = 10000
     DeleteSubscriptionFilter    = 10000

@@ -153,13 +153,13 @@ fn selections() {
             &without("select {}"),
             "Empty select block",
             "An empty select block would hold for every log group. Give it names, name_prefixes, \
-             name_regex or log_group_classes; to mean every log group on purpose write name_regex = \".*\".",
+             name_regex, tags or log_group_classes; to mean every log group on purpose write name_regex = \".*\".",
         ),
         added(
             "exclude {}",
             "Empty exclude block",
             "An empty exclude block would hold for every log group. Give it names, name_prefixes, \
-             name_regex or log_group_classes; to mean every log group on purpose write name_regex = \".*\".",
+             name_regex, tags or log_group_classes; to mean every log group on purpose write name_regex = \".*\".",
         ),
         case(
             &without(&select("name_prefixes = [\"/a\", \"\"]")),
@@ -184,6 +184,48 @@ fn selections() {
             "Invalid regular expression",
             "\"(?!canary)\" does not compile:\n\nregex parse error:\n    (?!canary)\n    ^^^\nerror: \
              look-around, including look-ahead and look-behind, is not supported",
+        ),
+    ]);
+}
+
+#[test]
+fn tags() {
+    let case = |tags: &str, detail: &str| {
+        let rule = format!("select {{\n  tags = {tags}\n}}");
+        let arguments = format!("name = \"ship\"\ndestination_arn = \"{FUNCTION}\"\n{rule}");
+        case(&arguments, "Invalid tags", detail)
+    };
+    let (long_key, long_value) = ("k".repeat(129), "v".repeat(257));
+    let many: Vec<_> = (0..51).map(|n| format!("t{n} = \"\"")).collect();
+    check(&[
+        case("{}", "Every log group has all of no tags: name at least one tag, or leave tags out."),
+        case("{ \"\" = \"search\" }", "A tag's key cannot be empty."),
+        case(
+            "{ team = null }",
+            "The tag \"team\" is wanted with null as its value, which no tag has. Give \"*\" for any \
+             value, or leave the tag out.",
+        ),
+        case(
+            "{ \"team*\" = \"search\" }",
+            "\"team*\" cannot be a tag's key: it holds '*', and keys are made of letters, digits, \
+             spaces and _ . : / = + - @.",
+        ),
+        case(
+            "{ team = \"!search\" }",
+            "\"!search\" cannot be the value of the tag \"team\": it holds '!', and values are made \
+             of letters, digits, spaces and _ . : / = + - @, with * for any text.",
+        ),
+        case(
+            &format!("{{ {long_key} = \"\" }}"),
+            &format!("A tag's key has at most 128 characters, and \"{long_key}\" has 129."),
+        ),
+        case(
+            &format!("{{ team = \"{long_value}\" }}"),
+            "A tag's value has at most 256 characters, and that of \"team\" has 257.",
+        ),
+        case(
+            &format!("{{ {} }}", many.join(", ")),
+            "A log group has at most 50 tags, and these are 51.",
         ),
     ]);
 }
@@ -319,7 +361,8 @@ fn the_provider_block() {
             "requests_per_second = { DescribeGroups = 1 }",
             "Unknown call",
             "\"DescribeGroups\" is not a call that the provider makes. It makes DescribeLogGroups, \
-             DescribeSubscriptionFilters, DescribeDestinations, PutSubscriptionFilter, \
+             ListLogGroups, ListTagsForResource, DescribeSubscriptionFilters, DescribeDestinations, \
+             DescribeAccountPolicies, PutSubscriptionFilter, \
              DeleteSubscriptionFilter, PutRetentionPolicy, DeleteRetentionPolicy, \
              GetCallerIdentity, GetFunctionConfiguration, ListEventSourceMappings, GetPolicy, \
              AddPermission, RemovePermission, ListStreamConsumers, DescribeDeliveryStream, \

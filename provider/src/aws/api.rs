@@ -2,8 +2,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Api {
     DescribeLogGroups,
+    ListLogGroups,
+    ListTagsForResource,
     DescribeSubscriptionFilters,
     DescribeDestinations,
+    DescribeAccountPolicies,
     PutSubscriptionFilter,
     DeleteSubscriptionFilter,
     PutRetentionPolicy,
@@ -20,10 +23,13 @@ pub(crate) enum Api {
 }
 
 impl Api {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::DescribeLogGroups,
+        Self::ListLogGroups,
+        Self::ListTagsForResource,
         Self::DescribeSubscriptionFilters,
         Self::DescribeDestinations,
+        Self::DescribeAccountPolicies,
         Self::PutSubscriptionFilter,
         Self::DeleteSubscriptionFilter,
         Self::PutRetentionPolicy,
@@ -42,8 +48,11 @@ impl Api {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::DescribeLogGroups => "DescribeLogGroups",
+            Self::ListLogGroups => "ListLogGroups",
+            Self::ListTagsForResource => "ListTagsForResource",
             Self::DescribeSubscriptionFilters => "DescribeSubscriptionFilters",
             Self::DescribeDestinations => "DescribeDestinations",
+            Self::DescribeAccountPolicies => "DescribeAccountPolicies",
             Self::PutSubscriptionFilter => "PutSubscriptionFilter",
             Self::DeleteSubscriptionFilter => "DeleteSubscriptionFilter",
             Self::PutRetentionPolicy => "PutRetentionPolicy",
@@ -68,8 +77,11 @@ impl Api {
     fn service_prefix(self) -> &'static str {
         match self {
             Self::DescribeLogGroups
+            | Self::ListLogGroups
+            | Self::ListTagsForResource
             | Self::DescribeSubscriptionFilters
             | Self::DescribeDestinations
+            | Self::DescribeAccountPolicies
             | Self::PutSubscriptionFilter
             | Self::DeleteSubscriptionFilter
             | Self::PutRetentionPolicy
@@ -87,6 +99,8 @@ impl Api {
     }
 
     /// The requests a second that an account may make in a region unless AWS granted more.
+    /// Those of ListLogGroups and DescribeAccountPolicies are not documented; they are taken for
+    /// those of calls like them.
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>,
     /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>,
     /// <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html>,
@@ -94,14 +108,16 @@ impl Api {
     /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html>
     pub(crate) fn default_quota(self) -> f64 {
         match self {
-            Self::DescribeLogGroups | Self::GetCallerIdentity => 10.0,
+            Self::DescribeLogGroups | Self::ListLogGroups | Self::GetCallerIdentity => 10.0,
             Self::GetFunctionConfiguration
             | Self::ListEventSourceMappings
             | Self::GetPolicy
             | Self::AddPermission
             | Self::RemovePermission => 15.0,
             Self::DescribeSubscriptionFilters
+            | Self::ListTagsForResource
             | Self::DescribeDestinations
+            | Self::DescribeAccountPolicies
             | Self::ListStreamConsumers
             | Self::DescribeDeliveryStream
             | Self::PutSubscriptionFilter

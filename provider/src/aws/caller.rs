@@ -142,6 +142,8 @@ pub(crate) enum Cause {
     NotYetPermitted,
     /// The log group's class does not take the call.
     Class,
+    /// The endpoint, an emulator most likely, has never heard of the call.
+    Unsupported,
     /// Throttled, aborted, unavailable or without an answer, still so after all retries.
     Passing,
     /// No connection came about, still so after some retries.
@@ -189,6 +191,11 @@ const NOT_PERMITTED: [&str; 3] = [
     "Could not deliver test message to specified",
     "Could not deliver message to specified",
 ];
+
+/// What emulators answer to calls that they do not have.
+const UNSUPPORTED_CODES: [&str; 3] =
+    ["InvalidAction", "NotImplemented", "UnknownOperationException"];
+const UNKNOWN_ACTION: &str = "Unknown action";
 
 const ONLY_STANDARD: &str = "only supported on the Standard log class";
 
@@ -285,6 +292,11 @@ fn answered(code: &str, message: &str, status: Option<u16>) -> Cause {
         Cause::NotYetPermitted
     } else if message.contains(ONLY_STANDARD) {
         Cause::Class
+    } else if UNSUPPORTED_CODES.contains(&code)
+        || status == Some(501)
+        || message.starts_with(UNKNOWN_ACTION)
+    {
+        Cause::Unsupported
     } else if PASSING_CODES.contains(&code) || status.is_some_and(|status| status >= 500) {
         Cause::Passing
     } else {
@@ -349,6 +361,17 @@ mod tests {
             answered("InvalidParameterException", message, Some(400)),
             Cause::NotYetPermitted
         );
+    }
+
+    #[test]
+    fn a_call_that_an_emulator_does_not_have_is_not_made_again() {
+        let unsupported = |code, message, status| {
+            assert_eq!(answered(code, message, Some(status)), Cause::Unsupported);
+        };
+        unsupported("UnknownOperationException", "", 400);
+        unsupported("InvalidOperationException", "Unknown action: ListLogGroups", 400);
+        unsupported("InternalFailure", "not yet implemented", 501);
+        assert_eq!(answered("InvalidOperationException", "", Some(400)), Cause::Refused);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod region;
 mod service;
 
 // The calls.
+mod account_policy;
 mod api;
 mod bucket;
 mod caller;
@@ -25,6 +26,7 @@ mod claims;
 mod downstream;
 mod permission;
 mod reader;
+mod tags;
 mod trail;
 mod turns;
 mod writer;
@@ -32,9 +34,9 @@ mod writer;
 pub(crate) use account::Account;
 pub(crate) use api::Api;
 pub(crate) use caller::{CallError, Cause};
-pub(crate) use claims::Claims;
+pub(crate) use claims::{Claims, Dispute};
 pub(crate) use pool::{Credentials, Pool};
-pub(crate) use reader::Reader;
+pub(crate) use reader::{IN_FLIGHT, Reader};
 pub(crate) use role::{AssumeRole, WebIdentity, WebIdentityToken};
 pub(crate) use service::Service;
 pub(crate) use settings::{

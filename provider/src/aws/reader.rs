@@ -19,6 +19,9 @@ pub(crate) struct Reader {
     pub(super) stopped: CancellationToken,
 }
 
+/// Log groups asked at the same time; the token buckets set the pace.
+pub(crate) const IN_FLIGHT: usize = 32;
+
 /// The most that DescribeLogGroups gives at once.
 const GROUPS_PER_PAGE: i32 = 50;
 
@@ -27,14 +30,16 @@ impl Reader {
         Self { region, stopped }
     }
 
-    /// All log groups that the listings ask for, by name, and perhaps more. A listing that ends
-    /// early is an error: a group that is not in the answer does not exist.
+    /// All log groups that the listings ask for by name, and perhaps more. A listing that ends
+    /// early is an error: a group that is not in the answer does not exist. What is asked for by
+    /// tags is not in it.
     pub(crate) async fn log_groups(
         &self,
         listings: &[Listing],
     ) -> Result<BTreeMap<String, LogGroup>, CallError> {
         let mut groups = BTreeMap::new();
-        for listing in listings {
+        let by_name = |listing: &&Listing| !matches!(listing, Listing::Tagged(..));
+        for listing in listings.iter().filter(by_name) {
             self.list(listing, &mut groups).await?;
         }
         Ok(groups)
@@ -93,9 +98,7 @@ impl Reader {
         };
         self.pages(api, ask, |answer| {
             for group in answer.log_groups.ok_or_else(|| without_list(api))? {
-                let group = listed(group).ok_or_else(|| {
-                    CallError::nonsense(api, "a log group in the answer has no name")
-                })?;
+                let group = listed(group).ok_or_else(|| without_name(api))?;
                 groups.insert(group.name.clone(), group);
             }
             let found = matches!(listing, Listing::Name(name) if groups.contains_key(name));
@@ -108,6 +111,10 @@ impl Reader {
 /// A proxy or an emulator may answer with something that is no answer; that is not an empty list.
 pub(super) fn without_list(api: Api) -> CallError {
     CallError::nonsense(api, "the answer has no list in it")
+}
+
+pub(super) fn without_name(api: Api) -> CallError {
+    CallError::nonsense(api, "a log group in the answer has no name")
 }
 
 /// Walks the pages of an answer.
@@ -138,7 +145,7 @@ impl Page {
     }
 }
 
-fn listed(group: types::LogGroup) -> Option<LogGroup> {
+pub(super) fn listed(group: types::LogGroup) -> Option<LogGroup> {
     Some(LogGroup {
         arn: group
             .log_group_arn

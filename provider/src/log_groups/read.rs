@@ -1,17 +1,15 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use logagg_policy::{LogGroup, LogGroupClass, SubscriptionFilter, Tags};
+use logagg_policy::{LogGroup, LogGroupClass, Selection, SubscriptionFilter};
 use tfplugin::{Attr, Context, Diagnostic};
 
 use super::model::{Filter, Found, LogGroups};
-use crate::aws::{Cause, Reader};
+use crate::aws::{CallError, Cause, IN_FLIGHT, Reader};
+use crate::census::Census;
 use crate::provider::Client;
 use crate::{diagnostics, selection};
-
-/// Groups asked at the same time; the token buckets set the pace.
-const IN_FLIGHT: usize = 32;
 
 /// The filters of each log group; None is a group that was deleted since it was listed.
 type Filters = BTreeMap<String, Option<Vec<SubscriptionFilter>>>;
@@ -23,14 +21,12 @@ pub(super) async fn read(
     let account = Client::account_to_work_in(cx, &config.assume_role)?;
     let region = config.region.known().map_or(account.default_region(), String::as_str).to_owned();
     let selection = selection::selection(&config.select, &config.exclude)
-        .map_err(|error| diagnostics::invalid("Invalid regular expression", error.to_string()))?;
+        .map_err(|error| diagnostics::invalid("Invalid selection", error.to_string()))?;
     let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
     let reader = account.reader(&region, cx.stopped());
-    let mut groups = reader
-        .log_groups(&selection.listings())
+    let groups = chosen(&reader, &selection)
         .await
         .map_err(|error| diagnostics::groups_not_listed(&error, &region))?;
-    groups.retain(|name, group| selection.chooses(name, &group.class, &Tags::new()));
     let filters = match config.include_subscription_filters.known() {
         Some(true) => Some(filters(&reader, &groups, &region).await?),
         _ => None,
@@ -54,6 +50,16 @@ pub(super) async fn read(
     config.names = Attr::Known(found.keys().cloned().collect());
     config.log_groups = Attr::Known(found);
     Ok(config)
+}
+
+async fn chosen(
+    reader: &Reader,
+    selection: &Selection,
+) -> Result<BTreeMap<String, LogGroup>, CallError> {
+    let mut census = Census::take(reader, selection, selection.listings()).await?;
+    let chosen = census.chosen(reader, selection, &BTreeSet::new()).await?;
+    census.listed.retain(|name, _| chosen.contains(name));
+    Ok(census.listed)
 }
 
 async fn filters(

@@ -1,11 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{LogGroup, Standing, Subscription, Tags};
+use logagg_policy::{LogGroup, Standing, Subscription};
 use tfplugin::Context;
 
-use super::model::Policy;
+use super::fights;
+use super::model::{Intent, Policy};
 use super::outlook::{Outlook, Prospect};
-use crate::aws::Account;
+use super::twice::twice;
+use crate::aws::{Account, CallError, Reader};
+use crate::census::Census;
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -36,23 +39,25 @@ pub(super) async fn announce(
     }
     let Ok(intent) = planned.intent() else { return };
     let reader = account.reader(region, cx.stopped());
-    let listed = match reader.log_groups(&intent.listings()).await {
-        Ok(listed) => listed,
+    let (listed, chosen) = match listed_and_chosen(&reader, &intent).await {
+        Ok(answer) => answer,
         Err(error) => return cx.report(diagnostics::not_read(&error, region)),
     };
     let mut outlook = Outlook::new(intent.guards);
     let grants = planned.grant_invoke.known() == Some(&true);
     let mut announcement = Announcement { grants, ..Announcement::default() };
     let unknown_destination = planned.destination_arn.is_unknown();
-    let tags = Tags::new();
-    let chosen = |group: &&LogGroup| intent.selection.chooses(&group.name, &group.class, &tags);
-    for group in listed.values().filter(chosen) {
+    let mut prospects = Vec::new();
+    for group in chosen.iter().filter_map(|name| listed.get(name)) {
         announcement.chosen += 1;
         let is = Standing { subscription: None, retention: group.retention };
         let due = intent.demand.on(&group.name, &group.class, &is, None);
-        if due.standing.subscription == Some(Subscription::Active) || unknown_destination {
+        let ships = due.standing.subscription == Some(Subscription::Active);
+        if ships || unknown_destination {
             announcement.subscribed.push(group.name.clone());
         }
+        let class = group.class.clone();
+        prospects.push(fights::Prospect { log_group: &group.name, class, ships });
         if due.standing.retention != is.retention {
             announcement.retained.push(group.name.clone());
         }
@@ -62,9 +67,33 @@ pub(super) async fn announce(
         let (due, stored_bytes) = (due.standing, group.stored_bytes);
         outlook.chosen(Prospect { is, due, stored_bytes, touched: unknown_destination });
     }
-    let stays = |name: &String| listed.get(name).is_some_and(|group| chosen(&group));
-    announcement.unsubscribed = held.iter().filter(|name| !stays(name)).cloned().collect();
+    announcement.unsubscribed = held.difference(&chosen).cloned().collect();
     let destination = planned.destination_arn.known().map(String::as_str);
     cx.report(diagnostics::announcement(&intent.name, region, destination, &announcement));
     outlook.tell(cx);
+    if destination.is_some() {
+        // What keeps the account's policy from being seen is told by whoever looks for loops.
+        let account_policy = reader.account_policy().await.ok().flatten();
+        let looped = announcement.skipped.keys().filter(|name| is_loop(&intent, name));
+        let names = looped.map(String::as_str);
+        let shipped = prospects.iter().filter(|prospect| prospect.ships);
+        let shipped = shipped.map(|prospect| prospect.log_group);
+        let warning = account_policy.and_then(|policy| twice(planned, &policy, shipped, names));
+        warning.into_iter().for_each(|warning| cx.report(warning));
+    }
+    let stake = fights::stake(planned, &intent, prospects.into_iter());
+    fights::tell(cx, account, planned, stake).await;
+}
+
+fn is_loop(intent: &Intent, log_group: &str) -> bool {
+    intent.demand.ships.as_ref().is_some_and(|guard| guard.why(log_group).is_some())
+}
+
+async fn listed_and_chosen(
+    reader: &Reader,
+    intent: &Intent,
+) -> Result<(BTreeMap<String, LogGroup>, BTreeSet<String>), CallError> {
+    let mut census = Census::take(reader, &intent.selection, intent.listings()).await?;
+    let chosen = census.chosen(reader, &intent.selection, &BTreeSet::new()).await?;
+    Ok((census.listed, chosen))
 }

@@ -4,6 +4,7 @@ use logagg_policy::{OnConflict, Ownership, Permission, Subscription};
 use tfplugin::{Attr, Context, Creation, Diagnostic, Stored};
 
 use super::discover::Discovery;
+use super::fights;
 use super::loops::Surroundings;
 use super::memory::Memory;
 use super::mend::{AfterFailure, Job, Mended, Mender, by_reason, remember_full};
@@ -80,6 +81,8 @@ async fn created(
     refuse_conflicts(&discovery, &intent, &ownership)?;
     let jobs = discovery.jobs(&intent, &ownership);
     intent.guards.check(discovery.chosen().count(), jobs.len())?;
+    let stake = discovery.stake(&stored.state, &intent, &ownership);
+    fights::check(cx, &mut claims, &stored.state, stake)?;
     claim(&mut claims, &intent, &jobs);
     drop(claims);
 

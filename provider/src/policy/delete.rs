@@ -10,6 +10,7 @@ use super::model::{Entry, Intent, Policy};
 use super::permission::Grants;
 use super::read::check_account;
 use crate::aws::{Account, CallError};
+use crate::census::Census;
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -87,7 +88,8 @@ async fn restore(
     memory: &Memory,
     jobs: &mut BTreeMap<String, Job>,
 ) -> Result<(), CallError> {
-    let mut listed = mender.reader.log_groups(&intent.listings()).await?;
+    let census = Census::take(&mender.reader, &intent.selection, intent.listings()).await?;
+    let mut listed = census.listed;
     listed.extend(mender.reader.log_groups(&unlisted(&listed, jobs.keys())).await?);
     for (name, job) in jobs {
         let original = listed.get(name).and_then(|group| intent.restored(group, memory));

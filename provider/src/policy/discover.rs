@@ -2,26 +2,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
-    Due, Listing, LogGroup, LogGroupClass, Obstacle, Ownership, Retention, Standing, Subscription,
-    SubscriptionFilter, Tags,
+    Due, Listing, LogGroup, LogGroupClass, Obstacle, Ownership, Retention, Selection, Stake,
+    Standing, Subscription, SubscriptionFilter, Tags,
 };
 
+use super::fights::{Prospect, stake};
 use super::loops::Shipping;
 use super::memory::Memory;
 use super::mend::{Job, Mended, Touch};
-use super::model::Intent;
+use super::model::{Intent, Policy};
 use super::progress::Progress;
 use super::recollection::Recollection;
 use super::refresh::Basis;
-use crate::aws::{CallError, Cause, Reader};
+use crate::aws::{CallError, Cause, IN_FLIGHT, Moment, Reader};
+use crate::census::Census;
 
 /// What there is: every log group that a policy chooses or still holds, as AWS shows it now.
 #[derive(Debug, Default)]
 pub(super) struct Discovery {
     pub(super) groups: BTreeMap<String, Observed>,
-    /// What was asked, and all of the answer.
-    asked: Vec<Listing>,
-    listed: BTreeMap<String, LogGroup>,
+    census: Census,
     /// The filters of each group, for the next refresh.
     recollection: Option<Recollection>,
 }
@@ -47,9 +47,6 @@ pub(super) enum Membership {
     Left,
 }
 
-/// Groups asked at the same time; the token buckets set the pace.
-pub(super) const IN_FLIGHT: usize = 32;
-
 impl Discovery {
     /// Lists what `intent` chooses, adds what is in `held` all the same, and asks every one of
     /// them that can have a filter of ours for its filters, unless `basis` knows them.
@@ -60,76 +57,54 @@ impl Discovery {
         held: &BTreeSet<String>,
         basis: &Basis,
     ) -> Result<Self, CallError> {
-        let mut discovery = Self::list(reader, intent, held).await?;
-        let groups = &mut discovery.groups;
-        if intent.wanted.is_none() && ownership.destinations.is_empty() {
-            return Ok(discovery);
-        }
-        let mut recollection = basis.recollection();
-        let mut ask = Vec::new();
-        let takes_filters =
-            |observed: &&mut Observed| observed.group.class == LogGroupClass::Standard;
-        for observed in groups.values_mut().filter(takes_filters) {
-            let Some((filters, asked_at)) = basis.filters_of(&observed.group) else {
-                ask.push(observed.group.name.clone());
-                continue;
-            };
-            if let Some(recollection) = &mut recollection {
-                recollection.keep(&observed.group, &filters, asked_at);
+        let mut census = Census::take(reader, &intent.selection, intent.listings()).await?;
+        let unseen = reader.log_groups(&unlisted(&census.listed, held.iter())).await?;
+        let ships = intent.wanted.is_some() || !ownership.destinations.is_empty();
+        let mut looks = Vec::new();
+        for group in census.listed.values().chain(unseen.values()) {
+            let chosen = census.tagging.judge(&intent.selection, group);
+            let held = held.contains(&group.name);
+            if held || chosen != Some(false) {
+                let filters = if ships && group.class == LogGroupClass::Standard {
+                    let known = basis.filters_of(group);
+                    known.map_or(Filters::Unread(basis.began), |(filters, asked_at)| {
+                        Filters::Known(filters, asked_at)
+                    })
+                } else {
+                    Filters::None
+                };
+                looks.push(Look { group: group.clone(), chosen, held, filters });
             }
-            observed.filters = filters;
         }
-        let progress = Progress::new("reading subscription filters", ask.len());
-        let answers: Vec<_> = stream::iter(ask)
-            .map(|name| async {
-                let answer = reader.subscription_filters(&name).await;
-                progress.step();
-                match answer {
-                    Ok(filters) => Ok((name, Some(filters))),
-                    Err(error) if matches!(error.cause, Cause::Missing | Cause::Class) => {
-                        Ok((name, None))
-                    }
-                    Err(error) => Err(error),
+        let asked = looks.iter().filter(|look| look.asks()).count();
+        let progress = &Progress::new("reading log groups", asked);
+        let selection = &intent.selection;
+        let seen: Vec<_> = stream::iter(looks)
+            .map(|look| async move {
+                let (name, asks) = (look.group.name.clone(), look.asks());
+                let seen = look.take(reader, selection).await?;
+                if asks {
+                    progress.step();
                 }
+                Ok((name, seen))
             })
             .buffer_unordered(IN_FLIGHT)
             .try_collect()
             .await?;
-        for (name, filters) in answers {
-            match (filters, groups.get_mut(&name)) {
-                (Some(filters), Some(observed)) => {
-                    if let Some((recollection, began)) = recollection.as_mut().zip(basis.began) {
-                        recollection.keep(&observed.group, &filters, began);
-                    }
-                    observed.filters = filters;
+        let mut recollection = basis.recollection().filter(|_| ships);
+        let mut groups = BTreeMap::new();
+        for (name, Seen { tags, observed, asked_at }) in seen {
+            if let Some(tags) = tags {
+                census.tagging.learn(name.clone(), tags);
+            }
+            if let Some(observed) = observed {
+                if let Some((recollection, asked_at)) = recollection.as_mut().zip(asked_at) {
+                    recollection.keep(&observed.group, &observed.filters, asked_at);
                 }
-                // Deleted since it was listed, or of a class that has no filters after all.
-                _ => drop(groups.remove(&name)),
+                groups.insert(name, observed);
             }
         }
-        discovery.recollection = recollection;
-        Ok(discovery)
-    }
-
-    async fn list(
-        reader: &Reader,
-        intent: &Intent,
-        held: &BTreeSet<String>,
-    ) -> Result<Self, CallError> {
-        let asked = intent.listings();
-        let listed = reader.log_groups(&asked).await?;
-        let unseen = reader.log_groups(&unlisted(&listed, held.iter())).await?;
-        let groups = listed.values().chain(unseen.values()).filter_map(|group| {
-            let membership = if intent.selection.chooses(&group.name, &group.class, &Tags::new()) {
-                Membership::Chosen
-            } else if held.contains(&group.name) {
-                Membership::Left
-            } else {
-                return None;
-            };
-            Some((group.name.clone(), Observed::new(membership, group.clone())))
-        });
-        Ok(Self { groups: groups.collect(), asked, listed, recollection: None })
+        Ok(Self { groups, census, recollection })
     }
 
     /// Takes from memory what AWS does not show.
@@ -155,9 +130,20 @@ impl Discovery {
 
     /// Keeps the listing in mind, for a plan with another selection, and the filters, for the next
     /// refresh.
-    pub(super) fn remember(&self, memory: &mut Memory) {
-        memory.remember_listing(&self.asked, self.listed.values());
+    pub(super) fn remember(&self, intent: &Intent, memory: &mut Memory) {
+        memory.remember_census(&self.census, &intent.selection);
         memory.recollection.clone_from(&self.recollection);
+    }
+
+    /// What the policy is about to do.
+    pub(super) fn stake(&self, policy: &Policy, intent: &Intent, ownership: &Ownership) -> Stake {
+        let prospects = self.chosen().map(|observed| {
+            let is = observed.standing(intent, ownership);
+            let ships = observed.due(intent, &is).standing.subscription.is_some();
+            let LogGroup { name, class, .. } = &observed.group;
+            Prospect { log_group: name, class: class.clone(), ships }
+        });
+        stake(policy, intent, prospects)
     }
 
     /// The log groups that the selection chooses.
@@ -210,7 +196,8 @@ impl Discovery {
 
 impl Shipping for Discovery {
     fn destinations_of(&self, log_group: &str) -> Option<Vec<String>> {
-        shipped_to(self.groups.get(log_group), log_group, &self.asked, &self.listed)
+        let Census { asked, listed, .. } = &self.census;
+        shipped_to(self.groups.get(log_group), log_group, asked, listed)
     }
 }
 
@@ -228,6 +215,7 @@ pub(super) fn shipped_to(
     let covered = asked.iter().any(|listing| match listing {
         Listing::Name(name) => name == log_group,
         Listing::Prefix(prefix) => log_group.starts_with(prefix.as_str()),
+        Listing::Tagged(..) => false,
     });
     (covered && !listed.contains_key(log_group)).then(Vec::new)
 }
@@ -238,6 +226,82 @@ pub(super) fn unlisted<'n>(
     names: impl Iterator<Item = &'n String>,
 ) -> Vec<Listing> {
     names.filter(|name| !listed.contains_key(*name)).cloned().map(Listing::Name).collect()
+}
+
+/// A look at one log group.
+struct Look {
+    group: LogGroup,
+    /// None where only its tags can tell.
+    chosen: Option<bool>,
+    held: bool,
+    filters: Filters,
+}
+
+/// How the filters of a log group come to be known.
+enum Filters {
+    /// It has none, or they are nothing to the policy.
+    None,
+    /// They cannot have changed since they were read.
+    Known(Vec<SubscriptionFilter>, Moment),
+    /// They are to be read, in a refresh that began then, if anybody wants to know.
+    Unread(Option<Moment>),
+}
+
+/// What a look showed.
+#[derive(Default)]
+struct Seen {
+    tags: Option<Tags>,
+    /// None where the log group is nothing to the policy, or there no more.
+    observed: Option<Observed>,
+    /// When its filters were read.
+    asked_at: Option<Moment>,
+}
+
+impl Look {
+    fn asks(&self) -> bool {
+        matches!(self.filters, Filters::Unread(_)) || self.chosen.is_none()
+    }
+
+    async fn take(self, reader: &Reader, selection: &Selection) -> Result<Seen, CallError> {
+        let (chosen, tags) = match self.chosen {
+            Some(chosen) => (chosen, None),
+            None => match reader.tags(&self.group).await? {
+                Some(tags) => {
+                    let LogGroup { name, class, .. } = &self.group;
+                    (selection.chooses(name, class, &tags), Some(tags))
+                }
+                // Deleted since it was listed.
+                None => return Ok(Seen::default()),
+            },
+        };
+        let membership = if chosen {
+            Membership::Chosen
+        } else if self.held {
+            Membership::Left
+        } else {
+            return Ok(Seen { tags, ..Seen::default() });
+        };
+        let mut observed = Observed::new(membership, self.group);
+        let asked_at = match self.filters {
+            Filters::None => None,
+            Filters::Known(filters, asked_at) => {
+                observed.filters = filters;
+                Some(asked_at)
+            }
+            Filters::Unread(began) => {
+                match reader.subscription_filters(&observed.group.name).await {
+                    Ok(filters) => observed.filters = filters,
+                    // Deleted since it was listed, or of a class that has no filters after all.
+                    Err(error) if matches!(error.cause, Cause::Missing | Cause::Class) => {
+                        return Ok(Seen { tags, ..Seen::default() });
+                    }
+                    Err(error) => return Err(error),
+                }
+                began
+            }
+        };
+        Ok(Seen { tags, observed: Some(observed), asked_at })
+    }
 }
 
 impl Observed {

@@ -7,12 +7,11 @@ use logagg_policy::{
 };
 use tfplugin::{Attr, Context, Diagnostic, ImportId, Stored};
 
-use super::discover::IN_FLIGHT;
 use super::identity::Sought;
 use super::memory::Memory;
 use super::model::{Policy, entries};
 use super::progress::Progress;
-use crate::aws::{Account, CallError, Cause, Reader};
+use crate::aws::{Account, CallError, Cause, IN_FLIGHT, Reader};
 use crate::diagnostics;
 use crate::provider::Client;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use logagg_policy::{Answer, LoopGuard, LoopWalk, Question};
+use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question};
 use tfplugin::Context;
 
 use crate::aws::{Api, CallError, Cause, Claims, Reader};
@@ -14,6 +14,8 @@ use crate::provider::Client;
 #[derive(Debug, Default)]
 pub(super) struct Loops {
     pub(super) guard: LoopGuard,
+    /// What the account ships by a policy of its own, loops or not.
+    pub(super) account_policy: Option<AccountPolicy>,
     unseen: Unseen,
 }
 
@@ -22,6 +24,8 @@ pub(super) struct Loops {
 pub(crate) struct Unseen {
     /// The calls that the credentials in hand may not make.
     pub(crate) denied: BTreeSet<Api>,
+    /// Why nobody knows what the account ships.
+    pub(crate) account_policy: Option<CallError>,
     /// There is more behind the destination than is looked at.
     pub(crate) more: bool,
 }
@@ -48,14 +52,22 @@ impl Loops {
         known: &S,
     ) -> Result<Self, CallError> {
         let mut unseen = Unseen::default();
+        let account_policy = match around.reader.account_policy().await {
+            Ok(account_policy) => account_policy,
+            Err(error) => {
+                unseen.account_policy(error)?;
+                None
+            }
+        };
+        let beside = Beside { claims: around.claims, account_policy: account_policy.as_ref() };
         let mut walk = LoopWalk::behind(destination_arn, around.region, around.account_id);
         while let Some(question) = walk.next() {
-            let answer = match around.ask(&question, known).await {
+            let answer = match around.ask(&question, known, &beside).await {
                 Ok(answer) => answer,
                 Err(error) if error.cause == Cause::Missing => Answer::Missing,
                 Err(error) if error.cause == Cause::Denied => {
                     unseen.denied.insert(error.api);
-                    around.claimed(&question).unwrap_or(Answer::Unseen)
+                    beside.answer(&question).unwrap_or(Answer::Unseen)
                 }
                 Err(error) => return Err(error),
             };
@@ -63,14 +75,50 @@ impl Loops {
         }
         let (guard, more) = walk.end();
         unseen.more = more;
-        Ok(Self { guard, unseen })
+        Ok(Self { guard, account_policy, unseen })
     }
 
     /// Warns of what could not be seen, once.
     pub(super) fn tell(&self, cx: &Context<Client>) {
-        if !self.unseen.denied.is_empty() || self.unseen.more {
+        let Unseen { denied, account_policy, more } = &self.unseen;
+        if !denied.is_empty() || account_policy.is_some() || *more {
             cx.report(diagnostics::loops_unseen(&self.unseen));
         }
+    }
+}
+
+impl Unseen {
+    /// An endpoint that has no account policies ships nothing by one.
+    fn account_policy(&mut self, error: CallError) -> Result<(), CallError> {
+        match error.cause {
+            Cause::Unsupported => {}
+            Cause::Denied => {
+                self.denied.insert(error.api);
+            }
+            Cause::Stopped => return Err(error),
+            _ => self.account_policy = Some(error),
+        }
+        Ok(())
+    }
+}
+
+/// Where log groups are shipped beside their own filters.
+struct Beside<'a> {
+    claims: &'a Claims,
+    account_policy: Option<&'a AccountPolicy>,
+}
+
+impl Beside<'_> {
+    fn destinations_of(&self, log_group: &str) -> impl Iterator<Item = String> {
+        let account = self.account_policy.filter(|policy| policy.ships(log_group));
+        let account = account.map(|policy| policy.destination_arn.clone());
+        self.claims.destinations_of(log_group).cloned().chain(account)
+    }
+
+    /// What there is to say of a log group whose filters may not be read.
+    fn answer(&self, question: &Question) -> Option<Answer> {
+        let Question::DestinationsOf { log_group } = question else { return None };
+        Some(Answer::arns(self.destinations_of(log_group)))
     }
 }
 
@@ -79,6 +127,7 @@ impl Surroundings<'_> {
         &self,
         question: &Question,
         known: &S,
+        beside: &Beside<'_>,
     ) -> Result<Answer, CallError> {
         Ok(match question {
             Question::LogGroupOfFunction { arn } => {
@@ -102,7 +151,7 @@ impl Surroundings<'_> {
                     Some(arns) => arns,
                     None => self.asked_for_filters(log_group).await?,
                 };
-                arns.extend(self.claims.destinations_of(log_group).cloned());
+                arns.extend(beside.destinations_of(log_group));
                 Answer::arns(arns)
             }
         })
@@ -114,11 +163,5 @@ impl Surroundings<'_> {
             Err(error) if matches!(error.cause, Cause::Class | Cause::Missing) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
-    }
-
-    /// Where other policies at work are about to ship a log group whose filters may not be read.
-    fn claimed(&self, question: &Question) -> Option<Answer> {
-        let Question::DestinationsOf { log_group } = question else { return None };
-        Some(Answer::arns(self.claims.destinations_of(log_group).cloned()))
     }
 }

@@ -5,12 +5,13 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use logagg_policy::{
-    Arn, Grant, Listing, LogGroup, LogGroupClass, LoopGuard, Obstacle, Ownership, Provenance,
-    Retention, Selection, SubscriptionFilter, Tags,
+    AccountPolicy, Arn, Grant, Listing, LogGroup, LogGroupClass, LoopGuard, Obstacle, Ownership,
+    Provenance, Retention, Selection, SubscriptionFilter, TagFilter,
 };
 use serde::{Deserialize, Serialize};
 
 use super::recollection::Recollection;
+use crate::census::Census;
 
 /// What a policy remembers in private state: what planning needs to know and the state does not
 /// show.
@@ -21,6 +22,8 @@ pub(crate) struct Memory {
     /// not.
     asked: Vec<Asked>,
     listed: BTreeMap<String, Listed>,
+    /// The tags that were looked for then.
+    tag_filters: Vec<BTreeMap<String, String>>,
     /// Log groups in the state that the selection no longer chooses.
     pub(super) left: BTreeSet<String>,
     /// Where the foreign filter ships that holds our name, by log group.
@@ -40,12 +43,16 @@ pub(crate) struct Memory {
     pub(super) recollection: Option<Recollection>,
     /// The statements that let CloudWatch Logs invoke a function: the function, and the id.
     granted: BTreeSet<(String, String)>,
+    /// What the account ships by a policy of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) account_policy: Option<AccountPolicy>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Asked {
     Name(String),
     Prefix(String),
+    Tagged(BTreeMap<String, String>, String),
 }
 
 /// A log group as the last listing showed it. One letter a field: there may be thousands.
@@ -57,6 +64,11 @@ struct Listed {
     retention_in_days: i64,
     #[serde(rename = "b")]
     stored_bytes: u64,
+    /// Which of the tags looked for it has, by their place, and of which nobody knows.
+    #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
+    tagged: Vec<usize>,
+    #[serde(rename = "u", default, skip_serializing_if = "Vec::is_empty")]
+    untold: Vec<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,19 +112,47 @@ impl Memory {
         self.asked = asked.iter().map(Asked::of).collect();
         let listed = groups.into_iter().map(|group| (group.name.clone(), Listed::of(group)));
         self.listed = listed.collect();
+        self.tag_filters.clear();
+    }
+
+    /// Keeps a listing in mind with what is known of the tags that a selection goes by.
+    pub(super) fn remember_census(&mut self, census: &Census, selection: &Selection) {
+        self.remember_listing(&census.asked, census.listed.values());
+        let rules = selection.select.iter().chain(&selection.exclude);
+        let filters: BTreeSet<_> = rules.filter_map(|rule| rule.tags.as_ref()).collect();
+        for (place, filter) in filters.into_iter().enumerate() {
+            self.tag_filters.push(patterns(filter));
+            for (name, group) in &mut self.listed {
+                match census.tagging.has(name, filter) {
+                    Some(true) => group.tagged.push(place),
+                    Some(false) => {}
+                    None => group.untold.push(place),
+                }
+            }
+        }
     }
 
     /// The remembered log groups that a selection chooses, if the listing has all it can choose.
     pub(super) fn chosen_by(&self, selection: &Selection) -> Option<BTreeMap<&str, Retention>> {
-        let asked: Vec<_> = self.asked.iter().map(Asked::listing).collect();
+        let asked: Vec<_> = self.asked.iter().filter_map(Asked::listing).collect();
         if asked.is_empty() || !selection.is_covered_by(&asked) {
             return None;
         }
-        let chosen = self.listed.iter().filter(|(name, group)| {
+        let mut chosen = BTreeMap::new();
+        for (name, group) in &self.listed {
             let class = LogGroupClass::reported(group.class.as_deref());
-            selection.chooses(name, &class, &Tags::new())
-        });
-        Some(chosen.map(|(name, group)| (name.as_str(), group.retention())).collect())
+            if selection.judge(name, &class, |filter| self.has(group, filter))? {
+                chosen.insert(name.as_str(), group.retention());
+            }
+        }
+        Some(chosen)
+    }
+
+    /// Whether a log group has these tags, as far as they were looked for.
+    fn has(&self, group: &Listed, filter: &TagFilter) -> Option<bool> {
+        let wanted = patterns(filter);
+        let place = self.tag_filters.iter().position(|looked_for| *looked_for == wanted)?;
+        (!group.untold.contains(&place)).then(|| group.tagged.contains(&place))
     }
 
     /// The class of a log group, standard unless remembered otherwise.
@@ -259,14 +299,18 @@ impl Asked {
         match listing {
             Listing::Name(name) => Self::Name(name.clone()),
             Listing::Prefix(prefix) => Self::Prefix(prefix.clone()),
+            Listing::Tagged(filter, prefix) => Self::Tagged(patterns(filter), prefix.clone()),
         }
     }
 
-    fn listing(&self) -> Listing {
-        match self {
+    fn listing(&self) -> Option<Listing> {
+        Some(match self {
             Self::Name(name) => Listing::Name(name.clone()),
             Self::Prefix(prefix) => Listing::Prefix(prefix.clone()),
-        }
+            Self::Tagged(patterns, prefix) => {
+                Listing::Tagged(TagFilter::parse(patterns.clone()).ok()?, prefix.clone())
+            }
+        })
     }
 }
 
@@ -277,6 +321,8 @@ impl Listed {
             class,
             retention_in_days: group.retention.in_days(),
             stored_bytes: group.stored_bytes,
+            tagged: Vec::new(),
+            untold: Vec::new(),
         }
     }
 
@@ -287,6 +333,10 @@ impl Listed {
 
 fn entry(grant: &Grant) -> (String, String) {
     (grant.function_arn().to_string(), grant.statement_id().to_owned())
+}
+
+fn patterns(filter: &TagFilter) -> BTreeMap<String, String> {
+    filter.patterns().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn retention(days: i64) -> Retention {
@@ -353,6 +403,33 @@ mod tests {
         assert_eq!(chosen, BTreeMap::from([("/a/2", Retention::Days(7))]));
         assert_eq!(memory.chosen_by(&selection("/")), None);
         assert_eq!(Memory::default().chosen_by(&selection("/a/")), None);
+    }
+
+    #[test]
+    fn tells_what_tags_choose_only_where_it_knows_them() {
+        let rule = |value: &str| logagg_policy::Rule {
+            tags: TagFilter::parse([("team".to_owned(), value.to_owned())]).ok(),
+            ..logagg_policy::Rule::default()
+        };
+        let selection = |value: &str| Selection { select: vec![rule(value)], exclude: Vec::new() };
+        let mut census = Census::default();
+        for name in ["/a", "/b"] {
+            census.listed.insert(name.to_owned(), group(name, LogGroupClass::Standard));
+        }
+        census.asked = selection("search").listings();
+        let team = |value: &str| BTreeMap::from([("team".to_owned(), value.to_owned())]);
+        census.tagging.learn("/a".to_owned(), team("search"));
+        let remembered = |census: &Census| {
+            let mut memory = Memory::default();
+            memory.remember_census(census, &selection("search"));
+            Memory::decode(&memory.encode()).unwrap()
+        };
+        assert_eq!(remembered(&census).chosen_by(&selection("search")), None);
+        census.tagging.learn("/b".to_owned(), team("checkout"));
+        let memory = remembered(&census);
+        let chosen = memory.chosen_by(&selection("search")).unwrap();
+        assert_eq!(chosen.into_keys().collect::<Vec<_>>(), ["/a"]);
+        assert_eq!(memory.chosen_by(&selection("checkout")), None);
     }
 
     #[test]

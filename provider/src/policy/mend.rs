@@ -3,10 +3,9 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use logagg_policy::{Ownership, Standing, SubscriptionFilter};
 
-use super::discover::IN_FLIGHT;
 use super::memory::Memory;
 use super::progress::Progress;
-use crate::aws::{Api, CallError, Cause, Reader, Writer};
+use crate::aws::{Api, CallError, Cause, IN_FLIGHT, Reader, Writer};
 
 /// Brings log groups from how they are to how they should be.
 #[derive(Debug)]

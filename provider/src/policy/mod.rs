@@ -4,6 +4,7 @@ mod announce;
 mod create;
 mod delete;
 mod discover;
+mod fights;
 mod guards;
 mod identity;
 mod import;
@@ -19,6 +20,7 @@ mod read;
 mod recollection;
 mod refresh;
 mod schema;
+mod twice;
 mod update;
 mod validate;
 

@@ -6,10 +6,12 @@ use logagg_policy::{
 use tfplugin::{Attr, AttributePath, Context, Diagnostic, Planned, Proposal, Stored};
 
 use super::announce::announce;
+use super::fights::{self, stake_of_plan};
 use super::memory::Memory;
 use super::model::{Entry, Intent, Policy, Unusable};
 use super::outlook::{Outlook, Prospect};
 use super::permission;
+use super::twice::planned_twice;
 use super::validate::grant_to_what_is_no_function;
 use crate::aws::Account;
 use crate::diagnostics;
@@ -60,6 +62,11 @@ pub(super) async fn plan(
             outlook.tell(cx);
             conflicts(&planned, &prior.private).into_iter().for_each(|warning| cx.report(warning));
             statement_taken(&planned, &prior.state).into_iter().for_each(|it| cx.report(it));
+            let twice = planned_twice(&planned, &prior.private);
+            twice.into_iter().for_each(|warning| cx.report(warning));
+            if let Some((account, stake)) = account.zip(stake_of_plan(&planned, &prior.private)) {
+                fights::tell(cx, account, &planned, stake).await;
+            }
         }
         Ok(None) => {
             let held = prior.state.log_groups.known().into_iter().flatten();

@@ -124,6 +124,7 @@ pub(super) async fn look_for_loops(
         .map_err(|error| diagnostics::not_read(&error, around.region))?;
     loops.tell(cx);
     memory.remember_loops(&wanted.destination_arn, &loops.guard);
+    memory.account_policy = loops.account_policy;
     intent.demand.ships = Some(loops.guard);
     Ok(())
 }
@@ -153,7 +154,7 @@ pub(super) fn record(
     let mut pending = 0;
     let memory = &mut stored.private;
     memory.forget_findings();
-    discovery.remember(memory);
+    discovery.remember(intent, memory);
     for (name, group) in &discovery.groups {
         let is = group.standing(intent, ownership);
         let due = group.due(intent, &is);

@@ -1,9 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{Listing, LogGroup, Permission, Retention, Standing, Subscription, Tags};
+use logagg_policy::{Listing, LogGroup, Permission, Retention, Standing, Subscription};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
 use super::discover::{Discovery, Membership, shipped_to, unlisted};
+use super::fights;
 use super::loops::{Shipping, Surroundings};
 use super::memory::Memory;
 use super::mend::{Job, Mended, Mender, Touch, by_reason, remember_full};
@@ -12,6 +13,7 @@ use super::permission::Grants;
 use super::read::{check_account, claim, look_for_loops, record, record_permission};
 use super::refresh::Basis;
 use crate::aws::{Account, CallError, Reader};
+use crate::census::Census;
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -83,6 +85,8 @@ async fn updated(
         discovery.recall(&intent, &ownership, &mut stored.private);
         let jobs = discovery.jobs(&intent, &ownership);
         intent.guards.check(discovery.chosen().count(), jobs.len())?;
+        let stake = discovery.stake(&stored.state, &intent, &ownership);
+        fights::check(cx, &mut claims, &stored.state, stake)?;
         claim(&mut claims, &intent, &jobs);
         drop(claims);
         if must_grant {
@@ -240,15 +244,12 @@ struct Meanwhile {
 
 impl Meanwhile {
     async fn since(reader: &Reader, intent: &Intent, plan: &Planned) -> Result<Self, CallError> {
-        let asked = intent.listings();
-        let mut listed = reader.log_groups(&asked).await?;
+        let mut census = Census::take(reader, &intent.selection, intent.listings()).await?;
+        let planned = plan.groups.keys().cloned().collect();
+        let born = census.chosen(reader, &intent.selection, &planned).await?;
+        let Census { asked, mut listed, .. } = census;
         let held = reader.log_groups(&unlisted(&listed, plan.groups.keys())).await?;
         let held = held.into_iter().filter(|(name, _)| plan.groups.contains_key(name));
-        let born = listed.values().filter(|group| {
-            intent.selection.chooses(&group.name, &group.class, &Tags::new())
-                && !plan.groups.contains_key(&group.name)
-        });
-        let born = born.map(|group| group.name.clone()).collect();
         listed.extend(held);
         let gone = plan.groups.keys().filter(|name| !listed.contains_key(*name));
         Ok(Self { gone: gone.cloned().collect(), born, listed, asked })

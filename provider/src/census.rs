@@ -1,0 +1,115 @@
+//! Which log groups there are of what a selection asks for, and which of them it chooses. Tags are
+//! looked at only where they decide.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use logagg_policy::{Listing, LogGroup, Selection, TagFilter, Tags};
+
+use crate::aws::{CallError, IN_FLIGHT, Reader};
+
+/// The answer to what a selection asks.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    /// What was asked, and every log group in the answer, chosen or not.
+    pub(crate) asked: Vec<Listing>,
+    pub(crate) listed: BTreeMap<String, LogGroup>,
+    pub(crate) tagging: Tagging,
+}
+
+/// What is known of the tags of log groups.
+#[derive(Debug, Default)]
+pub(crate) struct Tagging {
+    /// The only log groups that can have these tags. An endpoint may name others beside them, so
+    /// whether one of these has them, its tags say.
+    candidates: BTreeMap<TagFilter, BTreeSet<String>>,
+    read: BTreeMap<String, Tags>,
+}
+
+impl Census {
+    /// Lists what a selection may choose.
+    pub(crate) async fn take(
+        reader: &Reader,
+        selection: &Selection,
+        asked: Vec<Listing>,
+    ) -> Result<Self, CallError> {
+        // What is to be left out by its tags is looked for after all else, so that a log group
+        // which is in the first list was there when the second was made.
+        let mut listed = reader.log_groups(&asked).await?;
+        let mut tagging = Tagging::default();
+        for filter in selection.tag_filters() {
+            let names = reader.names_of_tagged(filter).await?;
+            tagging.candidates.insert(filter.clone(), names);
+        }
+        let unseen = tagging.unseen(&asked, &listed);
+        listed.extend(reader.log_groups_named(&unseen).await?);
+        Ok(Self { asked, listed, tagging })
+    }
+
+    /// The log groups that a selection chooses; those in `passed_over` are not looked at.
+    pub(crate) async fn chosen(
+        &mut self,
+        reader: &Reader,
+        selection: &Selection,
+        passed_over: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, CallError> {
+        let mut chosen = BTreeSet::new();
+        let mut open = Vec::new();
+        for (name, group) in &self.listed {
+            match self.tagging.judge(selection, group) {
+                _ if passed_over.contains(name) => {}
+                Some(true) => {
+                    chosen.insert(name.clone());
+                }
+                Some(false) => {}
+                None => open.push(group.clone()),
+            }
+        }
+        let read: Vec<_> = stream::iter(open)
+            .map(|group| async move { reader.tags(&group).await.map(|tags| (group, tags)) })
+            .buffer_unordered(IN_FLIGHT)
+            .try_collect()
+            .await?;
+        for (group, tags) in read {
+            // Without tags to read it has been deleted since it was listed.
+            let Some(tags) = tags else { continue };
+            if selection.chooses(&group.name, &group.class, &tags) {
+                chosen.insert(group.name.clone());
+            }
+            self.tagging.learn(group.name, tags);
+        }
+        Ok(chosen)
+    }
+}
+
+impl Tagging {
+    /// Whether a selection chooses a log group; None where only its tags can tell.
+    pub(crate) fn judge(&self, selection: &Selection, group: &LogGroup) -> Option<bool> {
+        selection.judge(&group.name, &group.class, |filter| self.has(&group.name, filter))
+    }
+
+    /// Whether a log group has these tags, as far as that is known.
+    pub(crate) fn has(&self, log_group: &str, filter: &TagFilter) -> Option<bool> {
+        if let Some(tags) = self.read.get(log_group) {
+            return Some(filter.holds_for(tags));
+        }
+        let candidates = self.candidates.get(filter)?;
+        (!candidates.contains(log_group)).then_some(false)
+    }
+
+    /// The tags of a log group have been read.
+    pub(crate) fn learn(&mut self, log_group: String, tags: Tags) {
+        self.read.insert(log_group, tags);
+    }
+
+    /// The log groups that were asked for by their tags and have not been listed.
+    fn unseen(&self, asked: &[Listing], listed: &BTreeMap<String, LogGroup>) -> Vec<String> {
+        let mut unseen = BTreeSet::new();
+        for listing in asked {
+            let Listing::Tagged(filter, prefix) = listing else { continue };
+            let names = self.candidates.get(filter).into_iter().flatten();
+            unseen.extend(names.filter(|name| name.starts_with(prefix.as_str())));
+        }
+        unseen.into_iter().filter(|name| !listed.contains_key(*name)).cloned().collect()
+    }
+}

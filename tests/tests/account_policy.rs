@@ -1,0 +1,164 @@
+//! Where the account ships log groups by a subscription policy of its own. All of it in the
+//! simulator: ministack has no account policies.
+
+use logagg_e2e::account::REGION;
+use logagg_e2e::simulator::{AccountPolicy, Function, Region, Simulator};
+use serde_json::json;
+
+use crate::scene::{SIMULATED_ACCOUNT, Scene, says};
+
+const TWICE: &str = "shipped by the account's policy too";
+
+fn scene(groups: &[&str]) -> Scene {
+    Scene::simulated(Simulator::builder(), groups)
+}
+
+fn here(scene: &Scene) -> Region {
+    scene.simulator.as_ref().unwrap().region(SIMULATED_ACCOUNT, REGION)
+}
+
+fn account_ships(scene: &Scene, destination: &str, except: &[&str]) {
+    let policy = AccountPolicy::named("all", destination).except(except);
+    here(scene).set_account_policy(Some(policy));
+}
+
+#[track_caller]
+fn asked(scene: &Scene) -> u64 {
+    scene.simulator.as_ref().unwrap().counts().of("DescribeAccountPolicies")
+}
+
+#[test]
+fn what_the_account_ships_there_too_is_warned_of_once_in_each_plan() {
+    let scene = scene(&["/app/a", "/app/b", "/app/c"]);
+    account_ships(&scene, &scene.shipper(), &["/app/b"]);
+    scene.policy(&scene.usual_policy());
+    let told = format!(
+        "The account's subscription policy \"all\" ships to {}, and so does this policy. Events \
+         arrive there twice, and are paid for twice, from: /app/a /app/c Leave these",
+        scene.shipper()
+    );
+    let first = scene.plan();
+    says(&first, &format!("Warning: 2 log groups {TWICE}"));
+    says(&first, &told);
+    assert_eq!(first.text().matches(TWICE).count(), 1, "{first}");
+    scene.apply_plan();
+    let later = scene.run(0, |terraform| terraform.plan(&[]));
+    says(&later, &told);
+    assert_eq!(later.text().matches(TWICE).count(), 1, "{later}");
+
+    account_ships(&scene, &scene.shipper(), &["/app/a", "/app/b", "/app/c"]);
+    let mended = scene.run(0, |terraform| terraform.plan(&[]));
+    assert!(!mended.text().contains(TWICE), "{mended}");
+}
+
+#[test]
+fn what_the_account_ships_elsewhere_is_its_own_matter() {
+    let scene = scene(&["/app/a"]);
+    account_ships(&scene, &scene.account.function_arn("other"), &[]);
+    scene.policy(&scene.usual_policy());
+    assert!(!scene.plan().text().contains(TWICE));
+    scene.apply_plan();
+    scene.policy(&scene.policy_to(&scene.account.function_arn("other")));
+    says(&scene.plan(), &format!("Warning: 1 log group {TWICE}"));
+}
+
+#[test]
+fn the_account_is_asked_once_a_plan_and_only_for_a_policy_that_ships() {
+    let scene = scene(&["/app/a", "/app/b"]);
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    scene.simulator.as_ref().unwrap().forget_calls();
+    scene.plan_is_empty();
+    assert_eq!(asked(&scene), 1);
+    scene.policy("name = \"keep\"\nretention_in_days = 7\nselect {\n  names = [\"/app/a\"]\n}");
+    scene.apply();
+    scene.simulator.as_ref().unwrap().forget_calls();
+    scene.plan_is_empty();
+    assert_eq!(asked(&scene), 0);
+}
+
+#[test]
+fn a_missing_permission_is_told_once_and_stops_nothing() {
+    let scene = scene(&["/app/a"]);
+    scene
+        .simulator
+        .as_ref()
+        .unwrap()
+        .account(SIMULATED_ACCOUNT)
+        .deny("logs:DescribeAccountPolicies");
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    scene.ships("/app/a", &scene.shipper());
+    let plan = scene.run(0, |terraform| terraform.plan(&[]));
+    says(&plan, "Warning: Loops can only be seen in part");
+    says(&plan, "\"Action\": [\"logs:DescribeAccountPolicies\"]");
+    assert_eq!(plan.text().matches("Warning: Loops").count(), 1, "{plan}");
+}
+
+#[test]
+fn a_policy_of_the_account_that_reads_as_none_did_is_told_and_stops_nothing() {
+    let scene = scene(&["/app/a"]);
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    scene.proxy.on("DescribeAccountPolicies").answer(|_| {
+        json!({"accountPolicies": [{
+            "policyName": "all",
+            "policyDocument": "{\"DestinationArn\": \"x\"}",
+            "policyType": "SUBSCRIPTION_FILTER_POLICY",
+            "selectionCriteria": "LogGroupName LIKE \"/a\"",
+        }]})
+    });
+    let plan = scene.run(0, |terraform| terraform.plan(&[]));
+    says(&plan, "What the account ships by a subscription policy of its own could not be seen");
+    says(
+        &plan,
+        "the account's subscription policy \"all\" reads as none did when this was written.",
+    );
+}
+
+/// A function that logs to this group, and that CloudWatch Logs may invoke.
+fn function(here: &Region, name: &str, log_group: &str) -> String {
+    let arn = here.add_function(Function::named(name).logging_to(log_group));
+    let permission = json!({
+        "FunctionName": name,
+        "StatementId": "logs",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "logs.amazonaws.com",
+    });
+    here.call("AddPermission", permission).unwrap();
+    arn
+}
+
+#[test]
+fn a_loop_through_the_accounts_policy_cannot_be_made() {
+    let scene = scene(&["/app/a", "/aws/lambda/tail", "/app/reader"]);
+    let here = here(&scene);
+    let tail = function(&here, "tail", "/aws/lambda/tail");
+    account_ships(&scene, &function(&here, "reader", "/app/reader"), &[]);
+    scene.policy(&scene.policy_to(&tail));
+    scene.apply();
+    scene.ships("/app/a", &tail);
+    scene.ships_nowhere("/app/reader");
+    let why = "loop: function reader writes to this log group, and what is shipped comes to it: \
+               function tail -> /aws/lambda/tail -> function reader";
+    assert_eq!(scene.state()["skipped"], json!({"/app/reader": why}));
+    scene.plan_is_empty();
+
+    // Once the account leaves the shipper's own log group out, nothing comes back.
+    let reader = scene.account.function_arn("reader");
+    account_ships(&scene, &reader, &["/aws/lambda/tail"]);
+    scene.apply();
+    scene.ships("/app/reader", &tail);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_loop_that_the_account_has_made_is_told() {
+    let scene = scene(&["/app/a", "/aws/lambda/shipper"]);
+    account_ships(&scene, &scene.shipper(), &["/app/a"]);
+    scene.policy(&scene.usual_policy().replace("\"/app/\"", "\"/app/\", \"/aws/lambda/\""));
+    says(&scene.plan(), "The account's policy also ships what the destination itself writes to");
+    scene.apply_plan();
+    let plan = scene.run(0, |terraform| terraform.plan(&[]));
+    says(&plan, "Leave these out of it at once: /aws/lambda/shipper");
+}

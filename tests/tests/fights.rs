@@ -1,0 +1,215 @@
+//! Policies of one configuration that cannot both hold are told so, before anything is written.
+
+use serde_json::json;
+
+use crate::scene::{Scene, entry, says};
+
+/// Two policies, each with the arguments given.
+fn two(scene: &Scene, one: &str, other: &str) {
+    scene.configuration(&format!(
+        "resource \"logagg_policy\" \"one\" {{\n{one}\n}}\n\
+         resource \"logagg_policy\" \"other\" {{\n{other}\n}}\n"
+    ));
+}
+
+fn below(prefix: &str) -> String {
+    format!("select {{\n  name_prefixes = [\"{prefix}\"]\n}}")
+}
+
+fn keeping(name: &str, days: u16, rest: &str) -> String {
+    format!("name = \"{name}\"\nretention_in_days = {days}\n{rest}")
+}
+
+fn shipping(name: &str, to: &str, rest: &str) -> String {
+    format!("name = \"{name}\"\ndestination_arn = \"{to}\"\n{rest}")
+}
+
+#[test]
+fn two_retentions_for_one_log_group_are_an_error_in_the_first_plan() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b", "/lib/c"]);
+    two(&scene, &keeping("all", 30, &below("/")), &keeping("apps", 14, &below("/app/")));
+    let plan = scene.plan_fails();
+    says(&plan, "Error: Policies fight over the retention of 2 log groups");
+    says(
+        &plan,
+        "The policies \"all\" and \"apps\" both set the retention of: /app/a /app/b One keeps events \
+         for exactly 30 days, the other for exactly 14 days: what one sets the other changes back, \
+         with every apply.",
+    );
+    assert_eq!(plan.text().matches("Error: ").count(), 1, "{plan}");
+    assert!(scene.writes().is_empty());
+}
+
+#[test]
+fn the_first_twenty_log_groups_are_named() {
+    let names: Vec<_> = (0..25).map(|n| format!("/app/{n:02}")).collect();
+    let scene = Scene::with_groups(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    two(&scene, &keeping("one", 30, &below("/app/")), &keeping("other", 0, &below("/app/")));
+    let plan = scene.plan_fails();
+    says(&plan, "Error: Policies fight over the retention of 25 log groups");
+    says(&plan, "/app/19 and 5 more One keeps events for exactly 30 days, the other for ever");
+}
+
+#[test]
+fn retentions_that_can_hold_together_are_no_fight() {
+    let scene = Scene::with_groups(&["/app/a", "/lib/b"]);
+    two(
+        &scene,
+        &keeping("least", 30, &format!("retention_mode = \"at_least\"\n{}", below("/app/"))),
+        &keeping("less", 14, &format!("retention_mode = \"at_least\"\n{}", below("/"))),
+    );
+    scene.apply();
+    scene.apply();
+    scene.plan_is_empty();
+    assert_eq!(scene.logs.retention("/app/a").unwrap(), Some(30));
+    assert_eq!(scene.logs.retention("/lib/b").unwrap(), Some(14));
+}
+
+#[test]
+fn a_fight_that_begins_later_is_an_error_of_the_plan_that_would_begin_it() {
+    let scene = Scene::with_groups(&["/app/a", "/lib/b"]);
+    let apps = keeping("apps", 30, &below("/app/"));
+    two(&scene, &apps, &keeping("libs", 14, &below("/lib/")));
+    scene.apply();
+    scene.plan_is_empty();
+    scene.proxy.forget_calls();
+    two(&scene, &apps, &keeping("libs", 14, &below("/")));
+    let plan = scene.plan_fails();
+    says(&plan, "Error: Policies fight over the retention of 1 log group");
+    two(&scene, &keeping("apps", 60, &below("/")), &keeping("libs", 14, &below("/lib/")));
+    says(&scene.plan_fails(), "Error: Policies fight over the retention of 1 log group");
+    assert!(scene.writes().is_empty());
+}
+
+#[test]
+fn a_log_group_moves_from_one_policy_to_the_other_without_a_fight() {
+    let scene = Scene::with_groups(&["/app/a", "/lib/b"]);
+    two(&scene, &keeping("all", 30, &below("/")), &keeping("libs", 14, &below("/none/")));
+    scene.apply();
+    two(
+        &scene,
+        &keeping(
+            "all",
+            30,
+            &format!("{}\nexclude {{\n  name_prefixes = [\"/lib/\"]\n}}", below("/")),
+        ),
+        &keeping("libs", 14, &below("/lib/")),
+    );
+    scene.apply();
+    assert_eq!(scene.logs.retention("/app/a").unwrap(), Some(30));
+    assert_eq!(scene.logs.retention("/lib/b").unwrap(), Some(14));
+    scene.plan_is_empty();
+}
+
+#[test]
+fn one_filter_name_for_two_destinations_is_an_error_unless_both_give_way() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let (here, there) = (scene.shipper(), scene.account.function_arn("other"));
+    let rest = below("/app/");
+    two(&scene, &shipping("ship", &here, &rest), &shipping("ship", &there, &rest));
+    let plan = scene.plan_fails();
+    says(&plan, "Error: Policies fight over a filter on 1 log group");
+    says(
+        &plan,
+        "Two policies named \"ship\" both want a filter named \"ship\" on: /app/a There can be only \
+         one of a name, and they differ in destination_arn:",
+    );
+    assert!(scene.writes().is_empty());
+
+    let named = format!("filter_name = \"ship\"\n{rest}");
+    two(&scene, &shipping("one", &here, &named), &shipping("other", &there, &named));
+    says(
+        &scene.plan_fails(),
+        "The policies \"one\" and \"other\" both want a filter named \"ship\" on:",
+    );
+
+    let skip = format!("on_conflict = \"skip\"\n{rest}");
+    two(&scene, &shipping("ship", &here, &skip), &shipping("ship", &there, &skip));
+    scene.plan();
+}
+
+#[test]
+fn two_patterns_for_one_filter_are_an_error() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let to = scene.shipper();
+    let with = |pattern: &str| format!("filter_pattern = \"{pattern}\"\n{}", below("/app/"));
+    two(&scene, &shipping("ship", &to, &with("ERROR")), &shipping("ship", &to, &with("WARN")));
+    says(
+        &scene.plan_fails(),
+        "There can be only one of a name, and they differ in filter_pattern:",
+    );
+}
+
+#[test]
+fn a_policy_that_replaces_the_others_destination_is_an_error() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let (new, old) = (scene.shipper(), scene.account.function_arn("other"));
+    let rest = below("/app/");
+    let replacing = format!("replace_destination_arns = [\"{old}\"]\n{rest}");
+    two(&scene, &shipping("old", &old, &rest), &shipping("new", &new, &replacing));
+    let plan = scene.plan_fails();
+    says(&plan, "Error: Policies fight over the filters of 1 log group");
+    says(&plan, "it deletes the filters that the other makes, with every apply, on: /app/a");
+}
+
+#[test]
+fn shipping_to_one_destination_twice_is_warned_of_and_done() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let to = scene.shipper();
+    let errors = format!("filter_pattern = \"ERROR\"\n{}", below("/app/"));
+    two(&scene, &shipping("all", &to, &below("/")), &shipping("errors", &to, &errors));
+    let plan = scene.plan();
+    says(&plan, "Warning: 1 log group shipped to one destination twice");
+    says(
+        &plan,
+        &format!(
+            "The policies \"all\" and \"errors\" ship the same events to {to}, through the filters \
+             \"all\" and \"errors\". They arrive there twice, and are paid for twice, from: /app/a"
+        ),
+    );
+    scene.apply_plan();
+    assert_eq!(scene.logs.filters("/app/a").unwrap().len(), 2);
+    scene.plan_is_empty();
+
+    let warnings = format!("filter_pattern = \"WARN\"\n{}", below("/app/"));
+    two(&scene, &shipping("all", &to, &warnings), &shipping("errors", &to, &errors));
+    let plan = scene.plan();
+    assert!(!plan.text().contains("twice"), "two patterns may share no event: {plan}");
+}
+
+#[test]
+fn what_only_apply_knows_is_an_error_before_anything_is_written_for_it() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let (here, there) = (scene.shipper(), scene.account.function_arn("other"));
+    let policy = |name: &str, destination: &str| {
+        format!(
+            "name = \"{name}\"\nfilter_name = \"ship\"\ndestination_arn = {destination}\n{}",
+            below("/app/")
+        )
+    };
+    scene.configuration(&format!(
+        "resource \"terraform_data\" \"arn\" {{\n  input = \"{there}\"\n}}\n\
+         resource \"logagg_policy\" \"one\" {{\n{}\n}}\n\
+         resource \"logagg_policy\" \"other\" {{\n{}\ndepends_on = [logagg_policy.one]\n}}\n",
+        policy("one", &format!("\"{here}\"")),
+        policy("other", "terraform_data.arn.output"),
+    ));
+    scene.plan();
+    let apply = scene.run(1, logagg_e2e::terraform::Terraform::apply_plan);
+    says(&apply, "Error: Policies fight over a filter on 1 log group");
+    scene.ships("/app/a", &here);
+    assert_eq!(scene.writes(), [("PutSubscriptionFilter".to_owned(), "/app/a".to_owned())]);
+}
+
+#[test]
+fn two_policies_that_want_the_same_are_left_in_peace() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let to = scene.shipper();
+    let usual = format!("retention_in_days = 30\nfilter_name = \"ship\"\n{}", below("/app/"));
+    two(&scene, &shipping("one", &to, &usual), &shipping("other", &to, &usual));
+    scene.apply();
+    scene.ships("/app/a", &to);
+    let state = scene.state();
+    assert_eq!(state["log_groups"], json!({"/app/a": entry("active", 30)}));
+    scene.plan_is_empty();
+}
