@@ -70,6 +70,13 @@ impl Counts {
         self.records_in += additional;
     }
 
+    /// Counts records that were never among those to be sent as dropped.
+    pub fn drop(&mut self, records: u64, reason: &Class) {
+        self.records_in += records;
+        self.dropped += records;
+        self.note("dropped", reason, usize::try_from(records).unwrap_or(usize::MAX));
+    }
+
     /// Counts records as refused.
     pub fn refuse(&mut self, records: usize, reason: &Class) {
         self.refused += records as u64;

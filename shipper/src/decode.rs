@@ -318,6 +318,13 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_are_no_text_are_replaced_where_one_sees_it() {
+        let decoded = b"{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[{\"id\":\"1\",\"timestamp\":1,\"message\":\"a\xff\xfeb\\n\xc3\xbc\"}]}";
+        let delivery = parse(decoded).unwrap();
+        assert_eq!(delivery.log_events[0].message.0, "a\u{FFFD}\u{FFFD}b\n\u{FC}");
+    }
+
+    #[test]
     fn times_that_nobody_can_write_down_are_refused() {
         let decoded = |time: u64| {
             format!(

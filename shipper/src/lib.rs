@@ -6,6 +6,7 @@
 //! [`delivery::client`] and [`aws`] is free of I/O. The crate knows nothing of policies and Terraform,
 //! and starts fast because nothing is set up before it is needed.
 
+pub mod admit;
 pub mod aws;
 pub mod config;
 pub mod counts;
@@ -18,6 +19,7 @@ pub mod invocation;
 pub mod key;
 pub mod line;
 pub mod live;
+pub mod metrics;
 pub mod origin;
 pub mod park;
 pub mod record;

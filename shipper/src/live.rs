@@ -2,6 +2,7 @@
 //! wherever it is, with secrets that are fetched once, and again when they have changed.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,6 +13,7 @@ use crate::config::{ConfigError, Draft, Source, SourceError};
 use crate::delivery::Client;
 use crate::delivery::client::ClientError;
 use crate::invocation::{Invocation, Reply, ShipError, Shipper};
+use crate::metrics;
 use crate::secret::{self, FetchError, Secrets};
 use crate::summary::Summary;
 
@@ -31,6 +33,8 @@ pub struct Live {
     own_log_group: Option<String>,
     shipper: RwLock<Arc<Shipper>>,
     secrets: Option<Renewal>,
+    /// Namespace and function, if there are to be metrics.
+    metrics: Option<(String, String)>,
 }
 
 /// What is needed to fetch the secrets again.
@@ -110,9 +114,11 @@ impl Live {
             state: Mutex::new(State { draft, secrets, fetched, tried }),
         });
         let own_log_group = variable("AWS_LAMBDA_LOG_GROUP_NAME");
+        let function = variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+        let metrics = config.metrics_namespace.clone().map(|namespace| (namespace, function));
         let shipper = Shipper::new(config, own_log_group.clone(), client.clone());
         let shipper = RwLock::new(Arc::new(shipper));
-        Ok(Self { client, own_log_group, shipper, secrets: renewal })
+        Ok(Self { client, own_log_group, shipper, secrets: renewal, metrics })
     }
 
     /// Ships an event, and tells what came of it in either case.
@@ -138,6 +144,18 @@ impl Live {
         }
         summary.warnings.extend(warnings);
         (summary, result)
+    }
+
+    /// Writes what an invocation has to say about itself: the summary, and metrics where they are
+    /// asked for.
+    pub fn report(&self, summary: &Summary, out: impl Write) -> io::Result<()> {
+        let lines = match &self.metrics {
+            Some((namespace, function)) => {
+                metrics::lines(summary, namespace, function, SystemTime::now())
+            }
+            None => Vec::new(),
+        };
+        summary.write(&lines, out)
     }
 
     fn current(&self) -> Arc<Shipper> {

@@ -52,7 +52,7 @@ async fn handle(shipper: Arc<Live>, event: LambdaEvent<Box<RawValue>>) -> Result
         Invocation { request_id: &event.context.request_id, deadline: event.context.deadline() };
     let (summary, result) = shipper.ship(event.payload.get(), &invocation).await;
     // Without standard output there is nobody to tell, and the records matter more.
-    let _ = summary.write(stdout().lock());
+    let _ = shipper.report(&summary, stdout().lock());
     result.map(|reply| reply.answer(summary)).map_err(Failure)
 }
 

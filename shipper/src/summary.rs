@@ -6,13 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use crate::counts::Counts;
 use crate::decode::{Delivery, MessageType};
 use crate::destination::Class;
+use crate::record::Record;
 
 /// What one invocation came to.
 #[derive(Debug, Serialize)]
@@ -57,6 +59,15 @@ pub struct Summary {
     /// How long it all took.
     #[serde(rename = "duration_ms", serialize_with = "millis")]
     pub duration: Duration,
+    /// How long ago the oldest log event was written when all was done.
+    #[serde(rename = "lag_ms", serialize_with = "lag", skip_serializing_if = "Option::is_none")]
+    pub lag: Option<Duration>,
+    /// How many messages had something taken out, by pattern.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub redacted: BTreeMap<Class, u64>,
+    /// When the oldest log event was written.
+    #[serde(skip)]
+    oldest: Option<SystemTime>,
     /// What became of the records, for every destination.
     pub destinations: BTreeMap<String, Counts>,
 }
@@ -106,8 +117,33 @@ impl Summary {
             bytes_in,
             bytes_decoded: 0,
             duration: Duration::ZERO,
+            lag: None,
+            redacted: BTreeMap::new(),
+            oldest: None,
             destinations: BTreeMap::new(),
         }
+    }
+
+    /// Notes when records were written.
+    pub fn note_times(&mut self, records: &[Record<'_>]) {
+        let oldest = records.iter().map(|record| record.time).min();
+        self.oldest = match (self.oldest, oldest) {
+            (Some(known), Some(oldest)) => Some(known.min(oldest)),
+            (known, oldest) => known.or(oldest),
+        };
+    }
+
+    /// Counts messages that had something taken out.
+    pub fn count_redacted(&mut self, counts: BTreeMap<Class, u64>) {
+        for (pattern, messages) in counts {
+            *self.redacted.entry(pattern).or_default() += messages;
+        }
+    }
+
+    /// Notes when all was done, and how long it took.
+    pub fn end(&mut self, now: SystemTime, duration: Duration) {
+        self.duration = duration;
+        self.lag = self.oldest.map(|oldest| now.duration_since(oldest).unwrap_or_default());
     }
 
     /// Whether a destination has not let the shipper in.
@@ -152,13 +188,21 @@ impl Summary {
         }
     }
 
-    /// Writes the line in one piece.
-    pub fn write(&self, mut out: impl Write) -> io::Result<()> {
-        let mut line = serde_json::to_vec(self)?;
-        line.push(b'\n');
-        out.write_all(&line)?;
+    /// Writes the line, and others behind it, in one piece.
+    pub fn write(&self, others: &[Value], mut out: impl Write) -> io::Result<()> {
+        let mut lines = serde_json::to_vec(self)?;
+        lines.push(b'\n');
+        for other in others {
+            serde_json::to_writer(&mut lines, other)?;
+            lines.push(b'\n');
+        }
+        out.write_all(&lines)?;
         out.flush()
     }
+}
+
+fn lag<S: Serializer>(lag: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)).serialize(serializer)
 }
 
 fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

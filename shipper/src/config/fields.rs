@@ -148,6 +148,36 @@ impl<'v, 'm> Fields<'v, 'm> {
             .collect()
     }
 
+    /// A field that may be there and must be a list of objects then, which `read` reads.
+    pub(super) fn each<T>(
+        &mut self,
+        name: &str,
+        mut read: impl FnMut(&mut Fields<'v, '_>) -> Option<T>,
+    ) -> Vec<T> {
+        self.list(name)
+            .iter()
+            .enumerate()
+            .filter_map(|(index, value)| {
+                let path = self.path_of(&format!("{name}[{index}]"));
+                let mut fields = Fields::new(path, value, self.findings)?;
+                let item = read(&mut fields);
+                fields.finish();
+                item
+            })
+            .collect()
+    }
+
+    /// A field that must be there and be a number from 0 to 1.
+    pub(super) fn share(&mut self, name: &str) -> Option<f64> {
+        let value = self.required(name)?;
+        let share = value.as_f64().filter(|share| (0.0..=1.0).contains(share));
+        if share.is_none() {
+            let what = if value.is_number() { value.to_string() } else { kind(value).to_owned() };
+            self.mistake_in(name, &format!("is {what}, must be a number from 0 to 1"));
+        }
+        share
+    }
+
     /// A field that must be there and be one of `choices`.
     pub(super) fn choice(&mut self, name: &str, choices: &[&'static str]) -> Option<&'static str> {
         let text = self.text(name)?;

@@ -3,6 +3,7 @@
 //! It is read whole, so that every mistake is reported at once, each with its place. A mistake
 //! stops the start: a shipper that runs with half a configuration loses logs without a word.
 
+mod admit;
 mod arn;
 mod auth;
 mod datadog;
@@ -34,6 +35,7 @@ use std::time::Duration;
 use flate2::Compression;
 use serde_json::Value;
 
+use crate::admit::Admission;
 use crate::delivery::{JsonFields, Oversized};
 use crate::destination::{Destination, Keys};
 use crate::park::Park;
@@ -57,6 +59,10 @@ pub struct Config {
     pub request_timeout: Duration,
     /// How hard to compress.
     pub gzip_level: Compression,
+    /// Which lines are sent and what of them; `None` for everything.
+    pub admission: Option<Admission>,
+    /// The namespace of the metrics, if there are to be any.
+    pub metrics_namespace: Option<String>,
     /// How long fetched secrets are used before they are fetched again.
     pub secret_max_age: Duration,
     /// Where leftovers are kept.
@@ -183,6 +189,8 @@ fn read<'v>(
         _ => BatchFailures::Report,
     };
     let destinations = destinations(&mut root, park.as_ref());
+    let admission = admit::read(&mut root);
+    let metrics_namespace = metrics_namespace(&mut root);
     let max_decoded_bytes =
         root.number("max_decoded_bytes", MEBIBYTE..=1024 * MEBIBYTE, 64 * MEBIBYTE);
     let reserve_ms = root.number("reserve_ms", 100..=60_000, 1_000);
@@ -203,11 +211,36 @@ fn read<'v>(
         reserve: Duration::from_millis(reserve_ms),
         request_timeout: Duration::from_millis(request_timeout_ms),
         gzip_level: u32::try_from(gzip_level).map_or(Compression::fast(), Compression::new),
+        admission,
+        metrics_namespace,
         secret_max_age: Duration::from_secs(secret_max_age_s),
         park,
         replay,
         batch_failures,
     })
+}
+
+/// Reads `metrics`.
+///
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
+fn metrics_namespace(root: &mut Fields<'_, '_>) -> Option<String> {
+    const LONGEST: usize = 255;
+
+    let mut fields = root.optional_object("metrics")?;
+    let namespace = fields.optional_text("namespace").unwrap_or("logagg");
+    let is_namespace = namespace.len() <= LONGEST
+        && !namespace.starts_with(':')
+        && !namespace.starts_with("AWS/")
+        && namespace.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_/#: ".contains(&byte));
+    if !is_namespace {
+        let mistake = format!(
+            "is {namespace:?}, must be at most {LONGEST} letters, digits and . - _ / # : and not \
+             begin with : or AWS/"
+        );
+        fields.mistake_in("namespace", &mistake);
+    }
+    fields.finish();
+    is_namespace.then(|| namespace.to_owned())
 }
 
 fn destinations(

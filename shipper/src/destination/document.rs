@@ -163,6 +163,8 @@ struct Figures<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     restore_duration_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    billed_restore_duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'a str>,
@@ -187,6 +189,7 @@ impl<'a> Figures<'a> {
             max_memory_used_mb: report.max_memory_used_mb,
             init_duration_ms: report.init_duration_ms,
             restore_duration_ms: report.restore_duration_ms,
+            billed_restore_duration_ms: report.billed_restore_duration_ms,
             trace_id: report.trace_id.as_deref(),
             status: report.status.as_deref(),
             error_type: report.error_type.as_deref(),

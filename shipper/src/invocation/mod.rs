@@ -115,7 +115,7 @@ impl Shipper {
             summary.outcome = Outcome::Failed;
             summary.error = Some(error.to_string());
         }
-        summary.duration = begun.elapsed();
+        summary.end(SystemTime::now(), begun.elapsed());
         (summary, result)
     }
 

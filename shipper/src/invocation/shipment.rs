@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use super::Shipper;
 use super::parcel::{Parcel, Source};
 use super::shipped::Shipped;
+use crate::admit;
 use crate::config::DestinationConfig;
 use crate::counts::{Counts, OWN_LOG_GROUP};
 use crate::decode::{self, DecodeError, Delivery, MessageType};
@@ -168,6 +169,10 @@ impl<'s> Shipment<'s> {
                 delivery.log_events.iter().map(move |event| Record::new(origin, event))
             })
             .collect();
+        self.summary.note_times(&records);
+        let records = self.admit(records, &targets, first.source);
+        let redacted = self.redact(&records);
+        let records = admit::with_messages(records, &redacted);
         let names: BTreeMap<usize, Name> = match &self.shipper.config.park {
             Some(_) => {
                 deliveries.iter().map(|(index, delivery)| (*index, Name::of(delivery))).collect()
@@ -184,6 +189,40 @@ impl<'s> Shipment<'s> {
             fates[event] = Fate::Left;
         }
         fates
+    }
+
+    /// Leaves out what the rules do not admit. What was parked has been admitted before, and is
+    /// without the lines beside it by which that was decided.
+    fn admit<'r>(
+        &mut self,
+        records: Vec<Record<'r>>,
+        targets: &[(&str, &DestinationConfig)],
+        source: Source,
+    ) -> Vec<Record<'r>> {
+        let Some(admission) =
+            self.shipper.config.admission.as_ref().filter(|_| !source.is_parked())
+        else {
+            return records;
+        };
+        let (admitted, dropped) = admission.filter(records);
+        let mut counts = Counts::default();
+        for (rule, records) in dropped {
+            counts.drop(records, &rule);
+        }
+        for (name, _) in targets {
+            self.summary.count(name, counts.clone());
+        }
+        admitted
+    }
+
+    /// Takes out of messages what must not be sent.
+    fn redact(&mut self, records: &[Record<'_>]) -> Vec<Option<String>> {
+        let Some(admission) = &self.shipper.config.admission else {
+            return Vec::new();
+        };
+        let (messages, counts) = admission.redact(records);
+        self.summary.count_redacted(counts);
+        messages
     }
 
     /// Delivers to a destination, and parks what it leaves.

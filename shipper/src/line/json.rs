@@ -68,13 +68,21 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
         "extension" | "telemetrySubscription" => Kind::Extension,
         _ => Kind::Platform,
     };
+    let duration_ms = record.metrics.duration_ms;
+    // What a report of a beginning calls its duration is that of the beginning.
+    let (duration_ms, init_ms, restore_ms) = match name {
+        "initReport" => (None, duration_ms, None),
+        "restoreReport" => (None, None, duration_ms),
+        _ => (duration_ms, None, None),
+    };
     let report = Report {
-        duration_ms: record.metrics.duration_ms,
+        duration_ms,
         billed_duration_ms: record.metrics.billed_duration_ms,
         memory_size_mb: record.metrics.memory_size_mb,
         max_memory_used_mb: record.metrics.max_memory_used_mb,
-        init_duration_ms: record.metrics.init_duration_ms,
-        restore_duration_ms: record.metrics.restore_duration_ms,
+        init_duration_ms: init_ms.or(record.metrics.init_duration_ms),
+        restore_duration_ms: restore_ms.or(record.metrics.restore_duration_ms),
+        billed_restore_duration_ms: record.metrics.billed_restore_duration_ms,
         trace_id: record.tracing.and_then(|tracing| tracing.value),
         status: record.status,
         error_type: record.error_type,
@@ -83,7 +91,7 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
         kind,
         request_id: record.request_id,
         level: report.failed().then_some(Level::Error),
-        report: (kind == Kind::Report).then_some(report),
+        report: name.to_ascii_lowercase().ends_with("report").then_some(report),
         json: None,
     }
 }
@@ -120,6 +128,7 @@ struct PlatformMetrics {
     max_memory_used_mb: Option<u64>,
     init_duration_ms: Option<f64>,
     restore_duration_ms: Option<f64>,
+    billed_restore_duration_ms: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -326,6 +335,23 @@ mod tests {
         assert_eq!(report.init_duration_ms, Some(80.25));
         assert_eq!(report.trace_id.as_deref(), Some("Root=1-2"));
         assert_eq!(report.status.as_deref(), Some("success"));
+    }
+
+    #[test]
+    fn initialisation_and_restoration_have_figures_too() {
+        let report = |name: &str| {
+            let message = format!(
+                r#"{{"time":"t","type":"platform.{name}","record":{{"initializationType":"on-demand","phase":"init",
+                    "status":"error","errorType":"Runtime.ExitError","metrics":{{"durationMs":125.33}}}}}}"#
+            );
+            let line = Line::parse(&message);
+            assert_eq!((line.kind, line.level), (Kind::Platform, Some(Level::Error)));
+            let report = line.report.unwrap();
+            assert_eq!(report.error_type.as_deref(), Some("Runtime.ExitError"));
+            (report.duration_ms, report.init_duration_ms, report.restore_duration_ms)
+        };
+        assert_eq!(report("initReport"), (None, Some(125.33), None));
+        assert_eq!(report("restoreReport"), (None, None, Some(125.33)));
     }
 
     #[test]

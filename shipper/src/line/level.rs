@@ -18,6 +18,10 @@ pub enum Level {
 }
 
 impl Level {
+    /// All of them, the gravest last.
+    pub const ALL: [Self; 6] =
+        [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
+
     /// The name under which the level is sent.
     pub fn name(self) -> &'static str {
         match self {

@@ -55,6 +55,19 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Application,
+        Self::InitStart,
+        Self::Start,
+        Self::End,
+        Self::Report,
+        Self::Timeout,
+        Self::Crash,
+        Self::Extension,
+        Self::Platform,
+    ];
+
     /// The name under which the kind is sent.
     pub fn name(self) -> &'static str {
         match self {

@@ -14,9 +14,9 @@ pub(super) fn parse(message: &str) -> Option<Line<'_>> {
         "REPORT" => report(line),
         "RequestId:" => crash(line),
         "INIT_START" => of_kind(line, "INIT_START Runtime Version: ", Kind::InitStart),
-        "INIT_REPORT" => of_kind(line, "INIT_REPORT Init Duration: ", Kind::Platform),
+        "INIT_REPORT" => figures(line, "INIT_REPORT ", "Init Duration: "),
         "RESTORE_START" => of_kind(line, "RESTORE_START Runtime Version: ", Kind::Platform),
-        "RESTORE_REPORT" => of_kind(line, "RESTORE_REPORT Restore Duration: ", Kind::Platform),
+        "RESTORE_REPORT" => figures(line, "RESTORE_REPORT ", "Restore Duration: "),
         "EXTENSION" => of_kind(line, "EXTENSION\tName: ", Kind::Extension),
         "TELEMETRY" => of_kind(line, "TELEMETRY\tName: ", Kind::Extension),
         _ => timeout(line),
@@ -25,6 +25,14 @@ pub(super) fn parse(message: &str) -> Option<Line<'_>> {
 
 fn of_kind<'a>(line: &'a str, start: &str, kind: Kind) -> Option<Line<'a>> {
     line.starts_with(start).then(|| Line { kind, ..Line::default() })
+}
+
+/// `INIT_REPORT Init Duration: 10008.64 ms⇥Phase: init⇥Status: timeout`, and the like of a snapshot.
+fn figures<'a>(line: &'a str, start: &str, first: &str) -> Option<Line<'a>> {
+    let fields = line.strip_prefix(start).filter(|fields| fields.starts_with(first))?;
+    let report = Report::parse_text(fields);
+    let level = report.failed().then_some(Level::Error);
+    Some(Line { kind: Kind::Platform, level, report: Some(report), ..Line::default() })
 }
 
 /// Reads `<start><request id>` and gives what follows.
@@ -144,6 +152,28 @@ mod tests {
         assert_eq!(report.trace_id.as_deref(), Some("1-5f-2"));
         assert_eq!(report.status, None);
         assert_eq!(line.level, None);
+    }
+
+    #[test]
+    fn initialisation_and_restoration_have_figures_too() {
+        let line = parse(
+            "INIT_REPORT Init Duration: 10008.64 ms\tPhase: init\tStatus: timeout\tError Type: Sandbox.Timedout\n",
+        );
+        let line = line.unwrap();
+        assert_eq!((line.kind, line.level), (Kind::Platform, Some(Level::Error)));
+        let report = line.report.unwrap();
+        assert_eq!(report.init_duration_ms, Some(10_008.64));
+        assert_eq!(report.status.as_deref(), Some("timeout"));
+        assert_eq!(report.error_type.as_deref(), Some("Sandbox.Timedout"));
+        let report = parse("RESTORE_REPORT Restore Duration: 331.5 ms").unwrap().report.unwrap();
+        assert_eq!(report.restore_duration_ms, Some(331.5));
+        let message = format!(
+            "REPORT RequestId: {ID}\tDuration: inf ms\tRestore Duration: 331.50 ms\t\
+             Billed Restore Duration: 332 ms\t\n"
+        );
+        let report = parse(&message).unwrap().report.unwrap();
+        assert_eq!((report.duration_ms, report.restore_duration_ms), (None, Some(331.5)));
+        assert_eq!(report.billed_restore_duration_ms, Some(332.0));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Report<'a> {
     pub init_duration_ms: Option<f64>,
     /// How long restoring a snapshot took, in milliseconds.
     pub restore_duration_ms: Option<f64>,
+    /// How long is paid for restoring it, in milliseconds.
+    pub billed_restore_duration_ms: Option<f64>,
     /// The X-Ray trace.
     pub trace_id: Option<Cow<'a, str>>,
     /// `timeout`, `error` and the like; absent in a text line that reports success.
@@ -26,7 +28,7 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Reads the fields behind `REPORT RequestId: …`, separated by tabs and line ends.
+    /// Reads the fields of a line that reports, separated by tabs and line ends.
     pub(super) fn parse_text(fields: &'a str) -> Self {
         let mut report = Self::default();
         for field in fields.split(['\t', '\n', '\r']) {
@@ -34,12 +36,13 @@ impl<'a> Report<'a> {
                 continue;
             };
             match name {
-                "Duration" => report.duration_ms = figure(value, " ms"),
-                "Billed Duration" => report.billed_duration_ms = figure(value, " ms"),
+                "Duration" => report.duration_ms = millis(value),
+                "Billed Duration" => report.billed_duration_ms = millis(value),
                 "Memory Size" => report.memory_size_mb = figure(value, " MB"),
                 "Max Memory Used" => report.max_memory_used_mb = figure(value, " MB"),
-                "Init Duration" => report.init_duration_ms = figure(value, " ms"),
-                "Restore Duration" => report.restore_duration_ms = figure(value, " ms"),
+                "Init Duration" => report.init_duration_ms = millis(value),
+                "Restore Duration" => report.restore_duration_ms = millis(value),
+                "Billed Restore Duration" => report.billed_restore_duration_ms = millis(value),
                 "XRAY TraceId" => report.trace_id = Some(value.into()),
                 "Status" => report.status = Some(value.into()),
                 "Error Type" => report.error_type = Some(value.into()),
@@ -57,4 +60,9 @@ impl<'a> Report<'a> {
 
 fn figure<T: std::str::FromStr>(value: &str, unit: &str) -> Option<T> {
     value.strip_suffix(unit)?.parse().ok()
+}
+
+/// A duration, which is a number and no word for one.
+fn millis(value: &str) -> Option<f64> {
+    figure(value, " ms").filter(|millis: &f64| millis.is_finite())
 }

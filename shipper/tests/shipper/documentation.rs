@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::bulk::Bulk;
 use crate::event;
-use crate::lambda::Lambda;
+use crate::lambda::{Lambda, accepting};
 
 /// The pages with configurations: the shipper's, and one for each type of destination.
 fn pages() -> Vec<String> {
@@ -29,19 +29,27 @@ fn json_blocks(page: &str) -> Vec<Value> {
         .collect()
 }
 
+/// All configurations shown, with the pages they are on.
+pub(crate) fn configurations() -> Vec<(String, Value)> {
+    let is_configuration =
+        |block: &Value| block.get("destinations").is_some() && block.get("logagg").is_none();
+    let mut found = Vec::new();
+    for page in pages() {
+        let before = found.len();
+        for configuration in json_blocks(&page).into_iter().filter(is_configuration) {
+            let text = configuration.to_string().replace("...", "x");
+            found.push((page.clone(), serde_json::from_str(&text).unwrap()));
+        }
+        assert!(found.len() > before, "{page}");
+    }
+    found
+}
+
 #[test]
 fn every_configuration_shown_is_accepted() {
-    for page in pages() {
-        let is_configuration =
-            |block: &Value| block.get("destinations").is_some() && block.get("logagg").is_none();
-        let configurations: Vec<Value> =
-            json_blocks(&page).into_iter().filter(is_configuration).collect();
-        assert!(!configurations.is_empty(), "{page}");
-        for configuration in configurations {
-            let configuration = super::lambda::accepting(&configuration).replace("...", "x");
-            if let Err(error) = Draft::check(&configuration, None) {
-                panic!("{page}: {error}");
-            }
+    for (page, configuration) in configurations() {
+        if let Err(error) = Draft::check(&accepting(&configuration), None) {
+            panic!("{page}: {error}");
         }
     }
 }

@@ -184,6 +184,31 @@ impl Lambda {
         of_error.map(|(_, line)| format!("{line}\n")).collect()
     }
 
+    /// Waits for so many lines of metrics.
+    pub(crate) fn metrics(&self, count: usize) -> Vec<Value> {
+        let until = Instant::now() + STUCK;
+        let mut lines = self.output.lines.lock().unwrap();
+        loop {
+            let found: Vec<Value> = lines
+                .iter()
+                .filter_map(|(_, line)| serde_json::from_str(line).ok())
+                .filter(|line: &Value| line["logagg"] == "metrics")
+                .collect();
+            if found.len() >= count {
+                return found;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{} lines of metrics", found.len());
+            lines = self.output.changed.wait_timeout(lines, left).unwrap().0;
+        }
+    }
+
+    /// Everything that was written so far.
+    pub(crate) fn written(&self) -> String {
+        let lines = self.output.lines.lock().unwrap();
+        lines.iter().map(|(_, line)| format!("{line}\n")).collect()
+    }
+
     /// Waits for the summary line of an invocation, and makes sure there is but one.
     fn summary(&self, request_id: &str) -> Value {
         let until = Instant::now() + STUCK;

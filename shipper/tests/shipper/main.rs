@@ -19,6 +19,7 @@ mod settled;
 mod shelves;
 mod stand_in;
 
+mod admission;
 mod aws;
 mod bulk_answers;
 mod config_sources;

@@ -1,0 +1,154 @@
+//! Which lines are sent, and what of them: rules that leave lines out, that keep a share of all
+//! requests, and that take out what must not be sent.
+//!
+//! A line goes through [`Admission::filter`], where it meets `include`, `exclude` and `sample` in
+//! that order, and what is admitted through [`Admission::redact`]. Everything here is a function of
+//! the lines and the rules.
+
+mod redact;
+mod rule;
+mod sample;
+
+use std::collections::BTreeMap;
+
+use regex::RegexSet;
+
+pub use redact::{Named, Pattern, Redaction};
+pub use rule::{Condition, Rule};
+pub use sample::Share;
+
+use crate::destination::Class;
+use crate::line::Line;
+use crate::record::Record;
+use rule::Judge;
+
+/// Why a line is dropped that no `include` rule wants.
+pub const NOT_INCLUDED: Class = Class::new("not_included");
+
+/// All rules about what is sent.
+#[derive(Debug)]
+pub struct Admission {
+    /// Only lines that one of these wants are sent, if there are any.
+    pub include: Vec<Rule>,
+    /// Lines that one of these wants are not sent.
+    pub exclude: Vec<Rule>,
+    /// Of the lines that one of these wants a share of all requests is sent, by the first that
+    /// wants it.
+    pub sample: Vec<(Rule, Share)>,
+    /// What is taken out of messages.
+    pub redaction: Redaction,
+    /// The patterns of all rules in order, so that a message is read once for all.
+    messages: RegexSet,
+}
+
+/// Lines that are not sent, by the rule that says so.
+pub type Dropped = BTreeMap<Class, u64>;
+
+impl Admission {
+    /// Rules; `None` if there are none, so that nothing is done for nothing. Fails where their
+    /// patterns, each of which is right by itself, are too large together.
+    pub fn new(
+        include: Vec<Rule>,
+        exclude: Vec<Rule>,
+        sample: Vec<(Rule, Share)>,
+        redaction: Redaction,
+    ) -> Result<Option<Self>, regex::Error> {
+        let rules = include.iter().chain(&exclude).chain(sample.iter().map(|(rule, _)| rule));
+        let patterns: Vec<&str> = rules.filter_map(|rule| rule.message.as_deref()).collect();
+        let messages = RegexSet::new(patterns)?;
+        let admission = Self { include, exclude, sample, redaction, messages };
+        let is_needed = admission.filters() || !admission.redaction.is_empty();
+        Ok(is_needed.then_some(admission))
+    }
+
+    fn filters(&self) -> bool {
+        !(self.include.is_empty() && self.exclude.is_empty() && self.sample.is_empty())
+    }
+
+    /// Gives the records that are sent, and counts the others by rule.
+    pub fn filter<'r>(&self, records: Vec<Record<'r>>) -> (Vec<Record<'r>>, Dropped) {
+        let mut dropped = Dropped::new();
+        if !self.filters() {
+            return (records, dropped);
+        }
+        let fates = self.fates(&records);
+        let admitted = records
+            .into_iter()
+            .zip(fates)
+            .filter_map(|(record, fate)| match fate {
+                None => Some(record),
+                Some(reason) => {
+                    *dropped.entry(reason).or_default() += 1;
+                    None
+                }
+            })
+            .collect();
+        (admitted, dropped)
+    }
+
+    /// The rule by which each record is dropped.
+    fn fates(&self, records: &[Record<'_>]) -> Vec<Option<Class>> {
+        let requests = if self.sample.is_empty() { Vec::new() } else { sample::requests(records) };
+        let rules = self.include.iter().chain(&self.exclude);
+        let rules = rules.chain(self.sample.iter().map(|(rule, _)| rule));
+        let mut judge = Judge::new(rules, &self.messages);
+        let exclude_from = self.include.len();
+        let sample_from = exclude_from + self.exclude.len();
+        records
+            .iter()
+            .enumerate()
+            .map(|(index, record)| {
+                judge.turn_to(record);
+                if exclude_from > 0 && judge.first(0..exclude_from, record).is_none() {
+                    return Some(NOT_INCLUDED);
+                }
+                if let Some(place) = judge.first(exclude_from..sample_from, record) {
+                    return Some(self.exclude[place - exclude_from].name.clone());
+                }
+                let place = judge.first(sample_from..sample_from + self.sample.len(), record)?;
+                let (rule, share) = &self.sample[place - sample_from];
+                (!requests[index].is_kept(*share)).then(|| rule.name.clone())
+            })
+            .collect()
+    }
+
+    /// The messages that have something taken out, in the records' places, and how many lines each
+    /// pattern concerns.
+    pub fn redact(&self, records: &[Record<'_>]) -> (Vec<Option<String>>, BTreeMap<Class, u64>) {
+        let mut counts = BTreeMap::new();
+        if self.redaction.is_empty() {
+            return (Vec::new(), counts);
+        }
+        let messages = records
+            .iter()
+            .map(|record| self.redaction.redact(record.message, &mut counts))
+            .collect();
+        (messages, counts)
+    }
+}
+
+/// The records with redacted messages in place of their own, and what these say in place of what
+/// was read.
+pub fn with_messages<'r>(
+    records: Vec<Record<'r>>,
+    messages: &'r [Option<String>],
+) -> Vec<Record<'r>> {
+    let mut messages = messages.iter();
+    records
+        .into_iter()
+        .map(|record| match messages.next() {
+            Some(Some(message)) => {
+                let message = message.as_str();
+                let mut line = Line::parse(message);
+                // Text that was taken out of the columns makes no other line of it.
+                line.kind = record.line.kind;
+                line.level = line.level.or(record.line.level);
+                Record { message, line, ..record }
+            }
+            _ => record,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

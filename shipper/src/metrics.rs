@@ -1,0 +1,168 @@
+//! Numbers that CloudWatch makes metrics of, written as lines of JSON in its embedded metric format:
+//! no call and no permission is needed for them.
+//!
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+
+use std::time::SystemTime;
+
+use serde_json::{Map, Value, json};
+
+use crate::counts::Counts;
+use crate::summary::{Outcome, Summary};
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Things.
+    Count,
+    /// Bytes.
+    Bytes,
+    /// Milliseconds.
+    Milliseconds,
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Bytes => "Bytes",
+            Self::Milliseconds => "Milliseconds",
+        }
+    }
+}
+
+/// A line with numbers that have the same dimensions.
+pub struct Line<'a> {
+    /// The namespace that the metrics are in.
+    pub namespace: &'a str,
+    /// What tells the numbers from others of the same names: few values, known beforehand.
+    pub dimensions: &'a [(&'a str, &'a str)],
+    /// The numbers, by name.
+    pub numbers: Vec<(String, Unit, Value)>,
+}
+
+impl Line<'_> {
+    /// The line, without its end.
+    pub fn json(&self, now: SystemTime) -> Value {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let names: Vec<&str> = self.dimensions.iter().map(|(name, _)| *name).collect();
+        let metrics: Vec<Value> = self
+            .numbers
+            .iter()
+            .map(|(name, unit, _)| json!({"Name": name, "Unit": unit.name()}))
+            .collect();
+        let mut line = Map::new();
+        line.insert(
+            "_aws".to_owned(),
+            json!({
+                "Timestamp": u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+                "CloudWatchMetrics": [{
+                    "Namespace": self.namespace, "Dimensions": [names], "Metrics": metrics,
+                }],
+            }),
+        );
+        line.insert("logagg".to_owned(), json!("metrics"));
+        for (name, value) in self.dimensions {
+            line.insert((*name).to_owned(), json!(value));
+        }
+        for (name, _, value) in &self.numbers {
+            line.insert(name.clone(), value.clone());
+        }
+        Value::Object(line)
+    }
+}
+
+/// The lines of an invocation: one for the function, and one for each destination.
+pub fn lines(summary: &Summary, namespace: &str, function: &str, now: SystemTime) -> Vec<Value> {
+    let of_function = [("function", function)];
+    let mut lines =
+        vec![Line { namespace, dimensions: &of_function, numbers: of_event(summary) }.json(now)];
+    for (destination, counts) in &summary.destinations {
+        let dimensions = [("function", function), ("destination", destination.as_str())];
+        let numbers = of_destination(counts);
+        lines.push(Line { namespace, dimensions: &dimensions, numbers }.json(now));
+    }
+    lines
+}
+
+fn of_event(summary: &Summary) -> Vec<(String, Unit, Value)> {
+    let number = |name: &str, unit, value: Value| (name.to_owned(), unit, value);
+    let failed = u64::from(summary.outcome == Outcome::Failed);
+    let mut numbers = vec![
+        number("log_events", Unit::Count, json!(summary.log_events)),
+        number("bytes_in", Unit::Bytes, json!(summary.bytes_in)),
+        number("bytes_decoded", Unit::Bytes, json!(summary.bytes_decoded)),
+        number("failed", Unit::Count, json!(failed)),
+        number("duration_ms", Unit::Milliseconds, json!(summary.duration.as_secs_f64() * 1_000.0)),
+    ];
+    if let Some(lag) = summary.lag {
+        let millis = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
+        numbers.push(number("lag_ms", Unit::Milliseconds, json!(millis)));
+    }
+    numbers
+}
+
+fn of_destination(counts: &Counts) -> Vec<(String, Unit, Value)> {
+    let number = |name: &str, unit, value: u64| (name.to_owned(), unit, json!(value));
+    let mut numbers = vec![
+        number("received", Unit::Count, counts.records_in),
+        number("delivered", Unit::Count, counts.delivered),
+        number("already_there", Unit::Count, counts.already_there),
+        number("dropped", Unit::Count, counts.dropped),
+        number("refused", Unit::Count, counts.refused),
+        number("parked", Unit::Count, counts.parked),
+        number("left_to_lambda", Unit::Count, counts.left_to_lambda),
+        number("possible_duplicates", Unit::Count, counts.possible_duplicates),
+        number("requests", Unit::Count, counts.requests),
+        number("retries", Unit::Count, counts.retries),
+        number("bytes_encoded", Unit::Bytes, counts.bytes_encoded),
+        number("bytes_sent", Unit::Bytes, counts.bytes_sent),
+    ];
+    // As many as there are rules.
+    for (rule, records) in counts.reasons.get("dropped").into_iter().flatten() {
+        numbers.push(number(&format!("dropped_by_{}", rule.as_str()), Unit::Count, *records));
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::destination::Class;
+
+    #[test]
+    fn a_line_has_its_numbers_where_cloudwatch_looks_for_them() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_699_264_800_123);
+        let mut summary = Summary::begin("r", 10);
+        summary.lag = Some(Duration::from_millis(1_500));
+        let mut counts = Counts::of(3);
+        counts.delivered = 3;
+        counts.drop(2, &Class::new("noise"));
+        summary.destinations.insert("search".to_owned(), counts);
+        let lines = lines(&summary, "shop", "shipper", now);
+        assert_eq!(lines.len(), 2);
+        let (function, destination) = (&lines[0], &lines[1]);
+        assert_eq!(function["lag_ms"], 1_500);
+        assert_eq!(
+            (&destination["received"], &destination["dropped_by_noise"]),
+            (&json!(5), &json!(2))
+        );
+        assert_eq!(destination["destination"], "search");
+        let directive = &destination["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Namespace"], "shop");
+        assert_eq!(directive["Dimensions"], json!([["function", "destination"]]));
+        assert_eq!(destination["_aws"]["Timestamp"], 1_699_264_800_123_u64);
+        for line in &lines {
+            let directive = &line["_aws"]["CloudWatchMetrics"][0];
+            let dimensions = directive["Dimensions"][0].as_array().unwrap();
+            assert!(dimensions.iter().all(|name| line[name.as_str().unwrap()].is_string()));
+            let metrics = directive["Metrics"].as_array().unwrap();
+            assert!(metrics.len() <= 100);
+            assert!(
+                metrics.iter().all(|metric| line[metric["Name"].as_str().unwrap()].is_number())
+            );
+        }
+    }
+}
