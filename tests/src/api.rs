@@ -63,6 +63,20 @@ impl Api {
         self.caller.send("lambda", method, path, &headers, body)
     }
 
+    /// Creates a bucket of S3.
+    ///
+    /// # Errors
+    /// Outside when there is no answer, inside when the answer is a refusal.
+    pub fn create_bucket(&self, name: &str) -> anyhow::Result<Result<Value, Refusal>> {
+        let headers: Vec<_> = self.session().into_iter().collect();
+        let body = format!(
+            "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+             <LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>",
+            self.caller.region
+        );
+        self.caller.send("s3", "PUT", &format!("/{name}"), &headers, body)
+    }
+
     /// Calls STS with a form such as `Action=GetCallerIdentity&Version=2011-06-15`; the answer is
     /// the status and the XML.
     ///

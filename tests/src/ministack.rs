@@ -30,7 +30,7 @@ impl Ministack {
                     vec![
                         ("GATEWAY_PORT", port.to_string()),
                         ("BIND_HOST", "127.0.0.1".to_owned()),
-                        ("SERVICES", "logs,lambda,sts,iam".to_owned()),
+                        ("SERVICES", "logs,lambda,sts,iam,s3,sqs,kinesis".to_owned()),
                         ("IOT_MTLS_ENABLED", "0".to_owned()),
                         ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
                     ]

@@ -45,6 +45,7 @@ mod moto;
 mod nonsense;
 mod packages;
 mod pages;
+mod parking;
 mod peers;
 mod policy_accounts;
 mod provider_block;

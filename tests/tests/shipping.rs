@@ -97,7 +97,8 @@ impl Shipping {
         assert_eq!(summaries.len(), invocations, "{lines:#?}");
         for summary in &summaries {
             let counts = &summary["destinations"]["search"];
-            let fates = ["delivered", "already_there", "dropped", "refused", "left_to_lambda"];
+            let fates =
+                ["delivered", "already_there", "dropped", "refused", "parked", "left_to_lambda"];
             let sum: u64 = fates.iter().map(|fate| counts[fate].as_u64().unwrap()).sum();
             assert_eq!(counts["in"], sum, "{summary:#}");
         }
