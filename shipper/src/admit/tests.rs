@@ -73,7 +73,7 @@ fn lines_are_left_out_by_message_kind_level_and_log_group() {
 #[test]
 fn with_include_rules_only_what_they_want_is_sent_unless_it_is_left_out() {
     let include =
-        vec![rule("orders", Some("order"), Vec::new()), rule("pay", Some("pay"), Vec::new())];
+        vec![rule("orders", Some("order"), Vec::new()), rule("paid", Some("paid"), Vec::new())];
     let exclude = vec![rule("test", Some("test"), Vec::new())];
     let admission = Admission::new(include, exclude, Vec::new(), Redaction::default());
     let (sent, counts) = filtered(admission, "g", &["an order", "a test order", "paid", "else"]);
