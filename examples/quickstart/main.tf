@@ -45,3 +45,8 @@ output "skipped" {
   description = "Log groups that are chosen but not subscribed, each with the reason."
   value       = logagg_policy.lambda.skipped
 }
+
+output "document" {
+  description = "The policy as a text, for the enforcer."
+  value       = logagg_policy.lambda.document
+}

@@ -6,6 +6,7 @@
 //! act on what is decided here, so that they cannot decide differently.
 
 mod account_policy;
+mod addition;
 mod arn;
 mod demand;
 mod document;
@@ -23,6 +24,7 @@ mod standing;
 mod tags;
 
 pub use account_policy::{AccountPolicy, UnknownAccountPolicy};
+pub use addition::Addition;
 pub use arn::{Arn, Destination, InvalidArn, UnsupportedDestination};
 pub use demand::{Demand, Due, OnConflict, UnknownOnConflict};
 pub use document::{Document, InvalidDocument};

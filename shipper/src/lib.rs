@@ -8,11 +8,13 @@
 
 pub mod admit;
 pub mod aws;
+pub mod bootstrap;
 pub mod config;
 pub mod counts;
 pub mod decode;
 pub mod delivery;
 pub mod destination;
+pub mod enforcer;
 mod escape;
 pub mod event;
 pub mod invocation;

@@ -6,21 +6,24 @@ mod runtime;
 use std::process::ExitCode;
 
 use logagg_shipper::Live;
+use logagg_shipper::bootstrap::{self, Program};
+
+const PROGRAM: Program = Program("shipper");
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    runtime::keep_panics_short();
+    PROGRAM.keep_panics_short();
     let shipper = match start().await {
         Ok(shipper) => shipper,
-        Err(error) => return runtime::refuse_to_start(&error).await,
+        Err(error) => return PROGRAM.refuse_to_start(&error).await,
     };
     match runtime::run(shipper).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => runtime::end(&error),
+        Err(error) => PROGRAM.end(&error),
     }
 }
 
 async fn start() -> Result<Live, runtime::StartError> {
-    runtime::require_lambda()?;
-    Ok(Live::start(runtime::variable).await?)
+    bootstrap::require_lambda()?;
+    Ok(Live::start(bootstrap::variable).await?)
 }

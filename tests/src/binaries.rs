@@ -14,6 +14,7 @@ use crate::workspace;
 
 const PROVIDER: &str = "terraform-provider-logagg";
 const SHIPPER: &str = "bootstrap";
+const ENFORCER: &str = "enforcer";
 
 /// Paths of the programs under test.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Binaries {
     pub provider: PathBuf,
     /// `bootstrap`, the shipper.
     pub shipper: PathBuf,
+    /// `enforcer`, which Lambda is given as a `bootstrap` too.
+    pub enforcer: PathBuf,
 }
 
 impl Binaries {
@@ -69,6 +72,7 @@ impl Binaries {
         Ok(Self {
             provider: executable(&messages, PROVIDER)?,
             shipper: executable(&messages, SHIPPER)?,
+            enforcer: executable(&messages, ENFORCER)?,
         })
     }
 

@@ -32,6 +32,7 @@ pub mod account;
 pub mod api;
 pub mod cloudwatch;
 pub mod fault_proxy;
+pub mod function;
 pub mod lambda;
 
 pub mod mirror;

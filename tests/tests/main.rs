@@ -27,6 +27,7 @@ mod discipline;
 mod docs;
 mod document;
 mod drift;
+mod enforcer;
 mod every_argument;
 mod examples;
 mod failure;

@@ -18,6 +18,8 @@ pub enum Service {
     Firehose,
     /// Amazon CloudWatch Logs.
     CloudWatchLogs,
+    /// AWS Lambda.
+    Lambda,
     /// AWS Secrets Manager.
     SecretsManager,
     /// AWS Systems Manager, for its parameters.
@@ -47,6 +49,7 @@ impl Service {
             Self::Kinesis => "kinesis",
             Self::Firehose => "firehose",
             Self::CloudWatchLogs => "logs",
+            Self::Lambda => "lambda",
             Self::SecretsManager => "secretsmanager",
             Self::Ssm => "ssm",
             Self::OpenSearch => "es",
@@ -64,6 +67,7 @@ impl Service {
             Self::Kinesis => "AWS_ENDPOINT_URL_KINESIS",
             Self::Firehose => "AWS_ENDPOINT_URL_FIREHOSE",
             Self::CloudWatchLogs => "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+            Self::Lambda => "AWS_ENDPOINT_URL_LAMBDA",
             Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
             Self::Ssm => "AWS_ENDPOINT_URL_SSM",
             Self::OpenSearch => "AWS_ENDPOINT_URL_OPENSEARCH",
@@ -80,7 +84,7 @@ impl Service {
             Self::CloudWatchLogs => ("Logs_20140328", JSON_1_1),
             Self::SecretsManager => ("secretsmanager", JSON_1_1),
             Self::Ssm => ("AmazonSSM", JSON_1_1),
-            Self::S3 | Self::OpenSearch | Self::OpenSearchServerless => return None,
+            Self::S3 | Self::Lambda | Self::OpenSearch | Self::OpenSearchServerless => return None,
         };
         Some(Json { target_prefix, content_type })
     }

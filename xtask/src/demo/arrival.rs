@@ -6,12 +6,12 @@ use super::stage::{SHIPPER_GROUP, Stage};
 /// Requests of each function, each written with a call of PutLogEvents.
 const REQUESTS: u32 = 4;
 
-/// The functions write their lines. The answer is every line written.
-pub(super) fn write(stage: &Stage) -> anyhow::Result<Vec<Line>> {
+/// Functions write their lines. The answer is every line written.
+pub(super) fn write(stage: &Stage, functions: &[&'static str]) -> anyhow::Result<Vec<Line>> {
     let logs = stage.account.logs();
     let stream = "2026/11/23/[$LATEST]0123456789abcdef0123456789abcdef";
     let mut written = Vec::new();
-    for function in sample::FUNCTIONS {
+    for &function in functions {
         let group = sample::group(function);
         logs.create_stream(&group, stream)?;
         for request in 1..=REQUESTS {

@@ -20,6 +20,9 @@ pub(crate) const INDEX: &str = "logs-lambda";
 /// The function that ships, and its own log group.
 pub(crate) const SHIPPER: &str = "shipper";
 pub(crate) const SHIPPER_GROUP: &str = "/aws/lambda/shipper";
+/// The function that gives new log groups what the policy says, and its own log group.
+pub(crate) const ENFORCER: &str = "enforcer";
+const ENFORCER_GROUP: &str = "/aws/lambda/enforcer";
 /// A group that the policy does not choose.
 pub(crate) const BYSTANDER: &str = "/ecs/web";
 /// Somebody else's filter on one of the groups.
@@ -30,6 +33,7 @@ pub(crate) struct Stage {
     pub(crate) aws: Ministack,
     pub(crate) search: Search,
     pub(crate) account: Account,
+    pub(crate) binaries: Binaries,
     pub(crate) shipper_arn: String,
     pub(crate) foreign_arn: String,
     pub(crate) terraform: Terraform,
@@ -44,7 +48,8 @@ impl Stage {
         screen.step("Python with its tools, in an environment of its own", || {
             Python::ready(&progress)
         })?;
-        let binaries = screen.step("Build provider and shipper", || Binaries::build(&progress))?;
+        let binaries =
+            screen.step("Build provider, shipper and enforcer", || Binaries::build(&progress))?;
         let aws = screen.step("Start an AWS (ministack)", || Ministack::start(&progress))?;
         let search =
             screen.step("Start a search server (osmem-server)", || Search::start(&progress))?;
@@ -55,13 +60,13 @@ impl Stage {
                 deploy(&account, &binaries, &search)
             })?;
         let foreign_arn = account.function_arn("security-audit");
-        screen.step("Create the log groups of three functions, and two more", || {
+        screen.step("Create the log groups of three functions, and three more", || {
             create_groups(&account, &foreign_arn)
         })?;
         let terraform = screen.step("Lay the provider into a filesystem mirror", || {
             prepare_terraform(&account, &binaries, &shipper_arn)
         })?;
-        Ok(Self { aws, search, account, shipper_arn, foreign_arn, terraform })
+        Ok(Self { aws, search, account, binaries, shipper_arn, foreign_arn, terraform })
     }
 
     /// Runs terraform and expects an exit code.
@@ -71,6 +76,21 @@ impl Stage {
             bail!("terraform {} should have ended with {code}\n{run}", arguments[0]);
         }
         Ok(run)
+    }
+
+    /// Deploys the enforcer with the policy as it was applied.
+    pub(crate) fn deploy_enforcer(&self) -> anyhow::Result<()> {
+        let document = self.terraform.json(&["output", "-json", "document"])?;
+        let lambda = self.account.lambda();
+        let config = json!({"policies": [document]}).to_string();
+        lambda
+            .create(&Function {
+                name: ENFORCER,
+                program: &self.binaries.enforcer,
+                environment: &[("LOGAGG_CONFIG", config)],
+                timeout_seconds: 60,
+            })
+            .map(drop)
     }
 
     /// Applies the policy once more and leaves everything running.
@@ -133,6 +153,7 @@ fn create_groups(account: &Account, foreign_arn: &str) -> anyhow::Result<()> {
         logs.create_group(&sample::group(function))?;
     }
     logs.create_group(SHIPPER_GROUP)?;
+    logs.create_group(ENFORCER_GROUP)?;
     logs.create_group(BYSTANDER)?;
     let audited = sample::group(sample::FUNCTIONS[0]);
     logs.put_filter_with_pattern(&audited, FOREIGN_FILTER, foreign_arn, "DENIED")

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail, ensure};
-use logagg_e2e::sample;
+use logagg_e2e::account::REGION;
+use logagg_e2e::{sample, wait};
 use serde_json::{Value, json};
 
 use super::arrival;
-use super::stage::{BYSTANDER, FOREIGN_FILTER, INDEX, SHIPPER_GROUP, Stage};
+use super::stage::{BYSTANDER, ENFORCER, FOREIGN_FILTER, INDEX, SHIPPER_GROUP, Stage};
 use crate::screen::{Finding, Screen};
 
 /// The policy's name in examples/quickstart, and so that of its filters.
@@ -22,6 +23,7 @@ pub(crate) fn tell(
 ) -> anyhow::Result<()> {
     first_apply(screen, stage, verified)?;
     delivery(screen, stage, verified)?;
+    enforcement(screen, stage, verified)?;
     drift(screen, stage, verified)?;
     destruction(screen, stage, verified)
 }
@@ -64,7 +66,8 @@ fn first_apply(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> a
 
 fn delivery(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow::Result<()> {
     screen.heading("What the functions log arrives");
-    let written = screen.step("Write lines with PutLogEvents", || arrival::write(stage))?;
+    let written = screen
+        .step("Write lines with PutLogEvents", || arrival::write(stage, &sample::FUNCTIONS))?;
     screen.step("Wait for the shipper", || arrival::wait_for_shipper(stage))?;
     screen.step("Search for every line by function and request", || {
         sample::expect_arrived(&stage.search, INDEX, &written)
@@ -76,6 +79,43 @@ fn delivery(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyh
     let found =
         format!("{} lines, each found exactly once, by function and request", written.len());
     verified.push(("delivery", found));
+    Ok(())
+}
+
+fn enforcement(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow::Result<()> {
+    screen.heading("A new function is governed before anybody plans");
+    screen.step("Deploy the enforcer with the policy's document", || stage.deploy_enforcer())?;
+    let group = sample::group(sample::NEWBORN);
+    screen.step("Create a log group; its event reaches the enforcer", || {
+        stage.account.logs().create_group(&group)?;
+        let event = json!({
+            "source": "aws.logs",
+            "detail-type": "AWS API Call via CloudTrail",
+            "detail": {
+                "eventSource": "logs.amazonaws.com",
+                "eventName": "CreateLogGroup",
+                "awsRegion": REGION,
+                "recipientAccountId": stage.account.id(),
+                "requestParameters": {"logGroupName": group},
+            },
+        });
+        let answer = stage.account.lambda().invoke(ENFORCER, &event)?;
+        ensure!(answer["changed"] == 1, "the enforcer should have changed the group: {answer}");
+        governed(stage, &group)
+    })?;
+    screen.step("terraform plan is empty", || {
+        stage.terraform(&["plan", "-no-color", "-detailed-exitcode"], 0)
+    })?;
+    screen.step("Its first lines arrive", || {
+        let written = arrival::write(stage, &[sample::NEWBORN])?;
+        wait::until("its lines to arrive", || {
+            sample::expect_found(&stage.search, INDEX, &written).map_err(|e| format!("{e:#}"))
+        })
+    })?;
+    verified.push((
+        "enforcer",
+        "a new log group was subscribed and kept for 30 days before any plan".to_owned(),
+    ));
     Ok(())
 }
 

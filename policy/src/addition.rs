@@ -1,0 +1,119 @@
+use crate::{
+    Demand, LogGroup, Obstacle, Ownership, Retention, Skip, Standing, Subscription,
+    SubscriptionFilter,
+};
+
+/// What can be given to a chosen log group without changing or taking away anything it has: the
+/// filter where none of ours is there, the retention where events never expire. Whoever acts beside
+/// Terraform does no more than this, so that it never fights a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addition {
+    /// Whether to put the filter.
+    pub subscribe: bool,
+    /// The retention to set.
+    pub retention: Option<Retention>,
+    /// Why the filter is not put on a group whose policy ships.
+    pub skip: Option<Skip>,
+}
+
+impl Addition {
+    /// What a log group with these filters lacks.
+    #[must_use]
+    pub fn to(
+        group: &LogGroup,
+        filters: &[SubscriptionFilter],
+        demand: &Demand,
+        wanted: Option<&SubscriptionFilter>,
+        ownership: &Ownership,
+    ) -> Self {
+        let is = Standing {
+            subscription: wanted.map(|wanted| ownership.examine(filters, wanted)),
+            retention: group.retention,
+        };
+        let obstacle = wanted.and_then(|wanted| ownership.in_the_way(filters, wanted));
+        let obstacle = obstacle.map(|by| Obstacle::NameTaken(by.destination_arn.clone()));
+        let due = demand.on(&group.name, &group.class, &is, obstacle.clone());
+        let missing = is.subscription == Some(Subscription::Missing);
+        let sets_retention =
+            is.retention == Retention::Never && due.standing.retention != Retention::Never;
+        Self {
+            subscribe: missing && due.standing.subscription.is_some(),
+            retention: sets_retention.then_some(due.standing.retention),
+            skip: due.skip.or(obstacle.map(Skip::Obstacle)),
+        }
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        !self.subscribe && self.retention.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Destination, LogGroupClass, LoopGuard};
+
+    const SHIPPER: &str = "arn:aws:lambda:eu-west-1:123456789012:function:shipper";
+
+    fn group(name: &str, retention: Retention) -> LogGroup {
+        LogGroup {
+            name: name.into(),
+            class: LogGroupClass::Standard,
+            retention,
+            arn: String::new(),
+            stored_bytes: 0,
+            created_ms: 1,
+        }
+    }
+
+    /// What a policy that ships to the shipper and keeps events for 30 days adds.
+    fn added(group: &LogGroup, filters: &[SubscriptionFilter]) -> Addition {
+        let wanted = SubscriptionFilter::new("ship", SHIPPER);
+        let guard = LoopGuard::by_name(&Destination::Function { name: "shipper".into() });
+        let demand = Demand {
+            ships: Some(guard),
+            retention: Some(Retention::Days(30)),
+            ..Demand::default()
+        };
+        let ownership = Ownership {
+            names: ["ship".to_owned()].into(),
+            destinations: [SHIPPER.to_owned()].into(),
+            ..Ownership::default()
+        };
+        Addition::to(group, filters, &demand, Some(&wanted), &ownership)
+    }
+
+    #[test]
+    fn a_new_group_is_given_filter_and_retention() {
+        let addition = added(&group("/a", Retention::Never), &[]);
+        let expected =
+            Addition { subscribe: true, retention: Some(Retention::Days(30)), skip: None };
+        assert_eq!(addition, expected);
+    }
+
+    #[test]
+    fn what_is_there_is_left_whatever_it_is() {
+        let mut filter = SubscriptionFilter::new("ship", SHIPPER);
+        filter.pattern = "ERROR".into();
+        assert!(added(&group("/a", Retention::Days(7)), &[filter]).is_nothing());
+    }
+
+    #[test]
+    fn a_foreign_filter_of_our_name_is_told_and_left() {
+        let foreign = SubscriptionFilter::new("ship", format!("{SHIPPER}-of-somebody"));
+        let addition = added(&group("/a", Retention::Days(30)), std::slice::from_ref(&foreign));
+        assert!(addition.is_nothing());
+        let taken = Obstacle::NameTaken(foreign.destination_arn);
+        assert_eq!(addition.skip, Some(Skip::Obstacle(taken)));
+    }
+
+    #[test]
+    fn the_shippers_own_group_is_given_its_retention_alone() {
+        let addition = added(&group("/aws/lambda/shipper", Retention::Never), &[]);
+        assert!(!addition.subscribe);
+        assert_eq!(addition.retention, Some(Retention::Days(30)));
+        assert!(matches!(addition.skip, Some(Skip::Loop(_))));
+    }
+}

@@ -1,0 +1,72 @@
+//! The `bootstrap` of the enforcer: read the configuration or refuse to start, then act on one event
+//! after another.
+
+use std::io::stdout;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
+use logagg_shipper::Invocation;
+use logagg_shipper::aws::{Aws, Environment};
+use logagg_shipper::bootstrap::{self, NotInLambda, Program};
+use logagg_shipper::config::{Source, SourceError};
+use logagg_shipper::delivery::Client;
+use logagg_shipper::delivery::client::ClientError;
+use logagg_shipper::enforcer::{EnforceError, Enforcer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+const PROGRAM: Program = Program("enforcer");
+
+/// How long reading the configuration may take. Lambda allows ten seconds for the start.
+const START: Duration = Duration::from_secs(8);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    PROGRAM.keep_panics_short();
+    let enforcer = match start().await {
+        Ok(enforcer) => enforcer,
+        Err(error) => return PROGRAM.refuse_to_start(&error).await,
+    };
+    let serve = service_fn(async |event| handle(&enforcer, event).await);
+    match Runtime::new(serve).run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => PROGRAM.end(&error),
+    }
+}
+
+/// Why the process refuses to start.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    NotInLambda(#[from] NotInLambda),
+    #[error(transparent)]
+    NoSource(#[from] SourceError),
+    #[error(transparent)]
+    NoEnforcer(#[from] EnforceError),
+    #[error("{0}: are there CA certificates on this system?")]
+    Client(#[from] ClientError),
+}
+
+async fn start() -> Result<Enforcer, StartError> {
+    bootstrap::require_lambda()?;
+    let source = Source::of(bootstrap::variable)?;
+    let aws = Aws::new(Client::new()?, Environment::of_process());
+    Ok(Enforcer::start(source, aws, Instant::now() + START).await?)
+}
+
+async fn handle(
+    enforcer: &Enforcer,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Value, Diagnostic> {
+    let context = &event.context;
+    let invocation = Invocation { request_id: &context.request_id, deadline: context.deadline() };
+    let account_id = context.invoked_function_arn.split(':').nth(4).unwrap_or_default();
+    let (summary, result) = enforcer.enforce(event.payload.get(), account_id, &invocation).await;
+    // Without standard output there is nobody to tell, and the work is done all the same.
+    let _ = summary.write(stdout().lock());
+    result.map_err(|error| Diagnostic {
+        error_type: error.error_type().to_owned(),
+        error_message: error.to_string(),
+    })
+}

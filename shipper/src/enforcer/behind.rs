@@ -1,0 +1,329 @@
+//! What works behind a destination, as far as the role may look: the answers to what
+//! [`logagg_policy::LoopWalk`] asks.
+
+use std::collections::BTreeSet;
+
+use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question};
+use reqwest::{Method, Request, Url};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::logs::{Logs, next, with_token};
+use super::summary::Summary;
+use crate::aws::{AwsError, Problem, Service, patiently};
+
+/// The log groups that must not be shipped to a destination.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Behind {
+    pub(super) guard: LoopGuard,
+    /// The calls that the role may not make; what they would show is not in the guard.
+    pub(super) denied: BTreeSet<&'static str>,
+    /// Whether there was more behind the destination than is looked at.
+    pub(super) more: bool,
+}
+
+impl Behind {
+    /// Follows a destination.
+    pub(super) async fn of(
+        logs: &Logs<'_>,
+        destination_arn: &str,
+        account_id: &str,
+    ) -> Result<Self, AwsError> {
+        let mut denied = BTreeSet::new();
+        let account_policy = match logs.account_policy().await {
+            Ok(account_policy) => account_policy,
+            Err(error) if error.is_denied() => {
+                denied.insert(error.operation);
+                None
+            }
+            // An endpoint that has no account policies ships nothing by one.
+            Err(error) if error.code().is_some() && !error.is_retryable() => None,
+            Err(error) => return Err(error),
+        };
+        let mut walk = LoopWalk::behind(destination_arn, logs.region, account_id);
+        while let Some(question) = walk.next() {
+            walk.answer(match logs.ask(&question, account_policy.as_ref()).await {
+                Ok(answer) => answer,
+                Err(error) if error.is_denied() => {
+                    denied.insert(error.operation);
+                    Answer::Unseen
+                }
+                Err(error) if error.code() == Some("ResourceNotFoundException") => Answer::Missing,
+                // Of a class that takes no filters.
+                Err(error) if error.code() == Some("ValidationException") => Answer::arns([]),
+                Err(error) => return Err(error),
+            });
+        }
+        let (guard, more) = walk.end();
+        Ok(Self { guard, denied, more })
+    }
+
+    /// Warns of what could not be seen.
+    pub(super) fn tell(&self, destination_arn: &str, summary: &mut Summary) {
+        if !self.denied.is_empty() {
+            let denied: Vec<_> = self.denied.iter().copied().collect();
+            summary.warn(format!(
+                "of what works behind {destination_arn}, only what the names tell is known, and left \
+                 out: the function's role may not call {}",
+                denied.join(", ")
+            ));
+        }
+        if self.more {
+            summary.warn(format!("there is more behind {destination_arn} than is looked at"));
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AccountPolicies {
+    #[serde(default)]
+    account_policies: Vec<ReportedPolicy>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReportedPolicy {
+    policy_name: String,
+    policy_document: String,
+    selection_criteria: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Function {
+    logging_config: Option<LoggingConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LoggingConfig {
+    log_group: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Mappings {
+    event_source_mappings: Vec<Mapping>,
+    next_marker: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Mapping {
+    function_arn: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Consumers {
+    consumers: Vec<Consumer>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Consumer {
+    #[serde(rename = "ConsumerARN")]
+    arn: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Destinations {
+    destinations: Vec<Logical>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Logical {
+    destination_name: Option<String>,
+    target_arn: Option<String>,
+}
+
+impl Logs<'_> {
+    async fn ask(
+        &self,
+        question: &Question,
+        account_policy: Option<&AccountPolicy>,
+    ) -> Result<Answer, AwsError> {
+        Ok(match question {
+            Question::LogGroupOfFunction { arn } => {
+                let path = ["2015-03-31", "functions", arn, "configuration"];
+                let function: Function = self.get("GetFunctionConfiguration", &path, &[]).await?;
+                let logging = function.logging_config;
+                Answer::log_groups(logging.and_then(|logging| logging.log_group))
+            }
+            Question::ConsumersOfStream { arn } => Answer::arns(self.consumers(arn).await?),
+            Question::FunctionsReading { arn } => Answer::arns(self.readers(arn).await?),
+            Question::DeliveryStream { name } => {
+                let input = json!({"DeliveryStreamName": name});
+                let answer: Value =
+                    self.call(Service::Firehose, "DescribeDeliveryStream", &input).await?;
+                delivery_stream(&answer)
+            }
+            Question::TargetOfDestination { name } => Answer::arns(self.target(name).await?),
+            Question::DestinationsOf { log_group } => {
+                let filters = self.filters(log_group).await?;
+                let own = filters.into_iter().map(|filter| filter.destination_arn);
+                let account = account_policy.filter(|policy| policy.ships(log_group));
+                Answer::arns(own.chain(account.map(|policy| policy.destination_arn.clone())))
+            }
+        })
+    }
+
+    /// The account's own subscription policy in the region. One that is not understood fails: what
+    /// it ships is not guessed.
+    async fn account_policy(&self) -> Result<Option<AccountPolicy>, AwsError> {
+        let (service, operation) = (Service::CloudWatchLogs, "DescribeAccountPolicies");
+        let input = json!({"policyType": "SUBSCRIPTION_FILTER_POLICY"});
+        let answer: AccountPolicies = self.call(service, operation, &input).await?;
+        let unreadable = |_| AwsError { service, operation, problem: Problem::Unreadable };
+        let mut reported = answer.account_policies.into_iter().map(|policy| {
+            let criteria = policy.selection_criteria.as_deref();
+            AccountPolicy::reported(&policy.policy_name, &policy.policy_document, criteria)
+        });
+        reported.next_back().transpose().map_err(unreadable)
+    }
+
+    async fn readers(&self, source: &str) -> Result<Vec<String>, AwsError> {
+        let operation = "ListEventSourceMappings";
+        let path = ["2015-03-31", "event-source-mappings", ""];
+        let mut functions = Vec::new();
+        let mut marker: Option<String> = None;
+        loop {
+            let mut query = vec![("EventSourceArn", source)];
+            query.extend(marker.as_deref().map(|marker| ("Marker", marker)));
+            let page: Mappings = self.get(operation, &path, &query).await?;
+            let arns = page.event_source_mappings.into_iter().filter_map(|one| one.function_arn);
+            functions.extend(arns);
+            marker = next(Service::Lambda, operation, marker.as_deref(), page.next_marker)?;
+            if marker.is_none() {
+                return Ok(functions);
+            }
+        }
+    }
+
+    async fn consumers(&self, stream_arn: &str) -> Result<Vec<String>, AwsError> {
+        let operation = "ListStreamConsumers";
+        let mut consumers = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let mut input = json!({"StreamARN": stream_arn});
+            if let Some(token) = &token {
+                input["NextToken"] = json!(token);
+            }
+            let page: Consumers = self.call(Service::Kinesis, operation, &input).await?;
+            consumers.extend(page.consumers.into_iter().map(|consumer| consumer.arn));
+            token = next(Service::Kinesis, operation, token.as_deref(), page.next_token)?;
+            if token.is_none() {
+                return Ok(consumers);
+            }
+        }
+    }
+
+    async fn target(&self, name: &str) -> Result<Option<String>, AwsError> {
+        let operation = "DescribeDestinations";
+        let mut token: Option<String> = None;
+        loop {
+            let input = with_token(json!({"DestinationNamePrefix": name}), token.as_deref());
+            let page: Destinations = self.call(Service::CloudWatchLogs, operation, &input).await?;
+            let mut found = page.destinations.into_iter();
+            let found = found.find(|one| one.destination_name.as_deref() == Some(name));
+            token = next(Service::CloudWatchLogs, operation, token.as_deref(), page.next_token)?;
+            if found.is_some() || token.is_none() {
+                return Ok(found.and_then(|destination| destination.target_arn));
+            }
+        }
+    }
+
+    /// Lambda's own API is none of those that speak JSON: a call is a path.
+    async fn get<A: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<A, AwsError> {
+        let service = Service::Lambda;
+        let fails = |problem| AwsError { service, operation, problem };
+        let mut url: Url = self.aws.endpoint(service, Some(self.region)).map_err(fails)?;
+        url.path_segments_mut()
+            .map_err(|()| fails(Problem::Unsignable))?
+            .pop_if_empty()
+            .extend(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let answer = patiently(self.until, super::logs::LONGEST_TRY, async |time| {
+            self.pace.wait(operation).await;
+            let request = Request::new(Method::GET, url.clone());
+            self.aws.send(service, Some(self.region), operation, request, time).await
+        })
+        .await?;
+        serde_json::from_slice(&answer.body).map_err(|_| fails(Problem::Unreadable))
+    }
+}
+
+/// The error groups of a Firehose stream, and its transformer, whatever it delivers to: every kind of
+/// destination has the same two structures in places of its own.
+fn delivery_stream(answer: &Value) -> Answer {
+    let (mut log_groups, mut arns) = (Vec::new(), Vec::new());
+    search(&answer["DeliveryStreamDescription"]["Destinations"], &mut log_groups, &mut arns);
+    Answer::Found { log_groups, arns }
+}
+
+fn search(value: &Value, log_groups: &mut Vec<String>, arns: &mut Vec<String>) {
+    match value {
+        Value::Array(values) => {
+            values.iter().for_each(|value| search(value, log_groups, arns));
+        }
+        Value::Object(fields) => {
+            let enabled = fields.get("Enabled") == Some(&Value::Bool(true));
+            let text = |value: &Value| value.as_str().map(str::to_owned);
+            if enabled {
+                log_groups.extend(fields.get("LogGroupName").and_then(text));
+                let processors = fields.get("Processors").and_then(Value::as_array);
+                let parameters = processors
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|processor| processor["Parameters"].as_array())
+                    .flatten();
+                let named = parameters.filter(|one| one["ParameterName"] == "LambdaArn");
+                arns.extend(named.filter_map(|one| text(&one["ParameterValue"])));
+            }
+            fields.values().for_each(|value| search(value, log_groups, arns));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_firehose_shows_its_error_groups_and_its_transformer() {
+        let logging = |name: &str, enabled: bool| json!({"Enabled": enabled, "LogGroupName": name});
+        let answer = json!({"DeliveryStreamDescription": {"Destinations": [{
+            "DestinationId": "1",
+            "SplunkDestinationDescription": {
+                "CloudWatchLoggingOptions": logging("/errors", true),
+                "S3DestinationDescription": {"CloudWatchLoggingOptions": logging("/bucket", true)},
+                "S3BackupDescription": {"CloudWatchLoggingOptions": logging("/off", false)},
+                "ProcessingConfiguration": {"Enabled": true, "Processors": [{
+                    "Type": "Lambda",
+                    "Parameters": [
+                        {"ParameterName": "LambdaArn", "ParameterValue": "arn:transformer"},
+                        {"ParameterName": "NumberOfRetries", "ParameterValue": "3"},
+                    ],
+                }]},
+            },
+        }]}});
+        let expected = Answer::Found {
+            log_groups: vec!["/errors".into(), "/bucket".into()],
+            arns: vec!["arn:transformer".into()],
+        };
+        assert_eq!(delivery_stream(&answer), expected);
+    }
+}

@@ -1,0 +1,172 @@
+//! The enforcer's configuration: which policies, and how much of AWS's quotas.
+
+use std::fmt;
+use std::time::Duration;
+
+use logagg_policy::Document;
+use serde_json::{Map, Value};
+
+/// What the enforcer enforces, and how.
+#[derive(Debug, PartialEq)]
+pub struct EnforcerConfig {
+    /// The policies, as `logagg_policy.<name>.document` gives them.
+    pub policies: Vec<Document>,
+    /// A sweep looks at log groups younger than this.
+    pub sweep_max_age: Duration,
+    /// The most calls of one operation in a second.
+    pub requests_per_second: f64,
+}
+
+/// Every mistake in a configuration.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError(Vec<String>);
+
+const HOUR_SECONDS: u64 = 60 * 60;
+const DEFAULT_SWEEP_MAX_AGE_HOURS: u64 = 24;
+const MOST_HOURS: u64 = 24 * 365;
+
+/// Less than half of what CloudWatch Logs allows an account, so that a plan has the rest.
+const DEFAULT_REQUESTS_PER_SECOND: f64 = 2.0;
+const MOST_REQUESTS_PER_SECOND: f64 = 50.0;
+
+impl EnforcerConfig {
+    /// Reads a configuration whole.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with its place.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let value: Value = serde_json::from_str(text).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            ConfigError(vec![format!(
+                "it is not JSON: syntax error at line {line} column {column}"
+            )])
+        })?;
+        let Value::Object(mut fields) = value else {
+            return Err(ConfigError(vec!["it must be an object".to_owned()]));
+        };
+        let mut mistakes = Vec::new();
+        let policies = policies(&mut fields, &mut mistakes);
+        let hours = match fields.remove("sweep_max_age_hours") {
+            None => DEFAULT_SWEEP_MAX_AGE_HOURS,
+            Some(value) => value
+                .as_u64()
+                .filter(|hours| (1..=MOST_HOURS).contains(hours))
+                .unwrap_or_else(|| {
+                    mistakes.push(format!(
+                    "sweep_max_age_hours: is {value}, must be a whole number from 1 to {MOST_HOURS}"
+                ));
+                    DEFAULT_SWEEP_MAX_AGE_HOURS
+                }),
+        };
+        let requests_per_second = match fields.remove("requests_per_second") {
+            None => DEFAULT_REQUESTS_PER_SECOND,
+            Some(value) => value
+                .as_f64()
+                .filter(|rate| (0.1..=MOST_REQUESTS_PER_SECOND).contains(rate))
+                .unwrap_or_else(|| {
+                    mistakes.push(format!(
+                        "requests_per_second: is {value}, must be a number from 0.1 to \
+                         {MOST_REQUESTS_PER_SECOND}"
+                    ));
+                    DEFAULT_REQUESTS_PER_SECOND
+                }),
+        };
+        for name in fields.keys() {
+            mistakes.push(format!(
+                "{name}: is not known; there are \"policies\", \"sweep_max_age_hours\" and \
+                 \"requests_per_second\""
+            ));
+        }
+        if !mistakes.is_empty() {
+            return Err(ConfigError(mistakes));
+        }
+        Ok(Self {
+            policies,
+            sweep_max_age: Duration::from_secs(hours * HOUR_SECONDS),
+            requests_per_second,
+        })
+    }
+}
+
+fn policies(fields: &mut Map<String, Value>, mistakes: &mut Vec<String>) -> Vec<Document> {
+    let given = match fields.remove("policies") {
+        Some(Value::Array(given)) if !given.is_empty() => given,
+        None => {
+            mistakes.push("policies: is missing".to_owned());
+            return Vec::new();
+        }
+        Some(_) => {
+            mistakes.push(
+                "policies: must be a list of at least one logagg_policy's document".to_owned(),
+            );
+            return Vec::new();
+        }
+    };
+    let mut policies = Vec::new();
+    for (index, policy) in given.into_iter().enumerate() {
+        // `jsonencode` makes a string of a document, unless it is decoded first.
+        let text = match policy {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        match text.parse::<Document>() {
+            Ok(policy) => policies.push(policy),
+            Err(error) => mistakes.push(format!("policies[{index}]: {error}")),
+        }
+    }
+    policies
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mistakes = if self.0.len() == 1 { "mistake" } else { "mistakes" };
+        write!(f, "the configuration has {} {mistakes}:", self.0.len())?;
+        self.0.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const POLICY: &str = "{\"version\":1,\"name\":\"logs\",\"region\":\"eu-west-1\",\
+                          \"account_id\":\"123456789012\",\"retention_in_days\":30,\
+                          \"select\":[{\"name_prefixes\":[\"/aws/lambda/\"]}]}";
+
+    #[test]
+    fn a_document_may_be_a_string_or_an_object() {
+        let object: Value = serde_json::from_str(POLICY).unwrap();
+        let config = EnforcerConfig::parse(&json!({"policies": [POLICY, object]}).to_string());
+        let config = config.unwrap();
+        assert_eq!(config.policies[0], config.policies[1]);
+        assert_eq!(config.sweep_max_age, Duration::from_secs(86_400));
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let wrong = json!({
+            "policies": [POLICY, POLICY.replace(":30", ":31"), 5],
+            "sweep_max_age_hours": 0, "requests_per_second": "fast", "policy": {},
+        });
+        let error = EnforcerConfig::parse(&wrong.to_string()).unwrap_err().to_string();
+        let lines: Vec<_> = error.lines().collect();
+        assert_eq!(lines[0], "the configuration has 5 mistakes:");
+        assert!(lines[1].starts_with("  policies[1]: retention_in_days: "), "{error}");
+        assert!(lines[2].starts_with("  policies[2]: "), "{error}");
+        assert_eq!(lines[3], "  sweep_max_age_hours: is 0, must be a whole number from 1 to 8760");
+        assert_eq!(lines[4], "  requests_per_second: is \"fast\", must be a number from 0.1 to 50");
+        assert!(lines[5].starts_with("  policy: is not known; "), "{error}");
+    }
+
+    #[test]
+    fn without_policies_there_is_nothing_to_enforce() {
+        let told = |text: &str| EnforcerConfig::parse(text).unwrap_err().to_string();
+        assert_eq!(told("{}"), "the configuration has 1 mistake:\n  policies: is missing");
+        assert!(told("{\"policies\":[]}").contains("at least one"));
+        assert!(told("{\"policies\"").contains("syntax error at line 1 column 11"));
+        assert!(told("[]").contains("must be an object"));
+    }
+}

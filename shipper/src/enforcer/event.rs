@@ -1,0 +1,248 @@
+//! What the enforcer is invoked with.
+//!
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/> has no schema of these events: they
+//! are CloudTrail's records of the call, wrapped by EventBridge.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Task {
+    /// A log group was created.
+    Born(Birth),
+    /// Look at all young log groups.
+    Sweep,
+    /// Nothing: a call that failed, so that no group was created.
+    Nothing,
+}
+
+/// A log group that was created.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Birth {
+    pub(super) log_group: String,
+    pub(super) region: String,
+    pub(super) account_id: String,
+}
+
+/// Everything in one event.
+#[derive(Debug, PartialEq)]
+pub(super) enum Event {
+    /// One task; if it fails, so does the invocation.
+    One(Task),
+    /// Messages of a queue, each to be answered for itself.
+    Queue(Vec<Message>),
+}
+
+/// A message of a queue.
+#[derive(Debug, PartialEq)]
+pub(super) struct Message {
+    pub(super) id: String,
+    pub(super) task: Result<Task, EventError>,
+}
+
+/// Why an event was not taken. It names fields, never values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// It is not JSON, or no object.
+    #[error("the event is no JSON object")]
+    NoObject,
+    /// It is of no kind that the enforcer takes.
+    #[error(
+        "cannot tell the kind of the event: expected CreateLogGroup from EventBridge (\"detail\"), a \
+         schedule (\"source\": \"aws.events\" or \"aws.scheduler\"), messages of an SQS queue \
+         (\"Records\"), or {{\"logagg\": \"sweep\"}}; found {0}; remove the trigger that sends it"
+    )]
+    UnknownKind(String),
+    /// EventBridge sent a call other than CreateLogGroup.
+    #[error(
+        "the event tells of {0}, and the enforcer takes CreateLogGroup alone: narrow the \
+         EventBridge rule to \"eventName\": [\"CreateLogGroup\"]"
+    )]
+    OtherCall(String),
+    /// A field of CreateLogGroup's is missing.
+    #[error("the event tells of CreateLogGroup and has no {0}")]
+    Incomplete(&'static str),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail {
+    event_source: Option<String>,
+    event_name: Option<String>,
+    aws_region: Option<String>,
+    recipient_account_id: Option<String>,
+    request_parameters: Option<Parameters>,
+    error_code: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Parameters {
+    log_group_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Queued {
+    event_source: String,
+    message_id: String,
+    body: String,
+}
+
+/// Tells what an event asks for.
+pub(super) fn parse(raw: &str) -> Result<Event, EventError> {
+    let event: Map<String, Value> = serde_json::from_str(raw).map_err(|_| EventError::NoObject)?;
+    let Some(records) = event.get("Records") else {
+        return task(&event).map(Event::One);
+    };
+    let records: Vec<Queued> = serde_json::from_value(records.clone())
+        .map_err(|_| EventError::UnknownKind(keys(&event)))?;
+    if records.iter().any(|record| record.event_source != "aws:sqs") {
+        return Err(EventError::UnknownKind("\"Records\" of another service".to_owned()));
+    }
+    let messages = records.into_iter().map(|record| {
+        let body = serde_json::from_str::<Map<String, Value>>(&record.body);
+        let task = body.map_err(|_| EventError::NoObject).and_then(|body| task(&body));
+        Message { id: record.message_id, task }
+    });
+    Ok(Event::Queue(messages.collect()))
+}
+
+fn task(event: &Map<String, Value>) -> Result<Task, EventError> {
+    // What Lambda's on-failure destination kept holds the event itself.
+    if let Some(Value::Object(kept)) = event.get("requestPayload") {
+        return task(kept);
+    }
+    let text = |name: &str| event.get(name).and_then(Value::as_str);
+    if let Some(detail) = event.get("detail").filter(|_| text("source") == Some("aws.logs")) {
+        let detail = Detail::deserialize(detail)
+            .map_err(|_| EventError::Incomplete("\"detail\" as CloudTrail writes it"))?;
+        return detail.task();
+    }
+    let scheduled = matches!(text("source"), Some("aws.events" | "aws.scheduler"));
+    if scheduled || text("logagg") == Some("sweep") {
+        return Ok(Task::Sweep);
+    }
+    Err(EventError::UnknownKind(keys(event)))
+}
+
+impl Detail {
+    fn task(self) -> Result<Task, EventError> {
+        let (source, name) = (self.event_source, self.event_name.unwrap_or_default());
+        if source.as_deref() != Some("logs.amazonaws.com") || name != "CreateLogGroup" {
+            return Err(EventError::OtherCall(word(&name)));
+        }
+        if self.error_code.is_some() {
+            return Ok(Task::Nothing);
+        }
+        let named = self.request_parameters.and_then(|parameters| parameters.log_group_name);
+        Ok(Task::Born(Birth {
+            log_group: named.ok_or(EventError::Incomplete("\"logGroupName\""))?,
+            region: self.aws_region.ok_or(EventError::Incomplete("\"awsRegion\""))?,
+            account_id: self
+                .recipient_account_id
+                .ok_or(EventError::Incomplete("\"recipientAccountId\""))?,
+        }))
+    }
+}
+
+/// The name of a call, if it has the form of one.
+fn word(name: &str) -> String {
+    let is_name = (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    if is_name { name.to_owned() } else { "another call".to_owned() }
+}
+
+/// The fields of an event, for somebody who looks for the trigger that sent it.
+fn keys(event: &Map<String, Value>) -> String {
+    const MOST: usize = 10;
+    let shown: Vec<_> = event.keys().take(MOST).map(|key| format!("{key:?}")).collect();
+    if shown.is_empty() { "no field".to_owned() } else { shown.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn created(name: &str) -> Value {
+        json!({
+            "version": "0", "id": "e", "detail-type": "AWS API Call via CloudTrail",
+            "source": "aws.logs", "account": "123456789012", "region": "eu-west-1",
+            "detail": {
+                "eventSource": "logs.amazonaws.com", "eventName": "CreateLogGroup",
+                "awsRegion": "eu-west-1", "recipientAccountId": "123456789012",
+                "userIdentity": {"type": "AssumedRole"},
+                "requestParameters": {"logGroupName": name},
+            }
+        })
+    }
+
+    fn born(name: &str) -> Task {
+        Task::Born(Birth {
+            log_group: name.into(),
+            region: "eu-west-1".into(),
+            account_id: "123456789012".into(),
+        })
+    }
+
+    fn check(event: &Value, expected: Result<Task, EventError>) {
+        assert_eq!(parse(&event.to_string()), expected.map(Event::One), "{event}");
+    }
+
+    #[test]
+    fn a_created_group_is_taken_by_its_exact_name() {
+        check(&created("/aws/lambda/new"), Ok(born("/aws/lambda/new")));
+    }
+
+    #[test]
+    fn a_call_that_failed_created_nothing() {
+        let mut event = created("/a");
+        event["detail"]["errorCode"] = json!("ResourceAlreadyExistsException");
+        event["detail"]["requestParameters"] = json!(null);
+        check(&event, Ok(Task::Nothing));
+    }
+
+    #[test]
+    fn schedules_and_whoever_invokes_by_hand_ask_for_a_sweep() {
+        check(
+            &json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}),
+            Ok(Task::Sweep),
+        );
+        check(&json!({"source": "aws.scheduler", "detail": "{}"}), Ok(Task::Sweep));
+        check(&json!({"logagg": "sweep"}), Ok(Task::Sweep));
+    }
+
+    #[test]
+    fn what_an_on_failure_destination_kept_is_taken_again() {
+        check(&json!({"version": "1.0", "requestPayload": created("/a")}), Ok(born("/a")));
+    }
+
+    #[test]
+    fn each_message_of_a_queue_is_judged_for_itself() {
+        let record =
+            |id: &str, body: &str| json!({"messageId": id, "eventSource": "aws:sqs", "body": body});
+        let event = json!({"Records": [
+            record("1", &created("/a").to_string()), record("2", "nonsense"), record("3", "{}"),
+        ]});
+        let Event::Queue(messages) = parse(&event.to_string()).unwrap() else { panic!("no queue") };
+        assert_eq!(messages[0], Message { id: "1".into(), task: Ok(born("/a")) });
+        assert_eq!(messages[1].task, Err(EventError::NoObject));
+        assert_eq!(messages[2].task, Err(EventError::UnknownKind("no field".into())));
+    }
+
+    #[test]
+    fn what_is_none_of_these_is_an_error_that_names_what_was_seen() {
+        check(
+            &json!({"awslogs": {"data": "secret"}}),
+            Err(EventError::UnknownKind("\"awslogs\"".into())),
+        );
+        let mut event = created("/a");
+        event["detail"]["eventName"] = json!("DeleteLogGroup");
+        check(&event, Err(EventError::OtherCall("DeleteLogGroup".into())));
+        let mut event = created("/a");
+        event["detail"]["requestParameters"] = json!({});
+        check(&event, Err(EventError::Incomplete("\"logGroupName\"")));
+        assert_eq!(parse("[]"), Err(EventError::NoObject));
+    }
+}
