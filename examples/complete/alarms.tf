@@ -2,8 +2,9 @@
 
 locals {
   queues = {
-    failed = "Events wait that the shipper could neither deliver nor park."
-    dead   = "Events have failed again and again. Nothing reads them any more."
+    failed  = "Events wait that the shipper could neither deliver nor park."
+    created = "New log groups wait that the enforcer could not subscribe."
+    dead    = "Events have failed again and again. Nothing reads them any more."
   }
   # What Lambda counts for the shipper.
   shipper_metrics = {

@@ -1,6 +1,7 @@
-account_id      = "111122223333"
-region          = "eu-central-1"
-shipper_archive = "logagg-shipper_0.1.0_arm64.zip"
+account_id       = "111122223333"
+region           = "eu-central-1"
+shipper_archive  = "logagg-shipper_0.1.0_arm64.zip"
+enforcer_archive = "logagg-enforcer_0.1.0_arm64.zip"
 
 destinations = {
   search = {

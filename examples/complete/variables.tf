@@ -30,6 +30,11 @@ variable "shipper_archive" {
   type        = string
 }
 
+variable "enforcer_archive" {
+  description = "The enforcer, as in target/package/logagg-enforcer_0.1.0_arm64.zip."
+  type        = string
+}
+
 variable "destinations" {
   description = "Where the shipper delivers: destinations of its configuration, by name. Write tokens as ARNs of secrets."
   type        = any

@@ -14,6 +14,8 @@ pub enum Program {
     Provider,
     /// The function that ships logs.
     Shipper,
+    /// The function that applies policies to new log groups.
+    Enforcer,
 }
 
 impl Program {
@@ -21,7 +23,7 @@ impl Program {
     pub fn package(self) -> &'static str {
         match self {
             Self::Provider => "terraform-provider-logagg",
-            Self::Shipper => "logagg-shipper",
+            Self::Shipper | Self::Enforcer => "logagg-shipper",
         }
     }
 
@@ -30,6 +32,7 @@ impl Program {
         match self {
             Self::Provider => "terraform-provider-logagg",
             Self::Shipper => "bootstrap",
+            Self::Enforcer => "enforcer",
         }
     }
 
@@ -38,6 +41,7 @@ impl Program {
         match self {
             Self::Provider => "terraform-provider-logagg",
             Self::Shipper => "logagg-shipper",
+            Self::Enforcer => "logagg-enforcer",
         }
     }
 
@@ -48,7 +52,7 @@ impl Program {
                 let extension = if platform.starts_with("windows") { ".exe" } else { "" };
                 format!("terraform-provider-logagg_v{VERSION}{extension}")
             }
-            Self::Shipper => "bootstrap".to_owned(),
+            Self::Shipper | Self::Enforcer => "bootstrap".to_owned(),
         }
     }
 }
@@ -66,7 +70,7 @@ pub struct Product {
 }
 
 /// Every archive of a release.
-pub const PRODUCTS: [Product; 7] = [
+pub const PRODUCTS: [Product; 9] = [
     Product {
         program: Program::Provider,
         platform: "linux_amd64",
@@ -99,6 +103,16 @@ pub const PRODUCTS: [Product; 7] = [
     },
     Product {
         program: Program::Shipper,
+        platform: "arm64",
+        targets: &["aarch64-unknown-linux-gnu", "aarch64-unknown-linux-musl"],
+    },
+    Product {
+        program: Program::Enforcer,
+        platform: "x86_64",
+        targets: &["x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl"],
+    },
+    Product {
+        program: Program::Enforcer,
         platform: "arm64",
         targets: &["aarch64-unknown-linux-gnu", "aarch64-unknown-linux-musl"],
     },

@@ -243,6 +243,7 @@ fn the_roles_of_the_examples_may_do_what_the_guide_gives_a_reason_for_and_nothin
     let guide = file("docs/guides/security.md");
     for (example, document, heading) in [
         ("complete", "shipper", "The shipper"),
+        ("complete", "enforcer", "The enforcer"),
         ("kinesis", "to_stream", "CloudWatch Logs, to a Kinesis stream"),
         ("kinesis", "read_stream", "The shipper, from a Kinesis stream"),
     ] {
