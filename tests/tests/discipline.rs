@@ -64,7 +64,7 @@ fn the_log_tells_how_far_it_is_and_how_long_the_rest_may_take() {
     scene.terraform.set_environment(vec![("TF_LOG", "INFO".to_owned())]);
     let apply = scene.apply();
     // The first write is the probe, and comes before the others.
-    for (what, total) in [("reading subscription filters", 250), ("writing log groups", 249)] {
+    for (what, total) in [("reading log groups", 250), ("writing log groups", 249)] {
         for done in [100, 200] {
             let told = apply.stderr.lines().any(|line| {
                 line.contains(what)

@@ -53,6 +53,9 @@ fn the_first_twenty_log_groups_are_named() {
 #[test]
 fn retentions_that_can_hold_together_are_no_fight() {
     let scene = Scene::with_groups(&["/app/a", "/lib/b"]);
+    for group in ["/app/a", "/lib/b"] {
+        scene.logs.set_retention(group, 7).unwrap();
+    }
     two(
         &scene,
         &keeping("least", 30, &format!("retention_mode = \"at_least\"\n{}", below("/app/"))),
