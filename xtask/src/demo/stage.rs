@@ -87,7 +87,10 @@ impl Stage {
             .create(&Function {
                 name: ENFORCER,
                 program: &self.binaries.enforcer,
-                environment: &[("LOGAGG_CONFIG", config)],
+                environment: &[
+                    ("LOGAGG_CONFIG", config),
+                    ("AWS_ENDPOINT_URL", self.account.endpoint().to_owned()),
+                ],
                 timeout_seconds: 60,
             })
             .map(drop)
