@@ -245,6 +245,7 @@ fn parts_that_were_delivered_before_the_whole_is_parked_are_counted() {
     let long = format!("{PAYLOAD} {}", "x".repeat(24 * 490_000));
     let mut config = json!({"destinations": {"x": logzio.config()}, "park": Shelves::in_bucket()});
     config["destinations"]["x"]["max_in_flight"] = json!(1);
+    config["request_timeout_ms"] = json!(50_000);
     logzio.add_moods([logzio::Mood::Takes, stop]);
     let lines = [long];
     let mut lambda = Lambda::start_with_aws(&config, &shelves.url());

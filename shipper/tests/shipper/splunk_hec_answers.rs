@@ -107,7 +107,7 @@ fn what_is_never_indexed_is_left_to_lambda_in_time() {
         "reserve_ms": RESERVE.as_millis() as u64,
     });
     let mut lambda = Lambda::start(&config);
-    let invoked = lambda.invoke_within(&event::of(60), RESERVE + Duration::from_secs(1));
+    let invoked = lambda.invoke_within(&event::of(60), RESERVE + Duration::from_secs(4));
     let counts = settled(&invoked, "x", &messages(), &indexer.held());
     assert_eq!((counts.get("left_to_lambda"), counts.get("possible_duplicates")), (60, 60));
     assert_eq!(counts.reasons("left_to_lambda")["not_acknowledged"], 60);
