@@ -1,0 +1,92 @@
+//! Why something failed, and what to do about it.
+
+use crate::aws::{Api, CallError, Cause};
+use crate::policy::Failure;
+
+pub(super) const FREE_THE_NAME: &str =
+    "Delete them if nobody needs them, or give the policy another filter_name.";
+
+pub(super) fn reason(failure: &Failure) -> String {
+    match failure {
+        Failure::Call(error) => stop(error),
+        Failure::NameTaken { by } => {
+            format!("A filter of this policy's name ships to {by}, and is not this policy's.")
+        }
+        Failure::Loop { why } => format!("Shipping it would close a loop: {why}."),
+    }
+}
+
+pub(super) fn remedy(failure: &Failure) -> String {
+    match failure {
+        Failure::Call(error) => advice(error),
+        Failure::NameTaken { .. } => FREE_THE_NAME.to_owned(),
+        Failure::Loop { .. } => {
+            "It was not subscribed. From the next read on it is in skipped, with the \
+             reason."
+                .to_owned()
+        }
+    }
+}
+
+/// What to do about a call that failed.
+pub(super) fn advice(error: &CallError) -> String {
+    match error.cause {
+        Cause::Denied => format!(
+            "The credentials in hand need this statement in an IAM policy:\n\n  \
+             {{ \"Effect\": \"Allow\", \"Action\": \"{}\", \"Resource\": \"*\" }}",
+            error.api.iam_action()
+        ),
+        Cause::NotYetPermitted => "CloudWatch Logs may not use the destination, also after a minute \
+             for fresh permissions to become known. A Lambda function needs this in its resource \
+             policy (aws_lambda_permission):\n\n  \
+             principal  = \"logs.amazonaws.com\"\n  \
+             action     = \"lambda:InvokeFunction\"\n  \
+             source_arn = \"arn:aws:logs:REGION:ACCOUNT:log-group:*:*\"\n\n\
+             grant_invoke = true has the policy see to that itself. A stream needs a role_arn that logs.amazonaws.com may assume and that may write to the \
+             stream."
+            .to_owned(),
+        Cause::Full if error.api == Api::AddPermission => "A function's resource policy holds 20,480 \
+             bytes, and this one has no room left. Remove statements that nobody needs (aws lambda \
+             get-policy, remove-permission): one for all log groups takes the place of one for each."
+            .to_owned(),
+        Cause::Full => "The log group has no free slot for a subscription filter. Delete one that \
+             nobody needs, or leave the group out with an exclude block."
+            .to_owned(),
+        Cause::Class => {
+            "The log group's class does not take this. Leave it out with an exclude block.".to_owned()
+        }
+        Cause::Unsupported => "The endpoint does not have this call, as some emulators do not. AWS has \
+             it; if this is AWS, see whether endpoints in the provider block is right."
+            .to_owned(),
+        Cause::Unreachable => "No connection came about. See whether this machine reaches AWS, and \
+             whether endpoints, proxy and region are right."
+            .to_owned(),
+        Cause::Passing => "AWS did not serve the call, again and again. Try \
+             again later; where throttling is the reason, lower requests_per_second in the provider \
+             block or have AWS raise the quota."
+            .to_owned(),
+        Cause::NotSent => "The request never left this machine. Where credentials are missing, give \
+             the provider block a profile or keys, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
+            .to_owned(),
+        Cause::NotAssumed => "The credentials that the role is assumed with need sts:AssumeRole on it \
+             (sts:TagSession too where tags are given), and the role's trust policy has to let them, \
+             with the external_id it asks for."
+            .to_owned(),
+        Cause::Untrusted => "Nothing was sent, because nobody whom this machine trusts vouches for \
+             the other end. Where a proxy or private endpoint has its own certificate authority, give \
+             that in custom_ca_bundle or AWS_CA_BUNDLE."
+            .to_owned(),
+        Cause::Stopped => "Apply again to do the rest.".to_owned(),
+        Cause::Missing if error.api == Api::AddPermission => {
+            "Correct destination_arn, or create the function first.".to_owned()
+        }
+        Cause::Missing | Cause::Exists | Cause::Refused => {
+            "AWS's message says what it refused; correct that and apply again.".to_owned()
+        }
+    }
+}
+
+pub(super) fn stop(error: &CallError) -> String {
+    let text = error.to_string();
+    if text.ends_with('.') { text } else { format!("{text}.") }
+}

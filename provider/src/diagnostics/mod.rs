@@ -1,0 +1,26 @@
+//! Everything a user of Terraform can read from this provider, one function each: what was
+//! attempted, on what, why it failed and what to do.
+
+mod apply;
+mod arguments;
+mod fights;
+mod import;
+mod log_groups;
+mod permission;
+mod plan;
+mod provider_block;
+mod reading;
+
+// What all of them are made of.
+mod failure;
+mod words;
+
+pub(crate) use apply::*;
+pub(crate) use arguments::*;
+pub(crate) use fights::*;
+pub(crate) use import::*;
+pub(crate) use log_groups::*;
+pub(crate) use permission::*;
+pub(crate) use plan::*;
+pub(crate) use provider_block::*;
+pub(crate) use reading::*;

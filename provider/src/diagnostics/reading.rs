@@ -1,0 +1,149 @@
+//! Reading AWS, before anything is planned.
+
+use std::collections::BTreeSet;
+use std::fmt::{Display, Write};
+
+use tfplugin::{AttributePath, Diagnostic};
+
+use super::failure::{advice, stop};
+use super::words::{counted, listed};
+use crate::aws::CallError;
+use crate::policy::{Unseen, Unverified};
+
+pub(crate) fn not_configured() -> Diagnostic {
+    Diagnostic::error(
+        "Provider not configured",
+        "An argument of the provider block is not known, so AWS cannot be reached. Apply first what \
+         it depends on (terraform apply -target=...), then this.",
+    )
+}
+
+pub(crate) fn not_refreshed() -> Diagnostic {
+    Diagnostic::warning(
+        "Log groups were not read",
+        "An argument of the provider block is only known after apply, so AWS cannot be reached yet. \
+         The plan goes by what was last known of the log groups.",
+    )
+}
+
+pub(crate) fn no_account(error: &CallError) -> Diagnostic {
+    Diagnostic::error(
+        "AWS account not known",
+        format!(
+            "The provider asked STS whose credentials it was given, and could not tell. {}\n\n{}",
+            stop(error),
+            advice(error)
+        ),
+    )
+}
+
+pub(crate) fn other_account(stated: &str, in_hand: &str) -> Diagnostic {
+    Diagnostic::error(
+        "State of another account",
+        format!(
+            "This policy was made in account {stated}, and the credentials in hand are those of \
+             account {in_hand}. Nothing was touched. Use credentials of {stated}; to give the policy \
+             up there without deleting its filters, remove it from the state (terraform state rm)."
+        ),
+    )
+}
+
+pub(crate) fn not_read(error: &CallError, region: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Log groups could not be read",
+        format!(
+            "The provider looked for the policy's log groups in {region}. {}\n\nWithout the whole \
+             list it would take log groups for deleted that are not, so it goes no further. {}",
+            stop(error),
+            advice(error)
+        ),
+    )
+}
+
+pub(crate) fn named_but_absent(names: &BTreeSet<String>, region: &str) -> Diagnostic {
+    Diagnostic::warning(
+        format!("{} does not exist", counted(names.len(), "named log group")),
+        format!(
+            "The policy names log groups that are not in {region}:\n\n{}\n\nOnce one is created, the \
+             next plan shows it. If a name is mistyped, correct it.",
+            listed(names)
+        ),
+    )
+}
+
+pub(crate) fn unusable_state(error: &impl Display) -> Diagnostic {
+    Diagnostic::error(
+        "State cannot be used",
+        format!(
+            "The policy in the state is not one that this provider writes: {error}. If the state was \
+             edited, undo that; otherwise remove the policy from the state and import it again."
+        ),
+    )
+}
+
+pub(crate) fn unusable_memory(error: &impl Display) -> Diagnostic {
+    Diagnostic::error(
+        "State cannot be used",
+        format!(
+            "What the policy in the state remembers is not what this provider writes: {error}. Remove \
+             the moved block, and import the policy instead."
+        ),
+    )
+}
+
+/// An incremental refresh that could not be one.
+pub(crate) fn refreshed_in_full(why: &Unverified, region: &str) -> Diagnostic {
+    let (why, advice) = match why {
+        Unverified::Failed(error) => (stop(error), advice(error)),
+        Unverified::Behind { log_group } => (
+            format!(
+                "It does not tell of the filter that this policy itself put on {log_group} or deleted \
+                 from it, more than an hour ago."
+            ),
+            "The events of CloudWatch Logs usually come within 15 minutes. Where they never come, \
+             leave refresh out."
+                .to_owned(),
+        ),
+    };
+    Diagnostic::warning(
+        "Refreshed in full",
+        format!(
+            "The provider looked in CloudTrail for subscription filters that were put or deleted in \
+             {region} since the last refresh. {why}\n\nSo every log group was asked for its filters, \
+             which takes longer and is as exact. {advice}"
+        ),
+    )
+    .on(AttributePath::root("refresh"))
+}
+
+pub(crate) fn loops_unseen(unseen: &Unseen) -> Diagnostic {
+    let mut text = String::from(
+        "The provider followed the policy's destination, to leave out every log group that would \
+         ship the destination's own logs back to it.",
+    );
+    if !unseen.denied.is_empty() {
+        let actions: Vec<_> = unseen.denied.iter().map(|api| api.iam_action()).collect();
+        let actions = format!("\"{}\"", actions.join("\", \""));
+        let _ = write!(
+            text,
+            " It may not see all of it, so only what the names tell is left out there. The \
+             credentials in hand need this statement in an IAM policy:\n\n  \
+             {{ \"Effect\": \"Allow\", \"Action\": [{actions}], \"Resource\": \"*\" }}"
+        );
+    }
+    if let Some(error) = &unseen.account_policy {
+        let _ = write!(
+            text,
+            "\n\nWhat the account ships by a subscription policy of its own could not be seen, so \
+             that is left out of account. {}",
+            stop(error)
+        );
+    }
+    if unseen.more {
+        text.push_str(
+            "\n\nThere is more behind the destination than the provider looks at. Leave log groups \
+             of what works there out with an exclude block.",
+        );
+    }
+    Diagnostic::warning("Loops can only be seen in part", text)
+}

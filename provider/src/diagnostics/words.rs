@@ -1,0 +1,70 @@
+//! Words for numbers and lists.
+
+use std::collections::BTreeMap;
+
+/// The log groups that are named before the rest is only counted.
+const NAMED: usize = 20;
+
+pub(super) fn counted(count: usize, what: &str) -> String {
+    match (count, what.strip_suffix(" of retention")) {
+        (1, _) => format!("1 {what}"),
+        (count, Some(head)) => format!("{count} {head}s of retention"),
+        (count, None) => format!("{count} {what}s"),
+    }
+}
+
+/// Bytes in the unit a person would use.
+pub(super) fn size(bytes: u64) -> String {
+    let units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+    let mut amount = bytes as f64;
+    let mut unit = 0;
+    while amount >= 1000.0 && unit + 1 < units.len() {
+        amount /= 1000.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0);
+    format!("{amount:.digits$} {}", units[unit])
+}
+
+pub(super) fn listed<'a, T: AsRef<str> + 'a>(names: impl IntoIterator<Item = &'a T>) -> String {
+    let names: Vec<_> = names.into_iter().map(AsRef::as_ref).collect();
+    let mut lines: Vec<_> = names.iter().take(NAMED).map(|name| format!("  {name}")).collect();
+    if names.len() > NAMED {
+        lines.push(format!("  and {} more", names.len() - NAMED));
+    }
+    lines.join("\n")
+}
+
+pub(super) fn listed_pairs(pairs: &BTreeMap<&String, &String>) -> String {
+    let pairs: Vec<_> =
+        pairs.iter().map(|(name, destination)| format!("{name} ships to {destination}")).collect();
+    listed(&pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_twenty_are_named_and_the_rest_is_counted() {
+        let names: Vec<_> = (0..23).map(|n| format!("/aws/lambda/{n:02}")).collect();
+        let text = listed(&names);
+        assert_eq!(text.lines().count(), 21);
+        assert!(text.ends_with("  /aws/lambda/19\n  and 3 more"), "{text}");
+    }
+
+    #[test]
+    fn bytes_are_told_in_the_unit_a_person_would_use() {
+        assert_eq!(size(0), "0 bytes");
+        assert_eq!(size(999), "999 bytes");
+        assert_eq!(size(1_250_000_000), "1.2 GB");
+        assert_eq!(size(u64::MAX), "18446.7 PB");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(counted(1, "log group"), "1 log group");
+        assert_eq!(counted(2, "log group"), "2 log groups");
+        assert_eq!(counted(2, "change of retention"), "2 changes of retention");
+    }
+}
