@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use logagg_policy::{
-    AccountPolicy, Demand, Fight, Retention, RetentionMode, SubscriptionFilter,
-};
+use logagg_policy::{AccountPolicy, Demand, Fight, Retention, RetentionMode, SubscriptionFilter};
 use tfplugin::{AttributePath, Diagnostic};
 
 use super::words::{counted, listed};
