@@ -57,10 +57,9 @@ fn rule(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>, reach: Reach)
         conditions.push(Condition::Levels(levels.collect()));
     }
     conditions.extend(log_group.map(Condition::LogGroup));
-    let says_something =
-        ["message", "log_group", "kinds", "levels"].iter().any(|field| fields.has(field));
-    if reach == Reach::Some && !says_something {
-        fields.mistake(
+    if reach == Reach::Some {
+        fields.at_least_one_of(
+            &["message", "log_group", "kinds", "levels"],
             "is about every line; give at least one of \"message\", \"log_group\", \"kinds\" and \
              \"levels\"",
         );
@@ -85,7 +84,7 @@ fn pattern(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>) -> Option<
 fn name(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>) -> Option<Class> {
     const LONGEST: usize = 40;
 
-    let name = fields.text("name")?;
+    let name = fields.like("^[a-z0-9_]{1,40}$").text("name")?;
     let has_the_form = name.len() <= LONGEST
         && name
             .bytes()

@@ -10,21 +10,35 @@ pub(super) struct Arn<'v> {
     pub(super) name: &'v str,
 }
 
-/// Reads a field that must be there and be the ARN of a `resource` of `service`.
-pub(super) fn arn<'v>(
-    fields: &mut Fields<'v, '_>,
-    field: &str,
-    service: &str,
-    resource: &str,
-) -> Option<Arn<'v>> {
-    let text = fields.text(field)?;
+/// What can be written to, by its ARN.
+#[derive(Clone, Copy)]
+pub(super) enum Stream {
+    Firehose,
+    Kinesis,
+}
+
+/// Reads `stream_arn`.
+pub(super) fn stream_arn<'v>(fields: &mut Fields<'v, '_>, stream: Stream) -> Option<Arn<'v>> {
+    let (service, resource, like) = match stream {
+        Stream::Firehose => (
+            "firehose",
+            "deliverystream",
+            r"^arn:aws[^:]*:firehose:[a-z0-9-]+:[0-9]{12}:deliverystream/[A-Za-z0-9_.-]+$",
+        ),
+        Stream::Kinesis => (
+            "kinesis",
+            "stream",
+            r"^arn:aws[^:]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[A-Za-z0-9_.-]+$",
+        ),
+    };
+    let text = fields.like(like).text("stream_arn")?;
     let parsed = parse(text, service, resource);
     if parsed.is_none() {
         let mistake = format!(
             "is {text:?}, must be an ARN, as in \
              \"arn:aws:{service}:eu-west-1:123456789012:{resource}/logs\""
         );
-        fields.mistake_in(field, &mistake);
+        fields.mistake_in("stream_arn", &mistake);
     }
     parsed
 }

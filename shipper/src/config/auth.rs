@@ -6,24 +6,20 @@ use reqwest::header::HeaderValue;
 
 use super::fields::Fields;
 
-/// Reads `auth`, which may be left out and is of one of `kinds`, into the header `Authorization`.
-pub(super) fn authorization(
-    fields: &mut Fields<'_, '_>,
-    kinds: &[&'static str],
-) -> Option<HeaderValue> {
+/// Reads `auth`, which may be left out, into the header `Authorization`.
+pub(super) fn authorization(fields: &mut Fields<'_, '_>) -> Option<HeaderValue> {
     let mut auth = fields.optional_object("auth")?;
-    let header = match auth.choice("type", kinds) {
-        Some("basic") => basic(&mut auth),
-        Some("bearer") => auth.secret_header("token", "Bearer "),
-        Some("api_key") => api_key(&mut auth),
-        _ => return None,
+    let header = match auth.choice("type", &["basic", "bearer"])? {
+        "basic" => basic(&mut auth),
+        _ => auth.secret_header("token", "Bearer "),
     };
     auth.finish();
     header
 }
 
-fn basic(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
-    let username = auth.text("username");
+/// Reads user name and password.
+pub(super) fn basic(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
+    let username = auth.like("^[^:]+$").text("username");
     let password = auth.secret("password");
     let (username, password) = (username?, password?);
     if username.contains(':') {
@@ -34,8 +30,9 @@ fn basic(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("Basic {encoded}")).ok()
 }
 
-fn api_key(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
-    let api_key = auth.secret("api_key")?;
+/// Reads a key of Elasticsearch's.
+pub(super) fn api_key(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
+    let api_key = auth.like("^[A-Za-z0-9+/=_-]+$").secret("api_key")?;
     let api_key = api_key.expose();
     let is_encoded =
         api_key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte));

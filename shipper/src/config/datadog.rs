@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 use super::fields::Fields;
-use super::url::url;
+use super::url::optional_url;
 use crate::destination::Destination;
 use crate::destination::datadog::Datadog;
 
@@ -17,7 +17,7 @@ const DEFAULT_SOURCE: &str = "lambda";
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
     let api_key = fields.secret_header("api_key", "");
     let intake = intake(fields);
-    let source = fields.optional_text("source").unwrap_or(DEFAULT_SOURCE);
+    let source = fields.text_or("source", DEFAULT_SOURCE);
     let service = fields.optional_text("service");
     let tags = fields.optional_text("tags");
     Some(Box::new(Datadog::new(intake?, api_key?, source, service, tags)))
@@ -27,16 +27,11 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
 ///
 /// <https://docs.datadoghq.com/getting_started/site/>
 fn intake(fields: &mut Fields<'_, '_>) -> Option<Url> {
-    let site = fields.optional_text("site");
-    if fields.optional_text("url").is_some() {
-        let url = url(fields, "https://http-intake.logs.datadoghq.eu");
-        if site.is_some() {
-            fields.mistake_in("site", "cannot stand beside \"url\"; leave one of them out");
-            return None;
-        }
-        return url;
+    let site = fields.like(r"^[a-z0-9.-]*\.[a-z0-9.-]*$").text_or("site", DEFAULT_SITE);
+    let given = optional_url(fields, "https://http-intake.logs.datadoghq.eu");
+    if !fields.are_exclusive("site", "url") || fields.has("url") {
+        return given;
     }
-    let site = site.unwrap_or(DEFAULT_SITE);
     let is_site = site.contains('.')
         && site.bytes().all(|byte| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-')

@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use super::auth::authorization;
+use super::auth::{api_key, basic};
 use super::fields::Fields;
 use super::url::url;
 use crate::aws::Service;
@@ -18,8 +18,8 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
     let url = url(fields, "https://search.example:9200");
     let index = index(fields);
     let access = access(fields, url.as_ref());
-    let ids = match fields.optional_choice("ids", &["send", "omit"]) {
-        Some("omit") => Ids::Omitted,
+    let ids = match fields.choice_or_first("ids", &["send", "omit"]) {
+        "omit" => Ids::Omitted,
         _ => Ids::Sent,
     };
     let max_request_bytes =
@@ -63,17 +63,17 @@ fn index(fields: &mut Fields<'_, '_>) -> Option<Dated> {
 
 /// Reads `auth`; `None` for a mistake.
 fn access(fields: &mut Fields<'_, '_>, url: Option<&Url>) -> Option<Access> {
-    if !fields.has("auth") {
-        return Some(Access::Anonymous);
-    }
-    let mut auth = fields.optional_object("auth")?;
-    if auth.is_choice("type", "aws") {
-        auth.text("type");
-        let signing = signing(&mut auth, url);
-        auth.finish();
-        return signing.map(Access::Signed);
-    }
-    authorization(fields, &["basic", "api_key", "aws"]).map(Access::Header)
+    let is_anonymous = !fields.has("auth");
+    let Some(mut auth) = fields.optional_object("auth") else {
+        return is_anonymous.then_some(Access::Anonymous);
+    };
+    let access = match auth.choice("type", &["basic", "api_key", "aws"])? {
+        "basic" => basic(&mut auth).map(Access::Header),
+        "api_key" => api_key(&mut auth).map(Access::Header),
+        _ => signing(&mut auth, url).map(Access::Signed),
+    };
+    auth.finish();
+    access
 }
 
 /// Reads which service is signed for, and where; both are in the host's name where it is AWS's own.

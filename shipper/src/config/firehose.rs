@@ -1,6 +1,6 @@
 //! The configuration of a Firehose destination.
 
-use super::arn::arn;
+use super::arn::{Stream, stream_arn};
 use super::fields::Fields;
 use super::url::url_of_service;
 use crate::aws::Service;
@@ -9,7 +9,7 @@ use crate::destination::firehose::Firehose;
 
 /// Reads the fields of type `firehose`.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    let arn = arn(fields, "stream_arn", "firehose", "deliverystream");
+    let arn = stream_arn(fields, Stream::Firehose);
     let region = arn.as_ref().map(|arn| arn.region);
     let url = url_of_service(fields, Service::Firehose, region);
     let arn = arn?;

@@ -10,14 +10,13 @@ use crate::destination::honeycomb::Honeycomb;
 /// <https://docs.honeycomb.io/api/>
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
     let api_key = fields.secret_header("api_key", "");
-    let dataset = fields.text("dataset");
-    let of_region = match fields.optional_choice("region", &["us", "eu"]) {
-        Some("eu") => "https://api.eu1.honeycomb.io/",
+    let dataset = fields.like("^[^/]+$").text("dataset");
+    let of_region = match fields.choice_or_first("region", &["us", "eu"]) {
+        "eu" => "https://api.eu1.honeycomb.io/",
         _ => "https://api.honeycomb.io/",
     };
     let url = url_or(fields, "https://api.honeycomb.io", of_region);
-    if fields.has("url") && fields.has("region") {
-        fields.mistake_in("region", "cannot stand beside \"url\"; leave one of them out");
+    if !fields.are_exclusive("region", "url") {
         return None;
     }
     let dataset = dataset?;

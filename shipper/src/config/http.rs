@@ -15,20 +15,20 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
     const LARGEST_REQUEST_BYTES: usize = 100_000_000;
 
     let url = url_with_query(fields, "https://logs.example/ingest");
-    let method = match fields.optional_choice("method", &["POST", "PUT"]) {
-        Some("PUT") => Method::PUT,
+    let method = match fields.choice_or_first("method", &["POST", "PUT"]) {
+        "PUT" => Method::PUT,
         _ => Method::POST,
     };
-    let format = match fields.optional_choice("format", &["ndjson", "json_array"]) {
-        Some("json_array") => Format::JsonArray,
+    let format = match fields.choice_or_first("format", &["ndjson", "json_array"]) {
+        "json_array" => Format::JsonArray,
         _ => Format::Ndjson,
     };
-    let encoding = match fields.optional_choice("compression", &["gzip", "none"]) {
-        Some("none") => Encoding::Identity,
+    let encoding = match fields.choice_or_first("compression", &["gzip", "none"]) {
+        "none" => Encoding::Identity,
         _ => Encoding::Gzip,
     };
     let mut headers = headers(fields);
-    if let Some(mut authorization) = authorization(fields, &["basic", "bearer"]) {
+    if let Some(mut authorization) = authorization(fields) {
         authorization.set_sensitive(true);
         headers.insert(AUTHORIZATION, authorization);
     }

@@ -1,6 +1,6 @@
 //! The configuration of a Kinesis destination.
 
-use super::arn::arn;
+use super::arn::{Stream, stream_arn};
 use super::fields::Fields;
 use super::url::url_of_service;
 use crate::aws::Service;
@@ -9,9 +9,9 @@ use crate::destination::kinesis::{Kinesis, Partition};
 
 /// Reads the fields of type `kinesis`.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    let arn = arn(fields, "stream_arn", "kinesis", "stream");
-    let partition = match fields.optional_choice("partition_by", &["record", "log_stream"]) {
-        Some("log_stream") => Partition::LogStream,
+    let arn = stream_arn(fields, Stream::Kinesis);
+    let partition = match fields.choice_or_first("partition_by", &["record", "log_stream"]) {
+        "log_stream" => Partition::LogStream,
         _ => Partition::Record,
     };
     let region = arn.as_ref().map(|arn| arn.region);

@@ -24,7 +24,8 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
 fn tags<'v>(fields: &mut Fields<'v, '_>) -> Option<&'v str> {
     const LONGEST: usize = 64;
 
-    let tags = fields.optional_text("tags").unwrap_or(DEFAULT_TAGS);
+    let like = "^[A-Za-z0-9][A-Za-z0-9_.*-]{0,63}(,[A-Za-z0-9][A-Za-z0-9_.*-]{0,63})*$";
+    let tags = fields.like(like).text_or("tags", DEFAULT_TAGS);
     let is_tag = |tag: &str| {
         (1..=LONGEST).contains(&tag.len())
             && tag.starts_with(|first: char| first.is_ascii_alphanumeric())

@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 use super::fields::Fields;
-use super::url::url;
+use super::url::optional_url;
 use crate::destination::Destination;
 use crate::destination::logzio::Logzio;
 
@@ -14,7 +14,7 @@ const DEFAULT_LOG_TYPE: &str = "lambda";
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
     let token = fields.secret("token");
     let listener = listener(fields);
-    let log_type = fields.optional_text("log_type").unwrap_or(DEFAULT_LOG_TYPE);
+    let log_type = fields.text_or("log_type", DEFAULT_LOG_TYPE);
     Some(Box::new(Logzio::new(listener?, &token?, log_type)))
 }
 
@@ -22,18 +22,14 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
 ///
 /// <https://docs.logz.io/docs/user-guide/admin/hosting-regions/account-region/>
 fn listener(fields: &mut Fields<'_, '_>) -> Option<Url> {
-    let region = fields.optional_text("region");
-    if fields.optional_text("url").is_some() {
-        let url = url(fields, "https://listener.logz.io:8071");
-        if region.is_some() {
-            fields.mistake_in("region", "cannot stand beside \"url\"; leave one of them out");
-            return None;
-        }
-        return url;
+    let region = fields.like("^[a-z0-9-]{2,10}$").text_or("region", "us");
+    let given = optional_url(fields, "https://listener.logz.io:8071");
+    if !fields.are_exclusive("region", "url") || fields.has("url") {
+        return given;
     }
     let host = match region {
-        None | Some("us") => "listener.logz.io".to_owned(),
-        Some(code) => {
+        "us" => "listener.logz.io".to_owned(),
+        code => {
             let is_code = (2..=10).contains(&code.len())
                 && code
                     .bytes()

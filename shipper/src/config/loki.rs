@@ -19,11 +19,11 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
     const LARGEST_REQUEST_BYTES: usize = 100_000_000;
 
     let url = url(fields, "https://logs-prod-012.grafana.net");
-    let authorization = authorization(fields, &["basic", "bearer"]);
+    let authorization = authorization(fields);
     let tenant = tenant(fields);
     let labels = labels(fields);
-    let metadata = match fields.optional_choice("structured_metadata", &["send", "omit"]) {
-        Some("omit") => StructuredMetadata::Omitted,
+    let metadata = match fields.choice_or_first("structured_metadata", &["send", "omit"]) {
+        "omit" => StructuredMetadata::Omitted,
         _ => StructuredMetadata::Sent,
     };
     let max_request_bytes =
@@ -36,8 +36,9 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
 }
 
 fn tenant(fields: &mut Fields<'_, '_>) -> Option<HeaderValue> {
-    let tenant = fields.optional_text("tenant")?;
-    let header = HeaderValue::try_from(tenant).ok().filter(|_| tenant.is_ascii());
+    let tenant = fields.like("^[ -~]+$").optional_text("tenant")?;
+    let is_printable = tenant.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let header = HeaderValue::try_from(tenant).ok().filter(|_| is_printable);
     if header.is_none() {
         fields.mistake_in("tenant", "must have nothing but printable ASCII characters");
     }
@@ -53,13 +54,11 @@ fn labels(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
         return labels;
     };
     let names = named.names();
-    if names.len() > MAX_OWN_LABELS {
-        let mistake = format!(
-            "has {} labels; Loki takes {MAX_OWN_LABELS} beside those that are always there",
-            names.len()
-        );
-        named.mistake(&mistake);
-    }
+    let mistake = format!(
+        "has {} labels; Loki takes {MAX_OWN_LABELS} beside those that are always there",
+        names.len()
+    );
+    named.count(0..=MAX_OWN_LABELS, &mistake);
     for name in names {
         let value = named.text(&name);
         let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')

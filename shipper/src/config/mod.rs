@@ -8,7 +8,7 @@ mod arn;
 mod auth;
 mod datadog;
 mod elasticsearch;
-mod fields;
+pub(crate) mod fields;
 mod firehose;
 mod headers;
 mod honeycomb;
@@ -23,6 +23,7 @@ mod otlp;
 mod park;
 mod risks;
 mod s3;
+pub(crate) mod shape;
 mod source;
 mod splunk_hec;
 mod sumologic;
@@ -45,6 +46,7 @@ use fields::{Fields, Findings};
 use kind::Kind;
 pub use kind::TYPES;
 pub use risks::Risk;
+pub use shape::{Field, Form, Object, Presence, Rule};
 pub use source::{Source, SourceError, VARIABLE};
 
 /// What a user decides.
@@ -132,9 +134,8 @@ impl Draft {
         let value = json(document)?;
         let mut findings = Findings::default();
         let read = read(&value, &mut findings, memory_mb);
-        let refusals = findings.risks.iter().map(|(risk, place)| risk.refusal(place));
-        ConfigError::of_mistakes(findings.mistakes.into_iter().chain(refusals).collect())?;
-        let wanted = findings.wanted;
+        let wanted = std::mem::take(&mut findings.wanted);
+        ConfigError::of_mistakes(findings.refusals())?;
         let read = read.filter(|_| wanted.is_empty());
         Ok(Self { value, read, wanted })
     }
@@ -157,7 +158,7 @@ impl Draft {
         }
         let mut findings = Findings::with(secrets);
         let config = read(&self.value, &mut findings, None);
-        ConfigError::of_mistakes(findings.mistakes)?;
+        ConfigError::of_mistakes(findings.refusals())?;
         config.ok_or_else(|| ConfigError::new(Vec::new()))
     }
 }
@@ -181,11 +182,13 @@ fn read<'v>(
     const MEBIBYTE: u64 = 1024 * 1024;
 
     let mut root = Fields::root(value, findings)?;
+    // Where editors find the schema of the document.
+    root.optional_text("$schema");
     let accepted = risks::accepted(&mut root);
     let park = park::read(&mut root);
     let replay = park::read_replay(&mut root, park.as_ref());
-    let batch_failures = match root.optional_choice("batch_failures", &["report", "fail"]) {
-        Some("fail") => BatchFailures::Fail,
+    let batch_failures = match root.choice_or_first("batch_failures", &["report", "fail"]) {
+        "fail" => BatchFailures::Fail,
         _ => BatchFailures::Report,
     };
     let destinations = destinations(&mut root, park.as_ref());
@@ -220,6 +223,11 @@ fn read<'v>(
     })
 }
 
+/// The shape of the document.
+pub fn shape() -> Object {
+    shape::of(|value, findings| drop(read(value, findings, None)))
+}
+
 /// Reads `metrics`.
 ///
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
@@ -227,7 +235,8 @@ fn metrics_namespace(root: &mut Fields<'_, '_>) -> Option<String> {
     const LONGEST: usize = 255;
 
     let mut fields = root.optional_object("metrics")?;
-    let namespace = fields.optional_text("namespace").unwrap_or("logagg");
+    let like = "^[A-Za-z0-9._/# -][A-Za-z0-9._/#: -]{0,254}$";
+    let namespace = fields.like(like).text_or("namespace", "logagg");
     let is_namespace = namespace.len() <= LONGEST
         && !namespace.starts_with(':')
         && !namespace.starts_with("AWS/")
@@ -252,9 +261,10 @@ fn destinations(
         return destinations;
     };
     let names = named.names();
-    if names.is_empty() {
-        named.mistake("has no destination: give at least one, as \"<name>\": {\"type\": …}");
-    }
+    named.count(
+        1..=usize::MAX,
+        "has no destination: give at least one, as \"<name>\": {\"type\": …}",
+    );
     for name in &names {
         let Some(mut fields) = named.object(name) else {
             continue;
@@ -265,10 +275,10 @@ fn destinations(
         };
         let destination = (kind.read)(&mut fields);
         let oversized = match fields
-            .optional_choice("oversized", &["split", "cut", "refuse", "park"])
+            .choice_or_first("oversized", &["split", "cut", "refuse", "park"])
         {
-            Some("cut") => Oversized::Cut,
-            Some("park") => {
+            "cut" => Oversized::Cut,
+            "park" => {
                 if !park.is_some_and(|park| park.place.keeps_dead()) {
                     fields.mistake_in(
                         "oversized",
@@ -278,13 +288,13 @@ fn destinations(
                 }
                 Oversized::Park
             }
-            Some("refuse") => Oversized::Refuse,
+            "refuse" => Oversized::Refuse,
             _ => Oversized::Split,
         };
         let json_fields = match kind.json_fields {
             JsonFields::Omit => JsonFields::Omit,
-            JsonFields::Send => match fields.optional_choice("json_fields", &["send", "omit"]) {
-                Some("omit") => JsonFields::Omit,
+            JsonFields::Send => match fields.choice_or_first("json_fields", &["send", "omit"]) {
+                "omit" => JsonFields::Omit,
                 _ => JsonFields::Send,
             },
         };

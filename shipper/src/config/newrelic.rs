@@ -10,14 +10,13 @@ use crate::destination::newrelic::NewRelic;
 /// <https://docs.newrelic.com/docs/logs/log-api/introduction-log-api/#endpoint>
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
     let license_key = fields.secret_header("license_key", "");
-    let of_region = match fields.optional_choice("region", &["us", "eu", "gov"]) {
-        Some("eu") => "https://log-api.eu.newrelic.com/",
-        Some("gov") => "https://gov-log-api.newrelic.com/",
+    let of_region = match fields.choice_or_first("region", &["us", "eu", "gov"]) {
+        "eu" => "https://log-api.eu.newrelic.com/",
+        "gov" => "https://gov-log-api.newrelic.com/",
         _ => "https://log-api.newrelic.com/",
     };
     let url = url_or(fields, "https://log-api.newrelic.com", of_region);
-    if fields.has("url") && fields.has("region") {
-        fields.mistake_in("region", "cannot stand beside \"url\"; leave one of them out");
+    if !fields.are_exclusive("region", "url") {
         return None;
     }
     Some(Box::new(NewRelic::new(url?, license_key?)))

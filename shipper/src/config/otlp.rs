@@ -15,7 +15,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
 
     let url = url(fields, "https://collector.example:4318");
     let mut headers = headers(fields);
-    if let Some(mut authorization) = authorization(fields, &["basic", "bearer"]) {
+    if let Some(mut authorization) = authorization(fields) {
         authorization.set_sensitive(true);
         headers.insert(AUTHORIZATION, authorization);
     }

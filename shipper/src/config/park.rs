@@ -5,17 +5,24 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::fields::Fields;
+use super::url::{HTTP, is_http};
 use crate::park::{BucketPlace, Park, Place, QueuePlace};
 use crate::replay::Replay;
 
 /// What keys begin with unless the user says otherwise.
 const DEFAULT_PREFIX: &str = "logagg/";
 
+/// What a prefix looks like.
+const FOLDER: &str = r"^[^/][\s\S]*/$";
+
 /// Reads `park`.
 pub(super) fn read(root: &mut Fields<'_, '_>) -> Option<Park> {
     let mut fields = root.optional_object("park")?;
     let place = match fields.choice("type", &["s3", "sqs"]) {
-        Some("s3") => bucket(&mut fields, DEFAULT_PREFIX).map(Place::Bucket),
+        Some("s3") => {
+            let prefix = fields.like(FOLDER).text_or("prefix", DEFAULT_PREFIX);
+            bucket(&mut fields, prefix).map(Place::Bucket)
+        }
         Some("sqs") => queue(&mut fields).map(Place::Queue),
         // Without a known type nobody can say which other fields are right.
         _ => return None,
@@ -43,17 +50,17 @@ pub(super) fn read_replay(root: &mut Fields<'_, '_>, park: Option<&Park>) -> Rep
     replay.bytes_per_second =
         fields.number("bytes_per_second", 1_000..=1_024 * MEBIBYTE, DEFAULT_BYTES_PER_SECOND);
     if let Some(mut on_failure) = fields.optional_object("on_failure") {
-        replay.on_failure = bucket(&mut on_failure, "");
+        let prefix = on_failure.like(FOLDER).optional_text("prefix").unwrap_or_default();
+        replay.on_failure = bucket(&mut on_failure, prefix);
         on_failure.finish();
     }
     fields.finish();
     replay
 }
 
-fn bucket(fields: &mut Fields<'_, '_>, default_prefix: &str) -> Option<BucketPlace> {
-    let bucket = fields.text("bucket");
+fn bucket(fields: &mut Fields<'_, '_>, prefix: &str) -> Option<BucketPlace> {
+    let bucket = fields.like("^[a-z0-9.-]{3,63}$").text("bucket");
     let region = fields.optional_text("region").map(str::to_owned);
-    let prefix = fields.optional_text("prefix").unwrap_or(default_prefix);
     let bucket = bucket?;
     // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
     let is_name = (3..=63).contains(&bucket.len())
@@ -80,15 +87,14 @@ fn bucket(fields: &mut Fields<'_, '_>, default_prefix: &str) -> Option<BucketPla
 }
 
 fn queue(fields: &mut Fields<'_, '_>) -> Option<QueuePlace> {
-    let url = fields.text("queue_url").map(str::to_owned);
-    let dead_url = fields.optional_text("dead_queue_url").map(str::to_owned);
+    let url = fields.like(HTTP).text("queue_url").map(str::to_owned);
+    let dead_url = fields.like(HTTP).optional_text("dead_queue_url").map(str::to_owned);
     let mut is_right = true;
     for (name, url) in [("queue_url", &url), ("dead_queue_url", &dead_url)] {
         let Some(url) = url else {
             continue;
         };
-        let is_url = Url::parse(url)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.path().len() > 1);
+        let is_url = is_http(url) && Url::parse(url).is_ok_and(|url| url.path().len() > 1);
         if !is_url {
             let mistake = "must be a queue's URL, as in \
                  \"https://sqs.eu-west-1.amazonaws.com/123456789012/parked\"";

@@ -18,13 +18,13 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
     let prefix = prefix(fields);
     let max_object_bytes =
         fields.bytes("max_object_bytes", 10_000..=LARGEST_OBJECT_BYTES, DEFAULT_OBJECT_BYTES);
-    let url = url_of_bucket(fields, bucket?, region);
+    let url = url_of_bucket(fields, bucket, region);
     Some(Box::new(S3::new(url?, region, prefix?, max_object_bytes)))
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
 fn bucket<'v>(fields: &mut Fields<'v, '_>) -> Option<&'v str> {
-    let bucket = fields.text("bucket")?;
+    let bucket = fields.like("^[a-z0-9][a-z0-9.-]{2,62}$").text("bucket")?;
     let is_name = (3..=63).contains(&bucket.len())
         && !bucket.starts_with(['.', '-'])
         && bucket.bytes().all(|byte| {
@@ -41,7 +41,7 @@ fn bucket<'v>(fields: &mut Fields<'v, '_>) -> Option<&'v str> {
 }
 
 fn prefix(fields: &mut Fields<'_, '_>) -> Option<Dated> {
-    let prefix = fields.optional_text("prefix").unwrap_or(DEFAULT_PREFIX);
+    let prefix = fields.like("^[^/]").text_or("prefix", DEFAULT_PREFIX);
     let has_dots = prefix.split('/').any(|part| matches!(part, "." | ".."));
     if prefix.starts_with('/') || prefix.contains("//") || has_dots {
         fields.mistake_in(

@@ -18,11 +18,11 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
     let naming = Naming {
         host: fields.optional_text("host"),
         source: fields.optional_text("source"),
-        sourcetype: fields.optional_text("sourcetype").unwrap_or(DEFAULT_SOURCETYPE),
+        sourcetype: fields.text_or("sourcetype", DEFAULT_SOURCETYPE),
         index: fields.optional_text("index"),
     };
-    let acknowledgement = match fields.optional_choice("acknowledgement", &["none", "await"]) {
-        Some("await") => Acknowledgement::Awaited,
+    let acknowledgement = match fields.choice_or_first("acknowledgement", &["none", "await"]) {
+        "await" => Acknowledgement::Awaited,
         _ => Acknowledgement::NotAskedFor,
     };
     let max_request_bytes =

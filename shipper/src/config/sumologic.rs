@@ -3,13 +3,13 @@
 use reqwest::header::HeaderValue;
 
 use super::fields::Fields;
-use super::url::url;
+use super::url::secret_url;
 use crate::destination::Destination;
 use crate::destination::sumologic::SumoLogic;
 
 /// Reads the fields of type `sumologic`.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    let url = url(fields, "https://collectors.sumologic.com/receiver/v1/http/...");
+    let url = secret_url(fields, "https://collectors.sumologic.com/receiver/v1/http/...");
     let category = category(fields);
     let own_fields = own_fields(fields);
     Some(Box::new(SumoLogic::new(url?, category, own_fields)))

@@ -8,9 +8,16 @@ use super::fields::Fields;
 use super::risks::Risk;
 use crate::aws::{self, Service};
 
+/// What an address looks like.
+pub(super) const HTTP: &str = "^https?://[^/]";
+
 /// Reads `url`: an address alone, since whoever puts credentials into it will find them in logs.
 pub(super) fn url(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
     let address = address(fields, example)?;
+    plain(fields, address)
+}
+
+fn plain(fields: &mut Fields<'_, '_>, address: Url) -> Option<Url> {
     if address.query().is_some() || address.fragment().is_some() {
         fields.mistake_in("url", "must not have a query or a fragment (what follows ? or #)");
         return None;
@@ -19,10 +26,19 @@ pub(super) fn url(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
 }
 
 fn address(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
-    let text = fields.text("url")?;
-    let url = Url::parse(text)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let text = fields.like(HTTP).text("url")?;
+    parsed(fields, text, example)
+}
+
+/// Reads `url` where whoever has it is let in: the address itself, or the ARN under which it is kept.
+pub(super) fn secret_url(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
+    let secret = fields.like(HTTP).secret("url")?;
+    let address = parsed(fields, secret.expose(), example)?;
+    plain(fields, address)
+}
+
+fn parsed(fields: &mut Fields<'_, '_>, text: &str, example: &str) -> Option<Url> {
+    let url = Url::parse(text).ok().filter(|url| is_http(text) && url.has_host());
     let Some(url) = url else {
         let mistake =
             format!("must be a URL that begins with http:// or https://, as in \"{example}\"");
@@ -58,8 +74,9 @@ pub(super) fn url_of_service(
 ) -> Option<Url> {
     const EXAMPLE: &str = "https://vpce-0123456789abcdef0.example.amazonaws.com";
 
-    if fields.optional_text("url").is_some() {
-        return url(fields, EXAMPLE);
+    let given = optional_url(fields, EXAMPLE);
+    if fields.has("url") {
+        return given;
     }
     // Without a region there is a mistake already.
     aws::address(service, Some(region?))
@@ -70,11 +87,13 @@ pub(super) fn url_of_service(
 /// Reads `url`, which may be left out for AWS's own address, and gives that of a bucket.
 pub(super) fn url_of_bucket(
     fields: &mut Fields<'_, '_>,
-    bucket: &str,
+    bucket: Option<&str>,
     region: Option<&str>,
 ) -> Option<Url> {
-    if fields.optional_text("url").is_some() {
-        let mut url = url(fields, "https://minio.example:9000")?;
+    let given = optional_url(fields, "https://minio.example:9000");
+    let bucket = bucket?;
+    if fields.has("url") {
+        let mut url = given?;
         url.path_segments_mut().ok()?.pop_if_empty().push(bucket);
         return Some(url);
     }
@@ -92,8 +111,19 @@ fn is_own_machine(url: &Url) -> bool {
 
 /// Reads `url`, which may be left out where `by_default` says what it is then.
 pub(super) fn url_or(fields: &mut Fields<'_, '_>, example: &str, by_default: &str) -> Option<Url> {
-    match fields.optional_text("url") {
-        Some(_) => url(fields, example),
-        None => Url::parse(by_default).ok(),
-    }
+    let given = optional_url(fields, example);
+    if fields.has("url") { given } else { Url::parse(by_default).ok() }
+}
+
+/// Reads `url`, which may be left out.
+pub(super) fn optional_url(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
+    fields.like(HTTP).optional_text("url")?;
+    url(fields, example)
+}
+
+/// Whether a text begins as an address does. `Url` takes more for one: `HTTP:/x`, say.
+pub(super) fn is_http(text: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| {
+        text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+    })
 }

@@ -4,7 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use logagg_policy::Document;
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::config::Object;
+use crate::config::fields::{Fields, Findings};
+use crate::config::shape;
 
 /// What the enforcer enforces, and how.
 #[derive(Debug, PartialEq)]
@@ -41,77 +45,51 @@ impl EnforcerConfig {
                 "it is not JSON: syntax error at line {line} column {column}"
             )])
         })?;
-        let Value::Object(mut fields) = value else {
-            return Err(ConfigError(vec!["it must be an object".to_owned()]));
-        };
-        let mut mistakes = Vec::new();
-        let policies = policies(&mut fields, &mut mistakes);
-        let hours = match fields.remove("sweep_max_age_hours") {
-            None => DEFAULT_SWEEP_MAX_AGE_HOURS,
-            Some(value) => value
-                .as_u64()
-                .filter(|hours| (1..=MOST_HOURS).contains(hours))
-                .unwrap_or_else(|| {
-                    mistakes.push(format!(
-                    "sweep_max_age_hours: is {value}, must be a whole number from 1 to {MOST_HOURS}"
-                ));
-                    DEFAULT_SWEEP_MAX_AGE_HOURS
-                }),
-        };
-        let requests_per_second = match fields.remove("requests_per_second") {
-            None => DEFAULT_REQUESTS_PER_SECOND,
-            Some(value) => value
-                .as_f64()
-                .filter(|rate| (0.1..=MOST_REQUESTS_PER_SECOND).contains(rate))
-                .unwrap_or_else(|| {
-                    mistakes.push(format!(
-                        "requests_per_second: is {value}, must be a number from 0.1 to \
-                         {MOST_REQUESTS_PER_SECOND}"
-                    ));
-                    DEFAULT_REQUESTS_PER_SECOND
-                }),
-        };
-        for name in fields.keys() {
-            mistakes.push(format!(
-                "{name}: is not known; there are \"policies\", \"sweep_max_age_hours\" and \
-                 \"requests_per_second\""
-            ));
+        let mut findings = Findings::default();
+        let config = read(&value, &mut findings);
+        match config {
+            Some(config) if findings.mistakes.is_empty() => Ok(config),
+            _ => Err(ConfigError(findings.mistakes)),
         }
-        if !mistakes.is_empty() {
-            return Err(ConfigError(mistakes));
-        }
-        Ok(Self {
-            policies,
-            sweep_max_age: Duration::from_secs(hours * HOUR_SECONDS),
-            requests_per_second,
-        })
+    }
+
+    /// The shape of the document.
+    pub fn shape() -> Object {
+        shape::of(|value, findings| drop(read(value, findings)))
     }
 }
 
-fn policies(fields: &mut Map<String, Value>, mistakes: &mut Vec<String>) -> Vec<Document> {
-    let given = match fields.remove("policies") {
-        Some(Value::Array(given)) if !given.is_empty() => given,
-        None => {
-            mistakes.push("policies: is missing".to_owned());
-            return Vec::new();
-        }
-        Some(_) => {
-            mistakes.push(
-                "policies: must be a list of at least one logagg_policy's document".to_owned(),
-            );
-            return Vec::new();
-        }
-    };
+fn read<'v>(value: &'v Value, findings: &mut Findings<'v>) -> Option<EnforcerConfig> {
+    let mut root = Fields::root(value, findings)?;
+    // Where editors find the schema of the document.
+    root.optional_text("$schema");
+    let policies = policies(&mut root);
+    let hours =
+        root.number("sweep_max_age_hours", 1..=MOST_HOURS, DEFAULT_SWEEP_MAX_AGE_HOURS);
+    let requests_per_second = root.real(
+        "requests_per_second",
+        &(0.1..=MOST_REQUESTS_PER_SECOND),
+        DEFAULT_REQUESTS_PER_SECOND,
+    );
+    root.finish();
+    Some(EnforcerConfig {
+        policies,
+        sweep_max_age: Duration::from_secs(hours * HOUR_SECONDS),
+        requests_per_second,
+    })
+}
+
+fn policies(root: &mut Fields<'_, '_>) -> Vec<Document> {
     let mut policies = Vec::new();
-    for (index, policy) in given.into_iter().enumerate() {
+    for (index, policy) in root.documents("policies", "logagg_policy's document").iter().enumerate() {
         // `jsonencode` makes a string of a document, unless it is decoded first.
         let text = match policy {
-            Value::String(text) => text,
+            Value::String(text) => text.clone(),
             other => other.to_string(),
         };
         match text.parse::<Document>() {
             Ok(policy) => policies.push(policy),
-            Err(error) => mistakes.push(format!("policies[{index}]: {error}")),
+            Err(error) => root.mistake_in(&format!("policies[{index}]"), &error.to_string()),
         }
     }
     policies
@@ -156,9 +134,9 @@ mod tests {
         assert_eq!(lines[0], "the configuration has 5 mistakes:");
         assert!(lines[1].starts_with("  policies[1]: retention_in_days: "), "{error}");
         assert!(lines[2].starts_with("  policies[2]: "), "{error}");
-        assert_eq!(lines[3], "  sweep_max_age_hours: is 0, must be a whole number from 1 to 8760");
-        assert_eq!(lines[4], "  requests_per_second: is \"fast\", must be a number from 0.1 to 50");
-        assert!(lines[5].starts_with("  policy: is not known; "), "{error}");
+        assert_eq!(lines[3], "  sweep_max_age_hours: is 0, must be between 1 and 8760");
+        assert_eq!(lines[4], "  requests_per_second: is a string, must be a number from 0.1 to 50");
+        assert!(lines[5].starts_with("  policy: is not known; did you mean"), "{error}");
     }
 
     #[test]

@@ -47,6 +47,9 @@ pub enum Keeper {
 pub struct NoArn;
 
 impl SecretArn {
+    /// A regular expression that matches what [`SecretArn::parse`] reads.
+    pub const PATTERN: &str = "^arn:[!-9;-~]+:(secretsmanager:[!-9;-~]+:[!-9;-~]+:secret:[!-9;-~]+(:[!-9;-~]*){0,3}|ssm:[!-9;-~]+:[!-9;-~]+:parameter/[!-~]+)$";
+
     /// Whether a text is meant as an ARN. Tokens do not begin like one.
     pub fn is_meant(text: &str) -> bool {
         text.starts_with("arn:")

@@ -1,6 +1,9 @@
 //! The pages a registry shows, made of the provider's own schema and the templates in
-//! `docs/templates`.
+//! `docs/templates`; and the schemas of the functions' configurations, made of their readers and of
+//! the tables on their pages.
 
+mod json_schema;
+mod meanings;
 mod page;
 mod reference;
 mod schema;
@@ -11,6 +14,7 @@ use anyhow::{Context, bail};
 use logagg_e2e::binaries::Binaries;
 use logagg_e2e::workspace;
 
+use json_schema::SCHEMAS;
 use page::PAGES;
 use schema::Schemas;
 
@@ -23,28 +27,34 @@ pub(crate) enum Pages {
     Check,
 }
 
-/// Renders every page.
+/// Renders every page and schema.
 pub(crate) fn run(pages: Pages) -> anyhow::Result<()> {
+    let mut rendered = Vec::new();
+    for schema in SCHEMAS {
+        rendered.push((schema.path(), schema.render()?));
+    }
     let binaries = Binaries::build(&|_| {})?;
     let schemas = Schemas::of_provider(&binaries)?;
-    let mut stale = Vec::new();
     for page in &PAGES {
-        let path = workspace::root().join("docs").join(page.path);
-        let rendered = page.render(&schemas)?;
+        rendered.push((page.path, page.render(&schemas)?));
+    }
+    let mut stale = Vec::new();
+    for (name, rendered) in rendered {
+        let path = workspace::root().join("docs").join(name);
         let stands = fs::read_to_string(&path).unwrap_or_default();
         if stands == rendered {
             continue;
         }
         if pages == Pages::Check {
-            stale.push(format!("docs/{}", page.path));
+            stale.push(format!("docs/{name}"));
             continue;
         }
         fs::write(&path, rendered).with_context(|| format!("writing {}", path.display()))?;
-        println!("docs/{}", page.path);
+        println!("docs/{name}");
     }
     if !stale.is_empty() {
         bail!(
-            "stale: {}; to render schema, templates and examples again run: cargo xtask docs",
+            "stale: {}; to render schemas, templates and examples again run: cargo xtask docs",
             stale.join(", ")
         );
     }
