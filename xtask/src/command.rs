@@ -10,7 +10,8 @@ Programs for people who work on logagg.
                                 --keep: leave everything running, to play with
   cargo xtask log GROUP LINE    write a line into a log group of the kept demo
   cargo xtask stop              end the kept demo
-  cargo xtask docs [--check]    the registry's pages, from the provider's schema and docs/templates
+  cargo xtask docs [--check]    the registry's pages, from the provider's schema and docs/templates,
+                                and the schemas of the functions' configurations, from their readers
                                 --check: only tell which are stale
   cargo xtask figures           the figures in the README, of a release build
   cargo xtask scale [GROUPS...] calls, time under AWS's quotas, CPU and memory of a policy for

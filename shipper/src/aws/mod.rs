@@ -13,11 +13,11 @@ mod s3;
 mod sign;
 
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Request, Url};
+use reqwest::{Method, Request, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -51,10 +51,29 @@ pub fn address(service: Service, region: Option<&str>) -> Result<Url, Problem> {
     endpoint::of(service, environment().region(region)?, environment())
 }
 
+/// The clock by which [`sign`] signs.
+static CLOCK: Clock = Clock::new();
+
 /// Signs a request, as [`Aws::sign`] does, with the credentials in this process's environment.
 pub fn sign(service: Service, region: Option<&str>, request: &mut Request) -> Result<(), Problem> {
     let region = environment().region(region)?;
-    sign::sign(service, region, environment().credentials()?, SystemTime::now(), request)
+    sign::sign(service, region, environment().credentials()?, CLOCK.now(), request)
+}
+
+/// Whether a signature was refused since the clock is wrong. [`sign`] goes by the service's own
+/// clock from then on.
+pub fn has_corrected_clock(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
+    let skew = skew(&CLOCK, status, headers, body);
+    if let Some(skew) = skew {
+        CLOCK.correct(skew);
+    }
+    skew.is_some()
+}
+
+/// How far a clock is off, if that is why a signature was refused.
+fn skew(clock: &Clock, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<sign::Skew> {
+    let may_be_skew = !status.is_success() && error::may_be_skew(&error::code(headers, body));
+    may_be_skew.then(|| clock.skew(headers)).flatten()
 }
 
 /// What a service answered to a request that it took.
@@ -163,7 +182,7 @@ impl Aws {
             return Ok(Response { headers, body });
         }
         let code = error::code(&headers, &body);
-        let skewed_by = error::may_be_skew(&code).then(|| self.clock.skew(&headers)).flatten();
+        let skewed_by = skew(&self.clock, status, &headers, &body);
         let problem = Problem::Refused { status: status.as_u16(), code };
         Err(Failure { problem, skewed_by })
     }

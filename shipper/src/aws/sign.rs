@@ -103,6 +103,10 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    pub(super) const fn new() -> Self {
+        Self { behind_by_millis: AtomicI64::new(0) }
+    }
+
     pub(super) fn now(&self) -> SystemTime {
         let millis = self.behind_by_millis.load(Ordering::Relaxed);
         let correction = Duration::from_millis(millis.unsigned_abs());

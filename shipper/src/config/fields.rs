@@ -397,12 +397,7 @@ impl<'v, 'm> Fields<'v, 'm> {
         }
     }
 
-    fn as_real(
-        &mut self,
-        name: &str,
-        value: &Value,
-        range: &RangeInclusive<f64>,
-    ) -> Option<f64> {
+    fn as_real(&mut self, name: &str, value: &Value, range: &RangeInclusive<f64>) -> Option<f64> {
         let number = value.as_f64().filter(|number| range.contains(number));
         if number.is_none() {
             let what = if value.is_number() { value.to_string() } else { kind(value).to_owned() };

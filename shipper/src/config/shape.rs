@@ -162,9 +162,7 @@ fn explore(reader: Reader, document: &Value, way: &[Step<'_>]) -> Form {
         let document = with(document, way, TYPE, json!(name));
         let mut object = object(reader, &document, way);
         let only = Form::Choice { of: vec![*name], default: None };
-        object
-            .fields
-            .insert(TYPE.to_owned(), Field { presence: Presence::Required, form: only });
+        object.fields.insert(TYPE.to_owned(), Field { presence: Presence::Required, form: only });
         (*name, object)
     };
     Form::Variants(types.iter().map(of_type).collect())
@@ -302,9 +300,7 @@ mod tests {
     #[test]
     fn what_a_reader_asks_for_is_found_behind_types_and_names_and_at_both_ends_of_numbers() {
         let field = |presence, form| Field { presence, form };
-        let only = |name| {
-            field(Presence::Required, Form::Choice { of: vec![name], default: None })
-        };
+        let only = |name| field(Presence::Required, Form::Choice { of: vec![name], default: None });
         let shape = of(read);
         let text = Form::Text { pattern: Some("^[a-z]+$"), default: None };
         assert_eq!(shape.fields["name"], field(Presence::Required, text));

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -10,7 +10,7 @@ use reqwest::{StatusCode, redirect};
 
 use super::authorities;
 use crate::aws;
-use crate::destination::{Answer, Certainty, Class, Encoding, Endpoint, Request};
+use crate::destination::{Answer, Certainty, Class, Encoding, Endpoint, Request, Signing};
 
 /// How long to wait for a connection. A service that is down should cost a moment, not the
 /// request's whole time.
@@ -90,7 +90,8 @@ impl Client {
         Ok(Self(client))
     }
 
-    /// Sends a request to an endpoint and reads the answer, all of it within `timeout`.
+    /// Sends a request to an endpoint and reads the answer, all of it within `timeout`. One that is
+    /// refused since this machine's clock is wrong is sent once more by the service's.
     pub async fn send(
         &self,
         endpoint: &Endpoint,
@@ -110,12 +111,22 @@ impl Client {
             .body(request.body)
             .build()
             .map_err(|error| fault(&error))?;
+        let begun = Instant::now();
+        let mut again = None;
         if let Some(signing) = &endpoint.signing {
-            aws::sign(signing.service, signing.region.as_deref(), &mut request)
-                .map_err(|_| Fault::NotSigned)?;
+            again = request.try_clone();
+            sign(signing, &mut request)?;
         }
-        let (status, headers, body) =
-            self.execute(request, timeout, endpoint.max_answer_bytes).await?;
+        let max_answer_bytes = endpoint.max_answer_bytes;
+        let mut answered = self.execute(request, timeout, max_answer_bytes).await?;
+        if let (Some(signing), Some(mut again)) = (&endpoint.signing, again)
+            && aws::has_corrected_clock(answered.0, &answered.1, &answered.2)
+        {
+            sign(signing, &mut again)?;
+            let timeout = timeout.saturating_sub(begun.elapsed());
+            answered = self.execute(again, timeout, max_answer_bytes).await?;
+        }
+        let (status, headers, body) = answered;
         let retry_after =
             headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Ok(Answer { status: status.as_u16(), retry_after, body })
@@ -140,6 +151,10 @@ impl Client {
         }
         Ok((status, headers, body.freeze()))
     }
+}
+
+fn sign(signing: &Signing, request: &mut reqwest::Request) -> Result<(), Fault> {
+    aws::sign(signing.service, signing.region.as_deref(), request).map_err(|_| Fault::NotSigned)
 }
 
 /// The name of an encoding as a header has it.

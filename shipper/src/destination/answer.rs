@@ -145,7 +145,19 @@ impl Class {
 
     /// Whether the service did not let the shipper in.
     pub fn blames_credentials(&self) -> bool {
-        matches!(self.as_str(), "status_401" | "status_403")
+        matches!(
+            self.as_str(),
+            "status_401"
+                | "status_403"
+                // Elasticsearch and OpenSearch, of an item.
+                | "security_exception"
+                // Splunk, of its codes 1 to 4, 21 and 22.
+                | "token_disabled"
+                | "token_required"
+                | "invalid_authorization"
+                | "invalid_token"
+                | "token_refused"
+        )
     }
 
     /// The word.

@@ -64,8 +64,7 @@ fn read<'v>(value: &'v Value, findings: &mut Findings<'v>) -> Option<EnforcerCon
     // Where editors find the schema of the document.
     root.optional_text("$schema");
     let policies = policies(&mut root);
-    let hours =
-        root.number("sweep_max_age_hours", 1..=MOST_HOURS, DEFAULT_SWEEP_MAX_AGE_HOURS);
+    let hours = root.number("sweep_max_age_hours", 1..=MOST_HOURS, DEFAULT_SWEEP_MAX_AGE_HOURS);
     let requests_per_second = root.real(
         "requests_per_second",
         &(0.1..=MOST_REQUESTS_PER_SECOND),
@@ -81,7 +80,8 @@ fn read<'v>(value: &'v Value, findings: &mut Findings<'v>) -> Option<EnforcerCon
 
 fn policies(root: &mut Fields<'_, '_>) -> Vec<Document> {
     let mut policies = Vec::new();
-    for (index, policy) in root.documents("policies", "logagg_policy's document").iter().enumerate() {
+    for (index, policy) in root.documents("policies", "logagg_policy's document").iter().enumerate()
+    {
         // `jsonencode` makes a string of a document, unless it is decoded first.
         let text = match policy {
             Value::String(text) => text.clone(),

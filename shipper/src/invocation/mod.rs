@@ -108,6 +108,7 @@ impl Shipper {
     ) -> (Summary, Result<Reply, ShipError>) {
         let begun = Instant::now();
         let mut summary = Summary::begin(invocation.request_id, event.len());
+        self.warn_of_long_requests(invocation.deadline, &mut summary);
         let shipping = self.try_ship(event, invocation, &mut summary);
         let result =
             AssertUnwindSafe(shipping).catch_unwind().await.unwrap_or(Err(ShipError::Panicked));
@@ -117,6 +118,24 @@ impl Shipper {
         }
         summary.end(SystemTime::now(), begun.elapsed());
         (summary, result)
+    }
+
+    /// Warns if one request that is never answered takes all the time there is. Only an invocation
+    /// tells how much that is.
+    fn warn_of_long_requests(&self, deadline: SystemTime, summary: &mut Summary) {
+        let (request, reserve) = (self.config.request_timeout, self.config.reserve);
+        let time = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        let time = time.saturating_sub(reserve);
+        if request >= time {
+            let [request, reserve, time] =
+                [request, reserve, time].map(|duration| duration.as_millis());
+            summary.warn(format!(
+                "request_timeout_ms is {request}, and the function's timeout leaves {time} ms beside \
+                 reserve_ms ({reserve}): one request that is never answered takes all of it, and \
+                 nothing is tried again; give the function a longer timeout, or lower \
+                 request_timeout_ms"
+            ));
+        }
     }
 
     async fn try_ship(

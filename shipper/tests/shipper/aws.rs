@@ -10,7 +10,9 @@ use logagg_shipper::delivery::Client;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
+use crate::event;
 use crate::http::{self, Answer, Reply, Request, Server};
+use crate::lambda::Lambda;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -101,6 +103,32 @@ async fn a_wrong_clock_is_corrected_once_by_the_services_own() {
         against(vec![refused], async |aws| parameter(aws, TIMEOUT).await).await;
     assert!(result.unwrap_err().is_denied());
     assert_eq!(requests.len(), 1);
+}
+
+#[test]
+fn a_wrong_clock_is_corrected_for_destinations_too() {
+    let theirs = SystemTime::now() + Duration::from_secs(3_600);
+    let skewed = Answer::new(400, r#"{"__type":"InvalidSignatureException"}"#)
+        .with("date", httpdate::fmt_http_date(theirs));
+    let well = || Answer::new(200, r#"{"FailedPutCount":0,"RequestResponses":[{"RecordId":"1"}]}"#);
+    let answers = Mutex::new([skewed, well(), well()].into());
+    let stub = Arc::new(Stub { answers, ..Stub::default() });
+    let server = Server::start(Arc::clone(&stub));
+    let mut lambda = Lambda::start(&json!({"destinations": {"stream": {
+        "type": "firehose", "url": server.url(),
+        "stream_arn": "arn:aws:firehose:eu-west-1:123456789012:deliverystream/logs",
+    }}}));
+    for _ in 0..2 {
+        let counts = &lambda.invoke(&event::of(1)).summary["destinations"]["stream"];
+        assert_eq!((&counts["delivered"], &counts["retries"]), (&json!(1), &json!(0)));
+    }
+    let requests = stub.requests.lock().unwrap();
+    let hours: Vec<_> =
+        requests.iter().map(|request| &request.headers["x-amz-date"][..11]).collect();
+    assert_eq!(hours.len(), 3);
+    assert_ne!(hours[0], hours[1]);
+    assert_eq!(hours[1], hours[2]);
+    assert_eq!(requests[0].body, requests[1].body);
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ fn check(mood: &Mood) -> (Counts, Bulk) {
     let messages: Vec<String> = (0..3).map(event::message).collect();
     let counts = settled(&invoked, "search", &messages, &bulk.held());
     assert_eq!(counts.get("left_to_lambda"), 3, "{counts:?}");
+    let warning = invoked.summary["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with("request_timeout_ms is 600000, and the function's timeout"));
     (counts, bulk)
 }
 
@@ -67,6 +69,14 @@ fn a_connection_that_nobody_takes_is_tried_until_the_time_is_over() {
     assert_eq!(counts["left_to_lambda"], 3);
     assert!(counts["reasons"]["retried"]["connection_refused"].as_u64() > Some(0), "{counts}");
     assert!(invoked.result.is_err());
+}
+
+#[test]
+fn a_request_that_leaves_time_for_another_is_no_reason_to_warn() {
+    let bulk = Bulk::start();
+    let mut lambda = Lambda::start(&json!({"destinations": {"search": bulk.config()}}));
+    let invoked = lambda.invoke_within(&event::of(3), Duration::from_secs(30));
+    assert_eq!(invoked.summary.get("warnings"), None);
 }
 
 #[test]

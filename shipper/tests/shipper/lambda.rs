@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Reply, Request, Server, Service};
-use crate::{PAYLOAD, SECRET};
+use crate::{PAYLOAD, SECRET, schema};
 
 /// How long anything may take before a test calls it stuck.
 const STUCK: Duration = Duration::from_secs(60);
@@ -120,6 +120,7 @@ impl Lambda {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if let Some(config) = config {
+            schema::takes_what_the_reader_takes(config);
             command.env("LOGAGG_CONFIG", config);
         }
         let mut child = command.spawn().unwrap();

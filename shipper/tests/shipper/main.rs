@@ -32,6 +32,7 @@ mod logzio_answers;
 mod oversized;
 mod park;
 mod replay;
+mod schema;
 mod secrets;
 mod splunk_hec_answers;
 mod start;

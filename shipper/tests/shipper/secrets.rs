@@ -54,6 +54,24 @@ fn config(server: &Server, password: &str) -> Value {
     }}})
 }
 
+/// A service that lets in whoever knows its address, and says in words of its own who is not.
+struct Doorman {
+    path: Mutex<String>,
+    refusal: Answer,
+    success: &'static str,
+}
+
+impl Service for Doorman {
+    fn answer(&self, request: Request) -> Reply {
+        let is_right = request.target.contains(&*self.path.lock().unwrap())
+            || request
+                .header("authorization")
+                .is_some_and(|header| header.contains(&*self.path.lock().unwrap()));
+        let success = Answer::new(200, self.success);
+        Reply::Answer(if is_right { success } else { self.refusal.clone() })
+    }
+}
+
 fn start(keepers: &Keepers, config: &Value) -> Lambda {
     Lambda::start_in(&[("AWS_ENDPOINT_URL", &keepers.url()), ("LOGAGG_CONFIG", &accepting(config))])
 }
@@ -109,6 +127,59 @@ fn a_secret_that_stays_refused_is_not_fetched_for_every_invocation() {
         assert!(invoked.result.is_err());
     }
     assert_eq!((keepers.asked().len(), cluster.requests()), (2, 3));
+}
+
+#[test]
+fn a_secret_is_fetched_again_whatever_words_a_service_has_for_a_wrong_one() {
+    let splunk = |url: String| json!({"type": "splunk_hec", "url": url, "token": SECRET_ARN});
+    let sumo = |_: String| json!({"type": "sumologic", "url": SECRET_ARN});
+    let codes = [(403, 1), (401, 2), (400, 3), (403, 4), (400, 21)];
+    let codes = codes.map(|(status, code)| Answer::new(status, format!(r#"{{"code":{code}}}"#)));
+    let of_splunk = codes.map(|refusal| (refusal, r#"{"text":"Success","code":0}"#, true));
+    let of_sumo = (Answer::new(401, ""), "", false);
+    for (refusal, success, is_splunk) in of_splunk.into_iter().chain([of_sumo]) {
+        let told = format!("{refusal:?}");
+        let path = Mutex::new(format!("{SECRET}-1"));
+        let doorman = Arc::new(Doorman { path, refusal, success });
+        let server = Server::start(Arc::clone(&doorman));
+        let keepers = Keepers::start();
+        let kept = |number: usize| match is_splunk {
+            true => format!("{SECRET}-{number}"),
+            // The address is the secret.
+            false => format!("{}/receiver/{SECRET}-{number}", server.url()),
+        };
+        keepers.keep(SECRET_ARN, &kept(1));
+        let destination = if is_splunk { splunk(server.url()) } else { sumo(server.url()) };
+        let mut lambda = start(&keepers, &json!({"destinations": {"x": destination}}));
+        assert_eq!(lambda.invoke(&event::of(1)).summary["outcome"], "ok", "{told}");
+
+        keepers.keep(SECRET_ARN, &kept(2));
+        *doorman.path.lock().unwrap() = format!("{SECRET}-2");
+        let invoked = lambda.invoke(&event::of(1));
+        assert_eq!(invoked.summary["destinations"]["x"]["delivered"], 1, "{told}");
+        assert_eq!(keepers.asked().len(), 2, "{told}");
+    }
+}
+
+#[test]
+fn an_address_that_is_kept_as_a_secret_is_held_to_the_same_rules() {
+    let config = json!({"destinations": {"x": {"type": "sumologic", "url": SECRET_ARN}}});
+    for (kept, told) in [
+        (
+            SECRET.to_owned(),
+            "destinations.x.url: must be a URL that begins with http:// or https://, as in \
+             \"https://collectors.sumologic.com/receiver/v1/http/...\"",
+        ),
+        (
+            format!("http://sumo.example/{SECRET}"),
+            "destinations.x.url: the address begins with http:// and is not this machine's own",
+        ),
+    ] {
+        let keepers = Keepers::start();
+        keepers.keep(SECRET_ARN, &kept);
+        let message = start(&keepers, &config).init_error().message;
+        assert!(message.contains(told), "{message}");
+    }
 }
 
 #[test]

@@ -153,8 +153,7 @@ impl Writer {
         let mut branches = Vec::new();
         for (variant, object) in variants {
             let has_a_page = name == "destinations";
-            let sections =
-                if has_a_page { vec![*variant, "destination"] } else { vec![name] };
+            let sections = if has_a_page { vec![*variant, "destination"] } else { vec![name] };
             let mut schema = self.object(object, &sections)?;
             if has_a_page {
                 schema["title"] = json!(format!("Destination {variant}"));

@@ -49,7 +49,8 @@ impl Meanings {
                 continue;
             }
             let name = field.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
-            let name = name.filter(|name| !name.contains('`') && !meaning.starts_with("see [the shipper"));
+            let name =
+                name.filter(|name| !name.contains('`') && !meaning.starts_with("see [the shipper"));
             let (Some(section), Some(name)) = (&section, name) else {
                 continue;
             };
