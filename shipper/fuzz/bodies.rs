@@ -73,7 +73,7 @@ pub(crate) fn delivery(data: &[u8]) {
                 destination.destination.encode(&Piece::whole(record), &mut body);
                 // What is nested too deep for serde here is sent as it came.
                 if record.line.json.is_none() {
-                    assert!(has_message(&body, &record.message), "{}", record.message);
+                    assert!(has_message(&body, record.message), "{}", record.message);
                 }
             }
         }

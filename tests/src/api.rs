@@ -1,6 +1,8 @@
 //! Any AWS API as the wire has it: for what an API answers, where the other clients show what a
 //! person with the console would see.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use serde_json::Value;
 
@@ -75,6 +77,33 @@ impl Api {
             self.caller.region
         );
         self.caller.send("s3", "PUT", &format!("/{name}"), &headers, body)
+    }
+
+    /// The objects of a bucket by their keys; at most 1,000, as one listing has.
+    ///
+    /// # Errors
+    /// When there is no answer, or another than the objects.
+    pub fn objects(&self, bucket: &str) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+        let listing = self.object(&format!("{bucket}?list-type=2"))?;
+        let listing = String::from_utf8(listing).context("reading a listing")?;
+        let keys = listing.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>"));
+        keys.map(|(key, _)| Ok((key.to_owned(), self.object(&format!("{bucket}/{key}"))?)))
+            .collect()
+    }
+
+    fn object(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let Caller { endpoint, access_key, region } = &self.caller;
+        let mut request = runtime::CLIENT
+            .get(format!("{endpoint}/{path}"))
+            .header("authorization", credential(access_key, region, "s3"));
+        if let Some((name, value)) = self.session() {
+            request = request.header(name, value);
+        }
+        runtime::block_on(async {
+            let answer = request.send().await.with_context(|| format!("reading {path}"))?;
+            let answer = answer.error_for_status()?;
+            Ok(answer.bytes().await.with_context(|| format!("reading {path}"))?.to_vec())
+        })
     }
 
     /// Calls STS with a form such as `Action=GetCallerIdentity&Version=2011-06-15`; the answer is

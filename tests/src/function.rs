@@ -1,5 +1,5 @@
 //! A Lambda function as a process of this machine, behind a runtime API of its own: for what must
-//! be asked of a simulator, which runs no functions.
+//! be asked of a simulator or of moto, which run no functions.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -23,6 +23,7 @@ mod account_policy;
 mod accounts;
 mod change;
 mod conflict;
+mod counterparts;
 mod discipline;
 mod docs;
 mod document;

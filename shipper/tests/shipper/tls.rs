@@ -10,8 +10,9 @@ use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::bulk::Bulk;
+use crate::bulk::{Bulk, Mood};
 use crate::event;
+use crate::http::Answer;
 use crate::lambda::Lambda;
 use crate::settled::settled;
 
@@ -57,6 +58,23 @@ fn a_service_with_a_trusted_certificate_is_delivered_to() {
     let messages = [event::message(0), event::message(1)];
     let counts = settled(&invoked, "search", &messages, &bulk.held());
     assert_eq!(counts.get("delivered"), 2);
+}
+
+#[test]
+fn what_is_too_large_or_too_much_is_divided_and_sent_again_through_tls() {
+    let authority = authority();
+    let bulk = Bulk::with_tls(server(&authority, "127.0.0.1"));
+    let busy = Answer::new(429, "<html>slow down</html>").with("retry-after", "0");
+    let too_large = Answer::new(413, "<html>too large</html>").with("connection", "close");
+    bulk.add_moods([Mood::Says(busy.clone()), Mood::Says(too_large), Mood::Says(busy)]);
+    let (mut lambda, _folder) = lambda(&bulk, &authority);
+    let invoked = lambda.invoke(&event::of(4));
+    let messages: Vec<_> = (0..4).map(event::message).collect();
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (4, 0));
+    // The whole twice, its halves, and one of them again.
+    assert_eq!((counts.get("requests"), bulk.arrivals().len()), (5, 5));
+    assert_eq!(counts.reasons("retried")["status_429"], 6);
 }
 
 #[test]
