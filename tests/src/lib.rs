@@ -24,6 +24,10 @@ pub mod ministack;
 pub mod moto;
 pub mod search;
 
+pub mod emulator;
+pub mod nginx;
+pub mod rotel;
+
 mod aws;
 
 pub mod simulator;

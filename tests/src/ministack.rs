@@ -35,7 +35,7 @@ impl Ministack {
                         ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
                     ]
                 },
-                ready_path: "/_ministack/ready",
+                ready_path: Some("/_ministack/ready"),
             },
         )
         .context("starting ministack, the AWS of the tests")?;

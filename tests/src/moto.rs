@@ -33,7 +33,7 @@ impl Moto {
                     ["-H", "127.0.0.1", "-p", &port.to_string()].map(str::to_owned).to_vec()
                 },
                 environment: &|_| vec![("PYTHONDONTWRITEBYTECODE", "1".to_owned())],
-                ready_path: "/moto-api/data.json",
+                ready_path: Some("/moto-api/data.json"),
             },
         )
         .context("starting moto, another AWS of the tests")?;

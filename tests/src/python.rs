@@ -10,7 +10,30 @@ use crate::interrupt;
 use crate::progress::Progress;
 use crate::workspace;
 
-const REQUIREMENTS: &str = include_str!("../requirements.txt");
+/// What goes into an environment, and what the folder of it is called.
+struct Packages {
+    folder: &'static str,
+    requirements: &'static str,
+    /// What pip is told besides.
+    options: &'static [&'static str],
+    what: &'static str,
+}
+
+const OF_TESTS: Packages = Packages {
+    folder: "python",
+    requirements: include_str!("../requirements.txt"),
+    options: &[],
+    what: "creating the Python environment (once, downloads some 60 MB)",
+};
+
+/// Only what is in the packages themselves is wanted, and nothing that they would need.
+const OF_COUNTERPARTS: Packages = Packages {
+    folder: "counterparts",
+    requirements: include_str!("../counterparts.txt"),
+    options: &["--no-deps"],
+    what: "downloading the counterparts (once, some 20 MB)",
+};
+
 const COMPLETE: &str = "complete";
 
 /// A virtual environment with everything in `requirements.txt`.
@@ -25,15 +48,44 @@ impl Python {
     /// # Errors
     /// Says what is missing on this machine, or what pip said.
     pub fn ready(progress: Progress) -> anyhow::Result<Self> {
+        Self::with(&OF_TESTS, progress)
+    }
+
+    /// The environment with what the long run of counterparts uses.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn of_counterparts(progress: Progress) -> anyhow::Result<Self> {
+        Self::with(&OF_COUNTERPARTS, progress)
+    }
+
+    fn with(packages: &Packages, progress: Progress) -> anyhow::Result<Self> {
         let system = SystemPython::find()?;
         // Several test processes may come here at once: one creates, the others wait.
-        let _lock = workspace::lock("python")?;
-        let python = Self { environment: system.environment()? };
+        let _lock = workspace::lock(packages.folder)?;
+        let python = Self { environment: system.environment(packages)? };
         if !python.environment.join(COMPLETE).exists() {
-            progress("creating the Python environment (once, downloads some 60 MB)");
-            python.create(&system)?;
+            progress(packages.what);
+            python.create(&system, packages)?;
         }
         Ok(python)
+    }
+
+    /// The folder of an installed package.
+    ///
+    /// # Errors
+    /// What Python said.
+    pub(crate) fn package(&self, name: &str) -> anyhow::Result<PathBuf> {
+        // Without importing it, which may want packages that are not there.
+        let program = format!(
+            "from importlib.util import find_spec; print(find_spec({name:?}).submodule_search_locations[0])"
+        );
+        let output = Command::new(self.interpreter())
+            .args(["-c", &program])
+            .output()
+            .context("running python")?;
+        explain(&output, &format!("looking for the Python package {name}"))?;
+        Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
     }
 
     /// The interpreter that sees the installed packages.
@@ -46,23 +98,24 @@ impl Python {
         self.environment.join("bin").join(name)
     }
 
-    fn create(&self, system: &SystemPython) -> anyhow::Result<()> {
+    fn create(&self, system: &SystemPython, packages: &Packages) -> anyhow::Result<()> {
         // Half made ones, and those for earlier requirements.
-        let all = workspace::kept("python")?;
+        let all = workspace::kept(packages.folder)?;
         std::fs::remove_dir_all(&all).with_context(|| format!("removing {}", all.display()))?;
         run(
             Command::new(&system.program).args(["-m", "venv"]).arg(&self.environment),
             "creating a virtual environment",
         )?;
         let requirements = self.environment.join("requirements.txt");
-        std::fs::write(&requirements, REQUIREMENTS)
+        std::fs::write(&requirements, packages.requirements)
             .with_context(|| format!("writing {}", requirements.display()))?;
         run(
             Command::new(self.interpreter())
                 .args(["-m", "pip", "install", "--quiet", "--no-input"])
+                .args(packages.options)
                 .args(["--disable-pip-version-check", "--requirement"])
                 .arg(&requirements),
-            "installing tests/requirements.txt with pip (does this machine reach PyPI?)",
+            "installing packages with pip (does this machine reach PyPI?)",
         )?;
         std::fs::write(self.environment.join(COMPLETE), "")
             .context("marking the Python environment as complete")
@@ -108,10 +161,10 @@ impl SystemPython {
         Ok(Self { program, identity })
     }
 
-    fn environment(&self) -> anyhow::Result<PathBuf> {
-        let parent = workspace::kept("python")?;
+    fn environment(&self, packages: &Packages) -> anyhow::Result<PathBuf> {
+        let parent = workspace::kept(packages.folder)?;
         let mut hash = DefaultHasher::new();
-        (REQUIREMENTS, &self.identity, &parent).hash(&mut hash);
+        (packages.requirements, &self.identity, &parent).hash(&mut hash);
         Ok(parent.join(format!("{:016x}", hash.finish())))
     }
 }

@@ -1,8 +1,13 @@
 //! What functions write: lines of every shape the runtimes have, each unlike any other.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::search::Search;
@@ -45,6 +50,24 @@ pub fn lines(function: &'static str, request: u32) -> Vec<Line> {
         .into_iter()
         .map(|message| Line { function, request_id: request_id.clone(), message })
         .collect()
+}
+
+/// The event by which CloudWatch Logs delivers lines to a function.
+///
+/// # Errors
+/// When they cannot be compressed.
+pub fn event(messages: &[String]) -> anyhow::Result<Value> {
+    let log_event = |(id, message): (usize, &String)| json!({"id": format!("{id:056}"), "timestamp": 1_795_428_930_123_i64, "message": message});
+    let log_events: Vec<_> = messages.iter().enumerate().map(log_event).collect();
+    let data = json!({
+        "messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "/aws/lambda/checkout",
+        "logStream": "2026/11/23/[$LATEST]0123456789abcdef0123456789abcdef",
+        "subscriptionFilters": ["ship"], "logEvents": log_events,
+    });
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(data.to_string().as_bytes()).context("compressing an event")?;
+    let data = gzip.finish().context("compressing an event")?;
+    Ok(json!({"awslogs": {"data": BASE64_STANDARD.encode(data)}}))
 }
 
 /// Text lines with an error and its stack trace.

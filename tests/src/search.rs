@@ -46,7 +46,7 @@ impl Search {
                     ["--no-ja", "--no-stdin-watch", "--addr", &address].map(str::to_owned).into()
                 },
                 environment: &|_| Vec::new(),
-                ready_path: "/",
+                ready_path: Some("/"),
             },
         )
         .context("starting osmem-server, the log service of the tests")?;

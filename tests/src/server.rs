@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -24,8 +24,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) program: &'a Path,
     pub(crate) arguments: &'a dyn Fn(u16) -> Vec<String>,
     pub(crate) environment: &'a dyn Fn(u16) -> Vec<(&'static str, String)>,
-    /// Answers 200 once the server takes requests.
-    pub(crate) ready_path: &'a str,
+    /// Answers 200 once the server takes requests; `None` where it does so once it listens.
+    pub(crate) ready_path: Option<&'a str>,
 }
 
 /// A running server. It ends when this is dropped and when this process ends in any way.
@@ -52,6 +52,17 @@ impl Server {
 
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> &str {
+        self.endpoint.trim_start_matches("http://")
+    }
+
+    /// Everything it has printed.
+    pub(crate) fn printed(&self) -> anyhow::Result<String> {
+        std::fs::read_to_string(&self.log)
+            .with_context(|| format!("reading {}", self.log.display()))
     }
 
     /// Lets the server outlive this process; the answer is the process to end it with.
@@ -93,12 +104,16 @@ impl Server {
     }
 
     fn wait_until_ready(&mut self, launch: &Launch) -> anyhow::Result<()> {
-        let url = format!("{}{}", self.endpoint, launch.ready_path);
+        let url = format!("{}{}", self.endpoint, launch.ready_path.unwrap_or_default());
         let deadline = Instant::now() + wait::PATIENCE;
         loop {
             crate::interrupt::check()?;
-            let answer = runtime::block_on(runtime::CLIENT.get(&url).send());
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
+            let is_ready = match launch.ready_path {
+                Some(_) => runtime::block_on(runtime::CLIENT.get(&url).send())
+                    .is_ok_and(|answer| answer.status().is_success()),
+                None => TcpStream::connect(self.address()).is_ok(),
+            };
+            if is_ready {
                 return Ok(());
             }
             if let Some(status) = self.guard.try_wait().context("watching a server")? {
@@ -150,7 +165,7 @@ pub fn end(guard: u32) -> anyhow::Result<()> {
     }
 }
 
-fn free_port() -> anyhow::Result<u16> {
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
     Ok(listener.local_addr().context("looking for a free port")?.port())
 }

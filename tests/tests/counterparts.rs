@@ -1,17 +1,16 @@
 //! The shipper's destinations at Amazon, in another AWS: what it holds afterwards is what was shipped.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Read;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use flate2::Compression;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::binaries::Binaries;
 use logagg_e2e::function::Function;
 use logagg_e2e::moto::Moto;
+use logagg_e2e::sample;
 use serde_json::{Value, json};
 
 /// More than a request of any of these services takes.
@@ -36,7 +35,7 @@ impl Shipping {
 
     /// Ships lines; all must be delivered.
     fn ship(&self, messages: &[String]) {
-        let summary = self.shipper.invoke(&event(messages)).unwrap().unwrap();
+        let summary = self.shipper.invoke(&sample::event(messages).unwrap()).unwrap().unwrap();
         let counts = &summary["destinations"]["x"];
         assert_eq!(counts["delivered"], messages.len(), "{summary:#}");
         assert_eq!(counts["possible_duplicates"], 0, "{summary:#}");
@@ -53,19 +52,6 @@ fn call(account: &Account, service: &str, target: &str, input: &Value) -> Value 
 
 fn messages() -> Vec<String> {
     (0..LINES).map(|number| format!("order {number:05} \"paid\"\tby card – 🧾\n")).collect()
-}
-
-fn event(messages: &[String]) -> Value {
-    let log_event = |(id, message): (usize, &String)| json!({"id": format!("{id:056}"), "timestamp": 1_795_428_930_123_i64, "message": message});
-    let log_events: Vec<_> = messages.iter().enumerate().map(log_event).collect();
-    let data = json!({
-        "messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "/aws/lambda/checkout",
-        "logStream": "2026/11/23/[$LATEST]0123456789abcdef0123456789abcdef",
-        "subscriptionFilters": ["ship"], "logEvents": log_events,
-    });
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(data.to_string().as_bytes()).unwrap();
-    json!({"awslogs": {"data": BASE64_STANDARD.encode(gzip.finish().unwrap())}})
 }
 
 /// The messages of documents, one a line.
@@ -152,7 +138,8 @@ fn a_kinesis_stream_that_is_not_there_fails_the_invocation_at_once() {
     let account = account();
     let arn = format!("arn:aws:kinesis:{REGION}:{}:stream/logs", account.id());
     let shipping = Shipping::to(account, &json!({"type": "kinesis", "stream_arn": arn}));
-    let error = shipping.shipper.invoke(&event(&messages()[..3])).unwrap().unwrap_err().error;
+    let event = sample::event(&messages()[..3]).unwrap();
+    let error = shipping.shipper.invoke(&event).unwrap().unwrap_err().error;
     let message = error["errorMessage"].as_str().unwrap();
     assert!(
         message.contains("3 of 3 records to \"x\" (resource_not_found_exception)"),

@@ -16,7 +16,9 @@ Programs for people who work on logagg.
   cargo xtask figures           the figures in the README, of a release build
   cargo xtask scale [GROUPS...] calls, time under AWS's quotas, CPU and memory of a policy for
                                 100, 1000 and 10000 log groups, or for so many
-  cargo xtask speed             CPU, memory and start of the shipper, beside the least they can be";
+  cargo xtask speed             CPU, memory and start of the shipper, beside the least they can be
+  cargo xtask counterparts      the shipper with rotel, nginx and aws-lambda-rie, which it downloads
+                                (nginx must be on PATH)";
 
 /// One call of the program.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +30,7 @@ pub(crate) enum Command {
     Figures,
     Scale { sizes: Vec<usize> },
     Speed,
+    Counterparts,
     Help,
 }
 
@@ -64,6 +67,7 @@ impl Command {
             ["figures"] => Ok(Self::Figures),
             ["scale", ref sizes @ ..] => Ok(Self::Scale { sizes: numbers(sizes)? }),
             ["speed"] => Ok(Self::Speed),
+            ["counterparts"] => Ok(Self::Counterparts),
             [] => Ok(Self::Help),
             _ => Err(format!("not understood: {}", words.join(" ")).into()),
         }
@@ -98,6 +102,7 @@ mod tests {
         assert_eq!(parse("figures"), Ok(Command::Figures));
         assert_eq!(parse("scale 7 80"), Ok(Command::Scale { sizes: vec![7, 80] }));
         assert_eq!(parse("speed"), Ok(Command::Speed));
+        assert_eq!(parse("counterparts"), Ok(Command::Counterparts));
         assert_eq!(parse(""), Ok(Command::Help));
         let log = Command::Log { group: "/a".to_owned(), line: "b".to_owned() };
         assert_eq!(parse("log /a b"), Ok(log));

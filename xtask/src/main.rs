@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "these programs talk to people")]
 
 mod command;
+mod counterparts;
 mod demo;
 mod docs;
 mod figures;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Ok(Command::Figures) => figures::run(),
         Ok(Command::Scale { sizes }) => scale::run(&sizes),
         Ok(Command::Speed) => speed::run(),
+        Ok(Command::Counterparts) => counterparts::run(),
         Ok(Command::Help) => {
             println!("{}", command::HELP);
             Ok(())
