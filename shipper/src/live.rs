@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Mutex;
 
-use crate::aws::{Aws, Environment};
+use crate::aws::Aws;
 use crate::config::{ConfigError, Draft, Source, SourceError};
 use crate::delivery::Client;
 use crate::delivery::client::ClientError;
@@ -94,7 +94,7 @@ impl Live {
         let until = Instant::now() + START;
         let source = Source::of(&variable)?;
         let client = Client::new()?;
-        let aws = Aws::new(client.clone(), Environment::of_process());
+        let aws = Aws::new(client.clone());
         let document = source.read(&aws, until).await?;
         let memory_mb = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
         let memory_mb = memory_mb.and_then(|megabytes| megabytes.parse().ok());

@@ -13,6 +13,7 @@ Programs for people who work on logagg.
   cargo xtask docs [--check]    the registry's pages, from the provider's schema and docs/templates,
                                 and the schemas of the functions' configurations, from their readers
                                 --check: only tell which are stale
+  cargo xtask faults            what comes of every failure of every log service, in every situation
   cargo xtask figures           the figures in the README, of a release build
   cargo xtask scale [GROUPS...] calls, time under AWS's quotas, CPU and memory of a policy for
                                 100, 1000 and 10000 log groups, or for so many
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     Log { group: String, line: String },
     Stop,
     Docs(Pages),
+    Faults,
     Figures,
     Scale { sizes: Vec<usize> },
     Speed,
@@ -64,6 +66,7 @@ impl Command {
             }
             ["stop"] => Ok(Self::Stop),
             ["docs"] => Ok(Self::Docs(pages)),
+            ["faults"] => Ok(Self::Faults),
             ["figures"] => Ok(Self::Figures),
             ["scale", ref sizes @ ..] => Ok(Self::Scale { sizes: numbers(sizes)? }),
             ["speed"] => Ok(Self::Speed),
@@ -99,6 +102,7 @@ mod tests {
         assert_eq!(parse("stop"), Ok(Command::Stop));
         assert_eq!(parse("docs"), Ok(Command::Docs(Pages::Write)));
         assert_eq!(parse("docs --check"), Ok(Command::Docs(Pages::Check)));
+        assert_eq!(parse("faults"), Ok(Command::Faults));
         assert_eq!(parse("figures"), Ok(Command::Figures));
         assert_eq!(parse("scale 7 80"), Ok(Command::Scale { sizes: vec![7, 80] }));
         assert_eq!(parse("speed"), Ok(Command::Speed));

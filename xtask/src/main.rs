@@ -6,6 +6,7 @@ mod command;
 mod counterparts;
 mod demo;
 mod docs;
+mod faults;
 mod figures;
 mod kept;
 mod log;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Ok(Command::Log { group, line }) => log::run(&group, &line),
         Ok(Command::Stop) => stop::run(),
         Ok(Command::Docs(pages)) => docs::run(pages),
+        Ok(Command::Faults) => faults::run(),
         Ok(Command::Figures) => figures::run(),
         Ok(Command::Scale { sizes }) => scale::run(&sizes),
         Ok(Command::Speed) => speed::run(),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use aws_credential_types::Credentials;
 
@@ -19,12 +20,15 @@ const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// The environment of this process.
-    pub fn of_process() -> Self {
-        let pairs = std::env::vars_os();
-        Self::collect(pairs.filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }))
+    /// The environment of this process, which does not change.
+    pub fn of_process() -> &'static Self {
+        static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+        ENVIRONMENT.get_or_init(|| {
+            let pairs = std::env::vars_os();
+            Self::collect(pairs.filter_map(|(name, value)| {
+                Some((name.into_string().ok()?, value.into_string().ok()?))
+            }))
+        })
     }
 
     /// An environment with these variables and no others.

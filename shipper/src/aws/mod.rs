@@ -12,7 +12,6 @@ mod retry;
 mod s3;
 mod sign;
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,28 +35,27 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// A way to AWS: whose credentials, which region, which endpoints.
 pub struct Aws {
     client: Client,
-    environment: Environment,
     clock: Clock,
-}
-
-/// The environment of this process, which does not change.
-fn environment() -> &'static Environment {
-    static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
-    ENVIRONMENT.get_or_init(Environment::of_process)
 }
 
 /// Where a service is, as [`Aws::endpoint`] has it, by this process's environment.
 pub fn address(service: Service, region: Option<&str>) -> Result<Url, Problem> {
-    endpoint::of(service, environment().region(region)?, environment())
+    let environment = Environment::of_process();
+    endpoint::of(service, environment.region(region)?, environment)
 }
 
 /// The clock by which [`sign`] signs.
 static CLOCK: Clock = Clock::new();
 
-/// Signs a request, as [`Aws::sign`] does, with the credentials in this process's environment.
-pub fn sign(service: Service, region: Option<&str>, request: &mut Request) -> Result<(), Problem> {
-    let region = environment().region(region)?;
-    sign::sign(service, region, environment().credentials()?, CLOCK.now(), request)
+/// Signs a request, as [`Aws::sign`] does, with the credentials in an environment.
+pub fn sign(
+    environment: &Environment,
+    service: Service,
+    region: Option<&str>,
+    request: &mut Request,
+) -> Result<(), Problem> {
+    let region = environment.region(region)?;
+    sign::sign(service, region, environment.credentials()?, CLOCK.now(), request)
 }
 
 /// Whether a signature was refused since the clock is wrong. [`sign`] goes by the service's own
@@ -86,15 +84,16 @@ pub struct Response {
 }
 
 impl Aws {
-    /// Calls AWS through `client` as the environment says.
-    pub fn new(client: Client, environment: Environment) -> Self {
-        Self { client, environment, clock: Clock::default() }
+    /// Calls AWS through `client` as its environment says.
+    pub fn new(client: Client) -> Self {
+        Self { client, clock: Clock::default() }
     }
 
     /// Where a service is: as `AWS_ENDPOINT_URL_<SERVICE>` or `AWS_ENDPOINT_URL` says, or else
     /// AWS's own address. The region is the function's unless another is given.
     pub fn endpoint(&self, service: Service, region: Option<&str>) -> Result<Url, Problem> {
-        endpoint::of(service, self.environment.region(region)?, &self.environment)
+        let environment = self.client.environment();
+        endpoint::of(service, environment.region(region)?, environment)
     }
 
     /// Signs a request with Signature Version 4. A body that is streamed cannot be signed, unless
@@ -106,8 +105,9 @@ impl Aws {
         region: Option<&str>,
         request: &mut Request,
     ) -> Result<(), Problem> {
-        let region = self.environment.region(region)?;
-        sign::sign(service, region, self.environment.credentials()?, self.clock.now(), request)
+        let environment = self.client.environment();
+        let region = environment.region(region)?;
+        sign::sign(service, region, environment.credentials()?, self.clock.now(), request)
     }
 
     /// Calls an operation of a service that speaks JSON, all within `timeout`.

@@ -156,7 +156,7 @@ impl Bucket<'_> {
     /// The bucket's own address. It has the bucket in the host's name, where that name has a
     /// certificate; other servers than AWS's seldom know such names.
     fn url(&self, operation: &'static str) -> Result<Url, AwsError> {
-        address(self.name, self.region, &self.aws.environment)
+        address(self.name, self.region, self.aws.client.environment())
             .map_err(|problem| self.error(operation, problem))
     }
 
@@ -177,7 +177,7 @@ pub fn object_address(mut bucket: Url, key: &str) -> Url {
 
 /// A bucket's own address, by this process's environment.
 pub fn bucket_address(name: &str, region: Option<&str>) -> Result<Url, Problem> {
-    address(name, region, super::environment())
+    address(name, region, Environment::of_process())
 }
 
 fn address(name: &str, region: Option<&str>, environment: &Environment) -> Result<Url, Problem> {
@@ -250,7 +250,7 @@ mod tests {
     fn url(variables: &[(&str, &str)], bucket: &str, key: &str) -> Result<String, String> {
         let region = [("AWS_REGION", "eu-west-1")];
         let environment = Environment::from_pairs(&[variables, &region].concat());
-        let aws = Aws::new(Client::new().unwrap(), environment);
+        let aws = Aws::new(Client::new().unwrap().in_environment(environment));
         let bucket = Bucket { aws: &aws, name: bucket, region: None };
         bucket.object("GetObject", key).map(Into::into).map_err(|error| error.to_string())
     }

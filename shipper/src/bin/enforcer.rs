@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use logagg_shipper::Invocation;
-use logagg_shipper::aws::{Aws, Environment};
+use logagg_shipper::aws::Aws;
 use logagg_shipper::bootstrap::{self, NotInLambda, Program};
 use logagg_shipper::config::{Source, SourceError};
 use logagg_shipper::delivery::Client;
@@ -51,7 +51,7 @@ enum StartError {
 async fn start() -> Result<Enforcer, StartError> {
     bootstrap::require_lambda()?;
     let source = Source::of(bootstrap::variable)?;
-    let aws = Aws::new(Client::new()?, Environment::of_process());
+    let aws = Aws::new(Client::new()?);
     Ok(Enforcer::start(source, aws, Instant::now() + START).await?)
 }
 

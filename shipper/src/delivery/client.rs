@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -9,7 +10,7 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{StatusCode, redirect};
 
 use super::authorities;
-use crate::aws;
+use crate::aws::{self, Environment};
 use crate::destination::{Answer, Certainty, Class, Encoding, Endpoint, Request, Signing};
 
 /// How long to wait for a connection. A service that is down should cost a moment, not the
@@ -61,9 +62,13 @@ impl Fault {
     }
 }
 
-/// An HTTP client for everything, kept across invocations.
+/// An HTTP client for everything, kept across invocations. What is signed is signed as an
+/// environment says.
 #[derive(Clone)]
-pub struct Client(reqwest::Client);
+pub struct Client {
+    http: reqwest::Client,
+    environment: Option<Arc<Environment>>,
+}
 
 /// The client could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -77,9 +82,9 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// Sets the client up; nothing is connected yet.
+    /// Sets the client up, in the environment of this process; nothing is connected yet.
     pub fn new() -> Result<Self, ClientError> {
-        let client = reqwest::Client::builder()
+        let http = reqwest::Client::builder()
             .tls_backend_preconfigured(authorities::tls()?)
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
@@ -87,7 +92,21 @@ impl Client {
             .redirect(redirect::Policy::none())
             .user_agent(concat!("logagg/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self(client))
+        Ok(Self { http, environment: None })
+    }
+
+    /// The same client, with the same connections, in another environment.
+    #[must_use]
+    pub fn in_environment(self, environment: Environment) -> Self {
+        Self { environment: Some(Arc::new(environment)), ..self }
+    }
+
+    /// What is known of AWS here. It is read when it is first asked for.
+    pub fn environment(&self) -> &Environment {
+        match &self.environment {
+            Some(environment) => environment,
+            None => Environment::of_process(),
+        }
     }
 
     /// Sends a request to an endpoint and reads the answer, all of it within `timeout`. One that is
@@ -105,7 +124,7 @@ impl Client {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         let mut request = self
-            .0
+            .http
             .request(endpoint.method.clone(), url)
             .headers(headers)
             .body(request.body)
@@ -115,14 +134,14 @@ impl Client {
         let mut again = None;
         if let Some(signing) = &endpoint.signing {
             again = request.try_clone();
-            sign(signing, &mut request)?;
+            self.sign(signing, &mut request)?;
         }
         let max_answer_bytes = endpoint.max_answer_bytes;
         let mut answered = self.execute(request, timeout, max_answer_bytes).await?;
         if let (Some(signing), Some(mut again)) = (&endpoint.signing, again)
             && aws::has_corrected_clock(answered.0, &answered.1, &answered.2)
         {
-            sign(signing, &mut again)?;
+            self.sign(signing, &mut again)?;
             let timeout = timeout.saturating_sub(begun.elapsed());
             answered = self.execute(again, timeout, max_answer_bytes).await?;
         }
@@ -140,7 +159,7 @@ impl Client {
         max_answer_bytes: usize,
     ) -> Result<(StatusCode, HeaderMap, Bytes), Fault> {
         *request.timeout_mut() = Some(timeout);
-        let mut response = self.0.execute(request).await.map_err(|error| fault(&error))?;
+        let mut response = self.http.execute(request).await.map_err(|error| fault(&error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
@@ -151,10 +170,12 @@ impl Client {
         }
         Ok((status, headers, body.freeze()))
     }
-}
 
-fn sign(signing: &Signing, request: &mut reqwest::Request) -> Result<(), Fault> {
-    aws::sign(signing.service, signing.region.as_deref(), request).map_err(|_| Fault::NotSigned)
+    fn sign(&self, signing: &Signing, request: &mut reqwest::Request) -> Result<(), Fault> {
+        let region = signing.region.as_deref();
+        aws::sign(self.environment(), signing.service, region, request)
+            .map_err(|_| Fault::NotSigned)
+    }
 }
 
 /// The name of an encoding as a header has it.

@@ -26,7 +26,7 @@ impl Health {
     ) {
         let (is_throttled, is_failing) = match verdict {
             Verdict::Each(outcomes) => {
-                let again = |outcome: &Outcome| matches!(outcome, Outcome::TryAgain(_));
+                let again = |outcome: &Outcome| matches!(outcome, Outcome::TryAgain(..));
                 (outcomes.iter().any(again), !outcomes.is_empty() && outcomes.iter().all(again))
             }
             Verdict::TryAgain(..) => (true, true),

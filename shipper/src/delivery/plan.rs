@@ -382,8 +382,11 @@ impl<'r> Plan<'r> {
                 Outcome::AlreadyThere => self.delivered.counts.already_there += 1,
                 Outcome::Refused(class) => self.refuse(piece, &class, &mut again),
                 Outcome::Stop(class) => self.delivered.leave([piece.record], &class),
-                Outcome::TryAgain(class) => {
+                Outcome::TryAgain(class, certainty) => {
                     again.copy(batch, index, self.destination);
+                    if certainty == Certainty::Unclear {
+                        again.unclear += 1;
+                    }
                     self.delivered.counts.note_retry(1, &class);
                     reason = Some(class);
                 }

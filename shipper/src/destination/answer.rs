@@ -77,18 +77,28 @@ pub enum Outcome {
     /// It will never be taken.
     Refused(Class),
     /// It may be taken at another try.
-    TryAgain(Class),
+    TryAgain(Class, Certainty),
     /// It may be taken once somebody has changed something.
     Stop(Class),
 }
 
-/// Whether it is known that a request had no effect.
+/// Whether it is known that a request, or a piece of it, had no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certainty {
     /// Nothing of it was taken.
     NothingTaken,
     /// Some or all of it may have been taken.
     Unclear,
+}
+
+impl Certainty {
+    /// What a status that may pass leaves open.
+    pub(super) fn after(status: u16) -> Self {
+        match status {
+            408 | 500 | 502 | 504 => Self::Unclear,
+            _ => Self::NothingTaken,
+        }
+    }
 }
 
 /// What became of requests for which the service gave receipts.
@@ -179,9 +189,8 @@ pub(super) fn classify_status(status: u16) -> Verdict {
     let class = Class::from_status(status);
     match status {
         413 => Verdict::TooLarge,
-        408 | 500 | 502 | 504 => Verdict::TryAgain(class, Certainty::Unclear),
         501 => Verdict::Stop(class),
-        429 | 503 | 505..=599 => Verdict::TryAgain(class, Certainty::NothingTaken),
+        408 | 429 | 500..=599 => Verdict::TryAgain(class, Certainty::after(status)),
         _ => Verdict::Stop(class),
     }
 }

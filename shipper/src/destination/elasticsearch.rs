@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::dated::Dated;
 use super::{
-    Answer, Class, Destination, Endpoint, Keys, Limits, Outcome, Signing, UNREADABLE_ANSWER,
-    Verdict, classify_status, document, json,
+    Answer, Certainty, Class, Destination, Endpoint, Keys, Limits, Outcome, Signing,
+    UNREADABLE_ANSWER, Verdict, classify_status, document, json,
 };
 use crate::key::Key;
 use crate::record::Piece;
@@ -148,7 +148,7 @@ fn outcome(item: &BulkItem) -> Outcome {
         200..300 => Outcome::Delivered,
         409 => Outcome::AlreadyThere,
         401 | 403 | 404 | 501 => Outcome::Stop(class()),
-        429 | 500..600 => Outcome::TryAgain(class()),
+        status @ (429 | 500..600) => Outcome::TryAgain(class(), Certainty::after(status)),
         400..500 => Outcome::Refused(class()),
         _ => Outcome::Stop(class()),
     }
@@ -183,7 +183,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::destination::{Certainty, sample};
+    use crate::destination::sample;
     use crate::line::Line;
     use crate::origin::Origin;
     use crate::record::Record;
@@ -224,11 +224,21 @@ mod tests {
             (item(409, "version_conflict_engine_exception"), Outcome::AlreadyThere),
             (
                 item(429, "es_rejected_execution_exception"),
-                Outcome::TryAgain(Class::from_service("es_rejected_execution_exception")),
+                Outcome::TryAgain(
+                    Class::from_service("es_rejected_execution_exception"),
+                    Certainty::NothingTaken,
+                ),
             ),
             (
                 item(503, "unavailable_shards_exception"),
-                Outcome::TryAgain(Class::from_service("unavailable_shards_exception")),
+                Outcome::TryAgain(
+                    Class::from_service("unavailable_shards_exception"),
+                    Certainty::NothingTaken,
+                ),
+            ),
+            (
+                item(500, "translog_exception"),
+                Outcome::TryAgain(Class::from_service("translog_exception"), Certainty::Unclear),
             ),
             (
                 item(400, "mapper_parsing_exception"),

@@ -125,7 +125,12 @@ mod tests {
         let body = r#"{"FailedPutCount":1,"RequestResponses":[
             {"RecordId":"1"},{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#;
         let class = Class::from_service("service_unavailable_exception");
-        check(200, body, &Verdict::Each(vec![Outcome::Delivered, Outcome::TryAgain(class)]));
+        let busy = Outcome::TryAgain(class, Certainty::NothingTaken);
+        check(200, body, &Verdict::Each(vec![Outcome::Delivered, busy]));
+        let body = r#"{"RequestResponses":[{"RecordId":"1"},{"ErrorCode":"InternalFailure"}]}"#;
+        let class = Class::from_service("internal_failure");
+        let unclear = Outcome::TryAgain(class, Certainty::Unclear);
+        check(200, body, &Verdict::Each(vec![Outcome::Delivered, unclear]));
         check(200, r#"{"RequestResponses":[]}"#, &UNREADABLE_ANSWER);
     }
 

@@ -5,8 +5,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use super::{
-    Answer, Class, Destination, Endpoint, Keys, Limits, Outcome, Section, UNREADABLE_ANSWER,
-    Verdict, attributes, classify_status, json,
+    Answer, Certainty, Class, Destination, Endpoint, Keys, Limits, Outcome, Section,
+    UNREADABLE_ANSWER, Verdict, attributes, classify_status, json,
 };
 use crate::record::Piece;
 
@@ -103,7 +103,7 @@ fn outcome(status: u16) -> Outcome {
     let class = Class::from_status(status);
     match status {
         200..300 => Outcome::Delivered,
-        429 | 500..=599 => Outcome::TryAgain(class),
+        429 | 500..=599 => Outcome::TryAgain(class, Certainty::after(status)),
         401 | 403 | 404 => Outcome::Stop(class),
         400..500 => Outcome::Refused(class),
         _ => Outcome::Stop(class),
@@ -116,7 +116,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::destination::{Certainty, sample};
+    use crate::destination::sample;
 
     fn honeycomb() -> Honeycomb {
         let url = Url::parse("https://api.honeycomb.io").unwrap();
@@ -150,9 +150,9 @@ mod tests {
     fn every_event_is_judged_by_itself() {
         let cases = [
             (202, Outcome::Delivered),
-            (429, Outcome::TryAgain(Class::from_status(429))),
+            (429, Outcome::TryAgain(Class::from_status(429), Certainty::NothingTaken)),
             (400, Outcome::Refused(Class::from_status(400))),
-            (500, Outcome::TryAgain(Class::from_status(500))),
+            (500, Outcome::TryAgain(Class::from_status(500), Certainty::Unclear)),
             (403, Outcome::Stop(Class::from_status(403))),
         ];
         for (status, expected) in cases {

@@ -185,10 +185,20 @@ mod tests {
         let taken = r#"{"SequenceNumber":"1","ShardId":"shardId-0"}"#;
         let failed = r#"{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"q"}"#;
         let class = Class::from_service("provisioned_throughput_exceeded_exception");
+        let throttled = Outcome::TryAgain(class, Certainty::NothingTaken);
         check(
             200,
             &format!(r#"{{"FailedRecordCount":1,"Records":[{taken},{failed}]}}"#),
-            &Verdict::Each(vec![Outcome::Delivered, Outcome::TryAgain(class)]),
+            &Verdict::Each(vec![Outcome::Delivered, throttled]),
+        );
+        let failed =
+            r#"{"ErrorCode":"InternalFailure","ErrorMessage":"Internal service failure."}"#;
+        let unclear =
+            Outcome::TryAgain(Class::from_service("internal_failure"), Certainty::Unclear);
+        check(
+            200,
+            &format!(r#"{{"FailedRecordCount":1,"Records":[{failed},{taken}]}}"#),
+            &Verdict::Each(vec![unclear, Outcome::Delivered]),
         );
         check(200, &format!(r#"{{"Records":[{taken}]}}"#), &UNREADABLE_ANSWER);
         check(200, "<html>", &UNREADABLE_ANSWER);

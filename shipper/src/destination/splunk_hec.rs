@@ -158,7 +158,8 @@ impl Destination for SplunkHec {
                 None => Verdict::delivered(sent),
             },
             (Meaning::Busy(class), Some(processed)) if processed > 0 => {
-                up_to(processed, Outcome::TryAgain(class.clone()), Outcome::TryAgain(class), sent)
+                let again = Outcome::TryAgain(class, Certainty::NothingTaken);
+                up_to(processed, again.clone(), again, sent)
             }
             (Meaning::Busy(class), _) => Verdict::TryAgain(class, Certainty::NothingTaken),
             (Meaning::Broken(class), _) => Verdict::TryAgain(class, Certainty::Unclear),
@@ -166,11 +167,12 @@ impl Destination for SplunkHec {
             // The numbers of some codes count from one. So only the first event is ever refused,
             // which no reading of its number can make another; what is behind others is sent again.
             (Meaning::BadEvent(class), Some(0)) => {
-                let again = Outcome::TryAgain(class.clone());
+                let again = Outcome::TryAgain(class.clone(), Certainty::NothingTaken);
                 up_to(0, Outcome::Refused(class), again, sent)
             }
             (Meaning::BadEvent(class), Some(processed)) => {
-                up_to(processed, Outcome::TryAgain(class.clone()), Outcome::TryAgain(class), sent)
+                let again = Outcome::TryAgain(class, Certainty::NothingTaken);
+                up_to(processed, again.clone(), again, sent)
             }
             (Meaning::BadEvent(class), None) => Verdict::Divide(class),
             (Meaning::Unknown, _) => classify_status(answer.status),
@@ -346,7 +348,7 @@ mod tests {
     #[test]
     fn events_before_a_bad_one_are_in_and_only_the_first_is_ever_refused() {
         let class = || Class::new("invalid_data_format");
-        let again = || Outcome::TryAgain(class());
+        let again = || Outcome::TryAgain(class(), Certainty::NothingTaken);
         check(
             400,
             r#"{"text":"Invalid data format","code":6,"invalid-event-number":2}"#,
@@ -373,12 +375,11 @@ mod tests {
             r#"{"text":"Server is busy","code":9}"#,
             &Verdict::TryAgain(busy(), Certainty::NothingTaken),
         );
-        let outcomes =
-            [Outcome::Delivered, Outcome::TryAgain(busy()), Outcome::TryAgain(busy())].to_vec();
+        let again = || Outcome::TryAgain(busy(), Certainty::NothingTaken);
         check(
             503,
             r#"{"text":"Server is busy","code":9,"invalid-event-number":1}"#,
-            &Verdict::Each(outcomes),
+            &Verdict::Each(vec![Outcome::Delivered, again(), again()]),
         );
     }
 

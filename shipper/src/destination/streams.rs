@@ -64,12 +64,20 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Entries fail for throttling and inner faults only: all of them may be sent again.
+    /// Entries fail for throttling and inner faults only: all of them may be sent again. After an
+    /// inner fault nobody knows whether the record is in the stream.
     fn outcome(self) -> Outcome {
-        match self.error_code.as_deref().filter(|code| !code.is_empty()) {
-            None => Outcome::Delivered,
-            Some(code) => Outcome::TryAgain(Class::from_aws(code)),
-        }
+        let Some(code) = self.error_code.filter(|code| !code.is_empty()) else {
+            return Outcome::Delivered;
+        };
+        let certainty = match code.as_str() {
+            "ProvisionedThroughputExceededException"
+            | "ServiceUnavailableException"
+            | "ThrottlingException"
+            | "KMSThrottlingException" => Certainty::NothingTaken,
+            _ => Certainty::Unclear,
+        };
+        Outcome::TryAgain(Class::from_aws(&code), certainty)
     }
 }
 

@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 
 pub use reply::{Answer, Reply};
 
-use crate::aws::{Aws, AwsError, Environment};
+use crate::aws::{Aws, AwsError};
 use crate::config::{BatchFailures, Config};
 use crate::decode::DecodeError;
 use crate::delivery::{Client, Health};
@@ -294,7 +294,7 @@ impl Shipper {
 
     /// The way to AWS, made when it is needed first.
     fn aws(&self) -> &Aws {
-        self.aws.get_or_init(|| Aws::new(self.client.clone(), Environment::of_process()))
+        self.aws.get_or_init(|| Aws::new(self.client.clone()))
     }
 
     /// How a destination was doing when it was last delivered to.

@@ -50,12 +50,17 @@ pub(crate) fn with(messages: &[impl AsRef<str>]) -> Vec<u8> {
 
 /// An event with these messages, written just now: some services keep nothing that is older.
 pub(crate) fn fresh(messages: &[impl AsRef<str>]) -> Vec<u8> {
+    wrap(&fresh_delivery(0, messages))
+}
+
+/// What CloudWatch Logs sends of messages that were written just now, before compression.
+pub(crate) fn fresh_delivery(first_id: usize, messages: &[impl AsRef<str>]) -> Value {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let mut delivery = delivery(GROUP, 0, messages);
+    let mut delivery = delivery(GROUP, first_id, messages);
     for event in delivery["logEvents"].as_array_mut().unwrap() {
         event["timestamp"] = json!(since.as_millis() as u64);
     }
-    wrap(&delivery)
+    delivery
 }
 
 pub(crate) fn message(number: usize) -> String {

@@ -176,6 +176,19 @@ fn what_was_not_taken_is_sent_again() {
 }
 
 #[test]
+fn records_with_which_a_service_has_failed_inside_are_sent_again_and_may_be_duplicates() {
+    for_each(|contract| {
+        let Some(failed) = contract.failed_inside(3) else {
+            return;
+        };
+        let moods = [Mood::TakesThen(Reply::Answer(failed))];
+        let (counts, _, stand_in) = check(contract, 3, moods);
+        assert_eq!(stand_in.held().messages.len(), 6, "{}", contract.kind());
+        assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (3, 3));
+    });
+}
+
+#[test]
 fn what_a_service_will_never_do_is_not_tried_again() {
     for_each(|contract| {
         for &status in contract.never_retried() {

@@ -32,9 +32,11 @@ pub(crate) enum Reply {
     Answer(Answer),
     /// The connection is reset instead of an answer.
     Reset,
+    /// The answer comes after so long.
+    Late(Duration, Answer),
     /// Nothing ever comes.
     Silence,
-    /// The answer ends in the middle of its body.
+    /// The answer ends in the middle of its body, or of its head if it has none.
     Truncated(Answer),
 }
 
@@ -88,10 +90,14 @@ impl Stop {
 
     /// Blocks until the server is dropped.
     fn wait(&self) {
-        let mut guard = self.lock.lock().unwrap();
-        while !self.is_set() {
-            guard = self.changed.wait(guard).unwrap();
-        }
+        let guard = self.lock.lock().unwrap();
+        drop(self.changed.wait_while(guard, |()| !self.is_set()).unwrap());
+    }
+
+    /// Blocks until the server is dropped, or for so long.
+    fn wait_at_most(&self, time: Duration) {
+        let guard = self.lock.lock().unwrap();
+        drop(self.changed.wait_timeout_while(guard, time, |()| !self.is_set()).unwrap());
     }
 }
 
@@ -190,6 +196,10 @@ fn serve(mut stream: impl Connection, service: &dyn Service, stop: &Stop) {
             Reply::Reset => return reset(stream.socket()),
             Reply::Silence => return stop.wait(),
             Reply::Answer(answer) => (answer, true),
+            Reply::Late(time, answer) => {
+                stop.wait_at_most(time);
+                (answer, true)
+            }
             Reply::Truncated(answer) => (answer, false),
         };
         let mut bytes = format!("HTTP/1.1 {} X\r\n", answer.status).into_bytes();
@@ -198,8 +208,11 @@ fn serve(mut stream: impl Connection, service: &dyn Service, stop: &Stop) {
         }
         bytes
             .extend_from_slice(format!("content-length: {}\r\n\r\n", answer.body.len()).as_bytes());
-        let sent = if whole { answer.body.len() } else { answer.body.len() / 2 };
-        bytes.extend_from_slice(&answer.body[..sent]);
+        match (whole, answer.body.len()) {
+            (true, _) => bytes.extend_from_slice(&answer.body),
+            (false, 0) => bytes.truncate(bytes.len() / 2),
+            (false, length) => bytes.extend_from_slice(&answer.body[..length / 2]),
+        }
         if stream.write_all(&bytes).is_err() || !whole {
             return;
         }

@@ -14,8 +14,6 @@ use crate::settled::Held;
 /// What is done with a request instead of taking it.
 #[derive(Clone, Debug)]
 pub(crate) enum Mood {
-    /// Everything is taken.
-    Takes,
     /// Nothing is taken; this happens.
     Does(Reply),
     /// Everything is taken, and then this happens instead of the answer.
@@ -109,7 +107,7 @@ impl Service for State {
             }
         };
         match inner.moods.pop_front() {
-            None | Some(Mood::Takes | Mood::ResetsBeforeBody) => {
+            None | Some(Mood::ResetsBeforeBody) => {
                 inner.lines.extend(lines);
                 Reply::Answer(Answer::new(200, ""))
             }

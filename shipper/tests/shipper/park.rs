@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::PAYLOAD;
 use crate::bulk::{Bulk, Mood};
-use crate::event;
 use crate::http::{Answer, Reply};
 use crate::lambda::{Invoked, Lambda};
 use crate::logzio::{self, Logzio};
 use crate::settled::{Counts, settled};
 use crate::shelves::Shelves;
+use crate::stand_in::{self, StandIn};
+use crate::{PAYLOAD, contract, event};
 
 const PARKED: &str = "logagg/parked/";
 
@@ -239,18 +239,20 @@ fn an_event_that_cannot_be_decoded_is_kept_as_it_came() {
 
 #[test]
 fn parts_that_were_delivered_before_the_whole_is_parked_are_counted() {
-    let stop = logzio::Mood::Does(Reply::Answer(Answer::new(401, "")));
-    let (logzio, shelves) = (Logzio::start(), Shelves::start());
+    let http = contract::ALL.iter().find(|contract| contract.kind() == "http").unwrap();
+    let stop = stand_in::Mood::Does(Reply::Answer(http.unauthorized()));
+    let (service, shelves) =
+        (StandIn::start(*http, [stand_in::Mood::Takes, stop]), Shelves::start());
     // More parts than a request takes, so that some are there when the service stops.
-    let long = format!("{PAYLOAD} {}", "x".repeat(24 * 490_000));
-    let mut config = json!({"destinations": {"x": logzio.config()}, "park": Shelves::in_bucket()});
+    let long = format!("{PAYLOAD} {}", "x".repeat(40_000));
+    let mut config = json!({"destinations": {"x": service.config()}, "park": Shelves::in_bucket()});
     config["destinations"]["x"]["max_in_flight"] = json!(1);
-    config["request_timeout_ms"] = json!(50_000);
-    logzio.add_moods([logzio::Mood::Takes, stop]);
+    config["destinations"]["x"]["max_request_bytes"] = json!(10_000);
+    config["destinations"]["x"]["max_record_bytes"] = json!(5_000);
     let lines = [long];
     let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
     let invoked = lambda.invoke(&event::with(&lines));
-    let counts = settled(&invoked, "x", &lines, &logzio.held());
+    let counts = settled(&invoked, "x", &lines, &service.held());
     assert!(counts.get("delivered") > 0 && counts.get("parked") > 0, "{counts:?}");
     assert_eq!(counts.get("possible_duplicates"), counts.get("delivered"));
     assert_eq!(parked_messages(&shelves.texts(PARKED)[0]), lines);

@@ -2,16 +2,24 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
+use rustls::ServerConfig;
 use serde_json::Value;
 
 use crate::contract::{Contract, Item};
 use crate::http::{Answer, Reply, Request, Server, Service};
 use crate::settled::Held;
 
-/// What is done with a request instead of taking it.
+/// What is done with a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Mood {
+    /// It is taken and answered, as a service does that is well.
+    Takes,
+    /// It is taken, and the answer comes after so long.
+    TakesSlowly(Duration),
+    /// It is taken, and the answer says of itself that it is a web page.
+    TakesThenMislabels,
     /// Nothing is taken; this happens.
     Does(Reply),
     /// Everything is taken, and then this happens instead of the answer.
@@ -36,6 +44,8 @@ struct State {
 #[derive(Default)]
 struct Inner {
     moods: VecDeque<Mood>,
+    /// How later requests are treated.
+    lasting: Option<Mood>,
     held: Vec<Item>,
     violations: Vec<String>,
     requests: usize,
@@ -57,6 +67,24 @@ impl StandIn {
         Self { state, server }
     }
 
+    /// Has all later requests treated so.
+    pub(crate) fn lasting(self, mood: Mood) -> Self {
+        self.state.lock().lasting = Some(mood);
+        self
+    }
+
+    /// Has all requests treated well from now on.
+    pub(crate) fn recover(&self) {
+        let mut inner = self.state.lock();
+        inner.moods.clear();
+        inner.lasting = None;
+    }
+
+    /// Another way to the same service.
+    pub(crate) fn with_tls(&self, tls: ServerConfig) -> Server {
+        Server::start_with_tls(Arc::clone(&self.state), tls)
+    }
+
     /// Has every request answered with 413 whose body as sent is larger.
     pub(crate) fn limited_to(self, bytes: usize) -> Self {
         self.state.lock().max_bytes = Some(bytes);
@@ -65,7 +93,12 @@ impl StandIn {
 
     /// The part of a configuration that points here.
     pub(crate) fn config(&self) -> Value {
-        self.state.contract.config(&self.server.url())
+        self.config_at(&self.server.url())
+    }
+
+    /// The part of a configuration that looks for the service at another address.
+    pub(crate) fn config_at(&self, url: &str) -> Value {
+        self.state.contract.config(url)
     }
 
     /// How many requests came, whatever was done with them.
@@ -87,10 +120,22 @@ impl State {
     }
 }
 
+impl Inner {
+    /// How the next request is treated. One whose head came before it was its turn to be reset
+    /// leaves that to the next.
+    fn next_mood(&mut self) -> Mood {
+        if matches!(self.moods.front(), Some(Mood::ResetsBeforeBody)) {
+            return Mood::Takes;
+        }
+        self.moods.pop_front().or_else(|| self.lasting.clone()).unwrap_or(Mood::Takes)
+    }
+}
+
 impl Service for State {
     fn resets_before_body(&self) -> bool {
         let mut inner = self.lock();
-        let resets = matches!(inner.moods.front(), Some(Mood::ResetsBeforeBody));
+        let next = inner.moods.front().or(inner.lasting.as_ref());
+        let resets = matches!(next, Some(Mood::ResetsBeforeBody));
         if resets {
             inner.moods.pop_front();
             inner.requests += 1;
@@ -111,18 +156,23 @@ impl Service for State {
         if inner.max_bytes.is_some_and(|limit| request.body.len() > limit) {
             return Reply::Answer(Answer::new(413, "too large"));
         }
-        match inner.moods.pop_front() {
-            None | Some(Mood::ResetsBeforeBody) => {
-                Reply::Answer(self.contract.take(items, &mut inner.held))
-            }
-            Some(Mood::Does(reply)) => reply,
-            Some(Mood::TakesThen(reply)) => {
-                self.contract.take(items, &mut inner.held);
-                reply
-            }
-            Some(Mood::TakesThenTruncates) => {
-                Reply::Truncated(self.contract.take(items, &mut inner.held))
-            }
+        let mood = inner.next_mood();
+        if let Mood::Does(reply) = mood {
+            return reply;
+        }
+        let answer = self.contract.take(items, &mut inner.held);
+        match mood {
+            Mood::TakesSlowly(time) => Reply::Late(time, answer),
+            Mood::TakesThenMislabels => Reply::Answer(mislabelled(answer)),
+            Mood::TakesThen(reply) => reply,
+            Mood::TakesThenTruncates => Reply::Truncated(answer),
+            Mood::Takes | Mood::Does(_) | Mood::ResetsBeforeBody => Reply::Answer(answer),
         }
     }
+}
+
+/// The same answer as a web page.
+fn mislabelled(mut answer: Answer) -> Answer {
+    answer.headers.retain(|(name, _)| *name != "content-type");
+    answer.with("content-type", "text/html; charset=utf-8")
 }

@@ -24,6 +24,11 @@ fn authority() -> Authority {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
+/// A server with a certificate that no system trusts.
+pub(crate) fn untrusted() -> ServerConfig {
+    server(&authority(), "127.0.0.1")
+}
+
 /// A server that proves with a certificate of `authority` that it is `name`.
 fn server(authority: &Authority, name: &str) -> ServerConfig {
     let key = KeyPair::generate().unwrap();

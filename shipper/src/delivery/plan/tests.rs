@@ -75,7 +75,8 @@ impl Destination for Fake {
                     '+' => Outcome::Delivered,
                     '=' => Outcome::AlreadyThere,
                     '-' => Outcome::Refused(class.clone()),
-                    '?' => Outcome::TryAgain(class.clone()),
+                    '?' => Outcome::TryAgain(class.clone(), Certainty::NothingTaken),
+                    '~' => Outcome::TryAgain(class.clone(), Certainty::Unclear),
                     _ => Outcome::Stop(class.clone()),
                 };
                 Verdict::Each(each.chars().map(outcome).collect())
@@ -217,6 +218,18 @@ fn batches_keep_the_limit_of_records() {
     fake.limits.max_request_records = 2;
     let (requests, _) = play(&fake, &["a", "b", "c"], settings(), vec![answer("++"), answer("+")]);
     assert_eq!(requests, ["a;b;", "c;"]);
+}
+
+#[test]
+fn pieces_of_which_nobody_knows_are_counted_when_they_are_sent_again_or_left() {
+    let names = ["a", "b", "c", "d"];
+    for (keys, doubled) in [(Keys::NotTaken, 3), (Keys::Taken, 0)] {
+        for (last, left) in [("+", 0), ("401", 1)] {
+            let answers = vec![answer("+~?~"), answer("+~+"), answer(last)];
+            let (_, counts) = play(&Fake::new(keys), &names, settings(), answers);
+            assert_eq!((counts.left_to_lambda, counts.possible_duplicates), (left, doubled));
+        }
+    }
 }
 
 #[test]

@@ -65,6 +65,12 @@ impl Contract for Firehose {
         refusal(503, "ServiceUnavailableException")
     }
 
+    fn failed_inside(&self, records: usize) -> Option<Answer> {
+        let failed = json!({"ErrorCode": "InternalFailure", "ErrorMessage": "Internal failure."});
+        let answer = json!({"FailedPutCount": records, "RequestResponses": vec![failed; records]});
+        Some(Answer::new(200, answer.to_string()))
+    }
+
     fn foreign_success(&self) -> Success {
         Success::Unclear
     }

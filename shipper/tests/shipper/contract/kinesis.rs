@@ -69,6 +69,12 @@ impl Contract for Kinesis {
         refusal(400, "ProvisionedThroughputExceededException")
     }
 
+    fn failed_inside(&self, records: usize) -> Option<Answer> {
+        let failed = json!({"ErrorCode": "InternalFailure", "ErrorMessage": "Internal failure."});
+        let answer = json!({"FailedRecordCount": records, "Records": vec![failed; records]});
+        Some(Answer::new(200, answer.to_string()))
+    }
+
     fn foreign_success(&self) -> Success {
         Success::Unclear
     }

@@ -50,6 +50,18 @@ pub(crate) trait Contract: Send + Sync {
     /// Its answer when it has too much to do.
     fn busy(&self) -> Answer;
 
+    /// Its answer with this status: in its own words, if it has any for that.
+    fn says(&self, status: u16) -> Answer {
+        let own = [self.unauthorized(), self.busy()];
+        let own = own.into_iter().find(|answer| answer.status == status);
+        own.unwrap_or_else(|| Answer::new(status, "<html>a gateway says no</html>"))
+    }
+
+    /// Its answer to so many records with which it has failed inside, if it answers for each.
+    fn failed_inside(&self, _records: usize) -> Option<Answer> {
+        None
+    }
+
     /// Statuses of a whole request after which it is never sent again.
     fn never_retried(&self) -> &'static [u16] {
         &[302, 400, 404, 501]

@@ -1,0 +1,213 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use logagg_shipper::aws::Environment;
+use logagg_shipper::delivery::Client;
+use logagg_shipper::{Config, Invocation, Shipper};
+use rustls::ServerConfig;
+use serde_json::{Value, json};
+
+use super::fault::{Course, Fault};
+use super::limited::Limited;
+use super::situation::{RESERVE, Situation};
+use crate::contract::Contract;
+use crate::http::Server;
+use crate::lambda::{FunctionError, Invoked, OWN_LOG_GROUP};
+use crate::park::parked_messages;
+use crate::settled::{Counts, settled};
+use crate::shelves::Shelves;
+use crate::stand_in::{Mood, POISON, StandIn};
+use crate::{PAYLOAD, SECRET, event, tls};
+
+/// The name of the destination.
+const NAME: &str = "x";
+
+/// What has the shipper send again what is parked.
+const REPLAY: &[u8] = br#"{"logagg":"replay"}"#;
+
+/// One fault of one service in one situation.
+#[derive(Clone, Copy)]
+pub(super) struct Cell {
+    pub(super) contract: &'static dyn Contract,
+    pub(super) fault: Fault,
+    pub(super) situation: Situation,
+}
+
+/// A place where a cell is tried.
+struct Scene {
+    cell: Cell,
+    stand_in: StandIn,
+    /// Another way to the service, for a cell about that.
+    door: Option<Server>,
+    shelves: Shelves,
+    client: Client,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}, {}, {}", self.contract.kind(), self.fault, self.situation)
+    }
+}
+
+impl Cell {
+    /// Plays the cell, and afterwards what happens once the service is well again. Whatever the
+    /// outcome is, nothing may be lost, and nothing be there twice that was not counted.
+    pub(super) async fn play(self, client: &Client) -> Counts {
+        let messages = self.messages();
+        let scene = Scene::set(self, client);
+        let (event, max_decoded_bytes) = self.situation.event(&messages);
+        let address = scene.struck_address();
+        let time = self.situation.time(self.course());
+        let invoked = scene.invoke(&address, max_decoded_bytes, &event, time).await;
+        let held = scene.stand_in.held();
+        let counts = settled(&invoked, NAME, &messages, &held);
+        let parked = scene.parked();
+        assert_eq!(parked.len() as u64, counts.get("parked"), "{}", invoked.summary);
+        let has_a_place =
+            |message: &&String| held.messages.contains(message) || parked.contains(message);
+        let without = messages.iter().filter(|message| !has_a_place(message)).count() as u64;
+        let told = counts.get("refused") + counts.get("left_to_lambda");
+        assert!(without <= told, "lost {without}: {}", invoked.summary);
+
+        scene.stand_in.recover();
+        let mut all = vec![counts.clone()];
+        let address = scene.stand_in.config();
+        for (is_due, event) in
+            [(counts.get("left_to_lambda") > 0, &*event), (!parked.is_empty(), REPLAY)]
+        {
+            if is_due {
+                let time = self.situation.time(Course::Passes);
+                let again = scene.invoke(&address, max_decoded_bytes, event, time).await;
+                assert!(again.result.is_ok(), "{}", again.summary);
+                all.push(Counts(again.summary["destinations"][NAME].clone()));
+            }
+        }
+        assert!(scene.parked().is_empty(), "something is still parked");
+        let sum = |name: &str| all.iter().map(|counts| counts.get(name)).sum::<u64>();
+        let mut copies: BTreeMap<&str, u64> = BTreeMap::new();
+        let held = scene.stand_in.held();
+        for message in &held.messages {
+            *copies.entry(message).or_default() += 1;
+        }
+        let missing = messages.len() - copies.len();
+        assert!(missing as u64 <= sum("refused"), "lost {missing} in the end: {all:?}");
+        let additional: u64 = copies.values().map(|count| count - 1).sum();
+        assert!(additional <= sum("possible_duplicates"), "doubled {additional}: {all:?}");
+        counts
+    }
+
+    /// How long the fault is there.
+    fn course(self) -> Course {
+        if self.fault.is_in_address() { Course::Lasts } else { self.situation.course() }
+    }
+
+    fn messages(self) -> Vec<String> {
+        let mut messages: Vec<String> =
+            (0..self.situation.messages()).map(event::message).collect();
+        if self.fault == Fault::BadRecords {
+            for place in self.situation.bad() {
+                messages[place].push_str(POISON);
+            }
+        }
+        messages
+    }
+}
+
+impl Scene {
+    fn set(cell: Cell, client: &Client) -> Self {
+        let mood = cell.fault.mood(cell.contract, cell.situation.course());
+        let struck = cell.situation.struck().iter();
+        let moods = struck.map(|is_struck| if *is_struck { mood.clone() } else { Mood::Takes });
+        let mut stand_in = StandIn::start(cell.contract, moods);
+        if cell.situation.course() == Course::Lasts {
+            stand_in = stand_in.lasting(mood.clone());
+        }
+        let door = (cell.fault == Fault::Tls).then(|| stand_in.with_tls(untrusted().clone()));
+        let shelves = Shelves::start();
+        let url = shelves.url();
+        let environment = Environment::from_pairs(&[
+            ("AWS_ENDPOINT_URL", url.as_str()),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", &format!("{SECRET}-key")),
+            ("AWS_SESSION_TOKEN", &format!("{SECRET}-token")),
+        ]);
+        let client = client.clone().in_environment(environment);
+        Self { cell, stand_in, door, shelves, client }
+    }
+
+    /// The part of a configuration that leads to the service, or to where the fault is.
+    fn struck_address(&self) -> Value {
+        match (&self.door, self.cell.fault) {
+            (Some(door), _) => self.stand_in.config_at(&door.url()),
+            // No resolver knows a name with a part of more than 63 characters, with or without a
+            // network.
+            (None, Fault::Dns) => {
+                self.stand_in.config_at(&format!("https://{}.invalid", "x".repeat(64)))
+            }
+            (None, _) => self.stand_in.config(),
+        }
+    }
+
+    /// Has a new instance of the shipper ship an event, and makes sure that it ends in time.
+    async fn invoke(
+        &self,
+        address: &Value,
+        max_decoded_bytes: usize,
+        event: &[u8],
+        time: Duration,
+    ) -> Invoked {
+        let shipper = self.shipper(address, max_decoded_bytes);
+        let event = std::str::from_utf8(event).unwrap();
+        let invocation =
+            Invocation { request_id: "invocation", deadline: SystemTime::now() + time };
+        let shipping = tokio::time::timeout(time, shipper.ship(event, &invocation));
+        let (summary, result) =
+            shipping.await.expect("the invocation was still running at its deadline");
+        let mut written = Vec::new();
+        summary.write(&[], &mut written).unwrap();
+        let written = String::from_utf8(written).unwrap();
+        for marker in [PAYLOAD, SECRET] {
+            assert!(!written.contains(marker), "{marker} was written: {written}");
+        }
+        let result = match result {
+            Ok(reply) => Ok(serde_json::to_value(reply.answer(summary)).unwrap()),
+            Err(error) => Err(FunctionError {
+                error_type: error.error_type().to_owned(),
+                message: error.to_string(),
+            }),
+        };
+        Invoked { result, summary: serde_json::from_str(&written).unwrap() }
+    }
+
+    fn shipper(&self, address: &Value, max_decoded_bytes: usize) -> Shipper {
+        let Cell { fault, situation, .. } = self.cell;
+        let mut document = json!({"destinations": {NAME: address}});
+        if situation.parks() {
+            document["park"] = Shelves::in_bucket();
+        }
+        let mut config = Config::parse(&document.to_string()).unwrap();
+        config.max_decoded_bytes = max_decoded_bytes;
+        config.reserve = RESERVE;
+        config.request_timeout = fault.request_timeout(situation.course());
+        let mut destination = config.destinations.remove(NAME).unwrap();
+        let limits = situation.limits(destination.destination.limits());
+        destination.destination =
+            Box::new(Limited { destination: destination.destination, limits });
+        config.destinations.insert(NAME.to_owned(), destination);
+        Shipper::new(config, Some(OWN_LOG_GROUP.to_owned()), self.client.clone())
+    }
+
+    fn parked(&self) -> Vec<String> {
+        let texts = self.shelves.texts("logagg/parked/");
+        texts.iter().flat_map(|text| parked_messages(text)).collect()
+    }
+}
+
+/// A certificate takes time to make, and one is as good as another.
+fn untrusted() -> &'static ServerConfig {
+    static UNTRUSTED: OnceLock<ServerConfig> = OnceLock::new();
+    UNTRUSTED.get_or_init(tls::untrusted)
+}

@@ -1,0 +1,65 @@
+use logagg_shipper::destination::{
+    Address, Answer, Destination, Encoding, Endpoint, Keys, Limits, Place, Receipts, Section, Span,
+    Verdict,
+};
+use logagg_shipper::record::Piece;
+
+/// A destination with other limits.
+pub(super) struct Limited {
+    pub(super) destination: Box<dyn Destination>,
+    pub(super) limits: Limits,
+}
+
+impl Destination for Limited {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn keys(&self) -> Keys {
+        self.destination.keys()
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        self.destination.endpoint()
+    }
+
+    fn encoding(&self) -> Encoding {
+        self.destination.encoding()
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        self.destination.encode(piece, body);
+    }
+
+    fn separator(&self) -> &'static [u8] {
+        self.destination.separator()
+    }
+
+    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
+        self.destination.place(before, piece)
+    }
+
+    fn open(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        self.destination.open(section, body);
+    }
+
+    fn close(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        self.destination.close(section, body);
+    }
+
+    fn room(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
+        self.destination.room(max_bytes, other_bytes)
+    }
+
+    fn address(&self, span: &Span<'_, '_>) -> Address {
+        self.destination.address(span)
+    }
+
+    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+        self.destination.classify(sent, answer)
+    }
+
+    fn receipts(&self) -> Option<&dyn Receipts> {
+        self.destination.receipts()
+    }
+}

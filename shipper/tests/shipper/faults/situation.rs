@@ -1,0 +1,123 @@
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use logagg_shipper::delivery::MAX_HELD_BYTES;
+use logagg_shipper::destination::Limits;
+
+use super::fault::Course;
+use crate::event;
+
+/// So much of an invocation's time is kept: by far more than a slow machine needs, since a cell that
+/// takes longer than its deadline has failed.
+pub(super) const RESERVE: Duration = Duration::from_secs(30);
+
+/// How much there is to ship when something goes wrong, and with how much time and room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Situation {
+    /// One request, and the first is struck.
+    OneBatch,
+    /// Six requests, several at once, of which two are struck. There is a place to park.
+    ManyBatches,
+    /// One request, and little time; the fault is there until it is over.
+    NearDeadline,
+    /// A batch of a stream that is taken in turns, with room for one request at a time; the fault
+    /// is there until the end. There is a place to park.
+    LittleMemory,
+}
+
+impl Situation {
+    pub(super) const ALL: [Self; 4] =
+        [Self::OneBatch, Self::ManyBatches, Self::NearDeadline, Self::LittleMemory];
+
+    pub(super) fn course(self) -> Course {
+        match self {
+            Self::OneBatch | Self::ManyBatches => Course::Passes,
+            Self::NearDeadline | Self::LittleMemory => Course::Lasts,
+        }
+    }
+
+    /// Which requests a passing fault strikes.
+    pub(super) fn struck(self) -> &'static [bool] {
+        match self {
+            Self::OneBatch => &[true],
+            Self::ManyBatches => &[false, true, false, true],
+            Self::NearDeadline | Self::LittleMemory => &[],
+        }
+    }
+
+    pub(super) fn parks(self) -> bool {
+        matches!(self, Self::ManyBatches | Self::LittleMemory)
+    }
+
+    /// How many log events there are.
+    pub(super) fn messages(self) -> usize {
+        match self {
+            Self::OneBatch | Self::NearDeadline => 3,
+            Self::ManyBatches | Self::LittleMemory => 12,
+        }
+    }
+
+    /// The event that Lambda is given, and the most that is decoded at once.
+    pub(super) fn event(self, messages: &[String]) -> (Vec<u8>, usize) {
+        /// So many log events are in a record of a stream.
+        const IN_RECORD: usize = 3;
+        /// More than any delivery here has.
+        const ENOUGH_BYTES: usize = 1 << 20;
+
+        if self != Self::LittleMemory {
+            return (event::fresh(messages), ENOUGH_BYTES);
+        }
+        let deliveries: Vec<Vec<u8>> = messages
+            .chunks(IN_RECORD)
+            .enumerate()
+            .map(|(number, messages)| {
+                let delivery = event::fresh_delivery(number * IN_RECORD, messages);
+                serde_json::to_vec(&delivery).unwrap()
+            })
+            .collect();
+        // A turn ends once it has more than one.
+        let turn_bytes = deliveries.iter().map(Vec::len).max().unwrap() + 1;
+        let records: Vec<Vec<u8>> = deliveries.iter().map(|json| event::gzip(json)).collect();
+        (event::stream(&records), turn_bytes)
+    }
+
+    /// What a service takes at once, which else would take all of this in one request.
+    pub(super) fn limits(self, limits: Limits) -> Limits {
+        match self {
+            Self::OneBatch | Self::NearDeadline => limits,
+            Self::ManyBatches => Limits { max_request_records: 2, ..limits },
+            Self::LittleMemory => {
+                Limits { max_request_records: 2, max_request_bytes: MAX_HELD_BYTES, ..limits }
+            }
+        }
+    }
+
+    /// How long the invocation may take, for a fault that is there for good or one that passes.
+    pub(super) fn time(self, course: Course) -> Duration {
+        let to_spend = match (self, course) {
+            (Self::LittleMemory, _) => Duration::from_secs(20),
+            (_, Course::Lasts) => Duration::from_secs(2),
+            (_, Course::Passes) => Duration::from_secs(60),
+        };
+        RESERVE + to_spend
+    }
+
+    /// The places of bad records.
+    pub(super) fn bad(self) -> impl Iterator<Item = usize> {
+        let all: Range<usize> = 0..self.messages();
+        all.skip(1).step_by(3)
+    }
+}
+
+/// As the tables call it.
+impl fmt::Display for Situation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::OneBatch => "one batch",
+            Self::ManyBatches => "many batches",
+            Self::NearDeadline => "near the deadline",
+            Self::LittleMemory => "little memory",
+        })
+    }
+}

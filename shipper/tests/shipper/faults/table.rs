@@ -1,0 +1,106 @@
+//! What came of the cells, for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::Outcome;
+use super::fault::Fault;
+use super::situation::Situation;
+use crate::contract::ALL;
+use crate::settled::Counts;
+
+/// Every cell with its counts, a table for each destination.
+pub(super) fn all(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    let in_row = Situation::ALL.len();
+    for (contract, of_contract) in ALL.iter().zip(outcomes.chunks(Fault::ALL.len() * in_row)) {
+        let _ = write!(text, "{:<24}", contract.kind());
+        for situation in Situation::ALL {
+            let _ = write!(text, " {situation:<34}");
+        }
+        text.push('\n');
+        for (fault, row) in Fault::ALL.iter().zip(of_contract.chunks(in_row)) {
+            let _ = write!(text, "  {fault:<22}");
+            for outcome in row {
+                let counts = outcome.counts.as_ref().map(counted);
+                let _ = write!(text, " {:<34}", counts.as_deref().unwrap_or("DOES NOT ADD UP"));
+            }
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Counts in a few words.
+fn counted(counts: &Counts) -> String {
+    let fates = [
+        ("delivered", "delivered"),
+        ("already_there", "there"),
+        ("refused", "refused"),
+        ("parked", "parked"),
+        ("left_to_lambda", "left"),
+        ("retries", "again"),
+        ("possible_duplicates", "doubled?"),
+    ];
+    let words = fates.iter().filter_map(|(name, word)| {
+        let count = counts.get(name);
+        (count > 0).then(|| format!("{word} {count}"))
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// What happens, as a page has it: a row for a fault and all destinations that meet it alike.
+pub(super) fn page(outcomes: &[Outcome]) -> String {
+    let mut text = "| what happens | at | once | again and again |\n|---|---|---|---|\n".to_owned();
+    for fault in Fault::ALL {
+        let mut alike: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
+        for contract in ALL {
+            let word = |situation| {
+                let outcome = outcomes.iter().find(|outcome| {
+                    let cell = &outcome.cell;
+                    cell.contract.kind() == contract.kind()
+                        && (cell.fault, cell.situation) == (fault, situation)
+                });
+                outcome.and_then(|outcome| outcome.counts.as_ref()).map_or_else(String::new, word)
+            };
+            let words = (word(Situation::OneBatch), word(Situation::NearDeadline));
+            alike.entry(words).or_default().push(contract.kind());
+        }
+        let mut alike: Vec<_> = alike.into_iter().collect();
+        alike.sort_by_key(|(_, kinds)| std::cmp::Reverse(kinds.len()));
+        for (number, ((once, lasting), kinds)) in alike.iter().enumerate() {
+            let at = match (number, alike.len()) {
+                (0, 1) => "all".to_owned(),
+                (0, _) if kinds.len() > ALL.len() / 2 => "all others".to_owned(),
+                _ => kinds.join(", "),
+            };
+            let _ = writeln!(text, "| {fault} | {at} | {once} | {lasting} |");
+        }
+    }
+    text
+}
+
+/// What became of the records, in words that every run gives.
+fn word(counts: &Counts) -> String {
+    let get = |name| counts.get(name);
+    let all = get("in");
+    let word = if get("left_to_lambda") == all {
+        if counts.reasons("retried").is_empty() { "left at once" } else { "left in the end" }
+    } else if get("refused") == all {
+        "refused"
+    } else if get("refused") > 0 {
+        "the bad ones refused"
+    } else if get("delivered") + get("already_there") < all {
+        "divided among several fates"
+    } else if get("requests") == 1 {
+        "delivered"
+    } else if get("retries") == 0 {
+        "divided, delivered"
+    } else {
+        "sent again, delivered"
+    };
+    let doubled = if get("possible_duplicates") > 0 { ", may be doubled" } else { "" };
+    format!("{word}{doubled}")
+}

@@ -1,0 +1,178 @@
+//! What users of other shippers suffer from is not so here: docs/tests.md says which test shows it.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
+use prost::encoding::encode_varint;
+use serde_json::{Value, json};
+
+use crate::bulk::{Bulk, Mood};
+use crate::contract::{ALL, Contract, Item, Refuses};
+use crate::event;
+use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::lambda::Lambda;
+use crate::settled::settled;
+use crate::shelves::Shelves;
+use crate::stand_in::{POISON, StandIn};
+
+/// Every test that is named in the table, as in `events::a_control_message_is_no_log`.
+fn named() -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/tests.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = page.split_once("| what other shippers do | tests |").unwrap();
+    let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let tests = rows.flat_map(|row| {
+        let tests: Vec<_> = row.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        assert!(!tests.is_empty(), "no test is named for: {row}");
+        tests
+    });
+    tests.collect()
+}
+
+/// The text of the file that a module is, in this ring or beside the code it tries.
+fn text_of(module: &str) -> String {
+    let module = module.replace("::", "/");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["tests/shipper", "src"].map(|folder| root.join(folder).join(&module));
+    let mut files = files.iter().flat_map(|file| [file.with_extension("rs"), file.join("mod.rs")]);
+    files.find_map(|file| std::fs::read_to_string(file).ok()).unwrap_or_default()
+}
+
+#[test]
+fn every_fault_of_others_has_a_test_that_exists() {
+    let named = named();
+    assert!(named.len() > 20, "{named:?}");
+    for test in named {
+        let (module, name) = test.rsplit_once("::").unwrap();
+        let text = text_of(module);
+        let (before, _) = text.split_once(&format!("fn {name}()")).unwrap_or_default();
+        assert!(before.trim_end().ends_with("#[test]"), "{test} is no test");
+    }
+}
+
+#[test]
+fn an_invocation_that_fails_writes_its_metrics_and_what_it_parks_is_there() {
+    let refuses = || Mood::Says(Answer::new(401, ""));
+    let (bulk, shelves) = (Bulk::with_moods([refuses(), refuses()]), Shelves::start());
+    let mut config = json!({
+        "destinations": {"search": bulk.config()}, "metrics": {"namespace": "shop/logs"},
+    });
+    let of_search = |lambda: &Lambda| {
+        let lines = lambda.metrics(2);
+        lines.into_iter().find(|line| line["destination"] == "search").unwrap()
+    };
+    let mut lambda = Lambda::start(&config);
+    assert!(lambda.invoke(&event::of(3)).result.is_err());
+    assert_eq!(of_search(&lambda)["left_to_lambda"], 3);
+
+    config["park"] = Shelves::in_bucket();
+    let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
+    assert!(lambda.invoke(&event::of(3)).result.is_ok());
+    assert_eq!(of_search(&lambda)["parked"], 3);
+    let parked = shelves.texts("logagg/parked/search/");
+    let parked: Value = serde_json::from_str(&parked[0]).unwrap();
+    assert_eq!(parked["records"], 3);
+}
+
+#[test]
+fn a_partial_success_is_never_sent_again() {
+    let counting = ["logzio", "loki", "otlp"];
+    for contract in ALL.iter().filter(|contract| counting.contains(&contract.kind())) {
+        assert_eq!(contract.refuses(), Refuses::Records);
+        let stand_in = StandIn::start(*contract, []);
+        let lines = [event::message(0), format!("{POISON} is refused"), event::message(2)];
+        let config = json!({"destinations": {"x": stand_in.config()}});
+        let invoked = Lambda::start(&config).invoke(&event::fresh(&lines));
+        let counts = settled(&invoked, "x", &lines, &stand_in.held());
+        assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
+        assert_eq!(stand_in.requests(), 1, "{}", contract.kind());
+    }
+}
+
+#[test]
+fn a_line_of_node_keeps_its_tabs_and_has_the_level_of_its_column() {
+    let bulk = Bulk::start();
+    let id = "8f507cfc-1234-4697-b07a-ac58fc914c95";
+    let line = format!("2023-11-06T10:00:00.000Z\t{id}\tWARN\tone\ttwo\tthree\nfour\n");
+    let config = json!({"destinations": {"search": bulk.config()}});
+    Lambda::start(&config).invoke(&event::with(&[&line]));
+    let document = &bulk.documents()[0];
+    assert_eq!(document["message"], line);
+    assert_eq!(
+        (&document["log"]["level"], &document["faas"]["execution"]),
+        (&json!("warn"), &json!(id))
+    );
+}
+
+/// A service that remembers what it was sent.
+struct Ear {
+    contract: &'static dyn Contract,
+    heard: Mutex<Vec<Request>>,
+    held: Mutex<Vec<Item>>,
+}
+
+impl Service for Ear {
+    fn answer(&self, request: Request) -> Reply {
+        let items = self.contract.check(&request).unwrap();
+        self.heard.lock().unwrap().push(request);
+        Reply::Answer(self.contract.take(items, &mut self.held.lock().unwrap()))
+    }
+}
+
+/// The bytes of a request without compression and base64.
+fn plain(request: &Request) -> Vec<u8> {
+    let body = match request.header("content-encoding") {
+        Some("gzip") => {
+            let mut body = Vec::new();
+            GzDecoder::new(request.body.as_slice()).read_to_end(&mut body).unwrap();
+            body
+        }
+        Some("snappy") => snap::raw::Decoder::new().decompress_vec(&request.body).unwrap(),
+        _ => request.body.clone(),
+    };
+    let Ok(value) = serde_json::from_slice::<Value>(&body) else {
+        return body;
+    };
+    match value["Records"][0]["Data"].as_str() {
+        Some(data) => STANDARD.decode(data).unwrap(),
+        None => body,
+    }
+}
+
+/// A time in all the ways in which services are told one.
+fn written(millis: u64) -> Vec<Vec<u8>> {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis);
+    let mut protobuf_seconds = vec![0x08];
+    encode_varint(millis / 1_000, &mut protobuf_seconds);
+    vec![
+        humantime::format_rfc3339_millis(time).to_string().into_bytes(),
+        format!("{}.{:03}", millis / 1_000, millis % 1_000).into_bytes(),
+        format!("\"timestamp\":{millis}").into_bytes(),
+        (millis * 1_000_000).to_le_bytes().to_vec(),
+        protobuf_seconds,
+    ]
+}
+
+#[test]
+fn every_service_is_told_when_a_line_was_written_and_what_its_id_is() {
+    let mut delivery = event::fresh_delivery(7, &[event::message(0)]);
+    // Some time ago, so that the time of the delivery is another.
+    let millis = delivery["logEvents"][0]["timestamp"].as_u64().unwrap() - 3_600_123;
+    delivery["logEvents"][0]["timestamp"] = json!(millis);
+    let id = delivery["logEvents"][0]["id"].as_str().unwrap().as_bytes().to_vec();
+    for &contract in ALL {
+        let ear = Arc::new(Ear { contract, heard: Mutex::default(), held: Mutex::default() });
+        let server = Server::start(Arc::clone(&ear));
+        let config = json!({"destinations": {"x": contract.config(&server.url())}});
+        let invoked = Lambda::start(&config).invoke(&event::wrap(&delivery));
+        assert!(invoked.result.is_ok(), "{}: {invoked:?}", contract.kind());
+        let body = plain(&ear.heard.lock().unwrap()[0]);
+        let has = |part: &Vec<u8>| body.windows(part.len()).any(|window| window == part);
+        assert!(has(&id), "{} is not told the id", contract.kind());
+        assert!(written(millis).iter().any(has), "{} is not told the time", contract.kind());
+    }
+}
