@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::endpoint::Service;
 use crate::delivery::Fault;
+use crate::destination::Certainty;
 
 /// Why a call failed. AWS's own text is left out, since it may quote what was sent.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -95,6 +96,16 @@ impl AwsError {
             | Problem::SpeaksNoJson
             | Problem::DotsInKey
             | Problem::Unsignable => false,
+        }
+    }
+
+    /// Whether the call may have been carried out all the same.
+    pub fn certainty(&self) -> Certainty {
+        match &self.problem {
+            Problem::NoAnswer(fault) => fault.certainty(),
+            Problem::Unreadable => Certainty::Unclear,
+            Problem::Refused { status, .. } => Certainty::after(*status),
+            _ => Certainty::NothingTaken,
         }
     }
 

@@ -93,7 +93,7 @@ pub enum Certainty {
 
 impl Certainty {
     /// What a status that may pass leaves open.
-    pub(super) fn after(status: u16) -> Self {
+    pub(crate) fn after(status: u16) -> Self {
         match status {
             408 | 500 | 502 | 504 => Self::Unclear,
             _ => Self::NothingTaken,

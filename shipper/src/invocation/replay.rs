@@ -341,7 +341,8 @@ impl<'a> Replaying<'a> {
     ) -> Result<Done, AwsError> {
         let name = key.rsplit('/').next().unwrap_or(key);
         let dead = self.place.dead(Death::Undecodable, &shelf.name, name);
-        self.place.put(self.shipper.aws(), &dead, body, self.until()).await?;
+        let put = self.place.put(self.shipper.aws(), &dead, body, self.until()).await;
+        put.map_err(|unkept| unkept.error)?;
         self.delete(shelf, key).await?;
         summary.warn(
             "a parked object cannot be read; it lies on the dead shelf now, and nothing of it was \

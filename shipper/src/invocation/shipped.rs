@@ -141,8 +141,8 @@ impl<'r> Shipped<'r> {
         let document = leftovers.document(SystemTime::now());
         match place.put(aws, key, document.into(), until).await {
             Ok(()) => self.delivered.held.clear(),
-            Err(error) => {
-                let error = ParkError { problem: error.into(), records_there: 0 };
+            Err(unkept) => {
+                let error = ParkError { problem: unkept.error.into(), records_there: 0 };
                 self.warn("could not write down what is left of something parked", &error);
             }
         }

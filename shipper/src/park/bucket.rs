@@ -5,8 +5,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use super::{Death, LONGEST_TRY, Name, Shelf};
-use crate::aws::{Aws, AwsError, Bucket, patiently};
+use super::{Death, Name, Shelf, Unkept, keep};
+use crate::aws::{Aws, Bucket};
 
 /// What stands in a key in place of a destination, for what is for all of them.
 pub(crate) const FOR_ALL: &str = "_all";
@@ -59,9 +59,9 @@ impl BucketPlace {
         key: &str,
         body: Bytes,
         until: Instant,
-    ) -> Result<(), AwsError> {
+    ) -> Result<(), Unkept> {
         let bucket = self.bucket(aws);
-        patiently(until, LONGEST_TRY, async |timeout| {
+        keep(until, async |timeout| {
             bucket.put(key, body.clone(), json_headers(), timeout).await.map(drop)
         })
         .await

@@ -20,8 +20,8 @@ pub use document::{Leftovers, Parked};
 pub use name::Name;
 pub use queue::QueuePlace;
 
-use crate::aws::{Aws, AwsError};
-use crate::destination::{Class, json};
+use crate::aws::{Aws, AwsError, patiently};
+use crate::destination::{Certainty, Class, json};
 
 /// The longest time for one try to park something.
 const LONGEST_TRY: Duration = Duration::from_secs(5);
@@ -80,8 +80,45 @@ impl Death {
 pub struct ParkError {
     /// Why.
     pub problem: ParkProblem,
-    /// How many records lie there now, though all of them count as not parked.
+    /// How many records lie there now, or may, though all of them count as not parked.
     pub records_there: usize,
+}
+
+/// Why AWS has not said that it keeps something.
+#[derive(Debug, PartialEq)]
+pub struct Unkept {
+    /// What it said last.
+    pub error: AwsError,
+    /// Whether it may keep it all the same, by any of the tries.
+    pub certainty: Certainty,
+}
+
+impl Unkept {
+    /// What that means for so many records.
+    fn of(self, records: usize) -> ParkError {
+        let records_there = match self.certainty {
+            Certainty::NothingTaken => 0,
+            Certainty::Unclear => records,
+        };
+        ParkError { problem: self.error.into(), records_there }
+    }
+}
+
+/// Tries to have something kept for as long as there is time.
+async fn keep<T>(
+    until: Instant,
+    mut attempt: impl AsyncFnMut(Duration) -> Result<T, AwsError>,
+) -> Result<T, Unkept> {
+    let mut certainty = Certainty::NothingTaken;
+    let kept = patiently(until, LONGEST_TRY, async |timeout| {
+        let kept = attempt(timeout).await;
+        if kept.as_ref().is_err_and(|error| error.certainty() == Certainty::Unclear) {
+            certainty = Certainty::Unclear;
+        }
+        kept
+    });
+    let kept = kept.await;
+    kept.map_err(|error| Unkept { error, certainty })
 }
 
 /// Why something could not be parked.
@@ -119,7 +156,7 @@ impl Place {
             Self::Bucket(bucket) => {
                 let key = bucket.key(shelf, Some(leftovers.destination), name);
                 let put = bucket.put(aws, &key, leftovers.document(now).into(), until).await;
-                put.map_err(|error| ParkError { problem: error.into(), records_there: 0 })
+                put.map_err(|unkept| unkept.of(leftovers.records.len()))
             }
             Self::Queue(queue) => queue.park(aws, shelf, name, leftovers, now, until).await,
         }
@@ -136,14 +173,14 @@ impl Place {
     ) -> Result<(), ParkError> {
         let shelf = Shelf::Dead(Death::Undecodable);
         let document = document::undecodable(data, reason, SystemTime::now());
-        let kept = match self {
+        match self {
             Self::Bucket(bucket) => {
                 let key = bucket.key(shelf, None, name);
-                bucket.put(aws, &key, document.into(), until).await.map_err(ParkProblem::from)
+                let put = bucket.put(aws, &key, document.into(), until).await;
+                put.map_err(|unkept| unkept.of(0))
             }
-            Self::Queue(queue) => queue.send(aws, shelf, name, None, document, until).await,
-        };
-        kept.map_err(|problem| ParkError { problem, records_there: 0 })
+            Self::Queue(queue) => queue.send(aws, shelf, name, None, (document, 0), until).await,
+        }
     }
 
     /// Whether there is a place for what is not to be sent again.

@@ -4,8 +4,8 @@ use std::time::{Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::{LONGEST_TRY, Leftovers, Name, ParkError, ParkProblem, Shelf};
-use crate::aws::{Aws, AwsError, Service, patiently};
+use super::{Leftovers, Name, ParkError, ParkProblem, Shelf, keep};
+use crate::aws::{Aws, Service};
 
 /// The largest message. What is parked is ASCII but for a few names, and goes as it is.
 ///
@@ -33,13 +33,12 @@ impl QueuePlace {
         until: Instant,
     ) -> Result<(), ParkError> {
         let mut records_there = 0;
-        let fails = |problem, records_there| Err(ParkError { problem, records_there });
         let mut rest = vec![leftovers.clone()];
         while let Some(next) = rest.pop() {
             let document = next.document(now);
             if document.len() > MAX_MESSAGE_BYTES {
                 let Some((first, second)) = next.halves() else {
-                    return fails(ParkProblem::TooLarge, records_there);
+                    return Err(ParkError { problem: ParkProblem::TooLarge, records_there });
                 };
                 rest.extend([second, first]);
                 continue;
@@ -48,31 +47,36 @@ impl QueuePlace {
             let first = next.records.first().map_or("", |record| record.id);
             let part = format!("{}:{first}", leftovers.destination);
             let name = name.part(&part);
-            let sent = self.send(aws, shelf, &name, Some(next.destination), document, until);
-            if let Err(problem) = sent.await {
-                return fails(problem, records_there);
+            let message = (document, next.records.len());
+            let sent = self.send(aws, shelf, &name, Some(next.destination), message, until);
+            if let Err(mut error) = sent.await {
+                error.records_there += records_there;
+                return Err(error);
             }
             records_there += next.records.len();
         }
         Ok(())
     }
 
-    /// Sends a message.
+    /// Sends a message with so many records.
     pub(super) async fn send(
         &self,
         aws: &Aws,
         shelf: Shelf,
         name: &Name,
         destination: Option<&str>,
-        document: Vec<u8>,
+        (document, records): (Vec<u8>, usize),
         until: Instant,
-    ) -> Result<(), ParkProblem> {
+    ) -> Result<(), ParkError> {
+        let impossible = |problem| ParkError { problem, records_there: 0 };
         if document.len() > MAX_MESSAGE_BYTES {
-            return Err(ParkProblem::TooLarge);
+            return Err(impossible(ParkProblem::TooLarge));
         }
         let url = match shelf {
             Shelf::Parked => &self.url,
-            Shelf::Dead(_) => self.dead_url.as_ref().ok_or(ParkProblem::NoShelf)?,
+            Shelf::Dead(_) => {
+                self.dead_url.as_ref().ok_or_else(|| impossible(ParkProblem::NoShelf))?
+            }
         };
         // A queue that keeps an order wants to know of what, and takes nothing twice within some
         // minutes.
@@ -84,12 +88,10 @@ impl QueuePlace {
             message_group_id: ordered.then(|| destination.unwrap_or("all")),
             message_deduplication_id: name.as_deref(),
         };
-        patiently(until, LONGEST_TRY, async |timeout| {
+        let sent = keep(until, async |timeout| {
             aws.call(Service::Sqs, region(url), "SendMessage", &input, timeout).await
-        })
-        .await
-        .map(|Sent {}| ())
-        .map_err(AwsError::into)
+        });
+        sent.await.map(|Sent {}| ()).map_err(|unkept| unkept.of(records))
     }
 }
 

@@ -113,6 +113,24 @@ fn where_parking_fails_the_event_is_left_to_lambda_and_the_warning_names_the_cal
 }
 
 #[test]
+fn what_may_lie_there_although_parking_failed_is_counted_as_a_possible_duplicate() {
+    let stop = logzio::Mood::Does(Reply::Answer(Answer::new(401, "")));
+    let (logzio, shelves) = (Logzio::with_moods([stop]), Shelves::start());
+    let config = json!({
+        "destinations": {"x": logzio.config()}, "park": Shelves::in_bucket(), "reserve_ms": 30_000,
+    });
+    let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
+    shelves.break_down();
+    let first = lambda.invoke_within(&event::of(3), Duration::from_secs(32));
+    assert_eq!(counts(&first, "x").get("left_to_lambda"), 3);
+    assert_eq!(counts(&first, "x").get("possible_duplicates"), 3);
+    shelves.recover();
+    assert_eq!(counts(&lambda.invoke(&event::of(3)), "x").get("delivered"), 3);
+    lambda.invoke(br#"{"logagg":"replay"}"#);
+    assert_eq!(logzio.held().messages.len(), 6);
+}
+
+#[test]
 fn what_passes_by_itself_does_not_keep_things_from_being_parked() {
     let (bulk, shelves) = (Bulk::with_moods([busy()]), Shelves::start());
     shelves.refuse([Answer::new(503, "<Error><Code>SlowDown</Code></Error>")]);

@@ -27,6 +27,8 @@ struct Inner {
     /// Keys in the order in which they were written and deleted, with the method.
     writes: Vec<(String, String)>,
     refusals: VecDeque<Answer>,
+    /// Whether everything is done, and answered with 500.
+    is_broken: bool,
     violations: Vec<String>,
 }
 
@@ -55,6 +57,16 @@ impl Shelves {
     /// Refuses the next requests.
     pub(crate) fn refuse(&self, answers: impl IntoIterator<Item = Answer>) {
         self.inner().refusals.extend(answers);
+    }
+
+    /// Does everything that is asked for, and answers that it could not.
+    pub(crate) fn break_down(&self) {
+        self.inner().is_broken = true;
+    }
+
+    /// Answers as it should again.
+    pub(crate) fn recover(&self) {
+        self.inner().is_broken = false;
     }
 
     pub(crate) fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
@@ -98,10 +110,11 @@ impl Service for State {
         if let Some(refusal) = inner.refusals.pop_front() {
             return Reply::Answer(refusal);
         }
-        Reply::Answer(inner.answer(&request).unwrap_or_else(|violation| {
+        let answer = inner.answer(&request).unwrap_or_else(|violation| {
             inner.violations.push(format!("{violation}: {} {}", request.method, request.target));
             Answer::new(400, "")
-        }))
+        });
+        Reply::Answer(if inner.is_broken { Answer::new(500, "") } else { answer })
     }
 }
 

@@ -5,6 +5,10 @@ use crate::contract::Contract;
 use crate::http::{Answer, Reply};
 use crate::stand_in::Mood;
 
+/// How long a request is waited for unless the fault is that nothing comes: longer than a slow machine
+/// needs.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What can go wrong between the shipper and a log service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fault {
@@ -102,12 +106,11 @@ impl Fault {
         matches!(self, Self::Tls | Self::Dns)
     }
 
-    /// How long one request is waited for: as long as one likes, unless the fault is that nothing
-    /// comes.
+    /// How long one request is waited for.
     pub(super) fn request_timeout(self, course: Course) -> Duration {
         match (self, course) {
             (Self::Hang, _) | (Self::Slow, Course::Lasts) => Duration::from_millis(300),
-            _ => Duration::from_secs(20),
+            _ => PATIENCE,
         }
     }
 }

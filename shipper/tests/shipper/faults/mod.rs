@@ -28,7 +28,7 @@ use situation::Situation;
 const THREADS: usize = 2;
 
 /// So many cells are played at once on each: most of the time is spent waiting.
-const AT_ONCE: usize = 48;
+const AT_ONCE: usize = 64;
 
 /// The variable with the name of a file to which everything is written as a table.
 const TABLE_VARIABLE: &str = "LOGAGG_FAULTS";

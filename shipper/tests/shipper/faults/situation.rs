@@ -96,9 +96,9 @@ impl Situation {
     /// How long the invocation may take, for a fault that is there for good or one that passes.
     pub(super) fn time(self, course: Course) -> Duration {
         let to_spend = match (self, course) {
-            (Self::LittleMemory, _) => Duration::from_secs(20),
-            (_, Course::Lasts) => Duration::from_secs(2),
-            (_, Course::Passes) => Duration::from_secs(60),
+            (Self::OneBatch | Self::NearDeadline, Course::Lasts) => Duration::from_secs(4),
+            // Where there is a place to park, the shipper gives up sooner.
+            _ => Duration::from_secs(60),
         };
         RESERVE + to_spend
     }
