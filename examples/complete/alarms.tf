@@ -13,6 +13,17 @@ locals {
     AsyncEventsDropped          = "Events were discarded: lines are lost."
     DestinationDeliveryFailures = "A failed event did not reach its queue: lines are lost."
   }
+  # What the shipper counts itself, for each destination: docs/shipper.md has all of its metrics.
+  metrics_namespace = "logagg"
+  destination_metrics = {
+    refused        = "The log service refuses lines: the shipper's log tells its reasons."
+    parked         = "The log service does not take what is sent. It waits in the bucket and is sent again."
+    left_to_lambda = "Lines could not even be parked. Lambda has them, for two more tries."
+  }
+  destination_alarms = {
+    for pair in setproduct(keys(var.destinations), keys(local.destination_metrics)) :
+    join("-", pair) => { destination = pair[0], metric = pair[1] }
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "queue" {
@@ -46,6 +57,44 @@ resource "aws_cloudwatch_metric_alarm" "shipper" {
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+}
+
+resource "aws_cloudwatch_metric_alarm" "destination" {
+  for_each = local.destination_alarms
+
+  alarm_name        = "${var.name}-${each.key}"
+  alarm_description = local.destination_metrics[each.value.metric]
+  namespace         = local.metrics_namespace
+  metric_name       = each.value.metric
+  dimensions = {
+    function    = aws_lambda_function.shipper.function_name
+    destination = each.value.destination
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 3
+  datapoints_to_alarm = 2
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+}
+
+resource "aws_cloudwatch_metric_alarm" "lag" {
+  alarm_name          = "${var.name}-lag"
+  alarm_description   = "Lines arrive more than a quarter of an hour after they were written."
+  namespace           = local.metrics_namespace
+  metric_name         = "lag_ms"
+  dimensions          = { function = aws_lambda_function.shipper.function_name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 15 * 60 * 1000
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_topic_arns
   ok_actions          = var.alarm_topic_arns

@@ -45,6 +45,7 @@ resource "aws_ssm_parameter" "shipper" {
       bucket = aws_s3_bucket.parked.bucket
       prefix = "logagg/"
     }
+    metrics = { namespace = local.metrics_namespace }
   })
 }
 

@@ -1,4 +1,4 @@
-//! The provider and the shipper, built from this checkout.
+//! The programs under test, built from this checkout.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use crate::workspace;
 const PROVIDER: &str = "terraform-provider-logagg";
 const SHIPPER: &str = "bootstrap";
 const ENFORCER: &str = "enforcer";
+const REPORT: &str = "logagg-report";
 
 /// Paths of the programs under test.
 #[derive(Debug, Clone)]
@@ -25,10 +26,12 @@ pub struct Binaries {
     pub shipper: PathBuf,
     /// `enforcer`, which Lambda is given as a `bootstrap` too.
     pub enforcer: PathBuf,
+    /// `logagg-report`.
+    pub report: PathBuf,
 }
 
 impl Binaries {
-    /// Builds both, with the profile and into the folder this process was built with. The whole
+    /// Builds them, with the profile and into the folder this process was built with. The whole
     /// workspace is named, as in `cargo test --workspace`, so that every dependency gets the
     /// features it already has there and nothing is compiled twice.
     ///
@@ -73,10 +76,11 @@ impl Binaries {
             provider: executable(&messages, PROVIDER)?,
             shipper: executable(&messages, SHIPPER)?,
             enforcer: executable(&messages, ENFORCER)?,
+            report: executable(&messages, REPORT)?,
         })
     }
 
-    /// Both, built once for all tests of this process.
+    /// All of them, built once for all tests of this process.
     ///
     /// # Panics
     /// When they do not build, with the reason.

@@ -52,6 +52,7 @@ mod peers;
 mod policy_accounts;
 mod provider_block;
 mod refresh;
+mod report;
 mod retention;
 mod shipping;
 mod simulator;

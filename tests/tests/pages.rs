@@ -144,6 +144,8 @@ fn every_command_on_a_page_exists() {
     let has_verb = |help: &str, verb: &str| {
         help.lines().any(|line| line.split_whitespace().next() == Some(verb))
     };
+    let report = Command::new(&Binaries::shared().report).arg("--help").output().unwrap();
+    let report = String::from_utf8(report.stdout).unwrap();
     let mut seen = BTreeSet::new();
     for (page, block) in every(&["console", "shell"]) {
         let commands = block.lines().filter_map(|line| {
@@ -165,6 +167,10 @@ fn every_command_on_a_page_exists() {
                     OF_CARGO.contains(&verb) || config.contains(&format!("\n{verb} = \"run "))
                 }
                 ("terraform", verb) => has_verb(&terraform, verb),
+                ("logagg-report", _) => {
+                    let options = command.split_whitespace().filter(|word| word.starts_with("--"));
+                    options.into_iter().all(|option| report.contains(option))
+                }
                 (program, _) => PROGRAMS.contains(&program),
             };
             assert!(exists, "{page}: $ {command}");

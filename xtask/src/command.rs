@@ -15,6 +15,8 @@ Programs for people who work on logagg.
                                 --check: only tell which are stale
   cargo xtask faults            what comes of every failure of every log service, in every situation
   cargo xtask figures           the figures in the README, of a release build
+  cargo xtask report            logagg-report's page of an account that is made up, with pictures of
+                                it where Chromium is installed
   cargo xtask scale [GROUPS...] calls, time under AWS's quotas, CPU and memory of a policy for
                                 100, 1000 and 10000 log groups, or for so many
   cargo xtask speed             CPU, memory and start of the shipper, beside the least they can be
@@ -30,6 +32,7 @@ pub(crate) enum Command {
     Docs(Pages),
     Faults,
     Figures,
+    Report,
     Scale { sizes: Vec<usize> },
     Speed,
     Counterparts,
@@ -68,6 +71,7 @@ impl Command {
             ["docs"] => Ok(Self::Docs(pages)),
             ["faults"] => Ok(Self::Faults),
             ["figures"] => Ok(Self::Figures),
+            ["report"] => Ok(Self::Report),
             ["scale", ref sizes @ ..] => Ok(Self::Scale { sizes: numbers(sizes)? }),
             ["speed"] => Ok(Self::Speed),
             ["counterparts"] => Ok(Self::Counterparts),
@@ -104,6 +108,7 @@ mod tests {
         assert_eq!(parse("docs --check"), Ok(Command::Docs(Pages::Check)));
         assert_eq!(parse("faults"), Ok(Command::Faults));
         assert_eq!(parse("figures"), Ok(Command::Figures));
+        assert_eq!(parse("report"), Ok(Command::Report));
         assert_eq!(parse("scale 7 80"), Ok(Command::Scale { sizes: vec![7, 80] }));
         assert_eq!(parse("speed"), Ok(Command::Speed));
         assert_eq!(parse("counterparts"), Ok(Command::Counterparts));

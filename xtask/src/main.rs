@@ -12,6 +12,7 @@ mod kept;
 mod log;
 mod process;
 mod release;
+mod report;
 mod scale;
 mod screen;
 mod speed;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Ok(Command::Docs(pages)) => docs::run(pages),
         Ok(Command::Faults) => faults::run(),
         Ok(Command::Figures) => figures::run(),
+        Ok(Command::Report) => report::run(),
         Ok(Command::Scale { sizes }) => scale::run(&sizes),
         Ok(Command::Speed) => speed::run(),
         Ok(Command::Counterparts) => counterparts::run(),

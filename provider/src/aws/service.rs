@@ -8,3 +8,8 @@ pub(crate) enum Service {
     Logs,
     Sts,
 }
+
+impl Service {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::CloudTrail, Self::Firehose, Self::Kinesis, Self::Lambda, Self::Logs, Self::Sts];
+}

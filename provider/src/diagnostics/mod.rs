@@ -13,7 +13,7 @@ mod reading;
 
 // What all of them are made of.
 mod failure;
-mod words;
+pub(crate) mod words;
 
 pub(crate) use apply::*;
 pub(crate) use arguments::*;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// The log groups that are named before the rest is only counted.
 const NAMED: usize = 20;
 
-pub(super) fn counted(count: usize, what: &str) -> String {
+pub(crate) fn counted(count: usize, what: &str) -> String {
     match (count, what.strip_suffix(" of retention")) {
         (1, _) => format!("1 {what}"),
         (count, Some(head)) => format!("{count} {head}s of retention"),
@@ -14,7 +14,7 @@ pub(super) fn counted(count: usize, what: &str) -> String {
 }
 
 /// Bytes in the unit a person would use.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
     let mut amount = bytes as f64;
     let mut unit = 0;

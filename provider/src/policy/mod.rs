@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod discover;
 mod fights;
+mod from_document;
 mod guards;
 mod identity;
 mod import;
@@ -20,6 +21,7 @@ mod read;
 mod recollection;
 mod refresh;
 mod schema;
+mod survey;
 mod twice;
 mod update;
 mod validate;
@@ -38,6 +40,7 @@ pub(crate) use announce::Announcement;
 pub(crate) use loops::Unseen;
 pub(crate) use mend::Failure;
 pub(crate) use refresh::{Mode as RefreshMode, Unverified};
+pub(crate) use survey::{Survey, Surveyed};
 
 /// The resource `logagg_policy`.
 pub(crate) struct PolicyResource;

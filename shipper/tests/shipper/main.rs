@@ -20,6 +20,7 @@ mod shelves;
 mod stand_in;
 
 mod admission;
+mod alarms;
 mod aws;
 mod bulk_answers;
 mod config_sources;

@@ -1,6 +1,8 @@
 use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::binaries::Binaries;
 use logagg_e2e::lambda::Function;
@@ -94,6 +96,23 @@ impl Stage {
                 timeout_seconds: 60,
             })
             .map(drop)
+    }
+
+    /// Writes the page that people review, of the policy as it was applied; the answer is where.
+    pub(crate) fn report(&self) -> anyhow::Result<PathBuf> {
+        let document = self.terraform.json(&["output", "-json", "document"])?;
+        self.terraform.write("document.json", &document.to_string())?;
+        let page = workspace::kept("report")?.join("demo.html");
+        let status = Command::new(&self.binaries.report)
+            .args(["document.json", "--detailed-exitcode", "--output"])
+            .arg(&page)
+            .current_dir(self.terraform.dir())
+            .envs(self.account.environment(self.account.endpoint()))
+            .stderr(Stdio::null())
+            .status()
+            .context("starting logagg-report")?;
+        ensure!(status.code() == Some(2), "logagg-report should have ended with 2 ({status})");
+        Ok(page)
     }
 
     /// Applies the policy once more and leaves everything running.

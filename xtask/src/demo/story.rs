@@ -146,6 +146,14 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow:
         ensure!(shown == expected, "the plan should change\n{expected:#}\nbut changes\n{shown:#}");
         Ok(())
     })?;
+    let page = screen.step("logagg-report shows the same to people", || {
+        let page = stage.report()?;
+        let text = std::fs::read_to_string(&page)
+            .with_context(|| format!("reading {}", page.display()))?;
+        ensure!(text.contains("not as the policies say"), "the report should show two log groups");
+        Ok(page)
+    })?;
+    screen.quote(&page.display().to_string());
     verified.push((
         "drift",
         "a new group and a changed retention planned, and nothing else".to_owned(),

@@ -1,0 +1,84 @@
+//! A policy that is looked at without Terraform: read and planned as Terraform has it read and
+//! planned, and never applied.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use logagg_policy::{Document, Standing};
+use tfplugin::{Attr, CancellationToken, Context, Diagnostics, Proposal, Stored};
+
+use super::memory::Memory;
+use super::model::Policy;
+use super::{plan, read};
+use crate::diagnostics;
+use crate::provider::{Client, RoleBlock};
+
+/// What a policy finds, and what its plan would be.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    /// The log groups that it chooses.
+    pub(crate) groups: BTreeMap<String, Surveyed>,
+    /// What Terraform would tell beside the plan. An error is one that keeps it from being applied.
+    pub(crate) told: Diagnostics,
+}
+
+/// One log group that a policy chooses.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Surveyed {
+    /// How it stands.
+    pub(crate) is: Standing,
+    /// How it is to stand.
+    pub(crate) due: Standing,
+    /// Why it is not subscribed.
+    pub(crate) skip: Option<String>,
+    /// Where a filter of somebody else's ships that has the policy's name.
+    pub(crate) foreign: Option<String>,
+}
+
+impl Survey {
+    /// Reads and plans a policy.
+    ///
+    /// # Errors
+    /// What could not be read.
+    pub(crate) async fn take(
+        client: &Arc<Client>,
+        document: &Document,
+        role: Option<RoleBlock>,
+        stopped: &CancellationToken,
+    ) -> Result<Self, Diagnostics> {
+        let config = Policy::of(document, role);
+        let unread = Stored { state: config.clone(), private: Memory::default() };
+        let reading = Context::new(Arc::clone(client), stopped.clone());
+        let prior = read::read(&reading, unread).await;
+        let mut told = reading.diagnostics();
+        if told.has_errors() {
+            return Err(told);
+        }
+        let planning = Context::new(Arc::clone(client), stopped.clone());
+        let proposal =
+            Proposal { config, prior: Some(prior.clone()), proposed: prior.state.clone() };
+        let planned = plan::plan(&planning, proposal).await;
+        told.extend(planning.diagnostics());
+        if planned.state.log_groups.known().is_none() {
+            return Err(told);
+        }
+        let unusable = |error| {
+            Diagnostics::from(diagnostics::unusable_state(&error as &super::model::Unusable))
+        };
+        let is = prior.state.standings().map_err(unusable)?;
+        let due = planned.state.standings().map_err(unusable)?;
+        let skipped = planned.state.skipped.known();
+        let foreign: BTreeMap<_, _> = planned.private.foreign().collect();
+        let groups = is.into_iter().filter_map(|(name, is)| {
+            let skip = skipped.and_then(|skipped| skipped.get(&name)).and_then(Attr::known);
+            let surveyed = Surveyed {
+                due: due.get(&name)?.clone(),
+                is,
+                skip: skip.cloned(),
+                foreign: foreign.get(&name).map(|destination| (*destination).clone()),
+            };
+            Some((name, surveyed))
+        });
+        Ok(Self { groups: groups.collect(), told })
+    }
+}

@@ -1,0 +1,157 @@
+use logagg_policy::{LogGroup, Standing, Subscription};
+
+use crate::policy::Surveyed;
+
+/// How a log group stands towards a policy, in the order of what needs a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum State {
+    /// It has a filter that it must not have.
+    Unwanted,
+    /// Somebody else's filter has the policy's name.
+    Conflict,
+    /// It has no filter.
+    Missing,
+    /// Its filter is not as it should be.
+    Differs,
+    /// Only its retention is not as it should be.
+    Retention,
+    /// It is left out of what is shipped, for a reason.
+    Skipped,
+    InPlace,
+}
+
+impl State {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Unwanted,
+        Self::Conflict,
+        Self::Missing,
+        Self::Differs,
+        Self::Retention,
+        Self::Skipped,
+        Self::InPlace,
+    ];
+
+    /// What it is called.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Unwanted => "must not be shipped",
+            Self::Conflict => "conflict",
+            Self::Missing => "not subscribed",
+            Self::Differs => "filter differs",
+            Self::Retention => "retention differs",
+            Self::Skipped => "skipped",
+            Self::InPlace => "in place",
+        }
+    }
+
+    /// What it means.
+    pub(super) fn meaning(self) -> &'static str {
+        match self {
+            Self::Unwanted => "it has the policy's filter, and what it ships would come back to it",
+            Self::Conflict => {
+                "a filter that is not the policy's has its name; apply leaves it alone and says so"
+            }
+            Self::Missing => "apply puts the policy's filter on it",
+            Self::Differs => "its filter is not as the policy says; apply puts it right in place",
+            Self::Retention => "events are not kept as long as the policy says; apply sets that",
+            Self::Skipped => "it is chosen, and not shipped, for the reason told",
+            Self::InPlace => "all is as the policy says",
+        }
+    }
+
+    /// Whether apply has something to do, or fails to do it.
+    pub(super) fn differs(self) -> bool {
+        self < Self::Skipped
+    }
+
+    fn of(surveyed: &Surveyed) -> Self {
+        let Surveyed { is, due, skip, foreign } = surveyed;
+        match (&is.subscription, &due.subscription) {
+            (Some(_), None) => Self::Unwanted,
+            (is, due) if is != due => match is {
+                _ if foreign.is_some() => Self::Conflict,
+                Some(Subscription::Differs(_)) => Self::Differs,
+                _ => Self::Missing,
+            },
+            _ if is.retention != due.retention => Self::Retention,
+            _ if skip.is_some() => Self::Skipped,
+            _ => Self::InPlace,
+        }
+    }
+}
+
+/// One log group that a policy chooses.
+#[derive(Clone, Debug)]
+pub(super) struct GroupReview {
+    pub(super) group: LogGroup,
+    pub(super) state: State,
+    pub(super) is: Standing,
+    pub(super) due: Standing,
+    /// Why it is not shipped, or cannot be.
+    pub(super) why: Option<String>,
+    /// What the policy's retention would delete of it, estimated.
+    pub(super) deleted_bytes: u64,
+}
+
+impl GroupReview {
+    pub(super) fn of(group: LogGroup, surveyed: &Surveyed, deleted_bytes: u64) -> Self {
+        let foreign = surveyed.foreign.as_ref();
+        let foreign = foreign.map(|by| format!("a filter of this name ships to {by}"));
+        Self {
+            group,
+            state: State::of(surveyed),
+            is: surveyed.is.clone(),
+            due: surveyed.due.clone(),
+            why: surveyed.skip.clone().or(foreign),
+            deleted_bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use logagg_policy::{Argument, Retention};
+
+    fn state(
+        is: (Option<Subscription>, Retention),
+        due: (Option<Subscription>, Retention),
+        skip: Option<&str>,
+        foreign: Option<&str>,
+    ) -> State {
+        let standing = |(subscription, retention)| Standing { subscription, retention };
+        State::of(&Surveyed {
+            is: standing(is),
+            due: standing(due),
+            skip: skip.map(str::to_owned),
+            foreign: foreign.map(str::to_owned),
+        })
+    }
+
+    #[test]
+    fn a_group_stands_as_the_plan_has_it() {
+        use Subscription::{Active, Differs, Missing};
+        let month = Retention::Days(30);
+        let due = || (Some(Active), month);
+        let differs = Differs(vec![Argument::FilterPattern]);
+        assert_eq!(state((Some(Active), month), due(), None, None), State::InPlace);
+        assert_eq!(state((Some(Active), Retention::Never), due(), None, None), State::Retention);
+        assert_eq!(state((Some(Missing), Retention::Never), due(), None, None), State::Missing);
+        assert_eq!(state((Some(differs), month), due(), None, None), State::Differs);
+        assert_eq!(state((Some(Missing), month), due(), None, Some("arn")), State::Conflict);
+        assert_eq!(
+            state((Some(Active), month), (None, month), Some("loop"), None),
+            State::Unwanted
+        );
+        assert_eq!(state((None, month), (None, month), Some("class"), None), State::Skipped);
+        let skipped = state((None, Retention::Never), (None, month), Some("class"), None);
+        assert_eq!(skipped, State::Retention);
+    }
+
+    #[test]
+    fn what_apply_has_nothing_to_do_with_comes_last() {
+        let differing = State::ALL.iter().filter(|state| state.differs()).count();
+        assert_eq!(State::ALL[differing..], [State::Skipped, State::InPlace]);
+        assert!(State::ALL.is_sorted());
+    }
+}

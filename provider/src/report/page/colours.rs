@@ -1,0 +1,59 @@
+//! Whether everybody can read the style sheet's colours.
+
+use std::collections::BTreeMap;
+
+use super::STYLE;
+
+/// For text of any size: <https://www.w3.org/TR/WCAG22/#contrast-minimum>.
+const ENOUGH: f64 = 4.5;
+
+/// What is behind text, and what is no text.
+const BACKGROUNDS: [&str; 2] = ["page", "card"];
+const LINES: [&str; 1] = ["line"];
+
+/// The colours on a screen that is light, one that is dark, and on paper.
+fn schemes() -> Vec<BTreeMap<&'static str, &'static str>> {
+    let blocks = STYLE.split(":root {").skip(1).map(|rest| rest.split('}').next().unwrap());
+    let colours = blocks.map(|block| {
+        let lines = block.split(';').filter_map(|line| line.trim().strip_prefix("--"));
+        lines.map(|line| line.split_once(": ").unwrap()).collect()
+    });
+    colours.collect()
+}
+
+/// <https://www.w3.org/TR/WCAG22/#dfn-relative-luminance>
+fn luminance(colour: &str) -> f64 {
+    let digits = colour.strip_prefix('#').unwrap();
+    let part = |at: usize| {
+        let value = f64::from(u8::from_str_radix(&digits[at..at + 2], 16).unwrap()) / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4)
+}
+
+fn contrast(one: &str, other: &str) -> f64 {
+    let (one, other) = (luminance(one), luminance(other));
+    (one.max(other) + 0.05) / (one.min(other) + 0.05)
+}
+
+#[test]
+fn everything_written_stands_out_from_what_is_behind_it() {
+    let schemes = schemes();
+    assert_eq!(schemes.len(), 3);
+    for colours in schemes {
+        let texts =
+            colours.iter().filter(|(name, _)| !BACKGROUNDS.contains(name) && !LINES.contains(name));
+        for (name, colour) in texts {
+            for background in BACKGROUNDS {
+                let contrast = contrast(colour, colours[background]);
+                assert!(contrast >= ENOUGH, "{name} {colour} on {background}: {contrast:.2}");
+            }
+        }
+    }
+}
+
+#[test]
+fn black_on_white_is_the_most() {
+    assert_eq!((contrast("#000000", "#ffffff") * 10.0).round(), 210.0);
+    assert_eq!((contrast("#777777", "#ffffff") * 100.0).round(), 448.0);
+}

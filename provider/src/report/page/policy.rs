@@ -1,0 +1,164 @@
+use logagg_policy::Document;
+use maud::{Markup, html};
+use tfplugin::{Diagnostic, Severity};
+
+use super::states;
+use super::words::{change, kept, retention, rule, subscription};
+use crate::diagnostics::words::{counted, size};
+use crate::report::estimate::Price;
+use crate::report::group::{GroupReview, State};
+use crate::report::place::Place;
+use crate::report::review::PolicyReview;
+
+/// A policy's name, and where it is at work.
+pub(super) fn title(policy: &PolicyReview) -> String {
+    let Document { name, region, .. } = &policy.document;
+    format!("{name} in {region}")
+}
+
+/// How many log groups it chooses, and how many of them differ.
+pub(super) fn in_short(policy: &PolicyReview) -> String {
+    let differing = policy.groups.iter().filter(|it| it.state.differs()).count();
+    format!("{}, {differing} to be changed", counted(policy.groups.len(), "log group"))
+}
+
+/// One policy: what it says, what Terraform would tell, and every log group that it chooses.
+pub(super) fn policy(policy: &PolicyReview, price: Price, anchor: &str) -> Markup {
+    let first_settled = policy.groups.iter().position(|it| !it.state.differs());
+    let (differing, settled) = policy.groups.split_at(first_settled.unwrap_or(policy.groups.len()));
+    html! {
+        section aria-labelledby=(anchor) {
+            h2 id=(anchor) { "Policy " (title(policy)) }
+            (terms(policy, price))
+            (states::counts(policy))
+            @for diagnostic in policy.told.iter() {
+                (told(diagnostic))
+            }
+            @if !differing.is_empty() {
+                h3 { "To be changed" }
+                (table(differing, price, "Log groups that are not as the policy says"))
+            }
+            @if !settled.is_empty() {
+                details {
+                    summary { (counted(settled.len(), "log group")) " with nothing to change" }
+                    (table(settled, price, "Log groups with nothing to change"))
+                }
+            }
+            @if policy.groups.is_empty() {
+                p { "No log group is chosen by this policy." }
+            }
+        }
+    }
+}
+
+fn terms(policy: &PolicyReview, price: Price) -> Markup {
+    let Document { wanted, selection, .. } = &policy.document;
+    html! {
+        dl.terms {
+            dt { "Where" }
+            dd { (Place::of(&policy.document)) }
+            dt { "Chooses log groups" }
+            dd {
+                ul {
+                    @for select in &selection.select {
+                        li { (rule(select)) }
+                    }
+                    @for exclude in &selection.exclude {
+                        li { em { "but not" } " those " (rule(exclude)) }
+                    }
+                }
+            }
+            @if let Some(wanted) = wanted {
+                dt { "Ships to" }
+                dd {
+                    code { (wanted.destination_arn) }
+                    @if wanted.pattern.is_empty() {
+                        ", every event"
+                    } @else {
+                        ", events that match " code { (wanted.pattern) }
+                    }
+                    ", by filters named " code { (wanted.name) }
+                }
+            }
+            @if let Some(retention) = retention(&policy.document) {
+                dt { "Keeps events" }
+                dd { (retention) }
+            }
+            dt { "Stored" }
+            dd {
+                (size(policy.bytes())) ", " (price.of(policy.bytes()).in_words()) " a month"
+                @if policy.deleted_bytes() > 0 {
+                    "; its retention saves " (price.of(policy.deleted_bytes()).in_words()) " of that"
+                }
+            }
+        }
+    }
+}
+
+fn told(diagnostic: &Diagnostic) -> Markup {
+    let (class, kind) = match diagnostic.severity {
+        Severity::Error => ("told error", "Keeps it from being applied"),
+        Severity::Warning => ("told warning", "Worth knowing"),
+    };
+    html! {
+        aside class=(class) {
+            h3 { (kind) ": " (diagnostic.summary) }
+            p { (diagnostic.detail) }
+        }
+    }
+}
+
+fn table(groups: &[GroupReview], price: Price, caption: &str) -> Markup {
+    html! {
+        div.wide {
+            table {
+                caption { (caption) }
+                thead {
+                    tr {
+                        th scope="col" { "State" }
+                        th scope="col" { "Log group" }
+                        th scope="col" { "Subscription" }
+                        th scope="col" { "Kept" }
+                        th.amount scope="col" { "Stored" }
+                        th.amount scope="col" { "Costs a month" }
+                        th.amount scope="col" { "Saves a month" }
+                    }
+                }
+                tbody {
+                    @for group in groups {
+                        (row(group, price))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn row(it: &GroupReview, price: Price) -> Markup {
+    let bytes = it.group.stored_bytes;
+    let stays = it.state == State::Conflict;
+    html! {
+        tr {
+            td { (states::state(it.state)) }
+            th.name scope="row" {
+                (it.group.name)
+                @if let Some(why) = &it.why {
+                    span.why { (why) }
+                }
+            }
+            td {
+                @if stays {
+                    (subscription(&it.is)) span.why { "stays so: apply leaves it alone" }
+                } @else {
+                    (change(&subscription(&it.is), &subscription(&it.due)))
+                }
+            }
+            td.kept { (change(&kept(it.is.retention), &kept(it.due.retention))) }
+            td.amount { (size(bytes)) }
+            td.amount { (price.of(bytes)) }
+            td.amount {
+                @if it.deleted_bytes > 0 { (price.of(it.deleted_bytes)) } @else { "–" }
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+use logagg_policy::{Document, Retention, RetentionMode, Rule, Standing};
+use maud::{Markup, html};
+
+/// Names that are told before the rest is only counted.
+const NAMED: usize = 8;
+
+/// A part of a whole, in a hundred.
+pub(super) fn share(part: usize, whole: usize, of_what: &str) -> String {
+    match (part * 100).checked_div(whole) {
+        None | Some(0) if part > 0 => format!("less than 1 % {of_what}"),
+        None => format!("none {of_what}"),
+        Some(percent) => format!("{percent} % {of_what}"),
+    }
+}
+
+/// How long events are kept.
+pub(super) fn kept(retention: Retention) -> String {
+    match retention {
+        Retention::Never => "for ever".to_owned(),
+        days @ Retention::Days(_) => days.to_string(),
+    }
+}
+
+/// What is, and what is to be if that is something else.
+pub(super) fn change(is: &str, due: &str) -> Markup {
+    html! {
+        @if is == due {
+            (is)
+        } @else {
+            span.is { (is) } " " span.arrow aria-label="becomes" { "→" } " " strong { (due) }
+        }
+    }
+}
+
+/// How a subscription stands; a dash where nothing is shipped.
+pub(super) fn subscription(standing: &Standing) -> String {
+    standing.subscription.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string)
+}
+
+/// What a policy says of retention.
+pub(super) fn retention(document: &Document) -> Option<String> {
+    let says = document.demand.retention?;
+    let kept = kept(says);
+    Some(match document.demand.mode {
+        RetentionMode::Exact => kept,
+        RetentionMode::AtLeast => format!("at least {kept}"),
+        RetentionMode::AtMost => format!("at most {kept}"),
+        RetentionMode::IfUnset => format!("{kept} where it was for ever"),
+    })
+}
+
+/// What a rule says of log groups, as in "whose name begins with /aws/lambda/".
+pub(super) fn rule(rule: &Rule) -> String {
+    let mut words = Vec::new();
+    if let Some(names) = &rule.names {
+        words.push(format!("named {}", listed(names)));
+    }
+    if let Some(prefixes) = &rule.name_prefixes {
+        words.push(format!("whose name begins with {}", listed(prefixes)));
+    }
+    if let Some(regex) = &rule.name_regex {
+        words.push(format!("whose name matches {}", regex.as_str()));
+    }
+    if let Some(tags) = &rule.tags {
+        let tags: Vec<_> = tags.patterns().map(|(key, value)| format!("{key} = {value}")).collect();
+        words.push(format!("tagged {}", tags.join(" and ")));
+    }
+    if let Some(classes) = &rule.log_group_classes {
+        words.push(format!("of class {}", listed(classes)));
+    }
+    words.join(" and ")
+}
+
+fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let names: Vec<_> = names.into_iter().map(String::as_str).collect();
+    match names.get(NAMED..) {
+        Some(rest) if !rest.is_empty() => {
+            format!("{} or {} more", names[..NAMED].join(" or "), rest.len())
+        }
+        _ => names.join(" or "),
+    }
+}

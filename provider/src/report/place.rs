@@ -1,0 +1,23 @@
+use std::fmt;
+
+use logagg_policy::Document;
+
+/// A region of an account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) account_id: String,
+    pub(super) region: String,
+}
+
+impl Place {
+    /// Where a policy is at work.
+    pub(super) fn of(document: &Document) -> Self {
+        Self { account_id: document.account_id.clone(), region: document.region.clone() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "account {}, {}", self.account_id, self.region)
+    }
+}

@@ -1,0 +1,87 @@
+//! The alarms of the complete stack are on metrics that the shipper writes.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use hcl_edit::expr::{Expression, Object, ObjectKey};
+use hcl_edit::structure::{Block, Body};
+use serde_json::{Value, json};
+
+use crate::bulk::Bulk;
+use crate::event;
+use crate::lambda::Lambda;
+
+const KIND: &str = "aws_cloudwatch_metric_alarm";
+
+/// The metrics and the dimensions of a line.
+type Written = (BTreeSet<String>, BTreeSet<String>);
+
+fn file(name: &str) -> Body {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/complete").join(name);
+    std::fs::read_to_string(path).unwrap().parse().unwrap()
+}
+
+fn keys(object: &Object) -> BTreeSet<String> {
+    let keys = object.iter().map(|(key, _)| match key {
+        ObjectKey::Ident(name) => name.as_str().to_owned(),
+        ObjectKey::Expression(key) => key.as_str().unwrap().to_owned(),
+    });
+    keys.collect()
+}
+
+fn value<'a>(block: &'a Block, name: &str) -> &'a Expression {
+    &block.body.get_attribute(name).unwrap_or_else(|| panic!("no {name} in {block:?}")).value
+}
+
+/// An object of this name among the locals.
+fn local(body: &Body, name: &str) -> BTreeSet<String> {
+    let locals = body.get_blocks("locals").find_map(|block| block.body.get_attribute(name));
+    keys(locals.expect(name).value.as_object().unwrap())
+}
+
+/// What the shipper writes of an invocation.
+fn written() -> Vec<Written> {
+    let bulk = Bulk::start();
+    let config = json!({"destinations": {"search": bulk.config()}, "metrics": {}});
+    let mut lambda = Lambda::start(&config);
+    lambda.invoke(&event::of(3));
+    let lines = lambda.metrics(2);
+    let texts = |list: &Value, name: &dyn Fn(&Value) -> String| {
+        list.as_array().unwrap().iter().map(name).collect::<BTreeSet<_>>()
+    };
+    let lines = lines.iter().map(|line| {
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        let metrics = texts(&directive["Metrics"], &|it| it["Name"].as_str().unwrap().to_owned());
+        let dimensions = texts(&directive["Dimensions"][0], &|it| it.as_str().unwrap().to_owned());
+        assert!(metrics.iter().all(|name| line[name].is_number()));
+        (metrics, dimensions)
+    });
+    lines.collect()
+}
+
+#[test]
+fn every_alarm_on_a_metric_of_the_shippers_is_on_one_that_it_writes() {
+    let alarms = file("alarms.tf");
+    let written = written();
+    let mut checked = BTreeSet::new();
+    for alarm in alarms.get_blocks("resource") {
+        let [kind, name] = &alarm.labels[..] else { panic!("{alarm:?}") };
+        let namespace = value(alarm, "namespace").to_string();
+        if kind.as_str() != KIND || namespace.trim() != "local.metrics_namespace" {
+            continue;
+        }
+        let dimensions = keys(value(alarm, "dimensions").as_object().unwrap());
+        let metrics = match value(alarm, "metric_name").as_str() {
+            Some(metric) => BTreeSet::from([metric.to_owned()]),
+            None => local(&alarms, "destination_metrics"),
+        };
+        let of_these = written.iter().find(|(_, with)| *with == dimensions);
+        let (metrics_written, _) =
+            of_these.unwrap_or_else(|| panic!("{}: no line has {dimensions:?}", name.as_str()));
+        let unknown: Vec<_> = metrics.difference(metrics_written).collect();
+        assert!(unknown.is_empty(), "{}: {unknown:?} are never written", name.as_str());
+        checked.extend(metrics);
+    }
+    let all = ["lag_ms", "left_to_lambda", "parked", "refused"].map(str::to_owned);
+    assert_eq!(checked, BTreeSet::from(all));
+}
