@@ -2,6 +2,7 @@
 //! [`logagg_policy::LoopWalk`] asks.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow::{Break, Continue};
 
 use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question};
 use reqwest::{Method, Request, Url};
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::logs::{Logs, next, with_token};
+use super::logs::{Logs, pages, with_token};
 use super::summary::Summary;
 use crate::aws::{AwsError, Problem, Service, patiently};
 
@@ -190,52 +191,50 @@ impl Logs<'_> {
     async fn readers(&self, source: &str) -> Result<Vec<String>, AwsError> {
         let operation = "ListEventSourceMappings";
         let path = ["2015-03-31", "event-source-mappings", ""];
-        let mut functions = Vec::new();
-        let mut marker: Option<String> = None;
-        loop {
+        let ask = async |marker: Option<String>| {
             let mut query = vec![("EventSourceArn", source)];
             query.extend(marker.as_deref().map(|marker| ("Marker", marker)));
-            let page: Mappings = self.get(operation, &path, &query).await?;
+            self.get(operation, &path, &query).await
+        };
+        let mut functions = Vec::new();
+        pages(Service::Lambda, operation, ask, |page: Mappings| {
             let arns = page.event_source_mappings.into_iter().filter_map(|one| one.function_arn);
             functions.extend(arns);
-            marker = next(Service::Lambda, operation, marker.as_deref(), page.next_marker)?;
-            if marker.is_none() {
-                return Ok(functions);
-            }
-        }
+            Continue(page.next_marker)
+        })
+        .await?;
+        Ok(functions)
     }
 
     async fn consumers(&self, stream_arn: &str) -> Result<Vec<String>, AwsError> {
-        let operation = "ListStreamConsumers";
+        let (service, operation) = (Service::Kinesis, "ListStreamConsumers");
+        let input = json!({"StreamARN": stream_arn});
+        let ask = async |token: Option<String>| {
+            self.call(service, operation, &with_token(&input, "NextToken", token)).await
+        };
         let mut consumers = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let mut input = json!({"StreamARN": stream_arn});
-            if let Some(token) = &token {
-                input["NextToken"] = json!(token);
-            }
-            let page: Consumers = self.call(Service::Kinesis, operation, &input).await?;
+        pages(service, operation, ask, |page: Consumers| {
             consumers.extend(page.consumers.into_iter().map(|consumer| consumer.arn));
-            token = next(Service::Kinesis, operation, token.as_deref(), page.next_token)?;
-            if token.is_none() {
-                return Ok(consumers);
-            }
-        }
+            Continue(page.next_token)
+        })
+        .await?;
+        Ok(consumers)
     }
 
     async fn target(&self, name: &str) -> Result<Option<String>, AwsError> {
-        let operation = "DescribeDestinations";
-        let mut token: Option<String> = None;
-        loop {
-            let input = with_token(json!({"DestinationNamePrefix": name}), token.as_deref());
-            let page: Destinations = self.call(Service::CloudWatchLogs, operation, &input).await?;
-            let mut found = page.destinations.into_iter();
-            let found = found.find(|one| one.destination_name.as_deref() == Some(name));
-            token = next(Service::CloudWatchLogs, operation, token.as_deref(), page.next_token)?;
-            if found.is_some() || token.is_none() {
-                return Ok(found.and_then(|destination| destination.target_arn));
-            }
-        }
+        let (service, operation) = (Service::CloudWatchLogs, "DescribeDestinations");
+        let input = json!({"DestinationNamePrefix": name});
+        let ask = async |token: Option<String>| {
+            self.call(service, operation, &with_token(&input, "nextToken", token)).await
+        };
+        let mut found = None;
+        pages(service, operation, ask, |page: Destinations| {
+            let mut destinations = page.destinations.into_iter();
+            found = destinations.find(|one| one.destination_name.as_deref() == Some(name));
+            if found.is_some() { Break(()) } else { Continue(page.next_token) }
+        })
+        .await?;
+        Ok(found.and_then(|destination| destination.target_arn))
     }
 
     /// Lambda's own API is none of those that speak JSON: a call is a path.

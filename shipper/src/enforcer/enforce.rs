@@ -322,9 +322,9 @@ async fn chooses(logs: &Logs<'_>, policy: &Document, group: &LogGroup) -> Result
     }
 }
 
+/// Whether the log group is not there any more. What is missing behind a destination is an answer.
 fn is_gone(error: &AwsError) -> bool {
-    let about_the_group = !matches!(error.operation, "DescribeDestinations");
-    about_the_group && error.code() == Some("ResourceNotFoundException")
+    error.code() == Some("ResourceNotFoundException")
 }
 
 /// The error for what failed.

@@ -6,6 +6,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::event;
+
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Task {
@@ -82,38 +84,32 @@ struct Parameters {
     log_group_name: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Queued {
-    event_source: String,
-    message_id: String,
-    body: String,
-}
-
 /// Tells what an event asks for.
 pub(super) fn parse(raw: &str) -> Result<Event, EventError> {
-    let event: Map<String, Value> = serde_json::from_str(raw).map_err(|_| EventError::NoObject)?;
-    let Some(records) = event.get("Records") else {
-        return task(&event).map(Event::One);
-    };
-    let records: Vec<Queued> = serde_json::from_value(records.clone())
-        .map_err(|_| EventError::UnknownKind(keys(&event)))?;
-    if records.iter().any(|record| record.event_source != "aws:sqs") {
-        return Err(EventError::UnknownKind("\"Records\" of another service".to_owned()));
+    match event::parse(raw) {
+        Ok(event::Event::Queue(messages)) => {
+            let messages = messages
+                .into_iter()
+                .map(|message| Message { id: message.id.into_owned(), task: task(&message.body) });
+            Ok(Event::Queue(messages.collect()))
+        }
+        Ok(event::Event::Kinesis(_)) => {
+            Err(EventError::UnknownKind("\"Records\" of another service".to_owned()))
+        }
+        _ => task(raw).map(Event::One),
     }
-    let messages = records.into_iter().map(|record| {
-        let body = serde_json::from_str::<Map<String, Value>>(&record.body);
-        let task = body.map_err(|_| EventError::NoObject).and_then(|body| task(&body));
-        Message { id: record.message_id, task }
-    });
-    Ok(Event::Queue(messages.collect()))
 }
 
-fn task(event: &Map<String, Value>) -> Result<Task, EventError> {
-    // What Lambda's on-failure destination kept holds the event itself.
-    if let Some(Value::Object(kept)) = event.get("requestPayload") {
-        return task(kept);
+/// Tells what is asked for by an event, or by one that Lambda has kept.
+fn task(raw: &str) -> Result<Task, EventError> {
+    match event::parse(raw) {
+        Ok(event::Event::Kept { event }) => asked_by(&event),
+        _ => asked_by(raw),
     }
+}
+
+fn asked_by(raw: &str) -> Result<Task, EventError> {
+    let event: Map<String, Value> = serde_json::from_str(raw).map_err(|_| EventError::NoObject)?;
     let text = |name: &str| event.get(name).and_then(Value::as_str);
     if let Some(detail) = event.get("detail").filter(|_| text("source") == Some("aws.logs")) {
         let detail = Detail::deserialize(detail)
@@ -124,7 +120,7 @@ fn task(event: &Map<String, Value>) -> Result<Task, EventError> {
     if scheduled || text("logagg") == Some("sweep") {
         return Ok(Task::Sweep);
     }
-    Err(EventError::UnknownKind(keys(event)))
+    Err(EventError::UnknownKind(keys(&event)))
 }
 
 impl Detail {
@@ -216,6 +212,14 @@ mod tests {
     #[test]
     fn what_an_on_failure_destination_kept_is_taken_again() {
         check(&json!({"version": "1.0", "requestPayload": created("/a")}), Ok(born("/a")));
+    }
+
+    #[test]
+    fn what_was_kept_is_not_looked_for_in_what_was_kept() {
+        let nested = format!("{}1{}", "{\"requestPayload\":".repeat(100_000), "}".repeat(100_000));
+        assert_eq!(parse(&nested), Err(EventError::NoObject));
+        let kept = json!({"requestPayload": {"requestPayload": created("/a")}});
+        check(&kept, Err(EventError::UnknownKind("\"requestPayload\"".into())));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The calls that the enforcer makes, of CloudWatch Logs in one region.
 
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::{Duration, Instant};
 
 use logagg_policy::{
@@ -118,41 +119,39 @@ impl Logs<'_> {
         listing: &Listing,
         mut take: impl FnMut(LogGroup),
     ) -> Result<(), AwsError> {
-        let operation = "DescribeLogGroups";
-        let mut token = None;
-        loop {
-            let mut input = json!({"limit": GROUPS_PER_PAGE});
-            if !listing.text().is_empty() {
-                input["logGroupNamePrefix"] = json!(listing.text());
-            }
-            let asked = with_token(input, token.as_deref());
-            let page: Groups = self.call(Service::CloudWatchLogs, operation, &asked).await?;
+        let (service, operation) = (Service::CloudWatchLogs, "DescribeLogGroups");
+        let mut input = json!({"limit": GROUPS_PER_PAGE});
+        if !listing.text().is_empty() {
+            input["logGroupNamePrefix"] = json!(listing.text());
+        }
+        let ask = async |token: Option<String>| {
+            self.call(service, operation, &with_token(&input, "nextToken", token)).await
+        };
+        pages(service, operation, ask, |page: Groups| {
             // What has the name itself for a prefix comes after it.
             let names_one = matches!(listing, Listing::Name(_));
             let is_there = names_one
                 && page.log_groups.iter().any(|group| group.log_group_name == listing.text());
             page.log_groups.into_iter().map(Listed::group).for_each(&mut take);
-            token = next(Service::CloudWatchLogs, operation, token.as_deref(), page.next_token)?;
-            if token.is_none() || is_there {
-                return Ok(());
-            }
-        }
+            if is_there { Break(()) } else { Continue(page.next_token) }
+        })
+        .await
     }
 
     /// The subscription filters of a log group.
     pub(super) async fn filters(&self, name: &str) -> Result<Vec<SubscriptionFilter>, AwsError> {
-        let operation = "DescribeSubscriptionFilters";
+        let (service, operation) = (Service::CloudWatchLogs, "DescribeSubscriptionFilters");
+        let input = json!({"logGroupName": name});
+        let ask = async |token: Option<String>| {
+            self.call(service, operation, &with_token(&input, "nextToken", token)).await
+        };
         let mut filters = Vec::new();
-        let mut token = None;
-        loop {
-            let input = with_token(json!({"logGroupName": name}), token.as_deref());
-            let page: Filters = self.call(Service::CloudWatchLogs, operation, &input).await?;
+        pages(service, operation, ask, |page: Filters| {
             filters.extend(page.subscription_filters.into_iter().map(Found::filter));
-            token = next(Service::CloudWatchLogs, operation, token.as_deref(), page.next_token)?;
-            if token.is_none() {
-                return Ok(filters);
-            }
-        }
+            Continue(page.next_token)
+        })
+        .await?;
+        Ok(filters)
     }
 
     /// The tags of a log group.
@@ -206,23 +205,32 @@ impl Logs<'_> {
     }
 }
 
-/// The token of the next page. One that leads to itself would go round for ever.
-pub(super) fn next(
+/// Asks for page after page, of which `take` takes what is on it, and goes on with the token of the
+/// next. A token that leads to itself would go round for ever.
+pub(super) async fn pages<Page>(
     service: Service,
     operation: &'static str,
-    token: Option<&str>,
-    next: Option<String>,
-) -> Result<Option<String>, AwsError> {
-    let next = next.filter(|next| !next.is_empty());
-    if next.is_some() && next.as_deref() == token {
-        return Err(AwsError { service, operation, problem: Problem::Unreadable });
+    ask: impl AsyncFn(Option<String>) -> Result<Page, AwsError>,
+    mut take: impl FnMut(Page) -> ControlFlow<(), Option<String>>,
+) -> Result<(), AwsError> {
+    let mut token: Option<String> = None;
+    while let Continue(next) = take(ask(token.clone()).await?) {
+        let Some(next) = next.filter(|next| !next.is_empty()) else {
+            break;
+        };
+        if token.as_ref() == Some(&next) {
+            return Err(AwsError { service, operation, problem: Problem::Unreadable });
+        }
+        token = Some(next);
     }
-    Ok(next)
+    Ok(())
 }
 
-pub(super) fn with_token(mut input: Value, token: Option<&str>) -> Value {
+/// What is asked for, from the page at a token on.
+pub(super) fn with_token(input: &Value, name: &str, token: Option<String>) -> Value {
+    let mut input = input.clone();
     if let Some(token) = token {
-        input["nextToken"] = json!(token);
+        input[name] = json!(token);
     }
     input
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use logagg_policy::{Obstacle, Skip};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 /// The most failures that are named; all of them are counted.
 const MOST_NAMED: usize = 20;
@@ -49,7 +49,7 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<String>,
     /// How long it all took.
-    #[serde(rename = "duration_ms", serialize_with = "millis")]
+    #[serde(rename = "duration_ms", serialize_with = "crate::summary::millis")]
     pub duration: Duration,
 }
 
@@ -90,8 +90,4 @@ impl Summary {
         line.push(b'\n');
         to.write_all(&line)
     }
-}
-
-fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((duration.as_secs_f64() * 1e4).round() / 10.0)
 }
