@@ -31,6 +31,9 @@ pub(super) enum Source {
     ParkedAndBegun,
 }
 
+/// How deep events may lie in what Lambda has kept of them. Whoever sends on what was kept adds a layer.
+const MOST_LAYERS: usize = 8;
+
 impl Source {
     /// Whether it lies in the place where leftovers are kept.
     pub(super) fn is_parked(self) -> bool {
@@ -46,6 +49,15 @@ impl Source {
 impl<'a> Parcel<'a> {
     /// All parcels of an event that came at `now`, in their order.
     pub(super) fn all(event: Event<'a>, now: SystemTime) -> Result<Vec<Self>, EventError> {
+        Self::within(event, now, MOST_LAYERS)
+    }
+
+    /// All parcels of an event in which events lie in events, so many layers deep at most.
+    fn within(event: Event<'a>, now: SystemTime, layers: usize) -> Result<Vec<Self>, EventError> {
+        let of_text = |text| {
+            let layers = layers.checked_sub(1).ok_or_else(too_deep)?;
+            Self::of_layer(text, now, layers)
+        };
         let fresh = |data, only| Self { data, only, arrived: now, source: Source::Fresh };
         Ok(match event {
             Event::Subscription { data } => vec![fresh(data, None)],
@@ -60,12 +72,12 @@ impl<'a> Parcel<'a> {
             Event::Queue(messages) => {
                 let mut parcels = Vec::new();
                 for message in messages {
-                    parcels.extend(Self::of_text(message.body, now)?);
+                    parcels.extend(of_text(message.body)?);
                 }
                 parcels
             }
             Event::Kept { event } => {
-                let mut parcels = Self::of_text(event, now)?;
+                let mut parcels = of_text(event)?;
                 for parcel in &mut parcels {
                     parcel.source = Source::Kept;
                 }
@@ -78,10 +90,18 @@ impl<'a> Parcel<'a> {
 
     /// All parcels of the event that `text` is.
     pub(super) fn of_text(text: Cow<'a, str>, now: SystemTime) -> Result<Vec<Self>, EventError> {
+        Self::of_layer(text, now, MOST_LAYERS)
+    }
+
+    fn of_layer(
+        text: Cow<'a, str>,
+        now: SystemTime,
+        layers: usize,
+    ) -> Result<Vec<Self>, EventError> {
         match text {
-            Cow::Borrowed(text) => Self::all(event::parse(text)?, now),
+            Cow::Borrowed(text) => Self::within(event::parse(text)?, now, layers),
             Cow::Owned(text) => {
-                let parcels = Parcel::all(event::parse(&text)?, now)?;
+                let parcels = Parcel::within(event::parse(&text)?, now, layers)?;
                 Ok(parcels.into_iter().map(Parcel::into_owned).collect())
             }
         }
@@ -104,6 +124,10 @@ impl<'a> Parcel<'a> {
             source: self.source,
         }
     }
+}
+
+fn too_deep() -> EventError {
+    EventError::UnknownKind(format!("events in events, more than {MOST_LAYERS} layers deep"))
 }
 
 #[cfg(test)]
@@ -142,5 +166,19 @@ mod tests {
         let in_text = serde_json::json!({"KinesisBatchInfo": {}, "payload": kept}).to_string();
         check(&in_text, &[("A", None, Source::Kept)]);
         check(r#"{"requestPayload":{"logagg":"replay"}}"#, &[]);
+    }
+
+    #[test]
+    fn events_in_events_without_end_are_an_error_and_no_stack_that_overflows() {
+        let nested = |layers: usize| {
+            let event = r#"{"awslogs":{"data":"A"}}"#;
+            format!("{}{event}{}", r#"{"requestPayload":"#.repeat(layers), "}".repeat(layers))
+        };
+        check(&nested(MOST_LAYERS), &[("A", None, Source::Kept)]);
+        for layers in [MOST_LAYERS + 1, 200_000] {
+            let parcels = Parcel::of_text(nested(layers).into(), SystemTime::UNIX_EPOCH);
+            let error = parcels.err().map(|error| error.to_string()).unwrap();
+            assert!(error.contains("found events in events, more than 8 layers deep"), "{error}");
+        }
     }
 }
