@@ -3,18 +3,26 @@
 //! what the policy says, and nobody else is harmed.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::time::Duration;
 
 use logagg_e2e::account::REGION;
 use logagg_e2e::simulator::{Filter, Group, Region, Simulator, Storm};
 
 use crate::scene::{NAME, Scene};
 
-/// How many storms there are, unless this variable says otherwise: a long run takes thousands.
+/// How many storms there are, unless this variable says otherwise: a long run takes thousands, or
+/// goes on where another ended (`400..1000`).
 const STORMS: u64 = 24;
 const STORMS_VARIABLE: &str = "LOGAGG_STORMS";
 
+/// Storms at the same time. Each waits more than it works.
+const AT_ONCE: usize = 3;
+
 const SIMULATED_ACCOUNT: &str = "111122223333";
 const PATIENCE: usize = 40;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// What is nobody's business but its owner's: filters that are not ours, and all of the log groups
 /// outside the selection.
@@ -99,7 +107,7 @@ fn weather(seed: u64) {
     let writes =
         || aws.counts().of("PutSubscriptionFilter") + aws.counts().of("PutRetentionPolicy");
     while writes() < kill_at && !apply.has_ended() {
-        std::thread::yield_now();
+        std::thread::park_timeout(BETWEEN_LOOKS);
     }
     let _ = apply.kill();
     apply.finish().unwrap();
@@ -129,14 +137,24 @@ fn weather(seed: u64) {
     assert_eq!(after, kept.collect(), "seed {seed}");
 }
 
+fn seeds() -> Range<u64> {
+    let Ok(storms) = std::env::var(STORMS_VARIABLE) else { return 0..STORMS };
+    let (from, to) = storms.split_once("..").unwrap_or(("0", &storms));
+    let number = |text: &str| text.parse().expect("a number of storms, or of two seeds: 400..1000");
+    number(from)..number(to)
+}
+
 #[test]
 fn applying_again_leads_to_the_policy_through_any_weather() {
-    let storms = std::env::var(STORMS_VARIABLE).ok();
-    let storms = storms.map_or(STORMS, |storms| storms.parse().expect("a number of storms"));
-    let seeds: Vec<u64> = (0..storms).collect();
+    let seeds = Mutex::new(seeds());
     std::thread::scope(|scope| {
-        for part in seeds.chunks(seeds.len().div_ceil(2)) {
-            scope.spawn(move || part.iter().copied().for_each(weather));
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                // Whoever fails leaves the others their seeds.
+                while let Some(seed) = { seeds.lock().unwrap().next() } {
+                    weather(seed);
+                }
+            });
         }
     });
 }
