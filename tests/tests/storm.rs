@@ -18,7 +18,7 @@ const STORMS: u64 = 24;
 const STORMS_VARIABLE: &str = "LOGAGG_STORMS";
 
 /// Storms at the same time. Each waits more than it works.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 6;
 
 const SIMULATED_ACCOUNT: &str = "111122223333";
 const PATIENCE: usize = 40;
