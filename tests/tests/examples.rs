@@ -9,7 +9,9 @@ use logagg_e2e::binaries::Binaries;
 use logagg_e2e::ministack::Ministack;
 use logagg_e2e::terraform::{Installation, Terraform};
 use logagg_e2e::workspace;
+use logagg_shipper::config::Draft;
 
+use crate::pages::file;
 use crate::scene::{Scene, says};
 use crate::stack::{Stack, terraform_files};
 use crate::sts::Sts;
@@ -64,6 +66,52 @@ fn the_tests_see_a_wrong_argument_in_a_stack() {
     let run = terraform.run(&["validate", "-no-color"]).unwrap();
     assert_eq!(run.code(), 1, "{run}");
     says(&run, "An argument named \"max_chnages\" is not expected here.");
+}
+
+/// What stands between the parentheses that open the text.
+fn in_parentheses(text: &str) -> &str {
+    let mut depth = 0;
+    let end = text.char_indices().find(|(_, character)| {
+        match character {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    });
+    &text[1..end.unwrap().0]
+}
+
+#[test]
+fn the_shipper_accepts_the_configuration_that_the_complete_stack_gives_it() {
+    let shipper = file("examples/complete/shipper.tf");
+    let (_, parameter) = shipper.split_once("resource \"aws_ssm_parameter\" \"shipper\"").unwrap();
+    let (_, value) = parameter.split_once("jsonencode").unwrap();
+    let value = in_parentheses(value)
+        .replace("aws_s3_bucket.parked.bucket", "\"parked\"")
+        .replace("local.metrics_namespace", "\"logagg\"");
+    let terraform =
+        Terraform::new(Installation::Override(Binaries::shared().provider_dir())).unwrap();
+    let variables = "variable \"destinations\" {\n  type = any\n}\n";
+    terraform
+        .write(
+            "main.tf",
+            &format!("{variables}output \"it\" {{\n  value = jsonencode({value})\n}}\n"),
+        )
+        .unwrap();
+    let given = file("examples/complete/example.tfvars");
+    let (_, destinations) = given.split_once("destinations = ").unwrap();
+    let (destinations, _) = destinations.split_once("\n}\n").unwrap();
+    terraform.write("terraform.tfvars", &format!("destinations = {destinations}\n}}\n")).unwrap();
+    let run = terraform.apply().unwrap();
+    assert_eq!(run.code(), 0, "{run}");
+    let state = terraform.state().unwrap();
+    let document = state["values"]["outputs"]["it"]["value"].as_str().unwrap();
+    let draft = Draft::check(document, Some(256)).unwrap_or_else(|error| panic!("{error}"));
+    let wanted: Vec<_> = draft.wanted().into_iter().map(|arn| arn.to_string()).collect();
+    let named = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:search-AbCdEf";
+    assert_eq!(wanted, [named]);
+    assert!(given.contains(&format!("secret_arns = [\"{named}\"]")), "the role may read it");
 }
 
 #[test]
