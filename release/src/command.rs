@@ -15,8 +15,8 @@ pub(crate) const HELP: &str = "\
 Everything that is published, made from this checkout. The same commit gives the same bytes.
 
   cargo pack [--out DIR] [--target TARGET...]
-        compiles and packs the provider and the Lambda functions for every compiler target that is
-        installed, or for these; lays archives, bills of materials and checksums into DIR, which is
+        compiles and packs the provider, the Lambda functions and logagg-report for every compiler
+        target that is installed, or for these; lays archives, bills of materials and checksums into DIR, which is
         target/package unless it is given
   cargo pack --seal [--out DIR]
         writes only the checksums of what lies in DIR, for instance what several machines packed

@@ -30,7 +30,7 @@ impl Package {
     pub fn add(&self, product: &Product, program: &Path, target: &str) -> anyhow::Result<PathBuf> {
         let content =
             std::fs::read(program).with_context(|| format!("reading {}", program.display()))?;
-        if product.program != Program::Provider {
+        if product.program.is_function() {
             glibc::starts_in_lambda(&content)
                 .with_context(|| format!("packing {}", program.display()))?;
         }

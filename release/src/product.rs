@@ -16,13 +16,15 @@ pub enum Program {
     Shipper,
     /// The function that applies policies to new log groups.
     Enforcer,
+    /// The program that writes what policies find as a page.
+    Report,
 }
 
 impl Program {
     /// The package it is compiled from.
     pub fn package(self) -> &'static str {
         match self {
-            Self::Provider => "terraform-provider-logagg",
+            Self::Provider | Self::Report => "terraform-provider-logagg",
             Self::Shipper | Self::Enforcer => "logagg-shipper",
         }
     }
@@ -33,6 +35,7 @@ impl Program {
             Self::Provider => "terraform-provider-logagg",
             Self::Shipper => "bootstrap",
             Self::Enforcer => "enforcer",
+            Self::Report => "logagg-report",
         }
     }
 
@@ -42,18 +45,23 @@ impl Program {
             Self::Provider => "terraform-provider-logagg",
             Self::Shipper => "logagg-shipper",
             Self::Enforcer => "logagg-enforcer",
+            Self::Report => "logagg-report",
         }
     }
 
-    /// Its name in the archive, by which Terraform and Lambda find it.
+    /// Its name in the archive, by which Terraform, Lambda and people find it.
     pub fn file_name(self, platform: &str) -> String {
+        let extension = if platform.starts_with("windows") { ".exe" } else { "" };
         match self {
-            Self::Provider => {
-                let extension = if platform.starts_with("windows") { ".exe" } else { "" };
-                format!("terraform-provider-logagg_v{VERSION}{extension}")
-            }
+            Self::Provider => format!("terraform-provider-logagg_v{VERSION}{extension}"),
+            Self::Report => format!("logagg-report{extension}"),
             Self::Shipper | Self::Enforcer => "bootstrap".to_owned(),
         }
+    }
+
+    /// Whether Lambda runs it.
+    pub fn is_function(self) -> bool {
+        matches!(self, Self::Shipper | Self::Enforcer)
     }
 }
 
@@ -65,12 +73,12 @@ pub struct Product {
     /// What it runs on, in Terraform's words or in Lambda's.
     pub platform: &'static str,
     /// The compiler targets that give it, the better ones first. A provider that is linked to musl
-    /// runs everywhere, in Alpine's images too; a function knows its system and takes the faster.
+    /// runs everywhere, in Alpine's images too, as does the report; a function knows its system and takes the faster.
     pub targets: &'static [&'static str],
 }
 
 /// Every archive of a release.
-pub const PRODUCTS: [Product; 9] = [
+pub const PRODUCTS: [Product; 14] = [
     Product {
         program: Program::Provider,
         platform: "linux_amd64",
@@ -115,6 +123,31 @@ pub const PRODUCTS: [Product; 9] = [
         program: Program::Enforcer,
         platform: "arm64",
         targets: &["aarch64-unknown-linux-gnu", "aarch64-unknown-linux-musl"],
+    },
+    Product {
+        program: Program::Report,
+        platform: "linux_amd64",
+        targets: &["x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"],
+    },
+    Product {
+        program: Program::Report,
+        platform: "linux_arm64",
+        targets: &["aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"],
+    },
+    Product {
+        program: Program::Report,
+        platform: "darwin_amd64",
+        targets: &["x86_64-apple-darwin"],
+    },
+    Product {
+        program: Program::Report,
+        platform: "darwin_arm64",
+        targets: &["aarch64-apple-darwin"],
+    },
+    Product {
+        program: Program::Report,
+        platform: "windows_amd64",
+        targets: &["x86_64-pc-windows-msvc"],
     },
 ];
 
@@ -198,6 +231,9 @@ mod tests {
         let shipper = product(Program::Shipper, "arm64");
         assert_eq!(shipper.archive(), format!("logagg-shipper_{VERSION}_arm64.zip"));
         assert_eq!(shipper.program.file_name(shipper.platform), "bootstrap");
+        let report = product(Program::Report, "windows_amd64");
+        assert_eq!(report.archive(), format!("logagg-report_{VERSION}_windows_amd64.zip"));
+        assert_eq!(report.program.file_name(report.platform), "logagg-report.exe");
     }
 
     #[test]
@@ -215,6 +251,7 @@ mod tests {
         for name in [
             "terraform-provider-logagg_0.1.0_linux_amd64.zip",
             "logagg-shipper_9.9.9_arm64.cdx.json",
+            "logagg-report_0.1.0_linux_amd64.zip",
             "logagg_0.1.0_SHA256SUMS.sig",
         ] {
             assert!(is_published(name), "{name}");

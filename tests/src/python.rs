@@ -75,7 +75,7 @@ impl Python {
     ///
     /// # Errors
     /// What Python said.
-    pub(crate) fn package(&self, name: &str) -> anyhow::Result<PathBuf> {
+    pub fn package(&self, name: &str) -> anyhow::Result<PathBuf> {
         // Without importing it, which may want packages that are not there.
         let program = format!(
             "from importlib.util import find_spec; print(find_spec({name:?}).submodule_search_locations[0])"

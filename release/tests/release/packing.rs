@@ -27,7 +27,7 @@ fn packed(folder: &Path, mode: u32) -> BTreeMap<String, Vec<u8>> {
         stamp: Stamp::earliest(),
         compression: Compression::Best,
     };
-    for program in [Program::Provider, Program::Shipper] {
+    for program in [Program::Provider, Program::Report, Program::Shipper] {
         let file = programs.join(program.binary());
         fs::write(&file, format!("the {} itself", program.name())).unwrap();
         fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
@@ -74,7 +74,10 @@ fn a_release_has_the_names_that_registry_and_lambda_expect() {
     let provider = format!("terraform-provider-logagg_{VERSION}");
     let shipper = format!("logagg-shipper_{VERSION}");
     let archive = format!("{provider}_linux_amd64.zip");
+    let report = format!("logagg-report_{VERSION}_linux_amd64");
     let names = [
+        format!("{report}.cdx.json"),
+        format!("{report}.zip"),
         format!("{shipper}_x86_64.cdx.json"),
         format!("{shipper}_x86_64.zip"),
         format!("logagg_{VERSION}_SHA256SUMS"),
@@ -88,6 +91,8 @@ fn a_release_has_the_names_that_registry_and_lambda_expect() {
     assert_eq!(program, b"the terraform-provider-logagg itself");
     let bootstrap = entry(&files[&format!("{shipper}_x86_64.zip")], "bootstrap");
     assert_eq!(bootstrap, b"the logagg-shipper itself");
+    let page_writer = entry(&files[&format!("{report}.zip")], "logagg-report");
+    assert_eq!(page_writer, b"the logagg-report itself");
     let manifest: Value =
         serde_json::from_slice(&files[&format!("{provider}_manifest.json")]).unwrap();
     assert_eq!(manifest, json!({"version": 1, "metadata": {"protocol_versions": ["5.0"]}}));
