@@ -48,6 +48,15 @@ impl Verdict {
         Self::Counted { delivered: sent, refused: Vec::new() }
     }
 
+    /// What a 2xx answer means where it says all there is to say. A web page is none of the
+    /// service's: a proxy or a login page has answered in its place.
+    pub(super) fn taken(sent: usize, answer: &Answer) -> Self {
+        match answer.body.trim_ascii_start().first() {
+            Some(b'<') => UNREADABLE_ANSWER,
+            _ => Self::delivered(sent),
+        }
+    }
+
     /// Of `sent` pieces `delivered` were taken, and the others refused for these reasons. Pieces for
     /// which the counts do not account are refused as `unattributed`: they are not known to be
     /// there, and must not be sent again.
@@ -213,6 +222,21 @@ mod tests {
         }
         for status in [301, 302, 307, 400, 401, 403, 404, 405, 501] {
             assert_eq!(classify_status(status), Verdict::Stop(Class::from_status(status)));
+        }
+    }
+
+    #[test]
+    fn a_web_page_is_no_service_that_has_taken_anything() {
+        let answer = |body: &'static [u8]| Answer {
+            status: 200,
+            retry_after: None,
+            body: Bytes::from_static(body),
+        };
+        for page in ["<!DOCTYPE html>", "\r\n  <html><body>Log in</body></html>"] {
+            assert_eq!(Verdict::taken(3, &answer(page.as_bytes())), UNREADABLE_ANSWER);
+        }
+        for word in ["", "{}", r#"{"response": "ok"}"#, "OK < 1 s"] {
+            assert_eq!(Verdict::taken(3, &answer(word.as_bytes())), Verdict::delivered(3));
         }
     }
 

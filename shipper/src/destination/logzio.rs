@@ -58,7 +58,7 @@ impl Destination for Logzio {
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         match answer.status {
-            200..300 => Verdict::delivered(sent),
+            200..300 => Verdict::taken(sent, answer),
             400 => match serde_json::from_slice::<BadLines>(&answer.body) {
                 Ok(lines) => lines.verdict(sent),
                 // Not the listener's own answer, so it is about the request and not its lines.

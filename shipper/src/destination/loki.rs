@@ -180,7 +180,7 @@ impl Destination for Loki {
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         match answer.status {
-            200..300 => Verdict::delivered(sent),
+            200..300 => Verdict::taken(sent, answer),
             // Lines that are too old or too long are gone, and the others were kept: nothing of
             // it may be sent again.
             400 => match ignored(&answer.body, sent) {

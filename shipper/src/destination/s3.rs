@@ -80,7 +80,7 @@ impl Destination for S3 {
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         match answer.status {
-            200..300 => Verdict::delivered(sent),
+            200..300 => Verdict::taken(sent, answer),
             _ => aws_status(Service::S3, answer),
         }
     }

@@ -143,7 +143,7 @@ fn what_was_taken_without_a_whole_answer_is_never_lost_and_every_duplicate_count
 }
 
 #[test]
-fn a_success_that_is_not_the_services_own_counts_as_it_says() {
+fn a_success_that_is_not_the_services_own_is_not_believed() {
     for_each(|contract| {
         let success = Answer::new(200, "<html>welcome</html>");
         let (counts, _, stand_in) = check(contract, 3, [Mood::TakesThen(Reply::Answer(success))]);

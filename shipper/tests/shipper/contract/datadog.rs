@@ -60,6 +60,6 @@ impl Contract for Datadog {
     }
 
     fn foreign_success(&self) -> Success {
-        Success::Delivered
+        Success::Unclear
     }
 }

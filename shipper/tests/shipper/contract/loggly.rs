@@ -48,6 +48,6 @@ impl Contract for Loggly {
     }
 
     fn foreign_success(&self) -> Success {
-        Success::Delivered
+        Success::Unclear
     }
 }

@@ -126,7 +126,7 @@ impl Contract for Loki {
     }
 
     fn foreign_success(&self) -> Success {
-        Success::Delivered
+        Success::Unclear
     }
 
     /// A 400 means that lines were ignored and others kept.

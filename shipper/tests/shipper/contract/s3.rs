@@ -51,6 +51,6 @@ impl Contract for S3 {
     }
 
     fn foreign_success(&self) -> Success {
-        Success::Delivered
+        Success::Unclear
     }
 }

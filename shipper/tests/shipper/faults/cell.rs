@@ -59,7 +59,7 @@ impl Cell {
         let scene = Scene::set(self, client);
         let (event, max_decoded_bytes) = self.situation.event(&messages);
         let address = scene.struck_address();
-        let time = self.situation.time(self.course());
+        let time = self.situation.time(self.fault, self.course());
         let request_timeout = self.fault.request_timeout(self.course());
         let shipper = scene.shipper(&address, max_decoded_bytes, request_timeout);
         let invoked = scene.invoke(shipper, &event, time).await;
@@ -81,7 +81,7 @@ impl Cell {
             [(counts.get("left_to_lambda") > 0, &*event), (!parked.is_empty(), REPLAY)]
         {
             if is_due {
-                let time = self.situation.time(Course::Passes);
+                let time = self.situation.time(self.fault, Course::Passes);
                 let shipper = scene.shipper(&address, max_decoded_bytes, PATIENCE);
                 let again = scene.invoke(shipper, event, time).await;
                 assert!(again.result.is_ok(), "{}", again.summary);

@@ -106,6 +106,15 @@ impl Fault {
         matches!(self, Self::Tls | Self::Dns)
     }
 
+    /// Whether the shipper tries again for as long as there is time.
+    pub(super) fn is_waited_out(self) -> bool {
+        match self {
+            Self::Nothing | Self::BadRecords | Self::WrongContentType => false,
+            Self::Status(status) => matches!(status, 408 | 429 | 500 | 503),
+            _ => true,
+        }
+    }
+
     /// How long one request is waited for.
     pub(super) fn request_timeout(self, course: Course) -> Duration {
         match (self, course) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use logagg_shipper::delivery::MAX_HELD_BYTES;
 use logagg_shipper::destination::Limits;
 
-use super::fault::Course;
+use super::fault::{Course, Fault};
 use crate::event;
 
 /// So much of an invocation's time is kept: by far more than a slow machine needs, since a cell that
@@ -93,10 +93,13 @@ impl Situation {
         }
     }
 
-    /// How long the invocation may take, for a fault that is there for good or one that passes.
-    pub(super) fn time(self, course: Course) -> Duration {
+    /// How long the invocation may take. Only what is waited for is cut short: what ends by itself
+    /// does so on a slow machine too.
+    pub(super) fn time(self, fault: Fault, course: Course) -> Duration {
         let to_spend = match (self, course) {
-            (Self::OneBatch | Self::NearDeadline, Course::Lasts) => Duration::from_secs(4),
+            (Self::OneBatch | Self::NearDeadline, Course::Lasts) if fault.is_waited_out() => {
+                Duration::from_secs(4)
+            }
             // Where there is a place to park, the shipper gives up sooner.
             _ => Duration::from_secs(60),
         };
