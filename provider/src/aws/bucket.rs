@@ -45,6 +45,9 @@ impl Bucket {
     /// When the calls go that are ready at about the same time. A lot is over when the last of
     /// its calls is ready, so what AWS counts is never ahead of what it lets pass.
     fn with_its_lot(&self, ready: Instant) -> Instant {
+        if self.lot == self.interval {
+            return ready;
+        }
         let lot = self.lot.as_nanos();
         let lots = (ready - self.opened).as_nanos().div_ceil(lot);
         let end = Duration::from_nanos(u64::try_from(lots * lot).unwrap_or(u64::MAX));
