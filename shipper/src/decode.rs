@@ -105,6 +105,10 @@ pub struct LogEvent<'a> {
     /// The line as it was written.
     #[serde(borrow)]
     pub message: Text<'a>,
+    /// The message as it stands in the JSON, between the quotes, where it can stand so in other
+    /// JSON.
+    #[serde(skip)]
+    pub escaped: Option<&'a str>,
 }
 
 /// A time in milliseconds since 1970 that RFC 3339 can express, which ends with the year 9999.

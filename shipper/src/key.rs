@@ -21,12 +21,19 @@ impl Key {
             Extent::Part { number, .. } => number,
             Extent::Whole | Extent::Cut { .. } => 0,
         };
+        let origins = origin.common.key.get_or_init(|| {
+            let mut text = Vec::new();
+            for name in [origin.owner, origin.group, origin.stream] {
+                // With its length in front, no text can run over into the next.
+                text.extend_from_slice(&(name.len() as u64).to_le_bytes());
+                text.extend_from_slice(name.as_bytes());
+            }
+            text
+        });
         let mut text = Text { bytes: [0; Text::ROOM], len: 0, hash: None };
-        for part in [origin.owner, origin.group, origin.stream, record.id] {
-            // With its length in front, no text can run over into the next.
-            text.push(&(part.len() as u64).to_le_bytes());
-            text.push(part.as_bytes());
-        }
+        text.push(origins);
+        text.push(&(record.id.len() as u64).to_le_bytes());
+        text.push(record.id.as_bytes());
         text.push(&(part as u64).to_le_bytes());
         Self(text.hash())
     }
@@ -109,6 +116,7 @@ mod tests {
             id,
             time: SystemTime::UNIX_EPOCH,
             message: "",
+            escaped: None,
             line: Line::default(),
         };
         let piece = Piece { extent, ..Piece::whole(&record) };

@@ -18,6 +18,8 @@ pub struct Record<'a> {
     pub time: SystemTime,
     /// The line, as written.
     pub message: &'a str,
+    /// The line as it stands in JSON, between the quotes, where it was read from there.
+    pub escaped: Option<&'a str>,
     /// What the line says.
     pub line: Line<'a>,
 }
@@ -31,6 +33,7 @@ impl<'a> Record<'a> {
             id: &event.id,
             time: event.timestamp.system_time(),
             message,
+            escaped: event.escaped,
             line: Line::parse(message),
         }
     }
@@ -83,5 +86,10 @@ impl<'r> Piece<'r> {
             extent: Extent::Whole,
             json: record.line.json,
         }
+    }
+
+    /// The message as it stands in JSON, between the quotes, where that is known.
+    pub(crate) fn escaped_message(&self) -> Option<&'r str> {
+        self.record.escaped.filter(|_| self.extent == Extent::Whole)
     }
 }

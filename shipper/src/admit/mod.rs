@@ -143,7 +143,7 @@ pub fn with_messages<'r>(
                 // Text that was taken out of the columns makes no other line of it.
                 line.kind = record.line.kind;
                 line.level = line.level.or(record.line.level);
-                Record { message, line, ..record }
+                Record { message, escaped: None, line, ..record }
             }
             _ => record,
         })

@@ -36,7 +36,8 @@ pub(super) struct Judge<'a> {
     messages: &'a RegexSet,
     /// Where the pattern of a rule is in the set.
     places: Vec<Option<usize>>,
-    matches: Option<SetMatches>,
+    /// What matches the message at hand, once that is known; nothing at all is usual.
+    matches: Option<Option<SetMatches>>,
     group: Option<*const u8>,
     /// Whether the log group is one that the rule is about.
     in_group: Vec<bool>,
@@ -94,7 +95,10 @@ impl<'a> Judge<'a> {
             return true;
         };
         let messages = self.messages;
-        let matches = self.matches.get_or_insert_with(|| messages.matches(record.message));
-        matches.matched(pattern)
+        // Whether there is any match is told much sooner than which ones there are.
+        let matches = self.matches.get_or_insert_with(|| {
+            messages.is_match(record.message).then(|| messages.matches(record.message))
+        });
+        matches.as_ref().is_some_and(|matches| matches.matched(pattern))
     }
 }

@@ -22,6 +22,7 @@ fn records<'r>(origin: &'r Origin<'r>, messages: &'r [String]) -> Vec<Record<'r>
             id: "1",
             time: SystemTime::UNIX_EPOCH,
             message,
+            escaped: None,
             line: Line::parse(message),
         })
         .collect()

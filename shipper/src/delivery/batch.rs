@@ -7,11 +7,12 @@ use std::time::SystemTime;
 
 use flate2::Compression;
 
+use super::body::{Body, Finished};
 use super::compress::compress;
 use super::delivered::Delivered;
 use super::oversized::{Oversized, TOO_LARGE, fit};
 use super::plan::{JsonFields, Settings};
-use crate::destination::{Class, Destination, Limits, Place, Request, Section, Span};
+use crate::destination::{Class, Destination, Encoding, Limits, Place, Request, Section, Span};
 use crate::record::{Extent, Piece, Record};
 
 /// Why records are refused that a service would take and not keep.
@@ -21,7 +22,8 @@ const TOO_OLD: Class = Class::new("too_old");
 pub(super) struct Batch<'r> {
     items: Vec<Item<'r>>,
     /// All pieces as encoded, with what separates them, but not what stands around sections.
-    body: Vec<u8>,
+    body: Body,
+    gzip_level: Compression,
     /// The most that may come to stand around sections.
     framing_bytes: usize,
     sealed: Option<Sealed>,
@@ -49,10 +51,11 @@ pub(super) struct Sealed {
 }
 
 impl<'r> Batch<'r> {
-    pub(super) fn empty(tries: u32) -> Self {
+    pub(super) fn empty(tries: u32, gzip_level: Compression) -> Self {
         Self {
             items: Vec::new(),
-            body: Vec::new(),
+            body: Body::default(),
+            gzip_level,
             framing_bytes: 0,
             sealed: None,
             tries,
@@ -94,40 +97,25 @@ impl<'r> Batch<'r> {
         last.is_none_or(|last| destination.place(&last.piece, piece) != Place::NextRequest)
     }
 
-    /// Encodes a piece at the end, and tells its size.
+    /// Encodes a piece at the end, and tells its size. Nothing is added to what was sealed.
     pub(super) fn push(&mut self, piece: Piece<'r>, destination: &dyn Destination) -> usize {
-        self.append(piece, destination, |piece, body| destination.encode(piece, body))
-    }
-
-    /// Copies the piece at `index` of `other` to the end, as it is encoded there.
-    pub(super) fn copy(&mut self, other: &Self, index: usize, destination: &dyn Destination) {
-        let item = &other.items[index];
-        self.append(item.piece.clone(), destination, |_, body| {
-            body.extend_from_slice(&other.body[item.place.clone()]);
-        });
-    }
-
-    fn append(
-        &mut self,
-        piece: Piece<'r>,
-        destination: &dyn Destination,
-        encode: impl FnOnce(&Piece<'r>, &mut Vec<u8>),
-    ) -> usize {
-        let opens_section = match self.items.last() {
-            None => true,
-            Some(last) => {
-                self.body.extend_from_slice(destination.separator());
-                destination.place(&last.piece, &piece) != Place::SameSection
-            }
-        };
+        debug_assert!(self.sealed.is_none());
+        let last = self.items.last().map(|last| &last.piece);
+        let opens_section =
+            last.is_none_or(|last| destination.place(last, &piece) != Place::SameSection);
         let framing_bytes = if opens_section { most_around(&piece, destination) } else { 0 };
+        let separator: &[u8] = if last.is_none() { b"" } else { destination.separator() };
+        if last.is_none() && framing_bytes == 0 && destination.encoding() == Encoding::Gzip {
+            self.body = Body::compressed(self.gzip_level);
+        }
         self.framing_bytes += framing_bytes;
-        let start = self.body.len();
-        encode(&piece, &mut self.body);
-        let place = start..self.body.len();
-        let bytes = place.len();
+        let bytes = self.body.append(|body| {
+            body.extend_from_slice(separator);
+            destination.encode(&piece, body);
+        });
+        let bytes = bytes - separator.len();
+        let place = self.body.len() - bytes..self.body.len();
         self.items.push(Item { piece, place, framing_bytes });
-        self.sealed = None;
         bytes
     }
 
@@ -136,7 +124,6 @@ impl<'r> Batch<'r> {
         let item = self.items.pop()?;
         self.body.truncate(self.items.last().map_or(0, |last| last.place.end));
         self.framing_bytes -= item.framing_bytes;
-        self.sealed = None;
         Some(item.piece)
     }
 
@@ -144,9 +131,9 @@ impl<'r> Batch<'r> {
     pub(super) fn halves(&self, destination: &dyn Destination) -> (Self, Self) {
         let middle = self.items.len() / 2;
         let half = |range: Range<usize>| {
-            let mut half = Self::empty(self.tries);
-            for index in range {
-                half.copy(self, index, destination);
+            let mut half = Self::empty(self.tries, self.gzip_level);
+            for item in &self.items[range] {
+                half.push(item.piece.clone(), destination);
             }
             half
         };
@@ -154,30 +141,21 @@ impl<'r> Batch<'r> {
     }
 
     /// The batch as it is sent, made once however often it is sent; none without a piece.
-    pub(super) fn seal(
-        &mut self,
-        destination: &dyn Destination,
-        level: Compression,
-    ) -> Option<&Sealed> {
+    pub(super) fn seal(&mut self, destination: &dyn Destination) -> Option<&Sealed> {
         if self.sealed.is_none() {
             let (first, last) = (self.items.first()?, self.items.last()?);
             let span = Span { first: &first.piece, last: &last.piece, count: self.items.len() };
             let address = destination.address(&span);
-            let framing = self.framing(destination);
-            let parts: Vec<&[u8]> = framing
-                .sections
-                .iter()
-                .flat_map(|section| {
-                    [
-                        &framing.text[section.open.clone()],
-                        &self.body[section.pieces.clone()],
-                        &framing.text[section.close.clone()],
-                    ]
-                })
-                .collect();
-            let bytes = parts.iter().map(|part| part.len()).sum();
             let encoding = destination.encoding();
-            let body = compress(&parts, encoding, level);
+            let (body, bytes) = match self.body.finish() {
+                Finished::Gzip(body) => (body, self.body.len()),
+                Finished::Text(text) => {
+                    let framing = self.framing(destination);
+                    let parts = framing.around(&text);
+                    let bytes = parts.iter().map(|part| part.len()).sum();
+                    (compress(&parts, encoding, self.gzip_level), bytes)
+                }
+            };
             self.sealed = Some(Sealed { request: Request { address, encoding, body }, bytes });
         }
         self.sealed.as_ref()
@@ -218,6 +196,20 @@ impl<'r> Batch<'r> {
 struct Framing {
     text: Vec<u8>,
     sections: Vec<Framed>,
+}
+
+impl Framing {
+    /// All parts of a body, of which `pieces` are the pieces.
+    fn around<'t>(&'t self, pieces: &'t [u8]) -> Vec<&'t [u8]> {
+        let parts = |section: &Framed| {
+            [
+                &self.text[section.open.clone()],
+                &pieces[section.pieces.clone()],
+                &self.text[section.close.clone()],
+            ]
+        };
+        self.sections.iter().flat_map(parts).collect()
+    }
 }
 
 /// Where the parts of a section lie: what stands around it in the framing's text, its pieces in
@@ -265,7 +257,7 @@ impl<'r> Batcher<'r> {
         delivered: &mut Delivered<'r>,
     ) -> Option<Batch<'r>> {
         let oldest = limits.max_age.and_then(|age| now.checked_sub(age));
-        let mut batch = Batch::empty(0);
+        let mut batch = Batch::empty(0, self.settings.gzip_level);
         while batch.len() < limits.max_request_records {
             let Some(piece) = self.next_piece() else {
                 break;
@@ -456,6 +448,7 @@ mod tests {
             id: message,
             time: SystemTime::UNIX_EPOCH,
             message,
+            escaped: None,
             line: Line::default(),
         };
         lines.iter().map(record).collect()
@@ -468,7 +461,7 @@ mod tests {
         while let Some(mut batch) =
             batcher.next(destination, destination.limits, NOW, &mut delivered)
         {
-            let sealed = batch.seal(destination, Compression::fast()).unwrap();
+            let sealed = batch.seal(destination).unwrap();
             let body = String::from_utf8(sealed.request.body.to_vec()).unwrap();
             assert_eq!(sealed.bytes, body.len());
             let span = sealed.request.address.headers["x-span"].to_str().unwrap().to_owned();
@@ -496,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_and_copies_are_framed_anew() {
+    fn halves_are_framed_anew() {
         let origins = origins();
         let lines = lines(&[(0, "a"), (0, "b"), (1, "c"), (1, "d"), (1, "e")]);
         let records = records(&origins, &lines);
@@ -506,7 +499,7 @@ mod tests {
             batcher.next(&destination, destination.limits, NOW, &mut Delivered::default()).unwrap();
         let (mut first, mut second) = batch.halves(&destination);
         let body = |batch: &mut Batch<'_>| {
-            let sealed = batch.seal(&destination, Compression::fast()).unwrap();
+            let sealed = batch.seal(&destination).unwrap();
             String::from_utf8(sealed.request.body.to_vec()).unwrap()
         };
         assert_eq!(body(&mut first), "[x 3:a,b]");

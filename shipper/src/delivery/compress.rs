@@ -18,31 +18,57 @@ pub(super) fn compress(parts: &[&[u8]], encoding: Encoding, gzip_level: Compress
     }
 }
 
-/// Deflate in the frame of gzip. The checksum is taken here, with the instruction that processors
-/// have for it, piece by piece while a piece is near the processor anyway.
+/// Deflate in the frame of gzip, written piece by piece. The checksum is taken here, with the
+/// instruction that processors have for it, while a piece is near the processor anyway.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc1952#section-2.3>
+pub(super) struct Gzip {
+    encoder: DeflateEncoder<Vec<u8>>,
+    checksum: Crc,
+    bytes: usize,
+}
+
+impl Gzip {
+    pub(super) fn new(level: Compression) -> Self {
+        Self::of_about(0, level)
+    }
+
+    /// One that has room for so much, compressed.
+    fn of_about(bytes: usize, level: Compression) -> Self {
+        /// Deflate, no name, no time, an unknown system.
+        const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+        let mut gzip = Vec::with_capacity(HEADER.len() + bytes);
+        gzip.extend_from_slice(&HEADER);
+        Self { encoder: DeflateEncoder::new(gzip, level), checksum: Crc::new(), bytes: 0 }
+    }
+
+    pub(super) fn write(&mut self, piece: &[u8]) {
+        self.checksum.update(piece);
+        self.bytes += piece.len();
+        self.encoder.write_all(piece).expect("writing to memory cannot fail");
+    }
+
+    pub(super) fn finish(self) -> Bytes {
+        let mut gzip = self.encoder.finish().expect("writing to memory cannot fail");
+        gzip.extend_from_slice(&self.checksum.sum().to_le_bytes());
+        // The format has but the lower half of a size beyond 4 GiB.
+        gzip.extend_from_slice(&(self.bytes as u32).to_le_bytes());
+        Bytes::from(gzip)
+    }
+}
+
 fn gzip(parts: &[&[u8]], level: Compression) -> Bytes {
-    /// Deflate, no name, no time, an unknown system.
-    const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
     /// Log lines come down to a fifth or less.
     const GUESSED_RATIO: usize = 5;
     const NEAR_BYTES: usize = 64 * 1024;
 
     let bytes: usize = parts.iter().map(|part| part.len()).sum();
-    let mut gzip = Vec::with_capacity(HEADER.len() + bytes / GUESSED_RATIO);
-    gzip.extend_from_slice(&HEADER);
-    let mut checksum = Crc::new();
-    let mut encoder = DeflateEncoder::new(gzip, level);
-    let written = parts.iter().flat_map(|part| part.chunks(NEAR_BYTES)).try_for_each(|piece| {
-        checksum.update(piece);
-        encoder.write_all(piece)
-    });
-    let mut gzip = written.and_then(|()| encoder.finish()).expect("writing to memory cannot fail");
-    gzip.extend_from_slice(&checksum.sum().to_le_bytes());
-    // The format has but the lower half of a size beyond 4 GiB.
-    gzip.extend_from_slice(&(bytes as u32).to_le_bytes());
-    Bytes::from(gzip)
+    let mut gzip = Gzip::of_about(bytes / GUESSED_RATIO, level);
+    for piece in parts.iter().flat_map(|part| part.chunks(NEAR_BYTES)) {
+        gzip.write(piece);
+    }
+    gzip.finish()
 }
 
 /// A block of Snappy has its length in front, so it is made of the body as a whole.

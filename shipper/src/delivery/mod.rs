@@ -7,6 +7,7 @@
 mod authorities;
 mod backoff;
 mod batch;
+mod body;
 mod breaker;
 pub mod client;
 mod compress;

@@ -131,6 +131,7 @@ mod tests {
             id: "1",
             time: SystemTime::UNIX_EPOCH,
             message,
+            escaped: None,
             line: Line::default(),
         };
         fit(&record, &destination, max_bytes, oversized)

@@ -214,7 +214,7 @@ impl<'r> Plan<'r> {
                 return false;
             };
             let can_be_divided = batch.len() > 1;
-            let Some(sealed) = batch.seal(self.destination, self.settings.gzip_level) else {
+            let Some(sealed) = batch.seal(self.destination) else {
                 return false;
             };
             if !can_be_divided || sealed.request.body.len() <= self.limits.max_compressed_bytes {
@@ -245,7 +245,7 @@ impl<'r> Plan<'r> {
 
     fn send_batch(&mut self, now: SystemTime) -> Option<Step<'r>> {
         let mut batch = self.queue.pop_front()?;
-        let sealed = batch.seal(self.destination, self.settings.gzip_level)?;
+        let sealed = batch.seal(self.destination)?;
         let request = sealed.request.clone();
         let counts = &mut self.delivered.counts;
         counts.bytes_encoded += sealed.bytes as u64;
@@ -373,7 +373,7 @@ impl<'r> Plan<'r> {
         outcomes: Vec<Outcome>,
         retry_after: Option<Duration>,
     ) {
-        let mut again = Batch::empty(batch.tries + 1);
+        let mut again = self.next_try_of(batch);
         let mut reason = None;
         for (index, outcome) in outcomes.into_iter().enumerate() {
             let piece = batch.piece(index);
@@ -383,7 +383,7 @@ impl<'r> Plan<'r> {
                 Outcome::Refused(class) => self.refuse(piece, &class, &mut again),
                 Outcome::Stop(class) => self.delivered.leave([piece.record], &class),
                 Outcome::TryAgain(class, certainty) => {
-                    again.copy(batch, index, self.destination);
+                    again.push(piece.clone(), self.destination);
                     if certainty == Certainty::Unclear {
                         again.unclear += 1;
                     }
@@ -438,6 +438,11 @@ impl<'r> Plan<'r> {
         }
     }
 
+    /// An empty batch for what is sent again of another.
+    fn next_try_of(&self, batch: &Batch<'r>) -> Batch<'r> {
+        Batch::empty(batch.tries + 1, self.settings.gzip_level)
+    }
+
     /// Divides a request that was too large, and has those after it find out no more.
     fn make_smaller(&mut self, batch: &Batch<'r>) {
         if let Some(larger_half) = self.divide(batch, &TOO_LARGE) {
@@ -454,7 +459,7 @@ impl<'r> Plan<'r> {
                 self.delivered.bury(piece.record, &TOO_LARGE);
                 return None;
             }
-            let mut again = Batch::empty(batch.tries + 1);
+            let mut again = self.next_try_of(batch);
             self.refuse(piece, class, &mut again);
             if !again.is_empty() {
                 self.queue.push_front(again);

@@ -161,6 +161,7 @@ mod tests {
                 id: "77",
                 time: SystemTime::UNIX_EPOCH,
                 message,
+                escaped: None,
                 line: Line::parse(message),
             };
             for extent in [

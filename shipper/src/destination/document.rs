@@ -20,7 +20,7 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
     body.extend_from_slice(b"{\"@timestamp\":\"");
     json::time(record.time, body);
     body.extend_from_slice(b"\",\"message\":");
-    json::string(&piece.message, body);
+    json::message(piece, body);
     if let Some(level) = line.level {
         body.extend_from_slice(b",\"log\":{\"level\":\"");
         body.extend_from_slice(level.name().as_bytes());
@@ -98,12 +98,14 @@ fn serialize(value: &impl Serialize, body: &mut Vec<u8>) {
         .expect("what is written here has string keys, and writing to memory cannot fail");
 }
 
-/// What is written of all records of an origin, made when the first of them is, and once.
+/// What is written or hashed of all records of an origin, made for the first of them, and once.
 #[derive(Debug, Default)]
 pub(crate) struct CommonCell {
     document: OnceLock<Common>,
     /// What they have in common as flat [`attributes`](super::attributes).
     pub(super) attributes: OnceLock<Vec<u8>>,
+    /// What their keys begin with, before it is hashed.
+    pub(crate) key: OnceLock<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -221,6 +223,7 @@ mod tests {
             id: "77",
             time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_699_264_800_123),
             message,
+            escaped: None,
             line: Line::parse(message),
         };
         let mut body = Vec::new();

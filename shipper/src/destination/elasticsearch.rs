@@ -288,6 +288,7 @@ mod tests {
             id: "1",
             time: SystemTime::UNIX_EPOCH,
             message: "{\"a\":1}",
+            escaped: None,
             line: Line::parse("{\"a\":1}"),
         };
         let piece = Piece::whole(&record);

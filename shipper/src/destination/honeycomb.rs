@@ -58,7 +58,7 @@ impl Destination for Honeycomb {
         body.extend_from_slice(b"{\"time\":\"");
         json::time(piece.record.time, body);
         body.extend_from_slice(b"\",\"data\":{\"message\":");
-        json::string(&piece.message, body);
+        json::message(piece, body);
         body.push(b',');
         body.extend_from_slice(attributes::json_of_origin(piece.record.origin));
         attributes::json_of_piece(piece, body);

@@ -4,6 +4,19 @@
 use std::time::{Duration, SystemTime};
 
 use crate::escape::{first_special, is_special};
+use crate::record::Piece;
+
+/// Appends the message of a piece as a JSON string: as it came, if it came as one.
+pub(super) fn message(piece: &Piece<'_>, body: &mut Vec<u8>) {
+    match piece.escaped_message() {
+        Some(escaped) => {
+            body.push(b'"');
+            body.extend_from_slice(escaped.as_bytes());
+            body.push(b'"');
+        }
+        None => string(&piece.message, body),
+    }
+}
 
 /// Appends a text as a JSON string.
 pub(super) fn string(text: &str, body: &mut Vec<u8>) {

@@ -74,7 +74,7 @@ pub trait Destination: Send + Sync {
     }
 
     /// Appends what stands before the pieces of a section. For a section of more bytes it may be
-    /// longer, never shorter.
+    /// longer, never shorter. Where nothing stands around one section, nothing does around any.
     fn open(&self, _section: &Section<'_, '_>, _body: &mut Vec<u8>) {}
 
     /// Appends what stands behind the pieces of a section.

@@ -75,7 +75,7 @@ impl Destination for NewRelic {
         body.extend_from_slice(b"{\"timestamp\":");
         json::integer(piece.record.unix_millis(), body);
         body.extend_from_slice(b",\"message\":");
-        json::string(&piece.message, body);
+        json::message(piece, body);
         body.extend_from_slice(b",\"attributes\":");
         let start = body.len();
         attributes::json_of_piece(piece, body);

@@ -136,6 +136,7 @@ mod tests {
             id: "1",
             time: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
             message: "x",
+            escaped: None,
             line: Line::default(),
         };
         let records = [record(3_599), record(3_600)];

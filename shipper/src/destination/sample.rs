@@ -25,6 +25,7 @@ pub(super) fn with_piece_of(group: &str, message: &str, use_it: impl FnOnce(&Pie
         id: ID,
         time: SystemTime::UNIX_EPOCH + Duration::from_millis(MILLIS),
         message,
+        escaped: None,
         line: Line::parse(message),
     };
     use_it(&Piece::whole(&record));

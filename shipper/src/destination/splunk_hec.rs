@@ -136,7 +136,7 @@ impl Destination for SplunkHec {
         json::string(self.source.as_deref().unwrap_or(origin.group), body);
         body.extend_from_slice(&self.constant);
         body.extend_from_slice(b",\"event\":");
-        json::string(&piece.message, body);
+        json::message(piece, body);
         body.extend_from_slice(b",\"fields\":");
         body.push(b'{');
         body.extend_from_slice(attributes::json_of_origin(origin));

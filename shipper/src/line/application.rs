@@ -6,21 +6,25 @@ use super::{Level, Line, is_request_id, is_timestamp};
 /// Reads a line of the function. What stands behind the columns is the function's: it may have
 /// tabs and line ends of its own, and is never divided.
 pub(super) fn parse(message: &str) -> Line<'_> {
-    node(message).or_else(|| python(message)).unwrap_or_default()
+    let line = match message.as_bytes() {
+        [b'0'..=b'9', ..] => node(message),
+        [b'[', ..] => python(message),
+        _ => None,
+    };
+    line.unwrap_or_default()
 }
 
 /// Node: `time⇥request id⇥LEVEL⇥message`, before Node 10 `time⇥request id⇥message`. The request
 /// id is the word `undefined` while the function's module is loaded.
 fn node(message: &str) -> Option<Line<'_>> {
-    let (time, rest) = message.split_once('\t')?;
-    let (request_id, rest) = rest.split_once('\t')?;
+    let (time, rest) = column(message)?;
+    let (request_id, rest) = column(rest)?;
     let known_id = is_request_id(request_id);
     if !is_timestamp(time) || !(known_id || request_id == "undefined") {
         return None;
     }
     // A first column that is no level belongs to the message of an older Node.
-    let leveled =
-        rest.split_once('\t').and_then(|(level, text)| Some((runtime_level(level)?, text)));
+    let leveled = column(rest).and_then(|(level, text)| Some((runtime_level(level)?, text)));
     let (level, text) = match leveled {
         Some((level, text)) => (Some(level), text),
         None => (None, rest),
@@ -36,8 +40,8 @@ fn python(message: &str) -> Option<Line<'_>> {
     let (level, rest) = message.strip_prefix('[')?.split_once(']')?;
     let level = runtime_level(level)?;
     let columns = rest.strip_prefix('\t').and_then(|rest| {
-        let (time, rest) = rest.split_once('\t')?;
-        let (request_id, text) = rest.split_once('\t')?;
+        let (time, rest) = column(rest)?;
+        let (request_id, text) = column(rest)?;
         (is_timestamp(time) && (request_id.is_empty() || is_request_id(request_id)))
             .then_some((request_id, text))
     });
@@ -49,6 +53,14 @@ fn python(message: &str) -> Option<Line<'_>> {
         Some(request_id).filter(|id| !id.is_empty()).map(Into::into).or(line.request_id);
     line.level = line.level.or(Some(level));
     Some(line)
+}
+
+/// The next column, and what follows it. Those in front of a message are short.
+fn column(text: &str) -> Option<(&str, &str)> {
+    const LONGEST: usize = 64;
+
+    let tab = text.bytes().take(LONGEST).position(|byte| byte == b'\t')?;
+    Some((&text[..tab], &text[tab + 1..]))
 }
 
 /// A level as a runtime prints it: in capitals, which a word of a message seldom is.

@@ -91,7 +91,7 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
         kind,
         request_id: record.request_id,
         level: report.failed().then_some(Level::Error),
-        report: name.to_ascii_lowercase().ends_with("report").then_some(report),
+        report: name.to_ascii_lowercase().ends_with("report").then(|| Box::new(report)),
         json: None,
     }
 }

@@ -25,7 +25,7 @@ pub struct Line<'a> {
     /// Its level, where it names one.
     pub level: Option<Level>,
     /// The figures of a REPORT line.
-    pub report: Option<Report<'a>>,
+    pub report: Option<Box<Report<'a>>>,
     /// The JSON object of a structured line, exactly as written.
     pub json: Option<&'a str>,
 }

@@ -7,8 +7,13 @@ use super::{Kind, Level, Line, REQUEST_ID_BYTES, Report, is_request_id, is_times
 /// Reads a line of Lambda's; `None` for a line of anybody else. A line only counts as Lambda's
 /// when it has Lambda's whole form, so that an application may log "START something".
 pub(super) fn parse(message: &str) -> Option<Line<'_>> {
+    // What all of Lambda's lines begin with; most others are told from them by it.
+    if !matches!(message.as_bytes(), [b'A'..=b'Z' | b'0'..=b'9', ..]) {
+        return None;
+    }
     let line = message.trim_end();
-    match line.split([' ', '\t']).next()? {
+    let end = line.bytes().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
+    match &line[..end] {
         "START" => with_request_id(line, "START RequestId: ", Kind::Start).map(|(line, _)| line),
         "END" => with_request_id(line, "END RequestId: ", Kind::End).map(|(line, _)| line),
         "REPORT" => report(line),
@@ -32,7 +37,7 @@ fn figures<'a>(line: &'a str, start: &str, first: &str) -> Option<Line<'a>> {
     let fields = line.strip_prefix(start).filter(|fields| fields.starts_with(first))?;
     let report = Report::parse_text(fields);
     let level = report.failed().then_some(Level::Error);
-    Some(Line { kind: Kind::Platform, level, report: Some(report), ..Line::default() })
+    Some(Line { kind: Kind::Platform, level, report: Some(Box::new(report)), ..Line::default() })
 }
 
 /// Reads `<start><request id>` and gives what follows.
@@ -51,7 +56,7 @@ fn report(line: &str) -> Option<Line<'_>> {
     let (mut line, fields) = with_request_id(line, "REPORT RequestId: ", Kind::Report)?;
     let report = Report::parse_text(fields);
     line.level = report.failed().then_some(Level::Error);
-    line.report = Some(report);
+    line.report = Some(Box::new(report));
     Some(line)
 }
 
@@ -66,11 +71,9 @@ fn crash(line: &str) -> Option<Line<'_>> {
 
 /// `<time> <request id> Task timed out after 3.00 seconds`.
 fn timeout(line: &str) -> Option<Line<'_>> {
-    let mut words = line.splitn(3, ' ');
-    let (time, request_id, rest) = (words.next()?, words.next()?, words.next()?);
-    let ours = is_timestamp(time)
-        && is_request_id(request_id)
-        && rest.starts_with("Task timed out after ");
+    let (_, rest) = line.split_once(' ').filter(|(time, _)| is_timestamp(time))?;
+    let (request_id, rest) = rest.split_once(' ')?;
+    let ours = is_request_id(request_id) && rest.starts_with("Task timed out after ");
     ours.then(|| Line {
         kind: Kind::Timeout,
         request_id: Some(request_id.into()),

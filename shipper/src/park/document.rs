@@ -194,6 +194,7 @@ mod tests {
             id: "37",
             time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_699_264_800_123),
             message,
+            escaped: None,
             line: Line::default(),
         };
         messages.iter().map(record).collect()

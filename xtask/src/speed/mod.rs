@@ -16,7 +16,7 @@ use crate::release;
 use floor::Floor;
 use function::Function;
 use payload::Payload;
-use sink::{Service, Sink};
+use sink::{Admission, Service, Sink};
 
 /// How many log events are in an event: 3 kB, 150 kB and 1.6 MB of JSON.
 const SIZES: [usize; 3] = [10, 500, 5_000];
@@ -51,8 +51,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
     starts(&programs)?;
     for service in Service::ALL {
         for events in SIZES {
-            invocations(&programs, service, &Payload::of(events)?)?;
+            invocations(&programs, service, Admission::ByRules, &Payload::of(events)?)?;
         }
+        let largest = Payload::of(SIZES[SIZES.len() - 1])?;
+        invocations(&programs, service, Admission::OfAll, &largest)?;
     }
     Ok(())
 }
@@ -64,7 +66,9 @@ fn starts(programs: &Programs) -> anyhow::Result<()> {
     let mut shipper = Vec::new();
     let mut idle = Vec::new();
     for _ in 0..STARTS {
-        shipper.push(Function::start(&programs.shipper, &sink.configuration())?.cold_start);
+        shipper.push(
+            Function::start(&programs.shipper, &sink.configuration(Admission::ByRules))?.cold_start,
+        );
         idle.push(Function::start(&programs.idle, "")?.cold_start);
     }
     println!("cold start");
@@ -75,9 +79,14 @@ fn starts(programs: &Programs) -> anyhow::Result<()> {
 }
 
 /// One size of event to one log service, by shipper, floor and idle function in turn.
-fn invocations(programs: &Programs, service: Service, payload: &Payload) -> anyhow::Result<()> {
+fn invocations(
+    programs: &Programs,
+    service: Service,
+    admission: Admission,
+    payload: &Payload,
+) -> anyhow::Result<()> {
     let sink = Sink::start(service)?;
-    let shipper = Function::start(&programs.shipper, &sink.configuration())?;
+    let shipper = Function::start(&programs.shipper, &sink.configuration(admission))?;
     let idle = Function::start(&programs.idle, "")?;
     shipper.invoke(&payload.event).context("the first invocation")?;
     idle.invoke(&payload.event)?;
@@ -98,9 +107,13 @@ fn invocations(programs: &Programs, service: Service, payload: &Payload) -> anyh
     let encoded: usize = requests.iter().map(|(_, body)| body.len()).sum();
     let sent: usize = requests.iter().map(|(sent, _)| sent).sum();
     println!(
-        "{}, {} events: {} of JSON in {}; {} sent as {} in {} requests",
+        "{}, {} events{}: {} of JSON in {}; {} sent as {} in {} requests",
         service.name(),
         payload.events,
+        match admission {
+            Admission::ByRules => "",
+            Admission::OfAll => ", no rules about what is sent",
+        },
         kilobytes(payload.json_bytes),
         kilobytes(payload.event.len()),
         kilobytes(encoded),

@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use logagg_e2e::sample;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 /// The time in all lines of [`sample`].
 const SAMPLE_TIME: &str = "2026-11-23T10:15:30.123Z";
@@ -51,6 +52,27 @@ pub(crate) struct Payload {
     pub(crate) event: Vec<u8>,
 }
 
+/// What is inside, with the fields in the order in which CloudWatch Logs writes them.
+///
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html>
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Delivery<'a> {
+    message_type: &'a str,
+    owner: &'a str,
+    log_group: &'a str,
+    log_stream: &'a str,
+    subscription_filters: [&'a str; 1],
+    log_events: Vec<LogEvent<'a>>,
+}
+
+#[derive(Serialize)]
+struct LogEvent<'a> {
+    id: String,
+    timestamp: u64,
+    message: &'a str,
+}
+
 impl Payload {
     /// The same one for the same number of log events.
     pub(crate) fn of(events: usize) -> anyhow::Result<Self> {
@@ -60,22 +82,22 @@ impl Payload {
             messages.extend(request(&mut chance));
         }
         let mut time: u64 = 1_795_428_930_123;
-        let log_events: Vec<Value> = messages[..events]
+        let log_events = messages[..events]
             .iter()
             .map(|message| {
                 time += chance.u64(0..5);
                 let id = format!("3858{:052}", u128::from(time) << 40 | u128::from(chance.u32(..)));
-                json!({"id": id, "timestamp": time, "message": message})
+                LogEvent { id, timestamp: time, message }
             })
             .collect();
-        let json = serde_json::to_vec(&json!({
-            "messageType": "DATA_MESSAGE",
-            "owner": "123456789012",
-            "logGroup": "/aws/lambda/checkout",
-            "logStream": "2026/11/23/[$LATEST]0123456789abcdef0123456789abcdef",
-            "subscriptionFilters": ["lambda-to-search"],
-            "logEvents": log_events,
-        }))?;
+        let json = serde_json::to_vec(&Delivery {
+            message_type: "DATA_MESSAGE",
+            owner: "123456789012",
+            log_group: "/aws/lambda/checkout",
+            log_stream: "2026/11/23/[$LATEST]0123456789abcdef0123456789abcdef",
+            subscription_filters: ["lambda-to-search"],
+            log_events,
+        })?;
         let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
         gzip.write_all(&json)?;
         let data = STANDARD.encode(gzip.finish().context("compressing an event")?);

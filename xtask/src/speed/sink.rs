@@ -25,6 +25,16 @@ pub(crate) enum Service {
     Hec,
 }
 
+/// Which lines are sent, and what of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Every line as it is.
+    OfAll,
+    /// What rules leave, as a user has them: a pattern for what nobody wants to read, and four
+    /// things that nobody must.
+    ByRules,
+}
+
 /// A request as it was sent, with what there is to know about it.
 #[derive(Clone)]
 struct Seen {
@@ -71,19 +81,25 @@ impl Sink {
         Ok(Self { service, address, seen })
     }
 
-    /// The shipper's configuration for it, with everything on that a user would have on.
-    pub(crate) fn configuration(&self) -> String {
+    /// The shipper's configuration for it.
+    pub(crate) fn configuration(&self, admission: Admission) -> String {
         let url = format!("http://{}", self.address);
         let destination = match self.service {
             Service::Bulk => json!({"type": "elasticsearch", "url": url, "index": "logs"}),
             Service::Hec => json!({"type": "splunk_hec", "url": url, "token": "t"}),
         };
-        json!({
+        let mut configuration = json!({
             "destinations": {"sink": destination},
             "gzip_level": super::GZIP_LEVEL,
             "accept": ["no_place_for_leftovers"],
-        })
-        .to_string()
+        });
+        if admission == Admission::ByRules {
+            configuration["admit"] = json!({
+                "exclude": [{"name": "health", "message": "GET /health"}],
+                "redact": ["email", "bearer_token", "aws_access_key", "aws_secret_key"],
+            });
+        }
+        configuration.to_string()
     }
 
     /// The requests that came since the last call, before and after decompression.

@@ -16,6 +16,7 @@ fn records<'a>(origins: &'a [Origin<'a>], names: &'a [String]) -> Vec<Record<'a>
         id: name,
         time: START,
         message: name,
+        escaped: None,
         line: Line::default(),
     };
     names.iter().enumerate().map(record).collect()

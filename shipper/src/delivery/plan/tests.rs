@@ -170,6 +170,7 @@ fn play(
             id: message,
             time: START,
             message,
+            escaped: None,
             line: Line::parse(message),
         })
         .collect();
@@ -347,8 +348,14 @@ fn a_structured_line_that_fits_without_its_fields_is_sent_whole() {
 fn a_service_that_asks_for_a_time_gets_it() {
     let fake = Fake::new(Keys::Taken);
     let origin = Origin::new("1", "g", "s");
-    let record =
-        Record { origin: &origin, id: "1", time: START, message: "a", line: Line::default() };
+    let record = Record {
+        origin: &origin,
+        id: "1",
+        time: START,
+        message: "a",
+        escaped: None,
+        line: Line::default(),
+    };
     let date = httpdate::fmt_http_date(START + Duration::from_secs(7));
     for header in ["7", &date] {
         let records = std::slice::from_ref(&record);
@@ -398,8 +405,14 @@ fn a_request_gets_no_more_time_than_there_is() {
     let timeout_of = |seconds| {
         let fake = Fake::new(Keys::Taken);
         let origin = Origin::new("1", "g", "s");
-        let record =
-            Record { origin: &origin, id: "1", time: START, message: "a", line: Line::default() };
+        let record = Record {
+            origin: &origin,
+            id: "1",
+            time: START,
+            message: "a",
+            escaped: None,
+            line: Line::default(),
+        };
         let settings = Settings { give_up_at: START + Duration::from_secs(seconds), ..settings() };
         let records = std::slice::from_ref(&record);
         let mut plan = plan(&fake, records, settings);
@@ -535,6 +548,7 @@ fn what_a_service_would_not_keep_for_its_age_is_refused_and_counted() {
         id: message,
         time: now - Duration::from_secs(age),
         message,
+        escaped: None,
         line: Line::default(),
     };
     let records = [record("a", 61), record("b", 60), record("c", 0), record("d", 100)];
