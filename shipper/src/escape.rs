@@ -15,6 +15,19 @@ pub(crate) fn first_special(word: &[u8; 8]) -> usize {
     (special.trailing_zeros() / 8) as usize
 }
 
+/// How many bytes come before the first special one.
+pub(crate) fn plain(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(word) = bytes[at..].first_chunk::<8>() {
+        let plain = first_special(word);
+        at += plain;
+        if plain < word.len() {
+            return at;
+        }
+    }
+    at + bytes[at..].iter().take_while(|byte| !is_special(**byte)).count()
+}
+
 /// Whether a byte is a quote, a backslash or a control character.
 pub(crate) fn is_special(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..0x20)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr2_iter};
 use regex::{Captures, Regex};
 
 use crate::destination::Class;
@@ -118,15 +118,14 @@ impl Named {
             },
             Self::Ipv6 => |text| memchr_iter(b':', text).nth(1).is_some(),
             Self::BearerToken => |text| {
-                memmem::find(text, b"eyJ").is_some()
-                    || memchr_iter(b' ', text).any(|blank| {
-                        text[..blank]
-                            .last_chunk()
-                            .is_some_and(|word: &[u8; 6]| word.eq_ignore_ascii_case(b"bearer"))
-                    })
+                let is_word = |word: &[u8; 7]| word.eq_ignore_ascii_case(b"bearer ");
+                memchr_iter(b'J', text).any(|place| text[..place].ends_with(b"ey"))
+                    || memchr2_iter(b'B', b'b', text)
+                        .any(|place| text[place..].first_chunk().is_some_and(is_word))
             },
-            // The pattern begins with words that are looked for all at once anyway.
-            Self::AwsAccessKey => |_| true,
+            Self::AwsAccessKey => {
+                |text| has_run(text, 20, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+            }
             Self::AwsSecretKey => |text| {
                 has_run(text, 40, |byte| {
                     byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+')

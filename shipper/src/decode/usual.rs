@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::{Delivery, EventTime, LogEvent, MessageType, Text};
-use crate::escape::{first_special, is_special};
+use crate::escape::{first_special, plain};
 
 /// Reads a delivery; `None` if it is not of the usual shape.
 pub(super) fn parse(decoded: &[u8]) -> Option<Delivery<'_>> {
@@ -212,19 +212,6 @@ impl<'a> Reader<'a> {
         self.text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         Some(rest)
     }
-}
-
-/// How many bytes come before the first special one.
-fn plain(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(word) = bytes[at..].first_chunk::<8>() {
-        let plain = first_special(word);
-        at += plain;
-        if plain < word.len() {
-            return at;
-        }
-    }
-    at + bytes[at..].iter().take_while(|byte| !is_special(**byte)).count()
 }
 
 fn unit(rest: &[u8]) -> Option<(u16, &[u8])> {

@@ -162,13 +162,11 @@ impl<'s> Shipment<'s> {
                     .of_event(*index)
             })
             .collect();
-        let records: Vec<Record<'_>> = deliveries
-            .iter()
-            .zip(&origins)
-            .flat_map(|((_, delivery), origin)| {
-                delivery.log_events.iter().map(move |event| Record::new(origin, event))
-            })
-            .collect();
+        let count = deliveries.iter().map(|(_, delivery)| delivery.log_events.len()).sum();
+        let mut records: Vec<Record<'_>> = Vec::with_capacity(count);
+        for ((_, delivery), origin) in deliveries.iter().zip(&origins) {
+            records.extend(delivery.log_events.iter().map(|event| Record::new(origin, event)));
+        }
         self.summary.note_times(&records);
         let records = self.admit(records, &targets, first.source);
         let redacted = self.redact(&records);

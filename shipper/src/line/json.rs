@@ -11,7 +11,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Kind, Level, Line, Report};
+use super::{Kind, Level, Line, Report, usual};
 
 /// A line that is one JSON object.
 pub(super) struct Object<'a> {
@@ -31,7 +31,7 @@ pub(super) fn object(message: &str) -> Option<Object<'_>> {
     if !(text.starts_with('{') && text.ends_with('}')) {
         return None;
     }
-    let fields: Fields<'_> = serde_json::from_str(text).ok()?;
+    let fields = usual::fields(text).or_else(|| serde_json::from_str(text).ok())?;
     Some(Object {
         text,
         level: fields.level,
@@ -138,11 +138,41 @@ struct PlatformTracing<'a> {
 }
 
 /// The fields of an object that mean something here; the first of each that can be read counts.
-#[derive(Default)]
-struct Fields<'a> {
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Fields<'a> {
     level: Option<Level>,
     request_id: Option<Cow<'a, str>>,
     line_type: Option<Cow<'a, str>>,
+}
+
+impl<'a> Fields<'a> {
+    /// Whether a field means something here.
+    pub(super) fn mean(name: &str) -> bool {
+        matches!(
+            name,
+            "level"
+                | "log.level"
+                | "severity"
+                | "levelname"
+                | "requestId"
+                | "AWSRequestId"
+                | "awsRequestId"
+                | "aws_request_id"
+                | "function_request_id"
+                | "type"
+        )
+    }
+
+    /// Takes in a field that means something.
+    pub(super) fn note(&mut self, name: &str, value: Scalar<'a>) {
+        match name {
+            "level" | "log.level" | "severity" | "levelname" => {
+                self.level = self.level.or(value.level());
+            }
+            "type" => self.line_type = self.line_type.take().or(value.text()),
+            _ => self.request_id = self.request_id.take().or(value.text()),
+        }
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -159,26 +189,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Fields::default();
                 while let Some(Key(key)) = map.next_key()? {
-                    match key.as_ref() {
-                        "level" | "log.level" | "severity" | "levelname" => {
-                            let found = map.next_value::<Scalar<'_>>()?.level();
-                            fields.level = fields.level.or(found);
-                        }
-                        "requestId"
-                        | "AWSRequestId"
-                        | "awsRequestId"
-                        | "aws_request_id"
-                        | "function_request_id" => {
-                            let found = map.next_value::<Scalar<'_>>()?.text();
-                            fields.request_id = fields.request_id.or(found);
-                        }
-                        "type" => {
-                            let found = map.next_value::<Scalar<'_>>()?.text();
-                            fields.line_type = fields.line_type.or(found);
-                        }
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
+                    if Fields::mean(&key) {
+                        fields.note(&key, map.next_value()?);
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
                     }
                 }
                 Ok(fields)
@@ -194,7 +208,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A value of which only strings and whole numbers matter; anything else is passed over.
-enum Scalar<'a> {
+pub(super) enum Scalar<'a> {
     Text(Cow<'a, str>),
     Number(u64),
     Other,

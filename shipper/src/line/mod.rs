@@ -9,6 +9,7 @@ mod json;
 mod level;
 mod platform;
 mod report;
+mod usual;
 
 use std::borrow::Cow;
 

@@ -174,6 +174,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fields_stand_in_the_order_in_which_cloudwatch_logs_writes_them() {
+        let payload = Payload::of(1).unwrap();
+        let event: serde_json::Value = serde_json::from_slice(&payload.event).unwrap();
+        let gzip = STANDARD.decode(event["awslogs"]["data"].as_str().unwrap()).unwrap();
+        let json = std::io::read_to_string(flate2::read::GzDecoder::new(&gzip[..])).unwrap();
+        let names = ["messageType", "owner", "logGroup", "logEvents", "id", "timestamp", "message"];
+        let places = names.map(|name| json.find(&format!("\"{name}\":")).unwrap());
+        assert!(places.is_sorted(), "{json}");
+    }
+
+    #[test]
     fn a_payload_has_so_many_events_and_the_size_of_real_ones() {
         for events in [10, 500, 5_000] {
             let payload = Payload::of(events).unwrap();

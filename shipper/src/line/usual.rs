@@ -1,0 +1,245 @@
+//! Objects as loggers write them, passed over in a fraction of the time that a parser for all of
+//! JSON takes: names without escapes, not nested without end, and where a value means something
+//! here, a plain one. Whatever is not so, and whatever is no JSON, is left to that parser.
+
+use super::json::{Fields, Scalar};
+use crate::escape::plain;
+
+/// Reads the fields of the object that `text` is; `None` if it is not a usual one.
+pub(super) fn fields(text: &str) -> Option<Fields<'_>> {
+    let mut fields = Fields::default();
+    let mut reader = Reader { text, rest: text.as_bytes() };
+    let mut is_first = true;
+    reader.take(b'{')?;
+    reader.blanks();
+    while reader.take(b'}').is_none() {
+        if !is_first {
+            reader.take(b',')?;
+            reader.blanks();
+        }
+        is_first = false;
+        let name = reader.name()?;
+        let start = reader.place();
+        reader.pass_over_value()?;
+        if Fields::mean(name) {
+            fields.note(name, scalar(text.get(start..reader.place())?)?);
+        }
+        reader.blanks();
+    }
+    reader.rest.is_empty().then_some(fields)
+}
+
+/// What a value says that is valid JSON; `None` if that takes more than a look.
+fn scalar(value: &str) -> Option<Scalar<'_>> {
+    match value.as_bytes() {
+        [b'"', text @ .., b'"'] if plain(text) == text.len() => {
+            Some(Scalar::Text(value[1..value.len() - 1].into()))
+        }
+        [b'0'..=b'9', ..] => value.parse().ok().map(Scalar::Number),
+        [b'{' | b'[' | b't' | b'f' | b'n', ..] => Some(Scalar::Other),
+        _ => None,
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn place(&self) -> usize {
+        self.text.len() - self.rest.len()
+    }
+
+    fn take(&mut self, byte: u8) -> Option<()> {
+        self.rest = self.rest.strip_prefix(&[byte])?;
+        Some(())
+    }
+
+    fn blanks(&mut self) {
+        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+    }
+
+    /// The name of a field, up to its value.
+    fn name(&mut self) -> Option<&'a str> {
+        self.take(b'"')?;
+        let start = self.place();
+        self.rest = self.rest.get(plain(self.rest)..)?;
+        let name = self.text.get(start..self.place())?;
+        self.take(b'"')?;
+        self.blanks();
+        self.take(b':')?;
+        self.blanks();
+        Some(name)
+    }
+
+    fn pass_over_value(&mut self) -> Option<()> {
+        /// Above the bits for what a value lies in.
+        const OUTSIDE: u64 = 1;
+
+        // A bit for each object or list around the value at hand, the innermost last.
+        let mut around = OUTSIDE;
+        loop {
+            match self.rest.first()? {
+                b'{' | b'[' if around.leading_zeros() == 0 => return None,
+                b'{' => {
+                    self.take(b'{')?;
+                    self.blanks();
+                    if self.take(b'}').is_none() {
+                        around <<= 1;
+                        self.name()?;
+                        continue;
+                    }
+                }
+                b'[' => {
+                    self.take(b'[')?;
+                    self.blanks();
+                    if self.take(b']').is_none() {
+                        around = around << 1 | 1;
+                        continue;
+                    }
+                }
+                b'"' => self.pass_over_text()?,
+                b't' => self.rest = self.rest.strip_prefix(b"true")?,
+                b'f' => self.rest = self.rest.strip_prefix(b"false")?,
+                b'n' => self.rest = self.rest.strip_prefix(b"null")?,
+                _ => self.pass_over_number()?,
+            }
+            // A value has ended, and with it perhaps what it lies in.
+            loop {
+                if around == OUTSIDE {
+                    return Some(());
+                }
+                self.blanks();
+                let is_in_list = around & 1 == 1;
+                if self.take(b',').is_some() {
+                    self.blanks();
+                    if !is_in_list {
+                        self.name()?;
+                    }
+                    break;
+                }
+                self.take(if is_in_list { b']' } else { b'}' })?;
+                around >>= 1;
+            }
+        }
+    }
+
+    fn pass_over_text(&mut self) -> Option<()> {
+        self.take(b'"')?;
+        loop {
+            match self.rest.get(plain(self.rest)..)? {
+                [b'"', rest @ ..] => {
+                    self.rest = rest;
+                    return Some(());
+                }
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', rest @ ..] => {
+                    self.rest = rest;
+                }
+                [b'\\', b'u', rest @ ..] => {
+                    let (digits, rest) = rest.split_first_chunk::<4>()?;
+                    self.rest = digits.iter().all(u8::is_ascii_hexdigit).then_some(rest)?;
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    fn pass_over_number(&mut self) -> Option<()> {
+        let _ = self.take(b'-');
+        if self.take(b'0').is_none() {
+            self.digits()?;
+        }
+        if self.take(b'.').is_some() {
+            self.digits()?;
+        }
+        if let [b'e' | b'E', rest @ ..] = self.rest {
+            self.rest = rest;
+            if let [b'+' | b'-', rest @ ..] = self.rest {
+                self.rest = rest;
+            }
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    fn digits(&mut self) -> Option<()> {
+        let count = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.rest = &self.rest[count..];
+        (count > 0).then_some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What is read here is what the parser for all of JSON reads.
+    #[track_caller]
+    fn check(text: &str) -> Option<Fields<'_>> {
+        let read = fields(text);
+        if read.is_some() {
+            assert_eq!(serde_json::from_str(text).ok(), read, "{text}");
+        }
+        read
+    }
+
+    #[test]
+    fn what_loggers_write_is_usual() {
+        for text in [
+            "{}",
+            " {}".trim(),
+            r#"{"level":"INFO","requestId":"x","type":"y","n":[],"o":{}}"#,
+            r#"{"level": 30, "a": [1, -2.5e+3, {"b": {"c": [true, false, null]}}, "é\u00e9\n"]}"#,
+            "{\n\t\"level\" : \"warn\" ,\r\n \"level\":{\"a\":[[]]} }",
+            r#"{"level":["x"],"severity":true,"type":{"a":0}}"#,
+        ] {
+            assert!(check(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_left_to_the_parser_for_all_of_json() {
+        for text in [
+            "",
+            "{",
+            "{}x",
+            "{,}",
+            r#"{"a":1,}"#,
+            r#"{"a":1 "b":2}"#,
+            r#"{"a":01}"#,
+            r#"{"a":1.}"#,
+            r#"{"a":-}"#,
+            r#"{"a":1e}"#,
+            r#"{"a":[1,]}"#,
+            r#"{"a":[1}"#,
+            r#"{"a":{"b":1]}"#,
+            r#"{"a":"\x"}"#,
+            r#"{"a":"\u00g0"}"#,
+            "{\"a\":\"\n\"}",
+            r#"{"a":nul}"#,
+            r#"{"\u0061":1}"#,
+            r#"{"level":"\u0061"}"#,
+            r#"{"level":1e999}"#,
+        ] {
+            assert!(check(text).is_none(), "{text}");
+        }
+        for (depth, is_usual) in [(60, true), (70, false), (100_000, false)] {
+            let text = format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+            assert_eq!(check(&text).is_some(), is_usual, "{depth}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_usual_is_read_as_serde_reads_it(
+            text in "(\\{(\"(a|level|type|requestId)\" ?: ?(\"[a\\\\n\"u0é]{0,6}\"|-?[0-9]{1,3}(\\.[0-9])?|[\\[\\]{},:\"a1]{0,6}|true|null|\\[1, ?\\{\\}\\]),? ?){0,4}\\})",
+        ) {
+            check(&text);
+        }
+    }
+}
