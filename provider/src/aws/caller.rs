@@ -61,7 +61,10 @@ impl Caller {
                 .run_until_cancelled(self.buckets[api as usize].take())
                 .await
                 .ok_or_else(|| CallError::stopped(api))?;
-            let Some(answer) = until_cut_off(stopped, attempt()).await else {
+            // What the SDK does for a call takes kilobytes, which had better not be part of all that
+            // waits for the call.
+            let attempt = Box::pin(attempt());
+            let Some(answer) = until_cut_off(stopped, attempt).await else {
                 return Err(CallError::stopped(api));
             };
             attempts += 1;

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -10,7 +11,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
-use reqwest::{Certificate, Client, NoProxy, Proxy, redirect, retry};
+use reqwest::{Certificate, Client, NoProxy, Proxy, Url, redirect, retry};
 
 use super::caller::chain;
 use super::environment::{expanded, variable};
@@ -44,7 +45,7 @@ pub(super) fn http_client(
         builder = builder.tls_certs_only(certificates(given, &path)?);
     }
     let client = builder.build().map_err(CannotConnect::NoClient)?;
-    Ok(SharedHttpClient::new(Http { client }))
+    Ok(SharedHttpClient::new(Http { client, last: Arc::default() }))
 }
 
 /// An argument goes before its variable. A proxy for HTTP that is configured also serves HTTPS
@@ -101,6 +102,24 @@ fn certificates(given: Given, path: &PathBuf) -> Result<Vec<Certificate>, Cannot
 #[derive(Clone, Debug)]
 struct Http {
     client: Client,
+    last: Arc<Last>,
+}
+
+/// Where the last request went. Most go where the one before them went, and reading an address
+/// takes longer than signing a request.
+#[derive(Debug, Default)]
+struct Last(Mutex<Option<(String, Url)>>);
+
+impl Last {
+    fn url(&self, address: &str) -> Result<Url, ConnectorError> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, url)) = last.as_ref().filter(|(same, _)| same == address) {
+            return Ok(url.clone());
+        }
+        let url = Url::parse(address).map_err(|error| ConnectorError::user(error.into()))?;
+        *last = Some((address.to_owned(), url.clone()));
+        Ok(url)
+    }
 }
 
 impl HttpClient for Http {
@@ -116,7 +135,9 @@ impl HttpClient for Http {
 impl HttpConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.client.clone();
+        let url = self.last.url(request.uri());
         HttpConnectorFuture::new(async move {
+            let url = url?;
             let request =
                 request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let (head, body) = request.into_parts();
@@ -125,7 +146,7 @@ impl HttpConnector for Http {
                 .map(<[u8]>::to_vec)
                 .ok_or_else(|| ConnectorError::user("a body that streams cannot be sent".into()))?;
             let answer = client
-                .request(head.method, head.uri.to_string())
+                .request(head.method, url)
                 .headers(head.headers)
                 .body(body)
                 .send()
