@@ -72,86 +72,51 @@ pub struct Product {
     pub program: Program,
     /// What it runs on, in Terraform's words or in Lambda's.
     pub platform: &'static str,
-    /// The compiler targets that give it, the better ones first. A provider that is linked to musl
-    /// runs everywhere, in Alpine's images too, as does the report; a function knows its system and takes the faster.
+    /// The compiler targets that give it, the better ones first.
     pub targets: &'static [&'static str],
 }
 
 /// Every archive of a release.
 pub const PRODUCTS: [Product; 14] = [
-    Product {
-        program: Program::Provider,
-        platform: "linux_amd64",
-        targets: &["x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"],
-    },
-    Product {
-        program: Program::Provider,
-        platform: "linux_arm64",
-        targets: &["aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"],
-    },
-    Product {
-        program: Program::Provider,
-        platform: "darwin_amd64",
-        targets: &["x86_64-apple-darwin"],
-    },
-    Product {
-        program: Program::Provider,
-        platform: "darwin_arm64",
-        targets: &["aarch64-apple-darwin"],
-    },
-    Product {
-        program: Program::Provider,
-        platform: "windows_amd64",
-        targets: &["x86_64-pc-windows-msvc"],
-    },
-    Product {
-        program: Program::Shipper,
-        platform: "x86_64",
-        targets: &["x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl"],
-    },
-    Product {
-        program: Program::Shipper,
-        platform: "arm64",
-        targets: &["aarch64-unknown-linux-gnu", "aarch64-unknown-linux-musl"],
-    },
-    Product {
-        program: Program::Enforcer,
-        platform: "x86_64",
-        targets: &["x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl"],
-    },
-    Product {
-        program: Program::Enforcer,
-        platform: "arm64",
-        targets: &["aarch64-unknown-linux-gnu", "aarch64-unknown-linux-musl"],
-    },
-    Product {
-        program: Program::Report,
-        platform: "linux_amd64",
-        targets: &["x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"],
-    },
-    Product {
-        program: Program::Report,
-        platform: "linux_arm64",
-        targets: &["aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"],
-    },
-    Product {
-        program: Program::Report,
-        platform: "darwin_amd64",
-        targets: &["x86_64-apple-darwin"],
-    },
-    Product {
-        program: Program::Report,
-        platform: "darwin_arm64",
-        targets: &["aarch64-apple-darwin"],
-    },
-    Product {
-        program: Program::Report,
-        platform: "windows_amd64",
-        targets: &["x86_64-pc-windows-msvc"],
-    },
+    Product::of(Program::Provider, LINUX_AMD64),
+    Product::of(Program::Provider, LINUX_ARM64),
+    Product::of(Program::Provider, DARWIN_AMD64),
+    Product::of(Program::Provider, DARWIN_ARM64),
+    Product::of(Program::Provider, WINDOWS_AMD64),
+    Product::of(Program::Shipper, LAMBDA_X86_64),
+    Product::of(Program::Shipper, LAMBDA_ARM64),
+    Product::of(Program::Enforcer, LAMBDA_X86_64),
+    Product::of(Program::Enforcer, LAMBDA_ARM64),
+    Product::of(Program::Report, LINUX_AMD64),
+    Product::of(Program::Report, LINUX_ARM64),
+    Product::of(Program::Report, DARWIN_AMD64),
+    Product::of(Program::Report, DARWIN_ARM64),
+    Product::of(Program::Report, WINDOWS_AMD64),
 ];
 
+/// What a program runs on: its name, and the compiler targets that give such a program.
+type Platform = (&'static str, &'static [&'static str]);
+
+/// Linked to musl, a program runs everywhere, in Alpine's images too.
+const LINUX_AMD64: Platform =
+    ("linux_amd64", &["x86_64-unknown-linux-musl", "x86_64-unknown-linux-gnu"]);
+const LINUX_ARM64: Platform =
+    ("linux_arm64", &["aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"]);
+const DARWIN_AMD64: Platform = ("darwin_amd64", &["x86_64-apple-darwin"]);
+const DARWIN_ARM64: Platform = ("darwin_arm64", &["aarch64-apple-darwin"]);
+const WINDOWS_AMD64: Platform = ("windows_amd64", &["x86_64-pc-windows-msvc"]);
+
+/// A function knows its system, and takes what is faster there.
+const LAMBDA_X86_64: Platform =
+    ("x86_64", &["x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl"]);
+const LAMBDA_ARM64: Platform =
+    ("arm64", &["aarch64-unknown-linux-gnu", "aarch64-unknown-linux-musl"]);
+
 impl Product {
+    const fn of(program: Program, (platform, targets): Platform) -> Self {
+        Self { program, platform, targets }
+    }
+
     /// The provider for the machine this runs on, if one is released for it.
     pub fn provider_here() -> Option<Self> {
         let os = match std::env::consts::OS {
