@@ -24,6 +24,7 @@ mod bucket;
 mod caller;
 mod claims;
 mod downstream;
+mod lean;
 mod permission;
 mod reader;
 mod tags;

@@ -9,9 +9,11 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::HttpError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
-use reqwest::{Certificate, Client, NoProxy, Proxy, Url, redirect, retry};
+use reqwest::header::HeaderValue;
+use reqwest::{Certificate, Client, NoProxy, Proxy, Request, Response, Url, redirect, retry};
 
 use super::caller::chain;
 use super::environment::{expanded, variable};
@@ -30,6 +32,7 @@ pub(super) fn http_client(
     profiles_ca_bundle: Option<&str>,
 ) -> Result<SharedHttpClient, CannotConnect> {
     let mut builder = Client::builder()
+        .user_agent(concat!("logagg/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(redirect::Policy::none())
         // Trying again is decided in one place, which is not here.
@@ -105,8 +108,8 @@ struct Http {
     last: Arc<Last>,
 }
 
-/// Where the last request went. Most go where the one before them went, and reading an address
-/// takes longer than signing a request.
+/// Where the last request went. Most go where the one before them went, which need not be read
+/// again.
 #[derive(Debug, Default)]
 struct Last(Mutex<Option<(String, Url)>>);
 
@@ -145,31 +148,32 @@ impl HttpConnector for Http {
                 .bytes()
                 .map(<[u8]>::to_vec)
                 .ok_or_else(|| ConnectorError::user("a body that streams cannot be sent".into()))?;
-            let answer = client
-                .request(head.method, url)
-                .headers(head.headers)
-                .body(body)
-                .send()
-                .await
-                .map_err(failed)?;
-            received(answer).await
+            let mut request = Request::new(head.method, url);
+            *request.headers_mut() = head.headers;
+            *request.body_mut() = Some(body.into());
+            received(client.execute(request).await.map_err(failed)?).await
         })
     }
 }
 
-async fn received(answer: reqwest::Response) -> Result<HttpResponse, ConnectorError> {
-    let status = answer.status().as_u16();
-    let status = status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
-    let headers = answer.headers().clone();
-    let body = answer.bytes().await.map_err(failed)?;
-    let mut response = HttpResponse::new(status, SdkBody::from(body));
-    for (name, value) in &headers {
-        // What is not text is nothing that AWS sends.
-        if let Ok(value) = value.to_str() {
-            response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
-        }
+async fn received(mut answer: Response) -> Result<HttpResponse, ConnectorError> {
+    let status = answer.status();
+    let mut headers = std::mem::take(answer.headers_mut());
+    // What is not text is nothing that AWS sends.
+    while let Some(name) = headers.iter().find_map(|(name, value)| not_text(value).then_some(name))
+    {
+        let name = name.clone();
+        headers.remove(name);
     }
-    Ok(response)
+    let body = answer.bytes().await.map_err(failed)?;
+    let mut response = http::Response::new(SdkBody::from(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response.try_into().map_err(|error: HttpError| ConnectorError::other(error.into(), None))
+}
+
+fn not_text(value: &HeaderValue) -> bool {
+    std::str::from_utf8(value.as_bytes()).is_err()
 }
 
 fn failed(error: reqwest::Error) -> ConnectorError {
