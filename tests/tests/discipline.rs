@@ -29,6 +29,19 @@ fn two_policies_take_turns_at_a_log_group() {
     }
 }
 
+#[test]
+fn calls_say_which_program_makes_them() {
+    let scene = Scene::simulated(Simulator::builder(), &["/app/a"]);
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    let writes = scene.simulator.as_ref().unwrap().writes();
+    assert!(!writes.is_empty());
+    for write in writes {
+        let expected = concat!("logagg/", env!("CARGO_PKG_VERSION"));
+        assert_eq!(write.call.user_agent, expected, "{}", write.call.operation);
+    }
+}
+
 /// Calls of an operation that always fails so, before the provider gives up.
 fn tries(refusal: Refusal) -> u64 {
     let scene = Scene::simulated(Simulator::builder(), &["/app/a"]);

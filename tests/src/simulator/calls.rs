@@ -18,6 +18,8 @@ pub struct Call {
     pub who: String,
     /// The log group, function, stream or role it names, if any.
     pub resource: Option<String>,
+    /// The program it says it comes from.
+    pub user_agent: String,
 }
 
 /// A write that was carried out or refused by the service itself; not what a quota, a fault or a

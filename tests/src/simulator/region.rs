@@ -54,6 +54,7 @@ impl Region {
             place: self.place.clone(),
             who: who.arn.clone(),
             resource: operation.resource(&fields),
+            user_agent: String::new(),
         };
         let now = self.shared.clock.now();
         let mut world = self.shared.world();

@@ -40,6 +40,11 @@ impl Scope {
     }
 }
 
+/// The program that a request says it comes from.
+pub(super) fn user_agent(headers: &HeaderMap) -> &str {
+    header(headers, "user-agent").unwrap_or_default()
+}
+
 /// The session token, which comes with the keys of a role.
 pub(super) fn session_token(headers: &HeaderMap) -> Option<&str> {
     header(headers, "x-amz-security-token")

@@ -103,7 +103,9 @@ fn arrive(shared: &Shared, scope: &Scope, head: &Parts, body: &Bytes) -> Result<
     let resource = operation.resource(&fields);
     shared.world().counts.arrive(operation.name, &place);
     shared.arrived.notify_all();
-    let call = Call { operation: operation.name, place, who: who.arn.clone(), resource };
+    let user_agent = request::user_agent(&head.headers).to_owned();
+    let call =
+        Call { operation: operation.name, place, who: who.arn.clone(), resource, user_agent };
     Ok(Arrived { operation, call, who, fields })
 }
 
