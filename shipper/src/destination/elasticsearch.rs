@@ -126,6 +126,9 @@ impl Destination for Elasticsearch {
         if !(200..300).contains(&answer.status) {
             return classify_status(answer.status);
         }
+        if are_all_created(sent, &answer.body) {
+            return Verdict::delivered(sent);
+        }
         match serde_json::from_slice::<BulkAnswer>(&answer.body) {
             Ok(bulk) if bulk.items.len() == sent => {
                 Verdict::Each(bulk.items.iter().map(outcome).collect())
@@ -134,6 +137,21 @@ impl Destination for Elasticsearch {
             Ok(_) | Err(_) => UNREADABLE_ANSWER,
         }
     }
+}
+
+/// Whether an answer is the one to expect, with as many documents in it as were sent, and written as
+/// services write it. Any other is read as JSON.
+fn are_all_created(sent: usize, answer: &[u8]) -> bool {
+    const ITEM: &[u8] = br#"{"create":{"status":201}}"#;
+
+    let items = answer.strip_prefix(br#"{"items":["#).and_then(|rest| rest.strip_suffix(b"]}"));
+    items.is_some_and(|items| {
+        let mut parts = items.chunks(ITEM.len() + 1);
+        let last = parts.next_back();
+        items.len() + 1 == sent * (ITEM.len() + 1)
+            && last == Some(ITEM)
+            && parts.all(|part| part.strip_suffix(b",") == Some(ITEM))
+    })
 }
 
 /// What became of one document. Refused is only what can never be taken. A missing index, a
@@ -200,6 +218,22 @@ mod tests {
             Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
         let verdict = destination().classify(2, &answer);
         assert_eq!(&verdict, expected, "{status} {body}");
+    }
+
+    #[test]
+    fn the_answer_to_expect_is_known_at_sight_and_any_other_is_read() {
+        let item = r#"{"create":{"status":201}}"#;
+        let answer = |items: &[&str]| format!(r#"{{"items":[{}]}}"#, items.join(","));
+        check(200, &answer(&[item, item]), &Verdict::delivered(2));
+        let read = Verdict::Each(vec![Outcome::Delivered, Outcome::Delivered]);
+        check(200, &answer(&[item, r#"{"create":{"status":200}}"#]), &read);
+        check(200, &answer(&[item, r#"{"create":{"status": 201}}"#]), &read);
+        let other = [Outcome::Delivered, Outcome::AlreadyThere].to_vec();
+        check(200, &answer(&[item, r#"{"create":{"status":409}}"#]), &Verdict::Each(other));
+        for other in [&[item][..], &[item, item, item], &[]] {
+            check(200, &answer(other), &UNREADABLE_ANSWER);
+        }
+        check(200, &answer(&[item, item]).replace("},{", "} {"), &UNREADABLE_ANSWER);
     }
 
     fn item(status: u16, error_type: &str) -> String {

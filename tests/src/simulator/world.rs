@@ -221,6 +221,7 @@ mod tests {
                 place: Place::new("111122223333", "eu-central-1"),
                 who: who.arn.clone(),
                 resource: None,
+                user_agent: String::new(),
             };
             let mut fields = Map::new();
             fields.insert("Surprise".to_owned(), Value::Null);
