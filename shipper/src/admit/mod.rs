@@ -11,8 +11,6 @@ mod sample;
 
 use std::collections::BTreeMap;
 
-use regex::RegexSet;
-
 pub use redact::{Named, Pattern, Redaction};
 pub use rule::{Condition, Rule};
 pub use sample::Share;
@@ -20,7 +18,7 @@ pub use sample::Share;
 use crate::destination::Class;
 use crate::line::Line;
 use crate::record::Record;
-use rule::Judge;
+use rule::{Judge, Messages};
 
 /// Why a line is dropped that no `include` rule wants.
 pub const NOT_INCLUDED: Class = Class::new("not_included");
@@ -38,7 +36,7 @@ pub struct Admission {
     /// What is taken out of messages.
     pub redaction: Redaction,
     /// The patterns of all rules in order, so that a message is read once for all.
-    messages: RegexSet,
+    messages: Messages,
 }
 
 /// Lines that are not sent, by the rule that says so.
@@ -55,7 +53,7 @@ impl Admission {
     ) -> Result<Option<Self>, regex::Error> {
         let rules = include.iter().chain(&exclude).chain(sample.iter().map(|(rule, _)| rule));
         let patterns: Vec<&str> = rules.filter_map(|rule| rule.message.as_deref()).collect();
-        let messages = RegexSet::new(patterns)?;
+        let messages = Messages::new(&patterns)?;
         let admission = Self { include, exclude, sample, redaction, messages };
         let is_needed = admission.filters() || !admission.redaction.is_empty();
         Ok(is_needed.then_some(admission))

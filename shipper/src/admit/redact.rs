@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use memchr::{memchr, memchr_iter, memchr2_iter};
 use regex::{Captures, Regex};
@@ -21,7 +22,8 @@ pub struct Redaction {
 pub struct Pattern {
     /// What it is called, under which it is counted.
     name: Class,
-    regex: Regex,
+    /// Made for the first text that may have a match: most starts of a function never see one.
+    regex: LazyLock<Regex, Box<dyn FnOnce() -> Regex + Send>>,
     /// Whether a text may have a match, told by a look at few of its bytes.
     is_possible: fn(&[u8]) -> bool,
     /// What is put in its place, in the words of [`Captures::expand`].
@@ -223,7 +225,9 @@ impl Pattern {
         let name = named.name();
         Self {
             name: Class::new(name),
-            regex: Regex::new(named.regex()).expect("a pattern of our own, which a test compiles"),
+            regex: LazyLock::new(Box::new(move || {
+                Regex::new(named.regex()).expect("a pattern of our own, which a test compiles")
+            })),
             is_possible: named.is_possible(),
             replacement: format!("${{scheme}}[redacted:{name}]"),
             is_meant: named.is_meant(),
@@ -236,6 +240,7 @@ impl Pattern {
             Some(replacement) => replacement.to_owned(),
             None => format!("[redacted:{}]", name.as_str()),
         };
+        let regex = LazyLock::new(Box::new(move || regex) as Box<dyn FnOnce() -> Regex + Send>);
         Self { name, regex, is_possible: |_| true, replacement, is_meant: |_| true }
     }
 
@@ -318,8 +323,6 @@ impl Redaction {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::LazyLock;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -352,7 +355,7 @@ mod tests {
     #[test]
     fn every_named_pattern_is_one() {
         for named in Named::ALL {
-            Pattern::named(named);
+            LazyLock::force(&Pattern::named(named).regex);
         }
     }
 
