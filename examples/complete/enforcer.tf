@@ -159,6 +159,12 @@ data "aws_iam_policy_document" "enforcer" {
     ]
     resources = ["arn:${data.aws_partition.current.partition}:logs:${var.region}:${var.account_id}:log-group:*"]
   }
+  # Asks about the account, not about a log group.
+  statement {
+    sid       = "AccountPolicy"
+    actions   = ["logs:DescribeAccountPolicies"]
+    resources = ["*"]
+  }
   statement {
     sid       = "Loops"
     actions   = ["lambda:GetFunctionConfiguration"]
