@@ -20,7 +20,8 @@ const REPOSITORY: [&str; 2] =
     ["https://github.com/logagg/logagg/blob/main/", "https://github.com/logagg/logagg/tree/main/"];
 
 /// Programs that are nobody's here.
-const PROGRAMS: [&str; 8] = ["aws", "cat", "cd", "gpg", "rustup", "sha256sum", "unzip", "zip"];
+const PROGRAMS: [&str; 9] =
+    ["aws", "cat", "cd", "export", "gpg", "rustup", "sha256sum", "unzip", "zip"];
 
 /// Commands of cargo's own, and of what pages tell to install.
 const OF_CARGO: [&str; 7] = ["build", "clippy", "deny", "fmt", "fuzz", "install", "test"];
@@ -255,5 +256,24 @@ fn the_roles_of_the_examples_may_do_what_the_guide_gives_a_reason_for_and_nothin
     ] {
         let actions = Stack::of(example).actions(document);
         assert_eq!(actions, tabled(&guide, heading), "{example}: {document}");
+    }
+}
+
+#[test]
+fn the_enforcer_of_the_complete_stack_may_make_every_call_that_it_makes() {
+    // The stack's destination is a function.
+    const OF_OTHER_DESTINATIONS: [&str; 1] = ["DescribeDestinations"];
+
+    let code = file("shipper/src/enforcer/logs.rs") + &file("shipper/src/enforcer/behind.rs");
+    let operations: BTreeSet<&str> = code
+        .split("CloudWatchLogs, \"")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once('"')?.0))
+        .filter(|operation| !OF_OTHER_DESTINATIONS.contains(operation))
+        .collect();
+    assert!(operations.contains("PutSubscriptionFilter"), "{operations:?}");
+    let allowed = Stack::of("complete").actions("enforcer");
+    for operation in operations {
+        assert!(allowed.contains(&format!("logs:{operation}")), "{operation}");
     }
 }
