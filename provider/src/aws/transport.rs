@@ -12,7 +12,6 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::HttpError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
-use reqwest::header::HeaderValue;
 use reqwest::{Certificate, Client, NoProxy, Proxy, Request, Response, Url, redirect, retry};
 
 use super::caller::chain;
@@ -158,22 +157,12 @@ impl HttpConnector for Http {
 
 async fn received(mut answer: Response) -> Result<HttpResponse, ConnectorError> {
     let status = answer.status();
-    let mut headers = std::mem::take(answer.headers_mut());
-    // What is not text is nothing that AWS sends.
-    while let Some(name) = headers.iter().find_map(|(name, value)| not_text(value).then_some(name))
-    {
-        let name = name.clone();
-        headers.remove(name);
-    }
+    let headers = std::mem::take(answer.headers_mut());
     let body = answer.bytes().await.map_err(failed)?;
     let mut response = http::Response::new(SdkBody::from(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response.try_into().map_err(|error: HttpError| ConnectorError::other(error.into(), None))
-}
-
-fn not_text(value: &HeaderValue) -> bool {
-    std::str::from_utf8(value.as_bytes()).is_err()
 }
 
 fn failed(error: reqwest::Error) -> ConnectorError {
@@ -193,4 +182,24 @@ fn failed(error: reqwest::Error) -> ConnectorError {
 /// rustls keeps its errors inside of those of input and output, and only its words come through.
 fn is_untrusted(error: &reqwest::Error) -> bool {
     chain(error).contains("invalid peer certificate")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_header_that_is_no_text_costs_nothing_but_itself() {
+        let answer = http::Response::builder()
+            .status(418)
+            .header("x-strange", &b"\xff"[..])
+            .header("x-amzn-requestid", "1")
+            .body("{}")
+            .unwrap();
+        let answer = received(answer.into()).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 418);
+        assert_eq!(answer.headers().get("x-strange"), None);
+        assert_eq!(answer.headers().get("x-amzn-requestid"), Some("1"));
+        assert_eq!(answer.body().bytes(), Some(&b"{}"[..]));
+    }
 }
