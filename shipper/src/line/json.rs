@@ -146,31 +146,36 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Whether a field means something here.
-    pub(super) fn mean(name: &str) -> bool {
-        matches!(
-            name,
-            "level"
-                | "log.level"
-                | "severity"
-                | "levelname"
-                | "requestId"
-                | "AWSRequestId"
-                | "awsRequestId"
-                | "aws_request_id"
-                | "function_request_id"
-                | "type"
-        )
-    }
-
     /// Takes in a field that means something.
-    pub(super) fn note(&mut self, name: &str, value: Scalar<'a>) {
+    pub(super) fn note(&mut self, meaning: Meaning, value: Scalar<'a>) {
+        match meaning {
+            Meaning::Level => self.level = self.level.or(value.level()),
+            Meaning::RequestId => self.request_id = self.request_id.take().or(value.text()),
+            Meaning::LineType => self.line_type = self.line_type.take().or(value.text()),
+        }
+    }
+}
+
+/// What a field means here.
+#[derive(Clone, Copy)]
+pub(super) enum Meaning {
+    Level,
+    RequestId,
+    LineType,
+}
+
+impl Meaning {
+    /// What a field of that name means, if anything.
+    pub(super) fn of(name: &str) -> Option<Self> {
         match name {
-            "level" | "log.level" | "severity" | "levelname" => {
-                self.level = self.level.or(value.level());
-            }
-            "type" => self.line_type = self.line_type.take().or(value.text()),
-            _ => self.request_id = self.request_id.take().or(value.text()),
+            "level" | "log.level" | "severity" | "levelname" => Some(Self::Level),
+            "requestId"
+            | "AWSRequestId"
+            | "awsRequestId"
+            | "aws_request_id"
+            | "function_request_id" => Some(Self::RequestId),
+            "type" => Some(Self::LineType),
+            _ => None,
         }
     }
 }
@@ -189,10 +194,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Fields::default();
                 while let Some(Key(key)) = map.next_key()? {
-                    if Fields::mean(&key) {
-                        fields.note(&key, map.next_value()?);
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
+                    match Meaning::of(&key) {
+                        Some(meaning) => fields.note(meaning, map.next_value()?),
+                        None => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
                     }
                 }
                 Ok(fields)

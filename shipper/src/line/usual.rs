@@ -2,7 +2,7 @@
 //! JSON takes: names without escapes, not nested without end, and where a value means something
 //! here, a plain one. Whatever is not so, and whatever is no JSON, is left to that parser.
 
-use super::json::{Fields, Scalar};
+use super::json::{Fields, Meaning, Scalar};
 use crate::escape::plain;
 
 /// Reads the fields of the object that `text` is; `None` if it is not a usual one.
@@ -21,8 +21,8 @@ pub(super) fn fields(text: &str) -> Option<Fields<'_>> {
         let name = reader.name()?;
         let start = reader.place();
         reader.pass_over_value()?;
-        if Fields::mean(name) {
-            fields.note(name, scalar(text.get(start..reader.place())?)?);
+        if let Some(meaning) = Meaning::of(name) {
+            fields.note(meaning, scalar(text.get(start..reader.place())?)?);
         }
         reader.blanks();
     }
