@@ -46,11 +46,11 @@ impl Messages {
         Ok(Self { each: RegexSet::new(patterns)?, any: OnceLock::new() })
     }
 
-    /// What matches a message; `None` if nothing does.
+    /// What matches a message; `None` where a look tells that nothing does.
     fn matches(&self, message: &str) -> Option<SetMatches> {
         let any = self.any.get_or_init(|| one_of(self.each.patterns()));
         let is_possible = any.as_ref().is_none_or(|any| any.is_match(message));
-        is_possible.then(|| self.each.matches(message)).filter(SetMatches::matched_any)
+        is_possible.then(|| self.each.matches(message))
     }
 }
 
