@@ -102,23 +102,14 @@ impl Serialize for Key {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
 
     use super::*;
-    use crate::line::Line;
     use crate::origin::Origin;
     use crate::record::Record;
 
     fn key(owner: &str, group: &str, stream: &str, id: &str, extent: Extent) -> String {
         let origin = Origin::new(owner, group, stream);
-        let record = Record {
-            origin: &origin,
-            id,
-            time: SystemTime::UNIX_EPOCH,
-            message: "",
-            escaped: None,
-            line: Line::default(),
-        };
+        let record = Record { id, ..Record::of(&origin, "") };
         let piece = Piece { extent, ..Piece::whole(&record) };
         Key::of(&piece).to_string()
     }

@@ -38,6 +38,13 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// A record of a line that came from nowhere, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(origin: &'a Origin<'a>, message: &'a str) -> Self {
+        let (id, time, line) = ("1", SystemTime::UNIX_EPOCH, Line::parse(message));
+        Self { origin, id, time, message, escaped: None, line }
+    }
+
     /// When it was written, in milliseconds since 1970.
     pub fn unix_millis(&self) -> u64 {
         let since = self.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -1,5 +1,3 @@
-use std::time::SystemTime;
-
 use proptest::prelude::*;
 use regex::Regex;
 
@@ -15,17 +13,7 @@ fn rule(name: &str, message: Option<&str>, conditions: Vec<Condition>) -> Rule {
 }
 
 fn records<'r>(origin: &'r Origin<'r>, messages: &'r [String]) -> Vec<Record<'r>> {
-    messages
-        .iter()
-        .map(|message| Record {
-            origin,
-            id: "1",
-            time: SystemTime::UNIX_EPOCH,
-            message,
-            escaped: None,
-            line: Line::parse(message),
-        })
-        .collect()
+    messages.iter().map(|message| Record::of(origin, message)).collect()
 }
 
 fn messages(lines: &[&str]) -> Vec<String> {

@@ -345,7 +345,6 @@ mod tests {
     use super::*;
     use crate::delivery::Outage;
     use crate::destination::{Address, Answer, Encoding, Endpoint, Keys, Verdict};
-    use crate::line::Line;
     use crate::origin::Origin;
 
     /// A service to which the pieces of one log group go in a section, and those of one account in
@@ -444,12 +443,8 @@ mod tests {
 
     fn records<'a>(origins: &'a [Origin<'a>], lines: &'a [(usize, String)]) -> Vec<Record<'a>> {
         let record = |(origin, message): &'a (usize, String)| Record {
-            origin: &origins[*origin],
             id: message,
-            time: SystemTime::UNIX_EPOCH,
-            message,
-            escaped: None,
-            line: Line::default(),
+            ..Record::of(&origins[*origin], message)
         };
         lines.iter().map(record).collect()
     }

@@ -107,7 +107,6 @@ fn json_bytes(character: char) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
 
     use proptest::prelude::*;
     use reqwest::Url;
@@ -126,14 +125,7 @@ mod tests {
         let url = Url::parse("https://listener.logz.io:8071/").unwrap();
         let destination = Logzio::new(url, &Secret::new("t"), "lambda");
         let origin = Origin::new("1", "/aws/lambda/f", "s");
-        let record = Record {
-            origin: &origin,
-            id: "1",
-            time: SystemTime::UNIX_EPOCH,
-            message,
-            escaped: None,
-            line: Line::default(),
-        };
+        let record = Record { line: Line::default(), ..Record::of(&origin, message) };
         fit(&record, &destination, max_bytes, oversized)
             .into_iter()
             .map(|piece| {

@@ -117,13 +117,11 @@ fn of_report<'v>(report: &'v Report<'_>, visit: &mut impl FnMut(&'static str, Va
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::time::SystemTime;
 
     use serde_json::Value as Json;
 
     use super::*;
     use crate::destination::document;
-    use crate::line::Line;
     use crate::record::Record;
 
     /// All leaves of a document, by their names with dots.
@@ -156,14 +154,7 @@ mod tests {
         );
         let warning = format!("2023-11-06T10:00:00.000Z\t{ID}\tWARN\tlow");
         for message in [report.as_str(), warning.as_str(), "text"] {
-            let record = Record {
-                origin: &origin,
-                id: "77",
-                time: SystemTime::UNIX_EPOCH,
-                message,
-                escaped: None,
-                line: Line::parse(message),
-            };
+            let record = Record { id: "77", ..Record::of(&origin, message) };
             for extent in [
                 Extent::Whole,
                 Extent::Part { number: 2, count: 3 },

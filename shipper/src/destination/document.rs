@@ -206,7 +206,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::line::Line;
     use crate::origin::Origin;
     use crate::record::Record;
 
@@ -219,12 +218,9 @@ mod tests {
             "2023/11/06/[3]0123456789abcdef0123456789abcdef",
         );
         let record = Record {
-            origin: &origin,
             id: "77",
             time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_699_264_800_123),
-            message,
-            escaped: None,
-            line: Line::parse(message),
+            ..Record::of(&origin, message)
         };
         let mut body = Vec::new();
         write(&change(Piece::whole(&record)), &mut body);

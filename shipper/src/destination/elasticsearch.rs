@@ -196,13 +196,11 @@ struct ItemError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
 
     use bytes::Bytes;
 
     use super::*;
     use crate::destination::sample;
-    use crate::line::Line;
     use crate::origin::Origin;
     use crate::record::Record;
 
@@ -317,14 +315,7 @@ mod tests {
     #[test]
     fn a_piece_is_an_action_and_a_document_each_with_a_line_end() {
         let origin = Origin::new("1", "g", "s");
-        let record = Record {
-            origin: &origin,
-            id: "1",
-            time: SystemTime::UNIX_EPOCH,
-            message: "{\"a\":1}",
-            escaped: None,
-            line: Line::parse("{\"a\":1}"),
-        };
+        let record = Record::of(&origin, "{\"a\":1}");
         let piece = Piece::whole(&record);
         let mut body = Vec::new();
         destination().encode(&piece, &mut body);

@@ -94,7 +94,6 @@ mod tests {
 
     use super::*;
     use crate::destination::{Certainty, Class, sample};
-    use crate::line::Line;
     use crate::origin::Origin;
     use crate::record::Record;
 
@@ -132,12 +131,8 @@ mod tests {
     fn an_object_has_the_lines_of_one_hour_where_keys_have_a_date() {
         let origin = Origin::new("1", "g", "s");
         let record = |seconds| Record {
-            origin: &origin,
-            id: "1",
             time: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
-            message: "x",
-            escaped: None,
-            line: Line::default(),
+            ..Record::of(&origin, "x")
         };
         let records = [record(3_599), record(3_600)];
         let [before, after] = [Piece::whole(&records[0]), Piece::whole(&records[1])];

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::line::Line;
 use crate::origin::Origin;
 use crate::record::{Piece, Record};
 
@@ -21,12 +20,9 @@ pub(super) fn with_piece(message: &str, use_it: impl FnOnce(&Piece<'_>)) {
 pub(super) fn with_piece_of(group: &str, message: &str, use_it: impl FnOnce(&Piece<'_>)) {
     let origin = Origin::new(ACCOUNT, group, STREAM);
     let record = Record {
-        origin: &origin,
         id: ID,
         time: SystemTime::UNIX_EPOCH + Duration::from_millis(MILLIS),
-        message,
-        escaped: None,
-        line: Line::parse(message),
+        ..Record::of(&origin, message)
     };
     use_it(&Piece::whole(&record));
 }

@@ -190,12 +190,10 @@ mod tests {
 
     fn records<'a>(origin: &'a Origin<'a>, messages: &'a [String]) -> Vec<Record<'a>> {
         let record = |message: &'a String| Record {
-            origin,
             id: "37",
             time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_699_264_800_123),
-            message,
-            escaped: None,
             line: Line::default(),
+            ..Record::of(origin, message)
         };
         messages.iter().map(record).collect()
     }

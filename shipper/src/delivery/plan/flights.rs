@@ -7,17 +7,13 @@ use proptest::prelude::*;
 use super::tests::{Fake, START, answer, plan, settings, text};
 use super::*;
 use crate::counts::Counts;
-use crate::line::Line;
 use crate::origin::Origin;
 
 fn records<'a>(origins: &'a [Origin<'a>], names: &'a [String]) -> Vec<Record<'a>> {
     let record = |(index, name): (usize, &'a String)| Record {
-        origin: &origins[index * origins.len() / names.len()],
         id: name,
         time: START,
-        message: name,
-        escaped: None,
-        line: Line::default(),
+        ..Record::of(&origins[index * origins.len() / names.len()], name)
     };
     names.iter().enumerate().map(record).collect()
 }

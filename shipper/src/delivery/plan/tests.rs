@@ -10,7 +10,6 @@ use reqwest::header::HeaderMap;
 use super::*;
 use crate::counts::Counts;
 use crate::destination::{Address, Encoding, Endpoint, Receipts};
-use crate::line::Line;
 use crate::origin::Origin;
 
 /// A service that takes `message` or `message{json}` and a semicolon, and answers what the test
@@ -165,14 +164,7 @@ fn play(
     let origin = Origin::new("1", "g", "s");
     let records: Vec<Record<'_>> = messages
         .iter()
-        .map(|message| Record {
-            origin: &origin,
-            id: message,
-            time: START,
-            message,
-            escaped: None,
-            line: Line::parse(message),
-        })
+        .map(|message| Record { id: message, time: START, ..Record::of(&origin, message) })
         .collect();
     let mut plan = plan(fake, &records, settings);
     let mut now = START;
@@ -348,14 +340,7 @@ fn a_structured_line_that_fits_without_its_fields_is_sent_whole() {
 fn a_service_that_asks_for_a_time_gets_it() {
     let fake = Fake::new(Keys::Taken);
     let origin = Origin::new("1", "g", "s");
-    let record = Record {
-        origin: &origin,
-        id: "1",
-        time: START,
-        message: "a",
-        escaped: None,
-        line: Line::default(),
-    };
+    let record = Record { time: START, ..Record::of(&origin, "a") };
     let date = httpdate::fmt_http_date(START + Duration::from_secs(7));
     for header in ["7", &date] {
         let records = std::slice::from_ref(&record);
@@ -405,14 +390,7 @@ fn a_request_gets_no_more_time_than_there_is() {
     let timeout_of = |seconds| {
         let fake = Fake::new(Keys::Taken);
         let origin = Origin::new("1", "g", "s");
-        let record = Record {
-            origin: &origin,
-            id: "1",
-            time: START,
-            message: "a",
-            escaped: None,
-            line: Line::default(),
-        };
+        let record = Record { time: START, ..Record::of(&origin, "a") };
         let settings = Settings { give_up_at: START + Duration::from_secs(seconds), ..settings() };
         let records = std::slice::from_ref(&record);
         let mut plan = plan(&fake, records, settings);
@@ -544,12 +522,9 @@ fn what_a_service_would_not_keep_for_its_age_is_refused_and_counted() {
     let origin = Origin::new("1", "g", "s");
     let now = START + Duration::from_secs(100);
     let record = |message, age| Record {
-        origin: &origin,
         id: message,
         time: now - Duration::from_secs(age),
-        message,
-        escaped: None,
-        line: Line::default(),
+        ..Record::of(&origin, message)
     };
     let records = [record("a", 61), record("b", 60), record("c", 0), record("d", 100)];
     let settings = Settings { give_up_at: now + Duration::from_secs(9), ..settings() };
