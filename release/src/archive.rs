@@ -38,12 +38,22 @@ pub enum Compression {
 
 /// When everything in an archive was last changed.
 #[derive(Debug, Clone, Copy)]
-pub struct Stamp(DateTime);
+pub struct Stamp {
+    in_archive: DateTime,
+    unix_seconds: i64,
+}
 
 impl Stamp {
     /// The earliest time that an archive can tell: 1980.
     pub fn earliest() -> Self {
-        Self(DateTime::default())
+        const BEGIN_OF_1980: i64 = 315_532_800;
+
+        Self { in_archive: DateTime::default(), unix_seconds: BEGIN_OF_1980 }
+    }
+
+    /// The time in seconds since 1970.
+    pub fn unix_seconds(self) -> i64 {
+        self.unix_seconds
     }
 
     /// The time that `SOURCE_DATE_EPOCH` gives, in seconds since 1970; the earliest without it.
@@ -52,25 +62,26 @@ impl Stamp {
     /// When it is not a number, or no time that an archive can tell: 1980 to 2107.
     pub fn from_source_date_epoch(epoch: Option<&str>) -> anyhow::Result<Self> {
         let Some(epoch) = epoch else { return Ok(Self::earliest()) };
-        let stamp = |epoch: &str| -> anyhow::Result<DateTime> {
-            let at = OffsetDateTime::from_unix_timestamp(epoch.trim().parse()?)?;
+        let stamp = |epoch: &str| -> anyhow::Result<Self> {
+            let unix_seconds = epoch.trim().parse()?;
+            let at = OffsetDateTime::from_unix_timestamp(unix_seconds)?;
             let year = u16::try_from(at.year())?;
             let month = u8::from(at.month());
-            Ok(DateTime::from_date_and_time(
+            let in_archive = DateTime::from_date_and_time(
                 year,
                 month,
                 at.day(),
                 at.hour(),
                 at.minute(),
                 at.second(),
-            )?)
+            )?;
+            Ok(Self { in_archive, unix_seconds })
         };
-        let read = stamp(epoch).with_context(|| {
+        stamp(epoch).with_context(|| {
             format!(
                 "SOURCE_DATE_EPOCH={epoch} is no time between 1980 and 2107 in seconds since 1970"
             )
-        })?;
-        Ok(Self(read))
+        })
     }
 }
 
@@ -83,10 +94,9 @@ pub fn pack(entries: &[Entry], stamp: Stamp, compression: Compression) -> anyhow
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for entry in entries {
         let packing = || format!("packing {}", entry.name);
-        let options =
-            SimpleFileOptions::default().last_modified_time(stamp.0).unix_permissions(match entry
-                .mode
-            {
+        let options = SimpleFileOptions::default()
+            .last_modified_time(stamp.in_archive)
+            .unix_permissions(match entry.mode {
                 Mode::Program => 0o755,
                 Mode::Text => 0o644,
             });
@@ -137,6 +147,14 @@ mod tests {
         drop(program);
         let text = zip.by_index(1).unwrap();
         assert_eq!((text.name().unwrap().as_ref(), text.unix_mode()), ("LICENSE", Some(0o100_644)));
+    }
+
+    #[test]
+    fn the_earliest_time_is_the_same_in_seconds() {
+        let earliest = Stamp::earliest();
+        let seconds = earliest.unix_seconds().to_string();
+        let read = Stamp::from_source_date_epoch(Some(&seconds)).unwrap();
+        assert_eq!(read.in_archive, earliest.in_archive);
     }
 
     #[test]

@@ -24,7 +24,8 @@ Everything that is published, made from this checkout. The same commit gives the
         packs in two copies of this checkout and compares every byte; takes two builds from clean
 
 environment:
-  SOURCE_DATE_EPOCH   the time of everything in the archives, in seconds since 1970; else 1980
+  SOURCE_DATE_EPOCH   the time of everything in the archives and of what is compiled, in seconds
+                      since 1970; else 1980
   GPG_FINGERPRINT     the key to sign the checksums with; without it they are not signed";
 
 /// One call of the program.
@@ -105,7 +106,7 @@ fn pack(folder: &Path, wanted: &[String]) -> anyhow::Result<()> {
             missing.push(product);
             continue;
         };
-        let program = compile::program(product.program, target, &target_dir())?;
+        let program = compile::program(product.program, target, &target_dir(), stamp)?;
         let archive = package.add(product, &program, target)?;
         let needs =
             package::requirement(&program)?.map_or(String::new(), |it| format!(", needs {it}"));

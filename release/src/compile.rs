@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
+use crate::archive::Stamp;
 use crate::product::Program;
 
 /// The top folder of the checkout.
@@ -64,11 +65,17 @@ pub fn installed_targets() -> anyhow::Result<Vec<String>> {
     Ok(targets)
 }
 
-/// Compiles a program for release; the answer is where it lies.
+/// Compiles a program for release; the answer is where it lies. Where code in C asks for the time it
+/// is compiled at, it is given `stamp`.
 ///
 /// # Errors
 /// When it does not compile; cargo has then said why.
-pub fn program(program: Program, target: &str, target_dir: &Path) -> anyhow::Result<PathBuf> {
+pub fn program(
+    program: Program,
+    target: &str,
+    target_dir: &Path,
+    stamp: Stamp,
+) -> anyhow::Result<PathBuf> {
     let status = Command::new(cargo())
         .args(["build", "--release", "--locked", "--target", target])
         .args(["--package", program.package(), "--bin", program.binary()])
@@ -77,6 +84,7 @@ pub fn program(program: Program, target: &str, target_dir: &Path) -> anyhow::Res
         .current_dir(root())
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(target_dir)?)
         .env(format!("CFLAGS_{}", target.replace('-', "_")), c_flags(target_dir, target)?)
+        .env("SOURCE_DATE_EPOCH", stamp.unix_seconds().to_string())
         // What an earlier `cargo` set for this process is not for that one.
         .env_remove("RUSTFLAGS")
         .status()
