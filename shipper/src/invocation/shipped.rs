@@ -87,14 +87,13 @@ impl<'r> Shipped<'r> {
         let mut parked = BTreeSet::new();
         for (event, result) in results {
             match result {
-                Ok(()) => {
+                Ok(records_twice) => {
                     parked.insert(event);
+                    self.may_double(records_twice);
                 }
                 Err(error) => {
-                    if self.delivered.doubles() {
-                        // They will be sent by a replay, and once more with the event.
-                        self.counts.possible_duplicates += error.records_there as u64;
-                    }
+                    // They will be sent by a replay, and once more with the event.
+                    self.may_double(error.records_there);
                     self.warn("could not park what is left", &error);
                 }
             }
@@ -177,6 +176,13 @@ impl<'r> Shipped<'r> {
             .map(|(_, records)| records)
             .sum();
         parked + self.delivered.held_of(repeated)
+    }
+
+    /// So many records will perhaps be sent once more, after a first time.
+    fn may_double(&mut self, records: usize) {
+        if self.delivered.doubles() {
+            self.counts.possible_duplicates += records as u64;
+        }
     }
 
     fn warn(&mut self, what: &str, error: &ParkError) {

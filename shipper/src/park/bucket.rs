@@ -65,6 +65,7 @@ impl BucketPlace {
             bucket.put(key, body.clone(), json_headers(), timeout).await.map(drop)
         })
         .await
+        .map(|((), _)| ())
     }
 }
 

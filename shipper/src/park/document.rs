@@ -216,7 +216,8 @@ mod tests {
             };
             prop_assert_eq!(parked.destination.as_deref(), Some("search"));
             let decoded = decode::inflate(&parked.into_data(), 1 << 20).unwrap();
-            let delivery = decode::parse(&decoded).unwrap();
+            let mut texts = Vec::new();
+            let delivery = decode::parse(&decoded, &mut texts).unwrap();
             prop_assert_eq!(&delivery.owner, "123456789012");
             prop_assert_eq!(&delivery.log_group, "/aws/lambda/f");
             prop_assert_eq!(&delivery.log_stream, "s");

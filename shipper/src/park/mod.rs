@@ -104,11 +104,12 @@ impl Unkept {
     }
 }
 
-/// Tries to have something kept for as long as there is time.
+/// Tries to have something kept for as long as there is time. Beside the answer it tells whether an
+/// earlier try may have been taken as well.
 async fn keep<T>(
     until: Instant,
     mut attempt: impl AsyncFnMut(Duration) -> Result<T, AwsError>,
-) -> Result<T, Unkept> {
+) -> Result<(T, Certainty), Unkept> {
     let mut certainty = Certainty::NothingTaken;
     let kept = patiently(until, LONGEST_TRY, async |timeout| {
         let kept = attempt(timeout).await;
@@ -117,8 +118,10 @@ async fn keep<T>(
         }
         kept
     });
-    let kept = kept.await;
-    kept.map_err(|error| Unkept { error, certainty })
+    match kept.await {
+        Ok(answer) => Ok((answer, certainty)),
+        Err(error) => Err(Unkept { error, certainty }),
+    }
 }
 
 /// Why something could not be parked.
@@ -142,7 +145,7 @@ impl fmt::Display for ParkError {
 }
 
 impl Place {
-    /// Parks records, all of it before `until`.
+    /// Parks records, all of it before `until`, and tells how many of them may lie there twice.
     pub async fn park(
         &self,
         aws: &Aws,
@@ -150,13 +153,14 @@ impl Place {
         name: &Name,
         leftovers: &Leftovers<'_>,
         until: Instant,
-    ) -> Result<(), ParkError> {
+    ) -> Result<usize, ParkError> {
         let now = SystemTime::now();
         match self {
             Self::Bucket(bucket) => {
                 let key = bucket.key(shelf, Some(leftovers.destination), name);
                 let put = bucket.put(aws, &key, leftovers.document(now).into(), until).await;
-                put.map_err(|unkept| unkept.of(leftovers.records.len()))
+                // Another try writes over what an earlier one has written.
+                put.map(|()| 0).map_err(|unkept| unkept.of(leftovers.records.len()))
             }
             Self::Queue(queue) => queue.park(aws, shelf, name, leftovers, now, until).await,
         }
@@ -179,7 +183,10 @@ impl Place {
                 let put = bucket.put(aws, &key, document.into(), until).await;
                 put.map_err(|unkept| unkept.of(0))
             }
-            Self::Queue(queue) => queue.send(aws, shelf, name, None, (document, 0), until).await,
+            Self::Queue(queue) => {
+                let sent = queue.send(aws, shelf, name, None, (document, 0), until).await;
+                sent.map(|_| ())
+            }
         }
     }
 

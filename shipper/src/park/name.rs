@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     fn name(json: &str) -> Name {
-        Name::of(&decode::parse(json.as_bytes()).unwrap())
+        Name::of(&decode::parse(json.as_bytes(), &mut Vec::new()).unwrap())
     }
 
     const EVENT: &str = r#"{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s",

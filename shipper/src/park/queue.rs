@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Leftovers, Name, ParkError, ParkProblem, Shelf, keep};
 use crate::aws::{Aws, Service};
+use crate::destination::Certainty;
 
 /// The largest message. What is parked is ASCII but for a few names, and goes as it is.
 ///
@@ -22,7 +23,7 @@ pub struct QueuePlace {
 }
 
 impl QueuePlace {
-    /// Parks records in as many messages as they need.
+    /// Parks records in as many messages as they need, and tells how many of them may be in two.
     pub(super) async fn park(
         &self,
         aws: &Aws,
@@ -31,8 +32,9 @@ impl QueuePlace {
         leftovers: &Leftovers<'_>,
         now: SystemTime,
         until: Instant,
-    ) -> Result<(), ParkError> {
+    ) -> Result<usize, ParkError> {
         let mut records_there = 0;
+        let mut records_twice = 0;
         let mut rest = vec![leftovers.clone()];
         while let Some(next) = rest.pop() {
             let document = next.document(now);
@@ -49,16 +51,20 @@ impl QueuePlace {
             let name = name.part(&part);
             let message = (document, next.records.len());
             let sent = self.send(aws, shelf, &name, Some(next.destination), message, until);
-            if let Err(mut error) = sent.await {
-                error.records_there += records_there;
-                return Err(error);
+            match sent.await {
+                Ok(twice) => records_twice += twice,
+                Err(mut error) => {
+                    error.records_there += records_there + records_twice;
+                    return Err(error);
+                }
             }
             records_there += next.records.len();
         }
-        Ok(())
+        Ok(records_twice)
     }
 
-    /// Sends a message with so many records.
+    /// Sends a message with so many records, and tells how many of them may be in another as well:
+    /// one of a try that was not answered.
     pub(super) async fn send(
         &self,
         aws: &Aws,
@@ -67,7 +73,7 @@ impl QueuePlace {
         destination: Option<&str>,
         (document, records): (Vec<u8>, usize),
         until: Instant,
-    ) -> Result<(), ParkError> {
+    ) -> Result<usize, ParkError> {
         let impossible = |problem| ParkError { problem, records_there: 0 };
         if document.len() > MAX_MESSAGE_BYTES {
             return Err(impossible(ParkProblem::TooLarge));
@@ -91,7 +97,11 @@ impl QueuePlace {
         let sent = keep(until, async |timeout| {
             aws.call(Service::Sqs, region(url), "SendMessage", &input, timeout).await
         });
-        sent.await.map(|Sent {}| ()).map_err(|unkept| unkept.of(records))
+        match sent.await {
+            Ok((Sent {}, Certainty::Unclear)) if !ordered => Ok(records),
+            Ok(_) => Ok(0),
+            Err(unkept) => Err(unkept.of(records)),
+        }
     }
 }
 
