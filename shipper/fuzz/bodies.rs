@@ -59,7 +59,8 @@ fn undo(data: &str) {
 /// Decoded JSON, all the way to documents: each is JSON in a line of its own and has its message
 /// as it was written.
 pub(crate) fn delivery(data: &[u8]) {
-    let Ok(delivery) = decode::parse(data) else {
+    let mut texts = Vec::new();
+    let Ok(delivery) = decode::parse(data, &mut texts) else {
         return;
     };
     let origin = Origin::new(&delivery.owner, &delivery.log_group, &delivery.log_stream);

@@ -184,9 +184,9 @@ fn inflate_piece_by_piece(compressed: &[u8], cap_bytes: usize) -> Result<Vec<u8>
     Ok(decoded)
 }
 
-/// Reads the decoded JSON in place.
-pub fn parse(decoded: &[u8]) -> Result<Delivery<'_>, DecodeError> {
-    usual::parse(decoded).map_or_else(|| parse_any(decoded), Ok)
+/// Reads the decoded JSON in place. Texts that have escapes there go into `texts` without them.
+pub fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Result<Delivery<'a>, DecodeError> {
+    usual::parse(decoded, texts).map_or_else(|| parse_any(decoded), Ok)
 }
 
 /// Reads JSON of whatever shape, and says what is wrong with it.
@@ -264,7 +264,7 @@ mod tests {
         let data = STANDARD.encode_to_string([gzip(first), gzip(second)].concat());
         let decoded = inflate(&data, 10_000).unwrap();
         assert_eq!(decoded, json);
-        assert_eq!(parse(&decoded).unwrap().log_events.len(), 2);
+        assert_eq!(parse(&decoded, &mut Vec::new()).unwrap().log_events.len(), 2);
     }
 
     #[test]
@@ -305,17 +305,18 @@ mod tests {
     #[test]
     fn json_errors_tell_the_place_and_nothing_of_the_content() {
         let decoded = br#"{"messageType":"DATA_MESSAGE","logEvents":[{"id":"s3cr3t","timestamp":"s3cr3t","message":""}]}"#;
-        let error = parse(decoded).unwrap_err().to_string();
+        let error = parse(decoded, &mut Vec::new()).unwrap_err().to_string();
         assert!(error.contains("line 1 column"), "{error}");
         assert!(!error.contains("s3cr3t"), "{error}");
-        let other = parse(br#"{"messageType":"s3cr3t"}"#).unwrap_err().to_string();
+        let other = parse(br#"{"messageType":"s3cr3t"}"#, &mut Vec::new()).unwrap_err().to_string();
         assert!(!other.contains("s3cr3t"), "{other}");
     }
 
     #[test]
     fn a_half_of_a_surrogate_pair_costs_one_character_and_not_the_event() {
         let decoded = br#"{"messageType":"DATA_MESSAGE","logEvents":[{"id":"1","timestamp":1,"message":"a\ud800b"},{"id":"2","timestamp":1,"message":"\ud83d\ude00"}]}"#;
-        let delivery = parse(decoded).unwrap();
+        let mut texts = Vec::new();
+        let delivery = parse(decoded, &mut texts).unwrap();
         assert_eq!(delivery.log_events[1].message.0, "\u{1F600}");
         let message = &delivery.log_events[0].message.0;
         assert!(message.starts_with('a') && message.ends_with('b'), "{message}");
@@ -324,7 +325,8 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_replaced_where_one_sees_it() {
         let decoded = b"{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[{\"id\":\"1\",\"timestamp\":1,\"message\":\"a\xff\xfeb\\n\xc3\xbc\"}]}";
-        let delivery = parse(decoded).unwrap();
+        let mut texts = Vec::new();
+        let delivery = parse(decoded, &mut texts).unwrap();
         assert_eq!(delivery.log_events[0].message.0, "a\u{FFFD}\u{FFFD}b\n\u{FC}");
     }
 
@@ -335,15 +337,16 @@ mod tests {
                 r#"{{"messageType":"DATA_MESSAGE","logEvents":[{{"id":"1","timestamp":{time},"message":""}}]}}"#
             )
         };
-        assert!(parse(decoded(253_402_300_799_999).as_bytes()).is_ok());
-        assert!(parse(decoded(253_402_300_800_000).as_bytes()).is_err());
-        assert!(parse(decoded(u64::MAX).as_bytes()).is_err());
+        assert!(parse(decoded(253_402_300_799_999).as_bytes(), &mut Vec::new()).is_ok());
+        assert!(parse(decoded(253_402_300_800_000).as_bytes(), &mut Vec::new()).is_err());
+        assert!(parse(decoded(u64::MAX).as_bytes(), &mut Vec::new()).is_err());
     }
 
     #[test]
     fn messages_without_escapes_are_borrowed() {
         let json = event(&["plain ünïcode"]);
-        let delivery = parse(&json).unwrap();
+        let mut texts = Vec::new();
+        let delivery = parse(&json, &mut texts).unwrap();
         assert!(matches!(delivery.log_events[0].message.0, Cow::Borrowed("plain ünïcode")));
     }
 
@@ -353,7 +356,8 @@ mod tests {
             let references: Vec<&str> = messages.iter().map(String::as_str).collect();
             let data = STANDARD.encode_to_string(gzip(&event(&references)));
             let decoded = inflate(&data, 1 << 20).unwrap();
-            let delivery = parse(&decoded).unwrap();
+            let mut texts = Vec::new();
+            let delivery = parse(&decoded, &mut texts).unwrap();
             let out: Vec<&str> = delivery.log_events.iter().map(|event| event.message.0.as_ref()).collect();
             prop_assert_eq!(out, references);
         }
@@ -377,7 +381,7 @@ mod tests {
         fn any_bytes_give_an_error_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".*") {
             let _ = inflate(&text, 1_000);
             let _ = inflate(&STANDARD.encode_to_string(&bytes), 1_000);
-            let _ = parse(&bytes);
+            let _ = parse(&bytes, &mut Vec::new());
         }
     }
 }

@@ -1,31 +1,44 @@
-//! Where a JSON string has something to escape, or is escaped: eight bytes looked at together.
+//! Where a JSON string has something to escape, or is escaped: as many bytes looked at together as
+//! every processor has instructions for.
 
-/// The place of the first quote, backslash or control character in a word; 8 if it has none.
-pub(crate) fn first_special(word: &[u8; 8]) -> usize {
-    const fn all(byte: u8) -> u64 {
-        u64::from_le_bytes([byte; 8])
-    }
-    const HIGHEST_BITS: u64 = all(0x80);
+use wide::u8x16;
 
-    let word = u64::from_le_bytes(*word);
-    // Marks the highest bit of bytes below a limit. The lowest mark is exact; above it there may be
-    // marks of other bytes, since a subtraction borrows from what is above.
-    let below = |word: u64, limit: u8| word.wrapping_sub(all(limit)) & !word & HIGHEST_BITS;
-    let special = below(word, 0x20) | below(word ^ all(b'"'), 1) | below(word ^ all(b'\\'), 1);
-    (special.trailing_zeros() / 8) as usize
+/// How many bytes are looked at together.
+pub(crate) const BLOCK: usize = 16;
+
+/// The place of the first quote, backslash or control character in a block; the block's size if it
+/// has none.
+#[inline]
+pub(crate) fn first_special(block: &[u8; BLOCK]) -> usize {
+    const LAST_CONTROL: u8 = 0x1f;
+
+    let block = u8x16::new(*block);
+    let is = |byte| block.simd_eq(u8x16::splat(byte));
+    let is_control = block.min(u8x16::splat(LAST_CONTROL)).simd_eq(block);
+    let special = is(b'"') | is(b'\\') | is_control;
+    (special.to_bitmask() | 1 << BLOCK).trailing_zeros() as usize
 }
 
 /// How many bytes come before the first special one.
+#[inline]
 pub(crate) fn plain(bytes: &[u8]) -> usize {
     let mut at = 0;
-    while let Some(word) = bytes[at..].first_chunk::<8>() {
-        let plain = first_special(word);
+    while let Some(block) = bytes[at..].first_chunk() {
+        let plain = first_special(block);
         at += plain;
-        if plain < word.len() {
+        if plain < BLOCK {
             return at;
         }
     }
-    at + bytes[at..].iter().take_while(|byte| !is_special(**byte)).count()
+    match bytes.last_chunk() {
+        // Some of it was looked at before, and is plain.
+        Some(block) => bytes.len() - BLOCK + first_special(block),
+        None => {
+            let mut block = [b' '; BLOCK];
+            block[..bytes.len()].copy_from_slice(bytes);
+            first_special(&block).min(bytes.len())
+        }
+    }
 }
 
 /// Whether a byte is a quote, a backslash or a control character.
@@ -35,15 +48,31 @@ pub(crate) fn is_special(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    proptest! {
+        #[test]
+        fn what_comes_before_something_special_is_plain(
+            text in "[a-z\u{e9}]{0,40}[\"\\\\\n]?[a-z]{0,20}[\"\\\\]?",
+        ) {
+            let bytes = text.as_bytes();
+            let expected = bytes.iter().position(|byte| is_special(*byte));
+            prop_assert_eq!(plain(bytes), expected.unwrap_or(bytes.len()));
+        }
+    }
+
     #[test]
-    fn a_word_is_looked_at_as_its_bytes_are() {
+    fn a_block_is_looked_at_as_its_bytes_are() {
         for first in 0..=255 {
             for second in 0..=255 {
                 let word = [b'a', first, b'b', 0xff, second, b'"' + 1, 0x7f, first];
-                let expected = word.iter().position(|byte| is_special(*byte)).unwrap_or(8);
-                assert_eq!(first_special(&word), expected, "{word:?}");
+                for block in [[word, word].concat(), [*b"abcdefgh", word].concat()] {
+                    let expected = block.iter().position(|byte| is_special(*byte));
+                    let found = first_special(block.first_chunk().unwrap());
+                    assert_eq!(found, expected.unwrap_or(BLOCK), "{block:?}");
+                }
             }
         }
     }

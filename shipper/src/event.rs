@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 pub use batch::{Message, StreamRecord};
 
+use crate::escape::plain;
 use crate::park::Parked;
 
 /// An event of a kind the shipper knows.
@@ -77,6 +78,9 @@ pub enum EventError {
 
 /// Tells what kind of event `raw` is.
 pub fn parse(raw: &str) -> Result<Event<'_>, EventError> {
+    if let Some(data) = usual(raw) {
+        return Ok(Event::Subscription { data: Cow::Borrowed(data) });
+    }
     let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(raw) else {
         let keys = keys(raw);
         return Err(if keys.as_ref().is_some_and(|keys| keys.contains_key("awslogs")) {
@@ -105,6 +109,12 @@ pub fn parse(raw: &str) -> Result<Event<'_>, EventError> {
         return Ok(Event::Replay);
     }
     Err(EventError::UnknownKind(seen(raw)))
+}
+
+/// The data of an event for a subscription filter as Lambda writes it, without blanks.
+fn usual(raw: &str) -> Option<&str> {
+    let data = raw.strip_prefix(r#"{"awslogs":{"data":""#)?.strip_suffix(r#""}}"#)?;
+    (plain(data.as_bytes()) == data.len()).then_some(data)
 }
 
 /// The fields that mark a kind. All but the first are only looked at when they are there.

@@ -5,6 +5,7 @@
 //! that order, and what is admitted through [`Admission::redact`]. Everything here is a function of
 //! the lines and the rules.
 
+mod look;
 mod redact;
 mod rule;
 mod sample;
@@ -18,7 +19,7 @@ pub use sample::Share;
 use crate::destination::Class;
 use crate::line::Line;
 use crate::record::Record;
-use rule::{Judge, Messages};
+use rule::{AnyPattern, Judge};
 
 /// Why a line is dropped that no `include` rule wants.
 pub const NOT_INCLUDED: Class = Class::new("not_included");
@@ -35,28 +36,24 @@ pub struct Admission {
     pub sample: Vec<(Rule, Share)>,
     /// What is taken out of messages.
     pub redaction: Redaction,
-    /// The patterns of all rules in order, so that a message is read once for all.
-    messages: Messages,
+    any_pattern: AnyPattern,
 }
 
 /// Lines that are not sent, by the rule that says so.
 pub type Dropped = BTreeMap<Class, u64>;
 
 impl Admission {
-    /// Rules; `None` if there are none, so that nothing is done for nothing. Fails where their
-    /// patterns, each of which is right by itself, are too large together.
+    /// Rules; `None` if there are none, so that nothing is done for nothing.
     pub fn new(
         include: Vec<Rule>,
         exclude: Vec<Rule>,
         sample: Vec<(Rule, Share)>,
         redaction: Redaction,
-    ) -> Result<Option<Self>, regex::Error> {
-        let rules = include.iter().chain(&exclude).chain(sample.iter().map(|(rule, _)| rule));
-        let patterns: Vec<&str> = rules.filter_map(|rule| rule.message.as_deref()).collect();
-        let messages = Messages::new(&patterns)?;
-        let admission = Self { include, exclude, sample, redaction, messages };
+    ) -> Option<Self> {
+        let any_pattern = AnyPattern::default();
+        let admission = Self { include, exclude, sample, redaction, any_pattern };
         let is_needed = admission.filters() || !admission.redaction.is_empty();
-        Ok(is_needed.then_some(admission))
+        is_needed.then_some(admission)
     }
 
     fn filters(&self) -> bool {
@@ -89,7 +86,7 @@ impl Admission {
         let requests = if self.sample.is_empty() { Vec::new() } else { sample::requests(records) };
         let rules = self.include.iter().chain(&self.exclude);
         let rules = rules.chain(self.sample.iter().map(|(rule, _)| rule));
-        let mut judge = Judge::new(rules, &self.messages);
+        let mut judge = Judge::new(rules, &self.any_pattern);
         let exclude_from = self.include.len();
         let sample_from = exclude_from + self.exclude.len();
         records

@@ -6,9 +6,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use memchr::{memchr, memchr_iter, memchr2_iter};
+use memchr::{memchr, memchr_iter};
 use regex::{Captures, Regex};
 
+use super::look::{CAPITALS_AND_DIGITS, DIGITS, OF_SECRETS, has_run, has_word};
 use crate::destination::Class;
 
 /// Patterns, and what is put in place of what they match.
@@ -120,20 +121,12 @@ impl Named {
             },
             Self::Ipv6 => |text| memchr_iter(b':', text).nth(1).is_some(),
             Self::BearerToken => |text| {
-                let is_word = |word: &[u8; 7]| word.eq_ignore_ascii_case(b"bearer ");
                 memchr_iter(b'J', text).any(|place| text[..place].ends_with(b"ey"))
-                    || memchr2_iter(b'B', b'b', text)
-                        .any(|place| text[place..].first_chunk().is_some_and(is_word))
+                    || has_word(text, b"bearer ")
             },
-            Self::AwsAccessKey => {
-                |text| has_run(text, 20, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-            }
-            Self::AwsSecretKey => |text| {
-                has_run(text, 40, |byte| {
-                    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+')
-                })
-            },
-            Self::CardNumber => |text| has_run(text, 4, |byte| byte.is_ascii_digit()),
+            Self::AwsAccessKey => |text| has_run(text, 20, &CAPITALS_AND_DIGITS),
+            Self::AwsSecretKey => |text| has_run(text, 40, &OF_SECRETS),
+            Self::CardNumber => |text| has_run(text, 4, &DIGITS),
         }
     }
 
@@ -172,20 +165,6 @@ impl Surrounded<'_> {
         let of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         !self.before.is_some_and(of_word) && !self.after.first().copied().is_some_and(of_word)
     }
-}
-
-/// Whether a text has at least so many bytes of a kind one after the other. Where they are, every
-/// so many bytes there is one of them.
-fn has_run(text: &[u8], length: usize, is_of_kind: impl Fn(u8) -> bool) -> bool {
-    let mut end = length;
-    while let Some(stretch) = end.checked_sub(length).and_then(|start| text.get(start..end)) {
-        let run = stretch.iter().rev().take_while(|byte| is_of_kind(**byte)).count();
-        if run == length {
-            return true;
-        }
-        end += length - run;
-    }
-    false
 }
 
 /// Whether digits are a payment card's: the first ones are of a network, there are as many as it
@@ -369,19 +348,6 @@ mod tests {
                     !pattern.regex.is_match(&text) || (pattern.is_possible)(text.as_bytes()),
                     "{:?}", pattern.name
                 );
-            }
-        }
-    }
-
-    #[test]
-    fn a_run_is_found_wherever_it_is() {
-        for length in 1..6 {
-            for before in 0..12 {
-                for run in 0..12 {
-                    let text = ["x".repeat(before), "1".repeat(run), "x".repeat(3)].concat();
-                    let found = has_run(text.as_bytes(), length, |byte| byte == b'1');
-                    assert_eq!(found, run >= length, "{length} in {text}");
-                }
             }
         }
     }

@@ -33,12 +33,8 @@ pub(super) fn read(root: &mut Fields<'_, '_>) -> Option<Admission> {
     let named = Named::ALL.into_iter().filter(|known| named.contains(&known.name()));
     // Own patterns come first: they know better what they mean.
     let redaction = Redaction::new(own.into_iter().chain(named.map(Pattern::named)).collect());
-    let admission = Admission::new(include, exclude, sample, redaction);
-    if admission.is_err() {
-        fields.mistake("has patterns that are too large together; write them shorter");
-    }
     fields.finish();
-    admission.ok().flatten()
+    Admission::new(include, exclude, sample, redaction)
 }
 
 fn rule(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>, reach: Reach) -> Option<Rule> {
@@ -64,7 +60,7 @@ fn rule(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>, reach: Reach)
              \"levels\"",
         );
     }
-    Some(Rule { name: name?, message: message.map(|regex| regex.as_str().to_owned()), conditions })
+    Some(Rule { name: name?, message, conditions })
 }
 
 fn pattern(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>) -> Option<Pattern> {

@@ -6,12 +6,15 @@
 use std::borrow::Cow;
 
 use super::{Delivery, EventTime, LogEvent, MessageType, Text};
-use crate::escape::{first_special, plain};
+use crate::escape::{BLOCK, first_special, is_special, plain};
 
-/// Reads a delivery; `None` if it is not of the usual shape.
-pub(super) fn parse(decoded: &[u8]) -> Option<Delivery<'_>> {
+/// Reads a delivery; `None` if it is not of the usual shape. Texts without their escapes go into
+/// `texts`.
+pub(super) fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Option<Delivery<'a>> {
     let whole = std::str::from_utf8(decoded).ok()?;
-    let mut reader = Reader { whole, rest: decoded, text: Vec::new() };
+    // No text becomes longer without its escapes.
+    texts.resize(decoded.len(), 0);
+    let mut reader = Reader { whole, rest: decoded, room: texts };
     let (mut message_type, mut owner, mut log_group, mut log_stream) = (None, None, None, None);
     let mut log_events = None;
     let mut before: &[u8] = b"{\"";
@@ -61,7 +64,7 @@ struct Reader<'a> {
     /// What of it is not read yet.
     rest: &'a [u8],
     /// Where escapes are undone.
-    text: Vec<u8>,
+    room: &'a mut [u8],
 }
 
 impl<'a> Reader<'a> {
@@ -71,7 +74,10 @@ impl<'a> Reader<'a> {
     }
 
     fn log_events(&mut self) -> Option<Vec<LogEvent<'a>>> {
-        let mut log_events = Vec::new();
+        /// Few log events are shorter.
+        const GUESSED_BYTES: usize = 256;
+
+        let mut log_events = Vec::with_capacity(self.rest.len() / GUESSED_BYTES);
         self.take(b"[")?;
         if self.take(b"]").is_some() {
             return Some(log_events);
@@ -155,70 +161,84 @@ impl<'a> Reader<'a> {
             self.rest = rest;
             return self.whole.get(start..start + beginning.len()).map(Cow::Borrowed);
         }
-        self.text.clear();
-        self.text.extend_from_slice(beginning);
-        let mut rest = rest;
-        loop {
-            // Here `rest` begins with something special, or is at its end.
-            rest = match rest {
-                [b'"', rest @ ..] => {
-                    self.rest = rest;
-                    let text = std::str::from_utf8(&self.text).ok()?;
-                    return Some(Cow::Owned(text.to_owned()));
-                }
-                [b'\\', b'u', rest @ ..] => self.character(rest)?,
-                [b'\\', letter, rest @ ..] => {
-                    self.text.push(match letter {
-                        b'"' | b'\\' | b'/' => *letter,
-                        b'n' => b'\n',
-                        b't' => b'\t',
-                        b'r' => b'\r',
-                        b'b' => 0x8,
-                        b'f' => 0xc,
-                        _ => return None,
-                    });
-                    rest
-                }
-                _ => return None,
-            };
-            while let Some(word) = rest.first_chunk::<8>() {
-                let plain = first_special(word);
-                self.text.extend_from_slice(word);
-                rest = &rest[plain..];
-                if plain < word.len() {
-                    self.text.truncate(self.text.len() - word.len() + plain);
-                    break;
-                }
-            }
-            if rest.len() < 8 {
-                let (end, special) = rest.split_at(plain(rest));
-                self.text.extend_from_slice(end);
-                rest = special;
-            }
-        }
-    }
-
-    /// A character in hexadecimal digits, behind its `\u`; two of them where it takes a pair.
-    fn character(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
-        let (unit, rest) = unit(rest)?;
-        let (character, rest) = match char::from_u32(u32::from(unit)) {
-            Some(character) => (character, rest),
-            None => {
-                let (second, rest) = self::unit(rest.strip_prefix(b"\\u")?)?;
-                let character = char::decode_utf16([unit, second]).next()?.ok()?;
-                (character, rest)
-            }
-        };
-        self.text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-        Some(rest)
+        let (read, written) = unescape(self.rest, self.room)?;
+        let (text, room) = std::mem::take(&mut self.room).split_at_mut(written);
+        self.room = room;
+        self.rest = self.rest.get(read..)?;
+        std::str::from_utf8(text).ok().map(Cow::Borrowed)
     }
 }
 
-fn unit(rest: &[u8]) -> Option<(u16, &[u8])> {
-    let (digits, rest) = rest.split_first_chunk::<4>()?;
+/// Writes a string without its escapes, and tells how much was read, its last quote included, and
+/// how much was written.
+fn unescape(text: &[u8], room: &mut [u8]) -> Option<(usize, usize)> {
+    let (mut read, mut written) = (0, 0);
+    loop {
+        while let Some(block) = text[read..].first_chunk()
+            && let Some(place) = room[written..].first_chunk_mut()
+        {
+            let plain = first_special(block);
+            *place = *block;
+            read += plain;
+            written += plain;
+            if plain < BLOCK {
+                break;
+            }
+        }
+        match text[read..] {
+            [b'"', ..] => return Some((read + 1, written)),
+            [b'\\', b'u', ..] => {
+                let (character, digits) = character(&text[read..])?;
+                let end = written + character.len_utf8();
+                character.encode_utf8(room.get_mut(written..end)?);
+                read += digits;
+                written = end;
+            }
+            [b'\\', letter, ..] => {
+                *room.get_mut(written)? = match letter {
+                    b'"' | b'\\' | b'/' => letter,
+                    b'n' => b'\n',
+                    b't' => b'\t',
+                    b'r' => b'\r',
+                    b'b' => 0x8,
+                    b'f' => 0xc,
+                    _ => return None,
+                };
+                read += 2;
+                written += 1;
+            }
+            // Near an end, where there is no place for a block.
+            [byte, ..] if !is_special(byte) => {
+                *room.get_mut(written)? = byte;
+                read += 1;
+                written += 1;
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// A character in hexadecimal digits, and how many bytes it is written in; two units where it takes
+/// a pair.
+fn character(text: &[u8]) -> Option<(char, usize)> {
+    const UNIT_BYTES: usize = "\\u0000".len();
+
+    let first = unit(text)?;
+    match char::from_u32(u32::from(first)) {
+        Some(character) => Some((character, UNIT_BYTES)),
+        None => {
+            let second = unit(text.get(UNIT_BYTES..)?)?;
+            let character = char::decode_utf16([first, second]).next()?.ok()?;
+            Some((character, 2 * UNIT_BYTES))
+        }
+    }
+}
+
+fn unit(text: &[u8]) -> Option<u16> {
+    let digits = text.strip_prefix(b"\\u")?.first_chunk::<4>()?;
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
     let unit = digits.iter().try_fold(0, |unit, byte| Some(unit << 4 | digit(byte)?))?;
-    Some((u16::try_from(unit).ok()?, rest))
+    u16::try_from(unit).ok()
 }
 
 #[cfg(test)]
@@ -234,7 +254,9 @@ mod tests {
 
     #[track_caller]
     fn check_usual(json: &str) {
-        let read = parse(json.as_bytes()).unwrap_or_else(|| panic!("not usual: {json}"));
+        let mut texts = Vec::new();
+        let read =
+            parse(json.as_bytes(), &mut texts).unwrap_or_else(|| panic!("not usual: {json}"));
         assert_eq!(parse_any(json.as_bytes()), Ok(without_escaped(read)), "{json}");
     }
 
@@ -285,16 +307,16 @@ mod tests {
             ("", r#"{"id":"1","timestamp":1,"message":""},"#),
         ] {
             let json = event(fields, log_events);
-            assert_eq!(parse(json.as_bytes()), None, "{json}");
+            assert_eq!(parse(json.as_bytes(), &mut Vec::new()), None, "{json}");
         }
         for json in ["", "{", "{}", "[]", r#"{"messageType":"OTHER"}"#] {
-            assert_eq!(parse(json.as_bytes()), None, "{json}");
+            assert_eq!(parse(json.as_bytes(), &mut Vec::new()), None, "{json}");
         }
         let good = event("", good);
         for end in 0..good.len() {
-            assert_eq!(parse(&good.as_bytes()[..end]), None);
+            assert_eq!(parse(&good.as_bytes()[..end], &mut Vec::new()), None);
         }
-        assert_eq!(parse(format!("{good} ").as_bytes()), None);
+        assert_eq!(parse(format!("{good} ").as_bytes(), &mut Vec::new()), None);
     }
 
     proptest! {
@@ -310,12 +332,13 @@ mod tests {
                 format!(r#"{{"id":{id},"timestamp":{time},"message":{message}}}"#)
             }).collect();
             let mut json = event("", &log_events.join(",")).into_bytes();
-            prop_assert_eq!(parse(&json).map(without_escaped), parse_any(&json).ok());
+            let mut texts = Vec::new();
+            prop_assert_eq!(parse(&json, &mut texts).map(without_escaped), parse_any(&json).ok());
             for (at, byte) in flips {
                 let at = at.index(json.len());
                 json[at] = byte;
             }
-            if let Some(read) = parse(&json) {
+            if let Some(read) = parse(&json, &mut texts) {
                 prop_assert_eq!(parse_any(&json), Ok(without_escaped(read)));
             }
         }

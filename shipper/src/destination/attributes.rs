@@ -7,24 +7,40 @@ use crate::line::{Level, Report};
 use crate::origin::Origin;
 use crate::record::{Extent, Piece};
 
+/// The name of an attribute.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Name {
+    pub(super) text: &'static str,
+    /// With what stands around it in a JSON object, after another field.
+    in_json: &'static str,
+}
+
+macro_rules! name {
+    ($text:literal) => {
+        Name { text: $text, in_json: concat!(",\"", $text, "\":") }
+    };
+}
+
 /// The value of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value<'v> {
     Text(&'v str),
+    /// One of our own, with nothing in it to escape.
+    Word(&'static str),
     Integer(u64),
     Number(f64),
 }
 
 /// What all pieces of one origin have in common.
-pub(super) fn of_origin<'v>(origin: &Origin<'v>, mut visit: impl FnMut(&'static str, &'v str)) {
-    visit("cloud.account.id", origin.owner);
-    visit("aws.cloudwatch.log_group", origin.group);
-    visit("aws.cloudwatch.log_stream", origin.stream);
+pub(super) fn of_origin<'v>(origin: &Origin<'v>, mut visit: impl FnMut(Name, &'v str)) {
+    visit(name!("cloud.account.id"), origin.owner);
+    visit(name!("aws.cloudwatch.log_group"), origin.group);
+    visit(name!("aws.cloudwatch.log_stream"), origin.stream);
     if let Some(function) = origin.function {
-        visit("faas.name", function);
+        visit(name!("faas.name"), function);
     }
     if let Some(version) = origin.version {
-        visit("faas.version", version);
+        visit(name!("faas.version"), version);
     }
 }
 
@@ -33,7 +49,7 @@ pub(super) fn json_of_origin<'o>(origin: &'o Origin<'_>) -> &'o [u8] {
     origin.common.attributes.get_or_init(|| {
         let mut fields = Vec::new();
         of_origin(origin, |name, text| {
-            json::next_name(name, &mut fields);
+            fields.extend_from_slice(name.in_json.as_bytes());
             json::string(text, &mut fields);
         });
         // The comma before the first.
@@ -45,9 +61,14 @@ pub(super) fn json_of_origin<'o>(origin: &'o Origin<'_>) -> &'o [u8] {
 /// Appends what a piece has of its own, as further fields of a JSON object.
 pub(super) fn json_of_piece(piece: &Piece<'_>, body: &mut Vec<u8>) {
     of_piece(piece, |name, value| {
-        json::next_name(name, body);
+        body.extend_from_slice(name.in_json.as_bytes());
         match value {
             Value::Text(text) => json::string(text, body),
+            Value::Word(word) => {
+                body.push(b'"');
+                body.extend_from_slice(word.as_bytes());
+                body.push(b'"');
+            }
             Value::Integer(number) => json::integer(number, body),
             Value::Number(number) => json::number(number, body),
         }
@@ -55,16 +76,16 @@ pub(super) fn json_of_piece(piece: &Piece<'_>, body: &mut Vec<u8>) {
 }
 
 /// What a piece has of its own.
-pub(super) fn of_piece<'v>(piece: &'v Piece<'_>, mut visit: impl FnMut(&'static str, Value<'v>)) {
+pub(super) fn of_piece<'v>(piece: &'v Piece<'_>, mut visit: impl FnMut(Name, Value<'v>)) {
     let record = piece.record;
     let line = &record.line;
-    visit("aws.cloudwatch.event_id", Value::Text(record.id));
-    visit("aws.lambda.kind", Value::Text(line.kind.name()));
+    visit(name!("aws.cloudwatch.event_id"), Value::Text(record.id));
+    visit(name!("aws.lambda.kind"), Value::Word(line.kind.name()));
     if let Some(level) = line.level.map(Level::name) {
-        visit("log.level", Value::Text(level));
+        visit(name!("log.level"), Value::Word(level));
     }
     if let Some(request_id) = &line.request_id {
-        visit("faas.execution", Value::Text(request_id));
+        visit(name!("faas.execution"), Value::Text(request_id));
     }
     if let Some(report) = &line.report {
         of_report(report, &mut visit);
@@ -72,21 +93,21 @@ pub(super) fn of_piece<'v>(piece: &'v Piece<'_>, mut visit: impl FnMut(&'static 
     match piece.extent {
         Extent::Whole => {}
         Extent::Part { number, count } => {
-            visit("logagg.part.number", Value::Integer(number as u64));
-            visit("logagg.part.count", Value::Integer(count as u64));
+            visit(name!("logagg.part.number"), Value::Integer(number as u64));
+            visit(name!("logagg.part.count"), Value::Integer(count as u64));
         }
         Extent::Cut { message_bytes } => {
-            visit("logagg.cut.message_bytes", Value::Integer(message_bytes as u64));
+            visit(name!("logagg.cut.message_bytes"), Value::Integer(message_bytes as u64));
         }
     }
 }
 
-fn of_report<'v>(report: &'v Report<'_>, visit: &mut impl FnMut(&'static str, Value<'v>)) {
+fn of_report<'v>(report: &'v Report<'_>, visit: &mut impl FnMut(Name, Value<'v>)) {
     let numbers = [
-        ("aws.lambda.report.duration_ms", report.duration_ms),
-        ("aws.lambda.report.billed_duration_ms", report.billed_duration_ms),
-        ("aws.lambda.report.init_duration_ms", report.init_duration_ms),
-        ("aws.lambda.report.restore_duration_ms", report.restore_duration_ms),
+        (name!("aws.lambda.report.duration_ms"), report.duration_ms),
+        (name!("aws.lambda.report.billed_duration_ms"), report.billed_duration_ms),
+        (name!("aws.lambda.report.init_duration_ms"), report.init_duration_ms),
+        (name!("aws.lambda.report.restore_duration_ms"), report.restore_duration_ms),
     ];
     for (name, number) in numbers {
         if let Some(number) = number {
@@ -94,8 +115,8 @@ fn of_report<'v>(report: &'v Report<'_>, visit: &mut impl FnMut(&'static str, Va
         }
     }
     let integers = [
-        ("aws.lambda.report.memory_size_mb", report.memory_size_mb),
-        ("aws.lambda.report.max_memory_used_mb", report.max_memory_used_mb),
+        (name!("aws.lambda.report.memory_size_mb"), report.memory_size_mb),
+        (name!("aws.lambda.report.max_memory_used_mb"), report.max_memory_used_mb),
     ];
     for (name, integer) in integers {
         if let Some(integer) = integer {
@@ -103,9 +124,9 @@ fn of_report<'v>(report: &'v Report<'_>, visit: &mut impl FnMut(&'static str, Va
         }
     }
     let texts = [
-        ("aws.lambda.report.trace_id", &report.trace_id),
-        ("aws.lambda.report.status", &report.status),
-        ("aws.lambda.report.error_type", &report.error_type),
+        (name!("aws.lambda.report.trace_id"), &report.trace_id),
+        (name!("aws.lambda.report.status"), &report.status),
+        (name!("aws.lambda.report.error_type"), &report.error_type),
     ];
     for (name, text) in texts {
         if let Some(text) = text {

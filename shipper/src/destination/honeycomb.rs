@@ -63,7 +63,7 @@ impl Destination for Honeycomb {
         body.extend_from_slice(attributes::json_of_origin(piece.record.origin));
         attributes::json_of_piece(piece, body);
         if let Some(fields) = piece.json {
-            json::next_name("json", body);
+            body.extend_from_slice(b",\"json\":");
             body.extend_from_slice(fields.as_bytes());
         }
         body.extend_from_slice(b"}}");

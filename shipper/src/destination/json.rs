@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::escape::{first_special, is_special, plain};
+use crate::escape::{BLOCK, first_special, is_special, plain};
 use crate::record::Piece;
 
 /// Appends the message of a piece as a JSON string: as it came, if it came as one.
@@ -20,6 +20,7 @@ pub(super) fn message(piece: &Piece<'_>, body: &mut Vec<u8>) {
 
 /// Appends a text as a JSON string.
 pub(super) fn string(text: &str, body: &mut Vec<u8>) {
+    body.reserve(text.len() + "\"\"".len());
     body.push(b'"');
     escape(text, body);
     body.push(b'"');
@@ -43,20 +44,20 @@ pub(super) fn escape(text: &str, body: &mut Vec<u8>) {
     }
 }
 
-/// Escapes as far as words of eight bytes go, and as no escape has more than two bytes. Tells how
-/// much was read and how much was written.
+/// Escapes as far as blocks go, and as no escape has more than two bytes. Tells how much was read
+/// and how much was written.
 fn escape_short(text: &[u8], out: &mut [u8]) -> (usize, usize) {
     let (mut read, mut written) = (0, 0);
-    while let Some(word) = text[read..].first_chunk::<8>()
-        && let Some(room) = out[written..].first_chunk_mut::<9>()
+    while let Some(block) = text[read..].first_chunk()
+        && let Some(room) = out[written..].first_chunk_mut::<{ BLOCK + 1 }>()
     {
-        let plain = first_special(word);
+        let plain = first_special(block);
         let [copy @ .., _] = room;
-        *copy = *word;
+        *copy = *block;
         read += plain;
         written += plain;
-        if plain < word.len() {
-            let Some(letter) = short_escape(word[plain]) else {
+        if plain < BLOCK {
+            let Some(letter) = short_escape(block[plain]) else {
                 break;
             };
             room[plain..plain + 2].copy_from_slice(&[b'\\', letter]);
@@ -91,13 +92,6 @@ fn short_escape(byte: u8) -> Option<u8> {
     }
 }
 
-/// Appends a field's name, after another field. It is one of ours, with nothing to escape.
-pub(super) fn next_name(name: &'static str, body: &mut Vec<u8>) {
-    body.extend_from_slice(b",\"");
-    body.extend_from_slice(name.as_bytes());
-    body.extend_from_slice(b"\":");
-}
-
 /// Appends a whole number.
 pub(super) fn integer(number: u64, body: &mut Vec<u8>) {
     body.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
@@ -116,11 +110,10 @@ pub(super) fn seconds(millis: u64, body: &mut Vec<u8>) {
 }
 
 /// Appends bytes as two digits each.
-pub(super) fn hexadecimal(bytes: impl IntoIterator<Item = u8>, body: &mut Vec<u8>) {
+pub(super) fn hexadecimal<const COUNT: usize>(bytes: [u8; COUNT], body: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        body.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    }
+    let digits = bytes.map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    body.extend_from_slice(digits.as_flattened());
 }
 
 /// Appends a time as RFC 3339 has it, to the millisecond: `2023-11-06T10:00:00.123Z`. A time
@@ -132,19 +125,20 @@ pub(crate) fn time(time: SystemTime, body: &mut Vec<u8>) {
     let (days, second) = (since.as_secs() / SECONDS_A_DAY, since.as_secs() % SECONDS_A_DAY);
     let (year, month, day) = date(days);
     digits::<4>(year, body);
-    for (mark, number) in [
-        (b'-', month),
-        (b'-', day),
-        (b'T', second / 3_600),
-        (b':', second / 60 % 60),
-        (b':', second % 60),
+    let mut rest = *b"-00-00T00:00:00.000Z";
+    for (place, number) in [
+        (1, month),
+        (4, day),
+        (7, second / 3_600),
+        (10, second / 60 % 60),
+        (13, second % 60),
+        (16, u64::from(since.subsec_millis()) / 10),
     ] {
-        body.push(mark);
-        digits::<2>(number, body);
+        rest[place] = digit(number / 10);
+        rest[place + 1] = digit(number);
     }
-    body.push(b'.');
-    digits::<3>(u64::from(since.subsec_millis()), body);
-    body.push(b'Z');
+    rest[18] = digit(u64::from(since.subsec_millis()));
+    body.extend_from_slice(&rest);
 }
 
 /// Year, month and day of a day counted from 1970-01-01, by years that begin in March, so that
@@ -169,13 +163,18 @@ fn digits<const COUNT: usize>(number: u64, body: &mut Vec<u8>) {
     let mut digits = [0; COUNT];
     let mut rest = number;
     for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
+        *digit = self::digit(rest);
         rest /= 10;
     }
     if rest > 0 {
         self::digits::<1>(rest, body);
     }
     body.extend_from_slice(&digits);
+}
+
+/// The last digit of a number.
+fn digit(number: u64) -> u8 {
+    b'0' + (number % 10) as u8
 }
 
 #[cfg(test)]

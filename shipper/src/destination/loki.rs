@@ -149,9 +149,11 @@ impl Destination for Loki {
                 pair("faas_version", version, entry);
             }
             attributes::of_piece(piece, |name, value| match value {
-                Value::Text(text) => pair(name, text, entry),
-                Value::Integer(number) => pair(name, itoa::Buffer::new().format(number), entry),
-                Value::Number(number) => pair(name, &number.to_string(), entry),
+                Value::Text(text) | Value::Word(text) => pair(name.text, text, entry),
+                Value::Integer(number) => {
+                    pair(name.text, itoa::Buffer::new().format(number), entry);
+                }
+                Value::Number(number) => pair(name.text, &number.to_string(), entry),
             });
         });
     }

@@ -73,7 +73,7 @@ impl Destination for Otlp {
             }
             protobuf::message(5, record, |body| protobuf::text(1, &piece.message, body));
             attributes::of_piece(piece, |name, value| {
-                let name = match name {
+                let name = match name.text {
                     // It has fields of its own.
                     "log.level" => return,
                     "faas.execution" => "faas.invocation_id",
@@ -81,7 +81,7 @@ impl Destination for Otlp {
                     name => name,
                 };
                 attribute(6, name, record, |any| match value {
-                    Value::Text(text) => protobuf::text(1, text, any),
+                    Value::Text(text) | Value::Word(text) => protobuf::text(1, text, any),
                     Value::Integer(number) => protobuf::integer(3, number, any),
                     Value::Number(number) => protobuf::double(4, number, any),
                 });

@@ -141,10 +141,11 @@ impl<'s> Shipment<'s> {
         let Some(targets) = self.targets(first.only.as_deref()) else {
             return vec![Fate::NoDestination; turn.len()];
         };
+        let mut texts = vec![Vec::new(); turn.len()];
         let mut deliveries: Vec<(usize, Delivery<'_>)> = Vec::with_capacity(turn.len());
-        for (index, decoded) in turn.iter().enumerate() {
+        for ((index, decoded), texts) in turn.iter().enumerate().zip(&mut texts) {
             let json = decoded.json.as_deref().map_err(Clone::clone);
-            match json.and_then(decode::parse) {
+            match json.and_then(|json| decode::parse(json, texts)) {
                 Ok(delivery) if self.is_to_be_shipped(&delivery, &targets) => {
                     deliveries.push((index, delivery));
                 }

@@ -59,7 +59,8 @@ fn python(message: &str) -> Option<Line<'_>> {
 fn column(text: &str) -> Option<(&str, &str)> {
     const LONGEST: usize = 64;
 
-    let tab = text.bytes().take(LONGEST).position(|byte| byte == b'\t')?;
+    let beginning = &text.as_bytes()[..text.len().min(LONGEST)];
+    let tab = memchr::memchr(b'\t', beginning)?;
     Some((&text[..tab], &text[tab + 1..]))
 }
 

@@ -111,15 +111,19 @@ fn is_request_id(text: &str) -> bool {
 
 /// Whether `text` has the form in which Lambda writes a time, such as `2023-11-06T10:00:00.000Z`.
 fn is_timestamp(text: &str) -> bool {
-    text.len() >= 20
-        && text.ends_with('Z')
-        && text.bytes().enumerate().all(|(index, byte)| match index {
-            4 | 7 => byte == b'-',
-            10 => byte == b'T',
-            13 | 16 => byte == b':',
-            _ if index < 19 => byte.is_ascii_digit(),
-            _ => byte.is_ascii_digit() || byte == b'.' || byte == b'Z',
-        })
+    const FORM: &[u8; 19] = b"0000-00-00T00:00:00";
+
+    let Some((seconds, [fraction @ .., b'Z'])) =
+        text.as_bytes().split_first_chunk::<{ FORM.len() }>()
+    else {
+        return false;
+    };
+    let is_of_form = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        mark => byte == mark,
+    };
+    seconds.iter().zip(FORM).all(is_of_form)
+        && fraction.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
 }
 
 #[cfg(test)]
@@ -158,6 +162,8 @@ mod tests {
         assert!(is_timestamp("2023-11-06T10:00:00.000Z"));
         assert!(is_timestamp("2023-11-06T10:00:00Z"));
         assert!(!is_timestamp("2023-11-06 10:00:00.000Z"));
+        assert!(!is_timestamp("2023-11-06T10:00:00.000"));
+        assert!(!is_timestamp("2023-11-06T10:00:00 Z"));
         assert!(!is_timestamp("a text as long as a date Z"));
     }
 }

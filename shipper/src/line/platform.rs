@@ -24,7 +24,8 @@ pub(super) fn parse(message: &str) -> Option<Line<'_>> {
         "RESTORE_REPORT" => figures(line, "RESTORE_REPORT ", "Restore Duration: "),
         "EXTENSION" => of_kind(line, "EXTENSION\tName: ", Kind::Extension),
         "TELEMETRY" => of_kind(line, "TELEMETRY\tName: ", Kind::Extension),
-        _ => timeout(line),
+        _ if line[end..].starts_with(' ') => timeout(line),
+        _ => None,
     }
 }
 

@@ -1,0 +1,103 @@
+//! Whether a text may have something that a pattern looks for, told by a look at few of its bytes.
+
+use wide::u8x16;
+
+use crate::escape::BLOCK;
+
+/// For each byte, whether it is of a kind.
+pub(super) type Kind = [bool; 256];
+
+pub(super) const DIGITS: Kind = kind(&[(b'0', b'9')]);
+pub(super) const CAPITALS_AND_DIGITS: Kind = kind(&[(b'A', b'Z'), (b'0', b'9')]);
+/// What secrets in base64 are made of, but for their end.
+pub(super) const OF_SECRETS: Kind =
+    kind(&[(b'A', b'Z'), (b'a', b'z'), (b'0', b'9'), (b'/', b'/'), (b'+', b'+')]);
+
+const fn kind(ranges: &[(u8, u8)]) -> Kind {
+    let mut kind = [false; 256];
+    let mut at = 0;
+    while at < ranges.len() {
+        let (first, last) = ranges[at];
+        let mut byte = first;
+        while byte <= last {
+            kind[byte as usize] = true;
+            byte += 1;
+        }
+        at += 1;
+    }
+    kind
+}
+
+/// Whether a text has at least so many bytes of a kind one after the other. Where they are, every
+/// so many bytes there is one of them.
+pub(super) fn has_run(text: &[u8], length: usize, kind: &Kind) -> bool {
+    let mut end = length;
+    while let Some(stretch) = end.checked_sub(length).and_then(|start| text.get(start..end)) {
+        let run = stretch.iter().rev().take_while(|byte| kind[usize::from(**byte)]).count();
+        if run == length {
+            return true;
+        }
+        end += length - run;
+    }
+    false
+}
+
+/// Whether a text has a word, in capitals or not. It is found by its first two letters.
+pub(super) fn has_word(text: &[u8], word: &[u8]) -> bool {
+    const TO_LOWER: u8 = 0x20;
+
+    let [first, second, ..] = *word else {
+        return true;
+    };
+    let is_at = |place: usize| {
+        text.get(place..place + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))
+    };
+    let Some(last) = text.len().checked_sub(BLOCK + 1) else {
+        return (0..text.len()).any(is_at);
+    };
+    (0..last).step_by(BLOCK).chain([last]).any(|at| {
+        let is = |block: Option<&[u8; BLOCK]>, letter: u8| {
+            let lower = u8x16::new(*block.unwrap_or(&[0; BLOCK])) | u8x16::splat(TO_LOWER);
+            lower.simd_eq(u8x16::splat(letter | TO_LOWER))
+        };
+        let here = is(text[at..].first_chunk(), first);
+        let mut places = (here & is(text[at + 1..].first_chunk(), second)).to_bitmask();
+        while places != 0 {
+            if is_at(at + places.trailing_zeros() as usize) {
+                return true;
+            }
+            places &= places - 1;
+        }
+        false
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_run_is_found_wherever_it_is() {
+        for length in 1..6 {
+            for before in 0..12 {
+                for run in 0..12 {
+                    let text = ["x".repeat(before), "1".repeat(run), "x".repeat(3)].concat();
+                    let found = has_run(text.as_bytes(), length, &DIGITS);
+                    assert_eq!(found, run >= length, "{length} in {text}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_word_is_found_wherever_it_is_and_however_it_is_written(
+            text in "[bBeEa ]{0,40}([Bb][Ee][Aa][Rr][Ee][Rr] ?){0,2}[beE]{0,40}",
+        ) {
+            let expected = text.to_ascii_lowercase().contains("bearer ");
+            prop_assert_eq!(has_word(text.as_bytes(), b"bearer "), expected, "{}", text);
+        }
+    }
+}
