@@ -10,6 +10,7 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{StatusCode, redirect};
 
 use super::authorities;
+use super::watched::Watch;
 use crate::aws::{self, Environment};
 use crate::destination::{Answer, Certainty, Class, Encoding, Endpoint, Request, Signing};
 
@@ -159,7 +160,19 @@ impl Client {
         max_answer_bytes: usize,
     ) -> Result<(StatusCode, HeaderMap, Bytes), Fault> {
         *request.timeout_mut() = Some(timeout);
-        let mut response = self.http.execute(request).await.map_err(|error| fault(&error))?;
+        let watch = request.body_mut().take().map(|body| {
+            let watch = Watch::default();
+            *request.body_mut() = Some(reqwest::Body::wrap(watch.over(body)));
+            watch
+        });
+        let mut response =
+            self.http.execute(request).await.map_err(|error| match fault(&error) {
+                // The time was over before there was a connection.
+                Fault::Timeout if watch.is_some_and(|watch| !watch.is_under_way()) => {
+                    Fault::NotConnected
+                }
+                fault => fault,
+            })?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
@@ -216,4 +229,36 @@ fn io_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
         };
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use reqwest::Url;
+
+    use super::*;
+    use crate::destination::Address;
+
+    /// What comes of a request to somebody who takes connections and never says anything.
+    async fn sent_into_silence(scheme: &str) -> Fault {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("{scheme}://{}/", listener.local_addr().unwrap());
+        let endpoint = Endpoint::post(Url::parse(&url).unwrap(), HeaderMap::new());
+        let address = Address { url: None, headers: HeaderMap::new() };
+        let body = Bytes::from_static(b"records");
+        let request = Request { address, encoding: Encoding::Identity, body };
+        let time = CONNECT_TIMEOUT / 10;
+        Client::new().unwrap().send(&endpoint, request, time).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_time_is_over_while_it_connects_was_not_taken() {
+        assert_eq!(sent_into_silence("https").await, Fault::NotConnected);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_not_answered_in_time_may_have_been_taken() {
+        assert_eq!(sent_into_silence("http").await, Fault::Timeout);
+    }
 }

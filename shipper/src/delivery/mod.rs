@@ -15,6 +15,7 @@ mod delivered;
 mod health;
 mod oversized;
 pub mod plan;
+mod watched;
 mod window;
 
 pub(crate) use backoff::backoff;
