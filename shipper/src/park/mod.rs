@@ -80,7 +80,8 @@ impl Death {
 pub struct ParkError {
     /// Why.
     pub problem: ParkProblem,
-    /// How many records lie there now, or may, though all of them count as not parked.
+    /// How many records lie there now, or may, though all of them count as not parked. One that may
+    /// lie there several times counts as often.
     pub records_there: usize,
 }
 
@@ -89,38 +90,27 @@ pub struct ParkError {
 pub struct Unkept {
     /// What it said last.
     pub error: AwsError,
-    /// Whether it may keep it all the same, by any of the tries.
-    pub certainty: Certainty,
+    /// How many tries may have been taken all the same.
+    pub unclear_tries: usize,
 }
 
-impl Unkept {
-    /// What that means for so many records.
-    fn of(self, records: usize) -> ParkError {
-        let records_there = match self.certainty {
-            Certainty::NothingTaken => 0,
-            Certainty::Unclear => records,
-        };
-        ParkError { problem: self.error.into(), records_there }
-    }
-}
-
-/// Tries to have something kept for as long as there is time. Beside the answer it tells whether an
-/// earlier try may have been taken as well.
+/// Tries to have something kept for as long as there is time. Beside the answer it tells how many
+/// tries before it may have been taken as well.
 async fn keep<T>(
     until: Instant,
     mut attempt: impl AsyncFnMut(Duration) -> Result<T, AwsError>,
-) -> Result<(T, Certainty), Unkept> {
-    let mut certainty = Certainty::NothingTaken;
+) -> Result<(T, usize), Unkept> {
+    let mut unclear_tries = 0;
     let kept = patiently(until, LONGEST_TRY, async |timeout| {
         let kept = attempt(timeout).await;
         if kept.as_ref().is_err_and(|error| error.certainty() == Certainty::Unclear) {
-            certainty = Certainty::Unclear;
+            unclear_tries += 1;
         }
         kept
     });
     match kept.await {
-        Ok(answer) => Ok((answer, certainty)),
-        Err(error) => Err(Unkept { error, certainty }),
+        Ok(answer) => Ok((answer, unclear_tries)),
+        Err(error) => Err(Unkept { error, unclear_tries }),
     }
 }
 
@@ -160,7 +150,10 @@ impl Place {
                 let key = bucket.key(shelf, Some(leftovers.destination), name);
                 let put = bucket.put(aws, &key, leftovers.document(now).into(), until).await;
                 // Another try writes over what an earlier one has written.
-                put.map(|()| 0).map_err(|unkept| unkept.of(leftovers.records.len()))
+                put.map(|()| 0).map_err(|Unkept { error, unclear_tries }| {
+                    let records_there = if unclear_tries > 0 { leftovers.records.len() } else { 0 };
+                    ParkError { problem: error.into(), records_there }
+                })
             }
             Self::Queue(queue) => queue.park(aws, shelf, name, leftovers, now, until).await,
         }
@@ -181,7 +174,7 @@ impl Place {
             Self::Bucket(bucket) => {
                 let key = bucket.key(shelf, None, name);
                 let put = bucket.put(aws, &key, document.into(), until).await;
-                put.map_err(|unkept| unkept.of(0))
+                put.map_err(|unkept| ParkError { problem: unkept.error.into(), records_there: 0 })
             }
             Self::Queue(queue) => {
                 let sent = queue.send(aws, shelf, name, None, (document, 0), until).await;

@@ -4,9 +4,8 @@ use std::time::{Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Leftovers, Name, ParkError, ParkProblem, Shelf, keep};
+use super::{Leftovers, Name, ParkError, ParkProblem, Shelf, Unkept, keep};
 use crate::aws::{Aws, Service};
-use crate::destination::Certainty;
 
 /// The largest message. What is parked is ASCII but for a few names, and goes as it is.
 ///
@@ -23,7 +22,7 @@ pub struct QueuePlace {
 }
 
 impl QueuePlace {
-    /// Parks records in as many messages as they need, and tells how many of them may be in two.
+    /// Parks records in as many messages as they need, and tells how many of them may be in others as well.
     pub(super) async fn park(
         &self,
         aws: &Aws,
@@ -63,8 +62,8 @@ impl QueuePlace {
         Ok(records_twice)
     }
 
-    /// Sends a message with so many records, and tells how many of them may be in another as well:
-    /// one of a try that was not answered.
+    /// Sends a message with so many records, and tells how many of them may be in others as well:
+    /// those of tries that were not answered.
     pub(super) async fn send(
         &self,
         aws: &Aws,
@@ -98,9 +97,12 @@ impl QueuePlace {
             aws.call(Service::Sqs, region(url), "SendMessage", &input, timeout).await
         });
         match sent.await {
-            Ok((Sent {}, Certainty::Unclear)) if !ordered => Ok(records),
-            Ok(_) => Ok(0),
-            Err(unkept) => Err(unkept.of(records)),
+            Ok(_) if ordered => Ok(0),
+            Ok((Sent {}, unclear_tries)) => Ok(unclear_tries * records),
+            Err(Unkept { error, unclear_tries }) => {
+                let messages = if ordered { unclear_tries.min(1) } else { unclear_tries };
+                Err(ParkError { problem: error.into(), records_there: messages * records })
+            }
         }
     }
 }
