@@ -9,7 +9,7 @@ use crate::http::{Answer, Reply};
 use crate::lambda::{Invoked, Lambda};
 use crate::logzio::{self, Logzio};
 use crate::settled::{Counts, settled};
-use crate::shelves::Shelves;
+use crate::shelves::{Shelves, Trouble};
 use crate::stand_in::{self, StandIn};
 use crate::{PAYLOAD, contract, event};
 
@@ -120,11 +120,11 @@ fn what_may_lie_there_although_parking_failed_is_counted_as_a_possible_duplicate
         "destinations": {"x": logzio.config()}, "park": Shelves::in_bucket(), "reserve_ms": 30_000,
     });
     let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
-    shelves.break_down();
+    shelves.have(Trouble::LosesAnswers);
     let first = lambda.invoke_within(&event::of(3), Duration::from_secs(32));
     assert_eq!(counts(&first, "x").get("left_to_lambda"), 3);
     assert_eq!(counts(&first, "x").get("possible_duplicates"), 3);
-    shelves.recover();
+    shelves.have(Trouble::Nothing);
     assert_eq!(counts(&lambda.invoke(&event::of(3)), "x").get("delivered"), 3);
     lambda.invoke(br#"{"logagg":"replay"}"#);
     assert_eq!(logzio.held().messages.len(), 6);
@@ -142,7 +142,8 @@ fn what_passes_by_itself_does_not_keep_things_from_being_parked() {
 #[test]
 fn a_queue_takes_what_is_left_once_and_in_as_many_messages_as_it_needs() {
     let (bulk, shelves) = (Bulk::with_moods([busy(), busy()]), Shelves::start());
-    let config = json!({"destinations": {"search": bulk.config()}, "park": shelves.in_queue()});
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "park": shelves.in_queue("parked.fifo")});
     let mut rng = fastrand::Rng::with_seed(5);
     let noise: Vec<String> = (0..4)
         .map(|number| {

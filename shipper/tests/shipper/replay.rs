@@ -251,7 +251,8 @@ fn messages_of_a_queue_leave_it_one_by_one() {
         "no JSON".to_owned(),
         kept.to_string(),
     ];
-    let config = json!({"destinations": {"search": bulk.config()}, "park": shelves.in_queue()});
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "park": shelves.in_queue("parked.fifo")});
     let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
     let invoked = lambda.invoke(&event::queue(&bodies));
     let answer = invoked.result.as_ref().unwrap();
@@ -271,7 +272,8 @@ fn messages_of_a_queue_leave_it_one_by_one() {
 #[test]
 fn without_a_bucket_a_schedule_is_an_error() {
     let (bulk, shelves) = (Bulk::start(), Shelves::start());
-    let config = json!({"destinations": {"search": bulk.config()}, "park": shelves.in_queue()});
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "park": shelves.in_queue("parked.fifo")});
     let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
     let error = lambda.invoke(SCHEDULE.as_bytes()).result.unwrap_err();
     assert_eq!(error.error_type, "Logagg.NotReplayed");

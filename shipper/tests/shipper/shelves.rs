@@ -17,6 +17,26 @@ pub(crate) struct Shelves {
     server: Server,
 }
 
+/// What is wrong with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    #[default]
+    Nothing,
+    /// The function may not do what it asks for.
+    Refuses,
+    /// Everything is done, and nothing is ever answered.
+    Hangs,
+    /// Everything is done, and the connection is reset instead of an answer.
+    LosesAnswers,
+    /// That happens once.
+    LosesOneAnswer,
+}
+
+impl Trouble {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Nothing, Self::Refuses, Self::Hangs, Self::LosesAnswers, Self::LosesOneAnswer];
+}
+
 #[derive(Default)]
 struct State(Mutex<Inner>);
 
@@ -27,8 +47,7 @@ struct Inner {
     /// Keys in the order in which they were written and deleted, with the method.
     writes: Vec<(String, String)>,
     refusals: VecDeque<Answer>,
-    /// Whether everything is done, and answered with 500.
-    is_broken: bool,
+    trouble: Trouble,
     violations: Vec<String>,
 }
 
@@ -48,9 +67,10 @@ impl Shelves {
         json!({"type": "s3", "bucket": BUCKET, "reserve_ms": 2000})
     }
 
-    /// The part of a configuration that parks in the queue.
-    pub(crate) fn in_queue(&self) -> Value {
-        json!({"type": "sqs", "queue_url": format!("{}/1/parked.fifo", self.url()),
+    /// The part of a configuration that parks in a queue; one that keeps an order ends with
+    /// `.fifo`.
+    pub(crate) fn in_queue(&self, name: &str) -> Value {
+        json!({"type": "sqs", "queue_url": format!("{}/1/{name}", self.url()),
             "dead_queue_url": format!("{}/1/dead", self.url())})
     }
 
@@ -59,14 +79,9 @@ impl Shelves {
         self.inner().refusals.extend(answers);
     }
 
-    /// Does everything that is asked for, and answers that it could not.
-    pub(crate) fn break_down(&self) {
-        self.inner().is_broken = true;
-    }
-
-    /// Answers as it should again.
-    pub(crate) fn recover(&self) {
-        self.inner().is_broken = false;
+    /// From now on this is wrong.
+    pub(crate) fn have(&self, trouble: Trouble) {
+        self.inner().trouble = trouble;
     }
 
     pub(crate) fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
@@ -94,6 +109,19 @@ impl Shelves {
         inner.messages.clone()
     }
 
+    /// What is in all messages.
+    pub(crate) fn texts_of_messages(&self) -> Vec<String> {
+        let body = |message: &Value| message["MessageBody"].as_str().unwrap().to_owned();
+        self.messages().iter().map(body).collect()
+    }
+
+    /// Takes all messages out of the queues, as a function that is given them does.
+    pub(crate) fn take_messages(&self) -> Vec<String> {
+        let texts = self.texts_of_messages();
+        self.inner().messages.clear();
+        texts
+    }
+
     /// What was written and deleted.
     pub(crate) fn writes(&self) -> Vec<(String, String)> {
         self.inner().writes.clone()
@@ -110,11 +138,24 @@ impl Service for State {
         if let Some(refusal) = inner.refusals.pop_front() {
             return Reply::Answer(refusal);
         }
+        if inner.trouble == Trouble::Refuses {
+            let words =
+                r#"{"__type":"AccessDeniedException"}<Error><Code>AccessDenied</Code></Error>"#;
+            return Reply::Answer(Answer::new(403, words));
+        }
         let answer = inner.answer(&request).unwrap_or_else(|violation| {
             inner.violations.push(format!("{violation}: {} {}", request.method, request.target));
             Answer::new(400, "")
         });
-        Reply::Answer(if inner.is_broken { Answer::new(500, "") } else { answer })
+        match inner.trouble {
+            Trouble::Nothing | Trouble::Refuses => Reply::Answer(answer),
+            Trouble::Hangs => Reply::Silence,
+            Trouble::LosesAnswers => Reply::Reset,
+            Trouble::LosesOneAnswer => {
+                inner.trouble = Trouble::Nothing;
+                Reply::Reset
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use rustls::ServerConfig;
 use serde_json::{Value, json};
 
 use super::fault::{Course, Fault, PATIENCE};
+use super::keeping::{Keeping, Place};
 use super::limited::Limited;
 use super::situation::{RESERVE, Situation};
 use crate::contract::Contract;
@@ -17,22 +18,20 @@ use crate::http::Server;
 use crate::lambda::{FunctionError, Invoked, OWN_LOG_GROUP};
 use crate::park::parked_messages;
 use crate::settled::{Counts, settled};
-use crate::shelves::Shelves;
+use crate::shelves::{Shelves, Trouble};
 use crate::stand_in::{Mood, POISON, StandIn};
 use crate::{PAYLOAD, SECRET, event, tls};
 
 /// The name of the destination.
 const NAME: &str = "x";
 
-/// What has the shipper send again what is parked.
-const REPLAY: &[u8] = br#"{"logagg":"replay"}"#;
-
-/// One fault of one service in one situation.
+/// One fault of one service in one situation, and how it is where leftovers are kept.
 #[derive(Clone, Copy)]
 pub(super) struct Cell {
     pub(super) contract: &'static dyn Contract,
     pub(super) fault: Fault,
     pub(super) situation: Situation,
+    pub(super) keeping: Keeping,
 }
 
 /// A place where a cell is tried.
@@ -47,7 +46,8 @@ struct Scene {
 
 impl fmt::Display for Cell {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}, {}, {}", self.contract.kind(), self.fault, self.situation)
+        let Self { contract, fault, situation, keeping } = self;
+        write!(formatter, "{}, {fault}, {situation}, {keeping}", contract.kind())
     }
 }
 
@@ -59,7 +59,8 @@ impl Cell {
         let scene = Scene::set(self, client);
         let (event, max_decoded_bytes) = self.situation.event(&messages);
         let address = scene.struck_address();
-        let time = self.situation.time(self.fault, self.course());
+        let time = self.time(self.course());
+        scene.shelves.have(self.keeping.trouble);
         let request_timeout = self.fault.request_timeout(self.course());
         let shipper = scene.shipper(&address, max_decoded_bytes, request_timeout);
         let invoked = scene.invoke(shipper, &event, time).await;
@@ -75,18 +76,18 @@ impl Cell {
         assert!(without <= told, "lost {without}: {}", invoked.summary);
 
         scene.stand_in.recover();
+        scene.shelves.have(Trouble::Nothing);
         let mut all = vec![counts.clone()];
         let address = scene.stand_in.config();
-        for (is_due, event) in
-            [(counts.get("left_to_lambda") > 0, &*event), (!parked.is_empty(), REPLAY)]
-        {
-            if is_due {
-                let time = self.situation.time(self.fault, Course::Passes);
-                let shipper = scene.shipper(&address, max_decoded_bytes, PATIENCE);
-                let again = scene.invoke(shipper, event, time).await;
-                assert!(again.result.is_ok(), "{}", again.summary);
-                all.push(Counts(again.summary["destinations"][NAME].clone()));
-            }
+        let left = (counts.get("left_to_lambda") > 0).then_some(event);
+        let replay = (!parked.is_empty()).then(|| scene.replay());
+        for event in left.into_iter().chain(replay) {
+            let shipper = scene.shipper(&address, max_decoded_bytes, PATIENCE);
+            let again = scene.invoke(shipper, &event, self.time(Course::Passes)).await;
+            let failures = again.result.as_ref().map(|result| result["batchItemFailures"].clone());
+            let nothing_failed = failures.is_ok_and(|it| it.as_array().is_none_or(Vec::is_empty));
+            assert!(nothing_failed, "{}", again.summary);
+            all.push(Counts(again.summary["destinations"][NAME].clone()));
         }
         assert!(scene.parked().is_empty(), "something is still parked");
         let sum = |name: &str| all.iter().map(|counts| counts.get(name)).sum::<u64>();
@@ -105,6 +106,17 @@ impl Cell {
     /// How long the fault is there.
     fn course(self) -> Course {
         if self.fault.is_in_address() { Course::Lasts } else { self.situation.course() }
+    }
+
+    /// How long the invocation may take.
+    fn time(self, course: Course) -> Duration {
+        match self.keeping.trouble {
+            Trouble::Nothing | Trouble::Refuses | Trouble::LosesOneAnswer => {
+                self.situation.time(self.fault, course)
+            }
+            // For as long as it may, the shipper tries to keep what is left.
+            Trouble::Hangs | Trouble::LosesAnswers => RESERVE + Duration::from_secs(6),
+        }
     }
 
     fn messages(self) -> Vec<String> {
@@ -189,7 +201,7 @@ impl Scene {
         let situation = self.cell.situation;
         let mut document = json!({"destinations": {NAME: address}});
         if situation.parks() {
-            document["park"] = Shelves::in_bucket();
+            document["park"] = self.cell.keeping.config(&self.shelves);
         }
         let mut config = Config::parse(&document.to_string()).unwrap();
         config.max_decoded_bytes = max_decoded_bytes;
@@ -204,8 +216,19 @@ impl Scene {
     }
 
     fn parked(&self) -> Vec<String> {
-        let texts = self.shelves.texts("logagg/parked/");
+        let texts = match self.cell.keeping.place {
+            Place::Bucket => self.shelves.texts("logagg/parked/"),
+            Place::Queue => self.shelves.texts_of_messages(),
+        };
         texts.iter().flat_map(|text| parked_messages(text)).collect()
+    }
+
+    /// The event that has the shipper send again what is parked.
+    fn replay(&self) -> Vec<u8> {
+        match self.cell.keeping.place {
+            Place::Bucket => br#"{"logagg":"replay"}"#.to_vec(),
+            Place::Queue => event::queue(&self.shelves.take_messages()),
+        }
     }
 }
 

@@ -9,6 +9,9 @@ use crate::stand_in::Mood;
 /// needs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a request is waited for where nothing comes. A slow machine has sent it by then.
+const LONGEST_SILENCE: Duration = Duration::from_secs(2);
+
 /// What can go wrong between the shipper and a log service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fault {
@@ -118,7 +121,7 @@ impl Fault {
     /// How long one request is waited for.
     pub(super) fn request_timeout(self, course: Course) -> Duration {
         match (self, course) {
-            (Self::Hang, _) | (Self::Slow, Course::Lasts) => Duration::from_millis(300),
+            (Self::Hang, _) | (Self::Slow, Course::Lasts) => LONGEST_SILENCE,
             _ => PATIENCE,
         }
     }

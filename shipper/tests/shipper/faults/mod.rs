@@ -1,5 +1,6 @@
-//! Every fault of every service, in every situation: the sums hold, nothing is lost, nothing is there
-//! twice that was not counted, and the invocation ends before its deadline.
+//! Every fault of every service in every situation, and every trouble where leftovers are kept: the
+//! sums hold, nothing is lost, nothing is there twice that was not counted, and the invocation ends
+//! before its deadline.
 //!
 //! Here the library ships, over real connections to the stand-ins, with many cells at once: a process
 //! for each would take minutes. That `bootstrap` is no different is tried for single cells by
@@ -7,6 +8,7 @@
 
 mod cell;
 mod fault;
+mod keeping;
 mod limited;
 mod situation;
 mod table;
@@ -22,6 +24,7 @@ use crate::contract::ALL;
 use crate::settled::Counts;
 use cell::Cell;
 use fault::Fault;
+use keeping::Keeping;
 use situation::Situation;
 
 /// So many threads ship.
@@ -33,12 +36,34 @@ const AT_ONCE: usize = 64;
 /// The variable with the name of a file to which everything is written as a table.
 const TABLE_VARIABLE: &str = "LOGAGG_FAULTS";
 
-/// Every cell there is.
+/// Every fault of every service in every situation.
 fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for &contract in ALL {
         for fault in Fault::ALL {
-            cells.extend(Situation::ALL.map(|situation| Cell { contract, fault, situation }));
+            let keeping = Keeping::WELL;
+            cells.extend(Situation::ALL.map(|situation| Cell {
+                contract,
+                fault,
+                situation,
+                keeping,
+            }));
+        }
+    }
+    cells
+}
+
+/// The faults after which everything is left: at once, in the end, and without knowing what was
+/// taken.
+const LEAVING: [Fault; 3] = [Fault::Status(401), Fault::Status(503), Fault::Hang];
+
+/// Every trouble where leftovers are kept, for every service that leaves everything.
+fn keeping_cells() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for &contract in ALL {
+        for keeping in Keeping::all() {
+            let situation = Situation::Outage;
+            cells.extend(LEAVING.map(|fault| Cell { contract, fault, situation, keeping }));
         }
     }
     cells
@@ -50,10 +75,10 @@ struct Outcome {
     counts: Option<Counts>,
 }
 
-/// Plays all cells.
-fn outcomes() -> Vec<Outcome> {
+/// Plays cells, and tells what came of each in their order.
+fn outcomes(cells: Vec<Cell>) -> Vec<Outcome> {
     let mut shares = vec![Vec::new(); THREADS];
-    for (number, cell) in cells().into_iter().enumerate() {
+    for (number, cell) in cells.into_iter().enumerate() {
         shares[number % THREADS].push((number, cell));
     }
     let mut outcomes: Vec<(usize, Outcome)> = thread::scope(|scope| {
@@ -83,15 +108,22 @@ fn play(cells: Vec<(usize, Cell)>) -> Vec<(usize, Outcome)> {
 /// All that is to be known of the cells is asked at once: they are played but once.
 #[test]
 fn whatever_fails_everything_adds_up_in_time_and_the_page_says_what_happens() {
-    let outcomes = outcomes();
-    let page = table::page(&outcomes);
+    let mut cells = cells();
+    let count = cells.len();
+    cells.extend(keeping_cells());
+    let outcomes = outcomes(cells);
+    let (of_services, of_keeping) = outcomes.split_at(count);
+    let pages = [table::page(of_services), table::keeping_page(of_keeping)];
     if let Some(file) = std::env::var_os(TABLE_VARIABLE) {
-        std::fs::write(file, format!("{}{page}", table::all(&outcomes))).unwrap();
+        let tables = [table::all(of_services), table::all_keeping(of_keeping)];
+        std::fs::write(file, [tables.concat(), pages.join("\n")].concat()).unwrap();
     }
     let failed = outcomes.iter().filter(|outcome| outcome.counts.is_none());
     let failed: Vec<String> = failed.map(|outcome| outcome.cell.to_string()).collect();
     assert!(failed.is_empty(), "{} of {} cells: {failed:#?}", failed.len(), outcomes.len());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/destinations/failures.md");
     let stands = std::fs::read_to_string(path).unwrap();
-    assert!(stands.contains(&page), "docs/destinations/failures.md should say:\n\n{page}");
+    for page in pages {
+        assert!(stands.contains(&page), "docs/destinations/failures.md should say:\n\n{page}");
+    }
 }

@@ -24,16 +24,20 @@ pub(super) enum Situation {
     /// A batch of a stream that is taken in turns, with room for one request at a time; the fault
     /// is there until the end. There is a place to park.
     LittleMemory,
+    /// Six requests, and the fault is there until the end. There is a place to park, which may have a
+    /// trouble of its own.
+    Outage,
 }
 
 impl Situation {
+    /// Those in which every fault is played.
     pub(super) const ALL: [Self; 4] =
         [Self::OneBatch, Self::ManyBatches, Self::NearDeadline, Self::LittleMemory];
 
     pub(super) fn course(self) -> Course {
         match self {
             Self::OneBatch | Self::ManyBatches => Course::Passes,
-            Self::NearDeadline | Self::LittleMemory => Course::Lasts,
+            Self::NearDeadline | Self::LittleMemory | Self::Outage => Course::Lasts,
         }
     }
 
@@ -42,19 +46,19 @@ impl Situation {
         match self {
             Self::OneBatch => &[true],
             Self::ManyBatches => &[false, true, false, true],
-            Self::NearDeadline | Self::LittleMemory => &[],
+            Self::NearDeadline | Self::LittleMemory | Self::Outage => &[],
         }
     }
 
     pub(super) fn parks(self) -> bool {
-        matches!(self, Self::ManyBatches | Self::LittleMemory)
+        matches!(self, Self::ManyBatches | Self::LittleMemory | Self::Outage)
     }
 
     /// How many log events there are.
     pub(super) fn messages(self) -> usize {
         match self {
             Self::OneBatch | Self::NearDeadline => 3,
-            Self::ManyBatches | Self::LittleMemory => 12,
+            Self::ManyBatches | Self::LittleMemory | Self::Outage => 12,
         }
     }
 
@@ -86,7 +90,7 @@ impl Situation {
     pub(super) fn limits(self, limits: Limits) -> Limits {
         match self {
             Self::OneBatch | Self::NearDeadline => limits,
-            Self::ManyBatches => Limits { max_request_records: 2, ..limits },
+            Self::ManyBatches | Self::Outage => Limits { max_request_records: 2, ..limits },
             Self::LittleMemory => {
                 Limits { max_request_records: 2, max_request_bytes: MAX_HELD_BYTES, ..limits }
             }
@@ -98,7 +102,7 @@ impl Situation {
     pub(super) fn time(self, fault: Fault, course: Course) -> Duration {
         let to_spend = match (self, course) {
             (Self::OneBatch | Self::NearDeadline, Course::Lasts) if fault.is_waited_out() => {
-                Duration::from_secs(4)
+                Duration::from_secs(8)
             }
             // Where there is a place to park, the shipper gives up sooner.
             _ => Duration::from_secs(60),
@@ -121,6 +125,7 @@ impl fmt::Display for Situation {
             Self::ManyBatches => "many batches",
             Self::NearDeadline => "near the deadline",
             Self::LittleMemory => "little memory",
+            Self::Outage => "an outage",
         })
     }
 }

@@ -1,12 +1,14 @@
 //! What came of the cells, for people.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::Outcome;
 use super::fault::Fault;
+use super::keeping::Keeping;
 use super::situation::Situation;
-use crate::contract::ALL;
+use super::{LEAVING, Outcome};
+use crate::contract::{ALL, Contract};
 use crate::settled::Counts;
 
 /// Every cell with its counts, a table for each destination.
@@ -21,16 +23,40 @@ pub(super) fn all(outcomes: &[Outcome]) -> String {
         text.push('\n');
         for (fault, row) in Fault::ALL.iter().zip(of_contract.chunks(in_row)) {
             let _ = write!(text, "  {fault:<22}");
-            for outcome in row {
-                let counts = outcome.counts.as_ref().map(counted);
-                let _ = write!(text, " {:<34}", counts.as_deref().unwrap_or("DOES NOT ADD UP"));
-            }
-            text.truncate(text.trim_end().len());
-            text.push('\n');
+            write_counts(row, &mut text);
         }
         text.push('\n');
     }
     text
+}
+
+/// Every cell about the place for leftovers with its counts, a table for each destination.
+pub(super) fn all_keeping(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    let keepings = Keeping::all();
+    for (contract, of_contract) in ALL.iter().zip(outcomes.chunks(keepings.len() * LEAVING.len())) {
+        let _ = write!(text, "{:<40}", contract.kind());
+        for fault in LEAVING {
+            let _ = write!(text, " {fault:<34}");
+        }
+        text.push('\n');
+        for (keeping, row) in keepings.iter().zip(of_contract.chunks(LEAVING.len())) {
+            let _ = write!(text, "  {keeping:<38}");
+            write_counts(row, &mut text);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// A row's counts, and the end of its line.
+fn write_counts(row: &[Outcome], text: &mut String) {
+    for outcome in row {
+        let counts = outcome.counts.as_ref().map(counted);
+        let _ = write!(text, " {:<34}", counts.as_deref().unwrap_or("DOES NOT ADD UP"));
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
 }
 
 /// Counts in a few words.
@@ -55,8 +81,7 @@ fn counted(counts: &Counts) -> String {
 pub(super) fn page(outcomes: &[Outcome]) -> String {
     let mut text = "| what happens | at | once | again and again |\n|---|---|---|---|\n".to_owned();
     for fault in Fault::ALL {
-        let mut alike: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
-        for contract in ALL {
+        let words = alike(|contract| {
             let word = |situation| {
                 let outcome = outcomes.iter().find(|outcome| {
                     let cell = &outcome.cell;
@@ -65,21 +90,63 @@ pub(super) fn page(outcomes: &[Outcome]) -> String {
                 });
                 outcome.and_then(|outcome| outcome.counts.as_ref()).map_or_else(String::new, word)
             };
-            let words = (word(Situation::OneBatch), word(Situation::NearDeadline));
-            alike.entry(words).or_default().push(contract.kind());
-        }
-        let mut alike: Vec<_> = alike.into_iter().collect();
-        alike.sort_by_key(|(_, kinds)| std::cmp::Reverse(kinds.len()));
-        for (number, ((once, lasting), kinds)) in alike.iter().enumerate() {
-            let at = match (number, alike.len()) {
-                (0, 1) => "all".to_owned(),
-                (0, _) if kinds.len() > ALL.len() / 2 => "all others".to_owned(),
-                _ => kinds.join(", "),
-            };
+            (word(Situation::OneBatch), word(Situation::NearDeadline))
+        });
+        for (at, (once, lasting)) in words {
             let _ = writeln!(text, "| {fault} | {at} | {once} | {lasting} |");
         }
     }
     text
+}
+
+/// What becomes of leftovers, as a page has it: a row for each trouble of each place and all
+/// destinations whose leftovers meet it alike.
+pub(super) fn keeping_page(outcomes: &[Outcome]) -> String {
+    let mut text = "| where leftovers are kept | of | what is left |\n|---|---|---|\n".to_owned();
+    for keeping in Keeping::all() {
+        let words = alike(|contract| {
+            // Of what was left at once nothing else is in doubt.
+            let outcome = outcomes.iter().find(|outcome| {
+                let cell = &outcome.cell;
+                cell.contract.kind() == contract.kind()
+                    && (cell.keeping, cell.fault) == (keeping, LEAVING[0])
+            });
+            let counts = outcome.and_then(|outcome| outcome.counts.as_ref());
+            counts.map_or_else(String::new, kept_word)
+        });
+        for (of, word) in words {
+            let _ = writeln!(text, "| {keeping} | {of} | {word} |");
+        }
+    }
+    text
+}
+
+/// The destinations of which the same is to be told, the most of them first.
+fn alike<T: Ord>(told: impl Fn(&dyn Contract) -> T) -> Vec<(String, T)> {
+    let mut alike: BTreeMap<T, Vec<&str>> = BTreeMap::new();
+    for contract in ALL {
+        alike.entry(told(*contract)).or_default().push(contract.kind());
+    }
+    let mut alike: Vec<_> = alike.into_iter().collect();
+    alike.sort_by_key(|(_, kinds)| Reverse(kinds.len()));
+    let groups = alike.len();
+    let named = alike.into_iter().enumerate().map(|(number, (told, kinds))| {
+        let names = match (number, groups) {
+            (0, 1) => "all".to_owned(),
+            (0, _) if kinds.len() > ALL.len() / 2 => "all others".to_owned(),
+            _ => kinds.join(", "),
+        };
+        (names, told)
+    });
+    named.collect()
+}
+
+/// What became of leftovers.
+fn kept_word(counts: &Counts) -> String {
+    let is_parked = counts.get("parked") == counts.get("in");
+    let word = if is_parked { "parked" } else { "left to Lambda" };
+    let is_unclear = counts.get("possible_duplicates") > 0;
+    format!("{word}{}", if is_unclear { ", may be doubled" } else { "" })
 }
 
 /// What became of the records, in words that every run gives.
