@@ -5,13 +5,15 @@
 
 use std::borrow::Cow;
 
+use simdutf8::basic::from_utf8;
+
 use super::{Delivery, EventTime, LogEvent, MessageType, Text};
 use crate::escape::{BLOCK, first_special, is_special, plain};
 
 /// Reads a delivery; `None` if it is not of the usual shape. Texts without their escapes go into
 /// `texts`.
 pub(super) fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Option<Delivery<'a>> {
-    let whole = std::str::from_utf8(decoded).ok()?;
+    let whole = from_utf8(decoded).ok()?;
     // No text becomes longer without its escapes.
     texts.resize(decoded.len(), 0);
     let mut reader = Reader { whole, rest: decoded, room: texts };
@@ -165,7 +167,7 @@ impl<'a> Reader<'a> {
         let (text, room) = std::mem::take(&mut self.room).split_at_mut(written);
         self.room = room;
         self.rest = self.rest.get(read..)?;
-        std::str::from_utf8(text).ok().map(Cow::Borrowed)
+        from_utf8(text).ok().map(Cow::Borrowed)
     }
 }
 

@@ -58,6 +58,17 @@ pub(super) fn json_of_origin<'o>(origin: &'o Origin<'_>) -> &'o [u8] {
     })
 }
 
+/// The log group's name as a JSON string.
+pub(super) fn json_of_group<'o>(origin: &'o Origin<'_>) -> &'o [u8] {
+    origin.common.group.get_or_init(|| json::string_of(origin.group))
+}
+
+/// The function's name as a JSON string, or that of the log group where no function is known.
+pub(super) fn json_of_function<'o>(origin: &'o Origin<'_>) -> &'o [u8] {
+    let name = || json::string_of(origin.function.unwrap_or(origin.group));
+    origin.common.function.get_or_init(name)
+}
+
 /// Appends what a piece has of its own, as further fields of a JSON object.
 pub(super) fn json_of_piece(piece: &Piece<'_>, body: &mut Vec<u8>) {
     of_piece(piece, |name, value| {

@@ -9,7 +9,8 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    Answer, Destination, Endpoint, Keys, Limits, Section, Verdict, classify_status, document, json,
+    Answer, Destination, Endpoint, Keys, Limits, Section, Verdict, attributes, classify_status,
+    document, json,
 };
 use crate::line::Level;
 use crate::record::Piece;
@@ -41,7 +42,8 @@ pub struct Datadog {
     endpoint: Endpoint,
     /// `ddsource` and `ddtags`, as they stand in the body.
     constant: Vec<u8>,
-    service: Option<String>,
+    /// The service as a JSON string, where it is the same for all lines.
+    service: Option<Vec<u8>>,
 }
 
 impl Datadog {
@@ -66,7 +68,7 @@ impl Datadog {
             constant.extend_from_slice(b",\"ddtags\":");
             json::string(tags, &mut constant);
         }
-        let service = service.map(str::to_owned);
+        let service = service.map(json::string_of);
         Self { endpoint: Endpoint::post(url, headers), constant, service }
     }
 }
@@ -92,9 +94,11 @@ impl Destination for Datadog {
         let origin = piece.record.origin;
         body.extend_from_slice(&self.constant);
         body.extend_from_slice(b",\"hostname\":");
-        json::string(origin.group, body);
+        body.extend_from_slice(attributes::json_of_group(origin));
         body.extend_from_slice(b",\"service\":");
-        json::string(self.service.as_deref().or(origin.function).unwrap_or(origin.group), body);
+        let service = self.service.as_deref();
+        let service = service.unwrap_or_else(|| attributes::json_of_function(origin));
+        body.extend_from_slice(service);
         if let Some(level) = piece.record.line.level.map(Level::name) {
             body.extend_from_slice(b",\"status\":");
             json::string(level, body);

@@ -104,6 +104,10 @@ pub(crate) struct CommonCell {
     document: OnceLock<Common>,
     /// What they have in common as flat [`attributes`](super::attributes).
     pub(super) attributes: OnceLock<Vec<u8>>,
+    /// The log group's name as a JSON string.
+    pub(super) group: OnceLock<Vec<u8>>,
+    /// The function's name as a JSON string, or that of the log group where no function is known.
+    pub(super) function: OnceLock<Vec<u8>>,
     /// What their keys begin with, before it is hashed.
     pub(crate) key: OnceLock<Vec<u8>>,
 }

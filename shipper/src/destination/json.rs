@@ -26,6 +26,13 @@ pub(super) fn string(text: &str, body: &mut Vec<u8>) {
     body.push(b'"');
 }
 
+/// A text as a JSON string.
+pub(super) fn string_of(text: &str) -> Vec<u8> {
+    let mut written = Vec::new();
+    string(text, &mut written);
+    written
+}
+
 /// Appends a text as it stands between the quotes of a JSON string.
 pub(super) fn escape(text: &str, body: &mut Vec<u8>) {
     let text = text.as_bytes();

@@ -27,8 +27,10 @@ const CHANNEL: HeaderName = HeaderName::from_static("x-splunk-request-channel");
 pub struct SplunkHec {
     endpoint: Endpoint,
     inquiries: Option<Url>,
-    host: Option<String>,
-    source: Option<String>,
+    /// The host as a JSON string, where it is the same for all events.
+    host: Option<Vec<u8>>,
+    /// The source, likewise.
+    source: Option<Vec<u8>>,
     /// The fields that are the same for all events, as they stand in the body.
     constant: Vec<u8>,
     max_request_bytes: usize,
@@ -87,8 +89,8 @@ impl SplunkHec {
         Self {
             endpoint: Endpoint::post(below(url, "event"), headers),
             inquiries,
-            host: naming.host.map(str::to_owned),
-            source: naming.source.map(str::to_owned),
+            host: naming.host.map(json::string_of),
+            source: naming.source.map(json::string_of),
             constant,
             max_request_bytes,
             max_event_bytes,
@@ -131,9 +133,11 @@ impl Destination for SplunkHec {
         body.extend_from_slice(b"{\"time\":");
         json::seconds(piece.record.unix_millis(), body);
         body.extend_from_slice(b",\"host\":");
-        json::string(self.host.as_deref().or(origin.function).unwrap_or(origin.group), body);
+        let host = self.host.as_deref().unwrap_or_else(|| attributes::json_of_function(origin));
+        body.extend_from_slice(host);
         body.extend_from_slice(b",\"source\":");
-        json::string(self.source.as_deref().unwrap_or(origin.group), body);
+        let source = self.source.as_deref().unwrap_or_else(|| attributes::json_of_group(origin));
+        body.extend_from_slice(source);
         body.extend_from_slice(&self.constant);
         body.extend_from_slice(b",\"event\":");
         json::message(piece, body);
