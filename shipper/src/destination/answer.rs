@@ -176,6 +176,8 @@ impl Class {
                 | "invalid_authorization"
                 | "invalid_token"
                 | "token_refused"
+                // Sumo Logic, of an address that is none any longer.
+                | "source_not_found"
         )
     }
 

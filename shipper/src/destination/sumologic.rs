@@ -6,8 +6,8 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    Address, Answer, Destination, Endpoint, Keys, Limits, Place, Span, Verdict, classify_status,
-    document,
+    Address, Answer, Class, Destination, Endpoint, Keys, Limits, Place, Span, Verdict,
+    classify_status, document,
 };
 use crate::record::Piece;
 
@@ -25,6 +25,9 @@ const CATEGORY: HeaderName = HeaderName::from_static("x-sumo-category");
 const FIELDS: HeaderName = HeaderName::from_static("x-sumo-fields");
 const HOST: HeaderName = HeaderName::from_static("x-sumo-host");
 const NAME: HeaderName = HeaderName::from_static("x-sumo-name");
+
+/// No source has this address, or none any longer.
+const SOURCE_NOT_FOUND: Class = Class::new("source_not_found");
 
 /// A source.
 pub struct SumoLogic {
@@ -77,6 +80,8 @@ impl Destination for SumoLogic {
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         match answer.status {
             200..300 => Verdict::taken(sent, answer),
+            // The address has the secret in it, so another secret may be a right one.
+            404 => Verdict::Stop(SOURCE_NOT_FOUND),
             status => classify_status(status),
         }
     }
@@ -85,7 +90,7 @@ impl Destination for SumoLogic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::destination::{Certainty, Class, sample};
+    use crate::destination::{Certainty, sample};
 
     fn sumologic() -> SumoLogic {
         let url = Url::parse("https://collectors.sumologic.com/receiver/v1/http/ZaVn").unwrap();
@@ -123,6 +128,7 @@ mod tests {
         };
         check(200, Verdict::delivered(4));
         check(401, Verdict::Stop(Class::from_status(401)));
+        check(404, Verdict::Stop(SOURCE_NOT_FOUND));
         for status in [408, 504] {
             check(status, Verdict::TryAgain(Class::from_status(status), Certainty::Unclear));
         }

@@ -136,8 +136,8 @@ fn a_secret_is_fetched_again_whatever_words_a_service_has_for_a_wrong_one() {
     let codes = [(403, 1), (401, 2), (400, 3), (403, 4), (400, 21)];
     let codes = codes.map(|(status, code)| Answer::new(status, format!(r#"{{"code":{code}}}"#)));
     let of_splunk = codes.map(|refusal| (refusal, r#"{"text":"Success","code":0}"#, true));
-    let of_sumo = (Answer::new(401, ""), "", false);
-    for (refusal, success, is_splunk) in of_splunk.into_iter().chain([of_sumo]) {
+    let of_sumo = [401, 404].map(|status| (Answer::new(status, ""), "", false));
+    for (refusal, success, is_splunk) in of_splunk.into_iter().chain(of_sumo) {
         let told = format!("{refusal:?}");
         let path = Mutex::new(format!("{SECRET}-1"));
         let doorman = Arc::new(Doorman { path, refusal, success });
