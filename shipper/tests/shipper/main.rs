@@ -21,6 +21,7 @@ mod stand_in;
 
 mod admission;
 mod alarms;
+mod answers;
 mod aws;
 mod bulk_answers;
 mod config_sources;

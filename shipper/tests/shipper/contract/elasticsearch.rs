@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Contract, Item, Refuses, Success};
+use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 use crate::{SECRET, bulk};
 
@@ -55,6 +56,26 @@ impl Contract for Elasticsearch {
 
     fn busy(&self) -> Answer {
         Answer::new(429, r#"{"error":{"type":"circuit_breaking_exception"},"status":429}"#)
+    }
+
+    fn own_answers(&self) -> Vec<OwnAnswer> {
+        let item = |item: &str| {
+            let answer = Answer::new(200, format!(r#"{{"items":[{{"create":{item}}}]}}"#));
+            OwnAnswer { name: format!("item `{item}`"), lines: 1, answer }
+        };
+        [
+            (409, "version_conflict_engine_exception"),
+            (429, "es_rejected_execution_exception"),
+            (503, "unavailable_shards_exception"),
+            (400, "document_parsing_exception"),
+            (403, "cluster_block_exception"),
+            (403, "security_exception"),
+            (404, "index_not_found_exception"),
+        ]
+        .map(|(status, word)| {
+            item(&format!(r#"{{"status":{status},"error":{{"type":"{word}"}}}}"#))
+        })
+        .into()
     }
 
     fn foreign_success(&self) -> Success {

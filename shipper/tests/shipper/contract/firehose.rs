@@ -7,6 +7,7 @@ use super::{
     Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, json_lines, parsed,
     text_of,
 };
+use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 
 /// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html>
@@ -69,6 +70,20 @@ impl Contract for Firehose {
         let failed = json!({"ErrorCode": "InternalFailure", "ErrorMessage": "Internal failure."});
         let answer = json!({"FailedPutCount": records, "RequestResponses": vec![failed; records]});
         Some(Answer::new(200, answer.to_string()))
+    }
+
+    fn own_answers(&self) -> Vec<OwnAnswer> {
+        let record = |code: &str| {
+            let body = format!(r#"{{"RequestResponses":[{{"ErrorCode":"{code}"}}]}}"#);
+            let answer = Answer::new(200, body);
+            OwnAnswer { name: format!("record with `{code}`"), lines: 1, answer }
+        };
+        let mut answers = vec![record("ServiceUnavailableException"), record("InternalFailure")];
+        answers.extend(
+            ["ServiceUnavailableException", "AccessDeniedException", "ResourceNotFoundException"]
+                .map(|code| OwnAnswer::new(1, 400, &format!(r#"{{"__type":"{code}"}}"#))),
+        );
+        answers
     }
 
     fn foreign_success(&self) -> Success {

@@ -5,6 +5,7 @@ use super::{
     text_of,
 };
 use crate::SECRET;
+use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 
 /// <https://docs.honeycomb.io/api/events/#create-events>
@@ -60,6 +61,15 @@ impl Contract for Honeycomb {
 
     fn busy(&self) -> Answer {
         Answer::new(429, r#"{"error":"request dropped due to rate limiting"}"#)
+    }
+
+    fn own_answers(&self) -> Vec<OwnAnswer> {
+        [429, 500, 503, 400, 401]
+            .map(|status| {
+                let answer = Answer::new(200, format!(r#"[{{"status":{status}}}]"#));
+                OwnAnswer { name: format!("event `{{\"status\":{status}}}`"), lines: 1, answer }
+            })
+            .into()
     }
 
     fn foreign_success(&self) -> Success {

@@ -7,6 +7,7 @@ use super::{
     Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, json_lines, parsed,
     text_of,
 };
+use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html>
@@ -73,6 +74,20 @@ impl Contract for Kinesis {
         let failed = json!({"ErrorCode": "InternalFailure", "ErrorMessage": "Internal failure."});
         let answer = json!({"FailedRecordCount": records, "Records": vec![failed; records]});
         Some(Answer::new(200, answer.to_string()))
+    }
+
+    fn own_answers(&self) -> Vec<OwnAnswer> {
+        let record = |code: &str| {
+            let answer = Answer::new(200, format!(r#"{{"Records":[{{"ErrorCode":"{code}"}}]}}"#));
+            OwnAnswer { name: format!("record with `{code}`"), lines: 1, answer }
+        };
+        let mut answers =
+            vec![record("ProvisionedThroughputExceededException"), record("InternalFailure")];
+        answers.extend(
+            ["LimitExceededException", "AccessDeniedException", "ResourceNotFoundException"]
+                .map(|code| OwnAnswer::new(1, 400, &format!(r#"{{"__type":"{code}"}}"#))),
+        );
+        answers
     }
 
     fn foreign_success(&self) -> Success {

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Contract, Item, Refuses, Success, text_of};
+use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 use crate::{SECRET, logzio};
 
@@ -46,6 +47,15 @@ impl Contract for Logzio {
 
     fn busy(&self) -> Answer {
         Answer::new(429, "")
+    }
+
+    fn own_answers(&self) -> Vec<OwnAnswer> {
+        [
+            r#"{"malformedLines":1,"oversizedLines":1,"successfulLines":2,"emptyLogLines":0}"#,
+            r#"{"malformedLines":1,"successfulLines":1}"#,
+        ]
+        .map(|counts| OwnAnswer::new(4, 400, counts))
+        .into()
     }
 
     fn foreign_success(&self) -> Success {

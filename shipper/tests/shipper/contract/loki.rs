@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::{Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post};
 use crate::SECRET;
+use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 
 /// <https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs>
@@ -123,6 +124,10 @@ impl Contract for Loki {
 
     fn busy(&self) -> Answer {
         Answer::new(429, "Ingestion rate limit exceeded for user shop\n")
+    }
+
+    fn own_answers(&self) -> Vec<OwnAnswer> {
+        ["... total ignored: 1 out of 4", "..."].map(|text| OwnAnswer::new(4, 400, text)).into()
     }
 
     fn foreign_success(&self) -> Success {

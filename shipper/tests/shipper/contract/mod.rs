@@ -24,6 +24,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
+use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 use crate::stand_in::POISON;
 
@@ -72,6 +73,11 @@ pub(crate) trait Contract: Send + Sync {
         &[429, 500, 502, 503, 504]
     }
 
+    /// What it says in words of its own, beside what it says to these.
+    fn own_answers(&self) -> Vec<OwnAnswer> {
+        Vec::new()
+    }
+
     /// What is known after a 2xx whose body is none of its own.
     fn foreign_success(&self) -> Success;
 }
@@ -85,7 +91,7 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { key: None, message: message.into() }
     }
 

@@ -5,6 +5,7 @@ use super::{
     Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, gunzipped_bytes,
 };
 use crate::SECRET;
+use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 
 /// <https://opentelemetry.io/docs/specs/otlp/#otlphttp>
@@ -188,6 +189,14 @@ impl Contract for Otlp {
 
     fn busy(&self) -> Answer {
         Answer::new(429, "")
+    }
+
+    fn own_answers(&self) -> Vec<OwnAnswer> {
+        let partial_success =
+            Some(PartialSuccess { rejected_log_records: 1, error_message: String::new() });
+        let answer = Answer::new(200, Exported { partial_success }.encode_to_vec());
+        let name = "200 with `partial_success`, one `rejected_log_records`".to_owned();
+        vec![OwnAnswer { name, lines: 4, answer }]
     }
 
     fn foreign_success(&self) -> Success {

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::aws::ensure_signed;
 use super::{Contract, Item, Refuses, Success, ensure, ensure_header, gunzipped, json_lines};
+use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
@@ -48,6 +49,21 @@ impl Contract for S3 {
 
     fn busy(&self) -> Answer {
         Answer::new(503, "<Error><Code>SlowDown</Code><Message>no</Message></Error>")
+    }
+
+    fn own_answers(&self) -> Vec<OwnAnswer> {
+        [
+            (503, "SlowDown"),
+            (400, "RequestTimeout"),
+            (409, "OperationAborted"),
+            (403, "AccessDenied"),
+            (404, "NoSuchBucket"),
+        ]
+        .map(|(status, code)| {
+            let answer = Answer::new(status, format!("<Error><Code>{code}</Code></Error>"));
+            OwnAnswer { name: format!("{status} `{code}`"), lines: 1, answer }
+        })
+        .into()
     }
 
     fn foreign_success(&self) -> Success {

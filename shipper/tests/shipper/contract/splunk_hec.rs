@@ -4,6 +4,7 @@ use super::{
     Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, gunzipped, text_of,
 };
 use crate::SECRET;
+use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 
 /// <https://docs.splunk.com/Documentation/Splunk/latest/Data/FormateventsforHTTPEventCollector>
@@ -66,6 +67,35 @@ impl Contract for SplunkHec {
 
     fn busy(&self) -> Answer {
         Answer::new(503, r#"{"text":"Server is busy","code":9}"#)
+    }
+
+    fn own_answers(&self) -> Vec<OwnAnswer> {
+        let mut answers: Vec<OwnAnswer> = [
+            (503, 9),
+            (503, 18),
+            (503, 19),
+            (503, 20),
+            (500, 8),
+            (403, 1),
+            (401, 2),
+            (401, 3),
+            (403, 4),
+            (400, 7),
+            (400, 10),
+            (400, 11),
+            (400, 14),
+            (400, 16),
+            (400, 21),
+            (400, 6),
+        ]
+        .map(|(status, code)| OwnAnswer::new(4, status, &format!(r#"{{"code":{code}}}"#)))
+        .into();
+        answers.extend([
+            OwnAnswer::new(4, 503, r#"{"code":9,"invalid-event-number":1}"#),
+            OwnAnswer::new(4, 400, r#"{"code":6,"invalid-event-number":0}"#),
+            OwnAnswer::new(4, 400, r#"{"code":6,"invalid-event-number":2}"#),
+        ]);
+        answers
     }
 
     fn foreign_success(&self) -> Success {
