@@ -286,13 +286,28 @@ impl<'v, 'm> Fields<'v, 'm> {
 
     /// A whole number within `range`, or `default` where the field is left out.
     pub(crate) fn number(&mut self, name: &str, range: RangeInclusive<u64>, default: u64) -> u64 {
+        self.whole_number(name, range, Some(default)).unwrap_or(default)
+    }
+
+    /// A whole number within `range`, if there is one.
+    pub(crate) fn optional_number(
+        &mut self,
+        name: &str,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        self.whole_number(name, range, None)
+    }
+
+    fn whole_number(
+        &mut self,
+        name: &str,
+        range: RangeInclusive<u64>,
+        default: Option<u64>,
+    ) -> Option<u64> {
         let (least, most) = (*range.start(), *range.end());
-        let form = || Form::Whole { least, most, default: Some(default) };
-        let Some(value) = self.optional(name, form) else {
-            return default;
-        };
+        let value = self.optional(name, || Form::Whole { least, most, default })?;
         match whole(value) {
-            Some(number) if range.contains(&number) => return number,
+            Some(number) if range.contains(&number) => return Some(number),
             None if !value.is_number() => {
                 let mistake = format!("must be a whole number, is {}", kind(value));
                 self.mistake_in(name, &mistake);
@@ -302,7 +317,7 @@ impl<'v, 'm> Fields<'v, 'm> {
                 self.mistake_in(name, &mistake);
             }
         }
-        default
+        None
     }
 
     /// A number of bytes within `range`, or `default` where the field is left out.

@@ -101,6 +101,7 @@ pub struct DestinationConfig {
 /// the ARNs.
 pub struct Draft {
     value: Value,
+    memory_mb: Option<u64>,
     read: Option<Config>,
     wanted: BTreeMap<SecretArn, BTreeSet<String>>,
 }
@@ -137,7 +138,7 @@ impl Draft {
         let wanted = std::mem::take(&mut findings.wanted);
         ConfigError::of_mistakes(findings.refusals())?;
         let read = read.filter(|_| wanted.is_empty());
-        Ok(Self { value, read, wanted })
+        Ok(Self { value, memory_mb, read, wanted })
     }
 
     /// The secrets that are needed to complete it.
@@ -157,7 +158,7 @@ impl Draft {
             return Ok(config);
         }
         let mut findings = Findings::with(secrets);
-        let config = read(&self.value, &mut findings, None);
+        let config = read(&self.value, &mut findings, self.memory_mb);
         ConfigError::of_mistakes(findings.refusals())?;
         config.ok_or_else(|| ConfigError::new(Vec::new()))
     }
@@ -194,8 +195,10 @@ fn read<'v>(
     let destinations = destinations(&mut root, park.as_ref());
     let admission = admit::read(&mut root);
     let metrics_namespace = metrics_namespace(&mut root);
-    let max_decoded_bytes =
-        root.number("max_decoded_bytes", MEBIBYTE..=1024 * MEBIBYTE, 64 * MEBIBYTE);
+    let largest_event_bytes = memory_mb.map_or(u64::MAX, risks::largest_event_bytes);
+    let max_decoded_bytes = root
+        .optional_number("max_decoded_bytes", MEBIBYTE..=1024 * MEBIBYTE)
+        .unwrap_or(largest_event_bytes.clamp(MEBIBYTE, 64 * MEBIBYTE));
     let reserve_ms = root.number("reserve_ms", 100..=60_000, 1_000);
     let request_timeout_ms = root.number("request_timeout_ms", 100..=600_000, 10_000);
     let gzip_level = root.number("gzip_level", 1..=9, 1);
@@ -203,7 +206,7 @@ fn read<'v>(
     if !root.has("park") {
         root.risk_in("", Risk::NoPlaceForLeftovers);
     }
-    if memory_mb.is_some_and(|memory_mb| risks::is_too_large(max_decoded_bytes, memory_mb)) {
+    if max_decoded_bytes > largest_event_bytes {
         root.risk_in("max_decoded_bytes", Risk::LittleMemory);
     }
     root.finish();
@@ -378,6 +381,18 @@ mod tests {
             Err(error) => error.to_string(),
         };
         assert_eq!(error, expected, "{document}");
+    }
+
+    #[test]
+    fn the_largest_event_goes_by_the_memory_that_there_is() {
+        for (memory_mb, mebibytes) in [(40, 1), (128, 16), (256, 41), (368, 64), (10_240, 64)] {
+            let document =
+                GOOD.replacen('{', r#"{"accept":["little_memory","no_place_for_leftovers"],"#, 1);
+            let config = Draft::check(&document, Some(memory_mb))
+                .and_then(|mut draft| draft.complete(&Secrets::default()))
+                .unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(config.max_decoded_bytes >> 20, mebibytes, "{memory_mb}");
+        }
     }
 
     #[test]

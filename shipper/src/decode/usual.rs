@@ -15,7 +15,7 @@ use crate::escape::{BLOCK, first_special, is_special, plain};
 pub(super) fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Option<Delivery<'a>> {
     let whole = from_utf8(decoded).ok()?;
     // No text becomes longer without its escapes.
-    texts.resize(decoded.len(), 0);
+    *texts = vec![0; decoded.len()];
     let mut reader = Reader { whole, rest: decoded, room: texts };
     let (mut message_type, mut owner, mut log_group, mut log_stream) = (None, None, None, None);
     let mut log_events = None;

@@ -99,10 +99,27 @@ impl Lambda {
         Self::launch(config, &[])
     }
 
+    /// Starts the function with so much memory, and no more for all that it writes to.
+    pub(crate) fn start_with_memory(config: &Value, megabytes: usize) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", r#"ulimit -d $1 && exec "$0""#, env!("CARGO_BIN_EXE_bootstrap")]);
+        shell.arg((megabytes * 1024).to_string());
+        let megabytes = megabytes.to_string();
+        let memory = [("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", OsStr::new(&megabytes))];
+        Self::launch_as(shell, Some(&accepting(config)), &memory)
+    }
+
     fn launch(config: Option<&str>, environment: &[(&str, &OsStr)]) -> Self {
+        Self::launch_as(Command::new(env!("CARGO_BIN_EXE_bootstrap")), config, environment)
+    }
+
+    fn launch_as(
+        mut command: Command,
+        config: Option<&str>,
+        environment: &[(&str, &OsStr)],
+    ) -> Self {
         let api = Arc::new(RuntimeApi::default());
         let server = Server::start(Arc::clone(&api));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
         command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", server.address.to_string())

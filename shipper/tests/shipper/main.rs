@@ -32,6 +32,7 @@ mod every_destination;
 mod faults;
 mod fuzz;
 mod logzio_answers;
+mod memory;
 mod oversized;
 mod park;
 mod peers;

@@ -5,7 +5,7 @@ use crate::SECRET;
 use crate::http::{Answer, Request};
 
 /// Whatever the user has; here something that takes JSON arrays by PUT.
-pub(super) struct Http;
+pub(crate) struct Http;
 
 impl Contract for Http {
     fn kind(&self) -> &'static str {

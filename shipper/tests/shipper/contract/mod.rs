@@ -17,6 +17,7 @@ mod s3;
 mod splunk_hec;
 mod sumologic;
 
+pub(crate) use http::Http;
 pub(crate) use splunk_hec::SplunkHec;
 
 use std::io::Read;
@@ -122,7 +123,7 @@ pub(crate) const ALL: &[&dyn Contract] = &[
     &elasticsearch::Elasticsearch,
     &firehose::Firehose,
     &honeycomb::Honeycomb,
-    &http::Http,
+    &Http,
     &kinesis::Kinesis,
     &loggly::Loggly,
     &logzio::Logzio,

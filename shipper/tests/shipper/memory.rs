@@ -1,0 +1,50 @@
+//! The largest event that the shipper takes fits into the memory that its function has.
+
+use serde_json::json;
+
+use crate::contract;
+use crate::event;
+use crate::lambda::Lambda;
+use crate::stand_in::StandIn;
+
+/// Less than any function has, so that the event is soon made.
+const MEMORY_MB: usize = 64;
+
+/// What the shipper takes with so much memory: a fifth of what is more than 48 MiB.
+const LARGEST_BYTES: usize = (MEMORY_MB - 48) * 1024 * 1024 / 5;
+
+/// A delivery of so many bytes at most, with lines that need more memory beside their text than any
+/// others, since there are as many as can be.
+fn shortest_lines(bytes: usize) -> (usize, String) {
+    let mut delivery = r#"{"messageType":"DATA_MESSAGE","owner":"123456789012","logGroup":"/aws/lambda/orders","logStream":"s","subscriptionFilters":["logagg"],"logEvents":["#.to_owned();
+    let mut count = 0;
+    loop {
+        let comma = if count == 0 { "" } else { "," };
+        let line = format!(
+            r#"{comma}{{"id":"{count:056}","timestamp":1699264800123,"message":"{}"}}"#,
+            r"\n"
+        );
+        if delivery.len() + line.len() + "]}".len() > bytes {
+            return (count, delivery + "]}");
+        }
+        delivery.push_str(&line);
+        count += 1;
+    }
+}
+
+#[test]
+fn the_largest_event_is_shipped_with_no_more_memory_than_the_function_has() {
+    let stand_in = StandIn::start(&contract::Http, []);
+    let config = json!({"destinations": {"x": stand_in.config()}});
+    let (count, delivery) = shortest_lines(LARGEST_BYTES);
+    let event = event::wrap_bytes(&event::gzip(delivery.as_bytes()));
+    let invoked = Lambda::start_with_memory(&config, MEMORY_MB).invoke(&event);
+    assert_eq!(invoked.summary["destinations"]["x"]["delivered"], count);
+    assert_eq!(stand_in.held().messages.len(), count);
+
+    let (_, delivery) = shortest_lines(LARGEST_BYTES + 200);
+    let event = event::wrap_bytes(&event::gzip(delivery.as_bytes()));
+    let refused = Lambda::start_with_memory(&config, MEMORY_MB).invoke(&event).result.unwrap_err();
+    let told = format!("more than {LARGEST_BYTES} bytes after decompression");
+    assert!(refused.message.contains(&told), "{}", refused.message);
+}
