@@ -160,11 +160,9 @@ impl Client {
         max_answer_bytes: usize,
     ) -> Result<(StatusCode, HeaderMap, Bytes), Fault> {
         *request.timeout_mut() = Some(timeout);
-        let watch = request.body_mut().take().map(|body| {
-            let watch = Watch::default();
-            *request.body_mut() = Some(reqwest::Body::wrap(watch.over(body)));
-            watch
-        });
+        // A longer time is never over before that of connecting is. There the body stays one that
+        // HTTP/2 may send once more by itself.
+        let watch = (timeout <= CONNECT_TIMEOUT).then(|| Watch::over_body(&mut request)).flatten();
         let mut response =
             self.http.execute(request).await.map_err(|error| match fault(&error) {
                 // The time was over before there was a connection.

@@ -9,19 +9,27 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 /// A body that knows whether it was asked for. Before that, there was no connection to send it on.
-pub(super) struct Watched {
+struct Watched {
     body: reqwest::Body,
     is_under_way: Arc<AtomicBool>,
 }
 
 /// Whether a body was asked for.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Watch(Arc<AtomicBool>);
 
 impl Watch {
-    /// Watches a body.
-    pub(super) fn over(&self, body: reqwest::Body) -> Watched {
-        Watched { body, is_under_way: Arc::clone(&self.0) }
+    /// Watches the body of a request, if it has one: nobody asks for an empty one.
+    pub(super) fn over_body(request: &mut reqwest::Request) -> Option<Self> {
+        let body = request.body_mut().take()?;
+        if body.is_end_stream() {
+            *request.body_mut() = Some(body);
+            return None;
+        }
+        let watch = Self::default();
+        let watched = Watched { body, is_under_way: Arc::clone(&watch.0) };
+        *request.body_mut() = Some(reqwest::Body::wrap(watched));
+        Some(watch)
     }
 
     pub(super) fn is_under_way(&self) -> bool {
