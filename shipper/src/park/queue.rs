@@ -39,6 +39,7 @@ impl QueuePlace {
             let document = next.document(now);
             if document.len() > MAX_MESSAGE_BYTES {
                 let Some((first, second)) = next.halves() else {
+                    let records_there = records_there + records_twice;
                     return Err(ParkError { problem: ParkProblem::TooLarge, records_there });
                 };
                 rest.extend([second, first]);

@@ -25,6 +25,7 @@ mod answers;
 mod aws;
 mod bulk_answers;
 mod config_sources;
+mod connect;
 mod deadline;
 mod documentation;
 mod events;

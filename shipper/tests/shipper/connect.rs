@@ -1,0 +1,115 @@
+//! A service that cannot be reached has taken nothing, however short the time for the request is.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use logagg_shipper::aws::{Aws, AwsError, Environment, Service};
+use logagg_shipper::delivery::{Client, Fault};
+use logagg_shipper::destination::Certainty;
+use reqwest::{Method, Url};
+use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
+
+use crate::http::{Answer, Reply, Request, Server, Service as Serves};
+
+/// Shorter than the time for a connection.
+const SHORT: Duration = Duration::from_millis(300);
+
+/// Longer than that.
+const LONG: Duration = Duration::from_secs(30);
+
+/// An address that answers nobody any more: those who wait there are as many as there is room for.
+struct Full {
+    address: SocketAddr,
+    _socket: Socket,
+    _waiting: Vec<TcpStream>,
+}
+
+impl Full {
+    fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        socket.listen(0).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, SHORT) {
+            assert!(waiting.len() < 64, "there is no end of room");
+            waiting.push(stream);
+        }
+        Self { address, _socket: socket, _waiting: waiting }
+    }
+}
+
+/// A service that takes what it is sent and never answers.
+struct Silent;
+
+impl Serves for Silent {
+    fn answer(&self, request: Request) -> Reply {
+        assert_eq!(request.body, b"line");
+        assert_eq!(request.header("content-length"), Some("4"));
+        Reply::Silence
+    }
+}
+
+/// A service that answers with what it was sent.
+struct Echo;
+
+impl Serves for Echo {
+    fn answer(&self, request: Request) -> Reply {
+        Reply::Answer(Answer::new(200, request.body))
+    }
+}
+
+/// Sends a line to an address.
+async fn send(client: &Client, address: SocketAddr, timeout: Duration) -> Result<Vec<u8>, Fault> {
+    let url = Url::parse(&format!("http://{address}/")).unwrap();
+    let mut request = reqwest::Request::new(Method::POST, url);
+    *request.body_mut() = Some("line".into());
+    let (_, _, body) = client.execute(request, timeout, 100).await?;
+    Ok(body.to_vec())
+}
+
+#[tokio::test]
+async fn a_request_that_ends_while_it_connects_was_certainly_not_taken() {
+    let (client, full) = (Client::new().unwrap(), Full::new());
+    for timeout in [SHORT, LONG] {
+        let fault = send(&client, full.address, timeout).await.unwrap_err();
+        assert_eq!((fault, fault.certainty()), (Fault::NotConnected, Certainty::NothingTaken));
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_ends_while_it_waits_may_have_been_taken() {
+    let client = Client::new().unwrap();
+    let server = Server::start(Arc::new(Silent));
+    let fault = send(&client, server.address, SHORT).await.unwrap_err();
+    assert_eq!((fault, fault.certainty()), (Fault::Timeout, Certainty::Unclear));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_there_already_is_used_for_short_requests_too() {
+    let client = Client::new().unwrap();
+    let server = Server::start(Arc::new(Echo));
+    for timeout in [LONG, Duration::from_secs(3), LONG] {
+        assert_eq!(send(&client, server.address, timeout).await, Ok(b"line".to_vec()));
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_aws_that_ends_while_it_connects_was_certainly_not_carried_out() {
+    let full = Full::new();
+    let environment = Environment::from_pairs(&[
+        ("AWS_ENDPOINT_URL", format!("http://{}", full.address).as_str()),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "key"),
+    ]);
+    let aws = Aws::new(Client::new().unwrap().in_environment(environment));
+    let input = json!({"QueueUrl": "x", "MessageBody": "x"});
+    let sent: Result<Value, AwsError> =
+        aws.call(Service::Sqs, None, "SendMessage", &input, SHORT).await;
+    let error = sent.unwrap_err();
+    assert_eq!(error.to_string(), "sqs:SendMessage: not_connected");
+    assert_eq!(error.certainty(), Certainty::NothingTaken);
+}
