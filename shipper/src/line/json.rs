@@ -25,6 +25,15 @@ pub(super) struct Object<'a> {
     line_type: Option<Cow<'a, str>>,
 }
 
+/// Reads a line that begins as Lambda writes its own, without a first pass for what it may be.
+pub(super) fn lambdas(message: &str) -> Option<Line<'_>> {
+    let (_, rest) = message.strip_prefix(r#"{"time":""#)?.split_once('"')?;
+    let (name, _) = rest.strip_prefix(r#","type":"platform."#)?.split_once('"')?;
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let line = is_plain.then(|| serde_json::from_str::<PlatformLine<'_>>(message).ok())??;
+    Some(platform_line(name, line.record))
+}
+
 /// Reads `message` if it is a JSON object and nothing else.
 pub(super) fn object(message: &str) -> Option<Object<'_>> {
     let text = message.trim_matches([' ', '\t', '\r', '\n']);
@@ -293,6 +302,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
@@ -388,6 +399,19 @@ mod tests {
             );
             let line = Line::parse(&message);
             assert_eq!((line.kind, line.level), (kind, Some(Level::Error)), "{message}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_begins_like_a_line_of_lambdas_is_read_as_any_other(
+            time in "[0-9a\\\\\"]{0,3}", name in "start|report|st\\\\u0061rt|[a-zR\"\\\\]{0,3}",
+            rest in ",\"record\":(\\{(\"requestId\":\"x\")?\\}|5)(,\"(type|level)\":\"a\")?\\}[ \n]?|\\}",
+        ) {
+            let text = format!(r#"{{"time":"{time}","type":"platform.{name}"{rest}"#);
+            if let Some(line) = lambdas(&text) {
+                prop_assert_eq!(Some(line), object(&text).map(parse), "{}", text);
+            }
         }
     }
 

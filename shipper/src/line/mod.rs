@@ -88,6 +88,9 @@ impl Kind {
 impl<'a> Line<'a> {
     /// Reads a message.
     pub fn parse(message: &'a str) -> Self {
+        if let Some(line) = json::lambdas(message) {
+            return line;
+        }
         if let Some(json) = json::object(message) {
             return json::parse(json);
         }
