@@ -52,24 +52,24 @@ pub(super) fn has_word(text: &[u8], word: &[u8]) -> bool {
     let is_at = |place: usize| {
         text.get(place..place + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))
     };
-    let Some(last) = text.len().checked_sub(BLOCK + 1) else {
-        return (0..text.len()).any(is_at);
+    let is = |block: &[u8; BLOCK], letter: u8| {
+        let lower = u8x16::new(*block) | u8x16::splat(TO_LOWER);
+        lower.simd_eq(u8x16::splat(letter | TO_LOWER))
     };
-    (0..last).step_by(BLOCK).chain([last]).any(|at| {
-        let is = |block: Option<&[u8; BLOCK]>, letter: u8| {
-            let lower = u8x16::new(*block.unwrap_or(&[0; BLOCK])) | u8x16::splat(TO_LOWER);
-            lower.simd_eq(u8x16::splat(letter | TO_LOWER))
-        };
-        let here = is(text[at..].first_chunk(), first);
-        let mut places = (here & is(text[at + 1..].first_chunk(), second)).to_bitmask();
+    let mut at = 0;
+    while let (Some(here), Some(next)) =
+        (text[at..].first_chunk(), text.get(at + 1..).and_then(<[u8]>::first_chunk))
+    {
+        let mut places = (is(here, first) & is(next, second)).to_bitmask();
         while places != 0 {
             if is_at(at + places.trailing_zeros() as usize) {
                 return true;
             }
             places &= places - 1;
         }
-        false
-    })
+        at += BLOCK;
+    }
+    (at..text.len()).any(is_at)
 }
 
 #[cfg(test)]

@@ -183,7 +183,14 @@ fn unescape(text: &[u8], room: &mut [u8]) -> Option<(usize, usize)> {
             *place = *block;
             read += plain;
             written += plain;
-            if plain < BLOCK {
+            // Most escapes are of one letter, and most of them lie in the block as a whole.
+            if let Some(&[b'\\', letter]) = block.get(plain..plain + 2)
+                && let Some(character) = unescaped(letter)
+            {
+                place[plain] = character;
+                read += 2;
+                written += 1;
+            } else if plain < BLOCK {
                 break;
             }
         }
@@ -197,15 +204,7 @@ fn unescape(text: &[u8], room: &mut [u8]) -> Option<(usize, usize)> {
                 written = end;
             }
             [b'\\', letter, ..] => {
-                *room.get_mut(written)? = match letter {
-                    b'"' | b'\\' | b'/' => letter,
-                    b'n' => b'\n',
-                    b't' => b'\t',
-                    b'r' => b'\r',
-                    b'b' => 0x8,
-                    b'f' => 0xc,
-                    _ => return None,
-                };
+                *room.get_mut(written)? = unescaped(letter)?;
                 read += 2;
                 written += 1;
             }
@@ -217,6 +216,19 @@ fn unescape(text: &[u8], room: &mut [u8]) -> Option<(usize, usize)> {
             }
             _ => return None,
         }
+    }
+}
+
+/// What a letter behind a backslash stands for.
+fn unescaped(letter: u8) -> Option<u8> {
+    match letter {
+        b'"' | b'\\' | b'/' => Some(letter),
+        b'n' => Some(b'\n'),
+        b't' => Some(b'\t'),
+        b'r' => Some(b'\r'),
+        b'b' => Some(0x8),
+        b'f' => Some(0xc),
+        _ => None,
     }
 }
 

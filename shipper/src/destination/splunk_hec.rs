@@ -141,8 +141,7 @@ impl Destination for SplunkHec {
         body.extend_from_slice(&self.constant);
         body.extend_from_slice(b",\"event\":");
         json::message(piece, body);
-        body.extend_from_slice(b",\"fields\":");
-        body.push(b'{');
+        body.extend_from_slice(b",\"fields\":{");
         body.extend_from_slice(attributes::json_of_origin(origin));
         attributes::json_of_piece(piece, body);
         body.extend_from_slice(b"}}");
