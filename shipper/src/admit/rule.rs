@@ -32,13 +32,12 @@ pub enum Condition {
 }
 
 /// The patterns of all rules for messages as one: it tells of most messages that no rule wants
-/// them, in the time that one pattern takes.
+/// them, in the time that one pattern takes. It is made for the first message, not at the start.
 #[derive(Debug, Default)]
 pub(super) struct AnyPattern(OnceLock<Option<Regex>>);
 
 impl AnyPattern {
-    /// Whether one of the rules' patterns may match a message. Made for the first message: most
-    /// starts of a function have to be quick.
+    /// Whether one of the rules' patterns may match a message.
     fn may_match(&self, rules: &[&Rule], message: &str) -> bool {
         let any = self.0.get_or_init(|| {
             let patterns: Vec<&str> =

@@ -103,8 +103,8 @@ fn outcome(status: u16) -> Outcome {
     let class = Class::from_status(status);
     match status {
         200..300 => Outcome::Delivered,
+        401 | 403 | 404 | 501 => Outcome::Stop(class),
         429 | 500..=599 => Outcome::TryAgain(class, Certainty::after(status)),
-        401 | 403 | 404 => Outcome::Stop(class),
         400..500 => Outcome::Refused(class),
         _ => Outcome::Stop(class),
     }
@@ -153,6 +153,7 @@ mod tests {
             (429, Outcome::TryAgain(Class::from_status(429), Certainty::NothingTaken)),
             (400, Outcome::Refused(Class::from_status(400))),
             (500, Outcome::TryAgain(Class::from_status(500), Certainty::Unclear)),
+            (501, Outcome::Stop(Class::from_status(501))),
             (403, Outcome::Stop(Class::from_status(403))),
         ];
         for (status, expected) in cases {

@@ -178,6 +178,8 @@ impl Destination for SplunkHec {
                 up_to(processed, again.clone(), again, sent)
             }
             (Meaning::BadEvent(class), None) => Verdict::Divide(class),
+            // A success that cannot be read as one: nobody knows what was taken.
+            (Meaning::Unknown, _) if (200..300).contains(&answer.status) => UNREADABLE_ANSWER,
             (Meaning::Unknown, _) => classify_status(answer.status),
         }
     }
@@ -406,6 +408,7 @@ mod tests {
             &Verdict::TryAgain(Class::new("internal_server_error"), Certainty::Unclear),
         );
         check(429, r#"{"text":"new","code":99}"#, &classify_status(429));
+        check(200, r#"{"text":"new","code":99}"#, &UNREADABLE_ANSWER);
         check(502, "<html>bad gateway</html>", &classify_status(502));
         check(413, "", &Verdict::TooLarge);
         check(200, "<html>ok</html>", &UNREADABLE_ANSWER);

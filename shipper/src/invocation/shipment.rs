@@ -125,7 +125,12 @@ impl<'s> Shipment<'s> {
                 break;
             }
             let json = decode::inflate(&parcel.data, cap_bytes);
-            bytes += json.as_ref().map_or(0, Vec::len);
+            let size = json.as_ref().map_or(0, Vec::len);
+            if !turn.is_empty() && bytes + size > turn_bytes {
+                // To decode it once more in the next turn costs less than to hold it until then.
+                break;
+            }
+            bytes += size;
             turn.push(Decoded { parcel, json });
         }
         self.summary.bytes_decoded += bytes;

@@ -179,6 +179,6 @@ fn a_batch_that_expands_to_more_than_is_held_at_once_is_taken_in_turns() {
     assert_eq!(reported(&invoked), Vec::<&str>::new());
     let counts = counts(&invoked, "search");
     // Two of them are more than is held at once.
-    assert_eq!((counts.get("in"), counts.get("delivered"), counts.get("requests")), (5, 5, 3));
+    assert_eq!((counts.get("in"), counts.get("delivered"), counts.get("requests")), (5, 5, 5));
     assert_eq!(bulk.held().messages.len(), 5);
 }

@@ -1,6 +1,7 @@
 use maud::{Markup, html};
 
 use super::states;
+use crate::report::estimate::Price;
 use crate::report::group::State;
 use crate::report::review::Review;
 
@@ -25,8 +26,9 @@ pub(super) fn method(review: &Review) -> Markup {
                 }
                 li {
                     "What is stored is what AWS last counted, which lags behind. A GB is 10" sup { "9" }
-                    " bytes and is taken to cost " (review.price) " a month; the price differs by \
-                     region. Writing, querying and shipping cost extra and are not in these numbers."
+                    " bytes and is taken to cost " (review.price) " a month"
+                    @if review.price == Price::default() { ", which is the price in us-east-1" }
+                    "; it differs by region. Writing, querying and shipping cost extra and are not in these numbers."
                 }
                 li {
                     "AWS does not tell how old the stored bytes are. The estimate takes it that each \

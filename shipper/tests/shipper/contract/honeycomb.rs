@@ -64,7 +64,7 @@ impl Contract for Honeycomb {
     }
 
     fn own_answers(&self) -> Vec<OwnAnswer> {
-        [429, 500, 503, 400, 401]
+        [429, 500, 501, 503, 400, 401]
             .map(|status| {
                 let answer = Answer::new(200, format!(r#"[{{"status":{status}}}]"#));
                 OwnAnswer { name: format!("event `{{\"status\":{status}}}`"), lines: 1, answer }

@@ -80,8 +80,8 @@ impl Situation {
                 serde_json::to_vec(&delivery).unwrap()
             })
             .collect();
-        // A turn ends once it has more than one.
-        let turn_bytes = deliveries.iter().map(Vec::len).max().unwrap() + 1;
+        // A turn has two of them.
+        let turn_bytes = 2 * deliveries.iter().map(Vec::len).max().unwrap();
         let records: Vec<Vec<u8>> = deliveries.iter().map(|json| event::gzip(json)).collect();
         (event::stream(&records), turn_bytes)
     }
