@@ -49,6 +49,8 @@ pub use risks::Risk;
 pub use shape::{Field, Form, Object, Presence, Rule};
 pub use source::{Source, SourceError, VARIABLE};
 
+const MEBIBYTE: u64 = 1024 * 1024;
+
 /// What a user decides.
 pub struct Config {
     /// Where records go, by the name the user gave.
@@ -180,8 +182,6 @@ fn read<'v>(
     findings: &mut Findings<'v>,
     memory_mb: Option<u64>,
 ) -> Option<Config> {
-    const MEBIBYTE: u64 = 1024 * 1024;
-
     let mut root = Fields::root(value, findings)?;
     // Where editors find the schema of the document.
     root.optional_text("$schema");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use super::MEBIBYTE;
 use super::fields::Fields;
 use super::url::{HTTP, is_http};
 use crate::park::{BucketPlace, Park, Place, QueuePlace};
@@ -34,7 +35,6 @@ pub(super) fn read(root: &mut Fields<'_, '_>) -> Option<Park> {
 
 /// Reads `replay`.
 pub(super) fn read_replay(root: &mut Fields<'_, '_>, park: Option<&Park>) -> Replay {
-    const MEBIBYTE: u64 = 1024 * 1024;
     const DEFAULT_BYTES_PER_SECOND: u64 = 2 * MEBIBYTE;
 
     let mut replay = Replay { bytes_per_second: DEFAULT_BYTES_PER_SECOND, on_failure: None };

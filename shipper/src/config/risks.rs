@@ -1,9 +1,8 @@
 //! Settings that work and may still lose logs or give them away. Whoever wants them says so by
 //! name.
 
+use super::MEBIBYTE;
 use super::fields::Fields;
-
-const MEBIBYTE: u64 = 1024 * 1024;
 
 /// How much memory the shipper needs whatever is in an event.
 const MEMORY_BESIDE_EVENT_BYTES: u64 = 48 * MEBIBYTE;

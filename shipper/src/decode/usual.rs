@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
             self.rest = rest;
             return self.whole.get(start..start + beginning.len()).map(Cow::Borrowed);
         }
-        let (read, written) = unescape(self.rest, self.room)?;
+        let (read, written) = unescape(self.rest, beginning.len(), self.room)?;
         let (text, room) = std::mem::take(&mut self.room).split_at_mut(written);
         self.room = room;
         self.rest = self.rest.get(read..)?;
@@ -171,10 +171,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes a string without its escapes, and tells how much was read, its last quote included, and
-/// how much was written.
-fn unescape(text: &[u8], room: &mut [u8]) -> Option<(usize, usize)> {
-    let (mut read, mut written) = (0, 0);
+/// Writes a string without its escapes, of which the first `plain` bytes have none. Tells how much
+/// was read, its last quote included, and how much was written.
+fn unescape(text: &[u8], plain: usize, room: &mut [u8]) -> Option<(usize, usize)> {
+    room.get_mut(..plain)?.copy_from_slice(text.get(..plain)?);
+    let (mut read, mut written) = (plain, plain);
     loop {
         while let Some(block) = text[read..].first_chunk()
             && let Some(place) = room[written..].first_chunk_mut()

@@ -107,7 +107,6 @@ fn json_bytes(character: char) -> usize {
 
 #[cfg(test)]
 mod tests {
-
     use proptest::prelude::*;
     use reqwest::Url;
 

@@ -75,11 +75,7 @@ pub(super) fn json_of_piece(piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(name.in_json.as_bytes());
         match value {
             Value::Text(text) => json::string(text, body),
-            Value::Word(word) => {
-                body.push(b'"');
-                body.extend_from_slice(word.as_bytes());
-                body.push(b'"');
-            }
+            Value::Word(word) => json::quoted(word, body),
             Value::Integer(number) => json::integer(number, body),
             Value::Number(number) => json::number(number, body),
         }

@@ -196,7 +196,6 @@ struct ItemError {
 
 #[cfg(test)]
 mod tests {
-
     use bytes::Bytes;
 
     use super::*;

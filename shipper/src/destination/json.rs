@@ -9,11 +9,7 @@ use crate::record::Piece;
 /// Appends the message of a piece as a JSON string: as it came, if it came as one.
 pub(super) fn message(piece: &Piece<'_>, body: &mut Vec<u8>) {
     match piece.escaped_message() {
-        Some(escaped) => {
-            body.push(b'"');
-            body.extend_from_slice(escaped.as_bytes());
-            body.push(b'"');
-        }
+        Some(escaped) => quoted(escaped, body),
         None => string(&piece.message, body),
     }
 }
@@ -23,6 +19,13 @@ pub(super) fn string(text: &str, body: &mut Vec<u8>) {
     body.reserve(text.len() + "\"\"".len());
     body.push(b'"');
     escape(text, body);
+    body.push(b'"');
+}
+
+/// Appends a text as a JSON string that has nothing to escape, or is escaped already.
+pub(super) fn quoted(text: &str, body: &mut Vec<u8>) {
+    body.push(b'"');
+    body.extend_from_slice(text.as_bytes());
     body.push(b'"');
 }
 

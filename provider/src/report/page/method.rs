@@ -28,7 +28,8 @@ pub(super) fn method(review: &Review) -> Markup {
                     "What is stored is what AWS last counted, which lags behind. A GB is 10" sup { "9" }
                     " bytes and is taken to cost " (review.price) " a month"
                     @if review.price == Price::default() { ", which is the price in us-east-1" }
-                    "; it differs by region. Writing, querying and shipping cost extra and are not in these numbers."
+                    "; it differs by region. Writing, querying and shipping cost extra and are not in these \
+                     numbers."
                 }
                 li {
                     "AWS does not tell how old the stored bytes are. The estimate takes it that each \

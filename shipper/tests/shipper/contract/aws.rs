@@ -1,6 +1,7 @@
 //! What AWS's services have in common: requests signed with Signature Version 4.
 
 use crate::SECRET;
+use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 
 use super::{ensure, ensure_header};
@@ -22,4 +23,9 @@ pub(super) fn ensure_signed(request: &Request, service: &str) -> Result<(), Stri
 pub(super) fn refusal(status: u16, name: &str) -> Answer {
     let body = format!(r#"{{"__type":"com.amazonaws#{name}","message":"{}"}}"#, crate::PAYLOAD);
     Answer::new(status, body)
+}
+
+/// Answers of a service that speaks JSON, which refuses requests for these reasons.
+pub(super) fn own_refusals<const COUNT: usize>(names: [&str; COUNT]) -> [OwnAnswer; COUNT] {
+    names.map(|name| OwnAnswer::new(1, 400, &format!(r#"{{"__type":"{name}"}}"#)))
 }

@@ -2,7 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::aws::{ensure_signed, refusal};
+use super::aws::{ensure_signed, own_refusals, refusal};
 use super::{
     Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, json_lines, parsed,
     text_of,
@@ -83,10 +83,11 @@ impl Contract for Kinesis {
         };
         let mut answers =
             vec![record("ProvisionedThroughputExceededException"), record("InternalFailure")];
-        answers.extend(
-            ["LimitExceededException", "AccessDeniedException", "ResourceNotFoundException"]
-                .map(|code| OwnAnswer::new(1, 400, &format!(r#"{{"__type":"{code}"}}"#))),
-        );
+        answers.extend(own_refusals([
+            "LimitExceededException",
+            "AccessDeniedException",
+            "ResourceNotFoundException",
+        ]));
         answers
     }
 
