@@ -207,10 +207,10 @@ fn read<'v>(
         root.risk_in("", Risk::NoPlaceForLeftovers);
     }
     if max_decoded_bytes > largest_event_bytes {
-        root.risk_in("max_decoded_bytes", Risk::LittleMemory);
+        root.risk_in("max_decoded_bytes", Risk::LittleMemory { largest_event_bytes });
     }
     root.finish();
-    findings.risks.retain(|(risk, _)| !accepted.contains(risk));
+    findings.risks.retain(|(risk, _)| !accepted.contains(&risk.name()));
     Some(Config {
         destinations,
         max_decoded_bytes: usize::try_from(max_decoded_bytes).unwrap_or(usize::MAX),

@@ -1,6 +1,8 @@
 //! Settings that work and may still lose logs or give them away. Whoever wants them says so by
 //! name.
 
+use std::borrow::Cow;
+
 use super::MEBIBYTE;
 use super::fields::Fields;
 
@@ -13,45 +15,53 @@ const MEMORY_BESIDE_EVENT_BYTES: u64 = 48 * MEBIBYTE;
 const MEMORY_FOR_EVENT_BYTE: u64 = 5;
 
 /// Something that is refused unless `accept` has its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Risk {
     /// What cannot be delivered is in Lambda's hands alone.
     NoPlaceForLeftovers,
     /// Lines and credentials travel in the clear.
     PlainHttp,
     /// A large event may need more memory than there is.
-    LittleMemory,
+    LittleMemory {
+        /// The largest for which there is enough.
+        largest_event_bytes: u64,
+    },
 }
 
 impl Risk {
-    const ALL: [Self; 3] = [Self::NoPlaceForLeftovers, Self::PlainHttp, Self::LittleMemory];
+    const NAMES: [&str; 3] = ["no_place_for_leftovers", "plain_http", "little_memory"];
 
     /// The name by which it is accepted.
     pub fn name(self) -> &'static str {
+        let [no_place_for_leftovers, plain_http, little_memory] = Self::NAMES;
         match self {
-            Self::NoPlaceForLeftovers => "no_place_for_leftovers",
-            Self::PlainHttp => "plain_http",
-            Self::LittleMemory => "little_memory",
+            Self::NoPlaceForLeftovers => no_place_for_leftovers,
+            Self::PlainHttp => plain_http,
+            Self::LittleMemory { .. } => little_memory,
         }
     }
 
     /// What could be lost, and what to do.
-    fn text(self) -> &'static str {
+    fn text(self) -> Cow<'static, str> {
         match self {
             Self::NoPlaceForLeftovers => {
                 "there is no \"park\", so what cannot be delivered is left to Lambda, which tries \
                  an event twice more and then DISCARDS it unless the function has an on-failure \
                  destination; configure \"park\", or give the function an on-failure destination"
+                    .into()
             }
             Self::PlainHttp => {
                 "the address begins with http:// and is not this machine's own, so whoever is on \
                  the way can read all lines and the credentials; write https://"
+                    .into()
             }
-            Self::LittleMemory => {
+            Self::LittleMemory { largest_event_bytes } => format!(
                 "an event of \"max_decoded_bytes\" needs more memory than the function has, and an \
                  instance that runs out of memory is killed with all it holds; give the function \
-                 more memory, or lower \"max_decoded_bytes\""
-            }
+                 more memory, or lower \"max_decoded_bytes\" to {largest_event_bytes}, for which \
+                 there is enough"
+            )
+            .into(),
         }
     }
 
@@ -63,11 +73,9 @@ impl Risk {
     }
 }
 
-/// Reads `accept`.
-pub(super) fn accepted(root: &mut Fields<'_, '_>) -> Vec<Risk> {
-    let names = Risk::ALL.map(Risk::name);
-    let accepted = root.choices("accept", &names);
-    Risk::ALL.into_iter().filter(|risk| accepted.contains(&risk.name())).collect()
+/// Reads `accept`, which has names of risks.
+pub(super) fn accepted(root: &mut Fields<'_, '_>) -> Vec<&'static str> {
+    root.choices("accept", &Risk::NAMES)
 }
 
 /// The largest event, decoded, for which a function has the memory.

@@ -107,7 +107,7 @@ fn settings_that_may_lose_logs_or_give_them_away_must_be_accepted_by_name() {
          [\"plain_http\"]\n  \
          max_decoded_bytes: an event of \"max_decoded_bytes\" needs more memory than the function has, and an \
          instance that runs out of memory is killed with all it holds; give the function more memory, or lower \
-         \"max_decoded_bytes\"; or accept this with \"accept\": [\"little_memory\"]",
+         \"max_decoded_bytes\" to 16777216, for which there is enough; or accept this with \"accept\": [\"little_memory\"]",
     );
     let accepted = config("\"no_place_for_leftovers\", \"plain_http\", \"little_memory\"");
     let invoked = Lambda::start_with(Some(&accepted)).invoke(&event::control());
