@@ -57,9 +57,13 @@ impl Destination for S3 {
         body.push(b'\n');
     }
 
+    /// An object has lines of one event. Which events come together is another matter each time.
     fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
+        let (before, piece) = (before.record, piece.record);
         let is_dated = self.prefix.constant().is_none();
-        if is_dated && !same_hour(before.record.time, piece.record.time) {
+        if before.origin.event != piece.origin.event
+            || is_dated && !same_hour(before.time, piece.time)
+        {
             Place::NextRequest
         } else {
             Place::SameSection
@@ -139,6 +143,15 @@ mod tests {
         assert_eq!(s3("{HH}/").place(&before, &after), Place::NextRequest);
         assert_eq!(s3("{HH}/").place(&before, &before), Place::SameSection);
         assert_eq!(s3("all/").place(&before, &after), Place::SameSection);
+    }
+
+    #[test]
+    fn an_object_has_the_lines_of_one_event_so_that_no_other_event_changes_its_key() {
+        let origins = [0, 1].map(|event| Origin::new("1", "g", "s").of_event(event));
+        let records = [0, 0, 1].map(|event| Record::of(&origins[event], "x"));
+        let [first, second, of_another] = records.each_ref().map(Piece::whole);
+        assert_eq!(s3("all/").place(&first, &second), Place::SameSection);
+        assert_eq!(s3("all/").place(&second, &of_another), Place::NextRequest);
     }
 
     #[test]

@@ -38,6 +38,15 @@ pub(crate) struct Invoked {
     pub(crate) summary: Value,
 }
 
+impl Invoked {
+    /// Whether Lambda was told to give the event again, or a part of it.
+    pub(crate) fn has_something_come_again(&self) -> bool {
+        self.result.as_ref().map_or(true, |answer| {
+            answer["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty())
+        })
+    }
+}
+
 #[derive(Debug, PartialEq)]
 pub(crate) struct FunctionError {
     pub(crate) error_type: String,

@@ -16,6 +16,8 @@ pub(super) struct Keeping {
 pub(super) enum Place {
     Bucket,
     Queue,
+    /// A queue that keeps an order, and takes nothing twice.
+    OrderedQueue,
 }
 
 impl Keeping {
@@ -24,7 +26,7 @@ impl Keeping {
 
     /// Every place with everything that may be wrong there.
     pub(super) fn all() -> Vec<Self> {
-        let places = [Place::Bucket, Place::Queue];
+        let places = [Place::Bucket, Place::Queue, Place::OrderedQueue];
         let of_place =
             |place| Trouble::ALL.iter().map(move |trouble| Self { place, trouble: *trouble });
         places.into_iter().flat_map(of_place).collect()
@@ -35,6 +37,7 @@ impl Keeping {
         match self.place {
             Place::Bucket => Shelves::in_bucket(),
             Place::Queue => shelves.in_queue("parked"),
+            Place::OrderedQueue => shelves.in_queue("parked.fifo"),
         }
     }
 }
@@ -45,6 +48,7 @@ impl fmt::Display for Keeping {
         let place = match self.place {
             Place::Bucket => "S3",
             Place::Queue => "SQS",
+            Place::OrderedQueue => "SQS (.fifo)",
         };
         let trouble = match self.trouble {
             Trouble::Nothing => "takes it",

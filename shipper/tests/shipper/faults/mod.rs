@@ -61,9 +61,10 @@ const LEAVING: [Fault; 3] = [Fault::Status(401), Fault::Status(503), Fault::Hang
 fn keeping_cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for &contract in ALL {
-        for keeping in Keeping::all() {
-            let situation = Situation::Outage;
-            cells.extend(LEAVING.map(|fault| Cell { contract, fault, situation, keeping }));
+        for situation in Situation::KEEPING {
+            for keeping in Keeping::all() {
+                cells.extend(LEAVING.map(|fault| Cell { contract, fault, situation, keeping }));
+            }
         }
     }
     cells

@@ -27,6 +27,8 @@ pub(super) enum Situation {
     /// Six requests, and the fault is there until the end. There is a place to park, which may have a
     /// trouble of its own.
     Outage,
+    /// The same with a batch of a stream.
+    OutageBehindStream,
 }
 
 impl Situation {
@@ -34,10 +36,15 @@ impl Situation {
     pub(super) const ALL: [Self; 4] =
         [Self::OneBatch, Self::ManyBatches, Self::NearDeadline, Self::LittleMemory];
 
+    /// Those in which there is a trouble where leftovers are kept.
+    pub(super) const KEEPING: [Self; 2] = [Self::Outage, Self::OutageBehindStream];
+
     pub(super) fn course(self) -> Course {
         match self {
             Self::OneBatch | Self::ManyBatches => Course::Passes,
-            Self::NearDeadline | Self::LittleMemory | Self::Outage => Course::Lasts,
+            Self::NearDeadline | Self::LittleMemory | Self::Outage | Self::OutageBehindStream => {
+                Course::Lasts
+            }
         }
     }
 
@@ -46,19 +53,21 @@ impl Situation {
         match self {
             Self::OneBatch => &[true],
             Self::ManyBatches => &[false, true, false, true],
-            Self::NearDeadline | Self::LittleMemory | Self::Outage => &[],
+            Self::NearDeadline | Self::LittleMemory | Self::Outage | Self::OutageBehindStream => {
+                &[]
+            }
         }
     }
 
     pub(super) fn parks(self) -> bool {
-        matches!(self, Self::ManyBatches | Self::LittleMemory | Self::Outage)
+        !matches!(self, Self::OneBatch | Self::NearDeadline)
     }
 
     /// How many log events there are.
     pub(super) fn messages(self) -> usize {
         match self {
             Self::OneBatch | Self::NearDeadline => 3,
-            Self::ManyBatches | Self::LittleMemory | Self::Outage => 12,
+            Self::ManyBatches | Self::LittleMemory | Self::Outage | Self::OutageBehindStream => 12,
         }
     }
 
@@ -69,7 +78,7 @@ impl Situation {
         /// More than any delivery here has.
         const ENOUGH_BYTES: usize = 1 << 20;
 
-        if self != Self::LittleMemory {
+        if !matches!(self, Self::LittleMemory | Self::OutageBehindStream) {
             return (event::fresh(messages), ENOUGH_BYTES);
         }
         let deliveries: Vec<Vec<u8>> = messages
@@ -80,8 +89,11 @@ impl Situation {
                 serde_json::to_vec(&delivery).unwrap()
             })
             .collect();
-        // A turn has two of them.
-        let turn_bytes = 2 * deliveries.iter().map(Vec::len).max().unwrap();
+        let turn_bytes = match self {
+            // A turn has two of them.
+            Self::LittleMemory => 2 * deliveries.iter().map(Vec::len).max().unwrap(),
+            _ => ENOUGH_BYTES,
+        };
         let records: Vec<Vec<u8>> = deliveries.iter().map(|json| event::gzip(json)).collect();
         (event::stream(&records), turn_bytes)
     }
@@ -90,7 +102,9 @@ impl Situation {
     pub(super) fn limits(self, limits: Limits) -> Limits {
         match self {
             Self::OneBatch | Self::NearDeadline => limits,
-            Self::ManyBatches | Self::Outage => Limits { max_request_records: 2, ..limits },
+            Self::ManyBatches | Self::Outage | Self::OutageBehindStream => {
+                Limits { max_request_records: 2, ..limits }
+            }
             Self::LittleMemory => {
                 Limits { max_request_records: 2, max_request_bytes: MAX_HELD_BYTES, ..limits }
             }
@@ -126,6 +140,7 @@ impl fmt::Display for Situation {
             Self::NearDeadline => "near the deadline",
             Self::LittleMemory => "little memory",
             Self::Outage => "an outage",
+            Self::OutageBehindStream => "an outage behind a stream",
         })
     }
 }

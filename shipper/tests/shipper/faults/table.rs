@@ -30,18 +30,21 @@ pub(super) fn all(outcomes: &[Outcome]) -> String {
     text
 }
 
-/// Every cell about the place for leftovers with its counts, a table for each destination.
+/// Every cell about the place for leftovers with its counts, a table for each destination and
+/// situation.
 pub(super) fn all_keeping(outcomes: &[Outcome]) -> String {
     let mut text = String::new();
     let keepings = Keeping::all();
-    for (contract, of_contract) in ALL.iter().zip(outcomes.chunks(keepings.len() * LEAVING.len())) {
-        let _ = write!(text, "{:<40}", contract.kind());
+    let tables = ALL.iter().flat_map(|contract| Situation::KEEPING.map(|it| (contract, it)));
+    let cells = outcomes.chunks(keepings.len() * LEAVING.len());
+    for ((contract, situation), of_table) in tables.zip(cells) {
+        let _ = write!(text, "{:<46}", format!("{}, {situation}", contract.kind()));
         for fault in LEAVING {
             let _ = write!(text, " {fault:<34}");
         }
         text.push('\n');
-        for (keeping, row) in keepings.iter().zip(of_contract.chunks(LEAVING.len())) {
-            let _ = write!(text, "  {keeping:<38}");
+        for (keeping, row) in keepings.iter().zip(of_table.chunks(LEAVING.len())) {
+            let _ = write!(text, "  {keeping:<44}");
             write_counts(row, &mut text);
         }
         text.push('\n');
@@ -110,6 +113,7 @@ pub(super) fn keeping_page(outcomes: &[Outcome]) -> String {
                 let cell = &outcome.cell;
                 cell.contract.kind() == contract.kind()
                     && (cell.keeping, cell.fault) == (keeping, LEAVING[0])
+                    && cell.situation == Situation::Outage
             });
             let counts = outcome.and_then(|outcome| outcome.counts.as_ref());
             counts.map_or_else(String::new, kept_word)
