@@ -108,14 +108,18 @@ impl Lambda {
         Self::launch(config, &[])
     }
 
-    /// Starts the function with so much memory, and no more for all that it writes to.
-    pub(crate) fn start_with_memory(config: &Value, megabytes: usize) -> Self {
+    /// Starts the function with so much memory, and no more for all that it writes to, and with AWS
+    /// at this URL.
+    pub(crate) fn start_with_memory(config: &Value, megabytes: usize, aws: &str) -> Self {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", r#"ulimit -d $1 && exec "$0""#, env!("CARGO_BIN_EXE_bootstrap")]);
         shell.arg((megabytes * 1024).to_string());
         let megabytes = megabytes.to_string();
-        let memory = [("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", OsStr::new(&megabytes))];
-        Self::launch_as(shell, Some(&accepting(config)), &memory)
+        let environment = [
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", OsStr::new(&megabytes)),
+            ("AWS_ENDPOINT_URL", OsStr::new(aws)),
+        ];
+        Self::launch_as(shell, Some(&accepting(config)), &environment)
     }
 
     fn launch(config: Option<&str>, environment: &[(&str, &OsStr)]) -> Self {

@@ -1,14 +1,21 @@
 //! The largest event that the shipper takes fits into the memory that its function has.
 
+use std::iter;
+
 use serde_json::json;
 
-use crate::contract;
-use crate::event;
+use crate::http::{Answer, Reply};
 use crate::lambda::Lambda;
-use crate::stand_in::StandIn;
+use crate::park::parked_messages;
+use crate::shelves::Shelves;
+use crate::stand_in::{Mood, StandIn};
+use crate::{contract, event};
 
 /// Less than any function has, so that the event is soon made.
 const MEMORY_MB: usize = 64;
+
+/// Nothing is asked of AWS.
+const NO_AWS: &str = "http://127.0.0.1:1";
 
 /// What the shipper takes with so much memory: a fifth of what is more than 48 MiB.
 const LARGEST_BYTES: usize = (MEMORY_MB - 48) * 1024 * 1024 / 5;
@@ -16,13 +23,18 @@ const LARGEST_BYTES: usize = (MEMORY_MB - 48) * 1024 * 1024 / 5;
 /// A delivery of so many bytes at most, with lines that need more memory beside their text than any
 /// others, since there are as many as can be.
 fn shortest_lines(bytes: usize) -> (usize, String) {
+    delivery(bytes, || r"\n".to_owned())
+}
+
+/// A delivery of so many bytes at most, and how many lines it has.
+fn delivery(bytes: usize, mut message: impl FnMut() -> String) -> (usize, String) {
     let mut delivery = r#"{"messageType":"DATA_MESSAGE","owner":"123456789012","logGroup":"/aws/lambda/orders","logStream":"s","subscriptionFilters":["logagg"],"logEvents":["#.to_owned();
     let mut count = 0;
     loop {
         let comma = if count == 0 { "" } else { "," };
         let line = format!(
             r#"{comma}{{"id":"{count:056}","timestamp":1699264800123,"message":"{}"}}"#,
-            r"\n"
+            message()
         );
         if delivery.len() + line.len() + "]}".len() > bytes {
             return (count, delivery + "]}");
@@ -32,19 +44,45 @@ fn shortest_lines(bytes: usize) -> (usize, String) {
     }
 }
 
+/// A delivery of so many bytes at most, with lines that cannot be compressed, so that what is parked
+/// of it is as large as can be.
+fn random_lines(bytes: usize) -> (usize, String) {
+    let mut random = fastrand::Rng::with_seed(7);
+    delivery(bytes, || iter::repeat_with(|| random.alphanumeric()).take(500).collect())
+}
+
+#[test]
+fn the_largest_event_is_parked_with_no_more_memory_than_the_function_has() {
+    for (count, delivery) in [shortest_lines(LARGEST_BYTES), random_lines(LARGEST_BYTES)] {
+        let stand_in = StandIn::start(&contract::Http, [])
+            .lasting(Mood::Does(Reply::Answer(Answer::new(401, ""))));
+        let shelves = Shelves::start();
+        let config =
+            json!({"destinations": {"x": stand_in.config()}, "park": Shelves::in_bucket()});
+        let event = event::wrap_bytes(&event::gzip(delivery.as_bytes()));
+        let mut lambda = Lambda::start_with_memory(&config, MEMORY_MB, &shelves.url());
+        let invoked = lambda.invoke(&event);
+        assert_eq!(invoked.summary["destinations"]["x"]["parked"], count, "{}", invoked.summary);
+        let parked: usize =
+            shelves.texts("logagg/parked/").iter().map(|text| parked_messages(text).len()).sum();
+        assert_eq!(parked, count);
+    }
+}
+
 #[test]
 fn the_largest_event_is_shipped_with_no_more_memory_than_the_function_has() {
     let stand_in = StandIn::start(&contract::Http, []);
     let config = json!({"destinations": {"x": stand_in.config()}});
     let (count, delivery) = shortest_lines(LARGEST_BYTES);
     let event = event::wrap_bytes(&event::gzip(delivery.as_bytes()));
-    let invoked = Lambda::start_with_memory(&config, MEMORY_MB).invoke(&event);
+    let invoked = Lambda::start_with_memory(&config, MEMORY_MB, NO_AWS).invoke(&event);
     assert_eq!(invoked.summary["destinations"]["x"]["delivered"], count);
     assert_eq!(stand_in.held().messages.len(), count);
 
     let (_, delivery) = shortest_lines(LARGEST_BYTES + 200);
     let event = event::wrap_bytes(&event::gzip(delivery.as_bytes()));
-    let refused = Lambda::start_with_memory(&config, MEMORY_MB).invoke(&event).result.unwrap_err();
+    let refused =
+        Lambda::start_with_memory(&config, MEMORY_MB, NO_AWS).invoke(&event).result.unwrap_err();
     let told = format!("more than {LARGEST_BYTES} bytes after decompression");
     assert!(refused.message.contains(&told), "{}", refused.message);
 }
