@@ -50,7 +50,7 @@ pub(crate) fn gzip(data: &[u8]) {
 }
 
 fn undo(data: &str) {
-    if let Ok(decoded) = decode::inflate(data, CAP_BYTES) {
+    if let Ok(decoded) = decode::inflate(data, CAP_BYTES, Vec::new()) {
         assert!(decoded.len() <= CAP_BYTES, "{} bytes", decoded.len());
         delivery(&decoded);
     }

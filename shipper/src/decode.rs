@@ -3,6 +3,7 @@
 //! Log events borrow from the decoded bytes. JSON errors are told by position only, since
 //! serde's own messages repeat the value they stumbled over.
 
+mod rooms;
 mod usual;
 
 use std::borrow::Cow;
@@ -16,6 +17,8 @@ use libdeflater::Decompressor;
 use memchr::memmem;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use rooms::Rooms;
 
 use crate::destination::Class;
 
@@ -141,10 +144,10 @@ impl TryFrom<u64> for EventTime {
 #[derive(Debug, PartialEq)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
-/// Undoes base64 and gzip, giving at most `cap_bytes`.
-pub fn inflate(data: &str, cap_bytes: usize) -> Result<Vec<u8>, DecodeError> {
+/// Undoes base64 and gzip, giving at most `cap_bytes`, in `room` if that is large enough.
+pub fn inflate(data: &str, cap_bytes: usize, room: Vec<u8>) -> Result<Vec<u8>, DecodeError> {
     let compressed = STANDARD.decode_to_vec(data).map_err(|_| DecodeError::Base64)?;
-    match inflate_at_once(&compressed, cap_bytes) {
+    match inflate_at_once(&compressed, cap_bytes, room) {
         Some(decoded) => Ok(decoded),
         None => inflate_piece_by_piece(&compressed, cap_bytes),
     }
@@ -153,7 +156,7 @@ pub fn inflate(data: &str, cap_bytes: usize) -> Result<Vec<u8>, DecodeError> {
 /// Undoes gzip of one member, which is what CloudWatch Logs sends, in less than half the time:
 /// where there is no second member, the size of what comes out stands at the end. `None` for
 /// anything else, also what is broken.
-fn inflate_at_once(compressed: &[u8], cap_bytes: usize) -> Option<Vec<u8>> {
+fn inflate_at_once(compressed: &[u8], cap_bytes: usize, room: Vec<u8>) -> Option<Vec<u8>> {
     /// A member begins with these bytes, so there is no other where they are not seen again.
     const BEGIN: [u8; 3] = [0x1f, 0x8b, 8];
     /// Nothing compresses better, so a size beyond it is a lie not to take memory for.
@@ -165,7 +168,7 @@ fn inflate_at_once(compressed: &[u8], cap_bytes: usize) -> Option<Vec<u8>> {
     if !is_likely || memmem::find(compressed.get(1..)?, &BEGIN).is_some() {
         return None;
     }
-    let mut decoded = vec![0; size];
+    let mut decoded = rooms::of(size, room);
     let written = Decompressor::new().gzip_decompress(compressed, &mut decoded).ok()?;
     (written == size).then_some(decoded)
 }
@@ -184,7 +187,8 @@ fn inflate_piece_by_piece(compressed: &[u8], cap_bytes: usize) -> Result<Vec<u8>
     Ok(decoded)
 }
 
-/// Reads the decoded JSON in place. Texts that have escapes there go into `texts` without them.
+/// Reads the decoded JSON in place. Texts that have escapes there go into `texts` without them,
+/// whatever that held before.
 pub fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Result<Delivery<'a>, DecodeError> {
     usual::parse(decoded, texts).map_or_else(|| parse_any(decoded), Ok)
 }
@@ -262,7 +266,7 @@ mod tests {
         let json = event(&["one", "two"]);
         let (first, second) = json.split_at(json.len() / 2);
         let data = STANDARD.encode_to_string([gzip(first), gzip(second)].concat());
-        let decoded = inflate(&data, 10_000).unwrap();
+        let decoded = inflate(&data, 10_000, Vec::new()).unwrap();
         assert_eq!(decoded, json);
         assert_eq!(parse(&decoded, &mut Vec::new()).unwrap().log_events.len(), 2);
     }
@@ -274,32 +278,48 @@ mod tests {
             let mut lie = whole.clone();
             let end = lie.len() - 4;
             lie[end..].copy_from_slice(&size.to_le_bytes());
-            assert_eq!(inflate(&STANDARD.encode_to_string(lie), 10_000), Err(DecodeError::Gzip));
+            assert_eq!(
+                inflate(&STANDARD.encode_to_string(lie), 10_000, Vec::new()),
+                Err(DecodeError::Gzip)
+            );
         }
     }
 
     #[test]
     fn members_that_are_the_same_are_all_read() {
         let member = gzip(&event(&["one"]));
-        let decoded =
-            inflate(&STANDARD.encode_to_string([member.clone(), member].concat()), 10_000).unwrap();
+        let decoded = inflate(
+            &STANDARD.encode_to_string([member.clone(), member].concat()),
+            10_000,
+            Vec::new(),
+        )
+        .unwrap();
         assert_eq!(decoded, event(&["one"]).repeat(2));
     }
 
     #[test]
     fn stops_at_the_cap_and_names_it() {
         let data = STANDARD.encode_to_string(gzip(&vec![b' '; 5_000]));
-        assert_eq!(inflate(&data, 5_000).map(|bytes| bytes.len()), Ok(5_000));
-        assert_eq!(inflate(&data, 4_999), Err(DecodeError::TooLarge { cap_bytes: 4_999 }));
+        assert_eq!(inflate(&data, 5_000, Vec::new()).map(|bytes| bytes.len()), Ok(5_000));
+        assert_eq!(
+            inflate(&data, 4_999, Vec::new()),
+            Err(DecodeError::TooLarge { cap_bytes: 4_999 })
+        );
     }
 
     #[test]
     fn broken_base64_and_broken_gzip_have_their_own_errors() {
         let whole = gzip(&event(&["x"]));
-        assert_eq!(inflate("%%%", 1_000), Err(DecodeError::Base64));
-        assert_eq!(inflate(&STANDARD.encode_to_string(b"plain"), 1_000), Err(DecodeError::Gzip));
+        assert_eq!(inflate("%%%", 1_000, Vec::new()), Err(DecodeError::Base64));
+        assert_eq!(
+            inflate(&STANDARD.encode_to_string(b"plain"), 1_000, Vec::new()),
+            Err(DecodeError::Gzip)
+        );
         let cut = &whole[..whole.len() - 4];
-        assert_eq!(inflate(&STANDARD.encode_to_string(cut), 1_000), Err(DecodeError::Gzip));
+        assert_eq!(
+            inflate(&STANDARD.encode_to_string(cut), 1_000, Vec::new()),
+            Err(DecodeError::Gzip)
+        );
     }
 
     #[test]
@@ -355,7 +375,7 @@ mod tests {
         fn any_messages_come_through_unchanged(messages in prop::collection::vec(".*", 0..20)) {
             let references: Vec<&str> = messages.iter().map(String::as_str).collect();
             let data = STANDARD.encode_to_string(gzip(&event(&references)));
-            let decoded = inflate(&data, 1 << 20).unwrap();
+            let decoded = inflate(&data, 1 << 20, Vec::new()).unwrap();
             let mut texts = Vec::new();
             let delivery = parse(&decoded, &mut texts).unwrap();
             let out: Vec<&str> = delivery.log_events.iter().map(|event| event.message.0.as_ref()).collect();
@@ -372,15 +392,15 @@ mod tests {
                 let at = usize::from(flip) % data.len();
                 data[at] ^= 1 << (flip % 8);
             }
-            if let Some(decoded) = inflate_at_once(&data, 1_000) {
+            if let Some(decoded) = inflate_at_once(&data, 1_000, Vec::new()) {
                 prop_assert_eq!(inflate_piece_by_piece(&data, 1_000), Ok(decoded));
             }
         }
 
         #[test]
         fn any_bytes_give_an_error_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".*") {
-            let _ = inflate(&text, 1_000);
-            let _ = inflate(&STANDARD.encode_to_string(&bytes), 1_000);
+            let _ = inflate(&text, 1_000, Vec::new());
+            let _ = inflate(&STANDARD.encode_to_string(&bytes), 1_000, Vec::new());
             let _ = parse(&bytes, &mut Vec::new());
         }
     }

@@ -122,27 +122,20 @@ impl Admission {
     }
 }
 
-/// The records with redacted messages in place of their own, and what these say in place of what
-/// was read.
-pub fn with_messages<'r>(
-    records: Vec<Record<'r>>,
-    messages: &'r [Option<String>],
-) -> Vec<Record<'r>> {
-    let mut messages = messages.iter();
-    records
-        .into_iter()
-        .map(|record| match messages.next() {
-            Some(Some(message)) => {
-                let message = message.as_str();
-                let mut line = Line::parse(message);
-                // Text that was taken out of the columns makes no other line of it.
-                line.kind = record.line.kind;
-                line.level = line.level.or(record.line.level);
-                Record { message, escaped: None, line, ..record }
-            }
-            _ => record,
-        })
-        .collect()
+/// Puts redacted messages in place of the records' own, and what these say in place of what was
+/// read.
+pub fn put_messages<'r>(records: &mut [Record<'r>], messages: &'r [Option<String>]) {
+    for (record, message) in records.iter_mut().zip(messages) {
+        if let Some(message) = message {
+            let mut line = Line::parse(message);
+            // Text that was taken out of the columns makes no other line of it.
+            line.kind = record.line.kind;
+            line.level = line.level.or(record.line.level);
+            record.message = message;
+            record.escaped = None;
+            record.line = line;
+        }
+    }
 }
 
 #[cfg(test)]

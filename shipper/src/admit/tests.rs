@@ -148,11 +148,11 @@ fn redacted_messages_take_the_place_of_messages_and_of_their_fields() {
     ]);
     let redaction = Redaction::new(vec![Pattern::named(Named::Email)]);
     let admission = Admission::new(Vec::new(), Vec::new(), Vec::new(), redaction).unwrap();
-    let (sent, dropped) = admission.filter(records(&origin, &messages));
+    let (mut sent, dropped) = admission.filter(records(&origin, &messages));
     assert!(dropped.is_empty());
     let (redacted, counts) = admission.redact(&sent);
     assert_eq!(counts.values().copied().collect::<Vec<_>>(), [2]);
-    let sent = with_messages(sent, &redacted);
+    put_messages(&mut sent, &redacted);
     let gone = "{\"level\":\"error\",\"mail\":\"[redacted:email]\"}";
     assert_eq!((sent[0].message, sent[0].line.json), (gone, Some(gone)));
     assert_eq!(sent[0].line.level, Some(Level::Error));

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use simdutf8::basic::from_utf8;
 
-use super::{Delivery, EventTime, LogEvent, MessageType, Text};
+use super::{Delivery, EventTime, LogEvent, MessageType, Text, rooms};
 use crate::escape::{BLOCK, first_special, is_special, plain};
 
 /// Reads a delivery; `None` if it is not of the usual shape. Texts without their escapes go into
@@ -15,7 +15,7 @@ use crate::escape::{BLOCK, first_special, is_special, plain};
 pub(super) fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Option<Delivery<'a>> {
     let whole = from_utf8(decoded).ok()?;
     // No text becomes longer without its escapes.
-    *texts = vec![0; decoded.len()];
+    *texts = rooms::of(decoded.len(), std::mem::take(texts));
     let mut reader = Reader { whole, rest: decoded, room: texts };
     let (mut message_type, mut owner, mut log_group, mut log_stream) = (None, None, None, None);
     let mut log_events = None;
@@ -221,16 +221,29 @@ fn unescape(text: &[u8], plain: usize, room: &mut [u8]) -> Option<(usize, usize)
 }
 
 /// What a letter behind a backslash stands for.
+#[inline]
 fn unescaped(letter: u8) -> Option<u8> {
-    match letter {
-        b'"' | b'\\' | b'/' => Some(letter),
-        b'n' => Some(b'\n'),
-        b't' => Some(b'\t'),
-        b'r' => Some(b'\r'),
-        b'b' => Some(0x8),
-        b'f' => Some(0xc),
-        _ => None,
-    }
+    static CHARACTERS: [u8; 256] = {
+        let mut characters = [0; 256];
+        let mut pairs: &[(u8, u8)] = &[
+            (b'"', b'"'),
+            (b'\\', b'\\'),
+            (b'/', b'/'),
+            (b'n', b'\n'),
+            (b't', b'\t'),
+            (b'r', b'\r'),
+            (b'b', 0x8),
+            (b'f', 0xc),
+        ];
+        while let [(letter, character), rest @ ..] = pairs {
+            characters[*letter as usize] = *character;
+            pairs = rest;
+        }
+        characters
+    };
+
+    let character = CHARACTERS[usize::from(letter)];
+    (character != 0).then_some(character)
 }
 
 /// A character in hexadecimal digits, and how many bytes it is written in; two units where it takes

@@ -256,8 +256,13 @@ impl<'r> Batcher<'r> {
         now: SystemTime,
         delivered: &mut Delivered<'r>,
     ) -> Option<Batch<'r>> {
+        /// Most pieces take more in a request.
+        const GUESSED_BYTES: usize = 512;
+
         let oldest = limits.max_age.and_then(|age| now.checked_sub(age));
         let mut batch = Batch::empty(0, self.settings.gzip_level);
+        let most = limits.max_request_records.min(limits.max_request_bytes / GUESSED_BYTES);
+        batch.items.reserve(most.min(self.records.len()));
         while batch.len() < limits.max_request_records {
             let Some(piece) = self.next_piece() else {
                 break;

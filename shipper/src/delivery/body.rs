@@ -21,7 +21,14 @@ impl Body {
     /// A body that is compressed while it grows, so that it is never in memory as a whole. It is
     /// one for which nothing but its pieces will be there in the end.
     pub(super) fn compressed(level: Compression) -> Self {
-        Self { gzip: Some(Gzip::new(level)), ..Self::default() }
+        /// A stretch is full once a piece ends behind it.
+        const ROOM_BYTES: usize = STRETCH_BYTES + STRETCH_BYTES / 8;
+
+        Self {
+            text: Vec::with_capacity(ROOM_BYTES),
+            before: 0,
+            gzip: Some(Gzip::of_about(STRETCH_BYTES, level)),
+        }
     }
 
     /// The size before compression.

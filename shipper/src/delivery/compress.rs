@@ -29,12 +29,8 @@ pub(super) struct Gzip {
 }
 
 impl Gzip {
-    pub(super) fn new(level: Compression) -> Self {
-        Self::of_about(0, level)
-    }
-
     /// One that has room for so much, compressed.
-    fn of_about(bytes: usize, level: Compression) -> Self {
+    pub(super) fn of_about(bytes: usize, level: Compression) -> Self {
         /// Deflate, no name, no time, an unknown system.
         const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 

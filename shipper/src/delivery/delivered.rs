@@ -104,7 +104,9 @@ impl<'r> Delivered<'r> {
     }
 
     fn hold(&mut self, piece: &Piece<'_>) {
-        if let Some(held) = self.held.get_mut(piece.record.origin.event) {
+        // Most invocations have one event, and the record is not near the processor any more.
+        let event = if self.held.len() == 1 { 0 } else { piece.record.origin.event };
+        if let Some(held) = self.held.get_mut(event) {
             *held += 1;
             if matches!(piece.extent, Extent::Part { .. }) {
                 *self.parts.entry(place_of(piece.record)).or_default() += 1;

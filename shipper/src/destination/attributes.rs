@@ -8,16 +8,34 @@ use crate::origin::Origin;
 use crate::record::{Extent, Piece};
 
 /// The name of an attribute.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Name {
     pub(super) text: &'static str,
     /// With what stands around it in a JSON object, after another field.
-    in_json: &'static str,
+    in_json: [u8; Self::ROOM],
+    in_json_bytes: usize,
+}
+
+impl Name {
+    /// The longest is not much shorter.
+    const ROOM: usize = 48;
+
+    const fn new(text: &'static str, written: &str) -> Self {
+        let mut in_json = [0; Self::ROOM];
+        in_json.split_at_mut(written.len()).0.copy_from_slice(written.as_bytes());
+        Self { text, in_json, in_json_bytes: written.len() }
+    }
+
+    fn append_to(&self, body: &mut Vec<u8>) {
+        // So many bytes that the compiler knows how many are copied without a call.
+        body.extend_from_slice(&self.in_json);
+        body.truncate(body.len() - (Self::ROOM - self.in_json_bytes));
+    }
 }
 
 macro_rules! name {
     ($text:literal) => {
-        Name { text: $text, in_json: concat!(",\"", $text, "\":") }
+        const { &Name::new($text, concat!(",\"", $text, "\":")) }
     };
 }
 
@@ -32,7 +50,7 @@ pub(super) enum Value<'v> {
 }
 
 /// What all pieces of one origin have in common.
-pub(super) fn of_origin<'v>(origin: &Origin<'v>, mut visit: impl FnMut(Name, &'v str)) {
+pub(super) fn of_origin<'v>(origin: &Origin<'v>, mut visit: impl FnMut(&'static Name, &'v str)) {
     visit(name!("cloud.account.id"), origin.owner);
     visit(name!("aws.cloudwatch.log_group"), origin.group);
     visit(name!("aws.cloudwatch.log_stream"), origin.stream);
@@ -49,7 +67,7 @@ pub(super) fn json_of_origin<'o>(origin: &'o Origin<'_>) -> &'o [u8] {
     origin.common.attributes.get_or_init(|| {
         let mut fields = Vec::new();
         of_origin(origin, |name, text| {
-            fields.extend_from_slice(name.in_json.as_bytes());
+            name.append_to(&mut fields);
             json::string(text, &mut fields);
         });
         // The comma before the first.
@@ -72,7 +90,7 @@ pub(super) fn json_of_function<'o>(origin: &'o Origin<'_>) -> &'o [u8] {
 /// Appends what a piece has of its own, as further fields of a JSON object.
 pub(super) fn json_of_piece(piece: &Piece<'_>, body: &mut Vec<u8>) {
     of_piece(piece, |name, value| {
-        body.extend_from_slice(name.in_json.as_bytes());
+        name.append_to(body);
         match value {
             Value::Text(text) => json::string(text, body),
             Value::Word(word) => json::quoted(word, body),
@@ -83,7 +101,7 @@ pub(super) fn json_of_piece(piece: &Piece<'_>, body: &mut Vec<u8>) {
 }
 
 /// What a piece has of its own.
-pub(super) fn of_piece<'v>(piece: &'v Piece<'_>, mut visit: impl FnMut(Name, Value<'v>)) {
+pub(super) fn of_piece<'v>(piece: &'v Piece<'_>, mut visit: impl FnMut(&'static Name, Value<'v>)) {
     let record = piece.record;
     let line = &record.line;
     visit(name!("aws.cloudwatch.event_id"), Value::Text(record.id));
@@ -109,12 +127,13 @@ pub(super) fn of_piece<'v>(piece: &'v Piece<'_>, mut visit: impl FnMut(Name, Val
     }
 }
 
-fn of_report<'v>(report: &'v Report<'_>, visit: &mut impl FnMut(Name, Value<'v>)) {
+fn of_report<'v>(report: &'v Report<'_>, visit: &mut impl FnMut(&'static Name, Value<'v>)) {
     let numbers = [
         (name!("aws.lambda.report.duration_ms"), report.duration_ms),
         (name!("aws.lambda.report.billed_duration_ms"), report.billed_duration_ms),
         (name!("aws.lambda.report.init_duration_ms"), report.init_duration_ms),
         (name!("aws.lambda.report.restore_duration_ms"), report.restore_duration_ms),
+        (name!("aws.lambda.report.billed_restore_duration_ms"), report.billed_restore_duration_ms),
     ];
     for (name, number) in numbers {
         if let Some(number) = number {
@@ -178,7 +197,8 @@ mod tests {
         );
         let report = format!(
             "REPORT RequestId: {ID}\tDuration: 1.5 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\t\
-             Max Memory Used: 40 MB\tInit Duration: 9.25 ms\tStatus: timeout\tError Type: E\t\n"
+             Max Memory Used: 40 MB\tInit Duration: 9.25 ms\tRestore Duration: 5 ms\t\
+             Billed Restore Duration: 6 ms\tXRAY TraceId: 1-5f-2\tStatus: timeout\tError Type: E\t\n"
         );
         let warning = format!("2023-11-06T10:00:00.000Z\t{ID}\tWARN\tlow");
         for message in [report.as_str(), warning.as_str(), "text"] {

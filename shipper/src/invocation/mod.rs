@@ -17,7 +17,7 @@ pub use reply::{Answer, Reply};
 
 use crate::aws::{Aws, AwsError};
 use crate::config::{BatchFailures, Config};
-use crate::decode::DecodeError;
+use crate::decode::{DecodeError, Rooms};
 use crate::delivery::{Client, Health};
 use crate::destination::Class;
 use crate::event::{self, Event, EventError, Message, StreamRecord};
@@ -32,6 +32,7 @@ pub struct Shipper {
     own_log_group: Option<String>,
     aws: OnceLock<Aws>,
     health: Mutex<BTreeMap<String, Health>>,
+    rooms: Rooms,
 }
 
 /// What Lambda says about an invocation.
@@ -97,7 +98,14 @@ impl ShipError {
 impl Shipper {
     /// Makes a shipper. `own_log_group` is the group to which it writes itself.
     pub fn new(config: Config, own_log_group: Option<String>, client: Client) -> Self {
-        Self { config, client, own_log_group, aws: OnceLock::new(), health: Mutex::default() }
+        Self {
+            config,
+            client,
+            own_log_group,
+            aws: OnceLock::new(),
+            health: Mutex::default(),
+            rooms: Rooms::default(),
+        }
     }
 
     /// Ships an event, and tells what came of it in either case.

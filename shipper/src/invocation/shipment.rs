@@ -100,7 +100,10 @@ impl<'s> Shipment<'s> {
         let mut fates = Vec::with_capacity(parcels.len());
         while fates.len() < parcels.len() {
             let turn = self.decode_turn(&parcels[fates.len()..]);
-            let shipped = self.ship_turn(&turn).await;
+            let mut texts = turn.iter().map(|_| self.shipper.rooms.take()).collect::<Vec<_>>();
+            let shipped = self.ship_turn(&turn, &mut texts).await;
+            let decoded = turn.into_iter().filter_map(|decoded| decoded.json.ok());
+            texts.into_iter().chain(decoded).for_each(|room| self.shipper.rooms.leave(room));
             let goes_on = shipped.iter().all(|fate| *fate == Fate::Settled)
                 || self.repetition == Repetition::Each;
             fates.extend(shipped);
@@ -124,7 +127,7 @@ impl<'s> Shipment<'s> {
             if turn.first().is_some_and(|first| bytes >= turn_bytes || !is_like(first.parcel)) {
                 break;
             }
-            let json = decode::inflate(&parcel.data, cap_bytes);
+            let json = decode::inflate(&parcel.data, cap_bytes, self.shipper.rooms.take());
             let size = json.as_ref().map_or(0, Vec::len);
             if !turn.is_empty() && bytes + size > turn_bytes {
                 // To decode it once more in the next turn costs less than to hold it until then.
@@ -138,7 +141,8 @@ impl<'s> Shipment<'s> {
         turn
     }
 
-    async fn ship_turn(&mut self, turn: &[Decoded<'_, '_>]) -> Vec<Fate> {
+    /// Ships what was decoded together. Texts of it go into `texts`.
+    async fn ship_turn(&mut self, turn: &[Decoded<'_, '_>], texts: &mut [Vec<u8>]) -> Vec<Fate> {
         let mut fates = vec![Fate::Settled; turn.len()];
         let Some(first) = turn.first().map(|decoded| decoded.parcel) else {
             return fates;
@@ -146,9 +150,8 @@ impl<'s> Shipment<'s> {
         let Some(targets) = self.targets(first.only.as_deref()) else {
             return vec![Fate::NoDestination; turn.len()];
         };
-        let mut texts = vec![Vec::new(); turn.len()];
         let mut deliveries: Vec<(usize, Delivery<'_>)> = Vec::with_capacity(turn.len());
-        for ((index, decoded), texts) in turn.iter().enumerate().zip(&mut texts) {
+        for ((index, decoded), texts) in turn.iter().enumerate().zip(texts) {
             let json = decoded.json.as_deref().map_err(Clone::clone);
             match json.and_then(|json| decode::parse(json, texts)) {
                 Ok(delivery) if self.is_to_be_shipped(&delivery, &targets) => {
@@ -174,9 +177,9 @@ impl<'s> Shipment<'s> {
             records.extend(delivery.log_events.iter().map(|event| Record::new(origin, event)));
         }
         self.summary.note_times(&records);
-        let records = self.admit(records, &targets, first.source);
+        let mut records = self.admit(records, &targets, first.source);
         let redacted = self.redact(&records);
-        let records = admit::with_messages(records, &redacted);
+        admit::put_messages(&mut records, &redacted);
         let names: BTreeMap<usize, Name> = match &self.shipper.config.park {
             Some(_) => {
                 deliveries.iter().map(|(index, delivery)| (*index, Name::of(delivery))).collect()

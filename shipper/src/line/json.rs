@@ -30,7 +30,8 @@ pub(super) fn lambdas(message: &str) -> Option<Line<'_>> {
     let (_, rest) = message.strip_prefix(r#"{"time":""#)?.split_once('"')?;
     let (name, _) = rest.strip_prefix(r#","type":"platform."#)?.split_once('"')?;
     let is_plain = name.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let line = is_plain.then(|| serde_json::from_str::<PlatformLine<'_>>(message).ok())??;
+    let read = || usual::platform(message).or_else(|| serde_json::from_str(message).ok());
+    let line = is_plain.then(read)??;
     Some(platform_line(name, line.record))
 }
 
@@ -77,7 +78,8 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
         "extension" | "telemetrySubscription" => Kind::Extension,
         _ => Kind::Platform,
     };
-    let duration_ms = record.metrics.duration_ms;
+    let metrics = record.metrics.unwrap_or_default();
+    let duration_ms = metrics.duration_ms;
     // What a report of a beginning calls its duration is that of the beginning.
     let (duration_ms, init_ms, restore_ms) = match name {
         "initReport" => (None, duration_ms, None),
@@ -86,12 +88,12 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
     };
     let report = Report {
         duration_ms,
-        billed_duration_ms: record.metrics.billed_duration_ms,
-        memory_size_mb: record.metrics.memory_size_mb,
-        max_memory_used_mb: record.metrics.max_memory_used_mb,
-        init_duration_ms: init_ms.or(record.metrics.init_duration_ms),
-        restore_duration_ms: restore_ms.or(record.metrics.restore_duration_ms),
-        billed_restore_duration_ms: record.metrics.billed_restore_duration_ms,
+        billed_duration_ms: metrics.billed_duration_ms,
+        memory_size_mb: metrics.memory_size_mb,
+        max_memory_used_mb: metrics.max_memory_used_mb,
+        init_duration_ms: init_ms.or(metrics.init_duration_ms),
+        restore_duration_ms: restore_ms.or(metrics.restore_duration_ms),
+        billed_restore_duration_ms: metrics.billed_restore_duration_ms,
         trace_id: record.tracing.and_then(|tracing| tracing.value),
         status: record.status,
         error_type: record.error_type,
@@ -105,45 +107,45 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
     }
 }
 
-#[derive(Deserialize)]
-struct PlatformLine<'a> {
+/// A line of Lambda's, as far as it means something here.
+#[derive(Debug, PartialEq, Deserialize)]
+pub(super) struct PlatformLine<'a> {
     #[serde(borrow)]
-    record: PlatformRecord<'a>,
+    pub(super) record: PlatformRecord<'a>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PlatformRecord<'a> {
+pub(super) struct PlatformRecord<'a> {
     #[serde(borrow)]
-    request_id: Option<Cow<'a, str>>,
+    pub(super) request_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    status: Option<Cow<'a, str>>,
+    pub(super) status: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    error_type: Option<Cow<'a, str>>,
-    #[serde(default)]
-    metrics: PlatformMetrics,
+    pub(super) error_type: Option<Cow<'a, str>>,
+    pub(super) metrics: Option<PlatformMetrics>,
     #[serde(borrow)]
-    tracing: Option<PlatformTracing<'a>>,
+    pub(super) tracing: Option<PlatformTracing<'a>>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PlatformMetrics {
-    duration_ms: Option<f64>,
-    billed_duration_ms: Option<f64>,
+pub(super) struct PlatformMetrics {
+    pub(super) duration_ms: Option<f64>,
+    pub(super) billed_duration_ms: Option<f64>,
     #[serde(rename = "memorySizeMB")]
-    memory_size_mb: Option<u64>,
+    pub(super) memory_size_mb: Option<u64>,
     #[serde(rename = "maxMemoryUsedMB")]
-    max_memory_used_mb: Option<u64>,
-    init_duration_ms: Option<f64>,
-    restore_duration_ms: Option<f64>,
-    billed_restore_duration_ms: Option<f64>,
+    pub(super) max_memory_used_mb: Option<u64>,
+    pub(super) init_duration_ms: Option<f64>,
+    pub(super) restore_duration_ms: Option<f64>,
+    pub(super) billed_restore_duration_ms: Option<f64>,
 }
 
-#[derive(Deserialize)]
-struct PlatformTracing<'a> {
+#[derive(Debug, Default, PartialEq, Deserialize)]
+pub(super) struct PlatformTracing<'a> {
     #[serde(borrow)]
-    value: Option<Cow<'a, str>>,
+    pub(super) value: Option<Cow<'a, str>>,
 }
 
 /// The fields of an object that mean something here; the first of each that can be read counts.
@@ -175,15 +177,15 @@ pub(super) enum Meaning {
 
 impl Meaning {
     /// What a field of that name means, if anything.
-    pub(super) fn of(name: &str) -> Option<Self> {
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
         match name {
-            "level" | "log.level" | "severity" | "levelname" => Some(Self::Level),
-            "requestId"
-            | "AWSRequestId"
-            | "awsRequestId"
-            | "aws_request_id"
-            | "function_request_id" => Some(Self::RequestId),
-            "type" => Some(Self::LineType),
+            b"level" | b"log.level" | b"severity" | b"levelname" => Some(Self::Level),
+            b"requestId"
+            | b"AWSRequestId"
+            | b"awsRequestId"
+            | b"aws_request_id"
+            | b"function_request_id" => Some(Self::RequestId),
+            b"type" => Some(Self::LineType),
             _ => None,
         }
     }
@@ -203,7 +205,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Fields::default();
                 while let Some(Key(key)) = map.next_key()? {
-                    match Meaning::of(&key) {
+                    match Meaning::of(key.as_bytes()) {
                         Some(meaning) => fields.note(meaning, map.next_value()?),
                         None => {
                             map.next_value::<IgnoredAny>()?;

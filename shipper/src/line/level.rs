@@ -37,14 +37,15 @@ impl Level {
     /// Reads a level's name, in any case, as the loggers of Lambda's languages write it.
     pub fn from_name(name: &str) -> Option<Self> {
         const NAMES: [(&str, Level); 12] = [
-            ("trace", Level::Trace),
-            ("debug", Level::Debug),
+            // The most frequent first.
             ("info", Level::Info),
+            ("warn", Level::Warn),
+            ("error", Level::Error),
+            ("debug", Level::Debug),
+            ("warning", Level::Warn),
+            ("trace", Level::Trace),
             ("information", Level::Info),
             ("notice", Level::Info),
-            ("warn", Level::Warn),
-            ("warning", Level::Warn),
-            ("error", Level::Error),
             ("err", Level::Error),
             ("fatal", Level::Fatal),
             ("critical", Level::Fatal),

@@ -103,13 +103,15 @@ const REQUEST_ID_BYTES: usize = 36;
 
 /// Whether `text` has the form of a request id, `8-4-4-4-12` hexadecimal digits.
 fn is_request_id(text: &str) -> bool {
+    const FORM: &[u8; REQUEST_ID_BYTES] = b"00000000-0000-0000-0000-000000000000";
+
     let Ok(bytes) = <&[u8; REQUEST_ID_BYTES]>::try_from(text.as_bytes()) else {
         return false;
     };
-    [8, 13, 18, 23].iter().all(|place| bytes[*place] == b'-')
-        && [&bytes[..8], &bytes[9..13], &bytes[14..18], &bytes[19..23], &bytes[24..]]
-            .iter()
-            .all(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    // Without an early end all bytes are looked at together.
+    bytes.iter().zip(FORM).fold(true, |is_of_form, (byte, form)| {
+        is_of_form & if *form == b'0' { byte.is_ascii_hexdigit() } else { byte == form }
+    })
 }
 
 /// Whether `text` has the form in which Lambda writes a time, such as `2023-11-06T10:00:00.000Z`.

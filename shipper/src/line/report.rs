@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr3};
+
 /// What an invocation took. A figure that Lambda left out is absent, never zero.
 #[derive(Debug, Default, PartialEq)]
 pub struct Report<'a> {
@@ -31,11 +33,17 @@ impl<'a> Report<'a> {
     /// Reads the fields of a line that reports, separated by tabs and line ends.
     pub(super) fn parse_text(fields: &'a str) -> Self {
         let mut report = Self::default();
-        for field in fields.split(['\t', '\n', '\r']) {
-            let Some((name, value)) = field.trim().split_once(": ") else {
+        let mut rest = fields;
+        while !rest.is_empty() {
+            let end = memchr3(b'\t', b'\n', b'\r', rest.as_bytes());
+            let field = end.map_or(rest, |end| &rest[..end]);
+            rest = end.map_or("", |end| &rest[end + 1..]);
+            let colon = memchr(b':', field.as_bytes()).unwrap_or(field.len());
+            let Some(value) = field[colon..].strip_prefix(": ") else {
                 continue;
             };
-            match name {
+            let value = value.trim_end_matches(' ');
+            match field[..colon].trim_start_matches(' ') {
                 "Duration" => report.duration_ms = millis(value),
                 "Billed Duration" => report.billed_duration_ms = millis(value),
                 "Memory Size" => report.memory_size_mb = figure(value, " MB"),

@@ -2,31 +2,44 @@
 //! JSON takes: names without escapes, not nested without end, and where a value means something
 //! here, a plain one. Whatever is not so, and whatever is no JSON, is left to that parser.
 
-use super::json::{Fields, Meaning, Scalar};
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use super::json::{
+    Fields, Meaning, PlatformLine, PlatformMetrics, PlatformRecord, PlatformTracing, Scalar,
+};
 use crate::escape::plain;
 
 /// Reads the fields of the object that `text` is; `None` if it is not a usual one.
 pub(super) fn fields(text: &str) -> Option<Fields<'_>> {
     let mut fields = Fields::default();
     let mut reader = Reader { text, rest: text.as_bytes() };
-    let mut is_first = true;
-    reader.take(b'{')?;
-    reader.blanks();
-    while reader.take(b'}').is_none() {
-        if !is_first {
-            reader.take(b',')?;
-            reader.blanks();
-        }
-        is_first = false;
-        let name = reader.name()?;
+    reader.object(|reader, name| {
         let start = reader.place();
         reader.pass_over_value()?;
         if let Some(meaning) = Meaning::of(name) {
             fields.note(meaning, scalar(text.get(start..reader.place())?)?);
         }
-        reader.blanks();
-    }
+        Some(())
+    })?;
     reader.rest.is_empty().then_some(fields)
+}
+
+/// Reads a line of Lambda's; `None` if it is not a usual one.
+pub(super) fn platform(text: &str) -> Option<PlatformLine<'_>> {
+    let mut record = None;
+    let mut reader = Reader { text, rest: text.as_bytes() };
+    reader.object(|reader, name| match name {
+        b"record" => once(&mut record, reader.record()?),
+        _ => reader.pass_over_value(),
+    })?;
+    reader.blanks();
+    reader.rest.is_empty().then_some(PlatformLine { record: record? })
+}
+
+/// Keeps what a field says. One that comes twice is an error, and errors are not for here.
+fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
+    field.replace(value).is_none().then_some(())
 }
 
 /// What a value says that is valid JSON; `None` if that takes more than a look.
@@ -62,12 +75,93 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The name of a field, up to its value.
-    fn name(&mut self) -> Option<&'a str> {
+    /// An object, each of whose fields `field` reads the value of.
+    fn object(&mut self, mut field: impl FnMut(&mut Self, &'a [u8]) -> Option<()>) -> Option<()> {
+        let mut is_first = true;
+        self.take(b'{')?;
+        self.blanks();
+        while self.take(b'}').is_none() {
+            if !is_first {
+                self.take(b',')?;
+                self.blanks();
+            }
+            is_first = false;
+            let name = self.name()?;
+            field(self, name)?;
+            self.blanks();
+        }
+        Some(())
+    }
+
+    fn record(&mut self) -> Option<PlatformRecord<'a>> {
+        let mut record = PlatformRecord::default();
+        self.object(|reader, name| match name {
+            b"requestId" => once(&mut record.request_id, reader.text()?),
+            b"status" => once(&mut record.status, reader.text()?),
+            b"errorType" => once(&mut record.error_type, reader.text()?),
+            b"metrics" => once(&mut record.metrics, reader.metrics()?),
+            b"tracing" => once(&mut record.tracing, reader.tracing()?),
+            _ => reader.pass_over_value(),
+        })?;
+        Some(record)
+    }
+
+    fn metrics(&mut self) -> Option<PlatformMetrics> {
+        let mut metrics = PlatformMetrics::default();
+        self.object(|reader, name| match name {
+            b"durationMs" => once(&mut metrics.duration_ms, reader.figure()?),
+            b"billedDurationMs" => once(&mut metrics.billed_duration_ms, reader.figure()?),
+            b"memorySizeMB" => once(&mut metrics.memory_size_mb, reader.number()?),
+            b"maxMemoryUsedMB" => once(&mut metrics.max_memory_used_mb, reader.number()?),
+            b"initDurationMs" => once(&mut metrics.init_duration_ms, reader.figure()?),
+            b"restoreDurationMs" => once(&mut metrics.restore_duration_ms, reader.figure()?),
+            b"billedRestoreDurationMs" => {
+                once(&mut metrics.billed_restore_duration_ms, reader.figure()?)
+            }
+            _ => reader.pass_over_value(),
+        })?;
+        Some(metrics)
+    }
+
+    fn tracing(&mut self) -> Option<PlatformTracing<'a>> {
+        let mut tracing = PlatformTracing::default();
+        self.object(|reader, name| match name {
+            b"value" => once(&mut tracing.value, reader.text()?),
+            _ => reader.pass_over_value(),
+        })?;
+        Some(tracing)
+    }
+
+    /// A text without escapes.
+    fn text(&mut self) -> Option<Cow<'a, str>> {
         self.take(b'"')?;
+        self.plain_text().map(Cow::Borrowed)
+    }
+
+    fn figure(&mut self) -> Option<f64> {
+        self.number().filter(|figure: &f64| figure.is_finite())
+    }
+
+    fn number<T: FromStr>(&mut self) -> Option<T> {
+        let start = self.place();
+        self.pass_over_number()?;
+        self.text.get(start..self.place())?.parse().ok()
+    }
+
+    /// A text without escapes, behind its first quote.
+    fn plain_text(&mut self) -> Option<&'a str> {
         let start = self.place();
         self.rest = self.rest.get(plain(self.rest)..)?;
-        let name = self.text.get(start..self.place())?;
+        let text = self.text.get(start..self.place())?;
+        self.take(b'"')?;
+        Some(text)
+    }
+
+    /// The name of a field, up to its value.
+    fn name(&mut self) -> Option<&'a [u8]> {
+        self.take(b'"')?;
+        let (name, rest) = self.rest.split_at_checked(plain(self.rest))?;
+        self.rest = rest;
         self.take(b'"')?;
         self.blanks();
         self.take(b':')?;
@@ -234,7 +328,48 @@ mod tests {
         }
     }
 
+    #[test]
+    fn lambdas_lines_are_usual() {
+        for text in [
+            r#"{"time":"t","type":"platform.start","record":{"requestId":"r","version":"$LATEST"}}"#,
+            "{\"record\":{\"requestId\":\"r\",\"metrics\":{\"durationMs\":7.25,\"billedDurationMs\":8,\
+             \"memorySizeMB\":128,\"maxMemoryUsedMB\":60,\"initDurationMs\":80.25},\
+             \"tracing\":{\"type\":\"x\",\"value\":\"Root=1\"},\"spans\":[{\"a\":1}],\"status\":\"success\"}} \n",
+            r#"{"record":{"status":"error","errorType":"e","metrics":{"restoreDurationMs":1,"billedRestoreDurationMs":2}}}"#,
+        ] {
+            assert!(check_platform(text).is_some(), "{text}");
+        }
+        for text in [
+            r#"{"record":{"requestId":null}}"#,
+            r#"{"record":{"requestId":"\u0061"}}"#,
+            r#"{"record":{"status":"a","status":"b"}}"#,
+            r#"{"record":{},"record":{}}"#,
+            r#"{"record":{"metrics":{"memorySizeMB":1.5}}}"#,
+            r#"{"record":{"metrics":{"durationMs":1e999}}}"#,
+            r#"{"record":{}}x"#,
+            r#"{"time":"t"}"#,
+        ] {
+            assert!(check_platform(text).is_none(), "{text}");
+        }
+    }
+
+    #[track_caller]
+    fn check_platform(text: &str) -> Option<PlatformLine<'_>> {
+        let read = platform(text);
+        if read.is_some() {
+            assert_eq!(serde_json::from_str(text).ok(), read, "{text}");
+        }
+        read
+    }
+
     proptest! {
+        #[test]
+        fn a_line_of_lambdas_that_is_usual_is_read_as_serde_reads_it(
+            text in "(\\{\"(record|time)\":(\\{(\"(requestId|status|metrics|tracing|x)\":(\"[a\\\\n]{0,3}\"|null|-?[0-9]{1,3}|\\{(\"(durationMs|memorySizeMB|value|x)\":(\"a\"|null|-?[0-9]{1,3}(\\.[05])?),?){0,2}\\}),?){0,3}\\}|1),?\\}\n?)",
+        ) {
+            check_platform(&text);
+        }
+
         #[test]
         fn what_is_usual_is_read_as_serde_reads_it(
             text in "(\\{(\"(a|level|type|requestId)\" ?: ?(\"[a\\\\n\"u0é]{0,6}\"|-?[0-9]{1,3}(\\.[0-9])?|[\\[\\]{},:\"a1]{0,6}|true|null|\\[1, ?\\{\\}\\]),? ?){0,4}\\})",

@@ -215,7 +215,7 @@ mod tests {
                 panic!("not taken: {text}");
             };
             prop_assert_eq!(parked.destination.as_deref(), Some("search"));
-            let decoded = decode::inflate(&parked.into_data(), 1 << 20).unwrap();
+            let decoded = decode::inflate(&parked.into_data(), 1 << 20, Vec::new()).unwrap();
             let mut texts = Vec::new();
             let delivery = decode::parse(&decoded, &mut texts).unwrap();
             prop_assert_eq!(&delivery.owner, "123456789012");
