@@ -28,6 +28,7 @@ pub mod record;
 pub mod replay;
 pub mod secret;
 pub mod summary;
+mod usual;
 
 pub use config::Config;
 pub use invocation::{Answer, Invocation, Reply, ShipError, Shipper};

@@ -9,6 +9,7 @@ use simdutf8::basic::from_utf8;
 
 use super::{Delivery, EventTime, LogEvent, MessageType, Text, rooms};
 use crate::escape::{BLOCK, first_special, is_special, plain};
+use crate::usual::{once, plain_text};
 
 /// Reads a delivery; `None` if it is not of the usual shape. Texts without their escapes go into
 /// `texts`.
@@ -54,11 +55,6 @@ pub(super) fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Option<Del
         log_stream: Cow::Borrowed(log_stream.unwrap_or_default()),
         log_events: log_events.unwrap_or_default(),
     })
-}
-
-/// Keeps the text of a field. One that comes twice is an error, and errors are not for here.
-fn once<'a>(field: &mut Option<&'a str>, text: &'a str) -> Option<()> {
-    field.replace(text).is_none().then_some(())
 }
 
 struct Reader<'a> {
@@ -148,11 +144,7 @@ impl<'a> Reader<'a> {
 
     /// A string without escapes, behind its first quote.
     fn plain_string(&mut self) -> Option<&'a str> {
-        let start = self.place();
-        self.rest = self.rest.get(plain(self.rest)..)?;
-        let string = self.whole.get(start..self.place())?;
-        self.take(b"\"")?;
-        Some(string)
+        plain_text(self.whole, &mut self.rest)
     }
 
     /// A string, behind its first quote.

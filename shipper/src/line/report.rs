@@ -35,9 +35,11 @@ impl<'a> Report<'a> {
         let mut report = Self::default();
         let mut rest = fields;
         while !rest.is_empty() {
-            let end = memchr3(b'\t', b'\n', b'\r', rest.as_bytes());
-            let field = end.map_or(rest, |end| &rest[..end]);
-            rest = end.map_or("", |end| &rest[end + 1..]);
+            let field;
+            (field, rest) = match memchr3(b'\t', b'\n', b'\r', rest.as_bytes()) {
+                Some(end) => (&rest[..end], &rest[end + 1..]),
+                None => (rest, ""),
+            };
             let colon = memchr(b':', field.as_bytes()).unwrap_or(field.len());
             let Some(value) = field[colon..].strip_prefix(": ") else {
                 continue;

@@ -9,6 +9,7 @@ use super::json::{
     Fields, Meaning, PlatformLine, PlatformMetrics, PlatformRecord, PlatformTracing, Scalar,
 };
 use crate::escape::plain;
+use crate::usual::{once, plain_text};
 
 /// Reads the fields of the object that `text` is; `None` if it is not a usual one.
 pub(super) fn fields(text: &str) -> Option<Fields<'_>> {
@@ -35,11 +36,6 @@ pub(super) fn platform(text: &str) -> Option<PlatformLine<'_>> {
     })?;
     reader.blanks();
     reader.rest.is_empty().then_some(PlatformLine { record: record? })
-}
-
-/// Keeps what a field says. One that comes twice is an error, and errors are not for here.
-fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
-    field.replace(value).is_none().then_some(())
 }
 
 /// What a value says that is valid JSON; `None` if that takes more than a look.
@@ -135,7 +131,7 @@ impl<'a> Reader<'a> {
     /// A text without escapes.
     fn text(&mut self) -> Option<Cow<'a, str>> {
         self.take(b'"')?;
-        self.plain_text().map(Cow::Borrowed)
+        plain_text(self.text, &mut self.rest).map(Cow::Borrowed)
     }
 
     fn figure(&mut self) -> Option<f64> {
@@ -146,15 +142,6 @@ impl<'a> Reader<'a> {
         let start = self.place();
         self.pass_over_number()?;
         self.text.get(start..self.place())?.parse().ok()
-    }
-
-    /// A text without escapes, behind its first quote.
-    fn plain_text(&mut self) -> Option<&'a str> {
-        let start = self.place();
-        self.rest = self.rest.get(plain(self.rest)..)?;
-        let text = self.text.get(start..self.place())?;
-        self.take(b'"')?;
-        Some(text)
     }
 
     /// The name of a field, up to its value.
