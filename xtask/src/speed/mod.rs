@@ -45,10 +45,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         floor: release.join("floor"),
         idle: release.join("idle"),
     };
-    println!(
-        "medians of {ROUNDS} rounds, {STARTS} starts; ratios are medians of each round's, and of the \
-         fastest to the fastest\n"
-    );
+    println!("medians of {ROUNDS} rounds, {STARTS} starts; ratios are medians of each round's\n");
     let size = std::fs::metadata(&programs.shipper)?.len();
     println!("binary: {:.1} MB\n", size as f64 / 1e6);
     starts(&programs)?;
@@ -77,7 +74,7 @@ fn starts(programs: &Programs) -> anyhow::Result<()> {
     println!("cold start");
     println!("  shipper        {:>9.2} ms", milliseconds(median(&shipper)));
     println!("  idle function  {:>9.2} ms", milliseconds(median(&idle)));
-    println!("  ratio          {}\n", ratios(&shipper, &idle));
+    println!("  ratio          {:>9.2}\n", median_ratio(&shipper, &idle));
     Ok(())
 }
 
@@ -127,7 +124,7 @@ fn invocations(
     row("shipper", payload, median(&ours), shipper.peak_bytes()?);
     row("floor", payload, median(&least), floor.peak_bytes()?);
     row("idle function", payload, median(&nothing), idle.peak_bytes()?);
-    println!("  ratio to floor {}\n", ratios(&ours, &least));
+    println!("  ratio to floor {:>9.2}\n", median_ratio(&ours, &least));
     Ok(())
 }
 
@@ -156,14 +153,6 @@ fn median(times: &[Duration]) -> Duration {
     let mut times = times.to_vec();
     times.sort_unstable();
     times[times.len() / 2]
-}
-
-/// How two times are to each other: over all rounds, and where nothing else was done by the
-/// machine that these programs share with others.
-fn ratios(ours: &[Duration], theirs: &[Duration]) -> String {
-    let fastest = |times: &[Duration]| times.iter().min().map_or(f64::NAN, Duration::as_secs_f64);
-    let of_fastest = fastest(ours) / fastest(theirs);
-    format!("{:>9.2}, {of_fastest:.2} at the fastest", median_ratio(ours, theirs))
 }
 
 /// The median of what each round's two times are to each other.
