@@ -443,9 +443,12 @@ impl<'r> Plan<'r> {
         Batch::empty(batch.tries + 1, self.settings.gzip_level)
     }
 
-    /// Divides a request that was too large, and has those after it find out no more.
+    /// Divides a request that was too large, and has those after it find out no more, unless the
+    /// service would not know them again then.
     fn make_smaller(&mut self, batch: &Batch<'r>) {
-        if let Some(larger_half) = self.divide(batch, &TOO_LARGE) {
+        if let Some(larger_half) = self.divide(batch, &TOO_LARGE)
+            && self.destination.keys() != Keys::OfRequests
+        {
             self.limits.max_request_bytes = self.limits.max_request_bytes.min(larger_half);
         }
     }
@@ -481,7 +484,6 @@ impl<'r> Plan<'r> {
     /// Leaves whatever was not settled.
     fn leave_everything(&mut self) {
         let class = self.stopped.take().unwrap_or(NO_TIME_LEFT);
-        let keys = self.destination.keys();
         let mut unclear = 0;
         for (_, pieces) in self.receipts.drain(..) {
             // Whatever is left, the service has most likely stored what it gave receipts for.
@@ -493,8 +495,14 @@ impl<'r> Plan<'r> {
             self.delivered.leave(batch.pieces().map(|piece| piece.record), &class);
         }
         self.delivered.leave(self.batcher.drain(), &class);
-        if keys == Keys::NotTaken {
-            // Whoever sends them again may send them a second time.
+        // Whoever sends them again may send them a second time.
+        let may_double = match self.destination.keys() {
+            Keys::Taken => false,
+            Keys::NotTaken => true,
+            // What is kept elsewhere is less than the event, and may be divided otherwise.
+            Keys::OfRequests => self.settings.outage == Outage::GiveUp,
+        };
+        if may_double {
             self.delivered.counts.possible_duplicates += unclear as u64;
         }
     }

@@ -143,6 +143,8 @@ impl Limits {
 pub enum Keys {
     /// It does.
     Taken,
+    /// It knows a request again that holds the same documents as one before, and no others.
+    OfRequests,
     /// It makes a new document of everything it is sent.
     NotTaken,
 }

@@ -1,5 +1,7 @@
 //! Amazon S3: one object a request, under a key that is the same whenever the same lines are sent.
 
+use std::ptr;
+
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use xxhash_rust::xxh3::Xxh3;
@@ -11,7 +13,7 @@ use super::{
 };
 use crate::aws::{self, Service};
 use crate::key::Key;
-use crate::record::Piece;
+use crate::record::{Extent, Piece};
 
 /// How large objects become before compression unless the user says otherwise.
 pub const DEFAULT_OBJECT_BYTES: usize = 16_000_000;
@@ -43,9 +45,9 @@ impl Destination for S3 {
         Limits::of_bytes(self.max_object_bytes, self.max_object_bytes)
     }
 
-    /// What is sent again overwrites itself.
+    /// An object that is sent again overwrites itself.
     fn keys(&self) -> Keys {
-        Keys::Taken
+        Keys::OfRequests
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -58,10 +60,14 @@ impl Destination for S3 {
     }
 
     /// An object has lines of one event. Which events come together is another matter each time.
+    /// The parts of a line that was divided lie by themselves, since the line is left as a whole.
     fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
+        let is_part =
+            [before, piece].iter().any(|piece| matches!(piece.extent, Extent::Part { .. }));
         let (before, piece) = (before.record, piece.record);
         let is_dated = self.prefix.constant().is_none();
         if before.origin.event != piece.origin.event
+            || is_part && !ptr::eq(before, piece)
             || is_dated && !same_hour(before.time, piece.time)
         {
             Place::NextRequest
@@ -152,6 +158,20 @@ mod tests {
         let [first, second, of_another] = records.each_ref().map(Piece::whole);
         assert_eq!(s3("all/").place(&first, &second), Place::SameSection);
         assert_eq!(s3("all/").place(&second, &of_another), Place::NextRequest);
+    }
+
+    #[test]
+    fn the_parts_of_a_line_share_no_object_with_other_lines() {
+        let origin = Origin::new("1", "g", "s");
+        let records = ["a", "bb"].map(|message| Record::of(&origin, message));
+        let whole = Piece::whole(&records[0]);
+        let [first, second] = [1, 2].map(|number| Piece {
+            extent: Extent::Part { number, count: 2 },
+            ..Piece::whole(&records[1])
+        });
+        assert_eq!(s3("all/").place(&whole, &first), Place::NextRequest);
+        assert_eq!(s3("all/").place(&first, &second), Place::SameSection);
+        assert_eq!(s3("all/").place(&second, &whole), Place::NextRequest);
     }
 
     #[test]

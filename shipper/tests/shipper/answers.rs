@@ -150,7 +150,9 @@ impl Words {
     fn again(&self, class: &Class, certainty: Certainty) -> String {
         let doubt = match (certainty, self.keys) {
             (Certainty::Unclear, Keys::NotTaken) => ", may be doubled",
-            (Certainty::Unclear, Keys::Taken) => ", known again if they are there",
+            (Certainty::Unclear, Keys::Taken | Keys::OfRequests) => {
+                ", known again if they are there"
+            }
             (Certainty::NothingTaken, _) => "",
         };
         format!("sent again{}{doubt}", reason(class))

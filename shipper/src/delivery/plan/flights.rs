@@ -1,6 +1,6 @@
 //! Several requests under way at once, and a destination that is down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -322,6 +322,45 @@ impl Store {
     }
 }
 
+/// Plays a plan to its end. Requests are answered in `order`, each after a time.
+fn course<'r>(
+    mut plan: Plan<'r>,
+    order: &[usize],
+    answer_takes: Duration,
+    mut answer: impl FnMut(&str) -> Result<Answer, Fault>,
+) -> Delivered<'r> {
+    let settings = plan.settings;
+    let mut order = order.iter();
+    let mut answers: Vec<(Ticket, Result<Answer, Fault>)> = Vec::new();
+    let mut now = START;
+    loop {
+        match plan.next(now) {
+            Step::Done(delivered) => {
+                assert!(answers.is_empty(), "ended with requests under way");
+                return delivered;
+            }
+            Step::Send { ticket, request, timeout } => {
+                assert!(now + timeout <= settings.give_up_at);
+                answers.push((ticket, answer(&text(&request))));
+                assert!(answers.len() <= settings.max_in_flight);
+            }
+            Step::Wait(wait) if answers.is_empty() => now += wait,
+            Step::Wait(_) | Step::Await => {
+                assert!(!answers.is_empty(), "waits for nothing");
+                let next = order.next().unwrap_or(&0) % answers.len();
+                let (ticket, answer) = answers.remove(next);
+                now += answer_takes;
+                plan.answered(now, ticket, &answer);
+            }
+        }
+    }
+}
+
+/// The names in a request.
+fn sent(body: &str) -> Vec<&str> {
+    body.split_terminator(';').collect()
+}
+
 proptest! {
     /// Whatever a service does, in whatever order it answers, and whenever: every record is
     /// accounted for, what is called delivered or already there is there, and nothing else is.
@@ -340,36 +379,12 @@ proptest! {
         let names = names(count);
         let records = records(&origins, &names);
         let outage = if gives_up { Outage::GiveUp } else { Outage::Outlast };
-        let settings = Settings { outage, ..settings() };
-        let mut plan = plan(&fake, &records, settings);
+        let plan = plan(&fake, &records, Settings { outage, ..settings() });
         let mut store = Store::default();
         let mut moods = moods.into_iter();
-        let mut order = order.into_iter();
-        let mut answers: Vec<(Ticket, Result<Answer, Fault>)> = Vec::new();
-        let mut now = START;
-        let delivered = loop {
-            let step = plan.next(now);
-            match step {
-                Step::Done(delivered) => break delivered,
-                Step::Send { ticket, request, timeout } => {
-                    prop_assert!(now + timeout <= settings.give_up_at);
-                    let body = text(&request);
-                    let sent: Vec<&str> = body.split_terminator(';').collect();
-                    let mood = moods.next().unwrap_or(Mood::Each(vec![0; 16]));
-                    answers.push((ticket, store.answer(&sent, mood)));
-                    prop_assert!(answers.len() <= settings.max_in_flight);
-                }
-                Step::Wait(wait) if answers.is_empty() => now += wait,
-                Step::Wait(_) | Step::Await => {
-                    prop_assert!(!answers.is_empty(), "waits for nothing");
-                    let (ticket, answer) =
-                        answers.remove(order.next().unwrap_or(0) % answers.len());
-                    now += Duration::from_millis(answer_takes_ms);
-                    plan.answered(now, ticket, &answer);
-                }
-            }
-        };
-        prop_assert!(answers.is_empty(), "ended with requests under way");
+        let delivered = course(plan, &order, Duration::from_millis(answer_takes_ms), |body| {
+            store.answer(&sent(body), moods.next().unwrap_or(Mood::Each(vec![0; 16])))
+        });
         let mut counts: Counts = delivered.counts.clone();
         for left in &delivered.left {
             counts.leave(left.records.len(), &left.class);
@@ -382,5 +397,55 @@ proptest! {
         // What is there and not called so was taken by a request whose answer told nothing.
         let open = counts.left_to_lambda + counts.refused;
         prop_assert!(there <= settled + open, "{:?}", counts);
+    }
+
+    /// A service that knows whole requests again has everything once in the end, but for what was
+    /// counted: whether what is left comes again by itself or with the event that it came with.
+    #[test]
+    fn what_is_known_by_its_request_is_there_once_or_counted(
+        lengths in prop::collection::vec(1..9_usize, 1..16),
+        answers in prop::collection::vec(0..5_usize, 0..12),
+        order in prop::collection::vec(0..8_usize, 0..40),
+        largest in 10..30_usize,
+        is_kept in any::<bool>(),
+    ) {
+        let mut fake = Fake::new(Keys::OfRequests);
+        fake.limits.max_request_bytes = 20;
+        let origins = [Origin::new("1", "g", "s")];
+        let name = |(number, length): (usize, &usize)| format!("{number}{}", "x".repeat(*length));
+        let names: Vec<String> = lengths.iter().enumerate().map(name).collect();
+        let records = records(&origins, &names);
+        let outage = if is_kept { Outage::GiveUp } else { Outage::Outlast };
+        let settings = Settings { outage, ..settings() };
+        let mut store: BTreeSet<String> = BTreeSet::new();
+        let mut answers = answers.into_iter();
+        let mut take = |body: &str, word| {
+            if body.len() > largest && sent(body).len() > 1 {
+                return answer("413");
+            }
+            if ["+", "504"].contains(&word) {
+                store.insert(body.to_owned());
+            }
+            answer(if word == "+" { "+".repeat(sent(body).len()) } else { word.to_owned() }.as_str())
+        };
+        let words = ["+", "+", "504", "503", "401"];
+        let first = course(plan(&fake, &records, settings), &order, Duration::ZERO, |body| {
+            take(body, answers.next().map_or("+", |word| words[word]))
+        });
+        let left: BTreeSet<&str> =
+            first.left.iter().flat_map(|left| &left.records).map(|record| record.id).collect();
+        let mut names_again = names.clone();
+        names_again.retain(|name| !left.is_empty() && (!is_kept || left.contains(name.as_str())));
+        let again = self::records(&origins, &names_again);
+        let second = course(plan(&fake, &again, settings), &[], Duration::ZERO, |body| take(body, "+"));
+        prop_assert!(second.left.is_empty());
+        let mut copies: BTreeMap<&str, u64> = BTreeMap::new();
+        for name in store.iter().flat_map(|body| sent(body)) {
+            *copies.entry(name).or_default() += 1;
+        }
+        prop_assert_eq!(copies.len(), names.len());
+        let additional: u64 = copies.values().map(|count| count - 1).sum();
+        let counted = first.counts.possible_duplicates + second.counts.possible_duplicates;
+        prop_assert!(additional <= counted, "{} doubled, {} counted", additional, counted);
     }
 }
