@@ -72,6 +72,88 @@ pub(super) fn has_word(text: &[u8], word: &[u8]) -> bool {
     (at..text.len()).any(is_at)
 }
 
+/// How many bytes behind one are looked at together with it.
+const REACH: usize = 3;
+
+/// Signs of what may have to be taken out, all of them found in one pass over a text. Such as are
+/// in its last bytes are not looked for: too little comes behind them.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Signs {
+    /// An at sign.
+    pub(super) at: bool,
+    /// `eyJ`, with which JSON web tokens begin.
+    pub(super) token: bool,
+    /// `bea`, in capitals or not.
+    pub(super) bearer: bool,
+    /// Two letters `A` with two bytes between them, as ids of AWS keys begin.
+    pub(super) key_id: bool,
+    /// So many bytes that secrets are made of, one after the other, as there are in each secret.
+    pub(super) secret: bool,
+}
+
+impl Signs {
+    pub(super) fn of(text: &[u8]) -> Self {
+        const WINDOW: usize = BLOCK + REACH;
+
+        let mut seen = Seen::default();
+        let mut at = 0;
+        while let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk::<WINDOW>) {
+            seen.look(window);
+            at += BLOCK;
+        }
+        match text.last_chunk() {
+            // Some of it was looked at before.
+            Some(window) => seen.look(window),
+            None => {
+                let mut window = [0; WINDOW];
+                window[..text.len()].copy_from_slice(text);
+                seen.look(&window);
+            }
+        }
+        let any = |seen: u8x16| seen.to_bitmask() != 0;
+        Self {
+            at: any(seen.at),
+            token: any(seen.token),
+            bearer: any(seen.bearer),
+            key_id: any(seen.key_id),
+            secret: seen.secret,
+        }
+    }
+}
+
+/// Where in any of the blocks looked at a sign begins.
+#[derive(Default)]
+struct Seen {
+    at: u8x16,
+    token: u8x16,
+    bearer: u8x16,
+    key_id: u8x16,
+    secret: bool,
+}
+
+impl Seen {
+    #[inline]
+    fn look(&mut self, window: &[u8; BLOCK + REACH]) {
+        let [a @ .., _, _, _] = *window;
+        let [_, b @ .., _, _] = *window;
+        let [_, _, c @ .., _] = *window;
+        let [_, _, _, d @ ..] = *window;
+        let [a, b, c, d] = [a, b, c, d].map(u8x16::new);
+        let is = |block: u8x16, byte| block.simd_eq(u8x16::splat(byte));
+        let lower = |block| block | u8x16::splat(b' ');
+        let from_to = |block: u8x16, first: u8, last: u8| {
+            let above = block - u8x16::splat(first);
+            above.min(u8x16::splat(last - first)).simd_eq(above)
+        };
+        self.at |= is(a, b'@');
+        self.token |= is(a, b'e') & is(b, b'y') & is(c, b'J');
+        self.bearer |= is(lower(a), b'b') & is(lower(b), b'e') & is(lower(c), b'a');
+        self.key_id |= is(a, b'A') & is(d, b'A');
+        let of_secrets = from_to(lower(a), b'a', b'z') | from_to(a, b'/', b'9') | is(a, b'+');
+        self.secret |= of_secrets.to_bitmask() == (1 << BLOCK) - 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

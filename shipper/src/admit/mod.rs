@@ -61,24 +61,21 @@ impl Admission {
     }
 
     /// Gives the records that are sent, and counts the others by rule.
-    pub fn filter<'r>(&self, records: Vec<Record<'r>>) -> (Vec<Record<'r>>, Dropped) {
+    pub fn filter<'r>(&self, mut records: Vec<Record<'r>>) -> (Vec<Record<'r>>, Dropped) {
         let mut dropped = Dropped::new();
         if !self.filters() {
             return (records, dropped);
         }
-        let fates = self.fates(&records);
-        let admitted = records
-            .into_iter()
-            .zip(fates)
-            .filter_map(|(record, fate)| match fate {
-                None => Some(record),
-                Some(reason) => {
-                    *dropped.entry(reason).or_default() += 1;
-                    None
-                }
-            })
-            .collect();
-        (admitted, dropped)
+        let mut fates = self.fates(&records).into_iter();
+        records.retain(|_| {
+            let fate = fates.next().flatten();
+            let is_admitted = fate.is_none();
+            if let Some(reason) = fate {
+                *dropped.entry(reason).or_default() += 1;
+            }
+            is_admitted
+        });
+        (records, dropped)
     }
 
     /// The rule by which each record is dropped.

@@ -1,15 +1,14 @@
 //! What is taken out of messages.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 use regex::{Captures, Regex};
 
-use super::look::{CAPITALS_AND_DIGITS, DIGITS, OF_SECRETS, has_run, has_word};
+use super::look::{CAPITALS_AND_DIGITS, DIGITS, OF_SECRETS, Signs, has_run, has_word};
 use crate::destination::Class;
 
 /// Patterns, and what is put in place of what they match.
@@ -25,8 +24,8 @@ pub struct Pattern {
     name: Class,
     /// Made for the first text that may have a match: most starts of a function never see one.
     regex: LazyLock<Regex, Box<dyn FnOnce() -> Regex + Send>>,
-    /// Whether a text may have a match, told by a look at few of its bytes.
-    is_possible: fn(&[u8]) -> bool,
+    /// Whether a text may have a match, told by signs of it and a look at few of its bytes.
+    is_possible: fn(&Signs, &[u8]) -> bool,
     /// What is put in its place, in the words of [`Captures::expand`].
     replacement: String,
     /// What a match must be, beside matching.
@@ -105,12 +104,13 @@ impl Named {
         }
     }
 
-    /// Whether a text may have a match. Most have none, and are told from others by this in a
-    /// fraction of the time that the pattern takes.
-    fn is_possible(self) -> fn(&[u8]) -> bool {
+    /// Whether a text may have a match, told by signs of it and a look at few of its bytes. Most
+    /// texts have none, and are told from others by this in a fraction of the time that the pattern
+    /// takes.
+    fn is_possible(self) -> fn(&Signs, &[u8]) -> bool {
         match self {
-            Self::Email => |text| memchr(b'@', text).is_some(),
-            Self::Ipv4 => |text| {
+            Self::Email => |signs, _| signs.at,
+            Self::Ipv4 => |_, text| {
                 let between_digits = |place: usize| {
                     let around = text.get(place.wrapping_sub(1)).zip(text.get(place + 1));
                     around.is_some_and(|(before, after)| {
@@ -119,14 +119,15 @@ impl Named {
                 };
                 memchr_iter(b'.', text).filter(|place| between_digits(*place)).count() >= 3
             },
-            Self::Ipv6 => |text| memchr_iter(b':', text).nth(1).is_some(),
-            Self::BearerToken => |text| {
-                memchr_iter(b'J', text).any(|place| text[..place].ends_with(b"ey"))
-                    || has_word(text, b"bearer ")
-            },
-            Self::AwsAccessKey => |text| has_run(text, 20, &CAPITALS_AND_DIGITS),
-            Self::AwsSecretKey => |text| has_run(text, 40, &OF_SECRETS),
-            Self::CardNumber => |text| has_run(text, 4, &DIGITS),
+            Self::Ipv6 => |_, text| memchr_iter(b':', text).nth(1).is_some(),
+            Self::BearerToken => {
+                |signs, text| signs.token || signs.bearer && has_word(text, b"bearer ")
+            }
+            Self::AwsAccessKey => {
+                |signs, text| signs.key_id && has_run(text, 20, &CAPITALS_AND_DIGITS)
+            }
+            Self::AwsSecretKey => |signs, text| signs.secret && has_run(text, 40, &OF_SECRETS),
+            Self::CardNumber => |_, text| has_run(text, 4, &DIGITS),
         }
     }
 
@@ -220,13 +221,13 @@ impl Pattern {
             None => format!("[redacted:{}]", name.as_str()),
         };
         let regex = LazyLock::new(Box::new(move || regex) as Box<dyn FnOnce() -> Regex + Send>);
-        Self { name, regex, is_possible: |_| true, replacement, is_meant: |_| true }
+        Self { name, regex, is_possible: |_, _| true, replacement, is_meant: |_| true }
     }
 
-    /// The text without what the pattern matches.
-    fn replace<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if !(self.is_possible)(text.as_bytes()) {
-            return Cow::Borrowed(text);
+    /// The text, which has these signs, without what the pattern matches, if that is anything.
+    fn replace(&self, text: &str, signs: &Signs) -> Option<String> {
+        if !(self.is_possible)(signs, text.as_bytes()) {
+            return None;
         }
         let mut replaced = String::new();
         let mut end = 0;
@@ -240,10 +241,10 @@ impl Pattern {
             self.put(&captures, is_bare_value(text, &found.range()), &mut replaced);
         }
         if end == 0 {
-            return Cow::Borrowed(text);
+            return None;
         }
         replaced.push_str(&text[end..]);
-        Cow::Owned(replaced)
+        Some(replaced)
     }
 
     fn means(&self, text: &str, range: Range<usize>) -> bool {
@@ -289,9 +290,11 @@ impl Redaction {
     /// The message with all that must not be sent taken out, if there is such in it. Counts the
     /// message for each pattern that concerns it.
     pub fn redact(&self, message: &str, counts: &mut BTreeMap<Class, u64>) -> Option<String> {
+        let mut signs = Signs::of(message.as_bytes());
         let mut redacted: Option<String> = None;
         for pattern in &self.patterns {
-            if let Cow::Owned(text) = pattern.replace(redacted.as_deref().unwrap_or(message)) {
+            if let Some(text) = pattern.replace(redacted.as_deref().unwrap_or(message), &signs) {
+                signs = Signs::of(text.as_bytes());
                 *counts.entry(pattern.name.clone()).or_default() += 1;
                 redacted = Some(text);
             }
@@ -345,7 +348,7 @@ mod tests {
         ) {
             for pattern in &*PATTERNS {
                 prop_assert!(
-                    !pattern.regex.is_match(&text) || (pattern.is_possible)(text.as_bytes()),
+                    !pattern.regex.is_match(&text) || (pattern.is_possible)(&Signs::of(text.as_bytes()), text.as_bytes()),
                     "{:?}", pattern.name
                 );
             }
