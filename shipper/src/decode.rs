@@ -115,7 +115,7 @@ pub struct LogEvent<'a> {
 }
 
 /// A time in milliseconds since 1970 that RFC 3339 can express, which ends with the year 9999.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct EventTime(u64);
 

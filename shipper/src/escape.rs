@@ -6,17 +6,21 @@ use wide::u8x16;
 /// How many bytes are looked at together.
 pub(crate) const BLOCK: usize = 16;
 
-/// The place of the first quote, backslash or control character in a block; the block's size if it
-/// has none.
+/// The places of quotes, backslashes and control characters in a block, a bit for each.
 #[inline]
-pub(crate) fn first_special(block: &[u8; BLOCK]) -> usize {
+pub(crate) fn specials(block: &[u8; BLOCK]) -> u32 {
     const LAST_CONTROL: u8 = 0x1f;
 
     let block = u8x16::new(*block);
     let is = |byte| block.simd_eq(u8x16::splat(byte));
     let is_control = block.min(u8x16::splat(LAST_CONTROL)).simd_eq(block);
-    let special = is(b'"') | is(b'\\') | is_control;
-    (special.to_bitmask() | 1 << BLOCK).trailing_zeros() as usize
+    (is(b'"') | is(b'\\') | is_control).to_bitmask()
+}
+
+/// The place of the first of them; the block's size if it has none.
+#[inline]
+pub(crate) fn first_special(block: &[u8; BLOCK]) -> usize {
+    (specials(block) | 1 << BLOCK).trailing_zeros() as usize
 }
 
 /// How many bytes come before the first special one.

@@ -12,9 +12,8 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::counts::Counts;
-use crate::decode::{Delivery, MessageType};
+use crate::decode::{Delivery, EventTime, MessageType};
 use crate::destination::Class;
-use crate::record::Record;
 
 /// What one invocation came to.
 #[derive(Debug, Serialize)]
@@ -67,7 +66,7 @@ pub struct Summary {
     pub redacted: BTreeMap<Class, u64>,
     /// When the oldest log event was written.
     #[serde(skip)]
-    oldest: Option<SystemTime>,
+    oldest: Option<EventTime>,
     /// What became of the records, for every destination.
     pub destinations: BTreeMap<String, Counts>,
 }
@@ -124,13 +123,10 @@ impl Summary {
         }
     }
 
-    /// Notes when records were written.
-    pub fn note_times(&mut self, records: &[Record<'_>]) {
-        let oldest = records.iter().map(|record| record.time).min();
-        self.oldest = match (self.oldest, oldest) {
-            (Some(known), Some(oldest)) => Some(known.min(oldest)),
-            (known, oldest) => known.or(oldest),
-        };
+    /// Notes when log events were written.
+    pub fn note_times(&mut self, delivery: &Delivery<'_>) {
+        let times = delivery.log_events.iter().map(|event| event.timestamp);
+        self.oldest = times.chain(self.oldest).min();
     }
 
     /// Counts messages that had something taken out.
@@ -143,7 +139,8 @@ impl Summary {
     /// Notes when all was done, and how long it took.
     pub fn end(&mut self, now: SystemTime, duration: Duration) {
         self.duration = duration;
-        self.lag = self.oldest.map(|oldest| now.duration_since(oldest).unwrap_or_default());
+        let oldest = self.oldest.map(EventTime::system_time);
+        self.lag = oldest.map(|oldest| now.duration_since(oldest).unwrap_or_default());
     }
 
     /// Whether a destination has not let the shipper in.

@@ -81,13 +81,13 @@ const REACH: usize = 3;
 pub(super) struct Signs {
     /// An at sign.
     pub(super) at: bool,
-    /// `eyJ`, with which JSON web tokens begin.
+    /// `e` and `J` as in `eyJ`, with which JSON web tokens begin.
     pub(super) token: bool,
-    /// `bea`, in capitals or not.
+    /// `b` and `r` as in `bear`, in capitals or not.
     pub(super) bearer: bool,
-    /// Two letters `A` with two bytes between them, as ids of AWS keys begin.
+    /// `A` and `A` as in `AKIA`, with which ids of AWS keys begin.
     pub(super) key_id: bool,
-    /// So many bytes that secrets are made of, one after the other, as there are in each secret.
+    /// A block of what secrets are made of, and little else. Every secret has one.
     pub(super) secret: bool,
 }
 
@@ -134,22 +134,18 @@ struct Seen {
 impl Seen {
     #[inline]
     fn look(&mut self, window: &[u8; BLOCK + REACH]) {
-        let [a @ .., _, _, _] = *window;
-        let [_, b @ .., _, _] = *window;
-        let [_, _, c @ .., _] = *window;
-        let [_, _, _, d @ ..] = *window;
-        let [a, b, c, d] = [a, b, c, d].map(u8x16::new);
+        let [first @ .., _, _, _] = *window;
+        let [_, _, third @ .., _] = *window;
+        let [_, _, _, fourth @ ..] = *window;
+        let [first, third, fourth] = [first, third, fourth].map(u8x16::new);
         let is = |block: u8x16, byte| block.simd_eq(u8x16::splat(byte));
         let lower = |block| block | u8x16::splat(b' ');
-        let from_to = |block: u8x16, first: u8, last: u8| {
-            let above = block - u8x16::splat(first);
-            above.min(u8x16::splat(last - first)).simd_eq(above)
-        };
-        self.at |= is(a, b'@');
-        self.token |= is(a, b'e') & is(b, b'y') & is(c, b'J');
-        self.bearer |= is(lower(a), b'b') & is(lower(b), b'e') & is(lower(c), b'a');
-        self.key_id |= is(a, b'A') & is(d, b'A');
-        let of_secrets = from_to(lower(a), b'a', b'z') | from_to(a, b'/', b'9') | is(a, b'+');
+        self.at |= is(first, b'@');
+        self.token |= is(first, b'e') & is(third, b'J');
+        self.bearer |= is(lower(first), b'b') & is(lower(fourth), b'r');
+        self.key_id |= is(first, b'A') & is(fourth, b'A');
+        let above = first - u8x16::splat(b'/');
+        let of_secrets = above.min(u8x16::splat(b'z' - b'/')).simd_eq(above) | is(first, b'+');
         self.secret |= of_secrets.to_bitmask() == (1 << BLOCK) - 1;
     }
 }

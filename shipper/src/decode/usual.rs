@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use simdutf8::basic::from_utf8;
 
 use super::{Delivery, EventTime, LogEvent, MessageType, Text, rooms};
-use crate::escape::{BLOCK, first_special, is_special, plain};
+use crate::escape::{BLOCK, is_special, plain, specials};
 use crate::usual::{once, plain_text};
 
 /// Reads a delivery; `None` if it is not of the usual shape. Texts without their escapes go into
@@ -169,21 +169,13 @@ fn unescape(text: &[u8], plain: usize, room: &mut [u8]) -> Option<(usize, usize)
     room.get_mut(..plain)?.copy_from_slice(text.get(..plain)?);
     let (mut read, mut written) = (plain, plain);
     loop {
-        while let Some(block) = text[read..].first_chunk()
-            && let Some(place) = room[written..].first_chunk_mut()
+        while let Some(from) = text[read..].first_chunk()
+            && let Some(to) = room[written..].first_chunk_mut()
         {
-            let plain = first_special(block);
-            *place = *block;
-            read += plain;
-            written += plain;
-            // Most escapes are of one letter, and most of them lie in the block as a whole.
-            if let Some(&[b'\\', letter]) = block.get(plain..plain + 2)
-                && let Some(character) = unescaped(letter)
-            {
-                place[plain] = character;
-                read += 2;
-                written += 1;
-            } else if plain < BLOCK {
+            let (done, removed) = unescape_block(from, to);
+            read += done;
+            written += done - removed;
+            if done < BLOCK - 1 {
                 break;
             }
         }
@@ -210,6 +202,33 @@ fn unescape(text: &[u8], plain: usize, room: &mut [u8]) -> Option<(usize, usize)
             _ => return None,
         }
     }
+}
+
+/// Undoes the escapes of one letter that lie in a block as a whole, up to something else that is
+/// special. Tells how much of the block is done, and how many bytes less it has become. What stands
+/// behind the block is read to copy all of it at once, and written to as well.
+#[inline]
+fn unescape_block(from: &[u8; 2 * BLOCK], to: &mut [u8; 2 * BLOCK]) -> (usize, usize) {
+    let copy = |to: &mut [u8; 2 * BLOCK], place: usize, start: usize| {
+        to[place..place + BLOCK].copy_from_slice(&from[start..start + BLOCK]);
+    };
+    let mut specials = from.first_chunk().map_or(0, specials);
+    let mut removed = 0;
+    copy(to, 0, 0);
+    while specials != 0 {
+        let place = specials.trailing_zeros() as usize;
+        let Some(character) =
+            unescaped(from[place + 1]).filter(|_| from[place] == b'\\' && place < BLOCK - 1)
+        else {
+            return (place, removed);
+        };
+        to[place - removed] = character;
+        copy(to, place + 1 - removed, place + 2);
+        removed += 1;
+        // The letter may be a quote or a backslash.
+        specials &= !(0b11 << place);
+    }
+    (BLOCK, removed)
 }
 
 /// What a letter behind a backslash stands for.

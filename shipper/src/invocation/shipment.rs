@@ -155,6 +155,7 @@ impl<'s> Shipment<'s> {
             let json = decoded.json.as_deref().map_err(Clone::clone);
             match json.and_then(|json| decode::parse(json, texts)) {
                 Ok(delivery) if self.is_to_be_shipped(&delivery, &targets) => {
+                    self.summary.note_times(&delivery);
                     deliveries.push((index, delivery));
                 }
                 Ok(_) => {}
@@ -176,7 +177,6 @@ impl<'s> Shipment<'s> {
         for ((_, delivery), origin) in deliveries.iter().zip(&origins) {
             records.extend(delivery.log_events.iter().map(|event| Record::new(origin, event)));
         }
-        self.summary.note_times(&records);
         let mut records = self.admit(records, &targets, first.source);
         let redacted = self.redact(&records);
         admit::put_messages(&mut records, &redacted);
