@@ -33,7 +33,9 @@ pub(crate) async fn run(shipper: Live) -> Result<(), lambda_runtime::Error> {
 async fn handle(shipper: Arc<Live>, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Failure> {
     let invocation =
         Invocation { request_id: &event.context.request_id, deadline: event.context.deadline() };
-    let (summary, result) = shipper.ship(event.payload.get(), &invocation).await;
+    // On the heap, since the stack of the start would have to have room for it.
+    let shipping = Box::pin(shipper.ship(event.payload.get(), &invocation));
+    let (summary, result) = shipping.await;
     // Without standard output there is nobody to tell, and the records matter more.
     let _ = shipper.report(&summary, stdout().lock());
     result.map(|reply| reply.answer(summary)).map_err(Failure)

@@ -13,7 +13,7 @@ mod sample;
 use std::collections::BTreeMap;
 
 pub use redact::{Named, Pattern, Redaction};
-pub use rule::{Condition, Rule};
+pub use rule::{Condition, Rule, Wording};
 pub use sample::Share;
 
 use crate::destination::Class;

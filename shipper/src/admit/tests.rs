@@ -11,7 +11,7 @@ const B: &str = "bbbbbbbb-1234-4697-b07a-ac58fc914c95";
 fn rule(name: &str, message: Option<&str>, conditions: Vec<Condition>) -> Rule {
     Rule {
         name: Class::from_service(name),
-        message: message.map(|text| Regex::new(text).unwrap()),
+        message: message.map(|text| Wording::new(text).unwrap()),
         conditions,
     }
 }

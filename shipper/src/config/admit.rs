@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use regex::Regex;
 
 use super::fields::Fields;
-use crate::admit::{Admission, Condition, NOT_INCLUDED, Named, Pattern, Redaction, Rule, Share};
+use crate::admit::{
+    Admission, Condition, NOT_INCLUDED, Named, Pattern, Redaction, Rule, Share, Wording,
+};
 use crate::counts::OWN_LOG_GROUP;
 use crate::destination::Class;
 use crate::line::{Kind, Level};
@@ -39,8 +41,8 @@ pub(super) fn read(root: &mut Fields<'_, '_>) -> Option<Admission> {
 
 fn rule(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>, reach: Reach) -> Option<Rule> {
     let name = name(fields, names);
-    let message = regex(fields, "message");
-    let log_group = regex(fields, "log_group");
+    let message = optional(fields, "message", Wording::new);
+    let log_group = optional(fields, "log_group", Regex::new);
     let kinds = fields.choices("kinds", &Kind::ALL.map(Kind::name));
     let levels = fields.choices("levels", &Level::ALL.map(Level::name));
     let mut conditions = Vec::new();
@@ -66,7 +68,7 @@ fn rule(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>, reach: Reach)
 fn pattern(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>) -> Option<Pattern> {
     let name = name(fields, names);
     let text = fields.text("pattern");
-    let regex = text.and_then(|text| compile(fields, "pattern", text));
+    let regex = text.and_then(|text| compile(fields, "pattern", text, Regex::new));
     let replacement = fields.optional_text("replacement");
     let regex = regex?;
     if regex.is_match("") {
@@ -102,14 +104,24 @@ fn name(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>) -> Option<Cla
     None
 }
 
-fn regex(fields: &mut Fields<'_, '_>, name: &str) -> Option<Regex> {
+fn optional<T>(
+    fields: &mut Fields<'_, '_>,
+    name: &str,
+    make: impl FnOnce(&str) -> Result<T, regex::Error>,
+) -> Option<T> {
     let text = fields.optional_text(name)?;
-    compile(fields, name, text)
+    compile(fields, name, text, make)
 }
 
-fn compile(fields: &mut Fields<'_, '_>, name: &str, text: &str) -> Option<Regex> {
-    match Regex::new(text) {
-        Ok(regex) => Some(regex),
+/// Makes of a regular expression what is needed, or says what is wrong with it.
+fn compile<T>(
+    fields: &mut Fields<'_, '_>,
+    name: &str,
+    text: &str,
+    make: impl FnOnce(&str) -> Result<T, regex::Error>,
+) -> Option<T> {
+    match make(text) {
+        Ok(made) => Some(made),
         Err(error) => {
             // The last line says what is wrong, those before it show where.
             let error = error.to_string();
