@@ -11,7 +11,6 @@ use tokio::sync::Mutex;
 use crate::aws::Aws;
 use crate::config::{ConfigError, Draft, Source, SourceError};
 use crate::delivery::Client;
-use crate::delivery::client::ClientError;
 use crate::invocation::{Invocation, Reply, ShipError, Shipper};
 use crate::metrics;
 use crate::secret::{self, FetchError, Secrets};
@@ -64,9 +63,6 @@ pub enum StartError {
     /// Secrets cannot be had.
     #[error(transparent)]
     Secrets(#[from] NoSecrets),
-    /// The HTTP client could not be set up.
-    #[error(transparent)]
-    Client(#[from] ClientError),
 }
 
 /// Secrets that cannot be had, each with the fields that want it.
@@ -93,7 +89,7 @@ impl Live {
     pub async fn start(variable: impl Fn(&str) -> Option<String>) -> Result<Self, StartError> {
         let until = Instant::now() + START;
         let source = Source::of(&variable)?;
-        let client = Client::new()?;
+        let client = Client::default();
         let aws = Aws::new(client.clone());
         let document = source.read(&aws, until).await?;
         let memory_mb = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");

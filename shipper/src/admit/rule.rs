@@ -27,7 +27,7 @@ pub struct Rule {
 #[derive(Debug)]
 pub enum Wording {
     /// Text that is there.
-    Text(Finder<'static>),
+    Text(Box<Finder<'static>>),
     /// A pattern that matches.
     Pattern(Regex),
 }
@@ -36,7 +36,7 @@ impl Wording {
     /// Reads a regular expression.
     pub fn new(pattern: &str) -> Result<Self, regex::Error> {
         if regex::escape(pattern) == pattern {
-            return Ok(Self::Text(Finder::new(pattern).into_owned()));
+            return Ok(Self::Text(Box::new(Finder::new(pattern).into_owned())));
         }
         Regex::new(pattern).map(Self::Pattern)
     }

@@ -250,7 +250,7 @@ mod tests {
     fn url(variables: &[(&str, &str)], bucket: &str, key: &str) -> Result<String, String> {
         let region = [("AWS_REGION", "eu-west-1")];
         let environment = Environment::from_pairs(&[variables, &region].concat());
-        let aws = Aws::new(Client::new().unwrap().in_environment(environment));
+        let aws = Aws::new(Client::default().in_environment(environment));
         let bucket = Bucket { aws: &aws, name: bucket, region: None };
         bucket.object("GetObject", key).map(Into::into).map_err(|error| error.to_string())
     }

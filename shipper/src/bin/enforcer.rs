@@ -11,7 +11,6 @@ use logagg_shipper::aws::Aws;
 use logagg_shipper::bootstrap::{self, NotInLambda, Program};
 use logagg_shipper::config::{Source, SourceError};
 use logagg_shipper::delivery::Client;
-use logagg_shipper::delivery::client::ClientError;
 use logagg_shipper::enforcer::{EnforceError, Enforcer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -44,14 +43,12 @@ enum StartError {
     NoSource(#[from] SourceError),
     #[error(transparent)]
     NoEnforcer(#[from] EnforceError),
-    #[error("{0}: are there CA certificates on this system?")]
-    Client(#[from] ClientError),
 }
 
 async fn start() -> Result<Enforcer, StartError> {
     bootstrap::require_lambda()?;
     let source = Source::of(bootstrap::variable)?;
-    let aws = Aws::new(Client::new()?);
+    let aws = Aws::new(Client::default());
     Ok(Enforcer::start(source, aws, Instant::now() + START).await?)
 }
 

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -29,7 +29,7 @@ pub enum Fault {
     NotConnected,
     /// Nobody listens at the address.
     ConnectionRefused,
-    /// The service could not prove by certificate who it is, or speaks no TLS.
+    /// The service could not prove by certificate who it is, or speaks no TLS; or there is none here.
     TlsFailed,
     /// There are no credentials to sign with, so nothing was sent.
     NotSigned,
@@ -63,39 +63,15 @@ impl Fault {
     }
 }
 
-/// An HTTP client for everything, kept across invocations. What is signed is signed as an
-/// environment says.
-#[derive(Clone)]
+/// An HTTP client for everything, kept across invocations, and set up when the first request is
+/// sent. What is signed is signed as an environment says.
+#[derive(Clone, Default)]
 pub struct Client {
-    http: reqwest::Client,
+    http: Arc<OnceLock<reqwest::Client>>,
     environment: Option<Arc<Environment>>,
 }
 
-/// The client could not be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// For a reason of its own.
-    #[error("cannot set up the HTTP client")]
-    Http(#[from] reqwest::Error),
-    /// For lack of TLS.
-    #[error("cannot set up TLS")]
-    Tls(#[from] rustls::Error),
-}
-
 impl Client {
-    /// Sets the client up, in the environment of this process; nothing is connected yet.
-    pub fn new() -> Result<Self, ClientError> {
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(authorities::tls()?)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            // A redirected POST may arrive as a GET, whose 200 says nothing about the records.
-            .redirect(redirect::Policy::none())
-            .user_agent(concat!("logagg/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { http, environment: None })
-    }
-
     /// The same client, with the same connections, in another environment.
     #[must_use]
     pub fn in_environment(self, environment: Environment) -> Self {
@@ -125,7 +101,7 @@ impl Client {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         let mut request = self
-            .http
+            .http()?
             .request(endpoint.method.clone(), url)
             .headers(headers)
             .body(request.body)
@@ -164,7 +140,7 @@ impl Client {
         // HTTP/2 may send once more by itself.
         let watch = (timeout <= CONNECT_TIMEOUT).then(|| Watch::over_body(&mut request)).flatten();
         let mut response =
-            self.http.execute(request).await.map_err(|error| match fault(&error) {
+            self.http()?.execute(request).await.map_err(|error| match fault(&error) {
                 // The time was over before there was a connection.
                 Fault::Timeout if watch.is_some_and(|watch| !watch.is_under_way()) => {
                     Fault::NotConnected
@@ -182,11 +158,32 @@ impl Client {
         Ok((status, headers, body.freeze()))
     }
 
+    fn http(&self) -> Result<&reqwest::Client, Fault> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
+        let http = set_up()?;
+        Ok(self.http.get_or_init(|| http))
+    }
+
     fn sign(&self, signing: &Signing, request: &mut reqwest::Request) -> Result<(), Fault> {
         let region = signing.region.as_deref();
         aws::sign(self.environment(), signing.service, region, request)
             .map_err(|_| Fault::NotSigned)
     }
+}
+
+/// Sets HTTP up, in the environment of this process; nothing is connected yet.
+fn set_up() -> Result<reqwest::Client, Fault> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(authorities::tls().map_err(|_| Fault::TlsFailed)?)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        // A redirected POST may arrive as a GET, whose 200 says nothing about the records.
+        .redirect(redirect::Policy::none())
+        .user_agent(concat!("logagg/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|_| Fault::NotConnected)
 }
 
 /// The name of an encoding as a header has it.
@@ -248,7 +245,7 @@ mod tests {
         let body = Bytes::from_static(b"records");
         let request = Request { address, encoding: Encoding::Identity, body };
         let time = CONNECT_TIMEOUT / 10;
-        let fault = Client::new().unwrap().send(&endpoint, request, time).await.unwrap_err();
+        let fault = Client::default().send(&endpoint, request, time).await.unwrap_err();
         assert_eq!(fault, Fault::NotConnected);
     }
 }

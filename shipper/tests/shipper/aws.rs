@@ -42,7 +42,7 @@ async fn against<T>(answers: Vec<Answer>, calls: impl AsyncFnOnce(&Aws) -> T) ->
         ("AWS_SESSION_TOKEN", "token"),
         ("AWS_ENDPOINT_URL", &server.url()),
     ]);
-    let result = calls(&Aws::new(Client::new().unwrap().in_environment(environment))).await;
+    let result = calls(&Aws::new(Client::default().in_environment(environment))).await;
     drop(server);
     let requests = std::mem::take(&mut *stub.requests.lock().unwrap());
     (result, requests)

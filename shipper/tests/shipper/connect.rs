@@ -72,7 +72,7 @@ async fn send(client: &Client, address: SocketAddr, timeout: Duration) -> Result
 
 #[tokio::test]
 async fn a_request_that_ends_while_it_connects_was_certainly_not_taken() {
-    let (client, full) = (Client::new().unwrap(), Full::new());
+    let (client, full) = (Client::default(), Full::new());
     for timeout in [SHORT, LONG] {
         let fault = send(&client, full.address, timeout).await.unwrap_err();
         assert_eq!((fault, fault.certainty()), (Fault::NotConnected, Certainty::NothingTaken));
@@ -81,7 +81,7 @@ async fn a_request_that_ends_while_it_connects_was_certainly_not_taken() {
 
 #[tokio::test]
 async fn a_request_that_ends_while_it_waits_may_have_been_taken() {
-    let client = Client::new().unwrap();
+    let client = Client::default();
     let server = Server::start(Arc::new(Silent));
     let fault = send(&client, server.address, SHORT).await.unwrap_err();
     assert_eq!((fault, fault.certainty()), (Fault::Timeout, Certainty::Unclear));
@@ -89,7 +89,7 @@ async fn a_request_that_ends_while_it_waits_may_have_been_taken() {
 
 #[tokio::test]
 async fn a_connection_that_is_there_already_is_used_for_short_requests_too() {
-    let client = Client::new().unwrap();
+    let client = Client::default();
     let server = Server::start(Arc::new(Echo));
     for timeout in [LONG, Duration::from_secs(3), LONG] {
         assert_eq!(send(&client, server.address, timeout).await, Ok(b"line".to_vec()));
@@ -105,7 +105,7 @@ async fn a_call_of_aws_that_ends_while_it_connects_was_certainly_not_carried_out
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "key"),
     ]);
-    let aws = Aws::new(Client::new().unwrap().in_environment(environment));
+    let aws = Aws::new(Client::default().in_environment(environment));
     let input = json!({"QueueUrl": "x", "MessageBody": "x"});
     let sent: Result<Value, AwsError> =
         aws.call(Service::Sqs, None, "SendMessage", &input, SHORT).await;

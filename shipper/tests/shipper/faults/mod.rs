@@ -94,7 +94,7 @@ fn outcomes(cells: Vec<Cell>) -> Vec<Outcome> {
 fn play(cells: Vec<(usize, Cell)>) -> Vec<(usize, Outcome)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let client = Client::new().unwrap();
+        let client = Client::default();
         let playing = cells.into_iter().map(async |(number, cell)| {
             let counts = AssertUnwindSafe(cell.play(&client)).catch_unwind().await.ok();
             if counts.is_none() {
