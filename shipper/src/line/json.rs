@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Kind, Level, Line, Report, usual};
+use crate::usual::plain_text;
 
 /// A line that is one JSON object.
 pub(super) struct Object<'a> {
@@ -27,11 +28,11 @@ pub(super) struct Object<'a> {
 
 /// Reads a line that begins as Lambda writes its own, without a first pass for what it may be.
 pub(super) fn lambdas(message: &str) -> Option<Line<'_>> {
-    let (_, rest) = message.strip_prefix(r#"{"time":""#)?.split_once('"')?;
-    let (name, _) = rest.strip_prefix(r#","type":"platform."#)?.split_once('"')?;
-    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let read = || usual::platform(message).or_else(|| serde_json::from_str(message).ok());
-    let line = is_plain.then(read)??;
+    let mut rest = message.as_bytes().strip_prefix(br#"{"time":""#)?;
+    plain_text(message, &mut rest)?;
+    rest = rest.strip_prefix(br#","type":"platform."#)?;
+    let name = plain_text(message, &mut rest)?;
+    let line = usual::platform(message).or_else(|| serde_json::from_str(message).ok())?;
     Some(platform_line(name, line.record))
 }
 
@@ -78,6 +79,8 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
         "extension" | "telemetrySubscription" => Kind::Extension,
         _ => Kind::Platform,
     };
+    let end = name.len().saturating_sub("report".len());
+    let is_report = name.as_bytes()[end..].eq_ignore_ascii_case(b"report");
     let metrics = record.metrics.unwrap_or_default();
     let duration_ms = metrics.duration_ms;
     // What a report of a beginning calls its duration is that of the beginning.
@@ -102,7 +105,7 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
         kind,
         request_id: record.request_id,
         level: report.failed().then_some(Level::Error),
-        report: name.to_ascii_lowercase().ends_with("report").then(|| Box::new(report)),
+        report: is_report.then(|| Box::new(report)),
         json: None,
     }
 }
