@@ -22,10 +22,17 @@ use sink::{Admission, Service, Sink};
 const SIZES: [usize; 3] = [10, 500, 5_000];
 
 /// How often everything is measured, one after the other and over again.
-const ROUNDS: usize = 101;
+const ROUNDS: usize = 15;
+
+/// How many rounds come before them: in those, memory is still being found its place.
+const WARMING: usize = 5;
+
+/// How many processes of each program are measured so: where a process happens to lie in memory
+/// makes it several percent faster or slower for as long as it lives.
+const PROCESSES: usize = 9;
 
 /// How often a function is started.
-const STARTS: usize = 51;
+const STARTS: usize = 101;
 
 /// The shipper's default.
 const GZIP_LEVEL: u32 = 1;
@@ -40,12 +47,21 @@ struct Programs {
 /// Builds what is released and prints what it costs.
 pub(crate) fn run() -> anyhow::Result<()> {
     let release = release::build(&["logagg-shipper", "logagg-floor"])?;
-    let programs = Programs {
-        shipper: release.join("bootstrap"),
-        floor: release.join("floor"),
-        idle: release.join("idle"),
+    // The pages of a file that has just been linked lie in memory one by one. Such a program starts
+    // more slowly than one that was copied, as all are that are installed somewhere.
+    let folder = tempfile::tempdir().context("creating a folder")?;
+    let copied = |name: &str| -> anyhow::Result<PathBuf> {
+        let copy = folder.path().join(name);
+        std::fs::copy(release.join(name), &copy).with_context(|| format!("copying {name}"))?;
+        Ok(copy)
     };
-    println!("medians of {ROUNDS} rounds, {STARTS} starts; ratios are medians of each round's\n");
+    let programs =
+        Programs { shipper: copied("bootstrap")?, floor: copied("floor")?, idle: copied("idle")? };
+    println!(
+        "medians of {} rounds in {PROCESSES} processes, {STARTS} starts; ratios are medians of each \
+         round's\n",
+        PROCESSES * ROUNDS
+    );
     let size = std::fs::metadata(&programs.shipper)?.len();
     println!("binary: {:.1} MB\n", size as f64 / 1e6);
     starts(&programs)?;
@@ -86,23 +102,37 @@ fn invocations(
     payload: &Payload,
 ) -> anyhow::Result<()> {
     let sink = Sink::start(service)?;
-    let shipper = Function::start(&programs.shipper, &sink.configuration(admission))?;
-    let idle = Function::start(&programs.idle, "")?;
-    shipper.invoke(&payload.event).context("the first invocation")?;
-    idle.invoke(&payload.event)?;
-    let requests = sink.take();
-    ensure!(!requests.is_empty(), "nothing was sent");
     let folder = tempfile::tempdir().context("creating a folder")?;
     let event = folder.path().join("event");
     std::fs::write(&event, &payload.event)?;
-    let bodies = write_bodies(folder.path(), &requests)?;
-    let mut floor = Floor::start(&programs.floor, &event, GZIP_LEVEL, &bodies)?;
-    floor.work()?;
-    let (mut ours, mut least, mut nothing) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        ours.push(shipper.invoke(&payload.event)?);
-        least.push(floor.work()?);
-        nothing.push(idle.invoke(&payload.event)?);
+    let (mut requests, mut bodies) = (Vec::new(), Vec::new());
+    let [mut ours, mut least, mut nothing] = [const { Cost::NONE }; 3];
+    for _ in 0..PROCESSES {
+        let shipper = Function::start(&programs.shipper, &sink.configuration(admission))?;
+        let idle = Function::start(&programs.idle, "")?;
+        shipper.invoke(&payload.event).context("the first invocation")?;
+        idle.invoke(&payload.event)?;
+        if requests.is_empty() {
+            requests = sink.take();
+            ensure!(!requests.is_empty(), "nothing was sent");
+            bodies = write_bodies(folder.path(), &requests)?;
+        }
+        let mut floor = Floor::start(&programs.floor, &event, GZIP_LEVEL, &bodies)?;
+        floor.work()?;
+        for round in 0..WARMING + ROUNDS {
+            let times =
+                [shipper.invoke(&payload.event)?, floor.work()?, idle.invoke(&payload.event)?];
+            if round >= WARMING {
+                let programs = [&mut ours, &mut least, &mut nothing];
+                programs
+                    .into_iter()
+                    .zip(times)
+                    .for_each(|(program, time)| program.times.push(time));
+            }
+        }
+        ours.note_peak(shipper.peak_bytes()?);
+        least.note_peak(floor.peak_bytes()?);
+        nothing.note_peak(idle.peak_bytes()?);
     }
     let encoded: usize = requests.iter().map(|(_, body)| body.len()).sum();
     let sent: usize = requests.iter().map(|(sent, _)| sent).sum();
@@ -121,21 +151,36 @@ fn invocations(
         requests.len()
     );
     println!("                        CPU    events/s       MB/s       peak");
-    row("shipper", payload, median(&ours), shipper.peak_bytes()?);
-    row("floor", payload, median(&least), floor.peak_bytes()?);
-    row("idle function", payload, median(&nothing), idle.peak_bytes()?);
-    println!("  ratio to floor {:>9.2}\n", median_ratio(&ours, &least));
+    row("shipper", payload, &ours);
+    row("floor", payload, &least);
+    row("idle function", payload, &nothing);
+    println!("  ratio to floor {:>9.2}\n", median_ratio(&ours.times, &least.times));
     Ok(())
 }
 
-fn row(name: &str, payload: &Payload, cpu: Duration, peak_bytes: u64) {
+/// What a program has cost.
+struct Cost {
+    times: Vec<Duration>,
+    peak_bytes: u64,
+}
+
+impl Cost {
+    const NONE: Self = Self { times: Vec::new(), peak_bytes: 0 };
+
+    fn note_peak(&mut self, peak_bytes: u64) {
+        self.peak_bytes = self.peak_bytes.max(peak_bytes);
+    }
+}
+
+fn row(name: &str, payload: &Payload, cost: &Cost) {
+    let cpu = median(&cost.times);
     let seconds = cpu.as_secs_f64();
     println!(
         "  {name:<14} {:>9.3} ms {:>8.0} {:>10.0} {:>7.1} MB",
         milliseconds(cpu),
         payload.events as f64 / seconds,
         payload.json_bytes as f64 / 1e6 / seconds,
-        peak_bytes as f64 / 1e6
+        cost.peak_bytes as f64 / 1e6
     );
 }
 
