@@ -347,11 +347,36 @@ mod tests {
             text in "[@a.b:0-9 +/_-]{0,30}([0-9]{1,3}[.:]{1,2}){0,6}[a-c]{0,3}(bEarer +|Bearer |eyJ){0,2}[A-C0-9/+]{0,50}(\\.c{8}){0,2}[é ]?",
         ) {
             for pattern in &*PATTERNS {
+                let signs = Signs::of(text.as_bytes());
                 prop_assert!(
-                    !pattern.regex.is_match(&text) || (pattern.is_possible)(&Signs::of(text.as_bytes()), text.as_bytes()),
+                    !pattern.regex.is_match(&text) || (pattern.is_possible)(&signs, text.as_bytes()),
                     "{:?}", pattern.name
                 );
             }
+        }
+    }
+
+    proptest! {
+        /// Whether something is seen does not depend on where it stands.
+        #[test]
+        fn what_is_to_be_taken_out_is_seen_wherever_it_is(
+            before in "([x\u{e9}\"]{0,40} )?", after in "( [x\u{e9}\"]{0,40})?",
+        ) {
+            for (named, text) in [
+                (Named::Email, "a@b.cd"),
+                (Named::BearerToken, "eyJhbGciOiJI.eyJzdWIiOi."),
+                (Named::AwsAccessKey, "AKIAIOSFODNN7EXAMPLE"),
+                (Named::AwsAccessKey, "AROAIOSFODNN7EXAMPLE"),
+                (Named::AwsSecretKey, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+                (Named::AwsSecretKey, "+Jalr+UtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKE/"),
+            ] {
+                let message = format!("{before}{text}{after}");
+                let expected = format!("{before}[redacted:{}]{after}", named.name());
+                prop_assert_eq!(redacted(named, &message), expected);
+            }
+            let message = format!("{before}bEARER abcdefghijklmnop{after}");
+            let expected = format!("{before}bEARER [redacted:bearer_token]{after}");
+            prop_assert_eq!(redacted(Named::BearerToken, &message), expected);
         }
     }
 

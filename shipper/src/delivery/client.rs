@@ -29,7 +29,7 @@ pub enum Fault {
     NotConnected,
     /// Nobody listens at the address.
     ConnectionRefused,
-    /// The service could not prove by certificate who it is, or speaks no TLS; or there is none here.
+    /// The service could not prove by certificate who it is, or there is no TLS there, or none here.
     TlsFailed,
     /// There are no credentials to sign with, so nothing was sent.
     NotSigned,

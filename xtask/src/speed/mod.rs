@@ -47,8 +47,8 @@ struct Programs {
 /// Builds what is released and prints what it costs.
 pub(crate) fn run() -> anyhow::Result<()> {
     let release = release::build(&["logagg-shipper", "logagg-floor"])?;
-    // The pages of a file that has just been linked lie in memory one by one. Such a program starts
-    // more slowly than one that was copied, as all are that are installed somewhere.
+    // The very file that a linker has just written starts more slowly than its copy, which is what
+    // is installed anywhere.
     let folder = tempfile::tempdir().context("creating a folder")?;
     let copied = |name: &str| -> anyhow::Result<PathBuf> {
         let copy = folder.path().join(name);
@@ -106,7 +106,7 @@ fn invocations(
     let event = folder.path().join("event");
     std::fs::write(&event, &payload.event)?;
     let (mut requests, mut bodies) = (Vec::new(), Vec::new());
-    let [mut ours, mut least, mut nothing] = [const { Cost::NONE }; 3];
+    let mut costs = [const { Cost::NONE }; 3];
     for _ in 0..PROCESSES {
         let shipper = Function::start(&programs.shipper, &sink.configuration(admission))?;
         let idle = Function::start(&programs.idle, "")?;
@@ -123,16 +123,13 @@ fn invocations(
             let times =
                 [shipper.invoke(&payload.event)?, floor.work()?, idle.invoke(&payload.event)?];
             if round >= WARMING {
-                let programs = [&mut ours, &mut least, &mut nothing];
-                programs
-                    .into_iter()
-                    .zip(times)
-                    .for_each(|(program, time)| program.times.push(time));
+                costs.iter_mut().zip(times).for_each(|(cost, time)| cost.times.push(time));
             }
         }
-        ours.note_peak(shipper.peak_bytes()?);
-        least.note_peak(floor.peak_bytes()?);
-        nothing.note_peak(idle.peak_bytes()?);
+        let peaks = [shipper.peak_bytes()?, floor.peak_bytes()?, idle.peak_bytes()?];
+        for (cost, peak_bytes) in costs.iter_mut().zip(peaks) {
+            cost.peak_bytes = cost.peak_bytes.max(peak_bytes);
+        }
     }
     let encoded: usize = requests.iter().map(|(_, body)| body.len()).sum();
     let sent: usize = requests.iter().map(|(sent, _)| sent).sum();
@@ -151,9 +148,10 @@ fn invocations(
         requests.len()
     );
     println!("                        CPU    events/s       MB/s       peak");
-    row("shipper", payload, &ours);
-    row("floor", payload, &least);
-    row("idle function", payload, &nothing);
+    let [ours, least, nothing] = &costs;
+    row("shipper", payload, ours);
+    row("floor", payload, least);
+    row("idle function", payload, nothing);
     println!("  ratio to floor {:>9.2}\n", median_ratio(&ours.times, &least.times));
     Ok(())
 }
@@ -166,10 +164,6 @@ struct Cost {
 
 impl Cost {
     const NONE: Self = Self { times: Vec::new(), peak_bytes: 0 };
-
-    fn note_peak(&mut self, peak_bytes: u64) {
-        self.peak_bytes = self.peak_bytes.max(peak_bytes);
-    }
 }
 
 fn row(name: &str, payload: &Payload, cost: &Cost) {
