@@ -77,7 +77,6 @@ const REACH: usize = 3;
 
 /// Signs of what may have to be taken out, all of them found in one pass over a text. Such as are
 /// in its last bytes are not looked for: too little comes behind them.
-#[derive(Debug, Default, PartialEq)]
 pub(super) struct Signs {
     /// An at sign.
     pub(super) at: bool,

@@ -354,9 +354,7 @@ mod tests {
                 );
             }
         }
-    }
 
-    proptest! {
         /// Whether something is seen does not depend on where it stands.
         #[test]
         fn what_is_to_be_taken_out_is_seen_wherever_it_is(

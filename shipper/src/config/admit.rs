@@ -41,8 +41,8 @@ pub(super) fn read(root: &mut Fields<'_, '_>) -> Option<Admission> {
 
 fn rule(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>, reach: Reach) -> Option<Rule> {
     let name = name(fields, names);
-    let message = optional(fields, "message", Wording::new);
-    let log_group = optional(fields, "log_group", Regex::new);
+    let message = optional_pattern(fields, "message", Wording::new);
+    let log_group = optional_pattern(fields, "log_group", Regex::new);
     let kinds = fields.choices("kinds", &Kind::ALL.map(Kind::name));
     let levels = fields.choices("levels", &Level::ALL.map(Level::name));
     let mut conditions = Vec::new();
@@ -104,7 +104,7 @@ fn name(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>) -> Option<Cla
     None
 }
 
-fn optional<T>(
+fn optional_pattern<T>(
     fields: &mut Fields<'_, '_>,
     name: &str,
     make: impl FnOnce(&str) -> Result<T, regex::Error>,
