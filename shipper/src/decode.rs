@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use base64_simd::STANDARD;
 use flate2::bufread::MultiGzDecoder;
-use libdeflater::Decompressor;
+use libdeflater::{Crc, Decompressor};
 use memchr::memmem;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
@@ -156,21 +156,37 @@ pub fn inflate(data: &str, cap_bytes: usize, room: Vec<u8>) -> Result<Vec<u8>, D
 /// Undoes gzip of one member, which is what CloudWatch Logs sends, in less than half the time:
 /// where there is no second member, the size of what comes out stands at the end. `None` for
 /// anything else, also what is broken.
+///
+/// <https://www.rfc-editor.org/rfc/rfc1952#section-2.3>
 fn inflate_at_once(compressed: &[u8], cap_bytes: usize, room: Vec<u8>) -> Option<Vec<u8>> {
     /// A member begins with these bytes, so there is no other where they are not seen again.
     const BEGIN: [u8; 3] = [0x1f, 0x8b, 8];
+    const NO_FLAGS: u8 = 0;
     /// Nothing compresses better, so a size beyond it is a lie not to take memory for.
     const HIGHEST_RATIO: usize = 1_032;
 
-    let size = u32::from_le_bytes(*compressed.last_chunk()?);
-    let size = usize::try_from(size).ok()?;
+    let ([begin @ .., NO_FLAGS, _, _, _, _, _, _], rest) = compressed.split_first_chunk::<10>()?
+    else {
+        return None;
+    };
+    let (deflated, end) = rest.split_last_chunk::<8>()?;
+    let [checksum @ .., _, _, _, _] = *end;
+    let [_, _, _, _, size @ ..] = *end;
+    let size = usize::try_from(u32::from_le_bytes(size)).ok()?;
     let is_likely = size <= cap_bytes && size / HIGHEST_RATIO <= compressed.len();
-    if !is_likely || memmem::find(compressed.get(1..)?, &BEGIN).is_some() {
+    // The end of a member that is not the last one is seen before, even if what follows is so
+    // damaged that it does not begin as a member.
+    let is_one = *begin == BEGIN
+        && memmem::find(rest, &BEGIN).is_none()
+        && memmem::find(rest, end) == Some(deflated.len());
+    if !(is_likely && is_one) {
         return None;
     }
     let mut decoded = rooms::of(size, room);
-    let written = Decompressor::new().gzip_decompress(compressed, &mut decoded).ok()?;
-    (written == size).then_some(decoded)
+    let written = Decompressor::new().deflate_decompress(deflated, &mut decoded).ok()?;
+    let mut sum = Crc::new();
+    sum.update(&decoded);
+    (written == size && sum.sum() == u32::from_le_bytes(checksum)).then_some(decoded)
 }
 
 /// Undoes gzip of any number of members.
@@ -295,6 +311,19 @@ mod tests {
         )
         .unwrap();
         assert_eq!(decoded, event(&["one"]).repeat(2));
+    }
+
+    #[test]
+    fn a_member_that_does_not_begin_as_one_is_an_error_and_not_left_out() {
+        for texts in [["", ""], ["same", "same"], ["this", "that"], ["long", ""]] {
+            let [first, second] = texts.map(|text| gzip(text.as_bytes()));
+            for place in 0..3 {
+                let mut data = [first.as_slice(), &second].concat();
+                data[first.len() + place] ^= 16;
+                let data = STANDARD.encode_to_string(data);
+                assert_eq!(inflate(&data, 10_000, Vec::new()), Err(DecodeError::Gzip), "{texts:?}");
+            }
+        }
     }
 
     #[test]
