@@ -55,7 +55,7 @@ pub(crate) fn left_undone(failure: &Failure, log_groups: &[&str]) -> Diagnostic 
     )
 }
 
-pub(crate) fn not_mended(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
+pub(crate) fn not_reconciled(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
     Diagnostic::error(
         format!("{} could not be changed", counted(log_groups.len(), "log group")),
         format!(

@@ -81,7 +81,7 @@ pub(crate) fn unusable_state(error: &impl Display) -> Diagnostic {
     )
 }
 
-pub(crate) fn unusable_memory(error: &impl Display) -> Diagnostic {
+pub(crate) fn unusable_private_state(error: &impl Display) -> Diagnostic {
     Diagnostic::error(
         "State cannot be used",
         format!(

@@ -6,12 +6,12 @@ use tfplugin::{Attr, Context, Creation, Diagnostic, Stored};
 use super::discover::Discovery;
 use super::fights;
 use super::loops::Surroundings;
-use super::memory::Memory;
-use super::mend::{AfterFailure, Job, Mended, Mender, by_reason, remember_full};
 use super::model::{Entry, Intent, Policy};
 use super::permission::{Granted, Grants};
 use super::plan::destination_abroad;
+use super::private_state::PrivateState;
 use super::read::{claim, look_for_loops, record, record_permission};
+use super::reconcile::{AfterFailure, Job, Reconciled, Reconciler, by_reason, remember_full};
 use super::refresh::Basis;
 use crate::aws::Account;
 use crate::diagnostics;
@@ -25,8 +25,8 @@ use crate::provider::Client;
 /// and counted in `pending`.
 pub(super) async fn create(
     cx: &Context<Client>,
-    creation: Creation<Policy, Memory>,
-) -> Option<Stored<Policy, Memory>> {
+    creation: Creation<Policy, PrivateState>,
+) -> Option<Stored<Policy, PrivateState>> {
     let account = match Client::account_to_work_in(cx, &creation.planned.state.assume_role) {
         Ok(account) => account,
         Err(diagnostic) => {
@@ -46,8 +46,8 @@ pub(super) async fn create(
 async fn created(
     cx: &Context<Client>,
     account: &Account,
-    mut stored: Stored<Policy, Memory>,
-) -> Result<Stored<Policy, Memory>, Diagnostic> {
+    mut stored: Stored<Policy, PrivateState>,
+) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
     let state = &mut stored.state;
     let mut intent = state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
     let region = state.region.known().map_or(account.default_region(), String::as_str).to_owned();
@@ -58,14 +58,14 @@ async fn created(
         return Err(diagnostic);
     }
     let ownership = state.ownership();
-    let mender = Mender {
+    let reconciler = Reconciler {
         reader: account.reader(&region, cx.stopped()),
         writer: account.writer(&region, cx.stopped()),
         wanted: intent.wanted.clone(),
         ownership: ownership.clone(),
     };
     let (held, basis) = (BTreeSet::new(), Basis::default());
-    let mut discovery = Discovery::run(&mender.reader, &intent, &ownership, &held, &basis)
+    let mut discovery = Discovery::run(&reconciler.reader, &intent, &ownership, &held, &basis)
         .await
         .map_err(|error| diagnostics::not_read(&error, &region))?;
     let claims = account
@@ -73,8 +73,12 @@ async fn created(
         .await
         .map_err(|error| diagnostics::no_account(&error))?;
     let mut claims = claims.lock().await;
-    let around =
-        Surroundings { reader: &mender.reader, region: &region, account_id: id, claims: &claims };
+    let around = Surroundings {
+        reader: &reconciler.reader,
+        region: &region,
+        account_id: id,
+        claims: &claims,
+    };
     look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
     discovery.remember_originals(&mut stored.private);
     discovery.recall(&intent, &ownership, &mut stored.private);
@@ -86,12 +90,12 @@ async fn created(
     claim(&mut claims, &intent, &jobs);
     drop(claims);
 
-    let grants = Grants { reader: &mender.reader, writer: &mender.writer };
+    let grants = Grants { reader: &reconciler.reader, writer: &reconciler.writer };
     let granted = grants.grant(&intent, &mut stored.private).await?;
-    let (mut mended, jobs) = probe(&mender, jobs).await;
-    let untouched = mended.iter().all(|mended| mended.writes == 0);
+    let (mut reconciled, jobs) = probe(&reconciler, jobs).await;
+    let untouched = reconciled.iter().all(|reconciled| reconciled.writes == 0);
     if let Some((log_group, failure)) =
-        mended.iter().find_map(Mended::barring).filter(|_| untouched)
+        reconciled.iter().find_map(Reconciled::barring).filter(|_| untouched)
     {
         let made = intent.grant.as_ref().filter(|_| granted == Granted::Now);
         let still_untouched = match made {
@@ -103,10 +107,10 @@ async fn created(
             return Err(diagnostics::first_write_failed(failure, log_group, jobs.len()));
         }
     }
-    mended.extend(mender.mend_all(jobs).await);
+    reconciled.extend(reconciler.reconcile_all(jobs).await);
 
-    discovery.follow(&mended);
-    remember_full(&mut stored.private, &mended);
+    discovery.follow(&reconciled);
+    remember_full(&mut stored.private, &reconciled);
     discovery.recall(&intent, &ownership, &mut stored.private);
     record(&mut stored, &discovery, &intent, &ownership);
     record_permission(&mut stored.state, intent.grant.as_ref().map(|_| Permission::Active));
@@ -115,7 +119,7 @@ async fn created(
         keep_the_named(&mut stored.state, &absent);
         cx.report(diagnostics::named_but_absent(&absent, &region));
     }
-    for (failure, groups) in by_reason(&mended) {
+    for (failure, groups) in by_reason(&reconciled) {
         // A full group that is to be skipped is in `skipped` now, with the reason.
         if intent.demand.on_conflict == OnConflict::Error || !failure.is_conflict() {
             cx.report(diagnostics::left_undone(failure, &groups));
@@ -148,20 +152,20 @@ fn refuse_conflicts(
     Err(diagnostics::name_is_taken(&wanted.name, &conflicts))
 }
 
-/// Mends one group after the other until something has been written, or something is wrong with
+/// Reconciles one group after the other until something has been written, or something is wrong with
 /// more than one group. Gives back what is still to be done.
-async fn probe(mender: &Mender, jobs: Vec<Job>) -> (Vec<Mended>, Vec<Job>) {
-    let mut mended: Vec<Mended> = Vec::new();
+async fn probe(reconciler: &Reconciler, jobs: Vec<Job>) -> (Vec<Reconciled>, Vec<Job>) {
+    let mut reconciled: Vec<Reconciled> = Vec::new();
     let mut jobs = jobs.into_iter();
     for job in jobs.by_ref() {
-        let probed = mender.mend(job, AfterFailure::Stop).await;
+        let probed = reconciler.reconcile(job, AfterFailure::Stop).await;
         let done = probed.writes > 0 || probed.barring().is_some();
-        mended.push(probed);
+        reconciled.push(probed);
         if done {
             break;
         }
     }
-    (mended, jobs.collect())
+    (reconciled, jobs.collect())
 }
 
 /// A plan that names its log groups promised an entry for each of them, also for one that does

@@ -4,11 +4,11 @@ use logagg_policy::{OnDestroy, Standing};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
 use super::discover::unlisted;
-use super::memory::Memory;
-use super::mend::{Job, Mender, by_reason};
 use super::model::{Entry, Intent, Policy};
 use super::permission::Grants;
+use super::private_state::PrivateState;
 use super::read::check_account;
+use super::reconcile::{Job, Reconciler, by_reason};
 use crate::aws::{Account, CallError};
 use crate::census::Census;
 use crate::diagnostics;
@@ -18,8 +18,8 @@ use crate::provider::Client;
 /// back the permission to invoke. What could not be done stays in the state.
 pub(super) async fn delete(
     cx: &Context<Client>,
-    prior: Stored<Policy, Memory>,
-) -> Option<Stored<Policy, Memory>> {
+    prior: Stored<Policy, PrivateState>,
+) -> Option<Stored<Policy, PrivateState>> {
     let account = match Client::account_to_work_in(cx, &prior.state.assume_role) {
         Ok(account) => account,
         Err(diagnostic) => {
@@ -39,13 +39,13 @@ pub(super) async fn delete(
 async fn rest(
     cx: &Context<Client>,
     account: &Account,
-    prior: &Stored<Policy, Memory>,
-) -> Result<Option<Stored<Policy, Memory>>, Diagnostic> {
+    prior: &Stored<Policy, PrivateState>,
+) -> Result<Option<Stored<Policy, PrivateState>>, Diagnostic> {
     check_account(cx, account, &prior.state).await?;
     let standings = prior.state.standings().map_err(|error| diagnostics::unusable_state(&error))?;
     let intent = prior.state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
     let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
-    let mender = Mender {
+    let reconciler = Reconciler {
         reader: account.reader(region, cx.stopped()),
         writer: account.writer(region, cx.stopped()),
         wanted: None,
@@ -57,15 +57,16 @@ async fn rest(
         jobs.insert(log_group.clone(), Job::of(log_group, is, should));
     }
     if intent.on_destroy == OnDestroy::Restore {
-        restore(&mender, &intent, &prior.private, &mut jobs)
+        restore(&reconciler, &intent, &prior.private, &mut jobs)
             .await
             .map_err(|error| diagnostics::not_read(&error, region))?;
     }
-    let mended = mender.mend_all(jobs.into_values().filter(Job::is_needed).collect()).await;
-    let failures = by_reason(&mended);
+    let reconciled =
+        reconciler.reconcile_all(jobs.into_values().filter(Job::is_needed).collect()).await;
+    let failures = by_reason(&reconciled);
     let mut stored = prior.clone();
     if failures.is_empty() {
-        let grants = Grants { reader: &mender.reader, writer: &mender.writer };
+        let grants = Grants { reader: &reconciler.reader, writer: &reconciler.writer };
         let Err(error) = grants.revoke_all(cx, &intent, &mut stored.private).await else {
             return Ok(None);
         };
@@ -83,14 +84,14 @@ async fn rest(
 
 /// Has every log group get back the retention it had, if that is still the policy's.
 async fn restore(
-    mender: &Mender,
+    reconciler: &Reconciler,
     intent: &Intent,
-    memory: &Memory,
+    memory: &PrivateState,
     jobs: &mut BTreeMap<String, Job>,
 ) -> Result<(), CallError> {
-    let census = Census::take(&mender.reader, &intent.selection, intent.listings()).await?;
+    let census = Census::take(&reconciler.reader, &intent.selection, intent.listings()).await?;
     let mut listed = census.listed;
-    listed.extend(mender.reader.log_groups(&unlisted(&listed, jobs.keys())).await?);
+    listed.extend(reconciler.reader.log_groups(&unlisted(&listed, jobs.keys())).await?);
     for (name, job) in jobs {
         let original = listed.get(name).and_then(|group| intent.restored(group, memory));
         if let Some(original) = original {

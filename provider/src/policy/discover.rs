@@ -8,11 +8,11 @@ use logagg_policy::{
 
 use super::fights::{Prospect, stake};
 use super::loops::Shipping;
-use super::memory::Memory;
-use super::mend::{Job, Mended, Touch};
 use super::model::{Intent, Policy};
+use super::private_state::PrivateState;
 use super::progress::Progress;
 use super::recollection::Recollection;
+use super::reconcile::{Job, Reconciled, Touch};
 use super::refresh::Basis;
 use crate::aws::{CallError, Cause, IN_FLIGHT, Moment, Reader};
 use crate::census::Census;
@@ -108,7 +108,12 @@ impl Discovery {
     }
 
     /// Takes from memory what AWS does not show.
-    pub(super) fn recall(&mut self, intent: &Intent, ownership: &Ownership, memory: &mut Memory) {
+    pub(super) fn recall(
+        &mut self,
+        intent: &Intent,
+        ownership: &Ownership,
+        memory: &mut PrivateState,
+    ) {
         for (name, observed) in &mut self.groups {
             let wanted = intent.wanted.as_ref();
             let foreign = wanted.and_then(|wanted| ownership.in_the_way(&observed.filters, wanted));
@@ -121,7 +126,7 @@ impl Discovery {
     }
 
     /// Keeps in mind the retention of every chosen group before we write it.
-    pub(super) fn remember_originals(&self, memory: &mut Memory) {
+    pub(super) fn remember_originals(&self, memory: &mut PrivateState) {
         for observed in self.chosen() {
             let group = &observed.group;
             memory.remember_original(&group.name, group.created_ms, group.retention);
@@ -130,7 +135,7 @@ impl Discovery {
 
     /// Keeps the listing in mind, for a plan with another selection, and the filters, for the next
     /// refresh.
-    pub(super) fn remember(&self, intent: &Intent, memory: &mut Memory) {
+    pub(super) fn remember(&self, intent: &Intent, memory: &mut PrivateState) {
         memory.remember_census(&self.census, &intent.selection);
         memory.recollection.clone_from(&self.recollection);
     }
@@ -170,16 +175,16 @@ impl Discovery {
     }
 
     /// Takes over what was written since.
-    pub(super) fn follow(&mut self, mended: &[Mended]) {
+    pub(super) fn follow(&mut self, reconciled: &[Reconciled]) {
         if let Some(recollection) = &mut self.recollection {
-            recollection.follow(mended);
+            recollection.follow(reconciled);
         }
-        for mended in mended {
-            if mended.gone {
-                self.groups.remove(&mended.log_group);
-            } else if let Some(group) = self.groups.get_mut(&mended.log_group) {
-                group.group.retention = mended.reached.retention;
-                if let Some(filters) = &mended.filters {
+        for reconciled in reconciled {
+            if reconciled.gone {
+                self.groups.remove(&reconciled.log_group);
+            } else if let Some(group) = self.groups.get_mut(&reconciled.log_group) {
+                group.group.retention = reconciled.reached.retention;
+                if let Some(filters) = &reconciled.filters {
                     group.filters.clone_from(filters);
                 }
             }

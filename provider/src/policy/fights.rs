@@ -4,8 +4,8 @@
 use logagg_policy::{LogGroupClass, Stake};
 use tfplugin::{Attr, Context, Diagnostic, Severity};
 
-use super::memory::Memory;
 use super::model::{Intent, Policy};
+use super::private_state::PrivateState;
 use crate::aws::{Account, Claims};
 use crate::diagnostics;
 use crate::provider::Client;
@@ -42,7 +42,7 @@ pub(super) fn stake<'a>(
 }
 
 /// What a plan that shows the log groups one by one is about to do.
-pub(super) fn stake_of_plan(planned: &Policy, memory: &Memory) -> Option<Stake> {
+pub(super) fn stake_of_plan(planned: &Policy, memory: &PrivateState) -> Option<Stake> {
     let intent = planned.intent().ok()?;
     let active = logagg_policy::Subscription::Active.to_string();
     let prospects = planned.log_groups.known()?.iter().map(|(name, entry)| {

@@ -8,8 +8,8 @@ use logagg_policy::{
 use tfplugin::{Attr, Context, Diagnostic, ImportId, Stored};
 
 use super::identity::Sought;
-use super::memory::Memory;
 use super::model::{Policy, entries};
+use super::private_state::PrivateState;
 use super::progress::Progress;
 use crate::aws::{Account, CallError, Cause, IN_FLIGHT, Reader};
 use crate::diagnostics;
@@ -17,7 +17,10 @@ use crate::provider::Client;
 
 /// Finds a policy by the name of its filters: every log group of the region is asked, so that
 /// filters outside of today's selection come back too.
-pub(super) async fn import(cx: &Context<Client>, id: ImportId) -> Vec<Stored<Policy, Memory>> {
+pub(super) async fn import(
+    cx: &Context<Client>,
+    id: ImportId,
+) -> Vec<Stored<Policy, PrivateState>> {
     let Some(account) = Client::known(cx) else {
         cx.report(diagnostics::not_configured());
         return Vec::new();
@@ -39,7 +42,7 @@ async fn imported(
     cx: &Context<Client>,
     account: &Account,
     sought: &Sought,
-) -> Result<Stored<Policy, Memory>, Diagnostic> {
+) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
     let name = sought.filter_name.as_str();
     let region = sought.region.as_deref().unwrap_or(account.default_region());
     let account_id =
@@ -52,7 +55,7 @@ async fn imported(
     let Some(filter) = most_common(&found) else {
         return Err(diagnostics::nothing_to_import(name, region));
     };
-    let mut memory = Memory::default();
+    let mut memory = PrivateState::default();
     let mut standings = BTreeMap::new();
     for (log_group, (retention, other)) in &found {
         if other.destination_arn == filter.destination_arn {
@@ -120,7 +123,7 @@ async fn made_grant(
     reader: &Reader,
     name: &str,
     filter: &SubscriptionFilter,
-    memory: &mut Memory,
+    memory: &mut PrivateState,
 ) -> Result<Option<Permission>, Diagnostic> {
     let arn = filter.destination_arn.parse();
     let Some(grant) = arn.ok().and_then(|arn| Grant::of(&arn, name)) else { return Ok(None) };

@@ -10,15 +10,15 @@ mod guards;
 mod identity;
 mod import;
 mod loops;
-mod memory;
-mod mend;
 mod model;
 mod outlook;
 mod permission;
 mod plan;
+mod private_state;
 mod progress;
 mod read;
 mod recollection;
+mod reconcile;
 mod refresh;
 mod schema;
 mod survey;
@@ -33,12 +33,12 @@ use tfplugin::{
 
 use crate::diagnostics;
 use crate::provider::Client;
-use memory::Memory;
 use model::Policy;
+use private_state::PrivateState;
 
 pub(crate) use announce::Announcement;
 pub(crate) use loops::Unseen;
-pub(crate) use mend::Failure;
+pub(crate) use reconcile::Failure;
 pub(crate) use refresh::{Mode as RefreshMode, Unverified};
 pub(crate) use survey::{Survey, Surveyed};
 
@@ -48,7 +48,7 @@ pub(crate) struct PolicyResource;
 impl Resource for PolicyResource {
     type Client = Client;
     type State = Policy;
-    type Private = Memory;
+    type Private = PrivateState;
 
     fn type_name(&self) -> &'static str {
         "logagg_policy"
@@ -65,44 +65,47 @@ impl Resource for PolicyResource {
     async fn read(
         &self,
         cx: &Context<Client>,
-        prior: Stored<Policy, Memory>,
-    ) -> Option<Stored<Policy, Memory>> {
+        prior: Stored<Policy, PrivateState>,
+    ) -> Option<Stored<Policy, PrivateState>> {
         Some(read::read(cx, prior).await)
     }
 
     async fn plan(
         &self,
         cx: &Context<Client>,
-        proposal: Proposal<Policy, Memory>,
-    ) -> Planned<Policy, Memory> {
+        proposal: Proposal<Policy, PrivateState>,
+    ) -> Planned<Policy, PrivateState> {
         plan::plan(cx, proposal).await
     }
 
     async fn create(
         &self,
         cx: &Context<Client>,
-        creation: Creation<Policy, Memory>,
-    ) -> Option<Stored<Policy, Memory>> {
+        creation: Creation<Policy, PrivateState>,
+    ) -> Option<Stored<Policy, PrivateState>> {
         create::create(cx, creation).await
     }
 
     async fn update(
         &self,
         cx: &Context<Client>,
-        change: Change<Policy, Memory>,
-    ) -> Stored<Policy, Memory> {
+        change: Change<Policy, PrivateState>,
+    ) -> Stored<Policy, PrivateState> {
         update::update(cx, change).await
     }
 
     async fn delete(
         &self,
         cx: &Context<Client>,
-        prior: Stored<Policy, Memory>,
-    ) -> Option<Stored<Policy, Memory>> {
+        prior: Stored<Policy, PrivateState>,
+    ) -> Option<Stored<Policy, PrivateState>> {
         delete::delete(cx, prior).await
     }
 
-    fn move_from(&self, source: MoveSource) -> Result<Option<Stored<Policy, Memory>>, Diagnostic> {
+    fn move_from(
+        &self,
+        source: MoveSource,
+    ) -> Result<Option<Stored<Policy, PrivateState>>, Diagnostic> {
         if source.type_name != self.type_name() {
             return Ok(None);
         }
@@ -117,17 +120,22 @@ impl Resource for PolicyResource {
         identity::of(state)
     }
 
-    async fn import(&self, cx: &Context<Client>, id: ImportId) -> Vec<Stored<Policy, Memory>> {
+    async fn import(
+        &self,
+        cx: &Context<Client>,
+        id: ImportId,
+    ) -> Vec<Stored<Policy, PrivateState>> {
         import::import(cx, id).await
     }
 }
 
 /// A policy of another address of this provider, such as a mirror's or a fork's.
-fn moved(source: &MoveSource) -> Result<Stored<Policy, Memory>, Diagnostic> {
+fn moved(source: &MoveSource) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
     let state = source.state_of(&schema::schema())?;
     let private = match source.private.as_slice() {
-        [] => Memory::default(),
-        private => Memory::decode(private).map_err(|error| diagnostics::unusable_memory(&error))?,
+        [] => PrivateState::default(),
+        private => PrivateState::decode(private)
+            .map_err(|error| diagnostics::unusable_private_state(&error))?,
     };
     Ok(Stored { state, private })
 }

@@ -9,7 +9,7 @@ use logagg_policy::{
 use tfplugin::{Attr, Convert};
 
 use super::guards::Guards;
-use super::memory::Memory;
+use super::private_state::PrivateState;
 use super::refresh::{Mode, Refresh};
 use crate::provider::RoleBlock;
 use crate::selection::{RuleBlock, selection, texts};
@@ -91,7 +91,7 @@ impl Intent {
     }
 
     /// Takes the destination's loops from memory.
-    pub(crate) fn recall_loops(&mut self, memory: &Memory) {
+    pub(crate) fn recall_loops(&mut self, memory: &PrivateState) {
         if let (Some(wanted), Some(guard)) = (&self.wanted, &mut self.demand.ships) {
             memory.recall_loops(&wanted.destination_arn, guard);
         }
@@ -99,7 +99,7 @@ impl Intent {
 
     /// What a log group's retention goes back to when the policy lets it go: what it was, if
     /// that is wanted and nobody has changed it since.
-    pub(crate) fn restored(&self, group: &LogGroup, memory: &Memory) -> Option<Retention> {
+    pub(crate) fn restored(&self, group: &LogGroup, memory: &PrivateState) -> Option<Retention> {
         let ours = [self.demand.retention, self.gave].contains(&Some(group.retention));
         let wanted = self.on_destroy == OnDestroy::Restore;
         (wanted && ours).then(|| memory.original(&group.name, group.created_ms)).flatten()

@@ -4,8 +4,8 @@
 use logagg_policy::{Grant, Permission};
 use tfplugin::{Attr, Context, Diagnostic};
 
-use super::memory::Memory;
 use super::model::{Intent, Policy};
+use super::private_state::PrivateState;
 use crate::aws::{CallError, Cause, Reader, Writer};
 use crate::diagnostics;
 use crate::provider::Client;
@@ -32,7 +32,7 @@ pub(super) struct Grants<'a> {
 pub(super) async fn look(
     reader: &Reader,
     intent: &Intent,
-    memory: &mut Memory,
+    memory: &mut PrivateState,
 ) -> Result<Option<Permission>, Diagnostic> {
     let mut standing = None;
     if let Some(grant) = &intent.grant {
@@ -73,7 +73,7 @@ impl Grants<'_> {
     pub(super) async fn grant(
         &self,
         intent: &Intent,
-        memory: &mut Memory,
+        memory: &mut PrivateState,
     ) -> Result<Granted, Diagnostic> {
         let Some(grant) = &intent.grant else { return Ok(Granted::Before) };
         let mut rounds = ROUNDS;
@@ -104,7 +104,7 @@ impl Grants<'_> {
         &self,
         cx: &Context<Client>,
         wanted: Option<&Grant>,
-        memory: &mut Memory,
+        memory: &mut PrivateState,
     ) -> Result<(), Diagnostic> {
         for grant in memory.superseded(wanted) {
             self.revoke_ours(cx, &grant, memory).await?;
@@ -117,7 +117,7 @@ impl Grants<'_> {
         &self,
         cx: &Context<Client>,
         intent: &Intent,
-        memory: &mut Memory,
+        memory: &mut PrivateState,
     ) -> Result<(), Diagnostic> {
         self.revoke_others(cx, None, memory).await?;
         match &intent.grant {
@@ -130,7 +130,7 @@ impl Grants<'_> {
         &self,
         cx: &Context<Client>,
         grant: &Grant,
-        memory: &mut Memory,
+        memory: &mut PrivateState,
     ) -> Result<(), Diagnostic> {
         match examine(self.reader, grant, memory).await? {
             Permission::Missing => {}
@@ -168,7 +168,7 @@ impl Grants<'_> {
 async fn examine(
     reader: &Reader,
     grant: &Grant,
-    memory: &Memory,
+    memory: &PrivateState,
 ) -> Result<Permission, Diagnostic> {
     let statements = reader
         .statements(grant)

@@ -7,10 +7,10 @@ use tfplugin::{Attr, AttributePath, Context, Diagnostic, Planned, Proposal, Stor
 
 use super::announce::announce;
 use super::fights::{self, stake_of_plan};
-use super::memory::Memory;
 use super::model::{Entry, Intent, Policy, Unusable};
 use super::outlook::{Outlook, Prospect};
 use super::permission;
+use super::private_state::PrivateState;
 use super::twice::planned_twice;
 use super::validate::grant_to_what_is_no_function;
 use crate::aws::Account;
@@ -22,8 +22,8 @@ use crate::provider::Client;
 /// warnings only.
 pub(super) async fn plan(
     cx: &Context<Client>,
-    proposal: Proposal<Policy, Memory>,
-) -> Planned<Policy, Memory> {
+    proposal: Proposal<Policy, PrivateState>,
+) -> Planned<Policy, PrivateState> {
     let Proposal { config, prior, proposed: mut planned } = proposal;
     let account = Client::account_for(cx, &planned.assume_role).unwrap_or_else(|diagnostic| {
         cx.report(diagnostic);
@@ -44,7 +44,7 @@ pub(super) async fn plan(
         announce(cx, account, &planned, &BTreeSet::new()).await;
         return Planned {
             state: planned,
-            private: Memory::default(),
+            private: PrivateState::default(),
             requires_replace: Vec::new(),
         };
     };
@@ -52,7 +52,7 @@ pub(super) async fn plan(
     if !requires_replace.is_empty() {
         plan_create(&mut planned, id);
         destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
-        return Planned { state: planned, private: Memory::default(), requires_replace };
+        return Planned { state: planned, private: PrivateState::default(), requires_replace };
     }
     planned.account_id = prior.state.account_id.clone();
     planned.document = planned.document();
@@ -136,7 +136,7 @@ fn plan_create(planned: &mut Policy, account_id: Option<&str>) {
 /// the selection.
 fn plan_update(
     planned: &mut Policy,
-    prior: &Stored<Policy, Memory>,
+    prior: &Stored<Policy, PrivateState>,
 ) -> Result<Option<Outlook>, Unusable> {
     let memory = &prior.private;
     let standings = prior.state.standings()?;
@@ -233,7 +233,7 @@ pub(super) fn destination_abroad(policy: &Policy) -> Option<Diagnostic> {
     (!logical).then(|| diagnostics::destination_in_another_account(&arn, account))
 }
 
-fn conflicts(planned: &Policy, memory: &Memory) -> Option<Diagnostic> {
+fn conflicts(planned: &Policy, memory: &PrivateState) -> Option<Diagnostic> {
     let log_groups = planned.log_groups.known()?;
     let destination = planned.destination_arn.known()?;
     let active = |name: &String| {
@@ -323,7 +323,7 @@ mod tests {
     }
 
     /// The memory of a listing of `/aws/lambda/` that had one log group.
-    fn remembering(name: &str, class: LogGroupClass, stored_bytes: u64) -> Memory {
+    fn remembering(name: &str, class: LogGroupClass, stored_bytes: u64) -> PrivateState {
         let group = LogGroup {
             name: name.into(),
             class,
@@ -332,12 +332,12 @@ mod tests {
             stored_bytes,
             created_ms: 1,
         };
-        let mut memory = Memory::default();
+        let mut memory = PrivateState::default();
         memory.remember_listing(&[Listing::Prefix("/aws/lambda/".into())], [&group]);
         memory
     }
 
-    fn planned(state: &Policy, memory: Memory, change: impl FnOnce(&mut Policy)) -> Policy {
+    fn planned(state: &Policy, memory: PrivateState, change: impl FnOnce(&mut Policy)) -> Policy {
         let prior = Stored { state: state.clone(), private: memory };
         let mut planned = state.clone();
         change(&mut planned);
@@ -353,7 +353,7 @@ mod tests {
     fn a_state_that_is_as_it_should_be_plans_itself() {
         let is = standing(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", is)]);
-        assert_eq!(planned(&state, Memory::default(), |_| {}), state);
+        assert_eq!(planned(&state, PrivateState::default(), |_| {}), state);
     }
 
     #[test]
@@ -363,7 +363,7 @@ mod tests {
             ("/aws/lambda/new", standing(Some(Subscription::Missing), Retention::Never)),
         ]);
         state.pending = Attr::Known(1);
-        let planned = planned(&state, Memory::default(), |_| {});
+        let planned = planned(&state, PrivateState::default(), |_| {});
         let active = Entry { subscription: text("active"), retention_in_days: Attr::Known(30) };
         assert_eq!(entry(&planned, "/aws/lambda/new"), active);
         assert_eq!(entry(&planned, "/aws/lambda/a"), active);
@@ -374,7 +374,7 @@ mod tests {
     fn a_group_that_left_the_selection_is_planned_away() {
         let is = standing(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", is.clone()), ("/ecs/web", is)]);
-        let mut memory = Memory::default();
+        let mut memory = PrivateState::default();
         memory.left.insert("/ecs/web".into());
         let planned = planned(&state, memory, |_| {});
         let names: Vec<_> = planned.log_groups.known().unwrap().keys().collect();
@@ -397,7 +397,7 @@ mod tests {
     fn what_goes_beyond_max_changes_is_counted_with_what_is_only_put_again() {
         let is = standing(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", is.clone()), ("/aws/lambda/b", is)]);
-        let prior = Stored { state: state.clone(), private: Memory::default() };
+        let prior = Stored { state: state.clone(), private: PrivateState::default() };
         let check = |change: &dyn Fn(&mut Policy), expected: &str| {
             let mut planned = state.clone();
             planned.max_changes = Attr::Known(1);
@@ -420,7 +420,7 @@ mod tests {
     fn a_filter_on_a_group_that_became_a_loop_is_planned_away() {
         let is = standing(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/other", is)]);
-        let planned = planned(&state, Memory::default(), |policy| {
+        let planned = planned(&state, PrivateState::default(), |policy| {
             policy.destination_arn = text(&SHIPPER.replace("shipper", "other"));
         });
         assert_eq!(entry(&planned, "/aws/lambda/other").subscription, Attr::Null);
@@ -434,7 +434,7 @@ mod tests {
         let state = state(&[("/app/tail", is)]);
         let mut loops = LoopGuard::default();
         loops.written_by("/app/tail", &["function shipper".to_owned()]);
-        let mut memory = Memory::default();
+        let mut memory = PrivateState::default();
         memory.remember_loops(SHIPPER, &loops);
         let same = planned(&state, memory.clone(), |_| {});
         assert_eq!(entry(&same, "/app/tail").subscription, Attr::Null);
@@ -459,8 +459,9 @@ mod tests {
     fn an_unknown_destination_leaves_only_the_subscriptions_unknown() {
         let is = standing(Some(Subscription::Active), Retention::Never);
         let state = state(&[("/aws/lambda/a", is)]);
-        let planned =
-            planned(&state, Memory::default(), |policy| policy.destination_arn = Attr::unknown());
+        let planned = planned(&state, PrivateState::default(), |policy| {
+            policy.destination_arn = Attr::unknown()
+        });
         let entry = entry(&planned, "/aws/lambda/a");
         assert!(entry.subscription.is_unknown());
         assert_eq!(entry.retention_in_days, Attr::Known(30));
@@ -500,7 +501,7 @@ mod tests {
             Retention::Days(30),
         );
         let state = state(&[("/aws/lambda/a", is)]);
-        let mut memory = Memory::default();
+        let mut memory = PrivateState::default();
         let elsewhere = SHIPPER.replace("shipper", "other");
         memory.remember_foreign("/aws/lambda/a", &SubscriptionFilter::new("logs", &elsewhere));
         let same = planned(&state, memory.clone(), |_| {});

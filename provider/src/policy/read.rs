@@ -5,10 +5,10 @@ use tfplugin::{Attr, Context, Stored};
 
 use super::discover::{Discovery, Membership, Observed};
 use super::loops::{Loops, Shipping, Surroundings};
-use super::memory::Memory;
-use super::mend::Job;
 use super::model::{Intent, Policy, entries};
 use super::permission;
+use super::private_state::PrivateState;
+use super::reconcile::Job;
 use super::refresh::{Basis, Unverified};
 use crate::aws::{Account, Cause, Claims};
 use crate::diagnostics;
@@ -17,8 +17,8 @@ use crate::provider::Client;
 /// Writes what is into the state.
 pub(super) async fn read(
     cx: &Context<Client>,
-    prior: Stored<Policy, Memory>,
-) -> Stored<Policy, Memory> {
+    prior: Stored<Policy, PrivateState>,
+) -> Stored<Policy, PrivateState> {
     let account = match Client::account_for(cx, &prior.state.assume_role) {
         Ok(Some(account)) => account,
         Ok(None) => {
@@ -55,8 +55,8 @@ pub(super) async fn check_account(
 async fn refreshed(
     cx: &Context<Client>,
     account: &Account,
-    prior: &Stored<Policy, Memory>,
-) -> Result<Stored<Policy, Memory>, tfplugin::Diagnostic> {
+    prior: &Stored<Policy, PrivateState>,
+) -> Result<Stored<Policy, PrivateState>, tfplugin::Diagnostic> {
     check_account(cx, account, &prior.state).await?;
     let mut intent = prior.state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
     let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
@@ -114,7 +114,7 @@ pub(super) async fn look_for_loops(
     around: &Surroundings<'_>,
     intent: &mut Intent,
     known: &(impl Shipping + Sync),
-    memory: &mut Memory,
+    memory: &mut PrivateState,
 ) -> Result<(), tfplugin::Diagnostic> {
     let Some(wanted) = &intent.wanted else {
         return Ok(());
@@ -131,7 +131,7 @@ pub(super) async fn look_for_loops(
 
 /// A log group that was born under the policy was never anything but unlimited, whoever set its
 /// retention since.
-fn remember_births(stored: &mut Stored<Policy, Memory>, discovery: &Discovery) {
+fn remember_births(stored: &mut Stored<Policy, PrivateState>, discovery: &Discovery) {
     let known = stored.state.log_groups.known();
     for Observed { group, .. } in discovery.chosen() {
         let LogGroup { name, created_ms, .. } = group;
@@ -144,7 +144,7 @@ fn remember_births(stored: &mut Stored<Policy, Memory>, discovery: &Discovery) {
 
 /// Writes a discovery into state and memory.
 pub(super) fn record(
-    stored: &mut Stored<Policy, Memory>,
+    stored: &mut Stored<Policy, PrivateState>,
     discovery: &Discovery,
     intent: &Intent,
     ownership: &Ownership,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use logagg_policy::{Distribution, LogGroup, SubscriptionFilter};
 use serde::{Deserialize, Serialize};
 
-use super::mend::Mended;
+use super::reconcile::Reconciled;
 use crate::aws::Moment;
 
 /// The subscription filters of log groups as they were when AWS was last asked for them.
@@ -103,16 +103,16 @@ impl Recollection {
     /// Takes over what was written since; what is not certain is asked again. A log group counts
     /// as asked when it was asked by a refresh: what others wrote just before us, we may have
     /// missed.
-    pub(super) fn follow(&mut self, mended: &[Mended]) {
-        for mended in mended {
-            if mended.gone || !mended.failures.is_empty() {
-                self.groups.remove(&mended.log_group);
-            } else if let Some(filters) = &mended.filters {
+    pub(super) fn follow(&mut self, reconciled: &[Reconciled]) {
+        for reconciled in reconciled {
+            if reconciled.gone || !reconciled.failures.is_empty() {
+                self.groups.remove(&reconciled.log_group);
+            } else if let Some(filters) = &reconciled.filters {
                 let filters = self.places(filters);
-                let Some(group) = self.groups.get_mut(&mended.log_group) else { continue };
-                let wrote = group.filters != filters && mended.writes > 0;
+                let Some(group) = self.groups.get_mut(&reconciled.log_group) else { continue };
+                let wrote = group.filters != filters && reconciled.writes > 0;
                 if wrote && self.witness.is_none() {
-                    let log_group = mended.log_group.clone();
+                    let log_group = reconciled.log_group.clone();
                     self.witness = Some(Witness { log_group, after: self.at, due: None });
                 }
                 group.filters = filters;
@@ -182,8 +182,8 @@ mod tests {
         }
     }
 
-    fn mended(name: &str, filters: Option<Vec<SubscriptionFilter>>) -> Mended {
-        Mended {
+    fn reconciled(name: &str, filters: Option<Vec<SubscriptionFilter>>) -> Reconciled {
+        Reconciled {
             log_group: name.to_owned(),
             reached: Standing { subscription: None, retention: Retention::Never },
             filters,
@@ -222,12 +222,12 @@ mod tests {
         }
         let filters = vec![SubscriptionFilter::new("logs", "arn")];
         let why = "a test".to_owned();
-        let failures = vec![super::super::mend::Failure::Loop { why }];
+        let failures = vec![super::super::reconcile::Failure::Loop { why }];
         last.follow(&[
-            mended("/put", Some(filters.clone())),
-            mended("/kept", None),
-            Mended { failures, ..mended("/failed", Some(filters.clone())) },
-            Mended { gone: true, ..mended("/gone", None) },
+            reconciled("/put", Some(filters.clone())),
+            reconciled("/kept", None),
+            Reconciled { failures, ..reconciled("/failed", Some(filters.clone())) },
+            Reconciled { gone: true, ..reconciled("/gone", None) },
         ]);
         assert_eq!(last.filters_of(&group("/put")), Some((filters, Moment(10))));
         assert_eq!(last.filters_of(&group("/kept")), Some((Vec::new(), Moment(10))));

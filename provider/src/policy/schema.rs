@@ -10,7 +10,7 @@ pub(super) fn schema() -> Schema {
     let block = Block::new()
         .describe(
             "Which CloudWatch log groups are shipped where, and how long they are kept. A plan shows \
-             log group by log group what has drifted; apply mends exactly that.",
+             log group by log group what has drifted; apply reconciles exactly that.",
         )
         .attribute(
             "name",

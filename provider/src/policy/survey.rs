@@ -7,8 +7,8 @@ use std::sync::Arc;
 use logagg_policy::{Document, Standing};
 use tfplugin::{Attr, CancellationToken, Context, Diagnostics, Proposal, Stored};
 
-use super::memory::Memory;
 use super::model::Policy;
+use super::private_state::PrivateState;
 use super::{plan, read};
 use crate::diagnostics;
 use crate::provider::{Client, RoleBlock};
@@ -47,7 +47,7 @@ impl Survey {
         stopped: &CancellationToken,
     ) -> Result<Self, Diagnostics> {
         let config = Policy::of(document, role);
-        let unread = Stored { state: config.clone(), private: Memory::default() };
+        let unread = Stored { state: config.clone(), private: PrivateState::default() };
         let reading = Context::new(Arc::clone(client), stopped.clone());
         let prior = read::read(&reading, unread).await;
         let mut told = reading.diagnostics();

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use logagg_policy::{AccountPolicy, Subscription};
 use tfplugin::Diagnostic;
 
-use super::memory::Memory;
 use super::model::Policy;
+use super::private_state::PrivateState;
 use crate::diagnostics;
 
 /// A warning, if a plan that shows the log groups one by one ships some of them twice.
-pub(super) fn planned_twice(planned: &Policy, memory: &Memory) -> Option<Diagnostic> {
+pub(super) fn planned_twice(planned: &Policy, memory: &PrivateState) -> Option<Diagnostic> {
     let account_policy = memory.account_policy.as_ref()?;
     let log_groups = planned.log_groups.known()?;
     let mut intent = planned.intent().ok()?;

@@ -6,11 +6,11 @@ use tfplugin::{Attr, Context, Diagnostic, Stored};
 use super::discover::{Discovery, Membership, shipped_to, unlisted};
 use super::fights;
 use super::loops::{Shipping, Surroundings};
-use super::memory::Memory;
-use super::mend::{Job, Mended, Mender, Touch, by_reason, remember_full};
 use super::model::{Entry, Intent, Policy, Unusable};
 use super::permission::Grants;
+use super::private_state::PrivateState;
 use super::read::{check_account, claim, look_for_loops, record, record_permission};
+use super::reconcile::{Job, Reconciled, Reconciler, Touch, by_reason, remember_full};
 use super::refresh::Basis;
 use crate::aws::{Account, CallError, Reader};
 use crate::census::Census;
@@ -20,8 +20,8 @@ use crate::provider::Client;
 /// Does what the plan says. What fails is an error, and the state says how far it came.
 pub(super) async fn update(
     cx: &Context<Client>,
-    change: tfplugin::Change<Policy, Memory>,
-) -> Stored<Policy, Memory> {
+    change: tfplugin::Change<Policy, PrivateState>,
+) -> Stored<Policy, PrivateState> {
     let untouched = Stored { state: change.prior.clone(), private: change.planned.private.clone() };
     let account = match Client::account_to_work_in(cx, &change.planned.state.assume_role) {
         Ok(account) => account,
@@ -43,8 +43,8 @@ pub(super) async fn update(
 async fn updated(
     cx: &Context<Client>,
     account: &Account,
-    change: tfplugin::Change<Policy, Memory>,
-) -> Result<Stored<Policy, Memory>, Diagnostic> {
+    change: tfplugin::Change<Policy, PrivateState>,
+) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
     let tfplugin::Change { prior, planned: mut stored, .. } = change;
     check_account(cx, account, &prior).await?;
     let unusable = |error| diagnostics::unusable_state(&error);
@@ -56,14 +56,14 @@ async fn updated(
     let ownership = stored.private.widen(stored.state.ownership());
     let standings = prior.standings().map_err(unusable)?;
     let touch = if stored.state.subscribes_as(&prior) { Touch::IfDifferent } else { Touch::Always };
-    let mender = Mender {
+    let reconciler = Reconciler {
         reader: account.reader(region, cx.stopped()),
         writer: account.writer(region, cx.stopped()),
         wanted: intent.wanted.clone(),
         ownership: ownership.clone(),
     };
 
-    let grants = Grants { reader: &mender.reader, writer: &mender.writer };
+    let grants = Grants { reader: &reconciler.reader, writer: &reconciler.writer };
     let must_grant = !is_granted(&prior, &intent).map_err(unusable)?;
 
     let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
@@ -71,15 +71,15 @@ async fn updated(
         .claims(region, cx.stopped())
         .await
         .map_err(|error| diagnostics::no_account(&error))?;
-    let mended = if stored.state.log_groups.is_unknown() {
+    let reconciled = if stored.state.log_groups.is_unknown() {
         let held = standings.into_keys().collect();
         let basis = Basis::default();
-        let mut discovery = Discovery::run(&mender.reader, &intent, &ownership, &held, &basis)
+        let mut discovery = Discovery::run(&reconciler.reader, &intent, &ownership, &held, &basis)
             .await
             .map_err(|error| diagnostics::not_read(&error, region))?;
         let mut claims = claims.lock().await;
         let around =
-            Surroundings { reader: &mender.reader, region, account_id: id, claims: &claims };
+            Surroundings { reader: &reconciler.reader, region, account_id: id, claims: &claims };
         look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
         discovery.remember_originals(&mut stored.private);
         discovery.recall(&intent, &ownership, &mut stored.private);
@@ -92,15 +92,15 @@ async fn updated(
         if must_grant {
             grants.grant(&intent, &mut stored.private).await?;
         }
-        let mended = mender.mend_all(jobs).await;
-        discovery.follow(&mended);
-        remember_full(&mut stored.private, &mended);
+        let reconciled = reconciler.reconcile_all(jobs).await;
+        discovery.follow(&reconciled);
+        remember_full(&mut stored.private, &reconciled);
         discovery.recall(&intent, &ownership, &mut stored.private);
         record(&mut stored, &discovery, &intent, &ownership);
-        mended
+        reconciled
     } else {
         let mut plan = Planned::of(&stored, standings).map_err(unusable)?;
-        let meanwhile = Meanwhile::since(&mender.reader, &intent, &plan)
+        let meanwhile = Meanwhile::since(&reconciler.reader, &intent, &plan)
             .await
             .map_err(|error| diagnostics::not_read(&error, region))?;
         plan.remember_originals(&mut stored.private, &meanwhile);
@@ -109,8 +109,12 @@ async fn updated(
         intent.guards.check(plan.chosen(), jobs.len())?;
         if jobs.iter().any(Job::puts_filter) {
             let mut claims = claims.lock().await;
-            let around =
-                Surroundings { reader: &mender.reader, region, account_id: id, claims: &claims };
+            let around = Surroundings {
+                reader: &reconciler.reader,
+                region,
+                account_id: id,
+                claims: &claims,
+            };
             look_for_loops(cx, &around, &mut intent, &meanwhile, &mut stored.private).await?;
             bar(&mut jobs, &intent);
             claim(&mut claims, &intent, &jobs);
@@ -118,18 +122,18 @@ async fn updated(
         if must_grant {
             grants.grant(&intent, &mut stored.private).await?;
         }
-        let mended = mender.mend_all(jobs).await;
-        meanwhile.tell(cx, &mended);
-        remember_full(&mut stored.private, &mended);
-        settle(&mut stored, &mended);
+        let reconciled = reconciler.reconcile_all(jobs).await;
+        meanwhile.tell(cx, &reconciled);
+        remember_full(&mut stored.private, &reconciled);
+        settle(&mut stored, &reconciled);
         if let Some(recollection) = &mut stored.private.recollection {
-            recollection.follow(&mended);
+            recollection.follow(&reconciled);
         }
-        mended
+        reconciled
     };
 
     // What may still ship to an earlier destination needs its permission.
-    if mended.iter().all(|mended| mended.failures.is_empty()) {
+    if reconciled.iter().all(|reconciled| reconciled.failures.is_empty()) {
         stored.private.forget_former();
         let wanted = intent.grant.as_ref();
         if let Err(error) = grants.revoke_others(cx, wanted, &mut stored.private).await {
@@ -141,8 +145,8 @@ async fn updated(
         false => Some(Permission::NotRevoked),
     };
     record_permission(&mut stored.state, permission);
-    for (failure, groups) in by_reason(&mended) {
-        cx.report(diagnostics::not_mended(failure, &groups));
+    for (failure, groups) in by_reason(&reconciled) {
+        cx.report(diagnostics::not_reconciled(failure, &groups));
     }
     Ok(stored)
 }
@@ -176,7 +180,7 @@ struct Change {
 
 impl Planned {
     fn of(
-        stored: &Stored<Policy, Memory>,
+        stored: &Stored<Policy, PrivateState>,
         mut standings: BTreeMap<String, Standing>,
     ) -> Result<Self, Unusable> {
         let mut groups = BTreeMap::new();
@@ -202,7 +206,7 @@ impl Planned {
         self.groups.values().filter(chosen).count()
     }
 
-    fn remember_originals(&self, memory: &mut Memory, meanwhile: &Meanwhile) {
+    fn remember_originals(&self, memory: &mut PrivateState, meanwhile: &Meanwhile) {
         let newcomers = self.groups.iter().filter(|(_, change)| change.newcomer);
         for group in newcomers.filter_map(|(name, _)| meanwhile.listed.get(name)) {
             memory.remember_original(&group.name, group.created_ms, group.retention);
@@ -210,7 +214,7 @@ impl Planned {
     }
 
     /// What leaves gets its retention back, if that is wanted.
-    fn restore(&mut self, intent: &Intent, memory: &Memory, meanwhile: &Meanwhile) {
+    fn restore(&mut self, intent: &Intent, memory: &PrivateState, meanwhile: &Meanwhile) {
         for (name, change) in &mut self.groups {
             let left = change.membership == Membership::Left;
             let group = meanwhile.listed.get(name).filter(|_| left);
@@ -255,9 +259,12 @@ impl Meanwhile {
         Ok(Self { gone: gone.cloned().collect(), born, listed, asked })
     }
 
-    fn tell(mut self, cx: &Context<Client>, mended: &[Mended]) {
+    fn tell(mut self, cx: &Context<Client>, reconciled: &[Reconciled]) {
         self.gone.extend(
-            mended.iter().filter(|mended| mended.gone).map(|mended| mended.log_group.clone()),
+            reconciled
+                .iter()
+                .filter(|reconciled| reconciled.gone)
+                .map(|reconciled| reconciled.log_group.clone()),
         );
         if !self.gone.is_empty() {
             cx.report(diagnostics::gone_meanwhile(&self.gone));
@@ -276,15 +283,16 @@ impl Shipping for Meanwhile {
 
 /// The planned values stand, but for groups that could not be brought there. A group that is gone
 /// keeps what was planned until the next read.
-fn settle(stored: &mut Stored<Policy, Memory>, mended: &[Mended]) {
+fn settle(stored: &mut Stored<Policy, PrivateState>, reconciled: &[Reconciled]) {
     let Attr::Known(log_groups) = &mut stored.state.log_groups else { return };
     let mut pending = 0;
-    for mended in mended.iter().filter(|mended| !mended.failures.is_empty()) {
+    for reconciled in reconciled.iter().filter(|reconciled| !reconciled.failures.is_empty()) {
         pending += 1;
-        if !log_groups.contains_key(&mended.log_group) {
-            stored.private.left.insert(mended.log_group.clone());
+        if !log_groups.contains_key(&reconciled.log_group) {
+            stored.private.left.insert(reconciled.log_group.clone());
         }
-        log_groups.insert(mended.log_group.clone(), Attr::Known(Entry::of(&mended.reached)));
+        log_groups
+            .insert(reconciled.log_group.clone(), Attr::Known(Entry::of(&reconciled.reached)));
     }
     stored.state.pending = Attr::Known(pending);
 }

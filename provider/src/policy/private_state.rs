@@ -17,7 +17,7 @@ use crate::census::Census;
 /// show.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Memory {
+pub(crate) struct PrivateState {
     /// What was asked when the log groups were listed, and every group in the answer, chosen or
     /// not.
     asked: Vec<Asked>,
@@ -82,7 +82,7 @@ struct Original {
 /// The most that is taken out of a private state: far more than the largest account needs.
 const MAX_DECODED_BYTES: u64 = 256 << 20;
 
-impl tfplugin::Private for Memory {
+impl tfplugin::Private for PrivateState {
     fn decode(bytes: &[u8]) -> Result<Self, String> {
         let mut json = Vec::new();
         ZlibDecoder::new(bytes)
@@ -102,7 +102,7 @@ impl tfplugin::Private for Memory {
     }
 }
 
-impl Memory {
+impl PrivateState {
     /// Keeps a listing in mind in place of the last.
     pub(super) fn remember_listing<'a>(
         &mut self,
@@ -365,8 +365,8 @@ mod tests {
         }
     }
 
-    fn remembering() -> Memory {
-        let mut memory = Memory::default();
+    fn remembering() -> PrivateState {
+        let mut memory = PrivateState::default();
         let groups = [
             group("/a/1", LogGroupClass::InfrequentAccess),
             group("/a/2", LogGroupClass::Standard),
@@ -382,11 +382,11 @@ mod tests {
             names: BTreeSet::from(["old".to_owned()]),
             ..Ownership::default()
         });
-        let read = Memory::decode(&memory.encode()).unwrap();
+        let read = PrivateState::decode(&memory.encode()).unwrap();
         assert_eq!(read, memory);
         assert_eq!(read.class("/a/1"), LogGroupClass::InfrequentAccess);
         assert_eq!(read.class("/a/2"), LogGroupClass::Standard);
-        assert!(Memory::decode(b"what somebody else wrote").is_err());
+        assert!(PrivateState::decode(b"what somebody else wrote").is_err());
     }
 
     #[test]
@@ -402,7 +402,7 @@ mod tests {
         let chosen = memory.chosen_by(&selection("/a/2")).unwrap();
         assert_eq!(chosen, BTreeMap::from([("/a/2", Retention::Days(7))]));
         assert_eq!(memory.chosen_by(&selection("/")), None);
-        assert_eq!(Memory::default().chosen_by(&selection("/a/")), None);
+        assert_eq!(PrivateState::default().chosen_by(&selection("/a/")), None);
     }
 
     #[test]
@@ -420,9 +420,9 @@ mod tests {
         let team = |value: &str| BTreeMap::from([("team".to_owned(), value.to_owned())]);
         census.tagging.learn("/a".to_owned(), team("search"));
         let remembered = |census: &Census| {
-            let mut memory = Memory::default();
+            let mut memory = PrivateState::default();
             memory.remember_census(census, &selection("search"));
-            Memory::decode(&memory.encode()).unwrap()
+            PrivateState::decode(&memory.encode()).unwrap()
         };
         assert_eq!(remembered(&census).chosen_by(&selection("search")), None);
         census.tagging.learn("/b".to_owned(), team("checkout"));
@@ -434,7 +434,7 @@ mod tests {
 
     #[test]
     fn an_original_is_kept_until_the_group_is_another() {
-        let mut memory = Memory::default();
+        let mut memory = PrivateState::default();
         memory.remember_original("/a", 1, Retention::Days(90));
         memory.remember_original("/a", 1, Retention::Days(30));
         assert_eq!(memory.original("/a", 1), Some(Retention::Days(90)));
@@ -449,10 +449,10 @@ mod tests {
             let arn = format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}");
             Grant::of(&arn.parse().unwrap(), "ship").unwrap()
         };
-        let mut memory = Memory::default();
+        let mut memory = PrivateState::default();
         memory.remember_grant(&grant("old"));
         memory.remember_grant(&grant("new"));
-        let mut memory = Memory::decode(&memory.encode()).unwrap();
+        let mut memory = PrivateState::decode(&memory.encode()).unwrap();
         assert_eq!(memory.provenance(&grant("old")), Provenance::Ours);
         assert_eq!(memory.superseded(Some(&grant("new"))), [grant("old")]);
         assert_eq!(memory.superseded(None).len(), 2);
@@ -464,7 +464,7 @@ mod tests {
     #[test]
     fn a_full_group_is_full_until_its_filters_change() {
         let filter = |name: &str| SubscriptionFilter::new(name, "elsewhere");
-        let mut memory = Memory::default();
+        let mut memory = PrivateState::default();
         memory.remember_full("/a", &[filter("b"), filter("a")]);
         assert!(memory.is_still_full("/a", &[filter("a"), filter("b")]));
         assert!(!memory.is_still_full("/a", &[filter("a")]));

@@ -3,13 +3,13 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use logagg_policy::{Ownership, Standing, SubscriptionFilter};
 
-use super::memory::Memory;
+use super::private_state::PrivateState;
 use super::progress::Progress;
 use crate::aws::{Api, CallError, Cause, IN_FLIGHT, Reader, Writer};
 
 /// Brings log groups from how they are to how they should be.
 #[derive(Debug)]
-pub(super) struct Mender {
+pub(super) struct Reconciler {
     pub(super) reader: Reader,
     pub(super) writer: Writer,
     pub(super) wanted: Option<SubscriptionFilter>,
@@ -49,7 +49,7 @@ pub(super) enum AfterFailure {
 
 /// What became of a log group.
 #[derive(Debug)]
-pub(super) struct Mended {
+pub(super) struct Reconciled {
     pub(super) log_group: String,
     /// How it stands now.
     pub(super) reached: Standing,
@@ -105,7 +105,7 @@ impl Job {
     }
 }
 
-impl Mended {
+impl Reconciled {
     /// A failure that says something about all log groups rather than about this one.
     pub(super) fn barring(&self) -> Option<(&str, &Failure)> {
         let barring = self.failures.iter().find(|failure| match failure {
@@ -124,25 +124,25 @@ impl Mended {
     }
 }
 
-impl Mender {
-    /// Mends several log groups at a time, each of them by one task only.
-    pub(super) async fn mend_all(&self, jobs: Vec<Job>) -> Vec<Mended> {
+impl Reconciler {
+    /// Reconciles several log groups at a time, each of them by one task only.
+    pub(super) async fn reconcile_all(&self, jobs: Vec<Job>) -> Vec<Reconciled> {
         let progress = Progress::new("writing log groups", jobs.len());
         stream::iter(jobs)
             .map(|job| async {
-                let mended = self.mend(job, AfterFailure::GoOn).await;
+                let reconciled = self.reconcile(job, AfterFailure::GoOn).await;
                 progress.step();
-                mended
+                reconciled
             })
             .buffer_unordered(IN_FLIGHT)
             .collect()
             .await
     }
 
-    /// Mends one log group: reads its filters again before writing, changes only what is ours,
+    /// Reconciles one log group: reads its filters again before writing, changes only what is ours,
     /// and says how far it came.
-    pub(super) async fn mend(&self, job: Job, after: AfterFailure) -> Mended {
-        let mut mended = Mended {
+    pub(super) async fn reconcile(&self, job: Job, after: AfterFailure) -> Reconciled {
+        let mut reconciled = Reconciled {
             log_group: job.log_group.clone(),
             reached: job.is.clone(),
             filters: None,
@@ -153,49 +153,53 @@ impl Mender {
         let _turn = match self.writer.turn(&job.log_group).await {
             Ok(turn) => turn,
             Err(stopped) => {
-                mended.failures.push(Failure::Call(stopped));
-                return mended;
+                reconciled.failures.push(Failure::Call(stopped));
+                return reconciled;
             }
         };
         if let Some(why) = job.barred.clone().filter(|_| job.puts_filter()) {
-            mended.failures.push(Failure::Loop { why });
+            reconciled.failures.push(Failure::Loop { why });
         } else if job.touches_subscription() {
-            let outcome = self.mend_subscription(&job, &mut mended).await;
-            mended.note(outcome);
+            let outcome = self.reconcile_subscription(&job, &mut reconciled).await;
+            reconciled.note(outcome);
         }
-        let halted = after == AfterFailure::Stop && mended.barring().is_some();
-        if job.is.retention != job.should.retention && !halted && !mended.gone {
+        let halted = after == AfterFailure::Stop && reconciled.barring().is_some();
+        if job.is.retention != job.should.retention && !halted && !reconciled.gone {
             let outcome = self.writer.set_retention(&job.log_group, job.should.retention).await;
             if outcome.is_ok() {
-                mended.writes += 1;
-                mended.reached.retention = job.should.retention;
+                reconciled.writes += 1;
+                reconciled.reached.retention = job.should.retention;
             }
-            mended.note(outcome.map_err(Failure::Call));
+            reconciled.note(outcome.map_err(Failure::Call));
         }
-        mended
+        reconciled
     }
 
-    async fn mend_subscription(&self, job: &Job, mended: &mut Mended) -> Result<(), Failure> {
+    async fn reconcile_subscription(
+        &self,
+        job: &Job,
+        reconciled: &mut Reconciled,
+    ) -> Result<(), Failure> {
         let filters = match &job.filters {
             Some(filters) => filters.clone(),
             None => {
                 self.reader.subscription_filters(&job.log_group).await.map_err(Failure::Call)?
             }
         };
-        let mut group = Group { log_group: &job.log_group, filters, writes: 0, mender: self };
+        let mut group = Group { log_group: &job.log_group, filters, writes: 0, reconciler: self };
         let outcome = match &self.wanted {
             Some(wanted) if job.subscribes() => group.subscribe(wanted).await,
             _ => group.unsubscribe().await,
         };
-        mended.writes += group.writes;
-        mended.reached.subscription = match &self.wanted {
+        reconciled.writes += group.writes;
+        reconciled.reached.subscription = match &self.wanted {
             Some(wanted) if job.subscribes() => {
                 Some(self.ownership.examine(&group.filters, wanted))
             }
             _ if outcome.is_ok() => None,
             _ => job.is.subscription.clone(),
         };
-        mended.filters = Some(group.filters);
+        reconciled.filters = Some(group.filters);
         outcome
     }
 }
@@ -205,12 +209,12 @@ struct Group<'a> {
     log_group: &'a str,
     filters: Vec<SubscriptionFilter>,
     writes: usize,
-    mender: &'a Mender,
+    reconciler: &'a Reconciler,
 }
 
 impl Group<'_> {
     async fn subscribe(&mut self, wanted: &SubscriptionFilter) -> Result<(), Failure> {
-        if let Some(foreign) = self.mender.ownership.in_the_way(&self.filters, wanted) {
+        if let Some(foreign) = self.reconciler.ownership.in_the_way(&self.filters, wanted) {
             return Err(Failure::NameTaken { by: foreign.destination_arn.clone() });
         }
         if !self.filters.contains(wanted) {
@@ -222,7 +226,7 @@ impl Group<'_> {
                 Err(error) => return Err(Failure::Call(error)),
             }
         }
-        let ours = self.mender.ownership.ours(&self.filters);
+        let ours = self.reconciler.ownership.ours(&self.filters);
         for name in names(ours.filter(|filter| filter.name != wanted.name)) {
             self.delete(&name).await.map_err(Failure::Call)?;
         }
@@ -236,7 +240,7 @@ impl Group<'_> {
         wanted: &SubscriptionFilter,
         full: CallError,
     ) -> Result<(), Failure> {
-        let ours = self.mender.ownership.ours(&self.filters).cloned().collect::<Vec<_>>();
+        let ours = self.reconciler.ownership.ours(&self.filters).cloned().collect::<Vec<_>>();
         let Some(old) = ours.into_iter().find(|filter| filter.name != wanted.name) else {
             return Err(Failure::Call(full));
         };
@@ -249,7 +253,7 @@ impl Group<'_> {
     }
 
     async fn unsubscribe(&mut self) -> Result<(), Failure> {
-        let made = self.filters.iter().filter(|filter| self.mender.ownership.made(filter));
+        let made = self.filters.iter().filter(|filter| self.reconciler.ownership.made(filter));
         for name in names(made) {
             self.delete(&name).await.map_err(Failure::Call)?;
         }
@@ -257,7 +261,7 @@ impl Group<'_> {
     }
 
     async fn put(&mut self, filter: &SubscriptionFilter) -> Result<(), CallError> {
-        self.mender.writer.put_subscription_filter(self.log_group, filter).await?;
+        self.reconciler.writer.put_subscription_filter(self.log_group, filter).await?;
         self.writes += 1;
         self.filters.retain(|present| present.name != filter.name);
         self.filters.push(filter.clone());
@@ -265,7 +269,7 @@ impl Group<'_> {
     }
 
     async fn delete(&mut self, name: &str) -> Result<(), CallError> {
-        match self.mender.writer.delete_subscription_filter(self.log_group, name).await {
+        match self.reconciler.writer.delete_subscription_filter(self.log_group, name).await {
             Ok(()) => self.writes += 1,
             // Somebody was faster; whether the group is gone too, the next read will show.
             Err(error) if error.cause == Cause::Missing => {}
@@ -281,9 +285,9 @@ fn names<'a>(filters: impl Iterator<Item = &'a SubscriptionFilter>) -> Vec<Strin
 }
 
 /// The same failure of several log groups, to be told once.
-pub(super) fn by_reason(mended: &[Mended]) -> Vec<(&Failure, Vec<&str>)> {
+pub(super) fn by_reason(reconciled: &[Reconciled]) -> Vec<(&Failure, Vec<&str>)> {
     let mut reasons: BTreeMap<_, (&Failure, Vec<&str>)> = BTreeMap::new();
-    for group in mended {
+    for group in reconciled {
         for failure in &group.failures {
             let (_, groups) = reasons.entry(failure.likeness()).or_insert((failure, Vec::new()));
             groups.push(&group.log_group);
@@ -296,8 +300,8 @@ pub(super) fn by_reason(mended: &[Mended]) -> Vec<(&Failure, Vec<&str>)> {
 }
 
 /// Keeps in mind the groups that AWS refused another filter.
-pub(super) fn remember_full(memory: &mut Memory, mended: &[Mended]) {
-    for group in mended {
+pub(super) fn remember_full(memory: &mut PrivateState, reconciled: &[Reconciled]) {
+    for group in reconciled {
         let full = group.failures.iter().any(|failure| match failure {
             Failure::Call(error) => error.cause == Cause::Full,
             Failure::NameTaken { .. } | Failure::Loop { .. } => false,
