@@ -142,6 +142,7 @@ impl<P: Provider> Service<P> {
         let unchanged = wire::apply_resource_change::Response {
             new_state: request.prior_state.clone(),
             private: request.planned_private.clone(),
+            new_identity: request.planned_identity,
             ..Default::default()
         };
         let apply = self.operate(async |cx: Held<P>| {

@@ -80,6 +80,7 @@ impl Probe {
             planned_state: dynamic(planned),
             config: dynamic(config),
             planned_private: b"7".to_vec(),
+            planned_identity: identity("1"),
             ..Default::default()
         };
         self.connected.provider.apply_resource_change(request).await.unwrap().into_inner()
@@ -106,6 +107,10 @@ pub(crate) fn thing(attributes: &Json) -> Json {
         thing[name] = value.clone();
     }
     thing
+}
+
+fn identity(id: &str) -> Option<wire::ResourceIdentityData> {
+    Some(wire::ResourceIdentityData { identity_data: dynamic(&json!({"id": id})) })
 }
 
 pub(crate) fn summaries(diagnostics: &[Diagnostic]) -> Vec<&str> {
@@ -350,6 +355,17 @@ async fn stop_cancels_a_running_apply() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_in_an_apply_leaves_what_was_there() {
+    let mut probe = Probe::start().await;
+    let prior = thing(&json!({"id": "1", "greeting": "hello"}));
+    let unreadable = thing(&json!({"id": "1", "greeting": 1}));
+    let applied = probe.apply(&prior, &unreadable, &unreadable).await;
+    assert_eq!(applied.diagnostics[0].detail, "greeting: expected a string, got a number");
+    assert_eq!((json(applied.new_state), applied.private), (prior, b"7".to_vec()));
+    assert_eq!(applied.new_identity, identity("1"));
+}
+
+#[tokio::test]
 async fn a_panic_is_answered_and_reaches_the_user() {
     let mut probe = Probe::start().await;
     let prior = thing(&json!({"id": "1", "greeting": "hello"}));
@@ -359,6 +375,7 @@ async fn a_panic_is_answered_and_reaches_the_user() {
     assert!(applied.diagnostics[0].detail.contains("as configured"));
     assert_eq!(json(applied.new_state), prior, "what was there is not forgotten");
     assert_eq!(applied.private, b"7");
+    assert_eq!(applied.new_identity, identity("1"));
     assert_eq!(probe.read(&prior).await.diagnostics, [], "and it goes on");
 
     let empty = tfplugin::proto::plugin::Empty {};
