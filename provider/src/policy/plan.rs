@@ -24,7 +24,7 @@ pub(super) async fn plan(
     cx: &Context<Client>,
     proposal: Proposal<Policy, PrivateState>,
 ) -> Planned<Policy, PrivateState> {
-    let Proposal { config, prior, proposed: mut planned } = proposal;
+    let Proposal { config, prior, proposed: mut planned, .. } = proposal;
     let account = Client::account_for(cx, &planned.assume_role).unwrap_or_else(|diagnostic| {
         cx.report(diagnostic);
         None

@@ -55,8 +55,12 @@ impl Survey {
             return Err(told);
         }
         let planning = Context::new(Arc::clone(client), stopped.clone());
-        let proposal =
-            Proposal { config, prior: Some(prior.clone()), proposed: prior.state.clone() };
+        let proposal = Proposal {
+            config,
+            prior: Some(prior.clone()),
+            proposed: prior.state.clone(),
+            replaced: None,
+        };
         let planned = plan::plan(&planning, proposal).await;
         told.extend(planning.diagnostics());
         if planned.state.log_groups.known().is_none() {

@@ -86,6 +86,17 @@ pub(crate) struct RawStored {
     pub(crate) private: Vec<u8>,
 }
 
+/// What there is before what is planned.
+#[derive(Clone, Debug)]
+pub(crate) enum RawPrior {
+    /// The object itself, which is to be updated.
+    Object(RawStored),
+    /// Another object, of which only what the provider remembers is given.
+    Replaced(Vec<u8>),
+    /// Nothing, as far as Terraform says.
+    Nothing,
+}
+
 /// What is kept of an object, as it goes to Terraform.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
@@ -117,7 +128,7 @@ pub(crate) trait AnyResource<C>: Send + Sync {
         &'a self,
         cx: &'a Context<C>,
         config: Value,
-        prior: Option<RawStored>,
+        prior: RawPrior,
         proposed: Value,
     ) -> BoxFuture<'a, Answer<RawPlan>>;
     fn plan_destroy<'a>(
@@ -185,15 +196,18 @@ impl<R: Resource> AnyResource<R::Client> for R {
         &'a self,
         cx: &'a Context<R::Client>,
         config: Value,
-        prior: Option<RawStored>,
+        prior: RawPrior,
         proposed: Value,
     ) -> BoxFuture<'a, Answer<RawPlan>> {
         Box::pin(async move {
-            let proposal = Proposal {
-                config: state::<R>("configuration", config)?,
-                prior: prior.map(|prior| stored::<R>("state", prior)).transpose()?,
-                proposed: state::<R>("proposed state", proposed)?,
+            let config = state::<R>("configuration", config)?;
+            let (prior, replaced) = match prior {
+                RawPrior::Object(prior) => (Some(stored::<R>("state", prior)?), None),
+                RawPrior::Replaced(bytes) => (None, Some(private::<R>(&bytes)?)),
+                RawPrior::Nothing => (None, None),
             };
+            let proposed = state::<R>("proposed state", proposed)?;
+            let proposal = Proposal { config, prior, proposed, replaced };
             let Planned { state, private, requires_replace } =
                 Resource::plan(self, cx, proposal).await;
             let outcome = outcome(self, Stored { state, private });
@@ -336,18 +350,20 @@ fn state<R: Resource>(what: &str, value: Value) -> Answer<R::State> {
 
 fn stored<R: Resource>(what: &str, raw: RawStored) -> Answer<Stored<R::State, R::Private>> {
     let state = state::<R>(what, raw.state)?;
-    let private = if raw.private.is_empty() {
-        R::Private::default()
-    } else {
-        R::Private::decode(&raw.private).map_err(|reason| {
-            let detail = format!(
-                "What the provider remembered beside the state cannot be read: {reason} The state \
-                 may have been written by another version of the provider."
-            );
-            Diagnostic::error("Private state cannot be read", detail)
-        })?
-    };
-    Ok(Stored { state, private })
+    Ok(Stored { state, private: private::<R>(&raw.private)? })
+}
+
+fn private<R: Resource>(bytes: &[u8]) -> Answer<R::Private> {
+    if bytes.is_empty() {
+        return Ok(R::Private::default());
+    }
+    R::Private::decode(bytes).map_err(|reason| {
+        let detail = format!(
+            "What the provider remembered beside the state cannot be read: {reason} The state may \
+             have been written by another version of the provider."
+        );
+        Diagnostic::error("Private state cannot be read", detail)
+    })
 }
 
 fn outcome<R: Resource>(resource: &R, kept: Stored<R::State, R::Private>) -> Outcome {

@@ -52,6 +52,15 @@ pub struct Proposal<S, P> {
     /// What is configured, over what there is, with the schema's defaults. Where the object is to
     /// be created, computed attributes that are not configured are unknown.
     pub proposed: S,
+    /// What is remembered of the object that this one replaces, as far as Terraform says.
+    ///
+    /// Terraform (1.11.4) plans a replacement as an update, whose answer asks for it, and then at
+    /// once as a creation without prior state, but with the private data of the first answer.
+    /// Only that second call has something here: a creation that apply plans again has not, nor
+    /// has one in place of a tainted object. What the second call plans to remember is what
+    /// [`Resource::delete`] of the old object is given, unless that is deposed, which is planned
+    /// anew.
+    pub replaced: Option<P>,
 }
 
 /// What apply will reach.
@@ -205,6 +214,9 @@ pub trait Resource: Send + Sync + 'static {
     ) -> impl Future<Output = Kept<Self>> + Send;
 
     /// Deletes it. None is: it is gone. With an error: what is left.
+    ///
+    /// In a replacement the private data is that of the new object's first plan (see
+    /// [`Proposal::replaced`]), and not what is in the state.
     fn delete(
         &self,
         cx: &Context<Self::Client>,

@@ -1,7 +1,7 @@
 //! Validate, read, plan and apply.
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::erased::{AnyResource, RawStored};
+use crate::erased::{AnyResource, RawPrior, RawStored};
 use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::schema::{Block, WriteOnly};
@@ -113,6 +113,11 @@ impl<P: Provider> Service<P> {
             let block = description.schema.block();
             let before = prior.as_ref().map(|prior| &prior.state);
             let proposed = block.proposed(&config, before, proposed);
+            let prior = match prior {
+                Some(prior) => RawPrior::Object(prior),
+                None if request.prior_private.is_empty() => RawPrior::Nothing,
+                None => RawPrior::Replaced(request.prior_private),
+            };
             let plan = entry.behaviour().plan(&cx, config, prior, proposed).await?;
             let requires_replace = plan.requires_replace.into_iter();
             let Encoded { state, private, identity } = description.encode_outcome(plan.outcome)?;

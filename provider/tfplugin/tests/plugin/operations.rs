@@ -57,12 +57,23 @@ impl Probe {
         proposed: &Json,
         config: &Json,
     ) -> wire::plan_resource_change::Response {
+        let private: &[u8] = if prior.is_null() { b"" } else { b"7" };
+        self.plan_with(private, prior, proposed, config).await
+    }
+
+    async fn plan_with(
+        &mut self,
+        private: &[u8],
+        prior: &Json,
+        proposed: &Json,
+        config: &Json,
+    ) -> wire::plan_resource_change::Response {
         let request = wire::plan_resource_change::Request {
             type_name: "probe_thing".to_owned(),
             prior_state: dynamic(prior),
             proposed_new_state: dynamic(proposed),
             config: dynamic(config),
-            prior_private: b"7".to_vec(),
+            prior_private: private.to_vec(),
             ..Default::default()
         };
         self.connected.provider.plan_resource_change(request).await.unwrap().into_inner()
@@ -282,6 +293,17 @@ async fn an_object_is_updated_replaced_and_destroyed() {
     assert_eq!(json(plan.planned_state), Json::Null);
     let gone = probe.apply(&prior, &Json::Null, &Json::Null).await;
     assert_eq!((json(gone.new_state), gone.diagnostics), (Json::Null, Vec::new()));
+}
+
+#[tokio::test]
+async fn the_plan_of_a_replacement_knows_what_was_remembered() {
+    let mut probe = Probe::start().await;
+    let config = thing(&json!({"tags": ["x"]}));
+    let plan = probe.plan_with(b"7", &Json::Null, &config, &config).await;
+    assert_eq!((summaries(&plan.diagnostics), plan.planned_private), (vec![], b"1007".to_vec()));
+    assert_eq!(json(plan.planned_state)["id"], "<unknown>", "it is a creation");
+    let unreadable = probe.plan_with(b"many", &Json::Null, &config, &config).await;
+    assert_eq!(summaries(&unreadable.diagnostics), ["Private state cannot be read"]);
 }
 
 #[tokio::test]

@@ -165,6 +165,58 @@ async fn a_wrong_argument_is_shown_where_it_is() {
     assert!(text.contains(r#"title = "a/b""#), "the line of the configuration: {text}");
 }
 
+/// The calls the probe was given in a run, with the number that each was given to remember.
+fn calls(text: &str) -> Vec<&str> {
+    let told = text.lines().filter_map(|line| line.split_once("call: "));
+    told.filter_map(|(_, call)| Some(call.split_once(';')?.0)).collect()
+}
+
+#[tokio::test]
+async fn private_data_goes_through_a_replacement_as_is_said_here() {
+    let tagged =
+        |tag: &str| format!("resource \"probe_thing\" \"one\" {{\n  tags = [{tag:?}]\n}}\n");
+    let workspace = Workspace::new("probe", probe(), &tagged("a"));
+    let apply = async || {
+        let mut command = workspace.command(&["apply", "-auto-approve"]);
+        let output = command.env("TF_LOG_PROVIDER", "INFO").output().await.unwrap();
+        check_code(&output, 0)
+    };
+    let expected = ["plan of a creation with 0", "plan of a creation with 0", "create with 0"];
+    assert_eq!(calls(&apply().await), expected);
+
+    workspace.configure("probe", &tagged("b"));
+    let expected = [
+        "plan of an update with 101",
+        "plan of a replacement with 101",
+        "delete with 1101",
+        "plan of a creation with 0",
+        "create with 0",
+    ];
+    assert_eq!(calls(&apply().await), expected);
+
+    check_code(&workspace.terraform(&["taint", "probe_thing.one"]).await, 0);
+    let expected = [
+        "plan of a creation with 0",
+        "delete with 0",
+        "plan of a creation with 0",
+        "create with 0",
+    ];
+    assert_eq!(calls(&apply().await), expected, "nothing of what is in the state is given");
+
+    let first_created =
+        tagged("c").replace("}\n", "  lifecycle {\n    create_before_destroy = true\n  }\n}\n");
+    workspace.configure("probe", &first_created);
+    let expected = [
+        "plan of an update with 101",
+        "plan of a replacement with 101",
+        "plan of a creation with 0",
+        "create with 0",
+        "plan of a destruction with 101",
+        "delete with 101",
+    ];
+    assert_eq!(calls(&apply().await), expected, "what is deposed is planned by itself");
+}
+
 #[tokio::test]
 async fn a_panic_is_shown_with_its_text() {
     let configuration = "resource \"probe_thing\" \"one\" {\n  act = \"panic\"\n}\n";

@@ -147,17 +147,32 @@ impl Resource for Thing {
         let mut state = proposal.proposed;
         state.greeting = Attr::Known(cx.client().clone());
         let replace = proposal.prior.as_ref().is_some_and(|prior| prior.state.tags != state.tags);
-        let private = proposal.prior.map(|prior| prior.private).unwrap_or_default();
+        let private = match (proposal.prior, proposal.replaced) {
+            (Some(prior), _) => {
+                called("plan of an update", &prior.private);
+                prior.private
+            }
+            (None, Some(replaced)) => {
+                called("plan of a replacement", &replaced);
+                Writes(replaced.0 + 1000)
+            }
+            (None, None) => {
+                called("plan of a creation", &Writes::default());
+                Writes::default()
+            }
+        };
         // Beyond a set Terraform cannot follow a path, which is this crate's concern.
         let path = AttributePath::root("tags").index(0);
         Planned { state, private, requires_replace: replace.then_some(path).into_iter().collect() }
     }
 
-    async fn plan_destroy(&self, cx: &Context<String>, _: Kept) {
+    async fn plan_destroy(&self, cx: &Context<String>, prior: Kept) {
+        called("plan of a destruction", &prior.private);
         cx.report(Diagnostic::warning("Destroys", "It will be gone."));
     }
 
     async fn create(&self, cx: &Context<String>, new: Creation<State, Writes>) -> Option<Kept> {
+        called("create", &new.planned.private);
         act(cx, &new.planned.state).await.then(|| written(new.planned))
     }
 
@@ -170,6 +185,7 @@ impl Resource for Thing {
     }
 
     async fn delete(&self, cx: &Context<String>, prior: Kept) -> Option<Kept> {
+        called("delete", &prior.private);
         (!act(cx, &prior.state).await).then_some(prior)
     }
 
@@ -215,6 +231,11 @@ impl Resource for Thing {
         let id = state.id.known()?;
         Some(Value::from(std::collections::BTreeMap::from([("id".to_owned(), id.as_str())])))
     }
+}
+
+/// Tells of a call, and of what is remembered that it is given.
+fn called(operation: &str, private: &Writes) {
+    tracing::info!("call: {operation} with {};", private.0);
 }
 
 /// Does what the object is configured to do. False is: it failed, and said so.
