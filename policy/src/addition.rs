@@ -1,5 +1,5 @@
 use crate::{
-    Demand, LogGroup, Obstacle, Ownership, Retention, Skip, Standing, Subscription,
+    Demand, Known, LogGroup, Obstacle, Ownership, Retention, Skip, Standing, Subscription,
     SubscriptionFilter,
 };
 
@@ -32,7 +32,12 @@ impl Addition {
         };
         let obstacle = wanted.and_then(|wanted| ownership.in_the_way(filters, wanted));
         let obstacle = obstacle.map(|by| Obstacle::NameTaken(by.destination_arn.clone()));
-        let due = demand.on(&group.name, &group.class, &is, obstacle.clone());
+        let due = demand.on(
+            &group.name,
+            &group.class,
+            &is,
+            Known { obstacle: obstacle.clone(), ..Known::default() },
+        );
         let missing = is.subscription == Some(Subscription::Missing);
         let sets_retention =
             is.retention == Retention::Never && due.standing.retention != Retention::Never;

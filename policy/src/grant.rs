@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Arn, Destination};
+use crate::{Arn, Destination, PolicyId};
 
 /// Leave for CloudWatch Logs to invoke a function: one statement in the function's resource policy,
 /// for all log groups of the function's account and region.
@@ -28,9 +28,26 @@ impl Grant {
     /// That of a policy to its destination; None where that is no function, so has no resource
     /// policy that matters here.
     #[must_use]
-    pub fn of(destination: &Arn, policy_name: &str) -> Option<Self> {
-        let statement_id = statement_id(destination.region(), policy_name);
-        Self::recalled(destination, statement_id)
+    pub fn of(destination: &Arn, policy_name: &str, policy: PolicyId) -> Option<Self> {
+        let stem = stem(destination.region(), policy_name);
+        Self::recalled(destination, format!("{stem}-{policy}"))
+    }
+
+    /// The ids of the policies of a name that have their statement among these, as it is wanted:
+    /// by them an import knows what it is to take over.
+    #[must_use]
+    pub fn holders(
+        destination: &Arn,
+        policy_name: &str,
+        statements: &[Statement],
+    ) -> Vec<PolicyId> {
+        let stem = stem(destination.region(), policy_name);
+        let id_of = |statement: &Statement| -> Option<PolicyId> {
+            let id = statement.id.strip_prefix(&stem)?.strip_prefix('-')?.parse().ok()?;
+            let grant = Self::of(destination, policy_name, id)?;
+            (grant.statement() == *statement).then_some(id)
+        };
+        statements.iter().filter_map(id_of).collect()
     }
 
     /// One that was made before, by the id it has.
@@ -94,7 +111,7 @@ impl Grant {
         let room = MAX_STATEMENT_ID_CHARS - INTERIM_PREFIX.len();
         let id = match rest.len() <= room {
             true => format!("{INTERIM_PREFIX}{rest}"),
-            false => shortened(INTERIM_PREFIX, rest),
+            false => shortened(INTERIM_PREFIX, rest, MAX_STATEMENT_ID_CHARS),
         };
         Self { function: self.function.clone(), statement_id: id }
     }
@@ -135,19 +152,20 @@ impl Grant {
     }
 }
 
-/// Letters, digits, `-` and `_` are all that an id may have. What a name has beside them, or has
-/// too much of, is told apart by a hash.
-fn statement_id(region: &str, policy_name: &str) -> String {
-    let id = format!("{region}-{policy_name}");
-    let is_proper = id.chars().all(is_proper);
-    match is_proper && PREFIX.len() + id.len() <= MAX_STATEMENT_ID_CHARS {
-        true => format!("{PREFIX}{id}"),
-        false => shortened(PREFIX, &id),
+/// What the ids of all policies of one name in a region begin with. Letters, digits, `-` and `_` are
+/// all that an id may have. What a name has beside them, or has too much of, is told apart by a hash.
+fn stem(region: &str, policy_name: &str) -> String {
+    let room = MAX_STATEMENT_ID_CHARS - PolicyId::LEN - 1;
+    let name = format!("{region}-{policy_name}");
+    let is_proper = name.chars().all(is_proper);
+    match is_proper && PREFIX.len() + name.len() <= room {
+        true => format!("{PREFIX}{name}"),
+        false => shortened(PREFIX, &name, room),
     }
 }
 
-fn shortened(prefix: &str, text: &str) -> String {
-    let room = MAX_STATEMENT_ID_CHARS - HASH_CHARS - prefix.len();
+fn shortened(prefix: &str, text: &str, most_chars: usize) -> String {
+    let room = most_chars - HASH_CHARS - prefix.len();
     let proper = text.chars().map(|c| if is_proper(c) { c } else { '-' });
     format!("{prefix}{}-{:016x}", proper.take(room).collect::<String>(), hash(text))
 }
@@ -194,12 +212,13 @@ impl Statement {
     }
 }
 
-/// What is known of a statement with a grant's id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is known of where a statement with a grant's id, or a retention, comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Provenance {
-    /// The policy made it.
+    /// The policy wrote it.
     Ours,
     /// Only what it says can tell.
+    #[default]
     Unknown,
 }
 
@@ -256,22 +275,35 @@ mod tests {
     const SHIPPER: &str = "arn:aws-cn:lambda:cn-north-1:123456789012:function:shipper";
 
     fn grant(name: &str) -> Grant {
-        Grant::of(&SHIPPER.parse().unwrap(), name).unwrap()
+        Grant::of(&SHIPPER.parse().unwrap(), name, PolicyId::of(0xab)).unwrap()
     }
 
     #[test]
     fn is_for_all_log_groups_of_the_functions_account_and_region() {
         let grant = grant("ship");
-        assert_eq!(grant.statement_id(), "logagg-cn-north-1-ship");
+        assert_eq!(grant.statement_id(), "logagg-cn-north-1-ship-000000ab");
         assert_eq!(grant.source_arn(), "arn:aws-cn:logs:cn-north-1:123456789012:log-group:*:*");
         assert_eq!(grant.source_account(), "123456789012");
         assert_eq!((grant.function_name(), grant.qualifier()), ("shipper", None));
     }
 
     #[test]
+    fn two_policies_of_one_name_have_statements_of_their_own_which_tell_their_ids() {
+        let arn: Arn = SHIPPER.parse().unwrap();
+        let of = |name: &str, bits| Grant::of(&arn, name, PolicyId::of(bits)).unwrap().statement();
+        let mut altered = of("ship", 3);
+        altered.effect = "Deny".to_owned();
+        let statements = [of("ship", 1), of("ship", 2), altered, of("shipper", 4), of("a b", 5)];
+        let ids = |name: &str| Grant::holders(&arn, name, &statements);
+        assert_eq!(ids("ship"), [PolicyId::of(1), PolicyId::of(2)]);
+        assert_eq!(ids("a b"), [PolicyId::of(5)]);
+        assert_eq!(ids("other"), []);
+    }
+
+    #[test]
     fn knows_the_version_or_alias() {
         let arn = format!("{SHIPPER}:live").parse().unwrap();
-        let grant = Grant::of(&arn, "ship").unwrap();
+        let grant = Grant::of(&arn, "ship", PolicyId::of(0)).unwrap();
         assert_eq!((grant.function_name(), grant.qualifier()), ("shipper", Some("live")));
         assert_eq!(grant.source_arn(), "arn:aws-cn:logs:cn-north-1:123456789012:log-group:*:*");
     }
@@ -281,7 +313,7 @@ mod tests {
         for arn in
             ["arn:aws:kinesis:eu-west-1:1:stream/x", "arn:aws:logs:eu-west-1:1:destination:x"]
         {
-            assert_eq!(Grant::of(&arn.parse().unwrap(), "ship"), None, "{arn}");
+            assert_eq!(Grant::of(&arn.parse().unwrap(), "ship", PolicyId::of(0)), None, "{arn}");
         }
     }
 
@@ -293,12 +325,18 @@ mod tests {
             assert!(id.len() <= MAX_STATEMENT_ID_CHARS && id.chars().all(is_proper), "{id}");
         }
         assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len());
-        assert_eq!(ids[1], "logagg-cn-north-1-a-b-3e30c446ecc8060e", "the same in every version");
+        assert_eq!(
+            ids[1], "logagg-cn-north-1-a-b-3e30c446ecc8060e-000000ab",
+            "the same in every version"
+        );
     }
 
     #[test]
     fn what_stands_in_has_an_id_that_no_policy_has() {
-        assert_eq!(grant("ship").interim().statement_id(), "logagg_interim-cn-north-1-ship");
+        assert_eq!(
+            grant("ship").interim().statement_id(),
+            "logagg_interim-cn-north-1-ship-000000ab"
+        );
         assert_eq!(grant("ship").interim().source_arn(), grant("ship").source_arn());
     }
 

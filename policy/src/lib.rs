@@ -8,14 +8,15 @@
 mod account_policy;
 mod addition;
 mod arn;
+mod conflict;
 mod demand;
 mod document;
-mod fight;
 mod filter;
 mod grant;
 mod log_group;
 mod loop_guard;
 mod loop_walk;
+mod policy_id;
 mod retention;
 mod rule;
 mod selection;
@@ -26,9 +27,9 @@ mod tags;
 pub use account_policy::{AccountPolicy, UnknownAccountPolicy};
 pub use addition::Addition;
 pub use arn::{Arn, Destination, InvalidArn, UnsupportedDestination};
-pub use demand::{Demand, Due, OnConflict, UnknownOnConflict};
+pub use conflict::{Claim, Conflict};
+pub use demand::{Demand, Due, Known, OnConflict, UnknownOnConflict};
 pub use document::{Document, InvalidDocument};
-pub use fight::{Fight, Stake};
 pub use filter::{
     Argument, Distribution, FilterName, InvalidFilterName, Ownership, SubscriptionFilter,
     UnknownDistribution,
@@ -39,8 +40,10 @@ pub use log_group::{
 };
 pub use loop_guard::LoopGuard;
 pub use loop_walk::{Answer, LoopWalk, Question};
+pub use policy_id::{InvalidPolicyId, PolicyId};
 pub use retention::{
     InvalidRetention, OnDestroy, Retention, RetentionMode, UnknownOnDestroy, UnknownRetentionMode,
+    WrittenRetention,
 };
 pub use rule::{InvalidRegex, NameRegex, Rule};
 pub use selection::{Listing, Selection};

@@ -21,6 +21,8 @@ pub enum Obstacle {
     Full,
     /// A foreign filter holds our name and ships to this destination.
     NameTaken(String),
+    /// The policy may not write to the group, as AWS said in these words.
+    Denied(String),
 }
 
 impl Skip {
@@ -50,6 +52,7 @@ impl fmt::Display for Skip {
             Self::Obstacle(Obstacle::NameTaken(by)) => {
                 write!(f, "name taken: a filter of this name that is not ours ships to {by}")
             }
+            Self::Obstacle(Obstacle::Denied(why)) => write!(f, "denied: {why}"),
         }
     }
 }

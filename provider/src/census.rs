@@ -9,7 +9,7 @@ use logagg_policy::{Listing, LogGroup, Selection, TagFilter, Tags};
 use crate::aws::{CallError, IN_FLIGHT, Reader};
 
 /// The answer to what a selection asks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Census {
     /// What was asked, and every log group in the answer, chosen or not.
     pub(crate) asked: Vec<Listing>,
@@ -18,7 +18,7 @@ pub(crate) struct Census {
 }
 
 /// What is known of the tags of log groups.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tagging {
     /// The only log groups that can have these tags. An endpoint may name others beside them, so
     /// whether one of these has them, its tags say.

@@ -59,15 +59,19 @@ fn a_full_group_is_skipped_and_not_asked_again_until_its_filters_change() {
 }
 
 #[test]
-fn a_group_that_fills_up_between_plan_and_apply_is_an_error_once_and_then_skipped() {
+fn a_group_that_turns_out_to_be_full_in_an_update_is_left_out_and_then_skipped() {
     let scene = Scene::governed(&["/app/a"]);
     scene.policy(&skipping(&scene));
     scene.apply();
     scene.logs.create_group("/app/full").unwrap();
     scene.proxy.on("PutSubscriptionFilter").group("/app/full").fail(AwsError::limit_exceeded());
-    let apply = scene.apply_fails();
-    says(&apply, "Error: 1 log group could not be changed");
-    scene.apply();
+    scene.plan();
+    assert_eq!(scene.planned().unknown["log_groups"]["/app/full"]["subscription"], true);
+    let apply = scene.apply_plan();
+    says(&apply, "Warning: 1 log group left out");
+    assert!(scene.state()["log_groups"]["/app/full"]["subscription"].is_null());
+    assert_eq!(scene.state()["pending"], 0);
+    scene.run(0, |terraform| terraform.run(&["apply", "-no-color", "-auto-approve"]));
     assert!(scene.state()["skipped"]["/app/full"].is_string());
     scene.plan_is_empty();
 }
@@ -105,4 +109,67 @@ fn the_filters_of_an_earlier_shipper_are_replaced_without_a_gap() {
     scene.destroy();
     assert_eq!(filters("/app/a"), [("dd-x7f3".to_owned(), old)]);
     assert_eq!(filters("/app/b"), [("siem".to_owned(), foreign)]);
+}
+
+#[test]
+fn another_filter_name_frees_a_log_group_in_the_plan_that_gives_it() {
+    for on_conflict in ["error", "skip"] {
+        let scene = Scene::with_groups(&["/app/a", "/app/b"]);
+        let elsewhere = scene.account.function_arn("elsewhere");
+        let policy = format!("{}\non_conflict = \"{on_conflict}\"", scene.usual_policy());
+        scene.policy(&policy);
+        scene.apply();
+        scene.logs.delete_filter("/app/b", NAME).unwrap();
+        scene.logs.put_filter("/app/b", NAME, &elsewhere).unwrap();
+        scene.run(0, |terraform| {
+            terraform.run(&["apply", "-no-color", "-auto-approve", "-refresh-only"])
+        });
+        scene.policy(&format!("{policy}\nfilter_name = \"other\""));
+        let plan = scene.plan();
+        assert!(!plan.text().contains("Filter name taken"), "{on_conflict}: {plan}");
+        scene.apply_plan();
+        let filters = scene.logs.filters("/app/b").unwrap();
+        let ships = filters
+            .iter()
+            .any(|filter| filter.name == "other" && filter.destination_arn == scene.shipper());
+        assert!(ships, "{on_conflict}: {filters:?}");
+        scene.plan_is_empty();
+    }
+}
+
+#[test]
+fn what_may_not_be_written_to_is_left_out_with_the_reason() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/sealed"]);
+    for operation in ["PutSubscriptionFilter", "PutRetentionPolicy"] {
+        scene.proxy.on(operation).group("/app/sealed").fail(AwsError::access_denied(operation));
+    }
+    scene.policy(&skipping(&scene));
+    scene.apply();
+    let reason = scene.state()["skipped"]["/app/sealed"].as_str().unwrap().to_owned();
+    assert!(reason.starts_with("denied: Put"), "{reason}");
+    assert_eq!(scene.state()["pending"], 0);
+    scene.ships("/app/a", &scene.shipper());
+    scene.plan_is_empty();
+
+    // A log group that is created later.
+    scene.logs.create_group("/app/sealed2").unwrap();
+    let denied = AwsError::access_denied("PutSubscriptionFilter");
+    scene.proxy.on("PutSubscriptionFilter").group("/app/sealed2").fail(denied);
+    let apply = scene.apply();
+    says(&apply, "Warning: 1 log group left out");
+    assert!(scene.state()["log_groups"]["/app/sealed2"]["subscription"].is_null());
+    scene.run(0, |terraform| terraform.run(&["apply", "-no-color", "-auto-approve"]));
+    assert!(scene.state()["skipped"]["/app/sealed2"].is_string());
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_policy_that_may_write_nothing_is_an_error_also_where_it_skips() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b"]);
+    for operation in ["PutSubscriptionFilter", "PutRetentionPolicy"] {
+        scene.proxy.on(operation).fail(AwsError::access_denied(operation));
+    }
+    scene.policy(&skipping(&scene));
+    says(&scene.apply_fails(), "Error: Policy could not be applied");
+    assert_eq!(scene.state(), json!(null));
 }

@@ -10,8 +10,17 @@ use serde_json::{Value, json};
 
 use crate::scene::{NAME, SIMULATED_ACCOUNT, Scene, entry, says};
 
+/// The ids of our statements without the policy's own, which is drawn when it is created.
 const OURS: &str = "logagg-eu-central-1-ship";
 const INTERIM: &str = "logagg_interim-eu-central-1-ship";
+
+/// An id of ours without what is the policy's own.
+fn stem(id: &str) -> String {
+    match id.rsplit_once('-') {
+        Some((stem, drawn)) if id.starts_with("logagg") && drawn.len() == 8 => stem.to_owned(),
+        _ => id.to_owned(),
+    }
+}
 
 /// A function with, in the simulator, nobody who may invoke it.
 fn function(scene: &Scene, name: &str) -> String {
@@ -56,8 +65,28 @@ fn statements(scene: &Scene, name: &str) -> Vec<Value> {
 }
 
 fn ids(scene: &Scene, name: &str) -> Vec<String> {
+    whole_ids(scene, name).iter().map(|id| stem(id)).collect()
+}
+
+fn whole_ids(scene: &Scene, name: &str) -> Vec<String> {
     let statements = statements(scene, name);
     statements.iter().map(|it| it["Sid"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The whole id of our statement.
+#[track_caller]
+fn ours(scene: &Scene, name: &str) -> String {
+    let ids = whole_ids(scene, name);
+    let [id] = &ids[..] else { panic!("one statement in place of {ids:?}") };
+    id.clone()
+}
+
+/// Puts another statement in the place of ours.
+#[track_caller]
+fn alter(scene: &Scene, name: &str, principal: &str) {
+    let id = ours(scene, name);
+    remove(scene, name, &id);
+    add(scene, name, &id, principal);
 }
 
 /// What was written, in order: filters, and statements with their function and id.
@@ -68,9 +97,9 @@ fn writes(scene: &Scene) -> Vec<String> {
         match path.map(|(method, path)| (method, path.split('/').collect::<Vec<_>>())) {
             Some(("POST", path)) => {
                 let id = call.input["StatementId"].as_str().unwrap_or_default();
-                Some(format!("grant {} {id}", path[0]))
+                Some(format!("grant {} {}", path[0], stem(id)))
             }
-            Some(("DELETE", path)) => Some(format!("revoke {} {}", path[0], path[2])),
+            Some(("DELETE", path)) => Some(format!("revoke {} {}", path[0], stem(path[2]))),
             Some(_) => None,
             None => call.operation.contains("SubscriptionFilter").then_some(call.operation),
         }
@@ -119,7 +148,7 @@ pub(crate) fn it_is_granted_before_the_filters_and_revoked_after_them() {
     assert_eq!(
         statements(&scene, "sink"),
         [json!({
-            "Sid": OURS,
+            "Sid": ours(&scene, "sink"),
             "Effect": "Allow",
             "Principal": {"Service": "logs.amazonaws.com"},
             "Action": "lambda:InvokeFunction",
@@ -147,7 +176,7 @@ pub(crate) fn it_is_granted_before_the_filters_and_revoked_after_them() {
 #[test]
 pub(crate) fn a_removed_statement_is_drift_that_apply_mends() {
     let scene = granted(&["/app/a"]);
-    remove(&scene, "sink", OURS);
+    remove(&scene, "sink", &ours(&scene, "sink"));
     let plan = scene.plan();
     says(&plan, "~ invoke_permission = \"missing\" -> \"active\"");
     says(&plan, "~ pending = 1 -> 0");
@@ -161,8 +190,7 @@ pub(crate) fn a_removed_statement_is_drift_that_apply_mends() {
 #[test]
 pub(crate) fn an_altered_statement_is_made_anew_and_another_stands_in_meanwhile() {
     let scene = granted(&["/app/a"]);
-    remove(&scene, "sink", OURS);
-    add(&scene, "sink", OURS, "logs.amazonaws.com");
+    alter(&scene, "sink", "logs.amazonaws.com");
     says(&scene.plan(), "~ invoke_permission = \"differs\" -> \"active\"");
     scene.apply_plan();
     assert_eq!(
@@ -225,43 +253,28 @@ pub(crate) fn turned_off_it_is_revoked() {
 }
 
 #[test]
-pub(crate) fn a_statement_that_somebody_else_gave_our_id_is_left_alone() {
-    let scene = Scene::with_groups(&["/app/a"]);
+pub(crate) fn two_policies_of_one_name_have_statements_of_their_own() {
+    let scene = Scene::with_groups(&["/app/a", "/lib/b"]);
     let sink = function(&scene, "sink");
-    add(&scene, "sink", OURS, "logs.amazonaws.com");
-    scene.policy(&granting(&scene, &sink));
-    let apply = scene.apply_fails();
-    says(&apply, "Error: Statement of somebody else");
-    says(&apply, "with logagg_policy.it, on main.tf");
-    says(
-        &apply,
-        &format!(
-            "There is the statement \"{OURS}\" in the resource policy of {sink} already, and it \
-             does not say what this policy's would: it is somebody else's and was left alone. \
-             Nothing was written. Remove it if nobody needs it (aws lambda remove-permission), give \
-             the policy another name, or give the permission yourself and remove grant_invoke."
-        ),
-    );
-    assert_eq!(scene.state(), json!(null));
-    assert_eq!(writes(&scene), [""; 0]);
-    assert_eq!(statements(&scene, "sink")[0]["Condition"], json!(null));
-
-    // Under a policy that is there already, a plan warns of it.
-    scene.policy(&scene.policy_to(&sink));
+    let it = format!("resource \"logagg_policy\" \"it\" {{\n{}\n}}\n", granting(&scene, &sink));
+    let other = it.replace("\"it\"", "\"other\"").replace("/app/", "/lib/");
+    let other = other.replace("grant_invoke", "filter_name = \"other\"\ngrant_invoke");
+    scene.configuration(&format!("{it}{other}"));
     scene.apply();
-    scene.policy(&granting(&scene, &sink));
-    scene.apply_fails();
-    let plan = scene.plan();
-    assert_eq!(scene.planned().after["invoke_permission"], "active");
-    assert!(!plan.text().contains("Statement of somebody else"), "it was never ours: {plan}");
-    assert_eq!(statements(&scene, "sink")[0]["Condition"], json!(null));
+    assert_eq!(ids(&scene, "sink"), [OURS, OURS]);
+    let both = whole_ids(&scene, "sink");
+    assert_ne!(both[0], both[1]);
+    scene.configuration(&it);
+    scene.apply();
+    assert_eq!(ids(&scene, "sink"), [OURS], "the one that stays has its own");
+    scene.ships("/app/a", &sink);
+    scene.plan_is_empty();
 }
 
 #[test]
 pub(crate) fn a_statement_that_took_the_place_of_ours_is_left_alone() {
     let scene = granted(&["/app/a"]);
-    remove(&scene, "sink", OURS);
-    add(&scene, "sink", OURS, "events.amazonaws.com");
+    alter(&scene, "sink", "events.amazonaws.com");
     let plan = scene.plan();
     says(&plan, "~ invoke_permission = \"taken\" -> \"active\"");
     says(&plan, "Warning: Statement of somebody else");
@@ -335,12 +348,12 @@ fn a_full_resource_policy_says_what_to_do() {
     }
     let apply = scene.apply_fails();
     says(&apply, "Error: Permission could not be granted");
+    says(&apply, &format!("The provider tried to write the statement \"{OURS}-"));
     says(
         &apply,
         &format!(
-            "The provider tried to write the statement \"{OURS}\" in the resource policy of {sink} \
-             that lets CloudWatch Logs invoke it. No filter was written. AddPermission failed: \
-             PolicyLengthExceededException: The final policy size ("
+            "in the resource policy of {sink} that lets CloudWatch Logs invoke it. No filter was \
+             written. AddPermission failed: PolicyLengthExceededException: The final policy size ("
         ),
     );
     says(
@@ -491,10 +504,12 @@ fn an_answer_that_is_lost_does_not_make_it_somebody_elses() {
 fn what_stood_in_when_the_provider_was_killed_is_taken_away() {
     let (scene, _) = simulated(Simulator::builder());
     scene.apply();
-    remove(&scene, "sink", OURS);
-    add(&scene, "sink", OURS, "logs.amazonaws.com");
+    alter(&scene, "sink", "logs.amazonaws.com");
     scene.proxy.forget_calls();
-    let operation = format!("DELETE /2015-03-31/functions/sink/policy/{INTERIM}");
+    let operation = format!(
+        "DELETE /2015-03-31/functions/sink/policy/{}",
+        ours(&scene, "sink").replace(OURS, INTERIM)
+    );
     let gate = scene.proxy.on(&operation).hold();
     let apply = scene.terraform.start(&["apply", "-no-color", "-auto-approve"]).unwrap();
     scene.proxy.wait_for(&operation, 1).unwrap();

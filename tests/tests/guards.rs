@@ -70,3 +70,25 @@ fn what_grew_since_the_plan_stops_the_apply_before_it_writes() {
     says(&apply, TOO_MANY);
     assert!(scene.writes().is_empty());
 }
+
+#[test]
+fn a_wider_selection_counts_what_is_new_and_not_what_is_there() {
+    let scene = Scene::governed(&["/app/a", "/app/b", "/lib/c"]);
+    let wider = scene.usual_policy().replace("\"/app/\"", "\"/app/\", \"/lib/\"");
+    scene.policy(&format!("{wider}\nmax_changes = 1"));
+    scene.plan();
+    scene.apply_plan();
+    scene.ships("/lib/c", &scene.shipper());
+    scene.plan_is_empty();
+}
+
+#[test]
+fn another_selection_beyond_what_was_listed_counts_what_leaves() {
+    let scene = Scene::governed(&["/app/a", "/app/b", "/lib/c"]);
+    let elsewhere = scene.usual_policy().replace("\"/app/\"", "\"/lib/\"");
+    scene.policy(&format!("{elsewhere}\nmax_changes = 2"));
+    says(&scene.plan_fails(), "The policy would change 3 log groups, and max_changes is 2.");
+    scene.policy(&format!("{elsewhere}\nmax_changes = 3"));
+    scene.apply();
+    scene.ships_nowhere("/app/a");
+}

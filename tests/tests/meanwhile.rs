@@ -94,7 +94,7 @@ fn a_group_deleted_and_created_again_after_the_plan_becomes_what_the_plan_says()
     scene.plan();
     scene.logs.delete_group("/app/a").unwrap();
     scene.logs.create_group("/app/a").unwrap();
-    scene.apply_plan();
+    says(&scene.apply_plan(), "Warning: 1 log group created again since the plan");
     scene.ships("/app/a", &scene.shipper());
     // Its retention was not in the plan; the next one has it.
     scene.plan();
@@ -117,4 +117,61 @@ fn a_filter_taken_over_after_the_plan_is_left_alone() {
     says(&apply, "/app/b");
     says(&apply, &elsewhere);
     scene.ships("/app/b", &elsewhere);
+}
+
+/// A policy that only sets retention, by a mode.
+fn keeps(scene: &Scene, mode: &str) {
+    scene.policy(&format!(
+        "name = \"{NAME}\"\nretention_in_days = 30\nretention_mode = \"{mode}\"\n\
+         select {{\n  name_prefixes = [\"/app/\"]\n}}"
+    ));
+}
+
+#[test]
+fn a_retention_that_the_mode_would_no_longer_change_is_left_with_a_warning() {
+    for (mode, set) in [("at_least", Some(400)), ("if_unset", Some(7)), ("exact", Some(400))] {
+        let scene = Scene::with_groups(&["/app/a", "/app/b"]);
+        keeps(&scene, mode);
+        scene.apply();
+        let start = if mode == "if_unset" { None } else { Some(14) };
+        for group in ["/app/a", "/app/b"] {
+            match start {
+                Some(days) => scene.logs.set_retention(group, days).unwrap(),
+                None => {
+                    scene.logs.delete_group(group).unwrap();
+                    scene.logs.create_group(group).unwrap();
+                }
+            }
+        }
+        scene.plan();
+        scene.logs.set_retention("/app/a", set.unwrap()).unwrap();
+        let apply = scene.apply_plan();
+        says(&apply, "Warning: Retention changed since the plan on 1 log group");
+        says(&apply, &format!("/app/a ({} days)", set.unwrap()));
+        assert_eq!(scene.logs.retention("/app/a").unwrap(), set, "{mode}");
+        assert_eq!(scene.logs.retention("/app/b").unwrap(), Some(30), "{mode}");
+    }
+}
+
+#[test]
+fn a_shortening_that_was_planned_is_done_where_less_is_left_to_shorten() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    keeps(&scene, "exact");
+    scene.apply();
+    scene.logs.set_retention("/app/a", 365).unwrap();
+    scene.plan();
+    scene.logs.set_retention("/app/a", 180).unwrap();
+    scene.apply_plan();
+    assert_eq!(scene.logs.retention("/app/a").unwrap(), Some(30));
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_filter_that_is_not_as_the_plan_saw_it_is_told() {
+    let scene = Scene::governed(&["/app/a"]);
+    scene.logs.delete_filter("/app/a", NAME).unwrap();
+    scene.plan();
+    scene.logs.put_filter("/app/a", NAME, &scene.shipper()).unwrap();
+    says(&scene.apply_plan(), "Warning: Filter changed since the plan on 1 log group");
+    scene.plan_is_empty();
 }

@@ -256,7 +256,7 @@ fn policies_that_cannot_hold_together_are_told_on_the_page() {
     let documents =
         json!({"policies": [document("month", 30, "/app/"), document("week", 7, "/app/b")]});
     let page = page(&report(&scene, &documents, &["--detailed-exitcode"]), 2);
-    let fight = "Keeps it from being applied: Policies fight over the retention of 1 log group";
+    let fight = "Keeps it from being applied: Policies conflict over the retention of 1 log group";
     assert!(page.contains(fight), "{page}");
     let (_, shared) = page.split_once("Log groups that several policies choose").unwrap();
     let shared = shared.split("</table>").next().unwrap();

@@ -127,3 +127,99 @@ fn destroy_keeps_retention_unless_told_otherwise() {
     retentions(&scene, [Some(30), Some(30), Some(30)]);
     assert_eq!(scene.state(), json!(null));
 }
+
+const RESTORE: &str = "retention_on_destroy = \"restore\"";
+
+#[test]
+fn what_comes_back_is_what_was_there_at_the_first_write_not_at_the_first_sight() {
+    let scene = three_groups();
+    let at_most = format!("retention_mode = \"at_most\"\n{RESTORE}");
+    keeps(&scene, 365, &at_most);
+    scene.apply();
+    assert_eq!(scene.logs.retention("/app/short").unwrap(), Some(7), "left alone");
+    scene.logs.set_retention("/app/short", 400).unwrap();
+    scene.apply();
+    assert_eq!(scene.logs.retention("/app/short").unwrap(), Some(365));
+    scene.destroy();
+    retentions(&scene, [Some(365), None, Some(400)]);
+}
+
+#[test]
+fn what_the_policy_never_wrote_is_not_given_back() {
+    let scene = three_groups();
+    keeps(&scene, 30, &format!("retention_mode = \"if_unset\"\n{RESTORE}"));
+    scene.apply();
+    // Its owner sets by hand what the policy says.
+    scene.logs.set_retention("/app/short", 30).unwrap();
+    scene.apply();
+    scene.destroy();
+    retentions(&scene, [Some(365), None, Some(30)]);
+}
+
+#[test]
+fn a_retention_that_is_asked_for_later_remembers_what_is_there_then() {
+    let scene = three_groups();
+    let ships = format!(
+        "name = \"{NAME}\"\ndestination_arn = \"{}\"\n\
+         select {{\n  name_prefixes = [\"/app/\"]\n}}",
+        scene.shipper()
+    );
+    scene.policy(&ships);
+    scene.apply();
+    scene.logs.set_retention("/app/short", 400).unwrap();
+    scene.policy(&format!("{ships}\nretention_in_days = 30\n{RESTORE}"));
+    scene.apply();
+    scene.destroy();
+    retentions(&scene, [Some(365), None, Some(400)]);
+}
+
+#[test]
+fn if_unset_changes_what_the_policy_itself_set() {
+    let scene = three_groups();
+    keeps(&scene, 30, "retention_mode = \"if_unset\"");
+    scene.apply();
+    keeps(&scene, 60, "retention_mode = \"if_unset\"");
+    scene.apply();
+    retentions(&scene, [Some(365), Some(60), Some(7)]);
+    scene.plan_is_empty();
+}
+
+/// Puts something into each log group, so that there is something to lose.
+fn fill(scene: &Scene) {
+    for group in ["/app/long", "/app/never", "/app/short"] {
+        scene.logs.create_stream(group, "stream").unwrap();
+        scene.logs.put_events(group, "stream", &["x".repeat(1_000)]).unwrap();
+    }
+}
+
+#[test]
+fn leaving_and_destroying_warn_of_every_shorter_retention_that_comes_back() {
+    let scene = three_groups();
+    fill(&scene);
+    keeps(&scene, 30, RESTORE);
+    scene.apply();
+    let leaving = format!("{RESTORE}\nexclude {{\n  names = [\"/app/short\", \"/app/long\"]\n}}");
+    keeps(&scene, 30, &leaving);
+    let shorter = "Warning: Retention is shortened on 1 log group that the policy lets go";
+    let plan = scene.plan();
+    says(&plan, shorter);
+    says(&plan, "Together they hold 1.0 kB.");
+    says(&plan, "/app/short (30 days to 7 days)");
+    let plan = scene.run(2, |terraform| terraform.plan(&["-destroy"]));
+    says(&plan, shorter);
+    scene.apply_plan();
+    retentions(&scene, [Some(365), None, Some(7)]);
+}
+
+#[test]
+fn what_leaves_counts_in_max_changes_in_plan_and_apply_alike() {
+    let scene = three_groups();
+    keeps(&scene, 30, RESTORE);
+    scene.apply();
+    let leaving = format!("{RESTORE}\nexclude {{\n  name_prefixes = [\"/app/\"]\n}}");
+    keeps(&scene, 30, &format!("{leaving}\nmax_changes = 2"));
+    says(&scene.plan_fails(), "The policy would change 3 log groups, and max_changes is 2.");
+    keeps(&scene, 30, &format!("{leaving}\nmax_changes = 3"));
+    scene.apply();
+    retentions(&scene, [Some(365), None, Some(7)]);
+}

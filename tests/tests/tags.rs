@@ -467,3 +467,17 @@ fn the_document_tells_the_tags() {
     assert_eq!(document["select"], json!([{"tags": {"a": "1", "b": "*"}}]));
     assert_eq!(document["exclude"], json!([{"tags": {"team": "search"}}]));
 }
+
+#[test]
+fn a_group_that_joins_by_a_tag_gets_back_the_retention_it_had_before() {
+    let scene = scene(&[("/app/a", &["team=search"]), ("/app/old", &[])]);
+    here(&scene).change_group("/app/old", |group| group.retention_in_days = Some(365));
+    policy(&scene, &format!("retention_on_destroy = \"restore\"\n{}", select(SEARCH)));
+    scene.apply();
+    tag(&scene, "/app/old", "team", Some("search"));
+    scene.apply();
+    let retention = |name: &str| here(&scene).group(name).unwrap().retention_in_days;
+    assert_eq!(retention("/app/old"), Some(30));
+    scene.destroy();
+    assert_eq!((retention("/app/old"), retention("/app/a")), (Some(365), None));
+}

@@ -1,26 +1,61 @@
+//! The policies at work in one account and region, as far as this process knows of them. Terraform
+//! runs one process for each provider configuration, and AWS does not show yet what a policy is
+//! about to do: two that each select the log group of the other's shipper would close a loop
+//! between them, two that want different things of one log group would undo each other's work, and
+//! one that goes would take the filters that another has just found.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use logagg_policy::{Fight, Stake};
+use logagg_policy::{Claim, Conflict, PolicyId, SubscriptionFilter, WrittenRetention};
 use tokio::sync::Mutex;
 
-/// What the policies at work in this process are about to do, which AWS does not show yet: two that
-/// each select the log group of the other's shipper would else close a loop between them, and two
-/// that want different things of one log group would undo each other's work.
+/// What the policies at work claim.
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
     destinations: BTreeMap<String, BTreeSet<String>>,
-    /// By the whole of each policy: names may be the same.
-    stakes: BTreeMap<String, Stake>,
+    at_work: BTreeMap<PolicyId, AtWork>,
+    /// The policies that are to be destroyed, with what they claimed.
+    leaving: BTreeMap<PolicyId, Claim>,
+    /// The filters that a policy has deleted: log group, name and destination.
+    released: BTreeSet<[String; 3]>,
 }
 
-/// What two policies fight about.
+#[derive(Debug)]
+struct AtWork {
+    claim: Claim,
+    origin: Origin,
+    /// Whether what it gets from others still reaches its state.
+    is_open: bool,
+    /// The retentions that others wrote to log groups of its, and leave to it.
+    inherited: BTreeMap<String, WrittenRetention>,
+}
+
+/// Where a policy comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It is in the state.
+    Existing,
+    /// It is created in this run.
+    Created,
+}
+
+/// A conflict of two policies.
 #[derive(Debug)]
 pub(crate) struct Dispute {
-    pub(crate) fight: Fight,
+    pub(crate) conflict: Conflict,
     pub(crate) log_groups: BTreeSet<String>,
     /// The one that comes second, and the one before it.
-    pub(crate) stakes: [Stake; 2],
+    pub(crate) claims: [Claim; 2],
+}
+
+/// Filters of a policy that goes, which are those of one that stays.
+#[derive(Debug)]
+pub(crate) struct HandOver {
+    pub(crate) from: Claim,
+    pub(crate) to: Claim,
+    pub(crate) origin: Origin,
+    pub(crate) log_groups: BTreeSet<String>,
 }
 
 /// Held while a policy finds out what it may ship and claims it, so that of two policies one sees
@@ -29,7 +64,7 @@ pub(crate) type SharedClaims = Arc<Mutex<Claims>>;
 
 impl Claims {
     /// These log groups are about to be shipped to this destination.
-    pub(crate) fn make(
+    pub(crate) fn ship(
         &mut self,
         destination_arn: &str,
         log_groups: impl IntoIterator<Item = String>,
@@ -39,23 +74,230 @@ impl Claims {
         }
     }
 
-    /// A policy says what it is about to do, and learns whom that is a fight with. `policy` tells
-    /// it from all others.
-    pub(crate) fn stake(&mut self, policy: String, stake: Stake) -> Vec<Dispute> {
-        let mut disputes = Vec::new();
-        for (_, other) in self.stakes.iter().filter(|(other, _)| **other != policy) {
-            disputes.extend(stake.fights(other).into_iter().map(|(fight, log_groups)| Dispute {
-                fight,
-                log_groups,
-                stakes: [stake.terms(), other.terms()],
-            }));
-        }
-        self.stakes.insert(policy, stake);
-        disputes
-    }
-
     /// Where a log group is about to be shipped.
     pub(crate) fn destinations_of(&self, log_group: &str) -> impl Iterator<Item = &String> {
         self.destinations.get(log_group).into_iter().flatten()
+    }
+
+    /// A policy that stays says what it claims, in place of what it claimed before.
+    pub(crate) fn claim(&mut self, policy: PolicyId, origin: Origin, claim: Claim) {
+        self.leaving.remove(&policy);
+        let inherited = self.at_work.remove(&policy).map(|before| before.inherited);
+        let inherited = inherited.unwrap_or_default();
+        self.at_work.insert(policy, AtWork { claim, origin, is_open: true, inherited });
+    }
+
+    /// A policy stays after all, or comes to nothing.
+    pub(crate) fn withdraw(&mut self, policy: PolicyId) {
+        self.at_work.remove(&policy);
+        self.leaving.remove(&policy);
+    }
+
+    /// A policy is to be destroyed, and claims no more what it claimed.
+    pub(crate) fn leave(&mut self, policy: PolicyId, claim: Claim) {
+        self.at_work.remove(&policy);
+        self.leaving.insert(policy, claim);
+    }
+
+    /// The conflicts of a policy with the others at work.
+    pub(crate) fn disputes(&self, policy: PolicyId) -> Vec<Dispute> {
+        let Some(AtWork { claim, .. }) = self.at_work.get(&policy) else { return Vec::new() };
+        let mut disputes = Vec::new();
+        for (_, other) in self.at_work.iter().filter(|(other, _)| **other != policy) {
+            disputes.extend(claim.conflicts(&other.claim).into_iter().map(
+                |(conflict, log_groups)| Dispute {
+                    conflict,
+                    log_groups,
+                    claims: [claim.terms(), other.claim.terms()],
+                },
+            ));
+        }
+        disputes
+    }
+
+    /// The filters of policies that are to be destroyed which `policy`, at work or to be destroyed
+    /// itself, shares with them.
+    pub(crate) fn hand_overs(&self, policy: PolicyId) -> Vec<HandOver> {
+        let mut found = Vec::new();
+        for (to, at_work) in &self.at_work {
+            for (from, leaving) in &self.leaving {
+                let log_groups = shared(leaving, &at_work.claim);
+                if [to, from].contains(&&policy) && !log_groups.is_empty() {
+                    found.push(HandOver {
+                        from: leaving.terms(),
+                        to: at_work.claim.terms(),
+                        origin: at_work.origin,
+                        log_groups,
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether a policy other than `policy` needs a filter of a log group. If none does, `policy`
+    /// is about to delete it: whoever claims it after this has to look again.
+    pub(crate) fn keep_or_release(
+        &mut self,
+        policy: PolicyId,
+        log_group: &str,
+        filter: &SubscriptionFilter,
+    ) -> Kept {
+        let others = self.at_work.iter().filter(|(other, _)| **other != policy);
+        let mut claims = others.map(|(_, at_work)| &at_work.claim);
+        if claims.any(|claim| claim.needs_filter(log_group, filter)) {
+            return Kept::ForAnother;
+        }
+        self.released.insert(key(log_group, filter));
+        Kept::No
+    }
+
+    /// Whether another policy has deleted such a filter of a log group, or is about to.
+    pub(crate) fn was_released(&self, log_group: &str, filter: &SubscriptionFilter) -> bool {
+        self.released.contains(&key(log_group, filter))
+    }
+
+    /// Whether a policy other than `policy` sets the retention of a log group.
+    pub(crate) fn sets_retention(&self, policy: PolicyId, log_group: &str) -> bool {
+        self.heirs(policy, log_group).next().is_some()
+    }
+
+    /// Leaves what `policy` wrote as retention of a log group to those that set it now.
+    pub(crate) fn bequeath(
+        &mut self,
+        policy: PolicyId,
+        log_group: &str,
+        written: WrittenRetention,
+    ) -> Bequest {
+        let heirs: Vec<_> =
+            self.heirs(policy, log_group).filter(|(_, heir)| heir.is_open).collect();
+        let heirs: Vec<_> = heirs.into_iter().map(|(heir, _)| *heir).collect();
+        for heir in &heirs {
+            if let Some(heir) = self.at_work.get_mut(heir) {
+                heir.inherited.insert(log_group.to_owned(), written);
+            }
+        }
+        if heirs.is_empty() { Bequest::Lost } else { Bequest::Taken }
+    }
+
+    /// A policy is about to return its state, with what others have left to it.
+    pub(crate) fn close(&mut self, policy: PolicyId) -> BTreeMap<String, WrittenRetention> {
+        let Some(at_work) = self.at_work.get_mut(&policy) else { return BTreeMap::new() };
+        at_work.is_open = false;
+        std::mem::take(&mut at_work.inherited)
+    }
+
+    fn heirs(
+        &self,
+        policy: PolicyId,
+        log_group: &str,
+    ) -> impl Iterator<Item = (&PolicyId, &AtWork)> {
+        let others = self.at_work.iter().filter(move |(other, _)| **other != policy);
+        others.filter(|(_, at_work)| at_work.claim.retained.contains(log_group))
+    }
+}
+
+/// What becomes of a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    ForAnother,
+    No,
+}
+
+/// What becomes of the memory of a retention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bequest {
+    /// Another policy keeps it.
+    Taken,
+    /// Whoever sets the retention now has returned its state already.
+    Lost,
+}
+
+/// The log groups that are to have one and the same filter by two claims.
+fn shared(one: &Claim, other: &Claim) -> BTreeSet<String> {
+    let Some(wanted) = &one.wanted else { return BTreeSet::new() };
+    let both = one.shipped.iter().filter(|log_group| other.needs_filter(log_group, wanted));
+    both.cloned().collect()
+}
+
+fn key(log_group: &str, filter: &SubscriptionFilter) -> [String; 3] {
+    [log_group.to_owned(), filter.name.clone(), filter.destination_arn.clone()]
+}
+
+#[cfg(test)]
+mod tests {
+    use logagg_policy::Retention;
+
+    use super::*;
+
+    const ONE: u32 = 1;
+    const OTHER: u32 = 2;
+
+    fn id(bits: u32) -> PolicyId {
+        PolicyId::of(bits)
+    }
+
+    fn filter() -> SubscriptionFilter {
+        SubscriptionFilter::new("ship", "here")
+    }
+
+    fn claim(log_groups: &[&str]) -> Claim {
+        let groups: BTreeSet<_> = log_groups.iter().map(|name| (*name).to_owned()).collect();
+        Claim {
+            wanted: Some(filter()),
+            shipped: groups.clone(),
+            retained: groups,
+            ..Claim::default()
+        }
+    }
+
+    #[test]
+    fn a_filter_that_another_policy_claims_is_kept_for_it() {
+        let mut claims = Claims::default();
+        claims.claim(id(ONE), Origin::Created, claim(&["/a"]));
+        assert_eq!(claims.keep_or_release(id(OTHER), "/a", &filter()), Kept::ForAnother);
+        assert_eq!(claims.keep_or_release(id(ONE), "/a", &filter()), Kept::No, "its own");
+        assert_eq!(claims.keep_or_release(id(OTHER), "/b", &filter()), Kept::No);
+        assert!(claims.was_released("/b", &filter()));
+        claims.withdraw(id(ONE));
+        assert_eq!(claims.keep_or_release(id(OTHER), "/a", &filter()), Kept::No);
+    }
+
+    #[test]
+    fn a_retention_is_left_to_a_policy_whose_state_is_still_to_come() {
+        let mut claims = Claims::default();
+        claims.claim(id(ONE), Origin::Created, claim(&["/a"]));
+        let (before, wrote) = (Retention::Days(365), Retention::Days(30));
+        let written = WrittenRetention { before, wrote, created_ms: 1 };
+        assert!(claims.sets_retention(id(OTHER), "/a"));
+        assert_eq!(claims.bequeath(id(OTHER), "/a", written), Bequest::Taken);
+        assert_eq!(claims.close(id(ONE)), BTreeMap::from([("/a".to_owned(), written)]));
+        assert_eq!(claims.bequeath(id(OTHER), "/a", written), Bequest::Lost);
+    }
+
+    #[test]
+    fn a_hand_over_is_seen_from_both_sides_whichever_comes_first() {
+        let (from, to) = (id(ONE), id(OTHER));
+        let going = |claims: &mut Claims| claims.leave(from, claim(&["/a", "/b"]));
+        let coming = |claims: &mut Claims| claims.claim(to, Origin::Created, claim(&["/b", "/c"]));
+        for order in [[&going as &dyn Fn(&mut Claims), &coming], [&coming, &going]] {
+            let mut claims = Claims::default();
+            order.iter().for_each(|step| step(&mut claims));
+            for policy in [from, to] {
+                let [hand_over] = &claims.hand_overs(policy)[..] else { panic!("one") };
+                assert_eq!(hand_over.log_groups, BTreeSet::from(["/b".to_owned()]));
+            }
+            assert!(claims.disputes(to).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_policy_that_is_destroyed_conflicts_with_none() {
+        let mut claims = Claims::default();
+        claims.claim(id(ONE), Origin::Existing, claim(&["/a"]));
+        claims.claim(id(OTHER), Origin::Created, claim(&["/c"]));
+        assert_eq!(claims.disputes(id(OTHER)).len(), 1, "one filter name");
+        claims.leave(id(ONE), claim(&["/a"]));
+        assert!(claims.disputes(id(OTHER)).is_empty());
     }
 }

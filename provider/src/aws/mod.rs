@@ -35,7 +35,7 @@ mod writer;
 pub(crate) use account::Account;
 pub(crate) use api::Api;
 pub(crate) use caller::{CallError, Cause};
-pub(crate) use claims::{Claims, Dispute};
+pub(crate) use claims::{Bequest, Claims, Dispute, HandOver, Kept, Origin, SharedClaims};
 pub(crate) use pool::{Credentials, Pool};
 pub(crate) use reader::{IN_FLIGHT, Reader};
 pub(crate) use role::{AssumeRole, WebIdentity, WebIdentityToken};

@@ -114,9 +114,9 @@ mod tests {
     #[test]
     fn the_statement_that_lambda_makes_of_a_grant_is_the_grants() {
         let arn = "arn:aws:lambda:eu-west-1:123456789012:function:shipper".parse().unwrap();
-        let grant = Grant::of(&arn, "ship").unwrap();
+        let grant = Grant::of(&arn, "ship", logagg_policy::PolicyId::of(0)).unwrap();
         let mut statement = json!({
-            "Sid": "logagg-eu-west-1-ship",
+            "Sid": "logagg-eu-west-1-ship-00000000",
             "Effect": "Allow",
             "Principal": {"Service": "logs.amazonaws.com"},
             "Action": "lambda:InvokeFunction",
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(found(&statement), grant.statement());
         statement["Condition"]["ArnLike"]["AWS:SourceArn"] = json!(["a", "b"]);
         assert_ne!(found(&statement), grant.statement());
-        assert_ne!(found(&json!({"Sid": "logagg-eu-west-1-ship"})), grant.statement());
+        assert_ne!(found(&json!({"Sid": "logagg-eu-west-1-ship-00000000"})), grant.statement());
         let anybody = json!({"Principal": "*"});
         assert_eq!(found(&anybody).principal, "*");
     }

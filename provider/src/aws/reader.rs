@@ -65,6 +65,18 @@ impl Reader {
         Ok(filters)
     }
 
+    /// The same once nobody of this process writes to the log group, so that what a policy which
+    /// has just claimed it sees is not about to be deleted by another.
+    pub(crate) async fn settled_subscription_filters(
+        &self,
+        log_group: &str,
+    ) -> Result<Vec<SubscriptionFilter>, CallError> {
+        let api = Api::DescribeSubscriptionFilters;
+        let caller = &self.region.caller;
+        let _turn = caller.turn(api, &log_group_turn(log_group), &self.stopped).await?;
+        self.subscription_filters(log_group).await
+    }
+
     /// Asks for page after page. `take` keeps what is in a page and gives the token of the next;
     /// without one that was the last.
     pub(super) async fn pages<T, E, F>(
@@ -106,6 +118,11 @@ impl Reader {
         })
         .await
     }
+}
+
+/// The name of the turn to write to a log group. No function's name begins so.
+pub(super) fn log_group_turn(log_group: &str) -> String {
+    format!("log group {log_group}")
 }
 
 /// A proxy or an emulator may answer with something that is no answer; that is not an empty list.

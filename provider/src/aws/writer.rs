@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::types;
@@ -7,6 +7,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::reader::log_group_turn;
 use super::region::Region;
 use super::{Api, CallError, Cause};
 
@@ -17,22 +18,42 @@ pub(crate) struct Writer {
     pub(super) region: Arc<Region>,
     pub(super) stopped: CancellationToken,
     patience: Arc<Patience>,
+    /// Cancelled some seconds after `stopped`.
+    late: Arc<OnceLock<CancellationToken>>,
 }
 
 /// How long a fresh permission is waited for, once an operation.
 const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN_TRIES: Duration = Duration::from_secs(3);
 
+/// How long calls that belong together go on after Terraform asks to stop.
+const LONGEST_GRACE: Duration = Duration::from_secs(10);
+
 impl Writer {
     pub(super) fn new(region: Arc<Region>, stopped: CancellationToken) -> Self {
-        Self { region, stopped, patience: Arc::default() }
+        Self { region, stopped, patience: Arc::default(), late: Arc::default() }
+    }
+
+    /// The same for calls of which the first must not be the last: they go on for some seconds
+    /// after Terraform asks to stop, which it grants.
+    pub(crate) fn to_the_end(&self) -> Self {
+        let stopped = self.late.get_or_init(|| {
+            let (asked, late) = (self.stopped.clone(), CancellationToken::new());
+            let cut_off = late.clone();
+            tokio::spawn(async move {
+                asked.cancelled().await;
+                tokio::time::sleep(LONGEST_GRACE).await;
+                cut_off.cancel();
+            });
+            late
+        });
+        Self { stopped: stopped.clone(), ..self.clone() }
     }
 
     /// Waits for the turn to write to a log group, whichever policy has it now.
     pub(crate) async fn turn(&self, log_group: &str) -> Result<OwnedMutexGuard<()>, CallError> {
         let api = Api::PutSubscriptionFilter;
-        // No function's name begins so.
-        self.region.caller.turn(api, &format!("log group {log_group}"), &self.stopped).await
+        self.region.caller.turn(api, &log_group_turn(log_group), &self.stopped).await
     }
 
     /// Makes a filter, or changes the one of that name in place, without a gap in delivery.

@@ -3,7 +3,7 @@
 
 mod apply;
 mod arguments;
-mod fights;
+mod conflicts;
 mod import;
 mod log_groups;
 mod permission;
@@ -17,7 +17,7 @@ pub(crate) mod words;
 
 pub(crate) use apply::*;
 pub(crate) use arguments::*;
-pub(crate) use fights::*;
+pub(crate) use conflicts::*;
 pub(crate) use import::*;
 pub(crate) use log_groups::*;
 pub(crate) use permission::*;

@@ -6,15 +6,17 @@ use tfplugin::{AttributePath, Diagnostic};
 
 use super::failure::FREE_THE_NAME;
 use super::words::{counted, listed, listed_pairs, size};
-use crate::policy::Announcement;
+use crate::policy::{Preview, Shortened};
 
+/// What a plan that cannot show the log groups one by one is about to do.
 pub(crate) fn announcement(
     name: &str,
     region: &str,
     destination: Option<&str>,
-    announcement: &Announcement,
+    preview: &Preview,
+    present: &Present,
 ) -> Diagnostic {
-    let Announcement { chosen, subscribed, retained, unsubscribed, skipped, grants } = announcement;
+    let Preview { chosen, subscribed, retained, unsubscribed, restored, skipped, .. } = preview;
     let mut detail =
         format!("In {region} its selection matches {}.", counted(*chosen, "log group"));
     let mut tell = |what: String, names: &[String]| {
@@ -27,14 +29,33 @@ pub(crate) fn announcement(
         format!("At most {} to {to}:", counted(subscribed.len(), "subscription filter")),
         subscribed,
     );
+    tell(
+        format!(
+            "{} of the {} looked at {} this filter already, and {} taken over. If another policy or \
+             another state manages {}, give this one another name:",
+            present.log_groups.len(),
+            present.asked,
+            if present.log_groups.len() == 1 { "has" } else { "have" },
+            if present.log_groups.len() == 1 { "is" } else { "are" },
+            if present.log_groups.len() == 1 { "it" } else { "them" },
+        ),
+        &present.log_groups,
+    );
     tell(format!("{}:", counted(retained.len(), "change of retention")), retained);
     tell(format!("{} no longer shipped:", counted(unsubscribed.len(), "log group")), unsubscribed);
+    tell(
+        format!(
+            "{} given back the retention before the policy:",
+            counted(restored.len(), "log group")
+        ),
+        restored,
+    );
     if !skipped.is_empty() {
         let reasons: Vec<_> =
             skipped.iter().map(|(name, reason)| format!("{name} ({reason})")).collect();
         tell(format!("{} not subscribed:", counted(reasons.len(), "log group")), &reasons);
     }
-    if *grants {
+    if preview.grants {
         detail.push_str(&format!(
             "\n\nA statement in the resource policy of {to} lets CloudWatch Logs invoke it."
         ));
@@ -42,17 +63,46 @@ pub(crate) fn announcement(
     Diagnostic::warning(format!("What the policy {name:?} is about to do"), detail)
 }
 
-pub(crate) fn shortened(log_groups: usize, bytes: u64) -> Diagnostic {
+/// Log groups that have the filter of a policy before it is created.
+#[derive(Debug, Default)]
+pub(crate) struct Present {
+    pub(crate) log_groups: Vec<String>,
+    /// How many were looked at.
+    pub(crate) asked: usize,
+}
+
+pub(crate) fn shortened(shortened: &Shortened) -> Diagnostic {
+    let Shortened { log_groups, bytes } = shortened;
     Diagnostic::warning(
-        format!("Retention is shortened on {}", counted(log_groups, "log group")),
+        format!("Retention is shortened on {}", counted(log_groups.len(), "log group")),
         format!(
             "Together they hold {}. CloudWatch Logs deletes what is older than the new retention \
-             within 72 hours, and for good. To leave longer retentions alone set retention_mode = \
-             \"at_least\".",
-            size(bytes)
+             within 72 hours, and for good:\n\n{}\n\nTo leave longer retentions alone set \
+             retention_mode = \"at_least\".",
+            size(*bytes),
+            listed(log_groups)
         ),
     )
     .on(AttributePath::root("retention_in_days"))
+}
+
+pub(crate) fn restored_shorter(shortened: &Shortened) -> Diagnostic {
+    let Shortened { log_groups, bytes } = shortened;
+    Diagnostic::warning(
+        format!(
+            "Retention is shortened on {} that the policy lets go",
+            counted(log_groups.len(), "log group")
+        ),
+        format!(
+            "Together they hold {}. They get back the retention that they had before the policy's \
+             first write, which is shorter; CloudWatch Logs deletes what is older within 72 hours, \
+             and for good:\n\n{}\n\nTo leave their retention as it is set retention_on_destroy = \
+             \"keep\".",
+            size(*bytes),
+            listed(log_groups)
+        ),
+    )
+    .on(AttributePath::root("retention_on_destroy"))
 }
 
 pub(crate) fn too_many_changes(changes: usize, most: usize) -> Diagnostic {

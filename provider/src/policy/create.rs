@@ -1,19 +1,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{OnConflict, Ownership, Permission, Subscription};
+use logagg_policy::{OnConflict, Ownership, Permission, PolicyId, Subscription};
 use tfplugin::{Attr, Context, Creation, Diagnostic, Stored};
 
-use super::discover::Discovery;
-use super::fights;
+use super::conflicts;
+use super::discover::{Discovery, Sight};
+use super::inventories::Inventories;
 use super::loops::Surroundings;
 use super::model::{Entry, Intent, Policy};
 use super::permission::{Granted, Grants};
 use super::plan::destination_abroad;
 use super::private_state::PrivateState;
-use super::read::{claim, look_for_loops, record, record_permission};
-use super::reconcile::{AfterFailure, Job, Reconciled, Reconciler, by_reason, remember_full};
+use super::read::{look_for_loops, record, record_permission, ship};
+use super::reconcile::{
+    AfterFailure, Failure, Job, Reconciled, Reconciler, by_reason, remember, tell_left_to_others,
+};
 use super::refresh::Basis;
-use crate::aws::Account;
+use crate::aws::{Account, Origin, SharedClaims};
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -25,6 +28,7 @@ use crate::provider::Client;
 /// and counted in `pending`.
 pub(super) async fn create(
     cx: &Context<Client>,
+    inventories: &Inventories,
     creation: Creation<Policy, PrivateState>,
 ) -> Option<Stored<Policy, PrivateState>> {
     let account = match Client::account_to_work_in(cx, &creation.planned.state.assume_role) {
@@ -34,98 +38,150 @@ pub(super) async fn create(
             return None;
         }
     };
-    match created(cx, &account, creation.planned).await {
-        Ok(stored) => Some(stored),
+    let mut stored = creation.planned;
+    if !stored.private.is_draft() {
+        stored.private = PrivateState::draft();
+    }
+    let policy = stored.private.id_or_draw();
+    let region = stored.state.region.known().map_or(account.default_region(), String::as_str);
+    let claims = match account.claims(region, cx.stopped()).await {
+        Ok(claims) => claims,
+        Err(error) => {
+            cx.report(diagnostics::no_account(&error));
+            return None;
+        }
+    };
+    let creating = Creating { policy, account: &account, inventories, claims: &claims };
+    match creating.run(cx, stored).await {
+        Ok(mut stored) => {
+            for (log_group, written) in claims.lock().await.close(policy) {
+                stored.private.inherit(&log_group, written);
+            }
+            stored.private.created();
+            Some(stored)
+        }
         Err(diagnostic) => {
+            claims.lock().await.withdraw(policy);
             cx.report(diagnostic);
             None
         }
     }
 }
 
-async fn created(
-    cx: &Context<Client>,
-    account: &Account,
-    mut stored: Stored<Policy, PrivateState>,
-) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
-    let state = &mut stored.state;
-    let mut intent = state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
-    let region = state.region.known().map_or(account.default_region(), String::as_str).to_owned();
-    let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
-    state.account_id = Attr::Known(id.to_owned());
-    state.document = state.document();
-    if let Some(diagnostic) = destination_abroad(state) {
-        return Err(diagnostic);
-    }
-    let ownership = state.ownership();
-    let reconciler = Reconciler {
-        reader: account.reader(&region, cx.stopped()),
-        writer: account.writer(&region, cx.stopped()),
-        wanted: intent.wanted.clone(),
-        ownership: ownership.clone(),
-    };
-    let (held, basis) = (BTreeSet::new(), Basis::default());
-    let mut discovery = Discovery::run(&reconciler.reader, &intent, &ownership, &held, &basis)
-        .await
-        .map_err(|error| diagnostics::not_read(&error, &region))?;
-    let claims = account
-        .claims(&region, cx.stopped())
-        .await
-        .map_err(|error| diagnostics::no_account(&error))?;
-    let mut claims = claims.lock().await;
-    let around = Surroundings {
-        reader: &reconciler.reader,
-        region: &region,
-        account_id: id,
-        claims: &claims,
-    };
-    look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
-    discovery.remember_originals(&mut stored.private);
-    discovery.recall(&intent, &ownership, &mut stored.private);
-    refuse_conflicts(&discovery, &intent, &ownership)?;
-    let jobs = discovery.jobs(&intent, &ownership);
-    intent.guards.check(discovery.chosen().count(), jobs.len())?;
-    let stake = discovery.stake(&stored.state, &intent, &ownership);
-    fights::check(cx, &mut claims, &stored.state, stake)?;
-    claim(&mut claims, &intent, &jobs);
-    drop(claims);
+struct Creating<'a> {
+    policy: PolicyId,
+    account: &'a Account,
+    inventories: &'a Inventories,
+    claims: &'a SharedClaims,
+}
 
-    let grants = Grants { reader: &reconciler.reader, writer: &reconciler.writer };
-    let granted = grants.grant(&intent, &mut stored.private).await?;
-    let (mut reconciled, jobs) = probe(&reconciler, jobs).await;
-    let untouched = reconciled.iter().all(|reconciled| reconciled.writes == 0);
-    if let Some((log_group, failure)) =
-        reconciled.iter().find_map(Reconciled::barring).filter(|_| untouched)
-    {
-        let made = intent.grant.as_ref().filter(|_| granted == Granted::Now);
-        let still_untouched = match made {
-            Some(grant) => grants.revoke(grant).await.is_ok(),
-            None => true,
+impl Creating<'_> {
+    async fn run(
+        &self,
+        cx: &Context<Client>,
+        mut stored: Stored<Policy, PrivateState>,
+    ) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
+        let Self { policy, account, inventories, claims } = self;
+        let unusable = |error| diagnostics::unusable_state(&error);
+        let state = &mut stored.state;
+        let mut intent = state.intent(&stored.private).map_err(unusable)?;
+        let region = state.region.known().map_or(account.default_region(), String::as_str);
+        let region = region.to_owned();
+        let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
+        state.account_id = Attr::Known(id.to_owned());
+        state.document = state.document();
+        if let Some(diagnostic) = destination_abroad(state) {
+            return Err(diagnostic);
+        }
+        let ownership = state.ownership();
+        let reconciler = Reconciler {
+            policy: *policy,
+            reader: account.reader(&region, cx.stopped()),
+            writer: account.writer(&region, cx.stopped()),
+            claims: (*claims).clone(),
+            wanted: intent.wanted.clone(),
+            ownership: ownership.clone(),
         };
-        // A statement that cannot be taken back has to be in the state, so there is one.
-        if still_untouched {
-            return Err(diagnostics::first_write_failed(failure, log_group, jobs.len()));
-        }
-    }
-    reconciled.extend(reconciler.reconcile_all(jobs).await);
+        let not_read = |error| diagnostics::not_read(&error, &region);
+        let reader = &reconciler.reader;
+        let inventory =
+            inventories.take_or_list(*policy, reader, &intent).await.map_err(not_read)?;
+        // Another policy that is destroyed in this run has to know before this one looks.
+        let claim = inventory.claim(&stored.state, &intent);
+        claims.lock().await.claim(*policy, Origin::Created, claim);
+        let (held, basis) = (BTreeSet::new(), Basis::default());
+        let sight = Sight::Settled;
+        let mut discovery =
+            Discovery::of(inventory.census, reader, &intent, &ownership, &held, &basis, sight)
+                .await
+                .map_err(not_read)?;
+        let mut claimed = claims.lock().await;
+        let around = Surroundings { reader, region: &region, account_id: id, claims: &claimed };
+        look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
+        discovery.recall(&intent, &ownership, &mut stored.private);
+        refuse_conflicts(&discovery, &intent, &ownership)?;
+        let jobs = discovery.jobs(&intent, &ownership);
+        intent.guards.check(discovery.chosen().count(), jobs.len())?;
+        let claim = discovery.claim(&stored.state, &intent, &ownership);
+        conflicts::check(cx, &mut claimed, *policy, Origin::Created, claim)?;
+        ship(&mut claimed, &intent, &jobs);
+        drop(claimed);
 
-    discovery.follow(&reconciled);
-    remember_full(&mut stored.private, &reconciled);
-    discovery.recall(&intent, &ownership, &mut stored.private);
-    record(&mut stored, &discovery, &intent, &ownership);
-    record_permission(&mut stored.state, intent.grant.as_ref().map(|_| Permission::Active));
-    let absent = discovery.absent(&intent);
-    if !absent.is_empty() {
-        keep_the_named(&mut stored.state, &absent);
-        cx.report(diagnostics::named_but_absent(&absent, &region));
-    }
-    for (failure, groups) in by_reason(&reconciled) {
-        // A full group that is to be skipped is in `skipped` now, with the reason.
-        if intent.demand.on_conflict == OnConflict::Error || !failure.is_conflict() {
-            cx.report(diagnostics::left_undone(failure, &groups));
+        let present = discovery.subscribed(&intent);
+        if !present.is_empty() {
+            cx.report(diagnostics::filters_taken_over(&present));
         }
+        let grants = Grants { reader, writer: &reconciler.writer };
+        let granted = grants.grant(&intent, &mut stored.private).await?;
+        let on_conflict = intent.demand.on_conflict;
+        let (mut reconciled, jobs) = probe(&reconciler, jobs, on_conflict).await;
+        let untouched = reconciled.iter().all(|reconciled| reconciled.writes == 0);
+        if let Some((log_group, failure)) =
+            first_failure(&reconciled, &jobs, on_conflict).filter(|_| untouched)
+        {
+            let made = intent.grant.as_ref().filter(|_| granted == Granted::Now);
+            let still_untouched = match made {
+                Some(grant) => grants.revoke(grant).await.is_ok(),
+                None => true,
+            };
+            // A statement that cannot be taken back has to be in the state, so there is one.
+            if still_untouched {
+                return Err(diagnostics::first_write_failed(failure, log_group, jobs.len()));
+            }
+        }
+        reconciled.extend(reconciler.reconcile_all(jobs).await);
+
+        discovery.follow(&reconciled);
+        remember(&mut stored.private, &reconciled);
+        discovery.recall(&intent, &ownership, &mut stored.private);
+        record(&mut stored, &discovery, &intent, &ownership);
+        record_permission(&mut stored.state, intent.grant.as_ref().map(|_| Permission::Active));
+        tell_left_to_others(cx, &reconciled);
+        let absent = discovery.absent(&intent);
+        if !absent.is_empty() {
+            keep_the_named(&mut stored.state, &absent);
+            cx.report(diagnostics::named_but_absent(&absent, &region));
+        }
+        for (failure, groups) in by_reason(&reconciled) {
+            // A group that is to be skipped is in `skipped` now, with the reason.
+            if on_conflict == OnConflict::Error || !failure.is_conflict() {
+                cx.report(diagnostics::left_undone(failure, &groups));
+            }
+        }
+        Ok(stored)
     }
-    Ok(stored)
+}
+
+/// What says that the policy as a whole cannot be applied: what is wrong with more than one log
+/// group, or what is wrong with every one of them.
+fn first_failure<'r>(
+    reconciled: &'r [Reconciled],
+    rest: &[Job],
+    on_conflict: OnConflict,
+) -> Option<(&'r str, &'r Failure)> {
+    let barring = reconciled.iter().find_map(|reconciled| reconciled.barring(on_conflict));
+    let denied = || reconciled.iter().find_map(Reconciled::denied).filter(|_| rest.is_empty());
+    barring.or_else(denied)
 }
 
 fn refuse_conflicts(
@@ -152,14 +208,18 @@ fn refuse_conflicts(
     Err(diagnostics::name_is_taken(&wanted.name, &conflicts))
 }
 
-/// Reconciles one group after the other until something has been written, or something is wrong with
-/// more than one group. Gives back what is still to be done.
-async fn probe(reconciler: &Reconciler, jobs: Vec<Job>) -> (Vec<Reconciled>, Vec<Job>) {
+/// Reconciles one group after the other until something has been written, or something is wrong
+/// with more than one group. Gives back what is still to be done.
+async fn probe(
+    reconciler: &Reconciler,
+    jobs: Vec<Job>,
+    on_conflict: OnConflict,
+) -> (Vec<Reconciled>, Vec<Job>) {
     let mut reconciled: Vec<Reconciled> = Vec::new();
     let mut jobs = jobs.into_iter();
     for job in jobs.by_ref() {
-        let probed = reconciler.reconcile(job, AfterFailure::Stop).await;
-        let done = probed.writes > 0 || probed.barring().is_some();
+        let probed = reconciler.reconcile(job, AfterFailure::Stop(on_conflict)).await;
+        let done = probed.writes > 0 || probed.barring(on_conflict).is_some();
         reconciled.push(probed);
         if done {
             break;

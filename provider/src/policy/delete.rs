@@ -1,18 +1,46 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{OnDestroy, Standing};
+use logagg_policy::{LogGroup, OnDestroy, Standing};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
+use super::conflicts::{claim_of_map, tell_leaving};
 use super::discover::unlisted;
 use super::model::{Entry, Intent, Policy};
 use super::permission::Grants;
+use super::preview::Preview;
 use super::private_state::PrivateState;
 use super::read::check_account;
-use super::reconcile::{Job, Reconciler, by_reason};
-use crate::aws::{Account, CallError};
+use super::reconcile::{Job, Reconciler, by_reason, tell_left_to_others};
+use crate::aws::{Account, CallError, Reader};
 use crate::census::Census;
 use crate::diagnostics;
 use crate::provider::Client;
+
+/// Says what goes with a policy that is to be destroyed.
+pub(super) async fn plan_destroy(cx: &Context<Client>, prior: Stored<Policy, PrivateState>) {
+    let Stored { state, private } = &prior;
+    let (Ok(intent), Ok(standings)) = (state.intent(private), state.standings()) else { return };
+    preview_of_leaving(&intent, private, &standings).tell_shortened(cx);
+    let Some((policy, claim)) = private.id().zip(claim_of_map(state, private)) else { return };
+    // What cannot be reached is told when it is needed.
+    let Ok(Some(account)) = Client::account_for(cx, &state.assume_role) else { return };
+    let region = state.region.known().map_or(account.default_region(), String::as_str);
+    tell_leaving(cx, &account, region, policy, claim).await;
+}
+
+/// What becomes of all log groups of a policy when it lets them go.
+pub(super) fn preview_of_leaving(
+    intent: &Intent,
+    private: &PrivateState,
+    standings: &BTreeMap<String, Standing>,
+) -> Preview {
+    let mut preview = Preview::default();
+    for (name, is) in standings {
+        let written = private.written_as_listed(name, is.retention);
+        preview.left(name, is, intent.restored(written), private.stored_bytes(name));
+    }
+    preview
+}
 
 /// Deletes the filters that are ours, gives retention back where that is wanted, and then takes
 /// back the permission to invoke. What could not be done stays in the state.
@@ -42,14 +70,24 @@ async fn rest(
     prior: &Stored<Policy, PrivateState>,
 ) -> Result<Option<Stored<Policy, PrivateState>>, Diagnostic> {
     check_account(cx, account, &prior.state).await?;
-    let standings = prior.state.standings().map_err(|error| diagnostics::unusable_state(&error))?;
-    let intent = prior.state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
+    let mut stored = prior.clone();
+    let policy = stored.private.id_or_draw();
+    let unusable = |error| diagnostics::unusable_state(&error);
+    let standings = stored.state.standings().map_err(unusable)?;
+    let intent = stored.state.intent(&stored.private).map_err(unusable)?;
+    if stored.private.is_draft() {
+        cx.report(diagnostics::memory_lost(&intent.name));
+    }
     let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
+    let claims = account.claims(region, cx.stopped()).await;
+    let claims = claims.map_err(|error| diagnostics::no_account(&error))?;
     let reconciler = Reconciler {
+        policy,
         reader: account.reader(region, cx.stopped()),
         writer: account.writer(region, cx.stopped()),
+        claims,
         wanted: None,
-        ownership: prior.private.widen(prior.state.ownership()),
+        ownership: stored.private.widen(stored.state.ownership()),
     };
     let mut jobs = BTreeMap::new();
     for (log_group, is) in standings {
@@ -57,14 +95,21 @@ async fn rest(
         jobs.insert(log_group.clone(), Job::of(log_group, is, should));
     }
     if intent.on_destroy == OnDestroy::Restore {
-        restore(&reconciler, &intent, &prior.private, &mut jobs)
+        let listed = listed(&reconciler.reader, &intent, jobs.keys())
             .await
             .map_err(|error| diagnostics::not_read(&error, region))?;
+        for (name, job) in &mut jobs {
+            let written = listed.get(name).and_then(|group| stored.private.written(group));
+            if let Some(written) = written {
+                job.is.retention = written.wrote;
+                job.give_back(written);
+            }
+        }
     }
-    let reconciled =
-        reconciler.reconcile_all(jobs.into_values().filter(Job::is_needed).collect()).await;
+    let reconciled = reconciler.reconcile_all(jobs.into_values().filter(Job::is_needed).collect());
+    let reconciled = reconciled.await;
+    tell_left_to_others(cx, &reconciled);
     let failures = by_reason(&reconciled);
-    let mut stored = prior.clone();
     if failures.is_empty() {
         let grants = Grants { reader: &reconciler.reader, writer: &reconciler.writer };
         let Err(error) = grants.revoke_all(cx, &intent, &mut stored.private).await else {
@@ -82,21 +127,15 @@ async fn rest(
     Ok(Some(stored))
 }
 
-/// Has every log group get back the retention it had, if that is still the policy's.
-async fn restore(
-    reconciler: &Reconciler,
+/// The policy's log groups as they are now.
+async fn listed(
+    reader: &Reader,
     intent: &Intent,
-    memory: &PrivateState,
-    jobs: &mut BTreeMap<String, Job>,
-) -> Result<(), CallError> {
-    let census = Census::take(&reconciler.reader, &intent.selection, intent.listings()).await?;
+    held: impl Iterator<Item = &String> + Clone,
+) -> Result<BTreeMap<String, LogGroup>, CallError> {
+    let census = Census::take(reader, &intent.selection, intent.listings()).await?;
     let mut listed = census.listed;
-    listed.extend(reconciler.reader.log_groups(&unlisted(&listed, jobs.keys())).await?);
-    for (name, job) in jobs {
-        let original = listed.get(name).and_then(|group| intent.restored(group, memory));
-        if let Some(original) = original {
-            job.should.retention = original;
-        }
-    }
-    Ok(())
+    let unlisted = unlisted(&listed, held);
+    listed.extend(reader.log_groups(&unlisted).await?);
+    Ok(listed)
 }

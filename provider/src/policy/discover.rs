@@ -2,17 +2,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
-    Due, Listing, LogGroup, LogGroupClass, Obstacle, Ownership, Retention, Selection, Stake,
-    Standing, Subscription, SubscriptionFilter, Tags,
+    Claim, Due, Known, Listing, LogGroup, LogGroupClass, Obstacle, Ownership, Selection, Standing,
+    Subscription, SubscriptionFilter, Tags, WrittenRetention,
 };
 
-use super::fights::{Prospect, stake};
+use super::conflicts::{Chosen, claim};
 use super::loops::Shipping;
 use super::model::{Intent, Policy};
 use super::private_state::PrivateState;
 use super::progress::Progress;
 use super::recollection::Recollection;
-use super::reconcile::{Job, Reconciled, Touch};
+use super::reconcile::{Job, Reconciled};
 use super::refresh::Basis;
 use crate::aws::{CallError, Cause, IN_FLIGHT, Moment, Reader};
 use crate::census::Census;
@@ -35,8 +35,8 @@ pub(super) struct Observed {
     pub(super) filters: Vec<SubscriptionFilter>,
     /// What keeps our filter off it, as far as that is known.
     obstacle: Option<Obstacle>,
-    /// What it goes back to when the policy lets it go.
-    restored: Option<Retention>,
+    /// The policy's own retention, if the group has that.
+    written: Option<WrittenRetention>,
 }
 
 /// What a log group is to a policy.
@@ -45,6 +45,15 @@ pub(super) enum Membership {
     Chosen,
     /// No longer chosen, and perhaps still with a filter of ours.
     Left,
+}
+
+/// When filters are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// At once.
+    Now,
+    /// When no other policy of this process writes to the log group.
+    Settled,
 }
 
 impl Discovery {
@@ -57,7 +66,20 @@ impl Discovery {
         held: &BTreeSet<String>,
         basis: &Basis,
     ) -> Result<Self, CallError> {
-        let mut census = Census::take(reader, &intent.selection, intent.listings()).await?;
+        let census = Census::take(reader, &intent.selection, intent.listings()).await?;
+        Self::of(census, reader, intent, ownership, held, basis, Sight::Now).await
+    }
+
+    /// The same with a listing that is at hand.
+    pub(super) async fn of(
+        mut census: Census,
+        reader: &Reader,
+        intent: &Intent,
+        ownership: &Ownership,
+        held: &BTreeSet<String>,
+        basis: &Basis,
+        sight: Sight,
+    ) -> Result<Self, CallError> {
         let unseen = reader.log_groups(&unlisted(&census.listed, held.iter())).await?;
         let ships = intent.wanted.is_some() || !ownership.destinations.is_empty();
         let mut looks = Vec::new();
@@ -82,7 +104,7 @@ impl Discovery {
         let seen: Vec<_> = stream::iter(looks)
             .map(|look| async move {
                 let (name, asks) = (look.group.name.clone(), look.asks());
-                let seen = look.take(reader, selection).await?;
+                let seen = look.take(reader, selection, sight).await?;
                 if asks {
                     progress.step();
                 }
@@ -121,15 +143,10 @@ impl Discovery {
                 Some(foreign) => Some(Obstacle::NameTaken(foreign.destination_arn.clone())),
                 None => memory.is_still_full(name, &observed.filters).then_some(Obstacle::Full),
             };
-            observed.restored = intent.restored(&observed.group, memory);
-        }
-    }
-
-    /// Keeps in mind the retention of every chosen group before we write it.
-    pub(super) fn remember_originals(&self, memory: &mut PrivateState) {
-        for observed in self.chosen() {
-            let group = &observed.group;
-            memory.remember_original(&group.name, group.created_ms, group.retention);
+            if observed.obstacle.is_none() {
+                observed.obstacle = memory.denied(name).map(Obstacle::Denied);
+            }
+            observed.written = memory.written(&observed.group);
         }
     }
 
@@ -140,15 +157,27 @@ impl Discovery {
         memory.recollection.clone_from(&self.recollection);
     }
 
-    /// What the policy is about to do.
-    pub(super) fn stake(&self, policy: &Policy, intent: &Intent, ownership: &Ownership) -> Stake {
-        let prospects = self.chosen().map(|observed| {
+    /// What the policy claims.
+    pub(super) fn claim(&self, policy: &Policy, intent: &Intent, ownership: &Ownership) -> Claim {
+        let chosen = self.chosen().map(|observed| {
             let is = observed.standing(intent, ownership);
             let ships = observed.due(intent, &is).standing.subscription.is_some();
             let LogGroup { name, class, .. } = &observed.group;
-            Prospect { log_group: name, class: class.clone(), ships }
+            Chosen { log_group: name, class: class.clone(), ships }
         });
-        stake(policy, intent, prospects)
+        claim(policy, intent, chosen)
+    }
+
+    /// The log groups that have the filter which is wanted, by name and destination.
+    pub(super) fn subscribed(&self, intent: &Intent) -> Vec<&str> {
+        let Some(wanted) = &intent.wanted else { return Vec::new() };
+        let has = |observed: &&Observed| {
+            let same = |filter: &SubscriptionFilter| {
+                filter.name == wanted.name && filter.destination_arn == wanted.destination_arn
+            };
+            observed.filters.iter().any(same)
+        };
+        self.chosen().filter(has).map(|observed| observed.group.name.as_str()).collect()
     }
 
     /// The log groups that the selection chooses.
@@ -162,14 +191,15 @@ impl Discovery {
     pub(super) fn jobs(&self, intent: &Intent, ownership: &Ownership) -> Vec<Job> {
         let jobs = self.groups.iter().map(|(name, group)| {
             let is = group.standing(intent, ownership);
-            Job {
-                log_group: name.clone(),
-                should: group.due(intent, &is).standing,
-                is,
-                subscription: Touch::IfDifferent,
-                filters: Some(group.filters.clone()),
-                barred: None,
+            let should = group.due(intent, &is).standing;
+            let mut job = Job::of(name.clone(), is, should).listed(&group.group);
+            job.filters = Some(group.filters.clone());
+            if let (Membership::Left, Some(written)) = (group.membership, group.written)
+                && intent.restored(group.written).is_some()
+            {
+                job.give_back(written);
             }
+            job
         });
         jobs.filter(Job::is_needed).collect()
     }
@@ -267,7 +297,12 @@ impl Look {
         matches!(self.filters, Filters::Unread(_)) || self.chosen.is_none()
     }
 
-    async fn take(self, reader: &Reader, selection: &Selection) -> Result<Seen, CallError> {
+    async fn take(
+        self,
+        reader: &Reader,
+        selection: &Selection,
+        sight: Sight,
+    ) -> Result<Seen, CallError> {
         let (chosen, tags) = match self.chosen {
             Some(chosen) => (chosen, None),
             None => match reader.tags(&self.group).await? {
@@ -294,7 +329,12 @@ impl Look {
                 Some(asked_at)
             }
             Filters::Unread(began) => {
-                match reader.subscription_filters(&observed.group.name).await {
+                let name = &observed.group.name;
+                let answer = match sight {
+                    Sight::Now => reader.subscription_filters(name).await,
+                    Sight::Settled => reader.settled_subscription_filters(name).await,
+                };
+                match answer {
                     Ok(filters) => observed.filters = filters,
                     // Deleted since it was listed, or of a class that has no filters after all.
                     Err(error) if matches!(error.cause, Cause::Missing | Cause::Class) => {
@@ -311,7 +351,7 @@ impl Look {
 
 impl Observed {
     fn new(membership: Membership, group: LogGroup) -> Self {
-        Self { membership, group, filters: Vec::new(), obstacle: None, restored: None }
+        Self { membership, group, filters: Vec::new(), obstacle: None, written: None }
     }
 
     /// How the group stands towards a policy.
@@ -334,9 +374,13 @@ impl Observed {
     pub(super) fn due(&self, intent: &Intent, is: &Standing) -> Due {
         let LogGroup { name, class, .. } = &self.group;
         match self.membership {
-            Membership::Chosen => intent.demand.on(name, class, is, self.obstacle.clone()),
+            Membership::Chosen => {
+                let retention = PrivateState::provenance_of_retention(self.written);
+                let known = Known { obstacle: self.obstacle.clone(), retention };
+                intent.demand.on(name, class, is, known)
+            }
             Membership::Left => {
-                let retention = self.restored.unwrap_or(is.retention);
+                let retention = intent.restored(self.written).unwrap_or(is.retention);
                 Due { standing: Standing { subscription: None, retention }, skip: None }
             }
         }

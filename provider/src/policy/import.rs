@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
-    Distribution, Grant, Listing, LogGroupClass, Permission, Provenance, Standing, Subscription,
+    Arn, Distribution, Grant, Listing, LogGroupClass, Permission, PolicyId, Standing, Subscription,
     SubscriptionFilter,
 };
 use tfplugin::{Attr, Context, Diagnostic, ImportId, Stored};
@@ -71,7 +71,11 @@ async fn imported(
             memory.remember_foreign(log_group, other);
         }
     }
-    let foreign: BTreeMap<_, _> = memory.foreign().collect();
+    let foreign: BTreeMap<_, _> = found
+        .iter()
+        .filter(|(_, (_, other))| other.destination_arn != filter.destination_arn)
+        .map(|(log_group, (_, other))| (log_group, &other.destination_arn))
+        .collect();
     if !foreign.is_empty() {
         cx.report(diagnostics::imported_in_part(name, &filter.destination_arn, &foreign));
     }
@@ -117,28 +121,30 @@ async fn imported(
     Ok(Stored { state, private: memory })
 }
 
-/// A statement that says just what the policy's would is the policy's. Who may not look for it
-/// imports without: the first apply finds it all the same.
+/// A statement that says just what the policy's would is the policy's, and its id the policy's id.
+/// Who may not look for it imports without: the first apply makes another.
 async fn made_grant(
     reader: &Reader,
     name: &str,
     filter: &SubscriptionFilter,
     memory: &mut PrivateState,
 ) -> Result<Option<Permission>, Diagnostic> {
-    let arn = filter.destination_arn.parse();
-    let Some(grant) = arn.ok().and_then(|arn| Grant::of(&arn, name)) else { return Ok(None) };
+    let drawn = memory.id_or_draw();
+    let Ok(arn) = filter.destination_arn.parse::<Arn>() else { return Ok(None) };
+    let grant_of = |policy: PolicyId| Grant::of(&arn, name, policy);
+    let Some(grant) = grant_of(drawn) else { return Ok(None) };
     let statements = match reader.statements(&grant).await {
         Ok(statements) => statements,
         Err(error) if error.cause == Cause::Denied => return Ok(None),
         Err(error) => return Err(diagnostics::permission_not_read(&error, &grant)),
     };
-    match grant.examine(&statements, Provenance::Unknown) {
-        Permission::Active => {
-            memory.remember_grant(&grant);
-            Ok(Some(Permission::Active))
-        }
-        _ => Ok(None),
-    }
+    let holders = Grant::holders(&arn, name, &statements);
+    let Some((policy, grant)) = holders.first().and_then(|id| Some((*id, grant_of(*id)?))) else {
+        return Ok(None);
+    };
+    memory.take_id(policy);
+    memory.remember_grant(&grant);
+    Ok(Some(Permission::Active))
 }
 
 type Found = BTreeMap<String, (logagg_policy::Retention, SubscriptionFilter)>;

@@ -1,19 +1,19 @@
 //! `logagg_policy`: which log groups are shipped where, and how long they are kept.
 
-mod announce;
+mod conflicts;
 mod create;
 mod delete;
 mod discover;
-mod fights;
 mod from_document;
-mod guards;
 mod identity;
 mod import;
+mod inventories;
 mod loops;
 mod model;
-mod outlook;
 mod permission;
 mod plan;
+mod plan_by_listing;
+mod preview;
 mod private_state;
 mod progress;
 mod read;
@@ -22,7 +22,6 @@ mod reconcile;
 mod refresh;
 mod schema;
 mod survey;
-mod twice;
 mod update;
 mod validate;
 
@@ -33,17 +32,21 @@ use tfplugin::{
 
 use crate::diagnostics;
 use crate::provider::Client;
+use inventories::Inventories;
 use model::Policy;
 use private_state::PrivateState;
 
-pub(crate) use announce::Announcement;
 pub(crate) use loops::Unseen;
+pub(crate) use preview::{Preview, Shortened};
 pub(crate) use reconcile::Failure;
 pub(crate) use refresh::{Mode as RefreshMode, Unverified};
 pub(crate) use survey::{Survey, Surveyed};
 
 /// The resource `logagg_policy`.
-pub(crate) struct PolicyResource;
+#[derive(Debug, Default)]
+pub(crate) struct PolicyResource {
+    inventories: Inventories,
+}
 
 impl Resource for PolicyResource {
     type Client = Client;
@@ -75,7 +78,11 @@ impl Resource for PolicyResource {
         cx: &Context<Client>,
         proposal: Proposal<Policy, PrivateState>,
     ) -> Planned<Policy, PrivateState> {
-        plan::plan(cx, proposal).await
+        plan::plan(cx, &self.inventories, proposal).await
+    }
+
+    async fn plan_destroy(&self, cx: &Context<Client>, prior: Stored<Policy, PrivateState>) {
+        delete::plan_destroy(cx, prior).await;
     }
 
     async fn create(
@@ -83,7 +90,7 @@ impl Resource for PolicyResource {
         cx: &Context<Client>,
         creation: Creation<Policy, PrivateState>,
     ) -> Option<Stored<Policy, PrivateState>> {
-        create::create(cx, creation).await
+        create::create(cx, &self.inventories, creation).await
     }
 
     async fn update(

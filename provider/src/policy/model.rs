@@ -3,12 +3,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use logagg_policy::{
-    Arn, Demand, Destination, Document, Grant, Listing, LogGroup, LoopGuard, OnDestroy, Ownership,
-    Retention, Selection, Standing, SubscriptionFilter,
+    Arn, Demand, Destination, Document, Grant, Listing, LoopGuard, OnDestroy, Ownership, PolicyId,
+    Retention, Selection, Standing, Subscription, SubscriptionFilter, WrittenRetention,
 };
 use tfplugin::{Attr, Convert};
 
-use super::guards::Guards;
+use super::preview::Guards;
 use super::private_state::PrivateState;
 use super::refresh::{Mode, Refresh};
 use crate::provider::RoleBlock;
@@ -76,8 +76,6 @@ pub(crate) struct Intent {
     pub(crate) guards: Guards,
     pub(crate) on_destroy: OnDestroy,
     pub(crate) refresh: Refresh,
-    /// The retention the policy gave its groups before this change of it.
-    pub(crate) gave: Option<Retention>,
 }
 
 impl Intent {
@@ -97,12 +95,11 @@ impl Intent {
         }
     }
 
-    /// What a log group's retention goes back to when the policy lets it go: what it was, if
-    /// that is wanted and nobody has changed it since.
-    pub(crate) fn restored(&self, group: &LogGroup, memory: &PrivateState) -> Option<Retention> {
-        let ours = [self.demand.retention, self.gave].contains(&Some(group.retention));
+    /// What a log group's retention goes back to when the policy lets it go: what was there before
+    /// the policy's first write, if that is wanted and what is there now is still the policy's.
+    pub(crate) fn restored(&self, written: Option<WrittenRetention>) -> Option<Retention> {
         let wanted = self.on_destroy == OnDestroy::Restore;
-        (wanted && ours).then(|| memory.original(&group.name, group.created_ms)).flatten()
+        written.filter(|_| wanted).map(|written| written.before)
     }
 }
 
@@ -114,7 +111,7 @@ pub(crate) struct Unusable(String);
 impl Policy {
     /// The policy as the rules see it. Validation and planning have seen every argument before;
     /// what fails here was not written by this provider.
-    pub(crate) fn intent(&self) -> Result<Intent, Unusable> {
+    pub(crate) fn intent(&self, private: &PrivateState) -> Result<Intent, Unusable> {
         let destination = self.destination_arn.known().map(|arn| destination(arn)).transpose()?;
         let retention = self
             .retention_in_days
@@ -124,7 +121,7 @@ impl Policy {
         Ok(Intent {
             name: self.name.known().cloned().unwrap_or_default(),
             wanted: self.wanted()?,
-            grant: self.grant()?,
+            grant: private.id().map_or(Ok(None), |id| self.grant(id))?,
             demand: Demand {
                 ships: destination.as_ref().map(LoopGuard::by_name),
                 retention,
@@ -138,7 +135,6 @@ impl Policy {
             },
             on_destroy: parsed(&self.retention_on_destroy)?,
             refresh: self.refresh()?,
-            gave: None,
         })
     }
 
@@ -204,7 +200,7 @@ impl Policy {
         else {
             return Attr::Null;
         };
-        let Ok(intent) = self.intent() else { return Attr::Null };
+        let Ok(intent) = self.intent(&PrivateState::default()) else { return Attr::Null };
         if intent.selection.select.is_empty() {
             return Attr::Null;
         }
@@ -264,13 +260,13 @@ impl Policy {
     }
 
     /// What `grant_invoke` asks for.
-    pub(crate) fn grant(&self) -> Result<Option<Grant>, Unusable> {
+    pub(crate) fn grant(&self, policy: PolicyId) -> Result<Option<Grant>, Unusable> {
         let (Some(true), Some(name), Some(arn)) =
             (self.grant_invoke.known(), self.name.known(), self.destination_arn.known())
         else {
             return Ok(None);
         };
-        Ok(Grant::of(&arn.parse().map_err(unusable)?, name))
+        Ok(Grant::of(&arn.parse().map_err(unusable)?, name, policy))
     }
 
     fn wanted(&self) -> Result<Option<SubscriptionFilter>, Unusable> {
@@ -296,7 +292,20 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// Whether the plan does not tell what a log group's retention will be.
+    pub(crate) fn is_unknown_retention(&self, log_group: &str) -> bool {
+        let entry = self.log_groups.known().and_then(|groups| groups.get(log_group)?.known());
+        entry.is_some_and(|entry| entry.retention_in_days.is_unknown())
+    }
+}
+
 impl Entry {
+    /// Whether a plan could not tell something of it.
+    pub(crate) fn has_unknown(&self) -> bool {
+        self.subscription.is_unknown() || self.retention_in_days.is_unknown()
+    }
+
     pub(crate) fn of(standing: &Standing) -> Self {
         Self {
             subscription: standing.subscription.as_ref().map(ToString::to_string).into(),
@@ -304,8 +313,13 @@ impl Entry {
         }
     }
 
+    /// A subscription that a plan leaves unknown is to be active, if nothing is in its way.
     fn standing(&self) -> Result<Standing, Unusable> {
-        let subscription = self.subscription.known().map(|text| text.parse().map_err(unusable));
+        let subscription = match &self.subscription {
+            Attr::Null => None,
+            Attr::Known(text) => Some(text.parse().map_err(unusable)),
+            Attr::Unknown(_) => Some(Ok(Subscription::Active)),
+        };
         let days = self.retention_in_days.known().and_then(|days| i32::try_from(*days).ok());
         Ok(Standing {
             subscription: subscription.transpose()?,

@@ -1,19 +1,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use logagg_policy::{
-    Arn, Destination, LogGroupClass, Permission, Retention, Standing, Subscription,
+    Arn, Destination, Known, LogGroupClass, OnConflict, Permission, Retention, Standing,
+    Subscription,
 };
-use tfplugin::{Attr, AttributePath, Context, Diagnostic, Planned, Proposal, Stored};
+use tfplugin::{Attr, AttributePath, Context, Convert, Diagnostic, Planned, Proposal, Stored};
 
-use super::announce::announce;
-use super::fights::{self, stake_of_plan};
+use super::conflicts::{self, claim_of_map};
+use super::delete::preview_of_leaving;
+use super::inventories::Inventories;
 use super::model::{Entry, Intent, Policy, Unusable};
-use super::outlook::{Outlook, Prospect};
 use super::permission;
-use super::private_state::PrivateState;
-use super::twice::planned_twice;
+use super::plan_by_listing::{Before, plan_by_listing};
+use super::preview::{FilterWrite, Preview, Prospect};
+use super::private_state::{PrivateState, Refusals};
 use super::validate::grant_to_what_is_no_function;
-use crate::aws::Account;
+use crate::aws::{Account, Origin};
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -22,9 +24,10 @@ use crate::provider::Client;
 /// warnings only.
 pub(super) async fn plan(
     cx: &Context<Client>,
+    inventories: &Inventories,
     proposal: Proposal<Policy, PrivateState>,
 ) -> Planned<Policy, PrivateState> {
-    let Proposal { config, prior, proposed: mut planned, .. } = proposal;
+    let Proposal { config, prior, proposed: mut planned, replaced } = proposal;
     let account = Client::account_for(cx, &planned.assume_role).unwrap_or_else(|diagnostic| {
         cx.report(diagnostic);
         None
@@ -38,43 +41,56 @@ pub(super) async fn plan(
     };
     grant_to_what_is_no_function(&planned).into_iter().for_each(|error| cx.report(error));
     planned.invoke_permission = permission::plan(&planned);
-    let Some(prior) = prior else {
+    let Some(mut prior) = prior else {
         plan_create(&mut planned, id);
         destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
-        announce(cx, account, &planned, &BTreeSet::new()).await;
-        return Planned {
-            state: planned,
-            private: PrivateState::default(),
-            requires_replace: Vec::new(),
-        };
+        let before = if replaced.is_some() { Before::Replaced } else { Before::Nothing };
+        // What is replaced is deleted with the private state that is returned here.
+        let mut private = replaced.unwrap_or_else(PrivateState::draft);
+        let policy = private.id_or_draw();
+        plan_by_listing(cx, inventories, account, policy, &planned, before).await;
+        return Planned { state: planned, private, requires_replace: Vec::new() };
     };
+    let policy = prior.private.id_or_draw();
     let requires_replace = moves(&prior.state, &planned);
     if !requires_replace.is_empty() {
         plan_create(&mut planned, id);
         destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
-        return Planned { state: planned, private: PrivateState::default(), requires_replace };
+        // Of the creation that Terraform plans next it shows no warnings.
+        tell_leaving(cx, &prior);
+        plan_by_listing(cx, inventories, account, policy, &planned, Before::Replaced).await;
+        return Planned { state: planned, private: prior.private, requires_replace };
     }
     planned.account_id = prior.state.account_id.clone();
     planned.document = planned.document();
     destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
     match plan_update(&mut planned, &prior) {
-        Ok(Some(outlook)) => {
-            outlook.tell(cx);
-            conflicts(&planned, &prior.private).into_iter().for_each(|warning| cx.report(warning));
-            statement_taken(&planned, &prior.state).into_iter().for_each(|it| cx.report(it));
-            let twice = planned_twice(&planned, &prior.private);
-            twice.into_iter().for_each(|warning| cx.report(warning));
-            if let Some((account, stake)) = account.zip(stake_of_plan(&planned, &prior.private)) {
-                fights::tell(cx, account, &planned, stake).await;
+        Ok(Some(preview)) => {
+            preview.tell(cx);
+            name_conflicts(&planned, &prior.private).into_iter().for_each(|it| cx.report(it));
+            statement_taken(&planned, &prior).into_iter().for_each(|it| cx.report(it));
+            let claim = claim_of_map(&planned, &prior.private);
+            if let (Some(account), Some(region), Some(claim)) =
+                (account, planned.region.known(), claim)
+            {
+                conflicts::tell(cx, account, region, policy, Origin::Existing, claim).await;
             }
         }
         Ok(None) => {
-            let held = prior.state.log_groups.known().into_iter().flatten();
-            announce(cx, account, &planned, &held.map(|(name, _)| name.clone()).collect()).await;
+            let before = Before::Policy(&prior);
+            plan_by_listing(cx, inventories, account, policy, &planned, before).await;
         }
         Err(error) => cx.report(diagnostics::unusable_state(&error)),
     }
     Planned { state: planned, private: prior.private, requires_replace: Vec::new() }
+}
+
+/// Warns of what happens where a policy no longer is.
+fn tell_leaving(cx: &Context<Client>, prior: &Stored<Policy, PrivateState>) {
+    let Stored { state, private } = prior;
+    if let (Ok(intent), Ok(standings)) = (state.intent(private), state.standings()) {
+        preview_of_leaving(&intent, private, &standings).tell_shortened(cx);
+    }
 }
 
 /// What puts the policy elsewhere: its region, or a role of another account.
@@ -115,7 +131,7 @@ fn plan_create(planned: &mut Policy, account_id: Option<&str>) {
     planned.pending = Attr::unknown();
     let by_name = planned
         .selection_is_known()
-        .then(|| planned.intent().ok())
+        .then(|| planned.intent(&PrivateState::default()).ok())
         .flatten()
         .and_then(|intent| intent.selection.exact_names().map(owned));
     planned.log_groups = match by_name {
@@ -137,16 +153,16 @@ fn plan_create(planned: &mut Policy, account_id: Option<&str>) {
 fn plan_update(
     planned: &mut Policy,
     prior: &Stored<Policy, PrivateState>,
-) -> Result<Option<Outlook>, Unusable> {
-    let memory = &prior.private;
+) -> Result<Option<Preview>, Unusable> {
+    let private = &prior.private;
     let standings = prior.state.standings()?;
-    let mut intent = planned.intent()?;
-    intent.recall_loops(memory);
+    let mut intent = planned.intent(private)?;
+    intent.recall_loops(private);
     let chosen = if planned.selects_as(&prior.state) {
-        let held = standings.iter().filter(|(name, _)| !memory.left.contains(*name));
+        let held = standings.iter().filter(|(name, _)| !private.left.contains(*name));
         Some(held.map(|(name, is)| (name.as_str(), is.retention)).collect())
     } else {
-        memory.chosen_by(&intent.selection)
+        private.chosen_by(&intent.selection)
     };
     let Some(chosen) = chosen.filter(|_| planned.selection_is_known()) else {
         planned.log_groups = Attr::unknown();
@@ -154,31 +170,46 @@ fn plan_update(
         planned.pending = Attr::unknown();
         return Ok(None);
     };
-    let unknown = Unknown::of(planned);
+    let unknown = Unknown::of(planned, &prior.state);
     let ownership = planned.ownership();
-    let touched = !planned.subscribes_as(&prior.state);
-    let mut outlook = Outlook::new(intent.guards);
+    let refusals = match planned.document == prior.state.document {
+        true => Refusals::Hold,
+        false => Refusals::Outdated,
+    };
+    let mut preview = Preview::of(&intent, private.account_policy.as_ref());
     let mut log_groups = BTreeMap::new();
     let mut skipped = BTreeMap::new();
+    let mut unsure = false;
     for (name, retention) in &chosen {
-        let class = memory.class(name);
+        let class = private.class(name);
         let is = standings.get(*name).cloned().unwrap_or_else(|| newcomer(&intent, *retention));
-        let due = intent.demand.on(name, &class, &is, memory.obstacle(name, &ownership));
-        log_groups.insert((*name).to_owned(), Attr::Known(unknown.entry(&due.standing, &class)));
-        if let Some(skip) = due.skip {
+        let written = private.written_as_listed(name, is.retention);
+        let known = Known {
+            obstacle: private.obstacle(name, &ownership, refusals),
+            retention: PrivateState::provenance_of_retention(written),
+        };
+        let due = intent.demand.on(name, &class, &is, known);
+        let taken = private.has_foreign(name);
+        unsure |= taken && unknown.replaced;
+        let entry = unknown.entry(&is, &due.standing, &class, taken);
+        log_groups.insert((*name).to_owned(), Attr::Known(entry));
+        if let Some(skip) = &due.skip {
             skipped.insert((*name).to_owned(), Attr::Known(skip.to_string()));
         }
-        let stored_bytes = memory.stored_bytes(name);
-        let touched = touched && due.standing.subscription.is_some();
-        outlook.chosen(Prospect { is, due: due.standing, stored_bytes, touched });
+        let written = unknown.written && due.standing.subscription.is_some();
+        let filter = if written { FilterWrite::Again } else { FilterWrite::IfDifferent };
+        let stored_bytes = private.stored_bytes(name);
+        preview.chosen(&Prospect { log_group: name, is: &is, due: &due, stored_bytes, filter });
     }
-    for (_, is) in standings.iter().filter(|(name, _)| !chosen.contains_key(name.as_str())) {
-        outlook.left(is);
+    for (name, is) in standings.iter().filter(|(name, _)| !chosen.contains_key(name.as_str())) {
+        let restored = intent.restored(private.written_as_listed(name, is.retention));
+        preview.left(name, is, restored, private.stored_bytes(name));
     }
+    let unknown_skips = unknown.subscription || unsure;
     planned.log_groups = Attr::Known(log_groups);
-    planned.skipped = if unknown.subscription { Attr::unknown() } else { Attr::Known(skipped) };
-    planned.pending = if unknown.anything() { Attr::unknown() } else { Attr::Known(0) };
-    Ok(Some(outlook))
+    planned.skipped = if unknown_skips { Attr::unknown() } else { Attr::Known(skipped) };
+    planned.pending = if unknown.anything() || unsure { Attr::unknown() } else { Attr::Known(0) };
+    Ok(Some(preview))
 }
 
 /// A log group that another selection chooses; its filters have not been read.
@@ -187,18 +218,32 @@ fn newcomer(intent: &Intent, retention: Retention) -> Standing {
     Standing { subscription, retention }
 }
 
-/// What of a log group cannot be told yet, because an argument is only known after apply.
+/// What of a log group cannot be told yet.
 struct Unknown {
+    /// An argument that says what is subscribed is only known after apply.
     subscription: bool,
+    /// An argument that says what is retained is.
     retention: bool,
+    /// A destination whose filters are taken over is.
+    replaced: bool,
+    /// An argument of the filters changes, so every one of them is written, though each stands as
+    /// it should before and after.
+    written: bool,
+    /// A log group that turns out not to take what is due is passed over.
+    skips: bool,
 }
 
 impl Unknown {
-    fn of(planned: &Policy) -> Self {
+    fn of(planned: &Policy, prior: &Policy) -> Self {
+        let on_conflict = planned.on_conflict.known().and_then(|text| text.parse().ok());
+        let replaced = planned.replace_destination_arns.clone().into_value();
         Self {
             subscription: planned.destination_arn.is_unknown() || planned.on_conflict.is_unknown(),
             retention: planned.retention_in_days.is_unknown()
                 || planned.retention_mode.is_unknown(),
+            replaced: !replaced.is_wholly_known(),
+            written: !planned.subscribes_as(prior),
+            skips: on_conflict == Some(OnConflict::Skip),
         }
     }
 
@@ -206,12 +251,16 @@ impl Unknown {
         self.subscription || self.retention
     }
 
-    fn entry(&self, due: &Standing, class: &LogGroupClass) -> Entry {
+    fn entry(&self, is: &Standing, due: &Standing, class: &LogGroupClass, taken: bool) -> Entry {
         let mut entry = Entry::of(due);
-        if self.subscription {
+        let put = due.subscription.is_some();
+        let may_be_skipped = self.skips && put && is.subscription != due.subscription;
+        let unsure = self.replaced && taken;
+        if self.subscription || unsure || may_be_skipped || (self.written && put) {
             entry.subscription = Attr::unknown();
         }
-        if self.retention && class.takes_retention() {
+        let may_be_denied = self.skips && is.retention != due.retention;
+        if (self.retention && class.takes_retention()) || may_be_denied {
             entry.retention_in_days = Attr::unknown();
         }
         entry
@@ -233,29 +282,31 @@ pub(super) fn destination_abroad(policy: &Policy) -> Option<Diagnostic> {
     (!logical).then(|| diagnostics::destination_in_another_account(&arn, account))
 }
 
-fn conflicts(planned: &Policy, memory: &PrivateState) -> Option<Diagnostic> {
+/// Foreign filters that hold the name of the policy's.
+fn name_conflicts(planned: &Policy, private: &PrivateState) -> Option<Diagnostic> {
     let log_groups = planned.log_groups.known()?;
-    let destination = planned.destination_arn.known()?;
-    let active = |name: &String| {
+    planned.destination_arn.known()?;
+    let shipped = |name: &String| {
         let entry = log_groups.get(name).and_then(Attr::known);
-        let subscription = entry.and_then(|entry| entry.subscription.known());
-        subscription.is_some_and(|subscription| *subscription == Subscription::Active.to_string())
+        entry.is_some_and(|entry| match &entry.subscription {
+            Attr::Null => false,
+            Attr::Known(subscription) => *subscription == Subscription::Active.to_string(),
+            Attr::Unknown(_) => true,
+        })
     };
-    let replaced = planned.ownership().replaced;
-    let in_the_way: BTreeMap<_, _> = memory
-        .foreign()
-        .filter(|(_, foreign)| *foreign != destination && !replaced.contains(*foreign))
-        .filter(|(name, _)| active(name))
-        .collect();
+    let ownership = planned.ownership();
+    let in_the_way: BTreeMap<_, _> =
+        private.foreign(&ownership).filter(|(name, _)| shipped(name)).collect();
     let name = planned.effective_filter_name().into_known()?;
     (!in_the_way.is_empty()).then(|| diagnostics::name_will_be_taken(name, &in_the_way))
 }
 
 /// The permission cannot be given while somebody else's statement has its id.
-fn statement_taken(planned: &Policy, prior: &Policy) -> Option<Diagnostic> {
-    let grant = planned.grant().ok().flatten()?;
-    let is_same = prior.grant().ok().flatten().as_ref() == Some(&grant);
-    let taken = prior.invoke_permission.known() == Some(&Permission::Taken.to_string());
+fn statement_taken(planned: &Policy, prior: &Stored<Policy, PrivateState>) -> Option<Diagnostic> {
+    let policy = prior.private.id()?;
+    let grant = planned.grant(policy).ok().flatten()?;
+    let is_same = prior.state.grant(policy).ok().flatten().as_ref() == Some(&grant);
+    let taken = prior.state.invoke_permission.known() == Some(&Permission::Taken.to_string());
     (is_same && taken).then(|| diagnostics::statement_will_be_taken(&grant))
 }
 
@@ -402,8 +453,8 @@ mod tests {
             let mut planned = state.clone();
             planned.max_changes = Attr::Known(1);
             change(&mut planned);
-            let outlook = plan_update(&mut planned, &prior).unwrap().unwrap();
-            let problem = outlook.problem().map(|problem| problem.summary);
+            let preview = plan_update(&mut planned, &prior).unwrap().unwrap();
+            let problem = preview.problem().map(|problem| problem.summary);
             assert_eq!(problem.unwrap_or_default(), expected);
         };
         check(&|_| {}, "");
@@ -442,7 +493,7 @@ mod tests {
         let other = planned(&state, memory, |policy| {
             policy.destination_arn = text(&SHIPPER.replace("shipper", "other"));
         });
-        assert_eq!(entry(&other, "/app/tail").subscription, text("active"));
+        assert!(entry(&other, "/app/tail").subscription.is_unknown(), "it is to be written");
     }
 
     #[test]
@@ -460,7 +511,7 @@ mod tests {
         let is = standing(Some(Subscription::Active), Retention::Never);
         let state = state(&[("/aws/lambda/a", is)]);
         let planned = planned(&state, PrivateState::default(), |policy| {
-            policy.destination_arn = Attr::unknown()
+            policy.destination_arn = Attr::unknown();
         });
         let entry = entry(&planned, "/aws/lambda/a");
         assert!(entry.subscription.is_unknown());
@@ -505,10 +556,10 @@ mod tests {
         let elsewhere = SHIPPER.replace("shipper", "other");
         memory.remember_foreign("/aws/lambda/a", &SubscriptionFilter::new("logs", &elsewhere));
         let same = planned(&state, memory.clone(), |_| {});
-        let warning = conflicts(&same, &memory).unwrap();
+        let warning = name_conflicts(&same, &memory).unwrap();
         assert_eq!(warning.summary, "Filter name taken on 1 log group");
         let moved =
             planned(&state, memory.clone(), |policy| policy.destination_arn = text(&elsewhere));
-        assert_eq!(conflicts(&moved, &memory), None);
+        assert_eq!(name_conflicts(&moved, &memory), None);
     }
 }

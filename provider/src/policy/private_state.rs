@@ -6,7 +6,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use logagg_policy::{
     AccountPolicy, Arn, Grant, Listing, LogGroup, LogGroupClass, LoopGuard, Obstacle, Ownership,
-    Provenance, Retention, Selection, SubscriptionFilter, TagFilter,
+    PolicyId, Provenance, Retention, Selection, SubscriptionFilter, TagFilter, WrittenRetention,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,12 @@ use crate::census::Census;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct PrivateState {
+    /// The policy's id, in digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy_id: Option<String>,
+    /// Whether that is the id of a policy which is planned and not created yet.
+    #[serde(skip_serializing_if = "is_false")]
+    is_draft: bool,
     /// What was asked when the log groups were listed, and every group in the answer, chosen or
     /// not.
     asked: Vec<Asked>,
@@ -26,12 +32,14 @@ pub(crate) struct PrivateState {
     tag_filters: Vec<BTreeMap<String, String>>,
     /// Log groups in the state that the selection no longer chooses.
     pub(super) left: BTreeSet<String>,
-    /// Where the foreign filter ships that holds our name, by log group.
-    foreign: BTreeMap<String, String>,
+    /// The foreign filter that holds our name, by log group.
+    foreign: BTreeMap<String, Foreign>,
     /// The names of the filters that a log group had when AWS refused it another.
     full: BTreeMap<String, Vec<String>>,
-    /// What each log group's retention was before the policy's first write.
-    originals: BTreeMap<String, Original>,
+    /// What AWS said of a write to a log group that the policy may not write to.
+    denied: BTreeMap<String, String>,
+    /// The retention that the policy wrote to log groups, and what was there before.
+    written: BTreeMap<String, Written>,
     /// What filters of ours may still be called or ship to, because a change of name or
     /// destination was not finished on every group.
     former_names: BTreeSet<String>,
@@ -64,6 +72,8 @@ struct Listed {
     retention_in_days: i64,
     #[serde(rename = "b")]
     stored_bytes: u64,
+    #[serde(rename = "n", default)]
+    created_ms: i64,
     /// Which of the tags looked for it has, by their place, and of which nobody knows.
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     tagged: Vec<usize>,
@@ -71,12 +81,47 @@ struct Listed {
     untold: Vec<usize>,
 }
 
+/// A [`WrittenRetention`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Original {
+struct Written {
     #[serde(rename = "r")]
-    retention_in_days: i64,
+    before_in_days: i64,
+    #[serde(rename = "w")]
+    wrote_in_days: i64,
     #[serde(rename = "t")]
     created_ms: i64,
+}
+
+/// A filter that is not the policy's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Foreign {
+    #[serde(rename = "n")]
+    name: String,
+    #[serde(rename = "d")]
+    destination_arn: String,
+}
+
+impl Written {
+    fn of(written: WrittenRetention) -> Self {
+        Self {
+            before_in_days: written.before.in_days(),
+            wrote_in_days: written.wrote.in_days(),
+            created_ms: written.created_ms,
+        }
+    }
+
+    fn read(&self) -> WrittenRetention {
+        WrittenRetention {
+            before: retention(self.before_in_days),
+            wrote: retention(self.wrote_in_days),
+            created_ms: self.created_ms,
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// The most that is taken out of a private state: far more than the largest account needs.
@@ -177,28 +222,62 @@ impl PrivateState {
     }
 
     pub(super) fn remember_foreign(&mut self, log_group: &str, filter: &SubscriptionFilter) {
-        self.foreign.insert(log_group.to_owned(), filter.destination_arn.clone());
+        let SubscriptionFilter { name, destination_arn, .. } = filter.clone();
+        self.foreign.insert(log_group.to_owned(), Foreign { name, destination_arn });
     }
 
-    /// The foreign filters that hold our name, each with where it ships.
-    pub(super) fn foreign(&self) -> impl Iterator<Item = (&String, &String)> {
-        self.foreign.iter()
+    /// The log groups where a foreign filter holds one of these names, each with where it ships.
+    pub(super) fn foreign<'a>(
+        &'a self,
+        ours: &'a Ownership,
+    ) -> impl Iterator<Item = (&'a String, &'a String)> {
+        let foreign = self.foreign.iter().filter(|(_, foreign)| foreign.is_in_the_way_of(ours));
+        foreign.map(|(log_group, foreign)| (log_group, &foreign.destination_arn))
     }
 
-    /// What is known to keep our filter off a log group.
-    pub(super) fn obstacle(&self, log_group: &str, ours: &Ownership) -> Option<Obstacle> {
-        let foreign = self.foreign.get(log_group).filter(|destination| {
-            !ours.destinations.contains(*destination) && !ours.replaced.contains(*destination)
-        });
-        match foreign {
-            Some(destination) => Some(Obstacle::NameTaken(destination.clone())),
-            None => self.full.contains_key(log_group).then_some(Obstacle::Full),
+    /// Whether a filter that was not the policy's held its name on a log group.
+    pub(super) fn has_foreign(&self, log_group: &str) -> bool {
+        self.foreign.contains_key(log_group)
+    }
+
+    /// What is known to keep our filter off a log group. What AWS refused it did refuse to the
+    /// policy as it was, and another one may have better luck.
+    pub(super) fn obstacle(
+        &self,
+        log_group: &str,
+        ours: &Ownership,
+        refusals: Refusals,
+    ) -> Option<Obstacle> {
+        let foreign = self.foreign.get(log_group);
+        if let Some(foreign) = foreign.filter(|foreign| foreign.is_in_the_way_of(ours)) {
+            return Some(Obstacle::NameTaken(foreign.destination_arn.clone()));
+        }
+        match refusals {
+            Refusals::Outdated => None,
+            Refusals::Hold if self.full.contains_key(log_group) => Some(Obstacle::Full),
+            Refusals::Hold => self.denied.get(log_group).cloned().map(Obstacle::Denied),
         }
     }
 
     /// AWS refused the group another filter beside these.
     pub(super) fn remember_full(&mut self, log_group: &str, filters: &[SubscriptionFilter]) {
         self.full.insert(log_group.to_owned(), names(filters));
+    }
+
+    /// AWS refused a write to the group, in these words.
+    pub(super) fn remember_denied(&mut self, log_group: &str, why: String) {
+        self.denied.insert(log_group.to_owned(), why);
+    }
+
+    /// What AWS said when it refused a write to a log group.
+    pub(super) fn denied(&self, log_group: &str) -> Option<String> {
+        self.denied.get(log_group).cloned()
+    }
+
+    /// Forgets what AWS refused to the policy as it was before.
+    pub(super) fn forget_refusals(&mut self) {
+        self.full.clear();
+        self.denied.clear();
     }
 
     /// A full group is one until its filters change.
@@ -214,29 +293,115 @@ impl PrivateState {
         still
     }
 
-    /// Keeps in mind what a log group's retention is before we write it, once.
-    pub(super) fn remember_original(&mut self, group: &str, created_ms: i64, retention: Retention) {
-        let original = self.originals.get(group);
-        if original.is_none_or(|original| original.created_ms != created_ms) {
-            let original = Original { retention_in_days: retention.in_days(), created_ms };
-            self.originals.insert(group.to_owned(), original);
+    /// The policy wrote a retention. What was there before its first write is kept as long as the
+    /// group is the same.
+    pub(super) fn remember_written(&mut self, log_group: &str, mut written: WrittenRetention) {
+        if let Some(first) = self.written_to(log_group, written.created_ms) {
+            written.before = first.before;
+        }
+        self.written.insert(log_group.to_owned(), Written::of(written));
+    }
+
+    /// Keeps in mind what another policy wrote, unless this one has written itself.
+    pub(super) fn inherit(&mut self, log_group: &str, written: WrittenRetention) {
+        if self.written_to(log_group, written.created_ms).is_none() {
+            self.written.insert(log_group.to_owned(), Written::of(written));
         }
     }
 
-    /// Whether what is kept in mind is about an earlier log group of that name.
-    pub(super) fn has_original_of_another(&self, log_group: &str, created_ms: i64) -> bool {
-        let original = self.originals.get(log_group);
-        original.is_some_and(|original| original.created_ms != created_ms)
+    /// The enforcer gives a log group its retention before the policy first sees it. Then that is
+    /// the policy's own, over the never-expire that every group is created with.
+    pub(super) fn adopt(&mut self, group: &LogGroup) {
+        let created = LogGroup { retention: Retention::Never, ..group.clone() };
+        self.inherit(&group.name, WrittenRetention::over(&created, group.retention));
     }
 
-    /// What a log group's retention was before our first write.
-    pub(super) fn original(&self, log_group: &str, created_ms: i64) -> Option<Retention> {
-        let original = self.originals.get(log_group)?;
-        (original.created_ms == created_ms).then(|| retention(original.retention_in_days))
+    /// Whether the last listing shows that a log group was created since.
+    pub(super) fn is_new(&self, group: &LogGroup) -> bool {
+        let covers = |asked: &Asked| match asked {
+            Asked::Name(name) => *name == group.name,
+            Asked::Prefix(prefix) => group.name.starts_with(prefix.as_str()),
+            // What has come into such a listing may only have got its tags.
+            Asked::Tagged(..) => false,
+        };
+        match self.listed.get(&group.name) {
+            Some(listed) => listed.created_ms != group.created_ms,
+            None => self.asked.iter().any(covers),
+        }
     }
 
-    pub(super) fn forget_originals_but(&mut self, keep: impl Fn(&str) -> bool) {
-        self.originals.retain(|name, _| keep(name));
+    fn written_to(&self, log_group: &str, created_ms: i64) -> Option<WrittenRetention> {
+        let written = self.written.get(log_group).map(Written::read);
+        written.filter(|written| written.created_ms == created_ms)
+    }
+
+    /// What the policy wrote to a log group, if that is still there.
+    pub(super) fn written(&self, group: &LogGroup) -> Option<WrittenRetention> {
+        let written = self.written_to(&group.name, group.created_ms);
+        written.filter(|written| written.is_on(group))
+    }
+
+    /// The same as far as the last listing tells, for a log group that has this retention now.
+    pub(super) fn written_as_listed(
+        &self,
+        log_group: &str,
+        now: Retention,
+    ) -> Option<WrittenRetention> {
+        let written = self.written.get(log_group).map(Written::read)?;
+        let listed = self.listed.get(log_group);
+        let same = listed.is_none_or(|listed| listed.created_ms == written.created_ms);
+        (same && written.wrote == now).then_some(written)
+    }
+
+    /// When a log group was created, as far as it was listed.
+    pub(super) fn created_ms(&self, log_group: &str) -> Option<i64> {
+        self.listed.get(log_group).map(|listed| listed.created_ms)
+    }
+
+    /// Whose the retention is that a log group has.
+    pub(super) fn provenance_of_retention(written: Option<WrittenRetention>) -> Provenance {
+        written.map_or(Provenance::Unknown, |_| Provenance::Ours)
+    }
+
+    pub(super) fn forget_written_but(&mut self, keep: impl Fn(&str) -> bool) {
+        self.written.retain(|name, _| keep(name));
+    }
+
+    /// The policy's id, drawn now if it has none.
+    pub(super) fn id_or_draw(&mut self) -> PolicyId {
+        let known = self.policy_id.as_deref().and_then(|id| id.parse().ok());
+        known.unwrap_or_else(|| {
+            let drawn = PolicyId::of(fastrand::u32(..));
+            self.take_id(drawn);
+            drawn
+        })
+    }
+
+    /// The policy's id, if it has one.
+    pub(super) fn id(&self) -> Option<PolicyId> {
+        self.policy_id.as_deref().and_then(|id| id.parse().ok())
+    }
+
+    /// The id is known from elsewhere.
+    pub(super) fn take_id(&mut self, id: PolicyId) {
+        self.policy_id = Some(id.to_string());
+    }
+
+    /// The private state of a policy that is to be created.
+    pub(super) fn draft() -> Self {
+        let mut draft = Self { is_draft: true, ..Self::default() };
+        draft.id_or_draw();
+        draft
+    }
+
+    /// Whether it is that of a policy which has not been created yet.
+    pub(super) fn is_draft(&self) -> bool {
+        self.is_draft
+    }
+
+    /// The policy is there now.
+    pub(super) fn created(&mut self) {
+        self.is_draft = false;
     }
 
     /// Keeps in mind what must not be shipped to a destination, in place of what was known before.
@@ -294,6 +459,23 @@ impl PrivateState {
     }
 }
 
+/// Whether what AWS refused before still says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusals {
+    /// The policy asks for the same.
+    Hold,
+    /// It asks for something else.
+    Outdated,
+}
+
+impl Foreign {
+    fn is_in_the_way_of(&self, ours: &Ownership) -> bool {
+        ours.names.contains(&self.name)
+            && !ours.destinations.contains(&self.destination_arn)
+            && !ours.replaced.contains(&self.destination_arn)
+    }
+}
+
 impl Asked {
     fn of(listing: &Listing) -> Self {
         match listing {
@@ -321,6 +503,7 @@ impl Listed {
             class,
             retention_in_days: group.retention.in_days(),
             stored_bytes: group.stored_bytes,
+            created_ms: group.created_ms,
             tagged: Vec::new(),
             untold: Vec::new(),
         }
@@ -432,22 +615,85 @@ mod tests {
         assert_eq!(memory.chosen_by(&selection("checkout")), None);
     }
 
+    fn before(state: &PrivateState, group: &LogGroup) -> Option<Retention> {
+        state.written(group).map(|written| written.before)
+    }
+
+    fn keeping(name: &str, created_ms: i64, days: i64) -> LogGroup {
+        let retention = retention(days);
+        LogGroup { created_ms, retention, ..group(name, LogGroupClass::Standard) }
+    }
+
     #[test]
-    fn an_original_is_kept_until_the_group_is_another() {
-        let mut memory = PrivateState::default();
-        memory.remember_original("/a", 1, Retention::Days(90));
-        memory.remember_original("/a", 1, Retention::Days(30));
-        assert_eq!(memory.original("/a", 1), Some(Retention::Days(90)));
-        assert_eq!(memory.original("/a", 2), None);
-        memory.remember_original("/a", 2, Retention::Never);
-        assert_eq!(memory.original("/a", 2), Some(Retention::Never));
+    fn what_was_there_at_the_first_write_is_kept_until_the_group_is_another() {
+        let mut state = PrivateState::default();
+        let write = |state: &mut PrivateState, created_ms, before, wrote| {
+            let group = keeping("/a", created_ms, before);
+            state.remember_written("/a", WrittenRetention::over(&group, retention(wrote)));
+        };
+        assert_eq!(before(&state, &keeping("/a", 1, 30)), None, "never written");
+        write(&mut state, 1, 90, 30);
+        write(&mut state, 1, 7, 60);
+        assert_eq!(before(&state, &keeping("/a", 1, 60)), Some(Retention::Days(90)));
+        assert_eq!(before(&state, &keeping("/a", 1, 30)), None, "somebody else's by now");
+        assert_eq!(before(&state, &keeping("/a", 2, 60)), None, "another group");
+        write(&mut state, 2, 0, 60);
+        assert_eq!(before(&state, &keeping("/a", 2, 60)), Some(Retention::Never));
+    }
+
+    #[test]
+    fn what_another_policy_wrote_counts_only_where_this_one_has_not_written() {
+        let mut state = PrivateState::default();
+        let written = |before| WrittenRetention::over(&keeping("/a", 1, before), retention(30));
+        state.inherit("/a", written(365));
+        state.inherit("/a", written(7));
+        assert_eq!(before(&state, &keeping("/a", 1, 30)), Some(Retention::Days(365)));
+    }
+
+    #[test]
+    fn a_log_group_is_new_only_where_the_last_listing_would_have_shown_it() {
+        let mut state = remembering();
+        assert!(state.is_new(&keeping("/a/3", 5, 30)));
+        assert!(state.is_new(&keeping("/a/1", 5, 30)), "created again");
+        assert!(!state.is_new(&keeping("/a/1", 1, 30)));
+        assert!(!state.is_new(&keeping("/b", 5, 30)), "nobody looked there");
+        let tags = TagFilter::parse([("team".to_owned(), "search".to_owned())]).unwrap();
+        state.remember_listing(&[Listing::Tagged(tags, String::new())], &[]);
+        assert!(!state.is_new(&keeping("/a/3", 5, 30)), "it may only have got its tags");
+    }
+
+    #[test]
+    fn what_aws_refused_holds_for_the_policy_as_it_was() {
+        let mut state = PrivateState::default();
+        let ours = Ownership { names: BTreeSet::from(["ship".to_owned()]), ..Ownership::default() };
+        let obstacle = |state: &PrivateState, refusals| state.obstacle("/a", &ours, refusals);
+        state.remember_denied("/a", "no".to_owned());
+        let denied = Some(Obstacle::Denied("no".to_owned()));
+        assert_eq!(obstacle(&state, Refusals::Hold), denied);
+        assert_eq!(obstacle(&state, Refusals::Outdated), None);
+        state.remember_foreign("/a", &SubscriptionFilter::new("other", "there"));
+        assert_eq!(obstacle(&state, Refusals::Hold), denied, "the filter has another name");
+        state.remember_foreign("/a", &SubscriptionFilter::new("ship", "there"));
+        let taken = Some(Obstacle::NameTaken("there".to_owned()));
+        assert_eq!(obstacle(&state, Refusals::Outdated), taken);
+    }
+
+    #[test]
+    fn every_draft_has_an_id_of_its_own_and_keeps_it() {
+        let draft = PrivateState::draft();
+        assert_ne!(PrivateState::draft().id(), draft.id());
+        let mut read = PrivateState::decode(&draft.encode()).unwrap();
+        assert!(read.is_draft());
+        read.created();
+        assert_eq!((read.id(), read.is_draft()), (draft.id(), false));
+        assert_eq!(read.id_or_draw(), draft.id().unwrap());
     }
 
     #[test]
     fn a_grant_is_ours_until_it_is_forgotten() {
         let grant = |name| {
             let arn = format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}");
-            Grant::of(&arn.parse().unwrap(), "ship").unwrap()
+            Grant::of(&arn.parse().unwrap(), "ship", PolicyId::of(1)).unwrap()
         };
         let mut memory = PrivateState::default();
         memory.remember_grant(&grant("old"));

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
-use logagg_policy::{LogGroup, Ownership, Permission, Retention, Standing};
+use logagg_policy::{Ownership, Permission, Standing};
 use tfplugin::{Attr, Context, Stored};
 
-use super::discover::{Discovery, Membership, Observed};
+use super::discover::{Discovery, Membership};
 use super::loops::{Loops, Shipping, Surroundings};
 use super::model::{Intent, Policy, entries};
 use super::permission;
@@ -58,7 +58,12 @@ async fn refreshed(
     prior: &Stored<Policy, PrivateState>,
 ) -> Result<Stored<Policy, PrivateState>, tfplugin::Diagnostic> {
     check_account(cx, account, &prior.state).await?;
-    let mut intent = prior.state.intent().map_err(|error| diagnostics::unusable_state(&error))?;
+    let mut stored = prior.clone();
+    stored.private.id_or_draw();
+    let mut intent = stored
+        .state
+        .intent(&stored.private)
+        .map_err(|error| diagnostics::unusable_state(&error))?;
     let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
     let reader = account.reader(region, cx.stopped());
     let ownership = prior.private.widen(prior.state.ownership());
@@ -80,7 +85,6 @@ async fn refreshed(
     if !absent.is_empty() {
         cx.report(diagnostics::named_but_absent(&absent, region));
     }
-    let mut stored = prior.clone();
     stored.state.document = stored.state.document();
     let around = Surroundings {
         reader: &reader,
@@ -92,7 +96,7 @@ async fn refreshed(
         claims: &Claims::default(),
     };
     look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
-    remember_births(&mut stored, &discovery);
+    adopt_new(&mut stored.private, &intent, &discovery);
     discovery.recall(&intent, &ownership, &mut stored.private);
     record(&mut stored, &discovery, &intent, &ownership);
     let permission = permission::look(&reader, &intent, &mut stored.private).await?;
@@ -100,11 +104,11 @@ async fn refreshed(
     Ok(stored)
 }
 
-/// Tells the other policies at work what this one is about to ship.
-pub(super) fn claim(claims: &mut Claims, intent: &Intent, jobs: &[Job]) {
+/// Tells the other policies at work what this one is about to ship, and where.
+pub(super) fn ship(claims: &mut Claims, intent: &Intent, jobs: &[Job]) {
     if let Some(wanted) = &intent.wanted {
         let shipped = jobs.iter().filter(|job| job.subscribes() && job.barred.is_none());
-        claims.make(&wanted.destination_arn, shipped.map(|job| job.log_group.clone()));
+        claims.ship(&wanted.destination_arn, shipped.map(|job| job.log_group.clone()));
     }
 }
 
@@ -129,15 +133,14 @@ pub(super) async fn look_for_loops(
     Ok(())
 }
 
-/// A log group that was born under the policy was never anything but unlimited, whoever set its
-/// retention since.
-fn remember_births(stored: &mut Stored<Policy, PrivateState>, discovery: &Discovery) {
-    let known = stored.state.log_groups.known();
-    for Observed { group, .. } in discovery.chosen() {
-        let LogGroup { name, created_ms, .. } = group;
-        let is_known = known.is_some_and(|known| known.contains_key(name));
-        if !is_known || stored.private.has_original_of_another(name, *created_ms) {
-            stored.private.remember_original(name, *created_ms, Retention::Never);
+/// What has been created since the last listing and has the policy's retention already got it from
+/// the enforcer.
+fn adopt_new(private: &mut PrivateState, intent: &Intent, discovery: &Discovery) {
+    let Some(says) = intent.demand.retention else { return };
+    for observed in discovery.chosen() {
+        let group = &observed.group;
+        if group.retention == says && private.is_new(group) {
+            private.adopt(group);
         }
     }
 }
@@ -176,7 +179,7 @@ pub(super) fn record(
         }
         standings.insert(name.clone(), is);
     }
-    memory.forget_originals_but(|name| standings.contains_key(name));
+    memory.forget_written_but(|name| standings.contains_key(name));
     if pending == 0 {
         memory.forget_former();
     }

@@ -183,14 +183,8 @@ mod tests {
     }
 
     fn reconciled(name: &str, filters: Option<Vec<SubscriptionFilter>>) -> Reconciled {
-        Reconciled {
-            log_group: name.to_owned(),
-            reached: Standing { subscription: None, retention: Retention::Never },
-            filters,
-            failures: Vec::new(),
-            gone: false,
-            writes: 1,
-        }
+        let is = Standing { subscription: None, retention: Retention::Never };
+        Reconciled { filters, writes: 1, ..Reconciled::untouched(name.to_owned(), is) }
     }
 
     #[test]

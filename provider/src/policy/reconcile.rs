@@ -1,17 +1,26 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
-use logagg_policy::{Ownership, Standing, SubscriptionFilter};
+use logagg_policy::{
+    Listing, LogGroup, OnConflict, Ownership, PolicyId, Standing, Subscription, SubscriptionFilter,
+    WrittenRetention,
+};
+use tfplugin::Context;
 
 use super::private_state::PrivateState;
 use super::progress::Progress;
-use crate::aws::{Api, CallError, Cause, IN_FLIGHT, Reader, Writer};
+use crate::aws::{Api, Bequest, CallError, Cause, IN_FLIGHT, Kept, Reader, SharedClaims, Writer};
+use crate::diagnostics;
+use crate::provider::Client;
 
 /// Brings log groups from how they are to how they should be.
 #[derive(Debug)]
 pub(super) struct Reconciler {
+    pub(super) policy: PolicyId,
     pub(super) reader: Reader,
     pub(super) writer: Writer,
+    /// What other policies at work need of what this one would delete.
+    pub(super) claims: SharedClaims,
     pub(super) wanted: Option<SubscriptionFilter>,
     pub(super) ownership: Ownership,
 }
@@ -29,6 +38,16 @@ pub(super) struct Job {
     pub(super) filters: Option<Vec<SubscriptionFilter>>,
     /// Why the filter must not be put after all: it would close a loop.
     pub(super) barred: Option<String>,
+    pub(super) retention: RetentionWrite,
+}
+
+/// What the write of a retention is to the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RetentionWrite {
+    /// It becomes the policy's own, on a group that was created at this time.
+    Own { created_ms: i64 },
+    /// It gives back what this write was made over.
+    Back(WrittenRetention),
 }
 
 /// Whether something that stands as it should is looked at all the same.
@@ -41,8 +60,9 @@ pub(super) enum Touch {
 /// What to do for a log group after something failed for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AfterFailure {
-    /// Nothing more, so that a failed first write leaves everything as it was.
-    Stop,
+    /// Nothing more, so that a failed first write leaves everything as it was, unless the policy
+    /// skips log groups with such a failure.
+    Stop(OnConflict),
     /// The rest of what is due.
     GoOn,
 }
@@ -56,9 +76,24 @@ pub(super) struct Reconciled {
     /// Its filters now, where they were looked at.
     pub(super) filters: Option<Vec<SubscriptionFilter>>,
     pub(super) failures: Vec<Failure>,
-    /// Whether it no longer exists.
+    /// Whether it no longer exists, and the answer that says so.
     pub(super) gone: bool,
+    pub(super) missing: Option<CallError>,
     pub(super) writes: usize,
+    /// The retention that it was given.
+    pub(super) written: Option<WrittenRetention>,
+    /// How the subscription stood before the first write, where that was looked at.
+    pub(super) found: Option<Subscription>,
+    /// What was left as it is because another policy needs it.
+    pub(super) left_to_others: LeftToOthers,
+}
+
+/// What one policy leaves to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LeftToOthers {
+    pub(super) filters: usize,
+    /// A retention that was to be given back, and that nobody remembers any more.
+    pub(super) forgotten: Option<WrittenRetention>,
 }
 
 /// Why a log group is not as it should be.
@@ -82,7 +117,20 @@ impl Job {
             subscription: Touch::IfDifferent,
             filters: None,
             barred: None,
+            retention: RetentionWrite::Own { created_ms: 0 },
         }
+    }
+
+    /// The same for a group as it was just listed.
+    pub(super) fn listed(mut self, group: &LogGroup) -> Self {
+        self.retention = RetentionWrite::Own { created_ms: group.created_ms };
+        self
+    }
+
+    /// Has the group get back what there was before the policy's write.
+    pub(super) fn give_back(&mut self, written: WrittenRetention) {
+        self.should.retention = written.before;
+        self.retention = RetentionWrite::Back(written);
     }
 
     /// Whether anything may have to be written.
@@ -106,19 +154,50 @@ impl Job {
 }
 
 impl Reconciled {
+    /// A log group as it was before anything was done.
+    pub(super) fn untouched(log_group: String, is: Standing) -> Self {
+        Self {
+            log_group,
+            reached: is,
+            filters: None,
+            failures: Vec::new(),
+            gone: false,
+            missing: None,
+            writes: 0,
+            written: None,
+            found: None,
+            left_to_others: LeftToOthers::default(),
+        }
+    }
+
     /// A failure that says something about all log groups rather than about this one.
-    pub(super) fn barring(&self) -> Option<(&str, &Failure)> {
+    pub(super) fn barring(&self, on_conflict: OnConflict) -> Option<(&str, &Failure)> {
         let barring = self.failures.iter().find(|failure| match failure {
+            Failure::Call(error) if error.cause == Cause::Denied => {
+                on_conflict == OnConflict::Error
+            }
             Failure::Call(error) => error.cause != Cause::Full,
             Failure::NameTaken { .. } | Failure::Loop { .. } => false,
         });
         barring.map(|failure| (self.log_group.as_str(), failure))
     }
 
+    /// A write that AWS denied.
+    pub(super) fn denied(&self) -> Option<(&str, &Failure)> {
+        let denied = self.failures.iter().find(|failure| match failure {
+            Failure::Call(error) => error.cause == Cause::Denied,
+            Failure::NameTaken { .. } | Failure::Loop { .. } => false,
+        });
+        denied.map(|failure| (self.log_group.as_str(), failure))
+    }
+
     fn note(&mut self, outcome: Result<(), Failure>) {
         match outcome {
             Ok(()) => {}
-            Err(Failure::Call(error)) if error.cause == Cause::Missing => self.gone = true,
+            Err(Failure::Call(error)) if error.cause == Cause::Missing => {
+                self.gone = true;
+                self.missing = Some(error);
+            }
             Err(failure) => self.failures.push(failure),
         }
     }
@@ -142,14 +221,7 @@ impl Reconciler {
     /// Reconciles one log group: reads its filters again before writing, changes only what is ours,
     /// and says how far it came.
     pub(super) async fn reconcile(&self, job: Job, after: AfterFailure) -> Reconciled {
-        let mut reconciled = Reconciled {
-            log_group: job.log_group.clone(),
-            reached: job.is.clone(),
-            filters: None,
-            failures: Vec::new(),
-            gone: false,
-            writes: 0,
-        };
+        let mut reconciled = Reconciled::untouched(job.log_group.clone(), job.is.clone());
         let _turn = match self.writer.turn(&job.log_group).await {
             Ok(turn) => turn,
             Err(stopped) => {
@@ -163,16 +235,51 @@ impl Reconciler {
             let outcome = self.reconcile_subscription(&job, &mut reconciled).await;
             reconciled.note(outcome);
         }
-        let halted = after == AfterFailure::Stop && reconciled.barring().is_some();
+        let halted = match after {
+            AfterFailure::Stop(on_conflict) => reconciled.barring(on_conflict).is_some(),
+            AfterFailure::GoOn => false,
+        };
         if job.is.retention != job.should.retention && !halted && !reconciled.gone {
-            let outcome = self.writer.set_retention(&job.log_group, job.should.retention).await;
-            if outcome.is_ok() {
-                reconciled.writes += 1;
-                reconciled.reached.retention = job.should.retention;
-            }
-            reconciled.note(outcome.map_err(Failure::Call));
+            self.reconcile_retention(&job, &mut reconciled).await;
+        }
+        if reconciled.gone {
+            self.verify_gone(&mut reconciled).await;
         }
         reconciled
+    }
+
+    async fn reconcile_retention(&self, job: &Job, reconciled: &mut Reconciled) {
+        if let RetentionWrite::Back(written) = job.retention {
+            let mut claims = self.claims.lock().await;
+            if claims.sets_retention(self.policy, &job.log_group) {
+                let bequest = claims.bequeath(self.policy, &job.log_group, written);
+                let lost = Some(written).filter(|_| bequest == Bequest::Lost);
+                reconciled.left_to_others.forgotten = lost;
+                return;
+            }
+        }
+        let outcome = self.writer.set_retention(&job.log_group, job.should.retention).await;
+        if outcome.is_ok() {
+            reconciled.writes += 1;
+            reconciled.reached.retention = job.should.retention;
+            if let RetentionWrite::Own { created_ms } = job.retention {
+                let (before, wrote) = (job.is.retention, job.should.retention);
+                reconciled.written = Some(WrittenRetention { before, wrote, created_ms });
+            }
+        }
+        reconciled.note(outcome.map_err(Failure::Call));
+    }
+
+    /// AWS answers alike where something else does not exist, such as a destination.
+    async fn verify_gone(&self, reconciled: &mut Reconciled) {
+        let listing = [Listing::Name(reconciled.log_group.clone())];
+        match self.reader.log_groups(&listing).await {
+            Ok(listed) if !listed.contains_key(&reconciled.log_group) => {}
+            Ok(_) | Err(_) => {
+                reconciled.gone = false;
+                reconciled.failures.extend(reconciled.missing.take().map(Failure::Call));
+            }
+        }
     }
 
     async fn reconcile_subscription(
@@ -186,12 +293,16 @@ impl Reconciler {
                 self.reader.subscription_filters(&job.log_group).await.map_err(Failure::Call)?
             }
         };
-        let mut group = Group { log_group: &job.log_group, filters, writes: 0, reconciler: self };
+        let present = self.wanted.as_ref().filter(|_| job.subscribes());
+        reconciled.found = present.map(|wanted| self.ownership.examine(&filters, wanted));
+        let mut group =
+            Group { log_group: &job.log_group, filters, writes: 0, left: 0, reconciler: self };
         let outcome = match &self.wanted {
             Some(wanted) if job.subscribes() => group.subscribe(wanted).await,
             _ => group.unsubscribe().await,
         };
         reconciled.writes += group.writes;
+        reconciled.left_to_others.filters += group.left;
         reconciled.reached.subscription = match &self.wanted {
             Some(wanted) if job.subscribes() => {
                 Some(self.ownership.examine(&group.filters, wanted))
@@ -209,6 +320,8 @@ struct Group<'a> {
     log_group: &'a str,
     filters: Vec<SubscriptionFilter>,
     writes: usize,
+    /// How many filters another policy needs.
+    left: usize,
     reconciler: &'a Reconciler,
 }
 
@@ -227,14 +340,15 @@ impl Group<'_> {
             }
         }
         let ours = self.reconciler.ownership.ours(&self.filters);
-        for name in names(ours.filter(|filter| filter.name != wanted.name)) {
-            self.delete(&name).await.map_err(Failure::Call)?;
+        for filter in owned(ours.filter(|filter| filter.name != wanted.name)) {
+            self.release(&filter).await.map_err(Failure::Call)?;
         }
         Ok(())
     }
 
     /// A rename on a group without a free slot: the old filter makes room for the new one, and
-    /// comes back if that fails.
+    /// comes back if that fails. A stop does not come between these calls, which would leave the
+    /// group without any filter.
     async fn put_in_place_of_ours(
         &mut self,
         wanted: &SubscriptionFilter,
@@ -244,32 +358,68 @@ impl Group<'_> {
         let Some(old) = ours.into_iter().find(|filter| filter.name != wanted.name) else {
             return Err(Failure::Call(full));
         };
-        self.delete(&old.name).await.map_err(Failure::Call)?;
-        let Err(error) = self.put(wanted).await else {
+        if Kept::ForAnother
+            == self.reconciler.claims.lock().await.keep_or_release(
+                self.reconciler.policy,
+                self.log_group,
+                &old,
+            )
+        {
+            return Err(Failure::Call(full));
+        }
+        let whole = self.reconciler.writer.to_the_end();
+        self.delete_by(&whole, &old.name).await.map_err(Failure::Call)?;
+        let Err(error) = self.put_by(&whole, wanted).await else {
             return Ok(());
         };
-        self.put(&old).await.map_err(Failure::Call)?;
+        self.put_by(&whole, &old).await.map_err(Failure::Call)?;
         Err(Failure::Call(error))
     }
 
     async fn unsubscribe(&mut self) -> Result<(), Failure> {
         let made = self.filters.iter().filter(|filter| self.reconciler.ownership.made(filter));
-        for name in names(made) {
-            self.delete(&name).await.map_err(Failure::Call)?;
+        for filter in owned(made) {
+            self.release(&filter).await.map_err(Failure::Call)?;
         }
         Ok(())
     }
 
+    /// Deletes a filter of ours, unless another policy at work needs it.
+    async fn release(&mut self, filter: &SubscriptionFilter) -> Result<(), CallError> {
+        let Reconciler { policy, claims, .. } = self.reconciler;
+        match claims.lock().await.keep_or_release(*policy, self.log_group, filter) {
+            Kept::ForAnother => {
+                self.left += 1;
+                Ok(())
+            }
+            Kept::No => self.delete(&filter.name).await,
+        }
+    }
+
     async fn put(&mut self, filter: &SubscriptionFilter) -> Result<(), CallError> {
-        self.reconciler.writer.put_subscription_filter(self.log_group, filter).await?;
+        let reconciler = self.reconciler;
+        self.put_by(&reconciler.writer, filter).await
+    }
+
+    async fn delete(&mut self, name: &str) -> Result<(), CallError> {
+        let reconciler = self.reconciler;
+        self.delete_by(&reconciler.writer, name).await
+    }
+
+    async fn put_by(
+        &mut self,
+        writer: &Writer,
+        filter: &SubscriptionFilter,
+    ) -> Result<(), CallError> {
+        writer.put_subscription_filter(self.log_group, filter).await?;
         self.writes += 1;
         self.filters.retain(|present| present.name != filter.name);
         self.filters.push(filter.clone());
         Ok(())
     }
 
-    async fn delete(&mut self, name: &str) -> Result<(), CallError> {
-        match self.reconciler.writer.delete_subscription_filter(self.log_group, name).await {
+    async fn delete_by(&mut self, writer: &Writer, name: &str) -> Result<(), CallError> {
+        match writer.delete_subscription_filter(self.log_group, name).await {
             Ok(()) => self.writes += 1,
             // Somebody was faster; whether the group is gone too, the next read will show.
             Err(error) if error.cause == Cause::Missing => {}
@@ -280,8 +430,8 @@ impl Group<'_> {
     }
 }
 
-fn names<'a>(filters: impl Iterator<Item = &'a SubscriptionFilter>) -> Vec<String> {
-    filters.map(|filter| filter.name.clone()).collect()
+fn owned<'a>(filters: impl Iterator<Item = &'a SubscriptionFilter>) -> Vec<SubscriptionFilter> {
+    filters.cloned().collect()
 }
 
 /// The same failure of several log groups, to be told once.
@@ -299,24 +449,52 @@ pub(super) fn by_reason(reconciled: &[Reconciled]) -> Vec<(&Failure, Vec<&str>)>
     reasons.into_values().collect()
 }
 
-/// Keeps in mind the groups that AWS refused another filter.
-pub(super) fn remember_full(memory: &mut PrivateState, reconciled: &[Reconciled]) {
+/// Tells what was left as it is because another policy needs it.
+pub(super) fn tell_left_to_others(cx: &Context<Client>, reconciled: &[Reconciled]) {
+    let of = |is_so: &dyn Fn(&LeftToOthers) -> bool| -> Vec<&str> {
+        let groups = reconciled.iter().filter(|group| is_so(&group.left_to_others));
+        groups.map(|group| group.log_group.as_str()).collect()
+    };
+    let filters = of(&|left| left.filters > 0);
+    if !filters.is_empty() {
+        cx.report(diagnostics::filters_left(&filters));
+    }
+    let forgotten: Vec<_> = reconciled
+        .iter()
+        .filter_map(|group| {
+            let WrittenRetention { before, wrote, .. } = group.left_to_others.forgotten?;
+            Some(format!("{} ({wrote}, before the policy {before})", group.log_group))
+        })
+        .collect();
+    if !forgotten.is_empty() {
+        cx.report(diagnostics::retentions_left(&forgotten));
+    }
+}
+
+/// Keeps in mind what was written, and what AWS refused.
+pub(super) fn remember(private: &mut PrivateState, reconciled: &[Reconciled]) {
     for group in reconciled {
-        let full = group.failures.iter().any(|failure| match failure {
-            Failure::Call(error) => error.cause == Cause::Full,
-            Failure::NameTaken { .. } | Failure::Loop { .. } => false,
-        });
-        if let Some(filters) = group.filters.as_ref().filter(|_| full) {
-            memory.remember_full(&group.log_group, filters);
+        if let Some(written) = group.written {
+            private.remember_written(&group.log_group, written);
+        }
+        for failure in &group.failures {
+            let Failure::Call(error) = failure else { continue };
+            match (error.cause, &group.filters) {
+                (Cause::Full, Some(filters)) => private.remember_full(&group.log_group, filters),
+                (Cause::Denied, _) => {
+                    private.remember_denied(&group.log_group, error.to_string());
+                }
+                _ => {}
+            }
         }
     }
 }
 
 impl Failure {
-    /// Whether the group cannot take our filter for what else is on it.
+    /// Whether the group cannot take our filter for what else is on it, or may not be given it.
     pub(super) fn is_conflict(&self) -> bool {
         match self {
-            Self::Call(error) => error.cause == Cause::Full,
+            Self::Call(error) => matches!(error.cause, Cause::Full | Cause::Denied),
             Self::NameTaken { .. } => true,
             Self::Loop { .. } => false,
         }

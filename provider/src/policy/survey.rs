@@ -7,6 +7,7 @@ use std::sync::Arc;
 use logagg_policy::{Document, Standing};
 use tfplugin::{Attr, CancellationToken, Context, Diagnostics, Proposal, Stored};
 
+use super::inventories::Inventories;
 use super::model::Policy;
 use super::private_state::PrivateState;
 use super::{plan, read};
@@ -61,7 +62,7 @@ impl Survey {
             proposed: prior.state.clone(),
             replaced: None,
         };
-        let planned = plan::plan(&planning, proposal).await;
+        let planned = plan::plan(&planning, &Inventories::default(), proposal).await;
         told.extend(planning.diagnostics());
         if planned.state.log_groups.known().is_none() {
             return Err(told);
@@ -72,7 +73,8 @@ impl Survey {
         let is = prior.state.standings().map_err(unusable)?;
         let due = planned.state.standings().map_err(unusable)?;
         let skipped = planned.state.skipped.known();
-        let foreign: BTreeMap<_, _> = planned.private.foreign().collect();
+        let ownership = planned.state.ownership();
+        let foreign: BTreeMap<_, _> = planned.private.foreign(&ownership).collect();
         let groups = is.into_iter().filter_map(|(name, is)| {
             let skip = skipped.and_then(|skipped| skipped.get(&name)).and_then(Attr::known);
             let surveyed = Surveyed {

@@ -1,18 +1,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{Listing, LogGroup, Permission, Retention, Standing, Subscription};
+use logagg_policy::{
+    Listing, LogGroup, OnConflict, Permission, PolicyId, Retention, Standing, Subscription,
+    SubscriptionFilter, WrittenRetention,
+};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
-use super::discover::{Discovery, Membership, shipped_to, unlisted};
-use super::fights;
+use super::conflicts;
+use super::discover::{Discovery, Membership, Sight, shipped_to, unlisted};
+use super::inventories::Inventory;
 use super::loops::{Shipping, Surroundings};
 use super::model::{Entry, Intent, Policy, Unusable};
 use super::permission::Grants;
 use super::private_state::PrivateState;
-use super::read::{check_account, claim, look_for_loops, record, record_permission};
-use super::reconcile::{Job, Reconciled, Reconciler, Touch, by_reason, remember_full};
+use super::read::{check_account, look_for_loops, record, record_permission, ship};
+use super::reconcile::{
+    Failure, Job, Reconciled, Reconciler, Touch, by_reason, remember, tell_left_to_others,
+};
 use super::refresh::Basis;
-use crate::aws::{Account, CallError, Reader};
+use crate::aws::{Account, CallError, Claims, Origin, Reader, SharedClaims};
 use crate::census::Census;
 use crate::diagnostics;
 use crate::provider::Client;
@@ -45,116 +51,166 @@ async fn updated(
     account: &Account,
     change: tfplugin::Change<Policy, PrivateState>,
 ) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
-    let tfplugin::Change { prior, planned: mut stored, .. } = change;
-    check_account(cx, account, &prior).await?;
-    let unusable = |error| diagnostics::unusable_state(&error);
-    let mut intent = stored.state.intent().map_err(unusable)?;
-    intent.gave = prior.intent().map_err(unusable)?.demand.retention;
-    stored.state.document = stored.state.document();
-    let region = stored.state.region.known().map_or(account.default_region(), String::as_str);
-    stored.private.remember_former(prior.ownership());
-    let ownership = stored.private.widen(stored.state.ownership());
-    let standings = prior.standings().map_err(unusable)?;
-    let touch = if stored.state.subscribes_as(&prior) { Touch::IfDifferent } else { Touch::Always };
-    let reconciler = Reconciler {
-        reader: account.reader(region, cx.stopped()),
-        writer: account.writer(region, cx.stopped()),
-        wanted: intent.wanted.clone(),
-        ownership: ownership.clone(),
-    };
-
-    let grants = Grants { reader: &reconciler.reader, writer: &reconciler.writer };
-    let must_grant = !is_granted(&prior, &intent).map_err(unusable)?;
-
-    let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
-    let claims = account
-        .claims(region, cx.stopped())
-        .await
-        .map_err(|error| diagnostics::no_account(&error))?;
-    let reconciled = if stored.state.log_groups.is_unknown() {
-        let held = standings.into_keys().collect();
-        let basis = Basis::default();
-        let mut discovery = Discovery::run(&reconciler.reader, &intent, &ownership, &held, &basis)
-            .await
-            .map_err(|error| diagnostics::not_read(&error, region))?;
-        let mut claims = claims.lock().await;
-        let around =
-            Surroundings { reader: &reconciler.reader, region, account_id: id, claims: &claims };
-        look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
-        discovery.remember_originals(&mut stored.private);
-        discovery.recall(&intent, &ownership, &mut stored.private);
-        let jobs = discovery.jobs(&intent, &ownership);
-        intent.guards.check(discovery.chosen().count(), jobs.len())?;
-        let stake = discovery.stake(&stored.state, &intent, &ownership);
-        fights::check(cx, &mut claims, &stored.state, stake)?;
-        claim(&mut claims, &intent, &jobs);
-        drop(claims);
-        if must_grant {
-            grants.grant(&intent, &mut stored.private).await?;
+    check_account(cx, account, &change.prior).await?;
+    let region =
+        change.planned.state.region.known().map_or(account.default_region(), String::as_str);
+    let claims = account.claims(region, cx.stopped()).await;
+    let claims = claims.map_err(|error| diagnostics::no_account(&error))?;
+    let policy = change.planned.private.clone().id_or_draw();
+    let prior = conflicts::claim_of_map(&change.prior, &change.planned.private);
+    let outcome = Updating { policy, account, claims: &claims }.run(cx, change).await;
+    let mut claims = claims.lock().await;
+    match (outcome, prior) {
+        (Ok(mut stored), _) => {
+            for (log_group, written) in claims.close(policy) {
+                stored.private.inherit(&log_group, written);
+            }
+            Ok(stored)
         }
-        let reconciled = reconciler.reconcile_all(jobs).await;
-        discovery.follow(&reconciled);
-        remember_full(&mut stored.private, &reconciled);
-        discovery.recall(&intent, &ownership, &mut stored.private);
-        record(&mut stored, &discovery, &intent, &ownership);
-        reconciled
-    } else {
-        let mut plan = Planned::of(&stored, standings).map_err(unusable)?;
-        let meanwhile = Meanwhile::since(&reconciler.reader, &intent, &plan)
-            .await
-            .map_err(|error| diagnostics::not_read(&error, region))?;
-        plan.remember_originals(&mut stored.private, &meanwhile);
-        plan.restore(&intent, &stored.private, &meanwhile);
-        let mut jobs = plan.jobs(touch, &meanwhile);
-        intent.guards.check(plan.chosen(), jobs.len())?;
-        if jobs.iter().any(Job::puts_filter) {
-            let mut claims = claims.lock().await;
-            let around = Surroundings {
-                reader: &reconciler.reader,
-                region,
-                account_id: id,
-                claims: &claims,
-            };
-            look_for_loops(cx, &around, &mut intent, &meanwhile, &mut stored.private).await?;
-            bar(&mut jobs, &intent);
-            claim(&mut claims, &intent, &jobs);
-        }
-        if must_grant {
-            grants.grant(&intent, &mut stored.private).await?;
-        }
-        let reconciled = reconciler.reconcile_all(jobs).await;
-        meanwhile.tell(cx, &reconciled);
-        remember_full(&mut stored.private, &reconciled);
-        settle(&mut stored, &reconciled);
-        if let Some(recollection) = &mut stored.private.recollection {
-            recollection.follow(&reconciled);
-        }
-        reconciled
-    };
-
-    // What may still ship to an earlier destination needs its permission.
-    if reconciled.iter().all(|reconciled| reconciled.failures.is_empty()) {
-        stored.private.forget_former();
-        let wanted = intent.grant.as_ref();
-        if let Err(error) = grants.revoke_others(cx, wanted, &mut stored.private).await {
-            cx.report(error);
+        (Err(diagnostic), prior) => {
+            // It needs what it had before.
+            if let Some(claim) = prior {
+                claims.claim(policy, Origin::Existing, claim);
+            }
+            Err(diagnostic)
         }
     }
-    let permission = match stored.private.superseded(intent.grant.as_ref()).is_empty() {
-        true => intent.grant.as_ref().map(|_| Permission::Active),
-        false => Some(Permission::NotRevoked),
-    };
-    record_permission(&mut stored.state, permission);
-    for (failure, groups) in by_reason(&reconciled) {
-        cx.report(diagnostics::not_reconciled(failure, &groups));
+}
+
+struct Updating<'a> {
+    policy: PolicyId,
+    account: &'a Account,
+    claims: &'a SharedClaims,
+}
+
+impl Updating<'_> {
+    async fn run(
+        &self,
+        cx: &Context<Client>,
+        change: tfplugin::Change<Policy, PrivateState>,
+    ) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
+        let Self { policy, account, claims } = self;
+        let tfplugin::Change { prior, planned: mut stored, .. } = change;
+        stored.private.take_id(*policy);
+        let unusable = |error| diagnostics::unusable_state(&error);
+        let mut intent = stored.state.intent(&stored.private).map_err(unusable)?;
+        stored.state.document = stored.state.document();
+        if stored.state.document != prior.document {
+            stored.private.forget_refusals();
+        }
+        let region = stored.state.region.known().map_or(account.default_region(), String::as_str);
+        let region = region.to_owned();
+        stored.private.remember_former(prior.ownership());
+        let ownership = stored.private.widen(stored.state.ownership());
+        let standings = prior.standings().map_err(unusable)?;
+        let again = !stored.state.subscribes_as(&prior);
+        let reconciler = Reconciler {
+            policy: *policy,
+            reader: account.reader(&region, cx.stopped()),
+            writer: account.writer(&region, cx.stopped()),
+            claims: (*claims).clone(),
+            wanted: intent.wanted.clone(),
+            ownership: ownership.clone(),
+        };
+        let reader = &reconciler.reader;
+        let not_read = |error| diagnostics::not_read(&error, &region);
+
+        let grants = Grants { reader, writer: &reconciler.writer };
+        let must_grant = !is_granted(&prior, &intent, *policy).map_err(unusable)?;
+        let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
+        let reconciled = if stored.state.log_groups.is_unknown() {
+            let held = standings.into_keys().collect();
+            let inventory = Inventory::list(reader, &intent).await.map_err(not_read)?;
+            let claim = inventory.claim(&stored.state, &intent);
+            claims.lock().await.claim(*policy, Origin::Existing, claim);
+            let (basis, sight) = (Basis::default(), Sight::Settled);
+            let mut discovery =
+                Discovery::of(inventory.census, reader, &intent, &ownership, &held, &basis, sight)
+                    .await
+                    .map_err(not_read)?;
+            let mut claimed = claims.lock().await;
+            let around = Surroundings { reader, region: &region, account_id: id, claims: &claimed };
+            look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
+            discovery.recall(&intent, &ownership, &mut stored.private);
+            let jobs = discovery.jobs(&intent, &ownership);
+            intent.guards.check(discovery.chosen().count(), jobs.len())?;
+            let claim = discovery.claim(&stored.state, &intent, &ownership);
+            conflicts::check(cx, &mut claimed, *policy, Origin::Existing, claim)?;
+            ship(&mut claimed, &intent, &jobs);
+            drop(claimed);
+            if must_grant {
+                grants.grant(&intent, &mut stored.private).await?;
+            }
+            let reconciled = reconciler.reconcile_all(jobs).await;
+            discovery.follow(&reconciled);
+            remember(&mut stored.private, &reconciled);
+            discovery.recall(&intent, &ownership, &mut stored.private);
+            record(&mut stored, &discovery, &intent, &ownership);
+            reconciled
+        } else {
+            let mut plan = Planned::of(&stored, &intent, standings).map_err(unusable)?;
+            if let Some(claim) = conflicts::claim_of_map(&stored.state, &stored.private) {
+                let mut claimed = claims.lock().await;
+                conflicts::check(cx, &mut claimed, *policy, Origin::Existing, claim)?;
+                plan.look_again(again, &claimed, intent.wanted.as_ref());
+            }
+            let mut meanwhile = Meanwhile::since(reader, &intent, &plan, &stored.private)
+                .await
+                .map_err(not_read)?;
+            plan.judge_again(&intent, &stored.private, &mut meanwhile);
+            let mut jobs = plan.jobs(&meanwhile);
+            intent.guards.check(plan.chosen(), jobs.len())?;
+            if jobs.iter().any(Job::puts_filter) {
+                let mut claimed = claims.lock().await;
+                let around =
+                    Surroundings { reader, region: &region, account_id: id, claims: &claimed };
+                look_for_loops(cx, &around, &mut intent, &meanwhile, &mut stored.private).await?;
+                bar(&mut jobs, &intent);
+                ship(&mut claimed, &intent, &jobs);
+            }
+            if must_grant {
+                grants.grant(&intent, &mut stored.private).await?;
+            }
+            let reconciled = reconciler.reconcile_all(jobs).await;
+            plan.compare(&reconciled, &mut meanwhile);
+            meanwhile.tell(cx, &reconciled);
+            remember(&mut stored.private, &reconciled);
+            settle(&mut stored, &plan, &reconciled, intent.demand.on_conflict);
+            if let Some(recollection) = &mut stored.private.recollection {
+                recollection.follow(&reconciled);
+            }
+            reconciled
+        };
+        tell_left_to_others(cx, &reconciled);
+
+        // What may still ship to an earlier destination needs its permission.
+        if reconciled.iter().all(|reconciled| reconciled.failures.is_empty()) {
+            stored.private.forget_former();
+            let wanted = intent.grant.as_ref();
+            if let Err(error) = grants.revoke_others(cx, wanted, &mut stored.private).await {
+                cx.report(error);
+            }
+        }
+        let permission = match stored.private.superseded(intent.grant.as_ref()).is_empty() {
+            true => intent.grant.as_ref().map(|_| Permission::Active),
+            false => Some(Permission::NotRevoked),
+        };
+        record_permission(&mut stored.state, permission);
+        let skips = intent.demand.on_conflict == OnConflict::Skip;
+        for (failure, groups) in by_reason(&reconciled) {
+            cx.report(match failure.is_conflict() && skips {
+                true => diagnostics::left_out(failure, &groups),
+                false => diagnostics::not_reconciled(failure, &groups),
+            });
+        }
+        Ok(stored)
     }
-    Ok(stored)
 }
 
 /// Whether the statement that is wanted was there when the plan was made.
-fn is_granted(prior: &Policy, intent: &Intent) -> Result<bool, Unusable> {
+fn is_granted(prior: &Policy, intent: &Intent, policy: PolicyId) -> Result<bool, Unusable> {
     let was_active = prior.invoke_permission.known() == Some(&Permission::Active.to_string());
-    Ok(intent.grant.is_none() || (was_active && prior.grant()? == intent.grant))
+    Ok(intent.grant.is_none() || (was_active && prior.grant(policy)? == intent.grant))
 }
 
 /// A plan knows only the loops that were there when it was made.
@@ -176,27 +232,47 @@ struct Change {
     membership: Membership,
     /// Whether it was no part of the policy before.
     newcomer: bool,
+    touch: Touch,
+    /// What the policy wrote, where that is given back.
+    back: Option<WrittenRetention>,
 }
 
 impl Planned {
     fn of(
         stored: &Stored<Policy, PrivateState>,
+        intent: &Intent,
         mut standings: BTreeMap<String, Standing>,
     ) -> Result<Self, Unusable> {
+        let change = |is, should, membership| Change {
+            is,
+            should,
+            membership,
+            newcomer: false,
+            touch: Touch::IfDifferent,
+            back: None,
+        };
         let mut groups = BTreeMap::new();
-        for (name, should) in stored.state.standings()? {
+        let private = &stored.private;
+        for (name, mut should) in stored.state.standings()? {
             let before = standings.remove(&name);
             let newcomer = before.is_none();
             let is = before.unwrap_or_else(|| Standing {
                 subscription: should.subscription.as_ref().map(|_| Subscription::Missing),
-                retention: stored.private.retention(&name).unwrap_or(Retention::Never),
+                retention: private.retention(&name).unwrap_or(Retention::Never),
             });
-            let membership = Membership::Chosen;
-            groups.insert(name, Change { is, should, membership, newcomer });
+            if let Some(says) = intent.demand.retention
+                && stored.state.is_unknown_retention(&name)
+            {
+                let written = private.written_as_listed(&name, is.retention);
+                let whose = PrivateState::provenance_of_retention(written);
+                should.retention = intent.demand.retention_due(says, is.retention, whose);
+            }
+            let change = Change { newcomer, ..change(is, should, Membership::Chosen) };
+            groups.insert(name, change);
         }
         groups.extend(standings.into_iter().map(|(name, is)| {
             let should = Standing { subscription: None, retention: is.retention };
-            (name, Change { is, should, membership: Membership::Left, newcomer: false })
+            (name, change(is, should, Membership::Left))
         }));
         Ok(Self { groups })
     }
@@ -206,35 +282,81 @@ impl Planned {
         self.groups.values().filter(chosen).count()
     }
 
-    fn remember_originals(&self, memory: &mut PrivateState, meanwhile: &Meanwhile) {
-        let newcomers = self.groups.iter().filter(|(_, change)| change.newcomer);
-        for group in newcomers.filter_map(|(name, _)| meanwhile.listed.get(name)) {
-            memory.remember_original(&group.name, group.created_ms, group.retention);
-        }
-    }
-
-    /// What leaves gets its retention back, if that is wanted.
-    fn restore(&mut self, intent: &Intent, memory: &PrivateState, meanwhile: &Meanwhile) {
+    /// Filters are looked at again where an argument of theirs changed, and where another policy
+    /// of this run has deleted what is wanted here.
+    fn look_again(&mut self, changed: bool, claims: &Claims, wanted: Option<&SubscriptionFilter>) {
         for (name, change) in &mut self.groups {
-            let left = change.membership == Membership::Left;
-            let group = meanwhile.listed.get(name).filter(|_| left);
-            if let Some(original) = group.and_then(|group| intent.restored(group, memory)) {
-                change.should.retention = original;
+            if changed || wanted.is_some_and(|wanted| claims.was_released(name, wanted)) {
+                change.touch = Touch::Always;
             }
         }
     }
 
-    fn jobs(&self, touch: Touch, meanwhile: &Meanwhile) -> Vec<Job> {
-        let present = self.groups.iter().filter(|(name, _)| !meanwhile.gone.contains(*name));
-        let jobs = present.map(|(name, change)| Job {
-            log_group: name.clone(),
-            is: change.is.clone(),
-            should: change.should.clone(),
-            subscription: touch,
-            filters: None,
-            barred: None,
+    /// Holds the retentions that are to be written against what the log groups have now. One that
+    /// somebody has changed since the plan, so that the write would no longer be made or would
+    /// shorten what the plan did not, is left as it is. What leaves gets its retention back, if that
+    /// was planned and still holds.
+    fn judge_again(&mut self, intent: &Intent, private: &PrivateState, meanwhile: &mut Meanwhile) {
+        for (name, change) in &mut self.groups {
+            let Some(group) = meanwhile.listed.get(name) else { continue };
+            let (planned, now) = (change.is.retention, group.retention);
+            match change.membership {
+                Membership::Left => {
+                    let then = private.written_as_listed(name, planned);
+                    let back = private.written(group).filter(|_| then.is_some());
+                    if let Some(before) = intent.restored(back) {
+                        change.is.retention = now;
+                        change.should.retention = before;
+                        change.back = back;
+                    }
+                }
+                Membership::Chosen if planned != change.should.retention => {
+                    let whose = PrivateState::provenance_of_retention(private.written(group));
+                    let due = intent
+                        .demand
+                        .retention
+                        .map_or(now, |says| intent.demand.retention_due(says, now, whose));
+                    let should = change.should.retention;
+                    let as_planned =
+                        should >= now || now == planned || (should < planned && now < planned);
+                    if due == should && as_planned {
+                        change.is.retention = now;
+                    } else {
+                        meanwhile.overtaken.insert(format!("{name} ({now})"));
+                        change.is.retention = should;
+                    }
+                }
+                Membership::Chosen => {}
+            }
+        }
+    }
+
+    fn jobs(&self, meanwhile: &Meanwhile) -> Vec<Job> {
+        let present = self
+            .groups
+            .iter()
+            .filter_map(|(name, change)| Some((name, change, meanwhile.listed.get(name)?)));
+        let jobs = present.map(|(name, change, group)| {
+            let mut job = Job::of(name.clone(), change.is.clone(), change.should.clone());
+            job = job.listed(group);
+            job.subscription = change.touch;
+            if let Some(back) = change.back {
+                job.give_back(back);
+            }
+            job
         });
         jobs.filter(Job::is_needed).collect()
+    }
+
+    /// Notes the filters that were not as the plan saw them.
+    fn compare(&self, reconciled: &[Reconciled], meanwhile: &mut Meanwhile) {
+        for group in reconciled {
+            let Some(change) = self.groups.get(&group.log_group) else { continue };
+            let seen = !change.newcomer && change.touch == Touch::IfDifferent;
+            if seen && group.found.is_some() && group.found != change.is.subscription {
+                meanwhile.refiltered.insert(group.log_group.clone());
+            }
+        }
     }
 }
 
@@ -244,10 +366,21 @@ struct Meanwhile {
     listed: BTreeMap<String, LogGroup>,
     gone: BTreeSet<String>,
     born: BTreeSet<String>,
+    /// Those that were deleted and created again.
+    recreated: BTreeSet<String>,
+    /// Those whose retention was changed so that the planned one is not written.
+    overtaken: BTreeSet<String>,
+    /// Those whose filter was changed.
+    refiltered: BTreeSet<String>,
 }
 
 impl Meanwhile {
-    async fn since(reader: &Reader, intent: &Intent, plan: &Planned) -> Result<Self, CallError> {
+    async fn since(
+        reader: &Reader,
+        intent: &Intent,
+        plan: &Planned,
+        private: &PrivateState,
+    ) -> Result<Self, CallError> {
         let mut census = Census::take(reader, &intent.selection, intent.listings()).await?;
         let planned = plan.groups.keys().cloned().collect();
         let born = census.chosen(reader, &intent.selection, &planned).await?;
@@ -255,8 +388,22 @@ impl Meanwhile {
         let held = reader.log_groups(&unlisted(&listed, plan.groups.keys())).await?;
         let held = held.into_iter().filter(|(name, _)| plan.groups.contains_key(name));
         listed.extend(held);
-        let gone = plan.groups.keys().filter(|name| !listed.contains_key(*name));
-        Ok(Self { gone: gone.cloned().collect(), born, listed, asked })
+        let (mut gone, mut recreated) = (BTreeSet::new(), BTreeSet::new());
+        for name in plan.groups.keys() {
+            match listed.get(name) {
+                None => {
+                    gone.insert(name.clone());
+                }
+                Some(group) => {
+                    let then = private.created_ms(name);
+                    if then.is_some_and(|then| then != group.created_ms) {
+                        recreated.insert(name.clone());
+                    }
+                }
+            }
+        }
+        let (overtaken, refiltered) = (BTreeSet::new(), BTreeSet::new());
+        Ok(Self { gone, born, listed, asked, recreated, overtaken, refiltered })
     }
 
     fn tell(mut self, cx: &Context<Client>, reconciled: &[Reconciled]) {
@@ -266,12 +413,16 @@ impl Meanwhile {
                 .filter(|reconciled| reconciled.gone)
                 .map(|reconciled| reconciled.log_group.clone()),
         );
-        if !self.gone.is_empty() {
-            cx.report(diagnostics::gone_meanwhile(&self.gone));
-        }
-        if !self.born.is_empty() {
-            cx.report(diagnostics::born_meanwhile(&self.born));
-        }
+        let tell = |log_groups: &BTreeSet<String>, diagnostic: fn(&BTreeSet<String>) -> _| {
+            if !log_groups.is_empty() {
+                cx.report(diagnostic(log_groups));
+            }
+        };
+        tell(&self.gone, diagnostics::gone_meanwhile);
+        tell(&self.born, diagnostics::born_meanwhile);
+        tell(&self.recreated, diagnostics::recreated_meanwhile);
+        tell(&self.overtaken, diagnostics::retention_changed_meanwhile);
+        tell(&self.refiltered, diagnostics::filter_changed_meanwhile);
     }
 }
 
@@ -281,18 +432,35 @@ impl Shipping for Meanwhile {
     }
 }
 
-/// The planned values stand, but for groups that could not be brought there. A group that is gone
-/// keeps what was planned until the next read.
-fn settle(stored: &mut Stored<Policy, PrivateState>, reconciled: &[Reconciled]) {
+/// The planned values stand, but for groups that could not be brought there, and for what the plan
+/// could not tell. A group that is gone keeps what was planned until the next read.
+fn settle(
+    stored: &mut Stored<Policy, PrivateState>,
+    plan: &Planned,
+    reconciled: &[Reconciled],
+    on_conflict: OnConflict,
+) {
     let Attr::Known(log_groups) = &mut stored.state.log_groups else { return };
+    for (name, entry) in log_groups.iter_mut() {
+        let Some(change) = plan.groups.get(name) else { continue };
+        if entry.known().is_some_and(Entry::has_unknown) {
+            *entry = Attr::Known(Entry::of(&change.should));
+        }
+    }
     let mut pending = 0;
     for reconciled in reconciled.iter().filter(|reconciled| !reconciled.failures.is_empty()) {
-        pending += 1;
-        if !log_groups.contains_key(&reconciled.log_group) {
-            stored.private.left.insert(reconciled.log_group.clone());
+        let skipped =
+            on_conflict == OnConflict::Skip && reconciled.failures.iter().all(Failure::is_conflict);
+        pending += i64::from(!skipped);
+        let name = &reconciled.log_group;
+        if !log_groups.contains_key(name) {
+            stored.private.left.insert(name.clone());
         }
-        log_groups
-            .insert(reconciled.log_group.clone(), Attr::Known(Entry::of(&reconciled.reached)));
+        let mut reached = reconciled.reached.clone();
+        if skipped && reached.subscription == Some(Subscription::Missing) {
+            reached.subscription = None;
+        }
+        log_groups.insert(name.clone(), Attr::Known(Entry::of(&reached)));
     }
     stored.state.pending = Attr::Known(pending);
 }

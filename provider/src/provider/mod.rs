@@ -104,7 +104,7 @@ impl Provider for Logagg {
     }
 
     fn resources(&self) -> Vec<ErasedResource<Client>> {
-        vec![ErasedResource::new(PolicyResource)]
+        vec![ErasedResource::new(PolicyResource::default())]
     }
 
     fn data_sources(&self) -> Vec<ErasedDataSource<Client>> {

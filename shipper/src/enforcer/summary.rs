@@ -64,6 +64,7 @@ impl Summary {
             Skip::Class(_) => "class",
             Skip::Obstacle(Obstacle::Full) => "full",
             Skip::Obstacle(Obstacle::NameTaken(_)) => "name_taken",
+            Skip::Obstacle(Obstacle::Denied(_)) => "denied",
         };
         *self.skipped.entry(reason).or_default() += 1;
     }

@@ -46,7 +46,7 @@ scenarios! {
         another_destination_takes_it_along,
         a_rename_gives_it_another_id,
         turned_off_it_is_revoked,
-        a_statement_that_somebody_else_gave_our_id_is_left_alone,
+        two_policies_of_one_name_have_statements_of_their_own,
         a_statement_that_took_the_place_of_ours_is_left_alone,
         an_import_finds_it;
 }

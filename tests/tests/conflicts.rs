@@ -1,8 +1,6 @@
 //! Policies of one configuration that cannot both hold are told so, before anything is written.
 
-use serde_json::json;
-
-use crate::scene::{Scene, entry, says};
+use crate::scene::{Scene, says};
 
 /// Two policies, each with the arguments given.
 fn two(scene: &Scene, one: &str, other: &str) {
@@ -29,7 +27,7 @@ fn two_retentions_for_one_log_group_are_an_error_in_the_first_plan() {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/lib/c"]);
     two(&scene, &keeping("all", 30, &below("/")), &keeping("apps", 14, &below("/app/")));
     let plan = scene.plan_fails();
-    says(&plan, "Error: Policies fight over the retention of 2 log groups");
+    says(&plan, "Error: Policies conflict over the retention of 2 log groups");
     says(
         &plan,
         "The policies \"all\" and \"apps\" both set the retention of: /app/a /app/b One keeps events \
@@ -46,12 +44,12 @@ fn the_first_twenty_log_groups_are_named() {
     let scene = Scene::with_groups(&names.iter().map(String::as_str).collect::<Vec<_>>());
     two(&scene, &keeping("one", 30, &below("/app/")), &keeping("other", 0, &below("/app/")));
     let plan = scene.plan_fails();
-    says(&plan, "Error: Policies fight over the retention of 25 log groups");
+    says(&plan, "Error: Policies conflict over the retention of 25 log groups");
     says(&plan, "/app/19 and 5 more One keeps events for exactly 30 days, the other for ever");
 }
 
 #[test]
-fn retentions_that_can_hold_together_are_no_fight() {
+fn retentions_that_can_hold_together_are_no_conflict() {
     let scene = Scene::with_groups(&["/app/a", "/lib/b"]);
     for group in ["/app/a", "/lib/b"] {
         scene.logs.set_retention(group, 7).unwrap();
@@ -69,7 +67,7 @@ fn retentions_that_can_hold_together_are_no_fight() {
 }
 
 #[test]
-fn a_fight_that_begins_later_is_an_error_of_the_plan_that_would_begin_it() {
+fn a_conflict_that_begins_later_is_an_error_of_the_plan_that_would_begin_it() {
     let scene = Scene::with_groups(&["/app/a", "/lib/b"]);
     let apps = keeping("apps", 30, &below("/app/"));
     two(&scene, &apps, &keeping("libs", 14, &below("/lib/")));
@@ -78,14 +76,14 @@ fn a_fight_that_begins_later_is_an_error_of_the_plan_that_would_begin_it() {
     scene.proxy.forget_calls();
     two(&scene, &apps, &keeping("libs", 14, &below("/")));
     let plan = scene.plan_fails();
-    says(&plan, "Error: Policies fight over the retention of 1 log group");
+    says(&plan, "Error: Policies conflict over the retention of 1 log group");
     two(&scene, &keeping("apps", 60, &below("/")), &keeping("libs", 14, &below("/lib/")));
-    says(&scene.plan_fails(), "Error: Policies fight over the retention of 1 log group");
+    says(&scene.plan_fails(), "Error: Policies conflict over the retention of 1 log group");
     assert!(scene.writes().is_empty());
 }
 
 #[test]
-fn a_log_group_moves_from_one_policy_to_the_other_without_a_fight() {
+fn a_log_group_moves_from_one_policy_to_the_other_without_a_conflict() {
     let scene = Scene::with_groups(&["/app/a", "/lib/b"]);
     two(&scene, &keeping("all", 30, &below("/")), &keeping("libs", 14, &below("/none/")));
     scene.apply();
@@ -104,43 +102,80 @@ fn a_log_group_moves_from_one_policy_to_the_other_without_a_fight() {
     scene.plan_is_empty();
 }
 
+const ONE_NAME: &str = "Error: Two policies with one filter name";
+
 #[test]
-fn one_filter_name_for_two_destinations_is_an_error_unless_both_give_way() {
-    let scene = Scene::with_groups(&["/app/a"]);
+fn one_filter_name_for_two_policies_is_an_error_before_anything_is_written() {
+    let scene = Scene::with_groups(&["/app/a", "/lib/b"]);
     let (here, there) = (scene.shipper(), scene.account.function_arn("other"));
     let rest = below("/app/");
     two(&scene, &shipping("ship", &here, &rest), &shipping("ship", &there, &rest));
     let plan = scene.plan_fails();
-    says(&plan, "Error: Policies fight over a filter on 1 log group");
-    says(
-        &plan,
-        "Two policies named \"ship\" both want a filter named \"ship\" on: /app/a There can be only \
-         one of a name, and they differ in destination_arn:",
-    );
+    says(&plan, ONE_NAME);
+    says(&plan, "Two policies named \"ship\" both name their subscription filters \"ship\".");
+    says(&plan, "Both choose: /app/a Their filters differ in destination_arn:");
     assert!(scene.writes().is_empty());
 
     let named = format!("filter_name = \"ship\"\n{rest}");
-    two(&scene, &shipping("one", &here, &named), &shipping("other", &there, &named));
+    two(&scene, &shipping("one", &here, &named), &shipping("other", &here, &named));
+    let plan = scene.plan_fails();
     says(
-        &scene.plan_fails(),
-        "The policies \"one\" and \"other\" both want a filter named \"ship\" on:",
+        &plan,
+        "The policies \"one\" and \"other\" both name their subscription filters \"ship\".",
     );
 
-    let skip = format!("on_conflict = \"skip\"\n{rest}");
-    two(&scene, &shipping("ship", &here, &skip), &shipping("ship", &there, &skip));
-    scene.plan();
+    let skip = |rest: &str| format!("on_conflict = \"skip\"\n{rest}");
+    let elsewhere = skip(&below("/lib/"));
+    two(&scene, &shipping("ship", &here, &skip(&rest)), &shipping("ship", &there, &elsewhere));
+    says(&scene.plan_fails(), ONE_NAME);
+    assert!(scene.writes().is_empty());
+
+    // What the error advises.
+    let other = format!("filter_name = \"other\"\n{elsewhere}");
+    two(&scene, &shipping("ship", &here, &rest), &shipping("ship", &there, &other));
+    scene.apply();
+    scene.plan_is_empty();
 }
 
 #[test]
-fn two_patterns_for_one_filter_are_an_error() {
-    let scene = Scene::with_groups(&["/app/a"]);
-    let to = scene.shipper();
-    let with = |pattern: &str| format!("filter_pattern = \"{pattern}\"\n{}", below("/app/"));
-    two(&scene, &shipping("ship", &to, &with("ERROR")), &shipping("ship", &to, &with("WARN")));
-    says(
-        &scene.plan_fails(),
-        "There can be only one of a name, and they differ in filter_pattern:",
+fn a_second_policy_of_a_filter_name_that_is_in_the_state_is_an_error() {
+    let scene = Scene::governed(&["/app/a", "/lib/b"]);
+    let policy = scene.usual_policy();
+    let twin = policy.replace("/app/", "/lib/");
+    scene.configuration(&format!(
+        "resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n\
+         resource \"logagg_policy\" \"twin\" {{\n{twin}\n}}\n"
+    ));
+    says(&scene.plan_fails(), ONE_NAME);
+    assert!(scene.writes().is_empty());
+}
+
+#[test]
+fn twins_that_are_in_the_state_are_parted_by_forgetting_one() {
+    let scene = Scene::governed(&["/app/a"]);
+    let policy = scene.usual_policy();
+    let both = format!(
+        "resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n\
+         resource \"logagg_policy\" \"twin\" {{\n{policy}\n}}\n"
     );
+    scene.configuration(&both);
+    // What no plan of both would allow: each run sees only one of them.
+    let twin = ["apply", "-no-color", "-auto-approve", "-target=logagg_policy.twin"];
+    let apply = scene.run(0, |terraform| terraform.run(&twin));
+    says(&apply, "Warning: 1 log group subscribed already");
+    says(&scene.plan_fails(), ONE_NAME);
+    // Destroying one would take the filters from the other.
+    scene.policy(&policy);
+    says(&scene.plan_fails(), "Error: Destroying would delete another policy's filters");
+    scene.proxy.forget_calls();
+    let it = format!("resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n");
+    let removed =
+        "removed {\n  from = logagg_policy.twin\n  lifecycle {\n    destroy = false\n  }\n}\n";
+    scene.configuration(&format!("{it}{removed}"));
+    scene.apply();
+    scene.ships("/app/a", &scene.shipper());
+    assert!(scene.writes().is_empty());
+    scene.plan_is_empty();
 }
 
 #[test]
@@ -151,7 +186,7 @@ fn a_policy_that_replaces_the_others_destination_is_an_error() {
     let replacing = format!("replace_destination_arns = [\"{old}\"]\n{rest}");
     two(&scene, &shipping("old", &old, &rest), &shipping("new", &new, &replacing));
     let plan = scene.plan_fails();
-    says(&plan, "Error: Policies fight over the filters of 1 log group");
+    says(&plan, "Error: Policies conflict over the filters of 1 log group");
     says(&plan, "it deletes the filters that the other makes, with every apply, on: /app/a");
 }
 
@@ -199,20 +234,7 @@ fn what_only_apply_knows_is_an_error_before_anything_is_written_for_it() {
     ));
     scene.plan();
     let apply = scene.run(1, logagg_e2e::terraform::Terraform::apply_plan);
-    says(&apply, "Error: Policies fight over a filter on 1 log group");
+    says(&apply, ONE_NAME);
     scene.ships("/app/a", &here);
     assert_eq!(scene.writes(), [("PutSubscriptionFilter".to_owned(), "/app/a".to_owned())]);
-}
-
-#[test]
-fn two_policies_that_want_the_same_are_left_in_peace() {
-    let scene = Scene::with_groups(&["/app/a"]);
-    let to = scene.shipper();
-    let usual = format!("retention_in_days = 30\nfilter_name = \"ship\"\n{}", below("/app/"));
-    two(&scene, &shipping("one", &to, &usual), &shipping("other", &to, &usual));
-    scene.apply();
-    scene.ships("/app/a", &to);
-    let state = scene.state();
-    assert_eq!(state["log_groups"], json!({"/app/a": entry("active", 30)}));
-    scene.plan_is_empty();
 }

@@ -1,13 +1,13 @@
 use std::collections::BTreeSet;
 
-use crate::{Argument, Demand, OnConflict, Retention, SubscriptionFilter};
+use crate::{Argument, Demand, Retention, SubscriptionFilter};
 
-/// What a policy has to say about log groups, and about which of them.
+/// What a policy claims: the log groups it ships and those whose retention it sets, and how.
 #[derive(Clone, Debug, Default)]
-pub struct Stake {
+pub struct Claim {
     /// The policy's name.
     pub name: String,
-    /// What the groups in `shipped` are to have.
+    /// The filter that the groups in `shipped` are to have.
     pub wanted: Option<SubscriptionFilter>,
     /// The destinations whose filters it takes over.
     pub replaced: BTreeSet<String>,
@@ -16,35 +16,40 @@ pub struct Stake {
     /// The groups it ships.
     pub shipped: BTreeSet<String>,
     /// The groups whose retention it sets.
-    pub kept: BTreeSet<String>,
+    pub retained: BTreeSet<String>,
 }
 
-/// Why two policies cannot both hold on the same log groups, or had better not.
+/// Why two policies cannot both hold in one account and region, or had better not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fight {
+pub enum Conflict {
     /// What one sets as retention does not satisfy the other, and the other way round.
     Retention,
-    /// Each wants a filter of the same name, and wants it to be different: in these arguments.
-    Filter(Vec<Argument>),
+    /// Both have filters of one name, which is what tells whose a filter is. The arguments are
+    /// those in which the filters differ.
+    FilterName(Vec<Argument>),
     /// One takes over what the other ships to its destination.
     Replaced,
     /// Each ships the same events to the same destination, under a name of its own.
     Twice,
 }
 
-impl Stake {
-    /// What this policy and another fight about, and on which log groups.
+impl Claim {
+    /// The conflicts of this policy with another, each with the log groups that both claim. Two
+    /// filters of one name are a conflict on whichever log groups: the policies could not tell
+    /// apart whose a filter is when a group moves between them, or when one of them goes.
     #[must_use]
-    pub fn fights(&self, other: &Self) -> Vec<(Fight, BTreeSet<String>)> {
-        let mut fights = Vec::new();
-        let kept: BTreeSet<_> = self.kept.intersection(&other.kept).cloned().collect();
-        if !kept.is_empty() && self.demand.contradicts(&other.demand) {
-            fights.push((Fight::Retention, kept));
+    pub fn conflicts(&self, other: &Self) -> Vec<(Conflict, BTreeSet<String>)> {
+        let mut conflicts = Vec::new();
+        let retained: BTreeSet<_> = self.retained.intersection(&other.retained).cloned().collect();
+        if !retained.is_empty() && self.demand.contradicts(&other.demand) {
+            conflicts.push((Conflict::Retention, retained));
         }
         let shipped: BTreeSet<_> = self.shipped.intersection(&other.shipped).cloned().collect();
-        let fight = self.fight_over_filters(other).filter(|_| !shipped.is_empty());
-        fights.extend(fight.map(|fight| (fight, shipped)));
-        fights
+        let conflict = self.conflict_over_filters(other);
+        let conflict = conflict
+            .filter(|found| matches!(found, Conflict::FilterName(_)) || !shipped.is_empty());
+        conflicts.extend(conflict.map(|conflict| (conflict, shipped)));
+        conflicts
     }
 
     /// The same without the log groups.
@@ -56,29 +61,31 @@ impl Stake {
             replaced: self.replaced.clone(),
             demand: self.demand.clone(),
             shipped: BTreeSet::new(),
-            kept: BTreeSet::new(),
+            retained: BTreeSet::new(),
         }
     }
 
-    fn fight_over_filters(&self, other: &Self) -> Option<Fight> {
+    /// Whether a log group is to have this filter, whatever its arguments.
+    #[must_use]
+    pub fn needs_filter(&self, log_group: &str, filter: &SubscriptionFilter) -> bool {
+        let same = |wanted: &SubscriptionFilter| {
+            wanted.name == filter.name && wanted.destination_arn == filter.destination_arn
+        };
+        self.wanted.as_ref().is_some_and(same) && self.shipped.contains(log_group)
+    }
+
+    fn conflict_over_filters(&self, other: &Self) -> Option<Conflict> {
         let (ours, theirs) = (self.wanted.as_ref()?, other.wanted.as_ref()?);
-        if ours == theirs {
-            return None;
+        if ours.name == theirs.name {
+            return Some(Conflict::FilterName(ours.differences(theirs)));
         }
         let replaced = self.replaced.contains(&theirs.destination_arn)
             || other.replaced.contains(&ours.destination_arn);
         if replaced {
-            return Some(Fight::Replaced);
-        }
-        if ours.name == theirs.name {
-            // Who comes second gives way, and says so.
-            let skip = |stake: &Self| stake.demand.on_conflict == OnConflict::Skip;
-            let elsewhere = ours.destination_arn != theirs.destination_arn;
-            let peaceful = elsewhere && skip(self) && skip(other);
-            return (!peaceful).then(|| Fight::Filter(ours.differences(theirs)));
+            return Some(Conflict::Replaced);
         }
         let twice = ours.destination_arn == theirs.destination_arn && ours.overlaps(theirs);
-        twice.then_some(Fight::Twice)
+        twice.then_some(Conflict::Twice)
     }
 }
 
@@ -118,21 +125,21 @@ mod tests {
         }
     }
 
-    fn stake(wanted: Option<SubscriptionFilter>, groups: &[&str]) -> Stake {
+    fn claim(wanted: Option<SubscriptionFilter>, groups: &[&str]) -> Claim {
         let groups: BTreeSet<_> = groups.iter().map(|name| (*name).to_owned()).collect();
-        Stake { wanted, shipped: groups.clone(), kept: groups, ..Stake::default() }
+        Claim { wanted, shipped: groups.clone(), retained: groups, ..Claim::default() }
     }
 
-    fn fights(one: &Stake, other: &Stake) -> Vec<Fight> {
-        let found = |(fight, _)| fight;
-        let fights: Vec<_> = one.fights(other).into_iter().map(found).collect();
-        let other_way: Vec<_> = other.fights(one).into_iter().map(found).collect();
-        assert_eq!(fights.len(), other_way.len());
-        fights
+    fn conflicts(one: &Claim, other: &Claim) -> Vec<Conflict> {
+        let found = |(conflict, _)| conflict;
+        let conflicts: Vec<_> = one.conflicts(other).into_iter().map(found).collect();
+        let other_way: Vec<_> = other.conflicts(one).into_iter().map(found).collect();
+        assert_eq!(conflicts.len(), other_way.len());
+        conflicts
     }
 
     #[test]
-    fn retentions_fight_only_where_each_undoes_the_other() {
+    fn retentions_conflict_only_where_each_undoes_the_other() {
         let check = |one: (i64, &str), other: (i64, &str), expected: bool| {
             let (ours, theirs) = (keeping(one.0, one.1), keeping(other.0, other.1));
             assert_eq!(ours.contradicts(&theirs), expected, "{one:?} {other:?}");
@@ -155,10 +162,10 @@ mod tests {
     #[test]
     fn only_log_groups_that_both_govern_are_fought_over() {
         let keeping =
-            |days, groups: &[&str]| Stake { demand: keeping(days, "exact"), ..stake(None, groups) };
-        let fights = keeping(30, &["/a", "/b"]).fights(&keeping(14, &["/b", "/c"]));
-        assert_eq!(fights, [(Fight::Retention, BTreeSet::from(["/b".to_owned()]))]);
-        assert_eq!(keeping(30, &["/a"]).fights(&keeping(14, &["/c"])), []);
+            |days, groups: &[&str]| Claim { demand: keeping(days, "exact"), ..claim(None, groups) };
+        let conflicts = keeping(30, &["/a", "/b"]).conflicts(&keeping(14, &["/b", "/c"]));
+        assert_eq!(conflicts, [(Conflict::Retention, BTreeSet::from(["/b".to_owned()]))]);
+        assert_eq!(keeping(30, &["/a"]).conflicts(&keeping(14, &["/c"])), []);
     }
 
     #[test]
@@ -184,20 +191,29 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_of_one_name_can_be_only_one() {
-        let ship = |to: &str| stake(Some(SubscriptionFilter::new("ship", to)), &["/a"]);
-        let elsewhere = Fight::Filter(vec![Argument::DestinationArn]);
-        assert_eq!(fights(&ship("here"), &ship("there")), std::slice::from_ref(&elsewhere));
-        assert_eq!(fights(&ship("here"), &ship("here")), []);
+    fn a_filter_name_belongs_to_one_policy() {
+        let ship = |to: &str| claim(Some(SubscriptionFilter::new("ship", to)), &["/a"]);
+        let elsewhere = Conflict::FilterName(vec![Argument::DestinationArn]);
+        assert_eq!(conflicts(&ship("here"), &ship("there")), [elsewhere]);
+        assert_eq!(conflicts(&ship("here"), &ship("here")), [Conflict::FilterName(Vec::new())]);
         let mut errors = ship("here");
         errors.wanted.as_mut().unwrap().pattern = "ERROR".to_owned();
-        assert_eq!(fights(&errors, &ship("here")), [Fight::Filter(vec![Argument::FilterPattern])]);
-        let skipping = |to: &str| Stake {
-            demand: Demand { on_conflict: OnConflict::Skip, ..Demand::default() },
-            ..ship(to)
-        };
-        assert_eq!(fights(&skipping("here"), &skipping("there")), []);
-        assert_eq!(fights(&skipping("here"), &ship("there")), [elsewhere]);
+        let pattern = Conflict::FilterName(vec![Argument::FilterPattern]);
+        assert_eq!(conflicts(&errors, &ship("here")), [pattern]);
+        let other_groups = claim(Some(SubscriptionFilter::new("ship", "here")), &["/b"]);
+        let found = ship("here").conflicts(&other_groups);
+        assert_eq!(found, [(Conflict::FilterName(Vec::new()), BTreeSet::new())]);
+    }
+
+    #[test]
+    fn a_filter_is_needed_where_it_is_to_be_whatever_its_arguments() {
+        let mut filter = SubscriptionFilter::new("ship", "here");
+        let ships = claim(Some(filter.clone()), &["/a"]);
+        filter.pattern = "ERROR".to_owned();
+        assert!(ships.needs_filter("/a", &filter));
+        assert!(!ships.needs_filter("/b", &filter));
+        assert!(!ships.needs_filter("/a", &SubscriptionFilter::new("ship", "there")));
+        assert!(!ships.needs_filter("/a", &SubscriptionFilter::new("other", "here")));
     }
 
     #[test]
@@ -205,22 +221,22 @@ mod tests {
         let filter = |name: &str, pattern: &str| {
             let mut filter = SubscriptionFilter::new(name, "here");
             filter.pattern = pattern.to_owned();
-            stake(Some(filter), &["/a"])
+            claim(Some(filter), &["/a"])
         };
-        assert_eq!(fights(&filter("a", ""), &filter("b", "")), [Fight::Twice]);
-        assert_eq!(fights(&filter("a", "ERROR"), &filter("b", "")), [Fight::Twice]);
-        assert_eq!(fights(&filter("a", "ERROR"), &filter("b", "ERROR")), [Fight::Twice]);
-        assert_eq!(fights(&filter("a", "ERROR"), &filter("b", "WARN")), []);
-        let there = stake(Some(SubscriptionFilter::new("b", "there")), &["/a"]);
-        assert_eq!(fights(&filter("a", ""), &there), []);
+        assert_eq!(conflicts(&filter("a", ""), &filter("b", "")), [Conflict::Twice]);
+        assert_eq!(conflicts(&filter("a", "ERROR"), &filter("b", "")), [Conflict::Twice]);
+        assert_eq!(conflicts(&filter("a", "ERROR"), &filter("b", "ERROR")), [Conflict::Twice]);
+        assert_eq!(conflicts(&filter("a", "ERROR"), &filter("b", "WARN")), []);
+        let there = claim(Some(SubscriptionFilter::new("b", "there")), &["/a"]);
+        assert_eq!(conflicts(&filter("a", ""), &there), []);
     }
 
     #[test]
     fn one_that_replaces_the_others_destination_takes_its_filters_away() {
-        let mut new = stake(Some(SubscriptionFilter::new("new", "new")), &["/a"]);
-        let old = stake(Some(SubscriptionFilter::new("old", "old")), &["/a"]);
-        assert_eq!(fights(&new, &old), []);
+        let mut new = claim(Some(SubscriptionFilter::new("new", "new")), &["/a"]);
+        let old = claim(Some(SubscriptionFilter::new("old", "old")), &["/a"]);
+        assert_eq!(conflicts(&new, &old), []);
         new.replaced.insert("old".to_owned());
-        assert_eq!(fights(&new, &old), [Fight::Replaced]);
+        assert_eq!(conflicts(&new, &old), [Conflict::Replaced]);
     }
 }

@@ -1,0 +1,123 @@
+//! Policies of one run that cannot both hold, and policies of which one takes over what another
+//! gives up.
+
+use logagg_policy::{Claim, LogGroupClass, PolicyId, Subscription};
+use tfplugin::{Attr, Context, Diagnostic, Severity};
+
+use super::model::{Intent, Policy};
+use super::private_state::PrivateState;
+use crate::aws::{Account, Claims, Origin};
+use crate::diagnostics;
+use crate::provider::Client;
+
+/// What is to become of a log group that a policy chooses.
+pub(super) struct Chosen<'a> {
+    pub(super) log_group: &'a str,
+    pub(super) class: LogGroupClass,
+    pub(super) ships: bool,
+}
+
+/// What a policy claims of these log groups.
+pub(super) fn claim<'a>(
+    policy: &Policy,
+    intent: &Intent,
+    chosen: impl Iterator<Item = Chosen<'a>>,
+) -> Claim {
+    let mut claim = Claim {
+        name: intent.name.clone(),
+        wanted: intent.wanted.clone(),
+        replaced: policy.ownership().replaced,
+        demand: intent.demand.clone(),
+        ..Claim::default()
+    };
+    for Chosen { log_group, class, ships } in chosen {
+        if ships {
+            claim.shipped.insert(log_group.to_owned());
+        }
+        if intent.demand.retention.is_some() && class.takes_retention() {
+            claim.retained.insert(log_group.to_owned());
+        }
+    }
+    claim
+}
+
+/// What a policy claims by its map of log groups, be it planned or in the state.
+pub(super) fn claim_of_map(policy: &Policy, private: &PrivateState) -> Option<Claim> {
+    let intent = policy.intent(private).ok()?;
+    let active = Subscription::Active.to_string();
+    let chosen = policy.log_groups.known()?.iter().map(|(name, entry)| {
+        let ships = match entry.known().map(|entry| &entry.subscription) {
+            Some(Attr::Known(subscription)) => *subscription == active,
+            // It is written again, or may turn out to be skipped.
+            Some(Attr::Unknown(_)) => true,
+            Some(Attr::Null) | None => false,
+        };
+        Chosen { log_group: name, class: private.class(name), ships }
+    });
+    Some(claim(policy, &intent, chosen))
+}
+
+/// Tells the other policies at work in the account and region what a plan claims, and the user what
+/// that is in conflict with.
+pub(super) async fn tell(
+    cx: &Context<Client>,
+    account: &Account,
+    region: &str,
+    policy: PolicyId,
+    origin: Origin,
+    claim: Claim,
+) {
+    // Whose the credentials are is told elsewhere, if nobody knows.
+    let Ok(claims) = account.claims(region, cx.stopped()).await else { return };
+    let mut claims = claims.lock().await;
+    claims.claim(policy, origin, claim);
+    let disputes = claims.disputes(policy);
+    disputes.iter().map(diagnostics::conflict).for_each(|conflict| cx.report(conflict));
+    tell_hand_overs(cx, &claims, policy);
+}
+
+/// Tells the other policies that this one is to be destroyed, and the user whose filters go with it.
+pub(super) async fn tell_leaving(
+    cx: &Context<Client>,
+    account: &Account,
+    region: &str,
+    policy: PolicyId,
+    claim: Claim,
+) {
+    let Ok(claims) = account.claims(region, cx.stopped()).await else { return };
+    let mut claims = claims.lock().await;
+    claims.leave(policy, claim);
+    tell_hand_overs(cx, &claims, policy);
+}
+
+fn tell_hand_overs(cx: &Context<Client>, claims: &Claims, policy: PolicyId) {
+    for hand_over in claims.hand_overs(policy) {
+        cx.report(match hand_over.origin {
+            Origin::Created => diagnostics::handed_over(&hand_over),
+            Origin::Existing => diagnostics::taken_along(&hand_over),
+        });
+    }
+}
+
+/// Claims before the first write, where a conflict that has to be ended is an error and leaves
+/// nothing claimed.
+pub(super) fn check(
+    cx: &Context<Client>,
+    claims: &mut Claims,
+    policy: PolicyId,
+    origin: Origin,
+    claim: Claim,
+) -> Result<(), Diagnostic> {
+    claims.claim(policy, origin, claim);
+    let mut errors = Vec::new();
+    for conflict in claims.disputes(policy).iter().map(diagnostics::conflict) {
+        match conflict.severity {
+            Severity::Error => errors.push(conflict),
+            Severity::Warning => cx.report(conflict),
+        }
+    }
+    let Some(last) = errors.pop() else { return Ok(()) };
+    errors.into_iter().for_each(|error| cx.report(error));
+    claims.withdraw(policy);
+    Err(last)
+}

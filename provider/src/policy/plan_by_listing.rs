@@ -1,0 +1,146 @@
+//! What is told of a plan that cannot show the log groups one by one: that of a policy which is
+//! created or replaced, or whose selection reaches beyond what was listed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use logagg_policy::{Known, PolicyId, Standing, SubscriptionFilter};
+use tfplugin::{Context, Stored};
+
+use super::conflicts;
+use super::inventories::{Inventories, Inventory};
+use super::model::{Intent, Policy};
+use super::preview::{FilterWrite, Preview, Prospect};
+use super::private_state::PrivateState;
+use crate::aws::{Account, IN_FLIGHT, Origin, Reader};
+use crate::diagnostics::{self, Present};
+use crate::provider::Client;
+
+/// What there was before what is planned.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Before<'a> {
+    Nothing,
+    /// Another object of the same resource.
+    Replaced,
+    /// The policy, which chose otherwise.
+    Policy(&'a Stored<Policy, PrivateState>),
+}
+
+/// The log groups that are asked for their filters before a policy is created.
+const ASKED: usize = 20;
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Tells what a plan is about to do as far as a listing shows, and claims it.
+pub(super) async fn plan_by_listing(
+    cx: &Context<Client>,
+    inventories: &Inventories,
+    account: Option<&Account>,
+    policy: PolicyId,
+    planned: &Policy,
+    before: Before<'_>,
+) {
+    let (Some(account), Some(region)) = (account, planned.region.known()) else { return };
+    if !planned.selection_is_known() || cx.has_errors() {
+        return;
+    }
+    let Ok(intent) = planned.intent(&PrivateState::default()) else { return };
+    let reader = account.reader(region, cx.stopped());
+    let inventory = match Inventory::list(&reader, &intent).await {
+        Ok(inventory) => inventory,
+        Err(error) => return cx.report(diagnostics::not_read(&error, region)),
+    };
+    let destination = planned.destination_arn.known().map(String::as_str);
+    // What keeps the account's policy from being seen is told by whoever looks for loops.
+    let account_policy = match destination {
+        Some(_) => reader.account_policy().await.ok().flatten(),
+        None => None,
+    };
+    let mut preview = Preview::of(&intent, account_policy.as_ref());
+    preview.grants = planned.grant_invoke.known() == Some(&true);
+    count(&mut preview, planned, &intent, &inventory, before);
+    let present = match (before, &intent.wanted) {
+        (Before::Nothing, Some(wanted)) => present(&reader, &preview.subscribed, wanted).await,
+        _ => Present::default(),
+    };
+    cx.report(diagnostics::announcement(&intent.name, region, destination, &preview, &present));
+    preview.tell(cx);
+    let claim = inventory.claim(planned, &intent);
+    let origin = match before {
+        Before::Policy(_) => Origin::Existing,
+        Before::Nothing | Before::Replaced => Origin::Created,
+    };
+    conflicts::tell(cx, account, region, policy, origin, claim).await;
+    inventories.keep(policy, inventory);
+}
+
+fn count(
+    preview: &mut Preview,
+    planned: &Policy,
+    intent: &Intent,
+    inventory: &Inventory,
+    before: Before<'_>,
+) {
+    let nothing = PrivateState::default();
+    let (private, mut standings, same_filter) = match before {
+        Before::Policy(Stored { state, private }) => {
+            (private, state.standings().unwrap_or_default(), planned.subscribes_as(state))
+        }
+        Before::Nothing | Before::Replaced => (&nothing, BTreeMap::new(), true),
+    };
+    let again = planned.destination_arn.is_unknown() || !same_filter;
+    let filter = if again { FilterWrite::Again } else { FilterWrite::IfDifferent };
+    let listed = inventory.chosen.iter().filter_map(|name| inventory.census.listed.get(name));
+    for group in listed {
+        let known = Known {
+            obstacle: None,
+            retention: PrivateState::provenance_of_retention(private.written(group)),
+        };
+        let is = standings.remove(&group.name);
+        let is = Standing {
+            subscription: is.and_then(|is| is.subscription),
+            retention: group.retention,
+        };
+        let due = intent.demand.on(&group.name, &group.class, &is, known);
+        preview.chosen(&Prospect {
+            log_group: &group.name,
+            is: &is,
+            due: &due,
+            stored_bytes: group.stored_bytes,
+            filter,
+        });
+    }
+    for (name, is) in &standings {
+        let restored = intent.restored(private.written_as_listed(name, is.retention));
+        preview.left(name, is, restored, private.stored_bytes(name));
+    }
+}
+
+/// Which of the first log groups have the filter that is to be put, as far as that can be told at
+/// once.
+async fn present(reader: &Reader, log_groups: &[String], wanted: &SubscriptionFilter) -> Present {
+    let mut present = Present::default();
+    let first: Vec<_> = log_groups.iter().take(ASKED).cloned().collect();
+    let asked = stream::iter(first)
+        .map(|name| async move {
+            let answer = reader.subscription_filters(&name).await;
+            (name, answer)
+        })
+        .buffer_unordered(IN_FLIGHT)
+        .for_each(|(name, answer)| {
+            let same = |filter: &SubscriptionFilter| {
+                filter.name == wanted.name && filter.destination_arn == wanted.destination_arn
+            };
+            if let Ok(filters) = answer {
+                present.asked += 1;
+                if filters.iter().any(same) {
+                    present.log_groups.push(name);
+                }
+            }
+            std::future::ready(())
+        });
+    let _ = tokio::time::timeout(PATIENCE, asked).await;
+    present.log_groups.sort_unstable();
+    present
+}

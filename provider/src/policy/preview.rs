@@ -1,0 +1,270 @@
+//! What a plan amounts to, counted and told before anything is done. Whoever plans, be it group by
+//! group, from a listing or to destroy, passes over the log groups once and counts here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use logagg_policy::{AccountPolicy, Due, LoopGuard, Retention, Standing, Subscription};
+use tfplugin::{Context, Diagnostic};
+
+use super::model::Intent;
+use crate::diagnostics;
+use crate::provider::Client;
+
+/// How much a policy may do at once. A plan that goes beyond fails, and so does an apply before
+/// its first write; reading and destroying never do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Guards {
+    pub(crate) max_changes: Option<usize>,
+    pub(crate) min_matches: Option<usize>,
+}
+
+/// The log groups that a plan changes, by what it does to them.
+#[derive(Debug, Default)]
+pub(crate) struct Preview {
+    guards: Guards,
+    pub(crate) chosen: usize,
+    changes: usize,
+    pub(crate) subscribed: Vec<String>,
+    pub(crate) retained: Vec<String>,
+    pub(crate) unsubscribed: Vec<String>,
+    /// Those that get back the retention they had.
+    pub(crate) restored: Vec<String>,
+    pub(crate) skipped: BTreeMap<String, String>,
+    /// Those whose retention the configuration shortens.
+    pub(crate) shortened: Shortened,
+    /// Those that get a shorter retention back.
+    pub(crate) restored_shorter: Shortened,
+    /// Whether it lets CloudWatch Logs invoke the destination.
+    pub(crate) grants: bool,
+    by_account: Option<ByAccount>,
+}
+
+/// What the account ships to the policy's destination by a policy of its own.
+#[derive(Debug)]
+struct ByAccount {
+    policy: AccountPolicy,
+    guard: LoopGuard,
+    twice: BTreeSet<String>,
+    looped: BTreeSet<String>,
+}
+
+/// Log groups whose events CloudWatch Logs is made to delete.
+#[derive(Debug, Default)]
+pub(crate) struct Shortened {
+    pub(crate) log_groups: Vec<String>,
+    pub(crate) bytes: u64,
+}
+
+/// A chosen log group in a plan.
+#[derive(Debug)]
+pub(super) struct Prospect<'a> {
+    pub(super) log_group: &'a str,
+    pub(super) is: &'a Standing,
+    pub(super) due: &'a Due,
+    pub(super) stored_bytes: u64,
+    /// What becomes of its filter where the group stands as it should.
+    pub(super) filter: FilterWrite,
+}
+
+/// Whether a filter is written although the log group stands as it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FilterWrite {
+    /// An argument of the subscription changes, or may change.
+    Again,
+    IfDifferent,
+}
+
+impl Guards {
+    /// Errors where more log groups would be changed, or fewer are chosen, than was thought
+    /// possible.
+    pub(super) fn check(self, matches: usize, changes: usize) -> Result<(), Diagnostic> {
+        match (self.max_changes, self.min_matches) {
+            (Some(most), _) if changes > most => Err(diagnostics::too_many_changes(changes, most)),
+            (_, Some(least)) if matches < least => {
+                Err(diagnostics::too_few_matches(matches, least))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Preview {
+    /// That of a policy in an account which may ship by a policy of its own.
+    pub(super) fn of(intent: &Intent, account_policy: Option<&AccountPolicy>) -> Self {
+        let wanted = intent.wanted.as_ref();
+        let same = |policy: &&AccountPolicy| {
+            wanted.is_some_and(|wanted| wanted.destination_arn == policy.destination_arn)
+        };
+        let by_account = account_policy.filter(same).map(|policy| ByAccount {
+            policy: policy.clone(),
+            guard: intent.demand.ships.clone().unwrap_or_default(),
+            twice: BTreeSet::new(),
+            looped: BTreeSet::new(),
+        });
+        Self { guards: intent.guards, by_account, ..Self::default() }
+    }
+
+    /// Counts a log group that the policy chooses.
+    pub(super) fn chosen(&mut self, prospect: &Prospect<'_>) {
+        let Prospect { log_group, is, due, stored_bytes, filter } = *prospect;
+        self.chosen += 1;
+        let ships = due.standing.subscription == Some(Subscription::Active);
+        let again = filter == FilterWrite::Again && due.skip.is_none();
+        if again || (ships && is.subscription != due.standing.subscription) {
+            self.subscribed.push(log_group.to_owned());
+        } else if is.subscription.is_some() && due.standing.subscription.is_none() {
+            self.unsubscribed.push(log_group.to_owned());
+        }
+        if is.retention != due.standing.retention {
+            self.retained.push(log_group.to_owned());
+        }
+        self.changes += usize::from(again || due.standing != *is);
+        self.shortened.count(log_group, is.retention, due.standing.retention, stored_bytes);
+        if let Some(skip) = &due.skip {
+            self.skipped.insert(log_group.to_owned(), skip.to_string());
+        }
+        if let Some(by_account) = self.by_account.as_mut().filter(|it| it.policy.ships(log_group)) {
+            if ships {
+                by_account.twice.insert(log_group.to_owned());
+            } else if by_account.guard.why(log_group).is_some() {
+                by_account.looped.insert(log_group.to_owned());
+            }
+        }
+    }
+
+    /// Counts a log group that the policy lets go, and that gets this retention back.
+    pub(super) fn left(
+        &mut self,
+        log_group: &str,
+        is: &Standing,
+        restored: Option<Retention>,
+        stored_bytes: u64,
+    ) {
+        let restored = restored.filter(|restored| *restored != is.retention);
+        if is.subscription.is_some() {
+            self.unsubscribed.push(log_group.to_owned());
+        }
+        if let Some(restored) = restored {
+            self.restored.push(log_group.to_owned());
+            self.restored_shorter.count(log_group, is.retention, restored, stored_bytes);
+        }
+        self.changes += usize::from(is.subscription.is_some() || restored.is_some());
+    }
+
+    /// Warns of events that will be deleted or arrive twice, and fails the plan where it goes too
+    /// far.
+    pub(super) fn tell(&self, cx: &Context<Client>) {
+        self.tell_shortened(cx);
+        if let Some(ByAccount { policy, twice, looped, .. }) = &self.by_account
+            && !(twice.is_empty() && looped.is_empty())
+        {
+            cx.report(diagnostics::shipped_by_account(policy, twice, looped));
+        }
+        self.problem().into_iter().for_each(|problem| cx.report(problem));
+    }
+
+    /// Warns of events that will be deleted.
+    pub(super) fn tell_shortened(&self, cx: &Context<Client>) {
+        if !self.shortened.log_groups.is_empty() {
+            cx.report(diagnostics::shortened(&self.shortened));
+        }
+        if !self.restored_shorter.log_groups.is_empty() {
+            cx.report(diagnostics::restored_shorter(&self.restored_shorter));
+        }
+    }
+
+    /// What the guards have against it.
+    pub(super) fn problem(&self) -> Option<Diagnostic> {
+        self.guards.check(self.chosen, self.changes).err()
+    }
+}
+
+impl Shortened {
+    /// An empty log group, as a new one is, loses nothing.
+    fn count(&mut self, log_group: &str, from: Retention, to: Retention, stored_bytes: u64) {
+        if to < from && stored_bytes > 0 {
+            self.log_groups.push(format!("{log_group} ({from} to {to})"));
+            self.bytes += stored_bytes;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use logagg_policy::Skip;
+
+    #[test]
+    fn guards_stop_what_nobody_thought_possible() {
+        let guards = Guards { max_changes: Some(10), min_matches: Some(5) };
+        assert!(guards.check(5, 10).is_ok());
+        assert_eq!(
+            guards.check(5, 11).unwrap_err().summary,
+            "More changes than max_changes allows"
+        );
+        assert_eq!(
+            guards.check(4, 0).unwrap_err().summary,
+            "Fewer log groups than min_matches asks for"
+        );
+        assert!(Guards::default().check(0, 10_000).is_ok());
+    }
+
+    fn standing(subscription: Option<Subscription>, retention: Retention) -> Standing {
+        Standing { subscription, retention }
+    }
+
+    fn chosen(preview: &mut Preview, is: &Standing, due: &Due, filter: FilterWrite) {
+        preview.chosen(&Prospect { log_group: "/a", is, due, stored_bytes: 10, filter });
+    }
+
+    #[test]
+    fn each_log_group_counts_once_by_whatever_changes() {
+        let active = || Some(Subscription::Active);
+        let due = |subscription, retention| Due {
+            standing: standing(subscription, retention),
+            skip: None,
+        };
+        let check = |is: Standing, due: Due, filter, expected: [usize; 4]| {
+            let mut preview = Preview::default();
+            chosen(&mut preview, &is, &due, filter);
+            let counts = [
+                preview.changes,
+                preview.subscribed.len(),
+                preview.retained.len(),
+                preview.shortened.log_groups.len(),
+            ];
+            assert_eq!(counts, expected, "{is:?} {due:?}");
+        };
+        let (week, month) = (Retention::Days(7), Retention::Days(30));
+        let same = FilterWrite::IfDifferent;
+        check(standing(active(), month), due(active(), month), same, [0; 4]);
+        check(standing(active(), month), due(active(), month), FilterWrite::Again, [1, 1, 0, 0]);
+        let missing = Some(Subscription::Missing);
+        check(standing(missing, week), due(active(), month), same, [1, 1, 1, 0]);
+        check(standing(active(), month), due(active(), week), same, [1, 0, 1, 1]);
+        check(standing(active(), month), due(None, month), same, [1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_skipped_group_is_no_change_whatever_may_become_of_filters() {
+        let is = standing(None, Retention::Never);
+        let skip = Some(Skip::Loop("it writes there".to_owned()));
+        let due = Due { standing: is.clone(), skip };
+        let mut preview = Preview::default();
+        chosen(&mut preview, &is, &due, FilterWrite::Again);
+        assert_eq!((preview.changes, preview.skipped.len()), (0, 1));
+    }
+
+    #[test]
+    fn what_leaves_counts_by_its_filter_and_by_the_retention_it_gets_back() {
+        let mut preview = Preview::default();
+        let (week, month) = (Retention::Days(7), Retention::Days(30));
+        preview.left("/a", &standing(Some(Subscription::Active), month), None, 10);
+        preview.left("/b", &standing(None, month), Some(week), 10);
+        preview.left("/c", &standing(None, month), Some(month), 10);
+        preview.left("/d", &standing(None, month), Some(Retention::Never), 10);
+        assert_eq!(preview.changes, 3);
+        assert_eq!(preview.restored_shorter.log_groups, ["/b (30 days to 7 days)"]);
+        assert_eq!(preview.restored_shorter.bytes, 10);
+    }
+}
