@@ -23,5 +23,5 @@ const ADDRESS: &str = "registry.terraform.io/logagg/logagg";
 
 /// Serves Terraform until that ends.
 pub async fn serve() -> ExitCode {
-    tfplugin::serve(provider::Logagg, ADDRESS).await
+    tfplugin::serve(provider::Logagg, ADDRESS, &[env!("CARGO_CRATE_NAME")]).await
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod harness;
+mod issuers;
 mod scene;
 mod stack;
 mod sts;
@@ -55,6 +56,7 @@ mod provider_block;
 mod refresh;
 mod report;
 mod retention;
+mod secrets;
 mod shipping;
 mod simulator;
 mod size;

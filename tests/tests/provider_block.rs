@@ -13,7 +13,7 @@ use crate::sts::{Asked, FORBIDDEN, Sts};
 use crate::wire::{NOWHERE, TlsFront, Tunnel};
 
 /// Everything there is, and a provider block of these arguments.
-fn configuration(arguments: &str) -> String {
+pub(crate) fn configuration(arguments: &str) -> String {
     format!(
         "terraform {{\n  required_providers {{\n    logagg = {{ source = \"logagg/logagg\" }}\n  }}\n}}\n\
          provider \"logagg\" {{\n{arguments}\n}}\n\
@@ -51,19 +51,19 @@ impl Scene {
     }
 }
 
-fn variables(scene: &mut Scene, variables: &[(&'static str, &str)]) {
+pub(crate) fn variables(scene: &mut Scene, variables: &[(&'static str, &str)]) {
     scene.terraform.set_environment(
         variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
     );
 }
 
-fn without(scene: &mut Scene, names: &[&str]) {
+pub(crate) fn without(scene: &mut Scene, names: &[&str]) {
     for name in names {
         scene.terraform.remove_environment(name);
     }
 }
 
-fn role(account: &Account, name: &str) -> String {
+pub(crate) fn role(account: &Account, name: &str) -> String {
     format!("arn:aws:iam::{}:role/{name}", account.id())
 }
 

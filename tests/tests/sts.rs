@@ -6,14 +6,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper::Response;
+use hyper::http::request::Parts;
 
-use crate::wire::{Task, listen};
+use crate::wire::{Task, serve};
 
 /// A question to STS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +39,11 @@ pub(crate) struct Sts {
     _task: Task,
 }
 
+/// The secret key that comes with every role.
+pub(crate) const SECRET_KEY: &str = "planted-secret-of-a-role";
+/// The session token that comes with every role.
+pub(crate) const SESSION_TOKEN: &str = "planted-token-of-a-role";
+
 /// A role of this name nobody may assume.
 pub(crate) const FORBIDDEN: &str = "forbidden";
 
@@ -54,21 +55,14 @@ impl Sts {
 
     /// Gives credentials that last so long.
     pub(crate) fn giving(life: Duration) -> Self {
-        let (listener, address) = listen();
         let asked = Arc::<Mutex<Vec<Asked>>>::default();
         let seen = Arc::clone(&asked);
-        let task = Task::run(async move {
-            let mut connections = tokio::task::JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let seen = Arc::clone(&seen);
-                connections.spawn(async move {
-                    let service =
-                        service_fn(move |request| answer(Arc::clone(&seen), life, request));
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
+        let (address, task) = serve(move |head, body| {
+            let asked = read(head, body);
+            let (status, xml) = reply(&asked, life);
+            seen.lock().unwrap().push(asked);
+            let response = Response::builder().status(status).header("content-type", "text/xml");
+            response.body(xml).unwrap()
         });
         Self { address, asked, _task: task }
     }
@@ -88,23 +82,7 @@ impl Sts {
     }
 }
 
-async fn answer(
-    seen: Arc<Mutex<Vec<Asked>>>,
-    life: Duration,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, hyper::Error> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await?.to_bytes();
-    let asked = read(&head, &body);
-    let (status, text) = reply(&asked, life);
-    seen.lock().unwrap().push(asked);
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status.try_into().unwrap();
-    response.headers_mut().insert("content-type", "text/xml".try_into().unwrap());
-    Ok(response)
-}
-
-fn read(head: &hyper::http::request::Parts, body: &[u8]) -> Asked {
+fn read(head: &Parts, body: &[u8]) -> Asked {
     let signature = head.headers.get("authorization").map(|value| value.to_str().unwrap());
     let scope = signature.and_then(|text| text.split("Credential=").nth(1)).unwrap_or_default();
     let mut scope = scope.split('/');
@@ -130,7 +108,8 @@ fn reply(asked: &Asked, life: Duration) -> (u16, String) {
             let expiration = humantime::format_rfc3339_seconds(SystemTime::now() + life);
             format!(
                 "<Credentials><AccessKeyId>{}</AccessKeyId>\
-                 <SecretAccessKey>given</SecretAccessKey><SessionToken>given</SessionToken>\
+                 <SecretAccessKey>{SECRET_KEY}</SecretAccessKey>\
+                 <SessionToken>{SESSION_TOKEN}</SessionToken>\
                  <Expiration>{expiration}</Expiration></Credentials>",
                 role.split(':').nth(4).unwrap()
             )

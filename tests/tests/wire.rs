@@ -1,9 +1,16 @@
 //! What can stand between the provider and AWS: a server with a certificate of its own authority,
-//! and a proxy for connections to it.
+//! and a proxy for connections to it. And plain HTTP, for those that play a part of AWS.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
@@ -37,6 +44,36 @@ pub(crate) fn listen() -> (TcpListener, SocketAddr) {
     let listener = RUNTIME.block_on(TcpListener::bind(("127.0.0.1", 0))).unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
+}
+
+/// Answers HTTP at an address of this machine until the task is dropped.
+pub(crate) fn serve(
+    answer: impl Fn(&Parts, &[u8]) -> Response<String> + Send + Sync + 'static,
+) -> (SocketAddr, Task) {
+    let (listener, address) = listen();
+    let answer = Arc::new(answer);
+    let task = Task::run(async move {
+        let mut connections = tokio::task::JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let answer = Arc::clone(&answer);
+            connections.spawn(async move {
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let answer = Arc::clone(&answer);
+                    async move {
+                        let (head, body) = request.into_parts();
+                        let body = body.collect().await?.to_bytes();
+                        let answer = answer(&head, &body).map(|text| Full::new(Bytes::from(text)));
+                        Ok::<_, hyper::Error>(answer)
+                    }
+                });
+                // Whoever asked and went away needs no answer.
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    (address, task)
 }
 
 /// A name that no resolver knows: whoever reaches it was led there.

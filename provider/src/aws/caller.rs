@@ -69,7 +69,10 @@ impl Caller {
             };
             attempts += 1;
             let error = match answer {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    tracing::debug!(api = api.name(), attempts, "answered");
+                    return Ok(answer);
+                }
                 Err(error) => CallError::of(api, &error, attempts),
             };
             if attempts > self.retries_after(error.cause) {

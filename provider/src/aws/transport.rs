@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::HttpError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
-use reqwest::{Certificate, Client, NoProxy, Proxy, Request, Response, Url, redirect, retry};
+use reqwest::{Body, Certificate, Client, NoProxy, Proxy, Request, Response, Url, redirect, retry};
 
 use super::caller::chain;
 use super::environment::{expanded, variable};
@@ -159,7 +159,10 @@ async fn received(mut answer: Response) -> Result<HttpResponse, ConnectorError> 
     let status = answer.status();
     let headers = std::mem::take(answer.headers_mut());
     let body = answer.bytes().await.map_err(failed)?;
-    let mut response = http::Response::new(SdkBody::from(body));
+    // As a stream, which prints as nothing: what is in memory prints byte for byte, and the SDK logs
+    // an answer before it knows whether there is a secret in it.
+    let body = SdkBody::from_body_1_x(Body::from(body));
+    let mut response = http::Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response.try_into().map_err(|error: HttpError| ConnectorError::other(error.into(), None))
@@ -186,6 +189,8 @@ fn is_untrusted(error: &reqwest::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_types::byte_stream::ByteStream;
+
     use super::*;
 
     #[tokio::test]
@@ -200,6 +205,14 @@ mod tests {
         assert_eq!(answer.status().as_u16(), 418);
         assert_eq!(answer.headers().get("x-strange"), None);
         assert_eq!(answer.headers().get("x-amzn-requestid"), Some("1"));
-        assert_eq!(answer.body().bytes(), Some(&b"{}"[..]));
+    }
+
+    #[tokio::test]
+    async fn what_an_answer_holds_is_read_and_not_printed() {
+        let answer = received(http::Response::new("s3cret").into()).await.unwrap();
+        let printed = format!("{answer:?}");
+        assert!(!printed.contains("s3cret"), "{printed}");
+        let body = ByteStream::new(answer.into_body()).collect().await.unwrap();
+        assert_eq!(body.into_bytes(), "s3cret");
     }
 }

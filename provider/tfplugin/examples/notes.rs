@@ -25,7 +25,7 @@ use tfplugin::{
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tfplugin::serve(Notes, "registry.terraform.io/example/notes").await
+    tfplugin::serve(Notes, "registry.terraform.io/example/notes", &[env!("CARGO_CRATE_NAME")]).await
 }
 
 struct Notes;

@@ -14,14 +14,24 @@ use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use crate::plugin::Lifetime;
 
-/// Crates that carry the protocol. Below a warning, what they say is about bytes and frames.
-const TRANSPORT: [&str; 6] = ["h2", "hyper", "hyper_util", "rustls", "tonic", "tower"];
+/// What is logged of crates that are neither this one nor the provider's: their warnings, and of
+/// these the message alone. Such crates log requests, responses and command lines, and who writes
+/// them does not know which of their fields hold a secret of the provider's user.
+const OTHER_CRATES: LevelFilter = LevelFilter::WARN;
 
 /// Sends what is logged to Terraform, unless the provider has its own subscriber already.
-pub(crate) fn install(lifetime: Lifetime, environment: impl Fn(&str) -> Option<String>) {
+/// `own_crates` are those of the provider.
+pub(crate) fn install(
+    lifetime: Lifetime,
+    own_crates: &'static [&'static str],
+    environment: impl Fn(&str) -> Option<String>,
+) {
     let level = level(lifetime, environment);
     if level != LevelFilter::OFF {
-        let subscriber = tracing_subscriber::registry().with(Lines { level });
+        // Nobody reads it where it cannot be written.
+        let write = |line: &str| drop(std::io::stderr().write_all(line.as_bytes()));
+        let lines = Lines { level, own_crates, write };
+        let subscriber = tracing_subscriber::registry().with(lines);
         // It fails only where the provider has installed its own.
         let _ = tracing::subscriber::set_global_default(subscriber);
     }
@@ -48,21 +58,30 @@ fn level(lifetime: Lifetime, environment: impl Fn(&str) -> Option<String>) -> Le
     }
 }
 
-struct Lines {
+struct Lines<W> {
     level: LevelFilter,
+    own_crates: &'static [&'static str],
+    write: W,
+}
+
+impl<W> Lines<W> {
+    /// Whether it comes from this crate or one of the provider's.
+    fn is_own(&self, metadata: &Metadata<'_>) -> bool {
+        let crate_name = metadata.target().split("::").next().unwrap_or_default();
+        crate_name == env!("CARGO_CRATE_NAME") || self.own_crates.contains(&crate_name)
+    }
 }
 
 /// The fields of a span, for the lines of what happens inside it.
 struct Fields(Map<String, Value>);
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+impl<S, W> Layer<S> for Lines<W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: Fn(&str) + 'static,
+{
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        let crate_name = metadata.target().split("::").next().unwrap_or_default();
-        let limit = if TRANSPORT.contains(&crate_name) {
-            self.level.min(LevelFilter::WARN)
-        } else {
-            self.level
-        };
+        let limit = if self.is_own(metadata) { self.level } else { self.level.min(OTHER_CRATES) };
         *metadata.level() <= limit
     }
 
@@ -71,7 +90,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
-        if let Some(span) = cx.span(id) {
+        if let Some(span) = cx.span(id)
+            && self.is_own(attributes.metadata())
+        {
             let mut fields = Map::new();
             attributes.record(&mut Collect(&mut fields));
             span.extensions_mut().insert(Fields(fields));
@@ -94,6 +115,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             }
         }
         event.record(&mut Collect(&mut line));
+        if !self.is_own(event.metadata()) {
+            line.retain(|name, _| name == "message");
+        }
         let message = line.remove("message").unwrap_or_else(|| Value::from(""));
         line.insert("@message".to_owned(), message);
         line.insert("@level".to_owned(), Value::from(name(*event.metadata().level())));
@@ -101,8 +125,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         line.insert("@timestamp".to_owned(), Value::from(now()));
         let mut text = Value::Object(line).to_string();
         text.push('\n');
-        // Nobody reads it where it cannot be written.
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        (self.write)(&text);
     }
 }
 
@@ -165,6 +188,8 @@ impl Visit for Collect<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     #[track_caller]
@@ -188,6 +213,31 @@ mod tests {
     #[test]
     fn a_debugged_provider_says_something() {
         assert_eq!(level(Lifetime::ManyRuns, |_| None), LevelFilter::INFO);
+    }
+
+    /// The lines of what is logged at the most talkative level by a provider of the crate `own`.
+    fn lines(work: impl FnOnce()) -> Vec<Value> {
+        let written = Arc::<Mutex<Vec<Value>>>::default();
+        let lines = Arc::clone(&written);
+        let write = move |line: &str| lines.lock().unwrap().push(line.parse().unwrap());
+        let lines = Lines { level: LevelFilter::TRACE, own_crates: &["own"], write };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), work);
+        std::mem::take(&mut *written.lock().unwrap())
+    }
+
+    #[test]
+    fn what_other_crates_say_of_requests_and_secrets_is_not_logged() {
+        let lines = lines(|| {
+            tracing::info!(target: "aws_config::profile", secret = "s3cret", "loaded {}", "s3cret");
+            tracing::trace!(target: "ownership", secret = "s3cret", "not one of ours");
+            let span = tracing::warn_span!(target: "aws_config", "load", secret = "s3cret");
+            span.in_scope(|| tracing::trace!(target: "own::aws", calls = 1, "called"));
+            tracing::warn!(target: "aws_config", secret = "s3cret", "a file was not found");
+        });
+        let told: Vec<_> = lines.iter().map(|line| line["@message"].as_str().unwrap()).collect();
+        assert_eq!(told, ["called", "a file was not found"]);
+        assert_eq!(lines[0]["calls"], 1);
+        assert!(!format!("{lines:?}").contains("s3cret"), "{lines:?}");
     }
 
     #[test]

@@ -38,10 +38,15 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Runs the provider until Terraform ends it, and returns what `main` is to return.
 ///
 /// `address` is the provider's in the registry, such as `registry.terraform.io/hashicorp/null`.
-/// Started with `--debug`, the provider prints the variable that attaches Terraform to it, and
+/// `own_crates` are those whose logs Terraform is to get in full, so none may log a secret; of all
+/// others it gets warnings without their fields. Started with `--debug`, the provider prints the variable that attaches Terraform to it, and
 /// runs until Ctrl-C. Nothing else may write to the standard output before this is called.
-pub async fn serve<P: Provider>(provider: P, address: &str) -> ExitCode {
-    match run(provider, address).await {
+pub async fn serve<P: Provider>(
+    provider: P,
+    address: &str,
+    own_crates: &'static [&'static str],
+) -> ExitCode {
+    match run(provider, address, own_crates).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where it cannot be told, the exit code remains.
@@ -51,7 +56,11 @@ pub async fn serve<P: Provider>(provider: P, address: &str) -> ExitCode {
     }
 }
 
-async fn run<P: Provider>(provider: P, address: &str) -> Result<(), StartError> {
+async fn run<P: Provider>(
+    provider: P,
+    address: &str,
+    own_crates: &'static [&'static str],
+) -> Result<(), StartError> {
     let variable = |name: &str| env::var(name).ok();
     let start = Start::read(env::args().skip(1), variable)?;
     let lifetime = match start {
@@ -59,7 +68,7 @@ async fn run<P: Provider>(provider: P, address: &str) -> Result<(), StartError> 
         Start::Debug => Lifetime::ManyRuns,
     };
     panic::install_hook();
-    log::install(lifetime, variable);
+    log::install(lifetime, own_crates, variable);
     let signals = Signals::watch(lifetime)?;
     let tls = match start {
         Start::Terraform { certificate } => Some(Tls::new(certificate)?),

@@ -32,6 +32,7 @@ pub struct Function {
     pub(super) name: String,
     log_group: Option<String>,
     aliases: BTreeSet<String>,
+    variables: BTreeMap<String, String>,
     pub(super) statements: Vec<Statement>,
     revision: u64,
 }
@@ -68,6 +69,7 @@ impl Function {
             name: name.to_owned(),
             log_group: None,
             aliases: BTreeSet::new(),
+            variables: BTreeMap::new(),
             statements: Vec::new(),
             revision: 1,
         }
@@ -84,6 +86,13 @@ impl Function {
     #[must_use]
     pub fn alias(mut self, name: &str) -> Self {
         self.aliases.insert(name.to_owned());
+        self
+    }
+
+    /// It has this variable in its environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -196,6 +205,7 @@ pub(super) fn answer(
     }
 }
 
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html>
 fn get_configuration(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
     let (name, qualifier) = named(&mut input);
     input.finish()?;
@@ -212,6 +222,7 @@ fn get_configuration(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>,
         "PackageType": "Zip",
         "Version": "$LATEST",
         "RevisionId": function.revision(),
+        "Environment": {"Variables": function.variables},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": function.log_group()},
     })))
 }

@@ -10,7 +10,7 @@ use tfplugin::{
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tfplugin::serve(Probe, "registry.terraform.io/example/probe").await
+    tfplugin::serve(Probe, "registry.terraform.io/example/probe", &[env!("CARGO_CRATE_NAME")]).await
 }
 
 struct Probe;
