@@ -37,8 +37,9 @@ fn calls_say_which_program_makes_them() {
     let writes = scene.simulator.as_ref().unwrap().writes();
     assert!(!writes.is_empty());
     for write in writes {
-        let expected = concat!("logagg/", env!("CARGO_PKG_VERSION"));
-        assert_eq!(write.call.user_agent, expected, "{}", write.call.operation);
+        let expected = concat!("logagg/", env!("CARGO_PKG_VERSION"), " aws-sdk-rust/");
+        let told = &write.call.user_agent;
+        assert!(told.starts_with(expected), "{}: {told}", write.call.operation);
     }
 }
 

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
 use super::bucket::Bucket;
+use super::clock;
 use super::credentials::NotAssumed;
 use super::turns::Turns;
 
@@ -56,6 +57,7 @@ impl Caller {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
         let mut attempts = 0;
+        let mut clock_corrected = false;
         loop {
             stopped
                 .run_until_cancelled(self.buckets[api as usize].take())
@@ -75,6 +77,10 @@ impl Caller {
                 }
                 Err(error) => CallError::of(api, &error, attempts),
             };
+            if error.cause == Cause::Clock && !std::mem::replace(&mut clock_corrected, true) {
+                tracing::info!(api = api.name(), "this machine's clock is wrong, signing by AWS's");
+                continue;
+            }
             if attempts > self.retries_after(error.cause) {
                 return Err(error);
             }
@@ -156,6 +162,8 @@ pub(crate) enum Cause {
     Unreachable,
     /// Anything else that AWS refused.
     Refused,
+    /// This machine's clock is wrong, and signing by AWS's did not help.
+    Clock,
     /// The request never left this machine, for want of credentials most likely.
     NotSent,
     /// STS gave no credentials for a role.
@@ -218,6 +226,11 @@ impl CallError {
                 match answered(code, message.as_deref().unwrap_or_default(), status) {
                     // Kinesis says so of requests that come too fast.
                     Cause::Full if api == Api::ListStreamConsumers => Cause::Passing,
+                    Cause::Refused
+                        if clock::is_to_blame(code, error.raw_response(), SystemTime::now()) =>
+                    {
+                        Cause::Clock
+                    }
                     cause => cause,
                 }
             }

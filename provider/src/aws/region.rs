@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::account::Identity;
 use super::caller::Caller;
-use super::lean::Lean;
 use super::pool::Shared;
 use super::{Api, CallError, Service};
 
@@ -32,10 +31,8 @@ impl Region {
         identity: &Arc<Identity>,
         config: impl Fn(Service) -> SdkConfig,
     ) -> Self {
-        // Nearly all calls are to CloudWatch Logs.
-        let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&config(Service::Logs));
         Self {
-            logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.interceptor(Lean).build()),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config(Service::Logs)),
             lambda: aws_sdk_lambda::Client::new(&config(Service::Lambda)),
             kinesis: aws_sdk_kinesis::Client::new(&config(Service::Kinesis)),
             firehose: aws_sdk_firehose::Client::new(&config(Service::Firehose)),

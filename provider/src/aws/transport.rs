@@ -12,12 +12,14 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::HttpError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
+use reqwest::header::{HeaderValue, USER_AGENT};
 use reqwest::{Body, Certificate, Client, NoProxy, Proxy, Request, Response, Url, redirect, retry};
 
 use super::caller::chain;
 use super::environment::{expanded, variable};
 use super::settings::{CannotConnect, Given, Transport, Trust};
 
+const PROGRAM: &str = concat!("logagg/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Never through a proxy: this machine itself, and the metadata services of EC2, ECS and EKS.
@@ -31,7 +33,6 @@ pub(super) fn http_client(
     profiles_ca_bundle: Option<&str>,
 ) -> Result<SharedHttpClient, CannotConnect> {
     let mut builder = Client::builder()
-        .user_agent(concat!("logagg/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(redirect::Policy::none())
         // Trying again is decided in one place, which is not here.
@@ -142,7 +143,8 @@ impl HttpConnector for Http {
             let url = url?;
             let request =
                 request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            let (head, body) = request.into_parts();
+            let (mut head, body) = request.into_parts();
+            head.headers.insert(USER_AGENT, user_agent(head.headers.get(USER_AGENT)));
             let body = body
                 .bytes()
                 .map(<[u8]>::to_vec)
@@ -153,6 +155,13 @@ impl HttpConnector for Http {
             received(client.execute(request).await.map_err(failed)?).await
         })
     }
+}
+
+/// This program, and the SDK beside it: what CloudTrail shows. The header is not signed.
+fn user_agent(sdk: Option<&HeaderValue>) -> HeaderValue {
+    let sdk = sdk.and_then(|sdk| sdk.to_str().ok()).unwrap_or_default();
+    let both = format!("{PROGRAM} {sdk}");
+    HeaderValue::from_str(both.trim_end()).unwrap_or(HeaderValue::from_static(PROGRAM))
 }
 
 async fn received(mut answer: Response) -> Result<HttpResponse, ConnectorError> {

@@ -65,6 +65,10 @@ pub(super) fn advice(error: &CallError) -> String {
              again later; where throttling is the reason, lower requests_per_second in the provider \
              block or have AWS raise the quota."
             .to_owned(),
+        Cause::Clock => "This machine's clock differs from AWS's by more than AWS accepts, and \
+             signing by AWS's clock did not help. Set the clock of this machine (NTP), and leave \
+             AWS_DISABLE_CLOCK_SKEW_CORRECTION unset."
+            .to_owned(),
         Cause::NotSent => "The request never left this machine. Where credentials are missing, give \
              the provider block a profile or keys, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
             .to_owned(),
