@@ -5,18 +5,20 @@ use tfplugin::{
 };
 
 use super::model::Policy;
-use crate::diagnostics;
+use crate::provider::RoleBlock;
+use crate::{checks, diagnostics};
 
 /// The version of the identity's shape.
 const VERSION: i64 = 0;
 
 tfplugin::object! {
-    /// What tells a policy from all others.
+    /// What tells a policy from all others, and the way to it.
     #[derive(Clone, Debug, PartialEq)]
     struct Identity {
         filter_name: Attr<String>,
         region: Attr<String>,
         account_id: Attr<String>,
+        assume_role_arn: Attr<String>,
     }
 }
 
@@ -36,75 +38,138 @@ pub(super) fn schema() -> IdentitySchema {
         .attribute(
             "account_id",
             IdentityAttribute::optional(Type::String).describe(
-                "Account of the log groups. Import looks in the account of the provider block, and \
-                 is an error where that is another one.",
+                "Account of the log groups. Import looks in the account of the role, or else of the \
+                 provider block, and is an error where that is another one.",
+            ),
+        )
+        .attribute(
+            "assume_role_arn",
+            IdentityAttribute::optional(Type::String).describe(
+                "ARN of the role to import with, for a policy with an `assume_role` block. Not part \
+                 of the identity in the state: the same policy can be reached by several roles.",
             ),
         )
 }
 
-/// A policy's identity; none while a part of it is unknown.
+/// A policy's identity; none while a part of it is unknown. The role is none of its parts, so that
+/// the identity is the same before and after a policy is given another role.
 pub(super) fn of(state: &Policy) -> Option<Value> {
     let known = |text: Attr<&String>| text.into_known().map(|text| Value::String(text.clone()));
     let identity = BTreeMap::from([
         ("filter_name".to_owned(), known(state.effective_filter_name())?),
         ("region".to_owned(), known(state.region.as_ref())?),
         ("account_id".to_owned(), known(state.account_id.as_ref())?),
+        ("assume_role_arn".to_owned(), Value::Null),
     ]);
     Some(Value::Map(identity))
 }
 
 /// The policy that is to be imported.
-#[derive(Debug, PartialEq)]
-pub(super) struct Sought {
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct ImportTarget {
     pub(super) filter_name: String,
     pub(super) region: Option<String>,
     pub(super) account_id: Option<String>,
+    pub(super) role: Option<RoleBlock>,
+    /// What follows the last `@` of the name, where it was looked at as a region and is none.
+    pub(super) no_region: Option<String>,
 }
 
-impl Sought {
+impl ImportTarget {
     /// By id or by identity.
     pub(super) fn by(id: ImportId) -> Result<Self, Diagnostic> {
         match id {
-            ImportId::Id(id) => Self::by_id(&id),
-            ImportId::Identity(identity) => Self::by_identity(identity),
-        }
-    }
-
-    fn by_id(id: &str) -> Result<Self, Diagnostic> {
-        let (name, region) = match id.rsplit_once('@') {
-            Some((name, region)) => (name, Some(region)),
-            None => (id, None),
-        };
-        if name.is_empty() || region.is_some_and(str::is_empty) {
-            return Err(diagnostics::invalid_import_id(id));
-        }
-        let region = region.map(str::to_owned);
-        Ok(Self { filter_name: name.to_owned(), region, account_id: None })
-    }
-
-    fn by_identity(identity: Value) -> Result<Self, Diagnostic> {
-        let identity = Identity::from_value(identity)
-            .map_err(|error| diagnostics::invalid_identity(&error.to_string()))?;
-        let Identity { filter_name, region, account_id } = identity;
-        let filter_name = filter_name.into_known().filter(|name| !name.is_empty());
-        let filter_name =
-            filter_name.ok_or_else(|| diagnostics::invalid_identity("filter_name is missing"))?;
-        for (attribute, value) in [("region", &region), ("account_id", &account_id)] {
-            if value.known().is_some_and(String::is_empty) {
-                return Err(diagnostics::invalid_identity(&format!("{attribute} is empty")));
+            ImportId::Id(id) => {
+                Self::by_id(&id).map_err(|why| diagnostics::invalid_import_id(&id, &why.detail))
+            }
+            ImportId::Identity(identity) => {
+                Self::by_identity(identity).map_err(|why| diagnostics::invalid_identity(&why))
             }
         }
-        Ok(Self { filter_name, region: region.into_known(), account_id: account_id.into_known() })
     }
+
+    /// The role begins at the first `@arn:`, since no filter's name holds a colon. The region is
+    /// what follows the last `@` before it, if it looks like one: names may hold an `@` too.
+    fn by_id(id: &str) -> Result<Self, Diagnostic> {
+        let (name, role) = match id.find(ROLE) {
+            Some(at) => (&id[..at], Some(role(&id[at + 1..])?)),
+            None => (id, None),
+        };
+        let mut target = Self { role, ..Self::default() };
+        let name = match name.rsplit_once('@') {
+            Some((name, region)) if looks_like_region(region) => {
+                target.region = Some(region.to_owned());
+                name
+            }
+            Some((_, no_region)) => {
+                target.no_region = Some(no_region.to_owned());
+                name
+            }
+            None => name,
+        };
+        checks::filter_name(name)?;
+        Ok(Self { filter_name: name.to_owned(), ..target })
+    }
+
+    fn by_identity(identity: Value) -> Result<Self, String> {
+        let identity = Identity::from_value(identity).map_err(|error| error.to_string())?;
+        let Identity { filter_name, region, account_id, assume_role_arn } = identity;
+        let filter_name = filter_name.into_known().filter(|name| !name.is_empty());
+        let filter_name = filter_name.ok_or("filter_name is missing")?;
+        for (attribute, value) in [("region", &region), ("account_id", &account_id)] {
+            if value.known().is_some_and(String::is_empty) {
+                return Err(format!("{attribute} is empty"));
+            }
+        }
+        let role = match assume_role_arn.known() {
+            Some(arn) => Some(role_block(arn, Attr::Null).map_err(|why| why.detail)?),
+            None => None,
+        };
+        let (region, account_id) = (region.into_known(), account_id.into_known());
+        Ok(Self { filter_name, region, account_id, role, no_region: None })
+    }
+}
+
+/// What an id holds before the ARN of a role.
+const ROLE: &str = "@arn:";
+/// What it holds after that, where the role asks for an external id. No role's name holds a `?`.
+const EXTERNAL_ID: &str = "?external_id=";
+
+fn role(text: &str) -> Result<RoleBlock, Diagnostic> {
+    match text.split_once(EXTERNAL_ID) {
+        Some((arn, external_id)) => {
+            checks::external_id(external_id)?;
+            role_block(arn, Attr::Known(external_id.to_owned()))
+        }
+        None => role_block(text, Attr::Null),
+    }
+}
+
+fn role_block(arn: &str, external_id: Attr<String>) -> Result<RoleBlock, Diagnostic> {
+    checks::role_arn(arn)?;
+    Ok(RoleBlock { role_arn: Attr::Known(arn.to_owned()), external_id, session_name: Attr::Null })
+}
+
+/// As in `eu-west-1` or `us-gov-east-1`, which names such as `team-a-prod` do not.
+fn looks_like_region(text: &str) -> bool {
+    let Some((place, number)) = text.rsplit_once('-') else { return false };
+    let words: Vec<_> = place.split('-').collect();
+    let is_word = |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase());
+    words.len() >= 2
+        && words.iter().all(is_word)
+        && !number.is_empty()
+        && number.chars().all(|c| c.is_ascii_digit())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ROLE_ARN: &str = "arn:aws:iam::111122223333:role/path/logs@all";
+
     fn value(attributes: &[(&str, &str)]) -> Value {
-        let all =
-            ["filter_name", "region", "account_id"].map(|name| (name.to_owned(), Value::Null));
+        let all = ["filter_name", "region", "account_id", "assume_role_arn"]
+            .map(|name| (name.to_owned(), Value::Null));
         let mut value = BTreeMap::from(all);
         for (name, text) in attributes {
             value.insert((*name).to_owned(), Value::String((*text).to_owned()));
@@ -112,36 +177,80 @@ mod tests {
         Value::Map(value)
     }
 
-    fn sought(filter_name: &str, region: Option<&str>, account_id: Option<&str>) -> Sought {
-        Sought {
+    fn target(filter_name: &str, region: Option<&str>) -> ImportTarget {
+        ImportTarget {
             filter_name: filter_name.to_owned(),
             region: region.map(str::to_owned),
-            account_id: account_id.map(str::to_owned),
+            ..ImportTarget::default()
         }
     }
 
     #[test]
-    fn an_id_is_a_name_and_perhaps_a_region() {
+    fn an_id_is_a_name_and_perhaps_a_region_and_a_role() {
         let check = |id: &str, expected| {
-            assert_eq!(Sought::by(ImportId::Id(id.to_owned())).unwrap(), expected, "{id}");
+            assert_eq!(ImportTarget::by(ImportId::Id(id.to_owned())).unwrap(), expected, "{id}");
         };
-        check("ship", sought("ship", None, None));
-        check("ship@eu-west-1", sought("ship", Some("eu-west-1"), None));
-        check("a@b@eu-west-1", sought("a@b", Some("eu-west-1"), None));
-        for id in ["", "@eu-west-1", "ship@"] {
-            assert!(Sought::by(ImportId::Id(id.to_owned())).is_err(), "{id}");
+        let through = |external_id: Option<&str>, to| ImportTarget {
+            role: Some(role_block(ROLE_ARN, external_id.map(str::to_owned).into()).unwrap()),
+            ..to
+        };
+        let west = Some("eu-west-1");
+        check("ship", target("ship", None));
+        check("ship@eu-west-1", target("ship", west));
+        check("a@b@eu-west-1", target("a@b", west));
+        check("a@us-gov-west-1@eu-west-1", target("a@us-gov-west-1", west));
+        check(&format!("ship@{ROLE_ARN}"), through(None, target("ship", None)));
+        check(&format!("a@b@eu-west-1@{ROLE_ARN}"), through(None, target("a@b", west)));
+        let external = format!("ship@eu-west-1@{ROLE_ARN}?external_id=a:b/?@c");
+        assert!(ImportTarget::by(ImportId::Id(external)).is_err(), "an external id has no ?");
+        check(
+            &format!("ship@eu-west-1@{ROLE_ARN}?external_id=a:b/@c"),
+            through(Some("a:b/@c"), target("ship", west)),
+        );
+    }
+
+    #[test]
+    fn what_is_no_region_belongs_to_the_name() {
+        for (id, no_region) in [
+            ("a@b", "b"),
+            ("ship@team-a-prod", "team-a-prod"),
+            ("ship@", ""),
+            ("a@eu-west", "eu-west"),
+        ] {
+            let named = ImportTarget { no_region: Some(no_region.to_owned()), ..target(id, None) };
+            assert_eq!(ImportTarget::by(ImportId::Id(id.to_owned())).unwrap(), named);
+        }
+    }
+
+    #[test]
+    fn an_id_without_a_name_or_with_what_is_no_role_is_refused() {
+        for id in ["", "@eu-west-1", "a:b", "ship@arn:aws:iam::1:user/me", "@arn:aws:iam::1:role/a"]
+        {
+            let error = ImportTarget::by(ImportId::Id(id.to_owned())).unwrap_err();
+            assert!(error.detail.contains("NAME@REGION@ROLE_ARN"), "{}", error.detail);
         }
     }
 
     #[test]
     fn an_identity_is_what_import_takes() {
-        let whole = [("filter_name", "ship"), ("region", "eu-west-1"), ("account_id", "1")];
-        let by = |attributes: &[_]| Sought::by(ImportId::Identity(value(attributes)));
-        assert_eq!(by(&whole).unwrap(), sought("ship", Some("eu-west-1"), Some("1")));
-        assert_eq!(by(&whole[..1]).unwrap(), sought("ship", None, None));
+        let whole = [
+            ("filter_name", "ship"),
+            ("region", "eu-west-1"),
+            ("account_id", "111122223333"),
+            ("assume_role_arn", ROLE_ARN),
+        ];
+        let by = |attributes: &[_]| ImportTarget::by(ImportId::Identity(value(attributes)));
+        let expected = ImportTarget {
+            account_id: Some("111122223333".to_owned()),
+            role: Some(role_block(ROLE_ARN, Attr::Null).unwrap()),
+            ..target("ship", Some("eu-west-1"))
+        };
+        assert_eq!(by(&whole).unwrap(), expected);
+        assert_eq!(by(&whole[..1]).unwrap(), target("ship", None));
         for (attributes, why) in [
             (&whole[1..], "filter_name is missing"),
             (&[("filter_name", "ship"), ("region", "")][..], "region is empty"),
+            (&[("filter_name", "ship"), ("assume_role_arn", "logs")][..], "\"logs\" is not an ARN"),
         ] {
             let error = by(attributes).unwrap_err();
             assert!(error.detail.contains(why), "{}", error.detail);

@@ -7,11 +7,11 @@ use logagg_policy::{
 };
 use tfplugin::{Attr, Context, Diagnostic, ImportId, Stored};
 
-use super::identity::Sought;
+use super::identity::ImportTarget;
 use super::model::{Policy, entries};
 use super::private_state::PrivateState;
 use super::progress::Progress;
-use crate::aws::{Account, CallError, Cause, IN_FLIGHT, Reader};
+use crate::aws::{CallError, Cause, IN_FLIGHT, Reader};
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -21,12 +21,8 @@ pub(super) async fn import(
     cx: &Context<Client>,
     id: ImportId,
 ) -> Vec<Stored<Policy, PrivateState>> {
-    let Some(account) = Client::known(cx) else {
-        cx.report(diagnostics::not_configured());
-        return Vec::new();
-    };
-    let imported = match Sought::by(id) {
-        Ok(sought) => imported(cx, account, &sought).await,
+    let imported = match ImportTarget::by(id) {
+        Ok(target) => imported(cx, target).await,
         Err(diagnostic) => Err(diagnostic),
     };
     match imported {
@@ -40,20 +36,23 @@ pub(super) async fn import(
 
 async fn imported(
     cx: &Context<Client>,
-    account: &Account,
-    sought: &Sought,
+    target: ImportTarget,
 ) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
-    let name = sought.filter_name.as_str();
-    let region = sought.region.as_deref().unwrap_or(account.default_region());
+    let assume_role: Attr<Vec<_>> = Attr::Known(target.role.iter().cloned().collect());
+    let account = Client::account_to_work_in(cx, &assume_role)?;
+    let name = target.filter_name.as_str();
+    let region = target.region.as_deref().unwrap_or(account.default_region());
     let account_id =
         account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
-    if let Some(other) = sought.account_id.as_deref().filter(|other| *other != account_id) {
+    if let Some(other) = target.account_id.as_deref().filter(|other| *other != account_id) {
         return Err(diagnostics::import_from_another_account(other, account_id));
     }
     let reader = account.reader(region, cx.stopped());
-    let found = scan(&reader, name).await.map_err(|error| diagnostics::not_read(&error, region))?;
+    let found = scan(&reader, name)
+        .await
+        .map_err(|error| diagnostics::not_looked_for(&error, name, region, account_id))?;
     let Some(filter) = most_common(&found) else {
-        return Err(diagnostics::nothing_to_import(name, region));
+        return Err(diagnostics::nothing_to_import(name, region, target.no_region.as_deref()));
     };
     let mut memory = PrivateState::default();
     let mut standings = BTreeMap::new();
@@ -84,7 +83,7 @@ async fn imported(
         id: Attr::Known(format!("{name}@{region}")),
         account_id: Attr::Known(account_id.to_owned()),
         region: Attr::Known(region.to_owned()),
-        assume_role: Attr::Known(Vec::new()),
+        assume_role,
         name: Attr::Known(name.to_owned()),
         destination_arn: Attr::Known(filter.destination_arn.clone()),
         filter_name: Attr::Null,

@@ -167,7 +167,10 @@ pub(super) fn record(
             }
             memory.left.insert(name.clone());
         }
-        pending += i64::from(due.standing != is);
+        // What an imported policy selects is not known before it is planned.
+        if !intent.selection.select.is_empty() {
+            pending += i64::from(due.standing != is);
+        }
         if let Some(skip) = due.skip {
             skipped.insert(name.clone(), Attr::Known(skip.to_string()));
         }

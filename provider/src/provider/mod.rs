@@ -33,14 +33,6 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    /// The account of the provider block's credentials, where the provider block was known.
-    pub(crate) fn known(cx: &Context<Self>) -> Option<&Account> {
-        match cx.client() {
-            Self::Known(pool) => Some(pool.own()),
-            Self::Unknown => None,
-        }
-    }
-
     /// The account in which a resource or data source works, given its `assume_role` blocks: that
     /// of the role, or that of the provider block. None while the provider block or the role is
     /// not known. Calls nothing.
