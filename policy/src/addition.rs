@@ -82,11 +82,7 @@ mod tests {
             retention: Some(Retention::Days(30)),
             ..Demand::default()
         };
-        let ownership = Ownership {
-            names: ["ship".to_owned()].into(),
-            destinations: [SHIPPER.to_owned()].into(),
-            ..Ownership::default()
-        };
+        let ownership = Ownership::of(Some("ship"), Some(SHIPPER));
         Addition::to(group, filters, &demand, Some(&wanted), &ownership)
     }
 

@@ -178,20 +178,26 @@ impl Argument {
     }
 }
 
-/// Which filters are ours: those with a name of ours whose destination is one of ours, and those
-/// that ship to a destination the policy was told to replace. Everything else is foreign: never
-/// written over and never deleted.
+/// Which filters are ours: those with a name of ours that ship to the destination which the policy
+/// had under that name, and those that ship to a destination the policy was told to replace.
+/// Everything else is foreign: never written over and never deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ownership {
-    /// The name wanted now and those the policy had before.
-    pub names: BTreeSet<String>,
-    /// The destination wanted now and those the policy had before.
-    pub destinations: BTreeSet<String>,
+    /// Name and destination of the filters wanted now, and of those the policy had before.
+    pub filters: BTreeSet<(String, String)>,
     /// The destinations to replace, whatever the names of the filters that ship there.
     pub replaced: BTreeSet<String>,
 }
 
 impl Ownership {
+    /// That of a policy with filters of this name and destination.
+    #[must_use]
+    pub fn of(filter_name: Option<&str>, destination_arn: Option<&str>) -> Self {
+        let filter = filter_name.zip(destination_arn);
+        let filters = filter.map(|(name, arn)| (name.to_owned(), arn.to_owned()));
+        Self { filters: filters.into_iter().collect(), replaced: BTreeSet::new() }
+    }
+
     /// Whether a filter is ours.
     #[must_use]
     pub fn owns(&self, filter: &SubscriptionFilter) -> bool {
@@ -202,7 +208,13 @@ impl Ownership {
     /// left alone where nothing takes its place.
     #[must_use]
     pub fn made(&self, filter: &SubscriptionFilter) -> bool {
-        self.names.contains(&filter.name) && self.destinations.contains(&filter.destination_arn)
+        self.filters.contains(&(filter.name.clone(), filter.destination_arn.clone()))
+    }
+
+    /// Whether filters of the policy have this name.
+    #[must_use]
+    pub fn names(&self, filter_name: &str) -> bool {
+        self.filters.iter().any(|(name, _)| name == filter_name)
     }
 
     /// The filters that are ours.
@@ -307,26 +319,26 @@ mod tests {
         SubscriptionFilter::new(name, destination)
     }
 
-    fn ownership(names: &[&str], destinations: &[&str]) -> Ownership {
-        Ownership {
-            names: names.iter().map(|name| (*name).to_owned()).collect(),
-            destinations: destinations.iter().map(|arn| (*arn).to_owned()).collect(),
-            replaced: BTreeSet::new(),
-        }
+    fn ownership(filters: &[(&str, &str)]) -> Ownership {
+        let filters = filters.iter().map(|(name, arn)| ((*name).to_owned(), (*arn).to_owned()));
+        Ownership { filters: filters.collect(), replaced: BTreeSet::new() }
     }
 
     #[test]
     fn a_filter_is_ours_by_name_and_destination_together() {
-        let ours = ownership(&["logs"], &["here"]);
+        let ours = ownership(&[("logs", "here")]);
         assert!(ours.owns(&filter("logs", "here")));
         assert!(!ours.owns(&filter("logs", "elsewhere")));
         assert!(!ours.owns(&filter("other", "here")));
+        let ours = ownership(&[("old", "before"), ("new", "now")]);
+        assert!(ours.owns(&filter("old", "before")) && ours.owns(&filter("new", "now")));
+        assert!(!ours.owns(&filter("old", "now")), "the policy never had that");
     }
 
     #[test]
     fn a_filter_pointed_elsewhere_is_foreign_and_in_the_way() {
         let filters = [filter("logs", "elsewhere")];
-        let ours = ownership(&["logs"], &["here"]);
+        let ours = ownership(&[("logs", "here")]);
         let wanted = filter("logs", "here");
         let standing = ours.examine(&filters, &wanted);
         assert_eq!(standing, Subscription::Differs(vec![Argument::DestinationArn]));
@@ -335,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_filter_to_a_replaced_destination_is_ours_whatever_its_name() {
-        let mut ours = ownership(&["logs"], &["here"]);
+        let mut ours = ownership(&[("logs", "here")]);
         ours.replaced.insert("old".into());
         assert!(ours.owns(&filter("datadog-x7f", "old")));
         assert!(!ours.owns(&filter("datadog-x7f", "elsewhere")));
@@ -373,7 +385,7 @@ mod tests {
 
     #[test]
     fn a_filter_of_ours_under_an_old_name_is_a_difference_until_it_is_gone() {
-        let ours = ownership(&["new", "old"], &["here"]);
+        let ours = ownership(&[("new", "here"), ("old", "here")]);
         let wanted = filter("new", "here");
         let check = |filters: &[SubscriptionFilter], expected: Subscription| {
             assert_eq!(ours.examine(filters, &wanted), expected);

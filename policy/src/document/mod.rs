@@ -36,9 +36,11 @@ impl Document {
     pub fn ownership(&self) -> Ownership {
         let wanted = self.wanted.as_ref();
         Ownership {
-            names: wanted.map(|wanted| wanted.name.clone()).into_iter().collect(),
-            destinations: wanted.map(|wanted| wanted.destination_arn.clone()).into_iter().collect(),
             replaced: self.replaced.clone(),
+            ..Ownership::of(
+                wanted.map(|wanted| wanted.name.as_str()),
+                wanted.map(|wanted| wanted.destination_arn.as_str()),
+            )
         }
     }
 }

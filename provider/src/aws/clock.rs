@@ -131,7 +131,7 @@ mod tests {
         let (endpoint, signed) = aws(ahead).await;
         let (pool, stopped) = (pool(&endpoint), CancellationToken::new());
         let corrected_from = basic(SystemTime::now() + ahead - Duration::from_secs(60));
-        let reader = pool.own().reader("eu-central-1", &stopped);
+        let reader = pool.account_for(None).unwrap().reader("eu-central-1", &stopped);
         for _ in 0..2 {
             assert_eq!(reader.subscription_filters("/app/a").await, Ok(Vec::new()));
         }

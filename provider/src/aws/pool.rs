@@ -50,11 +50,6 @@ impl Pool {
         Self { shared, own: Arc::new(own), by_role: Mutex::default() }
     }
 
-    /// The account of the provider block's credentials.
-    pub(crate) fn own(&self) -> &Account {
-        &self.own
-    }
-
     /// The account in which a resource or data source works: that of its role, assumed with the
     /// provider block's credentials, or that of the provider block. Calls nothing.
     ///
@@ -170,7 +165,7 @@ mod tests {
             let account = pool.account_for(role(account, name)).unwrap();
             callers.push(account.region(region).caller.get(&stopped).await.unwrap());
         }
-        let own = pool.own().region("eu-central-1").caller.get(&stopped).await.unwrap();
+        let own = pool.own.region("eu-central-1").caller.get(&stopped).await.unwrap();
         assert!(Arc::ptr_eq(&callers[0], &callers[1]));
         assert!(Arc::ptr_eq(&callers[0], &own));
         assert!(!Arc::ptr_eq(&callers[0], &callers[2]));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tfplugin::{AttributePath, Diagnostic};
+use tfplugin::{AttributePath, Diagnostic, Severity};
 
 use super::failure::FREE_THE_NAME;
 use super::words::{counted, listed, listed_pairs, size};
@@ -110,8 +110,7 @@ pub(crate) fn too_many_changes(changes: usize, most: usize) -> Diagnostic {
         "More changes than max_changes allows",
         format!(
             "The policy would change {}, and max_changes is {most}. Nothing was written. If that is \
-             what you want, raise max_changes. (To destroy the policy all the same: terraform \
-             destroy -refresh=false.)",
+             what you want, raise max_changes.",
             counted(changes, "log group")
         ),
     )
@@ -123,12 +122,18 @@ pub(crate) fn too_few_matches(matches: usize, least: usize) -> Diagnostic {
         "Fewer log groups than min_matches asks for",
         format!(
             "The selection chooses {}, and min_matches is {least}. Nothing was written. If that is \
-             right, lower min_matches. (To destroy the policy all the same: terraform destroy \
-             -refresh=false.)",
+             right, lower min_matches.",
             counted(matches, "log group")
         ),
     )
     .on(AttributePath::root("min_matches"))
+}
+
+/// What a guard has against a plan that Terraform makes only to destroy.
+pub(crate) fn passed_over_to_destroy(mut problem: Diagnostic) -> Diagnostic {
+    problem.severity = Severity::Warning;
+    problem.detail.push_str(" Terraform destroys, so this does not stop it.");
+    problem
 }
 
 pub(crate) fn name_will_be_taken(name: &str, conflicts: &BTreeMap<&String, &String>) -> Diagnostic {

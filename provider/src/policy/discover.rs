@@ -81,7 +81,7 @@ impl Discovery {
         sight: Sight,
     ) -> Result<Self, CallError> {
         let unseen = reader.log_groups(&unlisted(&census.listed, held.iter())).await?;
-        let ships = intent.wanted.is_some() || !ownership.destinations.is_empty();
+        let ships = intent.wanted.is_some() || !ownership.filters.is_empty();
         let mut looks = Vec::new();
         for group in census.listed.values().chain(unseen.values()) {
             let chosen = census.tagging.judge(&intent.selection, group);

@@ -70,6 +70,7 @@ impl Resource for PolicyResource {
         cx: &Context<Client>,
         prior: Stored<Policy, PrivateState>,
     ) -> Option<Stored<Policy, PrivateState>> {
+        about(cx, &prior.state);
         Some(read::read(cx, prior).await)
     }
 
@@ -82,6 +83,7 @@ impl Resource for PolicyResource {
     }
 
     async fn plan_destroy(&self, cx: &Context<Client>, prior: Stored<Policy, PrivateState>) {
+        about(cx, &prior.state);
         delete::plan_destroy(cx, prior).await;
     }
 
@@ -90,6 +92,7 @@ impl Resource for PolicyResource {
         cx: &Context<Client>,
         creation: Creation<Policy, PrivateState>,
     ) -> Option<Stored<Policy, PrivateState>> {
+        about(cx, &creation.planned.state);
         create::create(cx, &self.inventories, creation).await
     }
 
@@ -98,6 +101,7 @@ impl Resource for PolicyResource {
         cx: &Context<Client>,
         change: Change<Policy, PrivateState>,
     ) -> Stored<Policy, PrivateState> {
+        about(cx, &change.planned.state);
         update::update(cx, change).await
     }
 
@@ -106,6 +110,7 @@ impl Resource for PolicyResource {
         cx: &Context<Client>,
         prior: Stored<Policy, PrivateState>,
     ) -> Option<Stored<Policy, PrivateState>> {
+        about(cx, &prior.state);
         delete::delete(cx, prior).await
     }
 
@@ -133,6 +138,13 @@ impl Resource for PolicyResource {
         id: ImportId,
     ) -> Vec<Stored<Policy, PrivateState>> {
         import::import(cx, id).await
+    }
+}
+
+/// What is told is about this policy.
+fn about(cx: &Context<Client>, policy: &Policy) {
+    if let Some(id) = policy.id.known().or(policy.name.known()) {
+        cx.about(id);
     }
 }
 

@@ -240,9 +240,11 @@ impl Policy {
     /// The filters that are this policy's.
     pub(crate) fn ownership(&self) -> Ownership {
         Ownership {
-            names: self.effective_filter_name().into_known().cloned().into_iter().collect(),
-            destinations: self.destination_arn.known().cloned().into_iter().collect(),
             replaced: texts(&self.replace_destination_arns).unwrap_or_default(),
+            ..Ownership::of(
+                self.effective_filter_name().into_known().map(String::as_str),
+                self.destination_arn.known().map(String::as_str),
+            )
         }
     }
 

@@ -34,6 +34,7 @@ pub(super) async fn plan(
     });
     let account = account.as_deref();
     plan_place(&mut planned, &config.region, account);
+    super::about(cx, &planned);
     destination_in_another_region(&planned).into_iter().for_each(|error| cx.report(error));
     let id = match account {
         Some(account) => account.id(cx.stopped()).await.ok(),

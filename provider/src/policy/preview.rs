@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use logagg_policy::{AccountPolicy, Due, LoopGuard, Retention, Standing, Subscription};
-use tfplugin::{Context, Diagnostic};
+use tfplugin::{Context, Diagnostic, Goal};
 
 use super::model::Intent;
 use crate::diagnostics;
@@ -152,7 +152,7 @@ impl Preview {
     }
 
     /// Warns of events that will be deleted or arrive twice, and fails the plan where it goes too
-    /// far.
+    /// far. Before it destroys Terraform plans as well, and what such a plan says is never applied.
     pub(super) fn tell(&self, cx: &Context<Client>) {
         self.tell_shortened(cx);
         if let Some(ByAccount { policy, twice, looped, .. }) = &self.by_account
@@ -160,7 +160,11 @@ impl Preview {
         {
             cx.report(diagnostics::shipped_by_account(policy, twice, looped));
         }
-        self.problem().into_iter().for_each(|problem| cx.report(problem));
+        let Some(problem) = self.problem() else { return };
+        cx.report(match Goal::of_this_run() {
+            Goal::Destroy => diagnostics::passed_over_to_destroy(problem),
+            Goal::Other => problem,
+        });
     }
 
     /// Warns of events that will be deleted.

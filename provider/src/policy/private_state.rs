@@ -40,10 +40,9 @@ pub(crate) struct PrivateState {
     denied: BTreeMap<String, String>,
     /// The retention that the policy wrote to log groups, and what was there before.
     written: BTreeMap<String, Written>,
-    /// What filters of ours may still be called or ship to, because a change of name or
-    /// destination was not finished on every group.
-    former_names: BTreeSet<String>,
-    former_destinations: BTreeSet<String>,
+    /// Names and destinations of filters of ours that may still be there, because a change of
+    /// either was not finished on every group.
+    former_filters: BTreeSet<(String, String)>,
     /// The log groups that must not be shipped to this destination, each with why.
     loops: BTreeMap<String, BTreeMap<String, String>>,
     /// The filters of each log group, where the next refresh may go by that.
@@ -442,20 +441,17 @@ impl PrivateState {
 
     /// What is ours, what was ours before included.
     pub(super) fn widen(&self, mut ownership: Ownership) -> Ownership {
-        ownership.names.extend(self.former_names.iter().cloned());
-        ownership.destinations.extend(self.former_destinations.iter().cloned());
+        ownership.filters.extend(self.former_filters.iter().cloned());
         ownership
     }
 
     /// Keeps in mind what was ours until every group has been changed.
     pub(super) fn remember_former(&mut self, before: Ownership) {
-        self.former_names.extend(before.names);
-        self.former_destinations.extend(before.destinations);
+        self.former_filters.extend(before.filters);
     }
 
     pub(super) fn forget_former(&mut self) {
-        self.former_names.clear();
-        self.former_destinations.clear();
+        self.former_filters.clear();
     }
 }
 
@@ -470,9 +466,8 @@ pub(super) enum Refusals {
 
 impl Foreign {
     fn is_in_the_way_of(&self, ours: &Ownership) -> bool {
-        ours.names.contains(&self.name)
-            && !ours.destinations.contains(&self.destination_arn)
-            && !ours.replaced.contains(&self.destination_arn)
+        let filter = SubscriptionFilter::new(&self.name, &self.destination_arn);
+        ours.names(&self.name) && !ours.owns(&filter)
     }
 }
 
@@ -561,10 +556,7 @@ mod tests {
     #[test]
     fn reads_back_what_it_wrote() {
         let mut memory = remembering();
-        memory.remember_former(Ownership {
-            names: BTreeSet::from(["old".to_owned()]),
-            ..Ownership::default()
-        });
+        memory.remember_former(Ownership::of(Some("old"), Some("here")));
         let read = PrivateState::decode(&memory.encode()).unwrap();
         assert_eq!(read, memory);
         assert_eq!(read.class("/a/1"), LogGroupClass::InfrequentAccess);
@@ -665,7 +657,7 @@ mod tests {
     #[test]
     fn what_aws_refused_holds_for_the_policy_as_it_was() {
         let mut state = PrivateState::default();
-        let ours = Ownership { names: BTreeSet::from(["ship".to_owned()]), ..Ownership::default() };
+        let ours = Ownership::of(Some("ship"), Some("here"));
         let obstacle = |state: &PrivateState, refusals| state.obstacle("/a", &ours, refusals);
         state.remember_denied("/a", "no".to_owned());
         let denied = Some(Obstacle::Denied("no".to_owned()));

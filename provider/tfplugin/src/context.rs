@@ -1,11 +1,11 @@
 //! What an operation is given beside its values.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 
 /// What an operation is given beside its values: the configured client, whether it is to stop, and
 /// a place for what the user is to be told.
@@ -13,12 +13,13 @@ pub struct Context<C> {
     client: Arc<C>,
     stopped: CancellationToken,
     diagnostics: Mutex<Diagnostics>,
+    subject: OnceLock<String>,
 }
 
 impl<C> Context<C> {
     /// A context, as an operation gets one from Terraform; for tests of resources.
     pub fn new(client: Arc<C>, stopped: CancellationToken) -> Self {
-        Self { client, stopped, diagnostics: Mutex::default() }
+        Self { client, stopped, diagnostics: Mutex::default(), subject: OnceLock::new() }
     }
 
     /// What [`Provider::configure`](crate::Provider::configure) made.
@@ -32,8 +33,18 @@ impl<C> Context<C> {
         &self.stopped
     }
 
+    /// Names what the operation is about. Terraform folds warnings of one summary into one, of which
+    /// it shows a single address, so the summaries of warnings carry this.
+    pub fn about(&self, subject: impl Into<String>) {
+        // The first name stays.
+        let _ = self.subject.set(subject.into());
+    }
+
     /// Tells the user something. With an error the operation has failed.
-    pub fn report(&self, diagnostic: Diagnostic) {
+    pub fn report(&self, mut diagnostic: Diagnostic) {
+        if let (Severity::Warning, Some(subject)) = (diagnostic.severity, self.subject.get()) {
+            diagnostic.summary = format!("{} ({subject})", diagnostic.summary);
+        }
         self.lock().push(diagnostic);
     }
 

@@ -37,6 +37,7 @@ mod wire;
 // The process.
 mod announce;
 mod connection;
+mod goal;
 mod listener;
 mod log;
 mod panic;
@@ -52,6 +53,7 @@ pub use convert::{Convert, ValueError};
 pub use data_source::DataSource;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use erased::{ErasedDataSource, ErasedResource};
+pub use goal::Goal;
 pub use kind::Type;
 pub use number::{Number, ParseNumberError};
 pub use path::{AttributePath, Step};
