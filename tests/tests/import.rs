@@ -125,7 +125,7 @@ fn an_import_id_that_is_none_says_what_one_is() {
 fn a_name_with_an_at_sign_is_imported_without_a_region() {
     let scene = Scene::with_groups(&["/app/a"]);
     let name = "ship@team-a-prod";
-    scene.policy(&scene.usual_policy().replace(NAME, name));
+    scene.policy(&scene.usual_policy().replace("\"ship\"", &format!("{name:?}")));
     scene.apply();
     scene.run(0, |terraform| terraform.run(&["state", "rm", "logagg_policy.it"]));
     let wrong = import(&scene, 1, "logagg_policy.it", "ship@team-b");

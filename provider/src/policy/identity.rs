@@ -232,6 +232,39 @@ mod tests {
     }
 
     #[test]
+    fn the_identity_follows_a_rename_and_no_change_of_role() {
+        let identity = |arguments: &str| {
+            let json: serde_json::Value = serde_json::from_str(arguments).unwrap();
+            let mut state = serde_json::json!({
+                "name": "ship", "region": "eu-west-1", "account_id": "111122223333",
+            });
+            for (name, value) in json.as_object().unwrap() {
+                state[name] = value.clone();
+            }
+            let source = tfplugin::MoveSource {
+                provider_address: String::new(),
+                type_name: "logagg_policy".to_owned(),
+                schema_version: 0,
+                state,
+                private: Vec::new(),
+            };
+            let state: Policy = source.state_of(&crate::policy::schema::schema()).unwrap();
+            of(&state).unwrap()
+        };
+        let named = |name: &str| {
+            let account = ("account_id", "111122223333");
+            value(&[("filter_name", name), ("region", "eu-west-1"), account])
+        };
+        assert_eq!(identity("{}"), named("ship"));
+        assert_eq!(identity(r#"{"filter_name": "new"}"#), named("new"));
+        assert_eq!(identity(r#"{"name": "new"}"#), named("new"));
+        let role = format!(
+            r#"{{"assume_role": [{{"role_arn": "{ROLE_ARN}", "external_id": null, "session_name": null}}]}}"#
+        );
+        assert_eq!(identity(&role), named("ship"));
+    }
+
+    #[test]
     fn an_identity_is_what_import_takes() {
         let whole = [
             ("filter_name", "ship"),
