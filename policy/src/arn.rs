@@ -55,6 +55,9 @@ impl FromStr for Arn {
     type Err = InvalidArn;
 
     fn from_str(text: &str) -> Result<Self, InvalidArn> {
+        if text.trim() != text || text.contains(char::is_control) {
+            return Err(InvalidArn::Blank { text: text.to_owned() });
+        }
         let mut colons = text.match_indices(':').map(|(at, _)| at);
         let mut after = || colons.next().map(|at| at + 1);
         let starts = (|| {
@@ -68,7 +71,7 @@ impl FromStr for Arn {
         })();
         match starts {
             Some(starts) => Ok(Self { text: text.to_owned(), starts }),
-            None => Err(InvalidArn { text: text.to_owned() }),
+            None => Err(InvalidArn::Form { text: text.to_owned() }),
         }
     }
 }
@@ -87,9 +90,19 @@ impl fmt::Debug for Arn {
 
 /// A text that is not an ARN.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not an ARN: it should read arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE")]
-pub struct InvalidArn {
-    text: String,
+pub enum InvalidArn {
+    /// It is of another form.
+    #[error("{text:?} is not an ARN: it should read arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE")]
+    Form {
+        /// The whole of it.
+        text: String,
+    },
+    /// It begins or ends with a blank, or holds a line break.
+    #[error("{text:?} is not an ARN: it has a blank or line break too many")]
+    Blank {
+        /// The whole of it.
+        text: String,
+    },
 }
 
 /// What CloudWatch Logs can deliver a log group's events to.
@@ -123,24 +136,48 @@ impl Destination {
     /// # Errors
     /// When CloudWatch Logs cannot deliver to it.
     pub fn of(arn: &Arn) -> Result<Self, UnsupportedDestination> {
-        let unsupported = || UnsupportedDestination { arn: arn.clone() };
+        let unsupported = || UnsupportedDestination::Service { arn: arn.clone() };
         let named = |prefix: &str| {
             let name = arn.resource().strip_prefix(prefix).filter(|name| !name.is_empty());
             name.map(str::to_owned).ok_or_else(unsupported)
         };
-        match arn.service() {
+        let (destination, is_name) = match arn.service() {
             "lambda" => {
                 let resource = named("function:")?;
-                let name = resource.split(':').next().unwrap_or_default();
-                if name.is_empty() {
-                    return Err(unsupported());
-                }
-                Ok(Self::Function { name: name.to_owned() })
+                let (name, qualifier) = resource.split_once(':').unwrap_or((&resource, "1"));
+                let is_name = is_made_of(name, "-_") && is_made_of(qualifier, "-_$");
+                (Self::Function { name: name.to_owned() }, is_name)
             }
-            "kinesis" => Ok(Self::Stream { name: named("stream/")? }),
-            "firehose" => Ok(Self::Firehose { name: named("deliverystream/")? }),
-            "logs" => Ok(Self::Logical { name: named("destination:")? }),
-            _ => Err(unsupported()),
+            "kinesis" => {
+                let name = named("stream/")?;
+                let is_name = is_made_of(&name, "-_.");
+                (Self::Stream { name }, is_name)
+            }
+            "firehose" => {
+                let name = named("deliverystream/")?;
+                let is_name = is_made_of(&name, "-_.");
+                (Self::Firehose { name }, is_name)
+            }
+            "logs" => {
+                let name = named("destination:")?;
+                let is_name = !name.contains([':', '*']);
+                (Self::Logical { name }, is_name)
+            }
+            _ => return Err(unsupported()),
+        };
+        if is_name {
+            return Ok(destination);
+        }
+        Err(UnsupportedDestination::Name { arn: arn.clone(), form: destination.form() })
+    }
+
+    /// How an ARN ends that names one.
+    fn form(&self) -> &'static str {
+        match self {
+            Self::Function { .. } => "function:NAME, function:NAME:VERSION or function:NAME:ALIAS",
+            Self::Stream { .. } => "stream/NAME",
+            Self::Firehose { .. } => "deliverystream/NAME",
+            Self::Logical { .. } => "destination:NAME",
         }
     }
 
@@ -180,12 +217,29 @@ impl fmt::Display for Destination {
 
 /// An ARN of something that CloudWatch Logs does not deliver to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "CloudWatch Logs cannot deliver to {arn}: a destination is a Lambda function, a Kinesis stream, \
-     a Firehose stream or a CloudWatch Logs destination"
-)]
-pub struct UnsupportedDestination {
-    arn: Arn,
+pub enum UnsupportedDestination {
+    /// It is of something else.
+    #[error(
+        "CloudWatch Logs cannot deliver to {arn}: a destination is a Lambda function, a Kinesis \
+         stream, a Firehose stream or a CloudWatch Logs destination"
+    )]
+    Service {
+        /// The whole of it.
+        arn: Arn,
+    },
+    /// What it names cannot be the name of such a thing.
+    #[error("CloudWatch Logs cannot deliver to {arn}: it should end in {form}")]
+    Name {
+        /// The whole of it.
+        arn: Arn,
+        /// As in `stream/NAME`.
+        form: &'static str,
+    },
+}
+
+/// Whether a name is of ASCII letters, digits and these signs.
+fn is_made_of(name: &str, signs: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
 }
 
 #[cfg(test)]
@@ -207,8 +261,16 @@ mod tests {
 
     #[test]
     fn what_is_not_one_is_refused() {
-        for text in ["", "shipper", "arn:aws:lambda", "arn:aws:lambda:eu-west-1:1:", "arn::x:y:z:r"]
-        {
+        for text in [
+            "",
+            "shipper",
+            "arn:aws:lambda",
+            "arn:aws:lambda:eu-west-1:1:",
+            "arn::x:y:z:r",
+            "arn:aws:lambda:eu-west-1:1:function:shipper ",
+            " arn:aws:lambda:eu-west-1:1:function:shipper",
+            "arn:aws:lambda:eu-west-1:1:function:shipper\n",
+        ] {
             let error = text.parse::<Arn>().unwrap_err();
             assert!(error.to_string().contains("is not an ARN"), "{error}");
         }
@@ -220,6 +282,10 @@ mod tests {
             assert_eq!(Destination::of(&arn.parse().unwrap()), Ok(expected));
         };
         check(SHIPPER, Destination::Function { name: "shipper".into() });
+        check(
+            "arn:aws:lambda:eu-west-1:1:function:to_search:$LATEST",
+            Destination::Function { name: "to_search".into() },
+        );
         check(
             "arn:aws:kinesis:eu-west-1:1:stream/logs",
             Destination::Stream { name: "logs".into() },
@@ -240,6 +306,13 @@ mod tests {
             "arn:aws:sqs:eu-west-1:1:queue",
             "arn:aws:lambda:eu-west-1:1:layer:x",
             "arn:aws:lambda:eu-west-1:1:function::live",
+            "arn:aws:lambda:eu-west-1:1:function:shipper:*",
+            "arn:aws:lambda:eu-west-1:1:function:shipper:",
+            "arn:aws:lambda:eu-west-1:1:function:shipper:live:1",
+            "arn:aws:kinesis:eu-west-1:1:stream/logs:*",
+            "arn:aws:kinesis:eu-west-1:1:stream/logs/consumer/a:1",
+            "arn:aws:firehose:eu-west-1:1:deliverystream/*",
+            "arn:aws:logs:eu-west-1:1:destination:central:*",
             "arn:aws:logs:eu-west-1:1:log-group:/a",
         ] {
             assert!(Destination::of(&text.parse().unwrap()).is_err(), "{text}");

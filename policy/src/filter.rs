@@ -41,6 +41,26 @@ impl SubscriptionFilter {
         }
     }
 
+    /// As CloudWatch Logs compares and keeps filters: blanks around a pattern or criteria say
+    /// nothing, a pattern of blanks alone is none, and a distribution is only that of a destination
+    /// which has shards. Whatever is wanted and whatever is found goes through this, so that what
+    /// AWS gives back in another form than it was given is no difference.
+    ///
+    /// AWS returns `" "` as `""`: <https://github.com/hashicorp/terraform-provider-aws/issues/26319>.
+    /// It takes a distribution for a Firehose stream, and tells `ByLogStream` of a function that was
+    /// given none: <https://github.com/hashicorp/terraform-provider-aws/issues/8230>.
+    #[must_use]
+    pub fn normalized(mut self) -> Self {
+        self.pattern = self.pattern.trim().to_owned();
+        let criteria = self.field_selection_criteria.map(|criteria| criteria.trim().to_owned());
+        self.field_selection_criteria = criteria.filter(|criteria| !criteria.is_empty());
+        self.role_arn = self.role_arn.filter(|role| !role.is_empty());
+        if !self.takes_distribution() {
+            self.distribution = Distribution::default();
+        }
+        self
+    }
+
     /// The arguments in which this differs from another of the same name.
     #[must_use]
     pub fn differences(&self, wanted: &Self) -> Vec<Argument> {
@@ -354,6 +374,35 @@ mod tests {
         assert!(!ours.made(&filter("datadog-x7f", "old")));
         let standing = ours.examine(&[filter("datadog-x7f", "old")], &filter("logs", "here"));
         assert_eq!(standing, Subscription::Differs(vec![Argument::FilterName]));
+    }
+
+    #[test]
+    fn what_aws_gives_back_in_another_form_is_no_difference() {
+        let stream = "arn:aws:kinesis:eu-west-1:123456789012:stream/logs";
+        let firehose = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/logs";
+        let check = |to: &str, change: fn(&mut SubscriptionFilter), expected: &[Argument]| {
+            let mut found = filter("logs", to);
+            change(&mut found);
+            let wanted = filter("logs", to).normalized();
+            assert_eq!(found.normalized().differences(&wanted), expected);
+        };
+        check(stream, |found| found.pattern = " ".into(), &[]);
+        check(stream, |found| found.pattern = "\n".into(), &[]);
+        check(stream, |found| found.pattern = "error".into(), &[Argument::FilterPattern]);
+        check(stream, |found| found.role_arn = Some(String::new()), &[]);
+        check(stream, |found| found.field_selection_criteria = Some(String::new()), &[]);
+        check(firehose, |found| found.distribution = Distribution::Random, &[]);
+        check(stream, |found| found.distribution = Distribution::Random, &[Argument::Distribution]);
+    }
+
+    #[test]
+    fn case_within_a_pattern_and_blanks_within_it_are_kept() {
+        let pattern = |pattern: &str| {
+            let filter = SubscriptionFilter { pattern: pattern.into(), ..filter("logs", "here") };
+            filter.normalized().pattern
+        };
+        assert_eq!(pattern(" \"Task timed  out\" -DEBUG\n"), "\"Task timed  out\" -DEBUG");
+        assert_eq!(pattern("\" \""), "\" \"");
     }
 
     #[test]

@@ -61,12 +61,20 @@ pub(crate) fn destination_arn(arn: &str) -> Checked {
 
 pub(crate) fn role_arn(arn: &str) -> Checked {
     let parsed: Arn = arn.parse().map_err(|error| invalid("Invalid role ARN", sentence(&error)))?;
-    if parsed.service() == "iam" && parsed.resource().starts_with("role/") {
+    if parsed.service() == "iam" && is_iam_name(parsed.resource(), "role/") {
         return Ok(());
     }
     let detail =
         format!("{arn} is not the ARN of an IAM role, as in arn:aws:iam::123456789012:role/NAME.");
     Err(invalid("Invalid role ARN", detail))
+}
+
+/// A name after its path, as the patterns of IAM's names and paths have them.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html>
+fn is_iam_name(resource: &str, prefix: &str) -> bool {
+    let Some(name) = resource.strip_prefix(prefix) else { return false };
+    let is_path = |c: char| ('!'..='~').contains(&c) && !matches!(c, ':' | '*' | '?');
+    !name.is_empty() && !name.ends_with('/') && name.chars().all(is_path)
 }
 
 pub(crate) fn distribution(text: &str) -> Checked {
@@ -99,12 +107,15 @@ pub(crate) fn on_conflict(text: &str) -> Checked {
 
 pub(crate) fn field_selection_criteria(criteria: &str) -> Checked {
     let characters = criteria.chars().count();
-    if (1..=MAX_CRITERIA_CHARACTERS).contains(&characters) {
+    let detail = if !(1..=MAX_CRITERIA_CHARACTERS).contains(&characters) {
+        format!(
+            "Criteria have 1 to {MAX_CRITERIA_CHARACTERS} characters, and these have {characters}."
+        )
+    } else if criteria.trim().is_empty() {
+        "Criteria of blanks alone select nothing. Leave the argument out.".to_owned()
+    } else {
         return Ok(());
-    }
-    let detail = format!(
-        "Criteria have 1 to {MAX_CRITERIA_CHARACTERS} characters, and these have {characters}."
-    );
+    };
     Err(invalid("Invalid field selection criteria", detail))
 }
 
@@ -331,7 +342,7 @@ pub(crate) fn iam_policy(text: &str) -> Checked {
 pub(crate) fn policy_arn(arn: &str) -> Checked {
     let parsed: Arn =
         arn.parse().map_err(|error| invalid("Invalid policy ARN", sentence(&error)))?;
-    if parsed.service() == "iam" && parsed.resource().starts_with("policy/") {
+    if parsed.service() == "iam" && is_iam_name(parsed.resource(), "policy/") {
         return Ok(());
     }
     let detail = format!(

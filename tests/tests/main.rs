@@ -47,6 +47,7 @@ mod loops;
 mod meanwhile;
 mod moto;
 mod nonsense;
+mod normalized;
 mod packages;
 mod pages;
 mod parking;

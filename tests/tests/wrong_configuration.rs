@@ -250,6 +250,25 @@ fn destinations() {
              function, a Kinesis stream, a Firehose stream or a CloudWatch Logs destination.",
         ),
         case(
+            &policy(&format!("{FUNCTION} "), ""),
+            "Invalid destination ARN",
+            "\"arn:aws:lambda:eu-central-1:111122223333:function:shipper \" is not an ARN: it has a \
+             blank or line break too many.",
+        ),
+        case(
+            &policy(&format!("{FUNCTION}:*"), ""),
+            "Unsupported destination",
+            "CloudWatch Logs cannot deliver to \
+             arn:aws:lambda:eu-central-1:111122223333:function:shipper:*: it should end in \
+             function:NAME, function:NAME:VERSION or function:NAME:ALIAS.",
+        ),
+        case(
+            &policy(STREAM, &format!("role_arn = \"{ROLE}:*\"")),
+            "Invalid role ARN",
+            "arn:aws:iam::111122223333:role/logs:* is not the ARN of an IAM role, as in \
+             arn:aws:iam::123456789012:role/NAME.",
+        ),
+        case(
             &policy(STREAM, ""),
             "Missing role_arn",
             "To deliver to a Kinesis or Firehose stream CloudWatch Logs assumes a role. Give its ARN \

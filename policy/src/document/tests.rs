@@ -248,6 +248,7 @@ prop_compose! {
             field_selection_criteria,
             emit_system_fields,
         }
+        .normalized()
     }
 }
 

@@ -230,7 +230,7 @@ impl Written {
         at("filter_name", name.parse::<FilterName>())?;
         parsed::<Arn>("role_arn", self.role_arn.as_deref())?;
         let distribution = parsed("distribution", self.distribution.as_deref())?;
-        Ok(Some(SubscriptionFilter {
+        let filter = SubscriptionFilter {
             name: name.clone(),
             destination_arn: destination_arn.clone(),
             pattern: self.filter_pattern.clone().unwrap_or_default(),
@@ -239,7 +239,8 @@ impl Written {
             apply_on_transformed_logs: self.apply_on_transformed_logs.unwrap_or_default(),
             field_selection_criteria: self.field_selection_criteria.clone(),
             emit_system_fields: self.emit_system_fields.clone().unwrap_or_default(),
-        }))
+        };
+        Ok(Some(filter.normalized()))
     }
 }
 

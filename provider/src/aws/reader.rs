@@ -187,16 +187,15 @@ fn found(filter: types::SubscriptionFilter) -> SubscriptionFilter {
         name: filter.filter_name.unwrap_or_default(),
         destination_arn: filter.destination_arn.unwrap_or_default(),
         pattern: filter.filter_pattern.unwrap_or_default(),
-        role_arn: filter.role_arn.filter(|role| !role.is_empty()),
+        role_arn: filter.role_arn,
         distribution: Distribution::reported(
             filter.distribution.as_ref().map(types::Distribution::as_str),
         ),
         apply_on_transformed_logs: filter.apply_on_transformed_logs,
-        field_selection_criteria: filter
-            .field_selection_criteria
-            .filter(|criteria| !criteria.is_empty()),
+        field_selection_criteria: filter.field_selection_criteria,
         emit_system_fields: filter.emit_system_fields.into_iter().flatten().collect(),
     }
+    .normalized()
 }
 
 #[cfg(test)]

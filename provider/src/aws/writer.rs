@@ -57,16 +57,31 @@ impl Writer {
     }
 
     /// Makes a filter, or changes the one of that name in place, without a gap in delivery.
+    ///
+    /// What the filter there has and the new one has not is given as nothing, not left out: AWS
+    /// keeps the system fields of a filter that is put without any.
+    /// <https://github.com/hashicorp/terraform-provider-aws/pull/45760>
     pub(crate) async fn put_subscription_filter(
         &self,
         log_group: &str,
         filter: &SubscriptionFilter,
+        present: Option<&SubscriptionFilter>,
     ) -> Result<(), CallError> {
         let distribution = filter
             .takes_distribution()
             .then(|| types::Distribution::from(filter.distribution.to_string().as_str()));
-        let system_fields = Some(filter.emit_system_fields.iter().cloned().collect::<Vec<_>>())
-            .filter(|fields| !fields.is_empty());
+        let takes_back = |given: fn(&SubscriptionFilter) -> bool| present.is_some_and(given);
+        let transformed = filter.apply_on_transformed_logs;
+        let transformed = (transformed || takes_back(|present| present.apply_on_transformed_logs))
+            .then_some(transformed);
+        let criteria = filter.field_selection_criteria.clone();
+        let criteria = criteria.or_else(|| {
+            takes_back(|present| present.field_selection_criteria.is_some()).then(String::new)
+        });
+        let system_fields: Vec<_> = filter.emit_system_fields.iter().cloned().collect();
+        let system_fields = Some(system_fields).filter(|fields| {
+            !fields.is_empty() || takes_back(|present| !present.emit_system_fields.is_empty())
+        });
         loop {
             let put = self.region.caller.call(Api::PutSubscriptionFilter, &self.stopped, || {
                 self.region
@@ -78,8 +93,8 @@ impl Writer {
                     .destination_arn(&filter.destination_arn)
                     .set_role_arn(filter.role_arn.clone())
                     .set_distribution(distribution.clone())
-                    .set_apply_on_transformed_logs(filter.apply_on_transformed_logs.then_some(true))
-                    .set_field_selection_criteria(filter.field_selection_criteria.clone())
+                    .set_apply_on_transformed_logs(transformed)
+                    .set_field_selection_criteria(criteria.clone())
                     .set_emit_system_fields(system_fields.clone())
                     .send()
             });

@@ -150,8 +150,8 @@ impl Policy {
     pub(crate) fn subscribes_as(&self, other: &Self) -> bool {
         self.effective_filter_name() == other.effective_filter_name()
             && self.destination_arn == other.destination_arn
-            && self.filter_pattern.known().map_or("", String::as_str)
-                == other.filter_pattern.known().map_or("", String::as_str)
+            && self.filter_pattern.known().map_or("", |pattern| pattern.trim())
+                == other.filter_pattern.known().map_or("", |pattern| pattern.trim())
             && self.role_arn == other.role_arn
             && self.distribution == other.distribution
             && self.apply_on_transformed_logs.known().unwrap_or(&false)
@@ -167,10 +167,14 @@ impl Policy {
             && normal(&self.exclude) == normal(&other.exclude)
     }
 
+    /// The role that is assumed, if there is one.
+    pub(crate) fn assumed_role(&self) -> Option<&Attr<String>> {
+        Some(&self.assume_role.known()?.first()?.role_arn)
+    }
+
     /// The account of the role that is assumed, as far as that is known.
     pub(crate) fn account_of_role(&self) -> Option<String> {
-        let role = self.assume_role.known()?.first()?.role_arn.known()?;
-        let arn: Arn = role.parse().ok()?;
+        let arn: Arn = self.assumed_role()?.known()?.parse().ok()?;
         Some(arn.account().to_owned())
     }
 
@@ -277,7 +281,7 @@ impl Policy {
         else {
             return Ok(None);
         };
-        Ok(Some(SubscriptionFilter {
+        let filter = SubscriptionFilter {
             name: name.clone(),
             destination_arn: destination_arn.clone(),
             pattern: self.filter_pattern.known().cloned().unwrap_or_default(),
@@ -290,7 +294,8 @@ impl Policy {
                 .unwrap_or_default(),
             field_selection_criteria: self.field_selection_criteria.known().cloned(),
             emit_system_fields: texts(&self.emit_system_fields).unwrap_or_default(),
-        }))
+        };
+        Ok(Some(filter.normalized()))
     }
 }
 

@@ -411,7 +411,8 @@ impl Group<'_> {
         writer: &Writer,
         filter: &SubscriptionFilter,
     ) -> Result<(), CallError> {
-        writer.put_subscription_filter(self.log_group, filter).await?;
+        let present = self.filters.iter().find(|present| present.name == filter.name);
+        writer.put_subscription_filter(self.log_group, filter, present).await?;
         self.writes += 1;
         self.filters.retain(|present| present.name != filter.name);
         self.filters.push(filter.clone());

@@ -255,11 +255,12 @@ impl Found {
             name: self.filter_name.unwrap_or_default(),
             destination_arn: self.destination_arn.unwrap_or_default(),
             pattern: self.filter_pattern.unwrap_or_default(),
-            role_arn: self.role_arn.filter(|role| !role.is_empty()),
+            role_arn: self.role_arn,
             distribution: Distribution::reported(self.distribution.as_deref()),
             apply_on_transformed_logs: self.apply_on_transformed_logs,
-            field_selection_criteria: self.field_selection_criteria.filter(|text| !text.is_empty()),
+            field_selection_criteria: self.field_selection_criteria,
             emit_system_fields: self.emit_system_fields.into_iter().collect(),
         }
+        .normalized()
     }
 }

@@ -129,11 +129,10 @@ pub(super) fn put(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Re
     let distribution = input.choice("distribution", &DISTRIBUTIONS);
     let apply_on_transformed_logs = input.flag("applyOnTransformedLogs").unwrap_or_default();
     let field_selection_criteria = input.text("fieldSelectionCriteria", Text::of(0, 2_000));
-    let emit_system_fields =
-        input.texts("emitSystemFields", (0, 3), Text::of(1, 256)).unwrap_or_default();
+    let emit_system_fields = input.texts("emitSystemFields", (0, 3), Text::of(1, 256));
     input.finish()?;
     if let Some(unknown) =
-        emit_system_fields.iter().find(|field| !SYSTEM_FIELDS.contains(&field.as_str()))
+        emit_system_fields.iter().flatten().find(|field| !SYSTEM_FIELDS.contains(&field.as_str()))
     {
         return Err(Refusal::invalid(format!("Unsupported system field: {unknown}")));
     }
@@ -146,13 +145,21 @@ pub(super) fn put(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Re
     if group.class != Class::Standard {
         return Err(only_standard());
     }
-    let before = group.filters.get(&name).map(|filter| filter.creation_time);
+    let before = group.filters.get(&name).cloned();
     let full = before.is_none() && group.filters.len() >= limit;
     usable(scope, &group_name, &destination_arn, role_arn.as_deref())?;
     if full {
         return Err(Refusal::bad("LimitExceededException", "Resource limit exceeded."));
     }
 
+    // A pattern of one blank is returned as an empty one, which means the same.
+    // <https://github.com/hashicorp/terraform-provider-aws/issues/26319>
+    let filter_pattern = if filter_pattern == " " { String::new() } else { filter_pattern };
+    // Fields are taken back by an empty list only.
+    // <https://github.com/hashicorp/terraform-provider-aws/pull/45760>
+    let emit_system_fields = emit_system_fields
+        .or_else(|| before.as_ref().map(|before| before.emit_system_fields.clone()))
+        .unwrap_or_default();
     let filter = Filter {
         name: name.clone(),
         destination_arn,
@@ -162,7 +169,7 @@ pub(super) fn put(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Re
         apply_on_transformed_logs,
         field_selection_criteria,
         emit_system_fields,
-        creation_time: before.unwrap_or_else(|| millis(scope.now)),
+        creation_time: before.map_or_else(|| millis(scope.now), |before| before.creation_time),
     };
     let group = scope.here().logs.groups.get_mut(&group_name).ok_or_else(no_such_group)?;
     group.filters.insert(name, filter);
