@@ -2,6 +2,7 @@
 
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::ministack::Ministack;
+use logagg_e2e::simulator::{Role, Simulator};
 use serde_json::json;
 
 use crate::scene::{NAME, Scene, says};
@@ -73,6 +74,23 @@ fn one_block_governs_forty_accounts_in_two_regions() {
     assert_eq!(filters(&accounts[17], REGIONS[1]), [shipper(&accounts[17], REGIONS[1])]);
 }
 
+/// One policy for an account's log groups, entered by a role of this name if there is one.
+fn policy_for(scene: &Scene, sts: &Sts, account: &Account, role: Option<&str>) {
+    let role = role.map(|role| {
+        let id = account.id();
+        format!("  assume_role {{\n    role_arn = \"arn:aws:iam::{id}:role/{role}\"\n  }}\n")
+    });
+    let text = format!(
+        "terraform {{\n  required_providers {{\n    logagg = {{ source = \"logagg/logagg\" }}\n  }}\n}}\n\
+         provider \"logagg\" {{\n  endpoints {{\n    sts = \"{}\"\n  }}\n}}\n\
+         resource \"logagg_policy\" \"it\" {{\n{}\n{}}}\n",
+        sts.endpoint(),
+        scene.policy_to(&shipper(account, REGION)),
+        role.unwrap_or_default()
+    );
+    scene.terraform.write("main.tf", &text).unwrap();
+}
+
 #[test]
 fn a_role_of_another_account_is_another_policy() {
     let scene = Scene::with_groups(&[]);
@@ -81,19 +99,7 @@ fn a_role_of_another_account_is_another_policy() {
     for account in &accounts {
         account.logs().create_group("/app/a").unwrap();
     }
-    let policy = |account: &Account, role: &str| {
-        let shipper = shipper(account, REGION);
-        let endpoint = sts.endpoint();
-        let id = account.id();
-        let text = format!(
-            "terraform {{\n  required_providers {{\n    logagg = {{ source = \"logagg/logagg\" }}\n  }}\n}}\n\
-             provider \"logagg\" {{\n  endpoints {{\n    sts = \"{endpoint}\"\n  }}\n}}\n\
-             resource \"logagg_policy\" \"it\" {{\n{}\n  assume_role {{\n    \
-             role_arn = \"arn:aws:iam::{id}:role/{role}\"\n  }}\n}}\n",
-            scene.policy_to(&shipper)
-        );
-        scene.terraform.write("main.tf", &text).unwrap();
-    };
+    let policy = |account: &Account, role: &str| policy_for(&scene, &sts, account, Some(role));
     policy(&accounts[0], "logs");
     scene.apply();
     assert_eq!(scene.state()["account_id"], accounts[0].id());
@@ -109,4 +115,90 @@ fn a_role_of_another_account_is_another_policy() {
     assert_eq!(filters(&accounts[0], REGION), Vec::<String>::new());
     assert_eq!(filters(&accounts[1], REGION), [shipper(&accounts[1], REGION)]);
     assert_eq!(scene.state()["account_id"], json!(accounts[1].id()));
+}
+
+#[test]
+fn a_policy_without_its_role_moves_to_the_providers_account_and_back_with_it() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let sts = Sts::start();
+    let other = accounts(1).remove(0);
+    other.logs().create_group("/app/a").unwrap();
+    policy_for(&scene, &sts, &other, Some("logs"));
+    scene.apply();
+
+    policy_for(&scene, &sts, &scene.account, None);
+    scene.plan();
+    assert_eq!(scene.planned().actions, ["delete", "create"]);
+    scene.apply_plan();
+    assert_eq!(filters(&other, REGION), Vec::<String>::new());
+    scene.ships("/app/a", &scene.shipper());
+    assert_eq!(scene.state()["account_id"], scene.account.id());
+    scene.run(0, |terraform| terraform.plan(&[]));
+
+    policy_for(&scene, &sts, &other, Some("logs"));
+    scene.plan();
+    assert_eq!(scene.planned().actions, ["delete", "create"]);
+    scene.apply_plan();
+    scene.ships_nowhere("/app/a");
+    assert_eq!(filters(&other, REGION), [shipper(&other, REGION)]);
+}
+
+#[test]
+fn a_role_of_the_providers_own_account_comes_and_goes_in_place() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let sts = Sts::start();
+    policy_for(&scene, &sts, &scene.account, None);
+    scene.apply();
+    scene.proxy.forget_calls();
+    for role in [Some("logs"), None] {
+        policy_for(&scene, &sts, &scene.account, role);
+        scene.plan();
+        assert_eq!(scene.planned().actions, ["update"], "{role:?}");
+        scene.apply_plan();
+        scene.plan_is_empty();
+    }
+    assert_eq!(scene.writes(), []);
+}
+
+#[test]
+fn credentials_of_another_account_are_refused_by_a_plan_without_a_refresh_too() {
+    let mut scene = Scene::governed(&["/app/a"]);
+    let other = accounts(1).remove(0);
+    let environment = other.environment(&scene.proxy.endpoint());
+    scene.terraform.set_environment(environment);
+    let plan = scene.run(1, |terraform| terraform.plan(&["-refresh=false"]));
+    says(&plan, "Error: State of another account");
+    says(&plan, &format!("the credentials in hand are those of account {}", other.id()));
+}
+
+#[test]
+fn a_policy_whose_role_can_no_longer_be_assumed_is_planned_without_a_refresh() {
+    let scene = Scene::simulated(Simulator::builder(), &[]);
+    let simulator = scene.simulator.as_ref().unwrap();
+    let account = "444455556666";
+    let region = simulator.region(account, REGION);
+    region.add_groups_named(["/app/a"]);
+    region.add_shipper("shipper");
+    let trusting = |external_id: &str| {
+        let role = Role::named("logs").trusting(scene.account.id()).external_id(external_id);
+        simulator.account(account).add_role(role);
+        scene.policy(&format!(
+            "{}\nassume_role {{\n  role_arn = \"arn:aws:iam::{account}:role/logs\"\n  \
+             external_id = \"{external_id}\"\n}}",
+            scene.policy_to(&format!("arn:aws:lambda:{REGION}:{account}:function:shipper"))
+        ));
+    };
+    trusting("before");
+    scene.apply();
+    trusting("after");
+    let plan = scene.plan_fails();
+    says(&plan, "could not be assumed");
+    says(
+        &plan,
+        "A refresh works with the role that is in the state. Where the configuration has another role or external_id, apply once with -refresh=false.",
+    );
+    scene.run(0, |terraform| {
+        terraform.run(&["apply", "-no-color", "-auto-approve", "-refresh=false"])
+    });
+    scene.plan_is_empty();
 }

@@ -7,7 +7,7 @@ use tfplugin::{AttributePath, Diagnostic};
 
 use super::failure::{advice, stop};
 use super::words::{counted, listed};
-use crate::aws::CallError;
+use crate::aws::{CallError, Cause};
 use crate::policy::{Unseen, Unverified};
 
 pub(crate) fn not_configured() -> Diagnostic {
@@ -60,9 +60,22 @@ pub(crate) fn not_read(error: &CallError, region: &str) -> Diagnostic {
     )
 }
 
+/// The same in a refresh, which knows no configuration.
+pub(crate) fn not_refreshed_from(error: &CallError, region: &str) -> Diagnostic {
+    let mut diagnostic = not_read(error, region);
+    if error.cause == Cause::NotAssumed {
+        diagnostic.detail.push_str(
+            " A refresh works with the role that is in the state. Where the configuration has \
+             another role or external_id, apply once with -refresh=false.",
+        );
+    }
+    diagnostic
+}
+
 pub(crate) fn named_but_absent(names: &BTreeSet<String>, region: &str) -> Diagnostic {
+    let verb = if names.len() == 1 { "does" } else { "do" };
     Diagnostic::warning(
-        format!("{} does not exist", counted(names.len(), "named log group")),
+        format!("{} {verb} not exist", counted(names.len(), "named log group")),
         format!(
             "The policy names log groups that are not in {region}:\n\n{}\n\nOnce one is created, the \
              next plan shows it. If a name is mistyped, correct it.",
@@ -146,4 +159,19 @@ pub(crate) fn loops_unseen(unseen: &Unseen) -> Diagnostic {
         );
     }
     Diagnostic::warning("Loops can only be seen in part", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_named_log_group_does_not_exist_and_two_do_not() {
+        let summary = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            named_but_absent(&names, "eu-west-1").summary
+        };
+        assert_eq!(summary(&["/a"]), "1 named log group does not exist");
+        assert_eq!(summary(&["/a", "/b"]), "2 named log groups do not exist");
+    }
 }

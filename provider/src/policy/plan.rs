@@ -53,7 +53,7 @@ pub(super) async fn plan(
         return Planned { state: planned, private, requires_replace: Vec::new() };
     };
     let policy = prior.private.id_or_draw();
-    let requires_replace = moves(&prior.state, &planned);
+    let requires_replace = moves(&prior.state, &planned, id);
     if !requires_replace.is_empty() {
         plan_create(&mut planned, id);
         destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
@@ -61,6 +61,10 @@ pub(super) async fn plan(
         tell_leaving(cx, &prior);
         plan_by_listing(cx, inventories, account, policy, &planned, Before::Replaced).await;
         return Planned { state: planned, private: prior.private, requires_replace };
+    }
+    let stated = prior.state.account_id.known().zip(id).filter(|(stated, id)| stated != id);
+    if let Some((stated, id)) = stated {
+        cx.report(diagnostics::other_account(stated, id));
     }
     planned.account_id = prior.state.account_id.clone();
     planned.document = planned.document();
@@ -94,12 +98,16 @@ fn tell_leaving(cx: &Context<Client>, prior: &Stored<Policy, PrivateState>) {
     }
 }
 
-/// What puts the policy elsewhere: its region, or a role of another account.
-fn moves(prior: &Policy, planned: &Policy) -> Vec<AttributePath> {
+/// What puts the policy elsewhere: its region, or a role of another account, or none any more where
+/// that was another account's. With the same role as before credentials of another account are a
+/// mistake, and move nothing.
+fn moves(prior: &Policy, planned: &Policy, account_id: Option<&str>) -> Vec<AttributePath> {
     let regions = prior.region.known().zip(planned.region.known());
-    let accounts = prior.account_id.known().zip(planned.account_of_role());
     let region = regions.is_some_and(|(before, after)| before != after);
-    let account = accounts.is_some_and(|(before, after)| *before != after);
+    let account_id = planned.account_of_role().or_else(|| account_id.map(str::to_owned));
+    let accounts = prior.account_id.known().zip(account_id);
+    let account = prior.assumed_role() != planned.assumed_role()
+        && accounts.is_some_and(|(was, is)| *was != is);
     let paths = [(region, AttributePath::root("region")), (account, role_arn())];
     paths.into_iter().filter(|(moves, _)| *moves).map(|(_, path)| path).collect()
 }

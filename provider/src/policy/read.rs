@@ -80,7 +80,7 @@ async fn refreshed(
     };
     let mut discovery = Discovery::run(&reader, &intent, &ownership, &held.collect(), &basis)
         .await
-        .map_err(|error| diagnostics::not_read(&error, region))?;
+        .map_err(|error| diagnostics::not_refreshed_from(&error, region))?;
     let absent = discovery.absent(&intent);
     if !absent.is_empty() {
         cx.report(diagnostics::named_but_absent(&absent, region));
