@@ -203,7 +203,7 @@ fn leaving_and_destroying_warn_of_every_shorter_retention_that_comes_back() {
     let shorter = "Warning: Retention is shortened on 1 log group that the policy lets go";
     let plan = scene.plan();
     says(&plan, shorter);
-    says(&plan, "Together they hold 1.0 kB.");
+    says(&plan, "It holds 1.0 kB.");
     says(&plan, "/app/short (30 days to 7 days)");
     let plan = scene.run(2, |terraform| terraform.plan(&["-destroy"]));
     says(&plan, shorter);

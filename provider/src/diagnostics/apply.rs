@@ -23,6 +23,7 @@ pub(crate) fn name_is_taken(name: &str, conflicts: &BTreeMap<&String, &String>) 
 pub(crate) fn first_write_failed(failure: &Failure, log_group: &str, rest: usize) -> Diagnostic {
     let others = match rest {
         0 => String::new(),
+        1 => " The other log group was not tried.".to_owned(),
         rest => format!(" The {} were not tried.", counted(rest, "other log group")),
     };
     // A write without an answer may have been done.
@@ -201,4 +202,18 @@ pub(crate) fn born_meanwhile(log_groups: &BTreeSet<String>) -> Diagnostic {
             listed(log_groups)
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_other_log_group_was_not_tried_and_two_were_not() {
+        let failure = Failure::NameTaken { by: "elsewhere".to_owned() };
+        let detail = |rest| first_write_failed(&failure, "/a", rest).detail;
+        assert!(detail(1).contains(" The other log group was not tried."), "{}", detail(1));
+        assert!(detail(2).contains(" The 2 other log groups were not tried."), "{}", detail(2));
+        assert!(!detail(0).contains("tried"), "{}", detail(0));
+    }
 }

@@ -71,14 +71,19 @@ pub(crate) struct Present {
     pub(crate) asked: usize,
 }
 
+fn held(log_groups: &[String]) -> &'static str {
+    if log_groups.len() == 1 { "It holds" } else { "Together they hold" }
+}
+
 pub(crate) fn shortened(shortened: &Shortened) -> Diagnostic {
     let Shortened { log_groups, bytes } = shortened;
     Diagnostic::warning(
         format!("Retention is shortened on {}", counted(log_groups.len(), "log group")),
         format!(
-            "Together they hold {}. CloudWatch Logs deletes what is older than the new retention \
+            "{} {}. CloudWatch Logs deletes what is older than the new retention \
              within 72 hours, and for good:\n\n{}\n\nTo leave longer retentions alone set \
              retention_mode = \"at_least\".",
+            held(log_groups),
             size(*bytes),
             listed(log_groups)
         ),
@@ -94,10 +99,11 @@ pub(crate) fn restored_shorter(shortened: &Shortened) -> Diagnostic {
             counted(log_groups.len(), "log group")
         ),
         format!(
-            "Together they hold {}. They get back the retention that they had before the policy's \
+            "{} {}. They get back the retention that they had before the policy's \
              first write, which is shorter; CloudWatch Logs deletes what is older within 72 hours, \
              and for good:\n\n{}\n\nTo leave their retention as it is set retention_on_destroy = \
              \"keep\".",
+            held(log_groups),
             size(*bytes),
             listed(log_groups)
         ),
@@ -145,4 +151,16 @@ pub(crate) fn name_will_be_taken(name: &str, conflicts: &BTreeMap<&String, &Stri
             listed_pairs(conflicts)
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_log_group_holds_what_several_hold_together() {
+        let detail = |log_groups| shortened(log_groups, 2000).detail;
+        assert!(detail(1).starts_with("It holds 2.0 kB."), "{}", detail(1));
+        assert!(detail(2).starts_with("Together they hold 2.0 kB."), "{}", detail(2));
+    }
 }
