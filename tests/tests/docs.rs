@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use logagg_e2e::account::REGION;
 use logagg_e2e::binaries::Binaries;
 use logagg_e2e::simulator::Simulator;
-use logagg_e2e::terraform::{Installation, Terraform};
+use logagg_e2e::terraform::{Installation, Run, Terraform};
 use logagg_e2e::workspace;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::pages::{blocks, file};
-use crate::scene::{PROVIDER, Scene, says};
+use crate::scene::{PROVIDER, SIMULATED_ACCOUNT, Scene, says};
 
 const POLICY: &str = "docs/resources/policy.md";
 
@@ -29,20 +30,33 @@ const NOT_OF_THE_EXAMPLE: [&str; 7] = [
     "logs:ListTagsForResource",
 ];
 
-/// The actions that the page's statements allow: to plan, to apply, and to grant besides.
-fn allowed() -> [BTreeSet<String>; 3] {
+/// The IAM policies that the page shows: to plan, to apply besides, and to grant besides.
+fn policies() -> [Value; 3] {
     let documents = blocks(&file(POLICY), "json").into_iter();
     let documents = documents.map(|text| serde_json::from_str::<Value>(&text).unwrap());
     // The page shows the statement of a function's policy too.
-    let documents = documents.filter_map(|document| document["Statement"].as_array().cloned());
-    let actions = documents.map(|statements| {
-        let actions = statements.into_iter().flat_map(|statement| match &statement["Action"] {
-            Value::Array(actions) => actions.clone(),
-            one => vec![one.clone()],
+    let documents = documents.filter(|document| document["Statement"].is_array());
+    documents.collect::<Vec<_>>().try_into().unwrap()
+}
+
+/// The actions that they allow.
+fn allowed() -> [BTreeSet<String>; 3] {
+    policies().map(|policy| {
+        let actions = policy["Statement"].as_array().unwrap().iter().flat_map(|statement| {
+            match &statement["Action"] {
+                Value::Array(actions) => actions.clone(),
+                one => vec![one.clone()],
+            }
         });
         actions.map(|action| action.as_str().unwrap().to_owned()).collect()
-    });
-    actions.collect::<Vec<_>>().try_into().unwrap()
+    })
+}
+
+/// The statements of these policies as one policy, for the account and region of the tests.
+fn together(policies: &[Value]) -> Value {
+    let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap());
+    let text = json!({"Statement": statements.collect::<Vec<_>>()}).to_string();
+    serde_json::from_str(&text.replace("eu-west-1", REGION)).unwrap()
 }
 
 impl Scene {
@@ -122,8 +136,9 @@ fn the_policys_example_plans_as_the_page_shows() {
 fn the_pages_statements_allow_every_call_and_nothing_that_is_never_called() {
     let [mut to_plan, mut to_apply, to_grant] = allowed();
     for action in NOT_OF_THE_EXAMPLE {
-        assert!(to_plan.remove(action) && to_apply.remove(action), "{action}");
+        assert!(to_plan.remove(action), "{action}");
     }
+    to_apply.extend(to_plan.iter().cloned());
     let scene = Scene::of_the_example();
     let text = file("examples/resources/logagg_policy/resource.tf");
     scene.proxy.forget_calls();
@@ -144,6 +159,51 @@ fn the_pages_statements_allow_every_call_and_nothing_that_is_never_called() {
     scene.destroy();
     let asked = scene.asked().into_iter().filter(|action| !to_apply.contains(action));
     assert_eq!(asked.collect::<BTreeSet<_>>(), to_grant);
+}
+
+#[test]
+fn the_pages_statements_are_enough_to_plan_and_to_apply() {
+    let groups = ["/aws/lambda/checkout", "/aws/lambda/orders", "/aws/lambda/shipper", "/ecs/web"];
+    let mut scene = Scene::simulated(Simulator::builder(), &groups);
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    let [to_plan, to_apply, to_grant] = policies();
+    let is_quiet = |run: &Run| {
+        assert!(!run.text().contains("AccessDenied") && !run.text().contains("in part"), "{run}");
+    };
+    scene.configuration(&file("examples/resources/logagg_policy/resource.tf"));
+    scene.terraform.set_environment(vec![("TF_VAR_shipper_arn", scene.shipper())]);
+    account.allow_only(&together(&[to_plan.clone()]));
+    is_quiet(&scene.plan());
+    let refused = scene.run(1, Terraform::apply_plan);
+    says(&refused, "not authorized to perform: logs:PutSubscriptionFilter");
+    account.allow_only(&together(&[to_plan.clone(), to_apply.clone()]));
+    is_quiet(&scene.apply());
+    account.allow_only(&together(&[to_plan.clone()]));
+    scene.plan_is_empty();
+    account.allow_only(&together(&[to_plan.clone(), to_apply.clone(), to_grant]));
+    let example = file("examples/resources/logagg_policy/resource.tf");
+    let name = "name              = \"lambda-to-search\"";
+    let granting = example.replace(name, &format!("{name}\n  grant_invoke = true"));
+    assert_ne!(granting, example);
+    scene.configuration(&granting);
+    is_quiet(&scene.apply());
+    is_quiet(&scene.destroy());
+}
+
+#[test]
+fn what_lies_behind_the_destination_is_a_warning_to_whom_may_not_look_there() {
+    let groups = ["/aws/lambda/checkout", "/aws/lambda/shipper"];
+    let mut scene = Scene::simulated(Simulator::builder(), &groups);
+    let simulator = scene.simulator.as_ref().unwrap();
+    let on = scene.account.function_arn("other");
+    scene.logs.put_filter("/aws/lambda/shipper", "theirs", &on).unwrap();
+    let [to_plan, to_apply, _] = policies();
+    simulator.account(SIMULATED_ACCOUNT).allow_only(&together(&[to_plan, to_apply]));
+    scene.configuration(&file("examples/resources/logagg_policy/resource.tf"));
+    scene.terraform.set_environment(vec![("TF_VAR_shipper_arn", scene.shipper())]);
+    let apply = scene.apply();
+    says(&apply, "Warning: Loops can only be seen in part");
+    says(&apply, "lambda:GetFunctionConfiguration");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::iam::{Denial, Role};
+use serde_json::Value;
+
+use super::iam::{Allowance, Denial, Role};
 use super::shared::Shared;
 
 /// One account: its roles, and what its callers may not do. Without a word of the test they may do
@@ -47,6 +49,12 @@ impl Account {
     /// Forbids an action for this much simulated time, as when a permission is not known yet.
     pub fn deny_for(&self, action: &str, time: Duration) {
         self.forbid(action, "*", Some(time));
+    }
+
+    /// From now on callers may do what this IAM policy allows, and nothing else.
+    pub fn allow_only(&self, policy: &Value) {
+        let allowances = Allowance::of(policy);
+        self.shared.world().iam.allowances.insert(self.id.clone(), allowances);
     }
 
     /// Takes back all that was forbidden.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
+use serde_json::Value;
+
 use super::glob;
 use super::refusal::Refusal;
 use super::service::Service;
@@ -81,6 +83,33 @@ pub(super) struct Denial {
     pub(super) until: Option<SystemTime>,
 }
 
+/// A statement of an IAM policy that allows something.
+#[derive(Debug, Clone)]
+pub(super) struct Allowance {
+    pub(super) actions: Vec<String>,
+    pub(super) resources: Vec<String>,
+}
+
+impl Allowance {
+    /// The statements of an IAM policy. Only what pages show is read: `Allow`, no conditions.
+    pub(super) fn of(policy: &Value) -> Vec<Self> {
+        let texts = |value: &Value| match value {
+            Value::Array(values) => {
+                values.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            value => value.as_str().map(str::to_owned).into_iter().collect(),
+        };
+        let statements = policy["Statement"].as_array().into_iter().flatten();
+        let allowing = statements.filter(|statement| statement["Effect"] == "Allow");
+        allowing
+            .map(|statement| Self {
+                actions: texts(&statement["Action"]),
+                resources: texts(&statement["Resource"]),
+            })
+            .collect()
+    }
+}
+
 /// All accounts' identities.
 #[derive(Debug, Default)]
 pub(super) struct Iam {
@@ -89,6 +118,8 @@ pub(super) struct Iam {
     /// By access key.
     pub(super) sessions: HashMap<String, Session>,
     pub(super) denials: Vec<Denial>,
+    /// What the callers of an account may do, where that is not everything.
+    pub(super) allowances: BTreeMap<String, Vec<Allowance>>,
 }
 
 impl Iam {
@@ -105,6 +136,17 @@ impl Iam {
                 && glob::fits(&denial.resource, resource)
                 && denial.until.is_none_or(|until| now < until)
         })
+    }
+
+    /// The account's policy, if it has one, lets its callers do this.
+    pub(super) fn allows(&self, account: &str, action: &str, arn: &str) -> bool {
+        let Some(allowances) = self.allowances.get(account) else { return true };
+        let any = |patterns: &[String], text: &str| {
+            patterns.iter().any(|pattern| glob::fits(pattern, text))
+        };
+        allowances
+            .iter()
+            .any(|allowance| any(&allowance.actions, action) && any(&allowance.resources, arn))
     }
 
     /// Who has this access key and, for a session, token.

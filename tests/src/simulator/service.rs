@@ -91,6 +91,23 @@ impl Operation {
         format!("{}:{}", self.service.name(), self.name)
     }
 
+    /// IAM knows no narrower resource for it than `*`. What is asked of log groups is asked of
+    /// `log-group:NAME:log-stream:`, as refusals say, and of `log-group::log-stream:` where it is
+    /// asked of all: <https://github.com/mweagle/Sparta/issues/7>.
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html>
+    pub(super) fn is_about_no_resource(&self) -> bool {
+        matches!(
+            self.name,
+            "DescribeAccountPolicies"
+                | "PutAccountPolicy"
+                | "DeleteAccountPolicy"
+                | "DescribeDestinations"
+                | "ListEventSourceMappings"
+                | "LookupEvents"
+        )
+    }
+
     /// What the call is about: a log group, a function, a stream, a role.
     pub(super) fn resource(&self, input: &Map<String, Value>) -> Option<String> {
         let named = |field: &str| input.get(field).and_then(Value::as_str);

@@ -124,18 +124,20 @@ impl World {
             return Ok(());
         }
         let action = operation.action();
-        if !self.iam.denies(&who.account, &action, resource.unwrap_or_default(), now) {
-            return Ok(());
-        }
         let name = resource.unwrap_or_default();
         let arn = match operation.service {
+            _ if operation.is_about_no_resource() => "*".to_owned(),
+            _ if name.starts_with("arn:") => name.to_owned(),
             Service::Logs => place.arn("logs", format_args!("log-group:{name}:log-stream:")),
             Service::Lambda => place.arn("lambda", format_args!("function:{name}")),
             Service::Kinesis => place.arn("kinesis", format_args!("stream/{name}")),
             Service::Firehose => place.arn("firehose", format_args!("deliverystream/{name}")),
-            Service::Sts => name.to_owned(),
-            Service::CloudTrail => "*".to_owned(),
+            Service::Sts | Service::CloudTrail => "*".to_owned(),
         };
+        let denied = self.iam.denies(&who.account, &action, name, now);
+        if !denied && self.iam.allows(&who.account, &action, &arn) {
+            return Ok(());
+        }
         Err(operation.service.denied(&who.arn, &action, &arn))
     }
 
