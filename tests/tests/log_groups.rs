@@ -161,3 +161,26 @@ fn what_is_known_only_after_apply_is_read_then() {
     let outputs = &scene.terraform.state().unwrap()["values"]["outputs"];
     assert_eq!(outputs["names"]["value"], json!(["/app/a"]));
 }
+
+/// The values of a policy that is to be created are unknown, but for what configuration names.
+#[test]
+fn a_first_plan_shows_machines_the_log_groups_that_the_data_source_names() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b", "/other"]);
+    scene.configuration(&format!(
+        "data \"logagg_log_groups\" \"app\" {{\n  select {{\n    name_prefixes = [\"/app/\"]\n  }}\n}}\n\
+         resource \"logagg_policy\" \"it\" {{\n{}\n}}\n",
+        scene.usual_policy().replace(
+            "name_prefixes = [\"/app/\"]",
+            "names = data.logagg_log_groups.app.names"
+        )
+    ));
+    scene.plan();
+    let planned = scene.planned();
+    assert_eq!(planned.actions, ["create"]);
+    let shown: Vec<_> = planned.after["log_groups"].as_object().unwrap().keys().collect();
+    assert_eq!(shown, ["/app/a", "/app/b"]);
+    assert_eq!(planned.unknown["log_groups"]["/app/a"]["subscription"], true);
+    scene.apply_plan();
+    scene.ships("/app/a", &scene.shipper());
+    scene.plan_is_empty();
+}
