@@ -8,6 +8,7 @@ use logagg_e2e::ministack::Ministack;
 use logagg_e2e::terraform::{Run, Terraform};
 use serde_json::{Value, json};
 
+use crate::issuers::{Issuers, SSO_TOKEN, date, in_an_hour};
 use crate::scene::{Scene, says};
 use crate::sts::{Asked, FORBIDDEN, Sts};
 use crate::wire::{NOWHERE, TlsFront, Tunnel};
@@ -538,5 +539,146 @@ fn fips_and_dual_stack_change_the_address() {
                 "{heads:#?}"
             );
         }
+    }
+}
+
+/// A profile in the configuration file of the home folder.
+fn profile(scene: &mut Scene, text: &str) {
+    let config = scene.file("config", text);
+    variables(scene, &[("AWS_CONFIG_FILE", &config)]);
+    without(scene, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
+}
+
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
+#[test]
+fn endpoints_of_a_services_section_go_by_the_name_that_aws_documents_and_by_the_sdks() {
+    let mut scene = Scene::with_groups(&["/a"]);
+    let proxy = scene.proxy.endpoint();
+    without(&mut scene, &["AWS_ENDPOINT_URL"]);
+    for name in ["cloudwatch_logs", "cloudwatch-logs"] {
+        let config = scene.file(
+            "config",
+            &format!(
+                "[default]\nservices = local\nendpoint_url = {proxy}/elsewhere\n[services local]\n\
+                 {name} =\n  endpoint_url = {proxy}\nsts =\n  endpoint_url = {proxy}\n"
+            ),
+        );
+        variables(&mut scene, &[("AWS_CONFIG_FILE", &config)]);
+        assert_eq!(scene.seen_through(""), scene.seen(&["/a"]), "{name}");
+    }
+}
+
+#[test]
+fn a_web_identity_of_the_environment_goes_before_a_profile_and_its_token_is_named() {
+    let mut scene = Scene::with_groups(&[]);
+    let (pod, other) = (Account::new(Ministack::shared()), Account::new(Ministack::shared()));
+    let sts = Sts::start();
+    let keys = format!("aws_access_key_id = {}\naws_secret_access_key = x\n", other.id());
+    profile(&mut scene, &format!("[default]\n{keys}"));
+    let (token, arn) = (scene.file("token", "ey.pod"), role(&pod, "pod"));
+    variables(&mut scene, &[("AWS_ENDPOINT_URL_STS", &sts.endpoint()), ("AWS_ROLE_ARN", &arn)]);
+    variables(&mut scene, &[("AWS_WEB_IDENTITY_TOKEN_FILE", &token)]);
+    assert_eq!(scene.seen_through("")["account"], pod.id());
+    // Set and empty says nothing.
+    variables(&mut scene, &[("AWS_WEB_IDENTITY_TOKEN_FILE", "")]);
+    assert_eq!(scene.seen_through("")["account"], other.id());
+    variables(&mut scene, &[("AWS_WEB_IDENTITY_TOKEN_FILE", "/no/such/token")]);
+    let run = scene.unseen_through("");
+    says(&run, "AWS_WEB_IDENTITY_TOKEN_FILE gave no credentials: the web identity token");
+    says(&run, "/no/such/token, cannot be read: No such file or directory");
+    without(&mut scene, &["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"]);
+    let named = format!("[default]\nrole_arn = {arn}\nweb_identity_token_file = /not/there\n");
+    profile(&mut scene, &named);
+    let run = scene.unseen_through("");
+    says(&run, "profile \"default\" gave no credentials: the web identity token, /not/there,");
+}
+
+#[test]
+fn a_profile_that_is_not_signed_in_says_how_to_sign_in() {
+    let mut scene = Scene::with_groups(&[]);
+    let issuers = Issuers::start(scene.account.id());
+    variables(&mut scene, &[("AWS_ENDPOINT_URL_SSO", &issuers.endpoint())]);
+    profile(
+        &mut scene,
+        "[profile dev]\nsso_account_id = 111122223333\nsso_role_name = logs\nsso_session = corp\n\
+         [sso-session corp]\nsso_region = eu-central-1\nsso_start_url = https://corp.awsapps.com/start\n\
+         [profile admin]\nsource_profile = dev\nrole_arn = arn:aws:iam::111122223333:role/admin\n",
+    );
+    let told = |scene: &Scene, name: &str, why: &str| {
+        let run = scene.unseen_through(&format!("profile = \"{name}\""));
+        says(&run, &format!("profile \"{name}\" gave no credentials"));
+        says(&run, why);
+        says(&run, "Sign in and run Terraform again: aws sso login --profile dev");
+        assert!(!run.text().contains("never left this machine"), "{run}");
+    };
+    told(&scene, "dev", "failed to load the cached SSO token");
+    told(&scene, "admin", "failed to load the cached SSO token");
+    let cached = |scene: &Scene, token: &str, until: &str| {
+        let folder = scene.terraform.dir().parent().unwrap().join(".aws/sso/cache");
+        std::fs::create_dir_all(&folder).unwrap();
+        let text = json!({"accessToken": token, "expiresAt": until}).to_string();
+        // The SHA-1 of "corp".
+        std::fs::write(folder.join("ee0bfd2552fbd840c02cc48b6e823320543c450f.json"), text).unwrap();
+    };
+    cached(&scene, SSO_TOKEN, "2020-01-01T00:00:00Z");
+    told(&scene, "dev", "the SSO token has expired");
+    // It was signed out somewhere else.
+    cached(&scene, "another", &date(in_an_hour()));
+    told(&scene, "dev", "UnauthorizedException: Session token not found or invalid");
+}
+
+#[test]
+fn a_profile_with_an_mfa_device_says_what_to_do_instead() {
+    let mut scene = Scene::with_groups(&[]);
+    let sts = Sts::start();
+    variables(&mut scene, &[("AWS_ENDPOINT_URL_STS", &sts.endpoint())]);
+    let (role, id) = (role(&scene.account, FORBIDDEN), scene.account.id().to_owned());
+    profile(
+        &mut scene,
+        &format!(
+            "[profile dev]\nsource_profile = base\nrole_arn = {role}\n\
+             mfa_serial = arn:aws:iam::111122223333:mfa/jane\n\
+             [profile base]\naws_access_key_id = {id}\naws_secret_access_key = x\n"
+        ),
+    );
+    let run = scene.unseen_through("profile = \"dev\"");
+    says(&run, "profile \"dev\" gave no credentials: AccessDenied: not authorized to perform");
+    says(&run, "eval \"$(aws configure export-credentials --profile dev --format env)\"");
+    assert!(!run.text().contains("never left this machine"), "{run}");
+}
+
+#[test]
+fn a_role_that_cannot_be_assumed_is_pointed_at_in_aws_words() {
+    let scene = Scene::with_groups(&[]);
+    let sts = Sts::start();
+    let arn = role(&scene.account, FORBIDDEN);
+    let block = format!("assume_role {{\n  role_arn = \"{arn}\"\n}}\n");
+    let endpoints = format!("endpoints {{\n  sts = \"{}\"\n}}\n", sts.endpoint());
+    let select = "select {\n  names = [\"/a\"]\n}\n";
+    let provider = |arguments: &str| {
+        format!(
+            "terraform {{\n  required_providers {{\n    logagg = {{ source = \"logagg/logagg\" }}\n  }}\n}}\n\
+             provider \"logagg\" {{\n{arguments}{endpoints}}}\n"
+        )
+    };
+    let data = |rest: &str| format!("data \"logagg_log_groups\" \"it\" {{\n{select}{rest}}}\n");
+    let policy = format!(
+        "resource \"logagg_policy\" \"it\" {{\n  name = \"keep\"\n  retention_in_days = 30\n{select}{block}}}\n"
+    );
+    for text in [provider(&block) + &data(""), provider("") + &data(&block), provider("") + &policy]
+    {
+        scene.terraform.write("main.tf", &text).unwrap();
+        let run = scene.run(1, |terraform| terraform.run(&["apply", "-auto-approve", "-json"]));
+        let messages = run.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let errors: Vec<_> = messages.filter(|message| message["@level"] == "error").collect();
+        let [error] = &errors[..] else { panic!("{run}") };
+        let shown = error["diagnostic"]["snippet"]["code"].as_str().unwrap().trim();
+        assert_eq!(shown, format!("role_arn = \"{arn}\""), "{run}");
+        let detail = error["diagnostic"]["detail"].as_str().unwrap();
+        let why = format!(
+            "{arn} could not be assumed: AccessDenied: not authorized to perform: sts:AssumeRole."
+        );
+        assert!(detail.contains(&why), "{detail}");
+        assert!(!detail.contains("Error {") && !detail.contains("dispatch"), "{detail}");
     }
 }

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
-use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatchlogs::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +11,7 @@ use super::api::Api;
 use super::bucket::Bucket;
 use super::clock;
 use super::credentials::NotAssumed;
+use super::not_given::{Lacking, NotGiven};
 use super::turns::Turns;
 
 /// Makes calls at the pace the quotas allow, and makes them again where that can help.
@@ -133,6 +134,8 @@ fn full_jitter(attempts: u32) -> Duration {
 pub(crate) struct CallError {
     pub(crate) api: Api,
     pub(crate) cause: Cause,
+    /// Why there were no credentials, where that is the cause.
+    pub(crate) lacking: Option<Lacking>,
     code: String,
     message: String,
     attempts: u32,
@@ -164,10 +167,10 @@ pub(crate) enum Cause {
     Refused,
     /// This machine's clock is wrong, and signing by AWS's did not help.
     Clock,
-    /// The request never left this machine, for want of credentials most likely.
+    /// The request could not be made, so it never left this machine.
     NotSent,
-    /// STS gave no credentials for a role.
-    NotAssumed,
+    /// There are no credentials to sign it with: none at all, or none were given.
+    NoCredentials,
     /// Nobody who is trusted vouches for the other end, so nothing was sent.
     Untrusted,
     /// Terraform asked to stop.
@@ -235,11 +238,8 @@ impl CallError {
                 }
             }
             SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Cause::Passing,
-            SdkError::DispatchFailure(_) if find::<NotAssumed>(error).is_some() => {
-                Cause::NotAssumed
-            }
             SdkError::DispatchFailure(_) if find::<CredentialsError>(error).is_some() => {
-                Cause::NotSent
+                return Self::without_credentials(api, error, attempts);
             }
             SdkError::DispatchFailure(failure) if failure.is_user() => Cause::Untrusted,
             SdkError::DispatchFailure(failure) if failure.is_io() => Cause::Unreachable,
@@ -247,7 +247,26 @@ impl CallError {
             _ => Cause::NotSent,
         };
         let message = message.unwrap_or_else(|| chain(error));
-        Self { api, cause, code: code.to_owned(), message, attempts }
+        Self { api, cause, lacking: None, code: code.to_owned(), message, attempts }
+    }
+
+    fn without_credentials(
+        api: Api,
+        error: &(dyn std::error::Error + 'static),
+        attempts: u32,
+    ) -> Self {
+        let (lacking, message) = if let Some(role) = find::<NotAssumed>(error) {
+            (Lacking::Role(role.of), role.to_string())
+        } else if let Some(place) = find::<NotGiven>(error) {
+            (place.lacking.clone(), place.to_string())
+        } else {
+            (
+                Lacking::Other,
+                find::<CredentialsError>(error).map(|why| chain(why)).unwrap_or_default(),
+            )
+        };
+        let code = String::new();
+        Self { api, cause: Cause::NoCredentials, lacking: Some(lacking), code, message, attempts }
     }
 
     /// What failures have in common that are one and the same to a reader. AWS's messages name
@@ -262,7 +281,14 @@ impl CallError {
 
     fn stopped(api: Api) -> Self {
         let message = "Terraform asked to stop".to_owned();
-        Self { api, cause: Cause::Stopped, code: String::new(), message, attempts: 0 }
+        Self {
+            api,
+            cause: Cause::Stopped,
+            lacking: None,
+            code: String::new(),
+            message,
+            attempts: 0,
+        }
     }
 
     /// An answer that AWS's documentation does not allow.
@@ -270,6 +296,7 @@ impl CallError {
         Self {
             api,
             cause: Cause::Refused,
+            lacking: None,
             code: String::new(),
             message: message.into(),
             attempts: 1,
@@ -285,14 +312,19 @@ fn sources<'e>(
 }
 
 /// The SDK tells of missing credentials as it tells of a broken connection: only the sources know.
-fn find<'e, T: std::error::Error + 'static>(
+pub(super) fn find<'e, T: std::error::Error + 'static>(
     error: &'e (dyn std::error::Error + 'static),
 ) -> Option<&'e T> {
     sources(error).find_map(|source| source.downcast_ref())
 }
 
-/// An error and its sources in one line.
+/// An error and its sources in one line; of an answer of AWS's, its code and its words.
 pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(answer) = find::<ErrorMetadata>(error)
+        && let (Some(code), Some(message)) = (answer.code(), answer.message())
+    {
+        return format!("{code}: {message}");
+    }
     sources(error).map(ToString::to_string).fold(error.to_string(), |text, source| {
         if text.ends_with(&source) { text } else { format!("{text}: {source}") }
     })

@@ -13,10 +13,11 @@ use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::environment::variable;
+use super::not_given::RoleOf;
 use super::pool::Pool;
 use super::profiles::Profiles;
 use super::settings::{AccountIdFrom, Accounts, CannotConnect, Metadata, Settings};
-use super::{credentials, role, transport};
+use super::{credentials, endpoints, role, transport};
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The metadata service is near or nowhere.
@@ -41,6 +42,7 @@ impl Settings {
             self.max_retries = profiles.max_attempts()?.map(|attempts| attempts - 1);
         }
         let http = transport::http_client(&self.transport, profiles.get("ca_bundle"))?;
+        let ways = profiles.ways();
         let files = profiles.files;
         let config = ProviderConfig::without_region()
             .with_behavior_version(Some(BehaviorVersion::latest()))
@@ -52,13 +54,13 @@ impl Settings {
             .build();
         let region = self.region(&config, &files, &imds).await?;
         let config = config.with_region(Some(region.clone()));
-        let credentials = credentials::first(&self, &config, &files, &imds);
+        let credentials = credentials::first(&self, &config, &files, &imds, ways);
         let mut sdk = self.sdk_config(&region, files, http, credentials).await;
         if let Some(by) = self.web_identity.clone() {
             sdk = credentials::identified(&sdk, &self, by);
         }
-        for role in self.roles.clone() {
-            sdk = credentials::assumed(&sdk, &self, role);
+        for (index, role) in self.roles.clone().into_iter().enumerate() {
+            sdk = credentials::assumed(&sdk, &self, role, RoleOf::Provider(index));
         }
         let id = self.account_id()?;
         Ok(Pool::new(Arc::new(self), sdk, id, region.to_string()))
@@ -133,6 +135,6 @@ impl Settings {
         if let Some(use_dual_stack) = self.use_dual_stack {
             loader = loader.use_dual_stack(use_dual_stack);
         }
-        loader.load().await
+        endpoints::as_documented(&loader.load().await)
     }
 }

@@ -16,11 +16,15 @@ use aws_sdk_sts::config::Credentials;
 use aws_sdk_sts::types::{Credentials as StsCredentials, PolicyDescriptorType, Tag};
 
 use super::caller::{MAX_RETRIES_UNREACHABLE, chain};
+use super::environment::variable;
+use super::not_given::{Place, ProfileWays, RoleOf, Told};
 use super::role::account_of;
 use super::settings::{Metadata, Settings};
 use super::{AssumeRole, Service, WebIdentity, WebIdentityToken};
 
 const DEFAULT_SESSION_NAME: &str = "terraform-provider-logagg";
+/// The variable that AWS's tools read the place of a web identity token from.
+const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 const SOURCE: &str = "the provider block";
 
 /// Whose credentials are there before any role is assumed.
@@ -29,6 +33,7 @@ pub(super) fn first(
     config: &ProviderConfig,
     files: &EnvConfigFiles,
     imds: &aws_config::imds::Client,
+    ways: ProfileWays,
 ) -> SharedCredentialsProvider {
     if let Some(keys) = &settings.keys {
         return SharedCredentialsProvider::new(Credentials::new(
@@ -42,18 +47,25 @@ pub(super) fn first(
     let profile =
         ProfileFileCredentialsProvider::builder().configure(config).profile_files(files.clone());
     // A profile that is written down is meant, also where the environment has keys.
+    let place = Place::Profile(ways);
     if let Some(name) = &settings.profile {
-        return SharedCredentialsProvider::new(profile.profile_name(name).build());
+        let source = profile.profile_name(name).build();
+        return SharedCredentialsProvider::new(Told { source, place });
     }
-    let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(config).build();
+    let profile = Told { source: profile.build(), place };
     let ecs = EcsCredentialsProvider::builder().configure(config).build();
-    let chain = CredentialsProviderChain::first_try(
+    let mut chain = CredentialsProviderChain::first_try(
         "Environment",
         EnvironmentVariableCredentialsProvider::new(),
-    )
-    .or_else("Profile", profile.build())
-    .or_else("WebIdentityToken", web_identity)
-    .or_else("EcsContainer", ecs);
+    );
+    // Before a profile, as in the SDK for Go, and so in the AWS provider:
+    // <https://github.com/aws/aws-sdk-go-v2/blob/main/config/resolve_credentials.go>.
+    if let Some(file) = variable(&[TOKEN_FILE]) {
+        let source = WebIdentityTokenCredentialsProvider::builder().configure(config).build();
+        let place = Place::WebIdentity { file: file.into() };
+        chain = chain.or_else("WebIdentityToken", Told { source, place });
+    }
+    let chain = chain.or_else("Profile", profile).or_else("EcsContainer", ecs);
     SharedCredentialsProvider::new(match settings.metadata {
         Metadata::Skipped => chain,
         Metadata::Asked => {
@@ -68,9 +80,14 @@ pub(super) fn first(
 
 /// The same with the credentials of a role, which are asked for when they are first needed and
 /// renewed before they expire.
-pub(super) fn assumed(sdk: &SdkConfig, settings: &Settings, role: AssumeRole) -> SdkConfig {
+pub(super) fn assumed(
+    sdk: &SdkConfig,
+    settings: &Settings,
+    role: AssumeRole,
+    of: RoleOf,
+) -> SdkConfig {
     let sts = client(sdk, settings);
-    with(sdk, SharedCredentialsProvider::new(Assumed { sts, role }))
+    with(sdk, SharedCredentialsProvider::new(Assumed { sts, role, of }))
 }
 
 /// The same with the credentials that a token gives.
@@ -108,17 +125,23 @@ fn with(sdk: &SdkConfig, credentials: SharedCredentialsProvider) -> SdkConfig {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{role_arn} could not be assumed: {message}")]
 pub(super) struct NotAssumed {
-    pub(super) role_arn: String,
+    role_arn: String,
     message: String,
+    pub(super) of: RoleOf,
 }
 
 #[derive(Debug)]
 struct Assumed {
     sts: aws_sdk_sts::Client,
     role: AssumeRole,
+    of: RoleOf,
 }
 
 impl Assumed {
+    fn not_assumed(&self, message: String) -> CredentialsError {
+        not_assumed(&self.role.role_arn, self.of, message)
+    }
+
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
         let role = &self.role;
         let tags = role.tags.iter().map(|(key, value)| {
@@ -138,8 +161,9 @@ impl Assumed {
             .set_transitive_tag_keys(filled(role.transitive_tag_keys.clone()))
             .send()
             .await
-            .map_err(|error| refused(&role.role_arn, &error))?;
+            .map_err(|error| self.not_assumed(chain(&error)))?;
         given(&role.role_arn, answer.credentials)
+            .ok_or_else(|| self.not_assumed(NOTHING_GIVEN.to_owned()))
     }
 }
 
@@ -159,17 +183,18 @@ struct Identified {
 }
 
 impl Identified {
+    fn not_assumed(&self, message: String) -> CredentialsError {
+        not_assumed(&self.by.role_arn, RoleOf::WebIdentity, message)
+    }
+
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
         let by = &self.by;
         let token = match &by.token {
             WebIdentityToken::Text(token) => token.clone(),
             WebIdentityToken::File(path) => {
                 tokio::fs::read_to_string(path).await.map_err(|error| {
-                    let message = format!("its token, {}, cannot be read: {error}", path.display());
-                    CredentialsError::provider_error(NotAssumed {
-                        role_arn: by.role_arn.clone(),
-                        message,
-                    })
+                    let path = path.display();
+                    self.not_assumed(format!("its token, {path}, cannot be read: {error}"))
                 })?
             }
         };
@@ -184,8 +209,9 @@ impl Identified {
             .set_policy_arns(descriptors(&by.policy_arns))
             .send()
             .await
-            .map_err(|error| refused(&by.role_arn, &error))?;
+            .map_err(|error| self.not_assumed(chain(&error)))?;
         given(&by.role_arn, answer.credentials)
+            .ok_or_else(|| self.not_assumed(NOTHING_GIVEN.to_owned()))
     }
 }
 
@@ -215,16 +241,14 @@ fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
-fn refused(role_arn: &str, error: &(dyn std::error::Error + 'static)) -> CredentialsError {
-    let message = chain(error);
-    CredentialsError::provider_error(NotAssumed { role_arn: role_arn.to_owned(), message })
+const NOTHING_GIVEN: &str = "the answer holds no credentials";
+
+fn not_assumed(role_arn: &str, of: RoleOf, message: String) -> CredentialsError {
+    CredentialsError::provider_error(NotAssumed { role_arn: role_arn.to_owned(), message, of })
 }
 
-fn given(role_arn: &str, answer: Option<StsCredentials>) -> Result<Credentials, CredentialsError> {
-    let answer = answer.ok_or_else(|| {
-        let message = "the answer holds no credentials".to_owned();
-        CredentialsError::provider_error(NotAssumed { role_arn: role_arn.to_owned(), message })
-    })?;
+fn given(role_arn: &str, answer: Option<StsCredentials>) -> Option<Credentials> {
+    let answer = answer?;
     let mut credentials = Credentials::builder()
         .access_key_id(answer.access_key_id)
         .secret_access_key(answer.secret_access_key)
@@ -232,5 +256,5 @@ fn given(role_arn: &str, answer: Option<StsCredentials>) -> Result<Credentials, 
         .provider_name("assume_role");
     credentials.set_expiry(SystemTime::try_from(answer.expiration).ok());
     credentials.set_account_id(account_of(role_arn).map(Into::into));
-    Ok(credentials.build())
+    Some(credentials.build())
 }

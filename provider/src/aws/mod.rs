@@ -5,7 +5,9 @@
 // What is configured, and the way to AWS made of it.
 mod connect;
 mod credentials;
+mod endpoints;
 mod environment;
+mod not_given;
 mod profiles;
 mod role;
 mod settings;
@@ -36,6 +38,7 @@ pub(crate) use account::Account;
 pub(crate) use api::Api;
 pub(crate) use caller::{CallError, Cause};
 pub(crate) use claims::{Bequest, Claims, Dispute, HandOver, Kept, Origin, SharedClaims};
+pub(crate) use not_given::{Lacking, RoleOf};
 pub(crate) use pool::{Credentials, Pool};
 pub(crate) use reader::{IN_FLIGHT, Reader};
 pub(crate) use role::{AssumeRole, WebIdentity, WebIdentityToken};

@@ -8,6 +8,7 @@ use super::account::Account;
 use super::caller::Caller;
 use super::claims::SharedClaims;
 use super::credentials::assumed;
+use super::not_given::RoleOf;
 use super::role::account_of;
 use super::settings::{DEFAULT_MAX_RETRIES, Settings};
 use super::{AssumeRole, CallError, ForbiddenAccount};
@@ -68,7 +69,8 @@ impl Pool {
         }
         let mut accounts = self.by_role.lock().unwrap_or_else(PoisonError::into_inner);
         let account = accounts.entry(role).or_insert_with_key(|role| {
-            let sdk = assumed(self.own.sdk(), &self.shared.settings, role.clone());
+            let of = RoleOf::Resource;
+            let sdk = assumed(self.own.sdk(), &self.shared.settings, role.clone(), of);
             let region = self.own.default_region().to_owned();
             Arc::new(Account::new(Arc::clone(&self.shared), sdk, id, region))
         });

@@ -1,8 +1,11 @@
+use std::collections::BTreeSet;
+
 use aws_config::profile::{ProfileSet, load};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::environment::{expanded, variable};
+use super::not_given::ProfileWays;
 use super::settings::{CannotConnect, Given, Settings};
 
 /// The shared configuration files, and the profile that is chosen in them.
@@ -40,6 +43,27 @@ impl Profiles {
     /// A setting of the chosen profile.
     pub(super) fn get(&self, setting: &str) -> Option<&str> {
         self.set.get(setting).filter(|value| !value.is_empty())
+    }
+
+    /// In which ways the chosen profile gets its credentials, and those that it builds on.
+    pub(super) fn ways(&self) -> ProfileWays {
+        let mut name = self.set.selected_profile();
+        let mut ways = ProfileWays { name: name.to_owned(), ..ProfileWays::default() };
+        let mut seen = BTreeSet::new();
+        while let Some(profile) = self.set.get_profile(name).filter(|_| seen.insert(name)) {
+            let has = |setting| profile.get(setting).is_some_and(|value| !value.is_empty());
+            if has("sso_session") || has("sso_start_url") {
+                ways.signs_in = Some(name.to_owned());
+            }
+            if has("mfa_serial") {
+                ways.has_mfa = Some(name.to_owned());
+            }
+            if let Some(file) = profile.get("web_identity_token_file") {
+                ways.token_file = Some(file.into());
+            }
+            name = profile.get("source_profile").unwrap_or(name);
+        }
+        ways
     }
 
     /// How often a call is tried, by the environment or the profile.

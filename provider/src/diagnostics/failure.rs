@@ -1,6 +1,8 @@
 //! Why something failed, and what to do about it.
 
-use crate::aws::{Api, CallError, Cause};
+use tfplugin::{AttributePath, Diagnostic};
+
+use crate::aws::{Api, CallError, Cause, Lacking, RoleOf};
 use crate::policy::Failure;
 
 pub(super) const FREE_THE_NAME: &str =
@@ -69,13 +71,10 @@ pub(super) fn advice(error: &CallError) -> String {
              signing by AWS's clock did not help. Set the clock of this machine (NTP), and leave \
              AWS_DISABLE_CLOCK_SKEW_CORRECTION unset."
             .to_owned(),
-        Cause::NotSent => "The request never left this machine. Where credentials are missing, give \
-             the provider block a profile or keys, or set AWS_PROFILE or AWS_ACCESS_KEY_ID."
+        Cause::NotSent => "The request never left this machine. See whether endpoints and region in \
+             the provider block are right."
             .to_owned(),
-        Cause::NotAssumed => "The credentials that the role is assumed with need sts:AssumeRole on it \
-             (sts:TagSession too where tags are given), and the role's trust policy has to let them, \
-             with the external_id it asks for."
-            .to_owned(),
+        Cause::NoCredentials => credentials(error.lacking.as_ref()),
         Cause::Untrusted => "Nothing was sent, because nobody whom this machine trusts vouches for \
              the other end. Where a proxy or private endpoint has its own certificate authority, give \
              that in custom_ca_bundle or AWS_CA_BUNDLE."
@@ -88,6 +87,44 @@ pub(super) fn advice(error: &CallError) -> String {
             "AWS's message says what it refused; correct that and apply again.".to_owned()
         }
     }
+}
+
+/// How to come by credentials.
+fn credentials(lacking: Option<&Lacking>) -> String {
+    match lacking {
+        Some(Lacking::Role(RoleOf::Provider(_) | RoleOf::Resource)) => "The credentials that the role is assumed \
+             with need sts:AssumeRole on it (sts:TagSession too where tags are given), and the role's \
+             trust policy has to let them, with the external_id it asks for."
+            .to_owned(),
+        Some(Lacking::Role(RoleOf::WebIdentity)) => "The role's trust policy has to allow \
+             sts:AssumeRoleWithWebIdentity for the token's issuer, subject and audience, and the \
+             token must not have expired."
+            .to_owned(),
+        Some(Lacking::SignIn { profile }) => format!(
+            "Sign in and run Terraform again:\n\n  aws sso login --profile {profile}"
+        ),
+        Some(Lacking::Mfa { profile }) => format!(
+            "Profile {profile} has an mfa_serial, and the provider cannot ask for the code of an MFA \
+             device. Get credentials before, and run Terraform with them:\n\n  \
+             eval \"$(aws configure export-credentials --profile {profile} --format env)\""
+        ),
+        Some(Lacking::Other) | None => "The call could not be signed, so it was not made. Give the \
+             provider block a profile or keys, or set AWS_PROFILE or AWS_ACCESS_KEY_ID; where a \
+             source of credentials is named above, correct that."
+            .to_owned(),
+    }
+}
+
+/// On the role that could not be assumed, where it is written in the resource or data source.
+pub(super) fn on_role(error: &CallError, diagnostic: Diagnostic) -> Diagnostic {
+    match error.lacking {
+        Some(Lacking::Role(RoleOf::Resource)) => diagnostic.on(role_arn("assume_role", 0)),
+        _ => diagnostic,
+    }
+}
+
+pub(super) fn role_arn(block: &str, index: usize) -> AttributePath {
+    AttributePath::root(block).index(index).attribute("role_arn")
 }
 
 pub(super) fn stop(error: &CallError) -> String {

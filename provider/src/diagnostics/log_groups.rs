@@ -2,7 +2,7 @@
 
 use tfplugin::Diagnostic;
 
-use super::failure::{advice, stop};
+use super::failure::{advice, on_role, stop};
 use crate::aws::CallError;
 
 pub(crate) fn no_preview_selection() -> Diagnostic {
@@ -15,7 +15,7 @@ pub(crate) fn no_preview_selection() -> Diagnostic {
 }
 
 pub(crate) fn groups_not_listed(error: &CallError, region: &str) -> Diagnostic {
-    Diagnostic::error(
+    let diagnostic = Diagnostic::error(
         "Log groups could not be read",
         format!(
             "The provider listed log groups in {region}. {}\n\nA list that is not whole would be \
@@ -23,7 +23,8 @@ pub(crate) fn groups_not_listed(error: &CallError, region: &str) -> Diagnostic {
             stop(error),
             advice(error)
         ),
-    )
+    );
+    on_role(error, diagnostic)
 }
 
 pub(crate) fn filters_not_read(error: &CallError, log_group: &str, region: &str) -> Diagnostic {

@@ -2,7 +2,9 @@
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use crate::aws::{Api, CannotConnect, ForbiddenAccount, Given};
+use super::failure::role_arn;
+use super::reading::no_account;
+use crate::aws::{Api, CallError, CannotConnect, ForbiddenAccount, Given, Lacking, RoleOf};
 
 pub(crate) fn cannot_connect(error: &CannotConnect) -> Diagnostic {
     match error {
@@ -92,6 +94,20 @@ fn at(given: Given, diagnostic: Diagnostic) -> Diagnostic {
         Given::Argument(name) => diagnostic.on(AttributePath::root(name)),
         Given::Element(name, index) => diagnostic.on(AttributePath::root(name).index(index)),
         Given::Variable(_) | Given::Profile(_) => diagnostic,
+    }
+}
+
+/// No account could be made out for the provider block's own credentials.
+pub(crate) fn no_account_of_provider(error: &CallError) -> Diagnostic {
+    let diagnostic = no_account(error);
+    match error.lacking {
+        Some(Lacking::Role(RoleOf::Provider(index))) => {
+            diagnostic.on(role_arn("assume_role", index))
+        }
+        Some(Lacking::Role(RoleOf::WebIdentity)) => {
+            diagnostic.on(role_arn("assume_role_with_web_identity", 0))
+        }
+        _ => diagnostic,
     }
 }
 

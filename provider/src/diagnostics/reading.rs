@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::failure::{advice, stop};
+use super::failure::{advice, on_role, stop};
 use super::words::{counted, listed};
 use crate::aws::{CallError, Cause};
 use crate::policy::{Unseen, Unverified};
@@ -27,14 +27,15 @@ pub(crate) fn not_refreshed() -> Diagnostic {
 }
 
 pub(crate) fn no_account(error: &CallError) -> Diagnostic {
-    Diagnostic::error(
+    let diagnostic = Diagnostic::error(
         "AWS account not known",
         format!(
             "The provider asked STS whose credentials it was given, and could not tell. {}\n\n{}",
             stop(error),
             advice(error)
         ),
-    )
+    );
+    on_role(error, diagnostic)
 }
 
 pub(crate) fn other_account(stated: &str, in_hand: &str) -> Diagnostic {
@@ -49,7 +50,7 @@ pub(crate) fn other_account(stated: &str, in_hand: &str) -> Diagnostic {
 }
 
 pub(crate) fn not_read(error: &CallError, region: &str) -> Diagnostic {
-    Diagnostic::error(
+    let diagnostic = Diagnostic::error(
         "Log groups could not be read",
         format!(
             "The provider looked for the policy's log groups in {region}. {}\n\nWithout the whole \
@@ -57,7 +58,8 @@ pub(crate) fn not_read(error: &CallError, region: &str) -> Diagnostic {
             stop(error),
             advice(error)
         ),
-    )
+    );
+    on_role(error, diagnostic)
 }
 
 /// The same in a refresh, which knows no configuration.

@@ -90,7 +90,7 @@ impl Provider for Logagg {
         let stopped = CancellationToken::new();
         pool.check(&stopped, credentials)
             .await
-            .map_err(|error| diagnostics::no_account(&error))?
+            .map_err(|error| diagnostics::no_account_of_provider(&error))?
             .map_err(|error| diagnostics::forbidden_account(&error))?;
         Ok(Client::Known(Box::new(pool)))
     }
