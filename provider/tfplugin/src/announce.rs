@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::listener::Listener;
 use crate::start::PROTOCOL_VERSION;
@@ -20,20 +20,31 @@ pub(crate) fn handshake(listener: &Listener, tls: &Tls) -> String {
     format!("{HANDSHAKE_VERSION}|{PROTOCOL_VERSION}|{network}|{address}|grpc|{certificate}\n")
 }
 
-/// What a user has to export for Terraform to use this process.
-pub(crate) fn reattach(listener: &Listener, provider: &str) -> String {
-    let attach = json!({
-        provider: {
-            "Protocol": "grpc",
-            "ProtocolVersion": PROTOCOL_VERSION,
-            "Pid": std::process::id(),
-            "Test": true,
-            "Addr": { "Network": listener.network(), "String": listener.address() },
-        }
+/// The registry that Terraform takes a provider from where nothing else is written, and OpenTofu's.
+const TERRAFORM_REGISTRY: &str = "registry.terraform.io/";
+const OPENTOFU_REGISTRY: &str = "registry.opentofu.org/";
+
+/// What a user has to export for Terraform or OpenTofu to use this process.
+pub(crate) fn reattach(network: &str, address: &str, provider: &str) -> String {
+    let here = json!({
+        "Protocol": "grpc",
+        "ProtocolVersion": PROTOCOL_VERSION,
+        "Pid": std::process::id(),
+        "Test": true,
+        "Addr": { "Network": network, "String": address },
     });
+    let in_opentofu = provider.strip_prefix(TERRAFORM_REGISTRY);
+    let in_opentofu = in_opentofu.map(|name| format!("{OPENTOFU_REGISTRY}{name}"));
+    let names = std::iter::once(provider.to_owned()).chain(in_opentofu);
+    let attach = Value::Object(names.map(|name| (name, here.clone())).collect());
+    // A reattached provider is talked to without TLS, so that only the socket's folder guards it.
+    let warning = match network {
+        "unix" => "",
+        _ => "\nUntil then every user of this machine can use it, with your credentials.\n",
+    };
     format!(
-        "The provider is running. To attach Terraform to it, export in the other terminal:\n\n\
-         export TF_REATTACH_PROVIDERS='{attach}'\n\nCtrl-C ends it.\n"
+        "The provider is running. To attach Terraform or OpenTofu to it, export in the other \
+         terminal:\n\nexport TF_REATTACH_PROVIDERS='{attach}'\n\nCtrl-C ends it.\n{warning}"
     )
 }
 
@@ -42,4 +53,32 @@ pub(crate) fn print(announcement: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(announcement.as_bytes())?;
     output.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names that a provider can be attached by.
+    fn names(provider: &str) -> Vec<String> {
+        let text = reattach("unix", "/tmp/socket", provider);
+        let value = text.split('\'').nth(1).unwrap();
+        let value: Value = serde_json::from_str(value).unwrap();
+        value.as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn terraform_and_opentofu_find_it_each_in_its_own_registry() {
+        assert_eq!(
+            names("registry.terraform.io/logagg/logagg"),
+            ["registry.opentofu.org/logagg/logagg", "registry.terraform.io/logagg/logagg"]
+        );
+        assert_eq!(names("example.com/logagg/logagg"), ["example.com/logagg/logagg"]);
+    }
+
+    #[test]
+    fn a_port_that_anybody_reaches_is_warned_of() {
+        let warns = |network| reattach(network, "", "a/b/c").contains("every user of this machine");
+        assert!(warns("tcp") && !warns("unix"));
+    }
 }

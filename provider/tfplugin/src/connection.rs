@@ -86,6 +86,10 @@ pub(crate) fn accept(
                 match secure(socket, acceptor, &open).await {
                     // Where nobody takes it any more, the server has ended.
                     Ok(connection) => drop(connections.send(Ok(connection)).await),
+                    // As another provider does that sees whether this one lives.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                        tracing::debug!("somebody connected and said nothing");
+                    }
                     Err(error) => tracing::warn!(%error, "a connection was refused"),
                 }
             });

@@ -135,13 +135,17 @@ fn remove_abandoned(folder: &std::path::Path) {
 fn is_abandoned(entry: &std::fs::DirEntry) -> bool {
     let changed = entry.metadata().and_then(|metadata| metadata.modified());
     let age = changed.ok().and_then(|changed| changed.elapsed().ok());
-    let connected = std::os::unix::net::UnixStream::connect(entry.path().join(SOCKET));
+    // Whoever lives is asked as seldom as can be.
     age.is_some_and(|age| age > STARTING)
-        && connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+        && std::os::unix::net::UnixStream::connect(entry.path().join(SOCKET))
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[cfg(unix)]
@@ -187,6 +191,19 @@ mod tests {
         let mut left: Vec<_> = left.collect();
         left.sort();
         assert_eq!(left, ["other", "tfplugin-listening", "tfplugin-starting"]);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_provider_that_has_just_started_is_not_connected_to() {
+        let outer = tempfile::tempdir().unwrap();
+        let sibling = Listener::bind(Transport::Unix, outer.path().to_owned()).await.unwrap();
+        drop(Listener::bind(Transport::Unix, outer.path().to_owned()).await.unwrap());
+        let mut client = UnixStream::connect(sibling.address()).await.unwrap();
+        client.write_all(b"!").await.unwrap();
+        let Ok(Accepted::Unix(mut first)) = sibling.accept().await else { panic!("a socket") };
+        let mut said = [0];
+        assert_eq!(first.read(&mut said).await.unwrap(), 1, "nobody connected before");
     }
 
     #[tokio::test]

@@ -79,7 +79,7 @@ async fn run<P: Provider>(
     let listener = Listener::bind(Transport::NATIVE, folder).await?;
     let announcement = match &tls {
         Some(tls) => announce::handshake(&listener, tls),
-        None => announce::reattach(&listener, address),
+        None => announce::reattach(listener.network(), listener.address(), address),
     };
 
     let service = Arc::new(Service::new(provider));

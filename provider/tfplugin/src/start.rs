@@ -38,7 +38,9 @@ pub(crate) enum StartError {
     Protocol { offered: String },
     #[error(
         "Terraform sent no certificate (PLUGIN_CLIENT_CERT), so that any user of this machine \
-         could use the provider with its credentials. Is TF_DISABLE_PLUGIN_TLS set? Unset it."
+         could use the provider with its credentials. This provider runs with mutual TLS only \
+         (AutoMTLS of go-plugin). Where TF_DISABLE_PLUGIN_TLS is set, unset it; a program other \
+         than Terraform that starts providers has to turn AutoMTLS on."
     )]
     NoCertificate,
     #[error("Terraform's certificate (PLUGIN_CLIENT_CERT) cannot be read: {0}.")]
@@ -141,6 +143,7 @@ mod tests {
     #[test]
     fn without_a_certificate_nobody_may_connect() {
         check_refused(&[COOKIE], "TF_DISABLE_PLUGIN_TLS");
+        check_refused(&[COOKIE], "runs with mutual TLS only");
         check_refused(&[COOKIE, ("PLUGIN_CLIENT_CERT", "")], "TF_DISABLE_PLUGIN_TLS");
         check_refused(&[COOKIE, ("PLUGIN_CLIENT_CERT", "no pem")], "cannot be read");
     }

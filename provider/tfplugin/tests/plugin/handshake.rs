@@ -59,6 +59,17 @@ async fn only_the_certificate_of_terraform_is_let_in() {
 }
 
 #[tokio::test]
+async fn whoever_only_looks_whether_it_lives_is_no_warning() {
+    let terraform = Terraform::new();
+    let program = Program::start_with(&terraform, &[("TF_LOG", "WARN")]).await;
+    drop(tokio::net::UnixStream::connect(&program.socket).await.unwrap());
+    let mut connected = terraform.connect(&program).await.unwrap();
+    connected.controller.shutdown(Empty {}).await.unwrap();
+    let log = String::from_utf8(program.end().await.stderr).unwrap();
+    assert_eq!(log, "");
+}
+
+#[tokio::test]
 async fn a_user_who_starts_it_is_told_what_it_is() {
     for variables in [vec![], vec![(COOKIE.0, "wrong")]] {
         let output = run(&variables).await;
