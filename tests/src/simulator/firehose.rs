@@ -1,4 +1,5 @@
-//! Data Firehose: where a delivery stream logs its errors, and which function transforms.
+//! Data Firehose: what a delivery stream reads, where it logs its errors, and which function
+//! transforms.
 
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ const NAME: Text =
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeliveryStream {
     pub(super) name: String,
+    source: Option<String>,
     to: DeliversTo,
     error_group: Option<String>,
     backup_error_group: Option<String>,
@@ -36,11 +38,19 @@ impl DeliveryStream {
     pub fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            source: None,
             to: DeliversTo::S3,
             error_group: None,
             backup_error_group: None,
             transformer: None,
         }
+    }
+
+    /// It reads this Kinesis stream, in place of taking what is put into it.
+    #[must_use]
+    pub fn reading(mut self, stream_arn: &str) -> Self {
+        self.source = Some(stream_arn.to_owned());
+        self
     }
 
     /// It delivers to this.
@@ -69,6 +79,32 @@ impl DeliveryStream {
     pub fn transformed_by(mut self, function_arn: &str) -> Self {
         self.transformer = Some(function_arn.to_owned());
         self
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.source.is_some() { "KinesisStreamAsSource" } else { "DirectPut" }
+    }
+
+    /// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_DeliveryStreamDescription.html>,
+    /// where a stream of DirectPut has no source.
+    fn describe(&self, place: &Place) -> Value {
+        let mut described = json!({
+            "DeliveryStreamName": self.name,
+            "DeliveryStreamARN": arn(place, &self.name),
+            "DeliveryStreamStatus": "ACTIVE",
+            "DeliveryStreamType": self.kind(),
+            "VersionId": "1",
+            "Destinations": [self.destination(place)],
+            "HasMoreDestinations": false,
+        });
+        if let Some(stream) = &self.source {
+            described["Source"]["KinesisStreamSourceDescription"] = json!({
+                "KinesisStreamARN": stream,
+                "RoleARN": format!("arn:aws:iam::{}:role/{}", place.account, self.name),
+                "DeliveryStartTimestamp": 1_767_225_600.0,
+            });
+        }
+        described
     }
 
     fn destination(&self, place: &Place) -> Value {
@@ -133,6 +169,7 @@ pub(super) fn answer(
 ) -> Result<Vec<u8>, Refusal> {
     match operation {
         "DescribeDeliveryStream" => describe(scope, input),
+        "ListDeliveryStreams" => list(scope, input),
         other => unreachable!("{other} is no operation of Firehose"),
     }
 }
@@ -147,15 +184,27 @@ fn describe(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal>
     let missing =
         || Refusal::missing(format!("Firehose {name} under account {account} not found."));
     let stream = scope.here().delivery_streams.get(&name).ok_or_else(missing)?;
-    Ok(json_body(&json!({"DeliveryStreamDescription": {
-        "DeliveryStreamName": name,
-        "DeliveryStreamARN": arn(place, &name),
-        "DeliveryStreamStatus": "ACTIVE",
-        "DeliveryStreamType": "DirectPut",
-        "VersionId": "1",
-        "Destinations": [stream.destination(place)],
-        "HasMoreDestinations": false,
-    }})))
+    Ok(json_body(&json!({"DeliveryStreamDescription": stream.describe(place)})))
+}
+
+/// In the order of their names, ten at once unless more are asked for.
+/// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_ListDeliveryStreams.html>
+fn list(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
+    const KINDS: [&str; 4] =
+        ["DirectPut", "KinesisStreamAsSource", "MSKAsSource", "DatabaseAsSource"];
+    const USUAL_PAGE: usize = 10;
+    let kind = input.choice("DeliveryStreamType", &KINDS);
+    let after = input.text("ExclusiveStartDeliveryStreamName", NAME).unwrap_or_default();
+    let size = input.number("Limit", 1, 10_000).and_then(|size| usize::try_from(size).ok());
+    input.finish()?;
+    let streams = scope.here().delivery_streams.values();
+    let mut matching = streams
+        .filter(|stream| kind.as_ref().is_none_or(|kind| kind == stream.kind()))
+        .filter(|stream| stream.name > after)
+        .map(|stream| stream.name.as_str());
+    let names: Vec<_> = matching.by_ref().take(size.unwrap_or(USUAL_PAGE)).collect();
+    let more = matching.next().is_some();
+    Ok(json_body(&json!({"DeliveryStreamNames": names, "HasMoreDeliveryStreams": more})))
 }
 
 /// The ARN of a delivery stream here.

@@ -1,7 +1,7 @@
 //! The simulator: an AWS of our own, over HTTP on 127.0.0.1, for what no emulator plays.
 //!
-//! It answers the calls to CloudWatch Logs, Lambda, Kinesis, Firehose, STS and CloudTrail that
-//! the provider makes, and is strict about them: what AWS would refuse is refused in AWS's words,
+//! It answers the calls to CloudWatch Logs, Lambda, Kinesis, Firehose, EventBridge Pipes, STS and
+//! CloudTrail that the provider makes, and is strict about them: what AWS would refuse is refused in AWS's words,
 //! and what is not simulated is refused too. Quotas are token buckets on a clock that can run
 //! fast; faults follow exact rules or the seed, and the same seed gives the same faults whichever
 //! of two calls comes first. One simulator serves all accounts and regions, each with its own
@@ -44,6 +44,7 @@ mod cloudtrail;
 mod firehose;
 mod kinesis;
 mod lambda;
+mod pipes;
 
 mod chance;
 mod clock;
@@ -69,6 +70,7 @@ pub use firehose::{DeliversTo, DeliveryStream};
 pub use iam::Role;
 pub use lambda::Function;
 pub use logs::{AccountPolicy, Class, Destination, Filter, Group};
+pub use pipes::Pipe;
 pub use place::Place;
 pub use quota::Quotas;
 pub use refusal::Refusal;

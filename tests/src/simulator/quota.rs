@@ -39,7 +39,7 @@ const DOCUMENTED: [(&str, f64); 16] = [
 ];
 
 /// AWS lists no quota for these, or one this project has not seen; these are assumptions.
-const ASSUMED: [(&str, f64); 12] = [
+const ASSUMED: [(&str, f64); 15] = [
     ("ListLogGroups", 10.0),
     ("TagResource", 5.0),
     ("UntagResource", 5.0),
@@ -51,6 +51,9 @@ const ASSUMED: [(&str, f64); 12] = [
     ("DeleteAccountPolicy", 5.0),
     ("ListStreamConsumers", 5.0),
     ("DescribeDeliveryStream", 5.0),
+    ("ListDeliveryStreams", 5.0),
+    ("DescribePipe", 5.0),
+    ("ListPipes", 5.0),
     ("AssumeRole", 100.0),
 ];
 

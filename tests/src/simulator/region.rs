@@ -12,6 +12,7 @@ use super::iam::Who;
 use super::kinesis::{self, Stream};
 use super::lambda::{self, Function, Mapping, Statement};
 use super::logs::{AccountPolicy, Destination, Filter, Group};
+use super::pipes::{self, Pipe};
 use super::place::Place;
 use super::refusal::Refusal;
 use super::service::Operation;
@@ -151,6 +152,18 @@ impl Region {
     pub fn add_delivery_stream(&self, stream: DeliveryStream) -> String {
         let arn = firehose::arn(&self.place, &stream.name);
         self.change(|here| here.delivery_streams.insert(stream.name.clone(), stream));
+        arn
+    }
+
+    /// Removes a Kinesis stream.
+    pub fn remove_stream(&self, name: &str) {
+        self.change(|here| here.streams.remove(name));
+    }
+
+    /// Adds a pipe of EventBridge; the answer is its ARN.
+    pub fn add_pipe(&self, pipe: Pipe) -> String {
+        let arn = pipes::arn(&self.place, &pipe.name);
+        self.change(|here| here.pipes.insert(pipe.name.clone(), pipe));
         arn
     }
 

@@ -58,7 +58,8 @@ pub(super) fn read(
 ) -> Result<(&'static Operation, Map<String, Value>), Refusal> {
     match service {
         Service::Sts => query(head, body),
-        Service::Lambda => rest(head, body),
+        Service::Lambda => lambda(head, body),
+        Service::Pipes => pipes(head),
         _ => json(service, head, body),
     }
 }
@@ -82,7 +83,7 @@ fn json(
 }
 
 /// Lambda's protocol: the operation is a method on a path, the parameters are everywhere.
-fn rest(head: &Parts, body: &Bytes) -> Result<(&'static Operation, Map<String, Value>), Refusal> {
+fn lambda(head: &Parts, body: &Bytes) -> Result<(&'static Operation, Map<String, Value>), Refusal> {
     let unknown = || Refusal::new(404, "UnknownOperationException", "");
     let path = head.uri.path().strip_prefix("/2015-03-31/").ok_or_else(unknown)?;
     let segments: Vec<_> = path.trim_end_matches('/').split('/').map(decode).collect();
@@ -112,6 +113,25 @@ fn rest(head: &Parts, body: &Bytes) -> Result<(&'static Operation, Map<String, V
     }
     let operation = Operation::find(Service::Lambda, name).ok_or_else(unknown)?;
     Ok((operation, fields))
+}
+
+/// Pipes has paths as Lambda has; of what is asked for here all is in path and query.
+/// <https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_Operations.html>
+fn pipes(head: &Parts) -> Result<(&'static Operation, Map<String, Value>), Refusal> {
+    let unknown = || Refusal::new(404, "UnknownOperationException", "");
+    let path = head.uri.path().strip_prefix("/v1/pipes").ok_or_else(unknown)?;
+    let mut fields: Map<String, Value> = pairs(head.uri.query().unwrap_or_default())
+        .map(|(name, value)| (name, value.into()))
+        .collect();
+    let name = match (&head.method, path.trim_matches('/')) {
+        (&Method::GET, "") => "ListPipes",
+        (&Method::GET, name) if !name.contains('/') => {
+            fields.insert("Name".to_owned(), decode(name).into());
+            "DescribePipe"
+        }
+        _ => return Err(unknown()),
+    };
+    Ok((Operation::find(Service::Pipes, name).ok_or_else(unknown)?, fields))
 }
 
 /// The query protocol: everything in a form.

@@ -15,6 +15,8 @@ pub enum Service {
     Kinesis,
     /// Data Firehose.
     Firehose,
+    /// EventBridge Pipes.
+    Pipes,
     /// Security Token Service.
     Sts,
     /// CloudTrail.
@@ -44,7 +46,7 @@ const fn write(service: Service, name: &'static str) -> Operation {
     Operation { service, name, kind: Kind::Write }
 }
 
-pub(super) static OPERATIONS: [Operation; 29] = [
+pub(super) static OPERATIONS: [Operation; 32] = [
     write(Service::Logs, "CreateLogGroup"),
     write(Service::Logs, "DeleteLogGroup"),
     read(Service::Logs, "DescribeLogGroups"),
@@ -73,6 +75,9 @@ pub(super) static OPERATIONS: [Operation; 29] = [
     read(Service::Kinesis, "DescribeStreamSummary"),
     read(Service::Kinesis, "ListStreamConsumers"),
     read(Service::Firehose, "DescribeDeliveryStream"),
+    read(Service::Firehose, "ListDeliveryStreams"),
+    read(Service::Pipes, "DescribePipe"),
+    read(Service::Pipes, "ListPipes"),
     read(Service::CloudTrail, "LookupEvents"),
 ];
 
@@ -119,6 +124,7 @@ impl Operation {
             Service::Lambda => named("FunctionName").or_else(|| named("EventSourceArn")),
             Service::Kinesis => named("StreamName").or_else(|| named("StreamARN")),
             Service::Firehose => named("DeliveryStreamName"),
+            Service::Pipes => named("Name"),
             Service::Sts => named("RoleArn"),
             Service::CloudTrail => None,
         };
@@ -129,8 +135,15 @@ impl Operation {
 impl Service {
     /// The service that signs with this name.
     pub(super) fn signed_as(name: &str) -> Option<Self> {
-        let all =
-            [Self::Logs, Self::Lambda, Self::Kinesis, Self::Firehose, Self::Sts, Self::CloudTrail];
+        let all = [
+            Self::Logs,
+            Self::Lambda,
+            Self::Kinesis,
+            Self::Firehose,
+            Self::Pipes,
+            Self::Sts,
+            Self::CloudTrail,
+        ];
         all.into_iter().find(|service| service.name() == name)
     }
 
@@ -141,6 +154,7 @@ impl Service {
             Self::Lambda => "lambda",
             Self::Kinesis => "kinesis",
             Self::Firehose => "firehose",
+            Self::Pipes => "pipes",
             Self::Sts => "sts",
             Self::CloudTrail => "cloudtrail",
         }
@@ -155,7 +169,7 @@ impl Service {
             Self::CloudTrail => {
                 &["CloudTrail_20131101", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"]
             }
-            Self::Lambda | Self::Sts => &[],
+            Self::Lambda | Self::Pipes | Self::Sts => &[],
         }
     }
 
@@ -164,7 +178,7 @@ impl Service {
         match self {
             Self::Logs | Self::CloudTrail => "InvalidParameterException",
             Self::Lambda => "InvalidParameterValueException",
-            Self::Kinesis | Self::Firehose => "ValidationException",
+            Self::Kinesis | Self::Firehose | Self::Pipes => "ValidationException",
             Self::Sts => "ValidationError",
         }
     }
@@ -175,6 +189,7 @@ impl Service {
             Self::Logs | Self::Firehose | Self::CloudTrail => Refusal::throttled(),
             Self::Lambda => Refusal::new(429, "TooManyRequestsException", "Rate exceeded"),
             Self::Kinesis => Refusal::bad("LimitExceededException", "Rate exceeded"),
+            Self::Pipes => Refusal::new(429, "ThrottlingException", "Rate exceeded"),
             Self::Sts => Refusal::bad("Throttling", "Rate exceeded"),
         }
     }
@@ -183,7 +198,7 @@ impl Service {
     pub(super) fn denied(self, who: &str, action: &str, resource: &str) -> Refusal {
         let refusal = Refusal::access_denied(who, action, resource);
         match self {
-            Self::Lambda => Refusal { status: 403, ..refusal },
+            Self::Lambda | Self::Pipes => Refusal { status: 403, ..refusal },
             Self::Sts => Refusal { status: 403, code: "AccessDenied".to_owned(), ..refusal },
             _ => refusal,
         }
@@ -207,6 +222,7 @@ impl Service {
                 let kind = if *status < 500 { "User" } else { "Service" };
                 ("application/json", json!({"Type": kind, "Message": message}).to_string())
             }
+            Self::Pipes => ("application/json", json!({"message": message}).to_string()),
             _ => (
                 "application/x-amz-json-1.1",
                 json!({"__type": code, "message": message}).to_string(),
@@ -218,7 +234,7 @@ impl Service {
     pub(super) fn content_type(self) -> &'static str {
         match self {
             Self::Sts => "text/xml",
-            Self::Lambda => "application/json",
+            Self::Lambda | Self::Pipes => "application/json",
             _ => "application/x-amz-json-1.1",
         }
     }

@@ -16,6 +16,7 @@ use super::input::Input;
 use super::kinesis::{self, Stream};
 use super::lambda::{self, Lambda};
 use super::logs::{self, Logs};
+use super::pipes::{self, Pipe};
 use super::place::Place;
 use super::quota::Buckets;
 use super::refusal::Refusal;
@@ -45,6 +46,7 @@ pub(super) struct Contents {
     pub(super) lambda: Lambda,
     pub(super) streams: BTreeMap<String, Stream>,
     pub(super) delivery_streams: BTreeMap<String, DeliveryStream>,
+    pub(super) pipes: BTreeMap<String, Pipe>,
     pub(super) trail: Trail,
 }
 
@@ -132,6 +134,7 @@ impl World {
             Service::Lambda => place.arn("lambda", format_args!("function:{name}")),
             Service::Kinesis => place.arn("kinesis", format_args!("stream/{name}")),
             Service::Firehose => place.arn("firehose", format_args!("deliverystream/{name}")),
+            Service::Pipes => pipes::arn(place, name),
             Service::Sts | Service::CloudTrail => "*".to_owned(),
         };
         let denied = self.iam.denies(&who.account, &action, name, now);
@@ -166,6 +169,7 @@ impl World {
                 Service::Lambda => lambda::answer(operation.name, &mut scope, input),
                 Service::Kinesis => kinesis::answer(operation.name, &mut scope, input),
                 Service::Firehose => firehose::answer(operation.name, &mut scope, input),
+                Service::Pipes => pipes::answer(operation.name, &mut scope, input),
                 Service::Sts => sts::answer(operation.name, &mut scope, input),
                 Service::CloudTrail => cloudtrail::answer(operation.name, &mut scope, input),
             }
