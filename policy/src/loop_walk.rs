@@ -1,9 +1,11 @@
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{Arn, Destination, LoopGuard};
 
 /// The most places that are looked at behind one destination.
 const MOST_PLACES: usize = 100;
+/// The most Firehose streams that are asked for the Kinesis stream they read: each costs a call.
+const MOST_FIREHOSES: usize = 100;
 
 /// Follows a destination to whoever works behind it, to the log groups they write to, to where
 /// those are shipped themselves, and so on until nothing new is found. It says what has to be asked
@@ -14,10 +16,14 @@ const MOST_PLACES: usize = 100;
 pub struct LoopWalk {
     region: String,
     account_id: String,
-    guard: LoopGuard,
-    more: bool,
+    found: Walked,
     seen: BTreeSet<String>,
     places: VecDeque<Place>,
+    /// The Kinesis streams behind the destination, each with the way there.
+    streams: BTreeMap<String, Vec<String>>,
+    /// The Firehose streams that read each Kinesis stream, whichever it is; None until they are
+    /// asked for.
+    firehoses: Option<BTreeMap<String, Vec<String>>>,
     questions: VecDeque<(Question, Vec<String>)>,
     /// The way to what was asked about last.
     asked: Option<(Question, Vec<String>)>,
@@ -40,6 +46,23 @@ pub enum Question {
     FunctionsReading {
         /// The ARN of the stream or of the consumer.
         arn: String,
+    },
+    /// The Firehose streams of the region that read a Kinesis stream, whichever it is.
+    DeliveryStreamsWithSource,
+    /// The Kinesis stream that a Firehose stream reads.
+    SourceOfDeliveryStream {
+        /// The Firehose stream's name.
+        name: String,
+    },
+    /// The pipes of EventBridge that read a Kinesis stream.
+    PipesReading {
+        /// The stream's ARN.
+        arn: String,
+    },
+    /// What a pipe has its events enriched by, delivers to and logs to.
+    Pipe {
+        /// The pipe's name.
+        name: String,
     },
     /// Where a Firehose stream logs, and the function that transforms what it delivers.
     DeliveryStream {
@@ -65,9 +88,11 @@ pub enum Answer {
     Found {
         /// Names of log groups.
         log_groups: Vec<String>,
-        /// What is delivered to, or who reads.
+        /// What is delivered to, written to, or read by, or who reads.
         arns: Vec<String>,
     },
+    /// Names of what was asked for.
+    Names(Vec<String>),
     /// What was asked about does not exist.
     Missing,
     /// It may not be looked at.
@@ -88,6 +113,17 @@ impl Answer {
     }
 }
 
+/// What following a destination showed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Walked {
+    /// Every log group that must not be shipped.
+    pub guard: LoopGuard,
+    /// Whether there was more behind the destination than is looked at.
+    pub more: bool,
+    /// Whether the destination itself does not exist.
+    pub missing: bool,
+}
+
 /// Somewhere that what is shipped comes to.
 #[derive(Debug)]
 struct Place {
@@ -103,10 +139,11 @@ impl LoopWalk {
         Self {
             region: region.to_owned(),
             account_id: account_id.to_owned(),
-            guard: LoopGuard::default(),
-            more: false,
+            found: Walked::default(),
             seen: BTreeSet::new(),
             places: VecDeque::from([Place { arn: destination_arn.to_owned(), way: Vec::new() }]),
+            streams: BTreeMap::new(),
+            firehoses: None,
             questions: VecDeque::new(),
             asked: None,
         }
@@ -121,7 +158,7 @@ impl LoopWalk {
                 continue;
             }
             if self.seen.len() == MOST_PLACES {
-                self.more = true;
+                self.found.more = true;
                 self.places.clear();
                 return None;
             }
@@ -135,11 +172,15 @@ impl LoopWalk {
     /// Takes in what came of the last question.
     pub fn answer(&mut self, answer: Answer) {
         let Some((question, way)) = self.asked.take() else { return };
-        let (missing, log_groups, arns) = match answer {
-            Answer::Found { log_groups, arns } => (false, log_groups, arns),
-            Answer::Missing => (true, Vec::new(), Vec::new()),
-            Answer::Unseen => (false, Vec::new(), Vec::new()),
+        let missing = answer == Answer::Missing;
+        let (log_groups, arns, names) = match answer {
+            Answer::Found { log_groups, arns } => (log_groups, arns, Vec::new()),
+            Answer::Names(names) => (Vec::new(), Vec::new(), names),
+            Answer::Missing | Answer::Unseen => (Vec::new(), Vec::new(), Vec::new()),
         };
+        if missing && way.len() == 1 && question.is_about_a_destination() {
+            self.found.missing = true;
+        }
         match question {
             // Nobody works there, so nobody logs.
             Question::LogGroupOfFunction { .. } if missing => {}
@@ -151,39 +192,86 @@ impl LoopWalk {
             }
             Question::ConsumersOfStream { arn } => {
                 for arn in [arn].into_iter().chain(arns) {
-                    self.questions.push_back((Question::FunctionsReading { arn }, way.clone()));
+                    self.ask(Question::FunctionsReading { arn }, &way);
+                }
+            }
+            Question::DeliveryStreamsWithSource => {
+                self.found.more |= names.len() > MOST_FIREHOSES;
+                for name in names.into_iter().take(MOST_FIREHOSES) {
+                    self.ask(Question::SourceOfDeliveryStream { name }, &way);
+                }
+            }
+            Question::SourceOfDeliveryStream { name } => {
+                for stream in arns {
+                    self.reads(&name, stream);
                 }
             }
             Question::FunctionsReading { .. }
+            | Question::PipesReading { .. }
+            | Question::Pipe { .. }
             | Question::TargetOfDestination { .. }
             | Question::DestinationsOf { .. } => self.go_on(arns, &way),
         }
     }
 
-    /// Every log group that must not be shipped, and whether there was more behind the destination
-    /// than is looked at.
+    /// All that was found.
     #[must_use]
-    pub fn end(self) -> (LoopGuard, bool) {
-        (self.guard, self.more)
+    pub fn end(self) -> Walked {
+        self.found
     }
 
     fn visit(&mut self, Place { arn: text, mut way }: Place) {
         let Ok(arn) = text.parse::<Arn>() else { return };
-        let Ok(destination) = Destination::of(&arn) else { return };
+        let Some(stop) = Stop::at(&arn) else { return };
         if arn.region() != self.region || arn.account() != self.account_id {
             return;
         }
+        let destination = match stop {
+            Stop::LogGroup { name } => return self.write([name].into_iter(), &way),
+            Stop::Pipe { name } => {
+                way.push(format!("pipe {name}"));
+                return self.ask(Question::Pipe { name }, &way);
+            }
+            Stop::Destination(destination) => destination,
+        };
         way.push(destination.to_string());
         if let Some(log_group) = destination.usual_log_group() {
-            self.guard.written_by(&log_group, &way);
+            self.found.guard.written_by(&log_group, &way);
         }
         let question = match destination {
             Destination::Function { .. } => Question::LogGroupOfFunction { arn: text },
-            Destination::Stream { .. } => Question::ConsumersOfStream { arn: text },
+            Destination::Stream { .. } => return self.visit_stream(&arn, &way),
             Destination::Firehose { name } => Question::DeliveryStream { name },
             Destination::Logical { name } => Question::TargetOfDestination { name },
         };
-        self.questions.push_back((question, way));
+        self.ask(question, &way);
+    }
+
+    fn visit_stream(&mut self, stream: &Arn, way: &[String]) {
+        let arn = stream.to_string();
+        self.streams.insert(arn.clone(), way.to_vec());
+        self.ask(Question::ConsumersOfStream { arn: arn.clone() }, way);
+        self.ask(Question::PipesReading { arn: arn.clone() }, way);
+        match &self.firehoses {
+            Some(firehoses) => {
+                let known = firehoses.get(&arn).into_iter().flatten();
+                let arns = known.map(|name| firehose_beside(stream, name)).collect();
+                self.go_on(arns, way);
+            }
+            None => {
+                self.firehoses = Some(BTreeMap::new());
+                self.ask(Question::DeliveryStreamsWithSource, way);
+            }
+        }
+    }
+
+    /// A Firehose stream reads a Kinesis stream, which may be one that was come to already.
+    fn reads(&mut self, firehose: &str, stream: String) {
+        if let Some((way, stream)) = self.streams.get(&stream).cloned().zip(stream.parse().ok()) {
+            self.go_on(vec![firehose_beside(&stream, firehose)], &way);
+        }
+        let readers = self.firehoses.get_or_insert_default().entry(stream).or_default();
+        readers.push(firehose.to_owned());
     }
 
     /// A function writes to the group that it names, and its name alone leads to another.
@@ -196,15 +284,60 @@ impl LoopWalk {
 
     fn write(&mut self, log_groups: impl Iterator<Item = String>, way: &[String]) {
         for log_group in log_groups.collect::<BTreeSet<_>>() {
-            self.guard.written_by(&log_group, way);
+            self.found.guard.written_by(&log_group, way);
             let onwards = [way, std::slice::from_ref(&log_group)].concat();
-            self.questions.push_back((Question::DestinationsOf { log_group }, onwards));
+            self.ask(Question::DestinationsOf { log_group }, &onwards);
         }
+    }
+
+    fn ask(&mut self, question: Question, way: &[String]) {
+        self.questions.push_back((question, way.to_vec()));
     }
 
     fn go_on(&mut self, arns: Vec<String>, way: &[String]) {
         self.places.extend(arns.into_iter().map(|arn| Place { arn, way: way.to_vec() }));
     }
+}
+
+impl Question {
+    /// Whether it is the one that tells whether a destination exists.
+    fn is_about_a_destination(&self) -> bool {
+        matches!(
+            self,
+            Self::LogGroupOfFunction { .. }
+                | Self::ConsumersOfStream { .. }
+                | Self::DeliveryStream { .. }
+                | Self::TargetOfDestination { .. }
+        )
+    }
+}
+
+/// What an ARN behind a destination can name, as far as it can be followed.
+enum Stop {
+    Destination(Destination),
+    Pipe { name: String },
+    LogGroup { name: String },
+}
+
+impl Stop {
+    fn at(arn: &Arn) -> Option<Self> {
+        let name = |rest: &str| Some(rest.to_owned()).filter(|name| !name.is_empty());
+        if arn.service() == "pipes" {
+            let name = name(arn.resource().strip_prefix("pipe/")?)?;
+            return Some(Self::Pipe { name });
+        }
+        if let Some(rest) = arn.resource().strip_prefix("log-group:") {
+            let name = name(rest.split(':').next().unwrap_or_default())?;
+            return Some(Self::LogGroup { name });
+        }
+        Destination::of(arn).ok().map(Self::Destination)
+    }
+}
+
+/// A Firehose stream reads Kinesis streams of its own region and account alone.
+fn firehose_beside(stream: &Arn, name: &str) -> String {
+    let (partition, region, account) = (stream.partition(), stream.region(), stream.account());
+    format!("arn:{partition}:firehose:{region}:{account}:deliverystream/{name}")
 }
 
 #[cfg(test)]
@@ -224,7 +357,7 @@ mod tests {
     }
 
     /// Walks with these answers; whatever else is asked about leads nowhere.
-    fn walk(from: &str, answers: &[(Question, Answer)]) -> (LoopGuard, bool) {
+    fn walk(from: &str, answers: &[(Question, Answer)]) -> Walked {
         let mut walk = LoopWalk::behind(from, "eu-west-1", "123456789012");
         while let Some(question) = walk.next() {
             let answer = answers.iter().find(|(asked, _)| *asked == question);
@@ -239,7 +372,7 @@ mod tests {
 
     #[test]
     fn shippers_that_are_shipped_to_each_other_are_found() {
-        let (guard, more) = walk(
+        let Walked { guard, more, missing } = walk(
             &function("a"),
             &[
                 (
@@ -258,14 +391,14 @@ mod tests {
                  function a -> /a -> function b"
             )
         );
-        assert!(!more);
+        assert!(!more && !missing);
     }
 
     #[test]
     fn the_readers_of_a_stream_and_of_its_consumers_are_found() {
         let stream = arn("kinesis", "stream/logs");
         let consumer = arn("kinesis", "stream/logs/consumer/fan:1");
-        let (guard, _) = walk(
+        let Walked { guard, .. } = walk(
             &stream,
             &[
                 (
@@ -282,10 +415,136 @@ mod tests {
         assert_eq!(groups(&guard), ["/aws/lambda/fan", "/aws/lambda/tail"]);
     }
 
+    fn firehose(name: &str) -> String {
+        arn("firehose", &format!("deliverystream/{name}"))
+    }
+
+    #[test]
+    fn the_firehose_that_reads_a_stream_is_found_and_no_other() {
+        let (stream, other) = (arn("kinesis", "stream/logs"), arn("kinesis", "stream/logs-two"));
+        let source = |name: &str| Question::SourceOfDeliveryStream { name: name.into() };
+        let transformed = |by: &str| Answer::arns([function(by)]);
+        let walked = walk(
+            &stream,
+            &[
+                (
+                    Question::DeliveryStreamsWithSource,
+                    Answer::Names(vec!["of-another".into(), "to-s3".into()]),
+                ),
+                (source("of-another"), Answer::arns([other])),
+                (source("to-s3"), Answer::arns([stream.clone()])),
+                (Question::DeliveryStream { name: "to-s3".into() }, transformed("shape")),
+                (Question::DeliveryStream { name: "of-another".into() }, transformed("else")),
+            ],
+        );
+        let expected = ["/aws/kinesisfirehose/to-s3", "/aws/lambda/shape"];
+        assert_eq!(groups(&walked.guard), expected);
+        assert_eq!(
+            walked.guard.why("/aws/lambda/shape"),
+            Some(
+                "function shape writes to this log group, and what is shipped comes to it: \
+                 Kinesis stream logs -> Firehose stream to-s3 -> function shape"
+            )
+        );
+    }
+
+    #[test]
+    fn firehoses_are_asked_for_their_source_once_whatever_stream_is_come_to() {
+        let (first, second) = (arn("kinesis", "stream/a"), arn("kinesis", "stream/b"));
+        let mut walk = LoopWalk::behind(&first, "eu-west-1", "123456789012");
+        let mut asked = Vec::new();
+        while let Some(question) = walk.next() {
+            walk.answer(match &question {
+                Question::FunctionsReading { arn } if *arn == first => {
+                    Answer::arns([function("f")])
+                }
+                Question::DestinationsOf { log_group } if log_group == "/aws/lambda/f" => {
+                    Answer::arns([second.clone()])
+                }
+                Question::DeliveryStreamsWithSource => Answer::Names(vec!["of-b".into()]),
+                Question::SourceOfDeliveryStream { .. } => Answer::arns([second.clone()]),
+                _ => Answer::arns([]),
+            });
+            asked.push(question);
+        }
+        let listed = asked.iter().filter(|asked| **asked == Question::DeliveryStreamsWithSource);
+        assert_eq!(listed.count(), 1);
+        let guard = walk.end().guard;
+        assert_eq!(groups(&guard), ["/aws/kinesisfirehose/of-b", "/aws/lambda/f"]);
+    }
+
+    #[test]
+    fn more_firehoses_than_are_asked_are_told() {
+        let names = (0..=MOST_FIREHOSES).map(|n| format!("f{n}")).collect();
+        let asked = (Question::DeliveryStreamsWithSource, Answer::Names(names));
+        assert!(walk(&arn("kinesis", "stream/logs"), &[asked]).more);
+    }
+
+    #[test]
+    fn what_a_pipe_calls_delivers_to_and_logs_to_is_found() {
+        let stream = arn("kinesis", "stream/logs");
+        let walked = walk(
+            &stream,
+            &[
+                (
+                    Question::PipesReading { arn: stream.clone() },
+                    Answer::arns([arn("pipes", "pipe/enriched")]),
+                ),
+                (
+                    Question::Pipe { name: "enriched".into() },
+                    Answer::arns([
+                        function("enrich"),
+                        arn("logs", "log-group:/copy"),
+                        arn("logs", "log-group:/aws/vendedlogs/pipes/enriched:*"),
+                        firehose("traces"),
+                        arn("states", "stateMachine:other"),
+                    ]),
+                ),
+            ],
+        );
+        let expected = [
+            "/aws/kinesisfirehose/traces",
+            "/aws/lambda/enrich",
+            "/aws/vendedlogs/pipes/enriched",
+            "/copy",
+        ];
+        assert_eq!(groups(&walked.guard), expected);
+        assert_eq!(
+            walked.guard.why("/copy"),
+            Some(
+                "pipe enriched writes to this log group, and what is shipped comes to it: \
+                 Kinesis stream logs -> pipe enriched"
+            )
+        );
+    }
+
+    #[test]
+    fn a_destination_that_does_not_exist_is_told_and_nobody_behind_it() {
+        let stream = arn("kinesis", "stream/logs");
+        let gone = [
+            (function("a"), Question::LogGroupOfFunction { arn: function("a") }),
+            (stream.clone(), Question::ConsumersOfStream { arn: stream }),
+            (firehose("f"), Question::DeliveryStream { name: "f".into() }),
+            (
+                arn("logs", "destination:central"),
+                Question::TargetOfDestination { name: "central".into() },
+            ),
+        ];
+        for (destination, question) in gone {
+            assert!(walk(&destination, &[(question.clone(), Answer::Missing)]).missing);
+            assert!(!walk(&destination, &[(question, Answer::Unseen)]).missing);
+        }
+        let behind = [
+            (group("/aws/lambda/a"), Answer::arns([function("b")])),
+            (Question::LogGroupOfFunction { arn: function("b") }, Answer::Missing),
+        ];
+        assert!(!walk(&function("a"), &behind).missing);
+    }
+
     #[test]
     fn a_firehose_its_errors_and_its_transformer_are_found_behind_a_logical_destination() {
         let central = arn("logs", "destination:central");
-        let (guard, _) = walk(
+        let Walked { guard, .. } = walk(
             &central,
             &[
                 (
@@ -308,13 +567,13 @@ mod tests {
     #[test]
     fn what_may_not_be_looked_at_still_has_its_usual_log_group() {
         let asked = Question::LogGroupOfFunction { arn: function("a") };
-        let (guard, _) = walk(&function("a"), &[(asked, Answer::Unseen)]);
+        let Walked { guard, .. } = walk(&function("a"), &[(asked, Answer::Unseen)]);
         assert_eq!(groups(&guard), ["/aws/lambda/a"]);
     }
 
     #[test]
     fn a_function_that_does_not_exist_ships_nothing_on() {
-        let (guard, _) = walk(
+        let Walked { guard, .. } = walk(
             &function("a"),
             &[
                 (Question::LogGroupOfFunction { arn: function("a") }, Answer::Missing),
@@ -327,7 +586,7 @@ mod tests {
     #[test]
     fn what_works_elsewhere_logs_elsewhere() {
         let abroad = "arn:aws:lambda:eu-west-1:999999999999:function:a";
-        let (guard, _) = walk(abroad, &[]);
+        let Walked { guard, .. } = walk(abroad, &[]);
         assert_eq!(groups(&guard), [""; 0]);
     }
 
@@ -344,7 +603,7 @@ mod tests {
                 _ => Answer::arns([function(&format!("f{places}"))]),
             });
         }
-        let (guard, more) = walk.end();
+        let Walked { guard, more, .. } = walk.end();
         assert!(more);
         assert_eq!(guard.groups().count(), MOST_PLACES);
     }

@@ -20,14 +20,17 @@ const EXAMPLE: &str = "lambda-to-search";
 
 /// What is asked about destinations other than the example's function, about tags, and in an
 /// incremental refresh.
-const NOT_OF_THE_EXAMPLE: [&str; 7] = [
+const NOT_OF_THE_EXAMPLE: [&str; 10] = [
     "cloudtrail:LookupEvents",
     "firehose:DescribeDeliveryStream",
+    "firehose:ListDeliveryStreams",
     "kinesis:ListStreamConsumers",
     "lambda:ListEventSourceMappings",
     "logs:DescribeDestinations",
     "logs:ListLogGroups",
     "logs:ListTagsForResource",
+    "pipes:DescribePipe",
+    "pipes:ListPipes",
 ];
 
 /// The IAM policies that the page shows: to plan, to apply besides, and to grant besides.

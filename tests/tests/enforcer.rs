@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use logagg_e2e::account::REGION;
 use logagg_e2e::binaries::Binaries;
 use logagg_e2e::function::Function;
-use logagg_e2e::simulator::{Class, Filter, Group, Refusal, Simulator};
+use logagg_e2e::simulator::{Class, DeliveryStream, Filter, Group, Pipe, Refusal, Role, Simulator};
 use serde_json::{Value, json};
 
 use crate::scene::{NAME, PROVIDER, SIMULATED_ACCOUNT, Scene};
@@ -114,6 +114,30 @@ fn no_loop_is_made_through_whatever_the_shipper_is_shipped_to() {
         assert!(!group.filters.contains_key(NAME), "{group:?}");
         assert_eq!(group.retention_in_days, Some(30));
     }
+}
+
+#[test]
+fn no_loop_is_made_through_a_firehose_or_a_pipe_that_reads_the_stream() {
+    let scene = Scene::simulated(Simulator::builder(), &[]);
+    let here = region(&scene);
+    let stream = here.add_stream("logs", &[]);
+    let firehose = DeliveryStream::named("out").reading(&stream).logging_to("/app/errors");
+    here.add_delivery_stream(firehose);
+    let copy = here.place().arn("logs", format_args!("log-group:/app/copy"));
+    here.add_pipe(Pipe::between("copied", &stream, &copy));
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    let role = account.add_role(Role::named("to-stream").trusting("logs.amazonaws.com"));
+    scene.policy(&format!("{}\nrole_arn = \"{role}\"", scene.policy_to(&stream)));
+    scene.apply();
+    let document = scene.state()["document"].clone();
+    let enforcer = enforcer(scene.simulator.as_ref().unwrap(), &[document]);
+    for (group, shipped) in [("/app/errors", false), ("/app/copy", false), ("/app/new", true)] {
+        here.add_groups_named([group]);
+        enforcer.invoke(&created(group)).unwrap().unwrap();
+        let filters = here.group(group).unwrap().filters;
+        assert_eq!(filters.contains_key(NAME), shipped, "{group}");
+    }
+    scene.plan_is_empty();
 }
 
 #[test]

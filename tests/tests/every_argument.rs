@@ -315,6 +315,7 @@ const ARGUMENTS: &[Argument] = &[
     ("provider assume_role_with_web_identity", "web_identity_token_file", Some("Empty path"), None),
     ("provider endpoints", "cloudtrail", Some("Invalid URL"), Some(("\"here\"", "Invalid URL"))),
     ("provider endpoints", "firehose", Some("Invalid URL"), Some(("\"here\"", "Invalid URL"))),
+    ("provider endpoints", "pipes", Some("Invalid URL"), Some(("\"here\"", "Invalid URL"))),
     ("provider endpoints", "kinesis", Some("Invalid URL"), Some(("\"here\"", "Invalid URL"))),
     ("provider endpoints", "lambda", Some("Invalid URL"), Some(("\"here\"", "Invalid URL"))),
     ("provider endpoints", "logs", Some("Invalid URL"), Some(("\"here\"", "Invalid URL"))),

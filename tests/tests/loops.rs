@@ -3,7 +3,7 @@
 
 use logagg_e2e::account::REGION;
 use logagg_e2e::simulator::{
-    DeliversTo, DeliveryStream, Destination, Function, Region, Role, Simulator,
+    DeliversTo, DeliveryStream, Destination, Function, Pipe, Refusal, Region, Role, Simulator,
 };
 use logagg_e2e::terraform::Terraform;
 use serde_json::json;
@@ -107,6 +107,133 @@ fn a_firehose_is_not_sent_its_error_groups_nor_its_transformers() {
     });
     assert_eq!(scene.state()["skipped"], skipped);
     scene.plan_is_empty();
+}
+
+/// A policy that ships what is below `/app/` to a stream.
+fn policy_to_stream(scene: &Scene, stream: &str) {
+    let role = role(scene);
+    scene.policy(&format!("{}\nrole_arn = \"{role}\"", scene.policy_to(stream)));
+}
+
+#[test]
+fn a_stream_is_not_sent_the_log_groups_of_the_firehose_that_reads_it() {
+    let scene = scene(&["/app/a", "/app/errors", "/app/transformer", "/app/of-another"]);
+    let here = here(&scene);
+    let stream = here.add_stream("logs", &[]);
+    // Its name begins as that of the first.
+    let another = here.add_stream("logs-two", &[]);
+    here.add_delivery_stream(
+        DeliveryStream::named("out")
+            .reading(&stream)
+            .logging_to("/app/errors")
+            .transformed_by(&function(&here, "shape", "/app/transformer")),
+    );
+    here.add_delivery_stream(
+        DeliveryStream::named("another").reading(&another).logging_to("/app/of-another"),
+    );
+    here.add_delivery_stream(DeliveryStream::named("direct").logging_to("/app/of-another"));
+    policy_to_stream(&scene, &stream);
+    scene.apply();
+    scene.ships("/app/a", &stream);
+    scene.ships("/app/of-another", &stream);
+    let firehose = "Kinesis stream logs -> Firehose stream out";
+    let skipped = json!({
+        "/app/errors": by_way_of("Firehose stream out", firehose),
+        "/app/transformer": by_way_of("function shape", &format!("{firehose} -> function shape")),
+    });
+    assert_eq!(scene.state()["skipped"], skipped);
+    scene.ships_nowhere("/app/transformer");
+    scene.simulator.as_ref().unwrap().forget_calls();
+    scene.plan_is_empty();
+    // Two that read a stream are asked which, the right one for the rest; the third is not asked.
+    assert_eq!(asked(&scene, "ListDeliveryStreams"), 1);
+    assert_eq!(asked(&scene, "DescribeDeliveryStream"), 3);
+}
+
+#[test]
+fn a_firehose_that_reads_a_stream_is_found_behind_eleven_others() {
+    let scene = scene(&["/app/a", "/app/errors"]);
+    let here = here(&scene);
+    let stream = here.add_stream("logs", &[]);
+    let another = here.add_stream("another", &[]);
+    for n in 10..21 {
+        here.add_delivery_stream(DeliveryStream::named(&format!("f{n}")).reading(&another));
+    }
+    here.add_delivery_stream(
+        DeliveryStream::named("last").reading(&stream).logging_to("/app/errors"),
+    );
+    policy_to_stream(&scene, &stream);
+    scene.apply();
+    scene.ships_nowhere("/app/errors");
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_stream_is_not_sent_the_log_groups_behind_the_pipes_that_read_it() {
+    let groups = ["/app/a", "/app/enrich", "/app/target", "/app/copy", "/app/pipe", "/app/other"];
+    let scene = scene(&groups);
+    let here = here(&scene);
+    let stream = here.add_stream("logs", &[]);
+    let another = here.add_stream("logs-two", &[]);
+    let log_group = |name: &str| here.place().arn("logs", format_args!("log-group:{name}"));
+    let target = function(&here, "target", "/app/target");
+    here.add_pipe(
+        Pipe::between("enriched", &stream, &target)
+            .enriched_by(&function(&here, "enrich", "/app/enrich"))
+            .logging_to(&log_group("/app/pipe")),
+    );
+    here.add_pipe(Pipe::between("copied", &stream, &log_group("/app/copy")));
+    let other = function(&here, "other", "/app/other");
+    here.add_pipe(Pipe::between("another", &another, &other));
+    policy_to_stream(&scene, &stream);
+    scene.apply();
+    scene.ships("/app/a", &stream);
+    scene.ships("/app/other", &stream);
+    let enriched = "Kinesis stream logs -> pipe enriched";
+    let skipped = json!({
+        "/app/copy": by_way_of("pipe copied", "Kinesis stream logs -> pipe copied"),
+        "/app/pipe": by_way_of("pipe enriched", enriched),
+        "/app/enrich": by_way_of("function enrich", &format!("{enriched} -> function enrich")),
+        "/app/target": by_way_of("function target", &format!("{enriched} -> function target")),
+    });
+    assert_eq!(scene.state()["skipped"], skipped);
+    for group in ["/app/copy", "/app/pipe", "/app/enrich", "/app/target"] {
+        scene.ships_nowhere(group);
+    }
+    scene.plan_is_empty();
+}
+
+#[test]
+fn each_permission_that_a_stream_needs_is_named_where_it_is_missing() {
+    let scene = scene(&["/app/a"]);
+    let here = here(&scene);
+    let stream = here.add_stream("logs", &[]);
+    let firehose = DeliveryStream::named("out").reading(&stream);
+    here.add_delivery_stream(firehose);
+    let target = function(&here, "target", "/app/target");
+    here.add_pipe(Pipe::between("piped", &stream, &target));
+    policy_to_stream(&scene, &stream);
+    scene.apply();
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    account.deny("firehose:DescribeDeliveryStream");
+    account.deny("pipes:DescribePipe");
+    let refresh = scene.run(0, |terraform| terraform.plan(&[]));
+    says(&refresh, "\"Action\": [\"firehose:DescribeDeliveryStream\", \"pipes:DescribePipe\"]");
+    account.deny("firehose:ListDeliveryStreams");
+    account.deny("pipes:ListPipes");
+    let refresh = scene.run(0, |terraform| terraform.plan(&[]));
+    says(&refresh, "\"Action\": [\"firehose:ListDeliveryStreams\", \"pipes:ListPipes\"]");
+}
+
+#[test]
+fn pipes_and_firehoses_are_asked_for_only_behind_a_stream() {
+    let scene = scene(&["/app/a"]);
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    scene.plan_is_empty();
+    for operation in ["ListDeliveryStreams", "ListPipes"] {
+        assert_eq!(asked(&scene, operation), 0, "{operation}");
+    }
 }
 
 #[test]
@@ -225,6 +352,47 @@ fn without_a_permission_the_names_still_hold_and_one_warning_tells_the_action() 
     scene.ships("/app/a", &scene.shipper());
     scene.ships_nowhere("/aws/lambda/shipper");
     assert_eq!(scene.state()["skipped"], json!({"/aws/lambda/shipper": ITSELF}));
+}
+
+#[test]
+fn a_destination_that_is_gone_is_told_by_every_plan() {
+    let scene = scene(&["/app/a"]);
+    scene.policy(&scene.usual_policy());
+    let apply = scene.apply();
+    assert!(!apply.text().contains("Destination not found"), "{apply}");
+    here(&scene).remove_function("shipper");
+    let plan = scene.run(0, |terraform| terraform.plan(&[]));
+    says(&plan, "Warning: Destination not found: function shipper");
+    says(&plan, "CloudWatch Logs drops their log events, and what is dropped is lost.");
+    says(&plan, "on main.tf line");
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    account.deny("lambda:GetFunctionConfiguration");
+    let plan = scene.run(0, |terraform| terraform.plan(&[]));
+    assert!(!plan.text().contains("Destination not found"), "{plan}");
+}
+
+#[test]
+fn a_stream_that_is_gone_is_told_too() {
+    let scene = scene(&["/app/a"]);
+    let stream = here(&scene).add_stream("logs", &[]);
+    policy_to_stream(&scene, &stream);
+    scene.apply();
+    here(&scene).remove_stream("logs");
+    let plan = scene.run(0, |terraform| terraform.plan(&[]));
+    says(&plan, "Warning: Destination not found: Kinesis stream logs");
+}
+
+#[test]
+fn where_pipes_cannot_be_asked_a_warning_says_so_and_the_rest_is_done() {
+    let scene = scene(&["/app/a"]);
+    let stream = here(&scene).add_stream("logs", &[]);
+    let aws = scene.simulator.as_ref().unwrap();
+    aws.on("ListPipes").fail(Refusal::internal_failure());
+    policy_to_stream(&scene, &stream);
+    let apply = scene.apply();
+    says(&apply, "Warning: Loops can only be seen in part");
+    says(&apply, "ListPipes failed");
+    scene.ships("/app/a", &stream);
 }
 
 #[test]

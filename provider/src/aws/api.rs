@@ -19,11 +19,14 @@ pub(crate) enum Api {
     RemovePermission,
     ListStreamConsumers,
     DescribeDeliveryStream,
+    ListDeliveryStreams,
+    DescribePipe,
+    ListPipes,
     LookupEvents,
 }
 
 impl Api {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::DescribeLogGroups,
         Self::ListLogGroups,
         Self::ListTagsForResource,
@@ -42,6 +45,9 @@ impl Api {
         Self::RemovePermission,
         Self::ListStreamConsumers,
         Self::DescribeDeliveryStream,
+        Self::ListDeliveryStreams,
+        Self::DescribePipe,
+        Self::ListPipes,
         Self::LookupEvents,
     ];
 
@@ -65,6 +71,9 @@ impl Api {
             Self::RemovePermission => "RemovePermission",
             Self::ListStreamConsumers => "ListStreamConsumers",
             Self::DescribeDeliveryStream => "DescribeDeliveryStream",
+            Self::ListDeliveryStreams => "ListDeliveryStreams",
+            Self::DescribePipe => "DescribePipe",
+            Self::ListPipes => "ListPipes",
             Self::LookupEvents => "LookupEvents",
         }
     }
@@ -93,14 +102,15 @@ impl Api {
             | Self::AddPermission
             | Self::RemovePermission => "lambda",
             Self::ListStreamConsumers => "kinesis",
-            Self::DescribeDeliveryStream => "firehose",
+            Self::DescribeDeliveryStream | Self::ListDeliveryStreams => "firehose",
+            Self::DescribePipe | Self::ListPipes => "pipes",
             Self::LookupEvents => "cloudtrail",
         }
     }
 
     /// The requests a second that an account may make in a region unless AWS granted more.
-    /// Those of ListLogGroups and DescribeAccountPolicies are not documented; they are taken for
-    /// those of calls like them.
+    /// Those of ListLogGroups, DescribeAccountPolicies and of pipes are not documented; they are
+    /// taken for those of calls like them.
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>,
     /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>,
     /// <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html>,
@@ -120,6 +130,9 @@ impl Api {
             | Self::DescribeAccountPolicies
             | Self::ListStreamConsumers
             | Self::DescribeDeliveryStream
+            | Self::ListDeliveryStreams
+            | Self::DescribePipe
+            | Self::ListPipes
             | Self::PutSubscriptionFilter
             | Self::DeleteSubscriptionFilter
             | Self::PutRetentionPolicy

@@ -199,6 +199,9 @@ const PASSING_CODES: [&str; 15] = [
     "TooManyRequestsException",
 ];
 
+/// EventBridge Pipes has a name of its own for it.
+const MISSING_CODES: [&str; 2] = ["ResourceNotFoundException", "NotFoundException"];
+
 const DENIED_CODES: [&str; 4] =
     ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"];
 
@@ -225,6 +228,7 @@ impl CallError {
         let message = error.message().map(str::to_owned);
         let status = error.raw_response().map(|response| response.status().as_u16());
         let cause = match error {
+            SdkError::ServiceError(_) if is_page(error.raw_response()) => Cause::Unsupported,
             SdkError::ServiceError(_) => {
                 match answered(code, message.as_deref().unwrap_or_default(), status) {
                     // Kinesis says so of requests that come too fast.
@@ -330,8 +334,17 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     })
 }
 
+/// Whether an answer is a web page about an internal error: so moto answers to calls that it does
+/// not have. Of AWS's services none answers with a page, and proxies have other statuses.
+fn is_page(response: Option<&HttpResponse>) -> bool {
+    response.is_some_and(|response| {
+        let kind = response.headers().get("content-type").unwrap_or_default();
+        response.status().as_u16() == 500 && kind.starts_with("text/html")
+    })
+}
+
 fn answered(code: &str, message: &str, status: Option<u16>) -> Cause {
-    if code == "ResourceNotFoundException" {
+    if MISSING_CODES.contains(&code) {
         Cause::Missing
     } else if ["LimitExceededException", "PolicyLengthExceededException"].contains(&code) {
         Cause::Full

@@ -1,6 +1,7 @@
 //! What CloudWatch Logs delivers to: who works there, and where they log.
 
 use aws_sdk_firehose::types as firehose;
+use aws_sdk_pipes::types as pipes;
 
 use super::reader::without_list;
 use super::{Api, CallError, Reader};
@@ -68,20 +69,90 @@ impl Reader {
 
     /// A Firehose stream, whatever it delivers to.
     pub(crate) async fn delivery_stream(&self, name: &str) -> Result<DeliveryStream, CallError> {
-        let api = Api::DescribeDeliveryStream;
-        let answer = self
-            .region
-            .caller
-            .call(api, &self.stopped, || {
-                self.region.firehose.describe_delivery_stream().delivery_stream_name(name).send()
-            })
-            .await?;
-        let described = answer.delivery_stream_description.ok_or_else(|| without_list(api))?;
         let mut stream = DeliveryStream::default();
-        for destination in described.destinations {
+        for destination in self.described(name).await?.destinations {
             stream.take(destination);
         }
         Ok(stream)
+    }
+
+    async fn described(
+        &self,
+        delivery_stream: &str,
+    ) -> Result<firehose::DeliveryStreamDescription, CallError> {
+        let api = Api::DescribeDeliveryStream;
+        let ask = || {
+            let request = self.region.firehose.describe_delivery_stream();
+            request.delivery_stream_name(delivery_stream).send()
+        };
+        let answer = self.region.caller.call(api, &self.stopped, ask).await?;
+        answer.delivery_stream_description.ok_or_else(|| without_list(api))
+    }
+
+    /// The names of the Firehose streams that read a Kinesis stream, whichever it is.
+    pub(crate) async fn delivery_streams_with_source(&self) -> Result<Vec<String>, CallError> {
+        const MOST: i32 = 10_000;
+        let api = Api::ListDeliveryStreams;
+        let mut names = Vec::new();
+        let ask = |last| {
+            let request = self.region.firehose.list_delivery_streams().limit(MOST);
+            let request =
+                request.delivery_stream_type(firehose::DeliveryStreamType::KinesisStreamAsSource);
+            request.set_exclusive_start_delivery_stream_name(last).send()
+        };
+        self.pages(api, ask, |answer| {
+            names.extend(answer.delivery_stream_names);
+            // It goes on behind the last name, which is its token.
+            Ok(names.last().filter(|_| answer.has_more_delivery_streams).cloned())
+        })
+        .await?;
+        Ok(names)
+    }
+
+    /// The ARN of the Kinesis stream that a Firehose stream reads, if it reads one.
+    pub(crate) async fn source_of_delivery_stream(
+        &self,
+        name: &str,
+    ) -> Result<Option<String>, CallError> {
+        let source = self.described(name).await?.source;
+        let kinesis = source.and_then(|source| source.kinesis_stream_source_description);
+        Ok(kinesis.and_then(|kinesis| kinesis.kinesis_stream_arn))
+    }
+
+    /// The ARNs of the pipes that read a stream.
+    pub(crate) async fn pipes_reading(&self, source: &str) -> Result<Vec<String>, CallError> {
+        let api = Api::ListPipes;
+        let mut arns = Vec::new();
+        let ask = |token| {
+            let request = self.region.pipes.list_pipes().source_prefix(source);
+            request.set_next_token(token).send()
+        };
+        self.pages(api, ask, |answer| {
+            let pipes = answer.pipes.ok_or_else(|| without_list(api))?.into_iter();
+            // Another stream's name may begin with this one's.
+            let reading = pipes.filter(|pipe| pipe.source.as_deref() == Some(source));
+            arns.extend(reading.filter_map(|pipe| pipe.arn));
+            Ok(answer.next_token)
+        })
+        .await?;
+        Ok(arns)
+    }
+
+    /// The ARNs of what a pipe has its events enriched by, delivers to and logs to.
+    pub(crate) async fn pipe(&self, name: &str) -> Result<Vec<String>, CallError> {
+        let ask = || self.region.pipes.describe_pipe().name(name).send();
+        let pipe = self.region.caller.call(Api::DescribePipe, &self.stopped, ask).await?;
+        let logging = pipe.log_configuration;
+        let logging = logging.filter(|logging| logging.level != Some(pipes::LogLevel::Off));
+        let (log_group, firehose) = logging.map_or((None, None), |logging| {
+            let log_group = logging.cloudwatch_logs_log_destination;
+            let firehose = logging.firehose_log_destination;
+            (
+                log_group.and_then(|logs| logs.log_group_arn),
+                firehose.and_then(|firehose| firehose.delivery_stream_arn),
+            )
+        });
+        Ok([pipe.enrichment, pipe.target, log_group, firehose].into_iter().flatten().collect())
     }
 
     /// Where a logical destination of this account delivers, if there is one of that name.
@@ -103,7 +174,7 @@ impl Reader {
             Ok(answer.next_token.filter(|_| found.is_none()))
         })
         .await?;
-        Ok(found.and_then(|destination| destination.target_arn))
+        Ok(found.map(|destination| destination.target_arn.unwrap_or_default()))
     }
 }
 

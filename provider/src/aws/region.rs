@@ -19,6 +19,7 @@ pub(crate) struct Region {
     pub(super) lambda: aws_sdk_lambda::Client,
     pub(super) kinesis: aws_sdk_kinesis::Client,
     pub(super) firehose: aws_sdk_firehose::Client,
+    pub(super) pipes: aws_sdk_pipes::Client,
     pub(super) cloudtrail: aws_sdk_cloudtrail::Client,
     pub(super) caller: SharedCaller,
 }
@@ -36,6 +37,7 @@ impl Region {
             lambda: aws_sdk_lambda::Client::new(&config(Service::Lambda)),
             kinesis: aws_sdk_kinesis::Client::new(&config(Service::Kinesis)),
             firehose: aws_sdk_firehose::Client::new(&config(Service::Firehose)),
+            pipes: aws_sdk_pipes::Client::new(&config(Service::Pipes)),
             cloudtrail: aws_sdk_cloudtrail::Client::new(&config(Service::CloudTrail)),
             caller: SharedCaller {
                 region: name.to_owned(),

@@ -6,10 +6,18 @@ pub(crate) enum Service {
     Kinesis,
     Lambda,
     Logs,
+    Pipes,
     Sts,
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::CloudTrail, Self::Firehose, Self::Kinesis, Self::Lambda, Self::Logs, Self::Sts];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::CloudTrail,
+        Self::Firehose,
+        Self::Kinesis,
+        Self::Lambda,
+        Self::Logs,
+        Self::Pipes,
+        Self::Sts,
+    ];
 }

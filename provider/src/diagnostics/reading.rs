@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write};
 
+use logagg_policy::{Arn, Destination};
 use tfplugin::{AttributePath, Diagnostic};
 
 use super::failure::{advice, on_role, stop};
@@ -131,6 +132,30 @@ pub(crate) fn refreshed_in_full(why: &Unverified, region: &str) -> Diagnostic {
     .on(AttributePath::root("refresh"))
 }
 
+/// The summary names the destination: Terraform shows one of several warnings with the same.
+pub(crate) fn destination_missing(destination_arn: &str, region: &str) -> Diagnostic {
+    let destination = destination_arn.parse::<Arn>().ok();
+    let destination = destination.and_then(|arn| Destination::of(&arn).ok());
+    let (named, make) = match &destination {
+        Some(destination @ Destination::Function { .. }) => {
+            (destination.to_string(), "the function, or the version or alias that the ARN names,")
+        }
+        Some(destination) => (destination.to_string(), "it"),
+        None => (destination_arn.to_owned(), "it"),
+    };
+    Diagnostic::warning(
+        format!("Destination not found: {named}"),
+        format!(
+            "The provider asked AWS for {destination_arn} in {region}, which does not exist. \
+             Subscription filters of this policy deliver to it all the same: CloudWatch Logs drops \
+             their log events, and what is dropped is lost.\n\nCreate {make} again, or set \
+             destination_arn to one that exists; every filter is then updated by the next apply. If \
+             nothing is to be forwarded any more, remove destination_arn or the policy."
+        ),
+    )
+    .on(AttributePath::root("destination_arn"))
+}
+
 pub(crate) fn loops_unseen(unseen: &Unseen) -> Diagnostic {
     let mut text = String::from(
         "The provider followed the policy's destination, to leave out every log group that would \
@@ -144,6 +169,13 @@ pub(crate) fn loops_unseen(unseen: &Unseen) -> Diagnostic {
             " It may not see all of it, so only what the names tell is left out there. The \
              credentials in hand need this statement in an IAM policy:\n\n  \
              {{ \"Effect\": \"Allow\", \"Action\": [{actions}], \"Resource\": \"*\" }}"
+        );
+    }
+    for error in unseen.failed.values() {
+        let _ = write!(
+            text,
+            "\n\nOne call failed, so what only it shows is not left out. {}",
+            stop(error)
         );
     }
     if let Some(error) = &unseen.account_policy {

@@ -1,9 +1,9 @@
 //! Which log groups must not be shipped, because what is shipped would come back to them.
 //! [`LoopWalk`] says what has to be asked; this asks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question};
+use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question, Walked};
 use tfplugin::Context;
 
 use crate::aws::{Api, CallError, Cause, Claims, Reader};
@@ -16,6 +16,8 @@ pub(super) struct Loops {
     pub(super) guard: LoopGuard,
     /// What the account ships by a policy of its own, loops or not.
     pub(super) account_policy: Option<AccountPolicy>,
+    /// Whether the destination itself does not exist.
+    pub(super) missing: bool,
     unseen: Unseen,
 }
 
@@ -24,6 +26,8 @@ pub(super) struct Loops {
 pub(crate) struct Unseen {
     /// The calls that the credentials in hand may not make.
     pub(crate) denied: BTreeSet<Api>,
+    /// The calls that failed, of those that only a few destinations need.
+    pub(crate) failed: BTreeMap<Api, CallError>,
     /// Why nobody knows what the account ships.
     pub(crate) account_policy: Option<CallError>,
     /// There is more behind the destination than is looked at.
@@ -65,26 +69,44 @@ impl Loops {
             let answer = match around.ask(&question, known, &beside).await {
                 Ok(answer) => answer,
                 Err(error) if error.cause == Cause::Missing => Answer::Missing,
+                // An endpoint that has no such service has nothing that could be found there.
+                Err(error) if error.cause == Cause::Unsupported => Answer::arns([]),
                 Err(error) if error.cause == Cause::Denied => {
                     unseen.denied.insert(error.api);
                     beside.answer(&question).unwrap_or(Answer::Unseen)
+                }
+                Err(error) if may_fail(&error) => {
+                    unseen.failed.insert(error.api, error);
+                    Answer::Unseen
                 }
                 Err(error) => return Err(error),
             };
             walk.answer(answer);
         }
-        let (guard, more) = walk.end();
+        let Walked { guard, more, missing } = walk.end();
         unseen.more = more;
-        Ok(Self { guard, account_policy, unseen })
+        Ok(Self { guard, account_policy, missing, unseen })
     }
 
     /// Warns of what could not be seen, once.
     pub(super) fn tell(&self, cx: &Context<Client>) {
-        let Unseen { denied, account_policy, more } = &self.unseen;
-        if !denied.is_empty() || account_policy.is_some() || *more {
+        let Unseen { denied, failed, account_policy, more } = &self.unseen;
+        if !denied.is_empty() || !failed.is_empty() || account_policy.is_some() || *more {
             cx.report(diagnostics::loops_unseen(&self.unseen));
         }
     }
+}
+
+/// Whether the rest is followed all the same. Not every region has EventBridge Pipes, nor every
+/// network a way to it.
+fn may_fail(error: &CallError) -> bool {
+    let asked_of_few =
+        matches!(error.api, Api::ListDeliveryStreams | Api::ListPipes | Api::DescribePipe);
+    asked_of_few
+        && matches!(
+            error.cause,
+            Cause::Passing | Cause::Unreachable | Cause::Untrusted | Cause::Refused
+        )
 }
 
 impl Unseen {
@@ -139,13 +161,23 @@ impl Surroundings<'_> {
             Question::FunctionsReading { arn } => {
                 Answer::arns(self.reader.functions_reading(arn).await?)
             }
+            Question::DeliveryStreamsWithSource => {
+                Answer::Names(self.reader.delivery_streams_with_source().await?)
+            }
+            Question::SourceOfDeliveryStream { name } => {
+                Answer::arns(self.reader.source_of_delivery_stream(name).await?)
+            }
+            Question::PipesReading { arn } => Answer::arns(self.reader.pipes_reading(arn).await?),
+            Question::Pipe { name } => Answer::arns(self.reader.pipe(name).await?),
             Question::DeliveryStream { name } => {
                 let stream = self.reader.delivery_stream(name).await?;
                 Answer::Found { log_groups: stream.log_groups, arns: stream.function_arns }
             }
-            Question::TargetOfDestination { name } => {
-                Answer::arns(self.reader.target_of_destination(name).await?)
-            }
+            Question::TargetOfDestination { name } => self
+                .reader
+                .target_of_destination(name)
+                .await?
+                .map_or(Answer::Missing, |arn| Answer::arns([arn])),
             Question::DestinationsOf { log_group } => {
                 let mut arns = match known.destinations_of(log_group) {
                     Some(arns) => arns,

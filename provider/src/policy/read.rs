@@ -95,7 +95,10 @@ async fn refreshed(
             .map_err(|error| diagnostics::no_account(&error))?,
         claims: &Claims::default(),
     };
-    look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
+    let behind = look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
+    if let Some(wanted) = intent.wanted.as_ref().filter(|_| behind.missing) {
+        cx.report(diagnostics::destination_missing(&wanted.destination_arn, region));
+    }
     adopt_new(&mut stored.private, &intent, &discovery);
     discovery.recall(&intent, &ownership, &mut stored.private);
     record(&mut stored, &discovery, &intent, &ownership);
@@ -112,25 +115,26 @@ pub(super) fn ship(claims: &mut Claims, intent: &Intent, jobs: &[Job]) {
     }
 }
 
-/// Learns which of the log groups the policy's destination would feed on.
+/// Learns which of the log groups the policy's destination would feed on, and tells what else was
+/// found of it.
 pub(super) async fn look_for_loops(
     cx: &Context<Client>,
     around: &Surroundings<'_>,
     intent: &mut Intent,
     known: &(impl Shipping + Sync),
     memory: &mut PrivateState,
-) -> Result<(), tfplugin::Diagnostic> {
+) -> Result<Loops, tfplugin::Diagnostic> {
     let Some(wanted) = &intent.wanted else {
-        return Ok(());
+        return Ok(Loops::default());
     };
-    let loops = Box::pin(Loops::behind(&wanted.destination_arn, around, known))
+    let mut loops = Box::pin(Loops::behind(&wanted.destination_arn, around, known))
         .await
         .map_err(|error| diagnostics::not_read(&error, around.region))?;
     loops.tell(cx);
     memory.remember_loops(&wanted.destination_arn, &loops.guard);
-    memory.account_policy = loops.account_policy;
-    intent.demand.ships = Some(loops.guard);
-    Ok(())
+    memory.account_policy = loops.account_policy.take();
+    intent.demand.ships = Some(std::mem::take(&mut loops.guard));
+    Ok(loops)
 }
 
 /// What has been created since the last listing and has the policy's retention already got it from

@@ -285,6 +285,7 @@ fn endpoints() -> Block {
         .attribute("kinesis", url("Kinesis"))
         .attribute("lambda", url("Lambda"))
         .attribute("logs", url("CloudWatch Logs"))
+        .attribute("pipes", url("EventBridge Pipes"))
         .attribute("sts", url("STS"))
 }
 

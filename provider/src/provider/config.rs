@@ -69,6 +69,7 @@ tfplugin::object! {
         pub(crate) kinesis: Attr<String>,
         pub(crate) lambda: Attr<String>,
         pub(crate) logs: Attr<String>,
+        pub(crate) pipes: Attr<String>,
         pub(crate) sts: Attr<String>,
     }
 

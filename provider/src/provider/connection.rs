@@ -48,6 +48,7 @@ impl Config {
                         (Service::Kinesis, endpoints.kinesis),
                         (Service::Lambda, endpoints.lambda),
                         (Service::Logs, endpoints.logs),
+                        (Service::Pipes, endpoints.pipes),
                         (Service::Sts, endpoints.sts),
                     ]
                 })

@@ -20,6 +20,8 @@ pub enum Service {
     CloudWatchLogs,
     /// AWS Lambda.
     Lambda,
+    /// Amazon EventBridge Pipes.
+    Pipes,
     /// AWS Secrets Manager.
     SecretsManager,
     /// AWS Systems Manager, for its parameters.
@@ -50,6 +52,7 @@ impl Service {
             Self::Firehose => "firehose",
             Self::CloudWatchLogs => "logs",
             Self::Lambda => "lambda",
+            Self::Pipes => "pipes",
             Self::SecretsManager => "secretsmanager",
             Self::Ssm => "ssm",
             Self::OpenSearch => "es",
@@ -68,6 +71,7 @@ impl Service {
             Self::Firehose => "AWS_ENDPOINT_URL_FIREHOSE",
             Self::CloudWatchLogs => "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
             Self::Lambda => "AWS_ENDPOINT_URL_LAMBDA",
+            Self::Pipes => "AWS_ENDPOINT_URL_PIPES",
             Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
             Self::Ssm => "AWS_ENDPOINT_URL_SSM",
             Self::OpenSearch => "AWS_ENDPOINT_URL_OPENSEARCH",
@@ -84,7 +88,11 @@ impl Service {
             Self::CloudWatchLogs => ("Logs_20140328", JSON_1_1),
             Self::SecretsManager => ("secretsmanager", JSON_1_1),
             Self::Ssm => ("AmazonSSM", JSON_1_1),
-            Self::S3 | Self::Lambda | Self::OpenSearch | Self::OpenSearchServerless => return None,
+            Self::S3
+            | Self::Lambda
+            | Self::Pipes
+            | Self::OpenSearch
+            | Self::OpenSearchServerless => return None,
         };
         Some(Json { target_prefix, content_type })
     }

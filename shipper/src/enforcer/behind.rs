@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow::{Break, Continue};
+use std::time::{Duration, Instant};
 
-use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question};
+use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question, Walked};
 use reqwest::{Method, Request, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,10 @@ use super::logs::{Logs, pages, with_token};
 use super::summary::Summary;
 use crate::aws::{AwsError, Problem, Service, patiently};
 
+/// How long calls may take that only a few destinations need: what they keep from being seen is
+/// told, and the log group gets its filter all the same.
+const BRIEFLY: Duration = Duration::from_secs(3);
+
 /// The log groups that must not be shipped to a destination.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Behind {
@@ -22,6 +27,10 @@ pub(super) struct Behind {
     pub(super) denied: BTreeSet<&'static str>,
     /// Whether there was more behind the destination than is looked at.
     pub(super) more: bool,
+    /// Whether the destination itself does not exist.
+    pub(super) missing: bool,
+    /// Calls that failed, of those that only a few destinations need.
+    pub(super) failed: Vec<String>,
 }
 
 impl Behind {
@@ -42,6 +51,7 @@ impl Behind {
             Err(error) if error.code().is_some() && !error.is_retryable() => None,
             Err(error) => return Err(error),
         };
+        let mut failed = Vec::new();
         let mut walk = LoopWalk::behind(destination_arn, logs.region, account_id);
         while let Some(question) = walk.next() {
             walk.answer(match logs.ask(&question, account_policy.as_ref()).await {
@@ -50,14 +60,19 @@ impl Behind {
                     denied.insert(error.operation);
                     Answer::Unseen
                 }
-                Err(error) if error.code() == Some("ResourceNotFoundException") => Answer::Missing,
+                Err(error) if is_missing(&error) => Answer::Missing,
+                // Not every region has EventBridge Pipes, nor every network a way to it.
+                Err(error) if asked_of_few(error.operation) => {
+                    failed.push(error.to_string());
+                    Answer::Unseen
+                }
                 // Of a class that takes no filters.
                 Err(error) if error.code() == Some("ValidationException") => Answer::arns([]),
                 Err(error) => return Err(error),
             });
         }
-        let (guard, more) = walk.end();
-        Ok(Self { guard, denied, more })
+        let Walked { guard, more, missing } = walk.end();
+        Ok(Self { guard, denied, more, missing, failed })
     }
 
     /// Warns of what could not be seen.
@@ -70,10 +85,27 @@ impl Behind {
                 denied.join(", ")
             ));
         }
+        if self.missing {
+            summary.warn(format!("{destination_arn} does not exist"));
+        }
+        for error in &self.failed {
+            summary.warn(format!(
+                "what works behind {destination_arn} is known only in part: {error}"
+            ));
+        }
         if self.more {
             summary.warn(format!("there is more behind {destination_arn} than is looked at"));
         }
     }
+}
+
+/// EventBridge Pipes has a name of its own for it.
+fn is_missing(error: &AwsError) -> bool {
+    matches!(error.code(), Some("ResourceNotFoundException" | "NotFoundException"))
+}
+
+fn asked_of_few(operation: &str) -> bool {
+    ["ListDeliveryStreams", "ListPipes", "DescribePipe"].contains(&operation)
 }
 
 #[derive(Deserialize)]
@@ -130,6 +162,27 @@ struct Consumer {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeliveryStreams {
+    delivery_stream_names: Vec<String>,
+    has_more_delivery_streams: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Pipes {
+    pipes: Vec<ListedPipe>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedPipe {
+    arn: Option<String>,
+    source: Option<String>,
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Destinations {
     destinations: Vec<Logical>,
@@ -152,19 +205,30 @@ impl Logs<'_> {
         Ok(match question {
             Question::LogGroupOfFunction { arn } => {
                 let path = ["2015-03-31", "functions", arn, "configuration"];
-                let function: Function = self.get("GetFunctionConfiguration", &path, &[]).await?;
+                let function: Function =
+                    self.get(Service::Lambda, "GetFunctionConfiguration", &path, &[]).await?;
                 let logging = function.logging_config;
                 Answer::log_groups(logging.and_then(|logging| logging.log_group))
             }
             Question::ConsumersOfStream { arn } => Answer::arns(self.consumers(arn).await?),
             Question::FunctionsReading { arn } => Answer::arns(self.readers(arn).await?),
-            Question::DeliveryStream { name } => {
-                let input = json!({"DeliveryStreamName": name});
-                let answer: Value =
-                    self.call(Service::Firehose, "DescribeDeliveryStream", &input).await?;
-                delivery_stream(&answer)
+            Question::DeliveryStreamsWithSource => Answer::Names(self.briefly().firehoses().await?),
+            Question::SourceOfDeliveryStream { name } => {
+                let source = &self.firehose(name).await?["DeliveryStreamDescription"]["Source"];
+                let stream = &source["KinesisStreamSourceDescription"]["KinesisStreamARN"];
+                Answer::arns(stream.as_str().map(str::to_owned))
             }
-            Question::TargetOfDestination { name } => Answer::arns(self.target(name).await?),
+            Question::PipesReading { arn } => Answer::arns(self.briefly().pipes(arn).await?),
+            Question::Pipe { name } => {
+                let path = ["v1", "pipes", name];
+                let answer: Value =
+                    self.briefly().get(Service::Pipes, "DescribePipe", &path, &[]).await?;
+                pipe(&answer)
+            }
+            Question::DeliveryStream { name } => delivery_stream(&self.firehose(name).await?),
+            Question::TargetOfDestination { name } => {
+                self.target(name).await?.map_or(Answer::Missing, |arn| Answer::arns([arn]))
+            }
             Question::DestinationsOf { log_group } => {
                 let filters = self.filters(log_group).await?;
                 let own = filters.into_iter().map(|filter| filter.destination_arn);
@@ -194,7 +258,7 @@ impl Logs<'_> {
         let ask = async |marker: Option<String>| {
             let mut query = vec![("EventSourceArn", source)];
             query.extend(marker.as_deref().map(|marker| ("Marker", marker)));
-            self.get(operation, &path, &query).await
+            self.get(Service::Lambda, operation, &path, &query).await
         };
         let mut functions = Vec::new();
         pages(Service::Lambda, operation, ask, |page: Mappings| {
@@ -221,6 +285,54 @@ impl Logs<'_> {
         Ok(consumers)
     }
 
+    /// For calls that the rest does not wait for.
+    fn briefly(&self) -> Self {
+        Self { until: self.until.min(Instant::now() + BRIEFLY), ..*self }
+    }
+
+    async fn firehose(&self, name: &str) -> Result<Value, AwsError> {
+        let input = json!({"DeliveryStreamName": name});
+        self.call(Service::Firehose, "DescribeDeliveryStream", &input).await
+    }
+
+    /// The names of the Firehose streams that read a Kinesis stream, whichever it is.
+    async fn firehoses(&self) -> Result<Vec<String>, AwsError> {
+        const MOST: u16 = 10_000;
+        let (service, operation) = (Service::Firehose, "ListDeliveryStreams");
+        let input = json!({"DeliveryStreamType": "KinesisStreamAsSource", "Limit": MOST});
+        let ask = async |last: Option<String>| {
+            let input = with_token(&input, "ExclusiveStartDeliveryStreamName", last);
+            self.call(service, operation, &input).await
+        };
+        let mut names = Vec::new();
+        pages(service, operation, ask, |page: DeliveryStreams| {
+            names.extend(page.delivery_stream_names);
+            Continue(names.last().filter(|_| page.has_more_delivery_streams).cloned())
+        })
+        .await?;
+        Ok(names)
+    }
+
+    /// The ARNs of the pipes that read a stream.
+    async fn pipes(&self, source: &str) -> Result<Vec<String>, AwsError> {
+        let (service, operation) = (Service::Pipes, "ListPipes");
+        let ask = async |token: Option<String>| {
+            let mut query = vec![("SourcePrefix", source)];
+            query.extend(token.as_deref().map(|token| ("NextToken", token)));
+            self.get(service, operation, &["v1", "pipes"], &query).await
+        };
+        let mut arns = Vec::new();
+        pages(service, operation, ask, |page: Pipes| {
+            // Another stream's name may begin with this one's.
+            let mut pipes = page.pipes;
+            pipes.retain(|pipe| pipe.source.as_deref() == Some(source));
+            arns.extend(pipes.into_iter().filter_map(|pipe| pipe.arn));
+            Continue(page.next_token)
+        })
+        .await?;
+        Ok(arns)
+    }
+
     async fn target(&self, name: &str) -> Result<Option<String>, AwsError> {
         let (service, operation) = (Service::CloudWatchLogs, "DescribeDestinations");
         let input = json!({"DestinationNamePrefix": name});
@@ -234,17 +346,17 @@ impl Logs<'_> {
             if found.is_some() { Break(()) } else { Continue(page.next_token) }
         })
         .await?;
-        Ok(found.and_then(|destination| destination.target_arn))
+        Ok(found.map(|destination| destination.target_arn.unwrap_or_default()))
     }
 
-    /// Lambda's own API is none of those that speak JSON: a call is a path.
+    /// Lambda's API and that of Pipes are none of those that speak JSON: a call is a path.
     async fn get<A: DeserializeOwned>(
         &self,
+        service: Service,
         operation: &'static str,
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<A, AwsError> {
-        let service = Service::Lambda;
         let fails = |problem| AwsError { service, operation, problem };
         let mut url: Url = self.aws.endpoint(service, Some(self.region)).map_err(fails)?;
         url.path_segments_mut()
@@ -262,6 +374,19 @@ impl Logs<'_> {
         .await?;
         serde_json::from_slice(&answer.body).map_err(|_| fails(Problem::Unreadable))
     }
+}
+
+/// What a pipe has its events enriched by, delivers to and logs to.
+fn pipe(answer: &Value) -> Answer {
+    let logging = &answer["LogConfiguration"];
+    let logs = logging["Level"] != "OFF";
+    let logging = [
+        &logging["CloudwatchLogsLogDestination"]["LogGroupArn"],
+        &logging["FirehoseLogDestination"]["DeliveryStreamArn"],
+    ];
+    let arns = [&answer["Enrichment"], &answer["Target"]];
+    let arns = arns.into_iter().chain(logging.into_iter().filter(|_| logs));
+    Answer::arns(arns.filter_map(Value::as_str).map(str::to_owned))
 }
 
 /// The error groups of a Firehose stream, and its transformer, whatever it delivers to: every kind of
