@@ -151,6 +151,26 @@ impl Rule {
 }
 
 impl Listing {
+    /// The questions for these log groups and as few others as that allows: each by its name, or,
+    /// where that would be more than fifty questions, all by what their names have in common.
+    #[must_use]
+    pub fn for_names(names: &BTreeSet<String>) -> Vec<Self> {
+        if names.len() <= MAX_LISTINGS {
+            return names.iter().cloned().map(Self::Name).collect();
+        }
+        vec![Self::Prefix(common_prefix(names.iter().map(String::as_str)).to_owned())]
+    }
+
+    /// Whether a complete answer without a log group of this name shows that there is none.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
+        match self {
+            Self::Name(asked) => asked == name,
+            Self::Prefix(prefix) => name.starts_with(prefix.as_str()),
+            Self::Tagged(..) => false,
+        }
+    }
+
     /// The name, or its beginning.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -341,6 +361,23 @@ mod tests {
             &LogGroupClass::Standard,
             &Tags::new()
         ));
+    }
+
+    #[test]
+    fn many_names_are_asked_for_by_what_they_have_in_common() {
+        let names = |count| (0..count).map(|n| format!("/a/{n:03}")).collect::<BTreeSet<_>>();
+        assert_eq!(Listing::for_names(&names(0)), []);
+        assert_eq!(Listing::for_names(&names(50)).len(), 50);
+        assert_eq!(Listing::for_names(&names(51)), [Listing::Prefix("/a/0".into())]);
+    }
+
+    #[test]
+    fn a_listing_by_tags_covers_no_name() {
+        let tagged = Listing::Tagged(tagged("team", "search").tags.unwrap(), "/a".into());
+        assert!(!tagged.covers("/a/b"));
+        assert!(Listing::Prefix("/a".into()).covers("/a/b"));
+        assert!(!Listing::Name("/a".into()).covers("/a/b"));
+        assert!(Listing::Name("/a".into()).covers("/a"));
     }
 
     #[test]

@@ -26,6 +26,19 @@ pub(crate) struct Tagging {
     read: BTreeMap<String, Tags>,
 }
 
+/// Those of some log groups that a listing did not have and that there are all the same. What a
+/// complete listing covers and does not have is gone, so it is not asked for.
+pub(crate) async fn held<'n>(
+    reader: &Reader,
+    asked: &[Listing],
+    listed: &BTreeMap<String, LogGroup>,
+    names: impl Iterator<Item = &'n String>,
+) -> Result<BTreeMap<String, LogGroup>, CallError> {
+    let open = names.filter(|name| !listed.contains_key(*name));
+    let open = open.filter(|name| !asked.iter().any(|listing| listing.covers(name)));
+    reader.log_groups_among(open.cloned().collect()).await
+}
+
 impl Census {
     /// Lists what a selection may choose.
     pub(crate) async fn take(

@@ -20,6 +20,7 @@ mod program;
 #[path = "../../provider/tfplugin/tests/plugin/value.rs"]
 mod value;
 
+mod absent;
 mod account_policy;
 mod accounts;
 mod change;

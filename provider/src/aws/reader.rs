@@ -1,9 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::types;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
     Distribution, Listing, LogGroup, LogGroupClass, Retention, SubscriptionFilter,
 };
@@ -37,12 +38,36 @@ impl Reader {
         &self,
         listings: &[Listing],
     ) -> Result<BTreeMap<String, LogGroup>, CallError> {
-        let mut groups = BTreeMap::new();
-        let by_name = |listing: &&Listing| !matches!(listing, Listing::Tagged(..));
-        for listing in listings.iter().filter(by_name) {
-            self.list(listing, &mut groups).await?;
+        let mut by_name = listings.to_vec();
+        by_name.retain(|listing| !matches!(listing, Listing::Tagged(..)));
+        let answers: Vec<_> = stream::iter(by_name)
+            .map(|listing| async move { self.list(&listing, usize::MAX).await })
+            .buffer_unordered(IN_FLIGHT)
+            .try_collect()
+            .await?;
+        Ok(answers.into_iter().flat_map(|listed| listed.groups).collect())
+    }
+
+    /// Those of some log groups that there are, and no others. It costs at most twice as many
+    /// calls as there are names: a listing by what many names have in common is given up where
+    /// it takes as many pages, and the rest is asked for by name.
+    pub(crate) async fn log_groups_among(
+        &self,
+        mut names: BTreeSet<String>,
+    ) -> Result<BTreeMap<String, LogGroup>, CallError> {
+        let mut found = BTreeMap::new();
+        if let [common @ Listing::Prefix(_)] = Listing::for_names(&names).as_slice() {
+            let Listed { groups, complete } = self.list(common, names.len()).await?;
+            found.extend(groups.into_iter().filter(|(name, _)| names.contains(name)));
+            if complete {
+                return Ok(found);
+            }
+            names.retain(|name| !found.contains_key(name));
         }
-        Ok(groups)
+        let by_name: Vec<_> = names.iter().cloned().map(Listing::Name).collect();
+        let groups = self.log_groups(&by_name).await?.into_iter();
+        found.extend(groups.filter(|(name, _)| names.contains(name)));
+        Ok(found)
     }
 
     /// The subscription filters of a log group.
@@ -97,12 +122,9 @@ impl Reader {
         Ok(())
     }
 
-    async fn list(
-        &self,
-        listing: &Listing,
-        groups: &mut BTreeMap<String, LogGroup>,
-    ) -> Result<(), CallError> {
+    async fn list(&self, listing: &Listing, most_pages: usize) -> Result<Listed, CallError> {
         let api = Api::DescribeLogGroups;
+        let (mut groups, mut pages, mut complete) = (BTreeMap::new(), 0, false);
         let prefix = Some(listing.text().to_owned()).filter(|prefix| !prefix.is_empty());
         let ask = |token| {
             let request = self.region.logs.describe_log_groups().limit(GROUPS_PER_PAGE);
@@ -114,15 +136,26 @@ impl Reader {
                 groups.insert(group.name.clone(), group);
             }
             let found = matches!(listing, Listing::Name(name) if groups.contains_key(name));
-            Ok(answer.next_token.filter(|_| !found))
+            let next = answer.next_token.filter(|_| !found);
+            pages += 1;
+            complete = next.is_none();
+            Ok(next.filter(|_| pages < most_pages))
         })
-        .await
+        .await?;
+        Ok(Listed { groups, complete })
     }
 }
 
 /// The name of the turn to write to a log group. No function's name begins so.
 pub(super) fn log_group_turn(log_group: &str) -> String {
     format!("log group {log_group}")
+}
+
+/// What a listing showed.
+struct Listed {
+    groups: BTreeMap<String, LogGroup>,
+    /// Whether there is no more of it.
+    complete: bool,
 }
 
 /// A proxy or an emulator may answer with something that is no answer; that is not an empty list.

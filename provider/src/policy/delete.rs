@@ -4,7 +4,6 @@ use logagg_policy::{LogGroup, OnDestroy, Standing};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
 use super::conflicts::{claim_of_map, tell_leaving};
-use super::discover::unlisted;
 use super::model::{Entry, Intent, Policy};
 use super::permission::Grants;
 use super::preview::Preview;
@@ -12,7 +11,7 @@ use super::private_state::PrivateState;
 use super::read::check_account;
 use super::reconcile::{Job, Reconciler, by_reason, tell_left_to_others};
 use crate::aws::{Account, CallError, Reader};
-use crate::census::Census;
+use crate::census::{self, Census};
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -135,7 +134,6 @@ async fn listed(
 ) -> Result<BTreeMap<String, LogGroup>, CallError> {
     let census = Census::take(reader, &intent.selection, intent.listings()).await?;
     let mut listed = census.listed;
-    let unlisted = unlisted(&listed, held);
-    listed.extend(reader.log_groups(&unlisted).await?);
+    listed.extend(census::held(reader, &census.asked, &listed, held).await?);
     Ok(listed)
 }

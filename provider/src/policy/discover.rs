@@ -15,7 +15,7 @@ use super::recollection::Recollection;
 use super::reconcile::{Job, Reconciled};
 use super::refresh::Basis;
 use crate::aws::{CallError, Cause, IN_FLIGHT, Moment, Reader};
-use crate::census::Census;
+use crate::census::{self, Census};
 
 /// What there is: every log group that a policy chooses or still holds, as AWS shows it now.
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ impl Discovery {
         basis: &Basis,
         sight: Sight,
     ) -> Result<Self, CallError> {
-        let unseen = reader.log_groups(&unlisted(&census.listed, held.iter())).await?;
+        let unseen = census::held(reader, &census.asked, &census.listed, held.iter()).await?;
         let ships = intent.wanted.is_some() || !ownership.filters.is_empty();
         let mut looks = Vec::new();
         for group in census.listed.values().chain(unseen.values()) {
@@ -247,20 +247,8 @@ pub(super) fn shipped_to(
         let filters = observed.filters.iter();
         return Some(filters.map(|filter| filter.destination_arn.clone()).collect());
     }
-    let covered = asked.iter().any(|listing| match listing {
-        Listing::Name(name) => name == log_group,
-        Listing::Prefix(prefix) => log_group.starts_with(prefix.as_str()),
-        Listing::Tagged(..) => false,
-    });
+    let covered = asked.iter().any(|listing| listing.covers(log_group));
     (covered && !listed.contains_key(log_group)).then(Vec::new)
-}
-
-/// What to ask to see also those log groups of these names that a listing did not have.
-pub(super) fn unlisted<'n>(
-    listed: &BTreeMap<String, LogGroup>,
-    names: impl Iterator<Item = &'n String>,
-) -> Vec<Listing> {
-    names.filter(|name| !listed.contains_key(*name)).cloned().map(Listing::Name).collect()
 }
 
 /// A look at one log group.

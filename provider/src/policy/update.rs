@@ -7,7 +7,7 @@ use logagg_policy::{
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
 use super::conflicts;
-use super::discover::{Discovery, Membership, Sight, shipped_to, unlisted};
+use super::discover::{Discovery, Membership, Sight, shipped_to};
 use super::inventories::Inventory;
 use super::loops::{Shipping, Surroundings};
 use super::model::{Entry, Intent, Policy, Unusable};
@@ -19,7 +19,7 @@ use super::reconcile::{
 };
 use super::refresh::Basis;
 use crate::aws::{Account, CallError, Claims, Origin, Reader, SharedClaims};
-use crate::census::Census;
+use crate::census::{self, Census};
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -385,8 +385,7 @@ impl Meanwhile {
         let planned = plan.groups.keys().cloned().collect();
         let born = census.chosen(reader, &intent.selection, &planned).await?;
         let Census { asked, mut listed, .. } = census;
-        let held = reader.log_groups(&unlisted(&listed, plan.groups.keys())).await?;
-        let held = held.into_iter().filter(|(name, _)| plan.groups.contains_key(name));
+        let held = census::held(reader, &asked, &listed, plan.groups.keys()).await?;
         listed.extend(held);
         let (mut gone, mut recreated) = (BTreeSet::new(), BTreeSet::new());
         for name in plan.groups.keys() {
