@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{Listing, LogGroup, Selection, TagFilter, Tags};
 
-use crate::aws::{CallError, IN_FLIGHT, Reader};
+use crate::aws::{CallError, Cause, IN_FLIGHT, Reader};
 
 /// The answer to what a selection asks.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +51,16 @@ impl Census {
         let mut listed = reader.log_groups(&asked).await?;
         let mut tagging = Tagging::default();
         for filter in selection.tag_filters() {
-            let names = reader.names_of_tagged(filter).await?;
-            tagging.candidates.insert(filter.clone(), names);
+            match reader.names_of_tagged(filter).await {
+                Ok(names) => {
+                    tagging.candidates.insert(filter.clone(), names);
+                }
+                // Without a listing by tags the tags of each log group are read.
+                Err(error) if error.cause == Cause::Unsupported => {
+                    listed.extend(reader.log_groups(&untagged(&asked, filter)).await?);
+                }
+                Err(error) => return Err(error),
+            }
         }
         let unseen = tagging.unseen(&asked, &listed);
         listed.extend(reader.log_groups_named(&unseen).await?);
@@ -93,6 +101,15 @@ impl Census {
         }
         Ok(chosen)
     }
+}
+
+/// What to list where what is asked for by these tags cannot be.
+fn untagged(asked: &[Listing], filter: &TagFilter) -> Vec<Listing> {
+    let asked = asked.iter().filter_map(|listing| match listing {
+        Listing::Tagged(tags, prefix) if tags == filter => Some(Listing::Prefix(prefix.clone())),
+        _ => None,
+    });
+    asked.collect()
 }
 
 impl Tagging {

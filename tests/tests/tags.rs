@@ -1,5 +1,5 @@
-//! Log groups chosen and left out by their tags. All of it in the simulator: ministack has no
-//! ListLogGroups.
+//! Log groups chosen and left out by their tags. Nearly all of it in the simulator: ministack and
+//! moto have no ListLogGroups.
 
 use logagg_e2e::account::REGION;
 use logagg_e2e::simulator::{Function, Group, Region, Simulator};
@@ -56,6 +56,45 @@ const SEARCH: &str = "tags = { team = \"search\" }";
 fn asked(scene: &Scene, operations: [&str; 4]) -> [u64; 4] {
     let counts = scene.simulator.as_ref().unwrap().counts();
     operations.map(|operation| counts.of(operation))
+}
+
+/// Emulators answer in their own ways to ListLogGroups, which they do not have.
+#[track_caller]
+fn is_governed_by_tags(scene: &Scene) {
+    for (name, team) in [("/app/a", "search"), ("/app/b", "shop"), ("/else", "search")] {
+        let group = json!({"logGroupName": name, "tags": {"team": team}});
+        scene.logs.call("CreateLogGroup", &group).unwrap().unwrap();
+    }
+    let rule = format!("name_prefixes = [\"/app/\"]\n  {SEARCH}");
+    policy(scene, &select(&rule));
+    let plan = scene.plan();
+    says(&plan, "its selection matches 1 log group.");
+    scene.apply_plan();
+    scene.ships("/app/a", &scene.shipper());
+    assert_eq!(scene.state()["log_groups"], json!({"/app/a": entry("active", 30)}));
+    scene.plan_is_empty();
+    policy(scene, &(select("name_prefixes = [\"/\"]") + &exclude(SEARCH)));
+    scene.apply();
+    assert_eq!(scene.state()["log_groups"], json!({"/app/b": entry("active", 30)}));
+    scene.plan_is_empty();
+}
+
+#[test]
+fn without_a_listing_by_tags_the_tags_of_each_log_group_are_read() {
+    is_governed_by_tags(&Scene::with_groups(&[]));
+}
+
+#[test]
+fn nor_does_moto_need_one() {
+    let scene = Scene::in_moto(&[]);
+    let function = logagg_e2e::lambda::Function {
+        name: "shipper",
+        program: std::path::Path::new("/bin/true"),
+        environment: &[],
+        timeout_seconds: 1,
+    };
+    scene.account.lambda().create(&function).unwrap();
+    is_governed_by_tags(&scene);
 }
 
 const CALLS: [&str; 4] =
