@@ -1,6 +1,7 @@
 //! A proxy in front of the AWS of the tests: it remembers every call, and lets chosen ones fail,
 //! wait, or lose their connection.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::runtime;
@@ -109,6 +110,11 @@ impl FaultProxy {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Begins a rule for an operation. Of several rules that match, the one made first acts.
     pub fn on(&self, operation: &str) -> When<'_> {
         When {
@@ -159,16 +165,34 @@ impl FaultProxy {
     /// # Errors
     /// When that does not happen.
     pub fn wait_for(&self, operation: &str, times: usize) -> anyhow::Result<()> {
+        self.wait(|state| {
+            let seen = state.calls.iter().filter(|call| call.operation == operation).count();
+            match seen >= times {
+                true => Ok(()),
+                false => Err(format!("{operation} was called {seen} times, {times} were expected")),
+            }
+        })
+    }
+
+    /// Waits until every call that has arrived is answered or dropped: nothing reaches AWS any more.
+    ///
+    /// # Errors
+    /// When that does not happen.
+    pub fn wait_until_idle(&self) -> anyhow::Result<()> {
+        self.wait(|state| match state.under_way {
+            0 => Ok(()),
+            calls => Err(format!("{calls} calls are still under way")),
+        })
+    }
+
+    fn wait(&self, reached: impl Fn(&State) -> Result<(), String>) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.shared.state();
         loop {
-            let seen = state.calls.iter().filter(|call| call.operation == operation).count();
-            if seen >= times {
-                return Ok(());
-            }
+            let Err(missing) = reached(&state) else { return Ok(()) };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                bail!("{operation} was called {seen} times, {times} were expected");
+                bail!("{missing}");
             }
             (state, _) = self
                 .shared
@@ -241,7 +265,8 @@ impl When<'_> {
         self.add(Effect::Run(Arc::new(hook)));
     }
 
-    /// They wait until the answer is opened or dropped.
+    /// They wait until the gate is opened or dropped, and then go on for those clients that are
+    /// still there.
     pub fn hold(self) -> Gate {
         let (gate, barrier) = watch::channel(Barrier::Closed);
         self.add(Effect::Hold(barrier));
@@ -289,6 +314,8 @@ impl Shared {
 struct State {
     calls: Vec<Call>,
     rules: Vec<Rule>,
+    /// How many calls have arrived and are not answered, passed on or dropped yet.
+    under_way: usize,
 }
 
 impl State {
@@ -296,6 +323,7 @@ impl State {
     fn arrive(&mut self, call: Call) -> Option<Effect> {
         let effect = self.rules.iter_mut().find_map(|rule| rule.take(&call));
         self.calls.push(call);
+        self.under_way += 1;
         effect
     }
 }
@@ -371,7 +399,10 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((stream, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
-            let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+            let Ok((stream, client)) = watched(stream) else { return };
+            let service = service_fn(move |request| {
+                answer(Arc::clone(&shared), Arc::clone(&client), request)
+            });
             // A client that goes away, and a connection dropped by a rule, end here alike.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
@@ -380,8 +411,39 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
+/// The other end of a connection. The kernel is asked for it, because a close that has not reached
+/// the runtime yet has happened all the same.
+#[derive(Debug)]
+struct Client(std::net::TcpStream);
+
+impl Client {
+    fn is_gone(&self) -> bool {
+        match self.0.peek(&mut [0]) {
+            Ok(bytes) => bytes == 0,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        }
+    }
+}
+
+fn watched(stream: TcpStream) -> std::io::Result<(TcpStream, Arc<Client>)> {
+    let stream = stream.into_std()?;
+    let client = Client(stream.try_clone()?);
+    Ok((TcpStream::from_std(stream)?, Arc::new(client)))
+}
+
+/// A call, until it is answered or dropped.
+struct UnderWay(Arc<Shared>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.state().under_way -= 1;
+        self.0.changed.notify_all();
+    }
+}
+
 async fn answer(
     shared: Arc<Shared>,
+    client: Arc<Client>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Dropped> {
     let (head, body) = request.into_parts();
@@ -389,6 +451,7 @@ async fn answer(
     let call = describe(&head, &body);
     let input = call.input.clone();
     let effect = shared.state().arrive(call);
+    let _under_way = UnderWay(Arc::clone(&shared));
     shared.changed.notify_all();
     match effect {
         None => {}
@@ -410,6 +473,9 @@ async fn answer(
         Some(Effect::Run(hook)) => {
             tokio::task::spawn_blocking(move || hook()).await.map_err(|_| Dropped)?;
         }
+    }
+    if client.is_gone() {
+        return Err(Dropped);
     }
     match forward(&shared, head, body).await {
         Ok(answer) => Ok(answer),

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::interrupt::{self, Interruptible};
 use crate::mirror::{ADDRESS, Mirror};
 use crate::server::inherited_environment;
+use crate::wait;
 use crate::workspace;
 
 /// The first with import blocks.
@@ -267,24 +268,40 @@ impl Running {
         killpg(self.group, Signal::SIGINT).with_context(|| format!("interrupting {}", self.command))
     }
 
-    /// Kills Terraform and the providers it runs, as a machine that goes down does.
+    /// Kills Terraform and the providers it runs, as a machine that goes down does, and waits until
+    /// all of them are gone with their connections.
     ///
     /// # Errors
     /// When the command is gone.
     pub fn kill(&self) -> anyhow::Result<()> {
-        killpg(self.group, Signal::SIGKILL).with_context(|| format!("killing {}", self.command))
+        killpg(self.group, Signal::SIGKILL).with_context(|| format!("killing {}", self.command))?;
+        wait::until("the end of Terraform and its providers", || {
+            match living(|process| process.group == self.group.as_raw()) {
+                Ok(living) if living.is_empty() => Ok(()),
+                Ok(living) => Err(format!("{living:?} are there")),
+                Err(error) => Err(format!("{error:#}")),
+            }
+        })
     }
 
-    /// Kills the providers that Terraform runs, and Terraform lives.
+    /// Kills the providers that Terraform runs, waits for their end, and Terraform lives.
     ///
     /// # Errors
     /// When the system does not tell what they are.
     pub fn kill_providers(&self) -> anyhow::Result<()> {
-        for provider in children(self.child.id())? {
+        let terraform = Pid::from_raw(i32::try_from(self.child.id()).context("a process id")?);
+        let providers = living(|process| process.parent == terraform.as_raw())?;
+        for provider in &providers {
             // It may have ended this moment.
-            let _ = kill(provider, Signal::SIGKILL);
+            let _ = kill(*provider, Signal::SIGKILL);
         }
-        Ok(())
+        wait::until("the end of the providers", || {
+            let living = living(|_| true).map_err(|error| format!("{error:#}"))?;
+            match providers.iter().find(|provider| living.contains(provider)) {
+                None => Ok(()),
+                Some(provider) => Err(format!("{provider} is there")),
+            }
+        })
     }
 
     /// Whether it has ended by itself.
@@ -308,20 +325,35 @@ impl Running {
     }
 }
 
-/// The processes that a process has started and that have not ended.
-fn children(of: u32) -> anyhow::Result<Vec<Pid>> {
-    let mut children = Vec::new();
+/// What the system tells of a process.
+struct Process {
+    parent: i32,
+    group: i32,
+}
+
+/// The processes of a kind that have not ended. One whose last thread has exited has closed its
+/// connections, and is not among them even if nobody has collected it yet.
+fn living(of_the_kind: impl Fn(&Process) -> bool) -> anyhow::Result<Vec<Pid>> {
+    let mut living = Vec::new();
     for entry in std::fs::read_dir("/proc").context("looking for processes")? {
         let name = entry.context("looking for processes")?.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-        // One that has ended meanwhile has no status.
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
-        if parent.is_some_and(|parent| parent.trim() == of.to_string()) {
-            children.push(Pid::from_raw(pid));
+        // One that has ended meanwhile has no status. The name before `)` may hold anything.
+        let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let Some((_, fields)) = status.rsplit_once(") ") else { continue };
+        let mut fields = fields.split(' ');
+        let ended = matches!(fields.next(), Some("Z" | "X")) && threads(pid) <= 1;
+        let mut number = || fields.next().and_then(|field| field.parse().ok()).unwrap_or_default();
+        let process = Process { parent: number(), group: number() };
+        if !ended && of_the_kind(&process) {
+            living.push(Pid::from_raw(pid));
         }
     }
-    Ok(children)
+    Ok(living)
+}
+
+fn threads(pid: i32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
 
 /// A command that has ended.

@@ -517,6 +517,7 @@ fn what_stood_in_when_the_provider_was_killed_is_taken_away() {
     apply.finish().unwrap();
     drop(gate);
     scene.proxy.heal();
+    scene.proxy.wait_until_idle().unwrap();
     assert_eq!(ids(&scene, "sink"), [INTERIM, OURS]);
     says(&scene.plan(), "~ invoke_permission = \"differs\" -> \"active\"");
     scene.apply_plan();

@@ -1,5 +1,7 @@
 //! The instruments themselves: a test that trusts a broken proxy proves nothing.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -76,6 +78,33 @@ fn a_gate_holds_calls_until_it_opens() {
         held.join().unwrap().unwrap();
     });
     assert_eq!(account.logs().groups().unwrap(), ["/held"]);
+}
+
+#[test]
+fn a_call_held_for_a_client_that_died_never_reaches_aws() {
+    let (account, proxy, _) = behind_a_proxy();
+    for number in 0..100 {
+        proxy.forget_calls();
+        let gate = proxy.on("CreateLogGroup").times(1).hold();
+        let mut client = TcpStream::connect(proxy.address()).unwrap();
+        let body = format!("{{\"logGroupName\":\"/held/{number}\"}}");
+        let credential = format!("Credential={}/20260101/{REGION}/logs/aws4_request", account.id());
+        write!(
+            client,
+            "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-amz-json-1.1\r\n\
+             X-Amz-Target: Logs_20140328.CreateLogGroup\r\nContent-Length: {}\r\n\
+             Authorization: AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0\r\n\r\n\
+             {body}",
+            proxy.address(),
+            body.len()
+        )
+        .unwrap();
+        proxy.wait_for("CreateLogGroup", 1).unwrap();
+        drop(client);
+        gate.open();
+        proxy.wait_until_idle().unwrap();
+    }
+    assert_eq!(account.logs().groups().unwrap(), [""; 0]);
 }
 
 #[test]

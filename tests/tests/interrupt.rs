@@ -112,6 +112,7 @@ fn a_killed_create_leaves_no_state_and_the_next_one_takes_it_up() {
     apply.finish().unwrap();
     gate.open();
     scene.proxy.heal();
+    scene.proxy.wait_until_idle().unwrap();
     scene.apply();
     for group in ["/app/a", "/app/b", "/app/c"] {
         scene.ships(group, &scene.shipper());
