@@ -43,6 +43,7 @@ mod hand_over;
 mod import;
 mod interrupt;
 mod kill;
+mod lifecycle;
 mod log_groups;
 mod loops;
 mod meanwhile;

@@ -1,0 +1,374 @@
+//! What must hold, told from the configuration, the state and what happened in AWS, without any of
+//! the provider's code.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::configuration::{CLOSED, Configuration, Policy};
+use super::state::Stated;
+use super::world::{By, ELSEWHERE, Event, What, World, is_foreign};
+
+/// A promise that was broken.
+#[derive(Clone, Debug)]
+pub(super) struct Violation {
+    pub(super) promise: Promise,
+    pub(super) why: String,
+}
+
+/// What is promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Promise {
+    /// A log group that is called active has the filter.
+    ActiveIsSubscribed,
+    /// No filter of others is written over or deleted.
+    ForeignIsUntouched,
+    /// Retention is set only to what a policy asks for, where its mode asks for it now.
+    RetentionIsAskedFor,
+    /// Retention is given back only as it was before the policy's first write.
+    RestoresWhatWas,
+    /// A retention that gets shorter is told of.
+    ShorteningIsToldOf,
+    /// A function that is shipped to lets CloudWatch Logs invoke it.
+    MayInvoke,
+    /// What the configuration says is so after an apply.
+    Holds,
+    /// After that there is nothing to do.
+    PlanIsEmpty,
+    /// A plan shows the log groups that differ, and no others.
+    PlanShowsWhatDiffers,
+    /// Two policies of one filter name are refused before anything is written.
+    TwinIsRefused,
+    /// What can succeed does.
+    Succeeds,
+    /// The provider neither panics nor is blamed by Terraform.
+    IsSound,
+}
+
+pub(super) fn broken(promise: Promise, why: impl Into<String>) -> Violation {
+    Violation { promise, why: why.into() }
+}
+
+/// What policies wrote to a log group's retention as long as one has been holding the group.
+#[derive(Clone, Debug, Default)]
+struct Tenure {
+    /// What each policy found at its first write; the policy's address, until it lets go.
+    found: Vec<(Option<String>, Option<u16>)>,
+    last_written: Option<Option<u16>>,
+}
+
+/// Everything the oracle remembers from step to step.
+#[derive(Debug, Default)]
+pub(super) struct Oracle {
+    tenures: BTreeMap<String, Tenure>,
+    /// Log groups and names of our filters that others removed since state was refreshed.
+    removed: BTreeSet<(String, String)>,
+    /// Functions whose statements others removed since.
+    revoked: BTreeSet<String>,
+    /// Names of filters that a policy left behind when its state was lost.
+    pub(super) left_behind: BTreeSet<String>,
+}
+
+/// A step as the oracle sees it.
+pub(super) struct Seen<'a> {
+    pub(super) current: &'a Configuration,
+    pub(super) state_before: &'a [Stated],
+    pub(super) state: &'a [Stated],
+    pub(super) events: &'a [Event],
+    /// Log groups that had the tag at some moment of it.
+    pub(super) tagged: &'a BTreeSet<String>,
+    /// The address of what is replaced.
+    pub(super) replaced: Option<&'a str>,
+    /// Terraform's words.
+    pub(super) text: &'a str,
+}
+
+impl Oracle {
+    /// Terraform looked at everything, so what others did before is known.
+    pub(super) fn refreshed(&mut self) {
+        self.removed.clear();
+        self.revoked.clear();
+    }
+
+    pub(super) fn revoke(&mut self, function: &str) {
+        self.revoked.insert(function.to_owned());
+    }
+
+    /// Nobody remembers what was there before.
+    pub(super) fn state_is_lost(&mut self) {
+        self.tenures.clear();
+    }
+
+    /// A policy has another address.
+    pub(super) fn moved(&mut self, from: &str, to: &str) {
+        for (owner, _) in self.tenures.values_mut().flat_map(|tenure| &mut tenure.found) {
+            if let Some(owner) = owner
+                && let Some(key) = owner.strip_prefix(from)
+                && (key.is_empty() || key.starts_with('['))
+            {
+                *owner = format!("{to}{key}");
+            }
+        }
+    }
+
+    /// What others did, of which no write of the provider is judged.
+    pub(super) fn note(&mut self, events: &[Event]) {
+        for event in events {
+            match &event.what {
+                What::Filter { name, was: Some(was), .. } if was != ELSEWHERE => {
+                    self.removed.insert((event.group.clone(), name.clone()));
+                }
+                What::Created | What::Deleted => {
+                    self.tenures.remove(&event.group);
+                    self.removed.insert((event.group.clone(), String::new()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Judges every write, one after the other.
+    pub(super) fn judge(&mut self, seen: &Seen<'_>) -> Result<(), Violation> {
+        if let Some(address) = seen.replaced {
+            self.let_go(|owner| owner == address);
+        }
+        for event in seen.events {
+            if event.by == By::Others {
+                self.note(std::slice::from_ref(event));
+                continue;
+            }
+            match &event.what {
+                What::Filter { name, was: Some(was), .. } if was == ELSEWHERE => {
+                    let why = format!("the provider wrote {name} of others on {}", event.group);
+                    return Err(broken(Promise::ForeignIsUntouched, why));
+                }
+                What::Retention { was, is } if was != is => {
+                    self.judge_retention(seen, &event.group, *was, *is)?;
+                }
+                _ => {}
+            }
+        }
+        let held = |owner: &str, group: &str| {
+            seen.state.iter().any(|policy| policy.address == owner && policy.holds(group))
+        };
+        for (group, tenure) in &mut self.tenures {
+            for (owner, _) in &mut tenure.found {
+                owner.take_if(|owner| !held(owner, group));
+            }
+        }
+        self.tenures.retain(|group, _| seen.state.iter().any(|policy| policy.holds(group)));
+        Ok(())
+    }
+
+    fn let_go(&mut self, of: impl Fn(&str) -> bool) {
+        for (owner, _) in self.tenures.values_mut().flat_map(|tenure| &mut tenure.found) {
+            owner.take_if(|owner| of(owner));
+        }
+    }
+
+    fn judge_retention(
+        &mut self,
+        seen: &Seen<'_>,
+        group: &str,
+        was: Option<u16>,
+        is: Option<u16>,
+    ) -> Result<(), Violation> {
+        let policies = seen.current.policies();
+        let asking = policies.iter().find(|(_, policy)| {
+            let chosen =
+                policy.chooses(group, false) || policy.chooses(group, seen.tagged.contains(group));
+            let asks = policy
+                .retention
+                .is_some_and(|(days, mode)| is == Some(days) && mode.is_due(days, was));
+            chosen && asks
+        });
+        let tenure = self.tenures.entry(group.to_owned()).or_default();
+        let shown = |days: Option<u16>| days.map_or("never expire".to_owned(), |it| it.to_string());
+        let change = format!("{group}: {} -> {}", shown(was), shown(is));
+        if let Some((address, _)) = asking {
+            let owns = |(owner, _): &(Option<String>, _)| owner.as_ref() == Some(address);
+            if !tenure.found.iter().any(owns) {
+                tenure.found.push((Some(address.clone()), was));
+            }
+            tenure.last_written = Some(is);
+            return Ok(());
+        }
+        let (last, found) = (tenure.last_written.replace(is), &tenure.found);
+        let mut restorers = seen.state_before.iter().filter(|policy| policy.holds(group));
+        let also_now = policies
+            .values()
+            .any(|policy| policy.on_destroy == super::configuration::OnDestroy::Restore);
+        if !restorers.any(|policy| policy.restores() || also_now) {
+            let why = format!("{change}, which no policy asks for");
+            return Err(broken(Promise::RetentionIsAskedFor, why));
+        }
+        if last != Some(was) || !found.iter().any(|(_, before)| *before == is) {
+            let asks = policies.values().find(|policy| policy.chooses(group, true));
+            let promise = match asks.and_then(|policy| policy.retention) {
+                Some((days, _)) if is == Some(days) => Promise::RetentionIsAskedFor,
+                _ => Promise::RestoresWhatWas,
+            };
+            let why = format!(
+                "{change}, which was no policy's last write ({last:?}) or not there before one's \
+                 first ({found:?})"
+            );
+            return Err(broken(promise, why));
+        }
+        Ok(())
+    }
+
+    /// State claims no more than there is.
+    pub(super) fn state_is_honest(
+        &self,
+        state: &[Stated],
+        world: &World<'_>,
+    ) -> Result<(), Violation> {
+        for policy in state {
+            let name = policy.text("filter_name");
+            for (group, subscription) in policy.log_groups() {
+                let excused = [name, ""]
+                    .iter()
+                    .any(|name| self.removed.contains(&(group.clone(), (*name).to_owned())));
+                let Some(found) = world.region.group(&group).filter(|_| !excused) else { continue };
+                let filter = found.filters.get(name).is_some_and(|filter| {
+                    filter.destination_arn == policy.text("destination_arn")
+                        && filter.filter_pattern == policy.text("filter_pattern")
+                });
+                if subscription == "active" && !filter {
+                    let why = format!(
+                        "{} calls {group} active, whose filters are {:?}",
+                        policy.address, found.filters
+                    );
+                    return Err(broken(Promise::ActiveIsSubscribed, why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every function that a policy ships to by its own leave can be invoked.
+    pub(super) fn may_invoke(&self, state: &[Stated], world: &World<'_>) -> Result<(), Violation> {
+        for policy in state.iter().filter(|policy| policy.grants()) {
+            let function = policy.text("destination_arn").rsplit(':').next().unwrap_or_default();
+            let only_so = CLOSED.contains(&function) && !self.revoked.contains(function);
+            if only_so && !world.may_invoke(function) {
+                let why = format!("{} ships to {function}", policy.address);
+                return Err(broken(Promise::MayInvoke, why));
+            }
+        }
+        Ok(())
+    }
+
+    /// After a successful apply all is as the configuration says.
+    pub(super) fn holds(
+        &self,
+        configuration: &Configuration,
+        state: &[Stated],
+        world: &World<'_>,
+    ) -> Result<(), Violation> {
+        let policies = configuration.policies();
+        for policy in state {
+            if !policies.contains_key(&policy.address) {
+                let why = format!("{} is still in state", policy.address);
+                return Err(broken(Promise::Holds, why));
+            }
+        }
+        let mut ours = BTreeSet::new();
+        for (name, found) in world.region.groups() {
+            let chosen = configuration.policy_of(&name, world.has_tag(&name));
+            if let Some((address, policy)) = chosen {
+                ours.insert((name.clone(), policy.filter_name.clone()));
+                check_group(&address, policy, &name, &found)?;
+                let stated = state.iter().find(|stated| stated.address == address);
+                if !stated.is_some_and(|stated| stated.holds(&name)) {
+                    let why = format!("{name} is missing in {address}");
+                    return Err(broken(Promise::Holds, why));
+                }
+            }
+            for filter in found.filters.values().filter(|filter| !is_foreign(filter)) {
+                let wanted = ours.contains(&(name.clone(), filter.name.clone()));
+                if !wanted && !self.left_behind.contains(&filter.name) {
+                    let why = format!("{name} has the filter {} that nobody wants", filter.name);
+                    return Err(broken(Promise::Holds, why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Retention that a quiet apply left shorter than it was is in what Terraform said.
+    pub(super) fn shortening_is_told(
+        &self,
+        seen: &Seen<'_>,
+        world: &World<'_>,
+    ) -> Result<(), Violation> {
+        let mut before = BTreeMap::new();
+        for event in seen.events.iter().filter(|event| event.by == By::Provider) {
+            if let What::Retention { was, .. } = event.what {
+                before.entry(&event.group).or_insert(was);
+            }
+        }
+        for (name, was) in before {
+            let Some(group) = world.region.group(name) else { continue };
+            let is = group.retention_in_days;
+            let shorter = is.is_some_and(|is| was.is_none_or(|was| is < was));
+            if shorter && group.stored_bytes > 0 && !seen.text.to_lowercase().contains("shorten") {
+                let why = format!("{name}: {was:?} -> {is:?}");
+                return Err(broken(Promise::ShorteningIsToldOf, why));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_group(
+    address: &str,
+    policy: &Policy,
+    name: &str,
+    found: &logagg_e2e::simulator::Group,
+) -> Result<(), Violation> {
+    let filter = found.filters.get(&policy.filter_name);
+    let subscribed = filter.is_some_and(|filter| {
+        filter.destination_arn == policy.destination_arn()
+            && filter.filter_pattern == policy.pattern
+    });
+    if !subscribed {
+        let why = format!("{name} is not shipped as {address} says: {:?}", found.filters);
+        return Err(broken(Promise::Holds, why));
+    }
+    match policy.retention {
+        Some((days, mode)) if mode.is_due(days, found.retention_in_days) => {
+            let why = format!(
+                "{name} has the retention {:?}, and {address} says {days}, {mode:?}",
+                found.retention_in_days
+            );
+            Err(broken(Promise::Holds, why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The log groups that a plan should show as changed, by the policy's address.
+pub(super) fn differing(
+    configuration: &Configuration,
+    state: &[Stated],
+    world: &World<'_>,
+) -> BTreeMap<String, BTreeSet<String>> {
+    let policies = configuration.policies();
+    let mut differing: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for stated in state {
+        let Some(policy) = policies.get(&stated.address) else { continue };
+        let groups = world.region.groups();
+        let of = differing.entry(stated.address.clone()).or_default();
+        for (name, found) in &groups {
+            let chosen = policy.chooses(name, world.has_tag(name));
+            let wrong = match chosen {
+                true => check_group(&stated.address, policy, name, found).is_err(),
+                false => stated.holds(name),
+            };
+            if wrong {
+                of.insert(name.clone());
+            }
+        }
+    }
+    differing.retain(|_, groups| !groups.is_empty());
+    differing
+}
