@@ -39,8 +39,8 @@ pub use log_group::{
     InvalidLogGroupName, LogGroup, LogGroupClass, UnknownLogGroupClass, check_log_group_name,
 };
 pub use loop_guard::LoopGuard;
-pub use policy_id::{InvalidPolicyId, PolicyId};
 pub use loop_walk::{Answer, LoopWalk, Question, Walked};
+pub use policy_id::{InvalidPolicyId, PolicyId};
 pub use retention::{
     InvalidRetention, OnDestroy, Retention, RetentionMode, UnknownOnDestroy, UnknownRetentionMode,
     WrittenRetention,

@@ -56,8 +56,9 @@ fn allowed() -> [BTreeSet<String>; 3] {
 }
 
 /// The statements of these policies as one policy, for the account and region of the tests.
-fn together(policies: &[Value]) -> Value {
-    let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap());
+fn together<const N: usize>(policies: [&Value; N]) -> Value {
+    let statements =
+        policies.into_iter().flat_map(|policy| policy["Statement"].as_array().unwrap());
     let text = json!({"Statement": statements.collect::<Vec<_>>()}).to_string();
     serde_json::from_str(&text.replace("eu-west-1", REGION)).unwrap()
 }
@@ -175,15 +176,15 @@ fn the_pages_statements_are_enough_to_plan_and_to_apply() {
     };
     scene.configuration(&file("examples/resources/logagg_policy/resource.tf"));
     scene.terraform.set_environment(vec![("TF_VAR_shipper_arn", scene.shipper())]);
-    account.allow_only(&together(&[to_plan.clone()]));
+    account.allow_only(&together([&to_plan]));
     is_quiet(&scene.plan());
     let refused = scene.run(1, Terraform::apply_plan);
     says(&refused, "not authorized to perform: logs:PutSubscriptionFilter");
-    account.allow_only(&together(&[to_plan.clone(), to_apply.clone()]));
+    account.allow_only(&together([&to_plan, &to_apply]));
     is_quiet(&scene.apply());
-    account.allow_only(&together(&[to_plan.clone()]));
+    account.allow_only(&together([&to_plan]));
     scene.plan_is_empty();
-    account.allow_only(&together(&[to_plan.clone(), to_apply.clone(), to_grant]));
+    account.allow_only(&together([&to_plan, &to_apply, &to_grant]));
     let example = file("examples/resources/logagg_policy/resource.tf");
     let name = "name              = \"lambda-to-search\"";
     let granting = example.replace(name, &format!("{name}\n  grant_invoke = true"));
@@ -201,7 +202,7 @@ fn what_lies_behind_the_destination_is_a_warning_to_whom_may_not_look_there() {
     let on = scene.account.function_arn("other");
     scene.logs.put_filter("/aws/lambda/shipper", "theirs", &on).unwrap();
     let [to_plan, to_apply, _] = policies();
-    simulator.account(SIMULATED_ACCOUNT).allow_only(&together(&[to_plan, to_apply]));
+    simulator.account(SIMULATED_ACCOUNT).allow_only(&together([&to_plan, &to_apply]));
     scene.configuration(&file("examples/resources/logagg_policy/resource.tf"));
     scene.terraform.set_environment(vec![("TF_VAR_shipper_arn", scene.shipper())]);
     let apply = scene.apply();

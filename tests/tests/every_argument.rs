@@ -618,7 +618,13 @@ fn known_only_at_apply_can_be_planned() {
     }
     let scene = Scene::with_groups(&[]);
     let text = configuration.text.replace("111122223333", scene.account.id());
-    scene.terraform.write("main.tf", &text).unwrap();
+    // A filter name belongs to one policy.
+    let mut parts = text.split("\"ship\"");
+    let mut named = parts.next().unwrap_or_default().to_owned();
+    for (number, part) in parts.enumerate() {
+        named.push_str(&format!("\"ship{number}\"{part}"));
+    }
+    scene.terraform.write("main.tf", &named).unwrap();
     let plan = scene.terraform.plan(&["-refresh=false"]).unwrap();
     assert!(!plan.text().contains("panic"), "{plan}");
     assert!(!plan.text().contains("Error:"), "{plan}");

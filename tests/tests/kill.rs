@@ -180,7 +180,8 @@ impl Stage {
         }
         if state["invoke_permission"] == "active" {
             let arn = state["destination_arn"].as_str().unwrap();
-            assert_eq!(self.statements(arn.rsplit(':').next().unwrap()).len(), 1, "{what}");
+            let statements = self.statements(arn.rsplit(':').next().unwrap()).len();
+            assert!(matches!(statements, 1 | 2), "{what}: {statements}");
         }
     }
 
@@ -220,8 +221,11 @@ impl Stage {
         };
         assert_eq!(self.ours(), expected, "{what}");
         for function in ["sink", "next"] {
-            let statements = usize::from(function == granted);
-            assert_eq!(self.statements(function).len(), statements, "{what}: {function}");
+            let statements = self.statements(function).len();
+            let expected = usize::from(function == granted);
+            // A create that dies has no state to know its statement by, and makes another.
+            let left = usize::from(doing == Doing::Create && expected > 0);
+            assert!((expected..=expected + left).contains(&statements), "{what}: {function}");
         }
         match doing {
             Doing::Destroy => assert_eq!(self.scene.state(), json!(null), "{what}"),

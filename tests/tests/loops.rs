@@ -277,7 +277,7 @@ fn two_policies_of_one_configuration_cannot_ship_each_others_shippers() {
     let second = function(&here, "second", "/x/of-second");
     let policy = |name: &str, destination: &str, prefix: &str| {
         format!(
-            "resource \"logagg_policy\" \"{name}\" {{\n  name = \"{NAME}\"\n  \
+            "resource \"logagg_policy\" \"{name}\" {{\n  name = \"{name}\"\n  \
              destination_arn = \"{destination}\"\n  \
              select {{\n    name_prefixes = [\"{prefix}\"]\n  }}\n}}\n"
         )
@@ -294,8 +294,11 @@ fn two_policies_of_one_configuration_cannot_ship_each_others_shippers() {
     gate.open();
     let apply = apply.finish().unwrap();
     assert_eq!(apply.code(), 0, "{apply}");
-    scene.ships("/x/a", &first);
-    scene.ships("/y/a", &second);
+    for (group, destination) in [("/x/a", &first), ("/y/a", &second)] {
+        let filters = here.filters(group);
+        assert_eq!(filters.len(), 1, "{group}");
+        assert_eq!(&filters[0].destination_arn, destination, "{group}");
+    }
     // Whichever went first ships the other's; the other does not.
     let shipped = ["/x/of-second", "/y/of-first"].map(|group| here.filters(group).len());
     assert_eq!(shipped.iter().sum::<usize>(), 1, "{shipped:?}");

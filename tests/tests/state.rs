@@ -142,6 +142,7 @@ fn an_identity_imports_what_it_is_of_and_follows_a_rename() {
         "filter_name": NAME,
         "region": "eu-central-1",
         "account_id": scene.account.id(),
+        "assume_role_arn": null,
     });
     runtime().block_on(async {
         let environment = scene.account.environment(&scene.proxy.endpoint());
@@ -154,7 +155,7 @@ fn an_identity_imports_what_it_is_of_and_follows_a_rename() {
         assert_eq!(required.map(|one| one.name.as_str()).collect::<Vec<_>>(), ["filter_name"]);
 
         for identity in
-            [whole.clone(), json!({"filter_name": NAME, "region": null, "account_id": null})]
+            [whole.clone(), json!({"filter_name": NAME, "region": null, "account_id": null, "assume_role_arn": null})]
         {
             let found = speaking.import(&identity).await;
             assert_eq!(found.diagnostics, []);
@@ -178,12 +179,12 @@ fn an_identity_imports_what_it_is_of_and_follows_a_rename() {
 
         for (changed, summary) in [
             (
-                json!({"filter_name": "nobody", "region": null, "account_id": null}),
+                json!({"filter_name": "nobody", "region": null, "account_id": null, "assume_role_arn": null}),
                 "No such policy",
             ),
-            (json!({"filter_name": "", "region": null, "account_id": null}), "Invalid identity"),
+            (json!({"filter_name": "", "region": null, "account_id": null, "assume_role_arn": null}), "Invalid identity"),
             (
-                json!({"filter_name": NAME, "region": null, "account_id": "999999999999"}),
+                json!({"filter_name": NAME, "region": null, "account_id": "999999999999", "assume_role_arn": null}),
                 "Policy of another account",
             ),
         ] {

@@ -11,7 +11,7 @@ use super::api::Api;
 use super::bucket::Bucket;
 use super::clock;
 use super::credentials::NotAssumed;
-use super::not_given::{Lacking, NotGiven};
+use super::not_given::{Lacking, NotGiven, RoleOf};
 use super::turns::Turns;
 
 /// Makes calls at the pace the quotas allow, and makes them again where that can help.
@@ -271,6 +271,11 @@ impl CallError {
         };
         let code = String::new();
         Self { api, cause: Cause::NoCredentials, lacking: Some(lacking), code, message, attempts }
+    }
+
+    /// Whether STS gave no credentials for the role of a resource.
+    pub(crate) fn is_about_the_resources_role(&self) -> bool {
+        self.lacking == Some(Lacking::Role(RoleOf::Resource))
     }
 
     /// What failures have in common that are one and the same to a reader. AWS's messages name

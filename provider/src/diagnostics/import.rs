@@ -6,7 +6,7 @@ use tfplugin::Diagnostic;
 
 use super::failure::{advice, stop};
 use super::words::listed_pairs;
-use crate::aws::{CallError, Cause};
+use crate::aws::CallError;
 
 const ID: &str = "The id reads NAME, NAME@REGION or NAME@REGION@ROLE_ARN, where NAME is that of the \
                   policy's filters and ROLE_ARN the role_arn of its assume_role block.";
@@ -47,7 +47,7 @@ pub(crate) fn not_looked_for(
         stop(error),
         advice(error)
     );
-    if error.cause == Cause::NotAssumed {
+    if error.is_about_the_resources_role() {
         text.push_str(
             " An import knows of an external_id only what its id says: \
              NAME@REGION@ROLE_ARN?external_id=EXTERNAL_ID.",

@@ -8,7 +8,7 @@ use tfplugin::{AttributePath, Diagnostic};
 
 use super::failure::{advice, on_role, stop};
 use super::words::{counted, listed};
-use crate::aws::{CallError, Cause};
+use crate::aws::CallError;
 use crate::policy::{Unseen, Unverified};
 
 pub(crate) fn not_configured() -> Diagnostic {
@@ -66,7 +66,7 @@ pub(crate) fn not_read(error: &CallError, region: &str) -> Diagnostic {
 /// The same in a refresh, which knows no configuration.
 pub(crate) fn not_refreshed_from(error: &CallError, region: &str) -> Diagnostic {
     let mut diagnostic = not_read(error, region);
-    if error.cause == Cause::NotAssumed {
+    if error.is_about_the_resources_role() {
         diagnostic.detail.push_str(
             " A refresh works with the role that is in the state. Where the configuration has \
              another role or external_id, apply once with -refresh=false.",

@@ -1,7 +1,7 @@
 //! The statement in a function's resource policy that lets CloudWatch Logs invoke it, where the
 //! policy is told to keep one.
 
-use logagg_policy::{Grant, Permission};
+use logagg_policy::{Arn, Grant, Permission, PolicyId};
 use tfplugin::{Attr, Context, Diagnostic};
 
 use super::model::{Intent, Policy};
@@ -25,6 +25,25 @@ pub(super) enum Granted {
 pub(super) struct Grants<'a> {
     pub(super) reader: &'a Reader,
     pub(super) writer: &'a Writer,
+}
+
+/// Finds the id of a policy whose private state is lost, as Terraform loses it when a provider dies
+/// in the middle of an apply: by the one statement that a policy of its name has. Without that the
+/// policy gets a new id, and a statement that may be left stays.
+pub(super) async fn recover_id(reader: &Reader, state: &Policy, private: &mut PrivateState) {
+    let (Some(name), Some(Ok(arn))) =
+        (state.name.known(), state.destination_arn.known().map(|arn| arn.parse::<Arn>()))
+    else {
+        return;
+    };
+    if private.id().is_some() || state.grant_invoke.known() != Some(&true) {
+        return;
+    }
+    let Some(grant) = Grant::of(&arn, name, PolicyId::of(0)) else { return };
+    let Ok(statements) = reader.statements(&grant).await else { return };
+    if let [policy] = Grant::holders(&arn, name, &statements)[..] {
+        private.take_id(policy);
+    }
 }
 
 /// How the permission stands, for `invoke_permission`. What is found there as wanted is kept in

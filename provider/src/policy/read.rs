@@ -59,13 +59,14 @@ async fn refreshed(
 ) -> Result<Stored<Policy, PrivateState>, tfplugin::Diagnostic> {
     check_account(cx, account, &prior.state).await?;
     let mut stored = prior.clone();
+    let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
+    let reader = account.reader(region, cx.stopped());
+    permission::recover_id(&reader, &stored.state, &mut stored.private).await;
     stored.private.id_or_draw();
     let mut intent = stored
         .state
         .intent(&stored.private)
         .map_err(|error| diagnostics::unusable_state(&error))?;
-    let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
-    let reader = account.reader(region, cx.stopped());
     let ownership = prior.private.widen(prior.state.ownership());
     let held = prior.state.log_groups.known().into_iter().flatten().map(|(name, _)| name.clone());
     let basis = match intent.refresh.basis(&reader, prior.private.recollection.as_ref()).await {
