@@ -559,7 +559,7 @@ fn endpoints_of_a_services_section_go_by_the_name_that_aws_documents_and_by_the_
         let config = scene.file(
             "config",
             &format!(
-                "[default]\nservices = local\nendpoint_url = {proxy}/elsewhere\n[services local]\n\
+                "[default]\nservices = local\nendpoint_url = http://127.0.0.1:9\n[services local]\n\
                  {name} =\n  endpoint_url = {proxy}\nsts =\n  endpoint_url = {proxy}\n"
             ),
         );
@@ -681,4 +681,31 @@ fn a_role_that_cannot_be_assumed_is_pointed_at_in_aws_words() {
         assert!(detail.contains(&why), "{detail}");
         assert!(!detail.contains("Error {") && !detail.contains("dispatch"), "{detail}");
     }
+}
+
+#[test]
+fn what_is_unknown_of_pace_and_accounts_does_not_keep_a_plan_from_reading() {
+    let scene = Scene::with_groups(&["/app/a"]);
+    let policy = scene.usual_policy();
+    let write = |id: &str| {
+        let text = format!(
+            "terraform {{\n  required_providers {{\n    logagg = {{ source = \"logagg/logagg\" }}\n  }}\n}}\n\
+             resource \"terraform_data\" \"later\" {{\n  input = {{ id = \"{id}\", rate = 100 }}\n}}\n\
+             provider \"logagg\" {{\n  forbidden_account_ids = [terraform_data.later.output.id]\n  \
+             max_retries = terraform_data.later.output.rate\n  requests_per_second = {{\n    \
+             DescribeLogGroups = terraform_data.later.output.rate\n  }}\n}}\n\
+             resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n"
+        );
+        scene.terraform.write("main.tf", &text).unwrap();
+    };
+    write(scene.account.id());
+    let plan = scene.plan();
+    says(&plan, "/app/a");
+    let run = scene.run(1, Terraform::apply_plan);
+    says(&run, "Error: Account not allowed");
+    assert_eq!(scene.writes(), [], "what is known by then counts before the first write");
+    scene.run(0, |terraform| terraform.run(&["state", "rm", "terraform_data.later"]));
+    write("999999999999");
+    scene.apply();
+    scene.ships("/app/a", &scene.shipper());
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use tfplugin::Attr;
+use tfplugin::{Attr, Convert};
 
 tfplugin::object! {
     /// The provider block.
@@ -79,5 +79,32 @@ tfplugin::object! {
         pub(crate) role_arn: Attr<String>,
         pub(crate) external_id: Attr<String>,
         pub(crate) session_name: Attr<String>,
+    }
+}
+
+impl Config {
+    /// Without those arguments that are not known and matter only to what is written, or to how fast:
+    /// a plan reads AWS without them, and before anything is written they are known.
+    pub(super) fn without_the_unimportant(mut self) -> Self {
+        forget(&mut self.max_retries);
+        forget(&mut self.retry_mode);
+        forget(&mut self.requests_per_second);
+        forget(&mut self.skip_region_validation);
+        forget(&mut self.skip_credentials_validation);
+        forget(&mut self.forbidden_account_ids);
+        // One account that is allowed can be what tells the account.
+        if let Attr::Null | Attr::Known(false) = self.skip_requesting_account_id {
+            forget(&mut self.allowed_account_ids);
+        }
+        self
+    }
+}
+
+fn forget<T: Clone>(argument: &mut Attr<T>)
+where
+    Attr<T>: Convert,
+{
+    if !argument.clone().into_value().is_wholly_known() {
+        *argument = Attr::Null;
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Logagg;
 /// What the resources are given: a way to AWS, or none yet.
 #[derive(Debug)]
 pub(crate) enum Client {
-    /// Some of the provider block is only known at apply: nothing may be called before.
+    /// Something of the way to AWS is only known at apply: nothing may be called before.
     Unknown,
     Known(Box<Pool>),
 }
@@ -80,6 +80,7 @@ impl Provider for Logagg {
     }
 
     async fn configure(&self, _version: &str, config: Config) -> Result<Client, Diagnostics> {
+        let config = config.without_the_unimportant();
         if !config.clone().into_value().is_wholly_known() {
             return Ok(Client::Unknown);
         }
