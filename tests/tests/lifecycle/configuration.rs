@@ -164,6 +164,13 @@ pub(super) enum Destination {
     InApply,
 }
 
+/// Which provider block it has: each is a process of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Provider {
+    Default,
+    Second,
+}
+
 /// A resource block.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
@@ -171,6 +178,7 @@ pub(super) struct Block {
     pub(super) created_first: bool,
     pub(super) dependent: Dependent,
     pub(super) destination: Destination,
+    pub(super) provider: Provider,
     /// In the order of `count`, each with its key in `for_each`.
     pub(super) policies: Vec<(String, Policy)>,
 }
@@ -182,6 +190,7 @@ impl Block {
             created_first: false,
             dependent: Dependent::Nothing,
             destination: Destination::InPlan,
+            provider: Provider::Default,
             policies: vec![(String::new(), policy)],
         }
     }
@@ -221,6 +230,10 @@ impl Block {
             );
             destination = format!("terraform_data.to_{label}.output");
         }
+        let provider = match self.provider {
+            Provider::Default => "",
+            Provider::Second => "  provider = logagg.second\n",
+        };
         let lifecycle = match self.created_first {
             true => "  lifecycle {\n    create_before_destroy = true\n  }\n",
             false => "",
@@ -228,7 +241,7 @@ impl Block {
         let _ = write!(
             text,
             "locals {{\n  {label} = {value}\n}}\n\
-             resource \"logagg_policy\" \"{label}\" {{\n{instances}\
+             resource \"logagg_policy\" \"{label}\" {{\n{provider}{instances}\
              \x20 name = {from}.name\n  filter_name = {from}.filter_name\n\
              \x20 destination_arn = {destination}\n  filter_pattern = {from}.pattern\n\
              \x20 retention_in_days = {from}.days\n  retention_mode = {from}.mode\n\
@@ -278,6 +291,12 @@ impl Configuration {
         policies.collect()
     }
 
+    /// Which provider an instance is of.
+    pub(super) fn provider_of(&self, address: &str) -> Option<Provider> {
+        let label = address.strip_prefix("logagg_policy.")?.split('[').next()?;
+        self.blocks.get(label).map(|block| block.provider)
+    }
+
     /// The same, to be changed.
     pub(super) fn policies_mut(&mut self) -> BTreeMap<String, &mut Policy> {
         let blocks = self.blocks.iter_mut();
@@ -294,7 +313,9 @@ impl Configuration {
     }
 
     pub(super) fn text(&self) -> String {
-        let mut text = format!("{PROVIDER}\n");
+        let (_, provider) = PROVIDER.split_once("provider \"logagg\" {").unwrap_or_default();
+        let mut text =
+            format!("{PROVIDER}\nprovider \"logagg\" {{\n  alias = \"second\"{provider}\n");
         for (label, block) in &self.blocks {
             block.render(label, &mut text);
         }

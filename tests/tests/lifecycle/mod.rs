@@ -41,7 +41,7 @@ fn every_promise_holds_through_the_lives_of_policies() {
             scope.spawn(|| {
                 while let Some(seed) = { seeds.lock().unwrap().next() } {
                     let life = run::play(seed);
-                    if !life.violations.is_empty() {
+                    if !life.broken.is_empty() {
                         failures.lock().unwrap().push((seed, life));
                     }
                 }
@@ -51,9 +51,11 @@ fn every_promise_holds_through_the_lives_of_policies() {
     let failures = failures.into_inner().unwrap();
     let mut summary = String::new();
     for (seed, life) in &failures {
-        eprintln!("=== seed {seed}\n{}", life.story);
-        for (operation, violation) in &life.violations {
-            let _ = write!(summary, "\nseed {seed}: {operation:?}: {violation:?}");
+        eprintln!("seed {seed}, step by step:\n{}", life.story);
+        for broken in &life.broken {
+            let run::Broken { operation, violation } = broken;
+            let (promise, why) = (violation.promise, &violation.why);
+            let _ = write!(summary, "\nseed {seed}: {promise:?} after {operation:?}: {why}");
         }
     }
     assert!(failures.is_empty(), "{} lifecycles broke promises:{summary}", failures.len());

@@ -7,7 +7,7 @@ use logagg_e2e::simulator::Group;
 
 use super::configuration::{
     Block, CLOSED, Configuration, Dependent, Destination, Kind, Mode, OPEN, OnDestroy, PREFIXES,
-    Policy, TAGGED,
+    Policy, Provider, TAGGED,
 };
 
 const RETENTIONS: [u16; 4] = [14, 30, 60, 365];
@@ -73,6 +73,38 @@ pub(super) enum Operation {
         twin: String,
     },
     RemoveTwin(String),
+}
+
+impl Operation {
+    /// Whether one policy gives up what another takes over in the same run.
+    pub(super) fn hands_over(&self) -> bool {
+        match self {
+            Self::Rename { .. }
+            | Self::ChangeKey { .. }
+            | Self::Shift(_)
+            | Self::Replace(_)
+            | Self::Taint(_)
+            | Self::MoveGroup { .. }
+            | Self::Split { .. }
+            | Self::Merge { .. } => true,
+            Self::Nothing
+            | Self::Create(_)
+            | Self::Destroy(_)
+            | Self::RenameWithMoved { .. }
+            | Self::Change { .. }
+            | Self::Forget(_)
+            | Self::LoseState(_)
+            | Self::Twin { .. }
+            | Self::RemoveTwin(_) => false,
+        }
+    }
+
+    /// Whether it is only done where an earlier apply has left nothing to do: what is left half done
+    /// is known to the policy's state alone.
+    pub(super) fn needs_all_done(&self) -> bool {
+        let refuses = matches!(self, Self::Forget(_) | Self::LoseState(_) | Self::Twin { .. });
+        refuses || self.hands_over()
+    }
 }
 
 /// Whose name the filters have after a hand-over.
@@ -180,8 +212,6 @@ pub(super) struct Facts {
     /// Log groups with a filter of others under a policy's name.
     pub(super) names_taken: BTreeSet<String>,
     pub(super) twin: Option<String>,
-    /// Whether state is as the configuration says, or another run has to see to that.
-    pub(super) settled: bool,
 }
 
 fn one_of<T: Clone>(random: &mut Rng, all: &[T]) -> T {
@@ -223,7 +253,7 @@ impl Generator {
             let block = self.block(policy);
             configuration.blocks.insert(self.fresh("p"), block);
         }
-        if self.chance(50) {
+        if self.chance(65) {
             let mut policy = self.policy(BTreeSet::new());
             policy.by_tag = true;
             let block = self.block(policy);
@@ -242,6 +272,9 @@ impl Generator {
         };
         if self.chance(15) {
             block.destination = Destination::InApply;
+        }
+        if self.chance(8) {
+            block.provider = Provider::Second;
         }
         block
     }
@@ -308,8 +341,13 @@ impl Generator {
             let acts = self.random.usize(1..3);
             before.extend(self.acts(acts, configuration, facts));
         }
+        if self.chance(30)
+            && let Some((due, _)) = self.change_of_mind(configuration, facts)
+        {
+            before.push(due);
+        }
         let operation = self.operation(configuration, facts);
-        if let Operation::Twin { .. } = operation {
+        if let Operation::Twin { .. } | Operation::LoseState(_) = operation {
             before.retain(|act| *act == Act::FreeNames);
             return Step { operation, before, course: Course::Apply, last: Last::Nothing };
         }
@@ -318,13 +356,14 @@ impl Generator {
             1 => Last::Puts,
             _ => Last::Deletes,
         };
-        let course = self.course(&operation, configuration, facts);
+        let course = self.course(&operation, &mut before, configuration, facts);
         Step { operation, before, course, last }
     }
 
     fn course(
         &mut self,
         operation: &Operation,
+        before: &mut Vec<Act>,
         configuration: &Configuration,
         facts: &Facts,
     ) -> Course {
@@ -341,7 +380,6 @@ impl Generator {
             Operation::Change { address, .. } if self.chance(15) => {
                 return Course::Target(address.clone());
             }
-            Operation::LoseState(_) => return Course::Apply,
             _ => {}
         }
         match self.random.u8(..100) {
@@ -350,11 +388,41 @@ impl Generator {
             55..62 => Course::Storm,
             62..80 => {
                 let acts = self.random.usize(1..4);
-                Course::Saved(self.acts(acts, configuration, facts))
+                let mut between = self.acts(acts, configuration, facts);
+                if let Some((due, not_due)) = self.change_of_mind(configuration, facts) {
+                    before.push(due);
+                    between.push(not_due);
+                }
+                Course::Saved(between)
             }
             80..90 => Course::Interrupted { operation: operation_hit, after },
             _ => Course::Killed { operation: operation_hit, after },
         }
+    }
+
+    /// An owner sets a retention that a policy does not leave, and later one that it does.
+    fn change_of_mind(
+        &mut self,
+        configuration: &Configuration,
+        facts: &Facts,
+    ) -> Option<(Act, Act)> {
+        let groups: Vec<_> = facts.groups.iter().cloned().collect();
+        let retention_of = |group: &String| {
+            let has_tag = facts.tagged.contains(group);
+            configuration.policy_of(group, has_tag).and_then(|(_, policy)| policy.retention)
+        };
+        let offset = self.random.usize(..groups.len());
+        let mut groups = groups.iter().cycle().skip(offset).take(groups.len());
+        groups.find_map(|group| {
+            let (due, not_due) = match retention_of(group)? {
+                (_, Mode::Exact) => return None,
+                (_, Mode::AtLeast) => (Some(7), Some(400)),
+                (_, Mode::AtMost) => (Some(400), Some(7)),
+                (_, Mode::IfUnset) => (None, Some(7)),
+            };
+            let set = |days| Act::SetRetention(group.clone(), days);
+            Some((set(due), set(not_due)))
+        })
     }
 
     fn acts(&mut self, number: usize, configuration: &Configuration, facts: &Facts) -> Vec<Act> {
@@ -367,7 +435,7 @@ impl Generator {
         let has_tag = facts.tagged.contains(&group);
         let policy = configuration.policy_of(&group, has_tag).map(|(_, policy)| policy);
         let by_tag = configuration.policies().values().any(|policy| policy.by_tag);
-        if by_tag && self.chance(25) {
+        if by_tag && self.chance(35) {
             let group = format!("{TAGGED}{}", self.random.u8(..2));
             return facts.groups.contains(&group).then(|| match facts.tagged.contains(&group) {
                 true => Act::Untag(group),
@@ -378,13 +446,16 @@ impl Generator {
             0..40 => {
                 let unset = self.chance(15);
                 let retention = one_of(&mut self.random, &OWNERS_RETENTIONS);
+                let by_hand = self.chance(25);
                 let against = match policy.and_then(|policy| policy.retention) {
+                    // What the policy would have written.
+                    Some((days, _)) if by_hand => days,
                     Some((_, Mode::AtMost | Mode::AtLeast | Mode::IfUnset)) => {
                         one_of(&mut self.random, &[7, 400, 400, 731])
                     }
                     _ => retention,
                 };
-                Act::SetRetention(group, (!unset).then_some(against))
+                Act::SetRetention(group, (by_hand || !unset).then_some(against))
             }
             40..52 => Act::AddForeign(group),
             52..57 => Act::RemoveForeign(group),
@@ -405,8 +476,8 @@ impl Generator {
             let roll = self.random.u8(..100);
             let operation = match roll {
                 0..8 => self.create(configuration),
-                8..18 => self.destroy(configuration),
-                18..28 => self.rename(configuration),
+                8..20 => self.destroy(configuration),
+                20..28 => self.rename(configuration),
                 28..34 => self.change_key(configuration),
                 34..39 => self.shift(configuration),
                 39..48 => self.replace(configuration),
@@ -414,9 +485,9 @@ impl Generator {
                 70..76 => self.move_group(configuration, facts),
                 76..81 => self.split(configuration),
                 81..87 => self.merge(configuration),
-                87..89 if facts.settled => self.forget(configuration),
-                89..91 if facts.settled => Some(self.lose_state(configuration)),
-                91..94 if facts.settled && facts.names_taken.is_empty() => self.twin(configuration),
+                87..89 => self.forget(configuration),
+                89..91 => Some(self.lose_state(configuration, facts)),
+                91..94 if facts.names_taken.is_empty() => self.twin(configuration),
                 94.. => Some(Operation::Nothing),
                 _ => None,
             };
@@ -530,7 +601,7 @@ impl Generator {
     fn change(&mut self, configuration: &mut Configuration) -> Option<Operation> {
         let (label, index, address) = self.instance(configuration);
         let mut policy = configuration.blocks[&label].policies[index].1.clone();
-        let argument = match self.random.u8(..9) {
+        let argument = match self.random.u8(..10) {
             0 => {
                 self.destination(&mut policy);
                 "destination_arn"
@@ -594,7 +665,7 @@ impl Generator {
         let group = one_of(&mut self.random, &groups);
         let (from, _) = configuration.policy_of(&group, facts.tagged.contains(&group))?;
         let (label, index, to) = self.instance(configuration);
-        if from == to {
+        if from == to || configuration.provider_of(&from) != configuration.provider_of(&to) {
             return None;
         }
         let policies = configuration.policies_mut();
@@ -634,8 +705,9 @@ impl Generator {
             Filters::HandedOver => policy.filter_name = fresh,
             Filters::OfTheirOwn => part.filter_name = fresh,
         }
+        let provider = configuration.provider_of(&from)?;
         let label = self.fresh("p");
-        let block = self.block(part);
+        let block = Block { provider, ..self.block(part) };
         configuration.blocks.insert(label.clone(), block);
         Some(Operation::Split { from, to: format!("logagg_policy.{label}"), filters })
     }
@@ -644,6 +716,9 @@ impl Generator {
         let label = self.single(configuration)?;
         let (into, index, to) = self.instance(configuration);
         if into == label || configuration.policies().len() <= FEWEST_POLICIES {
+            return None;
+        }
+        if configuration.blocks[&into].provider != configuration.blocks[&label].provider {
             return None;
         }
         let (_, gone) = configuration.blocks.remove(&label)?.policies.pop()?;
@@ -675,13 +750,19 @@ impl Generator {
         Some(Operation::Forget(label))
     }
 
-    fn lose_state(&mut self, configuration: &mut Configuration) -> Operation {
-        if self.random.bool() {
+    fn lose_state(&mut self, configuration: &mut Configuration, facts: &Facts) -> Operation {
+        if self.random.bool() || !facts.names_taken.is_empty() {
             return Operation::LoseState(Lost::CreatedAnew);
         }
+        // One without a filter leaves nothing to be found by.
+        let has_filters = |policy: &Policy| {
+            let mut groups = facts.groups.iter();
+            groups.any(|group| policy.chooses(group, facts.tagged.contains(group)))
+        };
         let policies = configuration.policies();
         let imports: Vec<_> = policies
             .into_iter()
+            .filter(|(_, policy)| has_filters(policy))
             .map(|(address, policy)| (address, policy.filter_name.clone()))
             .collect();
         configuration.imports = imports;
@@ -692,8 +773,16 @@ impl Generator {
         let (label, index, of) = self.instance(configuration);
         let mut policy = configuration.blocks[&label].policies[index].1.clone();
         policy.retention = None;
+        if self.random.bool() {
+            // They have no log group in common, and a filter's name all the same.
+            policy.prefixes = BTreeSet::from(["/nobody/"]);
+            policy.names.clear();
+            policy.by_tag = false;
+        }
         let twin = self.fresh("twin");
-        configuration.blocks.insert(twin.clone(), Block::of(policy));
+        let provider = configuration.blocks[&label].provider;
+        let block = Block { provider, ..Block::of(policy) };
+        configuration.blocks.insert(twin.clone(), block);
         Some(Operation::Twin { of, twin })
     }
 }

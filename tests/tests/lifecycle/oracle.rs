@@ -7,6 +7,10 @@ use super::configuration::{CLOSED, Configuration, Policy};
 use super::state::Stated;
 use super::world::{By, ELSEWHERE, Event, What, World, is_foreign};
 
+/// The filters of a policy in another state, and where they ship to.
+pub(super) const NEIGHBOR: &str = "neighbor";
+pub(super) const NEIGHBORS_FUNCTION: &str = CLOSED[0];
+
 /// A promise that was broken.
 #[derive(Clone, Debug)]
 pub(super) struct Violation {
@@ -63,6 +67,8 @@ pub(super) struct Oracle {
     removed: BTreeSet<(String, String)>,
     /// Functions whose statements others removed since.
     revoked: BTreeSet<String>,
+    /// Those that others ever did so to: nobody gives them back to the neighbor.
+    ever_revoked: BTreeSet<String>,
     /// Names of filters that a policy left behind when its state was lost.
     pub(super) left_behind: BTreeSet<String>,
 }
@@ -90,6 +96,7 @@ impl Oracle {
 
     pub(super) fn revoke(&mut self, function: &str) {
         self.revoked.insert(function.to_owned());
+        self.ever_revoked.insert(function.to_owned());
     }
 
     /// Nobody remembers what was there before.
@@ -125,26 +132,39 @@ impl Oracle {
         }
     }
 
+    /// A run that was broken off cannot know of its last writes whether they were done.
+    pub(super) fn excuse_cut_off(&mut self, events: &[Event]) {
+        for event in events {
+            if let What::Filter { name, .. } = &event.what {
+                self.removed.insert((event.group.clone(), name.clone()));
+            }
+        }
+    }
+
     /// Judges every write, one after the other.
     pub(super) fn judge(&mut self, seen: &Seen<'_>) -> Result<(), Violation> {
         if let Some(address) = seen.replaced {
             self.let_go(|owner| owner == address);
         }
+        let mut first = Ok(());
         for event in seen.events {
-            if event.by == By::Others {
-                self.note(std::slice::from_ref(event));
-                continue;
-            }
-            match &event.what {
-                What::Filter { name, was: Some(was), .. } if was == ELSEWHERE => {
+            let judged = match (event.by, &event.what) {
+                (By::Others, _) => {
+                    self.note(std::slice::from_ref(event));
+                    Ok(())
+                }
+                (By::Provider, What::Filter { name, was: Some(was) })
+                    if was == ELSEWHERE || name == NEIGHBOR =>
+                {
                     let why = format!("the provider wrote {name} of others on {}", event.group);
-                    return Err(broken(Promise::ForeignIsUntouched, why));
+                    Err(broken(Promise::ForeignIsUntouched, why))
                 }
-                What::Retention { was, is } if was != is => {
-                    self.judge_retention(seen, &event.group, *was, *is)?;
+                (By::Provider, What::Retention { was, is }) if was != is => {
+                    self.judge_retention(seen, &event.group, *was, *is)
                 }
-                _ => {}
-            }
+                (By::Provider, _) => Ok(()),
+            };
+            first = first.and(judged);
         }
         let held = |owner: &str, group: &str| {
             seen.state.iter().any(|policy| policy.address == owner && policy.holds(group))
@@ -155,7 +175,7 @@ impl Oracle {
             }
         }
         self.tenures.retain(|group, _| seen.state.iter().any(|policy| policy.holds(group)));
-        Ok(())
+        first
     }
 
     fn let_go(&mut self, of: impl Fn(&str) -> bool) {
@@ -201,7 +221,8 @@ impl Oracle {
             return Err(broken(Promise::RetentionIsAskedFor, why));
         }
         if last != Some(was) || !found.iter().any(|(_, before)| *before == is) {
-            let asks = policies.values().find(|policy| policy.chooses(group, true));
+            let has_tag = seen.tagged.contains(group);
+            let asks = policies.values().find(|policy| policy.chooses(group, has_tag));
             let promise = match asks.and_then(|policy| policy.retention) {
                 Some((days, _)) if is == Some(days) => Promise::RetentionIsAskedFor,
                 _ => Promise::RestoresWhatWas,
@@ -257,6 +278,15 @@ impl Oracle {
         Ok(())
     }
 
+    /// The same for the policy in another state.
+    pub(super) fn neighbor_may_invoke(&self, world: &World<'_>) -> Result<(), Violation> {
+        let revoked = self.ever_revoked.contains(NEIGHBORS_FUNCTION);
+        match revoked || world.may_invoke(NEIGHBORS_FUNCTION) {
+            true => Ok(()),
+            false => Err(broken(Promise::MayInvoke, "a policy in another state ships there")),
+        }
+    }
+
     /// After a successful apply all is as the configuration says.
     pub(super) fn holds(
         &self,
@@ -284,7 +314,8 @@ impl Oracle {
                 }
             }
             for filter in found.filters.values().filter(|filter| !is_foreign(filter)) {
-                let wanted = ours.contains(&(name.clone(), filter.name.clone()));
+                let wanted =
+                    filter.name == NEIGHBOR || ours.contains(&(name.clone(), filter.name.clone()));
                 if !wanted && !self.left_behind.contains(&filter.name) {
                     let why = format!("{name} has the filter {} that nobody wants", filter.name);
                     return Err(broken(Promise::Holds, why));

@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use logagg_e2e::account::REGION;
+use logagg_e2e::binaries::Binaries;
 use logagg_e2e::simulator::{Destination, Gate, Simulator, Storm};
-use logagg_e2e::terraform::Run;
+use logagg_e2e::terraform::{Installation, Run, Terraform};
 
-use super::configuration::{Configuration, TAGGED};
+use super::configuration::{Configuration, TAGGED, arn};
 use super::operation::{Act, Course, Facts, Generator, Last, Operation, Step, groups};
-use super::oracle::{Oracle, Promise, Seen, Violation, broken, differing};
+use super::oracle::{
+    NEIGHBOR, NEIGHBORS_FUNCTION, Oracle, Promise, Seen, Violation, broken, differing,
+};
 use super::state::Stated;
 use super::world::World;
-use crate::scene::{SIMULATED_ACCOUNT, Scene};
+use crate::scene::{PROVIDER, SIMULATED_ACCOUNT, Scene};
 
 /// Steps of a lifecycle after its first apply.
 const STEPS: usize = 10;
@@ -30,9 +33,15 @@ const QUIET_LOOKS: usize = 40;
 /// A lifecycle from its beginning to its end.
 pub(super) struct Life {
     /// The promises that were broken, each with the step that broke it.
-    pub(super) violations: Vec<(Operation, Violation)>,
+    pub(super) broken: Vec<Broken>,
     /// Every step with its configuration and what Terraform said.
     pub(super) story: String,
+}
+
+/// A promise that was broken, and after what.
+pub(super) struct Broken {
+    pub(super) operation: Operation,
+    pub(super) violation: Violation,
 }
 
 /// Plays a lifecycle to its end. What comes after a broken promise may be due to that.
@@ -55,6 +64,7 @@ pub(super) fn play(seed: u64) -> Life {
     world.act(&Act::Tag(format!("{TAGGED}0")), &Configuration::default());
     let mut generator = Generator::new(random);
     let current = generator.first();
+    let neighbor = seed.is_multiple_of(4).then(|| neighbor(&aws, &scene));
     let mut lifecycle = Lifecycle {
         scene: &scene,
         aws: &aws,
@@ -65,10 +75,29 @@ pub(super) fn play(seed: u64) -> Life {
         current,
         settled: false,
         twin: None,
-        life: Life { violations: Vec::new(), story: String::new() },
+        neighbor,
+        life: Life { broken: Vec::new(), story: String::new() },
     };
     lifecycle.live();
     lifecycle.life
+}
+
+/// A policy in a state of its own, which shares a name, a function and log groups with others.
+fn neighbor(aws: &Simulator, scene: &Scene) -> Terraform {
+    let binaries = Binaries::shared();
+    let terraform = Terraform::new(Installation::Override(binaries.provider_dir()))
+        .unwrap()
+        .with_environment(scene.account.environment(&aws.endpoint()));
+    let text = format!(
+        "{PROVIDER}\nresource \"logagg_policy\" \"it\" {{\n  name = \"ship\"\n\
+         \x20 filter_name = \"{NEIGHBOR}\"\n  destination_arn = \"{}\"\n\
+         \x20 grant_invoke = true\n  select {{\n    name_prefixes = [\"/a/\", \"/b/\"]\n  }}\n}}\n",
+        arn(NEIGHBORS_FUNCTION)
+    );
+    terraform.write("main.tf", &text).unwrap();
+    let run = terraform.apply().unwrap();
+    assert_eq!(run.code(), 0, "{run}");
+    terraform
 }
 
 struct Lifecycle<'a> {
@@ -82,6 +111,8 @@ struct Lifecycle<'a> {
     /// Whether the last apply did all of it.
     settled: bool,
     twin: Option<String>,
+    /// Another state on the account, with a policy that is never applied again.
+    neighbor: Option<Terraform>,
     life: Life,
 }
 
@@ -102,11 +133,20 @@ impl Lifecycle<'_> {
             course: Course::Apply,
             last: Last::Nothing,
         };
+        // What the neighbor wrote is nobody's step.
+        self.world.events();
         self.play(&first);
         for _ in 0..STEPS {
             let facts = self.facts();
-            self.former = self.current.clone();
-            let step = self.generator.step(&mut self.current, &facts);
+            let mut next = self.current.clone();
+            let step = self.generator.step(&mut next, &facts);
+            if !self.settled
+                && step.operation.needs_all_done()
+                && let Err(violation) = self.settle()
+            {
+                self.note(&step.operation, violation);
+            }
+            self.former = std::mem::replace(&mut self.current, next);
             self.play(&step);
         }
     }
@@ -115,15 +155,19 @@ impl Lifecycle<'_> {
         let groups: BTreeSet<_> = self.world.region.groups().into_keys().collect();
         let tagged = groups.iter().filter(|group| self.world.has_tag(group)).cloned().collect();
         let names_taken = self.world.names_taken().into_iter().map(|(group, _)| group).collect();
-        Facts { groups, tagged, names_taken, twin: self.twin.clone(), settled: self.settled }
+        Facts { groups, tagged, names_taken, twin: self.twin.clone() }
     }
 
     fn play(&mut self, step: &Step) {
         if let Err(violation) = self.step(step) {
-            let _ = write!(self.life.story, "\n!!! {violation:?}\n");
-            self.life.violations.push((step.operation.clone(), violation));
-            self.settled = false;
+            self.note(&step.operation, violation);
         }
+    }
+
+    fn note(&mut self, operation: &Operation, violation: Violation) {
+        let _ = write!(self.life.story, "\n!!! {violation:?}\n");
+        self.life.broken.push(Broken { operation: operation.clone(), violation });
+        self.settled = false;
     }
 
     fn step(&mut self, step: &Step) -> Result<(), Violation> {
@@ -147,9 +191,11 @@ impl Lifecycle<'_> {
         let ended = self.run(step, &mut tagged)?;
         self.check(step, &ended, &state_before, &tagged)?;
         let twin = matches!(step.operation, Operation::Twin { .. });
-        let go_on_as_it_is = !matches!(step.course, Course::Killed { .. })
-            && !matches!(step.operation, Operation::RemoveTwin(_))
-            && self.generator.random.bool();
+        // A hand-over that was broken off, or whose result nobody remembers, is brought to its end;
+        // that may take more than one apply.
+        let go_on_as_it_is = self.generator.random.bool()
+            && !step.operation.hands_over()
+            && !matches!(step.course, Course::Killed { .. });
         if !self.settled && !twin && !go_on_as_it_is {
             self.settle()?;
         }
@@ -298,10 +344,8 @@ impl Lifecycle<'_> {
             }
             _ => {
                 let run = self.run_with_last(&arguments, step.last);
-                let undisturbed = matches!(
-                    step.course,
-                    Course::Apply | Course::Serial | Course::Storm | Course::Reviewed
-                );
+                let undisturbed =
+                    matches!(step.course, Course::Apply | Course::Serial | Course::Reviewed);
                 Ended { run, broken_off: false, undisturbed }
             }
         };
@@ -426,6 +470,12 @@ impl Lifecycle<'_> {
             text: &text,
         };
         self.oracle.judge(&seen)?;
+        if ended.broken_off {
+            self.oracle.excuse_cut_off(&events);
+        }
+        if self.neighbor.is_some() {
+            self.oracle.neighbor_may_invoke(&self.world)?;
+        }
         if !killed {
             self.oracle.state_is_honest(&state, &self.world)?;
             if succeeded {
