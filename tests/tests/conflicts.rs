@@ -164,9 +164,6 @@ fn twins_that_are_in_the_state_are_parted_by_forgetting_one() {
     let apply = scene.run(0, |terraform| terraform.run(&twin));
     says(&apply, "Warning: 1 log group subscribed already");
     says(&scene.plan_fails(), ONE_NAME);
-    // Destroying one would take the filters from the other.
-    scene.policy(&policy);
-    says(&scene.plan_fails(), "Error: Destroying would delete another policy's filters");
     scene.proxy.forget_calls();
     let it = format!("resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n");
     let removed =
@@ -176,6 +173,28 @@ fn twins_that_are_in_the_state_are_parted_by_forgetting_one() {
     scene.ships("/app/a", &scene.shipper());
     assert!(scene.writes().is_empty());
     scene.plan_is_empty();
+}
+
+#[test]
+fn of_twins_that_are_in_the_state_one_is_destroyed_and_the_other_keeps_the_filters() {
+    let scene = Scene::governed(&["/app/a", "/app/b"]);
+    let policy = scene.usual_policy();
+    let it = format!("resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n");
+    let twin = it.replace("\"it\"", "\"twin\"").replace("/app/", "/app/b");
+    scene.configuration(&format!("{it}{twin}"));
+    let only = ["apply", "-no-color", "-auto-approve", "-target=logagg_policy.twin"];
+    scene.run(0, |terraform| terraform.run(&only));
+    scene.configuration(&it);
+    scene.proxy.forget_calls();
+    says(&scene.apply(), "Warning: 1 log group left to another policy");
+    assert!(scene.writes().is_empty());
+    scene.plan_is_empty();
+    // Both at once leave nothing behind.
+    scene.configuration(&format!("{it}{twin}"));
+    scene.run(0, |terraform| terraform.run(&only));
+    scene.destroy();
+    scene.ships_nowhere("/app/a");
+    scene.ships_nowhere("/app/b");
 }
 
 #[test]

@@ -14,11 +14,37 @@ use tokio::sync::Mutex;
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
     destinations: BTreeMap<String, BTreeSet<String>>,
+    /// What the policies in the state claim by it, be they to stay or to go.
+    in_state: BTreeMap<PolicyId, Claim>,
     at_work: BTreeMap<PolicyId, AtWork>,
-    /// The policies that are to be destroyed, with what they claimed.
-    leaving: BTreeMap<PolicyId, Claim>,
+    /// The policies that are to be destroyed.
+    leaving: BTreeMap<PolicyId, Leaving>,
+    /// The policies that have been destroyed.
+    gone: BTreeSet<PolicyId>,
     /// The filters that a policy has deleted: log group, name and destination.
     released: BTreeSet<[String; 3]>,
+    /// The log groups whose retention a policy has given back.
+    given_back: BTreeSet<String>,
+    /// What replaced policies wrote, for those that take their places.
+    bequeathed: BTreeMap<String, WrittenRetention>,
+}
+
+#[derive(Debug)]
+struct Leaving {
+    claim: Claim,
+    /// What it is to leave to policies in the state, once that is settled.
+    kept: Option<KeptFor>,
+}
+
+/// What a policy that is destroyed leaves to others, unless they are destroyed too: the log groups
+/// whose filters and those whose retention they have in the state as well.
+pub(crate) type KeptFor = BTreeMap<PolicyId, Overlap>;
+
+/// What two policies have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Overlap {
+    pub(crate) filters: BTreeSet<String>,
+    pub(crate) retentions: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -31,12 +57,12 @@ struct AtWork {
     inherited: BTreeMap<String, WrittenRetention>,
 }
 
-/// Where a policy comes from.
+/// How a policy comes by what it claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// It is in the state.
+    /// It has the same filters in the state, so apply may pass it over.
     Existing,
-    /// It is created in this run.
+    /// It is created in this run, or gets other filters.
     Created,
 }
 
@@ -87,7 +113,12 @@ impl Claims {
         self.at_work.insert(policy, AtWork { claim, origin, is_open: true, inherited });
     }
 
-    /// A policy stays after all, or comes to nothing.
+    /// A policy is in the state with this claim.
+    pub(crate) fn found_in_state(&mut self, policy: PolicyId, claim: Claim) {
+        self.in_state.insert(policy, claim);
+    }
+
+    /// A policy comes to nothing.
     pub(crate) fn withdraw(&mut self, policy: PolicyId) {
         self.at_work.remove(&policy);
         self.leaving.remove(&policy);
@@ -96,7 +127,34 @@ impl Claims {
     /// A policy is to be destroyed, and claims no more what it claimed.
     pub(crate) fn leave(&mut self, policy: PolicyId, claim: Claim) {
         self.at_work.remove(&policy);
-        self.leaving.insert(policy, claim);
+        self.leaving.insert(policy, Leaving { claim, kept: None });
+    }
+
+    /// What a policy that is to be destroyed leaves to others in the state. Who comes to be known
+    /// after this is left nothing.
+    pub(crate) fn settle(&mut self, policy: PolicyId) -> KeptFor {
+        let Some(Leaving { claim, .. }) = self.leaving.get(&policy) else { return KeptFor::new() };
+        let kept = self.kept_for_others(policy, claim);
+        if let Some(leaving) = self.leaving.get_mut(&policy) {
+            leaving.kept = Some(kept.clone());
+        }
+        kept
+    }
+
+    /// What of a claim other policies in the state have as well, and are not known to give up.
+    pub(crate) fn kept_for_others(&self, policy: PolicyId, claim: &Claim) -> KeptFor {
+        let others = self.in_state.iter().filter(|(other, _)| **other != policy);
+        let staying = others.filter(|(other, _)| !self.leaving.contains_key(other));
+        let overlaps = staying.map(|(other, theirs)| {
+            let retentions = claim.retained.intersection(&theirs.retained).cloned().collect();
+            (*other, Overlap { filters: shared(claim, theirs), retentions })
+        });
+        overlaps.filter(|(_, overlap)| *overlap != Overlap::default()).collect()
+    }
+
+    /// A policy is destroyed now.
+    pub(crate) fn go(&mut self, policy: PolicyId) {
+        self.gone.insert(policy);
     }
 
     /// The conflicts of a policy with the others at work.
@@ -121,10 +179,14 @@ impl Claims {
         let mut found = Vec::new();
         for (to, at_work) in &self.at_work {
             for (from, leaving) in &self.leaving {
-                let log_groups = shared(leaving, &at_work.claim);
-                if [to, from].contains(&&policy) && !log_groups.is_empty() {
+                let log_groups = shared(&leaving.claim, &at_work.claim);
+                let settled = match &leaving.kept {
+                    Some(kept) => kept.contains_key(to),
+                    None => self.in_state.contains_key(to),
+                };
+                if [to, from].contains(&&policy) && !log_groups.is_empty() && !settled {
                     found.push(HandOver {
-                        from: leaving.terms(),
+                        from: leaving.claim.terms(),
                         to: at_work.claim.terms(),
                         origin: at_work.origin,
                         log_groups,
@@ -140,12 +202,14 @@ impl Claims {
     pub(crate) fn keep_or_release(
         &mut self,
         policy: PolicyId,
+        kept: &KeptFor,
         log_group: &str,
         filter: &SubscriptionFilter,
     ) -> Kept {
         let others = self.at_work.iter().filter(|(other, _)| **other != policy);
         let mut claims = others.map(|(_, at_work)| &at_work.claim);
-        if claims.any(|claim| claim.needs_filter(log_group, filter)) {
+        let in_state = self.staying(kept).any(|overlap| overlap.filters.contains(log_group));
+        if in_state || claims.any(|claim| claim.needs_filter(log_group, filter)) {
             return Kept::ForAnother;
         }
         self.released.insert(key(log_group, filter));
@@ -157,27 +221,49 @@ impl Claims {
         self.released.contains(&key(log_group, filter))
     }
 
-    /// Whether a policy other than `policy` sets the retention of a log group.
-    pub(crate) fn sets_retention(&self, policy: PolicyId, log_group: &str) -> bool {
-        self.heirs(policy, log_group).next().is_some()
-    }
-
-    /// Leaves what `policy` wrote as retention of a log group to those that set it now.
-    pub(crate) fn bequeath(
+    /// Whether a policy other than `policy` sets the retention of a log group, which is then left to
+    /// it with what `policy` wrote. If none does, `policy` is about to give back what was there.
+    pub(crate) fn leave_or_give_back(
         &mut self,
         policy: PolicyId,
+        kept: &KeptFor,
         log_group: &str,
         written: WrittenRetention,
-    ) -> Bequest {
-        let heirs: Vec<_> =
-            self.heirs(policy, log_group).filter(|(_, heir)| heir.is_open).collect();
-        let heirs: Vec<_> = heirs.into_iter().map(|(heir, _)| *heir).collect();
-        for heir in &heirs {
-            if let Some(heir) = self.at_work.get_mut(heir) {
-                heir.inherited.insert(log_group.to_owned(), written);
+    ) -> Retained {
+        let in_state = self.staying(kept).any(|overlap| overlap.retentions.contains(log_group));
+        let others = self.at_work.iter_mut().filter(|(other, _)| **other != policy);
+        let mut heirs = others.filter(|(_, heir)| heir.claim.retained.contains(log_group));
+        let Some((_, heir)) = heirs.next() else {
+            if in_state {
+                return Retained::ForgettingWhatWas;
             }
+            self.given_back.insert(log_group.to_owned());
+            return Retained::No;
+        };
+        if !heir.is_open {
+            return Retained::ForgettingWhatWas;
         }
-        if heirs.is_empty() { Bequest::Lost } else { Bequest::Taken }
+        heir.inherited.insert(log_group.to_owned(), written);
+        Retained::WithWhatWas
+    }
+
+    /// A policy that is replaced leaves a retention of its to the one that takes its place.
+    pub(crate) fn bequeath(&mut self, log_group: &str, written: WrittenRetention) {
+        self.bequeathed.insert(log_group.to_owned(), written);
+    }
+
+    /// What replaced policies have left.
+    pub(crate) fn bequeathed(&self) -> &BTreeMap<String, WrittenRetention> {
+        &self.bequeathed
+    }
+
+    /// The log groups whose retention a policy has given back, or is about to.
+    pub(crate) fn given_back(&self) -> &BTreeSet<String> {
+        &self.given_back
+    }
+
+    fn staying<'a>(&'a self, kept: &'a KeptFor) -> impl Iterator<Item = &'a Overlap> {
+        kept.iter().filter(|(other, _)| !self.gone.contains(other)).map(|(_, overlap)| overlap)
     }
 
     /// A policy is about to return its state, with what others have left to it.
@@ -185,15 +271,6 @@ impl Claims {
         let Some(at_work) = self.at_work.get_mut(&policy) else { return BTreeMap::new() };
         at_work.is_open = false;
         std::mem::take(&mut at_work.inherited)
-    }
-
-    fn heirs(
-        &self,
-        policy: PolicyId,
-        log_group: &str,
-    ) -> impl Iterator<Item = (&PolicyId, &AtWork)> {
-        let others = self.at_work.iter().filter(move |(other, _)| **other != policy);
-        others.filter(|(_, at_work)| at_work.claim.retained.contains(log_group))
     }
 }
 
@@ -204,13 +281,14 @@ pub(crate) enum Kept {
     No,
 }
 
-/// What becomes of the memory of a retention.
+/// What becomes of a retention that is to be given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bequest {
-    /// Another policy keeps it.
-    Taken,
-    /// Whoever sets the retention now has returned its state already.
-    Lost,
+pub(crate) enum Retained {
+    /// Another policy sets it, and learns what was there before.
+    WithWhatWas,
+    /// Another policy sets it, and has returned its state already.
+    ForgettingWhatWas,
+    No,
 }
 
 /// The log groups that are to have one and the same filter by two claims.
@@ -251,16 +329,20 @@ mod tests {
         }
     }
 
+    fn release(claims: &mut Claims, policy: u32, log_group: &str) -> Kept {
+        claims.keep_or_release(id(policy), &KeptFor::new(), log_group, &filter())
+    }
+
     #[test]
     fn a_filter_that_another_policy_claims_is_kept_for_it() {
         let mut claims = Claims::default();
         claims.claim(id(ONE), Origin::Created, claim(&["/a"]));
-        assert_eq!(claims.keep_or_release(id(OTHER), "/a", &filter()), Kept::ForAnother);
-        assert_eq!(claims.keep_or_release(id(ONE), "/a", &filter()), Kept::No, "its own");
-        assert_eq!(claims.keep_or_release(id(OTHER), "/b", &filter()), Kept::No);
+        assert_eq!(release(&mut claims, OTHER, "/a"), Kept::ForAnother);
+        assert_eq!(release(&mut claims, ONE, "/a"), Kept::No, "its own");
+        assert_eq!(release(&mut claims, OTHER, "/b"), Kept::No);
         assert!(claims.was_released("/b", &filter()));
         claims.withdraw(id(ONE));
-        assert_eq!(claims.keep_or_release(id(OTHER), "/a", &filter()), Kept::No);
+        assert_eq!(release(&mut claims, OTHER, "/a"), Kept::No);
     }
 
     #[test]
@@ -269,10 +351,35 @@ mod tests {
         claims.claim(id(ONE), Origin::Created, claim(&["/a"]));
         let (before, wrote) = (Retention::Days(365), Retention::Days(30));
         let written = WrittenRetention { before, wrote, created_ms: 1 };
-        assert!(claims.sets_retention(id(OTHER), "/a"));
-        assert_eq!(claims.bequeath(id(OTHER), "/a", written), Bequest::Taken);
+        let give_back = |claims: &mut Claims, log_group| {
+            claims.leave_or_give_back(id(OTHER), &KeptFor::new(), log_group, written)
+        };
+        assert_eq!(give_back(&mut claims, "/a"), Retained::WithWhatWas);
         assert_eq!(claims.close(id(ONE)), BTreeMap::from([("/a".to_owned(), written)]));
-        assert_eq!(claims.bequeath(id(OTHER), "/a", written), Bequest::Lost);
+        assert_eq!(give_back(&mut claims, "/a"), Retained::ForgettingWhatWas);
+        assert_eq!(give_back(&mut claims, "/b"), Retained::No);
+        assert_eq!(claims.given_back(), &BTreeSet::from(["/b".to_owned()]));
+    }
+
+    #[test]
+    fn of_two_in_the_state_with_one_filter_the_last_that_goes_takes_it_along() {
+        let mut claims = Claims::default();
+        for policy in [ONE, OTHER] {
+            claims.found_in_state(id(policy), claim(&["/a"]));
+        }
+        claims.leave(id(ONE), claim(&["/a", "/b"]));
+        let kept = claims.settle(id(ONE));
+        let take = |claims: &mut Claims, policy, kept: &KeptFor, log_group| {
+            claims.keep_or_release(id(policy), kept, log_group, &filter())
+        };
+        assert_eq!(take(&mut claims, ONE, &kept, "/a"), Kept::ForAnother);
+        assert_eq!(take(&mut claims, ONE, &kept, "/b"), Kept::No);
+        claims.go(id(ONE));
+        // The other knows that the first is to go.
+        claims.leave(id(OTHER), claim(&["/a"]));
+        let kept = claims.settle(id(OTHER));
+        assert_eq!(kept, KeptFor::new());
+        assert_eq!(take(&mut claims, OTHER, &kept, "/a"), Kept::No);
     }
 
     #[test]

@@ -37,7 +37,9 @@ mod writer;
 pub(crate) use account::Account;
 pub(crate) use api::Api;
 pub(crate) use caller::{CallError, Cause};
-pub(crate) use claims::{Bequest, Claims, Dispute, HandOver, Kept, Origin, SharedClaims};
+pub(crate) use claims::{
+    Claims, Dispute, HandOver, Kept, KeptFor, Origin, Overlap, Retained, SharedClaims,
+};
 pub(crate) use not_given::{Lacking, RoleOf};
 pub(crate) use pool::{Credentials, Pool};
 pub(crate) use reader::{IN_FLIGHT, Reader};

@@ -102,6 +102,18 @@ impl Reader {
         self.subscription_filters(log_group).await
     }
 
+    /// A log group once nobody of this process writes to it; None where there is none.
+    pub(crate) async fn settled_log_group(
+        &self,
+        log_group: &str,
+    ) -> Result<Option<LogGroup>, CallError> {
+        let caller = &self.region.caller;
+        let turn = log_group_turn(log_group);
+        let _turn = caller.turn(Api::DescribeLogGroups, &turn, &self.stopped).await?;
+        let mut listed = self.log_groups(&[Listing::Name(log_group.to_owned())]).await?;
+        Ok(listed.remove(log_group))
+    }
+
     /// Asks for page after page. `take` keeps what is in a page and gives the token of the next;
     /// without one that was the last.
     pub(super) async fn pages<T, E, F>(

@@ -1,14 +1,20 @@
 //! Policies of one run that cannot both hold, and policies of which one takes over what another
 //! gives up.
 
+use std::time::Duration;
+
 use logagg_policy::{Claim, LogGroupClass, PolicyId, Subscription};
-use tfplugin::{Attr, Context, Diagnostic, Severity};
+use tfplugin::{Attr, Context, Diagnostic, Severity, Stored};
 
 use super::model::{Intent, Policy};
 use super::private_state::PrivateState;
-use crate::aws::{Account, Claims, Origin};
+use crate::aws::{Account, Claims, KeptFor, Origin};
 use crate::diagnostics;
 use crate::provider::Client;
+
+/// Terraform plans to destroy before it reads what stays, though right before. Who is read later is
+/// not harmed: its plan fails.
+const UNTIL_OTHERS_ARE_READ: Duration = Duration::from_millis(500);
 
 /// What is to become of a log group that a policy chooses.
 pub(super) struct Chosen<'a> {
@@ -76,18 +82,57 @@ pub(super) async fn tell(
     tell_hand_overs(cx, &claims, policy);
 }
 
-/// Tells the other policies that this one is to be destroyed, and the user whose filters go with it.
-pub(super) async fn tell_leaving(
+/// Tells the other policies that this one is to be destroyed, and the user whose filters go with
+/// it. The answer is what is to be left to others.
+pub(super) async fn leave(
     cx: &Context<Client>,
     account: &Account,
     region: &str,
     policy: PolicyId,
     claim: Claim,
-) {
-    let Ok(claims) = account.claims(region, cx.stopped()).await else { return };
+) -> KeptFor {
+    let Ok(claims) = account.claims(region, cx.stopped()).await else { return KeptFor::new() };
+    claims.lock().await.leave(policy, claim);
+    let meet = tokio::time::sleep(UNTIL_OTHERS_ARE_READ);
+    cx.stopped().run_until_cancelled(meet).await;
     let mut claims = claims.lock().await;
-    claims.leave(policy, claim);
+    let kept = claims.settle(policy);
     tell_hand_overs(cx, &claims, policy);
+    kept
+}
+
+/// Tells the policies that are destroyed that this one is in the state, and may stay as it is.
+pub(super) async fn found_in_state(
+    cx: &Context<Client>,
+    account: &Account,
+    region: &str,
+    stored: &Stored<Policy, PrivateState>,
+) {
+    let claim = stored.private.id().zip(claim_of_map(&stored.state, &stored.private));
+    let Ok(claims) = account.claims(region, cx.stopped()).await else { return };
+    if let Some((policy, claim)) = claim {
+        claims.lock().await.found_in_state(policy, claim);
+    }
+}
+
+/// What of the log groups that a policy lets go is to be left to others.
+pub(super) async fn kept_of_left(
+    cx: &Context<Client>,
+    account: &Account,
+    region: &str,
+    policy: PolicyId,
+    prior: &Stored<Policy, PrivateState>,
+    planned: &Policy,
+) -> KeptFor {
+    let Some(mut claim) = claim_of_map(&prior.state, &prior.private) else {
+        return KeptFor::new();
+    };
+    let stays = |name: &String| planned.log_groups.known().is_some_and(|it| it.contains_key(name));
+    claim.shipped.retain(|name| !stays(name));
+    claim.retained.retain(|name| !stays(name));
+    let Ok(claims) = account.claims(region, cx.stopped()).await else { return KeptFor::new() };
+    let claims = claims.lock().await;
+    claims.kept_for_others(policy, &claim)
 }
 
 fn tell_hand_overs(cx: &Context<Client>, claims: &Claims, policy: PolicyId) {

@@ -16,7 +16,7 @@ use super::reconcile::{
     AfterFailure, Failure, Job, Reconciled, Reconciler, by_reason, remember, tell_left_to_others,
 };
 use super::refresh::Basis;
-use crate::aws::{Account, Origin, SharedClaims};
+use crate::aws::{Account, KeptFor, Origin, SharedClaims};
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -99,6 +99,7 @@ impl Creating<'_> {
             reader: account.reader(&region, cx.stopped()),
             writer: account.writer(&region, cx.stopped()),
             claims: (*claims).clone(),
+            kept: KeptFor::new(),
             wanted: intent.wanted.clone(),
             ownership: ownership.clone(),
         };
@@ -115,6 +116,12 @@ impl Creating<'_> {
             Discovery::of(inventory.census, reader, &intent, &ownership, &held, &basis, sight)
                 .await
                 .map_err(not_read)?;
+        let (given_back, bequeathed) = {
+            let claims = claims.lock().await;
+            (claims.given_back().clone(), claims.bequeathed().clone())
+        };
+        discovery.look_again(reader, &given_back).await.map_err(not_read)?;
+        discovery.inherit(&intent, &bequeathed, &mut stored.private);
         let mut claimed = claims.lock().await;
         let around = Surroundings { reader, region: &region, account_id: id, claims: &claimed };
         look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;

@@ -1,30 +1,42 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use logagg_policy::{LogGroup, OnDestroy, Standing};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
-use super::conflicts::{claim_of_map, tell_leaving};
+use super::conflicts::{claim_of_map, leave};
 use super::model::{Entry, Intent, Policy};
 use super::permission::Grants;
 use super::preview::Preview;
-use super::private_state::PrivateState;
+use super::private_state::{PrivateState, Successor};
 use super::read::check_account;
 use super::reconcile::{Job, Reconciler, by_reason, tell_left_to_others};
-use crate::aws::{Account, CallError, Reader};
+use crate::aws::{Account, CallError, KeptFor, Reader};
 use crate::census::{self, Census};
 use crate::diagnostics;
 use crate::provider::Client;
 
-/// Says what goes with a policy that is to be destroyed.
-pub(super) async fn plan_destroy(cx: &Context<Client>, prior: Stored<Policy, PrivateState>) {
-    let Stored { state, private } = &prior;
-    let (Ok(intent), Ok(standings)) = (state.intent(private), state.standings()) else { return };
-    preview_of_leaving(&intent, private, &standings).tell_shortened(cx);
-    let Some((policy, claim)) = private.id().zip(claim_of_map(state, private)) else { return };
+/// Says what goes with a policy that is to be destroyed, and notes what is to be left to others.
+pub(super) async fn plan_destroy(
+    cx: &Context<Client>,
+    prior: Stored<Policy, PrivateState>,
+) -> PrivateState {
+    let Stored { state, mut private } = prior;
+    private.keep_for_others(&KeptFor::new());
+    private.stay();
+    let (Ok(intent), Ok(standings)) = (state.intent(&private), state.standings()) else {
+        return private;
+    };
+    preview_of_leaving(&intent, &private, &standings).tell_shortened(cx);
+    let claim = private.id().zip(claim_of_map(&state, &private));
     // What cannot be reached is told when it is needed.
-    let Ok(Some(account)) = Client::account_for(cx, &state.assume_role) else { return };
-    let region = state.region.known().map_or(account.default_region(), String::as_str);
-    tell_leaving(cx, &account, region, policy, claim).await;
+    let account = Client::account_for(cx, &state.assume_role);
+    if let (Some((policy, claim)), Ok(Some(account))) = (claim, account) {
+        let region = state.region.known().map_or(account.default_region(), String::as_str);
+        let kept = leave(cx, &account, region, policy, claim).await;
+        private.keep_for_others(&kept);
+    }
+    private
 }
 
 /// What becomes of all log groups of a policy when it lets them go.
@@ -84,7 +96,8 @@ async fn rest(
         policy,
         reader: account.reader(region, cx.stopped()),
         writer: account.writer(region, cx.stopped()),
-        claims,
+        claims: Arc::clone(&claims),
+        kept: stored.private.kept_for_others(),
         wanted: None,
         ownership: stored.private.widen(stored.state.ownership()),
     };
@@ -99,14 +112,22 @@ async fn rest(
             .map_err(|error| diagnostics::not_read(&error, region))?;
         for (name, job) in &mut jobs {
             let written = listed.get(name).and_then(|group| stored.private.written(group));
-            if let Some(written) = written {
-                job.is.retention = written.wrote;
-                job.give_back(written);
+            match (written, stored.private.successor()) {
+                (None, _) => {}
+                // It would be given back for a moment, and what is older lost for good.
+                (Some(written), Some(Successor::Here)) => {
+                    claims.lock().await.bequeath(name, written);
+                }
+                (Some(written), _) => {
+                    job.is.retention = written.wrote;
+                    job.give_back(written);
+                }
             }
         }
     }
     let reconciled = reconciler.reconcile_all(jobs.into_values().filter(Job::is_needed).collect());
     let reconciled = reconciled.await;
+    claims.lock().await.go(policy);
     tell_left_to_others(cx, &reconciled);
     let failures = by_reason(&reconciled);
     if failures.is_empty() {

@@ -129,6 +129,42 @@ impl Discovery {
         Ok(Self { groups, census, recollection })
     }
 
+    /// Looks again at log groups whose retention another policy of this run has given back since
+    /// they were listed.
+    pub(super) async fn look_again(
+        &mut self,
+        reader: &Reader,
+        given_back: &BTreeSet<String>,
+    ) -> Result<(), CallError> {
+        for name in given_back {
+            if let Some(observed) = self.groups.get_mut(name)
+                && let Some(group) = reader.settled_log_group(name).await?
+            {
+                observed.group.retention = group.retention;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what replaced policies wrote to log groups whose retention this one sets.
+    pub(super) fn inherit(
+        &self,
+        intent: &Intent,
+        bequeathed: &BTreeMap<String, WrittenRetention>,
+        private: &mut PrivateState,
+    ) {
+        if intent.demand.retention.is_none() {
+            return;
+        }
+        for (name, written) in bequeathed {
+            let chosen = self.groups.get(name);
+            let chosen = chosen.filter(|group| group.membership == Membership::Chosen);
+            if chosen.is_some_and(|observed| written.is_on(&observed.group)) {
+                private.inherit(name, *written);
+            }
+        }
+    }
+
     /// Takes from memory what AWS does not show.
     pub(super) fn recall(
         &mut self,

@@ -82,9 +82,13 @@ impl Resource for PolicyResource {
         plan::plan(cx, &self.inventories, proposal).await
     }
 
-    async fn plan_destroy(&self, cx: &Context<Client>, prior: Stored<Policy, PrivateState>) {
+    async fn plan_destroy(
+        &self,
+        cx: &Context<Client>,
+        prior: Stored<Policy, PrivateState>,
+    ) -> PrivateState {
         about(cx, &prior.state);
-        delete::plan_destroy(cx, prior).await;
+        delete::plan_destroy(cx, prior).await
     }
 
     async fn create(

@@ -13,7 +13,7 @@ use super::model::{Entry, Intent, Policy, Unusable};
 use super::permission;
 use super::plan_by_listing::{Before, plan_by_listing};
 use super::preview::{FilterWrite, Preview, Prospect};
-use super::private_state::{PrivateState, Refusals};
+use super::private_state::{PrivateState, Refusals, Successor};
 use super::validate::grant_to_what_is_no_function;
 use crate::aws::{Account, Origin};
 use crate::diagnostics;
@@ -48,15 +48,20 @@ pub(super) async fn plan(
         let before = if replaced.is_some() { Before::Replaced } else { Before::Nothing };
         // What is replaced is deleted with the private state that is returned here.
         let mut private = replaced.unwrap_or_else(PrivateState::draft);
+        if !private.is_draft() && private.successor().is_none() {
+            private.replace(Successor::Here);
+        }
         let policy = private.id_or_draw();
         plan_by_listing(cx, inventories, account, policy, &planned, before).await;
         return Planned { state: planned, private, requires_replace: Vec::new() };
     };
+    prior.private.stay();
     let policy = prior.private.id_or_draw();
     let requires_replace = moves(&prior.state, &planned, id);
     if !requires_replace.is_empty() {
         plan_create(&mut planned, id);
         destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
+        prior.private.replace(Successor::Elsewhere);
         // Of the creation that Terraform plans next it shows no warnings.
         tell_leaving(cx, &prior);
         plan_by_listing(cx, inventories, account, policy, &planned, Before::Replaced).await;
@@ -78,7 +83,14 @@ pub(super) async fn plan(
             if let (Some(account), Some(region), Some(claim)) =
                 (account, planned.region.known(), claim)
             {
-                conflicts::tell(cx, account, region, policy, Origin::Existing, claim).await;
+                let origin = match planned.ownership() == prior.state.ownership() {
+                    true => Origin::Existing,
+                    false => Origin::Created,
+                };
+                conflicts::tell(cx, account, region, policy, origin, claim).await;
+                let kept =
+                    conflicts::kept_of_left(cx, account, region, policy, &prior, &planned).await;
+                prior.private.keep_for_others(&kept);
             }
         }
         Ok(None) => {

@@ -68,8 +68,8 @@ pub(super) async fn plan_by_listing(
     preview.tell(cx);
     let claim = inventory.claim(planned, &intent);
     let origin = match before {
-        Before::Policy(_) => Origin::Existing,
-        Before::Nothing | Before::Replaced => Origin::Created,
+        Before::Policy(prior) if prior.state.ownership() == planned.ownership() => Origin::Existing,
+        Before::Policy(_) | Before::Nothing | Before::Replaced => Origin::Created,
     };
     conflicts::tell(cx, account, region, policy, origin, claim).await;
     inventories.keep(policy, inventory);

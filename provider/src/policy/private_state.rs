@@ -11,6 +11,7 @@ use logagg_policy::{
 use serde::{Deserialize, Serialize};
 
 use super::recollection::Recollection;
+use crate::aws::{KeptFor, Overlap};
 use crate::census::Census;
 
 /// What a policy remembers in private state: what planning needs to know and the state does not
@@ -24,6 +25,9 @@ pub(crate) struct PrivateState {
     /// Whether that is the id of a policy which is planned and not created yet.
     #[serde(skip_serializing_if = "is_false")]
     is_draft: bool,
+    /// What takes the place of the policy, where that is planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    successor: Option<Successor>,
     /// What was asked when the log groups were listed, and every group in the answer, chosen or
     /// not.
     asked: Vec<Asked>,
@@ -38,6 +42,9 @@ pub(crate) struct PrivateState {
     full: BTreeMap<String, Vec<String>>,
     /// What AWS said of a write to a log group that the policy may not write to.
     denied: BTreeMap<String, String>,
+    /// What a plan found that other policies have too, by their ids: what is let go is left to them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    kept: BTreeMap<String, KeptGroups>,
     /// The retention that the policy wrote to log groups, and what was there before.
     written: BTreeMap<String, Written>,
     /// Names and destinations of filters of ours that may still be there, because a change of
@@ -78,6 +85,24 @@ struct Listed {
     tagged: Vec<usize>,
     #[serde(rename = "u", default, skip_serializing_if = "Vec::is_empty")]
     untold: Vec<usize>,
+}
+
+/// Where a policy that is replaced is created again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Successor {
+    /// In the same account and region.
+    Here,
+    /// In another, so nothing can be left to it.
+    Elsewhere,
+}
+
+/// An [`Overlap`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct KeptGroups {
+    #[serde(rename = "f")]
+    filters: BTreeSet<String>,
+    #[serde(rename = "r")]
+    retentions: BTreeSet<String>,
 }
 
 /// A [`WrittenRetention`].
@@ -384,6 +409,39 @@ impl PrivateState {
     /// The id is known from elsewhere.
     pub(super) fn take_id(&mut self, id: PolicyId) {
         self.policy_id = Some(id.to_string());
+    }
+
+    /// The policy is to be replaced.
+    pub(super) fn replace(&mut self, successor: Successor) {
+        self.successor = Some(successor);
+    }
+
+    /// Whether it is to be replaced, and where.
+    pub(super) fn successor(&self) -> Option<Successor> {
+        self.successor
+    }
+
+    /// It stays after all.
+    pub(super) fn stay(&mut self) {
+        self.successor = None;
+    }
+
+    /// Keeps in mind for an apply what other policies have too, in place of what was known before.
+    pub(super) fn keep_for_others(&mut self, kept: &KeptFor) {
+        let groups = |Overlap { filters, retentions }: &Overlap| KeptGroups {
+            filters: filters.clone(),
+            retentions: retentions.clone(),
+        };
+        self.kept = kept.iter().map(|(policy, it)| (policy.to_string(), groups(it))).collect();
+    }
+
+    /// What is to be left to other policies.
+    pub(super) fn kept_for_others(&self) -> KeptFor {
+        let kept = self.kept.iter().filter_map(|(policy, groups)| {
+            let KeptGroups { filters, retentions } = groups.clone();
+            Some((policy.parse().ok()?, Overlap { filters, retentions }))
+        });
+        kept.collect()
     }
 
     /// The private state of a policy that is to be created.

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use logagg_policy::{Ownership, Permission, Standing};
 use tfplugin::{Attr, Context, Stored};
 
+use super::conflicts::found_in_state;
 use super::discover::{Discovery, Membership};
 use super::loops::{Loops, Shipping, Surroundings};
 use super::model::{Intent, Policy, entries};
@@ -60,6 +61,7 @@ async fn refreshed(
     check_account(cx, account, &prior.state).await?;
     let mut stored = prior.clone();
     let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
+    found_in_state(cx, account, region, prior).await;
     let reader = account.reader(region, cx.stopped());
     permission::recover_id(&reader, &stored.state, &mut stored.private).await;
     stored.private.id_or_draw();

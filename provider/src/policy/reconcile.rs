@@ -9,7 +9,9 @@ use tfplugin::Context;
 
 use super::private_state::PrivateState;
 use super::progress::Progress;
-use crate::aws::{Api, Bequest, CallError, Cause, IN_FLIGHT, Kept, Reader, SharedClaims, Writer};
+use crate::aws::{
+    Api, CallError, Cause, IN_FLIGHT, Kept, KeptFor, Reader, Retained, SharedClaims, Writer,
+};
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -19,8 +21,10 @@ pub(super) struct Reconciler {
     pub(super) policy: PolicyId,
     pub(super) reader: Reader,
     pub(super) writer: Writer,
-    /// What other policies at work need of what this one would delete.
+    /// What other policies at work need of what this one would delete or give back.
     pub(super) claims: SharedClaims,
+    /// What those in the state need that apply may pass over.
+    pub(super) kept: KeptFor,
     pub(super) wanted: Option<SubscriptionFilter>,
     pub(super) ownership: Ownership,
 }
@@ -251,11 +255,13 @@ impl Reconciler {
     async fn reconcile_retention(&self, job: &Job, reconciled: &mut Reconciled) {
         if let RetentionWrite::Back(written) = job.retention {
             let mut claims = self.claims.lock().await;
-            if claims.sets_retention(self.policy, &job.log_group) {
-                let bequest = claims.bequeath(self.policy, &job.log_group, written);
-                let lost = Some(written).filter(|_| bequest == Bequest::Lost);
-                reconciled.left_to_others.forgotten = lost;
-                return;
+            match claims.leave_or_give_back(self.policy, &self.kept, &job.log_group, written) {
+                Retained::No => {}
+                Retained::WithWhatWas => return,
+                Retained::ForgettingWhatWas => {
+                    reconciled.left_to_others.forgotten = Some(written);
+                    return;
+                }
             }
         }
         let outcome = self.writer.set_retention(&job.log_group, job.should.retention).await;
@@ -358,13 +364,7 @@ impl Group<'_> {
         let Some(old) = ours.into_iter().find(|filter| filter.name != wanted.name) else {
             return Err(Failure::Call(full));
         };
-        if Kept::ForAnother
-            == self.reconciler.claims.lock().await.keep_or_release(
-                self.reconciler.policy,
-                self.log_group,
-                &old,
-            )
-        {
+        if self.keep_or_release(&old).await == Kept::ForAnother {
             return Err(Failure::Call(full));
         }
         let whole = self.reconciler.writer.to_the_end();
@@ -384,16 +384,20 @@ impl Group<'_> {
         Ok(())
     }
 
-    /// Deletes a filter of ours, unless another policy at work needs it.
+    /// Deletes a filter of ours, unless another policy needs it.
     async fn release(&mut self, filter: &SubscriptionFilter) -> Result<(), CallError> {
-        let Reconciler { policy, claims, .. } = self.reconciler;
-        match claims.lock().await.keep_or_release(*policy, self.log_group, filter) {
+        match self.keep_or_release(filter).await {
             Kept::ForAnother => {
                 self.left += 1;
                 Ok(())
             }
             Kept::No => self.delete(&filter.name).await,
         }
+    }
+
+    async fn keep_or_release(&self, filter: &SubscriptionFilter) -> Kept {
+        let Reconciler { policy, kept, claims, .. } = self.reconciler;
+        claims.lock().await.keep_or_release(*policy, kept, self.log_group, filter)
     }
 
     async fn put(&mut self, filter: &SubscriptionFilter) -> Result<(), CallError> {

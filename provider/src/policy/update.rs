@@ -109,6 +109,7 @@ impl Updating<'_> {
             reader: account.reader(&region, cx.stopped()),
             writer: account.writer(&region, cx.stopped()),
             claims: (*claims).clone(),
+            kept: stored.private.kept_for_others(),
             wanted: intent.wanted.clone(),
             ownership: ownership.clone(),
         };
@@ -128,6 +129,8 @@ impl Updating<'_> {
                 Discovery::of(inventory.census, reader, &intent, &ownership, &held, &basis, sight)
                     .await
                     .map_err(not_read)?;
+            let given_back = claims.lock().await.given_back().clone();
+            discovery.look_again(reader, &given_back).await.map_err(not_read)?;
             let mut claimed = claims.lock().await;
             let around = Surroundings { reader, region: &region, account_id: id, claims: &claimed };
             look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
@@ -157,6 +160,8 @@ impl Updating<'_> {
             let mut meanwhile = Meanwhile::since(reader, &intent, &plan, &stored.private)
                 .await
                 .map_err(not_read)?;
+            let given_back = claims.lock().await.given_back().clone();
+            meanwhile.look_again(reader, given_back).await.map_err(not_read)?;
             plan.judge_again(&intent, &stored.private, &mut meanwhile);
             let mut jobs = plan.jobs(&meanwhile);
             intent.guards.check(plan.chosen(), jobs.len())?;
@@ -310,15 +315,19 @@ impl Planned {
                         change.back = back;
                     }
                 }
-                Membership::Chosen if planned != change.should.retention => {
+                Membership::Chosen
+                    if planned != change.should.retention
+                        || meanwhile.given_back.contains(name) =>
+                {
+                    let given_back = meanwhile.given_back.contains(name);
                     let whose = PrivateState::provenance_of_retention(private.written(group));
                     let due = intent
                         .demand
                         .retention
                         .map_or(now, |says| intent.demand.retention_due(says, now, whose));
                     let should = change.should.retention;
-                    let as_planned =
-                        should >= now || now == planned || (should < planned && now < planned);
+                    let less = should < planned && now < planned;
+                    let as_planned = given_back || should >= now || now == planned || less;
                     if due == should && as_planned {
                         change.is.retention = now;
                     } else {
@@ -372,6 +381,8 @@ struct Meanwhile {
     overtaken: BTreeSet<String>,
     /// Those whose filter was changed.
     refiltered: BTreeSet<String>,
+    /// Those whose retention another policy of this run has given back.
+    given_back: BTreeSet<String>,
 }
 
 impl Meanwhile {
@@ -401,8 +412,26 @@ impl Meanwhile {
                 }
             }
         }
-        let (overtaken, refiltered) = (BTreeSet::new(), BTreeSet::new());
-        Ok(Self { gone, born, listed, asked, recreated, overtaken, refiltered })
+        let (overtaken, refiltered, given_back) = Default::default();
+        Ok(Self { gone, born, listed, asked, recreated, overtaken, refiltered, given_back })
+    }
+
+    /// Looks again at log groups whose retention another policy has given back since they were
+    /// listed.
+    async fn look_again(
+        &mut self,
+        reader: &Reader,
+        given_back: BTreeSet<String>,
+    ) -> Result<(), CallError> {
+        for name in &given_back {
+            if let Some(listed) = self.listed.get_mut(name)
+                && let Some(group) = reader.settled_log_group(name).await?
+            {
+                *listed = group;
+            }
+        }
+        self.given_back = given_back;
+        Ok(())
     }
 
     fn tell(mut self, cx: &Context<Client>, reconciled: &[Reconciled]) {

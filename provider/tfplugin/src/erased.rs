@@ -135,7 +135,7 @@ pub(crate) trait AnyResource<C>: Send + Sync {
         &'a self,
         cx: &'a Context<C>,
         prior: RawStored,
-    ) -> BoxFuture<'a, Answer<()>>;
+    ) -> BoxFuture<'a, Answer<Vec<u8>>>;
     fn create<'a>(
         &'a self,
         cx: &'a Context<C>,
@@ -219,11 +219,10 @@ impl<R: Resource> AnyResource<R::Client> for R {
         &'a self,
         cx: &'a Context<R::Client>,
         prior: RawStored,
-    ) -> BoxFuture<'a, Answer<()>> {
+    ) -> BoxFuture<'a, Answer<Vec<u8>>> {
         Box::pin(async move {
             let prior = stored::<R>("state", prior)?;
-            Resource::plan_destroy(self, cx, prior).await;
-            Ok(())
+            Ok(Resource::plan_destroy(self, cx, prior).await.encode())
         })
     }
 

@@ -188,14 +188,15 @@ pub trait Resource: Send + Sync + 'static {
         proposal: Proposal<Self::State, Self::Private>,
     ) -> impl Future<Output = Planned<Self::State, Self::Private>> + Send;
 
-    /// Says what is to be said before an object is destroyed.
+    /// Says what is to be said before an object is destroyed, and returns what [`Resource::delete`]
+    /// is to remember.
     fn plan_destroy(
         &self,
         cx: &Context<Self::Client>,
         prior: Kept<Self>,
-    ) -> impl Future<Output = ()> + Send {
-        let _ = (cx, prior);
-        async {}
+    ) -> impl Future<Output = Self::Private> + Send {
+        let _ = cx;
+        async { prior.private }
     }
 
     /// Creates what was planned. With an error: None where nothing was created, or what was, which

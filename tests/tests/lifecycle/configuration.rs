@@ -40,6 +40,11 @@ impl Mode {
         }
     }
 
+    /// The same of a log group whose retention a policy may have written: `if_unset` changes that.
+    pub(super) fn asks(self, policy: u16, current: Option<u16>, written: bool) -> bool {
+        self.is_due(policy, current) || (self == Self::IfUnset && written)
+    }
+
     /// Whether a log group with this retention is to have the policy's; none never expires.
     pub(super) fn is_due(self, policy: u16, current: Option<u16>) -> bool {
         match self {

@@ -192,15 +192,16 @@ impl Oracle {
         is: Option<u16>,
     ) -> Result<(), Violation> {
         let policies = seen.current.policies();
+        let tenure = self.tenures.entry(group.to_owned()).or_default();
+        let written = tenure.last_written == Some(was);
         let asking = policies.iter().find(|(_, policy)| {
             let chosen =
                 policy.chooses(group, false) || policy.chooses(group, seen.tagged.contains(group));
             let asks = policy
                 .retention
-                .is_some_and(|(days, mode)| is == Some(days) && mode.is_due(days, was));
+                .is_some_and(|(days, mode)| is == Some(days) && mode.asks(days, was, written));
             chosen && asks
         });
-        let tenure = self.tenures.entry(group.to_owned()).or_default();
         let shown = |days: Option<u16>| days.map_or("never expire".to_owned(), |it| it.to_string());
         let change = format!("{group}: {} -> {}", shown(was), shown(is));
         if let Some((address, _)) = asking {

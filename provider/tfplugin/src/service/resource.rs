@@ -99,12 +99,13 @@ impl<P: Provider> Service<P> {
             let prior = description.decode_stored("state", request.prior_state, private)?;
             let proposed = description.decode("proposed state", request.proposed_new_state)?;
             if proposed.is_null() {
-                if let Some(prior) = prior {
-                    entry.behaviour().plan_destroy(&cx, prior).await?;
-                }
+                let private = match prior {
+                    Some(prior) => entry.behaviour().plan_destroy(&cx, prior).await?,
+                    None => request.prior_private,
+                };
                 return Ok(wire::plan_resource_change::Response {
                     planned_state: Some(description.nothing()?),
-                    planned_private: request.prior_private,
+                    planned_private: private,
                     planned_identity: request.prior_identity,
                     ..Default::default()
                 });

@@ -166,9 +166,10 @@ impl Resource for Thing {
         Planned { state, private, requires_replace: replace.then_some(path).into_iter().collect() }
     }
 
-    async fn plan_destroy(&self, cx: &Context<String>, prior: Kept) {
+    async fn plan_destroy(&self, cx: &Context<String>, prior: Kept) -> Writes {
         called("plan of a destruction", &prior.private);
         cx.report(Diagnostic::warning("Destroys", "It will be gone."));
+        prior.private
     }
 
     async fn create(&self, cx: &Context<String>, new: Creation<State, Writes>) -> Option<Kept> {
