@@ -47,7 +47,7 @@ fn a_permission_lost_in_the_middle_of_a_create_is_a_warning_too() {
     says(&apply, "/app/a /app/b /app/c");
     says(
         &apply,
-        "The credentials in hand need this statement in an IAM policy: { \"Effect\": \"Allow\", \
+        "The current credentials need this statement in an IAM policy: { \"Effect\": \"Allow\", \
          \"Action\": \"logs:PutRetentionPolicy\", \"Resource\": \"*\" }",
     );
     assert_eq!(scene.resource()["tainted"], json!(null));
@@ -131,7 +131,7 @@ fn a_missing_permission_at_the_first_write_leaves_nothing_behind() {
     );
     says(
         &apply,
-        "The credentials in hand need this statement in an IAM policy: { \"Effect\": \"Allow\", \
+        "The current credentials need this statement in an IAM policy: { \"Effect\": \"Allow\", \
          \"Action\": \"logs:PutSubscriptionFilter\", \"Resource\": \"*\" }",
     );
     assert_eq!(scene.state(), json!(null));

@@ -380,10 +380,11 @@ fn a_function_that_is_not_there_is_named() {
 fn each_missing_permission_is_named() {
     let (scene, _) = simulated(Simulator::builder());
     let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    let sink = scene.account.function_arn("sink");
     let statement = |action: &str| {
         format!(
-            "The credentials in hand need this statement in an IAM policy: {{ \"Effect\": \
-             \"Allow\", \"Action\": \"lambda:{action}\", \"Resource\": \"*\" }}"
+            "The current credentials need this statement in an IAM policy: {{ \"Effect\": \
+             \"Allow\", \"Action\": \"lambda:{action}\", \"Resource\": \"{sink}\" }}"
         )
     };
     for action in ["GetPolicy", "AddPermission"] {

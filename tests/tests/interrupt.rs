@@ -197,3 +197,20 @@ fn an_import_ends_at_once() {
     let _gate = scene.proxy.on("DescribeSubscriptionFilters").hold();
     ends_at_once(&scene, &PLAN, "DescribeSubscriptionFilters", 1);
 }
+
+#[test]
+fn a_first_write_that_is_cut_off_may_have_been_done() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b"]);
+    scene.policy(&scene.usual_policy());
+    let gate = scene.proxy.on("PutSubscriptionFilter").hold();
+    let apply = scene.terraform.start(&["apply", "-no-color", "-auto-approve"]).unwrap();
+    scene.proxy.wait_for("PutSubscriptionFilter", 1).unwrap();
+    apply.interrupt().unwrap();
+    let apply = apply.finish().unwrap();
+    says(&apply, "got no clear answer, so it may have been done");
+    assert!(!apply.text().contains("nothing was written"), "{apply}");
+    gate.open();
+    scene.proxy.heal();
+    scene.apply();
+    scene.plan_is_empty();
+}

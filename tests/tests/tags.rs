@@ -383,7 +383,10 @@ fn a_missing_permission_is_named() {
         says(&run, "Error: Log groups could not be read");
         says(
             &run,
-            &format!("{{ \"Effect\": \"Allow\", \"Action\": \"{action}\", \"Resource\": \"*\" }}"),
+            &format!(
+                "{{ \"Effect\": \"Allow\", \"Action\": \"{action}\", \"Resource\": \
+                 \"arn:aws:logs:eu-central-1:111122223333:log-group:*\" }}"
+            ),
         );
         account.allow_all();
     }

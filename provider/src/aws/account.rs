@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::claims::SharedClaims;
 use super::credentials::sts;
+use super::effort::Effort;
 use super::pool::Shared;
 use super::region::Region;
 use super::{Api, CallError, Reader, Service, Writer};
@@ -109,8 +110,8 @@ impl Identity {
     pub(super) async fn id(&self, stopped: &CancellationToken) -> Result<&str, CallError> {
         let api = Api::GetCallerIdentity;
         let id = self.id.get_or_try_init(async || {
-            let asked =
-                self.shared.identity.call(api, stopped, || self.sts.get_caller_identity().send());
+            let ask = || self.sts.get_caller_identity().send();
+            let asked = self.shared.identity.call(api, &Effort::Needed, stopped, ask);
             let account = asked.await?.account;
             account.ok_or_else(|| CallError::nonsense(api, "the answer names no account"))
         });

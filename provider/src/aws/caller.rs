@@ -5,13 +5,17 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
 use aws_sdk_cloudwatchlogs::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
 use super::bucket::Bucket;
 use super::clock;
 use super::credentials::NotAssumed;
+use super::denial::Denial;
+use super::effort::{ALLOWANCE, Effort};
 use super::not_given::{Lacking, NotGiven, RoleOf};
+use super::reachability::GivenUp;
 use super::turns::Turns;
 
 /// Makes calls at the pace the quotas allow, and makes them again where that can help.
@@ -43,13 +47,14 @@ impl Caller {
         stopped: &CancellationToken,
     ) -> Result<OwnedMutexGuard<()>, CallError> {
         let turn = stopped.run_until_cancelled(self.turns.take(name)).await;
-        turn.ok_or_else(|| CallError::stopped(api))
+        turn.ok_or_else(|| CallError::stopped(api, Effect::None))
     }
 
-    /// Makes a call until it succeeds, fails for good, or `stopped` is cancelled.
+    /// Makes a call until it succeeds, fails for good, is not worth more, or `stopped` is cancelled.
     pub(super) async fn call<T, E, F>(
         &self,
         api: Api,
+        effort: &Effort,
         stopped: &CancellationToken,
         attempt: impl Fn() -> F,
     ) -> Result<T, CallError>
@@ -59,33 +64,45 @@ impl Caller {
     {
         let mut attempts = 0;
         let mut clock_corrected = false;
+        let mut effect = Effect::None;
         loop {
             stopped
                 .run_until_cancelled(self.buckets[api as usize].take())
                 .await
-                .ok_or_else(|| CallError::stopped(api))?;
+                .ok_or_else(|| CallError::stopped(api, effect))?;
+            if effort.time_left() == Some(Duration::ZERO) {
+                return Err(CallError::too_late(api, attempts));
+            }
+            let begun = Instant::now();
             // What the SDK does for a call takes kilobytes, which had better not be part of all that
             // waits for the call.
-            let attempt = Box::pin(attempt());
+            let attempt = Box::pin(within(effort.time_left(), attempt()));
             let Some(answer) = until_cut_off(stopped, attempt).await else {
-                return Err(CallError::stopped(api));
+                return Err(CallError::stopped(api, Effect::Possible));
             };
             attempts += 1;
-            let error = match answer {
-                Ok(answer) => {
+            let mut error = match answer {
+                Some(Ok(answer)) => {
                     tracing::debug!(api = api.name(), attempts, "answered");
                     return Ok(answer);
                 }
-                Err(error) => CallError::of(api, &error, attempts),
+                Some(Err(error)) => CallError::of(api, &error, attempts),
+                None => CallError::too_late(api, attempts),
             };
+            effect = effect.max(error.effect);
+            error.effect = effect;
             if error.cause == Cause::Clock && !std::mem::replace(&mut clock_corrected, true) {
                 tracing::info!(api = api.name(), "this machine's clock is wrong, signing by AWS's");
                 continue;
             }
-            if attempts > self.retries_after(error.cause) {
-                return Err(error);
+            if matches!(error.cause, Cause::Passing | Cause::Unreachable) {
+                effort.wasted(begun.elapsed());
             }
             let wait = full_jitter(attempts);
+            let in_time = effort.time_left().is_none_or(|left| left > wait);
+            if attempts > effort.retries(self.retries_after(&error)) || !in_time {
+                return Err(error);
+            }
             tracing::debug!(
                 api = api.name(),
                 attempts,
@@ -96,18 +113,26 @@ impl Caller {
             stopped
                 .run_until_cancelled(tokio::time::sleep(wait))
                 .await
-                .ok_or_else(|| CallError::stopped(api))?;
+                .ok_or_else(|| CallError::stopped(api, effect))?;
+            effort.wasted(wait);
+        }
+    }
+
+    fn retries_after(&self, error: &CallError) -> u32 {
+        match error.cause {
+            Cause::Passing => self.max_retries,
+            Cause::Unreachable if error.given_up => 0,
+            Cause::Unreachable => self.max_retries.min(MAX_RETRIES_UNREACHABLE),
+            _ => 0,
         }
     }
 }
 
-impl Caller {
-    fn retries_after(&self, cause: Cause) -> u32 {
-        match cause {
-            Cause::Passing => self.max_retries,
-            Cause::Unreachable => self.max_retries.min(MAX_RETRIES_UNREACHABLE),
-            _ => 0,
-        }
+/// What comes of a call in this time; nothing where that is not enough.
+async fn within<T>(time: Option<Duration>, call: impl Future<Output = T>) -> Option<T> {
+    match time {
+        Some(time) => tokio::time::timeout(time, call).await.ok(),
+        None => Some(call.await),
     }
 }
 
@@ -136,9 +161,35 @@ pub(crate) struct CallError {
     pub(crate) cause: Cause,
     /// Why there were no credentials, where that is the cause.
     pub(crate) lacking: Option<Lacking>,
+    /// What AWS says of a call that it denied.
+    pub(crate) denial: Option<Box<Denial>>,
+    effect: Effect,
+    /// Whether the endpoint refused so many connections that nobody tries it any more.
+    given_up: bool,
     code: String,
     message: String,
     attempts: u32,
+}
+
+/// Whether a call that did not succeed may have had its effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Effect {
+    None,
+    /// One of its attempts was not answered.
+    Possible,
+}
+
+/// What CloudWatch Logs lacks to use a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum MissingAccess {
+    /// The function's resource policy does not let it invoke the function.
+    InvokePermission,
+    /// The stream is not ready, or the role may not write to it.
+    Delivery,
+    /// It may not assume the role.
+    RoleTrust,
+    /// A logical destination's access policy does not let the account ship to it.
+    AccessPolicy,
 }
 
 /// Why a call did not succeed: the one verdict on AWS's answer, which everything else follows.
@@ -154,7 +205,9 @@ pub(crate) enum Cause {
     Denied,
     /// CloudWatch Logs may not use the destination, or not yet: a fresh permission takes up to a
     /// minute to be known everywhere.
-    NotYetPermitted,
+    NotYetPermitted(MissingAccess),
+    /// The log group is there, and what else the call names is not: its destination, or a role.
+    DestinationMissing,
     /// The log group's class does not take the call.
     Class,
     /// The endpoint, an emulator most likely, has never heard of the call.
@@ -201,15 +254,26 @@ const PASSING_CODES: [&str; 15] = [
 
 /// EventBridge Pipes has a name of its own for it.
 const MISSING_CODES: [&str; 2] = ["ResourceNotFoundException", "NotFoundException"];
+/// Those of them that come before anything is done.
+const THROTTLED_CODES: [&str; 6] = [
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+];
 
 const DENIED_CODES: [&str; 4] =
     ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"];
 
-/// What CloudWatch Logs says when it tried a destination and could not use it.
-const NOT_PERMITTED: [&str; 3] = [
-    "Could not execute the lambda function",
-    "Could not deliver test message to specified",
-    "Could not deliver message to specified",
+/// What CloudWatch Logs says when it tried a destination and could not use it. The one about the
+/// role comes as a ValidationException: <https://github.com/hashicorp/terraform-provider-aws/pull/43762>.
+const NOT_PERMITTED: [(&str, MissingAccess); 4] = [
+    ("Could not execute the lambda function", MissingAccess::InvokePermission),
+    ("Could not deliver test message to specified", MissingAccess::Delivery),
+    ("Could not deliver message to specified", MissingAccess::Delivery),
+    ("permission to assume the provided role", MissingAccess::RoleTrust),
 ];
 
 /// What emulators answer to calls that they do not have.
@@ -227,7 +291,9 @@ impl CallError {
         let code = error.code().unwrap_or_default();
         let message = error.message().map(str::to_owned);
         let status = error.raw_response().map(|response| response.status().as_u16());
+        let given_up = find::<GivenUp>(error);
         let cause = match error {
+            _ if given_up.is_some() => Cause::Unreachable,
             SdkError::ServiceError(_) if is_page(error.raw_response()) => Cause::Unsupported,
             SdkError::ServiceError(_) => {
                 match answered(code, message.as_deref().unwrap_or_default(), status) {
@@ -250,8 +316,23 @@ impl CallError {
             SdkError::DispatchFailure(_) => Cause::Passing,
             _ => Cause::NotSent,
         };
-        let message = message.unwrap_or_else(|| chain(error));
-        Self { api, cause, lacking: None, code: code.to_owned(), message, attempts }
+        let effect = match cause {
+            Cause::Passing if !THROTTLED_CODES.contains(&code) => Effect::Possible,
+            _ => Effect::None,
+        };
+        let denial = message.as_deref().and_then(Denial::read).map(Box::new);
+        let message = message
+            .or_else(|| given_up.map(ToString::to_string))
+            .or_else(|| is_page(error.raw_response()).then(|| PAGE.to_owned()))
+            .unwrap_or_else(|| chain(error));
+        Self {
+            denial,
+            effect,
+            given_up: given_up.is_some(),
+            code: code.to_owned(),
+            attempts,
+            ..Self::bare(api, cause, message)
+        }
     }
 
     fn without_credentials(
@@ -269,8 +350,8 @@ impl CallError {
                 find::<CredentialsError>(error).map(|why| chain(why)).unwrap_or_default(),
             )
         };
-        let code = String::new();
-        Self { api, cause: Cause::NoCredentials, lacking: Some(lacking), code, message, attempts }
+        let lacking = Some(lacking);
+        Self { lacking, attempts, ..Self::bare(api, Cause::NoCredentials, message) }
     }
 
     /// Whether STS gave no credentials for the role of a resource.
@@ -278,36 +359,53 @@ impl CallError {
         self.lacking == Some(Lacking::Role(RoleOf::Resource))
     }
 
+    /// Whether the call may have had its effect all the same: an attempt was not answered, or cut
+    /// off.
+    pub(crate) fn may_have_been_done(&self) -> bool {
+        self.effect == Effect::Possible
+    }
+
     /// What failures have in common that are one and the same to a reader. AWS's messages name
     /// the log group where a permission is missing, so they tell too much apart there.
     pub(crate) fn likeness(&self) -> (Api, Cause, &str) {
-        let text = match self.cause {
-            Cause::Refused => &self.message,
-            _ => &self.code,
+        let text = match (self.cause, &self.denial) {
+            (Cause::Refused | Cause::DestinationMissing, _) => &self.message,
+            (_, Some(denial)) => &denial.action,
+            (_, None) => &self.code,
         };
         (self.api, self.cause, text)
     }
 
-    fn stopped(api: Api) -> Self {
+    fn stopped(api: Api, effect: Effect) -> Self {
         let message = "Terraform asked to stop".to_owned();
-        Self {
-            api,
-            cause: Cause::Stopped,
-            lacking: None,
-            code: String::new(),
-            message,
-            attempts: 0,
-        }
+        Self { effect, attempts: 0, ..Self::bare(api, Cause::Stopped, message) }
+    }
+
+    /// An optional call for which there was no time left.
+    fn too_late(api: Api, attempts: u32) -> Self {
+        let message = format!(
+            "no answer within the {} seconds that such calls are waited for",
+            ALLOWANCE.as_secs()
+        );
+        let effect = Effect::Possible;
+        Self { effect, attempts, ..Self::bare(api, Cause::Passing, message) }
     }
 
     /// An answer that AWS's documentation does not allow.
     pub(super) fn nonsense(api: Api, message: impl Into<String>) -> Self {
+        Self::bare(api, Cause::Refused, message.into())
+    }
+
+    fn bare(api: Api, cause: Cause, message: String) -> Self {
         Self {
             api,
-            cause: Cause::Refused,
+            cause,
             lacking: None,
+            denial: None,
+            effect: Effect::None,
+            given_up: false,
             code: String::new(),
-            message: message.into(),
+            message,
             attempts: 1,
         }
     }
@@ -339,6 +437,8 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     })
 }
 
+const PAGE: &str = "an internal error, told in HTML as AWS does not tell it";
+
 /// Whether an answer is a web page about an internal error: so moto answers to calls that it does
 /// not have. Of AWS's services none answers with a page, and proxies have other statuses.
 fn is_page(response: Option<&HttpResponse>) -> bool {
@@ -346,6 +446,11 @@ fn is_page(response: Option<&HttpResponse>) -> bool {
         let kind = response.headers().get("content-type").unwrap_or_default();
         response.status().as_u16() == 500 && kind.starts_with("text/html")
     })
+}
+
+/// What all else came from.
+pub(super) fn root(error: &(dyn std::error::Error + 'static)) -> String {
+    sources(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn answered(code: &str, message: &str, status: Option<u16>) -> Cause {
@@ -356,9 +461,16 @@ fn answered(code: &str, message: &str, status: Option<u16>) -> Cause {
     } else if code == CONFLICT && message.contains("already exists") {
         Cause::Exists
     } else if DENIED_CODES.contains(&code) {
-        Cause::Denied
-    } else if NOT_PERMITTED.iter().any(|text| message.contains(text)) {
-        Cause::NotYetPermitted
+        match Denial::read(message) {
+            Some(denial) if denial.is_by_destination() => {
+                Cause::NotYetPermitted(MissingAccess::AccessPolicy)
+            }
+            _ => Cause::Denied,
+        }
+    } else if let Some((_, missing)) =
+        NOT_PERMITTED.into_iter().find(|(text, _)| message.contains(text))
+    {
+        Cause::NotYetPermitted(missing)
     } else if message.contains(ONLY_STANDARD) {
         Cause::Class
     } else if UNSUPPORTED_CODES.contains(&code)
@@ -392,6 +504,12 @@ impl std::error::Error for CallError {}
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use aws_sdk_cloudwatchlogs::error::ErrorMetadata;
+    use aws_sdk_cloudwatchlogs::operation::describe_account_policies::DescribeAccountPoliciesError as Refusal;
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
 
     #[test]
@@ -426,10 +544,27 @@ mod tests {
     fn a_destination_that_cannot_be_used_yet_is_told_from_a_wrong_argument() {
         let message = "Could not execute the lambda function. Make sure you have given CloudWatch \
                        Logs permission to execute your function.";
+        let answered = |code, message| answered(code, message, Some(400));
+        let missing = Cause::NotYetPermitted;
         assert_eq!(
-            answered("InvalidParameterException", message, Some(400)),
-            Cause::NotYetPermitted
+            answered("InvalidParameterException", message),
+            missing(MissingAccess::InvokePermission)
         );
+        let message = "Make sure you have given CloudWatch Logs permission to assume the provided \
+                       role.";
+        assert_eq!(answered("ValidationException", message), missing(MissingAccess::RoleTrust));
+    }
+
+    #[test]
+    fn a_destination_that_does_not_let_us_in_yet_is_told_from_what_is_denied() {
+        let answered = |message: &str| answered("AccessDeniedException", message, Some(400));
+        let message = "User with accountId: 111122223333 is not authorized to perform: \
+                       logs:PutSubscriptionFilter on resource: \
+                       arn:aws:logs:eu-west-1:444455556666:destination:central";
+        assert_eq!(answered(message), Cause::NotYetPermitted(MissingAccess::AccessPolicy));
+        let forbidden = format!("{message} with an explicit deny in a service control policy");
+        assert_eq!(answered(&forbidden), Cause::Denied);
+        assert_eq!(answered(""), Cause::Denied);
     }
 
     #[test]
@@ -441,6 +576,103 @@ mod tests {
         unsupported("InvalidOperationException", "Unknown action: ListLogGroups", 400);
         unsupported("InternalFailure", "not yet implemented", 501);
         assert_eq!(answered("InvalidOperationException", "", Some(400)), Cause::Refused);
+    }
+
+    /// Has a call made that always ends so, and tells how often it was made and how long it took.
+    async fn made<F>(effort: &Effort, answer: impl Fn() -> F) -> (CallError, u32, Duration)
+    where
+        F: Future<Output = SdkError<Refusal, HttpResponse>>,
+    {
+        let caller = Caller::new(25, |_| 1000.0);
+        let (count, stopped) = (AtomicU32::new(0), CancellationToken::new());
+        let start = Instant::now();
+        let made = caller.call(Api::DescribeAccountPolicies, effort, &stopped, || {
+            count.fetch_add(1, Ordering::Relaxed);
+            async { Err::<(), _>(answer().await) }
+        });
+        let error = made.await.unwrap_err();
+        (error, count.load(Ordering::Relaxed), start.elapsed())
+    }
+
+    fn refused(code: &str) -> SdkError<Refusal, HttpResponse> {
+        let metadata = ErrorMetadata::builder().code(code).build();
+        let response = HttpResponse::new(400.try_into().unwrap(), SdkBody::empty());
+        SdkError::service_error(Refusal::generic(metadata), response)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_needed_is_made_as_often_as_configured() {
+        let (error, made, _) = made(&Effort::Needed, async || refused("InternalFailure")).await;
+        assert_eq!((error.cause, made), (Cause::Passing, 26));
+        assert!(error.may_have_been_done());
+        let (error, ..) =
+            self::made(&Effort::Needed, async || refused("ThrottlingException")).await;
+        assert!(!error.may_have_been_done(), "AWS refused it before it began");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_optional_call_is_made_twice_at_most() {
+        for code in ["InternalFailure", "ThrottlingException"] {
+            let (error, made, time) = made(&Effort::optional(), async || refused(code)).await;
+            assert_eq!((error.cause, made), (Cause::Passing, 2));
+            assert!(time <= ALLOWANCE, "{time:?}");
+        }
+        for code in ["AccessDeniedException", "UnknownOperationException"] {
+            let (_, made, time) = made(&Effort::optional(), async || refused(code)).await;
+            assert_eq!((made, time), (1, Duration::ZERO));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn optional_calls_waste_three_seconds_together_at_most() {
+        let effort = Effort::optional();
+        let start = Instant::now();
+        let mut calls = 0;
+        for _ in 0..100 {
+            let hanging = async || {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                refused("InternalFailure")
+            };
+            let (error, made, _) = made(&effort, hanging).await;
+            assert_eq!(error.cause, Cause::Passing);
+            calls += made;
+        }
+        assert_eq!(start.elapsed().as_secs(), ALLOWANCE.as_secs(), "{:?}", start.elapsed());
+        assert!(calls <= 4, "{calls}");
+        let never = async || std::future::pending().await;
+        let (error, made, time) = made(&Effort::optional(), never).await;
+        assert_eq!((made, time), (1, ALLOWANCE));
+        assert!(error.to_string().contains("no answer within the 3 seconds"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_that_come_cost_optional_calls_nothing() {
+        let effort = Effort::optional();
+        for _ in 0..100 {
+            let slow = async || {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                refused("ResourceNotFoundException")
+            };
+            let (error, ..) = made(&effort, slow).await;
+            assert_eq!(error.cause, Cause::Missing);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_cut_off_may_have_been_done_and_one_that_waits_its_turn_not() {
+        let caller = Caller::new(25, |_| 0.01);
+        let stopped = CancellationToken::new();
+        let pending = || std::future::pending::<Result<(), SdkError<Refusal, HttpResponse>>>();
+        let call = || caller.call(Api::PutSubscriptionFilter, &Effort::Needed, &stopped, pending);
+        let stop = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            stopped.cancel();
+        };
+        let (under_way, waiting, ()) = tokio::join!(call(), call(), stop);
+        let (under_way, waiting) = (under_way.unwrap_err(), waiting.unwrap_err());
+        assert_eq!((under_way.cause, waiting.cause), (Cause::Stopped, Cause::Stopped));
+        assert!(under_way.may_have_been_done());
+        assert!(!waiting.may_have_been_done());
     }
 
     #[test]

@@ -20,9 +20,7 @@ impl Reader {
         function_arn: &str,
     ) -> Result<Option<String>, CallError> {
         let answer = self
-            .region
-            .caller
-            .call(Api::GetFunctionConfiguration, &self.stopped, || {
+            .call(Api::GetFunctionConfiguration, || {
                 self.region.lambda.get_function_configuration().function_name(function_arn).send()
             })
             .await?;
@@ -85,7 +83,7 @@ impl Reader {
             let request = self.region.firehose.describe_delivery_stream();
             request.delivery_stream_name(delivery_stream).send()
         };
-        let answer = self.region.caller.call(api, &self.stopped, ask).await?;
+        let answer = self.call(api, ask).await?;
         answer.delivery_stream_description.ok_or_else(|| without_list(api))
     }
 
@@ -141,7 +139,7 @@ impl Reader {
     /// The ARNs of what a pipe has its events enriched by, delivers to and logs to.
     pub(crate) async fn pipe(&self, name: &str) -> Result<Vec<String>, CallError> {
         let ask = || self.region.pipes.describe_pipe().name(name).send();
-        let pipe = self.region.caller.call(Api::DescribePipe, &self.stopped, ask).await?;
+        let pipe = self.call(Api::DescribePipe, ask).await?;
         let logging = pipe.log_configuration;
         let logging = logging.filter(|logging| logging.level != Some(pipes::LogLevel::Off));
         let (log_group, firehose) = logging.map_or((None, None), |logging| {

@@ -9,6 +9,7 @@ mod endpoints;
 mod environment;
 mod not_given;
 mod profiles;
+mod reachability;
 mod role;
 mod settings;
 mod transport;
@@ -26,7 +27,9 @@ mod bucket;
 mod caller;
 mod claims;
 mod clock;
+mod denial;
 mod downstream;
+mod effort;
 mod permission;
 mod reader;
 mod tags;
@@ -36,10 +39,11 @@ mod writer;
 
 pub(crate) use account::Account;
 pub(crate) use api::Api;
-pub(crate) use caller::{CallError, Cause};
 pub(crate) use claims::{
     Claims, Dispute, HandOver, Kept, KeptFor, Origin, Overlap, Retained, SharedClaims,
 };
+pub(crate) use caller::{CallError, Cause, MissingAccess};
+pub(crate) use denial::{Denial, PolicyKind, Reason};
 pub(crate) use not_given::{Lacking, RoleOf};
 pub(crate) use pool::{Credentials, Pool};
 pub(crate) use reader::{IN_FLIGHT, Reader};

@@ -12,7 +12,7 @@ impl Reader {
     /// None where there is no policy, or no function.
     pub(crate) async fn statements(&self, grant: &Grant) -> Result<Vec<Statement>, CallError> {
         let api = Api::GetPolicy;
-        let asked = self.region.caller.call(api, &self.stopped, || {
+        let asked = self.call(api, || {
             self.region
                 .lambda
                 .get_policy()
@@ -38,10 +38,9 @@ impl Writer {
     /// Adds the statement. One of its id that is already there is an error.
     pub(crate) async fn add_permission(&self, grant: &Grant) -> Result<(), CallError> {
         let statement = grant.statement();
-        let caller = &self.region.caller;
         let turn = grant.function_name();
-        let _turn = caller.turn(Api::AddPermission, turn, &self.stopped).await?;
-        let add = caller.call(Api::AddPermission, &self.stopped, || {
+        let _turn = self.region.caller.turn(Api::AddPermission, turn, &self.stopped).await?;
+        let add = self.call(Api::AddPermission, || {
             self.region
                 .lambda
                 .add_permission()
@@ -59,10 +58,9 @@ impl Writer {
 
     /// Removes the statement of the grant's id. It is no error if there is none.
     pub(crate) async fn remove_permission(&self, grant: &Grant) -> Result<(), CallError> {
-        let caller = &self.region.caller;
         let turn = grant.function_name();
-        let _turn = caller.turn(Api::RemovePermission, turn, &self.stopped).await?;
-        let remove = caller.call(Api::RemovePermission, &self.stopped, || {
+        let _turn = self.region.caller.turn(Api::RemovePermission, turn, &self.stopped).await?;
+        let remove = self.call(Api::RemovePermission, || {
             self.region
                 .lambda
                 .remove_permission()

@@ -10,6 +10,7 @@ use logagg_policy::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::effort::Effort;
 use super::region::Region;
 use super::{Api, CallError};
 
@@ -18,6 +19,7 @@ use super::{Api, CallError};
 pub(crate) struct Reader {
     pub(super) region: Arc<Region>,
     pub(super) stopped: CancellationToken,
+    effort: Effort,
 }
 
 /// Log groups asked at the same time; the token buckets set the pace.
@@ -28,7 +30,31 @@ const GROUPS_PER_PAGE: i32 = 50;
 
 impl Reader {
     pub(super) fn new(region: Arc<Region>, stopped: CancellationToken) -> Self {
-        Self { region, stopped }
+        Self { region, stopped, effort: Effort::Needed }
+    }
+
+    /// A reader for what only improves what goes on without it: each call is made twice at most,
+    /// and all of them together wait for three seconds at most in vain.
+    pub(crate) fn optional(&self) -> Self {
+        Self { effort: Effort::optional(), ..self.clone() }
+    }
+
+    /// Whether all goes on without the answers.
+    pub(crate) fn is_optional(&self) -> bool {
+        self.effort.is_optional()
+    }
+
+    /// As [`Caller::call`](super::caller::Caller::call).
+    pub(super) async fn call<T, E, F>(
+        &self,
+        api: Api,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        self.region.caller.call(api, &self.effort, &self.stopped, attempt).await
     }
 
     /// All log groups that the listings ask for by name, and perhaps more. A listing that ends
@@ -128,8 +154,8 @@ impl Reader {
     {
         let mut page = Page::first(api);
         while let Some(token) = page.next() {
-            let call = self.region.caller.call(api, &self.stopped, || ask(token.clone()));
-            page.follow(take(call.await?)?)?;
+            let answer = self.call(api, || ask(token.clone())).await?;
+            page.follow(take(answer)?)?;
         }
         Ok(())
     }
@@ -183,12 +209,13 @@ pub(super) fn without_name(api: Api) -> CallError {
 struct Page {
     api: Api,
     token: Option<String>,
+    asked: BTreeSet<String>,
     done: bool,
 }
 
 impl Page {
     fn first(api: Api) -> Self {
-        Self { api, token: None, done: false }
+        Self { api, token: None, asked: BTreeSet::new(), done: false }
     }
 
     /// The token to ask with, or nothing after the last page.
@@ -196,12 +223,17 @@ impl Page {
         (!self.done).then(|| self.token.clone())
     }
 
-    /// A token that leads to itself would go round for ever.
+    /// A token that comes a second time would go round for ever.
     fn follow(&mut self, token: Option<String>) -> Result<(), CallError> {
-        if token.is_some() && token == self.token {
-            return Err(CallError::nonsense(self.api, "the next page's token is the last page's"));
-        }
         self.done = token.is_none();
+        if let Some(token) = &token
+            && !self.asked.insert(token.clone())
+        {
+            return Err(CallError::nonsense(
+                self.api,
+                "the next page's token is an earlier page's",
+            ));
+        }
         self.token = token;
         Ok(())
     }
@@ -258,9 +290,14 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_leads_to_itself_is_an_error() {
-        let mut page = Page::first(Api::DescribeLogGroups);
-        page.follow(Some("a".into())).unwrap();
-        assert!(page.follow(Some("a".into())).is_err());
+    fn pages_that_go_round_are_an_error() {
+        for circle in [&["a", "a"][..], &["a", "b", "a"], &["a", "b", "c", "b"]] {
+            let mut page = Page::first(Api::DescribeLogGroups);
+            let (last, before) = circle.split_last().unwrap();
+            for token in before {
+                page.follow(Some((*token).to_owned())).unwrap();
+            }
+            assert!(page.follow(Some((*last).to_owned())).is_err(), "{circle:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::account::Identity;
 use super::caller::Caller;
+use super::effort::Effort;
 use super::pool::Shared;
 use super::{Api, CallError, Service};
 
@@ -63,6 +64,7 @@ impl SharedCaller {
     pub(super) async fn call<T, E, F>(
         &self,
         api: Api,
+        effort: &Effort,
         stopped: &CancellationToken,
         attempt: impl Fn() -> F,
     ) -> Result<T, CallError>
@@ -70,7 +72,7 @@ impl SharedCaller {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        self.get(stopped).await?.call(api, stopped, attempt).await
+        self.get(stopped).await?.call(api, effort, stopped, attempt).await
     }
 
     /// As [`Caller::turn`].

@@ -80,7 +80,7 @@ impl Reader {
     /// The tags of a log group; None where there is no such group any more.
     pub(crate) async fn tags(&self, group: &LogGroup) -> Result<Option<Tags>, CallError> {
         let api = Api::ListTagsForResource;
-        let asked = self.region.caller.call(api, &self.stopped, || {
+        let asked = self.call(api, || {
             self.region.logs.list_tags_for_resource().resource_arn(&group.arn).send()
         });
         match asked.await {

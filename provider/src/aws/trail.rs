@@ -40,7 +40,7 @@ impl Reader {
             let request = self.region.cloudtrail.lookup_events().max_results(1);
             request.customize().interceptor(clock.clone()).send()
         };
-        self.region.caller.call(api, &self.stopped, ask).await?;
+        self.call(api, ask).await?;
         clock.read().ok_or_else(|| CallError::nonsense(api, "the answer has no Date header"))
     }
 

@@ -1,5 +1,6 @@
+use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -15,8 +16,9 @@ use aws_smithy_types::retry::ErrorKind;
 use reqwest::header::{HeaderValue, USER_AGENT};
 use reqwest::{Body, Certificate, Client, NoProxy, Proxy, Request, Response, Url, redirect, retry};
 
-use super::caller::chain;
+use super::caller::{chain, find, root};
 use super::environment::{expanded, variable};
+use super::reachability::{Endpoints, GivenUp, Met};
 use super::settings::{CannotConnect, Given, Transport, Trust};
 
 const PROGRAM: &str = concat!("logagg/", env!("CARGO_PKG_VERSION"));
@@ -48,7 +50,7 @@ pub(super) fn http_client(
         builder = builder.tls_certs_only(certificates(given, &path)?);
     }
     let client = builder.build().map_err(CannotConnect::NoClient)?;
-    Ok(SharedHttpClient::new(Http { client, last: Arc::default() }))
+    Ok(SharedHttpClient::new(Http { client, endpoints: Arc::default() }))
 }
 
 /// An argument goes before its variable. A proxy for HTTP that is configured also serves HTTPS
@@ -105,24 +107,7 @@ fn certificates(given: Given, path: &PathBuf) -> Result<Vec<Certificate>, Cannot
 #[derive(Clone, Debug)]
 struct Http {
     client: Client,
-    last: Arc<Last>,
-}
-
-/// Where the last request went. Most go where the one before them went, which need not be read
-/// again.
-#[derive(Debug, Default)]
-struct Last(Mutex<Option<(String, Url)>>);
-
-impl Last {
-    fn url(&self, address: &str) -> Result<Url, ConnectorError> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, url)) = last.as_ref().filter(|(same, _)| same == address) {
-            return Ok(url.clone());
-        }
-        let url = Url::parse(address).map_err(|error| ConnectorError::user(error.into()))?;
-        *last = Some((address.to_owned(), url.clone()));
-        Ok(url)
-    }
+    endpoints: Arc<Endpoints>,
 }
 
 impl HttpClient for Http {
@@ -137,10 +122,11 @@ impl HttpClient for Http {
 
 impl HttpConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.client.clone();
-        let url = self.last.url(request.uri());
+        let Self { client, endpoints } = self.clone();
         HttpConnectorFuture::new(async move {
-            let url = url?;
+            let url =
+                Url::parse(request.uri()).map_err(|error| ConnectorError::user(error.into()))?;
+            let endpoint = endpoints.of(&url);
             let request =
                 request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let (mut head, body) = request.into_parts();
@@ -152,7 +138,11 @@ impl HttpConnector for Http {
             let mut request = Request::new(head.method, url);
             *request.headers_mut() = head.headers;
             *request.body_mut() = Some(body.into());
-            received(client.execute(request).await.map_err(failed)?).await
+            let answer = endpoint.reach(async {
+                let answer = client.execute(request).await;
+                (met(&answer), answer)
+            });
+            received(answer.await.map_err(given_up)?.map_err(failed)?).await
         })
     }
 }
@@ -162,6 +152,28 @@ fn user_agent(sdk: Option<&HeaderValue>) -> HeaderValue {
     let sdk = sdk.and_then(|sdk| sdk.to_str().ok()).unwrap_or_default();
     let both = format!("{PROGRAM} {sdk}");
     HeaderValue::from_str(both.trim_end()).unwrap_or(HeaderValue::from_static(PROGRAM))
+}
+
+/// What a request tells of the endpoint it was sent to.
+fn met(answer: &Result<Response, reqwest::Error>) -> Met {
+    let error = match answer {
+        Ok(_) => return Met::Answer,
+        Err(error) if error.is_timeout() || is_untrusted(error) => return Met::Nothing,
+        Err(error) => error,
+    };
+    match find::<io::Error>(error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => Met::Refusal(root(error)),
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => {
+            Met::Close(root(error))
+        }
+        _ if error.is_connect() => Met::Nothing,
+        _ => Met::Close(root(error)),
+    }
+}
+
+/// An error of the user's, so that the SDK does not try again.
+fn given_up(endpoint: GivenUp) -> ConnectorError {
+    ConnectorError::user(endpoint.into())
 }
 
 async fn received(mut answer: Response) -> Result<HttpResponse, ConnectorError> {

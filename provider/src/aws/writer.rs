@@ -1,12 +1,15 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
+use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::types;
 use logagg_policy::{Retention, SubscriptionFilter};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::effort::Effort;
 use super::reader::log_group_turn;
 use super::region::Region;
 use super::{Api, CallError, Cause};
@@ -83,7 +86,7 @@ impl Writer {
             !fields.is_empty() || takes_back(|present| !present.emit_system_fields.is_empty())
         });
         loop {
-            let put = self.region.caller.call(Api::PutSubscriptionFilter, &self.stopped, || {
+            let put = self.call(Api::PutSubscriptionFilter, || {
                 self.region
                     .logs
                     .put_subscription_filter()
@@ -99,7 +102,8 @@ impl Writer {
                     .send()
             });
             let Err(error) = put.await else { return Ok(()) };
-            if error.cause != Cause::NotYetPermitted || !self.patience.lasts(Instant::now()) {
+            let may_pass = matches!(error.cause, Cause::NotYetPermitted(_));
+            if !may_pass || !self.patience.lasts(Instant::now()) {
                 return Err(error);
             }
             tracing::info!(log_group, "waiting for the destination's permission to be known");
@@ -119,7 +123,7 @@ impl Writer {
         log_group: &str,
         filter_name: &str,
     ) -> Result<(), CallError> {
-        let delete = self.region.caller.call(Api::DeleteSubscriptionFilter, &self.stopped, || {
+        let delete = self.call(Api::DeleteSubscriptionFilter, || {
             self.region
                 .logs
                 .delete_subscription_filter()
@@ -135,25 +139,34 @@ impl Writer {
         log_group: &str,
         retention: Retention,
     ) -> Result<(), CallError> {
-        let caller = &self.region.caller;
         let logs = &self.region.logs;
         match retention {
-            Retention::Never => caller
-                .call(Api::DeleteRetentionPolicy, &self.stopped, || {
-                    logs.delete_retention_policy().log_group_name(log_group).send()
-                })
-                .await
-                .map(drop),
-            Retention::Days(days) => caller
-                .call(Api::PutRetentionPolicy, &self.stopped, || {
-                    logs.put_retention_policy()
-                        .log_group_name(log_group)
-                        .retention_in_days(i32::from(days))
-                        .send()
-                })
-                .await
-                .map(drop),
+            Retention::Never => {
+                let ask = || logs.delete_retention_policy().log_group_name(log_group).send();
+                self.call(Api::DeleteRetentionPolicy, ask).await.map(drop)
+            }
+            Retention::Days(days) => {
+                let ask = || {
+                    let days = i32::from(days);
+                    let put = logs.put_retention_policy().log_group_name(log_group);
+                    put.retention_in_days(days).send()
+                };
+                self.call(Api::PutRetentionPolicy, ask).await.map(drop)
+            }
         }
+    }
+
+    /// As [`Caller::call`](super::caller::Caller::call).
+    pub(super) async fn call<T, E, F>(
+        &self,
+        api: Api,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        self.region.caller.call(api, &Effort::Needed, &self.stopped, attempt).await
     }
 }
 

@@ -6,7 +6,6 @@ use tfplugin::Diagnostic;
 
 use super::failure::{FREE_THE_NAME, reason, remedy};
 use super::words::{counted, listed, listed_pairs};
-use crate::aws::Cause;
 use crate::policy::Failure;
 
 pub(crate) fn name_is_taken(name: &str, conflicts: &BTreeMap<&String, &String>) -> Diagnostic {
@@ -26,9 +25,8 @@ pub(crate) fn first_write_failed(failure: &Failure, log_group: &str, rest: usize
         1 => " The other log group was not tried.".to_owned(),
         rest => format!(" The {} were not tried.", counted(rest, "other log group")),
     };
-    // A write without an answer may have been done.
     let outcome = match failure {
-        Failure::Call(error) if error.cause == Cause::Passing => {
+        Failure::Call(error) if error.may_have_been_done() => {
             "got no clear answer, so it may have been done; if it was, the next apply takes it over."
         }
         _ => "did not succeed, so nothing was written.",

@@ -2,7 +2,8 @@
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use crate::aws::{Api, CallError, Cause, Lacking, RoleOf};
+use super::denied;
+use crate::aws::{Api, CallError, Cause, Lacking, MissingAccess, RoleOf};
 use crate::policy::Failure;
 
 pub(super) const FREE_THE_NAME: &str =
@@ -33,20 +34,11 @@ pub(super) fn remedy(failure: &Failure) -> String {
 /// What to do about a call that failed.
 pub(super) fn advice(error: &CallError) -> String {
     match error.cause {
-        Cause::Denied => format!(
-            "The credentials in hand need this statement in an IAM policy:\n\n  \
-             {{ \"Effect\": \"Allow\", \"Action\": \"{}\", \"Resource\": \"*\" }}",
-            error.api.iam_action()
-        ),
-        Cause::NotYetPermitted => "CloudWatch Logs may not use the destination, also after a minute \
-             for fresh permissions to become known. A Lambda function needs this in its resource \
-             policy (aws_lambda_permission):\n\n  \
-             principal  = \"logs.amazonaws.com\"\n  \
-             action     = \"lambda:InvokeFunction\"\n  \
-             source_arn = \"arn:aws:logs:REGION:ACCOUNT:log-group:*:*\"\n\n\
-             grant_invoke = true has the policy see to that itself. A stream needs a role_arn that logs.amazonaws.com may assume and that may write to the \
-             stream."
-            .to_owned(),
+        Cause::Denied => denied::advice(error.api, error.denial.as_deref()),
+        Cause::NotYetPermitted(missing) => advice_on_destination(error, missing),
+        Cause::DestinationMissing => {
+            "Correct destination_arn or role_arn, or create what it names first.".to_owned()
+        }
         Cause::Full if error.api == Api::AddPermission => "A function's resource policy holds 20,480 \
              bytes, and this one has no room left. Remove statements that nobody needs (aws lambda \
              get-policy, remove-permission): one for all log groups takes the place of one for each."
@@ -61,7 +53,7 @@ pub(super) fn advice(error: &CallError) -> String {
              it; if this is AWS, see whether endpoints in the provider block is right."
             .to_owned(),
         Cause::Unreachable => "No connection came about. See whether this machine reaches AWS, and \
-             whether endpoints, proxy and region are right."
+             whether endpoints (AWS_ENDPOINT_URL), proxy and region are right."
             .to_owned(),
         Cause::Passing => "AWS did not serve the call, again and again. Try \
              again later; where throttling is the reason, lower requests_per_second in the provider \
@@ -111,6 +103,30 @@ fn credentials(lacking: Option<&Lacking>) -> String {
         Some(Lacking::Other) | None => "The call could not be signed, so it was not made. Give the \
              provider block a profile or keys, or set AWS_PROFILE or AWS_ACCESS_KEY_ID; where a \
              source of credentials is named above, correct that."
+            .to_owned(),
+    }
+}
+
+fn advice_on_destination(error: &CallError, missing: MissingAccess) -> String {
+    match missing {
+        MissingAccess::AccessPolicy => denied::access_policy(error.denial.as_deref()),
+        MissingAccess::RoleTrust => "CloudWatch Logs may not assume the role of role_arn, also after a minute \
+             for a fresh role to become known. The role's trust policy needs this statement:\n\n  \
+             { \"Effect\": \"Allow\", \"Principal\": { \"Service\": \"logs.amazonaws.com\" }, \
+             \"Action\": \"sts:AssumeRole\" }"
+            .to_owned(),
+        MissingAccess::InvokePermission => "CloudWatch Logs may not use the destination, also after a \
+             minute for fresh permissions to become known. A Lambda function needs this in its \
+             resource policy (aws_lambda_permission):\n\n  \
+             principal  = \"logs.amazonaws.com\"\n  \
+             action     = \"lambda:InvokeFunction\"\n  \
+             source_arn = \"arn:aws:logs:REGION:ACCOUNT:log-group:*:*\"\n\n\
+             grant_invoke = true has the policy see to that itself."
+            .to_owned(),
+        MissingAccess::Delivery => "CloudWatch Logs could not write to the destination, also after a minute \
+             for fresh permissions to become known. A stream has to be active, and needs a role_arn \
+             that logs.amazonaws.com may assume and that may write to the stream (kinesis:PutRecord, \
+             firehose:PutRecord and firehose:PutRecordBatch)."
             .to_owned(),
     }
 }

@@ -12,6 +12,7 @@ mod provider_block;
 mod reading;
 
 // What all of them are made of.
+mod denied;
 mod failure;
 pub(crate) mod words;
 

@@ -4,7 +4,7 @@ use logagg_policy::Grant;
 use tfplugin::{AttributePath, Diagnostic};
 
 use super::failure::{advice, stop};
-use crate::aws::{CallError, Cause};
+use crate::aws::CallError;
 
 pub(crate) fn permission_not_read(error: &CallError, grant: &Grant) -> Diagnostic {
     Diagnostic::error(
@@ -20,10 +20,9 @@ pub(crate) fn permission_not_read(error: &CallError, grant: &Grant) -> Diagnosti
 }
 
 pub(crate) fn not_granted(error: &CallError, grant: &Grant) -> Diagnostic {
-    // A write without an answer may have been done.
-    let outcome = match error.cause {
-        Cause::Passing => "That got no clear answer; if it was done, the next apply takes it over.",
-        _ => "No filter was written.",
+    let outcome = match error.may_have_been_done() {
+        true => "That got no clear answer; if it was done, the next apply takes it over.",
+        false => "No filter was written.",
     };
     Diagnostic::error(
         "Permission could not be granted",

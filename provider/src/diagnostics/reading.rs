@@ -6,6 +6,7 @@ use std::fmt::{Display, Write};
 use logagg_policy::{Arn, Destination};
 use tfplugin::{AttributePath, Diagnostic};
 
+use super::denied;
 use super::failure::{advice, on_role, stop};
 use super::words::{counted, listed};
 use crate::aws::CallError;
@@ -161,29 +162,28 @@ pub(crate) fn loops_unseen(unseen: &Unseen) -> Diagnostic {
         "The provider followed the policy's destination, to leave out every log group that would \
          ship the destination's own logs back to it.",
     );
-    if !unseen.denied.is_empty() {
-        let actions: Vec<_> = unseen.denied.iter().map(|api| api.iam_action()).collect();
-        let actions = format!("\"{}\"", actions.join("\", \""));
-        let _ = write!(
-            text,
-            " It may not see all of it, so only what the names tell is left out there. The \
-             credentials in hand need this statement in an IAM policy:\n\n  \
-             {{ \"Effect\": \"Allow\", \"Action\": [{actions}], \"Resource\": \"*\" }}"
+    let (denied, failed): (Vec<_>, Vec<_>) =
+        unseen.calls.iter().partition(|error| denied::is_by_iam_policy(error));
+    if !denied.is_empty() || !failed.is_empty() {
+        text.push_str(
+            " It could not see all of it, so only what the names tell is left out there.",
         );
     }
-    for error in unseen.failed.values() {
-        let _ = write!(
-            text,
-            "\n\nOne call failed, so what only it shows is not left out. {}",
-            stop(error)
-        );
+    if !denied.is_empty() {
+        let actions: BTreeSet<_> = denied.into_iter().map(denied::action).collect();
+        let actions: Vec<_> = actions.into_iter().collect();
+        let _ = write!(text, " {}", denied::needs(&actions, "*"));
+    }
+    for error in failed {
+        let _ = write!(text, "\n\n{} {}", stop(error), advice(error));
     }
     if let Some(error) = &unseen.account_policy {
         let _ = write!(
             text,
             "\n\nWhat the account ships by a subscription policy of its own could not be seen, so \
-             that is left out of account. {}",
-            stop(error)
+             that is left out of account. {} {}",
+            stop(error),
+            advice(error)
         );
     }
     if unseen.more {
@@ -193,6 +193,20 @@ pub(crate) fn loops_unseen(unseen: &Unseen) -> Diagnostic {
         );
     }
     Diagnostic::warning("Loops can only be seen in part", text)
+}
+
+/// A plan that cannot say whether log groups are shipped twice.
+pub(crate) fn account_policy_unseen(policy: &str, error: &CallError) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Account's subscription policies not seen for the policy {policy:?}"),
+        format!(
+            "The provider asked whether the account ships log groups to the same destination by a \
+             subscription policy of its own, in which case their events would arrive twice. {} The \
+             plan goes on without that.\n\n{}",
+            stop(error),
+            advice(error)
+        ),
+    )
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! Which log groups must not be shipped, because what is shipped would come back to them.
 //! [`LoopWalk`] says what has to be asked; this asks.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question, Walked};
 use tfplugin::Context;
 
@@ -24,10 +22,8 @@ pub(super) struct Loops {
 /// What kept us from following a destination to its end.
 #[derive(Debug, Default)]
 pub(crate) struct Unseen {
-    /// The calls that the credentials in hand may not make.
-    pub(crate) denied: BTreeSet<Api>,
-    /// The calls that failed, of those that only a few destinations need.
-    pub(crate) failed: BTreeMap<Api, CallError>,
+    /// The calls that failed, each told once.
+    pub(crate) calls: Vec<CallError>,
     /// Why nobody knows what the account ships.
     pub(crate) account_policy: Option<CallError>,
     /// There is more behind the destination than is looked at.
@@ -56,7 +52,7 @@ impl Loops {
         known: &S,
     ) -> Result<Self, CallError> {
         let mut unseen = Unseen::default();
-        let account_policy = match around.reader.account_policy().await {
+        let account_policy = match around.reader.optional().account_policy().await {
             Ok(account_policy) => account_policy,
             Err(error) => {
                 unseen.account_policy(error)?;
@@ -70,14 +66,12 @@ impl Loops {
                 Ok(answer) => answer,
                 Err(error) if error.cause == Cause::Missing => Answer::Missing,
                 // An endpoint that has no such service has nothing that could be found there.
-                Err(error) if error.cause == Cause::Unsupported => Answer::arns([]),
-                Err(error) if error.cause == Cause::Denied => {
-                    unseen.denied.insert(error.api);
-                    beside.answer(&question).unwrap_or(Answer::Unseen)
+                Err(error) if error.cause == Cause::Unsupported && asked_of_few(error.api) => {
+                    Answer::arns([])
                 }
-                Err(error) if may_fail(&error) => {
-                    unseen.failed.insert(error.api, error);
-                    Answer::Unseen
+                Err(error) if around.goes_on_without(&error) => {
+                    unseen.call(error);
+                    beside.answer(&question).unwrap_or(Answer::Unseen)
                 }
                 Err(error) => return Err(error),
             };
@@ -88,39 +82,40 @@ impl Loops {
         Ok(Self { guard, account_policy, missing, unseen })
     }
 
+    /// Whether there may be loops that were not found this time.
+    pub(super) fn is_partial(&self) -> bool {
+        !self.unseen.calls.is_empty() || self.unseen.account_policy.is_some()
+    }
+
     /// Warns of what could not be seen, once.
     pub(super) fn tell(&self, cx: &Context<Client>) {
-        let Unseen { denied, failed, account_policy, more } = &self.unseen;
-        if !denied.is_empty() || !failed.is_empty() || account_policy.is_some() || *more {
+        let Unseen { calls, account_policy, more } = &self.unseen;
+        if !calls.is_empty() || account_policy.is_some() || *more {
             cx.report(diagnostics::loops_unseen(&self.unseen));
         }
     }
 }
 
-/// Whether the rest is followed all the same. Not every region has EventBridge Pipes, nor every
+/// Whether only few destinations need the call. Not every region has EventBridge Pipes, nor every
 /// network a way to it.
-fn may_fail(error: &CallError) -> bool {
-    let asked_of_few =
-        matches!(error.api, Api::ListDeliveryStreams | Api::ListPipes | Api::DescribePipe);
-    asked_of_few
-        && matches!(
-            error.cause,
-            Cause::Passing | Cause::Unreachable | Cause::Untrusted | Cause::Refused
-        )
+fn asked_of_few(api: Api) -> bool {
+    matches!(api, Api::ListDeliveryStreams | Api::ListPipes | Api::DescribePipe)
 }
 
 impl Unseen {
-    /// An endpoint that has no account policies ships nothing by one.
     fn account_policy(&mut self, error: CallError) -> Result<(), CallError> {
         match error.cause {
-            Cause::Unsupported => {}
-            Cause::Denied => {
-                self.denied.insert(error.api);
-            }
+            Cause::Denied => self.call(error),
             Cause::Stopped => return Err(error),
             _ => self.account_policy = Some(error),
         }
         Ok(())
+    }
+
+    fn call(&mut self, error: CallError) {
+        if self.calls.iter().all(|known| known.api != error.api) {
+            self.calls.push(error);
+        }
     }
 }
 
@@ -145,6 +140,17 @@ impl Beside<'_> {
 }
 
 impl Surroundings<'_> {
+    /// A plan goes on without what it cannot see. An apply, which would close a loop, does so only
+    /// where it would never see more.
+    fn goes_on_without(&self, error: &CallError) -> bool {
+        match error.cause {
+            Cause::Denied | Cause::Unsupported | Cause::Unreachable => true,
+            Cause::Passing | Cause::Untrusted | Cause::Refused if asked_of_few(error.api) => true,
+            Cause::Stopped => false,
+            _ => self.reader.is_optional(),
+        }
+    }
+
     async fn ask<S: Shipping + Sync>(
         &self,
         question: &Question,

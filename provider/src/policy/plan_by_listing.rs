@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use logagg_policy::{Known, PolicyId, Standing, SubscriptionFilter};
+use logagg_policy::{AccountPolicy, Known, PolicyId, Standing, SubscriptionFilter};
 use tfplugin::{Context, Stored};
 
 use super::conflicts;
@@ -52,9 +52,8 @@ pub(super) async fn plan_by_listing(
         Err(error) => return cx.report(diagnostics::not_read(&error, region)),
     };
     let destination = planned.destination_arn.known().map(String::as_str);
-    // What keeps the account's policy from being seen is told by whoever looks for loops.
     let account_policy = match destination {
-        Some(_) => reader.account_policy().await.ok().flatten(),
+        Some(_) => account_policy(cx, &reader, &intent.name).await,
         None => None,
     };
     let mut preview = Preview::of(&intent, account_policy.as_ref());
@@ -73,6 +72,18 @@ pub(super) async fn plan_by_listing(
     };
     conflicts::tell(cx, account, region, policy, origin, claim).await;
     inventories.keep(policy, inventory);
+}
+
+/// What the account ships by a policy of its own, where that can be looked at.
+async fn account_policy(
+    cx: &Context<Client>,
+    reader: &Reader,
+    policy: &str,
+) -> Option<AccountPolicy> {
+    reader.optional().account_policy().await.unwrap_or_else(|error| {
+        cx.report(diagnostics::account_policy_unseen(policy, &error));
+        None
+    })
 }
 
 fn count(

@@ -90,7 +90,7 @@ async fn refreshed(
     }
     stored.state.document = stored.state.document();
     let around = Surroundings {
-        reader: &reader,
+        reader: &reader.optional(),
         region,
         account_id: account
             .id(cx.stopped())
@@ -134,6 +134,9 @@ pub(super) async fn look_for_loops(
         .await
         .map_err(|error| diagnostics::not_read(&error, around.region))?;
     loops.tell(cx);
+    if loops.is_partial() {
+        memory.recall_loops(&wanted.destination_arn, &mut loops.guard);
+    }
     memory.remember_loops(&wanted.destination_arn, &loops.guard);
     memory.account_policy = loops.account_policy.take();
     intent.demand.ships = Some(std::mem::take(&mut loops.guard));

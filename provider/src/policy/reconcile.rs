@@ -281,9 +281,13 @@ impl Reconciler {
         let listing = [Listing::Name(reconciled.log_group.clone())];
         match self.reader.log_groups(&listing).await {
             Ok(listed) if !listed.contains_key(&reconciled.log_group) => {}
-            Ok(_) | Err(_) => {
+            listed => {
                 reconciled.gone = false;
-                reconciled.failures.extend(reconciled.missing.take().map(Failure::Call));
+                let Some(mut error) = reconciled.missing.take() else { return };
+                if listed.is_ok() && error.api == Api::PutSubscriptionFilter {
+                    error.cause = Cause::DestinationMissing;
+                }
+                reconciled.failures.push(Failure::Call(error));
             }
         }
     }
