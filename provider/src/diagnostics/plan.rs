@@ -159,8 +159,12 @@ mod tests {
 
     #[test]
     fn one_log_group_holds_what_several_hold_together() {
-        let detail = |log_groups| shortened(log_groups, 2000).detail;
-        assert!(detail(1).starts_with("It holds 2.0 kB."), "{}", detail(1));
-        assert!(detail(2).starts_with("Together they hold 2.0 kB."), "{}", detail(2));
+        let detail = |log_groups: &[&str]| {
+            let log_groups = log_groups.iter().map(|name| (*name).to_owned()).collect();
+            shortened(&Shortened { log_groups, bytes: 2000 }).detail
+        };
+        let (one, two) = (detail(&["/a"]), detail(&["/a", "/b"]));
+        assert!(one.starts_with("It holds 2.0 kB."), "{one}");
+        assert!(two.starts_with("Together they hold 2.0 kB."), "{two}");
     }
 }
