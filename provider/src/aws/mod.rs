@@ -39,10 +39,10 @@ mod writer;
 
 pub(crate) use account::Account;
 pub(crate) use api::Api;
+pub(crate) use caller::{CallError, Cause, MissingAccess};
 pub(crate) use claims::{
     Claims, Dispute, HandOver, Kept, KeptFor, Origin, Overlap, Retained, SharedClaims,
 };
-pub(crate) use caller::{CallError, Cause, MissingAccess};
 pub(crate) use denial::{Denial, PolicyKind, Reason};
 pub(crate) use not_given::{Lacking, RoleOf};
 pub(crate) use pool::{Credentials, Pool};

@@ -63,7 +63,7 @@ async fn refreshed(
     let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
     found_in_state(cx, account, region, prior).await;
     let reader = account.reader(region, cx.stopped());
-    permission::recover_id(&reader, &stored.state, &mut stored.private).await;
+    permission::recover_id(&reader.optional(), &stored.state, &mut stored.private).await;
     stored.private.id_or_draw();
     let mut intent = stored
         .state
