@@ -45,7 +45,8 @@ pub(super) fn schema() -> Schema {
                 .describe(
                     "What `retention_in_days` means for a log group that has another retention: \
                      `exact` (default) changes it, `at_least` leaves longer ones alone, `at_most` \
-                     leaves shorter ones alone, `if_unset` changes only those that never expire.",
+                     leaves shorter ones alone, `if_unset` changes only those that never expire, and those \
+                     whose retention the policy itself set.",
                 )
                 .check(|mode: &String| checks::retention_mode(mode)),
         )
@@ -53,11 +54,10 @@ pub(super) fn schema() -> Schema {
             "retention_on_destroy",
             Attribute::optional(Type::String)
                 .describe(
-                    "What becomes of the retention of a log group that the policy lets go, because \
-                     it left the selection or the policy is destroyed: `keep` (default) leaves it, \
-                     `restore` gives back what it was before the policy's first write, never expire \
-                     for groups created since, unless somebody changed it meanwhile. What it was is \
-                     remembered in the state, and lost with it.",
+                    "What becomes of the retention of a log group that left the selection, or whose \
+                     policy is destroyed: `keep` (default) leaves it, `restore` sets what it was \
+                     before the policy's first write, if the retention there is still the one that \
+                     the policy wrote. What it was is remembered in the state, and lost with it.",
                 )
                 .check(|text: &String| checks::retention_on_destroy(text)),
         )
@@ -84,9 +84,10 @@ pub(super) fn schema() -> Schema {
             "max_changes",
             Attribute::optional(Type::Number)
                 .describe(
-                    "The most log groups that may change at once: a plan that would change more \
-                     fails, and so does an apply before it writes. A first plan counts every chosen \
-                     group that may have to be subscribed.",
+                    "The most log groups that may change at once, those that leave the selection \
+                     included: a plan that would change more fails, and so does an apply before it \
+                     writes. A first plan counts every chosen log group that may have to be \
+                     subscribed. A destroy is not stopped.",
                 )
                 .check(|number: &i64| checks::number_of_log_groups(*number)),
         )
@@ -95,7 +96,7 @@ pub(super) fn schema() -> Schema {
             Attribute::optional(Type::Number)
                 .describe(
                     "The fewest log groups that the selection must choose: a plan that chooses fewer \
-                     fails, and so does an apply before it writes.",
+                     fails, and so does an apply before it writes. A destroy is not stopped.",
                 )
                 .check(|number: &i64| checks::number_of_log_groups(*number)),
         )
@@ -121,9 +122,10 @@ fn subscription(block: Block) -> Block {
             "filter_name",
             text()
                 .describe(
-                    "Name of the subscription filters. Default: `name`. A filter is this policy's \
-                     only if it has this name and ships to the policy's destination; any other is \
-                     never written over and never deleted.",
+                    "Name of the subscription filters. Default: `name`. It belongs to one policy of an \
+                     account and region. A filter is this policy's only if it has this name and \
+                     ships to the policy's destination, or ships to one of \
+                     `replace_destination_arns`; any other is never overwritten and never deleted.",
                 )
                 .check(|name: &String| checks::filter_name(name)),
         )
@@ -176,16 +178,16 @@ fn subscription(block: Block) -> Block {
             Attribute::optional(Type::set(Type::String))
                 .describe(
                     "Destinations that this policy's takes the place of. Filters that ship there, \
-                     whatever their names, are taken for this policy's: put in its destination's \
-                     name first, then deleted. To move off an earlier shipper without a gap.",
+                     whatever their names, are taken for this policy's: its own filter is created \
+                     first, then they are deleted. To move off an earlier shipper without a gap.",
                 )
                 .check_each(|arn: &String| checks::destination_arn(arn)),
         )
         .attribute(
             "grant_invoke",
             Attribute::optional(Type::Bool).describe(
-                "Whether the policy keeps a statement in the resource policy of the function that it \
-                 ships to, which lets CloudWatch Logs invoke it for every log group of the account \
+                "Whether the policy keeps a statement of its own in the resource policy of the \
+                 function that it ships to, which lets CloudWatch Logs invoke it for every log group of the account \
                  and region, as an `aws_lambda_permission` would. Only for a Lambda function. \
                  Default: false.",
             ),
@@ -195,8 +197,9 @@ fn subscription(block: Block) -> Block {
             text()
                 .describe(
                     "What becomes of a log group that cannot take the filter, because there is no \
-                     free slot or a filter of somebody else holds its name: `error` (default), or \
-                     `skip`, which leaves it out and shows the reason in `skipped`.",
+                     free slot or another owner's filter has its name, or that AWS denies the policy \
+                     to write to: `error` (default), or `skip`, which leaves it out and shows the \
+                     reason in `skipped`.",
                 )
                 .check(|text: &String| checks::on_conflict(text)),
         )
@@ -222,10 +225,10 @@ fn computed(block: Block) -> Block {
         .attribute(
             "skipped",
             Attribute::computed(Type::map(Type::String)).describe(
-                "Chosen log groups that are not subscribed, with the reason: the destination itself \
-                 writes to them, which would be an endless loop; their class has no subscription \
-                 filters; or, where `on_conflict` is `skip`, they are full or the filter's name is \
-                 taken.",
+                "Chosen log groups that are not subscribed, with the reason: their events would be \
+                 forwarded back to them (a loop); their class has no subscription filters; or, where \
+                 `on_conflict` is `skip`, they are full, the filter's name is taken, or AWS denied a \
+                 write to them.",
             ),
         )
         .attribute(
@@ -240,15 +243,15 @@ fn computed(block: Block) -> Block {
             "invoke_permission",
             Attribute::computed(Type::String).describe(
                 "The statement of `grant_invoke` as it stands: `active`, `missing`, `differs`, \
-                 `taken` where somebody else's has its id, or `not revoked` where one is left that \
+                 `taken` where another owner's has its id, or `not revoked` where one is left that \
                  is no longer wanted. Null where there is to be none, and is none.",
             ),
         )
         .attribute(
             "document",
             Attribute::computed(Type::String).describe(
-                "The whole policy as JSON, for whoever applies it to log groups between two runs of \
-                 Terraform. Always the same text for the same policy.",
+                "The whole policy as JSON, for the enforcer, which applies it to log groups between \
+                 two runs of Terraform. Always the same string for the same policy.",
             ),
         )
 }
