@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use logagg_e2e::account::REGION;
+use serde_json::{Value, json};
 
 use crate::scene::{PROVIDER, SIMULATED_ACCOUNT};
 
@@ -63,6 +64,15 @@ pub(super) enum OnDestroy {
     Restore,
 }
 
+impl OnDestroy {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Restore => "restore",
+        }
+    }
+}
+
 /// The arguments of a policy.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Policy {
@@ -92,6 +102,39 @@ impl Policy {
         chosen && !self.excluded.contains(group)
     }
 
+    /// The arguments as a value; what is not in it is not configured.
+    pub(super) fn value(&self) -> Value {
+        let mut selects = Vec::new();
+        if !self.prefixes.is_empty() {
+            selects.push(json!({ "name_prefixes": self.prefixes }));
+        }
+        if !self.names.is_empty() {
+            selects.push(json!({ "names": self.names }));
+        }
+        if self.by_tag {
+            selects.push(json!({ "tags": { TAG.0: TAG.1 } }));
+        }
+        let mut excludes = Vec::new();
+        if !self.excluded.is_empty() {
+            excludes.push(json!({ "names": self.excluded }));
+        }
+        let mut value = json!({
+            "name": self.name,
+            "filter_name": self.filter_name,
+            "destination_arn": self.destination_arn(),
+            "filter_pattern": self.pattern,
+            "grant_invoke": self.grants,
+            "select": selects,
+            "exclude": excludes,
+        });
+        if let Some((days, mode)) = self.retention {
+            value["retention_in_days"] = days.into();
+            value["retention_mode"] = mode.name().into();
+            value["retention_on_destroy"] = self.on_destroy.name().into();
+        }
+        value
+    }
+
     /// The arguments as an object that has the same attributes for every policy.
     fn object(&self) -> String {
         let strings = |texts: &mut dyn Iterator<Item = String>| {
@@ -115,10 +158,7 @@ impl Policy {
         let (days, mode, on_destroy) = match self.retention {
             None => ("null".to_owned(), "null".to_owned(), "null".to_owned()),
             Some((days, mode)) => {
-                let on_destroy = match self.on_destroy {
-                    OnDestroy::Keep => "keep",
-                    OnDestroy::Restore => "restore",
-                };
+                let on_destroy = self.on_destroy.name();
                 (days.to_string(), format!("{:?}", mode.name()), format!("{on_destroy:?}"))
             }
         };
@@ -170,7 +210,7 @@ pub(super) enum Destination {
 }
 
 /// Which provider block it has: each is a process of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Provider {
     Default,
     Second,
@@ -198,6 +238,11 @@ impl Block {
             provider: Provider::Default,
             policies: vec![(String::new(), policy)],
         }
+    }
+
+    /// Whether its instances are created before they are destroyed.
+    pub(super) fn is_created_first(&self) -> bool {
+        self.created_first || self.dependent == Dependent::CreatedFirst
     }
 
     fn addresses<'a>(&'a self, label: &'a str) -> impl Iterator<Item = String> {
@@ -274,6 +319,14 @@ impl Block {
     }
 }
 
+/// An instance of a resource block.
+pub(super) struct Instance<'a> {
+    pub(super) address: String,
+    pub(super) label: &'a str,
+    pub(super) block: &'a Block,
+    pub(super) policy: &'a Policy,
+}
+
 /// A configuration, and what it says about state for as long as that is needed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Configuration {
@@ -294,6 +347,15 @@ impl Configuration {
             block.addresses(label).zip(block.policies.iter().map(|(_, policy)| policy))
         });
         policies.collect()
+    }
+
+    /// Every instance of every block.
+    pub(super) fn instances(&self) -> impl Iterator<Item = Instance<'_>> {
+        self.blocks.iter().flat_map(|(label, block)| {
+            let policies = block.policies.iter().map(|(_, policy)| policy);
+            let addressed = block.addresses(label).zip(policies);
+            addressed.map(move |(address, policy)| Instance { address, label, block, policy })
+        })
     }
 
     /// Which provider an instance is of.

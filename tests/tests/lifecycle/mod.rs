@@ -3,20 +3,29 @@
 //! configuration, state and AWS holds what is there against what is promised.
 
 mod configuration;
+mod driver;
 mod operation;
 mod oracle;
+mod protocol;
 mod run;
 mod state;
+mod terraform;
 mod world;
 
 use std::fmt::Write;
 use std::ops::Range;
 use std::sync::Mutex;
 
+use driver::Make;
+
 /// How many lifecycles there are, unless this variable says otherwise: a long run takes hundreds,
 /// or goes on where another ended (`400..1000`).
 const LIFECYCLES: u64 = 24;
 const LIFECYCLES_VARIABLE: &str = "LOGAGG_LIFECYCLES";
+
+/// The same without a Terraform, of which a long run takes thousands.
+const PROTOCOL_LIFECYCLES: u64 = 200;
+const PROTOCOL_LIFECYCLES_VARIABLE: &str = "LOGAGG_PROTOCOL_LIFECYCLES";
 
 /// Seeds that failed once.
 const REGRESSIONS: [u64; 0] = [];
@@ -24,8 +33,8 @@ const REGRESSIONS: [u64; 0] = [];
 /// Lifecycles at the same time.
 const AT_ONCE: usize = 4;
 
-fn seeds() -> Range<u64> {
-    let Ok(lifecycles) = std::env::var(LIFECYCLES_VARIABLE) else { return 0..LIFECYCLES };
+fn seeds(usual: u64, variable: &str) -> Range<u64> {
+    let Ok(lifecycles) = std::env::var(variable) else { return 0..usual };
     let (from, to) = lifecycles.split_once("..").unwrap_or(("0", &lifecycles));
     let number =
         |text: &str| text.parse().expect("a number of lifecycles, or of two seeds: 400..1000");
@@ -34,13 +43,24 @@ fn seeds() -> Range<u64> {
 
 #[test]
 fn every_promise_holds_through_the_lives_of_policies() {
-    let seeds = Mutex::new(REGRESSIONS.into_iter().chain(seeds()));
+    let seeds = seeds(LIFECYCLES, LIFECYCLES_VARIABLE);
+    play(REGRESSIONS.into_iter().chain(seeds), |aws, _| Box::new(terraform::ByTerraform::new(aws)));
+}
+
+#[test]
+fn every_promise_holds_over_the_protocol_alone() {
+    let seeds = seeds(PROTOCOL_LIFECYCLES, PROTOCOL_LIFECYCLES_VARIABLE);
+    play(seeds, |aws, seed| Box::new(protocol::OverProtocol::new(aws, seed)));
+}
+
+fn play(seeds: impl Iterator<Item = u64> + Send, make: Make) {
+    let seeds = Mutex::new(seeds);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some(seed) = { seeds.lock().unwrap().next() } {
-                    let life = run::play(seed);
+                    let life = run::play(seed, make);
                     if !life.broken.is_empty() {
                         failures.lock().unwrap().push((seed, life));
                     }

@@ -104,6 +104,11 @@ impl Oracle {
         self.tenures.clear();
     }
 
+    /// What a policy remembered is lost, so it takes what it finds next for what was there before.
+    pub(super) fn forgets(&mut self, address: &str) {
+        self.let_go(|owner| owner == address);
+    }
+
     /// A policy has another address.
     pub(super) fn moved(&mut self, from: &str, to: &str) {
         for (owner, _) in self.tenures.values_mut().flat_map(|tenure| &mut tenure.found) {

@@ -1,34 +1,28 @@
 //! One lifecycle, from a seed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
 use logagg_e2e::account::REGION;
-use logagg_e2e::binaries::Binaries;
-use logagg_e2e::simulator::{Destination, Gate, Simulator, Storm};
-use logagg_e2e::terraform::{Installation, Run, Terraform};
+use logagg_e2e::simulator::{Destination, Simulator, Storm};
 
-use super::configuration::{Configuration, TAGGED, arn};
+use super::configuration::{Block, Configuration, OPEN, OnDestroy, Policy, TAGGED};
+use super::driver::{Applied, Asked, Disturbance, Driver, Make, Order, Outcome, Strike, What};
 use super::operation::{Act, Course, Facts, Generator, Last, Operation, Step, groups};
 use super::oracle::{
     NEIGHBOR, NEIGHBORS_FUNCTION, Oracle, Promise, Seen, Violation, broken, differing,
 };
 use super::state::Stated;
 use super::world::World;
-use crate::scene::{PROVIDER, SIMULATED_ACCOUNT, Scene};
+use crate::scene::SIMULATED_ACCOUNT;
 
 /// Steps of a lifecycle after its first apply.
 const STEPS: usize = 10;
 /// How often the same may be applied until nothing is left to do, where something got in between.
 const PATIENCE: usize = 4;
-const APPLY: [&str; 3] = ["apply", "-no-color", "-auto-approve"];
-const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
-/// Looks in a row at which no call has arrived, until what waits for the others goes on.
-const QUIET_LOOKS: usize = 40;
+const UNDISTURBED: Disturbance<'_> = Disturbance::Last(Last::Nothing);
 
 /// A lifecycle from its beginning to its end.
 pub(super) struct Life {
@@ -45,12 +39,12 @@ pub(super) struct Broken {
 }
 
 /// Plays a lifecycle to its end. What comes after a broken promise may be due to that.
-pub(super) fn play(seed: u64) -> Life {
+pub(super) fn play(seed: u64, make: Make) -> Life {
     let mut random = Rng::with_seed(seed);
-    let rules = Simulator::builder().seed(seed).filters_per_group(10);
-    let mut scene = Scene::simulated(rules, &[]);
-    let aws = scene.simulator.take().unwrap();
-    scene.terraform.set_environment(vec![("AWS_ENDPOINT_URL", aws.endpoint())]);
+    let aws = Simulator::builder().seed(seed).filters_per_group(10).start().unwrap();
+    for function in OPEN {
+        aws.region(SIMULATED_ACCOUNT, REGION).add_shipper(function);
+    }
     let elsewhere = aws.region("444455556666", REGION);
     let stream = elsewhere.add_stream("siem", &[]);
     let role = "arn:aws:iam::444455556666:role/siem";
@@ -64,9 +58,9 @@ pub(super) fn play(seed: u64) -> Life {
     world.act(&Act::Tag(format!("{TAGGED}0")), &Configuration::default());
     let mut generator = Generator::new(random);
     let current = generator.first();
-    let neighbor = seed.is_multiple_of(4).then(|| neighbor(&aws, &scene));
+    let neighbor = seed.is_multiple_of(4).then(|| neighbor(make(&aws, seed)));
     let mut lifecycle = Lifecycle {
-        scene: &scene,
+        driver: make(&aws, seed),
         aws: &aws,
         world,
         oracle: Oracle::default(),
@@ -83,25 +77,30 @@ pub(super) fn play(seed: u64) -> Life {
 }
 
 /// A policy in a state of its own, which shares a name, a function and log groups with others.
-fn neighbor(aws: &Simulator, scene: &Scene) -> Terraform {
-    let binaries = Binaries::shared();
-    let terraform = Terraform::new(Installation::Override(binaries.provider_dir()))
-        .unwrap()
-        .with_environment(scene.account.environment(&aws.endpoint()));
-    let text = format!(
-        "{PROVIDER}\nresource \"logagg_policy\" \"it\" {{\n  name = \"ship\"\n\
-         \x20 filter_name = \"{NEIGHBOR}\"\n  destination_arn = \"{}\"\n\
-         \x20 grant_invoke = true\n  select {{\n    name_prefixes = [\"/a/\", \"/b/\"]\n  }}\n}}\n",
-        arn(NEIGHBORS_FUNCTION)
-    );
-    terraform.write("main.tf", &text).unwrap();
-    let run = terraform.apply().unwrap();
-    assert_eq!(run.code(), 0, "{run}");
-    terraform
+fn neighbor<'a>(mut driver: Box<dyn Driver + 'a>) -> Box<dyn Driver + 'a> {
+    let policy = Policy {
+        name: "ship".to_owned(),
+        filter_name: NEIGHBOR.to_owned(),
+        function: NEIGHBORS_FUNCTION,
+        pattern: "",
+        retention: None,
+        on_destroy: OnDestroy::Keep,
+        grants: true,
+        prefixes: BTreeSet::from(["/a/", "/b/"]),
+        names: BTreeSet::new(),
+        by_tag: false,
+        excluded: BTreeSet::new(),
+    };
+    let mut configuration = Configuration::default();
+    configuration.blocks.insert("it".to_owned(), Block::of(policy));
+    driver.configure(&configuration);
+    let applied = driver.apply(What::Fresh(Asked::default()), UNDISTURBED);
+    assert_eq!(applied.outcome.code(), 0, "{}", applied.outcome);
+    driver
 }
 
 struct Lifecycle<'a> {
-    scene: &'a Scene,
+    driver: Box<dyn Driver + 'a>,
     aws: &'a Simulator,
     world: World<'a>,
     oracle: Oracle,
@@ -112,17 +111,19 @@ struct Lifecycle<'a> {
     settled: bool,
     twin: Option<String>,
     /// Another state on the account, with a policy that is never applied again.
-    neighbor: Option<Terraform>,
+    neighbor: Option<Box<dyn Driver + 'a>>,
     life: Life,
 }
 
-/// How a run of Terraform ended.
+/// How a run ended.
 struct Ended {
-    run: Run,
+    run: Outcome,
     /// Whether it was interrupted or killed.
     broken_off: bool,
     /// Whether it could look at everything and was not disturbed.
     undisturbed: bool,
+    /// Addresses whose private data was lost.
+    forgetful: Vec<String>,
 }
 
 impl Lifecycle<'_> {
@@ -172,7 +173,7 @@ impl Lifecycle<'_> {
 
     fn step(&mut self, step: &Step) -> Result<(), Violation> {
         let text = self.current.text();
-        self.scene.terraform.write("main.tf", &text).unwrap();
+        self.driver.configure(&self.current);
         let _ = write!(
             self.life.story,
             "\n{step:#?}\n{}\n",
@@ -204,15 +205,10 @@ impl Lifecycle<'_> {
 
     /// What is done to state before Terraform runs.
     fn prepare(&mut self, operation: &Operation) {
-        let terraform = &self.scene.terraform;
         match operation {
-            Operation::Taint(address) => {
-                // Where it is not in state there is nothing to taint.
-                terraform.run(&["taint", address]).unwrap();
-            }
+            Operation::Taint(address) => self.driver.taint(address),
             Operation::LoseState(_) => {
-                // It may never have been written.
-                let _ = std::fs::remove_file(terraform.dir().join("terraform.tfstate"));
+                self.driver.lose_state();
                 self.oracle.state_is_lost();
             }
             Operation::RenameWithMoved { from, to } => {
@@ -247,8 +243,7 @@ impl Lifecycle<'_> {
     }
 
     fn state(&self) -> Vec<Stated> {
-        let path = self.scene.terraform.dir().join("terraform.tfstate");
-        Stated::all(&std::fs::read_to_string(path).unwrap_or_default())
+        self.driver.state()
     }
 
     /// A plan shows what others did, and nothing else.
@@ -256,26 +251,11 @@ impl Lifecycle<'_> {
         if !self.settled || !self.world.names_taken().is_empty() {
             return Ok(());
         }
-        let run = self.terraform(&["plan", "-no-color", "-out=plan"])?;
-        if run.code() != 0 {
+        let run = self.plan(Asked::default())?;
+        if run.code() == 1 {
             return Err(broken(Promise::Succeeds, errors(&run)));
         }
-        let plan = self.scene.terraform.show().unwrap();
-        let mut shown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for change in plan["resource_changes"].as_array().into_iter().flatten() {
-            if change["type"] != "logagg_policy" {
-                continue;
-            }
-            let address = change["address"].as_str().unwrap_or_default().to_owned();
-            let entries = |when: &str| {
-                let groups = change["change"][when]["log_groups"].as_object().cloned();
-                groups.unwrap_or_default()
-            };
-            let (before, after) = (entries("before"), entries("after"));
-            let names = before.keys().chain(after.keys());
-            let differ = names.filter(|name| before.get(*name) != after.get(*name));
-            shown.insert(address, differ.cloned().collect());
-        }
+        let mut shown = self.driver.shown();
         shown.retain(|_, groups| !groups.is_empty());
         let expected = differing(&self.current, &self.state(), &self.world);
         if shown != expected {
@@ -285,14 +265,25 @@ impl Lifecycle<'_> {
         Ok(())
     }
 
-    /// Runs Terraform to its end; it must not be the provider's fault.
-    fn terraform(&mut self, arguments: &[&str]) -> Result<Run, Violation> {
-        let run = self.scene.terraform.run(arguments).unwrap();
+    /// Plans; it must not fail by the provider's fault.
+    fn plan(&mut self, asked: Asked<'_>) -> Result<Outcome, Violation> {
+        let run = self.driver.plan(asked);
         self.sound(&run)?;
         Ok(run)
     }
 
-    fn sound(&mut self, run: &Run) -> Result<(), Violation> {
+    fn apply(
+        &mut self,
+        what: What<'_>,
+        disturbance: Disturbance<'_>,
+    ) -> Result<Applied, Violation> {
+        let applied = self.driver.apply(what, disturbance);
+        self.aws.heal();
+        self.sound(&applied.outcome)?;
+        Ok(applied)
+    }
+
+    fn sound(&mut self, run: &Outcome) -> Result<(), Violation> {
         let _ = write!(self.life.story, "\n{run}\n");
         let text = run.text();
         let blames = ["panic", "Provider produced"];
@@ -303,122 +294,51 @@ impl Lifecycle<'_> {
     }
 
     fn run(&mut self, step: &Step, tagged: &mut BTreeSet<String>) -> Result<Ended, Violation> {
-        let mut arguments: Vec<String> = APPLY.map(str::to_owned).to_vec();
-        match &step.operation {
-            Operation::Replace(address) if self.is_in_state(address) => {
-                arguments.push(format!("-replace={address}"));
-            }
-            _ => {}
-        }
+        let replace = match &step.operation {
+            Operation::Replace(address) if self.is_in_state(address) => Some(address.as_str()),
+            _ => None,
+        };
+        let mut asked = Asked { replace, ..Asked::default() };
+        let mut disturbance = Disturbance::Last(step.last);
         match &step.course {
-            Course::Serial => arguments.push("-parallelism=1".to_owned()),
-            Course::Target(address) => arguments.push(format!("-target={address}")),
+            Course::Serial => asked.order = Order::Serial,
+            Course::Target(address) => asked.target = Some(address),
             Course::Storm => {
                 let slow_by = Duration::from_millis(20);
                 self.aws.storm(Storm { slow_by, ..Storm::of_all(0.02) });
             }
-            Course::Saved(acts) => {
-                let mut plan = vec!["plan".to_owned(), "-no-color".to_owned()];
-                plan.extend(arguments.drain(3..));
-                plan.push("-out=plan".to_owned());
-                let run = self.terraform(&plan.iter().map(String::as_str).collect::<Vec<_>>())?;
-                if run.code() != 0 {
-                    return Ok(Ended { run, broken_off: false, undisturbed: acts.is_empty() });
-                }
-                self.oracle.refreshed();
-                for act in acts {
-                    self.act(act);
-                }
-                tagged.extend(self.tagged());
-                arguments = ["apply", "-no-color", "plan"].map(str::to_owned).to_vec();
-            }
-            _ => {}
-        }
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        let ended = match &step.course {
             Course::Interrupted { operation, after } => {
-                self.break_off(&arguments, operation, *after, Strike::Interrupt)
+                let (after, strike) = (*after, Strike::Interrupt);
+                disturbance = Disturbance::Strike { operation, after, strike };
             }
             Course::Killed { operation, after } => {
-                self.break_off(&arguments, operation, *after, Strike::Kill)
+                let (after, strike) = (*after, Strike::Kill);
+                disturbance = Disturbance::Strike { operation, after, strike };
             }
-            _ => {
-                let run = self.run_with_last(&arguments, step.last);
-                let undisturbed =
-                    matches!(step.course, Course::Apply | Course::Serial | Course::Reviewed);
-                Ended { run, broken_off: false, undisturbed }
+            Course::Apply | Course::Reviewed | Course::Saved(_) => {}
+        }
+        let mut what = What::Fresh(asked);
+        if let Course::Saved(acts) = &step.course {
+            let run = self.plan(asked)?;
+            if run.code() == 1 {
+                let undisturbed = acts.is_empty();
+                return Ok(Ended { run, broken_off: false, undisturbed, forgetful: Vec::new() });
             }
-        };
-        self.aws.heal();
-        self.sound(&ended.run)?;
-        Ok(ended)
+            self.oracle.refreshed();
+            for act in acts {
+                self.act(act);
+            }
+            tagged.extend(self.tagged());
+            what = What::Saved;
+        }
+        let Applied { outcome: run, broken_off, forgetful } = self.apply(what, disturbance)?;
+        let undisturbed = !broken_off
+            && !matches!(step.course, Course::Storm | Course::Saved(_) | Course::Target(_));
+        Ok(Ended { run, broken_off, undisturbed, forgetful })
     }
 
     fn is_in_state(&self, address: &str) -> bool {
         self.state().iter().any(|policy| policy.address == address)
-    }
-
-    /// Lets calls of a kind wait until nothing else happens.
-    fn run_with_last(&self, arguments: &[&str], last: Last) -> Run {
-        let hold = |operation: &str| self.aws.on(operation).hold();
-        let mut gates: Vec<Gate> = match last {
-            Last::Nothing => Vec::new(),
-            Last::Deletes => vec![hold("DeleteSubscriptionFilter")],
-            Last::Puts => vec![hold("PutSubscriptionFilter")],
-        };
-        let mut run = self.scene.terraform.start(arguments).unwrap();
-        let (mut calls, mut quiet) = (self.aws.counts().total(), 0);
-        while !gates.is_empty() && !run.has_ended() {
-            std::thread::park_timeout(BETWEEN_LOOKS);
-            let now = self.aws.counts();
-            let waiting = now.of("DeleteSubscriptionFilter") + now.of("PutSubscriptionFilter");
-            quiet = if now.total() == calls && waiting > 0 { quiet + 1 } else { 0 };
-            calls = now.total();
-            if quiet >= QUIET_LOOKS {
-                gates.drain(..).for_each(Gate::open);
-            }
-        }
-        drop(gates);
-        run.finish().unwrap()
-    }
-
-    /// Runs Terraform until a call has been done and is about to be answered.
-    fn break_off(
-        &self,
-        arguments: &[&str],
-        operation: &str,
-        after: usize,
-        strike: Strike,
-    ) -> Ended {
-        let (struck, strikes) = mpsc::channel();
-        let struck = Mutex::new(struck);
-        let done = Arc::new((Mutex::new(false), Condvar::new()));
-        let hook = Arc::clone(&done);
-        self.aws.on(operation).after(after).times(1).run_after(move |_| {
-            if struck.lock().unwrap().send(()).is_ok() {
-                let (done, changed) = &*hook;
-                let _done = changed.wait_while(done.lock().unwrap(), |done| !*done).unwrap();
-            }
-        });
-        let mut run = self.scene.terraform.start(arguments).unwrap();
-        let broken_off = loop {
-            match strikes.recv_timeout(Duration::from_millis(20)) {
-                Ok(()) => break true,
-                // It made fewer calls of the kind.
-                Err(RecvTimeoutError::Timeout) if run.has_ended() => break false,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => unreachable!("the rule lives"),
-            }
-        };
-        if broken_off {
-            match strike {
-                Strike::Interrupt => run.interrupt().unwrap(),
-                Strike::Kill => run.kill().unwrap(),
-            }
-        }
-        *done.0.lock().unwrap() = true;
-        done.1.notify_all();
-        Ended { run: run.finish().unwrap(), broken_off, undisturbed: !broken_off }
     }
 
     fn check(
@@ -467,9 +387,13 @@ impl Lifecycle<'_> {
             events: &events,
             tagged,
             replaced,
-            text: &text,
+            text,
         };
-        self.oracle.judge(&seen)?;
+        let judged = self.oracle.judge(&seen);
+        for address in &ended.forgetful {
+            self.oracle.forgets(address);
+        }
+        judged?;
         if ended.broken_off {
             self.oracle.excuse_cut_off(&events);
         }
@@ -493,7 +417,7 @@ impl Lifecycle<'_> {
     }
 
     fn plan_is_empty(&mut self) -> Result<(), Violation> {
-        let run = self.terraform(&["plan", "-no-color", "-detailed-exitcode"])?;
+        let run = self.plan(Asked::default())?;
         match run.code() {
             0 => Ok(()),
             _ => Err(broken(Promise::PlanIsEmpty, errors(&run))),
@@ -506,7 +430,8 @@ impl Lifecycle<'_> {
         let mut last = None;
         for _ in 0..PATIENCE {
             let (state_before, tagged) = (self.state(), self.tagged());
-            let run = self.terraform(&APPLY)?;
+            let Applied { outcome: run, .. } =
+                self.apply(What::Fresh(Asked::default()), UNDISTURBED)?;
             let (state, events) = (self.state(), self.world.events());
             let text = run.text();
             let seen = Seen {
@@ -516,10 +441,10 @@ impl Lifecycle<'_> {
                 events: &events,
                 tagged: &tagged,
                 replaced: None,
-                text: &text,
+                text,
             };
             self.oracle.judge(&seen)?;
-            let plan = self.terraform(&["plan", "-no-color", "-detailed-exitcode"])?;
+            let plan = self.plan(Asked::default())?;
             if run.code() == 0 && plan.code() == 0 {
                 self.oracle.refreshed();
                 self.oracle.state_is_honest(&state, &self.world)?;
@@ -536,14 +461,8 @@ impl Lifecycle<'_> {
 }
 
 /// The errors among what Terraform said, or the last of it where there are none.
-fn errors(run: &Run) -> String {
+fn errors(run: &Outcome) -> String {
     let text = run.text();
     let at = text.find("Error: ").or_else(|| text.find("Terraform will perform")).unwrap_or(0);
     text[at..].chars().take(1_500).collect()
-}
-
-#[derive(Clone, Copy)]
-enum Strike {
-    Interrupt,
-    Kill,
 }

@@ -13,6 +13,10 @@ pub(super) struct Stated {
 }
 
 impl Stated {
+    pub(super) fn new(address: String, values: Value) -> Self {
+        Self { address, values }
+    }
+
     /// All of a state file's; none where there is no file yet.
     pub(super) fn all(file: &str) -> Vec<Self> {
         let state: Value = serde_json::from_str(file).unwrap_or_default();
@@ -29,7 +33,7 @@ impl Stated {
                 };
                 let deposed = if instance["deposed"].is_string() { " deposed" } else { "" };
                 let address = format!("logagg_policy.{label}{key}{deposed}");
-                policies.push(Self { address, values: instance["attributes"].clone() });
+                policies.push(Self::new(address, instance["attributes"].clone()));
             }
         }
         policies
