@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use logagg_policy::{Claim, LogGroupClass, PolicyId, Subscription};
-use tfplugin::{Attr, Context, Diagnostic, Severity, Stored};
+use tfplugin::{Attr, Context, Diagnostic, Goal, Severity, Stored};
 
 use super::model::{Intent, Policy};
 use super::private_state::PrivateState;
@@ -78,7 +78,14 @@ pub(super) async fn tell(
     let mut claims = claims.lock().await;
     claims.claim(policy, origin, claim);
     let disputes = claims.disputes(policy);
-    disputes.iter().map(diagnostics::conflict).for_each(|conflict| cx.report(conflict));
+    for conflict in disputes.iter().map(diagnostics::conflict) {
+        let passed_over =
+            conflict.severity == Severity::Error && Goal::of_this_run() == Goal::Destroy;
+        cx.report(match passed_over {
+            true => diagnostics::passed_over_to_destroy(conflict),
+            false => conflict,
+        });
+    }
     tell_hand_overs(cx, &claims, policy);
 }
 
