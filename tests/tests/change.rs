@@ -240,3 +240,18 @@ fn a_plan_to_destroy_says_so_and_writes_nothing() {
     scene.apply_plan();
     scene.ships_nowhere("/app/a");
 }
+
+#[test]
+fn a_change_of_the_filters_arguments_shows_every_log_group_whose_filter_is_written() {
+    let scene = Scene::governed(&["/app/a", "/app/b"]);
+    scene.policy(&format!("{}\nfilter_pattern = \"ERROR\"", scene.usual_policy()));
+    says(&scene.plan(), "~ subscription = \"active\" -> (known after apply)");
+    let unknown = scene.planned().unknown;
+    for group in ["/app/a", "/app/b"] {
+        assert_eq!(unknown["log_groups"][group], json!({"subscription": true}), "{unknown}");
+    }
+    scene.apply_plan();
+    let active = json!({"/app/a": entry("active", 30), "/app/b": entry("active", 30)});
+    assert_eq!(scene.state()["log_groups"], active);
+    scene.plan_is_empty();
+}

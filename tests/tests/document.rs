@@ -95,3 +95,18 @@ fn a_thousand_names_are_all_in_it() {
     assert_eq!(document["select"][0]["names"], json!(names));
     assert_eq!(document["retention_in_days"], 0);
 }
+
+#[test]
+fn a_sensitive_argument_shows_in_the_document() {
+    // Terraform does not tell a provider what is sensitive: the guide on security says so.
+    let scene = Scene::with_groups(&["/app/a"]);
+    scene.configuration(&format!(
+        "variable \"pattern\" {{\n  default   = \"hidden-pattern\"\n  sensitive = true\n}}\n\
+         resource \"logagg_policy\" \"it\" {{\n{}\nfilter_pattern = var.pattern\n}}\n",
+        scene.usual_policy()
+    ));
+    let plan = scene.plan();
+    assert!(plan.text().contains("filter_pattern = (sensitive value)"), "{plan}");
+    let document = scene.planned().after["document"].as_str().unwrap().to_owned();
+    assert!(document.contains("hidden-pattern"), "{document}");
+}

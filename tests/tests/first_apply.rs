@@ -252,3 +252,25 @@ fn the_quickstart_is_formatted_and_applies_and_plans_empty() {
     scene.plan_is_empty();
     scene.destroy();
 }
+
+#[test]
+fn what_each_of_several_policies_is_about_to_do_is_told() {
+    let scene = Scene::with_groups(&["/app/a", "/lib/b"]);
+    let policy = scene.usual_policy().replace("\"ship\"", "each.key");
+    let policy = policy.replace("\"/app/\"", "\"/${each.key}/\"");
+    scene.policy(&format!("for_each = toset([\"app\", \"lib\"])\n{policy}"));
+    let plan = scene.plan();
+    says(&plan, "Warning: What the policy \"app\" is about to do (app@eu-central-1)");
+    says(&plan, "Warning: What the policy \"lib\" is about to do (lib@eu-central-1)");
+    assert!(!plan.text().contains("similar warning"), "{plan}");
+}
+
+#[test]
+fn an_apply_lists_no_log_group_twice() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b"]);
+    scene.policy(&scene.usual_policy());
+    scene.plan();
+    scene.proxy.forget_calls();
+    scene.apply_plan();
+    assert_eq!(scene.proxy.calls_of("DescribeLogGroups").len(), 1);
+}

@@ -1,6 +1,9 @@
 //! An apply that is ended before it is done: nothing is forgotten, nothing is made twice.
 
+use std::sync::{Mutex, mpsc};
+
 use logagg_e2e::fault_proxy::AwsError;
+use logagg_e2e::simulator::Simulator;
 use serde_json::json;
 
 use crate::scene::{NAME, PROVIDER, Scene, says};
@@ -211,6 +214,35 @@ fn a_first_write_that_is_cut_off_may_have_been_done() {
     assert!(!apply.text().contains("nothing was written"), "{apply}");
     gate.open();
     scene.proxy.heal();
+    scene.apply();
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_rename_on_a_full_log_group_that_is_interrupted_leaves_it_one_filter() {
+    let scene = Scene::simulated(Simulator::builder(), &["/app/full"]);
+    let there = scene.account.function_arn("elsewhere");
+    scene.logs.put_filter("/app/full", "theirs", &there).unwrap();
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    scene.policy(&format!("{}\nfilter_name = \"renamed\"", scene.usual_policy()));
+    // There is no slot for a second filter of ours, so the old one makes room, and then Ctrl-C.
+    let (deletes, deleting) = mpsc::channel();
+    let (goes_on, going_on) = mpsc::channel::<()>();
+    let going_on = Mutex::new(going_on);
+    scene.proxy.on("DeleteSubscriptionFilter").times(1).run(move || {
+        deletes.send(()).unwrap();
+        going_on.lock().unwrap().recv().unwrap();
+    });
+    let apply = scene.terraform.start(&["apply", "-no-color", "-auto-approve"]).unwrap();
+    deleting.recv().unwrap();
+    apply.interrupt().unwrap();
+    goes_on.send(()).unwrap();
+    let apply = apply.finish().unwrap();
+    assert!(!apply.text().contains("panic"), "{apply}");
+    let filters = scene.logs.filters("/app/full").unwrap();
+    let ours = filters.iter().filter(|filter| filter.destination_arn == scene.shipper());
+    assert_eq!(ours.count(), 1, "{filters:?}\n{apply}");
     scene.apply();
     scene.plan_is_empty();
 }

@@ -583,4 +583,29 @@ mod tests {
             planned(&state, memory.clone(), |policy| policy.destination_arn = text(&elsewhere));
         assert_eq!(name_conflicts(&moved, &memory), None);
     }
+
+    #[test]
+    fn where_what_is_replaced_is_unknown_a_foreign_filter_may_turn_out_to_be_ours() {
+        let differs = Subscription::Differs(vec![logagg_policy::Argument::DestinationArn]);
+        let mut state = state(&[
+            ("/aws/lambda/a", standing(Some(differs), Retention::Days(30))),
+            ("/aws/lambda/b", standing(Some(Subscription::Active), Retention::Days(30))),
+        ]);
+        state.on_conflict = text("skip");
+        let elsewhere = SHIPPER.replace("shipper", "other");
+        let mut memory = PrivateState::default();
+        memory.remember_foreign("/aws/lambda/a", &SubscriptionFilter::new("logs", &elsewhere));
+        let plan = |replaced: Attr<String>| {
+            planned(&state, memory.clone(), |policy| {
+                policy.replace_destination_arns = Attr::Known(vec![replaced]);
+            })
+        };
+        let first = plan(Attr::unknown());
+        assert!(entry(&first, "/aws/lambda/a").subscription.is_unknown());
+        assert!(first.skipped.is_unknown() && first.pending.is_unknown());
+        // Every filter is looked at again, so none is known before.
+        let second = plan(text(&elsewhere));
+        assert!(entry(&second, "/aws/lambda/a").subscription.is_unknown());
+        assert_eq!(second.skipped, Attr::Known(BTreeMap::new()));
+    }
 }
