@@ -42,7 +42,7 @@ pub(super) fn proposed(config: &Json, prior: &Json, block: &schema::Block) -> Js
     proposed
 }
 
-/// What is wrong with a plan: an argument is planned as it is configured, or as it was.
+/// What is wrong with a plan: an argument is planned as it is configured.
 pub(super) fn invalid_plan(config: &Json, planned: &Json, block: &schema::Block) -> Option<String> {
     let attributes = block.attributes.iter().map(|one| (&one.name, one.computed));
     let mut all = attributes.chain(block.block_types.iter().map(|one| (&one.type_name, false)));

@@ -257,9 +257,7 @@ impl Sessions {
         let planned = answered(client.plan_resource_change(request).await, what.address, log)?;
         log.tell(what.address, &planned.diagnostics)?;
         let value = rules::sorted(read(planned.planned_state));
-        if let Some(why) = rules::invalid_plan(what.config, &value, self.policy)
-            && !what.config.is_null()
-        {
+        if let Some(why) = rules::invalid_plan(what.config, &value, self.policy) {
             return Err(log.blame(what.address, "invalid plan", &why));
         }
         let changed = |name: &String| prior[name] != value[name];
