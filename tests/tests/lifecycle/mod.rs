@@ -63,6 +63,8 @@ fn play(seeds: impl Iterator<Item = u64> + Send, make: Make) {
                 while let Some(seed) = { seeds.lock().unwrap().next() } {
                     let life = run::play(seed, make);
                     if !life.broken.is_empty() {
+                        // At once, so that a long run that is ended early has told of it.
+                        eprintln!("seed {seed}, step by step:\n{}", life.story);
                         failures.lock().unwrap().push((seed, life));
                     }
                 }
@@ -72,7 +74,6 @@ fn play(seeds: impl Iterator<Item = u64> + Send, make: Make) {
     let failures = failures.into_inner().unwrap();
     let mut summary = String::new();
     for (seed, life) in &failures {
-        eprintln!("seed {seed}, step by step:\n{}", life.story);
         for broken in &life.broken {
             let run::Broken { operation, violation } = broken;
             let (promise, why) = (violation.promise, &violation.why);
