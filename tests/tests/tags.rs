@@ -523,3 +523,18 @@ fn a_group_that_joins_by_a_tag_gets_back_the_retention_it_had_before() {
     scene.destroy();
     assert_eq!((retention("/app/old"), retention("/app/a")), (Some(365), None));
 }
+
+#[test]
+fn a_group_that_leaves_by_its_tag_is_warned_of_where_its_retention_gets_shorter() {
+    let scene = scene(&[("/app/a", &["team=search"])]);
+    here(&scene).change_group("/app/a", |group| {
+        group.retention_in_days = Some(7);
+        group.stored_bytes = 1_000;
+    });
+    policy(&scene, &format!("retention_on_destroy = \"restore\"\n{}", select(SEARCH)));
+    scene.apply();
+    tag(&scene, "/app/a", "team", None);
+    says(&scene.plan(), "Warning: Retention is shortened on 1 log group that the policy lets go");
+    scene.apply_plan();
+    assert_eq!(here(&scene).group("/app/a").unwrap().retention_in_days, Some(7));
+}

@@ -190,6 +190,7 @@ impl Discovery {
     /// refresh.
     pub(super) fn remember(&self, intent: &Intent, memory: &mut PrivateState) {
         memory.remember_census(&self.census, &intent.selection);
+        self.groups.values().for_each(|observed| memory.remember_held(&observed.group));
         memory.recollection.clone_from(&self.recollection);
     }
 

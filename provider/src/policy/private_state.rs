@@ -32,6 +32,9 @@ pub(crate) struct PrivateState {
     /// not.
     asked: Vec<Asked>,
     listed: BTreeMap<String, Listed>,
+    /// Log groups that the policy holds and that no listing of its selection has.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    held: BTreeMap<String, Listed>,
     /// The tags that were looked for then.
     tag_filters: Vec<BTreeMap<String, String>>,
     /// Log groups in the state that the selection no longer chooses.
@@ -181,6 +184,7 @@ impl PrivateState {
         self.asked = asked.iter().map(Asked::of).collect();
         let listed = groups.into_iter().map(|group| (group.name.clone(), Listed::of(group)));
         self.listed = listed.collect();
+        self.held.clear();
         self.tag_filters.clear();
     }
 
@@ -199,6 +203,18 @@ impl PrivateState {
                 }
             }
         }
+    }
+
+    /// Keeps in mind a log group that the policy holds, where the listing does not have it.
+    pub(super) fn remember_held(&mut self, group: &LogGroup) {
+        if !self.listed.contains_key(&group.name) {
+            self.held.insert(group.name.clone(), Listed::of(group));
+        }
+    }
+
+    /// A log group as it was last seen.
+    fn seen(&self, log_group: &str) -> Option<&Listed> {
+        self.listed.get(log_group).or_else(|| self.held.get(log_group))
     }
 
     /// The remembered log groups that a selection chooses, if the listing has all it can choose.
@@ -226,17 +242,17 @@ impl PrivateState {
 
     /// The class of a log group, standard unless remembered otherwise.
     pub(super) fn class(&self, log_group: &str) -> LogGroupClass {
-        let listed = self.listed.get(log_group);
+        let listed = self.seen(log_group);
         LogGroupClass::reported(listed.and_then(|group| group.class.as_deref()))
     }
 
     /// The retention of a log group as it was listed.
     pub(super) fn retention(&self, log_group: &str) -> Option<Retention> {
-        self.listed.get(log_group).map(Listed::retention)
+        self.seen(log_group).map(Listed::retention)
     }
 
     pub(super) fn stored_bytes(&self, log_group: &str) -> u64 {
-        self.listed.get(log_group).map_or(0, |group| group.stored_bytes)
+        self.seen(log_group).map_or(0, |group| group.stored_bytes)
     }
 
     /// Forgets what a fresh look at every log group is about to tell.
@@ -372,14 +388,14 @@ impl PrivateState {
         now: Retention,
     ) -> Option<WrittenRetention> {
         let written = self.written.get(log_group).map(Written::read)?;
-        let listed = self.listed.get(log_group);
+        let listed = self.seen(log_group);
         let same = listed.is_none_or(|listed| listed.created_ms == written.created_ms);
         (same && written.wrote == now).then_some(written)
     }
 
     /// When a log group was created, as far as it was listed.
     pub(super) fn created_ms(&self, log_group: &str) -> Option<i64> {
-        self.listed.get(log_group).map(|listed| listed.created_ms)
+        self.seen(log_group).map(|listed| listed.created_ms)
     }
 
     /// Whose the retention is that a log group has.
