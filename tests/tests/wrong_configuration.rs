@@ -385,7 +385,7 @@ fn the_provider_block() {
              DeleteSubscriptionFilter, PutRetentionPolicy, DeleteRetentionPolicy, \
              GetCallerIdentity, GetFunctionConfiguration, ListEventSourceMappings, GetPolicy, \
              AddPermission, RemovePermission, ListStreamConsumers, DescribeDeliveryStream, \
-             LookupEvents.",
+             ListDeliveryStreams, DescribePipe, ListPipes, LookupEvents.",
         ),
         (
             "requests_per_second = { DescribeLogGroups = 0 }",
