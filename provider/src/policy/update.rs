@@ -49,25 +49,25 @@ pub(super) async fn update(
 async fn updated(
     cx: &Context<Client>,
     account: &Account,
-    change: tfplugin::Change<Policy, PrivateState>,
+    mut change: tfplugin::Change<Policy, PrivateState>,
 ) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
     check_account(cx, account, &change.prior).await?;
     let region =
         change.planned.state.region.known().map_or(account.default_region(), String::as_str);
     let claims = account.claims(region, cx.stopped()).await;
     let claims = claims.map_err(|error| diagnostics::no_account(&error))?;
-    let policy = change.planned.private.clone().id_or_draw();
+    let policy = change.planned.private.id_or_draw();
     let prior = conflicts::claim_of_map(&change.prior, &change.planned.private);
     let outcome = Updating { policy, account, claims: &claims }.run(cx, change).await;
     let mut claims = claims.lock().await;
-    match (outcome, prior) {
-        (Ok(mut stored), _) => {
+    match outcome {
+        Ok(mut stored) => {
             for (log_group, written) in claims.close(policy) {
                 stored.private.inherit(&log_group, written);
             }
             Ok(stored)
         }
-        (Err(diagnostic), prior) => {
+        Err(diagnostic) => {
             // It needs what it had before.
             if let Some(claim) = prior {
                 claims.claim(policy, Origin::Existing, claim);
@@ -91,7 +91,6 @@ impl Updating<'_> {
     ) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
         let Self { policy, account, claims } = self;
         let tfplugin::Change { prior, planned: mut stored, .. } = change;
-        stored.private.take_id(*policy);
         let unusable = |error| diagnostics::unusable_state(&error);
         let mut intent = stored.state.intent(&stored.private).map_err(unusable)?;
         stored.state.document = stored.state.document();
