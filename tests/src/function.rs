@@ -21,6 +21,16 @@ pub struct Function {
     child: Child,
     events: Sender<Invocation>,
     said: Receiver<Said>,
+    summaries: Receiver<Value>,
+}
+
+/// What came of an invocation, and the line that the function printed of it.
+#[derive(Debug)]
+pub struct Invoked {
+    /// The response, or the error.
+    pub result: Result<Value, FunctionError>,
+    /// The summary.
+    pub summary: Value,
 }
 
 /// What came of an invocation.
@@ -64,7 +74,7 @@ impl Function {
         let api = RuntimeApi { arn: arn.to_owned(), work: Mutex::new(work), say };
         let address = serve(api)?;
         let name = arn.rsplit(':').next().unwrap_or_default();
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", name)
@@ -74,10 +84,22 @@ impl Function {
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "s")
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
-        Ok(Self { child, events, said })
+        let (summarize, summaries) = channel();
+        let printed = child.stdout.take().context("reading what a function prints")?;
+        thread::spawn(move || {
+            for line in BufReader::new(printed).lines().map_while(Result::ok) {
+                if let Ok(line) = serde_json::from_str::<Value>(&line)
+                    && line["logagg"] == "summary"
+                {
+                    // Nobody may be waiting for it.
+                    let _ = summarize.send(line);
+                }
+            }
+        });
+        Ok(Self { child, events, said, summaries })
     }
 
     /// Invokes the function with a minute's time and waits for its answer.
@@ -86,6 +108,23 @@ impl Function {
     /// When no answer comes.
     pub fn invoke(&self, event: &Value) -> anyhow::Result<Result<Value, FunctionError>> {
         self.invoke_within(event, PATIENCE)
+    }
+
+    /// Invokes the function with so much time and waits for its summary too. All invocations of
+    /// a function are called so, or none.
+    ///
+    /// # Errors
+    /// When no answer comes, or no summary.
+    pub fn summarize(&self, event: &Value, time: Duration) -> anyhow::Result<Invoked> {
+        let result = self.invoke_within(event, time)?;
+        let summary =
+            self.summaries.recv_timeout(PATIENCE).context("the function is not summarizing")?;
+        Ok(Invoked { result, summary })
+    }
+
+    /// The process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Invokes the function with so much time.

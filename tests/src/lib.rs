@@ -27,6 +27,9 @@ pub mod search;
 pub mod emulator;
 pub mod nginx;
 pub mod rotel;
+pub mod third_party;
+
+pub mod recorder;
 
 mod aws;
 

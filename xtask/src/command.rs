@@ -1,6 +1,7 @@
 use lexopt::prelude::*;
 
 use crate::docs::Pages;
+use crate::third_party;
 
 /// What the programs are and how they are called.
 pub(crate) const HELP: &str = "\
@@ -21,7 +22,11 @@ Programs for people who work on logagg.
                                 100, 1000 and 10000 log groups, or for so many
   cargo xtask speed             CPU, memory and start of the shipper, beside the least they can be
   cargo xtask counterparts      the shipper with rotel, nginx and aws-lambda-rie, which it downloads
-                                (nginx must be on PATH)";
+                                (nginx must be on PATH)
+  cargo xtask third-party [--list] [--only NAME]... [--record]
+                                the shipper, the provider and the mock servers of the tests against
+                                third-party servers, which it builds (Java, Maven and Go must be there)
+                                --record: write the recorded exchanges anew";
 
 /// One call of the program.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,6 +41,7 @@ pub(crate) enum Command {
     Scale { sizes: Vec<usize> },
     Speed,
     Counterparts,
+    ThirdParty(third_party::Options),
     Help,
 }
 
@@ -52,11 +58,17 @@ impl Command {
         let mut words = Vec::new();
         let mut end = End::CleanUp;
         let mut pages = Pages::Write;
+        let mut suites = third_party::Options::default();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Short('h') | Long("help") => return Ok(Self::Help),
                 Long("check") if words == ["docs"] => pages = Pages::Check,
                 Long("keep") if words == ["demo"] => end = End::KeepRunning,
+                Long("list") if words == ["third-party"] => suites.list = true,
+                Long("record") if words == ["third-party"] => suites.record = true,
+                Long("only") if words == ["third-party"] => {
+                    suites.only.push(arguments.value()?.string()?);
+                }
                 Value(word) => words.push(word.string()?),
                 other => return Err(other.unexpected()),
             }
@@ -75,6 +87,7 @@ impl Command {
             ["scale", ref sizes @ ..] => Ok(Self::Scale { sizes: numbers(sizes)? }),
             ["speed"] => Ok(Self::Speed),
             ["counterparts"] => Ok(Self::Counterparts),
+            ["third-party"] => Ok(Self::ThirdParty(suites)),
             [] => Ok(Self::Help),
             _ => Err(format!("not understood: {}", words.join(" ")).into()),
         }
@@ -112,6 +125,15 @@ mod tests {
         assert_eq!(parse("scale 7 80"), Ok(Command::Scale { sizes: vec![7, 80] }));
         assert_eq!(parse("speed"), Ok(Command::Speed));
         assert_eq!(parse("counterparts"), Ok(Command::Counterparts));
+        let suites = |only: &[&str], list, record| {
+            let only = only.iter().map(|name| (*name).to_owned()).collect();
+            Ok(Command::ThirdParty(third_party::Options { only, list, record }))
+        };
+        assert_eq!(parse("third-party --list"), suites(&[], true, false));
+        assert_eq!(
+            parse("third-party --only a --only=b --record"),
+            suites(&["a", "b"], false, true)
+        );
         assert_eq!(parse(""), Ok(Command::Help));
         let log = Command::Log { group: "/a".to_owned(), line: "b".to_owned() };
         assert_eq!(parse("log /a b"), Ok(log));

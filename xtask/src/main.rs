@@ -17,6 +17,7 @@ mod scale;
 mod screen;
 mod speed;
 mod stop;
+mod third_party;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Ok(Command::Scale { sizes }) => scale::run(&sizes),
         Ok(Command::Speed) => speed::run(),
         Ok(Command::Counterparts) => counterparts::run(),
+        Ok(Command::ThirdParty(options)) => third_party::run(&options),
         Ok(Command::Help) => {
             println!("{}", command::HELP);
             Ok(())

@@ -1,0 +1,6 @@
+//! Servers of others, built from package registries: they judge the shipper, the provider and the
+//! mock servers of the tests. None of them is needed by `cargo test`.
+
+pub mod cache;
+pub mod tools;
+pub mod versions;

@@ -1,0 +1,83 @@
+//! Third-party servers judge the shipper, the provider and the mock servers of the tests:
+//! `cargo xtask third-party`. A suite builds its server where that is missing, starts it on free
+//! ports of this machine, checks what it is there for, and stops it.
+
+mod case;
+mod checks;
+mod shipper;
+
+use std::time::Instant;
+
+use anyhow::{bail, ensure};
+use logagg_e2e::interrupt;
+
+pub(crate) use checks::Checks;
+pub(crate) use shipper::Shipper;
+
+/// What is to be done.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Names of suites; none for all of them.
+    pub(crate) only: Vec<String>,
+    /// Only print what suites there are.
+    pub(crate) list: bool,
+    /// Write the recorded exchanges anew, in place of comparing with them.
+    pub(crate) record: bool,
+}
+
+/// One server and what is checked with it.
+struct Suite {
+    name: &'static str,
+    /// What it is and what it is built with, for `--list`.
+    about: &'static str,
+    run: fn(&Shipper, &mut Checks) -> anyhow::Result<()>,
+}
+
+const SUITES: [Suite; 0] = [];
+
+/// Runs the suites, and fails if one of them could not run or found something.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if options.list {
+        for Suite { name, about, .. } in &SUITES {
+            println!("{name:14} {about}");
+        }
+        return Ok(());
+    }
+    if let Some(unknown) =
+        options.only.iter().find(|name| SUITES.iter().all(|suite| suite.name != **name))
+    {
+        bail!(
+            "there is no suite {unknown}; `cargo xtask third-party --list` names those there are"
+        );
+    }
+    let asked = |suite: &&Suite| {
+        options.only.is_empty() || options.only.iter().any(|name| name == suite.name)
+    };
+    interrupt::watch(|| std::process::abort())?;
+    let shipper = Shipper::new();
+    let mut failed = Vec::new();
+    for suite in SUITES.iter().filter(asked) {
+        let begin = Instant::now();
+        let mut checks = Checks::new(suite.name, options.record);
+        println!("{}", suite.name);
+        if let Err(error) = (suite.run)(&shipper, &mut checks) {
+            checks.failed("the suite", &error);
+        }
+        interrupt::check()?;
+        let seconds = begin.elapsed().as_secs();
+        match checks.end() {
+            Ok(passed) => println!("  passed: {passed} in {seconds} s"),
+            Err(error) => {
+                println!("  FAILED in {seconds} s: {error:#}");
+                failed.push(suite.name);
+            }
+        }
+    }
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
+}
+
+/// What takes its time, for who waits.
+pub(crate) fn progress(what: &str) {
+    eprintln!("  … {what}");
+}
