@@ -4,3 +4,7 @@
 pub mod cache;
 pub mod tools;
 pub mod versions;
+
+pub mod lambda_emulator;
+pub mod nginx;
+pub mod rotel;
