@@ -23,6 +23,7 @@ pub mod server;
 pub mod ministack;
 pub mod moto;
 pub mod search;
+pub mod search_api;
 
 pub mod third_party;
 

@@ -13,10 +13,16 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::python::Python;
-use crate::{runtime, wait, workspace};
+use crate::{runtime, workspace};
 
 /// Between choosing a free port and using it, another program may take it.
 const ATTEMPTS: usize = 3;
+
+/// What every server's runtime says then.
+const PORT_IN_USE: &str = "address already in use";
+
+/// A Java server starts in ten seconds, and in more than a minute beside other work.
+const START_PATIENCE: Duration = Duration::from_secs(180);
 
 /// What to start and how to see that it is up.
 pub(crate) struct Launch<'a> {
@@ -41,13 +47,33 @@ impl Server {
     pub(crate) fn start(python: &Python, launch: &Launch) -> anyhow::Result<Self> {
         let mut attempt = 1;
         loop {
-            let mut server = Self::launch(python, launch)?;
+            let mut server = Self::launch(python, launch, free_port()?)?;
             match server.wait_until_ready(launch) {
                 Ok(()) => return Ok(server),
-                Err(_) if attempt < ATTEMPTS => attempt += 1,
+                Err(_) if attempt < ATTEMPTS && server.found_its_port_in_use() => attempt += 1,
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Starts one on the port that an earlier one had.
+    pub(crate) fn start_again(
+        python: &Python,
+        launch: &Launch,
+        port: u16,
+    ) -> anyhow::Result<Self> {
+        let mut server = Self::launch(python, launch, port)?;
+        server.wait_until_ready(launch)?;
+        Ok(server)
+    }
+
+    /// Ends it at once, without time to write or to respond.
+    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+        let mut input = self.guard_input.take().context("the server was already told to end")?;
+        input.write_all(b"kill\n").context("telling the server's guard to kill it")?;
+        drop(input);
+        self.guard.wait().context("waiting for a server's end")?;
+        Ok(())
     }
 
     pub(crate) fn endpoint(&self) -> &str {
@@ -57,6 +83,11 @@ impl Server {
     /// Host and port.
     pub(crate) fn address(&self) -> &str {
         self.endpoint.trim_start_matches("http://")
+    }
+
+    pub(crate) fn port(&self) -> anyhow::Result<u16> {
+        let port = self.endpoint.rsplit(':').next().and_then(|port| port.parse().ok());
+        port.with_context(|| format!("no port in {}", self.endpoint))
     }
 
     /// Everything it has printed.
@@ -72,9 +103,8 @@ impl Server {
         Ok(self.guard.id())
     }
 
-    fn launch(python: &Python, launch: &Launch) -> anyhow::Result<Self> {
+    fn launch(python: &Python, launch: &Launch, port: u16) -> anyhow::Result<Self> {
         let name = launch.name;
-        let port = free_port()?;
         // The guard removes it: it outlives this process when that is killed.
         let scratch = workspace::scratch(name)?.keep();
         let log = workspace::log(&format!("{name}-{port}"))?;
@@ -105,7 +135,7 @@ impl Server {
 
     fn wait_until_ready(&mut self, launch: &Launch) -> anyhow::Result<()> {
         let url = format!("{}{}", self.endpoint, launch.ready_path.unwrap_or_default());
-        let deadline = Instant::now() + wait::PATIENCE;
+        let deadline = Instant::now() + START_PATIENCE;
         loop {
             crate::interrupt::check()?;
             let is_ready = match launch.ready_path {
@@ -127,12 +157,16 @@ impl Server {
                 bail!(
                     "{} did not answer at {url} within {} s:\n{}",
                     launch.name,
-                    wait::PATIENCE.as_secs(),
+                    START_PATIENCE.as_secs(),
                     self.last_lines()
                 );
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    fn found_its_port_in_use(&self) -> bool {
+        self.printed().is_ok_and(|log| log.to_ascii_lowercase().contains(PORT_IN_USE))
     }
 
     /// The end of the log, for a message.

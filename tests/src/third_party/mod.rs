@@ -2,6 +2,7 @@
 //! mock servers of the tests. None of them is needed by `cargo test`.
 
 pub mod cache;
+pub mod opensearch;
 pub mod tools;
 pub mod versions;
 

@@ -1,0 +1,288 @@
+//! OpenSearch: the server itself, out of its jars, with HTTP, data streams and templates.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{cache, tools, versions};
+use crate::progress::Progress;
+use crate::python::Python;
+use crate::search_api::SearchApi;
+use crate::server::{Launch, Server};
+use crate::workspace;
+
+const LAUNCHER: &str = include_str!("OpenSearchLauncher.java");
+
+/// A page of a search.
+const PAGE: usize = 5_000;
+
+/// What every node is told.
+const SETTINGS: [&str; 6] = [
+    "network.host=127.0.0.1",
+    // Any free port: nobody calls it.
+    "transport.port=0",
+    "discovery.type=single-node",
+    "transport.type=netty4",
+    "http.type=netty4",
+    // Another program may fill the disk.
+    "cluster.routing.allocation.disk.threshold_enabled=false",
+];
+
+/// Jars and launcher of one version.
+#[derive(Debug)]
+struct Build {
+    java: tools::Java,
+    folder: PathBuf,
+}
+
+/// A node with its data, running or killed. Both are gone when this is dropped.
+#[derive(Debug)]
+pub struct OpenSearch {
+    name: String,
+    build: Build,
+    python: Python,
+    home: TempDir,
+    settings: Vec<String>,
+    server: Option<Server>,
+    port: u16,
+    api: SearchApi,
+}
+
+/// Says what this machine lacks for the section `name` of `tests/third-party.toml`.
+///
+/// # Errors
+/// When Java of the version or Maven is not there.
+pub fn needs(name: &str) -> anyhow::Result<()> {
+    java(name)?;
+    tools::maven("OpenSearch").map(drop)
+}
+
+impl OpenSearch {
+    /// Starts the one that `name` pins, built first where that has not been done, with these
+    /// settings, and waits until it takes requests.
+    ///
+    /// # Errors
+    /// What is missing on this machine, what Maven said, or the end of the server's log.
+    pub fn start(progress: Progress, name: &str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let build = Build::ready(progress, name)?;
+        let python = Python::ready(progress)?;
+        let home = workspace::scratch(name)?;
+        fs::create_dir(home.path().join("config")).context("creating OpenSearch's folder")?;
+        let settings: Vec<_> =
+            settings.iter().map(|(setting, value)| format!("{setting}={value}")).collect();
+        let server = launch(name, &build, home.path(), &settings, |launch| {
+            Server::start(&python, launch)
+        })?;
+        let (port, api) = (server.port()?, SearchApi::new(server.endpoint()));
+        let name = name.to_owned();
+        Ok(Self { name, build, python, home, settings, server: Some(server), port, api })
+    }
+
+    /// Its URL, which it keeps when it is restarted.
+    pub fn endpoint(&self) -> &str {
+        self.api.endpoint()
+    }
+
+    /// Its API.
+    pub fn api(&self) -> &SearchApi {
+        &self.api
+    }
+
+    /// Kills it: it writes nothing more and responds to nothing.
+    ///
+    /// # Errors
+    /// When it has been killed before.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.server.take().context("OpenSearch is not running")?.kill()
+    }
+
+    /// Starts it where it was, with the data that it had.
+    ///
+    /// # Errors
+    /// The end of its log.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        ensure!(self.server.is_none(), "OpenSearch is still running");
+        let server = launch(&self.name, &self.build, self.home.path(), &self.settings, |launch| {
+            Server::start_again(&self.python, launch, self.port)
+        })?;
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// Removes every index, data stream, template and setting, and the blocks on them.
+    ///
+    /// # Errors
+    /// The server's response, when it refuses.
+    pub fn reset(&self) -> anyhow::Result<()> {
+        self.api.call("DELETE", "_data_stream/*", &Value::Null)?;
+        self.api.call("DELETE", "*?expand_wildcards=all", &Value::Null)?;
+        self.api.call("DELETE", "_index_template/*", &Value::Null)?;
+        let nothing = json!({"persistent": {"*": null}, "transient": {"*": null}});
+        self.api.call("PUT", "_cluster/settings", &nothing).map(drop)
+    }
+
+    /// How many documents an index has; one that does not exist has none.
+    ///
+    /// # Errors
+    /// When the server does not respond as it should.
+    pub fn count(&self, index: &str) -> anyhow::Result<u64> {
+        let path = format!("{index}/_count?ignore_unavailable=true&allow_no_indices=true");
+        let response = self.api.call("GET", &path, &Value::Null)?;
+        response["count"].as_u64().with_context(|| format!("counting {index}: {response}"))
+    }
+
+    /// Every document of an index, however many; none when it does not exist.
+    ///
+    /// # Errors
+    /// When the server does not respond as it should.
+    pub fn documents(&self, index: &str) -> anyhow::Result<Vec<Value>> {
+        let unavailable = "ignore_unavailable=true&allow_no_indices=true";
+        self.api.call("POST", &format!("{index}/_refresh?{unavailable}"), &Value::Null)?;
+        let path = format!("{index}/_search?scroll=1m&{unavailable}");
+        let mut page = self.api.call("POST", &path, &json!({"size": PAGE, "sort": ["_doc"]}))?;
+        let mut documents = Vec::new();
+        loop {
+            let Some(hits) = page["hits"]["hits"].as_array() else {
+                bail!("searching {index}: {page}");
+            };
+            if hits.is_empty() {
+                return Ok(documents);
+            }
+            documents.extend(hits.iter().map(|hit| hit["_source"].clone()));
+            let next = json!({"scroll": "1m", "scroll_id": page["_scroll_id"]});
+            page = self.api.call("POST", "_search/scroll", &next)?;
+        }
+    }
+}
+
+fn launch(
+    name: &str,
+    build: &Build,
+    home: &Path,
+    settings: &[String],
+    start: impl FnOnce(&Launch) -> anyhow::Result<Server>,
+) -> anyhow::Result<Server> {
+    let classes = build.folder.join("classes");
+    let jars = build.folder.join("jars/*");
+    let options = [
+        "-Xms512m".to_owned(),
+        "-Xmx512m".to_owned(),
+        // It lives for seconds or minutes.
+        "-XX:TieredStopAtLevel=1".to_owned(),
+        "-Dorg.apache.logging.log4j.level=INFO".to_owned(),
+        "-cp".to_owned(),
+        format!("{}:{}", classes.display(), jars.display()),
+        "OpenSearchLauncher".to_owned(),
+        format!("path.home={}", home.display()),
+    ];
+    start(&Launch {
+        name,
+        program: &build.java.program(),
+        arguments: &|port| {
+            let own = SETTINGS.iter().map(|setting| (*setting).to_owned());
+            let port = format!("http.port={port}");
+            options.iter().cloned().chain(own).chain([port]).chain(settings.to_owned()).collect()
+        },
+        environment: &|_| Vec::new(),
+        ready_path: Some("/_cluster/health?wait_for_status=yellow&timeout=5s"),
+    })
+    .with_context(|| format!("starting {name}"))
+}
+
+fn java(name: &str) -> anyhow::Result<tools::Java> {
+    let pinned = versions::of(name)?;
+    let version = pinned.java.with_context(|| format!("{name} says no version of Java"))?;
+    tools::Java::at_least(version, &format!("OpenSearch {}", pinned.version))
+}
+
+impl Build {
+    /// What is in the cache, or is put there now.
+    fn ready(progress: Progress, name: &str) -> anyhow::Result<Self> {
+        let java = java(name)?;
+        let pinned = versions::of(name)?;
+        let (version, release) = (&pinned.version, pinned.java.unwrap_or_default());
+        let mut hasher = DefaultHasher::new();
+        (LAUNCHER, release).hash(&mut hasher);
+        let key = format!("opensearch-{version}-{:08x}", hasher.finish() >> 32);
+        let folder = cache::built(&key, |folder| {
+            progress(&format!("fetching OpenSearch {version} with Maven (once, 60 MB)"));
+            let jars = folder.join("jars");
+            fetch(folder, &jars, version, None)?;
+            // It is optional for the server's jar, and without it nothing is logged.
+            let log4j = version_of("log4j-api", &jars)?;
+            fetch(folder, &jars, version, Some(&log4j))?;
+            progress("compiling OpenSearch's launcher");
+            let launcher = folder.join("OpenSearchLauncher.java");
+            fs::write(&launcher, LAUNCHER).context("writing OpenSearch's launcher")?;
+            let mut compile = Command::new(java.compiler());
+            compile.args(["--release", &release.to_string(), "-d"]).arg(folder.join("classes"));
+            compile.arg("-cp").arg(jars.join("*")).arg(&launcher);
+            tools::run(&mut compile, "compiling OpenSearch's launcher").map(drop)
+        })?;
+        Ok(Self { java, folder })
+    }
+}
+
+/// Has Maven put the jars of the server and of what it needs into a folder.
+fn fetch(folder: &Path, jars: &Path, version: &str, log4j: Option<&str>) -> anyhow::Result<()> {
+    let project = folder.join("pom.xml");
+    fs::write(&project, project_file(version, log4j)).context("writing a Maven project")?;
+    let mut maven = Command::new(tools::maven("OpenSearch")?);
+    maven
+        .args(["--quiet", "--batch-mode", "--file"])
+        .arg(&project)
+        .arg("dependency:copy-dependencies")
+        .arg(format!("-DoutputDirectory={}", jars.display()))
+        .arg("-DincludeScope=runtime");
+    tools::run(&mut maven, "fetching OpenSearch with Maven").map(drop)
+}
+
+fn project_file(version: &str, log4j: Option<&str>) -> String {
+    let of_opensearch = [
+        ("org.opensearch", "opensearch"),
+        ("org.opensearch.plugin", "transport-netty4-client"),
+        ("org.opensearch.plugin", "analysis-common"),
+        ("org.opensearch.plugin", "lang-painless"),
+    ];
+    let of_log4j = log4j.map(|log4j| ("org.apache.logging.log4j", "log4j-core", log4j));
+    let dependencies: String = of_opensearch
+        .map(|(group, artifact)| (group, artifact, version))
+        .into_iter()
+        .chain(of_log4j)
+        .map(|(group, artifact, version)| {
+            format!(
+                "    <dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>\
+                 <version>{version}</version></dependency>\n"
+            )
+        })
+        .collect();
+    format!(
+        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>logagg</groupId>
+  <artifactId>opensearch</artifactId>
+  <version>1</version>
+  <dependencies>
+{dependencies}  </dependencies>
+</project>
+"
+    )
+}
+
+/// The version in the name of a jar.
+fn version_of(artifact: &str, jars: &Path) -> anyhow::Result<String> {
+    let files = fs::read_dir(jars).with_context(|| format!("reading {}", jars.display()))?;
+    let prefix = format!("{artifact}-");
+    files
+        .flatten()
+        .find_map(|file| {
+            let name = file.file_name().into_string().ok()?;
+            Some(name.strip_prefix(&prefix)?.strip_suffix(".jar")?.to_owned())
+        })
+        .with_context(|| format!("Maven fetched no {artifact}"))
+}
