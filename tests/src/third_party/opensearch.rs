@@ -114,29 +114,30 @@ impl OpenSearch {
         Ok(())
     }
 
-    /// Removes every index, data stream, template and setting, and the blocks on them.
+    /// Removes every setting, data stream, index and template.
     ///
     /// # Errors
     /// The server's response, when it refuses.
     pub fn reset(&self) -> anyhow::Result<()> {
+        let nothing = json!({"persistent": {"*": null}, "transient": {"*": null}});
+        self.api.call("PUT", "_cluster/settings", &nothing)?;
         self.api.call("DELETE", "_data_stream/*", &Value::Null)?;
         self.api.call("DELETE", "*?expand_wildcards=all", &Value::Null)?;
-        self.api.call("DELETE", "_index_template/*", &Value::Null)?;
-        let nothing = json!({"persistent": {"*": null}, "transient": {"*": null}});
-        self.api.call("PUT", "_cluster/settings", &nothing).map(drop)
+        self.api.call("DELETE", "_index_template/*", &Value::Null).map(drop)
     }
 
-    /// How many documents an index has; one that does not exist has none.
+    /// How many documents were written to an index since the server's start, also those that no
+    /// search finds yet; none when the index does not exist.
     ///
     /// # Errors
     /// When the server does not respond as it should.
-    pub fn count(&self, index: &str) -> anyhow::Result<u64> {
-        let path = format!("{index}/_count?ignore_unavailable=true&allow_no_indices=true");
-        let response = self.api.call("GET", &path, &Value::Null)?;
-        response["count"].as_u64().with_context(|| format!("counting {index}: {response}"))
+    pub fn written(&self, index: &str) -> anyhow::Result<u64> {
+        let response = self.api.call("GET", &format!("{index}*/_stats/indexing"), &Value::Null)?;
+        Ok(response["_all"]["primaries"]["indexing"]["index_total"].as_u64().unwrap_or_default())
     }
 
-    /// Every document of an index, however many; none when it does not exist.
+    /// Every document of an index, however many, as a search finds it, with its time in milliseconds
+    /// under `fields`; none when the index does not exist or is closed.
     ///
     /// # Errors
     /// When the server does not respond as it should.
@@ -144,7 +145,9 @@ impl OpenSearch {
         let unavailable = "ignore_unavailable=true&allow_no_indices=true";
         self.api.call("POST", &format!("{index}/_refresh?{unavailable}"), &Value::Null)?;
         let path = format!("{index}/_search?scroll=1m&{unavailable}");
-        let mut page = self.api.call("POST", &path, &json!({"size": PAGE, "sort": ["_doc"]}))?;
+        let time = json!({"field": "@timestamp", "format": "epoch_millis"});
+        let query = json!({"size": PAGE, "sort": ["_doc"], "docvalue_fields": [time]});
+        let mut page = self.api.call("POST", &path, &query)?;
         let mut documents = Vec::new();
         loop {
             let Some(hits) = page["hits"]["hits"].as_array() else {
@@ -153,7 +156,7 @@ impl OpenSearch {
             if hits.is_empty() {
                 return Ok(documents);
             }
-            documents.extend(hits.iter().map(|hit| hit["_source"].clone()));
+            documents.extend(hits.iter().cloned());
             let next = json!({"scroll": "1m", "scroll_id": page["_scroll_id"]});
             page = self.api.call("POST", "_search/scroll", &next)?;
         }

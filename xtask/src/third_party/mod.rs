@@ -7,6 +7,7 @@ mod checks;
 mod content;
 mod lambda_emulator;
 mod nginx;
+mod opensearch;
 mod rotel;
 mod search;
 mod shipper;
@@ -43,7 +44,19 @@ struct Suite {
     run: fn(&Shipper, &mut Checks) -> anyhow::Result<()>,
 }
 
-const SUITES: [Suite; 3] = [
+const SUITES: [Suite; 5] = [
+    Suite {
+        name: "opensearch-2",
+        about: "OpenSearch 2, by elasticsearch; Maven and Java 17, a minute",
+        needs: || opensearch::needs("opensearch-2"),
+        run: opensearch::run,
+    },
+    Suite {
+        name: "opensearch-3",
+        about: "OpenSearch 3, by elasticsearch; Maven and Java 21, a minute",
+        needs: || opensearch::needs("opensearch-3"),
+        run: opensearch::run,
+    },
     Suite {
         name: "rotel",
         about: "an OpenTelemetry collector, by otlp; from PyPI",
