@@ -3,8 +3,9 @@
     guard.py SCRATCH PROGRAM ARGUMENT...
 
 It ends when standard input closes, which the system does for whoever started it, however that
-process dies; or at SIGTERM. The word "keep" on standard input means that the end of standard
-input is no reason to stop. At the end the folder SCRATCH is removed.
+process dies; or at SIGTERM. The line "keep" on standard input means that the end of standard
+input is no reason to stop, the line "kill" that the server gets no time to end in order. At the
+end the folder SCRATCH is removed.
 """
 
 import os
@@ -19,7 +20,12 @@ done = threading.Event()
 
 
 def watch_input():
-    if b"keep" not in sys.stdin.buffer.read():
+    keeps = False
+    for line in sys.stdin.buffer:
+        keeps = keeps or line == b"keep\n"
+        if line == b"kill\n":
+            end(server.pid, signal.SIGKILL)
+    if not keeps:
         done.set()
 
 

@@ -41,13 +41,33 @@ impl Server {
     pub(crate) fn start(python: &Python, launch: &Launch) -> anyhow::Result<Self> {
         let mut attempt = 1;
         loop {
-            let mut server = Self::launch(python, launch)?;
+            let mut server = Self::launch(python, launch, free_port()?)?;
             match server.wait_until_ready(launch) {
                 Ok(()) => return Ok(server),
                 Err(_) if attempt < ATTEMPTS => attempt += 1,
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Starts one on the port that an earlier one had.
+    pub(crate) fn start_again(
+        python: &Python,
+        launch: &Launch,
+        port: u16,
+    ) -> anyhow::Result<Self> {
+        let mut server = Self::launch(python, launch, port)?;
+        server.wait_until_ready(launch)?;
+        Ok(server)
+    }
+
+    /// Ends it at once, without time to write or to respond.
+    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+        let mut input = self.guard_input.take().context("the server was already told to end")?;
+        input.write_all(b"kill\n").context("telling the server's guard to kill it")?;
+        drop(input);
+        self.guard.wait().context("waiting for a server's end")?;
+        Ok(())
     }
 
     pub(crate) fn endpoint(&self) -> &str {
@@ -57,6 +77,11 @@ impl Server {
     /// Host and port.
     pub(crate) fn address(&self) -> &str {
         self.endpoint.trim_start_matches("http://")
+    }
+
+    pub(crate) fn port(&self) -> anyhow::Result<u16> {
+        let port = self.endpoint.rsplit(':').next().and_then(|port| port.parse().ok());
+        port.with_context(|| format!("no port in {}", self.endpoint))
     }
 
     /// Everything it has printed.
@@ -72,9 +97,8 @@ impl Server {
         Ok(self.guard.id())
     }
 
-    fn launch(python: &Python, launch: &Launch) -> anyhow::Result<Self> {
+    fn launch(python: &Python, launch: &Launch, port: u16) -> anyhow::Result<Self> {
         let name = launch.name;
-        let port = free_port()?;
         // The guard removes it: it outlives this process when that is killed.
         let scratch = workspace::scratch(name)?.keep();
         let log = workspace::log(&format!("{name}-{port}"))?;

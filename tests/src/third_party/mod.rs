@@ -4,3 +4,8 @@
 pub mod cache;
 pub mod tools;
 pub mod versions;
+
+mod go;
+
+pub mod collector;
+pub mod victorialogs;

@@ -1,11 +1,13 @@
 //! The compilers and runtimes that third-party servers need: looked for, never fetched.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
+use nix::unistd::Pid;
 
-use crate::interrupt;
+use crate::interrupt::{self, Interruptible};
 
 /// Where distributions and installers put Java.
 const JAVA_FOLDERS: [&str; 5] =
@@ -117,9 +119,16 @@ pub fn go_command(go: &Path) -> Command {
 /// When it cannot be started or fails.
 pub fn run(command: &mut Command, what: &str) -> anyhow::Result<String> {
     interrupt::check()?;
-    let output = command
-        .output()
+    let running = command
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .with_context(|| format!("{what}: running {}", command.get_program().to_string_lossy()))?;
+    let group = i32::try_from(running.id()).context("a process id")?;
+    let _interruptible = Interruptible::new(Pid::from_raw(group));
+    let output = running.wait_with_output().with_context(|| format!("waiting for {what}"))?;
     interrupt::check()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
