@@ -4,6 +4,7 @@
 
 mod case;
 mod checks;
+mod content;
 mod shipper;
 
 use std::time::Instant;
