@@ -96,6 +96,8 @@ pub struct Record {
     pub body: String,
     /// Its time in nanoseconds since 1970; 0 for none.
     pub nanos: u64,
+    /// When it was observed, likewise.
+    pub observed_nanos: u64,
     /// The severity as text.
     pub severity: String,
     /// Attributes of the resource and of the record.
@@ -157,6 +159,9 @@ impl Collector {
     /// # Errors
     /// When it does not come up.
     pub fn start_again(&mut self) -> anyhow::Result<()> {
+        for receiver in Receiver::ALL {
+            self.drop_half_written(receiver)?;
+        }
         let port = self.ports.0;
         let server = self
             .launched(|_| {}, |launch, python| Server::start_again(python, launch, port))?;
@@ -180,10 +185,12 @@ impl Collector {
         if !path.exists() {
             return Ok(Vec::new());
         }
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = String::from_utf8_lossy(&bytes);
         let mut records = Vec::new();
-        for line in text.lines().filter(|line| !line.is_empty()) {
+        // It may be writing the last.
+        let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+        for line in complete.lines().filter(|line| !line.is_empty()) {
             let logs: Value = serde_json::from_str(line)
                 .with_context(|| format!("reading a line of {}", path.display()))?;
             for resource_logs in list(&logs["resourceLogs"]) {
@@ -195,6 +202,15 @@ impl Collector {
             }
         }
         Ok(records)
+    }
+
+    /// What it was writing when it was killed.
+    fn drop_half_written(&self, receiver: Receiver) -> anyhow::Result<()> {
+        let path = self.folder.path().join(receiver.file());
+        let Ok(mut bytes) = fs::read(&path) else { return Ok(()) };
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        bytes.truncate(end);
+        fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))
     }
 
     fn launched(
@@ -332,10 +348,12 @@ impl Record {
             let name = attribute["key"].as_str().context("an attribute without a name")?;
             attributes.insert(name.to_owned(), any(&attribute["value"]));
         }
-        let nanos = record["timeUnixNano"].as_str().unwrap_or("0");
+        let nanos =
+            |name: &str| record[name].as_str().unwrap_or("0").parse().context("reading a time");
         Ok(Self {
             body: any(&record["body"]).as_str().unwrap_or_default().to_owned(),
-            nanos: nanos.parse().context("reading a time")?,
+            nanos: nanos("timeUnixNano")?,
+            observed_nanos: nanos("observedTimeUnixNano")?,
             severity: record["severityText"].as_str().unwrap_or_default().to_owned(),
             attributes,
         })

@@ -4,16 +4,32 @@ use std::fmt::Write;
 
 use anyhow::{anyhow, ensure};
 
+use super::{collector, victorialogs};
+
 /// A check that fails until an issue closes its finding. It is made all the same, and the suite
 /// fails once it passes: then its line goes.
-struct KnownFault {
+pub(crate) struct KnownFault {
     suite: &'static str,
     check: &'static str,
     /// The finding, by its number in the project's pages of findings.
     finding: &'static str,
 }
 
-const KNOWN_FAULTS: &[KnownFault] = &[];
+impl KnownFault {
+    pub(crate) const fn new(
+        suite: &'static str,
+        check: &'static str,
+        finding: &'static str,
+    ) -> Self {
+        Self { suite, check, finding }
+    }
+}
+
+const KNOWN_FAULTS: [&[KnownFault]; 2] = [collector::KNOWN_FAULTS, victorialogs::KNOWN_FAULTS];
+
+fn known_faults() -> impl Iterator<Item = &'static KnownFault> {
+    KNOWN_FAULTS.iter().copied().flatten()
+}
 
 /// The checks of one suite.
 pub(crate) struct Checks {
@@ -81,12 +97,12 @@ impl Checks {
     }
 
     fn known(&self, name: &str) -> Option<&'static KnownFault> {
-        KNOWN_FAULTS.iter().find(|known| known.suite == self.suite && known.check == name)
+        known_faults().find(|known| known.suite == self.suite && known.check == name)
     }
 
     /// What is to be said of the suite.
     pub(crate) fn end(mut self) -> anyhow::Result<String> {
-        let missing = KNOWN_FAULTS.iter().filter(|known| {
+        let missing = known_faults().filter(|known| {
             known.suite == self.suite && !self.ran.iter().any(|name| name == known.check)
         });
         for KnownFault { check, .. } in missing {

@@ -5,7 +5,11 @@
 mod case;
 mod checks;
 mod content;
+mod exchange;
 mod shipper;
+
+mod collector;
+mod victorialogs;
 
 use std::time::Instant;
 
@@ -34,7 +38,18 @@ struct Suite {
     run: fn(&Shipper, &mut Checks) -> anyhow::Result<()>,
 }
 
-const SUITES: [Suite; 0] = [];
+const SUITES: [Suite; 2] = [
+    Suite {
+        name: "collector",
+        about: "OpenTelemetry Collector (otlp, splunk_hec, datadog); Go, some 6 minutes",
+        run: collector::run,
+    },
+    Suite {
+        name: "victorialogs",
+        about: "VictoriaLogs (otlp, loki, elasticsearch, splunk_hec, datadog, http); Go, some 30 seconds",
+        run: victorialogs::run,
+    },
+];
 
 /// Runs the suites, and fails if one of them could not run or found something.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
