@@ -24,9 +24,6 @@ pub mod ministack;
 pub mod moto;
 pub mod search;
 
-pub mod emulator;
-pub mod nginx;
-pub mod rotel;
 pub mod third_party;
 
 pub mod recorder;

@@ -27,11 +27,11 @@ const OF_TESTS: Packages = Packages {
 };
 
 /// Only what is in the packages themselves is wanted, and nothing that they would need.
-const OF_COUNTERPARTS: Packages = Packages {
-    folder: "counterparts",
-    requirements: include_str!("../counterparts.txt"),
+const OF_THIRD_PARTY: Packages = Packages {
+    folder: "third-party",
+    requirements: include_str!("../third-party.txt"),
     options: &["--no-deps"],
-    what: "downloading the counterparts (once, some 20 MB)",
+    what: "downloading third-party servers from PyPI (once, some 20 MB)",
 };
 
 const COMPLETE: &str = "complete";
@@ -51,12 +51,12 @@ impl Python {
         Self::with(&OF_TESTS, progress)
     }
 
-    /// The environment with what the long run of counterparts uses.
+    /// The environment with what the suites of third-party servers use.
     ///
     /// # Errors
     /// Likewise.
-    pub fn of_counterparts(progress: Progress) -> anyhow::Result<Self> {
-        Self::with(&OF_COUNTERPARTS, progress)
+    pub fn of_third_party(progress: Progress) -> anyhow::Result<Self> {
+        Self::with(&OF_THIRD_PARTY, progress)
     }
 
     fn with(packages: &Packages, progress: Progress) -> anyhow::Result<Self> {

@@ -21,11 +21,10 @@ Programs for people who work on logagg.
   cargo xtask scale [GROUPS...] calls, time under AWS's quotas, CPU and memory of a policy for
                                 100, 1000 and 10000 log groups, or for so many
   cargo xtask speed             CPU, memory and start of the shipper, beside the least they can be
-  cargo xtask counterparts      the shipper with rotel, nginx and aws-lambda-rie, which it downloads
-                                (nginx must be on PATH)
-  cargo xtask third-party [--list] [--only NAME]... [--record]
+  cargo xtask third-party [--list] [--only NAME]... [--available] [--record]
                                 the shipper, the provider and the mock servers of the tests against
                                 third-party servers, which it builds (Java, Maven and Go must be there)
+                                --available: leave out what needs a compiler that is missing
                                 --record: write the recorded exchanges anew";
 
 /// One call of the program.
@@ -40,7 +39,6 @@ pub(crate) enum Command {
     Report,
     Scale { sizes: Vec<usize> },
     Speed,
-    Counterparts,
     ThirdParty(third_party::Options),
     Help,
 }
@@ -64,6 +62,7 @@ impl Command {
                 Short('h') | Long("help") => return Ok(Self::Help),
                 Long("check") if words == ["docs"] => pages = Pages::Check,
                 Long("keep") if words == ["demo"] => end = End::KeepRunning,
+                Long("available") if words == ["third-party"] => suites.available = true,
                 Long("list") if words == ["third-party"] => suites.list = true,
                 Long("record") if words == ["third-party"] => suites.record = true,
                 Long("only") if words == ["third-party"] => {
@@ -86,7 +85,6 @@ impl Command {
             ["report"] => Ok(Self::Report),
             ["scale", ref sizes @ ..] => Ok(Self::Scale { sizes: numbers(sizes)? }),
             ["speed"] => Ok(Self::Speed),
-            ["counterparts"] => Ok(Self::Counterparts),
             ["third-party"] => Ok(Self::ThirdParty(suites)),
             [] => Ok(Self::Help),
             _ => Err(format!("not understood: {}", words.join(" ")).into()),
@@ -124,16 +122,13 @@ mod tests {
         assert_eq!(parse("report"), Ok(Command::Report));
         assert_eq!(parse("scale 7 80"), Ok(Command::Scale { sizes: vec![7, 80] }));
         assert_eq!(parse("speed"), Ok(Command::Speed));
-        assert_eq!(parse("counterparts"), Ok(Command::Counterparts));
-        let suites = |only: &[&str], list, record| {
+        let suites = |only: &[&str], available, list, record| {
             let only = only.iter().map(|name| (*name).to_owned()).collect();
-            Ok(Command::ThirdParty(third_party::Options { only, list, record }))
+            Ok(Command::ThirdParty(third_party::Options { only, available, list, record }))
         };
-        assert_eq!(parse("third-party --list"), suites(&[], true, false));
-        assert_eq!(
-            parse("third-party --only a --only=b --record"),
-            suites(&["a", "b"], false, true)
-        );
+        assert_eq!(parse("third-party --list"), suites(&[], false, true, false));
+        let line = "third-party --only a --only=b --record --available";
+        assert_eq!(parse(line), suites(&["a", "b"], true, false, true));
         assert_eq!(parse(""), Ok(Command::Help));
         let log = Command::Log { group: "/a".to_owned(), line: "b".to_owned() };
         assert_eq!(parse("log /a b"), Ok(log));

@@ -3,7 +3,6 @@
 #![allow(clippy::print_stdout, reason = "these programs talk to people")]
 
 mod command;
-mod counterparts;
 mod demo;
 mod docs;
 mod faults;
@@ -34,7 +33,6 @@ fn main() -> ExitCode {
         Ok(Command::Report) => report::run(),
         Ok(Command::Scale { sizes }) => scale::run(&sizes),
         Ok(Command::Speed) => speed::run(),
-        Ok(Command::Counterparts) => counterparts::run(),
         Ok(Command::ThirdParty(options)) => third_party::run(&options),
         Ok(Command::Help) => {
             println!("{}", command::HELP);

@@ -113,6 +113,40 @@ fn both_hold_a_change_to_the_same_gate() {
     }
 }
 
+/// Maven is on the machines of GitHub's.
+#[test]
+fn the_gate_has_what_third_party_servers_are_built_with() {
+    let pinned = std::fs::read_to_string(compile::root().join("tests/third-party.toml")).unwrap();
+    let pinned: toml::Table = toml::from_str(&pinned).unwrap();
+    let oldest: BTreeSet<_> =
+        pinned.values().filter_map(|server| server.get("java")?.as_integer()).collect();
+    for file in [CI, RELEASE] {
+        let workflow = workflow(file);
+        let steps = workflow["jobs"]["gate"]["steps"].as_array().unwrap();
+        let with = |action: &str| {
+            let used =
+                |step: &&Value| step["uses"].as_str().is_some_and(|it| it.starts_with(action));
+            &steps.iter().find(used).unwrap_or_else(|| panic!("{file}: no {action}"))["with"]
+        };
+        let java = with("actions/setup-java@")["java-version"].as_str().unwrap();
+        let java: Vec<i64> = java.split_whitespace().map(|it| it.parse().unwrap()).collect();
+        for version in &oldest {
+            assert!(java.iter().any(|java| java >= version), "{file}: no Java {version}");
+        }
+        assert!(with("actions/setup-go@")["go-version"].is_string(), "{file}");
+    }
+}
+
+#[test]
+fn the_gate_runs_third_party_suites_where_they_can_be_built() {
+    let gate = std::fs::read_to_string(compile::root().join(".ci/run")).unwrap();
+    let run = gate.lines().find(|line| line.contains("cargo xtask third-party")).unwrap();
+    for option in ["--available", "--only opensearch-2", "--only opensearch-3", "--only collector"]
+    {
+        assert!(run.contains(option), "{option}");
+    }
+}
+
 #[test]
 fn the_work_of_others_is_pinned_and_may_only_read() {
     for file in [CI, RELEASE] {

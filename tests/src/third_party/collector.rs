@@ -163,8 +163,8 @@ impl Collector {
             self.drop_half_written(receiver)?;
         }
         let port = self.ports.0;
-        let server = self
-            .launched(|_| {}, |launch, python| Server::start_again(python, launch, port))?;
+        let server =
+            self.launched(|_| {}, |launch, python| Server::start_again(python, launch, port))?;
         self.server = Some(server);
         Ok(())
     }
@@ -307,8 +307,7 @@ impl Collector {
     }
 
     fn receiver(&self, receiver: Receiver, port: u16) -> Value {
-        let Settings { token, max_request_bytes, tls, reads_json_in_messages, .. } =
-            &self.settings;
+        let Settings { token, max_request_bytes, tls, reads_json_in_messages, .. } = &self.settings;
         let mut server =
             json!({"endpoint": format!("127.0.0.1:{port}"), "keep_alives_enabled": true});
         if token.is_some() {
@@ -377,35 +376,45 @@ fn any(value: &Value) -> Value {
         "arrayValue" => list(&value["values"]).iter().map(any).collect(),
         "kvlistValue" => {
             let pairs = list(&value["values"]).iter();
-            let pair = |pair: &Value| {
-                Some((pair["key"].as_str()?.to_owned(), any(&pair["value"])))
-            };
+            let pair = |pair: &Value| Some((pair["key"].as_str()?.to_owned(), any(&pair["value"])));
             Value::Object(pairs.filter_map(pair).collect())
         }
         _ => value.clone(),
     }
 }
 
+/// Says what this machine lacks to build it.
+///
+/// # Errors
+/// Likewise.
+pub fn needs() -> anyhow::Result<()> {
+    let pinned = versions::of(NAME)?;
+    Go::needed(&key(&pinned, &builder_file(&pinned)?), &what(&pinned))
+}
+
 /// The program, built where it is missing.
 fn program(progress: Progress) -> anyhow::Result<PathBuf> {
     let pinned = versions::of(NAME)?;
     let parts = builder_file(&pinned)?;
-    // One of other parts is another program.
-    let mut hasher = DefaultHasher::new();
-    parts.hash(&mut hasher);
-    let key = format!("{NAME}-{}-{:016x}", pinned.version, hasher.finish());
+    let key = key(&pinned, &parts);
     let folder = cache::built(&key, |folder| build(progress, &pinned, &parts, folder))?;
     Ok(folder.join("otelcol"))
 }
 
-fn build(
-    progress: Progress,
-    pinned: &Pinned,
-    parts: &Value,
-    folder: &Path,
-) -> anyhow::Result<()> {
+/// One of other parts is another program.
+fn key(pinned: &Pinned, parts: &Value) -> String {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    format!("{NAME}-{}-{:016x}", pinned.version, hasher.finish())
+}
+
+fn what(pinned: &Pinned) -> String {
+    format!("the OpenTelemetry Collector {}", pinned.version)
+}
+
+fn build(progress: Progress, pinned: &Pinned, parts: &Value, folder: &Path) -> anyhow::Result<()> {
     let version = &pinned.version;
-    let what = format!("the OpenTelemetry Collector {version}");
+    let what = what(pinned);
     let go = Go::to_build(&what)?;
     progress(&format!("building {what} (once, some 6 minutes): its builder"));
     go.install(&format!("go.opentelemetry.io/collector/cmd/builder@v{version}"), folder)?;
@@ -450,9 +459,7 @@ fn part<'a>(pinned: &'a Pinned, name: &str) -> anyhow::Result<&'a str> {
 fn builder_file(pinned: &Pinned) -> anyhow::Result<Value> {
     let version = &pinned.version;
     let splunk_hec = part(pinned, "splunk_hec")?;
-    let of = |from: &str, part: &str, version: &str| {
-        json!({"gomod": format!("{from}/{part} v{version}")})
-    };
+    let of = |from: &str, part: &str, version: &str| json!({"gomod": format!("{from}/{part} v{version}")});
     Ok(json!({
         "dist": {"name": "otelcol", "output_path": "./module", "module": "logagg.test/otelcol"},
         "receivers": [

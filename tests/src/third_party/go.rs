@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::tools;
+use super::{cache, tools};
 
 /// Go, for one build.
 pub(super) struct Go {
@@ -16,6 +16,14 @@ impl Go {
     /// The Go of this machine, to build this with.
     pub(super) fn to_build(what: &str) -> anyhow::Result<Self> {
         Ok(Self { program: tools::go(&format!("building {what}"))?, what: what.to_owned() })
+    }
+
+    /// Says that there is no Go where this is not built yet.
+    pub(super) fn needed(key: &str, what: &str) -> anyhow::Result<()> {
+        if !cache::is_built(key)? {
+            Self::to_build(what)?;
+        }
+        Ok(())
     }
 
     /// Builds the program of a package in a version that is published, such as

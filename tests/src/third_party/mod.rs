@@ -8,4 +8,7 @@ pub mod versions;
 mod go;
 
 pub mod collector;
+pub mod lambda_emulator;
+pub mod nginx;
+pub mod rotel;
 pub mod victorialogs;

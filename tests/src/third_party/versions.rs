@@ -8,10 +8,15 @@ use serde::Deserialize;
 /// What is pinned of one server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Pinned {
+    /// What people call it.
+    pub name: String,
     /// Its version.
     pub version: String,
     /// The oldest Java that it runs on.
     pub java: Option<u32>,
+    /// The types of destinations that ship to it.
+    #[serde(default)]
+    pub destinations: Vec<String>,
     /// Versions of parts of it that have their own.
     #[serde(flatten)]
     pub parts: BTreeMap<String, String>,

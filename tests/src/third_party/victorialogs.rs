@@ -62,8 +62,7 @@ impl VictoriaLogs {
     /// When it does not come up.
     pub fn start_again(&mut self) -> anyhow::Result<()> {
         let port = self.port;
-        let server =
-            self.launched(|launch, python| Server::start_again(python, launch, port))?;
+        let server = self.launched(|launch, python| Server::start_again(python, launch, port))?;
         self.server = Some(server);
         Ok(())
     }
@@ -121,15 +120,32 @@ impl VictoriaLogs {
     }
 }
 
+/// Says what this machine lacks to build it.
+///
+/// # Errors
+/// Likewise.
+pub fn needs() -> anyhow::Result<()> {
+    let version = versions::of(NAME)?.version;
+    Go::needed(&key(&version), &what(&version))
+}
+
 /// The program, built where it is missing.
 fn program(progress: Progress) -> anyhow::Result<PathBuf> {
     let version = versions::of(NAME)?.version;
-    let folder = cache::built(&format!("{NAME}-{version}"), |folder| {
-        let what = format!("VictoriaLogs {version}");
+    let folder = cache::built(&key(&version), |folder| {
+        let what = what(&version);
         let go = Go::to_build(&what)?;
         progress(&format!("building {what} (once, some 30 seconds)"));
         let package = "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs";
         go.install(&format!("{package}@v{version}"), folder)
     })?;
     Ok(folder.join("victoria-logs"))
+}
+
+fn key(version: &str) -> String {
+    format!("{NAME}-{version}")
+}
+
+fn what(version: &str) -> String {
+    format!("VictoriaLogs {version}")
 }

@@ -7,6 +7,7 @@ mod meanings;
 mod page;
 mod reference;
 mod schema;
+mod tested_with;
 
 use std::fs;
 
@@ -38,6 +39,7 @@ pub(crate) fn run(pages: Pages) -> anyhow::Result<()> {
     for page in &PAGES {
         rendered.push((page.path, page.render(&schemas)?));
     }
+    rendered.push((tested_with::PATH, tested_with::render()?));
     let mut stale = Vec::new();
     for (name, rendered) in rendered {
         let path = workspace::root().join("docs").join(name);

@@ -1,7 +1,7 @@
 //! An exchange with a server and what the shipper made of it, kept beside the mock server: written
 //! only by `--record`, compared with every run, and played by the mock server in `cargo test`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use logagg_e2e::recorder::Exchange;
@@ -47,6 +47,24 @@ impl Recorded {
         })
     }
 
+    /// Every case there is, by its name, in order.
+    pub(crate) fn all() -> anyhow::Result<Vec<(String, Self)>> {
+        let mut all = Vec::new();
+        for server in files(&folder())? {
+            for path in files(&server)? {
+                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                all.push((name, Self::read(&path)?));
+            }
+        }
+        Ok(all)
+    }
+
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("reading {}, which `--record` writes", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))
+    }
+
     /// Writes it, or makes sure that it is what was recorded.
     pub(crate) fn hold(&self, checks: &Checks, case: &str) -> anyhow::Result<()> {
         let path = path(checks.suite(), case);
@@ -59,10 +77,7 @@ impl Recorded {
             return std::fs::write(&path, text)
                 .with_context(|| format!("writing {}", path.display()));
         }
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("reading {}, which `--record` writes", path.display()))?;
-        let recorded: Self =
-            serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+        let recorded = Self::read(&path)?;
         ensure!(
             *self == recorded,
             "not what was recorded in {}, but\n{}",
@@ -74,8 +89,24 @@ impl Recorded {
 }
 
 fn path(server: &str, case: &str) -> PathBuf {
-    workspace::root()
-        .join("shipper/tests/shipper/contract/recorded")
-        .join(server)
-        .join(format!("{case}.json"))
+    folder().join(server).join(format!("{case}.json"))
+}
+
+fn folder() -> PathBuf {
+    workspace::root().join("shipper/tests/shipper/contract/recorded")
+}
+
+/// What lies in a folder, in order; nothing where there is no folder.
+fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    let mut files: Vec<_> = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_, std::io::Error>>()
+        .with_context(|| format!("reading {}", folder.display()))?;
+    files.sort();
+    Ok(files)
 }

@@ -22,12 +22,24 @@ const TIME: Duration = Duration::from_secs(5);
 
 pub(crate) const KNOWN_FAULTS: &[KnownFault] = &[
     KnownFault::new("collector", "splunk_hec without acknowledgement is noticed", "third-party 4"),
-    KnownFault::new("collector", "otlp too large: only the large event is rejected", "third-party 11"),
+    KnownFault::new(
+        "collector",
+        "otlp too large: only the large event is rejected",
+        "third-party 11",
+    ),
     KnownFault::new("collector", "otlp too large for the backend is split", "third-party 11"),
     KnownFault::new("collector", "parts of an event have ids of their own", "third-party 12"),
     KnownFault::new("collector", "a demanded client certificate is named", "third-party 13"),
-    KnownFault::new("collector", "splunk_hec too large: the large event is too_large", "third-party 14"),
-    KnownFault::new("collector", "splunk_hec blank: nothing blank is sent", "shipper F1, third-party 14"),
+    KnownFault::new(
+        "collector",
+        "splunk_hec too large: the large event is too_large",
+        "third-party 14",
+    ),
+    KnownFault::new(
+        "collector",
+        "splunk_hec blank: nothing blank is sent",
+        "shipper F1, third-party 14",
+    ),
     KnownFault::new("collector", "datadog: a JSON field arrives once", "third-party 15"),
     KnownFault::new("collector", "http:// at a TLS port is named", "third-party 16"),
     KnownFault::new("collector", "a url that ends in /v1/logs is not accepted", "third-party 16"),
@@ -54,11 +66,8 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
     Ok(())
 }
 
-const RECEIVERS: [(Receiver, &str); 3] = [
-    (Receiver::Otlp, "otlp"),
-    (Receiver::SplunkHec, "splunk_hec"),
-    (Receiver::Datadog, "datadog"),
-];
+const RECEIVERS: [(Receiver, &str); 3] =
+    [(Receiver::Otlp, "otlp"), (Receiver::SplunkHec, "splunk_hec"), (Receiver::Datadog, "datadog")];
 
 fn start(settings: Settings) -> anyhow::Result<Collector> {
     Collector::start(&progress, settings)
@@ -222,8 +231,7 @@ fn accepted(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
         Ok("one request".to_owned())
     });
     let twice = |url: &str| otlp(&format!("{url}/v1/logs"));
-    let invoked =
-        case(shipper, checks, "otlp_unknown_path", url(Receiver::Otlp), &twice, &THREE)?;
+    let invoked = case(shipper, checks, "otlp_unknown_path", url(Receiver::Otlp), &twice, &THREE)?;
     checks.check("otlp_unknown_path: nothing is lost", |_| {
         expect(&invoked, &[("left_to_lambda", 3)])
     });
@@ -426,8 +434,7 @@ fn acknowledgement(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()>
 }
 
 fn records(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
-    let collector =
-        start(Settings { reads_json_in_messages: true, ..Settings::default() })?;
+    let collector = start(Settings { reads_json_in_messages: true, ..Settings::default() })?;
     let large = "x".repeat(30_000);
     let events = exchange::events(&["[CRITICAL] no stock", &large]);
     let mut destination = otlp(&collector.endpoint(Receiver::Otlp));
@@ -436,8 +443,10 @@ fn records(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     shipper.ship(&destination, &delivery[0], TIME)?;
     let records = collector.records(Receiver::Otlp)?;
     checks.check("parts of an event have ids of their own", |_| {
-        let mut ids: Vec<_> =
-            records.iter().filter_map(|record| text(&record.attributes, "log.record.uid")).collect();
+        let mut ids: Vec<_> = records
+            .iter()
+            .filter_map(|record| text(&record.attributes, "log.record.uid"))
+            .collect();
         ensure!(ids.len() > 2, "there are no parts");
         let all = ids.len();
         ids.sort();
@@ -504,14 +513,10 @@ fn tls(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
 
     let collector = with(server_tls(&own, None)?)?;
     let url = collector.endpoint(Receiver::Otlp);
-    checks.check("TLS with a trusted certificate", |_| {
-        expect(&ship(&url)?, &[("delivered", 3)])
-    });
+    checks.check("TLS with a trusted certificate", |_| expect(&ship(&url)?, &[("delivered", 3)]));
     let plain = url.replace("https://", "http://");
     let invoked = ship(&plain)?;
-    checks.check("http:// at a TLS port: nothing is lost", |_| {
-        account(&invoked, &events, &[])
-    });
+    checks.check("http:// at a TLS port: nothing is lost", |_| account(&invoked, &events, &[]));
     checks.check("http:// at a TLS port is named", |_| {
         ensure_reason(&invoked, "left_to_lambda", "plain_http_at_tls_port")?;
         Ok("named".to_owned())
@@ -577,7 +582,8 @@ fn killed(shipper: &Shipper, receiver: Receiver, kind: &str) -> anyhow::Result<S
             scope.spawn(move || function.summarize(&deliveries[0], Duration::from_secs(50)));
         for quarter in 1..=2 {
             wait::until("a part of the events", || {
-                let there = collector.records(receiver).map_err(|error| format!("{error:#}"))?.len();
+                let there =
+                    collector.records(receiver).map_err(|error| format!("{error:#}"))?.len();
                 let wanted = EVENTS * quarter / 4;
                 if there >= wanted { Ok(()) } else { Err(format!("{there} of {wanted} are there")) }
             })?;

@@ -4,11 +4,14 @@
 
 mod case;
 mod checks;
+mod collector;
 mod content;
 mod exchange;
+mod lambda_emulator;
+mod nginx;
+mod rotel;
+mod search;
 mod shipper;
-
-mod collector;
 mod victorialogs;
 
 use std::time::Instant;
@@ -16,6 +19,7 @@ use std::time::Instant;
 use anyhow::{bail, ensure};
 use logagg_e2e::interrupt;
 
+pub(crate) use case::Recorded;
 pub(crate) use checks::Checks;
 pub(crate) use shipper::Shipper;
 
@@ -24,6 +28,8 @@ pub(crate) use shipper::Shipper;
 pub(crate) struct Options {
     /// Names of suites; none for all of them.
     pub(crate) only: Vec<String>,
+    /// Leave out, with the reason, what this machine lacks the compiler or runtime for.
+    pub(crate) available: bool,
     /// Only print what suites there are.
     pub(crate) list: bool,
     /// Write the recorded exchanges anew, in place of comparing with them.
@@ -35,19 +41,41 @@ struct Suite {
     name: &'static str,
     /// What it is and what it is built with, for `--list`.
     about: &'static str,
+    /// Says what this machine lacks to build and run it.
+    needs: fn() -> anyhow::Result<()>,
     run: fn(&Shipper, &mut Checks) -> anyhow::Result<()>,
 }
 
-const SUITES: [Suite; 2] = [
+const SUITES: [Suite; 5] = [
     Suite {
         name: "collector",
-        about: "OpenTelemetry Collector (otlp, splunk_hec, datadog); Go, some 6 minutes",
+        about: "OpenTelemetry Collector, by otlp, splunk_hec and datadog; from the Go module proxy",
+        needs: logagg_e2e::third_party::collector::needs,
         run: collector::run,
     },
     Suite {
         name: "victorialogs",
-        about: "VictoriaLogs (otlp, loki, elasticsearch, splunk_hec, datadog, http); Go, some 30 seconds",
+        about: "VictoriaLogs, by six destinations; from the Go module proxy",
+        needs: logagg_e2e::third_party::victorialogs::needs,
         run: victorialogs::run,
+    },
+    Suite {
+        name: "rotel",
+        about: "an OpenTelemetry collector, by otlp; from PyPI",
+        needs: nothing,
+        run: rotel::run,
+    },
+    Suite {
+        name: "nginx",
+        about: "TLS, HTTP/2 and limits in front of osmem-server; from PATH",
+        needs: nginx::needs,
+        run: nginx::run,
+    },
+    Suite {
+        name: "lambda-emulator",
+        about: "aws-lambda-rie, which invokes the shipper as Lambda does; from PyPI",
+        needs: nothing,
+        run: lambda_emulator::run,
     },
 ];
 
@@ -73,6 +101,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let shipper = Shipper::new();
     let mut failed = Vec::new();
     for suite in SUITES.iter().filter(asked) {
+        if let Err(missing) = (suite.needs)() {
+            if options.available {
+                println!("{}\n  left out: {missing:#}", suite.name);
+            } else {
+                println!("{}\n  FAILED: {missing:#}", suite.name);
+                failed.push(suite.name);
+            }
+            continue;
+        }
         let begin = Instant::now();
         let mut checks = Checks::new(suite.name, options.record);
         println!("{}", suite.name);
@@ -90,6 +127,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
+}
+
+/// Of a server for which Python is enough, as for the tests.
+#[expect(clippy::unnecessary_wraps, reason = "other servers do need something")]
+fn nothing() -> anyhow::Result<()> {
     Ok(())
 }
 

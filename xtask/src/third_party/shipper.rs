@@ -4,8 +4,9 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use logagg_e2e::function::{Function, Invoked};
+use logagg_e2e::wait::PATIENCE;
 use serde_json::{Value, json};
 
 use super::progress;
@@ -60,6 +61,31 @@ impl Shipper {
     ) -> anyhow::Result<Invoked> {
         self.start(destination, &Value::Null, &[])?.summarize(event, time)
     }
+}
+
+/// Ships deliveries with a new instance; gives the number of requests. All must be delivered, and
+/// none twice.
+pub(super) fn deliver(
+    shipper: &Shipper,
+    destination: &Value,
+    deliveries: &[Value],
+) -> anyhow::Result<u64> {
+    let function = shipper.start(destination, &Value::Null, &[])?;
+    deliveries.iter().map(|delivery| deliver_with(&function, delivery)).sum()
+}
+
+/// Ships one delivery with this instance; gives the number of requests.
+pub(super) fn deliver_with(function: &Function, delivery: &Value) -> anyhow::Result<u64> {
+    let Invoked { result, summary } = function.summarize(delivery, PATIENCE)?;
+    if let Err(error) = result {
+        bail!("the shipper failed: {}", error.error);
+    }
+    ensure!(
+        count(&summary, "delivered") == count(&summary, "in"),
+        "not all delivered: {summary:#}"
+    );
+    ensure!(count(&summary, "possible_duplicates") == 0, "something may be twice: {summary:#}");
+    Ok(count(&summary, "requests"))
 }
 
 /// A count of the destination in a summary: a number, or the sum of its reasons.

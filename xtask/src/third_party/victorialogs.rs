@@ -20,9 +20,8 @@ const TIME: Duration = Duration::from_secs(5);
 /// It keeps no longer line.
 const MAX_LINE_BYTES: usize = 256 * 1024;
 
-pub(crate) const KNOWN_FAULTS: &[KnownFault] = &[
-    KnownFault::new("victorialogs", "elasticsearch: delivered to /_bulk", "third-party 5"),
-];
+pub(crate) const KNOWN_FAULTS: &[KnownFault] =
+    &[KnownFault::new("victorialogs", "elasticsearch: delivered to /_bulk", "third-party 5")];
 
 pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     shipper.program()?;
@@ -131,7 +130,8 @@ fn found_by_names(fields: &Map<String, Value>) -> anyhow::Result<Found> {
 
 fn contents(shipper: &Shipper, checks: &mut Checks, way: &Way) -> anyhow::Result<()> {
     let logs = VictoriaLogs::start(&progress, &["-loki.disableMessageParsing"])?;
-    let mut events: Vec<_> = content::shapes().into_iter().filter(|e| e.message.len() < MAX_LINE_BYTES).collect();
+    let mut events: Vec<_> =
+        content::shapes().into_iter().filter(|e| e.message.len() < MAX_LINE_BYTES).collect();
     if way.name == "datadog" {
         exchange::make_recent(&mut events);
     }
@@ -139,14 +139,24 @@ fn contents(shipper: &Shipper, checks: &mut Checks, way: &Way) -> anyhow::Result
     exchange::content(shipper, checks, way.name, &destination, &events, way.keeps, &|| {
         logs.stored()?.iter().map(way.found).collect()
     });
-    for r in logs.stored()?.iter().take(60).step_by(10) { println!("{}", Value::Object(r.clone()).to_string().chars().take(1500).collect::<String>()); }
+    for r in logs.stored()?.iter().take(60).step_by(10) {
+        println!("{}", Value::Object(r.clone()).to_string().chars().take(1500).collect::<String>());
+    }
     Ok(())
 }
 
 fn accepted(shipper: &Shipper, checks: &mut Checks, way: &Way) -> anyhow::Result<()> {
     let logs = VictoriaLogs::start(&progress, &[])?;
-    let case = Case { name: way.accepted, server: logs.endpoint(), destination: &way.destination, messages: &["one", "two – 🧾", "{\"three\":3}"], time: TIME };
+    let case = Case {
+        name: way.accepted,
+        server: logs.endpoint(),
+        destination: &way.destination,
+        messages: &["one", "two – 🧾", "{\"three\":3}"],
+        time: TIME,
+    };
     let invoked = exchange::exchange(shipper, checks, &case)?;
-    checks.check(&format!("{}: all delivered", way.accepted), |_| expect(&invoked, &[("delivered", 3)]));
+    checks.check(&format!("{}: all delivered", way.accepted), |_| {
+        expect(&invoked, &[("delivered", 3)])
+    });
     Ok(())
 }

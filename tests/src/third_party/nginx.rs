@@ -1,6 +1,7 @@
 //! nginx on a free port of this machine, in front of another server: TLS, HTTP/2, and limits.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use tempfile::TempDir;
@@ -9,6 +10,8 @@ use crate::progress::Progress;
 use crate::python::Python;
 use crate::server::{Launch, Server};
 use crate::workspace;
+
+use super::tools;
 
 /// A running nginx.
 #[derive(Debug)]
@@ -39,14 +42,7 @@ impl Nginx {
         limits: Limits,
     ) -> anyhow::Result<Self> {
         let python = Python::ready(progress)?;
-        let program = std::env::var_os("PATH")
-            .and_then(|path| {
-                let programs = std::env::split_paths(&path).map(|folder| folder.join("nginx"));
-                programs.into_iter().find(|program| program.is_file())
-            })
-            .context(
-                "nginx is not on PATH; install it (on Debian and Ubuntu: apt install nginx-light)",
-            )?;
+        let program = program()?;
         let folder = workspace::scratch("nginx")?;
         let path = |name: &str| folder.path().join(name);
         fs::write(path("certificate.pem"), certificate).context("writing a certificate")?;
@@ -83,6 +79,15 @@ impl Nginx {
         let log = fs::read_to_string(self.folder.path().join("access.log"));
         Ok(log.context("reading nginx's log")?.lines().map(str::to_owned).collect())
     }
+}
+
+/// Where it is.
+///
+/// # Errors
+/// When it is not on `PATH`, with how to install it.
+pub fn program() -> anyhow::Result<PathBuf> {
+    tools::on_path("nginx")
+        .context("nginx is not on PATH; install it (on Debian and Ubuntu: apt install nginx-light)")
 }
 
 /// One process, which runs as whoever starts it and writes nowhere but into its folder.

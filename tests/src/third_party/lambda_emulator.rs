@@ -13,11 +13,11 @@ use crate::server::{Launch, Server, free_port};
 
 /// A running emulator with a function in it.
 #[derive(Debug)]
-pub struct Emulator {
+pub struct LambdaEmulator {
     server: Server,
 }
 
-impl Emulator {
+impl LambdaEmulator {
     /// Starts one for a program with these variables.
     ///
     /// # Errors
@@ -27,7 +27,7 @@ impl Emulator {
         program: &Path,
         variables: &[(&'static str, String)],
     ) -> anyhow::Result<Self> {
-        let python = Python::of_counterparts(progress)?;
+        let python = Python::of_third_party(progress)?;
         let architecture = match std::env::consts::ARCH {
             "x86_64" => "x86_64",
             "aarch64" => "arm64",

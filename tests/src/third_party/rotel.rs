@@ -18,7 +18,7 @@ impl Rotel {
     /// # Errors
     /// What it printed, when it does not come up.
     pub fn start(progress: Progress) -> anyhow::Result<Self> {
-        let python = Python::of_counterparts(progress)?;
+        let python = Python::of_third_party(progress)?;
         let server = Server::start(
             &python,
             &Launch {
