@@ -28,9 +28,25 @@ pub(crate) struct Case<'a> {
     /// The destination at a server of this URL.
     pub(crate) destination: &'a dyn Fn(&str) -> Value,
     pub(crate) messages: &'a [&'a str],
+    /// When they were written.
+    pub(crate) written: Written,
     /// How much the shipper has.
     pub(crate) time: Duration,
 }
+
+/// When the events of a case were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// In November 2026.
+    Always,
+    /// In January 2020, which is too old for a server with a retention.
+    LongAgo,
+    /// Within the last minutes.
+    Recently,
+}
+
+/// 1 January 2020.
+const LONG_AGO_MS: i64 = 1_577_836_800_000;
 
 /// Ships the messages of a case, and records what went to and fro or makes sure that it is what
 /// was recorded; that is a check of its own. The response is what came of it.
@@ -43,17 +59,22 @@ pub(crate) fn exchange(
     let mut destination = (case.destination)(&recorder.endpoint());
     // One after the other, so that they are always in one order.
     destination["max_in_flight"] = json!(1);
-    let is_recent = destination["type"] == "datadog";
     let mut events = events(case.messages);
-    if is_recent {
-        make_recent(&mut events);
+    match case.written {
+        Written::Always => {}
+        Written::LongAgo => {
+            for (event, number) in events.iter_mut().zip(0..) {
+                event.timestamp_ms = LONG_AGO_MS + number;
+            }
+        }
+        Written::Recently => make_recent(&mut events),
     }
     let deliveries = content::deliveries(&events)?;
     let delivery = deliveries.first().context("there are no messages")?;
     let invoked = shipper.ship(&destination, delivery, case.time)?;
     let mut exchanges = recorder.exchanges();
     for exchange in &mut exchanges {
-        normalize(exchange, is_recent);
+        normalize(exchange, case.written);
     }
     // How often something is retried is a matter of chance.
     exchanges.dedup();
@@ -97,7 +118,7 @@ pub(crate) fn make_recent(events: &mut [LogEvent]) {
 }
 
 /// Takes out what differs from run to run.
-fn normalize(exchange: &mut Exchange, is_recent: bool) {
+fn normalize(exchange: &mut Exchange, written: Written) {
     const CHANNEL: &str = "x-splunk-request-channel";
 
     let Exchange { request, response } = exchange;
@@ -107,7 +128,9 @@ fn normalize(exchange: &mut Exchange, is_recent: bool) {
     } else if let Some((path, _)) = request.target.split_once("?channel=") {
         request.target = format!("{path}?channel={{channel}}");
     }
-    if is_recent && let Ok(mut records) = serde_json::from_str::<Value>(&request.body) {
+    if written == Written::Recently
+        && let Ok(mut records) = serde_json::from_str::<Value>(&request.body)
+    {
         for record in records.as_array_mut().into_iter().flatten() {
             record["@timestamp"] = json!(NOW);
         }
