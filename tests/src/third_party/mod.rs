@@ -6,6 +6,10 @@ pub mod opensearch;
 pub mod tools;
 pub mod versions;
 
+mod go;
+
+pub mod collector;
 pub mod lambda_emulator;
 pub mod nginx;
 pub mod rotel;
+pub mod victorialogs;

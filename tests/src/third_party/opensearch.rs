@@ -68,16 +68,19 @@ impl OpenSearch {
     ///
     /// # Errors
     /// What is missing on this machine, what Maven said, or the end of the server's log.
-    pub fn start(progress: Progress, name: &str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+    pub fn start(
+        progress: Progress,
+        name: &str,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let build = Build::ready(progress, name)?;
         let python = Python::ready(progress)?;
         let home = workspace::scratch(name)?;
         fs::create_dir(home.path().join("config")).context("creating OpenSearch's folder")?;
         let settings: Vec<_> =
             settings.iter().map(|(setting, value)| format!("{setting}={value}")).collect();
-        let server = launch(name, &build, home.path(), &settings, |launch| {
-            Server::start(&python, launch)
-        })?;
+        let server =
+            launch(name, &build, home.path(), &settings, |launch| Server::start(&python, launch))?;
         let (port, api) = (server.port()?, SearchApi::new(server.endpoint()));
         let name = name.to_owned();
         Ok(Self { name, build, python, home, settings, server: Some(server), port, api })
