@@ -6,6 +6,7 @@ mod case;
 mod checks;
 mod collector;
 mod content;
+mod elasticmq;
 mod exchange;
 mod lambda_emulator;
 mod nginx;
@@ -47,7 +48,7 @@ struct Suite {
     run: fn(&Shipper, &mut Checks) -> anyhow::Result<()>,
 }
 
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 8] = [
     Suite {
         name: "opensearch-2",
         about: "OpenSearch 2, by elasticsearch; Maven and Java 17, a minute",
@@ -71,6 +72,12 @@ const SUITES: [Suite; 7] = [
         about: "VictoriaLogs, by six destinations; from the Go module proxy",
         needs: logagg_e2e::third_party::victorialogs::needs,
         run: victorialogs::run,
+    },
+    Suite {
+        name: "elasticmq",
+        about: "ElasticMQ, an SQS, with one queue; Maven and Java 17",
+        needs: logagg_e2e::third_party::elasticmq::needs,
+        run: elasticmq::run,
     },
     Suite {
         name: "rotel",
