@@ -61,7 +61,8 @@ impl SearchApi {
         }
         let body = json!({"size": 10_000, "query": query, "track_total_hits": true});
         let path = format!("{index}/_search");
-        let (status, response) = self.request("POST", &path, "application/json", body.to_string())?;
+        let (status, response) =
+            self.request("POST", &path, "application/json", body.to_string())?;
         let Some(hits) = response["hits"]["hits"].as_array() else {
             bail!("searching {index}: {status} {response}");
         };

@@ -57,11 +57,7 @@ impl Server {
     }
 
     /// Starts one on the port that an earlier one had.
-    pub(crate) fn start_again(
-        python: &Python,
-        launch: &Launch,
-        port: u16,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn start_again(python: &Python, launch: &Launch, port: u16) -> anyhow::Result<Self> {
         let mut server = Self::launch(python, launch, port)?;
         server.wait_until_ready(launch)?;
         Ok(server)

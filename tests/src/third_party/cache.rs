@@ -34,6 +34,14 @@ pub fn built(
     Ok(kept)
 }
 
+/// Whether there is such a folder.
+///
+/// # Errors
+/// When nothing says where it would be.
+pub fn is_built(key: &str) -> anyhow::Result<bool> {
+    Ok(folder()?.join(key).exists())
+}
+
 /// Where it lies: `$XDG_CACHE_HOME/logagg`, and where that is not set, where the system has caches.
 ///
 /// # Errors

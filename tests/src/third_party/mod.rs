@@ -2,10 +2,16 @@
 //! mock servers of the tests. None of them is needed by `cargo test`.
 
 pub mod cache;
-pub mod opensearch;
 pub mod tools;
 pub mod versions;
 
+mod go;
+mod maven;
+
+pub mod collector;
+pub mod elasticmq;
 pub mod lambda_emulator;
 pub mod nginx;
+pub mod opensearch;
 pub mod rotel;
+pub mod victorialogs;

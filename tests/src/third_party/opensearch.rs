@@ -9,6 +9,7 @@ use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::maven::{self, Artifact};
 use super::{cache, tools, versions};
 use crate::progress::Progress;
 use crate::python::Python;
@@ -68,16 +69,19 @@ impl OpenSearch {
     ///
     /// # Errors
     /// What is missing on this machine, what Maven said, or the end of the server's log.
-    pub fn start(progress: Progress, name: &str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+    pub fn start(
+        progress: Progress,
+        name: &str,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let build = Build::ready(progress, name)?;
         let python = Python::ready(progress)?;
         let home = workspace::scratch(name)?;
         fs::create_dir(home.path().join("config")).context("creating OpenSearch's folder")?;
         let settings: Vec<_> =
             settings.iter().map(|(setting, value)| format!("{setting}={value}")).collect();
-        let server = launch(name, &build, home.path(), &settings, |launch| {
-            Server::start(&python, launch)
-        })?;
+        let server =
+            launch(name, &build, home.path(), &settings, |launch| Server::start(&python, launch))?;
         let (port, api) = (server.port()?, SearchApi::new(server.endpoint()));
         let name = name.to_owned();
         Ok(Self { name, build, python, home, settings, server: Some(server), port, api })
@@ -215,10 +219,10 @@ impl Build {
         let folder = cache::built(&key, |folder| {
             progress(&format!("fetching OpenSearch {version} with Maven (once, 60 MB)"));
             let jars = folder.join("jars");
-            fetch(folder, &jars, version, None)?;
+            maven::fetch(folder, &artifacts(version, None), "OpenSearch")?;
             // It is optional for the server's jar, and without it nothing is logged.
             let log4j = version_of("log4j-api", &jars)?;
-            fetch(folder, &jars, version, Some(&log4j))?;
+            maven::fetch(folder, &artifacts(version, Some(&log4j)), "OpenSearch")?;
             progress("compiling OpenSearch's launcher");
             let launcher = folder.join("OpenSearchLauncher.java");
             fs::write(&launcher, LAUNCHER).context("writing OpenSearch's launcher")?;
@@ -231,50 +235,18 @@ impl Build {
     }
 }
 
-/// Has Maven put the jars of the server and of what it needs into a folder.
-fn fetch(folder: &Path, jars: &Path, version: &str, log4j: Option<&str>) -> anyhow::Result<()> {
-    let project = folder.join("pom.xml");
-    fs::write(&project, project_file(version, log4j)).context("writing a Maven project")?;
-    let mut maven = Command::new(tools::maven("OpenSearch")?);
-    maven
-        .args(["--quiet", "--batch-mode", "--file"])
-        .arg(&project)
-        .arg("dependency:copy-dependencies")
-        .arg(format!("-DoutputDirectory={}", jars.display()))
-        .arg("-DincludeScope=runtime");
-    tools::run(&mut maven, "fetching OpenSearch with Maven").map(drop)
-}
-
-fn project_file(version: &str, log4j: Option<&str>) -> String {
+/// The server and the modules that it cannot do without.
+fn artifacts<'a>(version: &'a str, log4j: Option<&'a str>) -> Vec<Artifact<'a>> {
     let of_opensearch = [
         ("org.opensearch", "opensearch"),
         ("org.opensearch.plugin", "transport-netty4-client"),
         ("org.opensearch.plugin", "analysis-common"),
         ("org.opensearch.plugin", "lang-painless"),
     ];
-    let of_log4j = log4j.map(|log4j| ("org.apache.logging.log4j", "log4j-core", log4j));
-    let dependencies: String = of_opensearch
-        .map(|(group, artifact)| (group, artifact, version))
-        .into_iter()
-        .chain(of_log4j)
-        .map(|(group, artifact, version)| {
-            format!(
-                "    <dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>\
-                 <version>{version}</version></dependency>\n"
-            )
-        })
-        .collect();
-    format!(
-        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>logagg</groupId>
-  <artifactId>opensearch</artifactId>
-  <version>1</version>
-  <dependencies>
-{dependencies}  </dependencies>
-</project>
-"
-    )
+    let of_opensearch = of_opensearch.map(|(group, name)| Artifact { group, name, version });
+    let group = "org.apache.logging.log4j";
+    let of_log4j = log4j.map(|version| Artifact { group, name: "log4j-core", version });
+    of_opensearch.into_iter().chain(of_log4j).collect()
 }
 
 /// The version in the name of a jar.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::{anyhow, ensure};
 
-use super::opensearch;
+use super::{collector, opensearch, victorialogs};
 
 /// A check that fails until an issue closes its finding. It is made all the same, and the suite
 /// fails once it passes: then its line goes.
@@ -25,8 +25,12 @@ impl KnownFault {
     }
 }
 
-const KNOWN_FAULTS: [&[KnownFault]; 2] =
-    [opensearch::KNOWN_FAULTS_OF_2, opensearch::KNOWN_FAULTS_OF_3];
+const KNOWN_FAULTS: [&[KnownFault]; 4] = [
+    collector::KNOWN_FAULTS,
+    opensearch::KNOWN_FAULTS_OF_2,
+    opensearch::KNOWN_FAULTS_OF_3,
+    victorialogs::KNOWN_FAULTS,
+];
 
 fn known_faults() -> impl Iterator<Item = &'static KnownFault> {
     KNOWN_FAULTS.iter().copied().flatten()

@@ -4,13 +4,17 @@
 
 mod case;
 mod checks;
+mod collector;
 mod content;
+mod elasticmq;
+mod exchange;
 mod lambda_emulator;
 mod nginx;
 mod opensearch;
 mod rotel;
 mod search;
 mod shipper;
+mod victorialogs;
 
 use std::time::Instant;
 
@@ -44,7 +48,7 @@ struct Suite {
     run: fn(&Shipper, &mut Checks) -> anyhow::Result<()>,
 }
 
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 8] = [
     Suite {
         name: "opensearch-2",
         about: "OpenSearch 2, by elasticsearch; Maven and Java 17, a minute",
@@ -56,6 +60,24 @@ const SUITES: [Suite; 5] = [
         about: "OpenSearch 3, by elasticsearch; Maven and Java 21, a minute",
         needs: || opensearch::needs("opensearch-3"),
         run: opensearch::run,
+    },
+    Suite {
+        name: "collector",
+        about: "OpenTelemetry Collector, by otlp, splunk_hec and datadog; from the Go module proxy",
+        needs: logagg_e2e::third_party::collector::needs,
+        run: collector::run,
+    },
+    Suite {
+        name: "victorialogs",
+        about: "VictoriaLogs, by six destinations; from the Go module proxy",
+        needs: logagg_e2e::third_party::victorialogs::needs,
+        run: victorialogs::run,
+    },
+    Suite {
+        name: "elasticmq",
+        about: "ElasticMQ, an SQS, with one queue; Maven and Java 17",
+        needs: logagg_e2e::third_party::elasticmq::needs,
+        run: elasticmq::run,
     },
     Suite {
         name: "rotel",

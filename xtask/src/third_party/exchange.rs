@@ -1,0 +1,314 @@
+//! What goes to and fro between the shipper and a server, small enough to be recorded, and whether
+//! the sums of a delivery are true.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, ensure};
+use logagg_e2e::function::{Function, Invoked};
+use logagg_e2e::recorder::{Exchange, Recorder};
+use serde_json::{Value, json};
+
+use super::case::Recorded;
+use super::content::{self, Found, Keeps, LogEvent};
+use super::{Checks, Shipper};
+
+/// The token of every request that is recorded: the mock servers want it.
+pub(crate) const TOKEN: &str = "S3CR3T";
+
+/// Where the time of a record is that has to be recent.
+const NOW: &str = "{now}";
+
+/// A few messages for a server, and how the shipper is set up for it.
+pub(crate) struct Case<'a> {
+    /// What it is recorded as.
+    pub(crate) name: &'static str,
+    /// The server's URL, without a path.
+    pub(crate) server: String,
+    /// The destination at a server of this URL.
+    pub(crate) destination: &'a dyn Fn(&str) -> Value,
+    pub(crate) messages: &'a [&'a str],
+    /// When they were written.
+    pub(crate) written: Written,
+    /// How much the shipper has.
+    pub(crate) time: Duration,
+}
+
+/// When the events of a case were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// In November 2026.
+    Always,
+    /// In January 2020, which is too old for a server with a retention.
+    LongAgo,
+    /// Within the last minutes.
+    Recently,
+}
+
+/// 1 January 2020.
+const LONG_AGO_MS: i64 = 1_577_836_800_000;
+
+/// Ships the messages of a case, and records what went to and fro or makes sure that it is what
+/// was recorded; that is a check of its own. The response is what came of it.
+pub(crate) fn exchange(
+    shipper: &Shipper,
+    checks: &mut Checks,
+    case: &Case,
+) -> anyhow::Result<Invoked> {
+    let recorder = Recorder::start(&case.server)?;
+    let mut destination = (case.destination)(&recorder.endpoint());
+    // One after the other, so that they are always in one order.
+    destination["max_in_flight"] = json!(1);
+    let mut events = events(case.messages);
+    match case.written {
+        Written::Always => {}
+        Written::LongAgo => {
+            for (event, number) in events.iter_mut().zip(0..) {
+                event.timestamp_ms = LONG_AGO_MS + number;
+            }
+        }
+        Written::Recently => make_recent(&mut events),
+    }
+    let deliveries = content::deliveries(&events)?;
+    let delivery = deliveries.first().context("there are no messages")?;
+    let invoked = shipper.ship(&destination, delivery, case.time)?;
+    let mut exchanges = recorder.exchanges();
+    for exchange in &mut exchanges {
+        normalize(exchange, case.written);
+    }
+    // How often something is retried is a matter of chance.
+    exchanges.dedup();
+    let counts = counts(&invoked.summary);
+    let kind = destination["type"].as_str().context("a type of destination")?.to_owned();
+    let messages: Vec<_> = case.messages.iter().map(|message| shorten(message)).collect();
+    checks.check(&format!("{}, as recorded", case.name), |checks| {
+        ensure!(!exchanges.is_empty(), "nothing was sent: {}", invoked.summary);
+        let recorded = Recorded::new(checks, &kind, &messages, exchanges, counts)?;
+        recorded.hold(checks, case.name)?;
+        let statuses: Vec<_> =
+            recorded.exchanges.iter().map(|it| it.response.status.to_string()).collect();
+        Ok(format!("responded with {}", statuses.join(", ")))
+    });
+    Ok(invoked)
+}
+
+/// Events with these messages, of one log stream.
+pub(crate) fn events(messages: &[&str]) -> Vec<LogEvent> {
+    let ordinary = content::fill(messages.len());
+    let stream = ordinary.first().map(|event| event.log_stream.clone()).unwrap_or_default();
+    let with = |(event, message): (LogEvent, &&str)| LogEvent {
+        message: (*message).to_owned(),
+        function: "orders",
+        log_stream: stream.clone(),
+        level: None,
+        request_id: None,
+        ..event
+    };
+    ordinary.into_iter().zip(messages).map(with).collect()
+}
+
+/// Moves events to now: some servers take no others.
+pub(crate) fn make_recent(events: &mut [LogEvent]) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_millis()).unwrap_or_default();
+    let first = events.first().map_or(now, |event| event.timestamp_ms);
+    for event in events {
+        event.timestamp_ms += now - 60_000 - first;
+    }
+}
+
+/// Takes out what differs from run to run.
+fn normalize(exchange: &mut Exchange, written: Written) {
+    const CHANNEL: &str = "x-splunk-request-channel";
+
+    let Exchange { request, response } = exchange;
+    if let Some(channel) = request.headers.get_mut(CHANNEL) {
+        request.target = request.target.replace(channel.as_str(), "{channel}");
+        *channel = "{channel}".to_owned();
+    } else if let Some((path, _)) = request.target.split_once("?channel=") {
+        request.target = format!("{path}?channel={{channel}}");
+    }
+    if written == Written::Recently
+        && let Ok(mut records) = serde_json::from_str::<Value>(&request.body)
+    {
+        for record in records.as_array_mut().into_iter().flatten() {
+            record["@timestamp"] = json!(NOW);
+        }
+        request.body = records.to_string();
+    }
+    // The machine's name.
+    response.headers.remove("x-server-hostname");
+    // Ports, and how long something took.
+    response.body = without_ports(&response.body);
+}
+
+fn without_ports(text: &str) -> String {
+    const HOST: &str = "127.0.0.1:";
+
+    let mut parts = text.split(HOST);
+    let mut without = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        without.push_str(HOST);
+        without.push_str("{port}");
+        without.push_str(part.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+    }
+    without
+}
+
+/// What became of the events, without how often something was tried.
+fn counts(summary: &Value) -> Value {
+    let counts = &summary["destinations"]["x"];
+    let mut kept = json!({});
+    for name in [
+        "in",
+        "delivered",
+        "already_there",
+        "dropped",
+        "refused",
+        "parked",
+        "left_to_lambda",
+        "additional_parts",
+    ] {
+        kept[name] = counts[name].clone();
+    }
+    for fate in ["refused", "left_to_lambda"] {
+        if let Some(reasons) = counts["reasons"].get(fate) {
+            kept["reasons"][fate] = reasons.clone();
+        }
+    }
+    kept
+}
+
+fn shorten(message: &str) -> String {
+    const KEPT: usize = 100;
+
+    match message.char_indices().nth(KEPT) {
+        Some((end, _)) => format!("{}… ({} bytes)", &message[..end], message.len()),
+        None => message.to_owned(),
+    }
+}
+
+/// Ships events and looks for them, once, and once more: all there, as they were sent, and as
+/// often.
+pub(crate) fn content(
+    shipper: &Shipper,
+    checks: &mut Checks,
+    name: &str,
+    destination: &Value,
+    events: &[LogEvent],
+    keeps: Keeps,
+    find: &dyn Fn() -> anyhow::Result<Vec<Found>>,
+) {
+    let ship = |function: &Function| -> anyhow::Result<()> {
+        for delivery in content::deliveries(events)? {
+            let invoked = function.summarize(&delivery, Duration::from_secs(60))?;
+            delivered(&invoked)?;
+        }
+        Ok(())
+    };
+    let once = || -> anyhow::Result<(Function, String)> {
+        let function = shipper.start(destination, &Value::Null, &[])?;
+        ship(&function)?;
+        let found = content::compare(events, find()?, 1, keeps)?;
+        Ok((function, found))
+    };
+    let mut function = None;
+    checks.check(&format!("{name}: every event once, unchanged"), |_| {
+        let (started, found) = once()?;
+        function = Some(started);
+        Ok(found)
+    });
+    // Where they are not there once, they are not there twice either.
+    if let Some(function) = function {
+        checks.check(&format!("{name}: sent twice"), |_| {
+            ship(&function)?;
+            content::compare(events, find()?, 2, keeps)
+        });
+    }
+}
+
+/// Everything was delivered, in one go.
+pub(crate) fn delivered(invoked: &Invoked) -> anyhow::Result<()> {
+    let counts = &invoked.summary["destinations"]["x"];
+    ensure!(
+        counts["delivered"] == counts["in"] && counts["possible_duplicates"] == 0,
+        "not everything was delivered: {}",
+        invoked.summary
+    );
+    Ok(())
+}
+
+/// A count of the destination.
+pub(crate) fn count(invoked: &Invoked, name: &str) -> u64 {
+    super::shipper::count(&invoked.summary, name)
+}
+
+/// The counts are these, and the others that tell what became of an event are 0.
+pub(crate) fn expect(invoked: &Invoked, expected: &[(&str, u64)]) -> anyhow::Result<String> {
+    const FATES: [&str; 7] = [
+        "delivered",
+        "already_there",
+        "dropped",
+        "refused",
+        "parked",
+        "left_to_lambda",
+        "possible_duplicates",
+    ];
+    for fate in FATES {
+        let should = expected.iter().find(|(name, _)| *name == fate).map_or(0, |(_, count)| *count);
+        let is = count(invoked, fate);
+        ensure!(is == should, "{is} {fate} instead of {should}: {}", invoked.summary);
+    }
+    let requests = count(invoked, "requests");
+    let fates: Vec<_> = expected.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    Ok(format!("{} in {requests} requests", fates.join(", ")))
+}
+
+/// A reason for which events had a fate.
+pub(crate) fn ensure_reason(invoked: &Invoked, fate: &str, reason: &str) -> anyhow::Result<()> {
+    let reasons = &invoked.summary["destinations"]["x"]["reasons"][fate];
+    ensure!(reasons.get(reason).is_some(), "{fate} for {reasons} instead of {reason}");
+    Ok(())
+}
+
+/// Holds the summary of a delivery against what a server has that was empty before it: what was
+/// delivered is there, what is there twice or against the summary was counted as possible, and
+/// every event has one fate.
+pub(crate) fn account(
+    invoked: &Invoked,
+    sent: &[LogEvent],
+    stored: &[String],
+) -> anyhow::Result<String> {
+    let counts = &invoked.summary["destinations"]["x"];
+    let count = |name| count(invoked, name);
+    let received = count("in");
+    let fates = ["delivered", "already_there", "dropped", "refused", "parked", "left_to_lambda"];
+    let accounted: u64 = fates.into_iter().map(count).sum();
+    ensure!(received == accounted, "{received} received, {accounted} accounted for: {counts}");
+    let mut copies: BTreeMap<&str, u64> =
+        sent.iter().map(|event| (event.message.as_str(), 0)).collect();
+    for message in stored {
+        let copies = copies.get_mut(message.as_str());
+        *copies.with_context(|| format!("never sent: {message:?}"))? += 1;
+    }
+    let there = u64::try_from(copies.values().filter(|copies| **copies > 0).count())?;
+    let again: u64 = copies.values().map(|copies| copies.saturating_sub(1)).sum();
+    let delivered = count("delivered") + count("already_there");
+    let possible = count("possible_duplicates");
+    ensure!(there >= delivered, "{delivered} delivered, and {there} are there: {counts}");
+    ensure!(
+        there - delivered + again <= possible,
+        "{there} are there and {again} more copies, {delivered} were delivered, and {possible} \
+         possible duplicates counted: {counts}"
+    );
+    ensure!(
+        invoked.result.is_err() == (count("left_to_lambda") > 0),
+        "Lambda was told {:?}: {counts}",
+        invoked.result
+    );
+    Ok(format!(
+        "{received} received = {there} there, {again} of them more than once (of {possible} possible \
+         duplicates), + {} others",
+        received - there
+    ))
+}

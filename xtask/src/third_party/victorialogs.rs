@@ -1,0 +1,417 @@
+//! VictoriaLogs judges `otlp`, `loki`, `splunk_hec`, `elasticsearch`, `http` and `datadog`.
+
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
+
+use anyhow::{Context, bail, ensure};
+use logagg_e2e::function::Invoked;
+use logagg_e2e::third_party::victorialogs::VictoriaLogs;
+use logagg_e2e::wait;
+use serde_json::{Map, Value, json};
+
+use super::checks::KnownFault;
+use super::collector::{part, text};
+use super::content::{self, Found, Keeps};
+use super::exchange::{self, Case, TOKEN, Written, account, ensure_reason, expect};
+use super::{Checks, Shipper, progress};
+
+/// Time for one delivery; retries fit into it.
+const TIME: Duration = Duration::from_secs(5);
+
+const THREE: [&str; 3] = ["one", "two – 🧾", "{\"three\":3}"];
+
+const fn known(check: &'static str, finding: &'static str) -> KnownFault {
+    KnownFault::new("victorialogs", check, finding)
+}
+
+pub(crate) const KNOWN_FAULTS: &[KnownFault] = &[
+    known("elasticsearch: every event once, unchanged", "third-party 6"),
+    known("elasticsearch: what may be there twice is counted", "third-party 8"),
+    known("elasticsearch with an index of one name is delivered", "third-party 5"),
+    known("http: a line that is too long is not said to be delivered", "third-party 9"),
+    known("otlp: events that are too old are not said to be delivered", "third-party 9"),
+    known("loki: events that are too old are not said to be delivered", "third-party 9"),
+    known("splunk_hec: events that are too old are not said to be delivered", "third-party 9"),
+    known("http: events that are too old are not said to be delivered", "third-party 9"),
+    known("otlp too large: only the large event is rejected", "third-party 11"),
+];
+
+pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
+    shipper.program()?;
+    for way in &WAYS {
+        contents(shipper, checks, way)?;
+    }
+    elasticsearch(shipper, checks)?;
+    let logs = start(&[])?;
+    for way in &WAYS {
+        let name = way.case("accepted");
+        let invoked = case(shipper, checks, name, &logs, way.destination, &THREE)?;
+        checks.check(&format!("{}: all delivered", way.name), |_| {
+            expect(&invoked, &[("delivered", 3)])
+        });
+    }
+    datadog(shipper, checks)?;
+    too_long(shipper, checks)?;
+    too_old(shipper, checks)?;
+    too_large(shipper, checks)?;
+    wrong_credentials(shipper, checks)?;
+    read_only(shipper, checks)?;
+    for way in &WAYS {
+        checks.check(&format!("{}: stopped and started again in a delivery", way.name), |_| {
+            stopped(shipper, way)
+        });
+    }
+    Ok(())
+}
+
+/// A way into it.
+struct Way {
+    name: &'static str,
+    destination: fn(&str) -> Value,
+    found: fn(&Map<String, Value>) -> anyhow::Result<Found>,
+    /// The names that its cases are recorded by.
+    cases: [&'static str; 4],
+}
+
+impl Way {
+    /// Its case of what happens.
+    fn case(&self, what: &str) -> &'static str {
+        self.cases.into_iter().find(|case| case.ends_with(what)).unwrap_or(self.name)
+    }
+}
+
+const WAYS: [Way; 4] = [
+    Way {
+        name: "otlp",
+        destination: otlp,
+        found: found_of_otlp,
+        cases: ["otlp_accepted", "otlp_too_old", "otlp_wrong_credentials", "otlp_read_only"],
+    },
+    Way {
+        name: "loki",
+        destination: loki,
+        found: found_of_loki,
+        cases: ["loki_accepted", "loki_too_old", "loki_wrong_credentials", "loki_read_only"],
+    },
+    Way {
+        name: "splunk_hec",
+        destination: splunk_hec,
+        found: found_of_splunk,
+        cases: [
+            "splunk_hec_accepted",
+            "splunk_hec_too_old",
+            "splunk_hec_wrong_credentials",
+            "splunk_hec_read_only",
+        ],
+    },
+    Way {
+        name: "http",
+        destination: http,
+        found: found_of_http,
+        cases: ["http_accepted", "http_too_old", "http_wrong_credentials", "http_read_only"],
+    },
+];
+
+/// It takes events of any time, and leaves messages as they are.
+fn start(flags: &[&str]) -> anyhow::Result<VictoriaLogs> {
+    let mut all = vec!["-futureRetention=100y", "-loki.disableMessageParsing"];
+    all.extend(flags);
+    VictoriaLogs::start(&progress, &all)
+}
+
+fn otlp(url: &str) -> Value {
+    let url = format!("{url}/insert/opentelemetry");
+    json!({"type": "otlp", "url": url, "headers": {"X-Api-Key": TOKEN}})
+}
+
+fn loki(url: &str) -> Value {
+    json!({
+        "type": "loki", "url": format!("{url}/insert"), "tenant": "shop", "labels": {"env": "test"},
+        "auth": {"type": "bearer", "token": TOKEN},
+    })
+}
+
+fn splunk_hec(url: &str) -> Value {
+    let url = format!("{url}/insert/splunk");
+    json!({"type": "splunk_hec", "url": url, "token": TOKEN, "index": "main"})
+}
+
+fn http(url: &str) -> Value {
+    let query = "_msg_field=message&_time_field=@timestamp&_stream_fields=aws.cloudwatch.log_group";
+    let url = format!("{url}/insert/jsonline?{query}");
+    json!({"type": "http", "url": url, "headers": {"X-Api-Key": TOKEN}})
+}
+
+/// With an index that has a date, requests go to `/_bulk`.
+fn bulk(url: &str) -> Value {
+    let url = format!("{url}/insert/elasticsearch");
+    json!({"type": "elasticsearch", "url": url, "index": "logs-{yyyy.MM.dd}"})
+}
+
+fn found_of_otlp(fields: &Map<String, Value>) -> anyhow::Result<Found> {
+    let first = |name: &str| -> Option<String> {
+        let names: Vec<String> = serde_json::from_str(&text(fields, name)?).ok()?;
+        names.into_iter().next()
+    };
+    Ok(Found {
+        id: text(fields, "log.record.uid").unwrap_or_default(),
+        message: text(fields, "_msg").unwrap_or_default(),
+        timestamp_ms: time_ms(fields)?,
+        level: text(fields, "severity_text").filter(|severity| severity != "Unspecified"),
+        request_id: text(fields, "faas.invocation_id"),
+        kind: text(fields, "aws.lambda.kind"),
+        function: text(fields, "faas.name"),
+        log_group: first("aws.log.group.names"),
+        log_stream: first("aws.log.stream.names"),
+        part: part(fields),
+    })
+}
+
+fn found_of_loki(fields: &Map<String, Value>) -> anyhow::Result<Found> {
+    let number = |name: &str| text(fields, name)?.parse().ok();
+    let part = number("logagg_part_number").zip(number("logagg_part_count"));
+    Ok(Found {
+        id: text(fields, "aws_cloudwatch_event_id").unwrap_or_default(),
+        message: text(fields, "_msg").unwrap_or_default(),
+        timestamp_ms: time_ms(fields)?,
+        level: text(fields, "level"),
+        request_id: text(fields, "faas_execution"),
+        kind: text(fields, "aws_lambda_kind"),
+        function: text(fields, "service_name"),
+        log_group: text(fields, "log_group"),
+        log_stream: text(fields, "log_stream"),
+        part,
+    })
+}
+
+fn found_of_splunk(fields: &Map<String, Value>) -> anyhow::Result<Found> {
+    let own = fields.iter().map(|(name, value)| {
+        (name.strip_prefix("fields.").unwrap_or(name).to_owned(), value.clone())
+    });
+    found_of_http(&own.collect())
+}
+
+fn found_of_http(fields: &Map<String, Value>) -> anyhow::Result<Found> {
+    let text = |name: &str| text(fields, name);
+    Ok(Found {
+        id: text("aws.cloudwatch.event_id").unwrap_or_default(),
+        message: text("_msg").unwrap_or_default(),
+        timestamp_ms: time_ms(fields)?,
+        level: text("log.level"),
+        request_id: text("faas.execution"),
+        kind: text("aws.lambda.kind"),
+        function: text("faas.name"),
+        log_group: text("aws.cloudwatch.log_group"),
+        log_stream: text("aws.cloudwatch.log_stream"),
+        part: part(fields),
+    })
+}
+
+fn time_ms(fields: &Map<String, Value>) -> anyhow::Result<i64> {
+    let time = text(fields, "_time").context("a record without a time")?;
+    let time = humantime::parse_rfc3339(&time).with_context(|| format!("reading {time}"))?;
+    Ok(i64::try_from(time.duration_since(UNIX_EPOCH)?.as_millis())?)
+}
+
+/// Ships some messages, as a case of this name.
+fn case(
+    shipper: &Shipper,
+    checks: &mut Checks,
+    name: &'static str,
+    logs: &VictoriaLogs,
+    destination: fn(&str) -> Value,
+    messages: &[&str],
+) -> anyhow::Result<Invoked> {
+    let written = match name {
+        _ if name.starts_with("datadog") => Written::Recently,
+        _ if name.ends_with("too_old") => Written::LongAgo,
+        _ => Written::Always,
+    };
+    let server = logs.endpoint();
+    let case = Case { name, server, destination: &destination, messages, written, time: TIME };
+    exchange::exchange(shipper, checks, &case)
+}
+
+/// What it can keep: no field but that of the message may be longer than a line.
+fn events() -> Vec<content::LogEvent> {
+    const MAX_LINE_BYTES: usize = 200_000;
+
+    let mut events = content::shapes();
+    events.retain(|event| event.message.len() < MAX_LINE_BYTES);
+    events.extend(content::fill(10_000));
+    events
+}
+
+fn contents(shipper: &Shipper, checks: &mut Checks, way: &Way) -> anyhow::Result<()> {
+    let logs = start(&[])?;
+    let destination = (way.destination)(&logs.endpoint());
+    exchange::content(shipper, checks, way.name, &destination, &events(), Keeps::ALL, &|| {
+        logs.stored()?.iter().map(way.found).collect()
+    });
+    Ok(())
+}
+
+/// Its `_bulk` is told message and time by headers or a query, and knows no ids.
+fn elasticsearch(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
+    let logs = start(&[])?;
+    let events = exchange::events(&THREE);
+    let destination = bulk(&logs.endpoint());
+    exchange::content(shipper, checks, "elasticsearch", &destination, &events, Keeps::ALL, &|| {
+        logs.stored()?.iter().map(found_of_http).collect()
+    });
+    let logs = start(&[])?;
+    let destination = bulk(&logs.endpoint());
+    let deliveries = content::deliveries(&events)?;
+    let function = shipper.start(&destination, &Value::Null, &[])?;
+    let mut counted = 0;
+    for _ in 0..2 {
+        let invoked = function.summarize(&deliveries[0], TIME)?;
+        counted += exchange::count(&invoked, "already_there")
+            + exchange::count(&invoked, "possible_duplicates");
+    }
+    checks.check("elasticsearch: what may be there twice is counted", |_| {
+        let there = logs.stored()?.len();
+        ensure!(there == 3 || counted >= 3, "{there} are there of 3, and none was counted");
+        Ok(format!("{there} are there"))
+    });
+    let logs = start(&[])?;
+    let fixed = |url: &str| {
+        let mut destination = bulk(url);
+        destination["index"] = json!("logs");
+        destination
+    };
+    let invoked = case(shipper, checks, "elasticsearch_unknown_path", &logs, fixed, &THREE)?;
+    checks.check("elasticsearch with an index of one name: nothing is lost", |_| {
+        expect(&invoked, &[("left_to_lambda", 3)])
+    });
+    checks.check("elasticsearch with an index of one name is delivered", |_| {
+        expect(&invoked, &[("delivered", 3)])
+    });
+    Ok(())
+}
+
+/// It takes only strings as values there.
+fn datadog(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
+    let datadog = |url: &str| {
+        let url = format!("{url}/insert/datadog");
+        json!({"type": "datadog", "url": url, "api_key": TOKEN, "tags": "env:test"})
+    };
+    let logs = start(&[])?;
+    let invoked = case(shipper, checks, "datadog_nested_values", &logs, datadog, &THREE)?;
+    checks.check("datadog: what it cannot read is returned", |_| {
+        ensure!(logs.stored()?.is_empty(), "something is there");
+        expect(&invoked, &[("left_to_lambda", 3)])
+    });
+    Ok(())
+}
+
+/// Longer lines are left out of what it says it has taken.
+fn too_long(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
+    let logs = start(&["-insert.maxLineSizeBytes=3000"])?;
+    let long = "long ".repeat(1_000);
+    let messages = ["one", &long, "three"];
+    let invoked = case(shipper, checks, "http_too_long", &logs, http, &messages)?;
+    checks.check("http: a line that is too long is not said to be delivered", |_| {
+        let there = logs.stored()?.len();
+        let delivered = exchange::count(&invoked, "delivered");
+        ensure!(u64::try_from(there)? == delivered, "{delivered} delivered, {there} there");
+        Ok(format!("{delivered} delivered"))
+    });
+    Ok(())
+}
+
+fn too_old(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
+    let logs = start(&["-retentionPeriod=7d"])?;
+    for way in &WAYS {
+        let name = way.case("too_old");
+        let invoked = case(shipper, checks, name, &logs, way.destination, &THREE)?;
+        let check = format!("{}: events that are too old are not said to be delivered", way.name);
+        checks.check(&check, |_| {
+            let there = logs.stored()?.len();
+            let delivered = exchange::count(&invoked, "delivered");
+            ensure!(u64::try_from(there)? == delivered, "{delivered} delivered, {there} there");
+            Ok(format!("{delivered} delivered"))
+        });
+    }
+    Ok(())
+}
+
+fn too_large(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
+    let logs = start(&["-opentelemetry.maxRequestSize=4000", "-loki.maxRequestSize=4000"])?;
+    let large = "large ".repeat(800);
+    let messages = ["one", "two", &large, "four"];
+    let invoked = case(shipper, checks, "otlp_too_large", &logs, otlp, &messages)?;
+    checks.check("otlp too large: only the large event is rejected", |_| {
+        ensure_reason(&invoked, "refused", "too_large")?;
+        expect(&invoked, &[("delivered", 3), ("refused", 1)])
+    });
+    let logs = start(&["-loki.maxRequestSize=4000"])?;
+    let invoked = case(shipper, checks, "loki_too_large", &logs, loki, &messages)?;
+    checks.check("loki too large: only the large event is rejected", |_| {
+        ensure_reason(&invoked, "refused", "too_large")?;
+        expect(&invoked, &[("delivered", 3), ("refused", 1)])
+    });
+    Ok(())
+}
+
+fn wrong_credentials(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
+    let logs = start(&["-httpAuth.username=shop", "-httpAuth.password=another"])?;
+    for way in &WAYS {
+        let name = way.case("wrong_credentials");
+        let invoked = case(shipper, checks, name, &logs, way.destination, &THREE)?;
+        checks.check(&format!("{} with wrong credentials: returned at once", way.name), |_| {
+            ensure!(exchange::count(&invoked, "requests") == 1, "{}", invoked.summary);
+            expect(&invoked, &[("left_to_lambda", 3)])
+        });
+    }
+    Ok(())
+}
+
+/// It takes nothing while too little of the disk is free.
+fn read_only(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
+    let logs = start(&["-storage.minFreeDiskSpaceBytes=1000000TB"])?;
+    for way in &WAYS {
+        let name = way.case("read_only");
+        let invoked = case(shipper, checks, name, &logs, way.destination, &THREE)?;
+        checks.check(&format!("{} read-only: retried, and nothing is lost", way.name), |_| {
+            ensure!(exchange::count(&invoked, "requests") > 1, "{}", invoked.summary);
+            expect(&invoked, &[("left_to_lambda", 3)])
+        });
+    }
+    Ok(())
+}
+
+/// Ships much, and stops VictoriaLogs twice before it has everything. It is not killed: what it
+/// has not written yet, some seconds' worth, would be gone, though it said it has it.
+fn stopped(shipper: &Shipper, way: &Way) -> anyhow::Result<String> {
+    const EVENTS: usize = 20_000;
+
+    let mut logs = start(&[])?;
+    let messages: Vec<_> = content::fill(EVENTS).into_iter().map(|event| event.message).collect();
+    let messages: Vec<_> = messages.iter().map(String::as_str).collect();
+    let events = exchange::events(&messages);
+    let mut destination = (way.destination)(&logs.endpoint());
+    destination["max_request_bytes"] = json!(50_000);
+    let deliveries = content::deliveries(&events)?;
+    ensure!(deliveries.len() == 1, "{} deliveries", deliveries.len());
+    let function = shipper.start(&destination, &json!({"request_timeout_ms": 5_000}), &[])?;
+    let invoked = thread::scope(|scope| {
+        let shipping =
+            scope.spawn(move || function.summarize(&deliveries[0], Duration::from_secs(50)));
+        for quarter in 1..=2 {
+            wait::until("a part of the events", || {
+                let there = logs.stored().map_err(|error| format!("{error:#}"))?.len();
+                let wanted = EVENTS * quarter / 4;
+                if there >= wanted { Ok(()) } else { Err(format!("{there} of {wanted} are there")) }
+            })?;
+            logs.stop()?;
+            logs.start_again()?;
+        }
+        let Ok(invoked) = shipping.join() else { bail!("shipping panicked") };
+        invoked
+    })?;
+    ensure!(exchange::count(&invoked, "retries") > 0, "it was stopped too late");
+    let stored = logs.stored()?;
+    let stored: Vec<_> = stored.iter().filter_map(|fields| text(fields, "_msg")).collect();
+    account(&invoked, &events, &stored)
+}
