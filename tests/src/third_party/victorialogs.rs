@@ -84,6 +84,20 @@ impl VictoriaLogs {
         found.lines().map(parse).collect()
     }
 
+    /// How many events it has taken since it was started.
+    ///
+    /// # Errors
+    /// When it does not respond as it should.
+    pub fn taken(&self) -> anyhow::Result<u64> {
+        let metrics = self.ask("/metrics")?;
+        let rows = metrics.lines().filter(|line| line.starts_with("vl_rows_ingested_total{"));
+        let count = |line: &str| {
+            let count = line.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok());
+            count.with_context(|| format!("no count in {line}"))
+        };
+        rows.map(count).sum()
+    }
+
     fn ask(&self, target: &str) -> anyhow::Result<String> {
         let url = format!("{}{target}", self.endpoint());
         let (status, body) = runtime::block_on(async {
