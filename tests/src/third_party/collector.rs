@@ -111,10 +111,11 @@ pub struct Collector {
     program: PathBuf,
     python: Python,
     settings: Settings,
-    folder: TempDir,
     /// That of the health check, and those of the receivers.
     ports: (u16, [u16; 4]),
+    // It ends before its files are removed.
     server: Option<Server>,
+    folder: TempDir,
 }
 
 impl Collector {

@@ -21,9 +21,10 @@ pub struct VictoriaLogs {
     program: PathBuf,
     python: Python,
     flags: Vec<String>,
-    data: TempDir,
     port: u16,
+    // It ends before its data is removed.
     server: Option<Server>,
+    data: TempDir,
 }
 
 impl VictoriaLogs {
@@ -52,8 +53,7 @@ impl VictoriaLogs {
     /// # Errors
     /// When it does not run.
     pub fn stop(&mut self) -> anyhow::Result<()> {
-        drop(self.server.take().context("VictoriaLogs does not run")?);
-        Ok(())
+        self.server.take().context("VictoriaLogs does not run")?.stop()
     }
 
     /// Starts it again, with what it had, on the port it had.

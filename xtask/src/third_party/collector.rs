@@ -572,7 +572,7 @@ fn killed(shipper: &Shipper, receiver: Receiver, kind: &str) -> anyhow::Result<S
     let mut destination = destination(kind, &collector.endpoint(receiver));
     let mut written = Written::Recently;
     if kind != "datadog" {
-        destination["max_request_bytes"] = json!(50_000);
+        destination["max_request_bytes"] = json!(20_000);
         written = Written::Always;
     }
     let shipped = exchange::ship_while(shipper, &destination, written, || {

@@ -341,6 +341,10 @@ pub(crate) fn ship_while(
     const EVENTS: usize = 60_000;
     const OF_A_DELIVERY: usize = 10_000;
 
+    // So that it takes a while.
+    let mut destination = destination.clone();
+    destination["max_in_flight"] = json!(1);
+    let destination = &destination;
     let messages: Vec<_> = content::fill(EVENTS).into_iter().map(|event| event.message).collect();
     let messages: Vec<_> = messages.iter().map(String::as_str).collect();
     let mut events = events(&messages);

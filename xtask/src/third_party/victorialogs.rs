@@ -400,7 +400,7 @@ fn read_only(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
 fn stopped(shipper: &Shipper, way: &Way) -> anyhow::Result<String> {
     let mut logs = start(&[])?;
     let mut destination = (way.destination)(&logs.endpoint());
-    destination["max_request_bytes"] = json!(50_000);
+    destination["max_request_bytes"] = json!(20_000);
     let shipped = exchange::ship_while(shipper, &destination, Written::Always, || {
         wait::until("events at VictoriaLogs", || {
             match logs.taken().map_err(|error| format!("{error:#}"))? {
