@@ -85,7 +85,6 @@ fn an_answer_that_was_not_filtered_is_read_and_what_it_quotes_stays_between_us()
 fn only_rejected_items_are_sent_again() {
     let words = BTreeMap::from([
         (0, (429, "rejected_execution_exception")),
-        (2, (429, "es_rejected_execution_exception")),
         (4, (503, "unavailable_shards_exception")),
     ]);
     let (counts, _, bulk) = check(5, [Mood::Items(words)]);

@@ -1,9 +1,9 @@
 //! Limits of the server's own: of requests, of memory, of its queues; and a shard that is nowhere.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{anyhow, ensure};
+use anyhow::{Context, anyhow, ensure};
 use logagg_e2e::search_api::SearchApi;
 use logagg_e2e::third_party::opensearch::OpenSearch;
 use logagg_e2e::wait;
@@ -61,32 +61,47 @@ pub(super) fn check(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()
     Ok(())
 }
 
+/// How long the one thread that writes is to be occupied by an update.
+const OCCUPIED: Duration = Duration::from_secs(5);
+
 /// Gives the one thread that writes something to do for some seconds, and fills its queue.
 fn occupy(api: &SearchApi) -> anyhow::Result<()> {
-    const BUSY: &str = "StringBuilder text = new StringBuilder(); \
-        for (int i = 0; i < 100000; i++) { text.append('aaaaaaaaaa'); } \
-        String haystack = text.toString(); int found = 0; \
-        for (int i = 0; i < 3000; i++) { found += haystack.indexOf('ab'); }";
-
     api.call("PUT", "busy/_doc/1?refresh=true", &json!({}))?;
-    for _ in 0..2 {
-        let api = api.clone();
+    // The first one compiles the script.
+    update(api, 10)?;
+    let begin = Instant::now();
+    update(api, 100)?;
+    let loops = 100 * OCCUPIED.as_millis() / begin.elapsed().as_millis().max(1);
+    for (active, queue) in [(1, 0), (1, 1)] {
+        let other = api.clone();
         // It ends with the server at the latest.
-        thread::spawn(move || {
-            let update = json!({"script": {"source": BUSY}});
-            let _ = api.call("POST", "busy/_update/1?retry_on_conflict=3", &update);
-        });
+        thread::spawn(move || update(&other, loops));
+        wait::until("a write thread that is occupied, and its queue", || {
+            let found = write_threads(api).map_err(|error| format!("{error:#}"))?;
+            if found == (Some(active), Some(queue)) { Ok(()) } else { Err(format!("{found:?}")) }
+        })?;
     }
-    wait::until("a full queue", || {
-        let path = "_nodes/stats/thread_pool?filter_path=nodes.*.thread_pool.write";
-        let stats = api.call("GET", path, &Value::Null).map_err(|error| format!("{error:#}"))?;
-        let mut nodes = stats["nodes"].as_object().into_iter().flatten();
-        let pool = nodes.next().map(|(_, node)| &node["thread_pool"]["write"]);
-        match pool.map(|pool| (pool["active"].as_u64(), pool["queue"].as_u64())) {
-            Some((Some(1), Some(1))) => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    })
+    Ok(())
+}
+
+/// Updates a document by a script that looks so many times for what is not there.
+fn update(api: &SearchApi, loops: u128) -> anyhow::Result<()> {
+    let script = "StringBuilder text = new StringBuilder(); \
+         for (int i = 0; i < 100000; i++) { text.append('aaaaaaaaaa'); } \
+         String haystack = text.toString(); int found = 0; \
+         for (int i = 0; i < params.loops; i++) { found += haystack.indexOf('ab'); }";
+    let loops = u64::try_from(loops).context("a number of loops")?;
+    let update = json!({"script": {"source": script, "params": {"loops": loops}}});
+    api.call("POST", "busy/_update/1?retry_on_conflict=3", &update).map(drop)
+}
+
+/// How many of the threads that write are at work, and how much waits for them.
+fn write_threads(api: &SearchApi) -> anyhow::Result<(Option<u64>, Option<u64>)> {
+    let path = "_nodes/stats/thread_pool?filter_path=nodes.*.thread_pool.write";
+    let stats = api.call("GET", path, &Value::Null)?;
+    let (_, node) = stats["nodes"].as_object().into_iter().flatten().next().context("a node")?;
+    let pool = &node["thread_pool"]["write"];
+    Ok((pool["active"].as_u64(), pool["queue"].as_u64()))
 }
 
 /// A shard that no node may have: the server waits for it longer than the shipper does, so that there
