@@ -52,6 +52,8 @@ struct Inner {
     max_bytes: Option<usize>,
     /// A third-party server and the case of it that is played.
     case: Option<(String, String)>,
+    /// What came while it was.
+    sent: Vec<Request>,
 }
 
 /// A message with this in it is one that the service refuses, if it ever refuses one.
@@ -114,6 +116,11 @@ impl StandIn {
         self.state.lock().requests
     }
 
+    /// What was answered as a third-party server answers.
+    pub(crate) fn sent(&self) -> Vec<Request> {
+        self.state.lock().sent.clone()
+    }
+
     /// What the service has taken, after making sure that every request was as it must be.
     pub(crate) fn held(&self) -> Held {
         let inner = self.state.lock();
@@ -157,6 +164,7 @@ impl Service for State {
         if let Some((server, case)) = &inner.case
             && let Some(answer) = contract::in_case(server, case, &request, inner.requests - 1)
         {
+            inner.sent.push(request);
             return Reply::Answer(answer);
         }
         let items = match self.contract.check(&request) {

@@ -170,7 +170,7 @@ pub(crate) fn at_its_own_path(request: &Request) -> Request {
 }
 
 /// A request's body, whatever it is compressed with.
-fn decompressed(request: &Request) -> Vec<u8> {
+pub(crate) fn decompressed(request: &Request) -> Vec<u8> {
     let body = request.body.as_slice();
     match request.header("content-encoding") {
         Some("gzip") => {
