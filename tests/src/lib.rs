@@ -43,3 +43,5 @@ pub mod cli;
 pub mod mirror;
 pub mod sample;
 pub mod terraform;
+
+pub mod third_party;

@@ -1,0 +1,3 @@
+//! Programs of others, built or downloaded where somebody asks for them.
+
+pub mod opentofu;
