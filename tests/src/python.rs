@@ -17,6 +17,15 @@ struct Packages {
     /// What pip is told besides.
     options: &'static [&'static str],
     what: &'static str,
+    published: Published,
+}
+
+/// For which platforms there are packages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Published {
+    ForAll,
+    /// Where there are none, that is told by a [`NoWheel`].
+    ForSome,
 }
 
 const OF_TESTS: Packages = Packages {
@@ -24,6 +33,7 @@ const OF_TESTS: Packages = Packages {
     requirements: include_str!("../requirements.txt"),
     options: &[],
     what: "creating the Python environment (once, downloads some 60 MB)",
+    published: Published::ForAll,
 };
 
 /// Only what is in the packages themselves is wanted, and nothing that they would need.
@@ -32,14 +42,16 @@ const OF_COUNTERPARTS: Packages = Packages {
     requirements: include_str!("../counterparts.txt"),
     options: &["--no-deps"],
     what: "downloading the counterparts (once, some 20 MB)",
+    published: Published::ForAll,
 };
 
 /// Nothing is built from source, which would want Go and Terraform's sources.
 const OF_TERRAFORM: Packages = Packages {
     folder: "terraform",
     requirements: include_str!("../terraform.txt"),
-    options: &["--no-deps", "--only-binary=:all:"],
+    options: &["--no-deps", "--only-binary=:all:", "--retries=3"],
     what: "downloading Terraform 1.15 (once, some 60 MB)",
+    published: Published::ForSome,
 };
 
 const COMPLETE: &str = "complete";
@@ -125,14 +137,20 @@ impl Python {
         let requirements = self.environment.join("requirements.txt");
         std::fs::write(&requirements, packages.requirements)
             .with_context(|| format!("writing {}", requirements.display()))?;
-        run(
-            Command::new(self.interpreter())
-                .args(["-m", "pip", "install", "--quiet", "--no-input"])
-                .args(packages.options)
-                .args(["--disable-pip-version-check", "--requirement"])
-                .arg(&requirements),
-            "installing packages with pip (does this machine reach PyPI?)",
-        )?;
+        let output = Command::new(self.interpreter())
+            .args(["-m", "pip", "install", "--quiet", "--no-input"])
+            .args(packages.options)
+            .args(["--disable-pip-version-check", "--requirement"])
+            .arg(&requirements)
+            .output()
+            .context("running pip")?;
+        if packages.published == Published::ForSome
+            && let Some(no_wheel) =
+                NoWheel::in_what_pip_said(&String::from_utf8_lossy(&output.stderr))
+        {
+            return Err(no_wheel.into());
+        }
+        explain(&output, "installing packages with pip (does this machine reach PyPI?)")?;
         std::fs::write(self.environment.join(COMPLETE), "")
             .context("marking the Python environment as complete")
     }
@@ -201,11 +219,12 @@ fn explain(output: &Output, what: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     interrupt::check()?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    if let Some(no_wheel) = NoWheel::in_what_pip_said(&stderr) {
-        return Err(no_wheel.into());
-    }
-    bail!("{what} failed ({}):\n{}{stderr}", output.status, String::from_utf8_lossy(&output.stdout))
+    bail!(
+        "{what} failed ({}):\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// PyPI has no package of a pinned version for this machine's platform.
@@ -216,7 +235,7 @@ pub struct NoWheel {
 
 impl NoWheel {
     /// What pip says of a package that there is not. It says so too where it did not reach PyPI,
-    /// after it has tried more than once.
+    /// after it has tried again.
     fn in_what_pip_said(said: &str) -> Option<Self> {
         let (_, rest) = said.split_once("No matching distribution found for ")?;
         let requirement = rest.split_whitespace().next()?.to_owned();

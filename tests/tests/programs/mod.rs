@@ -63,8 +63,8 @@ macro_rules! scenarios {
             })+)+
 
             #[test]
-            fn every_promise_holds_through_the_lives_of_policies() {
-                if let Some(cli) = super::terraform_1_15("lives of policies") {
+            fn lives_keep_every_promise() {
+                if let Some(cli) = super::terraform_1_15(stringify!(lives_keep_every_promise)) {
                     crate::lifecycle::play_with(cli, super::LIFECYCLES_OF_TERRAFORM);
                 }
             }
@@ -89,7 +89,7 @@ macro_rules! scenarios {
 
             #[test]
             #[ignore = "needs OpenTofu"]
-            fn every_promise_holds_through_the_lives_of_policies() {
+            fn lives_keep_every_promise() {
                 crate::lifecycle::play_with(&super::opentofu(), super::LIFECYCLES_OF_OPENTOFU);
             }
         }
