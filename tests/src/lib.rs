@@ -45,4 +45,3 @@ pub mod mirror;
 pub mod sample;
 pub mod terraform;
 
-pub mod third_party;
