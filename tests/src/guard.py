@@ -4,8 +4,8 @@
 
 It ends when standard input closes, which the system does for whoever started it, however that
 process dies; or at SIGTERM. The line "keep" on standard input means that the end of standard
-input is no reason to stop, the line "kill" that the server gets no time to end in order. At the
-end the folder SCRATCH is removed.
+input is no reason to stop, the line "kill" that the server gets no time to end in order, the line
+"stop" that it gets much. At the end the folder SCRATCH is removed.
 """
 
 import os
@@ -17,14 +17,18 @@ import threading
 
 scratch, *command = sys.argv[1:]
 done = threading.Event()
+patience = 2
 
 
 def watch_input():
+    global patience
     keeps = False
     for line in sys.stdin.buffer:
         keeps = keeps or line == b"keep\n"
         if line == b"kill\n":
             end(server.pid, signal.SIGKILL)
+        if line == b"stop\n":
+            patience = 60
     if not keeps:
         done.set()
 
@@ -51,7 +55,7 @@ while not done.wait(3600):
 
 end(server.pid, signal.SIGTERM)
 try:
-    server.wait(2)
+    server.wait(patience)
 except subprocess.TimeoutExpired:
     pass
 end(server.pid, signal.SIGKILL)

@@ -64,9 +64,18 @@ impl Server {
     }
 
     /// Ends it at once, without time to write or to respond.
-    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+    pub(crate) fn kill(self) -> anyhow::Result<()> {
+        self.end_by("kill")
+    }
+
+    /// Ends it in order, and gives it the time that it wants for that.
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        self.end_by("stop")
+    }
+
+    fn end_by(mut self, word: &str) -> anyhow::Result<()> {
         let mut input = self.guard_input.take().context("the server was already told to end")?;
-        input.write_all(b"kill\n").context("telling the server's guard to kill it")?;
+        writeln!(input, "{word}").context("telling the server's guard to end it")?;
         drop(input);
         self.guard.wait().context("waiting for a server's end")?;
         Ok(())
@@ -104,7 +113,9 @@ impl Server {
         // The guard removes it: it outlives this process when that is killed.
         let scratch = workspace::scratch(name)?.keep();
         let log = workspace::log(&format!("{name}-{port}"))?;
-        let output = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
+        // One that is started again goes on in its log.
+        let output = File::options().create(true).append(true).open(&log);
+        let output = output.with_context(|| format!("creating {}", log.display()))?;
         let mut command = Command::new(python.interpreter());
         command
             .args(["-c", include_str!("guard.py")])

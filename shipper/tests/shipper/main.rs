@@ -37,6 +37,7 @@ mod memory;
 mod oversized;
 mod park;
 mod peers;
+mod recorded;
 mod replay;
 mod schema;
 mod secrets;

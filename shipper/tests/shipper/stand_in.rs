@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use serde_json::Value;
 
-use crate::contract::{Contract, Item};
+use crate::contract::{self, Contract, Item};
 use crate::http::{Answer, Reply, Request, Server, Service};
 use crate::settled::Held;
 
@@ -50,6 +50,8 @@ struct Inner {
     violations: Vec<String>,
     requests: usize,
     max_bytes: Option<usize>,
+    /// A third-party server and the case of it that is played.
+    case: Option<(String, String)>,
 }
 
 /// A message with this in it is one that the service refuses, if it ever refuses one.
@@ -88,6 +90,12 @@ impl StandIn {
     /// Has every request answered with 413 whose body as sent is larger.
     pub(crate) fn limited_to(self, bytes: usize) -> Self {
         self.state.lock().max_bytes = Some(bytes);
+        self
+    }
+
+    /// Has every request answered as a third-party server answers in a recorded case.
+    pub(crate) fn in_case(self, server: &str, case: &str) -> Self {
+        self.state.lock().case = Some((server.to_owned(), case.to_owned()));
         self
     }
 
@@ -146,6 +154,11 @@ impl Service for State {
     fn answer(&self, request: Request) -> Reply {
         let mut inner = self.lock();
         inner.requests += 1;
+        if let Some((server, case)) = &inner.case
+            && let Some(answer) = contract::in_case(server, case, &request, inner.requests - 1)
+        {
+            return Reply::Answer(answer);
+        }
         let items = match self.contract.check(&request) {
             Ok(items) => items,
             Err(violation) => {

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -110,10 +111,11 @@ pub struct Collector {
     program: PathBuf,
     python: Python,
     settings: Settings,
-    folder: TempDir,
     /// That of the health check, and those of the receivers.
     ports: (u16, [u16; 4]),
+    // It ends before its files are removed.
     server: Option<Server>,
+    folder: TempDir,
 }
 
 impl Collector {
@@ -202,6 +204,19 @@ impl Collector {
             }
         }
         Ok(records)
+    }
+
+    /// How many bytes it has written of what came in by a receiver.
+    ///
+    /// # Errors
+    /// When they cannot be counted.
+    pub fn written(&self, receiver: Receiver) -> anyhow::Result<u64> {
+        let path = self.folder.path().join(receiver.file());
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error).with_context(|| format!("asking for {}", path.display())),
+        }
     }
 
     /// What it was writing when it was killed.
@@ -418,7 +433,7 @@ fn build(progress: Progress, pinned: &Pinned, parts: &Value, folder: &Path) -> a
     let go = Go::to_build(&what)?;
     progress(&format!("building {what} (once, some 6 minutes): its builder"));
     go.install(&format!("go.opentelemetry.io/collector/cmd/builder@v{version}"), folder)?;
-    progress("  its module");
+    progress("  its modules");
     let file = folder.join("builder.yaml");
     fs::write(&file, parts.to_string()).context("writing the builder's file")?;
     let mut builder = Command::new(folder.join("builder"));
@@ -427,19 +442,8 @@ fn build(progress: Progress, pinned: &Pinned, parts: &Value, folder: &Path) -> a
         .arg(&file)
         .current_dir(folder);
     go.run_generator(&mut builder)?;
-    let module = folder.join("module");
-    let datadog = part(pinned, "datadog")?;
-    let agent = part(pinned, "datadog_agent")?;
-    go.in_module(
-        &module,
-        [
-            "get".to_owned(),
-            format!("{CONTRIB}/internal/datadog@v{datadog}"),
-            format!("github.com/DataDog/datadog-agent/pkg/util/hostname/validate@v{agent}"),
-        ],
-    )?;
-    go.in_module(&module, ["mod", "tidy"])?;
     progress("  the program");
+    let module = folder.join("module");
     let program = folder.join("otelcol").display().to_string();
     go.in_module(
         &module,
@@ -459,6 +463,9 @@ fn part<'a>(pinned: &'a Pinned, name: &str) -> anyhow::Result<&'a str> {
 fn builder_file(pinned: &Pinned) -> anyhow::Result<Value> {
     let version = &pinned.version;
     let splunk_hec = part(pinned, "splunk_hec")?;
+    let replaced = |module: &str, part: &str| -> anyhow::Result<String> {
+        Ok(format!("{module} => {module} v{}", self::part(pinned, part)?))
+    };
     let of = |from: &str, part: &str, version: &str| json!({"gomod": format!("{from}/{part} v{version}")});
     Ok(json!({
         "dist": {"name": "otelcol", "output_path": "./module", "module": "logagg.test/otelcol"},
@@ -476,6 +483,10 @@ fn builder_file(pinned: &Pinned) -> anyhow::Result<Value> {
             of(CONTRIB, "extension/ackextension", splunk_hec),
             of(CONTRIB, "extension/bearertokenauthextension", version),
             of(CONTRIB, "extension/healthcheckextension", version),
+        ],
+        "replaces": [
+            replaced(&format!("{CONTRIB}/internal/datadog"), "datadog")?,
+            replaced("github.com/DataDog/datadog-agent/pkg/util/hostname/validate", "datadog_agent")?,
         ],
     }))
 }

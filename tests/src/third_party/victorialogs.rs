@@ -21,9 +21,10 @@ pub struct VictoriaLogs {
     program: PathBuf,
     python: Python,
     flags: Vec<String>,
-    data: TempDir,
     port: u16,
+    // It ends before its data is removed.
     server: Option<Server>,
+    data: TempDir,
 }
 
 impl VictoriaLogs {
@@ -52,8 +53,7 @@ impl VictoriaLogs {
     /// # Errors
     /// When it does not run.
     pub fn stop(&mut self) -> anyhow::Result<()> {
-        drop(self.server.take().context("VictoriaLogs does not run")?);
-        Ok(())
+        self.server.take().context("VictoriaLogs does not run")?.stop()
     }
 
     /// Starts it again, with what it had, on the port it had.
@@ -82,6 +82,20 @@ impl VictoriaLogs {
         let found = self.ask("/select/logsql/query?query=*&limit=10000000")?;
         let parse = |line: &str| serde_json::from_str(line).context("reading what is stored");
         found.lines().map(parse).collect()
+    }
+
+    /// How many events it has taken since it was started.
+    ///
+    /// # Errors
+    /// When it does not respond as it should.
+    pub fn taken(&self) -> anyhow::Result<u64> {
+        let metrics = self.ask("/metrics")?;
+        let rows = metrics.lines().filter(|line| line.starts_with("vl_rows_ingested_total{"));
+        let count = |line: &str| {
+            let count = line.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok());
+            count.with_context(|| format!("no count in {line}"))
+        };
+        rows.map(count).sum()
     }
 
     fn ask(&self, target: &str) -> anyhow::Result<String> {

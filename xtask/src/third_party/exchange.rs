@@ -2,9 +2,11 @@
 //! the sums of a delivery are true.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use logagg_e2e::function::{Function, Invoked};
 use logagg_e2e::recorder::{Exchange, Recorder};
 use serde_json::{Value, json};
@@ -80,7 +82,7 @@ pub(crate) fn exchange(
     exchanges.dedup();
     let counts = counts(&invoked.summary);
     let kind = destination["type"].as_str().context("a type of destination")?.to_owned();
-    let messages: Vec<_> = case.messages.iter().map(|message| shorten(message)).collect();
+    let messages: Vec<_> = case.messages.iter().map(|message| (*message).to_owned()).collect();
     checks.check(&format!("{}, as recorded", case.name), |checks| {
         ensure!(!exchanges.is_empty(), "nothing was sent: {}", invoked.summary);
         let recorded = Recorded::new(checks, &kind, &messages, exchanges, counts)?;
@@ -120,6 +122,8 @@ pub(crate) fn make_recent(events: &mut [LogEvent]) {
 /// Takes out what differs from run to run.
 fn normalize(exchange: &mut Exchange, written: Written) {
     const CHANNEL: &str = "x-splunk-request-channel";
+    /// VictoriaLogs says where its data is.
+    const DATA: &str = "-storageDataPath=";
 
     let Exchange { request, response } = exchange;
     if let Some(channel) = request.headers.get_mut(CHANNEL) {
@@ -138,21 +142,37 @@ fn normalize(exchange: &mut Exchange, written: Written) {
     }
     // The machine's name.
     response.headers.remove("x-server-hostname");
-    // Ports, and how long something took.
     response.body = without_ports(&response.body);
+    if let Some((before, rest)) = response.body.split_once(DATA) {
+        let after = rest.trim_start_matches(|character: char| !character.is_whitespace());
+        response.body = format!("{before}{DATA}{{folder}}{after}");
+    }
 }
 
-fn without_ports(text: &str) -> String {
-    const HOST: &str = "127.0.0.1:";
+/// With `00000` for a port: as long, since lengths are written before text.
+fn without_ports(body: &str) -> String {
+    const HOST: &[u8] = b"127.0.0.1:";
 
-    let mut parts = text.split(HOST);
-    let mut without = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        without.push_str(HOST);
-        without.push_str("{port}");
-        without.push_str(part.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+    let hexadecimal = body.strip_prefix("0x").and_then(|digits| {
+        let byte = |at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+        (0..digits.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>()
+    });
+    let mut bytes = hexadecimal.clone().unwrap_or_else(|| body.as_bytes().to_vec());
+    let hosts: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(HOST)).collect();
+    for host in hosts {
+        bytes[host + HOST.len()..]
+            .iter_mut()
+            .take_while(|byte| byte.is_ascii_digit())
+            .for_each(|digit| *digit = b'0');
     }
-    without
+    match hexadecimal {
+        None => String::from_utf8_lossy(&bytes).into_owned(),
+        Some(_) => bytes.iter().fold("0x".to_owned(), |mut digits, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(digits, "{byte:02x}");
+            digits
+        }),
+    }
 }
 
 /// What became of the events, without how often something was tried.
@@ -177,15 +197,6 @@ fn counts(summary: &Value) -> Value {
         }
     }
     kept
-}
-
-fn shorten(message: &str) -> String {
-    const KEPT: usize = 100;
-
-    match message.char_indices().nth(KEPT) {
-        Some((end, _)) => format!("{}… ({} bytes)", &message[..end], message.len()),
-        None => message.to_owned(),
-    }
 }
 
 /// Ships events and looks for them, once, and once more: all there, as they were sent, and as
@@ -311,4 +322,74 @@ pub(crate) fn account(
          duplicates), + {} others",
         received - there
     ))
+}
+
+/// A delivery, and what the summary says of it.
+pub(crate) struct Shipped {
+    events: Vec<LogEvent>,
+    invoked: Invoked,
+}
+
+/// Ships much, one delivery after the other with one instance, and calls `interrupt` twice
+/// meanwhile.
+pub(crate) fn ship_while(
+    shipper: &Shipper,
+    destination: &Value,
+    written: Written,
+    mut interrupt: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<Shipped>> {
+    const EVENTS: usize = 60_000;
+    const OF_A_DELIVERY: usize = 10_000;
+
+    // So that it takes a while.
+    let mut destination = destination.clone();
+    destination["max_in_flight"] = json!(1);
+    let destination = &destination;
+    let messages: Vec<_> = content::fill(EVENTS).into_iter().map(|event| event.message).collect();
+    let messages: Vec<_> = messages.iter().map(String::as_str).collect();
+    let mut events = events(&messages);
+    if written == Written::Recently {
+        make_recent(&mut events);
+    }
+    let function = shipper.start(destination, &json!({"request_timeout_ms": 5_000}), &[])?;
+    thread::scope(|scope| {
+        let shipping = scope.spawn(move || -> anyhow::Result<Vec<Shipped>> {
+            let ship = |events: &[LogEvent]| {
+                let deliveries = content::deliveries(events)?;
+                ensure!(deliveries.len() == 1, "{} deliveries", deliveries.len());
+                let invoked = function.summarize(&deliveries[0], Duration::from_secs(50))?;
+                Ok(Shipped { events: events.to_vec(), invoked })
+            };
+            events.chunks(OF_A_DELIVERY).map(ship).collect()
+        });
+        interrupt()?;
+        interrupt()?;
+        let Ok(shipped) = shipping.join() else { bail!("shipping panicked") };
+        let shipped = shipped?;
+        let retries: u64 = shipped.iter().map(|one| count(&one.invoked, "retries")).sum();
+        ensure!(retries > 0, "everything was delivered before anything was interrupted");
+        Ok(shipped)
+    })
+}
+
+/// Holds all summaries against what a server has.
+pub(crate) fn account_all(
+    shipped: &[Shipped],
+    stored: impl Iterator<Item = String>,
+) -> anyhow::Result<String> {
+    let mut by_delivery: Vec<Vec<String>> = shipped.iter().map(|_| Vec::new()).collect();
+    let mut delivery_of = BTreeMap::new();
+    for (number, Shipped { events, .. }) in shipped.iter().enumerate() {
+        delivery_of.extend(events.iter().map(|event| (event.message.as_str(), number)));
+    }
+    for message in stored {
+        let number = delivery_of.get(message.as_str());
+        let number = *number.with_context(|| format!("never sent: {message:?}"))?;
+        by_delivery[number].push(message);
+    }
+    let mut said = Vec::new();
+    for (Shipped { events, invoked }, stored) in shipped.iter().zip(by_delivery) {
+        said.push(account(invoked, events, &stored)?);
+    }
+    Ok(said.join("; "))
 }

@@ -1,9 +1,8 @@
 //! VictoriaLogs judges `otlp`, `loki`, `splunk_hec`, `elasticsearch`, `http` and `datadog`.
 
-use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use logagg_e2e::function::Invoked;
 use logagg_e2e::third_party::victorialogs::VictoriaLogs;
 use logagg_e2e::wait;
@@ -12,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::checks::KnownFault;
 use super::collector::{part, text};
 use super::content::{self, Found, Keeps};
-use super::exchange::{self, Case, TOKEN, Written, account, ensure_reason, expect};
+use super::exchange::{self, Case, TOKEN, Written, ensure_reason, expect};
 use super::{Checks, Shipper, progress};
 
 /// Time for one delivery; retries fit into it.
@@ -34,6 +33,8 @@ pub(crate) const KNOWN_FAULTS: &[KnownFault] = &[
     known("splunk_hec: events that are too old are not said to be delivered", "third-party 9"),
     known("http: events that are too old are not said to be delivered", "third-party 9"),
     known("otlp too large: only the large event is rejected", "third-party 11"),
+    known("loki too large: only the large event is rejected", "third-party 3"),
+    known("loki with an unknown tenant: nothing is lost", "third-party 3"),
 ];
 
 pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
@@ -50,6 +51,16 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
             expect(&invoked, &[("delivered", 3)])
         });
     }
+    let unknown_tenant = |url: &str| {
+        let mut destination = loki(url);
+        destination["tenant"] = json!("shop");
+        destination
+    };
+    let name = "loki_unknown_tenant";
+    let invoked = case(shipper, checks, name, &logs, unknown_tenant, &THREE)?;
+    checks.check("loki with an unknown tenant: nothing is lost", |_| {
+        expect(&invoked, &[("left_to_lambda", 3)])
+    });
     datadog(shipper, checks)?;
     too_long(shipper, checks)?;
     too_old(shipper, checks)?;
@@ -126,7 +137,7 @@ fn otlp(url: &str) -> Value {
 
 fn loki(url: &str) -> Value {
     json!({
-        "type": "loki", "url": format!("{url}/insert"), "tenant": "shop", "labels": {"env": "test"},
+        "type": "loki", "url": format!("{url}/insert"), "tenant": "0", "labels": {"env": "test"},
         "auth": {"type": "bearer", "token": TOKEN},
     })
 }
@@ -145,7 +156,10 @@ fn http(url: &str) -> Value {
 /// With an index that has a date, requests go to `/_bulk`.
 fn bulk(url: &str) -> Value {
     let url = format!("{url}/insert/elasticsearch");
-    json!({"type": "elasticsearch", "url": url, "index": "logs-{yyyy.MM.dd}"})
+    json!({
+        "type": "elasticsearch", "url": url, "index": "logs-{yyyy.MM.dd}",
+        "auth": {"type": "basic", "username": "logagg", "password": TOKEN},
+    })
 }
 
 fn found_of_otlp(fields: &Map<String, Value>) -> anyhow::Result<Found> {
@@ -277,7 +291,7 @@ fn elasticsearch(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let logs = start(&[])?;
     let fixed = |url: &str| {
         let mut destination = bulk(url);
-        destination["index"] = json!("logs");
+        destination["index"] = json!("logs-lambda");
         destination
     };
     let invoked = case(shipper, checks, "elasticsearch_unknown_path", &logs, fixed, &THREE)?;
@@ -384,34 +398,19 @@ fn read_only(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
 /// Ships much, and stops VictoriaLogs twice before it has everything. It is not killed: what it
 /// has not written yet, some seconds' worth, would be gone, though it said it has it.
 fn stopped(shipper: &Shipper, way: &Way) -> anyhow::Result<String> {
-    const EVENTS: usize = 20_000;
-
     let mut logs = start(&[])?;
-    let messages: Vec<_> = content::fill(EVENTS).into_iter().map(|event| event.message).collect();
-    let messages: Vec<_> = messages.iter().map(String::as_str).collect();
-    let events = exchange::events(&messages);
     let mut destination = (way.destination)(&logs.endpoint());
-    destination["max_request_bytes"] = json!(50_000);
-    let deliveries = content::deliveries(&events)?;
-    ensure!(deliveries.len() == 1, "{} deliveries", deliveries.len());
-    let function = shipper.start(&destination, &json!({"request_timeout_ms": 5_000}), &[])?;
-    let invoked = thread::scope(|scope| {
-        let shipping =
-            scope.spawn(move || function.summarize(&deliveries[0], Duration::from_secs(50)));
-        for quarter in 1..=2 {
-            wait::until("a part of the events", || {
-                let there = logs.stored().map_err(|error| format!("{error:#}"))?.len();
-                let wanted = EVENTS * quarter / 4;
-                if there >= wanted { Ok(()) } else { Err(format!("{there} of {wanted} are there")) }
-            })?;
-            logs.stop()?;
-            logs.start_again()?;
-        }
-        let Ok(invoked) = shipping.join() else { bail!("shipping panicked") };
-        invoked
+    destination["max_request_bytes"] = json!(20_000);
+    let shipped = exchange::ship_while(shipper, &destination, Written::Always, || {
+        wait::until("events at VictoriaLogs", || {
+            match logs.taken().map_err(|error| format!("{error:#}"))? {
+                0 => Err("none is there".to_owned()),
+                _ => Ok(()),
+            }
+        })?;
+        logs.stop()?;
+        logs.start_again()
     })?;
-    ensure!(exchange::count(&invoked, "retries") > 0, "it was stopped too late");
     let stored = logs.stored()?;
-    let stored: Vec<_> = stored.iter().filter_map(|fields| text(fields, "_msg")).collect();
-    account(&invoked, &events, &stored)
+    exchange::account_all(&shipped, stored.iter().filter_map(|fields| text(fields, "_msg")))
 }

@@ -44,7 +44,7 @@ impl Contract for Datadog {
 
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
         held.extend(items);
-        Answer::new(202, "{}")
+        Answer::new(202, "{}").with("content-type", "application/json")
     }
 
     fn refuses(&self) -> Refuses {

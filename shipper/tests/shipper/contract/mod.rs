@@ -2,6 +2,7 @@
 //! documentation has it. Whoever adds a destination adds it here, and has it tried with all others.
 
 mod aws;
+mod collector;
 mod datadog;
 mod elasticsearch;
 mod firehose;
@@ -12,10 +13,12 @@ mod loggly;
 mod logzio;
 mod loki;
 mod newrelic;
+pub(crate) mod opensearch;
 mod otlp;
 mod s3;
 mod splunk_hec;
 mod sumologic;
+mod victorialogs;
 
 pub(crate) use http::Http;
 pub(crate) use splunk_hec::SplunkHec;
@@ -134,6 +137,53 @@ pub(crate) const ALL: &[&dyn Contract] = &[
     &SplunkHec,
     &sumologic::SumoLogic,
 ];
+
+/// What is said to a request, before which there were so many, where it is as it was when a case was
+/// recorded with a third-party server; nothing where that is what the service itself says.
+pub(crate) fn in_case(
+    server: &str,
+    case: &str,
+    request: &Request,
+    earlier: usize,
+) -> Option<Answer> {
+    match server {
+        "collector" => collector::answer(case, request),
+        "opensearch-2" | "opensearch-3" => opensearch::answer(case, request, earlier),
+        "victorialogs" => victorialogs::answer(case, request),
+        _ => None,
+    }
+}
+
+/// The request as the service itself would get it.
+pub(crate) fn at_its_own_path(request: &Request) -> Request {
+    let mut request = request.clone();
+    for path in victorialogs::PATHS {
+        if let Some(own) = request.target.strip_prefix(path) {
+            request.target = own.to_owned();
+        }
+    }
+    // Loki's paths begin with its name.
+    if let Some(own) = request.target.strip_prefix("/insert/loki") {
+        request.target = format!("/loki{own}");
+    }
+    request
+}
+
+/// A request's body, whatever it is compressed with.
+fn decompressed(request: &Request) -> Vec<u8> {
+    let body = request.body.as_slice();
+    match request.header("content-encoding") {
+        Some("gzip") => {
+            let mut bytes = Vec::new();
+            let is_gzip = GzDecoder::new(body).read_to_end(&mut bytes).is_ok();
+            if is_gzip { bytes } else { body.to_vec() }
+        }
+        Some("snappy") => {
+            snap::raw::Decoder::new().decompress_vec(body).unwrap_or_else(|_| body.to_vec())
+        }
+        _ => body.to_vec(),
+    }
+}
 
 fn ensure(holds: bool, violation: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(violation.to_owned()) }

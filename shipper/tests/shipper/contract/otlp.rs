@@ -171,11 +171,13 @@ impl Contract for Otlp {
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
         let (rejected, good): (Vec<Item>, Vec<Item>) = items.into_iter().partition(Item::is_poison);
         held.extend(good);
-        let partial_success = (!rejected.is_empty()).then(|| PartialSuccess {
-            rejected_log_records: rejected.len() as i64,
-            error_message: format!("rejected: {}", rejected[0].message),
-        });
-        Answer::new(200, Exported { partial_success }.encode_to_vec())
+        // Collectors write an empty one where there is nothing to say.
+        let mut partial_success = PartialSuccess::default();
+        if let Some(first) = rejected.first() {
+            partial_success.rejected_log_records = rejected.len() as i64;
+            partial_success.error_message = format!("rejected: {}", first.message);
+        }
+        Answer::new(200, Exported { partial_success: Some(partial_success) }.encode_to_vec())
             .with("content-type", "application/x-protobuf")
     }
 

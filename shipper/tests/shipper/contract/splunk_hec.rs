@@ -52,9 +52,16 @@ impl Contract for SplunkHec {
                 });
                 return Answer::new(400, body.to_string());
             }
+            if item.message.trim().is_empty() {
+                let body = json!({
+                    "text": "Event field cannot be blank", "code": 13,
+                    "invalid-event-number": number,
+                });
+                return Answer::new(400, body.to_string());
+            }
             held.push(item);
         }
-        Answer::new(200, r#"{"text":"Success","code":0}"#)
+        Answer::new(200, r#"{"text":"Success","code":0}"#).with("content-type", "application/json")
     }
 
     fn refuses(&self) -> Refuses {

@@ -1,0 +1,62 @@
+//! What VictoriaLogs says where services say something else, or nothing: as it was recorded, by the
+//! case.
+
+use super::decompressed;
+use crate::http::{Answer, Request};
+
+/// Where it has the paths of other services.
+pub(super) const PATHS: [&str; 4] =
+    ["/insert/opentelemetry", "/insert/splunk", "/insert/datadog", "/insert/elasticsearch"];
+
+/// The limit that it has in cases of requests that are too large.
+const MAX_REQUEST_BYTES: usize = 4_000;
+
+/// Nothing where it says what the service itself says.
+pub(super) fn answer(case: &str, request: &Request) -> Option<Answer> {
+    let is_too_large = decompressed(request).len() > MAX_REQUEST_BYTES;
+    let answer = match case {
+        _ if case.ends_with("_wrong_credentials") => {
+            line(401, "").with("www-authenticate", "Basic realm=\"VictoriaMetrics\"")
+        }
+        _ if case.ends_with("_read_only") => line(
+            429,
+            "cannot add rows into storage in read-only mode; the storage can be in read-only mode \
+             because of lack of free disk space at -storageDataPath={folder}",
+        ),
+        "otlp_too_large" if is_too_large => line(
+            400,
+            "cannot read OpenTelemetry protocol data: too big data size exceeding \
+             -opentelemetry.maxRequestSize=4000 bytes",
+        ),
+        "loki_too_large" if is_too_large => line(
+            400,
+            "cannot read Loki protobuf data: too big data size exceeding -loki.maxRequestSize=4000 \
+             bytes",
+        ),
+        "loki_unknown_tenant" => line(
+            400,
+            "cannot parse common params from request: cannot parse accountID from \"shop\": cannot \
+             parse \"shop\" as uint32: strconv.ParseUint: parsing \"shop\": invalid syntax",
+        ),
+        "elasticsearch_unknown_path" => {
+            line(400, "unsupported path requested: \"/insert/elasticsearch/logs-lambda/_bulk\"")
+        }
+        "datadog_nested_values" => line(
+            400,
+            "cannot read DataDog protocol data: unexpected label value type for \
+             \"cloud\":\"{\\\"provider\\\":\\\"aws\\\",\\\"account\\\":{\\\"id\\\":\
+             \\\"123456789012\\\"}}\"; want string",
+        ),
+        // Whatever it leaves out of it.
+        _ if case.starts_with("otlp_") => Answer::new(200, ""),
+        _ if case.starts_with("http_") => {
+            Answer::new(200, "").with("content-type", "application/json")
+        }
+        _ => return None,
+    };
+    Some(answer)
+}
+
+fn line(status: u16, body: &str) -> Answer {
+    Answer::new(status, format!("{body}\n")).with("content-type", "text/plain; charset=utf-8")
+}

@@ -1,0 +1,225 @@
+//! Mock servers are held to third-party servers: to exchanges that `cargo xtask third-party --record`
+//! has recorded with the pinned versions.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::contract::{self, ALL, Contract, opensearch};
+use crate::event;
+use crate::http::{Answer, Request};
+use crate::lambda::Lambda;
+use crate::stand_in::StandIn;
+
+/// As `cargo xtask third-party` gives its cases.
+const TIME: Duration = Duration::from_secs(5);
+
+#[derive(Deserialize)]
+struct Recorded {
+    server: String,
+    version: String,
+    destination: String,
+    messages: Vec<String>,
+    exchanges: Vec<Exchange>,
+    counts: Value,
+}
+
+#[derive(Deserialize)]
+struct Exchange {
+    request: Sent,
+    response: Received,
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    method: String,
+    target: String,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+#[derive(Deserialize)]
+struct Received {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+impl Recorded {
+    /// All cases, by their names.
+    fn all() -> Vec<(String, Self)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shipper/contract/recorded");
+        let read = |path: PathBuf| {
+            let case = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let text = std::fs::read_to_string(&path).unwrap();
+            (case, serde_json::from_str(&text).unwrap())
+        };
+        files(&folder).into_iter().flat_map(|server| files(&server)).map(read).collect()
+    }
+
+    fn contract(&self) -> &'static dyn Contract {
+        *ALL.iter().find(|contract| contract.kind() == self.destination).unwrap()
+    }
+}
+
+impl Sent {
+    fn request(&self) -> Request {
+        let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        let body = bytes(&self.body.replace("{now}", &now));
+        let body = match self.headers.get("content-encoding").map(String::as_str) {
+            Some("gzip") => {
+                let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+                gzip.write_all(&body).unwrap();
+                gzip.finish().unwrap()
+            }
+            // What is no gzip is recorded as it was sent.
+            _ => body,
+        };
+        Request {
+            method: self.method.clone(),
+            target: self.target.clone(),
+            headers: self.headers.clone(),
+            body,
+        }
+    }
+}
+
+/// A body as it was, of the text that is recorded of it.
+fn bytes(text: &str) -> Vec<u8> {
+    let Some(digits) = text.strip_prefix("0x") else { return text.as_bytes().to_vec() };
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+    (0..digits.len()).step_by(2).map(byte).collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// What the mock server says in a case.
+fn response(
+    recorded: &Recorded,
+    case: &str,
+    request: &Request,
+    earlier: usize,
+) -> Result<Answer, String> {
+    if let Some(answer) = contract::in_case(&recorded.server, case, request, earlier) {
+        return Ok(answer);
+    }
+    let contract = recorded.contract();
+    let items = contract.check(&contract::at_its_own_path(request))?;
+    Ok(contract.take(items, &mut Vec::new()))
+}
+
+#[test]
+fn recorded_exchanges_are_with_the_pinned_versions() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/third-party.toml");
+    let pinned: toml::Table = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    for (case, Recorded { server, version, .. }) in Recorded::all() {
+        let pinned = pinned[&server]["version"].as_str().unwrap();
+        assert_eq!(
+            version, pinned,
+            "{case} is another version's: cargo xtask third-party --only {server} --record"
+        );
+    }
+}
+
+#[test]
+fn mock_servers_respond_as_third_party_servers_did() {
+    let mut wrong = Vec::new();
+    for (case, recorded) in Recorded::all() {
+        let exchanges = recorded.exchanges.iter().enumerate();
+        for (earlier, Exchange { request, response: expected }) in exchanges {
+            let request = request.request();
+            let name = format!("{} {case} {}", recorded.server, request.target);
+            let answer = match response(&recorded, &case, &request, earlier) {
+                Ok(answer) => answer,
+                Err(violation) => {
+                    wrong.push(format!("{name}: the request is refused: {violation}"));
+                    continue;
+                }
+            };
+            let header = |name: &str| {
+                let of_name = answer.headers.iter().find(|(other, _)| *other == name);
+                of_name.map(|(_, value)| value.clone())
+            };
+            let is = |name: &str| header(name) == expected.headers.get(name).cloned();
+            if answer.status != expected.status
+                || answer.body != bytes(&expected.body)
+                || !["content-type", "retry-after"].into_iter().all(is)
+            {
+                let body = String::from_utf8_lossy(&answer.body);
+                wrong.push(format!(
+                    "{name}: the mock server says {} {:?} {body:?} instead of {} {:?} {:?}",
+                    answer.status, answer.headers, expected.status, expected.headers, expected.body
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Where a destination has a URL or an index of its own in the tests, or the case is made by it.
+fn is_of_another_configuration(case: &str) -> bool {
+    ["http_", "elasticsearch_"].into_iter().any(|kind| case.starts_with(kind))
+}
+
+#[test]
+fn the_shipper_makes_of_mock_servers_what_it_made_of_third_party_servers() {
+    let servers = ["collector", "victorialogs", "opensearch-2", "opensearch-3"];
+    let all = Recorded::all();
+    let cases: Vec<_> = all
+        .iter()
+        .filter(|(_, recorded)| servers.contains(&recorded.server.as_str()))
+        .filter(|(case, _)| !is_of_another_configuration(case))
+        .collect();
+    // Most of the time is spent waiting.
+    thread::scope(|scope| {
+        for (case, recorded) in cases {
+            scope.spawn(move || ship(case, recorded));
+        }
+    });
+}
+
+fn ship(case: &str, recorded: &Recorded) {
+    let stand_in = StandIn::start(recorded.contract(), []).in_case(&recorded.server, case);
+    let mut destination = stand_in.config();
+    destination["max_in_flight"] = json!(1);
+    let asks =
+        |exchange: &Exchange| exchange.request.headers.contains_key("x-splunk-request-channel");
+    if recorded.exchanges.iter().any(asks) {
+        destination["acknowledgement"] = json!("await");
+    }
+    let config = json!({"destinations": {"x": destination}});
+    let invoked = Lambda::start(&config).invoke_within(&event::fresh(&recorded.messages), TIME);
+    let counts = &invoked.summary["destinations"]["x"];
+    for (name, expected) in recorded.counts.as_object().unwrap() {
+        if name == "reasons" {
+            for (fate, reasons) in expected.as_object().unwrap() {
+                assert_eq!(&counts["reasons"][fate], reasons, "{case}: {fate}");
+            }
+        } else {
+            assert_eq!(&counts[name], expected, "{} {case}: {name} of {counts}", recorded.server);
+        }
+    }
+}
+
+#[test]
+fn every_recorded_case_of_opensearch_is_one_of_its_mock_server_and_the_other_way_round() {
+    let of_mock: Vec<_> = opensearch::CASES.iter().map(|(case, _)| (*case).to_owned()).collect();
+    for server in ["opensearch-2", "opensearch-3"] {
+        let all = Recorded::all().into_iter();
+        let recorded: Vec<_> =
+            all.filter(|(_, recorded)| recorded.server == server).map(|(case, _)| case).collect();
+        assert_eq!(recorded, of_mock, "{server}");
+    }
+}
