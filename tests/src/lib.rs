@@ -44,4 +44,3 @@ pub mod cli;
 pub mod mirror;
 pub mod sample;
 pub mod terraform;
-

@@ -105,9 +105,7 @@ impl Condition {
         let message = || document["message"].as_str().map_or(0, str::len);
         match self {
             Has { documents } => (place < documents).then_some(IS_THERE),
-            TypesOfFirstValues => {
-                conflicts(document, before).then_some((400, MAPPER_PARSING))
-            }
+            TypesOfFirstValues => conflicts(document, before).then_some((400, MAPPER_PARSING)),
             JsonFields { at_most } => {
                 (fields(document) > at_most).then_some((400, ILLEGAL_ARGUMENT))
             }

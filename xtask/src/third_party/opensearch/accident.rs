@@ -339,7 +339,15 @@ fn check(shipper: &Shipper, server: &OpenSearch, checks: &mut Checks, accident: 
     let shipped = server
         .reset()
         .and_then(|()| (accident.prepare)(&Scene { shipper, server }))
-        .and_then(|()| ship(shipper, server, &sent, accident.time, &json!({"request_timeout_ms": REQUEST_TIMEOUT_MS})));
+        .and_then(|()| {
+            ship(
+                shipper,
+                server,
+                &sent,
+                accident.time,
+                &json!({"request_timeout_ms": REQUEST_TIMEOUT_MS}),
+            )
+        });
     let shipped = match shipped {
         Ok(shipped) => shipped,
         Err(error) => return checks.failed(accident.case, &error),
