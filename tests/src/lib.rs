@@ -23,6 +23,7 @@ pub mod server;
 pub mod ministack;
 pub mod moto;
 pub mod search;
+pub mod search_api;
 
 pub mod third_party;
 
@@ -39,6 +40,7 @@ pub mod fault_proxy;
 pub mod function;
 pub mod lambda;
 
+pub mod cli;
 pub mod mirror;
 pub mod sample;
 pub mod terraform;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::progress::{self, Progress};
 use crate::python::Python;
-use crate::runtime;
+use crate::search_api::SearchApi;
 use crate::server::{Launch, Server};
 use crate::shared::Shared;
 
@@ -15,6 +15,7 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub struct Search {
     server: Server,
+    api: SearchApi,
 }
 
 impl Search {
@@ -50,7 +51,8 @@ impl Search {
             },
         )
         .context("starting osmem-server, the log service of the tests")?;
-        Ok(Self { server })
+        let api = SearchApi::new(server.endpoint());
+        Ok(Self { server, api })
     }
 
     /// The one that all tests of this process share; each has an index of its own in it.
@@ -72,11 +74,7 @@ impl Search {
     /// # Errors
     /// The server's answer, when it refuses.
     pub fn create_index(&self, index: &str, body: &Value) -> anyhow::Result<()> {
-        let (status, answer) = self.request("PUT", index, "application/json", body.to_string())?;
-        if status != 200 {
-            bail!("creating index {index}: {status} {answer}");
-        }
-        Ok(())
+        self.api.create_index(index, body)
     }
 
     /// Sends a `_bulk` body; the answer is status and document.
@@ -84,7 +82,7 @@ impl Search {
     /// # Errors
     /// When the server does not answer.
     pub fn bulk(&self, body: &str) -> anyhow::Result<(u16, Value)> {
-        self.request("POST", "_bulk", "application/x-ndjson", body.to_owned())
+        self.api.bulk(body)
     }
 
     /// Every document of an index, at most 10,000. An index that does not exist yet
@@ -101,18 +99,7 @@ impl Search {
     /// # Errors
     /// When the server does not answer as it should.
     pub fn find(&self, index: &str, query: &Value) -> anyhow::Result<Vec<Value>> {
-        let (status, _) =
-            self.request("POST", &format!("{index}/_refresh"), "application/json", String::new())?;
-        if status == 404 {
-            return Ok(Vec::new());
-        }
-        let body = json!({"size": 10_000, "query": query, "track_total_hits": true});
-        let path = format!("{index}/_search");
-        let (status, answer) = self.request("POST", &path, "application/json", body.to_string())?;
-        let Some(hits) = answer["hits"]["hits"].as_array() else {
-            bail!("searching {index}: {status} {answer}");
-        };
-        Ok(hits.iter().map(|hit| hit["_source"].clone()).collect())
+        self.api.find(index, query)
     }
 
     /// Lets it outlive this process; the answer is the process that ends it at SIGTERM.
@@ -121,27 +108,5 @@ impl Search {
     /// When its guard is gone.
     pub fn keep(self) -> anyhow::Result<u32> {
         self.server.keep()
-    }
-
-    fn request(
-        &self,
-        method: &str,
-        path: &str,
-        content_type: &str,
-        body: String,
-    ) -> anyhow::Result<(u16, Value)> {
-        let url = format!("{}/{path}", self.endpoint());
-        let method = method.parse().context("an HTTP method")?;
-        let request =
-            runtime::CLIENT.request(method, &url).header("content-type", content_type).body(body);
-        runtime::block_on(async {
-            let answer = request.send().await.with_context(|| format!("calling {url}"))?;
-            let status = answer.status().as_u16();
-            let body = answer.bytes().await.with_context(|| format!("reading from {url}"))?;
-            let body = serde_json::from_slice(&body).with_context(|| {
-                format!("{url} answered {status} with something that is not JSON")
-            })?;
-            Ok((status, body))
-        })
     }
 }

@@ -13,10 +13,16 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::python::Python;
-use crate::{runtime, wait, workspace};
+use crate::{runtime, workspace};
 
 /// Between choosing a free port and using it, another program may take it.
 const ATTEMPTS: usize = 3;
+
+/// What every server's runtime says then.
+const PORT_IN_USE: &str = "address already in use";
+
+/// A Java server starts in ten seconds, and in more than a minute beside other work.
+const START_PATIENCE: Duration = Duration::from_secs(180);
 
 /// What to start and how to see that it is up.
 pub(crate) struct Launch<'a> {
@@ -44,7 +50,7 @@ impl Server {
             let mut server = Self::launch(python, launch, free_port()?)?;
             match server.wait_until_ready(launch) {
                 Ok(()) => return Ok(server),
-                Err(_) if attempt < ATTEMPTS => attempt += 1,
+                Err(_) if attempt < ATTEMPTS && server.found_its_port_in_use() => attempt += 1,
                 Err(error) => return Err(error),
             }
         }
@@ -136,7 +142,7 @@ impl Server {
 
     fn wait_until_ready(&mut self, launch: &Launch) -> anyhow::Result<()> {
         let url = format!("{}{}", self.endpoint, launch.ready_path.unwrap_or_default());
-        let deadline = Instant::now() + wait::PATIENCE;
+        let deadline = Instant::now() + START_PATIENCE;
         loop {
             crate::interrupt::check()?;
             let is_ready = match launch.ready_path {
@@ -158,12 +164,16 @@ impl Server {
                 bail!(
                     "{} did not answer at {url} within {} s:\n{}",
                     launch.name,
-                    wait::PATIENCE.as_secs(),
+                    START_PATIENCE.as_secs(),
                     self.last_lines()
                 );
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    fn found_its_port_in_use(&self) -> bool {
+        self.printed().is_ok_and(|log| log.to_ascii_lowercase().contains(PORT_IN_USE))
     }
 
     /// The end of the log, for a message.

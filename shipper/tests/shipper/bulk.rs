@@ -10,6 +10,7 @@ use rustls::ServerConfig;
 use serde_json::{Value, json};
 
 use crate::SECRET;
+use crate::contract::opensearch::{self, Failure};
 use crate::http::{Answer, Reply, Request, Server, Service};
 use crate::settled::Held;
 
@@ -49,6 +50,7 @@ struct Inner {
     sizes: Vec<usize>,
     limit_bytes: Option<usize>,
     refuses_json: bool,
+    ignores_filter_path: bool,
     stops_at: Vec<String>,
 }
 
@@ -84,6 +86,12 @@ impl Bulk {
     /// Has every document with JSON fields refused, as for a conflict of mappings.
     pub(crate) fn refusing_json(self) -> Self {
         self.state.inner.lock().unwrap().refuses_json = true;
+        self
+    }
+
+    /// Has whole answers given, which quote documents: a gateway may drop what it does not know.
+    pub(crate) fn ignoring_filter_path(self) -> Self {
+        self.state.inner.lock().unwrap().ignores_filter_path = true;
         self
     }
 
@@ -164,7 +172,7 @@ impl Service for State {
         };
         inner.sizes.push(size);
         if inner.limit_bytes.is_some_and(|limit| size > limit) {
-            return Reply::Answer(Answer::new(413, "too large"));
+            return Reply::Answer(opensearch::too_large());
         }
         let none = BTreeMap::new();
         match inner.moods.pop_front() {
@@ -187,36 +195,48 @@ impl Inner {
         pieces: Vec<(String, Value)>,
         words: &BTreeMap<usize, (u16, &'static str)>,
     ) -> Answer {
-        let mut errors = false;
-        let items: Vec<Value> = pieces
-            .into_iter()
-            .enumerate()
-            .map(|(index, (id, document))| {
-                let message = document["message"].as_str().unwrap_or_default();
-                let stops = self.stops_at.iter().any(|stop| stop == message);
-                let conflicts = self.refuses_json && document.get("json").is_some();
-                let verdict = if self.documents.contains_key(&id) {
-                    (409, "version_conflict_engine_exception")
-                } else if let Some(word) = words.get(&index) {
-                    *word
-                } else if stops {
-                    (403, "cluster_block_exception")
-                } else if conflicts {
-                    (400, "document_parsing_exception")
-                } else {
-                    self.documents.insert(id.clone(), document.clone());
-                    return json!({"create": {"_index": INDEX, "_id": id, "status": 201, "result": "created"}});
-                };
-                errors = true;
-                // Services quote the document, which must stay between us.
-                let reason = format!("failed to parse: {document}");
-                json!({"create": {"_index": INDEX, "_id": id, "status": verdict.0,
-                    "error": {"type": verdict.1, "reason": reason}}})
-            })
-            .collect();
-        let body = json!({"took": 1, "errors": errors, "items": items});
+        let mut failures = Vec::new();
+        let mut quoted = Vec::new();
+        for (index, (id, document)) in pieces.into_iter().enumerate() {
+            let message = document["message"].as_str().unwrap_or_default();
+            let stops = self.stops_at.iter().any(|stop| stop == message);
+            let conflicts = self.refuses_json && document.get("json").is_some();
+            let failure = if self.documents.contains_key(&id) {
+                Some(opensearch::IS_THERE)
+            } else if let Some(word) = words.get(&index) {
+                Some(*word)
+            } else if stops {
+                Some((403, "cluster_block_exception"))
+            } else if conflicts {
+                Some((400, "mapper_parsing_exception"))
+            } else {
+                self.documents.insert(id.clone(), document.clone());
+                None
+            };
+            failures.push(failure);
+            quoted.push(quoting(&id, &document, failure));
+        }
+        if !self.ignores_filter_path {
+            return opensearch::items(&failures);
+        }
+        let errors = failures.iter().any(Option::is_some);
+        let body = json!({"took": 1, "errors": errors, "items": quoted});
         Answer::new(200, serde_json::to_vec(&body).unwrap())
-            .with("content-type", "application/json")
+            .with("content-type", "application/json; charset=UTF-8")
+    }
+}
+
+/// An item as it is before `filter_path`. Its reason quotes the document, which must stay between us.
+fn quoting(id: &str, document: &Value, failure: Option<Failure>) -> Value {
+    match failure {
+        None => {
+            json!({"create": {"_index": INDEX, "_id": id, "status": 201, "result": "created"}})
+        }
+        Some((status, error)) => {
+            let reason = format!("failed to parse: {document}");
+            json!({"create": {"_index": INDEX, "_id": id, "status": status,
+                "error": {"type": error, "reason": reason}}})
+        }
     }
 }
 

@@ -72,9 +72,20 @@ fn refused_items_do_not_fail_the_invocation_and_take_no_others_with_them() {
 }
 
 #[test]
+fn an_answer_that_was_not_filtered_is_read_and_what_it_quotes_stays_between_us() {
+    let words = BTreeMap::from([(1, (400, "mapper_parsing_exception"))]);
+    let bulk = Bulk::with_moods([Mood::Items(words)]).ignoring_filter_path();
+    let invoked = lambda(&bulk).invoke(&event::of(3));
+    let counts = settled(&invoked, "search", &messages(3), &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
+    assert_eq!(counts.reasons("refused"), of("mapper_parsing_exception", 1));
+}
+
+#[test]
 fn only_rejected_items_are_sent_again() {
     let words = BTreeMap::from([
-        (0, (429, "es_rejected_execution_exception")),
+        (0, (429, "rejected_execution_exception")),
+        (2, (429, "es_rejected_execution_exception")),
         (4, (503, "unavailable_shards_exception")),
     ]);
     let (counts, _, bulk) = check(5, [Mood::Items(words)]);
@@ -119,7 +130,7 @@ fn conflicting_json_fields_are_left_out_and_the_line_is_kept() {
     let counts = settled(&invoked, "search", &lines, &bulk.held());
     assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 0));
     assert_eq!(counts.get("sent_without_json_fields"), 1);
-    assert_eq!(counts.reasons("json_fields_refused"), of("document_parsing_exception", 1));
+    assert_eq!(counts.reasons("json_fields_refused"), of("mapper_parsing_exception", 1));
 }
 
 #[test]

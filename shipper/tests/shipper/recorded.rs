@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::contract::{self, ALL, Contract};
+use crate::contract::{self, ALL, Contract, opensearch};
 use crate::event;
 use crate::http::{Answer, Request};
 use crate::lambda::Lambda;
@@ -106,8 +106,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// What the mock server says in a case.
-fn response(recorded: &Recorded, case: &str, request: &Request) -> Result<Answer, String> {
-    if let Some(answer) = contract::in_case(&recorded.server, case, request) {
+fn response(
+    recorded: &Recorded,
+    case: &str,
+    request: &Request,
+    earlier: usize,
+) -> Result<Answer, String> {
+    if let Some(answer) = contract::in_case(&recorded.server, case, request, earlier) {
         return Ok(answer);
     }
     let contract = recorded.contract();
@@ -132,10 +137,11 @@ fn recorded_exchanges_are_with_the_pinned_versions() {
 fn mock_servers_respond_as_third_party_servers_did() {
     let mut wrong = Vec::new();
     for (case, recorded) in Recorded::all() {
-        for Exchange { request, response: expected } in &recorded.exchanges {
+        let exchanges = recorded.exchanges.iter().enumerate();
+        for (earlier, Exchange { request, response: expected }) in exchanges {
             let request = request.request();
             let name = format!("{} {case} {}", recorded.server, request.target);
-            let answer = match response(&recorded, &case, &request) {
+            let answer = match response(&recorded, &case, &request, earlier) {
                 Ok(answer) => answer,
                 Err(violation) => {
                     wrong.push(format!("{name}: the request is refused: {violation}"));
@@ -169,7 +175,7 @@ fn is_of_another_configuration(case: &str) -> bool {
 
 #[test]
 fn the_shipper_makes_of_mock_servers_what_it_made_of_third_party_servers() {
-    let servers = ["collector", "victorialogs"];
+    let servers = ["collector", "victorialogs", "opensearch-2", "opensearch-3"];
     let all = Recorded::all();
     let cases: Vec<_> = all
         .iter()
@@ -204,5 +210,16 @@ fn ship(case: &str, recorded: &Recorded) {
         } else {
             assert_eq!(&counts[name], expected, "{} {case}: {name} of {counts}", recorded.server);
         }
+    }
+}
+
+#[test]
+fn every_recorded_case_of_opensearch_is_one_of_its_mock_server_and_the_other_way_round() {
+    let of_mock: Vec<_> = opensearch::CASES.iter().map(|(case, _)| (*case).to_owned()).collect();
+    for server in ["opensearch-2", "opensearch-3"] {
+        let all = Recorded::all().into_iter();
+        let recorded: Vec<_> =
+            all.filter(|(_, recorded)| recorded.server == server).map(|(case, _)| case).collect();
+        assert_eq!(recorded, of_mock, "{server}");
     }
 }

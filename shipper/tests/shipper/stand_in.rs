@@ -155,7 +155,7 @@ impl Service for State {
         let mut inner = self.lock();
         inner.requests += 1;
         if let Some((server, case)) = &inner.case
-            && let Some(answer) = contract::in_case(server, case, &request)
+            && let Some(answer) = contract::in_case(server, case, &request, inner.requests - 1)
         {
             return Reply::Answer(answer);
         }

@@ -6,9 +6,13 @@ pub mod tools;
 pub mod versions;
 
 mod go;
+mod maven;
 
 pub mod collector;
+pub mod elasticmq;
 pub mod lambda_emulator;
 pub mod nginx;
+pub mod opensearch;
+pub mod opentofu;
 pub mod rotel;
 pub mod victorialogs;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::{anyhow, ensure};
 
-use super::{collector, victorialogs};
+use super::{collector, opensearch, victorialogs};
 
 /// A check that fails until an issue closes its finding. It is made all the same, and the suite
 /// fails once it passes: then its line goes.
@@ -25,7 +25,12 @@ impl KnownFault {
     }
 }
 
-const KNOWN_FAULTS: [&[KnownFault]; 2] = [collector::KNOWN_FAULTS, victorialogs::KNOWN_FAULTS];
+const KNOWN_FAULTS: [&[KnownFault]; 4] = [
+    collector::KNOWN_FAULTS,
+    opensearch::KNOWN_FAULTS_OF_2,
+    opensearch::KNOWN_FAULTS_OF_3,
+    victorialogs::KNOWN_FAULTS,
+];
 
 fn known_faults() -> impl Iterator<Item = &'static KnownFault> {
     KNOWN_FAULTS.iter().copied().flatten()

@@ -6,9 +6,12 @@ mod case;
 mod checks;
 mod collector;
 mod content;
+mod elasticmq;
 mod exchange;
 mod lambda_emulator;
 mod nginx;
+mod opensearch;
+mod opentofu;
 mod rotel;
 mod search;
 mod shipper;
@@ -46,7 +49,19 @@ struct Suite {
     run: fn(&Shipper, &mut Checks) -> anyhow::Result<()>,
 }
 
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 9] = [
+    Suite {
+        name: "opensearch-2",
+        about: "OpenSearch 2, by elasticsearch; Maven and Java 17, a minute",
+        needs: || opensearch::needs("opensearch-2"),
+        run: opensearch::run,
+    },
+    Suite {
+        name: "opensearch-3",
+        about: "OpenSearch 3, by elasticsearch; Maven and Java 21, a minute",
+        needs: || opensearch::needs("opensearch-3"),
+        run: opensearch::run,
+    },
     Suite {
         name: "collector",
         about: "OpenTelemetry Collector, by otlp, splunk_hec and datadog; from the Go module proxy",
@@ -58,6 +73,18 @@ const SUITES: [Suite; 5] = [
         about: "VictoriaLogs, by six destinations; from the Go module proxy",
         needs: logagg_e2e::third_party::victorialogs::needs,
         run: victorialogs::run,
+    },
+    Suite {
+        name: "elasticmq",
+        about: "ElasticMQ, an SQS, with one queue; Maven and Java 17",
+        needs: logagg_e2e::third_party::elasticmq::needs,
+        run: elasticmq::run,
+    },
+    Suite {
+        name: "opentofu",
+        about: "OpenTofu, which runs the provider; from the Go module proxy",
+        needs: opentofu::needs,
+        run: opentofu::run,
     },
     Suite {
         name: "rotel",

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Contract, Item, Refuses, Success};
+use super::{Contract, Item, Refuses, Success, opensearch};
 use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 use crate::{SECRET, bulk};
@@ -32,18 +32,18 @@ impl Contract for Elasticsearch {
     }
 
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
-        let mut answers = Vec::new();
+        let mut failures = Vec::new();
         for item in items {
-            answers.push(if held.iter().any(|other| other.key == item.key) {
-                failed(409, "version_conflict_engine_exception", &item)
+            failures.push(if held.iter().any(|other| other.key == item.key) {
+                Some(opensearch::IS_THERE)
             } else if item.is_poison() {
-                failed(400, "document_parsing_exception", &item)
+                Some((400, "mapper_parsing_exception"))
             } else {
                 held.push(item);
-                json!({"create": {"_index": bulk::INDEX, "status": 201, "result": "created"}})
+                None
             });
         }
-        Answer::new(200, json!({"took": 1, "errors": true, "items": answers}).to_string())
+        opensearch::items(&failures)
     }
 
     fn refuses(&self) -> Refuses {
@@ -51,43 +51,46 @@ impl Contract for Elasticsearch {
     }
 
     fn unauthorized(&self) -> Answer {
-        Answer::new(401, r#"{"error":{"type":"security_exception"},"status":401}"#)
+        let body = r#"{"error":{"type":"security_exception"},"status":401}"#;
+        opensearch::in_json(Answer::new(401, body))
     }
 
     fn busy(&self) -> Answer {
-        Answer::new(429, r#"{"error":{"type":"circuit_breaking_exception"},"status":429}"#)
+        opensearch::out_of_memory()
     }
 
+    /// The words of OpenSearch, as they were recorded, and those that Elasticsearch has in their place:
+    /// `es_rejected_execution_exception` and, from version 8 on, `document_parsing_exception`.
+    ///
+    /// <https://www.elastic.co/docs/troubleshoot/elasticsearch/rejected-requests>
+    /// <https://github.com/elastic/elasticsearch/pull/92646>
     fn own_answers(&self) -> Vec<OwnAnswer> {
-        let item = |item: &str| {
-            let answer = Answer::new(200, format!(r#"{{"items":[{{"create":{item}}}]}}"#));
-            OwnAnswer { name: format!("item `{item}`"), lines: 1, answer }
+        let item = |(status, error): (u16, &'static str)| OwnAnswer {
+            name: format!(r#"item `{{"status":{status},"error":{{"type":"{error}"}}}}`"#),
+            lines: 1,
+            answer: opensearch::items(&[Some((status, error))]),
         };
         [
-            (409, "version_conflict_engine_exception"),
+            opensearch::IS_THERE,
+            (429, "rejected_execution_exception"),
             (429, "es_rejected_execution_exception"),
+            (429, "cluster_block_exception"),
             (503, "unavailable_shards_exception"),
+            (400, "mapper_parsing_exception"),
             (400, "document_parsing_exception"),
+            (400, "illegal_argument_exception"),
+            (400, "strict_dynamic_mapping_exception"),
+            (400, "validation_exception"),
+            (400, "index_closed_exception"),
             (403, "cluster_block_exception"),
             (403, "security_exception"),
             (404, "index_not_found_exception"),
         ]
-        .map(|(status, word)| {
-            item(&format!(r#"{{"status":{status},"error":{{"type":"{word}"}}}}"#))
-        })
+        .map(item)
         .into()
     }
 
     fn foreign_success(&self) -> Success {
         Success::Unclear
     }
-}
-
-/// Services quote the document, which must stay between us.
-fn failed(status: u16, error_type: &str, item: &Item) -> Value {
-    json!({"create": {
-        "_index": bulk::INDEX,
-        "status": status,
-        "error": {"type": error_type, "reason": item.message},
-    }})
 }

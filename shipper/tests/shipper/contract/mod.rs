@@ -13,6 +13,7 @@ mod loggly;
 mod logzio;
 mod loki;
 mod newrelic;
+pub(crate) mod opensearch;
 mod otlp;
 mod s3;
 mod splunk_hec;
@@ -137,11 +138,17 @@ pub(crate) const ALL: &[&dyn Contract] = &[
     &sumologic::SumoLogic,
 ];
 
-/// What is said to a request where it is as it was when a case was recorded with a third-party
-/// server; nothing where that is what the service itself says.
-pub(crate) fn in_case(server: &str, case: &str, request: &Request) -> Option<Answer> {
+/// What is said to a request, before which there were so many, where it is as it was when a case was
+/// recorded with a third-party server; nothing where that is what the service itself says.
+pub(crate) fn in_case(
+    server: &str,
+    case: &str,
+    request: &Request,
+    earlier: usize,
+) -> Option<Answer> {
     match server {
         "collector" => collector::answer(case, request),
+        "opensearch-2" | "opensearch-3" => opensearch::answer(case, request, earlier),
         "victorialogs" => victorialogs::answer(case, request),
         _ => None,
     }
