@@ -40,6 +40,7 @@ pub mod fault_proxy;
 pub mod function;
 pub mod lambda;
 
+pub mod cli;
 pub mod mirror;
 pub mod sample;
 pub mod terraform;

@@ -7,9 +7,6 @@ use anyhow::Context;
 use logagg_release::archive;
 use logagg_release::product::Product;
 
-/// The provider's address, as it stands in `required_providers` with its host.
-pub const ADDRESS: &str = "registry.terraform.io/logagg/logagg";
-
 /// A mirror with one archive of the provider in it.
 #[derive(Debug)]
 pub struct Mirror {
@@ -17,30 +14,30 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Packs the provider and lays it where Terraform looks for it.
+    /// Packs the provider and lays it where Terraform looks for a provider of this address.
     ///
     /// # Errors
     /// When a file cannot be read or written, or no provider is released for this machine.
-    pub fn of_program(dir: &Path, provider: &Path) -> anyhow::Result<Self> {
+    pub fn of_program(dir: &Path, address: &str, provider: &Path) -> anyhow::Result<Self> {
         let product =
             Product::provider_here().context("no provider is released for this machine")?;
         let name = product.program.file_name(product.platform);
-        Self::with(dir, &product.archive(), &archive::of_program(provider, &name)?)
+        Self::with(dir, address, &product.archive(), &archive::of_program(provider, &name)?)
     }
 
-    /// Lays an archive of a release where Terraform looks for it.
+    /// Lays an archive of a release where Terraform looks for a provider of this address.
     ///
     /// # Errors
     /// When a file cannot be read or written.
-    pub fn of_archive(dir: &Path, archive: &Path) -> anyhow::Result<Self> {
+    pub fn of_archive(dir: &Path, address: &str, archive: &Path) -> anyhow::Result<Self> {
         let name = archive.file_name().unwrap_or_default().to_string_lossy();
         let bytes =
             std::fs::read(archive).with_context(|| format!("reading {}", archive.display()))?;
-        Self::with(dir, &name, &bytes)
+        Self::with(dir, address, &name, &bytes)
     }
 
-    fn with(dir: &Path, name: &str, archive: &[u8]) -> anyhow::Result<Self> {
-        let folder = dir.join(ADDRESS);
+    fn with(dir: &Path, address: &str, name: &str, archive: &[u8]) -> anyhow::Result<Self> {
+        let folder = dir.join(address);
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("creating {}", folder.display()))?;
         let path = folder.join(name);

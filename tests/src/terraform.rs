@@ -1,24 +1,22 @@
-//! The real Terraform, in a working folder of its own and untouched by this machine's settings.
+//! The real Terraform, or OpenTofu, in a working folder of its own and untouched by this machine's settings.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::cli::Cli;
 use crate::interrupt::{self, Interruptible};
-use crate::mirror::{ADDRESS, Mirror};
+use crate::mirror::Mirror;
 use crate::server::inherited_environment;
 use crate::wait;
 use crate::workspace;
-
-/// The first with import blocks.
-const OLDEST: (u32, u32) = (1, 5);
 
 /// How Terraform finds the provider.
 #[derive(Debug, Clone, Copy)]
@@ -31,38 +29,10 @@ pub enum Installation<'a> {
     Archive(&'a Path),
 }
 
-/// The version of the terraform on this machine.
-///
-/// # Errors
-/// When there is none, or one too old for what the tests and the demo do.
-pub fn version() -> anyhow::Result<String> {
-    let output = match Command::new("terraform").args(["version", "-json"]).output() {
-        Ok(output) => output,
-        Err(error) => return Err(not_started(error)),
-    };
-    let answer: Value = serde_json::from_slice(&output.stdout)
-        .context("asking terraform for its version in JSON")?;
-    let version = answer["terraform_version"].as_str().unwrap_or_default().to_owned();
-    let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
-    if (numbers.next(), numbers.next()) < (Some(OLDEST.0), Some(OLDEST.1)) {
-        bail!("terraform is version {version}; {}.{} or newer is needed", OLDEST.0, OLDEST.1);
-    }
-    Ok(version)
-}
-
-fn not_started(error: std::io::Error) -> anyhow::Error {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            let (major, minor) = OLDEST;
-            anyhow!("terraform is not on PATH; install Terraform {major}.{minor} or newer")
-        }
-        _ => anyhow::Error::new(error).context("running terraform"),
-    }
-}
-
 /// Terraform with one configuration and one state.
 #[derive(Debug)]
 pub struct Terraform {
+    cli: Cli,
     dir: PathBuf,
     environment: BTreeMap<OsString, OsString>,
     /// Removed with everything in it when it is dropped.
@@ -70,24 +40,34 @@ pub struct Terraform {
 }
 
 impl Terraform {
-    /// A new working folder.
+    /// A new working folder for the Terraform of `PATH`.
     ///
     /// # Errors
-    /// When terraform is not installed, or a file cannot be written.
+    /// When a file cannot be written.
     pub fn new(installation: Installation) -> anyhow::Result<Self> {
+        Self::by(&Cli::of_path(), installation)
+    }
+
+    /// A new working folder for this program.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn by(cli: &Cli, installation: Installation) -> anyhow::Result<Self> {
         let scratch = workspace::scratch("terraform")?;
         let dir = scratch.path().join("work");
         std::fs::create_dir(&dir).context("creating a working folder for Terraform")?;
         let cli_config = scratch.path().join("terraform.rc");
+        let address = cli.provider_address();
+        let mirror = scratch.path().join("mirror");
         let text = match installation {
             Installation::Mirror(provider) => {
-                Mirror::of_program(&scratch.path().join("mirror"), provider)?.cli_config()
+                Mirror::of_program(&mirror, &address, provider)?.cli_config()
             }
             Installation::Archive(archive) => {
-                Mirror::of_archive(&scratch.path().join("mirror"), archive)?.cli_config()
+                Mirror::of_archive(&mirror, &address, archive)?.cli_config()
             }
             Installation::Override(dir) => format!(
-                "provider_installation {{\n  dev_overrides {{\n    \"{ADDRESS}\" = \"{}\"\n  }}\n}}\n",
+                "provider_installation {{\n  dev_overrides {{\n    \"{address}\" = \"{}\"\n  }}\n}}\n",
                 dir.display()
             ),
         };
@@ -104,7 +84,7 @@ impl Terraform {
         ] {
             environment.insert(name.into(), value.to_owned());
         }
-        Ok(Self { dir, environment, scratch })
+        Ok(Self { cli: cli.clone(), dir, environment, scratch })
     }
 
     /// Sets variables for every command from now on.
@@ -124,6 +104,11 @@ impl Terraform {
     /// Takes a variable away from every command from now on.
     pub fn remove_environment(&mut self, name: &str) {
         self.environment.remove(OsStr::new(name));
+    }
+
+    /// The program.
+    pub fn cli(&self) -> &Cli {
+        &self.cli
     }
 
     /// The working folder.
@@ -164,7 +149,7 @@ impl Terraform {
     /// When terraform cannot be started.
     pub fn start(&self, arguments: &[&str]) -> anyhow::Result<Running> {
         interrupt::check()?;
-        let mut command = Command::new("terraform");
+        let mut command = self.cli.command();
         command
             .args(arguments)
             .env_clear()
@@ -175,10 +160,10 @@ impl Terraform {
             .stderr(Stdio::piped())
             // Its own group, so that Ctrl-C reaches Terraform and the provider and nobody else.
             .process_group(0);
-        let child = command.spawn().map_err(not_started)?;
+        let child = command.spawn().map_err(|error| self.cli.not_started(error))?;
         let group = Pid::from_raw(i32::try_from(child.id()).context("a process id")?);
         Ok(Running {
-            command: format!("terraform {}", arguments.join(" ")),
+            command: format!("{} {}", self.cli.product().command(), arguments.join(" ")),
             child,
             group,
             _interruptible: Interruptible::new(group),

@@ -63,7 +63,7 @@ fn groups_that_leave_the_selection_are_unsubscribed_and_keep_their_retention() {
 }
 
 #[test]
-fn a_selection_within_what_was_listed_is_planned_group_by_group() {
+pub(crate) fn a_selection_within_what_was_listed_is_planned_group_by_group() {
     let scene = Scene::governed(&["/app/a", "/app/b", "/app/c"]);
     let policy = scene.usual_policy();
     scene.policy(&format!("{policy}\nexclude {{\n  names = [\"/app/b\"]\n}}"));
@@ -221,7 +221,7 @@ fn two_policies_on_the_same_groups_leave_each_other_alone() {
 }
 
 #[test]
-fn a_replaced_policy_ends_with_the_same_filters() {
+pub(crate) fn a_replaced_policy_ends_with_the_same_filters() {
     let scene = Scene::governed(&["/app/a"]);
     scene.run(0, |terraform| {
         terraform.run(&["apply", "-no-color", "-auto-approve", "-replace=logagg_policy.it"])
@@ -231,7 +231,7 @@ fn a_replaced_policy_ends_with_the_same_filters() {
 }
 
 #[test]
-fn a_plan_to_destroy_says_so_and_writes_nothing() {
+pub(crate) fn a_plan_to_destroy_says_so_and_writes_nothing() {
     let scene = Scene::governed(&["/app/a"]);
     let plan = scene.run(2, |terraform| terraform.plan(&["-destroy"]));
     says(&plan, "# logagg_policy.it will be destroyed");
@@ -242,7 +242,7 @@ fn a_plan_to_destroy_says_so_and_writes_nothing() {
 }
 
 #[test]
-fn a_change_of_the_filters_arguments_shows_every_log_group_whose_filter_is_written() {
+pub(crate) fn a_change_of_the_filters_arguments_shows_every_log_group_whose_filter_is_written() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     scene.policy(&format!("{}\nfilter_pattern = \"ERROR\"", scene.usual_policy()));
     says(&scene.plan(), "~ subscription = \"active\" -> (known after apply)");

@@ -105,7 +105,7 @@ fn a_log_group_moves_from_one_policy_to_the_other_without_a_conflict() {
 const ONE_NAME: &str = "Error: Two policies with one filter name";
 
 #[test]
-fn one_filter_name_for_two_policies_is_an_error_before_anything_is_written() {
+pub(crate) fn one_filter_name_for_two_policies_is_an_error_before_anything_is_written() {
     let scene = Scene::with_groups(&["/app/a", "/lib/b"]);
     let (here, there) = (scene.shipper(), scene.account.function_arn("other"));
     let rest = below("/app/");
@@ -151,7 +151,7 @@ fn a_second_policy_of_a_filter_name_that_is_in_the_state_is_an_error() {
 }
 
 #[test]
-fn twins_that_are_in_the_state_are_parted_by_forgetting_one() {
+pub(crate) fn twins_that_are_in_the_state_are_parted_by_forgetting_one() {
     let scene = Scene::governed(&["/app/a"]);
     let policy = scene.usual_policy();
     let both = format!(

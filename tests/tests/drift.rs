@@ -161,7 +161,7 @@ fn two_plans_in_a_row_are_equal_to_the_byte() {
 }
 
 #[test]
-fn only_refreshing_shows_drift_and_writes_nothing() {
+pub(crate) fn only_refreshing_shows_drift_and_writes_nothing() {
     let scene = Scene::governed(&["/app/a"]);
     scene.logs.delete_filter("/app/a", NAME).unwrap();
     let plan = scene.run(2, |terraform| terraform.plan(&["-refresh-only"]));

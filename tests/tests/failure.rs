@@ -61,7 +61,7 @@ fn a_permission_lost_in_the_middle_of_a_create_is_a_warning_too() {
 }
 
 #[test]
-fn a_postcondition_on_pending_makes_a_half_done_create_fail_loudly() {
+pub(crate) fn a_postcondition_on_pending_makes_a_half_done_create_fail_loudly() {
     let scene = Scene::with_groups(&["/app/a", "/app/b"]);
     scene.policy(&format!(
         "{}\nlifecycle {{\n  postcondition {{\n    condition = self.pending == 0\n    \
@@ -79,7 +79,7 @@ fn a_postcondition_on_pending_makes_a_half_done_create_fail_loudly() {
 }
 
 #[test]
-fn a_refusal_in_the_middle_of_an_update_keeps_what_was_done() {
+pub(crate) fn a_refusal_in_the_middle_of_an_update_keeps_what_was_done() {
     let scene = Scene::governed(&["/app/a", "/app/b", "/app/c"]);
     let other = scene.account.function_arn("other");
     scene.policy(&scene.policy_to(&other));

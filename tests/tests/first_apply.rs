@@ -127,7 +127,7 @@ fn retention_alone_asks_for_no_filters() {
 }
 
 #[test]
-fn a_destination_made_in_the_same_apply_is_no_obstacle() {
+pub(crate) fn a_destination_made_in_the_same_apply_is_no_obstacle() {
     let scene = Scene::with_groups(&["/app/a"]);
     let configuration = |arn: &str| {
         let policy = scene.usual_policy();
@@ -219,7 +219,7 @@ fn an_account_without_log_groups_is_governed_too() {
 }
 
 #[test]
-fn a_provider_that_is_not_yet_configured_calls_nothing() {
+pub(crate) fn a_provider_that_is_not_yet_configured_calls_nothing() {
     let scene = Scene::with_groups(&["/app/a"]);
     let provider = PROVIDER.replace(
         "provider \"logagg\" {",

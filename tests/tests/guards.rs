@@ -59,7 +59,7 @@ fn another_selection_is_guarded_too() {
 }
 
 #[test]
-fn what_grew_since_the_plan_stops_the_apply_before_it_writes() {
+pub(crate) fn what_grew_since_the_plan_stops_the_apply_before_it_writes() {
     let scene = Scene::with_groups(&["/app/a"]);
     scene.policy(&format!("{}\nmax_changes = 1", scene.usual_policy()));
     scene.plan();

@@ -29,7 +29,7 @@ fn is_governed(scene: &Scene, groups: &[&str]) {
 }
 
 #[test]
-fn a_policy_that_is_created_before_the_old_one_is_destroyed_keeps_the_filters() {
+pub(crate) fn a_policy_that_is_created_before_the_old_one_is_destroyed_keeps_the_filters() {
     let scene = Scene::with_groups(&["/app/a", "/app/b"]);
     let policy = scene.usual_policy();
     let first = "lifecycle {\n  create_before_destroy = true\n}";
@@ -54,7 +54,7 @@ fn a_dependent_that_is_created_first_turns_the_order_round_and_nothing_is_lost()
 }
 
 #[test]
-fn another_address_without_a_moved_block_ends_with_the_same_filters() {
+pub(crate) fn another_address_without_a_moved_block_ends_with_the_same_filters() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     scene.configuration(&resource("other", &scene.usual_policy()));
     let plan = scene.plan();
@@ -85,7 +85,7 @@ fn one_after_the_other_a_policy_under_another_address_ends_with_the_same_filters
 }
 
 #[test]
-fn another_key_of_for_each_and_another_count_are_hand_overs() {
+pub(crate) fn another_key_of_for_each_and_another_count_are_hand_overs() {
     let scene = Scene::with_groups(&["/app/a"]);
     let policy = scene.usual_policy();
     for multiple in ["for_each = toset([\"x\"])", "for_each = toset([\"y\"])", "count = 1"] {
@@ -96,7 +96,7 @@ fn another_key_of_for_each_and_another_count_are_hand_overs() {
 }
 
 #[test]
-fn a_moved_block_changes_nothing() {
+pub(crate) fn a_moved_block_changes_nothing() {
     let scene = Scene::governed(&["/app/a"]);
     let moved = "moved {\n  from = logagg_policy.it\n  to   = logagg_policy.other\n}\n";
     scene.configuration(&format!("{}{moved}", resource("other", &scene.usual_policy())));

@@ -43,7 +43,7 @@ fn comes_back(scene: &Scene) {
 }
 
 #[test]
-fn the_import_command_finds_the_filters_of_the_name() {
+pub(crate) fn the_import_command_finds_the_filters_of_the_name() {
     let scene = lost();
     let import = import(&scene, 0, "logagg_policy.it", NAME);
     says(&import, "Import successful!");
@@ -56,7 +56,7 @@ fn the_import_command_finds_the_filters_of_the_name() {
 }
 
 #[test]
-fn the_import_block_plans_the_difference() {
+pub(crate) fn the_import_block_plans_the_difference() {
     let scene = lost();
     let policy = scene.usual_policy();
     scene.configuration(&format!(
@@ -197,7 +197,7 @@ fn policies(scene: &Scene) -> Vec<Value> {
 }
 
 #[test]
-fn one_block_for_many_accounts_is_imported_through_its_roles() {
+pub(crate) fn one_block_for_many_accounts_is_imported_through_its_roles() {
     let scene = lost_in_accounts(|| Role::named("logs@all"), "");
     let block = format!(
         "import {{\n  for_each = toset({TARGETS:?})\n  to = logagg_policy.it[each.key]\n  \

@@ -13,7 +13,7 @@ fn names() -> Vec<String> {
 }
 
 #[test]
-fn a_create_ends_with_what_it_reached_and_taints_nothing() {
+pub(crate) fn a_create_ends_with_what_it_reached_and_taints_nothing() {
     let names = names();
     let scene = Scene::with_groups(&names.iter().map(String::as_str).collect::<Vec<_>>());
     scene.policy(&scene.usual_policy());
@@ -69,7 +69,7 @@ fn an_update_ends_with_an_error_and_the_next_one_finishes() {
 }
 
 #[test]
-fn a_plan_ends_at_once() {
+pub(crate) fn a_plan_ends_at_once() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     let _gate = scene.proxy.on("DescribeSubscriptionFilters").hold();
     let plan = scene.terraform.start(&["plan", "-no-color"]).unwrap();
@@ -83,7 +83,7 @@ fn a_plan_ends_at_once() {
 }
 
 #[test]
-fn a_destroy_keeps_what_it_did_not_come_to() {
+pub(crate) fn a_destroy_keeps_what_it_did_not_come_to() {
     let names = names();
     let scene = Scene::governed(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let gate = scene.proxy.on("DeleteSubscriptionFilter").after(10).hold();
@@ -105,7 +105,7 @@ fn a_destroy_keeps_what_it_did_not_come_to() {
 }
 
 #[test]
-fn a_killed_create_leaves_no_state_and_the_next_one_takes_it_up() {
+pub(crate) fn a_killed_create_leaves_no_state_and_the_next_one_takes_it_up() {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/c"]);
     scene.policy(&scene.usual_policy());
     let gate = scene.proxy.on("PutSubscriptionFilter").after(1).hold();

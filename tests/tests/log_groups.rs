@@ -112,7 +112,7 @@ fn a_check_block_tells_of_log_groups_nobody_ships() {
 }
 
 #[test]
-fn for_each_goes_over_what_was_found() {
+pub(crate) fn for_each_goes_over_what_was_found() {
     let scene = Scene::with_groups(&["/app/a", "/app/b"]);
     scene.configuration(
         "data \"logagg_log_groups\" \"all\" {\n  select {\n    name_prefixes = [\"/app/\"]\n  }\n}\n\

@@ -57,6 +57,7 @@ mod pages;
 mod parking;
 mod peers;
 mod policy_accounts;
+mod programs;
 mod provider_block;
 mod refresh;
 mod report;

@@ -54,7 +54,7 @@ fn never_expire_is_a_retention_like_any_other() {
 }
 
 #[test]
-fn a_plan_that_shortens_retention_warns_of_what_is_deleted() {
+pub(crate) fn a_plan_that_shortens_retention_warns_of_what_is_deleted() {
     let scene = three_groups();
     for group in ["/app/long", "/app/never"] {
         scene.logs.create_stream(group, "stream").unwrap();
@@ -75,7 +75,7 @@ fn a_plan_that_shortens_retention_warns_of_what_is_deleted() {
 }
 
 #[test]
-fn destroy_gives_back_what_was_there_before() {
+pub(crate) fn destroy_gives_back_what_was_there_before() {
     let scene = three_groups();
     keeps(&scene, 30, "retention_on_destroy = \"restore\"");
     scene.apply();

@@ -1,8 +1,9 @@
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::binaries::Binaries;
+use logagg_e2e::cli::Cli;
 use logagg_e2e::cloudwatch::{CloudWatchLogs, Filter};
 use logagg_e2e::fault_proxy::FaultProxy;
 use logagg_e2e::ministack::Ministack;
@@ -26,6 +27,8 @@ const SIMULATED_SHIPPERS: [&str; 3] = ["shipper", "other", "elsewhere"];
 
 thread_local! {
     static SIMULATED: Cell<bool> = const { Cell::new(false) };
+    /// Who runs the provider, where it is not the Terraform of `PATH`.
+    static CLI: RefCell<Option<Cli>> = const { RefCell::new(None) };
 }
 
 /// Plays a scenario once more, with every scene in a simulator instead of in ministack.
@@ -41,6 +44,22 @@ pub(crate) fn in_simulator(scenario: fn()) {
 
     let _back = Back;
     SIMULATED.set(true);
+    scenario();
+}
+
+/// Plays a scenario once more, with this program in every scene instead of the Terraform of `PATH`.
+#[track_caller]
+pub(crate) fn with_cli(cli: &Cli, scenario: fn()) {
+    struct Back;
+
+    impl Drop for Back {
+        fn drop(&mut self) {
+            CLI.set(None);
+        }
+    }
+
+    let _back = Back;
+    CLI.set(Some(cli.clone()));
     scenario();
 }
 
@@ -119,7 +138,8 @@ impl Scene {
         let logs = account.logs();
         let proxy = FaultProxy::start(account.endpoint()).unwrap();
         let binaries = Binaries::shared();
-        let terraform = Terraform::new(Installation::Override(binaries.provider_dir()))
+        let cli = CLI.with_borrow(Clone::clone).unwrap_or_else(Cli::of_path);
+        let terraform = Terraform::by(&cli, Installation::Override(binaries.provider_dir()))
             .unwrap()
             .with_environment(account.environment(&proxy.endpoint()));
         Self { account, logs, proxy, terraform, simulator }

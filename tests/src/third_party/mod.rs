@@ -13,5 +13,6 @@ pub mod elasticmq;
 pub mod lambda_emulator;
 pub mod nginx;
 pub mod opensearch;
+pub mod opentofu;
 pub mod rotel;
 pub mod victorialogs;

@@ -106,8 +106,8 @@ pub(super) trait Driver {
     fn apply(&mut self, what: What<'_>, disturbance: Disturbance<'_>) -> Applied;
 }
 
-/// Makes a driver for an account of its own.
-pub(super) type Make = for<'a> fn(&'a Simulator, seed: u64) -> Box<dyn Driver + 'a>;
+/// Makes a driver for an account of its own, by the seed of its lifecycle.
+pub(super) type Make<'m> = dyn for<'a> Fn(&'a Simulator, u64) -> Box<dyn Driver + 'a> + Sync + 'm;
 
 /// The log groups whose entries in two values of a policy differ.
 pub(super) fn differing_entries(

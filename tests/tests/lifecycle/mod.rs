@@ -17,6 +17,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use driver::Make;
+use logagg_e2e::cli::Cli;
 
 /// How many lifecycles there are, unless this variable says otherwise: a long run takes hundreds,
 /// or goes on where another ended (`400..1000`).
@@ -45,18 +46,25 @@ fn seeds(usual: u64, variable: &str) -> Range<u64> {
 
 #[test]
 fn every_promise_holds_through_the_lives_of_policies() {
-    let seeds = seeds(LIFECYCLES, LIFECYCLES_VARIABLE);
-    play(REGRESSIONS.into_iter().chain(seeds), |aws, _| Box::new(terraform::ByTerraform::new(aws)));
+    play_with(&Cli::of_path(), LIFECYCLES);
+}
+
+/// Plays so many lifecycles with a program, or as many as the variable says.
+pub(crate) fn play_with(cli: &Cli, lifecycles: u64) {
+    let seeds = seeds(lifecycles, LIFECYCLES_VARIABLE);
+    play(REGRESSIONS.into_iter().chain(seeds), &|aws, _| {
+        Box::new(terraform::ByTerraform::new(cli, aws))
+    });
 }
 
 #[test]
 fn every_promise_holds_over_the_protocol_alone() {
     let seeds = seeds(PROTOCOL_LIFECYCLES, PROTOCOL_LIFECYCLES_VARIABLE);
     let seeds = PROTOCOL_REGRESSIONS.into_iter().chain(seeds);
-    play(seeds, |aws, seed| Box::new(protocol::OverProtocol::new(aws, seed)));
+    play(seeds, &|aws, seed| Box::new(protocol::OverProtocol::new(aws, seed)));
 }
 
-fn play(seeds: impl Iterator<Item = u64> + Send, make: Make) {
+fn play(seeds: impl Iterator<Item = u64> + Send, make: &Make<'_>) {
     let seeds = Mutex::new(seeds);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

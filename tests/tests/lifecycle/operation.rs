@@ -202,6 +202,8 @@ pub(super) struct Generator {
     pub(super) random: Rng,
     /// So that no address and no filter's name is ever used again by chance.
     made: usize,
+    /// Log groups that a policy had left alone, maybe, when their owners made it write.
+    written_late: BTreeSet<String>,
 }
 
 /// What the generator goes by beside the configuration.
@@ -220,7 +222,7 @@ fn one_of<T: Clone>(random: &mut Rng, all: &[T]) -> T {
 
 impl Generator {
     pub(super) fn new(random: Rng) -> Self {
-        Self { random, made: 0 }
+        Self { random, made: 0, written_late: BTreeSet::new() }
     }
 
     fn fresh(&mut self, prefix: &str) -> String {
@@ -341,9 +343,13 @@ impl Generator {
             let acts = self.random.usize(1..3);
             before.extend(self.acts(acts, configuration, facts));
         }
+        let mut late = None;
         if self.chance(30)
             && let Some((due, _)) = self.change_of_mind(configuration, facts)
         {
+            if let Act::SetRetention(group, _) = &due {
+                late = Some(group.clone());
+            }
             before.push(due);
         }
         let operation = self.operation(configuration, facts);
@@ -351,6 +357,7 @@ impl Generator {
             before.retain(|act| *act == Act::FreeNames);
             return Step { operation, before, course: Course::Apply, last: Last::Nothing };
         }
+        self.written_late.extend(late);
         let last = match self.random.u8(..4) {
             0 => Last::Nothing,
             1 => Last::Puts,
@@ -425,6 +432,23 @@ impl Generator {
         })
     }
 
+    /// A policy lets a log group go whose owner once made it write: what it gives back is what it
+    /// found then, not what it saw first.
+    fn let_go(&mut self, configuration: &mut Configuration, facts: &Facts) -> Option<Operation> {
+        let groups: Vec<_> = self.written_late.intersection(&facts.groups).cloned().collect();
+        if groups.is_empty() {
+            return None;
+        }
+        let group = one_of(&mut self.random, &groups);
+        self.written_late.remove(&group);
+        let (address, _) = configuration.policy_of(&group, facts.tagged.contains(&group))?;
+        let mut policies = configuration.policies_mut();
+        let policy = policies.get_mut(&address)?;
+        policy.names.remove(&group);
+        policy.excluded.insert(group);
+        Some(Operation::Change { address, argument: "exclude" })
+    }
+
     fn acts(&mut self, number: usize, configuration: &Configuration, facts: &Facts) -> Vec<Act> {
         (0..number).filter_map(|_| self.act(configuration, facts)).collect()
     }
@@ -472,6 +496,11 @@ impl Generator {
     }
 
     fn operation(&mut self, configuration: &mut Configuration, facts: &Facts) -> Operation {
+        if self.chance(12)
+            && let Some(operation) = self.let_go(configuration, facts)
+        {
+            return operation;
+        }
         loop {
             let roll = self.random.u8(..100);
             let operation = match roll {

@@ -39,7 +39,7 @@ pub(super) struct Broken {
 }
 
 /// Plays a lifecycle to its end. What comes after a broken promise may be due to that.
-pub(super) fn play(seed: u64, make: Make) -> Life {
+pub(super) fn play(seed: u64, make: &Make<'_>) -> Life {
     let mut random = Rng::with_seed(seed);
     let aws = Simulator::builder().seed(seed).filters_per_group(10).start().unwrap();
     for function in OPEN {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use logagg_e2e::account::Account;
 use logagg_e2e::binaries::Binaries;
+use logagg_e2e::cli::Cli;
 use logagg_e2e::simulator::{Gate, Simulator};
 use logagg_e2e::terraform::{Installation, Run, Terraform};
 
@@ -29,10 +30,10 @@ pub(super) struct ByTerraform<'a> {
 }
 
 impl<'a> ByTerraform<'a> {
-    pub(super) fn new(aws: &'a Simulator) -> Self {
+    pub(super) fn new(cli: &Cli, aws: &'a Simulator) -> Self {
         let account = Account::at(&aws.endpoint(), SIMULATED_ACCOUNT);
         let binaries = Binaries::shared();
-        let terraform = Terraform::new(Installation::Override(binaries.provider_dir()))
+        let terraform = Terraform::by(cli, Installation::Override(binaries.provider_dir()))
             .unwrap()
             .with_environment(account.environment(&aws.endpoint()));
         Self { aws, terraform }

@@ -5,12 +5,13 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::binaries::Binaries;
+use logagg_e2e::cli::terraform_version;
 use logagg_e2e::lambda::Function;
 use logagg_e2e::ministack::Ministack;
 use logagg_e2e::python::Python;
 use logagg_e2e::sample;
 use logagg_e2e::search::Search;
-use logagg_e2e::terraform::{self, Installation, Run, Terraform};
+use logagg_e2e::terraform::{Installation, Run, Terraform};
 use logagg_e2e::workspace;
 use serde_json::json;
 
@@ -46,7 +47,7 @@ impl Stage {
     pub(crate) fn set(screen: &Screen) -> anyhow::Result<Self> {
         let progress = |line: &str| screen.progress(line);
         screen.heading("Set the stage");
-        screen.step("Find Terraform", terraform::version)?;
+        screen.step("Find Terraform", terraform_version)?;
         screen.step("Python with its tools, in an environment of its own", || {
             Python::ready(&progress)
         })?;

@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use logagg_e2e::binaries::Binaries;
-use logagg_e2e::mirror::ADDRESS;
 use logagg_e2e::terraform::{Installation, Terraform};
 use serde::Deserialize;
 use serde_json::Value;
@@ -72,7 +71,8 @@ impl Schemas {
             "terraform {\n  required_providers {\n    logagg = { source = \"logagg/logagg\" }\n  }\n}\n",
         )?;
         let mut answer = terraform.json(&["providers", "schema", "-json"])?;
-        serde_json::from_value(answer["provider_schemas"][ADDRESS].take())
+        let address = terraform.cli().provider_address();
+        serde_json::from_value(answer["provider_schemas"][address.as_str()].take())
             .context("reading what terraform says of the provider's schema")
     }
 

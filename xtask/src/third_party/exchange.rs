@@ -387,9 +387,12 @@ pub(crate) fn account_all(
         let number = *number.with_context(|| format!("never sent: {message:?}"))?;
         by_delivery[number].push(message);
     }
-    let mut said = Vec::new();
+    let (mut received, mut there, mut possible) = (0, 0, 0);
     for (Shipped { events, invoked }, stored) in shipped.iter().zip(by_delivery) {
-        said.push(account(invoked, events, &stored)?);
+        account(invoked, events, &stored)?;
+        received += count(invoked, "in");
+        there += stored.len();
+        possible += count(invoked, "possible_duplicates");
     }
-    Ok(said.join("; "))
+    Ok(format!("{received} received, {there} there, {possible} possible duplicates"))
 }

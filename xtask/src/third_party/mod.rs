@@ -11,6 +11,7 @@ mod exchange;
 mod lambda_emulator;
 mod nginx;
 mod opensearch;
+mod opentofu;
 mod rotel;
 mod search;
 mod shipper;
@@ -48,7 +49,7 @@ struct Suite {
     run: fn(&Shipper, &mut Checks) -> anyhow::Result<()>,
 }
 
-const SUITES: [Suite; 8] = [
+const SUITES: [Suite; 9] = [
     Suite {
         name: "opensearch-2",
         about: "OpenSearch 2, by elasticsearch; Maven and Java 17, a minute",
@@ -78,6 +79,12 @@ const SUITES: [Suite; 8] = [
         about: "ElasticMQ, an SQS, with one queue; Maven and Java 17",
         needs: logagg_e2e::third_party::elasticmq::needs,
         run: elasticmq::run,
+    },
+    Suite {
+        name: "opentofu",
+        about: "OpenTofu, which runs the provider; from the Go module proxy",
+        needs: opentofu::needs,
+        run: opentofu::run,
     },
     Suite {
         name: "rotel",

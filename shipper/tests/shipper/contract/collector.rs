@@ -65,7 +65,8 @@ pub(super) fn answer(case: &str, request: &Request) -> Option<Answer> {
 fn behind(code: &str, status: &str) -> String {
     format!(
         "rpc error: code = {code} desc = error exporting items, request to \
-         http://127.0.0.1:00000/v1/logs responded with HTTP Status Code {status}"
+         http://127.0.0.1:00000/v1/logs responded with HTTP Status Code {status}, Message=, \
+         Details=[]"
     )
 }
 

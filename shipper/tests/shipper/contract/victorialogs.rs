@@ -13,7 +13,8 @@ const MAX_REQUEST_BYTES: usize = 4_000;
 
 /// Nothing where it says what the service itself says.
 pub(super) fn answer(case: &str, request: &Request) -> Option<Answer> {
-    let is_too_large = decompressed(request).len() > MAX_REQUEST_BYTES;
+    let bytes = decompressed(request).len();
+    let is_too_large = bytes > MAX_REQUEST_BYTES;
     let answer = match case {
         _ if case.ends_with("_wrong_credentials") => {
             line(401, "").with("www-authenticate", "Basic realm=\"VictoriaMetrics\"")
@@ -30,8 +31,10 @@ pub(super) fn answer(case: &str, request: &Request) -> Option<Answer> {
         ),
         "loki_too_large" if is_too_large => line(
             400,
-            "cannot read Loki protobuf data: too big data size exceeding -loki.maxRequestSize=4000 \
-             bytes",
+            &format!(
+                "cannot read Loki protobuf data: cannot decompress data: too big data size {bytes} \
+                 exceeding 4000 bytes"
+            ),
         ),
         "loki_unknown_tenant" => line(
             400,
