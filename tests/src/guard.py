@@ -61,3 +61,5 @@ except subprocess.TimeoutExpired:
 end(server.pid, signal.SIGKILL)
 server.wait()
 shutil.rmtree(scratch, ignore_errors=True)
+# The interpreter would wait for the thread that reads standard input, and abort.
+os._exit(max(server.returncode, 0))
