@@ -41,7 +41,9 @@ pub(super) fn render() -> anyhow::Result<String> {
                 .push(case);
         }
         for (destination, cases) in cases {
-            let cases: Vec<_> = cases.iter().map(|case| case.replace('_', " ")).collect();
+            let prefix = format!("{destination}_");
+            let name = |case: &&str| case.strip_prefix(&prefix).unwrap_or(case).replace('_', " ");
+            let cases: Vec<_> = cases.iter().map(name).collect();
             let cases = if cases.is_empty() { "none".to_owned() } else { cases.join(", ") };
             // Writing to a string does not fail.
             let _ = writeln!(
