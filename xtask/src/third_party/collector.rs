@@ -30,6 +30,7 @@ pub(crate) const KNOWN_FAULTS: &[KnownFault] = &[
     KnownFault::new("collector", "otlp too large for the backend is split", "third-party 11"),
     KnownFault::new("collector", "parts of an event have ids of their own", "third-party 12"),
     KnownFault::new("collector", "a demanded client certificate is named", "third-party 13"),
+    KnownFault::new("collector", "splunk_hec too large: the size is remembered", "third-party 14"),
     KnownFault::new(
         "collector",
         "splunk_hec too large: the large event is too_large",
@@ -282,6 +283,7 @@ fn too_large(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
         ensure_reason(&invoked, "refused", "too_large")?;
         Ok("rejected as too_large".to_owned())
     });
+    checks.check("splunk_hec too large: the size is remembered", |_| remembered(shipper));
     // It says 500, which means nothing to a client but that it may try again.
     let name = "datadog_too_large";
     let url = collector.endpoint(Receiver::Datadog);
@@ -291,6 +293,32 @@ fn too_large(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
         expect(&invoked, &[("left_to_lambda", 4), ("possible_duplicates", possible)])
     });
     Ok(())
+}
+
+/// Once a request was too large, others are not made as large.
+fn remembered(shipper: &Shipper) -> anyhow::Result<String> {
+    const MAX_REQUEST_BYTES: usize = 100_000;
+
+    let settings = Settings { max_request_bytes: Some(MAX_REQUEST_BYTES), ..Settings::default() };
+    let collector = start(settings)?;
+    let messages: Vec<_> = content::fill(10_000).into_iter().map(|event| event.message).collect();
+    let messages: Vec<_> = messages.iter().map(String::as_str).collect();
+    let events = exchange::events(&messages);
+    let deliveries = content::deliveries(&events)?;
+    let mut destination = splunk_hec(&collector.endpoint(Receiver::SplunkHec));
+    let ship = |destination: &Value| -> anyhow::Result<(u64, u64)> {
+        let invoked = shipper.ship(destination, &deliveries[0], Duration::from_secs(50))?;
+        expect(&invoked, &[("delivered", 10_000)])?;
+        let count = |name| exchange::count(&invoked, name);
+        Ok((count("requests"), count("bytes_encoded")))
+    };
+    let (requests, encoded) = ship(&destination)?;
+    destination["max_request_bytes"] = json!(MAX_REQUEST_BYTES);
+    let (needed, bytes) = ship(&destination)?;
+    let found =
+        format!("{requests} requests and {encoded} bytes encoded, where {needed} and {bytes} do");
+    ensure!(encoded < 2 * bytes, "{found}");
+    Ok(found)
 }
 
 fn out_of_memory(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
