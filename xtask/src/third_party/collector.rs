@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use logagg_e2e::third_party::collector::{Collector, Receiver, Record, Settings, Tls};
 use logagg_e2e::wait;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -59,6 +59,16 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
     records(shipper, checks)?;
     tls(shipper, checks)?;
     slow_backend(shipper, checks);
+    checks.check("a Collector that does not start says why", |_| {
+        let (certificate, key) = ("no certificate".to_owned(), "no key".to_owned());
+        let tls = Some(Tls { certificate, key, clients: None });
+        let Err(error) = start(Settings { tls, ..Settings::default() }) else {
+            bail!("it starts with a certificate that is none")
+        };
+        let said = format!("{error:#}");
+        ensure!(said.contains("failed to load TLS"), "it says {said}");
+        Ok("with the end of its log".to_owned())
+    });
     for (receiver, kind) in RECEIVERS {
         checks.check(&format!("{kind}: killed and started again in a delivery"), |_| {
             killed(shipper, receiver, kind)
@@ -145,7 +155,7 @@ fn contents(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
 type FoundIn = fn(&Record) -> anyhow::Result<Found>;
 
 fn found_in_otlp(record: &Record) -> anyhow::Result<Found> {
-    ensure!(record.nanos % 1_000_000 == 0, "time {} ns", record.nanos);
+    ensure!(record.nanos.is_multiple_of(1_000_000), "time {} ns", record.nanos);
     let text = |name: &str| text(&record.attributes, name);
     let first = |name: &str| record.attributes.get(name)?[0].as_str().map(str::to_owned);
     Ok(Found {
@@ -181,7 +191,7 @@ fn found_in_splunk(record: &Record) -> anyhow::Result<Found> {
 
 fn found_in_datadog(record: &Record) -> anyhow::Result<Found> {
     let found = found_in_splunk(record)?;
-    ensure!(record.nanos % 1_000_000 == 0, "time {} ns", record.nanos);
+    ensure!(record.nanos.is_multiple_of(1_000_000), "time {} ns", record.nanos);
     let severity = Some(record.severity.clone()).filter(|severity| !severity.is_empty());
     Ok(Found { level: severity, ..found })
 }
@@ -527,7 +537,7 @@ fn server_tls(authority: &Authority, clients: Option<&Authority>) -> anyhow::Res
     Ok(Tls {
         certificate: certificate.pem(),
         key: key.serialize_pem(),
-        clients: clients.map(|authority| authority.pem()),
+        clients: clients.map(CertifiedIssuer::pem),
     })
 }
 
