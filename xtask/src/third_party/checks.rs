@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{anyhow, ensure};
+use logagg_e2e::interrupt;
 
 use super::{collector, opensearch, victorialogs};
 
@@ -67,7 +68,8 @@ impl Checks {
         name: &str,
         check: impl FnOnce(&mut Self) -> anyhow::Result<String>,
     ) {
-        match check(self) {
+        // After Ctrl-C the others are not made.
+        match interrupt::check().and_then(|()| check(self)) {
             Ok(found) => self.passed(name, &found),
             Err(error) => self.failed(name, &error),
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use logagg_e2e::third_party::collector::{Collector, Receiver, Record, Settings, Tls};
 use logagg_e2e::wait;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -30,6 +30,7 @@ pub(crate) const KNOWN_FAULTS: &[KnownFault] = &[
     KnownFault::new("collector", "otlp too large for the backend is split", "third-party 11"),
     KnownFault::new("collector", "parts of an event have ids of their own", "third-party 12"),
     KnownFault::new("collector", "a demanded client certificate is named", "third-party 13"),
+    KnownFault::new("collector", "splunk_hec too large: the size is remembered", "third-party 14"),
     KnownFault::new(
         "collector",
         "splunk_hec too large: the large event is too_large",
@@ -58,6 +59,16 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
     records(shipper, checks)?;
     tls(shipper, checks)?;
     slow_backend(shipper, checks);
+    checks.check("a Collector that does not start says why", |_| {
+        let (certificate, key) = ("no certificate".to_owned(), "no key".to_owned());
+        let tls = Some(Tls { certificate, key, clients: None });
+        let Err(error) = start(Settings { tls, ..Settings::default() }) else {
+            bail!("it starts with a certificate that is none")
+        };
+        let said = format!("{error:#}");
+        ensure!(said.contains("failed to load TLS"), "it says {said}");
+        Ok("with the end of its log".to_owned())
+    });
     for (receiver, kind) in RECEIVERS {
         checks.check(&format!("{kind}: killed and started again in a delivery"), |_| {
             killed(shipper, receiver, kind)
@@ -144,7 +155,7 @@ fn contents(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
 type FoundIn = fn(&Record) -> anyhow::Result<Found>;
 
 fn found_in_otlp(record: &Record) -> anyhow::Result<Found> {
-    ensure!(record.nanos % 1_000_000 == 0, "time {} ns", record.nanos);
+    ensure!(record.nanos.is_multiple_of(1_000_000), "time {} ns", record.nanos);
     let text = |name: &str| text(&record.attributes, name);
     let first = |name: &str| record.attributes.get(name)?[0].as_str().map(str::to_owned);
     Ok(Found {
@@ -180,7 +191,7 @@ fn found_in_splunk(record: &Record) -> anyhow::Result<Found> {
 
 fn found_in_datadog(record: &Record) -> anyhow::Result<Found> {
     let found = found_in_splunk(record)?;
-    ensure!(record.nanos % 1_000_000 == 0, "time {} ns", record.nanos);
+    ensure!(record.nanos.is_multiple_of(1_000_000), "time {} ns", record.nanos);
     let severity = Some(record.severity.clone()).filter(|severity| !severity.is_empty());
     Ok(Found { level: severity, ..found })
 }
@@ -282,6 +293,7 @@ fn too_large(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
         ensure_reason(&invoked, "refused", "too_large")?;
         Ok("rejected as too_large".to_owned())
     });
+    checks.check("splunk_hec too large: the size is remembered", |_| remembered(shipper));
     // It says 500, which means nothing to a client but that it may try again.
     let name = "datadog_too_large";
     let url = collector.endpoint(Receiver::Datadog);
@@ -291,6 +303,32 @@ fn too_large(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
         expect(&invoked, &[("left_to_lambda", 4), ("possible_duplicates", possible)])
     });
     Ok(())
+}
+
+/// Once a request was too large, others are not made as large.
+fn remembered(shipper: &Shipper) -> anyhow::Result<String> {
+    const MAX_REQUEST_BYTES: usize = 100_000;
+
+    let settings = Settings { max_request_bytes: Some(MAX_REQUEST_BYTES), ..Settings::default() };
+    let collector = start(settings)?;
+    let messages: Vec<_> = content::fill(10_000).into_iter().map(|event| event.message).collect();
+    let messages: Vec<_> = messages.iter().map(String::as_str).collect();
+    let events = exchange::events(&messages);
+    let deliveries = content::deliveries(&events)?;
+    let mut destination = splunk_hec(&collector.endpoint(Receiver::SplunkHec));
+    let ship = |destination: &Value| -> anyhow::Result<(u64, u64)> {
+        let invoked = shipper.ship(destination, &deliveries[0], Duration::from_secs(50))?;
+        expect(&invoked, &[("delivered", 10_000)])?;
+        let count = |name| exchange::count(&invoked, name);
+        Ok((count("requests"), count("bytes_encoded")))
+    };
+    let (requests, encoded) = ship(&destination)?;
+    destination["max_request_bytes"] = json!(MAX_REQUEST_BYTES);
+    let (needed, bytes) = ship(&destination)?;
+    let found =
+        format!("{requests} requests and {encoded} bytes encoded, where {needed} and {bytes} do");
+    ensure!(encoded < 2 * bytes, "{found}");
+    Ok(found)
 }
 
 fn out_of_memory(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
@@ -499,7 +537,7 @@ fn server_tls(authority: &Authority, clients: Option<&Authority>) -> anyhow::Res
     Ok(Tls {
         certificate: certificate.pem(),
         key: key.serialize_pem(),
-        clients: clients.map(|authority| authority.pem()),
+        clients: clients.map(CertifiedIssuer::pem),
     })
 }
 

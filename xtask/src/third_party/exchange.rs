@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail, ensure};
 use logagg_e2e::function::{Function, Invoked};
+use logagg_e2e::interrupt;
 use logagg_e2e::recorder::{Exchange, Recorder};
 use serde_json::{Value, json};
 
@@ -212,6 +213,7 @@ pub(crate) fn content(
 ) {
     let ship = |function: &Function| -> anyhow::Result<()> {
         for delivery in content::deliveries(events)? {
+            interrupt::check()?;
             let invoked = function.summarize(&delivery, Duration::from_secs(60))?;
             delivered(&invoked)?;
         }

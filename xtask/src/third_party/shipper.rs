@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use logagg_e2e::function::{Function, Invoked};
+use logagg_e2e::interrupt;
 use logagg_e2e::wait::PATIENCE;
 use serde_json::{Value, json};
 
@@ -39,6 +40,7 @@ impl Shipper {
         more: &Value,
         environment: &[(&str, String)],
     ) -> anyhow::Result<Function> {
+        interrupt::check()?;
         let mut configuration =
             json!({"destinations": {"x": destination}, "accept": ["no_place_for_leftovers"]});
         for (name, value) in more.as_object().into_iter().flatten() {

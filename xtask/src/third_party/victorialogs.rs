@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use logagg_e2e::function::Invoked;
 use logagg_e2e::third_party::victorialogs::VictoriaLogs;
 use logagg_e2e::wait;
@@ -67,6 +67,14 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
     too_large(shipper, checks)?;
     wrong_credentials(shipper, checks)?;
     read_only(shipper, checks)?;
+    checks.check("a VictoriaLogs that does not start says why", |_| {
+        let Err(error) = start(&["-noSuchFlag"]) else {
+            bail!("it starts with a flag that it does not have")
+        };
+        let said = format!("{error:#}");
+        ensure!(said.contains("flag provided but not defined"), "it says {said}");
+        Ok("with the end of its log".to_owned())
+    });
     for way in &WAYS {
         checks.check(&format!("{}: stopped and started again in a delivery", way.name), |_| {
             stopped(shipper, way)
