@@ -101,7 +101,8 @@ impl Condition {
         place: usize,
         earlier: usize,
     ) -> Option<Failure> {
-        let fields = |document: &Value| document["json"].as_object().map_or(0, |json| json.len());
+        let fields =
+            |document: &Value| document["json"].as_object().map_or(0, serde_json::Map::len);
         let message = || document["message"].as_str().map_or(0, str::len);
         match self {
             Has { documents } => (place < documents).then_some(IS_THERE),
