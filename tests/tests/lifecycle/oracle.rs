@@ -171,15 +171,21 @@ impl Oracle {
             };
             first = first.and(judged);
         }
-        let held = |owner: &str, group: &str| {
-            seen.state.iter().any(|policy| policy.address == owner && policy.holds(group))
+        let configured = seen.current.policies();
+        let holds = |owner: &str, group: &str| {
+            let mut of_owner = seen.state.iter().filter(|policy| policy.address == owner);
+            // A destroy that was broken off has let the log group go, and may yet restore it.
+            of_owner.any(|policy| policy.holds(group) || !configured.contains_key(owner))
         };
         for (group, tenure) in &mut self.tenures {
             for (owner, _) in &mut tenure.found {
-                owner.take_if(|owner| !held(owner, group));
+                owner.take_if(|owner| !holds(owner, group));
             }
         }
-        self.tenures.retain(|group, _| seen.state.iter().any(|policy| policy.holds(group)));
+        self.tenures.retain(|group, tenure| {
+            seen.state.iter().any(|policy| policy.holds(group))
+                || tenure.found.iter().any(|(owner, _)| owner.is_some())
+        });
         first
     }
 
@@ -218,7 +224,10 @@ impl Oracle {
             return Ok(());
         }
         let (last, found) = (tenure.last_written.replace(is), &tenure.found);
-        let mut restorers = seen.state_before.iter().filter(|policy| policy.holds(group));
+        let owns =
+            |address: &String| found.iter().any(|(owner, _)| owner.as_ref() == Some(address));
+        let mut restorers =
+            seen.state_before.iter().filter(|policy| policy.holds(group) || owns(&policy.address));
         let also_now = policies
             .values()
             .any(|policy| policy.on_destroy == super::configuration::OnDestroy::Restore);
