@@ -18,7 +18,7 @@ locals {
   destination_metrics = {
     refused        = "The log service refuses lines: the shipper's log tells its reasons."
     parked         = "The log service does not take what is sent. It waits in the bucket and is sent again."
-    left_to_lambda = "Lines could not even be parked. Lambda has them, for two more tries."
+    returned_to_source = "Lines could not even be parked. Lambda has them, for two more tries."
   }
   destination_alarms = {
     for pair in setproduct(keys(var.destinations), keys(local.destination_metrics)) :

@@ -10,7 +10,7 @@ use crate::destination::Class;
 pub const OWN_LOG_GROUP: Class = Class::new("own_log_group");
 
 /// Counts that add up: `in = delivered + already_there + dropped + refused + parked +
-/// left_to_lambda`.
+/// returned_to_source`.
 /// A record that was split counts once for each of its parts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Counts {
@@ -28,7 +28,7 @@ pub struct Counts {
     /// Not delivered, and kept elsewhere to be sent another time, or because it is too large.
     pub parked: u64,
     /// Not delivered; the invocation fails so that Lambda keeps the event.
-    pub left_to_lambda: u64,
+    pub returned_to_source: u64,
     /// By how much splitting has raised `in`.
     pub additional_parts: u64,
     /// Records of which only the beginning was sent.
@@ -45,7 +45,7 @@ pub struct Counts {
     pub bytes_encoded: u64,
     /// Size of all requests as sent.
     pub bytes_sent: u64,
-    /// The reasons of `dropped`, `refused`, `parked` and `left_to_lambda`, and of all retries.
+    /// The reasons of `dropped`, `refused`, `parked` and `returned_to_source`, and of all retries.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<&'static str, BTreeMap<Class, u64>>,
 }
@@ -89,10 +89,10 @@ impl Counts {
         self.note("parked", reason, records);
     }
 
-    /// Counts records as left to Lambda.
+    /// Counts records as returned to their source.
     pub fn leave(&mut self, records: usize, reason: &Class) {
-        self.left_to_lambda += records as u64;
-        self.note("left_to_lambda", reason, records);
+        self.returned_to_source += records as u64;
+        self.note("returned_to_source", reason, records);
     }
 
     /// Notes why records are to be tried again; that changes no sum.
@@ -115,7 +115,7 @@ impl Counts {
             dropped,
             refused,
             parked,
-            left_to_lambda,
+            returned_to_source,
             additional_parts,
             cut,
             sent_without_json_fields,
@@ -132,7 +132,7 @@ impl Counts {
         self.dropped += dropped;
         self.refused += refused;
         self.parked += parked;
-        self.left_to_lambda += left_to_lambda;
+        self.returned_to_source += returned_to_source;
         self.additional_parts += additional_parts;
         self.cut += cut;
         self.sent_without_json_fields += sent_without_json_fields;
@@ -157,7 +157,7 @@ impl Counts {
                 + self.dropped
                 + self.refused
                 + self.parked
-                + self.left_to_lambda
+                + self.returned_to_source
     }
 
     fn drop_all(&mut self, reason: &Class) {

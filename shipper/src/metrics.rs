@@ -111,7 +111,7 @@ fn of_destination(counts: &Counts) -> Vec<(String, Unit, Value)> {
         number("dropped", Unit::Count, counts.dropped),
         number("refused", Unit::Count, counts.refused),
         number("parked", Unit::Count, counts.parked),
-        number("left_to_lambda", Unit::Count, counts.left_to_lambda),
+        number("returned_to_source", Unit::Count, counts.returned_to_source),
         number("possible_duplicates", Unit::Count, counts.possible_duplicates),
         number("requests", Unit::Count, counts.requests),
         number("retries", Unit::Count, counts.retries),

@@ -54,7 +54,7 @@ fn messages(count: usize) -> Vec<String> {
 
 fn configuration(destination: &Value, more: &Value) -> String {
     let mut configuration =
-        json!({"destinations": {"x": destination}, "accept": ["no_place_for_leftovers"]});
+        json!({"destinations": {"x": destination}, "accept": ["no_undelivered_storage"]});
     for (name, value) in more.as_object().into_iter().flatten() {
         configuration[name] = value.clone();
     }

@@ -204,7 +204,7 @@ fn read<'v>(
     let gzip_level = root.number("gzip_level", 1..=9, 1);
     let secret_max_age_s = root.number("secret_max_age_s", 60..=86_400, 3_600);
     if !root.has("park") {
-        root.risk_in("", Risk::NoPlaceForLeftovers);
+        root.risk_in("", Risk::NoUndeliveredStorage);
     }
     if max_decoded_bytes > largest_event_bytes {
         root.risk_in("max_decoded_bytes", Risk::LittleMemory { largest_event_bytes });
@@ -387,7 +387,7 @@ mod tests {
     fn the_largest_event_goes_by_the_memory_that_there_is() {
         for (memory_mb, mebibytes) in [(40, 1), (128, 16), (256, 41), (368, 64), (10_240, 64)] {
             let document =
-                GOOD.replacen('{', r#"{"accept":["little_memory","no_place_for_leftovers"],"#, 1);
+                GOOD.replacen('{', r#"{"accept":["little_memory","no_undelivered_storage"],"#, 1);
             let config = Draft::check(&document, Some(memory_mb))
                 .and_then(|mut draft| draft.complete(&Secrets::default()))
                 .unwrap_or_else(|error| panic!("{error}"));

@@ -322,17 +322,17 @@ fn undelivered(summary: &Summary) -> String {
     let failed: Vec<String> = summary
         .destinations
         .iter()
-        .filter(|(_, counts)| counts.left_to_lambda > 0)
+        .filter(|(_, counts)| counts.returned_to_source > 0)
         .map(|(name, counts)| {
             let reasons: Vec<&str> = counts
                 .reasons
-                .get("left_to_lambda")
+                .get("returned_to_source")
                 .into_iter()
                 .flat_map(|reasons| reasons.keys().map(Class::as_str))
                 .collect();
             format!(
                 "{} of {} records to \"{name}\" ({})",
-                counts.left_to_lambda,
+                counts.returned_to_source,
                 counts.records_in,
                 reasons.join(", ")
             )

@@ -82,6 +82,6 @@ fn every_alarm_on_a_metric_of_the_shippers_is_on_one_that_it_writes() {
         assert!(unknown.is_empty(), "{}: {unknown:?} are never written", name.as_str());
         checked.extend(metrics);
     }
-    let all = ["lag_ms", "left_to_lambda", "parked", "refused"].map(str::to_owned);
+    let all = ["lag_ms", "returned_to_source", "parked", "refused"].map(str::to_owned);
     assert_eq!(checked, BTreeSet::from(all));
 }

@@ -291,7 +291,7 @@ impl Drop for Lambda {
 pub(crate) fn accepting(config: &Value) -> String {
     let mut config = config.clone();
     if config.get("accept").is_none() {
-        config["accept"] = json!(["no_place_for_leftovers"]);
+        config["accept"] = json!(["no_undelivered_storage"]);
     }
     config.to_string()
 }

@@ -97,13 +97,13 @@ fn only_what_is_left_is_parked() {
 }
 
 #[test]
-fn where_parking_fails_the_event_is_left_to_lambda_and_the_warning_names_the_call() {
+fn where_parking_fails_the_event_is_returned_to_source_and_the_warning_names_the_call() {
     let (bulk, shelves) = (Bulk::with_moods([busy()]), Shelves::start());
     shelves.refuse([Answer::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     let config = json!({"destinations": {"search": bulk.config()}, "park": Shelves::in_bucket()});
     let invoked = Lambda::start_with_aws(&config, &shelves.url()).invoke(&event::of(3));
     let counts = settled(&invoked, "search", &messages(3), &bulk.held());
-    assert_eq!((counts.get("parked"), counts.get("left_to_lambda")), (0, 3));
+    assert_eq!((counts.get("parked"), counts.get("returned_to_source")), (0, 3));
     assert_eq!(
         invoked.summary["warnings"],
         json!([
@@ -122,7 +122,7 @@ fn what_may_lie_there_although_parking_failed_is_counted_as_a_possible_duplicate
     let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
     shelves.have(Trouble::LosesAnswers);
     let first = lambda.invoke_within(&event::of(3), Duration::from_secs(32));
-    assert_eq!(counts(&first, "x").get("left_to_lambda"), 3);
+    assert_eq!(counts(&first, "x").get("returned_to_source"), 3);
     assert_eq!(counts(&first, "x").get("possible_duplicates"), 3);
     shelves.have(Trouble::Nothing);
     assert_eq!(counts(&lambda.invoke(&event::of(3)), "x").get("delivered"), 3);
@@ -190,7 +190,7 @@ fn a_dead_destination_never_makes_a_healthy_one_receive_anything_twice() {
     let invoked = lambda.invoke(&event::of(2));
     assert!(invoked.result.is_err());
     assert_eq!(counts(&invoked, "healthy").get("possible_duplicates"), 2);
-    assert_eq!(counts(&invoked, "dead").get("left_to_lambda"), 2);
+    assert_eq!(counts(&invoked, "dead").get("returned_to_source"), 2);
 }
 
 #[test]

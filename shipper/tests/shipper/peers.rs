@@ -67,7 +67,7 @@ fn an_invocation_that_fails_writes_its_metrics_and_what_it_parks_is_there() {
     };
     let mut lambda = Lambda::start(&config);
     assert!(lambda.invoke(&event::of(3)).result.is_err());
-    assert_eq!(of_search(&lambda)["left_to_lambda"], 3);
+    assert_eq!(of_search(&lambda)["returned_to_source"], 3);
 
     config["park"] = Shelves::in_bucket();
     let mut lambda = Lambda::start_with_aws(&config, &shelves.url());

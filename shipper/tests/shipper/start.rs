@@ -33,8 +33,8 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
     check(
         Some(&config),
         "LOGAGG_CONFIG has 9 mistakes:\n  \
-         accept[0]: is \"no_place_for_leftover\", must be one of \"no_place_for_leftovers\", \"plain_http\", \
-         \"little_memory\"; did you mean \"no_place_for_leftovers\"?\n  \
+         accept[0]: is \"no_place_for_leftover\", must be one of \"no_undelivered_storage\", \"plain_http\", \
+         \"little_memory\"; did you mean \"no_undelivered_storage\"?\n  \
          destinations.logs.token: is missing\n  \
          destinations.logs.region: must be a string, is a number\n  \
          destinations.logs.tokn: is not known; did you mean \"token\"?\n  \
@@ -45,7 +45,7 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
          request_timeout: is not known; did you mean \"request_timeout_ms\"?\n  \
          there is no \"park\", so what cannot be delivered is left to Lambda, which tries an event twice more and \
          then DISCARDS it unless the function has an on-failure destination; configure \"park\", or give the function \
-         an on-failure destination; or accept this with \"accept\": [\"no_place_for_leftovers\"]",
+         an on-failure destination; or accept this with \"accept\": [\"no_undelivered_storage\"]",
     );
 }
 
@@ -83,7 +83,7 @@ fn destinations_that_would_store_things_twice_cannot_stand_together() {
             r#"{"destinations": {
                 "logs": {"type": "logzio", "token": "t"},
                 "search": {"type": "elasticsearch", "url": "http://127.0.0.1:9200", "index": "logs"}
-            }, "accept": ["no_place_for_leftovers"]}"#,
+            }, "accept": ["no_undelivered_storage"]}"#,
         ),
         "LOGAGG_CONFIG has 1 mistake:\n  destinations: \"logs\" cannot stand beside another destination: when one \
          of them fails, Lambda repeats the event to all, and \"logs\" would store again what it has, since it takes \
@@ -100,7 +100,7 @@ fn settings_that_may_lose_logs_or_give_them_away_must_be_accepted_by_name() {
         )
     };
     check(
-        Some(&config("\"no_place_for_leftovers\"")),
+        Some(&config("\"no_undelivered_storage\"")),
         "LOGAGG_CONFIG has 2 mistakes:\n  \
          destinations.search.url: the address begins with http:// and is not this machine's own, so whoever is on \
          the way can read all lines and the credentials; write https://; or accept this with \"accept\": \
@@ -109,7 +109,7 @@ fn settings_that_may_lose_logs_or_give_them_away_must_be_accepted_by_name() {
          instance that runs out of memory is killed with all it holds; give the function more memory, or lower \
          \"max_decoded_bytes\" to 16777216, for which there is enough; or accept this with \"accept\": [\"little_memory\"]",
     );
-    let accepted = config("\"no_place_for_leftovers\", \"plain_http\", \"little_memory\"");
+    let accepted = config("\"no_undelivered_storage\", \"plain_http\", \"little_memory\"");
     let invoked = Lambda::start_with(Some(&accepted)).invoke(&event::control());
     assert_eq!(invoked.result, Ok(invoked.summary));
 }

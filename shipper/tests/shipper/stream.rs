@@ -89,7 +89,7 @@ fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplic
     let invoked = Lambda::start(&config).invoke(&event::stream(&records(3)));
     assert_eq!(reported(&invoked), ["2"]);
     let of_search = counts(&invoked, "search");
-    assert_eq!((of_search.get("delivered"), of_search.get("left_to_lambda")), (5, 1));
+    assert_eq!((of_search.get("delivered"), of_search.get("returned_to_source")), (5, 1));
     // It takes keys, and will know them again.
     assert_eq!(of_search.get("possible_duplicates"), 0);
 

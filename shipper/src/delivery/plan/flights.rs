@@ -395,7 +395,7 @@ proptest! {
         let there = store.0.len() as u64;
         prop_assert!(settled <= there, "{:?}", counts);
         // What is there and not called so was taken by a request whose answer told nothing.
-        let open = counts.left_to_lambda + counts.refused;
+        let open = counts.returned_to_source + counts.refused;
         prop_assert!(there <= settled + open, "{:?}", counts);
     }
 

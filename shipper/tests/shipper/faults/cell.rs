@@ -72,14 +72,14 @@ impl Cell {
         let has_a_place =
             |message: &&String| held.messages.contains(message) || parked.contains(message);
         let without = messages.iter().filter(|message| !has_a_place(message)).count() as u64;
-        let told = counts.get("refused") + counts.get("left_to_lambda");
+        let told = counts.get("refused") + counts.get("returned_to_source");
         assert!(without <= told, "lost {without}: {}", invoked.summary);
 
         scene.stand_in.recover();
         scene.shelves.have(Trouble::Nothing);
         let mut all = vec![counts.clone()];
         let address = scene.stand_in.config();
-        let left = (counts.get("left_to_lambda") > 0).then(|| repeated(event, &invoked));
+        let left = (counts.get("returned_to_source") > 0).then(|| repeated(event, &invoked));
         let replay = (!parked.is_empty()).then(|| scene.replay());
         for event in left.into_iter().chain(replay) {
             let shipper = scene.shipper(&address, max_decoded_bytes, PATIENCE);

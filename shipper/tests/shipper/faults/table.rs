@@ -69,7 +69,7 @@ fn counted(counts: &Counts) -> String {
         ("already_there", "there"),
         ("refused", "refused"),
         ("parked", "parked"),
-        ("left_to_lambda", "left"),
+        ("returned_to_source", "left"),
         ("retries", "again"),
         ("possible_duplicates", "doubled?"),
     ];
@@ -157,7 +157,7 @@ fn kept_word(counts: &Counts) -> String {
 fn word(counts: &Counts) -> String {
     let get = |name| counts.get(name);
     let all = get("in");
-    let word = if get("left_to_lambda") == all {
+    let word = if get("returned_to_source") == all {
         if counts.reasons("retried").is_empty() { "left at once" } else { "left in the end" }
     } else if get("refused") == all {
         "refused"
@@ -174,7 +174,7 @@ fn word(counts: &Counts) -> String {
     };
     // After each try nobody knew, and not only after the last, which the end of the time may have cut
     // short.
-    let tries = if get("left_to_lambda") == all { get("requests") } else { get("retries") };
+    let tries = if get("returned_to_source") == all { get("requests") } else { get("retries") };
     let is_unclear = 2 * get("possible_duplicates") > all * tries;
     format!("{word}{}", if is_unclear { ", may be doubled" } else { "" })
 }
