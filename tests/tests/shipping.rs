@@ -102,7 +102,7 @@ impl Shipping {
                 "already_there",
                 "dropped",
                 "refused",
-                "parked",
+                "stored",
                 "returned_to_source",
             ];
             let sum: u64 = fates.iter().map(|fate| counts[fate].as_u64().unwrap()).sum();

@@ -17,7 +17,7 @@ const MEMORY_FOR_EVENT_BYTE: u64 = 5;
 /// Something that is refused unless `accept` has its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Risk {
-    /// What cannot be delivered is in Lambda's hands alone.
+    /// Undelivered events are in Lambda's hands alone.
     NoUndeliveredStorage,
     /// Lines and credentials travel in the clear.
     PlainHttp,
@@ -45,9 +45,9 @@ impl Risk {
     fn text(self) -> Cow<'static, str> {
         match self {
             Self::NoUndeliveredStorage => {
-                "there is no \"park\", so what cannot be delivered is left to Lambda, which tries \
-                 an event twice more and then DISCARDS it unless the function has an on-failure \
-                 destination; configure \"park\", or give the function an on-failure destination"
+                "there is no \"undelivered\", so an undelivered event fails the invocation: Lambda \
+                 retries it twice and then DISCARDS it unless the function has an on-failure \
+                 destination, and what a destination rejects is gone; configure \"undelivered\""
                     .into()
             }
             Self::PlainHttp => {

@@ -27,13 +27,13 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
                 "logs": {{"type": "logzio", "tokn": "{SECRET}", "region": 5}}
             }},
             "request_timeout": 5,
-            "accept": ["no_place_for_leftover"]
+            "accept": ["no_undelivered_storag"]
         }}"#
     );
     check(
         Some(&config),
         "LOGAGG_CONFIG has 9 mistakes:\n  \
-         accept[0]: is \"no_place_for_leftover\", must be one of \"no_undelivered_storage\", \"plain_http\", \
+         accept[0]: is \"no_undelivered_storag\", must be one of \"no_undelivered_storage\", \"plain_http\", \
          \"little_memory\"; did you mean \"no_undelivered_storage\"?\n  \
          destinations.logs.token: is missing\n  \
          destinations.logs.region: must be a string, is a number\n  \
@@ -43,9 +43,9 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
          255 bytes, without blanks and any of \\ / * ? \" < > | , # : %, not beginning with - _ + .\n  \
          destinations.search.auth.api_key: must be the key in its encoded form, which Elasticsearch shows as \"encoded\"\n  \
          request_timeout: is not known; did you mean \"request_timeout_ms\"?\n  \
-         there is no \"park\", so what cannot be delivered is left to Lambda, which tries an event twice more and \
-         then DISCARDS it unless the function has an on-failure destination; configure \"park\", or give the function \
-         an on-failure destination; or accept this with \"accept\": [\"no_undelivered_storage\"]",
+         there is no \"undelivered\", so an undelivered event fails the invocation: Lambda retries it twice and \
+         then DISCARDS it unless the function has an on-failure destination, and what a destination rejects is gone; \
+         configure \"undelivered\"; or accept this with \"accept\": [\"no_undelivered_storage\"]",
     );
 }
 
@@ -87,7 +87,7 @@ fn destinations_that_would_store_things_twice_cannot_stand_together() {
         ),
         "LOGAGG_CONFIG has 1 mistake:\n  destinations: \"logs\" cannot stand beside another destination: when one \
          of them fails, Lambda repeats the event to all, and \"logs\" would store again what it has, since it takes \
-         no document ids; configure \"park\", or give it a shipper of its own",
+         no document ids; configure \"undelivered\", or give it a shipper of its own",
     );
 }
 

@@ -131,7 +131,7 @@ pub(super) fn plan<'r>(fake: &'r Fake, records: &'r [Record<'r>], settings: Sett
 fn returned_to_source(delivered: &Delivered<'_>) -> Counts {
     let mut counts = delivered.counts.clone();
     for left in delivered.left.iter().chain(&delivered.buried) {
-        counts.leave(left.records.len(), &left.class);
+        counts.return_to_source(left.records.len(), &left.class);
     }
     if counts.returned_to_source > 0 {
         counts.possible_duplicates += delivered.held_of(|_| true);
