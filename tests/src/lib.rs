@@ -24,6 +24,7 @@ pub mod ministack;
 pub mod moto;
 pub mod search;
 
+pub mod elasticmq;
 pub mod emulator;
 pub mod nginx;
 pub mod rotel;

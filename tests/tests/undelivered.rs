@@ -189,9 +189,9 @@ fn what_an_outage_leaves_arrives_once_after_it() {
     let keys: Vec<String> = stack.objects().into_keys().collect();
     let [key] = &keys[..] else { panic!("{keys:?}") };
     assert!(key.starts_with("logagg/undelivered/search/2026/11/23/"), "{key}");
-    // S3's test event, and a pointer for each object that was written.
+    // S3's test event for each of the two prefixes, and a pointer for each object that was written.
     wait::until("the pointers", || match stack.messages() {
-        3 => Ok(()),
+        4 => Ok(()),
         other => Err(format!("{other} messages")),
     })
     .unwrap();

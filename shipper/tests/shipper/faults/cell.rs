@@ -81,7 +81,7 @@ impl Cell {
         let left = (counts.get("returned_to_source") > 0).then(|| repeated(event, &invoked));
         let again = async |event: &[u8]| {
             let shipper = scene.shipper(&address, max_decoded_bytes, PATIENCE);
-            let again = scene.invoke(shipper, event, self.time(Course::Passes)).await;
+            let again = scene.invoke(shipper, event, RESERVE + PATIENCE * 3).await;
             assert!(!again.has_something_come_again(), "{}", again.summary);
             again
         };
