@@ -149,7 +149,7 @@ impl<'s> Shipment<'s> {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    fates[index] = self.store_undecodable_parcel(decoded.parcel, error).await
+                    fates[index] = self.store_undecodable_parcel(decoded.parcel, error).await;
                 }
             }
         }

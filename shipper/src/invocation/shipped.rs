@@ -193,7 +193,7 @@ impl<'r> Shipped<'r> {
                     self.count_parts(&rest.records);
                 }
                 Err(error) => {
-                    self.warn("could not rewrite a stored event with what is left", &error)
+                    self.warn("could not rewrite a stored event with what is left", &error);
                 }
             }
         }
