@@ -2,23 +2,28 @@
 
 locals {
   queues = {
-    failed  = "Events wait that the shipper could neither deliver nor park."
-    created = "New log groups wait that the enforcer could not subscribe."
-    dead    = "Events have failed again and again. Nothing reads them any more."
+    created          = "New log groups wait that the enforcer could not subscribe."
+    dead             = "New log groups could not be subscribed in all attempts. Nothing retries them any more."
+    undelivered-dead = "Events could not be delivered in all attempts. They are in the bucket; move the messages back once the reason is gone."
   }
   # What Lambda counts for the shipper.
   shipper_metrics = {
-    Errors                      = "Invocations fail: something was neither delivered nor parked."
+    Errors                      = "Invocations fail: events were neither delivered nor stored."
     Throttles                   = "More events than the shipper's concurrency takes. They wait up to six hours."
-    AsyncEventsDropped          = "Events were discarded: lines are lost."
-    DestinationDeliveryFailures = "A failed event did not reach its queue: lines are lost."
+    AsyncEventsDropped          = "Events were discarded."
+    DestinationDeliveryFailures = "Lambda could not record a failed event in the bucket."
   }
   # What the shipper counts itself, for each destination: docs/shipper.md has all of its metrics.
   metrics_namespace = "logagg"
   destination_metrics = {
-    refused        = "The log service refuses lines: the shipper's log tells its reasons."
-    parked         = "The log service does not take what is sent. It waits in the bucket and is sent again."
-    left_to_lambda = "Lines could not even be parked. Lambda has them, for two more tries."
+    refused            = "The destination rejects events. They are in the bucket, the reasons in the shipper's log."
+    stored             = "The destination does not take what is sent. It waits in the bucket and is retried."
+    returned_to_source = "Events could not even be stored. Lambda has them, for two more attempts."
+  }
+  # What it counts once an hour.
+  undelivered_metrics = {
+    undelivered_without_pointer     = "Stored events are older than an hour and have no message in the queue: replay them."
+    undelivered_without_destination = "Stored events are for a destination that is not configured."
   }
   destination_alarms = {
     for pair in setproduct(keys(var.destinations), keys(local.destination_metrics)) :
@@ -37,6 +42,40 @@ resource "aws_cloudwatch_metric_alarm" "queue" {
   statistic           = "Maximum"
   period              = 300
   evaluation_periods  = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+}
+
+resource "aws_cloudwatch_metric_alarm" "age" {
+  alarm_name          = "${var.name}-undelivered-age"
+  alarm_description   = "Events wait for more than an hour: a destination is down."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.undelivered.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 60 * 60
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+}
+
+resource "aws_cloudwatch_metric_alarm" "undelivered" {
+  for_each = local.undelivered_metrics
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value
+  namespace           = local.metrics_namespace
+  metric_name         = each.key
+  dimensions          = { function = aws_lambda_function.shipper.function_name }
+  statistic           = "Maximum"
+  period              = 3600
+  evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   treat_missing_data  = "notBreaching"

@@ -61,6 +61,13 @@ resource "aws_sqs_queue" "created" {
   })
 }
 
+# New log groups that could not be subscribed in all attempts, for an operator to look at.
+resource "aws_sqs_queue" "dead" {
+  name                      = "${var.name}-dead"
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
+}
+
 resource "aws_sqs_queue_policy" "created" {
   queue_url = aws_sqs_queue.created.url
   policy    = data.aws_iam_policy_document.created.json

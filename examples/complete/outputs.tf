@@ -8,7 +8,12 @@ output "shipper_arn" {
   value       = aws_lambda_function.shipper.arn
 }
 
-output "dead_queue_url" {
-  description = "Where to look for what failed again and again."
-  value       = aws_sqs_queue.dead.url
+output "undelivered_bucket" {
+  description = "Where undelivered events and dead letters are."
+  value       = aws_s3_bucket.undelivered.bucket
+}
+
+output "undelivered_dead_letter_queue_url" {
+  description = "Pointers to events that could not be delivered in all attempts."
+  value       = aws_sqs_queue.undelivered_dead.url
 }

@@ -1,4 +1,4 @@
-# The shipper: CloudWatch Logs invokes it, it delivers, and keeps what it could not deliver.
+# The shipper: CloudWatch Logs invokes it, it delivers, and stores what it cannot deliver.
 
 locals {
   shipper_timeout = 60
@@ -40,10 +40,11 @@ resource "aws_ssm_parameter" "shipper" {
 
   value = jsonencode({
     destinations = var.destinations
-    park = {
-      type   = "s3"
-      bucket = aws_s3_bucket.parked.bucket
-      prefix = "logagg/"
+    undelivered = {
+      bucket       = aws_s3_bucket.undelivered.bucket
+      bucket_owner = var.account_id
+      prefix       = "logagg/"
+      queue_url    = aws_sqs_queue.undelivered.url
     }
     metrics = { namespace = local.metrics_namespace }
   })
@@ -101,24 +102,28 @@ data "aws_iam_policy_document" "shipper" {
     resources = [aws_ssm_parameter.shipper.arn]
   }
   statement {
-    sid       = "Parked"
-    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
-    resources = ["${aws_s3_bucket.parked.arn}/logagg/*"]
+    sid     = "Undelivered"
+    actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    resources = [
+      "${aws_s3_bucket.undelivered.arn}/logagg/*",
+      "${aws_s3_bucket.undelivered.arn}/aws/lambda/*",
+    ]
   }
   statement {
-    sid       = "ListParked"
+    sid       = "ListUndelivered"
     actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.parked.arn]
+    resources = [aws_s3_bucket.undelivered.arn]
   }
   statement {
-    sid       = "Failed"
-    actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.failed.arn]
-  }
-  statement {
-    sid       = "TakeFailedAgain"
-    actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-    resources = [aws_sqs_queue.failed.arn]
+    sid = "Pointers"
+    actions = [
+      "sqs:ChangeMessageVisibility",
+      "sqs:DeleteMessage",
+      "sqs:GetQueueAttributes",
+      "sqs:ReceiveMessage",
+      "sqs:SendMessage",
+    ]
+    resources = [aws_sqs_queue.undelivered.arn]
   }
   dynamic "statement" {
     for_each = length(var.secret_arns) > 0 ? [var.secret_arns] : []

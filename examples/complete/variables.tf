@@ -58,6 +58,12 @@ variable "shipper_concurrency" {
   default     = 50
 }
 
+variable "replay_concurrency" {
+  description = "How many of these may deliver stored events at once, 2 to 1000: the pace after an outage."
+  type        = number
+  default     = 10
+}
+
 variable "alarm_topic_arns" {
   description = "SNS topics that alarms are sent to."
   type        = set(string)

@@ -9,8 +9,8 @@ use crate::destination::Class;
 /// Why records of the shipper's own log group are not sent.
 pub const OWN_LOG_GROUP: Class = Class::new("own_log_group");
 
-/// Counts that add up: `in = delivered + already_there + dropped + refused + parked +
-/// left_to_lambda`.
+/// Counts that add up: `in = delivered + already_there + dropped + refused + stored +
+/// returned_to_source`.
 /// A record that was split counts once for each of its parts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Counts {
@@ -25,10 +25,12 @@ pub struct Counts {
     pub dropped: u64,
     /// Never to be taken by the destination.
     pub refused: u64,
-    /// Not delivered, and kept elsewhere to be sent another time, or because it is too large.
-    pub parked: u64,
+    /// How many of those are stored as dead letters.
+    pub rejected_stored: u64,
+    /// Not delivered, and stored: to be replayed, or as a dead letter where it is too large.
+    pub stored: u64,
     /// Not delivered; the invocation fails so that Lambda keeps the event.
-    pub left_to_lambda: u64,
+    pub returned_to_source: u64,
     /// By how much splitting has raised `in`.
     pub additional_parts: u64,
     /// Records of which only the beginning was sent.
@@ -45,7 +47,7 @@ pub struct Counts {
     pub bytes_encoded: u64,
     /// Size of all requests as sent.
     pub bytes_sent: u64,
-    /// The reasons of `dropped`, `refused`, `parked` and `left_to_lambda`, and of all retries.
+    /// The reasons of `dropped`, `refused`, `stored` and `returned_to_source`, and of all retries.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<&'static str, BTreeMap<Class, u64>>,
 }
@@ -83,16 +85,28 @@ impl Counts {
         self.note("refused", reason, records);
     }
 
-    /// Counts records as parked.
-    pub fn park(&mut self, records: usize, reason: &Class) {
-        self.parked += records as u64;
-        self.note("parked", reason, records);
+    /// Withdraws that records were refused: they could not be stored as dead letters.
+    pub fn withdraw_refusal(&mut self, records: usize, reason: &Class) {
+        self.refused = self.refused.saturating_sub(records as u64);
+        if let Some(classes) = self.reasons.get_mut("refused")
+            && let Some(count) = classes.get_mut(reason)
+        {
+            *count = count.saturating_sub(records as u64);
+            classes.retain(|_, count| *count > 0);
+        }
+        self.reasons.retain(|_, classes| !classes.is_empty());
     }
 
-    /// Counts records as left to Lambda.
-    pub fn leave(&mut self, records: usize, reason: &Class) {
-        self.left_to_lambda += records as u64;
-        self.note("left_to_lambda", reason, records);
+    /// Counts records as stored.
+    pub fn store(&mut self, records: usize, reason: &Class) {
+        self.stored += records as u64;
+        self.note("stored", reason, records);
+    }
+
+    /// Counts records as returned to their source.
+    pub fn return_to_source(&mut self, records: usize, reason: &Class) {
+        self.returned_to_source += records as u64;
+        self.note("returned_to_source", reason, records);
     }
 
     /// Notes why records are to be tried again; that changes no sum.
@@ -114,8 +128,9 @@ impl Counts {
             already_there,
             dropped,
             refused,
-            parked,
-            left_to_lambda,
+            rejected_stored,
+            stored,
+            returned_to_source,
             additional_parts,
             cut,
             sent_without_json_fields,
@@ -131,8 +146,9 @@ impl Counts {
         self.already_there += already_there;
         self.dropped += dropped;
         self.refused += refused;
-        self.parked += parked;
-        self.left_to_lambda += left_to_lambda;
+        self.rejected_stored += rejected_stored;
+        self.stored += stored;
+        self.returned_to_source += returned_to_source;
         self.additional_parts += additional_parts;
         self.cut += cut;
         self.sent_without_json_fields += sent_without_json_fields;
@@ -156,8 +172,8 @@ impl Counts {
                 + self.already_there
                 + self.dropped
                 + self.refused
-                + self.parked
-                + self.left_to_lambda
+                + self.stored
+                + self.returned_to_source
     }
 
     fn drop_all(&mut self, reason: &Class) {
@@ -184,7 +200,7 @@ mod tests {
         assert!(!counts.add_up());
         counts.delivered = 1;
         counts.refuse(1, &Class::new("bad"));
-        counts.leave(1, &Class::new("late"));
+        counts.return_to_source(1, &Class::new("late"));
         assert!(counts.add_up());
         counts.split(3);
         assert!(!counts.add_up());
@@ -194,9 +210,20 @@ mod tests {
         counts.add(Counts::all_dropped(4, &OWN_LOG_GROUP));
         counts.add(Counts::of(1));
         assert!(!counts.add_up());
-        counts.park(1, &Class::new("late"));
+        counts.store(1, &Class::new("late"));
         assert!(counts.add_up());
-        assert_eq!((counts.records_in, counts.dropped, counts.parked), (10, 4, 1));
+        assert_eq!((counts.records_in, counts.dropped, counts.stored), (10, 4, 1));
         assert_eq!(counts.reasons["dropped"][&OWN_LOG_GROUP], 4);
+    }
+
+    #[test]
+    fn a_refusal_that_is_withdrawn_leaves_no_reason_behind() {
+        let mut counts = Counts::of(2);
+        let bad = Class::new("bad");
+        counts.refuse(2, &bad);
+        counts.withdraw_refusal(2, &bad);
+        counts.return_to_source(2, &bad);
+        assert!(counts.add_up());
+        assert_eq!(counts.reasons.keys().copied().collect::<Vec<_>>(), ["returned_to_source"]);
     }
 }

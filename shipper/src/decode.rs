@@ -147,9 +147,14 @@ pub struct Text<'a>(pub Cow<'a, str>);
 /// Undoes base64 and gzip, giving at most `cap_bytes`, in `room` if that is large enough.
 pub fn inflate(data: &str, cap_bytes: usize, room: Vec<u8>) -> Result<Vec<u8>, DecodeError> {
     let compressed = STANDARD.decode_to_vec(data).map_err(|_| DecodeError::Base64)?;
-    match inflate_at_once(&compressed, cap_bytes, room) {
+    gunzip(&compressed, cap_bytes, room)
+}
+
+/// Decompresses gzip to at most `cap_bytes`, in `room` if that is large enough.
+pub fn gunzip(compressed: &[u8], cap_bytes: usize, room: Vec<u8>) -> Result<Vec<u8>, DecodeError> {
+    match inflate_at_once(compressed, cap_bytes, room) {
         Some(decoded) => Ok(decoded),
-        None => inflate_piece_by_piece(&compressed, cap_bytes),
+        None => inflate_piece_by_piece(compressed, cap_bytes),
     }
 }
 

@@ -5,7 +5,8 @@
 //! understood from the error alone. Nothing of an event's content ever goes into an error.
 
 mod batch;
-mod kept;
+mod on_failure_record;
+mod replay;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,9 +16,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-pub use batch::{Message, StreamRecord};
-
-use crate::park::Parked;
+pub use batch::{Message, ObjectPointer, StreamRecord};
+pub use on_failure_record::unqualified;
+pub use replay::ReplayRequest;
+pub(crate) use replay::parse_time;
 
 /// An event of a kind the shipper knows.
 #[derive(Debug, PartialEq)]
@@ -29,18 +31,21 @@ pub enum Event<'a> {
     },
     /// Records of a Kinesis stream that CloudWatch Logs writes to.
     Kinesis(Vec<StreamRecord<'a>>),
-    /// Messages of an SQS queue, with what was parked there or what Lambda has kept.
+    /// Messages of an SQS queue, with pointers to stored events or Lambda's on-failure records.
     Queue(Vec<Message<'a>>),
-    /// Something that the shipper has parked.
-    Parked(Parked<'a>),
-    /// An event that Lambda has kept because the function failed, as its on-failure destination
-    /// has it.
-    Kept {
-        /// The event, as the function was given it.
+    /// A notification of S3 about objects.
+    Notification(Vec<ObjectPointer<'a>>),
+    /// What S3 sends when notifications are configured.
+    NotificationTest,
+    /// Lambda's record of an invocation that failed, as it writes it to the on-failure destination.
+    OnFailure {
+        /// The event that the function was invoked with.
         event: Cow<'a, str>,
+        /// The function.
+        function_arn: Option<Cow<'a, str>>,
     },
-    /// A schedule, or somebody by hand: what lies in S3 is to be sent.
-    Replay,
+    /// An operator asks for a replay of stored events, or a schedule for their number.
+    Replay(ReplayRequest),
 }
 
 /// Why an event was not taken.
@@ -65,15 +70,27 @@ pub enum EventError {
          function"
     )]
     MalformedRecords(&'static str),
-    /// Something parked, but not in the shape in which it is parked.
-    #[error("cannot read what was parked: {0}")]
-    MalformedParked(&'static str),
-    /// What Lambda has kept lacks the event.
+    /// A request for a replay has other fields than it may have.
     #[error(
-        "cannot read what Lambda has kept of a failed invocation: it holds no event; as the \
-         on-failure destination of a Kinesis stream, only S3 is given the records themselves"
+        "cannot read the request for a replay: expected nothing but \"destination\", \"from\", \"to\" (a \
+         time such as \"2026-11-29T10:00:00Z\"), \"dry_run\" and \"after\""
     )]
-    KeptWithoutEvent,
+    MalformedReplay,
+    /// S3 invokes the function itself.
+    #[error(
+        "cannot take a notification of S3 that is not in a queue: have S3 notify an SQS queue, and map \
+         that to the function"
+    )]
+    NotificationOutsideQueue,
+    /// The record lacks the event.
+    #[error(
+        "cannot read Lambda's on-failure record: it holds no event; as the on-failure destination of a \
+         Kinesis stream, only S3 is given the records themselves"
+    )]
+    RecordWithoutEvent,
+    /// The record is of another function.
+    #[error("Lambda's on-failure record is of another function")]
+    ForeignRecord,
 }
 
 /// Tells what kind of event `raw` is.
@@ -90,11 +107,12 @@ pub fn parse(raw: &str) -> Result<Event<'_>, EventError> {
         });
     };
     if let Some(word) = envelope.logagg.and_then(text) {
-        return match word.as_ref() {
-            "parked" => Parked::parse(raw).map(Event::Parked),
-            "replay" => Ok(Event::Replay),
-            _ => Err(EventError::UnknownKind(seen(raw))),
-        };
+        match word.as_ref() {
+            "replay" => return ReplayRequest::parse(raw).map(Event::Replay),
+            // An event that was stored since it could not be decoded.
+            "undecodable" if envelope.awslogs.is_some() => {}
+            _ => return Err(EventError::UnknownKind(seen(raw))),
+        }
     }
     if let Some(awslogs) = envelope.awslogs {
         return Ok(Event::Subscription { data: awslogs.data });
@@ -103,10 +121,14 @@ pub fn parse(raw: &str) -> Result<Event<'_>, EventError> {
         return batch::parse(records.get());
     }
     if envelope.request_payload.is_some() || envelope.stream_info.is_some() {
-        return kept::parse(envelope.request_payload, envelope.payload);
+        let context = envelope.request_context;
+        return on_failure_record::parse(context, envelope.request_payload, envelope.payload);
     }
     if envelope.detail_type.and_then(text).as_deref() == Some("Scheduled Event") {
-        return Ok(Event::Replay);
+        return Ok(Event::Replay(ReplayRequest::scheduled()));
+    }
+    if envelope.event.and_then(text).as_deref() == Some("s3:TestEvent") {
+        return Ok(Event::NotificationTest);
     }
     Err(EventError::UnknownKind(seen(raw)))
 }
@@ -127,6 +149,8 @@ struct Envelope<'a> {
     logagg: Option<&'a RawValue>,
     #[serde(borrow, rename = "Records")]
     records: Option<&'a RawValue>,
+    #[serde(borrow, rename = "requestContext")]
+    request_context: Option<&'a RawValue>,
     #[serde(borrow, rename = "requestPayload")]
     request_payload: Option<&'a RawValue>,
     #[serde(borrow, rename = "KinesisBatchInfo")]
@@ -135,6 +159,8 @@ struct Envelope<'a> {
     payload: Option<&'a RawValue>,
     #[serde(borrow, rename = "detail-type")]
     detail_type: Option<&'a RawValue>,
+    #[serde(borrow, rename = "Event")]
+    event: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -227,10 +253,10 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_and_a_word_by_hand_both_ask_for_a_replay() {
+    fn a_schedule_asks_for_numbers_and_an_operator_for_a_replay() {
         let scheduled = r#"{"version":"0","id":"x","detail-type":"Scheduled Event","source":"aws.events","detail":{}}"#;
-        assert_eq!(parse(scheduled), Ok(Event::Replay));
-        assert_eq!(parse(r#"{"logagg":"replay"}"#), Ok(Event::Replay));
+        assert_eq!(parse(scheduled), Ok(Event::Replay(ReplayRequest::scheduled())));
+        assert_eq!(parse(r#"{"logagg":"replay"}"#), Ok(Event::Replay(ReplayRequest::default())));
         for raw in [
             r#"{"logagg":"repaly"}"#,
             r#"{"logagg":5}"#,

@@ -1,5 +1,5 @@
 //! The shipper: a Lambda function that takes what CloudWatch Logs delivers through subscription
-//! filters and forwards it to log services without losing a line.
+//! filters and forwards it to log services, and accounts for every log event.
 //!
 //! An event is decoded ([`decode`]), its lines are read ([`mod@line`]) into records ([`record`]), and
 //! these are delivered ([`delivery`]) to destinations ([`destination`]). Everything but
@@ -23,11 +23,10 @@ pub mod line;
 pub mod live;
 pub mod metrics;
 pub mod origin;
-pub mod park;
 pub mod record;
-pub mod replay;
 pub mod secret;
 pub mod summary;
+pub mod undelivered;
 mod usual;
 
 pub use config::Config;

@@ -19,6 +19,8 @@ pub enum Unit {
     Bytes,
     /// Milliseconds.
     Milliseconds,
+    /// Seconds.
+    Seconds,
 }
 
 impl Unit {
@@ -27,6 +29,7 @@ impl Unit {
             Self::Count => "Count",
             Self::Bytes => "Bytes",
             Self::Milliseconds => "Milliseconds",
+            Self::Seconds => "Seconds",
         }
     }
 }
@@ -99,6 +102,19 @@ fn of_event(summary: &Summary) -> Vec<(String, Unit, Value)> {
         let millis = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
         numbers.push(number("lag_ms", Unit::Milliseconds, json!(millis)));
     }
+    if let Some(replay) = summary.replay.as_ref().filter(|replay| replay.continue_after.is_none()) {
+        let orphans: usize = replay.without_destination.values().sum();
+        let oldest = replay.oldest.unwrap_or_default().as_secs();
+        numbers.extend([
+            number("undelivered_objects", Unit::Count, json!(replay.objects)),
+            number("undelivered_waiting", Unit::Count, json!(replay.waiting)),
+            number("undelivered_oldest_s", Unit::Seconds, json!(oldest)),
+            number("undelivered_without_destination", Unit::Count, json!(orphans)),
+        ]);
+        if let Some(objects) = replay.without_pointer {
+            numbers.push(number("undelivered_without_pointer", Unit::Count, json!(objects)));
+        }
+    }
     numbers
 }
 
@@ -110,8 +126,9 @@ fn of_destination(counts: &Counts) -> Vec<(String, Unit, Value)> {
         number("already_there", Unit::Count, counts.already_there),
         number("dropped", Unit::Count, counts.dropped),
         number("refused", Unit::Count, counts.refused),
-        number("parked", Unit::Count, counts.parked),
-        number("left_to_lambda", Unit::Count, counts.left_to_lambda),
+        number("rejected_stored", Unit::Count, counts.rejected_stored),
+        number("stored", Unit::Count, counts.stored),
+        number("returned_to_source", Unit::Count, counts.returned_to_source),
         number("possible_duplicates", Unit::Count, counts.possible_duplicates),
         number("requests", Unit::Count, counts.requests),
         number("retries", Unit::Count, counts.retries),

@@ -31,8 +31,11 @@ pub(crate) async fn run(shipper: Live) -> Result<(), lambda_runtime::Error> {
 
 /// Ships an event.
 async fn handle(shipper: Arc<Live>, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Failure> {
-    let invocation =
-        Invocation { request_id: &event.context.request_id, deadline: event.context.deadline() };
+    let invocation = Invocation {
+        request_id: &event.context.request_id,
+        deadline: event.context.deadline(),
+        function_arn: Some(&event.context.invoked_function_arn),
+    };
     // On the heap, since the stack of the start would have to have room for it.
     let shipping = Box::pin(shipper.ship(event.payload.get(), &invocation));
     let (summary, result) = shipping.await;

@@ -40,6 +40,9 @@ pub struct Summary {
     /// How many records of a batch Lambda was told have failed.
     #[serde(skip_serializing_if = "is_zero")]
     pub reported: usize,
+    /// What became of the messages of a queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Pointers>,
     /// What a replay has come to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replayed>,
@@ -71,19 +74,57 @@ pub struct Summary {
     pub destinations: BTreeMap<String, Counts>,
 }
 
-/// What a replay of what is parked in S3 has come to.
+/// What became of the stored events that messages of a queue point to, and of other messages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Pointers {
+    /// Stored events that were delivered, or of which everything has another place, and that are deleted.
+    pub settled: usize,
+    /// Stored events that were delivered in part, and replaced by what is left.
+    pub rewritten: usize,
+    /// Those that an earlier pointer has settled.
+    pub gone: usize,
+    /// Those that cannot be decoded, moved to `undecodable/`.
+    pub undecodable: usize,
+    /// Those that are left for another attempt.
+    pub left: usize,
+    /// Messages and objects that are not this function's, left alone.
+    pub foreign: usize,
+    /// Notifications about objects that are not to be delivered.
+    pub ignored: usize,
+}
+
+/// What a replay by hand has come to, or a count of what is stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Replayed {
-    /// Objects of which everything has found its place, and which are deleted.
-    pub settled: usize,
-    /// Objects that are left for another replay.
-    pub left: usize,
-    /// Objects that cannot be read, now kept on the dead shelf.
-    pub dead: usize,
-    /// Objects for destinations that there are no longer, as far as they were counted.
-    pub without_destination: usize,
-    /// Whether another invocation is at it, so that nothing was done.
-    pub is_leased: bool,
+    /// Whether nothing was sent.
+    pub dry_run: bool,
+    /// Stored events that are meant.
+    pub objects: usize,
+    /// Their size.
+    pub bytes: u64,
+    /// Pointers that were sent to the queue.
+    pub enqueued: usize,
+    /// How many of the stored events are older than an hour.
+    pub waiting: usize,
+    /// How old the oldest is.
+    #[serde(
+        rename = "oldest_s",
+        serialize_with = "seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub oldest: Option<Duration>,
+    /// How many messages are in the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_queue: Option<u64>,
+    /// How many stored events are older than an hour and have no pointer in the queue, at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_pointer: Option<u64>,
+    /// Stored events for destinations that are not configured.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub without_destination: BTreeMap<String, usize>,
+    /// The key behind which another replay goes on, where the time was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continue_after: Option<String>,
 }
 
 /// How an invocation ended.
@@ -109,6 +150,7 @@ impl Summary {
             events: 0,
             undecodable: 0,
             reported: 0,
+            queue: None,
             replay: None,
             message_type: None,
             log_group: None,
@@ -121,6 +163,11 @@ impl Summary {
             oldest: None,
             destinations: BTreeMap::new(),
         }
+    }
+
+    /// What becomes of the messages of a queue.
+    pub fn pointers(&mut self) -> &mut Pointers {
+        self.queue.get_or_insert_default()
     }
 
     /// Notes when log events were written.
@@ -206,6 +253,10 @@ fn lag<S: Serializer>(lag: &Option<Duration>, serializer: S) -> Result<S::Ok, S:
 pub(crate) fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     serializer.serialize_f64(micros as f64 / 1_000.0)
+}
+
+fn seconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    age.map(|age| age.as_secs()).serialize(serializer)
 }
 
 fn is_zero(number: &usize) -> bool {

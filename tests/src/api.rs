@@ -79,6 +79,34 @@ impl Api {
         self.caller.send("s3", "PUT", &format!("/{name}"), &headers, body)
     }
 
+    /// Has a bucket notify a queue of new objects below these prefixes.
+    ///
+    /// # Errors
+    /// Outside when there is no answer, inside when the answer is a refusal.
+    pub fn notify_queue(
+        &self,
+        bucket: &str,
+        queue_arn: &str,
+        prefixes: &[&str],
+    ) -> anyhow::Result<Result<Value, Refusal>> {
+        let headers: Vec<_> = self.session().into_iter().collect();
+        let queues: String = prefixes
+            .iter()
+            .map(|prefix| {
+                format!(
+                    "<QueueConfiguration><Queue>{queue_arn}</Queue><Event>s3:ObjectCreated:*</Event>\
+                     <Filter><S3Key><FilterRule><Name>prefix</Name><Value>{prefix}</Value>\
+                     </FilterRule></S3Key></Filter></QueueConfiguration>"
+                )
+            })
+            .collect();
+        let body = format!(
+            "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{queues}\
+             </NotificationConfiguration>"
+        );
+        self.caller.send("s3", "PUT", &format!("/{bucket}?notification"), &headers, body)
+    }
+
     /// The objects of a bucket by their keys; at most 1,000, as one listing has.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ struct Shipping {
 impl Shipping {
     fn to(account: Account, destination: &Value) -> Self {
         let config =
-            json!({"destinations": {"x": destination}, "accept": ["no_place_for_leftovers"]});
+            json!({"destinations": {"x": destination}, "accept": ["no_undelivered_storage"]});
         let mut environment = account.environment(account.endpoint());
         environment.push(("LOGAGG_CONFIG", config.to_string()));
         let arn = account.function_arn("shipper");

@@ -88,7 +88,9 @@ fn the_shipper_accepts_the_configuration_that_the_complete_stack_gives_it() {
     let (_, parameter) = shipper.split_once("resource \"aws_ssm_parameter\" \"shipper\"").unwrap();
     let (_, value) = parameter.split_once("jsonencode").unwrap();
     let value = in_parentheses(value)
-        .replace("aws_s3_bucket.parked.bucket", "\"parked\"")
+        .replace("aws_s3_bucket.undelivered.bucket", "\"undelivered\"")
+        .replace("var.account_id", "\"111122223333\"")
+        .replace("aws_sqs_queue.undelivered.url", "\"https://sqs.eu-central-1.amazonaws.com/1/q\"")
         .replace("local.metrics_namespace", "\"logagg\"");
     let terraform =
         Terraform::new(Installation::Override(Binaries::shared().provider_dir())).unwrap();

@@ -44,7 +44,7 @@ impl Shipping {
         let account = Account::new(Ministack::shared());
         let index = format!("logs-{}", account.id());
         let mut config = config(&index);
-        config["accept"] = json!(["no_place_for_leftovers"]);
+        config["accept"] = json!(["no_undelivered_storage"]);
         let arn = account
             .lambda()
             .create(&Function {
@@ -97,8 +97,14 @@ impl Shipping {
         assert_eq!(summaries.len(), invocations, "{lines:#?}");
         for summary in &summaries {
             let counts = &summary["destinations"]["search"];
-            let fates =
-                ["delivered", "already_there", "dropped", "refused", "parked", "left_to_lambda"];
+            let fates = [
+                "delivered",
+                "already_there",
+                "dropped",
+                "refused",
+                "stored",
+                "returned_to_source",
+            ];
             let sum: u64 = fates.iter().map(|fate| counts[fate].as_u64().unwrap()).sum();
             assert_eq!(counts["in"], sum, "{summary:#}");
         }
@@ -194,7 +200,7 @@ fn a_search_server_that_is_down_leaves_the_event_to_lambda() {
     assert!(!error.contains("precious"), "{error}");
     let summary = &shipping.summaries(1)[0];
     assert_eq!(summary["outcome"], "failed");
-    assert_eq!(summary["destinations"]["search"]["left_to_lambda"], 1, "{summary:#}");
+    assert_eq!(summary["destinations"]["search"]["returned_to_source"], 1, "{summary:#}");
     let logged = shipping.account.logs().events(SHIPPER_GROUP).unwrap().concat();
     assert!(!logged.contains("precious"), "{logged}");
 }

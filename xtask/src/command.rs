@@ -1,6 +1,7 @@
 use lexopt::prelude::*;
 
 use crate::docs::Pages;
+use crate::outage::Outage;
 use crate::third_party;
 
 /// What the programs are and how they are called.
@@ -16,6 +17,9 @@ Programs for people who work on logagg.
                                 --check: only tell which are stale
   cargo xtask faults            what comes of every failure of every log service, in every situation
   cargo xtask figures           the figures in the README, of a release build
+  cargo xtask outage [HOURS [EVENTS_PER_SECOND [EVENTS_PER_OBJECT [CONCURRENCY]]]]
+                                objects, messages, calls and time to drain of an outage of a
+                                destination, under AWS's quotas
   cargo xtask report            logagg-report's page of an account that is made up, with pictures of
                                 it where Chromium is installed
   cargo xtask scale [GROUPS...] calls, time under AWS's quotas, CPU and memory of a policy for
@@ -36,6 +40,7 @@ pub(crate) enum Command {
     Docs(Pages),
     Faults,
     Figures,
+    Outage(Outage),
     Report,
     Scale { sizes: Vec<usize> },
     Speed,
@@ -82,6 +87,7 @@ impl Command {
             ["docs"] => Ok(Self::Docs(pages)),
             ["faults"] => Ok(Self::Faults),
             ["figures"] => Ok(Self::Figures),
+            ["outage", ref numbers @ ..] => Ok(Self::Outage(outage(numbers)?)),
             ["report"] => Ok(Self::Report),
             ["scale", ref sizes @ ..] => Ok(Self::Scale { sizes: numbers(sizes)? }),
             ["speed"] => Ok(Self::Speed),
@@ -90,6 +96,28 @@ impl Command {
             _ => Err(format!("not understood: {}", words.join(" ")).into()),
         }
     }
+}
+
+/// An outage, as far as it is given.
+fn outage(words: &[&str]) -> Result<Outage, lexopt::Error> {
+    let mut outage = Outage::default();
+    let fields = [
+        &mut outage.hours,
+        &mut outage.events_per_second,
+        &mut outage.events_per_object,
+        &mut outage.concurrency,
+    ];
+    if words.len() > fields.len() {
+        return Err(format!("not understood: {}", words.join(" ")).into());
+    }
+    for (field, word) in fields.into_iter().zip(words) {
+        *field = word
+            .parse()
+            .ok()
+            .filter(|number| (1..=1_000_000).contains(number))
+            .ok_or_else(|| format!("not a number from 1 to 1000000: {word}"))?;
+    }
+    Ok(outage)
 }
 
 /// How many log groups, or the numbers that are usual.
@@ -120,6 +148,9 @@ mod tests {
         assert_eq!(parse("faults"), Ok(Command::Faults));
         assert_eq!(parse("figures"), Ok(Command::Figures));
         assert_eq!(parse("report"), Ok(Command::Report));
+        assert_eq!(parse("outage"), Ok(Command::Outage(Outage::default())));
+        let outage = Outage { hours: 72, events_per_second: 50, ..Outage::default() };
+        assert_eq!(parse("outage 72 50"), Ok(Command::Outage(outage)));
         assert_eq!(parse("scale 7 80"), Ok(Command::Scale { sizes: vec![7, 80] }));
         assert_eq!(parse("speed"), Ok(Command::Speed));
         let suites = |only: &[&str], available, list, record| {
@@ -140,5 +171,6 @@ mod tests {
         assert_eq!(parse("stop --keep"), Err("invalid option '--keep'".to_owned()));
         assert_eq!(parse("log /a"), Err("not understood: log /a".to_owned()));
         assert_eq!(parse("scale all"), Err("not a number: all".to_owned()));
+        assert_eq!(parse("outage 0"), Err("not a number from 1 to 1000000: 0".to_owned()));
     }
 }

@@ -9,6 +9,7 @@ mod faults;
 mod figures;
 mod kept;
 mod log;
+mod outage;
 mod process;
 mod release;
 mod report;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Ok(Command::Docs(pages)) => docs::run(pages),
         Ok(Command::Faults) => faults::run(),
         Ok(Command::Figures) => figures::run(),
+        Ok(Command::Outage(outage)) => outage::run(outage),
         Ok(Command::Report) => report::run(),
         Ok(Command::Scale { sizes }) => scale::run(&sizes),
         Ok(Command::Speed) => speed::run(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_smithy_xml::decode::{Document, XmlDecodeError, try_data};
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use reqwest::header::{ETAG, HeaderMap};
+use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Request, Url};
 
 use super::endpoint::{self, Service};
@@ -18,6 +18,8 @@ use super::{Aws, Response};
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+const EXPECTED_OWNER: HeaderName = HeaderName::from_static("x-amz-expected-bucket-owner");
+
 /// A bucket.
 #[derive(Clone, Copy)]
 pub struct Bucket<'a> {
@@ -27,6 +29,10 @@ pub struct Bucket<'a> {
     pub name: &'a str,
     /// Its region, unless it is the function's.
     pub region: Option<&'a str>,
+    /// The account that it must belong to, if that is checked: S3 refuses a request for another's.
+    ///
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
+    pub owner: Option<&'a str>,
 }
 
 /// An object.
@@ -139,9 +145,14 @@ impl Bucket<'_> {
     async fn send(
         &self,
         operation: &'static str,
-        request: Request,
+        mut request: Request,
         timeout: Duration,
     ) -> Result<Response, AwsError> {
+        if let Some(owner) = self.owner {
+            let owner = HeaderValue::try_from(owner)
+                .map_err(|_| self.error(operation, Problem::Unsignable))?;
+            request.headers_mut().insert(EXPECTED_OWNER, owner);
+        }
         self.aws.send(Service::S3, self.region, operation, request, timeout).await
     }
 
@@ -251,7 +262,7 @@ mod tests {
         let region = [("AWS_REGION", "eu-west-1")];
         let environment = Environment::from_pairs(&[variables, &region].concat());
         let aws = Aws::new(Client::default().in_environment(environment));
-        let bucket = Bucket { aws: &aws, name: bucket, region: None };
+        let bucket = Bucket { aws: &aws, name: bucket, region: None, owner: None };
         bucket.object("GetObject", key).map(Into::into).map_err(|error| error.to_string())
     }
 

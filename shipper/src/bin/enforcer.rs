@@ -57,7 +57,11 @@ async fn handle(
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Value, Diagnostic> {
     let context = &event.context;
-    let invocation = Invocation { request_id: &context.request_id, deadline: context.deadline() };
+    let invocation = Invocation {
+        request_id: &context.request_id,
+        deadline: context.deadline(),
+        function_arn: None,
+    };
     let account_id = context.invoked_function_arn.split(':').nth(4).unwrap_or_default();
     let (summary, result) = enforcer.enforce(event.payload.get(), account_id, &invocation).await;
     // Without standard output there is nobody to tell, and the work is done all the same.

@@ -10,6 +10,9 @@ use super::risks::Risk;
 use super::shape::{Form, Note, Notes, Object, Presence, Rule};
 use crate::secret::{Secret, SecretArn, Secrets};
 
+/// Fields that had another name, and what they are called now.
+const RENAMED: [(&str, &str); 2] = [("park", "undelivered"), ("replay", "undelivered")];
+
 /// What is found while a document is read.
 #[derive(Debug, Default)]
 pub(crate) struct Findings<'s> {
@@ -339,7 +342,13 @@ impl<'v, 'm> Fields<'v, 'm> {
                 continue;
             }
             let known = self.asked_for.iter().map(String::as_str);
-            let mistake = format!("is not known{}", suggestion(name, known));
+            let suggestion = match RENAMED.iter().find(|(earlier, _)| earlier == name) {
+                Some((_, now)) if self.asked_for.contains(*now) => {
+                    format!("; did you mean {now:?}?")
+                }
+                _ => suggestion(name, known),
+            };
+            let mistake = format!("is not known{suggestion}");
             self.mistake_in(name, &mistake);
         }
     }

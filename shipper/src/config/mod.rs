@@ -20,13 +20,13 @@ mod logzio;
 mod loki;
 mod newrelic;
 mod otlp;
-mod park;
 mod risks;
 mod s3;
 pub(crate) mod shape;
 mod source;
 mod splunk_hec;
 mod sumologic;
+mod undelivered;
 mod url;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,9 +39,8 @@ use serde_json::Value;
 use crate::admit::Admission;
 use crate::delivery::{JsonFields, Oversized};
 use crate::destination::{Destination, Keys};
-use crate::park::Park;
-use crate::replay::Replay;
 use crate::secret::{SecretArn, Secrets};
+use crate::undelivered::Undelivered;
 use fields::{Fields, Findings};
 use kind::Kind;
 pub use kind::TYPES;
@@ -69,10 +68,8 @@ pub struct Config {
     pub metrics_namespace: Option<String>,
     /// How long fetched secrets are used before they are fetched again.
     pub secret_max_age: Duration,
-    /// Where leftovers are kept.
-    pub park: Option<Park>,
-    /// How they are sent again.
-    pub replay: Replay,
+    /// Where undelivered events are stored.
+    pub undelivered: Option<Undelivered>,
     /// What Lambda is told when only some records of a batch have failed.
     pub batch_failures: BatchFailures,
 }
@@ -186,13 +183,13 @@ fn read<'v>(
     // Where editors find the schema of the document.
     root.optional_text("$schema");
     let accepted = risks::accepted(&mut root);
-    let park = park::read(&mut root);
-    let replay = park::read_replay(&mut root, park.as_ref());
+    let undelivered = undelivered::read(&mut root, value.get("destinations"));
     let batch_failures = match root.choice_or_first("batch_failures", &["report", "fail"]) {
         "fail" => BatchFailures::Fail,
         _ => BatchFailures::Report,
     };
-    let destinations = destinations(&mut root, park.as_ref());
+    let has_storage = root.has("undelivered");
+    let destinations = destinations(&mut root, has_storage);
     let admission = admit::read(&mut root);
     let metrics_namespace = metrics_namespace(&mut root);
     let largest_event_bytes = memory_mb.map_or(u64::MAX, risks::largest_event_bytes);
@@ -203,8 +200,8 @@ fn read<'v>(
     let request_timeout_ms = root.number("request_timeout_ms", 100..=600_000, 10_000);
     let gzip_level = root.number("gzip_level", 1..=9, 1);
     let secret_max_age_s = root.number("secret_max_age_s", 60..=86_400, 3_600);
-    if !root.has("park") {
-        root.risk_in("", Risk::NoPlaceForLeftovers);
+    if !has_storage {
+        root.risk_in("", Risk::NoUndeliveredStorage);
     }
     if max_decoded_bytes > largest_event_bytes {
         root.risk_in("max_decoded_bytes", Risk::LittleMemory { largest_event_bytes });
@@ -220,8 +217,7 @@ fn read<'v>(
         admission,
         metrics_namespace,
         secret_max_age: Duration::from_secs(secret_max_age_s),
-        park,
-        replay,
+        undelivered,
         batch_failures,
     })
 }
@@ -257,7 +253,7 @@ fn metrics_namespace(root: &mut Fields<'_, '_>) -> Option<String> {
 
 fn destinations(
     root: &mut Fields<'_, '_>,
-    park: Option<&Park>,
+    has_storage: bool,
 ) -> BTreeMap<String, DestinationConfig> {
     let mut destinations = BTreeMap::new();
     let Some(mut named) = root.object("destinations") else {
@@ -277,23 +273,21 @@ fn destinations(
             continue;
         };
         let destination = (kind.read)(&mut fields);
-        let oversized = match fields
-            .choice_or_first("oversized", &["split", "cut", "refuse", "park"])
-        {
-            "cut" => Oversized::Cut,
-            "park" => {
-                if !park.is_some_and(|park| park.place.keeps_dead()) {
-                    fields.mistake_in(
+        let oversized =
+            match fields.choice_or_first("oversized", &["split", "cut", "refuse", "dead_letter"]) {
+                "cut" => Oversized::Cut,
+                "dead_letter" => {
+                    if !has_storage {
+                        fields.mistake_in(
                         "oversized",
-                        "is \"park\", but there is no place for such records: configure \"park\" with \
-                         an S3 bucket, or with a \"dead_queue_url\" (a message of SQS takes 1 MiB)",
+                        "is \"dead_letter\", but there is no storage: configure \"undelivered\"",
                     );
+                    }
+                    Oversized::DeadLetter
                 }
-                Oversized::Park
-            }
-            "refuse" => Oversized::Refuse,
-            _ => Oversized::Split,
-        };
+                "refuse" => Oversized::Refuse,
+                _ => Oversized::Split,
+            };
         let json_fields = match kind.json_fields {
             JsonFields::Omit => JsonFields::Omit,
             JsonFields::Send => match fields.choice_or_first("json_fields", &["send", "omit"]) {
@@ -309,12 +303,12 @@ fn destinations(
             destinations.insert(name.clone(), config);
         }
     }
-    if park.is_some() {
+    if has_storage {
         for name in names.iter().filter(|name| !is_key_part(name)) {
             named.mistake_in(
                 name,
                 "must have a name of letters, digits, - and _, with a letter or digit first, at most \
-                 64, since things are parked under it",
+                 64, since undelivered events are stored under it",
             );
         }
     } else if names.len() > 1 {
@@ -323,7 +317,7 @@ fn destinations(
                 named.mistake(&format!(
                     "\"{name}\" cannot stand beside another destination: when one of them fails, \
                      Lambda repeats the event to all, and \"{name}\" would store again what it has, \
-                     since it takes no document ids; configure \"park\", or give it a shipper of its own"
+                     since it takes no document ids; configure \"undelivered\", or give it a shipper of its own"
                 ));
             }
         }
@@ -347,7 +341,7 @@ impl ConfigError {
     }
 }
 
-/// Whether a destination's name can stand in the key of what is parked.
+/// Whether a destination's name can stand in the key of a stored event.
 fn is_key_part(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.starts_with(|first: char| first.is_ascii_alphanumeric())
@@ -387,7 +381,7 @@ mod tests {
     fn the_largest_event_goes_by_the_memory_that_there_is() {
         for (memory_mb, mebibytes) in [(40, 1), (128, 16), (256, 41), (368, 64), (10_240, 64)] {
             let document =
-                GOOD.replacen('{', r#"{"accept":["little_memory","no_place_for_leftovers"],"#, 1);
+                GOOD.replacen('{', r#"{"accept":["little_memory","no_undelivered_storage"],"#, 1);
             let config = Draft::check(&document, Some(memory_mb))
                 .and_then(|mut draft| draft.complete(&Secrets::default()))
                 .unwrap_or_else(|error| panic!("{error}"));
@@ -454,28 +448,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_parked_needs_a_name_that_can_stand_in_a_key() {
+    fn a_stored_event_needs_a_name_that_can_stand_in_a_key() {
         let search = r#"{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs"}"#;
         check(
             &format!(
-                r#"{{"destinations":{{"a/b":{search}}},"park":{{"type":"s3","bucket":"leftovers"}}}}"#
+                r#"{{"destinations":{{"a/b":{search}}},"undelivered":{{"bucket":"undelivered"}}}}"#
             ),
             "LOGAGG_CONFIG has 1 mistake:\n  destinations.a/b: must have a name of letters, digits, - \
-             and _, with a letter or digit first, at most 64, since things are parked under it",
+             and _, with a letter or digit first, at most 64, since undelivered events are stored under it",
         );
     }
 
     #[test]
-    fn oversized_records_are_parked_only_where_there_is_a_place() {
-        let search = r#"{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs","oversized":"park"}"#;
-        let queue = r#"{"type":"sqs","queue_url":"https://sqs.eu-west-1.amazonaws.com/1/a"}"#;
-        let expected = "LOGAGG_CONFIG has 1 mistake:\n  destinations.a.oversized: is \"park\", but there is no \
-             place for such records: configure \"park\" with an S3 bucket, or with a \
-             \"dead_queue_url\" (a message of SQS takes 1 MiB)";
+    fn oversized_records_are_dead_letters_only_where_there_is_storage() {
+        let search = r#"{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs","oversized":"dead_letter"}"#;
+        let expected = "LOGAGG_CONFIG has 1 mistake:\n  destinations.a.oversized: is \"dead_letter\", but \
+             there is no storage: configure \"undelivered\"";
         check(&format!(r#"{{"destinations":{{"a":{search}}}}}"#), expected);
-        check(&format!(r#"{{"destinations":{{"a":{search}}},"park":{queue}}}"#), expected);
-        let bucket = r#"{"type":"s3","bucket":"leftovers"}"#;
-        let good = format!(r#"{{"destinations":{{"a":{search}}},"park":{bucket}}}"#);
+        let bucket = r#"{"bucket":"undelivered"}"#;
+        let good = format!(r#"{{"destinations":{{"a":{search}}},"undelivered":{bucket}}}"#);
         assert!(Config::parse(&good).is_ok());
     }
 
@@ -491,10 +482,10 @@ mod tests {
             &format!(r#"{{"destinations":{{"a":{search},"b":{logzio}}}}}"#),
             "LOGAGG_CONFIG has 1 mistake:\n  destinations: \"b\" cannot stand beside another destination: \
              when one of them fails, Lambda repeats the event to all, and \"b\" would store again what it has, \
-             since it takes no document ids; configure \"park\", or give it a shipper of its own",
+             since it takes no document ids; configure \"undelivered\", or give it a shipper of its own",
         );
-        let park = r#""park":{"type":"s3","bucket":"leftovers"}"#;
-        let parked = format!(r#"{{"destinations":{{"a":{search},"b":{logzio}}},{park}}}"#);
-        assert!(Config::parse(&parked).is_ok());
+        let storage = r#""undelivered":{"bucket":"undelivered"}"#;
+        let stored = format!(r#"{{"destinations":{{"a":{search},"b":{logzio}}},{storage}}}"#);
+        assert!(Config::parse(&stored).is_ok());
     }
 }

@@ -17,8 +17,8 @@ const MEMORY_FOR_EVENT_BYTE: u64 = 5;
 /// Something that is refused unless `accept` has its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Risk {
-    /// What cannot be delivered is in Lambda's hands alone.
-    NoPlaceForLeftovers,
+    /// Undelivered events are in Lambda's hands alone.
+    NoUndeliveredStorage,
     /// Lines and credentials travel in the clear.
     PlainHttp,
     /// A large event may need more memory than there is.
@@ -29,13 +29,13 @@ pub enum Risk {
 }
 
 impl Risk {
-    const NAMES: [&str; 3] = ["no_place_for_leftovers", "plain_http", "little_memory"];
+    const NAMES: [&str; 3] = ["no_undelivered_storage", "plain_http", "little_memory"];
 
     /// The name by which it is accepted.
     pub fn name(self) -> &'static str {
-        let [no_place_for_leftovers, plain_http, little_memory] = Self::NAMES;
+        let [no_undelivered_storage, plain_http, little_memory] = Self::NAMES;
         match self {
-            Self::NoPlaceForLeftovers => no_place_for_leftovers,
+            Self::NoUndeliveredStorage => no_undelivered_storage,
             Self::PlainHttp => plain_http,
             Self::LittleMemory { .. } => little_memory,
         }
@@ -44,10 +44,10 @@ impl Risk {
     /// What could be lost, and what to do.
     fn text(self) -> Cow<'static, str> {
         match self {
-            Self::NoPlaceForLeftovers => {
-                "there is no \"park\", so what cannot be delivered is left to Lambda, which tries \
-                 an event twice more and then DISCARDS it unless the function has an on-failure \
-                 destination; configure \"park\", or give the function an on-failure destination"
+            Self::NoUndeliveredStorage => {
+                "there is no \"undelivered\", so an undelivered event fails the invocation: Lambda \
+                 retries it twice and then DISCARDS it unless the function has an on-failure \
+                 destination, and what a destination rejects is gone; configure \"undelivered\""
                     .into()
             }
             Self::PlainHttp => {

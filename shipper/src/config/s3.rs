@@ -7,7 +7,7 @@ use crate::destination::dated::Dated;
 use crate::destination::s3::{DEFAULT_OBJECT_BYTES, S3};
 
 /// Where objects are written unless the user says otherwise.
-const DEFAULT_PREFIX: &str = "logs/{yyyy}/{MM}/{dd}/{HH}/";
+pub(super) const DEFAULT_PREFIX: &str = "logs/{yyyy}/{MM}/{dd}/{HH}/";
 
 /// Reads the fields of type `s3`.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {

@@ -122,7 +122,7 @@ impl Source {
                 return read.map_err(|error| self.refused(error));
             }
             Self::S3 { bucket, key } => {
-                let bucket = Bucket { aws, name: bucket, region: None };
+                let bucket = Bucket { aws, name: bucket, region: None, owner: None };
                 let read = async |timeout| bucket.get(key, timeout).await;
                 let object = patiently(until, Duration::from_secs(3), read).await;
                 object.map_err(|error| self.refused(error))?.body.into()

@@ -324,7 +324,7 @@ impl<'r> Batcher<'r> {
         };
         if pieces.is_empty() {
             match self.settings.oversized {
-                Oversized::Park => delivered.bury(piece.record, &TOO_LARGE),
+                Oversized::DeadLetter => delivered.bury(piece.record, &TOO_LARGE),
                 Oversized::Split | Oversized::Cut | Oversized::Refuse => {
                     delivered.refuse(piece.record, &TOO_LARGE);
                 }

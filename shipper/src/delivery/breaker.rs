@@ -2,7 +2,7 @@
 //!
 //! A service that is down would hold every invocation until its time is over, and so take the
 //! account's concurrency with it. After some failures in a row nothing is sent but one request an
-//! interval, and everything else is parked at once. Each instance of the function finds that out
+//! interval, and everything else is stored at once. Each instance of the function finds that out
 //! for itself, so there is nothing to share.
 
 use std::time::{Duration, SystemTime};

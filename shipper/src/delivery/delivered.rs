@@ -8,7 +8,7 @@ use crate::destination::{Class, Keys};
 use crate::record::{Extent, Piece, Record};
 
 /// What became of the records of one invocation at one destination. What is left is in no count
-/// yet: somebody has to decide where it stays, see [`Counts::park`] and [`Counts::leave`].
+/// yet: somebody has to decide where it stays, see [`Counts::store`] and [`Counts::return_to_source`].
 #[derive(Debug, Default)]
 pub struct Delivered<'r> {
     /// What is settled.
@@ -19,6 +19,8 @@ pub struct Delivered<'r> {
     pub buried: Vec<Left<'r>>,
     /// What was refused, as far as the destination says which records that were. It is counted.
     pub refused: Vec<Left<'r>>,
+    /// What was refused where the destination only says how many. It is counted.
+    pub unattributed: Vec<Unattributed<'r>>,
     /// By event, how many records the destination holds, or may hold, that it would not know
     /// again.
     pub held: Vec<u64>,
@@ -35,6 +37,15 @@ pub struct Left<'r> {
     /// Why.
     pub class: Class,
     /// The records.
+    pub records: Vec<&'r Record<'r>>,
+}
+
+/// Records of which some were refused, and the destination does not say which.
+#[derive(Debug)]
+pub struct Unattributed<'r> {
+    /// Why, and how many.
+    pub refused: Vec<(Class, usize)>,
+    /// All records among which they are.
     pub records: Vec<&'r Record<'r>>,
 }
 
@@ -72,14 +83,25 @@ impl<'r> Delivered<'r> {
         'r: 'p,
     {
         self.counts.delivered += delivered as u64;
-        if delivered > 0 {
-            pieces.for_each(|piece| self.hold(piece));
-        } else if let [(class, _)] = refused.as_slice() {
-            let records = pieces.map(|piece| piece.record).collect();
-            self.refused.push(Left { class: class.clone(), records });
+        for (class, records) in &refused {
+            self.counts.refuse(*records, class);
         }
-        for (class, records) in refused {
-            self.counts.refuse(records, &class);
+        if refused.is_empty() {
+            pieces.for_each(|piece| self.hold(piece));
+            return;
+        }
+        let mut records = Vec::new();
+        for piece in pieces {
+            if delivered > 0 {
+                self.hold(piece);
+            }
+            records.push(piece.record);
+        }
+        match refused.as_slice() {
+            [(class, _)] if delivered == 0 => {
+                self.refused.push(Left { class: class.clone(), records });
+            }
+            _ => self.unattributed.push(Unattributed { refused, records }),
         }
     }
 

@@ -21,7 +21,7 @@ mod window;
 pub(crate) use backoff::backoff;
 pub use breaker::{Admission, Breaker};
 pub use client::{Client, Fault};
-pub use delivered::{Delivered, Left};
+pub use delivered::{Delivered, Left, Unattributed};
 pub use health::Health;
 pub use oversized::Oversized;
 pub use plan::{JsonFields, Outage, Plan, Settings, Step, Ticket};

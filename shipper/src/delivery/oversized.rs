@@ -17,8 +17,8 @@ pub enum Oversized {
     Cut,
     /// It is refused.
     Refuse,
-    /// It is kept where leftovers are parked, but not sent again.
-    Park,
+    /// It is stored as a dead letter.
+    DeadLetter,
 }
 
 /// Makes pieces of `record` that each encode to at most `max_bytes`; none if there is no way.
@@ -30,7 +30,7 @@ pub(super) fn fit<'r>(
     oversized: Oversized,
 ) -> Vec<Piece<'r>> {
     let longest_extent = match oversized {
-        Oversized::Refuse | Oversized::Park => return Vec::new(),
+        Oversized::Refuse | Oversized::DeadLetter => return Vec::new(),
         Oversized::Split => Extent::Part { number: usize::MAX, count: usize::MAX },
         Oversized::Cut => Extent::Cut { message_bytes: usize::MAX },
     };
@@ -42,7 +42,7 @@ pub(super) fn fit<'r>(
     };
     let message = record.message;
     match oversized {
-        Oversized::Refuse | Oversized::Park => Vec::new(),
+        Oversized::Refuse | Oversized::DeadLetter => Vec::new(),
         Oversized::Split => {
             let stretches = stretches(message, room);
             let count = stretches.len();

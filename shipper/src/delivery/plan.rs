@@ -457,8 +457,9 @@ impl<'r> Plan<'r> {
     fn divide(&mut self, batch: &Batch<'r>, class: &Class) -> Option<usize> {
         if batch.len() == 1 {
             let piece = batch.piece(0);
-            let is_to_be_parked = *class == TOO_LARGE && self.settings.oversized == Oversized::Park;
-            if piece.json.is_none() && is_to_be_parked {
+            let is_dead_letter =
+                *class == TOO_LARGE && self.settings.oversized == Oversized::DeadLetter;
+            if piece.json.is_none() && is_dead_letter {
                 self.delivered.bury(piece.record, &TOO_LARGE);
                 return None;
             }

@@ -103,7 +103,7 @@ pub(super) fn parse(raw: &str) -> Result<Event, EventError> {
 /// Tells what is asked for by an event, or by one that Lambda has kept.
 fn task(raw: &str) -> Result<Task, EventError> {
     match event::parse(raw) {
-        Ok(event::Event::Kept { event }) => asked_by(&event),
+        Ok(event::Event::OnFailure { event, .. }) => asked_by(&event),
         _ => asked_by(raw),
     }
 }

@@ -1,4 +1,5 @@
-//! Batches that Lambda polls for: from a Kinesis stream, or from an SQS queue.
+//! Batches that Lambda polls for, from a Kinesis stream or an SQS queue, and the notifications of S3 that
+//! such a queue may hold.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -7,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Event, EventError, harmless};
+use crate::undelivered::object_key;
 
 /// A record of a Kinesis stream.
 #[derive(Debug, PartialEq)]
@@ -24,8 +26,33 @@ pub struct StreamRecord<'a> {
 pub struct Message<'a> {
     /// What Lambda calls it by.
     pub id: Cow<'a, str>,
+    /// What SQS calls this receipt of it by.
+    pub receipt_handle: Option<Cow<'a, str>>,
+    /// How many times it was received, this time included.
+    pub receive_count: u32,
+    /// The ARN of its queue.
+    pub queue_arn: Option<Cow<'a, str>>,
     /// Its text.
     pub body: Cow<'a, str>,
+}
+
+impl Message<'_> {
+    /// Region, account and name of its queue.
+    pub fn queue(&self) -> Option<(&str, &str, &str)> {
+        let mut parts = self.queue_arn.as_deref()?.splitn(6, ':').skip(3);
+        Some((parts.next()?, parts.next()?, parts.next()?))
+    }
+}
+
+/// An object, as a notification of S3 names it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObjectPointer<'a> {
+    /// Its bucket's name.
+    pub bucket: Cow<'a, str>,
+    /// Its key; `None` if it is encoded in another way than S3's.
+    pub key: Option<String>,
+    /// Its size.
+    pub bytes: u64,
 }
 
 /// Reads the list in `Records`. A list has one source.
@@ -43,6 +70,7 @@ pub(super) fn parse(records: &str) -> Result<Event<'_>, EventError> {
     match source.as_ref() {
         "aws:kinesis" => list(records, "Kinesis", Kinesis::record).map(Event::Kinesis),
         "aws:sqs" => list(records, "SQS", Sqs::message).map(Event::Queue),
+        "aws:s3" => list(records, "S3", S3::pointer).map(Event::Notification),
         "" => Err(EventError::UnknownKind("\"Records\" that do not name their source".to_owned())),
         other => Err(EventError::UnknownKind(format!("\"Records\" of {}", harmless(other)))),
     }
@@ -112,13 +140,77 @@ struct Sqs<'a> {
     #[serde(borrow)]
     message_id: Cow<'a, str>,
     #[serde(borrow)]
+    receipt_handle: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     body: Cow<'a, str>,
+    #[serde(borrow, default)]
+    attributes: Attributes<'a>,
+    #[serde(borrow, rename = "eventSourceARN")]
+    event_source_arn: Option<Cow<'a, str>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Attributes<'a> {
+    #[serde(borrow)]
+    approximate_receive_count: Option<Cow<'a, str>>,
 }
 
 impl<'a> Sqs<'a> {
     fn message(self) -> Option<Message<'a>> {
         let known = self.event_source == "aws:sqs" && !self.message_id.is_empty();
-        known.then_some(Message { id: self.message_id, body: self.body })
+        let count = self.attributes.approximate_receive_count;
+        known.then(|| Message {
+            id: self.message_id,
+            receipt_handle: self.receipt_handle,
+            receive_count: count.and_then(|count| count.parse().ok()).unwrap_or(1),
+            queue_arn: self.event_source_arn,
+            body: self.body,
+        })
+    }
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct S3<'a> {
+    #[serde(borrow)]
+    event_source: Cow<'a, str>,
+    #[serde(borrow)]
+    s3: InBucket<'a>,
+}
+
+#[derive(Deserialize)]
+struct InBucket<'a> {
+    #[serde(borrow)]
+    bucket: BucketName<'a>,
+    #[serde(borrow)]
+    object: Object<'a>,
+}
+
+#[derive(Deserialize)]
+struct BucketName<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+/// A `versionId` is left out: what is delivered is the object as it is now, whichever version a
+/// notification was about.
+#[derive(Deserialize)]
+struct Object<'a> {
+    #[serde(borrow)]
+    key: Cow<'a, str>,
+    #[serde(default)]
+    size: u64,
+}
+
+impl<'a> S3<'a> {
+    fn pointer(self) -> Option<ObjectPointer<'a>> {
+        (self.event_source == "aws:s3").then(|| ObjectPointer {
+            bucket: self.s3.bucket.name,
+            key: object_key::decoded(&self.s3.object.key),
+            bytes: self.s3.object.size,
+        })
     }
 }
 
@@ -151,9 +243,38 @@ mod tests {
     #[test]
     fn takes_the_messages_of_a_queue() {
         let raw = r#"{"Records":[{"messageId":"m-1","receiptHandle":"r","body":"{\"a\":1}",
-            "attributes":{},"messageAttributes":{},"eventSource":"aws:sqs"}]}"#;
-        let message = Message { id: "m-1".into(), body: "{\"a\":1}".into() };
+            "attributes":{"ApproximateReceiveCount":"3","SentTimestamp":"5"},"messageAttributes":{},
+            "eventSourceARN":"arn:aws:sqs:eu-west-1:123456789012:pointers","eventSource":"aws:sqs"}]}"#;
+        let message = Message {
+            id: "m-1".into(),
+            receipt_handle: Some("r".into()),
+            receive_count: 3,
+            queue_arn: Some("arn:aws:sqs:eu-west-1:123456789012:pointers".into()),
+            body: "{\"a\":1}".into(),
+        };
+        assert_eq!(message.queue(), Some(("eu-west-1", "123456789012", "pointers")));
         assert_eq!(parse(raw), Ok(Event::Queue(vec![message])));
+    }
+
+    /// As in AWS's documentation of the notification's structure.
+    #[test]
+    fn takes_the_objects_of_a_notification() {
+        let raw = r#"{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":"us-west-2",
+            "eventTime":"1970-01-01T00:00:00.000Z","eventName":"ObjectCreated:Put",
+            "userIdentity":{"principalId":"AIDAJDPLRKLG7UEXAMPLE"},
+            "requestParameters":{"sourceIPAddress":"127.0.0.1"},
+            "responseElements":{"x-amz-request-id":"C3D13FE58DE4C810"},
+            "s3":{"s3SchemaVersion":"1.0","configurationId":"testConfigRule",
+            "bucket":{"name":"amzn-s3-demo-bucket","ownerIdentity":{"principalId":"A3NL1KOZZKExample"},
+            "arn":"arn:aws:s3:::amzn-s3-demo-bucket"},
+            "object":{"key":"Happy+Face%21.jpg","size":1024,"eTag":"d41d8cd98f00b204e9800998ecf8427e",
+            "versionId":"096fKKXTRTtl3on89fVO.nfljtsv6qko","sequencer":"0055AED6DCD90281E5"}}}]}"#;
+        let pointer = ObjectPointer {
+            bucket: "amzn-s3-demo-bucket".into(),
+            key: Some("Happy Face!.jpg".to_owned()),
+            bytes: 1_024,
+        };
+        assert_eq!(parse(raw), Ok(Event::Notification(vec![pointer])));
     }
 
     #[track_caller]
@@ -166,8 +287,8 @@ mod tests {
     #[test]
     fn records_of_others_are_named_and_nothing_of_their_content() {
         check_error(
-            r#"{"Records":[{"eventSource":"aws:s3","s3":"s3cr3t"}]}"#,
-            "found \"Records\" of aws:s3;",
+            r#"{"Records":[{"eventSource":"aws:sns","Sns":"s3cr3t"}]}"#,
+            "found \"Records\" of aws:sns;",
         );
         check_error(r#"{"Records":[{"eventSource":"s3cr3t thing"}]}"#, "\"Records\" of ?;");
         check_error(r#"{"Records":[{"EventSource":"aws:sns"}]}"#, "do not name their source");
@@ -184,6 +305,10 @@ mod tests {
         check_error(
             r#"{"Records":[{"eventSource":"aws:kinesis","kinesis":{"sequenceNumber":"","data":"s3cr3t"}}]}"#,
             "expected records as Kinesis sends them",
+        );
+        check_error(
+            r#"{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"s3cr3t"}}}]}"#,
+            "expected records as S3 sends them",
         );
         check_error(
             r#"{"Records":[{"eventSource":"aws:sqs","messageId":"m","body":"x"},

@@ -1,6 +1,7 @@
 //! One invocation, from the event to what Lambda is told.
 
 mod parcel;
+mod queue;
 mod replay;
 mod reply;
 mod shipment;
@@ -20,9 +21,9 @@ use crate::config::{BatchFailures, Config};
 use crate::decode::{DecodeError, Rooms};
 use crate::delivery::{Client, Health};
 use crate::destination::Class;
-use crate::event::{self, Event, EventError, Message, StreamRecord};
+use crate::event::{self, Event, EventError, StreamRecord};
 use crate::summary::{Outcome, Summary};
-use parcel::Parcel;
+use parcel::Unpacking;
 use shipment::{Fate, Repetition, Shipment};
 
 /// The shipper as it is kept between invocations.
@@ -32,6 +33,7 @@ pub struct Shipper {
     own_log_group: Option<String>,
     aws: OnceLock<Aws>,
     health: Mutex<BTreeMap<String, Health>>,
+    orphans: Mutex<BTreeMap<String, usize>>,
     rooms: Rooms,
 }
 
@@ -42,6 +44,8 @@ pub struct Invocation<'a> {
     pub request_id: &'a str,
     /// When Lambda will end it.
     pub deadline: SystemTime,
+    /// The ARN by which the function was invoked, as far as it is known.
+    pub function_arn: Option<&'a str>,
 }
 
 /// Why an invocation failed. Lambda keeps the event then: it repeats it, and hands it to the
@@ -57,22 +61,25 @@ pub enum ShipError {
     /// Not everything could be delivered.
     #[error("not everything could be delivered: {0}")]
     Undelivered(String),
-    /// What was parked is for a destination that there is no longer.
-    #[error(
-        "this was parked for the destination \"{0}\", which is not in the configuration; give it \
-         back that name, or delete what was parked"
-    )]
+    /// A replay is asked for of a destination that is not configured.
+    #[error("cannot replay: the destination \"{0}\" is not in the configuration")]
     NoDestination(String),
     /// Parts of a batch are to come again, and Lambda cannot be told which.
     #[error("{0} of {1} records of the batch are to come again: {2}")]
     Batch(usize, usize, String),
     /// There is nothing to replay from.
-    #[error(
-        "cannot replay: nothing is parked in S3, since \"park\" is not configured so; parked \
-         messages of SQS are replayed by an event source mapping on the queue"
-    )]
+    #[error("cannot replay: there is no storage, since \"undelivered\" is not configured")]
     NothingToReplay,
-    /// What is parked cannot be reached.
+    /// There is nowhere to send pointers to.
+    #[error(
+        "cannot replay: \"undelivered.queue_url\" is not configured; give it the URL of the queue that \
+         S3 notifies, or ask for a \"dry_run\""
+    )]
+    NoQueue,
+    /// The queue has not taken all pointers.
+    #[error("cannot replay: the queue has not taken {0} pointers; go on at \"continue_after\"")]
+    NotEnqueued(usize),
+    /// What is stored cannot be reached.
     #[error("cannot replay: {0}")]
     Replay(#[from] AwsError),
     /// A fault of the shipper's own. Its text is left out, since it may quote a message.
@@ -89,7 +96,9 @@ impl ShipError {
             Self::Undelivered(_) => "Logagg.Undelivered",
             Self::NoDestination(_) => "Logagg.NoDestination",
             Self::Batch(..) => "Logagg.BatchFailed",
-            Self::NothingToReplay | Self::Replay(_) => "Logagg.NotReplayed",
+            Self::NothingToReplay | Self::NoQueue | Self::NotEnqueued(_) | Self::Replay(_) => {
+                "Logagg.NotReplayed"
+            }
             Self::Panicked => "Logagg.Panicked",
         }
     }
@@ -104,6 +113,7 @@ impl Shipper {
             own_log_group,
             aws: OnceLock::new(),
             health: Mutex::default(),
+            orphans: Mutex::default(),
             rooms: Rooms::default(),
         }
     }
@@ -120,6 +130,7 @@ impl Shipper {
         let shipping = self.try_ship(event, invocation, &mut summary);
         let result =
             AssertUnwindSafe(shipping).catch_unwind().await.unwrap_or(Err(ShipError::Panicked));
+        self.name_orphans(&mut summary);
         if let Err(error) = &result {
             summary.outcome = Outcome::Failed;
             summary.error = Some(error.to_string());
@@ -154,10 +165,11 @@ impl Shipper {
     ) -> Result<Reply, ShipError> {
         match event::parse(event)? {
             Event::Kinesis(records) => self.ship_stream(records, invocation, summary).await,
-            Event::Queue(messages) => self.ship_queue(messages, invocation, summary).await,
-            Event::Replay => {
+            Event::Queue(messages) => self.consume(&messages, invocation, summary).await,
+            Event::Notification(_) => Err(EventError::NotificationOutsideQueue.into()),
+            Event::Replay(request) => {
                 summary.source = "replay";
-                self.replay(invocation, summary).await.map(|()| Reply::Summary)
+                self.replay(&request, invocation, summary).await.map(|()| Reply::Summary)
             }
             event => {
                 summary.source = "event";
@@ -173,23 +185,35 @@ impl Shipper {
         invocation: &Invocation<'_>,
         summary: &mut Summary,
     ) -> Result<(), ShipError> {
-        let parcels = Parcel::all(event, SystemTime::now())?;
+        let parcels = self.unpacking(invocation).all(event)?;
         let mut shipment = Shipment::new(self, invocation.deadline, Repetition::All, summary);
         let fates = shipment.ship(&parcels).await;
-        for (fate, parcel) in fates.into_iter().zip(&parcels) {
+        for fate in fates {
             match fate {
                 Fate::Undecodable(error) => return Err(error.into()),
-                Fate::NoDestination => {
-                    let name = parcel.only.as_deref().unwrap_or_default();
-                    return Err(ShipError::NoDestination(name.to_owned()));
-                }
                 Fate::Left | Fate::NotBegun => {
                     return Err(ShipError::Undelivered(undelivered(summary)));
                 }
-                Fate::Settled => {}
+                Fate::Settled | Fate::Rewritten => {}
             }
         }
         Ok(())
+    }
+
+    /// What is known beside an event when it is unpacked.
+    fn unpacking<'i>(&self, invocation: &Invocation<'i>) -> Unpacking<'i> {
+        Unpacking { now: SystemTime::now(), function_arn: invocation.function_arn }
+    }
+
+    /// Names the destinations that stored events are for and that are not configured.
+    fn name_orphans(&self, summary: &mut Summary) {
+        for (destination, objects) in &*self.orphans() {
+            summary.warn(format!(
+                "{objects} stored events are for the destination \"{destination}\", which is not in the \
+                 configuration: configure it and replay them, copy them to another destination's \
+                 prefix, or delete them"
+            ));
+        }
     }
 
     /// Ships records of a stream. Lambda repeats everything from the lowest number that it is told,
@@ -203,65 +227,17 @@ impl Shipper {
         summary.source = "kinesis";
         let numbers: Vec<String> =
             records.iter().map(|record| record.sequence_number.to_string()).collect();
-        let parcels = Parcel::all(Event::Kinesis(records), SystemTime::now())?;
+        let parcels = self.unpacking(invocation).all(Event::Kinesis(records))?;
         let repetition = match self.config.batch_failures {
             BatchFailures::Report => Repetition::FromThere,
             BatchFailures::Fail => Repetition::All,
         };
         let mut shipment = Shipment::new(self, invocation.deadline, repetition, summary);
         let fates = shipment.ship(&parcels).await;
-        let failed = fates.iter().position(|fate| *fate != Fate::Settled);
+        let failed = fates.iter().position(|fate| !fate.is_settled());
         let again = failed.map_or(0, |lowest| numbers.len() - lowest);
         let failed = failed.map(|lowest| numbers[lowest].clone()).into_iter().collect();
         self.reply(failed, again, numbers.len(), &fates, summary)
-    }
-
-    /// Ships messages of a queue, each of which stays in the queue or leaves it for itself.
-    async fn ship_queue(
-        &self,
-        messages: Vec<Message<'_>>,
-        invocation: &Invocation<'_>,
-        summary: &mut Summary,
-    ) -> Result<Reply, ShipError> {
-        summary.source = "sqs";
-        let now = SystemTime::now();
-        let mut parcels = Vec::new();
-        let mut owners = Vec::new();
-        let mut failed: Vec<bool> = vec![false; messages.len()];
-        for (index, message) in messages.iter().enumerate() {
-            match Parcel::of_text(message.body.as_ref().into(), now) {
-                Ok(found) => {
-                    owners.extend(std::iter::repeat_n(index, found.len()));
-                    parcels.extend(found.into_iter().map(Parcel::in_queue));
-                }
-                Err(error) => {
-                    summary.undecodable += 1;
-                    summary.warn(format!("left a message in the queue: {error}"));
-                    failed[index] = true;
-                }
-            }
-        }
-        let repetition = match self.config.batch_failures {
-            BatchFailures::Report => Repetition::Each,
-            BatchFailures::Fail => Repetition::All,
-        };
-        let mut shipment = Shipment::new(self, invocation.deadline, repetition, summary);
-        let fates = shipment.ship(&parcels).await;
-        for ((fate, parcel), owner) in fates.iter().zip(&parcels).zip(owners) {
-            failed[owner] |= *fate != Fate::Settled;
-            if *fate == Fate::NoDestination {
-                let name = parcel.only.as_deref().unwrap_or_default().to_owned();
-                summary.warn(ShipError::NoDestination(name).to_string());
-            }
-        }
-        let ids: Vec<String> = messages
-            .iter()
-            .zip(&failed)
-            .filter(|(_, failed)| **failed)
-            .map(|(message, _)| message.id.to_string())
-            .collect();
-        let again = ids.len();
-        self.reply(ids, again, messages.len(), &fates, summary)
     }
 
     /// What Lambda is told about a batch: which records have failed, or that all have.
@@ -322,17 +298,17 @@ fn undelivered(summary: &Summary) -> String {
     let failed: Vec<String> = summary
         .destinations
         .iter()
-        .filter(|(_, counts)| counts.left_to_lambda > 0)
+        .filter(|(_, counts)| counts.returned_to_source > 0)
         .map(|(name, counts)| {
             let reasons: Vec<&str> = counts
                 .reasons
-                .get("left_to_lambda")
+                .get("returned_to_source")
                 .into_iter()
                 .flat_map(|reasons| reasons.keys().map(Class::as_str))
                 .collect();
             format!(
                 "{} of {} records to \"{name}\" ({})",
-                counts.left_to_lambda,
+                counts.returned_to_source,
                 counts.records_in,
                 reasons.join(", ")
             )

@@ -3,19 +3,32 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use crate::event::{self, Event, EventError};
+use bytes::Bytes;
+
+use crate::event::{self, Event, EventError, unqualified};
 
 /// A package of log events that CloudWatch Logs has put together, not decoded yet.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Parcel<'a> {
-    /// Base64 of gzip of JSON.
-    pub(super) data: Cow<'a, str>,
+    /// The package.
+    pub(super) data: Data<'a>,
     /// The only destination it is for, if it is not for all.
-    pub(super) only: Option<Cow<'a, str>>,
+    pub(super) only: Option<&'a str>,
     /// When it came, as far as that is known.
     pub(super) arrived: SystemTime,
     /// Where it comes from.
     pub(super) source: Source,
+    /// The key of the object that it is, if it is one.
+    pub(super) key: Option<&'a str>,
+}
+
+/// A package as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Data<'a> {
+    /// Base64 of gzip of JSON.
+    Base64(Cow<'a, str>),
+    /// Gzip of JSON.
+    Gzip(Bytes),
 }
 
 /// Where a parcel comes from.
@@ -23,106 +36,105 @@ pub(super) struct Parcel<'a> {
 pub(super) enum Source {
     /// It has just been made.
     Fresh,
-    /// It was kept by Lambda because the function had failed, after who knows what.
-    Kept,
-    /// It was parked, and stays where it is until it is settled.
-    Parked,
-    /// It was parked, and an earlier replay of it has not come to its end.
-    ParkedAndBegun,
+    /// Lambda has recorded it because the function had failed, after whatever was delivered of it.
+    OnFailure,
+    /// It is a stored event, which stays where it is until it is settled.
+    Stored,
+    /// It is one that another invocation has begun to deliver.
+    StoredAndBegun,
 }
 
-/// How deep events may lie in what Lambda has kept of them. Whoever sends on what was kept adds a layer.
+/// How deep events may lie in Lambda's on-failure records. Whoever invokes the function with a record adds a
+/// layer.
 const MOST_LAYERS: usize = 8;
 
 impl Source {
-    /// Whether it lies in the place where leftovers are kept.
-    pub(super) fn is_parked(self) -> bool {
-        matches!(self, Self::Parked | Self::ParkedAndBegun)
+    /// Whether it is a stored event.
+    pub(super) fn is_stored(self) -> bool {
+        matches!(self, Self::Stored | Self::StoredAndBegun)
     }
 
-    /// Whether some of it may have been delivered without anybody having counted it.
+    /// Whether some of it may have been delivered without being counted.
     pub(super) fn is_doubtful(self) -> bool {
-        matches!(self, Self::Kept | Self::ParkedAndBegun)
+        matches!(self, Self::OnFailure | Self::StoredAndBegun)
     }
 }
 
-impl<'a> Parcel<'a> {
-    /// All parcels of an event that came at `now`, in their order.
-    pub(super) fn all(event: Event<'a>, now: SystemTime) -> Result<Vec<Self>, EventError> {
-        Self::within(event, now, MOST_LAYERS)
+/// What is known beside the event when it is unpacked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unpacking<'x> {
+    /// When the event came.
+    pub(super) now: SystemTime,
+    /// This function's ARN, with or without a version.
+    pub(super) function_arn: Option<&'x str>,
+}
+
+impl Unpacking<'_> {
+    /// All parcels of an event, in their order.
+    pub(super) fn all<'a>(self, event: Event<'a>) -> Result<Vec<Parcel<'a>>, EventError> {
+        self.within(event, MOST_LAYERS)
+    }
+
+    /// All parcels of the event that `text` is.
+    pub(super) fn of_text<'a>(self, text: &'a str) -> Result<Vec<Parcel<'a>>, EventError> {
+        self.within(event::parse(text)?, MOST_LAYERS)
     }
 
     /// All parcels of an event in which events lie in events, so many layers deep at most.
-    fn within(event: Event<'a>, now: SystemTime, layers: usize) -> Result<Vec<Self>, EventError> {
-        let of_text = |text| {
-            let layers = layers.checked_sub(1).ok_or_else(too_deep)?;
-            Self::of_layer(text, now, layers)
+    fn within<'a>(self, event: Event<'a>, layers: usize) -> Result<Vec<Parcel<'a>>, EventError> {
+        let fresh = |data| Parcel {
+            data: Data::Base64(data),
+            only: None,
+            arrived: self.now,
+            source: Source::Fresh,
+            key: None,
         };
-        let fresh = |data, only| Self { data, only, arrived: now, source: Source::Fresh };
         Ok(match event {
-            Event::Subscription { data } => vec![fresh(data, None)],
-            Event::Parked(parked) => {
-                let only = parked.destination.clone();
-                vec![fresh(parked.into_data(), only)]
-            }
+            Event::Subscription { data } => vec![fresh(data)],
             Event::Kinesis(records) => records
                 .into_iter()
-                .map(|record| Self { arrived: record.arrived, ..fresh(record.data, None) })
+                .map(|record| Parcel { arrived: record.arrived, ..fresh(record.data) })
                 .collect(),
-            Event::Queue(messages) => {
-                let mut parcels = Vec::new();
-                for message in messages {
-                    parcels.extend(of_text(message.body)?);
+            Event::OnFailure { event, function_arn } => {
+                if !self.is_own(function_arn.as_deref()) {
+                    return Err(EventError::ForeignRecord);
                 }
-                parcels
-            }
-            Event::Kept { event } => {
-                let mut parcels = of_text(event)?;
+                let layers = layers.checked_sub(1).ok_or_else(too_deep)?;
+                let mut parcels = match event {
+                    Cow::Borrowed(text) => self.within(event::parse(text)?, layers)?,
+                    Cow::Owned(text) => {
+                        let parcels = self.within(event::parse(&text)?, layers)?;
+                        parcels.into_iter().map(Parcel::into_owned).collect()
+                    }
+                };
                 for parcel in &mut parcels {
-                    parcel.source = Source::Kept;
+                    parcel.source = Source::OnFailure;
                 }
                 parcels
             }
             // A schedule that has failed comes again by itself.
-            Event::Replay => Vec::new(),
+            Event::Replay(_) => Vec::new(),
+            Event::Queue(_) | Event::Notification(_) | Event::NotificationTest => {
+                return Err(EventError::UnknownKind("a batch within another event".to_owned()));
+            }
         })
     }
 
-    /// All parcels of the event that `text` is.
-    pub(super) fn of_text(text: Cow<'a, str>, now: SystemTime) -> Result<Vec<Self>, EventError> {
-        Self::of_layer(text, now, MOST_LAYERS)
+    /// Whether a record is about this function.
+    fn is_own(self, function_arn: Option<&str>) -> bool {
+        let own = self.function_arn.map(unqualified);
+        own.is_some() && function_arn.map(unqualified) == own
     }
+}
 
-    fn of_layer(
-        text: Cow<'a, str>,
-        now: SystemTime,
-        layers: usize,
-    ) -> Result<Vec<Self>, EventError> {
-        match text {
-            Cow::Borrowed(text) => Self::within(event::parse(text)?, now, layers),
-            Cow::Owned(text) => {
-                let parcels = Parcel::within(event::parse(&text)?, now, layers)?;
-                Ok(parcels.into_iter().map(Parcel::into_owned).collect())
-            }
-        }
-    }
-
-    /// The parcel of a message that stays in its queue until it is settled. What Lambda has kept there
-    /// has not been parked, and may be.
-    pub(super) fn in_queue(mut self) -> Self {
-        if self.source == Source::Fresh {
-            self.source = Source::Parked;
-        }
-        self
-    }
-
+impl Parcel<'_> {
+    /// Only what lies in an event is unpacked from a text of its own.
     fn into_owned<'b>(self) -> Parcel<'b> {
-        Parcel {
-            data: Cow::Owned(self.data.into_owned()),
-            only: self.only.map(|only| Cow::Owned(only.into_owned())),
-            arrived: self.arrived,
-            source: self.source,
-        }
+        let data = match self.data {
+            Data::Base64(data) => Data::Base64(Cow::Owned(data.into_owned())),
+            Data::Gzip(bytes) => Data::Gzip(bytes),
+        };
+        Parcel { data, only: None, key: None, arrived: self.arrived, source: self.source }
     }
 }
 
@@ -134,50 +146,78 @@ fn too_deep() -> EventError {
 mod tests {
     use super::*;
 
+    const ARN: &str = "arn:aws:lambda:eu-west-1:1:function:f";
+
+    fn unpacking() -> Unpacking<'static> {
+        Unpacking { now: SystemTime::UNIX_EPOCH, function_arn: Some(ARN) }
+    }
+
     #[track_caller]
-    fn check(text: &str, expected: &[(&str, Option<&str>, Source)]) {
-        let parcels = Parcel::of_text(text.into(), SystemTime::UNIX_EPOCH).unwrap();
+    fn check(text: &str, expected: &[(&str, Source)]) {
+        let parcels = unpacking().of_text(text).unwrap();
         let found: Vec<_> = parcels
             .iter()
-            .map(|parcel| (parcel.data.as_ref(), parcel.only.as_deref(), parcel.source))
+            .map(|parcel| match &parcel.data {
+                Data::Base64(data) => (data.as_ref(), parcel.source),
+                Data::Gzip(_) => panic!("{parcel:?}"),
+            })
             .collect();
         assert_eq!(found, expected, "{text}");
     }
 
+    fn record(function_arn: &str, payload: &str) -> String {
+        format!(
+            r#"{{"requestContext":{{"functionArn":"{function_arn}"}},"requestPayload":{payload}}}"#
+        )
+    }
+
     #[test]
     fn every_event_brings_its_parcels() {
-        check(r#"{"awslogs":{"data":"A"}}"#, &[("A", None, Source::Fresh)]);
-        check(
-            r#"{"logagg":"parked","destination":"x","awslogs":{"data":"A"}}"#,
-            &[("A", Some("x"), Source::Fresh)],
-        );
+        check(r#"{"awslogs":{"data":"A"}}"#, &[("A", Source::Fresh)]);
         check(
             r#"{"Records":[{"eventSource":"aws:kinesis","kinesis":{"sequenceNumber":"1","data":"A"}},
                 {"eventSource":"aws:kinesis","kinesis":{"sequenceNumber":"2","data":"B"}}]}"#,
-            &[("A", None, Source::Fresh), ("B", None, Source::Fresh)],
+            &[("A", Source::Fresh), ("B", Source::Fresh)],
         );
         check(r#"{"logagg":"replay"}"#, &[]);
     }
 
     #[test]
-    fn what_lambda_has_kept_is_doubtful_however_deep_it_lies() {
-        let kept = r#"{"requestPayload":{"awslogs":{"data":"A"}}}"#;
-        check(kept, &[("A", None, Source::Kept)]);
-        let in_text = serde_json::json!({"KinesisBatchInfo": {}, "payload": kept}).to_string();
-        check(&in_text, &[("A", None, Source::Kept)]);
-        check(r#"{"requestPayload":{"logagg":"replay"}}"#, &[]);
+    fn what_lambda_has_recorded_is_doubtful_however_deep_it_lies() {
+        let inner = record(&format!("{ARN}:$LATEST"), r#"{"awslogs":{"data":"A"}}"#);
+        check(&inner, &[("A", Source::OnFailure)]);
+        check(&record(ARN, &inner), &[("A", Source::OnFailure)]);
+        let in_text = serde_json::json!({
+            "requestContext": {"functionArn": ARN}, "KinesisBatchInfo": {},
+            "payload": r#"{"Records":[{"eventSource":"aws:kinesis","kinesis":{"sequenceNumber":"1","data":"A"}}]}"#,
+        });
+        check(&in_text.to_string(), &[("A", Source::OnFailure)]);
+        check(&record(ARN, r#"{"logagg":"replay"}"#), &[]);
+    }
+
+    #[test]
+    fn a_record_of_another_function_is_foreign() {
+        let event = r#"{"awslogs":{"data":"A"}}"#;
+        for arn in ["arn:aws:lambda:eu-west-1:1:function:g", &format!("{ARN}2"), ""] {
+            let parcels = unpacking().of_text(&record(arn, event)).map(|found| found.len());
+            assert_eq!(parcels, Err(EventError::ForeignRecord), "{arn}");
+        }
+        let unknown = Unpacking { function_arn: None, ..unpacking() };
+        let parcels = unknown.of_text(&record(ARN, event)).map(|found| found.len());
+        assert_eq!(parcels, Err(EventError::ForeignRecord));
     }
 
     #[test]
     fn events_in_events_without_end_are_an_error_and_no_stack_that_overflows() {
         let nested = |layers: usize| {
             let event = r#"{"awslogs":{"data":"A"}}"#;
-            format!("{}{event}{}", r#"{"requestPayload":"#.repeat(layers), "}".repeat(layers))
+            let open = format!(r#"{{"requestContext":{{"functionArn":"{ARN}"}},"requestPayload":"#);
+            format!("{}{event}{}", open.repeat(layers), "}".repeat(layers))
         };
-        check(&nested(MOST_LAYERS), &[("A", None, Source::Kept)]);
+        check(&nested(MOST_LAYERS), &[("A", Source::OnFailure)]);
         for layers in [MOST_LAYERS + 1, 200_000] {
-            let parcels = Parcel::of_text(nested(layers).into(), SystemTime::UNIX_EPOCH);
-            let error = parcels.err().map(|error| error.to_string()).unwrap();
+            let text = nested(layers);
+            let error = unpacking().of_text(&text).err().map(|error| error.to_string()).unwrap();
             assert!(error.contains("found events in events, more than 8 layers deep"), "{error}");
         }
     }

@@ -1,4 +1,4 @@
-//! Brings parcels to the destinations: decode, read, deliver, park what is left.
+//! Brings parcels to the destinations: decode, read, deliver, store what is left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Instant, SystemTime};
@@ -6,17 +6,17 @@ use std::time::{Instant, SystemTime};
 use futures_util::future::join_all;
 
 use super::Shipper;
-use super::parcel::{Parcel, Source};
-use super::shipped::Shipped;
+use super::parcel::{Data, Parcel, Source};
+use super::shipped::{Shipped, Storing};
 use crate::admit;
 use crate::config::DestinationConfig;
 use crate::counts::{Counts, OWN_LOG_GROUP};
 use crate::decode::{self, DecodeError, Delivery, MessageType};
 use crate::delivery::{self, Outage, Settings};
 use crate::origin::Origin;
-use crate::park::{BucketPlace, Name, Park};
 use crate::record::Record;
 use crate::summary::Summary;
+use crate::undelivered::ObjectName;
 
 /// So much is decoded at once, or what the user allows for one parcel if that is less. The parcels of
 /// a batch are taken in turns, so that memory stays bounded whatever they expand to.
@@ -25,14 +25,14 @@ const TURN_BYTES: usize = 16 * 1024 * 1024;
 /// What has become of a parcel.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Fate {
-    /// Everything in it has a place: delivered, refused, parked, or no log of anybody.
+    /// Everything in it has a place: delivered, refused, stored, or no log of anybody.
     Settled,
+    /// It was a stored event, and what is left of it has taken its place.
+    Rewritten,
     /// Something is left that has no other place than where the parcel came from.
     Left,
     /// It cannot be decoded, and there is no other place for it.
     Undecodable(DecodeError),
-    /// It is for a destination that is not configured.
-    NoDestination,
     /// It was not looked at.
     NotBegun,
 }
@@ -53,14 +53,12 @@ pub(super) struct Shipment<'s> {
     pub(super) shipper: &'s Shipper,
     /// When everything must have been delivered.
     pub(super) deliver_until: SystemTime,
-    /// When everything must have been parked.
-    pub(super) park_until: SystemTime,
+    /// When everything must have been stored.
+    pub(super) store_until: SystemTime,
     pub(super) repetition: Repetition,
     pub(super) summary: &'s mut Summary,
     /// What destinations hold of earlier turns that they would not know again.
     held: BTreeMap<String, u64>,
-    /// Where what is left of something parked is written, in its place.
-    rest: Option<(&'s BucketPlace, &'s str)>,
 }
 
 impl<'s> Shipment<'s> {
@@ -72,27 +70,13 @@ impl<'s> Shipment<'s> {
         summary: &'s mut Summary,
     ) -> Self {
         let config = &shipper.config;
-        let park_until = deadline.checked_sub(config.reserve).unwrap_or(SystemTime::UNIX_EPOCH);
-        let time_left = park_until.duration_since(SystemTime::now()).unwrap_or_default();
+        let store_until = deadline.checked_sub(config.reserve).unwrap_or(SystemTime::UNIX_EPOCH);
+        let time_left = store_until.duration_since(SystemTime::now()).unwrap_or_default();
         // A function with little time had better spend it on delivery.
-        let for_parking =
-            config.park.as_ref().map(|park| park.reserve.min(time_left / 4)).unwrap_or_default();
-        let deliver_until = park_until.checked_sub(for_parking).unwrap_or(SystemTime::UNIX_EPOCH);
-        Self {
-            shipper,
-            deliver_until,
-            park_until,
-            repetition,
-            summary,
-            held: BTreeMap::new(),
-            rest: None,
-        }
-    }
-
-    /// Has what is left of something parked take its place, so that the rest of it does not come
-    /// again.
-    pub(super) fn rest_goes_to(&mut self, place: &'s BucketPlace, key: &'s str) {
-        self.rest = Some((place, key));
+        let undelivered = config.undelivered.as_ref();
+        let for_storing = undelivered.map(|it| it.reserve.min(time_left / 4)).unwrap_or_default();
+        let deliver_until = store_until.checked_sub(for_storing).unwrap_or(SystemTime::UNIX_EPOCH);
+        Self { shipper, deliver_until, store_until, repetition, summary, held: BTreeMap::new() }
     }
 
     /// Ships parcels, and tells what became of each.
@@ -104,8 +88,8 @@ impl<'s> Shipment<'s> {
             let shipped = self.ship_turn(&turn, &mut texts).await;
             let decoded = turn.into_iter().filter_map(|decoded| decoded.json.ok());
             texts.into_iter().chain(decoded).for_each(|room| self.shipper.rooms.leave(room));
-            let goes_on = shipped.iter().all(|fate| *fate == Fate::Settled)
-                || self.repetition == Repetition::Each;
+            let goes_on =
+                shipped.iter().all(Fate::is_settled) || self.repetition == Repetition::Each;
             fates.extend(shipped);
             if !goes_on {
                 break;
@@ -127,7 +111,11 @@ impl<'s> Shipment<'s> {
             if turn.first().is_some_and(|first| bytes >= turn_bytes || !is_like(first.parcel)) {
                 break;
             }
-            let json = decode::inflate(&parcel.data, cap_bytes, self.shipper.rooms.take());
+            let room = self.shipper.rooms.take();
+            let json = match &parcel.data {
+                Data::Base64(data) => decode::inflate(data, cap_bytes, room),
+                Data::Gzip(bytes) => decode::gunzip(bytes, cap_bytes, room),
+            };
             let size = json.as_ref().map_or(0, Vec::len);
             if !turn.is_empty() && bytes + size > turn_bytes {
                 // To decode it once more in the next turn costs less than to hold it until then.
@@ -147,8 +135,9 @@ impl<'s> Shipment<'s> {
         let Some(first) = turn.first().map(|decoded| decoded.parcel) else {
             return fates;
         };
-        let Some(targets) = self.targets(first.only.as_deref()) else {
-            return vec![Fate::NoDestination; turn.len()];
+        let Some(targets) = self.targets(first.only) else {
+            // Nobody has looked at it, and nothing is touched.
+            return vec![Fate::NotBegun; turn.len()];
         };
         let mut deliveries: Vec<(usize, Delivery<'_>)> = Vec::with_capacity(turn.len());
         for ((index, decoded), texts) in turn.iter().enumerate().zip(texts) {
@@ -159,7 +148,9 @@ impl<'s> Shipment<'s> {
                     deliveries.push((index, delivery));
                 }
                 Ok(_) => {}
-                Err(error) => fates[index] = self.keep_undecodable(decoded.parcel, error).await,
+                Err(error) => {
+                    fates[index] = self.store_undecodable_parcel(decoded.parcel, error).await;
+                }
             }
         }
         if deliveries.is_empty() {
@@ -180,17 +171,25 @@ impl<'s> Shipment<'s> {
         let mut records = self.admit(records, &targets, first.source);
         let redacted = self.redact(&records);
         admit::put_messages(&mut records, &redacted);
-        let names: BTreeMap<usize, Name> = match &self.shipper.config.park {
-            Some(_) => {
-                deliveries.iter().map(|(index, delivery)| (*index, Name::of(delivery))).collect()
-            }
-            None => BTreeMap::new(),
+        let stored = self.shipper.config.undelivered.is_some();
+        let names = deliveries.iter().filter(|_| stored);
+        let places = Places {
+            source: first.source,
+            names: names.map(|(index, delivery)| (*index, ObjectName::of(delivery))).collect(),
+            keys: turn
+                .iter()
+                .enumerate()
+                .filter_map(|(index, it)| Some((index, it.parcel.key?)))
+                .collect(),
+            sizes: deliveries.iter().map(|(index, it)| (*index, it.log_events.len())).collect(),
         };
-        let shippings = targets
-            .iter()
-            .map(|(name, config)| self.ship_to(name, config, &records, &names, first.source));
+        let shippings =
+            targets.iter().map(|(name, config)| self.ship_to(name, config, &records, &places));
         let shipped = join_all(shippings).await;
-        let undecodable = fates.iter().enumerate().filter(|(_, fate)| **fate != Fate::Settled);
+        for event in shipped.iter().flat_map(|shipped| &shipped.rewritten) {
+            fates[*event] = Fate::Rewritten;
+        }
+        let undecodable = fates.iter().enumerate().filter(|(_, fate)| !fate.is_settled());
         let undecodable: BTreeSet<usize> = undecodable.map(|(event, _)| event).collect();
         for event in self.account(shipped, &undecodable, first) {
             fates[event] = Fate::Left;
@@ -198,7 +197,7 @@ impl<'s> Shipment<'s> {
         fates
     }
 
-    /// Leaves out what the rules do not admit. What was parked has been admitted before, and is
+    /// Leaves out what the rules do not admit. A stored event has been admitted before, and is
     /// without the lines beside it by which that was decided.
     fn admit<'r>(
         &mut self,
@@ -207,7 +206,7 @@ impl<'s> Shipment<'s> {
         source: Source,
     ) -> Vec<Record<'r>> {
         let Some(admission) =
-            self.shipper.config.admission.as_ref().filter(|_| !source.is_parked())
+            self.shipper.config.admission.as_ref().filter(|_| !source.is_stored())
         else {
             return records;
         };
@@ -232,14 +231,13 @@ impl<'s> Shipment<'s> {
         messages
     }
 
-    /// Delivers to a destination, and parks what it leaves.
+    /// Delivers to a destination, and stores what it leaves.
     async fn ship_to<'r>(
         &self,
         name: &'r str,
         config: &'r DestinationConfig,
         records: &'r [Record<'r>],
-        names: &BTreeMap<usize, Name>,
-        source: Source,
+        places: &Places<'_>,
     ) -> Shipped<'r> {
         let shipper = self.shipper;
         let settings = self.settings(config);
@@ -249,18 +247,28 @@ impl<'s> Shipment<'s> {
             delivery::deliver(&shipper.client, destination, records, settings, health).await;
         shipper.learned(name, delivered.health);
         let mut shipped = Shipped::new(name, delivered);
-        match &shipper.config.park {
-            Some(Park { place, .. }) if source.is_parked() => {
-                shipped.stay_parked();
-                if let Some((bucket, key)) = self.rest {
-                    shipped.replace(bucket, key, shipper.aws(), self.park_by()).await;
-                }
-                shipped.bury_refused(place, shipper.aws(), self.park_by()).await;
-            }
-            Some(Park { place, .. }) => {
-                shipped.park(place, shipper.aws(), names, self.park_by()).await;
-            }
-            None => shipped.leave(),
+        let Some(undelivered) = &shipper.config.undelivered else {
+            shipped.return_to_source();
+            return shipped;
+        };
+        let storing = || Storing {
+            storage: &undelivered.storage,
+            aws: shipper.aws(),
+            until: self.store_by(),
+        };
+        // The way to AWS is made only for those who have something to store.
+        if shipped.has_dead_letters() {
+            shipped.store_oversized(storing()).await;
+            shipped.store_rejected(storing(), places.source.is_stored()).await;
+        }
+        if !shipped.has_left() {
+            return shipped;
+        }
+        if places.source.is_stored() {
+            shipped.stay_stored();
+            shipped.rewrite(storing(), &places.keys, &places.sizes).await;
+        } else {
+            shipped.store_left(storing(), &places.names).await;
         }
         shipped
     }
@@ -340,27 +348,28 @@ impl<'s> Shipment<'s> {
         false
     }
 
-    /// Keeps a parcel that cannot be decoded, if there is a place for it.
-    async fn keep_undecodable(&mut self, parcel: &Parcel<'_>, error: DecodeError) -> Fate {
+    /// Stores a parcel that cannot be decoded, if there is storage.
+    async fn store_undecodable_parcel(&mut self, parcel: &Parcel<'_>, error: DecodeError) -> Fate {
         self.summary.undecodable += 1;
-        let place = self.shipper.config.park.as_ref().map(|park| &park.place);
-        let Some(place) = place.filter(|place| place.keeps_dead() && !parcel.source.is_parked())
+        // Of a stored event the object is moved.
+        let (Some(undelivered), Data::Base64(data)) =
+            (&self.shipper.config.undelivered, &parcel.data)
         else {
             return Fate::Undecodable(error);
         };
-        let name = Name::of_raw(&parcel.data, parcel.arrived);
-        let reason = error.class();
-        let kept = place
-            .keep_undecodable(self.shipper.aws(), &name, &parcel.data, &reason, self.park_by())
+        let (aws, reason) = (self.shipper.aws(), error.class());
+        let stored = undelivered
+            .storage
+            .store_undecodable(aws, data, parcel.arrived, &reason, self.store_by())
             .await;
-        match kept {
+        match stored {
             Ok(()) => {
-                self.summary.warn(format!("{error}; it is kept as it came, on the dead shelf"));
+                self.summary.warn(format!("{error}; it is stored as it came under undecodable/"));
                 Fate::Settled
             }
             Err(problem) => {
                 self.summary
-                    .warn(format!("could not keep an event that is not to be decoded: {problem}"));
+                    .warn(format!("could not store an event that cannot be decoded: {problem}"));
                 Fate::Undecodable(error)
             }
         }
@@ -376,17 +385,35 @@ impl<'s> Shipment<'s> {
             gzip_level: shared.gzip_level,
             oversized: config.oversized,
             json_fields: config.json_fields,
-            outage: if shared.park.is_some() { Outage::GiveUp } else { Outage::Outlast },
+            outage: if shared.undelivered.is_some() { Outage::GiveUp } else { Outage::Outlast },
             max_in_flight: config.max_in_flight,
             max_held_bytes,
         }
     }
 
-    /// The end of the time for parking on the clock that waits go by.
-    fn park_by(&self) -> Instant {
-        let left = self.park_until.duration_since(SystemTime::now()).unwrap_or_default();
+    /// The end of the time for storing on the clock that waits go by.
+    fn store_by(&self) -> Instant {
+        let left = self.store_until.duration_since(SystemTime::now()).unwrap_or_default();
         Instant::now() + left
     }
+}
+
+impl Fate {
+    /// Whether nothing is left where it came from, or what is left has a pointer of its own.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self, Self::Settled | Self::Rewritten)
+    }
+}
+
+/// Where the events of a turn come from, and where what is left of them is stored.
+struct Places<'p> {
+    source: Source,
+    /// What an event is called where it is stored for the first time.
+    names: BTreeMap<usize, ObjectName>,
+    /// Where a stored event is.
+    keys: BTreeMap<usize, &'p str>,
+    /// How many log events it has.
+    sizes: BTreeMap<usize, usize>,
 }
 
 /// A parcel, and its JSON.

@@ -1,4 +1,4 @@
-//! What became of the records at one destination, once there is a place for what it has left.
+//! What became of the records at one destination, once what it has left is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Instant, SystemTime};
@@ -9,22 +9,45 @@ use crate::aws::Aws;
 use crate::counts::Counts;
 use crate::delivery::{Delivered, Left};
 use crate::destination::Class;
-use crate::park::{self, BucketPlace, Death, Name, ParkError, Place, Shelf};
 use crate::record::Record;
+use crate::undelivered::{Folder, NotStored, ObjectName, Storage, StoredEvent, by_event};
 
-/// So many things are parked at once.
+/// So many objects are stored at once.
 const AT_ONCE: usize = 4;
 
 /// The result at one destination.
 pub(super) struct Shipped<'r> {
     pub(super) destination: &'r str,
     pub(super) counts: Counts,
-    /// The events of which something is left that has no other place.
+    /// The events of which something is left that is stored nowhere else.
     pub(super) left: BTreeSet<usize>,
+    /// The stored events that were delivered in part, and whose objects hold the rest now.
+    pub(super) rewritten: BTreeSet<usize>,
     pub(super) warnings: Vec<String>,
     delivered: Delivered<'r>,
-    /// By event, how many records were parked.
-    parked: BTreeMap<usize, u64>,
+    /// By event, how many records were stored.
+    stored: BTreeMap<usize, u64>,
+    /// The events with rejected records that could not be stored as dead letters.
+    withdrawn: BTreeSet<usize>,
+}
+
+/// Where what a destination has left is stored, and until when.
+#[derive(Clone, Copy)]
+pub(super) struct Storing<'s> {
+    pub(super) storage: &'s Storage,
+    pub(super) aws: &'s Aws,
+    pub(super) until: Instant,
+}
+
+impl Storing<'_> {
+    async fn store(
+        self,
+        folder: Folder,
+        name: &ObjectName,
+        event: &StoredEvent<'_>,
+    ) -> Result<(), NotStored> {
+        self.storage.store(self.aws, folder, name, event, self.until).await
+    }
 }
 
 impl<'r> Shipped<'r> {
@@ -33,159 +56,223 @@ impl<'r> Shipped<'r> {
             destination,
             counts: std::mem::take(&mut delivered.counts),
             left: BTreeSet::new(),
+            rewritten: BTreeSet::new(),
             warnings: Vec::new(),
             delivered,
-            parked: BTreeMap::new(),
+            stored: BTreeMap::new(),
+            withdrawn: BTreeSet::new(),
         }
     }
 
-    /// There is no other place: what is left is left to Lambda.
-    pub(super) fn leave(&mut self) {
+    /// Whether something is to be stored as a dead letter.
+    pub(super) fn has_dead_letters(&self) -> bool {
+        let delivered = &self.delivered;
+        !(delivered.buried.is_empty()
+            && delivered.refused.is_empty()
+            && delivered.unattributed.is_empty())
+    }
+
+    /// Whether something is left that may be taken another time.
+    pub(super) fn has_left(&self) -> bool {
+        !self.delivered.left.is_empty()
+    }
+
+    /// There is no storage: what is left goes back to where it came from.
+    pub(super) fn return_to_source(&mut self) {
         for left in [&self.delivered.left, &self.delivered.buried].into_iter().flatten() {
-            self.counts.leave(left.records.len(), &left.class);
+            self.counts.return_to_source(left.records.len(), &left.class);
             self.left.extend(left.records.iter().map(|record| record.origin.event));
         }
     }
 
-    /// What is left stays where it is parked already.
-    pub(super) fn stay_parked(&mut self) {
-        for left in [&self.delivered.left, &self.delivered.buried].into_iter().flatten() {
-            self.counts.park(left.records.len(), &left.class);
+    /// What is left stays stored as it is.
+    pub(super) fn stay_stored(&mut self) {
+        for left in &self.delivered.left {
+            self.counts.store(left.records.len(), &left.class);
             self.left.extend(left.records.iter().map(|record| record.origin.event));
         }
     }
 
-    /// Parks what is left under the names of the events it came with.
-    pub(super) async fn park(
+    /// Stores what is left, under the names of the events that it came with.
+    pub(super) async fn store_left(
         &mut self,
-        place: &Place,
-        aws: &Aws,
-        names: &BTreeMap<usize, Name>,
-        until: Instant,
+        storing: Storing<'_>,
+        names: &BTreeMap<usize, ObjectName>,
     ) {
         let left = std::mem::take(&mut self.delivered.left);
-        self.keep(place, aws, Shelf::Parked, &left, names, until).await;
-        let buried = std::mem::take(&mut self.delivered.buried);
-        self.keep(place, aws, Shelf::Dead(Death::TooLarge), &buried, names, until).await;
+        self.store(storing, Folder::Undelivered, &left, |event, _| names.get(&event).cloned())
+            .await;
     }
 
-    async fn keep(
+    /// Stores what is larger than the destination takes as dead letters.
+    pub(super) async fn store_oversized(&mut self, storing: Storing<'_>) {
+        let buried = std::mem::take(&mut self.delivered.buried);
+        let name = |_, event: &StoredEvent<'_>| Some(ObjectName::of_records(&event.records));
+        self.store(storing, Folder::Rejected, &buried, name).await;
+    }
+
+    async fn store(
         &mut self,
-        place: &Place,
-        aws: &Aws,
-        shelf: Shelf,
+        storing: Storing<'_>,
+        folder: Folder,
         list: &[Left<'r>],
-        names: &BTreeMap<usize, Name>,
-        until: Instant,
+        name: impl Fn(usize, &StoredEvent<'_>) -> Option<ObjectName>,
     ) {
-        let events = park::by_event(self.destination, pairs(list));
-        let parking = events.iter().filter_map(|(event, leftovers)| {
-            let name = names.get(event)?;
-            Some(async move { (*event, place.park(aws, shelf, name, leftovers, until).await) })
+        let events = by_event(self.destination, pairs(list));
+        let puts = events.iter().filter_map(|(event, stored)| {
+            let name = name(*event, stored)?;
+            Some(async move { (*event, storing.store(folder, &name, stored).await) })
         });
-        let results: Vec<_> = stream::iter(parking).buffer_unordered(AT_ONCE).collect().await;
-        let mut parked = BTreeSet::new();
+        let results: Vec<_> = stream::iter(puts).buffer_unordered(AT_ONCE).collect().await;
+        let mut stored = BTreeSet::new();
         for (event, result) in results {
             match result {
-                Ok(records_twice) => {
-                    parked.insert(event);
-                    self.may_double(records_twice);
+                Ok(()) => {
+                    stored.insert(event);
                 }
                 Err(error) => {
-                    // They will be sent by a replay, and once more with the event.
-                    self.may_double(error.records_there);
-                    self.warn("could not park what is left", &error);
+                    // It will be delivered from there, and once more with the event.
+                    if error.is_unclear && folder == Folder::Undelivered && self.delivered.doubles()
+                    {
+                        let records = events.get(&event).map_or(0, |event| event.records.len());
+                        self.counts.possible_duplicates += records as u64;
+                    }
+                    self.warn("could not store undelivered events", &error);
                 }
             }
         }
-        for leftovers in
-            events.iter().filter_map(|(event, all)| parked.contains(event).then_some(all))
+        for event in events.iter().filter_map(|(event, all)| stored.contains(event).then_some(all))
         {
-            // A record that was divided is parked as a whole.
-            let parts = leftovers.records.iter().map(|record| self.delivered.parts_held_of(record));
-            self.counts.possible_duplicates += parts.sum::<u64>();
+            self.count_parts(&event.records);
         }
         for left in list {
             for record in &left.records {
                 let event = record.origin.event;
-                if parked.contains(&event) {
-                    self.counts.park(1, &left.class);
-                    *self.parked.entry(event).or_default() += 1;
+                if stored.contains(&event) {
+                    self.counts.store(1, &left.class);
+                    *self.stored.entry(event).or_default() += 1;
                 } else {
-                    self.counts.leave(1, &left.class);
+                    self.counts.return_to_source(1, &left.class);
                     self.left.insert(event);
                 }
             }
         }
     }
 
-    /// Writes what is left over the object that it is left of, where the rest of it would be a
-    /// duplicate if it came again.
-    pub(super) async fn replace(
+    /// A record that was split is stored as a whole, whatever was delivered of it.
+    fn count_parts(&mut self, records: &[&Record<'_>]) {
+        let parts = records.iter().map(|record| self.delivered.parts_held_of(record));
+        self.counts.possible_duplicates += parts.sum::<u64>();
+    }
+
+    /// Writes what is left over the objects of stored events that were delivered in part, where the rest
+    /// would be a duplicate at the next attempt. S3 sends a pointer to what was written. `sizes` says
+    /// how many records each event had, `keys` where it is stored.
+    pub(super) async fn rewrite(
         &mut self,
-        place: &BucketPlace,
-        key: &str,
-        aws: &Aws,
-        until: Instant,
+        storing: Storing<'_>,
+        keys: &BTreeMap<usize, &str>,
+        sizes: &BTreeMap<usize, usize>,
     ) {
-        let is_less = self.counts.records_in > self.counts.parked;
-        if !(self.delivered.doubles() && is_less) {
+        if !self.delivered.doubles() {
             return;
         }
-        let events = park::by_event(self.destination, pairs(&self.delivered.left));
-        // The object is one event's.
-        let Some(leftovers) = events.into_values().next() else {
-            return;
-        };
-        let document = leftovers.document(SystemTime::now());
-        match place.put(aws, key, document.into(), until).await {
-            Ok(()) => self.delivered.held.clear(),
-            Err(unkept) => {
-                let error = ParkError { problem: unkept.error.into(), records_there: 0 };
-                self.warn("could not write down what is left of something parked", &error);
+        let left = std::mem::take(&mut self.delivered.left);
+        for (event, rest) in by_event(self.destination, pairs(&left)) {
+            let is_less = sizes.get(&event).is_some_and(|size| rest.records.len() < *size);
+            // With rejected records that are stored nowhere else, the object must stay as it is.
+            let may_be = is_less && !self.withdrawn.contains(&event);
+            let Some(key) = keys.get(&event).filter(|_| may_be) else {
+                continue;
+            };
+            let document = rest.document(SystemTime::now());
+            match storing.storage.put(storing.aws, key, document.into(), storing.until).await {
+                Ok(()) => {
+                    self.left.remove(&event);
+                    self.rewritten.insert(event);
+                    self.count_parts(&rest.records);
+                }
+                Err(error) => {
+                    self.warn("could not rewrite a stored event with what is left", &error);
+                }
             }
         }
     }
 
-    /// Keeps what was refused when it was sent again: somebody has meant it to be there once.
-    pub(super) async fn bury_refused(&mut self, place: &Place, aws: &Aws, until: Instant) {
+    /// Stores what the destination has rejected as dead letters. What cannot be stored was not rejected:
+    /// it goes back to where it came from, or stays stored where `is_stored`.
+    pub(super) async fn store_rejected(&mut self, storing: Storing<'_>, is_stored: bool) {
         let refused = std::mem::take(&mut self.delivered.refused);
-        if refused.is_empty() || !place.keeps_dead() {
-            return;
-        }
-        let events = park::by_event(self.destination, pairs(&refused));
-        for (event, leftovers) in events {
-            let name = Name::of_records(&leftovers);
-            let shelf = Shelf::Dead(Death::Refused);
-            if let Err(error) = place.park(aws, shelf, &name, &leftovers, until).await {
-                self.warn("could not keep what was refused", &error);
-                self.left.insert(event);
+        let unattributed = std::mem::take(&mut self.delivered.unattributed);
+        let of_some = unattributed.iter().flat_map(|some| {
+            let class = some.refused.first().map(|(class, _)| class);
+            class.into_iter().flat_map(|class| some.records.iter().map(move |it| (*it, class)))
+        });
+        let events = by_event(self.destination, pairs(&refused).chain(of_some));
+        let puts = events.iter().map(|(event, stored)| async move {
+            let name = ObjectName::of_records(&stored.records);
+            (*event, storing.store(Folder::Rejected, &name, stored).await)
+        });
+        let results: Vec<_> = stream::iter(puts).buffer_unordered(AT_ONCE).collect().await;
+        let mut failed = BTreeSet::new();
+        for (event, result) in results {
+            if let Err(error) = result {
+                self.warn("could not store rejected events as dead letters", &error);
+                failed.insert(event);
             }
+        }
+        for left in &refused {
+            for record in &left.records {
+                if failed.contains(&record.origin.event) {
+                    self.withdraw(1, &left.class, is_stored);
+                } else {
+                    self.counts.rejected_stored += 1;
+                }
+            }
+        }
+        for some in &unattributed {
+            let events: BTreeSet<usize> =
+                some.records.iter().map(|record| record.origin.event).collect();
+            let is_stored_now = events.is_disjoint(&failed);
+            for (class, records) in &some.refused {
+                if is_stored_now {
+                    self.counts.rejected_stored += *records as u64;
+                } else {
+                    self.withdraw(*records, class, is_stored);
+                }
+            }
+            if !is_stored_now {
+                failed.extend(events);
+            }
+        }
+        self.left.extend(&failed);
+        self.withdrawn = failed;
+    }
+
+    fn withdraw(&mut self, records: usize, class: &Class, is_stored: bool) {
+        self.counts.withdraw_refusal(records, class);
+        if is_stored {
+            self.counts.store(records, class);
+        } else {
+            self.counts.return_to_source(records, class);
         }
     }
 
-    /// How many records the destination would have twice if these events came again.
+    /// How many records the destination would have twice if these events were delivered again.
     pub(super) fn held_of(&self, repeated: impl Fn(usize) -> bool) -> u64 {
         if !self.delivered.doubles() {
             return 0;
         }
-        let parked: u64 = self
-            .parked
+        let stored: u64 = self
+            .stored
             .iter()
             .filter(|(event, _)| repeated(**event))
             .map(|(_, records)| records)
             .sum();
-        parked + self.delivered.held_of(repeated)
+        stored + self.delivered.held_of(repeated)
     }
 
-    /// So many records will perhaps be sent once more, after a first time.
-    fn may_double(&mut self, records: usize) {
-        if self.delivered.doubles() {
-            self.counts.possible_duplicates += records as u64;
-        }
-    }
-
-    fn warn(&mut self, what: &str, error: &ParkError) {
+    fn warn(&mut self, what: &str, error: &NotStored) {
         let warning = format!("{what} for \"{}\": {error}", self.destination);
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);

@@ -89,7 +89,7 @@ fn metrics_say_what_the_summary_says() {
         let counts = &invoked.summary["destinations"][destination];
         assert_eq!(line["received"], counts["in"]);
         for name in
-            ["delivered", "already_there", "dropped", "refused", "left_to_lambda", "retries"]
+            ["delivered", "already_there", "dropped", "refused", "returned_to_source", "retries"]
         {
             assert_eq!(line[name], counts[name], "{name}");
         }

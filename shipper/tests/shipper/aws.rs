@@ -159,7 +159,7 @@ async fn objects_are_written_read_listed_and_deleted() {
         Answer::new(404, missing),
     ];
     let ((), requests) = against(answers, async |aws| {
-        let bucket = Bucket { aws, name: "logs", region: Some("eu-central-1") };
+        let bucket = Bucket { aws, name: "logs", region: Some("eu-central-1"), owner: None };
         let body = Bytes::from_static(b"body");
         let etag = bucket.put("a b", body.clone(), HeaderMap::new(), TIMEOUT).await;
         assert_eq!(etag, Ok(Some("\"1\"".to_owned())));

@@ -105,10 +105,10 @@ fn items_that_are_there_already_are_no_failure() {
 }
 
 #[test]
-fn items_for_which_something_must_be_changed_are_left_to_lambda() {
+fn items_for_which_something_must_be_changed_are_returned_to_source() {
     let words = BTreeMap::from([(2, (403, "cluster_block_exception"))]);
     let (counts, invoked, bulk) = check(4, [Mood::Items(words)]);
-    assert_eq!((counts.get("delivered"), counts.get("left_to_lambda")), (3, 1));
+    assert_eq!((counts.get("delivered"), counts.get("returned_to_source")), (3, 1));
     let error = invoked.result.unwrap_err();
     assert_eq!(error.error_type, "Logagg.Undelivered");
     assert_eq!(
@@ -177,7 +177,7 @@ fn does_not_try_again_what_a_server_will_never_do() {
     for status in [501, 401, 403, 404, 400, 302] {
         let answer = Answer::new(status, "no").with("location", "http://127.0.0.1:1/");
         let (counts, invoked, bulk) = check(3, [Mood::Says(answer)]);
-        assert_eq!((counts.get("left_to_lambda"), counts.get("requests")), (3, 1), "{status}");
+        assert_eq!((counts.get("returned_to_source"), counts.get("requests")), (3, 1), "{status}");
         assert_eq!(bulk.documents().len(), 0);
         assert_eq!(
             invoked.result.unwrap_err().message,
@@ -250,7 +250,7 @@ fn several_destinations_have_outcomes_of_their_own() {
     let invoked = lambda.invoke(&event::of(3));
     let destinations = &invoked.summary["destinations"];
     assert_eq!(destinations["healthy"]["delivered"], 3);
-    assert_eq!(destinations["ill"]["left_to_lambda"], 3);
+    assert_eq!(destinations["ill"]["returned_to_source"], 3);
     assert_eq!(
         invoked.result.unwrap_err().message,
         "not everything could be delivered: 3 of 3 records to \"ill\" (status_401)"

@@ -87,7 +87,7 @@ fn a_place_that_does_not_have_it_is_named_with_what_to_do() {
 #[test]
 fn mistakes_name_the_place_they_are_in() {
     let keepers = Keepers::start();
-    keepers.keep("/shop/shipper", r#"{"accept":["no_place_for_leftovers"]}"#);
+    keepers.keep("/shop/shipper", r#"{"accept":["no_undelivered_storage"]}"#);
     check_refused(
         &keepers,
         &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
@@ -100,7 +100,7 @@ fn throttling_at_start_is_waited_out() {
     let keepers = Keepers::start();
     let throttled = || Answer::new(400, r#"{"__type":"ThrottlingException"}"#);
     keepers.answer([throttled(), throttled()]);
-    keepers.keep("/shop/shipper", r#"{"accept":["no_place_for_leftovers"]}"#);
+    keepers.keep("/shop/shipper", r#"{"accept":["no_undelivered_storage"]}"#);
     check_refused(
         &keepers,
         &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],

@@ -26,7 +26,7 @@ fn check(mood: &Mood) -> (Counts, Bulk) {
     let invoked = lambda.invoke_within(&event::of(3), RESERVE + Duration::from_secs(1));
     let messages: Vec<String> = (0..3).map(event::message).collect();
     let counts = settled(&invoked, "search", &messages, &bulk.held());
-    assert_eq!(counts.get("left_to_lambda"), 3, "{counts:?}");
+    assert_eq!(counts.get("returned_to_source"), 3, "{counts:?}");
     let warning = invoked.summary["warnings"][0].as_str().unwrap();
     assert!(warning.starts_with("request_timeout_ms is 600000, and the function's timeout"));
     (counts, bulk)
@@ -50,7 +50,7 @@ fn a_service_that_stays_busy_is_tried_until_the_time_is_over() {
 fn a_longer_wait_than_there_is_time_for_is_not_begun() {
     let (counts, _) = check(&Mood::Says(Answer::new(429, "").with("retry-after", "3600")));
     assert_eq!((counts.get("requests"), counts.get("retries")), (1, 0));
-    assert_eq!(counts.reasons("left_to_lambda")["status_429"], 3);
+    assert_eq!(counts.reasons("returned_to_source")["status_429"], 3);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_connection_that_nobody_takes_is_tried_until_the_time_is_over() {
     }));
     let invoked = lambda.invoke_within(&event::of(3), Duration::from_secs(31));
     let counts = &invoked.summary["destinations"]["search"];
-    assert_eq!(counts["left_to_lambda"], 3);
+    assert_eq!(counts["returned_to_source"], 3);
     assert!(counts["reasons"]["retried"]["connection_refused"].as_u64() > Some(0), "{counts}");
     assert!(invoked.result.is_err());
 }
@@ -89,6 +89,6 @@ fn without_time_nothing_is_sent() {
     let invoked = lambda.invoke_within(&event::of(3), Duration::from_secs(59));
     let messages: Vec<String> = (0..3).map(event::message).collect();
     let counts = settled(&invoked, "search", &messages, &bulk.held());
-    assert_eq!((counts.get("left_to_lambda"), counts.get("requests")), (3, 0));
-    assert_eq!(counts.reasons("left_to_lambda")["no_time_left"], 3);
+    assert_eq!((counts.get("returned_to_source"), counts.get("requests")), (3, 0));
+    assert_eq!(counts.reasons("returned_to_source")["no_time_left"], 3);
 }

@@ -102,27 +102,6 @@ pub(crate) fn stream(records: &[Vec<u8>]) -> Vec<u8> {
     serde_json::to_vec(&json!({"Records": records})).unwrap()
 }
 
-/// Messages of a queue, each with its id: `m-1` and so on.
-pub(crate) fn queue(bodies: &[String]) -> Vec<u8> {
-    let records: Vec<Value> = bodies
-        .iter()
-        .enumerate()
-        .map(|(index, body)| {
-            json!({
-                "messageId": format!("m-{}", index + 1),
-                "receiptHandle": "r",
-                "body": body,
-                "attributes": {"ApproximateReceiveCount": "1"},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:parked",
-                "awsRegion": "eu-west-1",
-            })
-        })
-        .collect();
-    serde_json::to_vec(&json!({"Records": records})).unwrap()
-}
-
 /// A delivery as a record of a stream holds it.
 pub(crate) fn in_stream(first_id: usize, messages: &[impl AsRef<str>]) -> Vec<u8> {
     gzip(&serde_json::to_vec(&delivery(GROUP, first_id, messages)).unwrap())

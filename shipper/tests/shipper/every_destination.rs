@@ -88,7 +88,7 @@ fn wrong_credentials_leave_everything_to_lambda_at_once() {
     for_each(|contract| {
         let (counts, invoked, stand_in) = check(contract, 3, [says(contract.unauthorized())]);
         assert_eq!(
-            (counts.get("left_to_lambda"), stand_in.requests()),
+            (counts.get("returned_to_source"), stand_in.requests()),
             (3, 1),
             "{}",
             contract.kind()
@@ -195,7 +195,7 @@ fn what_a_service_will_never_do_is_not_tried_again() {
             let told = format!("{} {status}", contract.kind());
             let answer = Answer::new(status, "no").with("location", "http://127.0.0.1:1/");
             let (counts, _, stand_in) = check(contract, 3, [says(answer)]);
-            assert_eq!((counts.get("left_to_lambda"), stand_in.requests()), (3, 1), "{told}");
+            assert_eq!((counts.get("returned_to_source"), stand_in.requests()), (3, 1), "{told}");
         }
     });
 }

@@ -47,7 +47,7 @@ fn after_malformed_lines_the_good_ones_are_there_and_nothing_is_sent_again() {
 #[test]
 fn a_wrong_token_leaves_everything_to_lambda_at_once() {
     let (counts, invoked, logzio) = check(3, [says(401, "no")]);
-    assert_eq!((counts.get("left_to_lambda"), logzio.requests()), (3, 1));
+    assert_eq!((counts.get("returned_to_source"), logzio.requests()), (3, 1));
     assert_eq!(
         invoked.result.unwrap_err().message,
         "not everything could be delivered: 3 of 3 records to \"x\" (status_401)"
@@ -57,7 +57,7 @@ fn a_wrong_token_leaves_everything_to_lambda_at_once() {
 #[test]
 fn a_400_that_is_not_about_lines_leaves_everything_to_lambda() {
     let (counts, ..) = check(3, [says(400, "Bad Request")]);
-    assert_eq!((counts.get("left_to_lambda"), counts.get("requests")), (3, 1));
+    assert_eq!((counts.get("returned_to_source"), counts.get("requests")), (3, 1));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! stand-ins of the log services.
 //!
 //! [`lambda`] plays Lambda, [`stand_in`] plays any service as its [`contract`] says, [`bulk`] and
-//! [`logzio`] play theirs in more ways, [`shelves`] plays S3 and SQS where things are parked, [`http`]
+//! [`logzio`] play theirs in more ways, [`storage`] plays S3 and SQS for undelivered events, [`http`]
 //! is the server under all of them. [`settled`] checks the sums of an invocation against what the
 //! service holds.
 
@@ -16,14 +16,15 @@ mod keepers;
 mod lambda;
 mod logzio;
 mod settled;
-mod shelves;
 mod stand_in;
+mod storage;
 
 mod admission;
 mod alarms;
 mod answers;
 mod aws;
 mod bulk_answers;
+mod chaos;
 mod config_sources;
 mod connect;
 mod deadline;
@@ -34,9 +35,10 @@ mod faults;
 mod fuzz;
 mod logzio_answers;
 mod memory;
+mod outage;
 mod oversized;
-mod park;
 mod peers;
+mod queue;
 mod recorded;
 mod replay;
 mod schema;
@@ -45,6 +47,7 @@ mod splunk_hec_answers;
 mod start;
 mod stream;
 mod tls;
+mod undelivered;
 
 /// In every message: must never be seen in a log or an error.
 const PAYLOAD: &str = "PAYL0AD";

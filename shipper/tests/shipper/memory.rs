@@ -6,9 +6,8 @@ use serde_json::json;
 
 use crate::http::{Answer, Reply};
 use crate::lambda::Lambda;
-use crate::park::parked_messages;
-use crate::shelves::Shelves;
 use crate::stand_in::{Mood, StandIn};
+use crate::storage::Storage;
 use crate::{contract, event};
 
 /// Less than any function has, so that the event is soon made.
@@ -44,7 +43,7 @@ fn delivery(bytes: usize, mut message: impl FnMut() -> String) -> (usize, String
     }
 }
 
-/// A delivery of so many bytes at most, with lines that cannot be compressed, so that what is parked
+/// A delivery of so many bytes at most, with lines that cannot be compressed, so that what is stored
 /// of it is as large as can be.
 fn random_lines(bytes: usize) -> (usize, String) {
     let mut random = fastrand::Rng::with_seed(7);
@@ -52,20 +51,18 @@ fn random_lines(bytes: usize) -> (usize, String) {
 }
 
 #[test]
-fn the_largest_event_is_parked_with_no_more_memory_than_the_function_has() {
+fn the_largest_event_is_stored_with_no_more_memory_than_the_function_has() {
     for (count, delivery) in [shortest_lines(LARGEST_BYTES), random_lines(LARGEST_BYTES)] {
         let stand_in = StandIn::start(&contract::Http, [])
             .lasting(Mood::Does(Reply::Answer(Answer::new(401, ""))));
-        let shelves = Shelves::start();
+        let storage = Storage::start();
         let config =
-            json!({"destinations": {"x": stand_in.config()}, "park": Shelves::in_bucket()});
+            json!({"destinations": {"x": stand_in.config()}, "undelivered": Storage::config()});
         let event = event::wrap_bytes(&event::gzip(delivery.as_bytes()));
-        let mut lambda = Lambda::start_with_memory(&config, MEMORY_MB, &shelves.url());
+        let mut lambda = Lambda::start_with_memory(&config, MEMORY_MB, &storage.url());
         let invoked = lambda.invoke(&event);
-        assert_eq!(invoked.summary["destinations"]["x"]["parked"], count, "{}", invoked.summary);
-        let parked: usize =
-            shelves.texts("logagg/parked/").iter().map(|text| parked_messages(text).len()).sum();
-        assert_eq!(parked, count);
+        assert_eq!(invoked.summary["destinations"]["x"]["stored"], count, "{}", invoked.summary);
+        assert_eq!(storage.messages_in("logagg/undelivered/").len(), count);
     }
 }
 

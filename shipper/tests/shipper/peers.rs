@@ -16,8 +16,8 @@ use crate::event;
 use crate::http::{Answer, Reply, Request, Server, Service};
 use crate::lambda::Lambda;
 use crate::settled::settled;
-use crate::shelves::Shelves;
 use crate::stand_in::{POISON, StandIn};
+use crate::storage::Storage;
 
 /// Every test that is named in the table, as in `events::a_control_message_is_no_log`.
 fn named() -> Vec<String> {
@@ -55,9 +55,9 @@ fn every_fault_of_others_has_a_test_that_exists() {
 }
 
 #[test]
-fn an_invocation_that_fails_writes_its_metrics_and_what_it_parks_is_there() {
+fn an_invocation_that_fails_writes_its_metrics_and_what_it_stores_is_there() {
     let refuses = || Mood::Says(Answer::new(401, ""));
-    let (bulk, shelves) = (Bulk::with_moods([refuses(), refuses()]), Shelves::start());
+    let (bulk, storage) = (Bulk::with_moods([refuses(), refuses()]), Storage::start());
     let mut config = json!({
         "destinations": {"search": bulk.config()}, "metrics": {"namespace": "shop/logs"},
     });
@@ -67,15 +67,13 @@ fn an_invocation_that_fails_writes_its_metrics_and_what_it_parks_is_there() {
     };
     let mut lambda = Lambda::start(&config);
     assert!(lambda.invoke(&event::of(3)).result.is_err());
-    assert_eq!(of_search(&lambda)["left_to_lambda"], 3);
+    assert_eq!(of_search(&lambda)["returned_to_source"], 3);
 
-    config["park"] = Shelves::in_bucket();
-    let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
+    config["undelivered"] = Storage::config();
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     assert!(lambda.invoke(&event::of(3)).result.is_ok());
-    assert_eq!(of_search(&lambda)["parked"], 3);
-    let parked = shelves.texts("logagg/parked/search/");
-    let parked: Value = serde_json::from_str(&parked[0]).unwrap();
-    assert_eq!(parked["records"], 3);
+    assert_eq!(of_search(&lambda)["stored"], 3);
+    assert_eq!(storage.messages_in("logagg/undelivered/search/").len(), 3);
 }
 
 #[test]

@@ -206,7 +206,7 @@ fn ship(case: &str, recorded: &Recorded) {
     let messages = &recorded.messages;
     let event = if is_of_opensearch { event::with(messages) } else { event::fresh(messages) };
     // Only where the time has to pass it is short: a busy machine needs more for the others.
-    let time = if recorded.counts["left_to_lambda"] == 0 { LONG_TIME } else { TIME };
+    let time = if recorded.counts["returned_to_source"] == 0 { LONG_TIME } else { TIME };
     let invoked = Lambda::start(&config).invoke_within(&event, time);
     let counts = &invoked.summary["destinations"]["x"];
     for (name, expected) in recorded.counts.as_object().unwrap() {

@@ -61,7 +61,7 @@ fn reader_refuses(document: &Value) -> Option<String> {
     let mut document = document.clone();
     // Whoever leaves `accept` as it is has what it says read too.
     if document.is_object() && document.get("accept").is_none() {
-        document["accept"] = json!(["no_place_for_leftovers", "plain_http", "little_memory"]);
+        document["accept"] = json!(["no_undelivered_storage", "plain_http", "little_memory"]);
     }
     Draft::check(&document.to_string(), None).err().map(|error| error.to_string())
 }

@@ -123,7 +123,7 @@ fn a_secret_that_stays_refused_is_not_fetched_for_every_invocation() {
     for _ in 0..3 {
         let invoked = lambda.invoke(&event::of(1));
         let reasons = &invoked.summary["destinations"]["search"]["reasons"];
-        assert_eq!(reasons["left_to_lambda"]["status_401"], 1);
+        assert_eq!(reasons["returned_to_source"]["status_401"], 1);
         assert!(invoked.result.is_err());
     }
     assert_eq!((keepers.asked().len(), cluster.requests()), (2, 3));

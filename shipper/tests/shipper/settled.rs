@@ -47,19 +47,19 @@ pub(crate) fn settled(
         + get("already_there")
         + get("dropped")
         + get("refused")
-        + get("parked")
-        + get("left_to_lambda");
+        + get("stored")
+        + get("returned_to_source");
     assert_eq!(get("in"), accounted, "{summary}");
     let log_events = summary["log_events"].as_u64().unwrap();
     assert_eq!(get("in"), log_events + get("additional_parts"), "{summary}");
     assert_eq!(log_events, sent.len() as u64, "{summary}");
-    for fate in ["dropped", "refused", "parked", "left_to_lambda"] {
+    for fate in ["dropped", "refused", "stored", "returned_to_source"] {
         let of_reasons: u64 = counts.reasons(fate).values().sum();
         assert_eq!(of_reasons, get(fate), "{fate}: {summary}");
     }
 
     // What Lambda was told.
-    let left = get("left_to_lambda") > 0;
+    let left = get("returned_to_source") > 0;
     assert_eq!(invoked.has_something_come_again(), left, "{summary}");
     assert_eq!(summary["outcome"], if left { "failed" } else { "ok" });
     if let Ok(result) = &invoked.result
@@ -80,7 +80,7 @@ pub(crate) fn settled(
         let distinct = copies.len() as u64;
         let called_there = get("delivered") + get("already_there");
         assert!(distinct >= called_there, "lost: {distinct} of {called_there}");
-        if !left && get("refused") + get("parked") == 0 {
+        if !left && get("refused") + get("stored") == 0 {
             assert_eq!(distinct, get("in") - get("dropped"), "{summary}");
         }
     }

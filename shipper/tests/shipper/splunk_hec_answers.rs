@@ -98,7 +98,7 @@ fn what_is_indexed_is_delivered() {
 }
 
 #[test]
-fn what_is_never_indexed_is_left_to_lambda_in_time() {
+fn what_is_never_indexed_is_returned_to_source_in_time() {
     const RESERVE: Duration = Duration::from_secs(30);
 
     let (indexer, server) = Indexer::start(usize::MAX);
@@ -109,6 +109,6 @@ fn what_is_never_indexed_is_left_to_lambda_in_time() {
     let mut lambda = Lambda::start(&config);
     let invoked = lambda.invoke_within(&event::of(60), RESERVE + Duration::from_secs(4));
     let counts = settled(&invoked, "x", &messages(), &indexer.held());
-    assert_eq!((counts.get("left_to_lambda"), counts.get("possible_duplicates")), (60, 60));
-    assert_eq!(counts.reasons("left_to_lambda")["not_acknowledged"], 60);
+    assert_eq!((counts.get("returned_to_source"), counts.get("possible_duplicates")), (60, 60));
+    assert_eq!(counts.reasons("returned_to_source")["not_acknowledged"], 60);
 }

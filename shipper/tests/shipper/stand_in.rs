@@ -77,6 +77,11 @@ impl StandIn {
         self
     }
 
+    /// Treats the next requests so.
+    pub(crate) fn add_moods(&self, moods: impl IntoIterator<Item = Mood>) {
+        self.state.lock().moods.extend(moods);
+    }
+
     /// Has all requests treated well from now on.
     pub(crate) fn recover(&self) {
         let mut inner = self.state.lock();

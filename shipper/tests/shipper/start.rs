@@ -27,14 +27,14 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
                 "logs": {{"type": "logzio", "tokn": "{SECRET}", "region": 5}}
             }},
             "request_timeout": 5,
-            "accept": ["no_place_for_leftover"]
+            "accept": ["no_undelivered_storag"]
         }}"#
     );
     check(
         Some(&config),
         "LOGAGG_CONFIG has 9 mistakes:\n  \
-         accept[0]: is \"no_place_for_leftover\", must be one of \"no_place_for_leftovers\", \"plain_http\", \
-         \"little_memory\"; did you mean \"no_place_for_leftovers\"?\n  \
+         accept[0]: is \"no_undelivered_storag\", must be one of \"no_undelivered_storage\", \"plain_http\", \
+         \"little_memory\"; did you mean \"no_undelivered_storage\"?\n  \
          destinations.logs.token: is missing\n  \
          destinations.logs.region: must be a string, is a number\n  \
          destinations.logs.tokn: is not known; did you mean \"token\"?\n  \
@@ -43,9 +43,9 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
          255 bytes, without blanks and any of \\ / * ? \" < > | , # : %, not beginning with - _ + .\n  \
          destinations.search.auth.api_key: must be the key in its encoded form, which Elasticsearch shows as \"encoded\"\n  \
          request_timeout: is not known; did you mean \"request_timeout_ms\"?\n  \
-         there is no \"park\", so what cannot be delivered is left to Lambda, which tries an event twice more and \
-         then DISCARDS it unless the function has an on-failure destination; configure \"park\", or give the function \
-         an on-failure destination; or accept this with \"accept\": [\"no_place_for_leftovers\"]",
+         there is no \"undelivered\", so an undelivered event fails the invocation: Lambda retries it twice and \
+         then DISCARDS it unless the function has an on-failure destination, and what a destination rejects is gone; \
+         configure \"undelivered\"; or accept this with \"accept\": [\"no_undelivered_storage\"]",
     );
 }
 
@@ -83,11 +83,11 @@ fn destinations_that_would_store_things_twice_cannot_stand_together() {
             r#"{"destinations": {
                 "logs": {"type": "logzio", "token": "t"},
                 "search": {"type": "elasticsearch", "url": "http://127.0.0.1:9200", "index": "logs"}
-            }, "accept": ["no_place_for_leftovers"]}"#,
+            }, "accept": ["no_undelivered_storage"]}"#,
         ),
         "LOGAGG_CONFIG has 1 mistake:\n  destinations: \"logs\" cannot stand beside another destination: when one \
          of them fails, Lambda repeats the event to all, and \"logs\" would store again what it has, since it takes \
-         no document ids; configure \"park\", or give it a shipper of its own",
+         no document ids; configure \"undelivered\", or give it a shipper of its own",
     );
 }
 
@@ -100,7 +100,7 @@ fn settings_that_may_lose_logs_or_give_them_away_must_be_accepted_by_name() {
         )
     };
     check(
-        Some(&config("\"no_place_for_leftovers\"")),
+        Some(&config("\"no_undelivered_storage\"")),
         "LOGAGG_CONFIG has 2 mistakes:\n  \
          destinations.search.url: the address begins with http:// and is not this machine's own, so whoever is on \
          the way can read all lines and the credentials; write https://; or accept this with \"accept\": \
@@ -109,7 +109,7 @@ fn settings_that_may_lose_logs_or_give_them_away_must_be_accepted_by_name() {
          instance that runs out of memory is killed with all it holds; give the function more memory, or lower \
          \"max_decoded_bytes\" to 16777216, for which there is enough; or accept this with \"accept\": [\"little_memory\"]",
     );
-    let accepted = config("\"no_place_for_leftovers\", \"plain_http\", \"little_memory\"");
+    let accepted = config("\"no_undelivered_storage\", \"plain_http\", \"little_memory\"");
     let invoked = Lambda::start_with(Some(&accepted)).invoke(&event::control());
     assert_eq!(invoked.result, Ok(invoked.summary));
 }

@@ -1,15 +1,14 @@
 //! Records of a Kinesis stream, and what Lambda is told about them.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::bulk::{Bulk, Mood};
 use crate::event;
 use crate::http::{Answer, Reply};
 use crate::lambda::{Invoked, Lambda};
 use crate::logzio::{self, Logzio};
-use crate::park::parked_messages;
 use crate::settled::Counts;
-use crate::shelves::Shelves;
+use crate::storage::Storage;
 
 fn counts(invoked: &Invoked, destination: &str) -> Counts {
     Counts(invoked.summary["destinations"][destination].clone())
@@ -89,20 +88,20 @@ fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplic
     let invoked = Lambda::start(&config).invoke(&event::stream(&records(3)));
     assert_eq!(reported(&invoked), ["2"]);
     let of_search = counts(&invoked, "search");
-    assert_eq!((of_search.get("delivered"), of_search.get("left_to_lambda")), (5, 1));
+    assert_eq!((of_search.get("delivered"), of_search.get("returned_to_source")), (5, 1));
     // It takes keys, and will know them again.
     assert_eq!(of_search.get("possible_duplicates"), 0);
 
     let (logzio, dead) = (Logzio::start(), Bulk::start());
     let words = std::collections::BTreeMap::from([(2, (403, "cluster_block_exception"))]);
     dead.add_moods([Mood::Items(words)]);
-    let shelves = Shelves::start();
-    shelves.refuse([Answer::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
+    let storage = Storage::start();
+    storage.refuse([Answer::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     let config = json!({
         "destinations": {"logs": logzio.config(), "search": dead.config()},
-        "park": Shelves::in_bucket(),
+        "undelivered": Storage::config(),
     });
-    let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = lambda.invoke(&event::stream(&records(3)));
     assert_eq!(reported(&invoked), ["2"]);
     // The second and the third record come again.
@@ -110,24 +109,24 @@ fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplic
 }
 
 #[test]
-fn with_a_place_for_leftovers_nothing_is_reported() {
+fn with_storage_for_undelivered_events_nothing_is_reported() {
     let busy = Mood::Says(Answer::new(429, "").with("retry-after", "3600"));
-    let (bulk, shelves) = (Bulk::with_moods([busy]), Shelves::start());
-    let config = json!({"destinations": {"search": bulk.config()}, "park": Shelves::in_bucket()});
-    let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
+    let (bulk, storage) = (Bulk::with_moods([busy]), Storage::start());
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = lambda.invoke(&event::stream(&records(3)));
     assert_eq!(reported(&invoked), Vec::<&str>::new());
-    assert_eq!(counts(&invoked, "search").get("parked"), 6);
+    assert_eq!(counts(&invoked, "search").get("stored"), 6);
     // Each under a name of its own, whatever else a later batch brings with it.
-    let texts = shelves.texts("logagg/parked/search/");
-    assert_eq!(texts.len(), 3);
-    let mut held: Vec<String> = texts.iter().flat_map(|text| parked_messages(text)).collect();
+    assert_eq!(storage.objects("logagg/undelivered/search/").len(), 3);
+    let mut held = storage.messages_in("logagg/undelivered/search/");
     held.sort();
     assert_eq!(held, messages(0..6));
 }
 
 #[test]
-fn a_record_that_cannot_be_decoded_is_kept_or_else_reported() {
+fn a_record_that_cannot_be_decoded_is_stored_or_else_reported() {
     let mut all = records(3);
     all[1] = b"no gzip".to_vec();
     let bulk = Bulk::start();
@@ -141,14 +140,14 @@ fn a_record_that_cannot_be_decoded_is_kept_or_else_reported() {
         "2 of 3 records of the batch are to come again: cannot decode the event: its data is not complete gzip"
     );
 
-    let (bulk, shelves) = (Bulk::start(), Shelves::start());
-    let config = json!({"destinations": {"search": bulk.config()}, "park": Shelves::in_bucket()});
-    let mut lambda = Lambda::start_with_aws(&config, &shelves.url());
+    let (bulk, storage) = (Bulk::start(), Storage::start());
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = lambda.invoke(&event::stream(&all));
     assert_eq!(reported(&invoked), Vec::<&str>::new());
-    let texts = shelves.texts("logagg/dead/undecodable/_all/");
-    let kept: Value = serde_json::from_str(&texts[0]).unwrap();
-    assert_eq!(kept["awslogs"]["data"], "bm8gZ3ppcA==");
+    let documents = storage.documents("logagg/undecodable/");
+    assert_eq!(documents[0]["awslogs"]["data"], "bm8gZ3ppcA==");
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn nothing_is_sent_to_a_service_that_cannot_prove_who_it_is() {
         let invoked = lambda.invoke_within(&event::of(2), Duration::from_millis(30_300));
         let messages = [event::message(0), event::message(1)];
         let counts = settled(&invoked, "search", &messages, &bulk.held());
-        assert_eq!(counts.get("left_to_lambda"), 2);
+        assert_eq!(counts.get("returned_to_source"), 2);
         assert_eq!(counts.reasons("retried").keys().collect::<Vec<_>>(), ["tls_failed"]);
         assert!(bulk.arrivals().is_empty());
     }

@@ -2,21 +2,23 @@
 
 use std::fs;
 
-use anyhow::{Context, ensure};
-use serde_json::Value;
+use anyhow::Context;
 use tempfile::TempDir;
 
 use super::maven::{self, Artifact};
 use super::{cache, tools, versions};
 use crate::progress::Progress;
 use crate::python::Python;
-use crate::runtime;
 use crate::server::{Launch, Server};
 use crate::workspace;
 
 const NAME: &str = "elasticmq";
 
-/// A running ElasticMQ. It ends when this is dropped.
+/// The account that its queues are in.
+pub const ACCOUNT: &str = "123456789012";
+
+/// A running ElasticMQ with the queue `undelivered`, which moves a message to `undelivered-dead`
+/// once it was received three times. It ends when this is dropped.
 #[derive(Debug)]
 pub struct ElasticMq {
     server: Server,
@@ -71,25 +73,6 @@ impl ElasticMq {
     pub fn endpoint(&self) -> &str {
         self.server.endpoint()
     }
-
-    /// Calls an operation of SQS.
-    ///
-    /// # Errors
-    /// What it responds, when that is an error.
-    pub fn call(&self, operation: &str, input: &Value) -> anyhow::Result<Value> {
-        let request = runtime::CLIENT
-            .post(self.endpoint())
-            .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", format!("AmazonSQS.{operation}"))
-            .body(input.to_string());
-        runtime::block_on(async {
-            let response = request.send().await.with_context(|| format!("calling {operation}"))?;
-            let status = response.status();
-            let body = response.text().await.with_context(|| format!("calling {operation}"))?;
-            ensure!(status.is_success(), "{operation}: {status} {body}");
-            Ok(serde_json::from_str(&body).unwrap_or_default())
-        })
-    }
 }
 
 fn java() -> anyhow::Result<tools::Java> {
@@ -103,6 +86,14 @@ fn configuration(port: u16) -> String {
 node-address {{ protocol = http, host = \"127.0.0.1\", port = {port}, context-path = \"\" }}
 rest-sqs {{ enabled = true, bind-port = {port}, bind-hostname = \"127.0.0.1\", sqs-limits = strict }}
 rest-stats {{ enabled = false }}
+aws {{ region = eu-west-1, accountId = {ACCOUNT} }}
+queues {{
+  undelivered {{
+    defaultVisibilityTimeout = 900 seconds
+    deadLettersQueue {{ name = \"undelivered-dead\", maxReceiveCount = 3 }}
+  }}
+  undelivered-dead {{ }}
+}}
 "
     )
 }

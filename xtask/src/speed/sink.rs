@@ -91,7 +91,7 @@ impl Sink {
         let mut configuration = json!({
             "destinations": {"sink": destination},
             "gzip_level": super::GZIP_LEVEL,
-            "accept": ["no_place_for_leftovers"],
+            "accept": ["no_undelivered_storage"],
         });
         if admission == Admission::ByRules {
             configuration["admit"] = json!({

@@ -247,7 +247,7 @@ fn accepted(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let twice = |url: &str| otlp(&format!("{url}/v1/logs"));
     let invoked = case(shipper, checks, "otlp_unknown_path", url(Receiver::Otlp), &twice, &THREE)?;
     checks.check("otlp_unknown_path: nothing is lost", |_| {
-        expect(&invoked, &[("left_to_lambda", 3)])
+        expect(&invoked, &[("returned_to_source", 3)])
     });
     checks.check("a url that ends in /v1/logs is not accepted", |_| {
         ensure!(exchange::count(&invoked, "requests") == 0, "{}", invoked.summary);
@@ -265,7 +265,7 @@ fn wrong_token(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
         let invoked = case(shipper, checks, name, url, &|url| destination(kind, url), &THREE)?;
         checks.check(&format!("{kind} with a wrong token: returned after one request"), |_| {
             ensure!(exchange::count(&invoked, "requests") == 1, "{}", invoked.summary);
-            expect(&invoked, &[("left_to_lambda", 3)])
+            expect(&invoked, &[("returned_to_source", 3)])
         });
     }
     Ok(())
@@ -300,7 +300,7 @@ fn too_large(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let invoked = case(shipper, checks, name, url, &datadog, &messages)?;
     checks.check("datadog too large: nothing is lost", |_| {
         let possible = 4 * exchange::count(&invoked, "requests");
-        expect(&invoked, &[("left_to_lambda", 4), ("possible_duplicates", possible)])
+        expect(&invoked, &[("returned_to_source", 4), ("possible_duplicates", possible)])
     });
     Ok(())
 }
@@ -343,7 +343,7 @@ fn out_of_memory(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
                 let url = collector.endpoint(Receiver::Otlp);
                 let invoked =
                     shipper.ship(&otlp(&url), &deliveries[0], Duration::from_millis(1_200))?;
-                Ok(exchange::count(&invoked, "left_to_lambda") > 0)
+                Ok(exchange::count(&invoked, "returned_to_source") > 0)
             };
             match ship() {
                 Ok(true) => Ok(()),
@@ -365,7 +365,7 @@ fn out_of_memory(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
             ensure!(requests > 1, "{}", invoked.summary);
             // It says 500 there, which does not tell that nothing was taken.
             let possible = if kind == "splunk_hec" { 3 * requests } else { 0 };
-            expect(&invoked, &[("left_to_lambda", 3), ("possible_duplicates", possible)])
+            expect(&invoked, &[("returned_to_source", 3), ("possible_duplicates", possible)])
         });
     }
     Ok(())
@@ -446,13 +446,13 @@ fn backends(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let invoked = case(shipper, checks, "otlp_backend_busy", url, &otlp, &THREE)?;
     checks.check("otlp with a busy backend: retried, and nothing is lost", |_| {
         ensure!(exchange::count(&invoked, "requests") > 1, "{}", invoked.summary);
-        expect(&invoked, &[("left_to_lambda", 3)])
+        expect(&invoked, &[("returned_to_source", 3)])
     });
     let collector = backend("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")?;
     let url = collector.endpoint(Receiver::Otlp);
     let invoked = case(shipper, checks, "otlp_backend_rejects", url, &otlp, &THREE)?;
     checks.check("otlp with a backend that rejects: nothing is lost", |_| {
-        expect(&invoked, &[("left_to_lambda", 3)])
+        expect(&invoked, &[("returned_to_source", 3)])
     });
     let collector = backend("HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n\r\n")?;
     let url = collector.endpoint(Receiver::Otlp);
@@ -470,7 +470,7 @@ fn acknowledgement(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()>
     let url = collector.endpoint(Receiver::SplunkHec);
     let invoked = case(shipper, checks, name, url, &acknowledged, &THREE)?;
     checks.check("splunk_hec without acknowledgement is noticed", |_| {
-        ensure_reason(&invoked, "left_to_lambda", "acknowledgement_disabled")?;
+        ensure_reason(&invoked, "returned_to_source", "acknowledgement_disabled")?;
         Ok("returned as acknowledgement_disabled".to_owned())
     });
     Ok(())
@@ -561,16 +561,16 @@ fn tls(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let invoked = ship(&plain)?;
     checks.check("http:// at a TLS port: nothing is lost", |_| account(&invoked, &events, &[]));
     checks.check("http:// at a TLS port is named", |_| {
-        ensure_reason(&invoked, "left_to_lambda", "plain_http_at_tls_port")?;
+        ensure_reason(&invoked, "returned_to_source", "plain_http_at_tls_port")?;
         Ok("named".to_owned())
     });
 
     let collector = with(server_tls(&other, None)?)?;
     checks.check("TLS with a certificate that nobody vouches for", |_| {
         let invoked = ship(&collector.endpoint(Receiver::Otlp))?;
-        ensure_reason(&invoked, "left_to_lambda", "tls_failed")?;
+        ensure_reason(&invoked, "returned_to_source", "tls_failed")?;
         ensure!(collector.records(Receiver::Otlp)?.is_empty(), "something was sent");
-        expect(&invoked, &[("left_to_lambda", 3)])
+        expect(&invoked, &[("returned_to_source", 3)])
     });
 
     let collector = with(server_tls(&own, Some(&own))?)?;
@@ -579,8 +579,8 @@ fn tls(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
         account(&invoked, &events, &[])
     });
     checks.check("a demanded client certificate is named", |_| {
-        ensure_reason(&invoked, "left_to_lambda", "tls_failed")?;
-        expect(&invoked, &[("left_to_lambda", 3)])
+        ensure_reason(&invoked, "returned_to_source", "tls_failed")?;
+        expect(&invoked, &[("returned_to_source", 3)])
     });
     Ok(())
 }
@@ -598,7 +598,7 @@ fn slow_backend(shipper: &Shipper, checks: &mut Checks) {
         let destination = otlp(&collector.endpoint(Receiver::Otlp));
         let function = shipper.start(&destination, &more, &[])?;
         let invoked = function.summarize(&deliveries[0], TIME)?;
-        ensure_reason(&invoked, "left_to_lambda", "timeout")?;
+        ensure_reason(&invoked, "returned_to_source", "timeout")?;
         let stored = backend.stored(events.iter().map(|event| event.message.clone()));
         account(&invoked, &events, &stored)
     });

@@ -186,13 +186,13 @@ fn counts(summary: &Value) -> Value {
         "already_there",
         "dropped",
         "refused",
-        "parked",
-        "left_to_lambda",
+        "stored",
+        "returned_to_source",
         "additional_parts",
     ] {
         kept[name] = counts[name].clone();
     }
-    for fate in ["refused", "left_to_lambda"] {
+    for fate in ["refused", "returned_to_source"] {
         if let Some(reasons) = counts["reasons"].get(fate) {
             kept["reasons"][fate] = reasons.clone();
         }
@@ -263,8 +263,8 @@ pub(crate) fn expect(invoked: &Invoked, expected: &[(&str, u64)]) -> anyhow::Res
         "already_there",
         "dropped",
         "refused",
-        "parked",
-        "left_to_lambda",
+        "stored",
+        "returned_to_source",
         "possible_duplicates",
     ];
     for fate in FATES {
@@ -295,7 +295,7 @@ pub(crate) fn account(
     let counts = &invoked.summary["destinations"]["x"];
     let count = |name| count(invoked, name);
     let received = count("in");
-    let fates = ["delivered", "already_there", "dropped", "refused", "parked", "left_to_lambda"];
+    let fates = ["delivered", "already_there", "dropped", "refused", "stored", "returned_to_source"];
     let accounted: u64 = fates.into_iter().map(count).sum();
     ensure!(received == accounted, "{received} received, {accounted} accounted for: {counts}");
     let mut copies: BTreeMap<&str, u64> =
@@ -315,7 +315,7 @@ pub(crate) fn account(
          possible duplicates counted: {counts}"
     );
     ensure!(
-        invoked.result.is_err() == (count("left_to_lambda") > 0),
+        invoked.result.is_err() == (count("returned_to_source") > 0),
         "Lambda was told {:?}: {counts}",
         invoked.result
     );

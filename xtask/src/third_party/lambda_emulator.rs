@@ -13,7 +13,7 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
         "destinations": {
             "x": {"type": "elasticsearch", "url": server.endpoint(), "index": "emulated"},
         },
-        "accept": ["no_place_for_leftovers"],
+        "accept": ["no_undelivered_storage"],
         "metrics": {},
     });
     let variables = [("LOGAGG_CONFIG", configuration.to_string())];

@@ -42,7 +42,7 @@ impl Shipper {
     ) -> anyhow::Result<Function> {
         interrupt::check()?;
         let mut configuration =
-            json!({"destinations": {"x": destination}, "accept": ["no_place_for_leftovers"]});
+            json!({"destinations": {"x": destination}, "accept": ["no_undelivered_storage"]});
         for (name, value) in more.as_object().into_iter().flatten() {
             configuration[name] = value.clone();
         }

@@ -59,7 +59,7 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
     let name = "loki_unknown_tenant";
     let invoked = case(shipper, checks, name, &logs, unknown_tenant, &THREE)?;
     checks.check("loki with an unknown tenant: nothing is lost", |_| {
-        expect(&invoked, &[("left_to_lambda", 3)])
+        expect(&invoked, &[("returned_to_source", 3)])
     });
     datadog(shipper, checks)?;
     too_long(shipper, checks)?;
@@ -304,7 +304,7 @@ fn elasticsearch(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     };
     let invoked = case(shipper, checks, "elasticsearch_unknown_path", &logs, fixed, &THREE)?;
     checks.check("elasticsearch with an index of one name: nothing is lost", |_| {
-        expect(&invoked, &[("left_to_lambda", 3)])
+        expect(&invoked, &[("returned_to_source", 3)])
     });
     checks.check("elasticsearch with an index of one name is delivered", |_| {
         expect(&invoked, &[("delivered", 3)])
@@ -322,7 +322,7 @@ fn datadog(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let invoked = case(shipper, checks, "datadog_nested_values", &logs, datadog, &THREE)?;
     checks.check("datadog: what it cannot read is returned", |_| {
         ensure!(logs.stored()?.is_empty(), "something is there");
-        expect(&invoked, &[("left_to_lambda", 3)])
+        expect(&invoked, &[("returned_to_source", 3)])
     });
     Ok(())
 }
@@ -383,7 +383,7 @@ fn wrong_credentials(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<(
         let invoked = case(shipper, checks, name, &logs, way.destination, &THREE)?;
         checks.check(&format!("{} with wrong credentials: returned at once", way.name), |_| {
             ensure!(exchange::count(&invoked, "requests") == 1, "{}", invoked.summary);
-            expect(&invoked, &[("left_to_lambda", 3)])
+            expect(&invoked, &[("returned_to_source", 3)])
         });
     }
     Ok(())
@@ -397,7 +397,7 @@ fn read_only(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
         let invoked = case(shipper, checks, name, &logs, way.destination, &THREE)?;
         checks.check(&format!("{} read-only: retried, and nothing is lost", way.name), |_| {
             ensure!(exchange::count(&invoked, "requests") > 1, "{}", invoked.summary);
-            expect(&invoked, &[("left_to_lambda", 3)])
+            expect(&invoked, &[("returned_to_source", 3)])
         });
     }
     Ok(())

@@ -227,7 +227,7 @@ fn a_record_that_is_too_large_is_put_aside_where_the_user_wants_that() {
     fake.limits.max_record_bytes = 10;
     let (origins, names) = ([Origin::new("1", "g", "s")], ["a".to_owned(), "b".repeat(20)]);
     let records = records(&origins, &names);
-    let settings = Settings { oversized: Oversized::Park, ..settings() };
+    let settings = Settings { oversized: Oversized::DeadLetter, ..settings() };
     let mut plan = plan(&fake, &records, settings);
     let tickets = send_all(&mut plan, START);
     plan.answered(START, tickets[0], &answer("+"));
@@ -387,7 +387,7 @@ proptest! {
         });
         let mut counts: Counts = delivered.counts.clone();
         for left in &delivered.left {
-            counts.leave(left.records.len(), &left.class);
+            counts.return_to_source(left.records.len(), &left.class);
         }
         prop_assert!(counts.add_up(), "{:?}", counts);
         prop_assert_eq!(counts.records_in, names.len() as u64);
@@ -395,7 +395,7 @@ proptest! {
         let there = store.0.len() as u64;
         prop_assert!(settled <= there, "{:?}", counts);
         // What is there and not called so was taken by a request whose answer told nothing.
-        let open = counts.left_to_lambda + counts.refused;
+        let open = counts.returned_to_source + counts.refused;
         prop_assert!(there <= settled + open, "{:?}", counts);
     }
 

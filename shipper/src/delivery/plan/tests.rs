@@ -128,12 +128,12 @@ pub(super) fn plan<'r>(fake: &'r Fake, records: &'r [Record<'r>], settings: Sett
 }
 
 /// The counts where Lambda is left whatever is left.
-fn left_to_lambda(delivered: &Delivered<'_>) -> Counts {
+fn returned_to_source(delivered: &Delivered<'_>) -> Counts {
     let mut counts = delivered.counts.clone();
     for left in delivered.left.iter().chain(&delivered.buried) {
-        counts.leave(left.records.len(), &left.class);
+        counts.return_to_source(left.records.len(), &left.class);
     }
-    if counts.left_to_lambda > 0 {
+    if counts.returned_to_source > 0 {
         counts.possible_duplicates += delivered.held_of(|_| true);
     }
     assert!(counts.add_up(), "{counts:?}");
@@ -185,7 +185,7 @@ fn play(
             }
             Step::Done(delivered) => {
                 assert!(answers.next().is_none(), "fewer requests than answers");
-                return (requests, left_to_lambda(&delivered));
+                return (requests, returned_to_source(&delivered));
             }
         }
     }
@@ -221,7 +221,7 @@ fn pieces_of_which_nobody_knows_are_counted_when_they_are_sent_again_or_left() {
         let answers = || vec![answer("+~?~"), answer("+~+"), answer(last)];
         for (keys, doubled) in [(Keys::NotTaken, doubled), (Keys::Taken, 0)] {
             let (_, counts) = play(&Fake::new(keys), &names, settings(), answers());
-            assert_eq!((counts.left_to_lambda, counts.possible_duplicates), (left, doubled));
+            assert_eq!((counts.returned_to_source, counts.possible_duplicates), (left, doubled));
         }
     }
 }
@@ -244,7 +244,7 @@ fn only_the_pieces_to_be_tried_again_are_sent_again() {
 fn one_poisonous_record_takes_none_with_it_and_does_not_fail_the_invocation() {
     let (_, counts) =
         play(&Fake::new(Keys::Taken), &["a", "poison", "c"], settings(), vec![answer("+-+")]);
-    assert_eq!((counts.delivered, counts.refused, counts.left_to_lambda), (2, 1, 0));
+    assert_eq!((counts.delivered, counts.refused, counts.returned_to_source), (2, 1, 0));
     assert_eq!(counts.reasons["refused"][&Class::new("fake")], 1);
 }
 
@@ -372,8 +372,8 @@ fn a_wait_that_would_outlive_the_deadline_is_not_begun() {
     });
     let (requests, counts) = play(&Fake::new(Keys::Taken), &["a", "b"], settings(), vec![asks]);
     assert_eq!(requests.len(), 1);
-    assert_eq!(counts.left_to_lambda, 2);
-    assert_eq!(counts.reasons["left_to_lambda"][&Class::new("fake")], 2);
+    assert_eq!(counts.returned_to_source, 2);
+    assert_eq!(counts.reasons["returned_to_source"][&Class::new("fake")], 2);
 }
 
 #[test]
@@ -381,8 +381,8 @@ fn nothing_is_sent_when_there_is_no_time() {
     let settings = Settings { give_up_at: START, ..settings() };
     let (requests, counts) = play(&Fake::new(Keys::Taken), &["a", "b"], settings, vec![]);
     assert!(requests.is_empty());
-    assert_eq!(counts.left_to_lambda, 2);
-    assert_eq!(counts.reasons["left_to_lambda"][&NO_TIME_LEFT], 2);
+    assert_eq!(counts.returned_to_source, 2);
+    assert_eq!(counts.reasons["returned_to_source"][&NO_TIME_LEFT], 2);
 }
 
 #[test]
@@ -412,7 +412,10 @@ fn without_keys_what_is_left_after_an_unclear_answer_may_come_twice() {
     };
     for (text, possible_duplicates) in [("504", 2), ("503", 0)] {
         let (_, counts) = play(&fake, &["a", "b"], settings, vec![asks(text)]);
-        assert_eq!((counts.left_to_lambda, counts.possible_duplicates), (2, possible_duplicates));
+        assert_eq!(
+            (counts.returned_to_source, counts.possible_duplicates),
+            (2, possible_duplicates)
+        );
     }
 }
 
@@ -423,7 +426,7 @@ fn wrong_credentials_stop_everything_at_once() {
     let (requests, counts) =
         play(&fake, &["a", "b", "c"], settings(), vec![answer("+"), answer("401")]);
     assert_eq!(requests, ["a;", "b;"]);
-    assert_eq!((counts.delivered, counts.left_to_lambda), (1, 2));
+    assert_eq!((counts.delivered, counts.returned_to_source), (1, 2));
 }
 
 #[test]
@@ -446,7 +449,10 @@ fn without_keys_what_was_delivered_beside_something_left_may_come_twice() {
     fake.limits.max_request_records = 2;
     let (_, counts) =
         play(&fake, &["a", "b", "c", "d"], settings(), vec![answer("2/0"), answer("401")]);
-    assert_eq!((counts.delivered, counts.left_to_lambda, counts.possible_duplicates), (2, 2, 2));
+    assert_eq!(
+        (counts.delivered, counts.returned_to_source, counts.possible_duplicates),
+        (2, 2, 2)
+    );
 }
 
 #[test]
@@ -485,21 +491,21 @@ fn what_a_receipt_was_given_for_is_delivered_once_it_is_stored() {
 }
 
 #[test]
-fn what_is_never_called_stored_is_left_to_lambda_and_may_come_twice() {
+fn what_is_never_called_stored_is_returned_to_source_and_may_come_twice() {
     let settings = Settings { give_up_at: START + Duration::from_millis(800), ..settings() };
     let fake = Fake::new(Keys::NotTaken);
     let answers = vec![answer("#4"), answer(""), Err(Fault::Timeout)];
     let (requests, counts) = play(&fake, &["a", "b"], settings, answers);
     assert_eq!(requests, ["a;b;", "[4]", "[4]"]);
-    assert_eq!((counts.left_to_lambda, counts.possible_duplicates), (2, 2));
-    assert_eq!(counts.reasons["left_to_lambda"][&NOT_ACKNOWLEDGED], 2);
+    assert_eq!((counts.returned_to_source, counts.possible_duplicates), (2, 2));
+    assert_eq!(counts.reasons["returned_to_source"][&NOT_ACKNOWLEDGED], 2);
 }
 
 #[test]
 fn a_service_that_will_not_be_asked_ends_it() {
     let (_, counts) =
         play(&Fake::new(Keys::NotTaken), &["a"], settings(), vec![answer("#1"), answer("!")]);
-    assert_eq!((counts.left_to_lambda, counts.possible_duplicates), (1, 1));
+    assert_eq!((counts.returned_to_source, counts.possible_duplicates), (1, 1));
 }
 
 #[test]
@@ -537,7 +543,7 @@ fn what_a_service_would_not_keep_for_its_age_is_refused_and_counted() {
     let Step::Done(delivered) = plan.next(now) else {
         panic!("more is sent");
     };
-    let counts = left_to_lambda(&delivered);
+    let counts = returned_to_source(&delivered);
     assert_eq!((counts.delivered, counts.refused), (2, 2));
     assert_eq!(counts.reasons["refused"][&Class::new("too_old")], 2);
 }

@@ -10,22 +10,21 @@ use rustls::ServerConfig;
 use serde_json::{Value, json};
 
 use super::fault::{Course, Fault, PATIENCE};
-use super::keeping::{Keeping, Place};
+use super::keeping::Keeping;
 use super::limited::Limited;
 use super::situation::{RESERVE, Situation};
 use crate::contract::Contract;
 use crate::http::Server;
 use crate::lambda::{FunctionError, Invoked, OWN_LOG_GROUP};
-use crate::park::parked_messages;
 use crate::settled::{Counts, settled};
-use crate::shelves::{Shelves, Trouble};
 use crate::stand_in::{Mood, POISON, StandIn};
+use crate::storage::{Storage, Trouble};
 use crate::{PAYLOAD, SECRET, event, tls};
 
 /// The name of the destination.
 const NAME: &str = "x";
 
-/// One fault of one service in one situation, and how it is where leftovers are kept.
+/// One fault of one service in one situation, and how it is where undelivered events are stored.
 #[derive(Clone, Copy)]
 pub(super) struct Cell {
     pub(super) contract: &'static dyn Contract,
@@ -40,7 +39,7 @@ struct Scene {
     stand_in: StandIn,
     /// Another way to the service, for a cell about that.
     door: Option<Server>,
-    shelves: Shelves,
+    storage: Storage,
     client: Client,
 }
 
@@ -60,34 +59,49 @@ impl Cell {
         let (event, max_decoded_bytes) = self.situation.event(&messages);
         let address = scene.struck_address();
         let time = self.time(self.course());
-        scene.shelves.have(self.keeping.trouble);
+        scene.storage.have(self.keeping.0);
         let request_timeout = self.fault.request_timeout(self.course());
         let shipper = scene.shipper(&address, max_decoded_bytes, request_timeout);
         let invoked = scene.invoke(shipper, &event, time).await;
         let held = scene.stand_in.held();
         let counts = settled(&invoked, NAME, &messages, &held);
-        let parked = scene.parked();
-        // More may lie there than is known to.
-        assert!(parked.len() as u64 >= counts.get("parked"), "{}", invoked.summary);
+        let stored = scene.stored();
+        // More may be stored than is known to.
+        assert!(stored.len() as u64 >= counts.get("stored"), "{}", invoked.summary);
         let has_a_place =
-            |message: &&String| held.messages.contains(message) || parked.contains(message);
+            |message: &&String| held.messages.contains(message) || stored.contains(message);
         let without = messages.iter().filter(|message| !has_a_place(message)).count() as u64;
-        let told = counts.get("refused") + counts.get("left_to_lambda");
+        let told = counts.get("refused") + counts.get("returned_to_source");
         assert!(without <= told, "lost {without}: {}", invoked.summary);
 
         scene.stand_in.recover();
-        scene.shelves.have(Trouble::Nothing);
+        scene.storage.have(Trouble::Nothing);
         let mut all = vec![counts.clone()];
         let address = scene.stand_in.config();
-        let left = (counts.get("left_to_lambda") > 0).then(|| repeated(event, &invoked));
-        let replay = (!parked.is_empty()).then(|| scene.replay());
-        for event in left.into_iter().chain(replay) {
+        let left = (counts.get("returned_to_source") > 0).then(|| repeated(event, &invoked));
+        let again = async |event: &[u8]| {
             let shipper = scene.shipper(&address, max_decoded_bytes, PATIENCE);
-            let again = scene.invoke(shipper, &event, self.time(Course::Passes)).await;
+            let again = scene.invoke(shipper, event, RESERVE + PATIENCE * 3).await;
             assert!(!again.has_something_come_again(), "{}", again.summary);
-            all.push(Counts(again.summary["destinations"][NAME].clone()));
+            again
+        };
+        if let Some(event) = left {
+            all.push(Counts(again(&event).await.summary["destinations"][NAME].clone()));
         }
-        assert!(scene.parked().is_empty(), "something is still parked");
+        while let Some(event) = scene.storage.receive(10) {
+            let again = again(&event).await;
+            scene.storage.settle(&event, &again.result);
+            let counts = &again.summary["destinations"][NAME];
+            // Another pointer may have settled all of it.
+            all.extend((!counts.is_null()).then(|| Counts(counts.clone())));
+        }
+        assert!(scene.stored().is_empty(), "something is still stored");
+        assert!(scene.storage.queue().is_empty() && scene.storage.dead_letters().is_empty());
+        if self.situation.has_storage() {
+            for counts in &all {
+                assert_eq!(counts.get("rejected_stored"), counts.get("refused"), "{counts:?}");
+            }
+        }
         let sum = |name: &str| all.iter().map(|counts| counts.get(name)).sum::<u64>();
         let mut copies: BTreeMap<&str, u64> = BTreeMap::new();
         let held = scene.stand_in.held();
@@ -108,7 +122,7 @@ impl Cell {
 
     /// How long the invocation may take.
     fn time(self, course: Course) -> Duration {
-        match self.keeping.trouble {
+        match self.keeping.0 {
             Trouble::Nothing | Trouble::Refuses | Trouble::LosesOneAnswer => {
                 self.situation.time(self.fault, course)
             }
@@ -139,8 +153,8 @@ impl Scene {
             stand_in = stand_in.lasting(mood.clone());
         }
         let door = (cell.fault == Fault::Tls).then(|| stand_in.with_tls(untrusted().clone()));
-        let shelves = Shelves::start();
-        let url = shelves.url();
+        let storage = Storage::start();
+        let url = storage.url();
         let environment = Environment::from_pairs(&[
             ("AWS_ENDPOINT_URL", url.as_str()),
             ("AWS_REGION", "eu-west-1"),
@@ -149,7 +163,7 @@ impl Scene {
             ("AWS_SESSION_TOKEN", &format!("{SECRET}-token")),
         ]);
         let client = client.clone().in_environment(environment);
-        Self { cell, stand_in, door, shelves, client }
+        Self { cell, stand_in, door, storage, client }
     }
 
     /// The part of a configuration that leads to the service, or to where the fault is.
@@ -168,8 +182,11 @@ impl Scene {
     /// Has an instance of the shipper ship an event, and makes sure that it ends in time.
     async fn invoke(&self, shipper: Shipper, event: &[u8], time: Duration) -> Invoked {
         let event = std::str::from_utf8(event).unwrap();
-        let invocation =
-            Invocation { request_id: "invocation", deadline: SystemTime::now() + time };
+        let invocation = Invocation {
+            request_id: "invocation",
+            deadline: SystemTime::now() + time,
+            function_arn: None,
+        };
         let shipping = tokio::time::timeout(time, shipper.ship(event, &invocation));
         let (summary, result) =
             shipping.await.expect("the invocation was still running at its deadline");
@@ -198,8 +215,8 @@ impl Scene {
     ) -> Shipper {
         let situation = self.cell.situation;
         let mut document = json!({"destinations": {NAME: address}});
-        if situation.parks() {
-            document["park"] = self.cell.keeping.config(&self.shelves);
+        if situation.has_storage() {
+            document["undelivered"] = Storage::config();
         }
         let mut config = Config::parse(&document.to_string()).unwrap();
         config.max_decoded_bytes = max_decoded_bytes;
@@ -213,20 +230,9 @@ impl Scene {
         Shipper::new(config, Some(OWN_LOG_GROUP.to_owned()), self.client.clone())
     }
 
-    fn parked(&self) -> Vec<String> {
-        let texts = match self.cell.keeping.place {
-            Place::Bucket => self.shelves.texts("logagg/parked/"),
-            Place::Queue | Place::OrderedQueue => self.shelves.texts_of_messages(),
-        };
-        texts.iter().flat_map(|text| parked_messages(text)).collect()
-    }
-
-    /// The event that has the shipper send again what is parked.
-    fn replay(&self) -> Vec<u8> {
-        match self.cell.keeping.place {
-            Place::Bucket => br#"{"logagg":"replay"}"#.to_vec(),
-            Place::Queue | Place::OrderedQueue => event::queue(&self.shelves.take_messages()),
-        }
+    /// The messages in stored events that are to be delivered.
+    fn stored(&self) -> Vec<String> {
+        self.storage.messages_in("logagg/undelivered/")
     }
 }
 

@@ -1,62 +1,30 @@
 use std::fmt;
 
-use serde_json::Value;
+use crate::storage::Trouble;
 
-use crate::shelves::{Shelves, Trouble};
-
-/// Where leftovers are kept, and how it is there.
+/// How it is where undelivered events are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Keeping {
-    pub(super) place: Place,
-    pub(super) trouble: Trouble,
-}
-
-/// A kind of place for leftovers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Bucket,
-    Queue,
-    /// A queue that keeps an order, and takes nothing twice.
-    OrderedQueue,
-}
+pub(super) struct Keeping(pub(super) Trouble);
 
 impl Keeping {
-    /// A bucket without any trouble.
-    pub(super) const WELL: Self = Self { place: Place::Bucket, trouble: Trouble::Nothing };
+    /// Without any trouble.
+    pub(super) const WELL: Self = Self(Trouble::Nothing);
 
-    /// Every place with everything that may be wrong there.
+    /// Everything that may be wrong there.
     pub(super) fn all() -> Vec<Self> {
-        let places = [Place::Bucket, Place::Queue, Place::OrderedQueue];
-        let of_place =
-            |place| Trouble::ALL.iter().map(move |trouble| Self { place, trouble: *trouble });
-        places.into_iter().flat_map(of_place).collect()
-    }
-
-    /// The part of a configuration that leads there.
-    pub(super) fn config(self, shelves: &Shelves) -> Value {
-        match self.place {
-            Place::Bucket => Shelves::in_bucket(),
-            Place::Queue => shelves.in_queue("parked"),
-            Place::OrderedQueue => shelves.in_queue("parked.fifo"),
-        }
+        Trouble::ALL.map(Self).to_vec()
     }
 }
 
 /// As the tables call it.
 impl fmt::Display for Keeping {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = match self.place {
-            Place::Bucket => "S3",
-            Place::Queue => "SQS",
-            Place::OrderedQueue => "SQS (.fifo)",
-        };
-        let trouble = match self.trouble {
-            Trouble::Nothing => "takes it",
-            Trouble::Refuses => "refuses",
-            Trouble::Hangs => "takes it and never answers",
-            Trouble::LosesAnswers => "takes it, and every answer is lost",
-            Trouble::LosesOneAnswer => "takes it, and one answer is lost",
-        };
-        formatter.pad(&format!("{place} {trouble}"))
+        formatter.pad(match self.0 {
+            Trouble::Nothing => "S3 stores it",
+            Trouble::Refuses => "S3 refuses it",
+            Trouble::Hangs => "S3 stores it and never answers",
+            Trouble::LosesAnswers => "S3 stores it, and every response is lost",
+            Trouble::LosesOneAnswer => "S3 stores it, and one response is lost",
+        })
     }
 }

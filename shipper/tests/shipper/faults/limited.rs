@@ -5,9 +5,9 @@ use logagg_shipper::destination::{
 use logagg_shipper::record::Piece;
 
 /// A destination with other limits.
-pub(super) struct Limited {
-    pub(super) destination: Box<dyn Destination>,
-    pub(super) limits: Limits,
+pub(crate) struct Limited {
+    pub(crate) destination: Box<dyn Destination>,
+    pub(crate) limits: Limits,
 }
 
 impl Destination for Limited {

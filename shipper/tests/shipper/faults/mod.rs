@@ -1,4 +1,4 @@
-//! Every fault of every service in every situation, and every trouble where leftovers are kept: the
+//! Every fault of every service in every situation, and every trouble of the storage for undelivered events: the
 //! sums hold, nothing is lost, nothing is there twice that was not counted, and the invocation ends
 //! before its deadline.
 //!
@@ -9,7 +9,7 @@
 mod cell;
 mod fault;
 mod keeping;
-mod limited;
+pub(crate) mod limited;
 mod situation;
 mod table;
 
@@ -57,7 +57,7 @@ fn cells() -> Vec<Cell> {
 /// taken.
 const LEAVING: [Fault; 3] = [Fault::Status(401), Fault::Status(503), Fault::Hang];
 
-/// Every trouble where leftovers are kept, for every service that leaves everything.
+/// Every trouble of the storage, for every service that leaves everything.
 fn keeping_cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for &contract in ALL {

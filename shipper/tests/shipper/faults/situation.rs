@@ -17,15 +17,15 @@ pub(super) const RESERVE: Duration = Duration::from_secs(30);
 pub(super) enum Situation {
     /// One request, and the first is struck.
     OneBatch,
-    /// Six requests, several at once, of which two are struck. There is a place to park.
+    /// Six requests, several at once, of which two are struck. There is storage for undelivered events.
     ManyBatches,
     /// One request, and little time; the fault is there until it is over.
     NearDeadline,
     /// A batch of a stream that is taken in turns, with room for one request at a time; the fault
-    /// is there until the end. There is a place to park.
+    /// is there until the end. There is storage for undelivered events.
     LittleMemory,
-    /// Six requests, and the fault is there until the end. There is a place to park, which may have a
-    /// trouble of its own.
+    /// Six requests, and the fault is there until the end. There is storage, which may
+    /// have a trouble of its own.
     Outage,
     /// The same with a batch of a stream.
     OutageBehindStream,
@@ -36,7 +36,7 @@ impl Situation {
     pub(super) const ALL: [Self; 4] =
         [Self::OneBatch, Self::ManyBatches, Self::NearDeadline, Self::LittleMemory];
 
-    /// Those in which there is a trouble where leftovers are kept.
+    /// Those in which there is a trouble with the storage.
     pub(super) const KEEPING: [Self; 2] = [Self::Outage, Self::OutageBehindStream];
 
     pub(super) fn course(self) -> Course {
@@ -59,7 +59,7 @@ impl Situation {
         }
     }
 
-    pub(super) fn parks(self) -> bool {
+    pub(super) fn has_storage(self) -> bool {
         !matches!(self, Self::OneBatch | Self::NearDeadline)
     }
 
@@ -118,7 +118,7 @@ impl Situation {
             (Self::OneBatch | Self::NearDeadline, Course::Lasts) if fault.is_waited_out() => {
                 Duration::from_secs(8)
             }
-            // Where there is a place to park, the shipper gives up sooner.
+            // Where there is storage, the shipper gives up sooner.
             _ => Duration::from_secs(60),
         };
         RESERVE + to_spend

@@ -30,7 +30,7 @@ pub(super) fn all(outcomes: &[Outcome]) -> String {
     text
 }
 
-/// Every cell about the place for leftovers with its counts, a table for each destination and
+/// Every cell about the storage with its counts, a table for each destination and
 /// situation.
 pub(super) fn all_keeping(outcomes: &[Outcome]) -> String {
     let mut text = String::new();
@@ -68,8 +68,8 @@ fn counted(counts: &Counts) -> String {
         ("delivered", "delivered"),
         ("already_there", "there"),
         ("refused", "refused"),
-        ("parked", "parked"),
-        ("left_to_lambda", "left"),
+        ("stored", "stored"),
+        ("returned_to_source", "left"),
         ("retries", "again"),
         ("possible_duplicates", "doubled?"),
     ];
@@ -102,10 +102,10 @@ pub(super) fn page(outcomes: &[Outcome]) -> String {
     text
 }
 
-/// What becomes of leftovers, as a page has it: a row for each trouble of each place and all
-/// destinations whose leftovers meet it alike.
+/// What becomes of undelivered events, as a page has it: a row for each trouble of the storage and all
+/// destinations whose events meet it alike.
 pub(super) fn keeping_page(outcomes: &[Outcome]) -> String {
-    let mut text = "| where leftovers are kept | of | what is left |\n|---|---|---|\n".to_owned();
+    let mut text = "| the storage | of | undelivered events |\n|---|---|---|\n".to_owned();
     for keeping in Keeping::all() {
         let words = alike(|contract| {
             // Of what was left at once nothing else is in doubt.
@@ -145,10 +145,10 @@ fn alike<T: Ord>(told: impl Fn(&dyn Contract) -> T) -> Vec<(String, T)> {
     named.collect()
 }
 
-/// What became of leftovers.
+/// What became of undelivered events.
 fn kept_word(counts: &Counts) -> String {
-    let is_parked = counts.get("parked") == counts.get("in");
-    let word = if is_parked { "parked" } else { "left to Lambda" };
+    let is_stored = counts.get("stored") == counts.get("in");
+    let word = if is_stored { "stored" } else { "returned to Lambda" };
     let is_unclear = counts.get("possible_duplicates") > 0;
     format!("{word}{}", if is_unclear { ", may be doubled" } else { "" })
 }
@@ -157,7 +157,7 @@ fn kept_word(counts: &Counts) -> String {
 fn word(counts: &Counts) -> String {
     let get = |name| counts.get(name);
     let all = get("in");
-    let word = if get("left_to_lambda") == all {
+    let word = if get("returned_to_source") == all {
         if counts.reasons("retried").is_empty() { "left at once" } else { "left in the end" }
     } else if get("refused") == all {
         "refused"
@@ -174,7 +174,7 @@ fn word(counts: &Counts) -> String {
     };
     // After each try nobody knew, and not only after the last, which the end of the time may have cut
     // short.
-    let tries = if get("left_to_lambda") == all { get("requests") } else { get("retries") };
+    let tries = if get("returned_to_source") == all { get("requests") } else { get("retries") };
     let is_unclear = 2 * get("possible_duplicates") > all * tries;
     format!("{word}{}", if is_unclear { ", may be doubled" } else { "" })
 }

@@ -24,7 +24,7 @@ const REQUEST_TIMEOUT_MS: u64 = 60_000;
 
 /// The counts that tell what became of the events.
 const FATES: [&str; 6] =
-    ["delivered", "already_there", "dropped", "refused", "parked", "left_to_lambda"];
+    ["delivered", "already_there", "dropped", "refused", "stored", "returned_to_source"];
 
 /// A case.
 pub(super) struct Accident {
@@ -181,7 +181,7 @@ impl Promise {
     fn kept(self, shipped: &Shipped) -> anyhow::Result<String> {
         let received = shipped.count("in");
         let there = shipped.count("delivered") + shipped.count("already_there");
-        let (rejected, returned) = (shipped.count("refused"), shipped.count("left_to_lambda"));
+        let (rejected, returned) = (shipped.count("refused"), shipped.count("returned_to_source"));
         let expected = match self {
             Self::AllThere => (received, 0, 0),
             Self::AllReturned => (0, 0, received),
@@ -268,7 +268,7 @@ impl Shipped {
         let accounted: u64 = FATES.iter().map(|fate| self.count(fate)).sum();
         ensure!(accounted == received, "{accounted} of {received} accounted for: {summary:#}");
         let is_ok = self.invoked.result.is_ok();
-        let returned = self.count("left_to_lambda");
+        let returned = self.count("returned_to_source");
         ensure!(is_ok == (returned == 0), "Lambda was told of success {is_ok}: {summary:#}");
 
         let mut messages: BTreeMap<_, _> =

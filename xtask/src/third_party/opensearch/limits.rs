@@ -116,9 +116,9 @@ pub(super) fn check_red_shard(shipper: &Shipper, server: &OpenSearch, checks: &m
         let more = json!({"request_timeout_ms": 1_000});
         let shipped = accident::ship(shipper, server, &sent, Duration::from_secs(5), &more)?;
         ensure!(
-            shipped.count("left_to_lambda") == sent.len() as u64,
+            shipped.count("returned_to_source") == sent.len() as u64,
             "{} of {} returned",
-            shipped.count("left_to_lambda"),
+            shipped.count("returned_to_source"),
             sent.len()
         );
         // What was sent must not be there later, when nobody knows of it any more.

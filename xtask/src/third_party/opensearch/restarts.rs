@@ -77,13 +77,13 @@ fn while_killed(
     let summary = summary.context("shipping while the server is killed")?.summary;
     let is_told_of = |name| count(&summary, name) > 0;
     ensure!(
-        is_told_of("retries") || is_told_of("left_to_lambda"),
+        is_told_of("retries") || is_told_of("returned_to_source"),
         "the server was killed after the delivery: {summary:#}"
     );
     let now = contents::found(server, INDEX)?.len() as u64;
     let (there, received) = (now - before, count(&summary, "in"));
     let told = count(&summary, "delivered") + count(&summary, "already_there");
-    let returned = count(&summary, "left_to_lambda");
+    let returned = count(&summary, "returned_to_source");
     ensure!(told + returned == received, "it does not add up: {summary:#}");
     // Of what was returned something may be there: its response was lost.
     ensure!(
@@ -98,7 +98,7 @@ fn delivered_in_the_end(function: &Function, delivery: &Value) -> anyhow::Result
     for _ in 0..REDELIVERIES {
         let summary = function.summarize(delivery, TIME)?.summary;
         ensure!(count(&summary, "refused") == 0, "something was rejected: {summary:#}");
-        if count(&summary, "left_to_lambda") == 0 {
+        if count(&summary, "returned_to_source") == 0 {
             return Ok(());
         }
     }

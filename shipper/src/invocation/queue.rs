@@ -1,0 +1,550 @@
+//! Consumes a queue: pointers to stored events, and Lambda's records of failed invocations. Each message is
+//! settled by itself. An object is deleted once everything in it was delivered or has another place; nothing
+//! is touched that is not this function's.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+
+use super::parcel::{Data, Parcel, Source, Unpacking};
+use super::shipment::{Fate, Repetition, Shipment};
+use super::{Invocation, Reply, ShipError, Shipper};
+use crate::config::BatchFailures;
+use crate::delivery::Admission;
+use crate::destination::Keys;
+use crate::event::{self, Event, EventError, Message, ObjectPointer};
+use crate::summary::Summary;
+use crate::undelivered::{Found, Location, Storage, Undelivered, queue, stored_event};
+
+/// So many objects share deliveries.
+const MOST_OBJECTS: usize = 10;
+
+/// And so many bytes of them, compressed.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
+
+/// So many are read at once.
+const AT_ONCE: usize = 4;
+
+/// An object whose pointer was received so often may be what kills the function: it is delivered alone,
+/// after all others of its batch.
+const SUSPICIOUS: u32 = 4;
+
+/// Nothing is begun with less time than this.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// An object that messages point to.
+struct Pointed {
+    /// Its key.
+    key: String,
+    /// For which destination it is; `None` for Lambda's record of a failed invocation.
+    destination: Option<String>,
+    bytes: u64,
+    /// The most that a pointer to it was received.
+    receive_count: u32,
+    /// The places of the messages.
+    messages: Vec<usize>,
+}
+
+/// What becomes of an object and its pointers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    /// It was delivered or moved, and is deleted.
+    Settled,
+    /// What is left of it has taken its place, with a pointer of its own.
+    Rewritten,
+    /// It was not there any more.
+    Gone,
+    /// It cannot be decoded, and was moved.
+    Undecodable,
+    /// It is not this function's.
+    Foreign,
+    /// It is left for another attempt.
+    Left,
+}
+
+/// A batch of messages under way.
+struct Consuming<'s, 'm> {
+    shipper: &'s Shipper,
+    invocation: &'s Invocation<'s>,
+    unpacking: Unpacking<'s>,
+    messages: &'m [Message<'m>],
+    /// Which of them stay in the queue.
+    failed: Vec<bool>,
+    /// By key, each object once.
+    objects: BTreeMap<String, Pointed>,
+    /// What lies in messages themselves, each with the place of its message.
+    parcels: Vec<(usize, Parcel<'m>)>,
+}
+
+impl Shipper {
+    /// Consumes a batch of messages, each of which stays in the queue or leaves it for itself.
+    pub(super) async fn consume(
+        &self,
+        messages: &[Message<'_>],
+        invocation: &Invocation<'_>,
+        summary: &mut Summary,
+    ) -> Result<Reply, ShipError> {
+        summary.source = "sqs";
+        let mut consuming = Consuming {
+            shipper: self,
+            invocation,
+            unpacking: self.unpacking(invocation),
+            messages,
+            failed: vec![false; messages.len()],
+            objects: BTreeMap::new(),
+            parcels: Vec::new(),
+        };
+        for index in 0..messages.len() {
+            consuming.read(index, summary);
+        }
+        let fates = consuming.ship_events(summary).await;
+        consuming.ship_objects(summary).await;
+        consuming.delay_failed(summary).await;
+        let failed: Vec<String> = messages
+            .iter()
+            .zip(&consuming.failed)
+            .filter(|(_, failed)| **failed)
+            .map(|(message, _)| message.id.to_string())
+            .collect();
+        let again = failed.len();
+        self.reply(failed, again, messages.len(), &fates, summary)
+    }
+}
+
+impl<'s, 'm> Consuming<'s, 'm> {
+    /// Reads what is in a message.
+    fn read(&mut self, index: usize, summary: &mut Summary) {
+        let message: &'m Message<'m> = &self.messages[index];
+        let found = match event::parse(&message.body) {
+            Ok(Event::NotificationTest) => return,
+            Ok(Event::Notification(objects)) => {
+                for object in &objects {
+                    self.point(index, object, summary);
+                }
+                return;
+            }
+            // A request for a replay by hand has no use for a queue.
+            Ok(Event::Replay(_)) => {
+                Err(EventError::UnknownKind("a request for a replay in a queue".to_owned()))
+            }
+            Ok(event) => self.unpacking.all(event),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(parcels) => self.parcels.extend(parcels.into_iter().map(|mut parcel| {
+                // A dead-letter queue of Lambda's holds the bare event, after three failures.
+                parcel.source = Source::OnFailure;
+                (index, parcel)
+            })),
+            Err(error) => {
+                self.failed[index] = true;
+                summary.pointers().foreign += 1;
+                summary.warn(format!("left a message in the queue: {error}"));
+            }
+        }
+    }
+
+    /// Notes an object that a message points to.
+    fn point(&mut self, index: usize, object: &ObjectPointer<'_>, summary: &mut Summary) {
+        let message = &self.messages[index];
+        let storage = self.shipper.config.undelivered.as_ref().map(|it| &it.storage);
+        let (Some(storage), Some(key)) =
+            (storage.filter(|storage| storage.bucket == object.bucket), object.key.as_deref())
+        else {
+            self.leave_foreign(index, summary);
+            return;
+        };
+        let destination = match Location::of(&storage.prefix, key) {
+            Location::Undelivered { destination } => {
+                if !self.shipper.config.destinations.contains_key(destination) {
+                    // Its object stays, and every summary names it. To receive it again and again would
+                    // change nothing.
+                    *self.shipper.orphans().entry(destination.to_owned()).or_default() += 1;
+                    return;
+                }
+                Some(destination.to_owned())
+            }
+            Location::OnFailureRecord => None,
+            Location::Kept => {
+                summary.pointers().ignored += 1;
+                summary.warn(format!(
+                    "ignored notifications about objects that are not to be delivered; have S3 notify \
+                     the queue only of \"{}undelivered/\"",
+                    storage.prefix
+                ));
+                return;
+            }
+            Location::Foreign => {
+                self.leave_foreign(index, summary);
+                return;
+            }
+        };
+        let pointed = self.objects.entry(key.to_owned()).or_insert_with(|| Pointed {
+            key: key.to_owned(),
+            destination,
+            bytes: object.bytes,
+            receive_count: 0,
+            messages: Vec::new(),
+        });
+        pointed.receive_count = pointed.receive_count.max(message.receive_count);
+        pointed.messages.push(index);
+    }
+
+    fn leave_foreign(&mut self, index: usize, summary: &mut Summary) {
+        self.failed[index] = true;
+        summary.pointers().foreign += 1;
+        summary.warn(
+            "left a message in the queue: it points to an object that this function has not stored"
+                .to_owned(),
+        );
+    }
+
+    /// Ships what lies in messages themselves.
+    async fn ship_events(&mut self, summary: &mut Summary) -> Vec<Fate> {
+        if self.parcels.is_empty() {
+            return Vec::new();
+        }
+        let repetition = match self.shipper.config.batch_failures {
+            BatchFailures::Report => Repetition::Each,
+            BatchFailures::Fail => Repetition::All,
+        };
+        let (owners, parcels): (Vec<usize>, Vec<Parcel<'_>>) =
+            std::mem::take(&mut self.parcels).into_iter().unzip();
+        let mut shipment =
+            Shipment::new(self.shipper, self.invocation.deadline, repetition, summary);
+        let fates = shipment.ship(&parcels).await;
+        for (fate, owner) in fates.iter().zip(owners) {
+            self.failed[owner] |= !fate.is_settled();
+        }
+        fates
+    }
+
+    /// Ships the objects that messages point to, some at a time.
+    async fn ship_objects(&mut self, summary: &mut Summary) {
+        let Some(undelivered) = &self.shipper.config.undelivered else {
+            return;
+        };
+        let mut waiting: Vec<Pointed> = std::mem::take(&mut self.objects).into_values().collect();
+        // Whatever kills the function does not always kill it before the same others were settled.
+        fastrand::shuffle(&mut waiting);
+        waiting.sort_by_key(|object| object.receive_count >= SUSPICIOUS);
+        waiting.reverse();
+        while !waiting.is_empty() {
+            let some = next(&mut waiting);
+            for (object, done) in self.ship_some(undelivered, some, summary).await {
+                let pointers = summary.pointers();
+                match done {
+                    Done::Settled => pointers.settled += 1,
+                    Done::Rewritten => pointers.rewritten += 1,
+                    Done::Gone => pointers.gone += 1,
+                    Done::Undecodable => pointers.undecodable += 1,
+                    Done::Foreign => pointers.foreign += 1,
+                    Done::Left => pointers.left += 1,
+                }
+                if matches!(done, Done::Left | Done::Foreign) {
+                    object.messages.iter().for_each(|index| self.failed[*index] = true);
+                }
+            }
+        }
+    }
+
+    /// Ships some objects together.
+    async fn ship_some(
+        &self,
+        undelivered: &Undelivered,
+        objects: Vec<Pointed>,
+        summary: &mut Summary,
+    ) -> Vec<(Pointed, Done)> {
+        let storage = &undelivered.storage;
+        let reading = objects.into_iter().map(|object| async {
+            let read = self.fetch(storage, &object).await;
+            (object, read)
+        });
+        let read: Vec<(Pointed, Read)> = stream::iter(reading).buffered(AT_ONCE).collect().await;
+        let mut done = Vec::with_capacity(read.len());
+        let mut events = Vec::new();
+        for (object, read) in read {
+            match read {
+                Read::Done(end, warning) => {
+                    warning.into_iter().for_each(|warning| summary.warn(warning));
+                    done.push((object, end));
+                }
+                Read::Event { body, is_begun } => events.push((object, body, is_begun)),
+            }
+        }
+        let now = SystemTime::now();
+        let mut parcels = Vec::new();
+        let mut owners = Vec::new();
+        for (index, (object, body, is_begun)) in events.iter().enumerate() {
+            match &object.destination {
+                Some(destination) => {
+                    owners.push(index);
+                    parcels.push(Parcel {
+                        data: Data::Gzip(body.clone()),
+                        only: Some(destination),
+                        arrived: now,
+                        source: if *is_begun { Source::StoredAndBegun } else { Source::Stored },
+                        key: Some(&object.key),
+                    });
+                }
+                None => {
+                    let text = std::str::from_utf8(body).unwrap_or_default();
+                    // It was seen when it was read that it can be unpacked.
+                    let found = self.unpacking.of_text(text).unwrap_or_default();
+                    owners.extend(std::iter::repeat_n(index, found.len()));
+                    parcels.extend(found);
+                }
+            }
+        }
+        let mut fates: Vec<Vec<Fate>> = vec![Vec::new(); events.len()];
+        if !parcels.is_empty() {
+            let deadline = self.invocation.deadline;
+            let mut shipment = Shipment::new(self.shipper, deadline, Repetition::Each, summary);
+            for (fate, owner) in shipment.ship(&parcels).await.into_iter().zip(owners) {
+                fates[owner].push(fate);
+            }
+        }
+        drop(parcels);
+        let settling = events.into_iter().zip(fates).map(|((object, body, _), fates)| async move {
+            let settled = self.settle(storage, &object, &body, &fates).await;
+            (object, settled)
+        });
+        let settled: Vec<_> = stream::iter(settling).buffered(AT_ONCE).collect().await;
+        for (object, (end, warnings)) in settled {
+            summary.undecodable += usize::from(end == Done::Undecodable);
+            warnings.into_iter().for_each(|warning| summary.warn(warning));
+            done.push((object, end));
+        }
+        done
+    }
+
+    /// Reads an object, unless there is no use in it.
+    async fn fetch(&self, storage: &Storage, object: &Pointed) -> Read {
+        let left = |warning: Option<String>| Read::Done(Done::Left, warning);
+        let (shipper, aws) = (self.shipper, self.shipper.aws());
+        if self.time_left() < SHORTEST {
+            return left(None);
+        }
+        if let Some(destination) = &object.destination {
+            let mut health = shipper.health(destination);
+            // Of a copy: what is granted here is granted to no request.
+            if health.breaker.admits(SystemTime::now()) == Admission::Nothing {
+                return left(None);
+            }
+        }
+        let body = match storage.get(aws, &object.key, self.until()).await {
+            Ok(Found::Object(body)) => body,
+            Ok(Found::Nothing) => return Read::Done(Done::Gone, None),
+            Err(error) => {
+                return left(Some(format!("could not read a stored event: {error}")));
+            }
+        };
+        if stored_event::is_delivered(&body) {
+            return match storage.delete(aws, &object.key, self.until()).await {
+                Ok(()) => Read::Done(Done::Gone, None),
+                Err(error) => left(Some(cannot_delete(&error))),
+            };
+        }
+        let Some(destination) = &object.destination else {
+            let text = std::str::from_utf8(&body).ok();
+            let parcels = text.map(|text| match event::parse(text) {
+                Ok(record @ Event::OnFailure { .. }) => self.unpacking.all(record).map(drop),
+                Ok(_) => Err(EventError::ForeignRecord),
+                Err(error) => Err(error),
+            });
+            return match parcels {
+                Some(Ok(())) => Read::Event { body, is_begun: false },
+                Some(Err(error)) => Read::Done(
+                    Done::Foreign,
+                    Some(format!("left an object alone that Lambda has recorded: {error}")),
+                ),
+                None => Read::Done(
+                    Done::Foreign,
+                    Some("left an object alone that is no record of Lambda's".to_owned()),
+                ),
+            };
+        };
+        if self.doubles(destination) {
+            return match storage.note_delivery(aws, &object.key, self.until()).await {
+                Ok(is_first) => Read::Event { body, is_begun: !is_first },
+                Err(error) => left(Some(format!("could not note a delivery: {error}"))),
+            };
+        }
+        Read::Event { body, is_begun: false }
+    }
+
+    /// Deletes an object, or moves it, as its parcels have ended, and says what there is to be warned of.
+    async fn settle(
+        &self,
+        storage: &Storage,
+        object: &Pointed,
+        body: &Bytes,
+        fates: &[Fate],
+    ) -> (Done, Vec<String>) {
+        let aws = self.shipper.aws();
+        let mut warnings = Vec::new();
+        let end = match fates {
+            [Fate::Undecodable(error)] if object.destination.is_some() => {
+                let reason = error.class();
+                let moved = storage
+                    .store_undecodable_object(aws, &object.key, body, &reason, self.until())
+                    .await;
+                match moved {
+                    Ok(()) => {
+                        warnings.push(
+                            "a stored event cannot be decoded; it is moved to undecodable/"
+                                .to_owned(),
+                        );
+                        self.delete(storage, object, Done::Undecodable, &mut warnings).await
+                    }
+                    Err(error) => {
+                        warnings.push(format!("could not move a stored event: {error}"));
+                        Done::Left
+                    }
+                }
+            }
+            [Fate::Rewritten] => Done::Rewritten,
+            fates if fates.iter().all(Fate::is_settled) => {
+                self.delete(storage, object, Done::Settled, &mut warnings).await
+            }
+            _ => Done::Left,
+        };
+        let was_delivered = fates.iter().all(Fate::is_settled);
+        // What was delivered and could not be remembered otherwise is remembered by the note.
+        let is_forgotten = was_delivered && end == Done::Left;
+        if !is_forgotten && object.destination.as_deref().is_some_and(|name| self.doubles(name)) {
+            // One that stays behind makes the next delivery count too many possible duplicates, and no more.
+            let _ = storage.delete_note(aws, &object.key, self.until()).await;
+        }
+        (end, warnings)
+    }
+
+    /// Deletes an object that is settled. One that cannot be deleted is written over, so that it is not
+    /// delivered again; S3 sends a pointer to that.
+    async fn delete(
+        &self,
+        storage: &Storage,
+        object: &Pointed,
+        end: Done,
+        warnings: &mut Vec<String>,
+    ) -> Done {
+        let aws = self.shipper.aws();
+        let Err(error) = storage.delete(aws, &object.key, self.until()).await else {
+            return end;
+        };
+        warnings.push(cannot_delete(&error));
+        match storage.mark_delivered(aws, &object.key, self.until()).await {
+            Ok(()) => Done::Rewritten,
+            Err(error) => {
+                warnings.push(format!(
+                    "could not write over a stored event that was delivered; it will be delivered \
+                     again: {error}"
+                ));
+                Done::Left
+            }
+        }
+    }
+
+    /// Makes what stays in the queue invisible for a time.
+    async fn delay_failed(&self, summary: &mut Summary) {
+        let failed = self.messages.iter().zip(&self.failed).filter(|(_, failed)| **failed);
+        let failed: Vec<&Message<'_>> = failed.map(|(message, _)| message).collect();
+        if failed.is_empty() {
+            return;
+        }
+        if let Err(error) = queue::delay(self.shipper.aws(), &failed, self.until()).await {
+            summary.warn(format!(
+                "could not delay messages that stay in the queue, which come again after its visibility \
+                 timeout: {error}"
+            ));
+        }
+    }
+
+    /// Whether a destination would store again what it was sent before.
+    fn doubles(&self, destination: &str) -> bool {
+        let config = self.shipper.config.destinations.get(destination);
+        config.is_some_and(|config| config.destination.keys() == Keys::NotTaken)
+    }
+
+    /// How much time there is for deliveries.
+    fn time_left(&self) -> Duration {
+        let config = &self.shipper.config;
+        let storing = config.undelivered.as_ref().map(|it| it.reserve).unwrap_or_default();
+        let left = self.invocation.deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        left.saturating_sub(config.reserve + storing.min(left / 4))
+    }
+
+    /// The end of the time for calls of AWS. It goes into the reserve: what was delivered had better be
+    /// deleted.
+    fn until(&self) -> Instant {
+        /// For ending properly after the last call.
+        const RESERVE: Duration = Duration::from_millis(50);
+        let left = self.invocation.deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        Instant::now() + left.saturating_sub(RESERVE)
+    }
+}
+
+/// What reading an object came to.
+enum Read {
+    /// There is nothing to deliver.
+    Done(Done, Option<String>),
+    /// It is to be delivered, and another invocation may have begun to.
+    Event { body: Bytes, is_begun: bool },
+}
+
+/// Takes the next objects that share deliveries, from the end.
+fn next(waiting: &mut Vec<Pointed>) -> Vec<Pointed> {
+    let mut some: Vec<Pointed> = Vec::new();
+    let mut bytes = 0;
+    while let Some(object) = waiting.last() {
+        let is_alone = object.receive_count >= SUSPICIOUS;
+        let is_full = some.len() >= MOST_OBJECTS || bytes + object.bytes > MOST_BYTES;
+        if !some.is_empty() && (is_alone || is_full) {
+            break;
+        }
+        bytes += object.bytes;
+        some.extend(waiting.pop());
+        if is_alone {
+            break;
+        }
+    }
+    some
+}
+
+fn cannot_delete(error: &crate::aws::AwsError) -> String {
+    format!("could not delete a stored event that is settled: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(key: &str, receive_count: u32, bytes: u64) -> Pointed {
+        Pointed {
+            key: key.to_owned(),
+            destination: None,
+            bytes,
+            receive_count,
+            messages: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn objects_share_deliveries_unless_they_are_large_or_suspicious() {
+        let mut waiting = vec![
+            object("b", SUSPICIOUS, 1),
+            object("a", SUSPICIOUS, 1),
+            object("large", 1, MOST_BYTES),
+            object("2", 1, 1),
+            object("1", 1, 1),
+        ];
+        let mut turns = Vec::new();
+        while !waiting.is_empty() {
+            let keys: Vec<String> = next(&mut waiting).into_iter().map(|it| it.key).collect();
+            turns.push(keys.join(" "));
+        }
+        assert_eq!(turns, ["1 2", "large", "a", "b"]);
+    }
+}

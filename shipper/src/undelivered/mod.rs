@@ -1,0 +1,65 @@
+//! Undelivered events: stored as objects, and found again by pointers in a queue.
+//!
+//! An event that a destination does not take in time is written to S3, for that destination alone. S3 notifies
+//! a queue, whose event source mapping hands the pointers to this function. What is not settled
+//! stays in the queue; what is delivered or moved is deleted. Dead letters (`rejected/`, `undecodable/`) have
+//! no pointers and wait for an operator.
+
+pub mod object_key;
+pub mod queue;
+pub mod schedule;
+mod storage;
+pub mod stored_event;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+pub use object_key::{Folder, Location, ObjectName};
+pub use storage::{Found, NotStored, Storage};
+pub use stored_event::StoredEvent;
+
+use crate::destination::{Class, json};
+use crate::record::Record;
+
+/// Where undelivered events are stored, and how much time that may take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Undelivered {
+    /// The bucket.
+    pub storage: Storage,
+    /// The queue that a replay by hand sends pointers to.
+    pub queue_url: Option<String>,
+    /// How much of the invocation's time is kept for storing.
+    pub reserve: Duration,
+}
+
+/// A time as in `2023-11-06T10:00:00.123Z`.
+fn rfc3339(time: SystemTime) -> String {
+    let mut text = Vec::new();
+    json::time(time, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Sorts records by event: for each the records, each once, and why.
+pub(crate) fn by_event<'r>(
+    destination: &'r str,
+    records: impl Iterator<Item = (&'r Record<'r>, &'r Class)>,
+) -> BTreeMap<usize, StoredEvent<'r>> {
+    let mut events: BTreeMap<usize, StoredEvent<'r>> = BTreeMap::new();
+    for (record, class) in records {
+        let stored = events.entry(record.origin.event).or_insert_with(|| StoredEvent {
+            destination,
+            origin: record.origin,
+            records: Vec::new(),
+            reasons: BTreeMap::new(),
+        });
+        *stored.reasons.entry(class.as_str()).or_default() += 1;
+        stored.records.push(record);
+    }
+    for stored in events.values_mut() {
+        // The parts of a record stand for the whole of it, which is split again. All records of an event
+        // lie in one list, in their order.
+        stored.records.sort_by_key(|record| std::ptr::from_ref(*record).addr());
+        stored.records.dedup_by_key(|record| std::ptr::from_ref(*record).addr());
+    }
+    events
+}

@@ -1,0 +1,261 @@
+//! The bucket that undelivered events and dead letters are stored in.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
+
+use super::object_key::{Folder, ObjectName};
+use super::stored_event::{self, StoredEvent, Undecodable};
+use crate::aws::{Aws, AwsError, Bucket, Listing, Problem, patiently};
+use crate::destination::{Certainty, Class};
+
+/// The longest time for one attempt of a call.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(5);
+
+/// A bucket, and where in it events are stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Storage {
+    /// The bucket's name.
+    pub bucket: String,
+    /// Its region, unless it is the function's.
+    pub region: Option<String>,
+    /// The account that it must belong to, if that is checked.
+    pub bucket_owner: Option<String>,
+    /// What all keys begin with: a path that ends with a slash.
+    pub prefix: String,
+}
+
+/// Why an event could not be stored.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("{error}")]
+pub struct NotStored {
+    /// What AWS answered last.
+    pub error: AwsError,
+    /// Whether it may be stored all the same.
+    pub is_unclear: bool,
+}
+
+/// What a read of an object found.
+#[derive(Debug)]
+pub enum Found {
+    /// The object.
+    Object(Bytes),
+    /// There is none.
+    Nothing,
+}
+
+impl Storage {
+    /// The bucket.
+    pub fn bucket<'a>(&'a self, aws: &'a Aws) -> Bucket<'a> {
+        Bucket {
+            aws,
+            name: &self.bucket,
+            region: self.region.as_deref(),
+            owner: self.bucket_owner.as_deref(),
+        }
+    }
+
+    /// What the keys of a folder begin with.
+    pub fn folder(&self, folder: Folder) -> String {
+        format!("{}{}", self.prefix, folder.name())
+    }
+
+    /// The key of records for a destination.
+    pub fn key(&self, folder: Folder, destination: &str, name: &ObjectName) -> String {
+        format!("{}{destination}/{name}", self.folder(folder))
+    }
+
+    /// Stores records, all of it before `until`. Another attempt overwrites what an earlier one wrote.
+    pub async fn store(
+        &self,
+        aws: &Aws,
+        folder: Folder,
+        name: &ObjectName,
+        event: &StoredEvent<'_>,
+        until: Instant,
+    ) -> Result<(), NotStored> {
+        let key = self.key(folder, event.destination, name);
+        self.put(aws, &key, event.document(SystemTime::now()).into(), until).await
+    }
+
+    /// Stores the data of an event that cannot be decoded, as it is.
+    pub async fn store_undecodable(
+        &self,
+        aws: &Aws,
+        data: &str,
+        arrived: SystemTime,
+        reason: &Class,
+        until: Instant,
+    ) -> Result<(), NotStored> {
+        let name = ObjectName::of_bytes(data.as_bytes(), arrived);
+        let document = Undecodable::of_event(data, reason, SystemTime::now()).document();
+        self.put_undecodable(aws, &name, document, until).await
+    }
+
+    /// Stores an object that cannot be decoded, as it is.
+    pub async fn store_undecodable_object(
+        &self,
+        aws: &Aws,
+        key: &str,
+        object: &[u8],
+        reason: &Class,
+        until: Instant,
+    ) -> Result<(), NotStored> {
+        let now = SystemTime::now();
+        let name = ObjectName::of_bytes(&[key.as_bytes(), object].concat(), now);
+        let document = Undecodable::of_object(key, object, reason, now).document();
+        self.put_undecodable(aws, &name, document, until).await
+    }
+
+    async fn put_undecodable(
+        &self,
+        aws: &Aws,
+        name: &ObjectName,
+        document: Vec<u8>,
+        until: Instant,
+    ) -> Result<(), NotStored> {
+        let key = format!("{}{name}", self.folder(Folder::Undecodable));
+        self.put(aws, &key, document.into(), until).await
+    }
+
+    /// Writes an object, whatever was there.
+    pub async fn put(
+        &self,
+        aws: &Aws,
+        key: &str,
+        body: Bytes,
+        until: Instant,
+    ) -> Result<(), NotStored> {
+        let bucket = self.bucket(aws);
+        let mut is_unclear = false;
+        let put = patiently(until, LONGEST_ATTEMPT, async |timeout| {
+            let put = bucket.put(key, body.clone(), headers(), timeout).await;
+            is_unclear |= put.as_ref().is_err_and(|error| error.certainty() == Certainty::Unclear);
+            put
+        });
+        match put.await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(NotStored { error, is_unclear }),
+        }
+    }
+
+    /// Reads an object.
+    pub async fn get(&self, aws: &Aws, key: &str, until: Instant) -> Result<Found, AwsError> {
+        let bucket = self.bucket(aws);
+        let got =
+            patiently(until, LONGEST_ATTEMPT, async |timeout| bucket.get(key, timeout).await).await;
+        match got {
+            Ok(object) => Ok(Found::Object(object.body)),
+            // Of a bucket that is not there nobody knows what was in it.
+            Err(error) if status(&error) == Some(404) && error.code() != Some("NoSuchBucket") => {
+                Ok(Found::Nothing)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes an object.
+    pub async fn delete(&self, aws: &Aws, key: &str, until: Instant) -> Result<(), AwsError> {
+        let bucket = self.bucket(aws);
+        patiently(until, LONGEST_ATTEMPT, async |timeout| bucket.delete(key, timeout).await).await
+    }
+
+    /// Writes over an object that its event was delivered.
+    pub async fn mark_delivered(
+        &self,
+        aws: &Aws,
+        key: &str,
+        until: Instant,
+    ) -> Result<(), NotStored> {
+        self.put(aws, key, stored_event::delivered(SystemTime::now()).into(), until).await
+    }
+
+    /// Notes that the event of an object is being delivered, where a second delivery would make
+    /// duplicates. `false` if that was noted before: another invocation is delivering it, or was killed
+    /// while it did.
+    pub async fn note_delivery(
+        &self,
+        aws: &Aws,
+        key: &str,
+        until: Instant,
+    ) -> Result<bool, AwsError> {
+        let bucket = self.bucket(aws);
+        let note = self.note(key);
+        let mut headers = headers();
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        // After an answer that was lost, another attempt finds the note: one delivery too many is counted.
+        let put = patiently(until, LONGEST_ATTEMPT, async |timeout| {
+            bucket.put(&note, Bytes::new(), headers.clone(), timeout).await
+        });
+        match put.await {
+            Ok(_) => Ok(true),
+            // 409: another invocation is writing it in this moment.
+            Err(error) if matches!(status(&error), Some(409 | 412)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes the note of [`Self::note_delivery`].
+    pub async fn delete_note(&self, aws: &Aws, key: &str, until: Instant) -> Result<(), AwsError> {
+        self.delete(aws, &self.note(key), until).await
+    }
+
+    fn note(&self, key: &str) -> String {
+        format!("{}delivering/{:032x}", self.prefix, xxhash_rust::xxh3::xxh3_128(key.as_bytes()))
+    }
+
+    /// Lists stored events after a key, at most `most` at once.
+    pub async fn list(
+        &self,
+        aws: &Aws,
+        prefix: &str,
+        after: Option<&str>,
+        most: u16,
+        until: Instant,
+    ) -> Result<Listing, AwsError> {
+        let bucket = self.bucket(aws);
+        patiently(until, LONGEST_ATTEMPT, async |timeout| {
+            bucket.list_after(prefix, after, most, timeout).await
+        })
+        .await
+    }
+}
+
+fn status(error: &AwsError) -> Option<u16> {
+    match &error.problem {
+        Problem::Refused { status, .. } => Some(*status),
+        _ => None,
+    }
+}
+
+/// The headers of a compressed document. It has no `Content-Encoding`, so that what downloads it gets
+/// the file that its name says.
+fn headers() -> HeaderMap {
+    HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/gzip"))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_the_folder_the_destination_and_the_date() {
+        let storage = Storage {
+            bucket: "b".to_owned(),
+            region: None,
+            bucket_owner: None,
+            prefix: "logs/".to_owned(),
+        };
+        let name = ObjectName::of_bytes(b"x", SystemTime::UNIX_EPOCH);
+        let file = format!("1970/01/01/{:032x}.json.gz", xxhash_rust::xxh3::xxh3_128(b"x"));
+        assert_eq!(
+            storage.key(Folder::Undelivered, "search", &name),
+            format!("logs/undelivered/search/{file}")
+        );
+        assert_eq!(
+            storage.key(Folder::Rejected, "search", &name),
+            format!("logs/rejected/search/{file}")
+        );
+    }
+}

@@ -1,0 +1,267 @@
+//! The document of a stored event: what CloudWatch Logs delivers, with fields that say for which
+//! destination it is and why, compressed.
+//!
+//! It holds no configuration and no request, so that it is delivered by whatever the configuration says
+//! then. It has been through the processing rules, and is only redacted again.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::rfc3339;
+use crate::destination::Class;
+use crate::origin::Origin;
+use crate::record::Record;
+
+/// Records of one event for one destination, as they are stored.
+#[derive(Clone, Debug)]
+pub struct StoredEvent<'r> {
+    /// The destination that has not taken them.
+    pub destination: &'r str,
+    /// Where they were written.
+    pub origin: &'r Origin<'r>,
+    /// The records, each once.
+    pub records: Vec<&'r Record<'r>>,
+    /// Why, and for how many.
+    pub reasons: BTreeMap<&'r str, u64>,
+}
+
+impl StoredEvent<'_> {
+    /// The document, compressed.
+    pub fn document(&self, now: SystemTime) -> Vec<u8> {
+        compressed(&Document {
+            logagg: "stored_event",
+            destination: self.destination,
+            stored_at: rfc3339(now),
+            reasons: &self.reasons,
+            message_type: "DATA_MESSAGE",
+            owner: self.origin.owner,
+            log_group: self.origin.group,
+            log_stream: self.origin.stream,
+            subscription_filters: [],
+            log_events: LogEvents(&self.records),
+        })
+    }
+}
+
+/// The document of what cannot be decoded, exactly as it was, compressed.
+#[derive(Debug, Serialize)]
+pub struct Undecodable<'a> {
+    logagg: &'static str,
+    reason: &'a str,
+    stored_at: String,
+    /// The key of the object that it was, if it was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    /// The bytes of the object, in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<String>,
+    /// The data of an event, so that the whole is an event that the function can be invoked with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    awslogs: Option<AwsLogs<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct AwsLogs<'a> {
+    data: &'a str,
+}
+
+impl<'a> Undecodable<'a> {
+    /// The document for the data of an event.
+    pub fn of_event(data: &'a str, reason: &'a Class, now: SystemTime) -> Self {
+        let awslogs = Some(AwsLogs { data });
+        Self { awslogs, ..Self::new(reason, now) }
+    }
+
+    /// The document for an object.
+    pub fn of_object(key: &'a str, object: &[u8], reason: &'a Class, now: SystemTime) -> Self {
+        let object = Some(STANDARD.encode(object));
+        Self { key: Some(key), object, ..Self::new(reason, now) }
+    }
+
+    fn new(reason: &'a Class, now: SystemTime) -> Self {
+        Self {
+            logagg: "undecodable",
+            reason: reason.as_str(),
+            stored_at: rfc3339(now),
+            key: None,
+            object: None,
+            awslogs: None,
+        }
+    }
+
+    /// The document, compressed.
+    pub fn document(&self) -> Vec<u8> {
+        compressed(self)
+    }
+}
+
+/// What is written over an object that was delivered and cannot be deleted, so that it is not delivered
+/// again.
+pub fn delivered(now: SystemTime) -> Vec<u8> {
+    compressed(&serde_json::json!({"logagg": "delivered", "delivered_at": rfc3339(now)}))
+}
+
+/// Whether an object is one that [`delivered`] was written over. It is small, whatever else there is.
+pub fn is_delivered(object: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Marker {
+        logagg: String,
+    }
+
+    const LARGEST: usize = 1_024;
+
+    if object.len() > LARGEST {
+        return false;
+    }
+    let json = crate::decode::gunzip(object, LARGEST, Vec::new());
+    json.ok()
+        .and_then(|json| serde_json::from_slice::<Marker>(&json).ok())
+        .is_some_and(|marker| marker.logagg == "delivered")
+}
+
+fn compressed(document: &impl Serialize) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    serde_json::to_writer(&mut encoder, document)
+        .expect("a document has string keys, and writing to memory cannot fail");
+    encoder.finish().expect("writing to memory cannot fail")
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    logagg: &'static str,
+    destination: &'a str,
+    stored_at: String,
+    reasons: &'a BTreeMap<&'a str, u64>,
+    #[serde(rename = "messageType")]
+    message_type: &'static str,
+    owner: &'a str,
+    #[serde(rename = "logGroup")]
+    log_group: &'a str,
+    #[serde(rename = "logStream")]
+    log_stream: &'a str,
+    #[serde(rename = "subscriptionFilters")]
+    subscription_filters: [&'static str; 0],
+    #[serde(rename = "logEvents")]
+    log_events: LogEvents<'a>,
+}
+
+struct LogEvents<'a>(&'a [&'a Record<'a>]);
+
+impl Serialize for LogEvents<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct LogEvent<'a> {
+            id: &'a str,
+            timestamp: u64,
+            message: &'a str,
+        }
+
+        serializer.collect_seq(self.0.iter().map(|record| LogEvent {
+            id: record.id,
+            timestamp: record.unix_millis(),
+            message: record.message,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::decode;
+    use crate::line::Line;
+
+    fn records<'a>(origin: &'a Origin<'a>, messages: &'a [String]) -> Vec<Record<'a>> {
+        let record = |message: &'a String| Record {
+            id: "37",
+            time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_699_264_800_123),
+            line: Line::default(),
+            ..Record::of(origin, message)
+        };
+        messages.iter().map(record).collect()
+    }
+
+    fn json_of(document: &[u8]) -> Value {
+        serde_json::from_slice(&decode::gunzip(document, 1 << 20, Vec::new()).unwrap()).unwrap()
+    }
+
+    proptest! {
+        /// What is stored is an event again, with every message as it was.
+        #[test]
+        fn what_is_stored_can_be_decoded_again(messages in prop::collection::vec(".*", 1..10)) {
+            let origin = Origin::new("123456789012", "/aws/lambda/f", "s");
+            let records = records(&origin, &messages);
+            let stored = StoredEvent {
+                destination: "search",
+                origin: &origin,
+                records: records.iter().collect(),
+                reasons: BTreeMap::from([("status_503", 2)]),
+            };
+            let document = stored.document(SystemTime::UNIX_EPOCH);
+            prop_assert!(!is_delivered(&document));
+            let decoded = decode::gunzip(&document, 1 << 20, Vec::new()).unwrap();
+            let mut texts = Vec::new();
+            let delivery = decode::parse(&decoded, &mut texts).unwrap();
+            prop_assert_eq!(&delivery.owner, "123456789012");
+            prop_assert_eq!(&delivery.log_group, "/aws/lambda/f");
+            prop_assert_eq!(&delivery.log_stream, "s");
+            for (event, record) in delivery.log_events.iter().zip(&records) {
+                prop_assert_eq!(event.message.0.as_ref(), record.message);
+                prop_assert_eq!(event.id.as_ref(), record.id);
+                prop_assert_eq!(event.timestamp.system_time(), record.time);
+            }
+            prop_assert_eq!(delivery.log_events.len(), messages.len());
+        }
+    }
+
+    #[test]
+    fn a_document_says_for_whom_it_is_and_why() {
+        let origin = Origin::new("123456789012", "/aws/lambda/f", "s");
+        let messages = ["a".to_owned()];
+        let records = records(&origin, &messages);
+        let stored = StoredEvent {
+            destination: "search",
+            origin: &origin,
+            records: records.iter().collect(),
+            reasons: BTreeMap::from([("timeout", 1)]),
+        };
+        assert_eq!(
+            json_of(&stored.document(SystemTime::UNIX_EPOCH)),
+            json!({
+                "logagg": "stored_event", "destination": "search", "reasons": {"timeout": 1},
+                "stored_at": "1970-01-01T00:00:00.000Z", "messageType": "DATA_MESSAGE",
+                "owner": "123456789012", "logGroup": "/aws/lambda/f", "logStream": "s",
+                "subscriptionFilters": [],
+                "logEvents": [{"id": "37", "timestamp": 1_699_264_800_123_u64, "message": "a"}],
+            })
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_stored_as_it_was() {
+        let reason = Class::new("no_gzip");
+        let event = Undecodable::of_event("%%%", &reason, SystemTime::UNIX_EPOCH).document();
+        assert_eq!(json_of(&event)["awslogs"]["data"], "%%%");
+        let object = Undecodable::of_object("k", b"\xff", &reason, SystemTime::UNIX_EPOCH);
+        let object = json_of(&object.document());
+        assert_eq!((&object["object"], &object["reason"]), (&json!("/w=="), &json!("no_gzip")));
+    }
+
+    #[test]
+    fn what_was_delivered_and_cannot_be_deleted_is_known_by_its_document() {
+        assert!(is_delivered(&delivered(SystemTime::now())));
+        for other in [b"".as_slice(), b"no gzip", &compressed(&json!({"logagg": "stored_event"}))] {
+            assert!(!is_delivered(other));
+        }
+    }
+}

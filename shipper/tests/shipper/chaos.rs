@@ -1,0 +1,382 @@
+//! Chaos: a seed decides what S3, SQS and the destination do to each request, and where the function is
+//! killed. Lambda, the bucket's notifications and the queue do what they promise. In the end every log event is
+//! at the destination, or a dead letter, or waits in the queue with its object; and what is at a destination
+//! twice was counted as a possible duplicate, or was delivered by an invocation that was killed.
+//!
+//! A long run takes as many seeds as one likes:
+//!
+//! ```console
+//! $ LOGAGG_CHAOS=0..5000 cargo test --release -p logagg-shipper --test shipper -- chaos
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::ops::Range;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::{FutureExt, StreamExt, stream};
+use logagg_shipper::aws::Environment;
+use logagg_shipper::delivery::Client;
+use logagg_shipper::destination::Limits;
+use logagg_shipper::{Config, Invocation, Shipper};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::contract::{ALL, Contract};
+use crate::faults::limited::Limited;
+use crate::http::Reply;
+use crate::lambda::FunctionError;
+use crate::stand_in::{Mood, POISON, StandIn};
+use crate::storage::{Storage, Strike, VISIBILITY_TIMEOUT};
+use crate::{PAYLOAD, SECRET, event};
+
+/// The variable with the seeds of a long run.
+const SEEDS_VARIABLE: &str = "LOGAGG_CHAOS";
+
+/// The seeds of `cargo test`.
+const SEEDS: Range<u64> = 0..60;
+
+/// Seeds that failed once.
+const REGRESSIONS: [u64; 0] = [];
+
+/// So many seeds are played at once: most of the time is spent waiting.
+const AT_ONCE: usize = 32;
+
+const NAME: &str = "x";
+const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:the-shipper";
+
+/// So many events there are, and so many messages in each.
+const EVENTS: usize = 4;
+const MESSAGES: usize = 6;
+
+/// So often Lambda invokes the function with an event before it records that in the bucket.
+const ATTEMPTS: u32 = 3;
+
+/// One that takes records' keys and one that does not.
+const KINDS: [&str; 2] = ["elasticsearch", "http"];
+
+/// An event that Lambda has.
+struct Fresh {
+    body: Vec<u8>,
+    attempts: u32,
+}
+
+/// What is played with one seed.
+struct Chaos {
+    rng: fastrand::Rng,
+    contract: &'static dyn Contract,
+    stand_in: StandIn,
+    storage: Storage,
+    client: Client,
+    shipper: Option<Shipper>,
+    fresh: Vec<Fresh>,
+    messages: Vec<String>,
+    possible_duplicates: u64,
+    /// What killed invocations have delivered and nobody counts: of a stored event the next attempt counts
+    /// each record once.
+    by_killed: u64,
+    steps: String,
+}
+
+/// How an invocation ended.
+enum End {
+    Answered(Result<Value, FunctionError>),
+    Killed,
+}
+
+impl Chaos {
+    fn new(seed: u64, client: &Client) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let kind = KINDS[rng.usize(..KINDS.len())];
+        let contract = *ALL.iter().find(|contract| contract.kind() == kind).unwrap();
+        let storage = Storage::start();
+        let url = storage.url();
+        let environment = Environment::from_pairs(&[
+            ("AWS_ENDPOINT_URL", url.as_str()),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", &format!("{SECRET}-key")),
+            ("AWS_SESSION_TOKEN", &format!("{SECRET}-token")),
+        ]);
+        let mut messages = Vec::new();
+        let mut fresh = Vec::new();
+        for number in 0..EVENTS {
+            let first = number * MESSAGES;
+            let of_event: Vec<String> = (first..first + MESSAGES)
+                .map(|id| {
+                    let poison = if rng.u8(..) < 20 { POISON } else { "" };
+                    format!("{}{poison}", event::message(id))
+                })
+                .collect();
+            fresh.push(Fresh {
+                body: event::wrap(&event::fresh_delivery(first, &of_event)),
+                attempts: 0,
+            });
+            messages.extend(of_event);
+        }
+        Self {
+            rng,
+            contract,
+            stand_in: StandIn::start(contract, []),
+            storage,
+            client: client.clone().in_environment(environment),
+            shipper: None,
+            fresh,
+            messages,
+            possible_duplicates: 0,
+            by_killed: 0,
+            steps: format!("seed {seed}, {kind}\n"),
+        }
+    }
+
+    fn shipper(&self) -> Shipper {
+        let document = json!({
+            "destinations": {NAME: self.stand_in.config()}, "undelivered": Storage::config(),
+        });
+        let mut config = Config::parse(&document.to_string()).unwrap();
+        config.reserve = Duration::from_millis(500);
+        config.request_timeout = Duration::from_secs(2);
+        let mut destination = config.destinations.remove(NAME).unwrap();
+        let limits = Limits { max_request_records: 2, ..destination.destination.limits() };
+        destination.destination =
+            Box::new(Limited { destination: destination.destination, limits });
+        config.destinations.insert(NAME.to_owned(), destination);
+        Shipper::new(config, None, self.client.clone())
+    }
+
+    /// What the destination does to the next requests.
+    fn upset_destination(&mut self) {
+        let moods: Vec<Mood> = (0..self.rng.usize(..6))
+            .map(|_| match self.rng.u8(..9) {
+                0 => Mood::Does(Reply::Answer(self.contract.says(503))),
+                1 => Mood::Does(Reply::Answer(self.contract.says(401))),
+                2 => Mood::Does(Reply::Answer(self.contract.says(429))),
+                3 => Mood::TakesThen(Reply::Reset),
+                4 => Mood::TakesThenTruncates,
+                5 => Mood::ResetsBeforeBody,
+                6 => Mood::TakesThen(Reply::Silence),
+                _ => Mood::Takes,
+            })
+            .collect();
+        let _ = writeln!(self.steps, "  destination: {moods:?}");
+        self.stand_in.recover();
+        self.stand_in.add_moods(moods);
+    }
+
+    /// What S3 and SQS do to the next requests. Which one kills the function is told to `killed`.
+    fn upset_storage(&mut self, killed: &Arc<Notify>) {
+        let mut rng = self.rng.fork();
+        let rate = [0, 10, 40][rng.usize(..3)];
+        let kills_at = (rng.u8(..4) == 0).then(|| rng.usize(..8));
+        let denied: &[&'static str] = match rng.u8(..12) {
+            0 => &["DeleteObject"],
+            1 => &["PutObject"],
+            2 => &["GetObject"],
+            3 => &["ChangeMessageVisibilityBatch"],
+            _ => &[],
+        };
+        let _ = write!(
+            self.steps,
+            "  storage: {rate} % fail, killed at {kills_at:?}, denied {denied:?}\n"
+        );
+        self.storage.recover();
+        self.storage.deny(denied.iter().copied());
+        let killed = Arc::clone(killed);
+        let mut request = 0;
+        self.storage.strike(move || {
+            request += 1;
+            if kills_at == Some(request) {
+                killed.notify_one();
+                return if rng.bool() {
+                    Strike::NeverAnswered
+                } else {
+                    Strike::DoneAndNeverAnswered
+                };
+            }
+            match rng.u8(..100) {
+                dice if dice < rate / 2 => Strike::Refused,
+                dice if dice < rate => Strike::AnswerLost,
+                _ => Strike::Passes,
+            }
+        });
+    }
+
+    /// Invokes the function, which may be killed meanwhile.
+    async fn invoke(&mut self, event: &[u8], killed: &Notify, time: Duration) -> End {
+        if self.shipper.is_none() || self.rng.u8(..3) == 0 {
+            self.shipper = Some(self.shipper());
+        }
+        let shipper = self.shipper.as_ref().unwrap();
+        let invocation = Invocation {
+            request_id: "invocation",
+            deadline: SystemTime::now() + time,
+            function_arn: Some(ARN),
+        };
+        let text = std::str::from_utf8(event).unwrap();
+        let by_time = (self.rng.u8(..8) == 0).then(|| Duration::from_millis(self.rng.u64(..40)));
+        let by_time = by_time.filter(|_| time < Duration::from_secs(30)).unwrap_or(time * 2);
+        let (summary, result) = tokio::select! {
+            shipped = shipper.ship(text, &invocation) => shipped,
+            () = killed.notified() => {
+                self.shipper = None;
+                let _ = writeln!(self.steps, "  killed at a request");
+                return End::Killed;
+            }
+            () = tokio::time::sleep(by_time) => {
+                assert!(by_time < time, "the invocation was still running at its deadline");
+                self.shipper = None;
+                let _ = writeln!(self.steps, "  killed after {by_time:?}");
+                return End::Killed;
+            }
+        };
+        let mut written = Vec::new();
+        summary.write(&[], &mut written).unwrap();
+        let written = String::from_utf8(written).unwrap();
+        assert!(!written.contains(PAYLOAD) && !written.contains(SECRET), "{written}");
+        let _ = write!(self.steps, "  {written}");
+        for counts in summary.destinations.values() {
+            assert!(counts.add_up(), "{written}");
+            self.possible_duplicates += counts.possible_duplicates;
+        }
+        End::Answered(match result {
+            Ok(reply) => Ok(serde_json::to_value(reply.answer(summary)).unwrap()),
+            Err(error) => Err(FunctionError {
+                error_type: error.error_type().to_owned(),
+                message: error.to_string(),
+            }),
+        })
+    }
+
+    /// Has Lambda invoke the function with an event, or the queue's mapping with a batch.
+    async fn step(&mut self, killed: &Notify, time: Duration) {
+        let is_fresh = !self.fresh.is_empty() && self.rng.bool();
+        let batch = if is_fresh { None } else { self.storage.receive(self.rng.usize(1..=4)) };
+        if let Some(batch) = batch {
+            let _ = writeln!(self.steps, " a batch of the queue");
+            let before = self.stand_in.held().messages.len();
+            match self.invoke(&batch, killed, time).await {
+                End::Answered(result) => self.storage.settle(&batch, &result),
+                End::Killed => {
+                    let taken = self.taken_since(before).await;
+                    let distinct: BTreeSet<&String> = taken.iter().collect();
+                    self.by_killed += (taken.len() - distinct.len()) as u64;
+                }
+            }
+            return;
+        }
+        self.storage.advance(VISIBILITY_TIMEOUT);
+        if self.fresh.is_empty() {
+            return;
+        }
+        let place = self.rng.usize(..self.fresh.len());
+        let mut fresh = self.fresh.swap_remove(place);
+        fresh.attempts += 1;
+        let _ = writeln!(self.steps, " an event, attempt {}", fresh.attempts);
+        let before = self.stand_in.held().messages.len();
+        match self.invoke(&fresh.body, killed, time).await {
+            End::Answered(Ok(_)) => return,
+            End::Answered(Err(_)) => {}
+            End::Killed => self.by_killed += self.taken_since(before).await.len() as u64,
+        }
+        if fresh.attempts < ATTEMPTS {
+            self.fresh.push(fresh);
+            return;
+        }
+        let event: Value = serde_json::from_slice(&fresh.body).unwrap();
+        let record = json!({
+            "requestContext": {"functionArn": format!("{ARN}:$LATEST"), "condition": "RetriesExhausted"},
+            "requestPayload": event,
+        });
+        let key = format!("aws/lambda/async/the-shipper/2026/11/29/{}", self.rng.u64(..));
+        let _ = writeln!(self.steps, " recorded by Lambda");
+        self.storage.put(&key, record.to_string());
+    }
+
+    /// What the destination has taken since it held so many messages, also of a request that was on its way when
+    /// the function was killed.
+    async fn taken_since(&self, before: usize) -> Vec<String> {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        self.stand_in.held().messages.split_off(before)
+    }
+
+    /// Plays it to its end, after which nothing is missing.
+    async fn play(&mut self) {
+        let killed = Arc::new(Notify::new());
+        for _ in 0..self.rng.usize(6..20) {
+            self.upset_destination();
+            self.upset_storage(&killed);
+            self.step(&killed, Duration::from_secs(8)).await;
+        }
+        // Whoever was killed is not killed again by what was told too late.
+        let killed = Notify::new();
+        self.storage.recover();
+        self.stand_in.recover();
+        self.shipper = None;
+        let _ = writeln!(self.steps, " all is well again");
+        let mut rounds = 0;
+        while !(self.fresh.is_empty() && self.storage.queue().is_empty()) {
+            self.step(&killed, Duration::from_secs(60)).await;
+            rounds += 1;
+            assert!(rounds < 200, "it does not end: {:?}", self.storage.queue());
+        }
+        self.check();
+    }
+
+    fn check(&self) {
+        let held = self.stand_in.held();
+        let mut copies: BTreeMap<&str, u64> = BTreeMap::new();
+        for message in &held.messages {
+            *copies.entry(message).or_default() += 1;
+        }
+        let rejected = self.storage.messages_in("logagg/rejected/");
+        for message in &self.messages {
+            let has_a_place = copies.contains_key(message.as_str()) || rejected.contains(message);
+            assert!(has_a_place, "lost: {message}");
+        }
+        let undelivered: Vec<String> =
+            self.storage.objects("logagg/undelivered/").into_keys().collect();
+        assert!(undelivered.is_empty(), "without a pointer: {undelivered:?}");
+        assert!(self.storage.dead_letters().is_empty());
+        assert!(self.storage.objects("aws/lambda/").is_empty());
+        let additional: u64 = copies.values().map(|count| count - 1).sum();
+        let counted = self.possible_duplicates + self.by_killed;
+        assert!(additional <= counted, "{additional} duplicates, {counted} counted");
+        if self.contract.kind() == KINDS[0] {
+            assert_eq!(additional, 0, "twice at a destination with ids");
+        }
+    }
+}
+
+fn seeds() -> Vec<u64> {
+    let Ok(text) = std::env::var(SEEDS_VARIABLE) else {
+        return REGRESSIONS.into_iter().chain(SEEDS).collect();
+    };
+    let range = text
+        .split_once("..")
+        .and_then(|(first, end)| Some(first.parse::<u64>().ok()?..end.parse::<u64>().ok()?));
+    range.expect("seeds such as 0..5000").collect()
+}
+
+#[test]
+fn whatever_fails_and_is_killed_every_event_is_delivered_or_kept() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let failed: Vec<u64> = runtime.block_on(async {
+        let client = Client::default();
+        let playing = seeds().into_iter().map(async |seed| {
+            let mut chaos = Chaos::new(seed, &client);
+            let played = AssertUnwindSafe(chaos.play()).catch_unwind().await;
+            played.is_err().then(|| {
+                eprintln!("{}", chaos.steps);
+                seed
+            })
+        });
+        stream::iter(playing)
+            .buffer_unordered(AT_ONCE)
+            .filter_map(async |failed| failed)
+            .collect()
+            .await
+    });
+    assert!(failed.is_empty(), "seeds that failed: {failed:?}");
+}

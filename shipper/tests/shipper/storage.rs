@@ -1,0 +1,558 @@
+//! A mock server of S3 and SQS, as far as undelivered events need them: strict about the request, and it
+//! fails on demand. S3 notifies the queue as it is configured to in `examples/complete`, and the queue hands
+//! out its messages as an event source mapping does, by a clock that a test sets.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::lambda::{FunctionError, TRACE};
+use crate::{PAYLOAD, SECRET};
+
+pub(crate) const BUCKET: &str = "undelivered";
+
+const ACCOUNT: &str = "123456789012";
+const QUEUE: &str = "pointers";
+
+/// The queue's visibility timeout and how often it hands out a message, as in `examples/complete`.
+pub(crate) const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(900);
+pub(crate) const MAX_RECEIVE_COUNT: u32 = 400;
+
+/// A bucket and a queue.
+pub(crate) struct Storage {
+    state: Arc<State>,
+    server: Server,
+}
+
+/// What is wrong with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    #[default]
+    Nothing,
+    /// The function may not do what it asks for.
+    Refuses,
+    /// Everything is done, and nothing is ever answered.
+    Hangs,
+    /// Everything is done, and the connection is reset instead of an answer.
+    LosesAnswers,
+    /// That happens once.
+    LosesOneAnswer,
+}
+
+impl Trouble {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Nothing, Self::Refuses, Self::Hangs, Self::LosesAnswers, Self::LosesOneAnswer];
+}
+
+/// What happens to one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strike {
+    /// Nothing.
+    Passes,
+    /// It is refused for now, and nothing is done.
+    Refused,
+    /// It is done, and the answer is lost.
+    AnswerLost,
+    /// Nothing is done, and nothing is answered.
+    NeverAnswered,
+    /// It is done, and nothing is answered.
+    DoneAndNeverAnswered,
+}
+
+/// Decides on one request after another.
+type Striking = Box<dyn FnMut() -> Strike + Send>;
+
+#[derive(Default)]
+struct State(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    objects: BTreeMap<String, Object>,
+    messages: Vec<Message>,
+    dead_letters: Vec<Message>,
+    sent: usize,
+    clock: Duration,
+    refusals: VecDeque<Answer>,
+    denied: BTreeSet<&'static str>,
+    striking: Option<Striking>,
+    trouble: Trouble,
+    requests: Vec<String>,
+    violations: Vec<String>,
+}
+
+struct Object {
+    body: Vec<u8>,
+    modified: SystemTime,
+}
+
+/// A message of the queue.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) id: String,
+    pub(crate) body: String,
+    pub(crate) receive_count: u32,
+    pub(crate) visible_at: Duration,
+}
+
+impl Storage {
+    pub(crate) fn start() -> Self {
+        let state = Arc::new(State::default());
+        let server = Server::start(Arc::clone(&state));
+        Self { state, server }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// The part of a configuration that stores in the bucket.
+    pub(crate) fn config() -> Value {
+        json!({"bucket": BUCKET, "reserve_ms": 2000, "bucket_owner": ACCOUNT})
+    }
+
+    /// The same with the queue for a replay by hand.
+    pub(crate) fn config_with_queue(&self) -> Value {
+        let mut config = Self::config();
+        config["queue_url"] = json!(format!("{}/{ACCOUNT}/{QUEUE}", self.url()));
+        config
+    }
+
+    /// Refuses the next requests.
+    pub(crate) fn refuse(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.inner().refusals.extend(answers);
+    }
+
+    /// From now on the function may not call these operations.
+    pub(crate) fn deny(&self, operations: impl IntoIterator<Item = &'static str>) {
+        self.inner().denied = operations.into_iter().collect();
+    }
+
+    /// From now on this is wrong.
+    pub(crate) fn have(&self, trouble: Trouble) {
+        self.inner().trouble = trouble;
+    }
+
+    /// Has this decide what happens to each request.
+    pub(crate) fn strike(&self, striking: impl FnMut() -> Strike + Send + 'static) {
+        self.inner().striking = Some(Box::new(striking));
+    }
+
+    pub(crate) fn recover(&self) {
+        let mut inner = self.inner();
+        (inner.trouble, inner.striking) = (Trouble::Nothing, None);
+        inner.denied.clear();
+        inner.refusals.clear();
+    }
+
+    /// Writes an object, and notifies the queue as S3 does.
+    pub(crate) fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
+        self.inner().write(key, body.into());
+    }
+
+    /// Writes an object that is so old, and notifies nobody.
+    pub(crate) fn put_old(&self, key: &str, body: impl Into<Vec<u8>>, age: Duration) {
+        let modified = SystemTime::now() - age;
+        self.inner().objects.insert(key.to_owned(), Object { body: body.into(), modified });
+    }
+
+    /// Puts a message into the queue.
+    pub(crate) fn send(&self, body: impl Into<String>) {
+        self.inner().send(body.into());
+    }
+
+    /// The objects whose keys begin so.
+    pub(crate) fn objects(&self, prefix: &str) -> BTreeMap<String, Vec<u8>> {
+        let inner = self.inner();
+        assert!(inner.violations.is_empty(), "{:?}", inner.violations);
+        let objects = inner.objects.iter().filter(|(key, _)| key.starts_with(prefix));
+        objects.map(|(key, object)| (key.clone(), object.body.clone())).collect()
+    }
+
+    /// The documents of the objects whose keys begin so.
+    pub(crate) fn documents(&self, prefix: &str) -> Vec<Value> {
+        self.objects(prefix).values().map(|body| document(body)).collect()
+    }
+
+    /// The messages in the stored events whose keys begin so.
+    pub(crate) fn messages_in(&self, prefix: &str) -> Vec<String> {
+        self.objects(prefix).values().flat_map(|body| stored_messages(body)).collect()
+    }
+
+    /// The operations that were called.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.inner().requests.clone()
+    }
+
+    /// The messages that are in the queue, visible or not.
+    pub(crate) fn queue(&self) -> Vec<Message> {
+        self.inner().messages.clone()
+    }
+
+    /// The messages that the queue has moved to its dead-letter queue.
+    pub(crate) fn dead_letters(&self) -> Vec<Message> {
+        self.inner().dead_letters.clone()
+    }
+
+    /// Lets time pass for the queue.
+    pub(crate) fn advance(&self, time: Duration) {
+        self.inner().clock += time;
+    }
+
+    /// How long until a message is visible; `None` without any.
+    pub(crate) fn next_visible(&self) -> Option<Duration> {
+        let inner = self.inner();
+        inner.messages.iter().map(|it| it.visible_at.saturating_sub(inner.clock)).min()
+    }
+
+    /// The event that an event source mapping makes of the next messages; `None` where none is visible.
+    /// They become invisible for the visibility timeout, and one that was received too often already goes
+    /// to the dead-letter queue.
+    ///
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
+    pub(crate) fn receive(&self, most: usize) -> Option<Vec<u8>> {
+        let mut inner = self.inner();
+        let clock = inner.clock;
+        let (dead, kept): (Vec<Message>, Vec<Message>) = std::mem::take(&mut inner.messages)
+            .into_iter()
+            .partition(|it| it.visible_at <= clock && it.receive_count >= MAX_RECEIVE_COUNT);
+        inner.messages = kept;
+        inner.dead_letters.extend(dead);
+        let visible = inner.messages.iter_mut().filter(|message| message.visible_at <= clock);
+        let records: Vec<Value> = visible
+            .take(most)
+            .map(|message| {
+                message.receive_count += 1;
+                message.visible_at = clock + VISIBILITY_TIMEOUT;
+                record(message)
+            })
+            .collect();
+        (!records.is_empty()).then(|| serde_json::to_vec(&json!({"Records": records})).unwrap())
+    }
+
+    /// Deletes the messages of a batch that the function has not reported, as an event source mapping does
+    /// with `ReportBatchItemFailures`; after an error of the function it deletes none.
+    ///
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+    pub(crate) fn settle(&self, event: &[u8], result: &Result<Value, FunctionError>) {
+        let Ok(answer) = result else {
+            return;
+        };
+        let event: Value = serde_json::from_slice(event).unwrap();
+        let failures = answer["batchItemFailures"].as_array().unwrap();
+        let failed: BTreeSet<&str> =
+            failures.iter().map(|it| it["itemIdentifier"].as_str().unwrap()).collect();
+        let records = event["Records"].as_array().unwrap();
+        let ids: BTreeSet<&str> =
+            records.iter().map(|it| it["messageId"].as_str().unwrap()).collect();
+        assert!(failed.is_subset(&ids), "{failed:?} of {ids:?}");
+        self.inner().messages.retain(|message| {
+            let id = message.id.as_str();
+            !ids.contains(id) || failed.contains(id)
+        });
+    }
+
+    /// Moves all dead letters back, as StartMessageMoveTask does.
+    pub(crate) fn redrive(&self) {
+        let mut inner = self.inner();
+        let clock = inner.clock;
+        let dead = std::mem::take(&mut inner.dead_letters);
+        let back = dead.into_iter().map(|it| Message { receive_count: 0, visible_at: clock, ..it });
+        inner.messages.extend(back);
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.state.0.lock().unwrap()
+    }
+}
+
+/// A message as an event source mapping hands it over.
+fn record(message: &Message) -> Value {
+    json!({
+        "messageId": message.id,
+        "receiptHandle": format!("{}/{}", message.id, message.receive_count),
+        "body": message.body,
+        "attributes": {
+            "ApproximateReceiveCount": message.receive_count.to_string(), "AWSTraceHeader": TRACE,
+        },
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:{QUEUE}"),
+        "awsRegion": "eu-west-1",
+    })
+}
+
+/// The body of a message that S3 sends for a new object.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
+pub(crate) fn notification(bucket: &str, key: &str, bytes: usize) -> String {
+    // As in a form: a blank is a plus sign.
+    let url = reqwest::Url::parse_with_params("http://x/", [("", key)]).unwrap();
+    let key = url.query().unwrap().trim_start_matches('=');
+    json!({"Records": [{
+        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "eu-west-1",
+        "eventTime": "2026-11-29T10:00:00.000Z", "eventName": "ObjectCreated:Put",
+        "s3": {
+            "s3SchemaVersion": "1.0", "configurationId": "undelivered",
+            "bucket": {"name": bucket, "arn": format!("arn:aws:s3:::{bucket}")},
+            "object": {"key": key, "size": bytes, "eTag": "e", "sequencer": "0055AED6DCD90281E5"},
+        },
+    }]})
+    .to_string()
+}
+
+/// The document that an object is.
+pub(crate) fn document(body: &[u8]) -> Value {
+    use std::io::Read;
+
+    let mut json = String::new();
+    flate2::read::GzDecoder::new(body).read_to_string(&mut json).unwrap();
+    serde_json::from_str(&json).unwrap()
+}
+
+/// The messages in a stored event.
+pub(crate) fn stored_messages(body: &[u8]) -> Vec<String> {
+    let document = document(body);
+    let events = document["logEvents"].as_array().into_iter().flatten();
+    events.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+}
+
+impl Service for State {
+    fn answer(&self, request: Request) -> Reply {
+        let mut inner = self.0.lock().unwrap();
+        let operation = operation(&request);
+        inner.requests.push(operation.to_owned());
+        // <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>, and in JSON as SQS has it.
+        let denial = if request.header("x-amz-target").is_some() {
+            r#"{"__type":"com.amazon.coral.service#AccessDeniedException"}"#
+        } else {
+            "<Error><Code>AccessDenied</Code></Error>"
+        };
+        if let Some(refusal) = inner.refusals.pop_front() {
+            return Reply::Answer(refusal);
+        }
+        if inner.trouble == Trouble::Refuses || inner.denied.contains(operation) {
+            return Reply::Answer(Answer::new(403, denial));
+        }
+        let strike = inner.striking.as_mut().map_or(Strike::Passes, |striking| striking());
+        match strike {
+            Strike::Refused => {
+                return Reply::Answer(Answer::new(503, "<Error><Code>SlowDown</Code></Error>"));
+            }
+            Strike::NeverAnswered => return Reply::Silence,
+            Strike::Passes | Strike::AnswerLost | Strike::DoneAndNeverAnswered => {}
+        }
+        let answer = inner.answer(&request).unwrap_or_else(|violation| {
+            inner.violations.push(format!("{violation}: {} {}", request.method, request.target));
+            Answer::new(400, "")
+        });
+        match (inner.trouble, strike) {
+            (_, Strike::AnswerLost) => Reply::Reset,
+            (_, Strike::DoneAndNeverAnswered) => Reply::Silence,
+            (Trouble::Nothing | Trouble::Refuses, _) => Reply::Answer(answer),
+            (Trouble::Hangs, _) => Reply::Silence,
+            (Trouble::LosesAnswers, _) => Reply::Reset,
+            (Trouble::LosesOneAnswer, _) => {
+                inner.trouble = Trouble::Nothing;
+                Reply::Reset
+            }
+        }
+    }
+}
+
+fn operation(request: &Request) -> &'static str {
+    let target = request.header("x-amz-target").unwrap_or_default();
+    match (request.method.as_str(), target) {
+        (_, "AmazonSQS.SendMessageBatch") => "SendMessageBatch",
+        (_, "AmazonSQS.ChangeMessageVisibilityBatch") => "ChangeMessageVisibilityBatch",
+        (_, "AmazonSQS.GetQueueAttributes") => "GetQueueAttributes",
+        ("GET", "") if request.target.contains("list-type=2") => "ListObjectsV2",
+        ("GET", "") => "GetObject",
+        ("PUT", "") => "PutObject",
+        ("DELETE", "") => "DeleteObject",
+        _ => "another",
+    }
+}
+
+impl Inner {
+    fn answer(&mut self, request: &Request) -> Result<Answer, &'static str> {
+        let authorization = request.header("authorization").unwrap_or_default();
+        if !authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") {
+            return Err("not signed");
+        }
+        for (name, value) in &request.headers {
+            let is_told = name != "x-amz-security-token" && value.contains(SECRET);
+            if is_told || value.contains(PAYLOAD) {
+                return Err("a secret or payload in a header");
+            }
+        }
+        // It would have Lambda count what the shipper sends itself as a recursive loop, and stop that.
+        let hands_on_trace = request.headers.iter().any(|(name, value)| {
+            name == "x-amzn-trace-id" || value.contains(TRACE) || value.contains("Lineage=")
+        });
+        if hands_on_trace || String::from_utf8_lossy(&request.body).contains("Lineage=") {
+            return Err("a trace header");
+        }
+        match operation(request) {
+            "SendMessageBatch" => return self.send_batch(&request.body),
+            "ChangeMessageVisibilityBatch" => return self.change_visibility(&request.body),
+            "GetQueueAttributes" => return Ok(self.attributes()),
+            _ => {}
+        }
+        // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
+        if request.header("x-amz-expected-bucket-owner") != Some(ACCOUNT) {
+            return Err("another owner is expected");
+        }
+        let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+        let key = path.trim_start_matches('/').strip_prefix(BUCKET).ok_or("another bucket")?;
+        let key = key.trim_start_matches('/');
+        let key = percent_decoded(key);
+        match operation(request) {
+            "ListObjectsV2" => self.list(query),
+            "GetObject" => Ok(match self.objects.get(&key) {
+                Some(object) => {
+                    Answer::new(200, object.body.clone()).with("etag", etag(&object.body))
+                }
+                None => Answer::new(404, "<Error><Code>NoSuchKey</Code></Error>"),
+            }),
+            "PutObject" => Ok(self.put(&key, request)),
+            "DeleteObject" => {
+                self.objects.remove(&key);
+                Ok(Answer::new(204, ""))
+            }
+            _ => Err("another call"),
+        }
+    }
+
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
+    fn put(&mut self, key: &str, request: &Request) -> Answer {
+        if request.header("if-none-match").is_some() && self.objects.contains_key(key) {
+            return Answer::new(412, "<Error><Code>PreconditionFailed</Code></Error>");
+        }
+        self.write(key, request.body.clone());
+        Answer::new(200, "").with("etag", etag(&request.body))
+    }
+
+    fn write(&mut self, key: &str, body: Vec<u8>) {
+        let is_notified = key.starts_with("logagg/undelivered/") || key.starts_with("aws/lambda/");
+        if is_notified {
+            self.send(notification(BUCKET, key, body.len()));
+        }
+        self.objects.insert(key.to_owned(), Object { body, modified: SystemTime::now() });
+    }
+
+    fn send(&mut self, body: String) {
+        self.sent += 1;
+        let id = format!("m-{}", self.sent);
+        let visible_at = self.clock;
+        self.messages.push(Message { id, body, receive_count: 0, visible_at });
+    }
+
+    fn list(&self, query: &str) -> Result<Answer, &'static str> {
+        let query: BTreeMap<String, String> = reqwest::Url::parse(&format!("http://x/?{query}"))
+            .unwrap()
+            .query_pairs()
+            .into_owned()
+            .collect();
+        let of = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
+        if of("list-type") != "2" || of("encoding-type") != "url" {
+            return Err("another listing");
+        }
+        let most: usize = of("max-keys").parse().map_err(|_| "no max-keys")?;
+        let objects = self
+            .objects
+            .iter()
+            .filter(|(key, _)| key.starts_with(of("prefix")) && key.as_str() > of("start-after"));
+        let contents: String = objects
+            .take(most)
+            .map(|(key, object)| {
+                let modified = humantime::format_rfc3339_millis(object.modified);
+                let size = object.body.len();
+                format!(
+                    "<Contents><Key>{key}</Key><Size>{size}</Size><ETag>e</ETag>\
+                    <LastModified>{modified}</LastModified></Contents>"
+                )
+            })
+            .collect();
+        Ok(Answer::new(
+            200,
+            format!(
+                "<ListBucketResult><EncodingType>url</EncodingType>{contents}</ListBucketResult>"
+            ),
+        ))
+    }
+
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
+    fn send_batch(&mut self, body: &[u8]) -> Result<Answer, &'static str> {
+        let entries = entries(body)?;
+        for entry in &entries {
+            let body = entry["MessageBody"].as_str().ok_or("no MessageBody")?;
+            self.send(body.to_owned());
+        }
+        Ok(batched(&entries))
+    }
+
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
+    fn change_visibility(&mut self, body: &[u8]) -> Result<Answer, &'static str> {
+        let entries = entries(body)?;
+        for entry in &entries {
+            let receipt = entry["ReceiptHandle"].as_str().ok_or("no ReceiptHandle")?;
+            let seconds = entry["VisibilityTimeout"].as_u64().ok_or("no VisibilityTimeout")?;
+            if seconds > 43_200 {
+                return Err("a visibility timeout over 12 hours");
+            }
+            let clock = self.clock;
+            for message in &mut self.messages {
+                if receipt == format!("{}/{}", message.id, message.receive_count) {
+                    message.visible_at = clock + Duration::from_secs(seconds);
+                }
+            }
+        }
+        Ok(batched(&entries))
+    }
+
+    fn attributes(&self) -> Answer {
+        let visible = self.messages.iter().filter(|it| it.visible_at <= self.clock).count();
+        let invisible = self.messages.len() - visible;
+        let attributes = json!({"Attributes": {
+            "ApproximateNumberOfMessages": visible.to_string(),
+            "ApproximateNumberOfMessagesNotVisible": invisible.to_string(),
+            "ApproximateNumberOfMessagesDelayed": "0",
+        }});
+        Answer::new(200, attributes.to_string())
+    }
+}
+
+/// The entries of a batch request, which has one to ten with ids of their own.
+fn entries(body: &[u8]) -> Result<Vec<Value>, &'static str> {
+    let input: Value = serde_json::from_slice(body).map_err(|_| "no JSON")?;
+    let url = input["QueueUrl"].as_str().ok_or("no QueueUrl")?;
+    if !url.ends_with(&format!("/{ACCOUNT}/{QUEUE}")) {
+        return Err("another queue");
+    }
+    let entries = input["Entries"].as_array().ok_or("no Entries")?.clone();
+    let ids: BTreeSet<&str> = entries.iter().filter_map(|entry| entry["Id"].as_str()).collect();
+    if !(1..=10).contains(&entries.len()) || ids.len() != entries.len() {
+        return Err("another number of entries, or ids that are not distinct");
+    }
+    Ok(entries)
+}
+
+fn batched(entries: &[Value]) -> Answer {
+    let ids: Vec<Value> = entries.iter().map(|entry| json!({"Id": entry["Id"]})).collect();
+    Answer::new(200, json!({"Successful": ids}).to_string())
+}
+
+fn percent_decoded(key: &str) -> String {
+    percent_encoding::percent_decode_str(key).decode_utf8().unwrap().into_owned()
+}
+
+fn etag(body: &[u8]) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    format!("\"{:x}\"", hasher.finish())
+}

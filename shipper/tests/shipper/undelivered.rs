@@ -1,0 +1,287 @@
+//! What a destination does not take is stored, and the invocation succeeds.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::bulk::{Bulk, Mood};
+use crate::http::{Answer, Reply};
+use crate::lambda::{Invoked, Lambda};
+use crate::logzio::{self, Logzio};
+use crate::settled::{Counts, settled};
+use crate::stand_in::{self, StandIn};
+use crate::storage::{Storage, Trouble};
+use crate::{PAYLOAD, contract, event};
+
+const UNDELIVERED: &str = "logagg/undelivered/";
+
+fn messages(count: usize) -> Vec<String> {
+    (0..count).map(event::message).collect()
+}
+
+fn counts(invoked: &Invoked, destination: &str) -> Counts {
+    Counts(invoked.summary["destinations"][destination].clone())
+}
+
+/// A cluster that wants to be asked again in an hour.
+fn busy() -> Mood {
+    Mood::Says(Answer::new(429, "").with("retry-after", "3600"))
+}
+
+#[test]
+fn what_is_left_is_stored_and_a_retry_overwrites_it() {
+    let (bulk, storage) = (Bulk::with_moods([busy(), busy()]), Storage::start());
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    for _ in 0..2 {
+        let invoked = lambda.invoke(&event::of(3));
+        let counts = settled(&invoked, "search", &messages(3), &bulk.held());
+        assert_eq!(counts.get("stored"), 3);
+        assert_eq!(counts.reasons("stored")["status_429"], 3);
+    }
+    let documents = storage.documents(UNDELIVERED);
+    let [document] = &documents[..] else { panic!("{documents:?}") };
+    let mut document = document.clone();
+    assert_eq!(document["logEvents"].as_array().unwrap().len(), 3);
+    document["logEvents"].take();
+    document["stored_at"].take();
+    assert_eq!(
+        document,
+        json!({
+            "logagg": "stored_event", "destination": "search", "reasons": {"status_429": 3},
+            "stored_at": null, "messageType": "DATA_MESSAGE", "owner": "123456789012",
+            "logGroup": event::GROUP,
+            "logStream": "2023/11/06/[$LATEST]0123456789abcdef0123456789abcdef",
+            "subscriptionFilters": [], "logEvents": null,
+        })
+    );
+    assert_eq!(storage.messages_in(UNDELIVERED), messages(3));
+    let key = storage.objects(UNDELIVERED).into_keys().next().unwrap();
+    assert!(key.starts_with("logagg/undelivered/search/2023/11/06/"), "{key}");
+    assert!(key.ends_with(".json.gz"), "{key}");
+}
+
+#[test]
+fn only_what_is_left_is_stored() {
+    let words = std::collections::BTreeMap::from([(1, (403, "cluster_block_exception"))]);
+    let (bulk, storage) = (Bulk::with_moods([Mood::Items(words)]), Storage::start());
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
+    let invoked = Lambda::start_with_aws(&config, &storage.url()).invoke(&event::of(3));
+    let counts = settled(&invoked, "search", &messages(3), &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("stored")), (2, 1));
+    assert_eq!(storage.messages_in(UNDELIVERED), [event::message(1)]);
+}
+
+#[test]
+fn where_storing_fails_the_event_returns_to_its_source_and_the_warning_names_the_call() {
+    let (bulk, storage) = (Bulk::with_moods([busy()]), Storage::start());
+    storage.refuse([Answer::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
+    let invoked = Lambda::start_with_aws(&config, &storage.url()).invoke(&event::of(3));
+    let counts = settled(&invoked, "search", &messages(3), &bulk.held());
+    assert_eq!((counts.get("stored"), counts.get("returned_to_source")), (0, 3));
+    assert_eq!(
+        invoked.summary["warnings"],
+        json!([
+            "could not store undelivered events for \"search\": s3:PutObject: AccessDenied (status 403)"
+        ])
+    );
+}
+
+#[test]
+fn what_may_be_stored_although_storing_failed_is_counted_as_a_possible_duplicate() {
+    let stop = logzio::Mood::Does(Reply::Answer(Answer::new(401, "")));
+    let (logzio, storage) = (Logzio::with_moods([stop]), Storage::start());
+    let config = json!({
+        "destinations": {"x": logzio.config()}, "undelivered": Storage::config(), "reserve_ms": 30_000,
+    });
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    storage.have(Trouble::LosesAnswers);
+    let first = lambda.invoke_within(&event::of(3), Duration::from_secs(32));
+    assert_eq!(counts(&first, "x").get("returned_to_source"), 3);
+    assert_eq!(counts(&first, "x").get("possible_duplicates"), 3);
+    storage.have(Trouble::Nothing);
+    assert_eq!(counts(&lambda.invoke(&event::of(3)), "x").get("delivered"), 3);
+    let event = storage.receive(10).unwrap();
+    lambda.invoke(&event);
+    assert_eq!(logzio.held().messages.len(), 6);
+}
+
+#[test]
+fn what_passes_by_itself_does_not_keep_events_from_being_stored() {
+    let (bulk, storage) = (Bulk::with_moods([busy()]), Storage::start());
+    storage.refuse([Answer::new(503, "<Error><Code>SlowDown</Code></Error>")]);
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
+    let invoked = Lambda::start_with_aws(&config, &storage.url()).invoke(&event::of(3));
+    assert_eq!(counts(&invoked, "search").get("stored"), 3);
+}
+
+#[test]
+fn a_dead_destination_never_makes_a_healthy_one_receive_anything_twice() {
+    let (logzio, storage) = (Logzio::start(), Storage::start());
+    let dead = Logzio::with_moods(std::iter::repeat_n(
+        logzio::Mood::Does(Reply::Answer(Answer::new(401, ""))),
+        10,
+    ));
+    let config = json!({
+        "destinations": {"healthy": logzio.config(), "dead": dead.config()},
+        "undelivered": Storage::config(),
+    });
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let invoked = lambda.invoke(&event::of(3));
+    let healthy = settled(&invoked, "healthy", &messages(3), &logzio.held());
+    assert_eq!((healthy.get("delivered"), healthy.get("possible_duplicates")), (3, 0));
+    let dead = settled(&invoked, "dead", &messages(3), &dead.held());
+    assert_eq!((dead.get("stored"), dead.reasons("stored")["status_401"]), (3, 3));
+
+    // Where even that fails, the event comes again to both, and the count says so.
+    storage.refuse([Answer::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
+    let invoked = lambda.invoke(&event::of(2));
+    assert!(invoked.result.is_err());
+    assert_eq!(counts(&invoked, "healthy").get("possible_duplicates"), 2);
+    assert_eq!(counts(&invoked, "dead").get("returned_to_source"), 2);
+}
+
+#[test]
+fn a_destination_that_is_down_does_not_hold_invocations() {
+    let storage = Storage::start();
+    let url = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let config = json!({
+        "destinations": {"search": {"type": "elasticsearch", "url": url, "index": "logs"}},
+        "undelivered": Storage::config(),
+    });
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let first = counts(&lambda.invoke(&event::of(3)), "search");
+    assert_eq!((first.get("stored"), first.get("requests")), (3, 5));
+    assert_eq!(first.reasons("stored")["circuit_open"], 3);
+    let second = counts(&lambda.invoke(&event::of(3)), "search");
+    assert_eq!((second.get("stored"), second.get("requests")), (3, 0));
+}
+
+#[test]
+fn time_for_storing_is_kept_even_while_a_service_hangs() {
+    let (bulk, storage) = (Bulk::with_moods([Mood::Does(Reply::Silence)]), Storage::start());
+    let config = json!({
+        "destinations": {"search": bulk.config()}, "undelivered": Storage::config(),
+        "reserve_ms": 30_000, "request_timeout_ms": 600_000,
+    });
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let invoked = lambda.invoke_within(&event::of(3), Duration::from_secs(32));
+    let counts = settled(&invoked, "search", &messages(3), &bulk.held());
+    assert_eq!(counts.get("stored"), 3);
+    assert_eq!(counts.reasons("stored")["timeout"], 3);
+}
+
+#[test]
+fn a_record_that_is_too_large_can_be_a_dead_letter() {
+    let (logzio, storage) = (Logzio::start(), Storage::start());
+    let long = format!("{PAYLOAD} {}", "x".repeat(600_000));
+    let mut config =
+        json!({"destinations": {"x": logzio.config()}, "undelivered": Storage::config()});
+    config["destinations"]["x"]["oversized"] = json!("dead_letter");
+    let lines = [event::message(0), long.clone()];
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let invoked = lambda.invoke(&event::with(&lines));
+    let counts = settled(&invoked, "x", &lines, &logzio.held());
+    assert_eq!((counts.get("delivered"), counts.get("stored")), (1, 1));
+    assert_eq!(counts.reasons("stored")["too_large"], 1);
+    assert!(storage.objects(UNDELIVERED).is_empty());
+    assert_eq!(storage.messages_in("logagg/rejected/x/"), [long]);
+}
+
+#[test]
+fn an_event_that_cannot_be_decoded_is_stored_as_it_came() {
+    let (bulk, storage) = (Bulk::start(), Storage::start());
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let invoked = lambda.invoke(br#"{"awslogs":{"data":"AAAA"}}"#);
+    assert!(invoked.result.is_ok());
+    assert_eq!(invoked.summary["undecodable"], 1);
+    let document = &storage.documents("logagg/undecodable/")[0];
+    assert_eq!(document["awslogs"]["data"], "AAAA");
+    assert_eq!(document["reason"], "no_gzip");
+    // Nobody is to deliver it.
+    assert!(storage.queue().is_empty());
+}
+
+#[test]
+fn parts_that_were_delivered_before_the_whole_is_stored_are_counted() {
+    let http = contract::ALL.iter().find(|contract| contract.kind() == "http").unwrap();
+    let stop = stand_in::Mood::Does(Reply::Answer(http.unauthorized()));
+    let (service, storage) =
+        (StandIn::start(*http, [stand_in::Mood::Takes, stop]), Storage::start());
+    // More parts than a request takes, so that some are there when the service stops.
+    let long = format!("{PAYLOAD} {}", "x".repeat(40_000));
+    let mut config =
+        json!({"destinations": {"x": service.config()}, "undelivered": Storage::config()});
+    config["destinations"]["x"]["max_in_flight"] = json!(1);
+    config["destinations"]["x"]["max_request_bytes"] = json!(10_000);
+    config["destinations"]["x"]["max_record_bytes"] = json!(5_000);
+    let lines = [long];
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let invoked = lambda.invoke(&event::with(&lines));
+    let counts = settled(&invoked, "x", &lines, &service.held());
+    assert!(counts.get("delivered") > 0 && counts.get("stored") > 0, "{counts:?}");
+    assert_eq!(counts.get("possible_duplicates"), counts.get("delivered"));
+    assert_eq!(storage.messages_in(UNDELIVERED), lines);
+}
+
+/// What a destination rejects is kept at the first delivery already, whether it says which events it has
+/// rejected or only how many.
+#[test]
+fn what_is_rejected_is_a_dead_letter_at_the_first_delivery() {
+    let words = std::collections::BTreeMap::from([(0, (400, "mapper_parsing_exception"))]);
+    let (bulk, storage) = (Bulk::with_moods([Mood::Items(words)]), Storage::start());
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let invoked = lambda.invoke(&event::of(3));
+    let counts = settled(&invoked, "search", &messages(3), &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
+    assert_eq!(counts.get("rejected_stored"), 1);
+    assert_eq!(storage.messages_in("logagg/rejected/search/"), [event::message(0)]);
+    assert_eq!(
+        storage.documents("logagg/rejected/")[0]["reasons"],
+        json!({"mapper_parsing_exception": 1})
+    );
+    assert!(storage.queue().is_empty());
+
+    let (logzio, storage) =
+        (Logzio::with_moods([logzio::Mood::Malformed(vec![1])]), Storage::start());
+    let config =
+        json!({"destinations": {"logs": logzio.config()}, "undelivered": Storage::config()});
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let invoked = lambda.invoke(&event::of(3));
+    let counts = settled(&invoked, "logs", &messages(3), &logzio.held());
+    assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
+    assert_eq!(counts.get("rejected_stored"), 1);
+    // Which of the three it was is not known.
+    assert_eq!(storage.messages_in("logagg/rejected/logs/"), messages(3));
+}
+
+#[test]
+fn what_is_rejected_and_cannot_be_stored_returns_to_its_source() {
+    let words = std::collections::BTreeMap::from([(0, (400, "mapper_parsing_exception"))]);
+    let (bulk, storage) = (Bulk::with_moods([Mood::Items(words)]), Storage::start());
+    storage.deny(["PutObject"]);
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let invoked = lambda.invoke(&event::of(3));
+    let counts = settled(&invoked, "search", &messages(3), &bulk.held());
+    assert_eq!((counts.get("refused"), counts.get("returned_to_source")), (0, 1));
+    assert_eq!(counts.reasons("returned_to_source")["mapper_parsing_exception"], 1);
+    assert_eq!(
+        invoked.summary["warnings"],
+        json!(["could not store rejected events as dead letters for \"search\": s3:PutObject: \
+             AccessDenied (status 403)"])
+    );
+}
