@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::{Argument, Demand, Retention, SubscriptionFilter};
+use crate::{Argument, Demand, Provenance, Retention, SubscriptionFilter, WrittenRetention};
 
 /// What a policy claims: the log groups it ships and those whose retention it sets, and how.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,17 @@ pub enum Conflict {
     Replaced,
     /// Each ships the same events to the same destination, under a name of its own.
     Twice,
+}
+
+/// What a retention that one policy wrote, and would give back, is to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Succession {
+    /// Its own from now on, with what was there before.
+    Inherited,
+    /// One that it finds and leaves as it is, where what was there before it would change.
+    Found,
+    /// Nothing that it keeps: what was there before suits it.
+    Nothing,
 }
 
 impl Claim {
@@ -72,6 +83,23 @@ impl Claim {
             wanted.name == filter.name && wanted.destination_arn == filter.destination_arn
         };
         self.wanted.as_ref().is_some_and(same) && self.shipped.contains(log_group)
+    }
+
+    /// What a retention that another policy lets go on a log group is to this one. `if_unset` sets
+    /// none where there is one, so it would change as its own what it plans to leave as it is.
+    #[must_use]
+    pub fn succession(&self, log_group: &str, written: WrittenRetention) -> Succession {
+        let says = self.demand.retention.filter(|_| self.retained.contains(log_group));
+        let Some(says) = says else { return Succession::Nothing };
+        let due = |is, whose| self.demand.retention_due(says, is, whose);
+        let WrittenRetention { before, wrote, .. } = written;
+        if due(wrote, Provenance::Ours) == due(wrote, Provenance::Unknown) {
+            Succession::Inherited
+        } else if due(before, Provenance::Unknown) == before {
+            Succession::Nothing
+        } else {
+            Succession::Found
+        }
     }
 
     fn conflict_over_filters(&self, other: &Self) -> Option<Conflict> {
@@ -188,6 +216,32 @@ mod tests {
                 assert_eq!(rests, !ours.contradicts(&theirs), "{ours:?} {theirs:?} {is}");
             }
         }
+    }
+
+    #[test]
+    fn what_one_policy_wrote_is_anothers_unless_that_one_would_leave_it() {
+        let days = |days| Retention::parse(days).unwrap();
+        let check = |heir: (i64, &str), before, wrote, expected| {
+            let written =
+                WrittenRetention { before: days(before), wrote: days(wrote), created_ms: 1 };
+            let claim = Claim { demand: keeping(heir.0, heir.1), ..claim(None, &["/a"]) };
+            assert_eq!(claim.succession("/a", written), expected, "{heir:?} {written:?}");
+            assert_eq!(claim.succession("/b", written), Succession::Nothing, "not its own");
+        };
+        for mode in ["exact", "at_least", "at_most"] {
+            check((60, mode), 7, 30, Succession::Inherited);
+            check((14, mode), 0, 30, Succession::Inherited);
+        }
+        check((30, "if_unset"), 7, 30, Succession::Inherited);
+        check((30, "if_unset"), 0, 30, Succession::Inherited);
+        // It would change it in any case.
+        check((60, "if_unset"), 7, 0, Succession::Inherited);
+        check((60, "if_unset"), 7, 30, Succession::Nothing);
+        check((60, "if_unset"), 0, 30, Succession::Found);
+        check((0, "if_unset"), 0, 30, Succession::Nothing);
+        let nothing = Claim { demand: Demand::default(), ..claim(None, &["/a"]) };
+        let written = WrittenRetention { before: days(7), wrote: days(30), created_ms: 1 };
+        assert_eq!(nothing.succession("/a", written), Succession::Nothing);
     }
 
     #[test]

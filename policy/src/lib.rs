@@ -27,7 +27,7 @@ mod tags;
 pub use account_policy::{AccountPolicy, UnknownAccountPolicy};
 pub use addition::Addition;
 pub use arn::{Arn, Destination, InvalidArn, UnsupportedDestination};
-pub use conflict::{Claim, Conflict};
+pub use conflict::{Claim, Conflict, Succession};
 pub use demand::{Demand, Due, Known, OnConflict, UnknownOnConflict};
 pub use document::{Document, InvalidDocument};
 pub use filter::{

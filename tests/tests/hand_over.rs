@@ -193,6 +193,38 @@ fn a_retention_is_not_given_back_under_a_policy_that_sets_it_and_the_loss_is_tol
 }
 
 #[test]
+fn if_unset_leaves_what_another_policy_let_go_in_whichever_order() {
+    let policy = |name: &str, days: u32, prefixes: &str, rest: &str| {
+        let arguments = format!(
+            "name = \"{name}\"\nretention_in_days = {days}\nselect {{\n  name_prefixes = \
+             [{prefixes}]\n}}\n{rest}"
+        );
+        resource(name, &arguments)
+    };
+    let after = |name: &str| format!("depends_on = [logagg_policy.{name}]");
+    for (one_after, other_after, unset) in
+        [(after("other"), String::new(), 30), (String::new(), after("one"), 60)]
+    {
+        let scene = Scene::with_groups(&["/app/a", "/lib/set", "/lib/unset"]);
+        scene.logs.set_retention("/lib/set", 7).unwrap();
+        let two = |one: &str, other: &str| {
+            let one_rest = format!("retention_on_destroy = \"restore\"\n{one_after}");
+            let other_rest = format!("retention_mode = \"if_unset\"\n{other_after}");
+            let one = policy("one", 30, one, &one_rest);
+            scene.configuration(&format!("{one}{}", policy("other", 60, other, &other_rest)));
+            scene.apply()
+        };
+        two("\"/app/\", \"/lib/\"", "\"/none/\"");
+        let apply = two("\"/app/\"", "\"/lib/\"");
+        let untold = !apply.text().contains("/lib/unset (30 days, before the policy never expire)");
+        assert_eq!(untold, unset == 60, "{apply}");
+        assert_eq!(scene.logs.retention("/lib/set").unwrap(), Some(7), "{apply}");
+        assert_eq!(scene.logs.retention("/lib/unset").unwrap(), Some(unset), "{apply}");
+        scene.plan_is_empty();
+    }
+}
+
+#[test]
 fn a_create_that_is_refused_leaves_the_old_policy_its_own_to_delete() {
     let scene = Scene::governed(&["/app/a"]);
     let foreign = scene.account.function_arn("elsewhere");

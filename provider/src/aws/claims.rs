@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use logagg_policy::{Claim, Conflict, PolicyId, SubscriptionFilter, WrittenRetention};
+use logagg_policy::{Claim, Conflict, PolicyId, SubscriptionFilter, Succession, WrittenRetention};
 use tokio::sync::Mutex;
 
 /// What the policies at work claim.
@@ -230,21 +230,23 @@ impl Claims {
         log_group: &str,
         written: WrittenRetention,
     ) -> Retained {
-        let in_state = self.staying(kept).any(|overlap| overlap.retentions.contains(log_group));
+        let mut found = self.staying(kept).any(|overlap| overlap.retentions.contains(log_group));
         let others = self.at_work.iter_mut().filter(|(other, _)| **other != policy);
-        let mut heirs = others.filter(|(_, heir)| heir.claim.retained.contains(log_group));
-        let Some((_, heir)) = heirs.next() else {
-            if in_state {
-                return Retained::ForgettingWhatWas;
+        for (_, other) in others {
+            match other.claim.succession(log_group, written) {
+                Succession::Inherited if other.is_open => {
+                    other.inherited.insert(log_group.to_owned(), written);
+                    return Retained::WithWhatWas;
+                }
+                Succession::Inherited | Succession::Found => found = true,
+                Succession::Nothing => {}
             }
-            self.given_back.insert(log_group.to_owned());
-            return Retained::No;
-        };
-        if !heir.is_open {
+        }
+        if found {
             return Retained::ForgettingWhatWas;
         }
-        heir.inherited.insert(log_group.to_owned(), written);
-        Retained::WithWhatWas
+        self.given_back.insert(log_group.to_owned());
+        Retained::No
     }
 
     /// A policy that is replaced leaves a retention of its to the one that takes its place.
@@ -286,7 +288,8 @@ pub(crate) enum Kept {
 pub(crate) enum Retained {
     /// Another policy sets it, and learns what was there before.
     WithWhatWas,
-    /// Another policy sets it, and has returned its state already.
+    /// Another policy has it, and does not learn what was there before: it has returned its state
+    /// already, or takes the retention for one that it found.
     ForgettingWhatWas,
     No,
 }
@@ -304,7 +307,7 @@ fn key(log_group: &str, filter: &SubscriptionFilter) -> [String; 3] {
 
 #[cfg(test)]
 mod tests {
-    use logagg_policy::Retention;
+    use logagg_policy::{Demand, Retention, RetentionMode};
 
     use super::*;
 
@@ -323,6 +326,7 @@ mod tests {
         let groups: BTreeSet<_> = log_groups.iter().map(|name| (*name).to_owned()).collect();
         Claim {
             wanted: Some(filter()),
+            demand: Demand { retention: Some(Retention::Days(30)), ..Demand::default() },
             shipped: groups.clone(),
             retained: groups,
             ..Claim::default()
@@ -359,6 +363,23 @@ mod tests {
         assert_eq!(give_back(&mut claims, "/a"), Retained::ForgettingWhatWas);
         assert_eq!(give_back(&mut claims, "/b"), Retained::No);
         assert_eq!(claims.given_back(), &BTreeSet::from(["/b".to_owned()]));
+    }
+
+    #[test]
+    fn a_policy_for_what_is_unset_is_left_a_retention_only_where_it_would_set_one() {
+        let mut claims = Claims::default();
+        let mut unset = claim(&["/a", "/b"]);
+        unset.demand.retention = Some(Retention::Days(60));
+        unset.demand.mode = RetentionMode::IfUnset;
+        claims.claim(id(ONE), Origin::Existing, unset);
+        let mut give_back = |log_group, before| {
+            let written = WrittenRetention { before, wrote: Retention::Days(30), created_ms: 1 };
+            claims.leave_or_give_back(id(OTHER), &KeptFor::new(), log_group, written)
+        };
+        assert_eq!(give_back("/a", Retention::Days(7)), Retained::No);
+        assert_eq!(give_back("/b", Retention::Never), Retained::ForgettingWhatWas);
+        assert_eq!(claims.given_back(), &BTreeSet::from(["/a".to_owned()]));
+        assert_eq!(claims.close(id(ONE)), BTreeMap::new(), "it would change them as its own");
     }
 
     #[test]

@@ -111,10 +111,10 @@ pub(crate) fn retentions_left(log_groups: &[String]) -> Diagnostic {
     Diagnostic::warning(
         format!("{} given no retention back", counted(log_groups.len(), "log group")),
         format!(
-            "Another policy of this run sets the retention of these log groups, so they keep it. That \
-             policy was created before this one went and does not know what was there before; if it \
-             is ever to be given back, it has to be set by hand:\n\n{}\n\nA moved block in place of \
-             a replacement keeps that memory.",
+            "Another policy of this run says what the retention of these log groups is to be, so they \
+             keep it. That policy does not know what was there before, as it was created before this \
+             one went, or leaves a retention that it finds; if it is ever to be given back, it has to \
+             be set by hand:\n\n{}\n\nA moved block in place of a replacement keeps that memory.",
             listed(log_groups)
         ),
     )
