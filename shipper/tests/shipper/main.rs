@@ -40,6 +40,7 @@ mod oversized;
 mod peers;
 mod queue;
 mod replay;
+mod role;
 mod schema;
 mod secrets;
 mod splunk_hec_answers;
