@@ -307,10 +307,11 @@ impl<'s, 'm> Consuming<'s, 'm> {
             }
         }
         drop(parcels);
-        let settling = events.into_iter().zip(fates).map(|((object, body, _), fates)| async move {
-            let settled = self.settle(storage, &object, &body, &fates).await;
-            (object, settled)
-        });
+        let settling =
+            events.into_iter().zip(fates).map(|((object, body, is_begun), fates)| async move {
+                let settled = self.settle(storage, &object, &body, is_begun, &fates).await;
+                (object, settled)
+            });
         let settled: Vec<_> = stream::iter(settling).buffered(AT_ONCE).collect().await;
         for (object, (end, warnings)) in settled {
             summary.undecodable += usize::from(end == Done::Undecodable);
@@ -381,6 +382,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
         storage: &Storage,
         object: &Pointed,
         body: &Bytes,
+        is_begun: bool,
         fates: &[Fate],
     ) -> (Done, Vec<String>) {
         let aws = self.shipper.aws();
@@ -411,10 +413,14 @@ impl<'s, 'm> Consuming<'s, 'm> {
             }
             _ => Done::Left,
         };
-        let was_delivered = fates.iter().all(Fate::is_settled);
-        // What was delivered and could not be remembered otherwise is remembered by the note.
-        let is_forgotten = was_delivered && end == Done::Left;
-        if !is_forgotten && object.destination.as_deref().is_some_and(|name| self.doubles(name)) {
+        let is_doubtful = match end {
+            // It was delivered, and that could not be remembered otherwise.
+            Done::Left if fates.iter().all(Fate::is_settled) => true,
+            // What another invocation may have delivered of it is for the attempt to count that delivers it.
+            Done::Left | Done::Rewritten => is_begun,
+            _ => false,
+        };
+        if !is_doubtful && object.destination.as_deref().is_some_and(|name| self.doubles(name)) {
             // One that stays behind makes the next delivery count too many possible duplicates, and no more.
             let _ = storage.delete_note(aws, &object.key, self.until()).await;
         }

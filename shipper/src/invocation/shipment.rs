@@ -255,11 +255,12 @@ impl<'s> Shipment<'s> {
             storage: &undelivered.storage,
             aws: shipper.aws(),
             until: self.store_by(),
+            is_stored: places.source.is_stored(),
         };
         // The way to AWS is made only for those who have something to store.
         if shipped.has_dead_letters() {
             shipped.store_oversized(storing()).await;
-            shipped.store_rejected(storing(), places.source.is_stored()).await;
+            shipped.store_rejected(storing()).await;
         }
         if !shipped.has_left() {
             return shipped;

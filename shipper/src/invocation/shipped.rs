@@ -27,7 +27,7 @@ pub(super) struct Shipped<'r> {
     delivered: Delivered<'r>,
     /// By event, how many records were stored.
     stored: BTreeMap<usize, u64>,
-    /// The events with rejected records that could not be stored as dead letters.
+    /// The events with records that could not be stored, as dead letters or otherwise.
     withdrawn: BTreeSet<usize>,
 }
 
@@ -37,6 +37,8 @@ pub(super) struct Storing<'s> {
     pub(super) storage: &'s Storage,
     pub(super) aws: &'s Aws,
     pub(super) until: Instant,
+    /// Whether the events are stored events, which stay where they are if nothing else works.
+    pub(super) is_stored: bool,
 }
 
 impl Storing<'_> {
@@ -152,8 +154,9 @@ impl<'r> Shipped<'r> {
                     self.counts.store(1, &left.class);
                     *self.stored.entry(event).or_default() += 1;
                 } else {
-                    self.counts.return_to_source(1, &left.class);
+                    self.stay(1, &left.class, storing.is_stored);
                     self.left.insert(event);
+                    self.withdrawn.insert(event);
                 }
             }
         }
@@ -180,7 +183,7 @@ impl<'r> Shipped<'r> {
         let left = std::mem::take(&mut self.delivered.left);
         for (event, rest) in by_event(self.destination, pairs(&left)) {
             let is_less = sizes.get(&event).is_some_and(|size| rest.records.len() < *size);
-            // With rejected records that are stored nowhere else, the object must stay as it is.
+            // With records that could not be stored as dead letters, the object must stay as it is.
             let may_be = is_less && !self.withdrawn.contains(&event);
             let Some(key) = keys.get(&event).filter(|_| may_be) else {
                 continue;
@@ -200,8 +203,8 @@ impl<'r> Shipped<'r> {
     }
 
     /// Stores what the destination has rejected as dead letters. What cannot be stored was not rejected:
-    /// it goes back to where it came from, or stays stored where `is_stored`.
-    pub(super) async fn store_rejected(&mut self, storing: Storing<'_>, is_stored: bool) {
+    /// it stays where it came from.
+    pub(super) async fn store_rejected(&mut self, storing: Storing<'_>) {
         let refused = std::mem::take(&mut self.delivered.refused);
         let unattributed = std::mem::take(&mut self.delivered.unattributed);
         let of_some = unattributed.iter().flat_map(|some| {
@@ -224,7 +227,7 @@ impl<'r> Shipped<'r> {
         for left in &refused {
             for record in &left.records {
                 if failed.contains(&record.origin.event) {
-                    self.withdraw(1, &left.class, is_stored);
+                    self.withdraw(1, &left.class, storing.is_stored);
                 } else {
                     self.counts.rejected_stored += 1;
                 }
@@ -238,7 +241,7 @@ impl<'r> Shipped<'r> {
                 if is_stored_now {
                     self.counts.rejected_stored += *records as u64;
                 } else {
-                    self.withdraw(*records, class, is_stored);
+                    self.withdraw(*records, class, storing.is_stored);
                 }
             }
             if !is_stored_now {
@@ -246,11 +249,16 @@ impl<'r> Shipped<'r> {
             }
         }
         self.left.extend(&failed);
-        self.withdrawn = failed;
+        self.withdrawn.extend(failed);
     }
 
     fn withdraw(&mut self, records: usize, class: &Class, is_stored: bool) {
         self.counts.withdraw_refusal(records, class);
+        self.stay(records, class, is_stored);
+    }
+
+    /// Counts records that stay where they came from.
+    fn stay(&mut self, records: usize, class: &Class, is_stored: bool) {
         if is_stored {
             self.counts.store(records, class);
         } else {

@@ -41,6 +41,7 @@ mod peers;
 mod queue;
 mod recorded;
 mod replay;
+mod role;
 mod schema;
 mod secrets;
 mod splunk_hec_answers;

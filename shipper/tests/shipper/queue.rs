@@ -472,3 +472,26 @@ fn what_the_function_sends_itself_is_no_recursive_loop() {
         assert!(requests.iter().any(|request| request == operation), "{operation}");
     }
 }
+
+#[test]
+fn what_is_rejected_and_cannot_be_stored_as_a_dead_letter_stays_in_its_object() {
+    let words = || std::collections::BTreeMap::from([(0, (400, "mapper_parsing_exception"))]);
+    let moods = [Mood::Items(words()), Mood::Items(words())];
+    let (bulk, storage) = (Bulk::with_moods(moods), Storage::start());
+    storage.put(&key("search", 1), stored("search", 0, &messages(3)));
+    storage.deny(["PutObject"]);
+    let mut lambda = Lambda::start_with_aws(&with_bulk(&bulk), &storage.url());
+    let invoked = consume(&mut lambda, &storage);
+    let first = counts(&invoked, "search");
+    assert_eq!((first.get("delivered"), first.get("refused"), first.get("stored")), (2, 0, 1));
+    assert_eq!(failures(&invoked), 1);
+    assert_eq!(storage.messages_in("logagg/undelivered/"), messages(3));
+
+    storage.recover();
+    storage.advance(VISIBILITY_TIMEOUT);
+    let invoked = consume(&mut lambda, &storage);
+    let second = counts(&invoked, "search");
+    assert_eq!((second.get("already_there"), second.get("rejected_stored")), (2, 1));
+    assert_eq!(storage.messages_in("logagg/rejected/"), [event::message(0)]);
+    assert!(storage.objects("logagg/undelivered/").is_empty() && storage.queue().is_empty());
+}

@@ -80,6 +80,7 @@ struct Inner {
     striking: Option<Striking>,
     trouble: Trouble,
     requests: Vec<String>,
+    keys: BTreeSet<String>,
     violations: Vec<String>,
 }
 
@@ -184,6 +185,11 @@ impl Storage {
     /// The operations that were called.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.inner().requests.clone()
+    }
+
+    /// The keys of the objects that were read, written or deleted.
+    pub(crate) fn keys(&self) -> BTreeSet<String> {
+        self.inner().keys.clone()
     }
 
     /// The messages that are in the queue, visible or not.
@@ -409,6 +415,9 @@ impl Inner {
         let key = path.trim_start_matches('/').strip_prefix(BUCKET).ok_or("another bucket")?;
         let key = key.trim_start_matches('/');
         let key = percent_decoded(key);
+        if !key.is_empty() {
+            self.keys.insert(key.clone());
+        }
         match operation(request) {
             "ListObjectsV2" => self.list(query),
             "GetObject" => Ok(match self.objects.get(&key) {

@@ -295,7 +295,8 @@ pub(crate) fn account(
     let counts = &invoked.summary["destinations"]["x"];
     let count = |name| count(invoked, name);
     let received = count("in");
-    let fates = ["delivered", "already_there", "dropped", "refused", "stored", "returned_to_source"];
+    let fates =
+        ["delivered", "already_there", "dropped", "refused", "stored", "returned_to_source"];
     let accounted: u64 = fates.into_iter().map(count).sum();
     ensure!(received == accounted, "{received} received, {accounted} accounted for: {counts}");
     let mut copies: BTreeMap<&str, u64> =
