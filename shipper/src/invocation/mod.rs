@@ -65,7 +65,7 @@ pub enum ShipError {
     #[error("cannot replay: the destination \"{0}\" is not in the configuration")]
     NoDestination(String),
     /// Parts of a batch are to come again, and Lambda cannot be told which.
-    #[error("{0} of {1} records of the batch are to come again: {2}")]
+    #[error("{0} of {1} records of the batch are to come again{2}")]
     Batch(usize, usize, String),
     /// There is nothing to replay from.
     #[error("cannot replay: there is no storage, since \"undelivered\" is not configured")]
@@ -264,7 +264,10 @@ impl Shipper {
                 }
             }
         }
-        let error = ShipError::Batch(again, of, reasons.join("; "));
+        // What is not taken of stored events is in the counts, by its reasons.
+        let reasons =
+            if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
+        let error = ShipError::Batch(again, of, reasons);
         match self.config.batch_failures {
             BatchFailures::Fail => Err(error),
             BatchFailures::Report => {

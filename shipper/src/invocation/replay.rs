@@ -116,10 +116,13 @@ impl Shipper {
                     replayed.continue_after = some.first().map(|(key, _)| before(key));
                     return Ok(());
                 };
-                let not_taken = queue::send(aws, url, &bodies, until).await?;
+                let sent = queue::send(aws, url, &bodies, until).await;
+                if !matches!(sent, Ok(0)) {
+                    replayed.continue_after = some.first().map(|(key, _)| before(key));
+                }
+                let not_taken = sent?;
                 replayed.enqueued += bodies.len() - not_taken;
                 if not_taken > 0 {
-                    replayed.continue_after = some.first().map(|(key, _)| before(key));
                     return Err(ShipError::NotEnqueued(not_taken));
                 }
             }

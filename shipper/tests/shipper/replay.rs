@@ -123,6 +123,13 @@ fn a_replay_that_cannot_be_done_is_an_error_that_says_why() {
     };
     check(&mut lambda, json!({"destination": "gone"}), "\"gone\" is not in the configuration");
     check(&mut lambda, json!({"dryrun": true}), "cannot read the request for a replay");
+    storage.deny(["SendMessageBatch"]);
+    let invoked = replay(&mut lambda, &json!({}));
+    let message = invoked.result.unwrap_err().message;
+    assert!(message.contains("sqs:SendMessageBatch: AccessDeniedException"), "{message}");
+    // What was not sent is sent by a replay that goes on there.
+    let after = invoked.summary["replay"]["continue_after"].as_str().unwrap();
+    assert!(after < key("a", 0).as_str(), "{after}");
     storage.deny(["ListObjectsV2"]);
     check(&mut lambda, json!({}), "s3:ListObjectsV2: AccessDenied (status 403)");
     drop(lambda);
