@@ -107,19 +107,27 @@ impl Api {
         self.caller.send("s3", "PUT", &format!("/{bucket}?notification"), &headers, body)
     }
 
-    /// The objects of a bucket by their keys; at most 1,000, as one listing has.
+    /// The objects of a bucket by their keys; at most 1,000, as one listing has. One that is deleted
+    /// meanwhile is left out.
     ///
     /// # Errors
     /// When there is no answer, or another than the objects.
     pub fn objects(&self, bucket: &str) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
         let listing = self.object(&format!("{bucket}?list-type=2"))?;
+        let listing = listing.with_context(|| format!("there is no bucket {bucket}"))?;
         let listing = String::from_utf8(listing).context("reading a listing")?;
         let keys = listing.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>"));
-        keys.map(|(key, _)| Ok((key.to_owned(), self.object(&format!("{bucket}/{key}"))?)))
-            .collect()
+        let mut objects = BTreeMap::new();
+        for (key, _) in keys {
+            if let Some(object) = self.object(&format!("{bucket}/{key}"))? {
+                objects.insert(key.to_owned(), object);
+            }
+        }
+        Ok(objects)
     }
 
-    fn object(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+    /// What is at a path, if anything is.
+    fn object(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
         let Caller { endpoint, access_key, region } = &self.caller;
         let mut request = runtime::CLIENT
             .get(format!("{endpoint}/{path}"))
@@ -129,8 +137,12 @@ impl Api {
         }
         runtime::block_on(async {
             let answer = request.send().await.with_context(|| format!("reading {path}"))?;
+            if answer.status() == reqwest::StatusCode::NOT_FOUND {
+                return Ok(None);
+            }
             let answer = answer.error_for_status()?;
-            Ok(answer.bytes().await.with_context(|| format!("reading {path}"))?.to_vec())
+            let bytes = answer.bytes().await.with_context(|| format!("reading {path}"))?;
+            Ok(Some(bytes.to_vec()))
         })
     }
 

@@ -7,7 +7,7 @@ use logagg_e2e::workspace;
 /// What pages say of the fields of a configuration, in tables of field, default and meaning.
 ///
 /// What stands in such a table is about a section: the page itself, or whatever the first column is
-/// headed with: ``field of `park` ``, `field of a rule`.
+/// headed with: ``field of `undelivered` ``, `field of a rule`.
 #[derive(Debug, Default)]
 pub(super) struct Meanings {
     rows: BTreeMap<(String, String), Row>,
