@@ -43,6 +43,11 @@ pub(super) fn stream_arn<'v>(fields: &mut Fields<'v, '_>, stream: Stream) -> Opt
     parsed
 }
 
+/// Whether a text is the id of an account.
+pub(super) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn parse<'v>(text: &'v str, service: &str, resource: &str) -> Option<Arn<'v>> {
     let mut parts = text.splitn(6, ':');
     let (arn, partition) = (parts.next()?, parts.next()?);
@@ -56,8 +61,7 @@ fn parse<'v>(text: &'v str, service: &str, resource: &str) -> Option<Arn<'v>> {
         && of_resource == resource
         && !region.is_empty()
         && region.bytes().all(is_region)
-        && account.len() == 12
-        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && is_account(account)
         && !name.is_empty()
         && name.bytes().all(is_name);
     is_good.then_some(Arn { whole: text, region, name })

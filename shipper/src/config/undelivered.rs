@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 use serde_json::Value;
 
+use super::arn::is_account;
 use super::fields::Fields;
 use super::url::{HTTP, is_http};
 use crate::undelivered::object_key::ON_FAILURE_PREFIX;
@@ -23,8 +24,7 @@ pub(super) fn read(root: &mut Fields<'_, '_>, destinations: Option<&Value>) -> O
     let bucket = bucket(&mut fields);
     let region = fields.optional_text("region").map(str::to_owned);
     let owner = fields.like("^[0-9]{12}$").optional_text("bucket_owner");
-    let owner_is_account = owner
-        .is_none_or(|owner| owner.len() == 12 && owner.bytes().all(|byte| byte.is_ascii_digit()));
+    let owner_is_account = owner.is_none_or(is_account);
     if !owner_is_account {
         fields.mistake_in("bucket_owner", "must be the 12 digits of an account's id");
     }

@@ -9,8 +9,8 @@ mod shipped;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
 
@@ -294,6 +294,17 @@ impl Shipper {
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         health.insert(destination.to_owned(), learned);
     }
+
+    /// Stored events for destinations that are not configured, as far as this instance has seen them.
+    fn orphans(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// So long before a time, on the clock that waits go by.
+fn instant_before(time: SystemTime, reserve: Duration) -> Instant {
+    let left = time.duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now() + left.saturating_sub(reserve)
 }
 
 /// What is left, naming destinations and reasons.

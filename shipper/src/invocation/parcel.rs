@@ -75,11 +75,6 @@ impl Unpacking<'_> {
         self.within(event, MOST_LAYERS)
     }
 
-    /// All parcels of the event that `text` is.
-    pub(super) fn of_text<'a>(self, text: &'a str) -> Result<Vec<Parcel<'a>>, EventError> {
-        self.within(event::parse(text)?, MOST_LAYERS)
-    }
-
     /// All parcels of an event in which events lie in events, so many layers deep at most.
     fn within<'a>(self, event: Event<'a>, layers: usize) -> Result<Vec<Parcel<'a>>, EventError> {
         let fresh = |data| Parcel {
@@ -128,8 +123,8 @@ impl Unpacking<'_> {
 }
 
 impl Parcel<'_> {
-    /// Only what lies in an event is unpacked from a text of its own.
-    fn into_owned<'b>(self) -> Parcel<'b> {
+    /// A parcel that was unpacked from a text, without the text.
+    pub(super) fn into_owned<'b>(self) -> Parcel<'b> {
         let data = match self.data {
             Data::Base64(data) => Data::Base64(Cow::Owned(data.into_owned())),
             Data::Gzip(bytes) => Data::Gzip(bytes),
@@ -152,9 +147,13 @@ mod tests {
         Unpacking { now: SystemTime::UNIX_EPOCH, function_arn: Some(ARN) }
     }
 
+    fn parcels<'a>(unpacking: Unpacking<'_>, text: &'a str) -> Result<Vec<Parcel<'a>>, EventError> {
+        unpacking.all(event::parse(text)?)
+    }
+
     #[track_caller]
     fn check(text: &str, expected: &[(&str, Source)]) {
-        let parcels = unpacking().of_text(text).unwrap();
+        let parcels = parcels(unpacking(), text).unwrap();
         let found: Vec<_> = parcels
             .iter()
             .map(|parcel| match &parcel.data {
@@ -199,11 +198,11 @@ mod tests {
     fn a_record_of_another_function_is_foreign() {
         let event = r#"{"awslogs":{"data":"A"}}"#;
         for arn in ["arn:aws:lambda:eu-west-1:1:function:g", &format!("{ARN}2"), ""] {
-            let parcels = unpacking().of_text(&record(arn, event)).map(|found| found.len());
+            let parcels = parcels(unpacking(), &record(arn, event)).map(|found| found.len());
             assert_eq!(parcels, Err(EventError::ForeignRecord), "{arn}");
         }
         let unknown = Unpacking { function_arn: None, ..unpacking() };
-        let parcels = unknown.of_text(&record(ARN, event)).map(|found| found.len());
+        let parcels = parcels(unknown, &record(ARN, event)).map(|found| found.len());
         assert_eq!(parcels, Err(EventError::ForeignRecord));
     }
 
@@ -217,7 +216,7 @@ mod tests {
         check(&nested(MOST_LAYERS), &[("A", Source::OnFailure)]);
         for layers in [MOST_LAYERS + 1, 200_000] {
             let text = nested(layers);
-            let error = unpacking().of_text(&text).err().map(|error| error.to_string()).unwrap();
+            let error = parcels(unpacking(), &text).err().map(|error| error.to_string()).unwrap();
             assert!(error.contains("found events in events, more than 8 layers deep"), "{error}");
         }
     }

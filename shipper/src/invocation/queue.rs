@@ -10,13 +10,13 @@ use futures_util::{StreamExt, stream};
 
 use super::parcel::{Data, Parcel, Source, Unpacking};
 use super::shipment::{Fate, Repetition, Shipment};
-use super::{Invocation, Reply, ShipError, Shipper};
+use super::{Invocation, Reply, ShipError, Shipper, instant_before};
 use crate::config::BatchFailures;
 use crate::delivery::Admission;
 use crate::destination::Keys;
 use crate::event::{self, Event, EventError, Message, ObjectPointer};
 use crate::summary::Summary;
-use crate::undelivered::{Found, Location, Storage, Undelivered, queue, stored_event};
+use crate::undelivered::{Location, Storage, Undelivered, queue, stored_event};
 
 /// So many objects share deliveries.
 const MOST_OBJECTS: usize = 10;
@@ -264,39 +264,39 @@ impl<'s, 'm> Consuming<'s, 'm> {
         });
         let read: Vec<(Pointed, Read)> = stream::iter(reading).buffered(AT_ONCE).collect().await;
         let mut done = Vec::with_capacity(read.len());
-        let mut events = Vec::new();
+        let mut events: Vec<(Pointed, Option<Stored>)> = Vec::new();
+        let mut records = Vec::new();
         for (object, read) in read {
             match read {
                 Read::Done(end, warning) => {
                     warning.into_iter().for_each(|warning| summary.warn(warning));
                     done.push((object, end));
                 }
-                Read::Event { body, is_begun } => events.push((object, body, is_begun)),
+                Read::Stored(stored) => events.push((object, Some(stored))),
+                Read::Record(found) => {
+                    records.push((events.len(), found));
+                    events.push((object, None));
+                }
             }
         }
         let now = SystemTime::now();
         let mut parcels = Vec::new();
         let mut owners = Vec::new();
-        for (index, (object, body, is_begun)) in events.iter().enumerate() {
-            match &object.destination {
-                Some(destination) => {
-                    owners.push(index);
-                    parcels.push(Parcel {
-                        data: Data::Gzip(body.clone()),
-                        only: Some(destination),
-                        arrived: now,
-                        source: if *is_begun { Source::StoredAndBegun } else { Source::Stored },
-                        key: Some(&object.key),
-                    });
-                }
-                None => {
-                    let text = std::str::from_utf8(body).unwrap_or_default();
-                    // It was seen when it was read that it can be unpacked.
-                    let found = self.unpacking.of_text(text).unwrap_or_default();
-                    owners.extend(std::iter::repeat_n(index, found.len()));
-                    parcels.extend(found);
-                }
+        for (index, (object, stored)) in events.iter().enumerate() {
+            if let Some(Stored { body, is_begun }) = stored {
+                owners.push(index);
+                parcels.push(Parcel {
+                    data: Data::Gzip(body.clone()),
+                    only: object.destination.as_deref(),
+                    arrived: now,
+                    source: if *is_begun { Source::StoredAndBegun } else { Source::Stored },
+                    key: Some(&object.key),
+                });
             }
+        }
+        for (index, found) in records {
+            owners.extend(std::iter::repeat_n(index, found.len()));
+            parcels.extend(found);
         }
         let mut fates: Vec<Vec<Fate>> = vec![Vec::new(); events.len()];
         if !parcels.is_empty() {
@@ -307,11 +307,10 @@ impl<'s, 'm> Consuming<'s, 'm> {
             }
         }
         drop(parcels);
-        let settling =
-            events.into_iter().zip(fates).map(|((object, body, is_begun), fates)| async move {
-                let settled = self.settle(storage, &object, &body, is_begun, &fates).await;
-                (object, settled)
-            });
+        let settling = events.into_iter().zip(fates).map(|((object, stored), fates)| async move {
+            let settled = self.settle(storage, &object, stored.as_ref(), &fates).await;
+            (object, settled)
+        });
         let settled: Vec<_> = stream::iter(settling).buffered(AT_ONCE).collect().await;
         for (object, (end, warnings)) in settled {
             summary.undecodable += usize::from(end == Done::Undecodable);
@@ -336,8 +335,8 @@ impl<'s, 'm> Consuming<'s, 'm> {
             }
         }
         let body = match storage.get(aws, &object.key, self.until()).await {
-            Ok(Found::Object(body)) => body,
-            Ok(Found::Nothing) => return Read::Done(Done::Gone, None),
+            Ok(Some(body)) => body,
+            Ok(None) => return Read::Done(Done::Gone, None),
             Err(error) => {
                 return left(Some(format!("could not read a stored event: {error}")));
             }
@@ -350,13 +349,15 @@ impl<'s, 'm> Consuming<'s, 'm> {
         }
         let Some(destination) = &object.destination else {
             let text = std::str::from_utf8(&body).ok();
-            let parcels = text.map(|text| match event::parse(text) {
-                Ok(record @ Event::OnFailure { .. }) => self.unpacking.all(record).map(drop),
-                Ok(_) => Err(EventError::ForeignRecord),
-                Err(error) => Err(error),
+            let parcels = text.map(|text| match event::parse(text)? {
+                record @ Event::OnFailure { .. } => self.unpacking.all(record),
+                _ => Err(EventError::ForeignRecord),
             });
             return match parcels {
-                Some(Ok(())) => Read::Event { body, is_begun: false },
+                Some(Ok(parcels)) => {
+                    let parcels = parcels.into_iter().map(Parcel::into_owned);
+                    Read::Record(parcels.collect())
+                }
                 Some(Err(error)) => Read::Done(
                     Done::Foreign,
                     Some(format!("left an object alone that Lambda has recorded: {error}")),
@@ -367,13 +368,15 @@ impl<'s, 'm> Consuming<'s, 'm> {
                 ),
             };
         };
-        if self.doubles(destination) {
-            return match storage.note_delivery(aws, &object.key, self.until()).await {
-                Ok(is_first) => Read::Event { body, is_begun: !is_first },
-                Err(error) => left(Some(format!("could not note a delivery: {error}"))),
-            };
-        }
-        Read::Event { body, is_begun: false }
+        let is_begun = if self.doubles(destination) {
+            match storage.note_delivery(aws, &object.key, self.until()).await {
+                Ok(is_first) => !is_first,
+                Err(error) => return left(Some(format!("could not note a delivery: {error}"))),
+            }
+        } else {
+            false
+        };
+        Read::Stored(Stored { body, is_begun })
     }
 
     /// Deletes an object, or moves it, as its parcels have ended, and says what there is to be warned of.
@@ -381,14 +384,13 @@ impl<'s, 'm> Consuming<'s, 'm> {
         &self,
         storage: &Storage,
         object: &Pointed,
-        body: &Bytes,
-        is_begun: bool,
+        stored: Option<&Stored>,
         fates: &[Fate],
     ) -> (Done, Vec<String>) {
         let aws = self.shipper.aws();
         let mut warnings = Vec::new();
-        let end = match fates {
-            [Fate::Undecodable(error)] if object.destination.is_some() => {
+        let end = match (stored, fates) {
+            (Some(Stored { body, .. }), [Fate::Undecodable(error)]) => {
                 let reason = error.class();
                 let moved = storage
                     .store_undecodable_object(aws, &object.key, body, &reason, self.until())
@@ -407,8 +409,8 @@ impl<'s, 'm> Consuming<'s, 'm> {
                     }
                 }
             }
-            [Fate::Rewritten] => Done::Rewritten,
-            fates if fates.iter().all(Fate::is_settled) => {
+            (_, [Fate::Rewritten]) => Done::Rewritten,
+            (_, fates) if fates.iter().all(Fate::is_settled) => {
                 self.delete(storage, object, Done::Settled, &mut warnings).await
             }
             _ => Done::Left,
@@ -417,7 +419,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
             // It was delivered, and that could not be remembered otherwise.
             Done::Left if fates.iter().all(Fate::is_settled) => true,
             // What another invocation may have delivered of it is for the attempt to count that delivers it.
-            Done::Left | Done::Rewritten => is_begun,
+            Done::Left | Done::Rewritten => stored.is_some_and(|stored| stored.is_begun),
             _ => false,
         };
         if !is_doubtful && object.destination.as_deref().is_some_and(|name| self.doubles(name)) {
@@ -487,8 +489,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
     fn until(&self) -> Instant {
         /// For ending properly after the last call.
         const RESERVE: Duration = Duration::from_millis(50);
-        let left = self.invocation.deadline.duration_since(SystemTime::now()).unwrap_or_default();
-        Instant::now() + left.saturating_sub(RESERVE)
+        instant_before(self.invocation.deadline, RESERVE)
     }
 }
 
@@ -496,8 +497,17 @@ impl<'s, 'm> Consuming<'s, 'm> {
 enum Read {
     /// There is nothing to deliver.
     Done(Done, Option<String>),
-    /// It is to be delivered, and another invocation may have begun to.
-    Event { body: Bytes, is_begun: bool },
+    /// A stored event is to be delivered.
+    Stored(Stored),
+    /// What is in Lambda's record of a failed invocation is to be delivered.
+    Record(Vec<Parcel<'static>>),
+}
+
+/// A stored event.
+struct Stored {
+    body: Bytes,
+    /// Whether another invocation has begun to deliver it.
+    is_begun: bool,
 }
 
 /// Takes the next objects that share deliveries, from the end.

@@ -1,10 +1,9 @@
 //! Replays stored events by hand: lists objects and sends pointers to them, or counts them. It also finds
 //! objects whose pointers were lost.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Invocation, ShipError, Shipper};
+use super::{Invocation, ShipError, Shipper, instant_before};
 use crate::event::{ReplayRequest, parse_time};
 use crate::summary::{Replayed, Summary};
 use crate::undelivered::{Folder, Location, Undelivered, queue};
@@ -37,9 +36,7 @@ impl Shipper {
             None if !request.dry_run => return Err(ShipError::NoQueue),
             url => url.as_deref(),
         };
-        let now = SystemTime::now();
-        let until = invocation.deadline.checked_sub(self.config.reserve).unwrap_or(now);
-        let until = Instant::now() + until.duration_since(now).unwrap_or_default();
+        let until = instant_before(invocation.deadline, self.config.reserve);
         let mut replayed = Replayed { dry_run: request.dry_run, ..Replayed::default() };
         let result =
             self.list_and_point(undelivered, request, queue_url, until, &mut replayed).await;
@@ -81,7 +78,7 @@ impl Shipper {
             }
             let listing = storage.list(aws, &prefix, after.as_deref(), PAGE, until).await?;
             let is_last = listing.next.is_none() && listing.objects.len() < usize::from(PAGE);
-            let mut pointers: Vec<(String, String)> = Vec::new();
+            let mut chosen: Vec<(String, u64)> = Vec::new();
             for object in listing.objects {
                 after = Some(object.key.clone());
                 let Location::Undelivered { destination } =
@@ -103,13 +100,14 @@ impl Shipper {
                 replayed.waiting += usize::from(age >= WAITING);
                 replayed.oldest = replayed.oldest.max(Some(age));
                 if !request.dry_run {
-                    let body = queue::pointer(&storage.bucket, &object.key, object.bytes);
-                    pointers.push((object.key, body));
+                    chosen.push((object.key, object.bytes));
                 }
             }
             // As many pages as there are, but what is listed and not sent must be listed again.
-            for some in pointers.chunks(queue::MAX_ENTRIES) {
-                let bodies: Vec<String> = some.iter().map(|(_, body)| body.clone()).collect();
+            for some in chosen.chunks(queue::MAX_ENTRIES) {
+                let pointer =
+                    |(key, bytes): &(String, u64)| queue::pointer(&storage.bucket, key, *bytes);
+                let bodies: Vec<String> = some.iter().map(pointer).collect();
                 let is_late = until.saturating_duration_since(Instant::now()) < SHORTEST / 2;
                 let url = queue_url.filter(|_| !is_late);
                 let Some(url) = url else {
@@ -130,11 +128,6 @@ impl Shipper {
                 return Ok(());
             }
         }
-    }
-
-    /// Stored events for destinations that are not configured, as far as this instance has seen them.
-    pub(super) fn orphans(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, usize>> {
-        self.orphans.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -1,13 +1,13 @@
 //! Brings parcels to the destinations: decode, read, deliver, store what is left.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
 
-use super::Shipper;
 use super::parcel::{Data, Parcel, Source};
 use super::shipped::{Shipped, Storing};
+use super::{Shipper, instant_before};
 use crate::admit;
 use crate::config::DestinationConfig;
 use crate::counts::{Counts, OWN_LOG_GROUP};
@@ -394,8 +394,7 @@ impl<'s> Shipment<'s> {
 
     /// The end of the time for storing on the clock that waits go by.
     fn store_by(&self) -> Instant {
-        let left = self.store_until.duration_since(SystemTime::now()).unwrap_or_default();
-        Instant::now() + left
+        instant_before(self.store_until, Duration::ZERO)
     }
 }
 

@@ -15,11 +15,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 pub use object_key::{Folder, Location, ObjectName};
-pub use storage::{Found, NotStored, Storage};
+pub use storage::{NotStored, Storage};
 pub use stored_event::StoredEvent;
 
 use crate::destination::{Class, json};
 use crate::record::Record;
+
+/// The longest time for one attempt of a call.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(5);
 
 /// Where undelivered events are stored, and how much time that may take.
 #[derive(Clone, Debug, PartialEq)]

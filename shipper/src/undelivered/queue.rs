@@ -1,16 +1,14 @@
 //! The queue that S3 writes pointers to stored events into.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::schedule;
+use super::{LONGEST_ATTEMPT, schedule};
 use crate::aws::{Aws, AwsError, Problem, Service, patiently};
 use crate::event::Message;
-
-/// The longest time for one attempt of a call.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(5);
 
 /// The most entries of a batch request.
 ///
@@ -32,6 +30,8 @@ pub fn pointer(bucket: &str, key: &str, bytes: u64) -> String {
 
 /// Makes messages invisible for as long as their receive counts say.
 pub async fn delay(aws: &Aws, messages: &[&Message<'_>], until: Instant) -> Result<(), AwsError> {
+    const OPERATION: &str = "ChangeMessageVisibilityBatch";
+
     let mut result = Ok(());
     // A batch has one source; Lambda may collect more messages than a request takes.
     for batch in messages.chunks(MAX_ENTRIES) {
@@ -52,25 +52,19 @@ pub async fn delay(aws: &Aws, messages: &[&Message<'_>], until: Instant) -> Resu
         if entries.is_empty() {
             continue;
         }
-        let failed = |problem| AwsError {
+        let endpoint = aws.endpoint(Service::Sqs, Some(region)).map_err(|problem| AwsError {
             service: Service::Sqs,
-            operation: "ChangeMessageVisibilityBatch",
+            operation: OPERATION,
             problem,
-        };
-        let url = match aws.endpoint(Service::Sqs, Some(region)) {
-            Ok(url) => format!("{}/{account}/{name}", url.as_str().trim_end_matches('/')),
-            Err(problem) => return Err(failed(problem)),
-        };
+        })?;
+        let url = format!("{}/{account}/{name}", endpoint.as_str().trim_end_matches('/'));
         let input = json!({"QueueUrl": url, "Entries": entries});
         let changed = patiently(until, LONGEST_ATTEMPT, async |timeout| {
-            let operation = "ChangeMessageVisibilityBatch";
-            aws.call::<Batched>(Service::Sqs, Some(region), operation, &input, timeout).await
+            aws.call::<Batched>(Service::Sqs, Some(region), OPERATION, &input, timeout).await
         });
-        match changed.await {
-            Ok(Batched { failed: entries }) if entries.is_empty() => {}
-            // A message that was deleted or received again meanwhile.
-            Ok(_) => {}
-            Err(error) => result = Err(error),
+        // An entry that fails is a message that was deleted or received again meanwhile.
+        if let Err(error) = changed.await {
+            result = Err(error);
         }
     }
     result
@@ -107,32 +101,26 @@ pub async fn length(aws: &Aws, queue_url: &str, until: Instant) -> Result<u64, A
     #[serde(rename_all = "PascalCase")]
     struct Answer {
         #[serde(default)]
-        attributes: std::collections::BTreeMap<String, String>,
+        attributes: BTreeMap<String, String>,
     }
 
+    const OPERATION: &str = "GetQueueAttributes";
     const NAMES: [&str; 3] = [
         "ApproximateNumberOfMessages",
         "ApproximateNumberOfMessagesNotVisible",
         "ApproximateNumberOfMessagesDelayed",
     ];
 
-    #[derive(Serialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Input<'a> {
-        queue_url: &'a str,
-        attribute_names: [&'static str; 3],
-    }
-
-    let input = Input { queue_url, attribute_names: NAMES };
+    let input = json!({"QueueUrl": queue_url, "AttributeNames": NAMES});
     let answer: Answer = patiently(until, LONGEST_ATTEMPT, async |timeout| {
-        aws.call(Service::Sqs, region(queue_url), "GetQueueAttributes", &input, timeout).await
+        aws.call(Service::Sqs, region(queue_url), OPERATION, &input, timeout).await
     })
     .await?;
     let number = |name: &str| answer.attributes.get(name)?.parse::<u64>().ok();
     let numbers: Option<Vec<u64>> = NAMES.into_iter().map(number).collect();
     numbers.map(|numbers| numbers.iter().sum()).ok_or(AwsError {
         service: Service::Sqs,
-        operation: "GetQueueAttributes",
+        operation: OPERATION,
         problem: Problem::Unreadable,
     })
 }

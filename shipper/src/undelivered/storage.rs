@@ -1,17 +1,15 @@
 //! The bucket that undelivered events and dead letters are stored in.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
 
+use super::LONGEST_ATTEMPT;
 use super::object_key::{Folder, ObjectName};
 use super::stored_event::{self, StoredEvent, Undecodable};
 use crate::aws::{Aws, AwsError, Bucket, Listing, Problem, patiently};
 use crate::destination::{Certainty, Class};
-
-/// The longest time for one attempt of a call.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(5);
 
 /// A bucket, and where in it events are stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,15 +32,6 @@ pub struct NotStored {
     pub error: AwsError,
     /// Whether it may be stored all the same.
     pub is_unclear: bool,
-}
-
-/// What a read of an object found.
-#[derive(Debug)]
-pub enum Found {
-    /// The object.
-    Object(Bytes),
-    /// There is none.
-    Nothing,
 }
 
 impl Storage {
@@ -140,16 +129,21 @@ impl Storage {
         }
     }
 
-    /// Reads an object.
-    pub async fn get(&self, aws: &Aws, key: &str, until: Instant) -> Result<Found, AwsError> {
+    /// Reads an object, if there is one.
+    pub async fn get(
+        &self,
+        aws: &Aws,
+        key: &str,
+        until: Instant,
+    ) -> Result<Option<Bytes>, AwsError> {
         let bucket = self.bucket(aws);
         let got =
             patiently(until, LONGEST_ATTEMPT, async |timeout| bucket.get(key, timeout).await).await;
         match got {
-            Ok(object) => Ok(Found::Object(object.body)),
+            Ok(object) => Ok(Some(object.body)),
             // Of a bucket that is not there nobody knows what was in it.
             Err(error) if status(&error) == Some(404) && error.code() != Some("NoSuchBucket") => {
-                Ok(Found::Nothing)
+                Ok(None)
             }
             Err(error) => Err(error),
         }
