@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::{FutureExt, StreamExt, stream};
-use logagg_shipper::aws::Environment;
 use logagg_shipper::delivery::Client;
 use logagg_shipper::destination::Limits;
 use logagg_shipper::{Config, Invocation, Shipper};
@@ -94,14 +93,6 @@ impl Chaos {
         let kind = KINDS[rng.usize(..KINDS.len())];
         let contract = *ALL.iter().find(|contract| contract.kind() == kind).unwrap();
         let storage = Storage::start();
-        let url = storage.url();
-        let environment = Environment::from_pairs(&[
-            ("AWS_ENDPOINT_URL", url.as_str()),
-            ("AWS_REGION", "eu-west-1"),
-            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-            ("AWS_SECRET_ACCESS_KEY", &format!("{SECRET}-key")),
-            ("AWS_SESSION_TOKEN", &format!("{SECRET}-token")),
-        ]);
         let mut messages = Vec::new();
         let mut fresh = Vec::new();
         for number in 0..EVENTS {
@@ -122,8 +113,8 @@ impl Chaos {
             rng,
             contract,
             stand_in: StandIn::start(contract, []),
+            client: client.clone().in_environment(storage.environment()),
             storage,
-            client: client.clone().in_environment(environment),
             shipper: None,
             fresh,
             messages,

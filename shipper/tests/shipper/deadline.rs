@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::bulk::{Bulk, Mood};
 use crate::event;
-use crate::http::{Answer, Reply};
+use crate::http::{self, Answer, Reply};
 use crate::lambda::Lambda;
 use crate::settled::{Counts, settled};
 
@@ -55,13 +55,10 @@ fn a_longer_wait_than_there_is_time_for_is_not_begun() {
 
 #[test]
 fn a_connection_that_nobody_takes_is_tried_until_the_time_is_over() {
-    // A port that was free a moment ago.
-    let url = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
     let mut lambda = Lambda::start(&json!({
-        "destinations": {"search": {"type": "elasticsearch", "url": url, "index": "logs"}},
+        "destinations": {
+            "search": {"type": "elasticsearch", "url": http::nobody(), "index": "logs"},
+        },
         "reserve_ms": 30_000,
     }));
     let invoked = lambda.invoke_within(&event::of(3), Duration::from_secs(31));

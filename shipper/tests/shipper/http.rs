@@ -26,6 +26,12 @@ impl Request {
     }
 }
 
+/// A URL at which nobody listens: its port was free a moment ago.
+pub(crate) fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
 /// What is done with a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
+use logagg_shipper::aws::Environment;
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Reply, Request, Server, Service};
@@ -107,6 +108,17 @@ impl Storage {
 
     pub(crate) fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// The environment of a function whose AWS this is.
+    pub(crate) fn environment(&self) -> Environment {
+        Environment::from_pairs(&[
+            ("AWS_ENDPOINT_URL", self.url().as_str()),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", &format!("{SECRET}-key")),
+            ("AWS_SESSION_TOKEN", &format!("{SECRET}-token")),
+        ])
     }
 
     /// The part of a configuration that stores in the bucket.

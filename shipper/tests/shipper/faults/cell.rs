@@ -3,7 +3,6 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-use logagg_shipper::aws::Environment;
 use logagg_shipper::delivery::Client;
 use logagg_shipper::{Config, Invocation, Shipper};
 use rustls::ServerConfig;
@@ -154,15 +153,7 @@ impl Scene {
         }
         let door = (cell.fault == Fault::Tls).then(|| stand_in.with_tls(untrusted().clone()));
         let storage = Storage::start();
-        let url = storage.url();
-        let environment = Environment::from_pairs(&[
-            ("AWS_ENDPOINT_URL", url.as_str()),
-            ("AWS_REGION", "eu-west-1"),
-            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-            ("AWS_SECRET_ACCESS_KEY", &format!("{SECRET}-key")),
-            ("AWS_SESSION_TOKEN", &format!("{SECRET}-token")),
-        ]);
-        let client = client.clone().in_environment(environment);
+        let client = client.clone().in_environment(storage.environment());
         Self { cell, stand_in, door, storage, client }
     }
 
