@@ -182,13 +182,15 @@ fn text(headers: &hyper::HeaderMap, body: &[u8]) -> String {
         Ok(_) if is_gzip => &decompressed,
         _ => body,
     };
-    match std::str::from_utf8(body) {
-        Ok(text) => text.to_owned(),
-        Err(_) => body.iter().fold("0x".to_owned(), |mut digits, byte| {
-            use std::fmt::Write;
-            // Writing to a string does not fail.
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        }),
-    }
+    std::str::from_utf8(body).map_or_else(|_| hexadecimal(body), str::to_owned)
+}
+
+/// Bytes as they are recorded where they are no text.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold("0x".to_owned(), |mut digits, byte| {
+        use std::fmt::Write;
+        // Writing to a string does not fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }

@@ -13,10 +13,14 @@ use anyhow::{Context, bail, ensure};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use super::go::Go;
+use super::{cache, tools, versions};
 use crate::cli::Cli;
 use crate::interrupt::{self, Interruptible};
 use crate::progress::Progress;
 use crate::workspace;
+
+const NAME: &str = "opentofu";
 
 /// The variable by which the tests know where OpenTofu lies.
 pub const BINARY_VARIABLE: &str = "LOGAGG_OPENTOFU";
@@ -33,16 +37,41 @@ const RELEASED: &str = "-s -w -X github.com/opentofu/opentofu/version.dev=no";
 /// Of so many packages one is told of while they compile.
 const TOLD_OF: usize = 100;
 
+/// Says what this machine lacks to build it.
+///
+/// # Errors
+/// Likewise.
+pub fn needs() -> anyhow::Result<()> {
+    let version = versions::of(NAME)?.version;
+    Go::needed(&key(&version), &what(&version))
+}
+
+/// The pinned version, built where it is missing.
+///
+/// # Errors
+/// What is missing, or what Go said.
+pub fn program(progress: Progress) -> anyhow::Result<PathBuf> {
+    let version = versions::of(NAME)?.version;
+    let folder = cache::built(&key(&version), |folder| {
+        let go = tools::go(&format!("building {}", what(&version)))?;
+        build(&go, folder, &version, progress).map(drop)
+    })?;
+    Ok(folder.join("tofu"))
+}
+
+fn key(version: &str) -> String {
+    format!("{NAME}-{version}")
+}
+
+fn what(version: &str) -> String {
+    format!("OpenTofu {version}")
+}
+
 /// Builds OpenTofu into a folder, where it does not lie there already; the answer is the program.
 ///
 /// # Errors
 /// What Go said, when it cannot be started or fails.
-pub fn build(
-    go: &Path,
-    folder: &Path,
-    version: &str,
-    progress: Progress,
-) -> anyhow::Result<PathBuf> {
+fn build(go: &Path, folder: &Path, version: &str, progress: Progress) -> anyhow::Result<PathBuf> {
     let program = folder.join("tofu");
     if program.exists() && is(&program, version) {
         return Ok(program);
@@ -144,14 +173,12 @@ impl Builder<'_> {
     /// Runs Go in the module's folder; the answer is what it printed.
     fn run<'s>(&self, arguments: impl Iterator<Item = &'s OsStr>) -> anyhow::Result<String> {
         interrupt::check()?;
-        let mut command = Command::new(self.go);
+        let mut command = tools::go_command(self.go);
         command
             .args(arguments)
             .current_dir(self.folder)
-            // Only the Go there is, and nothing of the user's settings that changes the build.
-            .env("GOTOOLCHAIN", "local")
+            // Nothing of the user's settings that changes the build.
             .env("GOFLAGS", "-mod=mod -buildvcs=false")
-            .env("GOWORK", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -12,39 +12,26 @@ use logagg_e2e::wait;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Map, Value, json};
 
-use super::checks::KnownFault;
 use super::content::{self, Found, Keeps};
 use super::exchange::{self, Case, TOKEN, Written, account, ensure_reason, expect};
-use super::{Checks, Shipper, progress};
+use super::{Checks, KnownFault, Shipper, progress};
 
 /// Time for one delivery; retries fit into it.
 const TIME: Duration = Duration::from_secs(5);
 
-pub(crate) const KNOWN_FAULTS: &[KnownFault] = &[
-    KnownFault::new("collector", "splunk_hec without acknowledgement is noticed", "third-party 4"),
-    KnownFault::new(
-        "collector",
-        "otlp too large: only the large event is rejected",
-        "third-party 11",
-    ),
-    KnownFault::new("collector", "otlp too large for the backend is split", "third-party 11"),
-    KnownFault::new("collector", "parts of an event have ids of their own", "third-party 12"),
-    KnownFault::new("collector", "a demanded client certificate is named", "third-party 13"),
-    KnownFault::new("collector", "splunk_hec too large: the size is remembered", "third-party 14"),
-    KnownFault::new(
-        "collector",
-        "splunk_hec too large: the large event is too_large",
-        "third-party 14",
-    ),
-    KnownFault::new(
-        "collector",
-        "splunk_hec blank: nothing blank is sent",
-        "shipper F1, third-party 14",
-    ),
-    KnownFault::new("collector", "datadog: a JSON field arrives once", "third-party 15"),
-    KnownFault::new("collector", "http:// at a TLS port is named", "third-party 16"),
-    KnownFault::new("collector", "a url that ends in /v1/logs is not accepted", "third-party 16"),
-    KnownFault::new("collector", "otlp records are as the conventions have them", "third-party 17"),
+pub(super) const KNOWN_FAULTS: &[KnownFault] = &[
+    KnownFault::new("splunk_hec without acknowledgement is noticed", "third-party 4"),
+    KnownFault::new("otlp too large: only the large event is rejected", "third-party 11"),
+    KnownFault::new("otlp too large for the backend is split", "third-party 11"),
+    KnownFault::new("parts of an event have ids of their own", "third-party 12"),
+    KnownFault::new("a demanded client certificate is named", "third-party 13"),
+    KnownFault::new("splunk_hec too large: the size is remembered", "third-party 14"),
+    KnownFault::new("splunk_hec too large: the large event is too_large", "third-party 14"),
+    KnownFault::new("splunk_hec blank: nothing blank is sent", "shipper F1, third-party 14"),
+    KnownFault::new("datadog: a JSON field arrives once", "third-party 15"),
+    KnownFault::new("http:// at a TLS port is named", "third-party 16"),
+    KnownFault::new("a url that ends in /v1/logs is not accepted", "third-party 16"),
+    KnownFault::new("otlp records are as the conventions have them", "third-party 17"),
 ];
 
 pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {

@@ -90,6 +90,23 @@ pub(super) fn deliver_with(function: &Function, delivery: &Value) -> anyhow::Res
     Ok(count(&summary, "requests"))
 }
 
+/// What can become of an event, by the count in a summary.
+pub(super) const FATES: [&str; 6] =
+    ["delivered", "already_there", "dropped", "refused", "stored", "returned_to_source"];
+
+/// Makes sure that every event has one fate, and that Lambda is told of a failure where some are
+/// returned to it; gives how many were received.
+pub(super) fn accounted(Invoked { result, summary }: &Invoked) -> anyhow::Result<u64> {
+    let received = count(summary, "in");
+    let accounted: u64 = FATES.iter().map(|fate| count(summary, fate)).sum();
+    ensure!(accounted == received, "{accounted} of {received} accounted for: {summary:#}");
+    ensure!(
+        result.is_err() == (count(summary, "returned_to_source") > 0),
+        "Lambda was told {result:?}: {summary:#}"
+    );
+    Ok(received)
+}
+
 /// A count of the destination in a summary: a number, or the sum of its reasons.
 pub(crate) fn count(summary: &Value, name: &str) -> u64 {
     let count = &summary["destinations"]["x"][name];

@@ -10,26 +10,20 @@ use logagg_e2e::third_party::opensearch::OpenSearch;
 
 pub(super) use logagg_e2e::third_party::opensearch::needs;
 
-use super::checks::KnownFault;
-use super::{Checks, Shipper, progress};
-
-pub(super) const KNOWN_FAULTS_OF_2: &[KnownFault] = &known_faults("opensearch-2");
-pub(super) const KNOWN_FAULTS_OF_3: &[KnownFault] = &known_faults("opensearch-3");
+use super::{Checks, KnownFault, Shipper, progress};
 
 /// What is wrong with both versions.
-const fn known_faults(suite: &'static str) -> [KnownFault; 9] {
-    [
-        KnownFault::new(suite, "date_like_log_stream: all are returned to Lambda", "18"),
-        KnownFault::new(suite, "shard_limit: all are returned to Lambda", "18"),
-        KnownFault::new(suite, "closed_index: all are returned to Lambda", "18"),
-        KnownFault::new(suite, "alias_without_write_index: all are returned to Lambda", "18"),
-        KnownFault::new(suite, "field_limit: all are returned to Lambda", "18"),
-        KnownFault::new(suite, "strict_mapping: all are returned to Lambda", "18"),
-        KnownFault::new(suite, "missing_default_pipeline: all are returned to Lambda", "18"),
-        KnownFault::new(suite, "own_field_is_text: all are returned to Lambda", "18"),
-        KnownFault::new(suite, "request_over_memory_limit: all are there", "19"),
-    ]
-}
+pub(super) const KNOWN_FAULTS: &[KnownFault] = &[
+    KnownFault::new("date_like_log_stream: all are returned to Lambda", "18"),
+    KnownFault::new("shard_limit: all are returned to Lambda", "18"),
+    KnownFault::new("closed_index: all are returned to Lambda", "18"),
+    KnownFault::new("alias_without_write_index: all are returned to Lambda", "18"),
+    KnownFault::new("field_limit: all are returned to Lambda", "18"),
+    KnownFault::new("strict_mapping: all are returned to Lambda", "18"),
+    KnownFault::new("missing_default_pipeline: all are returned to Lambda", "18"),
+    KnownFault::new("own_field_is_text: all are returned to Lambda", "18"),
+    KnownFault::new("request_over_memory_limit: all are there", "19"),
+];
 
 pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let mut server = OpenSearch::start(&progress, checks.suite(), &[])?;
