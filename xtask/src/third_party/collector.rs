@@ -601,11 +601,7 @@ fn killed(shipper: &Shipper, receiver: Receiver, kind: &str) -> anyhow::Result<S
         written = Written::Always;
     }
     let shipped = exchange::ship_while(shipper, &destination, written, || {
-        let begin = collector.written(receiver)?;
-        wait::until("records at the Collector", || {
-            let written = collector.written(receiver).map_err(|error| format!("{error:#}"))?;
-            if written > begin { Ok(()) } else { Err("nothing more is there".to_owned()) }
-        })?;
+        exchange::wait_for_more(|| collector.written(receiver))?;
         collector.kill()?;
         collector.start_again()
     })?;

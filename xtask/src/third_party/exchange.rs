@@ -2,6 +2,7 @@
 //! the sums of a delivery are true.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,6 +10,7 @@ use anyhow::{Context, bail, ensure};
 use logagg_e2e::function::{Function, Invoked};
 use logagg_e2e::interrupt;
 use logagg_e2e::recorder::{Exchange, Recorder, hexadecimal};
+use logagg_e2e::wait;
 use serde_json::{Value, json};
 
 use super::case::Recorded;
@@ -290,28 +292,32 @@ pub(crate) struct Shipped {
     invoked: Invoked,
 }
 
-/// Ships much, one delivery after the other with one instance, and calls `interrupt` twice
-/// meanwhile.
+/// Ships one delivery after the other with one instance and calls `interrupt` meanwhile: twice, and on
+/// until a request has been retried. A server that is back within milliseconds is else interrupted
+/// between two requests.
 pub(crate) fn ship_while(
     shipper: &Shipper,
     destination: &Value,
     written: Written,
     mut interrupt: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Shipped>> {
-    const EVENTS: usize = 60_000;
+    const MOST_EVENTS: usize = 600_000;
     const OF_A_DELIVERY: usize = 10_000;
+    const AT_LEAST: usize = 6;
 
     // So that it takes a while.
     let mut destination = destination.clone();
     destination["max_in_flight"] = json!(1);
     let destination = &destination;
-    let messages: Vec<_> = content::fill(EVENTS).into_iter().map(|event| event.message).collect();
+    let messages: Vec<_> =
+        content::fill(MOST_EVENTS).into_iter().map(|event| event.message).collect();
     let messages: Vec<_> = messages.iter().map(String::as_str).collect();
     let mut events = events(&messages);
     if written == Written::Recently {
         make_recent(&mut events);
     }
     let function = shipper.start(destination, &json!({"request_timeout_ms": 5_000}), &[])?;
+    let (is_over, retries) = (&AtomicBool::new(false), &AtomicU64::new(0));
     thread::scope(|scope| {
         let shipping = scope.spawn(move || -> anyhow::Result<Vec<Shipped>> {
             let ship = |events: &[LogEvent]| {
@@ -320,15 +326,44 @@ pub(crate) fn ship_while(
                 let invoked = function.summarize(&deliveries[0], Duration::from_secs(50))?;
                 Ok(Shipped { events: events.to_vec(), invoked })
             };
-            events.chunks(OF_A_DELIVERY).map(ship).collect()
+            let mut shipped = Vec::new();
+            for events in events.chunks(OF_A_DELIVERY) {
+                if shipped.len() >= AT_LEAST && is_over.load(Ordering::SeqCst) {
+                    break;
+                }
+                let one = ship(events)?;
+                retries.fetch_add(count(&one.invoked, "retries"), Ordering::SeqCst);
+                shipped.push(one);
+            }
+            Ok(shipped)
         });
-        interrupt()?;
-        interrupt()?;
+        let mut interruptions = 0;
+        let mut interrupted = Ok(());
+        while interrupted.is_ok()
+            && (interruptions < 2 || retries.load(Ordering::SeqCst) == 0)
+            && !shipping.is_finished()
+        {
+            interrupted = interrupt();
+            interruptions += 1;
+        }
+        is_over.store(true, Ordering::SeqCst);
+        interrupted?;
         let Ok(shipped) = shipping.join() else { bail!("shipping panicked") };
         let shipped = shipped?;
-        let retries: u64 = shipped.iter().map(|one| count(&one.invoked, "retries")).sum();
-        ensure!(retries > 0, "everything was delivered before anything was interrupted");
+        ensure!(
+            retries.load(Ordering::SeqCst) > 0,
+            "everything was delivered before anything was interrupted"
+        );
         Ok(shipped)
+    })
+}
+
+/// Waits until a server has more than it has now: a delivery is under way.
+pub(crate) fn wait_for_more(count: impl Fn() -> anyhow::Result<u64>) -> anyhow::Result<()> {
+    let begin = count()?;
+    wait::until("a delivery", || match count().map_err(|error| format!("{error:#}"))? {
+        now if now > begin => Ok(()),
+        _ => Err("nothing more is there".to_owned()),
     })
 }
 

@@ -5,7 +5,6 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::{Context, bail, ensure};
 use logagg_e2e::function::Invoked;
 use logagg_e2e::third_party::victorialogs::VictoriaLogs;
-use logagg_e2e::wait;
 use serde_json::{Map, Value, json};
 
 use super::collector::{part, text};
@@ -408,12 +407,7 @@ fn stopped(shipper: &Shipper, way: &Way) -> anyhow::Result<String> {
     let mut destination = (way.destination)(&logs.endpoint());
     destination["max_request_bytes"] = json!(20_000);
     let shipped = exchange::ship_while(shipper, &destination, Written::Always, || {
-        wait::until("events at VictoriaLogs", || {
-            match logs.taken().map_err(|error| format!("{error:#}"))? {
-                0 => Err("none is there".to_owned()),
-                _ => Ok(()),
-            }
-        })?;
+        exchange::wait_for_more(|| logs.taken())?;
         logs.stop()?;
         logs.start_again()
     })?;
