@@ -19,6 +19,20 @@ impl Ministack {
     /// # Errors
     /// What it printed, when it does not come up.
     pub fn start(progress: Progress) -> anyhow::Result<Self> {
+        Self::launch(progress, false)
+    }
+
+    /// One that evaluates policies of IAM: a function has what its role allows, and a service what
+    /// the policy of a queue allows. An account's number is the access key of its root still, which
+    /// may do everything and is not asked for a signature.
+    ///
+    /// # Errors
+    /// What it printed, when it does not come up.
+    pub fn with_iam(progress: Progress) -> anyhow::Result<Self> {
+        Self::launch(progress, true)
+    }
+
+    fn launch(progress: Progress, evaluates_iam: bool) -> anyhow::Result<Self> {
         let python = Python::ready(progress)?;
         let server = Server::start(
             &python,
@@ -30,7 +44,8 @@ impl Ministack {
                     vec![
                         ("GATEWAY_PORT", port.to_string()),
                         ("BIND_HOST", "127.0.0.1".to_owned()),
-                        ("SERVICES", "logs,lambda,sts,iam,s3,sqs,kinesis".to_owned()),
+                        ("SERVICES", "logs,lambda,sts,iam,s3,sqs,ssm,kinesis".to_owned()),
+                        ("AUTH", evaluates_iam.to_string()),
                         ("IOT_MTLS_ENABLED", "0".to_owned()),
                         ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
                     ]

@@ -1,15 +1,17 @@
 //! A folder of Terraform files, read without Terraform: what is declared in it, what is referred to,
 //! what its roles may do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
 use hcl_edit::parser::{parse_body, parse_expr};
 use hcl_edit::structure::{Block, BlockLabel, Body};
+use hcl_edit::template::Element;
 use hcl_edit::visit::{Visit, visit_block, visit_traversal};
 use hcl_edit::visit_mut::{VisitMut, visit_expr_mut};
 use logagg_e2e::workspace;
+use serde_json::{Value, json};
 
 const REQUIRED: &str = "terraform {\n  required_providers {\n    \
                         logagg = { source = \"logagg/logagg\" }\n  }\n}\n";
@@ -90,13 +92,25 @@ impl Stack {
 
     /// Every action that a statement of this `aws_iam_policy_document` allows.
     pub(crate) fn actions(&self, document: &str) -> BTreeSet<String> {
-        let wanted = |block: &&Block| {
-            block.has_ident("data")
-                && block.has_exact_labels(&["aws_iam_policy_document", document])
-        };
         let mut actions = Actions(BTreeSet::new());
-        actions.visit_block(self.body.blocks().find(wanted).expect(document));
+        actions.visit_block(self.document(document));
         actions.0
+    }
+
+    /// This `aws_iam_policy_document` as IAM takes it, without its dynamic statements; `values` has what
+    /// it refers to, by how it is written there.
+    pub(crate) fn policy(&self, document: &str, values: &BTreeMap<&str, &str>) -> Value {
+        let statements = self.document(document).body.get_blocks("statement");
+        let statements: Vec<_> =
+            statements.map(|statement| statement_of(&statement.body, values)).collect();
+        json!({"Version": "2012-10-17", "Statement": statements})
+    }
+
+    fn document(&self, name: &str) -> &Block {
+        let wanted = |block: &&Block| {
+            block.has_ident("data") && block.has_exact_labels(&["aws_iam_policy_document", name])
+        };
+        self.body.blocks().find(wanted).expect(name)
     }
 
     /// What is left without the AWS provider: what refers to it refers to a variable. A `removed` block
@@ -125,6 +139,52 @@ impl Stack {
             }
         }
         text
+    }
+}
+
+fn statement_of(body: &Body, values: &BTreeMap<&str, &str>) -> Value {
+    let list = |body: &Body, name: &str| {
+        let list = &body.get_attribute(name).expect(name).value;
+        let list = list.as_array().expect("a list").iter();
+        Value::from(list.map(|one| text(one, values)).collect::<Vec<_>>())
+    };
+    let one = |body: &Body, name: &str| text(&body.get_attribute(name).expect(name).value, values);
+    let mut statement = json!({
+        "Sid": one(body, "sid"), "Effect": "Allow",
+        "Action": list(body, "actions"), "Resource": list(body, "resources"),
+    });
+    if body.has_attribute("effect") {
+        statement["Effect"] = one(body, "effect").into();
+    }
+    for principals in body.get_blocks("principals") {
+        statement["Principal"][one(&principals.body, "type")] =
+            list(&principals.body, "identifiers");
+    }
+    for condition in body.get_blocks("condition") {
+        let (test, variable) = (one(&condition.body, "test"), one(&condition.body, "variable"));
+        statement["Condition"][test][variable] = list(&condition.body, "values");
+    }
+    statement
+}
+
+/// The text of an expression.
+fn text(expression: &Expression, values: &BTreeMap<&str, &str>) -> String {
+    let refers = |expression: &Expression| {
+        let written = expression.to_string();
+        let value = values.get(written.trim());
+        (*value.unwrap_or_else(|| panic!("nothing is given for {written}"))).to_owned()
+    };
+    match expression {
+        Expression::String(text) => text.to_string(),
+        Expression::StringTemplate(template) => template
+            .iter()
+            .map(|element| match element {
+                Element::Literal(text) => text.to_string(),
+                Element::Interpolation(part) => refers(&part.expr),
+                Element::Directive(_) => panic!("a directive in {expression}"),
+            })
+            .collect(),
+        other => refers(other),
     }
 }
 

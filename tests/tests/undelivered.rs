@@ -8,15 +8,21 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use logagg_e2e::account::Account;
+use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::binaries::Binaries;
 use logagg_e2e::lambda::Function;
 use logagg_e2e::ministack::Ministack;
+use logagg_e2e::progress;
 use logagg_e2e::search::Search;
 use logagg_e2e::wait;
 use serde_json::{Value, json};
 
+use crate::stack;
+
 const SHIPPER: &str = "shipper";
+
+/// The role of every function in the tests.
+const ROLE: &str = "shipper";
 
 /// Nothing listens on the port that discards.
 const NOBODY: &str = "http://127.0.0.1:9";
@@ -32,7 +38,12 @@ struct Stack {
 
 impl Stack {
     fn new() -> Self {
-        let account = Account::new(Ministack::shared());
+        let stack = Self::without_notification(Account::new(Ministack::shared()));
+        stack.notify();
+        stack
+    }
+
+    fn without_notification(account: Account) -> Self {
         let index = format!("undelivered-{}", account.id());
         let bucket = format!("undelivered-{}", account.id());
         account.api().create_bucket(&bucket).unwrap().unwrap();
@@ -50,9 +61,14 @@ impl Stack {
         let redrive = json!({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 400});
         let attributes = json!({"VisibilityTimeout": "900", "RedrivePolicy": redrive.to_string()});
         let (queue_url, queue_arn) = queue("undelivered", attributes);
-        let prefixes = ["logagg/undelivered/", "aws/lambda/"];
-        account.api().notify_queue(&bucket, &queue_arn, &prefixes).unwrap().unwrap();
         Self { account, index, bucket, queue_url, queue_arn }
+    }
+
+    /// Has S3 send pointers.
+    fn notify(&self) {
+        let prefixes = ["logagg/undelivered/", "aws/lambda/"];
+        let api = self.account.api();
+        api.notify_queue(&self.bucket, &self.queue_arn, &prefixes).unwrap().unwrap();
     }
 
     fn config(&self, url: &str) -> String {
@@ -63,17 +79,23 @@ impl Stack {
         .to_string()
     }
 
+    fn environment(&self, url: &str) -> [(&'static str, String); 2] {
+        let endpoint = self.account.endpoint().to_owned();
+        [("LOGAGG_CONFIG", self.config(url)), ("AWS_ENDPOINT_URL", endpoint)]
+    }
+
     /// Creates the function, which ships to a search server at `url`.
     fn deploy(&self, url: &str) {
+        self.deploy_with(&self.environment(url));
+    }
+
+    fn deploy_with(&self, environment: &[(&str, String)]) {
         self.account
             .lambda()
             .create(&Function {
                 name: SHIPPER,
                 program: &Binaries::shared().shipper,
-                environment: &[
-                    ("LOGAGG_CONFIG", self.config(url)),
-                    ("AWS_ENDPOINT_URL", self.account.endpoint().to_owned()),
-                ],
+                environment,
                 timeout_seconds: 20,
             })
             .unwrap();
@@ -81,8 +103,11 @@ impl Stack {
 
     /// Has the function ship to another address.
     fn configure(&self, url: &str) {
-        let variables =
-            json!({"LOGAGG_CONFIG": self.config(url), "AWS_ENDPOINT_URL": self.account.endpoint()});
+        self.configure_with(&self.environment(url));
+    }
+
+    fn configure_with(&self, environment: &[(&str, String)]) {
+        let variables: BTreeMap<_, _> = environment.iter().cloned().collect();
         let path = format!("/2015-03-31/functions/{SHIPPER}/configuration");
         let input = json!({"Environment": {"Variables": variables}});
         self.account.api().lambda("PUT", &path, &input).unwrap().unwrap();
@@ -245,4 +270,153 @@ fn records_of_a_stream_arrive() {
         stream("PutRecord", &json!({"StreamName": "logs", "PartitionKey": "p", "Data": data}));
     }
     stack.expect(&["one", "three", "two"]);
+}
+
+const PARAMETER: &str = "/logs/shipper";
+
+/// The part of a stack that the complete stack's policies are about.
+impl Stack {
+    /// Puts the configuration where the complete stack has it; the answer is the function's environment,
+    /// which another version of the configuration changes, so that Lambda starts a new instance.
+    fn put_parameter(&self, url: &str) -> [(&'static str, String); 3] {
+        let input = json!({
+            "Name": PARAMETER, "Type": "String", "Value": self.config(url), "Overwrite": true,
+        });
+        let put = self.call("ssm", "AmazonSSM.PutParameter", &input);
+        [
+            ("LOGAGG_CONFIG_SSM", PARAMETER.to_owned()),
+            ("AWS_ENDPOINT_URL", self.account.endpoint().to_owned()),
+            ("VERSION", put["Version"].to_string()),
+        ]
+    }
+
+    fn iam(&self, operation: &str, parameters: &[(&str, &str)]) -> String {
+        let mut form = reqwest::Url::parse("http://iam").unwrap();
+        form.query_pairs_mut()
+            .extend_pairs([("Action", operation), ("Version", "2010-05-08")])
+            .extend_pairs(parameters);
+        let (status, xml) = self.account.api().query("iam", form.query().unwrap()).unwrap();
+        assert_eq!(status, 200, "{operation}: {xml}");
+        xml
+    }
+
+    /// Grants the role this. The emulator takes an operation's name for the action, where AWS has one
+    /// action for a message and for a batch of them, so that its names are added.
+    ///
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_AddPermission.html>
+    fn grant(&self, mut policy: Value) {
+        for statement in policy["Statement"].as_array_mut().unwrap() {
+            let actions = statement["Action"].as_array_mut().unwrap();
+            for action in ["sqs:ChangeMessageVisibility", "sqs:SendMessage"] {
+                if actions.contains(&action.into()) {
+                    actions.push(format!("{action}Batch").into());
+                }
+            }
+        }
+        let parameters =
+            [("RoleName", ROLE), ("PolicyName", "ship"), ("PolicyDocument", &policy.to_string())];
+        self.iam("PutRolePolicy", &parameters);
+    }
+
+    /// Whether IAM lets the role do this.
+    fn may(&self, action: &str, resource: &str) -> bool {
+        let role = format!("arn:aws:iam::{}:role/{ROLE}", self.account.id());
+        let parameters = [
+            ("PolicySourceArn", role.as_str()),
+            ("ActionNames.member.1", action),
+            ("ResourceArns.member.1", resource),
+        ];
+        let xml = self.iam("SimulatePrincipalPolicy", &parameters);
+        match xml.split("<EvalDecision>").nth(1).and_then(|rest| rest.split('<').next()) {
+            Some("allowed") => true,
+            Some("implicitDeny") => false,
+            other => panic!("{action} on {resource}: {other:?} in {xml}"),
+        }
+    }
+
+    /// What the function has logged.
+    fn log(&self) -> String {
+        self.account.logs().events(&format!("/aws/lambda/{SHIPPER}")).unwrap().join("\n")
+    }
+}
+
+/// With IAM evaluating, the complete stack's policies are enough for the whole circle, and the role has
+/// nothing beyond its own parameter, bucket, prefixes and queue.
+#[test]
+fn the_policies_of_the_complete_stack_are_enough_and_reach_nothing_else() {
+    let aws = Ministack::with_iam(&progress::to_stderr).unwrap();
+    let stack = Stack::without_notification(Account::new(&aws));
+    let (id, queue) = (stack.account.id(), stack.queue_arn.as_str());
+    let bucket = format!("arn:aws:s3:::{}", stack.bucket);
+    let log_group = format!("arn:aws:logs:{REGION}:{id}:log-group:/aws/lambda/{SHIPPER}");
+    let parameter = format!("arn:aws:ssm:{REGION}:{id}:parameter{PARAMETER}");
+    let values = BTreeMap::from([
+        ("aws_cloudwatch_log_group.shipper.arn", log_group.as_str()),
+        ("aws_s3_bucket.undelivered.arn", &bucket),
+        ("aws_sqs_queue.undelivered.arn", queue),
+        ("aws_ssm_parameter.shipper.arn", &parameter),
+        ("var.account_id", id),
+    ]);
+    let example = stack::Stack::of("complete");
+    let of_the_queue = example.policy("undelivered_queue", &values);
+    let attributes = json!({"Policy": of_the_queue.to_string()});
+    let input = json!({"QueueUrl": stack.queue_url, "Attributes": attributes});
+    stack.call("sqs", "AmazonSQS.SetQueueAttributes", &input);
+    stack.notify();
+
+    // An outage. The second attempt finds nothing new, as it has the same key.
+    stack.deploy_with(&stack.put_parameter(NOBODY));
+    let without = stack.invoke(&event(&["one", "two"])).to_string();
+    assert!(without.contains("ssm:GetParameter"), "{without}");
+    stack.grant(example.policy("shipper", &values));
+    let summary = stack.invoke(&event(&["one", "two"]));
+    assert_eq!(summary["destinations"]["search"]["stored"], 2, "{summary:#}");
+    let undecodable = json!({"awslogs": {"data": "AAAA"}});
+    stack.invoke(&undecodable);
+
+    // Attempts during the outage change the visibility of what they received.
+    stack.map(queue, &json!({"BatchSize": 10}));
+    wait::until("an attempt for a pointer", || match stack.log() {
+        log if log.contains(r#""source":"sqs""#) => Ok(()),
+        log => Err(log),
+    })
+    .unwrap();
+
+    // Its end, and a replay by hand of what S3 did not send a pointer of.
+    stack.configure_with(&stack.put_parameter(Search::shared().endpoint()));
+    stack.call("sqs", "AmazonSQS.PurgeQueue", &json!({"QueueUrl": stack.queue_url}));
+    let summary = stack.invoke(&json!({"logagg": "replay", "destination": "search"}));
+    assert_eq!(summary["replay"]["enqueued"], 1, "{summary:#}");
+    stack.expect(&["one", "two"]);
+    wait::until("only the undecodable one to be left", || {
+        let objects = stack.objects();
+        let keys: Vec<_> = objects.keys().map(String::as_str).collect();
+        match &keys[..] {
+            [key] if key.starts_with("logagg/undecodable/") && stack.messages() == 0 => Ok(()),
+            keys => Err(format!("{keys:?}, {} messages", stack.messages())),
+        }
+    })
+    .unwrap();
+    let log = stack.log();
+    assert!(!log.contains("AccessDenied") && !log.contains("not authorized"), "{log}");
+
+    // What Lambda does under this role for the mapping.
+    for action in ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"] {
+        assert!(stack.may(action, queue), "{action}");
+    }
+    let elsewhere = [
+        ("s3:PutObject", "arn:aws:s3:::another/logagg/undelivered/a".to_owned()),
+        ("s3:GetObject", format!("{bucket}/another/a")),
+        ("s3:DeleteObject", format!("{bucket}/aws/another/a")),
+        ("s3:ListBucket", "arn:aws:s3:::another".to_owned()),
+        ("sqs:SendMessage", format!("{queue}-dead")),
+        ("sqs:DeleteMessage", format!("{queue}-dead")),
+        ("sqs:PurgeQueue", queue.to_owned()),
+        ("ssm:GetParameter", format!("{parameter}-of-another")),
+        ("ssm:PutParameter", parameter.clone()),
+        ("logs:PutLogEvents", format!("{log_group}-of-another:log-stream:a")),
+    ];
+    for (action, resource) in elsewhere {
+        assert!(!stack.may(action, &resource), "{action} on {resource}");
+    }
 }

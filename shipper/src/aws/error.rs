@@ -12,7 +12,7 @@ use crate::destination::Certainty;
 
 /// Why a call failed. AWS's own text is left out, since it may quote what was sent.
 #[derive(Debug, PartialEq, thiserror::Error)]
-#[error("{}:{operation}: {problem}", .service.name())]
+#[error("{}:{operation}: {problem}{}", .service.name(), in_iam(operation, problem))]
 pub struct AwsError {
     /// The service.
     pub service: Service,
@@ -68,6 +68,13 @@ pub enum Problem {
     Unreadable,
 }
 
+impl Problem {
+    fn is_denied(&self) -> bool {
+        matches!(self, Self::Refused { status, code }
+            if matches!(status, 401 | 403) || code.starts_with("AccessDenied"))
+    }
+}
+
 impl AwsError {
     /// Whether the same call may do better in a moment.
     pub fn is_retryable(&self) -> bool {
@@ -111,8 +118,7 @@ impl AwsError {
 
     /// Whether the role lacks a permission, or the credentials are no good.
     pub fn is_denied(&self) -> bool {
-        matches!(&self.problem, Problem::Refused { status: 401 | 403, .. })
-            || self.code().is_some_and(|code| code.starts_with("AccessDenied"))
+        self.problem.is_denied()
     }
 
     /// The error of an answer that somebody else than [`Aws`](super::Aws) was given.
@@ -127,6 +133,20 @@ impl AwsError {
             Problem::Refused { code, .. } => Some(code),
             _ => None,
         }
+    }
+}
+
+/// What to grant, where a denied operation is not named as its permission is.
+///
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html>,
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>
+fn in_iam(operation: &str, problem: &Problem) -> &'static str {
+    match operation {
+        _ if !problem.is_denied() => "",
+        "ChangeMessageVisibilityBatch" => ", which IAM calls sqs:ChangeMessageVisibility",
+        "SendMessageBatch" => ", which IAM calls sqs:SendMessage",
+        "ListObjectsV2" => ", which IAM calls s3:ListBucket",
+        _ => "",
     }
 }
 

@@ -126,12 +126,18 @@ fn a_replay_that_cannot_be_done_is_an_error_that_says_why() {
     storage.deny(["SendMessageBatch"]);
     let invoked = replay(&mut lambda, &json!({}));
     let message = invoked.result.unwrap_err().message;
-    assert!(message.contains("sqs:SendMessageBatch: AccessDeniedException"), "{message}");
+    let expected =
+        "sqs:SendMessageBatch: AccessDeniedException (status 403), which IAM calls sqs:SendMessage";
+    assert!(message.contains(expected), "{message}");
     // What was not sent is sent by a replay that goes on there.
     let after = invoked.summary["replay"]["continue_after"].as_str().unwrap();
     assert!(after < key("a", 0).as_str(), "{after}");
     storage.deny(["ListObjectsV2"]);
-    check(&mut lambda, json!({}), "s3:ListObjectsV2: AccessDenied (status 403)");
+    check(
+        &mut lambda,
+        json!({}),
+        "s3:ListObjectsV2: AccessDenied (status 403), which IAM calls s3:ListBucket",
+    );
     drop(lambda);
 
     let config = json!({"destinations": {"a": logzio.config()}, "undelivered": Storage::config()});
