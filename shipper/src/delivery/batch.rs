@@ -31,6 +31,8 @@ pub(super) struct Batch<'r> {
     pub(super) tries: u32,
     /// How many of its pieces may have been taken at an earlier try.
     pub(super) unclear: usize,
+    /// The division that it is a half of.
+    pub(super) division: Option<u32>,
 }
 
 /// A piece and where it lies in the body.
@@ -60,6 +62,7 @@ impl<'r> Batch<'r> {
             sealed: None,
             tries,
             unclear: 0,
+            division: None,
         }
     }
 
@@ -135,6 +138,8 @@ impl<'r> Batch<'r> {
             for item in &self.items[range] {
                 half.push(item.piece.clone(), destination);
             }
+            // Which of them those are is not known.
+            half.unclear = self.unclear.min(half.len());
             half
         };
         (half(0..middle), half(middle..self.items.len()))
@@ -269,6 +274,10 @@ impl<'r> Batcher<'r> {
             };
             if oldest.is_some_and(|oldest| piece.record.time < oldest) {
                 delivered.refuse(piece.record, &TOO_OLD);
+                continue;
+            }
+            if let Some(class) = destination.never_takes(&piece) {
+                delivered.refuse(piece.record, &class);
                 continue;
             }
             if !batch.has_place_for(&piece, destination) {

@@ -12,6 +12,7 @@ mod breaker;
 pub mod client;
 mod compress;
 mod delivered;
+mod divisions;
 mod health;
 mod oversized;
 pub mod plan;

@@ -10,6 +10,7 @@ use super::batch::{Batch, Batcher};
 use super::breaker::Admission;
 use super::client::Fault;
 use super::delivered::Delivered;
+use super::divisions::Divisions;
 use super::health::Health;
 use super::oversized::{Oversized, TOO_LARGE};
 use crate::destination::{
@@ -26,6 +27,9 @@ pub(crate) const NO_TIME_LEFT: Class = Class::new("no_time_left");
 
 /// The destination is known to be down.
 pub(crate) const CIRCUIT_OPEN: Class = Class::new("circuit_open");
+
+/// The status of a request that is too much for the moment.
+const THROTTLED: u16 = 429;
 
 /// Why requests are left that a service has taken without ever calling them stored.
 const NOT_ACKNOWLEDGED: Class = Class::new("not_acknowledged");
@@ -118,6 +122,7 @@ pub struct Plan<'r> {
     wait_until: Option<SystemTime>,
     /// Why nothing more is sent.
     stopped: Option<Class>,
+    divisions: Divisions<'r>,
     health: Health,
     delivered: Delivered<'r>,
     rng: fastrand::Rng,
@@ -144,6 +149,7 @@ impl<'r> Plan<'r> {
             inquiries: 0,
             wait_until: None,
             stopped: None,
+            divisions: Divisions::default(),
             health,
             delivered: Delivered::of(records, destination.keys()),
             rng,
@@ -177,7 +183,11 @@ impl<'r> Plan<'r> {
                 _ => self.wait_until = None,
             }
         }
-        let most = self.health.window.size(self.settings.max_in_flight);
+        let most = match self.divisions.are_in_doubt() && !self.has_taken_something() {
+            // It may take nothing at all, which a few requests tell.
+            true => 1,
+            false => self.health.window.size(self.settings.max_in_flight),
+        };
         if self.in_flight.len() >= most {
             return None;
         }
@@ -214,6 +224,16 @@ impl<'r> Plan<'r> {
                 return false;
             };
             let can_be_divided = batch.len() > 1;
+            // It was made before a smaller size turned out to be the largest.
+            let is_too_large = batch.bytes() > self.limits.max_request_bytes
+                && self.destination.keys() != Keys::OfRequests;
+            if can_be_divided && is_too_large {
+                let (first, second) = batch.halves(self.destination);
+                self.queue.pop_front();
+                self.queue.push_front(second);
+                self.queue.push_front(first);
+                continue;
+            }
             let Some(sealed) = batch.seal(self.destination) else {
                 return false;
             };
@@ -340,6 +360,9 @@ impl<'r> Plan<'r> {
             Err(fault) => (Verdict::TryAgain(fault.class(), fault.certainty()), None),
         };
         self.health.learn(&verdict, sent, now, self.settings.max_in_flight);
+        if verdict.takes_everything() {
+            self.learn_size(batch.division);
+        }
         match verdict {
             Verdict::Each(outcomes) => self.settle_each(now, &batch, outcomes, retry_after),
             Verdict::Counted { delivered, refused } => {
@@ -352,12 +375,14 @@ impl<'r> Plan<'r> {
                     batch.unclear = batch.len();
                 }
                 self.delivered.counts.note_retry(batch.len(), &class);
+                let is_throttled = answer.as_ref().is_ok_and(|answer| answer.status == THROTTLED);
+                if is_throttled && retry_after.is_none() {
+                    batch = self.halve_what_is_throttled(batch);
+                }
                 self.try_again(now, batch, retry_after, &class);
             }
             Verdict::TooLarge => self.make_smaller(&batch),
-            Verdict::Divide(class) => {
-                self.divide(&batch, &class);
-            }
+            Verdict::Divide(class) => self.find_what_is_refused(batch, class),
             Verdict::Stop(class) => {
                 self.queue.push_front(batch);
                 self.stop(class);
@@ -381,7 +406,16 @@ impl<'r> Plan<'r> {
                 Outcome::Delivered => self.delivered.deliver([piece]),
                 Outcome::AlreadyThere => self.delivered.counts.already_there += 1,
                 Outcome::Refused(class) => self.refuse(piece, &class, &mut again),
+                Outcome::Misfit(class)
+                    if piece.json.is_none() && !self.destination.is_at_fault(piece) =>
+                {
+                    self.delivered.leave([piece.record], &class);
+                }
+                Outcome::Misfit(class) => self.refuse(piece, &class, &mut again),
                 Outcome::Stop(class) => self.delivered.leave([piece.record], &class),
+                Outcome::NotReached => {
+                    again.push(piece.clone(), self.destination);
+                }
                 Outcome::TryAgain(class, certainty) => {
                     again.push(piece.clone(), self.destination);
                     if certainty == Certainty::Unclear {
@@ -397,8 +431,12 @@ impl<'r> Plan<'r> {
         }
         match reason {
             Some(class) => self.try_again(now, again, retry_after, &class),
-            // Nothing but documents that leave something out now: there is nothing to wait for.
-            None => self.queue.push_front(again),
+            // Nothing but documents that leave something out now, or that were not looked at: there is
+            // nothing to wait for.
+            None => {
+                again.tries = batch.tries;
+                self.queue.push_front(again);
+            }
         }
     }
 
@@ -423,9 +461,67 @@ impl<'r> Plan<'r> {
         retry_after: Option<Duration>,
         class: &Class,
     ) {
-        let wait = retry_after.unwrap_or_else(|| backoff(batch.tries, &mut self.rng));
+        // A random wait does not end what there is time for.
+        let longest = self.time_left(now) / 2;
+        let wait = retry_after.unwrap_or_else(|| backoff(batch.tries, &mut self.rng).min(longest));
         self.queue.push_front(batch);
         self.wait(now, wait, class);
+    }
+
+    /// Divides a request that was throttled twice as it is: where a server counts the memory that
+    /// requests take, or the bytes of a burst, a large one can never pass.
+    fn halve_what_is_throttled(&mut self, batch: Batch<'r>) -> Batch<'r> {
+        let is_refused_twice = batch.tries.is_multiple_of(2);
+        if batch.len() == 1 || !is_refused_twice || self.destination.keys() == Keys::OfRequests {
+            return batch;
+        }
+        let (first, second) = batch.halves(self.destination);
+        self.limits.max_request_bytes =
+            self.limits.max_request_bytes.min(first.bytes().max(second.bytes()));
+        self.queue.push_front(second);
+        first
+    }
+
+    /// Divides a request that is refused as a whole, until what is refused stands alone: that is tried
+    /// once without its JSON fields. Whether it is to blame, or how the service is set up, shows in what
+    /// the service takes beside it.
+    fn find_what_is_refused(&mut self, batch: Batch<'r>, class: Class) {
+        if batch.len() > 1 {
+            let Some(division) = self.divisions.begin(&batch, self.destination) else {
+                self.queue.push_front(batch);
+                return self.stop(class);
+            };
+            let [first, second] = division;
+            self.queue.push_front(second);
+            self.queue.push_front(first);
+            return;
+        }
+        let piece = batch.piece(0);
+        if piece.json.is_some() || self.has_taken_something() {
+            let mut again = self.next_try_of(&batch);
+            self.refuse(piece, &class, &mut again);
+            if !again.is_empty() {
+                self.queue.push_front(again);
+            }
+        } else if self.divisions.suspect(piece.record, &class) {
+            self.stop(class);
+        }
+    }
+
+    /// Whether the service takes anything at all.
+    fn has_taken_something(&self) -> bool {
+        let counts = &self.delivered.counts;
+        counts.delivered + counts.already_there > 0 || !self.receipts.is_empty()
+    }
+
+    /// Makes later requests no larger than what went through, once both halves of a request did that was
+    /// refused as a whole.
+    fn learn_size(&mut self, division: Option<u32>) {
+        if let Some(bytes) = division.and_then(|division| self.divisions.taken(division))
+            && self.destination.keys() != Keys::OfRequests
+        {
+            self.limits.max_request_bytes = self.limits.max_request_bytes.min(bytes);
+        }
     }
 
     /// Sends nothing for a time, or nothing more at all if that is longer than there is.
@@ -485,6 +581,14 @@ impl<'r> Plan<'r> {
     /// Leaves whatever was not settled.
     fn leave_everything(&mut self) {
         let class = self.stopped.take().unwrap_or(NO_TIME_LEFT);
+        let is_their_own_fault = self.has_taken_something();
+        for (record, class) in self.divisions.suspects() {
+            if is_their_own_fault {
+                self.delivered.refuse(record, &class);
+            } else {
+                self.delivered.leave([record], &class);
+            }
+        }
         let mut unclear = 0;
         for (_, pieces) in self.receipts.drain(..) {
             // Whatever is left, the service has most likely stored what it gave receipts for.
@@ -520,5 +624,7 @@ fn wait_asked_for(answer: &Answer, now: SystemTime) -> Option<Duration> {
 
 #[cfg(test)]
 mod flights;
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod tests;

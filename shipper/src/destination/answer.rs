@@ -35,8 +35,8 @@ pub enum Verdict {
     TryAgain(Class, Certainty),
     /// The request was too large, and nothing of it was taken.
     TooLarge,
-    /// Something in the request can never be taken, the service does not say what, and nothing of
-    /// the request was taken.
+    /// Something in the request is not taken, or the service is set up not to take any such request: it
+    /// does not say which. Nothing of the request was taken.
     Divide(Class),
     /// Trying again is of no use until somebody changes something: credentials, an address.
     Stop(Class),
@@ -46,6 +46,18 @@ impl Verdict {
     /// All of so many pieces were taken.
     pub(super) fn delivered(sent: usize) -> Self {
         Self::Counted { delivered: sent, refused: Vec::new() }
+    }
+
+    /// Whether all pieces are where they should be.
+    pub(crate) fn takes_everything(&self) -> bool {
+        match self {
+            Self::Each(outcomes) => outcomes
+                .iter()
+                .all(|outcome| matches!(outcome, Outcome::Delivered | Outcome::AlreadyThere)),
+            Self::Counted { refused, .. } => refused.is_empty(),
+            Self::Receipt(_) => true,
+            Self::TryAgain(..) | Self::TooLarge | Self::Divide(_) | Self::Stop(_) => false,
+        }
     }
 
     /// What a 2xx answer means where it says all there is to say. A web page is none of the
@@ -85,6 +97,11 @@ pub enum Outcome {
     AlreadyThere,
     /// It will never be taken.
     Refused(Class),
+    /// It does not fit what it is written to: its JSON fields do not, or it is too large for a field, or
+    /// else what it is written to has to be changed.
+    Misfit(Class),
+    /// The service stopped at another piece before it came to this one: nothing is the matter with it.
+    NotReached,
     /// It may be taken at another try.
     TryAgain(Class, Certainty),
     /// It may be taken once somebody has changed something.
@@ -194,16 +211,31 @@ pub(super) const UNATTRIBUTED: Class = Class::new("unattributed");
 pub(super) const UNREADABLE_ANSWER: Verdict =
     Verdict::TryAgain(Class::new("unreadable_answer"), Certainty::Unclear);
 
-/// What a status means that a destination reads nothing special into. The request as a whole was
+/// What an answer means that a destination reads nothing special into. The request as a whole was
 /// not taken; a gateway's 500, 502 and 504 leave open what the service behind it did.
-pub(super) fn classify_status(status: u16) -> Verdict {
+pub(super) fn classify_status(answer: &Answer) -> Verdict {
+    let status = answer.status;
     let class = Class::from_status(status);
     match status {
         413 => Verdict::TooLarge,
+        400 | 500 if calls_it_too_large(&answer.body) => Verdict::TooLarge,
+        400 => Verdict::Divide(class),
         501 => Verdict::Stop(class),
         408 | 429 | 500..=599 => Verdict::TryAgain(class, Certainty::after(status)),
         _ => Verdict::Stop(class),
     }
+}
+
+/// Whether the service has read no more of a request than it takes, in the words of those that have no
+/// 413 for that: the OpenTelemetry Collector, whose words are those of Go's `MaxBytesReader`
+/// (<https://pkg.go.dev/net/http#MaxBytesError>), and VictoriaLogs. Both are among the recorded exchanges of
+/// the tests.
+pub(super) fn calls_it_too_large(body: &[u8]) -> bool {
+    let has = |words: &[u8]| body.windows(words.len()).any(|window| window == words);
+    has(b"http: request body too large")
+        || has(b"too big data size")
+        // What the service behind a Collector said to it.
+        || has(b"responded with HTTP Status Code 413")
 }
 
 #[cfg(test)]
@@ -212,6 +244,8 @@ mod tests {
 
     #[test]
     fn every_status_has_one_meaning() {
+        let classify_status =
+            |status| classify_status(&Answer { status, retry_after: None, body: Bytes::new() });
         let unclear = |status| Verdict::TryAgain(Class::from_status(status), Certainty::Unclear);
         let certain =
             |status| Verdict::TryAgain(Class::from_status(status), Certainty::NothingTaken);
@@ -222,9 +256,10 @@ mod tests {
         for status in [408, 500, 502, 504] {
             assert_eq!(classify_status(status), unclear(status));
         }
-        for status in [301, 302, 307, 400, 401, 403, 404, 405, 501] {
+        for status in [301, 302, 307, 401, 403, 404, 405, 501] {
             assert_eq!(classify_status(status), Verdict::Stop(Class::from_status(status)));
         }
+        assert_eq!(classify_status(400), Verdict::Divide(Class::from_status(400)));
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl Destination for Datadog {
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         match answer.status {
             200..300 => Verdict::taken(sent, answer),
-            status => classify_status(status),
+            _ => classify_status(answer),
         }
     }
 }
@@ -178,7 +178,8 @@ mod tests {
         };
         check(202, Verdict::delivered(4));
         check(413, Verdict::TooLarge);
-        for status in [400, 401, 403] {
+        check(400, Verdict::Divide(Class::from_status(400)));
+        for status in [401, 403] {
             check(status, Verdict::Stop(Class::from_status(status)));
         }
         for status in [408, 500] {

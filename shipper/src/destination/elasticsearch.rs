@@ -25,7 +25,12 @@ pub const MAX_REQUEST_BYTES: usize = 10_000_000;
 /// The parts of an answer that are read. Services that do not know the parameter pass over it.
 ///
 /// <https://www.elastic.co/docs/reference/elasticsearch/rest-apis/common-options>
-const FILTER_PATH: &str = "items.*.status,items.*.error.type";
+const FILTER_PATH: &str = "items.*.status,items.*.error.type,items.*.failure_store";
+
+/// The most bytes of a term of Lucene's, and so of a message in a field of type `keyword`.
+///
+/// <https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/ignore-above>
+const MAX_TERM_BYTES: usize = 32_766;
 
 /// A cluster and the index or data stream to write to.
 pub struct Elasticsearch {
@@ -122,9 +127,14 @@ impl Destination for Elasticsearch {
         body.push(b'\n');
     }
 
+    /// A message that is a `keyword` can be too long for one.
+    fn is_at_fault(&self, piece: &Piece<'_>) -> bool {
+        piece.message.len() > MAX_TERM_BYTES
+    }
+
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         if !(200..300).contains(&answer.status) {
-            return classify_status(answer.status);
+            return classify_status(answer);
         }
         if are_all_created(sent, &answer.body) {
             return Verdict::delivered(sent);
@@ -154,20 +164,27 @@ fn are_all_created(sent: usize, answer: &[u8]) -> bool {
     })
 }
 
-/// What became of one document. Refused is only what can never be taken. A missing index, a
-/// missing permission and a disk that is full (403 `cluster_block_exception`) are no fault of
-/// the document, nor is a status that nobody knows.
+/// What became of one document. A missing index, a missing permission and a disk that is full (403
+/// `cluster_block_exception`) are no fault of the document, nor is a status that nobody knows. 400 says
+/// nothing by itself: it is also that of a closed index, the limit of shards, a mapping that has no room
+/// for our fields or took them for something else, a pipeline that is missing. What a failure store took
+/// is not where it should be.
+///
+/// <https://www.elastic.co/docs/manage-data/data-store/data-streams/failure-store>
 fn outcome(item: &BulkItem) -> Outcome {
     let class = || match &item.create.error {
         Some(error) => Class::from_service(&error.error_type),
         None => Class::from_status(item.create.status),
     };
     match item.create.status {
+        200..300 if item.create.failure_store.as_deref() == Some("used") => {
+            Outcome::Refused(Class::new("failure_store"))
+        }
         200..300 => Outcome::Delivered,
         409 => Outcome::AlreadyThere,
         401 | 403 | 404 | 501 => Outcome::Stop(class()),
         status @ (429 | 500..600) => Outcome::TryAgain(class(), Certainty::after(status)),
-        400..500 => Outcome::Refused(class()),
+        400 => Outcome::Misfit(class()),
         _ => Outcome::Stop(class()),
     }
 }
@@ -186,6 +203,7 @@ struct BulkItem {
 struct ItemResult {
     status: u16,
     error: Option<ItemError>,
+    failure_store: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -243,7 +261,7 @@ mod tests {
     fn writes_below_the_path_of_the_url_and_asks_only_for_what_is_read() {
         assert_eq!(
             destination().endpoint().url.as_str(),
-            "https://search.example:9200/base/logs%20lambda/_bulk?filter_path=items.*.status,items.*.error.type"
+            "https://search.example:9200/base/logs%20lambda/_bulk?filter_path=items.*.status,items.*.error.type,items.*.failure_store"
         );
     }
 
@@ -273,7 +291,7 @@ mod tests {
             ),
             (
                 item(400, "mapper_parsing_exception"),
-                Outcome::Refused(Class::from_service("mapper_parsing_exception")),
+                Outcome::Misfit(Class::from_service("mapper_parsing_exception")),
             ),
             (
                 item(403, "cluster_block_exception"),
@@ -283,7 +301,16 @@ mod tests {
                 item(404, "index_not_found_exception"),
                 Outcome::Stop(Class::from_service("index_not_found_exception")),
             ),
-            (item(400, "Quotes a Document"), Outcome::Refused(Class::new("other"))),
+            (item(400, "Quotes a Document"), Outcome::Misfit(Class::new("other"))),
+            (item(418, "teapot_exception"), Outcome::Stop(Class::new("teapot_exception"))),
+            (
+                r#"{"create":{"status":201,"failure_store":"used"}}"#.to_owned(),
+                Outcome::Refused(Class::new("failure_store")),
+            ),
+            (
+                r#"{"create":{"status":201,"failure_store":"not_enabled"}}"#.to_owned(),
+                Outcome::Delivered,
+            ),
         ];
         for (second, expected) in cases {
             let body = format!(r#"{{"took":3,"errors":true,"items":[{ok},{second}]}}"#);

@@ -83,7 +83,7 @@ impl Destination for Honeycomb {
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         if !(200..300).contains(&answer.status) {
-            return classify_status(answer.status);
+            return classify_status(answer);
         }
         match serde_json::from_slice::<Vec<EventAnswer>>(&answer.body) {
             Ok(events) if events.len() == sent => {
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn a_whole_request_is_judged_by_its_status() {
         check(401, "", &Verdict::Stop(Class::from_status(401)));
-        check(400, "", &Verdict::Stop(Class::from_status(400)));
+        check(400, "", &Verdict::Divide(Class::from_status(400)));
         check(413, "", &Verdict::TooLarge);
         check(429, "", &Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken));
     }

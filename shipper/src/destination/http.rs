@@ -99,7 +99,7 @@ impl Destination for Http {
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         match answer.status {
             200..300 => Verdict::delivered(sent),
-            status => classify_status(status),
+            _ => classify_status(answer),
         }
     }
 }

@@ -66,7 +66,7 @@ impl Destination for Loggly {
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         match answer.status {
             200..300 => Verdict::taken(sent, answer),
-            status => classify_status(status),
+            _ => classify_status(answer),
         }
     }
 }

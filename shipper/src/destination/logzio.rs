@@ -61,10 +61,10 @@ impl Destination for Logzio {
             200..300 => Verdict::taken(sent, answer),
             400 => match serde_json::from_slice::<BadLines>(&answer.body) {
                 Ok(lines) => lines.verdict(sent),
-                // Not the listener's own answer, so it is about the request and not its lines.
-                Err(_) => Verdict::Stop(Class::from_status(answer.status)),
+                // Not the listener's own answer.
+                Err(_) => classify_status(answer),
             },
-            status => classify_status(status),
+            _ => classify_status(answer),
         }
     }
 }
@@ -153,9 +153,9 @@ mod tests {
     }
 
     #[test]
-    fn a_400_that_is_not_about_lines_stops() {
-        check(400, "bad request", &Verdict::Stop(Class::from_status(400)));
-        check(400, "{}", &Verdict::Stop(Class::from_status(400)));
+    fn a_400_that_is_not_about_lines_is_about_the_request() {
+        check(400, "bad request", &Verdict::Divide(Class::from_status(400)));
+        check(400, "{}", &Verdict::Divide(Class::from_status(400)));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 
 use super::attributes::{self, Value};
 use super::{
-    Answer, Class, Destination, Encoding, Endpoint, Keys, Limits, Place, Section, Verdict,
-    answer::UNATTRIBUTED, classify_status, protobuf,
+    Answer, Certainty, Class, Destination, Encoding, Endpoint, Keys, Limits, Place, Section,
+    Verdict, answer::UNATTRIBUTED, classify_status, protobuf,
 };
 use crate::record::Piece;
 
@@ -183,16 +183,21 @@ impl Destination for Loki {
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         match answer.status {
             200..300 => Verdict::taken(sent, answer),
-            // Lines that are too old or too long are gone, and the others were kept: nothing of
-            // it may be sent again.
-            400 => match ignored(&answer.body, sent) {
-                Some(ignored) => {
-                    let refused = [(Class::new("ignored_by_loki"), ignored)];
-                    Verdict::counted(sent, sent - ignored, &refused)
+            400 => match std::str::from_utf8(&answer.body).ok().and_then(|text| read(text, sent)) {
+                Some(Refusal::Events(refused)) => {
+                    let count = refused.iter().map(|(_, count)| count).sum();
+                    Verdict::counted(sent, sent.saturating_sub(count), &refused)
                 }
-                None => Verdict::Counted { delivered: 0, refused: vec![(UNATTRIBUTED, sent)] },
+                Some(Refusal::Setting(class)) => Verdict::Stop(class),
+                // The others are there, and Loki passes over what is sent again as it was.
+                Some(Refusal::RateLimit) => Verdict::TryAgain(RATE_LIMITED, Certainty::Unclear),
+                None => classify_status(answer),
             },
-            status => classify_status(status),
+            // The limit of a stream is found after other entries were stored.
+            429 if has(&answer.body, "er stream rate limit exceeded") => {
+                Verdict::TryAgain(RATE_LIMITED, Certainty::Unclear)
+            }
+            _ => classify_status(answer),
         }
     }
 }
@@ -228,13 +233,67 @@ fn pair(name: &str, value: &str, entry: &mut Vec<u8>) {
     });
 }
 
-/// How many lines a refusal says were ignored, if it accounts for all that were sent.
-fn ignored(body: &[u8], sent: usize) -> Option<usize> {
-    let (_, counts) = std::str::from_utf8(body).ok()?.rsplit_once("total ignored: ")?;
-    let (ignored, rest) = counts.split_once(" out of ")?;
-    let total: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    let ignored = ignored.parse().ok()?;
-    (total.parse() == Ok(sent) && ignored <= sent).then_some(ignored)
+/// Why entries are refused whose stream has had too much.
+const RATE_LIMITED: Class = Class::new("rate_limited");
+
+/// What Loki's 400 says.
+#[derive(Debug, PartialEq)]
+enum Refusal {
+    /// So many entries are refused, and the others are stored.
+    Events(Vec<(Class, usize)>),
+    /// Some entries may be taken later.
+    RateLimit,
+    /// Loki is set up to take no such entries.
+    Setting(Class),
+}
+
+/// What is wrong with single entries, in words of the distributor's.
+///
+/// <https://github.com/grafana/loki/blob/main/pkg/validation/validate.go>
+static FAULTS: [(&str, Class); 5] = [
+    ("has timestamp too old", Class::new("too_old")),
+    ("has timestamp too new", Class::new("too_new")),
+    ("ax entry size", Class::new("too_large")),
+    ("structured metadata too large", Class::new("structured_metadata_too_large")),
+    ("too many structured metadata labels", Class::new("too_many_structured_metadata")),
+];
+
+/// Reads a refusal of so many entries, if all of it can be read. The ingester's text ends with how many
+/// entries it has passed over; the distributor's has a part for each kind of fault, `N errors like: …`, or
+/// the fault alone where there is one.
+///
+/// <https://github.com/grafana/loki/blob/main/pkg/ingester/stream.go>
+/// <https://github.com/grafana/loki/blob/main/pkg/util/errors.go>
+fn read(text: &str, sent: usize) -> Option<Refusal> {
+    if text.contains("includes structured metadata, but this feature is disallowed") {
+        return Some(Refusal::Setting(Class::new("structured_metadata_disallowed")));
+    }
+    if let Some((reasons, counts)) = text.rsplit_once("total ignored: ") {
+        if reasons.contains("rate limit exceeded") {
+            return Some(Refusal::RateLimit);
+        }
+        let (ignored, rest) = counts.split_once(" out of ")?;
+        let total: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        let ignored: usize = ignored.parse().ok()?;
+        if total.parse() != Ok(sent) || ignored > sent {
+            // Of another stream of the same request more may have been passed over.
+            return Some(Refusal::Events(vec![(UNATTRIBUTED, sent)]));
+        }
+        return Some(Refusal::Events(vec![(Class::new("ignored_by_loki"), ignored)]));
+    }
+    let part = |part: &str| {
+        let (count, fault) = match part.split_once(" errors like: ") {
+            Some((count, fault)) => (count.trim().parse().ok()?, fault),
+            None => (1, part),
+        };
+        let (_, class) = FAULTS.iter().find(|(words, _)| fault.contains(words))?;
+        Some((class.clone(), count))
+    };
+    text.split("; ").map(part).collect::<Option<Vec<_>>>().map(Refusal::Events)
+}
+
+fn has(body: &[u8], words: &str) -> bool {
+    body.windows(words.len()).any(|window| window == words.as_bytes())
 }
 
 #[cfg(test)]
@@ -243,7 +302,7 @@ mod tests {
     use prost::Message;
 
     use super::*;
-    use crate::destination::{Certainty, sample};
+    use crate::destination::sample;
 
     #[derive(Clone, PartialEq, Message)]
     struct Push {
@@ -355,15 +414,46 @@ mod tests {
             &Verdict::Counted { delivered: 3, refused: vec![(Class::new("ignored_by_loki"), 2)] },
         );
         let unattributed = Verdict::Counted { delivered: 0, refused: vec![(UNATTRIBUTED, 5)] };
-        for body in [
-            "entry for stream '{a=\"b\"}' has timestamp too old: 2023-11-06T10:00:00Z",
-            "total ignored: 2 out of 4",
-            "total ignored: 9 out of 5",
-            "total ignored: many out of 5",
-            "",
-        ] {
+        for body in ["total ignored: 2 out of 4", "total ignored: 9 out of 5"] {
             check(400, body, &unattributed);
         }
+    }
+
+    #[test]
+    fn the_distributor_says_how_many_entries_it_refuses_of_each_kind() {
+        let counted = |delivered, refused: &[(&'static str, usize)]| Verdict::Counted {
+            delivered,
+            refused: refused.iter().map(|(word, count)| (Class::new(word), *count)).collect(),
+        };
+        let old = "entry for stream '{a=\"b\"}' has timestamp too old: 2023-11-06T10:00:00Z, oldest \
+                   acceptable timestamp is: 2023-11-07T10:00:00Z";
+        let large = "Max entry size '262144' bytes exceeded for stream '{a=\"b\"}' while adding an \
+                     entry with length '300000' bytes";
+        check(400, old, &counted(4, &[("too_old", 1)]));
+        check(400, &format!("3 errors like: {old}"), &counted(2, &[("too_old", 3)]));
+        let both = format!("2 errors like: {old}; {large}");
+        check(400, &both, &counted(2, &[("too_old", 2), ("too_large", 1)]));
+        // What cannot be read may be a setting.
+        for body in ["cannot parse accountID from \"shop\"", "total ignored: many out of 5", ""] {
+            check(400, body, &Verdict::Divide(Class::from_status(400)));
+        }
+        let disallowed = "stream '{a=\"b\"}' includes structured metadata, but this feature is \
+                          disallowed. Please see `limits_config.allow_structured_metadata`";
+        check(400, disallowed, &Verdict::Stop(Class::new("structured_metadata_disallowed")));
+        check(400, "data: too big data size 5819 exceeding 4000 bytes", &Verdict::TooLarge);
+    }
+
+    #[test]
+    fn entries_over_the_rate_of_their_stream_come_again_and_the_others_may_be_there() {
+        let again = Verdict::TryAgain(RATE_LIMITED, Certainty::Unclear);
+        check(
+            400,
+            "entry with timestamp 2023-11-06 ignored, reason: 'Per stream rate limit exceeded (limit: \
+             3MB/sec)',\nentry with timestamp 2023-11-06 ignored, reason: 'entry too far behind',\n\
+             user 'fake', total ignored: 2 out of 5 for stream: {a=\"b\"}",
+            &again,
+        );
+        check(429, "Per stream rate limit exceeded (limit: 3MB/sec)", &again);
     }
 
     #[test]

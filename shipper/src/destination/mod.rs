@@ -92,6 +92,17 @@ pub trait Destination: Send + Sync {
         Address::default()
     }
 
+    /// Why the service is known not to take a piece, which is therefore rejected without being sent.
+    fn never_takes(&self, _piece: &Piece<'_>) -> Option<Class> {
+        None
+    }
+
+    /// Whether a piece without JSON fields can be one that does not fit ([`Outcome::Misfit`]) for its own
+    /// sake, so that it never will.
+    fn is_at_fault(&self, _piece: &Piece<'_>) -> bool {
+        false
+    }
+
     /// Judges the answer to a request with `sent` pieces.
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict;
 

@@ -108,7 +108,7 @@ impl Destination for NewRelic {
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         match answer.status {
             200..300 => Verdict::taken(sent, answer),
-            status => classify_status(status),
+            _ => classify_status(answer),
         }
     }
 }
@@ -170,7 +170,8 @@ mod tests {
         };
         check(202, Verdict::delivered(4));
         check(413, Verdict::TooLarge);
-        for status in [400, 403, 404, 501] {
+        check(400, Verdict::Divide(Class::from_status(400)));
+        for status in [403, 404, 501] {
             check(status, Verdict::Stop(Class::from_status(status)));
         }
         check(429, Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken));

@@ -12,8 +12,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::attributes::{self, Value};
 use super::{
-    Answer, Certainty, Class, Destination, Endpoint, Keys, Limits, Place, Section,
-    UNREADABLE_ANSWER, Verdict, protobuf,
+    Answer, Certainty, Class, Destination, Endpoint, Keys, Limits, Place, Section, Verdict,
+    answer::calls_it_too_large, classify_status, protobuf,
 };
 use crate::line::Level;
 use crate::origin::Origin;
@@ -119,17 +119,16 @@ impl Destination for Otlp {
         let class = Class::from_status(answer.status);
         match answer.status {
             // A partial success must not be tried again.
-            200..300 => match Exported::decode(answer.body.as_ref()) {
-                Ok(Exported { partial_success: Some(partial) }) => {
-                    let rejected = usize::try_from(partial.rejected_log_records).unwrap_or(0);
-                    let rejected = rejected.min(sent);
+            200..300 => match rejected(&answer.body) {
+                Some(rejected) => {
+                    let rejected = usize::try_from(rejected).unwrap_or(0).min(sent);
                     let refused = [(Class::new("rejected_log_record"), rejected)];
                     Verdict::counted(sent, sent - rejected, &refused)
                 }
-                Ok(Exported { partial_success: None }) => Verdict::delivered(sent),
-                Err(_) => UNREADABLE_ANSWER,
+                None => Verdict::taken(sent, answer),
             },
-            413 => Verdict::TooLarge,
+            400 | 413 => classify_status(answer),
+            500 if calls_it_too_large(&answer.body) => Verdict::TooLarge,
             429 | 503 => Verdict::TryAgain(class, Certainty::NothingTaken),
             502 | 504 => Verdict::TryAgain(class, Certainty::Unclear),
             _ => Verdict::Stop(class),
@@ -197,11 +196,24 @@ struct PartialSuccess {
     rejected_log_records: i64,
 }
 
+/// How many records a success rejects, where it says so: as protobuf, or as the JSON that some receivers
+/// answer to protobuf too (<https://github.com/langfuse/langfuse/issues/16789>).
+fn rejected(body: &[u8]) -> Option<i64> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        let exported: serde_json::Value = serde_json::from_slice(body).ok()?;
+        // JSON has 64-bit integers as text.
+        let count = &exported["partialSuccess"]["rejectedLogRecords"];
+        return count.as_i64().or_else(|| count.as_str()?.parse().ok());
+    }
+    Some(Exported::decode(body).ok()?.partial_success?.rejected_log_records)
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::destination::UNREADABLE_ANSWER;
 
     fn otlp() -> Otlp {
         let url = Url::parse("https://otlp.example:4318/base").unwrap();
@@ -237,10 +249,16 @@ mod tests {
         // A text without a number is a warning.
         check(200, &partial(0), &Verdict::delivered(5));
         check(200, &partial(-3), &Verdict::delivered(5));
+        let json = br#"{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"no"}}"#;
+        check(200, json, &rejected(3, 2));
+        check(200, br#"{"partialSuccess":{"rejectedLogRecords":1}}"#, &rejected(4, 1));
     }
 
     #[test]
-    fn an_answer_in_another_language_leaves_everything_open() {
+    fn a_success_in_another_language_is_one_unless_it_is_a_web_page() {
+        for body in ["{}", r#"{"partialSuccess":{}}"#, "{\"status\":\"ok\"}", "{", "ok"] {
+            check(200, body.as_bytes(), &Verdict::delivered(5));
+        }
         check(200, b"<html>welcome</html>", &UNREADABLE_ANSWER);
     }
 
@@ -253,9 +271,13 @@ mod tests {
         for status in [502, 504] {
             check(status, b"", &Verdict::TryAgain(class(status), Certainty::Unclear));
         }
-        for status in [400, 401, 403, 404, 408, 500, 501, 505] {
+        check(400, b"", &Verdict::Divide(class(400)));
+        for status in [401, 403, 404, 408, 500, 501, 505] {
             check(status, b"", &Verdict::Stop(class(status)));
         }
         check(413, b"", &Verdict::TooLarge);
+        let too_large = b"\x08\x03\x12\x1chttp: request body too large";
+        check(400, too_large, &Verdict::TooLarge);
+        check(500, too_large, &Verdict::TooLarge);
     }
 }

@@ -147,11 +147,18 @@ impl Destination for SplunkHec {
         body.extend_from_slice(b"}}");
     }
 
+    /// <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>: code 13,
+    /// also of an event of nothing but white space
+    /// (<https://github.com/splunk/splunk-connect-for-kubernetes/issues/64>).
+    fn never_takes(&self, piece: &Piece<'_>) -> Option<Class> {
+        piece.message.trim_ascii().is_empty().then_some(EVENT_BLANK)
+    }
+
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         let Ok(said) = serde_json::from_slice::<Said>(&answer.body) else {
             return match answer.status {
                 200..300 => UNREADABLE_ANSWER,
-                status => classify_status(status),
+                _ => classify_status(answer),
             };
         };
         let processed = said.invalid_event_number.map(|number| number.min(sent));
@@ -170,17 +177,15 @@ impl Destination for SplunkHec {
             // The numbers of some codes count from one. So only the first event is ever refused,
             // which no reading of its number can make another; what is behind others is sent again.
             (Meaning::BadEvent(class), Some(0)) => {
-                let again = Outcome::TryAgain(class.clone(), Certainty::NothingTaken);
-                up_to(0, Outcome::Refused(class), again, sent)
+                up_to(0, Outcome::Refused(class), Outcome::NotReached, sent)
             }
-            (Meaning::BadEvent(class), Some(processed)) => {
-                let again = Outcome::TryAgain(class, Certainty::NothingTaken);
-                up_to(processed, again.clone(), again, sent)
+            (Meaning::BadEvent(_), Some(processed)) => {
+                up_to(processed, Outcome::NotReached, Outcome::NotReached, sent)
             }
             (Meaning::BadEvent(class), None) => Verdict::Divide(class),
             // A success that cannot be read as one: nobody knows what was taken.
             (Meaning::Unknown, _) if (200..300).contains(&answer.status) => UNREADABLE_ANSWER,
-            (Meaning::Unknown, _) => classify_status(answer.status),
+            (Meaning::Unknown, _) => classify_status(answer),
         }
     }
 
@@ -236,6 +241,8 @@ struct Said {
     invalid_event_number: Option<usize>,
 }
 
+const EVENT_BLANK: Class = Class::new("event_blank");
+
 enum Meaning {
     Success,
     Busy(Class),
@@ -262,7 +269,7 @@ impl Said {
             10 => Meaning::Misconfigured(Class::new("data_channel_missing")),
             11 => Meaning::Misconfigured(Class::new("invalid_data_channel")),
             12 => Meaning::BadEvent(Class::new("event_required")),
-            13 => Meaning::BadEvent(Class::new("event_blank")),
+            13 => Meaning::BadEvent(EVENT_BLANK),
             14 => Meaning::Misconfigured(Class::new("acknowledgement_disabled")),
             15 => Meaning::BadEvent(Class::new("indexed_fields_malformed")),
             16 => Meaning::Misconfigured(Class::new("query_authorization_disabled")),
@@ -353,7 +360,7 @@ mod tests {
     #[test]
     fn events_before_a_bad_one_are_in_and_only_the_first_is_ever_refused() {
         let class = || Class::new("invalid_data_format");
-        let again = || Outcome::TryAgain(class(), Certainty::NothingTaken);
+        let again = || Outcome::NotReached;
         check(
             400,
             r#"{"text":"Invalid data format","code":6,"invalid-event-number":2}"#,
@@ -407,9 +414,9 @@ mod tests {
             r#"{"text":"Internal server error","code":8}"#,
             &Verdict::TryAgain(Class::new("internal_server_error"), Certainty::Unclear),
         );
-        check(429, r#"{"text":"new","code":99}"#, &classify_status(429));
+        check(429, r#"{"text":"new","code":99}"#, &classify_status(&answer(429, "")));
         check(200, r#"{"text":"new","code":99}"#, &UNREADABLE_ANSWER);
-        check(502, "<html>bad gateway</html>", &classify_status(502));
+        check(502, "<html>bad gateway</html>", &classify_status(&answer(502, "")));
         check(413, "", &Verdict::TooLarge);
         check(200, "<html>ok</html>", &UNREADABLE_ANSWER);
     }

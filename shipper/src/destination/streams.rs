@@ -93,6 +93,6 @@ pub(super) fn aws_status(service: Service, answer: &Answer) -> Verdict {
                 Verdict::Stop(class)
             }
         }
-        status => classify_status(status),
+        _ => classify_status(answer),
     }
 }

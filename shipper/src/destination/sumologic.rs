@@ -82,7 +82,7 @@ impl Destination for SumoLogic {
             200..300 => Verdict::taken(sent, answer),
             // The address has the secret in it, so another secret may be a right one.
             404 => Verdict::Stop(SOURCE_NOT_FOUND),
-            status => classify_status(status),
+            _ => classify_status(answer),
         }
     }
 }

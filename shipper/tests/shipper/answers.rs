@@ -132,7 +132,11 @@ impl Words {
             Verdict::Receipt(_) => "waited for until they are stored".to_owned(),
             Verdict::TryAgain(class, certainty) => self.again(class, *certainty),
             Verdict::TooLarge => "divided; one that is too large by itself is refused".to_owned(),
-            Verdict::Divide(class) => format!("divided; the one that is bad is {}", refused(class)),
+            Verdict::Divide(class) => format!(
+                "divided; one that is not taken while others are is tried without `json` and then {}; \
+                 if none is taken, left",
+                refused(class)
+            ),
             Verdict::Stop(class) => self.left(class),
         }
     }
@@ -142,6 +146,10 @@ impl Words {
             Outcome::Delivered => "delivered".to_owned(),
             Outcome::AlreadyThere => "already there".to_owned(),
             Outcome::Refused(class) => refused(class),
+            Outcome::Misfit(class) => {
+                format!("sent once more without `json`, then {}", self.left(class))
+            }
+            Outcome::NotReached => "sent again".to_owned(),
             Outcome::TryAgain(class, certainty) => self.again(class, *certainty),
             Outcome::Stop(class) => self.left(class),
         }

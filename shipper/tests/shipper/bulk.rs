@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::SECRET;
 use crate::contract::opensearch::{self, Failure};
+use crate::event;
 use crate::http::{Answer, Reply, Request, Server, Service};
 use crate::settled::Held;
 
@@ -55,6 +56,23 @@ struct Inner {
 }
 
 pub(crate) const INDEX: &str = "logs-lambda";
+
+impl Mood {
+    /// The first document is rejected for its own sake, if its message is [`TOO_LONG`] for its field.
+    pub(crate) fn rejects_the_first() -> Self {
+        Self::Items(BTreeMap::from([(0, (400, "illegal_argument_exception"))]))
+    }
+}
+
+/// More bytes than a term of Lucene's may have.
+const TOO_LONG: usize = 33_000;
+
+/// So many messages, of which the first is too long for a field that is a `keyword`.
+pub(crate) fn with_the_first_too_long(count: usize) -> Vec<String> {
+    let mut messages: Vec<String> = (0..count).map(event::message).collect();
+    messages[0] = "x".repeat(TOO_LONG);
+    messages
+}
 
 impl Bulk {
     pub(crate) fn start() -> Self {
@@ -252,7 +270,8 @@ pub(crate) fn check(request: &Request) -> Result<(usize, Vec<(String, Value)>), 
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     ensure(request.method == "POST", "not POST")?;
     ensure(path == format!("/{INDEX}/_bulk"), "another path")?;
-    ensure(query == "filter_path=items.*.status,items.*.error.type", "another query")?;
+    let filter = "filter_path=items.*.status,items.*.error.type,items.*.failure_store";
+    ensure(query == filter, "another query")?;
     ensure(request.header("content-type") == Some("application/x-ndjson"), "another Content-Type")?;
     ensure(request.header("content-encoding") == Some("gzip"), "another Content-Encoding")?;
     let authorization = request.header("authorization");

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use crate::bulk::{Bulk, Mood};
+use crate::bulk::{Bulk, Mood, with_the_first_too_long};
 use crate::event;
 use crate::http::{Answer, Reply};
 use crate::lambda::{Invoked, Lambda};
@@ -60,15 +60,27 @@ fn documents_carry_function_request_id_and_event_time() {
 }
 
 #[test]
-fn refused_items_do_not_fail_the_invocation_and_take_no_others_with_them() {
+fn a_message_too_long_for_its_field_is_refused_and_takes_no_others_with_it() {
+    let messages = with_the_first_too_long(5);
+    let bulk = Bulk::with_moods([Mood::rejects_the_first()]);
+    let invoked = lambda(&bulk).invoke(&event::with(&messages));
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("refused")), (4, 1));
+    assert_eq!(counts.get("requests"), 1);
+    assert_eq!(counts.reasons("refused"), of("illegal_argument_exception", 1));
+}
+
+/// Mappings, the limits of an index and of its cluster, a missing pipeline: 400 says nothing by itself.
+#[test]
+fn documents_that_do_not_fit_the_index_are_returned_to_source_and_take_no_others_with_them() {
     let words =
         BTreeMap::from([(1, (400, "mapper_parsing_exception")), (3, (400, "Quotes Something"))]);
     let (counts, ..) = check(5, [Mood::Items(words)]);
-    assert_eq!((counts.get("delivered"), counts.get("refused")), (3, 2));
-    assert_eq!(counts.get("requests"), 1);
+    assert_eq!((counts.get("delivered"), counts.get("returned_to_source")), (3, 2));
+    assert_eq!((counts.get("requests"), counts.get("refused")), (1, 0));
     let expected =
         BTreeMap::from([("mapper_parsing_exception".to_owned(), 1), ("other".to_owned(), 1)]);
-    assert_eq!(counts.reasons("refused"), expected);
+    assert_eq!(counts.reasons("returned_to_source"), expected);
 }
 
 #[test]
@@ -77,8 +89,8 @@ fn an_answer_that_was_not_filtered_is_read_and_what_it_quotes_stays_between_us()
     let bulk = Bulk::with_moods([Mood::Items(words)]).ignoring_filter_path();
     let invoked = lambda(&bulk).invoke(&event::of(3));
     let counts = settled(&invoked, "search", &messages(3), &bulk.held());
-    assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
-    assert_eq!(counts.reasons("refused"), of("mapper_parsing_exception", 1));
+    assert_eq!((counts.get("delivered"), counts.get("returned_to_source")), (2, 1));
+    assert_eq!(counts.reasons("returned_to_source"), of("mapper_parsing_exception", 1));
 }
 
 #[test]
@@ -174,7 +186,7 @@ fn tries_again_after_429_and_5xx_without_a_time() {
 
 #[test]
 fn does_not_try_again_what_a_server_will_never_do() {
-    for status in [501, 401, 403, 404, 400, 302] {
+    for status in [501, 401, 403, 404, 302] {
         let answer = Answer::new(status, "no").with("location", "http://127.0.0.1:1/");
         let (counts, invoked, bulk) = check(3, [Mood::Says(answer)]);
         assert_eq!((counts.get("returned_to_source"), counts.get("requests")), (3, 1), "{status}");

@@ -27,7 +27,7 @@ use crate::contract::{ALL, Contract};
 use crate::faults::limited::Limited;
 use crate::http::Reply;
 use crate::lambda::FunctionError;
-use crate::stand_in::{Mood, POISON, StandIn};
+use crate::stand_in::{Mood, StandIn};
 use crate::storage::{Storage, Strike, VISIBILITY_TIMEOUT};
 use crate::{PAYLOAD, SECRET, event};
 
@@ -99,7 +99,7 @@ impl Chaos {
             let first = number * MESSAGES;
             let of_event: Vec<String> = (first..first + MESSAGES)
                 .map(|id| {
-                    let poison = if rng.u8(..) < 20 { POISON } else { "" };
+                    let poison = if rng.u8(..) < 20 { contract.poison() } else { String::new() };
                     format!("{}{poison}", event::message(id))
                 })
                 .collect();

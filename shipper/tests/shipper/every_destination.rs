@@ -11,7 +11,7 @@ use crate::event;
 use crate::http::{Answer, Reply};
 use crate::lambda::{Invoked, Lambda};
 use crate::settled::{Counts, settled};
-use crate::stand_in::{Mood, POISON, StandIn};
+use crate::stand_in::{Mood, StandIn};
 
 fn messages(count: usize) -> Vec<String> {
     (0..count).map(event::message).collect()
@@ -72,7 +72,7 @@ fn a_bad_record_is_refused_and_takes_none_with_it() {
     for contract in ALL.iter().filter(|contract| contract.refuses() == Refuses::Records) {
         let stand_in = StandIn::start(*contract, []);
         let mut lines = messages(5);
-        lines[1] = format!("{POISON} is refused");
+        lines[1] = contract.poison();
         let (counts, _) = send(&stand_in, &lines);
         assert_eq!(
             (counts.get("delivered"), counts.get("refused"), counts.get("possible_duplicates")),
@@ -172,6 +172,44 @@ fn what_was_not_taken_is_sent_again() {
             let (counts, ..) = check(contract, 3, [mood]);
             assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1), "{told}");
         }
+    });
+}
+
+/// Parsers that read a request as one document refuse all of it for one event: for a lone surrogate, or
+/// numbers or nesting that they do not take.
+#[test]
+fn one_event_that_a_service_cannot_parse_harms_no_other() {
+    for_each(|contract| {
+        // They parse no events.
+        if ["firehose", "kinesis", "s3"].contains(&contract.kind()) {
+            return;
+        }
+        let mut messages = messages(60);
+        // Without its JSON fields it is well.
+        messages[17] = "{\"cut\":\"\\ud83d\"}".to_owned();
+        messages[41] = contract.poison();
+        let stand_in = StandIn::start(contract, []).lasting(Mood::Parses);
+        let (counts, _) = send(&stand_in, &messages);
+        let told = format!("{}: {counts:?}", contract.kind());
+        assert_eq!((counts.get("delivered"), counts.get("refused")), (59, 1), "{told}");
+        assert_eq!(counts.get("possible_duplicates"), 0, "{told}");
+        assert!(stand_in.requests() <= 32, "{} requests, {told}", stand_in.requests());
+    });
+}
+
+/// A setting that makes a service refuse every request alike is no event's fault.
+#[test]
+fn where_every_request_is_refused_alike_all_events_are_kept() {
+    for_each(|contract| {
+        if ["firehose", "kinesis", "s3"].contains(&contract.kind()) {
+            return;
+        }
+        let says = says(Answer::new(400, "no such pipeline"));
+        let stand_in = StandIn::start(contract, []).lasting(says);
+        let (counts, _) = send(&stand_in, &messages(300));
+        let told = format!("{}: {counts:?}", contract.kind());
+        assert_eq!((counts.get("returned_to_source"), counts.get("refused")), (300, 0), "{told}");
+        assert!(stand_in.requests() <= 16, "{} requests, {told}", stand_in.requests());
     });
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::bulk::{Bulk, Mood};
+use crate::bulk::{Bulk, Mood, with_the_first_too_long};
 use crate::http::{self, Answer, Reply};
 use crate::lambda::{Invoked, Lambda};
 use crate::logzio::{self, Logzio};
@@ -158,15 +158,15 @@ fn an_object_that_is_gone_was_settled_by_another_pointer() {
 
 #[test]
 fn what_is_rejected_then_is_a_dead_letter() {
-    let words = std::collections::BTreeMap::from([(0, (400, "mapper_parsing_exception"))]);
-    let (bulk, storage) = (Bulk::with_moods([Mood::Items(words)]), Storage::start());
-    storage.put(&key("search", 1), stored("search", 0, &messages(3)));
+    let sent = with_the_first_too_long(3);
+    let (bulk, storage) = (Bulk::with_moods([Mood::rejects_the_first()]), Storage::start());
+    storage.put(&key("search", 1), stored("search", 0, &sent));
     let mut lambda = Lambda::start_with_aws(&with_bulk(&bulk), &storage.url());
     let invoked = consume(&mut lambda, &storage);
     let counts = counts(&invoked, "search");
     assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
     assert!(storage.objects("logagg/undelivered/").is_empty());
-    assert_eq!(storage.messages_in("logagg/rejected/search/"), [event::message(0)]);
+    assert_eq!(storage.messages_in("logagg/rejected/search/"), sent[..1]);
 }
 
 #[test]
@@ -473,23 +473,23 @@ fn what_the_function_sends_itself_is_no_recursive_loop() {
 
 #[test]
 fn what_is_rejected_and_cannot_be_stored_as_a_dead_letter_stays_in_its_object() {
-    let words = || std::collections::BTreeMap::from([(0, (400, "mapper_parsing_exception"))]);
-    let moods = [Mood::Items(words()), Mood::Items(words())];
+    let sent = with_the_first_too_long(3);
+    let moods = [Mood::rejects_the_first(), Mood::rejects_the_first()];
     let (bulk, storage) = (Bulk::with_moods(moods), Storage::start());
-    storage.put(&key("search", 1), stored("search", 0, &messages(3)));
+    storage.put(&key("search", 1), stored("search", 0, &sent));
     storage.deny(["PutObject"]);
     let mut lambda = Lambda::start_with_aws(&with_bulk(&bulk), &storage.url());
     let invoked = consume(&mut lambda, &storage);
     let first = counts(&invoked, "search");
     assert_eq!((first.get("delivered"), first.get("refused"), first.get("stored")), (2, 0, 1));
     assert_eq!(failures(&invoked), 1);
-    assert_eq!(storage.messages_in("logagg/undelivered/"), messages(3));
+    assert_eq!(storage.messages_in("logagg/undelivered/"), sent);
 
     storage.recover();
     storage.advance(VISIBILITY_TIMEOUT);
     let invoked = consume(&mut lambda, &storage);
     let second = counts(&invoked, "search");
     assert_eq!((second.get("already_there"), second.get("rejected_stored")), (2, 1));
-    assert_eq!(storage.messages_in("logagg/rejected/"), [event::message(0)]);
+    assert_eq!(storage.messages_in("logagg/rejected/"), sent[..1]);
     assert!(storage.objects("logagg/undelivered/").is_empty() && storage.queue().is_empty());
 }

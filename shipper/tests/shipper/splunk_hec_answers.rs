@@ -11,6 +11,7 @@ use crate::event;
 use crate::http::{Answer, Reply, Request, Server, Service};
 use crate::lambda::Lambda;
 use crate::settled::{Held, settled};
+use crate::stand_in::{POISON, StandIn};
 
 /// A collector that indexes what it takes after being asked about it so many times.
 struct Indexer {
@@ -111,4 +112,42 @@ fn what_is_never_indexed_is_returned_to_source_in_time() {
     let counts = settled(&invoked, "x", &messages(), &indexer.held());
     assert_eq!((counts.get("returned_to_source"), counts.get("possible_duplicates")), (60, 60));
     assert_eq!(counts.reasons("returned_to_source")["not_acknowledged"], 60);
+}
+
+/// Splunk takes no event that is blank after trimming, and of what stands behind one it takes nothing.
+///
+/// <https://github.com/splunk/splunk-connect-for-kubernetes/issues/64>,
+/// <https://github.com/moby/moby/issues/35862>
+#[test]
+fn a_blank_event_is_never_sent_and_harms_no_other() {
+    let splunk = StandIn::start(&SplunkHec, []);
+    let messages: Vec<String> = (0..40)
+        .map(|index| match index % 4 {
+            1 => "\n".to_owned(),
+            3 => " \t\r\n".to_owned(),
+            _ => event::message(index),
+        })
+        .collect();
+    let texts: Vec<&str> = messages.iter().map(String::as_str).collect();
+    let config = json!({"destinations": {"x": splunk.config()}});
+    let invoked = Lambda::start(&config).invoke(&event::with(&texts));
+    let counts = settled(&invoked, "x", &messages, &splunk.held());
+    assert_eq!((counts.get("delivered"), counts.get("refused")), (20, 20));
+    assert_eq!((counts.get("requests"), counts.get("possible_duplicates")), (1, 0));
+    assert_eq!(counts.reasons("refused")["event_blank"], 20);
+}
+
+/// A bad event costs a request, and no wait: nothing is throttled.
+#[test]
+fn many_bad_events_cost_no_waits() {
+    let splunk = StandIn::start(&SplunkHec, []);
+    let messages: Vec<String> = (0..60)
+        .map(|index| format!("{}{index}", if index % 2 == 0 { "" } else { POISON }))
+        .collect();
+    let texts: Vec<&str> = messages.iter().map(String::as_str).collect();
+    let config = json!({"destinations": {"x": splunk.config()}});
+    let invoked =
+        Lambda::start(&config).invoke_within(&event::with(&texts), Duration::from_secs(9));
+    let counts = settled(&invoked, "x", &messages, &splunk.held());
+    assert_eq!((counts.get("delivered"), counts.get("refused")), (30, 30));
 }

@@ -26,6 +26,8 @@ pub(crate) enum Mood {
     TakesThen(Reply),
     /// Everything is taken and answered, but the answer ends in its middle.
     TakesThenTruncates,
+    /// A request with an event that cannot be parsed is refused whole, without a word about which it is.
+    Parses,
     /// The connection is reset before the body was read.
     ResetsBeforeBody,
 }
@@ -174,6 +176,9 @@ impl Service for State {
         }
         let items = match self.contract.check(&request) {
             Ok(items) => items,
+            Err(_) if matches!(inner.lasting, Some(Mood::Parses)) => {
+                return Reply::Answer(Answer::new(400, "malformed"));
+            }
             Err(violation) => {
                 inner.violations.push(violation);
                 return Reply::Answer(Answer::new(400, ""));
@@ -186,13 +191,18 @@ impl Service for State {
         if let Mood::Does(reply) = mood {
             return reply;
         }
+        if matches!(mood, Mood::Parses) && items.iter().any(|item| item.message.contains(POISON)) {
+            return Reply::Answer(Answer::new(400, "malformed"));
+        }
         let answer = self.contract.take(items, &mut inner.held);
         match mood {
             Mood::TakesSlowly(time) => Reply::Late(time, answer),
             Mood::TakesThenMislabels => Reply::Answer(mislabelled(answer)),
             Mood::TakesThen(reply) => reply,
             Mood::TakesThenTruncates => Reply::Truncated(answer),
-            Mood::Takes | Mood::Does(_) | Mood::ResetsBeforeBody => Reply::Answer(answer),
+            Mood::Takes | Mood::Parses | Mood::Does(_) | Mood::ResetsBeforeBody => {
+                Reply::Answer(answer)
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::bulk::{Bulk, Mood};
+use crate::bulk::{Bulk, Mood, with_the_first_too_long};
 use crate::http::{self, Answer, Reply};
 use crate::lambda::{Invoked, Lambda};
 use crate::logzio::{self, Logzio};
@@ -236,19 +236,19 @@ fn parts_that_were_delivered_before_the_whole_is_stored_are_counted() {
 /// rejected or only how many.
 #[test]
 fn what_is_rejected_is_a_dead_letter_at_the_first_delivery() {
-    let words = std::collections::BTreeMap::from([(0, (400, "mapper_parsing_exception"))]);
-    let (bulk, storage) = (Bulk::with_moods([Mood::Items(words)]), Storage::start());
+    let sent = with_the_first_too_long(3);
+    let (bulk, storage) = (Bulk::with_moods([Mood::rejects_the_first()]), Storage::start());
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
-    let invoked = lambda.invoke(&event::of(3));
-    let counts = settled(&invoked, "search", &messages(3), &bulk.held());
+    let invoked = lambda.invoke(&event::with(&sent));
+    let counts = settled(&invoked, "search", &sent, &bulk.held());
     assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
     assert_eq!(counts.get("rejected_stored"), 1);
-    assert_eq!(storage.messages_in("logagg/rejected/search/"), [event::message(0)]);
+    assert_eq!(storage.messages_in("logagg/rejected/search/"), sent[..1]);
     assert_eq!(
         storage.documents("logagg/rejected/")[0]["reasons"],
-        json!({"mapper_parsing_exception": 1})
+        json!({"illegal_argument_exception": 1})
     );
     assert!(storage.queue().is_empty());
 
@@ -267,16 +267,16 @@ fn what_is_rejected_is_a_dead_letter_at_the_first_delivery() {
 
 #[test]
 fn what_is_rejected_and_cannot_be_stored_returns_to_its_source() {
-    let words = std::collections::BTreeMap::from([(0, (400, "mapper_parsing_exception"))]);
-    let (bulk, storage) = (Bulk::with_moods([Mood::Items(words)]), Storage::start());
+    let sent = with_the_first_too_long(3);
+    let (bulk, storage) = (Bulk::with_moods([Mood::rejects_the_first()]), Storage::start());
     storage.deny(["PutObject"]);
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
-    let invoked = lambda.invoke(&event::of(3));
-    let counts = settled(&invoked, "search", &messages(3), &bulk.held());
+    let invoked = lambda.invoke(&event::with(&sent));
+    let counts = settled(&invoked, "search", &sent, &bulk.held());
     assert_eq!((counts.get("refused"), counts.get("returned_to_source")), (0, 1));
-    assert_eq!(counts.reasons("returned_to_source")["mapper_parsing_exception"], 1);
+    assert_eq!(counts.reasons("returned_to_source")["illegal_argument_exception"], 1);
     assert_eq!(
         invoked.summary["warnings"],
         json!(["could not store rejected events as dead letters for \"search\": s3:PutObject: \

@@ -200,6 +200,12 @@ pub(crate) fn content(
     keeps: Keeps,
     find: &dyn Fn() -> anyhow::Result<Vec<Found>>,
 ) {
+    let mut events = events.to_vec();
+    if destination["type"] == "splunk_hec" {
+        // Splunk takes no blank events, so none is sent.
+        events.retain(|event| !event.message.trim_ascii().is_empty());
+    }
+    let events = events.as_slice();
     let ship = |function: &Function| -> anyhow::Result<()> {
         for delivery in content::deliveries(events)? {
             interrupt::check()?;

@@ -29,9 +29,6 @@ pub(super) const KNOWN_FAULTS: &[KnownFault] = &[
         "third-party 9",
     ),
     KnownFault::new("http: events that are too old are not said to be delivered", "third-party 9"),
-    KnownFault::new("otlp too large: only the large event is rejected", "third-party 11"),
-    KnownFault::new("loki too large: only the large event is rejected", "third-party 3"),
-    KnownFault::new("loki with an unknown tenant: nothing is lost", "third-party 3"),
 ];
 
 pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {

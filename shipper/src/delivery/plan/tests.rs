@@ -49,7 +49,7 @@ impl Destination for Fake {
         body.push(b';');
     }
 
-    /// `+` delivered, `=` there, `-` refused, `?` try again, `!` stop; one for each piece, or
+    /// `+` delivered, `=` there, `-` refused, `>` not reached, `?` try again, `!` stop; one for each piece, or
     /// `413`, `401`, `503`, or `n/m` for counts, or `#n` for a receipt.
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         let class = Class::new("fake");
@@ -74,6 +74,7 @@ impl Destination for Fake {
                     '+' => Outcome::Delivered,
                     '=' => Outcome::AlreadyThere,
                     '-' => Outcome::Refused(class.clone()),
+                    '>' => Outcome::NotReached,
                     '?' => Outcome::TryAgain(class.clone(), Certainty::NothingTaken),
                     '~' => Outcome::TryAgain(class.clone(), Certainty::Unclear),
                     _ => Outcome::Stop(class.clone()),

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::{Contract, Item, Refuses, Success, opensearch};
 use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
+use crate::stand_in::POISON;
 use crate::{SECRET, bulk};
 
 /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk>
@@ -37,13 +38,18 @@ impl Contract for Elasticsearch {
             failures.push(if held.iter().any(|other| other.key == item.key) {
                 Some(opensearch::IS_THERE)
             } else if item.is_poison() {
-                Some((400, "mapper_parsing_exception"))
+                Some((400, "illegal_argument_exception"))
             } else {
                 held.push(item);
                 None
             });
         }
         opensearch::items(&failures)
+    }
+
+    /// Longer than a term may be, where a message is one.
+    fn poison(&self) -> String {
+        format!("{POISON} {}", "x".repeat(33_000))
     }
 
     fn refuses(&self) -> Refuses {

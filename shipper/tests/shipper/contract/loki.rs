@@ -135,9 +135,4 @@ impl Contract for Loki {
     fn foreign_success(&self) -> Success {
         Success::Unclear
     }
-
-    /// A 400 means that lines were ignored and others kept.
-    fn never_retried(&self) -> &'static [u16] {
-        &[302, 404, 501]
-    }
 }

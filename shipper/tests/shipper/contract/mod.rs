@@ -46,6 +46,11 @@ pub(crate) trait Contract: Send + Sync {
     /// Takes what it takes of `items`, and answers.
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer;
 
+    /// A message for which it refuses a record.
+    fn poison(&self) -> String {
+        POISON.to_owned()
+    }
+
     /// Whether it refuses single records.
     fn refuses(&self) -> Refuses;
 
@@ -69,7 +74,7 @@ pub(crate) trait Contract: Send + Sync {
 
     /// Statuses of a whole request after which it is never sent again.
     fn never_retried(&self) -> &'static [u16] {
-        &[302, 400, 404, 501]
+        &[302, 404, 501]
     }
 
     /// Statuses of a whole request after which it is sent again.

@@ -207,7 +207,7 @@ impl Contract for Otlp {
 
     /// Only 429, 502, 503 and 504 may be tried again.
     fn never_retried(&self) -> &'static [u16] {
-        &[302, 400, 404, 408, 500, 501]
+        &[302, 404, 408, 500, 501]
     }
 
     fn retried(&self) -> &'static [u16] {

@@ -16,7 +16,7 @@ use crate::contract::Contract;
 use crate::http::Server;
 use crate::lambda::{FunctionError, Invoked, OWN_LOG_GROUP};
 use crate::settled::{Counts, settled};
-use crate::stand_in::{Mood, POISON, StandIn};
+use crate::stand_in::{Mood, StandIn};
 use crate::storage::{Storage, Trouble};
 use crate::{PAYLOAD, SECRET, event, tls};
 
@@ -135,7 +135,7 @@ impl Cell {
             (0..self.situation.messages()).map(event::message).collect();
         if self.fault == Fault::BadRecords {
             for place in self.situation.bad() {
-                messages[place].push_str(POISON);
+                messages[place].push_str(&self.contract.poison());
             }
         }
         messages

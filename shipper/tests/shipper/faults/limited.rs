@@ -1,6 +1,6 @@
 use logagg_shipper::destination::{
-    Address, Answer, Destination, Encoding, Endpoint, Keys, Limits, Place, Receipts, Section, Span,
-    Verdict,
+    Address, Answer, Class, Destination, Encoding, Endpoint, Keys, Limits, Place, Receipts,
+    Section, Span, Verdict,
 };
 use logagg_shipper::record::Piece;
 
@@ -53,6 +53,14 @@ impl Destination for Limited {
 
     fn address(&self, span: &Span<'_, '_>) -> Address {
         self.destination.address(span)
+    }
+
+    fn never_takes(&self, piece: &Piece<'_>) -> Option<Class> {
+        self.destination.never_takes(piece)
+    }
+
+    fn is_at_fault(&self, piece: &Piece<'_>) -> bool {
+        self.destination.is_at_fault(piece)
     }
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {

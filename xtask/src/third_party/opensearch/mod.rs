@@ -13,17 +13,7 @@ pub(super) use logagg_e2e::third_party::opensearch::needs;
 use super::{Checks, KnownFault, Shipper, progress};
 
 /// What is wrong with both versions.
-pub(super) const KNOWN_FAULTS: &[KnownFault] = &[
-    KnownFault::new("date_like_log_stream: all are returned to Lambda", "18"),
-    KnownFault::new("shard_limit: all are returned to Lambda", "18"),
-    KnownFault::new("closed_index: all are returned to Lambda", "18"),
-    KnownFault::new("alias_without_write_index: all are returned to Lambda", "18"),
-    KnownFault::new("field_limit: all are returned to Lambda", "18"),
-    KnownFault::new("strict_mapping: all are returned to Lambda", "18"),
-    KnownFault::new("missing_default_pipeline: all are returned to Lambda", "18"),
-    KnownFault::new("own_field_is_text: all are returned to Lambda", "18"),
-    KnownFault::new("request_over_memory_limit: all are there", "19"),
-];
+pub(super) const KNOWN_FAULTS: &[KnownFault] = &[];
 
 pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let mut server = OpenSearch::start(&progress, checks.suite(), &[])?;

@@ -1,0 +1,70 @@
+//! Requests that a destination refuses as a whole are divided, until what it refuses stands alone. That
+//! tells a bad event from a destination that is set up not to take any.
+
+use std::collections::BTreeMap;
+
+use super::batch::Batch;
+use crate::destination::{Class, Destination};
+use crate::record::Record;
+
+/// The most requests of one delivery that are divided so. It takes 14 to find one event in 10,000.
+const MOST: u32 = 100;
+
+/// What is known of the requests that were divided.
+#[derive(Default)]
+pub(super) struct Divisions<'r> {
+    count: u32,
+    /// Of divisions of which one half was taken, the bytes of the larger half.
+    half_taken: BTreeMap<u32, usize>,
+    /// The bytes of the larger half.
+    bytes: BTreeMap<u32, usize>,
+    /// What was refused alone while nothing else had been taken.
+    suspects: Vec<(&'r Record<'r>, Class)>,
+}
+
+impl<'r> Divisions<'r> {
+    /// Divides a batch, unless too many were divided before.
+    pub(super) fn begin(
+        &mut self,
+        batch: &Batch<'r>,
+        destination: &dyn Destination,
+    ) -> Option<[Batch<'r>; 2]> {
+        if self.count == MOST {
+            return None;
+        }
+        self.count += 1;
+        let (mut first, mut second) = batch.halves(destination);
+        self.bytes.insert(self.count, first.bytes().max(second.bytes()));
+        first.division = Some(self.count);
+        second.division = Some(self.count);
+        Some([first, second])
+    }
+
+    /// Whether requests were divided.
+    pub(super) fn are_in_doubt(&self) -> bool {
+        self.count > 0
+    }
+
+    /// A half was taken. The answer is the size of the larger half, once both were.
+    pub(super) fn taken(&mut self, division: u32) -> Option<usize> {
+        match self.bytes.remove(&division) {
+            Some(bytes) => {
+                self.half_taken.insert(division, bytes);
+                None
+            }
+            None => self.half_taken.remove(&division),
+        }
+    }
+
+    /// Something was refused alone, where nothing else was taken. The answer is whether the destination
+    /// is more likely to be at fault: it has refused another one alike.
+    pub(super) fn suspect(&mut self, record: &'r Record<'r>, class: &Class) -> bool {
+        self.suspects.push((record, class.clone()));
+        self.suspects.len() > 1
+    }
+
+    /// Gives away what was refused alone.
+    pub(super) fn suspects(&mut self) -> Vec<(&'r Record<'r>, Class)> {
+        std::mem::take(&mut self.suspects)
+    }
+}

@@ -1,0 +1,164 @@
+//! Requests that are refused as a whole, by a service of which only the test knows why.
+
+use super::tests::{Fake, START, answer, plan, settings, text};
+use super::*;
+use crate::counts::Counts;
+use crate::origin::Origin;
+
+/// What became of records, and the requests that it took.
+struct Course {
+    counts: Counts,
+    requests: Vec<String>,
+    left: u64,
+}
+
+/// Has a service answer requests by what is in them. It takes no keys.
+fn play(
+    fake: &Fake,
+    messages: &[&str],
+    settings: Settings,
+    mut service: impl FnMut(&str) -> Result<Answer, Fault>,
+) -> Course {
+    let origin = Origin::new("1", "g", "s");
+    let records: Vec<Record<'_>> = messages
+        .iter()
+        .map(|message| Record { time: START, ..Record::of(&origin, message) })
+        .collect();
+    let mut plan = plan(fake, &records, settings);
+    let (mut now, mut requests) = (START, Vec::new());
+    loop {
+        match plan.next(now) {
+            Step::Send { ticket, request, .. } => {
+                let request = text(&request);
+                let answer = service(&request);
+                requests.push(request);
+                plan.answered(now, ticket, &answer);
+            }
+            Step::Await => panic!("every request is answered"),
+            Step::Wait(wait) => {
+                now += wait;
+                assert!(now < settings.give_up_at, "a wait outlives the deadline");
+            }
+            Step::Done(delivered) => {
+                let left = delivered.left.iter().map(|left| left.records.len() as u64).sum();
+                let counts = delivered.counts;
+                let settled = counts.delivered + counts.refused + left;
+                assert_eq!(counts.records_in, settled, "{counts:?}");
+                return Course { counts, requests, left };
+            }
+        }
+    }
+}
+
+/// A parser that refuses a request for one of its events.
+fn strict(request: &str) -> Result<Answer, Fault> {
+    if request.contains("bad") { answer("400") } else { all(request) }
+}
+
+/// All are taken.
+fn all(request: &str) -> Result<Answer, Fault> {
+    answer(&"+".repeat(request.matches(';').count()))
+}
+
+#[test]
+fn a_bad_event_is_found_with_few_requests_and_harms_no_other() {
+    let mut messages = vec!["good"; 1_000];
+    messages[617] = "bad";
+    let fake = Fake::new(Keys::NotTaken);
+    let mut roomy = Fake::new(Keys::NotTaken);
+    roomy.limits = Limits::of_bytes(100_000, 100_000);
+    for (fake, most) in [(fake, 40), (roomy, 25)] {
+        let course = play(&fake, &messages, settings(), strict);
+        assert_eq!((course.counts.delivered, course.counts.refused, course.left), (999, 1, 0));
+        assert!(course.requests.len() <= most, "{} requests", course.requests.len());
+        assert_eq!(course.counts.possible_duplicates, 0);
+    }
+}
+
+#[test]
+fn an_event_is_tried_once_without_the_fields_of_its_json() {
+    let messages = ["a", "{\"bad\":1}", "c"];
+    // Without the fields there is no second `bad` beside the message.
+    let service = |request: &str| {
+        if request.matches("bad").count() > 1 { answer("400") } else { all(request) }
+    };
+    let course = play(&Fake::new(Keys::NotTaken), &messages, settings(), service);
+    assert_eq!((course.counts.delivered, course.counts.refused), (3, 0));
+    assert_eq!(course.counts.sent_without_json_fields, 1);
+}
+
+#[test]
+fn a_service_that_takes_nothing_is_not_well_and_everything_is_left_soon() {
+    for messages in [&["one"][..], &["one", "two"], &["{\"a\":1}"; 500]] {
+        let mut fake = Fake::new(Keys::NotTaken);
+        fake.limits = Limits::of_bytes(100_000, 100_000);
+        let course = play(&fake, messages, settings(), |_| answer("400"));
+        assert_eq!((course.counts.refused, course.left), (0, messages.len() as u64));
+        assert!(course.requests.len() <= 14, "{} requests", course.requests.len());
+    }
+}
+
+#[test]
+fn however_many_are_bad_the_number_of_requests_has_a_bound() {
+    let messages: Vec<&str> = (0..4_000).map(|n| ["good", "bad"][n % 2]).collect();
+    let mut fake = Fake::new(Keys::NotTaken);
+    fake.limits = Limits::of_bytes(100_000, 100_000);
+    let course = play(&fake, &messages, settings(), strict);
+    assert!(course.left > 0 && course.counts.refused > 0, "{:?}", course.counts);
+    assert!(course.requests.len() <= 210, "{} requests", course.requests.len());
+}
+
+#[test]
+fn the_size_that_went_through_is_remembered() {
+    let messages = vec!["0123456789"; 1_000];
+    let mut fake = Fake::new(Keys::NotTaken);
+    fake.limits = Limits::of_bytes(2_000, 2_000);
+    // It does not say that it is the size.
+    let service = |request: &str| if request.len() > 600 { answer("400") } else { all(request) };
+    let course = play(&fake, &messages, Settings { max_in_flight: 1, ..settings() }, service);
+    assert_eq!(course.counts.delivered, 1_000);
+    let large = course.requests.iter().filter(|request| request.len() > 600).count();
+    assert!(large <= 4, "{large} requests were too large");
+}
+
+#[test]
+fn a_request_that_is_throttled_twice_is_sent_in_halves() {
+    let messages = vec!["0123456789"; 100];
+    let mut fake = Fake::new(Keys::NotTaken);
+    fake.limits = Limits::of_bytes(2_000, 2_000);
+    // It has the memory for so much at a time, and never for more.
+    let service = |request: &str| {
+        if request.len() > 600 {
+            answer("503").map(|answer| Answer { status: 429, ..answer })
+        } else {
+            all(request)
+        }
+    };
+    let course = play(&fake, &messages, settings(), service);
+    assert_eq!((course.counts.delivered, course.left), (100, 0));
+    assert_eq!(course.counts.possible_duplicates, 0);
+    // Where the service says when to come again it is not the size.
+    let mut asked = 0;
+    let patient = |request: &str| {
+        asked += 1;
+        if asked > 6 {
+            return all(request);
+        }
+        let retry_after = Some("1".to_owned());
+        answer("503").map(|answer| Answer { status: 429, retry_after, ..answer })
+    };
+    let course = play(&fake, &messages[..50], settings(), patient);
+    assert_eq!((course.counts.delivered, course.requests.len()), (50, 7));
+}
+
+#[test]
+fn tries_go_on_for_as_long_as_there_is_time() {
+    for seconds in [2, 8, 30] {
+        let give_up_at = START + Duration::from_secs(seconds);
+        let settings = Settings { give_up_at, ..settings() };
+        let course = play(&Fake::new(Keys::NotTaken), &["a"], settings, |_| answer("503"));
+        assert_eq!(course.left, 1);
+        // Each wait is at most half of what is left, down to the shortest request.
+        assert!(course.requests.len() >= 5, "{} requests in {seconds} s", course.requests.len());
+    }
+}
