@@ -357,8 +357,7 @@ impl Lifecycle<'_> {
         let targeted = matches!(step.course, Course::Target(_));
         let obstructed = !self.world.names_taken().is_empty();
         let state = self.state();
-        // Terraform writes its state over the old one: killed in between, it has none.
-        if killed && state.is_empty() && !state_before.is_empty() {
+        if killed && self.driver.has_lost_its_state() {
             self.oracle.state_is_lost();
             self.leave_behind();
         }
