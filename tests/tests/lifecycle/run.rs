@@ -395,6 +395,7 @@ impl Lifecycle<'_> {
             events: &events,
             tagged,
             replaced,
+            broken_off: ended.broken_off,
             text,
         };
         let judged = self.oracle.judge(&seen);
@@ -449,6 +450,7 @@ impl Lifecycle<'_> {
                 events: &events,
                 tagged: &tagged,
                 replaced: None,
+                broken_off: false,
                 text,
             };
             self.oracle.judge(&seen)?;
