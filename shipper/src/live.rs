@@ -127,11 +127,15 @@ impl Live {
             return self.current().ship(event, invocation).await;
         };
         let mut warnings = Vec::new();
-        self.renew_old(renewal, &mut warnings).await;
+        // A fresh secret is worth a part of the time, the event more.
+        let time = self.time_left(invocation) / 4;
+        self.renew_old(renewal, time, &mut warnings).await;
         let shipper = self.current();
         let (mut summary, mut result) = shipper.ship(event, invocation).await;
         if summary.blames_credentials()
-            && self.renew_refused(renewal, &shipper, &mut warnings).await
+            && self
+                .renew_refused(renewal, &shipper, self.time_left(invocation), &mut warnings)
+                .await
             && result.is_err()
             && summary.has_delivered_nothing()
         {
@@ -154,15 +158,21 @@ impl Live {
         summary.write(&lines, out)
     }
 
+    /// The time until the invocation's deadline less the reserve.
+    fn time_left(&self, invocation: &Invocation<'_>) -> Duration {
+        let left = invocation.deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        left.saturating_sub(self.current().reserve())
+    }
+
     fn current(&self) -> Arc<Shipper> {
         Arc::clone(&self.shipper.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Fetches the secrets again if they are old.
-    async fn renew_old(&self, renewal: &Renewal, warnings: &mut Vec<String>) {
+    async fn renew_old(&self, renewal: &Renewal, time: Duration, warnings: &mut Vec<String>) {
         let mut state = renewal.state.lock().await;
         if is_past(state.fetched, renewal.max_age) {
-            self.renew(renewal, &mut state, warnings).await;
+            self.renew(renewal, &mut state, time, warnings).await;
         }
     }
 
@@ -172,31 +182,39 @@ impl Live {
         &self,
         renewal: &Renewal,
         shipper: &Arc<Shipper>,
+        time: Duration,
         warnings: &mut Vec<String>,
     ) -> bool {
         let mut state = renewal.state.lock().await;
         if Arc::ptr_eq(shipper, &self.current()) {
-            self.renew(renewal, &mut state, warnings).await;
+            self.renew(renewal, &mut state, time, warnings).await;
         }
         !Arc::ptr_eq(shipper, &self.current())
     }
 
-    /// Fetches the secrets again, unless that was tried a moment ago, and takes another shipper if
-    /// they have changed. With the earlier secrets it goes on where that fails.
-    async fn renew(&self, renewal: &Renewal, state: &mut State, warnings: &mut Vec<String>) {
-        if !is_past(state.tried, SHORTEST_INTERVAL) {
+    /// Fetches the secrets again within `time`, unless that was tried a moment ago, and takes another
+    /// shipper if they have changed. With the earlier secrets it goes on where that fails.
+    async fn renew(
+        &self,
+        renewal: &Renewal,
+        state: &mut State,
+        time: Duration,
+        warnings: &mut Vec<String>,
+    ) {
+        if !is_past(state.tried, SHORTEST_INTERVAL) || time.is_zero() {
             return;
         }
         let now = SystemTime::now();
         state.tried = now;
         let wanted = state.draft.wanted();
-        let secrets = match secret::fetch(&renewal.aws, &wanted, Instant::now() + RENEWAL).await {
-            Ok(secrets) => secrets,
-            Err(errors) => {
-                warnings.push(NoSecrets::new(&state.draft, &errors).to_string());
-                return;
-            }
-        };
+        let secrets =
+            match secret::fetch(&renewal.aws, &wanted, Instant::now() + time.min(RENEWAL)).await {
+                Ok(secrets) => secrets,
+                Err(errors) => {
+                    warnings.push(NoSecrets::new(&state.draft, &errors).to_string());
+                    return;
+                }
+            };
         state.fetched = now;
         if secrets == state.secrets {
             return;

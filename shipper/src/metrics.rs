@@ -75,15 +75,22 @@ impl Line<'_> {
     }
 }
 
-/// The lines of an invocation: one for the function, and one for each destination.
+/// The most metrics of a line: CloudWatch makes none of a line that has more.
+const MAX_METRICS: usize = 100;
+
+/// The lines of an invocation: one for the function, and one for each destination, or more where there
+/// are very many rules.
 pub fn lines(summary: &Summary, namespace: &str, function: &str, now: SystemTime) -> Vec<Value> {
-    let of_function = [("function", function)];
-    let mut lines =
-        vec![Line { namespace, dimensions: &of_function, numbers: of_event(summary) }.json(now)];
+    let mut lines = Vec::new();
+    let mut write = |dimensions: &[(&str, &str)], numbers: &[(String, Unit, Value)]| {
+        for numbers in numbers.chunks(MAX_METRICS) {
+            lines.push(Line { namespace, dimensions, numbers: numbers.to_vec() }.json(now));
+        }
+    };
+    write(&[("function", function)], &of_event(summary));
     for (destination, counts) in &summary.destinations {
         let dimensions = [("function", function), ("destination", destination.as_str())];
-        let numbers = of_destination(counts);
-        lines.push(Line { namespace, dimensions: &dimensions, numbers }.json(now));
+        write(&dimensions, &of_destination(counts));
     }
     lines
 }
@@ -148,6 +155,25 @@ mod tests {
 
     use super::*;
     use crate::destination::Class;
+
+    #[test]
+    fn any_number_of_rules_stays_within_what_cloudwatch_takes() {
+        let mut summary = Summary::begin("r", 10);
+        let mut counts = Counts::default();
+        for rule in 0..250 {
+            counts.drop(1, &Class::from_service(&format!("rule_{rule}")));
+        }
+        summary.destinations.insert("search".to_owned(), counts);
+        let lines = lines(&summary, "shop", "shipper", SystemTime::UNIX_EPOCH);
+        let mut dropped = 0;
+        for line in &lines {
+            let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+            assert!(metrics.len() <= 100, "{} metrics", metrics.len());
+            let names = metrics.iter().filter_map(|metric| metric["Name"].as_str());
+            dropped += names.filter(|name| name.starts_with("dropped_by_")).count();
+        }
+        assert_eq!(dropped, 250);
+    }
 
     #[test]
     fn a_line_has_its_numbers_where_cloudwatch_looks_for_them() {

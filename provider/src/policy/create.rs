@@ -127,6 +127,7 @@ impl Creating<'_> {
         look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
         discovery.recall(&intent, &ownership, &mut stored.private);
         refuse_conflicts(&discovery, &intent, &ownership)?;
+        discovery.shortened_since(&intent, &ownership, &given_back).tell(cx);
         let jobs = discovery.jobs(&intent, &ownership);
         intent.guards.check(discovery.chosen().count(), jobs.len())?;
         let claim = discovery.claim(&stored.state, &intent, &ownership);

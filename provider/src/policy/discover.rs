@@ -9,6 +9,7 @@ use logagg_policy::{
 use super::conflicts::{Chosen, claim};
 use super::loops::Shipping;
 use super::model::{Intent, Policy};
+use super::preview::Shortened;
 use super::private_state::PrivateState;
 use super::progress::Progress;
 use super::recollection::Recollection;
@@ -144,6 +145,27 @@ impl Discovery {
             }
         }
         Ok(())
+    }
+
+    /// Those of `given_back` that get a shorter retention here, which no plan has told: another policy of
+    /// this run has let them go since.
+    pub(super) fn shortened_since(
+        &self,
+        intent: &Intent,
+        ownership: &Ownership,
+        given_back: &BTreeSet<String>,
+    ) -> Shortened {
+        let mut shortened = Shortened::default();
+        for name in given_back {
+            if let Some(observed) = self.groups.get(name)
+                && observed.membership == Membership::Chosen
+            {
+                let is = observed.standing(intent, ownership);
+                let due = observed.due(intent, &is).standing.retention;
+                shortened.count(name, is.retention, due, observed.group.stored_bytes);
+            }
+        }
+        shortened
     }
 
     /// Takes over what replaced policies wrote to log groups whose retention this one sets.

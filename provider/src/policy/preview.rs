@@ -169,9 +169,7 @@ impl Preview {
 
     /// Warns of events that will be deleted.
     pub(super) fn tell_shortened(&self, cx: &Context<Client>) {
-        if !self.shortened.log_groups.is_empty() {
-            cx.report(diagnostics::shortened(&self.shortened));
-        }
+        self.shortened.tell(cx);
         if !self.restored_shorter.log_groups.is_empty() {
             cx.report(diagnostics::restored_shorter(&self.restored_shorter));
         }
@@ -185,10 +183,23 @@ impl Preview {
 
 impl Shortened {
     /// An empty log group, as a new one is, loses nothing.
-    fn count(&mut self, log_group: &str, from: Retention, to: Retention, stored_bytes: u64) {
+    pub(super) fn count(
+        &mut self,
+        log_group: &str,
+        from: Retention,
+        to: Retention,
+        stored_bytes: u64,
+    ) {
         if to < from && stored_bytes > 0 {
             self.log_groups.push(format!("{log_group} ({from} to {to})"));
             self.bytes += stored_bytes;
+        }
+    }
+
+    /// Warns of them, if there are any.
+    pub(super) fn tell(&self, cx: &Context<Client>) {
+        if !self.log_groups.is_empty() {
+            cx.report(diagnostics::shortened(self));
         }
     }
 }

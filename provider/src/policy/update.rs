@@ -134,6 +134,7 @@ impl Updating<'_> {
             let around = Surroundings { reader, region: &region, account_id: id, claims: &claimed };
             look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
             discovery.recall(&intent, &ownership, &mut stored.private);
+            discovery.shortened_since(&intent, &ownership, &given_back).tell(cx);
             let jobs = discovery.jobs(&intent, &ownership);
             intent.guards.check(discovery.chosen().count(), jobs.len())?;
             let claim = discovery.claim(&stored.state, &intent, &ownership);

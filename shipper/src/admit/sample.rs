@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::line::{Kind, Level};
+use crate::line::{Kind, Level, looks_like_failure};
 use crate::record::Record;
 
 /// How many of all requests are sent.
@@ -64,10 +64,16 @@ pub(super) fn requests<'a>(records: &'a [Record<'_>]) -> Vec<Request<'a>> {
         .collect()
 }
 
-/// Whether a line says that something went wrong.
+/// Whether an event says that something went wrong. Of one whose level is not known it is enough
+/// that it looks so: what is kept for nothing costs little.
 fn has_failed(record: &Record<'_>) -> bool {
-    matches!(record.line.kind, Kind::Timeout | Kind::Crash)
-        || record.line.level.is_some_and(|level| level >= Level::Error)
+    let line = &record.line;
+    match (line.kind, line.level) {
+        (Kind::Timeout | Kind::Crash, _) => true,
+        (_, Some(level)) => level >= Level::Error,
+        (Kind::Application, None) => looks_like_failure(record.message),
+        (_, None) => false,
+    }
 }
 
 /// The id of each line's request, of one log stream after the other.

@@ -118,6 +118,44 @@ fn timeouts_crashes_and_reports_of_failures_are_sent() {
 }
 
 #[test]
+fn events_of_an_unknown_level_that_look_like_a_failure_are_sent_with_their_request() {
+    let start = format!("START RequestId: {A} Version: 1");
+    let before = format!("2023-11-06T10:00:00.000Z\t{A}\tINFO\tbefore");
+    let end = format!("END RequestId: {A}");
+    for failure in [
+        "java.lang.IllegalStateException: no stock",
+        "Traceback (most recent call last):",
+        "thread 'main' panicked at src/main.rs:7:5:",
+        "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+        "could not take the order: request timed out",
+        "{\"msg\":\"payment failed\"}",
+        // .NET, Ruby and Java name a level that is not Node's or Python's.
+        "fail: Shop.Orders[0] out of stock",
+        "E, [2024-05-01T10:00:00.123456 #8] ERROR -- : out of stock",
+        "SEVERE: out of stock",
+    ] {
+        let events = [start.as_str(), &before, failure, &end];
+        assert_eq!(filtered(sampled(0.0), "g", &events).0, events);
+    }
+    // A level that is known is believed.
+    for harmless in [
+        format!("2023-11-06T10:00:00.000Z\t{A}\tINFO\tno error"),
+        "{\"level\":\"debug\",\"error\":null}".to_owned(),
+        "order taken".to_owned(),
+    ] {
+        let events = [start.as_str(), &before, &harmless, &end];
+        assert_eq!(filtered(sampled(0.0), "g", &events).0, Vec::<String>::new(), "{harmless}");
+    }
+}
+
+#[test]
+fn an_event_that_looks_like_a_failure_is_sent_without_a_request_around_it_too() {
+    let end = format!("END RequestId: {A}");
+    let (sent, _) = filtered(sampled(0.0), "g", &[&end, "an exception"]);
+    assert_eq!(sent, [&end, "an exception"]);
+}
+
+#[test]
 fn lines_before_the_first_that_names_a_request_belong_to_it_unless_it_only_begins() {
     let end = format!("END RequestId: {A}");
     assert_eq!(filtered(sampled(0.0), "g", &["words", &end]).0, Vec::<String>::new());

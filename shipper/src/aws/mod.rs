@@ -12,7 +12,7 @@ mod retry;
 mod s3;
 mod sign;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -153,11 +153,13 @@ impl Aws {
         request: Request,
         timeout: Duration,
     ) -> Result<Response, AwsError> {
+        let until = Instant::now() + timeout;
         let again = request.try_clone();
         let answer = self.send_once(service, region, request, timeout).await;
         let answer = match (answer, again) {
             (Err(Failure { skewed_by: Some(skew), .. }), Some(again)) => {
                 self.clock.correct(skew);
+                let timeout = until.saturating_duration_since(Instant::now());
                 self.send_once(service, region, again, timeout).await
             }
             (answer, _) => answer,

@@ -118,6 +118,11 @@ impl Shipper {
         }
     }
 
+    /// How long before an invocation's deadline everything ends.
+    pub(crate) fn reserve(&self) -> Duration {
+        self.config.reserve
+    }
+
     /// Ships an event, and tells what came of it in either case.
     pub async fn ship(
         &self,
@@ -186,7 +191,7 @@ impl Shipper {
         summary: &mut Summary,
     ) -> Result<(), ShipError> {
         let parcels = self.unpacking(invocation).all(event)?;
-        let mut shipment = Shipment::new(self, invocation.deadline, Repetition::All, summary);
+        let mut shipment = Shipment::new(self, invocation, Repetition::All, summary);
         let fates = shipment.ship(&parcels).await;
         for fate in fates {
             match fate {
@@ -232,7 +237,7 @@ impl Shipper {
             BatchFailures::Report => Repetition::FromThere,
             BatchFailures::Fail => Repetition::All,
         };
-        let mut shipment = Shipment::new(self, invocation.deadline, repetition, summary);
+        let mut shipment = Shipment::new(self, invocation, repetition, summary);
         let fates = shipment.ship(&parcels).await;
         let failed = fates.iter().position(|fate| !fate.is_settled());
         let again = failed.map_or(0, |lowest| numbers.len() - lowest);

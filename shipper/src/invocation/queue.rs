@@ -212,8 +212,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
         };
         let (owners, parcels): (Vec<usize>, Vec<Parcel<'_>>) =
             std::mem::take(&mut self.parcels).into_iter().unzip();
-        let mut shipment =
-            Shipment::new(self.shipper, self.invocation.deadline, repetition, summary);
+        let mut shipment = Shipment::new(self.shipper, self.invocation, repetition, summary);
         let fates = shipment.ship(&parcels).await;
         for (fate, owner) in fates.iter().zip(owners) {
             self.failed[owner] |= !fate.is_settled();
@@ -300,8 +299,8 @@ impl<'s, 'm> Consuming<'s, 'm> {
         }
         let mut fates: Vec<Vec<Fate>> = vec![Vec::new(); events.len()];
         if !parcels.is_empty() {
-            let deadline = self.invocation.deadline;
-            let mut shipment = Shipment::new(self.shipper, deadline, Repetition::Each, summary);
+            let mut shipment =
+                Shipment::new(self.shipper, self.invocation, Repetition::Each, summary);
             for (fate, owner) in shipment.ship(&parcels).await.into_iter().zip(owners) {
                 fates[owner].push(fate);
             }

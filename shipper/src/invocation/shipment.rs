@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use super::parcel::{Data, Parcel, Source};
 use super::shipped::{Shipped, Storing};
-use super::{Shipper, instant_before};
+use super::{Invocation, Shipper, instant_before};
 use crate::admit;
 use crate::config::DestinationConfig;
 use crate::counts::{Counts, OWN_LOG_GROUP};
@@ -51,6 +51,7 @@ pub(super) enum Repetition {
 /// Ships parcels within one invocation.
 pub(super) struct Shipment<'s> {
     pub(super) shipper: &'s Shipper,
+    function_arn: Option<&'s str>,
     /// When everything must have been delivered.
     pub(super) deliver_until: SystemTime,
     /// When everything must have been stored.
@@ -62,21 +63,30 @@ pub(super) struct Shipment<'s> {
 }
 
 impl<'s> Shipment<'s> {
-    /// A shipment within an invocation that ends at `deadline`.
+    /// A shipment within an invocation.
     pub(super) fn new(
         shipper: &'s Shipper,
-        deadline: SystemTime,
+        invocation: &Invocation<'s>,
         repetition: Repetition,
         summary: &'s mut Summary,
     ) -> Self {
         let config = &shipper.config;
-        let store_until = deadline.checked_sub(config.reserve).unwrap_or(SystemTime::UNIX_EPOCH);
+        let store_until = invocation.deadline.checked_sub(config.reserve);
+        let store_until = store_until.unwrap_or(SystemTime::UNIX_EPOCH);
         let time_left = store_until.duration_since(SystemTime::now()).unwrap_or_default();
         // A function with little time had better spend it on delivery.
         let undelivered = config.undelivered.as_ref();
         let for_storing = undelivered.map(|it| it.reserve.min(time_left / 4)).unwrap_or_default();
         let deliver_until = store_until.checked_sub(for_storing).unwrap_or(SystemTime::UNIX_EPOCH);
-        Self { shipper, deliver_until, store_until, repetition, summary, held: BTreeMap::new() }
+        Self {
+            shipper,
+            function_arn: invocation.function_arn,
+            deliver_until,
+            store_until,
+            repetition,
+            summary,
+            held: BTreeMap::new(),
+        }
     }
 
     /// Ships parcels, and tells what became of each.
@@ -333,7 +343,11 @@ impl<'s> Shipment<'s> {
             return false;
         }
         self.summary.log_events += delivery.log_events.len();
-        if self.shipper.own_log_group.as_deref() != Some(&delivery.log_group) {
+        // A function of another account may have the same name, and its log group.
+        let own_account = self.function_arn.and_then(|arn| arn.split(':').nth(4));
+        let is_own = self.shipper.own_log_group.as_deref() == Some(&delivery.log_group)
+            && own_account.is_none_or(|account| account == delivery.owner);
+        if !is_own {
             return true;
         }
         // To send what the shipper wrote itself would make it write again, for ever.

@@ -1,58 +1,60 @@
 //! The function's own lines, in the columns that Lambda's runtimes put in front of them.
 
-use super::json;
-use super::{Level, Line, is_request_id, is_timestamp};
+use super::head::Head;
+use super::{Level, Line, color, is_request_id, is_timestamp, json, looks_like_failure};
 
 /// Reads a line of the function. What stands behind the columns is the function's: it may have
 /// tabs and line ends of its own, and is never divided.
 pub(super) fn parse(message: &str) -> Line<'_> {
-    let line = match message.as_bytes() {
+    let columns = match message.as_bytes() {
         [b'0'..=b'9', ..] => node(message),
         [b'[', ..] => python(message),
         _ => None,
     };
-    line.unwrap_or_default()
+    let Columns { level, request_id, text } =
+        columns.unwrap_or(Columns { level: None, request_id: None, text: message });
+    let line = content(text, level);
+    Line { request_id: request_id.map(Into::into).or(line.request_id), ..line }
 }
 
-/// Node: `time⇥request id⇥LEVEL⇥message`, before Node 10 `time⇥request id⇥message`. The request
-/// id is the word `undefined` while the function's module is loaded.
-fn node(message: &str) -> Option<Line<'_>> {
+/// What the columns of a runtime say, and the text behind them.
+struct Columns<'a> {
+    level: Option<Level>,
+    request_id: Option<&'a str>,
+    text: &'a str,
+}
+
+/// Node and .NET: `time⇥request id⇥LEVEL⇥message`, before Node 10 and where .NET knows no level
+/// `time⇥request id⇥message`. Outside a request Node writes `undefined` in place of its id, and
+/// .NET nothing.
+fn node(message: &str) -> Option<Columns<'_>> {
     let (time, rest) = column(message)?;
     let (request_id, rest) = column(rest)?;
     let known_id = is_request_id(request_id);
-    if !is_timestamp(time) || !(known_id || request_id == "undefined") {
+    if !is_timestamp(time) || !(known_id || matches!(request_id, "undefined" | "")) {
         return None;
     }
-    // A first column that is no level belongs to the message of an older Node.
+    // A first column that is no level belongs to the message.
     let leveled = column(rest).and_then(|(level, text)| Some((runtime_level(level)?, text)));
     let (level, text) = match leveled {
         Some((level, text)) => (Some(level), text),
         None => (None, rest),
     };
-    let mut line = structured(text);
-    line.request_id = known_id.then_some(request_id.into()).or(line.request_id);
-    line.level = line.level.or(level);
-    Some(line)
+    Some(Columns { level, request_id: known_id.then_some(request_id), text })
 }
 
-/// Python: `[LEVEL]⇥time⇥request id⇥message`; and `[LEVEL] …` of an unhandled error.
-fn python(message: &str) -> Option<Line<'_>> {
-    let (level, rest) = message.strip_prefix('[')?.split_once(']')?;
-    let level = runtime_level(level)?;
-    let columns = rest.strip_prefix('\t').and_then(|rest| {
-        let (time, rest) = column(rest)?;
-        let (request_id, text) = column(rest)?;
-        (is_timestamp(time) && (request_id.is_empty() || is_request_id(request_id)))
-            .then_some((request_id, text))
-    });
-    let Some((request_id, text)) = columns else {
-        return Some(Line { level: Some(level), ..Line::default() });
-    };
-    let mut line = structured(text);
-    line.request_id =
-        Some(request_id).filter(|id| !id.is_empty()).map(Into::into).or(line.request_id);
-    line.level = line.level.or(Some(level));
-    Some(line)
+/// Python: `[LEVEL]⇥time⇥request id⇥message`. Outside a request there is no id.
+fn python(message: &str) -> Option<Columns<'_>> {
+    let (level, rest) = column(message)?;
+    let level = runtime_level(level.strip_prefix('[')?.strip_suffix(']')?)?;
+    let (time, rest) = column(rest)?;
+    let (request_id, text) = column(rest)?;
+    let known_id = is_request_id(request_id);
+    (is_timestamp(time) && (known_id || request_id.is_empty())).then_some(Columns {
+        level: Some(level),
+        request_id: known_id.then_some(request_id),
+        text,
+    })
 }
 
 /// The next column, and what follows it. Those in front of a message are short.
@@ -64,20 +66,52 @@ fn column(text: &str) -> Option<(&str, &str)> {
     Some((&text[..tab], &text[tab + 1..]))
 }
 
-/// A level as a runtime prints it: in capitals, which a word of a message seldom is.
+/// A level as a runtime prints it: in capitals, which a word of a message seldom is, or as .NET
+/// abbreviates it.
 fn runtime_level(text: &str) -> Option<Level> {
-    let capitals = text.bytes().all(|byte| byte.is_ascii_uppercase());
-    capitals.then(|| Level::from_name(text)).flatten()
+    let is_capitals = || text.bytes().all(|byte| byte.is_ascii_uppercase());
+    let is_dotnets = matches!(text, "trce" | "dbug" | "info" | "warn" | "fail" | "crit");
+    (is_dotnets || is_capitals()).then(|| Level::from_name(text)).flatten()
 }
 
-/// What a JSON object behind the columns says.
-fn structured(text: &str) -> Line<'_> {
-    json::object(text).map_or_else(Line::default, |object| Line {
+/// What the function's own text says, behind columns with this level. A JSON object has the last
+/// word on it, but not one that a label stands before: that may be about something else.
+fn content(text: &str, level: Option<Level>) -> Line<'_> {
+    let text = without_frame(text);
+    if text.starts_with('{') {
+        let line = json::object(text).map_or_else(|| json::broken(text), json::application);
+        return Line { level: line.level.or(level), ..line };
+    }
+    // Columns say all that a head could.
+    let head = if level.is_none() { Head::read(text) } else { Head::default() };
+    let level = level.or(head.level);
+    let Some((label, object)) = json::behind_label(text) else {
+        return Line { level, request_id: head.request_id, ..Line::default() };
+    };
+    let level_behind = object.level.filter(|level| {
+        // An object that is logged because of a failure has a level of its own.
+        *level >= Level::Error || !looks_like_failure(label)
+    });
+    Line {
+        level: level.or(level_behind),
+        request_id: head.request_id.or(object.lambda_request_id),
         json: Some(object.text),
-        level: object.level,
-        request_id: object.request_id,
         ..Line::default()
-    })
+    }
+}
+
+/// A text without what may stand around all of it: blanks, a byte order mark, colors.
+fn without_frame(text: &str) -> &str {
+    const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
+    let mut text = text.trim_start_matches('\u{feff}').trim_matches(BLANKS);
+    while let Some(rest) = color::after_first(text) {
+        text = rest.trim_start_matches(BLANKS);
+    }
+    while let Some(rest) = color::before_last(text) {
+        text = rest.trim_end_matches(BLANKS);
+    }
+    text
 }
 
 #[cfg(test)]

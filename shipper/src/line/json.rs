@@ -8,10 +8,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memmem;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
-use super::{Kind, Level, Line, Report, usual};
+use super::{Kind, Level, Line, REQUEST_ID_BYTES, Report, is_request_id, loose, usual};
+use crate::escape::plain;
 use crate::usual::plain_text;
 
 /// A line that is one JSON object.
@@ -20,8 +23,10 @@ pub(super) struct Object<'a> {
     pub(super) text: &'a str,
     /// The level, by the names that loggers give the field.
     pub(super) level: Option<Level>,
-    /// The request id, likewise.
-    pub(super) request_id: Option<Cow<'a, str>>,
+    /// The invocation's id, by a name that is nobody else's.
+    pub(super) lambda_request_id: Option<Cow<'a, str>>,
+    /// A request's id, by a name that others use too.
+    any_request_id: Option<Cow<'a, str>>,
     /// `type`, which marks Lambda's own lines.
     line_type: Option<Cow<'a, str>>,
 }
@@ -45,10 +50,36 @@ pub(super) fn object(message: &str) -> Option<Object<'_>> {
     let fields = usual::fields(text).or_else(|| serde_json::from_str(text).ok())?;
     Some(Object {
         text,
-        level: fields.level,
-        request_id: fields.request_id,
+        level: fields.level(),
+        lambda_request_id: fields.lambda_request_id,
+        any_request_id: fields.any_request_id,
         line_type: fields.line_type,
     })
+}
+
+/// Reads what begins like an object and is none, such as one with `NaN` in it. It does not go along
+/// as JSON, since not every destination would take it.
+pub(super) fn broken(text: &str) -> Line<'_> {
+    let fields = loose::fields(text);
+    let level = fields.level();
+    let request_id = fields.lambda_request_id.or(fields.any_request_id);
+    Line { level, request_id, ..Line::default() }
+}
+
+/// The object that a message ends with, behind its label; there is none with nothing in it.
+pub(super) fn behind_label(message: &str) -> Option<(&str, Object<'_>)> {
+    const LONGEST_LABEL: usize = 512;
+    const MOST_TRIED: usize = 4;
+
+    if !message.ends_with('}') {
+        return None;
+    }
+    let start = &message.as_bytes()[..message.len().min(LONGEST_LABEL)];
+    let may_begin = |at: &usize| message[at + 1..].trim_ascii_start().starts_with('"');
+    memchr::memchr_iter(b'{', start)
+        .filter(may_begin)
+        .take(MOST_TRIED)
+        .find_map(|at| Some((&message[..at], object(&message[at..])?)))
 }
 
 /// Tells Lambda's lines from the function's.
@@ -58,13 +89,18 @@ pub(super) fn parse(object: Object<'_>) -> Line<'_> {
     let record = platform.and_then(|_| serde_json::from_str::<PlatformLine<'_>>(object.text).ok());
     match (platform, record) {
         (Some(name), Some(line)) => platform_line(name, line.record),
-        _ => Line {
-            kind: Kind::Application,
-            request_id: object.request_id,
-            level: object.level,
-            report: None,
-            json: Some(object.text),
-        },
+        _ => application(object),
+    }
+}
+
+/// A line of the function's.
+pub(super) fn application(object: Object<'_>) -> Line<'_> {
+    Line {
+        kind: Kind::Application,
+        request_id: object.lambda_request_id.or(object.any_request_id),
+        level: object.level,
+        report: None,
+        json: Some(object.text),
     }
 }
 
@@ -104,7 +140,7 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
     Line {
         kind,
         request_id: record.request_id,
-        level: report.failed().then_some(Level::Error),
+        level: (report.failed() || report.error_type.is_some()).then_some(Level::Error),
         report: is_report.then(|| Box::new(report)),
         json: None,
     }
@@ -155,40 +191,133 @@ pub(super) struct PlatformTracing<'a> {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Fields<'a> {
     level: Option<Level>,
-    request_id: Option<Cow<'a, str>>,
+    lambda_request_id: Option<Cow<'a, str>>,
+    any_request_id: Option<Cow<'a, str>>,
     line_type: Option<Cow<'a, str>>,
+    has_error_type: bool,
+    has_error_message: bool,
 }
 
 impl<'a> Fields<'a> {
-    /// Takes in a field that means something.
-    pub(super) fn note(&mut self, meaning: Meaning, value: Scalar<'a>) {
+    /// Takes in a field that means something, with its value as it stands in the object.
+    pub(super) fn note(&mut self, meaning: Meaning, value: &'a str) {
         match meaning {
-            Meaning::Level => self.level = self.level.or(value.level()),
-            Meaning::RequestId => self.request_id = self.request_id.take().or(value.text()),
-            Meaning::LineType => self.line_type = self.line_type.take().or(value.text()),
+            Meaning::Level => self.level = self.level.or_else(|| level(value)),
+            Meaning::Log => self.level = self.level.or_else(|| level_inside(value)),
+            Meaning::LambdaRequestId => {
+                let id = self.lambda_request_id.take();
+                self.lambda_request_id = id.or_else(|| request_id(value));
+            }
+            Meaning::RequestId => {
+                let id = self.any_request_id.take();
+                self.any_request_id = id.or_else(|| request_id(value));
+            }
+            Meaning::Span => {
+                let id = self.any_request_id.take();
+                self.any_request_id = id.or_else(|| request_id_of_span(value));
+            }
+            Meaning::LineType => {
+                self.line_type = self.line_type.take().or_else(|| string(value));
+            }
+            Meaning::ErrorType => self.has_error_type |= value.starts_with('"'),
+            Meaning::ErrorMessage => self.has_error_message |= value.starts_with('"'),
         }
     }
+
+    /// The level. An object in which Lambda's runtimes hand on an error has none, and needs none.
+    fn level(&self) -> Option<Level> {
+        let is_error = self.has_error_type && self.has_error_message;
+        self.level.or(is_error.then_some(Level::Error))
+    }
+}
+
+/// A string; nothing for any other value.
+fn string(value: &str) -> Option<Cow<'_, str>> {
+    match value.as_bytes() {
+        [b'"', text @ .., b'"'] if plain(text) == text.len() => {
+            Some(Cow::Borrowed(&value[1..value.len() - 1]))
+        }
+        [b'"', ..] => serde_json::from_str(value).ok().map(|Key(text)| text),
+        _ => None,
+    }
+}
+
+/// A level by its name or its number; some loggers write an object with both.
+fn level(value: &str) -> Option<Level> {
+    match value.as_bytes().first()? {
+        b'"' => Level::from_name(&string(value)?),
+        b'0'..=b'9' => Level::from_number(value.parse().ok()?),
+        b'{' => {
+            let name = usual::member(value, &[b"name", b"levelStr"])?;
+            Level::from_name(&string(name)?)
+        }
+        _ => None,
+    }
+}
+
+/// The level inside an object about the logging itself.
+fn level_inside(value: &str) -> Option<Level> {
+    level(usual::member(value, &[b"level"])?)
+}
+
+/// An id in the form of Lambda's; nothing for any other text.
+fn request_id(value: &str) -> Option<Cow<'_, str>> {
+    string(value).filter(|id| is_request_id(id))
+}
+
+/// The request id among the fields of the span that Rust's runtime has around each request, alone
+/// or before the spans inside it.
+fn request_id_of_span(value: &str) -> Option<Cow<'_, str>> {
+    const SPAN: &str = r#""name":"Lambda runtime invoke""#;
+    const NAME: &str = r#""requestId":"#;
+
+    memmem::find(value.as_bytes(), SPAN.as_bytes())?;
+    let start = memmem::find(value.as_bytes(), NAME.as_bytes())? + NAME.len();
+    request_id(value.get(start..start + REQUEST_ID_BYTES + r#""""#.len())?)
 }
 
 /// What a field means here.
 #[derive(Clone, Copy)]
 pub(super) enum Meaning {
     Level,
+    /// An object that may have a level.
+    Log,
+    /// The invocation's id, by a name that is nobody else's.
+    LambdaRequestId,
+    /// An id that is the invocation's if it has the form.
     RequestId,
+    /// One or more spans of Rust's `tracing`, one of which is the invocation's.
+    Span,
     LineType,
+    ErrorType,
+    ErrorMessage,
 }
 
 impl Meaning {
     /// What a field of that name means, if anything.
     pub(super) fn of(name: &[u8]) -> Option<Self> {
         match name {
-            b"level" | b"log.level" | b"severity" | b"levelname" => Some(Self::Level),
-            b"requestId"
-            | b"AWSRequestId"
+            b"level" | b"log.level" | b"severity" | b"levelname" | b"level_name" | b"log_level"
+            | b"loglevel" | b"logLevel" | b"LogLevel" | b"Level" | b"LEVEL" | b"lvl" | b"@l"
+            | b"@level" | b"Severity" | b"SEVERITY" | b"severity_text" | b"severityText"
+            | b"SeverityText" => Some(Self::Level),
+            b"log" | b"record" => Some(Self::Log),
+            b"AWSRequestId"
+            | b"AwsRequestId"
             | b"awsRequestId"
+            | b"awsRequestID"
             | b"aws_request_id"
-            | b"function_request_id" => Some(Self::RequestId),
+            | b"function_request_id"
+            | b"functionRequestId"
+            | b"lambda_request_id"
+            | b"lambdaRequestId"
+            | b"faas.execution"
+            | b"faas.invocation_id" => Some(Self::LambdaRequestId),
+            b"requestId" | b"request_id" | b"RequestId" | b"requestID" => Some(Self::RequestId),
+            b"span" | b"spans" => Some(Self::Span),
             b"type" => Some(Self::LineType),
+            b"errorType" => Some(Self::ErrorType),
+            b"errorMessage" => Some(Self::ErrorMessage),
             _ => None,
         }
     }
@@ -209,7 +338,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                 let mut fields = Fields::default();
                 while let Some(Key(key)) = map.next_key()? {
                     match Meaning::of(key.as_bytes()) {
-                        Some(meaning) => fields.note(meaning, map.next_value()?),
+                        Some(meaning) => fields.note(meaning, map.next_value::<&RawValue>()?.get()),
                         None => {
                             map.next_value::<IgnoredAny>()?;
                         }
@@ -227,84 +356,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A value of which only strings and whole numbers matter; anything else is passed over.
-pub(super) enum Scalar<'a> {
-    Text(Cow<'a, str>),
-    Number(u64),
-    Other,
-}
-
-impl<'a> Scalar<'a> {
-    fn text(self) -> Option<Cow<'a, str>> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Number(_) | Self::Other => None,
-        }
-    }
-
-    fn level(self) -> Option<Level> {
-        match self {
-            Self::Text(text) => Level::from_name(&text),
-            Self::Number(number) => Level::from_number(number),
-            Self::Other => None,
-        }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ScalarVisitor;
-
-        impl<'de> Visitor<'de> for ScalarVisitor {
-            type Value = Scalar<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("any value")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Scalar::Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Scalar::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-                Ok(Scalar::Number(number))
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Scalar::Other)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Scalar::Other)
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Scalar::Other)
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Scalar::Other)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Scalar::Other)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Scalar::Other)
-            }
-        }
-
-        deserializer.deserialize_any(ScalarVisitor)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -314,31 +365,17 @@ mod tests {
     const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
 
     #[test]
-    fn reads_level_and_request_id_of_the_usual_loggers() {
-        for (message, level, request_id) in [
-            (
-                r#"{"timestamp":"x","level":"INFO","requestId":"r1","message":{"a":1}}"#,
-                Some(Level::Info),
-                Some("r1"),
-            ),
-            (r#"{"level":50,"awsRequestId":"r2","msg":"pino"}"#, Some(Level::Error), Some("r2")),
-            (
-                r#"{"level":"WARNING","function_request_id":"r3","service":"powertools"}"#,
-                Some(Level::Warn),
-                Some("r3"),
-            ),
-            (
-                r#"{"AWSRequestId":"r4","level":null,"severity":"ERROR"}"#,
-                Some(Level::Error),
-                Some("r4"),
-            ),
-            (r#"{"level":{"nested":[1,{"a":2}]},"requestId":17}"#, None, None),
-            (r#"{"lev\u0065l":"debug"}"#, Some(Level::Debug), None),
+    fn a_field_is_read_however_it_is_written() {
+        for (message, level) in [
+            (r#"{"level":{"nested":[1,{"a":2}]},"requestId":17}"#, None),
+            (r#"{"lev\u0065l":"debug"}"#, Some(Level::Debug)),
+            (r#"{"level":"d\u0065bug"}"#, Some(Level::Debug)),
+            (r#"{"level":null,"severity":"ERROR"}"#, Some(Level::Error)),
+            (r#"{"lev\u0065l":"x","log": {"level" : "debug"} }"#, Some(Level::Debug)),
         ] {
             let line = Line::parse(message);
-            assert_eq!(line.kind, Kind::Application);
-            assert_eq!((line.level, line.request_id.as_deref()), (level, request_id), "{message}");
-            assert_eq!(line.json, Some(message));
+            assert_eq!((line.kind, line.level), (Kind::Application, level), "{message}");
+            assert_eq!((line.request_id, line.json), (None, Some(message)));
         }
     }
 

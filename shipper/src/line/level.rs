@@ -1,6 +1,6 @@
 //! Levels, by whatever name a logger gives them.
 
-/// How grave a line is.
+/// How severe an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Finer than debug.
@@ -18,7 +18,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// All of them, the gravest last.
+    /// All of them, the most severe last.
     pub const ALL: [Self; 6] =
         [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
 
@@ -34,24 +34,21 @@ impl Level {
         }
     }
 
-    /// Reads a level's name, in any case, as the loggers of Lambda's languages write it.
+    /// Reads a level's name, in any case, as it stands in a field for levels. Go's slog writes what
+    /// lies between two levels as `ERROR+2`.
     pub fn from_name(name: &str) -> Option<Self> {
-        const NAMES: [(&str, Level); 12] = [
-            // The most frequent first.
-            ("info", Level::Info),
-            ("warn", Level::Warn),
-            ("error", Level::Error),
-            ("debug", Level::Debug),
-            ("warning", Level::Warn),
-            ("trace", Level::Trace),
-            ("information", Level::Info),
-            ("notice", Level::Info),
-            ("err", Level::Error),
-            ("fatal", Level::Fatal),
-            ("critical", Level::Fatal),
-            ("panic", Level::Fatal),
-        ];
-        NAMES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|&(_, level)| level)
+        let in_field = || find(name, &IN_FIELDS);
+        let between = || {
+            let (name, distance) = name.split_once(['+', '-'])?;
+            distance.bytes().all(|byte| byte.is_ascii_digit()).then(|| find(name, &NAMES))?
+        };
+        find(name, &NAMES).or_else(in_field).or_else(between)
+    }
+
+    /// Reads a level's name, in any case, in front of a message. There a name that is a word of
+    /// messages as well is none.
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        find(word, &NAMES)
     }
 
     /// Reads a level's number, as the Node loggers pino and bunyan write it.
@@ -66,6 +63,57 @@ impl Level {
             _ => None,
         }
     }
+}
+
+/// The names that loggers write, the most frequent first.
+const NAMES: [(&str, Level); 31] = [
+    ("info", Level::Info),
+    ("warn", Level::Warn),
+    ("error", Level::Error),
+    ("debug", Level::Debug),
+    ("warning", Level::Warn),
+    ("trace", Level::Trace),
+    ("information", Level::Info),
+    ("notice", Level::Info),
+    ("err", Level::Error),
+    ("fatal", Level::Fatal),
+    ("critical", Level::Fatal),
+    ("panic", Level::Fatal),
+    ("dpanic", Level::Fatal),
+    ("severe", Level::Error),
+    ("crit", Level::Fatal),
+    ("alert", Level::Fatal),
+    ("emerg", Level::Fatal),
+    ("emergency", Level::Fatal),
+    // Below debug in one logger, above it in the next: an `exclude` rule for traces keeps it.
+    ("verbose", Level::Debug),
+    ("finest", Level::Trace),
+    ("finer", Level::Trace),
+    // In four letters, as .NET's console has them, and in three, as Serilog's and zerolog's have.
+    ("trce", Level::Trace),
+    ("dbug", Level::Debug),
+    ("fail", Level::Error),
+    ("trc", Level::Trace),
+    ("vrb", Level::Debug),
+    ("dbg", Level::Debug),
+    ("inf", Level::Info),
+    ("wrn", Level::Warn),
+    ("ftl", Level::Fatal),
+    ("pnc", Level::Fatal),
+];
+
+/// Further names, which only mean a level where nothing but a level can stand.
+const IN_FIELDS: [(&str, Level); 6] = [
+    ("fine", Level::Debug),
+    ("config", Level::Debug),
+    ("silly", Level::Trace),
+    ("http", Level::Info),
+    ("success", Level::Info),
+    ("log", Level::Info),
+];
+
+fn find(name: &str, names: &[(&str, Level)]) -> Option<Level> {
+    names.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|&(_, level)| level)
 }
 
 #[cfg(test)]

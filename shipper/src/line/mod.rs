@@ -5,14 +5,19 @@
 //! fields, never an error.
 
 mod application;
+mod color;
+mod failure;
+mod head;
 mod json;
 mod level;
+mod loose;
 mod platform;
 mod report;
 mod usual;
 
 use std::borrow::Cow;
 
+pub use failure::looks_like_failure;
 pub use level::Level;
 pub use report::Report;
 
@@ -132,43 +137,4 @@ fn is_timestamp(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn any_text_is_read_without_a_panic(text in ".*") {
-            Line::parse(&text);
-        }
-
-        #[test]
-        fn text_that_begins_like_a_known_line_is_read_without_a_panic(
-            start in prop::sample::select(vec![
-                "START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "RequestId: ", "[ERROR]\t",
-                "INIT_START ", "EXTENSION\t", "2023-11-06T10:00:00.000Z\t", "2023-11-06T10:00:00.000Z ",
-                "{\"type\":\"platform.report\",\"record\":", "{\"level\":", "[",
-            ]),
-            rest in "[\\PC\t\n:{}\"0-9a-f-]*",
-        ) {
-            let text = format!("{start}{rest}");
-            let line = Line::parse(&text);
-            if let Some(json) = line.json {
-                prop_assert!(text.contains(json));
-            }
-        }
-    }
-
-    #[test]
-    fn request_ids_and_times_are_known_by_their_form() {
-        assert!(!is_request_id("8f507cfc-xmpl-4697-b07a-ac58fc914c95"));
-        assert!(is_request_id("8f507cfc-1234-4697-b07a-ac58fc914c95"));
-        assert!(is_timestamp("2023-11-06T10:00:00.000Z"));
-        assert!(is_timestamp("2023-11-06T10:00:00Z"));
-        assert!(!is_timestamp("2023-11-06 10:00:00.000Z"));
-        assert!(!is_timestamp("2023-11-06T10:00:00.000"));
-        assert!(!is_timestamp("2023-11-06T10:00:00 Z"));
-        assert!(!is_timestamp("a text as long as a date Z"));
-    }
-}
+mod tests;

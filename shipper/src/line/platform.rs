@@ -22,7 +22,8 @@ pub(super) fn parse(message: &str) -> Option<Line<'_>> {
         "INIT_REPORT" => figures(line, "INIT_REPORT ", "Init Duration: "),
         "RESTORE_START" => of_kind(line, "RESTORE_START Runtime Version: ", Kind::Platform),
         "RESTORE_REPORT" => figures(line, "RESTORE_REPORT ", "Restore Duration: "),
-        "EXTENSION" => of_kind(line, "EXTENSION\tName: ", Kind::Extension),
+        "EXTENSION" => extension(line),
+        "LOGS" => of_kind(line, "LOGS\tName: ", Kind::Extension),
         "TELEMETRY" => of_kind(line, "TELEMETRY\tName: ", Kind::Extension),
         _ if line[end..].starts_with(' ') => timeout(line),
         _ => None,
@@ -31,6 +32,17 @@ pub(super) fn parse(message: &str) -> Option<Line<'_>> {
 
 fn of_kind<'a>(line: &'a str, start: &str, kind: Kind) -> Option<Line<'a>> {
     line.starts_with(start).then(|| Line { kind, ..Line::default() })
+}
+
+/// `EXTENSION⇥Name: agent⇥State: Ready⇥Events: [INVOKE]`, and where it could not be started
+/// `EXTENSION⇥Name: agent⇥State: LaunchError⇥Events: []⇥Error Type: PermissionDenied`.
+fn extension(line: &str) -> Option<Line<'_>> {
+    let extension = of_kind(line, "EXTENSION\tName: ", Kind::Extension)?;
+    let failed = line.split('\t').any(|field| {
+        field.starts_with("Error Type: ")
+            || field.strip_prefix("State: ").is_some_and(|state| state.ends_with("Error"))
+    });
+    Some(Line { level: failed.then_some(Level::Error), ..extension })
 }
 
 /// `INIT_REPORT Init Duration: 10008.64 ms⇥Phase: init⇥Status: timeout`, and the like of a snapshot.

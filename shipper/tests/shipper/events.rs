@@ -111,6 +111,18 @@ fn a_control_message_is_no_log() {
     assert!(bulk.arrivals().is_empty());
 }
 
+/// A central stream holds the log groups of many accounts, each with a shipper of the same name.
+#[test]
+fn a_log_group_of_the_same_name_in_another_account_is_not_the_shippers_own() {
+    let bulk = Bulk::start();
+    let messages = [event::message(0), event::message(1)];
+    let mut delivery = event::delivery(OWN_LOG_GROUP, 0, &messages);
+    delivery["owner"] = json!("210987654321");
+    let invoked = lambda(&bulk).invoke(&event::wrap(&delivery));
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("dropped")), (2, 0));
+}
+
 #[test]
 fn the_shippers_own_log_group_is_dropped_with_a_warning() {
     let bulk = Bulk::start();

@@ -25,6 +25,7 @@ struct Inner {
     kept: BTreeMap<String, String>,
     answers: VecDeque<Answer>,
     asked: Vec<String>,
+    is_silent: bool,
     violations: Vec<String>,
 }
 
@@ -43,6 +44,11 @@ impl Keepers {
     /// Has the next requests answered so.
     pub(crate) fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
         self.state.inner.lock().unwrap().answers.extend(answers);
+    }
+
+    /// Answers nothing from now on.
+    pub(crate) fn fall_silent(&self) {
+        self.state.inner.lock().unwrap().is_silent = true;
     }
 
     /// The variable that leads here.
@@ -64,6 +70,9 @@ impl Service for State {
         match asked_for(&request) {
             Ok((name, answer)) => {
                 inner.asked.push(name.clone());
+                if inner.is_silent {
+                    return Reply::Silence;
+                }
                 if let Some(answer) = inner.answers.pop_front() {
                     return Reply::Answer(answer);
                 }

@@ -1,6 +1,7 @@
 //! Secrets are fetched from where their ARNs say, once, and again after a refusal.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -127,6 +128,24 @@ fn a_secret_that_stays_refused_is_not_fetched_for_every_invocation() {
         assert!(invoked.result.is_err());
     }
     assert_eq!((keepers.asked().len(), cluster.requests()), (2, 3));
+}
+
+#[test]
+fn a_renewal_that_hangs_ends_before_the_invocation_does() {
+    let keepers = Keepers::start();
+    keepers.keep(SECRET_ARN, SECRET);
+    let (cluster, server) = Cluster::start(SECRET);
+    let mut lambda = start(&keepers, &config(&server, SECRET_ARN));
+    lambda.invoke(&event::of(1));
+    *cluster.password.lock().unwrap() = "another".to_owned();
+    keepers.fall_silent();
+    // A second of it is the reserve. An invocation that runs past its end fails the test.
+    let invoked = lambda.invoke_within(&event::of(1), Duration::from_millis(2_500));
+    let reasons = &invoked.summary["destinations"]["search"]["reasons"];
+    assert_eq!(reasons["returned_to_source"]["status_401"], 1);
+    assert_eq!(keepers.asked().len(), 2);
+    let warnings = invoked.summary["warnings"].to_string();
+    assert!(warnings.contains("secrets cannot be had"), "{warnings}");
 }
 
 #[test]

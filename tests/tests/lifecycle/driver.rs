@@ -95,6 +95,11 @@ pub(super) trait Driver {
     /// Where it is not in state there is nothing to taint.
     fn taint(&mut self, address: &str);
 
+    /// Whether a kill has cost it its state.
+    fn has_lost_its_state(&self) -> bool {
+        false
+    }
+
     /// There may be none yet.
     fn lose_state(&mut self);
 

@@ -63,6 +63,8 @@ struct Tenure {
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
     tenures: BTreeMap<String, Tenure>,
+    /// Log groups that were created meanwhile.
+    created: BTreeSet<String>,
     /// Log groups and names of our filters that others removed since state was refreshed.
     removed: BTreeSet<(String, String)>,
     /// Functions whose statements others removed since.
@@ -83,6 +85,8 @@ pub(super) struct Seen<'a> {
     pub(super) tagged: &'a BTreeSet<String>,
     /// The address of what is replaced.
     pub(super) replaced: Option<&'a str>,
+    /// Whether it was interrupted or killed.
+    pub(super) broken_off: bool,
     /// Terraform's words.
     pub(super) text: &'a str,
 }
@@ -130,6 +134,7 @@ impl Oracle {
                 }
                 What::Created | What::Deleted => {
                     self.tenures.remove(&event.group);
+                    self.created.insert(event.group.clone());
                     self.removed.insert((event.group.clone(), String::new()));
                 }
                 _ => {}
@@ -148,7 +153,7 @@ impl Oracle {
 
     /// Judges every write, one after the other.
     pub(super) fn judge(&mut self, seen: &Seen<'_>) -> Result<(), Violation> {
-        if let Some(address) = seen.replaced {
+        if let Some(address) = seen.replaced.filter(|_| !seen.broken_off) {
             self.let_go(|owner| owner == address);
         }
         let mut first = Ok(());
@@ -175,7 +180,9 @@ impl Oracle {
         let holds = |owner: &str, group: &str| {
             let mut of_owner = seen.state.iter().filter(|policy| policy.address == owner);
             // A destroy that was broken off has let the log group go, and may yet restore it.
-            of_owner.any(|policy| policy.holds(group) || !configured.contains_key(owner))
+            of_owner.any(|policy| {
+                policy.holds(group) || !configured.contains_key(owner) || seen.broken_off
+            })
         };
         for (group, tenure) in &mut self.tenures {
             for (owner, _) in &mut tenure.found {
@@ -235,7 +242,11 @@ impl Oracle {
             let why = format!("{change}, which no policy asks for");
             return Err(broken(Promise::RetentionIsAskedFor, why));
         }
-        if last != Some(was) || !found.iter().any(|(_, before)| *before == is) {
+        // What a new log group has when a policy first sees it is taken for the enforcer's work, also
+        // where the policy was killed over it, and a new one has never expire before.
+        let adopted = last.is_none() && is.is_none() && self.created.contains(group);
+        let remembered = last == Some(was) && found.iter().any(|(_, before)| *before == is);
+        if !adopted && !remembered {
             let has_tag = seen.tagged.contains(group);
             let asks = policies.values().find(|policy| policy.chooses(group, has_tag));
             let promise = match asks.and_then(|policy| policy.retention) {

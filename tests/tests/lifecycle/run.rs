@@ -216,16 +216,20 @@ impl Lifecycle<'_> {
             }
             _ => {}
         }
-        let abandons = matches!(operation, Operation::Forget(_) | Operation::LoseState(_));
-        if abandons {
-            let policies = self.former.policies();
-            let names = policies.values().map(|policy| policy.filter_name.clone());
-            self.oracle.left_behind.extend(names);
+        if matches!(operation, Operation::Forget(_) | Operation::LoseState(_)) {
+            self.leave_behind();
         }
         self.twin = match operation {
             Operation::Twin { twin, .. } => Some(twin.clone()),
             _ => None,
         };
+    }
+
+    /// Nobody deletes the filters that there were before the step.
+    fn leave_behind(&mut self) {
+        let policies = self.former.policies();
+        let names = policies.values().map(|policy| policy.filter_name.clone());
+        self.oracle.left_behind.extend(names);
     }
 
     fn act(&mut self, act: &Act) {
@@ -353,6 +357,10 @@ impl Lifecycle<'_> {
         let targeted = matches!(step.course, Course::Target(_));
         let obstructed = !self.world.names_taken().is_empty();
         let state = self.state();
+        if killed && self.driver.has_lost_its_state() {
+            self.oracle.state_is_lost();
+            self.leave_behind();
+        }
         let events = self.world.events();
         let written = events.iter().any(|event| event.by == super::world::By::Provider);
         if let Operation::Twin { of, twin } = &step.operation {
@@ -387,6 +395,7 @@ impl Lifecycle<'_> {
             events: &events,
             tagged,
             replaced,
+            broken_off: ended.broken_off,
             text,
         };
         let judged = self.oracle.judge(&seen);
@@ -441,6 +450,7 @@ impl Lifecycle<'_> {
                 events: &events,
                 tagged: &tagged,
                 replaced: None,
+                broken_off: false,
                 text,
             };
             self.oracle.judge(&seen)?;

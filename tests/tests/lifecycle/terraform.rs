@@ -70,6 +70,13 @@ impl Driver for ByTerraform<'_> {
         self.terraform.run(&["taint", address]).unwrap();
     }
 
+    /// Terraform writes its state over the old one: killed in between, it has none.
+    fn has_lost_its_state(&self) -> bool {
+        let file = self.terraform.dir().join("terraform.tfstate");
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        serde_json::from_str::<serde_json::Value>(&text).is_err()
+    }
+
     fn lose_state(&mut self) {
         let _ = std::fs::remove_file(self.terraform.dir().join("terraform.tfstate"));
     }
