@@ -13,6 +13,24 @@ locals {
     AsyncEventsDropped          = "Events were discarded."
     DestinationDeliveryFailures = "Lambda could not record a failed event in the bucket."
   }
+  # What Lambda counts for the enforcer.
+  enforcer_lambda_metrics = {
+    Errors                      = "Invocations fail: see the error in the enforcer's summary line."
+    Throttles                   = "More events than the enforcer's concurrency takes. They wait in the queue."
+    RecursiveInvocationsDropped = "Lambda has stopped a sweep that continues: allow recursion for the function."
+  }
+  # What the enforcer counts itself, for each kind of task: docs/enforcer.md has all of its metrics.
+  enforcer_metrics = {
+    failed          = { tasks = ["creation", "sweep"], description = "Log groups could not be given what they lack." }
+    failed_listings = { tasks = ["sweep"], description = "A sweep could not list log groups." }
+    unannounced     = { tasks = ["sweep"], description = "Only the sweep finds new log groups: the trail, the rule or the queue is off." }
+    unfinished      = { tasks = ["sweep"], description = "A sweep left log groups over that no other invocation looks at." }
+  }
+  enforcer_alarms = merge([
+    for metric, alarm in local.enforcer_metrics : {
+      for task in alarm.tasks : "${task}-${metric}" => { task = task, metric = metric }
+    }
+  ]...)
   # What the shipper counts itself, for each destination: docs/shipper.md has all of its metrics.
   metrics_namespace = "logagg"
   destination_metrics = {
@@ -93,6 +111,45 @@ resource "aws_cloudwatch_metric_alarm" "shipper" {
   dimensions          = { FunctionName = aws_lambda_function.shipper.function_name }
   statistic           = "Sum"
   period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+}
+
+resource "aws_cloudwatch_metric_alarm" "enforcer_lambda" {
+  for_each = local.enforcer_lambda_metrics
+
+  alarm_name          = "${var.name}-enforcer-${each.key}"
+  alarm_description   = each.value
+  namespace           = "AWS/Lambda"
+  metric_name         = each.key
+  dimensions          = { FunctionName = aws_lambda_function.enforcer.function_name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+}
+
+resource "aws_cloudwatch_metric_alarm" "enforcer" {
+  for_each = local.enforcer_alarms
+
+  alarm_name        = "${var.name}-enforcer-${each.key}"
+  alarm_description = local.enforcer_metrics[each.value.metric].description
+  namespace         = local.metrics_namespace
+  metric_name       = each.value.metric
+  dimensions = {
+    function = aws_lambda_function.enforcer.function_name
+    task     = each.value.task
+  }
+  statistic           = "Sum"
+  period              = 3600
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0

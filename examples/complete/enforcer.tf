@@ -40,7 +40,10 @@ resource "aws_ssm_parameter" "enforcer" {
   name  = "/${var.name}/enforcer"
   type  = "String"
   tier  = "Intelligent-Tiering"
-  value = jsonencode({ policies = [logagg_policy.lambda.document] })
+  value = jsonencode({
+    policies = [logagg_policy.lambda.document]
+    metrics  = { namespace = local.metrics_namespace }
+  })
 }
 
 resource "aws_cloudwatch_log_group" "enforcer" {
@@ -176,6 +179,12 @@ data "aws_iam_policy_document" "enforcer" {
     sid       = "Loops"
     actions   = ["lambda:GetFunctionConfiguration"]
     resources = ["arn:${data.aws_partition.current.partition}:lambda:${var.region}:${var.account_id}:function:*"]
+  }
+  # A sweep that has no time left has another invocation continue it.
+  statement {
+    sid       = "ContinueSweep"
+    actions   = ["lambda:InvokeFunction"]
+    resources = ["arn:${data.aws_partition.current.partition}:lambda:${var.region}:${var.account_id}:function:${var.name}-enforcer"]
   }
   statement {
     sid       = "TakeEvents"

@@ -264,7 +264,8 @@ fn the_enforcer_of_the_complete_stack_may_make_every_call_that_it_makes() {
     // The stack's destination is a function.
     const OF_OTHER_DESTINATIONS: [&str; 1] = ["DescribeDestinations"];
 
-    let code = file("shipper/src/enforcer/logs.rs") + &file("shipper/src/enforcer/behind.rs");
+    let code =
+        file("shipper/src/enforcer/logs.rs") + &file("shipper/src/enforcer/loop_detection.rs");
     let operations: BTreeSet<&str> = code
         .split("CloudWatchLogs, \"")
         .skip(1)
@@ -276,4 +277,9 @@ fn the_enforcer_of_the_complete_stack_may_make_every_call_that_it_makes() {
     for operation in operations {
         assert!(allowed.contains(&format!("logs:{operation}")), "{operation}");
     }
+    assert!(code.contains("operation: \"Invoke\""));
+    assert!(
+        allowed.contains("lambda:InvokeFunction"),
+        "a sweep continues by invoking the function"
+    );
 }

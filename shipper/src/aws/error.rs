@@ -197,6 +197,42 @@ pub(super) fn code(headers: &HeaderMap, body: &[u8]) -> String {
     if is_code { code.to_owned() } else { "other".to_owned() }
 }
 
+/// AWS's message, shortened to a bound and without control characters. Only that of an error whose
+/// message names resources and rules: the one about a wrong signature quotes the session token.
+pub(super) fn message(code: &str, body: &[u8]) -> Option<String> {
+    const MAX_CHARS: usize = 300;
+
+    #[derive(Deserialize)]
+    struct Error {
+        #[serde(alias = "Message", alias = "errorMessage")]
+        message: Option<String>,
+    }
+
+    let quotes_no_secret = matches!(
+        code,
+        "AccessDeniedException"
+            | "InvalidOperationException"
+            | "InvalidParameterException"
+            | "LimitExceededException"
+            | "OperationAbortedException"
+            | "ResourceNotFoundException"
+            | "ServiceUnavailableException"
+            | "ThrottlingException"
+            | "ValidationException"
+    );
+    let error: Error = serde_json::from_slice(body).ok().filter(|_| quotes_no_secret)?;
+    let message = error.message?;
+    let mut shown: String = message
+        .chars()
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .take(MAX_CHARS)
+        .collect();
+    if message.chars().nth(MAX_CHARS).is_some() {
+        shown.push('…');
+    }
+    Some(shown).filter(|shown| !shown.trim().is_empty())
+}
+
 /// The name alone, of `com.amazonaws.sqs#QueueDoesNotExist:http://…`.
 fn bare(code: &str) -> &str {
     let code = code.split_once('#').map_or(code, |(_, name)| name);
@@ -264,6 +300,20 @@ mod tests {
         for body in ["", "{", "<", "<Error>", "<html>s3cr3t</html>", r#"{"__type":"the s3cr3t"}"#] {
             check(None, body, "other");
         }
+    }
+
+    #[test]
+    fn a_message_is_bounded_and_never_that_of_a_signature() {
+        let body = |text: &str| serde_json::json!({"message": text}).to_string();
+        let refused = "Could not execute the lambda function.";
+        let shown = message("InvalidParameterException", body(refused).as_bytes());
+        assert_eq!(shown.as_deref(), Some(refused));
+        let long = message("ValidationException", body(&"a\n".repeat(1_000)).as_bytes()).unwrap();
+        assert_eq!(long.chars().count(), 301);
+        assert!(!long.contains('\n'));
+        let quoting = body("The Canonical String should have been x-amz-security-token:s3cr3t");
+        assert_eq!(message("InvalidSignatureException", quoting.as_bytes()), None);
+        assert_eq!(message("ValidationException", b"<html>"), None);
     }
 
     #[test]

@@ -120,24 +120,34 @@ impl Aws {
         timeout: Duration,
     ) -> Result<Answer, AwsError> {
         let fails = |problem| AwsError { service, operation, problem };
-        let Some(json) = service.json() else {
-            return Err(fails(Problem::SpeaksNoJson));
-        };
-        let url = self.endpoint(service, region).map_err(fails)?;
+        let request = self.json_request(service, region, operation, input).map_err(fails)?;
+        let response = self.send(service, region, operation, request, timeout).await?;
+        // Operations that answer nothing answer an empty body, or an empty object.
+        let body = if response.body.is_empty() { b"{}".as_slice() } else { &response.body };
+        serde_json::from_slice(body).map_err(|_| fails(Problem::Unreadable))
+    }
+
+    /// The request for an operation of a service that speaks JSON, not signed yet.
+    pub(crate) fn json_request(
+        &self,
+        service: Service,
+        region: Option<&str>,
+        operation: &'static str,
+        input: &(impl Serialize + Sync),
+    ) -> Result<Request, Problem> {
+        let json = service.json().ok_or(Problem::SpeaksNoJson)?;
+        let url = self.endpoint(service, region)?;
         let target = HeaderValue::try_from(format!("{}.{operation}", json.target_prefix));
-        let body = serde_json::to_vec(input).map_err(|_| fails(Problem::Unsignable))?;
+        let body = serde_json::to_vec(input).map_err(|_| Problem::Unsignable)?;
         let mut request = Request::new(Method::POST, url);
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(json.content_type));
         headers.insert(
             HeaderName::from_static("x-amz-target"),
-            target.map_err(|_| fails(Problem::Unsignable))?,
+            target.map_err(|_| Problem::Unsignable)?,
         );
         *request.body_mut() = Some(body.into());
-        let response = self.send(service, region, operation, request, timeout).await?;
-        // Operations that answer nothing answer an empty body, or an empty object.
-        let body = if response.body.is_empty() { b"{}".as_slice() } else { &response.body };
-        serde_json::from_slice(body).map_err(|_| fails(Problem::Unreadable))
+        Ok(request)
     }
 
     /// Signs a request, sends it, and gives the answer to it, all within `timeout`. An answer that
@@ -153,6 +163,20 @@ impl Aws {
         request: Request,
         timeout: Duration,
     ) -> Result<Response, AwsError> {
+        let sent = self.send_with_message(service, region, operation, request, timeout).await;
+        sent.map_err(|(error, _)| error)
+    }
+
+    /// As [`Aws::send`], with AWS's own message where it is one that quotes nothing secret: for
+    /// operators, who cannot tell from a code what is wrong with a call.
+    pub(crate) async fn send_with_message(
+        &self,
+        service: Service,
+        region: Option<&str>,
+        operation: &'static str,
+        request: Request,
+        timeout: Duration,
+    ) -> Result<Response, (AwsError, Option<String>)> {
         let until = Instant::now() + timeout;
         let again = request.try_clone();
         let answer = self.send_once(service, region, request, timeout).await;
@@ -164,7 +188,9 @@ impl Aws {
             }
             (answer, _) => answer,
         };
-        answer.map_err(|failure| AwsError { service, operation, problem: failure.problem })
+        answer.map_err(|Failure { problem, message, .. }| {
+            (AwsError { service, operation, problem }, message)
+        })
     }
 
     async fn send_once(
@@ -185,19 +211,22 @@ impl Aws {
         }
         let code = error::code(&headers, &body);
         let skewed_by = skew(&self.clock, status, &headers, &body);
+        let message = error::message(&code, &body);
         let problem = Problem::Refused { status: status.as_u16(), code };
-        Err(Failure { problem, skewed_by })
+        Err(Failure { problem, skewed_by, message })
     }
 }
 
-/// Why a try failed, and how far the clock is behind the service's, if that is why.
+/// Why a try failed, how far the clock is behind the service's, if that is why, and what AWS says
+/// of it.
 struct Failure {
     problem: Problem,
     skewed_by: Option<sign::Skew>,
+    message: Option<String>,
 }
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { problem, skewed_by: None }
+        Self { problem, skewed_by: None, message: None }
     }
 }

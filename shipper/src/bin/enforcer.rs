@@ -1,9 +1,9 @@
 //! The `bootstrap` of the enforcer: read the configuration or refuse to start, then act on one event
 //! after another.
 
-use std::io::stdout;
+use std::io::{Write, stdout};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use logagg_shipper::Invocation;
@@ -11,7 +11,7 @@ use logagg_shipper::aws::Aws;
 use logagg_shipper::bootstrap::{self, NotInLambda, Program};
 use logagg_shipper::config::{Source, SourceError};
 use logagg_shipper::delivery::Client;
-use logagg_shipper::enforcer::{EnforceError, Enforcer};
+use logagg_shipper::enforcer::{EnforceError, Enforced, Enforcer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -57,15 +57,22 @@ async fn handle(
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Value, Diagnostic> {
     let context = &event.context;
+    let function_arn = &context.invoked_function_arn;
     let invocation = Invocation {
         request_id: &context.request_id,
         deadline: context.deadline(),
-        function_arn: None,
+        function_arn: Some(function_arn),
     };
-    let account_id = context.invoked_function_arn.split(':').nth(4).unwrap_or_default();
-    let (summary, result) = enforcer.enforce(event.payload.get(), account_id, &invocation).await;
+    let Enforced { summary, result, metrics_namespace } =
+        enforcer.enforce(event.payload.get(), &invocation).await;
     // Without standard output there is nobody to tell, and the work is done all the same.
     let _ = summary.write(stdout().lock());
+    if let Some(namespace) = metrics_namespace {
+        let function = function_arn.split(':').nth(6).unwrap_or_default();
+        for line in summary.metrics(&namespace, function, SystemTime::now()) {
+            let _ = writeln!(stdout(), "{line}");
+        }
+    }
     result.map_err(|error| Diagnostic {
         error_type: error.error_type().to_owned(),
         error_message: error.to_string(),

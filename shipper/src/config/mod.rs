@@ -230,7 +230,7 @@ pub fn shape() -> Object {
 /// Reads `metrics`.
 ///
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
-fn metrics_namespace(root: &mut Fields<'_, '_>) -> Option<String> {
+pub(crate) fn metrics_namespace(root: &mut Fields<'_, '_>) -> Option<String> {
     const LONGEST: usize = 255;
 
     let mut fields = root.optional_object("metrics")?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::config::Object;
 use crate::config::fields::{Fields, Findings};
-use crate::config::shape;
+use crate::config::{metrics_namespace, shape};
 
 /// What the enforcer enforces, and how.
 #[derive(Debug, PartialEq)]
@@ -19,6 +19,8 @@ pub struct EnforcerConfig {
     pub sweep_max_age: Duration,
     /// The most calls of one operation in a second.
     pub requests_per_second: f64,
+    /// The namespace of the metrics, if there are to be any.
+    pub metrics_namespace: Option<String>,
 }
 
 /// Every mistake in a configuration.
@@ -39,12 +41,22 @@ impl EnforcerConfig {
     /// # Errors
     /// All that is wrong with it, each with its place.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        if text.starts_with('\u{feff}') {
+            return Err(ConfigError(vec![
+                "it begins with a byte order mark; save it as UTF-8 without one".to_owned(),
+            ]));
+        }
         let value: Value = serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             ConfigError(vec![format!(
                 "it is not JSON: syntax error at line {line} column {column}"
             )])
         })?;
+        if is_policy(&value) {
+            return Err(ConfigError(vec![
+                "it is the document of one policy; write {\"policies\": [the document]}".to_owned(),
+            ]));
+        }
         let mut findings = Findings::default();
         let config = read(&value, &mut findings);
         match config {
@@ -59,6 +71,12 @@ impl EnforcerConfig {
     }
 }
 
+/// Whether this is a policy's document where a configuration should be.
+fn is_policy(value: &Value) -> bool {
+    let has = |name: &str| value.get(name).is_some();
+    !has("policies") && ["version", "account_id", "region"].into_iter().all(has)
+}
+
 fn read<'v>(value: &'v Value, findings: &mut Findings<'v>) -> Option<EnforcerConfig> {
     let mut root = Fields::root(value, findings)?;
     // Where editors find the schema of the document.
@@ -70,16 +88,18 @@ fn read<'v>(value: &'v Value, findings: &mut Findings<'v>) -> Option<EnforcerCon
         &(0.1..=MOST_REQUESTS_PER_SECOND),
         DEFAULT_REQUESTS_PER_SECOND,
     );
+    let metrics_namespace = metrics_namespace(&mut root);
     root.finish();
     Some(EnforcerConfig {
         policies,
         sweep_max_age: Duration::from_secs(hours * HOUR_SECONDS),
         requests_per_second,
+        metrics_namespace,
     })
 }
 
 fn policies(root: &mut Fields<'_, '_>) -> Vec<Document> {
-    let mut policies = Vec::new();
+    let mut policies: Vec<Document> = Vec::new();
     for (index, policy) in root.documents("policies", "logagg_policy's document").iter().enumerate()
     {
         // `jsonencode` makes a string of a document, unless it is decoded first.
@@ -88,7 +108,20 @@ fn policies(root: &mut Fields<'_, '_>) -> Vec<Document> {
             other => other.to_string(),
         };
         match text.parse::<Document>() {
-            Ok(policy) => policies.push(policy),
+            Ok(policy) => {
+                // No function is in two accounts.
+                if let Some(first) =
+                    policies.first().filter(|it| it.account_id != policy.account_id)
+                {
+                    let mistake = format!(
+                        "is for account {}, and the policy {:?} for {}: give each account an enforcer \
+                         of its own",
+                        policy.account_id, first.name, first.account_id
+                    );
+                    root.mistake_in(&format!("policies[{index}]"), &mistake);
+                }
+                policies.push(policy);
+            }
             Err(error) => root.mistake_in(&format!("policies[{index}]"), &error.to_string()),
         }
     }
@@ -137,6 +170,22 @@ mod tests {
         assert_eq!(lines[3], "  sweep_max_age_hours: is 0, must be between 1 and 8760");
         assert_eq!(lines[4], "  requests_per_second: is a string, must be a number from 0.1 to 50");
         assert!(lines[5].starts_with("  policy: is not known; did you mean"), "{error}");
+    }
+
+    #[test]
+    fn policies_of_two_accounts_are_an_error_at_the_start() {
+        let other = POLICY.replace("123456789012", "999999999999");
+        let error = EnforcerConfig::parse(&json!({"policies": [POLICY, other]}).to_string());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("policies[1]: is for account 999999999999"), "{error}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_or_a_policy_in_place_of_the_configuration_is_named() {
+        let told = |text: &str| EnforcerConfig::parse(text).unwrap_err().to_string();
+        let config = json!({"policies": [POLICY]}).to_string();
+        assert!(told(&format!("\u{feff}{config}")).contains("byte order mark"));
+        assert!(told(POLICY).contains("{\"policies\": [the document]}"));
     }
 
     #[test]

@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use logagg_policy::{Addition, Document, LogGroup, LogGroupClass, Obstacle, Skip, Tags};
+use logagg_policy::Document;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::behind::Behind;
 use super::config::{ConfigError, EnforcerConfig};
-use super::event::{self, Birth, Event, EventError, Task};
+use super::event::{
+    self, CreateLogGroupEvent, Cursor, Event, EventError, Message, SweepRequest, Task,
+};
+use super::io::{AwsIo, Io};
 use super::logs::Logs;
-use super::pace::Pace;
-use super::summary::Summary;
-use crate::aws::{Aws, AwsError};
+use super::loop_detection::LoopDetection;
+use super::rate_limiter::{RateLimiter, SHORTEST_TRY};
+use super::reconcile::{Absence, Reconciled};
+use super::summary::{Summary, SweepCounts, SweepEnd};
+use crate::aws::Aws;
 use crate::config::{Source, SourceError};
 use crate::invocation::Invocation;
 
@@ -25,15 +29,27 @@ const RESERVE: Duration = Duration::from_secs(1);
 /// a destination. A plan that was applied should not be fought by what was true before it.
 const FRESH: Duration = Duration::from_secs(60);
 
+/// For how long after its creation a log group may not be described yet.
+const DESCRIBED_WITHIN: Duration = Duration::from_secs(5 * 60);
+
 /// The enforcer as it is kept between invocations.
 pub struct Enforcer {
-    source: Source,
-    pub(super) aws: Aws,
-    pub(super) pace: Pace,
+    pub(super) io: Box<dyn Io>,
+    pub(super) rate_limiter: RateLimiter,
     loaded: Mutex<(Arc<EnforcerConfig>, Instant)>,
-    behind: Mutex<BTreeMap<(String, String), (Behind, Instant)>>,
-    /// Where the next sweep begins: behind the log group of this name.
-    pub(super) resume_after: Mutex<Option<String>>,
+    pub(super) loop_detection: Mutex<BTreeMap<(String, String), (LoopDetection, Instant)>>,
+    /// Where the next sweep begins, since the last one had to end there.
+    pub(super) unfinished: Mutex<Option<Cursor>>,
+}
+
+/// What came of an invocation.
+pub struct Enforced {
+    /// The summary line.
+    pub summary: Summary,
+    /// What Lambda is to be given.
+    pub result: Result<Value, EnforceError>,
+    /// The namespace of the metrics, if there are to be any.
+    pub metrics_namespace: Option<String>,
 }
 
 /// Why an invocation failed. Lambda keeps the event then.
@@ -61,14 +77,23 @@ pub enum EnforceError {
         /// The function's.
         here: String,
     },
-    /// Something failed for some log groups.
-    #[error("{failed} log groups could not be given what they lack: {first}")]
-    Failed {
-        /// How many.
-        failed: usize,
-        /// The first failure.
-        first: String,
+    /// Something failed for a log group.
+    #[error("a log group could not be given what it lacks: {0}")]
+    Failed(String),
+    /// There was no time for a log group.
+    #[error("there was no time for {log_group}{reason}")]
+    NoTime {
+        /// The log group.
+        log_group: String,
+        /// What took it.
+        reason: String,
     },
+    /// A log group was created a moment ago.
+    #[error("{0} was created a moment ago, and CloudWatch Logs does not describe it yet")]
+    Pending(String),
+    /// A sweep could list nothing.
+    #[error("log groups could not be listed; the warnings of the summary line say why")]
+    NotListed,
 }
 
 impl EnforceError {
@@ -80,7 +105,9 @@ impl EnforceError {
             Self::Source(_) | Self::Config(_) | Self::OtherAccount { .. } => {
                 "Logagg.InvalidConfiguration"
             }
-            Self::Failed { .. } => "Logagg.Failed",
+            Self::Failed(_) | Self::NotListed => "Logagg.Failed",
+            Self::NoTime { .. } => "Logagg.NoTime",
+            Self::Pending(_) => "Logagg.Pending",
         }
     }
 }
@@ -91,246 +118,230 @@ impl Enforcer {
     /// # Errors
     /// When it cannot be read, or with everything that is wrong with it.
     pub async fn start(source: Source, aws: Aws, until: Instant) -> Result<Self, EnforceError> {
-        let config = EnforcerConfig::parse(&source.read(&aws, until).await?)?;
+        Self::start_with(Box::new(AwsIo { aws, source }), until).await
+    }
+
+    pub(super) async fn start_with(io: Box<dyn Io>, until: Instant) -> Result<Self, EnforceError> {
+        let config = EnforcerConfig::parse(&io.read_config(until).await?)?;
         Ok(Self {
-            pace: Pace::of(config.requests_per_second),
-            source,
-            aws,
-            loaded: Mutex::new((Arc::new(config), Instant::now())),
-            behind: Mutex::default(),
-            resume_after: Mutex::default(),
+            rate_limiter: RateLimiter::new(config.requests_per_second),
+            loaded: Mutex::new((Arc::new(config), io.now())),
+            loop_detection: Mutex::default(),
+            unfinished: Mutex::default(),
+            io,
         })
     }
 
-    /// Does what an event asks for, and tells what came of it in either case. `account_id` is that
-    /// of the function. The answer is what Lambda is to be given.
-    pub async fn enforce(
-        &self,
-        event: &str,
-        account_id: &str,
-        invocation: &Invocation<'_>,
-    ) -> (Summary, Result<Value, EnforceError>) {
-        let begun = Instant::now();
-        let time = invocation.deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    /// Does what an event asks for, and tells what came of it in either case.
+    pub async fn enforce(&self, event: &str, invocation: &Invocation<'_>) -> Enforced {
+        let begun = self.io.now();
+        let time = invocation.deadline.duration_since(self.io.date()).unwrap_or_default();
         let until = begun + time.saturating_sub(RESERVE);
         let mut summary = Summary::begin(invocation.request_id);
-        let result = self.try_enforce(event, account_id, until, &mut summary).await;
+        let result = self.try_enforce(event, invocation.function_arn, until, &mut summary).await;
         summary.error = result.as_ref().err().map(ToString::to_string);
-        summary.duration = begun.elapsed();
-        (summary, result)
+        summary.duration = self.io.now().saturating_duration_since(begun);
+        let metrics_namespace = self.loaded.lock().await.0.metrics_namespace.clone();
+        Enforced { summary, result, metrics_namespace }
     }
 
     async fn try_enforce(
         &self,
         event: &str,
-        account_id: &str,
+        function_arn: Option<&str>,
         until: Instant,
         summary: &mut Summary,
     ) -> Result<Value, EnforceError> {
         let event = event::parse(event)?;
-        let config = self.config(until).await?;
-        let other = config.policies.iter().find(|policy| policy.account_id != account_id);
-        if let Some(policy) = other {
-            return Err(EnforceError::OtherAccount {
-                policy: policy.name.clone(),
-                of: policy.account_id.clone(),
-                here: account_id.to_owned(),
-            });
-        }
+        let account_id = function_arn.and_then(|arn| arn.split(':').nth(4)).unwrap_or_default();
+        let config = self.config(account_id, until, summary).await?;
+        check_account(&config, account_id)?;
         match event {
-            Event::One(task) => {
-                self.perform(task, &config, until, summary).await;
-                failed(summary)?;
-                Ok(
-                    json!({ "looked_at": summary.looked_at, "changed": summary.changed, "left": summary.left }),
-                )
+            Event::One(Task::Nothing) => {
+                summary.failed_calls += 1;
+                Ok(json!({}))
+            }
+            Event::One(Task::Sweep(request)) => {
+                let warnings = &mut summary.warnings;
+                let sweep = self.sweep(&request, &config, function_arn, until, warnings).await;
+                let sweep = summary.sweep.insert(sweep);
+                failed(sweep)?;
+                let counts = &sweep.counts;
+                Ok(json!({
+                    "looked_at": counts.looked_at, "changed": counts.changed,
+                    "failed": counts.failed, "left": counts.left, "end": sweep.end,
+                }))
+            }
+            Event::One(Task::Created(event)) => {
+                let done = self.create(&event, &config, until, summary).await;
+                let counts = summary.creations.get_or_insert_default();
+                let first = counts.failures.first().cloned();
+                if done.failed {
+                    return Err(EnforceError::Failed(first.unwrap_or_default()));
+                }
+                if done.out_of_time {
+                    let reason = first.map(|first| format!(": {first}")).unwrap_or_default();
+                    return Err(EnforceError::NoTime { log_group: event.log_group, reason });
+                }
+                if counts.pending > 0 {
+                    return Err(EnforceError::Pending(event.log_group));
+                }
+                Ok(json!({
+                    "looked_at": counts.looked_at, "changed": counts.changed, "left": counts.left,
+                }))
             }
             Event::Queue(messages) => {
-                let mut failures = Vec::new();
-                for message in messages {
-                    let failed_before = summary.failed;
-                    match message.task {
-                        Ok(task) => self.perform(task, &config, until, summary).await,
-                        Err(error) => summary.fail(error.to_string()),
-                    }
-                    if summary.failed > failed_before {
-                        failures.push(json!({"itemIdentifier": message.id}));
-                    }
-                }
+                let failures = self.queue(messages, &config, function_arn, until, summary).await;
+                let failures: Vec<Value> =
+                    failures.into_iter().map(|id| json!({"itemIdentifier": id})).collect();
                 Ok(json!({"batchItemFailures": failures}))
             }
         }
     }
 
-    /// The configuration, read again where it may have changed.
-    async fn config(&self, until: Instant) -> Result<Arc<EnforcerConfig>, EnforceError> {
+    /// Does what the messages of a batch ask for, and gives the ids of those that are to be
+    /// received again. A sweep waits until all new log groups were looked at, and sweeps that wait
+    /// together are one.
+    async fn queue(
+        &self,
+        messages: Vec<Message>,
+        config: &EnforcerConfig,
+        function_arn: Option<&str>,
+        until: Instant,
+        summary: &mut Summary,
+    ) -> Vec<String> {
+        let mut failures = Vec::new();
+        let mut sweep: Option<(String, SweepRequest)> = None;
+        for Message { id, task } in messages {
+            match task {
+                Ok(Task::Nothing) => summary.failed_calls += 1,
+                Ok(Task::Created(event)) => {
+                    let pending = |summary: &Summary| {
+                        summary.creations.as_ref().map_or(0, |counts| counts.pending)
+                    };
+                    let before = pending(summary);
+                    let done = self.create(&event, config, until, summary).await;
+                    if done.failed || done.out_of_time || pending(summary) > before {
+                        failures.push(id);
+                    }
+                }
+                Ok(Task::Sweep(request)) => {
+                    // The one that begins first looks at all that the others would.
+                    let begins = |request: &SweepRequest| {
+                        request.cursor.as_ref().map(|it| (it.region.clone(), it.prefix.clone()))
+                    };
+                    if sweep.as_ref().is_none_or(|(_, other)| begins(&request) < begins(other)) {
+                        sweep = Some((id, request));
+                    }
+                }
+                Err(error) => {
+                    summary.undecodable += 1;
+                    summary.warnings.warn(format!("message {id}: {error}"));
+                    failures.push(id);
+                }
+            }
+        }
+        if let Some((id, request)) = sweep {
+            let warnings = &mut summary.warnings;
+            let sweep = self.sweep(&request, config, function_arn, until, warnings).await;
+            if failed(summary.sweep.insert(sweep)).is_err() {
+                failures.push(id);
+            }
+        }
+        failures
+    }
+
+    /// Gives a new log group what it lacks.
+    async fn create(
+        &self,
+        event: &CreateLogGroupEvent,
+        config: &EnforcerConfig,
+        until: Instant,
+        summary: &mut Summary,
+    ) -> Reconciled {
+        let CreateLogGroupEvent { log_group, region, account_id, time } = event;
+        let concerned: Vec<&Document> = config
+            .policies
+            .iter()
+            .filter(|policy| policy.region == *region && policy.account_id == *account_id)
+            .collect();
+        if concerned.is_empty() {
+            summary.elsewhere += 1;
+            let place = format!("account {account_id:?}, region {region:?}");
+            summary
+                .warnings
+                .warn(format!("no policy is for {place}, where log groups were created"));
+            return Reconciled::default();
+        }
+        let counts = summary.creations.get_or_insert_default();
+        if self.io.now() + SHORTEST_TRY > until {
+            counts.leave(None);
+            return Reconciled { out_of_time: true, ..Reconciled::default() };
+        }
+        let age = time.and_then(|time| self.io.date().duration_since(time).ok());
+        let is_new = time.is_some() && age.is_none_or(|age| age < DESCRIBED_WITHIN);
+        let absence = if is_new { Absence::Pending } else { Absence::Gone };
+        let counts = (counts, &mut summary.warnings);
+        self.reconcile(&concerned, log_group, None, (absence, until), counts).await
+    }
+
+    /// The configuration, read again where it may have changed. Where that fails, the last good
+    /// one is used.
+    async fn config(
+        &self,
+        account_id: &str,
+        until: Instant,
+        summary: &mut Summary,
+    ) -> Result<Arc<EnforcerConfig>, EnforceError> {
         let mut loaded = self.loaded.lock().await;
-        let elsewhere = matches!(self.source, Source::Ssm(_) | Source::S3 { .. });
-        if elsewhere && loaded.1.elapsed() > FRESH {
-            let text = self.source.read(&self.aws, until).await?;
-            *loaded = (Arc::new(EnforcerConfig::parse(&text)?), Instant::now());
+        if self.io.may_config_change() && self.is_stale(loaded.1) {
+            match self.read_config(account_id, until).await {
+                Ok(config) => {
+                    self.rate_limiter.set(config.requests_per_second);
+                    loaded.0 = Arc::new(config);
+                }
+                Err(error) => summary.warnings.warn(format!(
+                    "the configuration is used as it was, since it cannot be read again: {error}"
+                )),
+            }
+            loaded.1 = self.io.now();
         }
         Ok(Arc::clone(&loaded.0))
     }
 
-    async fn perform(
+    async fn read_config(
         &self,
-        task: Task,
-        config: &EnforcerConfig,
-        until: Instant,
-        summary: &mut Summary,
-    ) {
-        match task {
-            Task::Nothing => {}
-            Task::Sweep => self.sweep(config, until, summary).await,
-            Task::Born(birth) => {
-                for policy in config.policies.iter().filter(|policy| concerns(policy, &birth)) {
-                    self.look_at(policy, &birth.log_group, None, until, summary).await;
-                }
-            }
-        }
-    }
-
-    /// Gives one log group what a policy says that it lacks. `listed` is the group, where a listing
-    /// has just shown it.
-    pub(super) async fn look_at(
-        &self,
-        policy: &Document,
-        name: &str,
-        listed: Option<LogGroup>,
-        until: Instant,
-        summary: &mut Summary,
-    ) {
-        summary.looked_at += 1;
-        let failed_with = |error: &AwsError| format!("{name} ({}): {error}", policy.name);
-        match self.give(policy, name, listed, until, summary).await {
-            Ok(Given::Changed) => summary.changed += 1,
-            Ok(Given::Nothing) => summary.unchanged += 1,
-            Ok(Given::NotChosen) => summary.not_chosen += 1,
-            Ok(Given::Gone) => summary.gone += 1,
-            Err(error) if is_gone(&error) => summary.gone += 1,
-            Err(error) => summary.fail(failed_with(&error)),
-        }
-    }
-
-    async fn give(
-        &self,
-        policy: &Document,
-        name: &str,
-        listed: Option<LogGroup>,
-        until: Instant,
-        summary: &mut Summary,
-    ) -> Result<Given, AwsError> {
-        if listed.is_none() && !may_choose(policy, name) {
-            return Ok(Given::NotChosen);
-        }
-        let logs = self.logs(policy, until);
-        let group = match listed {
-            Some(group) => group,
-            None => match logs.log_group(name).await? {
-                Some(group) => group,
-                None => return Ok(Given::Gone),
-            },
-        };
-        if !chooses(&logs, policy, &group).await? {
-            return Ok(Given::NotChosen);
-        }
-        let (mut demand, mut filters) = (policy.demand.clone(), Vec::new());
-        if let Some(wanted) = &policy.wanted {
-            let behind = self.behind(&logs, &wanted.destination_arn, &policy.account_id).await?;
-            behind.tell(&wanted.destination_arn, summary);
-            demand.ships = Some(behind.guard);
-            if group.class == LogGroupClass::Standard {
-                filters = logs.filters(name).await?;
-            }
-        }
-        let wanted = policy.wanted.as_ref();
-        let addition = Addition::to(&group, &filters, &demand, wanted, &policy.ownership());
-        if let Some(skip) = &addition.skip {
-            summary.skip(skip);
-        }
-        let mut given = Given::Nothing;
-        if let Some(wanted) = wanted.filter(|_| addition.subscribe) {
-            match logs.put_filter(name, wanted).await {
-                Ok(()) => {
-                    summary.subscribed += 1;
-                    given = Given::Changed;
-                }
-                Err(error) if error.code() == Some("LimitExceededException") => {
-                    summary.skip(&Skip::Obstacle(Obstacle::Full));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        if let Some(retention) = addition.retention {
-            logs.set_retention(name, retention).await?;
-            summary.retention_set += 1;
-            given = Given::Changed;
-        }
-        Ok(given)
-    }
-
-    pub(super) fn logs<'a>(&'a self, policy: &'a Document, until: Instant) -> Logs<'a> {
-        Logs { aws: &self.aws, pace: &self.pace, region: &policy.region, until }
-    }
-
-    /// What works behind a destination, as it was a moment ago or as it is now.
-    async fn behind(
-        &self,
-        logs: &Logs<'_>,
-        destination_arn: &str,
         account_id: &str,
-    ) -> Result<Behind, AwsError> {
-        let key = (logs.region.to_owned(), destination_arn.to_owned());
-        let mut known = self.behind.lock().await;
-        if let Some((behind, _)) = known.get(&key).filter(|(_, seen)| seen.elapsed() < FRESH) {
-            return Ok(behind.clone());
-        }
-        let behind = Behind::of(logs, destination_arn, account_id).await?;
-        known.insert(key, (behind.clone(), Instant::now()));
-        Ok(behind)
+        until: Instant,
+    ) -> Result<EnforcerConfig, EnforceError> {
+        let config = EnforcerConfig::parse(&self.io.read_config(until).await?)?;
+        check_account(&config, account_id)?;
+        Ok(config)
+    }
+
+    pub(super) fn is_stale(&self, read: Instant) -> bool {
+        self.io.now().saturating_duration_since(read) > FRESH
+    }
+
+    pub(super) fn logs<'a>(&'a self, region: &'a str, until: Instant) -> Logs<'a> {
+        Logs { io: &*self.io, rate_limiter: &self.rate_limiter, region, until }
     }
 }
 
-/// What became of a log group.
-enum Given {
-    Changed,
-    Nothing,
-    NotChosen,
-    Gone,
-}
-
-fn concerns(policy: &Document, birth: &Birth) -> bool {
-    policy.region == birth.region && policy.account_id == birth.account_id
-}
-
-/// Whether a policy may choose a log group of this name, whatever its class and tags.
-fn may_choose(policy: &Document, name: &str) -> bool {
-    [LogGroupClass::Standard, LogGroupClass::InfrequentAccess, LogGroupClass::Delivery]
-        .iter()
-        .any(|class| policy.selection.judge(name, class, |_| None) != Some(false))
-}
-
-async fn chooses(logs: &Logs<'_>, policy: &Document, group: &LogGroup) -> Result<bool, AwsError> {
-    let LogGroup { name, class, .. } = group;
-    match policy.selection.judge(name, class, |_| None) {
-        Some(chosen) => Ok(chosen),
-        None => {
-            let tags: Tags = logs.tags(group).await?;
-            Ok(policy.selection.chooses(name, class, &tags))
-        }
-    }
-}
-
-/// Whether the log group is not there any more. What is missing behind a destination is an answer.
-fn is_gone(error: &AwsError) -> bool {
-    error.code() == Some("ResourceNotFoundException")
-}
-
-/// The error for what failed.
-fn failed(summary: &Summary) -> Result<(), EnforceError> {
-    match summary.failures.first() {
-        Some(first) => Err(EnforceError::Failed { failed: summary.failed, first: first.clone() }),
+fn check_account(config: &EnforcerConfig, account_id: &str) -> Result<(), EnforceError> {
+    match config.policies.iter().find(|policy| policy.account_id != account_id) {
+        Some(policy) => Err(EnforceError::OtherAccount {
+            policy: policy.name.clone(),
+            of: policy.account_id.clone(),
+            here: account_id.to_owned(),
+        }),
         None => Ok(()),
     }
+}
+
+/// Log groups that failed are counted, and looked at by the next sweep. Another try of this one
+/// would look at all others again.
+fn failed(sweep: &SweepCounts) -> Result<(), EnforceError> {
+    let is_failed = sweep.failed_listings > 0 && sweep.end == SweepEnd::Finished;
+    if is_failed { Err(EnforceError::NotListed) } else { Ok(()) }
 }

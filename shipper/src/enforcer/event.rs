@@ -3,7 +3,9 @@
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/> has no schema of these events: they
 //! are CloudTrail's records of the call, wrapped by EventBridge.
 
-use serde::Deserialize;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::event;
@@ -12,19 +14,69 @@ use crate::event;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Task {
     /// A log group was created.
-    Born(Birth),
-    /// Look at all young log groups.
-    Sweep,
+    Created(CreateLogGroupEvent),
+    /// Look at the young log groups.
+    Sweep(SweepRequest),
     /// Nothing: a call that failed, so that no group was created.
     Nothing,
 }
 
 /// A log group that was created.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Birth {
+pub(super) struct CreateLogGroupEvent {
     pub(super) log_group: String,
     pub(super) region: String,
     pub(super) account_id: String,
+    /// When, as far as the event says so.
+    pub(super) time: Option<SystemTime>,
+}
+
+/// A sweep, or a part of one that goes on where the part before it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SweepRequest {
+    logagg: Sweep,
+    /// Counts the parts of a sweep, from 1 on: what bounds it.
+    #[serde(default = "first_part")]
+    pub(super) part: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cursor: Option<Cursor>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Sweep {
+    Sweep,
+}
+
+/// How far a sweep has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cursor {
+    pub(super) region: String,
+    /// What the names in the listing begin with, or the one name.
+    pub(super) prefix: String,
+    /// The token of the page, which is the first one without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) token: Option<String>,
+    /// The log group before the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) after: Option<String>,
+}
+
+fn first_part() -> u32 {
+    1
+}
+
+impl SweepRequest {
+    pub(super) fn from_start() -> Self {
+        Self { logagg: Sweep::Sweep, part: first_part(), cursor: None }
+    }
+
+    /// The next part.
+    pub(super) fn continued_at(&self, cursor: Cursor) -> Self {
+        Self { part: self.part.saturating_add(1), cursor: Some(cursor), ..self.clone() }
+    }
 }
 
 /// Everything in one event.
@@ -65,6 +117,12 @@ pub enum EventError {
     /// A field of CreateLogGroup's is missing.
     #[error("the event tells of CreateLogGroup and has no {0}")]
     Incomplete(&'static str),
+    /// A request for a sweep has other fields than the enforcer gives it.
+    #[error(
+        "cannot read the request for a sweep: expected {{\"logagg\": \"sweep\"}}, and nothing else but \
+         \"part\" and \"cursor\" as the enforcer itself writes them"
+    )]
+    MalformedSweep,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +134,7 @@ struct Detail {
     recipient_account_id: Option<String>,
     request_parameters: Option<Parameters>,
     error_code: Option<String>,
+    event_time: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -117,8 +176,12 @@ fn asked_by(raw: &str) -> Result<Task, EventError> {
         return detail.task();
     }
     let scheduled = matches!(text("source"), Some("aws.events" | "aws.scheduler"));
-    if scheduled || text("logagg") == Some("sweep") {
-        return Ok(Task::Sweep);
+    if scheduled {
+        return Ok(Task::Sweep(SweepRequest::from_start()));
+    }
+    if text("logagg") == Some("sweep") {
+        let request = SweepRequest::deserialize(Value::Object(event));
+        return request.map(Task::Sweep).map_err(|_| EventError::MalformedSweep);
     }
     Err(EventError::UnknownKind(keys(&event)))
 }
@@ -133,12 +196,13 @@ impl Detail {
             return Ok(Task::Nothing);
         }
         let named = self.request_parameters.and_then(|parameters| parameters.log_group_name);
-        Ok(Task::Born(Birth {
+        Ok(Task::Created(CreateLogGroupEvent {
             log_group: named.ok_or(EventError::Incomplete("\"logGroupName\""))?,
             region: self.aws_region.ok_or(EventError::Incomplete("\"awsRegion\""))?,
             account_id: self
                 .recipient_account_id
                 .ok_or(EventError::Incomplete("\"recipientAccountId\""))?,
+            time: self.event_time.as_deref().and_then(event::parse_time),
         }))
     }
 }
@@ -168,17 +232,18 @@ mod tests {
             "detail": {
                 "eventSource": "logs.amazonaws.com", "eventName": "CreateLogGroup",
                 "awsRegion": "eu-west-1", "recipientAccountId": "123456789012",
-                "userIdentity": {"type": "AssumedRole"},
+                "eventTime": "2026-11-29T10:00:00Z", "userIdentity": {"type": "AssumedRole"},
                 "requestParameters": {"logGroupName": name},
             }
         })
     }
 
     fn born(name: &str) -> Task {
-        Task::Born(Birth {
+        Task::Created(CreateLogGroupEvent {
             log_group: name.into(),
             region: "eu-west-1".into(),
             account_id: "123456789012".into(),
+            time: event::parse_time("2026-11-29T10:00:00Z"),
         })
     }
 
@@ -203,10 +268,26 @@ mod tests {
     fn schedules_and_whoever_invokes_by_hand_ask_for_a_sweep() {
         check(
             &json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}),
-            Ok(Task::Sweep),
+            Ok(Task::Sweep(SweepRequest::from_start())),
         );
-        check(&json!({"source": "aws.scheduler", "detail": "{}"}), Ok(Task::Sweep));
-        check(&json!({"logagg": "sweep"}), Ok(Task::Sweep));
+        let sweep = || Ok(Task::Sweep(SweepRequest::from_start()));
+        check(&json!({"source": "aws.scheduler", "detail": "{}"}), sweep());
+        check(&json!({"logagg": "sweep"}), sweep());
+    }
+
+    #[test]
+    fn a_part_of_a_sweep_is_read_as_it_was_written() {
+        let cursor = Cursor {
+            region: "eu-west-1".into(),
+            prefix: "/aws/".into(),
+            token: Some("t".into()),
+            after: Some("/aws/a".into()),
+        };
+        let part = SweepRequest::from_start().continued_at(cursor);
+        assert_eq!(part.part, 2);
+        check(&json!(part), Ok(Task::Sweep(part)));
+        let wrong = json!({"logagg": "sweep", "part": "two"});
+        check(&wrong, Err(EventError::MalformedSweep));
     }
 
     #[test]

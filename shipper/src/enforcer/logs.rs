@@ -1,20 +1,21 @@
 //! The calls that the enforcer makes, of CloudWatch Logs in one region.
 
-use std::ops::ControlFlow::{self, Break, Continue};
+use std::ops::ControlFlow::{self, Continue};
 use std::time::{Duration, Instant};
 
-use logagg_policy::{
-    Distribution, Listing, LogGroup, LogGroupClass, Retention, SubscriptionFilter, Tags,
-};
+use bytes::Bytes;
+use logagg_policy::{Distribution, LogGroup, LogGroupClass, Retention, SubscriptionFilter, Tags};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::pace::Pace;
-use crate::aws::{Aws, AwsError, Problem, Service, patiently};
+use super::io::{Call, CallError, Input, Io};
+use super::rate_limiter::{RateLimiter, SHORTEST_TRY};
+use crate::aws::Service;
+use crate::delivery::backoff;
 
 /// The longest time for one try of a call.
-pub(super) const LONGEST_TRY: Duration = Duration::from_secs(10);
+const LONGEST_TRY: Duration = Duration::from_secs(10);
 
 /// The most that DescribeLogGroups gives at once.
 const GROUPS_PER_PAGE: usize = 50;
@@ -22,8 +23,8 @@ const GROUPS_PER_PAGE: usize = 50;
 /// One region's CloudWatch Logs, to be called until a time.
 #[derive(Clone, Copy)]
 pub(super) struct Logs<'a> {
-    pub(super) aws: &'a Aws,
-    pub(super) pace: &'a Pace,
+    pub(super) io: &'a dyn Io,
+    pub(super) rate_limiter: &'a RateLimiter,
     pub(super) region: &'a str,
     pub(super) until: Instant,
 }
@@ -94,56 +95,64 @@ struct Tagged {
     tags: Tags,
 }
 
-impl Logs<'_> {
-    /// A log group by its exact name.
-    pub(super) async fn log_group(&self, name: &str) -> Result<Option<LogGroup>, AwsError> {
-        let mut found = None;
-        self.each_page(&Listing::Name(name.to_owned()), |group| {
-            if group.name == name {
-                found = Some(group);
-            }
-        })
-        .await?;
-        Ok(found)
-    }
+/// Log groups in the order of their names, and the token of those after them.
+pub(super) struct Page {
+    pub(super) groups: Vec<LogGroup>,
+    pub(super) next: Option<String>,
+}
 
-    /// The log groups that a listing asks for, and perhaps more.
-    pub(super) async fn log_groups(&self, listing: &Listing) -> Result<Vec<LogGroup>, AwsError> {
-        let mut groups = Vec::new();
-        self.each_page(listing, |group| groups.push(group)).await?;
-        Ok(groups)
-    }
+/// A write, which is tried once, directly after what it depends on was read.
+#[derive(Clone, Copy)]
+pub(super) enum Write<'a> {
+    Filter(&'a SubscriptionFilter),
+    Retention(Retention),
+}
 
-    async fn each_page(
-        &self,
-        listing: &Listing,
-        mut take: impl FnMut(LogGroup),
-    ) -> Result<(), AwsError> {
-        let (service, operation) = (Service::CloudWatchLogs, "DescribeLogGroups");
-        let mut input = json!({"limit": GROUPS_PER_PAGE});
-        if !listing.text().is_empty() {
-            input["logGroupNamePrefix"] = json!(listing.text());
+impl Write<'_> {
+    fn operation(self) -> (Service, &'static str) {
+        match self {
+            Self::Filter(_) => (Service::CloudWatchLogs, "PutSubscriptionFilter"),
+            Self::Retention(_) => (Service::CloudWatchLogs, "PutRetentionPolicy"),
         }
-        let ask = async |token: Option<String>| {
-            self.call(service, operation, &with_token(&input, "nextToken", token)).await
-        };
-        pages(service, operation, ask, |page: Groups| {
-            // What has the name itself for a prefix comes after it.
-            let names_one = matches!(listing, Listing::Name(_));
-            let is_there = names_one
-                && page.log_groups.iter().any(|group| group.log_group_name == listing.text());
-            page.log_groups.into_iter().map(Listed::group).for_each(&mut take);
-            if is_there { Break(()) } else { Continue(page.next_token) }
-        })
-        .await
+    }
+}
+
+impl Logs<'_> {
+    /// A log group by its exact name. What has the name itself for a prefix comes after it, so the
+    /// first group that is listed is this one or shows that there is none.
+    pub(super) async fn log_group(&self, name: &str) -> Result<Option<LogGroup>, CallError> {
+        let mut token = None;
+        loop {
+            let page = self.page(name, token.as_deref()).await?;
+            if let Some(first) = page.groups.into_iter().next() {
+                return Ok(Some(first).filter(|group| group.name == name));
+            }
+            if page.next.is_none() || page.next == token {
+                return Ok(None);
+            }
+            token = page.next;
+        }
+    }
+
+    /// One page of the log groups whose names begin so.
+    pub(super) async fn page(&self, prefix: &str, token: Option<&str>) -> Result<Page, CallError> {
+        let mut input = json!({"limit": GROUPS_PER_PAGE});
+        if !prefix.is_empty() {
+            input["logGroupNamePrefix"] = json!(prefix);
+        }
+        let input = with_token(&input, "nextToken", token.map(str::to_owned));
+        let page: Groups = self.call(Service::CloudWatchLogs, "DescribeLogGroups", input).await?;
+        let mut groups: Vec<_> = page.log_groups.into_iter().map(Listed::group).collect();
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Page { groups, next: page.next_token.filter(|token| !token.is_empty()) })
     }
 
     /// The subscription filters of a log group.
-    pub(super) async fn filters(&self, name: &str) -> Result<Vec<SubscriptionFilter>, AwsError> {
+    pub(super) async fn filters(&self, name: &str) -> Result<Vec<SubscriptionFilter>, CallError> {
         let (service, operation) = (Service::CloudWatchLogs, "DescribeSubscriptionFilters");
         let input = json!({"logGroupName": name});
         let ask = async |token: Option<String>| {
-            self.call(service, operation, &with_token(&input, "nextToken", token)).await
+            self.call(service, operation, with_token(&input, "nextToken", token)).await
         };
         let mut filters = Vec::new();
         pages(service, operation, ask, |page: Filters| {
@@ -155,71 +164,142 @@ impl Logs<'_> {
     }
 
     /// The tags of a log group.
-    pub(super) async fn tags(&self, group: &LogGroup) -> Result<Tags, AwsError> {
+    pub(super) async fn tags(&self, group: &LogGroup) -> Result<Tags, CallError> {
         let input = json!({"resourceArn": group.arn});
         let tagged: Tagged =
-            self.call(Service::CloudWatchLogs, "ListTagsForResource", &input).await?;
+            self.call(Service::CloudWatchLogs, "ListTagsForResource", input).await?;
         Ok(tagged.tags)
     }
 
-    pub(super) async fn put_filter(
-        &self,
-        log_group: &str,
-        filter: &SubscriptionFilter,
-    ) -> Result<(), AwsError> {
-        let input = Put {
-            log_group_name: log_group,
-            filter_name: &filter.name,
-            filter_pattern: &filter.pattern,
-            destination_arn: &filter.destination_arn,
-            role_arn: filter.role_arn.as_deref(),
-            distribution: filter.takes_distribution().then(|| filter.distribution.to_string()),
-            apply_on_transformed_logs: filter.apply_on_transformed_logs,
-            field_selection_criteria: filter.field_selection_criteria.as_deref(),
-            emit_system_fields: filter.emit_system_fields.iter().map(String::as_str).collect(),
+    /// Waits until a write may be tried: what is read then is read directly before it.
+    pub(super) async fn ready_for(&self, write: Write<'_>) -> Result<(), CallError> {
+        let (service, operation) = write.operation();
+        let ready = self.rate_limiter.ready(self.io, operation, self.until).await;
+        ready.map_err(|_| CallError::NoTime { service, operation })
+    }
+
+    /// Tries a write once.
+    pub(super) async fn write(&self, log_group: &str, write: Write<'_>) -> Result<(), CallError> {
+        let input = match write {
+            Write::Filter(filter) => json!(Put {
+                log_group_name: log_group,
+                filter_name: &filter.name,
+                filter_pattern: &filter.pattern,
+                destination_arn: &filter.destination_arn,
+                role_arn: filter.role_arn.as_deref(),
+                distribution: filter.takes_distribution().then(|| filter.distribution.to_string()),
+                apply_on_transformed_logs: filter.apply_on_transformed_logs,
+                field_selection_criteria: filter.field_selection_criteria.as_deref(),
+                emit_system_fields: filter.emit_system_fields.iter().map(String::as_str).collect(),
+            }),
+            Write::Retention(retention) => {
+                json!({"logGroupName": log_group, "retentionInDays": retention.in_days()})
+            }
         };
-        self.call::<Value>(Service::CloudWatchLogs, "PutSubscriptionFilter", &input).await.map(drop)
+        let (service, operation) = write.operation();
+        let input = Input::Json(input);
+        let call = Call { service, region: self.region, operation, input };
+        self.attempt(&call).await.map(drop)
     }
 
-    pub(super) async fn set_retention(
-        &self,
-        log_group: &str,
-        retention: Retention,
-    ) -> Result<(), AwsError> {
-        let input = json!({"logGroupName": log_group, "retentionInDays": retention.in_days()});
-        self.call::<Value>(Service::CloudWatchLogs, "PutRetentionPolicy", &input).await.map(drop)
-    }
-
-    /// Makes a call in its turn, and again while that can help and there is time.
+    /// Calls an operation of a service that speaks JSON, and retries it while that can help and
+    /// there is time.
     pub(super) async fn call<A: DeserializeOwned>(
         &self,
         service: Service,
         operation: &'static str,
-        input: &(impl Serialize + Sync),
-    ) -> Result<A, AwsError> {
-        patiently(self.until, LONGEST_TRY, async |time| {
-            self.pace.wait(operation).await;
-            self.aws.call(service, Some(self.region), operation, input, time).await
-        })
-        .await
+        input: Value,
+    ) -> Result<A, CallError> {
+        let input = Input::Json(input);
+        self.retry(&Call { service, region: self.region, operation, input }).await
+    }
+
+    /// Reads what is at a path, in the same way.
+    pub(super) async fn get<A: DeserializeOwned>(
+        &self,
+        service: Service,
+        operation: &'static str,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<A, CallError> {
+        let input = Input::Get { path, query };
+        self.retry(&Call { service, region: self.region, operation, input }).await
+    }
+
+    /// Invokes a function, which nobody waits for.
+    pub(super) async fn invoke(&self, function_arn: &str, payload: &str) -> Result<(), CallError> {
+        let path = ["2015-03-31", "functions", function_arn, "invocations"];
+        let call = Call {
+            service: Service::Lambda,
+            region: self.region,
+            operation: "Invoke",
+            input: Input::Event { path: &path, payload },
+        };
+        self.retry::<Value>(&call).await.map(drop)
+    }
+
+    async fn retry<A: DeserializeOwned>(&self, call: &Call<'_>) -> Result<A, CallError> {
+        let mut tries = 0;
+        let mut last = None;
+        loop {
+            let answer = self.attempt(call).await.and_then(|body| {
+                // Operations that answer nothing answer an empty body, or an empty object.
+                let body = if body.is_empty() { b"{}".as_slice() } else { &body };
+                let unreadable = |_| CallError::unreadable(call.service, call.operation);
+                serde_json::from_slice(body).map_err(unreadable)
+            });
+            let error = match answer {
+                Ok(answer) => return Ok(answer),
+                // What was answered before says more.
+                Err(error) if error.is_no_time() => return Err(last.unwrap_or(error)),
+                Err(error) => error,
+            };
+            tries += 1;
+            if !self.wait_to_retry(&error, tries).await {
+                return Err(error);
+            }
+            last = Some(error);
+        }
+    }
+
+    /// Waits before another try, if that can help and there is time.
+    pub(super) async fn wait_to_retry(&self, error: &CallError, tries: u32) -> bool {
+        let wait = backoff(tries, &mut fastrand::Rng::new());
+        let may_retry = error.is_retryable() && wait + SHORTEST_TRY <= self.time_left();
+        if may_retry {
+            self.io.sleep(wait).await;
+        }
+        may_retry
+    }
+
+    /// One try of a call in its turn, with the time that is left when its turn has come.
+    async fn attempt(&self, call: &Call<'_>) -> Result<Bytes, CallError> {
+        let Call { service, operation, .. } = *call;
+        let turn = self.rate_limiter.take(self.io, operation, self.until).await;
+        turn.map_err(|_| CallError::NoTime { service, operation })?;
+        self.io.call(call, self.time_left().min(LONGEST_TRY)).await
+    }
+
+    pub(super) fn time_left(&self) -> Duration {
+        self.until.saturating_duration_since(self.io.now())
     }
 }
 
 /// Asks for page after page, of which `take` takes what is on it, and goes on with the token of the
 /// next. A token that leads to itself would go round for ever.
-pub(super) async fn pages<Page>(
+pub(super) async fn pages<P>(
     service: Service,
     operation: &'static str,
-    ask: impl AsyncFn(Option<String>) -> Result<Page, AwsError>,
-    mut take: impl FnMut(Page) -> ControlFlow<(), Option<String>>,
-) -> Result<(), AwsError> {
+    ask: impl AsyncFn(Option<String>) -> Result<P, CallError>,
+    mut take: impl FnMut(P) -> ControlFlow<(), Option<String>>,
+) -> Result<(), CallError> {
     let mut token: Option<String> = None;
     while let Continue(next) = take(ask(token.clone()).await?) {
         let Some(next) = next.filter(|next| !next.is_empty()) else {
             break;
         };
         if token.as_ref() == Some(&next) {
-            return Err(AwsError { service, operation, problem: Problem::Unreadable });
+            return Err(CallError::unreadable(service, operation));
         }
         token = Some(next);
     }

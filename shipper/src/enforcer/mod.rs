@@ -5,19 +5,24 @@
 //! nothing, so that it never fights a plan.
 //!
 //! An event ([`event`]) names log groups, or asks for a sweep over the young ones ([`sweep`]). For
-//! each group [`enforce`] looks at what there is, has the policy engine decide, and writes.
-//! [`logs`] and [`behind`] are the calls, [`pace`] keeps them well below AWS's quotas.
+//! each group [`reconcile`] reads what there is, has the policy engine decide, and writes.
+//! [`logs`] and [`loop_detection`] are the calls, [`rate_limiter`] keeps them well below AWS's
+//! quotas, and [`io`] makes them.
 
-mod behind;
 mod config;
 mod enforce;
 mod event;
+mod io;
 mod logs;
-mod pace;
+mod loop_detection;
+mod rate_limiter;
+mod reconcile;
 mod summary;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 pub use config::{ConfigError, EnforcerConfig};
-pub use enforce::{EnforceError, Enforcer};
+pub use enforce::{EnforceError, Enforced, Enforcer};
 pub use event::EventError;
-pub use summary::Summary;
+pub use summary::{Counts, Summary, SweepCounts, SweepEnd, Warnings};

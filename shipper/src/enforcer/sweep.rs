@@ -1,78 +1,254 @@
 //! A look at all young log groups: events are delivered at best effort, and some never come.
+//!
+//! A sweep goes through the listings page by page, as far as there is time, and has another
+//! invocation go on from there. What Lambda stops after some 16 invocations are chains that AWS's
+//! SDKs mark with a trace header; this client sends none, and the bound is [`MOST_PARTS`].
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
-use logagg_policy::{Document, LogGroup};
+use logagg_policy::{Document, Listing, LogGroup};
+use serde_json::json;
 
 use super::config::EnforcerConfig;
 use super::enforce::Enforcer;
-use super::summary::Summary;
-use crate::aws::AwsError;
+use super::event::{Cursor, SweepRequest};
+use super::io::CallError;
+use super::logs::{Logs, Page};
+use super::reconcile::Absence;
+use super::summary::{SweepCounts, SweepEnd, Warnings};
 
-/// With less time than this no further log group is begun.
+/// With less time than this no further page or log group is begun.
 const SHORTEST_LOOK: Duration = Duration::from_secs(3);
 
+/// What is kept of the time for having the next part invoked.
+const TO_CONTINUE: Duration = Duration::from_secs(2);
+
+/// The most invocations of one sweep. At the default rate and a minute each, 10,000 young log
+/// groups take about 90.
+pub(super) const MOST_PARTS: u32 = 300;
+
+/// Events usually arrive within this time of the call.
+///
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html>
+const ANNOUNCED_WITHIN: Duration = Duration::from_secs(15 * 60);
+
+/// One listing of a region.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Scan {
+    region: String,
+    /// What the names begin with, or the one name.
+    prefix: String,
+    is_name: bool,
+}
+
+/// Where a part ended.
+enum Stop {
+    At(Cursor),
+    Finished,
+}
+
 impl Enforcer {
-    /// Gives the young log groups of all policies what they lack, as many as there is time for. It
-    /// begins where the last sweep of this instance stopped, or else anywhere, so that under
-    /// too many groups each has its turn.
+    /// Gives the young log groups of all policies what they lack, as many as there is time for,
+    /// and has the function that has this ARN go on with the others.
     pub(super) async fn sweep(
         &self,
+        request: &SweepRequest,
+        config: &EnforcerConfig,
+        function_arn: Option<&str>,
+        until: Instant,
+        warnings: &mut Warnings,
+    ) -> SweepCounts {
+        let mut request = request.clone();
+        if request.cursor.is_none() {
+            // Where a sweep of this instance had to end.
+            request.cursor = self.unfinished.lock().await.take();
+        }
+        let mut sweep = SweepCounts { part: request.part, ..SweepCounts::default() };
+        let end = until.checked_sub(TO_CONTINUE).unwrap_or(until);
+        match self.part(&request, config, end, &mut sweep, warnings).await {
+            Stop::Finished => {}
+            Stop::At(cursor) => {
+                let moved = request.cursor.as_ref() != Some(&cursor);
+                match self.go_on(&request, &cursor, moved, function_arn, until).await {
+                    Ok(()) => sweep.end = SweepEnd::Continued,
+                    Err(why) => {
+                        warnings.warn(format!("the sweep ends before its end: {why}"));
+                        sweep.end = SweepEnd::Unfinished;
+                        *self.unfinished.lock().await = Some(cursor);
+                    }
+                }
+            }
+        }
+        sweep
+    }
+
+    async fn part(
+        &self,
+        request: &SweepRequest,
         config: &EnforcerConfig,
         until: Instant,
-        summary: &mut Summary,
-    ) {
-        let born_after = SystemTime::now().checked_sub(config.sweep_max_age);
-        let mut young: Vec<(LogGroup, &Document)> = Vec::new();
-        for policy in &config.policies {
-            match self.list(policy, until).await {
-                Ok(groups) => {
-                    let groups = groups
-                        .into_iter()
-                        .filter(|group| born_after.is_none_or(|after| born(group) >= after));
-                    young.extend(groups.map(|group| (group, policy)));
+        sweep: &mut SweepCounts,
+        warnings: &mut Warnings,
+    ) -> Stop {
+        let mut from = request.cursor.clone();
+        for scan in scans(&config.policies) {
+            let (mut token, mut after) = (None, None);
+            if let Some(cursor) = &from {
+                let (this, asked) =
+                    ((&scan.region, &scan.prefix), (&cursor.region, &cursor.prefix));
+                if this < asked {
+                    continue;
                 }
-                Err(error) => summary.fail(format!("listing for {}: {error}", policy.name)),
+                if this == asked {
+                    (token, after) = (cursor.token.clone(), cursor.after.clone());
+                }
+                from = None;
+            }
+            loop {
+                let cursor = scan.cursor(token.clone(), after.clone());
+                let logs = self.logs(&scan.region, until);
+                if logs.time_left() < SHORTEST_LOOK {
+                    return Stop::At(cursor);
+                }
+                let page = match scan.page(&logs, token.as_deref()).await {
+                    Ok(page) => page,
+                    // A token is good for a day. What was looked at is passed over by its name.
+                    Err(error)
+                        if token.is_some() && error.code() == Some("InvalidParameterException") =>
+                    {
+                        token = None;
+                        continue;
+                    }
+                    Err(error) if error.is_no_time() || error.is_retryable() => {
+                        warnings.warn(format!("listing {:?}: {error}", scan.prefix));
+                        return Stop::At(cursor);
+                    }
+                    Err(error) => {
+                        sweep.failed_listings += 1;
+                        warnings
+                            .warn(format!("listing {:?} in {}: {error}", scan.prefix, scan.region));
+                        break;
+                    }
+                };
+                let groups = page.groups.into_iter();
+                let groups: Vec<LogGroup> = groups
+                    .filter(|group| after.as_ref().is_none_or(|after| group.name > *after))
+                    .collect();
+                let all = groups.len();
+                for (index, group) in groups.into_iter().enumerate() {
+                    let name = group.name.clone();
+                    let left = all - index;
+                    // One that takes all the time of a part is not waited for by the others.
+                    let is_first =
+                        request.cursor == Some(scan.cursor(token.clone(), after.clone()));
+                    let policies = config.policies_for(&scan.region, &group);
+                    let is_young = self.is_younger(&group, config.sweep_max_age);
+                    if is_young && !policies.is_empty() {
+                        if logs.time_left() < SHORTEST_LOOK {
+                            sweep.counts.left += left;
+                            return Stop::At(scan.cursor(token, after));
+                        }
+                        let was_announced = self.is_younger(&group, ANNOUNCED_WITHIN);
+                        let counts = (&mut sweep.counts, &mut *warnings);
+                        let limits = (Absence::Gone, until);
+                        let reconciled =
+                            self.reconcile(&policies, &name, Some(group), limits, counts).await;
+                        if reconciled.changed && !was_announced {
+                            sweep.find_unannounced(&name);
+                        }
+                        if reconciled.out_of_time && !is_first {
+                            sweep.counts.left += left - 1;
+                            return Stop::At(scan.cursor(token, after));
+                        }
+                    }
+                    after = Some(name);
+                }
+                match page.next {
+                    Some(next) if token.as_ref() != Some(&next) => token = Some(next),
+                    _ => break,
+                }
             }
         }
-        young.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
-        let mut resume_after = self.resume_after.lock().await;
-        rotate(&mut young, resume_after.as_deref());
-        let all = young.len();
-        for (index, (group, policy)) in young.into_iter().enumerate() {
-            if until.saturating_duration_since(Instant::now()) < SHORTEST_LOOK {
-                summary.left += all - index;
-                return;
-            }
-            let name = group.name.clone();
-            self.look_at(policy, &name, Some(group), until, summary).await;
-            *resume_after = Some(name);
-        }
+        Stop::Finished
     }
 
-    async fn list(&self, policy: &Document, until: Instant) -> Result<Vec<LogGroup>, AwsError> {
-        let logs = self.logs(policy, until);
-        let mut groups = Vec::new();
-        for listing in policy.selection.listings() {
-            let listed = logs.log_groups(&listing).await?;
-            groups.extend(listed.into_iter().filter(|group| {
-                policy.selection.judge(&group.name, &group.class, |_| None) != Some(false)
-            }));
+    /// Has this function invoked for the rest.
+    async fn go_on(
+        &self,
+        request: &SweepRequest,
+        cursor: &Cursor,
+        has_moved: bool,
+        function_arn: Option<&str>,
+        until: Instant,
+    ) -> Result<(), String> {
+        if request.part >= MOST_PARTS {
+            return Err(format!("it has had {MOST_PARTS} invocations"));
         }
-        Ok(groups)
+        if !has_moved {
+            return Err("there was no time for anything; give the function more".to_owned());
+        }
+        let arn = function_arn.ok_or("Lambda has not given the function's ARN")?;
+        let region = arn.split(':').nth(3).unwrap_or_default();
+        let payload = json!(request.continued_at(cursor.clone())).to_string();
+        self.logs(region, until).invoke(arn, &payload).await.map_err(|error| {
+            let advice = if error.is_denied() {
+                "; allow the function's role lambda:InvokeFunction on the function itself"
+            } else {
+                ""
+            };
+            format!("{error}{advice}")
+        })
+    }
+
+    fn is_younger(&self, group: &LogGroup, age: Duration) -> bool {
+        let since_1970 = Duration::from_millis(group.created_ms.try_into().unwrap_or_default());
+        let created = SystemTime::UNIX_EPOCH + since_1970;
+        self.io.date().checked_sub(age).is_none_or(|oldest| created >= oldest)
     }
 }
 
-fn born(group: &LogGroup) -> SystemTime {
-    let since_1970 = Duration::from_millis(group.created_ms.try_into().unwrap_or_default());
-    SystemTime::UNIX_EPOCH + since_1970
+impl EnforcerConfig {
+    /// The policies that may choose a log group.
+    fn policies_for(&self, region: &str, group: &LogGroup) -> Vec<&Document> {
+        let may_choose = |policy: &&Document| {
+            policy.region == region
+                && policy.selection.judge(&group.name, &group.class, |_| None) != Some(false)
+        };
+        self.policies.iter().filter(may_choose).collect()
+    }
 }
 
-/// Puts what comes after a name first; without a name, anything may come first.
-fn rotate(groups: &mut [(LogGroup, &Document)], after: Option<&str>) {
-    let first = match after {
-        Some(after) => groups.partition_point(|(group, _)| group.name.as_str() <= after),
-        None => fastrand::usize(..groups.len().max(1)),
-    };
-    groups.rotate_left(first.min(groups.len()));
+impl Scan {
+    fn cursor(&self, token: Option<String>, after: Option<String>) -> Cursor {
+        Cursor { region: self.region.clone(), prefix: self.prefix.clone(), token, after }
+    }
+
+    async fn page(&self, logs: &Logs<'_>, token: Option<&str>) -> Result<Page, CallError> {
+        if self.is_name {
+            let group = logs.log_group(&self.prefix).await?;
+            return Ok(Page { groups: group.into_iter().collect(), next: None });
+        }
+        logs.page(&self.prefix, token).await
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        !self.is_name && self.region == other.region && other.prefix.starts_with(&self.prefix)
+    }
+}
+
+/// The listings that show the log groups of all policies, each group in one of them.
+fn scans(policies: &[Document]) -> Vec<Scan> {
+    let all: BTreeSet<Scan> = policies
+        .iter()
+        .flat_map(|policy| {
+            policy.selection.listings().into_iter().map(|listing| Scan {
+                region: policy.region.clone(),
+                prefix: listing.text().to_owned(),
+                is_name: matches!(listing, Listing::Name(_)),
+            })
+        })
+        .collect();
+    let covered = |scan: &Scan| all.iter().any(|other| other != scan && other.covers(scan));
+    all.iter().filter(|scan| !covered(scan)).cloned().collect()
 }

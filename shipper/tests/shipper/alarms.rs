@@ -1,10 +1,12 @@
-//! The alarms of the complete stack are on metrics that the shipper writes.
+//! The alarms of the complete stack are on metrics that the shipper and the enforcer write.
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::SystemTime;
 
 use hcl_edit::expr::{Expression, Object, ObjectKey};
 use hcl_edit::structure::{Block, Body};
+use logagg_shipper::enforcer;
 use serde_json::{Value, json};
 
 use crate::bulk::Bulk;
@@ -40,7 +42,7 @@ fn local(body: &Body, name: &str) -> BTreeSet<String> {
     keys(locals.expect(name).value.as_object().unwrap())
 }
 
-/// What the shipper writes of an invocation.
+/// What the shipper and the enforcer write of an invocation.
 fn written() -> Vec<Written> {
     let (bulk, storage) = (Bulk::start(), Storage::start());
     let config = json!({
@@ -50,7 +52,13 @@ fn written() -> Vec<Written> {
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     lambda.invoke(&event::of(3));
     lambda.invoke(br#"{"logagg":"replay","dry_run":true}"#);
-    let lines = lambda.metrics(3);
+    let mut lines = lambda.metrics(3);
+    let enforced = enforcer::Summary {
+        creations: Some(enforcer::Counts::default()),
+        sweep: Some(enforcer::SweepCounts::default()),
+        ..enforcer::Summary::default()
+    };
+    lines.extend(enforced.metrics("logagg", "enforcer", SystemTime::now()));
     let texts = |list: &Value, name: &dyn Fn(&Value) -> String| {
         list.as_array().unwrap().iter().map(name).collect::<BTreeSet<_>>()
     };
@@ -65,7 +73,7 @@ fn written() -> Vec<Written> {
 }
 
 #[test]
-fn every_alarm_on_a_metric_of_the_shippers_is_on_one_that_it_writes() {
+fn every_alarm_on_a_metric_of_the_functions_is_on_one_that_they_write() {
     let alarms = file("alarms.tf");
     let written = written();
     let mut checked = BTreeSet::new();
@@ -79,6 +87,7 @@ fn every_alarm_on_a_metric_of_the_shippers_is_on_one_that_it_writes() {
         let metrics = match value(alarm, "metric_name").as_str() {
             Some(metric) => BTreeSet::from([metric.to_owned()]),
             None if name.as_str() == "undelivered" => local(&alarms, "undelivered_metrics"),
+            None if name.as_str() == "enforcer" => local(&alarms, "enforcer_metrics"),
             None => local(&alarms, "destination_metrics"),
         };
         let of_these = written.iter().filter(|(_, with)| *with == dimensions);
@@ -90,12 +99,16 @@ fn every_alarm_on_a_metric_of_the_shippers_is_on_one_that_it_writes() {
         checked.extend(metrics);
     }
     let all = [
+        "failed",
+        "failed_listings",
         "lag_ms",
         "refused",
         "returned_to_source",
         "stored",
+        "unannounced",
         "undelivered_without_destination",
         "undelivered_without_pointer",
+        "unfinished",
     ]
     .map(str::to_owned);
     assert_eq!(checked, BTreeSet::from(all));

@@ -335,7 +335,7 @@ fn the_enforcers_schema_says_what_its_reader_says() {
     let shape = EnforcerConfig::shape();
     let document = json!({
         "$schema": "https://example.com", "policies": [POLICY], "sweep_max_age_hours": 5,
-        "requests_per_second": 1.5,
+        "requests_per_second": 1.5, "metrics": {"namespace": "shop"},
     });
     let check = |document: &Value, is_taken: bool| {
         let read = EnforcerConfig::parse(&document.to_string());

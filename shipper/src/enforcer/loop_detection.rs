@@ -3,17 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow::{Break, Continue};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question, Walked};
-use reqwest::{Method, Request, Url};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::io::CallError;
 use super::logs::{Logs, pages, with_token};
-use super::summary::Summary;
-use crate::aws::{AwsError, Problem, Service, patiently};
+use super::summary::Warnings;
+use crate::aws::Service;
 
 /// How long calls may take that only a few destinations need: what they keep from being seen is
 /// told, and the log group gets its filter all the same.
@@ -21,7 +20,7 @@ const BRIEFLY: Duration = Duration::from_secs(3);
 
 /// The log groups that must not be shipped to a destination.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Behind {
+pub(super) struct LoopDetection {
     pub(super) guard: LoopGuard,
     /// The calls that the role may not make; what they would show is not in the guard.
     pub(super) denied: BTreeSet<&'static str>,
@@ -33,18 +32,18 @@ pub(super) struct Behind {
     pub(super) failed: Vec<String>,
 }
 
-impl Behind {
+impl LoopDetection {
     /// Follows a destination.
     pub(super) async fn of(
         logs: &Logs<'_>,
         destination_arn: &str,
         account_id: &str,
-    ) -> Result<Self, AwsError> {
+    ) -> Result<Self, CallError> {
         let mut denied = BTreeSet::new();
         let account_policy = match logs.account_policy().await {
             Ok(account_policy) => account_policy,
             Err(error) if error.is_denied() => {
-                denied.insert(error.operation);
+                denied.insert(error.operation());
                 None
             }
             // An endpoint that has no account policies ships nothing by one.
@@ -57,12 +56,12 @@ impl Behind {
             walk.answer(match logs.ask(&question, account_policy.as_ref()).await {
                 Ok(answer) => answer,
                 Err(error) if error.is_denied() => {
-                    denied.insert(error.operation);
+                    denied.insert(error.operation());
                     Answer::Unseen
                 }
                 Err(error) if is_missing(&error) => Answer::Missing,
                 // Not every region has EventBridge Pipes, nor every network a way to it.
-                Err(error) if asked_of_few(error.operation) => {
+                Err(error) if asked_of_few(error.operation()) => {
                     failed.push(error.to_string());
                     Answer::Unseen
                 }
@@ -76,31 +75,31 @@ impl Behind {
     }
 
     /// Warns of what could not be seen.
-    pub(super) fn tell(&self, destination_arn: &str, summary: &mut Summary) {
+    pub(super) fn tell(&self, destination_arn: &str, warnings: &mut Warnings) {
         if !self.denied.is_empty() {
             let denied: Vec<_> = self.denied.iter().copied().collect();
-            summary.warn(format!(
+            warnings.warn(format!(
                 "of what works behind {destination_arn}, only what the names tell is known, and left \
                  out: the function's role may not call {}",
                 denied.join(", ")
             ));
         }
         if self.missing {
-            summary.warn(format!("{destination_arn} does not exist"));
+            warnings.warn(format!("{destination_arn} does not exist"));
         }
         for error in &self.failed {
-            summary.warn(format!(
+            warnings.warn(format!(
                 "what works behind {destination_arn} is known only in part: {error}"
             ));
         }
         if self.more {
-            summary.warn(format!("there is more behind {destination_arn} than is looked at"));
+            warnings.warn(format!("there is more behind {destination_arn} than is looked at"));
         }
     }
 }
 
 /// EventBridge Pipes has a name of its own for it.
-fn is_missing(error: &AwsError) -> bool {
+fn is_missing(error: &CallError) -> bool {
     matches!(error.code(), Some("ResourceNotFoundException" | "NotFoundException"))
 }
 
@@ -201,7 +200,7 @@ impl Logs<'_> {
         &self,
         question: &Question,
         account_policy: Option<&AccountPolicy>,
-    ) -> Result<Answer, AwsError> {
+    ) -> Result<Answer, CallError> {
         Ok(match question {
             Question::LogGroupOfFunction { arn } => {
                 let path = ["2015-03-31", "functions", arn, "configuration"];
@@ -240,11 +239,11 @@ impl Logs<'_> {
 
     /// The account's own subscription policy in the region. One that is not understood fails: what
     /// it ships is not guessed.
-    async fn account_policy(&self) -> Result<Option<AccountPolicy>, AwsError> {
+    async fn account_policy(&self) -> Result<Option<AccountPolicy>, CallError> {
         let (service, operation) = (Service::CloudWatchLogs, "DescribeAccountPolicies");
         let input = json!({"policyType": "SUBSCRIPTION_FILTER_POLICY"});
-        let answer: AccountPolicies = self.call(service, operation, &input).await?;
-        let unreadable = |_| AwsError { service, operation, problem: Problem::Unreadable };
+        let answer: AccountPolicies = self.call(service, operation, input).await?;
+        let unreadable = |_| CallError::unreadable(service, operation);
         let mut reported = answer.account_policies.into_iter().map(|policy| {
             let criteria = policy.selection_criteria.as_deref();
             AccountPolicy::reported(&policy.policy_name, &policy.policy_document, criteria)
@@ -252,7 +251,7 @@ impl Logs<'_> {
         reported.next_back().transpose().map_err(unreadable)
     }
 
-    async fn readers(&self, source: &str) -> Result<Vec<String>, AwsError> {
+    async fn readers(&self, source: &str) -> Result<Vec<String>, CallError> {
         let operation = "ListEventSourceMappings";
         let path = ["2015-03-31", "event-source-mappings", ""];
         let ask = async |marker: Option<String>| {
@@ -270,11 +269,11 @@ impl Logs<'_> {
         Ok(functions)
     }
 
-    async fn consumers(&self, stream_arn: &str) -> Result<Vec<String>, AwsError> {
+    async fn consumers(&self, stream_arn: &str) -> Result<Vec<String>, CallError> {
         let (service, operation) = (Service::Kinesis, "ListStreamConsumers");
         let input = json!({"StreamARN": stream_arn});
         let ask = async |token: Option<String>| {
-            self.call(service, operation, &with_token(&input, "NextToken", token)).await
+            self.call(service, operation, with_token(&input, "NextToken", token)).await
         };
         let mut consumers = Vec::new();
         pages(service, operation, ask, |page: Consumers| {
@@ -287,22 +286,22 @@ impl Logs<'_> {
 
     /// For calls that the rest does not wait for.
     fn briefly(&self) -> Self {
-        Self { until: self.until.min(Instant::now() + BRIEFLY), ..*self }
+        Self { until: self.until.min(self.io.now() + BRIEFLY), ..*self }
     }
 
-    async fn firehose(&self, name: &str) -> Result<Value, AwsError> {
+    async fn firehose(&self, name: &str) -> Result<Value, CallError> {
         let input = json!({"DeliveryStreamName": name});
-        self.call(Service::Firehose, "DescribeDeliveryStream", &input).await
+        self.call(Service::Firehose, "DescribeDeliveryStream", input).await
     }
 
     /// The names of the Firehose streams that read a Kinesis stream, whichever it is.
-    async fn firehoses(&self) -> Result<Vec<String>, AwsError> {
+    async fn firehoses(&self) -> Result<Vec<String>, CallError> {
         const MOST: u16 = 10_000;
         let (service, operation) = (Service::Firehose, "ListDeliveryStreams");
         let input = json!({"DeliveryStreamType": "KinesisStreamAsSource", "Limit": MOST});
         let ask = async |last: Option<String>| {
             let input = with_token(&input, "ExclusiveStartDeliveryStreamName", last);
-            self.call(service, operation, &input).await
+            self.call(service, operation, input).await
         };
         let mut names = Vec::new();
         pages(service, operation, ask, |page: DeliveryStreams| {
@@ -314,7 +313,7 @@ impl Logs<'_> {
     }
 
     /// The ARNs of the pipes that read a stream.
-    async fn pipes(&self, source: &str) -> Result<Vec<String>, AwsError> {
+    async fn pipes(&self, source: &str) -> Result<Vec<String>, CallError> {
         let (service, operation) = (Service::Pipes, "ListPipes");
         let ask = async |token: Option<String>| {
             let mut query = vec![("SourcePrefix", source)];
@@ -333,11 +332,11 @@ impl Logs<'_> {
         Ok(arns)
     }
 
-    async fn target(&self, name: &str) -> Result<Option<String>, AwsError> {
+    async fn target(&self, name: &str) -> Result<Option<String>, CallError> {
         let (service, operation) = (Service::CloudWatchLogs, "DescribeDestinations");
         let input = json!({"DestinationNamePrefix": name});
         let ask = async |token: Option<String>| {
-            self.call(service, operation, &with_token(&input, "nextToken", token)).await
+            self.call(service, operation, with_token(&input, "nextToken", token)).await
         };
         let mut found = None;
         pages(service, operation, ask, |page: Destinations| {
@@ -347,32 +346,6 @@ impl Logs<'_> {
         })
         .await?;
         Ok(found.map(|destination| destination.target_arn.unwrap_or_default()))
-    }
-
-    /// Lambda's API and that of Pipes are none of those that speak JSON: a call is a path.
-    async fn get<A: DeserializeOwned>(
-        &self,
-        service: Service,
-        operation: &'static str,
-        path: &[&str],
-        query: &[(&str, &str)],
-    ) -> Result<A, AwsError> {
-        let fails = |problem| AwsError { service, operation, problem };
-        let mut url: Url = self.aws.endpoint(service, Some(self.region)).map_err(fails)?;
-        url.path_segments_mut()
-            .map_err(|()| fails(Problem::Unsignable))?
-            .pop_if_empty()
-            .extend(path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let answer = patiently(self.until, super::logs::LONGEST_TRY, async |time| {
-            self.pace.wait(operation).await;
-            let request = Request::new(Method::GET, url.clone());
-            self.aws.send(service, Some(self.region), operation, request, time).await
-        })
-        .await?;
-        serde_json::from_slice(&answer.body).map_err(|_| fails(Problem::Unreadable))
     }
 }
 

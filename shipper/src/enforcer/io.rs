@@ -1,0 +1,218 @@
+//! What the enforcer does outside its process: calls of AWS, its configuration, the clocks.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Method, Request, Url};
+use serde_json::Value;
+
+use crate::aws::{Aws, AwsError, Problem, Service};
+use crate::config::{Source, SourceError};
+use crate::delivery::Fault;
+use crate::destination::Certainty;
+
+/// Everything that is not computed.
+pub(super) trait Io {
+    /// The clock that deadlines are kept by.
+    fn now(&self) -> Instant;
+
+    /// The clock that log groups and events are dated by.
+    fn date(&self) -> SystemTime;
+
+    fn sleep(&self, time: Duration) -> LocalBoxFuture<'_, ()>;
+
+    /// One try of a call, which ends within `timeout`.
+    fn call<'a>(
+        &'a self,
+        call: &'a Call<'a>,
+        timeout: Duration,
+    ) -> LocalBoxFuture<'a, Result<Bytes, CallError>>;
+
+    /// Reads the configuration, until `until` at most.
+    fn read_config(&self, until: Instant) -> LocalBoxFuture<'_, Result<String, SourceError>>;
+
+    /// Whether the configuration may change while the function is warm.
+    fn may_config_change(&self) -> bool;
+}
+
+/// A call of AWS.
+#[derive(Clone, Debug)]
+pub(super) struct Call<'a> {
+    pub(super) service: Service,
+    pub(super) region: &'a str,
+    pub(super) operation: &'static str,
+    pub(super) input: Input<'a>,
+}
+
+/// What a call says.
+#[derive(Clone, Debug)]
+pub(super) enum Input<'a> {
+    /// An operation of a service that speaks JSON.
+    Json(Value),
+    /// Reads what is at a path.
+    Get { path: &'a [&'a str], query: &'a [(&'a str, &'a str)] },
+    /// Invokes the function at a path, which nobody waits for.
+    Event { path: &'a [&'a str], payload: &'a str },
+}
+
+/// Why a call failed.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(super) enum CallError {
+    /// It was not begun, since it would not have ended before the deadline less the reserve.
+    #[error("no time was left for {}:{operation}", .service.name())]
+    NoTime { service: Service, operation: &'static str },
+    /// AWS has not carried it out, as far as is known.
+    #[error("{}{}", .error, .message.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+    Aws { error: AwsError, message: Option<String> },
+}
+
+impl CallError {
+    pub(super) fn unreadable(service: Service, operation: &'static str) -> Self {
+        Self::failed(service, operation, Problem::Unreadable)
+    }
+
+    fn failed(service: Service, operation: &'static str, problem: Problem) -> Self {
+        Self::Aws { error: AwsError { service, operation, problem }, message: None }
+    }
+
+    /// AWS's name of the error.
+    pub(super) fn code(&self) -> Option<&str> {
+        self.aws().and_then(AwsError::code)
+    }
+
+    pub(super) fn operation(&self) -> &'static str {
+        match self {
+            Self::NoTime { operation, .. } => operation,
+            Self::Aws { error, .. } => error.operation,
+        }
+    }
+
+    pub(super) fn is_denied(&self) -> bool {
+        self.aws().is_some_and(AwsError::is_denied)
+    }
+
+    pub(super) fn is_no_time(&self) -> bool {
+        matches!(self, Self::NoTime { .. })
+    }
+
+    /// Whether the same call may succeed in a moment.
+    pub(super) fn is_retryable(&self) -> bool {
+        self.aws().is_some_and(AwsError::is_retryable)
+    }
+
+    /// Whether the call may have been carried out all the same.
+    pub(super) fn is_unclear(&self) -> bool {
+        self.aws().is_some_and(|error| error.certainty() == Certainty::Unclear)
+    }
+
+    fn aws(&self) -> Option<&AwsError> {
+        match self {
+            Self::NoTime { .. } => None,
+            Self::Aws { error, .. } => Some(error),
+        }
+    }
+}
+
+/// AWS itself.
+pub(super) struct AwsIo {
+    pub(super) aws: Aws,
+    pub(super) source: Source,
+}
+
+impl AwsIo {
+    fn request(&self, call: &Call<'_>) -> Result<Request, Problem> {
+        let url = |path: &[&str]| -> Result<Url, Problem> {
+            let mut url = self.aws.endpoint(call.service, Some(call.region))?;
+            let mut segments = url.path_segments_mut().map_err(|()| Problem::Unsignable)?;
+            segments.pop_if_empty().extend(path);
+            drop(segments);
+            Ok(url)
+        };
+        match &call.input {
+            Input::Json(input) => {
+                self.aws.json_request(call.service, Some(call.region), call.operation, input)
+            }
+            Input::Get { path, query } => {
+                let mut url = url(path)?;
+                if !query.is_empty() {
+                    url.query_pairs_mut().extend_pairs(*query);
+                }
+                Ok(Request::new(Method::GET, url))
+            }
+            Input::Event { path, payload } => {
+                let mut request = Request::new(Method::POST, url(path)?);
+                let kind = HeaderName::from_static("x-amz-invocation-type");
+                request.headers_mut().insert(kind, HeaderValue::from_static("Event"));
+                *request.body_mut() = Some((*payload).to_owned().into());
+                Ok(request)
+            }
+        }
+    }
+}
+
+impl Io for AwsIo {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn date(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn sleep(&self, time: Duration) -> LocalBoxFuture<'_, ()> {
+        tokio::time::sleep(time).boxed_local()
+    }
+
+    fn call<'a>(
+        &'a self,
+        call: &'a Call<'a>,
+        timeout: Duration,
+    ) -> LocalBoxFuture<'a, Result<Bytes, CallError>> {
+        let (service, operation) = (call.service, call.operation);
+        let fails = move |problem| CallError::failed(service, operation, problem);
+        async move {
+            let request = self.request(call).map_err(fails)?;
+            let region = Some(call.region);
+            let sent = self.aws.send_with_message(service, region, operation, request, timeout);
+            // A request that is sent once more by the service's clock has the same time.
+            let sent = tokio::time::timeout(timeout, sent).await;
+            let sent = sent.map_err(|_| fails(Problem::NoAnswer(Fault::Timeout)))?;
+            let response = sent.map_err(|(error, message)| CallError::Aws { error, message })?;
+            Ok(response.body)
+        }
+        .boxed_local()
+    }
+
+    fn read_config(&self, until: Instant) -> LocalBoxFuture<'_, Result<String, SourceError>> {
+        self.source.read(&self.aws, until).boxed_local()
+    }
+
+    fn may_config_change(&self) -> bool {
+        matches!(self.source, Source::Ssm(_) | Source::S3 { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::Environment;
+    use crate::delivery::Client;
+
+    #[test]
+    fn the_next_part_of_a_sweep_is_invoked_without_a_trace_that_lambda_counts() {
+        let environment = Environment::from_pairs(&[("AWS_REGION", "eu-west-1")]);
+        let client = Client::default().in_environment(environment);
+        let source = Source::File("config.json".into());
+        let io = AwsIo { aws: Aws::new(client), source };
+        let path = ["functions", "arn:aws:lambda:eu-west-1:123456789012:function:e", "invocations"];
+        let input = Input::Event { path: &path, payload: "{}" };
+        let (service, region) = (Service::Lambda, "eu-west-1");
+        let request = io.request(&Call { service, region, operation: "Invoke", input }).unwrap();
+        let names: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["x-amz-invocation-type"]);
+        assert_eq!(request.url().host_str(), Some("lambda.eu-west-1.amazonaws.com"));
+    }
+}

@@ -1,0 +1,460 @@
+//! The enforcer at work in a CloudWatch Logs of this process, by a clock that moves only where it
+//! waits or is kept waiting.
+
+mod cloud;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::sweep::MOST_PARTS;
+use super::{EnforcerConfig, Summary, SweepEnd};
+use cloud::{ACCOUNT, Function, REGION, refused};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn policy(name: &str) -> Value {
+    json!({
+        "version": 1, "name": name, "region": REGION, "account_id": ACCOUNT,
+        "destination_arn": format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:shipper"),
+        "filter_name": name, "retention_in_days": 30, "select": [{"name_prefixes": ["/app/"]}],
+    })
+}
+
+fn config() -> Value {
+    json!({"policies": [policy("ship")]})
+}
+
+fn created(log_group: &str) -> Value {
+    json!({"source": "aws.logs", "detail": {
+        "eventSource": "logs.amazonaws.com", "eventName": "CreateLogGroup", "awsRegion": REGION,
+        "recipientAccountId": ACCOUNT, "requestParameters": {"logGroupName": log_group},
+    }})
+}
+
+fn sweep() -> Value {
+    json!({"logagg": "sweep"})
+}
+
+fn batch(events: &[Value]) -> Value {
+    let records = events.iter().enumerate().map(|(index, event)| {
+        let body = event.as_str().map_or_else(|| event.to_string(), str::to_owned);
+        json!({"messageId": index.to_string(), "eventSource": "aws:sqs", "body": body})
+    });
+    json!({"Records": records.collect::<Vec<_>>()})
+}
+
+fn failures(answer: &Value) -> usize {
+    answer["batchItemFailures"].as_array().unwrap().len()
+}
+
+/// Every group that was looked at has become exactly one thing.
+#[track_caller]
+fn adds_up(summary: &Summary) {
+    let sweep = summary.sweep.as_ref().map(|sweep| &sweep.counts);
+    for counts in summary.creations.iter().chain(sweep) {
+        let ends = [
+            counts.changed,
+            counts.unchanged,
+            counts.not_chosen,
+            counts.gone,
+            counts.pending,
+            counts.failed,
+        ];
+        assert_eq!(counts.looked_at, ends.iter().sum::<usize>(), "{counts:?}");
+    }
+}
+
+/// Lets parts of a sweep follow one another, and gives the last summary.
+fn swept(function: &Function, time: Duration) -> Summary {
+    let mut event = sweep().to_string();
+    loop {
+        let (summary, result) = function.invoke_text(&event, time);
+        result.unwrap();
+        adds_up(&summary);
+        match function.cloud().invoked.pop() {
+            Some(next) => event = next,
+            None => return summary,
+        }
+    }
+}
+
+#[test]
+fn a_batch_ends_before_its_deadline_and_gives_back_what_it_has_not_reached() {
+    for (rate, seconds) in [(2.0, 5), (1.0, 2), (0.1, 12)] {
+        let mut config = config();
+        config["requests_per_second"] = json!(rate);
+        let function = Function::start(&config);
+        let names: Vec<_> = (0..10).map(|number| format!("/app/{number}")).collect();
+        names.iter().for_each(|name| function.cloud().create(name));
+        let events: Vec<_> = names.iter().map(|name| created(name)).collect();
+        let (summary, answer) = function.invoke(&batch(&events), Duration::from_secs(seconds));
+        assert!(function.cloud().left >= Duration::from_secs(1), "{rate}: {summary:?}");
+        let counts = summary.creations.unwrap();
+        assert_eq!(counts.changed + counts.left, 10, "{counts:?}");
+        assert_eq!(failures(&answer.unwrap()), counts.left);
+        assert!(counts.left > 0);
+    }
+}
+
+#[test]
+fn nothing_starts_after_the_reserve_when_a_call_hangs_or_is_throttled() {
+    for hangs in [true, false] {
+        let function = Function::start(&config());
+        let events: Vec<_> = (0..10).map(|number| created(&format!("/app/{number}"))).collect();
+        (0..10).for_each(|number| function.cloud().create(&format!("/app/{number}")));
+        function.cloud().on(move |cloud, operation, name| {
+            let is_it = operation == "PutSubscriptionFilter" && name == "/app/3";
+            if is_it && hangs {
+                cloud.wait(Duration::from_secs(3_600));
+            }
+            is_it.then(|| refused("ThrottlingException", "Rate exceeded"))
+        });
+        let (summary, answer) = function.invoke(&batch(&events), Duration::from_secs(10));
+        assert!(function.cloud().left >= Duration::from_secs(1), "{summary:?}");
+        adds_up(&summary);
+        let counts = summary.creations.unwrap();
+        assert_eq!(counts.changed + counts.left, 10, "{counts:?}");
+        assert!(counts.changed >= 3 && counts.left > 0, "{counts:?}");
+        assert_eq!(failures(&answer.unwrap()), counts.left);
+        assert!(counts.failures[0].contains("/app/3"), "{counts:?}");
+    }
+}
+
+#[test]
+fn every_write_follows_directly_on_what_it_depends_on() {
+    let function = Function::start(&config());
+    (0..20).for_each(|number| function.cloud().create(&format!("/app/{number:02}")));
+    swept(&function, Duration::from_secs(60));
+    function.cloud().create("/app/new");
+    function.invoke(&created("/app/new"), Duration::from_secs(60)).1.unwrap();
+    let calls = function.cloud().calls.clone();
+    let mut writes = 0;
+    for pair in calls.windows(2) {
+        let reads = match pair[1].operation {
+            "PutSubscriptionFilter" => "DescribeSubscriptionFilters",
+            "PutRetentionPolicy" => "DescribeLogGroups",
+            _ => continue,
+        };
+        writes += 1;
+        assert_eq!((pair[0].operation, &pair[0].name), (reads, &pair[1].name));
+        assert_eq!(pair[0].at, pair[1].at, "time has passed between {pair:?}");
+    }
+    assert_eq!(writes, 42);
+}
+
+#[test]
+fn a_retention_that_was_set_while_a_sweep_went_on_is_left() {
+    let function = Function::start(&config());
+    (0..190).for_each(|number| function.cloud().create(&format!("/app/{number:03}")));
+    function.cloud().on(|cloud, operation, name| {
+        if operation == "PutRetentionPolicy" && name == "/app/000" {
+            (20..60)
+                .for_each(|number| cloud.group(&format!("/app/{number:03}")).retention = Some(365));
+        }
+        None
+    });
+    swept(&function, Duration::from_secs(60));
+    for number in 0..190 {
+        let expected = if (20..60).contains(&number) { 365 } else { 30 };
+        let name = format!("/app/{number:03}");
+        assert_eq!(function.cloud().group(&name).retention, Some(expected), "{name}");
+    }
+}
+
+#[test]
+fn what_was_set_while_a_write_was_retried_is_left() {
+    let function = Function::start(&config());
+    function.cloud().create("/app/a");
+    function.cloud().on(|cloud, operation, name| {
+        let throttled = || Some(refused("ThrottlingException", "Rate exceeded"));
+        match operation {
+            "PutSubscriptionFilter" if cloud.group(name).filters.is_empty() => {
+                cloud.group(name).filters.push(json!({
+                    "filterName": "ship", "destinationArn": "arn:aws:lambda:x:1:function:theirs",
+                }));
+                throttled()
+            }
+            "PutRetentionPolicy" if cloud.group(name).retention.is_none() => {
+                cloud.group(name).retention = Some(365);
+                throttled()
+            }
+            _ => None,
+        }
+    });
+    let (summary, result) = function.invoke(&created("/app/a"), Duration::from_secs(60));
+    result.unwrap();
+    let counts = summary.creations.unwrap();
+    assert_eq!((counts.changed, counts.unchanged), (0, 1));
+    assert_eq!(counts.skipped["name_taken"], 1);
+    assert_eq!(counts.skipped_log_groups["name_taken"], ["/app/a"]);
+    let group = function.cloud().group("/app/a").clone();
+    assert_eq!((group.retention, group.filters.len()), (Some(365), 1));
+    assert!(group.filters[0]["destinationArn"].as_str().unwrap().ends_with("theirs"));
+}
+
+#[test]
+fn a_write_whose_answer_was_lost_is_counted_and_not_repeated() {
+    let function = Function::start(&config());
+    function.cloud().create("/app/a");
+    function.cloud().on(|cloud, operation, name| {
+        if operation == "PutRetentionPolicy" && cloud.group(name).retention.is_none() {
+            cloud.group(name).retention = Some(30);
+            cloud.wait(Duration::from_secs(3_600));
+        }
+        None
+    });
+    let (summary, result) = function.invoke(&created("/app/a"), Duration::from_secs(60));
+    result.unwrap();
+    let counts = summary.creations.unwrap();
+    assert_eq!((counts.changed, counts.subscribed, counts.retention_set), (1, 1, 1));
+    assert_eq!(function.cloud().count("PutRetentionPolicy"), 1);
+}
+
+#[test]
+fn a_sweep_of_ten_thousand_groups_reaches_its_end_with_a_minute_an_invocation() {
+    let function = Function::start(&config());
+    (0..10_000).for_each(|number| function.cloud().create(&format!("/app/{number:05}")));
+    let last = swept(&function, Duration::from_secs(60)).sweep.unwrap();
+    assert_eq!((last.end, last.counts.left), (SweepEnd::Finished, 0));
+    assert!(last.part > 16 && last.part < MOST_PARTS, "{}", last.part);
+    let cloud = function.cloud();
+    for (name, group) in &cloud.groups {
+        assert_eq!((group.filters.len(), group.retention), (1, Some(30)), "{name}");
+    }
+    assert_eq!(cloud.count("PutSubscriptionFilter"), 10_000);
+}
+
+#[test]
+fn a_listing_that_is_longer_than_an_invocation_is_gone_through_once_for_all_policies() {
+    let mut config = config();
+    let mut second = policy("other");
+    second["select"] = json!([{"name_prefixes": ["/app/0"]}]);
+    config["policies"].as_array_mut().unwrap().push(second);
+    let function = Function::start(&config);
+    (0..1_509).for_each(|number| {
+        let name = format!("/app/{number:04}");
+        function.cloud().create(&name);
+        function.cloud().group(&name).age = 2 * DAY;
+    });
+    let last = swept(&function, Duration::from_secs(12)).sweep.unwrap();
+    assert_eq!(last.end, SweepEnd::Finished);
+    assert!(last.part > 1);
+    assert_eq!(function.cloud().count("DescribeLogGroups"), 31);
+}
+
+#[test]
+fn a_sweep_that_cannot_go_on_says_so_and_the_next_begins_there() {
+    let function = Function::start(&config());
+    (0..200).for_each(|number| function.cloud().create(&format!("/app/{number:03}")));
+    function.cloud().on(|_, operation, _| {
+        (operation == "Invoke").then(|| refused("AccessDeniedException", "not authorized"))
+    });
+    let (first, result) = function.invoke(&sweep(), Duration::from_secs(60));
+    assert_eq!(result.unwrap()["end"], "unfinished");
+    let told = json!(first.warnings).to_string();
+    assert!(told.contains("lambda:InvokeFunction on the function itself"), "{told}");
+    let looked_at = first.sweep.unwrap().counts.looked_at;
+    assert!(looked_at > 0 && looked_at < 200);
+    let (second, _) = function.invoke(&sweep(), Duration::from_secs(600));
+    assert_eq!(second.sweep.unwrap().counts.looked_at, 200 - looked_at);
+}
+
+#[test]
+fn a_sweep_is_bounded_and_one_without_time_for_anything_does_not_go_on() {
+    let function = Function::start(&config());
+    (0..200).for_each(|number| function.cloud().create(&format!("/app/{number:03}")));
+    let cursor = json!({"region": REGION, "prefix": "/app/"});
+    let last = json!({"logagg": "sweep", "part": MOST_PARTS, "cursor": cursor});
+    let (summary, _) = function.invoke(&last, Duration::from_secs(60));
+    assert_eq!(summary.sweep.unwrap().end, SweepEnd::Unfinished);
+    let second = json!({"logagg": "sweep", "part": 2, "cursor": cursor});
+    let (summary, _) = function.invoke(&second, Duration::from_secs(3));
+    assert_eq!(summary.sweep.unwrap().end, SweepEnd::Unfinished);
+    assert!(function.cloud().invoked.is_empty());
+}
+
+#[test]
+fn a_group_that_takes_all_the_time_of_its_part_does_not_keep_the_others_waiting() {
+    let function = Function::start(&config());
+    (0..5).for_each(|number| function.cloud().create(&format!("/app/{number}")));
+    function.cloud().on(|_, operation, name| {
+        let is_it = operation == "PutRetentionPolicy" && name == "/app/2";
+        is_it.then(|| refused("OperationAbortedException", "A conflicting operation"))
+    });
+    let last = swept(&function, Duration::from_secs(60)).sweep.unwrap();
+    assert_eq!(last.end, SweepEnd::Finished);
+    assert_eq!(function.cloud().group("/app/4").retention, Some(30));
+    assert_eq!(function.cloud().group("/app/2").retention, None);
+}
+
+#[test]
+fn a_token_that_is_good_no_more_costs_a_listing_and_no_group_twice() {
+    let function = Function::start(&config());
+    (0..120).for_each(|number| function.cloud().create(&format!("/app/{number:03}")));
+    let cursor =
+        json!({"region": REGION, "prefix": "/app/", "token": "expired", "after": "/app/069"});
+    let part = json!({"logagg": "sweep", "part": 2, "cursor": cursor});
+    let (summary, _) = function.invoke(&part, Duration::from_secs(600));
+    assert_eq!(summary.sweep.unwrap().counts.looked_at, 50);
+}
+
+#[test]
+fn new_groups_come_before_a_sweep_and_one_sweep_is_enough_for_a_batch() {
+    let function = Function::start(&config());
+    (0..120).for_each(|number| function.cloud().create(&format!("/app/{number:03}")));
+    let new: Vec<_> = (0..4).map(|number| format!("/app/new-{number}")).collect();
+    new.iter().for_each(|name| function.cloud().create(name));
+    let mut events = vec![sweep(), sweep()];
+    events.extend(new.iter().map(|name| created(name)));
+    let (summary, answer) = function.invoke(&batch(&events), Duration::from_secs(20));
+    assert_eq!(failures(&answer.unwrap()), 0);
+    assert_eq!(summary.creations.as_ref().unwrap().changed, 4);
+    let sweep = summary.sweep.unwrap();
+    assert_eq!(sweep.end, SweepEnd::Continued);
+    assert!(sweep.counts.left <= 50, "{sweep:?}");
+    assert_eq!(function.cloud().invoked.len(), 1);
+}
+
+#[test]
+fn a_refused_filter_does_not_keep_the_retention_from_being_set_and_awss_message_is_shown() {
+    for operation in ["PutSubscriptionFilter", "DescribeSubscriptionFilters"] {
+        let function = Function::start(&config());
+        function.cloud().create("/app/a");
+        let message = "Could not execute the lambda function.";
+        function.cloud().on(move |_, called, _| {
+            (called == operation).then(|| refused("InvalidParameterException", message))
+        });
+        let (summary, result) = function.invoke(&created("/app/a"), Duration::from_secs(60));
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains(message) && error.contains("/app/a (ship)"), "{error}");
+        assert_eq!(function.cloud().group("/app/a").retention, Some(30));
+        adds_up(&summary);
+        assert_eq!(summary.creations.unwrap().failed, 1);
+    }
+}
+
+#[test]
+fn a_new_group_that_is_not_described_yet_is_retried_and_an_old_one_is_gone() {
+    let function = Function::start(&config());
+    (0..1_500).for_each(|number| function.cloud().create(&format!("/app/gone-{number}")));
+    let dated = |age: u64| {
+        let mut event = created("/app/gone");
+        event["detail"]["eventTime"] = json!(cloud::time(Duration::from_secs(age)));
+        event
+    };
+    let (summary, result) = function.invoke(&dated(10), Duration::from_secs(60));
+    assert_eq!(result.unwrap_err().error_type(), "Logagg.Pending");
+    assert_eq!(summary.creations.unwrap().pending, 1);
+    assert_eq!(function.cloud().count("DescribeLogGroups"), 1);
+    let (_, answer) = function.invoke(&batch(&[dated(10)]), Duration::from_secs(60));
+    assert_eq!(failures(&answer.unwrap()), 1);
+    for event in [dated(600), created("/app/gone")] {
+        let (summary, result) = function.invoke(&event, Duration::from_secs(60));
+        result.unwrap();
+        assert_eq!(summary.creations.unwrap().gone, 1);
+    }
+    assert_eq!(function.cloud().count("DescribeLogGroups"), 4);
+}
+
+#[test]
+fn counts_add_up_with_a_poison_message_and_a_failed_listing() {
+    let function = Function::start(&config());
+    function.cloud().create("/app/a");
+    function.cloud().on(|_, operation, name| {
+        (operation == "DescribeLogGroups" && name == "/app/")
+            .then(|| refused("AccessDeniedException", "no"))
+    });
+    let events = [created("/app/a"), json!("nonsense"), sweep()];
+    let (summary, answer) = function.invoke(&batch(&events), Duration::from_secs(60));
+    assert_eq!(failures(&answer.unwrap()), 2);
+    adds_up(&summary);
+    assert_eq!(summary.undecodable, 1);
+    assert_eq!(summary.sweep.as_ref().unwrap().failed_listings, 1);
+    let told = json!(summary).to_string();
+    assert!(told.contains("message 1: the event is no JSON object"), "{told}");
+    assert!(told.contains("\"changed_log_groups\":[\"/app/a\"]"), "{told}");
+}
+
+#[test]
+fn an_event_of_another_account_or_region_says_so() {
+    let function = Function::start(&config());
+    let mut event = created("/app/a");
+    event["detail"]["awsRegion"] = json!("us-east-1");
+    let (summary, result) = function.invoke(&event, Duration::from_secs(60));
+    result.unwrap();
+    assert_eq!(summary.elsewhere, 1);
+    assert!(json!(summary.warnings).to_string().contains("us-east-1"));
+    assert!(function.cloud().calls.is_empty());
+}
+
+#[test]
+fn the_last_good_configuration_is_used_while_a_new_one_is_broken_and_a_new_rate_counts_at_once() {
+    let mut slow = config();
+    slow["requests_per_second"] = json!(0.1);
+    let function = Function::start(&slow);
+    function.cloud().create("/app/a");
+    let other_account = json!({"policies": [{
+        "version": 1, "name": "x", "region": REGION, "account_id": "999999999999",
+        "retention_in_days": 30, "select": [{"name_prefixes": ["/app/"]}],
+    }]});
+    for broken in ["{".to_owned(), other_account.to_string()] {
+        function.cloud().config = broken;
+        function.cloud().wait(Duration::from_secs(61));
+        let (summary, result) = function.invoke(&created("/app/a"), Duration::from_secs(60));
+        result.unwrap();
+        let told = json!(summary.warnings).to_string();
+        assert!(told.contains("the configuration is used as it was"), "{told}");
+    }
+    let mut fast = config();
+    fast["requests_per_second"] = json!(50);
+    function.cloud().config = fast.to_string();
+    function.cloud().wait(Duration::from_secs(61));
+    let before = function.cloud().now;
+    for _ in 0..3 {
+        function.invoke(&created("/app/a"), Duration::from_secs(60)).1.unwrap();
+    }
+    assert!(function.cloud().now - before < Duration::from_secs(1));
+}
+
+#[test]
+fn policies_that_say_different_things_of_a_group_are_told() {
+    let mut config = config();
+    let mut second = policy("ship");
+    second["name"] = json!("other");
+    second["retention_in_days"] = json!(90);
+    second["destination_arn"] = json!(format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:b"));
+    config["policies"].as_array_mut().unwrap().push(second);
+    EnforcerConfig::parse(&config.to_string()).unwrap();
+    let function = Function::start(&config);
+    function.cloud().create("/app/a");
+    let (summary, _) = function.invoke(&created("/app/a"), Duration::from_secs(60));
+    let told = json!(summary.warnings).to_string();
+    assert!(told.contains("another retention") && told.contains("different filters"), "{told}");
+    assert_eq!(function.cloud().group("/app/a").retention, Some(30));
+}
+
+#[test]
+fn a_group_that_only_the_sweep_found_is_told_apart_from_one_whose_event_may_still_come() {
+    let function = Function::start(&config());
+    for (name, minutes) in [("/app/late", 16), ("/app/now", 1), ("/app/old", 2 * 24 * 60)] {
+        function.cloud().create(name);
+        function.cloud().group(name).age = Duration::from_secs(60 * minutes);
+    }
+    let sweep = swept(&function, Duration::from_secs(60)).sweep.unwrap();
+    assert_eq!((sweep.counts.changed, sweep.unannounced), (2, 1));
+    assert_eq!(sweep.unannounced_log_groups, ["/app/late"]);
+}
+
+#[test]
+fn a_filter_that_is_full_is_asked_for_once_and_named() {
+    let function = Function::start(&config());
+    function.cloud().create("/app/full");
+    function.cloud().on(|_, operation, _| {
+        (operation == "PutSubscriptionFilter").then(|| refused("LimitExceededException", "full"))
+    });
+    let (summary, result) = function.invoke(&created("/app/full"), Duration::from_secs(60));
+    result.unwrap();
+    assert_eq!(summary.creations.unwrap().skipped_log_groups["full"], ["/app/full"]);
+    assert_eq!(function.cloud().count("PutSubscriptionFilter"), 1);
+}

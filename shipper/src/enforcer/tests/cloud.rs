@@ -1,0 +1,262 @@
+//! CloudWatch Logs in memory, and a function with the enforcer that calls it.
+
+use std::cell::{RefCell, RefMut};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, ready};
+use serde_json::{Value, json};
+
+use crate::aws::{AwsError, Problem, Service};
+use crate::config::SourceError;
+use crate::delivery::Fault;
+use crate::enforcer::io::{Call, CallError, Input, Io};
+use crate::enforcer::{EnforceError, Enforcer, Summary};
+use crate::invocation::Invocation;
+
+pub(super) const REGION: &str = "eu-west-1";
+pub(super) const ACCOUNT: &str = "123456789012";
+
+type Hook = Box<dyn FnMut(&mut Cloud, &'static str, &str) -> Option<CallError>>;
+
+/// Everything outside the function.
+pub(super) struct Cloud {
+    pub(super) now: Instant,
+    began: (Instant, SystemTime),
+    pub(super) groups: BTreeMap<String, Group>,
+    pub(super) calls: Vec<Called>,
+    /// The payloads that the function was invoked with.
+    pub(super) invoked: Vec<String>,
+    pub(super) config: String,
+    /// How much time was left when the last invocation ended.
+    pub(super) left: Duration,
+    hook: Option<Hook>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) retention: Option<i64>,
+    pub(super) filters: Vec<Value>,
+    pub(super) age: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Called {
+    pub(super) operation: &'static str,
+    pub(super) name: String,
+    pub(super) at: Instant,
+}
+
+/// A function with the enforcer, kept warm.
+pub(super) struct Function {
+    enforcer: Enforcer,
+    cloud: Rc<RefCell<Cloud>>,
+}
+
+struct Fake(Rc<RefCell<Cloud>>);
+
+impl Cloud {
+    pub(super) fn create(&mut self, name: &str) {
+        let group = Group { retention: None, filters: Vec::new(), age: Duration::from_secs(60) };
+        self.groups.insert(name.to_owned(), group);
+    }
+
+    pub(super) fn group(&mut self, name: &str) -> &mut Group {
+        self.groups.get_mut(name).unwrap()
+    }
+
+    /// Has each call go through this first, which may refuse it.
+    pub(super) fn on(
+        &mut self,
+        hook: impl FnMut(&mut Self, &'static str, &str) -> Option<CallError> + 'static,
+    ) {
+        self.hook = Some(Box::new(hook));
+    }
+
+    /// Lets time pass.
+    pub(super) fn wait(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    pub(super) fn count(&self, operation: &str) -> usize {
+        self.calls.iter().filter(|call| call.operation == operation).count()
+    }
+
+    fn call(&mut self, call: &Call<'_>, timeout: Duration) -> Result<Bytes, CallError> {
+        let (operation, began) = (call.operation, self.now);
+        let empty = json!({});
+        let input = if let Input::Json(input) = &call.input { input } else { &empty };
+        let text = |name: &str| input[name].as_str().unwrap_or_default().to_owned();
+        let name = text("logGroupName") + &text("logGroupNamePrefix");
+        self.calls.push(Called { operation, name: name.clone(), at: self.now });
+        let mut hook = self.hook.take();
+        let refusal = hook.as_mut().and_then(|hook| hook(self, operation, &name));
+        self.hook = hook;
+        if self.now - began > timeout {
+            self.now = began + timeout;
+            let problem = Problem::NoAnswer(Fault::Timeout);
+            let error = AwsError { service: call.service, operation, problem };
+            return Err(CallError::Aws { error, message: None });
+        }
+        if let Some(refusal) = refusal {
+            return Err(refusal);
+        }
+        let answer = match operation {
+            "DescribeLogGroups" => self.page(&name, input["nextToken"].as_str())?,
+            "DescribeSubscriptionFilters" => {
+                json!({"subscriptionFilters": self.found(&name)?.filters})
+            }
+            "PutSubscriptionFilter" => {
+                let (filter, name) = (input.clone(), text("filterName"));
+                let group = self.found(&text("logGroupName"))?;
+                group.filters.retain(|filter| filter["filterName"] != json!(name));
+                group.filters.push(filter);
+                json!({})
+            }
+            "PutRetentionPolicy" => {
+                self.found(&name)?.retention = input["retentionInDays"].as_i64();
+                json!({})
+            }
+            "Invoke" => {
+                let Input::Event { payload, .. } = call.input else { panic!("{call:?}") };
+                self.invoked.push(payload.to_owned());
+                json!({})
+            }
+            "DescribeAccountPolicies" => json!({"accountPolicies": []}),
+            "GetFunctionConfiguration" => json!({}),
+            other => panic!("no {other} here"),
+        };
+        Ok(answer.to_string().into())
+    }
+
+    fn found(&mut self, name: &str) -> Result<&mut Group, CallError> {
+        let missing =
+            || refused("ResourceNotFoundException", "The specified log group does not exist.");
+        self.groups.get_mut(name).ok_or_else(missing)
+    }
+
+    fn page(&self, prefix: &str, token: Option<&str>) -> Result<Value, CallError> {
+        let after = token.map(|token| token.strip_prefix("after:").map(str::to_owned));
+        if after == Some(None) {
+            return Err(refused(
+                "InvalidParameterException",
+                "The specified nextToken is invalid.",
+            ));
+        }
+        let from = after.flatten().unwrap_or_default();
+        let below = self.groups.range(prefix.to_owned()..);
+        let mut below = below
+            .skip_while(|(name, _)| **name <= from)
+            .take_while(|(name, _)| name.starts_with(prefix))
+            .peekable();
+        let mut listed = Vec::new();
+        for (name, group) in below.by_ref().take(50) {
+            let created = self.date() - group.age;
+            let created = created.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+            listed.push(json!({
+                "logGroupName": name, "retentionInDays": group.retention,
+                "creationTime": u64::try_from(created.as_millis()).unwrap(),
+            }));
+        }
+        let last = listed.last().and_then(|last| last["logGroupName"].as_str());
+        let next = last.filter(|_| below.peek().is_some()).map(|last| format!("after:{last}"));
+        Ok(json!({"logGroups": listed, "nextToken": next}))
+    }
+
+    fn date(&self) -> SystemTime {
+        self.began.1 + (self.now - self.began.0)
+    }
+}
+
+impl Io for Fake {
+    fn now(&self) -> Instant {
+        self.0.borrow().now
+    }
+
+    fn date(&self) -> SystemTime {
+        self.0.borrow().date()
+    }
+
+    fn sleep(&self, time: Duration) -> LocalBoxFuture<'_, ()> {
+        self.0.borrow_mut().wait(time);
+        ready(()).boxed_local()
+    }
+
+    fn call<'a>(
+        &'a self,
+        call: &'a Call<'a>,
+        timeout: Duration,
+    ) -> LocalBoxFuture<'a, Result<Bytes, CallError>> {
+        ready(self.0.borrow_mut().call(call, timeout)).boxed_local()
+    }
+
+    fn read_config(&self, _: Instant) -> LocalBoxFuture<'_, Result<String, SourceError>> {
+        ready(Ok(self.0.borrow().config.clone())).boxed_local()
+    }
+
+    fn may_config_change(&self) -> bool {
+        true
+    }
+}
+
+impl Function {
+    pub(super) fn start(config: &Value) -> Self {
+        let now = Instant::now();
+        let cloud = Rc::new(RefCell::new(Cloud {
+            now,
+            began: (now, SystemTime::now()),
+            groups: BTreeMap::new(),
+            calls: Vec::new(),
+            invoked: Vec::new(),
+            config: config.to_string(),
+            left: Duration::ZERO,
+            hook: None,
+        }));
+        let started = Enforcer::start_with(Box::new(Fake(Rc::clone(&cloud))), now);
+        Self { enforcer: started.now_or_never().unwrap().unwrap(), cloud }
+    }
+
+    pub(super) fn cloud(&self) -> RefMut<'_, Cloud> {
+        self.cloud.borrow_mut()
+    }
+
+    pub(super) fn invoke(
+        &self,
+        event: &Value,
+        time: Duration,
+    ) -> (Summary, Result<Value, EnforceError>) {
+        self.invoke_text(&event.to_string(), time)
+    }
+
+    pub(super) fn invoke_text(
+        &self,
+        event: &str,
+        time: Duration,
+    ) -> (Summary, Result<Value, EnforceError>) {
+        let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:enforcer");
+        let deadline = self.cloud().date() + time;
+        let invocation = Invocation { request_id: "r", deadline, function_arn: Some(&arn) };
+        // Nothing here is waited for.
+        let enforced = self.enforcer.enforce(event, &invocation).now_or_never().unwrap();
+        let left = deadline.duration_since(self.cloud().date()).unwrap_or_default();
+        self.cloud().left = left;
+        (enforced.summary, enforced.result)
+    }
+}
+
+/// A refusal of CloudWatch Logs.
+pub(super) fn refused(code: &str, message: &str) -> CallError {
+    let problem = Problem::Refused { status: 400, code: code.to_owned() };
+    let error = AwsError { service: Service::CloudWatchLogs, operation: "Call", problem };
+    CallError::Aws { error, message: Some(message.to_owned()) }
+}
+
+/// The time so long ago, as CloudTrail writes it.
+pub(super) fn time(ago: Duration) -> String {
+    DateTime::from(SystemTime::now() - ago).fmt(Format::DateTime).unwrap()
+}
