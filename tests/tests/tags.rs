@@ -525,6 +525,26 @@ fn a_group_that_joins_by_a_tag_gets_back_the_retention_it_had_before() {
 }
 
 #[test]
+fn a_group_that_comes_back_is_restored_to_what_it_had_then() {
+    let scene = scene(&[("/app/a", &["team=search"])]);
+    let set = |days| here(&scene).change_group("/app/a", |group| group.retention_in_days = days);
+    let retention = || here(&scene).group("/app/a").unwrap().retention_in_days;
+    set(Some(7));
+    policy(&scene, &format!("retention_on_destroy = \"restore\"\n{}", select(SEARCH)));
+    scene.apply();
+    assert_eq!(retention(), Some(30));
+    tag(&scene, "/app/a", "team", None);
+    set(None);
+    scene.apply();
+    assert_eq!(retention(), None);
+    tag(&scene, "/app/a", "team", Some("search"));
+    scene.apply();
+    assert_eq!(retention(), Some(30));
+    scene.destroy();
+    assert_eq!(retention(), None);
+}
+
+#[test]
 fn a_group_that_leaves_by_its_tag_is_warned_of_where_its_retention_gets_shorter() {
     let scene = scene(&[("/app/a", &["team=search"])]);
     here(&scene).change_group("/app/a", |group| {

@@ -187,6 +187,13 @@ impl Updating<'_> {
             reconciled
         };
         tell_left_to_others(cx, &reconciled);
+        // A log group that has left is as any other when it comes back.
+        let held = stored.state.standings().map_err(unusable)?;
+        let failed = |name: &str| {
+            let mut of_group = reconciled.iter().filter(|group| group.log_group == name);
+            of_group.any(|group| !group.failures.is_empty())
+        };
+        stored.private.forget_written_but(|name| held.contains_key(name) || failed(name));
 
         // What may still ship to an earlier destination needs its permission.
         if reconciled.iter().all(|reconciled| reconciled.failures.is_empty()) {

@@ -122,6 +122,8 @@ pub struct Plan<'r> {
     wait_until: Option<SystemTime>,
     /// Why nothing more is sent.
     stopped: Option<Class>,
+    /// Why the last request failed, unless another was taken since.
+    failing: Option<Class>,
     divisions: Divisions<'r>,
     health: Health,
     delivered: Delivered<'r>,
@@ -149,6 +151,7 @@ impl<'r> Plan<'r> {
             inquiries: 0,
             wait_until: None,
             stopped: None,
+            failing: None,
             divisions: Divisions::default(),
             health,
             delivered: Delivered::of(records, destination.keys()),
@@ -159,7 +162,7 @@ impl<'r> Plan<'r> {
     /// What to do at `now`.
     pub fn next(&mut self, now: SystemTime) -> Step<'r> {
         if self.time_left(now) < SHORTEST_REQUEST {
-            self.stop(NO_TIME_LEFT);
+            self.stop(self.failing.clone().unwrap_or(NO_TIME_LEFT));
         }
         if self.stopped.is_none()
             && let Some(step) = self.go_on(now)
@@ -361,6 +364,7 @@ impl<'r> Plan<'r> {
         };
         self.health.learn(&verdict, sent, now, self.settings.max_in_flight);
         if verdict.takes_everything() {
+            self.failing = None;
             self.learn_size(batch.division);
         }
         match verdict {
@@ -465,6 +469,7 @@ impl<'r> Plan<'r> {
         let longest = self.time_left(now) / 2;
         let wait = retry_after.unwrap_or_else(|| backoff(batch.tries, &mut self.rng).min(longest));
         self.queue.push_front(batch);
+        self.failing = Some(class.clone());
         self.wait(now, wait, class);
     }
 

@@ -40,9 +40,9 @@ pub(super) fn answer(case: &str, request: &Request) -> Option<Answer> {
         "otlp_backend_too_large" => {
             status(500, 2, &format!("Permanent error: {}", behind("Unknown", "413")))
         }
-        "datadog_accepted" => json(202, "{\"errors\":[]}\n"),
         "datadog_wrong_token" | "splunk_hec_wrong_token" => line(401, WRONG_TOKEN),
         "datadog_too_large" if is_too_large => line(500, TOO_LARGE),
+        "datadog_accepted" | "datadog_too_large" => json(202, "{\"errors\":[]}\n"),
         "datadog_out_of_memory" => line(503, OUT_OF_MEMORY),
         "splunk_hec_acknowledged" if request.target.starts_with("/services/collector/ack") => {
             json(200, r#"{"acks": {"1":true}}"#)

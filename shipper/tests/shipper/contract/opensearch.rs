@@ -58,7 +58,7 @@ pub(crate) const CASES: [(&str, Condition); 22] = [
     ("missing_index", Fails(404, "index_not_found_exception")),
     ("own_field_is_text", Fails(400, MAPPER_PARSING)),
     ("partly_there", Has { documents: 2 }),
-    ("request_over_memory_limit", MemoryBytes { at_most: LIMIT_BYTES }),
+    ("request_over_memory_limit", MemoryBytes { at_most: 4 * 1024 }),
     ("request_too_large", RequestBytes { at_most: LIMIT_BYTES }),
     ("shard_limit", Fails(400, "validation_exception")),
     ("strict_mapping", Fails(400, "strict_dynamic_mapping_exception")),
