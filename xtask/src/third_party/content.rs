@@ -127,7 +127,7 @@ pub(crate) fn shapes() -> Vec<LogEvent> {
     shapes.application(
         "java",
         "2026-11-23 10:15:30 INFO  Orders:42 - order 7 received\n",
-        None,
+        Some("info"),
         None,
     );
     shapes.application("go", "2026/11/23 10:15:30 order 7 received\n", None, None);
@@ -176,7 +176,7 @@ pub(crate) fn shapes() -> Vec<LogEvent> {
         Some("warn"),
         None,
     );
-    shapes.application("json cut", r#"{"level":"error","text":"cut of"#, None, None);
+    shapes.application("json cut", r#"{"level":"error","text":"cut of"#, Some("error"), None);
     shapes.application(
         "json behind columns",
         &format!("{time}\t{REQUEST}\tINFO\t{{\"sku\":7}}\n"),
