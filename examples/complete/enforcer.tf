@@ -37,9 +37,9 @@ resource "aws_lambda_function" "enforcer" {
 
 # The very policy that Terraform applies. The enforcer reads it again when a minute has passed.
 resource "aws_ssm_parameter" "enforcer" {
-  name  = "/${var.name}/enforcer"
-  type  = "String"
-  tier  = "Intelligent-Tiering"
+  name = "/${var.name}/enforcer"
+  type = "String"
+  tier = "Intelligent-Tiering"
   value = jsonencode({
     policies = [logagg_policy.lambda.document]
     metrics  = { namespace = local.metrics_namespace }
