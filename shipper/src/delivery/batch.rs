@@ -31,6 +31,8 @@ pub(super) struct Batch<'r> {
     pub(super) tries: u32,
     /// How many of its pieces may have been taken at an earlier try.
     pub(super) unclear: usize,
+    /// How many requests the destination had taken when this one was last throttled.
+    pub(super) taken_when_throttled: Option<u64>,
     /// The division that it is a half of.
     pub(super) division: Option<u32>,
 }
@@ -62,6 +64,7 @@ impl<'r> Batch<'r> {
             sealed: None,
             tries,
             unclear: 0,
+            taken_when_throttled: None,
             division: None,
         }
     }

@@ -122,6 +122,8 @@ pub struct Plan<'r> {
     wait_until: Option<SystemTime>,
     /// Why nothing more is sent.
     stopped: Option<Class>,
+    /// How many requests were taken whole.
+    taken: u64,
     /// Why the last request failed, unless another was taken since.
     failing: Option<Class>,
     divisions: Divisions<'r>,
@@ -151,6 +153,7 @@ impl<'r> Plan<'r> {
             inquiries: 0,
             wait_until: None,
             stopped: None,
+            taken: 0,
             failing: None,
             divisions: Divisions::default(),
             health,
@@ -364,6 +367,7 @@ impl<'r> Plan<'r> {
         };
         self.health.learn(&verdict, sent, now, self.settings.max_in_flight);
         if verdict.takes_everything() {
+            self.taken += 1;
             self.failing = None;
             self.learn_size(batch.division);
         }
@@ -473,11 +477,13 @@ impl<'r> Plan<'r> {
         self.wait(now, wait, class);
     }
 
-    /// Divides a request that was throttled twice as it is: where a server counts the memory that
-    /// requests take, or the bytes of a burst, a large one can never pass.
-    fn halve_what_is_throttled(&mut self, batch: Batch<'r>) -> Batch<'r> {
-        let is_refused_twice = batch.tries.is_multiple_of(2);
-        if batch.len() == 1 || !is_refused_twice || self.destination.keys() == Keys::OfRequests {
+    /// Divides a request that was throttled twice as it is, with nothing taken in between: where a
+    /// server counts the memory that requests take, or the bytes of a burst, a large one can never
+    /// pass. One that counts requests takes others meanwhile, and more of them would be worse.
+    fn halve_what_is_throttled(&mut self, mut batch: Batch<'r>) -> Batch<'r> {
+        let before = batch.taken_when_throttled.replace(self.taken);
+        let is_alone = before == Some(self.taken);
+        if batch.len() == 1 || !is_alone || self.destination.keys() == Keys::OfRequests {
             return batch;
         }
         let (first, second) = batch.halves(self.destination);

@@ -162,3 +162,25 @@ fn tries_go_on_for_as_long_as_there_is_time() {
         assert!(course.requests.len() >= 5, "{} requests in {seconds} s", course.requests.len());
     }
 }
+
+#[test]
+fn where_requests_are_limited_and_not_their_size_none_is_divided() {
+    let messages = vec!["0123456789"; 400];
+    let mut fake = Fake::new(Keys::NotTaken);
+    fake.limits = Limits::of_bytes(500, 500);
+    // Every third request is one too many.
+    let mut asked = 0;
+    let limited = |request: &str| {
+        asked += 1;
+        if asked % 3 == 0 {
+            answer("503").map(|answer| Answer { status: 429, ..answer })
+        } else {
+            all(request)
+        }
+    };
+    let course = play(&fake, &messages, settings(), limited);
+    assert_eq!((course.counts.delivered, course.left), (400, 0));
+    let (largest, smallest) = (45 * 11, 40 * 11);
+    let sizes: Vec<usize> = course.requests.iter().map(String::len).collect();
+    assert!(sizes.iter().all(|size| (smallest..=largest).contains(size)), "{sizes:?}");
+}
