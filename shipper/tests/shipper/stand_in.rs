@@ -26,7 +26,10 @@ pub(crate) enum Mood {
     TakesThen(Reply),
     /// Everything is taken and answered, but the answer ends in its middle.
     TakesThenTruncates,
-    /// A request with an event that cannot be parsed is refused whole, without a word about which it is.
+    /// A request with an event that cannot be parsed is refused whole, without a word about which it is:
+    /// <https://docs.datadoghq.com/api/latest/logs/#send-logs>,
+    /// <https://docs.newrelic.com/docs/logs/log-api/introduction-log-api/>, and `otlp_too_large` and
+    /// `splunk_hec_too_large` among the recorded exchanges of the Collector.
     Parses,
     /// The connection is reset before the body was read.
     ResetsBeforeBody,

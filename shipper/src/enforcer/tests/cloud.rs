@@ -24,7 +24,12 @@ pub(super) const ACCOUNT: &str = "123456789012";
 
 type Hook = Box<dyn FnMut(&mut Cloud, &'static str, &str) -> Option<CallError>>;
 
-/// Everything outside the function.
+/// Everything outside the function: CloudWatch Logs lists log groups by name, 50 a page, and refuses
+/// with these codes.
+///
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html>
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutSubscriptionFilter.html>
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/CommonErrors.html>
 pub(super) struct Cloud {
     pub(super) now: Instant,
     began: (Instant, SystemTime),
