@@ -6,18 +6,29 @@ locals {
     dead             = "New log groups could not be subscribed in all attempts. Nothing retries them any more."
     undelivered-dead = "Events could not be delivered in all attempts. They are in the bucket; move the messages back once the reason is gone."
   }
-  # What Lambda counts for the shipper.
-  shipper_metrics = {
-    Errors                      = "Invocations fail: events were neither delivered nor stored."
-    Throttles                   = "More events than the shipper's concurrency takes. They wait up to six hours."
-    AsyncEventsDropped          = "Events were discarded."
-    DestinationDeliveryFailures = "Lambda could not record a failed event in the bucket."
+  # What Lambda counts for each function.
+  lambda_metrics = {
+    shipper = {
+      Errors                      = "Invocations fail: events were neither delivered nor stored."
+      Throttles                   = "More events than the shipper's concurrency takes. They wait up to six hours."
+      AsyncEventsDropped          = "Events were discarded."
+      DestinationDeliveryFailures = "Lambda could not record a failed event in the bucket."
+    }
+    enforcer = {
+      Errors                      = "Invocations fail: see the error in the enforcer's summary line."
+      Throttles                   = "More events than the enforcer's concurrency takes. They wait in the queue."
+      RecursiveInvocationsDropped = "Lambda has stopped a sweep that continues: allow recursion for the function."
+    }
   }
-  # What Lambda counts for the enforcer.
-  enforcer_lambda_metrics = {
-    Errors                      = "Invocations fail: see the error in the enforcer's summary line."
-    Throttles                   = "More events than the enforcer's concurrency takes. They wait in the queue."
-    RecursiveInvocationsDropped = "Lambda has stopped a sweep that continues: allow recursion for the function."
+  lambda_alarms = merge([
+    for function, metrics in local.lambda_metrics : {
+      for metric, description in metrics :
+      "${function}-${metric}" => { function = function, metric = metric, description = description }
+    }
+  ]...)
+  functions = {
+    shipper  = aws_lambda_function.shipper.function_name
+    enforcer = aws_lambda_function.enforcer.function_name
   }
   # What the enforcer counts itself, for each kind of task: docs/enforcer.md has all of its metrics.
   enforcer_metrics = {
@@ -101,32 +112,14 @@ resource "aws_cloudwatch_metric_alarm" "undelivered" {
   ok_actions          = var.alarm_topic_arns
 }
 
-resource "aws_cloudwatch_metric_alarm" "shipper" {
-  for_each = local.shipper_metrics
+resource "aws_cloudwatch_metric_alarm" "lambda" {
+  for_each = local.lambda_alarms
 
-  alarm_name          = "${var.name}-shipper-${each.key}"
-  alarm_description   = each.value
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
   namespace           = "AWS/Lambda"
-  metric_name         = each.key
-  dimensions          = { FunctionName = aws_lambda_function.shipper.function_name }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = var.alarm_topic_arns
-  ok_actions          = var.alarm_topic_arns
-}
-
-resource "aws_cloudwatch_metric_alarm" "enforcer_lambda" {
-  for_each = local.enforcer_lambda_metrics
-
-  alarm_name          = "${var.name}-enforcer-${each.key}"
-  alarm_description   = each.value
-  namespace           = "AWS/Lambda"
-  metric_name         = each.key
-  dimensions          = { FunctionName = aws_lambda_function.enforcer.function_name }
+  metric_name         = each.value.metric
+  dimensions          = { FunctionName = local.functions[each.value.function] }
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1

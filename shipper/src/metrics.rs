@@ -41,7 +41,7 @@ pub struct Line<'a> {
     /// What tells the numbers from others of the same names: few values, known beforehand.
     pub dimensions: &'a [(&'a str, &'a str)],
     /// The numbers, by name.
-    pub numbers: Vec<(String, Unit, Value)>,
+    pub numbers: &'a [(String, Unit, Value)],
 }
 
 impl Line<'_> {
@@ -68,7 +68,7 @@ impl Line<'_> {
         for (name, value) in self.dimensions {
             line.insert((*name).to_owned(), json!(value));
         }
-        for (name, _, value) in &self.numbers {
+        for (name, _, value) in self.numbers {
             line.insert(name.clone(), value.clone());
         }
         Value::Object(line)
@@ -84,7 +84,7 @@ pub fn lines(summary: &Summary, namespace: &str, function: &str, now: SystemTime
     let mut lines = Vec::new();
     let mut write = |dimensions: &[(&str, &str)], numbers: &[(String, Unit, Value)]| {
         for numbers in numbers.chunks(MAX_METRICS) {
-            lines.push(Line { namespace, dimensions, numbers: numbers.to_vec() }.json(now));
+            lines.push(Line { namespace, dimensions, numbers }.json(now));
         }
     };
     write(&[("function", function)], &of_event(summary));

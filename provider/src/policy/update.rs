@@ -189,11 +189,9 @@ impl Updating<'_> {
         tell_left_to_others(cx, &reconciled);
         // A log group that has left is as any other when it comes back.
         let held = stored.state.standings().map_err(unusable)?;
-        let failed = |name: &str| {
-            let mut of_group = reconciled.iter().filter(|group| group.log_group == name);
-            of_group.any(|group| !group.failures.is_empty())
-        };
-        stored.private.forget_written_but(|name| held.contains_key(name) || failed(name));
+        let failed = reconciled.iter().filter(|group| !group.failures.is_empty());
+        let failed: BTreeSet<&str> = failed.map(|group| group.log_group.as_str()).collect();
+        stored.private.forget_written_but(|name| held.contains_key(name) || failed.contains(name));
 
         // What may still ship to an earlier destination needs its permission.
         if reconciled.iter().all(|reconciled| reconciled.failures.is_empty()) {

@@ -122,9 +122,7 @@ impl Aws {
         let fails = |problem| AwsError { service, operation, problem };
         let request = self.json_request(service, region, operation, input).map_err(fails)?;
         let response = self.send(service, region, operation, request, timeout).await?;
-        // Operations that answer nothing answer an empty body, or an empty object.
-        let body = if response.body.is_empty() { b"{}".as_slice() } else { &response.body };
-        serde_json::from_slice(body).map_err(|_| fails(Problem::Unreadable))
+        read_answer(&response.body).map_err(fails)
     }
 
     /// The request for an operation of a service that speaks JSON, not signed yet.
@@ -215,6 +213,12 @@ impl Aws {
         let problem = Problem::Refused { status: status.as_u16(), code };
         Err(Failure { problem, skewed_by, message })
     }
+}
+
+/// Reads what an operation answers. One that answers nothing answers an empty body, or an empty object.
+pub(crate) fn read_answer<A: DeserializeOwned>(body: &[u8]) -> Result<A, Problem> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|_| Problem::Unreadable)
 }
 
 /// Why a try failed, how far the clock is behind the service's, if that is why, and what AWS says

@@ -31,7 +31,7 @@ pub(super) struct Batch<'r> {
     pub(super) tries: u32,
     /// How many of its pieces may have been taken at an earlier try.
     pub(super) unclear: usize,
-    /// How many requests the destination had taken when this one was last throttled.
+    /// How many pieces the destination had taken when this request was last throttled.
     pub(super) taken_when_throttled: Option<u64>,
     /// The division that it is a half of.
     pub(super) division: Option<u32>,

@@ -14,10 +14,8 @@ const MOST: u32 = 100;
 #[derive(Default)]
 pub(super) struct Divisions<'r> {
     count: u32,
-    /// Of divisions of which one half was taken, the bytes of the larger half.
-    half_taken: BTreeMap<u32, usize>,
-    /// The bytes of the larger half.
-    bytes: BTreeMap<u32, usize>,
+    /// Of each the bytes of the larger half, and whether a half was taken.
+    halves: BTreeMap<u32, (usize, bool)>,
     /// What was refused alone while nothing else had been taken.
     suspects: Vec<(&'r Record<'r>, Class)>,
 }
@@ -28,16 +26,16 @@ impl<'r> Divisions<'r> {
         &mut self,
         batch: &Batch<'r>,
         destination: &dyn Destination,
-    ) -> Option<[Batch<'r>; 2]> {
+    ) -> Option<(Batch<'r>, Batch<'r>)> {
         if self.count == MOST {
             return None;
         }
         self.count += 1;
         let (mut first, mut second) = batch.halves(destination);
-        self.bytes.insert(self.count, first.bytes().max(second.bytes()));
+        self.halves.insert(self.count, (first.bytes().max(second.bytes()), false));
         first.division = Some(self.count);
         second.division = Some(self.count);
-        Some([first, second])
+        Some((first, second))
     }
 
     /// Whether requests were divided.
@@ -47,13 +45,9 @@ impl<'r> Divisions<'r> {
 
     /// A half was taken. The answer is the size of the larger half, once both were.
     pub(super) fn taken(&mut self, division: u32) -> Option<usize> {
-        match self.bytes.remove(&division) {
-            Some(bytes) => {
-                self.half_taken.insert(division, bytes);
-                None
-            }
-            None => self.half_taken.remove(&division),
-        }
+        let (bytes, is_half_taken) = self.halves.get_mut(&division)?;
+        let were_both = std::mem::replace(is_half_taken, true);
+        were_both.then_some(*bytes)
     }
 
     /// Something was refused alone, where nothing else was taken. The answer is whether the destination

@@ -122,8 +122,6 @@ pub struct Plan<'r> {
     wait_until: Option<SystemTime>,
     /// Why nothing more is sent.
     stopped: Option<Class>,
-    /// How many requests were taken whole.
-    taken: u64,
     /// Why the last request failed, unless another was taken since.
     failing: Option<Class>,
     divisions: Divisions<'r>,
@@ -153,7 +151,6 @@ impl<'r> Plan<'r> {
             inquiries: 0,
             wait_until: None,
             stopped: None,
-            taken: 0,
             failing: None,
             divisions: Divisions::default(),
             health,
@@ -189,7 +186,7 @@ impl<'r> Plan<'r> {
                 _ => self.wait_until = None,
             }
         }
-        let most = match self.divisions.are_in_doubt() && !self.has_taken_something() {
+        let most = match self.divisions.are_in_doubt() && self.taken() == 0 {
             // It may take nothing at all, which a few requests tell.
             true => 1,
             false => self.health.window.size(self.settings.max_in_flight),
@@ -234,10 +231,9 @@ impl<'r> Plan<'r> {
             let is_too_large = batch.bytes() > self.limits.max_request_bytes
                 && self.destination.keys() != Keys::OfRequests;
             if can_be_divided && is_too_large {
-                let (first, second) = batch.halves(self.destination);
-                self.queue.pop_front();
-                self.queue.push_front(second);
-                self.queue.push_front(first);
+                if let Some(batch) = self.queue.pop_front() {
+                    self.queue_halves(batch.halves(self.destination));
+                }
                 continue;
             }
             let Some(sealed) = batch.seal(self.destination) else {
@@ -367,9 +363,11 @@ impl<'r> Plan<'r> {
         };
         self.health.learn(&verdict, sent, now, self.settings.max_in_flight);
         if verdict.takes_everything() {
-            self.taken += 1;
             self.failing = None;
-            self.learn_size(batch.division);
+            // Once both halves went through of what was refused as a whole, later requests are no larger.
+            if let Some(bytes) = batch.division.and_then(|it| self.divisions.taken(it)) {
+                self.limit_requests(bytes);
+            }
         }
         match verdict {
             Verdict::Each(outcomes) => self.settle_each(now, &batch, outcomes, retry_after),
@@ -384,10 +382,13 @@ impl<'r> Plan<'r> {
                 }
                 self.delivered.counts.note_retry(batch.len(), &class);
                 let is_throttled = answer.as_ref().is_ok_and(|answer| answer.status == THROTTLED);
-                if is_throttled && retry_after.is_none() {
-                    batch = self.halve_what_is_throttled(batch);
+                if is_throttled && retry_after.is_none() && self.is_too_much(&mut batch) {
+                    let larger_half = self.queue_halves(batch.halves(self.destination));
+                    self.limit_requests(larger_half);
+                    self.back_off(now, batch.tries, None, &class);
+                } else {
+                    self.try_again(now, batch, retry_after, &class);
                 }
-                self.try_again(now, batch, retry_after, &class);
             }
             Verdict::TooLarge => self.make_smaller(&batch),
             Verdict::Divide(class) => self.find_what_is_refused(batch, class),
@@ -469,28 +470,33 @@ impl<'r> Plan<'r> {
         retry_after: Option<Duration>,
         class: &Class,
     ) {
+        let tries = batch.tries;
+        self.queue.push_front(batch);
+        self.back_off(now, tries, retry_after, class);
+    }
+
+    /// Waits after so many tries without success, or leaves everything if the time does not allow it.
+    fn back_off(
+        &mut self,
+        now: SystemTime,
+        tries: u32,
+        retry_after: Option<Duration>,
+        class: &Class,
+    ) {
         // A random wait does not end what there is time for.
         let longest = self.time_left(now) / 2;
-        let wait = retry_after.unwrap_or_else(|| backoff(batch.tries, &mut self.rng).min(longest));
-        self.queue.push_front(batch);
+        let wait = retry_after.unwrap_or_else(|| backoff(tries, &mut self.rng).min(longest));
         self.failing = Some(class.clone());
         self.wait(now, wait, class);
     }
 
-    /// Divides a request that was throttled twice as it is, with nothing taken in between: where a
-    /// server counts the memory that requests take, or the bytes of a burst, a large one can never
-    /// pass. One that counts requests takes others meanwhile, and more of them would be worse.
-    fn halve_what_is_throttled(&mut self, mut batch: Batch<'r>) -> Batch<'r> {
-        let before = batch.taken_when_throttled.replace(self.taken);
-        let is_alone = before == Some(self.taken);
-        if batch.len() == 1 || !is_alone || self.destination.keys() == Keys::OfRequests {
-            return batch;
-        }
-        let (first, second) = batch.halves(self.destination);
-        self.limits.max_request_bytes =
-            self.limits.max_request_bytes.min(first.bytes().max(second.bytes()));
-        self.queue.push_front(second);
-        first
+    /// Whether a request was throttled twice as it is, with nothing taken in between: where a server
+    /// counts the memory that requests take, or the bytes of a burst, a large one can never pass. One
+    /// that counts requests takes others meanwhile, and more of them would be worse.
+    fn is_too_much(&self, batch: &mut Batch<'r>) -> bool {
+        let taken = self.taken();
+        let is_alone = batch.taken_when_throttled.replace(taken) == Some(taken);
+        is_alone && batch.len() > 1 && self.destination.keys() != Keys::OfRequests
     }
 
     /// Divides a request that is refused as a whole, until what is refused stands alone: that is tried
@@ -498,39 +504,41 @@ impl<'r> Plan<'r> {
     /// the service takes beside it.
     fn find_what_is_refused(&mut self, batch: Batch<'r>, class: Class) {
         if batch.len() > 1 {
-            let Some(division) = self.divisions.begin(&batch, self.destination) else {
-                self.queue.push_front(batch);
-                return self.stop(class);
-            };
-            let [first, second] = division;
-            self.queue.push_front(second);
-            self.queue.push_front(first);
+            match self.divisions.begin(&batch, self.destination) {
+                Some(halves) => drop(self.queue_halves(halves)),
+                None => {
+                    self.queue.push_front(batch);
+                    self.stop(class);
+                }
+            }
             return;
         }
         let piece = batch.piece(0);
-        if piece.json.is_some() || self.has_taken_something() {
-            let mut again = self.next_try_of(&batch);
-            self.refuse(piece, &class, &mut again);
-            if !again.is_empty() {
-                self.queue.push_front(again);
-            }
+        if piece.json.is_some() || self.taken() > 0 {
+            self.refuse_alone(&batch, &class);
         } else if self.divisions.suspect(piece.record, &class) {
             self.stop(class);
         }
     }
 
-    /// Whether the service takes anything at all.
-    fn has_taken_something(&self) -> bool {
+    /// How many pieces the service has taken, those included that it has not called stored yet.
+    fn taken(&self) -> u64 {
         let counts = &self.delivered.counts;
-        counts.delivered + counts.already_there > 0 || !self.receipts.is_empty()
+        let waiting: usize = self.receipts.iter().map(|(_, pieces)| pieces.len()).sum();
+        counts.delivered + counts.already_there + waiting as u64
     }
 
-    /// Makes later requests no larger than what went through, once both halves of a request did that was
-    /// refused as a whole.
-    fn learn_size(&mut self, division: Option<u32>) {
-        if let Some(bytes) = division.and_then(|division| self.divisions.taken(division))
-            && self.destination.keys() != Keys::OfRequests
-        {
+    /// Has two halves sent next, and tells the size of the larger one.
+    fn queue_halves(&mut self, (first, second): (Batch<'r>, Batch<'r>)) -> usize {
+        let larger_half = first.bytes().max(second.bytes());
+        self.queue.push_front(second);
+        self.queue.push_front(first);
+        larger_half
+    }
+
+    /// Makes later requests no larger than this, unless the service would not know them again then.
+    fn limit_requests(&mut self, bytes: usize) {
+        if self.destination.keys() != Keys::OfRequests {
             self.limits.max_request_bytes = self.limits.max_request_bytes.min(bytes);
         }
     }
@@ -550,38 +558,28 @@ impl<'r> Plan<'r> {
         Batch::empty(batch.tries + 1, self.settings.gzip_level)
     }
 
-    /// Divides a request that was too large, and has those after it find out no more, unless the
-    /// service would not know them again then.
+    /// Divides a request that was too large, and has those after it find out no more; a single piece
+    /// ends here.
     fn make_smaller(&mut self, batch: &Batch<'r>) {
-        if let Some(larger_half) = self.divide(batch, &TOO_LARGE)
-            && self.destination.keys() != Keys::OfRequests
-        {
-            self.limits.max_request_bytes = self.limits.max_request_bytes.min(larger_half);
+        if batch.len() > 1 {
+            let larger_half = self.queue_halves(batch.halves(self.destination));
+            return self.limit_requests(larger_half);
+        }
+        let piece = batch.piece(0);
+        if piece.json.is_none() && self.settings.oversized == Oversized::DeadLetter {
+            self.delivered.bury(piece.record, &TOO_LARGE);
+        } else {
+            self.refuse_alone(batch, &TOO_LARGE);
         }
     }
 
-    /// Divides a batch, and tells the size of its larger half; a single piece ends here.
-    fn divide(&mut self, batch: &Batch<'r>, class: &Class) -> Option<usize> {
-        if batch.len() == 1 {
-            let piece = batch.piece(0);
-            let is_dead_letter =
-                *class == TOO_LARGE && self.settings.oversized == Oversized::DeadLetter;
-            if piece.json.is_none() && is_dead_letter {
-                self.delivered.bury(piece.record, &TOO_LARGE);
-                return None;
-            }
-            let mut again = self.next_try_of(batch);
-            self.refuse(piece, class, &mut again);
-            if !again.is_empty() {
-                self.queue.push_front(again);
-            }
-            return None;
+    /// Refuses the only piece of a batch, which is sent once more if it has JSON fields.
+    fn refuse_alone(&mut self, batch: &Batch<'r>, class: &Class) {
+        let mut again = self.next_try_of(batch);
+        self.refuse(batch.piece(0), class, &mut again);
+        if !again.is_empty() {
+            self.queue.push_front(again);
         }
-        let (first, second) = batch.halves(self.destination);
-        let larger_half = first.bytes().max(second.bytes());
-        self.queue.push_front(second);
-        self.queue.push_front(first);
-        Some(larger_half)
     }
 
     /// Sends nothing more, for the first reason that there was.
@@ -592,7 +590,7 @@ impl<'r> Plan<'r> {
     /// Leaves whatever was not settled.
     fn leave_everything(&mut self) {
         let class = self.stopped.take().unwrap_or(NO_TIME_LEFT);
-        let is_their_own_fault = self.has_taken_something();
+        let is_their_own_fault = self.taken() > 0;
         for (record, class) in self.divisions.suspects() {
             if is_their_own_fault {
                 self.delivered.refuse(record, &class);

@@ -231,11 +231,15 @@ pub(super) fn classify_status(answer: &Answer) -> Verdict {
 /// (<https://pkg.go.dev/net/http#MaxBytesError>), and VictoriaLogs. Both are among the recorded exchanges of
 /// the tests.
 pub(super) fn calls_it_too_large(body: &[u8]) -> bool {
-    let has = |words: &[u8]| body.windows(words.len()).any(|window| window == words);
-    has(b"http: request body too large")
-        || has(b"too big data size")
+    says(body, "http: request body too large")
+        || says(body, "too big data size")
         // What the service behind a Collector said to it.
-        || has(b"responded with HTTP Status Code 413")
+        || says(body, "responded with HTTP Status Code 413")
+}
+
+/// Whether a body has these words in it.
+pub(super) fn says(body: &[u8], words: &str) -> bool {
+    memchr::memmem::find(body, words.as_bytes()).is_some()
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use super::attributes::{self, Value};
 use super::{
     Answer, Certainty, Class, Destination, Encoding, Endpoint, Keys, Limits, Place, Section,
-    Verdict, answer::UNATTRIBUTED, classify_status, protobuf,
+    Verdict,
+    answer::{UNATTRIBUTED, says},
+    classify_status, protobuf,
 };
 use crate::record::Piece;
 
@@ -194,7 +196,7 @@ impl Destination for Loki {
                 None => classify_status(answer),
             },
             // The limit of a stream is found after other entries were stored.
-            429 if has(&answer.body, "er stream rate limit exceeded") => {
+            429 if says(&answer.body, "er stream rate limit exceeded") => {
                 Verdict::TryAgain(RATE_LIMITED, Certainty::Unclear)
             }
             _ => classify_status(answer),
@@ -290,10 +292,6 @@ fn read(text: &str, sent: usize) -> Option<Refusal> {
         Some((class.clone(), count))
     };
     text.split("; ").map(part).collect::<Option<Vec<_>>>().map(Refusal::Events)
-}
-
-fn has(body: &[u8], words: &str) -> bool {
-    body.windows(words.len()).any(|window| window == words.as_bytes())
 }
 
 #[cfg(test)]

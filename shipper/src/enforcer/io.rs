@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use crate::aws::{Aws, AwsError, Problem, Service};
 use crate::config::{Source, SourceError};
-use crate::delivery::Fault;
 use crate::destination::Certainty;
 
 /// Everything that is not computed.
@@ -177,10 +176,8 @@ impl Io for AwsIo {
             let request = self.request(call).map_err(fails)?;
             let region = Some(call.region);
             let sent = self.aws.send_with_message(service, region, operation, request, timeout);
-            // A request that is sent once more by the service's clock has the same time.
-            let sent = tokio::time::timeout(timeout, sent).await;
-            let sent = sent.map_err(|_| fails(Problem::NoAnswer(Fault::Timeout)))?;
-            let response = sent.map_err(|(error, message)| CallError::Aws { error, message })?;
+            let response =
+                sent.await.map_err(|(error, message)| CallError::Aws { error, message })?;
             Ok(response.body)
         }
         .boxed_local()

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::io::{Call, CallError, Input, Io};
 use super::rate_limiter::{RateLimiter, SHORTEST_TRY};
-use crate::aws::Service;
+use crate::aws::{Service, read_answer};
 use crate::delivery::backoff;
 
 /// The longest time for one try of a call.
@@ -242,12 +242,9 @@ impl Logs<'_> {
         let mut tries = 0;
         let mut last = None;
         loop {
-            let answer = self.attempt(call).await.and_then(|body| {
-                // Operations that answer nothing answer an empty body, or an empty object.
-                let body = if body.is_empty() { b"{}".as_slice() } else { &body };
-                let unreadable = |_| CallError::unreadable(call.service, call.operation);
-                serde_json::from_slice(body).map_err(unreadable)
-            });
+            let unreadable = |_| CallError::unreadable(call.service, call.operation);
+            let answer = self.attempt(call).await;
+            let answer = answer.and_then(|body| read_answer(&body).map_err(unreadable));
             let error = match answer {
                 Ok(answer) => return Ok(answer),
                 // What was answered before says more.

@@ -204,11 +204,11 @@ impl Summary {
     /// The metrics, a line for each kind of task.
     #[must_use]
     pub fn metrics(&self, namespace: &str, function: &str, now: SystemTime) -> Vec<Value> {
-        let line = |task, numbers| {
+        let line = |task, numbers: &[_]| {
             Line { namespace, dimensions: &[("function", function), ("task", task)], numbers }
                 .json(now)
         };
-        let creations = self.creations.as_ref().map(|counts| line("creation", counts.numbers()));
+        let creations = self.creations.as_ref().map(|counts| line("creation", &counts.numbers()));
         let sweep = self.sweep.as_ref().map(|sweep| {
             let mut numbers = sweep.counts.numbers();
             numbers.extend([
@@ -216,7 +216,7 @@ impl Summary {
                 counted("unannounced", sweep.unannounced),
                 counted("unfinished", usize::from(sweep.end == SweepEnd::Unfinished)),
             ]);
-            line("sweep", numbers)
+            line("sweep", &numbers)
         });
         creations.into_iter().chain(sweep).collect()
     }

@@ -56,14 +56,14 @@ const SUITES: [Suite; 9] = [
         about: "OpenSearch 2, by elasticsearch; Maven and Java 17, a minute",
         needs: || opensearch::needs("opensearch-2"),
         run: opensearch::run,
-        known_faults: opensearch::KNOWN_FAULTS,
+        known_faults: &[],
     },
     Suite {
         name: "opensearch-3",
         about: "OpenSearch 3, by elasticsearch; Maven and Java 21, a minute",
         needs: || opensearch::needs("opensearch-3"),
         run: opensearch::run,
-        known_faults: opensearch::KNOWN_FAULTS,
+        known_faults: &[],
     },
     Suite {
         name: "collector",

@@ -1,9 +1,8 @@
 //! Requests that are refused as a whole, by a service of which only the test knows why.
 
-use super::tests::{Fake, START, answer, plan, settings, text};
+use super::tests::{Fake, START, answer, play_with, settings};
 use super::*;
 use crate::counts::Counts;
-use crate::origin::Origin;
 
 /// What became of records, and the requests that it took.
 struct Course {
@@ -12,42 +11,15 @@ struct Course {
     left: u64,
 }
 
-/// Has a service answer requests by what is in them. It takes no keys.
+/// Has a service answer requests by what is in them.
 fn play(
     fake: &Fake,
     messages: &[&str],
     settings: Settings,
-    mut service: impl FnMut(&str) -> Result<Answer, Fault>,
+    service: impl FnMut(&str) -> Result<Answer, Fault>,
 ) -> Course {
-    let origin = Origin::new("1", "g", "s");
-    let records: Vec<Record<'_>> = messages
-        .iter()
-        .map(|message| Record { time: START, ..Record::of(&origin, message) })
-        .collect();
-    let mut plan = plan(fake, &records, settings);
-    let (mut now, mut requests) = (START, Vec::new());
-    loop {
-        match plan.next(now) {
-            Step::Send { ticket, request, .. } => {
-                let request = text(&request);
-                let answer = service(&request);
-                requests.push(request);
-                plan.answered(now, ticket, &answer);
-            }
-            Step::Await => panic!("every request is answered"),
-            Step::Wait(wait) => {
-                now += wait;
-                assert!(now < settings.give_up_at, "a wait outlives the deadline");
-            }
-            Step::Done(delivered) => {
-                let left = delivered.left.iter().map(|left| left.records.len() as u64).sum();
-                let counts = delivered.counts;
-                let settled = counts.delivered + counts.refused + left;
-                assert_eq!(counts.records_in, settled, "{counts:?}");
-                return Course { counts, requests, left };
-            }
-        }
-    }
+    let (requests, counts) = play_with(fake, messages, settings, service);
+    Course { left: counts.returned_to_source, counts, requests }
 }
 
 /// A parser that refuses a request for one of its events.

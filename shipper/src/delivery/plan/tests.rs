@@ -162,6 +162,20 @@ fn play(
     settings: Settings,
     answers: Vec<Result<Answer, Fault>>,
 ) -> (Vec<String>, Counts) {
+    let mut answers = answers.into_iter();
+    let next = |_: &str| answers.next().expect("one request more than answers");
+    let played = play_with(fake, messages, settings, next);
+    assert!(answers.next().is_none(), "fewer requests than answers");
+    played
+}
+
+/// The same with a fake that answers by what is in a request.
+pub(super) fn play_with(
+    fake: &Fake,
+    messages: &[&str],
+    settings: Settings,
+    mut service: impl FnMut(&str) -> Result<Answer, Fault>,
+) -> (Vec<String>, Counts) {
     let origin = Origin::new("1", "g", "s");
     let records: Vec<Record<'_>> = messages
         .iter()
@@ -169,14 +183,14 @@ fn play(
         .collect();
     let mut plan = plan(fake, &records, settings);
     let mut now = START;
-    let mut answers = answers.into_iter();
     let mut requests = Vec::new();
     loop {
         match plan.next(now) {
             Step::Send { ticket, request, timeout } => {
                 assert!(now + timeout <= settings.give_up_at, "a request outlives the deadline");
-                requests.push(text(&request));
-                let answer = answers.next().expect("one request more than answers");
+                let request = text(&request);
+                let answer = service(&request);
+                requests.push(request);
                 plan.answered(now, ticket, &answer);
             }
             Step::Await => panic!("every request is answered"),
@@ -184,10 +198,7 @@ fn play(
                 now += wait;
                 assert!(now < settings.give_up_at, "a wait outlives the deadline");
             }
-            Step::Done(delivered) => {
-                assert!(answers.next().is_none(), "fewer requests than answers");
-                return (requests, returned_to_source(&delivered));
-            }
+            Step::Done(delivered) => return (requests, returned_to_source(&delivered)),
         }
     }
 }

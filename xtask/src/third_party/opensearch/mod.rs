@@ -10,10 +10,7 @@ use logagg_e2e::third_party::opensearch::OpenSearch;
 
 pub(super) use logagg_e2e::third_party::opensearch::needs;
 
-use super::{Checks, KnownFault, Shipper, progress};
-
-/// What is wrong with both versions.
-pub(super) const KNOWN_FAULTS: &[KnownFault] = &[];
+use super::{Checks, Shipper, progress};
 
 pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let mut server = OpenSearch::start(&progress, checks.suite(), &[])?;
