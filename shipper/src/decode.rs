@@ -114,33 +114,38 @@ pub struct LogEvent<'a> {
     pub escaped: Option<&'a str>,
 }
 
-/// A time in milliseconds since 1970 that RFC 3339 can express, which ends with the year 9999.
+/// A time in milliseconds since 1970 that RFC 3339 can express, which ends with the year 9999. One before or
+/// after that is the first or last, so that it does not cost the events beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "u64")]
+#[serde(from = "f64")]
 pub struct EventTime(u64);
 
 impl EventTime {
+    /// The last millisecond of the year 9999.
+    const LAST: Self = Self(253_402_300_799_999);
+
     /// The same time as the standard library has it.
     pub fn system_time(self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_millis(self.0)
     }
 }
 
-impl TryFrom<u64> for EventTime {
-    type Error = &'static str;
+impl From<u64> for EventTime {
+    fn from(millis: u64) -> Self {
+        Self(millis).min(Self::LAST)
+    }
+}
 
-    fn try_from(millis: u64) -> Result<Self, Self::Error> {
-        const END_OF_9999_MILLIS: u64 = 253_402_300_800_000;
-        if millis < END_OF_9999_MILLIS {
-            Ok(Self(millis))
-        } else {
-            Err("a time after the year 9999")
-        }
+impl From<f64> for EventTime {
+    /// All milliseconds that there are have a float of their own; what is below 0 becomes 0.
+    fn from(millis: f64) -> Self {
+        Self::from(millis as u64)
     }
 }
 
 /// Text that may hold an escaped half of a surrogate pair, which is JSON but no Unicode. The
-/// half is replaced by U+FFFD, so that one such line does not cost the whole event.
+/// half is replaced by U+FFFD, and `null` is an empty text, so that one such line does not cost the whole
+/// event.
 #[derive(Debug, PartialEq)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
@@ -230,26 +235,52 @@ fn parse_any(decoded: &[u8]) -> Result<Delivery<'_>, DecodeError> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
+        let text = Option::<Characters<'a>>::deserialize(deserializer)?;
+        Ok(Self(text.map(|text| text.0).unwrap_or_default()))
+    }
+}
 
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
+/// The text that bytes are, with one U+FFFD in place of whatever is none.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    // Half of a surrogate pair has three bytes, each of which would be replaced.
+    let mut bytes = bytes.to_vec();
+    let halves = memmem::find_iter(&bytes, &[0xed]).collect::<Vec<_>>();
+    for half in halves {
+        if let Some(half @ [_, 0xa0..=0xbf, 0x80..=0xbf]) = bytes.get_mut(half..half + 3) {
+            half.copy_from_slice("\u{FFFD}".as_bytes());
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Text that is there.
+struct Characters<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Characters<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CharactersVisitor;
+
+        impl<'de> Visitor<'de> for CharactersVisitor {
+            type Value = Characters<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a string")
             }
 
             fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-                Ok(Text(String::from_utf8_lossy(bytes)))
+                Ok(Characters(lossy(bytes)))
             }
 
             fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(String::from_utf8_lossy(bytes).into_owned())))
+                Ok(Characters(Cow::Owned(lossy(bytes).into_owned())))
             }
         }
 
         // serde_json hands out strings as bytes without refusing lone surrogates.
-        deserializer.deserialize_bytes(TextVisitor)
+        deserializer.deserialize_bytes(CharactersVisitor)
     }
 }
 
@@ -372,8 +403,7 @@ mod tests {
         let mut texts = Vec::new();
         let delivery = parse(decoded, &mut texts).unwrap();
         assert_eq!(delivery.log_events[1].message.0, "\u{1F600}");
-        let message = &delivery.log_events[0].message.0;
-        assert!(message.starts_with('a') && message.ends_with('b'), "{message}");
+        assert_eq!(delivery.log_events[0].message.0, "a\u{FFFD}b");
     }
 
     #[test]
@@ -385,15 +415,27 @@ mod tests {
     }
 
     #[test]
-    fn times_that_nobody_can_write_down_are_refused() {
-        let decoded = |time: u64| {
-            format!(
-                r#"{{"messageType":"DATA_MESSAGE","logEvents":[{{"id":"1","timestamp":{time},"message":""}}]}}"#
-            )
-        };
-        assert!(parse(decoded(253_402_300_799_999).as_bytes(), &mut Vec::new()).is_ok());
-        assert!(parse(decoded(253_402_300_800_000).as_bytes(), &mut Vec::new()).is_err());
-        assert!(parse(decoded(u64::MAX).as_bytes(), &mut Vec::new()).is_err());
+    fn a_time_that_nobody_can_write_down_and_a_message_that_is_null_cost_nothing_beside_them() {
+        const LAST: u64 = 253_402_300_799_999;
+        for (time, expected) in [
+            ("253402300799999", LAST),
+            ("253402300800000", LAST),
+            ("18446744073709551616", LAST),
+            ("1e300", LAST),
+            ("-1", 0),
+            ("1700000000123.0", 1_700_000_000_123),
+        ] {
+            let decoded = format!(
+                r#"{{"messageType":"DATA_MESSAGE","logEvents":[{{"id":"1","timestamp":{time},"message":null}},{{"id":"2","timestamp":1,"message":"b"}}]}}"#
+            );
+            let mut texts = Vec::new();
+            let delivery = parse(decoded.as_bytes(), &mut texts).unwrap();
+            let [event, beside] = &delivery.log_events[..] else {
+                panic!("{delivery:?}");
+            };
+            assert_eq!((event.timestamp, event.message.0.as_ref()), (EventTime(expected), ""));
+            assert_eq!(beside.message.0, "b");
+        }
     }
 
     #[test]

@@ -134,7 +134,8 @@ impl<'a> Reader<'a> {
         }
         self.rest = rest;
         let add = |number, digit: &u8| number * 10 + u64::from(digit - b'0');
-        EventTime::try_from(digits.iter().fold(0, add)).ok()
+        let millis = digits.iter().fold(0, add);
+        (millis <= EventTime::LAST.0).then_some(EventTime(millis))
     }
 
     /// How much is read.
