@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use logagg_policy::Document;
 use serde_json::{Value, json};
@@ -36,8 +36,8 @@ const DESCRIBED_WITHIN: Duration = Duration::from_secs(5 * 60);
 pub struct Enforcer {
     pub(super) io: Box<dyn Io>,
     pub(super) rate_limiter: RateLimiter,
-    loaded: Mutex<(Arc<EnforcerConfig>, Instant)>,
-    pub(super) loop_detection: Mutex<BTreeMap<(String, String), (LoopDetection, Instant)>>,
+    loaded: Mutex<(Arc<EnforcerConfig>, SystemTime)>,
+    pub(super) loop_detection: Mutex<BTreeMap<(String, String), (LoopDetection, SystemTime)>>,
     /// Where the next sweep begins, since the last one had to end there.
     pub(super) unfinished: Mutex<Option<Cursor>>,
 }
@@ -125,7 +125,7 @@ impl Enforcer {
         let config = EnforcerConfig::parse(&io.read_config(until).await?)?;
         Ok(Self {
             rate_limiter: RateLimiter::new(config.requests_per_second),
-            loaded: Mutex::new((Arc::new(config), io.now())),
+            loaded: Mutex::new((Arc::new(config), io.date())),
             loop_detection: Mutex::default(),
             unfinished: Mutex::default(),
             io,
@@ -304,7 +304,7 @@ impl Enforcer {
                     "the configuration is used as it was, since it cannot be read again: {error}"
                 )),
             }
-            loaded.1 = self.io.now();
+            loaded.1 = self.io.date();
         }
         Ok(Arc::clone(&loaded.0))
     }
@@ -319,8 +319,10 @@ impl Enforcer {
         Ok(config)
     }
 
-    pub(super) fn is_stale(&self, read: Instant) -> bool {
-        self.io.now().saturating_duration_since(read) > FRESH
+    /// Whether something was read so long ago that it may have changed, by a clock that goes on while the
+    /// sandbox is frozen.
+    pub(super) fn is_stale(&self, read: SystemTime) -> bool {
+        self.io.date().duration_since(read).map_or(true, |age| age > FRESH)
     }
 
     pub(super) fn logs<'a>(&'a self, region: &'a str, until: Instant) -> Logs<'a> {

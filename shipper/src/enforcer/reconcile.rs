@@ -185,7 +185,7 @@ impl Enforcer {
             return Ok(detection.clone());
         }
         let detection = LoopDetection::of(logs, destination_arn, account_id).await?;
-        known.insert(key, (detection.clone(), self.io.now()));
+        known.insert(key, (detection.clone(), self.io.date()));
         Ok(detection)
     }
 }

@@ -409,7 +409,7 @@ fn the_last_good_configuration_is_used_while_a_new_one_is_broken_and_a_new_rate_
     let mut fast = config();
     fast["requests_per_second"] = json!(50);
     function.cloud().config = fast.to_string();
-    function.cloud().wait(Duration::from_secs(61));
+    function.cloud().frozen = Duration::from_secs(61);
     let before = function.cloud().now;
     for _ in 0..3 {
         function.invoke(&created("/app/a"), Duration::from_secs(60)).1.unwrap();

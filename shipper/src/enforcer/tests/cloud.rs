@@ -33,6 +33,8 @@ type Hook = Box<dyn FnMut(&mut Cloud, &'static str, &str) -> Option<CallError>>;
 pub(super) struct Cloud {
     pub(super) now: Instant,
     began: (Instant, SystemTime),
+    /// For how long the sandbox was frozen, which the clock of deadlines does not know.
+    pub(super) frozen: Duration,
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) calls: Vec<Called>,
     /// The payloads that the function was invoked with.
@@ -174,7 +176,7 @@ impl Cloud {
     }
 
     fn date(&self) -> SystemTime {
-        self.began.1 + (self.now - self.began.0)
+        self.began.1 + (self.now - self.began.0) + self.frozen
     }
 }
 
@@ -215,6 +217,7 @@ impl Function {
         let cloud = Rc::new(RefCell::new(Cloud {
             now,
             began: (now, SystemTime::now()),
+            frozen: Duration::ZERO,
             groups: BTreeMap::new(),
             calls: Vec::new(),
             invoked: Vec::new(),
