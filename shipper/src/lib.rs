@@ -14,6 +14,7 @@ pub mod counts;
 pub mod decode;
 pub mod delivery;
 pub mod destination;
+mod enclosed;
 pub mod enforcer;
 mod escape;
 pub mod event;

@@ -46,6 +46,12 @@ impl<'a> Origin<'a> {
     }
 }
 
+/// The function that a log stream is named after, as those are that functions write to a log group that they
+/// share.
+pub(crate) fn function_of_stream(stream: &str) -> Option<&str> {
+    function_and_version(stream).0
+}
+
 fn function_and_version(stream: &str) -> (Option<&str>, Option<&str>) {
     let mut parts = stream.splitn(4, '/');
     let date = [parts.next(), parts.next(), parts.next()];

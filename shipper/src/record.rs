@@ -63,6 +63,9 @@ pub struct Piece<'r> {
     pub extent: Extent,
     /// The JSON object of a structured line, where it goes along.
     pub json: Option<&'r str>,
+    /// Whether it is older than what the destination takes among newer ones
+    /// ([`Limits::late_after`](crate::destination::Limits)).
+    pub is_late: bool,
 }
 
 /// How much of a record a piece is.
@@ -92,6 +95,15 @@ impl<'r> Piece<'r> {
             message: Cow::Borrowed(record.message),
             extent: Extent::Whole,
             json: record.line.json,
+            is_late: false,
+        }
+    }
+
+    /// What tells the piece from all others: the event's id, and which part of it this is.
+    pub fn id(&self) -> Cow<'r, str> {
+        match self.extent {
+            Extent::Whole | Extent::Cut { .. } => Cow::Borrowed(self.record.id),
+            Extent::Part { number, .. } => Cow::Owned(format!("{}-{number}", self.record.id)),
         }
     }
 

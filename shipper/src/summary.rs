@@ -30,6 +30,9 @@ pub struct Summary {
     /// Things that somebody should look at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// How many more of them there were.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub warnings_left_out: usize,
     /// What invoked the function: an event for itself, a stream, a queue, or a replay.
     pub source: &'static str,
     /// How many packages of log events there were.
@@ -146,6 +149,7 @@ impl Summary {
             outcome: Outcome::Ok,
             error: None,
             warnings: Vec::new(),
+            warnings_left_out: 0,
             source: "event",
             events: 0,
             undecodable: 0,
@@ -215,10 +219,16 @@ impl Summary {
         }
     }
 
-    /// Adds a warning, once.
+    /// Adds a warning, once, unless there are very many.
     pub fn warn(&mut self, warning: String) {
-        if !self.warnings.contains(&warning) {
+        const MOST: usize = 50;
+        if self.warnings.contains(&warning) {
+            return;
+        }
+        if self.warnings.len() < MOST {
             self.warnings.push(warning);
+        } else {
+            self.warnings_left_out += 1;
         }
     }
 

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use logagg_e2e::account::REGION;
+use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::binaries::Binaries;
 use logagg_e2e::function::Function;
+use logagg_e2e::lambda::Function as Deployed;
+use logagg_e2e::ministack::Ministack;
 use logagg_e2e::simulator::{Class, DeliveryStream, Filter, Group, Pipe, Refusal, Role, Simulator};
+use logagg_e2e::wait;
 use serde_json::{Value, json};
 
 use crate::scene::{NAME, PROVIDER, SIMULATED_ACCOUNT, Scene};
@@ -206,6 +209,50 @@ fn a_sweep_adds_to_young_groups_only_and_undoes_nothing_of_a_newer_policy() {
         assert_eq!(region(&scene).group(group).unwrap().retention_in_days, Some(14));
     }
     scene.ships_nowhere("/app/old");
+}
+
+/// A sweep that has not the time for all log groups invokes its own function for the rest: as a real
+/// function, which Lambda invokes asynchronously.
+#[test]
+fn a_sweep_continues_in_further_invocations_until_it_is_finished() {
+    const GROUPS: usize = 60;
+
+    let account = Account::new(Ministack::shared());
+    let name = |number: usize| format!("/app/{number:02}");
+    for number in 0..GROUPS {
+        account.logs().create_group(&name(number)).unwrap();
+    }
+    let document = json!({
+        "version": 1, "name": "keep", "account_id": account.id(), "region": REGION,
+        "retention_in_days": 30, "select": [{"name_prefixes": ["/app/"]}],
+    });
+    let config = json!({"policies": [document], "requests_per_second": 10});
+    account
+        .lambda()
+        .create(&Deployed {
+            name: "enforcer",
+            program: &Binaries::shared().enforcer,
+            environment: &[
+                ("LOGAGG_CONFIG", config.to_string()),
+                ("AWS_ENDPOINT_URL", account.endpoint().to_owned()),
+            ],
+            // Two seconds of it are for log groups.
+            timeout_seconds: 8,
+        })
+        .unwrap();
+    let first = account.lambda().invoke("enforcer", &json!({"logagg": "sweep"})).unwrap();
+    assert_eq!(first["end"], "continued", "{first}");
+    let lines = || account.logs().events("/aws/lambda/enforcer").unwrap().join("\n");
+    wait::until("the sweep to be finished", || match lines() {
+        lines if lines.contains(r#""end":"finished""#) => Ok(()),
+        lines => Err(lines),
+    })
+    .unwrap();
+    assert!(lines().contains(r#""part":3"#), "{}", lines());
+    for number in 0..GROUPS {
+        let retention = account.logs().retention(&name(number)).unwrap();
+        assert_eq!(retention, Some(30), "{}", name(number));
+    }
 }
 
 #[test]

@@ -7,11 +7,11 @@ use super::fields::Fields;
 use super::url::url;
 use crate::destination::Destination;
 use crate::destination::loki::{
-    Loki, MAX_LINE_BYTES, MAX_OWN_LABELS, MAX_REQUEST_BYTES, Sizes, StructuredMetadata,
+    LATE, Loki, MAX_LINE_BYTES, MAX_OWN_LABELS, MAX_REQUEST_BYTES, Sizes, StructuredMetadata,
 };
 
 /// The labels that every stream has.
-const ALWAYS: [&str; 3] = ["account", "log_group", "service_name"];
+const ALWAYS: [&str; 4] = ["account", "log_group", "service_name", LATE];
 
 /// Reads the fields of type `loki`.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
@@ -124,7 +124,7 @@ mod tests {
         let many: Vec<String> = (0..13).map(|number| format!(r#""l{number}":"x""#)).collect();
         check(
             &format!(r#""labels":{{{}}}"#, many.join(",")),
-            "labels: has 13 labels; Loki takes 12 beside those that are always there",
+            "labels: has 13 labels; Loki takes 11 beside those that are always there",
         );
     }
 }

@@ -268,11 +268,12 @@ impl<'r> Batcher<'r> {
         const GUESSED_BYTES: usize = 512;
 
         let oldest = limits.max_age.and_then(|age| now.checked_sub(age));
+        let late = limits.late_after.and_then(|age| now.checked_sub(age));
         let mut batch = Batch::empty(0, self.settings.gzip_level);
         let most = limits.max_request_records.min(limits.max_request_bytes / GUESSED_BYTES);
         batch.items.reserve(most.min(self.records.len()));
         while batch.len() < limits.max_request_records {
-            let Some(piece) = self.next_piece() else {
+            let Some(piece) = self.next_piece(late) else {
                 break;
             };
             if oldest.is_some_and(|oldest| piece.record.time < oldest) {
@@ -302,11 +303,13 @@ impl<'r> Batcher<'r> {
         (!batch.is_empty()).then_some(batch)
     }
 
-    fn next_piece(&mut self) -> Option<Piece<'r>> {
+    /// The next piece; it is late if it was written before that time.
+    fn next_piece(&mut self, late: Option<SystemTime>) -> Option<Piece<'r>> {
         if let Some(piece) = self.first.pop_front() {
             return Some(piece);
         }
         let mut piece = Piece::whole(self.records.next()?);
+        piece.is_late = late.is_some_and(|late| piece.record.time < late);
         if self.settings.json_fields == JsonFields::Omit {
             piece.json = None;
         }
@@ -330,7 +333,8 @@ impl<'r> Batcher<'r> {
         // A piece of a piece would have no number of its own.
         let pieces = match piece.extent {
             Extent::Whole => {
-                fit(piece.record, destination, limits.max_record_bytes, self.settings.oversized)
+                let Piece { record, is_late, .. } = piece;
+                fit(record, destination, limits.max_record_bytes, self.settings.oversized, is_late)
             }
             Extent::Part { .. } | Extent::Cut { .. } => Vec::new(),
         };
@@ -431,7 +435,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             let place = format!("{}-{} {}", span.first.message, span.last.message, span.count);
             headers.insert("x-span", HeaderValue::from_str(&place).unwrap());
-            Address { url: None, headers }
+            Address { headers, ..Address::default() }
         }
 
         fn classify(&self, sent: usize, _: &Answer) -> Verdict {

@@ -107,6 +107,11 @@ impl Breaker {
         }
     }
 
+    /// Whether the last request has shown that the service works.
+    pub fn is_closed(&self) -> bool {
+        self.0 == State::Closed
+    }
+
     /// Whether nothing is sent, and no probe is under way that could change that.
     pub fn is_shut(&self) -> bool {
         matches!(self.0, State::Open { .. })

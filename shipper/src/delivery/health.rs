@@ -1,6 +1,6 @@
 //! What an instance of the function has learned about a destination, kept between invocations.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::breaker::Breaker;
 use super::window::Window;
@@ -13,9 +13,30 @@ pub struct Health {
     pub breaker: Breaker,
     /// How many requests at once it keeps up with.
     pub window: Window,
+    /// Until when it has asked not to be sent anything.
+    pub busy_until: Option<SystemTime>,
+    /// The longest that making a request has taken.
+    pub making: Duration,
+    /// Whether it is known to give receipts.
+    pub gives_receipts: bool,
 }
 
+/// For how long a service is left alone at most because it has asked for that: it may be better sooner than
+/// it thought, and what waits here may be lost meanwhile.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+
 impl Health {
+    /// The service asks not to be sent anything for so long.
+    pub(super) fn asked_to_wait(&mut self, now: SystemTime, wait: Duration) {
+        self.busy_until = Some(now + wait.min(LONGEST_PAUSE));
+    }
+
+    /// How long it still is to be left alone. A clock that was set back does not make that longer.
+    pub fn pause(&self, now: SystemTime) -> Option<Duration> {
+        let left = self.busy_until?.duration_since(now).ok()?;
+        (!left.is_zero() && left <= LONGEST_PAUSE).then_some(left)
+    }
+
     /// Learns from what became of a request. To refuse something is no sign of bad health.
     pub(super) fn learn(
         &mut self,
@@ -34,7 +55,8 @@ impl Health {
             | Verdict::Receipt(_)
             | Verdict::TooLarge
             | Verdict::Divide(_)
-            | Verdict::Stop(_) => (false, false),
+            | Verdict::Stop(_)
+            | Verdict::StopUnclear(_) => (false, false),
         };
         if is_throttled {
             self.window.failed(sent, now);

@@ -14,6 +14,7 @@ mod compress;
 mod delivered;
 mod divisions;
 mod health;
+mod inspect;
 mod oversized;
 pub mod plan;
 mod watched;
@@ -24,6 +25,7 @@ pub use breaker::{Admission, Breaker};
 pub use client::{Client, Fault};
 pub use delivered::{Delivered, Left, Unattributed};
 pub use health::Health;
+pub(crate) use inspect::inspect;
 pub use oversized::Oversized;
 pub use plan::{JsonFields, Outage, Plan, Settings, Step, Ticket};
 pub use window::Window;
@@ -51,8 +53,10 @@ pub async fn deliver<'r>(
     let mut plan = Plan::new(destination, records, settings, health, fastrand::Rng::new());
     let mut in_flight = FuturesUnordered::new();
     loop {
-        let answered = match plan.next(SystemTime::now()) {
+        let now = SystemTime::now();
+        let answered = match plan.next(now) {
             Step::Send { ticket, request, timeout } => {
+                plan.made(now.elapsed().unwrap_or_default());
                 let sending = client.send(destination.endpoint(), request, timeout);
                 in_flight.push(async move { (ticket, sending.await) });
                 // Has the request begin while the next one is made.

@@ -28,13 +28,15 @@ pub(super) fn fit<'r>(
     destination: &dyn Destination,
     max_bytes: usize,
     oversized: Oversized,
+    is_late: bool,
 ) -> Vec<Piece<'r>> {
     let longest_extent = match oversized {
         Oversized::Refuse | Oversized::DeadLetter => return Vec::new(),
         Oversized::Split => Extent::Part { number: usize::MAX, count: usize::MAX },
         Oversized::Cut => Extent::Cut { message_bytes: usize::MAX },
     };
-    let empty = Piece { record, message: Cow::Borrowed(""), extent: longest_extent, json: None };
+    let empty =
+        Piece { record, message: Cow::Borrowed(""), extent: longest_extent, json: None, is_late };
     let mut frame = Vec::new();
     destination.encode(&empty, &mut frame);
     let Some(room) = destination.room(max_bytes, frame.len()) else {
@@ -125,7 +127,7 @@ mod tests {
         let destination = Logzio::new(url, &Secret::new("t"), "lambda");
         let origin = Origin::new("1", "/aws/lambda/f", "s");
         let record = Record { line: Line::default(), ..Record::of(&origin, message) };
-        fit(&record, &destination, max_bytes, oversized)
+        fit(&record, &destination, max_bytes, oversized, false)
             .into_iter()
             .map(|piece| {
                 let mut body = Vec::new();

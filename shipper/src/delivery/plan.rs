@@ -28,6 +28,9 @@ pub(crate) const NO_TIME_LEFT: Class = Class::new("no_time_left");
 /// The destination is known to be down.
 pub(crate) const CIRCUIT_OPEN: Class = Class::new("circuit_open");
 
+/// The destination has asked not to be sent anything for longer than there is time.
+const ASKED_TO_WAIT: Class = Class::new("asked_to_wait");
+
 /// The status of a request that is too much for the moment.
 const THROTTLED: u16 = 429;
 
@@ -115,6 +118,7 @@ pub struct Plan<'r> {
     queue: VecDeque<Batch<'r>>,
     in_flight: BTreeMap<Ticket, Flight<'r>>,
     tickets: u64,
+    keys: Keys,
     /// What the service has taken but not called stored yet, each with its receipt.
     receipts: Vec<(u64, Vec<Piece<'r>>)>,
     /// How often the service was asked about receipts since one was found stored.
@@ -147,6 +151,7 @@ impl<'r> Plan<'r> {
             queue: VecDeque::new(),
             in_flight: BTreeMap::new(),
             tickets: 0,
+            keys: destination.keys(),
             receipts: Vec::new(),
             inquiries: 0,
             wait_until: None,
@@ -180,6 +185,15 @@ impl<'r> Plan<'r> {
     /// Sends something or waits for the time to do so; `None` where there is nothing but answers to
     /// wait for.
     fn go_on(&mut self, now: SystemTime) -> Option<Step<'r>> {
+        if self.tickets == 0
+            && self.wait_until.is_none()
+            && let Some(pause) = self.health.pause(now)
+        {
+            self.wait(now, pause, &ASKED_TO_WAIT);
+            if self.stopped.is_some() {
+                return None;
+            }
+        }
         if let Some(until) = self.wait_until {
             match until.duration_since(now) {
                 Ok(wait) if !wait.is_zero() => return Some(Step::Wait(wait)),
@@ -198,12 +212,20 @@ impl<'r> Plan<'r> {
             if !self.is_admitted(now) {
                 return None;
             }
+            if !self.health.gives_receipts && self.destination.receipts().is_some() {
+                return self.ask_for_receipts(now);
+            }
             return self.send_batch(now);
         }
         if self.in_flight.is_empty() {
             return self.send_inquiry(now);
         }
         None
+    }
+
+    /// A request was made in so much time, which the next one may take too.
+    pub fn made(&mut self, took: Duration) {
+        self.health.making = self.health.making.max(took);
     }
 
     /// Whether one more batch may be held.
@@ -219,6 +241,11 @@ impl<'r> Plan<'r> {
     fn fill_queue(&mut self, now: SystemTime) -> bool {
         loop {
             if self.queue.is_empty() {
+                // With little of a processor that takes its time, and whoever is late is killed.
+                if self.time_left(now) < SHORTEST_REQUEST + self.health.making {
+                    self.stop(NO_TIME_LEFT);
+                    return false;
+                }
                 let batch =
                     self.batcher.next(self.destination, self.limits, now, &mut self.delivered);
                 self.queue.extend(batch);
@@ -276,10 +303,20 @@ impl<'r> Plan<'r> {
         if batch.tries > 0 {
             counts.retries += 1;
         }
-        if self.destination.keys() == Keys::NotTaken {
+        if self.keys == Keys::NotTaken {
             counts.possible_duplicates += std::mem::take(&mut batch.unclear) as u64;
         }
         Some(self.send(now, request, Some(batch)))
+    }
+
+    /// Asks about a receipt that nobody has, before anything is sent: a service that gives none says so, and
+    /// takes nothing that it would never acknowledge.
+    fn ask_for_receipts(&mut self, now: SystemTime) -> Option<Step<'r>> {
+        if !self.in_flight.is_empty() {
+            return None;
+        }
+        let request = self.destination.receipts()?.inquire(&[0]);
+        Some(self.inquire(now, request))
     }
 
     /// Asks what became of batches, once there is nothing else to do.
@@ -289,11 +326,15 @@ impl<'r> Plan<'r> {
         }
         let receipts: Vec<u64> = self.receipts.iter().map(|(receipt, _)| *receipt).collect();
         let request = self.destination.receipts()?.inquire(&receipts);
+        Some(self.inquire(now, request))
+    }
+
+    fn inquire(&mut self, now: SystemTime, request: Request) -> Step<'r> {
         let counts = &mut self.delivered.counts;
         counts.requests += 1;
         counts.bytes_encoded += request.body.len() as u64;
         counts.bytes_sent += request.body.len() as u64;
-        Some(self.send(now, request, None))
+        self.send(now, request, None)
     }
 
     fn send(&mut self, now: SystemTime, request: Request, batch: Option<Batch<'r>>) -> Step<'r> {
@@ -311,18 +352,40 @@ impl<'r> Plan<'r> {
         };
         match batch {
             Some(batch) => self.batch_answered(now, sent, batch, answer),
-            None => self.inquiry_answered(now, answer),
+            None => self.inquiry_answered(now, sent, answer),
         }
     }
 
     /// Takes in which batches are stored by now, and asks again about the others after a wait.
-    fn inquiry_answered(&mut self, now: SystemTime, answer: &Result<Answer, Fault>) {
+    fn inquiry_answered(
+        &mut self,
+        now: SystemTime,
+        sent: SystemTime,
+        answer: &Result<Answer, Fault>,
+    ) {
         let inquired = match (answer, self.destination.receipts()) {
             (Ok(answer), Some(receipts)) => receipts.classify(answer),
             (Err(fault), _) => Inquired::AskAgain(fault.class()),
             (Ok(_), None) => Inquired::Stop(NOT_ACKNOWLEDGED),
         };
         self.inquiries += 1;
+        let retry_after = answer.as_ref().ok().and_then(|answer| wait_asked_for(answer, now));
+        if !self.health.gives_receipts {
+            match inquired {
+                Inquired::Stored(_) => {
+                    self.health.gives_receipts = true;
+                    self.inquiries = 0;
+                }
+                Inquired::AskAgain(class) => {
+                    let failed = Verdict::TryAgain(class.clone(), Certainty::NothingTaken);
+                    self.health.learn(&failed, sent, now, self.settings.max_in_flight);
+                    self.delivered.counts.note_retry(0, &class);
+                    self.back_off(now, self.inquiries, retry_after, &class);
+                }
+                Inquired::Stop(class) => self.stop(class),
+            }
+            return;
+        }
         match inquired {
             Inquired::Stored(stored) => {
                 let before = self.receipts.len();
@@ -343,7 +406,6 @@ impl<'r> Plan<'r> {
         if self.receipts.is_empty() {
             return;
         }
-        let retry_after = answer.as_ref().ok().and_then(|answer| wait_asked_for(answer, now));
         let wait = retry_after.unwrap_or_else(|| inquiry_wait(self.inquiries));
         self.wait(now, wait, &NOT_ACKNOWLEDGED);
     }
@@ -357,13 +419,21 @@ impl<'r> Plan<'r> {
     ) {
         let (verdict, retry_after) = match answer {
             Ok(answer) => {
+                if !self.destination.knows_keys(answer) {
+                    self.keys = Keys::NotTaken;
+                }
                 (self.destination.classify(batch.len(), answer), wait_asked_for(answer, now))
             }
+            Err(fault @ Fault::NotHttp) => (Verdict::StopUnclear(fault.class()), None),
             Err(fault) => (Verdict::TryAgain(fault.class(), fault.certainty()), None),
         };
         self.health.learn(&verdict, sent, now, self.settings.max_in_flight);
+        if let Some(wait) = retry_after {
+            self.health.asked_to_wait(now, wait);
+        }
         if verdict.takes_everything() {
             self.failing = None;
+            self.health.busy_until = None;
             // Once both halves went through of what was refused as a whole, later requests are no larger.
             if let Some(bytes) = batch.division.and_then(|it| self.divisions.taken(it)) {
                 self.limit_requests(bytes);
@@ -393,6 +463,11 @@ impl<'r> Plan<'r> {
             Verdict::TooLarge => self.make_smaller(&batch),
             Verdict::Divide(class) => self.find_what_is_refused(batch, class),
             Verdict::Stop(class) => {
+                self.queue.push_front(batch);
+                self.stop(class);
+            }
+            Verdict::StopUnclear(class) => {
+                batch.unclear = batch.len();
                 self.queue.push_front(batch);
                 self.stop(class);
             }
@@ -513,6 +588,10 @@ impl<'r> Plan<'r> {
             }
             return;
         }
+        if batch.bytes() > self.limits.max_request_bytes {
+            // The service has shown before that it takes no such size, though it has no word for that.
+            return self.make_smaller(&batch);
+        }
         let piece = batch.piece(0);
         if piece.json.is_some() || self.taken() > 0 {
             self.refuse_alone(&batch, &class);
@@ -610,7 +689,7 @@ impl<'r> Plan<'r> {
         }
         self.delivered.leave(self.batcher.drain(), &class);
         // Whoever sends them again may send them a second time.
-        let may_double = match self.destination.keys() {
+        let may_double = match self.keys {
             Keys::Taken => false,
             Keys::NotTaken => true,
             // What is kept elsewhere is less than the event, and may be divided otherwise.
@@ -633,6 +712,8 @@ fn wait_asked_for(answer: &Answer, now: SystemTime) -> Option<Duration> {
 
 #[cfg(test)]
 mod flights;
+#[cfg(test)]
+mod memory;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]

@@ -40,6 +40,8 @@ pub enum Verdict {
     Divide(Class),
     /// Trying again is of no use until somebody changes something: credentials, an address.
     Stop(Class),
+    /// So it is here, but the service may have taken what was sent.
+    StopUnclear(Class),
 }
 
 impl Verdict {
@@ -56,7 +58,11 @@ impl Verdict {
                 .all(|outcome| matches!(outcome, Outcome::Delivered | Outcome::AlreadyThere)),
             Self::Counted { refused, .. } => refused.is_empty(),
             Self::Receipt(_) => true,
-            Self::TryAgain(..) | Self::TooLarge | Self::Divide(_) | Self::Stop(_) => false,
+            Self::TryAgain(..)
+            | Self::TooLarge
+            | Self::Divide(_)
+            | Self::Stop(_)
+            | Self::StopUnclear(_) => false,
         }
     }
 
@@ -219,6 +225,7 @@ pub(super) fn classify_status(answer: &Answer) -> Verdict {
     match status {
         413 => Verdict::TooLarge,
         400 | 500 if calls_it_too_large(&answer.body) => Verdict::TooLarge,
+        400 if speaks_tls(&answer.body) => Verdict::Stop(Class::new("tls_required")),
         400 => Verdict::Divide(class),
         501 => Verdict::Stop(class),
         408 | 429 | 500..=599 => Verdict::TryAgain(class, Certainty::after(status)),
@@ -235,6 +242,14 @@ pub(super) fn calls_it_too_large(body: &[u8]) -> bool {
         || says(body, "too big data size")
         // What the service behind a Collector said to it.
         || says(body, "responded with HTTP Status Code 413")
+}
+
+/// Whether a server says that it was spoken to without TLS where there is nothing else: those in Go
+/// (<https://go.dev/src/net/http/server.go>, `serve`) and nginx
+/// (<https://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors>, 497).
+fn speaks_tls(body: &[u8]) -> bool {
+    says(body, "Client sent an HTTP request to an HTTPS server")
+        || says(body, "The plain HTTP request was sent to HTTPS port")
 }
 
 /// Whether a body has these words in it.
@@ -264,6 +279,18 @@ mod tests {
             assert_eq!(classify_status(status), Verdict::Stop(Class::from_status(status)));
         }
         assert_eq!(classify_status(400), Verdict::Divide(Class::from_status(400)));
+    }
+
+    #[test]
+    fn a_server_that_wants_tls_is_told_from_one_that_takes_no_such_records() {
+        for body in [
+            "Client sent an HTTP request to an HTTPS server.\n",
+            "<html><center>The plain HTTP request was sent to HTTPS port</center></html>",
+        ] {
+            let body = Bytes::from(body);
+            let verdict = classify_status(&Answer { status: 400, retry_after: None, body });
+            assert_eq!(verdict, Verdict::Stop(Class::new("tls_required")));
+        }
     }
 
     #[test]

@@ -101,16 +101,19 @@ pub(super) fn json_of_piece(piece: &Piece<'_>, body: &mut Vec<u8>) {
 }
 
 /// What a piece has of its own.
-pub(super) fn of_piece<'v>(piece: &'v Piece<'_>, mut visit: impl FnMut(&'static Name, Value<'v>)) {
+pub(super) fn of_piece(piece: &Piece<'_>, mut visit: impl FnMut(&'static Name, Value<'_>)) {
     let record = piece.record;
     let line = &record.line;
-    visit(name!("aws.cloudwatch.event_id"), Value::Text(record.id));
+    visit(name!("aws.cloudwatch.event_id"), Value::Text(&piece.id()));
     visit(name!("aws.lambda.kind"), Value::Word(line.kind.name()));
     if let Some(level) = line.level.map(Level::name) {
         visit(name!("log.level"), Value::Word(level));
     }
     if let Some(request_id) = &line.request_id {
         visit(name!("faas.execution"), Value::Text(request_id));
+    }
+    if line.request_id_is_inferred {
+        visit(name!("logagg.execution"), Value::Word("inferred"));
     }
     if let Some(report) = &line.report {
         of_report(report, &mut visit);
@@ -127,7 +130,7 @@ pub(super) fn of_piece<'v>(piece: &'v Piece<'_>, mut visit: impl FnMut(&'static 
     }
 }
 
-fn of_report<'v>(report: &'v Report<'_>, visit: &mut impl FnMut(&'static Name, Value<'v>)) {
+fn of_report(report: &Report<'_>, visit: &mut impl FnMut(&'static Name, Value<'_>)) {
     let numbers = [
         (name!("aws.lambda.report.duration_ms"), report.duration_ms),
         (name!("aws.lambda.report.billed_duration_ms"), report.billed_duration_ms),
@@ -201,8 +204,11 @@ mod tests {
              Billed Restore Duration: 6 ms\tXRAY TraceId: 1-5f-2\tStatus: timeout\tError Type: E\t\n"
         );
         let warning = format!("2023-11-06T10:00:00.000Z\t{ID}\tWARN\tlow");
-        for message in [report.as_str(), warning.as_str(), "text"] {
-            let record = Record { id: "77", ..Record::of(&origin, message) };
+        for (message, request_id_is_inferred) in
+            [(report.as_str(), false), (warning.as_str(), false), ("text", false), ("text", true)]
+        {
+            let mut record = Record { id: "77", ..Record::of(&origin, message) };
+            record.line.request_id_is_inferred = request_id_is_inferred;
             for extent in [
                 Extent::Whole,
                 Extent::Part { number: 2, count: 3 },

@@ -57,8 +57,13 @@ impl Dated {
 
     /// The name at the beginning of 1970, to be checked by a service's rules for names.
     pub fn at_1970(&self) -> String {
+        self.at(SystemTime::UNIX_EPOCH)
+    }
+
+    /// The name at a time.
+    pub(super) fn at(&self, time: SystemTime) -> String {
         let mut name = Vec::new();
-        self.write(SystemTime::UNIX_EPOCH, &mut name);
+        self.write(time, &mut name);
         String::from_utf8_lossy(&name).into_owned()
     }
 

@@ -29,7 +29,7 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
     body.extend_from_slice(&common.cloud);
     write_function(&common.function, line.request_id.as_deref(), body);
     body.extend_from_slice(&common.log_stream);
-    json::string(record.id, body);
+    json::string(&piece.id(), body);
     body.extend_from_slice(b"},\"lambda\":{\"kind\":\"");
     body.extend_from_slice(line.kind.name().as_bytes());
     body.push(b'"');
@@ -38,12 +38,8 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
         serialize(&Figures::new(report), body);
     }
     body.extend_from_slice(b"}}");
-    let logagg = match piece.extent {
-        Extent::Whole => None,
-        Extent::Part { number, count } => Some(Logagg::Part { number, count }),
-        Extent::Cut { message_bytes } => Some(Logagg::Cut { message_bytes }),
-    };
-    if let Some(logagg) = logagg {
+    let logagg = Logagg::new(piece);
+    if logagg != Logagg::default() {
         body.extend_from_slice(b",\"logagg\":");
         serialize(&logagg, body);
     }
@@ -179,11 +175,37 @@ struct Figures<'a> {
 }
 
 /// What the shipper did to the record.
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Logagg {
-    Part { number: usize, count: usize },
-    Cut { message_bytes: usize },
+#[derive(Default, PartialEq, Serialize)]
+struct Logagg {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<Part>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut: Option<Cut>,
+}
+
+#[derive(PartialEq, Serialize)]
+struct Part {
+    number: usize,
+    count: usize,
+}
+
+#[derive(PartialEq, Serialize)]
+struct Cut {
+    message_bytes: usize,
+}
+
+impl Logagg {
+    fn new(piece: &Piece<'_>) -> Self {
+        let execution = piece.record.line.request_id_is_inferred.then_some("inferred");
+        let (part, cut) = match piece.extent {
+            Extent::Whole => (None, None),
+            Extent::Part { number, count } => (Some(Part { number, count }), None),
+            Extent::Cut { message_bytes } => (None, Some(Cut { message_bytes })),
+        };
+        Self { execution, part, cut }
+    }
 }
 
 impl<'a> Figures<'a> {
@@ -291,6 +313,7 @@ mod tests {
         let part =
             written("x", |piece| Piece { extent: Extent::Part { number: 2, count: 3 }, ..piece });
         assert_eq!(value(&part)["logagg"], json!({"part": {"number": 2, "count": 3}}));
+        assert_eq!(value(&part)["aws"]["cloudwatch"]["event_id"], "77-2");
         let cut = written("x", |piece| Piece { extent: Extent::Cut { message_bytes: 9 }, ..piece });
         assert_eq!(value(&cut)["logagg"], json!({"cut": {"message_bytes": 9}}));
     }

@@ -3,13 +3,15 @@
 //! Every document is sent with `create` and an id of ours, so that a second delivery answers 409
 //! and makes no second document; data streams take nothing but `create` anyway.
 
+mod mapping;
+
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::dated::Dated;
 use super::{
-    Answer, Certainty, Class, Destination, Endpoint, Keys, Limits, Outcome, Signing,
+    Answer, Certainty, Class, Destination, Endpoint, Inspection, Keys, Limits, Outcome, Signing,
     UNREADABLE_ANSWER, Verdict, classify_status, document, json,
 };
 use crate::key::Key;
@@ -35,8 +37,9 @@ const MAX_TERM_BYTES: usize = 32_766;
 /// A cluster and the index or data stream to write to.
 pub struct Elasticsearch {
     endpoint: Endpoint,
-    /// The index, where its name has a date; else it is in the endpoint.
-    dated_index: Option<Dated>,
+    /// The cluster's own address.
+    cluster: Url,
+    index: Dated,
     ids: Ids,
     max_request_bytes: usize,
 }
@@ -70,6 +73,7 @@ impl Elasticsearch {
         ids: Ids,
         max_request_bytes: usize,
     ) -> Self {
+        let cluster = url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(index.constant()).push("_bulk");
         }
@@ -86,8 +90,12 @@ impl Elasticsearch {
             Access::Signed(by) => signing = Some(by),
         }
         let endpoint = Endpoint { signing, ..Endpoint::post(url, headers) };
-        let dated_index = index.constant().is_none().then_some(index);
-        Self { endpoint, dated_index, ids, max_request_bytes }
+        Self { endpoint, cluster, index, ids, max_request_bytes }
+    }
+
+    /// The index, where its name has a date; else it is in the endpoint.
+    fn dated_index(&self) -> Option<&Dated> {
+        self.index.constant().is_none().then_some(&self.index)
     }
 }
 
@@ -107,15 +115,21 @@ impl Destination for Elasticsearch {
         &self.endpoint
     }
 
+    /// A server that passes over the parameter by which an answer is made short is none of those that know
+    /// ids: VictoriaLogs and others store again what they have.
+    fn knows_keys(&self, answer: &Answer) -> bool {
+        !answer.body.starts_with(b"{\"took\":")
+    }
+
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"create\":{");
-        if let Some(index) = &self.dated_index {
+        if let Some(index) = self.dated_index() {
             body.extend_from_slice(b"\"_index\":\"");
             index.write(piece.record.time, body);
             body.push(b'"');
         }
         if self.ids == Ids::Sent {
-            if self.dated_index.is_some() {
+            if self.dated_index().is_some() {
                 body.push(b',');
             }
             body.extend_from_slice(b"\"_id\":\"");
@@ -146,6 +160,10 @@ impl Destination for Elasticsearch {
             // What was taken shows as already there at the next try.
             Ok(_) | Err(_) => UNREADABLE_ANSWER,
         }
+    }
+
+    fn inspection(&self) -> Option<&dyn Inspection> {
+        Some(self)
     }
 }
 

@@ -38,7 +38,7 @@ pub use request::{Address, Encoding, Endpoint, Request, Signing};
 
 pub(crate) use document::CommonCell;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use answer::{UNREADABLE_ANSWER, classify_status};
 
@@ -106,10 +106,42 @@ pub trait Destination: Send + Sync {
     /// Judges the answer to a request with `sent` pieces.
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict;
 
+    /// Whether the service that gives such an answer pays attention to [`Keys`].
+    fn knows_keys(&self, _answer: &Answer) -> bool {
+        true
+    }
+
+    /// How to look whether the service is set up for what it is sent, for one where that matters.
+    fn inspection(&self) -> Option<&dyn Inspection> {
+        None
+    }
+
     /// How to ask about [`Verdict::Receipt`]s, for a destination that gives them.
     fn receipts(&self) -> Option<&dyn Receipts> {
         None
     }
+}
+
+/// How a service is asked whether it is set up for what it is sent.
+pub trait Inspection {
+    /// The questions, each of which is asked if the one before it has no answer.
+    fn questions(&self, now: SystemTime) -> Vec<Request>;
+
+    /// What an answer says.
+    fn judge(&self, answer: &Answer) -> Inspected;
+}
+
+/// What is known of how a service is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inspected {
+    /// It is set up well.
+    Well,
+    /// It is not, and somebody should hear of this.
+    Badly(String),
+    /// It has not what was asked for; the next question may be answered.
+    Absent,
+    /// It does not tell.
+    Unknown,
 }
 
 /// How a service is asked later what became of requests.
@@ -134,6 +166,8 @@ pub struct Limits {
     pub max_request_records: usize,
     /// How old a record may be, where it would be taken and not kept if it is older.
     pub max_age: Option<Duration>,
+    /// From which age on a record is late, where it would be refused among newer ones.
+    pub late_after: Option<Duration>,
 }
 
 impl Limits {
@@ -145,6 +179,7 @@ impl Limits {
             max_record_bytes,
             max_request_records: usize::MAX,
             max_age: None,
+            late_after: None,
         }
     }
 }

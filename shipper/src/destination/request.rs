@@ -1,6 +1,9 @@
 //! What is sent to a service.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use reqwest::cookie::Jar;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 
@@ -20,6 +23,9 @@ pub struct Endpoint {
     pub max_answer_bytes: usize,
     /// How requests are signed, where they are.
     pub signing: Option<Signing>,
+    /// Where cookies are kept, for a service that knows by them behind a load balancer which of its servers
+    /// has had a request.
+    pub cookies: Option<Arc<Jar>>,
 }
 
 impl Endpoint {
@@ -35,6 +41,7 @@ impl Endpoint {
             headers,
             max_answer_bytes: Self::MAX_ANSWER_BYTES,
             signing: None,
+            cookies: None,
         }
     }
 }
@@ -63,6 +70,8 @@ pub struct Request {
 /// In what a request differs from its destination's [`Endpoint`]. It holds no secret.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Address {
+    /// The HTTP method, if it is another than the endpoint's.
+    pub method: Option<Method>,
     /// The URL, if it is another than the endpoint's.
     pub url: Option<Url>,
     /// Headers beside the endpoint's.

@@ -85,7 +85,7 @@ impl Destination for S3 {
         hash.update(&(span.count as u64).to_le_bytes());
         let key = format!("{}{:032x}.json.gz", String::from_utf8_lossy(&key), hash.digest128());
         let url = aws::object_address(self.endpoint.url.clone(), &key);
-        Address { url: Some(url), headers: HeaderMap::new() }
+        Address { url: Some(url), ..Address::default() }
     }
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {

@@ -5,6 +5,8 @@
 //! was indexed is told only to those who ask with the receipt that a token with acknowledgement
 //! gives out.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -73,11 +75,13 @@ impl SplunkHec {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         authorization.set_sensitive(true);
         headers.insert(AUTHORIZATION, authorization);
-        let mut inquiries = None;
+        let (mut inquiries, mut cookies) = (None, None);
         if acknowledgement == Acknowledgement::Awaited {
             let mut url = below(url, "ack");
             url.query_pairs_mut().append_pair("channel", &channel);
             inquiries = Some(url);
+            // Behind a load balancer only the indexer that has had a request knows of it.
+            cookies = Some(Arc::default());
             headers.extend(HeaderValue::try_from(channel).ok().map(|value| (CHANNEL, value)));
         }
         let mut constant = b",\"sourcetype\":".to_vec();
@@ -87,7 +91,7 @@ impl SplunkHec {
             json::string(index, &mut constant);
         }
         Self {
-            endpoint: Endpoint::post(below(url, "event"), headers),
+            endpoint: Endpoint { cookies, ..Endpoint::post(below(url, "event"), headers) },
             inquiries,
             host: naming.host.map(json::string_of),
             source: naming.source.map(json::string_of),
@@ -163,9 +167,10 @@ impl Destination for SplunkHec {
         };
         let processed = said.invalid_event_number.map(|number| number.min(sent));
         match (said.meaning(), processed) {
-            (Meaning::Success, _) => match said.ack_id.filter(|_| self.inquiries.is_some()) {
+            (Meaning::Success, _) if self.inquiries.is_none() => Verdict::delivered(sent),
+            (Meaning::Success, _) => match said.ack_id {
                 Some(receipt) => Verdict::Receipt(receipt),
-                None => Verdict::delivered(sent),
+                None => Verdict::StopUnclear(ACKNOWLEDGEMENT_DISABLED),
             },
             (Meaning::Busy(class), Some(processed)) if processed > 0 => {
                 let again = Outcome::TryAgain(class, Certainty::NothingTaken);
@@ -203,7 +208,7 @@ impl Receipts for SplunkHec {
         }
         body.extend_from_slice(b"]}");
         Request {
-            address: Address { url: self.inquiries.clone(), headers: HeaderMap::new() },
+            address: Address { url: self.inquiries.clone(), ..Address::default() },
             encoding: Encoding::Identity,
             body: Bytes::from(body),
         }
@@ -217,7 +222,15 @@ impl Receipts for SplunkHec {
                 Err(_) => Inquired::AskAgain(Class::new("unreadable_answer")),
             },
             408 | 429 | 500..=599 => Inquired::AskAgain(class),
-            _ => Inquired::Stop(class),
+            _ => {
+                let said = serde_json::from_slice::<Said>(&answer.body).ok();
+                match said.map(|said| said.meaning()) {
+                    Some(Meaning::Misconfigured(class)) => Inquired::Stop(class),
+                    // The OpenTelemetry Collector reads the question as an event where there are no answers.
+                    Some(Meaning::BadEvent(_)) => Inquired::Stop(ACKNOWLEDGEMENT_DISABLED),
+                    _ => Inquired::Stop(class),
+                }
+            }
         }
     }
 }
@@ -242,6 +255,9 @@ struct Said {
 }
 
 const EVENT_BLANK: Class = Class::new("event_blank");
+
+/// The token, or the collector, acknowledges nothing.
+const ACKNOWLEDGEMENT_DISABLED: Class = Class::new("acknowledgement_disabled");
 
 enum Meaning {
     Success,
@@ -270,7 +286,7 @@ impl Said {
             11 => Meaning::Misconfigured(Class::new("invalid_data_channel")),
             12 => Meaning::BadEvent(Class::new("event_required")),
             13 => Meaning::BadEvent(EVENT_BLANK),
-            14 => Meaning::Misconfigured(Class::new("acknowledgement_disabled")),
+            14 => Meaning::Misconfigured(ACKNOWLEDGEMENT_DISABLED),
             15 => Meaning::BadEvent(Class::new("indexed_fields_malformed")),
             16 => Meaning::Misconfigured(Class::new("query_authorization_disabled")),
             18 => Meaning::Busy(Class::new("queues_full")),
@@ -355,6 +371,10 @@ mod tests {
         let awaiting = destination(Acknowledgement::Awaited);
         let taken = answer(200, r#"{"text":"Success","code":0,"ackId":7}"#);
         assert_eq!(Destination::classify(&awaiting, 3, &taken), Verdict::Receipt(7));
+        // Taken, and nobody will ever say whether it is indexed.
+        let taken = answer(200, r#"{"text":"Success","code":0}"#);
+        let disabled = Verdict::StopUnclear(ACKNOWLEDGEMENT_DISABLED);
+        assert_eq!(Destination::classify(&awaiting, 3, &taken), disabled);
     }
 
     #[test]
@@ -447,7 +467,13 @@ mod tests {
         check(
             400,
             r#"{"text":"ACK is disabled","code":14}"#,
-            &Inquired::Stop(Class::from_status(400)),
+            &Inquired::Stop(ACKNOWLEDGEMENT_DISABLED),
         );
+        check(
+            400,
+            r#"{"text":"Event field is required","code":12}"#,
+            &Inquired::Stop(ACKNOWLEDGEMENT_DISABLED),
+        );
+        check(404, "", &Inquired::Stop(Class::from_status(404)));
     }
 }

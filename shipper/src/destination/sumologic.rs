@@ -74,7 +74,7 @@ impl Destination for SumoLogic {
         for (header, value) in [(HOST, origin.group), (NAME, origin.stream)] {
             headers.extend(HeaderValue::try_from(value).ok().map(|value| (header, value)));
         }
-        Address { url: None, headers }
+        Address { headers, ..Address::default() }
     }
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {

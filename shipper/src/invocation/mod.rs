@@ -19,8 +19,8 @@ pub use reply::{Answer, Reply};
 use crate::aws::{Aws, AwsError};
 use crate::config::{BatchFailures, Config};
 use crate::decode::{DecodeError, Rooms};
-use crate::delivery::{Client, Health};
-use crate::destination::Class;
+use crate::delivery::{self, Client, Health};
+use crate::destination::{Class, Destination, Inspected};
 use crate::event::{self, Event, EventError, StreamRecord};
 use crate::summary::{Outcome, Summary};
 use parcel::Unpacking;
@@ -34,6 +34,8 @@ pub struct Shipper {
     aws: OnceLock<Aws>,
     health: Mutex<BTreeMap<String, Health>>,
     orphans: Mutex<BTreeMap<String, usize>>,
+    /// How often it was looked how each destination is set up.
+    inspections: Mutex<BTreeMap<String, u32>>,
     rooms: Rooms,
 }
 
@@ -114,6 +116,7 @@ impl Shipper {
             aws: OnceLock::new(),
             health: Mutex::default(),
             orphans: Mutex::default(),
+            inspections: Mutex::default(),
             rooms: Rooms::default(),
         }
     }
@@ -298,6 +301,36 @@ impl Shipper {
     fn learned(&self, destination: &str, learned: Health) {
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         health.insert(destination.to_owned(), learned);
+    }
+
+    /// Looks how a destination is set up, once an instance or twice if it does not tell, and gives what
+    /// somebody should hear of.
+    async fn inspect(
+        &self,
+        name: &str,
+        destination: &dyn Destination,
+        until: SystemTime,
+    ) -> Option<String> {
+        const MOST_TRIES: u32 = 2;
+
+        let time = until.duration_since(SystemTime::now()).unwrap_or_default();
+        let inspections = || self.inspections.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut inspections = inspections();
+            let tries = inspections.entry(name.to_owned()).or_default();
+            if *tries >= MOST_TRIES || time.is_zero() {
+                return None;
+            }
+            *tries += 1;
+        }
+        let inspected = delivery::inspect(&self.client, destination, time).await;
+        if inspected != Inspected::Unknown {
+            inspections().insert(name.to_owned(), MOST_TRIES);
+        }
+        match inspected {
+            Inspected::Badly(why) => Some(format!("{name}: {why}")),
+            Inspected::Well | Inspected::Absent | Inspected::Unknown => None,
+        }
     }
 
     /// Stored events for destinations that are not configured, as far as this instance has seen them.

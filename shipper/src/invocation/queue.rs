@@ -329,7 +329,8 @@ impl<'s, 'm> Consuming<'s, 'm> {
         if let Some(destination) = &object.destination {
             let mut health = shipper.health(destination);
             // Of a copy: what is granted here is granted to no request.
-            if health.breaker.admits(SystemTime::now()) == Admission::Nothing {
+            let now = SystemTime::now();
+            if health.breaker.admits(now) == Admission::Nothing || health.pause(now).is_some() {
                 return left(None);
             }
         }

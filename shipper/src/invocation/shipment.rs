@@ -13,7 +13,8 @@ use crate::config::DestinationConfig;
 use crate::counts::{Counts, OWN_LOG_GROUP};
 use crate::decode::{self, DecodeError, Delivery, MessageType};
 use crate::delivery::{self, Outage, Settings};
-use crate::origin::Origin;
+use crate::enclosed::infer_request_ids;
+use crate::origin::{self, Origin};
 use crate::record::Record;
 use crate::summary::Summary;
 use crate::undelivered::ObjectName;
@@ -176,7 +177,9 @@ impl<'s> Shipment<'s> {
         let count = deliveries.iter().map(|(_, delivery)| delivery.log_events.len()).sum();
         let mut records: Vec<Record<'_>> = Vec::with_capacity(count);
         for ((_, delivery), origin) in deliveries.iter().zip(&origins) {
+            let first = records.len();
             records.extend(delivery.log_events.iter().map(|event| Record::new(origin, event)));
+            infer_request_ids(&mut records[first..]);
         }
         let mut records = self.admit(records, &targets, first.source);
         let redacted = self.redact(&records);
@@ -256,7 +259,13 @@ impl<'s> Shipment<'s> {
         let delivered =
             delivery::deliver(&shipper.client, destination, records, settings, health).await;
         shipper.learned(name, delivered.health);
+        let is_well = delivered.counts.requests > 0
+            && delivered.health.breaker.is_closed()
+            && !delivered.left.iter().any(|left| left.class.blames_credentials());
         let mut shipped = Shipped::new(name, delivered);
+        if is_well {
+            shipped.warnings.extend(shipper.inspect(name, destination, self.deliver_until).await);
+        }
         let Some(undelivered) = &shipper.config.undelivered else {
             shipped.return_to_source();
             return shipped;
@@ -343,11 +352,7 @@ impl<'s> Shipment<'s> {
             return false;
         }
         self.summary.log_events += delivery.log_events.len();
-        // A function of another account may have the same name, and its log group.
-        let own_account = self.function_arn.and_then(|arn| arn.split(':').nth(4));
-        let is_own = self.shipper.own_log_group.as_deref() == Some(&delivery.log_group)
-            && own_account.is_none_or(|account| account == delivery.owner);
-        if !is_own {
+        if !self.is_own(delivery) {
             return true;
         }
         // To send what the shipper wrote itself would make it write again, for ever.
@@ -361,6 +366,19 @@ impl<'s> Shipment<'s> {
             self.summary.count(name, counts);
         }
         false
+    }
+
+    /// Whether this function has written the log events itself.
+    fn is_own(&self, delivery: &Delivery<'_>) -> bool {
+        let of_arn = |place| self.function_arn.and_then(|arn| arn.split(':').nth(place));
+        // A function of another account may have the same name, and its log group.
+        self.shipper.own_log_group.as_deref() == Some(&delivery.log_group)
+            && of_arn(4).is_none_or(|account| account == delivery.owner)
+            // Where functions share a log group, they have their names in the streams.
+            && match (of_arn(6), origin::function_of_stream(&delivery.log_stream)) {
+                (Some(own), Some(function)) => own == function,
+                _ => true,
+            }
     }
 
     /// Stores a parcel that cannot be decoded, if there is storage.

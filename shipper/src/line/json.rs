@@ -99,8 +99,8 @@ pub(super) fn application(object: Object<'_>) -> Line<'_> {
         kind: Kind::Application,
         request_id: object.lambda_request_id.or(object.any_request_id),
         level: object.level,
-        report: None,
         json: Some(object.text),
+        ..Line::default()
     }
 }
 
@@ -142,7 +142,7 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
         request_id: record.request_id,
         level: (report.failed() || report.error_type.is_some()).then_some(Level::Error),
         report: is_report.then(|| Box::new(report)),
-        json: None,
+        ..Line::default()
     }
 }
 

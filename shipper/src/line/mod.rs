@@ -28,6 +28,9 @@ pub struct Line<'a> {
     pub kind: Kind,
     /// The invocation it belongs to.
     pub request_id: Option<Cow<'a, str>>,
+    /// Whether the line does not say so itself, but stands between the beginning and the end of that
+    /// invocation.
+    pub request_id_is_inferred: bool,
     /// Its level, where it names one.
     pub level: Option<Level>,
     /// The figures of a REPORT line.

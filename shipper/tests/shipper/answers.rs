@@ -101,6 +101,9 @@ fn table(contract: &dyn Contract) -> String {
     ] {
         rows.push((name.to_owned(), words.again(&fault.class(), fault.certainty())));
     }
+    let fault = Fault::NotHttp.class();
+    let no_http = "no HTTP, as of a port for gRPC or TLS".to_owned();
+    rows.push((no_http, words.verdict(&Verdict::StopUnclear(fault), 1)));
     let rows = rows.into_iter().map(|(answer, word)| format!("| {answer} | {word} |\n"));
     format!("| answer | the lines |\n|---|---|\n{}", rows.collect::<String>())
 }
@@ -138,6 +141,9 @@ impl Words {
                 refused(class)
             ),
             Verdict::Stop(class) => self.left(class),
+            Verdict::StopUnclear(class) => {
+                format!("{}{}", self.left(class), self.doubt(Certainty::Unclear))
+            }
         }
     }
 
@@ -156,14 +162,17 @@ impl Words {
     }
 
     fn again(&self, class: &Class, certainty: Certainty) -> String {
-        let doubt = match (certainty, self.keys) {
+        format!("sent again{}{}", reason(class), self.doubt(certainty))
+    }
+
+    fn doubt(&self, certainty: Certainty) -> &'static str {
+        match (certainty, self.keys) {
             (Certainty::Unclear, Keys::NotTaken) => ", may be doubled",
             (Certainty::Unclear, Keys::Taken | Keys::OfRequests) => {
                 ", known again if they are there"
             }
             (Certainty::NothingTaken, _) => "",
-        };
-        format!("sent again{}{doubt}", reason(class))
+        }
     }
 
     fn left(&self, class: &Class) -> String {

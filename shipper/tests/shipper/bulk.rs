@@ -53,6 +53,9 @@ struct Inner {
     refuses_json: bool,
     ignores_filter_path: bool,
     stops_at: Vec<String>,
+    inspections: usize,
+    /// What is answered to whoever asks how the index is mapped, if not by the template.
+    mapping: Option<Answer>,
 }
 
 pub(crate) const INDEX: &str = "logs-lambda";
@@ -105,6 +108,17 @@ impl Bulk {
     pub(crate) fn refusing_json(self) -> Self {
         self.state.inner.lock().unwrap().refuses_json = true;
         self
+    }
+
+    /// Has whoever asks how the index is mapped answered so.
+    pub(crate) fn mapped(self, mapping: Answer) -> Self {
+        self.state.inner.lock().unwrap().mapping = Some(mapping);
+        self
+    }
+
+    /// How often it was asked how the index is mapped.
+    pub(crate) fn inspections(&self) -> usize {
+        self.state.lock().inspections
     }
 
     /// Has whole answers given, which quote documents: a gateway may drop what it does not know.
@@ -179,6 +193,10 @@ impl Service for State {
 
     fn answer(&self, request: Request) -> Reply {
         let mut inner = self.lock();
+        if let Some(answer) = mapping(&request) {
+            inner.inspections += 1;
+            return Reply::Answer(inner.mapping.clone().unwrap_or(answer));
+        }
         inner.arrivals.push(SystemTime::now());
         let (size, pieces) = match check(&request) {
             Ok(checked) => checked,
@@ -256,6 +274,18 @@ fn quoting(id: &str, document: &Value, failure: Option<Failure>) -> Value {
                 "error": {"type": error, "reason": reason}}})
         }
     }
+}
+
+/// How the index is mapped, to whoever asks: by the index template of the repository.
+///
+/// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-get-mapping>
+pub(crate) fn mapping(request: &Request) -> Option<Answer> {
+    let path = format!("/{INDEX}/_mapping?filter_path=");
+    (request.method == "GET" && request.target.starts_with(&path)).then(|| {
+        let mappings =
+            json!({"date_detection": false, "properties": {"json": {"type": "flattened"}}});
+        Answer::new(200, json!({INDEX: {"mappings": mappings}}).to_string())
+    })
 }
 
 /// Makes sure that a request is as Elasticsearch wants it, and gives its size and documents.

@@ -285,3 +285,37 @@ fn a_later_invocation_is_not_troubled_by_an_earlier_one() {
     let counts = settled(&invoked, "search", &messages(2), &bulk.held());
     assert_eq!(counts.get("delivered"), 2);
 }
+
+#[test]
+fn an_index_that_is_mapped_otherwise_than_by_the_template_is_reported_once_an_instance() {
+    const CONFLICT: &str =
+        r#"{"logs-lambda":{"mappings":{"properties":{"faas":{"type":"text"}}}}}"#;
+    let refused =
+        || Mood::Items((0..2).map(|index| (index, (400, "mapper_parsing_exception"))).collect());
+    for (mapping, moods, expected) in [
+        (r#"{"logs-lambda":{"mappings":{}}}"#, vec![], "search: the index guesses the types"),
+        // Where nothing is taken it is most worth knowing.
+        (CONFLICT, vec![refused()], "search: the index has faas as text"),
+    ] {
+        let bulk = Bulk::with_moods(moods).mapped(Answer::new(200, mapping));
+        let mut lambda = lambda(&bulk);
+        let summary = lambda.invoke(&event::of(2)).summary;
+        let warnings = summary["warnings"].as_array().unwrap();
+        let [.., last] = &warnings[..] else { panic!("{summary}") };
+        assert!(last.as_str().unwrap().starts_with(expected), "{last}");
+        let summary = lambda.invoke(&event::of(2)).summary;
+        assert!(!summary.to_string().contains("search: the index"), "{summary}");
+        assert_eq!(bulk.inspections(), 1);
+    }
+}
+
+#[test]
+fn a_cluster_that_does_not_tell_how_an_index_is_mapped_is_asked_twice_and_no_more() {
+    let bulk = Bulk::start().mapped(Answer::new(403, r#"{"status":403}"#));
+    let mut lambda = lambda(&bulk);
+    for _ in 0..4 {
+        let summary = lambda.invoke(&event::of(1)).summary;
+        assert!(!summary.to_string().contains("search: the index"), "{summary}");
+    }
+    assert_eq!(bulk.inspections(), 2);
+}

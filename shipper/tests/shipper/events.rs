@@ -1,10 +1,11 @@
 //! Events of every kind, good and broken.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bulk::Bulk;
 use crate::event::{self, GROUP};
 use crate::lambda::{FunctionError, Lambda, OWN_LOG_GROUP};
+use crate::logzio::Logzio;
 use crate::settled::settled;
 use crate::{PAYLOAD, SECRET};
 
@@ -121,6 +122,44 @@ fn a_log_group_of_the_same_name_in_another_account_is_not_the_shippers_own() {
     let invoked = lambda(&bulk).invoke(&event::wrap(&delivery));
     let counts = settled(&invoked, "search", &messages, &bulk.held());
     assert_eq!((counts.get("delivered"), counts.get("dropped")), (2, 0));
+}
+
+/// Functions that share a log group have their names in the streams.
+#[test]
+fn in_a_log_group_that_functions_share_only_what_the_shipper_wrote_is_its_own() {
+    for (function, dropped) in [("orders", 0), ("the-shipper", 2)] {
+        let bulk = Bulk::start();
+        let messages = [event::message(0), event::message(1)];
+        let mut delivery = event::delivery(OWN_LOG_GROUP, 0, &messages);
+        delivery["logStream"] =
+            json!(format!("2023/11/06/{function}[$LATEST]0123456789abcdef0123456789abcdef"));
+        let invoked = lambda(&bulk).invoke(&event::wrap(&delivery));
+        let counts = settled(&invoked, "search", &messages, &bulk.held());
+        assert_eq!((counts.get("delivered"), counts.get("dropped")), (2 - dropped, dropped));
+    }
+}
+
+/// A line that names no request stands between the beginning and the end of one.
+#[test]
+fn a_printed_line_has_the_request_that_encloses_it() {
+    const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
+    let logzio = Logzio::start();
+    let messages = [
+        format!("START RequestId: {ID} Version: $LATEST\n"),
+        event::message(1),
+        format!("END RequestId: {ID}\n"),
+        event::message(3),
+    ];
+    let config = json!({"destinations": {"logs": logzio.config()}});
+    Lambda::start(&config).invoke(&event::with(&messages));
+    let executions: Vec<Value> = logzio
+        .lines()
+        .iter()
+        .map(|line| json!([line["faas"].get("execution"), line.get("logagg")]))
+        .collect();
+    let inferred = json!([ID, {"execution": "inferred"}]);
+    let expected = [json!([ID, null]), inferred, json!([ID, null]), json!([null, null])];
+    assert_eq!(executions, expected);
 }
 
 #[test]

@@ -116,7 +116,10 @@ fn what_an_outage_leaves_arrives_once_after_it_and_each_destination_has_its_own(
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = lambda.invoke(&event::of(3));
     assert_eq!(counts(&invoked, "search").get("stored"), 3);
-    let invoked = consume(&mut lambda, &storage);
+    // It has asked to be left alone, of which another instance knows nothing.
+    assert_eq!(failures(&consume(&mut lambda, &storage)), 1);
+    storage.advance(Duration::from_secs(60));
+    let invoked = consume(&mut Lambda::start_with_aws(&config, &storage.url()), &storage);
     assert_eq!(counts(&invoked, "search").get("delivered"), 3);
     let (mut in_search, mut in_logs) = (bulk.held().messages, healthy.held().messages);
     in_search.sort();

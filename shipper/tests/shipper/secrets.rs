@@ -7,11 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::SECRET;
 use crate::event;
 use crate::http::{Answer, Reply, Request, Server, Service};
 use crate::keepers::Keepers;
 use crate::lambda::{Lambda, accepting};
+use crate::{SECRET, bulk};
 
 const SECRET_ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:search-AbCdEf";
 const PARAMETER_ARN: &str = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/password";
@@ -37,6 +37,9 @@ impl Cluster {
 
 impl Service for Cluster {
     fn answer(&self, request: Request) -> Reply {
+        if let Some(answer) = bulk::mapping(&request) {
+            return Reply::Answer(answer);
+        }
         *self.requests.lock().unwrap() += 1;
         let credentials = STANDARD.encode(format!("logagg:{}", self.password.lock().unwrap()));
         let is_right = request.header("authorization") == Some(&format!("Basic {credentials}"));
@@ -50,7 +53,7 @@ impl Service for Cluster {
 
 fn config(server: &Server, password: &str) -> Value {
     json!({"destinations": {"search": {
-        "type": "elasticsearch", "url": server.url(), "index": "logs",
+        "type": "elasticsearch", "url": server.url(), "index": bulk::INDEX,
         "auth": {"type": "basic", "username": "logagg", "password": password},
     }}})
 }

@@ -29,8 +29,12 @@ struct Inner {
 }
 
 impl Indexer {
+    fn new(asked_before_indexed: usize) -> Self {
+        Self { asked_before_indexed, inner: Mutex::default() }
+    }
+
     fn start(asked_before_indexed: usize) -> (Arc<Self>, Server) {
-        let indexer = Arc::new(Self { asked_before_indexed, inner: Mutex::default() });
+        let indexer = Arc::new(Self::new(asked_before_indexed));
         let server = Server::start(Arc::clone(&indexer));
         (indexer, server)
     }
@@ -59,9 +63,10 @@ impl Service for Indexer {
             if query != format!("channel={channel}") {
                 inner.violations.push(format!("another channel: {query}"));
             }
-            inner.inquiries += 1;
-            let is_indexed = inner.inquiries > self.asked_before_indexed;
             let body: Value = serde_json::from_slice(&request.body).unwrap();
+            // Whoever has given no receipt is only asked whether there are any.
+            inner.inquiries += usize::from(!inner.receipts.is_empty());
+            let is_indexed = inner.inquiries > self.asked_before_indexed;
             let mut acks = serde_json::Map::new();
             for receipt in body["acks"].as_array().unwrap() {
                 let receipt = receipt.as_u64().unwrap();
@@ -95,7 +100,76 @@ fn what_is_indexed_is_delivered() {
     assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (60, 0));
     let receipts = indexer.inner.lock().unwrap().receipts.len() as u64;
     assert!(receipts > 1);
-    assert_eq!(counts.get("requests"), receipts + 2);
+    // Whether there are receipts, and twice about these.
+    assert_eq!(counts.get("requests"), receipts + 3);
+}
+
+/// A load balancer in front of indexers, each of which knows of what it was sent and of nothing else: an
+/// acknowledgement has to be asked of the same one, to which the balancer's cookie leads.
+///
+/// <https://help.splunk.com/en/splunk-enterprise/get-started/get-data-in/9.4/get-data-with-http-event-collector/about-http-event-collector-indexer-acknowledgment>
+struct Balancer {
+    indexers: [Indexer; 2],
+    next: Mutex<usize>,
+}
+
+impl Service for Balancer {
+    fn answer(&self, request: Request) -> Reply {
+        let cookie = request.header("cookie").unwrap_or_default();
+        let indexer = match cookie.strip_prefix("AWSALB=").map(str::parse) {
+            Some(Ok(indexer)) => indexer,
+            _ => {
+                let mut next = self.next.lock().unwrap();
+                *next += 1;
+                *next % 2
+            }
+        };
+        match self.indexers[indexer].answer(request) {
+            Reply::Answer(answer) => {
+                Reply::Answer(answer.with("set-cookie", format!("AWSALB={indexer}; Path=/")))
+            }
+            other => other,
+        }
+    }
+}
+
+#[test]
+fn behind_a_load_balancer_the_indexer_is_asked_that_was_sent_to() {
+    let balancer =
+        Arc::new(Balancer { indexers: [0, 0].map(Indexer::new), next: Mutex::default() });
+    let server = Server::start(Arc::clone(&balancer));
+    let config = json!({"destinations": {"x": Indexer::config(&server)}});
+    let invoked = Lambda::start(&config).invoke(&event::of(60));
+    let held = |indexer: &Indexer| indexer.inner.lock().unwrap().held.len();
+    let [first, second] = balancer.indexers.each_ref().map(held);
+    assert!(first.min(second) == 0 && first.max(second) == 60, "{first} {second}");
+    assert_eq!(invoked.summary["destinations"]["x"]["delivered"], 60, "{}", invoked.summary);
+}
+
+/// A collector whose token acknowledges nothing, and says so when it is asked.
+///
+/// <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>, code 14
+struct WithoutAcknowledgement(Mutex<usize>);
+
+impl Service for WithoutAcknowledgement {
+    fn answer(&self, request: Request) -> Reply {
+        if request.target.starts_with("/services/collector/ack?") {
+            return Reply::Answer(Answer::new(400, r#"{"text":"ACK is disabled","code":14}"#));
+        }
+        *self.0.lock().unwrap() += 1;
+        Reply::Answer(Answer::new(200, r#"{"text":"Success","code":0}"#))
+    }
+}
+
+#[test]
+fn nothing_is_sent_where_nothing_would_be_acknowledged() {
+    let collector = Arc::new(WithoutAcknowledgement(Mutex::default()));
+    let server = Server::start(Arc::clone(&collector));
+    let config = json!({"destinations": {"x": Indexer::config(&server)}});
+    let invoked = Lambda::start(&config).invoke(&event::of(60));
+    let counts = settled(&invoked, "x", &messages(), &Held { messages: Vec::new() });
+    assert_eq!(counts.reasons("returned_to_source")["acknowledgement_disabled"], 60);
+    assert_eq!((counts.get("requests"), *collector.0.lock().unwrap()), (1, 0));
 }
 
 #[test]

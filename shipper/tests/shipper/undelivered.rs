@@ -33,8 +33,8 @@ fn what_is_left_is_stored_and_a_retry_overwrites_it() {
     let (bulk, storage) = (Bulk::with_moods([busy(), busy()]), Storage::start());
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
-    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     for _ in 0..2 {
+        let mut lambda = Lambda::start_with_aws(&config, &storage.url());
         let invoked = lambda.invoke(&event::of(3));
         let counts = settled(&invoked, "search", &messages(3), &bulk.held());
         assert_eq!(counts.get("stored"), 3);
@@ -60,6 +60,20 @@ fn what_is_left_is_stored_and_a_retry_overwrites_it() {
     let key = storage.objects(UNDELIVERED).into_keys().next().unwrap();
     assert!(key.starts_with("logagg/undelivered/search/2023/11/06/"), "{key}");
     assert!(key.ends_with(".json.gz"), "{key}");
+}
+
+#[test]
+fn a_service_that_asks_to_wait_is_not_sent_anything_by_the_next_invocation() {
+    let (bulk, storage) = (Bulk::with_moods([busy()]), Storage::start());
+    let config =
+        json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    for (requests, reason) in [(1, "status_429"), (0, "asked_to_wait")] {
+        let invoked = lambda.invoke(&event::of(3));
+        let counts = settled(&invoked, "search", &messages(3), &bulk.held());
+        assert_eq!((counts.get("stored"), counts.get("requests")), (3, requests));
+        assert_eq!(counts.reasons("stored")[reason], 3);
+    }
 }
 
 #[test]

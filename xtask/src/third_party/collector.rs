@@ -20,8 +20,6 @@ use super::{Checks, KnownFault, Shipper, progress};
 const TIME: Duration = Duration::from_secs(5);
 
 pub(super) const KNOWN_FAULTS: &[KnownFault] = &[
-    KnownFault::new("splunk_hec without acknowledgement is noticed", "third-party 4"),
-    KnownFault::new("parts of an event have ids of their own", "third-party 12"),
     KnownFault::new("a demanded client certificate is named", "third-party 13"),
     KnownFault::new("splunk_hec too large: the large event is too_large", "third-party 14"),
     KnownFault::new("datadog: a JSON field arrives once", "third-party 15"),
@@ -545,7 +543,7 @@ fn tls(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let invoked = ship(&plain)?;
     checks.check("http:// at a TLS port: nothing is lost", |_| account(&invoked, &events, &[]));
     checks.check("http:// at a TLS port is named", |_| {
-        ensure_reason(&invoked, "returned_to_source", "plain_http_at_tls_port")?;
+        ensure_reason(&invoked, "returned_to_source", "tls_required")?;
         Ok("named".to_owned())
     });
 

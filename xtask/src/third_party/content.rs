@@ -299,7 +299,7 @@ pub(crate) fn compare(
     let records = found.len();
     let mut by_id: BTreeMap<String, Vec<Found>> = BTreeMap::new();
     for record in found {
-        by_id.entry(record.id.clone()).or_default().push(record);
+        by_id.entry(event_id(&record)).or_default().push(record);
     }
     let mut wrong = Vec::new();
     for event in sent {
@@ -317,6 +317,12 @@ pub(crate) fn compare(
     );
     ensure!(by_id.is_empty(), "there is more than was sent, such as {:?}", by_id.pop_first());
     Ok(format!("{} events, {records} records", sent.len()))
+}
+
+/// The id of the event that a record is, or is a part of: a part has its number behind that.
+fn event_id(record: &Found) -> String {
+    let event = record.part.and_then(|(number, _)| record.id.strip_suffix(&format!("-{number}")));
+    event.unwrap_or(&record.id).to_owned()
 }
 
 /// Which fields can be compared.
@@ -493,7 +499,8 @@ mod tests {
         let sent = &shapes()[..1];
         let part = |number, message: &str| {
             let message = message.to_owned();
-            Found { part: Some((number, 2)), message, ..found(&sent[0]) }
+            let id = format!("{}-{number}", sent[0].id);
+            Found { id, part: Some((number, 2)), message, ..found(&sent[0]) }
         };
         let (head, tail) = sent[0].message.split_at(7);
         let twice = vec![part(2, tail), part(1, head), part(1, head), part(2, tail)];

@@ -19,7 +19,6 @@ const THREE: [&str; 3] = ["one", "two – 🧾", "{\"three\":3}"];
 
 pub(super) const KNOWN_FAULTS: &[KnownFault] = &[
     KnownFault::new("elasticsearch: every event once, unchanged", "third-party 6"),
-    KnownFault::new("elasticsearch: what may be there twice is counted", "third-party 8"),
     KnownFault::new("elasticsearch with an index of one name is delivered", "third-party 5"),
     KnownFault::new("http: a line that is too long is not said to be delivered", "third-party 9"),
     KnownFault::new("otlp: events that are too old are not said to be delivered", "third-party 9"),

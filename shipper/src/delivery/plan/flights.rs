@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::tests::{Fake, START, answer, plan, settings, text};
+use super::tests::{Fake, START, answer, known, plan, settings, text};
 use super::*;
 use crate::counts::Counts;
 use crate::origin::Origin;
@@ -75,7 +75,7 @@ fn a_service_that_throttles_gets_half_as_many_and_the_rest_waits() {
     let fake = one_at_a_time(Keys::Taken);
     let (origins, names) = ([Origin::new("1", "g", "s")], names(40));
     let records = records(&origins, &names);
-    let mut health = Health::default();
+    let mut health = known();
     for _ in 0..100 {
         health.window.succeeded(START, START, 8);
     }
@@ -121,7 +121,7 @@ fn no_more_bytes_are_held_than_are_allowed_unless_one_request_is_larger() {
     let records = records(&origins, &names);
     for (max_held_bytes, under_way) in [(1, 1), (12, 1), (13, 2), (16, 3)] {
         let settings = Settings { max_held_bytes, ..settings() };
-        let mut health = Health::default();
+        let mut health = known();
         for _ in 0..100 {
             health.window.succeeded(START, START, 8);
         }

@@ -94,6 +94,20 @@ fn the_size_that_went_through_is_remembered() {
 }
 
 #[test]
+fn what_is_refused_alone_and_larger_than_what_goes_through_is_too_large() {
+    let large = "x".repeat(900);
+    let mut messages = vec!["0123456789"; 200];
+    messages[150] = &large;
+    let mut fake = Fake::new(Keys::NotTaken);
+    fake.limits = Limits::of_bytes(2_000, 2_000);
+    let service = |request: &str| if request.len() > 600 { answer("400") } else { all(request) };
+    let course = play(&fake, &messages, Settings { max_in_flight: 1, ..settings() }, service);
+    assert_eq!((course.counts.delivered, course.counts.refused), (199, 1));
+    let reasons = &course.counts.reasons["refused"];
+    assert!(reasons.contains_key(&TOO_LARGE), "{reasons:?}");
+}
+
+#[test]
 fn a_request_that_is_throttled_twice_is_sent_in_halves() {
     let messages = vec!["0123456789"; 100];
     let mut fake = Fake::new(Keys::NotTaken);

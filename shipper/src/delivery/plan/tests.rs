@@ -17,6 +17,7 @@ use crate::origin::Origin;
 pub(super) struct Fake {
     pub(super) limits: Limits,
     keys: Keys,
+    pub(super) knows_keys: bool,
     endpoint: Endpoint,
 }
 
@@ -25,6 +26,7 @@ impl Fake {
         Self {
             limits: Limits::of_bytes(1_000, 1_000),
             keys,
+            knows_keys: true,
             endpoint: Endpoint::post(Url::parse("http://127.0.0.1/").unwrap(), HeaderMap::new()),
         }
     }
@@ -84,6 +86,10 @@ impl Destination for Fake {
         }
     }
 
+    fn knows_keys(&self, _: &Answer) -> bool {
+        self.knows_keys
+    }
+
     fn receipts(&self) -> Option<&dyn Receipts> {
         Some(self)
     }
@@ -123,9 +129,14 @@ pub(super) fn settings() -> Settings {
     }
 }
 
-/// A plan for a destination of which nothing is known yet.
+/// What is known of a destination that has not had to be asked for more than whether it gives receipts.
+pub(super) fn known() -> Health {
+    Health { gives_receipts: true, ..Health::default() }
+}
+
+/// A plan for a destination of which no more than that is known.
 pub(super) fn plan<'r>(fake: &'r Fake, records: &'r [Record<'r>], settings: Settings) -> Plan<'r> {
-    Plan::new(fake, records, settings, Health::default(), fastrand::Rng::with_seed(7))
+    Plan::new(fake, records, settings, known(), fastrand::Rng::with_seed(7))
 }
 
 /// The counts where Lambda is left whatever is left.

@@ -45,7 +45,16 @@ pub(super) fn answer(case: &str, request: &Request) -> Option<Answer> {
         "datadog_accepted" | "datadog_too_large" => json(202, "{\"errors\":[]}\n"),
         "datadog_out_of_memory" => line(503, OUT_OF_MEMORY),
         "splunk_hec_acknowledged" if request.target.starts_with("/services/collector/ack") => {
-            json(200, r#"{"acks": {"1":true}}"#)
+            // Nobody was given the first number, which is asked about before anything is sent.
+            let is_known = String::from_utf8_lossy(&request.body).contains("[1]");
+            let acks = if is_known { r#""1":true"# } else { r#""0":false"# };
+            json(200, &format!(r#"{{"acks": {{{acks}}}}}"#))
+        }
+        // Without the extension there is no such path, and what is sent there is read as an event.
+        "splunk_hec_without_acknowledgement"
+            if request.target.starts_with("/services/collector/ack") =>
+        {
+            text(400, r#"{"text":"Event field is required","code":12}"#)
         }
         "splunk_hec_acknowledged" => json(200, r#"{"text": "Success", "code": 0, "ackId": 1}"#),
         "splunk_hec_blank" if has_blank_event(request) => {

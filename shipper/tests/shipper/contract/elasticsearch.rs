@@ -32,6 +32,10 @@ impl Contract for Elasticsearch {
         Ok(pieces.into_iter().map(item).collect())
     }
 
+    fn setup(&self, request: &Request) -> Option<Answer> {
+        bulk::mapping(request)
+    }
+
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
         let mut failures = Vec::new();
         for item in items {

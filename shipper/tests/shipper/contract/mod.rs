@@ -43,6 +43,11 @@ pub(crate) trait Contract: Send + Sync {
     /// Makes sure that a request is as the service wants it, and gives what it carries.
     fn check(&self, request: &Request) -> Result<Vec<Item>, String>;
 
+    /// What it says to whoever asks how it is set up.
+    fn setup(&self, _request: &Request) -> Option<Answer> {
+        None
+    }
+
     /// Takes what it takes of `items`, and answers.
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer;
 

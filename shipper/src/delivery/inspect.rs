@@ -1,0 +1,33 @@
+//! Looks whether a service is set up for what it is sent.
+
+use std::time::{Duration, SystemTime};
+
+use super::client::Client;
+use crate::destination::{Destination, Inspected};
+
+/// The longest that looking takes, since nothing depends on it.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Asks a service how it is set up, within `time` and never for long.
+pub(crate) async fn inspect(
+    client: &Client,
+    destination: &dyn Destination,
+    time: Duration,
+) -> Inspected {
+    let Some(inspection) = destination.inspection() else {
+        return Inspected::Well;
+    };
+    let asking = async {
+        for question in inspection.questions(SystemTime::now()) {
+            let Ok(answer) = client.send(destination.endpoint(), question, LONGEST).await else {
+                return Inspected::Unknown;
+            };
+            match inspection.judge(&answer) {
+                Inspected::Absent => {}
+                inspected => return inspected,
+            }
+        }
+        Inspected::Unknown
+    };
+    tokio::time::timeout(time.min(LONGEST), asking).await.unwrap_or(Inspected::Unknown)
+}

@@ -1,0 +1,301 @@
+//! How the index is mapped that documents go to. Without the index template the first value of a field makes
+//! its type, and every later value that does not fit is refused.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use reqwest::Method;
+use serde::Deserialize;
+
+use super::Elasticsearch;
+use crate::destination::{Address, Answer, Encoding, Inspected, Inspection, Request};
+
+/// What is read of a mapping.
+const FILTER_PATH: &str = "*.mappings.date_detection,*.mappings.properties.json.type,\
+    *.mappings.properties.@timestamp,*.mappings.properties.message,*.mappings.properties.log,\
+    *.mappings.properties.cloud,*.mappings.properties.faas,*.mappings.properties.aws,\
+    *.mappings.properties.logagg";
+
+/// The template that has every field of ours.
+const TEMPLATE: &str = include_str!("../../../index-template/elasticsearch.json");
+
+const ADVICE: &str = "install the index template, see docs/destinations/elasticsearch.md";
+
+impl Inspection for Elasticsearch {
+    /// How the index is mapped, or would be if it were made now.
+    ///
+    /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-get-mapping>
+    /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-simulate-index-template>
+    fn questions(&self, now: SystemTime) -> Vec<Request> {
+        let index = self.index.at(now);
+        let question = |method, path: &[&str]| {
+            let mut url = self.cluster.clone();
+            if let Ok(mut segments) = url.path_segments_mut() {
+                segments.pop_if_empty().extend(path);
+            }
+            url.set_query(Some(&format!("filter_path={FILTER_PATH}")));
+            let address = Address { method: Some(method), url: Some(url), ..Address::default() };
+            Request { address, encoding: Encoding::Identity, body: Bytes::new() }
+        };
+        vec![
+            question(Method::GET, &[&index, "_mapping"]),
+            question(Method::POST, &["_index_template", "_simulate_index", &index]),
+        ]
+    }
+
+    fn judge(&self, answer: &Answer) -> Inspected {
+        match answer.status {
+            200 => {}
+            404 => return Inspected::Absent,
+            _ => return Inspected::Unknown,
+        }
+        let Ok(found) = serde_json::from_slice::<BTreeMap<String, Mapped>>(&answer.body) else {
+            return Inspected::Unknown;
+        };
+        // Of a data stream the last index is the one that is written to.
+        let mapping = found.into_values().next_back().unwrap_or_default().mappings;
+        let conflicts = mapping.conflicts();
+        if !conflicts.is_empty() {
+            let conflicts = conflicts.join(", ");
+            return Inspected::Badly(format!(
+                "the index has {conflicts}, so that events are not taken whose values do not fit; make \
+                 another index, and {ADVICE}"
+            ));
+        }
+        if mapping.guesses() {
+            return Inspected::Badly(format!(
+                "the index guesses the types of fields from the first value of each, so that later events \
+                 may not fit it; {ADVICE}"
+            ));
+        }
+        Inspected::Well
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Mapped {
+    mappings: Mapping,
+}
+
+#[derive(Default, Deserialize)]
+struct Mapping {
+    date_detection: Option<bool>,
+    #[serde(default)]
+    properties: BTreeMap<String, Field>,
+}
+
+/// A field of an index: of a type, or with fields of its own.
+#[derive(Deserialize)]
+struct Field {
+    #[serde(rename = "type")]
+    field_type: Option<String>,
+    #[serde(default)]
+    properties: BTreeMap<String, Self>,
+}
+
+/// What a field may hold.
+#[derive(Clone, Copy, PartialEq)]
+enum Holds {
+    Objects,
+    Text,
+    Numbers,
+    Times,
+    Other,
+}
+
+impl Field {
+    /// <https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/field-data-types>
+    fn holds(&self) -> Holds {
+        match self.field_type.as_deref() {
+            None | Some("object" | "nested") => Holds::Objects,
+            Some("keyword" | "constant_keyword" | "wildcard" | "text" | "match_only_text") => {
+                Holds::Text
+            }
+            Some(
+                "long" | "unsigned_long" | "integer" | "short" | "double" | "float" | "half_float"
+                | "scaled_float",
+            ) => Holds::Numbers,
+            Some("date" | "date_nanos") => Holds::Times,
+            Some(_) => Holds::Other,
+        }
+    }
+}
+
+impl Mapping {
+    /// Whether the first value of a field makes its type.
+    fn guesses(&self) -> bool {
+        let json = self.properties.get("json").and_then(|json| json.field_type.as_deref());
+        self.date_detection != Some(false) || !matches!(json, Some("flattened" | "flat_object"))
+    }
+
+    /// The fields of ours that are of a type which does not take all of their values, as in
+    /// `faas.name as date`.
+    fn conflicts(&self) -> Vec<String> {
+        let mut conflicts = Vec::new();
+        let Ok(Template { template }) = serde_json::from_str::<Template>(TEMPLATE) else {
+            return conflicts;
+        };
+        compare("", &template.mappings.properties, &self.properties, &mut conflicts);
+        conflicts
+    }
+}
+
+#[derive(Deserialize)]
+struct Template {
+    template: Mapped,
+}
+
+fn compare(
+    prefix: &str,
+    ours: &BTreeMap<String, Field>,
+    found: &BTreeMap<String, Field>,
+    conflicts: &mut Vec<String>,
+) {
+    for (name, field) in ours {
+        let Some(there) = found.get(name).filter(|_| name != "json") else {
+            continue;
+        };
+        if field.holds() == there.holds() {
+            compare(&format!("{prefix}{name}."), &field.properties, &there.properties, conflicts);
+        } else {
+            let field_type = there.field_type.as_deref().unwrap_or("object");
+            conflicts.push(format!("{prefix}{name} as {field_type}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::Url;
+    use serde_json::{Value, json};
+
+    use super::super::{Access, Ids, MAX_REQUEST_BYTES};
+    use super::*;
+    use crate::destination::dated::Dated;
+    use crate::destination::{document, sample};
+    use crate::record::{Extent, Piece};
+
+    fn destination() -> Elasticsearch {
+        let url = Url::parse("https://search.example:9200/base/").unwrap();
+        let index = Dated::parse("logs-{yyyy.MM.dd}").unwrap();
+        Elasticsearch::new(url, index, Access::Anonymous, Ids::Sent, MAX_REQUEST_BYTES)
+    }
+
+    fn judge(status: u16, body: &str) -> Inspected {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        destination().judge(&Answer { status, retry_after: None, body })
+    }
+
+    fn template(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn how_an_index_is_mapped_is_asked_and_else_how_it_would_be() {
+        let asked: Vec<String> = destination()
+            .questions(SystemTime::UNIX_EPOCH)
+            .into_iter()
+            .map(|question| {
+                let Address { method, url, .. } = question.address;
+                format!("{} {}", method.unwrap(), url.unwrap().path())
+            })
+            .collect();
+        let expected = [
+            "GET /base/logs-1970.01.01/_mapping",
+            "POST /base/_index_template/_simulate_index/logs-1970.01.01",
+        ];
+        assert_eq!(asked, expected);
+    }
+
+    #[test]
+    fn with_the_template_nothing_is_guessed_and_nothing_conflicts() {
+        const OPENSEARCH: &str = include_str!("../../../index-template/opensearch.json");
+        for text in [TEMPLATE, OPENSEARCH] {
+            let mapped = &template(text)["template"];
+            assert_eq!(judge(200, &json!({"template": mapped}).to_string()), Inspected::Well);
+        }
+        let without_json = |text| {
+            let mut template = template(text);
+            template["template"]["mappings"]["properties"]["json"].take();
+            template
+        };
+        assert_eq!(without_json(TEMPLATE), without_json(OPENSEARCH));
+    }
+
+    #[test]
+    fn every_field_that_is_sent_is_in_the_template() {
+        fn missing(prefix: &str, document: &Value, properties: &Value, found: &mut Vec<String>) {
+            for (name, value) in document.as_object().unwrap() {
+                let field = &properties[name];
+                let name = format!("{prefix}{name}");
+                match (value, field.get("properties")) {
+                    (Value::Object(_), Some(properties)) => {
+                        missing(&format!("{name}."), value, properties, found);
+                    }
+                    _ if field["type"].is_string() => {}
+                    _ => found.push(name),
+                }
+            }
+        }
+        let report = format!(
+            "REPORT RequestId: 8f507cfc-1234-4697-b07a-ac58fc914c95\tDuration: 1.5 ms\tBilled Duration: 2 \
+             ms\tMemory Size: 128 MB\tMax Memory Used: 40 MB\tInit Duration: 9.25 ms\tRestore Duration: 5 \
+             ms\tBilled Restore Duration: 6 ms\tXRAY TraceId: 1-5f-2\tStatus: timeout\tError Type: E\t\n"
+        );
+        for message in [report.as_str(), r#"{"level":"warn"}"#] {
+            for extent in [Extent::Part { number: 1, count: 2 }, Extent::Cut { message_bytes: 9 }] {
+                let mut body = Vec::new();
+                sample::with_piece(message, |piece| {
+                    document::write(&Piece { extent, ..piece.clone() }, &mut body);
+                });
+                let document = serde_json::from_slice(&body).unwrap();
+                let mut found = Vec::new();
+                let mappings = &template(TEMPLATE)["template"]["mappings"];
+                missing("", &document, &mappings["properties"], &mut found);
+                assert!(found.is_empty(), "{found:?}");
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check(body: &Value, expected: &str) {
+        let Inspected::Badly(why) = judge(200, &body.to_string()) else {
+            panic!("{body} is taken for well");
+        };
+        assert!(why.starts_with(expected), "{why}");
+    }
+
+    #[test]
+    fn a_field_of_another_type_is_named() {
+        let conflicts = json!({"logs": {"mappings": {"properties": {
+            "faas": {"type": "text"},
+            "aws": {"properties": {
+                "cloudwatch": {"properties": {"log_stream": {"type": "date"}}},
+                "lambda": {"properties": {"kind": {"type": "text"}}},
+            }},
+        }}}});
+        check(&conflicts, "the index has aws.cloudwatch.log_stream as date, faas as text, so");
+    }
+
+    #[test]
+    fn what_is_guessed_is_told() {
+        let well = template(TEMPLATE)["template"].take();
+        let guesses = "the index guesses the types";
+        check(&json!({}), guesses);
+        check(&json!({"logs": {"mappings": {}}}), guesses);
+        check(&json!({"template": {"mappings": {"date_detection": false}}}), guesses);
+        // Of a data stream the last index counts, whatever those before it are.
+        let badly = json!({"mappings": {}});
+        check(&json!({".ds-logs-000001": well, ".ds-logs-000002": badly}), guesses);
+        let renewed = json!({".ds-logs-000001": badly, ".ds-logs-000002": well}).to_string();
+        assert_eq!(judge(200, &renewed), Inspected::Well);
+    }
+
+    #[test]
+    fn what_does_not_tell_is_not_blamed() {
+        assert_eq!(judge(404, r#"{"status":404}"#), Inspected::Absent);
+        assert_eq!(judge(403, r#"{"status":403}"#), Inspected::Unknown);
+        assert_eq!(judge(200, "<html>"), Inspected::Unknown);
+    }
+}

@@ -1,0 +1,122 @@
+//! The request of lines that do not name one: what `print` writes, an unhandled error.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::line::{Kind, Line};
+use crate::record::Record;
+
+/// Gives lines the request between whose beginning and end they stand, in the records of one delivery of a
+/// log stream. On managed instances requests interleave: those write no END line, and no REPORT with a
+/// billed duration, so nothing is inferred there.
+///
+/// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html>
+pub(crate) fn infer_request_ids<'a>(records: &mut [Record<'a>]) {
+    let mut begun: Option<(usize, Cow<'a, str>)> = None;
+    let mut enclosed: Vec<(Range<usize>, Cow<'a, str>)> = Vec::new();
+    for (index, record) in records.iter().enumerate() {
+        let line = &record.line;
+        match (line.kind, &line.request_id) {
+            (Kind::Start, Some(id)) => begun = Some((index, id.clone())),
+            (Kind::InitStart, _) => begun = None,
+            (Kind::End | Kind::Report, Some(id)) if ends_alone(line) => {
+                if let Some((start, _)) = begun.take_if(|(_, begun)| begun == id) {
+                    enclosed.push((start..index, id.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+    for (range, id) in enclosed {
+        for line in records[range].iter_mut().map(|record| &mut record.line) {
+            if line.kind == Kind::Application && line.request_id.is_none() {
+                line.request_id = Some(id.clone());
+                line.request_id_is_inferred = true;
+            }
+        }
+    }
+}
+
+/// Whether an instance that ends a request so has one request after another.
+fn ends_alone(line: &Line<'_>) -> bool {
+    line.kind == Kind::End
+        || line.report.as_ref().is_some_and(|report| report.billed_duration_ms.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::Origin;
+
+    const A: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
+    const B: &str = "11111111-1234-4697-b07a-ac58fc914c95";
+
+    /// The ids that are inferred, line by line.
+    fn inferred(messages: &[String]) -> Vec<Option<String>> {
+        let origin = Origin::new("1", "/aws/lambda/f", "2026/11/30/[$LATEST]0123456789abcdef");
+        let mut records: Vec<Record<'_>> =
+            messages.iter().map(|message| Record::of(&origin, message)).collect();
+        infer_request_ids(&mut records);
+        let id = |line: &Line<'_>| {
+            line.request_id.as_deref().filter(|_| line.request_id_is_inferred).map(str::to_owned)
+        };
+        records.iter().map(|record| id(&record.line)).collect()
+    }
+
+    #[test]
+    fn a_line_between_the_beginning_and_the_end_of_a_request_is_of_that_request() {
+        let lines = [
+            "before".to_owned(),
+            format!("START RequestId: {A} Version: $LATEST\n"),
+            "printed".to_owned(),
+            format!("2023-11-06T10:00:00.000Z\t{A}\tINFO\tnamed"),
+            "Traceback (most recent call last):".to_owned(),
+            format!("END RequestId: {A}\n"),
+            "after".to_owned(),
+            format!("START RequestId: {B} Version: $LATEST\n"),
+            "cut off by the end of the delivery".to_owned(),
+        ];
+        let a = Some(A.to_owned());
+        let expected = [None, None, a.clone(), None, a, None, None, None, None];
+        assert_eq!(inferred(&lines), expected);
+    }
+
+    #[test]
+    fn with_json_the_report_ends_a_request_where_it_bills_one() {
+        let lines = |metrics: &str| {
+            [
+                format!(
+                    r#"{{"time":"2026-11-30T10:00:00.000Z","type":"platform.start","record":{{"requestId":"{A}","version":"$LATEST"}}}}"#
+                ),
+                "printed".to_owned(),
+                format!(
+                    r#"{{"time":"2026-11-30T10:00:01.000Z","type":"platform.report","record":{{"requestId":"{A}","metrics":{{{metrics}}},"status":"success"}}}}"#
+                ),
+            ]
+        };
+        let ordinary = lines(r#""durationMs":1.5,"billedDurationMs":2"#);
+        assert_eq!(inferred(&ordinary), [None, Some(A.to_owned()), None]);
+        // A managed instance, where another request may have written it.
+        assert_eq!(inferred(&lines(r#""durationMs":1.5"#)), [None, None, None]);
+    }
+
+    #[test]
+    fn nothing_is_inferred_of_requests_that_interleave_or_end_with_their_instance() {
+        let lines = [
+            format!("START RequestId: {A} Version: 1\n"),
+            "of the first".to_owned(),
+            format!("START RequestId: {B} Version: 1\n"),
+            "of one of them".to_owned(),
+            format!("END RequestId: {A}\n"),
+        ];
+        assert_eq!(inferred(&lines), [const { None }; 5]);
+        let lines = [
+            format!("START RequestId: {A} Version: 1\n"),
+            "of the first".to_owned(),
+            "INIT_START Runtime Version: python:3.12.v1\tRuntime Version ARN: arn:aws:x".to_owned(),
+            "of the initialization".to_owned(),
+            format!("END RequestId: {A}\n"),
+        ];
+        assert_eq!(inferred(&lines), [const { None }; 5]);
+    }
+}
