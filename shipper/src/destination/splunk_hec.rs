@@ -172,9 +172,12 @@ impl Destination for SplunkHec {
                 Some(receipt) => Verdict::Receipt(receipt),
                 None => Verdict::StopUnclear(ACKNOWLEDGEMENT_DISABLED),
             },
+            // Nor is it known which of its numbers count from one: the last of those that are said to be in
+            // may not be.
             (Meaning::Busy(class), Some(processed)) if processed > 0 => {
+                let doubtful = Outcome::TryAgain(class.clone(), Certainty::Unclear);
                 let again = Outcome::TryAgain(class, Certainty::NothingTaken);
-                up_to(processed, again.clone(), again, sent)
+                up_to(processed - 1, doubtful, again, sent)
             }
             (Meaning::Busy(class), _) => Verdict::TryAgain(class, Certainty::NothingTaken),
             (Meaning::Broken(class), _) => Verdict::TryAgain(class, Certainty::Unclear),
@@ -410,8 +413,12 @@ mod tests {
         let again = || Outcome::TryAgain(busy(), Certainty::NothingTaken);
         check(
             503,
-            r#"{"text":"Server is busy","code":9,"invalid-event-number":1}"#,
-            &Verdict::Each(vec![Outcome::Delivered, again(), again()]),
+            r#"{"text":"Server is busy","code":9,"invalid-event-number":2}"#,
+            &Verdict::Each(vec![
+                Outcome::Delivered,
+                Outcome::TryAgain(busy(), Certainty::Unclear),
+                again(),
+            ]),
         );
     }
 

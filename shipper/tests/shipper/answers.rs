@@ -67,6 +67,21 @@ fn the_page_of_each_destination_says_what_every_answer_means() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+#[test]
+fn the_page_of_each_destination_begins_with_its_guarantee() {
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/destinations");
+    for contract in ALL {
+        let page = std::fs::read_to_string(pages.join(format!("{}.md", contract.kind()))).unwrap();
+        let begin = page.split("\n\n").nth(1).unwrap().replace('\n', " ");
+        assert!(begin.starts_with("Delivery is at-least-once; "), "{}: {begin}", contract.kind());
+        let document = json!({"destinations": {"x": contract.config("http://127.0.0.1:9")}});
+        let config = Config::parse(&document.to_string()).unwrap_or_else(|error| panic!("{error}"));
+        let deduplicates = config.destinations["x"].destination.keys() != Keys::NotTaken;
+        let says_so = begin.contains("deduplicated ");
+        assert_eq!(says_so, deduplicates, "{}: {begin}", contract.kind());
+    }
+}
+
 fn table(contract: &dyn Contract) -> String {
     let destination = contract.config("http://127.0.0.1:9");
     let document = json!({"destinations": {"x": destination}}).to_string();
