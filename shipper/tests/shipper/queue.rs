@@ -379,6 +379,47 @@ fn a_delivery_that_was_begun_and_not_ended_is_counted_as_a_possible_duplicate() 
     assert!(storage.objects("").is_empty());
 }
 
+/// What is stored, delivered and deleted there stays as versions, which the shipper never asks for.
+#[test]
+fn a_bucket_with_object_lock_keeps_versions_and_is_used_like_any_other() {
+    let (logzio, storage) = (Logzio::with_moods([stop(), stop()]), Storage::start());
+    storage.lock();
+    let mut lambda = Lambda::start_with_aws(&with_logzio(&logzio), &storage.url());
+    let mut written = 0;
+    for _ in 0..2 {
+        let invoked = lambda.invoke(&event::of(3));
+        assert_eq!(counts(&invoked, "logs").get("stored"), 3);
+        // The event comes again: a version more of the same object.
+        written += 1;
+    }
+    let keys: Vec<String> = storage.objects("").into_keys().collect();
+    assert_eq!((keys.len(), storage.versions().len()), (1, written));
+    let invoked = consume(&mut lambda, &storage);
+    let consumed = counts(&invoked, "logs");
+    assert_eq!((consumed.get("delivered"), consumed.get("possible_duplicates")), (3, 0));
+    assert_eq!(invoked.summary["queue"]["settled"], 1);
+    assert!(storage.objects("").is_empty() && storage.queue().is_empty());
+    let is_deleted = |key: &str| {
+        let versions = storage.versions();
+        let last = versions.iter().rev().find(|version| version.key == key);
+        last.is_some_and(|version| version.body.is_none())
+    };
+    assert!(is_deleted(&keys[0]));
+
+    // Behind a delete marker there is no object, and a delivery that is noted again is the first.
+    let bytes = storage.versions()[0].body.as_ref().unwrap().len();
+    storage.send(notification(BUCKET, &keys[0], bytes));
+    let invoked = consume(&mut lambda, &storage);
+    assert_eq!(invoked.summary["queue"]["gone"], 1);
+    logzio.add_moods([stop()]);
+    assert_eq!(counts(&lambda.invoke(&event::of(3)), "logs").get("stored"), 3);
+    let invoked = consume(&mut lambda, &storage);
+    let consumed = counts(&invoked, "logs");
+    assert_eq!((consumed.get("delivered"), consumed.get("possible_duplicates")), (3, 0));
+    assert!(storage.objects("").is_empty() && storage.queue().is_empty());
+    assert!(invoked.summary.get("warnings").is_none(), "{}", invoked.summary);
+}
+
 #[test]
 fn a_destination_that_is_known_to_be_down_is_asked_for_no_object() {
     let storage = Storage::start();

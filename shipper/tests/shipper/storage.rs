@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use logagg_shipper::aws::Environment;
 use serde_json::{Value, json};
 
+use crate::contract::ensure_checksum;
 use crate::http::{Answer, Reply, Request, Server, Service};
 use crate::lambda::{FunctionError, TRACE};
 use crate::{PAYLOAD, SECRET};
@@ -72,6 +73,7 @@ struct State(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     objects: BTreeMap<String, Object>,
+    versions: Option<Vec<Version>>,
     messages: Vec<Message>,
     dead_letters: Vec<Message>,
     sent: usize,
@@ -88,6 +90,13 @@ struct Inner {
 struct Object {
     body: Vec<u8>,
     modified: SystemTime,
+}
+
+/// A version of an object in a bucket with Object Lock: what was written, or `None` for a delete marker.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Version {
+    pub(crate) key: String,
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 /// A message of the queue.
@@ -158,6 +167,20 @@ impl Storage {
         (inner.trouble, inner.striking) = (Trouble::Nothing, None);
         inner.denied.clear();
         inner.refusals.clear();
+    }
+
+    /// Makes it a bucket with Object Lock, which keeps every version: writing over an object adds one, and
+    /// deleting it adds a delete marker, behind which there is no object to be read or listed.
+    ///
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html>,
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html>
+    pub(crate) fn lock(&self) {
+        self.inner().versions = Some(Vec::new());
+    }
+
+    /// The versions that a bucket with Object Lock keeps, in the order in which they were made.
+    pub(crate) fn versions(&self) -> Vec<Version> {
+        self.inner().versions.clone().expect("a bucket without Object Lock")
     }
 
     /// Writes an object, and notifies the queue as S3 does.
@@ -436,13 +459,21 @@ impl Inner {
                 Some(object) => {
                     Answer::new(200, object.body.clone()).with("etag", etag(&object.body))
                 }
-                None => Answer::new(404, "<Error><Code>NoSuchKey</Code></Error>"),
+                None => {
+                    let missing = Answer::new(404, "<Error><Code>NoSuchKey</Code></Error>");
+                    if self.is_deleted(&key) {
+                        missing.with("x-amz-delete-marker", "true")
+                    } else {
+                        missing
+                    }
+                }
             }),
-            "PutObject" => Ok(self.put(&key, request)),
-            "DeleteObject" => {
-                self.objects.remove(&key);
-                Ok(Answer::new(204, ""))
+            "PutObject" => {
+                ensure_checksum(request).map_err(|_| "no checksum of the body")?;
+                Ok(self.put(&key, request))
             }
+            "DeleteObject" if query.contains("versionId") => Err("a version that is locked"),
+            "DeleteObject" => Ok(self.delete(&key)),
             _ => Err("another call"),
         }
     }
@@ -456,7 +487,23 @@ impl Inner {
         Answer::new(200, "").with("etag", etag(&request.body))
     }
 
+    fn delete(&mut self, key: &str) -> Answer {
+        self.objects.remove(key);
+        let deleted = Answer::new(204, "");
+        let Some(versions) = &mut self.versions else { return deleted };
+        versions.push(Version { key: key.to_owned(), body: None });
+        deleted.with("x-amz-delete-marker", "true").with("x-amz-version-id", "v")
+    }
+
+    fn is_deleted(&self, key: &str) -> bool {
+        let mut versions = self.versions.iter().flatten();
+        versions.any(|version| version.key == key && version.body.is_none())
+    }
+
     fn write(&mut self, key: &str, body: Vec<u8>) {
+        if let Some(versions) = &mut self.versions {
+            versions.push(Version { key: key.to_owned(), body: Some(body.clone()) });
+        }
         let is_notified = key.starts_with("logagg/undelivered/") || key.starts_with("aws/lambda/");
         if is_notified {
             self.send(notification(BUCKET, key, body.len()));
