@@ -19,6 +19,13 @@ const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 /// needed.
 pub struct Environment(BTreeMap<String, String>);
 
+/// What a variable switches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Switch {
+    On,
+    Off,
+}
+
 impl Environment {
     /// The environment of this process, which does not change.
     pub fn of_process() -> &'static Self {
@@ -43,6 +50,16 @@ impl Environment {
     /// A variable that is set and not empty.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// What a variable says that is `true` or `false`, in any letters. Without it the switch is off.
+    pub(super) fn switch(&self, name: &'static str) -> Result<Switch, Problem> {
+        match self.variable(name) {
+            Some(value) if value.eq_ignore_ascii_case("true") => Ok(Switch::On),
+            Some(value) if value.eq_ignore_ascii_case("false") => Ok(Switch::Off),
+            Some(_) => Err(Problem::NoSwitch { variable: name }),
+            None => Ok(Switch::Off),
+        }
     }
 
     /// The region asked for, or else that of the function.

@@ -6,7 +6,7 @@ use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
-use super::endpoint::Service;
+use super::endpoint::{Service, USE_FIPS};
 use crate::delivery::Fault;
 use crate::destination::Certainty;
 
@@ -41,6 +41,23 @@ pub enum Problem {
     #[error("{region:?} is no region's name")]
     NoRegion {
         /// What was given.
+        region: String,
+    },
+    /// A variable that switches something says neither.
+    #[error("{variable} must be true or false")]
+    NoSwitch {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// The service has no endpoint with FIPS, which is asked for.
+    #[error(
+        "{} has no FIPS endpoint in {region}: unset {USE_FIPS}, or set {} to the one to use",
+        .service.name(), .service.variable()
+    )]
+    NoFips {
+        /// The service.
+        service: Service,
+        /// The region.
         region: String,
     },
     /// The service has another protocol than JSON.
@@ -100,6 +117,8 @@ impl AwsError {
             Problem::NotSet { .. }
             | Problem::NoUrl { .. }
             | Problem::NoRegion { .. }
+            | Problem::NoSwitch { .. }
+            | Problem::NoFips { .. }
             | Problem::SpeaksNoJson
             | Problem::DotsInKey
             | Problem::Unsignable => false,

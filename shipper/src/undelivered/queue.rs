@@ -132,12 +132,16 @@ struct Batched {
     failed: Vec<Value>,
 }
 
-/// The region that is in a queue's URL, as in `https://sqs.eu-west-1.amazonaws.com/…`.
+/// The region that is in a queue's URL, as in `https://sqs.eu-west-1.amazonaws.com/…`, also with FIPS and
+/// dual-stack.
 fn region(url: &str) -> Option<&str> {
     let (_, host) = url.split_once("://")?;
-    let rest = host.strip_prefix("sqs.")?;
+    let rest = host.strip_prefix("sqs.").or_else(|| host.strip_prefix("sqs-fips."))?;
     let (region, rest) = rest.split_once('.')?;
-    rest.starts_with("amazonaws.").then_some(region)
+    let is_aws = ["amazonaws.", "api.aws", "api.amazonwebservices."]
+        .iter()
+        .any(|domain| rest.starts_with(domain));
+    is_aws.then_some(region)
 }
 
 #[cfg(test)]
@@ -150,6 +154,9 @@ mod tests {
         check("https://sqs.eu-west-1.amazonaws.com/123456789012/pointers", Some("eu-west-1"));
         check("https://sqs.cn-north-1.amazonaws.com.cn/1/pointers", Some("cn-north-1"));
         check("https://sqs.eusc-de-east-1.amazonaws.eu/1/pointers", Some("eusc-de-east-1"));
+        check("https://sqs-fips.us-east-1.amazonaws.com/1/pointers", Some("us-east-1"));
+        check("https://sqs-fips.us-gov-east-1.api.aws/1/pointers", Some("us-gov-east-1"));
+        check("https://sqs.cn-north-1.api.amazonwebservices.com.cn/1/p", Some("cn-north-1"));
         check("http://127.0.0.1:5000/123456789012/pointers", None);
     }
 
