@@ -6,6 +6,7 @@ use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
+use super::container_credentials::NotFetched;
 use super::endpoint::{Service, USE_FIPS};
 use crate::delivery::Fault;
 use crate::destination::Certainty;
@@ -31,6 +32,18 @@ pub enum Problem {
         /// The variable.
         variable: &'static str,
     },
+    /// Credentials are at an endpoint that may not be asked.
+    #[error(
+        "{variable} must be a URL that begins with https://, or with http:// and a loopback address, \
+         169.254.170.2, 169.254.170.23 or fd00:ec2::23"
+    )]
+    NoCredentialsUrl {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// Credentials cannot be fetched.
+    #[error(transparent)]
+    NotFetched(NotFetched),
     /// An endpoint was set that is none.
     #[error("{variable} must be a URL that begins with http:// or https://")]
     NoUrl {
@@ -114,7 +127,9 @@ impl AwsError {
                             | "OperationAbortedException"
                     )
             }
+            Problem::NotFetched(not_fetched) => not_fetched.is_retryable(),
             Problem::NotSet { .. }
+            | Problem::NoCredentialsUrl { .. }
             | Problem::NoUrl { .. }
             | Problem::NoRegion { .. }
             | Problem::NoSwitch { .. }
@@ -138,6 +153,11 @@ impl AwsError {
     /// Whether the role lacks a permission, or the credentials are no good.
     pub fn is_denied(&self) -> bool {
         self.problem.is_denied()
+    }
+
+    /// Whether the credentials have expired.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.code().is_some_and(is_expired)
     }
 
     /// The error of an answer that somebody else than [`Aws`](super::Aws) was given.
@@ -187,6 +207,14 @@ fn is_throttling(service: Service, code: &str) -> bool {
         "LimitExceededException" => service == Service::Kinesis,
         _ => false,
     }
+}
+
+/// Whether a refusal with this code means that the credentials have expired.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>,
+/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/CommonErrors.html>
+pub(super) fn is_expired(code: &str) -> bool {
+    matches!(code, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired")
 }
 
 /// Whether a refusal with this code may come of a wrong clock.

@@ -16,9 +16,11 @@ mod divisions;
 mod health;
 mod oversized;
 pub mod plan;
+mod signed;
 mod watched;
 mod window;
 
+pub(crate) use authorities::tls;
 pub(crate) use backoff::backoff;
 pub use breaker::{Admission, Breaker};
 pub use client::{Client, Fault};
@@ -53,7 +55,7 @@ pub async fn deliver<'r>(
     loop {
         let answered = match plan.next(SystemTime::now()) {
             Step::Send { ticket, request, timeout } => {
-                let sending = client.send(destination.endpoint(), request, timeout);
+                let sending = signed::send(client, destination.endpoint(), request, timeout);
                 in_flight.push(async move { (ticket, sending.await) });
                 // Has the request begin while the next one is made.
                 in_flight.next().now_or_never().flatten()

@@ -19,7 +19,7 @@ pub use reply::{Answer, Reply};
 use crate::aws::{Aws, AwsError};
 use crate::config::{BatchFailures, Config};
 use crate::decode::{DecodeError, Rooms};
-use crate::delivery::{Client, Health};
+use crate::delivery::{Client, Fault, Health};
 use crate::destination::Class;
 use crate::event::{self, Event, EventError, StreamRecord};
 use crate::summary::{Outcome, Summary};
@@ -136,6 +136,7 @@ impl Shipper {
         let result =
             AssertUnwindSafe(shipping).catch_unwind().await.unwrap_or(Err(ShipError::Panicked));
         self.name_orphans(&mut summary);
+        self.warn_of_credentials(&mut summary);
         if let Err(error) = &result {
             summary.outcome = Outcome::Failed;
             summary.error = Some(error.to_string());
@@ -159,6 +160,19 @@ impl Shipper {
                  nothing is tried again; give the function a longer timeout, or lower \
                  request_timeout_ms"
             ));
+        }
+    }
+
+    /// Warns where requests could not be signed, and says why.
+    fn warn_of_credentials(&self, summary: &mut Summary) {
+        let not_signed = Fault::NotSigned.class();
+        let is_not_signed = summary
+            .destinations
+            .values()
+            .flat_map(|counts| counts.reasons.values())
+            .any(|reasons| reasons.contains_key(&not_signed));
+        if is_not_signed && let Some(problem) = self.client.environment().why_not_signed() {
+            summary.warn(format!("requests cannot be signed: {problem}"));
         }
     }
 
