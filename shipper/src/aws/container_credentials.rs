@@ -131,7 +131,7 @@ impl ContainerCredentials {
             Some(path) => (format!("{RELATIVE_TO}{path}"), RELATIVE_URI),
             None => (environment.variable(FULL_URI)?.to_owned(), FULL_URI),
         };
-        let Some(url) = Url::parse(&url).ok().filter(|url| is_allowed(url)) else {
+        let Some(url) = Url::parse(&url).ok().filter(is_allowed) else {
             return Some(Err(Problem::NoCredentialsUrl { variable }));
         };
         // The file goes first.
