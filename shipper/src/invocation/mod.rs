@@ -34,6 +34,9 @@ pub struct Shipper {
     aws: OnceLock<Aws>,
     health: Mutex<BTreeMap<String, Health>>,
     orphans: Mutex<BTreeMap<String, usize>>,
+    /// How large messages may be in queues that Lambda has recorded failed invocations in, by ARN; `None` where
+    /// that cannot be had.
+    queues: Mutex<BTreeMap<String, Option<u64>>>,
     rooms: Rooms,
 }
 
@@ -114,6 +117,7 @@ impl Shipper {
             aws: OnceLock::new(),
             health: Mutex::default(),
             orphans: Mutex::default(),
+            queues: Mutex::default(),
             rooms: Rooms::default(),
         }
     }

@@ -302,6 +302,41 @@ fn what_lambda_has_recorded_of_this_function_is_processed_and_may_be_a_duplicate
     assert_eq!(storage.queue().len(), 2);
 }
 
+/// Lambda discards a record that its on-failure destination does not take.
+#[test]
+fn a_queue_that_is_too_small_for_records_of_lambda_is_warned_of_where_that_can_be_seen() {
+    let (logzio, storage) = (Logzio::start(), Storage::start());
+    let asked = || storage.requests().iter().filter(|it| *it == "GetQueueAttributes").count();
+    let warnings = |invoked: &Invoked| invoked.summary["warnings"].clone();
+    let start = || Lambda::start_with_aws(&with_logzio(&logzio), &storage.url());
+    let ship = |lambda: &mut Lambda| {
+        storage.send(record(ARN, 2));
+        warnings(&consume(lambda, &storage))
+    };
+
+    // One that takes all of them is asked for once, and one with pointers alone never.
+    let mut lambda = start();
+    fill(&storage, "logs", 1);
+    consume(&mut lambda, &storage);
+    assert_eq!(asked(), 0);
+    let none = ship(&mut lambda);
+    assert_eq!((ship(&mut lambda), asked()), (none.clone(), 1));
+
+    storage.limit_messages(262_144);
+    let warning = "the queue \"pointers\" takes messages of at most 262144 bytes: Lambda discards larger records of \
+                   failed invocations; set its MaximumMessageSize to 1048576, or have Lambda write them to the bucket";
+    let mut lambda = start();
+    assert_eq!(ship(&mut lambda), json!([warning]));
+    assert_eq!((ship(&mut lambda), asked()), (json!([warning]), 2));
+
+    // Without the permission nothing is said.
+    storage.deny(["GetQueueAttributes"]);
+    let mut lambda = start();
+    assert_eq!((ship(&mut lambda), asked()), (none.clone(), 3));
+    assert_eq!((ship(&mut lambda), asked()), (none, 3));
+    assert!(storage.queue().is_empty());
+}
+
 #[test]
 fn without_the_permission_to_delete_nothing_is_delivered_twice_and_the_object_stays() {
     let (logzio, storage) = (Logzio::start(), Storage::start());

@@ -23,6 +23,9 @@ const QUEUE: &str = "pointers";
 pub(crate) const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(900);
 pub(crate) const MAX_RECEIVE_COUNT: u32 = 400;
 
+/// The largest message that the queue takes, as in `examples/complete`.
+const MAX_MESSAGE_BYTES: u64 = 1_048_576;
+
 /// A bucket and a queue.
 pub(crate) struct Storage {
     state: Arc<State>,
@@ -72,6 +75,7 @@ struct State(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
+    max_message_bytes: Option<u64>,
     objects: BTreeMap<String, Object>,
     versions: Option<Vec<Version>>,
     messages: Vec<Message>,
@@ -167,6 +171,11 @@ impl Storage {
         (inner.trouble, inner.striking) = (Trouble::Nothing, None);
         inner.denied.clear();
         inner.refusals.clear();
+    }
+
+    /// Has the queue take messages of so many bytes at most.
+    pub(crate) fn limit_messages(&self, bytes: u64) {
+        self.inner().max_message_bytes = Some(bytes);
     }
 
     /// Makes it a bucket with Object Lock, which keeps every version: writing over an object adds one, and
@@ -439,7 +448,7 @@ impl Inner {
         match operation(request) {
             "SendMessageBatch" => return self.send_batch(&request.body),
             "ChangeMessageVisibilityBatch" => return self.change_visibility(&request.body),
-            "GetQueueAttributes" => return Ok(self.attributes()),
+            "GetQueueAttributes" => return self.attributes(&request.body),
             _ => {}
         }
         // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
@@ -581,25 +590,42 @@ impl Inner {
         Ok(batched(&entries))
     }
 
-    fn attributes(&self) -> Answer {
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>
+    fn attributes(&self, body: &[u8]) -> Result<Answer, &'static str> {
+        let input = of_queue(body)?;
         let visible = self.messages.iter().filter(|it| it.visible_at <= self.clock).count();
         let invisible = self.messages.len() - visible;
-        let attributes = json!({"Attributes": {
-            "ApproximateNumberOfMessages": visible.to_string(),
-            "ApproximateNumberOfMessagesNotVisible": invisible.to_string(),
-            "ApproximateNumberOfMessagesDelayed": "0",
-        }});
-        Answer::new(200, attributes.to_string())
+        let mut attributes = serde_json::Map::new();
+        for name in input["AttributeNames"].as_array().ok_or("no AttributeNames")? {
+            let name = name.as_str().ok_or("another name")?;
+            let value = match name {
+                "ApproximateNumberOfMessages" => visible.to_string(),
+                "ApproximateNumberOfMessagesNotVisible" => invisible.to_string(),
+                "ApproximateNumberOfMessagesDelayed" => "0".to_owned(),
+                "MaximumMessageSize" => {
+                    self.max_message_bytes.unwrap_or(MAX_MESSAGE_BYTES).to_string()
+                }
+                _ => return Err("another attribute"),
+            };
+            attributes.insert(name.to_owned(), json!(value));
+        }
+        Ok(Answer::new(200, json!({"Attributes": attributes}).to_string()))
     }
 }
 
-/// The entries of a batch request, which has one to ten with ids of their own.
-fn entries(body: &[u8]) -> Result<Vec<Value>, &'static str> {
+/// The input of a call about the queue.
+fn of_queue(body: &[u8]) -> Result<Value, &'static str> {
     let input: Value = serde_json::from_slice(body).map_err(|_| "no JSON")?;
     let url = input["QueueUrl"].as_str().ok_or("no QueueUrl")?;
     if !url.ends_with(&format!("/{ACCOUNT}/{QUEUE}")) {
         return Err("another queue");
     }
+    Ok(input)
+}
+
+/// The entries of a batch request, which has one to ten with ids of their own.
+fn entries(body: &[u8]) -> Result<Vec<Value>, &'static str> {
+    let input = of_queue(body)?;
     let entries = input["Entries"].as_array().ok_or("no Entries")?.clone();
     let ids: BTreeSet<&str> = entries.iter().filter_map(|entry| entry["Id"].as_str()).collect();
     if !(1..=10).contains(&entries.len()) || ids.len() != entries.len() {
