@@ -56,6 +56,7 @@ resource "aws_sqs_queue" "created" {
   name                       = "${var.name}-created"
   visibility_timeout_seconds = 6 * local.enforcer_timeout
   message_retention_seconds  = 345600
+  max_message_size           = 1048576
   sqs_managed_sse_enabled    = true
 
   redrive_policy = jsonencode({
@@ -68,6 +69,7 @@ resource "aws_sqs_queue" "created" {
 resource "aws_sqs_queue" "dead" {
   name                      = "${var.name}-dead"
   message_retention_seconds = 1209600
+  max_message_size          = 1048576
   sqs_managed_sse_enabled   = true
 }
 

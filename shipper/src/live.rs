@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Mutex;
 
-use crate::aws::Aws;
+use crate::aws::{Aws, Problem, Service};
 use crate::config::{ConfigError, Draft, Source, SourceError};
 use crate::delivery::Client;
 use crate::invocation::{Invocation, Reply, ShipError, Shipper};
@@ -63,6 +63,9 @@ pub enum StartError {
     /// Secrets cannot be had.
     #[error(transparent)]
     Secrets(#[from] NoSecrets),
+    /// There is no endpoint for undelivered events.
+    #[error("undelivered: {0}")]
+    Undelivered(#[from] Problem),
 }
 
 /// Secrets that cannot be had, each with the fields that want it.
@@ -103,6 +106,10 @@ impl Live {
             Err(errors) => return Err(NoSecrets::new(&draft, &errors).into()),
         };
         let config = draft.complete(&secrets).map_err(in_source)?;
+        if let Some(undelivered) = &config.undelivered {
+            aws.endpoint(Service::S3, undelivered.storage.region.as_deref())?;
+            aws.endpoint(Service::Sqs, None)?;
+        }
         let renewal = (!wanted.is_empty()).then(|| Renewal {
             aws,
             // Instances that started together do not come together.

@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use super::environment::Environment;
+use super::environment::{Environment, Switch};
 use super::error::Problem;
 
 /// A service of AWS's.
@@ -63,7 +63,7 @@ impl Service {
     /// What stands behind `AWS_ENDPOINT_URL_`.
     ///
     /// <https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>
-    fn variable(self) -> &'static str {
+    pub(super) fn variable(self) -> &'static str {
         match self {
             Self::S3 => "AWS_ENDPOINT_URL_S3",
             Self::Sqs => "AWS_ENDPOINT_URL_SQS",
@@ -122,29 +122,103 @@ pub(super) fn of(
     // The region goes into the host's name.
     let is_region = !region.is_empty()
         && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let url = format!("https://{}.{region}.{}/", service.name(), suffix(region));
-    Url::parse(&url)
-        .ok()
-        .filter(|_| is_region)
-        .ok_or_else(|| Problem::NoRegion { region: region.to_owned() })
+    let no_region = || Problem::NoRegion { region: region.to_owned() };
+    if !is_region {
+        return Err(no_region());
+    }
+    let fips = environment.switch(USE_FIPS)?;
+    let dual_stack = environment.switch(USE_DUAL_STACK)?;
+    let host = host(service, region, fips, dual_stack)
+        .ok_or_else(|| Problem::NoFips { service, region: region.to_owned() })?;
+    Url::parse(&format!("https://{host}/")).map_err(|_| no_region())
 }
 
-/// The domain of a region's partition.
+/// Whether endpoints are used whose cryptography is validated by FIPS 140, and ones that have IPv6 addresses.
 ///
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoint-discovery.html>
-fn suffix(region: &str) -> &'static str {
-    const PARTITIONS: [(&str, &str); 6] = [
-        ("cn-", "amazonaws.com.cn"),
-        ("us-iso-", "c2s.ic.gov"),
-        ("us-isob-", "sc2s.sgov.gov"),
-        ("us-isof-", "csp.hci.ic.gov"),
-        ("eu-isoe-", "cloud.adc-e.uk"),
-        ("eusc-", "amazonaws.eu"),
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html>
+pub(super) const USE_FIPS: &str = "AWS_USE_FIPS_ENDPOINT";
+const USE_DUAL_STACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
+
+/// The host of a service's endpoint, by the endpoint rules of AWS's SDKs; `None` where these have none. Whether
+/// there is such a host in a region is known to the name service alone.
+///
+/// <https://smithy.io/2.0/aws/rules-engine/index.html>,
+/// <https://docs.aws.amazon.com/general/latest/gr/rande.html>
+fn host(service: Service, region: &str, fips: Switch, dual_stack: Switch) -> Option<String> {
+    let partition = Partition::of(region);
+    let name = service.name();
+    let dual_stack = dual_stack == Switch::On;
+    let suffix = match service {
+        // S3 has dual-stack in its name.
+        Service::S3 => partition.suffix,
+        // The usual endpoints of Secrets Manager have IPv6 addresses.
+        Service::SecretsManager
+            if partition.is(&["aws", "aws-us-gov"])
+                || partition.is(&["aws-cn"]) && fips == Switch::Off =>
+        {
+            partition.suffix
+        }
+        _ if dual_stack => partition.dual_stack_suffix,
+        _ => partition.suffix,
+    };
+    let has_usual_endpoint_with_fips = partition.is(&["aws-us-gov"])
+        && !dual_stack
+        && matches!(
+            service,
+            Service::Sqs | Service::Kinesis | Service::CloudWatchLogs | Service::Ssm
+        );
+    let fips = match fips {
+        Switch::On if service == Service::S3 && partition.is(&["aws-cn"]) => return None,
+        Switch::On if !has_usual_endpoint_with_fips => "-fips",
+        _ => "",
+    };
+    let dual_stack = if service == Service::S3 && dual_stack { ".dualstack" } else { "" };
+    Some(format!("{name}{fips}{dual_stack}.{region}.{suffix}"))
+}
+
+/// What regions have in common.
+struct Partition {
+    name: &'static str,
+    /// What its regions begin with.
+    prefix: &'static str,
+    suffix: &'static str,
+    dual_stack_suffix: &'static str,
+}
+
+impl Partition {
+    /// The partitions but for the first, which has all other regions.
+    ///
+    /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoint-discovery.html>,
+    /// <https://smithy.io/2.0/aws/rules-engine/library-functions.html#aws-partition-function>
+    const OTHERS: [Self; 7] = [
+        Self::new("aws-cn", "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+        Self::new("aws-us-gov", "us-gov-", "amazonaws.com", "api.aws"),
+        Self::new("aws-iso", "us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
+        Self::new("aws-iso-b", "us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
+        Self::new("aws-iso-f", "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+        Self::new("aws-iso-e", "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+        Self::new("aws-eusc", "eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
     ];
-    PARTITIONS
-        .iter()
-        .find(|(start, _)| region.starts_with(start))
-        .map_or("amazonaws.com", |&(_, suffix)| suffix)
+    const AWS: Self = Self::new("aws", "", "amazonaws.com", "api.aws");
+
+    const fn new(
+        name: &'static str,
+        prefix: &'static str,
+        suffix: &'static str,
+        dual_stack_suffix: &'static str,
+    ) -> Self {
+        Self { name, prefix, suffix, dual_stack_suffix }
+    }
+
+    /// The partition that a region is in.
+    fn of(region: &str) -> Self {
+        let mut others = Self::OTHERS.into_iter();
+        others.find(|partition| region.starts_with(partition.prefix)).unwrap_or(Self::AWS)
+    }
+
+    fn is(&self, names: &[&str]) -> bool {
+        names.contains(&self.name)
+    }
 }
 
 #[cfg(test)]
@@ -172,6 +246,136 @@ mod tests {
         check(Service::S3, "eu-west-1", &[all, s3], "http://127.0.0.1:9000/base");
         check(Service::Sqs, "eu-west-1", &[all, s3], "http://127.0.0.1:4566/");
         check(Service::Sqs, "eu-west-1", &[s3], "https://sqs.eu-west-1.amazonaws.com/");
+    }
+
+    const FIPS: (&str, &str) = ("AWS_USE_FIPS_ENDPOINT", "true");
+    const DUAL_STACK: (&str, &str) = ("AWS_USE_DUALSTACK_ENDPOINT", "true");
+
+    /// The hosts with FIPS, with dual-stack, and with both, as AWS's SDKs have them in the tests of their endpoint
+    /// rules.
+    #[track_caller]
+    fn check_variants(service: Service, region: &str, expected: [&str; 3]) {
+        let variants: [&[(&str, &str)]; 3] = [&[FIPS], &[DUAL_STACK], &[FIPS, DUAL_STACK]];
+        for (variables, host) in variants.into_iter().zip(expected) {
+            check(service, region, variables, &format!("https://{host}/"));
+        }
+    }
+
+    #[test]
+    fn fips_and_dual_stack_endpoints_are_those_of_awss_own_rules() {
+        check_variants(
+            Service::S3,
+            "us-west-2",
+            [
+                "s3-fips.us-west-2.amazonaws.com",
+                "s3.dualstack.us-west-2.amazonaws.com",
+                "s3-fips.dualstack.us-west-2.amazonaws.com",
+            ],
+        );
+        check_variants(
+            Service::S3,
+            "us-gov-west-1",
+            [
+                "s3-fips.us-gov-west-1.amazonaws.com",
+                "s3.dualstack.us-gov-west-1.amazonaws.com",
+                "s3-fips.dualstack.us-gov-west-1.amazonaws.com",
+            ],
+        );
+        let s3_in_china = "https://s3.dualstack.cn-north-1.amazonaws.com.cn/";
+        check(Service::S3, "cn-north-1", &[DUAL_STACK], s3_in_china);
+        for (service, name) in [
+            (Service::Sqs, "sqs"),
+            (Service::Kinesis, "kinesis"),
+            (Service::Firehose, "firehose"),
+            (Service::CloudWatchLogs, "logs"),
+            (Service::Lambda, "lambda"),
+            (Service::Pipes, "pipes"),
+            (Service::Ssm, "ssm"),
+        ] {
+            let fips_in_aws = format!("{name}-fips.us-east-1.amazonaws.com");
+            let dual_stack_in_aws = format!("{name}.us-east-1.api.aws");
+            let both_in_aws = format!("{name}-fips.us-east-1.api.aws");
+            check_variants(service, "us-east-1", [&fips_in_aws, &dual_stack_in_aws, &both_in_aws]);
+            let fips_in_china = format!("{name}-fips.cn-north-1.amazonaws.com.cn");
+            let dual_stack_in_china = format!("{name}.cn-north-1.api.amazonwebservices.com.cn");
+            let both_in_china = format!("{name}-fips.cn-north-1.api.amazonwebservices.com.cn");
+            check_variants(
+                service,
+                "cn-north-1",
+                [&fips_in_china, &dual_stack_in_china, &both_in_china],
+            );
+            // These have FIPS at the usual name there.
+            let is_usual = matches!(name, "sqs" | "kinesis" | "logs" | "ssm");
+            let mark = if is_usual { "" } else { "-fips" };
+            let fips_in_gov = format!("{name}{mark}.us-gov-east-1.amazonaws.com");
+            let dual_stack_in_gov = format!("{name}.us-gov-east-1.api.aws");
+            let both_in_gov = format!("{name}-fips.us-gov-east-1.api.aws");
+            check_variants(
+                service,
+                "us-gov-east-1",
+                [&fips_in_gov, &dual_stack_in_gov, &both_in_gov],
+            );
+        }
+        check_variants(
+            Service::SecretsManager,
+            "us-east-1",
+            [
+                "secretsmanager-fips.us-east-1.amazonaws.com",
+                "secretsmanager.us-east-1.amazonaws.com",
+                "secretsmanager-fips.us-east-1.amazonaws.com",
+            ],
+        );
+        check_variants(
+            Service::SecretsManager,
+            "us-gov-east-1",
+            [
+                "secretsmanager-fips.us-gov-east-1.amazonaws.com",
+                "secretsmanager.us-gov-east-1.amazonaws.com",
+                "secretsmanager-fips.us-gov-east-1.amazonaws.com",
+            ],
+        );
+        check_variants(
+            Service::SecretsManager,
+            "cn-north-1",
+            [
+                "secretsmanager-fips.cn-north-1.amazonaws.com.cn",
+                "secretsmanager.cn-north-1.amazonaws.com.cn",
+                "secretsmanager-fips.cn-north-1.api.amazonwebservices.com.cn",
+            ],
+        );
+        let iso = "https://sqs-fips.us-iso-east-1.c2s.ic.gov/";
+        check(Service::Sqs, "us-iso-east-1", &[FIPS], iso);
+        let sovereign = "https://sqs.eusc-de-east-1.api.amazonwebservices.eu/";
+        check(Service::Sqs, "eusc-de-east-1", &[DUAL_STACK], sovereign);
+    }
+
+    #[test]
+    fn an_address_that_is_set_goes_before_fips_and_dual_stack() {
+        let set = ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000/");
+        check(Service::S3, "cn-north-1", &[set, FIPS, DUAL_STACK], "http://127.0.0.1:9000/");
+    }
+
+    #[test]
+    fn fips_and_dual_stack_are_switched_off_by_false_in_any_letters() {
+        let variables =
+            [("AWS_USE_FIPS_ENDPOINT", "False"), ("AWS_USE_DUALSTACK_ENDPOINT", "TRUE")];
+        check(Service::Ssm, "eu-west-1", &variables, "https://ssm.eu-west-1.api.aws/");
+    }
+
+    #[test]
+    fn an_endpoint_that_a_service_does_not_have_is_an_error_and_no_other_endpoint() {
+        let error = |variables: &[(&str, &str)]| {
+            let environment = Environment::from_pairs(variables);
+            of(Service::S3, "cn-north-1", &environment).unwrap_err().to_string()
+        };
+        let none = "s3 has no FIPS endpoint in cn-north-1: unset AWS_USE_FIPS_ENDPOINT, or set \
+                    AWS_ENDPOINT_URL_S3 to the one to use";
+        assert_eq!(error(&[FIPS]), none);
+        assert_eq!(error(&[FIPS, DUAL_STACK]), none);
+        assert_eq!(
+            error(&[("AWS_USE_DUALSTACK_ENDPOINT", "yes")]),
+            "AWS_USE_DUALSTACK_ENDPOINT must be true or false"
+        );
     }
 
     #[test]

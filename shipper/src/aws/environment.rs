@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
+use super::container_credentials::{ContainerCredentials, Generation};
 use super::error::Problem;
 
 const REGION: &str = "AWS_REGION";
@@ -17,7 +19,17 @@ const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// The environment's variables that begin with `AWS_`. Nothing is expected of them before it is
 /// needed.
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    container: OnceLock<Option<Result<ContainerCredentials, Problem>>>,
+}
+
+/// What a variable switches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Switch {
+    On,
+    Off,
+}
 
 impl Environment {
     /// The environment of this process, which does not change.
@@ -37,12 +49,24 @@ impl Environment {
     }
 
     fn collect(pairs: impl Iterator<Item = (String, String)>) -> Self {
-        Self(pairs.filter(|(name, value)| name.starts_with("AWS_") && !value.is_empty()).collect())
+        let is_kept =
+            |(name, value): &(String, String)| name.starts_with("AWS_") && !value.is_empty();
+        Self { variables: pairs.filter(is_kept).collect(), container: OnceLock::new() }
     }
 
     /// A variable that is set and not empty.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// What a variable says that is `true` or `false`, in any letters. Without it the switch is off.
+    pub(super) fn switch(&self, name: &'static str) -> Result<Switch, Problem> {
+        match self.variable(name) {
+            Some(value) if value.eq_ignore_ascii_case("true") => Ok(Switch::On),
+            Some(value) if value.eq_ignore_ascii_case("false") => Ok(Switch::Off),
+            Some(_) => Err(Problem::NoSwitch { variable: name }),
+            None => Ok(Switch::Off),
+        }
     }
 
     /// The region asked for, or else that of the function.
@@ -50,8 +74,12 @@ impl Environment {
         asked_for.map_or_else(|| self.required(REGION), Ok)
     }
 
-    /// The credentials of the function's role. Lambda replaces the process before they expire.
+    /// The credentials of the function's role: those in variables, of which Lambda replaces the process before they
+    /// expire, or else those that [`Self::renew_credentials`] has fetched.
     pub(super) fn credentials(&self) -> Result<Credentials, Problem> {
+        if let Some(container) = self.container() {
+            return container?.current().map_err(Problem::NotFetched);
+        }
         Ok(Credentials::new(
             self.required(ACCESS_KEY_ID)?,
             self.required(SECRET_ACCESS_KEY)?,
@@ -59,6 +87,41 @@ impl Environment {
             None,
             "environment",
         ))
+    }
+
+    /// Fetches credentials where there are none in variables, unless they were fetched and do not expire soon. Takes
+    /// no longer than `timeout`.
+    pub(crate) async fn renew_credentials(
+        &self,
+        timeout: Duration,
+    ) -> Result<Option<Generation>, Problem> {
+        let Some(container) = self.container() else {
+            return Ok(None);
+        };
+        container?.renew(timeout).await.map(Some).map_err(Problem::NotFetched)
+    }
+
+    /// Gives up credentials that were refused as expired. `false` where there are no others to be had.
+    pub(crate) fn discard_credentials(&self, generation: Option<Generation>) -> bool {
+        let (Some(Ok(container)), Some(generation)) = (self.container(), generation) else {
+            return false;
+        };
+        container.discard(generation);
+        true
+    }
+
+    /// Why requests cannot be signed; `None` where they can.
+    pub(crate) fn why_not_signed(&self) -> Option<Problem> {
+        self.credentials().err()
+    }
+
+    /// The endpoint of credentials, where there are none in variables.
+    fn container(&self) -> Option<Result<&ContainerCredentials, Problem>> {
+        if self.variable(ACCESS_KEY_ID).is_some() {
+            return None;
+        }
+        let container = self.container.get_or_init(|| ContainerCredentials::of(self));
+        Some(container.as_ref()?.as_ref().map_err(Clone::clone))
     }
 
     fn required(&self, name: &'static str) -> Result<&str, Problem> {
@@ -69,7 +132,7 @@ impl Environment {
 impl fmt::Debug for Environment {
     /// Shows names only: among the values are secrets.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.0.keys()).finish()
+        formatter.debug_list().entries(self.variables.keys()).finish()
     }
 }
 

@@ -6,7 +6,8 @@ use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
-use super::endpoint::Service;
+use super::container_credentials::NotFetched;
+use super::endpoint::{Service, USE_FIPS};
 use crate::delivery::Fault;
 use crate::destination::Certainty;
 
@@ -31,6 +32,18 @@ pub enum Problem {
         /// The variable.
         variable: &'static str,
     },
+    /// Credentials are at an endpoint that may not be asked.
+    #[error(
+        "{variable} must be a URL that begins with https://, or with http:// and a loopback address, \
+         169.254.170.2, 169.254.170.23 or fd00:ec2::23"
+    )]
+    NoCredentialsUrl {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// Credentials cannot be fetched.
+    #[error(transparent)]
+    NotFetched(NotFetched),
     /// An endpoint was set that is none.
     #[error("{variable} must be a URL that begins with http:// or https://")]
     NoUrl {
@@ -41,6 +54,23 @@ pub enum Problem {
     #[error("{region:?} is no region's name")]
     NoRegion {
         /// What was given.
+        region: String,
+    },
+    /// A variable that switches something says neither.
+    #[error("{variable} must be true or false")]
+    NoSwitch {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// The service has no endpoint with FIPS, which is asked for.
+    #[error(
+        "{} has no FIPS endpoint in {region}: unset {USE_FIPS}, or set {} to the one to use",
+        .service.name(), .service.variable()
+    )]
+    NoFips {
+        /// The service.
+        service: Service,
+        /// The region.
         region: String,
     },
     /// The service has another protocol than JSON.
@@ -97,9 +127,13 @@ impl AwsError {
                             | "OperationAbortedException"
                     )
             }
+            Problem::NotFetched(not_fetched) => not_fetched.is_retryable(),
             Problem::NotSet { .. }
+            | Problem::NoCredentialsUrl { .. }
             | Problem::NoUrl { .. }
             | Problem::NoRegion { .. }
+            | Problem::NoSwitch { .. }
+            | Problem::NoFips { .. }
             | Problem::SpeaksNoJson
             | Problem::DotsInKey
             | Problem::Unsignable => false,
@@ -119,6 +153,11 @@ impl AwsError {
     /// Whether the role lacks a permission, or the credentials are no good.
     pub fn is_denied(&self) -> bool {
         self.problem.is_denied()
+    }
+
+    /// Whether the credentials have expired.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.code().is_some_and(is_expired)
     }
 
     /// The error of an answer that somebody else than [`Aws`](super::Aws) was given.
@@ -168,6 +207,14 @@ fn is_throttling(service: Service, code: &str) -> bool {
         "LimitExceededException" => service == Service::Kinesis,
         _ => false,
     }
+}
+
+/// Whether a refusal with this code means that the credentials have expired.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>,
+/// <https://docs.aws.amazon.com/kinesis/latest/APIReference/CommonErrors.html>
+pub(super) fn is_expired(code: &str) -> bool {
+    matches!(code, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired")
 }
 
 /// Whether a refusal with this code may come of a wrong clock.

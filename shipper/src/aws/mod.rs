@@ -5,6 +5,7 @@
 //! and [`patiently`] does so where nobody else does. Nothing is read, computed or connected before
 //! the first call, so that whoever needs no AWS pays nothing for it.
 
+mod container_credentials;
 mod endpoint;
 mod environment;
 mod error;
@@ -20,6 +21,7 @@ use reqwest::{Method, Request, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use container_credentials::NotFetched;
 pub use endpoint::Service;
 pub use environment::Environment;
 pub use error::{AwsError, Problem};
@@ -27,6 +29,7 @@ pub use retry::patiently;
 pub use s3::{Bucket, Listed, Listing, Object, bucket_address, object_address};
 
 use crate::delivery::Client;
+use container_credentials::Generation;
 use sign::Clock;
 
 /// The most that is read of an answer.
@@ -152,7 +155,7 @@ impl Aws {
     /// is not 2xx is an error. `operation` is what the request is called in errors.
     ///
     /// Where the service says that the clock is wrong, the request is sent once more by the
-    /// service's own clock.
+    /// service's own clock, and where it says that the credentials have expired, with others, if these were fetched.
     pub async fn send(
         &self,
         service: Service,
@@ -184,6 +187,12 @@ impl Aws {
                 let timeout = until.saturating_duration_since(Instant::now());
                 self.send_once(service, region, again, timeout).await
             }
+            (Err(Failure { expired: Some(generation), .. }), Some(again))
+                if self.client.environment().discard_credentials(Some(generation)) =>
+            {
+                let timeout = until.saturating_duration_since(Instant::now());
+                self.send_once(service, region, again, timeout).await
+            }
             (answer, _) => answer,
         };
         answer.map_err(|Failure { problem, message, .. }| {
@@ -198,6 +207,9 @@ impl Aws {
         mut request: Request,
         timeout: Duration,
     ) -> Result<Response, Failure> {
+        let begun = Instant::now();
+        let generation = self.client.environment().renew_credentials(timeout).await?;
+        let timeout = timeout.saturating_sub(begun.elapsed());
         self.sign(service, region, &mut request)?;
         let (status, headers, body) = self
             .client
@@ -210,8 +222,9 @@ impl Aws {
         let code = error::code(&headers, &body);
         let skewed_by = skew(&self.clock, status, &headers, &body);
         let message = error::message(&code, &body);
+        let expired = generation.filter(|_| error::is_expired(&code));
         let problem = Problem::Refused { status: status.as_u16(), code };
-        Err(Failure { problem, skewed_by, message })
+        Err(Failure { problem, skewed_by, expired, message })
     }
 }
 
@@ -221,16 +234,17 @@ pub(crate) fn read_answer<A: DeserializeOwned>(body: &[u8]) -> Result<A, Problem
     serde_json::from_slice(body).map_err(|_| Problem::Unreadable)
 }
 
-/// Why a try failed, how far the clock is behind the service's, if that is why, and what AWS says
-/// of it.
+/// Why a try failed, how far the clock is behind the service's or which credentials have expired, if
+/// that is why, and what AWS says of it.
 struct Failure {
     problem: Problem,
     skewed_by: Option<sign::Skew>,
+    expired: Option<Generation>,
     message: Option<String>,
 }
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { problem, skewed_by: None, message: None }
+        Self { problem, skewed_by: None, expired: None, message: None }
     }
 }

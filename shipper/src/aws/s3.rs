@@ -280,6 +280,10 @@ mod tests {
             url(&[], "logs.example", "a").as_deref(),
             Ok("https://s3.eu-west-1.amazonaws.com/logs.example/a")
         );
+        assert_eq!(
+            url(&[("AWS_USE_DUALSTACK_ENDPOINT", "true")], "logs", "a").as_deref(),
+            Ok("https://logs.s3.dualstack.eu-west-1.amazonaws.com/a")
+        );
         for key in ["a/../b", "./a", ".."] {
             let error = "s3:GetObject: a key cannot have \".\" or \"..\" between slashes";
             assert_eq!(url(&[], "logs", key), Err(error.to_owned()), "{key}");

@@ -9,13 +9,17 @@ use aws_sigv4::http_request::{
     UriPathNormalizationMode, sign as signature,
 };
 use aws_sigv4::sign::v4::SigningParams;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use libdeflater::Crc;
 use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Body, Request};
+use reqwest::{Body, Method, Request};
 
 use super::endpoint::Service;
 use super::error::Problem;
 
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+const CHECKSUM_CRC32: HeaderName = HeaderName::from_static("x-amz-checksum-crc32");
 
 /// Signs a request; a signature that it has already is replaced.
 pub(super) fn sign(
@@ -31,6 +35,9 @@ pub(super) fn sign(
         HeaderName::from_static("x-amz-security-token"),
     ] {
         request.headers_mut().remove(earlier);
+    }
+    if service == Service::S3 && request.method() == Method::PUT {
+        add_checksum(request)?;
     }
     let instructions = {
         let identity = credentials.into();
@@ -60,6 +67,24 @@ pub(super) fn sign(
         value.set_sensitive(header.sensitive());
         request.headers_mut().insert(HeaderName::from_static(header.name()), value);
     }
+    Ok(())
+}
+
+/// Tells S3 the checksum of an upload: with Object Lock a bucket takes none without.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>,
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>
+fn add_checksum(request: &mut Request) -> Result<(), Problem> {
+    let body = match request.body().map(Body::as_bytes) {
+        None => &[],
+        Some(Some(bytes)) => bytes,
+        Some(None) => return Err(Problem::Unsignable),
+    };
+    let mut checksum = Crc::new();
+    checksum.update(body);
+    let encoded = BASE64_STANDARD.encode(checksum.sum().to_be_bytes());
+    let value = HeaderValue::try_from(encoded).map_err(|_| Problem::Unsignable)?;
+    request.headers_mut().insert(CHECKSUM_CRC32, value);
     Ok(())
 }
 
@@ -188,6 +213,28 @@ mod tests {
                  Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
             )
         );
+    }
+
+    /// The check value of CRC-32, and the sum of nothing, in the byte order of S3.
+    #[test]
+    fn an_upload_to_s3_has_a_checksum_and_nothing_else_has() {
+        let signed = |service, method, body: Option<&'static str>| {
+            let url = Url::parse("https://examplebucket.s3.amazonaws.com/test.txt").unwrap();
+            let mut request = Request::new(method, url);
+            *request.body_mut() = body.map(Into::into);
+            let now = at("2013-05-24T00:00:00Z");
+            sign(service, "us-east-1", credentials(None), now, &mut request).unwrap();
+            let signature = header(&request, "authorization").unwrap();
+            let checksum = header(&request, "x-amz-checksum-crc32").map(str::to_owned);
+            assert_eq!(signature.contains("x-amz-checksum-crc32;"), checksum.is_some());
+            checksum
+        };
+        let of_s3 = |body| signed(Service::S3, Method::PUT, body);
+        assert_eq!(of_s3(Some("123456789")).as_deref(), Some("y/Q5Jg=="));
+        assert_eq!(of_s3(Some("")).as_deref(), Some("AAAAAA=="));
+        assert_eq!(of_s3(None).as_deref(), Some("AAAAAA=="));
+        assert_eq!(signed(Service::S3, Method::GET, None), None);
+        assert_eq!(signed(Service::Sqs, Method::POST, Some("{}")), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
 /// TLS that trusts whom the system trusts.
-pub(super) fn tls() -> Result<ClientConfig, Error> {
+pub(crate) fn tls() -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let authorities = Authorities { provider: Arc::clone(&provider), verifier: OnceLock::new() };
     let mut tls = ClientConfig::builder_with_provider(provider)

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::client::Client;
+use super::signed;
 use crate::destination::{Destination, Inspected};
 
 /// The longest that looking takes, since nothing depends on it.
@@ -19,7 +20,7 @@ pub(crate) async fn inspect(
     };
     let asking = async {
         for question in inspection.questions(SystemTime::now()) {
-            let Ok(answer) = client.send(destination.endpoint(), question, LONGEST).await else {
+            let Ok(answer) = signed::send(client, destination.endpoint(), question, LONGEST).await else {
                 return Inspected::Unknown;
             };
             match inspection.judge(&answer) {

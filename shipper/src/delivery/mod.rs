@@ -17,9 +17,11 @@ mod health;
 mod inspect;
 mod oversized;
 pub mod plan;
+mod signed;
 mod watched;
 mod window;
 
+pub(crate) use authorities::tls;
 pub(crate) use backoff::backoff;
 pub use breaker::{Admission, Breaker};
 pub use client::{Client, Fault};
@@ -57,7 +59,7 @@ pub async fn deliver<'r>(
         let answered = match plan.next(now) {
             Step::Send { ticket, request, timeout } => {
                 plan.made(now.elapsed().unwrap_or_default());
-                let sending = client.send(destination.endpoint(), request, timeout);
+                let sending = signed::send(client, destination.endpoint(), request, timeout);
                 in_flight.push(async move { (ticket, sending.await) });
                 // Has the request begin while the next one is made.
                 in_flight.next().now_or_never().flatten()

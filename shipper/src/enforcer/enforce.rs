@@ -18,7 +18,7 @@ use super::loop_detection::LoopDetection;
 use super::rate_limiter::{RateLimiter, SHORTEST_TRY};
 use super::reconcile::{Absence, Reconciled};
 use super::summary::{Summary, SweepCounts, SweepEnd};
-use crate::aws::Aws;
+use crate::aws::{Aws, Problem, Service};
 use crate::config::{Source, SourceError};
 use crate::invocation::Invocation;
 
@@ -31,6 +31,10 @@ const FRESH: Duration = Duration::from_secs(60);
 
 /// For how long after its creation a log group may not be described yet.
 const DESCRIBED_WITHIN: Duration = Duration::from_secs(5 * 60);
+
+/// The services that are called.
+const SERVICES: [Service; 5] =
+    [Service::CloudWatchLogs, Service::Lambda, Service::Kinesis, Service::Firehose, Service::Pipes];
 
 /// The enforcer as it is kept between invocations.
 pub struct Enforcer {
@@ -64,6 +68,9 @@ pub enum EnforceError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// AWS has no endpoint as it is asked for.
+    #[error(transparent)]
+    Endpoint(#[from] Problem),
     /// A policy is another account's.
     #[error(
         "the policy {policy:?} is for account {of}, and this function works in {here}: give each \
@@ -102,7 +109,7 @@ impl EnforceError {
     pub fn error_type(&self) -> &'static str {
         match self {
             Self::Event(_) => "Logagg.UnknownEvent",
-            Self::Source(_) | Self::Config(_) | Self::OtherAccount { .. } => {
+            Self::Source(_) | Self::Config(_) | Self::Endpoint(_) | Self::OtherAccount { .. } => {
                 "Logagg.InvalidConfiguration"
             }
             Self::Failed(_) | Self::NotListed => "Logagg.Failed",
@@ -116,8 +123,11 @@ impl Enforcer {
     /// Reads the configuration, until `until` at most.
     ///
     /// # Errors
-    /// When it cannot be read, or with everything that is wrong with it.
+    /// When it cannot be read, or with everything that is wrong with it, and where AWS has no endpoint.
     pub async fn start(source: Source, aws: Aws, until: Instant) -> Result<Self, EnforceError> {
+        for service in SERVICES {
+            aws.endpoint(service, None)?;
+        }
         Self::start_with(Box::new(AwsIo { aws, source }), until).await
     }
 

@@ -197,6 +197,21 @@ mod tests {
     use super::*;
     use crate::aws::Environment;
     use crate::delivery::Client;
+    use crate::enforcer::{EnforceError, Enforcer};
+
+    #[tokio::test]
+    async fn an_endpoint_that_aws_does_not_have_is_an_error_at_the_start() {
+        let start = async |value: &str| {
+            let variables = [("AWS_REGION", "us-gov-west-1"), ("AWS_USE_FIPS_ENDPOINT", value)];
+            let client = Client::default().in_environment(Environment::from_pairs(&variables));
+            let source = Source::File("no-such-file.json".into());
+            Enforcer::start(source, Aws::new(client), Instant::now()).await.err().unwrap()
+        };
+        let error = start("yes").await;
+        assert_eq!(error.to_string(), "AWS_USE_FIPS_ENDPOINT must be true or false");
+        assert_eq!(error.error_type(), "Logagg.InvalidConfiguration");
+        assert!(matches!(start("true").await, EnforceError::Source(_)));
+    }
 
     #[test]
     fn the_next_part_of_a_sweep_is_invoked_without_a_trace_that_lambda_counts() {

@@ -19,7 +19,7 @@ pub use reply::{Answer, Reply};
 use crate::aws::{Aws, AwsError};
 use crate::config::{BatchFailures, Config};
 use crate::decode::{DecodeError, Rooms};
-use crate::delivery::{self, Client, Health};
+use crate::delivery::{self, Client, Fault, Health};
 use crate::destination::{Class, Destination, Inspected};
 use crate::event::{self, Event, EventError, StreamRecord};
 use crate::summary::{Outcome, Summary};
@@ -36,6 +36,9 @@ pub struct Shipper {
     orphans: Mutex<BTreeMap<String, usize>>,
     /// How often it was looked how each destination is set up.
     inspections: Mutex<BTreeMap<String, u32>>,
+    /// How large messages may be in queues that Lambda has recorded failed invocations in, by ARN; `None` where
+    /// that cannot be had.
+    queues: Mutex<BTreeMap<String, Option<u64>>>,
     rooms: Rooms,
 }
 
@@ -117,6 +120,7 @@ impl Shipper {
             health: Mutex::default(),
             orphans: Mutex::default(),
             inspections: Mutex::default(),
+            queues: Mutex::default(),
             rooms: Rooms::default(),
         }
     }
@@ -139,6 +143,7 @@ impl Shipper {
         let result =
             AssertUnwindSafe(shipping).catch_unwind().await.unwrap_or(Err(ShipError::Panicked));
         self.name_orphans(&mut summary);
+        self.warn_of_credentials(&mut summary);
         if let Err(error) = &result {
             summary.outcome = Outcome::Failed;
             summary.error = Some(error.to_string());
@@ -162,6 +167,19 @@ impl Shipper {
                  nothing is tried again; give the function a longer timeout, or lower \
                  request_timeout_ms"
             ));
+        }
+    }
+
+    /// Warns where requests could not be signed, and says why.
+    fn warn_of_credentials(&self, summary: &mut Summary) {
+        let not_signed = Fault::NotSigned.class();
+        let is_not_signed = summary
+            .destinations
+            .values()
+            .flat_map(|counts| counts.reasons.values())
+            .any(|reasons| reasons.contains_key(&not_signed));
+        if is_not_signed && let Some(problem) = self.client.environment().why_not_signed() {
+            summary.warn(format!("requests cannot be signed: {problem}"));
         }
     }
 

@@ -3,6 +3,7 @@
 //! is touched that is not this function's.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -99,9 +100,13 @@ impl Shipper {
         for index in 0..messages.len() {
             consuming.read(index, summary);
         }
+        let recorded = consuming.parcels.first().map(|(index, _)| &messages[*index]);
         let fates = consuming.ship_events(summary).await;
         consuming.ship_objects(summary).await;
         consuming.delay_failed(summary).await;
+        if let Some(recorded) = recorded {
+            consuming.warn_of_small_queue(recorded, summary).await;
+        }
         let failed: Vec<String> = messages
             .iter()
             .zip(&consuming.failed)
@@ -466,6 +471,37 @@ impl<'s, 'm> Consuming<'s, 'm> {
             summary.warn(format!(
                 "could not delay messages that stay in the queue, which come again after its visibility \
                  timeout: {error}"
+            ));
+        }
+    }
+
+    /// Warns where Lambda records failed invocations in a queue that does not take as large messages as a queue may:
+    /// Lambda discards what is larger. Each instance asks once, and says nothing where it may not ask.
+    ///
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
+    async fn warn_of_small_queue(&self, message: &Message<'_>, summary: &mut Summary) {
+        const LONGEST: Duration = Duration::from_secs(1);
+
+        let (Some(arn), Some((.., name))) = (message.queue_arn.as_deref(), message.queue()) else {
+            return;
+        };
+        let queues = &self.shipper.queues;
+        let known = queues.lock().unwrap_or_else(PoisonError::into_inner).get(arn).copied();
+        let max_bytes = match known {
+            Some(max_bytes) => max_bytes,
+            None => {
+                let time_left = self.until().saturating_duration_since(Instant::now());
+                let timeout = time_left.min(LONGEST);
+                let asked = queue::max_message_bytes(self.shipper.aws(), message, timeout).await;
+                let mut queues = queues.lock().unwrap_or_else(PoisonError::into_inner);
+                *queues.entry(arn.to_owned()).or_insert(asked.ok())
+            }
+        };
+        if let Some(max_bytes) = max_bytes.filter(|bytes| *bytes < queue::MAX_MESSAGE_BYTES) {
+            summary.warn(format!(
+                "the queue {name:?} takes messages of at most {max_bytes} bytes: Lambda discards larger records \
+                 of failed invocations; set its MaximumMessageSize to {}, or have Lambda write them to the bucket",
+                queue::MAX_MESSAGE_BYTES
             ));
         }
     }

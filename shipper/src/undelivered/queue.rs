@@ -1,7 +1,7 @@
 //! The queue that S3 writes pointers to stored events into.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,6 +14,11 @@ use crate::event::Message;
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const MAX_ENTRIES: usize = 10;
+
+/// The most that a queue may be set to take of a message.
+///
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+pub const MAX_MESSAGE_BYTES: u64 = 1024 * 1024;
 
 /// The body of a message that points to an object, in the form of S3's notifications. The key is encoded
 /// as S3 encodes it.
@@ -52,12 +57,7 @@ pub async fn delay(aws: &Aws, messages: &[&Message<'_>], until: Instant) -> Resu
         if entries.is_empty() {
             continue;
         }
-        let endpoint = aws.endpoint(Service::Sqs, Some(region)).map_err(|problem| AwsError {
-            service: Service::Sqs,
-            operation: OPERATION,
-            problem,
-        })?;
-        let url = format!("{}/{account}/{name}", endpoint.as_str().trim_end_matches('/'));
+        let url = url(aws, region, account, name, OPERATION)?;
         let input = json!({"QueueUrl": url, "Entries": entries});
         let changed = patiently(until, LONGEST_ATTEMPT, async |timeout| {
             aws.call::<Batched>(Service::Sqs, Some(region), OPERATION, &input, timeout).await
@@ -97,6 +97,40 @@ pub async fn send(
 
 /// How many messages are in a queue, visible or not.
 pub async fn length(aws: &Aws, queue_url: &str, until: Instant) -> Result<u64, AwsError> {
+    const NAMES: [&str; 3] = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+    ];
+
+    let numbers = patiently(until, LONGEST_ATTEMPT, async |timeout| {
+        attributes(aws, region(queue_url), queue_url, NAMES, timeout).await
+    });
+    Ok(numbers.await?.iter().sum())
+}
+
+/// How large messages may be in the queue that a message is of, by one attempt of a call.
+pub async fn max_message_bytes(
+    aws: &Aws,
+    message: &Message<'_>,
+    timeout: Duration,
+) -> Result<u64, AwsError> {
+    let (region, account, name) = message.queue().ok_or_else(|| unreadable(GET_ATTRIBUTES))?;
+    let url = url(aws, region, account, name, GET_ATTRIBUTES)?;
+    let [bytes] = attributes(aws, Some(region), &url, ["MaximumMessageSize"], timeout).await?;
+    Ok(bytes)
+}
+
+const GET_ATTRIBUTES: &str = "GetQueueAttributes";
+
+/// Attributes of a queue that are numbers.
+async fn attributes<const COUNT: usize>(
+    aws: &Aws,
+    region: Option<&str>,
+    queue_url: &str,
+    names: [&str; COUNT],
+    timeout: Duration,
+) -> Result<[u64; COUNT], AwsError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Answer {
@@ -104,25 +138,31 @@ pub async fn length(aws: &Aws, queue_url: &str, until: Instant) -> Result<u64, A
         attributes: BTreeMap<String, String>,
     }
 
-    const OPERATION: &str = "GetQueueAttributes";
-    const NAMES: [&str; 3] = [
-        "ApproximateNumberOfMessages",
-        "ApproximateNumberOfMessagesNotVisible",
-        "ApproximateNumberOfMessagesDelayed",
-    ];
-
-    let input = json!({"QueueUrl": queue_url, "AttributeNames": NAMES});
-    let answer: Answer = patiently(until, LONGEST_ATTEMPT, async |timeout| {
-        aws.call(Service::Sqs, region(queue_url), OPERATION, &input, timeout).await
-    })
-    .await?;
+    let input = json!({"QueueUrl": queue_url, "AttributeNames": &names[..]});
+    let answer: Answer = aws.call(Service::Sqs, region, GET_ATTRIBUTES, &input, timeout).await?;
     let number = |name: &str| answer.attributes.get(name)?.parse::<u64>().ok();
-    let numbers: Option<Vec<u64>> = NAMES.into_iter().map(number).collect();
-    numbers.map(|numbers| numbers.iter().sum()).ok_or(AwsError {
+    let numbers: Option<Vec<u64>> = names.into_iter().map(number).collect();
+    numbers.and_then(|numbers| numbers.try_into().ok()).ok_or_else(|| unreadable(GET_ATTRIBUTES))
+}
+
+/// The URL of a queue, at whichever endpoint calls go to.
+fn url(
+    aws: &Aws,
+    region: &str,
+    account: &str,
+    name: &str,
+    operation: &'static str,
+) -> Result<String, AwsError> {
+    let endpoint = aws.endpoint(Service::Sqs, Some(region)).map_err(|problem| AwsError {
         service: Service::Sqs,
-        operation: OPERATION,
-        problem: Problem::Unreadable,
-    })
+        operation,
+        problem,
+    })?;
+    Ok(format!("{}/{account}/{name}", endpoint.as_str().trim_end_matches('/')))
+}
+
+fn unreadable(operation: &'static str) -> AwsError {
+    AwsError { service: Service::Sqs, operation, problem: Problem::Unreadable }
 }
 
 #[derive(Deserialize)]
@@ -132,12 +172,16 @@ struct Batched {
     failed: Vec<Value>,
 }
 
-/// The region that is in a queue's URL, as in `https://sqs.eu-west-1.amazonaws.com/…`.
+/// The region that is in a queue's URL, as in `https://sqs.eu-west-1.amazonaws.com/…`, also with FIPS and
+/// dual-stack.
 fn region(url: &str) -> Option<&str> {
     let (_, host) = url.split_once("://")?;
-    let rest = host.strip_prefix("sqs.")?;
+    let rest = host.strip_prefix("sqs.").or_else(|| host.strip_prefix("sqs-fips."))?;
     let (region, rest) = rest.split_once('.')?;
-    rest.starts_with("amazonaws.").then_some(region)
+    let is_aws = ["amazonaws.", "api.aws", "api.amazonwebservices."]
+        .iter()
+        .any(|domain| rest.starts_with(domain));
+    is_aws.then_some(region)
 }
 
 #[cfg(test)]
@@ -150,6 +194,9 @@ mod tests {
         check("https://sqs.eu-west-1.amazonaws.com/123456789012/pointers", Some("eu-west-1"));
         check("https://sqs.cn-north-1.amazonaws.com.cn/1/pointers", Some("cn-north-1"));
         check("https://sqs.eusc-de-east-1.amazonaws.eu/1/pointers", Some("eusc-de-east-1"));
+        check("https://sqs-fips.us-east-1.amazonaws.com/1/pointers", Some("us-east-1"));
+        check("https://sqs-fips.us-gov-east-1.api.aws/1/pointers", Some("us-gov-east-1"));
+        check("https://sqs.cn-north-1.api.amazonwebservices.com.cn/1/p", Some("cn-north-1"));
         check("http://127.0.0.1:5000/123456789012/pointers", None);
     }
 

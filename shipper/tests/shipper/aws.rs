@@ -10,6 +10,7 @@ use logagg_shipper::delivery::Client;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
+use crate::contract::ensure_checksum;
 use crate::event;
 use crate::http::{self, Answer, Reply, Request, Server};
 use crate::lambda::Lambda;
@@ -187,4 +188,7 @@ async fn objects_are_written_read_listed_and_deleted() {
     let hash = "230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb5";
     assert_eq!(requests[0].header("x-amz-content-sha256"), Some(hash));
     assert!(requests[0].headers["authorization"].contains("/eu-central-1/s3/aws4_request"));
+    assert_eq!(ensure_checksum(&requests[0]), Ok(()));
+    let has_checksum = |request: &Request| request.header("x-amz-checksum-crc32").is_some();
+    assert!(!requests[1..].iter().any(has_checksum));
 }

@@ -27,6 +27,7 @@ mod bulk_answers;
 mod chaos;
 mod config_sources;
 mod connect;
+mod container_credentials;
 mod deadline;
 mod documentation;
 mod events;

@@ -305,6 +305,41 @@ fn what_lambda_has_recorded_of_this_function_is_processed_and_may_be_a_duplicate
     assert_eq!(storage.queue().len(), 2);
 }
 
+/// Lambda discards a record that its on-failure destination does not take.
+#[test]
+fn a_queue_that_is_too_small_for_records_of_lambda_is_warned_of_where_that_can_be_seen() {
+    let (logzio, storage) = (Logzio::start(), Storage::start());
+    let asked = || storage.requests().iter().filter(|it| *it == "GetQueueAttributes").count();
+    let warnings = |invoked: &Invoked| invoked.summary["warnings"].clone();
+    let start = || Lambda::start_with_aws(&with_logzio(&logzio), &storage.url());
+    let ship = |lambda: &mut Lambda| {
+        storage.send(record(ARN, 2));
+        warnings(&consume(lambda, &storage))
+    };
+
+    // One that takes all of them is asked for once, and one with pointers alone never.
+    let mut lambda = start();
+    fill(&storage, "logs", 1);
+    consume(&mut lambda, &storage);
+    assert_eq!(asked(), 0);
+    let none = ship(&mut lambda);
+    assert_eq!((ship(&mut lambda), asked()), (none.clone(), 1));
+
+    storage.limit_messages(262_144);
+    let warning = "the queue \"pointers\" takes messages of at most 262144 bytes: Lambda discards larger records of \
+                   failed invocations; set its MaximumMessageSize to 1048576, or have Lambda write them to the bucket";
+    let mut lambda = start();
+    assert_eq!(ship(&mut lambda), json!([warning]));
+    assert_eq!((ship(&mut lambda), asked()), (json!([warning]), 2));
+
+    // Without the permission nothing is said.
+    storage.deny(["GetQueueAttributes"]);
+    let mut lambda = start();
+    assert_eq!((ship(&mut lambda), asked()), (none.clone(), 3));
+    assert_eq!((ship(&mut lambda), asked()), (none, 3));
+    assert!(storage.queue().is_empty());
+}
+
 #[test]
 fn without_the_permission_to_delete_nothing_is_delivered_twice_and_the_object_stays() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
@@ -380,6 +415,47 @@ fn a_delivery_that_was_begun_and_not_ended_is_counted_as_a_possible_duplicate() 
     let counts = counts(&invoked, "logs");
     assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (1, 1));
     assert!(storage.objects("").is_empty());
+}
+
+/// What is stored, delivered and deleted there stays as versions, which the shipper never asks for.
+#[test]
+fn a_bucket_with_object_lock_keeps_versions_and_is_used_like_any_other() {
+    let (logzio, storage) = (Logzio::with_moods([stop(), stop()]), Storage::start());
+    storage.lock();
+    let mut lambda = Lambda::start_with_aws(&with_logzio(&logzio), &storage.url());
+    let mut written = 0;
+    for _ in 0..2 {
+        let invoked = lambda.invoke(&event::of(3));
+        assert_eq!(counts(&invoked, "logs").get("stored"), 3);
+        // The event comes again: a version more of the same object.
+        written += 1;
+    }
+    let keys: Vec<String> = storage.objects("").into_keys().collect();
+    assert_eq!((keys.len(), storage.versions().len()), (1, written));
+    let invoked = consume(&mut lambda, &storage);
+    let consumed = counts(&invoked, "logs");
+    assert_eq!((consumed.get("delivered"), consumed.get("possible_duplicates")), (3, 0));
+    assert_eq!(invoked.summary["queue"]["settled"], 1);
+    assert!(storage.objects("").is_empty() && storage.queue().is_empty());
+    let is_deleted = |key: &str| {
+        let versions = storage.versions();
+        let last = versions.iter().rev().find(|version| version.key == key);
+        last.is_some_and(|version| version.body.is_none())
+    };
+    assert!(is_deleted(&keys[0]));
+
+    // Behind a delete marker there is no object, and a delivery that is noted again is the first.
+    let bytes = storage.versions()[0].body.as_ref().unwrap().len();
+    storage.send(notification(BUCKET, &keys[0], bytes));
+    let invoked = consume(&mut lambda, &storage);
+    assert_eq!(invoked.summary["queue"]["gone"], 1);
+    logzio.add_moods([stop()]);
+    assert_eq!(counts(&lambda.invoke(&event::of(3)), "logs").get("stored"), 3);
+    let invoked = consume(&mut lambda, &storage);
+    let consumed = counts(&invoked, "logs");
+    assert_eq!((consumed.get("delivered"), consumed.get("possible_duplicates")), (3, 0));
+    assert!(storage.objects("").is_empty() && storage.queue().is_empty());
+    assert!(invoked.summary.get("warnings").is_none(), "{}", invoked.summary);
 }
 
 #[test]

@@ -113,3 +113,34 @@ fn settings_that_may_lose_logs_or_give_them_away_must_be_accepted_by_name() {
     let invoked = Lambda::start_with(Some(&accepted)).invoke(&event::control());
     assert_eq!(invoked.result, Ok(invoked.summary));
 }
+
+/// Starts in these variables with a configuration that is refused with this text.
+#[track_caller]
+fn check_in(variables: &[(&str, &str)], config: &str, expected: &str) {
+    let lambda = Lambda::start_in(&[variables, &[("LOGAGG_CONFIG", config)]].concat());
+    let expected = format!("logagg shipper refuses to start: {expected}");
+    assert_eq!(lambda.init_error().message, expected);
+}
+
+#[test]
+fn an_endpoint_that_aws_does_not_have_is_an_error_and_no_other_endpoint_is_used() {
+    let destinations = r#""destinations": {"logs": {"type": "logzio", "token": "t"}}"#;
+    let undelivered = format!(r#"{{{destinations}, "undelivered": {{"bucket": "stored"}}}}"#);
+    let fips = ("AWS_USE_FIPS_ENDPOINT", "true");
+    let none = "s3 has no FIPS endpoint in cn-north-1: unset AWS_USE_FIPS_ENDPOINT, or set \
+                AWS_ENDPOINT_URL_S3 to the one to use";
+    let in_china = ("AWS_REGION", "cn-north-1");
+    check_in(&[fips, in_china], &undelivered, &format!("undelivered: {none}"));
+    let dual_stack = ("AWS_USE_DUALSTACK_ENDPOINT", "on");
+    let no_switch = "AWS_USE_DUALSTACK_ENDPOINT must be true or false";
+    check_in(&[dual_stack], &undelivered, &format!("undelivered: {no_switch}"));
+    let archive = r#"{"destinations": {"archive": {"type": "s3", "bucket": "archive", "region": "cn-north-1"}},
+        "accept": ["no_undelivered_storage"]}"#;
+    let mistake = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.archive.region: {none}");
+    check_in(&[fips], archive, &mistake);
+    let s3 = [("LOGAGG_CONFIG_S3", "s3://b/k"), fips, in_china];
+    let lambda = Lambda::start_in(&s3);
+    let place = "cannot read the configuration from s3://b/k (LOGAGG_CONFIG_S3): s3:GetObject: ";
+    let expected = format!("logagg shipper refuses to start: {place}{none}");
+    assert_eq!(lambda.init_error().message, expected);
+}

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use logagg_shipper::aws::Environment;
 use serde_json::{Value, json};
 
+use crate::contract::ensure_checksum;
 use crate::http::{Answer, Reply, Request, Server, Service};
 use crate::lambda::{FunctionError, TRACE};
 use crate::{PAYLOAD, SECRET};
@@ -21,6 +22,9 @@ const QUEUE: &str = "pointers";
 /// The queue's visibility timeout and how often it hands out a message, as in `examples/complete`.
 pub(crate) const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(900);
 pub(crate) const MAX_RECEIVE_COUNT: u32 = 400;
+
+/// The largest message that the queue takes, as in `examples/complete`.
+const MAX_MESSAGE_BYTES: u64 = 1_048_576;
 
 /// A bucket and a queue.
 pub(crate) struct Storage {
@@ -71,7 +75,9 @@ struct State(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
+    max_message_bytes: Option<u64>,
     objects: BTreeMap<String, Object>,
+    versions: Option<Vec<Version>>,
     messages: Vec<Message>,
     dead_letters: Vec<Message>,
     sent: usize,
@@ -88,6 +94,13 @@ struct Inner {
 struct Object {
     body: Vec<u8>,
     modified: SystemTime,
+}
+
+/// A version of an object in a bucket with Object Lock: what was written, or `None` for a delete marker.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Version {
+    pub(crate) key: String,
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 /// A message of the queue.
@@ -158,6 +171,25 @@ impl Storage {
         (inner.trouble, inner.striking) = (Trouble::Nothing, None);
         inner.denied.clear();
         inner.refusals.clear();
+    }
+
+    /// Has the queue take messages of so many bytes at most.
+    pub(crate) fn limit_messages(&self, bytes: u64) {
+        self.inner().max_message_bytes = Some(bytes);
+    }
+
+    /// Makes it a bucket with Object Lock, which keeps every version: writing over an object adds one, and
+    /// deleting it adds a delete marker, behind which there is no object to be read or listed.
+    ///
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html>,
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html>
+    pub(crate) fn lock(&self) {
+        self.inner().versions = Some(Vec::new());
+    }
+
+    /// The versions that a bucket with Object Lock keeps, in the order in which they were made.
+    pub(crate) fn versions(&self) -> Vec<Version> {
+        self.inner().versions.clone().expect("a bucket without Object Lock")
     }
 
     /// Writes an object, and notifies the queue as S3 does.
@@ -416,7 +448,7 @@ impl Inner {
         match operation(request) {
             "SendMessageBatch" => return self.send_batch(&request.body),
             "ChangeMessageVisibilityBatch" => return self.change_visibility(&request.body),
-            "GetQueueAttributes" => return Ok(self.attributes()),
+            "GetQueueAttributes" => return self.attributes(&request.body),
             _ => {}
         }
         // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
@@ -436,13 +468,21 @@ impl Inner {
                 Some(object) => {
                     Answer::new(200, object.body.clone()).with("etag", etag(&object.body))
                 }
-                None => Answer::new(404, "<Error><Code>NoSuchKey</Code></Error>"),
+                None => {
+                    let missing = Answer::new(404, "<Error><Code>NoSuchKey</Code></Error>");
+                    if self.is_deleted(&key) {
+                        missing.with("x-amz-delete-marker", "true")
+                    } else {
+                        missing
+                    }
+                }
             }),
-            "PutObject" => Ok(self.put(&key, request)),
-            "DeleteObject" => {
-                self.objects.remove(&key);
-                Ok(Answer::new(204, ""))
+            "PutObject" => {
+                ensure_checksum(request).map_err(|_| "no checksum of the body")?;
+                Ok(self.put(&key, request))
             }
+            "DeleteObject" if query.contains("versionId") => Err("a version that is locked"),
+            "DeleteObject" => Ok(self.delete(&key)),
             _ => Err("another call"),
         }
     }
@@ -456,7 +496,23 @@ impl Inner {
         Answer::new(200, "").with("etag", etag(&request.body))
     }
 
+    fn delete(&mut self, key: &str) -> Answer {
+        self.objects.remove(key);
+        let deleted = Answer::new(204, "");
+        let Some(versions) = &mut self.versions else { return deleted };
+        versions.push(Version { key: key.to_owned(), body: None });
+        deleted.with("x-amz-delete-marker", "true").with("x-amz-version-id", "v")
+    }
+
+    fn is_deleted(&self, key: &str) -> bool {
+        let mut versions = self.versions.iter().flatten();
+        versions.any(|version| version.key == key && version.body.is_none())
+    }
+
     fn write(&mut self, key: &str, body: Vec<u8>) {
+        if let Some(versions) = &mut self.versions {
+            versions.push(Version { key: key.to_owned(), body: Some(body.clone()) });
+        }
         let is_notified = key.starts_with("logagg/undelivered/") || key.starts_with("aws/lambda/");
         if is_notified {
             self.send(notification(BUCKET, key, body.len()));
@@ -534,25 +590,42 @@ impl Inner {
         Ok(batched(&entries))
     }
 
-    fn attributes(&self) -> Answer {
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>
+    fn attributes(&self, body: &[u8]) -> Result<Answer, &'static str> {
+        let input = of_queue(body)?;
         let visible = self.messages.iter().filter(|it| it.visible_at <= self.clock).count();
         let invisible = self.messages.len() - visible;
-        let attributes = json!({"Attributes": {
-            "ApproximateNumberOfMessages": visible.to_string(),
-            "ApproximateNumberOfMessagesNotVisible": invisible.to_string(),
-            "ApproximateNumberOfMessagesDelayed": "0",
-        }});
-        Answer::new(200, attributes.to_string())
+        let mut attributes = serde_json::Map::new();
+        for name in input["AttributeNames"].as_array().ok_or("no AttributeNames")? {
+            let name = name.as_str().ok_or("another name")?;
+            let value = match name {
+                "ApproximateNumberOfMessages" => visible.to_string(),
+                "ApproximateNumberOfMessagesNotVisible" => invisible.to_string(),
+                "ApproximateNumberOfMessagesDelayed" => "0".to_owned(),
+                "MaximumMessageSize" => {
+                    self.max_message_bytes.unwrap_or(MAX_MESSAGE_BYTES).to_string()
+                }
+                _ => return Err("another attribute"),
+            };
+            attributes.insert(name.to_owned(), json!(value));
+        }
+        Ok(Answer::new(200, json!({"Attributes": attributes}).to_string()))
     }
 }
 
-/// The entries of a batch request, which has one to ten with ids of their own.
-fn entries(body: &[u8]) -> Result<Vec<Value>, &'static str> {
+/// The input of a call about the queue.
+fn of_queue(body: &[u8]) -> Result<Value, &'static str> {
     let input: Value = serde_json::from_slice(body).map_err(|_| "no JSON")?;
     let url = input["QueueUrl"].as_str().ok_or("no QueueUrl")?;
     if !url.ends_with(&format!("/{ACCOUNT}/{QUEUE}")) {
         return Err("another queue");
     }
+    Ok(input)
+}
+
+/// The entries of a batch request, which has one to ten with ids of their own.
+fn entries(body: &[u8]) -> Result<Vec<Value>, &'static str> {
+    let input = of_queue(body)?;
     let entries = input["Entries"].as_array().ok_or("no Entries")?.clone();
     let ids: BTreeSet<&str> = entries.iter().filter_map(|entry| entry["Id"].as_str()).collect();
     if !(1..=10).contains(&entries.len()) || ids.len() != entries.len() {

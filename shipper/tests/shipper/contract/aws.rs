@@ -1,5 +1,8 @@
 //! What AWS's services have in common: requests signed with Signature Version 4.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use crate::SECRET;
 use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
@@ -17,6 +20,28 @@ pub(super) fn ensure_signed(request: &Request, service: &str) -> Result<(), Stri
     ensure(authorization.contains("Signature="), "no signature")?;
     ensure(request.header("x-amz-date").is_some(), "no x-amz-date")?;
     ensure_header(request, "x-amz-security-token", &format!("{SECRET}-token"))
+}
+
+/// Makes sure that an upload to S3 has its checksum, right and signed. A bucket with Object Lock refuses one
+/// that has none: "The Content-MD5 or x-amz-sdk-checksum-algorithm header is required for any request to upload
+/// an object with a retention period configured using Amazon S3 Object Lock"; as its error has it, "Content-MD5
+/// OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters". The checksum
+/// is the CRC-32 of the body, big-endian, in base64.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>,
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
+pub(crate) fn ensure_checksum(request: &Request) -> Result<(), String> {
+    let mut sum = flate2::Crc::new();
+    sum.update(&request.body);
+    let checksum = BASE64_STANDARD.encode(sum.sum().to_be_bytes());
+    ensure_header(request, "x-amz-checksum-crc32", &checksum)?;
+    let authorization = request.header("authorization").unwrap_or_default();
+    let signed = authorization.split_once("SignedHeaders=").map_or("", |(_, rest)| rest);
+    let signed = signed.split_once(',').map_or("", |(headers, _)| headers);
+    ensure(
+        signed.split(';').any(|name| name == "x-amz-checksum-crc32"),
+        "a checksum that is not signed",
+    )
 }
 
 /// A refusal of a service that speaks JSON, which quotes what was sent.

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::aws::ensure_signed;
+use super::aws::{ensure_checksum, ensure_signed};
 use super::{Contract, Item, Refuses, Success, ensure, ensure_header, gunzipped, json_lines};
 use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
@@ -24,6 +24,7 @@ impl Contract for S3 {
         ensure(key.ends_with(".json.gz"), "another name")?;
         ensure_header(request, "content-type", "application/x-ndjson")?;
         ensure_signed(request, "s3")?;
+        ensure_checksum(request)?;
         let hash = request.header("x-amz-content-sha256").unwrap_or_default();
         let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
         ensure(is_hash, "no hash of the body")?;

@@ -1,0 +1,319 @@
+//! Credentials from an endpoint, as Lambda has them in place of variables where it restores functions.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use logagg_shipper::aws::{Aws, AwsError, Environment, Service as AwsService};
+use logagg_shipper::delivery::Client;
+use serde_json::{Value, json};
+
+use crate::http::{self, Answer, Reply, Request, Server, Service};
+use crate::lambda::{Lambda, accepting};
+use crate::{PAYLOAD, SECRET, event};
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The endpoint of credentials. Without another reply it gives the next key for an hour.
+///
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
+struct Credentials {
+    state: Arc<CredentialsState>,
+    server: Server,
+}
+
+#[derive(Default)]
+struct CredentialsState {
+    replies: Mutex<VecDeque<Reply>>,
+    given: Mutex<usize>,
+    violations: Mutex<Vec<String>>,
+}
+
+impl Credentials {
+    fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+        let replies = Mutex::new(replies.into_iter().collect());
+        let state = Arc::new(CredentialsState { replies, ..CredentialsState::default() });
+        let server = Server::start(Arc::clone(&state));
+        Self { state, server }
+    }
+
+    fn url(&self) -> String {
+        format!("{}/2021-04-23/credentials?a=b", self.server.url())
+    }
+
+    /// How often somebody has asked.
+    fn asked(&self) -> usize {
+        let violations = self.state.violations.lock().unwrap();
+        assert!(violations.is_empty(), "{violations:?}");
+        *self.state.given.lock().unwrap()
+    }
+
+    /// The variables that lead here, without keys.
+    fn variables(&self) -> [(&'static str, String); 5] {
+        [
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", self.url()),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN", format!("{SECRET}-authorization")),
+            ("AWS_ACCESS_KEY_ID", String::new()),
+            ("AWS_SECRET_ACCESS_KEY", String::new()),
+            ("AWS_SESSION_TOKEN", String::new()),
+        ]
+    }
+}
+
+fn until(expiration: SystemTime, number: usize) -> Answer {
+    let expiration = humantime::format_rfc3339_seconds(expiration).to_string();
+    let body = json!({
+        "AccessKeyId": format!("AKID{number}"), "SecretAccessKey": format!("{SECRET}-key"),
+        "Token": format!("{SECRET}-token-{number}"), "Expiration": expiration,
+        "RoleArn": "arn:aws:iam::123456789012:role/shipper",
+    });
+    Answer::new(200, body.to_string())
+}
+
+impl Service for CredentialsState {
+    fn answer(&self, request: Request) -> Reply {
+        let mut given = self.given.lock().unwrap();
+        *given += 1;
+        let authorization = format!("{SECRET}-authorization");
+        let is_right = request.method == "GET"
+            && request.target == "/2021-04-23/credentials?a=b"
+            && request.header("authorization") == Some(authorization.as_str());
+        if !is_right {
+            self.violations.lock().unwrap().push(format!("{request:?}"));
+        }
+        let reply = self.replies.lock().unwrap().pop_front();
+        let in_an_hour = SystemTime::now() + Duration::from_secs(3_600);
+        reply.unwrap_or_else(|| Reply::Answer(until(in_an_hour, *given)))
+    }
+}
+
+/// A service of AWS's that gives answers, and then succeeds.
+#[derive(Default)]
+struct Aside {
+    answers: Mutex<VecDeque<Answer>>,
+    requests: Mutex<Vec<Request>>,
+}
+
+const SUCCESS: &str = r#"{"FailedPutCount":0,"RequestResponses":[{"RecordId":"1"}]}"#;
+
+impl Aside {
+    fn start(answers: impl IntoIterator<Item = Answer>) -> (Arc<Self>, Server) {
+        let answers = Mutex::new(answers.into_iter().collect());
+        let service = Arc::new(Self { answers, ..Self::default() });
+        let server = Server::start(Arc::clone(&service));
+        (service, server)
+    }
+
+    /// The keys by which requests were signed, and the tokens in them.
+    fn signed_by(&self) -> Vec<(String, String)> {
+        let requests = self.requests.lock().unwrap();
+        let keys = requests.iter().map(|request| {
+            let authorization = request.header("authorization").unwrap();
+            let (_, rest) = authorization.split_once("Credential=").unwrap();
+            let key = rest.split_once('/').unwrap().0.to_owned();
+            (key, request.header("x-amz-security-token").unwrap().to_owned())
+        });
+        keys.collect()
+    }
+}
+
+impl Service for Aside {
+    fn answer(&self, request: Request) -> Reply {
+        self.requests.lock().unwrap().push(request);
+        let answer = self.answers.lock().unwrap().pop_front();
+        Reply::Answer(answer.unwrap_or_else(|| Answer::new(200, SUCCESS)))
+    }
+}
+
+fn aws(variables: &[(&str, String)], endpoint: &str) -> Aws {
+    let mut pairs = vec![("AWS_REGION", "eu-west-1"), ("AWS_ENDPOINT_URL", endpoint)];
+    pairs.extend(variables.iter().map(|(name, value)| (*name, value.as_str())));
+    Aws::new(Client::default().in_environment(Environment::from_pairs(&pairs)))
+}
+
+async fn call(aws: &Aws, timeout: Duration) -> Result<Value, AwsError> {
+    aws.call(AwsService::Ssm, None, "GetParameter", &json!({"Name": "x"}), timeout).await
+}
+
+fn key(number: usize) -> (String, String) {
+    (format!("AKID{number}"), format!("{SECRET}-token-{number}"))
+}
+
+#[tokio::test]
+async fn they_are_fetched_once_for_all_calls_until_they_expire() {
+    let (credentials, (service, server)) = (Credentials::start([]), Aside::start([]));
+    let aws = aws(&credentials.variables(), &server.url());
+    let (first, second) = tokio::join!(call(&aws, TIMEOUT), call(&aws, TIMEOUT));
+    assert!(first.is_ok() && second.is_ok() && call(&aws, TIMEOUT).await.is_ok());
+    assert_eq!(credentials.asked(), 1);
+    assert_eq!(service.signed_by(), [key(1), key(1), key(1)]);
+}
+
+#[tokio::test]
+async fn ones_that_have_expired_are_fetched_again() {
+    let past = SystemTime::now() - Duration::from_secs(60);
+    let credentials = Credentials::start([Reply::Answer(until(past, 1))]);
+    let (service, server) = Aside::start([]);
+    let aws = aws(&credentials.variables(), &server.url());
+    assert!(call(&aws, TIMEOUT).await.is_ok());
+    assert!(call(&aws, TIMEOUT).await.is_ok());
+    assert_eq!(service.signed_by().last(), Some(&key(2)));
+}
+
+#[tokio::test]
+async fn ones_that_a_service_calls_expired_are_fetched_again_once() {
+    let expired = || Answer::new(400, r#"{"__type":"ExpiredTokenException"}"#);
+    let credentials = Credentials::start([]);
+    let (service, server) = Aside::start([expired(), Answer::new(200, "{}"), expired(), expired()]);
+    let aws = aws(&credentials.variables(), &server.url());
+    assert!(call(&aws, TIMEOUT).await.is_ok());
+    assert_eq!(service.signed_by(), [key(1), key(2)]);
+    let error = call(&aws, TIMEOUT).await.unwrap_err();
+    assert_eq!(error.to_string(), "ssm:GetParameter: ExpiredTokenException (status 400)");
+    assert_eq!(service.signed_by()[2..], [key(2), key(3)]);
+}
+
+#[tokio::test]
+async fn keys_in_variables_go_before_and_are_not_fetched_again() {
+    let credentials = Credentials::start([]);
+    let (service, server) = Aside::start([Answer::new(403, r#"{"__type":"ExpiredToken"}"#)]);
+    let mut variables = credentials.variables();
+    for (name, value) in &mut variables {
+        if name.starts_with("AWS_ACCESS") || name.starts_with("AWS_S") {
+            *value = format!("{SECRET}-of-variables");
+        }
+    }
+    assert!(call(&aws(&variables, &server.url()), TIMEOUT).await.unwrap_err().is_denied());
+    assert_eq!(service.signed_by().len(), 1);
+    assert_eq!(credentials.asked(), 0);
+}
+
+#[tokio::test]
+async fn the_token_may_be_in_a_file_that_is_read_each_time() {
+    let credentials = Credentials::start([]);
+    let (_, server) = Aside::start([]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let mut variables = credentials.variables().to_vec();
+    variables[1].1 = "another".to_owned();
+    let path = file.to_str().unwrap().to_owned();
+    variables.push(("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path));
+    let aws = aws(&variables, &server.url());
+    let error = call(&aws, TIMEOUT).await.unwrap_err().to_string();
+    let expected =
+        "the file in AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE cannot be read: entity not found";
+    assert!(error.ends_with(expected), "{error}");
+    std::fs::write(&file, format!("{SECRET}-authorization\n")).unwrap();
+    assert!(call(&aws, TIMEOUT).await.is_ok());
+    assert_eq!(credentials.asked(), 1);
+}
+
+/// What is said where credentials cannot be had, in how little time it may be.
+async fn refusal(replies: Vec<Reply>, timeout: Duration) -> (AwsError, usize) {
+    let (credentials, (service, server)) = (Credentials::start(replies), Aside::start([]));
+    let error = call(&aws(&credentials.variables(), &server.url()), timeout).await.unwrap_err();
+    assert!(service.signed_by().is_empty());
+    let said = error.to_string();
+    for hidden in [SECRET, PAYLOAD, "2021-04-23", "a=b"] {
+        assert!(!said.contains(hidden), "{said}");
+    }
+    let start = format!(
+        "ssm:GetParameter: credentials cannot be fetched from {} \
+         (AWS_CONTAINER_CREDENTIALS_FULL_URI): ",
+        credentials.server.url()
+    );
+    assert!(said.starts_with(&start), "{said}");
+    (error, credentials.asked())
+}
+
+#[tokio::test]
+async fn a_failure_names_what_was_asked_and_why_it_failed_and_no_secret() {
+    let answers = |status, body: &str| vec![Reply::Answer(Answer::new(status, body)); 3];
+    let body = json!({"code": "CredentialsError", "message": PAYLOAD}).to_string();
+    let (error, asked) = refusal(answers(403, &body), TIMEOUT).await;
+    assert!(error.to_string().ends_with(": status 403") && !error.is_retryable(), "{error}");
+    assert_eq!(asked, 1);
+    let (error, asked) = refusal(answers(500, ""), TIMEOUT).await;
+    assert!(error.to_string().ends_with(": status 500") && error.is_retryable(), "{error}");
+    assert_eq!(asked, 3);
+    let no_credentials = json!({"AccessKeyId": SECRET, "SecretAccessKey": 5}).to_string();
+    for body in ["", "<html>", "{}", &no_credentials] {
+        let (error, _) = refusal(answers(200, body), TIMEOUT).await;
+        assert!(error.to_string().ends_with(": the response cannot be read"), "{error}");
+    }
+    let too_long = " ".repeat(1024 * 1024);
+    let (error, _) = refusal(answers(200, &too_long), TIMEOUT).await;
+    assert!(error.to_string().ends_with(": the response cannot be read"), "{error}");
+    let (error, _) = refusal(vec![Reply::Reset; 3], TIMEOUT).await;
+    assert!(error.to_string().ends_with(": the connection broke"), "{error}");
+    let redirect = Answer::new(302, "").with("location", "http://127.0.0.1:1/");
+    let (error, _) = refusal(vec![Reply::Answer(redirect)], TIMEOUT).await;
+    assert!(error.to_string().ends_with(": status 302"), "{error}");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_never_answers_takes_no_more_than_the_callers_time() {
+    let (error, asked) = refusal(vec![Reply::Silence], Duration::from_millis(50)).await;
+    assert!(error.to_string().ends_with(": no response in time"), "{error}");
+    assert_eq!(asked, 1);
+}
+
+#[tokio::test]
+async fn an_endpoint_on_another_machine_is_only_asked_by_https() {
+    let (_, server) = Aside::start([]);
+    for url in ["http://192.0.2.1/x", "http://credentials.example/x", "ftp://127.0.0.1/x", "x"] {
+        let mut variables = Credentials::start([]).variables();
+        variables[0].1 = url.to_owned();
+        let error = call(&aws(&variables, &server.url()), TIMEOUT).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "ssm:GetParameter: AWS_CONTAINER_CREDENTIALS_FULL_URI must be a URL that begins with https://, or \
+             with http:// and a loopback address, 169.254.170.2, 169.254.170.23 or fd00:ec2::23",
+            "{url}"
+        );
+        assert!(!error.is_retryable());
+    }
+}
+
+fn ships(variables: &[(&str, String)], url: &str) -> Lambda {
+    let config = accepting(&json!({"destinations": {"stream": {
+        "type": "firehose", "url": url, "stream_arn": "arn:aws:firehose:eu-west-1:123456789012:deliverystream/logs",
+    }}}));
+    let mut variables: Vec<(&str, &str)> =
+        variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    variables.push(("LOGAGG_CONFIG", &config));
+    Lambda::start_in(&variables)
+}
+
+#[test]
+fn destinations_are_signed_with_them_and_once_more_with_others_that_have_not_expired() {
+    let credentials = Credentials::start([]);
+    let expired = Answer::new(400, r#"{"__type":"ExpiredTokenException"}"#);
+    let (service, server) = Aside::start([expired]);
+    let mut lambda = ships(&credentials.variables(), &server.url());
+    for _ in 0..2 {
+        let counts = &lambda.invoke(&event::of(1)).summary["destinations"]["stream"];
+        assert_eq!((&counts["delivered"], &counts["retries"]), (&json!(1), &json!(0)));
+    }
+    assert_eq!(service.signed_by(), [key(1), key(2), key(2)]);
+    assert_eq!(credentials.asked(), 2);
+}
+
+#[test]
+fn what_cannot_be_signed_is_counted_as_that_and_a_warning_says_why() {
+    let url = http::nobody();
+    let mut variables = Credentials::start([]).variables();
+    variables[0].1 = format!("{url}/x");
+    let (service, server) = Aside::start([]);
+    let mut lambda = ships(&variables, &server.url());
+    let invoked = lambda.invoke_within(&event::of(2), Duration::from_secs(4));
+    let counts = &invoked.summary["destinations"]["stream"];
+    assert_eq!(counts["reasons"]["returned_to_source"], json!({"not_signed": 2}));
+    let warning = format!(
+        "requests cannot be signed: credentials cannot be fetched from {url} \
+         (AWS_CONTAINER_CREDENTIALS_FULL_URI): the connection was refused"
+    );
+    let warnings = invoked.summary["warnings"].as_array().unwrap();
+    assert!(warnings.contains(&json!(warning)), "{warnings:?}");
+    assert!(service.signed_by().is_empty());
+}
