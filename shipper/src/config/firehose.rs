@@ -4,8 +4,8 @@ use super::arn::{Stream, stream_arn};
 use super::fields::Fields;
 use super::url::url_of_service;
 use crate::aws::Service;
-use crate::destination::Destination;
 use crate::destination::firehose::Firehose;
+use crate::destination::{Destination, EventsPerRecord};
 
 /// Reads the fields of type `firehose`.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
@@ -13,7 +13,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
     let region = arn.as_ref().map(|arn| arn.region);
     let url = url_of_service(fields, Service::Firehose, region);
     let arn = arn?;
-    Some(Box::new(Firehose::new(url?, arn.region, arn.name)))
+    Some(Box::new(Firehose::new(url?, arn.region, arn.name, EventsPerRecord::One)))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use super::arn::{Stream, stream_arn};
 use super::fields::Fields;
 use super::url::url_of_service;
 use crate::aws::Service;
-use crate::destination::Destination;
 use crate::destination::kinesis::{Kinesis, Partition};
+use crate::destination::{Destination, EventsPerRecord};
 
 /// Reads the fields of type `kinesis`.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
@@ -17,7 +17,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> 
     let region = arn.as_ref().map(|arn| arn.region);
     let url = url_of_service(fields, Service::Kinesis, region);
     let arn = arn?;
-    Some(Box::new(Kinesis::new(url?, arn.region, arn.whole, partition)))
+    Some(Box::new(Kinesis::new(url?, arn.region, arn.whole, partition, EventsPerRecord::One)))
 }
 
 #[cfg(test)]

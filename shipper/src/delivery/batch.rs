@@ -396,6 +396,10 @@ mod tests {
             &self.endpoint
         }
 
+        fn endpoint_mut(&mut self) -> &mut Endpoint {
+            &mut self.endpoint
+        }
+
         fn encoding(&self) -> Encoding {
             Encoding::Identity
         }
@@ -452,6 +456,8 @@ mod tests {
             gzip_level: Compression::fast(),
             oversized: Oversized::Refuse,
             json_fields: JsonFields::Omit,
+            max_record_bytes: None,
+            max_age: None,
             outage: Outage::Outlast,
             max_in_flight: 1,
             max_held_bytes: usize::MAX,

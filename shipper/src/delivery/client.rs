@@ -128,7 +128,10 @@ impl Client {
         request: Request,
         timeout: Duration,
     ) -> Result<Answer, Fault> {
-        let url = request.address.url.unwrap_or_else(|| endpoint.url.clone());
+        let mut url = request.address.url.unwrap_or_else(|| endpoint.url.clone());
+        if !endpoint.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&endpoint.query);
+        }
         let method = request.address.method.unwrap_or_else(|| endpoint.method.clone());
         let mut headers = endpoint.headers.clone();
         headers.extend(request.address.headers);

@@ -20,7 +20,8 @@ pub(crate) async fn inspect(
     };
     let asking = async {
         for question in inspection.questions(SystemTime::now()) {
-            let Ok(answer) = signed::send(client, destination.endpoint(), question, LONGEST).await else {
+            let Ok(answer) = signed::send(client, destination.endpoint(), question, LONGEST).await
+            else {
                 return Inspected::Unknown;
             };
             match inspection.judge(&answer) {

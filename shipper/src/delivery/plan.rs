@@ -50,6 +50,10 @@ pub struct Settings {
     pub oversized: Oversized,
     /// Whether the fields of structured lines are sent.
     pub json_fields: JsonFields,
+    /// The largest encoded piece, if the destination takes larger ones.
+    pub max_record_bytes: Option<usize>,
+    /// How old a record may be, if the destination has no such limit or another.
+    pub max_age: Option<Duration>,
     /// What to do about a destination that is down.
     pub outage: Outage,
     /// The most requests that are under way at once.
@@ -57,6 +61,18 @@ pub struct Settings {
     /// The most bytes of requests, before compression, that are held at once, unless a single one
     /// is larger.
     pub max_held_bytes: usize,
+}
+
+impl Settings {
+    /// The limits of a destination as its user has set them.
+    fn limit(&self, limits: Limits) -> Limits {
+        let max_record_bytes = self.max_record_bytes.unwrap_or(usize::MAX);
+        Limits {
+            max_record_bytes: limits.max_record_bytes.min(max_record_bytes),
+            max_age: self.max_age.or(limits.max_age),
+            ..limits
+        }
+    }
 }
 
 /// Whether the fields of structured lines go along as an object.
@@ -146,7 +162,7 @@ impl<'r> Plan<'r> {
         Self {
             destination,
             settings,
-            limits: destination.limits(),
+            limits: settings.limit(destination.limits()),
             batcher: Batcher::new(records, settings),
             queue: VecDeque::new(),
             in_flight: BTreeMap::new(),

@@ -115,6 +115,10 @@ impl Destination for Elasticsearch {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     /// A server that passes over the parameter by which an answer is made short is none of those that know
     /// ids: VictoriaLogs and others store again what they have.
     fn knows_keys(&self, answer: &Answer) -> bool {

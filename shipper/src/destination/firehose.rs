@@ -4,7 +4,7 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::streams::{self, Entry, encoded};
+use super::streams::{self, Entry, EventsPerRecord, MANY_BYTES, encoded};
 use super::{
     Answer, Destination, Encoding, Endpoint, Keys, Limits, Section, Signing, Verdict, json,
 };
@@ -32,17 +32,18 @@ const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 pub struct Firehose {
     endpoint: Endpoint,
     stream: String,
+    per_record: EventsPerRecord,
 }
 
 impl Firehose {
     /// Puts records into a stream, by the API at `url`.
-    pub fn new(url: Url, region: &str, stream: &str) -> Self {
+    pub fn new(url: Url, region: &str, stream: &str, per_record: EventsPerRecord) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
         headers.insert(TARGET, HeaderValue::from_static("Firehose_20150804.PutRecordBatch"));
         let signing = Signing { service: Service::Firehose, region: Some(region.to_owned()) };
         let endpoint = Endpoint { signing: Some(signing), ..Endpoint::post(url, headers) };
-        Self { endpoint, stream: stream.to_owned() }
+        Self { endpoint, stream: stream.to_owned(), per_record }
     }
 }
 
@@ -51,9 +52,13 @@ impl Destination for Firehose {
         /// What stands around the data of a record.
         const AROUND: usize = r#"{"Data":""}"#.len();
 
-        Limits {
-            max_request_records: MAX_REQUEST_RECORDS,
-            ..Limits::of_bytes(encoded(MAX_REQUEST_BYTES), encoded(MAX_RECORD_BYTES) + AROUND)
+        let max_record_bytes = encoded(MAX_RECORD_BYTES) + AROUND;
+        match self.per_record {
+            EventsPerRecord::One => Limits {
+                max_request_records: MAX_REQUEST_RECORDS,
+                ..Limits::of_bytes(encoded(MAX_REQUEST_BYTES), max_record_bytes)
+            },
+            EventsPerRecord::Many => Limits::of_bytes(encoded(MANY_BYTES), max_record_bytes),
         }
     }
 
@@ -65,27 +70,45 @@ impl Destination for Firehose {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     fn encoding(&self) -> Encoding {
         Encoding::Identity
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        body.extend_from_slice(b"{\"Data\":\"");
-        streams::data(piece, body);
-        body.extend_from_slice(b"\"}");
+        let is_alone = self.per_record == EventsPerRecord::One;
+        if is_alone {
+            body.extend_from_slice(b"{\"Data\":\"");
+        }
+        streams::data(piece, self.per_record, body);
+        if is_alone {
+            body.extend_from_slice(b"\"}");
+        }
     }
 
     fn separator(&self) -> &'static [u8] {
-        b","
+        match self.per_record {
+            EventsPerRecord::One => b",",
+            EventsPerRecord::Many => b"",
+        }
     }
 
     fn open(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"DeliveryStreamName\":");
         json::string(&self.stream, body);
         body.extend_from_slice(b",\"Records\":[");
+        if self.per_record == EventsPerRecord::Many {
+            body.extend_from_slice(b"{\"Data\":\"");
+        }
     }
 
     fn close(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        if self.per_record == EventsPerRecord::Many {
+            body.extend_from_slice(b"\"}");
+        }
         body.extend_from_slice(b"]}");
     }
 
@@ -94,7 +117,8 @@ impl Destination for Firehose {
     }
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
-        streams::classify(Service::Firehose, sent, answer, |put: PutRecordBatch| put.responses)
+        let entries = |put: PutRecordBatch| put.responses;
+        streams::classify(Service::Firehose, self.per_record, sent, answer, entries)
     }
 }
 
@@ -106,17 +130,21 @@ struct PutRecordBatch {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use bytes::Bytes;
+    use serde_json::Value;
 
     use super::*;
-    use crate::destination::{Certainty, Class, Outcome, UNREADABLE_ANSWER};
+    use crate::destination::{Certainty, Class, Outcome, UNREADABLE_ANSWER, sample};
 
     #[track_caller]
     fn check(status: u16, body: &str, expected: &Verdict) {
         let url = Url::parse("https://firehose.eu-west-1.amazonaws.com/").unwrap();
         let answer =
             Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
-        let verdict = Firehose::new(url, "eu-west-1", "logs").classify(2, &answer);
+        let verdict =
+            Firehose::new(url, "eu-west-1", "logs", EventsPerRecord::One).classify(2, &answer);
         assert_eq!(&verdict, expected, "{body}");
     }
 
@@ -151,5 +179,45 @@ mod tests {
             ),
         );
         check(503, "", &Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken));
+    }
+
+    #[test]
+    fn many_events_make_a_record_of_a_line_each() {
+        let url = Url::parse("https://firehose.eu-west-1.amazonaws.com/").unwrap();
+        let firehose = Firehose::new(url, "eu-west-1", "logs", EventsPerRecord::Many);
+        let mut body = Vec::new();
+        let messages = ["a", "ab", "abc", "abcd"];
+        for message in messages {
+            sample::with_piece(message, |piece| {
+                if body.is_empty() {
+                    let section = Section { first: piece, bytes: 1, is_first: true, is_last: true };
+                    firehose.open(&section, &mut body);
+                }
+                firehose.encode(piece, &mut body);
+            });
+        }
+        sample::with_piece("", |piece| {
+            let section = Section { first: piece, bytes: 1, is_first: true, is_last: true };
+            firehose.close(&section, &mut body);
+        });
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let [record] = &body["Records"].as_array().unwrap()[..] else { panic!("{body}") };
+        let data = STANDARD.decode(record["Data"].as_str().unwrap()).unwrap();
+        let lines = std::str::from_utf8(&data).unwrap().lines();
+        let found: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+        let found: Vec<&str> = found.iter().map(|it| it["message"].as_str().unwrap()).collect();
+        assert_eq!(found, messages);
+        let answer = |body: &'static [u8]| Answer {
+            status: 200,
+            retry_after: None,
+            body: Bytes::from_static(body),
+        };
+        let taken = answer(br#"{"RequestResponses":[{"RecordId":"1"}]}"#);
+        assert_eq!(firehose.classify(4, &taken), Verdict::Each(vec![Outcome::Delivered; 4]));
+        let failed =
+            answer(br#"{"RequestResponses":[{"ErrorCode":"ServiceUnavailableException"}]}"#);
+        let class = Class::from_service("service_unavailable_exception");
+        let again = Outcome::TryAgain(class, Certainty::NothingTaken);
+        assert_eq!(firehose.classify(4, &failed), Verdict::Each(vec![again; 4]));
     }
 }

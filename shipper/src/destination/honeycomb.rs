@@ -54,6 +54,10 @@ impl Destination for Honeycomb {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"time\":\"");
         json::time(piece.record.time, body);

@@ -66,6 +66,10 @@ impl Destination for Http {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     fn encoding(&self) -> Encoding {
         self.encoding
     }

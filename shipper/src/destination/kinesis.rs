@@ -4,9 +4,9 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::streams::{self, Entry, encoded};
+use super::streams::{self, Entry, EventsPerRecord, MANY_BYTES, encoded};
 use super::{
-    Answer, Destination, Encoding, Endpoint, Keys, Limits, Section, Signing, Verdict, json,
+    Answer, Destination, Encoding, Endpoint, Keys, Limits, Place, Section, Signing, Verdict, json,
 };
 use crate::aws::Service;
 use crate::key::Key;
@@ -37,6 +37,7 @@ pub struct Kinesis {
     endpoint: Endpoint,
     arn: String,
     partition: Partition,
+    per_record: EventsPerRecord,
 }
 
 /// What goes into the same shard.
@@ -44,19 +45,38 @@ pub struct Kinesis {
 pub enum Partition {
     /// Every record by itself: the load is even.
     Record,
-    /// The lines of a log stream, which stay in order.
+    /// The events of a log stream.
     LogStream,
 }
 
 impl Kinesis {
     /// Puts records into the stream of this ARN, by the API at `url`.
-    pub fn new(url: Url, region: &str, arn: &str, partition: Partition) -> Self {
+    pub fn new(
+        url: Url,
+        region: &str,
+        arn: &str,
+        partition: Partition,
+        per_record: EventsPerRecord,
+    ) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
         headers.insert(TARGET, HeaderValue::from_static("Kinesis_20131202.PutRecords"));
         let signing = Signing { service: Service::Kinesis, region: Some(region.to_owned()) };
         let endpoint = Endpoint { signing: Some(signing), ..Endpoint::post(url, headers) };
-        Self { endpoint, arn: arn.to_owned(), partition }
+        Self { endpoint, arn: arn.to_owned(), partition, per_record }
+    }
+
+    /// Appends what a record has behind its data, the key being that of a piece in it.
+    fn end_record(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"\",\"PartitionKey\":\"");
+        match self.partition {
+            Partition::Record => json::hexadecimal(Key::of(piece).bytes(), body),
+            Partition::LogStream => {
+                let stream = piece.record.origin.stream;
+                json::escape(&stream[..stream.floor_char_boundary(MAX_KEY_BYTES / 2)], body);
+            }
+        }
+        body.extend_from_slice(b"\"}");
     }
 }
 
@@ -65,12 +85,13 @@ impl Destination for Kinesis {
         /// What stands around the data of a record.
         const AROUND: usize = r#"{"Data":"","PartitionKey":""}"#.len();
 
-        Limits {
-            max_request_records: MAX_REQUEST_RECORDS,
-            ..Limits::of_bytes(
-                encoded(MAX_REQUEST_BYTES),
-                encoded(MAX_RECORD_BYTES - MAX_KEY_BYTES) + AROUND,
-            )
+        let max_record_bytes = encoded(MAX_RECORD_BYTES - MAX_KEY_BYTES) + AROUND;
+        match self.per_record {
+            EventsPerRecord::One => Limits {
+                max_request_records: MAX_REQUEST_RECORDS,
+                ..Limits::of_bytes(encoded(MAX_REQUEST_BYTES), max_record_bytes)
+            },
+            EventsPerRecord::Many => Limits::of_bytes(encoded(MANY_BYTES), max_record_bytes),
         }
     }
 
@@ -82,35 +103,55 @@ impl Destination for Kinesis {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     fn encoding(&self) -> Encoding {
         Encoding::Identity
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        body.extend_from_slice(b"{\"Data\":\"");
-        streams::data(piece, body);
-        body.extend_from_slice(b"\",\"PartitionKey\":\"");
-        match self.partition {
-            Partition::Record => json::hexadecimal(Key::of(piece).bytes(), body),
-            Partition::LogStream => {
-                let stream = piece.record.origin.stream;
-                json::escape(&stream[..stream.floor_char_boundary(MAX_KEY_BYTES / 2)], body);
-            }
+        let is_alone = self.per_record == EventsPerRecord::One;
+        if is_alone {
+            body.extend_from_slice(b"{\"Data\":\"");
         }
-        body.extend_from_slice(b"\"}");
+        streams::data(piece, self.per_record, body);
+        if is_alone {
+            self.end_record(piece, body);
+        }
     }
 
     fn separator(&self) -> &'static [u8] {
-        b","
+        match self.per_record {
+            EventsPerRecord::One => b",",
+            EventsPerRecord::Many => b"",
+        }
+    }
+
+    /// A record of many events goes into one shard.
+    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
+        match (self.per_record, self.partition) {
+            (EventsPerRecord::Many, Partition::LogStream) => {
+                Place::by_origin(before, piece, Place::NextRequest)
+            }
+            _ => Place::SameSection,
+        }
     }
 
     fn open(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"StreamARN\":");
         json::string(&self.arn, body);
         body.extend_from_slice(b",\"Records\":[");
+        if self.per_record == EventsPerRecord::Many {
+            body.extend_from_slice(b"{\"Data\":\"");
+        }
     }
 
-    fn close(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn close(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
+        if self.per_record == EventsPerRecord::Many {
+            self.end_record(section.first, body);
+        }
         body.extend_from_slice(b"]}");
     }
 
@@ -119,7 +160,8 @@ impl Destination for Kinesis {
     }
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
-        streams::classify(Service::Kinesis, sent, answer, |put: PutRecords| put.records)
+        let entries = |put: PutRecords| put.records;
+        streams::classify(Service::Kinesis, self.per_record, sent, answer, entries)
     }
 }
 
@@ -143,7 +185,7 @@ mod tests {
 
     fn kinesis(partition: Partition) -> Kinesis {
         let url = Url::parse("https://kinesis.eu-west-1.amazonaws.com/").unwrap();
-        Kinesis::new(url, "eu-west-1", ARN, partition)
+        Kinesis::new(url, "eu-west-1", ARN, partition, EventsPerRecord::One)
     }
 
     #[track_caller]

@@ -49,6 +49,10 @@ impl Destination for Loggly {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     /// Loggly documents no compression.
     fn encoding(&self) -> Encoding {
         Encoding::Identity

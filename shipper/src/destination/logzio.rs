@@ -51,6 +51,10 @@ impl Destination for Logzio {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         document::write(piece, body);
         body.push(b'\n');

@@ -147,6 +147,10 @@ impl Destination for Loki {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     fn encoding(&self) -> Encoding {
         Encoding::Snappy
     }

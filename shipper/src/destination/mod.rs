@@ -35,6 +35,7 @@ pub mod sumologic;
 pub use answer::{Answer, Certainty, Class, Inquired, Outcome, Verdict};
 pub use framing::{Place, Section, Span};
 pub use request::{Address, Encoding, Endpoint, Request, Signing};
+pub use streams::EventsPerRecord;
 
 pub(crate) use document::CommonCell;
 
@@ -54,6 +55,9 @@ pub trait Destination: Send + Sync {
 
     /// Where requests go and with which headers.
     fn endpoint(&self) -> &Endpoint;
+
+    /// The same, for what users set beside what the destination needs.
+    fn endpoint_mut(&mut self) -> &mut Endpoint;
 
     /// How bodies are compressed.
     fn encoding(&self) -> Encoding {

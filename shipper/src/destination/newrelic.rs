@@ -71,6 +71,10 @@ impl Destination for NewRelic {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"timestamp\":");
         json::integer(piece.record.unix_millis(), body);

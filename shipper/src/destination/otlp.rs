@@ -63,6 +63,10 @@ impl Destination for Otlp {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         let nanos = piece.record.unix_millis().saturating_mul(1_000_000);
         protobuf::message(2, body, |record| {

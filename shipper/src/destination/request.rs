@@ -17,6 +17,8 @@ pub struct Endpoint {
     pub method: Method,
     /// The whole URL.
     pub url: Url,
+    /// What stands behind every URL that requests go to, beside what is there.
+    pub query: Vec<(String, String)>,
     /// All headers but those about compression and length.
     pub headers: HeaderMap,
     /// The most that is read of an answer. One that is longer counts as broken.
@@ -38,6 +40,7 @@ impl Endpoint {
         Self {
             method: Method::POST,
             url,
+            query: Vec::new(),
             headers,
             max_answer_bytes: Self::MAX_ANSWER_BYTES,
             signing: None,

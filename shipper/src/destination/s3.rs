@@ -54,6 +54,10 @@ impl Destination for S3 {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         document::write(piece, body);
         body.push(b'\n');

@@ -132,6 +132,10 @@ impl Destination for SplunkHec {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         let origin = piece.record.origin;
         body.extend_from_slice(b"{\"time\":");

@@ -10,11 +10,29 @@ use super::{
 use crate::aws::{AwsError, Service};
 use crate::record::Piece;
 
+/// How many events a record of a stream has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventsPerRecord {
+    /// One.
+    One,
+    /// As many as have room in [`MANY_BYTES`], each in a line. A request is one record.
+    Many,
+}
+
+/// How large a record of many events becomes at most, unless one event is larger: as small as a shard takes four of in
+/// a second, and large enough that the units in which AWS bills (5 KB, 25 KB) do not matter.
+pub(super) const MANY_BYTES: usize = 256 * 1_024;
+
 /// Appends the document of a piece with a line end behind it, as base64: what collects records puts
-/// one behind the other.
-pub(super) fn data(piece: &Piece<'_>, body: &mut Vec<u8>) {
+/// one behind the other. Where many share a record, blanks make the document so long that base64 of one
+/// behind base64 of another is that of both.
+pub(super) fn data(piece: &Piece<'_>, per_record: EventsPerRecord, body: &mut Vec<u8>) {
     let mut document = Vec::with_capacity(piece.message.len() + 600);
     document::write(piece, &mut document);
+    if per_record == EventsPerRecord::Many {
+        let padded = (document.len() + 1).next_multiple_of(3);
+        document.resize(padded - 1, b' ');
+    }
     document.push(b'\n');
     let start = body.len();
     body.resize(start + encoded(document.len()), 0);
@@ -37,6 +55,7 @@ pub(super) fn room(max_bytes: usize, other_bytes: usize) -> Option<usize> {
 /// Judges an answer whose entries stand for the pieces sent.
 pub(super) fn classify<Entries>(
     service: Service,
+    per_record: EventsPerRecord,
     sent: usize,
     answer: &Answer,
     entries: impl FnOnce(Entries) -> Vec<Entry>,
@@ -48,12 +67,14 @@ where
         return aws_status(service, answer);
     }
     let entries = serde_json::from_slice::<Entries>(&answer.body).map(entries);
-    match entries {
-        Ok(entries) if entries.len() == sent => {
-            Verdict::Each(entries.into_iter().map(Entry::outcome).collect())
-        }
-        Ok(_) | Err(_) => UNREADABLE_ANSWER,
+    let Ok(entries) = entries else {
+        return UNREADABLE_ANSWER;
+    };
+    let mut outcomes: Vec<Outcome> = entries.into_iter().map(Entry::outcome).collect();
+    if per_record == EventsPerRecord::Many && outcomes.len() == 1 {
+        outcomes = vec![outcomes.swap_remove(0); sent];
     }
+    if outcomes.len() == sent { Verdict::Each(outcomes) } else { UNREADABLE_ANSWER }
 }
 
 /// What became of one record.

@@ -418,6 +418,8 @@ impl<'s> Shipment<'s> {
             gzip_level: shared.gzip_level,
             oversized: config.oversized,
             json_fields: config.json_fields,
+            max_record_bytes: None,
+            max_age: None,
             outage: if shared.undelivered.is_some() { Outage::GiveUp } else { Outage::Outlast },
             max_in_flight: config.max_in_flight,
             max_held_bytes,

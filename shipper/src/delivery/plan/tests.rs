@@ -45,6 +45,10 @@ impl Destination for Fake {
         &self.endpoint
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(piece.message.as_bytes());
         body.extend_from_slice(piece.json.unwrap_or_default().as_bytes());
@@ -123,6 +127,8 @@ pub(super) fn settings() -> Settings {
         gzip_level: Compression::fast(),
         oversized: Oversized::Refuse,
         json_fields: JsonFields::Send,
+        max_record_bytes: None,
+        max_age: None,
         outage: Outage::Outlast,
         max_in_flight: 8,
         max_held_bytes: usize::MAX,

@@ -23,6 +23,10 @@ impl Destination for Limited {
         self.destination.endpoint()
     }
 
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        self.destination.endpoint_mut()
+    }
+
     fn encoding(&self) -> Encoding {
         self.destination.encoding()
     }

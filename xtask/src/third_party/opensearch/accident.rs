@@ -12,6 +12,7 @@ use logagg_e2e::wait::PATIENCE;
 use serde_json::{Value, json};
 
 use super::super::content::{self, LogEvent};
+use super::super::exchange;
 use super::super::shipper::{self, FATES, count};
 use super::super::{Checks, Recorded, Shipper};
 
@@ -308,7 +309,8 @@ pub(super) fn ship(
     };
     let function = shipper.start(&destination(&recorder.endpoint()), more, &[])?;
     let invoked = function.summarize(delivery, time)?;
-    Ok(Shipped { invoked, exchanges: recorder.exchanges() })
+    let exchanges = recorder.exchanges().into_iter().filter(|it| !exchange::asks_for_mapping(it));
+    Ok(Shipped { invoked, exchanges: exchanges.collect() })
 }
 
 /// Checks cases, each on a server that was emptied.

@@ -6,6 +6,7 @@ use logagg_e2e::wait::PATIENCE;
 use serde_json::{Value, json};
 
 use super::super::content::{self, Found, Keeps, LogEvent};
+use super::super::exchange;
 use super::super::shipper::{self, count};
 use super::super::{Checks, Shipper};
 
@@ -18,6 +19,7 @@ pub(super) fn check(shipper: &Shipper, server: &OpenSearch, checks: &mut Checks)
         ("an index", "content-fixed", "content-fixed"),
         ("an index for each day", "content-dated-{yyyy.MM.dd}", "content-dated-*"),
         ("a data stream", "content-stream", "content-stream"),
+        (WITH_TEMPLATE, "content-template", "content-template"),
     ];
     for (kind, index, found_in) in kinds {
         checks.check(&format!("every shape of event in {kind}"), |_| {
@@ -26,11 +28,62 @@ pub(super) fn check(shipper: &Shipper, server: &OpenSearch, checks: &mut Checks)
                 server.api().call("PUT", "_index_template/content", &template)?;
                 server.api().call("PUT", &format!("_data_stream/{index}"), &Value::Null)?;
             }
+            if kind == WITH_TEMPLATE {
+                install_template(server, index)?;
+            }
             let destination =
                 json!({"type": "elasticsearch", "url": server.endpoint(), "index": index});
             shipped_twice(shipper, server, &destination, found_in, &events)
         });
     }
+}
+
+/// What the page of the destination says to do before the first event.
+const WITH_TEMPLATE: &str = "an index with the index template";
+
+fn install_template(server: &OpenSearch, index: &str) -> anyhow::Result<()> {
+    let text = include_str!("../../../../shipper/index-template/opensearch.json");
+    let mut template: Value = serde_json::from_str(text).context("the index template")?;
+    template["index_patterns"] = json!([index]);
+    server.api().call("PUT", "_index_template/logagg", &template).map(drop)
+}
+
+/// What would make other values of a field not fit it, without the index template: a log stream that is named like a
+/// date, JSON fields of several types.
+pub(super) fn check_template(shipper: &Shipper, server: &OpenSearch, checks: &mut Checks) {
+    let first = |index: &str| -> anyhow::Result<(Vec<LogEvent>, Value)> {
+        let mut events =
+            exchange::events(&[r#"{"id":7}"#, r#"{"id":{"nested":1}}"#, r#"{"id":"x"}"#]);
+        events.iter_mut().for_each(|event| event.log_stream = "2023/11/06".to_owned());
+        let destination =
+            json!({"type": "elasticsearch", "url": server.endpoint(), "index": index});
+        Ok((events, destination))
+    };
+    checks.check("with the index template nothing conflicts", |_| {
+        install_template(server, "template")?;
+        let (events, destination) = first("template")?;
+        let function = shipper.start(&destination, &Value::Null, &[])?;
+        let deliveries = [events, content::fill(10)].map(|events| content::deliveries(&events));
+        for delivery in deliveries.into_iter().collect::<anyhow::Result<Vec<_>>>()?.concat() {
+            let summary = function.summarize(&delivery, PATIENCE)?.summary;
+            ensure!(
+                count(&summary, "delivered") == count(&summary, "in")
+                    && count(&summary, "sent_without_json_fields") == 0,
+                "{summary:#}"
+            );
+            ensure!(!summary.to_string().contains("the index"), "{summary:#}");
+        }
+        Ok("a stream named like a date, and JSON fields of three types".to_owned())
+    });
+    checks.check("an index without the index template is reported", |_| {
+        let (events, destination) = first("guessing")?;
+        let function = shipper.start(&destination, &Value::Null, &[])?;
+        let deliveries = content::deliveries(&events)?;
+        let summary = function.summarize(&deliveries[0], PATIENCE)?.summary;
+        let expected = "x: the index has aws.cloudwatch.log_stream as date";
+        ensure!(summary.to_string().contains(expected), "{summary:#}");
+        Ok(expected.to_owned())
+    });
 }
 
 fn shipped_twice(

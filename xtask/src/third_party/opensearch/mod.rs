@@ -15,6 +15,8 @@ use super::{Checks, Shipper, progress};
 pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let mut server = OpenSearch::start(&progress, checks.suite(), &[])?;
     contents::check(shipper, &server, checks);
+    contents::check_template(shipper, &server, checks);
+    server.reset()?;
     accident::check_all(shipper, &server, checks, &accident::OF_INDICES);
     limits::check_red_shard(shipper, &server, checks);
     server.reset()?;
