@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::container_credentials::NotFetched;
 use super::endpoint::{Service, USE_FIPS};
@@ -292,10 +293,16 @@ fn json(body: &[u8]) -> Option<String> {
         #[serde(rename = "__type")]
         error_type: Option<String>,
         code: Option<String>,
+        message: Option<Value>,
     }
 
+    /// All that a domain of Amazon OpenSearch Service says of expired credentials, with status 403, as its
+    /// users report.
+    const EXPIRED: &str = "The security token included in the request is expired";
+
     let error: Error = serde_json::from_slice(body).ok()?;
-    error.error_type.or(error.code)
+    let expired = error.message.is_some_and(|message| message == EXPIRED);
+    error.error_type.or(error.code).or_else(|| expired.then(|| "ExpiredToken".to_owned()))
 }
 
 /// S3 answers `<Error><Code>…`, others put that into `<ErrorResponse>`.
@@ -336,6 +343,14 @@ mod tests {
         check(Some("AccessDeniedException:http://x/"), "", "AccessDeniedException");
         check(None, r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist"}"#, "QueueDoesNotExist");
         check(None, r#"{"code":"ParameterNotFound","message":"m"}"#, "ParameterNotFound");
+        let of_domain = r#"{"message":"The security token included in the request is expired"}"#;
+        check(None, of_domain, "ExpiredToken");
+        check(None, r#"{"code":"Throttling","message":{"a":1}}"#, "Throttling");
+        check(
+            None,
+            r#"{"message":"The security token included in the request is invalid"}"#,
+            "other",
+        );
         let s3 = "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Key>k</Key></Error>";
         check(None, s3, "NoSuchKey");
         let query = "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code></Error></ErrorResponse>";

@@ -93,7 +93,8 @@ impl Aws {
     }
 
     /// Where a service is: as `AWS_ENDPOINT_URL_<SERVICE>` or `AWS_ENDPOINT_URL` says, or else
-    /// AWS's own address. The region is the function's unless another is given.
+    /// AWS's own address, with FIPS or dual-stack where the environment asks for that. The region is
+    /// the function's unless another is given.
     pub fn endpoint(&self, service: Service, region: Option<&str>) -> Result<Url, Problem> {
         let environment = self.client.environment();
         endpoint::of(service, environment.region(region)?, environment)
@@ -101,7 +102,8 @@ impl Aws {
 
     /// Signs a request with Signature Version 4. A body that is streamed cannot be signed, unless
     /// the header `x-amz-content-sha256` says what to sign in its place: the body's SHA-256 in
-    /// hexadecimal digits, or `UNSIGNED-PAYLOAD`. All headers must be there already.
+    /// hexadecimal digits, or `UNSIGNED-PAYLOAD`. All headers must be there already, but for the
+    /// checksum of an upload to S3, and so must credentials that are not in the environment.
     pub fn sign(
         &self,
         service: Service,
