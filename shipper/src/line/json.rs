@@ -89,8 +89,26 @@ pub(super) fn parse(object: Object<'_>) -> Line<'_> {
     let record = platform.and_then(|_| serde_json::from_str::<PlatformLine<'_>>(object.text).ok());
     match (platform, record) {
         (Some(name), Some(line)) => platform_line(name, line.record),
+        (Some("fault"), None) => fault(object.text).unwrap_or_else(|| application(object)),
         _ => application(object),
     }
+}
+
+/// A function's process that ended in the middle, whose record is a text: `RequestId: … Process exited before
+/// completing request`.
+///
+/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-logs-api.html>, `platform.fault`
+fn fault(text: &str) -> Option<Line<'static>> {
+    #[derive(Deserialize)]
+    struct Fault<'a> {
+        #[serde(borrow)]
+        record: Cow<'a, str>,
+    }
+
+    let fault: Fault<'_> = serde_json::from_str(text).ok()?;
+    let id = fault.record.strip_prefix("RequestId: ").and_then(|rest| rest.get(..REQUEST_ID_BYTES));
+    let request_id = id.filter(|id| is_request_id(id)).map(|id| Cow::Owned(id.to_owned()));
+    Some(Line { kind: Kind::Crash, level: Some(Level::Error), request_id, ..Line::default() })
 }
 
 /// A line of the function's.
@@ -463,5 +481,16 @@ mod tests {
             let line = Line::parse(message);
             assert_eq!((line.kind, line.json), (Kind::Application, Some(message)));
         }
+    }
+
+    #[test]
+    fn a_fault_is_a_crash_of_its_request() {
+        let text = format!(
+            r#"{{"time":"2020-08-20T12:31:32.123Z","type":"platform.fault","record":"RequestId: {ID} Process exited before completing request"}}"#
+        );
+        let line = parse(object(&text).unwrap());
+        assert_eq!((line.kind, line.level), (Kind::Crash, Some(Level::Error)));
+        assert_eq!(line.request_id.as_deref(), Some(ID));
+        assert_eq!(line.json, None);
     }
 }

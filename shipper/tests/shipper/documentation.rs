@@ -9,10 +9,12 @@ use crate::bulk::Bulk;
 use crate::event;
 use crate::lambda::{Lambda, accepting};
 
-/// The pages with configurations: the shipper's, and one for each type of destination.
+/// The pages with configurations: the shipper's, one for each type of destination, and the recipes.
 fn pages() -> Vec<String> {
     let mut pages = vec!["shipper.md".to_owned()];
     pages.extend(TYPES.iter().map(|name| format!("destinations/{name}.md")));
+    let recipes = ["fluent-bit", "grafana-loki", "opentelemetry-collector", "victorialogs"];
+    pages.extend(recipes.iter().map(|name| format!("guides/{name}.md")));
     pages
 }
 
