@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use boon::Format;
 use regex::Regex;
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::fields::Fields;
+use super::schema::{Mistake, check_text, some_of};
 use crate::admit::{
     Admission, Condition, NOT_INCLUDED, Named, Pattern, Redaction, Rule, Share, Wording,
 };
@@ -12,127 +16,178 @@ use crate::counts::OWN_LOG_GROUP;
 use crate::destination::Class;
 use crate::line::{Kind, Level};
 
-/// Whether a rule may be about all lines.
-#[derive(Clone, Copy, PartialEq)]
-enum Reach {
-    All,
-    Some,
+/// The fields of `admit`.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    #[serde(default)]
+    #[schemars(transform = not_about_everything)]
+    include: Vec<RuleSettings>,
+    #[serde(default)]
+    #[schemars(transform = not_about_everything)]
+    exclude: Vec<RuleSettings>,
+    #[serde(default)]
+    sample: Vec<Sample>,
+    #[serde(default)]
+    #[schemars(extend("items" = some_of(&Named::ALL.map(Named::name))))]
+    redact: Vec<String>,
+    #[serde(default)]
+    redact_patterns: Vec<PatternSettings>,
 }
 
-/// Reads `admit`.
-pub(super) fn read(root: &mut Fields<'_, '_>) -> Option<Admission> {
-    let mut fields = root.optional_object("admit")?;
-    let mut names = BTreeSet::new();
-    let include = fields.each("include", |fields| rule(fields, &mut names, Reach::Some));
-    let exclude = fields.each("exclude", |fields| rule(fields, &mut names, Reach::Some));
-    let sample = fields.each("sample", |fields| {
-        let rule = rule(fields, &mut names, Reach::All);
-        let share = fields.share("keep");
-        Some((rule?, Share::new(share?)))
-    });
-    let named = fields.choices("redact", &Named::ALL.map(Named::name));
-    let own = fields.each("redact_patterns", |fields| pattern(fields, &mut names));
-    let named = Named::ALL.into_iter().filter(|known| named.contains(&known.name()));
-    // Own patterns come first: they know better what they mean.
-    let redaction = Redaction::new(own.into_iter().chain(named.map(Pattern::named)).collect());
-    fields.finish();
-    Admission::new(include, exclude, sample, redaction)
+#[derive(Deserialize, JsonSchema)]
+struct RuleSettings {
+    name: Name,
+    #[schemars(extend("format" = REGEX.name))]
+    message: Option<String>,
+    #[schemars(extend("format" = REGEX.name))]
+    log_group: Option<String>,
+    #[serde(default)]
+    #[schemars(extend("items" = some_of(&Kind::ALL.map(Kind::name))))]
+    kinds: Vec<String>,
+    #[serde(default)]
+    #[schemars(extend("items" = some_of(&Level::ALL.map(Level::name))))]
+    levels: Vec<String>,
 }
 
-fn rule(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>, reach: Reach) -> Option<Rule> {
-    let name = name(fields, names);
-    let message = optional_pattern(fields, "message", Wording::new);
-    let log_group = optional_pattern(fields, "log_group", Regex::new);
-    let kinds = fields.choices("kinds", &Kind::ALL.map(Kind::name));
-    let levels = fields.choices("levels", &Level::ALL.map(Level::name));
-    let mut conditions = Vec::new();
-    if !kinds.is_empty() {
-        let kinds = Kind::ALL.into_iter().filter(|kind| kinds.contains(&kind.name()));
-        conditions.push(Condition::Kinds(kinds.collect()));
+#[derive(Deserialize, JsonSchema)]
+struct Sample {
+    #[serde(flatten)]
+    rule: RuleSettings,
+    #[schemars(range(min = 0, max = 1))]
+    keep: f64,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct PatternSettings {
+    name: Name,
+    #[schemars(extend("format" = PATTERN.name))]
+    pattern: String,
+    replacement: Option<String>,
+}
+
+/// A name that is counted under, and so must be one of its own.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend(
+    "pattern" = "^[a-z0-9_]{1,40}$",
+    "errorMessage" = "must be at most 40 of a to z, 0 to 9 and _",
+    "allOf" = [reserved()],
+))]
+struct Name(String);
+
+fn reserved() -> Value {
+    let (not_included, own_log_group) = (NOT_INCLUDED, OWN_LOG_GROUP);
+    let mut names = vec![not_included.as_str(), own_log_group.as_str()];
+    names.extend(Named::ALL.map(Named::name));
+    json!({"not": {"enum": names}, "errorMessage": "means something else already"})
+}
+
+fn not_about_everything(schema: &mut Schema) {
+    let conditions = ["message", "log_group", "kinds", "levels"];
+    let rule = &mut schema.ensure_object()["items"];
+    rule["anyOf"] = conditions.iter().map(|name| json!({"required": [name]})).collect();
+    rule["errorMessage"] = json!(
+        "is about every line; give at least one of \"message\", \"log_group\", \"kinds\" and \
+         \"levels\""
+    );
+}
+
+/// A regular expression.
+pub(super) const REGEX: Format =
+    Format { name: "rust-regex", func: |value| check_text(value, |text| regex(text).map(drop)) };
+
+/// A regular expression for what is taken out.
+pub(super) const PATTERN: Format = Format {
+    name: "redact-pattern",
+    func: |value| check_text(value, |text| pattern(text).map(drop)),
+};
+
+impl Settings {
+    pub(super) fn admission(self) -> Result<Option<Admission>, Mistake> {
+        let mut names = BTreeSet::new();
+        let include = each("include", self.include, |it| it.rule(&mut names))?;
+        let exclude = each("exclude", self.exclude, |it| it.rule(&mut names))?;
+        let sample =
+            each("sample", self.sample, |it| Ok((it.rule.rule(&mut names)?, Share::new(it.keep))))?;
+        let own = each("redact_patterns", self.redact_patterns, |it| {
+            let regex = pattern(&it.pattern).map_err(|text| Mistake::new("pattern", text))?;
+            Ok(Pattern::own(it.name.class(&mut names)?, regex, it.replacement.as_deref()))
+        })?;
+        let named = Named::ALL.into_iter().filter(|it| has(&self.redact, it.name()));
+        // Own patterns come first: they know better what they mean.
+        let redaction = Redaction::new(own.into_iter().chain(named.map(Pattern::named)).collect());
+        Ok(Admission::new(include, exclude, sample, redaction))
     }
-    if !levels.is_empty() {
-        let levels = Level::ALL.into_iter().filter(|level| levels.contains(&level.name()));
-        conditions.push(Condition::Levels(levels.collect()));
-    }
-    conditions.extend(log_group.map(Condition::LogGroup));
-    if reach == Reach::Some {
-        fields.at_least_one_of(
-            &["message", "log_group", "kinds", "levels"],
-            "is about every line; give at least one of \"message\", \"log_group\", \"kinds\" and \
-             \"levels\"",
-        );
-    }
-    Some(Rule { name: name?, message, conditions })
 }
 
-fn pattern(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>) -> Option<Pattern> {
-    let name = name(fields, names);
-    let text = fields.text("pattern");
-    let regex = text.and_then(|text| compile(fields, "pattern", text, Regex::new));
-    let replacement = fields.optional_text("replacement");
-    let regex = regex?;
-    if regex.is_match("") {
-        fields.mistake_in("pattern", "matches an empty text, and so everywhere");
-        return None;
-    }
-    Some(Pattern::own(name?, regex, replacement))
-}
-
-/// Reads a name, which is counted under and so must be one of its own.
-fn name(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>) -> Option<Class> {
-    const LONGEST: usize = 40;
-
-    let name = fields.like("^[a-z0-9_]{1,40}$").text("name")?;
-    let has_the_form = name.len() <= LONGEST
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    let is_ours = [NOT_INCLUDED.as_str(), OWN_LOG_GROUP.as_str()].contains(&name)
-        || Named::ALL.map(Named::name).contains(&name);
-    if !has_the_form {
-        fields.mistake_in(
-            "name",
-            &format!("is {name:?}, must be at most {LONGEST} of a to z, 0 to 9 and _"),
-        );
-    } else if is_ours {
-        fields.mistake_in("name", &format!("is {name:?}, which means something else already"));
-    } else if !names.insert(name.to_owned()) {
-        fields.mistake_in("name", &format!("is {name:?}, as another rule's is already"));
-    } else {
-        return Some(Class::from_service(name));
-    }
-    None
-}
-
-fn optional_pattern<T>(
-    fields: &mut Fields<'_, '_>,
-    name: &str,
-    make: impl FnOnce(&str) -> Result<T, regex::Error>,
-) -> Option<T> {
-    let text = fields.optional_text(name)?;
-    compile(fields, name, text, make)
-}
-
-/// Makes of a regular expression what is needed, or says what is wrong with it.
-fn compile<T>(
-    fields: &mut Fields<'_, '_>,
-    name: &str,
-    text: &str,
-    make: impl FnOnce(&str) -> Result<T, regex::Error>,
-) -> Option<T> {
-    match make(text) {
-        Ok(made) => Some(made),
-        Err(error) => {
-            // The last line says what is wrong, those before it show where.
-            let error = error.to_string();
-            let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            fields.mistake_in(
-                name,
-                &format!("is {text:?}, which is no regular expression: {reason}"),
-            );
-            None
+impl RuleSettings {
+    fn rule(self, names: &mut BTreeSet<String>) -> Result<Rule, Mistake> {
+        let name = self.name.class(names)?;
+        let mut conditions = Vec::new();
+        if !self.kinds.is_empty() {
+            let kinds = Kind::ALL.into_iter().filter(|it| has(&self.kinds, it.name()));
+            conditions.push(Condition::Kinds(kinds.collect()));
         }
+        if !self.levels.is_empty() {
+            let levels = Level::ALL.into_iter().filter(|it| has(&self.levels, it.name()));
+            conditions.push(Condition::Levels(levels.collect()));
+        }
+        let message = self.message.map(|text| Wording::new(&text)).transpose();
+        let log_group = self.log_group.map(|text| regex(&text)).transpose();
+        conditions.extend(
+            log_group.map_err(|text| Mistake::new("log_group", text))?.map(Condition::LogGroup),
+        );
+        let message = message.map_err(|error| Mistake::new("message", reason(&error)))?;
+        Ok(Rule { name, message, conditions })
     }
+}
+
+impl Name {
+    fn class(self, names: &mut BTreeSet<String>) -> Result<Class, Mistake> {
+        let Self(name) = self;
+        let class = Class::from_service(&name);
+        if names.contains(&name) {
+            let text = format!("is {name:?}, as another rule's is already");
+            return Err(Mistake::new("name", text));
+        }
+        names.insert(name);
+        Ok(class)
+    }
+}
+
+/// Reads the items of a list, with mistakes at the first that has one.
+fn each<T, U>(
+    field: &str,
+    items: Vec<T>,
+    mut read: impl FnMut(T) -> Result<U, Mistake>,
+) -> Result<Vec<U>, Mistake> {
+    let items = items.into_iter().enumerate();
+    items
+        .map(|(index, item)| read(item).map_err(|it| it.below(&format!("{field}[{index}]"))))
+        .collect()
+}
+
+fn has(words: &[String], word: &str) -> bool {
+    words.iter().any(|it| it == word)
+}
+
+fn regex(text: &str) -> Result<Regex, String> {
+    Regex::new(text)
+        .map_err(|error| format!("is {text:?}, which is no regular expression: {}", reason(&error)))
+}
+
+fn pattern(text: &str) -> Result<Regex, String> {
+    let regex = regex(text)?;
+    if regex.is_match("") {
+        return Err("matches an empty text, and so everywhere".to_owned());
+    }
+    Ok(regex)
+}
+
+/// The last line says what is wrong, those before it show where.
+fn reason(error: &regex::Error) -> String {
+    let error = error.to_string();
+    error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]
@@ -178,17 +233,20 @@ mod tests {
             r#"{"exclude":[{"name":"all"},{"name":"all","message":"("},{"name":"A","kinds":["starts"]},{"message":"x","a":1}]}"#,
             &[
                 ".exclude[0]: is about every line; give at least one of \"message\", \"log_group\", \"kinds\" and \"levels\"",
-                ".exclude[1].name: is \"all\", as another rule's is already",
                 ".exclude[1].message: is \"(\", which is no regular expression: unclosed group",
-                ".exclude[2].name: is \"A\", must be at most 40 of a to z, 0 to 9 and _",
                 ".exclude[2].kinds[0]: is \"starts\", must be one of \"application\", \"init_start\", \"start\", \"end\", \"report\", \"timeout\", \"crash\", \"extension\", \"platform\"; did you mean \"start\"?",
-                ".exclude[3].name: is missing",
+                ".exclude[2].name: is \"A\", must be at most 40 of a to z, 0 to 9 and _",
                 ".exclude[3].a: is not known",
+                ".exclude[3].name: is missing",
             ],
         );
         check(
+            r#"{"exclude":[{"name":"all","message":"x"}],"sample":[{"name":"all","keep":0.5}]}"#,
+            &[".sample[0].name: is \"all\", as another rule's is already"],
+        );
+        check(
             r#"{"sample":[{"name":"few","keep":2},{"name":"fewer"}]}"#,
-            &[".sample[0].keep: is 2, must be a number from 0 to 1", ".sample[1].keep: is missing"],
+            &[".sample[0].keep: is 2, must be between 0 and 1", ".sample[1].keep: is missing"],
         );
         check(
             r#"{"redact":["mail"]}"#,
@@ -199,7 +257,7 @@ mod tests {
         check(
             r#"{"redact_patterns":[{"name":"email","pattern":"x*"}]}"#,
             &[
-                ".redact_patterns[0].name: is \"email\", which means something else already",
+                ".redact_patterns[0].name: means something else already",
                 ".redact_patterns[0].pattern: matches an empty text, and so everywhere",
             ],
         );

@@ -1,19 +1,34 @@
 //! The configuration of a Firehose destination.
 
-use super::arn::{Stream, stream_arn};
-use super::fields::Fields;
-use super::url::url_of_service;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::arn::{FIREHOSE, region_and_name};
+use super::schema::Mistake;
+use super::url::{HTTP, URL, url_of_service};
 use crate::aws::Service;
 use crate::destination::Destination;
 use crate::destination::firehose::Firehose;
 
-/// Reads the fields of type `firehose`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    let arn = stream_arn(fields, Stream::Firehose);
-    let region = arn.as_ref().map(|arn| arn.region);
-    let url = url_of_service(fields, Service::Firehose, region);
-    let arn = arn?;
-    Some(Box::new(Firehose::new(url?, arn.region, arn.name)))
+/// The fields of type `firehose`.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    #[schemars(extend(
+        "pattern" = FIREHOSE,
+        "errorMessage" = "must be an ARN, as in \
+                          \"arn:aws:firehose:eu-west-1:123456789012:deliverystream/logs\"",
+    ))]
+    stream_arn: String,
+    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
+    url: Option<String>,
+}
+
+impl Settings {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+        let (region, name) = region_and_name(&self.stream_arn);
+        let url = url_of_service(self.url.as_deref(), Service::Firehose, region)?;
+        Ok(Box::new(Firehose::new(url, region, name)))
+    }
 }
 
 #[cfg(test)]

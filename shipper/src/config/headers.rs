@@ -1,38 +1,62 @@
 //! Headers of the user's own.
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use std::collections::BTreeMap;
 
-use super::fields::Fields;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+
+use super::auth::Auth;
+use super::schema::{Mistake, like_or_arn, names_like};
+use crate::secret::Secret;
+
+/// What a text that can be a header's value looks like.
+pub(super) const HEADER_VALUE: &str = r"^[^\u0000-\u0008\u000a-\u001f\u007f]+$";
+
+/// What is said of a text that cannot.
+pub(super) const NO_HEADER_VALUE: &str = "must have no line ends and no control characters";
 
 /// Headers that say how a body is to be read, or that HTTP itself needs: these are the shipper's.
 const TAKEN: [&str; 6] =
     ["connection", "content-encoding", "content-length", "host", "transfer-encoding", "upgrade"];
 
-/// Reads `headers`, an object of names and values. Any of them may be a secret, so none is shown.
-pub(super) fn headers(fields: &mut Fields<'_, '_>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    let Some(mut named) = fields.optional_object("headers") else {
-        return headers;
-    };
-    for name in named.names() {
-        let Some(value) = named.secret(&name) else {
-            continue;
-        };
-        let Ok(header) = HeaderName::try_from(&name) else {
-            named.mistake_in(&name, "is no name of a header");
-            continue;
-        };
-        if TAKEN.contains(&header.as_str()) {
-            named.mistake_in(&name, "is the shipper's own to send; leave it out");
-            continue;
+/// Names and values of headers.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(transform = named)]
+pub(super) struct Headers(BTreeMap<String, Value>);
+
+/// Any value may be a secret, so none is shown.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend("anyOf" = like_or_arn(HEADER_VALUE), "errorMessage" = NO_HEADER_VALUE))]
+struct Value(Secret);
+
+fn named(schema: &mut Schema) {
+    names_like(schema, r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "is no name of a header");
+}
+
+impl Headers {
+    /// The headers, with the one for `auth` among them.
+    pub(super) fn with(&self, auth: Option<&Auth>) -> Result<HeaderMap, Mistake> {
+        let mut headers = HeaderMap::new();
+        for (name, Value(value)) in &self.0 {
+            let mistake = |text: &str| Mistake::new(format!("headers.{name}"), text);
+            let header =
+                HeaderName::try_from(name).map_err(|_| mistake("is no name of a header"))?;
+            if TAKEN.contains(&header.as_str()) {
+                return Err(mistake("is the shipper's own to send; leave it out"));
+            }
+            let mut value =
+                HeaderValue::try_from(value.expose()).map_err(|_| mistake(NO_HEADER_VALUE))?;
+            value.set_sensitive(true);
+            headers.insert(header, value);
         }
-        let Ok(mut value) = HeaderValue::try_from(value.expose()) else {
-            named.mistake_in(&name, "must have no line ends and no control characters");
-            continue;
-        };
-        value.set_sensitive(true);
-        headers.insert(header, value);
+        if let Some(auth) = auth {
+            let mut authorization = auth.header()?;
+            authorization.set_sensitive(true);
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        Ok(headers)
     }
-    named.finish();
-    headers
 }
