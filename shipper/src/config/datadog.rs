@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::auth::Token;
 use super::schema::{Mistake, not_beside};
-use super::url::{HTTP, URL, url_or};
+use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::datadog::Datadog;
 
@@ -22,8 +22,7 @@ pub(super) struct Settings {
         "errorMessage" = "must be a site's name, as in \"datadoghq.eu\"",
     ))]
     site: String,
-    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
-    url: Option<String>,
+    url: Option<HttpUrl>,
     #[serde(default = "default_source")]
     source: String,
     service: Option<String>,
@@ -44,7 +43,7 @@ impl Settings {
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
         let of_site = format!("https://http-intake.logs.{}/", self.site);
         Ok(Box::new(Datadog::new(
-            url_or(self.url.as_deref(), &of_site)?,
+            url_or(self.url, &of_site)?,
             self.api_key.header("", "api_key")?,
             &self.source,
             self.service.as_deref(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::auth::{ApiKey, Basic};
 use super::destination::Sending;
 use super::schema::{Mistake, by_type, check_text};
-use super::url::{HTTP, URL, url};
+use super::url::HttpUrl;
 use crate::aws::Service;
 use crate::destination::dated::Dated;
 use crate::destination::elasticsearch::{Access, Elasticsearch, Ids, MAX_REQUEST_BYTES};
@@ -17,8 +17,7 @@ use crate::destination::{Destination, Signing};
 /// The fields of type `elasticsearch`.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Settings {
-    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
-    url: String,
+    url: HttpUrl,
     #[schemars(extend("format" = INDEX.name))]
     index: String,
     auth: Option<Auth>,
@@ -56,7 +55,7 @@ pub(super) const INDEX: Format =
 
 impl Settings {
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
-        let url = url(&self.url)?;
+        let HttpUrl(url) = self.url;
         let index = index(&self.index).map_err(|text| Mistake::new("index", text))?;
         let access = match &self.auth {
             None => Ok(Access::Anonymous),

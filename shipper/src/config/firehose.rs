@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::arn::{FIREHOSE, region_and_name};
 use super::schema::Mistake;
-use super::url::{HTTP, URL, url_of_service};
+use super::url::{HttpUrl, url_of_service};
 use crate::aws::Service;
 use crate::destination::Destination;
 use crate::destination::firehose::Firehose;
@@ -19,14 +19,13 @@ pub(super) struct Settings {
                           \"arn:aws:firehose:eu-west-1:123456789012:deliverystream/logs\"",
     ))]
     stream_arn: String,
-    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
-    url: Option<String>,
+    url: Option<HttpUrl>,
 }
 
 impl Settings {
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
         let (region, name) = region_and_name(&self.stream_arn);
-        let url = url_of_service(self.url.as_deref(), Service::Firehose, region)?;
+        let url = url_of_service(self.url, Service::Firehose, region)?;
         Ok(Box::new(Firehose::new(url, region, name)))
     }
 }

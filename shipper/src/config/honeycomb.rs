@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::Token;
 use super::schema::{Mistake, not_beside};
-use super::url::{HTTP, URL, url_or};
+use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::honeycomb::Honeycomb;
 
@@ -20,8 +20,7 @@ pub(super) struct Settings {
     dataset: String,
     #[serde(default)]
     region: Region,
-    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
-    url: Option<String>,
+    url: Option<HttpUrl>,
 }
 
 #[derive(Default, Deserialize, Serialize, JsonSchema)]
@@ -38,7 +37,7 @@ impl Settings {
             Region::Us => "https://api.honeycomb.io/",
             Region::Eu => "https://api.eu1.honeycomb.io/",
         };
-        let url = url_or(self.url.as_deref(), of_region)?;
+        let url = url_or(self.url, of_region)?;
         Ok(Box::new(Honeycomb::new(url, self.api_key.header("", "api_key")?, &self.dataset)))
     }
 }

@@ -8,15 +8,14 @@ use super::auth::Auth;
 use super::destination::within;
 use super::headers::Headers;
 use super::schema::Mistake;
-use super::url::{HTTP, URL_WITH_QUERY, url_with_query};
+use super::url::HttpUrlWithQuery;
 use crate::destination::http::{self, DEFAULT_RECORD_BYTES, DEFAULT_REQUEST_BYTES, Http};
 use crate::destination::{Destination, Encoding, Limits};
 
 /// The fields of type `http`.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Settings {
-    #[schemars(extend("pattern" = HTTP, "format" = URL_WITH_QUERY.name))]
-    url: String,
+    url: HttpUrlWithQuery,
     #[serde(default)]
     method: Verb,
     #[serde(default)]
@@ -71,7 +70,7 @@ fn default_request_records() -> usize {
 
 impl Settings {
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
-        let url = url_with_query(&self.url)?;
+        let HttpUrlWithQuery(url) = self.url;
         let method = match self.method {
             Verb::Post => Method::POST,
             Verb::Put => Method::PUT,

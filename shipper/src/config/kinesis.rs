@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arn::{KINESIS, region_and_name};
 use super::schema::Mistake;
-use super::url::{HTTP, URL, url_of_service};
+use super::url::{HttpUrl, url_of_service};
 use crate::aws::Service;
 use crate::destination::Destination;
 use crate::destination::kinesis::{Kinesis, Partition};
@@ -21,8 +21,7 @@ pub(super) struct Settings {
     stream_arn: String,
     #[serde(default)]
     partition_by: PartitionBy,
-    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
-    url: Option<String>,
+    url: Option<HttpUrl>,
 }
 
 #[derive(Default, Deserialize, Serialize, JsonSchema)]
@@ -36,7 +35,7 @@ enum PartitionBy {
 impl Settings {
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
         let (region, _) = region_and_name(&self.stream_arn);
-        let url = url_of_service(self.url.as_deref(), Service::Kinesis, region)?;
+        let url = url_of_service(self.url, Service::Kinesis, region)?;
         let partition = match self.partition_by {
             PartitionBy::Record => Partition::Record,
             PartitionBy::LogStream => Partition::LogStream,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::schema::Mistake;
-use super::url::{HTTP, URL, url_or};
+use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::loggly::Loggly;
 use crate::secret::Secret;
@@ -22,8 +22,7 @@ pub(super) struct Settings {
                           digits and -_.*, at most 64 characters each",
     ))]
     tags: String,
-    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
-    url: Option<String>,
+    url: Option<HttpUrl>,
 }
 
 /// The tags of lines unless the user names others.
@@ -33,7 +32,7 @@ fn default_tags() -> String {
 
 impl Settings {
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
-        let url = url_or(self.url.as_deref(), "https://logs-01.loggly.com")?;
+        let url = url_or(self.url, "https://logs-01.loggly.com")?;
         Ok(Box::new(Loggly::new(url, &self.token, &self.tags)))
     }
 }

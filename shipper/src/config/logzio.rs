@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::schema::{Mistake, not_beside};
-use super::url::{HTTP, URL, url_or};
+use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::logzio::Logzio;
 use crate::secret::Secret;
@@ -22,8 +22,7 @@ pub(super) struct Settings {
         "errorMessage" = "must be a region's code, as in \"eu\"",
     ))]
     region: String,
-    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
-    url: Option<String>,
+    url: Option<HttpUrl>,
     #[serde(default = "default_log_type")]
     log_type: String,
 }
@@ -43,7 +42,7 @@ impl Settings {
             "us" => "https://listener.logz.io:8071".to_owned(),
             code => format!("https://listener-{code}.logz.io:8071"),
         };
-        let listener = url_or(self.url.as_deref(), &of_region)?;
+        let listener = url_or(self.url, &of_region)?;
         Ok(Box::new(Logzio::new(listener, &self.token, &self.log_type)))
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::auth::{Auth, NOT_PRINTABLE, PRINTABLE, header};
 use super::destination::{Sending, within};
 use super::schema::{Mistake, names_like, never};
-use super::url::{HTTP, URL, url};
+use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::loki::{
     Loki, MAX_LINE_BYTES, MAX_OWN_LABELS, MAX_REQUEST_BYTES, Sizes, StructuredMetadata,
@@ -21,8 +21,7 @@ const ALWAYS: [&str; 3] = ["account", "log_group", "service_name"];
 /// The fields of type `loki`.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Settings {
-    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
-    url: String,
+    url: HttpUrl,
     auth: Option<Auth>,
     #[schemars(extend("pattern" = PRINTABLE, "errorMessage" = NOT_PRINTABLE))]
     tenant: Option<String>,
@@ -65,7 +64,7 @@ fn labels(schema: &mut Schema) {
 
 impl Settings {
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
-        let url = url(&self.url)?;
+        let HttpUrl(url) = self.url;
         let authorization = self.auth.as_ref().map(Auth::header).transpose()?;
         let tenant = self.tenant.map(|tenant| header(&tenant, "tenant")).transpose()?;
         let metadata = match self.structured_metadata {

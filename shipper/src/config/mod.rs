@@ -293,7 +293,7 @@ impl Found {
                     found.config = Some(found.settings(document, &sound, settings, memory_mb));
                 }
                 Err(_) => {
-                    found.mistake("", "cannot be read, though its schema has nothing against it")
+                    found.mistake("", "cannot be read, though its schema has nothing against it");
                 }
             }
         }

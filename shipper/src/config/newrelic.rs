@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::Token;
 use super::schema::{Mistake, not_beside};
-use super::url::{HTTP, URL, url_or};
+use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::newrelic::NewRelic;
 
@@ -18,8 +18,7 @@ pub(super) struct Settings {
     license_key: Token,
     #[serde(default)]
     region: Region,
-    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
-    url: Option<String>,
+    url: Option<HttpUrl>,
 }
 
 #[derive(Default, Deserialize, Serialize, JsonSchema)]
@@ -38,7 +37,7 @@ impl Settings {
             Region::Eu => "https://log-api.eu.newrelic.com/",
             Region::Gov => "https://gov-log-api.newrelic.com/",
         };
-        let url = url_or(self.url.as_deref(), of_region)?;
+        let url = url_or(self.url, of_region)?;
         Ok(Box::new(NewRelic::new(url, self.license_key.header("", "license_key")?)))
     }
 }

@@ -6,15 +6,14 @@ use serde::Deserialize;
 use super::auth::Auth;
 use super::headers::Headers;
 use super::schema::Mistake;
-use super::url::{HTTP, URL, url};
+use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::otlp::{MAX_REQUEST_BYTES, Otlp};
 
 /// The fields of type `otlp`.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Settings {
-    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
-    url: String,
+    url: HttpUrl,
     #[serde(default)]
     headers: Headers,
     auth: Option<Auth>,
@@ -30,7 +29,7 @@ fn default_request_bytes() -> usize {
 impl Settings {
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
         let headers = self.headers.with(self.auth.as_ref())?;
-        Ok(Box::new(Otlp::new(url(&self.url)?, headers, self.max_request_bytes)))
+        Ok(Box::new(Otlp::new(self.url.0, headers, self.max_request_bytes)))
     }
 }
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::schema::{Mistake, check_text};
-use super::url::{HTTP, URL, url_of_bucket};
+use super::url::{HttpUrl, url_of_bucket};
 use crate::destination::Destination;
 use crate::destination::dated::Dated;
 use crate::destination::s3::{DEFAULT_OBJECT_BYTES, S3};
@@ -27,8 +27,7 @@ pub(super) struct Settings {
     #[serde(default = "default_object_bytes")]
     #[schemars(range(min = 10_000, max = 1_000_000_000))]
     max_object_bytes: usize,
-    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
-    url: Option<String>,
+    url: Option<HttpUrl>,
 }
 
 /// Where objects are written unless the user says otherwise.
@@ -48,7 +47,7 @@ impl Settings {
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
         let prefix = prefix(&self.prefix).map_err(|text| Mistake::new("prefix", text))?;
         let region = self.region.as_deref();
-        let url = url_of_bucket(self.url.as_deref(), &self.bucket, region)?;
+        let url = url_of_bucket(self.url, &self.bucket, region)?;
         Ok(Box::new(S3::new(url, region, prefix, self.max_object_bytes)))
     }
 }

@@ -6,15 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::auth::Token;
 use super::destination::within;
 use super::schema::Mistake;
-use super::url::{HTTP, URL, url};
+use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::splunk_hec::{self, MAX_REQUEST_BYTES, Naming, SplunkHec};
 
 /// The fields of type `splunk_hec`.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Settings {
-    #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
-    url: String,
+    url: HttpUrl,
     token: Token,
     host: Option<String>,
     source: Option<String>,
@@ -63,7 +62,7 @@ impl Settings {
         };
         let most = self.max_request_bytes;
         Ok(Box::new(SplunkHec::new(
-            &url(&self.url)?,
+            &self.url.0,
             self.token.header("Splunk ", "token")?,
             &naming,
             acknowledgement,

@@ -7,11 +7,10 @@ use serde::Deserialize;
 
 use super::auth::header;
 use super::headers::{HEADER_VALUE, NO_HEADER_VALUE};
-use super::schema::{Mistake, like_or_arn, names_like};
-use super::url::{HTTP, SECRET_URL, url};
+use super::schema::{Mistake, names_like};
+use super::url::SecretUrl;
 use crate::destination::Destination;
 use crate::destination::sumologic::SumoLogic;
-use crate::secret::Secret;
 
 /// What a name or value in the header of fields looks like.
 const OWN_FIELD: &str = r"^[^,=\u0000-\u0008\u000a-\u001f\u007f]+$";
@@ -22,8 +21,7 @@ const NO_OWN_FIELD: &str = "must have no comma, equals sign or control character
 /// The fields of type `sumologic`.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Settings {
-    #[schemars(extend("anyOf" = like_or_arn(HTTP), "format" = SECRET_URL.name))]
-    url: Secret,
+    url: SecretUrl,
     #[schemars(extend("pattern" = HEADER_VALUE, "errorMessage" = NO_HEADER_VALUE))]
     category: Option<String>,
     #[schemars(transform = own_fields)]
@@ -42,7 +40,7 @@ fn own_fields(schema: &mut Schema) {
 impl Settings {
     /// <https://help.sumologic.com/docs/manage/fields/#x-sumo-fields-http-header>
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
-        let url = url(self.url.expose())?;
+        let url = self.url.url()?;
         let category = self.category.map(|text| header(&text, "category")).transpose()?;
         let fields = self.fields.map(|fields| {
             let pairs = fields.iter().map(|(name, OwnField(value))| format!("{name}={value}"));

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::destination::{self, OfType};
 use super::schema::{Mistake, check_text};
-use super::url::{HTTP, is_http};
+use super::url::is_http;
 use crate::undelivered::object_key::ON_FAILURE_PREFIX;
 use crate::undelivered::{Storage, Undelivered};
 
@@ -34,7 +34,7 @@ pub(super) struct Settings {
         "errorMessage" = "must be the 12 digits of an account's id",
     ))]
     bucket_owner: Option<String>,
-    #[schemars(extend("pattern" = HTTP, "format" = QUEUE_URL.name))]
+    #[schemars(extend("pattern" = "^https?://[^/]", "format" = QUEUE_URL.name))]
     queue_url: Option<String>,
     #[serde(default = "default_reserve_ms")]
     #[schemars(range(min = 100, max = 60_000))]

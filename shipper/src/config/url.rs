@@ -4,26 +4,43 @@ use std::net::IpAddr;
 
 use boon::Format;
 use reqwest::Url;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::schema::{Mistake, check_text};
+use super::schema::{Mistake, check_text, like_or_arn};
 use crate::aws::{self, Service};
-use crate::secret::SecretArn;
+use crate::secret::{Secret, SecretArn};
 
 /// What an address looks like.
-pub(super) const HTTP: &str = "^https?://[^/]";
+const HTTP: &str = "^https?://[^/]";
 
 /// An address alone, since whoever puts credentials into it will find them in logs.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("pattern" = HTTP, "format" = URL.name))]
+pub(super) struct HttpUrl(#[schemars(with = "String")] pub(super) Url);
+
+/// An address that may have a query, for services that want one.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("pattern" = HTTP, "format" = URL_WITH_QUERY.name))]
+pub(super) struct HttpUrlWithQuery(#[schemars(with = "String")] pub(super) Url);
+
+/// An address that lets in whoever has it: itself, or the ARN under which it is kept.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend("anyOf" = like_or_arn(HTTP), "format" = SECRET_URL.name))]
+pub(super) struct SecretUrl(Secret);
+
 pub(super) const URL: Format =
     Format { name: "http-url", func: |value| check_text(value, |text| plain(text).map(drop)) };
 
-/// An address with a query, for services that want one.
 pub(super) const URL_WITH_QUERY: Format = Format {
     name: "http-url-with-query",
     func: |value| check_text(value, |text| with_query(text).map(drop)),
 };
 
-/// An address that lets in whoever has it: itself, or the ARN under which it is kept.
 pub(super) const SECRET_URL: Format = Format {
     name: "secret-http-url",
     func: |value| match value.as_str() {
@@ -32,45 +49,56 @@ pub(super) const SECRET_URL: Format = Format {
     },
 };
 
-/// Reads an address in the field `url`.
-pub(super) fn url(text: &str) -> Result<Url, Mistake> {
-    plain(text).map_err(|text| Mistake::new("url", text))
-}
+impl TryFrom<String> for HttpUrl {
+    type Error = String;
 
-/// Reads an address that may have a query, in the field `url`.
-pub(super) fn url_with_query(text: &str) -> Result<Url, Mistake> {
-    with_query(text).map_err(|text| Mistake::new("url", text))
-}
-
-/// Reads an address that may be left out for another.
-pub(super) fn url_or(text: Option<&str>, by_default: &str) -> Result<Url, Mistake> {
-    url(text.unwrap_or(by_default))
-}
-
-/// Reads an address that may be left out for AWS's own.
-pub(super) fn url_of_service(
-    text: Option<&str>,
-    service: Service,
-    region: &str,
-) -> Result<Url, Mistake> {
-    match text {
-        Some(text) => url(text),
-        None => aws::address(service, Some(region))
-            .map_err(|problem| Mistake::new("", problem.to_string())),
+    fn try_from(text: String) -> Result<Self, String> {
+        plain(&text).map(Self)
     }
 }
 
-/// Reads an address that may be left out for AWS's own, and gives that of a bucket.
+impl TryFrom<String> for HttpUrlWithQuery {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        with_query(&text).map(Self)
+    }
+}
+
+impl SecretUrl {
+    /// Reads the address in the field `url`.
+    pub(super) fn url(&self) -> Result<Url, Mistake> {
+        url(self.0.expose())
+    }
+}
+
+/// An address that may be left out for another.
+pub(super) fn url_or(given: Option<HttpUrl>, by_default: &str) -> Result<Url, Mistake> {
+    given.map_or_else(|| url(by_default), |HttpUrl(url)| Ok(url))
+}
+
+/// An address that may be left out for AWS's own.
+pub(super) fn url_of_service(
+    given: Option<HttpUrl>,
+    service: Service,
+    region: &str,
+) -> Result<Url, Mistake> {
+    let of_aws = || aws::address(service, Some(region));
+    given
+        .map_or_else(of_aws, |HttpUrl(url)| Ok(url))
+        .map_err(|problem| Mistake::new("", problem.to_string()))
+}
+
+/// The address of a bucket, whose service may be AWS's own.
 pub(super) fn url_of_bucket(
-    text: Option<&str>,
+    given: Option<HttpUrl>,
     bucket: &str,
     region: Option<&str>,
 ) -> Result<Url, Mistake> {
-    let Some(text) = text else {
+    let Some(HttpUrl(mut url)) = given else {
         return aws::bucket_address(bucket, region)
             .map_err(|problem| Mistake::new("region", problem.to_string()));
     };
-    let mut url = url(text)?;
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty().push(bucket);
     }
@@ -88,6 +116,10 @@ pub(super) fn is_http(text: &str) -> bool {
     ["http://", "https://"].iter().any(|scheme| {
         text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
     })
+}
+
+fn url(text: &str) -> Result<Url, Mistake> {
+    plain(text).map_err(|text| Mistake::new("url", text))
 }
 
 fn plain(text: &str) -> Result<Url, String> {
