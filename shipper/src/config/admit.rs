@@ -37,10 +37,8 @@ pub(super) struct Settings {
 #[derive(Deserialize, JsonSchema)]
 struct RuleSettings {
     name: Name,
-    #[schemars(extend("format" = REGEX.name))]
-    message: Option<String>,
-    #[schemars(extend("format" = REGEX.name))]
-    log_group: Option<String>,
+    message: Option<Message>,
+    log_group: Option<LogGroup>,
     #[serde(default)]
     #[schemars(extend("items" = some_of(&Kind::ALL.map(Kind::name))))]
     kinds: Vec<String>,
@@ -60,8 +58,7 @@ struct Sample {
 #[derive(Deserialize, JsonSchema)]
 struct PatternSettings {
     name: Name,
-    #[schemars(extend("format" = PATTERN.name))]
-    pattern: String,
+    pattern: Taken,
     replacement: Option<String>,
 }
 
@@ -74,6 +71,24 @@ struct PatternSettings {
     "allOf" = [reserved()],
 ))]
 struct Name(String);
+
+/// What is looked for in messages.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("format" = REGEX.name))]
+struct Message(#[schemars(with = "String")] Wording);
+
+/// What is looked for in names of log groups.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("format" = REGEX.name))]
+struct LogGroup(#[schemars(with = "String")] Regex);
+
+/// What is taken out of messages.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("format" = PATTERN.name))]
+struct Taken(#[schemars(with = "String")] Regex);
 
 fn reserved() -> Value {
     let (not_included, own_log_group) = (NOT_INCLUDED, OWN_LOG_GROUP);
@@ -102,27 +117,67 @@ pub(super) const PATTERN: Format = Format {
     func: |value| check_text(value, |text| pattern(text).map(drop)),
 };
 
+impl TryFrom<String> for Message {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Wording::new(&text).map(Self).map_err(|error| no_regex(&text, &error))
+    }
+}
+
+impl TryFrom<String> for LogGroup {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        regex(&text).map(Self)
+    }
+}
+
+impl TryFrom<String> for Taken {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        pattern(&text).map(Self)
+    }
+}
+
 impl Settings {
-    pub(super) fn admission(self) -> Result<Option<Admission>, Mistake> {
+    /// A mistake for every rule that has another's name.
+    pub(super) fn repeated_names(&self) -> Vec<Mistake> {
+        let Self { include, exclude, sample, redact_patterns, .. } = self;
+        let rules = [("include", include), ("exclude", exclude)];
+        let rules = rules.iter().flat_map(|(list, rules)| {
+            rules.iter().enumerate().map(move |(index, rule)| (*list, index, &rule.name))
+        });
+        let sample = sample.iter().enumerate().map(|(index, it)| ("sample", index, &it.rule.name));
+        let patterns = redact_patterns.iter().enumerate();
+        let patterns = patterns.map(|(index, it)| ("redact_patterns", index, &it.name));
         let mut names = BTreeSet::new();
-        let include = each("include", self.include, |it| it.rule(&mut names))?;
-        let exclude = each("exclude", self.exclude, |it| it.rule(&mut names))?;
-        let sample =
-            each("sample", self.sample, |it| Ok((it.rule.rule(&mut names)?, Share::new(it.keep))))?;
-        let own = each("redact_patterns", self.redact_patterns, |it| {
-            let regex = pattern(&it.pattern).map_err(|text| Mistake::new("pattern", text))?;
-            Ok(Pattern::own(it.name.class(&mut names)?, regex, it.replacement.as_deref()))
-        })?;
+        let all = rules.chain(sample).chain(patterns);
+        let repeated = all.filter(|(_, _, Name(name))| !names.insert(name));
+        let mistake = |(list, index, Name(name)): (&str, usize, &Name)| {
+            let text = format!("is {name:?}, as another rule's is already");
+            Mistake::new(format!("admit.{list}[{index}].name"), text)
+        };
+        repeated.map(mistake).collect()
+    }
+
+    pub(super) fn admission(self) -> Option<Admission> {
+        let rules = |rules: Vec<RuleSettings>| rules.into_iter().map(RuleSettings::rule).collect();
+        let sample = self.sample.into_iter().map(|it| (it.rule.rule(), Share::new(it.keep)));
+        let own = self.redact_patterns.into_iter().map(|it| {
+            let Taken(regex) = it.pattern;
+            Pattern::own(Class::from_service(&it.name.0), regex, it.replacement.as_deref())
+        });
         let named = Named::ALL.into_iter().filter(|it| has(&self.redact, it.name()));
         // Own patterns come first: they know better what they mean.
-        let redaction = Redaction::new(own.into_iter().chain(named.map(Pattern::named)).collect());
-        Ok(Admission::new(include, exclude, sample, redaction))
+        let redaction = Redaction::new(own.chain(named.map(Pattern::named)).collect());
+        Admission::new(rules(self.include), rules(self.exclude), sample.collect(), redaction)
     }
 }
 
 impl RuleSettings {
-    fn rule(self, names: &mut BTreeSet<String>) -> Result<Rule, Mistake> {
-        let name = self.name.class(names)?;
+    fn rule(self) -> Rule {
         let mut conditions = Vec::new();
         if !self.kinds.is_empty() {
             let kinds = Kind::ALL.into_iter().filter(|it| has(&self.kinds, it.name()));
@@ -132,39 +187,10 @@ impl RuleSettings {
             let levels = Level::ALL.into_iter().filter(|it| has(&self.levels, it.name()));
             conditions.push(Condition::Levels(levels.collect()));
         }
-        let message = self.message.map(|text| Wording::new(&text)).transpose();
-        let log_group = self.log_group.map(|text| regex(&text)).transpose();
-        conditions.extend(
-            log_group.map_err(|text| Mistake::new("log_group", text))?.map(Condition::LogGroup),
-        );
-        let message = message.map_err(|error| Mistake::new("message", reason(&error)))?;
-        Ok(Rule { name, message, conditions })
+        conditions.extend(self.log_group.map(|LogGroup(regex)| Condition::LogGroup(regex)));
+        let message = self.message.map(|Message(wording)| wording);
+        Rule { name: Class::from_service(&self.name.0), message, conditions }
     }
-}
-
-impl Name {
-    fn class(self, names: &mut BTreeSet<String>) -> Result<Class, Mistake> {
-        let Self(name) = self;
-        let class = Class::from_service(&name);
-        if names.contains(&name) {
-            let text = format!("is {name:?}, as another rule's is already");
-            return Err(Mistake::new("name", text));
-        }
-        names.insert(name);
-        Ok(class)
-    }
-}
-
-/// Reads the items of a list, with mistakes at the first that has one.
-fn each<T, U>(
-    field: &str,
-    items: Vec<T>,
-    mut read: impl FnMut(T) -> Result<U, Mistake>,
-) -> Result<Vec<U>, Mistake> {
-    let items = items.into_iter().enumerate();
-    items
-        .map(|(index, item)| read(item).map_err(|it| it.below(&format!("{field}[{index}]"))))
-        .collect()
 }
 
 fn has(words: &[String], word: &str) -> bool {
@@ -172,8 +198,7 @@ fn has(words: &[String], word: &str) -> bool {
 }
 
 fn regex(text: &str) -> Result<Regex, String> {
-    Regex::new(text)
-        .map_err(|error| format!("is {text:?}, which is no regular expression: {}", reason(&error)))
+    Regex::new(text).map_err(|error| no_regex(text, &error))
 }
 
 fn pattern(text: &str) -> Result<Regex, String> {
@@ -184,10 +209,11 @@ fn pattern(text: &str) -> Result<Regex, String> {
     Ok(regex)
 }
 
-/// The last line says what is wrong, those before it show where.
-fn reason(error: &regex::Error) -> String {
+fn no_regex(text: &str, error: &regex::Error) -> String {
+    // The last line says what is wrong, those before it show where.
     let error = error.to_string();
-    error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    format!("is {text:?}, which is no regular expression: {reason}")
 }
 
 #[cfg(test)]
@@ -241,8 +267,11 @@ mod tests {
             ],
         );
         check(
-            r#"{"exclude":[{"name":"all","message":"x"}],"sample":[{"name":"all","keep":0.5}]}"#,
-            &[".sample[0].name: is \"all\", as another rule's is already"],
+            r#"{"exclude":[{"name":"all","message":"x"},{"name":"all","message":"y"}],"sample":[{"name":"all","keep":0.5}]}"#,
+            &[
+                ".exclude[1].name: is \"all\", as another rule's is already",
+                ".sample[0].name: is \"all\", as another rule's is already",
+            ],
         );
         check(
             r#"{"sample":[{"name":"few","keep":2},{"name":"fewer"}]}"#,

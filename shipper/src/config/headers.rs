@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use super::auth::Auth;
-use super::schema::{Mistake, like_or_arn, names_like};
+use super::schema::{Mistake, like_or_arn, names_like, never};
 use crate::secret::Secret;
 
 /// What a text that can be a header's value looks like.
@@ -15,6 +15,9 @@ pub(super) const HEADER_VALUE: &str = r"^[^\u0000-\u0008\u000a-\u001f\u007f]+$";
 
 /// What is said of a text that cannot.
 pub(super) const NO_HEADER_VALUE: &str = "must have no line ends and no control characters";
+
+/// What is said of a name that no header can have.
+const NO_HEADER: &str = "is no name of a header";
 
 /// Headers that say how a body is to be read, or that HTTP itself needs: these are the shipper's.
 const TAKEN: [&str; 6] =
@@ -33,7 +36,17 @@ pub(super) struct Headers(BTreeMap<String, Value>);
 struct Value(Secret);
 
 fn named(schema: &mut Schema) {
-    names_like(schema, r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "is no name of a header");
+    names_like(schema, r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", NO_HEADER);
+    // Names of headers are the same in capitals.
+    let any_case = |letter: char| match letter {
+        '-' => "-".to_owned(),
+        letter => format!("[{letter}{}]", letter.to_ascii_uppercase()),
+    };
+    let taken = TAKEN.map(|name| name.chars().map(any_case).collect::<String>());
+    if let Some(names) = schema.get_mut("patternProperties") {
+        let taken = format!("^({})$", taken.join("|"));
+        names[taken] = never("is the shipper's own to send; leave it out");
+    }
 }
 
 impl Headers {
@@ -41,16 +54,12 @@ impl Headers {
     pub(super) fn with(&self, auth: Option<&Auth>) -> Result<HeaderMap, Mistake> {
         let mut headers = HeaderMap::new();
         for (name, Value(value)) in &self.0 {
-            let mistake = |text: &str| Mistake::new(format!("headers.{name}"), text);
-            let header =
-                HeaderName::try_from(name).map_err(|_| mistake("is no name of a header"))?;
-            if TAKEN.contains(&header.as_str()) {
-                return Err(mistake("is the shipper's own to send; leave it out"));
-            }
-            let mut value =
-                HeaderValue::try_from(value.expose()).map_err(|_| mistake(NO_HEADER_VALUE))?;
+            let mistake = |text| Mistake::new(format!("headers.{name}"), text);
+            let name = HeaderName::try_from(name).map_err(|_| mistake(NO_HEADER))?;
+            let value = HeaderValue::try_from(value.expose());
+            let mut value = value.map_err(|_| mistake(NO_HEADER_VALUE))?;
             value.set_sensitive(true);
-            headers.insert(header, value);
+            headers.insert(name, value);
         }
         if let Some(auth) = auth {
             let mut authorization = auth.header()?;

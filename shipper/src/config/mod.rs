@@ -328,11 +328,9 @@ impl Found {
         } else if names.len() > 1 {
             self.check_keys(&destinations);
         }
-        let admission = settings.admit.map(admit::Settings::admission).transpose();
-        let admission = admission.unwrap_or_else(|mistake| {
-            self.mistakes.push(mistake.below("admit"));
-            None
-        });
+        if let Some(admit) = &settings.admit {
+            self.mistakes.extend(admit.repeated_names());
+        }
         let largest_event_bytes = memory_mb.map_or(u64::MAX, risks::largest_event_bytes);
         let max_decoded_bytes = settings
             .max_decoded_bytes
@@ -348,7 +346,7 @@ impl Found {
             reserve: Duration::from_millis(settings.reserve_ms),
             request_timeout: Duration::from_millis(settings.request_timeout_ms),
             gzip_level: Compression::new(settings.gzip_level),
-            admission: admission.flatten(),
+            admission: settings.admit.and_then(admit::Settings::admission),
             metrics_namespace: settings.metrics.map(|metrics| metrics.namespace),
             secret_max_age: Duration::from_secs(settings.secret_max_age_s),
             undelivered: settings.undelivered.map(undelivered::Settings::undelivered),
@@ -471,6 +469,7 @@ impl fmt::Display for ConfigError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     const GOOD: &str = r#"{"destinations":{"search":{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs"}}}"#;
 
@@ -578,6 +577,90 @@ mod tests {
              reserve_ms: is 5, must be between 100 and 60000"
             ),
         );
+    }
+
+    #[test]
+    fn what_concerns_several_fields_is_checked_in_all_parts_that_are_right_by_themselves() {
+        check(
+            r#"{
+                "destinations": {
+                    "a": {"type": "logzio"},
+                    "b": {"type": "http", "url": "https://b.example", "max_record_bytes": 6000000},
+                    "c": {"type": "loki", "url": "https://c.example", "max_request_bytes": 20000,
+                          "max_line_bytes": 20000, "oversized": "dead_letter", "tenannt": "t"},
+                    "d": {"type": "elasticsearch", "url": "https://d.example", "index": "logs",
+                          "auth": {"type": "aws"}}
+                },
+                "admit": {"include": [{"name": "x", "kinds": ["start"]}, {"name": "x", "message": "x"}]},
+                "metrics": {"namespace": "AWS/Lambda"}
+            }"#,
+            "LOGAGG_CONFIG has 8 mistakes:\n  \
+             admit.include[1].name: is \"x\", as another rule's is already\n  \
+             destinations.a.token: is missing\n  \
+             destinations.b.max_record_bytes: is 6000000, must be between 5000 and 5000000\n  \
+             destinations.c.max_line_bytes: is 20000, must be between 5000 and 10000\n  \
+             destinations.c.oversized: is \"dead_letter\", but there is no storage: configure \"undelivered\"\n  \
+             destinations.c.tenannt: is not known; did you mean \"tenant\"?\n  \
+             destinations.d.auth.service: is missing, and the host's name does not tell: \"es\" for Amazon \
+             OpenSearch Service, \"aoss\" for OpenSearch Serverless\n  \
+             metrics.namespace: must be at most 255 letters, digits and . - _ / # : and not begin with : or AWS/",
+        );
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point_and_nothing_may_be_null() {
+        let with = |fields: &str| GOOD.replacen('{', &format!("{{{fields},"), 1);
+        let config =
+            Config::parse(&with(r#""reserve_ms":500.0"#)).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(config.reserve, Duration::from_millis(500));
+        for (fields, expected) in [
+            (r#""reserve_ms":500.5"#, "reserve_ms: must be a whole number, is 500.5"),
+            (r#""reserve_ms":-1"#, "reserve_ms: is -1, must be between 100 and 60000"),
+            (r#""reserve_ms":null"#, "reserve_ms: must be a whole number, is null"),
+            (r#""undelivered":null"#, "undelivered: must be an object, is null"),
+            (r#""accept":null"#, "accept: must be a list, is null"),
+        ] {
+            check(&with(fields), &format!("LOGAGG_CONFIG has 1 mistake:\n  {expected}"));
+        }
+    }
+
+    #[test]
+    fn a_fetched_secret_is_held_to_the_same_rules_and_not_shown() {
+        const ARN: &str = "arn:aws:ssm:eu-west-1:123456789012:parameter/key";
+
+        let document = json!({
+            "destinations": {
+                "x": {"type": "datadog", "api_key": ARN},
+                "y": {"type": "honeycomb", "dataset": "d", "api_key": ARN},
+            },
+            "undelivered": {"bucket": "undelivered"},
+        });
+        let complete = |secret: &str| {
+            let mut draft = Draft::check(&document.to_string(), None).unwrap();
+            let wanted: Vec<SecretArn> = draft.wanted().into_iter().collect();
+            assert_eq!(wanted.len(), 1);
+            assert_eq!(
+                draft.fields_with(&wanted[0]),
+                "destinations.x.api_key, destinations.y.api_key"
+            );
+            let secrets = Secrets::from([(wanted[0].clone(), Secret::new(secret))]);
+            draft.complete(&secrets).map_err(|error| error.to_string())
+        };
+        // What begins like an ARN is not one, where it was fetched.
+        for secret in ["s3cr3t", "arn:s3cr3t"] {
+            let config = complete(secret).unwrap_or_else(|error| panic!("{error}"));
+            let endpoint = config.destinations["x"].destination.endpoint();
+            assert_eq!(endpoint.headers["dd-api-key"], secret);
+        }
+        for (secret, expected) in [
+            ("s3cr\u{e9}t", "must have nothing but printable ASCII characters"),
+            ("", "is the ARN of a secret that is empty"),
+        ] {
+            let fields =
+                ["x", "y"].map(|name| format!("\n  destinations.{name}.api_key: {expected}"));
+            let expected = format!("LOGAGG_CONFIG has 2 mistakes:{}", fields.concat());
+            assert_eq!(complete(secret).err(), Some(expected));
+        }
     }
 
     #[test]
