@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::schema::{Mistake, by_type};
+use super::schema::{Mistake, by_type, size};
 use super::{
     datadog, elasticsearch, firehose, honeycomb, http, kinesis, loggly, logzio, loki, newrelic,
     otlp, s3, splunk_hec, sumologic,
@@ -45,7 +45,7 @@ pub(super) struct Settings {
     pub(super) oversized: Oversized,
     #[serde(default)]
     json_fields: Sending,
-    #[serde(default = "default_in_flight")]
+    #[serde(default = "size::<8>")]
     #[schemars(range(min = 1, max = 64))]
     pub(super) max_in_flight: usize,
 }
@@ -88,10 +88,6 @@ pub(super) enum Sending {
     #[default]
     Send,
     Omit,
-}
-
-fn default_in_flight() -> usize {
-    8
 }
 
 fn of_type(schema: &mut Schema) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::{ApiKey, Basic};
 use super::destination::Sending;
-use super::schema::{Mistake, by_type, check_text};
+use super::schema::{Mistake, by_type, check_text, size};
 use super::url::HttpUrl;
 use crate::aws::Service;
 use crate::destination::dated::Dated;
@@ -24,7 +24,7 @@ pub(super) struct Settings {
     #[serde(default)]
     ids: Sending,
     /// At most what a server can be configured to take.
-    #[serde(default = "default_request_bytes")]
+    #[serde(default = "size::<MAX_REQUEST_BYTES>")]
     #[schemars(range(min = 10_000, max = 2_000_000_000))]
     max_request_bytes: usize,
 }
@@ -43,10 +43,6 @@ enum Auth {
 enum AwsService {
     Es,
     Aoss,
-}
-
-fn default_request_bytes() -> usize {
-    MAX_REQUEST_BYTES
 }
 
 /// The name of an index or data stream, with a date in it.

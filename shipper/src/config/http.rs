@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::auth::Auth;
 use super::destination::within;
 use super::headers::Headers;
-use super::schema::Mistake;
+use super::schema::{Mistake, size};
 use super::url::HttpUrlWithQuery;
 use crate::destination::http::{self, DEFAULT_RECORD_BYTES, DEFAULT_REQUEST_BYTES, Http};
 use crate::destination::{Destination, Encoding, Limits};
@@ -25,13 +25,13 @@ pub(super) struct Settings {
     #[serde(default)]
     headers: Headers,
     auth: Option<Auth>,
-    #[serde(default = "default_request_bytes")]
+    #[serde(default = "size::<DEFAULT_REQUEST_BYTES>")]
     #[schemars(range(min = 10_000, max = 100_000_000))]
     max_request_bytes: usize,
     /// At most `max_request_bytes`.
     #[schemars(range(min = 5_000, max = 100_000_000))]
     max_record_bytes: Option<usize>,
-    #[serde(default = "default_request_records")]
+    #[serde(default = "size::<1_000_000>")]
     #[schemars(range(min = 1, max = 1_000_000))]
     max_request_records: usize,
 }
@@ -58,14 +58,6 @@ enum Compression {
     #[default]
     Gzip,
     None,
-}
-
-fn default_request_bytes() -> usize {
-    DEFAULT_REQUEST_BYTES
-}
-
-fn default_request_records() -> usize {
-    1_000_000
 }
 
 impl Settings {

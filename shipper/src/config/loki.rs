@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::auth::{Auth, NOT_PRINTABLE, PRINTABLE, header};
 use super::destination::{Sending, within};
-use super::schema::{Mistake, names_like, never};
+use super::schema::{Mistake, names_like, never, size};
 use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::loki::{
@@ -31,16 +31,12 @@ pub(super) struct Settings {
     #[serde(default)]
     structured_metadata: Sending,
     /// What Loki can be configured to take is bounded by its gRPC messages.
-    #[serde(default = "default_request_bytes")]
+    #[serde(default = "size::<MAX_REQUEST_BYTES>")]
     #[schemars(range(min = 20_000, max = 100_000_000))]
     max_request_bytes: usize,
     /// At most 10,000 less than `max_request_bytes`.
     #[schemars(range(min = 5_000, max = 99_990_000))]
     max_line_bytes: Option<usize>,
-}
-
-fn default_request_bytes() -> usize {
-    MAX_REQUEST_BYTES
 }
 
 /// The rules of Prometheus.

@@ -49,7 +49,7 @@ use crate::secret::{SecretArn, Secrets};
 use crate::undelivered::Undelivered;
 pub use destination::TYPES;
 pub use risks::Risk;
-use schema::{Mistake, Place, Validator};
+use schema::{Mistake, Place, Validator, number};
 pub use source::{Source, SourceError, VARIABLE};
 
 const MEBIBYTE: u64 = 1024 * 1024;
@@ -136,37 +136,21 @@ struct Settings {
     metrics: Option<metrics::Settings>,
     #[schemars(range(min = MEBIBYTE, max = 1024 * MEBIBYTE))]
     max_decoded_bytes: Option<u64>,
-    #[serde(default = "default_reserve_ms")]
+    #[serde(default = "number::<1_000>")]
     #[schemars(range(min = 100, max = 60_000))]
     reserve_ms: u64,
-    #[serde(default = "default_request_timeout_ms")]
+    #[serde(default = "number::<10_000>")]
     #[schemars(range(min = 100, max = 600_000))]
     request_timeout_ms: u64,
-    #[serde(default = "default_gzip_level")]
+    #[serde(default = "number::<1>")]
     #[schemars(range(min = 1, max = 9))]
-    gzip_level: u32,
-    #[serde(default = "default_secret_max_age_s")]
+    gzip_level: u64,
+    #[serde(default = "number::<3_600>")]
     #[schemars(range(min = 60, max = 86_400))]
     secret_max_age_s: u64,
     #[serde(default)]
     #[schemars(extend("items" = schema::some_of(&Risk::NAMES)))]
     accept: Vec<String>,
-}
-
-fn default_reserve_ms() -> u64 {
-    1_000
-}
-
-fn default_request_timeout_ms() -> u64 {
-    10_000
-}
-
-fn default_gzip_level() -> u32 {
-    1
-}
-
-fn default_secret_max_age_s() -> u64 {
-    3_600
 }
 
 /// What is checked by more than a pattern.
@@ -345,7 +329,8 @@ impl Found {
             max_decoded_bytes: usize::try_from(max_decoded_bytes).unwrap_or(usize::MAX),
             reserve: Duration::from_millis(settings.reserve_ms),
             request_timeout: Duration::from_millis(settings.request_timeout_ms),
-            gzip_level: Compression::new(settings.gzip_level),
+            gzip_level: u32::try_from(settings.gzip_level)
+                .map_or(Compression::fast(), Compression::new),
             admission: settings.admit.and_then(admit::Settings::admission),
             metrics_namespace: settings.metrics.map(|metrics| metrics.namespace),
             secret_max_age: Duration::from_secs(settings.secret_max_age_s),

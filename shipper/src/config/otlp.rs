@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::auth::Auth;
 use super::headers::Headers;
-use super::schema::Mistake;
+use super::schema::{Mistake, size};
 use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::otlp::{MAX_REQUEST_BYTES, Otlp};
@@ -17,13 +17,9 @@ pub(super) struct Settings {
     #[serde(default)]
     headers: Headers,
     auth: Option<Auth>,
-    #[serde(default = "default_request_bytes")]
+    #[serde(default = "size::<MAX_REQUEST_BYTES>")]
     #[schemars(range(min = 20_000, max = 100_000_000))]
     max_request_bytes: usize,
-}
-
-fn default_request_bytes() -> usize {
-    MAX_REQUEST_BYTES
 }
 
 impl Settings {

@@ -4,7 +4,7 @@ use boon::Format;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::schema::{Mistake, check_text};
+use super::schema::{Mistake, check_text, size};
 use super::url::{HttpUrl, url_of_bucket};
 use crate::destination::Destination;
 use crate::destination::dated::Dated;
@@ -24,7 +24,7 @@ pub(super) struct Settings {
     #[serde(default = "default_prefix")]
     #[schemars(extend("pattern" = "^[^/]", "format" = PREFIX.name))]
     pub(super) prefix: String,
-    #[serde(default = "default_object_bytes")]
+    #[serde(default = "size::<DEFAULT_OBJECT_BYTES>")]
     #[schemars(range(min = 10_000, max = 1_000_000_000))]
     max_object_bytes: usize,
     url: Option<HttpUrl>,
@@ -33,10 +33,6 @@ pub(super) struct Settings {
 /// Where objects are written unless the user says otherwise.
 fn default_prefix() -> String {
     "logs/{yyyy}/{MM}/{dd}/{HH}/".to_owned()
-}
-
-fn default_object_bytes() -> usize {
-    DEFAULT_OBJECT_BYTES
 }
 
 /// What keys begin with, with a date in it.

@@ -169,6 +169,16 @@ pub(crate) fn some_of(words: &[&str]) -> Value {
     json!({"type": "string", "enum": words})
 }
 
+/// The default of a field, as a type's attributes take it.
+pub(crate) fn number<const N: u64>() -> u64 {
+    N
+}
+
+/// The same, of a size.
+pub(crate) fn size<const N: usize>() -> usize {
+    N
+}
+
 /// Checks a value if it is a string; of what else it may be the schema knows more.
 pub(crate) fn check_text(
     value: &Value,

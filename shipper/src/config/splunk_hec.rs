@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::Token;
 use super::destination::within;
-use super::schema::Mistake;
+use super::schema::{Mistake, size};
 use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::splunk_hec::{self, MAX_REQUEST_BYTES, Naming, SplunkHec};
@@ -23,7 +23,7 @@ pub(super) struct Settings {
     #[serde(default)]
     acknowledgement: Acknowledgement,
     /// At most what a collector takes by default (`max_content_length`).
-    #[serde(default = "default_request_bytes")]
+    #[serde(default = "size::<MAX_REQUEST_BYTES>")]
     #[schemars(range(min = 10_000, max = 838_860_800))]
     max_request_bytes: usize,
     /// At most `max_request_bytes`.
@@ -42,10 +42,6 @@ enum Acknowledgement {
 /// The source type by which Splunk's own add-on calls what comes from CloudWatch Logs.
 fn default_sourcetype() -> String {
     "aws:cloudwatchlogs".to_owned()
-}
-
-fn default_request_bytes() -> usize {
-    MAX_REQUEST_BYTES
 }
 
 impl Settings {

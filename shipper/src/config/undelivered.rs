@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::destination::{self, OfType};
-use super::schema::{Mistake, check_text};
+use super::schema::{Mistake, check_text, number};
 use super::url::is_http;
 use crate::undelivered::object_key::ON_FAILURE_PREFIX;
 use crate::undelivered::{Storage, Undelivered};
@@ -36,7 +36,7 @@ pub(super) struct Settings {
     bucket_owner: Option<String>,
     #[schemars(extend("pattern" = "^https?://[^/]", "format" = QUEUE_URL.name))]
     queue_url: Option<String>,
-    #[serde(default = "default_reserve_ms")]
+    #[serde(default = "number::<3_000>")]
     #[schemars(range(min = 100, max = 60_000))]
     reserve_ms: u64,
 }
@@ -44,10 +44,6 @@ pub(super) struct Settings {
 /// What keys begin with unless the user says otherwise.
 fn default_prefix() -> String {
     "logagg/".to_owned()
-}
-
-fn default_reserve_ms() -> u64 {
-    3_000
 }
 
 /// What keys begin with.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::metrics;
-use crate::config::schema::{self, Mistake, Validator};
+use crate::config::schema::{self, Mistake, Validator, number};
 
 /// What the enforcer enforces, and how.
 #[derive(Debug, PartialEq)]
@@ -44,17 +44,13 @@ struct Settings {
         "errorMessage" = "must be a list of at least one logagg_policy's document",
     ))]
     policies: Vec<Value>,
-    #[serde(default = "default_sweep_max_age_hours")]
+    #[serde(default = "number::<24>")]
     #[schemars(range(min = 1, max = 24 * 365))]
     sweep_max_age_hours: u64,
     #[serde(default = "default_requests_per_second")]
     #[schemars(range(min = 0.1, max = 50))]
     requests_per_second: f64,
     metrics: Option<metrics::Settings>,
-}
-
-fn default_sweep_max_age_hours() -> u64 {
-    24
 }
 
 /// Less than half of what CloudWatch Logs allows an account, so that a plan has the rest.
