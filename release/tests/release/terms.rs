@@ -23,15 +23,6 @@ struct Graph {
 #[derive(Deserialize)]
 struct Licences {
     allow: BTreeSet<String>,
-    exceptions: Vec<Exception>,
-}
-
-/// A crate that may have other licences, since it is never linked in.
-#[derive(Deserialize)]
-struct Exception {
-    #[serde(rename = "crate")]
-    name: String,
-    allow: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -64,28 +55,10 @@ fn is_allowed(expression: &str, allow: &BTreeSet<String>) -> bool {
 
 #[test]
 fn every_crate_is_under_a_licence_that_is_allowed() {
-    let Licences { allow, exceptions } = read::<Deny>("deny.toml").licenses;
+    let allow = read::<Deny>("deny.toml").licenses.allow;
     for it in crates::described(&compile::host().unwrap()).unwrap().values() {
-        let excepted = exceptions.iter().filter(|exception| exception.name == it.name);
-        let is_allowed = is_allowed(&it.license, &allow)
-            || excepted.into_iter().any(|exception| is_allowed(&it.license, &exception.allow));
+        let is_allowed = is_allowed(&it.license, &allow);
         assert!(is_allowed, "{} {}: {}", it.name, it.version, it.license);
-    }
-}
-
-#[test]
-fn every_exception_is_used_by_tests_and_linked_into_nothing_that_is_released() {
-    let host = compile::host().unwrap();
-    let used = crates::described(&host).unwrap();
-    for exception in read::<Deny>("deny.toml").licenses.exceptions {
-        let name = exception.name;
-        assert!(used.values().any(|it| it.name == name), "{name} is not used");
-        let packages: BTreeSet<_> =
-            PRODUCTS.iter().map(|product| product.program.package()).collect();
-        for package in packages {
-            let linked = crates::Crates::linked(package, &host).unwrap().all;
-            assert!(linked.values().all(|it| it.name != name), "{package} has {name}");
-        }
     }
 }
 

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use boon::Format;
 use regex::Regex;
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::fields::Fields;
+use super::schema::{Mistake, check_text, some_of};
 use crate::admit::{
     Admission, Condition, NOT_INCLUDED, Named, Pattern, Redaction, Rule, Share, Wording,
 };
@@ -12,127 +16,204 @@ use crate::counts::OWN_LOG_GROUP;
 use crate::destination::Class;
 use crate::line::{Kind, Level};
 
-/// Whether a rule may be about all lines.
-#[derive(Clone, Copy, PartialEq)]
-enum Reach {
-    All,
-    Some,
+/// The fields of `admit`.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    #[serde(default)]
+    #[schemars(transform = not_about_everything)]
+    include: Vec<RuleSettings>,
+    #[serde(default)]
+    #[schemars(transform = not_about_everything)]
+    exclude: Vec<RuleSettings>,
+    #[serde(default)]
+    sample: Vec<Sample>,
+    #[serde(default)]
+    #[schemars(extend("items" = some_of(&Named::ALL.map(Named::name))))]
+    redact: Vec<String>,
+    #[serde(default)]
+    redact_patterns: Vec<PatternSettings>,
 }
 
-/// Reads `admit`.
-pub(super) fn read(root: &mut Fields<'_, '_>) -> Option<Admission> {
-    let mut fields = root.optional_object("admit")?;
-    let mut names = BTreeSet::new();
-    let include = fields.each("include", |fields| rule(fields, &mut names, Reach::Some));
-    let exclude = fields.each("exclude", |fields| rule(fields, &mut names, Reach::Some));
-    let sample = fields.each("sample", |fields| {
-        let rule = rule(fields, &mut names, Reach::All);
-        let share = fields.share("keep");
-        Some((rule?, Share::new(share?)))
-    });
-    let named = fields.choices("redact", &Named::ALL.map(Named::name));
-    let own = fields.each("redact_patterns", |fields| pattern(fields, &mut names));
-    let named = Named::ALL.into_iter().filter(|known| named.contains(&known.name()));
-    // Own patterns come first: they know better what they mean.
-    let redaction = Redaction::new(own.into_iter().chain(named.map(Pattern::named)).collect());
-    fields.finish();
-    Admission::new(include, exclude, sample, redaction)
+#[derive(Deserialize, JsonSchema)]
+struct RuleSettings {
+    name: Name,
+    message: Option<Message>,
+    log_group: Option<LogGroup>,
+    #[serde(default)]
+    #[schemars(extend("items" = some_of(&Kind::ALL.map(Kind::name))))]
+    kinds: Vec<String>,
+    #[serde(default)]
+    #[schemars(extend("items" = some_of(&Level::ALL.map(Level::name))))]
+    levels: Vec<String>,
 }
 
-fn rule(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>, reach: Reach) -> Option<Rule> {
-    let name = name(fields, names);
-    let message = optional_pattern(fields, "message", Wording::new);
-    let log_group = optional_pattern(fields, "log_group", Regex::new);
-    let kinds = fields.choices("kinds", &Kind::ALL.map(Kind::name));
-    let levels = fields.choices("levels", &Level::ALL.map(Level::name));
-    let mut conditions = Vec::new();
-    if !kinds.is_empty() {
-        let kinds = Kind::ALL.into_iter().filter(|kind| kinds.contains(&kind.name()));
-        conditions.push(Condition::Kinds(kinds.collect()));
+#[derive(Deserialize, JsonSchema)]
+struct Sample {
+    #[serde(flatten)]
+    rule: RuleSettings,
+    #[schemars(range(min = 0, max = 1))]
+    keep: f64,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct PatternSettings {
+    name: Name,
+    pattern: Taken,
+    replacement: Option<String>,
+}
+
+/// A name that is counted under, and so must be one of its own.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend(
+    "pattern" = "^[a-z0-9_]{1,40}$",
+    "errorMessage" = "must be at most 40 of a to z, 0 to 9 and _",
+    "allOf" = [reserved()],
+))]
+struct Name(String);
+
+/// What is looked for in messages.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("format" = REGEX.name))]
+struct Message(#[schemars(with = "String")] Wording);
+
+/// What is looked for in names of log groups.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("format" = REGEX.name))]
+struct LogGroup(#[schemars(with = "String")] Regex);
+
+/// What is taken out of messages.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("format" = PATTERN.name))]
+struct Taken(#[schemars(with = "String")] Regex);
+
+fn reserved() -> Value {
+    let (not_included, own_log_group) = (NOT_INCLUDED, OWN_LOG_GROUP);
+    let mut names = vec![not_included.as_str(), own_log_group.as_str()];
+    names.extend(Named::ALL.map(Named::name));
+    json!({"not": {"enum": names}, "errorMessage": "means something else already"})
+}
+
+fn not_about_everything(schema: &mut Schema) {
+    let conditions = ["message", "log_group", "kinds", "levels"];
+    let rule = &mut schema.ensure_object()["items"];
+    rule["anyOf"] = conditions.iter().map(|name| json!({"required": [name]})).collect();
+    rule["errorMessage"] = json!(
+        "is about every line; give at least one of \"message\", \"log_group\", \"kinds\" and \
+         \"levels\""
+    );
+}
+
+/// A regular expression.
+pub(super) const REGEX: Format =
+    Format { name: "rust-regex", func: |value| check_text(value, |text| regex(text).map(drop)) };
+
+/// A regular expression for what is taken out.
+pub(super) const PATTERN: Format = Format {
+    name: "redact-pattern",
+    func: |value| check_text(value, |text| pattern(text).map(drop)),
+};
+
+impl TryFrom<String> for Message {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Wording::new(&text).map(Self).map_err(|error| no_regex(&text, &error))
     }
-    if !levels.is_empty() {
-        let levels = Level::ALL.into_iter().filter(|level| levels.contains(&level.name()));
-        conditions.push(Condition::Levels(levels.collect()));
-    }
-    conditions.extend(log_group.map(Condition::LogGroup));
-    if reach == Reach::Some {
-        fields.at_least_one_of(
-            &["message", "log_group", "kinds", "levels"],
-            "is about every line; give at least one of \"message\", \"log_group\", \"kinds\" and \
-             \"levels\"",
-        );
-    }
-    Some(Rule { name: name?, message, conditions })
 }
 
-fn pattern(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>) -> Option<Pattern> {
-    let name = name(fields, names);
-    let text = fields.text("pattern");
-    let regex = text.and_then(|text| compile(fields, "pattern", text, Regex::new));
-    let replacement = fields.optional_text("replacement");
-    let regex = regex?;
-    if regex.is_match("") {
-        fields.mistake_in("pattern", "matches an empty text, and so everywhere");
-        return None;
+impl TryFrom<String> for LogGroup {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        regex(&text).map(Self)
     }
-    Some(Pattern::own(name?, regex, replacement))
 }
 
-/// Reads a name, which is counted under and so must be one of its own.
-fn name(fields: &mut Fields<'_, '_>, names: &mut BTreeSet<String>) -> Option<Class> {
-    const LONGEST: usize = 40;
+impl TryFrom<String> for Taken {
+    type Error = String;
 
-    let name = fields.like("^[a-z0-9_]{1,40}$").text("name")?;
-    let has_the_form = name.len() <= LONGEST
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    let is_ours = [NOT_INCLUDED.as_str(), OWN_LOG_GROUP.as_str()].contains(&name)
-        || Named::ALL.map(Named::name).contains(&name);
-    if !has_the_form {
-        fields.mistake_in(
-            "name",
-            &format!("is {name:?}, must be at most {LONGEST} of a to z, 0 to 9 and _"),
-        );
-    } else if is_ours {
-        fields.mistake_in("name", &format!("is {name:?}, which means something else already"));
-    } else if !names.insert(name.to_owned()) {
-        fields.mistake_in("name", &format!("is {name:?}, as another rule's is already"));
-    } else {
-        return Some(Class::from_service(name));
+    fn try_from(text: String) -> Result<Self, String> {
+        pattern(&text).map(Self)
     }
-    None
 }
 
-fn optional_pattern<T>(
-    fields: &mut Fields<'_, '_>,
-    name: &str,
-    make: impl FnOnce(&str) -> Result<T, regex::Error>,
-) -> Option<T> {
-    let text = fields.optional_text(name)?;
-    compile(fields, name, text, make)
+impl Settings {
+    /// A mistake for every rule that has another's name.
+    pub(super) fn repeated_names(&self) -> Vec<Mistake> {
+        let Self { include, exclude, sample, redact_patterns, .. } = self;
+        let rules = [("include", include), ("exclude", exclude)];
+        let rules = rules.iter().flat_map(|(list, rules)| {
+            rules.iter().enumerate().map(move |(index, rule)| (*list, index, &rule.name))
+        });
+        let sample = sample.iter().enumerate().map(|(index, it)| ("sample", index, &it.rule.name));
+        let patterns = redact_patterns.iter().enumerate();
+        let patterns = patterns.map(|(index, it)| ("redact_patterns", index, &it.name));
+        let mut names = BTreeSet::new();
+        let all = rules.chain(sample).chain(patterns);
+        let repeated = all.filter(|(_, _, Name(name))| !names.insert(name));
+        let mistake = |(list, index, Name(name)): (&str, usize, &Name)| {
+            let text = format!("is {name:?}, as another rule's is already");
+            Mistake::new(format!("admit.{list}[{index}].name"), text)
+        };
+        repeated.map(mistake).collect()
+    }
+
+    pub(super) fn admission(self) -> Option<Admission> {
+        let rules = |rules: Vec<RuleSettings>| rules.into_iter().map(RuleSettings::rule).collect();
+        let sample = self.sample.into_iter().map(|it| (it.rule.rule(), Share::new(it.keep)));
+        let own = self.redact_patterns.into_iter().map(|it| {
+            let Taken(regex) = it.pattern;
+            Pattern::own(Class::from_service(&it.name.0), regex, it.replacement.as_deref())
+        });
+        let named = Named::ALL.into_iter().filter(|it| has(&self.redact, it.name()));
+        // Own patterns come first: they know better what they mean.
+        let redaction = Redaction::new(own.chain(named.map(Pattern::named)).collect());
+        Admission::new(rules(self.include), rules(self.exclude), sample.collect(), redaction)
+    }
 }
 
-/// Makes of a regular expression what is needed, or says what is wrong with it.
-fn compile<T>(
-    fields: &mut Fields<'_, '_>,
-    name: &str,
-    text: &str,
-    make: impl FnOnce(&str) -> Result<T, regex::Error>,
-) -> Option<T> {
-    match make(text) {
-        Ok(made) => Some(made),
-        Err(error) => {
-            // The last line says what is wrong, those before it show where.
-            let error = error.to_string();
-            let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            fields.mistake_in(
-                name,
-                &format!("is {text:?}, which is no regular expression: {reason}"),
-            );
-            None
+impl RuleSettings {
+    fn rule(self) -> Rule {
+        let mut conditions = Vec::new();
+        if !self.kinds.is_empty() {
+            let kinds = Kind::ALL.into_iter().filter(|it| has(&self.kinds, it.name()));
+            conditions.push(Condition::Kinds(kinds.collect()));
         }
+        if !self.levels.is_empty() {
+            let levels = Level::ALL.into_iter().filter(|it| has(&self.levels, it.name()));
+            conditions.push(Condition::Levels(levels.collect()));
+        }
+        conditions.extend(self.log_group.map(|LogGroup(regex)| Condition::LogGroup(regex)));
+        let message = self.message.map(|Message(wording)| wording);
+        Rule { name: Class::from_service(&self.name.0), message, conditions }
     }
+}
+
+fn has(words: &[String], word: &str) -> bool {
+    words.iter().any(|it| it == word)
+}
+
+fn regex(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| no_regex(text, &error))
+}
+
+fn pattern(text: &str) -> Result<Regex, String> {
+    let regex = regex(text)?;
+    if regex.is_match("") {
+        return Err("matches an empty text, and so everywhere".to_owned());
+    }
+    Ok(regex)
+}
+
+fn no_regex(text: &str, error: &regex::Error) -> String {
+    // The last line says what is wrong, those before it show where.
+    let error = error.to_string();
+    let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    format!("is {text:?}, which is no regular expression: {reason}")
 }
 
 #[cfg(test)]
@@ -178,17 +259,23 @@ mod tests {
             r#"{"exclude":[{"name":"all"},{"name":"all","message":"("},{"name":"A","kinds":["starts"]},{"message":"x","a":1}]}"#,
             &[
                 ".exclude[0]: is about every line; give at least one of \"message\", \"log_group\", \"kinds\" and \"levels\"",
-                ".exclude[1].name: is \"all\", as another rule's is already",
                 ".exclude[1].message: is \"(\", which is no regular expression: unclosed group",
-                ".exclude[2].name: is \"A\", must be at most 40 of a to z, 0 to 9 and _",
                 ".exclude[2].kinds[0]: is \"starts\", must be one of \"application\", \"init_start\", \"start\", \"end\", \"report\", \"timeout\", \"crash\", \"extension\", \"platform\"; did you mean \"start\"?",
-                ".exclude[3].name: is missing",
+                ".exclude[2].name: is \"A\", must be at most 40 of a to z, 0 to 9 and _",
                 ".exclude[3].a: is not known",
+                ".exclude[3].name: is missing",
+            ],
+        );
+        check(
+            r#"{"exclude":[{"name":"all","message":"x"},{"name":"all","message":"y"}],"sample":[{"name":"all","keep":0.5}]}"#,
+            &[
+                ".exclude[1].name: is \"all\", as another rule's is already",
+                ".sample[0].name: is \"all\", as another rule's is already",
             ],
         );
         check(
             r#"{"sample":[{"name":"few","keep":2},{"name":"fewer"}]}"#,
-            &[".sample[0].keep: is 2, must be a number from 0 to 1", ".sample[1].keep: is missing"],
+            &[".sample[0].keep: is 2, must be between 0 and 1", ".sample[1].keep: is missing"],
         );
         check(
             r#"{"redact":["mail"]}"#,
@@ -199,7 +286,7 @@ mod tests {
         check(
             r#"{"redact_patterns":[{"name":"email","pattern":"x*"}]}"#,
             &[
-                ".redact_patterns[0].name: is \"email\", which means something else already",
+                ".redact_patterns[0].name: means something else already",
                 ".redact_patterns[0].pattern: matches an empty text, and so everywhere",
             ],
         );

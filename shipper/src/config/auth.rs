@@ -3,45 +3,87 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
 
-use super::fields::Fields;
+use super::schema::{Mistake, by_type, like_or_arn};
+use crate::secret::Secret;
 
-/// Reads `auth`, which may be left out, into the header `Authorization`.
-pub(super) fn authorization(fields: &mut Fields<'_, '_>) -> Option<HeaderValue> {
-    let mut auth = fields.optional_object("auth")?;
-    let header = match auth.choice("type", &["basic", "bearer"])? {
-        "basic" => basic(&mut auth),
-        _ => auth.secret_header("token", "Bearer "),
-    };
-    auth.finish();
-    header
+/// What a text of printable ASCII characters looks like.
+pub(super) const PRINTABLE: &str = "^[ -~]+$";
+
+/// What is said of a text that has others.
+pub(super) const NOT_PRINTABLE: &str = "must have nothing but printable ASCII characters";
+
+/// A secret that goes into a header.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend("anyOf" = like_or_arn(PRINTABLE), "errorMessage" = NOT_PRINTABLE))]
+pub(super) struct Token(Secret);
+
+/// A key of Elasticsearch's.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend(
+    "anyOf" = like_or_arn("^[A-Za-z0-9+/=_-]+$"),
+    "errorMessage" =
+        "must be the key in its encoded form, which Elasticsearch shows as \"encoded\"",
+))]
+pub(super) struct ApiKey(Secret);
+
+/// User name and password.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Basic {
+    /// It is not shown, since what stands behind a colon may be the password.
+    #[schemars(extend("not" = json!({"pattern": ":"}), "errorMessage" = "must not have a colon"))]
+    username: String,
+    password: Secret,
 }
 
-/// Reads user name and password.
-pub(super) fn basic(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
-    let username = auth.like("^[^:]+$").text("username");
-    let password = auth.secret("password");
-    let (username, password) = (username?, password?);
-    if username.contains(':') {
-        auth.mistake_in("username", "must not have a colon");
-        return None;
-    }
-    let encoded = STANDARD.encode(format!("{username}:{}", password.expose()));
-    HeaderValue::try_from(format!("Basic {encoded}")).ok()
+/// What becomes the header `Authorization`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[schemars(transform = by_type)]
+pub(super) enum Auth {
+    Basic(Basic),
+    Bearer { token: Token },
 }
 
-/// Reads a key of Elasticsearch's.
-pub(super) fn api_key(auth: &mut Fields<'_, '_>) -> Option<HeaderValue> {
-    let api_key = auth.like("^[A-Za-z0-9+/=_-]+$").secret("api_key")?;
-    let api_key = api_key.expose();
-    let is_encoded =
-        api_key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte));
-    if !is_encoded {
-        auth.mistake_in(
-            "api_key",
-            "must be the key in its encoded form, which Elasticsearch shows as \"encoded\"",
-        );
-        return None;
+impl Auth {
+    /// The header.
+    pub(super) fn header(&self) -> Result<HeaderValue, Mistake> {
+        match self {
+            Self::Basic(basic) => basic.header(),
+            Self::Bearer { token } => token.header("Bearer ", "token"),
+        }
+        .map_err(|mistake| mistake.below("auth"))
     }
-    HeaderValue::try_from(format!("ApiKey {api_key}")).ok()
+}
+
+impl Basic {
+    /// The header.
+    pub(super) fn header(&self) -> Result<HeaderValue, Mistake> {
+        let credentials = format!("{}:{}", self.username, self.password.expose());
+        header(&format!("Basic {}", STANDARD.encode(credentials)), "password")
+    }
+}
+
+impl ApiKey {
+    /// The header.
+    pub(super) fn header(&self) -> Result<HeaderValue, Mistake> {
+        header(&format!("ApiKey {}", self.0.expose()), "api_key")
+    }
+}
+
+impl Token {
+    /// A header with the secret in it, which is in `field`.
+    pub(super) fn header(&self, scheme: &str, field: &str) -> Result<HeaderValue, Mistake> {
+        header(&format!("{scheme}{}", self.0.expose()), field)
+    }
+}
+
+/// A header with what is given in `field`.
+pub(super) fn header(text: &str, field: &str) -> Result<HeaderValue, Mistake> {
+    HeaderValue::try_from(text).map_err(|_| Mistake::new(field, NOT_PRINTABLE))
 }

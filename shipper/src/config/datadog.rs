@@ -1,47 +1,55 @@
 //! The configuration of a Datadog destination.
 
-use reqwest::Url;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::fields::Fields;
-use super::url::optional_url;
+use super::auth::Token;
+use super::schema::{Mistake, not_beside};
+use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::datadog::Datadog;
 
-/// The site of an organisation that names none.
-const DEFAULT_SITE: &str = "datadoghq.com";
-
-/// The source by which Datadog chooses how lines are parsed.
-const DEFAULT_SOURCE: &str = "lambda";
-
-/// Reads the fields of type `datadog`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    let api_key = fields.secret_header("api_key", "");
-    let intake = intake(fields);
-    let source = fields.text_or("source", DEFAULT_SOURCE);
-    let service = fields.optional_text("service");
-    let tags = fields.optional_text("tags");
-    Some(Box::new(Datadog::new(intake?, api_key?, source, service, tags)))
-}
-
-/// The intake's address: by site, or whole.
+/// The fields of type `datadog`.
 ///
 /// <https://docs.datadoghq.com/getting_started/site/>
-fn intake(fields: &mut Fields<'_, '_>) -> Option<Url> {
-    let site = fields.like(r"^[a-z0-9.-]*\.[a-z0-9.-]*$").text_or("site", DEFAULT_SITE);
-    let given = optional_url(fields, "https://http-intake.logs.datadoghq.eu");
-    if !fields.are_exclusive("site", "url") || fields.has("url") {
-        return given;
+#[derive(Deserialize, JsonSchema)]
+#[schemars(extend("dependentSchemas" = not_beside("site", "url")))]
+pub(super) struct Settings {
+    api_key: Token,
+    #[serde(default = "default_site")]
+    #[schemars(extend(
+        "pattern" = r"^[a-z0-9.-]*\.[a-z0-9.-]*$",
+        "errorMessage" = "must be a site's name, as in \"datadoghq.eu\"",
+    ))]
+    site: String,
+    url: Option<HttpUrl>,
+    #[serde(default = "default_source")]
+    source: String,
+    service: Option<String>,
+    tags: Option<String>,
+}
+
+/// The site of an organisation that names none.
+fn default_site() -> String {
+    "datadoghq.com".to_owned()
+}
+
+/// The source by which Datadog chooses how lines are parsed.
+fn default_source() -> String {
+    "lambda".to_owned()
+}
+
+impl Settings {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+        let of_site = format!("https://http-intake.logs.{}/", self.site);
+        Ok(Box::new(Datadog::new(
+            url_or(self.url, &of_site)?,
+            self.api_key.header("", "api_key")?,
+            &self.source,
+            self.service.as_deref(),
+            self.tags.as_deref(),
+        )))
     }
-    let is_site = site.contains('.')
-        && site.bytes().all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-')
-        });
-    if !is_site {
-        let mistake = format!("is {site:?}, must be a site's name, as in \"datadoghq.eu\"");
-        fields.mistake_in("site", &mistake);
-        return None;
-    }
-    Url::parse(&format!("https://http-intake.logs.{site}/")).ok()
 }
 
 #[cfg(test)]

@@ -1,46 +1,95 @@
 //! The configuration of an Elasticsearch destination.
 
+use boon::Format;
 use reqwest::Url;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::auth::{api_key, basic};
-use super::fields::Fields;
-use super::url::url;
+use super::auth::{ApiKey, Basic};
+use super::destination::Sending;
+use super::schema::{Mistake, by_type, check_text, size};
+use super::url::HttpUrl;
 use crate::aws::Service;
 use crate::destination::dated::Dated;
 use crate::destination::elasticsearch::{Access, Elasticsearch, Ids, MAX_REQUEST_BYTES};
 use crate::destination::{Destination, Signing};
 
-/// Reads the fields of type `elasticsearch`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    /// The largest request that a server can be configured to take.
-    const LARGEST_REQUEST_BYTES: usize = 2_000_000_000;
-
-    let url = url(fields, "https://search.example:9200");
-    let index = index(fields);
-    let access = access(fields, url.as_ref());
-    let ids = match fields.choice_or_first("ids", &["send", "omit"]) {
-        "omit" => Ids::Omitted,
-        _ => Ids::Sent,
-    };
-    let max_request_bytes =
-        fields.bytes("max_request_bytes", 10_000..=LARGEST_REQUEST_BYTES, MAX_REQUEST_BYTES);
-    Some(Box::new(Elasticsearch::new(url?, index?, access?, ids, max_request_bytes)))
+/// The fields of type `elasticsearch`.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    url: HttpUrl,
+    #[schemars(extend("format" = INDEX.name))]
+    index: String,
+    auth: Option<Auth>,
+    #[serde(default)]
+    index_in: IndexIn,
+    #[serde(default)]
+    ids: Sending,
+    /// At most what a server can be configured to take.
+    #[serde(default = "size::<MAX_REQUEST_BYTES>")]
+    #[schemars(range(min = 10_000, max = 2_000_000_000))]
+    max_request_bytes: usize,
 }
 
-/// Reads `index` by the rules of Elasticsearch.
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[schemars(transform = by_type)]
+enum Auth {
+    Basic(Basic),
+    ApiKey { api_key: ApiKey },
+    Aws { service: Option<AwsService>, region: Option<String> },
+}
+
+/// Where a request says which index it is for.
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum IndexIn {
+    #[default]
+    Path,
+    Body,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum AwsService {
+    Es,
+    Aoss,
+}
+
+/// The name of an index or data stream, with a date in it.
+pub(super) const INDEX: Format =
+    Format { name: "index", func: |value| check_text(value, |text| index(text).map(drop)) };
+
+impl Settings {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+        let HttpUrl(url) = self.url;
+        let index = index(&self.index).map_err(|text| Mistake::new("index", text))?;
+        let access = match &self.auth {
+            None => Ok(Access::Anonymous),
+            Some(Auth::Basic(basic)) => basic.header().map(Access::Header),
+            Some(Auth::ApiKey { api_key }) => api_key.header().map(Access::Header),
+            Some(Auth::Aws { service, region }) => {
+                signing(&url, *service, region.as_deref()).map(Access::Signed)
+            }
+        };
+        let access = access.map_err(|mistake| mistake.below("auth"))?;
+        let ids = match self.ids {
+            Sending::Send => Ids::Sent,
+            Sending::Omit => Ids::Omitted,
+        };
+        let is_in_body = self.index_in == IndexIn::Body;
+        let max = self.max_request_bytes;
+        Ok(Box::new(Elasticsearch::new(url, index, is_in_body, access, ids, max)))
+    }
+}
+
+/// Reads an index by the rules of Elasticsearch.
 ///
 /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-create>
-fn index(fields: &mut Fields<'_, '_>) -> Option<Dated> {
+fn index(text: &str) -> Result<Dated, String> {
     const LONGEST_BYTES: usize = 255;
 
-    let text = fields.text("index")?;
-    let index = match Dated::parse(text) {
-        Ok(index) => index,
-        Err(error) => {
-            fields.mistake_in("index", &error.to_string());
-            return None;
-        }
-    };
+    let index = Dated::parse(text).map_err(|error| error.to_string())?;
     let name = index.at_1970();
     let allowed = name.len() <= LONGEST_BYTES
         && !name.starts_with(['-', '_', '+', '.'])
@@ -51,54 +100,38 @@ fn index(fields: &mut Fields<'_, '_>) -> Option<Dated> {
                 || "\\/*?\"<>|,#:%".contains(character)
         });
     if !allowed {
-        let mistake = format!(
+        return Err(format!(
             "is {text:?}, which is no name of an index or data stream: lower case, at most 255 \
              bytes, without blanks and any of \\ / * ? \" < > | , # : %, not beginning with - _ + ."
-        );
-        fields.mistake_in("index", &mistake);
-        return None;
+        ));
     }
-    Some(index)
+    Ok(index)
 }
 
-/// Reads `auth`; `None` for a mistake.
-fn access(fields: &mut Fields<'_, '_>, url: Option<&Url>) -> Option<Access> {
-    let is_anonymous = !fields.has("auth");
-    let Some(mut auth) = fields.optional_object("auth") else {
-        return is_anonymous.then_some(Access::Anonymous);
-    };
-    let access = match auth.choice("type", &["basic", "api_key", "aws"])? {
-        "basic" => basic(&mut auth).map(Access::Header),
-        "api_key" => api_key(&mut auth).map(Access::Header),
-        _ => signing(&mut auth, url).map(Access::Signed),
-    };
-    auth.finish();
-    access
-}
-
-/// Reads which service is signed for, and where; both are in the host's name where it is AWS's own.
-fn signing(auth: &mut Fields<'_, '_>, url: Option<&Url>) -> Option<Signing> {
-    let named = auth.optional_choice("service", &["es", "aoss"]);
-    let region = auth.optional_text("region");
-    let host: Vec<&str> = url.and_then(Url::host_str).unwrap_or_default().split('.').collect();
+/// Which service is signed for, and where; both are in the host's name where it is AWS's own.
+fn signing(
+    url: &Url,
+    service: Option<AwsService>,
+    region: Option<&str>,
+) -> Result<Signing, Mistake> {
+    let host: Vec<&str> = url.host_str().unwrap_or_default().split('.').collect();
     let (of_host, region_of_host) = match &host[..] {
-        [.., region, "aoss", "amazonaws", "com"] => (Some("aoss"), Some(*region)),
-        [.., region, "es", "amazonaws", "com"] => (Some("es"), Some(*region)),
+        [.., region, "aoss", "amazonaws", "com"] => (Some(AwsService::Aoss), Some(*region)),
+        [.., region, "es", "amazonaws", "com"] => (Some(AwsService::Es), Some(*region)),
         _ => (None, None),
     };
-    let service = match named.or(of_host) {
-        Some("es") => Service::OpenSearch,
-        Some("aoss") => Service::OpenSearchServerless,
-        _ => {
-            auth.mistake_in(
+    let service = match service.or(of_host) {
+        Some(AwsService::Es) => Service::OpenSearch,
+        Some(AwsService::Aoss) => Service::OpenSearchServerless,
+        None => {
+            return Err(Mistake::new(
                 "service",
                 "is missing, and the host's name does not tell: \"es\" for Amazon OpenSearch \
                  Service, \"aoss\" for OpenSearch Serverless",
-            );
-            return None;
+            ));
         }
     };
-    Some(Signing { service, region: region.or(region_of_host).map(str::to_owned) })
+    Ok(Signing { service, region: region.or(region_of_host).map(str::to_owned) })
 }
 
 #[cfg(test)]

@@ -1,19 +1,36 @@
 //! The configuration of a Firehose destination.
 
-use super::arn::{Stream, stream_arn};
-use super::fields::Fields;
-use super::url::url_of_service;
-use crate::aws::Service;
-use crate::destination::firehose::Firehose;
-use crate::destination::{Destination, EventsPerRecord};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-/// Reads the fields of type `firehose`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    let arn = stream_arn(fields, Stream::Firehose);
-    let region = arn.as_ref().map(|arn| arn.region);
-    let url = url_of_service(fields, Service::Firehose, region);
-    let arn = arn?;
-    Some(Box::new(Firehose::new(url?, arn.region, arn.name, EventsPerRecord::One)))
+use super::arn::{FIREHOSE, region_and_name};
+use super::destination::EventsPerRecord;
+use super::schema::Mistake;
+use super::url::{HttpUrl, url_of_service};
+use crate::aws::Service;
+use crate::destination::Destination;
+use crate::destination::firehose::Firehose;
+
+/// The fields of type `firehose`.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    #[schemars(extend(
+        "pattern" = FIREHOSE,
+        "errorMessage" = "must be an ARN, as in \
+                          \"arn:aws:firehose:eu-west-1:123456789012:deliverystream/logs\"",
+    ))]
+    stream_arn: String,
+    #[serde(default)]
+    events_per_record: EventsPerRecord,
+    url: Option<HttpUrl>,
+}
+
+impl Settings {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+        let (region, name) = region_and_name(&self.stream_arn);
+        let url = url_of_service(self.url, Service::Firehose, region)?;
+        Ok(Box::new(Firehose::new(url, region, name, self.events_per_record.into())))
+    }
 }
 
 #[cfg(test)]

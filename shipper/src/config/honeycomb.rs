@@ -1,30 +1,45 @@
 //! The configuration of a Honeycomb destination.
 
-use super::fields::Fields;
-use super::url::url_or;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::auth::Token;
+use super::schema::{Mistake, not_beside};
+use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::honeycomb::Honeycomb;
 
-/// Reads the fields of type `honeycomb`.
+/// The fields of type `honeycomb`.
 ///
 /// <https://docs.honeycomb.io/api/>
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    let api_key = fields.secret_header("api_key", "");
-    let dataset = fields.like("^[^/]+$").text("dataset");
-    let of_region = match fields.choice_or_first("region", &["us", "eu"]) {
-        "eu" => "https://api.eu1.honeycomb.io/",
-        _ => "https://api.honeycomb.io/",
-    };
-    let url = url_or(fields, "https://api.honeycomb.io", of_region);
-    if !fields.are_exclusive("region", "url") {
-        return None;
+#[derive(Deserialize, JsonSchema)]
+#[schemars(extend("dependentSchemas" = not_beside("region", "url")))]
+pub(super) struct Settings {
+    api_key: Token,
+    #[schemars(extend("pattern" = "^[^/]+$", "errorMessage" = "must not have a slash"))]
+    dataset: String,
+    #[serde(default)]
+    region: Region,
+    url: Option<HttpUrl>,
+}
+
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Region {
+    #[default]
+    Us,
+    Eu,
+}
+
+impl Settings {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+        let of_region = match self.region {
+            Region::Us => "https://api.honeycomb.io/",
+            Region::Eu => "https://api.eu1.honeycomb.io/",
+        };
+        let url = url_or(self.url, of_region)?;
+        Ok(Box::new(Honeycomb::new(url, self.api_key.header("", "api_key")?, &self.dataset)))
     }
-    let dataset = dataset?;
-    if dataset.contains('/') {
-        fields.mistake_in("dataset", "must not have a slash");
-        return None;
-    }
-    Some(Box::new(Honeycomb::new(url?, api_key?, dataset)))
 }
 
 #[cfg(test)]
@@ -59,7 +74,7 @@ mod tests {
     fn mistakes_name_the_field() {
         for (fields, expected) in [
             (r#""api_key":"k""#, "dataset: is missing"),
-            (r#""api_key":"k","dataset":"a/b""#, "dataset: must not have a slash"),
+            (r#""api_key":"k","dataset":"a/b""#, "dataset: is \"a/b\", must not have a slash"),
         ] {
             let error = config(fields).err().map(|error| error.to_string());
             let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");

@@ -1,48 +1,88 @@
 //! The configuration of a generic HTTP destination.
 
 use reqwest::Method;
-use reqwest::header::AUTHORIZATION;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::auth::authorization;
-use super::fields::Fields;
-use super::headers::headers;
-use super::url::url_with_query;
-use crate::destination::http::{DEFAULT_RECORD_BYTES, DEFAULT_REQUEST_BYTES, Format, Http};
+use super::auth::Auth;
+use super::destination::within;
+use super::headers::authorization;
+use super::schema::{Mistake, size};
+use super::url::HttpUrlWithQuery;
+use crate::destination::http::{self, DEFAULT_RECORD_BYTES, DEFAULT_REQUEST_BYTES, Http};
 use crate::destination::{Destination, Encoding, Limits};
 
-/// Reads the fields of type `http`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    const LARGEST_REQUEST_BYTES: usize = 100_000_000;
+/// The fields of type `http`.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    url: HttpUrlWithQuery,
+    #[serde(default)]
+    method: Verb,
+    #[serde(default)]
+    format: Format,
+    #[serde(default)]
+    compression: Compression,
+    auth: Option<Auth>,
+    #[serde(default = "size::<DEFAULT_REQUEST_BYTES>")]
+    #[schemars(range(min = 10_000, max = 100_000_000))]
+    max_request_bytes: usize,
+    #[serde(default = "size::<1_000_000>")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    max_request_records: usize,
+}
 
-    let url = url_with_query(fields, "https://logs.example/ingest");
-    let method = match fields.choice_or_first("method", &["POST", "PUT"]) {
-        "PUT" => Method::PUT,
-        _ => Method::POST,
-    };
-    let format = match fields.choice_or_first("format", &["ndjson", "json_array"]) {
-        "json_array" => Format::JsonArray,
-        _ => Format::Ndjson,
-    };
-    let encoding = match fields.choice_or_first("compression", &["gzip", "none"]) {
-        "none" => Encoding::Identity,
-        _ => Encoding::Gzip,
-    };
-    let mut headers = headers(fields);
-    if let Some(mut authorization) = authorization(fields) {
-        authorization.set_sensitive(true);
-        headers.insert(AUTHORIZATION, authorization);
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+enum Verb {
+    #[default]
+    Post,
+    Put,
+}
+
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Format {
+    #[default]
+    Ndjson,
+    JsonArray,
+}
+
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Compression {
+    #[default]
+    Gzip,
+    None,
+}
+
+impl Settings {
+    pub(super) fn destination(
+        self,
+        max_record_bytes: Option<usize>,
+    ) -> Result<Box<dyn Destination>, Mistake> {
+        let HttpUrlWithQuery(url) = self.url;
+        let method = match self.method {
+            Verb::Post => Method::POST,
+            Verb::Put => Method::PUT,
+        };
+        let format = match self.format {
+            Format::Ndjson => http::Format::Ndjson,
+            Format::JsonArray => http::Format::JsonArray,
+        };
+        let encoding = match self.compression {
+            Compression::Gzip => Encoding::Gzip,
+            Compression::None => Encoding::Identity,
+        };
+        let headers = authorization(self.auth.as_ref())?;
+        let most = self.max_request_bytes;
+        let max_record_bytes =
+            within("max_record_bytes", max_record_bytes, 5_000..=most, DEFAULT_RECORD_BYTES)?;
+        let limits = Limits {
+            max_request_records: self.max_request_records,
+            ..Limits::of_bytes(self.max_request_bytes, max_record_bytes)
+        };
+        Ok(Box::new(Http::new(method, url, headers, format, encoding, limits)))
     }
-    let max_request_bytes =
-        fields.bytes("max_request_bytes", 10_000..=LARGEST_REQUEST_BYTES, DEFAULT_REQUEST_BYTES);
-    let max_record_bytes = fields.bytes(
-        "max_record_bytes",
-        5_000..=max_request_bytes,
-        DEFAULT_RECORD_BYTES.min(max_request_bytes),
-    );
-    let max_request_records = fields.bytes("max_request_records", 1..=1_000_000, 1_000_000);
-    let limits =
-        Limits { max_request_records, ..Limits::of_bytes(max_request_bytes, max_record_bytes) };
-    Some(Box::new(Http::new(method, url?, headers, format, encoding, limits)))
 }
 
 #[cfg(test)]

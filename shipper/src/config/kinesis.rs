@@ -1,23 +1,56 @@
 //! The configuration of a Kinesis destination.
 
-use super::arn::{Stream, stream_arn};
-use super::fields::Fields;
-use super::url::url_of_service;
-use crate::aws::Service;
-use crate::destination::kinesis::{Kinesis, Partition};
-use crate::destination::{Destination, EventsPerRecord};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// Reads the fields of type `kinesis`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    let arn = stream_arn(fields, Stream::Kinesis);
-    let partition = match fields.choice_or_first("partition_by", &["record", "log_stream"]) {
-        "log_stream" => Partition::LogStream,
-        _ => Partition::Record,
-    };
-    let region = arn.as_ref().map(|arn| arn.region);
-    let url = url_of_service(fields, Service::Kinesis, region);
-    let arn = arn?;
-    Some(Box::new(Kinesis::new(url?, arn.region, arn.whole, partition, EventsPerRecord::One)))
+use super::arn::{KINESIS, region_and_name};
+use super::destination::EventsPerRecord;
+use super::schema::Mistake;
+use super::url::{HttpUrl, url_of_service};
+use crate::aws::Service;
+use crate::destination::Destination;
+use crate::destination::kinesis::{Kinesis, Partition};
+
+/// The fields of type `kinesis`.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    #[schemars(extend(
+        "pattern" = KINESIS,
+        "errorMessage" = "must be an ARN, as in \
+                          \"arn:aws:kinesis:eu-west-1:123456789012:stream/logs\"",
+    ))]
+    stream_arn: String,
+    #[serde(default)]
+    partition_by: PartitionBy,
+    #[serde(default)]
+    events_per_record: EventsPerRecord,
+    url: Option<HttpUrl>,
+}
+
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum PartitionBy {
+    #[default]
+    Record,
+    LogStream,
+}
+
+impl Settings {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+        let (region, _) = region_and_name(&self.stream_arn);
+        let url = url_of_service(self.url, Service::Kinesis, region)?;
+        let partition = match self.partition_by {
+            PartitionBy::Record => Partition::Record,
+            PartitionBy::LogStream => Partition::LogStream,
+        };
+        Ok(Box::new(Kinesis::new(
+            url,
+            region,
+            &self.stream_arn,
+            partition,
+            self.events_per_record.into(),
+        )))
+    }
 }
 
 #[cfg(test)]

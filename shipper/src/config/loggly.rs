@@ -1,45 +1,40 @@
 //! The configuration of a Loggly destination.
 
-use super::fields::Fields;
-use super::url::url_or;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::schema::Mistake;
+use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::loggly::Loggly;
+use crate::secret::Secret;
 
-/// The tags of lines unless the user names others.
-const DEFAULT_TAGS: &str = "lambda";
-
-/// Reads the fields of type `loggly`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    const LOGGLY: &str = "https://logs-01.loggly.com";
-
-    let token = fields.secret("token");
-    let url = url_or(fields, LOGGLY, LOGGLY);
-    let tags = tags(fields)?;
-    Some(Box::new(Loggly::new(url?, &token?, tags)))
-}
-
-/// Reads `tags` by the rules of Loggly.
+/// The fields of type `loggly`.
 ///
 /// <https://documentation.solarwinds.com/en/success_center/loggly/content/admin/tags.htm>
-fn tags<'v>(fields: &mut Fields<'v, '_>) -> Option<&'v str> {
-    const LONGEST: usize = 64;
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    token: Secret,
+    #[serde(default = "default_tags")]
+    #[schemars(extend(
+        "pattern" = "^[A-Za-z0-9][A-Za-z0-9_.*-]{0,63}(,[A-Za-z0-9][A-Za-z0-9_.*-]{0,63})*$",
+        "errorMessage" = "must be tags with commas between them, as in \"lambda,prod\": letters, \
+                          digits and -_.*, at most 64 characters each",
+    ))]
+    tags: String,
+    url: Option<HttpUrl>,
+}
 
-    let like = "^[A-Za-z0-9][A-Za-z0-9_.*-]{0,63}(,[A-Za-z0-9][A-Za-z0-9_.*-]{0,63})*$";
-    let tags = fields.like(like).text_or("tags", DEFAULT_TAGS);
-    let is_tag = |tag: &str| {
-        (1..=LONGEST).contains(&tag.len())
-            && tag.starts_with(|first: char| first.is_ascii_alphanumeric())
-            && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.*".contains(&byte))
-    };
-    if !tags.split(',').all(is_tag) {
-        let mistake = format!(
-            "is {tags:?}, must be tags with commas between them, as in \"lambda,prod\": letters, \
-             digits and -_.*, at most {LONGEST} characters each"
-        );
-        fields.mistake_in("tags", &mistake);
-        return None;
+/// The tags of lines unless the user names others.
+fn default_tags() -> String {
+    "lambda".to_owned()
+}
+
+impl Settings {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+        let url = url_or(self.url, "https://logs-01.loggly.com")?;
+        Ok(Box::new(Loggly::new(url, &self.token, &self.tags)))
     }
-    Some(tags)
 }
 
 #[cfg(test)]

@@ -1,48 +1,50 @@
 //! The configuration of a Logz.io destination.
 
-use reqwest::Url;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::fields::Fields;
-use super::url::optional_url;
+use super::schema::{Mistake, not_beside};
+use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::logzio::Logzio;
+use crate::secret::Secret;
 
-/// The type under which lines are sent unless the user names another.
-const DEFAULT_LOG_TYPE: &str = "lambda";
-
-/// Reads the fields of type `logzio`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    let token = fields.secret("token");
-    let listener = listener(fields);
-    let log_type = fields.text_or("log_type", DEFAULT_LOG_TYPE);
-    Some(Box::new(Logzio::new(listener?, &token?, log_type)))
-}
-
-/// The listener's address: by region, or whole.
+/// The fields of type `logzio`.
 ///
 /// <https://docs.logz.io/docs/user-guide/admin/hosting-regions/account-region/>
-fn listener(fields: &mut Fields<'_, '_>) -> Option<Url> {
-    let region = fields.like("^[a-z0-9-]{2,10}$").text_or("region", "us");
-    let given = optional_url(fields, "https://listener.logz.io:8071");
-    if !fields.are_exclusive("region", "url") || fields.has("url") {
-        return given;
+#[derive(Deserialize, JsonSchema)]
+#[schemars(extend("dependentSchemas" = not_beside("region", "url")))]
+pub(super) struct Settings {
+    token: Secret,
+    #[serde(default = "default_region")]
+    #[schemars(extend(
+        "pattern" = "^[a-z0-9-]{2,10}$",
+        "errorMessage" = "must be a region's code, as in \"eu\"",
+    ))]
+    region: String,
+    url: Option<HttpUrl>,
+    #[serde(default = "default_log_type")]
+    log_type: String,
+}
+
+fn default_region() -> String {
+    "us".to_owned()
+}
+
+/// The type under which lines are sent unless the user names another.
+fn default_log_type() -> String {
+    "lambda".to_owned()
+}
+
+impl Settings {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+        let of_region = match &*self.region {
+            "us" => "https://listener.logz.io:8071".to_owned(),
+            code => format!("https://listener-{code}.logz.io:8071"),
+        };
+        let listener = url_or(self.url, &of_region)?;
+        Ok(Box::new(Logzio::new(listener, &self.token, &self.log_type)))
     }
-    let host = match region {
-        "us" => "listener.logz.io".to_owned(),
-        code => {
-            let is_code = (2..=10).contains(&code.len())
-                && code
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte.is_ascii_digit());
-            if !is_code {
-                let mistake = format!("is {code:?}, must be a region's code, as in \"eu\"");
-                fields.mistake_in("region", &mistake);
-                return None;
-            }
-            format!("listener-{code}.logz.io")
-        }
-    };
-    Url::parse(&format!("https://{host}:8071/")).ok()
 }
 
 #[cfg(test)]

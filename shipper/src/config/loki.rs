@@ -1,10 +1,15 @@
 //! The configuration of a Grafana Loki destination.
 
-use reqwest::header::HeaderValue;
+use std::collections::BTreeMap;
 
-use super::auth::authorization;
-use super::fields::Fields;
-use super::url::url;
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::auth::{Auth, NOT_PRINTABLE, PRINTABLE, header};
+use super::destination::{Sending, within};
+use super::schema::{Mistake, names_like, never, size};
+use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::loki::{
     LATE, Loki, MAX_LINE_BYTES, MAX_OWN_LABELS, MAX_REQUEST_BYTES, Sizes, StructuredMetadata,
@@ -13,66 +18,64 @@ use crate::destination::loki::{
 /// The labels that every stream has.
 const ALWAYS: [&str; 4] = ["account", "log_group", "service_name", LATE];
 
-/// Reads the fields of type `loki`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
+/// The fields of type `loki`.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    url: HttpUrl,
+    auth: Option<Auth>,
+    #[schemars(extend("pattern" = PRINTABLE, "errorMessage" = NOT_PRINTABLE))]
+    tenant: Option<String>,
+    #[serde(default)]
+    #[schemars(transform = labels)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    structured_metadata: Sending,
     /// What Loki can be configured to take is bounded by its gRPC messages.
-    const LARGEST_REQUEST_BYTES: usize = 100_000_000;
-
-    let url = url(fields, "https://logs-prod-012.grafana.net");
-    let authorization = authorization(fields);
-    let tenant = tenant(fields);
-    let labels = labels(fields);
-    let metadata = match fields.choice_or_first("structured_metadata", &["send", "omit"]) {
-        "omit" => StructuredMetadata::Omitted,
-        _ => StructuredMetadata::Sent,
-    };
-    let max_request_bytes =
-        fields.bytes("max_request_bytes", 20_000..=LARGEST_REQUEST_BYTES, MAX_REQUEST_BYTES);
-    let most_of_a_line = max_request_bytes - 10_000;
-    let max_line_bytes =
-        fields.bytes("max_line_bytes", 5_000..=most_of_a_line, MAX_LINE_BYTES.min(most_of_a_line));
-    let sizes = Sizes { max_request_bytes, max_line_bytes };
-    Some(Box::new(Loki::new(url?, authorization, tenant, labels, metadata, &sizes)))
+    #[serde(default = "size::<MAX_REQUEST_BYTES>")]
+    #[schemars(range(min = 20_000, max = 100_000_000))]
+    max_request_bytes: usize,
 }
 
-fn tenant(fields: &mut Fields<'_, '_>) -> Option<HeaderValue> {
-    let tenant = fields.like("^[ -~]+$").optional_text("tenant")?;
-    let is_printable = tenant.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    let header = HeaderValue::try_from(tenant).ok().filter(|_| is_printable);
-    if header.is_none() {
-        fields.mistake_in("tenant", "must have nothing but printable ASCII characters");
-    }
-    header
-}
-
-/// Reads `labels` by the rules of Prometheus.
+/// The rules of Prometheus.
 ///
 /// <https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels>
-fn labels(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
-    let mut labels = Vec::new();
-    let Some(mut named) = fields.optional_object("labels") else {
-        return labels;
-    };
-    let names = named.names();
-    let mistake = format!(
-        "has {} labels; Loki takes {MAX_OWN_LABELS} beside those that are always there",
-        names.len()
+fn labels(schema: &mut Schema) {
+    names_like(
+        schema,
+        "^[A-Za-z_][A-Za-z0-9_]*$",
+        "is no name of a label: letters, digits and _, no digit first",
     );
-    named.count(0..=MAX_OWN_LABELS, &mistake);
-    for name in names {
-        let value = named.text(&name);
-        let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !is_name {
-            named.mistake_in(&name, "is no name of a label: letters, digits and _, no digit first");
-        } else if ALWAYS.contains(&name.as_str()) {
-            named.mistake_in(&name, "is set by the shipper; choose another name");
-        } else if let Some(value) = value {
-            labels.push((name, value.to_owned()));
-        }
+    let always = format!("^({})$", ALWAYS.join("|"));
+    if let Some(names) = schema.get_mut("patternProperties") {
+        names[always] = never("is set by the shipper; choose another name");
     }
-    named.finish();
-    labels
+    schema.insert("maxProperties".to_owned(), json!(MAX_OWN_LABELS));
+    let message =
+        format!("has too many; Loki takes {MAX_OWN_LABELS} beside those that are always there");
+    schema.insert("errorMessage".to_owned(), json!(message));
+}
+
+impl Settings {
+    /// A record has at most 10,000 bytes less than a request.
+    pub(super) fn destination(
+        self,
+        max_record_bytes: Option<usize>,
+    ) -> Result<Box<dyn Destination>, Mistake> {
+        let HttpUrl(url) = self.url;
+        let authorization = self.auth.as_ref().map(Auth::header).transpose()?;
+        let tenant = self.tenant.map(|tenant| header(&tenant, "tenant")).transpose()?;
+        let metadata = match self.structured_metadata {
+            Sending::Send => StructuredMetadata::Sent,
+            Sending::Omit => StructuredMetadata::Omitted,
+        };
+        let max_request_bytes = self.max_request_bytes;
+        let most = max_request_bytes - 10_000;
+        let max_line_bytes =
+            within("max_record_bytes", max_record_bytes, 5_000..=most, MAX_LINE_BYTES)?;
+        let sizes = Sizes { max_request_bytes, max_line_bytes };
+        let labels = self.labels.into_iter().collect();
+        Ok(Box::new(Loki::new(url, authorization, tenant, labels, metadata, &sizes)))
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +119,10 @@ mod tests {
             "labels.log_group: is set by the shipper; choose another name",
         );
         check(r#""labels":{"a":1}"#, "labels.a: must be a string, is a number");
-        check(r#""tenant":"ü""#, "tenant: must have nothing but printable ASCII characters");
+        check(
+            r#""tenant":"ü""#,
+            "tenant: is \"ü\", must have nothing but printable ASCII characters",
+        );
         check(
             r#""auth":{"type":"api_key","api_key":"k"}"#,
             "auth.type: is \"api_key\", must be one of \"basic\", \"bearer\"",
@@ -124,7 +130,7 @@ mod tests {
         let many: Vec<String> = (0..13).map(|number| format!(r#""l{number}":"x""#)).collect();
         check(
             &format!(r#""labels":{{{}}}"#, many.join(",")),
-            "labels: has 13 labels; Loki takes 11 beside those that are always there",
+            "labels: has too many; Loki takes 11 beside those that are always there",
         );
     }
 }

@@ -1,28 +1,30 @@
 //! The configuration: one JSON document, read once at start.
 //!
-//! It is read whole, so that every mistake is reported at once, each with its place. A mistake
-//! stops the start: a shipper that runs with half a configuration loses logs without a word.
+//! Its types are what it is read into and what its schema is made from. It is held against the schema
+//! first, so that every mistake is reported at once, each with its place; what concerns several
+//! fields is checked in code, for all parts in which the schema finds nothing. A mistake stops the
+//! start: a shipper that runs with half a configuration loses logs without a word.
 
 mod admit;
 mod arn;
 mod auth;
 mod datadog;
+mod destination;
 mod elasticsearch;
-pub(crate) mod fields;
 mod firehose;
 mod headers;
 mod honeycomb;
 mod http;
-mod kind;
 mod kinesis;
 mod loggly;
 mod logzio;
 mod loki;
+pub(crate) mod metrics;
 mod newrelic;
 mod otlp;
 mod risks;
 mod s3;
-pub(crate) mod shape;
+pub(crate) mod schema;
 mod source;
 mod splunk_hec;
 mod sumologic;
@@ -31,21 +33,23 @@ mod url;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use boon::Format;
 use flate2::Compression;
-use serde_json::Value;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::admit::Admission;
 use crate::delivery::{JsonFields, Oversized};
 use crate::destination::{Destination, Keys};
 use crate::secret::{SecretArn, Secrets};
 use crate::undelivered::Undelivered;
-use fields::{Fields, Findings};
-use kind::Kind;
-pub use kind::TYPES;
+pub use destination::TYPES;
 pub use risks::Risk;
-pub use shape::{Field, Form, Object, Presence, Rule};
+use schema::{Mistake, Place, Validator, number};
 pub use source::{Source, SourceError, VARIABLE};
 
 const MEBIBYTE: u64 = 1024 * 1024;
@@ -75,10 +79,12 @@ pub struct Config {
 }
 
 /// What Lambda is told when only some records of a batch from a stream or a queue have failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum BatchFailures {
     /// Which. Lambda pays attention only where the event source mapping has
     /// `ReportBatchItemFailures`; elsewhere those records are lost.
+    #[default]
     Report,
     /// That the whole batch has, as it must be told without that setting.
     Fail,
@@ -94,6 +100,10 @@ pub struct DestinationConfig {
     pub json_fields: JsonFields,
     /// The most requests that are under way at once.
     pub max_in_flight: usize,
+    /// The largest encoded record, if the destination takes larger ones.
+    pub max_record_bytes: Option<usize>,
+    /// How old a record may be, if not as old as the destination says.
+    pub max_age: Option<Duration>,
 }
 
 /// A document that has been checked as far as that is possible without the secrets of which it has
@@ -102,7 +112,7 @@ pub struct Draft {
     value: Value,
     memory_mb: Option<u64>,
     read: Option<Config>,
-    wanted: BTreeMap<SecretArn, BTreeSet<String>>,
+    wanted: Vec<(SecretArn, Place)>,
 }
 
 /// Everything that is wrong with a configuration.
@@ -112,18 +122,80 @@ pub struct ConfigError {
     mistakes: Vec<String>,
 }
 
+/// The fields of the document.
+#[derive(Deserialize, JsonSchema)]
+struct Settings {
+    /// Where editors find the schema of the document.
+    #[serde(rename = "$schema")]
+    _schema: Option<String>,
+    #[schemars(extend(
+        "minProperties" = 1,
+        "errorMessage" = "has no destination: give at least one, as \"<name>\": {\"type\": …}",
+    ))]
+    destinations: BTreeMap<String, destination::Settings>,
+    undelivered: Option<undelivered::Settings>,
+    #[serde(default)]
+    batch_failures: BatchFailures,
+    admit: Option<admit::Settings>,
+    metrics: Option<metrics::Settings>,
+    #[schemars(range(min = MEBIBYTE, max = 1024 * MEBIBYTE))]
+    max_decoded_bytes: Option<u64>,
+    #[serde(default = "number::<1_000>")]
+    #[schemars(range(min = 100, max = 60_000))]
+    reserve_ms: u64,
+    #[serde(default = "number::<10_000>")]
+    #[schemars(range(min = 100, max = 600_000))]
+    request_timeout_ms: u64,
+    #[serde(default = "number::<1>")]
+    #[schemars(range(min = 1, max = 9))]
+    gzip_level: u64,
+    #[serde(default = "number::<3_600>")]
+    #[schemars(range(min = 60, max = 86_400))]
+    secret_max_age_s: u64,
+    #[serde(default)]
+    #[schemars(extend("items" = schema::some_of(&Risk::NAMES)))]
+    accept: Vec<String>,
+}
+
+/// What is checked by more than a pattern.
+const FORMATS: [Format; 9] = [
+    admit::PATTERN,
+    admit::REGEX,
+    elasticsearch::INDEX,
+    s3::PREFIX,
+    undelivered::PREFIX,
+    undelivered::QUEUE_URL,
+    url::SECRET_URL,
+    url::URL,
+    url::URL_WITH_QUERY,
+];
+
+/// What is found in a document.
+#[derive(Default)]
+struct Found {
+    config: Option<Config>,
+    mistakes: Vec<Mistake>,
+    /// What may lose logs or give them away, and where.
+    risks: Vec<(Risk, String)>,
+    /// The secrets that are still to be fetched.
+    wanted: Vec<(SecretArn, Place)>,
+}
+
+/// The schema of the document.
+pub fn schema() -> Value {
+    schema::of::<Settings>()
+}
+
 impl Config {
     /// Reads a document that has no ARNs of secrets in it, whatever it risks.
     pub fn parse(document: &str) -> Result<Self, ConfigError> {
-        let value = json(document)?;
-        let mut findings = Findings::default();
-        let config = read(&value, &mut findings, None);
-        let fetched = findings.wanted.values().flatten().map(|field| {
-            format!("{field}: is the ARN of a secret, which only a running function can fetch")
-        });
-        let mistakes = findings.mistakes.into_iter().chain(fetched).collect();
-        ConfigError::of_mistakes(mistakes)?;
-        config.ok_or_else(|| ConfigError::new(Vec::new()))
+        let mut found = Found::read(&json(document)?, None, &[]);
+        found.risks.clear();
+        found.mistakes.extend(found.wanted.iter().map(|(_, place)| {
+            let text = "is the ARN of a secret, which only a running function can fetch";
+            Mistake::new(place.to_string(), text)
+        }));
+        found.into_config()
     }
 }
 
@@ -132,23 +204,22 @@ impl Draft {
     /// function has.
     pub fn check(document: &str, memory_mb: Option<u64>) -> Result<Self, ConfigError> {
         let value = json(document)?;
-        let mut findings = Findings::default();
-        let read = read(&value, &mut findings, memory_mb);
-        let wanted = std::mem::take(&mut findings.wanted);
-        ConfigError::of_mistakes(findings.refusals())?;
-        let read = read.filter(|_| wanted.is_empty());
+        let mut found = Found::read(&value, memory_mb, &[]);
+        let wanted = std::mem::take(&mut found.wanted);
+        let read = Some(found.into_config()?).filter(|_| wanted.is_empty());
         Ok(Self { value, memory_mb, read, wanted })
     }
 
     /// The secrets that are needed to complete it.
     pub fn wanted(&self) -> BTreeSet<SecretArn> {
-        self.wanted.keys().cloned().collect()
+        self.wanted.iter().map(|(arn, _)| arn.clone()).collect()
     }
 
     /// The fields that have a secret's ARN.
     pub fn fields_with(&self, arn: &SecretArn) -> String {
-        let fields = self.wanted.get(arn).into_iter().flatten();
-        fields.map(String::as_str).collect::<Vec<_>>().join(", ")
+        let fields = self.wanted.iter().filter(|(wanted, _)| wanted == arn);
+        let fields: BTreeSet<String> = fields.map(|(_, place)| place.to_string()).collect();
+        fields.into_iter().collect::<Vec<_>>().join(", ")
     }
 
     /// The configuration with the secrets in place of their ARNs.
@@ -156,13 +227,26 @@ impl Draft {
         if let Some(config) = self.read.take() {
             return Ok(config);
         }
-        let mut findings = Findings::with(secrets);
-        let config = read(&self.value, &mut findings, self.memory_mb);
-        ConfigError::of_mistakes(findings.refusals())?;
-        config.ok_or_else(|| ConfigError::new(Vec::new()))
+        let mut value = self.value.clone();
+        let mut missing = Vec::new();
+        let mut fetched = Vec::new();
+        for (arn, place) in &self.wanted {
+            let secret = secrets.get(arn).map_or("", |secret| secret.expose());
+            if secret.is_empty() {
+                let text = "is the ARN of a secret that is empty";
+                missing.push(Mistake::new(place.to_string(), text));
+            } else if let Some(field) = place.find_mut(&mut value) {
+                *field = json!(secret);
+                fetched.push(place.clone());
+            }
+        }
+        let mut found = Found::read(&value, self.memory_mb, &fetched);
+        found.mistakes.extend(missing);
+        found.into_config()
     }
 }
 
+/// Reads a document as far as JSON.
 fn json(document: &str) -> Result<Value, ConfigError> {
     serde_json::from_str(document).map_err(|error| {
         // By position only: the document holds secrets.
@@ -173,165 +257,171 @@ fn json(document: &str) -> Result<Value, ConfigError> {
     })
 }
 
-/// Reads the whole document.
-fn read<'v>(
-    value: &'v Value,
-    findings: &mut Findings<'v>,
-    memory_mb: Option<u64>,
-) -> Option<Config> {
-    let mut root = Fields::root(value, findings)?;
-    // Where editors find the schema of the document.
-    root.optional_text("$schema");
-    let accepted = risks::accepted(&mut root);
-    let undelivered = undelivered::read(&mut root, value.get("destinations"));
-    let batch_failures = match root.choice_or_first("batch_failures", &["report", "fail"]) {
-        "fail" => BatchFailures::Fail,
-        _ => BatchFailures::Report,
-    };
-    let has_storage = root.has("undelivered");
-    let destinations = destinations(&mut root, has_storage);
-    let admission = admit::read(&mut root);
-    let metrics_namespace = metrics_namespace(&mut root);
-    let largest_event_bytes = memory_mb.map_or(u64::MAX, risks::largest_event_bytes);
-    let max_decoded_bytes = root
-        .optional_number("max_decoded_bytes", MEBIBYTE..=1024 * MEBIBYTE)
-        .unwrap_or(largest_event_bytes.clamp(MEBIBYTE, 64 * MEBIBYTE));
-    let reserve_ms = root.number("reserve_ms", 100..=60_000, 1_000);
-    let request_timeout_ms = root.number("request_timeout_ms", 100..=600_000, 10_000);
-    let gzip_level = root.number("gzip_level", 1..=9, 1);
-    let secret_max_age_s = root.number("secret_max_age_s", 60..=86_400, 3_600);
-    if !has_storage {
-        root.risk_in("", Risk::NoUndeliveredStorage);
-    }
-    if max_decoded_bytes > largest_event_bytes {
-        root.risk_in("max_decoded_bytes", Risk::LittleMemory { largest_event_bytes });
-    }
-    root.finish();
-    findings.risks.retain(|(risk, _)| !accepted.contains(&risk.name()));
-    Some(Config {
-        destinations,
-        max_decoded_bytes: usize::try_from(max_decoded_bytes).unwrap_or(usize::MAX),
-        reserve: Duration::from_millis(reserve_ms),
-        request_timeout: Duration::from_millis(request_timeout_ms),
-        gzip_level: u32::try_from(gzip_level).map_or(Compression::fast(), Compression::new),
-        admission,
-        metrics_namespace,
-        secret_max_age: Duration::from_secs(secret_max_age_s),
-        undelivered,
-        batch_failures,
-    })
-}
+impl Found {
+    /// Reads the whole document, in which the secrets at some places are fetched already.
+    fn read(document: &Value, memory_mb: Option<u64>, fetched: &[Place]) -> Self {
+        static VALIDATOR: LazyLock<Result<Validator, String>> =
+            LazyLock::new(|| Validator::new::<Settings>(&FORMATS));
 
-/// The shape of the document.
-pub fn shape() -> Object {
-    shape::of(|value, findings| drop(read(value, findings, None)))
-}
-
-/// Reads `metrics`.
-///
-/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
-pub(crate) fn metrics_namespace(root: &mut Fields<'_, '_>) -> Option<String> {
-    const LONGEST: usize = 255;
-
-    let mut fields = root.optional_object("metrics")?;
-    let like = "^[A-Za-z0-9._/# -][A-Za-z0-9._/#: -]{0,254}$";
-    let namespace = fields.like(like).text_or("namespace", "logagg");
-    let is_namespace = namespace.len() <= LONGEST
-        && !namespace.starts_with(':')
-        && !namespace.starts_with("AWS/")
-        && namespace.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_/#: ".contains(&byte));
-    if !is_namespace {
-        let mistake = format!(
-            "is {namespace:?}, must be at most {LONGEST} letters, digits and . - _ / # : and not \
-             begin with : or AWS/"
-        );
-        fields.mistake_in("namespace", &mistake);
-    }
-    fields.finish();
-    is_namespace.then(|| namespace.to_owned())
-}
-
-fn destinations(
-    root: &mut Fields<'_, '_>,
-    has_storage: bool,
-) -> BTreeMap<String, DestinationConfig> {
-    let mut destinations = BTreeMap::new();
-    let Some(mut named) = root.object("destinations") else {
-        return destinations;
-    };
-    let names = named.names();
-    named.count(
-        1..=usize::MAX,
-        "has no destination: give at least one, as \"<name>\": {\"type\": …}",
-    );
-    for name in &names {
-        let Some(mut fields) = named.object(name) else {
-            continue;
+        let validator = match &*VALIDATOR {
+            Ok(validator) => validator,
+            Err(error) => {
+                return Self { mistakes: vec![Mistake::new("", error)], ..Self::default() };
+            }
         };
-        // Without a known type nobody can say which other fields are right.
-        let Some(kind) = fields.choice("type", &TYPES).and_then(Kind::named) else {
-            continue;
-        };
-        let destination = (kind.read)(&mut fields);
-        let oversized =
-            match fields.choice_or_first("oversized", &["split", "cut", "refuse", "dead_letter"]) {
-                "cut" => Oversized::Cut,
-                "dead_letter" => {
-                    if !has_storage {
-                        fields.mistake_in(
-                        "oversized",
-                        "is \"dead_letter\", but there is no storage: configure \"undelivered\"",
-                    );
-                    }
-                    Oversized::DeadLetter
+        let checked = validator.check(document, fetched);
+        let mut sound = checked.sound(document);
+        let mut found =
+            Self { mistakes: checked.mistakes, wanted: checked.secrets, ..Self::default() };
+        if let Some(parts) = sound.as_object_mut() {
+            // Without those that are faulty there may be none.
+            parts.entry("destinations").or_insert_with(|| json!({}));
+            match Settings::deserialize(&sound) {
+                Ok(settings) => {
+                    found.config = Some(found.settings(document, &sound, settings, memory_mb));
                 }
-                "refuse" => Oversized::Refuse,
-                _ => Oversized::Split,
-            };
-        let json_fields = match kind.json_fields {
-            JsonFields::Omit => JsonFields::Omit,
-            JsonFields::Send => match fields.choice_or_first("json_fields", &["send", "omit"]) {
-                "omit" => JsonFields::Omit,
-                _ => JsonFields::Send,
-            },
-        };
-        let max_in_flight = fields.number("max_in_flight", 1..=64, 8);
-        fields.finish();
-        if let Some(destination) = destination {
-            let max_in_flight = usize::try_from(max_in_flight).unwrap_or(1);
-            let config = DestinationConfig { destination, oversized, json_fields, max_in_flight };
-            destinations.insert(name.clone(), config);
+                Err(_) => {
+                    found.mistake("", "cannot be read, though its schema has nothing against it");
+                }
+            }
+        }
+        found
+    }
+
+    /// Reads what the schema has nothing against.
+    fn settings(
+        &mut self,
+        document: &Value,
+        sound: &Value,
+        settings: Settings,
+        memory_mb: Option<u64>,
+    ) -> Config {
+        let has_storage = document.get("undelivered").is_some();
+        if !has_storage {
+            self.risks.push((Risk::NoUndeliveredStorage, String::new()));
+        }
+        if let Some(undelivered) = &settings.undelivered {
+            self.mistakes.extend(undelivered.overlaps(&settings.destinations));
+        }
+        for (name, destination) in sound["destinations"].as_object().into_iter().flatten() {
+            if let Some(text) = destination::doubled_path(destination) {
+                self.mistake(format!("destinations.{name}.url"), text);
+            }
+            if url::is_in_the_clear(destination) {
+                self.risks.push((Risk::PlainHttp, format!("destinations.{name}.url")));
+            }
+        }
+        let destinations = self.destinations(settings.destinations, has_storage);
+        let names = document["destinations"].as_object().into_iter().flatten();
+        let names: Vec<&String> = names.map(|(name, _)| name).collect();
+        if has_storage {
+            self.check_names(&names);
+        } else if names.len() > 1 {
+            self.check_keys(&destinations);
+        }
+        if let Some(admit) = &settings.admit {
+            self.mistakes.extend(admit.repeated_names());
+        }
+        let largest_event_bytes = memory_mb.map_or(u64::MAX, risks::largest_event_bytes);
+        let max_decoded_bytes = settings
+            .max_decoded_bytes
+            .unwrap_or(largest_event_bytes.clamp(MEBIBYTE, 64 * MEBIBYTE));
+        if max_decoded_bytes > largest_event_bytes {
+            let place = "max_decoded_bytes".to_owned();
+            self.risks.push((Risk::LittleMemory { largest_event_bytes }, place));
+        }
+        self.risks.retain(|(risk, _)| !settings.accept.iter().any(|name| name == risk.name()));
+        Config {
+            destinations,
+            max_decoded_bytes: usize::try_from(max_decoded_bytes).unwrap_or(usize::MAX),
+            reserve: Duration::from_millis(settings.reserve_ms),
+            request_timeout: Duration::from_millis(settings.request_timeout_ms),
+            gzip_level: u32::try_from(settings.gzip_level)
+                .map_or(Compression::fast(), Compression::new),
+            admission: settings.admit.and_then(admit::Settings::admission),
+            metrics_namespace: settings.metrics.map(|metrics| metrics.namespace),
+            secret_max_age: Duration::from_secs(settings.secret_max_age_s),
+            undelivered: settings.undelivered.map(undelivered::Settings::undelivered),
+            batch_failures: settings.batch_failures,
         }
     }
-    if has_storage {
+
+    fn destinations(
+        &mut self,
+        settings: BTreeMap<String, destination::Settings>,
+        has_storage: bool,
+    ) -> BTreeMap<String, DestinationConfig> {
+        let mut destinations = BTreeMap::new();
+        for (name, settings) in settings {
+            let place = format!("destinations.{name}");
+            if settings.oversized == destination::Oversized::DeadLetter && !has_storage {
+                self.mistake(
+                    format!("{place}.oversized"),
+                    "is \"dead_letter\", but there is no storage: configure \"undelivered\"",
+                );
+            }
+            match settings.build() {
+                Ok(config) => drop(destinations.insert(name, config)),
+                Err(mistake) => {
+                    let mistake = mistake.below(&place);
+                    // Of a secret that is not there yet nobody can tell what is wrong with it.
+                    if !self.wanted.iter().any(|(_, place)| mistake.is_at(place)) {
+                        self.mistakes.push(mistake);
+                    }
+                }
+            }
+        }
+        destinations
+    }
+
+    /// Checks that undelivered events can be stored under the names of destinations.
+    fn check_names(&mut self, names: &[&String]) {
         for name in names.iter().filter(|name| !is_key_part(name)) {
-            named.mistake_in(
-                name,
-                "must have a name of letters, digits, - and _, with a letter or digit first, at most \
-                 64, since undelivered events are stored under it",
+            self.mistake(
+                format!("destinations.{name}"),
+                "must have a name of letters, digits, - and _, with a letter or digit first, at \
+                 most 64, since undelivered events are stored under it",
             );
         }
-    } else if names.len() > 1 {
-        for (name, config) in &destinations {
+    }
+
+    /// Checks that several destinations know again what they have.
+    fn check_keys(&mut self, destinations: &BTreeMap<String, DestinationConfig>) {
+        for (name, config) in destinations {
             if config.destination.keys() == Keys::NotTaken {
-                named.mistake(&format!(
-                    "\"{name}\" cannot stand beside another destination: when one of them fails, \
-                     Lambda repeats the event to all, and \"{name}\" would store again what it has, \
-                     since it takes no document ids; configure \"undelivered\", or give it a shipper of its own"
-                ));
+                self.mistake(
+                    "destinations",
+                    format!(
+                        "\"{name}\" cannot stand beside another destination: when one of them \
+                         fails, Lambda repeats the event to all, and \"{name}\" would store again \
+                         what it has, since it takes no document ids; configure \"undelivered\", or \
+                         give it a shipper of its own"
+                    ),
+                );
             }
         }
     }
-    destinations
+
+    fn mistake(&mut self, place: impl Into<String>, text: impl Into<String>) {
+        self.mistakes.push(Mistake::new(place, text));
+    }
+
+    /// The configuration, unless there are mistakes or risks.
+    fn into_config(mut self) -> Result<Config, ConfigError> {
+        self.mistakes.sort();
+        let mistakes = self.mistakes.iter().map(Mistake::to_string);
+        let risks = self.risks.iter().map(|(risk, place)| risk.refusal(place));
+        let mistakes: Vec<String> = mistakes.chain(risks).collect();
+        match self.config {
+            Some(config) if mistakes.is_empty() => Ok(config),
+            _ => Err(ConfigError::new(mistakes)),
+        }
+    }
 }
 
 impl ConfigError {
     fn new(mistakes: Vec<String>) -> Self {
         Self { place: VARIABLE.to_owned(), mistakes }
-    }
-
-    fn of_mistakes(mistakes: Vec<String>) -> Result<(), Self> {
-        if mistakes.is_empty() { Ok(()) } else { Err(Self::new(mistakes)) }
     }
 
     /// Says that the document is from there.
@@ -365,6 +455,7 @@ impl fmt::Display for ConfigError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     const GOOD: &str = r#"{"destinations":{"search":{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs"}}}"#;
 
@@ -375,6 +466,47 @@ mod tests {
             Err(error) => error.to_string(),
         };
         assert_eq!(error, expected, "{document}");
+    }
+
+    /// Every part of a schema but those that another is tried with.
+    fn parts<'s>(schema: &'s Value, visit: &mut impl FnMut(&'s Value)) {
+        visit(schema);
+        let tried = ["anyOf", "if", "not", "dependentSchemas"];
+        match schema {
+            Value::Array(items) => items.iter().for_each(|item| parts(item, visit)),
+            Value::Object(fields) => {
+                let fields = fields.iter().filter(|(name, _)| !tried.contains(&name.as_str()));
+                fields.for_each(|(_, field)| parts(field, visit));
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_pattern_has_words_or_a_format_beside_it_and_every_format_is_checked() {
+        let schema = schema();
+        let mut formats = BTreeSet::new();
+        parts(&schema, &mut |part| {
+            let is_there = |name| part.get(name).is_some_and(Value::is_string);
+            let is_of_secrets = part == &json!({"pattern": SecretArn::PATTERN});
+            assert!(
+                !is_there("pattern")
+                    || is_there("errorMessage")
+                    || is_there("format")
+                    || is_of_secrets,
+                "{part}"
+            );
+            formats.extend(part["format"].as_str().map(str::to_owned));
+        });
+        let checked = FORMATS.iter().map(|format| format.name).chain(["secret"]);
+        assert_eq!(formats, checked.map(str::to_owned).collect());
+    }
+
+    #[test]
+    fn every_type_is_named() {
+        let schema = schema();
+        let destination = &schema["properties"]["destinations"]["additionalProperties"];
+        assert_eq!(destination["properties"]["type"]["enum"], json!(TYPES));
     }
 
     #[test]
@@ -419,18 +551,102 @@ mod tests {
             }"#,
             &format!(
                 "LOGAGG_CONFIG has 10 mistakes:\n  \
+             destination: is not known; did you mean \"destinations\"?\n  \
              destinations.other.type: is \"elastic\", must be one of {types}; did you mean \"elasticsearch\"?\n  \
-             destinations.search.url: must be a URL that begins with http:// or https://, as in \"https://search.example:9200\"\n  \
-             destinations.search.index: is missing\n  \
              destinations.search.auth.password: is missing\n  \
              destinations.search.auth.pasword: is not known; did you mean \"password\"?\n  \
+             destinations.search.index: is missing\n  \
              destinations.search.indx: is not known; did you mean \"index\"?\n  \
+             destinations.search.url: must be a URL that begins with http:// or https://, as in \"https://logs.example:8080\"\n  \
              destinations.third: must be an object, is a number\n  \
-             reserve_ms: is 5, must be between 100 and 60000\n  \
              gzip_level: must be a whole number, is a string\n  \
-             destination: is not known; did you mean \"destinations\"?"
+             reserve_ms: is 5, must be between 100 and 60000"
             ),
         );
+    }
+
+    #[test]
+    fn what_concerns_several_fields_is_checked_in_all_parts_that_are_right_by_themselves() {
+        check(
+            r#"{
+                "destinations": {
+                    "a": {"type": "logzio"},
+                    "b": {"type": "http", "url": "https://b.example", "max_record_bytes": 6000000},
+                    "c": {"type": "loki", "url": "https://c.example", "max_request_bytes": 20000,
+                          "max_line_bytes": 20000, "oversized": "dead_letter", "tenannt": "t"},
+                    "d": {"type": "elasticsearch", "url": "https://d.example", "index": "logs",
+                          "auth": {"type": "aws"}}
+                },
+                "admit": {"include": [{"name": "x", "kinds": ["start"]}, {"name": "x", "message": "x"}]},
+                "metrics": {"namespace": "AWS/Lambda"}
+            }"#,
+            "LOGAGG_CONFIG has 8 mistakes:\n  \
+             admit.include[1].name: is \"x\", as another rule's is already\n  \
+             destinations.a.token: is missing\n  \
+             destinations.b.max_record_bytes: is 6000000, must be between 5000 and 5000000\n  \
+             destinations.c.max_line_bytes: is 20000, must be between 5000 and 10000\n  \
+             destinations.c.oversized: is \"dead_letter\", but there is no storage: configure \"undelivered\"\n  \
+             destinations.c.tenannt: is not known; did you mean \"tenant\"?\n  \
+             destinations.d.auth.service: is missing, and the host's name does not tell: \"es\" for Amazon \
+             OpenSearch Service, \"aoss\" for OpenSearch Serverless\n  \
+             metrics.namespace: must be at most 255 letters, digits and . - _ / # : and not begin with : or AWS/",
+        );
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point_and_nothing_may_be_null() {
+        let with = |fields: &str| GOOD.replacen('{', &format!("{{{fields},"), 1);
+        let config =
+            Config::parse(&with(r#""reserve_ms":500.0"#)).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(config.reserve, Duration::from_millis(500));
+        for (fields, expected) in [
+            (r#""reserve_ms":500.5"#, "reserve_ms: must be a whole number, is 500.5"),
+            (r#""reserve_ms":-1"#, "reserve_ms: is -1, must be between 100 and 60000"),
+            (r#""reserve_ms":null"#, "reserve_ms: must be a whole number, is null"),
+            (r#""undelivered":null"#, "undelivered: must be an object, is null"),
+            (r#""accept":null"#, "accept: must be a list, is null"),
+        ] {
+            check(&with(fields), &format!("LOGAGG_CONFIG has 1 mistake:\n  {expected}"));
+        }
+    }
+
+    #[test]
+    fn a_fetched_secret_is_held_to_the_same_rules_and_not_shown() {
+        const ARN: &str = "arn:aws:ssm:eu-west-1:123456789012:parameter/key";
+
+        let document = json!({
+            "destinations": {
+                "x": {"type": "datadog", "api_key": ARN},
+                "y": {"type": "honeycomb", "dataset": "d", "api_key": ARN},
+            },
+            "undelivered": {"bucket": "undelivered"},
+        });
+        let complete = |secret: &str| {
+            let mut draft = Draft::check(&document.to_string(), None).unwrap();
+            let wanted: Vec<SecretArn> = draft.wanted().into_iter().collect();
+            assert_eq!(wanted.len(), 1);
+            assert_eq!(
+                draft.fields_with(&wanted[0]),
+                "destinations.x.api_key, destinations.y.api_key"
+            );
+            let secrets = Secrets::from([(wanted[0].clone(), Secret::new(secret))]);
+            draft.complete(&secrets).map_err(|error| error.to_string())
+        };
+        // What begins like an ARN is not one, where it was fetched.
+        for secret in ["s3cr3t", "arn:s3cr3t"] {
+            let config = complete(secret).unwrap_or_else(|error| panic!("{error}"));
+            let endpoint = config.destinations["x"].destination.endpoint();
+            assert_eq!(endpoint.headers["dd-api-key"], secret);
+        }
+        for (secret, expected) in [
+            ("s3cr\u{e9}t", "must have nothing but printable ASCII characters"),
+            ("", "is the ARN of a secret that is empty"),
+        ] {
+            let fields =
+                ["x", "y"].map(|name| format!("\n  destinations.{name}.api_key: {expected}"));
+            let expected = format!("LOGAGG_CONFIG has 2 mistakes:{}", fields.concat());
+            assert_eq!(complete(secret).err(), Some(expected));
+        }
     }
 
     #[test]

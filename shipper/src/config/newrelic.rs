@@ -1,25 +1,45 @@
 //! The configuration of a New Relic destination.
 
-use super::fields::Fields;
-use super::url::url_or;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::auth::Token;
+use super::schema::{Mistake, not_beside};
+use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::newrelic::NewRelic;
 
-/// Reads the fields of type `newrelic`.
+/// The fields of type `newrelic`.
 ///
 /// <https://docs.newrelic.com/docs/logs/log-api/introduction-log-api/#endpoint>
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    let license_key = fields.secret_header("license_key", "");
-    let of_region = match fields.choice_or_first("region", &["us", "eu", "gov"]) {
-        "eu" => "https://log-api.eu.newrelic.com/",
-        "gov" => "https://gov-log-api.newrelic.com/",
-        _ => "https://log-api.newrelic.com/",
-    };
-    let url = url_or(fields, "https://log-api.newrelic.com", of_region);
-    if !fields.are_exclusive("region", "url") {
-        return None;
+#[derive(Deserialize, JsonSchema)]
+#[schemars(extend("dependentSchemas" = not_beside("region", "url")))]
+pub(super) struct Settings {
+    license_key: Token,
+    #[serde(default)]
+    region: Region,
+    url: Option<HttpUrl>,
+}
+
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Region {
+    #[default]
+    Us,
+    Eu,
+    Gov,
+}
+
+impl Settings {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+        let of_region = match self.region {
+            Region::Us => "https://log-api.newrelic.com/",
+            Region::Eu => "https://log-api.eu.newrelic.com/",
+            Region::Gov => "https://gov-log-api.newrelic.com/",
+        };
+        let url = url_or(self.url, of_region)?;
+        Ok(Box::new(NewRelic::new(url, self.license_key.header("", "license_key")?)))
     }
-    Some(Box::new(NewRelic::new(url?, license_key?)))
 }
 
 #[cfg(test)]

@@ -1,27 +1,30 @@
 //! The configuration of an OTLP destination.
 
-use reqwest::header::AUTHORIZATION;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::auth::authorization;
-use super::fields::Fields;
-use super::headers::headers;
-use super::url::url;
+use super::auth::Auth;
+use super::headers::authorization;
+use super::schema::{Mistake, size};
+use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::otlp::{MAX_REQUEST_BYTES, Otlp};
 
-/// Reads the fields of type `otlp`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    const LARGEST_REQUEST_BYTES: usize = 100_000_000;
+/// The fields of type `otlp`.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    url: HttpUrl,
+    auth: Option<Auth>,
+    #[serde(default = "size::<MAX_REQUEST_BYTES>")]
+    #[schemars(range(min = 20_000, max = 100_000_000))]
+    max_request_bytes: usize,
+}
 
-    let url = url(fields, "https://collector.example:4318");
-    let mut headers = headers(fields);
-    if let Some(mut authorization) = authorization(fields) {
-        authorization.set_sensitive(true);
-        headers.insert(AUTHORIZATION, authorization);
+impl Settings {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+        let headers = authorization(self.auth.as_ref())?;
+        Ok(Box::new(Otlp::new(self.url.0, headers, self.max_request_bytes)))
     }
-    let max_request_bytes =
-        fields.bytes("max_request_bytes", 20_000..=LARGEST_REQUEST_BYTES, MAX_REQUEST_BYTES);
-    Some(Box::new(Otlp::new(url?, headers, max_request_bytes)))
 }
 
 #[cfg(test)]

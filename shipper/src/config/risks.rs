@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 
 use super::MEBIBYTE;
-use super::fields::Fields;
 
 /// How much memory the shipper needs whatever is in an event.
 const MEMORY_BESIDE_EVENT_BYTES: u64 = 48 * MEBIBYTE;
@@ -29,7 +28,8 @@ pub enum Risk {
 }
 
 impl Risk {
-    const NAMES: [&str; 3] = ["no_undelivered_storage", "plain_http", "little_memory"];
+    /// All names.
+    pub(super) const NAMES: [&str; 3] = ["no_undelivered_storage", "plain_http", "little_memory"];
 
     /// The name by which it is accepted.
     pub fn name(self) -> &'static str {
@@ -71,11 +71,6 @@ impl Risk {
         let name = self.name();
         format!("{place}{}; or accept this with \"accept\": [\"{name}\"]", self.text())
     }
-}
-
-/// Reads `accept`, which has names of risks.
-pub(super) fn accepted(root: &mut Fields<'_, '_>) -> Vec<&'static str> {
-    root.choices("accept", &Risk::NAMES)
 }
 
 /// The largest event, decoded, for which a function has the memory.

@@ -1,62 +1,62 @@
 //! The configuration of an S3 destination.
 
-use super::fields::Fields;
-use super::url::url_of_bucket;
+use boon::Format;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::schema::{Mistake, check_text, size};
+use super::url::{HttpUrl, url_of_bucket};
 use crate::destination::Destination;
 use crate::destination::dated::Dated;
 use crate::destination::s3::{DEFAULT_OBJECT_BYTES, S3};
 
-/// Where objects are written unless the user says otherwise.
-pub(super) const DEFAULT_PREFIX: &str = "logs/{yyyy}/{MM}/{dd}/{HH}/";
-
-/// Reads the fields of type `s3`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    const LARGEST_OBJECT_BYTES: usize = 1_000_000_000;
-
-    let bucket = bucket(fields);
-    let region = fields.optional_text("region");
-    let prefix = prefix(fields);
-    let max_object_bytes =
-        fields.bytes("max_object_bytes", 10_000..=LARGEST_OBJECT_BYTES, DEFAULT_OBJECT_BYTES);
-    let url = url_of_bucket(fields, bucket, region);
-    Some(Box::new(S3::new(url?, region, prefix?, max_object_bytes)))
-}
-
+/// The fields of type `s3`.
+///
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
-fn bucket<'v>(fields: &mut Fields<'v, '_>) -> Option<&'v str> {
-    let bucket = fields.like("^[a-z0-9][a-z0-9.-]{2,62}$").text("bucket")?;
-    let is_name = (3..=63).contains(&bucket.len())
-        && !bucket.starts_with(['.', '-'])
-        && bucket.bytes().all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte)
-        });
-    if !is_name {
-        let mistake = format!(
-            "is {bucket:?}, which is no name of a bucket: 3 to 63 lower-case letters, digits, . and -"
-        );
-        fields.mistake_in("bucket", &mistake);
-        return None;
-    }
-    Some(bucket)
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    #[schemars(extend(
+        "pattern" = "^[a-z0-9][a-z0-9.-]{2,62}$",
+        "errorMessage" = "must be the name of a bucket: 3 to 63 lower-case letters, digits, . and -",
+    ))]
+    pub(super) bucket: String,
+    region: Option<String>,
+    #[serde(default = "default_prefix")]
+    #[schemars(extend("pattern" = "^[^/]", "format" = PREFIX.name))]
+    pub(super) prefix: String,
+    #[serde(default = "size::<DEFAULT_OBJECT_BYTES>")]
+    #[schemars(range(min = 10_000, max = 1_000_000_000))]
+    max_object_bytes: usize,
+    url: Option<HttpUrl>,
 }
 
-fn prefix(fields: &mut Fields<'_, '_>) -> Option<Dated> {
-    let prefix = fields.like("^[^/]").text_or("prefix", DEFAULT_PREFIX);
-    let has_dots = prefix.split('/').any(|part| matches!(part, "." | ".."));
-    if prefix.starts_with('/') || prefix.contains("//") || has_dots {
-        fields.mistake_in(
-            "prefix",
-            "must not begin with a slash, nor have two of them together, nor . or .. between them",
+/// Where objects are written unless the user says otherwise.
+fn default_prefix() -> String {
+    "logs/{yyyy}/{MM}/{dd}/{HH}/".to_owned()
+}
+
+/// What keys begin with, with a date in it.
+pub(super) const PREFIX: Format =
+    Format { name: "s3-prefix", func: |value| check_text(value, |text| prefix(text).map(drop)) };
+
+impl Settings {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+        let prefix = prefix(&self.prefix).map_err(|text| Mistake::new("prefix", text))?;
+        let region = self.region.as_deref();
+        let url = url_of_bucket(self.url, &self.bucket, region)?;
+        Ok(Box::new(S3::new(url, region, prefix, self.max_object_bytes)))
+    }
+}
+
+fn prefix(text: &str) -> Result<Dated, String> {
+    let has_dots = text.split('/').any(|part| matches!(part, "." | ".."));
+    if text.starts_with('/') || text.contains("//") || has_dots {
+        return Err(
+            "must not begin with a slash, nor have two of them together, nor . or .. between them"
+                .to_owned(),
         );
-        return None;
     }
-    match Dated::parse(prefix) {
-        Ok(prefix) => Some(prefix),
-        Err(error) => {
-            fields.mistake_in("prefix", &error.to_string());
-            None
-        }
-    }
+    Dated::parse(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -80,7 +80,7 @@ mod tests {
         for (fields, expected) in [
             (
                 r#""bucket":"A","region":"eu-west-1""#,
-                "bucket: is \"A\", which is no name of a bucket: 3 to 63 lower-case letters, digits, . and -",
+                "bucket: is \"A\", must be the name of a bucket: 3 to 63 lower-case letters, digits, . and -",
             ),
             (
                 r#""bucket":"logs","region":"eu-west-1","prefix":"a/{ss}/""#,

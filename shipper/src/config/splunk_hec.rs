@@ -1,42 +1,71 @@
 //! The configuration of a Splunk destination.
 
-use super::fields::Fields;
-use super::url::url;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::auth::Token;
+use super::destination::within;
+use super::schema::{Mistake, size};
+use super::url::HttpUrl;
 use crate::destination::Destination;
-use crate::destination::splunk_hec::{Acknowledgement, MAX_REQUEST_BYTES, Naming, SplunkHec};
+use crate::destination::splunk_hec::{self, MAX_REQUEST_BYTES, Naming, SplunkHec};
+
+/// The fields of type `splunk_hec`.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    url: HttpUrl,
+    token: Token,
+    host: Option<String>,
+    source: Option<String>,
+    #[serde(default = "default_sourcetype")]
+    sourcetype: String,
+    index: Option<String>,
+    #[serde(default)]
+    acknowledgement: Acknowledgement,
+    /// At most what a collector takes by default (`max_content_length`).
+    #[serde(default = "size::<MAX_REQUEST_BYTES>")]
+    #[schemars(range(min = 10_000, max = 838_860_800))]
+    max_request_bytes: usize,
+}
+
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Acknowledgement {
+    #[default]
+    None,
+    Await,
+}
 
 /// The source type by which Splunk's own add-on calls what comes from CloudWatch Logs.
-const DEFAULT_SOURCETYPE: &str = "aws:cloudwatchlogs";
+fn default_sourcetype() -> String {
+    "aws:cloudwatchlogs".to_owned()
+}
 
-/// Reads the fields of type `splunk_hec`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    /// The largest request that a collector takes by default (`max_content_length`).
-    const LARGEST_REQUEST_BYTES: usize = 838_860_800;
-
-    let url = url(fields, "https://http-inputs-acme.splunkcloud.com");
-    let authorization = fields.secret_header("token", "Splunk ");
-    let naming = Naming {
-        host: fields.optional_text("host"),
-        source: fields.optional_text("source"),
-        sourcetype: fields.text_or("sourcetype", DEFAULT_SOURCETYPE),
-        index: fields.optional_text("index"),
-    };
-    let acknowledgement = match fields.choice_or_first("acknowledgement", &["none", "await"]) {
-        "await" => Acknowledgement::Awaited,
-        _ => Acknowledgement::NotAskedFor,
-    };
-    let max_request_bytes =
-        fields.bytes("max_request_bytes", 10_000..=LARGEST_REQUEST_BYTES, MAX_REQUEST_BYTES);
-    let max_event_bytes =
-        fields.bytes("max_event_bytes", 5_000..=max_request_bytes, max_request_bytes);
-    Some(Box::new(SplunkHec::new(
-        &url?,
-        authorization?,
-        &naming,
-        acknowledgement,
-        max_request_bytes,
-        max_event_bytes,
-    )))
+impl Settings {
+    pub(super) fn destination(
+        self,
+        max_record_bytes: Option<usize>,
+    ) -> Result<Box<dyn Destination>, Mistake> {
+        let naming = Naming {
+            host: self.host.as_deref(),
+            source: self.source.as_deref(),
+            sourcetype: &self.sourcetype,
+            index: self.index.as_deref(),
+        };
+        let acknowledgement = match self.acknowledgement {
+            Acknowledgement::None => splunk_hec::Acknowledgement::NotAskedFor,
+            Acknowledgement::Await => splunk_hec::Acknowledgement::Awaited,
+        };
+        let most = self.max_request_bytes;
+        Ok(Box::new(SplunkHec::new(
+            &self.url.0,
+            self.token.header("Splunk ", "token")?,
+            &naming,
+            acknowledgement,
+            self.max_request_bytes,
+            within("max_record_bytes", max_record_bytes, 5_000..=most, most)?,
+        )))
+    }
 }
 
 #[cfg(test)]
@@ -91,8 +120,8 @@ mod tests {
             "acknowledgement: must be a string, is a boolean",
         );
         check(
-            &format!(r#"{BASE},"max_request_bytes":20000,"max_event_bytes":30000"#),
-            "max_event_bytes: is 30000, must be between 5000 and 20000",
+            &format!(r#"{BASE},"max_request_bytes":20000,"max_record_bytes":30000"#),
+            "max_record_bytes: is 30000, must be between 5000 and 20000",
         );
         check(&format!(r#"{BASE},"json_fields":"send""#), "json_fields: is not known");
     }

@@ -1,49 +1,53 @@
 //! The configuration of a Sumo Logic destination.
 
-use reqwest::header::HeaderValue;
+use std::collections::BTreeMap;
 
-use super::fields::Fields;
-use super::url::secret_url;
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+
+use super::auth::header;
+use super::headers::{HEADER_VALUE, NO_HEADER_VALUE};
+use super::schema::{Mistake, names_like};
+use super::url::SecretUrl;
 use crate::destination::Destination;
 use crate::destination::sumologic::SumoLogic;
 
-/// Reads the fields of type `sumologic`.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<Box<dyn Destination>> {
-    let url = secret_url(fields, "https://collectors.sumologic.com/receiver/v1/http/...");
-    let category = category(fields);
-    let own_fields = own_fields(fields);
-    Some(Box::new(SumoLogic::new(url?, category, own_fields)))
+/// What a name or value in the header of fields looks like.
+const OWN_FIELD: &str = r"^[^,=\u0000-\u0008\u000a-\u001f\u007f]+$";
+
+/// What is said of one that does not.
+const NO_OWN_FIELD: &str = "must have no comma, equals sign or control character";
+
+/// The fields of type `sumologic`.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    url: SecretUrl,
+    #[schemars(extend("pattern" = HEADER_VALUE, "errorMessage" = NO_HEADER_VALUE))]
+    category: Option<String>,
+    #[schemars(transform = own_fields)]
+    fields: Option<BTreeMap<String, OwnField>>,
 }
 
-fn category(fields: &mut Fields<'_, '_>) -> Option<HeaderValue> {
-    let category = fields.optional_text("category")?;
-    let header = HeaderValue::try_from(category).ok();
-    if header.is_none() {
-        fields.mistake_in("category", "must have no line ends and no control characters");
-    }
-    header
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend("pattern" = OWN_FIELD, "errorMessage" = NO_OWN_FIELD))]
+struct OwnField(String);
+
+fn own_fields(schema: &mut Schema) {
+    names_like(schema, OWN_FIELD, NO_OWN_FIELD);
 }
 
-/// Reads `fields`, an object, into the form `name=value,…` of the header.
-///
-/// <https://help.sumologic.com/docs/manage/fields/#x-sumo-fields-http-header>
-fn own_fields(fields: &mut Fields<'_, '_>) -> Option<HeaderValue> {
-    let mut named = fields.optional_object("fields")?;
-    let mut pairs = Vec::new();
-    for name in named.names() {
-        let Some(value) = named.text(&name) else {
-            continue;
-        };
-        let is_clean =
-            |text: &str| !text.contains([',', '=']) && HeaderValue::try_from(text).is_ok();
-        if is_clean(&name) && is_clean(value) {
-            pairs.push(format!("{name}={value}"));
-        } else {
-            named.mistake_in(&name, "must have no comma, equals sign or control character");
-        }
+impl Settings {
+    /// <https://help.sumologic.com/docs/manage/fields/#x-sumo-fields-http-header>
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+        let url = self.url.url()?;
+        let category = self.category.map(|text| header(&text, "category")).transpose()?;
+        let fields = self.fields.map(|fields| {
+            let pairs = fields.iter().map(|(name, OwnField(value))| format!("{name}={value}"));
+            header(&pairs.collect::<Vec<_>>().join(","), "fields")
+        });
+        Ok(Box::new(SumoLogic::new(url, category, fields.transpose()?)))
     }
-    named.finish();
-    HeaderValue::try_from(pairs.join(",")).ok()
 }
 
 #[cfg(test)]
@@ -71,9 +75,12 @@ mod tests {
         for (fields, expected) in [
             (
                 r#""fields":{"a":"b,c"}"#,
-                "fields.a: must have no comma, equals sign or control character",
+                "fields.a: is \"b,c\", must have no comma, equals sign or control character",
             ),
-            (r#""category":"a\nb""#, "category: must have no line ends and no control characters"),
+            (
+                r#""category":"a\nb""#,
+                "category: is \"a\\nb\", must have no line ends and no control characters",
+            ),
         ] {
             let error = config(fields).err().map(|error| error.to_string());
             let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");

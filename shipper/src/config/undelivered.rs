@@ -1,83 +1,97 @@
 //! The configuration of the storage for undelivered events.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use boon::Format;
 use reqwest::Url;
-use serde_json::Value;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::arn::is_account;
-use super::fields::Fields;
-use super::url::{HTTP, is_http};
+use super::destination::{self, OfType};
+use super::schema::{Mistake, check_text, number};
+use super::url::is_http;
 use crate::undelivered::object_key::ON_FAILURE_PREFIX;
 use crate::undelivered::{Storage, Undelivered};
 
+/// The fields of `undelivered`.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    #[schemars(extend(
+        "pattern" = "^[a-z0-9.-]{3,63}$",
+        "errorMessage" = "must be a bucket's name: 3 to 63 of a to z, 0 to 9, - and . (the name \
+                          alone, not an ARN)",
+    ))]
+    pub(super) bucket: String,
+    #[serde(default = "default_prefix")]
+    #[schemars(extend("pattern" = r"^[^/][\s\S]*/$", "format" = PREFIX.name))]
+    pub(super) prefix: String,
+    region: Option<String>,
+    #[schemars(extend(
+        "pattern" = "^[0-9]{12}$",
+        "errorMessage" = "must be the 12 digits of an account's id",
+    ))]
+    bucket_owner: Option<String>,
+    #[schemars(extend("pattern" = "^https?://[^/]", "format" = QUEUE_URL.name))]
+    queue_url: Option<String>,
+    #[serde(default = "number::<3_000>")]
+    #[schemars(range(min = 100, max = 60_000))]
+    reserve_ms: u64,
+}
+
 /// What keys begin with unless the user says otherwise.
-const DEFAULT_PREFIX: &str = "logagg/";
+fn default_prefix() -> String {
+    "logagg/".to_owned()
+}
 
-/// What a prefix looks like.
-const FOLDER: &str = r"^[^/][\s\S]*/$";
+/// What keys begin with.
+pub(super) const PREFIX: Format =
+    Format { name: "undelivered-prefix", func: |value| check_text(value, check_prefix) };
 
-/// Reads `undelivered`. `destinations` is what the document has there.
-pub(super) fn read(root: &mut Fields<'_, '_>, destinations: Option<&Value>) -> Option<Undelivered> {
-    let mut fields = root.optional_object("undelivered")?;
-    let prefix = fields.like(FOLDER).text_or("prefix", DEFAULT_PREFIX);
-    let bucket = bucket(&mut fields);
-    let region = fields.optional_text("region").map(str::to_owned);
-    let owner = fields.like("^[0-9]{12}$").optional_text("bucket_owner");
-    let owner_is_account = owner.is_none_or(is_account);
-    if !owner_is_account {
-        fields.mistake_in("bucket_owner", "must be the 12 digits of an account's id");
+/// The URL of a queue.
+pub(super) const QUEUE_URL: Format =
+    Format { name: "queue-url", func: |value| check_text(value, check_queue_url) };
+
+impl Settings {
+    /// A mistake for every destination that writes to the same bucket below or above the prefix.
+    pub(super) fn overlaps(
+        &self,
+        destinations: &BTreeMap<String, destination::Settings>,
+    ) -> Vec<Mistake> {
+        let prefix = &self.prefix;
+        let overlap = |(name, other): (&String, &destination::Settings)| {
+            let OfType::S3(other) = &other.of_type else { return None };
+            // What the other begins with whatever the time is.
+            let written = other.prefix.split('{').next().unwrap_or_default();
+            let is_inside = written.starts_with(&**prefix) || prefix.starts_with(written);
+            (other.bucket == self.bucket && is_inside).then(|| {
+                let text = format!(
+                    "is {prefix:?}, which overlaps what the destination {name:?} writes to the \
+                     same bucket"
+                );
+                Mistake::new("undelivered.prefix", text)
+            })
+        };
+        destinations.iter().filter_map(overlap).collect()
     }
-    let queue_url = fields.like(HTTP).optional_text("queue_url");
-    let is_queue = queue_url
-        .is_none_or(|url| is_http(url) && Url::parse(url).is_ok_and(|url| url.path().len() > 1));
-    if !is_queue {
-        fields.mistake_in(
-            "queue_url",
-            "must be a queue's URL, as in \"https://sqs.eu-west-1.amazonaws.com/123456789012/undelivered\"",
-        );
-    } else if queue_url.is_some_and(|url| url.ends_with(".fifo")) {
-        fields.mistake_in("queue_url", "must be a standard queue: S3 does not notify FIFO queues");
-    }
-    let is_path = is_path(&mut fields, prefix);
-    if let Some(bucket) = bucket {
-        for name in overlapping(destinations, bucket, prefix) {
-            let mistake = format!(
-                "is {prefix:?}, which overlaps what the destination \"{name}\" writes to the same bucket"
-            );
-            fields.mistake_in("prefix", &mistake);
+
+    pub(super) fn undelivered(self) -> Undelivered {
+        Undelivered {
+            storage: Storage {
+                bucket: self.bucket,
+                region: self.region,
+                bucket_owner: self.bucket_owner,
+                prefix: self.prefix,
+            },
+            queue_url: self.queue_url,
+            reserve: Duration::from_millis(self.reserve_ms),
         }
     }
-    let reserve_ms = fields.number("reserve_ms", 100..=60_000, 3_000);
-    fields.finish();
-    let bucket = bucket.filter(|_| is_path && owner_is_account && is_queue)?.to_owned();
-    let (bucket_owner, prefix) = (owner.map(str::to_owned), prefix.to_owned());
-    Some(Undelivered {
-        storage: Storage { bucket, region, bucket_owner, prefix },
-        queue_url: queue_url.map(str::to_owned),
-        reserve: Duration::from_millis(reserve_ms),
-    })
 }
 
-fn bucket<'v>(fields: &mut Fields<'v, '_>) -> Option<&'v str> {
-    let bucket = fields.like("^[a-z0-9.-]{3,63}$").text("bucket")?;
-    // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
-    let is_name = (3..=63).contains(&bucket.len())
-        && bucket.bytes().all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte)
-        });
-    if !is_name {
-        let mistake = format!(
-            "is {bucket:?}, which is no bucket's name: 3 to 63 of a to z, 0 to 9, - and . (the name \
-             alone, not an ARN)"
-        );
-        fields.mistake_in("bucket", &mistake);
-        return None;
-    }
-    Some(bucket)
-}
-
-fn is_path(fields: &mut Fields<'_, '_>, prefix: &str) -> bool {
+fn check_prefix(prefix: &str) -> Result<(), String> {
     let has_dots = prefix.split('/').any(|part| matches!(part, "." | ".."));
     let mistake = if !prefix.ends_with('/') || prefix.starts_with('/') {
         "must end with a slash and not begin with one, as in \"logagg/\""
@@ -86,29 +100,21 @@ fn is_path(fields: &mut Fields<'_, '_>, prefix: &str) -> bool {
     } else if prefix.starts_with(ON_FAILURE_PREFIX) || ON_FAILURE_PREFIX.starts_with(prefix) {
         "must be another than that of Lambda's on-failure records, \"aws/lambda/\""
     } else {
-        return true;
+        return Ok(());
     };
-    fields.mistake_in("prefix", &format!("is {prefix:?}, {mistake}"));
-    false
+    Err(format!("is {prefix:?}, {mistake}"))
 }
 
-/// The destinations that write to the same bucket below or above a prefix.
-fn overlapping<'v>(
-    destinations: Option<&'v Value>,
-    bucket: &str,
-    prefix: &str,
-) -> impl Iterator<Item = &'v str> {
-    let destinations = destinations.and_then(Value::as_object).into_iter().flatten();
-    let names = destinations.filter(move |(_, it)| {
-        let text = |name: &str| it.get(name).and_then(Value::as_str);
-        let other = text("prefix").unwrap_or(super::s3::DEFAULT_PREFIX);
-        // What the other begins with whatever the time is.
-        let other = other.split('{').next().unwrap_or_default();
-        text("type") == Some("s3")
-            && text("bucket") == Some(bucket)
-            && (other.starts_with(prefix) || prefix.starts_with(other))
-    });
-    names.map(|(name, _)| name.as_str()).collect::<Vec<_>>().into_iter()
+fn check_queue_url(text: &str) -> Result<(), String> {
+    if !is_http(text) || !Url::parse(text).is_ok_and(|url| url.path().len() > 1) {
+        return Err("must be a queue's URL, as in \
+                    \"https://sqs.eu-west-1.amazonaws.com/123456789012/undelivered\""
+            .to_owned());
+    }
+    if text.ends_with(".fifo") {
+        return Err("must be a standard queue: S3 does not notify FIFO queues".to_owned());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -181,7 +187,7 @@ mod tests {
         check(r#""undelivered":{}"#, "undelivered.bucket: is missing");
         check(
             r#""undelivered":{"bucket":"arn:aws:s3:::b"}"#,
-            "undelivered.bucket: is \"arn:aws:s3:::b\", which is no bucket's name: 3 to 63 of a to z, 0 \
+            "undelivered.bucket: is \"arn:aws:s3:::b\", must be a bucket's name: 3 to 63 of a to z, 0 \
              to 9, - and . (the name alone, not an ARN)",
         );
         for (prefix, expected) in [
@@ -207,7 +213,7 @@ mod tests {
         );
         check(
             r#""undelivered":{"bucket":"undelivered","bucket_owner":"12345"}"#,
-            "undelivered.bucket_owner: must be the 12 digits of an account's id",
+            "undelivered.bucket_owner: is \"12345\", must be the 12 digits of an account's id",
         );
     }
 

@@ -2,123 +2,113 @@
 
 use std::net::IpAddr;
 
+use boon::Format;
 use reqwest::Url;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
 
-use super::fields::Fields;
-use super::risks::Risk;
+use super::schema::{Mistake, check_text, like_or_arn};
 use crate::aws::{self, Service};
+use crate::secret::{Secret, SecretArn};
 
 /// What an address looks like.
-pub(super) const HTTP: &str = "^https?://[^/]";
+const HTTP: &str = "^https?://[^/]";
 
-/// Reads `url`: an address alone, since whoever puts credentials into it will find them in logs.
-pub(super) fn url(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
-    let address = address(fields, example)?;
-    plain(fields, address)
-}
+/// An address alone, since whoever puts credentials into it will find them in logs.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("pattern" = HTTP, "format" = URL.name))]
+pub(super) struct HttpUrl(#[schemars(with = "String")] pub(super) Url);
 
-fn plain(fields: &mut Fields<'_, '_>, address: Url) -> Option<Url> {
-    if address.query().is_some() || address.fragment().is_some() {
-        fields.mistake_in("url", "must not have a query or a fragment (what follows ? or #)");
-        return None;
+/// An address that may have a query, for services that want one.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("pattern" = HTTP, "format" = URL_WITH_QUERY.name))]
+pub(super) struct HttpUrlWithQuery(#[schemars(with = "String")] pub(super) Url);
+
+/// An address that lets in whoever has it: itself, or the ARN under which it is kept.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend("anyOf" = like_or_arn(HTTP), "format" = SECRET_URL.name))]
+pub(super) struct SecretUrl(Secret);
+
+pub(super) const URL: Format =
+    Format { name: "http-url", func: |value| check_text(value, |text| plain(text).map(drop)) };
+
+pub(super) const URL_WITH_QUERY: Format = Format {
+    name: "http-url-with-query",
+    func: |value| check_text(value, |text| with_query(text).map(drop)),
+};
+
+pub(super) const SECRET_URL: Format = Format {
+    name: "secret-http-url",
+    func: |value| match value.as_str() {
+        Some(text) if SecretArn::is_meant(text) => Ok(()),
+        _ => (URL.func)(value),
+    },
+};
+
+impl TryFrom<String> for HttpUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        plain(&text).map(Self)
     }
-    Some(address)
 }
 
-fn address(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
-    let text = fields.like(HTTP).text("url")?;
-    parsed(fields, text, example)
-}
+impl TryFrom<String> for HttpUrlWithQuery {
+    type Error = String;
 
-/// Reads `url` where whoever has it is let in: the address itself, or the ARN under which it is kept.
-pub(super) fn secret_url(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
-    let secret = fields.like(HTTP).secret("url")?;
-    let address = parsed(fields, secret.expose(), example)?;
-    plain(fields, address)
-}
-
-fn parsed(fields: &mut Fields<'_, '_>, text: &str, example: &str) -> Option<Url> {
-    let url = Url::parse(text).ok().filter(|url| is_http(text) && url.has_host());
-    let Some(url) = url else {
-        let mistake =
-            format!("must be a URL that begins with http:// or https://, as in \"{example}\"");
-        fields.mistake_in("url", &mistake);
-        return None;
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        fields
-            .mistake_in("url", "must not hold credentials; give them in the fields meant for them");
-        return None;
+    fn try_from(text: String) -> Result<Self, String> {
+        with_query(&text).map(Self)
     }
-    if url.scheme() == "http" && !is_own_machine(&url) {
-        fields.risk_in("url", Risk::PlainHttp);
-    }
-    Some(url)
 }
 
-/// Reads `url` with a query, for services that want one.
-pub(super) fn url_with_query(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
-    let address = address(fields, example)?;
-    if address.fragment().is_some() {
-        fields.mistake_in("url", "must not have a fragment (what follows #)");
-        return None;
+impl SecretUrl {
+    /// Reads the address in the field `url`.
+    pub(super) fn url(&self) -> Result<Url, Mistake> {
+        url(self.0.expose())
     }
-    Some(address)
 }
 
-/// Reads `url`, which may be left out for AWS's own address.
+/// An address that may be left out for another.
+pub(super) fn url_or(given: Option<HttpUrl>, by_default: &str) -> Result<Url, Mistake> {
+    given.map_or_else(|| url(by_default), |HttpUrl(url)| Ok(url))
+}
+
+/// An address that may be left out for AWS's own.
 pub(super) fn url_of_service(
-    fields: &mut Fields<'_, '_>,
+    given: Option<HttpUrl>,
     service: Service,
-    region: Option<&str>,
-) -> Option<Url> {
-    const EXAMPLE: &str = "https://vpce-0123456789abcdef0.example.amazonaws.com";
-
-    let given = optional_url(fields, EXAMPLE);
-    if fields.has("url") {
-        return given;
-    }
-    // Without a region there is a mistake already.
-    aws::address(service, Some(region?))
-        .map_err(|problem| fields.mistake(&problem.to_string()))
-        .ok()
+    region: &str,
+) -> Result<Url, Mistake> {
+    let of_aws = || aws::address(service, Some(region));
+    given
+        .map_or_else(of_aws, |HttpUrl(url)| Ok(url))
+        .map_err(|problem| Mistake::new("", problem.to_string()))
 }
 
-/// Reads `url`, which may be left out for AWS's own address, and gives that of a bucket.
+/// The address of a bucket, whose service may be AWS's own.
 pub(super) fn url_of_bucket(
-    fields: &mut Fields<'_, '_>,
-    bucket: Option<&str>,
+    given: Option<HttpUrl>,
+    bucket: &str,
     region: Option<&str>,
-) -> Option<Url> {
-    let given = optional_url(fields, "https://minio.example:9000");
-    let bucket = bucket?;
-    if fields.has("url") {
-        let mut url = given?;
-        url.path_segments_mut().ok()?.pop_if_empty().push(bucket);
-        return Some(url);
+) -> Result<Url, Mistake> {
+    let Some(HttpUrl(mut url)) = given else {
+        return aws::bucket_address(bucket, region)
+            .map_err(|problem| Mistake::new("region", problem.to_string()));
+    };
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().push(bucket);
     }
-    aws::bucket_address(bucket, region)
-        .map_err(|problem| fields.mistake_in("region", &problem.to_string()))
-        .ok()
+    Ok(url)
 }
 
-/// Whether what is sent there stays on this machine.
-fn is_own_machine(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-/// Reads `url`, which may be left out where `by_default` says what it is then.
-pub(super) fn url_or(fields: &mut Fields<'_, '_>, example: &str, by_default: &str) -> Option<Url> {
-    let given = optional_url(fields, example);
-    if fields.has("url") { given } else { Url::parse(by_default).ok() }
-}
-
-/// Reads `url`, which may be left out.
-pub(super) fn optional_url(fields: &mut Fields<'_, '_>, example: &str) -> Option<Url> {
-    fields.like(HTTP).optional_text("url")?;
-    url(fields, example)
+/// Whether what is sent to the `url` of a destination can be read on the way.
+pub(super) fn is_in_the_clear(destination: &Value) -> bool {
+    let url = destination["url"].as_str().and_then(|text| Url::parse(text).ok());
+    url.is_some_and(|url| url.scheme() == "http" && !is_own_machine(&url))
 }
 
 /// Whether a text begins as an address does. `Url` takes more for one: `HTTP:/x`, say.
@@ -126,4 +116,44 @@ pub(super) fn is_http(text: &str) -> bool {
     ["http://", "https://"].iter().any(|scheme| {
         text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
     })
+}
+
+fn url(text: &str) -> Result<Url, Mistake> {
+    plain(text).map_err(|text| Mistake::new("url", text))
+}
+
+fn plain(text: &str) -> Result<Url, String> {
+    let url = parse(text)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must not have a query or a fragment (what follows ? or #)".to_owned());
+    }
+    Ok(url)
+}
+
+fn with_query(text: &str) -> Result<Url, String> {
+    let url = parse(text)?;
+    if url.fragment().is_some() {
+        return Err("must not have a fragment (what follows #)".to_owned());
+    }
+    Ok(url)
+}
+
+fn parse(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| is_http(text) && url.has_host());
+    let Some(url) = url else {
+        return Err("must be a URL that begins with http:// or https://, as in \
+                    \"https://logs.example:8080\""
+            .to_owned());
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold credentials; give them in the fields meant for them".to_owned());
+    }
+    Ok(url)
+}
+
+/// Whether what is sent there stays on this machine.
+fn is_own_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }

@@ -40,6 +40,8 @@ pub struct Elasticsearch {
     /// The cluster's own address.
     cluster: Url,
     index: Dated,
+    /// Whether documents say which index they are for; else the endpoint does.
+    is_index_in_body: bool,
     ids: Ids,
     max_request_bytes: usize,
 }
@@ -65,17 +67,19 @@ pub enum Ids {
 }
 
 impl Elasticsearch {
-    /// Writes to `index` of the cluster at `url`.
+    /// Writes to `index` of the cluster at `url`. Some servers know no index in the path.
     pub fn new(
         mut url: Url,
         index: Dated,
+        is_index_in_body: bool,
         access: Access,
         ids: Ids,
         max_request_bytes: usize,
     ) -> Self {
         let cluster = url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(index.constant()).push("_bulk");
+            let in_path = index.constant().filter(|_| !is_index_in_body);
+            path.pop_if_empty().extend(in_path).push("_bulk");
         }
         url.set_query(Some(&format!("filter_path={FILTER_PATH}")));
         let mut headers = HeaderMap::new();
@@ -90,12 +94,8 @@ impl Elasticsearch {
             Access::Signed(by) => signing = Some(by),
         }
         let endpoint = Endpoint { signing, ..Endpoint::post(url, headers) };
-        Self { endpoint, cluster, index, ids, max_request_bytes }
-    }
-
-    /// The index, where its name has a date; else it is in the endpoint.
-    fn dated_index(&self) -> Option<&Dated> {
-        self.index.constant().is_none().then_some(&self.index)
+        let is_index_in_body = is_index_in_body || index.constant().is_none();
+        Self { endpoint, cluster, index, is_index_in_body, ids, max_request_bytes }
     }
 }
 
@@ -127,13 +127,13 @@ impl Destination for Elasticsearch {
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"create\":{");
-        if let Some(index) = self.dated_index() {
+        if self.is_index_in_body {
             body.extend_from_slice(b"\"_index\":\"");
-            index.write(piece.record.time, body);
+            self.index.write(piece.record.time, body);
             body.push(b'"');
         }
         if self.ids == Ids::Sent {
-            if self.dated_index().is_some() {
+            if self.is_index_in_body {
                 body.push(b',');
             }
             body.extend_from_slice(b"\"_id\":\"");
@@ -246,7 +246,7 @@ mod tests {
     fn destination() -> Elasticsearch {
         let url = Url::parse("https://search.example:9200/base/").unwrap();
         let index = Dated::parse("logs lambda").unwrap();
-        Elasticsearch::new(url, index, Access::Anonymous, Ids::Sent, MAX_REQUEST_BYTES)
+        Elasticsearch::new(url, index, false, Access::Anonymous, Ids::Sent, MAX_REQUEST_BYTES)
     }
 
     #[track_caller]
@@ -382,7 +382,7 @@ mod tests {
         let action = |ids| {
             let url = Url::parse("https://search.example/").unwrap();
             let index = Dated::parse("logs-{yyyy.MM.dd}").unwrap();
-            let destination = Elasticsearch::new(url, index, Access::Anonymous, ids, 10_000);
+            let destination = Elasticsearch::new(url, index, false, Access::Anonymous, ids, 10_000);
             assert_eq!(destination.endpoint().url.path(), "/_bulk");
             let mut body = Vec::new();
             sample::with_piece("x", |piece| destination.encode(piece, &mut body));

@@ -1,14 +1,17 @@
 //! The enforcer's configuration: which policies, and how much of AWS's quotas.
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use boon::Format;
 use logagg_policy::Document;
-use serde_json::Value;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use crate::config::Object;
-use crate::config::fields::{Fields, Findings};
-use crate::config::{metrics_namespace, shape};
+use crate::config::metrics;
+use crate::config::schema::{self, Mistake, Validator, number};
 
 /// What the enforcer enforces, and how.
 #[derive(Debug, PartialEq)]
@@ -28,12 +31,42 @@ pub struct EnforcerConfig {
 pub struct ConfigError(Vec<String>);
 
 const HOUR_SECONDS: u64 = 60 * 60;
-const DEFAULT_SWEEP_MAX_AGE_HOURS: u64 = 24;
-const MOST_HOURS: u64 = 24 * 365;
+
+/// The fields of the document.
+#[derive(Deserialize, JsonSchema)]
+struct Settings {
+    /// Where editors find the schema of the document.
+    #[serde(rename = "$schema")]
+    _schema: Option<String>,
+    #[schemars(extend(
+        "minItems" = 1,
+        "items" = json!({"type": ["string", "object"], "format": POLICY.name}),
+        "errorMessage" = "must be a list of at least one logagg_policy's document",
+    ))]
+    policies: Vec<Value>,
+    #[serde(default = "number::<24>")]
+    #[schemars(range(min = 1, max = 24 * 365))]
+    sweep_max_age_hours: u64,
+    #[serde(default = "default_requests_per_second")]
+    #[schemars(range(min = 0.1, max = 50))]
+    requests_per_second: f64,
+    metrics: Option<metrics::Settings>,
+}
 
 /// Less than half of what CloudWatch Logs allows an account, so that a plan has the rest.
-const DEFAULT_REQUESTS_PER_SECOND: f64 = 2.0;
-const MOST_REQUESTS_PER_SECOND: f64 = 50.0;
+fn default_requests_per_second() -> f64 {
+    2.0
+}
+
+/// A policy's document, as a string or as an object: `jsonencode` makes a string of it, unless it is
+/// decoded first.
+const POLICY: Format = Format {
+    name: "policy-document",
+    func: |value| match value {
+        Value::String(_) | Value::Object(_) => policy(value).map(drop).map_err(Into::into),
+        _ => Ok(()),
+    },
+};
 
 impl EnforcerConfig {
     /// Reads a configuration whole.
@@ -57,17 +90,13 @@ impl EnforcerConfig {
                 "it is the document of one policy; write {\"policies\": [the document]}".to_owned(),
             ]));
         }
-        let mut findings = Findings::default();
-        let config = read(&value, &mut findings);
-        match config {
-            Some(config) if findings.mistakes.is_empty() => Ok(config),
-            _ => Err(ConfigError(findings.mistakes)),
-        }
+        read(&value)
+            .map_err(|mistakes| ConfigError(mistakes.iter().map(Mistake::to_string).collect()))
     }
 
-    /// The shape of the document.
-    pub fn shape() -> Object {
-        shape::of(|value, findings| drop(read(value, findings)))
+    /// The schema of the document.
+    pub fn schema() -> Value {
+        schema::of::<Settings>()
     }
 }
 
@@ -77,55 +106,50 @@ fn is_policy(value: &Value) -> bool {
     !has("policies") && ["version", "account_id", "region"].into_iter().all(has)
 }
 
-fn read<'v>(value: &'v Value, findings: &mut Findings<'v>) -> Option<EnforcerConfig> {
-    let mut root = Fields::root(value, findings)?;
-    // Where editors find the schema of the document.
-    root.optional_text("$schema");
-    let policies = policies(&mut root);
-    let hours = root.number("sweep_max_age_hours", 1..=MOST_HOURS, DEFAULT_SWEEP_MAX_AGE_HOURS);
-    let requests_per_second = root.real(
-        "requests_per_second",
-        &(0.1..=MOST_REQUESTS_PER_SECOND),
-        DEFAULT_REQUESTS_PER_SECOND,
-    );
-    let metrics_namespace = metrics_namespace(&mut root);
-    root.finish();
-    Some(EnforcerConfig {
+fn read(document: &Value) -> Result<EnforcerConfig, Vec<Mistake>> {
+    static VALIDATOR: LazyLock<Result<Validator, String>> =
+        LazyLock::new(|| Validator::new::<Settings>(&[POLICY]));
+
+    let validator = VALIDATOR.as_ref().map_err(|error| vec![Mistake::new("", error)])?;
+    let checked = validator.check(document, &[]);
+    let mut sound = checked.sound(document);
+    let mut mistakes = checked.mistakes;
+    if let Some(parts) = sound.as_object_mut() {
+        parts.entry("policies").or_insert_with(|| json!([]));
+    }
+    let Ok(settings) = Settings::deserialize(&sound) else {
+        return Err(mistakes);
+    };
+    let policies: Vec<Document> = settings.policies.iter().flat_map(policy).collect();
+    // No function is in two accounts.
+    for (index, policy) in policies.iter().enumerate() {
+        if let Some(first) = policies.first().filter(|it| it.account_id != policy.account_id) {
+            let text = format!(
+                "is for account {}, and the policy {:?} for {}: give each account an enforcer of \
+                 its own",
+                policy.account_id, first.name, first.account_id
+            );
+            mistakes.push(Mistake::new(format!("policies[{index}]"), text));
+        }
+    }
+    if !mistakes.is_empty() {
+        mistakes.sort();
+        return Err(mistakes);
+    }
+    Ok(EnforcerConfig {
         policies,
-        sweep_max_age: Duration::from_secs(hours * HOUR_SECONDS),
-        requests_per_second,
-        metrics_namespace,
+        sweep_max_age: Duration::from_secs(settings.sweep_max_age_hours * HOUR_SECONDS),
+        requests_per_second: settings.requests_per_second,
+        metrics_namespace: settings.metrics.map(|metrics| metrics.namespace),
     })
 }
 
-fn policies(root: &mut Fields<'_, '_>) -> Vec<Document> {
-    let mut policies: Vec<Document> = Vec::new();
-    for (index, policy) in root.documents("policies", "logagg_policy's document").iter().enumerate()
-    {
-        // `jsonencode` makes a string of a document, unless it is decoded first.
-        let text = match policy {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        match text.parse::<Document>() {
-            Ok(policy) => {
-                // No function is in two accounts.
-                if let Some(first) =
-                    policies.first().filter(|it| it.account_id != policy.account_id)
-                {
-                    let mistake = format!(
-                        "is for account {}, and the policy {:?} for {}: give each account an enforcer \
-                         of its own",
-                        policy.account_id, first.name, first.account_id
-                    );
-                    root.mistake_in(&format!("policies[{index}]"), &mistake);
-                }
-                policies.push(policy);
-            }
-            Err(error) => root.mistake_in(&format!("policies[{index}]"), &error.to_string()),
-        }
-    }
-    policies
+fn policy(value: &Value) -> Result<Document, String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    text.parse::<Document>().map_err(|error| error.to_string())
 }
 
 impl std::error::Error for ConfigError {}
@@ -167,9 +191,9 @@ mod tests {
         assert_eq!(lines[0], "the configuration has 5 mistakes:");
         assert!(lines[1].starts_with("  policies[1]: retention_in_days: "), "{error}");
         assert!(lines[2].starts_with("  policies[2]: "), "{error}");
-        assert_eq!(lines[3], "  sweep_max_age_hours: is 0, must be between 1 and 8760");
-        assert_eq!(lines[4], "  requests_per_second: is a string, must be a number from 0.1 to 50");
-        assert!(lines[5].starts_with("  policy: is not known; did you mean"), "{error}");
+        assert!(lines[3].starts_with("  policy: is not known; did you mean"), "{error}");
+        assert_eq!(lines[4], "  requests_per_second: must be a number, is a string");
+        assert_eq!(lines[5], "  sweep_max_age_hours: is 0, must be between 1 and 8760");
     }
 
     #[test]

@@ -3,14 +3,20 @@
 mod arn;
 mod fetch;
 
+use std::borrow::Cow;
 use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde_json::json;
 
 pub use arn::{NoArn, SecretArn};
 pub(crate) use fetch::parameter;
 pub use fetch::{FetchError, Secrets, fetch};
 
 /// A token, key or password. Whoever needs the text asks for it by name.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
@@ -28,6 +34,30 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret(***)")
+    }
+}
+
+impl JsonSchema for Secret {
+    fn schema_name() -> Cow<'static, str> {
+        "secret".into()
+    }
+
+    /// A reference to one definition, since there are many secrets.
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let definition = json!({
+            "title": "A secret",
+            "description": "The secret itself, or the ARN of Secrets Manager or Systems Manager \
+                            under which it is kept.",
+            "type": "string",
+            "format": "secret",
+            "writeOnly": true,
+            "if": {"pattern": "^arn:"},
+            "then": {"pattern": SecretArn::PATTERN},
+        });
+        let name = Self::schema_name();
+        let reference = format!("#/$defs/{name}");
+        generator.definitions_mut().insert(name.into_owned(), definition);
+        json_schema!({"$ref": reference})
     }
 }
 

@@ -1,15 +1,16 @@
-//! The JSON Schema of the configuration says what the reader says.
+//! The published JSON Schema of the configuration says what the shipper says.
 //!
-//! Both are tried with the same documents: what the reader takes, the schema takes; and what the reader
-//! refuses for a type, a range, an unknown or a missing field, the schema refuses.
+//! Both are tried with the same documents: what the shipper takes, the schema takes; and what the shipper
+//! refuses for a type, a range, an unknown or a missing field, the schema refuses. The published schema
+//! is made of the same types, but editors know none of its formats, nor do these tests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use boon::{Compiler, SchemaIndex, Schemas};
-use logagg_shipper::config::{self, Draft, Form, Object, Presence};
+use logagg_shipper::config::{self, Draft};
 use logagg_shipper::enforcer::EnforcerConfig;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -24,9 +25,13 @@ struct Published {
 }
 
 impl Published {
-    fn read(name: &str) -> Self {
+    fn schema(name: &str) -> Value {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
-        let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    fn read(name: &str) -> Self {
+        let schema = Self::schema(name);
         let home = schema["$id"].as_str().unwrap().to_owned();
         let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
         compiler.add_resource(&home, schema).unwrap();
@@ -63,7 +68,10 @@ fn reader_refuses(document: &Value) -> Option<String> {
     if document.is_object() && document.get("accept").is_none() {
         document["accept"] = json!(["no_undelivered_storage", "plain_http", "little_memory"]);
     }
-    Draft::check(&document.to_string(), None).err().map(|error| error.to_string())
+    let refusal = Draft::check(&document.to_string(), None).err().map(|error| error.to_string());
+    let is_read = !refusal.as_ref().is_some_and(|text| text.contains("cannot be read"));
+    assert!(is_read, "what passes the schema is not read: {document}");
+    refusal
 }
 
 /// Configurations that have every field there is, and those on the pages.
@@ -74,128 +82,138 @@ fn configurations() -> Vec<Value> {
     read.chain(documentation::configurations().into_iter().map(|(_, value)| value)).collect()
 }
 
-/// A place in a document, with what may stand there.
-struct Spot<'s> {
+/// A place in a document, with its part of the schema.
+struct Spot {
     pointer: String,
-    form: &'s Form,
-    presence: Presence,
-    /// The places of it in the shape, for whatever document.
+    schema: Value,
+    is_required: bool,
+    /// The places of it in the schema, for whatever document.
     name: String,
 }
 
 /// All places of a document, and the objects at them.
 #[derive(Default)]
-struct Spots<'s> {
-    fields: Vec<Spot<'s>>,
+struct Spots {
+    fields: Vec<Spot>,
     /// Pointers of objects that take no names but those they know.
     objects: Vec<String>,
 }
 
-impl<'s> Spots<'s> {
-    fn of(document: &Value, shape: &'s Object) -> Self {
+/// The schema of what names of the user's own stand for, where there are such names.
+fn member(schema: &Value) -> Option<&Value> {
+    let patterns = schema["patternProperties"].as_object().into_iter().flatten();
+    let mut members = patterns.map(|(_, member)| member).chain(schema.get("additionalProperties"));
+    members.find(|it| it.is_object() && it.get("not").is_none())
+}
+
+/// The schemas of an object that has other fields for each `type`, by their types.
+fn variants<'s>(schema: &'s Value) -> BTreeMap<&'s str, &'s Value> {
+    let branches = schema["allOf"].as_array().into_iter().flatten();
+    let variant =
+        |it: &'s Value| Some((it["if"]["properties"]["type"]["const"].as_str()?, &it["then"]));
+    branches.filter_map(variant).collect()
+}
+
+impl Spots {
+    fn of(document: &Value, schema: &Value) -> Self {
         let mut spots = Self::default();
-        spots.object(document, shape, "", "");
+        spots.visit(document, schema, "", "");
         spots
     }
 
-    fn object(&mut self, value: &Value, shape: &'s Object, at: &str, name: &str) {
-        self.objects.push(at.to_owned());
+    fn visit(&mut self, value: &Value, schema: &Value, at: &str, name: &str) {
+        if let Some(variant) = variants(schema).get(value["type"].as_str().unwrap_or_default()) {
+            let kind = value["type"].as_str().unwrap();
+            return self.visit(value, variant, at, &format!("{name}={kind}"));
+        }
+        let member = member(schema);
+        if value.is_object() && member.is_none() {
+            self.objects.push(at.to_owned());
+        }
         for (field, value) in value.as_object().into_iter().flatten() {
-            let known = &shape.fields[field];
-            let (at, name) = (format!("{at}/{field}"), format!("{name}/{field}"));
-            self.fields.push(Spot {
-                pointer: at.clone(),
-                form: &known.form,
-                presence: known.presence,
-                name: name.clone(),
-            });
-            self.form(value, &known.form, &at, &name);
+            let required = schema["required"].as_array();
+            let spot = Spot {
+                pointer: format!("{at}/{field}"),
+                schema: member.unwrap_or(&schema["properties"][field]).clone(),
+                is_required: required.is_some_and(|names| names.contains(&json!(field))),
+                name: format!("{name}/{}", if member.is_some() { "*" } else { field }),
+            };
+            self.visit(value, &spot.schema, &spot.pointer, &spot.name);
+            self.fields.push(spot);
         }
-    }
-
-    fn form(&mut self, value: &Value, form: &'s Form, at: &str, name: &str) {
-        match form {
-            Form::Object(object) => self.object(value, object, at, name),
-            Form::Variants(variants) => {
-                let kind = value["type"].as_str().unwrap();
-                self.object(value, &variants[kind], at, &format!("{name}={kind}"));
-            }
-            Form::Map { member, .. } => {
-                for (key, value) in value.as_object().unwrap() {
-                    let (at, name) = (format!("{at}/{key}"), format!("{name}/*"));
-                    let spot = Spot {
-                        pointer: at.clone(),
-                        form: member,
-                        presence: Presence::Optional,
-                        name: name.clone(),
-                    };
-                    self.fields.push(spot);
-                    self.form(value, member, &at, &name);
-                }
-            }
-            Form::List(object) => {
-                for (index, value) in value.as_array().unwrap().iter().enumerate() {
-                    self.object(value, object, &format!("{at}/{index}"), name);
-                }
-            }
-            _ => {}
+        for (index, value) in value.as_array().into_iter().flatten().enumerate() {
+            self.visit(value, &schema["items"], &format!("{at}/{index}"), name);
         }
     }
 }
 
-/// The names of all places of a shape.
-fn every_name(object: &Object, name: &str, names: &mut BTreeSet<String>) {
-    for (field, known) in &object.fields {
-        let name = format!("{name}/{field}");
-        names.insert(name.clone());
-        let mut form = (&known.form, name);
-        if let (Form::Map { member, .. }, name) = form {
-            let name = format!("{name}/*");
-            names.insert(name.clone());
-            form = (member, name);
+/// The names of all places of a schema.
+fn every_name(schema: &Value, name: &str, names: &mut BTreeSet<String>) {
+    for (kind, variant) in variants(schema) {
+        every_name(variant, &format!("{name}={kind}"), names);
+    }
+    if variants(schema).is_empty() {
+        let fields = schema["properties"].as_object().into_iter().flatten();
+        let fields = fields.map(|(field, schema)| (field.as_str(), schema));
+        for (field, schema) in fields.chain(member(schema).map(|member| ("*", member))) {
+            let name = format!("{name}/{field}");
+            every_name(schema, &name, names);
+            names.insert(name);
         }
-        match form {
-            (Form::Object(object) | Form::List(object), name) => every_name(object, &name, names),
-            (Form::Variants(variants), name) => {
-                for (kind, object) in variants {
-                    every_name(object, &format!("{name}={kind}"), names);
-                }
-            }
-            _ => {}
-        }
+    }
+    if let Some(items) = schema.get("items") {
+        every_name(items, name, names);
     }
 }
 
-/// Values that no place with this form takes.
-fn wrong(form: &Form) -> Vec<Value> {
+/// What a part of a schema calls its type.
+fn type_of(schema: &Value) -> &str {
+    // All that is referred to is one definition.
+    let is_secret = schema["$ref"] == "#/$defs/secret";
+    if is_secret { "secret" } else { schema["type"].as_str().unwrap() }
+}
+
+/// Whether a place takes any text, or any of some form.
+fn takes_text(schema: &Value) -> bool {
+    let is_choice = schema.get("enum").is_some() || schema.get("const").is_some();
+    matches!(type_of(schema), "string" | "secret") && !is_choice
+}
+
+/// Values that no place with this schema takes.
+fn wrong(schema: &Value) -> Vec<Value> {
     let kinds = [json!(null), json!(true), json!("x"), json!(5), json!([]), json!({})];
-    let is_right = |value: &Value| match form {
-        Form::Text { .. } | Form::Secret { .. } | Form::Choice { .. } => value.is_string(),
-        Form::Whole { .. } | Form::Real { .. } => value.is_number(),
-        Form::Choices(_) | Form::List(_) | Form::Documents => value.is_array(),
-        Form::Object(_) | Form::Variants(_) | Form::Map { .. } => value.is_object(),
+    let kind = type_of(schema);
+    let is_right = |value: &Value| match kind {
+        "string" | "secret" => value.is_string(),
+        "integer" | "number" => value.is_number(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        other => panic!("no value is {other}"),
     };
     let mut values: Vec<Value> = kinds.into_iter().filter(|kind| !is_right(kind)).collect();
-    match form {
-        Form::Text { .. } => values.push(json!("")),
-        Form::Secret { .. } => values.extend([json!(""), json!("arn:aws:s3:::bucket/key")]),
-        Form::Choice { .. } => values.extend([json!(""), json!("another")]),
-        Form::Choices(_) => values.extend([json!(["another"]), json!([5])]),
-        Form::Whole { least, most, .. } => {
-            values.extend([
-                json!(least - 1),
-                json!(most + 1),
-                json!(-1),
-                json!(*least as f64 + 0.5),
-            ]);
+    let (least, most) = (schema["minimum"].as_f64(), schema["maximum"].as_f64());
+    match kind {
+        "string" if !takes_text(schema) => values.extend([json!(""), json!("another")]),
+        "string" => values.push(json!("")),
+        "secret" => values.extend([json!(""), json!("arn:aws:s3:::bucket/key")]),
+        "integer" => {
+            let (least, most) = (least.unwrap(), most.unwrap());
+            values.extend([json!(least - 1.0), json!(most + 1.0), json!(-1), json!(least + 0.5)]);
         }
-        Form::Real { least, most, .. } => values.extend([json!(least - 0.5), json!(most + 0.5)]),
-        Form::List(_) => values.push(json!([5])),
-        Form::Documents => values.extend([json!([]), json!([5])]),
-        Form::Map { member, .. } => {
-            values.extend(wrong(member).into_iter().map(|value| json!({"name": value})));
+        "number" => values.extend([json!(least.unwrap() - 0.5), json!(most.unwrap() + 0.5)]),
+        "array" => {
+            values.push(json!([5]));
+            if schema["items"].get("enum").is_some() {
+                values.push(json!(["another"]));
+            }
+            if schema.get("minItems").is_some() {
+                values.push(json!([]));
+            }
         }
-        Form::Object(_) | Form::Variants(_) => {}
+        _ => {
+            let members = member(schema).into_iter().flat_map(wrong);
+            values.extend(members.map(|value| json!({"name": value})));
+        }
     }
     values
 }
@@ -227,6 +245,33 @@ fn takes_at_least_what_the_reader_takes(document: &Value) {
     }
 }
 
+/// A schema without what is there for readers of it.
+fn bare(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = bare(item.take())),
+        Value::Object(fields) => {
+            for words in ["$id", "title", "description"] {
+                if fields.get(words).is_some_and(Value::is_string) {
+                    fields.remove(words);
+                }
+            }
+            fields.values_mut().for_each(|field| *field = bare(field.take()));
+        }
+        _ => {}
+    }
+    schema
+}
+
+#[test]
+fn the_published_schemas_are_those_that_are_gone_by() {
+    for (published, schema) in [
+        ("shipper.schema.json", config::schema()),
+        ("enforcer.schema.json", EnforcerConfig::schema()),
+    ] {
+        assert_eq!(bare(Published::schema(published)), bare(schema), "{published}");
+    }
+}
+
 #[test]
 fn the_schema_takes_every_configuration_that_is_shown_or_tried() {
     for document in configurations() {
@@ -237,12 +282,12 @@ fn the_schema_takes_every_configuration_that_is_shown_or_tried() {
 
 #[test]
 fn what_is_tried_here_has_every_field_there_is() {
-    let shape = config::shape();
+    let schema = config::schema();
     let mut open = BTreeSet::new();
-    every_name(&shape, "", &mut open);
+    every_name(&schema, "", &mut open);
     assert!(open.len() > 150, "{open:?}");
     for document in configurations() {
-        for spot in Spots::of(&document, &shape).fields {
+        for spot in Spots::of(&document, &schema).fields {
             open.remove(&spot.name);
         }
     }
@@ -251,10 +296,10 @@ fn what_is_tried_here_has_every_field_there_is() {
 
 #[test]
 fn a_wrong_type_or_word_or_number_is_refused_by_both() {
-    let shape = config::shape();
+    let schema = config::schema();
     for document in configurations() {
-        for spot in Spots::of(&document, &shape).fields {
-            for value in wrong(spot.form) {
+        for spot in Spots::of(&document, &schema).fields {
+            for value in wrong(&spot.schema) {
                 both_refuse(&with(&document, &spot.pointer, &value), &spot.name);
             }
         }
@@ -263,9 +308,9 @@ fn a_wrong_type_or_word_or_number_is_refused_by_both() {
 
 #[test]
 fn an_unknown_field_is_refused_by_both_and_so_is_one_that_is_missing() {
-    let shape = config::shape();
+    let schema = config::schema();
     for document in configurations() {
-        let spots = Spots::of(&document, &shape);
+        let spots = Spots::of(&document, &schema);
         for object in &spots.objects {
             let mut changed = document.clone();
             object_at(&mut changed, object).insert("unknown_field".to_owned(), json!("x"));
@@ -275,9 +320,10 @@ fn an_unknown_field_is_refused_by_both_and_so_is_one_that_is_missing() {
             let (object, field) = spot.pointer.rsplit_once('/').unwrap();
             let mut changed = document.clone();
             object_at(&mut changed, object).remove(field);
-            match spot.presence {
-                Presence::Required => both_refuse(&changed, &format!("no {}", spot.name)),
-                Presence::Optional => takes_at_least_what_the_reader_takes(&changed),
+            if spot.is_required {
+                both_refuse(&changed, &format!("no {}", spot.name));
+            } else {
+                takes_at_least_what_the_reader_takes(&changed);
             }
         }
     }
@@ -311,16 +357,11 @@ fn fields_that_cannot_stand_together_or_must_not_all_be_missing_are_refused_by_b
 
 #[test]
 fn the_schema_takes_both_ends_of_every_range() {
-    let shape = config::shape();
+    let schema = config::schema();
     for document in configurations() {
-        for spot in Spots::of(&document, &shape).fields {
-            let ends = match spot.form {
-                Form::Whole { least, most, .. } => [json!(least), json!(most)],
-                Form::Real { least, most, .. } => [json!(least), json!(most)],
-                _ => continue,
-            };
-            for end in ends {
-                let changed = with(&document, &spot.pointer, &end);
+        for spot in Spots::of(&document, &schema).fields {
+            for end in ["minimum", "maximum"].iter().filter_map(|end| spot.schema.get(end)) {
+                let changed = with(&document, &spot.pointer, end);
                 assert_eq!(Published::shipper().refusal(&changed), None, "{changed}");
             }
         }
@@ -332,7 +373,7 @@ fn the_enforcers_schema_says_what_its_reader_says() {
     const POLICY: &str = r#"{"version":1,"name":"logs","region":"eu-west-1","account_id":"123456789012","retention_in_days":30,"select":[{"name_prefixes":["/aws/lambda/"]}]}"#;
 
     let published = Published::read("enforcer.schema.json");
-    let shape = EnforcerConfig::shape();
+    let schema = EnforcerConfig::schema();
     let document = json!({
         "$schema": "https://example.com", "policies": [POLICY], "sweep_max_age_hours": 5,
         "requests_per_second": 1.5, "metrics": {"namespace": "shop"},
@@ -344,14 +385,15 @@ fn the_enforcers_schema_says_what_its_reader_says() {
     };
     check(&document, true);
     check(&with(&document, "/policies/0", &serde_json::from_str(POLICY).unwrap()), true);
-    assert_eq!(shape.fields.len(), document.as_object().unwrap().len());
-    for spot in Spots::of(&document, &shape).fields {
-        for value in wrong(spot.form) {
+    let fields = schema["properties"].as_object().unwrap();
+    assert_eq!(fields.len(), document.as_object().unwrap().len());
+    for spot in Spots::of(&document, &schema).fields {
+        for value in wrong(&spot.schema) {
             check(&with(&document, &spot.pointer, &value), false);
         }
         let mut changed = document.clone();
         object_at(&mut changed, "").remove(spot.pointer.trim_start_matches('/'));
-        check(&changed, spot.presence == Presence::Optional);
+        check(&changed, !spot.is_required);
     }
     let mut changed = document.clone();
     changed["policy"] = json!(POLICY);
@@ -379,11 +421,11 @@ fn text(near: String) -> impl Strategy<Value = String> {
 
 /// A configuration with another text in one of the places for texts.
 fn with_another_text() -> impl Strategy<Value = Value> {
-    let shape = config::shape();
+    let schema = config::schema();
     let mut places = Vec::new();
     for document in configurations() {
-        for spot in Spots::of(&document, &shape).fields {
-            if matches!(spot.form, Form::Text { .. } | Form::Secret { .. }) {
+        for spot in Spots::of(&document, &schema).fields {
+            if takes_text(&spot.schema) {
                 places.push((document.clone(), spot.pointer));
             }
         }

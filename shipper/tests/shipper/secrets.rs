@@ -190,7 +190,7 @@ fn an_address_that_is_kept_as_a_secret_is_held_to_the_same_rules() {
         (
             SECRET.to_owned(),
             "destinations.x.url: must be a URL that begins with http:// or https://, as in \
-             \"https://collectors.sumologic.com/receiver/v1/http/...\"",
+             \"https://logs.example:8080\"",
         ),
         (
             format!("http://sumo.example/{SECRET}"),

@@ -35,13 +35,13 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
         "LOGAGG_CONFIG has 9 mistakes:\n  \
          accept[0]: is \"no_undelivered_storag\", must be one of \"no_undelivered_storage\", \"plain_http\", \
          \"little_memory\"; did you mean \"no_undelivered_storage\"?\n  \
-         destinations.logs.token: is missing\n  \
          destinations.logs.region: must be a string, is a number\n  \
+         destinations.logs.token: is missing\n  \
          destinations.logs.tokn: is not known; did you mean \"token\"?\n  \
-         destinations.search.url: must not hold credentials; give them in the fields meant for them\n  \
+         destinations.search.auth.api_key: must be the key in its encoded form, which Elasticsearch shows as \"encoded\"\n  \
          destinations.search.index: is \"Logs\", which is no name of an index or data stream: lower case, at most \
          255 bytes, without blanks and any of \\ / * ? \" < > | , # : %, not beginning with - _ + .\n  \
-         destinations.search.auth.api_key: must be the key in its encoded form, which Elasticsearch shows as \"encoded\"\n  \
+         destinations.search.url: must not hold credentials; give them in the fields meant for them\n  \
          request_timeout: is not known; did you mean \"request_timeout_ms\"?\n  \
          there is no \"undelivered\", so an undelivered event fails the invocation: Lambda retries it twice and \
          then DISCARDS it unless the function has an on-failure destination, and what a destination rejects is gone; \

@@ -1,5 +1,5 @@
 //! The pages a registry shows, made of the provider's own schema and the templates in
-//! `docs/templates`; and the schemas of the functions' configurations, made of their readers and of
+//! `docs/templates`; and the schemas of the functions' configurations, made of their types and of
 //! the tables on their pages.
 
 mod json_schema;

@@ -179,7 +179,7 @@ mod tests {
     fn destination() -> Elasticsearch {
         let url = Url::parse("https://search.example:9200/base/").unwrap();
         let index = Dated::parse("logs-{yyyy.MM.dd}").unwrap();
-        Elasticsearch::new(url, index, Access::Anonymous, Ids::Sent, MAX_REQUEST_BYTES)
+        Elasticsearch::new(url, index, false, Access::Anonymous, Ids::Sent, MAX_REQUEST_BYTES)
     }
 
     fn judge(status: u16, body: &str) -> Inspected {

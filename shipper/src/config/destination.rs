@@ -1,0 +1,371 @@
+//! The types of destinations, and what all of them have.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use reqwest::Url;
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::DestinationConfig;
+use super::headers::Headers;
+use super::schema::{Mistake, by_type, size};
+use super::{
+    datadog, elasticsearch, firehose, honeycomb, http, kinesis, loggly, logzio, loki, newrelic,
+    otlp, s3, splunk_hec, sumologic,
+};
+use crate::delivery::{self, JsonFields};
+use crate::destination::Destination;
+
+/// The names of all types.
+pub const TYPES: [&str; 14] = [
+    "datadog",
+    "elasticsearch",
+    "firehose",
+    "honeycomb",
+    "http",
+    "kinesis",
+    "loggly",
+    "logzio",
+    "loki",
+    "newrelic",
+    "otlp",
+    "s3",
+    "splunk_hec",
+    "sumologic",
+];
+
+/// The types that take no fields of structured lines beside the message.
+const WITHOUT_JSON_FIELDS: [&str; 4] = ["loki", "newrelic", "otlp", "splunk_hec"];
+
+/// The types whose requests are AWS's own.
+const OF_AWS: [&str; 3] = ["firehose", "kinesis", "s3"];
+
+/// What types append to the path of `url`, which is often given with it.
+const APPENDED: [(&str, &str); 7] = [
+    ("datadog", "/api/v2/logs"),
+    ("elasticsearch", "/_bulk"),
+    ("honeycomb", "/1/batch"),
+    ("loki", "/loki/api/v1/push"),
+    ("newrelic", "/log/v1"),
+    ("otlp", "/v1/logs"),
+    ("splunk_hec", "/services/collector"),
+];
+
+/// The fields of a destination.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(transform = of_type)]
+pub(super) struct Settings {
+    #[serde(flatten)]
+    pub(super) of_type: OfType,
+    #[serde(default)]
+    pub(super) oversized: Oversized,
+    json_fields: Option<Sending>,
+    #[serde(default)]
+    headers: Headers,
+    #[serde(default)]
+    query: BTreeMap<String, String>,
+    #[schemars(range(min = 5_000, max = 838_860_800))]
+    max_record_bytes: Option<usize>,
+    #[schemars(range(min = 60, max = 315_360_000))]
+    max_age_s: Option<u64>,
+    #[serde(default = "size::<8>")]
+    #[schemars(range(min = 1, max = 64))]
+    pub(super) max_in_flight: usize,
+}
+
+/// The fields that only destinations of one type have.
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum OfType {
+    Datadog(datadog::Settings),
+    Elasticsearch(elasticsearch::Settings),
+    Firehose(firehose::Settings),
+    Honeycomb(honeycomb::Settings),
+    Http(http::Settings),
+    Kinesis(kinesis::Settings),
+    Loggly(loggly::Settings),
+    Logzio(logzio::Settings),
+    Loki(loki::Settings),
+    Newrelic(newrelic::Settings),
+    Otlp(otlp::Settings),
+    S3(s3::Settings),
+    SplunkHec(splunk_hec::Settings),
+    Sumologic(sumologic::Settings),
+}
+
+/// What becomes of a record that is larger than a destination takes.
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Oversized {
+    #[default]
+    Split,
+    Cut,
+    Refuse,
+    DeadLetter,
+}
+
+/// How many events a record of a stream has.
+#[derive(Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EventsPerRecord {
+    #[default]
+    One,
+    Many,
+}
+
+impl From<EventsPerRecord> for crate::destination::EventsPerRecord {
+    fn from(events: EventsPerRecord) -> Self {
+        match events {
+            EventsPerRecord::One => Self::One,
+            EventsPerRecord::Many => Self::Many,
+        }
+    }
+}
+
+/// Whether something goes along.
+#[derive(Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Sending {
+    #[default]
+    Send,
+    Omit,
+}
+
+fn of_type(schema: &mut Schema) {
+    by_type(schema);
+    for branch in schema.get_mut("allOf").and_then(Value::as_array_mut).into_iter().flatten() {
+        let name = branch["if"]["properties"]["type"]["const"].clone();
+        let is_one_of = |names: &[&str]| names.iter().any(|it| name == *it);
+        let Some(properties) = branch["then"]["properties"].as_object_mut() else {
+            continue;
+        };
+        if is_one_of(&WITHOUT_JSON_FIELDS) {
+            properties.remove("json_fields");
+        } else {
+            let default = if name == "datadog" { "omit" } else { "send" };
+            properties["json_fields"]["default"] = json!(default);
+        }
+        if is_one_of(&OF_AWS) {
+            properties.remove("headers");
+            properties.remove("query");
+        }
+    }
+}
+
+impl Settings {
+    /// Whether the fields of structured lines are sent. Datadog reads them out of the message itself.
+    fn json_fields(&self) -> JsonFields {
+        match (&self.of_type, self.json_fields) {
+            (OfType::Loki(_) | OfType::Newrelic(_) | OfType::Otlp(_) | OfType::SplunkHec(_), _)
+            | (OfType::Datadog(_), None)
+            | (_, Some(Sending::Omit)) => JsonFields::Omit,
+            _ => JsonFields::Send,
+        }
+    }
+
+    /// The destination, and how it is delivered to.
+    pub(super) fn build(self) -> Result<DestinationConfig, Mistake> {
+        let json_fields = self.json_fields();
+        let has_own_type = matches!(self.of_type, OfType::Http(_));
+        let mut destination = self.of_type.destination(self.max_record_bytes)?;
+        let most = destination.limits().max_record_bytes;
+        within("max_record_bytes", self.max_record_bytes, 5_000..=most, most)?;
+        let endpoint = destination.endpoint_mut();
+        self.headers.add_to(&mut endpoint.headers, has_own_type)?;
+        endpoint.query.extend(self.query);
+        Ok(DestinationConfig {
+            destination,
+            oversized: self.oversized.into(),
+            json_fields,
+            max_in_flight: self.max_in_flight,
+            max_record_bytes: self.max_record_bytes,
+            max_age: self.max_age_s.map(Duration::from_secs),
+        })
+    }
+}
+
+/// What is wrong with the `url` of a destination that has a path at its end which is appended to it.
+pub(super) fn doubled_path(destination: &Value) -> Option<String> {
+    let (_, appended) = APPENDED.iter().find(|(name, _)| destination["type"] == *name)?;
+    let url = Url::parse(destination["url"].as_str()?).ok()?;
+    url.path().contains(appended).then(|| {
+        format!("has {appended} in it, which the shipper appends itself: leave it out")
+    })
+}
+
+impl OfType {
+    fn destination(self, max_record_bytes: Option<usize>) -> Result<Box<dyn Destination>, Mistake> {
+        match self {
+            Self::Datadog(settings) => settings.destination(),
+            Self::Elasticsearch(settings) => settings.destination(),
+            Self::Firehose(settings) => settings.destination(),
+            Self::Honeycomb(settings) => settings.destination(),
+            Self::Http(settings) => settings.destination(max_record_bytes),
+            Self::Kinesis(settings) => settings.destination(),
+            Self::Loggly(settings) => settings.destination(),
+            Self::Logzio(settings) => settings.destination(),
+            Self::Loki(settings) => settings.destination(max_record_bytes),
+            Self::Newrelic(settings) => settings.destination(),
+            Self::Otlp(settings) => settings.destination(),
+            Self::S3(settings) => settings.destination(),
+            Self::SplunkHec(settings) => settings.destination(max_record_bytes),
+            Self::Sumologic(settings) => settings.destination(),
+        }
+    }
+}
+
+impl From<Oversized> for delivery::Oversized {
+    fn from(oversized: Oversized) -> Self {
+        match oversized {
+            Oversized::Split => Self::Split,
+            Oversized::Cut => Self::Cut,
+            Oversized::Refuse => Self::Refuse,
+            Oversized::DeadLetter => Self::DeadLetter,
+        }
+    }
+}
+
+/// A number of bytes that another setting bounds; where it is left out, `by_default` or what is
+/// allowed of it.
+pub(super) fn within(
+    field: &str,
+    bytes: Option<usize>,
+    allowed: RangeInclusive<usize>,
+    by_default: usize,
+) -> Result<usize, Mistake> {
+    let (least, most) = allowed.into_inner();
+    match bytes {
+        None => Ok(by_default.min(most)),
+        Some(bytes) if bytes <= most => Ok(bytes),
+        Some(bytes) => {
+            Err(Mistake::new(field, format!("is {bytes}, must be between {least} and {most}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::config::{Config, ConfigError};
+    use crate::delivery::JsonFields;
+
+    fn config(destination: &Value) -> Result<Config, ConfigError> {
+        Config::parse(&json!({"destinations": {"x": destination}}).to_string())
+    }
+
+    #[track_caller]
+    fn check(mut destination: Value, fields: &Value, expected: &str) {
+        for (name, value) in fields.as_object().unwrap() {
+            destination[name] = value.clone();
+        }
+        let error = config(&destination).err().map(|error| error.to_string());
+        let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+        assert_eq!(error, Some(expected), "{destination}");
+    }
+
+    fn of_every_type() -> Vec<Value> {
+        let url = "https://service.example/base";
+        vec![
+            json!({"type": "datadog", "url": url, "api_key": "k"}),
+            json!({"type": "elasticsearch", "url": url, "index": "logs"}),
+            json!({"type": "honeycomb", "url": url, "api_key": "k", "dataset": "d"}),
+            json!({"type": "http", "url": url}),
+            json!({"type": "loggly", "url": url, "token": "t"}),
+            json!({"type": "logzio", "url": url, "token": "t"}),
+            json!({"type": "loki", "url": url}),
+            json!({"type": "newrelic", "url": url, "license_key": "k"}),
+            json!({"type": "otlp", "url": url}),
+            json!({"type": "splunk_hec", "url": url, "token": "t"}),
+            json!({"type": "sumologic", "url": url}),
+        ]
+    }
+
+    #[test]
+    fn every_type_that_speaks_http_takes_headers_and_a_query() {
+        for mut destination in of_every_type() {
+            destination["headers"] = json!({"X-Gateway": "secret"});
+            destination["query"] = json!({"a": "1 2"});
+            let config = config(&destination).unwrap_or_else(|error| panic!("{error}"));
+            let endpoint = config.destinations["x"].destination.endpoint();
+            assert_eq!(endpoint.headers["x-gateway"], "secret");
+            assert!(endpoint.headers["x-gateway"].is_sensitive());
+            assert_eq!(endpoint.query, [("a".to_owned(), "1 2".to_owned())]);
+        }
+        let s3 = json!({"type": "s3", "bucket": "b", "region": "eu-west-1"});
+        check(s3, &json!({"headers": {"a": "b"}}), "headers: is not known");
+    }
+
+    #[test]
+    fn headers_that_a_type_sends_itself_are_not_replaced() {
+        let taken = "is the shipper's own to send; leave it out";
+        let splunk = || json!({"type": "splunk_hec", "url": "https://s.example", "token": "t"});
+        for name in ["Authorization", "content-type"] {
+            let headers = json!({"headers": {name: "x"}});
+            check(splunk(), &headers, &format!("headers.{name}: {taken}"));
+        }
+        let http = json!({"type": "http", "url": "https://s.example",
+            "headers": {"content-type": "application/json"}});
+        let config = config(&http).unwrap_or_else(|error| panic!("{error}"));
+        let endpoint = config.destinations["x"].destination.endpoint();
+        assert_eq!(endpoint.headers["content-type"], "application/json");
+    }
+
+    #[test]
+    fn a_path_that_is_appended_is_not_given() {
+        for (destination, path) in of_every_type().into_iter().zip([
+            "/api/v2/logs",
+            "/_bulk",
+            "/1/batch",
+            "",
+            "",
+            "",
+            "/loki/api/v1/push",
+            "/log/v1",
+            "/v1/logs",
+            "/services/collector",
+            "",
+        ]) {
+            if path.is_empty() {
+                continue;
+            }
+            let url = json!({"url": format!("https://service.example{path}")});
+            let expected =
+                format!("url: has {path} in it, which the shipper appends itself: leave it out");
+            check(destination, &url, &expected);
+        }
+    }
+
+    #[test]
+    fn the_size_of_a_record_has_the_services_own_limit() {
+        let datadog = || json!({"type": "datadog", "api_key": "k"});
+        let mut smaller = datadog();
+        smaller["max_record_bytes"] = json!(200_000);
+        smaller["max_age_s"] = json!(3_600);
+        let config = config(&smaller).unwrap_or_else(|error| panic!("{error}"));
+        let config = &config.destinations["x"];
+        assert_eq!(config.max_record_bytes, Some(200_000));
+        assert_eq!(config.max_age.map(|age| age.as_secs()), Some(3_600));
+        let most = config.destination.limits().max_record_bytes;
+        check(
+            datadog(),
+            &json!({"max_record_bytes": most + 1}),
+            &format!("max_record_bytes: is {}, must be between 5000 and {most}", most + 1),
+        );
+    }
+
+    #[test]
+    fn datadog_reads_json_out_of_the_message_itself() {
+        for (destination, expected) in [
+            (json!({"type": "datadog", "api_key": "k"}), JsonFields::Omit),
+            (json!({"type": "datadog", "api_key": "k", "json_fields": "send"}), JsonFields::Send),
+            (json!({"type": "http", "url": "https://s.example"}), JsonFields::Send),
+        ] {
+            let config = config(&destination).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(config.destinations["x"].json_fields, expected, "{destination}");
+        }
+    }
+}

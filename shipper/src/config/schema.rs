@@ -1,0 +1,469 @@
+//! Schemas of configurations, made from their types, and what a document has wrong by its schema.
+//!
+//! A schema says in words of its own what a value that it refuses must be: `errorMessage`, which
+//! editors show too. Patterns without it are for editors alone: what they are about is checked by the
+//! `format` beside them, which says more.
+
+use std::fmt;
+
+use boon::{
+    CompileError, Compiler, ErrorKind, Format, InstanceToken, SchemaIndex, Schemas, Type,
+    ValidationError,
+};
+use percent_encoding::percent_decode_str;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value, json};
+
+use crate::secret::SecretArn;
+
+/// Fields that had another name, and what they are called now.
+const RENAMED: [(&str, &str); 2] = [("park", "undelivered"), ("replay", "undelivered")];
+
+/// A schema, ready to be held against documents.
+pub(crate) struct Validator {
+    schema: Value,
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+/// What a document has wrong by its schema, and the secrets in it that are kept elsewhere.
+#[derive(Default)]
+pub(crate) struct Checked {
+    pub(crate) mistakes: Vec<Mistake>,
+    /// Where values are that cannot be read.
+    pub(crate) faulty: Vec<Place>,
+    pub(crate) secrets: Vec<(SecretArn, Place)>,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mistake {
+    place: String,
+    text: String,
+}
+
+/// Where in a document something is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place(Vec<Step>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Field(String),
+    Item(usize),
+}
+
+/// The schema of a type. An object takes no fields but its own, a string is not empty, and a field
+/// that may be left out cannot be null.
+pub(crate) fn of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12()
+        .with(|settings| settings.inline_subschemas = true)
+        .with_transform(RecursiveTransform(strict));
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+fn strict(schema: &mut Schema) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    if let Some(Value::Array(either)) = schema.get_mut("anyOf")
+        && let [Value::Object(some), null] = &mut either[..]
+        && *null == json!({"type": "null"})
+    {
+        let mut some = std::mem::take(some);
+        schema.remove("anyOf");
+        some.append(schema);
+        *schema = some;
+    }
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = &mut types[..] {
+            let only = only.take();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = schema.get_mut("enum") {
+        choices.retain(|choice| !choice.is_null());
+    }
+    // The words of an enum of which the types' own documentation says more.
+    if let Some(Value::Array(variants)) = schema.get("oneOf")
+        && let Some(words) = variants.iter().map(|it| it.get("const").cloned()).collect()
+    {
+        schema.remove("oneOf");
+        schema.insert("type".to_owned(), json!("string"));
+        schema.insert("enum".to_owned(), Value::Array(words));
+    }
+    let nothing = [json!(null), json!([]), json!({})];
+    if schema.get("default").is_some_and(|default| nothing.contains(default)) {
+        schema.remove("default");
+    }
+    if let Some(default) = schema.get_mut("default") {
+        write_whole(default);
+    }
+    match schema.get("type").and_then(Value::as_str) {
+        Some("object") if schema.contains_key("properties") && !schema.contains_key("allOf") => {
+            schema.entry("additionalProperties").or_insert(json!(false));
+        }
+        Some("string") if !schema.contains_key("enum") && !schema.contains_key("const") => {
+            schema.insert("minLength".to_owned(), json!(1));
+        }
+        // How many bits a number has.
+        Some("integer" | "number") => drop(schema.remove("format")),
+        _ => {}
+    }
+}
+
+/// Has an object say by its `type` which other fields it has, one branch for each, so that what is
+/// wrong is said of the chosen type alone.
+pub(crate) fn by_type(schema: &mut Schema) {
+    let (Some(Value::Array(variants)), common) =
+        (schema.remove("oneOf"), schema.remove("properties"))
+    else {
+        return;
+    };
+    let mut names = Vec::new();
+    let mut branches = Vec::new();
+    for mut variant in variants {
+        let properties = &mut variant["properties"];
+        let name = properties["type"]["const"].clone();
+        for (field, of_field) in common.iter().filter_map(Value::as_object).flatten() {
+            properties[field] = of_field.clone();
+        }
+        branches.push(json!({
+            "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
+            "then": variant,
+        }));
+        names.push(name);
+    }
+    schema.insert("type".to_owned(), json!("object"));
+    schema.insert("properties".to_owned(), json!({"type": {"type": "string", "enum": names}}));
+    schema.insert("required".to_owned(), json!(["type"]));
+    schema.insert("allOf".to_owned(), Value::Array(branches));
+}
+
+/// Holds the names of a map to a pattern.
+pub(crate) fn names_like(schema: &mut Schema, pattern: &str, message: &str) {
+    if let Some(member) = schema.remove("additionalProperties") {
+        schema.insert("patternProperties".to_owned(), json!({pattern: member}));
+        schema.insert("additionalProperties".to_owned(), never(message));
+    }
+}
+
+/// Nothing is right here, for this reason.
+pub(crate) fn never(message: &str) -> Value {
+    json!({"not": {}, "errorMessage": message})
+}
+
+/// That the first of two fields is not given beside the second.
+pub(crate) fn not_beside(field: &str, other: &str) -> Value {
+    let message = format!("cannot stand beside {other:?}; leave one of them out");
+    json!({other: {"properties": {field: never(&message)}}})
+}
+
+/// That a secret is like this, unless it is the ARN of one.
+pub(crate) fn like_or_arn(pattern: &str) -> Value {
+    json!([{"pattern": pattern}, {"pattern": "^arn:"}])
+}
+
+/// A list of some of these words.
+pub(crate) fn some_of(words: &[&str]) -> Value {
+    json!({"type": "string", "enum": words})
+}
+
+/// The default of a field, as a type's attributes take it.
+pub(crate) fn number<const N: u64>() -> u64 {
+    N
+}
+
+/// The same, of a size.
+pub(crate) fn size<const N: usize>() -> usize {
+    N
+}
+
+/// Checks a value if it is a string; of what else it may be the schema knows more.
+pub(crate) fn check_text(
+    value: &Value,
+    check: impl FnOnce(&str) -> Result<(), String>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    Ok(value.as_str().map_or(Ok(()), check)?)
+}
+
+impl Validator {
+    /// Makes a validator of a type's schema, which has formats of these names.
+    pub(crate) fn new<T: JsonSchema>(formats: &[Format]) -> Result<Self, String> {
+        // What is at this host boon does not check as a schema first, which takes longer than all
+        // else. The tests of the published schema have that checked.
+        const HOME: &str = "https://json-schema.org/logagg";
+
+        let schema = of::<T>();
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.enable_format_assertions();
+        for format in formats.iter().chain([&SECRET]) {
+            compiler.register_format(*format);
+        }
+        let wrong = |error: CompileError| format!("the schema is wrong: {error}");
+        compiler.add_resource(HOME, schema.clone()).map_err(wrong)?;
+        let index = compiler.compile(HOME, &mut schemas).map_err(wrong)?;
+        Ok(Self { schema, schemas, index })
+    }
+
+    /// What is wrong with a document in which the secrets at some places are the secrets themselves.
+    pub(crate) fn check(&self, document: &Value, fetched: &[Place]) -> Checked {
+        let mut checked = Checked::default();
+        if let Err(error) = self.schemas.validate(document, self.index) {
+            self.collect(document, &error, fetched, &mut checked);
+        }
+        checked.mistakes.sort();
+        checked.mistakes.dedup();
+        checked
+    }
+
+    fn collect(
+        &self,
+        document: &Value,
+        error: &ValidationError<'_, '_>,
+        fetched: &[Place],
+        checked: &mut Checked,
+    ) {
+        let place = Place::from(&error.instance_location.tokens[..]);
+        let value = place.find(document).unwrap_or(&Value::Null);
+        let schema = self.part(error.schema_url);
+        let message = schema["errorMessage"].as_str();
+        let text = match &error.kind {
+            ErrorKind::Schema { .. }
+            | ErrorKind::Reference { .. }
+            | ErrorKind::Group
+            | ErrorKind::AllOf => {
+                for cause in &error.causes {
+                    self.collect(document, cause, fetched, checked);
+                }
+                return;
+            }
+            ErrorKind::Required { want } => {
+                for name in want {
+                    checked.add(place.field(name), "is missing");
+                }
+                return;
+            }
+            ErrorKind::AdditionalProperties { got } => {
+                for name in got {
+                    // The rest can be read all the same.
+                    let place = place.field(name).to_string();
+                    checked.mistakes.push(Mistake::new(place, unknown(name, schema)));
+                }
+                return;
+            }
+            ErrorKind::Format { want, .. } if *want == SECRET.name => {
+                match SecretArn::parse(value.as_str().unwrap_or_default()) {
+                    _ if fetched.contains(&place) => {}
+                    Ok(arn) => checked.secrets.push((arn, place)),
+                    Err(error) => checked.add(place, error.to_string()),
+                }
+                return;
+            }
+            _ if value == "" => "is empty".to_owned(),
+            ErrorKind::Type { want, .. } => {
+                let wanted: Vec<_> = want.iter().map(kind_of_type).collect();
+                // A number in place of a string may be a secret.
+                let is_near = want.contains(Type::Integer) && value.is_number();
+                let is = if is_near { value.to_string() } else { kind(value).to_owned() };
+                format!("must be {}, is {is}", wanted.join(" or "))
+            }
+            ErrorKind::Enum { .. } => {
+                let words = schema["enum"].as_array().into_iter().flatten();
+                choice(value.as_str().unwrap_or_default(), words.filter_map(Value::as_str))
+            }
+            ErrorKind::Minimum { .. } | ErrorKind::Maximum { .. } => {
+                let (least, most) = (&schema["minimum"], &schema["maximum"]);
+                format!("is {value}, must be between {least} and {most}")
+            }
+            ErrorKind::Format { err, .. } => err.to_string(),
+            // For editors alone.
+            ErrorKind::Pattern { .. } | ErrorKind::AnyOf if message.is_none() => return,
+            // A secret's pattern stands beside that of an ARN; so this is none.
+            ErrorKind::Pattern { .. } => {
+                format!("is {value}, {}", message.unwrap_or_default())
+            }
+            _ => message.unwrap_or("is not allowed").to_owned(),
+        };
+        checked.add(place, text);
+    }
+
+    /// The part of the schema with this URL.
+    fn part(&self, url: &str) -> &Value {
+        let (_, fragment) = url.split_once('#').unwrap_or_default();
+        let pointer = percent_decode_str(fragment).decode_utf8_lossy();
+        self.schema.pointer(&pointer).unwrap_or(&Value::Null)
+    }
+}
+
+/// A secret that is given as an ARN is yet to be fetched, and so does not pass.
+const SECRET: Format = Format {
+    name: "secret",
+    func: |value| match value.as_str() {
+        Some(text) if SecretArn::is_meant(text) => Err("is to be fetched".into()),
+        _ => Ok(()),
+    },
+};
+
+impl Checked {
+    fn add(&mut self, place: Place, text: impl Into<String>) {
+        self.mistakes.push(Mistake::new(place.to_string(), text));
+        self.faulty.push(place);
+    }
+
+    /// The document without its faulty parts, with whole numbers that are written as such. A part is
+    /// a member of the document, or of its `destinations`.
+    pub(crate) fn sound(&self, document: &Value) -> Value {
+        let mut sound = document.clone();
+        write_whole(&mut sound);
+        for Place(steps) in &self.faulty {
+            let [Step::Field(name), rest @ ..] = &steps[..] else { continue };
+            match (sound.get_mut(name), rest) {
+                (Some(Value::Object(parts)), [Step::Field(part), ..]) if name == "destinations" => {
+                    parts.remove(part);
+                }
+                _ => drop(sound.as_object_mut().and_then(|parts| parts.remove(name))),
+            }
+        }
+        sound
+    }
+}
+
+impl Mistake {
+    /// A mistake at a place, or in the whole where that is empty.
+    pub(crate) fn new(place: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { place: place.into(), text: text.into() }
+    }
+
+    /// Whether it is about what stands at a place.
+    pub(crate) fn is_at(&self, place: &Place) -> bool {
+        self.place == place.to_string()
+    }
+
+    /// The same, of what stands at a place.
+    pub(crate) fn below(self, place: &str) -> Self {
+        let is_inside = !self.place.is_empty() && !self.place.starts_with('[');
+        let dot = if is_inside { "." } else { "" };
+        Self { place: format!("{place}{dot}{}", self.place), ..self }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let colon = if self.place.is_empty() { "" } else { ": " };
+        write!(formatter, "{}{colon}{}", self.place, self.text)
+    }
+}
+
+impl Place {
+    fn field(&self, name: &str) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(Step::Field(name.to_owned()));
+        Self(steps)
+    }
+
+    fn find<'v>(&self, document: &'v Value) -> Option<&'v Value> {
+        self.0.iter().try_fold(document, |value, step| match step {
+            Step::Field(name) => value.get(name),
+            Step::Item(index) => value.get(index),
+        })
+    }
+
+    /// What stands there.
+    pub(crate) fn find_mut<'v>(&self, document: &'v mut Value) -> Option<&'v mut Value> {
+        self.0.iter().try_fold(document, |value, step| match step {
+            Step::Field(name) => value.get_mut(name),
+            Step::Item(index) => value.get_mut(index),
+        })
+    }
+}
+
+impl From<&[InstanceToken<'_>]> for Place {
+    fn from(tokens: &[InstanceToken<'_>]) -> Self {
+        let step = |token: &InstanceToken<'_>| match token {
+            InstanceToken::Prop(name) => Step::Field(name.clone().into_owned()),
+            InstanceToken::Item(index) => Step::Item(*index),
+        };
+        Self(tokens.iter().map(step).collect())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Field(name) if index == 0 => formatter.write_str(name)?,
+                Step::Field(name) => write!(formatter, ".{name}")?,
+                Step::Item(index) => write!(formatter, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes `5.0` as `5`, since types of whole numbers take nothing else.
+fn write_whole(value: &mut Value) {
+    const MOST: f64 = 9_007_199_254_740_992.0;
+
+    match value {
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|it| it.fract() == 0.0 && (0.0..=MOST).contains(it));
+            if let Some(whole) = whole
+                && number.is_f64()
+            {
+                *value = json!(whole as u64);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(write_whole),
+        Value::Object(fields) => fields.values_mut().for_each(write_whole),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+fn unknown(name: &str, schema: &Value) -> String {
+    let none = Map::new();
+    let known = schema["properties"].as_object().unwrap_or(&none);
+    let suggestion = match RENAMED.iter().find(|(earlier, _)| *earlier == name) {
+        Some((_, now)) if known.contains_key(*now) => format!("; did you mean {now:?}?"),
+        _ => suggestion(name, known.keys().map(String::as_str)),
+    };
+    format!("is not known{suggestion}")
+}
+
+fn choice<'a>(text: &str, words: impl Iterator<Item = &'a str> + Clone) -> String {
+    let list: Vec<String> = words.clone().map(|word| format!("{word:?}")).collect();
+    format!("is {text:?}, must be one of {}{}", list.join(", "), suggestion(text, words))
+}
+
+/// The known name that is most like `name`, if one is like it at all.
+fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    const ALIKE: f64 = 0.8;
+    known
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+        .map_or_else(String::new, |(_, known)| format!("; did you mean {known:?}?"))
+}
+
+fn kind_of_type(of: Type) -> &'static str {
+    match of {
+        Type::Null => "null",
+        Type::Boolean => "a boolean",
+        Type::Number => "a number",
+        Type::Integer => "a whole number",
+        Type::String => "a string",
+        Type::Array => "a list",
+        Type::Object => "an object",
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
