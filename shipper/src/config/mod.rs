@@ -33,7 +33,6 @@ mod url;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use boon::Format;
@@ -110,6 +109,7 @@ pub struct DestinationConfig {
 /// the ARNs.
 pub struct Draft {
     value: Value,
+    validator: Validator,
     memory_mb: Option<u64>,
     read: Option<Config>,
     wanted: Vec<(SecretArn, Place)>,
@@ -189,7 +189,8 @@ pub fn schema() -> Value {
 impl Config {
     /// Reads a document that has no ARNs of secrets in it, whatever it risks.
     pub fn parse(document: &str) -> Result<Self, ConfigError> {
-        let mut found = Found::read(&json(document)?, None, &[]);
+        let value = json(document)?;
+        let mut found = Found::read(&validator(&value)?, &value, None, &[]);
         found.risks.clear();
         found.mistakes.extend(found.wanted.iter().map(|(_, place)| {
             let text = "is the ARN of a secret, which only a running function can fetch";
@@ -204,10 +205,11 @@ impl Draft {
     /// function has.
     pub fn check(document: &str, memory_mb: Option<u64>) -> Result<Self, ConfigError> {
         let value = json(document)?;
-        let mut found = Found::read(&value, memory_mb, &[]);
+        let validator = validator(&value)?;
+        let mut found = Found::read(&validator, &value, memory_mb, &[]);
         let wanted = std::mem::take(&mut found.wanted);
         let read = Some(found.into_config()?).filter(|_| wanted.is_empty());
-        Ok(Self { value, memory_mb, read, wanted })
+        Ok(Self { value, validator, memory_mb, read, wanted })
     }
 
     /// The secrets that are needed to complete it.
@@ -240,10 +242,17 @@ impl Draft {
                 fetched.push(place.clone());
             }
         }
-        let mut found = Found::read(&value, self.memory_mb, &fetched);
+        let mut found = Found::read(&self.validator, &value, self.memory_mb, &fetched);
         found.mistakes.extend(missing);
         found.into_config()
     }
+}
+
+/// A validator for this document.
+fn validator(document: &Value) -> Result<Validator, ConfigError> {
+    let mut schema = schema();
+    destination::keep_types(&mut schema, document);
+    Validator::new(schema, &FORMATS).map_err(|error| ConfigError::new(vec![error]))
 }
 
 /// Reads a document as far as JSON.
@@ -259,16 +268,12 @@ fn json(document: &str) -> Result<Value, ConfigError> {
 
 impl Found {
     /// Reads the whole document, in which the secrets at some places are fetched already.
-    fn read(document: &Value, memory_mb: Option<u64>, fetched: &[Place]) -> Self {
-        static VALIDATOR: LazyLock<Result<Validator, String>> =
-            LazyLock::new(|| Validator::new::<Settings>(&FORMATS));
-
-        let validator = match &*VALIDATOR {
-            Ok(validator) => validator,
-            Err(error) => {
-                return Self { mistakes: vec![Mistake::new("", error)], ..Self::default() };
-            }
-        };
+    fn read(
+        validator: &Validator,
+        document: &Value,
+        memory_mb: Option<u64>,
+        fetched: &[Place],
+    ) -> Self {
         let checked = validator.check(document, fetched);
         let mut sound = checked.sound(document);
         let mut found =

@@ -1,7 +1,6 @@
 //! The enforcer's configuration: which policies, and how much of AWS's quotas.
 
 use std::fmt;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use boon::Format;
@@ -107,10 +106,8 @@ fn is_policy(value: &Value) -> bool {
 }
 
 fn read(document: &Value) -> Result<EnforcerConfig, Vec<Mistake>> {
-    static VALIDATOR: LazyLock<Result<Validator, String>> =
-        LazyLock::new(|| Validator::new::<Settings>(&[POLICY]));
-
-    let validator = VALIDATOR.as_ref().map_err(|error| vec![Mistake::new("", error)])?;
+    let validator = Validator::new(schema::of::<Settings>(), &[POLICY]);
+    let validator = validator.map_err(|error| vec![Mistake::new("", error)])?;
     let checked = validator.check(document, &[]);
     let mut sound = checked.sound(document);
     let mut mistakes = checked.mistakes;
