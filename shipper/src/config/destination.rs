@@ -202,9 +202,9 @@ impl Settings {
 pub(super) fn doubled_path(destination: &Value) -> Option<String> {
     let (_, appended) = APPENDED.iter().find(|(name, _)| destination["type"] == *name)?;
     let url = Url::parse(destination["url"].as_str()?).ok()?;
-    url.path().contains(appended).then(|| {
-        format!("has {appended} in it, which the shipper appends itself: leave it out")
-    })
+    url.path()
+        .contains(appended)
+        .then(|| format!("has {appended} in it, which the shipper appends itself: leave it out"))
 }
 
 impl OfType {
@@ -306,7 +306,7 @@ mod tests {
             assert!(endpoint.headers["x-gateway"].is_sensitive());
             assert_eq!(endpoint.query, [("a".to_owned(), "1 2".to_owned())]);
         }
-        let s3 = json!({"type": "s3", "bucket": "b", "region": "eu-west-1"});
+        let s3 = json!({"type": "s3", "bucket": "logs", "region": "eu-west-1"});
         check(s3, &json!({"headers": {"a": "b"}}), "headers: is not known");
     }
 

@@ -578,7 +578,7 @@ mod tests {
                     "a": {"type": "logzio"},
                     "b": {"type": "http", "url": "https://b.example", "max_record_bytes": 6000000},
                     "c": {"type": "loki", "url": "https://c.example", "max_request_bytes": 20000,
-                          "max_line_bytes": 20000, "oversized": "dead_letter", "tenannt": "t"},
+                          "max_record_bytes": 20000, "oversized": "dead_letter", "tenannt": "t"},
                     "d": {"type": "elasticsearch", "url": "https://d.example", "index": "logs",
                           "auth": {"type": "aws"}}
                 },
@@ -589,7 +589,7 @@ mod tests {
              admit.include[1].name: is \"x\", as another rule's is already\n  \
              destinations.a.token: is missing\n  \
              destinations.b.max_record_bytes: is 6000000, must be between 5000 and 5000000\n  \
-             destinations.c.max_line_bytes: is 20000, must be between 5000 and 10000\n  \
+             destinations.c.max_record_bytes: is 20000, must be between 5000 and 10000\n  \
              destinations.c.oversized: is \"dead_letter\", but there is no storage: configure \"undelivered\"\n  \
              destinations.c.tenannt: is not known; did you mean \"tenant\"?\n  \
              destinations.d.auth.service: is missing, and the host's name does not tell: \"es\" for Amazon \

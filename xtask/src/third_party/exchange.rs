@@ -67,11 +67,7 @@ pub(crate) fn exchange(
     let mut events = events(case.messages);
     match case.written {
         Written::Always => {}
-        Written::LongAgo => {
-            for (event, number) in events.iter_mut().zip(0..) {
-                event.timestamp_ms = LONG_AGO_MS + number;
-            }
-        }
+        Written::LongAgo => events = long_ago(case.messages),
         Written::Recently => make_recent(&mut events),
     }
     let deliveries = content::deliveries(&events)?;
@@ -97,6 +93,15 @@ pub(crate) fn exchange(
         Ok(format!("responded with {}", statuses.join(", ")))
     });
     Ok(invoked)
+}
+
+/// Events with these messages, written long ago.
+pub(crate) fn long_ago(messages: &[&str]) -> Vec<LogEvent> {
+    let mut events = events(messages);
+    for (event, number) in events.iter_mut().zip(0..) {
+        event.timestamp_ms = LONG_AGO_MS + number;
+    }
+    events
 }
 
 /// Whether the shipper asks how an index is mapped.

@@ -77,7 +77,7 @@ const SUITES: [Suite; 9] = [
         about: "VictoriaLogs, by six destinations; from the Go module proxy",
         needs: logagg_e2e::third_party::victorialogs::needs,
         run: victorialogs::run,
-        known_faults: victorialogs::KNOWN_FAULTS,
+        known_faults: &[],
     },
     Suite {
         name: "elasticmq",
