@@ -1,7 +1,7 @@
 //! Grafana Loki: the push API, as protobuf and Snappy.
 //!
-//! The lines of one log stream's origin are one stream of Loki's: what tells streams apart are
-//! labels, of which there must be few. What a line has of its own goes along as structured metadata.
+//! The lines of one log group and function are one stream of Loki's, and a request has one: what tells streams
+//! apart are labels, of which there must be few. What a line has of its own goes along as structured metadata.
 
 use std::time::Duration;
 
@@ -191,7 +191,8 @@ impl Destination for Loki {
         {
             Place::SameSection
         } else {
-            Place::NextSection
+            // The response to several streams is that to the last which failed, or none where the last did not.
+            Place::NextRequest
         }
     }
 
@@ -326,6 +327,8 @@ mod tests {
 
     use super::*;
     use crate::destination::sample;
+    use crate::origin::Origin;
+    use crate::record::Record;
 
     #[derive(Clone, PartialEq, Message)]
     struct Push {
@@ -420,9 +423,19 @@ mod tests {
         sample::with_piece("x", |piece| {
             let late = Piece { is_late: true, ..piece.clone() };
             assert!(loki.labels(&late).contains(r#", logagg_late="true", env="#));
-            assert_eq!(loki.place(piece, &late), Place::NextSection);
+            assert_eq!(loki.place(piece, &late), Place::NextRequest);
             assert_eq!(loki.place(&late, &late), Place::SameSection);
         });
+    }
+
+    #[test]
+    fn a_request_has_the_entries_of_one_stream() {
+        let loki = loki(StructuredMetadata::Omitted);
+        let origins = ["/aws/lambda/a", "/aws/lambda/b"].map(|group| Origin::new("1", group, "s"));
+        let records = origins.each_ref().map(|origin| Record::of(origin, "x"));
+        let [a, b] = records.each_ref().map(Piece::whole);
+        assert_eq!(loki.place(&a, &b), Place::NextRequest);
+        assert_eq!(loki.place(&a, &a), Place::SameSection);
     }
 
     #[test]

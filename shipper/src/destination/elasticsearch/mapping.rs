@@ -238,12 +238,13 @@ mod tests {
                 }
             }
         }
-        let report = format!(
-            "REPORT RequestId: 8f507cfc-1234-4697-b07a-ac58fc914c95\tDuration: 1.5 ms\tBilled Duration: 2 \
-             ms\tMemory Size: 128 MB\tMax Memory Used: 40 MB\tInit Duration: 9.25 ms\tRestore Duration: 5 \
-             ms\tBilled Restore Duration: 6 ms\tXRAY TraceId: 1-5f-2\tStatus: timeout\tError Type: E\t\n"
+        const REPORT: &str = concat!(
+            "REPORT RequestId: 8f507cfc-1234-4697-b07a-ac58fc914c95\tDuration: 1.5 ms\t",
+            "Billed Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 40 MB\t",
+            "Init Duration: 9.25 ms\tRestore Duration: 5 ms\tBilled Restore Duration: 6 ms\t",
+            "XRAY TraceId: 1-5f-2\tStatus: timeout\tError Type: E\t\n",
         );
-        for message in [report.as_str(), r#"{"level":"warn"}"#] {
+        for message in [REPORT, r#"{"level":"warn"}"#] {
             for extent in [Extent::Part { number: 1, count: 2 }, Extent::Cut { message_bytes: 9 }] {
                 let mut body = Vec::new();
                 sample::with_piece(message, |piece| {

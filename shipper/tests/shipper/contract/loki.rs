@@ -79,6 +79,9 @@ impl Contract for Loki {
             .map_err(|error| format!("no Snappy: {error}"))?;
         ensure(body.len() <= 1_000_000, "a push over 1 MB")?;
         let push = Push::decode(body.as_slice()).map_err(|error| error.to_string())?;
+        // Of several the response is that to the last which failed, whatever became of the others
+        // (grafana/loki, pkg/ingester/instance.go, `Push`).
+        ensure(push.streams.len() == 1, "not one stream")?;
         let mut items = Vec::new();
         for stream in push.streams {
             let labels = stream.labels.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
