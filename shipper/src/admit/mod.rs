@@ -128,6 +128,10 @@ pub fn put_messages<'r>(records: &mut [Record<'r>], messages: &'r [Option<String
             // Text that was taken out of the columns makes no other line of it.
             line.kind = record.line.kind;
             line.level = line.level.or(record.line.level);
+            if record.line.request_id_is_inferred && line.request_id.is_none() {
+                line.request_id = record.line.request_id.take();
+                line.request_id_is_inferred = true;
+            }
             record.message = message;
             record.escaped = None;
             record.line = line;

@@ -256,6 +256,11 @@ impl<'r> Batcher<'r> {
         self.first.drain(..).map(|piece| piece.record).chain(records)
     }
 
+    /// Whether all pieces are in batches.
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_empty() && self.records.as_slice().is_empty()
+    }
+
     /// The next batch within the limits.
     pub(super) fn next(
         &mut self,

@@ -15,7 +15,9 @@ use rustls::ClientConfig;
 use super::authorities;
 use super::watched::Watch;
 use crate::aws::{self, Environment};
-use crate::destination::{Answer, Certainty, Class, Encoding, Endpoint, Request, Signing};
+use crate::destination::{
+    Answer, Certainty, Class, Encoding, Endpoint, Request, Signing, speaks_tls,
+};
 
 /// How long to wait for a connection. A service that is down should cost a moment, not the
 /// request's whole time.
@@ -193,7 +195,14 @@ impl Client {
             })?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
+        loop {
+            let chunk = match response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                // A server that speaks nothing but TLS reads no request to its end, and resets the connection.
+                Err(_) if status == StatusCode::BAD_REQUEST && speaks_tls(&body) => break,
+                Err(error) => return Err(fault(&error)),
+            };
             if body.len() + chunk.len() > max_answer_bytes {
                 return Err(Fault::Broken);
             }
@@ -336,6 +345,40 @@ mod tests {
         let address = Address::default();
         let body = Bytes::from_static(b"records");
         Request { address, encoding: Encoding::Identity, body }
+    }
+
+    /// A server that answers the beginning of a request and resets the connection, as those in Go do that
+    /// speak nothing but TLS.
+    fn refuse(answer: &'static [u8]) -> Endpoint {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for connection in listener.incoming() {
+                let mut connection = connection.unwrap();
+                connection.read_exact(&mut [0; 5]).unwrap();
+                connection.write_all(answer).unwrap();
+                // Closed with something left to read, a connection is reset.
+            }
+        });
+        Endpoint::post(Url::parse(&url).unwrap(), HeaderMap::new())
+    }
+
+    #[tokio::test]
+    async fn a_server_that_wants_tls_says_so_though_the_connection_breaks_behind_it() {
+        let endpoint = refuse(
+            b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+        );
+        let answer = Client::default().send(&endpoint, request(), TIME).await.unwrap();
+        assert_eq!(answer.status, 400);
+        // Of others nobody knows what stands in the part that is missing.
+        for answer in [
+            &b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}"[..],
+            b"HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\n{\"successfulLines\":",
+        ] {
+            let endpoint = refuse(answer);
+            let fault = Client::default().send(&endpoint, request(), TIME).await.unwrap_err();
+            assert_eq!(fault, Fault::Broken);
+        }
     }
 
     /// A server that answers every request so, and tells each with the number of its connection.

@@ -29,6 +29,8 @@ pub struct Delivered<'r> {
     /// How the destination is doing.
     pub health: Health,
     keys: Option<Keys>,
+    /// How many events there are.
+    events: usize,
 }
 
 /// Records that share a fate, a record once for each of its parts.
@@ -53,7 +55,19 @@ impl<'r> Delivered<'r> {
     pub(super) fn of(records: &[Record<'_>], keys: Keys) -> Self {
         let events = records.last().map_or(0, |record| record.origin.event + 1);
         let held = if keys == Keys::NotTaken { vec![0; events] } else { Vec::new() };
-        Self { counts: Counts::of(records.len()), held, keys: Some(keys), ..Self::default() }
+        Self {
+            counts: Counts::of(records.len()),
+            held,
+            keys: Some(keys),
+            events,
+            ..Self::default()
+        }
+    }
+
+    /// The destination would not know again what it is given from now on.
+    pub(super) fn ignores_keys(&mut self) {
+        self.keys = Some(Keys::NotTaken);
+        self.held.resize(self.events, 0);
     }
 
     /// Gives the whole away, with nothing to follow.

@@ -13,10 +13,12 @@ pub struct Health {
     pub breaker: Breaker,
     /// How many requests at once it keeps up with.
     pub window: Window,
-    /// Until when it has asked not to be sent anything.
-    pub busy_until: Option<SystemTime>,
-    /// The longest that making a request has taken.
+    /// When it has asked not to be sent anything, and until when.
+    pub busy: Option<(SystemTime, SystemTime)>,
+    /// How long making a request takes.
     pub making: Duration,
+    /// Whether it has shown that it pays no attention to keys.
+    pub ignores_keys: bool,
     /// Whether it is known to give receipts.
     pub gives_receipts: bool,
 }
@@ -28,12 +30,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 impl Health {
     /// The service asks not to be sent anything for so long.
     pub(super) fn asked_to_wait(&mut self, now: SystemTime, wait: Duration) {
-        self.busy_until = Some(now + wait.min(LONGEST_PAUSE));
+        self.busy = Some((now, now + wait.min(LONGEST_PAUSE)));
+    }
+
+    /// The service has taken what was sent at `sent`. If that was before it asked to wait, it still wants to.
+    pub(super) fn took(&mut self, sent: SystemTime) {
+        self.busy = self.busy.filter(|(since, _)| sent < *since);
     }
 
     /// How long it still is to be left alone. A clock that was set back does not make that longer.
     pub fn pause(&self, now: SystemTime) -> Option<Duration> {
-        let left = self.busy_until?.duration_since(now).ok()?;
+        let (_, until) = self.busy?;
+        let left = until.duration_since(now).ok()?;
         (!left.is_zero() && left <= LONGEST_PAUSE).then_some(left)
     }
 

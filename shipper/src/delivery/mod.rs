@@ -32,7 +32,7 @@ pub use oversized::Oversized;
 pub use plan::{JsonFields, Outage, Plan, Settings, Step, Ticket};
 pub use window::Window;
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -55,10 +55,13 @@ pub async fn deliver<'r>(
     let mut plan = Plan::new(destination, records, settings, health, fastrand::Rng::new());
     let mut in_flight = FuturesUnordered::new();
     loop {
-        let now = SystemTime::now();
-        let answered = match plan.next(now) {
+        let begun = Instant::now();
+        let answered = match plan.next(SystemTime::now()) {
             Step::Send { ticket, request, timeout } => {
-                plan.made(now.elapsed().unwrap_or_default());
+                let took = begun.elapsed();
+                plan.made(took);
+                // The time is that from before the request was made.
+                let timeout = timeout.saturating_sub(took);
                 let sending = signed::send(client, destination.endpoint(), request, timeout);
                 in_flight.push(async move { (ticket, sending.await) });
                 // Has the request begin while the next one is made.

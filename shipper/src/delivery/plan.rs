@@ -134,6 +134,8 @@ pub struct Plan<'r> {
     queue: VecDeque<Batch<'r>>,
     in_flight: BTreeMap<Ticket, Flight<'r>>,
     tickets: u64,
+    /// How much time there was at first.
+    time: Option<Duration>,
     keys: Keys,
     /// What the service has taken but not called stored yet, each with its receipt.
     receipts: Vec<(u64, Vec<Piece<'r>>)>,
@@ -159,6 +161,7 @@ impl<'r> Plan<'r> {
         health: Health,
         rng: fastrand::Rng,
     ) -> Self {
+        let keys = if health.ignores_keys { Keys::NotTaken } else { destination.keys() };
         Self {
             destination,
             settings,
@@ -167,7 +170,8 @@ impl<'r> Plan<'r> {
             queue: VecDeque::new(),
             in_flight: BTreeMap::new(),
             tickets: 0,
-            keys: destination.keys(),
+            time: None,
+            keys,
             receipts: Vec::new(),
             inquiries: 0,
             wait_until: None,
@@ -175,13 +179,15 @@ impl<'r> Plan<'r> {
             failing: None,
             divisions: Divisions::default(),
             health,
-            delivered: Delivered::of(records, destination.keys()),
+            delivered: Delivered::of(records, keys),
             rng,
         }
     }
 
     /// What to do at `now`.
     pub fn next(&mut self, now: SystemTime) -> Step<'r> {
+        let time = self.time_left(now);
+        self.time.get_or_insert(time);
         if self.time_left(now) < SHORTEST_REQUEST {
             self.stop(self.failing.clone().unwrap_or(NO_TIME_LEFT));
         }
@@ -195,6 +201,10 @@ impl<'r> Plan<'r> {
         }
         self.leave_everything();
         self.health.breaker.probe_unused(now);
+        if self.tickets == 0 {
+            // What kept the last requests from being made may be over.
+            self.health.making /= 2;
+        }
         Step::Done(self.delivered.finish(self.health))
     }
 
@@ -205,7 +215,10 @@ impl<'r> Plan<'r> {
             && self.wait_until.is_none()
             && let Some(pause) = self.health.pause(now)
         {
-            self.wait(now, pause, &ASKED_TO_WAIT);
+            match self.settings.outage {
+                Outage::GiveUp => self.stop(ASKED_TO_WAIT),
+                Outage::Outlast => self.wait(now, pause, &ASKED_TO_WAIT),
+            }
             if self.stopped.is_some() {
                 return None;
             }
@@ -241,7 +254,14 @@ impl<'r> Plan<'r> {
 
     /// A request was made in so much time, which the next one may take too.
     pub fn made(&mut self, took: Duration) {
-        self.health.making = self.health.making.max(took);
+        self.health.making = took.max(self.health.making / 2);
+    }
+
+    /// Whether another request can be made in time. With little of a processor that takes long, and whoever is
+    /// late is killed; but one that took long is no reason to try nothing.
+    fn has_time_to_make_another(&self, now: SystemTime) -> bool {
+        let making = self.health.making.min(self.time.unwrap_or_default() / 4);
+        self.time_left(now) >= SHORTEST_REQUEST + making
     }
 
     /// Whether one more batch may be held.
@@ -257,8 +277,7 @@ impl<'r> Plan<'r> {
     fn fill_queue(&mut self, now: SystemTime) -> bool {
         loop {
             if self.queue.is_empty() {
-                // With little of a processor that takes its time, and whoever is late is killed.
-                if self.time_left(now) < SHORTEST_REQUEST + self.health.making {
+                if !self.batcher.is_empty() && !self.has_time_to_make_another(now) {
                     self.stop(NO_TIME_LEFT);
                     return false;
                 }
@@ -386,10 +405,14 @@ impl<'r> Plan<'r> {
         };
         self.inquiries += 1;
         let retry_after = answer.as_ref().ok().and_then(|answer| wait_asked_for(answer, now));
+        if let Some(wait) = retry_after {
+            self.health.asked_to_wait(now, wait);
+        }
         if !self.health.gives_receipts {
             match inquired {
                 Inquired::Stored(_) => {
                     self.health.gives_receipts = true;
+                    self.health.breaker.succeeded();
                     self.inquiries = 0;
                 }
                 Inquired::AskAgain(class) => {
@@ -435,8 +458,8 @@ impl<'r> Plan<'r> {
     ) {
         let (verdict, retry_after) = match answer {
             Ok(answer) => {
-                if !self.destination.knows_keys(answer) {
-                    self.keys = Keys::NotTaken;
+                if self.keys == Keys::Taken && !self.destination.knows_keys(answer) {
+                    self.ignores_keys(&mut batch);
                 }
                 (self.destination.classify(batch.len(), answer), wait_asked_for(answer, now))
             }
@@ -449,7 +472,7 @@ impl<'r> Plan<'r> {
         }
         if verdict.takes_everything() {
             self.failing = None;
-            self.health.busy_until = None;
+            self.health.took(sent);
             // Once both halves went through of what was refused as a whole, later requests are no larger.
             if let Some(bytes) = batch.division.and_then(|it| self.divisions.taken(it)) {
                 self.limit_requests(bytes);
@@ -490,6 +513,16 @@ impl<'r> Plan<'r> {
         }
     }
 
+    /// The service pays no attention to keys: what was sent again of a batch may be there twice.
+    fn ignores_keys(&mut self, batch: &mut Batch<'r>) {
+        self.keys = Keys::NotTaken;
+        self.health.ignores_keys = true;
+        self.delivered.ignores_keys();
+        if batch.tries > 0 {
+            self.delivered.counts.possible_duplicates += std::mem::take(&mut batch.unclear) as u64;
+        }
+    }
+
     /// Settles the pieces of a batch one by one; what is to be sent again goes into a new batch.
     fn settle_each(
         &mut self,
@@ -507,7 +540,7 @@ impl<'r> Plan<'r> {
                 Outcome::AlreadyThere => self.delivered.counts.already_there += 1,
                 Outcome::Refused(class) => self.refuse(piece, &class, &mut again),
                 Outcome::Misfit(class)
-                    if piece.json.is_none() && !self.destination.is_at_fault(piece) =>
+                    if piece.json.is_none() && !self.destination.is_at_fault(piece, &class) =>
                 {
                     self.delivered.leave([piece.record], &class);
                 }

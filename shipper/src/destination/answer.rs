@@ -247,7 +247,7 @@ pub(super) fn calls_it_too_large(body: &[u8]) -> bool {
 /// Whether a server says that it was spoken to without TLS where there is nothing else: those in Go
 /// (<https://go.dev/src/net/http/server.go>, `serve`) and nginx
 /// (<https://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors>, 497).
-fn speaks_tls(body: &[u8]) -> bool {
+pub(crate) fn speaks_tls(body: &[u8]) -> bool {
     says(body, "Client sent an HTTP request to an HTTPS server")
         || says(body, "The plain HTTP request was sent to HTTPS port")
 }

@@ -146,8 +146,14 @@ impl Destination for Elasticsearch {
     }
 
     /// A message that is a `keyword` can be too long for one.
-    fn is_at_fault(&self, piece: &Piece<'_>) -> bool {
-        piece.message.len() > MAX_TERM_BYTES
+    fn is_at_fault(&self, piece: &Piece<'_>, class: &Class) -> bool {
+        let is_of_documents = matches!(
+            class.as_str(),
+            "illegal_argument_exception"
+                | "mapper_parsing_exception"
+                | "document_parsing_exception"
+        );
+        is_of_documents && piece.message.len() > MAX_TERM_BYTES
     }
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {

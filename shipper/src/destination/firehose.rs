@@ -4,7 +4,7 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::streams::{self, Entry, EventsPerRecord, MANY_BYTES, encoded};
+use super::streams::{self, Entry, EventsPerRecord, MANY_BYTES, encoded, whole_groups};
 use super::{
     Answer, Destination, Encoding, Endpoint, Keys, Limits, Section, Signing, Verdict, json,
 };
@@ -52,11 +52,11 @@ impl Destination for Firehose {
         /// What stands around the data of a record.
         const AROUND: usize = r#"{"Data":""}"#.len();
 
-        let max_record_bytes = encoded(MAX_RECORD_BYTES) + AROUND;
+        let max_record_bytes = whole_groups(MAX_RECORD_BYTES);
         match self.per_record {
             EventsPerRecord::One => Limits {
                 max_request_records: MAX_REQUEST_RECORDS,
-                ..Limits::of_bytes(encoded(MAX_REQUEST_BYTES), max_record_bytes)
+                ..Limits::of_bytes(encoded(MAX_REQUEST_BYTES), max_record_bytes + AROUND)
             },
             EventsPerRecord::Many => Limits::of_bytes(encoded(MANY_BYTES), max_record_bytes),
         }

@@ -3,7 +3,7 @@
 //! The lines of one log group and function are one stream of Loki's, and a request has one: what tells streams
 //! apart are labels, of which there must be few. What a line has of its own goes along as structured metadata.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -13,7 +13,9 @@ use super::{
     Answer, Certainty, Class, Destination, Encoding, Endpoint, Keys, Limits, Place, Section,
     Verdict,
     answer::{UNATTRIBUTED, says},
-    classify_status, protobuf,
+    classify_status,
+    dated::same_hour,
+    json, protobuf,
 };
 use crate::record::Piece;
 
@@ -32,7 +34,9 @@ pub const MAX_LINE_BYTES: usize = 262_144;
 pub const MAX_OWN_LABELS: usize = 11;
 
 /// The label of late entries. Loki refuses in a stream what is older than its newest entry by more than half
-/// of `max_chunk_age`, which is an hour by default: in a stream of their own late entries are behind none.
+/// of `max_chunk_age`, which is an hour by default. Its value is the hour in which they were written, as in
+/// `2026-11-30T05`: a stream of late entries of one hour has none that is further behind another, in whichever
+/// order they come.
 ///
 /// <https://grafana.com/docs/loki/latest/configure/#accept-out-of-order-writes>
 pub const LATE: &str = "logagg_late";
@@ -120,7 +124,7 @@ impl Loki {
         label("log_group", origin.group);
         label("service_name", origin.function.unwrap_or(origin.group));
         if piece.is_late {
-            label(LATE, "true");
+            label(LATE, &hour(piece.record.time));
         }
         for (name, value) in &self.labels {
             label(name, value);
@@ -188,6 +192,7 @@ impl Destination for Loki {
             && one.owner == next.owner
             && one.function == next.function
             && before.is_late == piece.is_late
+            && (!piece.is_late || same_hour(before.record.time, piece.record.time))
         {
             Place::SameSection
         } else {
@@ -228,6 +233,14 @@ impl Destination for Loki {
             _ => classify_status(answer),
         }
     }
+}
+
+/// The hour of a time, as in `2026-11-30T05`.
+fn hour(time: SystemTime) -> String {
+    let mut text = Vec::with_capacity(32);
+    json::time(time, &mut text);
+    text.truncate("2026-11-30T05".len());
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// When a line was written, in seconds and nanoseconds. Loki keeps but one of equal lines with an
@@ -422,7 +435,7 @@ mod tests {
         let loki = loki(StructuredMetadata::Omitted);
         sample::with_piece("x", |piece| {
             let late = Piece { is_late: true, ..piece.clone() };
-            assert!(loki.labels(&late).contains(r#", logagg_late="true", env="#));
+            assert!(loki.labels(&late).contains(r#", logagg_late="2023-11-06T10", env="#));
             assert_eq!(loki.place(piece, &late), Place::NextRequest);
             assert_eq!(loki.place(&late, &late), Place::SameSection);
         });
@@ -436,6 +449,21 @@ mod tests {
         let [a, b] = records.each_ref().map(Piece::whole);
         assert_eq!(loki.place(&a, &b), Place::NextRequest);
         assert_eq!(loki.place(&a, &a), Place::SameSection);
+    }
+
+    #[test]
+    fn a_stream_of_late_entries_spans_an_hour_and_no_more() {
+        let loki = loki(StructuredMetadata::Omitted);
+        let origin = Origin::new("1", "/aws/lambda/a", "s");
+        let at = |minutes: u64| Record {
+            time: SystemTime::UNIX_EPOCH + Duration::from_secs(60 * minutes),
+            ..Record::of(&origin, "x")
+        };
+        let records = [at(0), at(59), at(60)];
+        let [first, last, next] =
+            records.each_ref().map(|record| Piece { is_late: true, ..Piece::whole(record) });
+        assert_eq!(loki.place(&last, &first), Place::SameSection);
+        assert_eq!(loki.place(&last, &next), Place::NextRequest);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub mod splunk_hec;
 mod streams;
 pub mod sumologic;
 
+pub(crate) use answer::speaks_tls;
 pub use answer::{Answer, Certainty, Class, Inquired, Outcome, Verdict};
 pub use framing::{Place, Section, Span};
 pub use request::{Address, Encoding, Endpoint, Request, Signing};
@@ -101,9 +102,9 @@ pub trait Destination: Send + Sync {
         None
     }
 
-    /// Whether a piece without JSON fields can be one that does not fit ([`Outcome::Misfit`]) for its own
-    /// sake, so that it never will.
-    fn is_at_fault(&self, _piece: &Piece<'_>) -> bool {
+    /// Whether a piece without JSON fields that does not fit ([`Outcome::Misfit`]) for this reason can be
+    /// one that never will, for its own sake.
+    fn is_at_fault(&self, _piece: &Piece<'_>, _class: &Class) -> bool {
         false
     }
 

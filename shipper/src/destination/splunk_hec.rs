@@ -191,6 +191,10 @@ impl Destination for SplunkHec {
             (Meaning::BadEvent(class), Some(0)) => {
                 up_to(0, Outcome::Refused(class), Outcome::NotReached, sent)
             }
+            // No event has this number, unless the first has 1.
+            (Meaning::BadEvent(class), Some(processed)) if processed == sent && sent > 0 => {
+                up_to(sent - 1, Outcome::Refused(class), Outcome::NotReached, sent)
+            }
             (Meaning::BadEvent(_), Some(processed)) => {
                 up_to(processed, Outcome::NotReached, Outcome::NotReached, sent)
             }
@@ -401,7 +405,7 @@ mod tests {
         check(
             400,
             r#"{"text":"Invalid data format","code":6,"invalid-event-number":9}"#,
-            &Verdict::Each(vec![Outcome::Delivered; 3]),
+            &Verdict::Each(vec![Outcome::Delivered, Outcome::Delivered, Outcome::Refused(class())]),
         );
         check(400, r#"{"text":"Invalid data format","code":6}"#, &Verdict::Divide(class()));
     }

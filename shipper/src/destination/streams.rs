@@ -46,6 +46,11 @@ pub(super) const fn encoded(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
 }
 
+/// How many bytes of base64 stand for no more than so many bytes.
+pub(super) const fn whole_groups(bytes: usize) -> usize {
+    bytes / 3 * 4
+}
+
 /// How many bytes a message may have beside so many others that are base64 already.
 pub(super) fn room(max_bytes: usize, other_bytes: usize) -> Option<usize> {
     // Another group of four may be begun.

@@ -510,6 +510,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
     fn doubles(&self, destination: &str) -> bool {
         let config = self.shipper.config.destinations.get(destination);
         config.is_some_and(|config| config.destination.keys() == Keys::NotTaken)
+            || self.shipper.health(destination).ignores_keys
     }
 
     /// How much time there is for deliveries.

@@ -1,15 +1,17 @@
 //! An invocation ends before its deadline and leaves to Lambda what it could not do. The stand-in
 //! of Lambda ends the process at the deadline, and the test with it.
 
+use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bulk::{Bulk, Mood};
 use crate::event;
 use crate::http::{self, Answer, Reply};
 use crate::lambda::Lambda;
 use crate::settled::{Counts, settled};
+use crate::storage::{Storage, Trouble};
 
 /// Sends three records to a cluster that never takes them, with a second to spend and a large
 /// reserve.
@@ -88,4 +90,70 @@ fn without_time_nothing_is_sent() {
     let counts = settled(&invoked, "search", &messages, &bulk.held());
     assert_eq!((counts.get("returned_to_source"), counts.get("requests")), (3, 0));
     assert_eq!(counts.reasons("returned_to_source")["no_time_left"], 3);
+}
+
+/// What invokes the function.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    /// A subscription filter.
+    Filter,
+    /// A queue with a pointer to a stored event.
+    Queue,
+    /// Somebody who wants a replay.
+    Replay,
+}
+
+/// Whatever hangs, wherever the invocation waits for it, there is a summary line before the deadline.
+#[test]
+fn an_invocation_ends_in_time_whatever_hangs() {
+    let seed = fastrand::u64(..);
+    let mut rng = fastrand::Rng::with_seed(seed);
+    thread::scope(|scope| {
+        for source in [Source::Filter, Source::Queue, Source::Replay] {
+            for (search_hangs, storage_hangs) in [(true, false), (false, true), (true, true)] {
+                for _ in 0..4 {
+                    let time = Duration::from_millis(rng.u64(1_200..6_000));
+                    scope.spawn(move || {
+                        println!(
+                            "seed {seed}: {source:?}, {search_hangs}, {storage_hangs}, {time:?}"
+                        );
+                        hang(source, search_hangs, storage_hangs, time);
+                    });
+                }
+            }
+        }
+    });
+}
+
+fn hang(source: Source, search_hangs: bool, storage_hangs: bool, time: Duration) {
+    let (bulk, storage) = (Bulk::start(), Storage::start());
+    let config = json!({
+        "destinations": {"search": bulk.config()},
+        "undelivered": storage.config_with_queue(),
+        "reserve_ms": 500,
+    });
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let event = match source {
+        Source::Filter => event::of(3),
+        Source::Queue => {
+            bulk.stop_at_messages([event::message(1)]);
+            lambda.invoke(&event::of(3));
+            storage.receive(10).unwrap()
+        }
+        Source::Replay => json!({"logagg": "replay"}).to_string().into_bytes(),
+    };
+    if search_hangs {
+        bulk.add_moods(std::iter::repeat_n(Mood::Does(Reply::Silence), 1_000));
+    }
+    if storage_hangs {
+        storage.have(Trouble::Hangs);
+    }
+    // The function is killed at its deadline, and the test with it.
+    let summary = lambda.invoke_within(&event, time).summary;
+    let counts = &summary["destinations"]["search"];
+    let count = |name: &str| counts[name].as_u64().unwrap_or(0);
+    let fates =
+        ["delivered", "already_there", "dropped", "refused", "stored", "returned_to_source"];
+    let settled: u64 = fates.into_iter().map(count).sum();
+    assert!(*counts == Value::Null || settled == count("in"), "{summary}");
 }

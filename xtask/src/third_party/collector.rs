@@ -21,8 +21,6 @@ const TIME: Duration = Duration::from_secs(5);
 
 pub(super) const KNOWN_FAULTS: &[KnownFault] = &[
     KnownFault::new("a demanded client certificate is named", "third-party 13"),
-    KnownFault::new("splunk_hec too large: the large event is too_large", "third-party 14"),
-    KnownFault::new("http:// at a TLS port is named", "third-party 16"),
     KnownFault::new("otlp records are as the conventions have them", "third-party 17"),
 ];
 
@@ -264,10 +262,6 @@ fn too_large(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let invoked = case(shipper, checks, name, url, &splunk_hec, &messages)?;
     checks.check("splunk_hec too large: the others are delivered", |_| {
         expect(&invoked, &[("delivered", 3), ("refused", 1)])
-    });
-    checks.check("splunk_hec too large: the large event is too_large", |_| {
-        ensure_reason(&invoked, "refused", "too_large")?;
-        Ok("rejected as too_large".to_owned())
     });
     checks.check("splunk_hec too large: the size is remembered", |_| remembered(shipper));
     // It says 500, and why in words.

@@ -67,7 +67,7 @@ fn nobody_is_left_alone_for_longer_than_two_minutes() {
     assert_eq!(health.pause(START), Some(Duration::from_secs(120)));
     assert_eq!(health.pause(after(120)), None);
     // Not even by a clock that was set back.
-    let health = Health { busy_until: Some(after(1_000_000)), ..known() };
+    let health = Health { busy: Some((START, after(1_000_000))), ..known() };
     assert_eq!(health.pause(START), None);
 }
 
@@ -91,10 +91,24 @@ fn a_service_is_asked_whether_it_gives_receipts_before_it_is_sent_anything() {
 #[test]
 fn a_request_is_not_begun_that_would_not_be_made_in_time() {
     let fake = Fake::new(Keys::NotTaken);
-    let slow = |seconds| Health { making: Duration::from_secs(seconds), ..known() };
-    let (requests, _, left, _) = deliver(&fake, slow(61), START, |_| panic!("there was no time"));
-    assert_eq!((requests.len(), left), (0, vec![("no_time_left".to_owned(), 2)]));
-    let (requests, ..) = deliver(&fake, slow(59), START, |_| answer("++"));
+    let origin = Origin::new("1", "g", "s");
+    let records = [Record::of(&origin, "a")];
+    let slow = Health { making: Duration::from_secs(10), ..known() };
+    let rng = fastrand::Rng::with_seed(7);
+    let mut plan = Plan::new(&fake, &records, settings(), slow, rng);
+    // A batch that was made is under way for a while.
+    plan.time = Some(Duration::from_secs(60));
+    let late = settings().give_up_at - Duration::from_secs(9);
+    let Step::Done(delivered) = plan.next(late) else { panic!("something is sent") };
+    assert_eq!(delivered.left[0].class, NO_TIME_LEFT);
+    assert_eq!(delivered.health.making, Duration::from_secs(5));
+}
+
+#[test]
+fn a_request_that_took_long_to_make_once_is_no_reason_to_make_none() {
+    let fake = Fake::new(Keys::NotTaken);
+    let slow = Health { making: Duration::from_secs(1_000), ..known() };
+    let (requests, ..) = deliver(&fake, slow, START, |_| answer("++"));
     assert_eq!(requests.len(), 1);
 }
 
@@ -108,11 +122,39 @@ fn what_is_no_http_is_not_tried_again_and_may_have_taken_what_was_sent() {
 
 #[test]
 fn a_service_that_pays_no_attention_to_ids_may_have_what_is_sent_again_twice() {
-    let mut answers = ["504", "++"].into_iter();
-    let mut next = |_: &str| answer(answers.next().unwrap());
+    // A gateway that answers in its place says nothing about that.
+    let answers = || [Err(Fault::Timeout), answer("++")].into_iter();
     let mut fake = Fake::new(Keys::Taken);
-    assert_eq!(deliver(&fake, known(), START, &mut next).1, 0);
+    let mut next = answers();
+    assert_eq!(deliver(&fake, known(), START, |_| next.next().unwrap()).1, 0);
     fake.knows_keys = false;
-    let mut answers = ["504", "++"].into_iter();
-    assert_eq!(deliver(&fake, known(), START, |_| answer(answers.next().unwrap())).1, 2);
+    let mut next = answers();
+    let (_, doubles, _, health) = deliver(&fake, known(), START, |_| next.next().unwrap());
+    assert_eq!((doubles, health.ignores_keys), (2, true));
+    // Later invocations know.
+    let mut next = answers();
+    assert_eq!(deliver(&fake, health, START, |_| next.next().unwrap()).1, 2);
+}
+
+#[test]
+fn what_was_sent_before_a_service_asked_to_wait_does_not_end_the_wait() {
+    let mut health = known();
+    health.asked_to_wait(after(10), Duration::from_secs(60));
+    health.took(after(9));
+    assert_eq!(health.pause(after(11)), Some(Duration::from_secs(59)));
+    health.took(after(10));
+    assert_eq!(health.pause(after(11)), None);
+}
+
+#[test]
+fn where_there_is_storage_nobody_waits_for_a_service_that_asked_to_be_left_alone() {
+    let fake = Fake::new(Keys::NotTaken);
+    let origin = Origin::new("1", "g", "s");
+    let records = [Record::of(&origin, "a")];
+    let mut health = known();
+    health.asked_to_wait(START, Duration::from_secs(5));
+    let settings = Settings { outage: Outage::GiveUp, ..settings() };
+    let mut plan = Plan::new(&fake, &records, settings, health, fastrand::Rng::with_seed(7));
+    let Step::Done(delivered) = plan.next(START) else { panic!("something is waited for") };
+    assert_eq!(delivered.left[0].class, ASKED_TO_WAIT);
 }

@@ -53,8 +53,10 @@ impl Inspection for Elasticsearch {
         let Ok(found) = serde_json::from_slice::<BTreeMap<String, Mapped>>(&answer.body) else {
             return Inspected::Unknown;
         };
-        // Of a data stream the last index is the one that is written to.
-        let mapping = found.into_values().next_back().unwrap_or_default().mappings;
+        // Of a data stream the last index is the one that is written to, those aside that are frozen.
+        let is_frozen = |name: &str| name.starts_with("partial-") || name.starts_with("restored-");
+        let last = found.into_iter().rfind(|(name, _)| !is_frozen(name));
+        let mapping = last.map(|(_, mapped)| mapped).unwrap_or_default().mappings;
         let conflicts = mapping.conflicts();
         if !conflicts.is_empty() {
             let conflicts = conflicts.join(", ");

@@ -63,8 +63,8 @@ impl Destination for Limited {
         self.destination.never_takes(piece)
     }
 
-    fn is_at_fault(&self, piece: &Piece<'_>) -> bool {
-        self.destination.is_at_fault(piece)
+    fn is_at_fault(&self, piece: &Piece<'_>, class: &Class) -> bool {
+        self.destination.is_at_fault(piece, class)
     }
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
