@@ -16,6 +16,9 @@ use crate::counts::OWN_LOG_GROUP;
 use crate::destination::Class;
 use crate::line::{Kind, Level};
 
+/// What is said of a list that would make a rule one about every line.
+const NONE: &str = "is empty, which would be about every line; leave it out, or name some";
+
 /// The fields of `admit`.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Settings {
@@ -40,10 +43,14 @@ struct RuleSettings {
     message: Option<Message>,
     log_group: Option<LogGroup>,
     #[serde(default)]
-    #[schemars(extend("items" = some_of(&Kind::ALL.map(Kind::name))))]
+    #[schemars(extend(
+        "items" = some_of(&Kind::ALL.map(Kind::name)), "minItems" = 1, "errorMessage" = NONE,
+    ))]
     kinds: Vec<String>,
     #[serde(default)]
-    #[schemars(extend("items" = some_of(&Level::ALL.map(Level::name))))]
+    #[schemars(extend(
+        "items" = some_of(&Level::ALL.map(Level::name)), "minItems" = 1, "errorMessage" = NONE,
+    ))]
     levels: Vec<String>,
 }
 

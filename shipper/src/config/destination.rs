@@ -180,12 +180,21 @@ impl Settings {
     /// The destination, and how it is delivered to.
     pub(super) fn build(self) -> Result<DestinationConfig, Mistake> {
         let json_fields = self.json_fields();
-        let has_own_type = matches!(self.of_type, OfType::Http(_));
+        let of_type = self.of_type.name();
         let mut destination = self.of_type.destination(self.max_record_bytes)?;
         let most = destination.limits().max_record_bytes;
         within("max_record_bytes", self.max_record_bytes, 5_000..=most, most)?;
         let endpoint = destination.endpoint_mut();
-        self.headers.add_to(&mut endpoint.headers, has_own_type)?;
+        let (fixed, is_signed) = (endpoint.headers.clone(), endpoint.signing.is_some());
+        self.headers.add_to(&mut endpoint.headers, |name| match (of_type, name) {
+            ("http", "content-type") => false,
+            ("sumologic", "x-sumo-host" | "x-sumo-name") | ("splunk_hec", "cookie") => true,
+            (_, "user-agent") => true,
+            (_, name) if is_signed && (name == "authorization" || name.starts_with("x-amz-")) => {
+                true
+            }
+            (_, name) => fixed.contains_key(name),
+        })?;
         endpoint.query.extend(self.query);
         Ok(DestinationConfig {
             destination,
@@ -202,12 +211,35 @@ impl Settings {
 pub(super) fn doubled_path(destination: &Value) -> Option<String> {
     let (_, appended) = APPENDED.iter().find(|(name, _)| destination["type"] == *name)?;
     let url = Url::parse(destination["url"].as_str()?).ok()?;
-    url.path()
-        .contains(appended)
+    let path = url.path().trim_end_matches('/');
+    let tails = ["", "/event", "/raw"].map(|tail| path.strip_suffix(tail).unwrap_or(path));
+    tails
+        .iter()
+        .any(|path| path.ends_with(appended))
         .then(|| format!("has {appended} in it, which the shipper appends itself: leave it out"))
 }
 
 impl OfType {
+    /// Which of [`TYPES`] it is.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Datadog(_) => "datadog",
+            Self::Elasticsearch(_) => "elasticsearch",
+            Self::Firehose(_) => "firehose",
+            Self::Honeycomb(_) => "honeycomb",
+            Self::Http(_) => "http",
+            Self::Kinesis(_) => "kinesis",
+            Self::Loggly(_) => "loggly",
+            Self::Logzio(_) => "logzio",
+            Self::Loki(_) => "loki",
+            Self::Newrelic(_) => "newrelic",
+            Self::Otlp(_) => "otlp",
+            Self::S3(_) => "s3",
+            Self::SplunkHec(_) => "splunk_hec",
+            Self::Sumologic(_) => "sumologic",
+        }
+    }
+
     fn destination(self, max_record_bytes: Option<usize>) -> Result<Box<dyn Destination>, Mistake> {
         match self {
             Self::Datadog(settings) => settings.destination(),
@@ -318,6 +350,15 @@ mod tests {
             let headers = json!({"headers": {name: "x"}});
             check(splunk(), &headers, &format!("headers.{name}: {taken}"));
         }
+        let sumo = json!({"type": "sumologic", "url": "https://s.example"});
+        let name = json!({"headers": {"X-Sumo-Name": "x"}});
+        check(sumo, &name, &format!("headers.X-Sumo-Name: {taken}"));
+        let signed = json!({"type": "elasticsearch", "index": "logs", "auth": {"type": "aws"},
+            "url": "https://a.eu-west-1.es.amazonaws.com"});
+        let date = json!({"headers": {"X-Amz-Date": "x"}});
+        check(signed, &date, &format!("headers.X-Amz-Date: {taken}"));
+        let twice = "headers.x-a: is given twice: names of headers are the same in capitals";
+        check(splunk(), &json!({"headers": {"X-A": "1", "x-a": "2"}}), twice);
         let http = json!({"type": "http", "url": "https://s.example",
             "headers": {"content-type": "application/json"}});
         let config = config(&http).unwrap_or_else(|error| panic!("{error}"));
@@ -343,6 +384,10 @@ mod tests {
             if path.is_empty() {
                 continue;
             }
+            // A path that only begins like it is another.
+            let mut other = destination.clone();
+            other["url"] = json!(format!("https://service.example{path}-of-a-gateway"));
+            config(&other).unwrap_or_else(|error| panic!("{error}"));
             let url = json!({"url": format!("https://service.example{path}")});
             let expected =
                 format!("url: has {path} in it, which the shipper appends itself: leave it out");

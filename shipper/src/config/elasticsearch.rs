@@ -115,9 +115,12 @@ fn signing(
     region: Option<&str>,
 ) -> Result<Signing, Mistake> {
     let host: Vec<&str> = url.host_str().unwrap_or_default().split('.').collect();
-    let (of_host, region_of_host) = match &host[..] {
-        [.., region, "aoss", "amazonaws", "com"] => (Some(AwsService::Aoss), Some(*region)),
-        [.., region, "es", "amazonaws", "com"] => (Some(AwsService::Es), Some(*region)),
+    // `amazonaws.com`, and in other partitions `amazonaws.com.cn` and others.
+    let suffix = host.iter().rposition(|label| *label == "amazonaws").unwrap_or(host.len());
+    let (of_host, region_of_host) = match (&host[..suffix], &host[..]) {
+        ([.., region, "aoss"], _) => (Some(AwsService::Aoss), Some(*region)),
+        ([.., region, "es"], _) => (Some(AwsService::Es), Some(*region)),
+        (_, [.., "aos", region, "on", "aws"]) => (Some(AwsService::Es), Some(*region)),
         _ => (None, None),
     };
     let service = match service.or(of_host) {
@@ -225,6 +228,14 @@ mod tests {
         assert_eq!(
             signing("https://abc.eu-west-1.aoss.amazonaws.com", r#"{"type":"aws"}"#),
             ("aoss", region.clone())
+        );
+        assert_eq!(
+            signing("https://a.cn-north-1.es.amazonaws.com.cn", r#"{"type":"aws"}"#),
+            ("es", Some("cn-north-1".to_owned()))
+        );
+        assert_eq!(
+            signing("https://a.aos.eu-west-1.on.aws", r#"{"type":"aws"}"#),
+            ("es", region.clone())
         );
         let named = r#"{"type":"aws","service":"es","region":"eu-west-1"}"#;
         assert_eq!(signing("https://search.example", named), ("es", region));

@@ -1,8 +1,8 @@
 //! Headers of the user's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
@@ -53,21 +53,23 @@ fn named(schema: &mut Schema) {
 }
 
 impl Headers {
-    /// Adds the headers to those of an endpoint, of which none may be replaced but for `Content-Type` at
-    /// destinations that leave the body's form to users.
+    /// Adds the headers to those of an endpoint, but for those that the shipper sends itself.
     pub(super) fn add_to(
         &self,
         headers: &mut HeaderMap,
-        has_own_type: bool,
+        is_own: impl Fn(&str) -> bool,
     ) -> Result<(), Mistake> {
+        let mut given = HashSet::new();
         for (name, Value(value)) in &self.0 {
             let mistake = |text| Mistake::new(format!("headers.{name}"), text);
             let name = HeaderName::try_from(name).map_err(|_| mistake(NO_HEADER))?;
             let value = HeaderValue::try_from(value.expose());
             let mut value = value.map_err(|_| mistake(NO_HEADER_VALUE))?;
-            let is_replaced = name == CONTENT_TYPE && has_own_type;
-            if headers.contains_key(&name) && !is_replaced {
+            if is_own(name.as_str()) {
                 return Err(mistake(TAKEN_HEADER));
+            }
+            if !given.insert(name.clone()) {
+                return Err(mistake("is given twice: names of headers are the same in capitals"));
             }
             value.set_sensitive(true);
             headers.insert(name, value);

@@ -38,7 +38,8 @@ use std::time::Duration;
 use boon::Format;
 use flate2::Compression;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use crate::admit::Admission;
@@ -257,6 +258,14 @@ fn validator(document: &Value) -> Result<Validator, ConfigError> {
 
 /// Reads a document as far as JSON.
 fn json(document: &str) -> Result<Value, ConfigError> {
+    if let Err(error) = serde_json::from_str::<EachOnce>(document)
+        && error.is_data()
+    {
+        let (line, column) = (error.line(), error.column());
+        return Err(ConfigError::new(vec![format!(
+            "it has a field twice, the second time before line {line} column {column}: leave one of them out"
+        )]));
+    }
     serde_json::from_str(document).map_err(|error| {
         // By position only: the document holds secrets.
         let (line, column) = (error.line(), error.column());
@@ -264,6 +273,65 @@ fn json(document: &str) -> Result<Value, ConfigError> {
             "it is not JSON: syntax error at line {line} column {column}"
         )])
     })
+}
+
+/// JSON in which every field of an object stands once: of two, one would be passed over without a word.
+struct EachOnce;
+
+impl<'de> Deserialize<'de> for EachOnce {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = EachOnce;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("JSON")
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<EachOnce, E> {
+                Ok(EachOnce)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<EachOnce, E> {
+                Ok(EachOnce)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<EachOnce, E> {
+                Ok(EachOnce)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<EachOnce, E> {
+                Ok(EachOnce)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<EachOnce, E> {
+                Ok(EachOnce)
+            }
+
+            fn visit_unit<E>(self) -> Result<EachOnce, E> {
+                Ok(EachOnce)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<EachOnce, A::Error> {
+                while items.next_element::<EachOnce>()?.is_some() {}
+                Ok(EachOnce)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<EachOnce, A::Error> {
+                let mut names = BTreeSet::new();
+                while let Some(name) = fields.next_key::<String>()? {
+                    if !names.insert(name) {
+                        return Err(A::Error::custom("a field twice"));
+                    }
+                    fields.next_value::<EachOnce>()?;
+                }
+                Ok(EachOnce)
+            }
+        }
+
+        deserializer.deserialize_any(Each)
+    }
 }
 
 impl Found {
@@ -708,5 +776,20 @@ mod tests {
         let storage = r#""undelivered":{"bucket":"undelivered"}"#;
         let stored = format!(r#"{{"destinations":{{"a":{search},"b":{logzio}}},{storage}}}"#);
         assert!(Config::parse(&stored).is_ok());
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_is_a_mistake_and_its_value_is_not_shown() {
+        let twice = GOOD.replace(r#""index":"logs""#, r#""index":"s3cr3t","index":"logs""#);
+        let error = Config::parse(&twice).err().unwrap().to_string();
+        assert!(error.contains("it has a field twice"), "{error}");
+        assert!(!error.contains("s3cr3t"), "{error}");
+    }
+
+    #[test]
+    fn a_rule_with_an_empty_list_is_none_about_every_line() {
+        let rule = r#"{"admit":{"exclude":[{"name":"noise","kinds":[]}]},"#;
+        let error = Config::parse(&GOOD.replacen('{', rule, 1)).err().unwrap().to_string();
+        assert!(error.contains("admit.exclude[0].kinds: is empty"), "{error}");
     }
 }

@@ -50,7 +50,12 @@ pub(crate) fn configurations() -> Vec<(String, Value)> {
 #[test]
 fn every_configuration_shown_is_accepted() {
     for (page, configuration) in configurations() {
-        if let Err(error) = Draft::check(&accepting(&configuration), None) {
+        // A recipe is complete, and starts as it is.
+        let text = match page.starts_with("guides/") {
+            true => configuration.to_string(),
+            false => accepting(&configuration),
+        };
+        if let Err(error) = Draft::check(&text, None) {
             panic!("{page}: {error}");
         }
     }
