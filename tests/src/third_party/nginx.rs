@@ -71,7 +71,8 @@ impl Nginx {
         format!("https://{}", self.server.address())
     }
 
-    /// Protocol and status of every request that it has answered, as in `HTTP/2.0 413`.
+    /// Protocol and status of every delivery that it has answered, as in `HTTP/2.0 413`, without the questions about
+    /// the index.
     ///
     /// # Errors
     /// When its log cannot be read.
@@ -101,7 +102,11 @@ error_log stderr warn;
 events {{}}
 http {{
   log_format answered '$server_protocol $status';
-  access_log access.log answered;
+  map $request_uri $delivers {{
+    default 1;
+    ~/(_mapping|_simulate_index) 0;
+  }}
+  access_log access.log answered if=$delivers;
   client_body_temp_path body;
   proxy_temp_path proxy;
   fastcgi_temp_path fastcgi;
