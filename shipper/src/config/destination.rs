@@ -180,20 +180,20 @@ impl Settings {
     /// The destination, and how it is delivered to.
     pub(super) fn build(self) -> Result<DestinationConfig, Mistake> {
         let json_fields = self.json_fields();
-        let of_type = self.of_type.name();
+        let has_own_type = matches!(self.of_type, OfType::Http(_));
+        let of_requests = self.of_type.headers_of_requests();
         let mut destination = self.of_type.destination(self.max_record_bytes)?;
         let most = destination.limits().max_record_bytes;
         within("max_record_bytes", self.max_record_bytes, 5_000..=most, most)?;
         let endpoint = destination.endpoint_mut();
         let (fixed, is_signed) = (endpoint.headers.clone(), endpoint.signing.is_some());
-        self.headers.add_to(&mut endpoint.headers, |name| match (of_type, name) {
-            ("http", "content-type") => false,
-            ("sumologic", "x-sumo-host" | "x-sumo-name") | ("splunk_hec", "cookie") => true,
-            (_, "user-agent") => true,
-            (_, name) if is_signed && (name == "authorization" || name.starts_with("x-amz-")) => {
-                true
-            }
-            (_, name) => fixed.contains_key(name),
+        self.headers.add_to(&mut endpoint.headers, |name| {
+            let is_of_signature = name == "authorization" || name.starts_with("x-amz-");
+            let is_fixed = fixed.contains_key(name) && !(has_own_type && name == "content-type");
+            name == "user-agent"
+                || of_requests.contains(&name)
+                || is_fixed
+                || (is_signed && is_of_signature)
         })?;
         endpoint.query.extend(self.query);
         Ok(DestinationConfig {
@@ -220,23 +220,12 @@ pub(super) fn doubled_path(destination: &Value) -> Option<String> {
 }
 
 impl OfType {
-    /// Which of [`TYPES`] it is.
-    fn name(&self) -> &'static str {
+    /// The headers that differ from request to request.
+    fn headers_of_requests(&self) -> &'static [&'static str] {
         match self {
-            Self::Datadog(_) => "datadog",
-            Self::Elasticsearch(_) => "elasticsearch",
-            Self::Firehose(_) => "firehose",
-            Self::Honeycomb(_) => "honeycomb",
-            Self::Http(_) => "http",
-            Self::Kinesis(_) => "kinesis",
-            Self::Loggly(_) => "loggly",
-            Self::Logzio(_) => "logzio",
-            Self::Loki(_) => "loki",
-            Self::Newrelic(_) => "newrelic",
-            Self::Otlp(_) => "otlp",
-            Self::S3(_) => "s3",
-            Self::SplunkHec(_) => "splunk_hec",
-            Self::Sumologic(_) => "sumologic",
+            Self::SplunkHec(_) => &["cookie"],
+            Self::Sumologic(_) => &["x-sumo-host", "x-sumo-name"],
+            _ => &[],
         }
     }
 

@@ -40,7 +40,7 @@ use flate2::Compression;
 use schemars::JsonSchema;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::admit::Admission;
 use crate::delivery::{JsonFields, Oversized};
@@ -258,25 +258,23 @@ fn validator(document: &Value) -> Result<Validator, ConfigError> {
 
 /// Reads a document as far as JSON.
 fn json(document: &str) -> Result<Value, ConfigError> {
-    if let Err(error) = serde_json::from_str::<EachOnce>(document)
-        && error.is_data()
-    {
-        let (line, column) = (error.line(), error.column());
-        return Err(ConfigError::new(vec![format!(
-            "it has a field twice, the second time before line {line} column {column}: leave one of them out"
-        )]));
-    }
-    serde_json::from_str(document).map_err(|error| {
+    let read = serde_json::from_str::<EachOnce>(document);
+    read.map(|EachOnce(value)| value).map_err(|error| {
         // By position only: the document holds secrets.
         let (line, column) = (error.line(), error.column());
-        ConfigError::new(vec![format!(
-            "it is not JSON: syntax error at line {line} column {column}"
-        )])
+        ConfigError::new(vec![if error.is_data() {
+            format!(
+                "it has a field twice, the second time before line {line} column {column}: leave one of them \
+                 out"
+            )
+        } else {
+            format!("it is not JSON: syntax error at line {line} column {column}")
+        }])
     })
 }
 
 /// JSON in which every field of an object stands once: of two, one would be passed over without a word.
-struct EachOnce;
+struct EachOnce(Value);
 
 impl<'de> Deserialize<'de> for EachOnce {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -289,44 +287,48 @@ impl<'de> Deserialize<'de> for EachOnce {
                 formatter.write_str("JSON")
             }
 
-            fn visit_bool<E>(self, _: bool) -> Result<EachOnce, E> {
-                Ok(EachOnce)
+            fn visit_bool<E>(self, value: bool) -> Result<EachOnce, E> {
+                Ok(EachOnce(value.into()))
             }
 
-            fn visit_i64<E>(self, _: i64) -> Result<EachOnce, E> {
-                Ok(EachOnce)
+            fn visit_i64<E>(self, value: i64) -> Result<EachOnce, E> {
+                Ok(EachOnce(value.into()))
             }
 
-            fn visit_u64<E>(self, _: u64) -> Result<EachOnce, E> {
-                Ok(EachOnce)
+            fn visit_u64<E>(self, value: u64) -> Result<EachOnce, E> {
+                Ok(EachOnce(value.into()))
             }
 
-            fn visit_f64<E>(self, _: f64) -> Result<EachOnce, E> {
-                Ok(EachOnce)
+            fn visit_f64<E>(self, value: f64) -> Result<EachOnce, E> {
+                Ok(EachOnce(value.into()))
             }
 
-            fn visit_str<E>(self, _: &str) -> Result<EachOnce, E> {
-                Ok(EachOnce)
+            fn visit_str<E>(self, value: &str) -> Result<EachOnce, E> {
+                Ok(EachOnce(value.into()))
             }
 
             fn visit_unit<E>(self) -> Result<EachOnce, E> {
-                Ok(EachOnce)
+                Ok(EachOnce(Value::Null))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<EachOnce, A::Error> {
-                while items.next_element::<EachOnce>()?.is_some() {}
-                Ok(EachOnce)
+                let mut values = Vec::new();
+                while let Some(EachOnce(value)) = items.next_element()? {
+                    values.push(value);
+                }
+                Ok(EachOnce(values.into()))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<EachOnce, A::Error> {
-                let mut names = BTreeSet::new();
+                let mut object = Map::new();
                 while let Some(name) = fields.next_key::<String>()? {
-                    if !names.insert(name) {
+                    if object.contains_key(&name) {
                         return Err(A::Error::custom("a field twice"));
                     }
-                    fields.next_value::<EachOnce>()?;
+                    let EachOnce(value) = fields.next_value()?;
+                    object.insert(name, value);
                 }
-                Ok(EachOnce)
+                Ok(EachOnce(object.into()))
             }
         }
 

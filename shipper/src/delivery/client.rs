@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+use std::{io, iter};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::cookie::CookieStore;
@@ -142,13 +142,10 @@ impl Client {
         }
         let cookies = endpoint.cookies.as_deref();
         headers.extend(cookies.and_then(|jar| jar.cookies(&url)).map(|value| (COOKIE, value)));
-        let mut request = self
-            .http(&url)?
-            .request(method, url.clone())
-            .headers(headers)
-            .body(request.body)
-            .build()
-            .map_err(|error| fault(&error))?;
+        let body = request.body;
+        let mut request = reqwest::Request::new(method, url.clone());
+        *request.headers_mut() = headers;
+        *request.body_mut() = Some(body.into());
         let begun = Instant::now();
         let mut again = None;
         if let Some(signing) = &endpoint.signing {
@@ -294,14 +291,9 @@ fn fault(error: &reqwest::Error) -> Fault {
 
 /// Whether what came back cannot be read as the beginning of an answer.
 fn is_no_http(error: &reqwest::Error) -> bool {
-    let mut next = error.source();
-    while let Some(error) = next {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+    iter::successors(error.source(), |&error| error.source())
+        .filter_map(|error| error.downcast_ref::<hyper::Error>())
+        .any(hyper::Error::is_parse)
 }
 
 /// The I/O error at the bottom of an error. One that wraps another is passed over: it is not

@@ -136,7 +136,6 @@ pub struct Plan<'r> {
     tickets: u64,
     /// How much time there was at first.
     time: Option<Duration>,
-    keys: Keys,
     /// What the service has taken but not called stored yet, each with its receipt.
     receipts: Vec<(u64, Vec<Piece<'r>>)>,
     /// How often the service was asked about receipts since one was found stored.
@@ -161,7 +160,7 @@ impl<'r> Plan<'r> {
         health: Health,
         rng: fastrand::Rng,
     ) -> Self {
-        let keys = if health.ignores_keys { Keys::NotTaken } else { destination.keys() };
+        let keys = keys(destination, &health);
         Self {
             destination,
             settings,
@@ -171,7 +170,6 @@ impl<'r> Plan<'r> {
             in_flight: BTreeMap::new(),
             tickets: 0,
             time: None,
-            keys,
             receipts: Vec::new(),
             inquiries: 0,
             wait_until: None,
@@ -331,6 +329,7 @@ impl<'r> Plan<'r> {
         let mut batch = self.queue.pop_front()?;
         let sealed = batch.seal(self.destination)?;
         let request = sealed.request.clone();
+        let keys = self.keys();
         let counts = &mut self.delivered.counts;
         counts.bytes_encoded += sealed.bytes as u64;
         counts.bytes_sent += request.body.len() as u64;
@@ -338,7 +337,7 @@ impl<'r> Plan<'r> {
         if batch.tries > 0 {
             counts.retries += 1;
         }
-        if self.keys == Keys::NotTaken {
+        if keys == Keys::NotTaken {
             counts.possible_duplicates += std::mem::take(&mut batch.unclear) as u64;
         }
         Some(self.send(now, request, Some(batch)))
@@ -458,7 +457,7 @@ impl<'r> Plan<'r> {
     ) {
         let (verdict, retry_after) = match answer {
             Ok(answer) => {
-                if self.keys == Keys::Taken && !self.destination.knows_keys(answer) {
+                if self.keys() == Keys::Taken && !self.destination.knows_keys(answer) {
                     self.ignores_keys(&mut batch);
                 }
                 (self.destination.classify(batch.len(), answer), wait_asked_for(answer, now))
@@ -515,7 +514,6 @@ impl<'r> Plan<'r> {
 
     /// The service pays no attention to keys: what was sent again of a batch may be there twice.
     fn ignores_keys(&mut self, batch: &mut Batch<'r>) {
-        self.keys = Keys::NotTaken;
         self.health.ignores_keys = true;
         self.delivered.ignores_keys();
         if batch.tries > 0 {
@@ -649,6 +647,10 @@ impl<'r> Plan<'r> {
         }
     }
 
+    fn keys(&self) -> Keys {
+        keys(self.destination, &self.health)
+    }
+
     /// How many pieces the service has taken, those included that it has not called stored yet.
     fn taken(&self) -> u64 {
         let counts = &self.delivered.counts;
@@ -738,7 +740,7 @@ impl<'r> Plan<'r> {
         }
         self.delivered.leave(self.batcher.drain(), &class);
         // Whoever sends them again may send them a second time.
-        let may_double = match self.keys {
+        let may_double = match self.keys() {
             Keys::Taken => false,
             Keys::NotTaken => true,
             // What is kept elsewhere is less than the event, and may be divided otherwise.
@@ -752,6 +754,11 @@ impl<'r> Plan<'r> {
     fn time_left(&self, now: SystemTime) -> Duration {
         self.settings.give_up_at.duration_since(now).unwrap_or(Duration::ZERO)
     }
+}
+
+/// Whether a destination knows a record again, as far as it has shown.
+fn keys(destination: &dyn Destination, health: &Health) -> Keys {
+    if health.ignores_keys { Keys::NotTaken } else { destination.keys() }
 }
 
 /// The wait that an answer asks for.
