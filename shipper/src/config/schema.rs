@@ -19,7 +19,12 @@ use serde_json::{Map, Value, json};
 use crate::secret::SecretArn;
 
 /// Fields that had another name, and what they are called now.
-const RENAMED: [(&str, &str); 2] = [("park", "undelivered"), ("replay", "undelivered")];
+const RENAMED: [(&str, &str); 4] = [
+    ("max_event_bytes", "max_record_bytes"),
+    ("max_line_bytes", "max_record_bytes"),
+    ("park", "undelivered"),
+    ("replay", "undelivered"),
+];
 
 /// A schema, ready to be held against documents.
 pub(crate) struct Validator {

@@ -124,5 +124,9 @@ mod tests {
             "max_record_bytes: is 30000, must be between 5000 and 20000",
         );
         check(&format!(r#"{BASE},"json_fields":"send""#), "json_fields: is not known");
+        check(
+            &format!(r#"{BASE},"max_event_bytes":9000"#),
+            "max_event_bytes: is not known; did you mean \"max_record_bytes\"?",
+        );
     }
 }
