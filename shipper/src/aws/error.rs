@@ -102,7 +102,7 @@ pub enum Problem {
 impl Problem {
     fn is_denied(&self) -> bool {
         matches!(self, Self::Refused { status, code }
-            if matches!(status, 401 | 403) || code.starts_with("AccessDenied"))
+            if (matches!(status, 401 | 403) && !is_throttling(code)) || code.starts_with("AccessDenied"))
     }
 }
 
@@ -113,10 +113,12 @@ impl AwsError {
             Problem::NoAnswer(_) | Problem::Unreadable => true,
             Problem::Refused { status, code } => {
                 matches!(status, 429 | 500 | 502..=504 | 509)
-                    || is_throttling(self.service, code)
+                    || is_throttling(code)
+                    || (code == "LimitExceededException" && self.service == Service::Kinesis)
                     || matches!(
                         code.as_str(),
-                        "RequestTimeout"
+                        "BadDigest"
+                            | "RequestTimeout"
                             | "RequestTimeoutException"
                             | "InternalFailure"
                             | "InternalError"
@@ -190,10 +192,11 @@ fn in_iam(operation: &str, problem: &Problem) -> &'static str {
     }
 }
 
-/// `LimitExceededException` means a rate at Kinesis only; elsewhere it is a limit, which no
-/// patience moves.
-fn is_throttling(service: Service, code: &str) -> bool {
-    match code {
+/// `LimitExceededException` is not among them: it means a rate at Kinesis only; elsewhere it is a limit,
+/// which no patience moves.
+fn is_throttling(code: &str) -> bool {
+    matches!(
+        code,
         "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
@@ -203,11 +206,11 @@ fn is_throttling(service: Service, code: &str) -> bool {
         | "RequestLimitExceeded"
         | "ProvisionedThroughputExceededException"
         | "KMSThrottlingException"
+        | "KmsThrottled"
+        | "KMS.ThrottlingException"
         | "BandwidthLimitExceeded"
-        | "SlowDown" => true,
-        "LimitExceededException" => service == Service::Kinesis,
-        _ => false,
-    }
+        | "SlowDown"
+    )
 }
 
 /// Whether a refusal with this code means that the credentials have expired.
@@ -386,12 +389,26 @@ mod tests {
         assert!(error.is_denied() && !error.is_retryable());
     }
 
+    /// <https://github.com/async-aws/aws/issues/1227>
+    #[test]
+    fn a_throttled_call_is_not_a_denied_one() {
+        let problem = Problem::Refused { status: 403, code: "RequestThrottled".to_owned() };
+        let error = AwsError { service: Service::Sqs, operation: "SendMessageBatch", problem };
+        assert_eq!(error.to_string(), "sqs:SendMessageBatch: RequestThrottled (status 403)");
+        assert!(!error.is_denied() && error.is_retryable());
+    }
+
     #[test]
     fn only_what_passes_by_itself_is_tried_again() {
         let retryable = |service, status, code: &str| {
             let problem = Problem::Refused { status, code: code.to_owned() };
             AwsError { service, operation: "X", problem }.is_retryable()
         };
+        // What happens to a request on its way is not the request's fault.
+        assert!(retryable(Service::S3, 400, "BadDigest"));
+        // The model of SQS, SendMessageBatch; the second name is that of its query protocol.
+        assert!(retryable(Service::Sqs, 400, "KmsThrottled"));
+        assert!(retryable(Service::Sqs, 400, "KMS.ThrottlingException"));
         assert!(retryable(Service::Ssm, 400, "ThrottlingException"));
         assert!(retryable(Service::S3, 503, "SlowDown"));
         assert!(retryable(Service::S3, 400, "RequestTimeout"));

@@ -24,6 +24,7 @@ pub(super) struct Settings {
     region: String,
     url: Option<HttpUrl>,
     #[serde(default = "default_log_type")]
+    #[schemars(extend("pattern" = r"^\S+$", "errorMessage" = "must have no white space"))]
     log_type: String,
 }
 
@@ -90,6 +91,10 @@ mod tests {
     fn mistakes_name_the_field() {
         check(r#""region":"eu""#, "token: is missing");
         check(r#""token":"""#, "token: is empty");
+        check(
+            r#""token":"t","log_type":"my type""#,
+            "log_type: is \"my type\", must have no white space",
+        );
         check(r#""token":5"#, "token: must be a string, is a number");
         check(
             r#""token":"t","region":"evil.example/""#,

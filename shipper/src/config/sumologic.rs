@@ -12,11 +12,25 @@ use super::url::SecretUrl;
 use crate::destination::Destination;
 use crate::destination::sumologic::SumoLogic;
 
-/// What a name or value in the header of fields looks like.
-const OWN_FIELD: &str = r"^[^,=\u0000-\u0008\u000a-\u001f\u007f]+$";
+/// What a name in the header of fields looks like. Sumo Logic drops longer ones, and more than
+/// [`MAX_FIELDS`], and answers 200.
+///
+/// <https://help.sumologic.com/docs/manage/fields/>
+const OWN_NAME: &str = r"^[^,=\u0000-\u0008\u000a-\u001f\u007f]{1,255}$";
 
 /// What is said of one that does not.
-const NO_OWN_FIELD: &str = "must have no comma, equals sign or control character";
+const NO_OWN_NAME: &str =
+    "must have at most 255 characters and no comma, equals sign or control character";
+
+/// What a value in the header of fields looks like.
+const OWN_FIELD: &str = r"^[^,=\u0000-\u0008\u000a-\u001f\u007f]{1,200}$";
+
+/// What is said of one that does not.
+const NO_OWN_FIELD: &str =
+    "must have at most 200 characters and no comma, equals sign or control character";
+
+/// The most fields of a request.
+const MAX_FIELDS: usize = 30;
 
 /// The fields of type `sumologic`.
 #[derive(Deserialize, JsonSchema)]
@@ -34,7 +48,8 @@ pub(super) struct Settings {
 struct OwnField(String);
 
 fn own_fields(schema: &mut Schema) {
-    names_like(schema, OWN_FIELD, NO_OWN_FIELD);
+    names_like(schema, OWN_NAME, NO_OWN_NAME);
+    schema.insert("maxProperties".to_owned(), MAX_FIELDS.into());
 }
 
 impl Settings {
@@ -75,7 +90,7 @@ mod tests {
         for (fields, expected) in [
             (
                 r#""fields":{"a":"b,c"}"#,
-                "fields.a: is \"b,c\", must have no comma, equals sign or control character",
+                "fields.a: is \"b,c\", must have at most 200 characters and no comma, equals sign or control character",
             ),
             (
                 r#""category":"a\nb""#,

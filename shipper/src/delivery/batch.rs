@@ -293,8 +293,9 @@ impl<'r> Batcher<'r> {
                 self.first.push_front(piece);
                 break;
             }
+            let message_bytes = piece.message.len();
             let bytes = batch.push(piece, destination);
-            if bytes > limits.max_record_bytes {
+            if bytes > limits.max_record_bytes || message_bytes > limits.max_message_bytes {
                 if let Some(piece) = batch.pop() {
                     self.make_fit(piece, destination, limits, delivered);
                 }
@@ -339,7 +340,7 @@ impl<'r> Batcher<'r> {
         let pieces = match piece.extent {
             Extent::Whole => {
                 let Piece { record, is_late, .. } = piece;
-                fit(record, destination, limits.max_record_bytes, self.settings.oversized, is_late)
+                fit(record, destination, limits, self.settings.oversized, is_late)
             }
             Extent::Part { .. } | Extent::Cut { .. } => Vec::new(),
         };

@@ -62,7 +62,7 @@ impl Health {
             Verdict::Counted { .. }
             | Verdict::Receipt(_)
             | Verdict::TooLarge
-            | Verdict::Divide(_)
+            | Verdict::Divide(..)
             | Verdict::Stop(_)
             | Verdict::StopUnclear(_) => (false, false),
         };

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::destination::{Class, Destination};
+use crate::destination::{Class, Destination, Limits};
 use crate::record::{Extent, Piece, Record};
 
 /// Why a record is refused for which there is no way.
@@ -21,12 +21,12 @@ pub enum Oversized {
     DeadLetter,
 }
 
-/// Makes pieces of `record` that each encode to at most `max_bytes`; none if there is no way.
+/// Makes pieces of `record` that are each within the limits; none if there is no way.
 /// The fields of a structured line do not go along: half an object is none.
 pub(super) fn fit<'r>(
     record: &'r Record<'r>,
     destination: &dyn Destination,
-    max_bytes: usize,
+    limits: Limits,
     oversized: Oversized,
     is_late: bool,
 ) -> Vec<Piece<'r>> {
@@ -39,9 +39,10 @@ pub(super) fn fit<'r>(
         Piece { record, message: Cow::Borrowed(""), extent: longest_extent, json: None, is_late };
     let mut frame = Vec::new();
     destination.encode(&empty, &mut frame);
-    let Some(room) = destination.room(max_bytes, frame.len()) else {
+    let Some(room) = destination.room(limits.max_record_bytes, frame.len()) else {
         return Vec::new();
     };
+    let room = room.min(limits.max_message_bytes);
     let message = record.message;
     match oversized {
         Oversized::Refuse | Oversized::DeadLetter => Vec::new(),
@@ -127,7 +128,8 @@ mod tests {
         let destination = Logzio::new(url, &Secret::new("t"), "lambda");
         let origin = Origin::new("1", "/aws/lambda/f", "s");
         let record = Record { line: Line::default(), ..Record::of(&origin, message) };
-        fit(&record, &destination, max_bytes, oversized, false)
+        let limits = Limits::of_bytes(max_bytes, max_bytes);
+        fit(&record, &destination, limits, oversized, false)
             .into_iter()
             .map(|piece| {
                 let mut body = Vec::new();
@@ -135,6 +137,18 @@ mod tests {
                 (piece.message.into_owned(), piece.extent, body.len())
             })
             .collect()
+    }
+
+    #[test]
+    fn a_message_longer_than_a_field_may_be_is_split_too() {
+        let origin = Origin::new("1", "/aws/lambda/f", "s");
+        let message = "m".repeat(100_000);
+        let record = Record { line: Line::default(), ..Record::of(&origin, &message) };
+        let url = Url::parse("https://listener.logz.io:8071/").unwrap();
+        let logzio = Logzio::new(url, &Secret::new("t"), "lambda");
+        let pieces = fit(&record, &logzio, logzio.limits(), Oversized::Split, false);
+        assert!(pieces.iter().all(|piece| piece.message.len() <= 32_700));
+        assert_eq!(pieces.len(), 4);
     }
 
     proptest! {

@@ -499,7 +499,12 @@ impl<'r> Plan<'r> {
                 }
             }
             Verdict::TooLarge => self.make_smaller(&batch),
-            Verdict::Divide(class) => self.find_what_is_refused(batch, class),
+            Verdict::Divide(class, certainty) => {
+                if certainty == Certainty::Unclear {
+                    batch.unclear = batch.len();
+                }
+                self.find_what_is_refused(batch, class);
+            }
             Verdict::Stop(class) => {
                 self.queue.push_front(batch);
                 self.stop(class);

@@ -36,8 +36,8 @@ pub enum Verdict {
     /// The request was too large, and nothing of it was taken.
     TooLarge,
     /// Something in the request is not taken, or the service is set up not to take any such request: it
-    /// does not say which. Nothing of the request was taken.
-    Divide(Class),
+    /// does not say which.
+    Divide(Class, Certainty),
     /// Trying again is of no use until somebody changes something: credentials, an address.
     Stop(Class),
     /// So it is here, but the service may have taken what was sent.
@@ -60,7 +60,7 @@ impl Verdict {
             Self::Receipt(_) => true,
             Self::TryAgain(..)
             | Self::TooLarge
-            | Self::Divide(_)
+            | Self::Divide(..)
             | Self::Stop(_)
             | Self::StopUnclear(_) => false,
         }
@@ -226,7 +226,7 @@ pub(super) fn classify_status(answer: &Answer) -> Verdict {
         413 => Verdict::TooLarge,
         400 | 500 if calls_it_too_large(&answer.body) => Verdict::TooLarge,
         400 if speaks_tls(&answer.body) => Verdict::Stop(Class::new("tls_required")),
-        400 => Verdict::Divide(class),
+        400 => Verdict::Divide(class, Certainty::NothingTaken),
         501 => Verdict::Stop(class),
         408 | 429 | 500..=599 => Verdict::TryAgain(class, Certainty::after(status)),
         _ => Verdict::Stop(class),
@@ -278,7 +278,7 @@ mod tests {
         for status in [301, 302, 307, 401, 403, 404, 405, 501] {
             assert_eq!(classify_status(status), Verdict::Stop(Class::from_status(status)));
         }
-        assert_eq!(classify_status(400), Verdict::Divide(Class::from_status(400)));
+        assert_eq!(classify_status(400), Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
     }
 
     #[test]

@@ -26,6 +26,11 @@ pub const MAX_RECORD_BYTES: usize = 1_000 * 1_024;
 /// <https://docs.aws.amazon.com/firehose/latest/dev/limits.html>
 pub const MAX_REQUEST_BYTES: usize = 4 * 1_048_576;
 
+/// The most events in a record of many: with more, Firehose takes the record and does not take it apart.
+///
+/// <https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html>
+const MAX_EVENTS_PER_RECORD: usize = 500;
+
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// A Firehose stream.
@@ -58,7 +63,10 @@ impl Destination for Firehose {
                 max_request_records: MAX_REQUEST_RECORDS,
                 ..Limits::of_bytes(encoded(MAX_REQUEST_BYTES), max_record_bytes + AROUND)
             },
-            EventsPerRecord::Many => Limits::of_bytes(encoded(MANY_BYTES), max_record_bytes),
+            EventsPerRecord::Many => Limits {
+                max_request_records: MAX_EVENTS_PER_RECORD,
+                ..Limits::of_bytes(encoded(MANY_BYTES), max_record_bytes)
+            },
         }
     }
 
@@ -179,6 +187,13 @@ mod tests {
             ),
         );
         check(503, "", &Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken));
+    }
+
+    #[test]
+    fn a_record_of_many_events_has_no_more_than_firehose_takes_apart() {
+        let url = Url::parse("https://firehose.eu-west-1.amazonaws.com/").unwrap();
+        let firehose = Firehose::new(url, "eu-west-1", "logs", EventsPerRecord::Many);
+        assert_eq!(firehose.limits().max_request_records, 500);
     }
 
     #[test]

@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_whole_request_is_judged_by_its_status() {
         check(401, "", &Verdict::Stop(Class::from_status(401)));
-        check(400, "", &Verdict::Divide(Class::from_status(400)));
+        check(400, "", &Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
         check(413, "", &Verdict::TooLarge);
         check(429, "", &Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken));
     }

@@ -15,13 +15,19 @@ use crate::secret::Secret;
 
 /// The largest body.
 ///
-/// <https://docs.logz.io/docs/shipping/other/json/>
+/// <https://docs.logz.io/docs/shipping/Code/HTTP>
 pub const MAX_REQUEST_BYTES: usize = 10_485_760;
 
 /// The longest line.
 ///
-/// <https://docs.logz.io/docs/shipping/other/json/>
+/// <https://docs.logz.io/docs/shipping/Code/HTTP>
 pub const MAX_LINE_BYTES: usize = 500_000;
+
+/// The longest message. With a longer field a line is taken with 200 and indexed as
+/// `logzio-invalid-log`, without fields. Logz.io counts characters.
+///
+/// <https://docs.logz.io/docs/user-guide/explore/troubleshooting/invalid-log-errors>
+pub const MAX_MESSAGE_BYTES: usize = 32_700;
 
 /// A Logz.io account.
 pub struct Logzio {
@@ -40,7 +46,10 @@ impl Logzio {
 
 impl Destination for Logzio {
     fn limits(&self) -> Limits {
-        Limits::of_bytes(MAX_REQUEST_BYTES, MAX_LINE_BYTES)
+        Limits {
+            max_message_bytes: MAX_MESSAGE_BYTES,
+            ..Limits::of_bytes(MAX_REQUEST_BYTES, MAX_LINE_BYTES)
+        }
     }
 
     fn keys(&self) -> Keys {
@@ -115,10 +124,10 @@ mod tests {
     #[test]
     fn token_and_type_are_escaped_in_the_url() {
         let url = Url::parse("https://listener-eu.logz.io:8071/").unwrap();
-        let destination = Logzio::new(url, &Secret::new("a&b"), "my type");
+        let destination = Logzio::new(url, &Secret::new("a&b"), "my&type");
         assert_eq!(
             destination.endpoint().url.as_str(),
-            "https://listener-eu.logz.io:8071/?token=a%26b&type=my+type"
+            "https://listener-eu.logz.io:8071/?token=a%26b&type=my%26type"
         );
     }
 
@@ -158,8 +167,8 @@ mod tests {
 
     #[test]
     fn a_400_that_is_not_about_lines_is_about_the_request() {
-        check(400, "bad request", &Verdict::Divide(Class::from_status(400)));
-        check(400, "{}", &Verdict::Divide(Class::from_status(400)));
+        check(400, "bad request", &Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
+        check(400, "{}", &Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
     }
 
     #[test]

@@ -510,7 +510,7 @@ mod tests {
         check(400, &both, &counted(2, &[("too_old", 2), ("too_large", 1)]));
         // What cannot be read may be a setting.
         for body in ["cannot parse accountID from \"shop\"", "total ignored: many out of 5", ""] {
-            check(400, body, &Verdict::Divide(Class::from_status(400)));
+            check(400, body, &Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
         }
         let disallowed = "stream '{a=\"b\"}' includes structured metadata, but this feature is \
                           disallowed. Please see `limits_config.allow_structured_metadata`";

@@ -167,6 +167,8 @@ pub struct Limits {
     pub max_compressed_bytes: usize,
     /// The largest encoded piece.
     pub max_record_bytes: usize,
+    /// The longest message.
+    pub max_message_bytes: usize,
     /// The most pieces in a body.
     pub max_request_records: usize,
     /// How old a record may be, where it would be taken and not kept if it is older.
@@ -182,6 +184,7 @@ impl Limits {
             max_request_bytes,
             max_compressed_bytes: usize::MAX,
             max_record_bytes,
+            max_message_bytes: usize::MAX,
             max_request_records: usize::MAX,
             max_age: None,
             late_after: None,

@@ -174,7 +174,7 @@ mod tests {
         };
         check(202, Verdict::delivered(4));
         check(413, Verdict::TooLarge);
-        check(400, Verdict::Divide(Class::from_status(400)));
+        check(400, Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
         for status in [403, 404, 501] {
             check(status, Verdict::Stop(Class::from_status(status)));
         }

@@ -275,7 +275,7 @@ mod tests {
         for status in [502, 504] {
             check(status, b"", &Verdict::TryAgain(class(status), Certainty::Unclear));
         }
-        check(400, b"", &Verdict::Divide(class(400)));
+        check(400, b"", &Verdict::Divide(class(400), Certainty::NothingTaken));
         for status in [401, 403, 404, 408, 500, 501, 505] {
             check(status, b"", &Verdict::Stop(class(status)));
         }

@@ -176,6 +176,13 @@ impl Destination for SplunkHec {
                 Some(receipt) => Verdict::Receipt(receipt),
                 None => Verdict::StopUnclear(ACKNOWLEDGEMENT_DISABLED),
             },
+            // What stands before it was parsed, and no receipt tells whether it is indexed.
+            (Meaning::Busy(class), Some(1..)) if self.inquiries.is_some() => {
+                Verdict::TryAgain(class, Certainty::Unclear)
+            }
+            (Meaning::BadEvent(class), Some(1..)) if self.inquiries.is_some() && sent > 1 => {
+                Verdict::Divide(class, Certainty::Unclear)
+            }
             // Nor is it known which of its numbers count from one: the last of those that are said to be in
             // may not be.
             (Meaning::Busy(class), Some(processed)) if processed > 0 => {
@@ -198,7 +205,7 @@ impl Destination for SplunkHec {
             (Meaning::BadEvent(_), Some(processed)) => {
                 up_to(processed, Outcome::NotReached, Outcome::NotReached, sent)
             }
-            (Meaning::BadEvent(class), None) => Verdict::Divide(class),
+            (Meaning::BadEvent(class), None) => Verdict::Divide(class, Certainty::NothingTaken),
             // A success that cannot be read as one: nobody knows what was taken.
             (Meaning::Unknown, _) if (200..300).contains(&answer.status) => UNREADABLE_ANSWER,
             (Meaning::Unknown, _) => classify_status(answer),
@@ -407,7 +414,7 @@ mod tests {
             r#"{"text":"Invalid data format","code":6,"invalid-event-number":9}"#,
             &Verdict::Each(vec![Outcome::Delivered, Outcome::Delivered, Outcome::Refused(class())]),
         );
-        check(400, r#"{"text":"Invalid data format","code":6}"#, &Verdict::Divide(class()));
+        check(400, r#"{"text":"Invalid data format","code":6}"#, &Verdict::Divide(class(), Certainty::NothingTaken));
     }
 
     #[test]

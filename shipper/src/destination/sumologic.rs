@@ -4,6 +4,7 @@
 
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
 
 use super::{
     Address, Answer, Class, Destination, Endpoint, Keys, Limits, Place, Span, Verdict,
@@ -18,7 +19,7 @@ pub const MAX_REQUEST_BYTES: usize = 1_000_000;
 
 /// The longest message; a longer one is cut into messages that are no JSON.
 ///
-/// <https://help.sumologic.com/docs/search/get-started-with-search/search-basics/chunked-messages/>
+/// <https://www.sumologic.com/help/docs/search/get-started-with-search/search-basics/search-large-messages/>
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
 const CATEGORY: HeaderName = HeaderName::from_static("x-sumo-category");
@@ -28,6 +29,9 @@ const NAME: HeaderName = HeaderName::from_static("x-sumo-name");
 
 /// No source has this address, or none any longer.
 const SOURCE_NOT_FOUND: Class = Class::new("source_not_found");
+
+/// An ingest budget is used up: the request was dropped, though its status says that it was taken.
+const BUDGET_EXCEEDED: Class = Class::new("budget_exceeded");
 
 /// A source.
 pub struct SumoLogic {
@@ -83,12 +87,25 @@ impl Destination for SumoLogic {
 
     fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
         match answer.status {
+            200..300 if exceeds_budget(&answer.body) => Verdict::StopUnclear(BUDGET_EXCEEDED),
             200..300 => Verdict::taken(sent, answer),
             // The address has the secret in it, so another secret may be a right one.
             404 => Verdict::Stop(SOURCE_NOT_FOUND),
             _ => classify_status(answer),
         }
     }
+}
+
+/// <https://github.com/SumoLogic/sumologic-otel-collector/pull/443>,
+/// <https://help.sumologic.com/docs/send-data/hosted-collectors/http-source/troubleshooting/>
+fn exceeds_budget(body: &[u8]) -> bool {
+    serde_json::from_slice::<Problem>(body).is_ok_and(|problem| problem.code == "budget.exceeded")
+}
+
+/// What a body of a response says where something was not as it should be.
+#[derive(Deserialize)]
+struct Problem {
+    code: String,
 }
 
 #[cfg(test)]
@@ -131,6 +148,14 @@ mod tests {
             assert_eq!(sumologic().classify(4, &answer), expected, "{status}");
         };
         check(200, Verdict::delivered(4));
+        let said = |body: &'static str| {
+            let body = bytes::Bytes::from_static(body.as_bytes());
+            sumologic().classify(4, &Answer { status: 200, retry_after: None, body })
+        };
+        let exceeded = r#"{"status":200,"id":"1UHOK","code":"budget.exceeded","message":"dropped"}"#;
+        assert_eq!(said(exceeded), Verdict::StopUnclear(BUDGET_EXCEEDED));
+        let fields = r#"{"status":200,"id":"1UHOK","code":"bad.http.header.fields","message":"no"}"#;
+        assert_eq!(said(fields), Verdict::delivered(4));
         check(401, Verdict::Stop(Class::from_status(401)));
         check(404, Verdict::Stop(SOURCE_NOT_FOUND));
         for status in [408, 504] {

@@ -150,7 +150,7 @@ impl Words {
             Verdict::Receipt(_) => "waited for until they are stored".to_owned(),
             Verdict::TryAgain(class, certainty) => self.again(class, *certainty),
             Verdict::TooLarge => "divided; one that is too large by itself is refused".to_owned(),
-            Verdict::Divide(class) => format!(
+            Verdict::Divide(class, _) => format!(
                 "divided; one that is not taken while others are is tried without `json` and then {}; \
                  if none is taken, left",
                 refused(class)

@@ -75,11 +75,21 @@ impl Service for Indexer {
             }
             return Reply::Answer(Answer::new(200, json!({"acks": acks}).to_string()));
         }
+        inner.channels.insert(channel);
         match SplunkHec.check(&request) {
-            Ok(items) => inner.held.extend(items),
+            Ok(items) => {
+                if let Some(bad) = items.iter().position(Item::is_poison) {
+                    // What stands before it was parsed, and is lost before it is indexed: without a receipt
+                    // nothing tells.
+                    let body = json!({
+                        "text": "Invalid data format", "code": 6, "invalid-event-number": bad,
+                    });
+                    return Reply::Answer(Answer::new(400, body.to_string()));
+                }
+                inner.held.extend(items);
+            }
             Err(violation) => inner.violations.push(violation),
         }
-        inner.channels.insert(channel);
         let receipt = inner.receipts.len() as u64;
         inner.receipts.insert(receipt);
         let body = json!({"text": "Success", "code": 0, "ackId": receipt});
@@ -102,6 +112,21 @@ fn what_is_indexed_is_delivered() {
     assert!(receipts > 1);
     // Whether there are receipts, and twice about these.
     assert_eq!(counts.get("requests"), receipts + 3);
+}
+
+/// An event before a bad one was parsed, and without an acknowledgement it is not known to be indexed.
+#[test]
+fn what_precedes_a_bad_event_is_not_delivered_before_it_is_acknowledged() {
+    let (indexer, server) = Indexer::start(0);
+    let config = json!({"destinations": {"x": Indexer::config(&server)}});
+    let messages: Vec<String> = (0..60)
+        .map(|index| format!("{}{}", if index == 40 { POISON } else { "" }, event::message(index)))
+        .collect();
+    let texts: Vec<&str> = messages.iter().map(String::as_str).collect();
+    let invoked = Lambda::start(&config).invoke(&event::with(&texts));
+    let counts = settled(&invoked, "x", &messages, &indexer.held());
+    assert_eq!((counts.get("delivered"), counts.get("refused")), (59, 1));
+    assert!(counts.get("possible_duplicates") > 0, "the request may have been indexed in part");
 }
 
 /// A load balancer in front of indexers, each of which knows of what it was sent and of nothing else: an

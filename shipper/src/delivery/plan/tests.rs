@@ -62,7 +62,7 @@ impl Destination for Fake {
         let text = std::str::from_utf8(&answer.body).unwrap();
         match text {
             "413" => Verdict::TooLarge,
-            "400" => Verdict::Divide(class),
+            "400" => Verdict::Divide(class, Certainty::NothingTaken),
             "401" => Verdict::Stop(class),
             "503" => Verdict::TryAgain(class, Certainty::NothingTaken),
             "504" => Verdict::TryAgain(class, Certainty::Unclear),

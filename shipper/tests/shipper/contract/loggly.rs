@@ -4,7 +4,8 @@ use super::{Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post
 use crate::SECRET;
 use crate::http::{Answer, Request};
 
-/// <https://documentation.solarwinds.com/en/success_center/loggly/content/admin/http-bulk-endpoint.htm>
+/// <https://documentation.solarwinds.com/en/success_center/loggly/content/admin/http-bulk-endpoint.htm>, and for
+/// the 403 <https://github.com/loggly/node-loggly-bulk>. Its body, and the 503, are assumed.
 pub(super) struct Loggly;
 
 impl Contract for Loggly {

@@ -5,7 +5,7 @@ use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 use crate::{SECRET, logzio};
 
-/// <https://docs.logz.io/docs/shipping/other/json/>
+/// <https://docs.logz.io/docs/shipping/Code/HTTP> has all but the 429, which is assumed.
 pub(super) struct Logzio;
 
 impl Contract for Logzio {
@@ -42,7 +42,7 @@ impl Contract for Logzio {
     }
 
     fn unauthorized(&self) -> Answer {
-        Answer::new(401, "")
+        Answer::new(401, "Logging token is not valid")
     }
 
     fn busy(&self) -> Answer {
@@ -52,7 +52,7 @@ impl Contract for Logzio {
     fn own_answers(&self) -> Vec<OwnAnswer> {
         [
             r#"{"malformedLines":1,"oversizedLines":1,"successfulLines":2,"emptyLogLines":0}"#,
-            r#"{"malformedLines":1,"successfulLines":1}"#,
+            r#"{"malformedLines":0,"oversizedLines":0,"successfulLines":3,"emptyLogLines":1}"#,
         ]
         .map(|counts| OwnAnswer::new(4, 400, counts))
         .into()

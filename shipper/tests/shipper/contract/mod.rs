@@ -110,7 +110,7 @@ impl Item {
         Self { key: None, message: message.into() }
     }
 
-    fn is_poison(&self) -> bool {
+    pub(crate) fn is_poison(&self) -> bool {
         self.message.contains(POISON)
     }
 }

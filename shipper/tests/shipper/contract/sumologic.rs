@@ -1,10 +1,12 @@
 use serde_json::{Value, json};
 
 use super::{Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, json_lines};
+use crate::answers::OwnAnswer;
 use crate::http::{Answer, Request};
 use crate::{SECRET, event};
 
-/// <https://help.sumologic.com/docs/send-data/hosted-collectors/http-source/logs-metrics/>
+/// <https://help.sumologic.com/docs/send-data/hosted-collectors/http-source/logs-metrics/>,
+/// <https://help.sumologic.com/docs/send-data/hosted-collectors/http-source/troubleshooting/>
 pub(super) struct SumoLogic;
 
 impl Contract for SumoLogic {
@@ -42,11 +44,18 @@ impl Contract for SumoLogic {
     }
 
     fn unauthorized(&self) -> Answer {
-        Answer::new(401, r#"{"status":401,"code":"header:missing","message":"no"}"#)
+        Answer::new(401, "")
     }
 
     fn busy(&self) -> Answer {
-        Answer::new(429, r#"{"status":429,"code":"rate.limit.exceeded"}"#)
+        let text = "You have temporarily exceeded your Sumo Logic quota. Please try again at a later time";
+        Answer::new(429, text)
+    }
+
+    fn own_answers(&self) -> Vec<OwnAnswer> {
+        // <https://github.com/SumoLogic/sumologic-otel-collector/pull/443> has the keys.
+        let said = r#"{"status":200,"id":"1","code":"budget.exceeded","message":"..."}"#;
+        vec![OwnAnswer::new(4, 200, said)]
     }
 
     fn foreign_success(&self) -> Success {
