@@ -198,18 +198,18 @@ fn is_throttling(code: &str) -> bool {
     matches!(
         code,
         "Throttling"
-        | "ThrottlingException"
-        | "ThrottledException"
-        | "RequestThrottled"
-        | "RequestThrottledException"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "ProvisionedThroughputExceededException"
-        | "KMSThrottlingException"
-        | "KmsThrottled"
-        | "KMS.ThrottlingException"
-        | "BandwidthLimitExceeded"
-        | "SlowDown"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "ProvisionedThroughputExceededException"
+            | "KMSThrottlingException"
+            | "KmsThrottled"
+            | "KMS.ThrottlingException"
+            | "BandwidthLimitExceeded"
+            | "SlowDown"
     )
 }
 

@@ -278,7 +278,10 @@ mod tests {
         for status in [301, 302, 307, 401, 403, 404, 405, 501] {
             assert_eq!(classify_status(status), Verdict::Stop(Class::from_status(status)));
         }
-        assert_eq!(classify_status(400), Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
+        assert_eq!(
+            classify_status(400),
+            Verdict::Divide(Class::from_status(400), Certainty::NothingTaken)
+        );
     }
 
     #[test]

@@ -167,7 +167,11 @@ mod tests {
 
     #[test]
     fn a_400_that_is_not_about_lines_is_about_the_request() {
-        check(400, "bad request", &Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
+        check(
+            400,
+            "bad request",
+            &Verdict::Divide(Class::from_status(400), Certainty::NothingTaken),
+        );
         check(400, "{}", &Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
     }
 

@@ -414,7 +414,11 @@ mod tests {
             r#"{"text":"Invalid data format","code":6,"invalid-event-number":9}"#,
             &Verdict::Each(vec![Outcome::Delivered, Outcome::Delivered, Outcome::Refused(class())]),
         );
-        check(400, r#"{"text":"Invalid data format","code":6}"#, &Verdict::Divide(class(), Certainty::NothingTaken));
+        check(
+            400,
+            r#"{"text":"Invalid data format","code":6}"#,
+            &Verdict::Divide(class(), Certainty::NothingTaken),
+        );
     }
 
     #[test]

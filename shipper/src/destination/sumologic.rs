@@ -152,9 +152,11 @@ mod tests {
             let body = bytes::Bytes::from_static(body.as_bytes());
             sumologic().classify(4, &Answer { status: 200, retry_after: None, body })
         };
-        let exceeded = r#"{"status":200,"id":"1UHOK","code":"budget.exceeded","message":"dropped"}"#;
+        let exceeded =
+            r#"{"status":200,"id":"1UHOK","code":"budget.exceeded","message":"dropped"}"#;
         assert_eq!(said(exceeded), Verdict::StopUnclear(BUDGET_EXCEEDED));
-        let fields = r#"{"status":200,"id":"1UHOK","code":"bad.http.header.fields","message":"no"}"#;
+        let fields =
+            r#"{"status":200,"id":"1UHOK","code":"bad.http.header.fields","message":"no"}"#;
         assert_eq!(said(fields), Verdict::delivered(4));
         check(401, Verdict::Stop(Class::from_status(401)));
         check(404, Verdict::Stop(SOURCE_NOT_FOUND));

@@ -14,6 +14,7 @@ use std::fs;
 use anyhow::{Context, bail};
 use logagg_e2e::binaries::Binaries;
 use logagg_e2e::workspace;
+use logagg_shipper::config;
 
 use json_schema::SCHEMAS;
 use page::PAGES;
@@ -31,6 +32,8 @@ pub(crate) enum Pages {
 /// Renders every page and schema.
 pub(crate) fn run(pages: Pages) -> anyhow::Result<()> {
     let mut rendered = Vec::new();
+    let of_types = config::schema();
+    rendered.push(("../shipper/src/config/schema.json", serde_json::to_string(&of_types)? + "\n"));
     for schema in SCHEMAS {
         rendered.push((schema.path(), schema.render()?));
     }

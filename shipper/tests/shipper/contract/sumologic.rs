@@ -48,7 +48,8 @@ impl Contract for SumoLogic {
     }
 
     fn busy(&self) -> Answer {
-        let text = "You have temporarily exceeded your Sumo Logic quota. Please try again at a later time";
+        let text =
+            "You have temporarily exceeded your Sumo Logic quota. Please try again at a later time";
         Answer::new(429, text)
     }
 
