@@ -9,10 +9,10 @@ use bytes::Bytes;
 use logagg_shipper::Config;
 use logagg_shipper::config::TYPES;
 use logagg_shipper::decode;
-use logagg_shipper::destination::{Answer, Verdict};
+use logagg_shipper::destination::{BatchOutcome, Response};
 use logagg_shipper::event::{self, Event};
 use logagg_shipper::line::Line;
-use logagg_shipper::origin::Origin;
+use logagg_shipper::log_source::LogSource;
 use logagg_shipper::record::{Piece, Record};
 
 /// The most that anything may have after decompression.
@@ -63,8 +63,8 @@ pub(crate) fn delivery(data: &[u8]) {
     let Ok(delivery) = decode::parse(data, &mut texts) else {
         return;
     };
-    let origin = Origin::new(&delivery.owner, &delivery.log_group, &delivery.log_stream);
-    let records = delivery.log_events.iter().map(|event| Record::new(&origin, event));
+    let log_source = LogSource::new(&delivery.owner, &delivery.log_group, &delivery.log_stream);
+    let records = delivery.log_events.iter().map(|event| Record::new(&log_source, event));
     let records: Vec<Record<'_>> = records.collect();
     for config in configurations() {
         for destination in config.destinations.values() {
@@ -116,14 +116,14 @@ pub(crate) fn classify(data: &[u8]) {
     };
     let status = 100 + u16::from_be_bytes([*high, *low]) % 500;
     let sent = usize::from(*sent).max(1);
-    let answer = Answer { status, retry_after: None, body: Bytes::copy_from_slice(body) };
+    let answer = Response { status, retry_after: None, body: Bytes::copy_from_slice(body) };
     for config in configurations() {
         for destination in config.destinations.values() {
             match destination.destination.classify(sent, &answer) {
-                Verdict::Each(outcomes) => assert_eq!(outcomes.len(), sent),
-                Verdict::Counted { delivered, refused } => {
-                    let refused: usize = refused.iter().map(|(_, count)| count).sum();
-                    assert_eq!(delivered + refused, sent);
+                BatchOutcome::Each(outcomes) => assert_eq!(outcomes.len(), sent),
+                BatchOutcome::Counted { delivered, rejected } => {
+                    let rejected: usize = rejected.iter().map(|(_, count)| count).sum();
+                    assert_eq!(delivered + rejected, sent);
                 }
                 _ => {}
             }
@@ -131,7 +131,7 @@ pub(crate) fn classify(data: &[u8]) {
     }
 }
 
-/// A configuration: accepted, or refused with mistakes that are told.
+/// A configuration: accepted, or rejected with mistakes that are told.
 pub(crate) fn configuration(data: &[u8]) {
     if let Err(error) = Config::parse(&String::from_utf8_lossy(data)) {
         assert!(error.to_string().contains(':'), "{error}");

@@ -4,27 +4,26 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::destination::Class;
+use crate::destination::ReasonCode;
 
 /// Why records of the shipper's own log group are not sent.
-pub const OWN_LOG_GROUP: Class = Class::new("own_log_group");
+pub const OWN_LOG_GROUP: ReasonCode = ReasonCode::new("own_log_group");
 
-/// Counts that add up: `in = delivered + already_there + dropped + refused + stored +
+/// Counts that add up: `in = delivered + deduplicated + dropped + rejected + stored +
 /// returned_to_source`.
 /// A record that was split counts once for each of its parts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Counts {
     /// Log events of the invocation, and the additional parts of those that were split.
-    #[serde(rename = "in")]
-    pub records_in: u64,
+    pub received: u64,
     /// Taken by the destination.
     pub delivered: u64,
     /// Taken by the destination at an earlier delivery.
-    pub already_there: u64,
+    pub deduplicated: u64,
     /// Never sent, by rule.
     pub dropped: u64,
     /// Never to be taken by the destination.
-    pub refused: u64,
+    pub rejected: u64,
     /// How many of those are stored as dead letters.
     pub rejected_stored: u64,
     /// Not delivered, and stored: to be replayed, or as a dead letter where it is too large.
@@ -34,8 +33,8 @@ pub struct Counts {
     /// By how much splitting has raised `in`.
     pub additional_parts: u64,
     /// Records of which only the beginning was sent.
-    pub cut: u64,
-    /// Documents sent once more without the fields of their JSON, which the destination refused.
+    pub truncated: u64,
+    /// Documents sent once more without the fields of their JSON, which the destination rejected.
     pub sent_without_json_fields: u64,
     /// Records that the destination may now hold twice, or will once Lambda repeats the event.
     pub possible_duplicates: u64,
@@ -47,19 +46,19 @@ pub struct Counts {
     pub bytes_encoded: u64,
     /// Size of all requests as sent.
     pub bytes_sent: u64,
-    /// The reasons of `dropped`, `refused`, `stored` and `returned_to_source`, and of all retries.
+    /// The reasons of `dropped`, `rejected`, `stored` and `returned_to_source`, and of all retries.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub reasons: BTreeMap<&'static str, BTreeMap<Class, u64>>,
+    pub reasons: BTreeMap<&'static str, BTreeMap<ReasonCode, u64>>,
 }
 
 impl Counts {
     /// Counts for so many log events.
     pub fn of(records: usize) -> Self {
-        Self { records_in: records as u64, ..Self::default() }
+        Self { received: records as u64, ..Self::default() }
     }
 
     /// Counts of an invocation whose log events were all dropped.
-    pub fn all_dropped(records: usize, reason: &Class) -> Self {
+    pub fn all_dropped(records: usize, reason: &ReasonCode) -> Self {
         let mut counts = Self::of(records);
         counts.drop_all(reason);
         counts
@@ -69,26 +68,26 @@ impl Counts {
     pub fn split(&mut self, parts: usize) {
         let additional = parts.saturating_sub(1) as u64;
         self.additional_parts += additional;
-        self.records_in += additional;
+        self.received += additional;
     }
 
     /// Counts records that were never among those to be sent as dropped.
-    pub fn drop(&mut self, records: u64, reason: &Class) {
-        self.records_in += records;
+    pub fn drop(&mut self, records: u64, reason: &ReasonCode) {
+        self.received += records;
         self.dropped += records;
         self.note("dropped", reason, usize::try_from(records).unwrap_or(usize::MAX));
     }
 
-    /// Counts records as refused.
-    pub fn refuse(&mut self, records: usize, reason: &Class) {
-        self.refused += records as u64;
-        self.note("refused", reason, records);
+    /// Counts records as rejected.
+    pub fn reject(&mut self, records: usize, reason: &ReasonCode) {
+        self.rejected += records as u64;
+        self.note("rejected", reason, records);
     }
 
-    /// Withdraws that records were refused: they could not be stored as dead letters.
-    pub fn withdraw_refusal(&mut self, records: usize, reason: &Class) {
-        self.refused = self.refused.saturating_sub(records as u64);
-        if let Some(classes) = self.reasons.get_mut("refused")
+    /// Withdraws that records were rejected: they could not be stored as dead letters.
+    pub fn withdraw_rejection(&mut self, records: usize, reason: &ReasonCode) {
+        self.rejected = self.rejected.saturating_sub(records as u64);
+        if let Some(classes) = self.reasons.get_mut("rejected")
             && let Some(count) = classes.get_mut(reason)
         {
             *count = count.saturating_sub(records as u64);
@@ -98,41 +97,41 @@ impl Counts {
     }
 
     /// Counts records as stored.
-    pub fn store(&mut self, records: usize, reason: &Class) {
+    pub fn store(&mut self, records: usize, reason: &ReasonCode) {
         self.stored += records as u64;
         self.note("stored", reason, records);
     }
 
     /// Counts records as returned to their source.
-    pub fn return_to_source(&mut self, records: usize, reason: &Class) {
+    pub fn return_to_source(&mut self, records: usize, reason: &ReasonCode) {
         self.returned_to_source += records as u64;
         self.note("returned_to_source", reason, records);
     }
 
     /// Notes why records are to be tried again; that changes no sum.
-    pub fn note_retry(&mut self, records: usize, reason: &Class) {
+    pub fn note_retry(&mut self, records: usize, reason: &ReasonCode) {
         self.note("retried", reason, records);
     }
 
     /// Notes why documents were sent without their JSON fields; that changes no sum.
-    pub fn note_json_fields_refused(&mut self, reason: &Class) {
+    pub fn note_json_fields_rejected(&mut self, reason: &ReasonCode) {
         self.sent_without_json_fields += 1;
-        self.note("json_fields_refused", reason, 1);
+        self.note("json_fields_rejected", reason, 1);
     }
 
     /// Adds what another delivery to the same destination came to.
     pub fn add(&mut self, other: Self) {
         let Self {
-            records_in,
+            received,
             delivered,
-            already_there,
+            deduplicated,
             dropped,
-            refused,
+            rejected,
             rejected_stored,
             stored,
             returned_to_source,
             additional_parts,
-            cut,
+            truncated,
             sent_without_json_fields,
             possible_duplicates,
             requests,
@@ -141,24 +140,24 @@ impl Counts {
             bytes_sent,
             reasons,
         } = other;
-        self.records_in += records_in;
+        self.received += received;
         self.delivered += delivered;
-        self.already_there += already_there;
+        self.deduplicated += deduplicated;
         self.dropped += dropped;
-        self.refused += refused;
+        self.rejected += rejected;
         self.rejected_stored += rejected_stored;
         self.stored += stored;
         self.returned_to_source += returned_to_source;
         self.additional_parts += additional_parts;
-        self.cut += cut;
+        self.truncated += truncated;
         self.sent_without_json_fields += sent_without_json_fields;
         self.possible_duplicates += possible_duplicates;
         self.requests += requests;
         self.retries += retries;
         self.bytes_encoded += bytes_encoded;
         self.bytes_sent += bytes_sent;
-        for (fate, classes) in reasons {
-            let own = self.reasons.entry(fate).or_default();
+        for (disposition, classes) in reasons {
+            let own = self.reasons.entry(disposition).or_default();
             for (class, records) in classes {
                 *own.entry(class).or_default() += records;
             }
@@ -167,24 +166,24 @@ impl Counts {
 
     /// Whether every record is accounted for exactly once.
     pub fn add_up(&self) -> bool {
-        self.records_in
+        self.received
             == self.delivered
-                + self.already_there
+                + self.deduplicated
                 + self.dropped
-                + self.refused
+                + self.rejected
                 + self.stored
                 + self.returned_to_source
     }
 
-    fn drop_all(&mut self, reason: &Class) {
-        self.dropped = self.records_in;
-        let records = usize::try_from(self.records_in).unwrap_or(usize::MAX);
+    fn drop_all(&mut self, reason: &ReasonCode) {
+        self.dropped = self.received;
+        let records = usize::try_from(self.received).unwrap_or(usize::MAX);
         self.note("dropped", reason, records);
     }
 
-    fn note(&mut self, fate: &'static str, reason: &Class, records: usize) {
+    fn note(&mut self, disposition: &'static str, reason: &ReasonCode, records: usize) {
         if records > 0 {
-            *self.reasons.entry(fate).or_default().entry(reason.clone()).or_default() +=
+            *self.reasons.entry(disposition).or_default().entry(reason.clone()).or_default() +=
                 records as u64;
         }
     }
@@ -199,8 +198,8 @@ mod tests {
         let mut counts = Counts::of(3);
         assert!(!counts.add_up());
         counts.delivered = 1;
-        counts.refuse(1, &Class::new("bad"));
-        counts.return_to_source(1, &Class::new("late"));
+        counts.reject(1, &ReasonCode::new("bad"));
+        counts.return_to_source(1, &ReasonCode::new("late"));
         assert!(counts.add_up());
         counts.split(3);
         assert!(!counts.add_up());
@@ -210,18 +209,18 @@ mod tests {
         counts.add(Counts::all_dropped(4, &OWN_LOG_GROUP));
         counts.add(Counts::of(1));
         assert!(!counts.add_up());
-        counts.store(1, &Class::new("late"));
+        counts.store(1, &ReasonCode::new("late"));
         assert!(counts.add_up());
-        assert_eq!((counts.records_in, counts.dropped, counts.stored), (10, 4, 1));
+        assert_eq!((counts.received, counts.dropped, counts.stored), (10, 4, 1));
         assert_eq!(counts.reasons["dropped"][&OWN_LOG_GROUP], 4);
     }
 
     #[test]
     fn a_refusal_that_is_withdrawn_leaves_no_reason_behind() {
         let mut counts = Counts::of(2);
-        let bad = Class::new("bad");
-        counts.refuse(2, &bad);
-        counts.withdraw_refusal(2, &bad);
+        let bad = ReasonCode::new("bad");
+        counts.reject(2, &bad);
+        counts.withdraw_rejection(2, &bad);
         counts.return_to_source(2, &bad);
         assert!(counts.add_up());
         assert_eq!(counts.reasons.keys().copied().collect::<Vec<_>>(), ["returned_to_source"]);

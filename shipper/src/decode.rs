@@ -3,8 +3,8 @@
 //! Log events borrow from the decoded bytes. JSON errors are told by position only, since
 //! serde's own messages repeat the value they stumbled over.
 
-mod rooms;
-mod usual;
+mod buffer_pool;
+mod fast_path;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,9 +18,9 @@ use memchr::memmem;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use rooms::Rooms;
+pub(crate) use buffer_pool::BufferPool;
 
-use crate::destination::Class;
+use crate::destination::ReasonCode;
 
 /// Why the data of an event could not be decoded.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -56,12 +56,12 @@ pub enum DecodeError {
 
 impl DecodeError {
     /// The word under which it is counted.
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> ReasonCode {
         match self {
-            Self::Base64 => Class::new("no_base64"),
-            Self::Gzip => Class::new("no_gzip"),
-            Self::TooLarge { .. } => Class::new("too_large_decoded"),
-            Self::Json { .. } => Class::new("no_cloudwatch_logs_json"),
+            Self::Base64 => ReasonCode::new("no_base64"),
+            Self::Gzip => ReasonCode::new("no_gzip"),
+            Self::TooLarge { .. } => ReasonCode::new("too_large_decoded"),
+            Self::Json { .. } => ReasonCode::new("no_cloudwatch_logs_json"),
         }
     }
 }
@@ -149,15 +149,19 @@ impl From<f64> for EventTime {
 #[derive(Debug, PartialEq)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
-/// Undoes base64 and gzip, giving at most `cap_bytes`, in `room` if that is large enough.
-pub fn inflate(data: &str, cap_bytes: usize, room: Vec<u8>) -> Result<Vec<u8>, DecodeError> {
+/// Undoes base64 and gzip, giving at most `cap_bytes`, in `buffer` if that is large enough.
+pub fn inflate(data: &str, cap_bytes: usize, buffer: Vec<u8>) -> Result<Vec<u8>, DecodeError> {
     let compressed = STANDARD.decode_to_vec(data).map_err(|_| DecodeError::Base64)?;
-    gunzip(&compressed, cap_bytes, room)
+    gunzip(&compressed, cap_bytes, buffer)
 }
 
-/// Decompresses gzip to at most `cap_bytes`, in `room` if that is large enough.
-pub fn gunzip(compressed: &[u8], cap_bytes: usize, room: Vec<u8>) -> Result<Vec<u8>, DecodeError> {
-    match inflate_at_once(compressed, cap_bytes, room) {
+/// Decompresses gzip to at most `cap_bytes`, in `buffer` if that is large enough.
+pub fn gunzip(
+    compressed: &[u8],
+    cap_bytes: usize,
+    buffer: Vec<u8>,
+) -> Result<Vec<u8>, DecodeError> {
+    match inflate_at_once(compressed, cap_bytes, buffer) {
         Some(decoded) => Ok(decoded),
         None => inflate_piece_by_piece(compressed, cap_bytes),
     }
@@ -168,7 +172,7 @@ pub fn gunzip(compressed: &[u8], cap_bytes: usize, room: Vec<u8>) -> Result<Vec<
 /// anything else, also what is broken.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc1952#section-2.3>
-fn inflate_at_once(compressed: &[u8], cap_bytes: usize, room: Vec<u8>) -> Option<Vec<u8>> {
+fn inflate_at_once(compressed: &[u8], cap_bytes: usize, buffer: Vec<u8>) -> Option<Vec<u8>> {
     /// A member begins with these bytes, so there is no other where they are not seen again.
     const BEGIN: [u8; 3] = [0x1f, 0x8b, 8];
     const NO_FLAGS: u8 = 0;
@@ -192,7 +196,7 @@ fn inflate_at_once(compressed: &[u8], cap_bytes: usize, room: Vec<u8>) -> Option
     if !(is_likely && is_one) {
         return None;
     }
-    let mut decoded = rooms::of(size, room);
+    let mut decoded = buffer_pool::of(size, buffer);
     let written = Decompressor::new().deflate_decompress(deflated, &mut decoded).ok()?;
     let mut sum = Crc::new();
     sum.update(&decoded);
@@ -216,7 +220,7 @@ fn inflate_piece_by_piece(compressed: &[u8], cap_bytes: usize) -> Result<Vec<u8>
 /// Reads the decoded JSON in place. Texts that have escapes there go into `texts` without them,
 /// whatever that held before.
 pub fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Result<Delivery<'a>, DecodeError> {
-    usual::parse(decoded, texts).map_or_else(|| parse_any(decoded), Ok)
+    fast_path::parse(decoded, texts).map_or_else(|| parse_any(decoded), Ok)
 }
 
 /// Reads JSON of whatever shape, and says what is wrong with it.

@@ -46,16 +46,17 @@ fn ends_alone(line: &Line<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::origin::Origin;
+    use crate::log_source::LogSource;
 
     const A: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
     const B: &str = "11111111-1234-4697-b07a-ac58fc914c95";
 
     /// The ids that are inferred, line by line.
     fn inferred(messages: &[String]) -> Vec<Option<String>> {
-        let origin = Origin::new("1", "/aws/lambda/f", "2026/11/30/[$LATEST]0123456789abcdef");
+        let log_source =
+            LogSource::new("1", "/aws/lambda/f", "2026/11/30/[$LATEST]0123456789abcdef");
         let mut records: Vec<Record<'_>> =
-            messages.iter().map(|message| Record::of(&origin, message)).collect();
+            messages.iter().map(|message| Record::of(&log_source, message)).collect();
         infer_request_ids(&mut records);
         let id = |line: &Line<'_>| {
             line.request_id.as_deref().filter(|_| line.request_id_is_inferred).map(str::to_owned)

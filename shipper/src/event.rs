@@ -95,7 +95,7 @@ pub enum EventError {
 
 /// Tells what kind of event `raw` is.
 pub fn parse(raw: &str) -> Result<Event<'_>, EventError> {
-    if let Some(data) = usual(raw) {
+    if let Some(data) = fast_path(raw) {
         return Ok(Event::Subscription { data: Cow::Borrowed(data) });
     }
     let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(raw) else {
@@ -135,7 +135,7 @@ pub fn parse(raw: &str) -> Result<Event<'_>, EventError> {
 
 /// The data of an event for a subscription filter as Lambda writes it, without blanks. Whether it
 /// is base64 is seen when it is decoded.
-fn usual(raw: &str) -> Option<&str> {
+fn fast_path(raw: &str) -> Option<&str> {
     let data = raw.strip_prefix(r#"{"awslogs":{"data":""#)?.strip_suffix(r#""}}"#)?;
     memchr2(b'"', b'\\', data.as_bytes()).is_none().then_some(data)
 }

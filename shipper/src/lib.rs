@@ -6,7 +6,6 @@
 //! [`delivery::client`] and [`aws`] is free of I/O. The crate knows nothing of policies and Terraform,
 //! and starts fast because nothing is set up before it is needed.
 
-pub mod admit;
 pub mod aws;
 pub mod bootstrap;
 pub mod config;
@@ -14,23 +13,24 @@ pub mod counts;
 pub mod decode;
 pub mod delivery;
 pub mod destination;
+pub mod document_id;
 mod enclosed;
 pub mod enforcer;
 mod escape;
 pub mod event;
+mod fast_path;
 pub mod invocation;
-pub mod key;
 pub mod line;
-pub mod live;
+pub mod log_source;
 pub mod metrics;
-pub mod origin;
+pub mod processing;
 pub mod record;
+pub mod reload;
 pub mod secret;
 pub mod summary;
 pub mod undelivered;
-mod usual;
 
 pub use config::Config;
-pub use invocation::{Answer, Invocation, Reply, ShipError, Shipper};
-pub use live::{Live, StartError};
+pub use invocation::{Invocation, Reply, Response, ShipError, Shipper};
+pub use reload::{ReloadingShipper, StartError};
 pub use summary::Summary;

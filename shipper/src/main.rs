@@ -5,7 +5,7 @@ mod runtime;
 
 use std::process::ExitCode;
 
-use logagg_shipper::Live;
+use logagg_shipper::ReloadingShipper;
 use logagg_shipper::bootstrap::{self, Program};
 
 const PROGRAM: Program = Program("shipper");
@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn start() -> Result<Live, runtime::StartError> {
+async fn start() -> Result<ReloadingShipper, runtime::StartError> {
     bootstrap::require_lambda()?;
-    Ok(Live::start(bootstrap::variable).await?)
+    Ok(ReloadingShipper::start(bootstrap::variable).await?)
 }

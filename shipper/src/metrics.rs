@@ -128,11 +128,11 @@ fn of_event(summary: &Summary) -> Vec<(String, Unit, Value)> {
 fn of_destination(counts: &Counts) -> Vec<(String, Unit, Value)> {
     let number = |name: &str, unit, value: u64| (name.to_owned(), unit, json!(value));
     let mut numbers = vec![
-        number("received", Unit::Count, counts.records_in),
+        number("received", Unit::Count, counts.received),
         number("delivered", Unit::Count, counts.delivered),
-        number("already_there", Unit::Count, counts.already_there),
+        number("deduplicated", Unit::Count, counts.deduplicated),
         number("dropped", Unit::Count, counts.dropped),
-        number("refused", Unit::Count, counts.refused),
+        number("rejected", Unit::Count, counts.rejected),
         number("rejected_stored", Unit::Count, counts.rejected_stored),
         number("stored", Unit::Count, counts.stored),
         number("returned_to_source", Unit::Count, counts.returned_to_source),
@@ -154,14 +154,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::destination::Class;
+    use crate::destination::ReasonCode;
 
     #[test]
     fn any_number_of_rules_stays_within_what_cloudwatch_takes() {
         let mut summary = Summary::begin("r", 10);
         let mut counts = Counts::default();
         for rule in 0..250 {
-            counts.drop(1, &Class::from_service(&format!("rule_{rule}")));
+            counts.drop(1, &ReasonCode::from_service(&format!("rule_{rule}")));
         }
         summary.destinations.insert("search".to_owned(), counts);
         let lines = lines(&summary, "shop", "shipper", SystemTime::UNIX_EPOCH);
@@ -182,7 +182,7 @@ mod tests {
         summary.lag = Some(Duration::from_millis(1_500));
         let mut counts = Counts::of(3);
         counts.delivered = 3;
-        counts.drop(2, &Class::new("noise"));
+        counts.drop(2, &ReasonCode::new("noise"));
         summary.destinations.insert("search".to_owned(), counts);
         let lines = lines(&summary, "shop", "shipper", now);
         assert_eq!(lines.len(), 2);

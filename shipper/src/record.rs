@@ -5,13 +5,13 @@ use std::time::SystemTime;
 
 use crate::decode::LogEvent;
 use crate::line::Line;
-use crate::origin::Origin;
+use crate::log_source::LogSource;
 
 /// One log line.
 #[derive(Debug)]
 pub struct Record<'a> {
     /// Where it was written.
-    pub origin: &'a Origin<'a>,
+    pub log_source: &'a LogSource<'a>,
     /// CloudWatch Logs' id of it, the same at every delivery.
     pub id: &'a str,
     /// When it was written.
@@ -26,10 +26,10 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// Reads what a log event says.
-    pub fn new(origin: &'a Origin<'a>, event: &'a LogEvent<'a>) -> Self {
+    pub fn new(log_source: &'a LogSource<'a>, event: &'a LogEvent<'a>) -> Self {
         let message = event.message.0.as_ref();
         Self {
-            origin,
+            log_source,
             id: &event.id,
             time: event.timestamp.system_time(),
             message,
@@ -40,9 +40,9 @@ impl<'a> Record<'a> {
 
     /// A record of a line that came from nowhere, for tests.
     #[cfg(test)]
-    pub(crate) fn of(origin: &'a Origin<'a>, message: &'a str) -> Self {
+    pub(crate) fn of(log_source: &'a LogSource<'a>, message: &'a str) -> Self {
         let (id, time, line) = ("1", SystemTime::UNIX_EPOCH, Line::parse(message));
-        Self { origin, id, time, message, escaped: None, line }
+        Self { log_source, id, time, message, escaped: None, line }
     }
 
     /// When it was written, in milliseconds since 1970.
@@ -81,7 +81,7 @@ pub enum Extent {
         count: usize,
     },
     /// The beginning; the rest is sent nowhere.
-    Cut {
+    Truncated {
         /// How long the record's message is.
         message_bytes: usize,
     },
@@ -102,7 +102,7 @@ impl<'r> Piece<'r> {
     /// What tells the piece from all others: the event's id, and which part of it this is.
     pub fn id(&self) -> Cow<'r, str> {
         match self.extent {
-            Extent::Whole | Extent::Cut { .. } => Cow::Borrowed(self.record.id),
+            Extent::Whole | Extent::Truncated { .. } => Cow::Borrowed(self.record.id),
             Extent::Part { number, .. } => Cow::Owned(format!("{}-{number}", self.record.id)),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use logagg_shipper::bootstrap::NotInLambda;
-use logagg_shipper::{Answer, Invocation, Live, ShipError};
+use logagg_shipper::{Invocation, ReloadingShipper, Response, ShipError};
 use serde_json::value::RawValue;
 
 /// Why the process refuses to start.
@@ -20,7 +20,7 @@ pub(crate) enum StartError {
 }
 
 /// Takes one event after another until Lambda ends the process.
-pub(crate) async fn run(shipper: Live) -> Result<(), lambda_runtime::Error> {
+pub(crate) async fn run(shipper: ReloadingShipper) -> Result<(), lambda_runtime::Error> {
     let shipper = Arc::new(shipper);
     Runtime::new(service_fn(|event: LambdaEvent<Box<RawValue>>| {
         handle(Arc::clone(&shipper), event)
@@ -30,7 +30,10 @@ pub(crate) async fn run(shipper: Live) -> Result<(), lambda_runtime::Error> {
 }
 
 /// Ships an event.
-async fn handle(shipper: Arc<Live>, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Failure> {
+async fn handle(
+    shipper: Arc<ReloadingShipper>,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Response, Failure> {
     let invocation = Invocation {
         request_id: &event.context.request_id,
         deadline: event.context.deadline(),

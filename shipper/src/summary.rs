@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::counts::Counts;
 use crate::decode::{Delivery, EventTime, MessageType};
-use crate::destination::Class;
+use crate::destination::ReasonCode;
 
 /// What one invocation came to.
 #[derive(Debug, Serialize)]
@@ -69,7 +69,7 @@ pub struct Summary {
     pub lag: Option<Duration>,
     /// How many messages had something taken out, by pattern.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub redacted: BTreeMap<Class, u64>,
+    pub redacted: BTreeMap<ReasonCode, u64>,
     /// When the oldest log event was written.
     #[serde(skip)]
     oldest: Option<EventTime>,
@@ -181,7 +181,7 @@ impl Summary {
     }
 
     /// Counts messages that had something taken out.
-    pub fn count_redacted(&mut self, counts: BTreeMap<Class, u64>) {
+    pub fn count_redacted(&mut self, counts: BTreeMap<ReasonCode, u64>) {
         for (pattern, messages) in counts {
             *self.redacted.entry(pattern).or_default() += messages;
         }
@@ -197,13 +197,13 @@ impl Summary {
     /// Whether a destination has not let the shipper in.
     pub fn blames_credentials(&self) -> bool {
         let reasons = self.destinations.values().flat_map(|counts| counts.reasons.values());
-        reasons.flat_map(BTreeMap::keys).any(Class::blames_credentials)
+        reasons.flat_map(BTreeMap::keys).any(ReasonCode::blames_credentials)
     }
 
     /// Whether no destination has anything of the event, nor may have.
     pub fn has_delivered_nothing(&self) -> bool {
         self.destinations.values().all(|counts| {
-            counts.delivered + counts.already_there + counts.refused + counts.possible_duplicates
+            counts.delivered + counts.deduplicated + counts.rejected + counts.possible_duplicates
                 == 0
         })
     }

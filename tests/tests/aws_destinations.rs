@@ -24,8 +24,7 @@ struct Shipping {
 
 impl Shipping {
     fn to(account: Account, destination: &Value) -> Self {
-        let config =
-            json!({"destinations": {"x": destination}, "accept": ["no_undelivered_storage"]});
+        let config = json!({"destinations": {"x": destination}, "accepted_risks": ["no_undelivered_storage"]});
         let mut environment = account.environment(account.endpoint());
         environment.push(("LOGAGG_CONFIG", config.to_string()));
         let arn = account.function_arn("shipper");

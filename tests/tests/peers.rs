@@ -1,4 +1,4 @@
-//! What users of other tools suffer from is not so here: docs/tests.md says which test shows it.
+//! What users of other tools suffer from is not so here: docs/testing.md says which test shows it.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::scene::{NAME, Scene, entry};
 
 /// Every test that is named in the table, as in `failure::a_full_group_is_not_tried_again`.
 fn named() -> Vec<String> {
-    let page = std::fs::read_to_string(workspace::root().join("docs/tests.md")).unwrap();
+    let page = std::fs::read_to_string(workspace::root().join("docs/testing.md")).unwrap();
     let (_, rest) = page.split_once("| what others do | tests |").unwrap();
     let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|'));
     let tests = rows.flat_map(|row| {

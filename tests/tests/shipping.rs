@@ -44,7 +44,7 @@ impl Shipping {
         let account = Account::new(Ministack::shared());
         let index = format!("logs-{}", account.id());
         let mut config = config(&index);
-        config["accept"] = json!(["no_undelivered_storage"]);
+        config["accepted_risks"] = json!(["no_undelivered_storage"]);
         let arn = account
             .lambda()
             .create(&Function {
@@ -99,14 +99,14 @@ impl Shipping {
             let counts = &summary["destinations"]["search"];
             let fates = [
                 "delivered",
-                "already_there",
+                "deduplicated",
                 "dropped",
-                "refused",
+                "rejected",
                 "stored",
                 "returned_to_source",
             ];
             let sum: u64 = fates.iter().map(|fate| counts[fate].as_u64().unwrap()).sum();
-            assert_eq!(counts["in"], sum, "{summary:#}");
+            assert_eq!(counts["received"], sum, "{summary:#}");
         }
         summaries
     }
@@ -153,7 +153,7 @@ fn an_event_that_lambda_repeats_is_no_duplicate() {
     let summaries = shipping.summaries(2);
     assert_eq!(summaries[0]["destinations"]["search"]["delivered"], 2);
     assert_eq!(summaries[1]["destinations"]["search"]["delivered"], 0);
-    assert_eq!(summaries[1]["destinations"]["search"]["already_there"], 2);
+    assert_eq!(summaries[1]["destinations"]["search"]["deduplicated"], 2);
     assert_eq!(shipping.search.documents(&shipping.index).unwrap().len(), 2);
 }
 
@@ -170,7 +170,7 @@ fn an_event_that_does_not_fit_the_index_is_returned_to_lambda_and_the_others_arr
     let error = answer["errorMessage"].as_str().unwrap();
     assert!(error.contains("mapper_parsing_exception"), "{error}");
     let counts = &shipping.summaries(1)[0]["destinations"]["search"];
-    assert_eq!((&counts["delivered"], &counts["refused"]), (&json!(2), &json!(0)), "{counts:#}");
+    assert_eq!((&counts["delivered"], &counts["rejected"]), (&json!(2), &json!(0)), "{counts:#}");
     let reasons = &counts["reasons"]["returned_to_source"];
     assert_eq!(reasons, &json!({"mapper_parsing_exception": 1}), "{counts:#}");
     let found = shipping.search.documents(&shipping.index).unwrap();

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::container_credentials::NotFetched;
 use super::endpoint::{Service, USE_FIPS};
 use crate::delivery::Fault;
-use crate::destination::Certainty;
+use crate::destination::Ambiguity;
 
 /// Why a call failed. AWS's own text is left out, since it may quote what was sent.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -144,12 +144,12 @@ impl AwsError {
     }
 
     /// Whether the call may have been carried out all the same.
-    pub fn certainty(&self) -> Certainty {
+    pub fn ambiguity(&self) -> Ambiguity {
         match &self.problem {
-            Problem::NoAnswer(fault) => fault.certainty(),
-            Problem::Unreadable => Certainty::Unclear,
-            Problem::Refused { status, .. } => Certainty::after(*status),
-            _ => Certainty::NothingTaken,
+            Problem::NoAnswer(fault) => fault.ambiguity(),
+            Problem::Unreadable => Ambiguity::Unclear,
+            Problem::Refused { status, .. } => Ambiguity::after(*status),
+            _ => Ambiguity::NothingTaken,
         }
     }
 

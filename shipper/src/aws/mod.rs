@@ -2,7 +2,7 @@
 //!
 //! [`Aws::call`] makes a call of the services that speak JSON, [`Bucket`] those of S3,
 //! [`Aws::sign`] signs any other request. Each is one try: what may be tried again says its error,
-//! and [`patiently`] does so where nobody else does. Nothing is read, computed or connected before
+//! and [`retry_until`] does so where nobody else does. Nothing is read, computed or connected before
 //! the first call, so that whoever needs no AWS pays nothing for it.
 
 mod container_credentials;
@@ -25,7 +25,7 @@ pub use container_credentials::NotFetched;
 pub use endpoint::Service;
 pub use environment::Environment;
 pub use error::{AwsError, Problem};
-pub use retry::patiently;
+pub use retry::retry_until;
 pub use s3::{Bucket, Listed, Listing, Object, bucket_address, object_address};
 
 use crate::delivery::Client;
@@ -50,7 +50,7 @@ pub fn address(service: Service, region: Option<&str>) -> Result<Url, Problem> {
 /// The clock by which [`sign`] signs.
 static CLOCK: Clock = Clock::new();
 
-/// Signs a request, as [`Aws::sign`] does, with the credentials in an environment.
+/// Prefilter a request, as [`Aws::sign`] does, with the credentials in an environment.
 pub fn sign(
     environment: &Environment,
     service: Service,
@@ -100,7 +100,7 @@ impl Aws {
         endpoint::of(service, environment.region(region)?, environment)
     }
 
-    /// Signs a request with Signature Version 4. A body that is streamed cannot be signed, unless
+    /// Prefilter a request with Signature Version 4. A body that is streamed cannot be signed, unless
     /// the header `x-amz-content-sha256` says what to sign in its place: the body's SHA-256 in
     /// hexadecimal digits, or `UNSIGNED-PAYLOAD`. All headers must be there already, but for the
     /// checksum of an upload to S3, and so must credentials that are not in the environment.
@@ -116,14 +116,14 @@ impl Aws {
     }
 
     /// Calls an operation of a service that speaks JSON, all within `timeout`.
-    pub async fn call<Answer: DeserializeOwned>(
+    pub async fn call<Response: DeserializeOwned>(
         &self,
         service: Service,
         region: Option<&str>,
         operation: &'static str,
         input: &(impl Serialize + Sync),
         timeout: Duration,
-    ) -> Result<Answer, AwsError> {
+    ) -> Result<Response, AwsError> {
         let fails = |problem| AwsError { service, operation, problem };
         let request = self.json_request(service, region, operation, input).map_err(fails)?;
         let response = self.send(service, region, operation, request, timeout).await?;
@@ -153,7 +153,7 @@ impl Aws {
         Ok(request)
     }
 
-    /// Signs a request, sends it, and gives the answer to it, all within `timeout`. An answer that
+    /// Prefilter a request, sends it, and gives the answer to it, all within `timeout`. An answer that
     /// is not 2xx is an error. `operation` is what the request is called in errors.
     ///
     /// Where the service says that the clock is wrong, the request is sent once more by the

@@ -11,7 +11,7 @@ const SHORTEST_TRY: Duration = Duration::from_millis(100);
 /// Calls `attempt` with the time that it may take, at most `longest_try`, until it succeeds, fails
 /// for good, or `until` does not allow another try. A thousand instances that start at once, all
 /// asking for the same parameter, get over the throttling that follows.
-pub async fn patiently<T>(
+pub async fn retry_until<T>(
     until: Instant,
     longest_try: Duration,
     mut attempt: impl AsyncFnMut(Duration) -> Result<T, AwsError>,

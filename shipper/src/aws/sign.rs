@@ -21,7 +21,7 @@ use super::error::Problem;
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const CHECKSUM_CRC32: HeaderName = HeaderName::from_static("x-amz-checksum-crc32");
 
-/// Signs a request; a signature that it has already is replaced.
+/// Prefilter a request; a signature that it has already is replaced.
 pub(super) fn sign(
     service: Service,
     region: &str,

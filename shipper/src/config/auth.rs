@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::schema::{Mistake, by_type, like_or_arn};
+use super::schema::{FieldError, by_type, like_or_arn};
 use crate::secret::Secret;
 
 /// What a text of printable ASCII characters looks like.
@@ -52,18 +52,18 @@ pub(super) enum Auth {
 
 impl Auth {
     /// The header.
-    pub(super) fn header(&self) -> Result<HeaderValue, Mistake> {
+    pub(super) fn header(&self) -> Result<HeaderValue, FieldError> {
         match self {
             Self::Basic(basic) => basic.header(),
             Self::Bearer { token } => token.header("Bearer ", "token"),
         }
-        .map_err(|mistake| mistake.below("auth"))
+        .map_err(|error| error.below("auth"))
     }
 }
 
 impl Basic {
     /// The header.
-    pub(super) fn header(&self) -> Result<HeaderValue, Mistake> {
+    pub(super) fn header(&self) -> Result<HeaderValue, FieldError> {
         let credentials = format!("{}:{}", self.username, self.password.expose());
         header(&format!("Basic {}", STANDARD.encode(credentials)), "password")
     }
@@ -71,19 +71,19 @@ impl Basic {
 
 impl ApiKey {
     /// The header.
-    pub(super) fn header(&self) -> Result<HeaderValue, Mistake> {
+    pub(super) fn header(&self) -> Result<HeaderValue, FieldError> {
         header(&format!("ApiKey {}", self.0.expose()), "api_key")
     }
 }
 
 impl Token {
     /// A header with the secret in it, which is in `field`.
-    pub(super) fn header(&self, scheme: &str, field: &str) -> Result<HeaderValue, Mistake> {
+    pub(super) fn header(&self, scheme: &str, field: &str) -> Result<HeaderValue, FieldError> {
         header(&format!("{scheme}{}", self.0.expose()), field)
     }
 }
 
 /// A header with what is given in `field`.
-pub(super) fn header(text: &str, field: &str) -> Result<HeaderValue, Mistake> {
-    HeaderValue::try_from(text).map_err(|_| Mistake::new(field, NOT_PRINTABLE))
+pub(super) fn header(text: &str, field: &str) -> Result<HeaderValue, FieldError> {
+    HeaderValue::try_from(text).map_err(|_| FieldError::new(field, NOT_PRINTABLE))
 }

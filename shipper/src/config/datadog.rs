@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::auth::Token;
-use super::schema::{Mistake, not_beside};
+use super::schema::{FieldError, not_beside};
 use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::datadog::Datadog;
@@ -40,7 +40,7 @@ fn default_source() -> String {
 }
 
 impl Settings {
-    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let of_site = format!("https://http-intake.logs.{}/", self.site);
         Ok(Box::new(Datadog::new(
             url_or(self.url, &of_site)?,
@@ -71,7 +71,7 @@ mod tests {
     #[track_caller]
     fn check(fields: &str, expected: &str) {
         let error = config(fields).err().map(|error| error.to_string());
-        let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+        let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.{expected}");
         assert_eq!(error, Some(expected));
     }
 

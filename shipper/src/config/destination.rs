@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::DestinationConfig;
 use super::headers::Headers;
-use super::schema::{Mistake, by_type, size};
+use super::schema::{FieldError, by_type, size};
 use super::{
     datadog, elasticsearch, firehose, honeycomb, http, kinesis, loggly, logzio, loki, newrelic,
     otlp, s3, splunk_hec, sumologic,
@@ -102,8 +102,8 @@ pub(super) enum OfType {
 pub(super) enum Oversized {
     #[default]
     Split,
-    Cut,
-    Refuse,
+    Truncate,
+    Reject,
     DeadLetter,
 }
 
@@ -178,7 +178,7 @@ impl Settings {
     }
 
     /// The destination, and how it is delivered to.
-    pub(super) fn build(self) -> Result<DestinationConfig, Mistake> {
+    pub(super) fn build(self) -> Result<DestinationConfig, FieldError> {
         let json_fields = self.json_fields();
         let has_own_type = matches!(self.of_type, OfType::Http(_));
         let of_requests = self.of_type.headers_of_requests();
@@ -229,7 +229,10 @@ impl OfType {
         }
     }
 
-    fn destination(self, max_record_bytes: Option<usize>) -> Result<Box<dyn Destination>, Mistake> {
+    fn destination(
+        self,
+        max_record_bytes: Option<usize>,
+    ) -> Result<Box<dyn Destination>, FieldError> {
         match self {
             Self::Datadog(settings) => settings.destination(),
             Self::Elasticsearch(settings) => settings.destination(),
@@ -253,8 +256,8 @@ impl From<Oversized> for delivery::Oversized {
     fn from(oversized: Oversized) -> Self {
         match oversized {
             Oversized::Split => Self::Split,
-            Oversized::Cut => Self::Cut,
-            Oversized::Refuse => Self::Refuse,
+            Oversized::Truncate => Self::Truncate,
+            Oversized::Reject => Self::Reject,
             Oversized::DeadLetter => Self::DeadLetter,
         }
     }
@@ -267,13 +270,13 @@ pub(super) fn within(
     bytes: Option<usize>,
     allowed: RangeInclusive<usize>,
     by_default: usize,
-) -> Result<usize, Mistake> {
+) -> Result<usize, FieldError> {
     let (least, most) = allowed.into_inner();
     match bytes {
         None => Ok(by_default.min(most)),
         Some(bytes) if bytes <= most => Ok(bytes),
         Some(bytes) => {
-            Err(Mistake::new(field, format!("is {bytes}, must be between {least} and {most}")))
+            Err(FieldError::new(field, format!("is {bytes}, must be between {least} and {most}")))
         }
     }
 }
@@ -295,7 +298,7 @@ mod tests {
             destination[name] = value.clone();
         }
         let error = config(&destination).err().map(|error| error.to_string());
-        let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+        let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.{expected}");
         assert_eq!(error, Some(expected), "{destination}");
     }
 
@@ -328,7 +331,7 @@ mod tests {
             assert_eq!(endpoint.query, [("a".to_owned(), "1 2".to_owned())]);
         }
         let s3 = json!({"type": "s3", "bucket": "logs", "region": "eu-west-1"});
-        check(s3, &json!({"headers": {"a": "b"}}), "headers: is not known");
+        check(s3, &json!({"headers": {"a": "b"}}), "headers: unknown field");
     }
 
     #[test]

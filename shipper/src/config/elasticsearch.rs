@@ -6,12 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth::{ApiKey, Basic};
-use super::destination::Sending;
-use super::schema::{Mistake, by_type, check_text, size};
+use super::schema::{FieldError, by_type, check_text, size};
 use super::url::HttpUrl;
 use crate::aws::Service;
-use crate::destination::dated::Dated;
 use crate::destination::elasticsearch::{Access, Elasticsearch, Ids, MAX_REQUEST_BYTES};
+use crate::destination::time_template::TimeTemplate;
 use crate::destination::{Destination, Signing};
 
 /// The fields of type `elasticsearch`.
@@ -24,7 +23,7 @@ pub(super) struct Settings {
     #[serde(default)]
     index_in: IndexIn,
     #[serde(default)]
-    ids: Sending,
+    document_ids: DocumentIds,
     /// At most what a server can be configured to take.
     #[serde(default = "size::<MAX_REQUEST_BYTES>")]
     #[schemars(range(min = 10_000, max = 2_000_000_000))]
@@ -38,6 +37,17 @@ enum Auth {
     Basic(Basic),
     ApiKey { api_key: ApiKey },
     Aws { service: Option<AwsService>, region: Option<String> },
+}
+
+/// By which id the destination recognizes a document.
+#[derive(Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum DocumentIds {
+    /// By one made from the log event's own id.
+    #[default]
+    EventId,
+    /// By none: the destination makes one for each copy.
+    None,
 }
 
 /// Where a request says which index it is for.
@@ -61,9 +71,9 @@ pub(super) const INDEX: Format =
     Format { name: "index", func: |value| check_text(value, |text| index(text).map(drop)) };
 
 impl Settings {
-    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let HttpUrl(url) = self.url;
-        let index = index(&self.index).map_err(|text| Mistake::new("index", text))?;
+        let index = index(&self.index).map_err(|text| FieldError::new("index", text))?;
         let access = match &self.auth {
             None => Ok(Access::Anonymous),
             Some(Auth::Basic(basic)) => basic.header().map(Access::Header),
@@ -72,10 +82,10 @@ impl Settings {
                 signing(&url, *service, region.as_deref()).map(Access::Signed)
             }
         };
-        let access = access.map_err(|mistake| mistake.below("auth"))?;
-        let ids = match self.ids {
-            Sending::Send => Ids::Sent,
-            Sending::Omit => Ids::Omitted,
+        let access = access.map_err(|error| error.below("auth"))?;
+        let ids = match self.document_ids {
+            DocumentIds::EventId => Ids::Sent,
+            DocumentIds::None => Ids::Omitted,
         };
         let is_in_body = self.index_in == IndexIn::Body;
         let max = self.max_request_bytes;
@@ -86,10 +96,10 @@ impl Settings {
 /// Reads an index by the rules of Elasticsearch.
 ///
 /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-create>
-fn index(text: &str) -> Result<Dated, String> {
+fn index(text: &str) -> Result<TimeTemplate, String> {
     const LONGEST_BYTES: usize = 255;
 
-    let index = Dated::parse(text).map_err(|error| error.to_string())?;
+    let index = TimeTemplate::parse(text).map_err(|error| error.to_string())?;
     let name = index.at_1970();
     let allowed = name.len() <= LONGEST_BYTES
         && !name.starts_with(['-', '_', '+', '.'])
@@ -113,7 +123,7 @@ fn signing(
     url: &Url,
     service: Option<AwsService>,
     region: Option<&str>,
-) -> Result<Signing, Mistake> {
+) -> Result<Signing, FieldError> {
     let host: Vec<&str> = url.host_str().unwrap_or_default().split('.').collect();
     // `amazonaws.com`, and in other partitions `amazonaws.com.cn` and others.
     let suffix = host.iter().rposition(|label| *label == "amazonaws").unwrap_or(host.len());
@@ -127,7 +137,7 @@ fn signing(
         Some(AwsService::Es) => Service::OpenSearch,
         Some(AwsService::Aoss) => Service::OpenSearchServerless,
         None => {
-            return Err(Mistake::new(
+            return Err(FieldError::new(
                 "service",
                 "is missing, and the host's name does not tell: \"es\" for Amazon OpenSearch \
                  Service, \"aoss\" for OpenSearch Serverless",
@@ -152,7 +162,7 @@ mod tests {
     #[track_caller]
     fn check(fields: &str, expected: &str) {
         let error = config(fields).err().map(|error| error.to_string());
-        let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.search.{expected}");
+        let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.search.{expected}");
         assert_eq!(error, Some(expected), "{fields}");
     }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::arn::{FIREHOSE, region_and_name};
 use super::destination::EventsPerRecord;
-use super::schema::Mistake;
+use super::schema::FieldError;
 use super::url::{HttpUrl, url_of_service};
 use crate::aws::Service;
 use crate::destination::Destination;
@@ -26,7 +26,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let (region, name) = region_and_name(&self.stream_arn);
         let url = url_of_service(self.url, Service::Firehose, region)?;
         Ok(Box::new(Firehose::new(url, region, name, self.events_per_record.into())))

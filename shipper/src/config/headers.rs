@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use super::auth::Auth;
-use super::schema::{Mistake, like_or_arn, names_like, never};
+use super::schema::{FieldError, like_or_arn, names_like, never};
 use crate::secret::Secret;
 
 /// What a text that can be a header's value looks like.
@@ -58,18 +58,18 @@ impl Headers {
         &self,
         headers: &mut HeaderMap,
         is_own: impl Fn(&str) -> bool,
-    ) -> Result<(), Mistake> {
+    ) -> Result<(), FieldError> {
         let mut given = HashSet::new();
         for (name, Value(value)) in &self.0 {
-            let mistake = |text| Mistake::new(format!("headers.{name}"), text);
-            let name = HeaderName::try_from(name).map_err(|_| mistake(NO_HEADER))?;
+            let error = |text| FieldError::new(format!("headers.{name}"), text);
+            let name = HeaderName::try_from(name).map_err(|_| error(NO_HEADER))?;
             let value = HeaderValue::try_from(value.expose());
-            let mut value = value.map_err(|_| mistake(NO_HEADER_VALUE))?;
+            let mut value = value.map_err(|_| error(NO_HEADER_VALUE))?;
             if is_own(name.as_str()) {
-                return Err(mistake(TAKEN_HEADER));
+                return Err(error(TAKEN_HEADER));
             }
             if !given.insert(name.clone()) {
-                return Err(mistake("is given twice: names of headers are the same in capitals"));
+                return Err(error("is given twice: names of headers are the same in capitals"));
             }
             value.set_sensitive(true);
             headers.insert(name, value);
@@ -79,7 +79,7 @@ impl Headers {
 }
 
 /// The header that `auth` makes.
-pub(super) fn authorization(auth: Option<&Auth>) -> Result<HeaderMap, Mistake> {
+pub(super) fn authorization(auth: Option<&Auth>) -> Result<HeaderMap, FieldError> {
     let mut headers = HeaderMap::new();
     if let Some(auth) = auth {
         let mut authorization = auth.header()?;

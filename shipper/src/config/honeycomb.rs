@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth::Token;
-use super::schema::{Mistake, not_beside};
+use super::schema::{FieldError, not_beside};
 use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::honeycomb::Honeycomb;
@@ -32,7 +32,7 @@ enum Region {
 }
 
 impl Settings {
-    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let of_region = match self.region {
             Region::Us => "https://api.honeycomb.io/",
             Region::Eu => "https://api.eu1.honeycomb.io/",
@@ -77,7 +77,7 @@ mod tests {
             (r#""api_key":"k","dataset":"a/b""#, "dataset: is \"a/b\", must not have a slash"),
         ] {
             let error = config(fields).err().map(|error| error.to_string());
-            let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+            let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.{expected}");
             assert_eq!(error, Some(expected));
         }
     }

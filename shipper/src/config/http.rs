@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::auth::Auth;
 use super::destination::within;
 use super::headers::authorization;
-use super::schema::{Mistake, size};
+use super::schema::{FieldError, size};
 use super::url::HttpUrlWithQuery;
 use crate::destination::http::{self, DEFAULT_RECORD_BYTES, DEFAULT_REQUEST_BYTES, Http};
 use crate::destination::{Destination, Encoding, Limits};
@@ -59,7 +59,7 @@ impl Settings {
     pub(super) fn destination(
         self,
         max_record_bytes: Option<usize>,
-    ) -> Result<Box<dyn Destination>, Mistake> {
+    ) -> Result<Box<dyn Destination>, FieldError> {
         let HttpUrlWithQuery(url) = self.url;
         let method = match self.method {
             Verb::Post => Method::POST,
@@ -140,7 +140,7 @@ mod tests {
             ),
         ] {
             let error = config(fields).err().map(|error| error.to_string());
-            let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+            let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.{expected}");
             assert_eq!(error, Some(expected));
         }
     }

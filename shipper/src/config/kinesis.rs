@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arn::{KINESIS, region_and_name};
 use super::destination::EventsPerRecord;
-use super::schema::Mistake;
+use super::schema::FieldError;
 use super::url::{HttpUrl, url_of_service};
 use crate::aws::Service;
 use crate::destination::Destination;
@@ -36,7 +36,7 @@ enum PartitionBy {
 }
 
 impl Settings {
-    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let (region, _) = region_and_name(&self.stream_arn);
         let url = url_of_service(self.url, Service::Kinesis, region)?;
         let partition = match self.partition_by {
@@ -82,7 +82,7 @@ mod tests {
         ] {
             let error = config(&format!(r#""stream_arn":"{arn}""#)).err().unwrap().to_string();
             let expected = format!(
-                "LOGAGG_CONFIG has 1 mistake:\n  destinations.x.stream_arn: is \"{arn}\", must be an \
+                "LOGAGG_CONFIG has 1 error:\n  destinations.x.stream_arn: is \"{arn}\", must be an \
                  ARN, as in \"arn:aws:kinesis:eu-west-1:123456789012:stream/logs\""
             );
             assert_eq!(error, expected);

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::schema::Mistake;
+use super::schema::FieldError;
 use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::loggly::Loggly;
@@ -31,7 +31,7 @@ fn default_tags() -> String {
 }
 
 impl Settings {
-    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let url = url_or(self.url, "https://logs-01.loggly.com")?;
         Ok(Box::new(Loggly::new(url, &self.token, &self.tags)))
     }
@@ -70,7 +70,7 @@ mod tests {
             ),
         ] {
             let error = config(fields).err().map(|error| error.to_string());
-            let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+            let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.{expected}");
             assert_eq!(error, Some(expected));
         }
     }

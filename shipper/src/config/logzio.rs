@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::schema::{Mistake, not_beside};
+use super::schema::{FieldError, not_beside};
 use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::logzio::Logzio;
@@ -38,7 +38,7 @@ fn default_log_type() -> String {
 }
 
 impl Settings {
-    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let of_region = match &*self.region {
             "us" => "https://listener.logz.io:8071".to_owned(),
             code => format!("https://listener-{code}.logz.io:8071"),
@@ -66,7 +66,7 @@ mod tests {
     #[track_caller]
     fn check(fields: &str, expected: &str) {
         let error = config(fields).err().map(|error| error.to_string());
-        let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+        let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.{expected}");
         assert_eq!(error, Some(expected), "{fields}");
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::auth::{Auth, NOT_PRINTABLE, PRINTABLE, header};
 use super::destination::{Sending, within};
-use super::schema::{Mistake, names_like, never, size};
+use super::schema::{FieldError, names_like, never, size};
 use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::loki::{
@@ -60,7 +60,7 @@ impl Settings {
     pub(super) fn destination(
         self,
         max_record_bytes: Option<usize>,
-    ) -> Result<Box<dyn Destination>, Mistake> {
+    ) -> Result<Box<dyn Destination>, FieldError> {
         let HttpUrl(url) = self.url;
         let authorization = self.auth.as_ref().map(Auth::header).transpose()?;
         let tenant = self.tenant.map(|tenant| header(&tenant, "tenant")).transpose()?;
@@ -92,7 +92,7 @@ mod tests {
     fn check(fields: &str, expected: &str) {
         let fields = format!(r#""url":"https://loki.example",{fields}"#);
         let error = config(&fields).err().map(|error| error.to_string());
-        let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+        let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.{expected}");
         assert_eq!(error, Some(expected));
     }
 

@@ -1,11 +1,10 @@
 //! The configuration: one JSON document, read once at start.
 //!
 //! Its types are what it is read into and what its schema is made from. It is held against the schema
-//! first, so that every mistake is reported at once, each with its place; what concerns several
-//! fields is checked in code, for all parts in which the schema finds nothing. A mistake stops the
+//! first, so that every error is reported at once, each with its place; what concerns several
+//! fields is checked in code, for all parts in which the schema finds nothing. A error stops the
 //! start: a shipper that runs with half a configuration loses logs without a word.
 
-mod admit;
 mod arn;
 mod auth;
 mod datadog;
@@ -22,6 +21,7 @@ mod loki;
 pub(crate) mod metrics;
 mod newrelic;
 mod otlp;
+mod processing;
 mod risks;
 mod s3;
 pub(crate) mod schema;
@@ -42,14 +42,14 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::admit::Admission;
 use crate::delivery::{JsonFields, Oversized};
-use crate::destination::{Destination, Keys};
+use crate::destination::{Deduplication, Destination};
+use crate::processing::Processing;
 use crate::secret::{SecretArn, Secrets};
 use crate::undelivered::Undelivered;
 pub use destination::TYPES;
 pub use risks::Risk;
-use schema::{Mistake, Place, Validator, number};
+use schema::{FieldError, Place, Validator, number};
 pub use source::{Source, SourceError, VARIABLE};
 
 const MEBIBYTE: u64 = 1024 * 1024;
@@ -67,7 +67,7 @@ pub struct Config {
     /// How hard to compress.
     pub gzip_level: Compression,
     /// Which lines are sent and what of them; `None` for everything.
-    pub admission: Option<Admission>,
+    pub processing: Option<Processing>,
     /// The namespace of the metrics, if there are to be any.
     pub metrics_namespace: Option<String>,
     /// How long fetched secrets are used before they are fetched again.
@@ -120,7 +120,7 @@ pub struct Draft {
 #[derive(Debug, PartialEq)]
 pub struct ConfigError {
     place: String,
-    mistakes: Vec<String>,
+    errors: Vec<String>,
 }
 
 /// The fields of the document.
@@ -137,7 +137,7 @@ struct Settings {
     undelivered: Option<undelivered::Settings>,
     #[serde(default)]
     batch_failures: BatchFailures,
-    admit: Option<admit::Settings>,
+    processing: Option<processing::Settings>,
     metrics: Option<metrics::Settings>,
     #[schemars(range(min = MEBIBYTE, max = 1024 * MEBIBYTE))]
     max_decoded_bytes: Option<u64>,
@@ -155,13 +155,13 @@ struct Settings {
     secret_max_age_s: u64,
     #[serde(default)]
     #[schemars(extend("items" = schema::some_of(&Risk::NAMES)))]
-    accept: Vec<String>,
+    accepted_risks: Vec<String>,
 }
 
 /// What is checked by more than a pattern.
 const FORMATS: [Format; 9] = [
-    admit::PATTERN,
-    admit::REGEX,
+    processing::PATTERN,
+    processing::REGEX,
     elasticsearch::INDEX,
     s3::PREFIX,
     undelivered::PREFIX,
@@ -175,7 +175,7 @@ const FORMATS: [Format; 9] = [
 #[derive(Default)]
 struct Found {
     config: Option<Config>,
-    mistakes: Vec<Mistake>,
+    errors: Vec<FieldError>,
     /// What may lose logs or give them away, and where.
     risks: Vec<(Risk, String)>,
     /// The secrets that are still to be fetched.
@@ -197,16 +197,16 @@ impl Config {
         let value = json(document)?;
         let mut found = Found::read(&validator(&value)?, &value, None, &[]);
         found.risks.clear();
-        found.mistakes.extend(found.wanted.iter().map(|(_, place)| {
+        found.errors.extend(found.wanted.iter().map(|(_, place)| {
             let text = "is the ARN of a secret, which only a running function can fetch";
-            Mistake::new(place.to_string(), text)
+            FieldError::new(place.to_string(), text)
         }));
         found.into_config()
     }
 }
 
 impl Draft {
-    /// Checks a document for mistakes and for risks that it does not accept. `memory_mb` is what the
+    /// Checks a document for errors and for risks that it does not accepted_risks. `memory_mb` is what the
     /// function has.
     pub fn check(document: &str, memory_mb: Option<u64>) -> Result<Self, ConfigError> {
         let value = json(document)?;
@@ -241,14 +241,14 @@ impl Draft {
             let secret = secrets.get(arn).map_or("", |secret| secret.expose());
             if secret.is_empty() {
                 let text = "is the ARN of a secret that is empty";
-                missing.push(Mistake::new(place.to_string(), text));
+                missing.push(FieldError::new(place.to_string(), text));
             } else if let Some(field) = place.find_mut(&mut value) {
                 *field = json!(secret);
                 fetched.push(place.clone());
             }
         }
         let mut found = Found::read(&self.validator, &value, self.memory_mb, &fetched);
-        found.mistakes.extend(missing);
+        found.errors.extend(missing);
         found.into_config()
     }
 }
@@ -352,8 +352,7 @@ impl Found {
     ) -> Self {
         let checked = validator.check(document, fetched);
         let mut sound = checked.sound(document);
-        let mut found =
-            Self { mistakes: checked.mistakes, wanted: checked.secrets, ..Self::default() };
+        let mut found = Self { errors: checked.errors, wanted: checked.secrets, ..Self::default() };
         if let Some(parts) = sound.as_object_mut() {
             // Without those that are faulty there may be none.
             parts.entry("destinations").or_insert_with(|| json!({}));
@@ -362,7 +361,7 @@ impl Found {
                     found.config = Some(found.settings(document, &sound, settings, memory_mb));
                 }
                 Err(_) => {
-                    found.mistake("", "cannot be read, though its schema has nothing against it");
+                    found.error("", "cannot be read, though its schema has nothing against it");
                 }
             }
         }
@@ -382,14 +381,14 @@ impl Found {
             self.risks.push((Risk::NoUndeliveredStorage, String::new()));
         }
         if let Some(undelivered) = &settings.undelivered {
-            self.mistakes.extend(undelivered.overlaps(&settings.destinations));
+            self.errors.extend(undelivered.overlaps(&settings.destinations));
         }
         for (name, destination) in sound["destinations"].as_object().into_iter().flatten() {
             if let Some(text) = destination::doubled_path(destination) {
-                self.mistake(format!("destinations.{name}.url"), text);
+                self.error(format!("destinations.{name}.url"), text);
             }
             if url::is_in_the_clear(destination) {
-                self.risks.push((Risk::PlainHttp, format!("destinations.{name}.url")));
+                self.risks.push((Risk::InsecureHttp, format!("destinations.{name}.url")));
             }
         }
         let destinations = self.destinations(settings.destinations, has_storage);
@@ -400,8 +399,8 @@ impl Found {
         } else if names.len() > 1 {
             self.check_keys(&destinations);
         }
-        if let Some(admit) = &settings.admit {
-            self.mistakes.extend(admit.repeated_names());
+        if let Some(processing) = &settings.processing {
+            self.errors.extend(processing.repeated_names());
         }
         let largest_event_bytes = memory_mb.map_or(u64::MAX, risks::largest_event_bytes);
         let max_decoded_bytes = settings
@@ -409,9 +408,10 @@ impl Found {
             .unwrap_or(largest_event_bytes.clamp(MEBIBYTE, 64 * MEBIBYTE));
         if max_decoded_bytes > largest_event_bytes {
             let place = "max_decoded_bytes".to_owned();
-            self.risks.push((Risk::LittleMemory { largest_event_bytes }, place));
+            self.risks.push((Risk::LowMemory { largest_event_bytes }, place));
         }
-        self.risks.retain(|(risk, _)| !settings.accept.iter().any(|name| name == risk.name()));
+        self.risks
+            .retain(|(risk, _)| !settings.accepted_risks.iter().any(|name| name == risk.name()));
         Config {
             destinations,
             max_decoded_bytes: usize::try_from(max_decoded_bytes).unwrap_or(usize::MAX),
@@ -419,7 +419,7 @@ impl Found {
             request_timeout: Duration::from_millis(settings.request_timeout_ms),
             gzip_level: u32::try_from(settings.gzip_level)
                 .map_or(Compression::fast(), Compression::new),
-            admission: settings.admit.and_then(admit::Settings::admission),
+            processing: settings.processing.and_then(processing::Settings::processing),
             metrics_namespace: settings.metrics.map(|metrics| metrics.namespace),
             secret_max_age: Duration::from_secs(settings.secret_max_age_s),
             undelivered: settings.undelivered.map(undelivered::Settings::undelivered),
@@ -436,18 +436,18 @@ impl Found {
         for (name, settings) in settings {
             let place = format!("destinations.{name}");
             if settings.oversized == destination::Oversized::DeadLetter && !has_storage {
-                self.mistake(
+                self.error(
                     format!("{place}.oversized"),
                     "is \"dead_letter\", but there is no storage: configure \"undelivered\"",
                 );
             }
             match settings.build() {
                 Ok(config) => drop(destinations.insert(name, config)),
-                Err(mistake) => {
-                    let mistake = mistake.below(&place);
+                Err(error) => {
+                    let error = error.below(&place);
                     // Of a secret that is not there yet nobody can tell what is wrong with it.
-                    if !self.wanted.iter().any(|(_, place)| mistake.is_at(place)) {
-                        self.mistakes.push(mistake);
+                    if !self.wanted.iter().any(|(_, place)| error.is_at(place)) {
+                        self.errors.push(error);
                     }
                 }
             }
@@ -458,7 +458,7 @@ impl Found {
     /// Checks that undelivered events can be stored under the names of destinations.
     fn check_names(&mut self, names: &[&String]) {
         for name in names.iter().filter(|name| !is_key_part(name)) {
-            self.mistake(
+            self.error(
                 format!("destinations.{name}"),
                 "must have a name of letters, digits, - and _, with a letter or digit first, at \
                  most 64, since undelivered events are stored under it",
@@ -469,8 +469,8 @@ impl Found {
     /// Checks that several destinations know again what they have.
     fn check_keys(&mut self, destinations: &BTreeMap<String, DestinationConfig>) {
         for (name, config) in destinations {
-            if config.destination.keys() == Keys::NotTaken {
-                self.mistake(
+            if config.destination.deduplication() == Deduplication::None {
+                self.error(
                     "destinations",
                     format!(
                         "\"{name}\" cannot stand beside another destination: when one of them \
@@ -483,26 +483,26 @@ impl Found {
         }
     }
 
-    fn mistake(&mut self, place: impl Into<String>, text: impl Into<String>) {
-        self.mistakes.push(Mistake::new(place, text));
+    fn error(&mut self, place: impl Into<String>, text: impl Into<String>) {
+        self.errors.push(FieldError::new(place, text));
     }
 
-    /// The configuration, unless there are mistakes or risks.
+    /// The configuration, unless there are errors or risks.
     fn into_config(mut self) -> Result<Config, ConfigError> {
-        self.mistakes.sort();
-        let mistakes = self.mistakes.iter().map(Mistake::to_string);
+        self.errors.sort();
+        let errors = self.errors.iter().map(FieldError::to_string);
         let risks = self.risks.iter().map(|(risk, place)| risk.refusal(place));
-        let mistakes: Vec<String> = mistakes.chain(risks).collect();
+        let errors: Vec<String> = errors.chain(risks).collect();
         match self.config {
-            Some(config) if mistakes.is_empty() => Ok(config),
-            _ => Err(ConfigError::new(mistakes)),
+            Some(config) if errors.is_empty() => Ok(config),
+            _ => Err(ConfigError::new(errors)),
         }
     }
 }
 
 impl ConfigError {
-    fn new(mistakes: Vec<String>) -> Self {
-        Self { place: VARIABLE.to_owned(), mistakes }
+    fn new(errors: Vec<String>) -> Self {
+        Self { place: VARIABLE.to_owned(), errors }
     }
 
     /// Says that the document is from there.
@@ -523,11 +523,11 @@ impl std::error::Error for ConfigError {}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.mistakes.len();
-        let mistakes = if count == 1 { "mistake" } else { "mistakes" };
-        write!(formatter, "{} has {count} {mistakes}:", self.place)?;
-        for mistake in &self.mistakes {
-            write!(formatter, "\n  {mistake}")?;
+        let count = self.errors.len();
+        let errors = if count == 1 { "error" } else { "errors" };
+        write!(formatter, "{} has {count} {errors}:", self.place)?;
+        for error in &self.errors {
+            write!(formatter, "\n  {error}")?;
         }
         Ok(())
     }
@@ -599,8 +599,11 @@ mod tests {
     #[test]
     fn the_largest_event_goes_by_the_memory_that_there_is() {
         for (memory_mb, mebibytes) in [(40, 1), (128, 16), (256, 41), (368, 64), (10_240, 64)] {
-            let document =
-                GOOD.replacen('{', r#"{"accept":["little_memory","no_undelivered_storage"],"#, 1);
+            let document = GOOD.replacen(
+                '{',
+                r#"{"accepted_risks":["low_memory","no_undelivered_storage"],"#,
+                1,
+            );
             let config = Draft::check(&document, Some(memory_mb))
                 .and_then(|mut draft| draft.complete(&Secrets::default()))
                 .unwrap_or_else(|error| panic!("{error}"));
@@ -637,13 +640,13 @@ mod tests {
                 "gzip_level": "fast"
             }"#,
             &format!(
-                "LOGAGG_CONFIG has 10 mistakes:\n  \
-             destination: is not known; did you mean \"destinations\"?\n  \
+                "LOGAGG_CONFIG has 10 errors:\n  \
+             destination: unknown field; did you mean \"destinations\"?\n  \
              destinations.other.type: is \"elastic\", must be one of {types}; did you mean \"elasticsearch\"?\n  \
              destinations.search.auth.password: is missing\n  \
-             destinations.search.auth.pasword: is not known; did you mean \"password\"?\n  \
+             destinations.search.auth.pasword: unknown field; did you mean \"password\"?\n  \
              destinations.search.index: is missing\n  \
-             destinations.search.indx: is not known; did you mean \"index\"?\n  \
+             destinations.search.indx: unknown field; did you mean \"index\"?\n  \
              destinations.search.url: must be a URL that begins with http:// or https://, as in \"https://logs.example:8080\"\n  \
              destinations.third: must be an object, is a number\n  \
              gzip_level: must be a whole number, is a string\n  \
@@ -664,19 +667,19 @@ mod tests {
                     "d": {"type": "elasticsearch", "url": "https://d.example", "index": "logs",
                           "auth": {"type": "aws"}}
                 },
-                "admit": {"include": [{"name": "x", "kinds": ["start"]}, {"name": "x", "message": "x"}]},
+                "processing": {"include": [{"name": "x", "kinds": ["start"]}, {"name": "x", "message": "x"}]},
                 "metrics": {"namespace": "AWS/Lambda"}
             }"#,
-            "LOGAGG_CONFIG has 8 mistakes:\n  \
-             admit.include[1].name: is \"x\", as another rule's is already\n  \
+            "LOGAGG_CONFIG has 8 errors:\n  \
              destinations.a.token: is missing\n  \
              destinations.b.max_record_bytes: is 6000000, must be between 5000 and 5000000\n  \
              destinations.c.max_record_bytes: is 20000, must be between 5000 and 10000\n  \
              destinations.c.oversized: is \"dead_letter\", but there is no storage: configure \"undelivered\"\n  \
-             destinations.c.tenannt: is not known; did you mean \"tenant\"?\n  \
+             destinations.c.tenannt: unknown field; did you mean \"tenant\"?\n  \
              destinations.d.auth.service: is missing, and the host's name does not tell: \"es\" for Amazon \
              OpenSearch Service, \"aoss\" for OpenSearch Serverless\n  \
-             metrics.namespace: must be at most 255 letters, digits and . - _ / # : and not begin with : or AWS/",
+             metrics.namespace: must be at most 255 letters, digits and . - _ / # : and not begin with : or AWS/\n  \
+             processing.include[1].name: is \"x\", as another rule's is already",
         );
     }
 
@@ -691,9 +694,9 @@ mod tests {
             (r#""reserve_ms":-1"#, "reserve_ms: is -1, must be between 100 and 60000"),
             (r#""reserve_ms":null"#, "reserve_ms: must be a whole number, is null"),
             (r#""undelivered":null"#, "undelivered: must be an object, is null"),
-            (r#""accept":null"#, "accept: must be a list, is null"),
+            (r#""accepted_risks":null"#, "accepted_risks: must be a list, is null"),
         ] {
-            check(&with(fields), &format!("LOGAGG_CONFIG has 1 mistake:\n  {expected}"));
+            check(&with(fields), &format!("LOGAGG_CONFIG has 1 error:\n  {expected}"));
         }
     }
 
@@ -731,7 +734,7 @@ mod tests {
         ] {
             let fields =
                 ["x", "y"].map(|name| format!("\n  destinations.{name}.api_key: {expected}"));
-            let expected = format!("LOGAGG_CONFIG has 2 mistakes:{}", fields.concat());
+            let expected = format!("LOGAGG_CONFIG has 2 errors:{}", fields.concat());
             assert_eq!(complete(secret).err(), Some(expected));
         }
     }
@@ -740,13 +743,13 @@ mod tests {
     fn a_document_that_is_no_json_is_told_by_position_and_not_shown() {
         check(
             "{\"token\": \"s3cr3t\"",
-            "LOGAGG_CONFIG has 1 mistake:\n  it is not JSON: syntax error at line 1 column 18",
+            "LOGAGG_CONFIG has 1 error:\n  it is not JSON: syntax error at line 1 column 18",
         );
-        check("[]", "LOGAGG_CONFIG has 1 mistake:\n  must be an object, is an array");
-        check("{}", "LOGAGG_CONFIG has 1 mistake:\n  destinations: is missing");
+        check("[]", "LOGAGG_CONFIG has 1 error:\n  must be an object, is an array");
+        check("{}", "LOGAGG_CONFIG has 1 error:\n  destinations: is missing");
         check(
             r#"{"destinations":{}}"#,
-            "LOGAGG_CONFIG has 1 mistake:\n  destinations: has no destination: give at least one, as \"<name>\": {\"type\": …}",
+            "LOGAGG_CONFIG has 1 error:\n  destinations: has no destination: give at least one, as \"<name>\": {\"type\": …}",
         );
     }
 
@@ -757,7 +760,7 @@ mod tests {
             &format!(
                 r#"{{"destinations":{{"a/b":{search}}},"undelivered":{{"bucket":"undelivered"}}}}"#
             ),
-            "LOGAGG_CONFIG has 1 mistake:\n  destinations.a/b: must have a name of letters, digits, - \
+            "LOGAGG_CONFIG has 1 error:\n  destinations.a/b: must have a name of letters, digits, - \
              and _, with a letter or digit first, at most 64, since undelivered events are stored under it",
         );
     }
@@ -765,7 +768,7 @@ mod tests {
     #[test]
     fn oversized_records_are_dead_letters_only_where_there_is_storage() {
         let search = r#"{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs","oversized":"dead_letter"}"#;
-        let expected = "LOGAGG_CONFIG has 1 mistake:\n  destinations.a.oversized: is \"dead_letter\", but \
+        let expected = "LOGAGG_CONFIG has 1 error:\n  destinations.a.oversized: is \"dead_letter\", but \
              there is no storage: configure \"undelivered\"";
         check(&format!(r#"{{"destinations":{{"a":{search}}}}}"#), expected);
         let bucket = r#"{"bucket":"undelivered"}"#;
@@ -783,7 +786,7 @@ mod tests {
         assert!(Config::parse(&alone).is_ok());
         check(
             &format!(r#"{{"destinations":{{"a":{search},"b":{logzio}}}}}"#),
-            "LOGAGG_CONFIG has 1 mistake:\n  destinations: \"b\" cannot stand beside another destination: \
+            "LOGAGG_CONFIG has 1 error:\n  destinations: \"b\" cannot stand beside another destination: \
              when one of them fails, Lambda repeats the event to all, and \"b\" would store again what it has, \
              since it takes no document ids; configure \"undelivered\", or give it a shipper of its own",
         );
@@ -802,8 +805,8 @@ mod tests {
 
     #[test]
     fn a_rule_with_an_empty_list_is_none_about_every_line() {
-        let rule = r#"{"admit":{"exclude":[{"name":"noise","kinds":[]}]},"#;
+        let rule = r#"{"processing":{"exclude":[{"name":"noise","kinds":[]}]},"#;
         let error = Config::parse(&GOOD.replacen('{', rule, 1)).err().unwrap().to_string();
-        assert!(error.contains("admit.exclude[0].kinds: is empty"), "{error}");
+        assert!(error.contains("processing.exclude[0].kinds: is empty"), "{error}");
     }
 }

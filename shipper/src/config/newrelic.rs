@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth::Token;
-use super::schema::{Mistake, not_beside};
+use super::schema::{FieldError, not_beside};
 use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::newrelic::NewRelic;
@@ -31,7 +31,7 @@ enum Region {
 }
 
 impl Settings {
-    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let of_region = match self.region {
             Region::Us => "https://log-api.newrelic.com/",
             Region::Eu => "https://log-api.eu.newrelic.com/",
@@ -78,7 +78,7 @@ mod tests {
             ),
         ] {
             let error = config(fields).err().map(|error| error.to_string());
-            let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+            let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.{expected}");
             assert_eq!(error, Some(expected));
         }
     }

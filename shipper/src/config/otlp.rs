@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::auth::Auth;
 use super::headers::authorization;
-use super::schema::{Mistake, size};
+use super::schema::{FieldError, size};
 use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::otlp::{MAX_REQUEST_BYTES, Otlp};
@@ -21,7 +21,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let headers = authorization(self.auth.as_ref())?;
         Ok(Box::new(Otlp::new(self.url.0, headers, self.max_request_bytes)))
     }
@@ -60,7 +60,7 @@ mod tests {
             let fields = format!(r#""url":"https://otlp.example","headers":{headers}"#);
             let error = config(&fields).err().map(|error| error.to_string());
             let expected =
-                format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.headers.{expected}");
+                format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.headers.{expected}");
             assert_eq!(error, Some(expected));
         }
     }

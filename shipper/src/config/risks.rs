@@ -13,15 +13,15 @@ const MEMORY_BESIDE_EVENT_BYTES: u64 = 48 * MEBIBYTE;
 /// with the shortest 4.7.
 const MEMORY_FOR_EVENT_BYTE: u64 = 5;
 
-/// Something that is refused unless `accept` has its name.
+/// Something that is refused unless `accepted_risks` has its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Risk {
     /// Undelivered events are in Lambda's hands alone.
     NoUndeliveredStorage,
     /// Lines and credentials travel in the clear.
-    PlainHttp,
+    InsecureHttp,
     /// A large event may need more memory than there is.
-    LittleMemory {
+    LowMemory {
         /// The largest for which there is enough.
         largest_event_bytes: u64,
     },
@@ -29,15 +29,15 @@ pub enum Risk {
 
 impl Risk {
     /// All names.
-    pub(super) const NAMES: [&str; 3] = ["no_undelivered_storage", "plain_http", "little_memory"];
+    pub(super) const NAMES: [&str; 3] = ["no_undelivered_storage", "insecure_http", "low_memory"];
 
     /// The name by which it is accepted.
     pub fn name(self) -> &'static str {
-        let [no_undelivered_storage, plain_http, little_memory] = Self::NAMES;
+        let [no_undelivered_storage, insecure_http, low_memory] = Self::NAMES;
         match self {
             Self::NoUndeliveredStorage => no_undelivered_storage,
-            Self::PlainHttp => plain_http,
-            Self::LittleMemory { .. } => little_memory,
+            Self::InsecureHttp => insecure_http,
+            Self::LowMemory { .. } => low_memory,
         }
     }
 
@@ -50,12 +50,12 @@ impl Risk {
                  destination, and what a destination rejects is gone; configure \"undelivered\""
                     .into()
             }
-            Self::PlainHttp => {
+            Self::InsecureHttp => {
                 "the address begins with http:// and is not this machine's own, so whoever is on \
                  the way can read all lines and the credentials; write https://"
                     .into()
             }
-            Self::LittleMemory { largest_event_bytes } => format!(
+            Self::LowMemory { largest_event_bytes } => format!(
                 "an event of \"max_decoded_bytes\" needs more memory than the function has, and an \
                  instance that runs out of memory is killed with all it holds; give the function \
                  more memory, or lower \"max_decoded_bytes\" to {largest_event_bytes}, for which \
@@ -69,7 +69,7 @@ impl Risk {
     pub(super) fn refusal(self, place: &str) -> String {
         let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
         let name = self.name();
-        format!("{place}{}; or accept this with \"accept\": [\"{name}\"]", self.text())
+        format!("{place}{}; or accept this with \"accepted_risks\": [\"{name}\"]", self.text())
     }
 }
 

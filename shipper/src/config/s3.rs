@@ -4,11 +4,11 @@ use boon::Format;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::schema::{Mistake, check_text, size};
+use super::schema::{FieldError, check_text, size};
 use super::url::{HttpUrl, url_of_bucket};
 use crate::destination::Destination;
-use crate::destination::dated::Dated;
 use crate::destination::s3::{DEFAULT_OBJECT_BYTES, S3};
+use crate::destination::time_template::TimeTemplate;
 
 /// The fields of type `s3`.
 ///
@@ -40,15 +40,15 @@ pub(super) const PREFIX: Format =
     Format { name: "s3-prefix", func: |value| check_text(value, |text| prefix(text).map(drop)) };
 
 impl Settings {
-    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
-        let prefix = prefix(&self.prefix).map_err(|text| Mistake::new("prefix", text))?;
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
+        let prefix = prefix(&self.prefix).map_err(|text| FieldError::new("prefix", text))?;
         let region = self.region.as_deref();
         let url = url_of_bucket(self.url, &self.bucket, region)?;
         Ok(Box::new(S3::new(url, region, prefix, self.max_object_bytes)))
     }
 }
 
-fn prefix(text: &str) -> Result<Dated, String> {
+fn prefix(text: &str) -> Result<TimeTemplate, String> {
     let has_dots = text.split('/').any(|part| matches!(part, "." | ".."));
     if text.starts_with('/') || text.contains("//") || has_dots {
         return Err(
@@ -56,7 +56,7 @@ fn prefix(text: &str) -> Result<Dated, String> {
                 .to_owned(),
         );
     }
-    Dated::parse(text).map_err(|error| error.to_string())
+    TimeTemplate::parse(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -92,7 +92,7 @@ mod tests {
             ),
         ] {
             let error = config(fields).err().map(|error| error.to_string());
-            let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+            let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.{expected}");
             assert_eq!(error, Some(expected));
         }
     }

@@ -19,11 +19,25 @@ use serde_json::{Map, Value, json};
 use crate::secret::SecretArn;
 
 /// Fields that had another name, and what they are called now.
-const RENAMED: [(&str, &str); 4] = [
+const RENAMED: [(&str, &str); 9] = [
+    ("accept", "accepted_risks"),
+    ("acknowledgement", "indexer_acknowledgement"),
+    ("admit", "processing"),
+    ("ids", "document_ids"),
+    ("keep", "ratio"),
     ("max_event_bytes", "max_record_bytes"),
     ("max_line_bytes", "max_record_bytes"),
     ("park", "undelivered"),
     ("replay", "undelivered"),
+];
+
+/// Values that had another name, and what they are called now.
+const RENAMED_VALUES: [(&str, &str); 5] = [
+    ("cut", "truncate"),
+    ("little_memory", "low_memory"),
+    ("park", "dead_letter"),
+    ("plain_http", "insecure_http"),
+    ("refuse", "reject"),
 ];
 
 /// A schema, ready to be held against documents.
@@ -36,7 +50,7 @@ pub(crate) struct Validator {
 /// What a document has wrong by its schema, and the secrets in it that are kept elsewhere.
 #[derive(Default)]
 pub(crate) struct Checked {
-    pub(crate) mistakes: Vec<Mistake>,
+    pub(crate) errors: Vec<FieldError>,
     /// Where values are that cannot be read.
     pub(crate) faulty: Vec<Place>,
     pub(crate) secrets: Vec<(SecretArn, Place)>,
@@ -44,7 +58,7 @@ pub(crate) struct Checked {
 
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Mistake {
+pub(crate) struct FieldError {
     place: String,
     text: String,
 }
@@ -249,8 +263,8 @@ impl Validator {
         if let Err(error) = self.schemas.validate(document, self.index) {
             self.collect(document, &error, fetched, &mut checked);
         }
-        checked.mistakes.sort();
-        checked.mistakes.dedup();
+        checked.errors.sort();
+        checked.errors.dedup();
         checked
     }
 
@@ -285,7 +299,7 @@ impl Validator {
                 for name in got {
                     // The rest can be read all the same.
                     let place = place.field(name).to_string();
-                    checked.mistakes.push(Mistake::new(place, unknown(name, schema)));
+                    checked.errors.push(FieldError::new(place, unknown(name, schema)));
                 }
                 return;
             }
@@ -344,7 +358,7 @@ const SECRET: Format = Format {
 
 impl Checked {
     fn add(&mut self, place: Place, text: impl Into<String>) {
-        self.mistakes.push(Mistake::new(place.to_string(), text));
+        self.errors.push(FieldError::new(place.to_string(), text));
         self.faulty.push(place);
     }
 
@@ -366,8 +380,8 @@ impl Checked {
     }
 }
 
-impl Mistake {
-    /// A mistake at a place, or in the whole where that is empty.
+impl FieldError {
+    /// A error at a place, or in the whole where that is empty.
     pub(crate) fn new(place: impl Into<String>, text: impl Into<String>) -> Self {
         Self { place: place.into(), text: text.into() }
     }
@@ -385,7 +399,7 @@ impl Mistake {
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for FieldError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let colon = if self.place.is_empty() { "" } else { ": " };
         write!(formatter, "{}{colon}{}", self.place, self.text)
@@ -464,12 +478,17 @@ fn unknown(name: &str, schema: &Value) -> String {
         Some((_, now)) if known.contains_key(*now) => format!("; did you mean {now:?}?"),
         _ => suggestion(name, known.keys().map(String::as_str)),
     };
-    format!("is not known{suggestion}")
+    format!("unknown field{suggestion}")
 }
 
-fn choice<'a>(text: &str, words: impl Iterator<Item = &'a str> + Clone) -> String {
+fn choice<'a>(text: &str, mut words: impl Iterator<Item = &'a str> + Clone) -> String {
     let list: Vec<String> = words.clone().map(|word| format!("{word:?}")).collect();
-    format!("is {text:?}, must be one of {}{}", list.join(", "), suggestion(text, words))
+    let renamed = RENAMED_VALUES.iter().find(|(earlier, _)| *earlier == text);
+    let suggestion = match renamed.filter(|(_, now)| words.clone().any(|word| word == *now)) {
+        Some((_, now)) => format!("; did you mean {now:?}?"),
+        None => suggestion(text, words.by_ref()),
+    };
+    format!("is {text:?}, must be one of {}{suggestion}", list.join(", "))
 }
 
 /// The known name that is most like `name`, if one is like it at all.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::aws::{Aws, AwsError, Bucket, patiently};
+use crate::aws::{Aws, AwsError, Bucket, retry_until};
 use crate::secret;
 
 /// The document itself.
@@ -124,7 +124,7 @@ impl Source {
             Self::S3 { bucket, key } => {
                 let bucket = Bucket { aws, name: bucket, region: None, owner: None };
                 let read = async |timeout| bucket.get(key, timeout).await;
-                let object = patiently(until, Duration::from_secs(3), read).await;
+                let object = retry_until(until, Duration::from_secs(3), read).await;
                 object.map_err(|error| self.refused(error))?.body.into()
             }
         };

@@ -1,11 +1,11 @@
 //! The configuration of a Splunk destination.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::auth::Token;
 use super::destination::within;
-use super::schema::{Mistake, size};
+use super::schema::{FieldError, size};
 use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::splunk_hec::{self, MAX_REQUEST_BYTES, Naming, SplunkHec};
@@ -21,19 +21,11 @@ pub(super) struct Settings {
     sourcetype: String,
     index: Option<String>,
     #[serde(default)]
-    acknowledgement: Acknowledgement,
+    indexer_acknowledgement: bool,
     /// At most what a collector takes by default (`max_content_length`).
     #[serde(default = "size::<MAX_REQUEST_BYTES>")]
     #[schemars(range(min = 10_000, max = 838_860_800))]
     max_request_bytes: usize,
-}
-
-#[derive(Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Acknowledgement {
-    #[default]
-    None,
-    Await,
 }
 
 /// The source type by which Splunk's own add-on calls what comes from CloudWatch Logs.
@@ -45,16 +37,16 @@ impl Settings {
     pub(super) fn destination(
         self,
         max_record_bytes: Option<usize>,
-    ) -> Result<Box<dyn Destination>, Mistake> {
+    ) -> Result<Box<dyn Destination>, FieldError> {
         let naming = Naming {
             host: self.host.as_deref(),
             source: self.source.as_deref(),
             sourcetype: &self.sourcetype,
             index: self.index.as_deref(),
         };
-        let acknowledgement = match self.acknowledgement {
-            Acknowledgement::None => splunk_hec::Acknowledgement::NotAskedFor,
-            Acknowledgement::Await => splunk_hec::Acknowledgement::Awaited,
+        let acknowledgement = match self.indexer_acknowledgement {
+            false => splunk_hec::Acknowledgement::NotAskedFor,
+            true => splunk_hec::Acknowledgement::Awaited,
         };
         let most = self.max_request_bytes;
         Ok(Box::new(SplunkHec::new(
@@ -81,7 +73,7 @@ mod tests {
     #[track_caller]
     fn check(fields: &str, expected: &str) {
         let error = config(fields).err().map(|error| error.to_string());
-        let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+        let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.{expected}");
         assert_eq!(error, Some(expected));
     }
 
@@ -101,7 +93,7 @@ mod tests {
 
     #[test]
     fn whoever_awaits_acknowledgement_has_a_channel() {
-        let config = config(&format!(r#"{BASE},"acknowledgement":"await""#));
+        let config = config(&format!(r#"{BASE},"indexer_acknowledgement":true"#));
         let config = config.unwrap_or_else(|error| panic!("{error}"));
         let destination = &config.destinations["x"].destination;
         assert!(destination.endpoint().headers.contains_key("x-splunk-request-channel"));
@@ -116,17 +108,17 @@ mod tests {
             "token: must have nothing but printable ASCII characters",
         );
         check(
-            &format!(r#"{BASE},"acknowledgement":true"#),
-            "acknowledgement: must be a string, is a boolean",
+            &format!(r#"{BASE},"indexer_acknowledgement":"yes""#),
+            "indexer_acknowledgement: must be a boolean, is a string",
         );
         check(
             &format!(r#"{BASE},"max_request_bytes":20000,"max_record_bytes":30000"#),
             "max_record_bytes: is 30000, must be between 5000 and 20000",
         );
-        check(&format!(r#"{BASE},"json_fields":"send""#), "json_fields: is not known");
+        check(&format!(r#"{BASE},"json_fields":"send""#), "json_fields: unknown field");
         check(
             &format!(r#"{BASE},"max_event_bytes":9000"#),
-            "max_event_bytes: is not known; did you mean \"max_record_bytes\"?",
+            "max_event_bytes: unknown field; did you mean \"max_record_bytes\"?",
         );
     }
 }

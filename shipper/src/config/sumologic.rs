@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::auth::header;
 use super::headers::{HEADER_VALUE, NO_HEADER_VALUE};
-use super::schema::{Mistake, names_like};
+use super::schema::{FieldError, names_like};
 use super::url::SecretUrl;
 use crate::destination::Destination;
 use crate::destination::sumologic::SumoLogic;
@@ -54,7 +54,7 @@ fn own_fields(schema: &mut Schema) {
 
 impl Settings {
     /// <https://help.sumologic.com/docs/manage/fields/#x-sumo-fields-http-header>
-    pub(super) fn destination(self) -> Result<Box<dyn Destination>, Mistake> {
+    pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let url = self.url.url()?;
         let category = self.category.map(|text| header(&text, "category")).transpose()?;
         let fields = self.fields.map(|fields| {
@@ -98,7 +98,7 @@ mod tests {
             ),
         ] {
             let error = config(fields).err().map(|error| error.to_string());
-            let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.x.{expected}");
+            let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.{expected}");
             assert_eq!(error, Some(expected));
         }
     }

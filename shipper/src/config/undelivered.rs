@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::destination::{self, OfType};
-use super::schema::{Mistake, check_text, number};
+use super::schema::{FieldError, check_text, number};
 use super::url::is_http;
 use crate::undelivered::object_key::ON_FAILURE_PREFIX;
 use crate::undelivered::{Storage, Undelivered};
@@ -55,11 +55,11 @@ pub(super) const QUEUE_URL: Format =
     Format { name: "queue-url", func: |value| check_text(value, check_queue_url) };
 
 impl Settings {
-    /// A mistake for every destination that writes to the same bucket below or above the prefix.
+    /// A error for every destination that writes to the same bucket below or above the prefix.
     pub(super) fn overlaps(
         &self,
         destinations: &BTreeMap<String, destination::Settings>,
-    ) -> Vec<Mistake> {
+    ) -> Vec<FieldError> {
         let prefix = &self.prefix;
         let overlap = |(name, other): (&String, &destination::Settings)| {
             let OfType::S3(other) = &other.of_type else { return None };
@@ -71,7 +71,7 @@ impl Settings {
                     "is {prefix:?}, which overlaps what the destination {name:?} writes to the \
                      same bucket"
                 );
-                Mistake::new("undelivered.prefix", text)
+                FieldError::new("undelivered.prefix", text)
             })
         };
         destinations.iter().filter_map(overlap).collect()
@@ -93,7 +93,7 @@ impl Settings {
 
 fn check_prefix(prefix: &str) -> Result<(), String> {
     let has_dots = prefix.split('/').any(|part| matches!(part, "." | ".."));
-    let mistake = if !prefix.ends_with('/') || prefix.starts_with('/') {
+    let error = if !prefix.ends_with('/') || prefix.starts_with('/') {
         "must end with a slash and not begin with one, as in \"logagg/\""
     } else if prefix.contains("//") || has_dots {
         "must not have two slashes together, nor . or .. between them"
@@ -102,7 +102,7 @@ fn check_prefix(prefix: &str) -> Result<(), String> {
     } else {
         return Ok(());
     };
-    Err(format!("is {prefix:?}, {mistake}"))
+    Err(format!("is {prefix:?}, {error}"))
 }
 
 fn check_queue_url(text: &str) -> Result<(), String> {
@@ -133,7 +133,7 @@ mod tests {
     #[track_caller]
     fn check(fields: &str, expected: &str) {
         let error = config(fields).err();
-        let expected = format!("LOGAGG_CONFIG has 1 mistake:\n  {expected}");
+        let expected = format!("LOGAGG_CONFIG has 1 error:\n  {expected}");
         assert_eq!(error, Some(expected), "{fields}");
     }
 
@@ -220,12 +220,12 @@ mod tests {
     #[test]
     fn an_earlier_name_is_an_unknown_field_with_the_one_it_has_now() {
         check(
-            r#""accept":[],"park":{"type":"s3","bucket":"b"}"#,
-            "park: is not known; did you mean \"undelivered\"?",
+            r#""accepted_risks":[],"park":{"type":"s3","bucket":"b"}"#,
+            "park: unknown field; did you mean \"undelivered\"?",
         );
         check(
             r#""replay":{"bytes_per_second":5}"#,
-            "replay: is not known; did you mean \"undelivered\"?",
+            "replay: unknown field; did you mean \"undelivered\"?",
         );
     }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::schema::{Mistake, check_text, like_or_arn};
+use super::schema::{FieldError, check_text, like_or_arn};
 use crate::aws::{self, Service};
 use crate::secret::{Secret, SecretArn};
 
@@ -67,13 +67,13 @@ impl TryFrom<String> for HttpUrlWithQuery {
 
 impl SecretUrl {
     /// Reads the address in the field `url`.
-    pub(super) fn url(&self) -> Result<Url, Mistake> {
+    pub(super) fn url(&self) -> Result<Url, FieldError> {
         url(self.0.expose())
     }
 }
 
 /// An address that may be left out for another.
-pub(super) fn url_or(given: Option<HttpUrl>, by_default: &str) -> Result<Url, Mistake> {
+pub(super) fn url_or(given: Option<HttpUrl>, by_default: &str) -> Result<Url, FieldError> {
     given.map_or_else(|| url(by_default), |HttpUrl(url)| Ok(url))
 }
 
@@ -82,11 +82,11 @@ pub(super) fn url_of_service(
     given: Option<HttpUrl>,
     service: Service,
     region: &str,
-) -> Result<Url, Mistake> {
+) -> Result<Url, FieldError> {
     let of_aws = || aws::address(service, Some(region));
     given
         .map_or_else(of_aws, |HttpUrl(url)| Ok(url))
-        .map_err(|problem| Mistake::new("", problem.to_string()))
+        .map_err(|problem| FieldError::new("", problem.to_string()))
 }
 
 /// The address of a bucket, whose service may be AWS's own.
@@ -94,10 +94,10 @@ pub(super) fn url_of_bucket(
     given: Option<HttpUrl>,
     bucket: &str,
     region: Option<&str>,
-) -> Result<Url, Mistake> {
+) -> Result<Url, FieldError> {
     let Some(HttpUrl(mut url)) = given else {
         return aws::bucket_address(bucket, region)
-            .map_err(|problem| Mistake::new("region", problem.to_string()));
+            .map_err(|problem| FieldError::new("region", problem.to_string()));
     };
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty().push(bucket);
@@ -118,8 +118,8 @@ pub(super) fn is_http(text: &str) -> bool {
     })
 }
 
-fn url(text: &str) -> Result<Url, Mistake> {
-    plain(text).map_err(|text| Mistake::new("url", text))
+fn url(text: &str) -> Result<Url, FieldError> {
+    plain(text).map_err(|text| FieldError::new("url", text))
 }
 
 fn plain(text: &str) -> Result<Url, String> {

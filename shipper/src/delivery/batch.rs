@@ -9,22 +9,24 @@ use flate2::Compression;
 
 use super::body::{Body, Finished};
 use super::compress::compress;
-use super::delivered::Delivered;
+use super::delivery_result::DeliveryResult;
 use super::oversized::{Oversized, TOO_LARGE, fit};
-use super::plan::{JsonFields, Settings};
-use crate::destination::{Class, Destination, Encoding, Limits, Place, Request, Section, Span};
+use super::scheduler::{JsonFields, Settings};
+use crate::destination::{
+    Boundary, Destination, Encoding, Limits, ReasonCode, RecordGroup, Request, Span,
+};
 use crate::record::{Extent, Piece, Record};
 
-/// Why records are refused that a service would take and not keep.
-const TOO_OLD: Class = Class::new("too_old");
+/// Why records are rejected that a service would take and not keep.
+const TOO_OLD: ReasonCode = ReasonCode::new("too_old");
 
 /// The pieces of one request.
 pub(super) struct Batch<'r> {
     items: Vec<Item<'r>>,
-    /// All pieces as encoded, with what separates them, but not what stands around sections.
+    /// All pieces as encoded, with what separates them, but not what stands around record_groups.
     body: Body,
     gzip_level: Compression,
-    /// The most that may come to stand around sections.
+    /// The most that may come to stand around record_groups.
     framing_bytes: usize,
     sealed: Option<Sealed>,
     /// How often it was sent without success.
@@ -33,8 +35,8 @@ pub(super) struct Batch<'r> {
     pub(super) unclear: usize,
     /// How many pieces the destination had taken when this request was last throttled.
     pub(super) taken_when_throttled: Option<u64>,
-    /// The division that it is a half of.
-    pub(super) division: Option<u32>,
+    /// The split that it is a half of.
+    pub(super) split: Option<u32>,
 }
 
 /// A piece and where it lies in the body.
@@ -65,7 +67,7 @@ impl<'r> Batch<'r> {
             tries,
             unclear: 0,
             taken_when_throttled: None,
-            division: None,
+            split: None,
         }
     }
 
@@ -98,9 +100,9 @@ impl<'r> Batch<'r> {
     }
 
     /// Whether a piece may come into this request at all.
-    fn has_place_for(&self, piece: &Piece<'r>, destination: &dyn Destination) -> bool {
+    fn accepts(&self, piece: &Piece<'r>, destination: &dyn Destination) -> bool {
         let last = self.items.last();
-        last.is_none_or(|last| destination.place(&last.piece, piece) != Place::NextRequest)
+        last.is_none_or(|last| destination.boundary(&last.piece, piece) != Boundary::NextRequest)
     }
 
     /// Encodes a piece at the end, and tells its size. Nothing is added to what was sealed.
@@ -108,7 +110,7 @@ impl<'r> Batch<'r> {
         debug_assert!(self.sealed.is_none());
         let last = self.items.last().map(|last| &last.piece);
         let opens_section =
-            last.is_none_or(|last| destination.place(last, &piece) != Place::SameSection);
+            last.is_none_or(|last| destination.boundary(last, &piece) != Boundary::SameGroup);
         let framing_bytes = if opens_section { most_around(&piece, destination) } else { 0 };
         let separator: &[u8] = if last.is_none() { b"" } else { destination.separator() };
         if last.is_none() && framing_bytes == 0 && destination.encoding() == Encoding::Gzip {
@@ -169,13 +171,13 @@ impl<'r> Batch<'r> {
         self.sealed.as_ref()
     }
 
-    /// Writes what stands around the sections.
+    /// Writes what stands around the record_groups.
     fn framing(&self, destination: &dyn Destination) -> Framing {
         let together = |one: &Item<'r>, next: &Item<'r>| {
-            destination.place(&one.piece, &next.piece) == Place::SameSection
+            destination.boundary(&one.piece, &next.piece) == Boundary::SameGroup
         };
         let mut text = Vec::new();
-        let mut sections = Vec::new();
+        let mut record_groups = Vec::new();
         let mut before = 0;
         for items in self.items.chunk_by(together) {
             let [first, ..] = items else {
@@ -183,7 +185,7 @@ impl<'r> Batch<'r> {
             };
             let end = items.last().map_or(first.place.end, |last| last.place.end);
             let pieces = first.place.start..end;
-            let section = Section {
+            let record_group = RecordGroup {
                 first: &first.piece,
                 bytes: pieces.len(),
                 is_first: before == 0,
@@ -191,36 +193,36 @@ impl<'r> Batch<'r> {
             };
             before += items.len();
             let start = text.len();
-            destination.open(&section, &mut text);
+            destination.open(&record_group, &mut text);
             let opened = text.len();
-            destination.close(&section, &mut text);
-            sections.push(Framed { open: start..opened, pieces, close: opened..text.len() });
+            destination.close(&record_group, &mut text);
+            record_groups.push(Framed { open: start..opened, pieces, close: opened..text.len() });
         }
-        Framing { text, sections }
+        Framing { text, record_groups }
     }
 }
 
-/// What stands around the sections of a batch.
+/// What stands around the record_groups of a batch.
 struct Framing {
     text: Vec<u8>,
-    sections: Vec<Framed>,
+    record_groups: Vec<Framed>,
 }
 
 impl Framing {
     /// All parts of a body, of which `pieces` are the pieces.
     fn around<'t>(&'t self, pieces: &'t [u8]) -> Vec<&'t [u8]> {
-        let parts = |section: &Framed| {
+        let parts = |record_group: &Framed| {
             [
-                &self.text[section.open.clone()],
-                &pieces[section.pieces.clone()],
-                &self.text[section.close.clone()],
+                &self.text[record_group.open.clone()],
+                &pieces[record_group.pieces.clone()],
+                &self.text[record_group.close.clone()],
             ]
         };
-        self.sections.iter().flat_map(parts).collect()
+        self.record_groups.iter().flat_map(parts).collect()
     }
 }
 
-/// Where the parts of a section lie: what stands around it in the framing's text, its pieces in
+/// Where the parts of a record_group lie: what stands around it in the framing's text, its pieces in
 /// the batch's body.
 struct Framed {
     open: Range<usize>,
@@ -228,12 +230,13 @@ struct Framed {
     close: Range<usize>,
 }
 
-/// The most that may come to stand around a section with this piece.
+/// The most that may come to stand around a record_group with this piece.
 fn most_around(piece: &Piece<'_>, destination: &dyn Destination) -> usize {
-    let section = Section { first: piece, bytes: usize::MAX, is_first: true, is_last: true };
+    let record_group =
+        RecordGroup { first: piece, bytes: usize::MAX, is_first: true, is_last: true };
     let mut text = Vec::new();
-    destination.open(&section, &mut text);
-    destination.close(&section, &mut text);
+    destination.open(&record_group, &mut text);
+    destination.close(&record_group, &mut text);
     text.len()
 }
 
@@ -267,7 +270,7 @@ impl<'r> Batcher<'r> {
         destination: &dyn Destination,
         limits: Limits,
         now: SystemTime,
-        delivered: &mut Delivered<'r>,
+        delivered: &mut DeliveryResult<'r>,
     ) -> Option<Batch<'r>> {
         /// Most pieces take more in a request.
         const GUESSED_BYTES: usize = 512;
@@ -282,14 +285,14 @@ impl<'r> Batcher<'r> {
                 break;
             };
             if oldest.is_some_and(|oldest| piece.record.time < oldest) {
-                delivered.refuse(piece.record, &TOO_OLD);
+                delivered.reject(piece.record, &TOO_OLD);
                 continue;
             }
             if let Some(class) = destination.never_takes(&piece) {
-                delivered.refuse(piece.record, &class);
+                delivered.reject(piece.record, &class);
                 continue;
             }
-            if !batch.has_place_for(&piece, destination) {
+            if !batch.accepts(&piece, destination) {
                 self.first.push_front(piece);
                 break;
             }
@@ -328,11 +331,11 @@ impl<'r> Batcher<'r> {
         mut piece: Piece<'r>,
         destination: &dyn Destination,
         limits: Limits,
-        delivered: &mut Delivered<'r>,
+        delivered: &mut DeliveryResult<'r>,
     ) {
         if piece.json.take().is_some() {
             // The fields are in the message as well, and without them it may fit as it is.
-            delivered.counts.note_json_fields_refused(&TOO_LARGE);
+            delivered.counts.note_json_fields_rejected(&TOO_LARGE);
             self.first.push_front(piece);
             return;
         }
@@ -342,20 +345,20 @@ impl<'r> Batcher<'r> {
                 let Piece { record, is_late, .. } = piece;
                 fit(record, destination, limits, self.settings.oversized, is_late)
             }
-            Extent::Part { .. } | Extent::Cut { .. } => Vec::new(),
+            Extent::Part { .. } | Extent::Truncated { .. } => Vec::new(),
         };
         if pieces.is_empty() {
             match self.settings.oversized {
-                Oversized::DeadLetter => delivered.bury(piece.record, &TOO_LARGE),
-                Oversized::Split | Oversized::Cut | Oversized::Refuse => {
-                    delivered.refuse(piece.record, &TOO_LARGE);
+                Oversized::DeadLetter => delivered.dead_letter(piece.record, &TOO_LARGE),
+                Oversized::Split | Oversized::Truncate | Oversized::Reject => {
+                    delivered.reject(piece.record, &TOO_LARGE);
                 }
             }
             return;
         }
         delivered.counts.split(pieces.len());
-        if self.settings.oversized == Oversized::Cut {
-            delivered.counts.cut += 1;
+        if self.settings.oversized == Oversized::Truncate {
+            delivered.counts.truncated += 1;
         }
         for piece in pieces.into_iter().rev() {
             self.first.push_front(piece);
@@ -371,10 +374,10 @@ mod tests {
 
     use super::*;
     use crate::delivery::Outage;
-    use crate::destination::{Address, Answer, Encoding, Endpoint, Keys, Verdict};
-    use crate::origin::Origin;
+    use crate::destination::{Address, BatchOutcome, Deduplication, Encoding, Endpoint, Response};
+    use crate::log_source::LogSource;
 
-    /// A service to which the pieces of one log group go in a section, and those of one account in
+    /// A service to which the pieces of one log group go in a record_group, and those of one account in
     /// a request: `[group bytes:a,b|group bytes:c]`.
     struct Sectioned {
         endpoint: Endpoint,
@@ -394,8 +397,8 @@ mod tests {
             self.limits
         }
 
-        fn keys(&self) -> Keys {
-            Keys::Taken
+        fn deduplication(&self) -> Deduplication {
+            Deduplication::PerRecord
         }
 
         fn endpoint(&self) -> &Endpoint {
@@ -418,25 +421,25 @@ mod tests {
             b","
         }
 
-        fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
-            let (before, piece) = (before.record.origin, piece.record.origin);
+        fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
+            let (before, piece) = (before.record.log_source, piece.record.log_source);
             if before.owner != piece.owner {
-                Place::NextRequest
+                Boundary::NextRequest
             } else if before.group != piece.group {
-                Place::NextSection
+                Boundary::NextGroup
             } else {
-                Place::SameSection
+                Boundary::SameGroup
             }
         }
 
-        fn open(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
-            let start = if section.is_first { "[" } else { "|" };
-            let group = section.first.record.origin.group;
-            body.extend_from_slice(format!("{start}{group} {}:", section.bytes).as_bytes());
+        fn open(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+            let start = if record_group.is_first { "[" } else { "|" };
+            let group = record_group.first.record.log_source.group;
+            body.extend_from_slice(format!("{start}{group} {}:", record_group.bytes).as_bytes());
         }
 
-        fn close(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
-            if section.is_last {
+        fn close(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+            if record_group.is_last {
                 body.push(b']');
             }
         }
@@ -448,8 +451,8 @@ mod tests {
             Address { headers, ..Address::default() }
         }
 
-        fn classify(&self, sent: usize, _: &Answer) -> Verdict {
-            Verdict::Counted { delivered: sent, refused: Vec::new() }
+        fn classify(&self, sent: usize, _: &Response) -> BatchOutcome {
+            BatchOutcome::Counted { delivered: sent, rejected: Vec::new() }
         }
     }
 
@@ -460,7 +463,7 @@ mod tests {
             give_up_at: SystemTime::UNIX_EPOCH,
             request_timeout: std::time::Duration::ZERO,
             gzip_level: Compression::fast(),
-            oversized: Oversized::Refuse,
+            oversized: Oversized::Reject,
             json_fields: JsonFields::Omit,
             max_record_bytes: None,
             max_age: None,
@@ -470,21 +473,28 @@ mod tests {
         }
     }
 
-    fn origins() -> [Origin<'static>; 3] {
-        [Origin::new("1", "x", "s"), Origin::new("1", "y", "s"), Origin::new("2", "y", "s")]
+    fn log_sources() -> [LogSource<'static>; 3] {
+        [
+            LogSource::new("1", "x", "s"),
+            LogSource::new("1", "y", "s"),
+            LogSource::new("2", "y", "s"),
+        ]
     }
 
-    fn records<'a>(origins: &'a [Origin<'a>], lines: &'a [(usize, String)]) -> Vec<Record<'a>> {
-        let record = |(origin, message): &'a (usize, String)| Record {
+    fn records<'a>(
+        log_sources: &'a [LogSource<'a>],
+        lines: &'a [(usize, String)],
+    ) -> Vec<Record<'a>> {
+        let record = |(log_source, message): &'a (usize, String)| Record {
             id: message,
-            ..Record::of(&origins[*origin], message)
+            ..Record::of(&log_sources[*log_source], message)
         };
         lines.iter().map(record).collect()
     }
 
     fn bodies(destination: &Sectioned, records: &[Record<'_>]) -> Vec<(String, String)> {
         let mut batcher = Batcher::new(records, settings());
-        let mut delivered = Delivered::default();
+        let mut delivered = DeliveryResult::default();
         let mut bodies = Vec::new();
         while let Some(mut batch) =
             batcher.next(destination, destination.limits, NOW, &mut delivered)
@@ -499,14 +509,14 @@ mod tests {
     }
 
     fn lines(lines: &[(usize, &str)]) -> Vec<(usize, String)> {
-        lines.iter().map(|(origin, text)| (*origin, (*text).to_owned())).collect()
+        lines.iter().map(|(log_source, text)| (*log_source, (*text).to_owned())).collect()
     }
 
     #[test]
     fn pieces_stand_in_sections_and_requests_as_the_service_wants_them() {
-        let origins = origins();
+        let log_sources = log_sources();
         let lines = lines(&[(0, "a"), (0, "b"), (1, "c"), (2, "d"), (0, "e"), (2, "f")]);
-        let bodies = bodies(&Sectioned::new(1_000), &records(&origins, &lines));
+        let bodies = bodies(&Sectioned::new(1_000), &records(&log_sources, &lines));
         let expected = [
             ("[x 3:a,b|y 1:c]", "a-c 3"),
             ("[y 1:d]", "d-d 1"),
@@ -518,13 +528,14 @@ mod tests {
 
     #[test]
     fn halves_are_framed_anew() {
-        let origins = origins();
+        let log_sources = log_sources();
         let lines = lines(&[(0, "a"), (0, "b"), (1, "c"), (1, "d"), (1, "e")]);
-        let records = records(&origins, &lines);
+        let records = records(&log_sources, &lines);
         let destination = Sectioned::new(1_000);
         let mut batcher = Batcher::new(&records, settings());
-        let batch =
-            batcher.next(&destination, destination.limits, NOW, &mut Delivered::default()).unwrap();
+        let batch = batcher
+            .next(&destination, destination.limits, NOW, &mut DeliveryResult::default())
+            .unwrap();
         let (mut first, mut second) = batch.halves(&destination);
         let body = |batch: &mut Batch<'_>| {
             let sealed = batch.seal(&destination).unwrap();
@@ -540,15 +551,15 @@ mod tests {
             lines in prop::collection::vec((0..3_usize, "[a-z]{1,9}"), 0..40),
             max_request_bytes in 60..200_usize,
         ) {
-            let origins = origins();
-            let records = records(&origins, &lines);
+            let log_sources = log_sources();
+            let records = records(&log_sources, &lines);
             let bodies = bodies(&Sectioned::new(max_request_bytes), &records);
             let mut found = Vec::new();
             for (body, _) in &bodies {
                 prop_assert!(body.len() <= max_request_bytes);
                 let inner = body.strip_prefix('[').unwrap().strip_suffix(']').unwrap();
-                for section in inner.split('|') {
-                    let (head, pieces) = section.split_once(':').unwrap();
+                for record_group in inner.split('|') {
+                    let (head, pieces) = record_group.split_once(':').unwrap();
                     let (_, bytes) = head.split_once(' ').unwrap();
                     prop_assert_eq!(bytes, pieces.len().to_string());
                     found.extend(pieces.split(',').map(str::to_owned));

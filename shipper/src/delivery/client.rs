@@ -12,11 +12,11 @@ use reqwest::header::{CONTENT_ENCODING, COOKIE, HeaderMap, HeaderValue, RETRY_AF
 use reqwest::{StatusCode, Url, redirect};
 use rustls::ClientConfig;
 
-use super::authorities;
-use super::watched::Watch;
+use super::body_probe::BodyProbe;
+use super::root_certificates;
 use crate::aws::{self, Environment};
 use crate::destination::{
-    Answer, Certainty, Class, Encoding, Endpoint, Request, Signing, speaks_tls,
+    Ambiguity, Encoding, Endpoint, ReasonCode, Request, Response, Signing, speaks_tls,
 };
 
 /// How long to wait for a connection. A service that is down should cost a moment, not the
@@ -50,25 +50,25 @@ pub enum Fault {
 
 impl Fault {
     /// The word under which it is counted.
-    pub fn class(self) -> Class {
+    pub fn class(self) -> ReasonCode {
         match self {
-            Self::NotConnected => Class::new("not_connected"),
-            Self::ConnectionRefused => Class::new("connection_refused"),
-            Self::TlsFailed => Class::new("tls_failed"),
-            Self::NotSigned => Class::new("not_signed"),
-            Self::Timeout => Class::new("timeout"),
-            Self::Broken => Class::new("connection_broken"),
-            Self::NotHttp => Class::new("not_http"),
+            Self::NotConnected => ReasonCode::new("not_connected"),
+            Self::ConnectionRefused => ReasonCode::new("connection_refused"),
+            Self::TlsFailed => ReasonCode::new("tls_failed"),
+            Self::NotSigned => ReasonCode::new("not_signed"),
+            Self::Timeout => ReasonCode::new("timeout"),
+            Self::Broken => ReasonCode::new("connection_broken"),
+            Self::NotHttp => ReasonCode::new("not_http"),
         }
     }
 
     /// Whether something may have been taken all the same.
-    pub fn certainty(self) -> Certainty {
+    pub fn ambiguity(self) -> Ambiguity {
         match self {
             Self::NotConnected | Self::ConnectionRefused | Self::TlsFailed | Self::NotSigned => {
-                Certainty::NothingTaken
+                Ambiguity::NothingTaken
             }
-            Self::Timeout | Self::Broken | Self::NotHttp => Certainty::Unclear,
+            Self::Timeout | Self::Broken | Self::NotHttp => Ambiguity::Unclear,
         }
     }
 }
@@ -123,13 +123,13 @@ impl Client {
     }
 
     /// Sends a request to an endpoint and reads the answer, all of it within `timeout`. One that is
-    /// refused since this machine's clock is wrong is sent once more by the service's.
+    /// rejected since this machine's clock is wrong is sent once more by the service's.
     pub async fn send(
         &self,
         endpoint: &Endpoint,
         request: Request,
         timeout: Duration,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<Response, Fault> {
         let mut url = request.address.url.unwrap_or_else(|| endpoint.url.clone());
         if !endpoint.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&endpoint.query);
@@ -167,7 +167,7 @@ impl Client {
         }
         let retry_after =
             headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Answer { status: status.as_u16(), retry_after, body })
+        Ok(Response { status: status.as_u16(), retry_after, body })
     }
 
     /// Sends a request and reads the answer, at most so much of it, all within `timeout`.
@@ -180,7 +180,8 @@ impl Client {
         *request.timeout_mut() = Some(timeout);
         // A longer time is never over before that of connecting is. There the body stays one that
         // HTTP/2 may send once more by itself.
-        let watch = (timeout <= CONNECT_TIMEOUT).then(|| Watch::over_body(&mut request)).flatten();
+        let watch =
+            (timeout <= CONNECT_TIMEOUT).then(|| BodyProbe::over_body(&mut request)).flatten();
         let url = request.url().clone();
         let mut response =
             self.http(&url)?.execute(request).await.map_err(|error| match fault(&error) {
@@ -236,7 +237,7 @@ impl Client {
         let tls = match self.shared.tls.get() {
             Some(tls) => tls,
             None => {
-                let tls = authorities::tls().map_err(|_| Fault::TlsFailed)?;
+                let tls = root_certificates::tls().map_err(|_| Fault::TlsFailed)?;
                 self.shared.tls.get_or_init(|| tls)
             }
         };
@@ -341,7 +342,7 @@ mod tests {
 
     /// A server that answers the beginning of a request and resets the connection, as those in Go do that
     /// speak nothing but TLS.
-    fn refuse(answer: &'static [u8]) -> Endpoint {
+    fn reject(answer: &'static [u8]) -> Endpoint {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         thread::spawn(move || {
@@ -357,7 +358,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_wants_tls_says_so_though_the_connection_breaks_behind_it() {
-        let endpoint = refuse(
+        let endpoint = reject(
             b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
         );
         let answer = Client::default().send(&endpoint, request(), TIME).await.unwrap();
@@ -367,7 +368,7 @@ mod tests {
             &b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}"[..],
             b"HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\n{\"successfulLines\":",
         ] {
-            let endpoint = refuse(answer);
+            let endpoint = reject(answer);
             let fault = Client::default().send(&endpoint, request(), TIME).await.unwrap_err();
             assert_eq!(fault, Fault::Broken);
         }

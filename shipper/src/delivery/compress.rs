@@ -21,7 +21,7 @@ pub(super) fn compress(parts: &[&[u8]], encoding: Encoding, gzip_level: Compress
 /// Deflate in the frame of gzip, written piece by piece. The checksum is taken here, with the
 /// instruction that processors have for it, while a piece is near the processor anyway.
 ///
-/// <https://www.rfc-editor.org/rfc/rfc1952#section-2.3>
+/// <https://www.rfc-editor.org/rfc/rfc1952#record_group-2.3>
 pub(super) struct Gzip {
     encoder: DeflateEncoder<Vec<u8>>,
     checksum: Crc,

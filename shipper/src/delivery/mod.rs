@@ -1,36 +1,36 @@
 //! Brings the records of one invocation to one destination.
 //!
-//! [`plan::Plan`] decides what is sent, when, and when to give up; it has neither sockets nor a
+//! [`scheduler::Scheduler`] decides what is sent, when, and when to give up; it has neither sockets nor a
 //! clock, so every course of events can be tried in a test. [`client::Client`] is the one place
 //! with I/O. [`deliver`] lets the one drive the other.
 
-mod authorities;
 mod backoff;
 mod batch;
 mod body;
+mod body_probe;
 mod breaker;
 pub mod client;
 mod compress;
-mod delivered;
-mod divisions;
-mod health;
+mod concurrency_limit;
+mod delivery_result;
+mod endpoint_state;
 mod inspect;
 mod oversized;
-pub mod plan;
+mod root_certificates;
+pub mod scheduler;
 mod signed;
-mod watched;
-mod window;
+mod splits;
 
-pub(crate) use authorities::tls;
 pub(crate) use backoff::backoff;
 pub use breaker::{Admission, Breaker};
 pub use client::{Client, Fault};
-pub use delivered::{Delivered, Left, Unattributed};
-pub use health::Health;
+pub use concurrency_limit::ConcurrencyLimit;
+pub use delivery_result::{DeliveryResult, Left, Unattributed};
+pub use endpoint_state::EndpointState;
 pub(crate) use inspect::inspect;
 pub use oversized::Oversized;
-pub use plan::{JsonFields, Outage, Plan, Settings, Step, Ticket};
-pub use window::Window;
+pub(crate) use root_certificates::tls;
+pub use scheduler::{JsonFields, Outage, Scheduler, SendId, Settings, Step};
 
 use std::time::{Instant, SystemTime};
 
@@ -50,20 +50,21 @@ pub async fn deliver<'r>(
     destination: &'r dyn Destination,
     records: &'r [Record<'r>],
     settings: Settings,
-    health: Health,
-) -> Delivered<'r> {
-    let mut plan = Plan::new(destination, records, settings, health, fastrand::Rng::new());
+    endpoint_state: EndpointState,
+) -> DeliveryResult<'r> {
+    let mut scheduler =
+        Scheduler::new(destination, records, settings, endpoint_state, fastrand::Rng::new());
     let mut in_flight = FuturesUnordered::new();
     loop {
         let begun = Instant::now();
-        let answered = match plan.next(SystemTime::now()) {
-            Step::Send { ticket, request, timeout } => {
+        let answered = match scheduler.next(SystemTime::now()) {
+            Step::Send { send_id, request, timeout } => {
                 let took = begun.elapsed();
-                plan.made(took);
+                scheduler.made(took);
                 // The time is that from before the request was made.
                 let timeout = timeout.saturating_sub(took);
                 let sending = signed::send(client, destination.endpoint(), request, timeout);
-                in_flight.push(async move { (ticket, sending.await) });
+                in_flight.push(async move { (send_id, sending.await) });
                 // Has the request begin while the next one is made.
                 in_flight.next().now_or_never().flatten()
             }
@@ -77,8 +78,8 @@ pub async fn deliver<'r>(
             Step::Await => in_flight.next().await,
             Step::Done(delivered) => return delivered,
         };
-        if let Some((ticket, answer)) = answered {
-            plan.answered(SystemTime::now(), ticket, &answer);
+        if let Some((send_id, answer)) = answered {
+            scheduler.answered(SystemTime::now(), send_id, &answer);
         }
     }
 }

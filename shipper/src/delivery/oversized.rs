@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::destination::{Class, Destination, Limits};
+use crate::destination::{Destination, Limits, ReasonCode};
 use crate::record::{Extent, Piece, Record};
 
-/// Why a record is refused for which there is no way.
-pub(super) const TOO_LARGE: Class = Class::new("too_large");
+/// Why a record is rejected for which there is no way.
+pub(super) const TOO_LARGE: ReasonCode = ReasonCode::new("too_large");
 
 /// What is done with a record that is larger than the destination takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,9 +14,9 @@ pub enum Oversized {
     /// Its message is sent in several documents with part numbers. Nothing is lost.
     Split,
     /// The beginning of its message is sent, with a mark at the end.
-    Cut,
-    /// It is refused.
-    Refuse,
+    Truncate,
+    /// It is rejected.
+    Reject,
     /// It is stored as a dead letter.
     DeadLetter,
 }
@@ -31,68 +31,68 @@ pub(super) fn fit<'r>(
     is_late: bool,
 ) -> Vec<Piece<'r>> {
     let longest_extent = match oversized {
-        Oversized::Refuse | Oversized::DeadLetter => return Vec::new(),
+        Oversized::Reject | Oversized::DeadLetter => return Vec::new(),
         Oversized::Split => Extent::Part { number: usize::MAX, count: usize::MAX },
-        Oversized::Cut => Extent::Cut { message_bytes: usize::MAX },
+        Oversized::Truncate => Extent::Truncated { message_bytes: usize::MAX },
     };
     let empty =
         Piece { record, message: Cow::Borrowed(""), extent: longest_extent, json: None, is_late };
     let mut frame = Vec::new();
     destination.encode(&empty, &mut frame);
-    let Some(room) = destination.room(limits.max_record_bytes, frame.len()) else {
+    let Some(space) = destination.space(limits.max_record_bytes, frame.len()) else {
         return Vec::new();
     };
-    let room = room.min(limits.max_message_bytes);
+    let space = space.min(limits.max_message_bytes);
     let message = record.message;
     match oversized {
-        Oversized::Refuse | Oversized::DeadLetter => Vec::new(),
+        Oversized::Reject | Oversized::DeadLetter => Vec::new(),
         Oversized::Split => {
-            let stretches = stretches(message, room);
-            let count = stretches.len();
+            let chunks = chunks(message, space);
+            let count = chunks.len();
             let part = |(index, message): (usize, &'r str)| Piece {
                 message: Cow::Borrowed(message),
                 extent: Extent::Part { number: index + 1, count },
                 ..empty.clone()
             };
-            stretches.into_iter().enumerate().map(part).collect()
+            chunks.into_iter().enumerate().map(part).collect()
         }
-        Oversized::Cut => {
-            let mark = format!("… [cut: the message has {} bytes]", message.len());
-            let Some(room) = room.checked_sub(mark.len()) else {
+        Oversized::Truncate => {
+            let mark = format!("… [truncated: the message has {} bytes]", message.len());
+            let Some(space) = space.checked_sub(mark.len()) else {
                 return Vec::new();
             };
-            let (beginning, _) = message.split_at(fitting(message, room));
+            let (beginning, _) = message.split_at(fitting(message, space));
             vec![Piece {
                 message: Cow::Owned(format!("{beginning}{mark}")),
-                extent: Extent::Cut { message_bytes: message.len() },
+                extent: Extent::Truncated { message_bytes: message.len() },
                 ..empty
             }]
         }
     }
 }
 
-/// Divides `text` into stretches that each take at most `room` bytes as JSON; none if a single
+/// Divides `text` into chunks that each take at most `space` bytes as JSON; none if a single
 /// character does not fit.
-fn stretches(text: &str, room: usize) -> Vec<&str> {
-    let mut stretches = Vec::new();
+fn chunks(text: &str, space: usize) -> Vec<&str> {
+    let mut chunks = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let (stretch, after) = rest.split_at(fitting(rest, room));
-        if stretch.is_empty() {
+        let (chunk, after) = rest.split_at(fitting(rest, space));
+        if chunk.is_empty() {
             return Vec::new();
         }
-        stretches.push(stretch);
+        chunks.push(chunk);
         rest = after;
     }
-    stretches
+    chunks
 }
 
-/// How many bytes of `text`, in whole characters, take at most `room` bytes as JSON.
-fn fitting(text: &str, room: usize) -> usize {
+/// How many bytes of `text`, in whole characters, take at most `space` bytes as JSON.
+fn fitting(text: &str, space: usize) -> usize {
     let mut taken = 0;
     for (index, character) in text.char_indices() {
         taken += json_bytes(character);
-        if taken > room {
+        if taken > space {
             return index;
         }
     }
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::destination::logzio::Logzio;
     use crate::line::Line;
-    use crate::origin::Origin;
+    use crate::log_source::LogSource;
     use crate::secret::Secret;
 
     fn encoded(
@@ -126,8 +126,8 @@ mod tests {
     ) -> Vec<(String, Extent, usize)> {
         let url = Url::parse("https://listener.logz.io:8071/").unwrap();
         let destination = Logzio::new(url, &Secret::new("t"), "lambda");
-        let origin = Origin::new("1", "/aws/lambda/f", "s");
-        let record = Record { line: Line::default(), ..Record::of(&origin, message) };
+        let log_source = LogSource::new("1", "/aws/lambda/f", "s");
+        let record = Record { line: Line::default(), ..Record::of(&log_source, message) };
         let limits = Limits::of_bytes(max_bytes, max_bytes);
         fit(&record, &destination, limits, oversized, false)
             .into_iter()
@@ -141,9 +141,9 @@ mod tests {
 
     #[test]
     fn a_message_longer_than_a_field_may_be_is_split_too() {
-        let origin = Origin::new("1", "/aws/lambda/f", "s");
+        let log_source = LogSource::new("1", "/aws/lambda/f", "s");
         let message = "m".repeat(100_000);
-        let record = Record { line: Line::default(), ..Record::of(&origin, &message) };
+        let record = Record { line: Line::default(), ..Record::of(&log_source, &message) };
         let url = Url::parse("https://listener.logz.io:8071/").unwrap();
         let logzio = Logzio::new(url, &Secret::new("t"), "lambda");
         let pieces = fit(&record, &logzio, logzio.limits(), Oversized::Split, false);
@@ -169,12 +169,12 @@ mod tests {
         fn a_cut_message_fits_and_ends_with_a_mark(
             message in "[a\"\\\\\n\u{1}é\u{1F9C0}]{200,400}", max_bytes in 400_usize..460,
         ) {
-            let [(text, extent, bytes)] = &encoded(&message, max_bytes, Oversized::Cut)[..] else {
+            let [(text, extent, bytes)] = &encoded(&message, max_bytes, Oversized::Truncate)[..] else {
                 panic!("not one piece");
             };
             prop_assert!(*bytes <= max_bytes);
-            prop_assert_eq!(*extent, Extent::Cut { message_bytes: message.len() });
-            let mark = format!("… [cut: the message has {} bytes]", message.len());
+            prop_assert_eq!(*extent, Extent::Truncated { message_bytes: message.len() });
+            let mark = format!("… [truncated: the message has {} bytes]", message.len());
             let beginning = text.strip_suffix(&mark).expect("no mark");
             prop_assert!(message.starts_with(beginning));
         }
@@ -183,10 +183,10 @@ mod tests {
     #[test]
     fn a_limit_that_takes_no_character_ends_in_no_piece() {
         for max_bytes in [0, 100, 300] {
-            for oversized in [Oversized::Split, Oversized::Cut] {
+            for oversized in [Oversized::Split, Oversized::Truncate] {
                 assert_eq!(encoded("aaaa", max_bytes, oversized), []);
             }
         }
-        assert_eq!(encoded("aaaa", 1_000, Oversized::Refuse), []);
+        assert_eq!(encoded("aaaa", 1_000, Oversized::Reject), []);
     }
 }

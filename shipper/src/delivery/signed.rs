@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{Client, Fault};
 use crate::aws::AwsError;
-use crate::destination::{Answer, Endpoint, Request};
+use crate::destination::{Endpoint, Request, Response};
 
 /// Sends a request, all within `timeout`. Where credentials are fetched, and a service calls them expired, the request
 /// is sent once more with others.
@@ -13,7 +13,7 @@ pub(super) async fn send(
     endpoint: &Endpoint,
     request: Request,
     timeout: Duration,
-) -> Result<Answer, Fault> {
+) -> Result<Response, Fault> {
     let Some(signing) = &endpoint.signing else {
         return client.send(endpoint, request, timeout).await;
     };

@@ -1,10 +1,10 @@
 //! What is known of a piece beside its message, as flat pairs of name and value, for services that
-//! take no nested documents. The names are those of the fields in [`document`](super::document),
+//! take no nested documents. The names are those of the fields in [`document`](super::ecs_document),
 //! with dots.
 
 use super::json;
 use crate::line::{Level, Report};
-use crate::origin::Origin;
+use crate::log_source::LogSource;
 use crate::record::{Extent, Piece};
 
 /// The name of an attribute.
@@ -49,24 +49,27 @@ pub(super) enum Value<'v> {
     Number(f64),
 }
 
-/// What all pieces of one origin have in common.
-pub(super) fn of_origin<'v>(origin: &Origin<'v>, mut visit: impl FnMut(&'static Name, &'v str)) {
-    visit(name!("cloud.account.id"), origin.owner);
-    visit(name!("aws.cloudwatch.log_group"), origin.group);
-    visit(name!("aws.cloudwatch.log_stream"), origin.stream);
-    if let Some(function) = origin.function {
+/// What all pieces of one log_source have in common.
+pub(super) fn of_origin<'v>(
+    log_source: &LogSource<'v>,
+    mut visit: impl FnMut(&'static Name, &'v str),
+) {
+    visit(name!("cloud.account.id"), log_source.owner);
+    visit(name!("aws.cloudwatch.log_group"), log_source.group);
+    visit(name!("aws.cloudwatch.log_stream"), log_source.stream);
+    if let Some(function) = log_source.function {
         visit(name!("faas.name"), function);
     }
-    if let Some(version) = origin.version {
+    if let Some(version) = log_source.version {
         visit(name!("faas.version"), version);
     }
 }
 
-/// What all pieces of one origin have in common, as fields of a JSON object: `"name":"value",…`.
-pub(super) fn json_of_origin<'o>(origin: &'o Origin<'_>) -> &'o [u8] {
-    origin.common.attributes.get_or_init(|| {
+/// What all pieces of one log_source have in common, as fields of a JSON object: `"name":"value",…`.
+pub(super) fn json_of_origin<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
+    log_source.common.attributes.get_or_init(|| {
         let mut fields = Vec::new();
-        of_origin(origin, |name, text| {
+        of_origin(log_source, |name, text| {
             name.append_to(&mut fields);
             json::string(text, &mut fields);
         });
@@ -77,14 +80,14 @@ pub(super) fn json_of_origin<'o>(origin: &'o Origin<'_>) -> &'o [u8] {
 }
 
 /// The log group's name as a JSON string.
-pub(super) fn json_of_group<'o>(origin: &'o Origin<'_>) -> &'o [u8] {
-    origin.common.group.get_or_init(|| json::string_of(origin.group))
+pub(super) fn json_of_group<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
+    log_source.common.group.get_or_init(|| json::string_of(log_source.group))
 }
 
 /// The function's name as a JSON string, or that of the log group where no function is known.
-pub(super) fn json_of_function<'o>(origin: &'o Origin<'_>) -> &'o [u8] {
-    let name = || json::string_of(origin.function.unwrap_or(origin.group));
-    origin.common.function.get_or_init(name)
+pub(super) fn json_of_function<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
+    let name = || json::string_of(log_source.function.unwrap_or(log_source.group));
+    log_source.common.function.get_or_init(name)
 }
 
 /// Appends what a piece has of its own, as further fields of a JSON object.
@@ -124,8 +127,8 @@ pub(super) fn of_piece(piece: &Piece<'_>, mut visit: impl FnMut(&'static Name, V
             visit(name!("logagg.part.number"), Value::Integer(number as u64));
             visit(name!("logagg.part.count"), Value::Integer(count as u64));
         }
-        Extent::Cut { message_bytes } => {
-            visit(name!("logagg.cut.message_bytes"), Value::Integer(message_bytes as u64));
+        Extent::Truncated { message_bytes } => {
+            visit(name!("logagg.truncated.message_bytes"), Value::Integer(message_bytes as u64));
         }
     }
 }
@@ -171,7 +174,7 @@ mod tests {
     use serde_json::Value as Json;
 
     use super::*;
-    use crate::destination::document;
+    use crate::destination::ecs_document;
     use crate::record::Record;
 
     /// All leaves of a document, by their names with dots.
@@ -193,7 +196,7 @@ mod tests {
     #[test]
     fn attributes_are_the_fields_of_the_document_with_dots() {
         const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
-        let origin = Origin::new(
+        let log_source = LogSource::new(
             "123456789012",
             "/aws/lambda/orders",
             "2023/11/06/[3]0123456789abcdef0123456789abcdef",
@@ -207,16 +210,16 @@ mod tests {
         for (message, request_id_is_inferred) in
             [(report.as_str(), false), (warning.as_str(), false), ("text", false), ("text", true)]
         {
-            let mut record = Record { id: "77", ..Record::of(&origin, message) };
+            let mut record = Record { id: "77", ..Record::of(&log_source, message) };
             record.line.request_id_is_inferred = request_id_is_inferred;
             for extent in [
                 Extent::Whole,
                 Extent::Part { number: 2, count: 3 },
-                Extent::Cut { message_bytes: 9 },
+                Extent::Truncated { message_bytes: 9 },
             ] {
                 let piece = Piece { extent, ..Piece::whole(&record) };
                 let mut body = Vec::new();
-                document::write(&piece, &mut body);
+                ecs_document::write(&piece, &mut body);
                 let mut expected = BTreeMap::new();
                 leaves("", &serde_json::from_slice(&body).unwrap(), &mut expected);
                 for not_an_attribute in ["@timestamp", "message", "cloud.provider"] {
@@ -224,7 +227,7 @@ mod tests {
                 }
 
                 let mut body = b"{".to_vec();
-                body.extend_from_slice(json_of_origin(&origin));
+                body.extend_from_slice(json_of_origin(&log_source));
                 json_of_piece(&piece, &mut body);
                 body.push(b'}');
                 let found: BTreeMap<String, Json> = serde_json::from_slice(&body).unwrap();

@@ -9,8 +9,8 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    Answer, Destination, Endpoint, Keys, Limits, Section, Verdict, attributes, classify_status,
-    document, json,
+    BatchOutcome, Deduplication, Destination, Endpoint, Limits, RecordGroup, Response, attributes,
+    classify_status, ecs_document, json,
 };
 use crate::line::Level;
 use crate::record::Piece;
@@ -82,8 +82,8 @@ impl Destination for Datadog {
         }
     }
 
-    fn keys(&self) -> Keys {
-        Keys::NotTaken
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::None
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -95,36 +95,36 @@ impl Destination for Datadog {
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        let origin = piece.record.origin;
+        let log_source = piece.record.log_source;
         body.extend_from_slice(&self.constant);
         body.extend_from_slice(b",\"hostname\":");
-        body.extend_from_slice(attributes::json_of_group(origin));
+        body.extend_from_slice(attributes::json_of_group(log_source));
         body.extend_from_slice(b",\"service\":");
         let service = self.service.as_deref();
-        let service = service.unwrap_or_else(|| attributes::json_of_function(origin));
+        let service = service.unwrap_or_else(|| attributes::json_of_function(log_source));
         body.extend_from_slice(service);
         if let Some(level) = piece.record.line.level.map(Level::name) {
             body.extend_from_slice(b",\"status\":");
             json::string(level, body);
         }
-        document::write_after(piece, body);
+        ecs_document::write_after(piece, body);
     }
 
     fn separator(&self) -> &'static [u8] {
         b","
     }
 
-    fn open(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn open(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         body.push(b'[');
     }
 
-    fn close(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn close(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         body.push(b']');
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         match answer.status {
-            200..300 => Verdict::taken(sent, answer),
+            200..300 => BatchOutcome::taken(sent, answer),
             _ => classify_status(answer),
         }
     }
@@ -135,7 +135,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::destination::{Certainty, Class, sample};
+    use crate::destination::{Ambiguity, ReasonCode, sample};
 
     fn datadog(service: Option<&str>, tags: Option<&str>) -> Datadog {
         let url = Url::parse("https://http-intake.logs.datadoghq.eu").unwrap();
@@ -175,22 +175,28 @@ mod tests {
 
     #[test]
     fn every_answer_is_about_the_whole_request() {
-        let check = |status, expected: Verdict| {
+        let check = |status, expected: BatchOutcome| {
             let body = bytes::Bytes::from_static(b"{\"errors\":[{\"detail\":\"quotes\"}]}");
-            let answer = Answer { status, retry_after: None, body };
+            let answer = Response { status, retry_after: None, body };
             assert_eq!(datadog(None, None).classify(4, &answer), expected, "{status}");
         };
-        check(202, Verdict::delivered(4));
-        check(413, Verdict::TooLarge);
-        check(400, Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
+        check(202, BatchOutcome::delivered(4));
+        check(413, BatchOutcome::TooLarge);
+        check(400, BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken));
         for status in [401, 403] {
-            check(status, Verdict::Stop(Class::from_status(status)));
+            check(status, BatchOutcome::Stop(ReasonCode::from_status(status)));
         }
         for status in [408, 500] {
-            check(status, Verdict::TryAgain(Class::from_status(status), Certainty::Unclear));
+            check(
+                status,
+                BatchOutcome::TryAgain(ReasonCode::from_status(status), Ambiguity::Unclear),
+            );
         }
         for status in [429, 503] {
-            check(status, Verdict::TryAgain(Class::from_status(status), Certainty::NothingTaken));
+            check(
+                status,
+                BatchOutcome::TryAgain(ReasonCode::from_status(status), Ambiguity::NothingTaken),
+            );
         }
     }
 }

@@ -9,12 +9,12 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
-use super::dated::Dated;
+use super::time_template::TimeTemplate;
 use super::{
-    Answer, Certainty, Class, Destination, Endpoint, Inspection, Keys, Limits, Outcome, Signing,
-    UNREADABLE_ANSWER, Verdict, classify_status, document, json,
+    Ambiguity, BatchOutcome, Deduplication, Destination, Endpoint, Inspection, Limits, ReasonCode,
+    RecordOutcome, Response, Signing, UNREADABLE_RESPONSE, classify_status, ecs_document, json,
 };
-use crate::key::Key;
+use crate::document_id::DocumentId;
 use crate::record::Piece;
 
 /// The size at which clients keep a request. Servers take 100 MB by default, and as little as
@@ -39,7 +39,7 @@ pub struct Elasticsearch {
     endpoint: Endpoint,
     /// The cluster's own address.
     cluster: Url,
-    index: Dated,
+    index: TimeTemplate,
     /// Whether documents say which index they are for; else the endpoint does.
     is_index_in_body: bool,
     ids: Ids,
@@ -70,7 +70,7 @@ impl Elasticsearch {
     /// Writes to `index` of the cluster at `url`. Some servers know no index in the path.
     pub fn new(
         mut url: Url,
-        index: Dated,
+        index: TimeTemplate,
         is_index_in_body: bool,
         access: Access,
         ids: Ids,
@@ -104,10 +104,10 @@ impl Destination for Elasticsearch {
         Limits::of_bytes(self.max_request_bytes, self.max_request_bytes)
     }
 
-    fn keys(&self) -> Keys {
+    fn deduplication(&self) -> Deduplication {
         match self.ids {
-            Ids::Sent => Keys::Taken,
-            Ids::Omitted => Keys::NotTaken,
+            Ids::Sent => Deduplication::PerRecord,
+            Ids::Omitted => Deduplication::None,
         }
     }
 
@@ -121,7 +121,7 @@ impl Destination for Elasticsearch {
 
     /// A server that passes over the parameter by which an answer is made short is none of those that know
     /// ids: VictoriaLogs and others store again what they have.
-    fn knows_keys(&self, answer: &Answer) -> bool {
+    fn honors_ids(&self, answer: &Response) -> bool {
         !answer.body.starts_with(b"{\"took\":")
     }
 
@@ -137,16 +137,16 @@ impl Destination for Elasticsearch {
                 body.push(b',');
             }
             body.extend_from_slice(b"\"_id\":\"");
-            json::hexadecimal(Key::of(piece).bytes(), body);
+            json::hexadecimal(DocumentId::of(piece).bytes(), body);
             body.push(b'"');
         }
         body.extend_from_slice(b"}}\n");
-        document::write(piece, body);
+        ecs_document::write(piece, body);
         body.push(b'\n');
     }
 
     /// A message that is a `keyword` can be too long for one.
-    fn is_at_fault(&self, piece: &Piece<'_>, class: &Class) -> bool {
+    fn is_at_fault(&self, piece: &Piece<'_>, class: &ReasonCode) -> bool {
         let is_of_documents = matches!(
             class.as_str(),
             "illegal_argument_exception"
@@ -156,19 +156,19 @@ impl Destination for Elasticsearch {
         is_of_documents && piece.message.len() > MAX_TERM_BYTES
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         if !(200..300).contains(&answer.status) {
             return classify_status(answer);
         }
         if are_all_created(sent, &answer.body) {
-            return Verdict::delivered(sent);
+            return BatchOutcome::delivered(sent);
         }
-        match serde_json::from_slice::<BulkAnswer>(&answer.body) {
+        match serde_json::from_slice::<BulkResponse>(&answer.body) {
             Ok(bulk) if bulk.items.len() == sent => {
-                Verdict::Each(bulk.items.iter().map(outcome).collect())
+                BatchOutcome::Each(bulk.items.iter().map(outcome).collect())
             }
             // What was taken shows as already there at the next try.
-            Ok(_) | Err(_) => UNREADABLE_ANSWER,
+            Ok(_) | Err(_) => UNREADABLE_RESPONSE,
         }
     }
 
@@ -199,26 +199,26 @@ fn are_all_created(sent: usize, answer: &[u8]) -> bool {
 /// is not where it should be.
 ///
 /// <https://www.elastic.co/docs/manage-data/data-store/data-streams/failure-store>
-fn outcome(item: &BulkItem) -> Outcome {
+fn outcome(item: &BulkItem) -> RecordOutcome {
     let class = || match &item.create.error {
-        Some(error) => Class::from_service(&error.error_type),
-        None => Class::from_status(item.create.status),
+        Some(error) => ReasonCode::from_service(&error.error_type),
+        None => ReasonCode::from_status(item.create.status),
     };
     match item.create.status {
         200..300 if item.create.failure_store.as_deref() == Some("used") => {
-            Outcome::Refused(Class::new("failure_store"))
+            RecordOutcome::Rejected(ReasonCode::new("failure_store"))
         }
-        200..300 => Outcome::Delivered,
-        409 => Outcome::AlreadyThere,
-        401 | 403 | 404 | 501 => Outcome::Stop(class()),
-        status @ (429 | 500..600) => Outcome::TryAgain(class(), Certainty::after(status)),
-        400 => Outcome::Misfit(class()),
-        _ => Outcome::Stop(class()),
+        200..300 => RecordOutcome::Delivered,
+        409 => RecordOutcome::Deduplicated,
+        401 | 403 | 404 | 501 => RecordOutcome::Stop(class()),
+        status @ (429 | 500..600) => RecordOutcome::TryAgain(class(), Ambiguity::after(status)),
+        400 => RecordOutcome::Misfit(class()),
+        _ => RecordOutcome::Stop(class()),
     }
 }
 
 #[derive(Deserialize)]
-struct BulkAnswer {
+struct BulkResponse {
     items: Vec<BulkItem>,
 }
 
@@ -246,37 +246,37 @@ mod tests {
 
     use super::*;
     use crate::destination::sample;
-    use crate::origin::Origin;
+    use crate::log_source::LogSource;
     use crate::record::Record;
 
     fn destination() -> Elasticsearch {
         let url = Url::parse("https://search.example:9200/base/").unwrap();
-        let index = Dated::parse("logs lambda").unwrap();
+        let index = TimeTemplate::parse("logs lambda").unwrap();
         Elasticsearch::new(url, index, false, Access::Anonymous, Ids::Sent, MAX_REQUEST_BYTES)
     }
 
     #[track_caller]
-    fn check(status: u16, body: &str, expected: &Verdict) {
+    fn check(status: u16, body: &str, expected: &BatchOutcome) {
         let answer =
-            Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
-        let verdict = destination().classify(2, &answer);
-        assert_eq!(&verdict, expected, "{status} {body}");
+            Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
+        let batch_outcome = destination().classify(2, &answer);
+        assert_eq!(&batch_outcome, expected, "{status} {body}");
     }
 
     #[test]
     fn the_answer_to_expect_is_known_at_sight_and_any_other_is_read() {
         let item = r#"{"create":{"status":201}}"#;
         let answer = |items: &[&str]| format!(r#"{{"items":[{}]}}"#, items.join(","));
-        check(200, &answer(&[item, item]), &Verdict::delivered(2));
-        let read = Verdict::Each(vec![Outcome::Delivered, Outcome::Delivered]);
+        check(200, &answer(&[item, item]), &BatchOutcome::delivered(2));
+        let read = BatchOutcome::Each(vec![RecordOutcome::Delivered, RecordOutcome::Delivered]);
         check(200, &answer(&[item, r#"{"create":{"status":200}}"#]), &read);
         check(200, &answer(&[item, r#"{"create":{"status": 201}}"#]), &read);
-        let other = [Outcome::Delivered, Outcome::AlreadyThere].to_vec();
-        check(200, &answer(&[item, r#"{"create":{"status":409}}"#]), &Verdict::Each(other));
+        let other = [RecordOutcome::Delivered, RecordOutcome::Deduplicated].to_vec();
+        check(200, &answer(&[item, r#"{"create":{"status":409}}"#]), &BatchOutcome::Each(other));
         for other in [&[item][..], &[item, item, item], &[]] {
-            check(200, &answer(other), &UNREADABLE_ANSWER);
+            check(200, &answer(other), &UNREADABLE_RESPONSE);
         }
-        check(200, &answer(&[item, item]).replace("},{", "} {"), &UNREADABLE_ANSWER);
+        check(200, &answer(&[item, item]).replace("},{", "} {"), &UNREADABLE_RESPONSE);
     }
 
     fn item(status: u16, error_type: &str) -> String {
@@ -297,52 +297,58 @@ mod tests {
     fn judges_every_item_by_itself() {
         let ok = r#"{"create":{"status":201}}"#.to_owned();
         let cases = [
-            (ok.clone(), Outcome::Delivered),
-            (item(409, "version_conflict_engine_exception"), Outcome::AlreadyThere),
+            (ok.clone(), RecordOutcome::Delivered),
+            (item(409, "version_conflict_engine_exception"), RecordOutcome::Deduplicated),
             (
                 item(429, "es_rejected_execution_exception"),
-                Outcome::TryAgain(
-                    Class::from_service("es_rejected_execution_exception"),
-                    Certainty::NothingTaken,
+                RecordOutcome::TryAgain(
+                    ReasonCode::from_service("es_rejected_execution_exception"),
+                    Ambiguity::NothingTaken,
                 ),
             ),
             (
                 item(503, "unavailable_shards_exception"),
-                Outcome::TryAgain(
-                    Class::from_service("unavailable_shards_exception"),
-                    Certainty::NothingTaken,
+                RecordOutcome::TryAgain(
+                    ReasonCode::from_service("unavailable_shards_exception"),
+                    Ambiguity::NothingTaken,
                 ),
             ),
             (
                 item(500, "translog_exception"),
-                Outcome::TryAgain(Class::from_service("translog_exception"), Certainty::Unclear),
+                RecordOutcome::TryAgain(
+                    ReasonCode::from_service("translog_exception"),
+                    Ambiguity::Unclear,
+                ),
             ),
             (
                 item(400, "mapper_parsing_exception"),
-                Outcome::Misfit(Class::from_service("mapper_parsing_exception")),
+                RecordOutcome::Misfit(ReasonCode::from_service("mapper_parsing_exception")),
             ),
             (
                 item(403, "cluster_block_exception"),
-                Outcome::Stop(Class::from_service("cluster_block_exception")),
+                RecordOutcome::Stop(ReasonCode::from_service("cluster_block_exception")),
             ),
             (
                 item(404, "index_not_found_exception"),
-                Outcome::Stop(Class::from_service("index_not_found_exception")),
+                RecordOutcome::Stop(ReasonCode::from_service("index_not_found_exception")),
             ),
-            (item(400, "Quotes a Document"), Outcome::Misfit(Class::new("other"))),
-            (item(418, "teapot_exception"), Outcome::Stop(Class::new("teapot_exception"))),
+            (item(400, "Quotes a Document"), RecordOutcome::Misfit(ReasonCode::new("other"))),
+            (
+                item(418, "teapot_exception"),
+                RecordOutcome::Stop(ReasonCode::new("teapot_exception")),
+            ),
             (
                 r#"{"create":{"status":201,"failure_store":"used"}}"#.to_owned(),
-                Outcome::Refused(Class::new("failure_store")),
+                RecordOutcome::Rejected(ReasonCode::new("failure_store")),
             ),
             (
                 r#"{"create":{"status":201,"failure_store":"not_enabled"}}"#.to_owned(),
-                Outcome::Delivered,
+                RecordOutcome::Delivered,
             ),
         ];
         for (second, expected) in cases {
             let body = format!(r#"{{"took":3,"errors":true,"items":[{ok},{second}]}}"#);
-            check(200, &body, &Verdict::Each(vec![Outcome::Delivered, expected]));
+            check(200, &body, &BatchOutcome::Each(vec![RecordOutcome::Delivered, expected]));
         }
     }
 
@@ -351,25 +357,25 @@ mod tests {
         let one_item = r#"{"items":[{"create":{"status":201}}]}"#;
         let another_action = r#"{"items":[{"index":{"status":201}},{"index":{"status":201}}]}"#;
         for body in ["", "{", "<html>ok</html>", "{}", one_item, another_action] {
-            check(200, body, &UNREADABLE_ANSWER);
+            check(200, body, &UNREADABLE_RESPONSE);
         }
     }
 
     #[test]
     fn a_whole_request_is_judged_by_its_status() {
-        check(413, "", &Verdict::TooLarge);
-        check(401, "", &Verdict::Stop(Class::from_status(401)));
+        check(413, "", &BatchOutcome::TooLarge);
+        check(401, "", &BatchOutcome::Stop(ReasonCode::from_status(401)));
         check(
             429,
             r#"{"items":[]}"#,
-            &Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken),
+            &BatchOutcome::TryAgain(ReasonCode::from_status(429), Ambiguity::NothingTaken),
         );
     }
 
     #[test]
     fn a_piece_is_an_action_and_a_document_each_with_a_line_end() {
-        let origin = Origin::new("1", "g", "s");
-        let record = Record::of(&origin, "{\"a\":1}");
+        let log_source = LogSource::new("1", "g", "s");
+        let record = Record::of(&log_source, "{\"a\":1}");
         let piece = Piece::whole(&record);
         let mut body = Vec::new();
         destination().encode(&piece, &mut body);
@@ -378,7 +384,7 @@ mod tests {
         let [action, document, ""] = lines[..] else {
             panic!("not two lines: {text}");
         };
-        assert_eq!(action, format!(r#"{{"create":{{"_id":"{}"}}}}"#, Key::of(&piece)));
+        assert_eq!(action, format!(r#"{{"create":{{"_id":"{}"}}}}"#, DocumentId::of(&piece)));
         let document: serde_json::Value = serde_json::from_str(document).unwrap();
         assert_eq!(document["json"], serde_json::json!({"a": 1}));
     }
@@ -387,7 +393,7 @@ mod tests {
     fn an_index_can_have_the_date_of_the_event_and_ids_can_be_left_out() {
         let action = |ids| {
             let url = Url::parse("https://search.example/").unwrap();
-            let index = Dated::parse("logs-{yyyy.MM.dd}").unwrap();
+            let index = TimeTemplate::parse("logs-{yyyy.MM.dd}").unwrap();
             let destination = Elasticsearch::new(url, index, false, Access::Anonymous, ids, 10_000);
             assert_eq!(destination.endpoint().url.path(), "/_bulk");
             let mut body = Vec::new();

@@ -4,9 +4,10 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::streams::{self, Entry, EventsPerRecord, MANY_BYTES, encoded, whole_groups};
+use super::put_records::{self, Entry, EventsPerRecord, MANY_BYTES, encoded, whole_groups};
 use super::{
-    Answer, Destination, Encoding, Endpoint, Keys, Limits, Section, Signing, Verdict, json,
+    BatchOutcome, Deduplication, Destination, Encoding, Endpoint, Limits, RecordGroup, Response,
+    Signing, json,
 };
 use crate::aws::Service;
 use crate::record::Piece;
@@ -70,8 +71,8 @@ impl Destination for Firehose {
         }
     }
 
-    fn keys(&self) -> Keys {
-        Keys::NotTaken
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::None
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -91,7 +92,7 @@ impl Destination for Firehose {
         if is_alone {
             body.extend_from_slice(b"{\"Data\":\"");
         }
-        streams::data(piece, self.per_record, body);
+        put_records::data(piece, self.per_record, body);
         if is_alone {
             body.extend_from_slice(b"\"}");
         }
@@ -104,7 +105,7 @@ impl Destination for Firehose {
         }
     }
 
-    fn open(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn open(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"DeliveryStreamName\":");
         json::string(&self.stream, body);
         body.extend_from_slice(b",\"Records\":[");
@@ -113,20 +114,20 @@ impl Destination for Firehose {
         }
     }
 
-    fn close(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn close(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         if self.per_record == EventsPerRecord::Many {
             body.extend_from_slice(b"\"}");
         }
         body.extend_from_slice(b"]}");
     }
 
-    fn room(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
-        streams::room(max_bytes, other_bytes)
+    fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
+        put_records::space(max_bytes, other_bytes)
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         let entries = |put: PutRecordBatch| put.responses;
-        streams::classify(Service::Firehose, self.per_record, sent, answer, entries)
+        put_records::classify(Service::Firehose, self.per_record, sent, answer, entries)
     }
 }
 
@@ -144,30 +145,30 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::destination::{Certainty, Class, Outcome, UNREADABLE_ANSWER, sample};
+    use crate::destination::{Ambiguity, ReasonCode, RecordOutcome, UNREADABLE_RESPONSE, sample};
 
     #[track_caller]
-    fn check(status: u16, body: &str, expected: &Verdict) {
+    fn check(status: u16, body: &str, expected: &BatchOutcome) {
         let url = Url::parse("https://firehose.eu-west-1.amazonaws.com/").unwrap();
         let answer =
-            Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
-        let verdict =
+            Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
+        let batch_outcome =
             Firehose::new(url, "eu-west-1", "logs", EventsPerRecord::One).classify(2, &answer);
-        assert_eq!(&verdict, expected, "{body}");
+        assert_eq!(&batch_outcome, expected, "{body}");
     }
 
     #[test]
     fn every_record_is_judged_by_itself() {
         let body = r#"{"FailedPutCount":1,"RequestResponses":[
             {"RecordId":"1"},{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#;
-        let class = Class::from_service("service_unavailable_exception");
-        let busy = Outcome::TryAgain(class, Certainty::NothingTaken);
-        check(200, body, &Verdict::Each(vec![Outcome::Delivered, busy]));
+        let class = ReasonCode::from_service("service_unavailable_exception");
+        let busy = RecordOutcome::TryAgain(class, Ambiguity::NothingTaken);
+        check(200, body, &BatchOutcome::Each(vec![RecordOutcome::Delivered, busy]));
         let body = r#"{"RequestResponses":[{"RecordId":"1"},{"ErrorCode":"InternalFailure"}]}"#;
-        let class = Class::from_service("internal_failure");
-        let unclear = Outcome::TryAgain(class, Certainty::Unclear);
-        check(200, body, &Verdict::Each(vec![Outcome::Delivered, unclear]));
-        check(200, r#"{"RequestResponses":[]}"#, &UNREADABLE_ANSWER);
+        let class = ReasonCode::from_service("internal_failure");
+        let unclear = RecordOutcome::TryAgain(class, Ambiguity::Unclear);
+        check(200, body, &BatchOutcome::Each(vec![RecordOutcome::Delivered, unclear]));
+        check(200, r#"{"RequestResponses":[]}"#, &UNREADABLE_RESPONSE);
     }
 
     #[test]
@@ -176,17 +177,21 @@ mod tests {
         check(
             400,
             &error("LimitExceededException"),
-            &Verdict::Stop(Class::from_service("limit_exceeded_exception")),
+            &BatchOutcome::Stop(ReasonCode::from_service("limit_exceeded_exception")),
         );
         check(
             400,
             &error("ThrottlingException"),
-            &Verdict::TryAgain(
-                Class::from_service("throttling_exception"),
-                Certainty::NothingTaken,
+            &BatchOutcome::TryAgain(
+                ReasonCode::from_service("throttling_exception"),
+                Ambiguity::NothingTaken,
             ),
         );
-        check(503, "", &Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken));
+        check(
+            503,
+            "",
+            &BatchOutcome::TryAgain(ReasonCode::from_status(503), Ambiguity::NothingTaken),
+        );
     }
 
     #[test]
@@ -205,15 +210,17 @@ mod tests {
         for message in messages {
             sample::with_piece(message, |piece| {
                 if body.is_empty() {
-                    let section = Section { first: piece, bytes: 1, is_first: true, is_last: true };
-                    firehose.open(&section, &mut body);
+                    let record_group =
+                        RecordGroup { first: piece, bytes: 1, is_first: true, is_last: true };
+                    firehose.open(&record_group, &mut body);
                 }
                 firehose.encode(piece, &mut body);
             });
         }
         sample::with_piece("", |piece| {
-            let section = Section { first: piece, bytes: 1, is_first: true, is_last: true };
-            firehose.close(&section, &mut body);
+            let record_group =
+                RecordGroup { first: piece, bytes: 1, is_first: true, is_last: true };
+            firehose.close(&record_group, &mut body);
         });
         let body: Value = serde_json::from_slice(&body).unwrap();
         let [record] = &body["Records"].as_array().unwrap()[..] else { panic!("{body}") };
@@ -222,17 +229,20 @@ mod tests {
         let found: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
         let found: Vec<&str> = found.iter().map(|it| it["message"].as_str().unwrap()).collect();
         assert_eq!(found, messages);
-        let answer = |body: &'static [u8]| Answer {
+        let answer = |body: &'static [u8]| Response {
             status: 200,
             retry_after: None,
             body: Bytes::from_static(body),
         };
         let taken = answer(br#"{"RequestResponses":[{"RecordId":"1"}]}"#);
-        assert_eq!(firehose.classify(4, &taken), Verdict::Each(vec![Outcome::Delivered; 4]));
+        assert_eq!(
+            firehose.classify(4, &taken),
+            BatchOutcome::Each(vec![RecordOutcome::Delivered; 4])
+        );
         let failed =
             answer(br#"{"RequestResponses":[{"ErrorCode":"ServiceUnavailableException"}]}"#);
-        let class = Class::from_service("service_unavailable_exception");
-        let again = Outcome::TryAgain(class, Certainty::NothingTaken);
-        assert_eq!(firehose.classify(4, &failed), Verdict::Each(vec![again; 4]));
+        let class = ReasonCode::from_service("service_unavailable_exception");
+        let again = RecordOutcome::TryAgain(class, Ambiguity::NothingTaken);
+        assert_eq!(firehose.classify(4, &failed), BatchOutcome::Each(vec![again; 4]));
     }
 }

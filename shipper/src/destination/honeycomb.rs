@@ -5,8 +5,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use super::{
-    Answer, Certainty, Class, Destination, Endpoint, Keys, Limits, Outcome, Section,
-    UNREADABLE_ANSWER, Verdict, attributes, classify_status, json,
+    Ambiguity, BatchOutcome, Deduplication, Destination, Endpoint, Limits, ReasonCode, RecordGroup,
+    RecordOutcome, Response, UNREADABLE_RESPONSE, attributes, classify_status, json,
 };
 use crate::record::Piece;
 
@@ -46,8 +46,8 @@ impl Destination for Honeycomb {
         Limits::of_bytes(MAX_REQUEST_BYTES, MAX_EVENT_BYTES)
     }
 
-    fn keys(&self) -> Keys {
-        Keys::NotTaken
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::None
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -64,7 +64,7 @@ impl Destination for Honeycomb {
         body.extend_from_slice(b"\",\"data\":{\"message\":");
         json::message(piece, body);
         body.push(b',');
-        body.extend_from_slice(attributes::json_of_origin(piece.record.origin));
+        body.extend_from_slice(attributes::json_of_origin(piece.record.log_source));
         attributes::json_of_piece(piece, body);
         if let Some(fields) = piece.json {
             body.extend_from_slice(b",\"json\":");
@@ -77,40 +77,40 @@ impl Destination for Honeycomb {
         b","
     }
 
-    fn open(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn open(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         body.push(b'[');
     }
 
-    fn close(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn close(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         body.push(b']');
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         if !(200..300).contains(&answer.status) {
             return classify_status(answer);
         }
-        match serde_json::from_slice::<Vec<EventAnswer>>(&answer.body) {
+        match serde_json::from_slice::<Vec<EventResponse>>(&answer.body) {
             Ok(events) if events.len() == sent => {
-                Verdict::Each(events.iter().map(|event| outcome(event.status)).collect())
+                BatchOutcome::Each(events.iter().map(|event| outcome(event.status)).collect())
             }
-            Ok(_) | Err(_) => UNREADABLE_ANSWER,
+            Ok(_) | Err(_) => UNREADABLE_RESPONSE,
         }
     }
 }
 
 #[derive(Deserialize)]
-struct EventAnswer {
+struct EventResponse {
     status: u16,
 }
 
-fn outcome(status: u16) -> Outcome {
-    let class = Class::from_status(status);
+fn outcome(status: u16) -> RecordOutcome {
+    let class = ReasonCode::from_status(status);
     match status {
-        200..300 => Outcome::Delivered,
-        401 | 403 | 404 | 501 => Outcome::Stop(class),
-        429 | 500..=599 => Outcome::TryAgain(class, Certainty::after(status)),
-        400..500 => Outcome::Refused(class),
-        _ => Outcome::Stop(class),
+        200..300 => RecordOutcome::Delivered,
+        401 | 403 | 404 | 501 => RecordOutcome::Stop(class),
+        429 | 500..=599 => RecordOutcome::TryAgain(class, Ambiguity::after(status)),
+        400..500 => RecordOutcome::Rejected(class),
+        _ => RecordOutcome::Stop(class),
     }
 }
 
@@ -128,9 +128,9 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(status: u16, body: &str, expected: &Verdict) {
+    fn check(status: u16, body: &str, expected: &BatchOutcome) {
         let answer =
-            Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
+            Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
         assert_eq!(&honeycomb().classify(2, &answer), expected, "{status} {body}");
     }
 
@@ -153,31 +153,35 @@ mod tests {
     #[test]
     fn every_event_is_judged_by_itself() {
         let cases = [
-            (202, Outcome::Delivered),
-            (429, Outcome::TryAgain(Class::from_status(429), Certainty::NothingTaken)),
-            (400, Outcome::Refused(Class::from_status(400))),
-            (500, Outcome::TryAgain(Class::from_status(500), Certainty::Unclear)),
-            (501, Outcome::Stop(Class::from_status(501))),
-            (403, Outcome::Stop(Class::from_status(403))),
+            (202, RecordOutcome::Delivered),
+            (429, RecordOutcome::TryAgain(ReasonCode::from_status(429), Ambiguity::NothingTaken)),
+            (400, RecordOutcome::Rejected(ReasonCode::from_status(400))),
+            (500, RecordOutcome::TryAgain(ReasonCode::from_status(500), Ambiguity::Unclear)),
+            (501, RecordOutcome::Stop(ReasonCode::from_status(501))),
+            (403, RecordOutcome::Stop(ReasonCode::from_status(403))),
         ];
         for (status, expected) in cases {
             let body = format!(r#"[{{"status":202}},{{"status":{status},"error":"quotes"}}]"#);
-            check(200, &body, &Verdict::Each(vec![Outcome::Delivered, expected]));
+            check(200, &body, &BatchOutcome::Each(vec![RecordOutcome::Delivered, expected]));
         }
     }
 
     #[test]
     fn an_answer_that_does_not_tell_of_every_event_leaves_all_open() {
         for body in ["", "[]", r#"[{"status":202}]"#, "{}", "<html>"] {
-            check(200, body, &UNREADABLE_ANSWER);
+            check(200, body, &UNREADABLE_RESPONSE);
         }
     }
 
     #[test]
     fn a_whole_request_is_judged_by_its_status() {
-        check(401, "", &Verdict::Stop(Class::from_status(401)));
-        check(400, "", &Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
-        check(413, "", &Verdict::TooLarge);
-        check(429, "", &Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken));
+        check(401, "", &BatchOutcome::Stop(ReasonCode::from_status(401)));
+        check(400, "", &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken));
+        check(413, "", &BatchOutcome::TooLarge);
+        check(
+            429,
+            "",
+            &BatchOutcome::TryAgain(ReasonCode::from_status(429), Ambiguity::NothingTaken),
+        );
     }
 }

@@ -4,8 +4,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 
 use super::{
-    Answer, Destination, Encoding, Endpoint, Keys, Limits, Section, Verdict, classify_status,
-    document,
+    BatchOutcome, Deduplication, Destination, Encoding, Endpoint, Limits, RecordGroup, Response,
+    classify_status, ecs_document,
 };
 use crate::record::Piece;
 
@@ -58,8 +58,8 @@ impl Destination for Http {
         self.limits
     }
 
-    fn keys(&self) -> Keys {
-        Keys::NotTaken
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::None
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -75,7 +75,7 @@ impl Destination for Http {
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        document::write(piece, body);
+        ecs_document::write(piece, body);
         if self.format == Format::Ndjson {
             body.push(b'\n');
         }
@@ -88,21 +88,21 @@ impl Destination for Http {
         }
     }
 
-    fn open(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn open(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         if self.format == Format::JsonArray {
             body.push(b'[');
         }
     }
 
-    fn close(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn close(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         if self.format == Format::JsonArray {
             body.push(b']');
         }
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         match answer.status {
-            200..300 => Verdict::delivered(sent),
+            200..300 => BatchOutcome::delivered(sent),
             _ => classify_status(answer),
         }
     }
@@ -111,7 +111,7 @@ impl Destination for Http {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::destination::{Certainty, Class, sample};
+    use crate::destination::{Ambiguity, ReasonCode, sample};
 
     fn http(format: Format, headers: HeaderMap) -> Http {
         let url = Url::parse("https://logs.example/in?source=a").unwrap();
@@ -122,12 +122,13 @@ mod tests {
     fn body(http: &Http) -> String {
         let mut body = Vec::new();
         sample::with_piece("x", |piece| {
-            let section = Section { first: piece, bytes: 1, is_first: true, is_last: true };
-            http.open(&section, &mut body);
+            let record_group =
+                RecordGroup { first: piece, bytes: 1, is_first: true, is_last: true };
+            http.open(&record_group, &mut body);
             http.encode(piece, &mut body);
             body.extend_from_slice(http.separator());
             http.encode(piece, &mut body);
-            http.close(&section, &mut body);
+            http.close(&record_group, &mut body);
         });
         String::from_utf8(body).unwrap()
     }
@@ -161,15 +162,15 @@ mod tests {
 
     #[test]
     fn every_answer_is_about_the_whole_request() {
-        let check = |status, expected: Verdict| {
-            let answer = Answer { status, retry_after: None, body: bytes::Bytes::new() };
+        let check = |status, expected: BatchOutcome| {
+            let answer = Response { status, retry_after: None, body: bytes::Bytes::new() };
             assert_eq!(http(Format::Ndjson, HeaderMap::new()).classify(4, &answer), expected);
         };
-        check(204, Verdict::delivered(4));
-        check(413, Verdict::TooLarge);
-        check(408, Verdict::TryAgain(Class::from_status(408), Certainty::Unclear));
-        check(429, Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken));
-        check(422, Verdict::Stop(Class::from_status(422)));
-        check(501, Verdict::Stop(Class::from_status(501)));
+        check(204, BatchOutcome::delivered(4));
+        check(413, BatchOutcome::TooLarge);
+        check(408, BatchOutcome::TryAgain(ReasonCode::from_status(408), Ambiguity::Unclear));
+        check(429, BatchOutcome::TryAgain(ReasonCode::from_status(429), Ambiguity::NothingTaken));
+        check(422, BatchOutcome::Stop(ReasonCode::from_status(422)));
+        check(501, BatchOutcome::Stop(ReasonCode::from_status(501)));
     }
 }

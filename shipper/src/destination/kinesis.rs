@@ -4,12 +4,13 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::streams::{self, Entry, EventsPerRecord, MANY_BYTES, encoded, whole_groups};
+use super::put_records::{self, Entry, EventsPerRecord, MANY_BYTES, encoded, whole_groups};
 use super::{
-    Answer, Destination, Encoding, Endpoint, Keys, Limits, Place, Section, Signing, Verdict, json,
+    BatchOutcome, Boundary, Deduplication, Destination, Encoding, Endpoint, Limits, RecordGroup,
+    Response, Signing, json,
 };
 use crate::aws::Service;
-use crate::key::Key;
+use crate::document_id::DocumentId;
 use crate::record::Piece;
 
 /// The most records in a request.
@@ -70,9 +71,9 @@ impl Kinesis {
     fn end_record(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"\",\"PartitionKey\":\"");
         match self.partition {
-            Partition::Record => json::hexadecimal(Key::of(piece).bytes(), body),
+            Partition::Record => json::hexadecimal(DocumentId::of(piece).bytes(), body),
             Partition::LogStream => {
-                let stream = piece.record.origin.stream;
+                let stream = piece.record.log_source.stream;
                 json::escape(&stream[..stream.floor_char_boundary(MAX_KEY_BYTES / 2)], body);
             }
         }
@@ -95,8 +96,8 @@ impl Destination for Kinesis {
         }
     }
 
-    fn keys(&self) -> Keys {
-        Keys::NotTaken
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::None
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -116,7 +117,7 @@ impl Destination for Kinesis {
         if is_alone {
             body.extend_from_slice(b"{\"Data\":\"");
         }
-        streams::data(piece, self.per_record, body);
+        put_records::data(piece, self.per_record, body);
         if is_alone {
             self.end_record(piece, body);
         }
@@ -130,16 +131,16 @@ impl Destination for Kinesis {
     }
 
     /// A record of many events goes into one shard.
-    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
+    fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
         match (self.per_record, self.partition) {
             (EventsPerRecord::Many, Partition::LogStream) => {
-                Place::by_origin(before, piece, Place::NextRequest)
+                Boundary::by_origin(before, piece, Boundary::NextRequest)
             }
-            _ => Place::SameSection,
+            _ => Boundary::SameGroup,
         }
     }
 
-    fn open(&self, _section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn open(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"StreamARN\":");
         json::string(&self.arn, body);
         body.extend_from_slice(b",\"Records\":[");
@@ -148,20 +149,20 @@ impl Destination for Kinesis {
         }
     }
 
-    fn close(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn close(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         if self.per_record == EventsPerRecord::Many {
-            self.end_record(section.first, body);
+            self.end_record(record_group.first, body);
         }
         body.extend_from_slice(b"]}");
     }
 
-    fn room(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
-        streams::room(max_bytes, other_bytes)
+    fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
+        put_records::space(max_bytes, other_bytes)
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         let entries = |put: PutRecords| put.records;
-        streams::classify(Service::Kinesis, self.per_record, sent, answer, entries)
+        put_records::classify(Service::Kinesis, self.per_record, sent, answer, entries)
     }
 }
 
@@ -179,7 +180,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::destination::{Certainty, Class, Outcome, UNREADABLE_ANSWER, sample};
+    use crate::destination::{Ambiguity, ReasonCode, RecordOutcome, UNREADABLE_RESPONSE, sample};
 
     const ARN: &str = "arn:aws:kinesis:eu-west-1:123456789012:stream/logs";
 
@@ -189,19 +190,20 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(status: u16, body: &str, expected: &Verdict) {
+    fn check(status: u16, body: &str, expected: &BatchOutcome) {
         let answer =
-            Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
+            Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
         assert_eq!(&kinesis(Partition::Record).classify(2, &answer), expected, "{body}");
     }
 
     fn put(partition: Partition, message: &str) -> Value {
         let mut body = Vec::new();
         sample::with_piece(message, |piece| {
-            let section = Section { first: piece, bytes: 1, is_first: true, is_last: true };
-            kinesis(partition).open(&section, &mut body);
+            let record_group =
+                RecordGroup { first: piece, bytes: 1, is_first: true, is_last: true };
+            kinesis(partition).open(&record_group, &mut body);
             kinesis(partition).encode(piece, &mut body);
-            kinesis(partition).close(&section, &mut body);
+            kinesis(partition).close(&record_group, &mut body);
         });
         serde_json::from_slice(&body).unwrap()
     }
@@ -226,47 +228,53 @@ mod tests {
     fn every_record_is_judged_by_itself() {
         let taken = r#"{"SequenceNumber":"1","ShardId":"shardId-0"}"#;
         let failed = r#"{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"q"}"#;
-        let class = Class::from_service("provisioned_throughput_exceeded_exception");
-        let throttled = Outcome::TryAgain(class, Certainty::NothingTaken);
+        let class = ReasonCode::from_service("provisioned_throughput_exceeded_exception");
+        let throttled = RecordOutcome::TryAgain(class, Ambiguity::NothingTaken);
         check(
             200,
             &format!(r#"{{"FailedRecordCount":1,"Records":[{taken},{failed}]}}"#),
-            &Verdict::Each(vec![Outcome::Delivered, throttled]),
+            &BatchOutcome::Each(vec![RecordOutcome::Delivered, throttled]),
         );
         let failed =
             r#"{"ErrorCode":"InternalFailure","ErrorMessage":"Internal service failure."}"#;
-        let unclear =
-            Outcome::TryAgain(Class::from_service("internal_failure"), Certainty::Unclear);
+        let unclear = RecordOutcome::TryAgain(
+            ReasonCode::from_service("internal_failure"),
+            Ambiguity::Unclear,
+        );
         check(
             200,
             &format!(r#"{{"FailedRecordCount":1,"Records":[{failed},{taken}]}}"#),
-            &Verdict::Each(vec![unclear, Outcome::Delivered]),
+            &BatchOutcome::Each(vec![unclear, RecordOutcome::Delivered]),
         );
-        check(200, &format!(r#"{{"Records":[{taken}]}}"#), &UNREADABLE_ANSWER);
-        check(200, "<html>", &UNREADABLE_ANSWER);
+        check(200, &format!(r#"{{"Records":[{taken}]}}"#), &UNREADABLE_RESPONSE);
+        check(200, "<html>", &UNREADABLE_RESPONSE);
     }
 
     #[test]
     fn a_whole_request_is_judged_by_the_name_of_its_error() {
         let error = |name: &str| format!(r#"{{"__type":"{name}","message":"quotes"}}"#);
-        let class = |word| Class::from_service(word);
+        let class = |word| ReasonCode::from_service(word);
         check(
             400,
             &error("com.amazonaws.kinesis#LimitExceededException"),
-            &Verdict::TryAgain(class("limit_exceeded_exception"), Certainty::NothingTaken),
+            &BatchOutcome::TryAgain(class("limit_exceeded_exception"), Ambiguity::NothingTaken),
         );
         check(
             400,
             &error("ResourceNotFoundException"),
-            &Verdict::Stop(class("resource_not_found_exception")),
+            &BatchOutcome::Stop(class("resource_not_found_exception")),
         );
         check(
             400,
             &error("AccessDeniedException"),
-            &Verdict::Stop(class("access_denied_exception")),
+            &BatchOutcome::Stop(class("access_denied_exception")),
         );
-        check(400, "", &Verdict::Stop(Class::new("other")));
-        check(500, "", &Verdict::TryAgain(Class::from_status(500), Certainty::Unclear));
-        check(503, "", &Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken));
+        check(400, "", &BatchOutcome::Stop(ReasonCode::new("other")));
+        check(500, "", &BatchOutcome::TryAgain(ReasonCode::from_status(500), Ambiguity::Unclear));
+        check(
+            503,
+            "",
+            &BatchOutcome::TryAgain(ReasonCode::from_status(503), Ambiguity::NothingTaken),
+        );
     }
 }

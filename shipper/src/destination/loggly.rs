@@ -4,7 +4,8 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::{
-    Answer, Destination, Encoding, Endpoint, Keys, Limits, Verdict, classify_status, document, json,
+    BatchOutcome, Deduplication, Destination, Encoding, Endpoint, Limits, Response,
+    classify_status, ecs_document, json,
 };
 use crate::record::Piece;
 use crate::secret::Secret;
@@ -41,8 +42,8 @@ impl Destination for Loggly {
         Limits::of_bytes(MAX_REQUEST_BYTES, MAX_EVENT_BYTES)
     }
 
-    fn keys(&self) -> Keys {
-        Keys::NotTaken
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::None
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -63,13 +64,13 @@ impl Destination for Loggly {
         body.extend_from_slice(b"{\"timestamp\":\"");
         json::time(piece.record.time, body);
         body.push(b'"');
-        document::write_after(piece, body);
+        ecs_document::write_after(piece, body);
         body.push(b'\n');
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         match answer.status {
-            200..300 => Verdict::taken(sent, answer),
+            200..300 => BatchOutcome::taken(sent, answer),
             _ => classify_status(answer),
         }
     }
@@ -78,7 +79,7 @@ impl Destination for Loggly {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::destination::{Certainty, Class, sample};
+    use crate::destination::{Ambiguity, ReasonCode, sample};
 
     fn loggly() -> Loggly {
         let url = Url::parse("https://logs-01.loggly.com").unwrap();
@@ -107,14 +108,14 @@ mod tests {
 
     #[test]
     fn every_answer_is_about_the_whole_request() {
-        let check = |status, expected: Verdict| {
+        let check = |status, expected: BatchOutcome| {
             let body = bytes::Bytes::from_static(b"{\"response\":\"ok\"}");
-            let answer = Answer { status, retry_after: None, body };
+            let answer = Response { status, retry_after: None, body };
             assert_eq!(loggly().classify(4, &answer), expected, "{status}");
         };
-        check(200, Verdict::delivered(4));
-        check(403, Verdict::Stop(Class::from_status(403)));
-        check(413, Verdict::TooLarge);
-        check(503, Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken));
+        check(200, BatchOutcome::delivered(4));
+        check(403, BatchOutcome::Stop(ReasonCode::from_status(403)));
+        check(413, BatchOutcome::TooLarge);
+        check(503, BatchOutcome::TryAgain(ReasonCode::from_status(503), Ambiguity::NothingTaken));
     }
 }

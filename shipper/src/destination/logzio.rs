@@ -8,7 +8,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::{
-    Answer, Class, Destination, Endpoint, Keys, Limits, Verdict, classify_status, document,
+    BatchOutcome, Deduplication, Destination, Endpoint, Limits, ReasonCode, Response,
+    classify_status, ecs_document,
 };
 use crate::record::Piece;
 use crate::secret::Secret;
@@ -52,8 +53,8 @@ impl Destination for Logzio {
         }
     }
 
-    fn keys(&self) -> Keys {
-        Keys::NotTaken
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::None
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -65,15 +66,15 @@ impl Destination for Logzio {
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        document::write(piece, body);
+        ecs_document::write(piece, body);
         body.push(b'\n');
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         match answer.status {
-            200..300 => Verdict::taken(sent, answer),
+            200..300 => BatchOutcome::taken(sent, answer),
             400 => match serde_json::from_slice::<BadLines>(&answer.body) {
-                Ok(lines) => lines.verdict(sent),
+                Ok(lines) => lines.batch_outcome(sent),
                 // Not the listener's own answer.
                 Err(_) => classify_status(answer),
             },
@@ -95,13 +96,13 @@ struct BadLines {
 }
 
 impl BadLines {
-    fn verdict(&self, sent: usize) -> Verdict {
-        let refused = [
-            (Class::new("malformed_line"), self.malformed_lines),
-            (Class::new("oversized_line"), self.oversized_lines),
-            (Class::new("empty_line"), self.empty_log_lines),
+    fn batch_outcome(&self, sent: usize) -> BatchOutcome {
+        let rejected = [
+            (ReasonCode::new("malformed_line"), self.malformed_lines),
+            (ReasonCode::new("oversized_line"), self.oversized_lines),
+            (ReasonCode::new("empty_line"), self.empty_log_lines),
         ];
-        Verdict::counted(sent, self.successful_lines, &refused)
+        BatchOutcome::counted(sent, self.successful_lines, &rejected)
     }
 }
 
@@ -110,15 +111,15 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::destination::Certainty;
+    use crate::destination::Ambiguity;
 
     #[track_caller]
-    fn check(status: u16, body: &str, expected: &Verdict) {
+    fn check(status: u16, body: &str, expected: &BatchOutcome) {
         let url = Url::parse("https://listener.logz.io:8071/").unwrap();
         let answer =
-            Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
-        let verdict = Logzio::new(url, &Secret::new("t"), "lambda").classify(10, &answer);
-        assert_eq!(&verdict, expected, "{status} {body}");
+            Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
+        let batch_outcome = Logzio::new(url, &Secret::new("t"), "lambda").classify(10, &answer);
+        assert_eq!(&batch_outcome, expected, "{status} {body}");
     }
 
     #[test]
@@ -133,7 +134,7 @@ mod tests {
 
     #[test]
     fn an_accepted_request_is_delivered() {
-        check(200, "", &Verdict::Counted { delivered: 10, refused: vec![] });
+        check(200, "", &BatchOutcome::Counted { delivered: 10, rejected: vec![] });
     }
 
     #[test]
@@ -141,9 +142,12 @@ mod tests {
         check(
             400,
             r#"{"malformedLines":2,"successfulLines":7,"oversizedLines":1,"emptyLogLines":0}"#,
-            &Verdict::Counted {
+            &BatchOutcome::Counted {
                 delivered: 7,
-                refused: vec![(Class::new("malformed_line"), 2), (Class::new("oversized_line"), 1)],
+                rejected: vec![
+                    (ReasonCode::new("malformed_line"), 2),
+                    (ReasonCode::new("oversized_line"), 1),
+                ],
             },
         );
     }
@@ -153,15 +157,18 @@ mod tests {
         check(
             400,
             r#"{"successfulLines":4,"malformedLines":1}"#,
-            &Verdict::Counted {
+            &BatchOutcome::Counted {
                 delivered: 4,
-                refused: vec![(Class::new("malformed_line"), 1), (Class::new("unattributed"), 5)],
+                rejected: vec![
+                    (ReasonCode::new("malformed_line"), 1),
+                    (ReasonCode::new("unattributed"), 5),
+                ],
             },
         );
         check(
             400,
             r#"{"successfulLines":40,"malformedLines":10}"#,
-            &Verdict::Counted { delivered: 10, refused: vec![] },
+            &BatchOutcome::Counted { delivered: 10, rejected: vec![] },
         );
     }
 
@@ -170,15 +177,23 @@ mod tests {
         check(
             400,
             "bad request",
-            &Verdict::Divide(Class::from_status(400), Certainty::NothingTaken),
+            &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken),
         );
-        check(400, "{}", &Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
+        check(
+            400,
+            "{}",
+            &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken),
+        );
     }
 
     #[test]
     fn other_statuses_are_about_the_whole_request() {
-        check(401, "", &Verdict::Stop(Class::from_status(401)));
-        check(413, "", &Verdict::TooLarge);
-        check(503, "", &Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken));
+        check(401, "", &BatchOutcome::Stop(ReasonCode::from_status(401)));
+        check(413, "", &BatchOutcome::TooLarge);
+        check(
+            503,
+            "",
+            &BatchOutcome::TryAgain(ReasonCode::from_status(503), Ambiguity::NothingTaken),
+        );
     }
 }

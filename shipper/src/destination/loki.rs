@@ -10,12 +10,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 
 use super::attributes::{self, Value};
 use super::{
-    Answer, Certainty, Class, Destination, Encoding, Endpoint, Keys, Limits, Place, Section,
-    Verdict,
-    answer::{UNATTRIBUTED, says},
-    classify_status,
-    dated::same_hour,
-    json, protobuf,
+    Ambiguity, BatchOutcome, Boundary, Deduplication, Destination, Encoding, Endpoint, Limits,
+    ReasonCode, RecordGroup, Response, classify_status, json, protobuf,
+    response::{UNATTRIBUTED, says},
+    time_template::same_hour,
 };
 use crate::record::Piece;
 
@@ -33,7 +31,7 @@ pub const MAX_LINE_BYTES: usize = 262_144;
 /// always there.
 pub const MAX_OWN_LABELS: usize = 11;
 
-/// The label of late entries. Loki refuses in a stream what is older than its newest entry by more than half
+/// The label of late entries. Loki rejects in a stream what is older than its newest entry by more than half
 /// of `max_chunk_age`, which is an hour by default. Its value is the hour in which they were written, as in
 /// `2026-11-30T05`: a stream of late entries of one hour has none that is further behind another, in whichever
 /// order they come.
@@ -103,7 +101,7 @@ impl Loki {
 
     /// The labels of a piece's stream, as `{name="value", …}`.
     fn labels(&self, piece: &Piece<'_>) -> String {
-        let origin = piece.record.origin;
+        let log_source = piece.record.log_source;
         let mut labels = String::from("{");
         let mut label = |name: &str, value: &str| {
             if labels.len() > 1 {
@@ -120,9 +118,9 @@ impl Loki {
             }
             labels.push('"');
         };
-        label("account", origin.owner);
-        label("log_group", origin.group);
-        label("service_name", origin.function.unwrap_or(origin.group));
+        label("account", log_source.owner);
+        label("log_group", log_source.group);
+        label("service_name", log_source.function.unwrap_or(log_source.group));
         if piece.is_late {
             label(LATE, &hour(piece.record.time));
         }
@@ -143,8 +141,8 @@ impl Destination for Loki {
     }
 
     /// Loki passes over a line that it has with the same time and labels, but not for ever.
-    fn keys(&self) -> Keys {
-        Keys::NotTaken
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::None
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -170,9 +168,9 @@ impl Destination for Loki {
             if self.metadata == StructuredMetadata::Omitted {
                 return;
             }
-            let origin = piece.record.origin;
-            pair("log_stream", origin.stream, entry);
-            if let Some(version) = origin.version {
+            let log_source = piece.record.log_source;
+            pair("log_stream", log_source.stream, entry);
+            if let Some(version) = log_source.version {
                 pair("faas_version", version, entry);
             }
             attributes::of_piece(piece, |name, value| match value {
@@ -185,8 +183,8 @@ impl Destination for Loki {
         });
     }
 
-    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
-        let (one, next) = (before.record.origin, piece.record.origin);
+    fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
+        let (one, next) = (before.record.log_source, piece.record.log_source);
         // The log stream is no label.
         if one.group == next.group
             && one.owner == next.owner
@@ -194,41 +192,43 @@ impl Destination for Loki {
             && before.is_late == piece.is_late
             && (!piece.is_late || same_hour(before.record.time, piece.record.time))
         {
-            Place::SameSection
+            Boundary::SameGroup
         } else {
             // The response to several streams is that to the last which failed, or none where the last did not.
-            Place::NextRequest
+            Boundary::NextRequest
         }
     }
 
-    fn open(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn open(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         let mut labels = Vec::new();
-        protobuf::text(1, &self.labels(section.first), &mut labels);
-        protobuf::open(1, labels.len().saturating_add(section.bytes), body);
+        protobuf::text(1, &self.labels(record_group.first), &mut labels);
+        protobuf::open(1, labels.len().saturating_add(record_group.bytes), body);
         body.extend_from_slice(&labels);
     }
 
-    fn room(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
+    fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
         // The lengths of the line and of the entry are written too.
         max_bytes.checked_sub(other_bytes + 2 * protobuf::LENGTH_GROWTH)
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         match answer.status {
-            200..300 => Verdict::taken(sent, answer),
+            200..300 => BatchOutcome::taken(sent, answer),
             400 => match std::str::from_utf8(&answer.body).ok().and_then(|text| read(text, sent)) {
-                Some(Refusal::Events(refused)) => {
-                    let count = refused.iter().map(|(_, count)| count).sum();
-                    Verdict::counted(sent, sent.saturating_sub(count), &refused)
+                Some(Rejection::Events(rejected)) => {
+                    let count = rejected.iter().map(|(_, count)| count).sum();
+                    BatchOutcome::counted(sent, sent.saturating_sub(count), &rejected)
                 }
-                Some(Refusal::Setting(class)) => Verdict::Stop(class),
+                Some(Rejection::Setting(class)) => BatchOutcome::Stop(class),
                 // The others are there, and Loki passes over what is sent again as it was.
-                Some(Refusal::RateLimit) => Verdict::TryAgain(RATE_LIMITED, Certainty::Unclear),
+                Some(Rejection::RateLimit) => {
+                    BatchOutcome::TryAgain(RATE_LIMITED, Ambiguity::Unclear)
+                }
                 None => classify_status(answer),
             },
             // The limit of a stream is found after other entries were stored.
             429 if says(&answer.body, "er stream rate limit exceeded") => {
-                Verdict::TryAgain(RATE_LIMITED, Certainty::Unclear)
+                BatchOutcome::TryAgain(RATE_LIMITED, Ambiguity::Unclear)
             }
             _ => classify_status(answer),
         }
@@ -274,29 +274,29 @@ fn pair(name: &str, value: &str, entry: &mut Vec<u8>) {
     });
 }
 
-/// Why entries are refused whose stream has had too much.
-const RATE_LIMITED: Class = Class::new("rate_limited");
+/// Why entries are rejected whose stream has had too much.
+const RATE_LIMITED: ReasonCode = ReasonCode::new("rate_limited");
 
 /// What Loki's 400 says.
 #[derive(Debug, PartialEq)]
-enum Refusal {
-    /// So many entries are refused, and the others are stored.
-    Events(Vec<(Class, usize)>),
+enum Rejection {
+    /// So many entries are rejected, and the others are stored.
+    Events(Vec<(ReasonCode, usize)>),
     /// Some entries may be taken later.
     RateLimit,
     /// Loki is set up to take no such entries.
-    Setting(Class),
+    Setting(ReasonCode),
 }
 
 /// What is wrong with single entries, in words of the distributor's.
 ///
 /// <https://github.com/grafana/loki/blob/main/pkg/validation/validate.go>
-static FAULTS: [(&str, Class); 5] = [
-    ("has timestamp too old", Class::new("too_old")),
-    ("has timestamp too new", Class::new("too_new")),
-    ("ax entry size", Class::new("too_large")),
-    ("structured metadata too large", Class::new("structured_metadata_too_large")),
-    ("too many structured metadata labels", Class::new("too_many_structured_metadata")),
+static FAULTS: [(&str, ReasonCode); 5] = [
+    ("has timestamp too old", ReasonCode::new("too_old")),
+    ("has timestamp too new", ReasonCode::new("too_new")),
+    ("ax entry size", ReasonCode::new("too_large")),
+    ("structured metadata too large", ReasonCode::new("structured_metadata_too_large")),
+    ("too many structured metadata labels", ReasonCode::new("too_many_structured_metadata")),
 ];
 
 /// Reads a refusal of so many entries, if all of it can be read. The ingester's text ends with how many
@@ -305,22 +305,22 @@ static FAULTS: [(&str, Class); 5] = [
 ///
 /// <https://github.com/grafana/loki/blob/main/pkg/ingester/stream.go>
 /// <https://github.com/grafana/loki/blob/main/pkg/util/errors.go>
-fn read(text: &str, sent: usize) -> Option<Refusal> {
+fn read(text: &str, sent: usize) -> Option<Rejection> {
     if text.contains("includes structured metadata, but this feature is disallowed") {
-        return Some(Refusal::Setting(Class::new("structured_metadata_disallowed")));
+        return Some(Rejection::Setting(ReasonCode::new("structured_metadata_disallowed")));
     }
     if let Some((reasons, counts)) = text.rsplit_once("total ignored: ") {
         if reasons.contains("rate limit exceeded") {
-            return Some(Refusal::RateLimit);
+            return Some(Rejection::RateLimit);
         }
         let (ignored, rest) = counts.split_once(" out of ")?;
         let total: String = rest.chars().take_while(char::is_ascii_digit).collect();
         let ignored: usize = ignored.parse().ok()?;
         if total.parse() != Ok(sent) || ignored > sent {
             // Of another stream of the same request more may have been passed over.
-            return Some(Refusal::Events(vec![(UNATTRIBUTED, sent)]));
+            return Some(Rejection::Events(vec![(UNATTRIBUTED, sent)]));
         }
-        return Some(Refusal::Events(vec![(Class::new("ignored_by_loki"), ignored)]));
+        return Some(Rejection::Events(vec![(ReasonCode::new("ignored_by_loki"), ignored)]));
     }
     let part = |part: &str| {
         let (count, fault) = match part.split_once(" errors like: ") {
@@ -330,7 +330,7 @@ fn read(text: &str, sent: usize) -> Option<Refusal> {
         let (_, class) = FAULTS.iter().find(|(words, _)| fault.contains(words))?;
         Some((class.clone(), count))
     };
-    text.split("; ").map(part).collect::<Option<Vec<_>>>().map(Refusal::Events)
+    text.split("; ").map(part).collect::<Option<Vec<_>>>().map(Rejection::Events)
 }
 
 #[cfg(test)]
@@ -340,7 +340,7 @@ mod tests {
 
     use super::*;
     use crate::destination::sample;
-    use crate::origin::Origin;
+    use crate::log_source::LogSource;
     use crate::record::Record;
 
     #[derive(Clone, PartialEq, Message)]
@@ -396,7 +396,10 @@ mod tests {
         sample::with_piece(message, |piece| {
             loki.encode(piece, &mut entries);
             let bytes = entries.len();
-            loki.open(&Section { first: piece, bytes, is_first: true, is_last: true }, &mut body);
+            loki.open(
+                &RecordGroup { first: piece, bytes, is_first: true, is_last: true },
+                &mut body,
+            );
         });
         body.extend_from_slice(&entries);
         let mut push = Push::decode(body.as_slice()).unwrap();
@@ -436,34 +439,35 @@ mod tests {
         sample::with_piece("x", |piece| {
             let late = Piece { is_late: true, ..piece.clone() };
             assert!(loki.labels(&late).contains(r#", logagg_late="2023-11-06T10", env="#));
-            assert_eq!(loki.place(piece, &late), Place::NextRequest);
-            assert_eq!(loki.place(&late, &late), Place::SameSection);
+            assert_eq!(loki.boundary(piece, &late), Boundary::NextRequest);
+            assert_eq!(loki.boundary(&late, &late), Boundary::SameGroup);
         });
     }
 
     #[test]
     fn a_request_has_the_entries_of_one_stream() {
         let loki = loki(StructuredMetadata::Omitted);
-        let origins = ["/aws/lambda/a", "/aws/lambda/b"].map(|group| Origin::new("1", group, "s"));
-        let records = origins.each_ref().map(|origin| Record::of(origin, "x"));
+        let log_sources =
+            ["/aws/lambda/a", "/aws/lambda/b"].map(|group| LogSource::new("1", group, "s"));
+        let records = log_sources.each_ref().map(|log_source| Record::of(log_source, "x"));
         let [a, b] = records.each_ref().map(Piece::whole);
-        assert_eq!(loki.place(&a, &b), Place::NextRequest);
-        assert_eq!(loki.place(&a, &a), Place::SameSection);
+        assert_eq!(loki.boundary(&a, &b), Boundary::NextRequest);
+        assert_eq!(loki.boundary(&a, &a), Boundary::SameGroup);
     }
 
     #[test]
     fn a_stream_of_late_entries_spans_an_hour_and_no_more() {
         let loki = loki(StructuredMetadata::Omitted);
-        let origin = Origin::new("1", "/aws/lambda/a", "s");
+        let log_source = LogSource::new("1", "/aws/lambda/a", "s");
         let at = |minutes: u64| Record {
             time: SystemTime::UNIX_EPOCH + Duration::from_secs(60 * minutes),
-            ..Record::of(&origin, "x")
+            ..Record::of(&log_source, "x")
         };
         let records = [at(0), at(59), at(60)];
         let [first, last, next] =
             records.each_ref().map(|record| Piece { is_late: true, ..Piece::whole(record) });
-        assert_eq!(loki.place(&last, &first), Place::SameSection);
-        assert_eq!(loki.place(&last, &next), Place::NextRequest);
+        assert_eq!(loki.boundary(&last, &first), Boundary::SameGroup);
+        assert_eq!(loki.boundary(&last, &next), Boundary::NextRequest);
     }
 
     #[test]
@@ -474,9 +478,9 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(status: u16, body: &str, expected: &Verdict) {
+    fn check(status: u16, body: &str, expected: &BatchOutcome) {
         let answer =
-            Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
+            Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
         assert_eq!(&loki(StructuredMetadata::Sent).classify(5, &answer), expected, "{body}");
     }
 
@@ -486,9 +490,13 @@ mod tests {
             400,
             "entry with timestamp 2023-11-06 ignored, reason: 'entry too far behind',\n\
              user 'fake', total ignored: 2 out of 5 for stream: {a=\"b\"}",
-            &Verdict::Counted { delivered: 3, refused: vec![(Class::new("ignored_by_loki"), 2)] },
+            &BatchOutcome::Counted {
+                delivered: 3,
+                rejected: vec![(ReasonCode::new("ignored_by_loki"), 2)],
+            },
         );
-        let unattributed = Verdict::Counted { delivered: 0, refused: vec![(UNATTRIBUTED, 5)] };
+        let unattributed =
+            BatchOutcome::Counted { delivered: 0, rejected: vec![(UNATTRIBUTED, 5)] };
         for body in ["total ignored: 2 out of 4", "total ignored: 9 out of 5"] {
             check(400, body, &unattributed);
         }
@@ -496,9 +504,12 @@ mod tests {
 
     #[test]
     fn the_distributor_says_how_many_entries_it_refuses_of_each_kind() {
-        let counted = |delivered, refused: &[(&'static str, usize)]| Verdict::Counted {
+        let counted = |delivered, rejected: &[(&'static str, usize)]| BatchOutcome::Counted {
             delivered,
-            refused: refused.iter().map(|(word, count)| (Class::new(word), *count)).collect(),
+            rejected: rejected
+                .iter()
+                .map(|(word, count)| (ReasonCode::new(word), *count))
+                .collect(),
         };
         let old = "entry for stream '{a=\"b\"}' has timestamp too old: 2023-11-06T10:00:00Z, oldest \
                    acceptable timestamp is: 2023-11-07T10:00:00Z";
@@ -510,17 +521,25 @@ mod tests {
         check(400, &both, &counted(2, &[("too_old", 2), ("too_large", 1)]));
         // What cannot be read may be a setting.
         for body in ["cannot parse accountID from \"shop\"", "total ignored: many out of 5", ""] {
-            check(400, body, &Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
+            check(
+                400,
+                body,
+                &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken),
+            );
         }
         let disallowed = "stream '{a=\"b\"}' includes structured metadata, but this feature is \
                           disallowed. Please see `limits_config.allow_structured_metadata`";
-        check(400, disallowed, &Verdict::Stop(Class::new("structured_metadata_disallowed")));
-        check(400, "data: too big data size 5819 exceeding 4000 bytes", &Verdict::TooLarge);
+        check(
+            400,
+            disallowed,
+            &BatchOutcome::Stop(ReasonCode::new("structured_metadata_disallowed")),
+        );
+        check(400, "data: too big data size 5819 exceeding 4000 bytes", &BatchOutcome::TooLarge);
     }
 
     #[test]
     fn entries_over_the_rate_of_their_stream_come_again_and_the_others_may_be_there() {
-        let again = Verdict::TryAgain(RATE_LIMITED, Certainty::Unclear);
+        let again = BatchOutcome::TryAgain(RATE_LIMITED, Ambiguity::Unclear);
         check(
             400,
             "entry with timestamp 2023-11-06 ignored, reason: 'Per stream rate limit exceeded (limit: \
@@ -533,10 +552,14 @@ mod tests {
 
     #[test]
     fn other_statuses_are_about_the_whole_request() {
-        check(204, "", &Verdict::delivered(5));
-        check(429, "", &Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken));
-        check(500, "", &Verdict::TryAgain(Class::from_status(500), Certainty::Unclear));
-        check(401, "no org id", &Verdict::Stop(Class::from_status(401)));
-        check(413, "", &Verdict::TooLarge);
+        check(204, "", &BatchOutcome::delivered(5));
+        check(
+            429,
+            "",
+            &BatchOutcome::TryAgain(ReasonCode::from_status(429), Ambiguity::NothingTaken),
+        );
+        check(500, "", &BatchOutcome::TryAgain(ReasonCode::from_status(500), Ambiguity::Unclear));
+        check(401, "no org id", &BatchOutcome::Stop(ReasonCode::from_status(401)));
+        check(413, "", &BatchOutcome::TooLarge);
     }
 }

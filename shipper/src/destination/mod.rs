@@ -1,19 +1,17 @@
 //! Log services, one file each.
 //!
-//! A destination says what it takes ([`Limits`], [`Keys`]), how pieces are written
+//! A destination says what it takes ([`Limits`], [`Deduplication`]), how pieces are written
 //! ([`Destination::encode`], and around them [`Destination::open`] and [`Destination::close`]) and
 //! what an answer means ([`Destination::classify`]). It does no I/O and keeps no state. An answer is
-//! judged here and nowhere else: what follows works with the [`Verdict`] and never sees a status
+//! judged here and nowhere else: what follows works with the [`BatchOutcome`] and never sees a status
 //! code.
 
-mod answer;
 mod attributes;
+mod batching;
 pub mod datadog;
-pub mod dated;
-mod document;
+mod ecs_document;
 pub mod elasticsearch;
 pub mod firehose;
-mod framing;
 pub mod honeycomb;
 pub mod http;
 pub(crate) mod json;
@@ -24,25 +22,27 @@ pub mod loki;
 pub mod newrelic;
 pub mod otlp;
 mod protobuf;
+mod put_records;
 mod request;
+mod response;
 pub mod s3;
 #[cfg(test)]
 mod sample;
 pub mod splunk_hec;
-mod streams;
 pub mod sumologic;
+pub mod time_template;
 
-pub(crate) use answer::speaks_tls;
-pub use answer::{Answer, Certainty, Class, Inquired, Outcome, Verdict};
-pub use framing::{Place, Section, Span};
+pub use batching::{Boundary, RecordGroup, Span};
+pub use put_records::EventsPerRecord;
 pub use request::{Address, Encoding, Endpoint, Request, Signing};
-pub use streams::EventsPerRecord;
+pub(crate) use response::speaks_tls;
+pub use response::{Ambiguity, BatchOutcome, Inquired, ReasonCode, RecordOutcome, Response};
 
-pub(crate) use document::CommonCell;
+pub(crate) use ecs_document::CommonCell;
 
 use std::time::{Duration, SystemTime};
 
-use answer::{UNREADABLE_ANSWER, classify_status};
+use response::{UNREADABLE_RESPONSE, classify_status};
 
 use crate::record::Piece;
 
@@ -52,7 +52,7 @@ pub trait Destination: Send + Sync {
     fn limits(&self) -> Limits;
 
     /// Whether it knows a record again.
-    fn keys(&self) -> Keys;
+    fn deduplication(&self) -> Deduplication;
 
     /// Where requests go and with which headers.
     fn endpoint(&self) -> &Endpoint;
@@ -68,26 +68,26 @@ pub trait Destination: Send + Sync {
     /// Appends a piece to a request's body.
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>);
 
-    /// What stands between two pieces of a section.
+    /// What stands between two pieces of a record_group.
     fn separator(&self) -> &'static [u8] {
         b""
     }
 
     /// Where `piece` may stand that comes after `before`.
-    fn place(&self, _before: &Piece<'_>, _piece: &Piece<'_>) -> Place {
-        Place::SameSection
+    fn boundary(&self, _before: &Piece<'_>, _piece: &Piece<'_>) -> Boundary {
+        Boundary::SameGroup
     }
 
-    /// Appends what stands before the pieces of a section. For a section of more bytes it may be
-    /// longer, never shorter. Where nothing stands around one section, nothing does around any.
-    fn open(&self, _section: &Section<'_, '_>, _body: &mut Vec<u8>) {}
+    /// Appends what stands before the pieces of a record_group. For a record_group of more bytes it may be
+    /// longer, never shorter. Where nothing stands around one record_group, nothing does around any.
+    fn open(&self, _section: &RecordGroup<'_, '_>, _body: &mut Vec<u8>) {}
 
-    /// Appends what stands behind the pieces of a section.
-    fn close(&self, _section: &Section<'_, '_>, _body: &mut Vec<u8>) {}
+    /// Appends what stands behind the pieces of a record_group.
+    fn close(&self, _section: &RecordGroup<'_, '_>, _body: &mut Vec<u8>) {}
 
     /// How many bytes a message may have, written as JSON, in a piece of at most `max_bytes` that
     /// has `other_bytes` beside the message; `None` if there is no room.
-    fn room(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
+    fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
         max_bytes.checked_sub(other_bytes)
     }
 
@@ -98,21 +98,21 @@ pub trait Destination: Send + Sync {
     }
 
     /// Why the service is known not to take a piece, which is therefore rejected without being sent.
-    fn never_takes(&self, _piece: &Piece<'_>) -> Option<Class> {
+    fn never_takes(&self, _piece: &Piece<'_>) -> Option<ReasonCode> {
         None
     }
 
-    /// Whether a piece without JSON fields that does not fit ([`Outcome::Misfit`]) for this reason can be
+    /// Whether a piece without JSON fields that does not fit ([`RecordOutcome::Misfit`]) for this reason can be
     /// one that never will, for its own sake.
-    fn is_at_fault(&self, _piece: &Piece<'_>, _class: &Class) -> bool {
+    fn is_at_fault(&self, _piece: &Piece<'_>, _class: &ReasonCode) -> bool {
         false
     }
 
     /// Judges the answer to a request with `sent` pieces.
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict;
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome;
 
-    /// Whether the service that gives such an answer pays attention to [`Keys`].
-    fn knows_keys(&self, _answer: &Answer) -> bool {
+    /// Whether the service that gives such an answer pays attention to [`Deduplication`].
+    fn honors_ids(&self, _answer: &Response) -> bool {
         true
     }
 
@@ -121,7 +121,7 @@ pub trait Destination: Send + Sync {
         None
     }
 
-    /// How to ask about [`Verdict::Receipt`]s, for a destination that gives them.
+    /// How to ask about [`BatchOutcome::Receipt`]s, for a destination that gives them.
     fn receipts(&self) -> Option<&dyn Receipts> {
         None
     }
@@ -133,7 +133,7 @@ pub trait Inspection {
     fn questions(&self, now: SystemTime) -> Vec<Request>;
 
     /// What an answer says.
-    fn judge(&self, answer: &Answer) -> Inspected;
+    fn judge(&self, answer: &Response) -> Inspected;
 }
 
 /// What is known of how a service is set up.
@@ -155,7 +155,7 @@ pub trait Receipts {
     fn inquire(&self, receipts: &[u64]) -> Request;
 
     /// Judges the answer.
-    fn classify(&self, answer: &Answer) -> Inquired;
+    fn classify(&self, answer: &Response) -> Inquired;
 }
 
 /// What a destination takes at once, in bytes before compression unless it says otherwise.
@@ -173,7 +173,7 @@ pub struct Limits {
     pub max_request_records: usize,
     /// How old a record may be, where it would be taken and not kept if it is older.
     pub max_age: Option<Duration>,
-    /// From which age on a record is late, where it would be refused among newer ones.
+    /// From which age on a record is late, where it would be rejected among newer ones.
     pub late_after: Option<Duration>,
 }
 
@@ -194,11 +194,11 @@ impl Limits {
 
 /// Whether a destination takes keys, so that a second delivery makes no second document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keys {
+pub enum Deduplication {
     /// It does.
-    Taken,
+    PerRecord,
     /// It knows a request again that holds the same documents as one before, and no others.
-    OfRequests,
+    PerRequest,
     /// It makes a new document of everything it is sent.
-    NotTaken,
+    None,
 }

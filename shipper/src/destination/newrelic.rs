@@ -1,6 +1,6 @@
 //! New Relic: the Log API.
 //!
-//! What logs have in common is sent once for each origin. As at Datadog, a 202 covers what will
+//! What logs have in common is sent once for each log_source. As at Datadog, a 202 covers what will
 //! not be kept.
 
 use std::time::Duration;
@@ -9,8 +9,8 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    Answer, Destination, Endpoint, Keys, Limits, Place, Section, Verdict, attributes,
-    classify_status, json,
+    BatchOutcome, Boundary, Deduplication, Destination, Endpoint, Limits, RecordGroup, Response,
+    attributes, classify_status, json,
 };
 use crate::record::Piece;
 
@@ -63,8 +63,8 @@ impl Destination for NewRelic {
         }
     }
 
-    fn keys(&self) -> Keys {
-        Keys::NotTaken
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::None
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -92,26 +92,26 @@ impl Destination for NewRelic {
         b","
     }
 
-    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
-        Place::by_origin(before, piece, Place::NextSection)
+    fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
+        Boundary::by_origin(before, piece, Boundary::NextGroup)
     }
 
-    fn open(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
-        body.push(if section.is_first { b'[' } else { b',' });
+    fn open(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+        body.push(if record_group.is_first { b'[' } else { b',' });
         body.extend_from_slice(b"{\"common\":{\"attributes\":{");
         body.extend_from_slice(b"\"cloud.provider\":\"aws\"");
         body.push(b',');
-        body.extend_from_slice(attributes::json_of_origin(section.first.record.origin));
+        body.extend_from_slice(attributes::json_of_origin(record_group.first.record.log_source));
         body.extend_from_slice(b"}},\"logs\":[");
     }
 
-    fn close(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
-        body.extend_from_slice(if section.is_last { b"]}]" } else { b"]}" });
+    fn close(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(if record_group.is_last { b"]}]" } else { b"]}" });
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         match answer.status {
-            200..300 => Verdict::taken(sent, answer),
+            200..300 => BatchOutcome::taken(sent, answer),
             _ => classify_status(answer),
         }
     }
@@ -122,7 +122,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::destination::{Certainty, Class, sample};
+    use crate::destination::{Ambiguity, ReasonCode, sample};
 
     fn newrelic() -> NewRelic {
         let url = Url::parse("https://log-api.eu.newrelic.com").unwrap();
@@ -133,13 +133,14 @@ mod tests {
     fn what_logs_have_in_common_is_sent_once() {
         let mut body = Vec::new();
         sample::with_piece("[WARNING] low", |piece| {
-            let section = Section { first: piece, bytes: 1, is_first: true, is_last: false };
-            newrelic().open(&section, &mut body);
+            let record_group =
+                RecordGroup { first: piece, bytes: 1, is_first: true, is_last: false };
+            newrelic().open(&record_group, &mut body);
             newrelic().encode(piece, &mut body);
-            newrelic().close(&section, &mut body);
-            let section = Section { is_first: false, is_last: true, ..section };
-            newrelic().open(&section, &mut body);
-            newrelic().close(&section, &mut body);
+            newrelic().close(&record_group, &mut body);
+            let record_group = RecordGroup { is_first: false, is_last: true, ..record_group };
+            newrelic().open(&record_group, &mut body);
+            newrelic().close(&record_group, &mut body);
         });
         let common = json!({"attributes": {
             "cloud.provider": "aws",
@@ -167,17 +168,17 @@ mod tests {
 
     #[test]
     fn every_answer_is_about_the_whole_request() {
-        let check = |status, expected: Verdict| {
+        let check = |status, expected: BatchOutcome| {
             let body = bytes::Bytes::from_static(b"{\"requestId\":\"0f2b\"}");
-            let answer = Answer { status, retry_after: None, body };
+            let answer = Response { status, retry_after: None, body };
             assert_eq!(newrelic().classify(4, &answer), expected, "{status}");
         };
-        check(202, Verdict::delivered(4));
-        check(413, Verdict::TooLarge);
-        check(400, Verdict::Divide(Class::from_status(400), Certainty::NothingTaken));
+        check(202, BatchOutcome::delivered(4));
+        check(413, BatchOutcome::TooLarge);
+        check(400, BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken));
         for status in [403, 404, 501] {
-            check(status, Verdict::Stop(Class::from_status(status)));
+            check(status, BatchOutcome::Stop(ReasonCode::from_status(status)));
         }
-        check(429, Verdict::TryAgain(Class::from_status(429), Certainty::NothingTaken));
+        check(429, BatchOutcome::TryAgain(ReasonCode::from_status(429), Ambiguity::NothingTaken));
     }
 }

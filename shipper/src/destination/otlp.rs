@@ -12,11 +12,11 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::attributes::{self, Value};
 use super::{
-    Answer, Certainty, Class, Destination, Endpoint, Keys, Limits, Place, Section, Verdict,
-    answer::calls_it_too_large, classify_status, protobuf,
+    Ambiguity, BatchOutcome, Boundary, Deduplication, Destination, Endpoint, Limits, ReasonCode,
+    RecordGroup, Response, classify_status, protobuf, response::calls_it_too_large,
 };
 use crate::line::Level;
-use crate::origin::Origin;
+use crate::log_source::LogSource;
 use crate::record::Piece;
 
 /// A size of requests that collectors take by default: their gRPC limit is 4 MiB, which many keep
@@ -55,8 +55,8 @@ impl Destination for Otlp {
         Limits::of_bytes(self.max_request_bytes, MAX_RECORD_BYTES.min(self.max_request_bytes))
     }
 
-    fn keys(&self) -> Keys {
-        Keys::NotTaken
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::None
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -93,49 +93,49 @@ impl Destination for Otlp {
         });
     }
 
-    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
-        Place::by_origin(before, piece, Place::NextSection)
+    fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
+        Boundary::by_origin(before, piece, Boundary::NextGroup)
     }
 
-    fn open(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
+    fn open(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         let mut resource = Vec::new();
         protobuf::message(1, &mut resource, |resource| {
-            write_resource(section.first.record.origin, resource);
+            write_resource(record_group.first.record.log_source, resource);
         });
         let mut scope = Vec::new();
         protobuf::message(1, &mut scope, |scope| {
             protobuf::text(1, "logagg", scope);
             protobuf::text(2, env!("CARGO_PKG_VERSION"), scope);
         });
-        let scope_bytes = scope.len().saturating_add(section.bytes);
+        let scope_bytes = scope.len().saturating_add(record_group.bytes);
         protobuf::open(2, scope_bytes, &mut resource);
         protobuf::open(1, resource.len().saturating_add(scope_bytes), body);
         body.extend_from_slice(&resource);
         body.extend_from_slice(&scope);
     }
 
-    fn room(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
+    fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
         // The lengths of the text, of the body and of the record are written too.
         max_bytes.checked_sub(other_bytes + 3 * protobuf::LENGTH_GROWTH)
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
-        let class = Class::from_status(answer.status);
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
+        let class = ReasonCode::from_status(answer.status);
         match answer.status {
             // A partial success must not be tried again.
             200..300 => match rejected(&answer.body) {
                 Some(rejected) => {
-                    let rejected = usize::try_from(rejected).unwrap_or(0).min(sent);
-                    let refused = [(Class::new("rejected_log_record"), rejected)];
-                    Verdict::counted(sent, sent - rejected, &refused)
+                    let count = usize::try_from(rejected).unwrap_or(0).min(sent);
+                    let rejected = [(ReasonCode::new("rejected_log_record"), count)];
+                    BatchOutcome::counted(sent, sent - count, &rejected)
                 }
-                None => Verdict::taken(sent, answer),
+                None => BatchOutcome::taken(sent, answer),
             },
             400 | 413 => classify_status(answer),
-            500 if calls_it_too_large(&answer.body) => Verdict::TooLarge,
-            429 | 503 => Verdict::TryAgain(class, Certainty::NothingTaken),
-            502 | 504 => Verdict::TryAgain(class, Certainty::Unclear),
-            _ => Verdict::Stop(class),
+            500 if calls_it_too_large(&answer.body) => BatchOutcome::TooLarge,
+            429 | 503 => BatchOutcome::TryAgain(class, Ambiguity::NothingTaken),
+            502 | 504 => BatchOutcome::TryAgain(class, Ambiguity::Unclear),
+            _ => BatchOutcome::Stop(class),
         }
     }
 }
@@ -152,23 +152,23 @@ fn severity(level: Level) -> u64 {
     }
 }
 
-fn write_resource(origin: &Origin<'_>, resource: &mut Vec<u8>) {
+fn write_resource(log_source: &LogSource<'_>, resource: &mut Vec<u8>) {
     let mut text = |name: &str, value: &str| {
         attribute(1, name, resource, |any| protobuf::text(1, value, any));
     };
-    text("service.name", origin.function.unwrap_or(origin.group));
+    text("service.name", log_source.function.unwrap_or(log_source.group));
     text("cloud.provider", "aws");
-    text("cloud.account.id", origin.owner);
-    if let Some(function) = origin.function {
+    text("cloud.account.id", log_source.owner);
+    if let Some(function) = log_source.function {
         text("cloud.platform", "aws_lambda");
         text("faas.name", function);
-        text("faas.instance", origin.stream);
+        text("faas.instance", log_source.stream);
     }
-    if let Some(version) = origin.version {
+    if let Some(version) = log_source.version {
         text("faas.version", version);
     }
     for (name, value) in
-        [("aws.log.group.names", origin.group), ("aws.log.stream.names", origin.stream)]
+        [("aws.log.group.names", log_source.group), ("aws.log.stream.names", log_source.stream)]
     {
         attribute(1, name, resource, |any| {
             protobuf::message(5, any, |array| {
@@ -217,7 +217,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::destination::UNREADABLE_ANSWER;
+    use crate::destination::UNREADABLE_RESPONSE;
 
     fn otlp() -> Otlp {
         let url = Url::parse("https://otlp.example:4318/base").unwrap();
@@ -225,8 +225,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(status: u16, body: &[u8], expected: &Verdict) {
-        let answer = Answer { status, retry_after: None, body: Bytes::copy_from_slice(body) };
+    fn check(status: u16, body: &[u8], expected: &BatchOutcome) {
+        let answer = Response { status, retry_after: None, body: Bytes::copy_from_slice(body) };
         assert_eq!(&otlp().classify(5, &answer), expected, "{status} {body:?}");
     }
 
@@ -243,16 +243,16 @@ mod tests {
 
     #[test]
     fn a_partial_success_is_counted_and_never_tried_again() {
-        let rejected = |delivered, rejected| Verdict::Counted {
+        let rejected = |delivered, rejected| BatchOutcome::Counted {
             delivered,
-            refused: vec![(Class::new("rejected_log_record"), rejected)],
+            rejected: vec![(ReasonCode::new("rejected_log_record"), rejected)],
         };
-        check(200, b"", &Verdict::delivered(5));
+        check(200, b"", &BatchOutcome::delivered(5));
         check(200, &partial(2), &rejected(3, 2));
         check(200, &partial(99), &rejected(0, 5));
         // A text without a number is a warning.
-        check(200, &partial(0), &Verdict::delivered(5));
-        check(200, &partial(-3), &Verdict::delivered(5));
+        check(200, &partial(0), &BatchOutcome::delivered(5));
+        check(200, &partial(-3), &BatchOutcome::delivered(5));
         let json = br#"{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"no"}}"#;
         check(200, json, &rejected(3, 2));
         check(200, br#"{"partialSuccess":{"rejectedLogRecords":1}}"#, &rejected(4, 1));
@@ -261,27 +261,27 @@ mod tests {
     #[test]
     fn a_success_in_another_language_is_one_unless_it_is_a_web_page() {
         for body in ["{}", r#"{"partialSuccess":{}}"#, "{\"status\":\"ok\"}", "{", "ok"] {
-            check(200, body.as_bytes(), &Verdict::delivered(5));
+            check(200, body.as_bytes(), &BatchOutcome::delivered(5));
         }
-        check(200, b"<html>welcome</html>", &UNREADABLE_ANSWER);
+        check(200, b"<html>welcome</html>", &UNREADABLE_RESPONSE);
     }
 
     #[test]
     fn only_what_the_specification_calls_retryable_is_tried_again() {
-        let class = Class::from_status;
+        let class = ReasonCode::from_status;
         for status in [429, 503] {
-            check(status, b"", &Verdict::TryAgain(class(status), Certainty::NothingTaken));
+            check(status, b"", &BatchOutcome::TryAgain(class(status), Ambiguity::NothingTaken));
         }
         for status in [502, 504] {
-            check(status, b"", &Verdict::TryAgain(class(status), Certainty::Unclear));
+            check(status, b"", &BatchOutcome::TryAgain(class(status), Ambiguity::Unclear));
         }
-        check(400, b"", &Verdict::Divide(class(400), Certainty::NothingTaken));
+        check(400, b"", &BatchOutcome::Split(class(400), Ambiguity::NothingTaken));
         for status in [401, 403, 404, 408, 500, 501, 505] {
-            check(status, b"", &Verdict::Stop(class(status)));
+            check(status, b"", &BatchOutcome::Stop(class(status)));
         }
-        check(413, b"", &Verdict::TooLarge);
+        check(413, b"", &BatchOutcome::TooLarge);
         let too_large = b"\x08\x03\x12\x1chttp: request body too large";
-        check(400, too_large, &Verdict::TooLarge);
-        check(500, too_large, &Verdict::TooLarge);
+        check(400, too_large, &BatchOutcome::TooLarge);
+        check(500, too_large, &BatchOutcome::TooLarge);
     }
 }

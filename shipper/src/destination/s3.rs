@@ -6,13 +6,14 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::dated::{Dated, same_hour};
-use super::streams::aws_status;
+use super::put_records::aws_status;
+use super::time_template::{TimeTemplate, same_hour};
 use super::{
-    Address, Answer, Destination, Endpoint, Keys, Limits, Place, Signing, Span, Verdict, document,
+    Address, BatchOutcome, Boundary, Deduplication, Destination, Endpoint, Limits, Response,
+    Signing, Span, ecs_document,
 };
 use crate::aws::{self, Service};
-use crate::key::Key;
+use crate::document_id::DocumentId;
 use crate::record::{Extent, Piece};
 
 /// How large objects become before compression unless the user says otherwise.
@@ -21,13 +22,18 @@ pub const DEFAULT_OBJECT_BYTES: usize = 16_000_000;
 /// A bucket, and under which keys objects are written.
 pub struct S3 {
     endpoint: Endpoint,
-    prefix: Dated,
+    prefix: TimeTemplate,
     max_object_bytes: usize,
 }
 
 impl S3 {
     /// Writes to the bucket at `url`, under keys that begin with `prefix`.
-    pub fn new(url: Url, region: Option<&str>, prefix: Dated, max_object_bytes: usize) -> Self {
+    pub fn new(
+        url: Url,
+        region: Option<&str>,
+        prefix: TimeTemplate,
+        max_object_bytes: usize,
+    ) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
         let signing = Signing { service: Service::S3, region: region.map(str::to_owned) };
@@ -46,8 +52,8 @@ impl Destination for S3 {
     }
 
     /// An object that is sent again overwrites itself.
-    fn keys(&self) -> Keys {
-        Keys::OfRequests
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::PerRequest
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -59,24 +65,24 @@ impl Destination for S3 {
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        document::write(piece, body);
+        ecs_document::write(piece, body);
         body.push(b'\n');
     }
 
     /// An object has lines of one event. Which events come together is another matter each time.
     /// The parts of a line that was divided lie by themselves, since the line is left as a whole.
-    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
+    fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
         let is_part =
             [before, piece].iter().any(|piece| matches!(piece.extent, Extent::Part { .. }));
         let (before, piece) = (before.record, piece.record);
         let is_dated = self.prefix.constant().is_none();
-        if before.origin.event != piece.origin.event
+        if before.log_source.event != piece.log_source.event
             || is_part && !ptr::eq(before, piece)
             || is_dated && !same_hour(before.time, piece.time)
         {
-            Place::NextRequest
+            Boundary::NextRequest
         } else {
-            Place::SameSection
+            Boundary::SameGroup
         }
     }
 
@@ -84,17 +90,17 @@ impl Destination for S3 {
         let mut key = Vec::new();
         self.prefix.write(span.first.record.time, &mut key);
         let mut hash = Xxh3::new();
-        hash.update(&Key::of(span.first).bytes());
-        hash.update(&Key::of(span.last).bytes());
+        hash.update(&DocumentId::of(span.first).bytes());
+        hash.update(&DocumentId::of(span.last).bytes());
         hash.update(&(span.count as u64).to_le_bytes());
         let key = format!("{}{:032x}.json.gz", String::from_utf8_lossy(&key), hash.digest128());
         let url = aws::object_address(self.endpoint.url.clone(), &key);
         Address { url: Some(url), ..Address::default() }
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         match answer.status {
-            200..300 => Verdict::taken(sent, answer),
+            200..300 => BatchOutcome::taken(sent, answer),
             _ => aws_status(Service::S3, answer),
         }
     }
@@ -107,13 +113,13 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::destination::{Certainty, Class, sample};
-    use crate::origin::Origin;
+    use crate::destination::{Ambiguity, ReasonCode, sample};
+    use crate::log_source::LogSource;
     use crate::record::Record;
 
     fn s3(prefix: &str) -> S3 {
         let url = Url::parse("https://logs.s3.eu-west-1.amazonaws.com/").unwrap();
-        S3::new(url, None, Dated::parse(prefix).unwrap(), DEFAULT_OBJECT_BYTES)
+        S3::new(url, None, TimeTemplate::parse(prefix).unwrap(), DEFAULT_OBJECT_BYTES)
     }
 
     #[test]
@@ -143,56 +149,60 @@ mod tests {
 
     #[test]
     fn an_object_has_the_lines_of_one_hour_where_keys_have_a_date() {
-        let origin = Origin::new("1", "g", "s");
+        let log_source = LogSource::new("1", "g", "s");
         let record = |seconds| Record {
             time: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
-            ..Record::of(&origin, "x")
+            ..Record::of(&log_source, "x")
         };
         let records = [record(3_599), record(3_600)];
         let [before, after] = [Piece::whole(&records[0]), Piece::whole(&records[1])];
-        assert_eq!(s3("{HH}/").place(&before, &after), Place::NextRequest);
-        assert_eq!(s3("{HH}/").place(&before, &before), Place::SameSection);
-        assert_eq!(s3("all/").place(&before, &after), Place::SameSection);
+        assert_eq!(s3("{HH}/").boundary(&before, &after), Boundary::NextRequest);
+        assert_eq!(s3("{HH}/").boundary(&before, &before), Boundary::SameGroup);
+        assert_eq!(s3("all/").boundary(&before, &after), Boundary::SameGroup);
     }
 
     #[test]
     fn an_object_has_the_lines_of_one_event_so_that_no_other_event_changes_its_key() {
-        let origins = [0, 1].map(|event| Origin::new("1", "g", "s").of_event(event));
-        let records = [0, 0, 1].map(|event| Record::of(&origins[event], "x"));
+        let log_sources = [0, 1].map(|event| LogSource::new("1", "g", "s").of_event(event));
+        let records = [0, 0, 1].map(|event| Record::of(&log_sources[event], "x"));
         let [first, second, of_another] = records.each_ref().map(Piece::whole);
-        assert_eq!(s3("all/").place(&first, &second), Place::SameSection);
-        assert_eq!(s3("all/").place(&second, &of_another), Place::NextRequest);
+        assert_eq!(s3("all/").boundary(&first, &second), Boundary::SameGroup);
+        assert_eq!(s3("all/").boundary(&second, &of_another), Boundary::NextRequest);
     }
 
     #[test]
     fn the_parts_of_a_line_share_no_object_with_other_lines() {
-        let origin = Origin::new("1", "g", "s");
-        let records = ["a", "bb"].map(|message| Record::of(&origin, message));
+        let log_source = LogSource::new("1", "g", "s");
+        let records = ["a", "bb"].map(|message| Record::of(&log_source, message));
         let whole = Piece::whole(&records[0]);
         let [first, second] = [1, 2].map(|number| Piece {
             extent: Extent::Part { number, count: 2 },
             ..Piece::whole(&records[1])
         });
-        assert_eq!(s3("all/").place(&whole, &first), Place::NextRequest);
-        assert_eq!(s3("all/").place(&first, &second), Place::SameSection);
-        assert_eq!(s3("all/").place(&second, &whole), Place::NextRequest);
+        assert_eq!(s3("all/").boundary(&whole, &first), Boundary::NextRequest);
+        assert_eq!(s3("all/").boundary(&first, &second), Boundary::SameGroup);
+        assert_eq!(s3("all/").boundary(&second, &whole), Boundary::NextRequest);
     }
 
     #[test]
     fn every_answer_is_about_the_whole_object() {
-        let check = |status, body: &str, expected: Verdict| {
-            let answer =
-                Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
+        let check = |status, body: &str, expected: BatchOutcome| {
+            let answer = Response {
+                status,
+                retry_after: None,
+                body: Bytes::copy_from_slice(body.as_bytes()),
+            };
             assert_eq!(s3("").classify(4, &answer), expected, "{status} {body}");
         };
         let error = |code: &str| format!("<Error><Code>{code}</Code><Key>k</Key></Error>");
-        let again = |word| Verdict::TryAgain(Class::from_service(word), Certainty::NothingTaken);
-        check(200, "", Verdict::delivered(4));
-        let busy = Verdict::TryAgain(Class::from_status(503), Certainty::NothingTaken);
+        let again =
+            |word| BatchOutcome::TryAgain(ReasonCode::from_service(word), Ambiguity::NothingTaken);
+        check(200, "", BatchOutcome::delivered(4));
+        let busy = BatchOutcome::TryAgain(ReasonCode::from_status(503), Ambiguity::NothingTaken);
         check(503, &error("SlowDown"), busy);
         check(400, &error("RequestTimeout"), again("request_timeout"));
         check(409, &error("OperationAborted"), again("operation_aborted"));
-        check(403, &error("AccessDenied"), Verdict::Stop(Class::new("access_denied")));
-        check(404, &error("NoSuchBucket"), Verdict::Stop(Class::new("no_such_bucket")));
+        check(403, &error("AccessDenied"), BatchOutcome::Stop(ReasonCode::new("access_denied")));
+        check(404, &error("NoSuchBucket"), BatchOutcome::Stop(ReasonCode::new("no_such_bucket")));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::origin::Origin;
+use crate::log_source::LogSource;
 use crate::record::{Piece, Record};
 
 pub(super) const ACCOUNT: &str = "123456789012";
@@ -18,11 +18,11 @@ pub(super) fn with_piece(message: &str, use_it: impl FnOnce(&Piece<'_>)) {
 
 /// Hands over a piece of this log group with this message.
 pub(super) fn with_piece_of(group: &str, message: &str, use_it: impl FnOnce(&Piece<'_>)) {
-    let origin = Origin::new(ACCOUNT, group, STREAM);
+    let log_source = LogSource::new(ACCOUNT, group, STREAM);
     let record = Record {
         id: ID,
         time: SystemTime::UNIX_EPOCH + Duration::from_millis(MILLIS),
-        ..Record::of(&origin, message)
+        ..Record::of(&log_source, message)
     };
     use_it(&Piece::whole(&record));
 }

@@ -13,8 +13,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use serde::Deserialize;
 
 use super::{
-    Address, Answer, Certainty, Class, Destination, Encoding, Endpoint, Inquired, Keys, Limits,
-    Outcome, Receipts, Request, UNREADABLE_ANSWER, Verdict, attributes, classify_status, json,
+    Address, Ambiguity, BatchOutcome, Deduplication, Destination, Encoding, Endpoint, Inquired,
+    Limits, ReasonCode, Receipts, RecordOutcome, Request, Response, UNREADABLE_RESPONSE,
+    attributes, classify_status, json,
 };
 use crate::record::Piece;
 
@@ -124,8 +125,8 @@ impl Destination for SplunkHec {
         Limits::of_bytes(self.max_request_bytes, self.max_event_bytes.min(self.max_request_bytes))
     }
 
-    fn keys(&self) -> Keys {
-        Keys::NotTaken
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::None
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -137,20 +138,21 @@ impl Destination for SplunkHec {
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        let origin = piece.record.origin;
+        let log_source = piece.record.log_source;
         body.extend_from_slice(b"{\"time\":");
         json::seconds(piece.record.unix_millis(), body);
         body.extend_from_slice(b",\"host\":");
-        let host = self.host.as_deref().unwrap_or_else(|| attributes::json_of_function(origin));
+        let host = self.host.as_deref().unwrap_or_else(|| attributes::json_of_function(log_source));
         body.extend_from_slice(host);
         body.extend_from_slice(b",\"source\":");
-        let source = self.source.as_deref().unwrap_or_else(|| attributes::json_of_group(origin));
+        let source =
+            self.source.as_deref().unwrap_or_else(|| attributes::json_of_group(log_source));
         body.extend_from_slice(source);
         body.extend_from_slice(&self.constant);
         body.extend_from_slice(b",\"event\":");
         json::message(piece, body);
         body.extend_from_slice(b",\"fields\":{");
-        body.extend_from_slice(attributes::json_of_origin(origin));
+        body.extend_from_slice(attributes::json_of_origin(log_source));
         attributes::json_of_piece(piece, body);
         body.extend_from_slice(b"}}");
     }
@@ -158,56 +160,56 @@ impl Destination for SplunkHec {
     /// <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>: code 13,
     /// also of an event of nothing but white space
     /// (<https://github.com/splunk/splunk-connect-for-kubernetes/issues/64>).
-    fn never_takes(&self, piece: &Piece<'_>) -> Option<Class> {
+    fn never_takes(&self, piece: &Piece<'_>) -> Option<ReasonCode> {
         piece.message.trim_ascii().is_empty().then_some(EVENT_BLANK)
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         let Ok(said) = serde_json::from_slice::<Said>(&answer.body) else {
             return match answer.status {
-                200..300 => UNREADABLE_ANSWER,
+                200..300 => UNREADABLE_RESPONSE,
                 _ => classify_status(answer),
             };
         };
         let processed = said.invalid_event_number.map(|number| number.min(sent));
         match (said.meaning(), processed) {
-            (Meaning::Success, _) if self.inquiries.is_none() => Verdict::delivered(sent),
+            (Meaning::Success, _) if self.inquiries.is_none() => BatchOutcome::delivered(sent),
             (Meaning::Success, _) => match said.ack_id {
-                Some(receipt) => Verdict::Receipt(receipt),
-                None => Verdict::StopUnclear(ACKNOWLEDGEMENT_DISABLED),
+                Some(receipt) => BatchOutcome::Receipt(receipt),
+                None => BatchOutcome::StopUnclear(ACKNOWLEDGEMENT_DISABLED),
             },
             // What stands before it was parsed, and no receipt tells whether it is indexed.
             (Meaning::Busy(class), Some(1..)) if self.inquiries.is_some() => {
-                Verdict::TryAgain(class, Certainty::Unclear)
+                BatchOutcome::TryAgain(class, Ambiguity::Unclear)
             }
             (Meaning::BadEvent(class), Some(1..)) if self.inquiries.is_some() && sent > 1 => {
-                Verdict::Divide(class, Certainty::Unclear)
+                BatchOutcome::Split(class, Ambiguity::Unclear)
             }
             // Nor is it known which of its numbers count from one: the last of those that are said to be in
             // may not be.
             (Meaning::Busy(class), Some(processed)) if processed > 0 => {
-                let doubtful = Outcome::TryAgain(class.clone(), Certainty::Unclear);
-                let again = Outcome::TryAgain(class, Certainty::NothingTaken);
+                let doubtful = RecordOutcome::TryAgain(class.clone(), Ambiguity::Unclear);
+                let again = RecordOutcome::TryAgain(class, Ambiguity::NothingTaken);
                 up_to(processed - 1, doubtful, again, sent)
             }
-            (Meaning::Busy(class), _) => Verdict::TryAgain(class, Certainty::NothingTaken),
-            (Meaning::Broken(class), _) => Verdict::TryAgain(class, Certainty::Unclear),
-            (Meaning::Misconfigured(class), _) => Verdict::Stop(class),
-            // The numbers of some codes count from one. So only the first event is ever refused,
+            (Meaning::Busy(class), _) => BatchOutcome::TryAgain(class, Ambiguity::NothingTaken),
+            (Meaning::Broken(class), _) => BatchOutcome::TryAgain(class, Ambiguity::Unclear),
+            (Meaning::Misconfigured(class), _) => BatchOutcome::Stop(class),
+            // The numbers of some codes count from one. So only the first event is ever rejected,
             // which no reading of its number can make another; what is behind others is sent again.
             (Meaning::BadEvent(class), Some(0)) => {
-                up_to(0, Outcome::Refused(class), Outcome::NotReached, sent)
+                up_to(0, RecordOutcome::Rejected(class), RecordOutcome::NotReached, sent)
             }
             // No event has this number, unless the first has 1.
             (Meaning::BadEvent(class), Some(processed)) if processed == sent && sent > 0 => {
-                up_to(sent - 1, Outcome::Refused(class), Outcome::NotReached, sent)
+                up_to(sent - 1, RecordOutcome::Rejected(class), RecordOutcome::NotReached, sent)
             }
             (Meaning::BadEvent(_), Some(processed)) => {
-                up_to(processed, Outcome::NotReached, Outcome::NotReached, sent)
+                up_to(processed, RecordOutcome::NotReached, RecordOutcome::NotReached, sent)
             }
-            (Meaning::BadEvent(class), None) => Verdict::Divide(class, Certainty::NothingTaken),
+            (Meaning::BadEvent(class), None) => BatchOutcome::Split(class, Ambiguity::NothingTaken),
             // A success that cannot be read as one: nobody knows what was taken.
-            (Meaning::Unknown, _) if (200..300).contains(&answer.status) => UNREADABLE_ANSWER,
+            (Meaning::Unknown, _) if (200..300).contains(&answer.status) => UNREADABLE_RESPONSE,
             (Meaning::Unknown, _) => classify_status(answer),
         }
     }
@@ -232,12 +234,12 @@ impl Receipts for SplunkHec {
         }
     }
 
-    fn classify(&self, answer: &Answer) -> Inquired {
-        let class = Class::from_status(answer.status);
+    fn classify(&self, answer: &Response) -> Inquired {
+        let class = ReasonCode::from_status(answer.status);
         match answer.status {
             200..300 => match serde_json::from_slice::<Acknowledged>(&answer.body) {
                 Ok(acknowledged) => Inquired::Stored(acknowledged.stored()),
-                Err(_) => Inquired::AskAgain(Class::new("unreadable_answer")),
+                Err(_) => Inquired::AskAgain(ReasonCode::new("unreadable_response")),
             },
             408 | 429 | 500..=599 => Inquired::AskAgain(class),
             _ => {
@@ -254,13 +256,13 @@ impl Receipts for SplunkHec {
 }
 
 /// The pieces before `processed` are in; then comes one outcome, and another for all after it.
-fn up_to(processed: usize, then: Outcome, rest: Outcome, sent: usize) -> Verdict {
-    let mut outcomes = vec![Outcome::Delivered; processed];
+fn up_to(processed: usize, then: RecordOutcome, rest: RecordOutcome, sent: usize) -> BatchOutcome {
+    let mut outcomes = vec![RecordOutcome::Delivered; processed];
     if processed < sent {
         outcomes.push(then);
     }
     outcomes.resize(sent, rest);
-    Verdict::Each(outcomes)
+    BatchOutcome::Each(outcomes)
 }
 
 #[derive(Deserialize)]
@@ -272,17 +274,17 @@ struct Said {
     invalid_event_number: Option<usize>,
 }
 
-const EVENT_BLANK: Class = Class::new("event_blank");
+const EVENT_BLANK: ReasonCode = ReasonCode::new("event_blank");
 
 /// The token, or the collector, acknowledges nothing.
-const ACKNOWLEDGEMENT_DISABLED: Class = Class::new("acknowledgement_disabled");
+const ACKNOWLEDGEMENT_DISABLED: ReasonCode = ReasonCode::new("acknowledgement_disabled");
 
 enum Meaning {
     Success,
-    Busy(Class),
-    Broken(Class),
-    Misconfigured(Class),
-    BadEvent(Class),
+    Busy(ReasonCode),
+    Broken(ReasonCode),
+    Misconfigured(ReasonCode),
+    BadEvent(ReasonCode),
     Unknown,
 }
 
@@ -291,26 +293,26 @@ impl Said {
     fn meaning(&self) -> Meaning {
         match self.code {
             0 => Meaning::Success,
-            1 => Meaning::Misconfigured(Class::new("token_disabled")),
-            2 => Meaning::Misconfigured(Class::new("token_required")),
-            3 => Meaning::Misconfigured(Class::new("invalid_authorization")),
-            4 => Meaning::Misconfigured(Class::new("invalid_token")),
-            5 => Meaning::BadEvent(Class::new("no_data")),
-            6 => Meaning::BadEvent(Class::new("invalid_data_format")),
-            7 => Meaning::Misconfigured(Class::new("incorrect_index")),
-            8 => Meaning::Broken(Class::new("internal_server_error")),
-            9 => Meaning::Busy(Class::new("server_busy")),
-            10 => Meaning::Misconfigured(Class::new("data_channel_missing")),
-            11 => Meaning::Misconfigured(Class::new("invalid_data_channel")),
-            12 => Meaning::BadEvent(Class::new("event_required")),
+            1 => Meaning::Misconfigured(ReasonCode::new("token_disabled")),
+            2 => Meaning::Misconfigured(ReasonCode::new("token_required")),
+            3 => Meaning::Misconfigured(ReasonCode::new("invalid_authorization")),
+            4 => Meaning::Misconfigured(ReasonCode::new("invalid_token")),
+            5 => Meaning::BadEvent(ReasonCode::new("no_data")),
+            6 => Meaning::BadEvent(ReasonCode::new("invalid_data_format")),
+            7 => Meaning::Misconfigured(ReasonCode::new("incorrect_index")),
+            8 => Meaning::Broken(ReasonCode::new("internal_server_error")),
+            9 => Meaning::Busy(ReasonCode::new("server_busy")),
+            10 => Meaning::Misconfigured(ReasonCode::new("data_channel_missing")),
+            11 => Meaning::Misconfigured(ReasonCode::new("invalid_data_channel")),
+            12 => Meaning::BadEvent(ReasonCode::new("event_required")),
             13 => Meaning::BadEvent(EVENT_BLANK),
             14 => Meaning::Misconfigured(ACKNOWLEDGEMENT_DISABLED),
-            15 => Meaning::BadEvent(Class::new("indexed_fields_malformed")),
-            16 => Meaning::Misconfigured(Class::new("query_authorization_disabled")),
-            18 => Meaning::Busy(Class::new("queues_full")),
-            19 => Meaning::Busy(Class::new("acknowledgement_unavailable")),
-            20 => Meaning::Busy(Class::new("unhealthy")),
-            21 | 22 => Meaning::Misconfigured(Class::new("token_refused")),
+            15 => Meaning::BadEvent(ReasonCode::new("indexed_fields_malformed")),
+            16 => Meaning::Misconfigured(ReasonCode::new("query_authorization_disabled")),
+            18 => Meaning::Busy(ReasonCode::new("queues_full")),
+            19 => Meaning::Busy(ReasonCode::new("acknowledgement_unavailable")),
+            20 => Meaning::Busy(ReasonCode::new("unhealthy")),
+            21 | 22 => Meaning::Misconfigured(ReasonCode::new("token_refused")),
             _ => Meaning::Unknown,
         }
     }
@@ -343,12 +345,12 @@ mod tests {
         SplunkHec::new(&url, authorization, &naming, acknowledgement, MAX_REQUEST_BYTES, 500_000)
     }
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) }
+    fn answer(status: u16, body: &str) -> Response {
+        Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) }
     }
 
     #[track_caller]
-    fn check(status: u16, body: &str, expected: &Verdict) {
+    fn check(status: u16, body: &str, expected: &BatchOutcome) {
         let hec = destination(Acknowledgement::NotAskedFor);
         assert_eq!(&Destination::classify(&hec, 3, &answer(status, body)), expected, "{body}");
     }
@@ -384,58 +386,62 @@ mod tests {
 
     #[test]
     fn success_is_delivered_and_with_acknowledgement_a_receipt() {
-        check(200, r#"{"text":"Success","code":0}"#, &Verdict::delivered(3));
-        check(200, r#"{"text":"Success","code":0,"ackId":7}"#, &Verdict::delivered(3));
+        check(200, r#"{"text":"Success","code":0}"#, &BatchOutcome::delivered(3));
+        check(200, r#"{"text":"Success","code":0,"ackId":7}"#, &BatchOutcome::delivered(3));
         let awaiting = destination(Acknowledgement::Awaited);
         let taken = answer(200, r#"{"text":"Success","code":0,"ackId":7}"#);
-        assert_eq!(Destination::classify(&awaiting, 3, &taken), Verdict::Receipt(7));
+        assert_eq!(Destination::classify(&awaiting, 3, &taken), BatchOutcome::Receipt(7));
         // Taken, and nobody will ever say whether it is indexed.
         let taken = answer(200, r#"{"text":"Success","code":0}"#);
-        let disabled = Verdict::StopUnclear(ACKNOWLEDGEMENT_DISABLED);
+        let disabled = BatchOutcome::StopUnclear(ACKNOWLEDGEMENT_DISABLED);
         assert_eq!(Destination::classify(&awaiting, 3, &taken), disabled);
     }
 
     #[test]
     fn events_before_a_bad_one_are_in_and_only_the_first_is_ever_refused() {
-        let class = || Class::new("invalid_data_format");
-        let again = || Outcome::NotReached;
+        let class = || ReasonCode::new("invalid_data_format");
+        let again = || RecordOutcome::NotReached;
         check(
             400,
             r#"{"text":"Invalid data format","code":6,"invalid-event-number":2}"#,
-            &Verdict::Each(vec![Outcome::Delivered, Outcome::Delivered, again()]),
+            &BatchOutcome::Each(vec![RecordOutcome::Delivered, RecordOutcome::Delivered, again()]),
         );
         check(
             400,
             r#"{"text":"Invalid data format","code":6,"invalid-event-number":0}"#,
-            &Verdict::Each(vec![Outcome::Refused(class()), again(), again()]),
+            &BatchOutcome::Each(vec![RecordOutcome::Rejected(class()), again(), again()]),
         );
         check(
             400,
             r#"{"text":"Invalid data format","code":6,"invalid-event-number":9}"#,
-            &Verdict::Each(vec![Outcome::Delivered, Outcome::Delivered, Outcome::Refused(class())]),
+            &BatchOutcome::Each(vec![
+                RecordOutcome::Delivered,
+                RecordOutcome::Delivered,
+                RecordOutcome::Rejected(class()),
+            ]),
         );
         check(
             400,
             r#"{"text":"Invalid data format","code":6}"#,
-            &Verdict::Divide(class(), Certainty::NothingTaken),
+            &BatchOutcome::Split(class(), Ambiguity::NothingTaken),
         );
     }
 
     #[test]
     fn a_busy_collector_says_how_far_it_came() {
-        let busy = || Class::new("server_busy");
+        let busy = || ReasonCode::new("server_busy");
         check(
             503,
             r#"{"text":"Server is busy","code":9}"#,
-            &Verdict::TryAgain(busy(), Certainty::NothingTaken),
+            &BatchOutcome::TryAgain(busy(), Ambiguity::NothingTaken),
         );
-        let again = || Outcome::TryAgain(busy(), Certainty::NothingTaken);
+        let again = || RecordOutcome::TryAgain(busy(), Ambiguity::NothingTaken);
         check(
             503,
             r#"{"text":"Server is busy","code":9,"invalid-event-number":2}"#,
-            &Verdict::Each(vec![
-                Outcome::Delivered,
-                Outcome::TryAgain(busy(), Certainty::Unclear),
+            &BatchOutcome::Each(vec![
+                RecordOutcome::Delivered,
+                RecordOutcome::TryAgain(busy(), Ambiguity::Unclear),
                 again(),
             ]),
         );
@@ -453,18 +459,18 @@ mod tests {
         ];
         for (status, code, word) in stops {
             let body = format!(r#"{{"text":"no","code":{code},"invalid-event-number":1}}"#);
-            check(status, &body, &Verdict::Stop(Class::from_service(word)));
+            check(status, &body, &BatchOutcome::Stop(ReasonCode::from_service(word)));
         }
         check(
             500,
             r#"{"text":"Internal server error","code":8}"#,
-            &Verdict::TryAgain(Class::new("internal_server_error"), Certainty::Unclear),
+            &BatchOutcome::TryAgain(ReasonCode::new("internal_server_error"), Ambiguity::Unclear),
         );
         check(429, r#"{"text":"new","code":99}"#, &classify_status(&answer(429, "")));
-        check(200, r#"{"text":"new","code":99}"#, &UNREADABLE_ANSWER);
+        check(200, r#"{"text":"new","code":99}"#, &UNREADABLE_RESPONSE);
         check(502, "<html>bad gateway</html>", &classify_status(&answer(502, "")));
-        check(413, "", &Verdict::TooLarge);
-        check(200, "<html>ok</html>", &UNREADABLE_ANSWER);
+        check(413, "", &BatchOutcome::TooLarge);
+        check(200, "<html>ok</html>", &UNREADABLE_RESPONSE);
     }
 
     #[test]
@@ -488,8 +494,8 @@ mod tests {
             assert_eq!(&Receipts::classify(&hec, &answer(status, body)), expected, "{body}");
         };
         check(200, r#"{"acks":{"4":true,"5":false,"11":true}}"#, &Inquired::Stored(vec![11, 4]));
-        check(200, "<html>", &Inquired::AskAgain(Class::new("unreadable_answer")));
-        check(503, "", &Inquired::AskAgain(Class::from_status(503)));
+        check(200, "<html>", &Inquired::AskAgain(ReasonCode::new("unreadable_response")));
+        check(503, "", &Inquired::AskAgain(ReasonCode::from_status(503)));
         check(
             400,
             r#"{"text":"ACK is disabled","code":14}"#,
@@ -500,6 +506,6 @@ mod tests {
             r#"{"text":"Event field is required","code":12}"#,
             &Inquired::Stop(ACKNOWLEDGEMENT_DISABLED),
         );
-        check(404, "", &Inquired::Stop(Class::from_status(404)));
+        check(404, "", &Inquired::Stop(ReasonCode::from_status(404)));
     }
 }

@@ -7,8 +7,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use super::{
-    Address, Answer, Class, Destination, Endpoint, Keys, Limits, Place, Span, Verdict,
-    classify_status, document,
+    Address, BatchOutcome, Boundary, Deduplication, Destination, Endpoint, Limits, ReasonCode,
+    Response, Span, classify_status, ecs_document,
 };
 use crate::record::Piece;
 
@@ -28,10 +28,10 @@ const HOST: HeaderName = HeaderName::from_static("x-sumo-host");
 const NAME: HeaderName = HeaderName::from_static("x-sumo-name");
 
 /// No source has this address, or none any longer.
-const SOURCE_NOT_FOUND: Class = Class::new("source_not_found");
+const SOURCE_NOT_FOUND: ReasonCode = ReasonCode::new("source_not_found");
 
 /// An ingest budget is used up: the request was dropped, though its status says that it was taken.
-const BUDGET_EXCEEDED: Class = Class::new("budget_exceeded");
+const BUDGET_EXCEEDED: ReasonCode = ReasonCode::new("budget_exceeded");
 
 /// A source.
 pub struct SumoLogic {
@@ -54,8 +54,8 @@ impl Destination for SumoLogic {
         Limits::of_bytes(MAX_REQUEST_BYTES, MAX_MESSAGE_BYTES)
     }
 
-    fn keys(&self) -> Keys {
-        Keys::NotTaken
+    fn deduplication(&self) -> Deduplication {
+        Deduplication::None
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -67,30 +67,30 @@ impl Destination for SumoLogic {
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        document::write(piece, body);
+        ecs_document::write(piece, body);
         body.push(b'\n');
     }
 
-    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
-        Place::by_origin(before, piece, Place::NextRequest)
+    fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
+        Boundary::by_origin(before, piece, Boundary::NextRequest)
     }
 
     fn address(&self, span: &Span<'_, '_>) -> Address {
-        let origin = span.first.record.origin;
+        let log_source = span.first.record.log_source;
         let mut headers = HeaderMap::new();
         // A name that no header takes is in the lines all the same.
-        for (header, value) in [(HOST, origin.group), (NAME, origin.stream)] {
+        for (header, value) in [(HOST, log_source.group), (NAME, log_source.stream)] {
             headers.extend(HeaderValue::try_from(value).ok().map(|value| (header, value)));
         }
         Address { headers, ..Address::default() }
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         match answer.status {
-            200..300 if exceeds_budget(&answer.body) => Verdict::StopUnclear(BUDGET_EXCEEDED),
-            200..300 => Verdict::taken(sent, answer),
+            200..300 if exceeds_budget(&answer.body) => BatchOutcome::StopUnclear(BUDGET_EXCEEDED),
+            200..300 => BatchOutcome::taken(sent, answer),
             // The address has the secret in it, so another secret may be a right one.
-            404 => Verdict::Stop(SOURCE_NOT_FOUND),
+            404 => BatchOutcome::Stop(SOURCE_NOT_FOUND),
             _ => classify_status(answer),
         }
     }
@@ -111,7 +111,7 @@ struct Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::destination::{Certainty, sample};
+    use crate::destination::{Ambiguity, sample};
 
     fn sumologic() -> SumoLogic {
         let url = Url::parse("https://collectors.sumologic.com/receiver/v1/http/ZaVn").unwrap();
@@ -133,38 +133,44 @@ mod tests {
     fn lines_of_another_log_stream_are_sent_apart() {
         sample::with_piece_of("a", "x", |one| {
             sample::with_piece_of("a", "y", |same| {
-                assert_eq!(sumologic().place(one, same), Place::SameSection);
+                assert_eq!(sumologic().boundary(one, same), Boundary::SameGroup);
             });
             sample::with_piece_of("b", "y", |other| {
-                assert_eq!(sumologic().place(one, other), Place::NextRequest);
+                assert_eq!(sumologic().boundary(one, other), Boundary::NextRequest);
             });
         });
     }
 
     #[test]
     fn every_answer_is_about_the_whole_request() {
-        let check = |status, expected: Verdict| {
-            let answer = Answer { status, retry_after: None, body: bytes::Bytes::new() };
+        let check = |status, expected: BatchOutcome| {
+            let answer = Response { status, retry_after: None, body: bytes::Bytes::new() };
             assert_eq!(sumologic().classify(4, &answer), expected, "{status}");
         };
-        check(200, Verdict::delivered(4));
+        check(200, BatchOutcome::delivered(4));
         let said = |body: &'static str| {
             let body = bytes::Bytes::from_static(body.as_bytes());
-            sumologic().classify(4, &Answer { status: 200, retry_after: None, body })
+            sumologic().classify(4, &Response { status: 200, retry_after: None, body })
         };
         let exceeded =
             r#"{"status":200,"id":"1UHOK","code":"budget.exceeded","message":"dropped"}"#;
-        assert_eq!(said(exceeded), Verdict::StopUnclear(BUDGET_EXCEEDED));
+        assert_eq!(said(exceeded), BatchOutcome::StopUnclear(BUDGET_EXCEEDED));
         let fields =
             r#"{"status":200,"id":"1UHOK","code":"bad.http.header.fields","message":"no"}"#;
-        assert_eq!(said(fields), Verdict::delivered(4));
-        check(401, Verdict::Stop(Class::from_status(401)));
-        check(404, Verdict::Stop(SOURCE_NOT_FOUND));
+        assert_eq!(said(fields), BatchOutcome::delivered(4));
+        check(401, BatchOutcome::Stop(ReasonCode::from_status(401)));
+        check(404, BatchOutcome::Stop(SOURCE_NOT_FOUND));
         for status in [408, 504] {
-            check(status, Verdict::TryAgain(Class::from_status(status), Certainty::Unclear));
+            check(
+                status,
+                BatchOutcome::TryAgain(ReasonCode::from_status(status), Ambiguity::Unclear),
+            );
         }
         for status in [429, 503] {
-            check(status, Verdict::TryAgain(Class::from_status(status), Certainty::NothingTaken));
+            check(
+                status,
+                BatchOutcome::TryAgain(ReasonCode::from_status(status), Ambiguity::NothingTaken),
+            );
         }
     }
 }

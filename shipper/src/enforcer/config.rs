@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::metrics;
-use crate::config::schema::{self, Mistake, Validator, number};
+use crate::config::schema::{self, FieldError, Validator, number};
 
 /// What the enforcer enforces, and how.
 #[derive(Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub struct EnforcerConfig {
     pub metrics_namespace: Option<String>,
 }
 
-/// Every mistake in a configuration.
+/// Every error in a configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError(Vec<String>);
 
@@ -90,7 +90,7 @@ impl EnforcerConfig {
             ]));
         }
         read(&value)
-            .map_err(|mistakes| ConfigError(mistakes.iter().map(Mistake::to_string).collect()))
+            .map_err(|errors| ConfigError(errors.iter().map(FieldError::to_string).collect()))
     }
 
     /// The schema of the document.
@@ -105,17 +105,17 @@ fn is_policy(value: &Value) -> bool {
     !has("policies") && ["version", "account_id", "region"].into_iter().all(has)
 }
 
-fn read(document: &Value) -> Result<EnforcerConfig, Vec<Mistake>> {
+fn read(document: &Value) -> Result<EnforcerConfig, Vec<FieldError>> {
     let validator = Validator::new(schema::of::<Settings>(), &[POLICY]);
-    let validator = validator.map_err(|error| vec![Mistake::new("", error)])?;
+    let validator = validator.map_err(|error| vec![FieldError::new("", error)])?;
     let checked = validator.check(document, &[]);
     let mut sound = checked.sound(document);
-    let mut mistakes = checked.mistakes;
+    let mut errors = checked.errors;
     if let Some(parts) = sound.as_object_mut() {
         parts.entry("policies").or_insert_with(|| json!([]));
     }
     let Ok(settings) = Settings::deserialize(&sound) else {
-        return Err(mistakes);
+        return Err(errors);
     };
     let policies: Vec<Document> = settings.policies.iter().flat_map(policy).collect();
     // No function is in two accounts.
@@ -126,12 +126,12 @@ fn read(document: &Value) -> Result<EnforcerConfig, Vec<Mistake>> {
                  its own",
                 policy.account_id, first.name, first.account_id
             );
-            mistakes.push(Mistake::new(format!("policies[{index}]"), text));
+            errors.push(FieldError::new(format!("policies[{index}]"), text));
         }
     }
-    if !mistakes.is_empty() {
-        mistakes.sort();
-        return Err(mistakes);
+    if !errors.is_empty() {
+        errors.sort();
+        return Err(errors);
     }
     Ok(EnforcerConfig {
         policies,
@@ -153,9 +153,9 @@ impl std::error::Error for ConfigError {}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mistakes = if self.0.len() == 1 { "mistake" } else { "mistakes" };
-        write!(f, "the configuration has {} {mistakes}:", self.0.len())?;
-        self.0.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+        let errors = if self.0.len() == 1 { "error" } else { "errors" };
+        write!(f, "the configuration has {} {errors}:", self.0.len())?;
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
     }
 }
 
@@ -185,10 +185,10 @@ mod tests {
         });
         let error = EnforcerConfig::parse(&wrong.to_string()).unwrap_err().to_string();
         let lines: Vec<_> = error.lines().collect();
-        assert_eq!(lines[0], "the configuration has 5 mistakes:");
+        assert_eq!(lines[0], "the configuration has 5 errors:");
         assert!(lines[1].starts_with("  policies[1]: retention_in_days: "), "{error}");
         assert!(lines[2].starts_with("  policies[2]: "), "{error}");
-        assert!(lines[3].starts_with("  policy: is not known; did you mean"), "{error}");
+        assert!(lines[3].starts_with("  policy: unknown field; did you mean"), "{error}");
         assert_eq!(lines[4], "  requests_per_second: must be a number, is a string");
         assert_eq!(lines[5], "  sweep_max_age_hours: is 0, must be between 1 and 8760");
     }
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn without_policies_there_is_nothing_to_enforce() {
         let told = |text: &str| EnforcerConfig::parse(text).unwrap_err().to_string();
-        assert_eq!(told("{}"), "the configuration has 1 mistake:\n  policies: is missing");
+        assert_eq!(told("{}"), "the configuration has 1 error:\n  policies: is missing");
         assert!(told("{\"policies\":[]}").contains("at least one"));
         assert!(told("{\"policies\"").contains("syntax error at line 1 column 11"));
         assert!(told("[]").contains("must be an object"));

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::aws::{Aws, AwsError, Problem, Service};
 use crate::config::{Source, SourceError};
-use crate::destination::Certainty;
+use crate::destination::Ambiguity;
 
 /// Everything that is not computed.
 pub(super) trait Io {
@@ -104,7 +104,7 @@ impl CallError {
 
     /// Whether the call may have been carried out all the same.
     pub(super) fn is_unclear(&self) -> bool {
-        self.aws().is_some_and(|error| error.certainty() == Certainty::Unclear)
+        self.aws().is_some_and(|error| error.ambiguity() == Ambiguity::Unclear)
     }
 
     fn aws(&self) -> Option<&AwsError> {

@@ -1,11 +1,11 @@
 //! One invocation, from the event to what Lambda is told.
 
-mod parcel;
+mod destination_result;
+mod payload;
+mod pipeline;
 mod queue;
 mod replay;
 mod reply;
-mod shipment;
-mod shipped;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -14,17 +14,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
 
-pub use reply::{Answer, Reply};
+pub use reply::{Reply, Response};
 
 use crate::aws::{Aws, AwsError};
 use crate::config::{BatchFailures, Config};
-use crate::decode::{DecodeError, Rooms};
-use crate::delivery::{self, Client, Fault, Health};
-use crate::destination::{Class, Destination, Inspected};
+use crate::decode::{BufferPool, DecodeError};
+use crate::delivery::{self, Client, EndpointState, Fault};
+use crate::destination::{Destination, Inspected, ReasonCode};
 use crate::event::{self, Event, EventError, StreamRecord};
 use crate::summary::{Outcome, Summary};
-use parcel::Unpacking;
-use shipment::{Fate, Repetition, Shipment};
+use payload::Unpacking;
+use pipeline::{Disposition, Pipeline, RetryScope};
 
 /// The shipper as it is kept between invocations.
 pub struct Shipper {
@@ -32,14 +32,14 @@ pub struct Shipper {
     client: Client,
     own_log_group: Option<String>,
     aws: OnceLock<Aws>,
-    health: Mutex<BTreeMap<String, Health>>,
+    endpoint_state: Mutex<BTreeMap<String, EndpointState>>,
     orphans: Mutex<BTreeMap<String, usize>>,
     /// How often it was looked how each destination is set up.
     inspections: Mutex<BTreeMap<String, u32>>,
     /// How large messages may be in queues that Lambda has recorded failed invocations in, by ARN; `None` where
     /// that cannot be had.
     queues: Mutex<BTreeMap<String, Option<u64>>>,
-    rooms: Rooms,
+    buffers: BufferPool,
 }
 
 /// What Lambda says about an invocation.
@@ -117,11 +117,11 @@ impl Shipper {
             client,
             own_log_group,
             aws: OnceLock::new(),
-            health: Mutex::default(),
+            endpoint_state: Mutex::default(),
             orphans: Mutex::default(),
             inspections: Mutex::default(),
             queues: Mutex::default(),
-            rooms: Rooms::default(),
+            buffers: BufferPool::default(),
         }
     }
 
@@ -211,16 +211,16 @@ impl Shipper {
         invocation: &Invocation<'_>,
         summary: &mut Summary,
     ) -> Result<(), ShipError> {
-        let parcels = self.unpacking(invocation).all(event)?;
-        let mut shipment = Shipment::new(self, invocation, Repetition::All, summary);
-        let fates = shipment.ship(&parcels).await;
-        for fate in fates {
-            match fate {
-                Fate::Undecodable(error) => return Err(error.into()),
-                Fate::Left | Fate::NotBegun => {
+        let payloads = self.unpacking(invocation).all(event)?;
+        let mut pipeline = Pipeline::new(self, invocation, RetryScope::All, summary);
+        let dispositions = pipeline.ship(&payloads).await;
+        for disposition in dispositions {
+            match disposition {
+                Disposition::Undecodable(error) => return Err(error.into()),
+                Disposition::Left | Disposition::NotBegun => {
                     return Err(ShipError::Undelivered(undelivered(summary)));
                 }
-                Fate::Settled | Fate::Rewritten => {}
+                Disposition::Settled | Disposition::Rewritten => {}
             }
         }
         Ok(())
@@ -253,17 +253,17 @@ impl Shipper {
         summary.source = "kinesis";
         let numbers: Vec<String> =
             records.iter().map(|record| record.sequence_number.to_string()).collect();
-        let parcels = self.unpacking(invocation).all(Event::Kinesis(records))?;
-        let repetition = match self.config.batch_failures {
-            BatchFailures::Report => Repetition::FromThere,
-            BatchFailures::Fail => Repetition::All,
+        let payloads = self.unpacking(invocation).all(Event::Kinesis(records))?;
+        let retry_scope = match self.config.batch_failures {
+            BatchFailures::Report => RetryScope::FromThere,
+            BatchFailures::Fail => RetryScope::All,
         };
-        let mut shipment = Shipment::new(self, invocation, repetition, summary);
-        let fates = shipment.ship(&parcels).await;
-        let failed = fates.iter().position(|fate| !fate.is_settled());
+        let mut pipeline = Pipeline::new(self, invocation, retry_scope, summary);
+        let dispositions = pipeline.ship(&payloads).await;
+        let failed = dispositions.iter().position(|disposition| !disposition.is_settled());
         let again = failed.map_or(0, |lowest| numbers.len() - lowest);
         let failed = failed.map(|lowest| numbers[lowest].clone()).into_iter().collect();
-        self.reply(failed, again, numbers.len(), &fates, summary)
+        self.reply(failed, again, numbers.len(), &dispositions, summary)
     }
 
     /// What Lambda is told about a batch: which records have failed, or that all have.
@@ -272,18 +272,18 @@ impl Shipper {
         failed: Vec<String>,
         again: usize,
         of: usize,
-        fates: &[Fate],
+        dispositions: &[Disposition],
         summary: &mut Summary,
     ) -> Result<Reply, ShipError> {
         if failed.is_empty() {
             return Ok(Reply::BatchFailures(failed));
         }
         let mut reasons: Vec<String> = Vec::new();
-        if fates.contains(&Fate::Left) {
+        if dispositions.contains(&Disposition::Left) {
             reasons.push(undelivered(summary));
         }
-        for fate in fates {
-            if let Fate::Undecodable(error) = fate {
+        for disposition in dispositions {
+            if let Disposition::Undecodable(error) = disposition {
                 let reason = error.to_string();
                 if !reasons.contains(&reason) {
                     reasons.push(reason);
@@ -311,14 +311,14 @@ impl Shipper {
     }
 
     /// How a destination was doing when it was last delivered to.
-    fn health(&self, destination: &str) -> Health {
-        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        health.get(destination).copied().unwrap_or_default()
+    fn endpoint_state(&self, destination: &str) -> EndpointState {
+        let endpoint_state = self.endpoint_state.lock().unwrap_or_else(PoisonError::into_inner);
+        endpoint_state.get(destination).copied().unwrap_or_default()
     }
 
-    fn learned(&self, destination: &str, learned: Health) {
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        health.insert(destination.to_owned(), learned);
+    fn learned(&self, destination: &str, learned: EndpointState) {
+        let mut endpoint_state = self.endpoint_state.lock().unwrap_or_else(PoisonError::into_inner);
+        endpoint_state.insert(destination.to_owned(), learned);
     }
 
     /// Looks how a destination is set up, once an instance or twice if it does not tell, and gives what
@@ -374,12 +374,12 @@ fn undelivered(summary: &Summary) -> String {
                 .reasons
                 .get("returned_to_source")
                 .into_iter()
-                .flat_map(|reasons| reasons.keys().map(Class::as_str))
+                .flat_map(|reasons| reasons.keys().map(ReasonCode::as_str))
                 .collect();
             format!(
                 "{} of {} records to \"{name}\" ({})",
                 counts.returned_to_source,
-                counts.records_in,
+                counts.received,
                 reasons.join(", ")
             )
         })

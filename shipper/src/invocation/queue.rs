@@ -9,12 +9,12 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
-use super::parcel::{Data, Parcel, Source, Unpacking};
-use super::shipment::{Fate, Repetition, Shipment};
+use super::payload::{Data, Payload, Source, Unpacking};
+use super::pipeline::{Disposition, Pipeline, RetryScope};
 use super::{Invocation, Reply, ShipError, Shipper, instant_before};
 use crate::config::BatchFailures;
 use crate::delivery::Admission;
-use crate::destination::Keys;
+use crate::destination::Deduplication;
 use crate::event::{self, Event, EventError, Message, ObjectPointer};
 use crate::summary::Summary;
 use crate::undelivered::{Location, Storage, Undelivered, queue, stored_event};
@@ -76,7 +76,7 @@ struct Consuming<'s, 'm> {
     /// By key, each object once.
     objects: BTreeMap<String, Pointed>,
     /// What lies in messages themselves, each with the place of its message.
-    parcels: Vec<(usize, Parcel<'m>)>,
+    payloads: Vec<(usize, Payload<'m>)>,
 }
 
 impl Shipper {
@@ -95,13 +95,13 @@ impl Shipper {
             messages,
             failed: vec![false; messages.len()],
             objects: BTreeMap::new(),
-            parcels: Vec::new(),
+            payloads: Vec::new(),
         };
         for index in 0..messages.len() {
             consuming.read(index, summary);
         }
-        let recorded = consuming.parcels.first().map(|(index, _)| &messages[*index]);
-        let fates = consuming.ship_events(summary).await;
+        let recorded = consuming.payloads.first().map(|(index, _)| &messages[*index]);
+        let dispositions = consuming.ship_events(summary).await;
         consuming.ship_objects(summary).await;
         consuming.delay_failed(summary).await;
         if let Some(recorded) = recorded {
@@ -114,7 +114,7 @@ impl Shipper {
             .map(|(message, _)| message.id.to_string())
             .collect();
         let again = failed.len();
-        self.reply(failed, again, messages.len(), &fates, summary)
+        self.reply(failed, again, messages.len(), &dispositions, summary)
     }
 }
 
@@ -138,10 +138,10 @@ impl<'s, 'm> Consuming<'s, 'm> {
             Err(error) => Err(error),
         };
         match found {
-            Ok(parcels) => self.parcels.extend(parcels.into_iter().map(|mut parcel| {
+            Ok(payloads) => self.payloads.extend(payloads.into_iter().map(|mut payload| {
                 // A dead-letter queue of Lambda's holds the bare event, after three failures.
-                parcel.source = Source::OnFailure;
-                (index, parcel)
+                payload.source = Source::OnFailure;
+                (index, payload)
             })),
             Err(error) => {
                 self.failed[index] = true;
@@ -207,22 +207,22 @@ impl<'s, 'm> Consuming<'s, 'm> {
     }
 
     /// Ships what lies in messages themselves.
-    async fn ship_events(&mut self, summary: &mut Summary) -> Vec<Fate> {
-        if self.parcels.is_empty() {
+    async fn ship_events(&mut self, summary: &mut Summary) -> Vec<Disposition> {
+        if self.payloads.is_empty() {
             return Vec::new();
         }
-        let repetition = match self.shipper.config.batch_failures {
-            BatchFailures::Report => Repetition::Each,
-            BatchFailures::Fail => Repetition::All,
+        let retry_scope = match self.shipper.config.batch_failures {
+            BatchFailures::Report => RetryScope::Each,
+            BatchFailures::Fail => RetryScope::All,
         };
-        let (owners, parcels): (Vec<usize>, Vec<Parcel<'_>>) =
-            std::mem::take(&mut self.parcels).into_iter().unzip();
-        let mut shipment = Shipment::new(self.shipper, self.invocation, repetition, summary);
-        let fates = shipment.ship(&parcels).await;
-        for (fate, owner) in fates.iter().zip(owners) {
-            self.failed[owner] |= !fate.is_settled();
+        let (owners, payloads): (Vec<usize>, Vec<Payload<'_>>) =
+            std::mem::take(&mut self.payloads).into_iter().unzip();
+        let mut pipeline = Pipeline::new(self.shipper, self.invocation, retry_scope, summary);
+        let dispositions = pipeline.ship(&payloads).await;
+        for (disposition, owner) in dispositions.iter().zip(owners) {
+            self.failed[owner] |= !disposition.is_settled();
         }
-        fates
+        dispositions
     }
 
     /// Ships the objects that messages point to, some at a time.
@@ -284,12 +284,12 @@ impl<'s, 'm> Consuming<'s, 'm> {
             }
         }
         let now = SystemTime::now();
-        let mut parcels = Vec::new();
+        let mut payloads = Vec::new();
         let mut owners = Vec::new();
         for (index, (object, stored)) in events.iter().enumerate() {
             if let Some(Stored { body, is_begun }) = stored {
                 owners.push(index);
-                parcels.push(Parcel {
+                payloads.push(Payload {
                     data: Data::Gzip(body.clone()),
                     only: object.destination.as_deref(),
                     arrived: now,
@@ -300,21 +300,23 @@ impl<'s, 'm> Consuming<'s, 'm> {
         }
         for (index, found) in records {
             owners.extend(std::iter::repeat_n(index, found.len()));
-            parcels.extend(found);
+            payloads.extend(found);
         }
-        let mut fates: Vec<Vec<Fate>> = vec![Vec::new(); events.len()];
-        if !parcels.is_empty() {
-            let mut shipment =
-                Shipment::new(self.shipper, self.invocation, Repetition::Each, summary);
-            for (fate, owner) in shipment.ship(&parcels).await.into_iter().zip(owners) {
-                fates[owner].push(fate);
+        let mut dispositions: Vec<Vec<Disposition>> = vec![Vec::new(); events.len()];
+        if !payloads.is_empty() {
+            let mut pipeline =
+                Pipeline::new(self.shipper, self.invocation, RetryScope::Each, summary);
+            for (disposition, owner) in pipeline.ship(&payloads).await.into_iter().zip(owners) {
+                dispositions[owner].push(disposition);
             }
         }
-        drop(parcels);
-        let settling = events.into_iter().zip(fates).map(|((object, stored), fates)| async move {
-            let settled = self.settle(storage, &object, stored.as_ref(), &fates).await;
-            (object, settled)
-        });
+        drop(payloads);
+        let settling = events.into_iter().zip(dispositions).map(
+            |((object, stored), dispositions)| async move {
+                let settled = self.settle(storage, &object, stored.as_ref(), &dispositions).await;
+                (object, settled)
+            },
+        );
         let settled: Vec<_> = stream::iter(settling).buffered(AT_ONCE).collect().await;
         for (object, (end, warnings)) in settled {
             summary.undecodable += usize::from(end == Done::Undecodable);
@@ -332,10 +334,12 @@ impl<'s, 'm> Consuming<'s, 'm> {
             return left(None);
         }
         if let Some(destination) = &object.destination {
-            let mut health = shipper.health(destination);
+            let mut endpoint_state = shipper.endpoint_state(destination);
             // Of a copy: what is granted here is granted to no request.
             let now = SystemTime::now();
-            if health.breaker.admits(now) == Admission::Nothing || health.pause(now).is_some() {
+            if endpoint_state.breaker.admits(now) == Admission::Nothing
+                || endpoint_state.pause(now).is_some()
+            {
                 return left(None);
             }
         }
@@ -354,14 +358,14 @@ impl<'s, 'm> Consuming<'s, 'm> {
         }
         let Some(destination) = &object.destination else {
             let text = std::str::from_utf8(&body).ok();
-            let parcels = text.map(|text| match event::parse(text)? {
+            let payloads = text.map(|text| match event::parse(text)? {
                 record @ Event::OnFailure { .. } => self.unpacking.all(record),
                 _ => Err(EventError::ForeignRecord),
             });
-            return match parcels {
-                Some(Ok(parcels)) => {
-                    let parcels = parcels.into_iter().map(Parcel::into_owned);
-                    Read::Record(parcels.collect())
+            return match payloads {
+                Some(Ok(payloads)) => {
+                    let payloads = payloads.into_iter().map(Payload::into_owned);
+                    Read::Record(payloads.collect())
                 }
                 Some(Err(error)) => Read::Done(
                     Done::Foreign,
@@ -384,18 +388,18 @@ impl<'s, 'm> Consuming<'s, 'm> {
         Read::Stored(Stored { body, is_begun })
     }
 
-    /// Deletes an object, or moves it, as its parcels have ended, and says what there is to be warned of.
+    /// Deletes an object, or moves it, as its payloads have ended, and says what there is to be warned of.
     async fn settle(
         &self,
         storage: &Storage,
         object: &Pointed,
         stored: Option<&Stored>,
-        fates: &[Fate],
+        dispositions: &[Disposition],
     ) -> (Done, Vec<String>) {
         let aws = self.shipper.aws();
         let mut warnings = Vec::new();
-        let end = match (stored, fates) {
-            (Some(Stored { body, .. }), [Fate::Undecodable(error)]) => {
+        let end = match (stored, dispositions) {
+            (Some(Stored { body, .. }), [Disposition::Undecodable(error)]) => {
                 let reason = error.class();
                 let moved = storage
                     .store_undecodable_object(aws, &object.key, body, &reason, self.until())
@@ -414,15 +418,15 @@ impl<'s, 'm> Consuming<'s, 'm> {
                     }
                 }
             }
-            (_, [Fate::Rewritten]) => Done::Rewritten,
-            (_, fates) if fates.iter().all(Fate::is_settled) => {
+            (_, [Disposition::Rewritten]) => Done::Rewritten,
+            (_, dispositions) if dispositions.iter().all(Disposition::is_settled) => {
                 self.delete(storage, object, Done::Settled, &mut warnings).await
             }
             _ => Done::Left,
         };
         let is_doubtful = match end {
             // It was delivered, and that could not be remembered otherwise.
-            Done::Left if fates.iter().all(Fate::is_settled) => true,
+            Done::Left if dispositions.iter().all(Disposition::is_settled) => true,
             // What another invocation may have delivered of it is for the attempt to count that delivers it.
             Done::Left | Done::Rewritten => stored.is_some_and(|stored| stored.is_begun),
             _ => false,
@@ -509,8 +513,8 @@ impl<'s, 'm> Consuming<'s, 'm> {
     /// Whether a destination would store again what it was sent before.
     fn doubles(&self, destination: &str) -> bool {
         let config = self.shipper.config.destinations.get(destination);
-        config.is_some_and(|config| config.destination.keys() == Keys::NotTaken)
-            || self.shipper.health(destination).ignores_keys
+        config.is_some_and(|config| config.destination.deduplication() == Deduplication::None)
+            || self.shipper.endpoint_state(destination).ignores_ids
     }
 
     /// How much time there is for deliveries.
@@ -537,7 +541,7 @@ enum Read {
     /// A stored event is to be delivered.
     Stored(Stored),
     /// What is in Lambda's record of a failed invocation is to be delivered.
-    Record(Vec<Parcel<'static>>),
+    Record(Vec<Payload<'static>>),
 }
 
 /// A stored event.

@@ -18,10 +18,10 @@ pub enum Reply {
 
 impl Reply {
     /// The answer as it is written.
-    pub fn answer(self, summary: Summary) -> Answer {
+    pub fn answer(self, summary: Summary) -> Response {
         match self {
-            Self::Summary => Answer::Summary(Box::new(summary)),
-            Self::BatchFailures(failed) => Answer::Batch { failed },
+            Self::Summary => Response::Summary(Box::new(summary)),
+            Self::BatchFailures(failed) => Response::Batch { failed },
         }
     }
 }
@@ -29,7 +29,7 @@ impl Reply {
 /// The answer as it is written.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
+pub enum Response {
     /// The summary.
     Summary(Box<Summary>),
     /// What has failed of a batch.

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Kind, Level, Line, REQUEST_ID_BYTES, Report, is_request_id, loose, usual};
+use super::{Kind, Level, Line, REQUEST_ID_BYTES, Report, fast_path, is_request_id, loose};
 use crate::escape::plain;
-use crate::usual::plain_text;
+use crate::fast_path::plain_text;
 
 /// A line that is one JSON object.
 pub(super) struct Object<'a> {
@@ -37,7 +37,7 @@ pub(super) fn lambdas(message: &str) -> Option<Line<'_>> {
     plain_text(message, &mut rest)?;
     rest = rest.strip_prefix(br#","type":"platform."#)?;
     let name = plain_text(message, &mut rest)?;
-    let line = usual::platform(message).or_else(|| serde_json::from_str(message).ok())?;
+    let line = fast_path::platform(message).or_else(|| serde_json::from_str(message).ok())?;
     Some(platform_line(name, line.record))
 }
 
@@ -47,7 +47,7 @@ pub(super) fn object(message: &str) -> Option<Object<'_>> {
     if !(text.starts_with('{') && text.ends_with('}')) {
         return None;
     }
-    let fields = usual::fields(text).or_else(|| serde_json::from_str(text).ok())?;
+    let fields = fast_path::fields(text).or_else(|| serde_json::from_str(text).ok())?;
     Some(Object {
         text,
         level: fields.level(),
@@ -266,7 +266,7 @@ fn level(value: &str) -> Option<Level> {
         b'"' => Level::from_name(&string(value)?),
         b'0'..=b'9' => Level::from_number(value.parse().ok()?),
         b'{' => {
-            let name = usual::member(value, &[b"name", b"levelStr"])?;
+            let name = fast_path::member(value, &[b"name", b"levelStr"])?;
             Level::from_name(&string(name)?)
         }
         _ => None,
@@ -275,7 +275,7 @@ fn level(value: &str) -> Option<Level> {
 
 /// The level inside an object about the logging itself.
 fn level_inside(value: &str) -> Option<Level> {
-    level(usual::member(value, &[b"level"])?)
+    level(fast_path::member(value, &[b"level"])?)
 }
 
 /// An id in the form of Lambda's; nothing for any other text.

@@ -7,13 +7,13 @@
 mod application;
 mod color;
 mod failure;
+mod fast_path;
 mod head;
 mod json;
 mod level;
 mod loose;
 mod platform;
 mod report;
-mod usual;
 
 use std::borrow::Cow;
 

@@ -18,12 +18,12 @@ pub struct SecretArn {
     /// Its region.
     pub region: String,
     /// Where it is kept.
-    pub keeper: Keeper,
+    pub keeper: SecretStore,
 }
 
 /// Who keeps a secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Keeper {
+pub enum SecretStore {
     /// AWS Secrets Manager.
     SecretsManager {
         /// The member that is meant of a secret in JSON; the whole secret if there is none.
@@ -70,7 +70,7 @@ impl SecretArn {
             "ssm" => {
                 let name = resource.strip_prefix("parameter/").filter(|name| !name.is_empty());
                 name.ok_or(NoArn)?;
-                Ok(Self { arn: text.to_owned(), region, keeper: Keeper::Ssm })
+                Ok(Self { arn: text.to_owned(), region, keeper: SecretStore::Ssm })
             }
             _ => Err(NoArn),
         }
@@ -80,7 +80,7 @@ impl SecretArn {
         let mut parts = resource.strip_prefix("secret:").ok_or(NoArn)?.split(':');
         let name = parts.next().filter(|name| !name.is_empty()).ok_or(NoArn)?;
         let mut addition = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
-        let keeper = Keeper::SecretsManager {
+        let keeper = SecretStore::SecretsManager {
             json_key: addition(),
             stage: addition(),
             version_id: addition(),
@@ -96,16 +96,16 @@ impl SecretArn {
     /// The service that keeps it.
     pub fn service(&self) -> Service {
         match self.keeper {
-            Keeper::SecretsManager { .. } => Service::SecretsManager,
-            Keeper::Ssm => Service::Ssm,
+            SecretStore::SecretsManager { .. } => Service::SecretsManager,
+            SecretStore::Ssm => Service::Ssm,
         }
     }
 
     /// What the function's role must be allowed to do with it.
     pub fn action(&self) -> &'static str {
         match self.keeper {
-            Keeper::SecretsManager { .. } => "secretsmanager:GetSecretValue",
-            Keeper::Ssm => "ssm:GetParameter",
+            SecretStore::SecretsManager { .. } => "secretsmanager:GetSecretValue",
+            SecretStore::Ssm => "ssm:GetParameter",
         }
     }
 }
@@ -122,7 +122,7 @@ mod tests {
 
     const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:search-AbCdEf";
 
-    fn keeper(addition: &str) -> Result<Keeper, NoArn> {
+    fn keeper(addition: &str) -> Result<SecretStore, NoArn> {
         SecretArn::parse(&format!("{SECRET}{addition}")).map(|arn| {
             assert_eq!((arn.arn.as_str(), arn.region.as_str()), (SECRET, "eu-west-1"));
             arn.keeper
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_secret_may_be_followed_by_a_key_and_a_version() {
         let of = |key: Option<&str>, stage: Option<&str>, id: Option<&str>| {
-            Ok(Keeper::SecretsManager {
+            Ok(SecretStore::SecretsManager {
                 json_key: key.map(str::to_owned),
                 stage: stage.map(str::to_owned),
                 version_id: id.map(str::to_owned),
@@ -151,7 +151,7 @@ mod tests {
         let text = "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/app/token";
         let arn = SecretArn::parse(text).unwrap();
         assert_eq!((arn.arn.as_str(), arn.region.as_str()), (text, "cn-north-1"));
-        assert_eq!(arn.keeper, Keeper::Ssm);
+        assert_eq!(arn.keeper, SecretStore::Ssm);
     }
 
     #[test]

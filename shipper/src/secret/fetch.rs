@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Secret;
-use super::arn::{Keeper, SecretArn};
-use crate::aws::{Aws, AwsError, Service, patiently};
+use super::arn::{SecretArn, SecretStore};
+use crate::aws::{Aws, AwsError, Service, retry_until};
 
 /// The longest time for one call.
 const LONGEST_CALL: Duration = Duration::from_secs(3);
@@ -79,8 +79,8 @@ pub async fn fetch(
 
 async fn value(aws: &Aws, arn: &SecretArn, until: Instant) -> Result<Secret, FetchError> {
     let fetched = match &arn.keeper {
-        Keeper::Ssm => parameter(aws, Some(&arn.region), &arn.arn, until).await.map(Some),
-        Keeper::SecretsManager { stage, version_id, .. } => {
+        SecretStore::Ssm => parameter(aws, Some(&arn.region), &arn.arn, until).await.map(Some),
+        SecretStore::SecretsManager { stage, version_id, .. } => {
             let mut input = json!({"SecretId": arn.arn});
             if let Some(stage) = stage {
                 input["VersionStage"] = json!(stage);
@@ -109,14 +109,14 @@ async fn secret(
 ) -> Result<Option<String>, AwsError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Answer {
+    struct Response {
         secret_string: Option<String>,
     }
 
     let call = async |timeout| {
         aws.call(Service::SecretsManager, Some(region), "GetSecretValue", input, timeout).await
     };
-    patiently(until, LONGEST_CALL, call).await.map(|answer: Answer| answer.secret_string)
+    retry_until(until, LONGEST_CALL, call).await.map(|answer: Response| answer.secret_string)
 }
 
 /// Reads a parameter of Systems Manager, by its name or ARN, and decrypts it.
@@ -128,7 +128,7 @@ pub(crate) async fn parameter(
 ) -> Result<String, AwsError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Answer {
+    struct Response {
         parameter: Parameter,
     }
 
@@ -141,14 +141,14 @@ pub(crate) async fn parameter(
     let input = json!({"Name": name, "WithDecryption": true});
     let call =
         async |timeout| aws.call(Service::Ssm, region, "GetParameter", &input, timeout).await;
-    patiently(until, LONGEST_CALL, call).await.map(|answer: Answer| answer.parameter.value)
+    retry_until(until, LONGEST_CALL, call).await.map(|answer: Response| answer.parameter.value)
 }
 
 impl SecretArn {
     /// The secret as a whole, without what was added to its ARN about a member.
     fn whole(&self) -> Self {
         let mut whole = self.clone();
-        if let Keeper::SecretsManager { json_key, .. } = &mut whole.keeper {
+        if let SecretStore::SecretsManager { json_key, .. } = &mut whole.keeper {
             *json_key = None;
         }
         whole
@@ -156,7 +156,7 @@ impl SecretArn {
 
     /// The member that is meant of a secret's value.
     fn member_of(&self, value: &Secret) -> Result<Secret, FetchError> {
-        let Keeper::SecretsManager { json_key: Some(key), .. } = &self.keeper else {
+        let SecretStore::SecretsManager { json_key: Some(key), .. } = &self.keeper else {
             return Ok(value.clone());
         };
         match serde_json::from_str(value.expose()) {

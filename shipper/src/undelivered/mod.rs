@@ -18,7 +18,7 @@ pub use object_key::{Folder, Location, ObjectName};
 pub use storage::{NotStored, Storage};
 pub use stored_event::StoredEvent;
 
-use crate::destination::{Class, json};
+use crate::destination::{ReasonCode, json};
 use crate::record::Record;
 
 /// The longest time for one attempt of a call.
@@ -45,13 +45,13 @@ fn rfc3339(time: SystemTime) -> String {
 /// Sorts records by event: for each the records, each once, and why.
 pub(crate) fn by_event<'r>(
     destination: &'r str,
-    records: impl Iterator<Item = (&'r Record<'r>, &'r Class)>,
+    records: impl Iterator<Item = (&'r Record<'r>, &'r ReasonCode)>,
 ) -> BTreeMap<usize, StoredEvent<'r>> {
     let mut events: BTreeMap<usize, StoredEvent<'r>> = BTreeMap::new();
     for (record, class) in records {
-        let stored = events.entry(record.origin.event).or_insert_with(|| StoredEvent {
+        let stored = events.entry(record.log_source.event).or_insert_with(|| StoredEvent {
             destination,
-            origin: record.origin,
+            log_source: record.log_source,
             records: Vec::new(),
             reasons: BTreeMap::new(),
         });

@@ -52,12 +52,12 @@ pub struct ObjectName {
 impl ObjectName {
     /// The name of a decoded event, the same at every delivery of it.
     pub fn of(delivery: &decode::Delivery<'_>) -> Self {
-        let origin =
+        let log_source =
             [delivery.owner.as_ref(), delivery.log_group.as_ref(), delivery.log_stream.as_ref()];
         let ids = delivery.log_events.iter().map(|event| event.id.as_ref());
         let first = delivery.log_events.first();
         let time = first.map_or(SystemTime::UNIX_EPOCH, |event| event.timestamp.system_time());
-        Self { time, hash: hash(origin, ids) }
+        Self { time, hash: hash(log_source, ids) }
     }
 
     /// The name of some records of one event.
@@ -65,8 +65,8 @@ impl ObjectName {
         let Some(first) = records.first() else {
             return Self { time: SystemTime::UNIX_EPOCH, hash: 0 };
         };
-        let origin = [first.origin.owner, first.origin.group, first.origin.stream];
-        Self { time: first.time, hash: hash(origin, records.iter().map(|record| record.id)) }
+        let log_source = [first.log_source.owner, first.log_source.group, first.log_source.stream];
+        Self { time: first.time, hash: hash(log_source, records.iter().map(|record| record.id)) }
     }
 
     /// The name of bytes that cannot be decoded, which arrived at `time`.
@@ -75,9 +75,9 @@ impl ObjectName {
     }
 }
 
-fn hash<'a>(origin: [&'a str; 3], ids: impl Iterator<Item = &'a str>) -> u128 {
+fn hash<'a>(log_source: [&'a str; 3], ids: impl Iterator<Item = &'a str>) -> u128 {
     let mut hash = Xxh3::new();
-    for part in origin.into_iter().chain(ids) {
+    for part in log_source.into_iter().chain(ids) {
         // With its length in front, no part can run over into the next.
         hash.update(&(part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{LONGEST_ATTEMPT, schedule};
-use crate::aws::{Aws, AwsError, Problem, Service, patiently};
+use crate::aws::{Aws, AwsError, Problem, Service, retry_until};
 use crate::event::Message;
 
 /// The most entries of a batch request.
@@ -59,7 +59,7 @@ pub async fn delay(aws: &Aws, messages: &[&Message<'_>], until: Instant) -> Resu
         }
         let url = url(aws, region, account, name, OPERATION)?;
         let input = json!({"QueueUrl": url, "Entries": entries});
-        let changed = patiently(until, LONGEST_ATTEMPT, async |timeout| {
+        let changed = retry_until(until, LONGEST_ATTEMPT, async |timeout| {
             aws.call::<Batched>(Service::Sqs, Some(region), OPERATION, &input, timeout).await
         });
         // An entry that fails is a message that was deleted or received again meanwhile.
@@ -85,7 +85,7 @@ pub async fn send(
             .map(|(index, body)| json!({"Id": index.to_string(), "MessageBody": body}))
             .collect();
         let input = json!({"QueueUrl": queue_url, "Entries": entries});
-        let sent: Batched = patiently(until, LONGEST_ATTEMPT, async |timeout| {
+        let sent: Batched = retry_until(until, LONGEST_ATTEMPT, async |timeout| {
             let region = region(queue_url);
             aws.call(Service::Sqs, region, "SendMessageBatch", &input, timeout).await
         })
@@ -103,7 +103,7 @@ pub async fn length(aws: &Aws, queue_url: &str, until: Instant) -> Result<u64, A
         "ApproximateNumberOfMessagesDelayed",
     ];
 
-    let numbers = patiently(until, LONGEST_ATTEMPT, async |timeout| {
+    let numbers = retry_until(until, LONGEST_ATTEMPT, async |timeout| {
         attributes(aws, region(queue_url), queue_url, NAMES, timeout).await
     });
     Ok(numbers.await?.iter().sum())
@@ -133,13 +133,13 @@ async fn attributes<const COUNT: usize>(
 ) -> Result<[u64; COUNT], AwsError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Answer {
+    struct Response {
         #[serde(default)]
         attributes: BTreeMap<String, String>,
     }
 
     let input = json!({"QueueUrl": queue_url, "AttributeNames": &names[..]});
-    let answer: Answer = aws.call(Service::Sqs, region, GET_ATTRIBUTES, &input, timeout).await?;
+    let answer: Response = aws.call(Service::Sqs, region, GET_ATTRIBUTES, &input, timeout).await?;
     let number = |name: &str| answer.attributes.get(name)?.parse::<u64>().ok();
     let numbers: Option<Vec<u64>> = names.into_iter().map(number).collect();
     numbers.and_then(|numbers| numbers.try_into().ok()).ok_or_else(|| unreadable(GET_ATTRIBUTES))

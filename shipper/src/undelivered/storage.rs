@@ -8,8 +8,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use super::LONGEST_ATTEMPT;
 use super::object_key::{Folder, ObjectName};
 use super::stored_event::{self, StoredEvent, Undecodable};
-use crate::aws::{Aws, AwsError, Bucket, Listing, Problem, patiently};
-use crate::destination::{Certainty, Class};
+use crate::aws::{Aws, AwsError, Bucket, Listing, Problem, retry_until};
+use crate::destination::{Ambiguity, ReasonCode};
 
 /// A bucket, and where in it events are stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +74,7 @@ impl Storage {
         aws: &Aws,
         data: &str,
         arrived: SystemTime,
-        reason: &Class,
+        reason: &ReasonCode,
         until: Instant,
     ) -> Result<(), NotStored> {
         let name = ObjectName::of_bytes(data.as_bytes(), arrived);
@@ -88,7 +88,7 @@ impl Storage {
         aws: &Aws,
         key: &str,
         object: &[u8],
-        reason: &Class,
+        reason: &ReasonCode,
         until: Instant,
     ) -> Result<(), NotStored> {
         let now = SystemTime::now();
@@ -118,9 +118,9 @@ impl Storage {
     ) -> Result<(), NotStored> {
         let bucket = self.bucket(aws);
         let mut is_unclear = false;
-        let put = patiently(until, LONGEST_ATTEMPT, async |timeout| {
+        let put = retry_until(until, LONGEST_ATTEMPT, async |timeout| {
             let put = bucket.put(key, body.clone(), headers(), timeout).await;
-            is_unclear |= put.as_ref().is_err_and(|error| error.certainty() == Certainty::Unclear);
+            is_unclear |= put.as_ref().is_err_and(|error| error.ambiguity() == Ambiguity::Unclear);
             put
         });
         match put.await {
@@ -138,7 +138,8 @@ impl Storage {
     ) -> Result<Option<Bytes>, AwsError> {
         let bucket = self.bucket(aws);
         let got =
-            patiently(until, LONGEST_ATTEMPT, async |timeout| bucket.get(key, timeout).await).await;
+            retry_until(until, LONGEST_ATTEMPT, async |timeout| bucket.get(key, timeout).await)
+                .await;
         match got {
             Ok(object) => Ok(Some(object.body)),
             // Of a bucket that is not there nobody knows what was in it.
@@ -152,7 +153,7 @@ impl Storage {
     /// Deletes an object.
     pub async fn delete(&self, aws: &Aws, key: &str, until: Instant) -> Result<(), AwsError> {
         let bucket = self.bucket(aws);
-        patiently(until, LONGEST_ATTEMPT, async |timeout| bucket.delete(key, timeout).await).await
+        retry_until(until, LONGEST_ATTEMPT, async |timeout| bucket.delete(key, timeout).await).await
     }
 
     /// Writes over an object that its event was delivered.
@@ -179,7 +180,7 @@ impl Storage {
         let mut headers = headers();
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         // After an answer that was lost, another attempt finds the note: one delivery too many is counted.
-        let put = patiently(until, LONGEST_ATTEMPT, async |timeout| {
+        let put = retry_until(until, LONGEST_ATTEMPT, async |timeout| {
             bucket.put(&note, Bytes::new(), headers.clone(), timeout).await
         });
         match put.await {
@@ -209,7 +210,7 @@ impl Storage {
         until: Instant,
     ) -> Result<Listing, AwsError> {
         let bucket = self.bucket(aws);
-        patiently(until, LONGEST_ATTEMPT, async |timeout| {
+        retry_until(until, LONGEST_ATTEMPT, async |timeout| {
             bucket.list_after(prefix, after, most, timeout).await
         })
         .await

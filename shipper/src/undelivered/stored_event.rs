@@ -14,8 +14,8 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::rfc3339;
-use crate::destination::Class;
-use crate::origin::Origin;
+use crate::destination::ReasonCode;
+use crate::log_source::LogSource;
 use crate::record::Record;
 
 /// Records of one event for one destination, as they are stored.
@@ -24,7 +24,7 @@ pub struct StoredEvent<'r> {
     /// The destination that has not taken them.
     pub destination: &'r str,
     /// Where they were written.
-    pub origin: &'r Origin<'r>,
+    pub log_source: &'r LogSource<'r>,
     /// The records, each once.
     pub records: Vec<&'r Record<'r>>,
     /// Why, and for how many.
@@ -40,9 +40,9 @@ impl StoredEvent<'_> {
             stored_at: rfc3339(now),
             reasons: &self.reasons,
             message_type: "DATA_MESSAGE",
-            owner: self.origin.owner,
-            log_group: self.origin.group,
-            log_stream: self.origin.stream,
+            owner: self.log_source.owner,
+            log_group: self.log_source.group,
+            log_stream: self.log_source.stream,
             subscription_filters: [],
             log_events: LogEvents(&self.records),
         })
@@ -73,18 +73,18 @@ struct AwsLogs<'a> {
 
 impl<'a> Undecodable<'a> {
     /// The document for the data of an event.
-    pub fn of_event(data: &'a str, reason: &'a Class, now: SystemTime) -> Self {
+    pub fn of_event(data: &'a str, reason: &'a ReasonCode, now: SystemTime) -> Self {
         let awslogs = Some(AwsLogs { data });
         Self { awslogs, ..Self::new(reason, now) }
     }
 
     /// The document for an object.
-    pub fn of_object(key: &'a str, object: &[u8], reason: &'a Class, now: SystemTime) -> Self {
+    pub fn of_object(key: &'a str, object: &[u8], reason: &'a ReasonCode, now: SystemTime) -> Self {
         let object = Some(STANDARD.encode(object));
         Self { key: Some(key), object, ..Self::new(reason, now) }
     }
 
-    fn new(reason: &'a Class, now: SystemTime) -> Self {
+    fn new(reason: &'a ReasonCode, now: SystemTime) -> Self {
         Self {
             logagg: "undecodable",
             reason: reason.as_str(),
@@ -181,12 +181,12 @@ mod tests {
     use crate::decode;
     use crate::line::Line;
 
-    fn records<'a>(origin: &'a Origin<'a>, messages: &'a [String]) -> Vec<Record<'a>> {
+    fn records<'a>(log_source: &'a LogSource<'a>, messages: &'a [String]) -> Vec<Record<'a>> {
         let record = |message: &'a String| Record {
             id: "37",
             time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_699_264_800_123),
             line: Line::default(),
-            ..Record::of(origin, message)
+            ..Record::of(log_source, message)
         };
         messages.iter().map(record).collect()
     }
@@ -199,11 +199,11 @@ mod tests {
         /// What is stored is an event again, with every message as it was.
         #[test]
         fn what_is_stored_can_be_decoded_again(messages in prop::collection::vec(".*", 1..10)) {
-            let origin = Origin::new("123456789012", "/aws/lambda/f", "s");
-            let records = records(&origin, &messages);
+            let log_source = LogSource::new("123456789012", "/aws/lambda/f", "s");
+            let records = records(&log_source, &messages);
             let stored = StoredEvent {
                 destination: "search",
-                origin: &origin,
+                log_source: &log_source,
                 records: records.iter().collect(),
                 reasons: BTreeMap::from([("status_503", 2)]),
             };
@@ -226,12 +226,12 @@ mod tests {
 
     #[test]
     fn a_document_says_for_whom_it_is_and_why() {
-        let origin = Origin::new("123456789012", "/aws/lambda/f", "s");
+        let log_source = LogSource::new("123456789012", "/aws/lambda/f", "s");
         let messages = ["a".to_owned()];
-        let records = records(&origin, &messages);
+        let records = records(&log_source, &messages);
         let stored = StoredEvent {
             destination: "search",
-            origin: &origin,
+            log_source: &log_source,
             records: records.iter().collect(),
             reasons: BTreeMap::from([("timeout", 1)]),
         };
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_decoded_is_stored_as_it_was() {
-        let reason = Class::new("no_gzip");
+        let reason = ReasonCode::new("no_gzip");
         let event = Undecodable::of_event("%%%", &reason, SystemTime::UNIX_EPOCH).document();
         assert_eq!(json_of(&event)["awslogs"]["data"], "%%%");
         let object = Undecodable::of_object("k", b"\xff", &reason, SystemTime::UNIX_EPOCH);

@@ -102,7 +102,7 @@ fn every_alarm_on_a_metric_of_the_functions_is_on_one_that_they_write() {
         "failed",
         "failed_listings",
         "lag_ms",
-        "refused",
+        "rejected",
         "returned_to_source",
         "stored",
         "unannounced",

@@ -5,22 +5,22 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use logagg_shipper::aws::{Aws, AwsError, Bucket, Environment, Service, patiently};
+use logagg_shipper::aws::{Aws, AwsError, Bucket, Environment, Service, retry_until};
 use logagg_shipper::delivery::Client;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::contract::ensure_checksum;
 use crate::event;
-use crate::http::{self, Answer, Reply, Request, Server};
+use crate::http::{self, Reply, Request, Response, Server};
 use crate::lambda::Lambda;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Answers one after another, and remembers what was asked.
+/// Responses one after another, and remembers what was asked.
 #[derive(Default)]
 struct Stub {
-    answers: Mutex<VecDeque<Answer>>,
+    answers: Mutex<VecDeque<Response>>,
     requests: Mutex<Vec<Request>>,
 }
 
@@ -28,12 +28,15 @@ impl http::Service for Stub {
     fn answer(&self, request: Request) -> Reply {
         self.requests.lock().unwrap().push(request);
         let answer = self.answers.lock().unwrap().pop_front();
-        answer.map_or(Reply::Reset, Reply::Answer)
+        answer.map_or(Reply::Reset, Reply::Response)
     }
 }
 
 /// Runs `calls` against a service with these answers, and gives their result and the requests.
-async fn against<T>(answers: Vec<Answer>, calls: impl AsyncFnOnce(&Aws) -> T) -> (T, Vec<Request>) {
+async fn against<T>(
+    answers: Vec<Response>,
+    calls: impl AsyncFnOnce(&Aws) -> T,
+) -> (T, Vec<Request>) {
     let stub = Arc::new(Stub { answers: Mutex::new(answers.into()), ..Stub::default() });
     let server = Server::start(Arc::clone(&stub));
     let environment = Environment::from_pairs(&[
@@ -55,7 +58,7 @@ async fn parameter(aws: &Aws, timeout: Duration) -> Result<Value, AwsError> {
 
 #[tokio::test]
 async fn a_json_call_is_signed_and_addressed_to_its_operation() {
-    let answer = Answer::new(200, r#"{"Parameter":{"Value":"v"}}"#);
+    let answer = Response::new(200, r#"{"Parameter":{"Value":"v"}}"#);
     let (result, requests) = against(vec![answer], async |aws| parameter(aws, TIMEOUT).await).await;
     assert_eq!(result, Ok(json!({"Parameter": {"Value": "v"}})));
     let [request] = &requests[..] else { panic!("{requests:?}") };
@@ -72,7 +75,7 @@ async fn a_json_call_is_signed_and_addressed_to_its_operation() {
 
 #[tokio::test]
 async fn a_refusal_is_told_by_its_code_alone() {
-    let answer = Answer::new(400, r#"{"__type":"AccessDeniedException","message":"PAYL0AD"}"#);
+    let answer = Response::new(400, r#"{"__type":"AccessDeniedException","message":"PAYL0AD"}"#);
     let (result, _) = against(vec![answer], async |aws| parameter(aws, TIMEOUT).await).await;
     let error = result.unwrap_err();
     assert!(error.is_denied());
@@ -83,10 +86,10 @@ async fn a_refusal_is_told_by_its_code_alone() {
 async fn a_wrong_clock_is_corrected_once_by_the_services_own() {
     let theirs = SystemTime::now() + Duration::from_secs(3_600);
     let skewed = || {
-        Answer::new(403, r#"{"__type":"InvalidSignatureException"}"#)
+        Response::new(403, r#"{"__type":"InvalidSignatureException"}"#)
             .with("date", httpdate::fmt_http_date(theirs))
     };
-    let well = || Answer::new(200, "{}");
+    let well = || Response::new(200, "{}");
     let (result, requests) = against(vec![skewed(), well(), well()], async |aws| {
         parameter(aws, TIMEOUT).await.and(parameter(aws, TIMEOUT).await)
     })
@@ -98,10 +101,10 @@ async fn a_wrong_clock_is_corrected_once_by_the_services_own() {
     assert_eq!(hours[1], hours[2]);
 
     // A wrong key looks the same, but for the date.
-    let refused = Answer::new(403, r#"{"__type":"InvalidSignatureException"}"#)
+    let rejected = Response::new(403, r#"{"__type":"InvalidSignatureException"}"#)
         .with("date", httpdate::fmt_http_date(SystemTime::now()));
     let (result, requests) =
-        against(vec![refused], async |aws| parameter(aws, TIMEOUT).await).await;
+        against(vec![rejected], async |aws| parameter(aws, TIMEOUT).await).await;
     assert!(result.unwrap_err().is_denied());
     assert_eq!(requests.len(), 1);
 }
@@ -109,9 +112,10 @@ async fn a_wrong_clock_is_corrected_once_by_the_services_own() {
 #[test]
 fn a_wrong_clock_is_corrected_for_destinations_too() {
     let theirs = SystemTime::now() + Duration::from_secs(3_600);
-    let skewed = Answer::new(400, r#"{"__type":"InvalidSignatureException"}"#)
+    let skewed = Response::new(400, r#"{"__type":"InvalidSignatureException"}"#)
         .with("date", httpdate::fmt_http_date(theirs));
-    let well = || Answer::new(200, r#"{"FailedPutCount":0,"RequestResponses":[{"RecordId":"1"}]}"#);
+    let well =
+        || Response::new(200, r#"{"FailedPutCount":0,"RequestResponses":[{"RecordId":"1"}]}"#);
     let answers = Mutex::new([skewed, well(), well()].into());
     let stub = Arc::new(Stub { answers, ..Stub::default() });
     let server = Server::start(Arc::clone(&stub));
@@ -134,15 +138,15 @@ fn a_wrong_clock_is_corrected_for_destinations_too() {
 
 #[tokio::test]
 async fn patience_outlasts_throttling_and_not_a_refusal() {
-    let throttled = || Answer::new(400, r#"{"__type":"ThrottlingException"}"#);
-    let answers = vec![throttled(), throttled(), Answer::new(200, "{}")];
+    let throttled = || Response::new(400, r#"{"__type":"ThrottlingException"}"#);
+    let answers = vec![throttled(), throttled(), Response::new(200, "{}")];
     let patient = async |aws: &Aws| {
         let until = Instant::now() + TIMEOUT;
-        patiently(until, TIMEOUT, async |timeout| parameter(aws, timeout).await).await
+        retry_until(until, TIMEOUT, async |timeout| parameter(aws, timeout).await).await
     };
     let (result, requests) = against(answers, patient).await;
     assert_eq!((result, requests.len()), (Ok(json!({})), 3));
-    let missing = Answer::new(400, r#"{"__type":"ParameterNotFound"}"#);
+    let missing = Response::new(400, r#"{"__type":"ParameterNotFound"}"#);
     let (result, requests) = against(vec![missing], patient).await;
     assert_eq!((result.unwrap_err().code(), requests.len()), (Some("ParameterNotFound"), 1));
 }
@@ -153,11 +157,11 @@ async fn objects_are_written_read_listed_and_deleted() {
         "<ListBucketResult><Contents><Key>a</Key><Size>4</Size></Contents></ListBucketResult>";
     let missing = "<Error><Code>NoSuchKey</Code><Message>PAYL0AD</Message></Error>";
     let answers = vec![
-        Answer::new(200, "").with("etag", "\"1\""),
-        Answer::new(200, "body").with("etag", "\"1\""),
-        Answer::new(200, listing),
-        Answer::new(204, ""),
-        Answer::new(404, missing),
+        Response::new(200, "").with("etag", "\"1\""),
+        Response::new(200, "body").with("etag", "\"1\""),
+        Response::new(200, listing),
+        Response::new(204, ""),
+        Response::new(404, missing),
     ];
     let ((), requests) = against(answers, async |aws| {
         let bucket = Bucket { aws, name: "logs", region: Some("eu-central-1"), owner: None };

@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use crate::SECRET;
 use crate::contract::opensearch::{self, Failure};
 use crate::event;
-use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::http::{Reply, Request, Response, Server, Service};
 use crate::settled::Held;
 
 /// What is done with a request instead of taking it.
 #[derive(Clone, Debug)]
 pub(crate) enum Mood {
     /// Nothing is taken; this is the answer.
-    Says(Answer),
+    Says(Response),
     /// Everything is taken, and then this happens instead of the answer.
     TakesThen(Reply),
     /// Everything is taken and answered, but the answer ends in its middle.
@@ -55,7 +55,7 @@ struct Inner {
     stops_at: Vec<String>,
     inspections: usize,
     /// What is answered to whoever asks how the index is mapped, if not by the template.
-    mapping: Option<Answer>,
+    mapping: Option<Response>,
 }
 
 pub(crate) const INDEX: &str = "logs-lambda";
@@ -104,14 +104,14 @@ impl Bulk {
         self
     }
 
-    /// Has every document with JSON fields refused, as for a conflict of mappings.
+    /// Has every document with JSON fields rejected, as for a conflict of mappings.
     pub(crate) fn refusing_json(self) -> Self {
         self.state.inner.lock().unwrap().refuses_json = true;
         self
     }
 
     /// Has whoever asks how the index is mapped answered so.
-    pub(crate) fn mapped(self, mapping: Answer) -> Self {
+    pub(crate) fn mapped(self, mapping: Response) -> Self {
         self.state.inner.lock().unwrap().mapping = Some(mapping);
         self
     }
@@ -195,26 +195,26 @@ impl Service for State {
         let mut inner = self.lock();
         if let Some(answer) = mapping(&request) {
             inner.inspections += 1;
-            return Reply::Answer(inner.mapping.clone().unwrap_or(answer));
+            return Reply::Response(inner.mapping.clone().unwrap_or(answer));
         }
         inner.arrivals.push(SystemTime::now());
         let (size, pieces) = match check(&request) {
             Ok(checked) => checked,
             Err(violation) => {
-                let answer = Answer::new(400, violation.clone());
+                let answer = Response::new(400, violation.clone());
                 inner.violations.push(violation);
-                return Reply::Answer(answer);
+                return Reply::Response(answer);
             }
         };
         inner.sizes.push(size);
         if inner.limit_bytes.is_some_and(|limit| size > limit) {
-            return Reply::Answer(opensearch::too_large());
+            return Reply::Response(opensearch::too_large());
         }
         let none = BTreeMap::new();
         match inner.moods.pop_front() {
-            None | Some(Mood::ResetsBeforeBody) => Reply::Answer(inner.take(pieces, &none)),
-            Some(Mood::Items(words)) => Reply::Answer(inner.take(pieces, &words)),
-            Some(Mood::Says(answer)) => Reply::Answer(answer),
+            None | Some(Mood::ResetsBeforeBody) => Reply::Response(inner.take(pieces, &none)),
+            Some(Mood::Items(words)) => Reply::Response(inner.take(pieces, &words)),
+            Some(Mood::Says(answer)) => Reply::Response(answer),
             Some(Mood::Does(reply)) => reply,
             Some(Mood::TakesThen(reply)) => {
                 inner.take(pieces, &none);
@@ -230,7 +230,7 @@ impl Inner {
         &mut self,
         pieces: Vec<(String, Value)>,
         words: &BTreeMap<usize, (u16, &'static str)>,
-    ) -> Answer {
+    ) -> Response {
         let mut failures = Vec::new();
         let mut quoted = Vec::new();
         for (index, (id, document)) in pieces.into_iter().enumerate() {
@@ -257,7 +257,7 @@ impl Inner {
         }
         let errors = failures.iter().any(Option::is_some);
         let body = json!({"took": 1, "errors": errors, "items": quoted});
-        Answer::new(200, serde_json::to_vec(&body).unwrap())
+        Response::new(200, serde_json::to_vec(&body).unwrap())
             .with("content-type", "application/json; charset=UTF-8")
     }
 }
@@ -279,12 +279,12 @@ fn quoting(id: &str, document: &Value, failure: Option<Failure>) -> Value {
 /// How the index is mapped, to whoever asks: by the index template of the repository.
 ///
 /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-get-mapping>
-pub(crate) fn mapping(request: &Request) -> Option<Answer> {
+pub(crate) fn mapping(request: &Request) -> Option<Response> {
     let path = format!("/{INDEX}/_mapping?filter_path=");
     (request.method == "GET" && request.target.starts_with(&path)).then(|| {
         let mappings =
             json!({"date_detection": false, "properties": {"json": {"type": "flattened"}}});
-        Answer::new(200, json!({INDEX: {"mappings": mappings}}).to_string())
+        Response::new(200, json!({INDEX: {"mappings": mappings}}).to_string())
     })
 }
 

@@ -27,7 +27,7 @@ use crate::contract::{ALL, Contract};
 use crate::faults::limited::Limited;
 use crate::http::Reply;
 use crate::lambda::FunctionError;
-use crate::stand_in::{Mood, StandIn};
+use crate::mock_server::{MockServer, Mood};
 use crate::storage::{Storage, Strike, VISIBILITY_TIMEOUT};
 use crate::{PAYLOAD, SECRET, event};
 
@@ -66,7 +66,7 @@ struct Fresh {
 struct Chaos {
     rng: fastrand::Rng,
     contract: &'static dyn Contract,
-    stand_in: StandIn,
+    stand_in: MockServer,
     storage: Storage,
     client: Client,
     shipper: Option<Shipper>,
@@ -112,7 +112,7 @@ impl Chaos {
         Self {
             rng,
             contract,
-            stand_in: StandIn::start(contract, []),
+            stand_in: MockServer::start(contract, []),
             client: client.clone().in_environment(storage.environment()),
             storage,
             shipper: None,
@@ -144,9 +144,9 @@ impl Chaos {
     fn upset_destination(&mut self) {
         let moods: Vec<Mood> = (0..self.rng.usize(..6))
             .map(|_| match self.rng.u8(..9) {
-                0 => Mood::Does(Reply::Answer(self.contract.says(503))),
-                1 => Mood::Does(Reply::Answer(self.contract.says(401))),
-                2 => Mood::Does(Reply::Answer(self.contract.says(429))),
+                0 => Mood::Does(Reply::Response(self.contract.says(503))),
+                1 => Mood::Does(Reply::Response(self.contract.says(401))),
+                2 => Mood::Does(Reply::Response(self.contract.says(429))),
                 3 => Mood::TakesThen(Reply::Reset),
                 4 => Mood::TakesThenTruncates,
                 5 => Mood::ResetsBeforeBody,
@@ -190,7 +190,7 @@ impl Chaos {
                 };
             }
             match rng.u8(..100) {
-                dice if dice < rate / 2 => Strike::Refused,
+                dice if dice < rate / 2 => Strike::Rejected,
                 dice if dice < rate => Strike::AnswerLost,
                 _ => Strike::Passes,
             }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::bulk::Bulk;
 use crate::event;
-use crate::http::Answer;
+use crate::http::Response;
 use crate::keepers::Keepers;
 use crate::lambda::{Lambda, accepting};
 
@@ -21,7 +21,7 @@ fn check(name: &str, variable: (&str, &str)) {
     assert_eq!(keepers.asked(), [name]);
 }
 
-/// Refuses to start with this text.
+/// Rejects to start with this text.
 #[track_caller]
 fn check_refused(keepers: &Keepers, variables: &[(&str, &str)], expected: &str) {
     let url = keepers.url();
@@ -64,7 +64,7 @@ fn a_place_that_does_not_have_it_is_named_with_what_to_do() {
         "cannot read the configuration from the parameter /shop/shipper (LOGAGG_CONFIG_SSM): \
          ssm:GetParameter: ParameterNotFound (status 400); there is no such one in this region",
     );
-    keepers.answer([Answer::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
+    keepers.answer([Response::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     check_refused(
         &keepers,
         &[("LOGAGG_CONFIG_S3", "s3://config/shipper.json")],
@@ -87,24 +87,24 @@ fn a_place_that_does_not_have_it_is_named_with_what_to_do() {
 #[test]
 fn mistakes_name_the_place_they_are_in() {
     let keepers = Keepers::start();
-    keepers.keep("/shop/shipper", r#"{"accept":["no_undelivered_storage"]}"#);
+    keepers.keep("/shop/shipper", r#"{"accepted_risks":["no_undelivered_storage"]}"#);
     check_refused(
         &keepers,
         &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
-        "the parameter /shop/shipper (LOGAGG_CONFIG_SSM) has 1 mistake:\n  destinations: is missing",
+        "the parameter /shop/shipper (LOGAGG_CONFIG_SSM) has 1 error:\n  destinations: is missing",
     );
 }
 
 #[test]
 fn throttling_at_start_is_waited_out() {
     let keepers = Keepers::start();
-    let throttled = || Answer::new(400, r#"{"__type":"ThrottlingException"}"#);
+    let throttled = || Response::new(400, r#"{"__type":"ThrottlingException"}"#);
     keepers.answer([throttled(), throttled()]);
-    keepers.keep("/shop/shipper", r#"{"accept":["no_undelivered_storage"]}"#);
+    keepers.keep("/shop/shipper", r#"{"accepted_risks":["no_undelivered_storage"]}"#);
     check_refused(
         &keepers,
         &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
-        "the parameter /shop/shipper (LOGAGG_CONFIG_SSM) has 1 mistake:\n  destinations: is missing",
+        "the parameter /shop/shipper (LOGAGG_CONFIG_SSM) has 1 error:\n  destinations: is missing",
     );
     assert_eq!(keepers.asked().len(), 3);
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use logagg_shipper::aws::{Aws, AwsError, Environment, Service};
 use logagg_shipper::delivery::{Client, Fault};
-use logagg_shipper::destination::Certainty;
+use logagg_shipper::destination::Ambiguity;
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
-use crate::http::{Answer, Reply, Request, Server, Service as Serves};
+use crate::http::{Reply, Request, Response, Server, Service as Serves};
 
 /// Shorter than the time for a connection.
 const SHORT: Duration = Duration::from_millis(300);
@@ -57,7 +57,7 @@ struct Echo;
 
 impl Serves for Echo {
     fn answer(&self, request: Request) -> Reply {
-        Reply::Answer(Answer::new(200, request.body))
+        Reply::Response(Response::new(200, request.body))
     }
 }
 
@@ -75,7 +75,7 @@ async fn a_request_that_ends_while_it_connects_was_certainly_not_taken() {
     let (client, full) = (Client::default(), Full::new());
     for timeout in [SHORT, LONG] {
         let fault = send(&client, full.address, timeout).await.unwrap_err();
-        assert_eq!((fault, fault.certainty()), (Fault::NotConnected, Certainty::NothingTaken));
+        assert_eq!((fault, fault.ambiguity()), (Fault::NotConnected, Ambiguity::NothingTaken));
     }
 }
 
@@ -84,7 +84,7 @@ async fn a_request_that_ends_while_it_waits_may_have_been_taken() {
     let client = Client::default();
     let server = Server::start(Arc::new(Silent));
     let fault = send(&client, server.address, SHORT).await.unwrap_err();
-    assert_eq!((fault, fault.certainty()), (Fault::Timeout, Certainty::Unclear));
+    assert_eq!((fault, fault.ambiguity()), (Fault::Timeout, Ambiguity::Unclear));
 }
 
 #[tokio::test]
@@ -111,5 +111,5 @@ async fn a_call_of_aws_that_ends_while_it_connects_was_certainly_not_carried_out
         aws.call(Service::Sqs, None, "SendMessage", &input, SHORT).await;
     let error = sent.unwrap_err();
     assert_eq!(error.to_string(), "sqs:SendMessage: not_connected");
-    assert_eq!(error.certainty(), Certainty::NothingTaken);
+    assert_eq!(error.ambiguity(), Ambiguity::NothingTaken);
 }

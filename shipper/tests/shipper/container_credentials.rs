@@ -8,7 +8,7 @@ use logagg_shipper::aws::{Aws, AwsError, Environment, Service as AwsService};
 use logagg_shipper::delivery::Client;
 use serde_json::{Value, json};
 
-use crate::http::{self, Answer, Reply, Request, Server, Service};
+use crate::http::{self, Reply, Request, Response, Server, Service};
 use crate::lambda::{Lambda, accepting};
 use crate::{PAYLOAD, SECRET, event};
 
@@ -60,14 +60,14 @@ impl Credentials {
     }
 }
 
-fn until(expiration: SystemTime, number: usize) -> Answer {
+fn until(expiration: SystemTime, number: usize) -> Response {
     let expiration = humantime::format_rfc3339_seconds(expiration).to_string();
     let body = json!({
         "AccessKeyId": format!("AKID{number}"), "SecretAccessKey": format!("{SECRET}-key"),
         "Token": format!("{SECRET}-token-{number}"), "Expiration": expiration,
         "RoleArn": "arn:aws:iam::123456789012:role/shipper",
     });
-    Answer::new(200, body.to_string())
+    Response::new(200, body.to_string())
 }
 
 impl Service for CredentialsState {
@@ -83,21 +83,21 @@ impl Service for CredentialsState {
         }
         let reply = self.replies.lock().unwrap().pop_front();
         let in_an_hour = SystemTime::now() + Duration::from_secs(3_600);
-        reply.unwrap_or_else(|| Reply::Answer(until(in_an_hour, *given)))
+        reply.unwrap_or_else(|| Reply::Response(until(in_an_hour, *given)))
     }
 }
 
 /// A service of AWS's that gives answers, and then succeeds.
 #[derive(Default)]
 struct Aside {
-    answers: Mutex<VecDeque<Answer>>,
+    answers: Mutex<VecDeque<Response>>,
     requests: Mutex<Vec<Request>>,
 }
 
 const SUCCESS: &str = r#"{"FailedPutCount":0,"RequestResponses":[{"RecordId":"1"}]}"#;
 
 impl Aside {
-    fn start(answers: impl IntoIterator<Item = Answer>) -> (Arc<Self>, Server) {
+    fn start(answers: impl IntoIterator<Item = Response>) -> (Arc<Self>, Server) {
         let answers = Mutex::new(answers.into_iter().collect());
         let service = Arc::new(Self { answers, ..Self::default() });
         let server = Server::start(Arc::clone(&service));
@@ -121,7 +121,7 @@ impl Service for Aside {
     fn answer(&self, request: Request) -> Reply {
         self.requests.lock().unwrap().push(request);
         let answer = self.answers.lock().unwrap().pop_front();
-        Reply::Answer(answer.unwrap_or_else(|| Answer::new(200, SUCCESS)))
+        Reply::Response(answer.unwrap_or_else(|| Response::new(200, SUCCESS)))
     }
 }
 
@@ -152,7 +152,7 @@ async fn they_are_fetched_once_for_all_calls_until_they_expire() {
 #[tokio::test]
 async fn ones_that_have_expired_are_fetched_again() {
     let past = SystemTime::now() - Duration::from_secs(60);
-    let credentials = Credentials::start([Reply::Answer(until(past, 1))]);
+    let credentials = Credentials::start([Reply::Response(until(past, 1))]);
     let (service, server) = Aside::start([]);
     let aws = aws(&credentials.variables(), &server.url());
     assert!(call(&aws, TIMEOUT).await.is_ok());
@@ -162,9 +162,10 @@ async fn ones_that_have_expired_are_fetched_again() {
 
 #[tokio::test]
 async fn ones_that_a_service_calls_expired_are_fetched_again_once() {
-    let expired = || Answer::new(400, r#"{"__type":"ExpiredTokenException"}"#);
+    let expired = || Response::new(400, r#"{"__type":"ExpiredTokenException"}"#);
     let credentials = Credentials::start([]);
-    let (service, server) = Aside::start([expired(), Answer::new(200, "{}"), expired(), expired()]);
+    let (service, server) =
+        Aside::start([expired(), Response::new(200, "{}"), expired(), expired()]);
     let aws = aws(&credentials.variables(), &server.url());
     assert!(call(&aws, TIMEOUT).await.is_ok());
     assert_eq!(service.signed_by(), [key(1), key(2)]);
@@ -176,7 +177,7 @@ async fn ones_that_a_service_calls_expired_are_fetched_again_once() {
 #[tokio::test]
 async fn keys_in_variables_go_before_and_are_not_fetched_again() {
     let credentials = Credentials::start([]);
-    let (service, server) = Aside::start([Answer::new(403, r#"{"__type":"ExpiredToken"}"#)]);
+    let (service, server) = Aside::start([Response::new(403, r#"{"__type":"ExpiredToken"}"#)]);
     let mut variables = credentials.variables();
     for (name, value) in &mut variables {
         if name.starts_with("AWS_ACCESS") || name.starts_with("AWS_S") {
@@ -228,7 +229,7 @@ async fn refusal(replies: Vec<Reply>, timeout: Duration) -> (AwsError, usize) {
 
 #[tokio::test]
 async fn a_failure_names_what_was_asked_and_why_it_failed_and_no_secret() {
-    let answers = |status, body: &str| vec![Reply::Answer(Answer::new(status, body)); 3];
+    let answers = |status, body: &str| vec![Reply::Response(Response::new(status, body)); 3];
     let body = json!({"code": "CredentialsError", "message": PAYLOAD}).to_string();
     let (error, asked) = refusal(answers(403, &body), TIMEOUT).await;
     assert!(error.to_string().ends_with(": status 403") && !error.is_retryable(), "{error}");
@@ -246,8 +247,8 @@ async fn a_failure_names_what_was_asked_and_why_it_failed_and_no_secret() {
     assert!(error.to_string().ends_with(": the response cannot be read"), "{error}");
     let (error, _) = refusal(vec![Reply::Reset; 3], TIMEOUT).await;
     assert!(error.to_string().ends_with(": the connection broke"), "{error}");
-    let redirect = Answer::new(302, "").with("location", "http://127.0.0.1:1/");
-    let (error, _) = refusal(vec![Reply::Answer(redirect)], TIMEOUT).await;
+    let redirect = Response::new(302, "").with("location", "http://127.0.0.1:1/");
+    let (error, _) = refusal(vec![Reply::Response(redirect)], TIMEOUT).await;
     assert!(error.to_string().ends_with(": status 302"), "{error}");
 }
 
@@ -288,7 +289,7 @@ fn ships(variables: &[(&str, String)], url: &str) -> Lambda {
 #[test]
 fn destinations_are_signed_with_them_and_once_more_with_others_that_have_not_expired() {
     let credentials = Credentials::start([]);
-    let expired = Answer::new(400, r#"{"__type":"ExpiredTokenException"}"#);
+    let expired = Response::new(400, r#"{"__type":"ExpiredTokenException"}"#);
     let (service, server) = Aside::start([expired]);
     let mut lambda = ships(&credentials.variables(), &server.url());
     for _ in 0..2 {

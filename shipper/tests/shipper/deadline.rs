@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::bulk::{Bulk, Mood};
 use crate::event;
-use crate::http::{self, Answer, Reply};
+use crate::http::{self, Reply, Response};
 use crate::lambda::Lambda;
 use crate::settled::{Counts, settled};
 use crate::storage::{Storage, Trouble};
@@ -43,14 +43,14 @@ fn a_service_that_never_answers_does_not_hold_the_invocation() {
 
 #[test]
 fn a_service_that_stays_busy_is_tried_until_the_time_is_over() {
-    let (counts, bulk) = check(&Mood::Says(Answer::new(503, "")));
+    let (counts, bulk) = check(&Mood::Says(Response::new(503, "")));
     assert!(counts.get("retries") > 0, "{counts:?}");
     assert_eq!(bulk.arrivals().len() as u64, counts.get("requests"));
 }
 
 #[test]
 fn a_longer_wait_than_there_is_time_for_is_not_begun() {
-    let (counts, _) = check(&Mood::Says(Answer::new(429, "").with("retry-after", "3600")));
+    let (counts, _) = check(&Mood::Says(Response::new(429, "").with("retry-after", "3600")));
     assert_eq!((counts.get("requests"), counts.get("retries")), (1, 0));
     assert_eq!(counts.reasons("returned_to_source")["status_429"], 3);
 }
@@ -148,8 +148,8 @@ fn hang(source: Source, search_hangs: bool, storage_hangs: bool, time: Duration)
     let summary = lambda.invoke_within(&event, time).summary;
     let counts = &summary["destinations"]["search"];
     let count = |name: &str| counts[name].as_u64().unwrap_or(0);
-    let fates =
-        ["delivered", "already_there", "dropped", "refused", "stored", "returned_to_source"];
-    let settled: u64 = fates.into_iter().map(count).sum();
-    assert!(*counts == Value::Null || settled == count("in"), "{summary}");
+    let dispositions =
+        ["delivered", "deduplicated", "dropped", "rejected", "stored", "returned_to_source"];
+    let settled: u64 = dispositions.into_iter().map(count).sum();
+    assert!(*counts == Value::Null || settled == count("received"), "{summary}");
 }

@@ -115,7 +115,8 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// What CloudWatch Logs sends to find out whether the function is there.
 pub(crate) fn control() -> Vec<u8> {
-    let mut control = delivery("", 0, &["CWL CONTROL MESSAGE: Checking health of destination"]);
+    let mut control =
+        delivery("", 0, &["CWL CONTROL MESSAGE: Checking endpoint_state of destination"]);
     control["messageType"] = json!("CONTROL_MESSAGE");
     wrap(&control)
 }

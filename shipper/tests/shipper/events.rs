@@ -185,7 +185,7 @@ fn an_event_without_log_events_sends_nothing() {
     let bulk = Bulk::start();
     let invoked = lambda(&bulk).invoke(&event::of(0));
     let counts = settled(&invoked, "search", &[], &bulk.held());
-    assert_eq!((counts.get("in"), counts.get("requests")), (0, 0));
+    assert_eq!((counts.get("received"), counts.get("requests")), (0, 0));
 }
 
 #[test]

@@ -6,12 +6,12 @@ use std::thread;
 use logagg_shipper::config::TYPES;
 use serde_json::json;
 
-use crate::contract::{ALL, Contract, Refuses, Success};
+use crate::contract::{ALL, Contract, Rejects, Success};
 use crate::event;
-use crate::http::{Answer, Reply};
+use crate::http::{Reply, Response};
 use crate::lambda::{Invoked, Lambda};
+use crate::mock_server::{MockServer, Mood};
 use crate::settled::{Counts, settled};
-use crate::stand_in::{Mood, StandIn};
 
 fn messages(count: usize) -> Vec<String> {
     (0..count).map(event::message).collect()
@@ -19,7 +19,7 @@ fn messages(count: usize) -> Vec<String> {
 
 /// Sends messages to a service in these moods, and checks the sums.
 #[track_caller]
-fn send(stand_in: &StandIn, messages: &[String]) -> (Counts, Invoked) {
+fn send(stand_in: &MockServer, messages: &[String]) -> (Counts, Invoked) {
     let config = json!({"destinations": {"x": stand_in.config()}, "request_timeout_ms": 2_000});
     let invoked = Lambda::start(&config).invoke(&event::fresh(messages));
     let counts = settled(&invoked, "x", messages, &stand_in.held());
@@ -31,8 +31,8 @@ fn check(
     contract: &'static dyn Contract,
     count: usize,
     moods: impl IntoIterator<Item = Mood>,
-) -> (Counts, Invoked, StandIn) {
-    let stand_in = StandIn::start(contract, moods);
+) -> (Counts, Invoked, MockServer) {
+    let stand_in = MockServer::start(contract, moods);
     let (counts, invoked) = send(&stand_in, &messages(count));
     (counts, invoked, stand_in)
 }
@@ -47,8 +47,8 @@ fn for_each(check: impl Fn(&'static dyn Contract) + Sync) {
     });
 }
 
-fn says(answer: Answer) -> Mood {
-    Mood::Does(Reply::Answer(answer))
+fn says(answer: Response) -> Mood {
+    Mood::Does(Reply::Response(answer))
 }
 
 #[test]
@@ -69,13 +69,13 @@ fn what_is_taken_is_delivered_unchanged_and_in_order() {
 
 #[test]
 fn a_bad_record_is_refused_and_takes_none_with_it() {
-    for contract in ALL.iter().filter(|contract| contract.refuses() == Refuses::Records) {
-        let stand_in = StandIn::start(*contract, []);
+    for contract in ALL.iter().filter(|contract| contract.rejects() == Rejects::Records) {
+        let stand_in = MockServer::start(*contract, []);
         let mut lines = messages(5);
         lines[1] = contract.poison();
         let (counts, _) = send(&stand_in, &lines);
         assert_eq!(
-            (counts.get("delivered"), counts.get("refused"), counts.get("possible_duplicates")),
+            (counts.get("delivered"), counts.get("rejected"), counts.get("possible_duplicates")),
             (4, 1, 0),
             "{}",
             contract.kind()
@@ -115,14 +115,14 @@ fn a_busy_service_is_asked_again_and_gets_nothing_twice() {
 #[test]
 fn a_request_that_is_too_large_is_divided_and_one_that_cannot_be_is_refused() {
     for_each(|contract| {
-        let refuses_large = says(Answer::new(413, ""));
+        let refuses_large = says(Response::new(413, ""));
         let (counts, _, stand_in) = check(contract, 4, [refuses_large.clone()]);
         assert_eq!((counts.get("delivered"), stand_in.requests()), (4, 3), "{}", contract.kind());
 
-        let stand_in = StandIn::start(contract, []).limited_to(0);
+        let stand_in = MockServer::start(contract, []).limited_to(0);
         let (counts, _) = send(&stand_in, &messages(2));
-        assert_eq!(counts.get("refused"), 2, "{}", contract.kind());
-        assert_eq!(counts.reasons("refused")["too_large"], 2, "{}", contract.kind());
+        assert_eq!(counts.get("rejected"), 2, "{}", contract.kind());
+        assert_eq!(counts.reasons("rejected")["too_large"], 2, "{}", contract.kind());
     });
 }
 
@@ -132,12 +132,12 @@ fn what_was_taken_without_a_whole_answer_is_never_lost_and_every_duplicate_count
         for mood in [
             Mood::TakesThen(Reply::Silence),
             Mood::TakesThen(Reply::Reset),
-            Mood::TakesThen(Reply::Answer(Answer::new(504, "<html>gateway</html>"))),
+            Mood::TakesThen(Reply::Response(Response::new(504, "<html>gateway</html>"))),
             Mood::TakesThenTruncates,
         ] {
             let told = format!("{} {mood:?}", contract.kind());
             let (counts, ..) = check(contract, 3, [mood]);
-            assert_eq!(counts.get("delivered") + counts.get("already_there"), 3, "{told}");
+            assert_eq!(counts.get("delivered") + counts.get("deduplicated"), 3, "{told}");
         }
     });
 }
@@ -145,14 +145,14 @@ fn what_was_taken_without_a_whole_answer_is_never_lost_and_every_duplicate_count
 #[test]
 fn a_success_that_is_not_the_services_own_is_not_believed() {
     for_each(|contract| {
-        let success = Answer::new(200, "<html>welcome</html>");
-        let (counts, _, stand_in) = check(contract, 3, [Mood::TakesThen(Reply::Answer(success))]);
+        let success = Response::new(200, "<html>welcome</html>");
+        let (counts, _, stand_in) = check(contract, 3, [Mood::TakesThen(Reply::Response(success))]);
         let requests = match contract.foreign_success() {
             Success::Delivered => 1,
             Success::Unclear => 2,
         };
         assert_eq!(stand_in.requests(), requests, "{}", contract.kind());
-        assert_eq!(counts.get("delivered") + counts.get("already_there"), 3);
+        assert_eq!(counts.get("delivered") + counts.get("deduplicated"), 3);
     });
 }
 
@@ -160,12 +160,12 @@ fn a_success_that_is_not_the_services_own_is_not_believed() {
 fn what_was_not_taken_is_sent_again() {
     for_each(|contract| {
         let statuses = contract.retried().iter();
-        let answers = statuses.map(|status| says(Answer::new(*status, "<html>oops</html>")));
+        let answers = statuses.map(|status| says(Response::new(*status, "<html>oops</html>")));
         let moods = [
             Mood::ResetsBeforeBody,
             Mood::Does(Reply::Reset),
             Mood::Does(Reply::Silence),
-            Mood::Does(Reply::Truncated(Answer::new(503, "busy busy"))),
+            Mood::Does(Reply::Truncated(Response::new(503, "busy busy"))),
         ];
         for mood in moods.into_iter().chain(answers) {
             let told = format!("{} {mood:?}", contract.kind());
@@ -175,7 +175,7 @@ fn what_was_not_taken_is_sent_again() {
     });
 }
 
-/// Parsers that read a request as one document refuse all of it for one event: for a lone surrogate, or
+/// Parsers that read a request as one document reject all of it for one event: for a lone surrogate, or
 /// numbers or nesting that they do not take.
 #[test]
 fn one_event_that_a_service_cannot_parse_harms_no_other() {
@@ -188,27 +188,27 @@ fn one_event_that_a_service_cannot_parse_harms_no_other() {
         // Without its JSON fields it is well.
         messages[17] = "{\"cut\":\"\\ud83d\"}".to_owned();
         messages[41] = contract.poison();
-        let stand_in = StandIn::start(contract, []).lasting(Mood::Parses);
+        let stand_in = MockServer::start(contract, []).lasting(Mood::Parses);
         let (counts, _) = send(&stand_in, &messages);
         let told = format!("{}: {counts:?}", contract.kind());
-        assert_eq!((counts.get("delivered"), counts.get("refused")), (59, 1), "{told}");
+        assert_eq!((counts.get("delivered"), counts.get("rejected")), (59, 1), "{told}");
         assert_eq!(counts.get("possible_duplicates"), 0, "{told}");
         assert!(stand_in.requests() <= 32, "{} requests, {told}", stand_in.requests());
     });
 }
 
-/// A setting that makes a service refuse every request alike is no event's fault.
+/// A setting that makes a service reject every request alike is no event's fault.
 #[test]
 fn where_every_request_is_refused_alike_all_events_are_kept() {
     for_each(|contract| {
         if ["firehose", "kinesis", "s3"].contains(&contract.kind()) {
             return;
         }
-        let says = says(Answer::new(400, "no such pipeline"));
-        let stand_in = StandIn::start(contract, []).lasting(says);
+        let says = says(Response::new(400, "no such pipeline"));
+        let stand_in = MockServer::start(contract, []).lasting(says);
         let (counts, _) = send(&stand_in, &messages(300));
         let told = format!("{}: {counts:?}", contract.kind());
-        assert_eq!((counts.get("returned_to_source"), counts.get("refused")), (300, 0), "{told}");
+        assert_eq!((counts.get("returned_to_source"), counts.get("rejected")), (300, 0), "{told}");
         assert!(stand_in.requests() <= 16, "{} requests, {told}", stand_in.requests());
     });
 }
@@ -219,7 +219,7 @@ fn records_with_which_a_service_has_failed_inside_are_sent_again_and_may_be_dupl
         let Some(failed) = contract.failed_inside(3) else {
             return;
         };
-        let moods = [Mood::TakesThen(Reply::Answer(failed))];
+        let moods = [Mood::TakesThen(Reply::Response(failed))];
         let (counts, _, stand_in) = check(contract, 3, moods);
         assert_eq!(stand_in.held().messages.len(), 6, "{}", contract.kind());
         assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (3, 3));
@@ -231,7 +231,7 @@ fn what_a_service_will_never_do_is_not_tried_again() {
     for_each(|contract| {
         for &status in contract.never_retried() {
             let told = format!("{} {status}", contract.kind());
-            let answer = Answer::new(status, "no").with("location", "http://127.0.0.1:1/");
+            let answer = Response::new(status, "no").with("location", "http://127.0.0.1:1/");
             let (counts, _, stand_in) = check(contract, 3, [says(answer)]);
             assert_eq!((counts.get("returned_to_source"), stand_in.requests()), (3, 1), "{told}");
         }

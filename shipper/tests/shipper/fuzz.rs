@@ -123,8 +123,8 @@ fn a_bomb_stops_at_the_cap_however_many_members_it_has() {
     nested.extend_from_slice(&many);
     for bomb in [&one, &many] {
         let data = STANDARD.encode(bomb);
-        let refused = decode::inflate(&data, bodies::CAP_BYTES, Vec::new());
-        assert_eq!(refused, Err(DecodeError::TooLarge { cap_bytes: bodies::CAP_BYTES }));
+        let rejected = decode::inflate(&data, bodies::CAP_BYTES, Vec::new());
+        assert_eq!(rejected, Err(DecodeError::TooLarge { cap_bytes: bodies::CAP_BYTES }));
         let taken = decode::inflate(&data, BOMB_BYTES, Vec::new()).unwrap();
         assert_eq!(taken.len(), BOMB_BYTES);
         assert!(taken.capacity() <= 2 * BOMB_BYTES);

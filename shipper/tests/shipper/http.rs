@@ -35,25 +35,25 @@ pub(crate) fn nobody() -> String {
 /// What is done with a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
-    Answer(Answer),
+    Response(Response),
     /// The connection is reset instead of an answer.
     Reset,
     /// The answer comes after so long.
-    Late(Duration, Answer),
+    Late(Duration, Response),
     /// Nothing ever comes.
     Silence,
     /// The answer ends in the middle of its body, or of its head if it has none.
-    Truncated(Answer),
+    Truncated(Response),
 }
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into() }
     }
@@ -201,7 +201,7 @@ fn serve(mut stream: impl Connection, service: &dyn Service, stop: &Stop) {
         let (answer, whole) = match service.answer(request) {
             Reply::Reset => return reset(stream.socket()),
             Reply::Silence => return stop.wait(),
-            Reply::Answer(answer) => (answer, true),
+            Reply::Response(answer) => (answer, true),
             Reply::Late(time, answer) => {
                 stop.wait_at_most(time);
                 (answer, true)

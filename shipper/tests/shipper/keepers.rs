@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::SECRET;
-use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::http::{Reply, Request, Response, Server, Service};
 
 /// Parameters, secrets and objects.
 pub(crate) struct Keepers {
@@ -23,7 +23,7 @@ struct State {
 #[derive(Default)]
 struct Inner {
     kept: BTreeMap<String, String>,
-    answers: VecDeque<Answer>,
+    answers: VecDeque<Response>,
     asked: Vec<String>,
     is_silent: bool,
     violations: Vec<String>,
@@ -42,11 +42,11 @@ impl Keepers {
     }
 
     /// Has the next requests answered so.
-    pub(crate) fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
+    pub(crate) fn answer(&self, answers: impl IntoIterator<Item = Response>) {
         self.state.inner.lock().unwrap().answers.extend(answers);
     }
 
-    /// Answers nothing from now on.
+    /// Responses nothing from now on.
     pub(crate) fn fall_silent(&self) {
         self.state.inner.lock().unwrap().is_silent = true;
     }
@@ -74,19 +74,19 @@ impl Service for State {
                     return Reply::Silence;
                 }
                 if let Some(answer) = inner.answers.pop_front() {
-                    return Reply::Answer(answer);
+                    return Reply::Response(answer);
                 }
-                Reply::Answer(answer(inner.kept.get(&name)))
+                Reply::Response(answer(inner.kept.get(&name)))
             }
             Err(violation) => {
                 inner.violations.push(format!("{violation}: {request:?}"));
-                Reply::Answer(Answer::new(400, r#"{"__type":"ValidationException"}"#))
+                Reply::Response(Response::new(400, r#"{"__type":"ValidationException"}"#))
             }
         }
     }
 }
 
-type Answering = fn(Option<&String>) -> Answer;
+type Answering = fn(Option<&String>) -> Response;
 
 /// What a request asks for, and how it is answered.
 fn asked_for(request: &Request) -> Result<(String, Answering), &'static str> {
@@ -106,25 +106,25 @@ fn asked_for(request: &Request) -> Result<(String, Answering), &'static str> {
             }
             Ok((name("Name")?, |kept| match kept {
                 Some(text) => of(&json!({"Parameter": {"Type": "SecureString", "Value": text}})),
-                None => Answer::new(400, r#"{"__type":"ParameterNotFound"}"#),
+                None => Response::new(400, r#"{"__type":"ParameterNotFound"}"#),
             }))
         }
         Some("secretsmanager.GetSecretValue") if signed("secretsmanager") => {
             Ok((name("SecretId")?, |kept| match kept {
                 Some(text) => of(&json!({"SecretString": text, "VersionStages": ["AWSCURRENT"]})),
-                None => Answer::new(400, r#"{"__type":"ResourceNotFoundException"}"#),
+                None => Response::new(400, r#"{"__type":"ResourceNotFoundException"}"#),
             }))
         }
         None if request.method == "GET" && signed("s3") => {
             Ok((request.target.clone(), |kept| match kept {
-                Some(text) => Answer::new(200, text.as_str()),
-                None => Answer::new(404, "<Error><Code>NoSuchKey</Code></Error>"),
+                Some(text) => Response::new(200, text.as_str()),
+                None => Response::new(404, "<Error><Code>NoSuchKey</Code></Error>"),
             }))
         }
         _ => Err("another call"),
     }
 }
 
-fn of(value: &Value) -> Answer {
-    Answer::new(200, value.to_string())
+fn of(value: &Value) -> Response {
+    Response::new(200, value.to_string())
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::http::{Reply, Request, Response, Server, Service};
 use crate::{PAYLOAD, SECRET, schema};
 
 /// How long anything may take before a test calls it stuck.
@@ -200,7 +200,7 @@ impl Lambda {
         Invoked { result, summary: self.summary(&request_id) }
     }
 
-    /// The error with which the function refused to start, once its process has ended.
+    /// The error with which the function rejected to start, once its process has ended.
     pub(crate) fn init_error(mut self) -> FunctionError {
         let status = self.child.wait().unwrap();
         assert!(!status.success(), "the process ended as if all were well");
@@ -295,8 +295,8 @@ impl Drop for Lambda {
 /// about that itself.
 pub(crate) fn accepting(config: &Value) -> String {
     let mut config = config.clone();
-    if config.get("accept").is_none() {
-        config["accept"] = json!(["no_undelivered_storage"]);
+    if config.get("accepted_risks").is_none() {
+        config["accepted_risks"] = json!(["no_undelivered_storage"]);
     }
     config.to_string()
 }
@@ -325,7 +325,7 @@ impl Service for RuntimeApi {
                     Some(error.error_type.as_str())
                 );
                 self.state.lock().unwrap().init_error = Some(error);
-                Reply::Answer(Answer::new(202, "{}"))
+                Reply::Response(Response::new(202, "{}"))
             }
             ("POST", path) => {
                 let path = path.strip_prefix("invocation/").expect("another call");
@@ -338,7 +338,7 @@ impl Service for RuntimeApi {
                 let mut state = self.state.lock().unwrap();
                 state.results.push_back((request_id.to_owned(), result));
                 self.changed.notify_all();
-                Reply::Answer(Answer::new(202, "{}"))
+                Reply::Response(Response::new(202, "{}"))
             }
             other => panic!("another call: {other:?}"),
         }
@@ -356,8 +356,8 @@ impl RuntimeApi {
             if let Some((request_id, event, deadline)) = state.next.pop_front() {
                 let since = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
                 let arn = "arn:aws:lambda:eu-west-1:123456789012:function:the-shipper";
-                return Reply::Answer(
-                    Answer::new(200, event)
+                return Reply::Response(
+                    Response::new(200, event)
                         .with("content-type", "application/json")
                         .with("lambda-runtime-aws-request-id", request_id)
                         .with("lambda-runtime-deadline-ms", since.as_millis().to_string())

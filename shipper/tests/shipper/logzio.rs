@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::SECRET;
-use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::http::{Reply, Request, Response, Server, Service};
 use crate::settled::Held;
 
 /// What is done with a request instead of taking it.
@@ -108,13 +108,13 @@ impl Service for State {
             Ok(lines) => lines,
             Err(violation) => {
                 inner.violations.push(violation);
-                return Reply::Answer(Answer::new(400, ""));
+                return Reply::Response(Response::new(400, ""));
             }
         };
         match inner.moods.pop_front() {
             None | Some(Mood::ResetsBeforeBody) => {
                 inner.lines.extend(lines);
-                Reply::Answer(Answer::new(200, ""))
+                Reply::Response(Response::new(200, ""))
             }
             Some(Mood::Does(reply)) => reply,
             Some(Mood::TakesThen(reply)) => {
@@ -130,7 +130,7 @@ impl Service for State {
                     "malformedLines": places.len(), "successfulLines": sent - places.len(),
                     "oversizedLines": 0, "emptyLogLines": 0,
                 });
-                Reply::Answer(Answer::new(400, body.to_string()))
+                Reply::Response(Response::new(400, body.to_string()))
             }
         }
     }

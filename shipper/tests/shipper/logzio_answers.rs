@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::event;
-use crate::http::{Answer, Reply};
+use crate::http::{Reply, Response};
 use crate::lambda::{Invoked, Lambda};
 use crate::logzio::{Logzio, Mood};
 use crate::settled::{Counts, settled};
@@ -24,7 +24,7 @@ fn check(count: usize, moods: impl IntoIterator<Item = Mood>) -> (Counts, Invoke
 }
 
 fn says(status: u16, body: &str) -> Mood {
-    Mood::Does(Reply::Answer(Answer::new(status, body)))
+    Mood::Does(Reply::Response(Response::new(status, body)))
 }
 
 #[test]
@@ -38,10 +38,10 @@ fn what_is_taken_is_delivered_unchanged() {
 #[test]
 fn after_malformed_lines_the_good_ones_are_there_and_nothing_is_sent_again() {
     let (counts, _, logzio) = check(5, [Mood::Malformed(vec![1, 3])]);
-    assert_eq!((counts.get("delivered"), counts.get("refused")), (3, 2));
+    assert_eq!((counts.get("delivered"), counts.get("rejected")), (3, 2));
     assert_eq!(logzio.requests(), 1);
     let expected = BTreeMap::from([("malformed_line".to_owned(), 2)]);
-    assert_eq!(counts.reasons("refused"), expected);
+    assert_eq!(counts.reasons("rejected"), expected);
 }
 
 #[test]
@@ -74,8 +74,8 @@ fn a_second_delivery_after_an_unclear_answer_is_counted() {
     for mood in [
         Mood::TakesThen(Reply::Silence),
         Mood::TakesThen(Reply::Reset),
-        Mood::TakesThen(Reply::Answer(Answer::new(504, ""))),
-        Mood::TakesThen(Reply::Truncated(Answer::new(200, "some body"))),
+        Mood::TakesThen(Reply::Response(Response::new(504, ""))),
+        Mood::TakesThen(Reply::Truncated(Response::new(200, "some body"))),
     ] {
         let told = format!("{mood:?}");
         let (counts, _, logzio) = check(3, [mood]);
@@ -86,8 +86,8 @@ fn a_second_delivery_after_an_unclear_answer_is_counted() {
 
 #[test]
 fn an_answer_of_success_counts_whatever_its_words() {
-    let answer = Answer::new(200, "thanks");
-    let (counts, ..) = check(3, [Mood::TakesThen(Reply::Answer(answer))]);
+    let answer = Response::new(200, "thanks");
+    let (counts, ..) = check(3, [Mood::TakesThen(Reply::Response(answer))]);
     assert_eq!((counts.get("delivered"), counts.get("requests")), (3, 1));
 }
 

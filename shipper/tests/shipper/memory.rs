@@ -4,9 +4,9 @@ use std::iter;
 
 use serde_json::json;
 
-use crate::http::{Answer, Reply};
+use crate::http::{Reply, Response};
 use crate::lambda::Lambda;
-use crate::stand_in::{Mood, StandIn};
+use crate::mock_server::{MockServer, Mood};
 use crate::storage::Storage;
 use crate::{contract, event};
 
@@ -53,8 +53,8 @@ fn random_lines(bytes: usize) -> (usize, String) {
 #[test]
 fn the_largest_event_is_stored_with_no_more_memory_than_the_function_has() {
     for (count, delivery) in [shortest_lines(LARGEST_BYTES), random_lines(LARGEST_BYTES)] {
-        let stand_in = StandIn::start(&contract::Http, [])
-            .lasting(Mood::Does(Reply::Answer(Answer::new(401, ""))));
+        let stand_in = MockServer::start(&contract::Http, [])
+            .lasting(Mood::Does(Reply::Response(Response::new(401, ""))));
         let storage = Storage::start();
         let config =
             json!({"destinations": {"x": stand_in.config()}, "undelivered": Storage::config()});
@@ -68,7 +68,7 @@ fn the_largest_event_is_stored_with_no_more_memory_than_the_function_has() {
 
 #[test]
 fn the_largest_event_is_shipped_with_no_more_memory_than_the_function_has() {
-    let stand_in = StandIn::start(&contract::Http, []);
+    let stand_in = MockServer::start(&contract::Http, []);
     let config = json!({"destinations": {"x": stand_in.config()}});
     let (count, delivery) = shortest_lines(LARGEST_BYTES);
     let event = event::wrap_bytes(&event::gzip(delivery.as_bytes()));
@@ -78,8 +78,8 @@ fn the_largest_event_is_shipped_with_no_more_memory_than_the_function_has() {
 
     let (_, delivery) = shortest_lines(LARGEST_BYTES + 200);
     let event = event::wrap_bytes(&event::gzip(delivery.as_bytes()));
-    let refused =
+    let rejected =
         Lambda::start_with_memory(&config, MEMORY_MB, NO_AWS).invoke(&event).result.unwrap_err();
     let told = format!("more than {LARGEST_BYTES} bytes after decompression");
-    assert!(refused.message.contains(&told), "{}", refused.message);
+    assert!(rejected.message.contains(&told), "{}", rejected.message);
 }

@@ -8,7 +8,7 @@ use logagg_shipper::undelivered::schedule::longest_outage;
 use serde_json::json;
 
 use crate::event;
-use crate::http::{Answer, Reply};
+use crate::http::{Reply, Response};
 use crate::lambda::Lambda;
 use crate::logzio::{self, Logzio};
 use crate::storage::{MAX_RECEIVE_COUNT, Storage, VISIBILITY_TIMEOUT};
@@ -40,7 +40,7 @@ fn an_outage_of_three_days_puts_nothing_into_the_dead_letter_queue() {
 /// The same, played: the queue's clock is the test's.
 #[test]
 fn an_event_that_is_stored_at_the_begin_of_an_outage_of_three_days_arrives_after_it() {
-    let stop = || logzio::Mood::Does(Reply::Answer(Answer::new(401, "")));
+    let stop = || logzio::Mood::Does(Reply::Response(Response::new(401, "")));
     let (logzio, storage) =
         (Logzio::with_moods(std::iter::repeat_n(stop(), 1_000)), Storage::start());
     let config =

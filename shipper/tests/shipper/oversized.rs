@@ -9,7 +9,9 @@ use crate::settled::{Counts, settled};
 
 /// Twice Logz.io's limit, with characters that grow in JSON and ones of several bytes.
 fn long_line() -> String {
-    "line \"quoted\"\twith ünïcode \u{1F9C0}\n".repeat(30_000)
+    (0..30_000)
+        .map(|number| format!("line {number} \"quoted\"\twith ünïcode \u{1F9C0}\n"))
+        .collect()
 }
 
 fn check(oversized: Option<&str>) -> (Counts, Vec<Value>) {
@@ -48,19 +50,19 @@ fn a_long_line_is_split_into_parts_that_together_are_the_line() {
 
 #[test]
 fn a_long_line_can_be_cut_and_says_so() {
-    let (counts, lines) = check(Some("cut"));
-    assert_eq!((counts.get("delivered"), counts.get("cut")), (3, 1));
+    let (counts, lines) = check(Some("truncate"));
+    assert_eq!((counts.get("delivered"), counts.get("truncated")), (3, 1));
     let message = lines[1]["message"].as_str().unwrap();
-    let mark = format!("… [cut: the message has {} bytes]", long_line().len());
+    let mark = format!("… [truncated: the message has {} bytes]", long_line().len());
     let beginning = message.strip_suffix(&mark).unwrap();
     assert!(long_line().starts_with(beginning));
-    assert_eq!(lines[1]["logagg"]["cut"]["message_bytes"], long_line().len());
+    assert_eq!(lines[1]["logagg"]["truncated"]["message_bytes"], long_line().len());
 }
 
 #[test]
 fn a_long_line_can_be_refused_and_is_counted() {
-    let (counts, lines) = check(Some("refuse"));
-    assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
-    assert_eq!(counts.reasons("refused")["too_large"], 1);
+    let (counts, lines) = check(Some("reject"));
+    assert_eq!((counts.get("delivered"), counts.get("rejected")), (2, 1));
+    assert_eq!(counts.reasons("rejected")["too_large"], 1);
     assert_eq!(lines.len(), 2);
 }

@@ -1,4 +1,4 @@
-//! What users of other shippers suffer from is not so here: docs/tests.md says which test shows it.
+//! What users of other shippers suffer from is not so here: docs/testing.md says which test shows it.
 
 use std::io::Read;
 use std::path::Path;
@@ -11,17 +11,17 @@ use prost::encoding::encode_varint;
 use serde_json::{Value, json};
 
 use crate::bulk::{Bulk, Mood};
-use crate::contract::{ALL, Contract, Item, Refuses};
+use crate::contract::{ALL, Contract, Item, Rejects};
 use crate::event;
-use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::http::{Reply, Request, Response, Server, Service};
 use crate::lambda::Lambda;
+use crate::mock_server::{MockServer, POISON};
 use crate::settled::settled;
-use crate::stand_in::{POISON, StandIn};
 use crate::storage::Storage;
 
 /// Every test that is named in the table, as in `events::a_control_message_is_no_log`.
 fn named() -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/tests.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/testing.md");
     let page = std::fs::read_to_string(path).unwrap();
     let (_, rest) = page.split_once("| what other shippers do | tests |").unwrap();
     let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|'));
@@ -56,8 +56,8 @@ fn every_fault_of_others_has_a_test_that_exists() {
 
 #[test]
 fn an_invocation_that_fails_writes_its_metrics_and_what_it_stores_is_there() {
-    let refuses = || Mood::Says(Answer::new(401, ""));
-    let (bulk, storage) = (Bulk::with_moods([refuses(), refuses()]), Storage::start());
+    let rejects = || Mood::Says(Response::new(401, ""));
+    let (bulk, storage) = (Bulk::with_moods([rejects(), rejects()]), Storage::start());
     let mut config = json!({
         "destinations": {"search": bulk.config()}, "metrics": {"namespace": "shop/logs"},
     });
@@ -80,13 +80,13 @@ fn an_invocation_that_fails_writes_its_metrics_and_what_it_stores_is_there() {
 fn a_partial_success_is_never_sent_again() {
     let counting = ["logzio", "loki", "otlp"];
     for contract in ALL.iter().filter(|contract| counting.contains(&contract.kind())) {
-        assert_eq!(contract.refuses(), Refuses::Records);
-        let stand_in = StandIn::start(*contract, []);
-        let lines = [event::message(0), format!("{POISON} is refused"), event::message(2)];
+        assert_eq!(contract.rejects(), Rejects::Records);
+        let stand_in = MockServer::start(*contract, []);
+        let lines = [event::message(0), format!("{POISON} is rejected"), event::message(2)];
         let config = json!({"destinations": {"x": stand_in.config()}});
         let invoked = Lambda::start(&config).invoke(&event::fresh(&lines));
         let counts = settled(&invoked, "x", &lines, &stand_in.held());
-        assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
+        assert_eq!((counts.get("delivered"), counts.get("rejected")), (2, 1));
         assert_eq!(stand_in.requests(), 1, "{}", contract.kind());
     }
 }
@@ -117,7 +117,7 @@ impl Service for Ear {
     fn answer(&self, request: Request) -> Reply {
         let items = self.contract.check(&request).unwrap();
         self.heard.lock().unwrap().push(request);
-        Reply::Answer(self.contract.take(items, &mut self.held.lock().unwrap()))
+        Reply::Response(self.contract.take(items, &mut self.held.lock().unwrap()))
     }
 }
 

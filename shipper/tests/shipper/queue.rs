@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::bulk::{Bulk, Mood, with_the_first_too_long};
-use crate::http::{self, Answer, Reply};
+use crate::http::{self, Reply, Response};
 use crate::lambda::{Invoked, Lambda};
 use crate::logzio::{self, Logzio};
+use crate::mock_server::{self, MockServer};
 use crate::settled::Counts;
-use crate::stand_in::{self, StandIn};
 use crate::storage::{BUCKET, MAX_RECEIVE_COUNT, Storage, VISIBILITY_TIMEOUT, notification};
 use crate::{contract, event};
 
@@ -67,7 +67,7 @@ fn failures(invoked: &Invoked) -> usize {
 }
 
 fn stop() -> logzio::Mood {
-    logzio::Mood::Does(Reply::Answer(Answer::new(401, "")))
+    logzio::Mood::Does(Reply::Response(Response::new(401, "")))
 }
 
 /// An event of so many messages as Lambda records it for a function.
@@ -108,7 +108,7 @@ fn stored_events_are_delivered_together_and_deleted_last() {
 #[test]
 fn what_an_outage_leaves_arrives_once_after_it_and_each_destination_has_its_own() {
     let (healthy, storage) = (Logzio::start(), Storage::start());
-    let bulk = Bulk::with_moods([Mood::Says(Answer::new(429, "").with("retry-after", "3600"))]);
+    let bulk = Bulk::with_moods([Mood::Says(Response::new(429, "").with("retry-after", "3600"))]);
     let config = json!({
         "destinations": {"logs": healthy.config(), "search": bulk.config()},
         "undelivered": Storage::config(),
@@ -167,7 +167,7 @@ fn what_is_rejected_then_is_a_dead_letter() {
     let mut lambda = Lambda::start_with_aws(&with_bulk(&bulk), &storage.url());
     let invoked = consume(&mut lambda, &storage);
     let counts = counts(&invoked, "search");
-    assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
+    assert_eq!((counts.get("delivered"), counts.get("rejected")), (2, 1));
     assert!(storage.objects("logagg/undelivered/").is_empty());
     assert_eq!(storage.messages_in("logagg/rejected/search/"), sent[..1]);
 }
@@ -175,9 +175,9 @@ fn what_is_rejected_then_is_a_dead_letter() {
 #[test]
 fn of_what_was_delivered_in_part_only_the_rest_is_delivered_again() {
     let http = contract::ALL.iter().find(|contract| contract.kind() == "http").unwrap();
-    let stop = stand_in::Mood::Does(Reply::Answer(http.unauthorized()));
+    let stop = mock_server::Mood::Does(Reply::Response(http.unauthorized()));
     let (service, storage) =
-        (StandIn::start(*http, [stand_in::Mood::Takes, stop]), Storage::start());
+        (MockServer::start(*http, [mock_server::Mood::Takes, stop]), Storage::start());
     storage.put(&key("x", 1), stored("x", 0, &messages(60)));
     let mut config =
         json!({"destinations": {"x": service.config()}, "undelivered": Storage::config()});
@@ -197,7 +197,7 @@ fn of_what_was_delivered_in_part_only_the_rest_is_delivered_again() {
     let invoked = consume(&mut lambda, &storage);
     let second = counts(&invoked, "x");
     assert_eq!(
-        (second.get("in"), second.get("delivered")),
+        (second.get("received"), second.get("delivered")),
         (first.get("stored"), first.get("stored"))
     );
     assert_eq!(second.get("possible_duplicates"), 0);
@@ -267,7 +267,7 @@ fn every_message_of_a_batch_is_settled_by_itself() {
     storage.send(notification(BUCKET, "logagg/rejected/search/2023/11/06/0.json.gz", 1));
     storage.send(record("arn:aws:lambda:eu-west-1:123456789012:function:another", 2));
     let mut config = with_bulk(&bulk);
-    config["admit"] = json!({"exclude": [{"name": "first", "message": "line 0"}]});
+    config["processing"] = json!({"exclude": [{"name": "first", "message": "line 0"}]});
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = consume(&mut lambda, &storage);
     // A stored event has been through the rules; it is not filtered again.
@@ -293,7 +293,7 @@ fn what_lambda_has_recorded_of_this_function_is_processed_and_may_be_a_duplicate
     storage.put("aws/lambda/async/another/2023/11/06/a", foreign);
     storage.put("aws/lambda/no-record", "an archive");
     let mut config = with_logzio(&logzio);
-    config["admit"] = json!({"exclude": [{"name": "first", "message": "line 0"}]});
+    config["processing"] = json!({"exclude": [{"name": "first", "message": "line 0"}]});
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = consume(&mut lambda, &storage);
     let counts = counts(&invoked, "logs");
@@ -560,7 +560,7 @@ fn what_is_rejected_and_cannot_be_stored_as_a_dead_letter_stays_in_its_object() 
     let mut lambda = Lambda::start_with_aws(&with_bulk(&bulk), &storage.url());
     let invoked = consume(&mut lambda, &storage);
     let first = counts(&invoked, "search");
-    assert_eq!((first.get("delivered"), first.get("refused"), first.get("stored")), (2, 0, 1));
+    assert_eq!((first.get("delivered"), first.get("rejected"), first.get("stored")), (2, 0, 1));
     assert_eq!(failures(&invoked), 1);
     assert_eq!(storage.messages_in("logagg/undelivered/"), sent);
 
@@ -568,7 +568,7 @@ fn what_is_rejected_and_cannot_be_stored_as_a_dead_letter_stays_in_its_object() 
     storage.advance(VISIBILITY_TIMEOUT);
     let invoked = consume(&mut lambda, &storage);
     let second = counts(&invoked, "search");
-    assert_eq!((second.get("already_there"), second.get("rejected_stored")), (2, 1));
+    assert_eq!((second.get("deduplicated"), second.get("rejected_stored")), (2, 1));
     assert_eq!(storage.messages_in("logagg/rejected/"), sent[..1]);
     assert!(storage.objects("logagg/undelivered/").is_empty() && storage.queue().is_empty());
 }

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 
 use crate::contract::{self, ALL, Contract, decompressed, opensearch};
 use crate::event;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
 use crate::lambda::Lambda;
-use crate::stand_in::StandIn;
+use crate::mock_server::MockServer;
 
 /// As `cargo xtask third-party` gives its cases.
 const TIME: Duration = Duration::from_secs(5);
@@ -112,7 +112,7 @@ fn response(
     case: &str,
     request: &Request,
     earlier: usize,
-) -> Result<Answer, String> {
+) -> Result<Response, String> {
     if let Some(answer) = contract::in_case(&recorded.server, case, request, earlier) {
         return Ok(answer);
     }
@@ -145,7 +145,7 @@ fn mock_servers_respond_as_third_party_servers_did() {
             let answer = match response(&recorded, &case, &request, earlier) {
                 Ok(answer) => answer,
                 Err(violation) => {
-                    wrong.push(format!("{name}: the request is refused: {violation}"));
+                    wrong.push(format!("{name}: the request is rejected: {violation}"));
                     continue;
                 }
             };
@@ -192,13 +192,13 @@ fn the_shipper_makes_of_mock_servers_what_it_made_of_third_party_servers() {
 }
 
 fn ship(case: &str, recorded: &Recorded) {
-    let stand_in = StandIn::start(recorded.contract(), []).in_case(&recorded.server, case);
+    let stand_in = MockServer::start(recorded.contract(), []).in_case(&recorded.server, case);
     let mut destination = stand_in.config();
     destination["max_in_flight"] = json!(1);
     let asks =
         |exchange: &Exchange| exchange.request.headers.contains_key("x-splunk-request-channel");
     if recorded.exchanges.iter().any(asks) {
-        destination["acknowledgement"] = json!("await");
+        destination["indexer_acknowledgement"] = json!(true);
     }
     let config = json!({"destinations": {"x": destination}});
     // OpenSearch takes events of any age, so that requests can be compared too.
@@ -211,8 +211,8 @@ fn ship(case: &str, recorded: &Recorded) {
     let counts = &invoked.summary["destinations"]["x"];
     for (name, expected) in recorded.counts.as_object().unwrap() {
         if name == "reasons" {
-            for (fate, reasons) in expected.as_object().unwrap() {
-                assert_eq!(&counts["reasons"][fate], reasons, "{case}: {fate}");
+            for (disposition, reasons) in expected.as_object().unwrap() {
+                assert_eq!(&counts["reasons"][disposition], reasons, "{case}: {disposition}");
             }
         } else {
             assert_eq!(&counts[name], expected, "{} {case}: {name} of {counts}", recorded.server);

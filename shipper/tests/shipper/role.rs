@@ -7,7 +7,7 @@ use hcl_edit::structure::Body;
 use serde_json::json;
 
 use crate::event;
-use crate::http::{Answer, Reply};
+use crate::http::{Reply, Response};
 use crate::lambda::Lambda;
 use crate::logzio::{self, Logzio};
 use crate::queue::key;
@@ -56,7 +56,7 @@ fn action(operation: &str) -> &'static str {
 
 #[test]
 fn the_role_has_the_permissions_that_are_used_and_no_others() {
-    let stop = || logzio::Mood::Does(Reply::Answer(Answer::new(401, "")));
+    let stop = || logzio::Mood::Does(Reply::Response(Response::new(401, "")));
     let (logzio, storage) = (Logzio::with_moods([stop(), stop()]), Storage::start());
     let config = json!({
         "destinations": {"logs": logzio.config()}, "undelivered": storage.config_with_queue(),

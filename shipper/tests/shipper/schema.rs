@@ -1,7 +1,7 @@
 //! The published JSON Schema of the configuration says what the shipper says.
 //!
 //! Both are tried with the same documents: what the shipper takes, the schema takes; and what the shipper
-//! refuses for a type, a range, an unknown or a missing field, the schema refuses. The published schema
+//! rejects for a type, a range, an unknown or a missing field, the schema rejects. The published schema
 //! is made of the same types, but editors know none of its formats, nor do these tests.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +57,7 @@ pub(crate) fn takes_what_the_reader_takes(document: &str) {
         && Draft::check(document, None).is_ok()
         && let Some(refusal) = Published::shipper().refusal(&value)
     {
-        panic!("the schema refuses what the reader takes: {refusal}\n{document}");
+        panic!("the schema rejects what the reader takes: {refusal}\n{document}");
     }
 }
 
@@ -65,8 +65,9 @@ pub(crate) fn takes_what_the_reader_takes(document: &str) {
 fn reader_refuses(document: &Value) -> Option<String> {
     let mut document = document.clone();
     // Whoever leaves `accept` as it is has what it says read too.
-    if document.is_object() && document.get("accept").is_none() {
-        document["accept"] = json!(["no_undelivered_storage", "plain_http", "little_memory"]);
+    if document.is_object() && document.get("accepted_risks").is_none() {
+        document["accepted_risks"] =
+            json!(["no_undelivered_storage", "insecure_http", "low_memory"]);
     }
     let refusal = Draft::check(&document.to_string(), None).err().map(|error| error.to_string());
     let is_read = !refusal.as_ref().is_some_and(|text| text.contains("cannot be read"));
@@ -188,6 +189,7 @@ fn wrong(schema: &Value) -> Vec<Value> {
         "integer" | "number" => value.is_number(),
         "array" => value.is_array(),
         "object" => value.is_object(),
+        "boolean" => value.is_boolean(),
         other => panic!("no value is {other}"),
     };
     let mut values: Vec<Value> = kinds.into_iter().filter(|kind| !is_right(kind)).collect();
@@ -241,7 +243,7 @@ fn takes_at_least_what_the_reader_takes(document: &Value) {
     if reader_refuses(document).is_none()
         && let Some(refusal) = Published::shipper().refusal(document)
     {
-        panic!("the schema refuses what the reader takes: {refusal}\n{document}");
+        panic!("the schema rejects what the reader takes: {refusal}\n{document}");
     }
 }
 
@@ -350,7 +352,7 @@ fn fields_that_cannot_stand_together_or_must_not_all_be_missing_are_refused_by_b
         both_refuse(&of(destination), kind);
     }
     let mut document = of(json!({"type": "logzio", "token": "t"}));
-    document["admit"] = json!({"exclude": [{"name": "all"}]});
+    document["processing"] = json!({"exclude": [{"name": "all"}]});
     both_refuse(&document, "a rule about everything");
     both_refuse(&json!({"destinations": {}}), "no destination");
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::event;
-use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::http::{Reply, Request, Response, Server, Service};
 use crate::keepers::Keepers;
 use crate::lambda::{Lambda, accepting};
 use crate::{SECRET, bulk};
@@ -38,15 +38,15 @@ impl Cluster {
 impl Service for Cluster {
     fn answer(&self, request: Request) -> Reply {
         if let Some(answer) = bulk::mapping(&request) {
-            return Reply::Answer(answer);
+            return Reply::Response(answer);
         }
         *self.requests.lock().unwrap() += 1;
         let credentials = STANDARD.encode(format!("logagg:{}", self.password.lock().unwrap()));
         let is_right = request.header("authorization") == Some(&format!("Basic {credentials}"));
-        Reply::Answer(if is_right {
-            Answer::new(200, r#"{"items":[{"create":{"status":201}}]}"#)
+        Reply::Response(if is_right {
+            Response::new(200, r#"{"items":[{"create":{"status":201}}]}"#)
         } else {
-            Answer::new(401, format!("wrong password: {SECRET}"))
+            Response::new(401, format!("wrong password: {SECRET}"))
         })
     }
 }
@@ -61,7 +61,7 @@ fn config(server: &Server, password: &str) -> Value {
 /// A service that lets in whoever knows its address, and says in words of its own who is not.
 struct Doorman {
     path: Mutex<String>,
-    refusal: Answer,
+    refusal: Response,
     success: &'static str,
 }
 
@@ -71,8 +71,8 @@ impl Service for Doorman {
             || request
                 .header("authorization")
                 .is_some_and(|header| header.contains(&*self.path.lock().unwrap()));
-        let success = Answer::new(200, self.success);
-        Reply::Answer(if is_right { success } else { self.refusal.clone() })
+        let success = Response::new(200, self.success);
+        Reply::Response(if is_right { success } else { self.refusal.clone() })
     }
 }
 
@@ -114,7 +114,7 @@ fn a_secret_that_was_rotated_is_fetched_again_and_the_event_delivered() {
         assert_eq!(invoked.summary["outcome"], "ok");
         assert_eq!(invoked.summary["destinations"]["search"]["delivered"], 1);
     }
-    // The first, the one that was refused, its repetition, and the last.
+    // The first, the one that was rejected, its retry_scope, and the last.
     assert_eq!((keepers.asked().len(), cluster.requests()), (2, 4));
 }
 
@@ -156,9 +156,9 @@ fn a_secret_is_fetched_again_whatever_words_a_service_has_for_a_wrong_one() {
     let splunk = |url: String| json!({"type": "splunk_hec", "url": url, "token": SECRET_ARN});
     let sumo = |_: String| json!({"type": "sumologic", "url": SECRET_ARN});
     let codes = [(403, 1), (401, 2), (400, 3), (403, 4), (400, 21)];
-    let codes = codes.map(|(status, code)| Answer::new(status, format!(r#"{{"code":{code}}}"#)));
+    let codes = codes.map(|(status, code)| Response::new(status, format!(r#"{{"code":{code}}}"#)));
     let of_splunk = codes.map(|refusal| (refusal, r#"{"text":"Success","code":0}"#, true));
-    let of_sumo = [401, 404].map(|status| (Answer::new(status, ""), "", false));
+    let of_sumo = [401, 404].map(|status| (Response::new(status, ""), "", false));
     for (refusal, success, is_splunk) in of_splunk.into_iter().chain(of_sumo) {
         let told = format!("{refusal:?}");
         let path = Mutex::new(format!("{SECRET}-1"));
@@ -208,7 +208,7 @@ fn an_address_that_is_kept_as_a_secret_is_held_to_the_same_rules() {
 fn secrets_that_cannot_be_had_are_told_with_the_field_and_the_permission() {
     let keepers = Keepers::start();
     let denied = format!(r#"{{"__type":"AccessDeniedException","Message":"{SECRET}"}}"#);
-    keepers.answer([Answer::new(400, denied)]);
+    keepers.answer([Response::new(400, denied)]);
     let (_, server) = Cluster::start(SECRET);
     let lambda = start(&keepers, &config(&server, SECRET_ARN));
     assert_eq!(
@@ -230,7 +230,7 @@ fn a_document_with_arns_is_checked_before_anything_is_fetched() {
     let mut wrong = config(&server, "arn:aws:s3:::bucket/key");
     wrong["destinations"]["search"]["indx"] = json!("logs");
     let error = start(&keepers, &wrong).init_error().message;
-    assert!(error.contains("LOGAGG_CONFIG has 2 mistakes"), "{error}");
+    assert!(error.contains("LOGAGG_CONFIG has 2 errors"), "{error}");
     assert!(error.contains("auth.password: is no ARN of a secret"), "{error}");
     assert!(keepers.asked().is_empty());
 }

@@ -23,9 +23,9 @@ impl Counts {
         value.as_u64().unwrap_or_else(|| panic!("no count {name} in {}", self.0))
     }
 
-    /// The reasons of one fate, with how many records each has.
-    pub(crate) fn reasons(&self, fate: &str) -> BTreeMap<String, u64> {
-        let reasons = self.0["reasons"][fate].as_object().into_iter().flatten();
+    /// The reasons of one disposition, with how many records each has.
+    pub(crate) fn reasons(&self, disposition: &str) -> BTreeMap<String, u64> {
+        let reasons = self.0["reasons"][disposition].as_object().into_iter().flatten();
         reasons.map(|(reason, count)| (reason.clone(), count.as_u64().unwrap())).collect()
     }
 }
@@ -44,18 +44,18 @@ pub(crate) fn settled(
 
     // The sums.
     let accounted = get("delivered")
-        + get("already_there")
+        + get("deduplicated")
         + get("dropped")
-        + get("refused")
+        + get("rejected")
         + get("stored")
         + get("returned_to_source");
-    assert_eq!(get("in"), accounted, "{summary}");
+    assert_eq!(get("received"), accounted, "{summary}");
     let log_events = summary["log_events"].as_u64().unwrap();
-    assert_eq!(get("in"), log_events + get("additional_parts"), "{summary}");
+    assert_eq!(get("received"), log_events + get("additional_parts"), "{summary}");
     assert_eq!(log_events, sent.len() as u64, "{summary}");
-    for fate in ["dropped", "refused", "stored", "returned_to_source"] {
-        let of_reasons: u64 = counts.reasons(fate).values().sum();
-        assert_eq!(of_reasons, get(fate), "{fate}: {summary}");
+    for disposition in ["dropped", "rejected", "stored", "returned_to_source"] {
+        let of_reasons: u64 = counts.reasons(disposition).values().sum();
+        assert_eq!(of_reasons, get(disposition), "{disposition}: {summary}");
     }
 
     // What Lambda was told.
@@ -73,15 +73,15 @@ pub(crate) fn settled(
     for message in &held.messages {
         *copies.entry(message).or_default() += 1;
     }
-    if get("additional_parts") == 0 && get("cut") == 0 {
+    if get("additional_parts") == 0 && get("truncated") == 0 {
         for message in copies.keys() {
             assert!(sent.iter().any(|sent| sent == message), "never sent: {message}");
         }
         let distinct = copies.len() as u64;
-        let called_there = get("delivered") + get("already_there");
+        let called_there = get("delivered") + get("deduplicated");
         assert!(distinct >= called_there, "lost: {distinct} of {called_there}");
-        if !left && get("refused") + get("stored") == 0 {
-            assert_eq!(distinct, get("in") - get("dropped"), "{summary}");
+        if !left && get("rejected") + get("stored") == 0 {
+            assert_eq!(distinct, get("received") - get("dropped"), "{summary}");
         }
     }
     let additional: u64 = copies.values().map(|count| count - 1).sum();

@@ -6,7 +6,7 @@ use crate::SECRET;
 use crate::event;
 use crate::lambda::Lambda;
 
-/// Starts with a configuration that is refused with this text, in the error and in the log.
+/// Starts with a configuration that is rejected with this text, in the error and in the log.
 #[track_caller]
 fn check(config: Option<&str>, expected: &str) {
     let mut lambda = Lambda::start_with(config);
@@ -27,25 +27,25 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
                 "logs": {{"type": "logzio", "tokn": "{SECRET}", "region": 5}}
             }},
             "request_timeout": 5,
-            "accept": ["no_undelivered_storag"]
+            "accepted_risks": ["no_undelivered_storag"]
         }}"#
     );
     check(
         Some(&config),
-        "LOGAGG_CONFIG has 9 mistakes:\n  \
-         accept[0]: is \"no_undelivered_storag\", must be one of \"no_undelivered_storage\", \"plain_http\", \
-         \"little_memory\"; did you mean \"no_undelivered_storage\"?\n  \
+        "LOGAGG_CONFIG has 9 errors:\n  \
+         accepted_risks[0]: is \"no_undelivered_storag\", must be one of \"no_undelivered_storage\", \"insecure_http\", \
+         \"low_memory\"; did you mean \"no_undelivered_storage\"?\n  \
          destinations.logs.region: must be a string, is a number\n  \
          destinations.logs.token: is missing\n  \
-         destinations.logs.tokn: is not known; did you mean \"token\"?\n  \
+         destinations.logs.tokn: unknown field; did you mean \"token\"?\n  \
          destinations.search.auth.api_key: must be the key in its encoded form, which Elasticsearch shows as \"encoded\"\n  \
          destinations.search.index: is \"Logs\", which is no name of an index or data stream: lower case, at most \
          255 bytes, without blanks and any of \\ / * ? \" < > | , # : %, not beginning with - _ + .\n  \
          destinations.search.url: must not hold credentials; give them in the fields meant for them\n  \
-         request_timeout: is not known; did you mean \"request_timeout_ms\"?\n  \
+         request_timeout: unknown field; did you mean \"request_timeout_ms\"?\n  \
          there is no \"undelivered\", so an undelivered event fails the invocation: Lambda retries it twice and \
          then DISCARDS it unless the function has an on-failure destination, and what a destination rejects is gone; \
-         configure \"undelivered\"; or accept this with \"accept\": [\"no_undelivered_storage\"]",
+         configure \"undelivered\"; or accept this with \"accepted_risks\": [\"no_undelivered_storage\"]",
     );
 }
 
@@ -72,7 +72,7 @@ fn a_missing_configuration_is_a_mistake() {
 fn a_configuration_that_is_no_json_is_told_by_position() {
     check(
         Some(&format!("{{\"token\": {SECRET}}}")),
-        "LOGAGG_CONFIG has 1 mistake:\n  it is not JSON: syntax error at line 1 column 11",
+        "LOGAGG_CONFIG has 1 error:\n  it is not JSON: syntax error at line 1 column 11",
     );
 }
 
@@ -83,9 +83,9 @@ fn destinations_that_would_store_things_twice_cannot_stand_together() {
             r#"{"destinations": {
                 "logs": {"type": "logzio", "token": "t"},
                 "search": {"type": "elasticsearch", "url": "http://127.0.0.1:9200", "index": "logs"}
-            }, "accept": ["no_undelivered_storage"]}"#,
+            }, "accepted_risks": ["no_undelivered_storage"]}"#,
         ),
-        "LOGAGG_CONFIG has 1 mistake:\n  destinations: \"logs\" cannot stand beside another destination: when one \
+        "LOGAGG_CONFIG has 1 error:\n  destinations: \"logs\" cannot stand beside another destination: when one \
          of them fails, Lambda repeats the event to all, and \"logs\" would store again what it has, since it takes \
          no document ids; configure \"undelivered\", or give it a shipper of its own",
     );
@@ -96,25 +96,25 @@ fn settings_that_may_lose_logs_or_give_them_away_must_be_accepted_by_name() {
     let config = |accept: &str| {
         format!(
             r#"{{"destinations": {{"search": {{"type": "elasticsearch", "url": "http://search.internal:9200",
-                "index": "logs"}}}}, "max_decoded_bytes": 104857600, "accept": [{accept}]}}"#
+                "index": "logs"}}}}, "max_decoded_bytes": 104857600, "accepted_risks": [{accept}]}}"#
         )
     };
     check(
         Some(&config("\"no_undelivered_storage\"")),
-        "LOGAGG_CONFIG has 2 mistakes:\n  \
+        "LOGAGG_CONFIG has 2 errors:\n  \
          destinations.search.url: the address begins with http:// and is not this machine's own, so whoever is on \
-         the way can read all lines and the credentials; write https://; or accept this with \"accept\": \
-         [\"plain_http\"]\n  \
+         the way can read all lines and the credentials; write https://; or accept this with \"accepted_risks\": \
+         [\"insecure_http\"]\n  \
          max_decoded_bytes: an event of \"max_decoded_bytes\" needs more memory than the function has, and an \
          instance that runs out of memory is killed with all it holds; give the function more memory, or lower \
-         \"max_decoded_bytes\" to 16777216, for which there is enough; or accept this with \"accept\": [\"little_memory\"]",
+         \"max_decoded_bytes\" to 16777216, for which there is enough; or accept this with \"accepted_risks\": [\"low_memory\"]",
     );
-    let accepted = config("\"no_undelivered_storage\", \"plain_http\", \"little_memory\"");
+    let accepted = config("\"no_undelivered_storage\", \"insecure_http\", \"low_memory\"");
     let invoked = Lambda::start_with(Some(&accepted)).invoke(&event::control());
     assert_eq!(invoked.result, Ok(invoked.summary));
 }
 
-/// Starts in these variables with a configuration that is refused with this text.
+/// Starts in these variables with a configuration that is rejected with this text.
 #[track_caller]
 fn check_in(variables: &[(&str, &str)], config: &str, expected: &str) {
     let lambda = Lambda::start_in(&[variables, &[("LOGAGG_CONFIG", config)]].concat());
@@ -135,8 +135,8 @@ fn an_endpoint_that_aws_does_not_have_is_an_error_and_no_other_endpoint_is_used(
     let no_switch = "AWS_USE_DUALSTACK_ENDPOINT must be true or false";
     check_in(&[dual_stack], &undelivered, &format!("undelivered: {no_switch}"));
     let archive = r#"{"destinations": {"archive": {"type": "s3", "bucket": "archive", "region": "cn-north-1"}},
-        "accept": ["no_undelivered_storage"]}"#;
-    let mistake = format!("LOGAGG_CONFIG has 1 mistake:\n  destinations.archive.region: {none}");
+        "accepted_risks": ["no_undelivered_storage"]}"#;
+    let mistake = format!("LOGAGG_CONFIG has 1 error:\n  destinations.archive.region: {none}");
     check_in(&[fips], archive, &mistake);
     let s3 = [("LOGAGG_CONFIG_S3", "s3://b/k"), fips, in_china];
     let lambda = Lambda::start_in(&s3);

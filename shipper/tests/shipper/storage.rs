@@ -10,7 +10,7 @@ use logagg_shipper::aws::Environment;
 use serde_json::{Value, json};
 
 use crate::contract::ensure_checksum;
-use crate::http::{Answer, Reply, Request, Server, Service};
+use crate::http::{Reply, Request, Response, Server, Service};
 use crate::lambda::{FunctionError, TRACE};
 use crate::{PAYLOAD, SECRET};
 
@@ -38,7 +38,7 @@ pub(crate) enum Trouble {
     #[default]
     Nothing,
     /// The function may not do what it asks for.
-    Refuses,
+    Rejects,
     /// Everything is done, and nothing is ever answered.
     Hangs,
     /// Everything is done, and the connection is reset instead of an answer.
@@ -49,7 +49,7 @@ pub(crate) enum Trouble {
 
 impl Trouble {
     pub(crate) const ALL: [Self; 5] =
-        [Self::Nothing, Self::Refuses, Self::Hangs, Self::LosesAnswers, Self::LosesOneAnswer];
+        [Self::Nothing, Self::Rejects, Self::Hangs, Self::LosesAnswers, Self::LosesOneAnswer];
 }
 
 /// What happens to one request.
@@ -57,8 +57,8 @@ impl Trouble {
 pub(crate) enum Strike {
     /// Nothing.
     Passes,
-    /// It is refused for now, and nothing is done.
-    Refused,
+    /// It is rejected for now, and nothing is done.
+    Rejected,
     /// It is done, and the answer is lost.
     AnswerLost,
     /// Nothing is done, and nothing is answered.
@@ -82,7 +82,7 @@ struct Inner {
     dead_letters: Vec<Message>,
     sent: usize,
     clock: Duration,
-    refusals: VecDeque<Answer>,
+    refusals: VecDeque<Response>,
     denied: BTreeSet<&'static str>,
     striking: Option<Striking>,
     trouble: Trouble,
@@ -146,8 +146,8 @@ impl Storage {
         config
     }
 
-    /// Refuses the next requests.
-    pub(crate) fn refuse(&self, answers: impl IntoIterator<Item = Answer>) {
+    /// Rejects the next requests.
+    pub(crate) fn reject(&self, answers: impl IntoIterator<Item = Response>) {
         self.inner().refusals.extend(answers);
     }
 
@@ -381,27 +381,27 @@ impl Service for State {
             "<Error><Code>AccessDenied</Code></Error>"
         };
         if let Some(refusal) = inner.refusals.pop_front() {
-            return Reply::Answer(refusal);
+            return Reply::Response(refusal);
         }
-        if inner.trouble == Trouble::Refuses || inner.denied.contains(operation) {
-            return Reply::Answer(Answer::new(403, denial));
+        if inner.trouble == Trouble::Rejects || inner.denied.contains(operation) {
+            return Reply::Response(Response::new(403, denial));
         }
         let strike = inner.striking.as_mut().map_or(Strike::Passes, |striking| striking());
         match strike {
-            Strike::Refused => {
-                return Reply::Answer(Answer::new(503, "<Error><Code>SlowDown</Code></Error>"));
+            Strike::Rejected => {
+                return Reply::Response(Response::new(503, "<Error><Code>SlowDown</Code></Error>"));
             }
             Strike::NeverAnswered => return Reply::Silence,
             Strike::Passes | Strike::AnswerLost | Strike::DoneAndNeverAnswered => {}
         }
         let answer = inner.answer(&request).unwrap_or_else(|violation| {
             inner.violations.push(format!("{violation}: {} {}", request.method, request.target));
-            Answer::new(400, "")
+            Response::new(400, "")
         });
         match (inner.trouble, strike) {
             (_, Strike::AnswerLost) => Reply::Reset,
             (_, Strike::DoneAndNeverAnswered) => Reply::Silence,
-            (Trouble::Nothing | Trouble::Refuses, _) => Reply::Answer(answer),
+            (Trouble::Nothing | Trouble::Rejects, _) => Reply::Response(answer),
             (Trouble::Hangs, _) => Reply::Silence,
             (Trouble::LosesAnswers, _) => Reply::Reset,
             (Trouble::LosesOneAnswer, _) => {
@@ -427,7 +427,7 @@ fn operation(request: &Request) -> &'static str {
 }
 
 impl Inner {
-    fn answer(&mut self, request: &Request) -> Result<Answer, &'static str> {
+    fn answer(&mut self, request: &Request) -> Result<Response, &'static str> {
         let authorization = request.header("authorization").unwrap_or_default();
         if !authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") {
             return Err("not signed");
@@ -466,10 +466,10 @@ impl Inner {
             "ListObjectsV2" => self.list(query),
             "GetObject" => Ok(match self.objects.get(&key) {
                 Some(object) => {
-                    Answer::new(200, object.body.clone()).with("etag", etag(&object.body))
+                    Response::new(200, object.body.clone()).with("etag", etag(&object.body))
                 }
                 None => {
-                    let missing = Answer::new(404, "<Error><Code>NoSuchKey</Code></Error>");
+                    let missing = Response::new(404, "<Error><Code>NoSuchKey</Code></Error>");
                     if self.is_deleted(&key) {
                         missing.with("x-amz-delete-marker", "true")
                     } else {
@@ -488,17 +488,17 @@ impl Inner {
     }
 
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
-    fn put(&mut self, key: &str, request: &Request) -> Answer {
+    fn put(&mut self, key: &str, request: &Request) -> Response {
         if request.header("if-none-match").is_some() && self.objects.contains_key(key) {
-            return Answer::new(412, "<Error><Code>PreconditionFailed</Code></Error>");
+            return Response::new(412, "<Error><Code>PreconditionFailed</Code></Error>");
         }
         self.write(key, request.body.clone());
-        Answer::new(200, "").with("etag", etag(&request.body))
+        Response::new(200, "").with("etag", etag(&request.body))
     }
 
-    fn delete(&mut self, key: &str) -> Answer {
+    fn delete(&mut self, key: &str) -> Response {
         self.objects.remove(key);
-        let deleted = Answer::new(204, "");
+        let deleted = Response::new(204, "");
         let Some(versions) = &mut self.versions else { return deleted };
         versions.push(Version { key: key.to_owned(), body: None });
         deleted.with("x-amz-delete-marker", "true").with("x-amz-version-id", "v")
@@ -527,7 +527,7 @@ impl Inner {
         self.messages.push(Message { id, body, receive_count: 0, visible_at });
     }
 
-    fn list(&self, query: &str) -> Result<Answer, &'static str> {
+    fn list(&self, query: &str) -> Result<Response, &'static str> {
         let query: BTreeMap<String, String> = reqwest::Url::parse(&format!("http://x/?{query}"))
             .unwrap()
             .query_pairs()
@@ -553,7 +553,7 @@ impl Inner {
                 )
             })
             .collect();
-        Ok(Answer::new(
+        Ok(Response::new(
             200,
             format!(
                 "<ListBucketResult><EncodingType>url</EncodingType>{contents}</ListBucketResult>"
@@ -562,7 +562,7 @@ impl Inner {
     }
 
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
-    fn send_batch(&mut self, body: &[u8]) -> Result<Answer, &'static str> {
+    fn send_batch(&mut self, body: &[u8]) -> Result<Response, &'static str> {
         let entries = entries(body)?;
         for entry in &entries {
             let body = entry["MessageBody"].as_str().ok_or("no MessageBody")?;
@@ -572,7 +572,7 @@ impl Inner {
     }
 
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
-    fn change_visibility(&mut self, body: &[u8]) -> Result<Answer, &'static str> {
+    fn change_visibility(&mut self, body: &[u8]) -> Result<Response, &'static str> {
         let entries = entries(body)?;
         for entry in &entries {
             let receipt = entry["ReceiptHandle"].as_str().ok_or("no ReceiptHandle")?;
@@ -591,7 +591,7 @@ impl Inner {
     }
 
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>
-    fn attributes(&self, body: &[u8]) -> Result<Answer, &'static str> {
+    fn attributes(&self, body: &[u8]) -> Result<Response, &'static str> {
         let input = of_queue(body)?;
         let visible = self.messages.iter().filter(|it| it.visible_at <= self.clock).count();
         let invisible = self.messages.len() - visible;
@@ -609,7 +609,7 @@ impl Inner {
             };
             attributes.insert(name.to_owned(), json!(value));
         }
-        Ok(Answer::new(200, json!({"Attributes": attributes}).to_string()))
+        Ok(Response::new(200, json!({"Attributes": attributes}).to_string()))
     }
 }
 
@@ -634,9 +634,9 @@ fn entries(body: &[u8]) -> Result<Vec<Value>, &'static str> {
     Ok(entries)
 }
 
-fn batched(entries: &[Value]) -> Answer {
+fn batched(entries: &[Value]) -> Response {
     let ids: Vec<Value> = entries.iter().map(|entry| json!({"Id": entry["Id"]})).collect();
-    Answer::new(200, json!({"Successful": ids}).to_string())
+    Response::new(200, json!({"Successful": ids}).to_string())
 }
 
 fn percent_decoded(key: &str) -> String {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::bulk::{Bulk, Mood};
 use crate::event;
-use crate::http::{Answer, Reply};
+use crate::http::{Reply, Response};
 use crate::lambda::{Invoked, Lambda};
 use crate::logzio::{self, Logzio};
 use crate::settled::Counts;
@@ -45,13 +45,16 @@ fn all_records_of_a_batch_share_a_delivery() {
     let config = json!({"destinations": {"search": bulk.config()}});
     let mut all = records(3);
     let mut control =
-        event::delivery("", 0, &["CWL CONTROL MESSAGE: Checking health of destination."]);
+        event::delivery("", 0, &["CWL CONTROL MESSAGE: Checking endpoint_state of destination."]);
     control["messageType"] = json!("CONTROL_MESSAGE");
     all.insert(1, event::gzip(control.to_string().as_bytes()));
     let invoked = Lambda::start(&config).invoke(&event::stream(&all));
     assert_eq!(reported(&invoked), Vec::<&str>::new());
     let counts = counts(&invoked, "search");
-    assert_eq!((counts.get("in"), counts.get("delivered"), counts.get("requests")), (6, 6, 1));
+    assert_eq!(
+        (counts.get("received"), counts.get("delivered"), counts.get("requests")),
+        (6, 6, 1)
+    );
     assert_eq!(invoked.summary["source"], "kinesis");
     assert_eq!(
         (&invoked.summary["events"], &invoked.summary["log_events"]),
@@ -66,7 +69,7 @@ fn all_records_of_a_batch_share_a_delivery() {
 fn the_lowest_number_that_could_not_be_delivered_is_the_only_one_reported() {
     // One record a request, so that the second fails for good and the third is delivered.
     let logzio = Logzio::with_moods([]);
-    let stop = || logzio::Mood::Does(Reply::Answer(Answer::new(401, "")));
+    let stop = || logzio::Mood::Does(Reply::Response(Response::new(401, "")));
     logzio.add_moods([stop()]);
     let config = json!({"destinations": {"logs": logzio.config()}});
     let invoked = Lambda::start(&config).invoke(&event::stream(&records(3)));
@@ -96,7 +99,7 @@ fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplic
     let words = std::collections::BTreeMap::from([(2, (403, "cluster_block_exception"))]);
     dead.add_moods([Mood::Items(words)]);
     let storage = Storage::start();
-    storage.refuse([Answer::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
+    storage.reject([Response::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     let config = json!({
         "destinations": {"logs": logzio.config(), "search": dead.config()},
         "undelivered": Storage::config(),
@@ -110,7 +113,7 @@ fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplic
 
 #[test]
 fn with_storage_for_undelivered_events_nothing_is_reported() {
-    let busy = Mood::Says(Answer::new(429, "").with("retry-after", "3600"));
+    let busy = Mood::Says(Response::new(429, "").with("retry-after", "3600"));
     let (bulk, storage) = (Bulk::with_moods([busy]), Storage::start());
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
@@ -178,6 +181,9 @@ fn a_batch_that_expands_to_more_than_is_held_at_once_is_taken_in_turns() {
     assert_eq!(reported(&invoked), Vec::<&str>::new());
     let counts = counts(&invoked, "search");
     // Two of them are more than is held at once.
-    assert_eq!((counts.get("in"), counts.get("delivered"), counts.get("requests")), (5, 5, 5));
+    assert_eq!(
+        (counts.get("received"), counts.get("delivered"), counts.get("requests")),
+        (5, 5, 5)
+    );
     assert_eq!(bulk.held().messages.len(), 5);
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::bulk::{Bulk, Mood};
 use crate::event;
-use crate::http::Answer;
+use crate::http::Response;
 use crate::lambda::Lambda;
 use crate::settled::settled;
 
@@ -69,8 +69,8 @@ fn a_service_with_a_trusted_certificate_is_delivered_to() {
 fn what_is_too_large_or_too_much_is_divided_and_sent_again_through_tls() {
     let authority = authority();
     let bulk = Bulk::with_tls(server(&authority, "127.0.0.1"));
-    let busy = Answer::new(429, "<html>slow down</html>").with("retry-after", "0");
-    let too_large = Answer::new(413, "<html>too large</html>").with("connection", "close");
+    let busy = Response::new(429, "<html>slow down</html>").with("retry-after", "0");
+    let too_large = Response::new(413, "<html>too large</html>").with("connection", "close");
     bulk.add_moods([Mood::Says(busy.clone()), Mood::Says(too_large), Mood::Says(busy)]);
     let (mut lambda, _folder) = lambda(&bulk, &authority);
     let invoked = lambda.invoke(&event::of(4));

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::bulk::{Bulk, Mood, with_the_first_too_long};
-use crate::http::{self, Answer, Reply};
+use crate::http::{self, Reply, Response};
 use crate::lambda::{Invoked, Lambda};
 use crate::logzio::{self, Logzio};
+use crate::mock_server::{self, MockServer};
 use crate::settled::{Counts, settled};
-use crate::stand_in::{self, StandIn};
 use crate::storage::{Storage, Trouble};
 use crate::{PAYLOAD, contract, event};
 
@@ -25,7 +25,7 @@ fn counts(invoked: &Invoked, destination: &str) -> Counts {
 
 /// A cluster that wants to be asked again in an hour.
 fn busy() -> Mood {
-    Mood::Says(Answer::new(429, "").with("retry-after", "3600"))
+    Mood::Says(Response::new(429, "").with("retry-after", "3600"))
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn only_what_is_left_is_stored() {
 #[test]
 fn where_storing_fails_the_event_returns_to_its_source_and_the_warning_names_the_call() {
     let (bulk, storage) = (Bulk::with_moods([busy()]), Storage::start());
-    storage.refuse([Answer::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
+    storage.reject([Response::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
     let invoked = Lambda::start_with_aws(&config, &storage.url()).invoke(&event::of(3));
@@ -107,7 +107,7 @@ fn where_storing_fails_the_event_returns_to_its_source_and_the_warning_names_the
 
 #[test]
 fn what_may_be_stored_although_storing_failed_is_counted_as_a_possible_duplicate() {
-    let stop = logzio::Mood::Does(Reply::Answer(Answer::new(401, "")));
+    let stop = logzio::Mood::Does(Reply::Response(Response::new(401, "")));
     let (logzio, storage) = (Logzio::with_moods([stop]), Storage::start());
     let config = json!({
         "destinations": {"x": logzio.config()}, "undelivered": Storage::config(), "reserve_ms": 30_000,
@@ -127,7 +127,7 @@ fn what_may_be_stored_although_storing_failed_is_counted_as_a_possible_duplicate
 #[test]
 fn what_passes_by_itself_does_not_keep_events_from_being_stored() {
     let (bulk, storage) = (Bulk::with_moods([busy()]), Storage::start());
-    storage.refuse([Answer::new(503, "<Error><Code>SlowDown</Code></Error>")]);
+    storage.reject([Response::new(503, "<Error><Code>SlowDown</Code></Error>")]);
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
     let invoked = Lambda::start_with_aws(&config, &storage.url()).invoke(&event::of(3));
@@ -138,7 +138,7 @@ fn what_passes_by_itself_does_not_keep_events_from_being_stored() {
 fn a_dead_destination_never_makes_a_healthy_one_receive_anything_twice() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     let dead = Logzio::with_moods(std::iter::repeat_n(
-        logzio::Mood::Does(Reply::Answer(Answer::new(401, ""))),
+        logzio::Mood::Does(Reply::Response(Response::new(401, ""))),
         10,
     ));
     let config = json!({
@@ -153,7 +153,7 @@ fn a_dead_destination_never_makes_a_healthy_one_receive_anything_twice() {
     assert_eq!((dead.get("stored"), dead.reasons("stored")["status_401"]), (3, 3));
 
     // Where even that fails, the event comes again to both, and the count says so.
-    storage.refuse([Answer::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
+    storage.reject([Response::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     let invoked = lambda.invoke(&event::of(2));
     assert!(invoked.result.is_err());
     assert_eq!(counts(&invoked, "healthy").get("possible_duplicates"), 2);
@@ -227,9 +227,9 @@ fn an_event_that_cannot_be_decoded_is_stored_as_it_came() {
 #[test]
 fn parts_that_were_delivered_before_the_whole_is_stored_are_counted() {
     let http = contract::ALL.iter().find(|contract| contract.kind() == "http").unwrap();
-    let stop = stand_in::Mood::Does(Reply::Answer(http.unauthorized()));
+    let stop = mock_server::Mood::Does(Reply::Response(http.unauthorized()));
     let (service, storage) =
-        (StandIn::start(*http, [stand_in::Mood::Takes, stop]), Storage::start());
+        (MockServer::start(*http, [mock_server::Mood::Takes, stop]), Storage::start());
     // More parts than a request takes, so that some are there when the service stops.
     let long = format!("{PAYLOAD} {}", "x".repeat(40_000));
     let mut config =
@@ -257,7 +257,7 @@ fn what_is_rejected_is_a_dead_letter_at_the_first_delivery() {
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = lambda.invoke(&event::with(&sent));
     let counts = settled(&invoked, "search", &sent, &bulk.held());
-    assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
+    assert_eq!((counts.get("delivered"), counts.get("rejected")), (2, 1));
     assert_eq!(counts.get("rejected_stored"), 1);
     assert_eq!(storage.messages_in("logagg/rejected/search/"), sent[..1]);
     assert_eq!(
@@ -273,7 +273,7 @@ fn what_is_rejected_is_a_dead_letter_at_the_first_delivery() {
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = lambda.invoke(&event::of(3));
     let counts = settled(&invoked, "logs", &messages(3), &logzio.held());
-    assert_eq!((counts.get("delivered"), counts.get("refused")), (2, 1));
+    assert_eq!((counts.get("delivered"), counts.get("rejected")), (2, 1));
     assert_eq!(counts.get("rejected_stored"), 1);
     // Which of the three it was is not known.
     assert_eq!(storage.messages_in("logagg/rejected/logs/"), messages(3));
@@ -289,7 +289,7 @@ fn what_is_rejected_and_cannot_be_stored_returns_to_its_source() {
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = lambda.invoke(&event::with(&sent));
     let counts = settled(&invoked, "search", &sent, &bulk.held());
-    assert_eq!((counts.get("refused"), counts.get("returned_to_source")), (0, 1));
+    assert_eq!((counts.get("rejected"), counts.get("returned_to_source")), (0, 1));
     assert_eq!(counts.reasons("returned_to_source")["illegal_argument_exception"], 1);
     assert_eq!(
         invoked.summary["warnings"],

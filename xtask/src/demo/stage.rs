@@ -160,7 +160,7 @@ fn deploy(account: &Account, binaries: &Binaries, search: &Search) -> anyhow::Re
             "search": {"type": "elasticsearch", "url": search.endpoint(), "index": INDEX}
         },
         // Lambda keeps what is left, as far as it does so here.
-        "accept": ["no_undelivered_storage"],
+        "accepted_risks": ["no_undelivered_storage"],
     });
     account.lambda().create(&Function {
         name: SHIPPER,

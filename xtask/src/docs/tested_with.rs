@@ -55,7 +55,7 @@ pub(super) fn render() -> anyhow::Result<String> {
     }
     page.push_str(
         "\nrotel, nginx and AWS's emulator of Lambda's runtime interface are tested with too; OpenTofu runs\n\
-         the provider. [Tests](../tests.md#third-party-servers) tells how.\n",
+         the provider. [Testing](../testing.md#third-party-servers) has the details.\n",
     );
     Ok(page)
 }

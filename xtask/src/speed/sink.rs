@@ -91,10 +91,10 @@ impl Sink {
         let mut configuration = json!({
             "destinations": {"sink": destination},
             "gzip_level": super::GZIP_LEVEL,
-            "accept": ["no_undelivered_storage"],
+            "accepted_risks": ["no_undelivered_storage"],
         });
         if admission == Admission::ByRules {
-            configuration["admit"] = json!({
+            configuration["processing"] = json!({
                 "exclude": [{"name": "health", "message": "GET /health"}],
                 "redact": ["email", "bearer_token", "aws_access_key", "aws_secret_key"],
             });

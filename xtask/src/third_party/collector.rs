@@ -76,7 +76,7 @@ fn splunk_hec(url: &str) -> Value {
 
 fn acknowledged(url: &str) -> Value {
     let mut destination = splunk_hec(url);
-    destination["acknowledgement"] = json!("await");
+    destination["indexer_acknowledgement"] = json!(true);
     destination
 }
 
@@ -215,7 +215,7 @@ fn accepted(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let invoked =
         case(shipper, checks, "splunk_hec_blank", url(Receiver::SplunkHec), &splunk_hec, &blank)?;
     checks.check("splunk_hec blank: the others are delivered", |_| {
-        expect(&invoked, &[("delivered", 3), ("refused", 2)])
+        expect(&invoked, &[("delivered", 3), ("rejected", 2)])
     });
     checks.check("splunk_hec blank: nothing blank is sent", |_| {
         ensure!(exchange::count(&invoked, "requests") == 1, "{}", invoked.summary);
@@ -254,14 +254,14 @@ fn too_large(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let invoked =
         case(shipper, checks, name, collector.endpoint(Receiver::Otlp), &otlp, &messages)?;
     checks.check("otlp too large: only the large event is rejected", |_| {
-        ensure_reason(&invoked, "refused", "too_large")?;
-        expect(&invoked, &[("delivered", 3), ("refused", 1)])
+        ensure_reason(&invoked, "rejected", "too_large")?;
+        expect(&invoked, &[("delivered", 3), ("rejected", 1)])
     });
     let name = "splunk_hec_too_large";
     let url = collector.endpoint(Receiver::SplunkHec);
     let invoked = case(shipper, checks, name, url, &splunk_hec, &messages)?;
     checks.check("splunk_hec too large: the others are delivered", |_| {
-        expect(&invoked, &[("delivered", 3), ("refused", 1)])
+        expect(&invoked, &[("delivered", 3), ("rejected", 1)])
     });
     checks.check("splunk_hec too large: the size is remembered", |_| remembered(shipper));
     // It says 500, and why in words.
@@ -269,8 +269,8 @@ fn too_large(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let url = collector.endpoint(Receiver::Datadog);
     let invoked = case(shipper, checks, name, url, &datadog, &messages)?;
     checks.check("datadog too large: only the large event is rejected", |_| {
-        ensure_reason(&invoked, "refused", "too_large")?;
-        expect(&invoked, &[("delivered", 3), ("refused", 1)])
+        ensure_reason(&invoked, "rejected", "too_large")?;
+        expect(&invoked, &[("delivered", 3), ("rejected", 1)])
     });
     Ok(())
 }

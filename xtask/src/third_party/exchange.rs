@@ -191,10 +191,10 @@ fn without_ports(body: &str) -> String {
 fn counts(summary: &Value) -> Value {
     let counts = &summary["destinations"]["x"];
     let mut kept = json!({});
-    for name in FATES.into_iter().chain(["in", "additional_parts"]) {
+    for name in FATES.into_iter().chain(["received", "additional_parts"]) {
         kept[name] = counts[name].clone();
     }
-    for fate in ["refused", "returned_to_source"] {
+    for fate in ["rejected", "returned_to_source"] {
         if let Some(reasons) = counts["reasons"].get(fate) {
             kept["reasons"][fate] = reasons.clone();
         }
@@ -290,7 +290,7 @@ pub(crate) fn account(
     }
     let there = u64::try_from(copies.values().filter(|copies| **copies > 0).count())?;
     let again: u64 = copies.values().map(|copies| copies.saturating_sub(1)).sum();
-    let delivered = count("delivered") + count("already_there");
+    let delivered = count("delivered") + count("deduplicated");
     let possible = count("possible_duplicates");
     ensure!(there >= delivered, "{delivered} delivered, and {there} are there: {counts}");
     ensure!(
@@ -404,7 +404,7 @@ pub(crate) fn account_all(
     let (mut received, mut there, mut possible) = (0, 0, 0);
     for (Shipped { events, invoked }, stored) in shipped.iter().zip(by_delivery) {
         account(invoked, events, &stored)?;
-        received += count(invoked, "in");
+        received += count(invoked, "received");
         there += stored.len();
         possible += count(invoked, "possible_duplicates");
     }

@@ -13,7 +13,7 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
         "destinations": {
             "x": {"type": "elasticsearch", "url": server.endpoint(), "index": "emulated"},
         },
-        "accept": ["no_undelivered_storage"],
+        "accepted_risks": ["no_undelivered_storage"],
         "metrics": {},
     });
     let variables = [("LOGAGG_CONFIG", configuration.to_string())];
@@ -22,12 +22,12 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
     checks.check("events shipped twice are there once", |_| {
         let events = content::fill(600);
         let deliveries = content::deliveries(&events)?;
-        for (expected, again) in [("delivered", false), ("already_there", true)] {
+        for (expected, again) in [("delivered", false), ("deduplicated", true)] {
             for delivery in &deliveries {
                 let summary = function.invoke(delivery)?;
                 let counts = &summary["destinations"]["x"];
                 ensure!(
-                    counts[expected] == counts["in"] && counts["in"] != 0,
+                    counts[expected] == counts["received"] && counts["received"] != 0,
                     "sent again: {again}, {summary:#}"
                 );
             }

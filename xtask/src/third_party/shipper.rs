@@ -41,8 +41,7 @@ impl Shipper {
         environment: &[(&str, String)],
     ) -> anyhow::Result<Function> {
         interrupt::check()?;
-        let mut configuration =
-            json!({"destinations": {"x": destination}, "accept": ["no_undelivered_storage"]});
+        let mut configuration = json!({"destinations": {"x": destination}, "accepted_risks": ["no_undelivered_storage"]});
         for (name, value) in more.as_object().into_iter().flatten() {
             configuration[name] = value.clone();
         }
@@ -83,7 +82,7 @@ pub(super) fn deliver_with(function: &Function, delivery: &Value) -> anyhow::Res
         bail!("the shipper failed: {}", error.error);
     }
     ensure!(
-        count(&summary, "delivered") == count(&summary, "in"),
+        count(&summary, "delivered") == count(&summary, "received"),
         "not all delivered: {summary:#}"
     );
     ensure!(count(&summary, "possible_duplicates") == 0, "something may be twice: {summary:#}");
@@ -92,12 +91,12 @@ pub(super) fn deliver_with(function: &Function, delivery: &Value) -> anyhow::Res
 
 /// What can become of an event, by the count in a summary.
 pub(super) const FATES: [&str; 6] =
-    ["delivered", "already_there", "dropped", "refused", "stored", "returned_to_source"];
+    ["delivered", "deduplicated", "dropped", "rejected", "stored", "returned_to_source"];
 
 /// Makes sure that every event has one fate, and that Lambda is told of a failure where some are
 /// returned to it; gives how many were received.
 pub(super) fn accounted(Invoked { result, summary }: &Invoked) -> anyhow::Result<u64> {
-    let received = count(summary, "in");
+    let received = count(summary, "received");
     let accounted: u64 = FATES.iter().map(|fate| count(summary, fate)).sum();
     ensure!(accounted == received, "{accounted} of {received} accounted for: {summary:#}");
     ensure!(

@@ -145,7 +145,7 @@ fn http(url: &str) -> Value {
 fn bulk(url: &str) -> Value {
     let url = format!("{url}/insert/elasticsearch");
     json!({
-        "type": "elasticsearch", "url": url, "index": "logs-lambda", "index_in": "body", "ids": "omit",
+        "type": "elasticsearch", "url": url, "index": "logs-lambda", "index_in": "body", "document_ids": "none",
         "query": {
             "_msg_field": "message", "_time_field": "@timestamp",
             "_stream_fields": "aws.cloudwatch.log_group",
@@ -329,8 +329,8 @@ fn too_old(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
             destination["max_age_s"] = json!(7 * 24 * 60 * 60);
             let delivery = content::deliveries(&exchange::long_ago(&THREE))?;
             let invoked = shipper.ship(&destination, &delivery[0], TIME)?;
-            ensure_reason(&invoked, "refused", "too_old")?;
-            expect(&invoked, &[("refused", 3)])
+            ensure_reason(&invoked, "rejected", "too_old")?;
+            expect(&invoked, &[("rejected", 3)])
         });
     }
     Ok(())
@@ -342,14 +342,14 @@ fn too_large(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let messages = ["one", "two", &large, "four"];
     let invoked = case(shipper, checks, "otlp_too_large", &logs, otlp, &messages)?;
     checks.check("otlp too large: only the large event is rejected", |_| {
-        ensure_reason(&invoked, "refused", "too_large")?;
-        expect(&invoked, &[("delivered", 3), ("refused", 1)])
+        ensure_reason(&invoked, "rejected", "too_large")?;
+        expect(&invoked, &[("delivered", 3), ("rejected", 1)])
     });
     let logs = start(&["-loki.maxRequestSize=4000"])?;
     let invoked = case(shipper, checks, "loki_too_large", &logs, loki, &messages)?;
     checks.check("loki too large: only the large event is rejected", |_| {
-        ensure_reason(&invoked, "refused", "too_large")?;
-        expect(&invoked, &[("delivered", 3), ("refused", 1)])
+        ensure_reason(&invoked, "rejected", "too_large")?;
+        expect(&invoked, &[("delivered", 3), ("rejected", 1)])
     });
     Ok(())
 }

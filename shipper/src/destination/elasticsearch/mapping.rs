@@ -1,5 +1,5 @@
 //! How the index is mapped that documents go to. Without the index template the first value of a field makes
-//! its type, and every later value that does not fit is refused.
+//! its type, and every later value that does not fit is rejected.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::Elasticsearch;
-use crate::destination::{Address, Answer, Encoding, Inspected, Inspection, Request};
+use crate::destination::{Address, Encoding, Inspected, Inspection, Request, Response};
 
 /// What is read of a mapping.
 const FILTER_PATH: &str = "*.mappings.date_detection,*.mappings.properties.json.type,\
@@ -44,7 +44,7 @@ impl Inspection for Elasticsearch {
         ]
     }
 
-    fn judge(&self, answer: &Answer) -> Inspected {
+    fn judge(&self, answer: &Response) -> Inspected {
         match answer.status {
             200 => {}
             404 => return Inspected::Absent,
@@ -174,19 +174,19 @@ mod tests {
 
     use super::super::{Access, Ids, MAX_REQUEST_BYTES};
     use super::*;
-    use crate::destination::dated::Dated;
-    use crate::destination::{document, sample};
+    use crate::destination::time_template::TimeTemplate;
+    use crate::destination::{ecs_document, sample};
     use crate::record::{Extent, Piece};
 
     fn destination() -> Elasticsearch {
         let url = Url::parse("https://search.example:9200/base/").unwrap();
-        let index = Dated::parse("logs-{yyyy.MM.dd}").unwrap();
+        let index = TimeTemplate::parse("logs-{yyyy.MM.dd}").unwrap();
         Elasticsearch::new(url, index, false, Access::Anonymous, Ids::Sent, MAX_REQUEST_BYTES)
     }
 
     fn judge(status: u16, body: &str) -> Inspected {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        destination().judge(&Answer { status, retry_after: None, body })
+        destination().judge(&Response { status, retry_after: None, body })
     }
 
     fn template(text: &str) -> Value {
@@ -247,10 +247,12 @@ mod tests {
             "XRAY TraceId: 1-5f-2\tStatus: timeout\tError Type: E\t\n",
         );
         for message in [REPORT, r#"{"level":"warn"}"#] {
-            for extent in [Extent::Part { number: 1, count: 2 }, Extent::Cut { message_bytes: 9 }] {
+            for extent in
+                [Extent::Part { number: 1, count: 2 }, Extent::Truncated { message_bytes: 9 }]
+            {
                 let mut body = Vec::new();
                 sample::with_piece(message, |piece| {
-                    document::write(&Piece { extent, ..piece.clone() }, &mut body);
+                    ecs_document::write(&Piece { extent, ..piece.clone() }, &mut body);
                 });
                 let document = serde_json::from_slice(&body).unwrap();
                 let mut found = Vec::new();

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::SECRET;
-use crate::answers::OwnAnswer;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
+use crate::responses::OwnResponse;
 
 use super::{ensure, ensure_header};
 
@@ -22,7 +22,7 @@ pub(super) fn ensure_signed(request: &Request, service: &str) -> Result<(), Stri
     ensure_header(request, "x-amz-security-token", &format!("{SECRET}-token"))
 }
 
-/// Makes sure that an upload to S3 has its checksum, right and signed. A bucket with Object Lock refuses one
+/// Makes sure that an upload to S3 has its checksum, right and signed. A bucket with Object Lock rejects one
 /// that has none: "The Content-MD5 or x-amz-sdk-checksum-algorithm header is required for any request to upload
 /// an object with a retention period configured using Amazon S3 Object Lock"; as its error has it, "Content-MD5
 /// OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters". The checksum
@@ -45,12 +45,12 @@ pub(crate) fn ensure_checksum(request: &Request) -> Result<(), String> {
 }
 
 /// A refusal of a service that speaks JSON, which quotes what was sent.
-pub(super) fn refusal(status: u16, name: &str) -> Answer {
+pub(super) fn refusal(status: u16, name: &str) -> Response {
     let body = format!(r#"{{"__type":"com.amazonaws#{name}","message":"{}"}}"#, crate::PAYLOAD);
-    Answer::new(status, body)
+    Response::new(status, body)
 }
 
-/// Answers of a service that speaks JSON, which refuses requests for these reasons.
-pub(super) fn own_refusals<const COUNT: usize>(names: [&str; COUNT]) -> [OwnAnswer; COUNT] {
-    names.map(|name| OwnAnswer::new(1, 400, &format!(r#"{{"__type":"{name}"}}"#)))
+/// Responses of a service that speaks JSON, which rejects requests for these reasons.
+pub(super) fn own_refusals<const COUNT: usize>(names: [&str; COUNT]) -> [OwnResponse; COUNT] {
+    names.map(|name| OwnResponse::new(1, 400, &format!(r#"{{"__type":"{name}"}}"#)))
 }

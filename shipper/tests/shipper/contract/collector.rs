@@ -4,7 +4,7 @@
 use prost::Message;
 
 use super::decompressed;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
 
 const WRONG_TOKEN: &str = "provided authorization does not match expected scheme or token";
 const TOO_LARGE: &str = "http: request body too large";
@@ -24,7 +24,7 @@ struct Status {
 }
 
 /// Nothing where it says what the service itself says.
-pub(super) fn answer(case: &str, request: &Request) -> Option<Answer> {
+pub(super) fn answer(case: &str, request: &Request) -> Option<Response> {
     let is_too_large = decompressed(request).len() > MAX_REQUEST_BYTES;
     let answer = match case {
         "otlp_wrong_token" => status(401, 16, WRONG_TOKEN),
@@ -83,19 +83,19 @@ fn has_blank_event(request: &Request) -> bool {
     String::from_utf8_lossy(&decompressed(request)).contains(r#""event":"","#)
 }
 
-fn status(status: u16, code: i32, message: &str) -> Answer {
+fn status(status: u16, code: i32, message: &str) -> Response {
     let body = Status { code, message: message.to_owned() }.encode_to_vec();
-    Answer::new(status, body).with("content-type", "application/x-protobuf")
+    Response::new(status, body).with("content-type", "application/x-protobuf")
 }
 
-fn json(status: u16, body: &str) -> Answer {
-    Answer::new(status, body).with("content-type", "application/json")
+fn json(status: u16, body: &str) -> Response {
+    Response::new(status, body).with("content-type", "application/json")
 }
 
-fn text(status: u16, body: &str) -> Answer {
-    Answer::new(status, body).with("content-type", "text/plain; charset=utf-8")
+fn text(status: u16, body: &str) -> Response {
+    Response::new(status, body).with("content-type", "text/plain; charset=utf-8")
 }
 
-fn line(status: u16, body: &str) -> Answer {
+fn line(status: u16, body: &str) -> Response {
     text(status, &format!("{body}\n"))
 }

@@ -3,11 +3,11 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::{
-    Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, gunzipped, parsed,
+    Contract, Item, Rejects, Success, ensure, ensure_header, ensure_post, gunzipped, parsed,
     text_of,
 };
 use crate::SECRET;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
 
 /// <https://docs.datadoghq.com/api/latest/logs/#send-logs>
 pub(super) struct Datadog;
@@ -42,21 +42,21 @@ impl Contract for Datadog {
         logs.iter().map(item).collect()
     }
 
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         held.extend(items);
-        Answer::new(202, "{}").with("content-type", "application/json")
+        Response::new(202, "{}").with("content-type", "application/json")
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Nothing
+    fn rejects(&self) -> Rejects {
+        Rejects::Nothing
     }
 
-    fn unauthorized(&self) -> Answer {
-        Answer::new(403, r#"{"errors":[{"status":"403","title":"Forbidden"}]}"#)
+    fn unauthorized(&self) -> Response {
+        Response::new(403, r#"{"errors":[{"status":"403","title":"Forbidden"}]}"#)
     }
 
-    fn busy(&self) -> Answer {
-        Answer::new(429, r#"{"errors":[{"status":"429","title":"Too Many Requests"}]}"#)
+    fn busy(&self) -> Response {
+        Response::new(429, r#"{"errors":[{"status":"429","title":"Too Many Requests"}]}"#)
     }
 
     fn foreign_success(&self) -> Success {

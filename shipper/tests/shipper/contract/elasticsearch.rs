@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
-use super::{Contract, Item, Refuses, Success, opensearch};
-use crate::answers::OwnAnswer;
-use crate::http::{Answer, Request};
-use crate::stand_in::POISON;
+use super::{Contract, Item, Rejects, Success, opensearch};
+use crate::http::{Request, Response};
+use crate::mock_server::POISON;
+use crate::responses::OwnResponse;
 use crate::{SECRET, bulk};
 
 /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk>
@@ -32,11 +32,11 @@ impl Contract for Elasticsearch {
         Ok(pieces.into_iter().map(item).collect())
     }
 
-    fn setup(&self, request: &Request) -> Option<Answer> {
+    fn setup(&self, request: &Request) -> Option<Response> {
         bulk::mapping(request)
     }
 
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         let mut failures = Vec::new();
         for item in items {
             failures.push(if held.iter().any(|other| other.key == item.key) {
@@ -56,16 +56,16 @@ impl Contract for Elasticsearch {
         format!("{POISON} {}", "x".repeat(33_000))
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Records
+    fn rejects(&self) -> Rejects {
+        Rejects::Records
     }
 
-    fn unauthorized(&self) -> Answer {
+    fn unauthorized(&self) -> Response {
         let body = r#"{"error":{"type":"security_exception"},"status":401}"#;
-        opensearch::in_json(Answer::new(401, body))
+        opensearch::in_json(Response::new(401, body))
     }
 
-    fn busy(&self) -> Answer {
+    fn busy(&self) -> Response {
         opensearch::out_of_memory()
     }
 
@@ -74,8 +74,8 @@ impl Contract for Elasticsearch {
     ///
     /// <https://www.elastic.co/docs/troubleshoot/elasticsearch/rejected-requests>
     /// <https://github.com/elastic/elasticsearch/pull/92646>
-    fn own_answers(&self) -> Vec<OwnAnswer> {
-        let item = |(status, error): (u16, &'static str)| OwnAnswer {
+    fn own_responses(&self) -> Vec<OwnResponse> {
+        let item = |(status, error): (u16, &'static str)| OwnResponse {
             name: format!(r#"item `{{"status":{status},"error":{{"type":"{error}"}}}}`"#),
             lines: 1,
             answer: opensearch::items(&[Some((status, error))]),

@@ -1,12 +1,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, gunzipped, parsed,
+    Contract, Item, Rejects, Success, ensure, ensure_header, ensure_post, gunzipped, parsed,
     text_of,
 };
 use crate::SECRET;
-use crate::answers::OwnAnswer;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
+use crate::responses::OwnResponse;
 
 /// <https://docs.honeycomb.io/api/events/#create-events>
 pub(super) struct Honeycomb;
@@ -39,7 +39,7 @@ impl Contract for Honeycomb {
         events.iter().map(item).collect()
     }
 
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         let answer = |item: Item| {
             if item.is_poison() {
                 return json!({"status": 400, "error": item.message});
@@ -48,26 +48,26 @@ impl Contract for Honeycomb {
             json!({"status": 202})
         };
         let answers: Vec<Value> = items.into_iter().map(answer).collect();
-        Answer::new(200, json!(answers).to_string())
+        Response::new(200, json!(answers).to_string())
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Records
+    fn rejects(&self) -> Rejects {
+        Rejects::Records
     }
 
-    fn unauthorized(&self) -> Answer {
-        Answer::new(401, r#"{"error":"unknown API key - check your credentials"}"#)
+    fn unauthorized(&self) -> Response {
+        Response::new(401, r#"{"error":"unknown API key - check your credentials"}"#)
     }
 
-    fn busy(&self) -> Answer {
-        Answer::new(429, r#"{"error":"request dropped due to rate limiting"}"#)
+    fn busy(&self) -> Response {
+        Response::new(429, r#"{"error":"request dropped due to rate limiting"}"#)
     }
 
-    fn own_answers(&self) -> Vec<OwnAnswer> {
+    fn own_responses(&self) -> Vec<OwnResponse> {
         [429, 500, 501, 503, 400, 401]
             .map(|status| {
-                let answer = Answer::new(200, format!(r#"[{{"status":{status}}}]"#));
-                OwnAnswer { name: format!("event `{{\"status\":{status}}}`"), lines: 1, answer }
+                let answer = Response::new(200, format!(r#"[{{"status":{status}}}]"#));
+                OwnResponse { name: format!("event `{{\"status\":{status}}}`"), lines: 1, answer }
             })
             .into()
     }

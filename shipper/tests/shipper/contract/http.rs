@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
-use super::{Contract, Item, Refuses, Success, ensure, ensure_header, gunzipped, parsed, text_of};
+use super::{Contract, Item, Rejects, Success, ensure, ensure_header, gunzipped, parsed, text_of};
 use crate::SECRET;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
 
 /// Whatever the user has; here something that takes JSON arrays by PUT.
 pub(crate) struct Http;
@@ -34,21 +34,21 @@ impl Contract for Http {
         documents.iter().map(|document| Ok(Item::new(text_of(document, "message")?))).collect()
     }
 
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         held.extend(items);
-        Answer::new(204, "")
+        Response::new(204, "")
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Nothing
+    fn rejects(&self) -> Rejects {
+        Rejects::Nothing
     }
 
-    fn unauthorized(&self) -> Answer {
-        Answer::new(401, "")
+    fn unauthorized(&self) -> Response {
+        Response::new(401, "")
     }
 
-    fn busy(&self) -> Answer {
-        Answer::new(429, "")
+    fn busy(&self) -> Response {
+        Response::new(429, "")
     }
 
     fn foreign_success(&self) -> Success {

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::aws::{ensure_signed, own_refusals, refusal};
 use super::{
-    Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, json_lines, parsed,
+    Contract, Item, Rejects, Success, ensure, ensure_header, ensure_post, json_lines, parsed,
     text_of,
 };
-use crate::answers::OwnAnswer;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
+use crate::responses::OwnResponse;
 
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html>
 pub(super) struct Kinesis;
@@ -51,35 +51,35 @@ impl Contract for Kinesis {
         Ok(items)
     }
 
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         let number = |index| json!({"SequenceNumber": format!("{index}"), "ShardId": "shardId-0"});
         let answers: Vec<Value> = (0..items.len()).map(number).collect();
         held.extend(items);
-        Answer::new(200, json!({"FailedRecordCount": 0, "Records": answers}).to_string())
+        Response::new(200, json!({"FailedRecordCount": 0, "Records": answers}).to_string())
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Nothing
+    fn rejects(&self) -> Rejects {
+        Rejects::Nothing
     }
 
-    fn unauthorized(&self) -> Answer {
+    fn unauthorized(&self) -> Response {
         refusal(400, "AccessDeniedException")
     }
 
-    fn busy(&self) -> Answer {
+    fn busy(&self) -> Response {
         refusal(400, "ProvisionedThroughputExceededException")
     }
 
-    fn failed_inside(&self, records: usize) -> Option<Answer> {
+    fn failed_inside(&self, records: usize) -> Option<Response> {
         let failed = json!({"ErrorCode": "InternalFailure", "ErrorMessage": "Internal failure."});
         let answer = json!({"FailedRecordCount": records, "Records": vec![failed; records]});
-        Some(Answer::new(200, answer.to_string()))
+        Some(Response::new(200, answer.to_string()))
     }
 
-    fn own_answers(&self) -> Vec<OwnAnswer> {
+    fn own_responses(&self) -> Vec<OwnResponse> {
         let record = |code: &str| {
-            let answer = Answer::new(200, format!(r#"{{"Records":[{{"ErrorCode":"{code}"}}]}}"#));
-            OwnAnswer { name: format!("record with `{code}`"), lines: 1, answer }
+            let answer = Response::new(200, format!(r#"{{"Records":[{{"ErrorCode":"{code}"}}]}}"#));
+            OwnResponse { name: format!("record with `{code}`"), lines: 1, answer }
         };
         let mut answers =
             vec![record("ProvisionedThroughputExceededException"), record("InternalFailure")];

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
-use super::{Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, json_lines};
+use super::{Contract, Item, Rejects, Success, ensure, ensure_header, ensure_post, json_lines};
 use crate::SECRET;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
 
 /// <https://documentation.solarwinds.com/en/success_center/loggly/content/admin/http-bulk-endpoint.htm>, and for
 /// the 403 <https://github.com/loggly/node-loggly-bulk>. Its body, and the 503, are assumed.
@@ -31,21 +31,21 @@ impl Contract for Loggly {
         json_lines(text, 1_000_000)
     }
 
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         held.extend(items);
-        Answer::new(200, r#"{"response" : "ok"}"#)
+        Response::new(200, r#"{"response" : "ok"}"#)
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Nothing
+    fn rejects(&self) -> Rejects {
+        Rejects::Nothing
     }
 
-    fn unauthorized(&self) -> Answer {
-        Answer::new(403, "invalid token")
+    fn unauthorized(&self) -> Response {
+        Response::new(403, "invalid token")
     }
 
-    fn busy(&self) -> Answer {
-        Answer::new(503, "")
+    fn busy(&self) -> Response {
+        Response::new(503, "")
     }
 
     fn foreign_success(&self) -> Success {

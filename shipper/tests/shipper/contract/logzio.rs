@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
-use super::{Contract, Item, Refuses, Success, text_of};
-use crate::answers::OwnAnswer;
-use crate::http::{Answer, Request};
+use super::{Contract, Item, Rejects, Success, text_of};
+use crate::http::{Request, Response};
+use crate::responses::OwnResponse;
 use crate::{SECRET, logzio};
 
 /// <https://docs.logz.io/docs/shipping/Code/HTTP> has all but the 429, which is assumed.
@@ -22,39 +22,39 @@ impl Contract for Logzio {
         logzio::check(request)?.iter().map(item).collect()
     }
 
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         let (malformed, good): (Vec<Item>, Vec<Item>) =
             items.into_iter().partition(Item::is_poison);
         let successful = good.len();
         held.extend(good);
         if malformed.is_empty() {
-            return Answer::new(200, "");
+            return Response::new(200, "");
         }
         let counts = json!({
             "malformedLines": malformed.len(), "successfulLines": successful,
             "oversizedLines": 0, "emptyLogLines": 0,
         });
-        Answer::new(400, counts.to_string())
+        Response::new(400, counts.to_string())
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Records
+    fn rejects(&self) -> Rejects {
+        Rejects::Records
     }
 
-    fn unauthorized(&self) -> Answer {
-        Answer::new(401, "Logging token is not valid")
+    fn unauthorized(&self) -> Response {
+        Response::new(401, "Logging token is not valid")
     }
 
-    fn busy(&self) -> Answer {
-        Answer::new(429, "")
+    fn busy(&self) -> Response {
+        Response::new(429, "")
     }
 
-    fn own_answers(&self) -> Vec<OwnAnswer> {
+    fn own_responses(&self) -> Vec<OwnResponse> {
         [
             r#"{"malformedLines":1,"oversizedLines":1,"successfulLines":2,"emptyLogLines":0}"#,
             r#"{"malformedLines":0,"oversizedLines":0,"successfulLines":3,"emptyLogLines":1}"#,
         ]
-        .map(|counts| OwnAnswer::new(4, 400, counts))
+        .map(|counts| OwnResponse::new(4, 400, counts))
         .into()
     }
 

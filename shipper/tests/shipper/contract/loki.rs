@@ -1,10 +1,10 @@
 use prost::Message;
 use serde_json::{Value, json};
 
-use super::{Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post};
+use super::{Contract, Item, Rejects, Success, ensure, ensure_header, ensure_post};
 use crate::SECRET;
-use crate::answers::OwnAnswer;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
+use crate::responses::OwnResponse;
 
 /// <https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs>
 pub(super) struct Loki;
@@ -104,35 +104,35 @@ impl Contract for Loki {
     }
 
     /// Keeps what it can and answers 400 for the rest.
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         let total = items.len();
         let (ignored, good): (Vec<Item>, Vec<Item>) = items.into_iter().partition(Item::is_poison);
         held.extend(good);
         if ignored.is_empty() {
-            return Answer::new(204, "");
+            return Response::new(204, "");
         }
         let text = format!(
             "entry with timestamp 2023-11-06 ignored, reason: 'entry too far behind', user 'shop', \
              total ignored: {} out of {total} for stream: {{env=\"test\"}}",
             ignored.len()
         );
-        Answer::new(400, text)
+        Response::new(400, text)
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Records
+    fn rejects(&self) -> Rejects {
+        Rejects::Records
     }
 
-    fn unauthorized(&self) -> Answer {
-        Answer::new(401, "no org id\n")
+    fn unauthorized(&self) -> Response {
+        Response::new(401, "no org id\n")
     }
 
-    fn busy(&self) -> Answer {
-        Answer::new(429, "Ingestion rate limit exceeded for user shop\n")
+    fn busy(&self) -> Response {
+        Response::new(429, "Ingestion rate limit exceeded for user shop\n")
     }
 
-    fn own_answers(&self) -> Vec<OwnAnswer> {
-        ["... total ignored: 1 out of 4", "..."].map(|text| OwnAnswer::new(4, 400, text)).into()
+    fn own_responses(&self) -> Vec<OwnResponse> {
+        ["... total ignored: 1 out of 4", "..."].map(|text| OwnResponse::new(4, 400, text)).into()
     }
 
     fn foreign_success(&self) -> Success {

@@ -29,9 +29,9 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use crate::answers::OwnAnswer;
-use crate::http::{Answer, Request};
-use crate::stand_in::POISON;
+use crate::http::{Request, Response};
+use crate::mock_server::POISON;
+use crate::responses::OwnResponse;
 
 /// A log service.
 pub(crate) trait Contract: Send + Sync {
@@ -45,36 +45,36 @@ pub(crate) trait Contract: Send + Sync {
     fn check(&self, request: &Request) -> Result<Vec<Item>, String>;
 
     /// What it says to whoever asks how it is set up.
-    fn setup(&self, _request: &Request) -> Option<Answer> {
+    fn setup(&self, _request: &Request) -> Option<Response> {
         None
     }
 
     /// Takes what it takes of `items`, and answers.
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer;
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response;
 
-    /// A message for which it refuses a record.
+    /// A message for which it rejects a record.
     fn poison(&self) -> String {
         POISON.to_owned()
     }
 
-    /// Whether it refuses single records.
-    fn refuses(&self) -> Refuses;
+    /// Whether it rejects single records.
+    fn rejects(&self) -> Rejects;
 
     /// Its answer to wrong credentials.
-    fn unauthorized(&self) -> Answer;
+    fn unauthorized(&self) -> Response;
 
     /// Its answer when it has too much to do.
-    fn busy(&self) -> Answer;
+    fn busy(&self) -> Response;
 
     /// Its answer with this status: in its own words, if it has any for that.
-    fn says(&self, status: u16) -> Answer {
+    fn says(&self, status: u16) -> Response {
         let own = [self.unauthorized(), self.busy()];
         let own = own.into_iter().find(|answer| answer.status == status);
-        own.unwrap_or_else(|| Answer::new(status, "<html>a gateway says no</html>"))
+        own.unwrap_or_else(|| Response::new(status, "<html>a gateway says no</html>"))
     }
 
     /// Its answer to so many records with which it has failed inside, if it answers for each.
-    fn failed_inside(&self, _records: usize) -> Option<Answer> {
+    fn failed_inside(&self, _records: usize) -> Option<Response> {
         None
     }
 
@@ -89,7 +89,7 @@ pub(crate) trait Contract: Send + Sync {
     }
 
     /// What it says in words of its own, beside what it says to these.
-    fn own_answers(&self) -> Vec<OwnAnswer> {
+    fn own_responses(&self) -> Vec<OwnResponse> {
         Vec::new()
     }
 
@@ -116,7 +116,7 @@ impl Item {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Refuses {
+pub(crate) enum Rejects {
     /// It says or counts which records it does not take, and takes the others.
     Records,
     /// It takes a request whole or not at all.
@@ -156,7 +156,7 @@ pub(crate) fn in_case(
     case: &str,
     request: &Request,
     earlier: usize,
-) -> Option<Answer> {
+) -> Option<Response> {
     match server {
         "collector" => collector::answer(case, request),
         "opensearch-2" | "opensearch-3" => opensearch::answer(case, request, earlier),

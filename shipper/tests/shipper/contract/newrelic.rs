@@ -3,11 +3,11 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::{
-    Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, gunzipped, parsed,
+    Contract, Item, Rejects, Success, ensure, ensure_header, ensure_post, gunzipped, parsed,
     text_of,
 };
 use crate::SECRET;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
 
 /// <https://docs.newrelic.com/docs/logs/log-api/introduction-log-api/>
 pub(super) struct NewRelic;
@@ -52,21 +52,21 @@ impl Contract for NewRelic {
         Ok(items)
     }
 
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         held.extend(items);
-        Answer::new(202, r#"{"requestId":"f0e7bfff-001a-b000-0000-01682bcf4565"}"#)
+        Response::new(202, r#"{"requestId":"f0e7bfff-001a-b000-0000-01682bcf4565"}"#)
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Nothing
+    fn rejects(&self) -> Rejects {
+        Rejects::Nothing
     }
 
-    fn unauthorized(&self) -> Answer {
-        Answer::new(403, "{}")
+    fn unauthorized(&self) -> Response {
+        Response::new(403, "{}")
     }
 
-    fn busy(&self) -> Answer {
-        Answer::new(429, "{}")
+    fn busy(&self) -> Response {
+        Response::new(429, "{}")
     }
 
     fn foreign_success(&self) -> Success {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::bulk;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
 
 /// What is in the way at a server, or how much it takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,12 +43,12 @@ const REJECTED_EXECUTION: &str = "rejected_execution_exception";
 /// The recorded cases, each with what it was recorded with.
 pub(crate) const CASES: [(&str, Condition); 22] = [
     ("alias_without_write_index", Fails(400, ILLEGAL_ARGUMENT)),
-    ("already_there", Has { documents: usize::MAX }),
     ("closed_index", Fails(400, "index_closed_exception")),
     ("conflicting_json_fields", TypesOfFirstValues),
     ("created", Accepts),
     ("data_stream", Accepts),
     ("date_like_log_stream", Fails(400, MAPPER_PARSING)),
+    ("deduplicated", Has { documents: usize::MAX }),
     ("event_too_large", RequestBytes { at_most: LIMIT_BYTES }),
     ("field_limit", Fails(400, ILLEGAL_ARGUMENT)),
     ("flood_stage_block", Fails(429, "cluster_block_exception")),
@@ -73,11 +73,11 @@ pub(crate) type Failure = (u16, &'static str);
 pub(crate) const IS_THERE: Failure = (409, "version_conflict_engine_exception");
 
 /// What is said in a case to a request before which there were so many.
-pub(super) fn answer(case: &str, request: &Request, earlier: usize) -> Option<Answer> {
+pub(super) fn answer(case: &str, request: &Request, earlier: usize) -> Option<Response> {
     let (_, condition) = CASES.iter().find(|(name, _)| *name == case)?;
     let (bytes, documents) = match bulk::check(request) {
         Ok(checked) => checked,
-        Err(violation) => return Some(Answer::new(400, violation)),
+        Err(violation) => return Some(Response::new(400, violation)),
     };
     match *condition {
         RequestBytes { at_most } if bytes > at_most => Some(too_large()),
@@ -129,7 +129,7 @@ fn conflicts(document: &Value, before: &[&Value]) -> bool {
 
 /// The response to a request whose documents were created, or failed so: `filter_path` leaves no more
 /// of it, and the server writes it so.
-pub(crate) fn items(failures: &[Option<Failure>]) -> Answer {
+pub(crate) fn items(failures: &[Option<Failure>]) -> Response {
     let items: Vec<_> = failures
         .iter()
         .map(|failure| match failure {
@@ -139,25 +139,25 @@ pub(crate) fn items(failures: &[Option<Failure>]) -> Answer {
             }
         })
         .collect();
-    in_json(Answer::new(200, format!(r#"{{"items":[{}]}}"#, items.join(","))))
+    in_json(Response::new(200, format!(r#"{{"items":[{}]}}"#, items.join(","))))
 }
 
 /// The response to a body over `http.max_content_length`: a status and nothing else.
-pub(crate) fn too_large() -> Answer {
-    Answer::new(413, "")
+pub(crate) fn too_large() -> Response {
+    Response::new(413, "")
 }
 
 /// The response to a request for which there is no memory. `filter_path` leaves all of an error of the
 /// whole request.
-pub(super) fn out_of_memory() -> Answer {
+pub(super) fn out_of_memory() -> Response {
     let reason = "rejected execution of coordinating operation [coordinating_and_primary_bytes=N, \
                   replica_bytes=N, all_bytes=N, coordinating_operation_bytes=N, \
                   max_coordinating_and_primary_bytes=N]";
     let error = format!(r#""type":"{REJECTED_EXECUTION}","reason":"{reason}""#);
     let body = format!(r#"{{"error":{{"root_cause":[{{{error}}}],{error}}},"status":429}}"#);
-    in_json(Answer::new(429, body))
+    in_json(Response::new(429, body))
 }
 
-pub(super) fn in_json(answer: Answer) -> Answer {
+pub(super) fn in_json(answer: Response) -> Response {
     answer.with("content-type", "application/json; charset=UTF-8")
 }

@@ -2,11 +2,11 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
-    Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, gunzipped_bytes,
+    Contract, Item, Rejects, Success, ensure, ensure_header, ensure_post, gunzipped_bytes,
 };
 use crate::SECRET;
-use crate::answers::OwnAnswer;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
+use crate::responses::OwnResponse;
 
 /// <https://opentelemetry.io/docs/specs/otlp/#otlphttp>
 pub(super) struct Otlp;
@@ -168,7 +168,7 @@ impl Contract for Otlp {
         Ok(items)
     }
 
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         let (rejected, good): (Vec<Item>, Vec<Item>) = items.into_iter().partition(Item::is_poison);
         held.extend(good);
         // Collectors write an empty one where there is nothing to say.
@@ -177,28 +177,28 @@ impl Contract for Otlp {
             partial_success.rejected_log_records = rejected.len() as i64;
             partial_success.error_message = format!("rejected: {}", first.message);
         }
-        Answer::new(200, Exported { partial_success: Some(partial_success) }.encode_to_vec())
+        Response::new(200, Exported { partial_success: Some(partial_success) }.encode_to_vec())
             .with("content-type", "application/x-protobuf")
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Records
+    fn rejects(&self) -> Rejects {
+        Rejects::Records
     }
 
-    fn unauthorized(&self) -> Answer {
-        Answer::new(401, "")
+    fn unauthorized(&self) -> Response {
+        Response::new(401, "")
     }
 
-    fn busy(&self) -> Answer {
-        Answer::new(429, "")
+    fn busy(&self) -> Response {
+        Response::new(429, "")
     }
 
-    fn own_answers(&self) -> Vec<OwnAnswer> {
+    fn own_responses(&self) -> Vec<OwnResponse> {
         let partial_success =
             Some(PartialSuccess { rejected_log_records: 1, error_message: String::new() });
-        let answer = Answer::new(200, Exported { partial_success }.encode_to_vec());
+        let answer = Response::new(200, Exported { partial_success }.encode_to_vec());
         let name = "200 with `partial_success`, one `rejected_log_records`".to_owned();
-        vec![OwnAnswer { name, lines: 4, answer }]
+        vec![OwnResponse { name, lines: 4, answer }]
     }
 
     fn foreign_success(&self) -> Success {

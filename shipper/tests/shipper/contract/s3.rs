@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
 use super::aws::{ensure_checksum, ensure_signed};
-use super::{Contract, Item, Refuses, Success, ensure, ensure_header, gunzipped, json_lines};
-use crate::answers::OwnAnswer;
-use crate::http::{Answer, Request};
+use super::{Contract, Item, Rejects, Success, ensure, ensure_header, gunzipped, json_lines};
+use crate::http::{Request, Response};
+use crate::responses::OwnResponse;
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
 pub(super) struct S3;
@@ -34,25 +34,25 @@ impl Contract for S3 {
     }
 
     /// An object that is there is overwritten.
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         held.retain(|old| items.iter().all(|new| new.key != old.key));
         held.extend(items);
-        Answer::new(200, "")
+        Response::new(200, "")
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Nothing
+    fn rejects(&self) -> Rejects {
+        Rejects::Nothing
     }
 
-    fn unauthorized(&self) -> Answer {
-        Answer::new(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
+    fn unauthorized(&self) -> Response {
+        Response::new(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
     }
 
-    fn busy(&self) -> Answer {
-        Answer::new(503, "<Error><Code>SlowDown</Code><Message>no</Message></Error>")
+    fn busy(&self) -> Response {
+        Response::new(503, "<Error><Code>SlowDown</Code><Message>no</Message></Error>")
     }
 
-    fn own_answers(&self) -> Vec<OwnAnswer> {
+    fn own_responses(&self) -> Vec<OwnResponse> {
         [
             (503, "SlowDown"),
             (400, "RequestTimeout"),
@@ -61,8 +61,8 @@ impl Contract for S3 {
             (404, "NoSuchBucket"),
         ]
         .map(|(status, code)| {
-            let answer = Answer::new(status, format!("<Error><Code>{code}</Code></Error>"));
-            OwnAnswer { name: format!("{status} `{code}`"), lines: 1, answer }
+            let answer = Response::new(status, format!("<Error><Code>{code}</Code></Error>"));
+            OwnResponse { name: format!("{status} `{code}`"), lines: 1, answer }
         })
         .into()
     }

@@ -1,11 +1,11 @@
 use serde_json::{Deserializer, Value, json};
 
 use super::{
-    Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, gunzipped, text_of,
+    Contract, Item, Rejects, Success, ensure, ensure_header, ensure_post, gunzipped, text_of,
 };
 use crate::SECRET;
-use crate::answers::OwnAnswer;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
+use crate::responses::OwnResponse;
 
 /// <https://docs.splunk.com/Documentation/Splunk/latest/Data/FormateventsforHTTPEventCollector>
 pub(crate) struct SplunkHec;
@@ -44,40 +44,41 @@ impl Contract for SplunkHec {
     }
 
     /// Takes events up to the first bad one, and says which that is.
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         for (number, item) in items.into_iter().enumerate() {
             if item.is_poison() {
                 let body = json!({
                     "text": "Invalid data format", "code": 6, "invalid-event-number": number,
                 });
-                return Answer::new(400, body.to_string());
+                return Response::new(400, body.to_string());
             }
             if item.message.trim().is_empty() {
                 let body = json!({
                     "text": "Event field cannot be blank", "code": 13,
                     "invalid-event-number": number,
                 });
-                return Answer::new(400, body.to_string());
+                return Response::new(400, body.to_string());
             }
             held.push(item);
         }
-        Answer::new(200, r#"{"text":"Success","code":0}"#).with("content-type", "application/json")
+        Response::new(200, r#"{"text":"Success","code":0}"#)
+            .with("content-type", "application/json")
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Records
+    fn rejects(&self) -> Rejects {
+        Rejects::Records
     }
 
-    fn unauthorized(&self) -> Answer {
-        Answer::new(403, r#"{"text":"Invalid token","code":4}"#)
+    fn unauthorized(&self) -> Response {
+        Response::new(403, r#"{"text":"Invalid token","code":4}"#)
     }
 
-    fn busy(&self) -> Answer {
-        Answer::new(503, r#"{"text":"Server is busy","code":9}"#)
+    fn busy(&self) -> Response {
+        Response::new(503, r#"{"text":"Server is busy","code":9}"#)
     }
 
-    fn own_answers(&self) -> Vec<OwnAnswer> {
-        let mut answers: Vec<OwnAnswer> = [
+    fn own_responses(&self) -> Vec<OwnResponse> {
+        let mut answers: Vec<OwnResponse> = [
             (503, 9),
             (503, 18),
             (503, 19),
@@ -95,12 +96,12 @@ impl Contract for SplunkHec {
             (400, 21),
             (400, 6),
         ]
-        .map(|(status, code)| OwnAnswer::new(4, status, &format!(r#"{{"code":{code}}}"#)))
+        .map(|(status, code)| OwnResponse::new(4, status, &format!(r#"{{"code":{code}}}"#)))
         .into();
         answers.extend([
-            OwnAnswer::new(4, 503, r#"{"code":9,"invalid-event-number":1}"#),
-            OwnAnswer::new(4, 400, r#"{"code":6,"invalid-event-number":0}"#),
-            OwnAnswer::new(4, 400, r#"{"code":6,"invalid-event-number":2}"#),
+            OwnResponse::new(4, 503, r#"{"code":9,"invalid-event-number":1}"#),
+            OwnResponse::new(4, 400, r#"{"code":6,"invalid-event-number":0}"#),
+            OwnResponse::new(4, 400, r#"{"code":6,"invalid-event-number":2}"#),
         ]);
         answers
     }

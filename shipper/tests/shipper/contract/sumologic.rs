@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
-use super::{Contract, Item, Refuses, Success, ensure, ensure_header, ensure_post, json_lines};
-use crate::answers::OwnAnswer;
-use crate::http::{Answer, Request};
+use super::{Contract, Item, Rejects, Success, ensure, ensure_header, ensure_post, json_lines};
+use crate::http::{Request, Response};
+use crate::responses::OwnResponse;
 use crate::{SECRET, event};
 
 /// <https://help.sumologic.com/docs/send-data/hosted-collectors/http-source/logs-metrics/>,
@@ -34,29 +34,29 @@ impl Contract for SumoLogic {
         json_lines(&text, 65_536)
     }
 
-    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Answer {
+    fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         held.extend(items);
-        Answer::new(200, "")
+        Response::new(200, "")
     }
 
-    fn refuses(&self) -> Refuses {
-        Refuses::Nothing
+    fn rejects(&self) -> Rejects {
+        Rejects::Nothing
     }
 
-    fn unauthorized(&self) -> Answer {
-        Answer::new(401, "")
+    fn unauthorized(&self) -> Response {
+        Response::new(401, "")
     }
 
-    fn busy(&self) -> Answer {
+    fn busy(&self) -> Response {
         let text =
             "You have temporarily exceeded your Sumo Logic quota. Please try again at a later time";
-        Answer::new(429, text)
+        Response::new(429, text)
     }
 
-    fn own_answers(&self) -> Vec<OwnAnswer> {
+    fn own_responses(&self) -> Vec<OwnResponse> {
         // <https://github.com/SumoLogic/sumologic-otel-collector/pull/443> has the keys.
         let said = r#"{"status":200,"id":"1","code":"budget.exceeded","message":"..."}"#;
-        vec![OwnAnswer::new(4, 200, said)]
+        vec![OwnResponse::new(4, 200, said)]
     }
 
     fn foreign_success(&self) -> Success {

@@ -2,7 +2,7 @@
 //! case.
 
 use super::decompressed;
-use crate::http::{Answer, Request};
+use crate::http::{Request, Response};
 
 /// Where it has the paths of other services.
 pub(super) const PATHS: [&str; 4] =
@@ -12,7 +12,7 @@ pub(super) const PATHS: [&str; 4] =
 const MAX_REQUEST_BYTES: usize = 4_000;
 
 /// Nothing where it says what the service itself says.
-pub(super) fn answer(case: &str, request: &Request) -> Option<Answer> {
+pub(super) fn answer(case: &str, request: &Request) -> Option<Response> {
     let bytes = decompressed(request).len();
     let is_too_large = bytes > MAX_REQUEST_BYTES;
     let answer = match case {
@@ -51,15 +51,15 @@ pub(super) fn answer(case: &str, request: &Request) -> Option<Answer> {
              \\\"123456789012\\\"}}\"; want string",
         ),
         // Whatever it leaves out of it.
-        _ if case.starts_with("otlp_") => Answer::new(200, ""),
+        _ if case.starts_with("otlp_") => Response::new(200, ""),
         _ if case.starts_with("http_") => {
-            Answer::new(200, "").with("content-type", "application/json")
+            Response::new(200, "").with("content-type", "application/json")
         }
         _ => return None,
     };
     Some(answer)
 }
 
-fn line(status: u16, body: &str) -> Answer {
-    Answer::new(status, format!("{body}\n")).with("content-type", "text/plain; charset=utf-8")
+fn line(status: u16, body: &str) -> Response {
+    Response::new(status, format!("{body}\n")).with("content-type", "text/plain; charset=utf-8")
 }

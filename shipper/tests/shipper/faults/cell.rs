@@ -15,8 +15,8 @@ use super::situation::{RESERVE, Situation};
 use crate::contract::Contract;
 use crate::http::Server;
 use crate::lambda::{FunctionError, Invoked, OWN_LOG_GROUP};
+use crate::mock_server::{MockServer, Mood};
 use crate::settled::{Counts, settled};
-use crate::stand_in::{Mood, StandIn};
 use crate::storage::{Storage, Trouble};
 use crate::{PAYLOAD, SECRET, event, tls};
 
@@ -35,7 +35,7 @@ pub(super) struct Cell {
 /// A place where a cell is tried.
 struct Scene {
     cell: Cell,
-    stand_in: StandIn,
+    stand_in: MockServer,
     /// Another way to the service, for a cell about that.
     door: Option<Server>,
     storage: Storage,
@@ -70,7 +70,7 @@ impl Cell {
         let has_a_place =
             |message: &&String| held.messages.contains(message) || stored.contains(message);
         let without = messages.iter().filter(|message| !has_a_place(message)).count() as u64;
-        let told = counts.get("refused") + counts.get("returned_to_source");
+        let told = counts.get("rejected") + counts.get("returned_to_source");
         assert!(without <= told, "lost {without}: {}", invoked.summary);
 
         scene.stand_in.recover();
@@ -98,7 +98,7 @@ impl Cell {
         assert!(scene.storage.queue().is_empty() && scene.storage.dead_letters().is_empty());
         if self.situation.has_storage() {
             for counts in &all {
-                assert_eq!(counts.get("rejected_stored"), counts.get("refused"), "{counts:?}");
+                assert_eq!(counts.get("rejected_stored"), counts.get("rejected"), "{counts:?}");
             }
         }
         let sum = |name: &str| all.iter().map(|counts| counts.get(name)).sum::<u64>();
@@ -108,7 +108,7 @@ impl Cell {
             *copies.entry(message).or_default() += 1;
         }
         let missing = messages.len() - copies.len();
-        assert!(missing as u64 <= sum("refused"), "lost {missing} in the end: {all:?}");
+        assert!(missing as u64 <= sum("rejected"), "lost {missing} in the end: {all:?}");
         let additional: u64 = copies.values().map(|count| count - 1).sum();
         assert!(additional <= sum("possible_duplicates"), "doubled {additional}: {all:?}");
         counts
@@ -122,7 +122,7 @@ impl Cell {
     /// How long the invocation may take.
     fn time(self, course: Course) -> Duration {
         match self.keeping.0 {
-            Trouble::Nothing | Trouble::Refuses | Trouble::LosesOneAnswer => {
+            Trouble::Nothing | Trouble::Rejects | Trouble::LosesOneAnswer => {
                 self.situation.time(self.fault, course)
             }
             // For as long as it may, the shipper tries to keep what is left.
@@ -133,7 +133,7 @@ impl Cell {
     fn messages(self) -> Vec<String> {
         let mut messages: Vec<String> =
             (0..self.situation.messages()).map(event::message).collect();
-        if self.fault == Fault::BadRecords {
+        if self.fault == Fault::MalformedEvents {
             for place in self.situation.bad() {
                 messages[place].push_str(&self.contract.poison());
             }
@@ -147,7 +147,7 @@ impl Scene {
         let mood = cell.fault.mood(cell.contract, cell.situation.course());
         let struck = cell.situation.struck().iter();
         let moods = struck.map(|is_struck| if *is_struck { mood.clone() } else { Mood::Takes });
-        let mut stand_in = StandIn::start(cell.contract, moods);
+        let mut stand_in = MockServer::start(cell.contract, moods);
         if cell.situation.course() == Course::Lasts {
             stand_in = stand_in.lasting(mood.clone());
         }

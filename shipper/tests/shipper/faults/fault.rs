@@ -2,8 +2,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::contract::Contract;
-use crate::http::{Answer, Reply};
-use crate::stand_in::Mood;
+use crate::http::{Reply, Response};
+use crate::mock_server::Mood;
 
 /// How long a request is waited for unless the fault is that nothing comes: longer than a slow machine
 /// needs.
@@ -18,7 +18,7 @@ pub(super) enum Fault {
     /// Nothing does.
     Nothing,
     /// Some records are bad, and the service says so if it ever does.
-    BadRecords,
+    MalformedEvents,
     /// A request is answered with this status: in the service's own words, if it has any for that.
     Status(u16),
     /// It is answered with 429, and with a time to come again.
@@ -32,7 +32,7 @@ pub(super) enum Fault {
     /// The connection is reset once the request is taken.
     ResetAfterBody,
     /// The request is taken, and the answer ends early.
-    TruncatedAnswer,
+    TruncatedResponse,
     /// The request is taken, and the answer is 200 with a web page.
     InvalidAnswer,
     /// The answer is as it must be, but says that it is a web page.
@@ -53,7 +53,7 @@ pub(super) enum Course {
 impl Fault {
     pub(super) const ALL: [Self; 22] = [
         Self::Nothing,
-        Self::BadRecords,
+        Self::MalformedEvents,
         Self::Status(400),
         Self::Status(401),
         Self::Status(403),
@@ -69,7 +69,7 @@ impl Fault {
         Self::Hang,
         Self::ResetBeforeBody,
         Self::ResetAfterBody,
-        Self::TruncatedAnswer,
+        Self::TruncatedResponse,
         Self::InvalidAnswer,
         Self::WrongContentType,
         Self::Tls,
@@ -79,14 +79,14 @@ impl Fault {
     /// How a service treats a request that the fault strikes.
     pub(super) fn mood(self, contract: &dyn Contract, course: Course) -> Mood {
         match self {
-            Self::Nothing | Self::BadRecords | Self::Tls | Self::Dns => Mood::Takes,
-            Self::Status(status) => Mood::Does(Reply::Answer(contract.says(status))),
+            Self::Nothing | Self::MalformedEvents | Self::Tls | Self::Dns => Mood::Takes,
+            Self::Status(status) => Mood::Does(Reply::Response(contract.says(status))),
             Self::RetryAfter => {
                 let seconds = match course {
                     Course::Passes => "0",
                     Course::Lasts => "3600",
                 };
-                Mood::Does(Reply::Answer(contract.says(429).with("retry-after", seconds)))
+                Mood::Does(Reply::Response(contract.says(429).with("retry-after", seconds)))
             }
             Self::Slow => Mood::TakesSlowly(match course {
                 Course::Passes => Duration::from_millis(150),
@@ -96,9 +96,9 @@ impl Fault {
             Self::Hang => Mood::TakesThen(Reply::Silence),
             Self::ResetBeforeBody => Mood::ResetsBeforeBody,
             Self::ResetAfterBody => Mood::TakesThen(Reply::Reset),
-            Self::TruncatedAnswer => Mood::TakesThenTruncates,
+            Self::TruncatedResponse => Mood::TakesThenTruncates,
             Self::InvalidAnswer => {
-                Mood::TakesThen(Reply::Answer(Answer::new(200, "<html>welcome</html>")))
+                Mood::TakesThen(Reply::Response(Response::new(200, "<html>welcome</html>")))
             }
             Self::WrongContentType => Mood::TakesThenMislabels,
         }
@@ -112,7 +112,7 @@ impl Fault {
     /// Whether the shipper tries again for as long as there is time.
     pub(super) fn is_waited_out(self) -> bool {
         match self {
-            Self::Nothing | Self::BadRecords | Self::WrongContentType => false,
+            Self::Nothing | Self::MalformedEvents | Self::WrongContentType => false,
             Self::Status(status) => matches!(status, 408 | 429 | 500 | 503),
             _ => true,
         }
@@ -132,14 +132,14 @@ impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
             Self::Nothing => "nothing",
-            Self::BadRecords => "bad records",
+            Self::MalformedEvents => "malformed events",
             Self::Status(status) => return formatter.pad(&status.to_string()),
             Self::RetryAfter => "429 with `Retry-After`",
             Self::Slow => "slow",
-            Self::Hang => "no answer",
+            Self::Hang => "no response",
             Self::ResetBeforeBody => "reset before the body",
             Self::ResetAfterBody => "reset after the body",
-            Self::TruncatedAnswer => "truncated answer",
+            Self::TruncatedResponse => "truncated response",
             Self::InvalidAnswer => "200 with a web page",
             Self::WrongContentType => "wrong `Content-Type`",
             Self::Tls => "TLS failure",

@@ -21,8 +21,8 @@ impl fmt::Display for Keeping {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self.0 {
             Trouble::Nothing => "S3 stores it",
-            Trouble::Refuses => "S3 refuses it",
-            Trouble::Hangs => "S3 stores it and never answers",
+            Trouble::Rejects => "S3 rejects it",
+            Trouble::Hangs => "S3 stores it and never responds",
             Trouble::LosesAnswers => "S3 stores it, and every response is lost",
             Trouble::LosesOneAnswer => "S3 stores it, and one response is lost",
         })

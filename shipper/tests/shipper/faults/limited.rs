@@ -1,6 +1,6 @@
 use logagg_shipper::destination::{
-    Address, Answer, Class, Destination, Encoding, Endpoint, Keys, Limits, Place, Receipts,
-    Section, Span, Verdict,
+    Address, BatchOutcome, Boundary, Deduplication, Destination, Encoding, Endpoint, Limits,
+    ReasonCode, Receipts, RecordGroup, Response, Span,
 };
 use logagg_shipper::record::Piece;
 
@@ -15,8 +15,8 @@ impl Destination for Limited {
         self.limits
     }
 
-    fn keys(&self) -> Keys {
-        self.destination.keys()
+    fn deduplication(&self) -> Deduplication {
+        self.destination.deduplication()
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -39,35 +39,35 @@ impl Destination for Limited {
         self.destination.separator()
     }
 
-    fn place(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Place {
-        self.destination.place(before, piece)
+    fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
+        self.destination.boundary(before, piece)
     }
 
-    fn open(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
-        self.destination.open(section, body);
+    fn open(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+        self.destination.open(record_group, body);
     }
 
-    fn close(&self, section: &Section<'_, '_>, body: &mut Vec<u8>) {
-        self.destination.close(section, body);
+    fn close(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+        self.destination.close(record_group, body);
     }
 
-    fn room(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
-        self.destination.room(max_bytes, other_bytes)
+    fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
+        self.destination.space(max_bytes, other_bytes)
     }
 
     fn address(&self, span: &Span<'_, '_>) -> Address {
         self.destination.address(span)
     }
 
-    fn never_takes(&self, piece: &Piece<'_>) -> Option<Class> {
+    fn never_takes(&self, piece: &Piece<'_>) -> Option<ReasonCode> {
         self.destination.never_takes(piece)
     }
 
-    fn is_at_fault(&self, piece: &Piece<'_>, class: &Class) -> bool {
+    fn is_at_fault(&self, piece: &Piece<'_>, class: &ReasonCode) -> bool {
         self.destination.is_at_fault(piece, class)
     }
 
-    fn classify(&self, sent: usize, answer: &Answer) -> Verdict {
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         self.destination.classify(sent, answer)
     }
 

@@ -71,18 +71,18 @@ fn keeping_cells() -> Vec<Cell> {
 }
 
 /// What came of a cell; one that failed has told why.
-struct Outcome {
+struct RecordOutcome {
     cell: Cell,
     counts: Option<Counts>,
 }
 
 /// Plays cells, and tells what came of each in their order.
-fn outcomes(cells: Vec<Cell>) -> Vec<Outcome> {
+fn outcomes(cells: Vec<Cell>) -> Vec<RecordOutcome> {
     let mut shares = vec![Vec::new(); THREADS];
     for (number, cell) in cells.into_iter().enumerate() {
         shares[number % THREADS].push((number, cell));
     }
-    let mut outcomes: Vec<(usize, Outcome)> = thread::scope(|scope| {
+    let mut outcomes: Vec<(usize, RecordOutcome)> = thread::scope(|scope| {
         let playing: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| play(share))).collect();
         playing.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
@@ -91,7 +91,7 @@ fn outcomes(cells: Vec<Cell>) -> Vec<Outcome> {
 }
 
 /// Plays cells on a runtime like that of the function.
-fn play(cells: Vec<(usize, Cell)>) -> Vec<(usize, Outcome)> {
+fn play(cells: Vec<(usize, Cell)>) -> Vec<(usize, RecordOutcome)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let client = Client::default();
@@ -100,7 +100,7 @@ fn play(cells: Vec<(usize, Cell)>) -> Vec<(usize, Outcome)> {
             if counts.is_none() {
                 eprintln!("the cell that failed: {cell}");
             }
-            (number, Outcome { cell, counts })
+            (number, RecordOutcome { cell, counts })
         });
         stream::iter(playing).buffer_unordered(AT_ONCE).collect().await
     })

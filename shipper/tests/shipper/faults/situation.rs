@@ -23,7 +23,7 @@ pub(super) enum Situation {
     NearDeadline,
     /// A batch of a stream that is taken in turns, with room for one request at a time; the fault
     /// is there until the end. There is storage for undelivered events.
-    LittleMemory,
+    LowMemory,
     /// Six requests, and the fault is there until the end. There is storage, which may
     /// have a trouble of its own.
     Outage,
@@ -34,7 +34,7 @@ pub(super) enum Situation {
 impl Situation {
     /// Those in which every fault is played.
     pub(super) const ALL: [Self; 4] =
-        [Self::OneBatch, Self::ManyBatches, Self::NearDeadline, Self::LittleMemory];
+        [Self::OneBatch, Self::ManyBatches, Self::NearDeadline, Self::LowMemory];
 
     /// Those in which there is a trouble with the storage.
     pub(super) const KEEPING: [Self; 2] = [Self::Outage, Self::OutageBehindStream];
@@ -42,7 +42,7 @@ impl Situation {
     pub(super) fn course(self) -> Course {
         match self {
             Self::OneBatch | Self::ManyBatches => Course::Passes,
-            Self::NearDeadline | Self::LittleMemory | Self::Outage | Self::OutageBehindStream => {
+            Self::NearDeadline | Self::LowMemory | Self::Outage | Self::OutageBehindStream => {
                 Course::Lasts
             }
         }
@@ -53,9 +53,7 @@ impl Situation {
         match self {
             Self::OneBatch => &[true],
             Self::ManyBatches => &[false, true, false, true],
-            Self::NearDeadline | Self::LittleMemory | Self::Outage | Self::OutageBehindStream => {
-                &[]
-            }
+            Self::NearDeadline | Self::LowMemory | Self::Outage | Self::OutageBehindStream => &[],
         }
     }
 
@@ -67,7 +65,7 @@ impl Situation {
     pub(super) fn messages(self) -> usize {
         match self {
             Self::OneBatch | Self::NearDeadline => 3,
-            Self::ManyBatches | Self::LittleMemory | Self::Outage | Self::OutageBehindStream => 12,
+            Self::ManyBatches | Self::LowMemory | Self::Outage | Self::OutageBehindStream => 12,
         }
     }
 
@@ -78,7 +76,7 @@ impl Situation {
         /// More than any delivery here has.
         const ENOUGH_BYTES: usize = 1 << 20;
 
-        if !matches!(self, Self::LittleMemory | Self::OutageBehindStream) {
+        if !matches!(self, Self::LowMemory | Self::OutageBehindStream) {
             return (event::fresh(messages), ENOUGH_BYTES);
         }
         let deliveries: Vec<Vec<u8>> = messages
@@ -91,7 +89,7 @@ impl Situation {
             .collect();
         let turn_bytes = match self {
             // A turn has two of them.
-            Self::LittleMemory => 2 * deliveries.iter().map(Vec::len).max().unwrap(),
+            Self::LowMemory => 2 * deliveries.iter().map(Vec::len).max().unwrap(),
             _ => ENOUGH_BYTES,
         };
         let records: Vec<Vec<u8>> = deliveries.iter().map(|json| event::gzip(json)).collect();
@@ -105,7 +103,7 @@ impl Situation {
             Self::ManyBatches | Self::Outage | Self::OutageBehindStream => {
                 Limits { max_request_records: 2, ..limits }
             }
-            Self::LittleMemory => {
+            Self::LowMemory => {
                 Limits { max_request_records: 2, max_request_bytes: MAX_HELD_BYTES, ..limits }
             }
         }
@@ -138,7 +136,7 @@ impl fmt::Display for Situation {
             Self::OneBatch => "one batch",
             Self::ManyBatches => "many batches",
             Self::NearDeadline => "near the deadline",
-            Self::LittleMemory => "little memory",
+            Self::LowMemory => "little memory",
             Self::Outage => "an outage",
             Self::OutageBehindStream => "an outage behind a stream",
         })

@@ -7,12 +7,12 @@ use std::fmt::Write;
 use super::fault::Fault;
 use super::keeping::Keeping;
 use super::situation::Situation;
-use super::{LEAVING, Outcome};
+use super::{LEAVING, RecordOutcome};
 use crate::contract::{ALL, Contract};
 use crate::settled::Counts;
 
 /// Every cell with its counts, a table for each destination.
-pub(super) fn all(outcomes: &[Outcome]) -> String {
+pub(super) fn all(outcomes: &[RecordOutcome]) -> String {
     let mut text = String::new();
     let in_row = Situation::ALL.len();
     for (contract, of_contract) in ALL.iter().zip(outcomes.chunks(Fault::ALL.len() * in_row)) {
@@ -32,7 +32,7 @@ pub(super) fn all(outcomes: &[Outcome]) -> String {
 
 /// Every cell about the storage with its counts, a table for each destination and
 /// situation.
-pub(super) fn all_keeping(outcomes: &[Outcome]) -> String {
+pub(super) fn all_keeping(outcomes: &[RecordOutcome]) -> String {
     let mut text = String::new();
     let keepings = Keeping::all();
     let tables = ALL.iter().flat_map(|contract| Situation::KEEPING.map(|it| (contract, it)));
@@ -53,7 +53,7 @@ pub(super) fn all_keeping(outcomes: &[Outcome]) -> String {
 }
 
 /// A row's counts, and the end of its line.
-fn write_counts(row: &[Outcome], text: &mut String) {
+fn write_counts(row: &[RecordOutcome], text: &mut String) {
     for outcome in row {
         let counts = outcome.counts.as_ref().map(counted);
         let _ = write!(text, " {:<34}", counts.as_deref().unwrap_or("DOES NOT ADD UP"));
@@ -64,16 +64,16 @@ fn write_counts(row: &[Outcome], text: &mut String) {
 
 /// Counts in a few words.
 fn counted(counts: &Counts) -> String {
-    let fates = [
+    let dispositions = [
         ("delivered", "delivered"),
-        ("already_there", "there"),
-        ("refused", "refused"),
+        ("deduplicated", "there"),
+        ("rejected", "rejected"),
         ("stored", "stored"),
-        ("returned_to_source", "left"),
+        ("returned_to_source", "returned"),
         ("retries", "again"),
-        ("possible_duplicates", "doubled?"),
+        ("possible_duplicates", "duplicated?"),
     ];
-    let words = fates.iter().filter_map(|(name, word)| {
+    let words = dispositions.iter().filter_map(|(name, word)| {
         let count = counts.get(name);
         (count > 0).then(|| format!("{word} {count}"))
     });
@@ -81,8 +81,8 @@ fn counted(counts: &Counts) -> String {
 }
 
 /// What happens, as a page has it: a row for a fault and all destinations that meet it alike.
-pub(super) fn page(outcomes: &[Outcome]) -> String {
-    let mut text = "| what happens | at | once | again and again |\n|---|---|---|---|\n".to_owned();
+pub(super) fn page(outcomes: &[RecordOutcome]) -> String {
+    let mut text = "| fault | destinations | once | lasting |\n|---|---|---|---|\n".to_owned();
     for fault in Fault::ALL {
         let words = alike(|contract| {
             let word = |situation| {
@@ -104,8 +104,8 @@ pub(super) fn page(outcomes: &[Outcome]) -> String {
 
 /// What becomes of undelivered events, as a page has it: a row for each trouble of the storage and all
 /// destinations whose events meet it alike.
-pub(super) fn keeping_page(outcomes: &[Outcome]) -> String {
-    let mut text = "| the storage | of | undelivered events |\n|---|---|---|\n".to_owned();
+pub(super) fn keeping_page(outcomes: &[RecordOutcome]) -> String {
+    let mut text = "| storage | destinations | undelivered events |\n|---|---|---|\n".to_owned();
     for keeping in Keeping::all() {
         let words = alike(|contract| {
             // Of what was left at once nothing else is in doubt.
@@ -147,34 +147,34 @@ fn alike<T: Ord>(told: impl Fn(&dyn Contract) -> T) -> Vec<(String, T)> {
 
 /// What became of undelivered events.
 fn kept_word(counts: &Counts) -> String {
-    let is_stored = counts.get("stored") == counts.get("in");
-    let word = if is_stored { "stored" } else { "returned to Lambda" };
+    let is_stored = counts.get("stored") == counts.get("received");
+    let word = if is_stored { "stored" } else { "returned to source" };
     let is_unclear = counts.get("possible_duplicates") > 0;
-    format!("{word}{}", if is_unclear { ", may be doubled" } else { "" })
+    format!("{word}{}", if is_unclear { ", may be duplicated" } else { "" })
 }
 
 /// What became of the records, in words that every run gives.
 fn word(counts: &Counts) -> String {
     let get = |name| counts.get(name);
-    let all = get("in");
+    let all = get("received");
     let word = if get("returned_to_source") == all {
-        if counts.reasons("retried").is_empty() { "left at once" } else { "left in the end" }
-    } else if get("refused") == all {
-        "refused"
-    } else if get("refused") > 0 {
-        "the bad ones refused"
-    } else if get("delivered") + get("already_there") < all {
-        "divided among several fates"
+        if counts.reasons("retried").is_empty() { "undelivered" } else { "retried, undelivered" }
+    } else if get("rejected") == all {
+        "rejected"
+    } else if get("rejected") > 0 {
+        "malformed ones rejected"
+    } else if get("delivered") + get("deduplicated") < all {
+        "several dispositions"
     } else if get("requests") == 1 {
         "delivered"
     } else if get("retries") == 0 {
-        "divided, delivered"
+        "split, delivered"
     } else {
-        "sent again, delivered"
+        "retried, delivered"
     };
     // After each try nobody knew, and not only after the last, which the end of the time may have cut
     // short.
     let tries = if get("returned_to_source") == all { get("requests") } else { get("retries") };
     let is_unclear = 2 * get("possible_duplicates") > all * tries;
-    format!("{word}{}", if is_unclear { ", may be doubled" } else { "" })
+    format!("{word}{}", if is_unclear { ", may be duplicated" } else { "" })
 }

@@ -80,7 +80,7 @@ impl Scene<'_> {
 /// What an index can have against events, or what is the matter with it.
 pub(super) const OF_INDICES: [Accident; 18] = [
     Accident::new("created", Promise::AllThere, |_| Ok(())),
-    Accident::new("already_there", Promise::AllThere, |scene| {
+    Accident::new("deduplicated", Promise::AllThere, |scene| {
         scene.ship(&events(&messages(), STREAM, 0))
     }),
     Accident::new("partly_there", Promise::AllThere, |scene| {
@@ -175,9 +175,9 @@ impl Promise {
     }
 
     fn kept(self, shipped: &Shipped) -> anyhow::Result<String> {
-        let received = shipped.count("in");
-        let there = shipped.count("delivered") + shipped.count("already_there");
-        let (rejected, returned) = (shipped.count("refused"), shipped.count("returned_to_source"));
+        let received = shipped.count("received");
+        let there = shipped.count("delivered") + shipped.count("deduplicated");
+        let (rejected, returned) = (shipped.count("rejected"), shipped.count("returned_to_source"));
         let expected = match self {
             Self::AllThere => (received, 0, 0),
             Self::AllReturned => (0, 0, received),
@@ -274,18 +274,18 @@ impl Shipped {
                 there += 1;
             }
         }
-        let told = self.count("delivered") + self.count("already_there");
+        let told = self.count("delivered") + self.count("deduplicated");
         ensure!(there == told, "{there} are there, {told} by the summary: {summary:#}");
         Ok(())
     }
 
     fn counts(&self) -> Value {
         let of_destination = &self.invoked.summary["destinations"]["x"];
-        let mut counts = json!({"in": of_destination["in"], "reasons": {}});
+        let mut counts = json!({"in": of_destination["received"], "reasons": {}});
         for name in FATES.iter().chain(&["sent_without_json_fields", "possible_duplicates"]) {
             counts[name] = of_destination[name].clone();
         }
-        for fate in FATES.iter().chain(&["json_fields_refused"]) {
+        for fate in FATES.iter().chain(&["json_fields_rejected"]) {
             if let Some(reasons) = of_destination["reasons"].get(fate) {
                 counts["reasons"][fate] = reasons.clone();
             }

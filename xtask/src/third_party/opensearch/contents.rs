@@ -67,7 +67,7 @@ pub(super) fn check_template(shipper: &Shipper, server: &OpenSearch, checks: &mu
         for delivery in deliveries.into_iter().collect::<anyhow::Result<Vec<_>>>()?.concat() {
             let summary = function.summarize(&delivery, PATIENCE)?.summary;
             ensure!(
-                count(&summary, "delivered") == count(&summary, "in")
+                count(&summary, "delivered") == count(&summary, "received")
                     && count(&summary, "sent_without_json_fields") == 0,
                 "{summary:#}"
             );
@@ -102,7 +102,7 @@ fn shipped_twice(
     for delivery in &deliveries {
         let summary = function.summarize(delivery, PATIENCE)?.summary;
         ensure!(
-            count(&summary, "already_there") == count(&summary, "in"),
+            count(&summary, "deduplicated") == count(&summary, "received"),
             "not all deduplicated: {summary:#}"
         );
     }

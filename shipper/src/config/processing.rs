@@ -1,0 +1,301 @@
+//! The configuration of what is sent.
+
+use std::collections::BTreeSet;
+
+use boon::Format;
+use regex::Regex;
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::schema::{FieldError, check_text, some_of};
+use crate::counts::OWN_LOG_GROUP;
+use crate::destination::ReasonCode;
+use crate::line::{Kind, Level};
+use crate::processing::{
+    Condition, MessagePattern, NOT_INCLUDED, Named, Pattern, Processing, Ratio, Redaction, Rule,
+};
+
+/// What is said of a list that would make a rule one about every line.
+const NONE: &str = "is empty, which would be about every line; leave it out, or name some";
+
+/// The fields of `processing`.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Settings {
+    #[serde(default)]
+    #[schemars(transform = not_about_everything)]
+    include: Vec<RuleSettings>,
+    #[serde(default)]
+    #[schemars(transform = not_about_everything)]
+    exclude: Vec<RuleSettings>,
+    #[serde(default)]
+    sample: Vec<Sample>,
+    #[serde(default)]
+    #[schemars(extend("items" = some_of(&Named::ALL.map(Named::name))))]
+    redact: Vec<String>,
+    #[serde(default)]
+    redact_patterns: Vec<PatternSettings>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct RuleSettings {
+    name: Name,
+    message: Option<Message>,
+    log_group: Option<LogGroup>,
+    #[serde(default)]
+    #[schemars(extend(
+        "items" = some_of(&Kind::ALL.map(Kind::name)), "minItems" = 1, "errorMessage" = NONE,
+    ))]
+    kinds: Vec<String>,
+    #[serde(default)]
+    #[schemars(extend(
+        "items" = some_of(&Level::ALL.map(Level::name)), "minItems" = 1, "errorMessage" = NONE,
+    ))]
+    levels: Vec<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Sample {
+    #[serde(flatten)]
+    rule: RuleSettings,
+    #[schemars(range(min = 0, max = 1))]
+    ratio: f64,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct PatternSettings {
+    name: Name,
+    pattern: Taken,
+    replacement: Option<String>,
+}
+
+/// A name that is counted under, and so must be one of its own.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend(
+    "pattern" = "^[a-z0-9_]{1,40}$",
+    "errorMessage" = "must be at most 40 of a to z, 0 to 9 and _",
+    "allOf" = [reserved()],
+))]
+struct Name(String);
+
+/// What is looked for in messages.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("format" = REGEX.name))]
+struct Message(#[schemars(with = "String")] MessagePattern);
+
+/// What is looked for in names of log groups.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("format" = REGEX.name))]
+struct LogGroup(#[schemars(with = "String")] Regex);
+
+/// What is taken out of messages.
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("format" = PATTERN.name))]
+struct Taken(#[schemars(with = "String")] Regex);
+
+fn reserved() -> Value {
+    let (not_included, own_log_group) = (NOT_INCLUDED, OWN_LOG_GROUP);
+    let mut names = vec![not_included.as_str(), own_log_group.as_str()];
+    names.extend(Named::ALL.map(Named::name));
+    json!({"not": {"enum": names}, "errorMessage": "means something else already"})
+}
+
+fn not_about_everything(schema: &mut Schema) {
+    let conditions = ["message", "log_group", "kinds", "levels"];
+    let rule = &mut schema.ensure_object()["items"];
+    rule["anyOf"] = conditions.iter().map(|name| json!({"required": [name]})).collect();
+    rule["errorMessage"] = json!(
+        "is about every line; give at least one of \"message\", \"log_group\", \"kinds\" and \
+         \"levels\""
+    );
+}
+
+/// A regular expression.
+pub(super) const REGEX: Format =
+    Format { name: "rust-regex", func: |value| check_text(value, |text| regex(text).map(drop)) };
+
+/// A regular expression for what is taken out.
+pub(super) const PATTERN: Format = Format {
+    name: "redact-pattern",
+    func: |value| check_text(value, |text| pattern(text).map(drop)),
+};
+
+impl TryFrom<String> for Message {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        MessagePattern::new(&text).map(Self).map_err(|error| no_regex(&text, &error))
+    }
+}
+
+impl TryFrom<String> for LogGroup {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        regex(&text).map(Self)
+    }
+}
+
+impl TryFrom<String> for Taken {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        pattern(&text).map(Self)
+    }
+}
+
+impl Settings {
+    /// A error for every rule that has another's name.
+    pub(super) fn repeated_names(&self) -> Vec<FieldError> {
+        let Self { include, exclude, sample, redact_patterns, .. } = self;
+        let rules = [("include", include), ("exclude", exclude)];
+        let rules = rules.iter().flat_map(|(list, rules)| {
+            rules.iter().enumerate().map(move |(index, rule)| (*list, index, &rule.name))
+        });
+        let sample = sample.iter().enumerate().map(|(index, it)| ("sample", index, &it.rule.name));
+        let patterns = redact_patterns.iter().enumerate();
+        let patterns = patterns.map(|(index, it)| ("redact_patterns", index, &it.name));
+        let mut names = BTreeSet::new();
+        let all = rules.chain(sample).chain(patterns);
+        let repeated = all.filter(|(_, _, Name(name))| !names.insert(name));
+        let error = |(list, index, Name(name)): (&str, usize, &Name)| {
+            let text = format!("is {name:?}, as another rule's is already");
+            FieldError::new(format!("processing.{list}[{index}].name"), text)
+        };
+        repeated.map(error).collect()
+    }
+
+    pub(super) fn processing(self) -> Option<Processing> {
+        let rules = |rules: Vec<RuleSettings>| rules.into_iter().map(RuleSettings::rule).collect();
+        let sample = self.sample.into_iter().map(|it| (it.rule.rule(), Ratio::new(it.ratio)));
+        let own = self.redact_patterns.into_iter().map(|it| {
+            let Taken(regex) = it.pattern;
+            Pattern::own(ReasonCode::from_service(&it.name.0), regex, it.replacement.as_deref())
+        });
+        let named = Named::ALL.into_iter().filter(|it| has(&self.redact, it.name()));
+        // Own patterns come first: they know better what they mean.
+        let redaction = Redaction::new(own.chain(named.map(Pattern::named)).collect());
+        Processing::new(rules(self.include), rules(self.exclude), sample.collect(), redaction)
+    }
+}
+
+impl RuleSettings {
+    fn rule(self) -> Rule {
+        let mut conditions = Vec::new();
+        if !self.kinds.is_empty() {
+            let kinds = Kind::ALL.into_iter().filter(|it| has(&self.kinds, it.name()));
+            conditions.push(Condition::Kinds(kinds.collect()));
+        }
+        if !self.levels.is_empty() {
+            let levels = Level::ALL.into_iter().filter(|it| has(&self.levels, it.name()));
+            conditions.push(Condition::Levels(levels.collect()));
+        }
+        conditions.extend(self.log_group.map(|LogGroup(regex)| Condition::LogGroup(regex)));
+        let message = self.message.map(|Message(wording)| wording);
+        Rule { name: ReasonCode::from_service(&self.name.0), message, conditions }
+    }
+}
+
+fn has(words: &[String], word: &str) -> bool {
+    words.iter().any(|it| it == word)
+}
+
+fn regex(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| no_regex(text, &error))
+}
+
+fn pattern(text: &str) -> Result<Regex, String> {
+    let regex = regex(text)?;
+    if regex.is_match("") {
+        return Err("matches an empty text, and so everywhere".to_owned());
+    }
+    Ok(regex)
+}
+
+fn no_regex(text: &str, error: &regex::Error) -> String {
+    // The last line says what is wrong, those before it show where.
+    let error = error.to_string();
+    let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    format!("is {text:?}, which is no regular expression: {reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    fn config(processing: &str) -> Result<Config, String> {
+        let document = format!(
+            r#"{{"destinations":{{"x":{{"type":"logzio","token":"t"}}}},"processing":{processing}}}"#
+        );
+        Config::parse(&document).map_err(|error| error.to_string())
+    }
+
+    #[track_caller]
+    fn check(processing: &str, errors: &[&str]) {
+        let count = errors.len();
+        let plural = if count == 1 { "" } else { "s" };
+        let list: String = errors.iter().map(|error| format!("\n  processing{error}")).collect();
+        let expected = format!("LOGAGG_CONFIG has {count} error{plural}:{list}");
+        assert_eq!(config(processing).err(), Some(expected), "{processing}");
+    }
+
+    #[test]
+    fn everything_can_be_said() {
+        let processing = config(
+            r#"{"include":[{"name":"shop","log_group":"^/aws/lambda/shop-"}],
+                "exclude":[{"name":"noise","kinds":["start","end"]},{"name":"debug","levels":["trace","debug"],"message":"x"}],
+                "sample":[{"name":"few","ratio":0.1}],
+                "redact":["email","card_number"],
+                "redact_patterns":[{"name":"order","pattern":"order-[0-9]+","replacement":"order-…"}]}"#,
+        );
+        let processing = processing.unwrap().processing.unwrap();
+        assert_eq!((processing.include.len(), processing.exclude.len()), (1, 2));
+        assert_eq!(processing.sample.len(), 1);
+        assert!(!processing.redaction.is_empty());
+        assert!(config("{}").unwrap().processing.is_none());
+    }
+
+    #[test]
+    fn mistakes_name_the_rule_and_the_field() {
+        check(r#"{"exclude":{}}"#, &[".exclude: must be a list, is an object"]);
+        check(
+            r#"{"exclude":[{"name":"all"},{"name":"all","message":"("},{"name":"A","kinds":["starts"]},{"message":"x","a":1}]}"#,
+            &[
+                ".exclude[0]: is about every line; give at least one of \"message\", \"log_group\", \"kinds\" and \"levels\"",
+                ".exclude[1].message: is \"(\", which is no regular expression: unclosed group",
+                ".exclude[2].kinds[0]: is \"starts\", must be one of \"application\", \"init_start\", \"start\", \"end\", \"report\", \"timeout\", \"crash\", \"extension\", \"platform\"; did you mean \"start\"?",
+                ".exclude[2].name: is \"A\", must be at most 40 of a to z, 0 to 9 and _",
+                ".exclude[3].a: unknown field",
+                ".exclude[3].name: is missing",
+            ],
+        );
+        check(
+            r#"{"exclude":[{"name":"all","message":"x"},{"name":"all","message":"y"}],"sample":[{"name":"all","ratio":0.5}]}"#,
+            &[
+                ".exclude[1].name: is \"all\", as another rule's is already",
+                ".sample[0].name: is \"all\", as another rule's is already",
+            ],
+        );
+        check(
+            r#"{"sample":[{"name":"few","ratio":2},{"name":"fewer"}]}"#,
+            &[".sample[0].ratio: is 2, must be between 0 and 1", ".sample[1].ratio: is missing"],
+        );
+        check(
+            r#"{"redact":["mail"]}"#,
+            &[
+                ".redact[0]: is \"mail\", must be one of \"email\", \"ipv4\", \"ipv6\", \"bearer_token\", \"aws_access_key\", \"aws_secret_key\", \"card_number\"; did you mean \"email\"?",
+            ],
+        );
+        check(
+            r#"{"redact_patterns":[{"name":"email","pattern":"x*"}]}"#,
+            &[
+                ".redact_patterns[0].name: means something else already",
+                ".redact_patterns[0].pattern: matches an empty text, and so everywhere",
+            ],
+        );
+    }
+}

@@ -1,0 +1,65 @@
+//! Memory that one event leaves to the next, which saves to have it cleared.
+
+use std::sync::{Mutex, PoisonError};
+
+/// What is kept of it.
+#[derive(Debug, Default)]
+pub(crate) struct BufferPool(Mutex<Vec<Vec<u8>>>);
+
+impl BufferPool {
+    /// For an event: what it is decoded to, and its texts.
+    const MOST: usize = 2;
+    /// Larger ones are for events that seldom come.
+    const LARGEST_BYTES: usize = 4 * 1024 * 1024;
+
+    /// One that is left, or an empty one.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Leaves one to the next event.
+    pub(crate) fn leave(&self, buffer: Vec<u8>) {
+        let mut buffer_pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if buffer_pool.len() < Self::MOST && buffer.capacity() <= Self::LARGEST_BYTES {
+            buffer_pool.push(buffer);
+        }
+    }
+}
+
+/// So many bytes, whatever they are, in `buffer` if that is large enough.
+pub(super) fn of(bytes: usize, mut buffer: Vec<u8>) -> Vec<u8> {
+    if buffer.capacity() < bytes {
+        return vec![0; bytes];
+    }
+    buffer.resize(bytes, 0);
+    buffer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_that_is_large_enough_serves_again() {
+        let buffer_pool = BufferPool::default();
+        assert!(buffer_pool.take().is_empty());
+        let buffer = of(100, buffer_pool.take());
+        let place = buffer.as_ptr();
+        buffer_pool.leave(buffer);
+        let buffer = of(60, buffer_pool.take());
+        assert_eq!((buffer.len(), buffer.as_ptr()), (60, place));
+        buffer_pool.leave(buffer);
+        assert_eq!(of(101, buffer_pool.take()).len(), 101);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_an_event_of_the_usual_size_needs() {
+        let buffer_pool = BufferPool::default();
+        buffer_pool.leave(vec![0; BufferPool::LARGEST_BYTES + 1]);
+        assert!(buffer_pool.take().is_empty());
+        for _ in 0..=BufferPool::MOST {
+            buffer_pool.leave(vec![0; 10]);
+        }
+        assert_eq!([10, 10, 0].map(|_| buffer_pool.take().len()), [10, 10, 0]);
+    }
+}

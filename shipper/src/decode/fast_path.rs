@@ -1,0 +1,386 @@
+//! JSON in the shape in which CloudWatch Logs writes it, read in one pass that knows this shape:
+//! without blanks, the fields of a log event in their order, nothing unknown but texts. Whatever is
+//! not of this shape is left to a parser for all of JSON, which is also the one to say what is
+//! wrong.
+
+use std::borrow::Cow;
+
+use simdutf8::basic::from_utf8;
+
+use super::{Delivery, EventTime, LogEvent, MessageType, Text, buffer_pool};
+use crate::escape::{BLOCK, is_special, plain, specials};
+use crate::fast_path::{once, plain_text};
+
+/// Reads a delivery; `None` if it is not of the usual shape. Texts without their escapes go into
+/// `texts`.
+pub(super) fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Option<Delivery<'a>> {
+    let whole = from_utf8(decoded).ok()?;
+    // No text becomes longer without its escapes.
+    *texts = buffer_pool::of(decoded.len(), std::mem::take(texts));
+    let mut reader = Reader { whole, rest: decoded, buffer: texts };
+    let (mut message_type, mut owner, mut log_group, mut log_stream) = (None, None, None, None);
+    let mut log_events = None;
+    let mut before: &[u8] = b"{\"";
+    while reader.take(before).is_some() {
+        before = b",\"";
+        let name = reader.plain_string()?;
+        reader.take(b":")?;
+        match name {
+            "logEvents" if log_events.is_none() => log_events = Some(reader.log_events()?),
+            "subscriptionFilters" => reader.strings()?,
+            _ => {
+                reader.take(b"\"")?;
+                let text = reader.plain_string()?;
+                match name {
+                    "messageType" => once(&mut message_type, text)?,
+                    "owner" => once(&mut owner, text)?,
+                    "logGroup" => once(&mut log_group, text)?,
+                    "logStream" => once(&mut log_stream, text)?,
+                    "logEvents" => return None,
+                    _ => {}
+                }
+            }
+        }
+    }
+    reader.take(b"}")?;
+    let message_type = match message_type? {
+        "DATA_MESSAGE" => MessageType::Data,
+        "CONTROL_MESSAGE" => MessageType::Control,
+        _ => return None,
+    };
+    reader.rest.is_empty().then(|| Delivery {
+        message_type,
+        owner: Cow::Borrowed(owner.unwrap_or_default()),
+        log_group: Cow::Borrowed(log_group.unwrap_or_default()),
+        log_stream: Cow::Borrowed(log_stream.unwrap_or_default()),
+        log_events: log_events.unwrap_or_default(),
+    })
+}
+
+struct Reader<'a> {
+    whole: &'a str,
+    /// What of it is not read yet.
+    rest: &'a [u8],
+    /// Where escapes are undone.
+    buffer: &'a mut [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, expected: &[u8]) -> Option<()> {
+        self.rest = self.rest.strip_prefix(expected)?;
+        Some(())
+    }
+
+    fn log_events(&mut self) -> Option<Vec<LogEvent<'a>>> {
+        /// Few log events are shorter.
+        const GUESSED_BYTES: usize = 256;
+
+        let mut log_events = Vec::with_capacity(self.rest.len() / GUESSED_BYTES);
+        self.take(b"[")?;
+        if self.take(b"]").is_some() {
+            return Some(log_events);
+        }
+        loop {
+            self.take(b"{\"id\":\"")?;
+            let id = Cow::Borrowed(self.plain_string()?);
+            self.take(b",\"timestamp\":")?;
+            let timestamp = self.time()?;
+            self.take(b",\"message\":\"")?;
+            let start = self.place();
+            let message = Text(self.string()?);
+            let escaped = self.whole.get(start..self.place() - b"\"".len());
+            self.take(b"}")?;
+            log_events.push(LogEvent { id, timestamp, message, escaped });
+            match self.rest.split_first()? {
+                (b',', rest) => self.rest = rest,
+                (b']', rest) => {
+                    self.rest = rest;
+                    return Some(log_events);
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// An array of strings, none of which matters.
+    fn strings(&mut self) -> Option<()> {
+        self.take(b"[")?;
+        if self.take(b"]").is_some() {
+            return Some(());
+        }
+        loop {
+            self.take(b"\"")?;
+            self.plain_string()?;
+            match self.rest.split_first()? {
+                (b',', rest) => self.rest = rest,
+                (b']', rest) => {
+                    self.rest = rest;
+                    return Some(());
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    fn time(&mut self) -> Option<EventTime> {
+        /// So many that no number of them is too large.
+        const MOST_DIGITS: usize = 18;
+
+        let count = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = self.rest.split_at(count);
+        let has_leading_zero = count > 1 && digits.first() == Some(&b'0');
+        if count == 0 || count > MOST_DIGITS || has_leading_zero {
+            return None;
+        }
+        self.rest = rest;
+        let add = |number, digit: &u8| number * 10 + u64::from(digit - b'0');
+        let millis = digits.iter().fold(0, add);
+        (millis <= EventTime::LAST.0).then_some(EventTime(millis))
+    }
+
+    /// How much is read.
+    fn place(&self) -> usize {
+        self.whole.len() - self.rest.len()
+    }
+
+    /// A string without escapes, behind its first quote.
+    fn plain_string(&mut self) -> Option<&'a str> {
+        plain_text(self.whole, &mut self.rest)
+    }
+
+    /// A string, behind its first quote.
+    fn string(&mut self) -> Option<Cow<'a, str>> {
+        let (beginning, rest) = self.rest.split_at_checked(plain(self.rest))?;
+        if let Some(rest) = rest.strip_prefix(b"\"") {
+            let start = self.place();
+            self.rest = rest;
+            return self.whole.get(start..start + beginning.len()).map(Cow::Borrowed);
+        }
+        let (read, written) = unescape(self.rest, beginning.len(), self.buffer)?;
+        let (text, buffer) = std::mem::take(&mut self.buffer).split_at_mut(written);
+        self.buffer = buffer;
+        self.rest = self.rest.get(read..)?;
+        from_utf8(text).ok().map(Cow::Borrowed)
+    }
+}
+
+/// Writes a string without its escapes, of which the first `plain` bytes have none. Tells how much
+/// was read, its last quote included, and how much was written.
+fn unescape(text: &[u8], plain: usize, buffer: &mut [u8]) -> Option<(usize, usize)> {
+    buffer.get_mut(..plain)?.copy_from_slice(text.get(..plain)?);
+    let (mut read, mut written) = (plain, plain);
+    loop {
+        while let Some(from) = text[read..].first_chunk()
+            && let Some(to) = buffer[written..].first_chunk_mut()
+        {
+            let (done, removed) = unescape_block(from, to);
+            read += done;
+            written += done - removed;
+            if done < BLOCK - 1 {
+                break;
+            }
+        }
+        match text[read..] {
+            [b'"', ..] => return Some((read + 1, written)),
+            [b'\\', b'u', ..] => {
+                let (character, digits) = character(&text[read..])?;
+                let end = written + character.len_utf8();
+                character.encode_utf8(buffer.get_mut(written..end)?);
+                read += digits;
+                written = end;
+            }
+            [b'\\', letter, ..] => {
+                *buffer.get_mut(written)? = unescaped(letter)?;
+                read += 2;
+                written += 1;
+            }
+            // Near an end, where there is no place for a block.
+            [byte, ..] if !is_special(byte) => {
+                *buffer.get_mut(written)? = byte;
+                read += 1;
+                written += 1;
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Undoes the escapes of one letter that lie in a block as a whole, up to something else that is
+/// special. Tells how much of the block is done, and how many bytes less it has become. What stands
+/// behind the block is read to copy all of it at once, and written to as well.
+#[inline]
+fn unescape_block(from: &[u8; 2 * BLOCK], to: &mut [u8; 2 * BLOCK]) -> (usize, usize) {
+    let copy = |to: &mut [u8; 2 * BLOCK], place: usize, start: usize| {
+        to[place..place + BLOCK].copy_from_slice(&from[start..start + BLOCK]);
+    };
+    let mut specials = from.first_chunk().map_or(0, specials);
+    let mut removed = 0;
+    copy(to, 0, 0);
+    while specials != 0 {
+        let place = specials.trailing_zeros() as usize;
+        let Some(character) =
+            unescaped(from[place + 1]).filter(|_| from[place] == b'\\' && place < BLOCK - 1)
+        else {
+            return (place, removed);
+        };
+        to[place - removed] = character;
+        copy(to, place + 1 - removed, place + 2);
+        removed += 1;
+        // The letter may be a quote or a backslash.
+        specials &= !(0b11 << place);
+    }
+    (BLOCK, removed)
+}
+
+/// What a letter behind a backslash stands for.
+#[inline]
+fn unescaped(letter: u8) -> Option<u8> {
+    static CHARACTERS: [u8; 256] = {
+        let mut characters = [0; 256];
+        let mut pairs: &[(u8, u8)] = &[
+            (b'"', b'"'),
+            (b'\\', b'\\'),
+            (b'/', b'/'),
+            (b'n', b'\n'),
+            (b't', b'\t'),
+            (b'r', b'\r'),
+            (b'b', 0x8),
+            (b'f', 0xc),
+        ];
+        while let [(letter, character), rest @ ..] = pairs {
+            characters[*letter as usize] = *character;
+            pairs = rest;
+        }
+        characters
+    };
+
+    let character = CHARACTERS[usize::from(letter)];
+    (character != 0).then_some(character)
+}
+
+/// A character in hexadecimal digits, and how many bytes it is written in; two units where it takes
+/// a pair.
+fn character(text: &[u8]) -> Option<(char, usize)> {
+    const UNIT_BYTES: usize = "\\u0000".len();
+
+    let first = unit(text)?;
+    match char::from_u32(u32::from(first)) {
+        Some(character) => Some((character, UNIT_BYTES)),
+        None => {
+            let second = unit(text.get(UNIT_BYTES..)?)?;
+            let character = char::decode_utf16([first, second]).next()?.ok()?;
+            Some((character, 2 * UNIT_BYTES))
+        }
+    }
+}
+
+fn unit(text: &[u8]) -> Option<u16> {
+    let digits = text.strip_prefix(b"\\u")?.first_chunk::<4>()?;
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let unit = digits.iter().try_fold(0, |unit, byte| Some(unit << 4 | digit(byte)?))?;
+    u16::try_from(unit).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::parse_any;
+    use super::*;
+
+    fn event(fields: &str, log_events: &str) -> String {
+        format!(r#"{{"messageType":"DATA_MESSAGE"{fields},"logEvents":[{log_events}]}}"#)
+    }
+
+    #[track_caller]
+    fn check_fast(json: &str) {
+        let mut texts = Vec::new();
+        let read =
+            parse(json.as_bytes(), &mut texts).unwrap_or_else(|| panic!("not usual: {json}"));
+        assert_eq!(parse_any(json.as_bytes()), Ok(without_escaped(read)), "{json}");
+    }
+
+    /// The delivery as the parser for all of JSON reads it. What is left out is the same text.
+    fn without_escaped(mut delivery: Delivery<'_>) -> Delivery<'_> {
+        for event in &mut delivery.log_events {
+            let json = format!("\"{}\"", event.escaped.take().unwrap());
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), event.message.0);
+        }
+        delivery
+    }
+
+    #[test]
+    fn what_cloudwatch_logs_writes_is_usual() {
+        let fields = r#","owner":"123456789012","logGroup":"/aws/lambda/f","logStream":"2026/11/23/[$LATEST]0","subscriptionFilters":["a","b"]"#;
+        let log_event = r#"{"id":"38","timestamp":1764000000000,"message":"a\tb\n\"c\" \\d\u00e9ü\ud83d\ude00 and more"}"#;
+        check_fast(&event(fields, log_event));
+        check_fast(&event(fields, &[log_event; 3].join(",")));
+        check_fast(&event(",\"policyLevel\":\"ACCOUNT_LEVEL_POLICY\"", log_event));
+        check_fast(&event("", ""));
+        check_fast(
+            r#"{"owner":"CloudwatchLogs","subscriptionFilters":[],"messageType":"CONTROL_MESSAGE"}"#,
+        );
+    }
+
+    #[test]
+    fn everything_else_is_left_to_the_parser_for_all_of_json() {
+        let good = r#"{"id":"1","timestamp":1,"message":""}"#;
+        for (fields, log_events) in [
+            (",\"extra\":{}", good),
+            (",\"extra\":5", good),
+            (",\"owner\":\"a\\u0062\"", good),
+            (",\"owner\":\"1\",\"owner\":\"2\"", good),
+            (",\"messageType\":\"DATA_MESSAGE\"", good),
+            ("", r#"{"id":"1","timestamp":1,"message":"","extractedFields":{}}"#),
+            ("", r#"{"timestamp":1,"id":"1","message":""}"#),
+            ("", r#"{"id":"1", "timestamp":1,"message":""}"#),
+            ("", r#"{"id":"1","timestamp":01,"message":""}"#),
+            ("", r#"{"id":"1","timestamp":1.5,"message":""}"#),
+            ("", r#"{"id":"1","timestamp":-1,"message":""}"#),
+            ("", r#"{"id":"1","timestamp":99999999999999999999,"message":""}"#),
+            ("", r#"{"id":"1","timestamp":253402300800000,"message":""}"#),
+            ("", r#"{"id":"1","timestamp":1,"message":"\ud800"}"#),
+            ("", r#"{"id":"1","timestamp":1,"message":"\ud800\u0041"}"#),
+            ("", r#"{"id":"1","timestamp":1,"message":"\x"}"#),
+            ("", "{\"id\":\"1\",\"timestamp\":1,\"message\":\"a\nb\"}"),
+            ("", r#"{"id":"1","timestamp":1,"message":"}"#),
+            ("", r#"{"id":"1","timestamp":1,"message":""},"#),
+        ] {
+            let json = event(fields, log_events);
+            assert_eq!(parse(json.as_bytes(), &mut Vec::new()), None, "{json}");
+        }
+        for json in ["", "{", "{}", "[]", r#"{"messageType":"OTHER"}"#] {
+            assert_eq!(parse(json.as_bytes(), &mut Vec::new()), None, "{json}");
+        }
+        let good = event("", good);
+        for end in 0..good.len() {
+            assert_eq!(parse(&good.as_bytes()[..end], &mut Vec::new()), None);
+        }
+        assert_eq!(parse(format!("{good} ").as_bytes(), &mut Vec::new()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_usual_is_read_as_serde_reads_it(
+            messages in prop::collection::vec("[a-c\"\\\\\n\u{1}/é\u{1F9C0}]{0,40}", 0..6),
+            flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        ) {
+            let log_event = |message| serde_json::json!({"id": "1", "timestamp": 1, "message": message});
+            let log_events: Vec<_> = messages.iter().map(log_event).map(|event| {
+                let text = |name: &str| event[name].to_string();
+                let (id, time, message) = (text("id"), text("timestamp"), text("message"));
+                format!(r#"{{"id":{id},"timestamp":{time},"message":{message}}}"#)
+            }).collect();
+            let mut json = event("", &log_events.join(",")).into_bytes();
+            let mut texts = Vec::new();
+            prop_assert_eq!(parse(&json, &mut texts).map(without_escaped), parse_any(&json).ok());
+            for (at, byte) in flips {
+                let at = at.index(json.len());
+                json[at] = byte;
+            }
+            if let Some(read) = parse(&json, &mut texts) {
+                prop_assert_eq!(parse_any(&json), Ok(without_escaped(read)));
+            }
+        }
+    }
+}

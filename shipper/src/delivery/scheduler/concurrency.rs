@@ -1,0 +1,453 @@
+//! Several requests under way at once, and a destination that is down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::tests::{Fake, START, answer, known, scheduler, settings, text};
+use super::*;
+use crate::counts::Counts;
+use crate::log_source::LogSource;
+
+fn records<'a>(log_sources: &'a [LogSource<'a>], names: &'a [String]) -> Vec<Record<'a>> {
+    let record = |(index, name): (usize, &'a String)| Record {
+        id: name,
+        time: START,
+        ..Record::of(&log_sources[index * log_sources.len() / names.len()], name)
+    };
+    names.iter().enumerate().map(record).collect()
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("r{number}")).collect()
+}
+
+/// A service that takes one record a request.
+fn one_at_a_time(keys: Deduplication) -> Fake {
+    let mut fake = Fake::new(keys);
+    fake.limits.max_request_records = 1;
+    fake
+}
+
+/// Sends as much as may be sent.
+fn send_all(scheduler: &mut Scheduler<'_>, now: SystemTime) -> Vec<SendId> {
+    let mut send_ids = Vec::new();
+    loop {
+        match scheduler.next(now) {
+            Step::Send { send_id, .. } => send_ids.push(send_id),
+            Step::Await => return send_ids,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn left(delivered: &DeliveryResult<'_>) -> Vec<(&'static str, usize)> {
+    let class = |class: &ReasonCode| match class.as_str() {
+        "circuit_open" => "circuit_open",
+        "no_time_left" => "no_time_left",
+        "fake" => "fake",
+        other => panic!("{other}"),
+    };
+    delivered.left.iter().map(|left| (class(&left.class), left.records.len())).collect()
+}
+
+#[test]
+fn more_requests_are_under_way_the_better_it_goes() {
+    let fake = one_at_a_time(Deduplication::PerRecord);
+    let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(40));
+    let records = records(&log_sources, &names);
+    let mut scheduler = scheduler(&fake, &records, settings());
+    let mut under_way = Vec::new();
+    let mut send_ids = send_all(&mut scheduler, START);
+    for _ in 0..5 {
+        under_way.push(send_ids.len());
+        for send_id in std::mem::take(&mut send_ids) {
+            scheduler.answered(START, send_id, &answer("+"));
+        }
+        send_ids = send_all(&mut scheduler, START);
+    }
+    assert_eq!(under_way[0], 2);
+    assert!(under_way.is_sorted() && under_way[4] > 3, "{under_way:?}");
+}
+
+#[test]
+fn a_service_that_throttles_gets_half_as_many_and_the_rest_waits() {
+    let fake = one_at_a_time(Deduplication::PerRecord);
+    let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(40));
+    let records = records(&log_sources, &names);
+    let mut endpoint_state = known();
+    for _ in 0..100 {
+        endpoint_state.concurrency.succeeded(START, START, 8);
+    }
+    let mut scheduler =
+        Scheduler::new(&fake, &records, settings(), endpoint_state, fastrand::Rng::with_seed(7));
+    let send_ids = send_all(&mut scheduler, START);
+    assert_eq!(send_ids.len(), 8);
+    for send_id in send_ids {
+        scheduler.answered(START, send_id, &answer("503"));
+    }
+    let Step::Wait(wait) = scheduler.next(START) else {
+        panic!("nothing is waited for");
+    };
+    assert_eq!(send_all(&mut scheduler, START + wait).len(), 4);
+}
+
+#[test]
+fn answers_may_come_in_any_order_and_after_the_time_is_over() {
+    let fake = one_at_a_time(Deduplication::None);
+    let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(5));
+    let records = records(&log_sources, &names);
+    let mut scheduler = scheduler(&fake, &records, settings());
+    let send_ids = send_all(&mut scheduler, START);
+    let [first, second] = send_ids[..] else {
+        panic!("{send_ids:?}");
+    };
+    scheduler.answered(START, second, &answer("+"));
+    let end = settings().give_up_at;
+    assert!(matches!(scheduler.next(end), Step::Await));
+    scheduler.answered(end, first, &answer("504"));
+    let Step::Done(delivered) = scheduler.next(end) else {
+        panic!("there is more to do");
+    };
+    assert_eq!((delivered.counts.delivered, delivered.counts.requests), (1, 2));
+    assert_eq!(left(&delivered), [("no_time_left", 4)]);
+    assert_eq!(delivered.counts.possible_duplicates, 1);
+}
+
+#[test]
+fn no_more_bytes_are_held_than_are_allowed_unless_one_request_is_larger() {
+    let mut fake = one_at_a_time(Deduplication::PerRecord);
+    fake.limits.max_request_bytes = 10;
+    let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(9));
+    let records = records(&log_sources, &names);
+    for (max_held_bytes, under_way) in [(1, 1), (12, 1), (13, 2), (16, 3)] {
+        let settings = Settings { max_held_bytes, ..settings() };
+        let mut endpoint_state = known();
+        for _ in 0..100 {
+            endpoint_state.concurrency.succeeded(START, START, 8);
+        }
+        let mut scheduler =
+            Scheduler::new(&fake, &records, settings, endpoint_state, fastrand::Rng::with_seed(7));
+        assert_eq!(send_all(&mut scheduler, START).len(), under_way, "{max_held_bytes}");
+    }
+}
+
+/// Has a destination fail until nothing more is sent.
+fn fail_until_open(
+    fake: &Fake,
+    records: &[Record<'_>],
+    settings: Settings,
+) -> (SystemTime, EndpointState) {
+    let mut scheduler = scheduler(fake, records, settings);
+    let mut now = START;
+    loop {
+        match scheduler.next(now) {
+            Step::Send { send_id, .. } => scheduler.answered(now, send_id, &answer("503")),
+            Step::Wait(wait) => now += wait,
+            Step::Await => panic!("every request is answered"),
+            Step::Done(delivered) => {
+                assert_eq!(left(&delivered), [("circuit_open", records.len())]);
+                assert_eq!(delivered.counts.requests, 5);
+                return (now, delivered.endpoint_state);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_destination_that_is_down_is_given_up_and_probed_once_an_interval() {
+    let fake = one_at_a_time(Deduplication::PerRecord);
+    let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(4));
+    let records = records(&log_sources, &names);
+    let settings = Settings { outage: Outage::GiveUp, ..settings() };
+    let (now, endpoint_state) = fail_until_open(&fake, &records, settings);
+    let settings = |now| Settings { give_up_at: now + Duration::from_secs(60), ..settings };
+    let again = |now, endpoint_state| {
+        Scheduler::new(&fake, &records, settings(now), endpoint_state, fastrand::Rng::with_seed(7))
+    };
+
+    let Step::Done(delivered) = again(now, endpoint_state).next(now) else {
+        panic!("something is sent");
+    };
+    assert_eq!(left(&delivered), [("circuit_open", 4)]);
+
+    // A probe that fails leaves everything else at once.
+    let later = now + Duration::from_secs(11);
+    let mut probing = again(later, delivered.endpoint_state);
+    let send_ids = send_all(&mut probing, later);
+    assert_eq!(send_ids.len(), 1);
+    probing.answered(later, send_ids[0], &answer("503"));
+    let Step::Wait(wait) = probing.next(later) else {
+        panic!("something is sent");
+    };
+    let Step::Done(delivered) = probing.next(later + wait) else {
+        panic!("something is sent");
+    };
+    assert_eq!((left(&delivered), delivered.counts.requests), (vec![("circuit_open", 4)], 1));
+
+    // A probe that succeeds is followed by everything else.
+    let later = later + Duration::from_secs(60);
+    let mut probing = again(later, delivered.endpoint_state);
+    let mut send_ids = send_all(&mut probing, later);
+    assert_eq!(send_ids.len(), 1);
+    while let Some(send_id) = send_ids.pop() {
+        probing.answered(later, send_id, &answer("+"));
+        match probing.next(later) {
+            Step::Send { send_id, .. } => send_ids.push(send_id),
+            Step::Done(delivered) => assert_eq!(delivered.counts.delivered, 4),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn without_another_place_an_outage_is_outlasted() {
+    let fake = one_at_a_time(Deduplication::PerRecord);
+    let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(1));
+    let records = records(&log_sources, &names);
+    let mut scheduler = scheduler(&fake, &records, settings());
+    let mut now = START;
+    let mut requests = 0;
+    let delivered = loop {
+        match scheduler.next(now) {
+            Step::Send { send_id, .. } => {
+                requests += 1;
+                scheduler.answered(now, send_id, &answer("503"));
+            }
+            Step::Wait(wait) => now += wait,
+            Step::Await => panic!("every request is answered"),
+            Step::Done(delivered) => break delivered,
+        }
+    };
+    assert!(requests > 6, "{requests}");
+    assert_eq!(left(&delivered), [("fake", 1)]);
+}
+
+#[test]
+fn a_record_that_is_too_large_is_put_aside_where_the_user_wants_that() {
+    let mut fake = Fake::new(Deduplication::PerRecord);
+    fake.limits.max_record_bytes = 10;
+    let (log_sources, names) = ([LogSource::new("1", "g", "s")], ["a".to_owned(), "b".repeat(20)]);
+    let records = records(&log_sources, &names);
+    let settings = Settings { oversized: Oversized::DeadLetter, ..settings() };
+    let mut scheduler = scheduler(&fake, &records, settings);
+    let send_ids = send_all(&mut scheduler, START);
+    scheduler.answered(START, send_ids[0], &answer("+"));
+    let Step::Done(delivered) = scheduler.next(START) else {
+        panic!("there is more to do");
+    };
+    assert_eq!(delivered.counts.delivered, 1);
+    assert_eq!(delivered.dead_letters[0].class, TOO_LARGE);
+    assert_eq!(delivered.dead_letters[0].records[0].message, names[1]);
+}
+
+#[test]
+fn what_a_destination_would_not_know_again_is_counted_by_event() {
+    let fake = one_at_a_time(Deduplication::None);
+    let log_sources: Vec<LogSource<'_>> =
+        (0..3).map(|event| LogSource::new("1", "g", "s").of_event(event)).collect();
+    let names = names(6);
+    let records = records(&log_sources, &names);
+    let mut scheduler = scheduler(&fake, &records, settings());
+    let mut answers = ["+", "-", "1/0", "+", "0/1", "+"].into_iter();
+    let delivered = loop {
+        match scheduler.next(START) {
+            Step::Send { send_id, .. } => {
+                scheduler.answered(START, send_id, &answer(answers.next().unwrap()));
+            }
+            Step::Done(delivered) => break delivered,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(delivered.held, [1, 2, 1]);
+    assert_eq!(delivered.held_of(|event| event >= 1), 3);
+    let rejected: usize = delivered.rejected.iter().map(|left| left.records.len()).sum();
+    assert_eq!((rejected, delivered.counts.rejected), (2, 2));
+}
+
+/// What a service that keeps keys may do with a request.
+#[derive(Clone, Debug)]
+enum Mood {
+    Each(Vec<u8>),
+    TooLarge,
+    Stop,
+    Unavailable,
+    TakenButUnclear,
+    Fault(Fault),
+}
+
+fn moods() -> impl Strategy<Value = Mood> {
+    prop_oneof![
+        6 => prop::collection::vec(0..5_u8, 16).prop_map(Mood::Each),
+        2 => Just(Mood::TooLarge),
+        1 => Just(Mood::Stop),
+        2 => Just(Mood::Unavailable),
+        2 => Just(Mood::TakenButUnclear),
+        1 => Just(Mood::Fault(Fault::Broken)),
+        1 => Just(Mood::Fault(Fault::NotConnected)),
+    ]
+}
+
+/// A service, and what it holds.
+#[derive(Default)]
+struct Store(BTreeMap<String, usize>);
+
+impl Store {
+    fn put(&mut self, name: &str) -> char {
+        let copies = self.0.entry(name.to_owned()).or_default();
+        *copies += 1;
+        if *copies == 1 { '+' } else { '=' }
+    }
+
+    fn answer(&mut self, sent: &[&str], mood: Mood) -> Result<Response, Fault> {
+        match mood {
+            Mood::Each(signs) => {
+                let sign = |(name, sign): (&&str, u8)| match sign {
+                    0 | 1 => self.put(name),
+                    2 => '?',
+                    3 => '-',
+                    _ => '!',
+                };
+                answer(&sent.iter().zip(signs).map(sign).collect::<String>())
+            }
+            Mood::TooLarge => answer("413"),
+            Mood::Stop => answer("401"),
+            Mood::Unavailable => answer("503"),
+            Mood::TakenButUnclear => {
+                for name in sent {
+                    self.put(name);
+                }
+                answer("504")
+            }
+            Mood::Fault(fault) => Err(fault),
+        }
+    }
+}
+
+/// Plays a scheduler to its end. Requests are answered in `order`, each after a time.
+fn course<'r>(
+    mut scheduler: Scheduler<'r>,
+    order: &[usize],
+    answer_takes: Duration,
+    mut answer: impl FnMut(&str) -> Result<Response, Fault>,
+) -> DeliveryResult<'r> {
+    let settings = scheduler.settings;
+    let mut order = order.iter();
+    let mut answers: Vec<(SendId, Result<Response, Fault>)> = Vec::new();
+    let mut now = START;
+    loop {
+        match scheduler.next(now) {
+            Step::Done(delivered) => {
+                assert!(answers.is_empty(), "ended with requests under way");
+                return delivered;
+            }
+            Step::Send { send_id, request, timeout } => {
+                assert!(now + timeout <= settings.give_up_at);
+                answers.push((send_id, answer(&text(&request))));
+                assert!(answers.len() <= settings.max_in_flight);
+            }
+            Step::Wait(wait) if answers.is_empty() => now += wait,
+            Step::Wait(_) | Step::Await => {
+                assert!(!answers.is_empty(), "waits for nothing");
+                let next = order.next().unwrap_or(&0) % answers.len();
+                let (send_id, answer) = answers.remove(next);
+                now += answer_takes;
+                scheduler.answered(now, send_id, &answer);
+            }
+        }
+    }
+}
+
+/// The names in a request.
+fn sent(body: &str) -> Vec<&str> {
+    body.split_terminator(';').collect()
+}
+
+proptest! {
+    /// Whatever a service does, in whatever order it answers, and whenever: every record is
+    /// accounted for, what is called delivered or already there is there, and nothing else is.
+    #[test]
+    fn any_course_of_events_adds_up(
+        count in 0..16_usize,
+        moods in prop::collection::vec(moods(), 0..12),
+        max_request_records in 1..6_usize,
+        order in prop::collection::vec(0..8_usize, 0..40),
+        gives_up in any::<bool>(),
+        answer_takes_ms in 0..20_000_u64,
+    ) {
+        let mut fake = Fake::new(Deduplication::PerRecord);
+        fake.limits.max_request_records = max_request_records;
+        let log_sources = [LogSource::new("1", "g", "s")];
+        let names = names(count);
+        let records = records(&log_sources, &names);
+        let outage = if gives_up { Outage::GiveUp } else { Outage::Outlast };
+        let scheduler = scheduler(&fake, &records, Settings { outage, ..settings() });
+        let mut store = Store::default();
+        let mut moods = moods.into_iter();
+        let delivered = course(scheduler, &order, Duration::from_millis(answer_takes_ms), |body| {
+            store.answer(&sent(body), moods.next().unwrap_or(Mood::Each(vec![0; 16])))
+        });
+        let mut counts: Counts = delivered.counts.clone();
+        for left in &delivered.left {
+            counts.return_to_source(left.records.len(), &left.class);
+        }
+        prop_assert!(counts.add_up(), "{:?}", counts);
+        prop_assert_eq!(counts.received, names.len() as u64);
+        let settled = counts.delivered + counts.deduplicated;
+        let there = store.0.len() as u64;
+        prop_assert!(settled <= there, "{:?}", counts);
+        // What is there and not called so was taken by a request whose answer told nothing.
+        let open = counts.returned_to_source + counts.rejected;
+        prop_assert!(there <= settled + open, "{:?}", counts);
+    }
+
+    /// A service that knows whole requests again has everything once in the end, but for what was
+    /// counted: whether what is left comes again by itself or with the event that it came with.
+    #[test]
+    fn what_is_known_by_its_request_is_there_once_or_counted(
+        lengths in prop::collection::vec(1..9_usize, 1..16),
+        answers in prop::collection::vec(0..5_usize, 0..12),
+        order in prop::collection::vec(0..8_usize, 0..40),
+        largest in 10..30_usize,
+        is_kept in any::<bool>(),
+    ) {
+        let mut fake = Fake::new(Deduplication::PerRequest);
+        fake.limits.max_request_bytes = 20;
+        let log_sources = [LogSource::new("1", "g", "s")];
+        let name = |(number, length): (usize, &usize)| format!("{number}{}", "x".repeat(*length));
+        let names: Vec<String> = lengths.iter().enumerate().map(name).collect();
+        let records = records(&log_sources, &names);
+        let outage = if is_kept { Outage::GiveUp } else { Outage::Outlast };
+        let settings = Settings { outage, ..settings() };
+        let mut store: BTreeSet<String> = BTreeSet::new();
+        let mut answers = answers.into_iter();
+        let mut take = |body: &str, word| {
+            if body.len() > largest && sent(body).len() > 1 {
+                return answer("413");
+            }
+            if ["+", "504"].contains(&word) {
+                store.insert(body.to_owned());
+            }
+            answer(if word == "+" { "+".repeat(sent(body).len()) } else { word.to_owned() }.as_str())
+        };
+        let words = ["+", "+", "504", "503", "401"];
+        let first = course(scheduler(&fake, &records, settings), &order, Duration::ZERO, |body| {
+            take(body, answers.next().map_or("+", |word| words[word]))
+        });
+        let left: BTreeSet<&str> =
+            first.left.iter().flat_map(|left| &left.records).map(|record| record.id).collect();
+        let mut names_again = names.clone();
+        names_again.retain(|name| !left.is_empty() && (!is_kept || left.contains(name.as_str())));
+        let again = self::records(&log_sources, &names_again);
+        let second = course(scheduler(&fake, &again, settings), &[], Duration::ZERO, |body| take(body, "+"));
+        prop_assert!(second.left.is_empty());
+        let mut copies: BTreeMap<&str, u64> = BTreeMap::new();
+        for name in store.iter().flat_map(|body| sent(body)) {
+            *copies.entry(name).or_default() += 1;
+        }
+        prop_assert_eq!(copies.len(), names.len());
+        let additional: u64 = copies.values().map(|count| count - 1).sum();
+        let counted = first.counts.possible_duplicates + second.counts.possible_duplicates;
+        prop_assert!(additional <= counted, "{} doubled, {} counted", additional, counted);
+    }
+}

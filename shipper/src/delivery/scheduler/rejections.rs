@@ -1,0 +1,172 @@
+//! Requests that are rejected as a whole, by a service of which only the test knows why.
+
+use super::tests::{Fake, START, answer, play_with, settings};
+use super::*;
+use crate::counts::Counts;
+
+/// What became of records, and the requests that it took.
+struct Course {
+    counts: Counts,
+    requests: Vec<String>,
+    left: u64,
+}
+
+/// Has a service answer requests by what is in them.
+fn play(
+    fake: &Fake,
+    messages: &[&str],
+    settings: Settings,
+    service: impl FnMut(&str) -> Result<Response, Fault>,
+) -> Course {
+    let (requests, counts) = play_with(fake, messages, settings, service);
+    Course { left: counts.returned_to_source, counts, requests }
+}
+
+/// A parser that rejects a request for one of its events.
+fn strict(request: &str) -> Result<Response, Fault> {
+    if request.contains("bad") { answer("400") } else { all(request) }
+}
+
+/// All are taken.
+fn all(request: &str) -> Result<Response, Fault> {
+    answer(&"+".repeat(request.matches(';').count()))
+}
+
+#[test]
+fn a_bad_event_is_found_with_few_requests_and_harms_no_other() {
+    let mut messages = vec!["good"; 1_000];
+    messages[617] = "bad";
+    let fake = Fake::new(Deduplication::None);
+    let mut roomy = Fake::new(Deduplication::None);
+    roomy.limits = Limits::of_bytes(100_000, 100_000);
+    for (fake, most) in [(fake, 40), (roomy, 25)] {
+        let course = play(&fake, &messages, settings(), strict);
+        assert_eq!((course.counts.delivered, course.counts.rejected, course.left), (999, 1, 0));
+        assert!(course.requests.len() <= most, "{} requests", course.requests.len());
+        assert_eq!(course.counts.possible_duplicates, 0);
+    }
+}
+
+#[test]
+fn an_event_is_tried_once_without_the_fields_of_its_json() {
+    let messages = ["a", "{\"bad\":1}", "c"];
+    // Without the fields there is no second `bad` beside the message.
+    let service = |request: &str| {
+        if request.matches("bad").count() > 1 { answer("400") } else { all(request) }
+    };
+    let course = play(&Fake::new(Deduplication::None), &messages, settings(), service);
+    assert_eq!((course.counts.delivered, course.counts.rejected), (3, 0));
+    assert_eq!(course.counts.sent_without_json_fields, 1);
+}
+
+#[test]
+fn a_service_that_takes_nothing_is_not_well_and_everything_is_left_soon() {
+    for messages in [&["one"][..], &["one", "two"], &["{\"a\":1}"; 500]] {
+        let mut fake = Fake::new(Deduplication::None);
+        fake.limits = Limits::of_bytes(100_000, 100_000);
+        let course = play(&fake, messages, settings(), |_| answer("400"));
+        assert_eq!((course.counts.rejected, course.left), (0, messages.len() as u64));
+        assert!(course.requests.len() <= 14, "{} requests", course.requests.len());
+    }
+}
+
+#[test]
+fn however_many_are_bad_the_number_of_requests_has_a_bound() {
+    let messages: Vec<&str> = (0..4_000).map(|n| ["good", "bad"][n % 2]).collect();
+    let mut fake = Fake::new(Deduplication::None);
+    fake.limits = Limits::of_bytes(100_000, 100_000);
+    let course = play(&fake, &messages, settings(), strict);
+    assert!(course.left > 0 && course.counts.rejected > 0, "{:?}", course.counts);
+    assert!(course.requests.len() <= 210, "{} requests", course.requests.len());
+}
+
+#[test]
+fn the_size_that_went_through_is_remembered() {
+    let messages = vec!["0123456789"; 1_000];
+    let mut fake = Fake::new(Deduplication::None);
+    fake.limits = Limits::of_bytes(2_000, 2_000);
+    // It does not say that it is the size.
+    let service = |request: &str| if request.len() > 600 { answer("400") } else { all(request) };
+    let course = play(&fake, &messages, Settings { max_in_flight: 1, ..settings() }, service);
+    assert_eq!(course.counts.delivered, 1_000);
+    let large = course.requests.iter().filter(|request| request.len() > 600).count();
+    assert!(large <= 4, "{large} requests were too large");
+}
+
+#[test]
+fn what_is_refused_alone_and_larger_than_what_goes_through_is_too_large() {
+    let large = "x".repeat(900);
+    let mut messages = vec!["0123456789"; 200];
+    messages[150] = &large;
+    let mut fake = Fake::new(Deduplication::None);
+    fake.limits = Limits::of_bytes(2_000, 2_000);
+    let service = |request: &str| if request.len() > 600 { answer("400") } else { all(request) };
+    let course = play(&fake, &messages, Settings { max_in_flight: 1, ..settings() }, service);
+    assert_eq!((course.counts.delivered, course.counts.rejected), (199, 1));
+    let reasons = &course.counts.reasons["rejected"];
+    assert!(reasons.contains_key(&TOO_LARGE), "{reasons:?}");
+}
+
+#[test]
+fn a_request_that_is_throttled_twice_is_sent_in_halves() {
+    let messages = vec!["0123456789"; 100];
+    let mut fake = Fake::new(Deduplication::None);
+    fake.limits = Limits::of_bytes(2_000, 2_000);
+    // It has the memory for so much at a time, and never for more.
+    let service = |request: &str| {
+        if request.len() > 600 {
+            answer("503").map(|answer| Response { status: 429, ..answer })
+        } else {
+            all(request)
+        }
+    };
+    let course = play(&fake, &messages, settings(), service);
+    assert_eq!((course.counts.delivered, course.left), (100, 0));
+    assert_eq!(course.counts.possible_duplicates, 0);
+    // Where the service says when to come again it is not the size.
+    let mut asked = 0;
+    let patient = |request: &str| {
+        asked += 1;
+        if asked > 6 {
+            return all(request);
+        }
+        let retry_after = Some("1".to_owned());
+        answer("503").map(|answer| Response { status: 429, retry_after, ..answer })
+    };
+    let course = play(&fake, &messages[..50], settings(), patient);
+    assert_eq!((course.counts.delivered, course.requests.len()), (50, 7));
+}
+
+#[test]
+fn tries_go_on_for_as_long_as_there_is_time() {
+    for seconds in [2, 8, 30] {
+        let give_up_at = START + Duration::from_secs(seconds);
+        let settings = Settings { give_up_at, ..settings() };
+        let course = play(&Fake::new(Deduplication::None), &["a"], settings, |_| answer("503"));
+        assert_eq!(course.left, 1);
+        // Each wait is at most half of what is left, down to the shortest request.
+        assert!(course.requests.len() >= 5, "{} requests in {seconds} s", course.requests.len());
+    }
+}
+
+#[test]
+fn where_requests_are_limited_and_not_their_size_none_is_divided() {
+    let messages = vec!["0123456789"; 400];
+    let mut fake = Fake::new(Deduplication::None);
+    fake.limits = Limits::of_bytes(500, 500);
+    // Every third request is one too many.
+    let mut asked = 0;
+    let limited = |request: &str| {
+        asked += 1;
+        if asked % 3 == 0 {
+            answer("503").map(|answer| Response { status: 429, ..answer })
+        } else {
+            all(request)
+        }
+    };
+    let course = play(&fake, &messages, settings(), limited);
+    assert_eq!((course.counts.delivered, course.left), (400, 0));
+    let (largest, smallest) = (45 * 11, 40 * 11);
+    let sizes: Vec<usize> = course.requests.iter().map(String::len).collect();
+    assert!(sizes.iter().all(|size| (smallest..=largest).contains(size)), "{sizes:?}");
+}

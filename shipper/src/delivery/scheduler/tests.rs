@@ -1,0 +1,594 @@
+//! Courses of events, played without sockets and without a clock.
+
+use std::io::Read;
+
+use bytes::Bytes;
+use flate2::bufread::GzDecoder;
+use reqwest::Url;
+use reqwest::header::HeaderMap;
+
+use super::*;
+use crate::counts::Counts;
+use crate::destination::{Address, Encoding, Endpoint, Receipts};
+use crate::log_source::LogSource;
+
+/// A service that takes `message` or `message{json}` and a semicolon, and answers what the test
+/// wrote into the answer's body.
+pub(super) struct Fake {
+    pub(super) limits: Limits,
+    keys: Deduplication,
+    pub(super) honors_ids: bool,
+    endpoint: Endpoint,
+}
+
+impl Fake {
+    pub(super) fn new(keys: Deduplication) -> Self {
+        Self {
+            limits: Limits::of_bytes(1_000, 1_000),
+            keys,
+            honors_ids: true,
+            endpoint: Endpoint::post(Url::parse("http://127.0.0.1/").unwrap(), HeaderMap::new()),
+        }
+    }
+}
+
+impl Destination for Fake {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn deduplication(&self) -> Deduplication {
+        self.keys
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
+    fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
+        body.extend_from_slice(piece.message.as_bytes());
+        body.extend_from_slice(piece.json.unwrap_or_default().as_bytes());
+        body.push(b';');
+    }
+
+    /// `+` delivered, `=` there, `-` rejected, `>` not reached, `?` try again, `!` stop; one for each piece, or
+    /// `413`, `401`, `503`, or `n/m` for counts, or `#n` for a receipt.
+    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
+        let class = ReasonCode::new("fake");
+        let text = std::str::from_utf8(&answer.body).unwrap();
+        match text {
+            "413" => BatchOutcome::TooLarge,
+            "400" => BatchOutcome::Split(class, Ambiguity::NothingTaken),
+            "401" => BatchOutcome::Stop(class),
+            "503" => BatchOutcome::TryAgain(class, Ambiguity::NothingTaken),
+            "504" => BatchOutcome::TryAgain(class, Ambiguity::Unclear),
+            receipt if receipt.starts_with('#') => {
+                BatchOutcome::Receipt(receipt[1..].parse().unwrap())
+            }
+            counted if counted.contains('/') => {
+                let (delivered, rejected) = counted.split_once('/').unwrap();
+                BatchOutcome::Counted {
+                    delivered: delivered.parse().unwrap(),
+                    rejected: vec![(class, rejected.parse().unwrap())],
+                }
+            }
+            each => {
+                assert_eq!(each.len(), sent, "the test's answer has not one sign a piece");
+                let outcome = |sign| match sign {
+                    '+' => RecordOutcome::Delivered,
+                    '=' => RecordOutcome::Deduplicated,
+                    '-' => RecordOutcome::Rejected(class.clone()),
+                    '>' => RecordOutcome::NotReached,
+                    '?' => RecordOutcome::TryAgain(class.clone(), Ambiguity::NothingTaken),
+                    '~' => RecordOutcome::TryAgain(class.clone(), Ambiguity::Unclear),
+                    _ => RecordOutcome::Stop(class.clone()),
+                };
+                BatchOutcome::Each(each.chars().map(outcome).collect())
+            }
+        }
+    }
+
+    fn honors_ids(&self, _: &Response) -> bool {
+        self.honors_ids
+    }
+
+    fn receipts(&self) -> Option<&dyn Receipts> {
+        Some(self)
+    }
+}
+
+impl Receipts for Fake {
+    fn inquire(&self, receipts: &[u64]) -> Request {
+        let body = Bytes::from(format!("{receipts:?}"));
+        Request { address: Address::default(), encoding: Encoding::Identity, body }
+    }
+
+    /// The receipts stored, one after another, or `?` ask again, `!` stop.
+    fn classify(&self, answer: &Response) -> Inquired {
+        let class = ReasonCode::new("fake");
+        match std::str::from_utf8(&answer.body).unwrap() {
+            "?" => Inquired::AskAgain(class),
+            "!" => Inquired::Stop(class),
+            stored => {
+                Inquired::Stored(stored.split_whitespace().map(|n| n.parse().unwrap()).collect())
+            }
+        }
+    }
+}
+
+pub(super) const START: SystemTime = SystemTime::UNIX_EPOCH;
+
+pub(super) fn settings() -> Settings {
+    Settings {
+        give_up_at: START + Duration::from_secs(60),
+        request_timeout: Duration::from_secs(10),
+        gzip_level: Compression::fast(),
+        oversized: Oversized::Reject,
+        json_fields: JsonFields::Send,
+        max_record_bytes: None,
+        max_age: None,
+        outage: Outage::Outlast,
+        max_in_flight: 8,
+        max_held_bytes: usize::MAX,
+    }
+}
+
+/// What is known of a destination that has not had to be asked for more than whether it gives receipts.
+pub(super) fn known() -> EndpointState {
+    EndpointState { gives_receipts: true, ..EndpointState::default() }
+}
+
+/// A scheduler for a destination of which no more than that is known.
+pub(super) fn scheduler<'r>(
+    fake: &'r Fake,
+    records: &'r [Record<'r>],
+    settings: Settings,
+) -> Scheduler<'r> {
+    Scheduler::new(fake, records, settings, known(), fastrand::Rng::with_seed(7))
+}
+
+/// The counts where Lambda is left whatever is left.
+fn returned_to_source(delivered: &DeliveryResult<'_>) -> Counts {
+    let mut counts = delivered.counts.clone();
+    for left in delivered.left.iter().chain(&delivered.dead_letters) {
+        counts.return_to_source(left.records.len(), &left.class);
+    }
+    if counts.returned_to_source > 0 {
+        counts.possible_duplicates += delivered.held_of(|_| true);
+    }
+    assert!(counts.add_up(), "{counts:?}");
+    counts
+}
+
+pub(super) fn answer(text: &str) -> Result<Response, Fault> {
+    Ok(Response { status: 200, retry_after: None, body: Bytes::copy_from_slice(text.as_bytes()) })
+}
+
+pub(super) fn text(request: &Request) -> String {
+    let mut text = String::new();
+    if request.encoding == Encoding::Identity {
+        return String::from_utf8(request.body.to_vec()).unwrap();
+    }
+    GzDecoder::new(request.body.as_ref()).read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Lets the fake answer one thing after another, and gives the requests and the counts. Time
+/// passes only by waiting.
+fn play(
+    fake: &Fake,
+    messages: &[&str],
+    settings: Settings,
+    answers: Vec<Result<Response, Fault>>,
+) -> (Vec<String>, Counts) {
+    let mut answers = answers.into_iter();
+    let next = |_: &str| answers.next().expect("one request more than answers");
+    let played = play_with(fake, messages, settings, next);
+    assert!(answers.next().is_none(), "fewer requests than answers");
+    played
+}
+
+/// The same with a fake that answers by what is in a request.
+pub(super) fn play_with(
+    fake: &Fake,
+    messages: &[&str],
+    settings: Settings,
+    mut service: impl FnMut(&str) -> Result<Response, Fault>,
+) -> (Vec<String>, Counts) {
+    let log_source = LogSource::new("1", "g", "s");
+    let records: Vec<Record<'_>> = messages
+        .iter()
+        .map(|message| Record { id: message, time: START, ..Record::of(&log_source, message) })
+        .collect();
+    let mut scheduler = scheduler(fake, &records, settings);
+    let mut now = START;
+    let mut requests = Vec::new();
+    loop {
+        match scheduler.next(now) {
+            Step::Send { send_id, request, timeout } => {
+                assert!(now + timeout <= settings.give_up_at, "a request outlives the deadline");
+                let request = text(&request);
+                let answer = service(&request);
+                requests.push(request);
+                scheduler.answered(now, send_id, &answer);
+            }
+            Step::Await => panic!("every request is answered"),
+            Step::Wait(wait) => {
+                now += wait;
+                assert!(now < settings.give_up_at, "a wait outlives the deadline");
+            }
+            Step::Done(delivered) => return (requests, returned_to_source(&delivered)),
+        }
+    }
+}
+
+#[test]
+fn batches_keep_the_limit_of_bytes() {
+    let mut fake = Fake::new(Deduplication::PerRecord);
+    fake.limits.max_request_bytes = 6;
+    let (requests, counts) = play(
+        &fake,
+        &["a", "bb", "c", "dddd", "e"],
+        settings(),
+        vec![answer("++"), answer("+"), answer("+"), answer("+")],
+    );
+    assert_eq!(requests, ["a;bb;", "c;", "dddd;", "e;"]);
+    assert_eq!(counts.delivered, 5);
+}
+
+#[test]
+fn batches_keep_the_limit_of_records() {
+    let mut fake = Fake::new(Deduplication::PerRecord);
+    fake.limits.max_request_records = 2;
+    let (requests, _) = play(&fake, &["a", "b", "c"], settings(), vec![answer("++"), answer("+")]);
+    assert_eq!(requests, ["a;b;", "c;"]);
+}
+
+#[test]
+fn pieces_of_which_nobody_knows_are_counted_when_they_are_sent_again_or_left() {
+    let names = ["a", "b", "c", "d"];
+    // Where one is left, Lambda also sends again the three that are there.
+    for (last, left, doubled) in [("+", 0, 3), ("401", 1, 6)] {
+        let answers = || vec![answer("+~?~"), answer("+~+"), answer(last)];
+        for (keys, doubled) in [(Deduplication::None, doubled), (Deduplication::PerRecord, 0)] {
+            let (_, counts) = play(&Fake::new(keys), &names, settings(), answers());
+            assert_eq!((counts.returned_to_source, counts.possible_duplicates), (left, doubled));
+        }
+    }
+}
+
+#[test]
+fn only_the_pieces_to_be_tried_again_are_sent_again() {
+    let (requests, counts) = play(
+        &Fake::new(Deduplication::PerRecord),
+        &["a", "b", "c", "d"],
+        settings(),
+        vec![answer("+?-?"), answer("?="), answer("+")],
+    );
+    assert_eq!(requests, ["a;b;c;d;", "b;d;", "b;"]);
+    assert_eq!((counts.delivered, counts.deduplicated, counts.rejected), (2, 1, 1));
+    assert_eq!((counts.requests, counts.retries), (3, 2));
+    assert_eq!(counts.possible_duplicates, 0);
+}
+
+#[test]
+fn one_poisonous_record_takes_none_with_it_and_does_not_fail_the_invocation() {
+    let (_, counts) = play(
+        &Fake::new(Deduplication::PerRecord),
+        &["a", "poison", "c"],
+        settings(),
+        vec![answer("+-+")],
+    );
+    assert_eq!((counts.delivered, counts.rejected, counts.returned_to_source), (2, 1, 0));
+    assert_eq!(counts.reasons["rejected"][&ReasonCode::new("fake")], 1);
+}
+
+#[test]
+fn a_refused_structured_line_is_sent_once_more_without_its_fields() {
+    let (requests, counts) = play(
+        &Fake::new(Deduplication::PerRecord),
+        &["{\"a\":1}", "b"],
+        settings(),
+        vec![answer("-+"), answer("+")],
+    );
+    assert_eq!(requests, ["{\"a\":1}{\"a\":1};b;", "{\"a\":1};"]);
+    assert_eq!((counts.delivered, counts.rejected), (2, 0));
+    assert_eq!(counts.sent_without_json_fields, 1);
+    let (_, counts) = play(
+        &Fake::new(Deduplication::PerRecord),
+        &["{\"a\":1}"],
+        settings(),
+        vec![answer("-"), answer("-")],
+    );
+    assert_eq!((counts.delivered, counts.rejected), (0, 1));
+}
+
+#[test]
+fn fields_are_left_out_from_the_beginning_where_the_user_wants_that() {
+    let settings = Settings { json_fields: JsonFields::Omit, ..settings() };
+    let (requests, counts) =
+        play(&Fake::new(Deduplication::PerRecord), &["{\"a\":1}"], settings, vec![answer("-")]);
+    assert_eq!(requests, ["{\"a\":1};"]);
+    assert_eq!(counts.rejected, 1);
+}
+
+#[test]
+fn a_request_that_is_too_large_is_divided_and_the_next_ones_are_smaller() {
+    let mut fake = Fake::new(Deduplication::PerRecord);
+    fake.limits.max_request_bytes = 8;
+    let (requests, counts) = play(
+        &fake,
+        &["a", "b", "c", "d", "e", "f", "g"],
+        settings(),
+        vec![answer("413"), answer("++"), answer("++"), answer("++"), answer("+")],
+    );
+    assert_eq!(requests, ["a;b;c;d;", "a;b;", "c;d;", "e;f;", "g;"]);
+    assert_eq!(counts.delivered, 7);
+}
+
+#[test]
+fn a_single_record_that_is_too_large_ends_as_refused() {
+    let (requests, counts) = play(
+        &Fake::new(Deduplication::PerRecord),
+        &["a", "b", "c"],
+        settings(),
+        vec![answer("413"), answer("413"), answer("413"), answer("+"), answer("+")],
+    );
+    assert_eq!(requests, ["a;b;c;", "a;", "b;c;", "b;", "c;"]);
+    assert_eq!((counts.delivered, counts.rejected), (2, 1));
+    assert_eq!(counts.reasons["rejected"][&TOO_LARGE], 1);
+}
+
+#[test]
+fn a_record_over_the_limit_is_split_cut_or_refused_and_counted() {
+    let mut fake = Fake::new(Deduplication::PerRecord);
+    fake.limits.max_record_bytes = 48;
+    let message = "0123456789".repeat(10);
+    let long = [message.as_str(), "x"];
+    let oversized = |oversized| Settings { oversized, ..settings() };
+
+    let (requests, counts) = play(&fake, &long, oversized(Oversized::Split), vec![answer("++++")]);
+    assert_eq!(
+        requests,
+        [format!("{};{};{};x;", &message[..47], &message[47..94], &message[94..])]
+    );
+    assert_eq!((counts.received, counts.additional_parts, counts.delivered), (4, 2, 4));
+
+    let (requests, counts) = play(&fake, &long, oversized(Oversized::Truncate), vec![answer("++")]);
+    assert_eq!(requests, ["01234… [truncated: the message has 100 bytes];x;"]);
+    assert_eq!((counts.received, counts.truncated, counts.delivered), (2, 1, 2));
+
+    let (requests, counts) = play(&fake, &long, oversized(Oversized::Reject), vec![answer("+")]);
+    assert_eq!(requests, ["x;"]);
+    assert_eq!((counts.received, counts.rejected, counts.delivered), (2, 1, 1));
+}
+
+#[test]
+fn a_structured_line_that_fits_without_its_fields_is_sent_whole() {
+    let mut fake = Fake::new(Deduplication::PerRecord);
+    let message = "{\"a\":\"0123456789\"}";
+    fake.limits.max_record_bytes = message.len() + 5;
+    let settings = Settings { oversized: Oversized::Split, ..settings() };
+    let (requests, counts) = play(&fake, &[message], settings, vec![answer("+")]);
+    assert_eq!(requests, [format!("{message};")]);
+    assert_eq!((counts.received, counts.sent_without_json_fields), (1, 1));
+    assert_eq!(counts.reasons["json_fields_rejected"][&TOO_LARGE], 1);
+}
+
+#[test]
+fn a_service_that_asks_for_a_time_gets_it() {
+    let fake = Fake::new(Deduplication::PerRecord);
+    let log_source = LogSource::new("1", "g", "s");
+    let record = Record { time: START, ..Record::of(&log_source, "a") };
+    let date = httpdate::fmt_http_date(START + Duration::from_secs(7));
+    for header in ["7", &date] {
+        let records = std::slice::from_ref(&record);
+        let mut scheduler = scheduler(&fake, records, settings());
+        let Step::Send { send_id, .. } = scheduler.next(START) else {
+            panic!("nothing is sent");
+        };
+        let asks = Response {
+            status: 429,
+            retry_after: Some(header.to_owned()),
+            body: Bytes::from_static(b"503"),
+        };
+        scheduler.answered(START, send_id, &Ok(asks));
+        let wait = scheduler.next(START);
+        assert!(
+            matches!(wait, Step::Wait(wait) if wait == Duration::from_secs(7)),
+            "{header}: {wait:?}"
+        );
+        assert!(matches!(scheduler.next(START + Duration::from_secs(7)), Step::Send { .. }));
+    }
+}
+
+#[test]
+fn a_wait_that_would_outlive_the_deadline_is_not_begun() {
+    let asks = Ok(Response {
+        status: 429,
+        retry_after: Some("3600".to_owned()),
+        body: Bytes::from_static(b"503"),
+    });
+    let (requests, counts) =
+        play(&Fake::new(Deduplication::PerRecord), &["a", "b"], settings(), vec![asks]);
+    assert_eq!(requests.len(), 1);
+    assert_eq!(counts.returned_to_source, 2);
+    assert_eq!(counts.reasons["returned_to_source"][&ReasonCode::new("fake")], 2);
+}
+
+#[test]
+fn nothing_is_sent_when_there_is_no_time() {
+    let settings = Settings { give_up_at: START, ..settings() };
+    let (requests, counts) =
+        play(&Fake::new(Deduplication::PerRecord), &["a", "b"], settings, vec![]);
+    assert!(requests.is_empty());
+    assert_eq!(counts.returned_to_source, 2);
+    assert_eq!(counts.reasons["returned_to_source"][&NO_TIME_LEFT], 2);
+}
+
+#[test]
+fn a_request_gets_no_more_time_than_there_is() {
+    let timeout_of = |seconds| {
+        let fake = Fake::new(Deduplication::PerRecord);
+        let log_source = LogSource::new("1", "g", "s");
+        let record = Record { time: START, ..Record::of(&log_source, "a") };
+        let settings = Settings { give_up_at: START + Duration::from_secs(seconds), ..settings() };
+        let records = std::slice::from_ref(&record);
+        let mut scheduler = scheduler(&fake, records, settings);
+        match scheduler.next(START) {
+            Step::Send { timeout, .. } => timeout,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(timeout_of(4), Duration::from_secs(4));
+    assert_eq!(timeout_of(40), settings().request_timeout);
+}
+
+#[test]
+fn without_keys_what_is_left_after_an_unclear_answer_may_come_twice() {
+    let settings = Settings { give_up_at: START + Duration::from_millis(101), ..settings() };
+    let fake = Fake::new(Deduplication::None);
+    let asks = |text: &str| {
+        answer(text).map(|answer| Response { retry_after: Some("9".to_owned()), ..answer })
+    };
+    for (text, possible_duplicates) in [("504", 2), ("503", 0)] {
+        let (_, counts) = play(&fake, &["a", "b"], settings, vec![asks(text)]);
+        assert_eq!(
+            (counts.returned_to_source, counts.possible_duplicates),
+            (2, possible_duplicates)
+        );
+    }
+}
+
+#[test]
+fn wrong_credentials_stop_everything_at_once() {
+    let mut fake = Fake::new(Deduplication::PerRecord);
+    fake.limits.max_request_records = 1;
+    let (requests, counts) =
+        play(&fake, &["a", "b", "c"], settings(), vec![answer("+"), answer("401")]);
+    assert_eq!(requests, ["a;", "b;"]);
+    assert_eq!((counts.delivered, counts.returned_to_source), (1, 2));
+}
+
+#[test]
+fn without_keys_every_possible_duplicate_is_counted() {
+    let fake = Fake::new(Deduplication::None);
+    let messages = ["a", "b", "c"];
+    let (_, counts) = play(&fake, &messages, settings(), vec![Err(Fault::Timeout), answer("3/0")]);
+    assert_eq!((counts.delivered, counts.possible_duplicates), (3, 3));
+    let (_, counts) =
+        play(&fake, &messages, settings(), vec![Err(Fault::NotConnected), answer("3/0")]);
+    assert_eq!((counts.delivered, counts.possible_duplicates), (3, 0));
+    let (_, counts) =
+        play(&fake, &messages, settings(), vec![answer("504"), answer("503"), answer("2/1")]);
+    assert_eq!((counts.delivered, counts.rejected, counts.possible_duplicates), (2, 1, 3));
+}
+
+#[test]
+fn without_keys_what_was_delivered_beside_something_left_may_come_twice() {
+    let mut fake = Fake::new(Deduplication::None);
+    fake.limits.max_request_records = 2;
+    let (_, counts) =
+        play(&fake, &["a", "b", "c", "d"], settings(), vec![answer("2/0"), answer("401")]);
+    assert_eq!(
+        (counts.delivered, counts.returned_to_source, counts.possible_duplicates),
+        (2, 2, 2)
+    );
+}
+
+#[test]
+fn a_request_whose_compressed_body_is_too_large_is_divided_before_it_is_sent() {
+    let mut fake = Fake::new(Deduplication::PerRecord);
+    fake.limits.max_compressed_bytes = 60;
+    let noise = |seed| -> String {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        std::iter::repeat_with(|| rng.alphanumeric()).take(40).collect()
+    };
+    let messages = [noise(1), noise(2), noise(3), noise(4)];
+    let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
+    let (requests, counts) = play(
+        &fake,
+        &messages,
+        settings(),
+        vec![answer("+"), answer("+"), answer("+"), answer("+")],
+    );
+    assert_eq!(requests, messages.iter().map(|text| format!("{text};")).collect::<Vec<_>>());
+    assert_eq!((counts.delivered, counts.requests, counts.retries), (4, 4, 0));
+}
+
+#[test]
+fn what_a_receipt_was_given_for_is_delivered_once_it_is_stored() {
+    let mut fake = Fake::new(Deduplication::None);
+    fake.limits.max_request_records = 1;
+    let (requests, counts) = play(
+        &fake,
+        &["a", "b", "c"],
+        settings(),
+        vec![answer("#4"), answer("#5"), answer("1/0"), answer("5"), answer("?"), answer("4")],
+    );
+    assert_eq!(requests, ["a;", "b;", "c;", "[4, 5]", "[4]", "[4]"]);
+    assert_eq!((counts.delivered, counts.possible_duplicates, counts.retries), (3, 0, 0));
+    assert_eq!(counts.requests, 6);
+}
+
+#[test]
+fn what_is_never_called_stored_is_returned_to_source_and_may_come_twice() {
+    let settings = Settings { give_up_at: START + Duration::from_millis(800), ..settings() };
+    let fake = Fake::new(Deduplication::None);
+    let answers = vec![answer("#4"), answer(""), Err(Fault::Timeout)];
+    let (requests, counts) = play(&fake, &["a", "b"], settings, answers);
+    assert_eq!(requests, ["a;b;", "[4]", "[4]"]);
+    assert_eq!((counts.returned_to_source, counts.possible_duplicates), (2, 2));
+    assert_eq!(counts.reasons["returned_to_source"][&NOT_ACKNOWLEDGED], 2);
+}
+
+#[test]
+fn a_service_that_will_not_be_asked_ends_it() {
+    let (_, counts) =
+        play(&Fake::new(Deduplication::None), &["a"], settings(), vec![answer("#1"), answer("!")]);
+    assert_eq!((counts.returned_to_source, counts.possible_duplicates), (1, 1));
+}
+
+#[test]
+fn a_request_is_divided_until_the_record_is_found_that_spoils_it() {
+    let (requests, counts) = play(
+        &Fake::new(Deduplication::PerRecord),
+        &["a", "poison", "c", "d"],
+        settings(),
+        vec![answer("400"), answer("400"), answer("+"), answer("400"), answer("++")],
+    );
+    assert_eq!(requests, ["a;poison;c;d;", "a;poison;", "a;", "poison;", "c;d;"]);
+    assert_eq!((counts.delivered, counts.rejected), (3, 1));
+    assert_eq!(counts.reasons["rejected"][&ReasonCode::new("fake")], 1);
+}
+
+#[test]
+fn what_a_service_would_not_keep_for_its_age_is_refused_and_counted() {
+    let mut fake = Fake::new(Deduplication::PerRecord);
+    fake.limits.max_age = Some(Duration::from_secs(60));
+    let log_source = LogSource::new("1", "g", "s");
+    let now = START + Duration::from_secs(100);
+    let record = |message, age| Record {
+        id: message,
+        time: now - Duration::from_secs(age),
+        ..Record::of(&log_source, message)
+    };
+    let records = [record("a", 61), record("b", 60), record("c", 0), record("d", 100)];
+    let settings = Settings { give_up_at: now + Duration::from_secs(9), ..settings() };
+    let mut scheduler = scheduler(&fake, &records, settings);
+    let Step::Send { send_id, request, .. } = scheduler.next(now) else {
+        panic!("nothing is sent");
+    };
+    assert_eq!(text(&request), "b;c;");
+    scheduler.answered(now, send_id, &answer("++"));
+    let Step::Done(delivered) = scheduler.next(now) else {
+        panic!("more is sent");
+    };
+    let counts = returned_to_source(&delivered);
+    assert_eq!((counts.delivered, counts.rejected), (2, 2));
+    assert_eq!(counts.reasons["rejected"][&ReasonCode::new("too_old")], 2);
+}

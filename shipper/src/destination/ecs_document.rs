@@ -1,0 +1,321 @@
+//! The JSON document of a piece, the same at every destination that stores documents.
+//!
+//! Names are those of the Elastic Common Schema where it has one for the thing. A structured
+//! line's own fields are in one object, `json`, where they can collide with nothing.
+
+use std::sync::OnceLock;
+
+use serde::Serialize;
+
+use super::json;
+use crate::line::Report;
+use crate::log_source::LogSource;
+use crate::record::{Extent, Piece};
+
+/// Appends the document of `piece` in one line, without a line end.
+pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
+    let record = piece.record;
+    let line = &record.line;
+    let common = record.log_source.common.of(record.log_source);
+    body.extend_from_slice(b"{\"@timestamp\":\"");
+    json::time(record.time, body);
+    body.extend_from_slice(b"\",\"message\":");
+    json::message(piece, body);
+    if let Some(level) = line.level {
+        body.extend_from_slice(b",\"log\":{\"level\":\"");
+        body.extend_from_slice(level.name().as_bytes());
+        body.extend_from_slice(b"\"}");
+    }
+    body.extend_from_slice(&common.cloud);
+    write_function(&common.function, line.request_id.as_deref(), body);
+    body.extend_from_slice(&common.log_stream);
+    json::string(&piece.id(), body);
+    body.extend_from_slice(b"},\"lambda\":{\"kind\":\"");
+    body.extend_from_slice(line.kind.name().as_bytes());
+    body.push(b'"');
+    if let Some(report) = &line.report {
+        body.extend_from_slice(b",\"report\":");
+        serialize(&Figures::new(report), body);
+    }
+    body.extend_from_slice(b"}}");
+    let logagg = Logagg::new(piece);
+    if logagg != Logagg::default() {
+        body.extend_from_slice(b",\"logagg\":");
+        serialize(&logagg, body);
+    }
+    if let Some(json) = piece.json {
+        body.extend_from_slice(b",\"json\":");
+        write_in_one_line(json, body);
+    }
+    body.push(b'}');
+}
+
+/// Appends the fields of the document of `piece` to an object that has fields already, and ends it.
+pub(super) fn write_after(piece: &Piece<'_>, body: &mut Vec<u8>) {
+    let start = body.len();
+    write(piece, body);
+    debug_assert_eq!(body[start], b'{');
+    body[start] = b',';
+}
+
+/// The function behind a line, if anything of it is known.
+fn write_function(common: &[u8], request_id: Option<&str>, body: &mut Vec<u8>) {
+    if common.is_empty() && request_id.is_none() {
+        return;
+    }
+    body.extend_from_slice(b",\"faas\":{");
+    body.extend_from_slice(common);
+    if let Some(request_id) = request_id {
+        if !common.is_empty() {
+            body.push(b',');
+        }
+        body.extend_from_slice(b"\"execution\":");
+        json::string(request_id, body);
+    }
+    body.push(b'}');
+}
+
+/// A JSON object goes along as it was written, so that no number loses a digit. It was read as
+/// valid JSON, where a line end can only stand between tokens.
+fn write_in_one_line(json: &str, body: &mut Vec<u8>) {
+    let start = body.len();
+    body.extend_from_slice(json.as_bytes());
+    if memchr::memchr2(b'\n', b'\r', &body[start..]).is_some() {
+        for byte in &mut body[start..] {
+            if matches!(byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
+    }
+}
+
+fn serialize(value: &impl Serialize, body: &mut Vec<u8>) {
+    serde_json::to_writer(body, value)
+        .expect("what is written here has string keys, and writing to memory cannot fail");
+}
+
+/// What is written or hashed of all records of an log_source, made for the first of them, and once.
+#[derive(Debug, Default)]
+pub(crate) struct CommonCell {
+    document: OnceLock<Common>,
+    /// What they have in common as flat [`attributes`](super::attributes).
+    pub(super) attributes: OnceLock<Vec<u8>>,
+    /// The log group's name as a JSON string.
+    pub(super) group: OnceLock<Vec<u8>>,
+    /// The function's name as a JSON string, or that of the log group where no function is known.
+    pub(super) function: OnceLock<Vec<u8>>,
+    /// What their keys begin with, before it is hashed.
+    pub(crate) key: OnceLock<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Common {
+    /// `,"cloud":{…}`
+    cloud: Vec<u8>,
+    /// `"name":"…","version":"…"`, as far as they are known.
+    function: Vec<u8>,
+    /// `,"aws":{"cloudwatch":{…,"event_id":`, up to what differs from record to record.
+    log_stream: Vec<u8>,
+}
+
+impl CommonCell {
+    fn of(&self, log_source: &LogSource<'_>) -> &Common {
+        self.document.get_or_init(|| Common::new(log_source))
+    }
+}
+
+impl Common {
+    fn new(log_source: &LogSource<'_>) -> Self {
+        let mut cloud = Vec::new();
+        cloud.extend_from_slice(b",\"cloud\":{\"provider\":\"aws\",\"account\":{\"id\":");
+        json::string(log_source.owner, &mut cloud);
+        cloud.extend_from_slice(b"}}");
+        let mut function = Vec::new();
+        if let Some(name) = log_source.function {
+            function.extend_from_slice(b"\"name\":");
+            json::string(name, &mut function);
+        }
+        if let Some(version) = log_source.version {
+            let name: &[u8] = if function.is_empty() { b"\"version\":" } else { b",\"version\":" };
+            function.extend_from_slice(name);
+            json::string(version, &mut function);
+        }
+        let mut log_stream = Vec::new();
+        log_stream.extend_from_slice(b",\"aws\":{\"cloudwatch\":{\"log_group\":");
+        json::string(log_source.group, &mut log_stream);
+        log_stream.extend_from_slice(b",\"log_stream\":");
+        json::string(log_source.stream, &mut log_stream);
+        log_stream.extend_from_slice(b",\"event_id\":");
+        Self { cloud, function, log_stream }
+    }
+}
+
+#[derive(Serialize)]
+struct Figures<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billed_duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_size_mb: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_memory_used_mb: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    init_duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restore_duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billed_restore_duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_type: Option<&'a str>,
+}
+
+/// What the shipper did to the record.
+#[derive(Default, PartialEq, Serialize)]
+struct Logagg {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<Part>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truncated: Option<Truncated>,
+}
+
+#[derive(PartialEq, Serialize)]
+struct Part {
+    number: usize,
+    count: usize,
+}
+
+#[derive(PartialEq, Serialize)]
+struct Truncated {
+    message_bytes: usize,
+}
+
+impl Logagg {
+    fn new(piece: &Piece<'_>) -> Self {
+        let execution = piece.record.line.request_id_is_inferred.then_some("inferred");
+        let (part, truncated) = match piece.extent {
+            Extent::Whole => (None, None),
+            Extent::Part { number, count } => (Some(Part { number, count }), None),
+            Extent::Truncated { message_bytes } => (None, Some(Truncated { message_bytes })),
+        };
+        Self { execution, part, truncated }
+    }
+}
+
+impl<'a> Figures<'a> {
+    fn new(report: &'a Report<'_>) -> Self {
+        Self {
+            duration_ms: report.duration_ms,
+            billed_duration_ms: report.billed_duration_ms,
+            memory_size_mb: report.memory_size_mb,
+            max_memory_used_mb: report.max_memory_used_mb,
+            init_duration_ms: report.init_duration_ms,
+            restore_duration_ms: report.restore_duration_ms,
+            billed_restore_duration_ms: report.billed_restore_duration_ms,
+            trace_id: report.trace_id.as_deref(),
+            status: report.status.as_deref(),
+            error_type: report.error_type.as_deref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::log_source::LogSource;
+    use crate::record::Record;
+
+    const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
+
+    fn written(message: &str, change: impl for<'r> FnOnce(Piece<'r>) -> Piece<'r>) -> String {
+        let log_source = LogSource::new(
+            "123456789012",
+            "/aws/lambda/orders",
+            "2023/11/06/[3]0123456789abcdef0123456789abcdef",
+        );
+        let record = Record {
+            id: "77",
+            time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_699_264_800_123),
+            ..Record::of(&log_source, message)
+        };
+        let mut body = Vec::new();
+        write(&change(Piece::whole(&record)), &mut body);
+        String::from_utf8(body).unwrap()
+    }
+
+    fn value(text: &str) -> serde_json::Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_text_line_of_a_function() {
+        let message = format!("2023-11-06T10:00:00.000Z\t{ID}\tWARN\tkein Käse\nmehr\t\u{1F9C0}");
+        assert_eq!(
+            value(&written(&message, |piece| piece)),
+            json!({
+                "@timestamp": "2023-11-06T10:00:00.123Z",
+                "message": message,
+                "log": {"level": "warn"},
+                "cloud": {"provider": "aws", "account": {"id": "123456789012"}},
+                "faas": {"name": "orders", "version": "3", "execution": ID},
+                "aws": {
+                    "cloudwatch": {
+                        "log_group": "/aws/lambda/orders",
+                        "log_stream": "2023/11/06/[3]0123456789abcdef0123456789abcdef",
+                        "event_id": "77",
+                    },
+                    "lambda": {"kind": "application"},
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn a_report_line_has_its_figures_as_numbers() {
+        let message = format!(
+            "REPORT RequestId: {ID}\tDuration: 1.5 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\t\n"
+        );
+        let lambda = value(&written(&message, |piece| piece))["aws"]["lambda"].take();
+        assert_eq!(
+            lambda,
+            json!({
+                "kind": "report",
+                "report": {"duration_ms": 1.5, "billed_duration_ms": 2.0, "memory_size_mb": 128},
+            })
+        );
+    }
+
+    #[test]
+    fn the_fields_of_a_structured_line_go_along_as_written_and_in_one_line() {
+        let message = "{\n  \"big\": 12345678901234567890123,\r\n  \"text\": \"a\\nb\"\n}\n";
+        let written = written(message, |piece| piece);
+        assert!(!written.contains(['\n', '\r']), "{written}");
+        assert!(
+            written
+                .ends_with(r#","json":{   "big": 12345678901234567890123,    "text": "a\nb" }}"#),
+            "{written}"
+        );
+        assert_eq!(value(&written)["message"], json!(message));
+    }
+
+    #[test]
+    fn pieces_say_what_they_are() {
+        let part =
+            written("x", |piece| Piece { extent: Extent::Part { number: 2, count: 3 }, ..piece });
+        assert_eq!(value(&part)["logagg"], json!({"part": {"number": 2, "count": 3}}));
+        assert_eq!(value(&part)["aws"]["cloudwatch"]["event_id"], "77-2");
+        let truncated =
+            written("x", |piece| Piece { extent: Extent::Truncated { message_bytes: 9 }, ..piece });
+        assert_eq!(value(&truncated)["logagg"], json!({"truncated": {"message_bytes": 9}}));
+    }
+}

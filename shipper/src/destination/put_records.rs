@@ -1,0 +1,125 @@
+//! What Kinesis and Firehose have in common: records as base64 in JSON, and an answer for each.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use super::{
+    Ambiguity, BatchOutcome, ReasonCode, RecordOutcome, Response, UNREADABLE_RESPONSE,
+    classify_status, ecs_document,
+};
+use crate::aws::{AwsError, Service};
+use crate::record::Piece;
+
+/// How many events a record of a stream has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventsPerRecord {
+    /// One.
+    One,
+    /// As many as have room in [`MANY_BYTES`], each in a line. A request is one record.
+    Many,
+}
+
+/// How large a record of many events becomes at most, unless one event is larger: as small as a shard takes four of in
+/// a second, and large enough that the units in which AWS bills (5 KB, 25 KB) do not matter.
+pub(super) const MANY_BYTES: usize = 256 * 1_024;
+
+/// Appends the document of a piece with a line end behind it, as base64: what collects records puts
+/// one behind the other. Where many share a record, blanks make the document so long that base64 of one
+/// behind base64 of another is that of both.
+pub(super) fn data(piece: &Piece<'_>, per_record: EventsPerRecord, body: &mut Vec<u8>) {
+    let mut document = Vec::with_capacity(piece.message.len() + 600);
+    ecs_document::write(piece, &mut document);
+    if per_record == EventsPerRecord::Many {
+        let padded = (document.len() + 1).next_multiple_of(3);
+        document.resize(padded - 1, b' ');
+    }
+    document.push(b'\n');
+    let start = body.len();
+    body.resize(start + encoded(document.len()), 0);
+    STANDARD
+        .encode_slice(&document, &mut body[start..])
+        .expect("there is as much room as base64 takes");
+}
+
+/// How many bytes so many become as base64.
+pub(super) const fn encoded(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
+/// How many bytes of base64 stand for no more than so many bytes.
+pub(super) const fn whole_groups(bytes: usize) -> usize {
+    bytes / 3 * 4
+}
+
+/// How many bytes a message may have beside so many others that are base64 already.
+pub(super) fn space(max_bytes: usize, other_bytes: usize) -> Option<usize> {
+    // Another group of four may be begun.
+    Some(max_bytes.checked_sub(other_bytes)?.checked_sub(4)? / 4 * 3)
+}
+
+/// Judges an answer whose entries stand for the pieces sent.
+pub(super) fn classify<Entries>(
+    service: Service,
+    per_record: EventsPerRecord,
+    sent: usize,
+    answer: &Response,
+    entries: impl FnOnce(Entries) -> Vec<Entry>,
+) -> BatchOutcome
+where
+    Entries: for<'de> Deserialize<'de>,
+{
+    if !(200..300).contains(&answer.status) {
+        return aws_status(service, answer);
+    }
+    let entries = serde_json::from_slice::<Entries>(&answer.body).map(entries);
+    let Ok(entries) = entries else {
+        return UNREADABLE_RESPONSE;
+    };
+    let mut outcomes: Vec<RecordOutcome> = entries.into_iter().map(Entry::outcome).collect();
+    if per_record == EventsPerRecord::Many && outcomes.len() == 1 {
+        outcomes = vec![outcomes.swap_remove(0); sent];
+    }
+    if outcomes.len() == sent { BatchOutcome::Each(outcomes) } else { UNREADABLE_RESPONSE }
+}
+
+/// What became of one record.
+#[derive(Deserialize)]
+pub(super) struct Entry {
+    #[serde(rename = "ErrorCode")]
+    error_code: Option<String>,
+}
+
+impl Entry {
+    /// Entries fail for throttling and inner faults only: all of them may be sent again. After an
+    /// inner fault nobody knows whether the record is in the stream.
+    fn outcome(self) -> RecordOutcome {
+        let Some(code) = self.error_code.filter(|code| !code.is_empty()) else {
+            return RecordOutcome::Delivered;
+        };
+        let ambiguity = match code.as_str() {
+            "ProvisionedThroughputExceededException"
+            | "ServiceUnavailableException"
+            | "ThrottlingException"
+            | "KMSThrottlingException" => Ambiguity::NothingTaken,
+            _ => Ambiguity::Unclear,
+        };
+        RecordOutcome::TryAgain(ReasonCode::from_aws(&code), ambiguity)
+    }
+}
+
+/// What an answer of AWS's means that is not 2xx.
+pub(super) fn aws_status(service: Service, answer: &Response) -> BatchOutcome {
+    let error = AwsError::refused(service, answer.status, &answer.body);
+    match answer.status {
+        400 | 403 | 404 | 409 => {
+            let class = ReasonCode::from_aws(error.code().unwrap_or_default());
+            if error.is_retryable() {
+                BatchOutcome::TryAgain(class, Ambiguity::NothingTaken)
+            } else {
+                BatchOutcome::Stop(class)
+            }
+        }
+        _ => classify_status(answer),
+    }
+}

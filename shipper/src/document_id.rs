@@ -1,0 +1,158 @@
+//! Document ids: the same line gets the same id whenever and however often it is delivered.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+use crate::record::{Extent, Piece};
+
+/// 128 bits over account, log group, log stream, event id and part, by XXH3, whose result is
+/// fixed by its specification.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DocumentId(u128);
+
+impl DocumentId {
+    /// The key of a piece.
+    pub fn of(piece: &Piece<'_>) -> Self {
+        let record = piece.record;
+        let log_source = record.log_source;
+        let part = match piece.extent {
+            Extent::Part { number, .. } => number,
+            Extent::Whole | Extent::Truncated { .. } => 0,
+        };
+        let log_sources = log_source.common.key.get_or_init(|| {
+            let mut text = Vec::new();
+            for name in [log_source.owner, log_source.group, log_source.stream] {
+                // With its length in front, no text can run over into the next.
+                text.extend_from_slice(&(name.len() as u64).to_le_bytes());
+                text.extend_from_slice(name.as_bytes());
+            }
+            text
+        });
+        let mut text = Text { bytes: [0; Text::ROOM], len: 0, hash: None };
+        text.push(log_sources);
+        text.push(&(record.id.len() as u64).to_le_bytes());
+        text.push(record.id.as_bytes());
+        text.push(&(part as u64).to_le_bytes());
+        Self(text.hash())
+    }
+
+    /// The key's bytes, the highest first.
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+}
+
+/// What a key is made of. Setting up a hasher takes longer than hashing as much as there usually
+/// is, so the text is hashed as it stands as long as it has room here.
+struct Text {
+    bytes: [u8; Self::ROOM],
+    len: usize,
+    hash: Option<Xxh3>,
+}
+
+impl Text {
+    const ROOM: usize = 256;
+
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if end > Self::ROOM {
+            self.hash.get_or_insert_default().update(&self.bytes[..self.len]);
+            self.len = 0;
+        }
+        match self.bytes.get_mut(self.len..self.len + bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.len += bytes.len();
+            }
+            None => self.hash.get_or_insert_default().update(bytes),
+        }
+    }
+
+    fn hash(mut self) -> u128 {
+        let rest = &self.bytes[..self.len];
+        match &mut self.hash {
+            Some(hash) => {
+                hash.update(rest);
+                hash.digest128()
+            }
+            None => xxh3_128(rest),
+        }
+    }
+}
+
+impl fmt::Display for DocumentId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for DocumentId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl Serialize for DocumentId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::log_source::LogSource;
+    use crate::record::Record;
+
+    fn key(owner: &str, group: &str, stream: &str, id: &str, extent: Extent) -> String {
+        let log_source = LogSource::new(owner, group, stream);
+        let record = Record { id, ..Record::of(&log_source, "") };
+        let piece = Piece { extent, ..Piece::whole(&record) };
+        DocumentId::of(&piece).to_string()
+    }
+
+    #[test]
+    fn a_key_stays_the_same_across_releases() {
+        assert_eq!(
+            key("123456789012", "/aws/lambda/f", "s", "1", Extent::Whole),
+            "1b375c42affea5f847f4823176d679b9"
+        );
+    }
+
+    #[test]
+    fn texts_of_any_length_are_hashed_as_a_whole() {
+        for lengths in [[100, 90, 40], [206, 1, 0], [207, 0, 9], [256, 2, 700], [4, 600, 9]] {
+            let text = lengths.map(|length| "x".repeat(length));
+            let [group, stream, id] = &text;
+            let mut whole = Vec::new();
+            for part in ["a", group, stream, id] {
+                whole.extend_from_slice(&(part.len() as u64).to_le_bytes());
+                whole.extend_from_slice(part.as_bytes());
+            }
+            whole.extend_from_slice(&0_u64.to_le_bytes());
+            let expected = format!("{:032x}", xxh3_128(&whole));
+            assert_eq!(key("a", group, stream, id, Extent::Whole), expected, "{lengths:?}");
+        }
+    }
+
+    #[test]
+    fn keys_differ_in_every_part_of_the_origin() {
+        let part = |number| Extent::Part { number, count: 2 };
+        let keys = [
+            key("a", "b", "c", "d", Extent::Whole),
+            key("x", "b", "c", "d", Extent::Whole),
+            key("a", "x", "c", "d", Extent::Whole),
+            key("a", "b", "x", "d", Extent::Whole),
+            key("a", "b", "c", "x", Extent::Whole),
+            key("ab", "", "c", "d", Extent::Whole),
+            key("a", "b", "c", "d", part(1)),
+            key("a", "b", "c", "d", part(2)),
+        ];
+        let distinct: std::collections::HashSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len());
+        assert!(keys.iter().all(|key| key.len() == 32));
+    }
+}

@@ -1,0 +1,293 @@
+//! What became of the records at one destination, once what it has left is stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Instant, SystemTime};
+
+use futures_util::{StreamExt, stream};
+
+use crate::aws::Aws;
+use crate::counts::Counts;
+use crate::delivery::{DeliveryResult, Left};
+use crate::destination::ReasonCode;
+use crate::record::Record;
+use crate::undelivered::{Folder, NotStored, ObjectName, Storage, StoredEvent, by_event};
+
+/// So many objects are stored at once.
+const AT_ONCE: usize = 4;
+
+/// The result at one destination.
+pub(super) struct DestinationResult<'r> {
+    pub(super) destination: &'r str,
+    pub(super) counts: Counts,
+    /// The events of which something is left that is stored nowhere else.
+    pub(super) left: BTreeSet<usize>,
+    /// The stored events that were delivered in part, and whose objects hold the rest now.
+    pub(super) rewritten: BTreeSet<usize>,
+    pub(super) warnings: Vec<String>,
+    delivered: DeliveryResult<'r>,
+    /// By event, how many records were stored.
+    stored: BTreeMap<usize, u64>,
+    /// The events with records that could not be stored, as dead letters or otherwise.
+    withdrawn: BTreeSet<usize>,
+}
+
+/// Where what a destination has left is stored, and until when.
+#[derive(Clone, Copy)]
+pub(super) struct Storing<'s> {
+    pub(super) storage: &'s Storage,
+    pub(super) aws: &'s Aws,
+    pub(super) until: Instant,
+    /// Whether the events are stored events, which stay where they are if nothing else works.
+    pub(super) is_stored: bool,
+}
+
+impl Storing<'_> {
+    async fn store(
+        self,
+        folder: Folder,
+        name: &ObjectName,
+        event: &StoredEvent<'_>,
+    ) -> Result<(), NotStored> {
+        self.storage.store(self.aws, folder, name, event, self.until).await
+    }
+}
+
+impl<'r> DestinationResult<'r> {
+    pub(super) fn new(destination: &'r str, mut delivered: DeliveryResult<'r>) -> Self {
+        Self {
+            destination,
+            counts: std::mem::take(&mut delivered.counts),
+            left: BTreeSet::new(),
+            rewritten: BTreeSet::new(),
+            warnings: Vec::new(),
+            delivered,
+            stored: BTreeMap::new(),
+            withdrawn: BTreeSet::new(),
+        }
+    }
+
+    /// Whether something is to be stored as a dead letter.
+    pub(super) fn has_dead_letters(&self) -> bool {
+        let delivered = &self.delivered;
+        !(delivered.dead_letters.is_empty()
+            && delivered.rejected.is_empty()
+            && delivered.unattributed.is_empty())
+    }
+
+    /// Whether something is left that may be taken another time.
+    pub(super) fn has_left(&self) -> bool {
+        !self.delivered.left.is_empty()
+    }
+
+    /// There is no storage: what is left goes back to where it came from.
+    pub(super) fn return_to_source(&mut self) {
+        for left in [&self.delivered.left, &self.delivered.dead_letters].into_iter().flatten() {
+            self.counts.return_to_source(left.records.len(), &left.class);
+            self.left.extend(left.records.iter().map(|record| record.log_source.event));
+        }
+    }
+
+    /// What is left stays stored as it is.
+    pub(super) fn stay_stored(&mut self) {
+        for left in &self.delivered.left {
+            self.counts.store(left.records.len(), &left.class);
+            self.left.extend(left.records.iter().map(|record| record.log_source.event));
+        }
+    }
+
+    /// Stores what is left, under the names of the events that it came with.
+    pub(super) async fn store_left(
+        &mut self,
+        storing: Storing<'_>,
+        names: &BTreeMap<usize, ObjectName>,
+    ) {
+        let left = std::mem::take(&mut self.delivered.left);
+        self.store(storing, Folder::Undelivered, &left, |event, _| names.get(&event).cloned())
+            .await;
+    }
+
+    /// Stores what is larger than the destination takes as dead letters.
+    pub(super) async fn store_oversized(&mut self, storing: Storing<'_>) {
+        let dead_letters = std::mem::take(&mut self.delivered.dead_letters);
+        let name = |_, event: &StoredEvent<'_>| Some(ObjectName::of_records(&event.records));
+        self.store(storing, Folder::Rejected, &dead_letters, name).await;
+    }
+
+    async fn store(
+        &mut self,
+        storing: Storing<'_>,
+        folder: Folder,
+        list: &[Left<'r>],
+        name: impl Fn(usize, &StoredEvent<'_>) -> Option<ObjectName>,
+    ) {
+        let events = by_event(self.destination, pairs(list));
+        let puts = events.iter().filter_map(|(event, stored)| {
+            let name = name(*event, stored)?;
+            Some(async move { (*event, storing.store(folder, &name, stored).await) })
+        });
+        let results: Vec<_> = stream::iter(puts).buffer_unordered(AT_ONCE).collect().await;
+        let mut stored = BTreeSet::new();
+        for (event, result) in results {
+            match result {
+                Ok(()) => {
+                    stored.insert(event);
+                }
+                Err(error) => {
+                    // It will be delivered from there, and once more with the event.
+                    if error.is_unclear && folder == Folder::Undelivered && self.delivered.doubles()
+                    {
+                        let records = events.get(&event).map_or(0, |event| event.records.len());
+                        self.counts.possible_duplicates += records as u64;
+                    }
+                    self.warn("could not store undelivered events", &error);
+                }
+            }
+        }
+        for event in events.iter().filter_map(|(event, all)| stored.contains(event).then_some(all))
+        {
+            self.count_parts(&event.records);
+        }
+        for left in list {
+            for record in &left.records {
+                let event = record.log_source.event;
+                if stored.contains(&event) {
+                    self.counts.store(1, &left.class);
+                    *self.stored.entry(event).or_default() += 1;
+                } else {
+                    self.stay(1, &left.class, storing.is_stored);
+                    self.left.insert(event);
+                    self.withdrawn.insert(event);
+                }
+            }
+        }
+    }
+
+    /// A record that was split is stored as a whole, whatever was delivered of it.
+    fn count_parts(&mut self, records: &[&Record<'_>]) {
+        let parts = records.iter().map(|record| self.delivered.parts_held_of(record));
+        self.counts.possible_duplicates += parts.sum::<u64>();
+    }
+
+    /// Writes what is left over the objects of stored events that were delivered in part, where the rest
+    /// would be a duplicate at the next attempt. S3 sends a pointer to what was written. `sizes` says
+    /// how many records each event had, `keys` where it is stored.
+    pub(super) async fn rewrite(
+        &mut self,
+        storing: Storing<'_>,
+        keys: &BTreeMap<usize, &str>,
+        sizes: &BTreeMap<usize, usize>,
+    ) {
+        if !self.delivered.doubles() {
+            return;
+        }
+        let left = std::mem::take(&mut self.delivered.left);
+        for (event, rest) in by_event(self.destination, pairs(&left)) {
+            let is_less = sizes.get(&event).is_some_and(|size| rest.records.len() < *size);
+            // With records that could not be stored as dead letters, the object must stay as it is.
+            let may_be = is_less && !self.withdrawn.contains(&event);
+            let Some(key) = keys.get(&event).filter(|_| may_be) else {
+                continue;
+            };
+            let document = rest.document(SystemTime::now());
+            match storing.storage.put(storing.aws, key, document.into(), storing.until).await {
+                Ok(()) => {
+                    self.left.remove(&event);
+                    self.rewritten.insert(event);
+                    self.count_parts(&rest.records);
+                }
+                Err(error) => {
+                    self.warn("could not rewrite a stored event with what is left", &error);
+                }
+            }
+        }
+    }
+
+    /// Stores what the destination has rejected as dead letters. What cannot be stored was not rejected:
+    /// it stays where it came from.
+    pub(super) async fn store_rejected(&mut self, storing: Storing<'_>) {
+        let rejected = std::mem::take(&mut self.delivered.rejected);
+        let unattributed = std::mem::take(&mut self.delivered.unattributed);
+        let of_some = unattributed.iter().flat_map(|some| {
+            let class = some.rejected.first().map(|(class, _)| class);
+            class.into_iter().flat_map(|class| some.records.iter().map(move |it| (*it, class)))
+        });
+        let events = by_event(self.destination, pairs(&rejected).chain(of_some));
+        let puts = events.iter().map(|(event, stored)| async move {
+            let name = ObjectName::of_records(&stored.records);
+            (*event, storing.store(Folder::Rejected, &name, stored).await)
+        });
+        let results: Vec<_> = stream::iter(puts).buffer_unordered(AT_ONCE).collect().await;
+        let mut failed = BTreeSet::new();
+        for (event, result) in results {
+            if let Err(error) = result {
+                self.warn("could not store rejected events as dead letters", &error);
+                failed.insert(event);
+            }
+        }
+        for left in &rejected {
+            for record in &left.records {
+                if failed.contains(&record.log_source.event) {
+                    self.withdraw(1, &left.class, storing.is_stored);
+                } else {
+                    self.counts.rejected_stored += 1;
+                }
+            }
+        }
+        for some in &unattributed {
+            let events: BTreeSet<usize> =
+                some.records.iter().map(|record| record.log_source.event).collect();
+            let is_stored_now = events.is_disjoint(&failed);
+            for (class, records) in &some.rejected {
+                if is_stored_now {
+                    self.counts.rejected_stored += *records as u64;
+                } else {
+                    self.withdraw(*records, class, storing.is_stored);
+                }
+            }
+            if !is_stored_now {
+                failed.extend(events);
+            }
+        }
+        self.left.extend(&failed);
+        self.withdrawn.extend(failed);
+    }
+
+    fn withdraw(&mut self, records: usize, class: &ReasonCode, is_stored: bool) {
+        self.counts.withdraw_rejection(records, class);
+        self.stay(records, class, is_stored);
+    }
+
+    /// Counts records that stay where they came from.
+    fn stay(&mut self, records: usize, class: &ReasonCode, is_stored: bool) {
+        if is_stored {
+            self.counts.store(records, class);
+        } else {
+            self.counts.return_to_source(records, class);
+        }
+    }
+
+    /// How many records the destination would have twice if these events were delivered again.
+    pub(super) fn held_of(&self, repeated: impl Fn(usize) -> bool) -> u64 {
+        if !self.delivered.doubles() {
+            return 0;
+        }
+        let stored: u64 = self
+            .stored
+            .iter()
+            .filter(|(event, _)| repeated(**event))
+            .map(|(_, records)| records)
+            .sum();
+        stored + self.delivered.held_of(repeated)
+    }
+
+    fn warn(&mut self, what: &str, error: &NotStored) {
+        let warning = format!("{what} for \"{}\": {error}", self.destination);
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+fn pairs<'l, 'r>(list: &'l [Left<'r>]) -> impl Iterator<Item = (&'r Record<'r>, &'l ReasonCode)> {
+    list.iter().flat_map(|left| left.records.iter().map(|record| (*record, &left.class)))
+}

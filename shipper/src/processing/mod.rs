@@ -1,0 +1,146 @@
+//! Which lines are sent, and what of them: rules that leave lines out, that keep a share of all
+//! requests, and that take out what must not be sent.
+//!
+//! A line goes through [`Processing::filter`], where it meets `include`, `exclude` and `sample` in
+//! that order, and what is admitted through [`Processing::redact`]. Everything here is a function of
+//! the lines and the rules.
+
+mod prefilter;
+mod redact;
+mod rule;
+mod sample;
+
+use std::collections::BTreeMap;
+
+pub use redact::{Named, Pattern, Redaction};
+pub use rule::{Condition, MessagePattern, Rule};
+pub use sample::Ratio;
+
+use crate::destination::ReasonCode;
+use crate::line::Line;
+use crate::record::Record;
+use rule::{AnyPattern, RuleMatcher};
+
+/// Why a line is dropped that no `include` rule wants.
+pub const NOT_INCLUDED: ReasonCode = ReasonCode::new("not_included");
+
+/// All rules about what is sent.
+#[derive(Debug)]
+pub struct Processing {
+    /// Only lines that one of these wants are sent, if there are any.
+    pub include: Vec<Rule>,
+    /// Lines that one of these wants are not sent.
+    pub exclude: Vec<Rule>,
+    /// Of the lines that one of these wants a share of all requests is sent, by the first that
+    /// wants it.
+    pub sample: Vec<(Rule, Ratio)>,
+    /// What is taken out of messages.
+    pub redaction: Redaction,
+    any_pattern: AnyPattern,
+}
+
+/// Lines that are not sent, by the rule that says so.
+pub type Dropped = BTreeMap<ReasonCode, u64>;
+
+impl Processing {
+    /// Rules; `None` if there are none, so that nothing is done for nothing.
+    pub fn new(
+        include: Vec<Rule>,
+        exclude: Vec<Rule>,
+        sample: Vec<(Rule, Ratio)>,
+        redaction: Redaction,
+    ) -> Option<Self> {
+        let any_pattern = AnyPattern::default();
+        let processing = Self { include, exclude, sample, redaction, any_pattern };
+        let is_needed = processing.filters() || !processing.redaction.is_empty();
+        is_needed.then_some(processing)
+    }
+
+    fn filters(&self) -> bool {
+        !(self.include.is_empty() && self.exclude.is_empty() && self.sample.is_empty())
+    }
+
+    /// Gives the records that are sent, and counts the others by rule.
+    pub fn filter<'r>(&self, mut records: Vec<Record<'r>>) -> (Vec<Record<'r>>, Dropped) {
+        let mut dropped = Dropped::new();
+        if !self.filters() {
+            return (records, dropped);
+        }
+        let mut dispositions = self.dispositions(&records).into_iter();
+        records.retain(|_| {
+            let disposition = dispositions.next().flatten();
+            let is_admitted = disposition.is_none();
+            if let Some(reason) = disposition {
+                *dropped.entry(reason).or_default() += 1;
+            }
+            is_admitted
+        });
+        (records, dropped)
+    }
+
+    /// The rule by which each record is dropped.
+    fn dispositions(&self, records: &[Record<'_>]) -> Vec<Option<ReasonCode>> {
+        let requests = if self.sample.is_empty() { Vec::new() } else { sample::requests(records) };
+        let rules = self.include.iter().chain(&self.exclude);
+        let rules = rules.chain(self.sample.iter().map(|(rule, _)| rule));
+        let mut judge = RuleMatcher::new(rules, &self.any_pattern);
+        let exclude_from = self.include.len();
+        let sample_from = exclude_from + self.exclude.len();
+        records
+            .iter()
+            .enumerate()
+            .map(|(index, record)| {
+                judge.turn_to(record);
+                if exclude_from > 0 && judge.first(0..exclude_from, record).is_none() {
+                    return Some(NOT_INCLUDED);
+                }
+                if let Some(place) = judge.first(exclude_from..sample_from, record) {
+                    return Some(self.exclude[place - exclude_from].name.clone());
+                }
+                let place = judge.first(sample_from..sample_from + self.sample.len(), record)?;
+                let (rule, share) = &self.sample[place - sample_from];
+                (!requests[index].is_kept(*share)).then(|| rule.name.clone())
+            })
+            .collect()
+    }
+
+    /// The messages that have something taken out, in the records' places, and how many lines each
+    /// pattern concerns.
+    pub fn redact(
+        &self,
+        records: &[Record<'_>],
+    ) -> (Vec<Option<String>>, BTreeMap<ReasonCode, u64>) {
+        let mut counts = BTreeMap::new();
+        if self.redaction.is_empty() {
+            return (Vec::new(), counts);
+        }
+        let messages = records
+            .iter()
+            .map(|record| self.redaction.redact(record.message, &mut counts))
+            .collect();
+        (messages, counts)
+    }
+}
+
+/// Puts redacted messages in place of the records' own, and what these say in place of what was
+/// read.
+pub fn put_messages<'r>(records: &mut [Record<'r>], messages: &'r [Option<String>]) {
+    for (record, message) in records.iter_mut().zip(messages) {
+        if let Some(message) = message {
+            let mut line = Line::parse(message);
+            // Text that was taken out of the columns makes no other line of it.
+            line.kind = record.line.kind;
+            line.level = line.level.or(record.line.level);
+            if record.line.request_id_is_inferred && line.request_id.is_none() {
+                line.request_id = record.line.request_id.take();
+                line.request_id_is_inferred = true;
+            }
+            record.message = message;
+            record.escaped = None;
+            record.line = line;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

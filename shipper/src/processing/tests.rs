@@ -1,0 +1,260 @@
+use proptest::prelude::*;
+use regex::Regex;
+
+use super::*;
+use crate::line::{Kind, Level};
+use crate::log_source::LogSource;
+
+const A: &str = "aaaaaaaa-1234-4697-b07a-ac58fc914c95";
+const B: &str = "bbbbbbbb-1234-4697-b07a-ac58fc914c95";
+
+fn rule(name: &str, message: Option<&str>, conditions: Vec<Condition>) -> Rule {
+    Rule {
+        name: ReasonCode::from_service(name),
+        message: message.map(|text| MessagePattern::new(text).unwrap()),
+        conditions,
+    }
+}
+
+fn records<'r>(log_source: &'r LogSource<'r>, messages: &'r [String]) -> Vec<Record<'r>> {
+    messages.iter().map(|message| Record::of(log_source, message)).collect()
+}
+
+fn messages(lines: &[&str]) -> Vec<String> {
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}
+
+/// What is sent of these lines, and how many are dropped by each rule.
+fn filtered(
+    processing: Option<Processing>,
+    group: &str,
+    lines: &[&str],
+) -> (Vec<String>, Vec<(String, u64)>) {
+    let log_source = LogSource::new("1", group, "s");
+    let messages = messages(lines);
+    let (sent, dropped) = processing.unwrap().filter(records(&log_source, &messages));
+    (
+        sent.iter().map(|record| record.message.to_owned()).collect(),
+        dropped.iter().map(|(name, count)| (name.as_str().to_owned(), *count)).collect(),
+    )
+}
+
+fn dropped(rules: &[(&str, u64)]) -> Vec<(String, u64)> {
+    rules.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+#[test]
+fn lines_are_left_out_by_message_kind_level_and_log_group() {
+    let start = format!("START RequestId: {A} Version: 1");
+    let lines = ["GET /endpoint_state 200", start.as_str(), "[DEBUG] x", "[INFO] y", "an order"];
+    let exclude = || {
+        vec![
+            rule("endpoint_state", Some("^GET /endpoint_state"), Vec::new()),
+            rule("platform", None, vec![Condition::Kinds(vec![Kind::Start, Kind::End])]),
+            rule("debug", None, vec![Condition::Levels(vec![Level::Trace, Level::Debug])]),
+            rule("other", Some("order"), vec![Condition::LogGroup(Regex::new("^/other").unwrap())]),
+        ]
+    };
+    let processing = Processing::new(Vec::new(), exclude(), Vec::new(), Redaction::default());
+    let (sent, counts) = filtered(processing, "/aws/lambda/f", &lines);
+    assert_eq!(sent, ["[INFO] y", "an order"]);
+    assert_eq!(counts, dropped(&[("debug", 1), ("endpoint_state", 1), ("platform", 1)]));
+    let processing = Processing::new(Vec::new(), exclude(), Vec::new(), Redaction::default());
+    assert_eq!(filtered(processing, "/other", &lines).0, ["[INFO] y"]);
+}
+
+#[test]
+fn with_include_rules_only_what_they_want_is_sent_unless_it_is_left_out() {
+    let include =
+        vec![rule("orders", Some("order"), Vec::new()), rule("paid", Some("paid"), Vec::new())];
+    let exclude = vec![rule("test", Some("test"), Vec::new())];
+    let processing = Processing::new(include, exclude, Vec::new(), Redaction::default());
+    let (sent, counts) = filtered(processing, "g", &["an order", "a test order", "paid", "else"]);
+    assert_eq!(sent, ["an order", "paid"]);
+    assert_eq!(counts, dropped(&[("not_included", 1), ("test", 1)]));
+}
+
+fn sampled(share: f64) -> Option<Processing> {
+    let sample = vec![(rule("few", None, Vec::new()), Ratio::new(share))];
+    Processing::new(Vec::new(), Vec::new(), sample, Redaction::default())
+}
+
+#[test]
+fn a_failed_request_is_sent_from_its_beginning() {
+    let line = |id: &str, level: &str| format!("2023-11-06T10:00:00.000Z\t{id}\t{level}\twords");
+    let lines = [
+        "of an earlier request".to_owned(),
+        format!("START RequestId: {A} Version: 1"),
+        line(A, "INFO"),
+        "plain words of A".to_owned(),
+        format!("END RequestId: {A}"),
+        format!("REPORT RequestId: {A}\tDuration: 1 ms\tBilled Duration: 2 ms"),
+        format!("START RequestId: {B} Version: 1"),
+        "plain words of B".to_owned(),
+        line(B, "ERROR"),
+        format!("REPORT RequestId: {B}\tDuration: 1 ms\tBilled Duration: 2 ms"),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let (sent, counts) = filtered(sampled(0.0), "g", &lines);
+    assert_eq!(sent, [&lines[..1], &lines[6..]].concat());
+    assert_eq!(counts, dropped(&[("few", 5)]));
+    assert_eq!(filtered(sampled(1.0), "g", &lines).0, lines);
+}
+
+#[test]
+fn timeouts_crashes_and_reports_of_failures_are_sent() {
+    for line in [
+        format!("2023-11-06T10:00:00.000Z {A} Task timed out after 3.00 seconds"),
+        format!("RequestId: {A} Error: Runtime exited with error: signal: killed"),
+        format!("REPORT RequestId: {A}\tDuration: 3 ms\tBilled Duration: 3 ms\tStatus: timeout"),
+        format!(
+            r#"{{"time":"t","type":"platform.report","record":{{"requestId":"{A}","status":"error"}}}}"#
+        ),
+    ] {
+        let before = format!("2023-11-06T10:00:00.000Z\t{A}\tINFO\tbefore");
+        let (sent, _) = filtered(sampled(0.0), "g", &["unnamed", &before, &line]);
+        assert_eq!(sent, ["unnamed", &before, &line]);
+    }
+}
+
+#[test]
+fn events_of_an_unknown_level_that_look_like_a_failure_are_sent_with_their_request() {
+    let start = format!("START RequestId: {A} Version: 1");
+    let before = format!("2023-11-06T10:00:00.000Z\t{A}\tINFO\tbefore");
+    let end = format!("END RequestId: {A}");
+    for failure in [
+        "java.lang.IllegalStateException: no stock",
+        "Traceback (most recent call last):",
+        "thread 'main' panicked at src/main.rs:7:5:",
+        "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+        "could not take the order: request timed out",
+        "{\"msg\":\"payment failed\"}",
+        // .NET, Ruby and Java name a level that is not Node's or Python's.
+        "fail: Shop.Orders[0] out of stock",
+        "E, [2024-05-01T10:00:00.123456 #8] ERROR -- : out of stock",
+        "SEVERE: out of stock",
+    ] {
+        let events = [start.as_str(), &before, failure, &end];
+        assert_eq!(filtered(sampled(0.0), "g", &events).0, events);
+    }
+    // A level that is known is believed.
+    for harmless in [
+        format!("2023-11-06T10:00:00.000Z\t{A}\tINFO\tno error"),
+        "{\"level\":\"debug\",\"error\":null}".to_owned(),
+        "order taken".to_owned(),
+    ] {
+        let events = [start.as_str(), &before, &harmless, &end];
+        assert_eq!(filtered(sampled(0.0), "g", &events).0, Vec::<String>::new(), "{harmless}");
+    }
+}
+
+#[test]
+fn an_event_that_looks_like_a_failure_is_sent_without_a_request_around_it_too() {
+    let end = format!("END RequestId: {A}");
+    let (sent, _) = filtered(sampled(0.0), "g", &[&end, "an exception"]);
+    assert_eq!(sent, [&end, "an exception"]);
+}
+
+#[test]
+fn lines_before_the_first_that_names_a_request_belong_to_it_unless_it_only_begins() {
+    let end = format!("END RequestId: {A}");
+    assert_eq!(filtered(sampled(0.0), "g", &["words", &end]).0, Vec::<String>::new());
+    let start = format!("START RequestId: {A} Version: 1");
+    assert_eq!(filtered(sampled(0.0), "g", &["words", &start]).0, ["words"]);
+    assert_eq!(filtered(sampled(0.0), "g", &["words"]).0, ["words"]);
+}
+
+#[test]
+fn a_share_of_the_requests_is_sent() {
+    let lines: Vec<String> =
+        (0..2_000).map(|n| format!("END RequestId: {n:08x}-1234-4697-b07a-ac58fc914c95")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let few = filtered(sampled(0.1), "g", &lines).0;
+    let more = filtered(sampled(0.5), "g", &lines).0;
+    assert!((140..260).contains(&few.len()), "{}", few.len());
+    assert!((900..1_100).contains(&more.len()), "{}", more.len());
+    assert!(few.iter().all(|line| more.contains(line)));
+}
+
+#[test]
+fn redacted_messages_take_the_place_of_messages_and_of_their_fields() {
+    let log_source = LogSource::new("1", "g", "s");
+    let messages = messages(&[
+        "{\"level\":\"error\",\"mail\":\"jane@example.com\"}",
+        "nothing",
+        "[WARN] jane@example.com",
+    ]);
+    let redaction = Redaction::new(vec![Pattern::named(Named::Email)]);
+    let processing = Processing::new(Vec::new(), Vec::new(), Vec::new(), redaction).unwrap();
+    let (mut sent, dropped) = processing.filter(records(&log_source, &messages));
+    assert!(dropped.is_empty());
+    let (redacted, counts) = processing.redact(&sent);
+    assert_eq!(counts.values().copied().collect::<Vec<_>>(), [2]);
+    put_messages(&mut sent, &redacted);
+    let gone = "{\"level\":\"error\",\"mail\":\"[redacted:email]\"}";
+    assert_eq!((sent[0].message, sent[0].line.json), (gone, Some(gone)));
+    assert_eq!(sent[0].line.level, Some(Level::Error));
+    assert_eq!(sent[1].message, "nothing");
+    assert_eq!(
+        (sent[2].message, sent[2].line.level),
+        ("[WARN] [redacted:email]", Some(Level::Warn))
+    );
+}
+
+#[test]
+fn without_rules_there_is_no_admission() {
+    let none = Processing::new(Vec::new(), Vec::new(), Vec::new(), Redaction::default());
+    assert!(none.is_none());
+}
+
+fn any_line() -> impl Strategy<Value = String> {
+    let id = prop::sample::select(vec![A, B]);
+    prop_oneof![
+        id.clone().prop_map(|id| format!("START RequestId: {id} Version: 1")),
+        id.clone().prop_map(|id| format!("END RequestId: {id}")),
+        (id.clone(), prop::sample::select(vec!["INFO", "ERROR"]))
+            .prop_map(|(id, level)| format!("2023-11-06T10:00:00.000Z\t{id}\t{level}\twords")),
+        id.prop_map(|id| format!("REPORT RequestId: {id}\tDuration: 1 ms")),
+        ".{0,20}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn all_lines_that_name_a_request_share_its_fate_and_errors_are_sent(
+        lines in prop::collection::vec(any_line(), 0..20), share in 0.0..=1.0_f64,
+    ) {
+        let log_source = LogSource::new("1", "g", "s");
+        let all = records(&log_source, &lines);
+        let dispositions = sampled(share).unwrap().dispositions(&all);
+        for id in [A, B] {
+            let mut of_id = all.iter().zip(&dispositions).filter(|(record, _)| record.line.request_id.as_deref() == Some(id));
+            let first = of_id.next().map(|(_, disposition)| disposition.is_some());
+            prop_assert!(of_id.all(|(_, disposition)| Some(disposition.is_some()) == first));
+        }
+        for (record, disposition) in all.iter().zip(&dispositions) {
+            prop_assert!(record.line.level != Some(Level::Error) || disposition.is_none());
+        }
+        let kept = dispositions.iter().filter(|disposition| disposition.is_none()).count();
+        let (sent, dropped) = sampled(share).unwrap().filter(records(&log_source, &lines));
+        prop_assert_eq!(sent.len(), kept);
+        prop_assert_eq!(sent.len() as u64 + dropped.values().sum::<u64>(), lines.len() as u64);
+    }
+
+    #[test]
+    fn redaction_never_panics_and_leaves_nothing_to_redact(
+        parts in prop::collection::vec(prop_oneof![
+            ".{0,10}", Just("jane@example.com".to_owned()), Just("10.0.0.1".to_owned()), Just("fe80::1".to_owned()),
+            Just("4111111111111111".to_owned()), Just("AKIAIOSFODNN7EXAMPLE".to_owned()),
+            Just("Bearer abcdefghijklmnopqrst".to_owned()), Just(" ".to_owned()),
+            Just("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()),
+        ], 0..8),
+    ) {
+        let message = parts.concat();
+        let redaction = Redaction::new(Named::ALL.map(Pattern::named).into());
+        if let Some(redacted) = redaction.redact(&message, &mut BTreeMap::new()) {
+            prop_assert_ne!(&redacted, &message);
+            prop_assert!(redacted.contains("[redacted:"));
+        }
+    }
+}

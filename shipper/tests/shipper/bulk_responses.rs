@@ -1,0 +1,322 @@
+//! Every class of answer of `_bulk`.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+
+use crate::bulk::{Bulk, Mood, with_the_first_too_long};
+use crate::event;
+use crate::http::{Reply, Response};
+use crate::lambda::{Invoked, Lambda};
+use crate::settled::{Counts, settled};
+
+fn lambda(bulk: &Bulk) -> Lambda {
+    Lambda::start(&json!({
+        "destinations": {"search": bulk.config()},
+        "request_timeout_ms": 300,
+    }))
+}
+
+fn messages(count: usize) -> Vec<String> {
+    (0..count).map(event::message).collect()
+}
+
+/// Sends so many records to a cluster in these moods.
+#[track_caller]
+fn check(count: usize, moods: impl IntoIterator<Item = Mood>) -> (Counts, Invoked, Bulk) {
+    let bulk = Bulk::with_moods(moods);
+    let invoked = lambda(&bulk).invoke(&event::of(count));
+    let counts = settled(&invoked, "search", &messages(count), &bulk.held());
+    (counts, invoked, bulk)
+}
+
+fn of(word: &str, count: u64) -> BTreeMap<String, u64> {
+    BTreeMap::from([(word.to_owned(), count)])
+}
+
+#[test]
+fn what_is_taken_is_delivered_unchanged() {
+    let (counts, invoked, bulk) = check(5, []);
+    assert_eq!(counts.get("delivered"), 5);
+    assert_eq!((counts.get("requests"), counts.get("retries")), (1, 0));
+    assert!(invoked.summary["bytes_decoded"].as_u64() > Some(0));
+    let mut held: Vec<String> = bulk.held().messages;
+    held.sort();
+    assert_eq!(held, messages(5));
+}
+
+#[test]
+fn documents_carry_function_request_id_and_event_time() {
+    let bulk = Bulk::start();
+    let id = "8f507cfc-1234-4697-b07a-ac58fc914c95";
+    let line = format!("[ERROR]\t2023-11-06T10:00:00.000Z\t{id}\tno stock");
+    let invoked = lambda(&bulk).invoke(&event::with(&[&line]));
+    settled(&invoked, "search", &[line], &bulk.held());
+    let document = &bulk.documents()[0];
+    assert_eq!(document["@timestamp"], "2023-11-06T10:00:00.123Z");
+    assert_eq!(document["faas"], json!({"name": "orders", "version": "$LATEST", "execution": id}));
+    assert_eq!(document["log"]["level"], "error");
+}
+
+#[test]
+fn a_message_too_long_for_its_field_is_refused_and_takes_no_others_with_it() {
+    let messages = with_the_first_too_long(5);
+    let bulk = Bulk::with_moods([Mood::rejects_the_first()]);
+    let invoked = lambda(&bulk).invoke(&event::with(&messages));
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("rejected")), (4, 1));
+    assert_eq!(counts.get("requests"), 1);
+    assert_eq!(counts.reasons("rejected"), of("illegal_argument_exception", 1));
+}
+
+/// Mappings, the limits of an index and of its cluster, a missing pipeline: 400 says nothing by itself.
+#[test]
+fn documents_that_do_not_fit_the_index_are_returned_to_source_and_take_no_others_with_them() {
+    let words =
+        BTreeMap::from([(1, (400, "mapper_parsing_exception")), (3, (400, "Quotes Something"))]);
+    let (counts, ..) = check(5, [Mood::Items(words)]);
+    assert_eq!((counts.get("delivered"), counts.get("returned_to_source")), (3, 2));
+    assert_eq!((counts.get("requests"), counts.get("rejected")), (1, 0));
+    let expected =
+        BTreeMap::from([("mapper_parsing_exception".to_owned(), 1), ("other".to_owned(), 1)]);
+    assert_eq!(counts.reasons("returned_to_source"), expected);
+}
+
+#[test]
+fn an_answer_that_was_not_filtered_is_read_and_what_it_quotes_stays_between_us() {
+    let words = BTreeMap::from([(1, (400, "mapper_parsing_exception"))]);
+    let bulk = Bulk::with_moods([Mood::Items(words)]).ignoring_filter_path();
+    let invoked = lambda(&bulk).invoke(&event::of(3));
+    let counts = settled(&invoked, "search", &messages(3), &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("returned_to_source")), (2, 1));
+    assert_eq!(counts.reasons("returned_to_source"), of("mapper_parsing_exception", 1));
+}
+
+#[test]
+fn only_rejected_items_are_sent_again() {
+    let words = BTreeMap::from([
+        (0, (429, "rejected_execution_exception")),
+        (4, (503, "unavailable_shards_exception")),
+    ]);
+    let (counts, _, bulk) = check(5, [Mood::Items(words)]);
+    assert_eq!((counts.get("delivered"), counts.get("retries")), (5, 1));
+    let sizes = bulk.sizes();
+    assert!(sizes[1] < sizes[0] / 2, "{sizes:?}");
+}
+
+#[test]
+fn items_that_are_there_already_are_no_failure() {
+    let bulk = Bulk::start();
+    let mut lambda = lambda(&bulk);
+    lambda.invoke(&event::of(4));
+    let invoked = lambda.invoke(&event::of(4));
+    let counts = settled(&invoked, "search", &messages(4), &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("deduplicated")), (0, 4));
+    assert_eq!(bulk.documents().len(), 4);
+}
+
+#[test]
+fn items_for_which_something_must_be_changed_are_returned_to_source() {
+    let words = BTreeMap::from([(2, (403, "cluster_block_exception"))]);
+    let (counts, invoked, bulk) = check(4, [Mood::Items(words)]);
+    assert_eq!((counts.get("delivered"), counts.get("returned_to_source")), (3, 1));
+    let error = invoked.result.unwrap_err();
+    assert_eq!(error.error_type, "Logagg.Undelivered");
+    assert_eq!(
+        error.message,
+        "not everything could be delivered: 1 of 4 records to \"search\" (cluster_block_exception)"
+    );
+    // Lambda's retry_scope brings what is missing and doubles nothing.
+    let invoked = lambda(&bulk).invoke(&event::of(4));
+    let counts = settled(&invoked, "search", &messages(4), &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("deduplicated")), (1, 3));
+}
+
+#[test]
+fn conflicting_json_fields_are_left_out_and_the_line_is_kept() {
+    let bulk = Bulk::start().refusing_json();
+    let lines = [r#"{"id":{"nested":1}}"#.to_owned(), "text".to_owned()];
+    let invoked = lambda(&bulk).invoke(&event::with(&lines));
+    let counts = settled(&invoked, "search", &lines, &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("rejected")), (2, 0));
+    assert_eq!(counts.get("sent_without_json_fields"), 1);
+    assert_eq!(counts.reasons("json_fields_rejected"), of("mapper_parsing_exception", 1));
+}
+
+#[test]
+fn json_fields_can_be_left_out_altogether() {
+    let bulk = Bulk::start();
+    let lines = [r#"{"id":{"nested":1}}"#.to_owned()];
+    let mut config = json!({"destinations": {"search": bulk.config()}});
+    config["destinations"]["search"]["json_fields"] = json!("omit");
+    let invoked = Lambda::start(&config).invoke(&event::with(&lines));
+    settled(&invoked, "search", &lines, &bulk.held());
+    assert_eq!(bulk.documents()[0].get("json"), None);
+}
+
+#[test]
+fn waits_the_seconds_that_a_429_asks_for() {
+    let (counts, _, bulk) = check(3, [Mood::Says(Response::new(429, "").with("retry-after", "1"))]);
+    assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1));
+    assert_eq!(counts.reasons("retried"), of("status_429", 3));
+    let arrivals = bulk.arrivals();
+    let between = arrivals[1].duration_since(arrivals[0]).unwrap();
+    assert!(between >= Duration::from_secs(1), "{between:?}");
+}
+
+#[test]
+fn waits_until_the_date_that_a_429_asks_for() {
+    // A date has no fractions, so this one is one to two seconds away.
+    let date = SystemTime::now() + Duration::from_secs(2);
+    let text = httpdate::fmt_http_date(date);
+    let (counts, _, bulk) =
+        check(3, [Mood::Says(Response::new(429, "").with("retry-after", &text))]);
+    assert_eq!(counts.get("delivered"), 3);
+    assert!(bulk.arrivals()[1] >= httpdate::parse_http_date(&text).unwrap());
+}
+
+#[test]
+fn tries_again_after_429_and_5xx_without_a_time() {
+    for status in [429, 500, 502, 503, 504] {
+        let (counts, ..) = check(3, [Mood::Says(Response::new(status, "busy"))]);
+        assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1), "{status}");
+        assert_eq!(counts.reasons("retried"), of(&format!("status_{status}"), 3));
+    }
+}
+
+#[test]
+fn does_not_try_again_what_a_server_will_never_do() {
+    for status in [501, 401, 403, 404, 302] {
+        let answer = Response::new(status, "no").with("location", "http://127.0.0.1:1/");
+        let (counts, invoked, bulk) = check(3, [Mood::Says(answer)]);
+        assert_eq!((counts.get("returned_to_source"), counts.get("requests")), (3, 1), "{status}");
+        assert_eq!(bulk.documents().len(), 0);
+        assert_eq!(
+            invoked.result.unwrap_err().message,
+            format!(
+                "not everything could be delivered: 3 of 3 records to \"search\" (status_{status})"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_request_that_is_too_large_is_divided() {
+    let bulk = Bulk::start().limited_to(2_000);
+    let invoked = lambda(&bulk).invoke(&event::of(16));
+    let counts = settled(&invoked, "search", &messages(16), &bulk.held());
+    assert_eq!(counts.get("delivered"), 16);
+    assert!(bulk.sizes().iter().any(|size| *size > 2_000));
+}
+
+#[test]
+fn a_single_record_that_is_too_large_is_refused_and_ends() {
+    let bulk = Bulk::start().limited_to(2_000);
+    let mut lines = messages(3);
+    lines[1] = "long ".repeat(1_000);
+    let invoked = lambda(&bulk).invoke(&event::with(&lines));
+    let counts = settled(&invoked, "search", &lines, &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("rejected")), (2, 1));
+    assert_eq!(counts.reasons("rejected"), of("too_large", 1));
+}
+
+#[test]
+fn what_was_taken_without_an_answer_is_not_doubled() {
+    let taken = [
+        Mood::TakesThen(Reply::Silence),
+        Mood::TakesThen(Reply::Reset),
+        Mood::TakesThen(Reply::Response(Response::new(504, "<html>gateway</html>"))),
+        Mood::TakesThen(Reply::Response(Response::new(200, "<html>ok</html>"))),
+        Mood::TakesThen(Reply::Response(Response::new(200, r#"{"items":[]}"#))),
+        Mood::TakesThenTruncates,
+    ];
+    for mood in taken {
+        let told = format!("{mood:?}");
+        let (counts, _, bulk) = check(4, [mood]);
+        assert_eq!(counts.get("deduplicated"), 4, "{told}");
+        assert_eq!(counts.get("possible_duplicates"), 0, "{told}");
+        assert_eq!(bulk.documents().len(), 4, "{told}");
+    }
+}
+
+#[test]
+fn what_was_not_taken_is_sent_again_after_a_broken_connection() {
+    for mood in [
+        Mood::ResetsBeforeBody,
+        Mood::Does(Reply::Reset),
+        Mood::Does(Reply::Silence),
+        Mood::Does(Reply::Truncated(Response::new(503, "busy busy"))),
+    ] {
+        let told = format!("{mood:?}");
+        let (counts, ..) = check(4, [mood]);
+        assert_eq!((counts.get("delivered"), counts.get("retries")), (4, 1), "{told}");
+    }
+}
+
+#[test]
+fn several_destinations_have_outcomes_of_their_own() {
+    let healthy = Bulk::start();
+    let ill = Bulk::with_moods([Mood::Says(Response::new(401, ""))]);
+    let config = json!({"destinations": {"healthy": healthy.config(), "ill": ill.config()}});
+    let mut lambda = Lambda::start(&config);
+    let invoked = lambda.invoke(&event::of(3));
+    let destinations = &invoked.summary["destinations"];
+    assert_eq!(destinations["healthy"]["delivered"], 3);
+    assert_eq!(destinations["ill"]["returned_to_source"], 3);
+    assert_eq!(
+        invoked.result.unwrap_err().message,
+        "not everything could be delivered: 3 of 3 records to \"ill\" (status_401)"
+    );
+    // The retry_scope reaches both, and doubles nothing at the healthy one.
+    let invoked = lambda.invoke(&event::of(3));
+    let counts = settled(&invoked, "healthy", &messages(3), &healthy.held());
+    assert_eq!(counts.get("deduplicated"), 3);
+    let counts = settled(&invoked, "ill", &messages(3), &ill.held());
+    assert_eq!(counts.get("delivered"), 3);
+}
+
+#[test]
+fn a_later_invocation_is_not_troubled_by_an_earlier_one() {
+    let bulk = Bulk::start();
+    let mut lambda = lambda(&bulk);
+    bulk.add_moods([Mood::Says(Response::new(401, ""))]);
+    assert!(lambda.invoke(&event::of(2)).result.is_err());
+    let invoked = lambda.invoke(&event::of(2));
+    let counts = settled(&invoked, "search", &messages(2), &bulk.held());
+    assert_eq!(counts.get("delivered"), 2);
+}
+
+#[test]
+fn an_index_that_is_mapped_otherwise_than_by_the_template_is_reported_once_an_instance() {
+    const CONFLICT: &str =
+        r#"{"logs-lambda":{"mappings":{"properties":{"faas":{"type":"text"}}}}}"#;
+    let rejected =
+        || Mood::Items((0..2).map(|index| (index, (400, "mapper_parsing_exception"))).collect());
+    for (mapping, moods, expected) in [
+        (r#"{"logs-lambda":{"mappings":{}}}"#, vec![], "search: the index guesses the types"),
+        // Where nothing is taken it is most worth knowing.
+        (CONFLICT, vec![rejected()], "search: the index has faas as text"),
+    ] {
+        let bulk = Bulk::with_moods(moods).mapped(Response::new(200, mapping));
+        let mut lambda = lambda(&bulk);
+        let summary = lambda.invoke(&event::of(2)).summary;
+        let warnings = summary["warnings"].as_array().unwrap();
+        let [.., last] = &warnings[..] else { panic!("{summary}") };
+        assert!(last.as_str().unwrap().starts_with(expected), "{last}");
+        let summary = lambda.invoke(&event::of(2)).summary;
+        assert!(!summary.to_string().contains("search: the index"), "{summary}");
+        assert_eq!(bulk.inspections(), 1);
+    }
+}
+
+#[test]
+fn a_cluster_that_does_not_tell_how_an_index_is_mapped_is_asked_twice_and_no_more() {
+    let bulk = Bulk::start().mapped(Response::new(403, r#"{"status":403}"#));
+    let mut lambda = lambda(&bulk);
+    for _ in 0..4 {
+        let summary = lambda.invoke(&event::of(1)).summary;
+        assert!(!summary.to_string().contains("search: the index"), "{summary}");
+    }
+    assert_eq!(bulk.inspections(), 2);
+}

@@ -1,0 +1,153 @@
+//! What is admitted is sent, what is left out is counted, and what must not be sent is taken out;
+//! metrics say so too.
+
+use serde_json::{Value, json};
+
+use crate::bulk::Bulk;
+use crate::event;
+use crate::lambda::Lambda;
+use crate::{PAYLOAD, SECRET};
+
+const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
+const FAILED: &str = "9f507cfc-1234-4697-b07a-ac58fc914c95";
+
+fn config(bulk: &Bulk, more: &Value) -> Value {
+    let mut config = json!({"destinations": {"search": bulk.config(), "second": bulk.config()}});
+    config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    config
+}
+
+#[test]
+fn every_line_that_is_left_out_is_counted_by_its_rule() {
+    let bulk = Bulk::start();
+    let config = config(
+        &bulk,
+        &json!({"processing": {
+            "exclude": [
+                {"name": "endpoint_state", "message": "GET /endpoint_state"},
+                {"name": "begin_and_end", "kinds": ["start", "end"]},
+            ],
+            "sample": [{"name": "few", "ratio": 0, "log_group": "^/aws/lambda/orders$"}],
+        }}),
+    );
+    let messages = [
+        format!("START RequestId: {ID} Version: 1"),
+        format!("2023-11-06T10:00:00.000Z\t{ID}\tINFO\t{PAYLOAD} GET /endpoint_state"),
+        format!("2023-11-06T10:00:00.000Z\t{ID}\tINFO\t{PAYLOAD} GET /orders"),
+        format!("2023-11-06T10:00:01.000Z\t{FAILED}\tERROR\t{PAYLOAD}"),
+    ];
+    // Both destinations are one cluster, which has everything twice then.
+    let invoked = Lambda::start(&config).invoke(&event::with(&messages));
+    assert_eq!(bulk.held().messages, [messages[3].as_str()]);
+    for name in ["search", "second"] {
+        let counts = &invoked.summary["destinations"][name];
+        assert_eq!((&counts["received"], &counts["dropped"]), (&json!(4), &json!(3)), "{counts}");
+        assert_eq!(
+            counts["reasons"]["dropped"],
+            json!({"begin_and_end": 1, "few": 1, "endpoint_state": 1})
+        );
+    }
+}
+
+#[test]
+fn what_must_not_be_sent_is_taken_out_of_message_and_fields() {
+    let bulk = Bulk::start();
+    let config = config(
+        &bulk,
+        &json!({"processing": {
+            "redact": ["email", "card_number"],
+            "redact_patterns": [{"name": "customer", "pattern": "customer-[0-9]+"}],
+        }}),
+    );
+    let message = r#"{"mail":"jane@example.com","card":4111111111111111,"who":"customer-17"}"#;
+    let invoked = Lambda::start(&config).invoke(&event::with(&[message, "nothing here"]));
+    let documents = bulk.documents();
+    let redacted = documents.iter().find(|document| document.get("json").is_some()).unwrap();
+    let expected = json!({"mail": "[redacted:email]", "card": "[redacted:card_number]", "who": "[redacted:customer]"});
+    assert_eq!(redacted["json"], expected);
+    let text: Value = serde_json::from_str(redacted["message"].as_str().unwrap()).unwrap();
+    assert_eq!(text, expected);
+    assert_eq!(invoked.summary["redacted"], json!({"card_number": 1, "customer": 1, "email": 1}));
+}
+
+#[test]
+fn metrics_say_what_the_summary_says() {
+    let bulk = Bulk::start();
+    let config = config(
+        &bulk,
+        &json!({
+            "metrics": {"namespace": "shop/logs"},
+            "processing": {"exclude": [{"name": "second_line", "message": "line 1\t"}]},
+        }),
+    );
+    let mut lambda = Lambda::start(&config);
+    let invoked = lambda.invoke(&event::of(3));
+    let lines = lambda.metrics(3);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    let of = |destination: &str| {
+        let line = lines.iter().find(|line| line["destination"] == destination).unwrap();
+        let counts = &invoked.summary["destinations"][destination];
+        assert_eq!(line["received"], counts["received"]);
+        for name in
+            ["delivered", "deduplicated", "dropped", "rejected", "returned_to_source", "retries"]
+        {
+            assert_eq!(line[name], counts[name], "{name}");
+        }
+        assert_eq!(line["dropped_by_second_line"], 1);
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "shop/logs");
+    };
+    of("search");
+    of("second");
+    let function = lines.iter().find(|line| line.get("destination").is_none()).unwrap();
+    assert_eq!(
+        (&function["function"], &function["log_events"]),
+        (&json!("the-shipper"), &json!(3))
+    );
+    assert_eq!(function["lag_ms"], invoked.summary["lag_ms"]);
+    assert!(function["lag_ms"].as_u64() > Some(0));
+}
+
+#[test]
+fn nothing_that_is_planted_comes_out_again() {
+    use crate::bulk::Mood;
+    use crate::http::Response;
+
+    // The cluster repeats credentials and documents in everything it says.
+    let quotes = |status| Response::new(status, format!("{SECRET} is wrong for {PAYLOAD}"));
+    for mood in [
+        Mood::Says(quotes(400)),
+        Mood::Says(quotes(401)),
+        Mood::Says(quotes(200)),
+        Mood::Says(Response::new(429, PAYLOAD).with("retry-after", SECRET)),
+        Mood::Items([(0, (400, "mapper_parsing_exception"))].into()),
+        Mood::Items([(0, (400, SECRET))].into()),
+        Mood::TakesThenTruncates,
+        Mood::ResetsBeforeBody,
+    ] {
+        let bulk = Bulk::with_moods([mood]);
+        let config = json!({
+            "destinations": {"search": bulk.config()},
+            "metrics": {},
+            "processing": {"redact_patterns": [{"name": "own", "pattern": PAYLOAD, "replacement": format!("{PAYLOAD}-")}]},
+        });
+        let mut lambda = Lambda::start(&config);
+        let invoked = lambda.invoke(&event::of(2));
+        lambda.metrics(2);
+        let result = format!("{:?}{}", invoked.result, invoked.summary);
+        let written = lambda.written();
+        assert!(bulk.sizes().iter().sum::<usize>() > 0 || invoked.result.is_err());
+        for marker in [PAYLOAD, SECRET] {
+            assert!(!result.contains(marker) && !written.contains(marker), "{result} {written}");
+        }
+    }
+    // An event that cannot be read.
+    let bulk = Bulk::start();
+    let mut lambda = Lambda::start(&json!({"destinations": {"search": bulk.config()}}));
+    for event in [
+        format!(r#"{{"{PAYLOAD} {SECRET}": "{PAYLOAD}"}}"#).into_bytes(),
+        format!(r#"{{"awslogs": {{"data": "{PAYLOAD}"}}}}"#).into_bytes(),
+        event::wrap_bytes(&event::gzip(format!("[{PAYLOAD}]").as_bytes())),
+    ] {
+        assert!(lambda.invoke(&event).result.is_err());
+    }
+}

@@ -1,0 +1,231 @@
+//! What an answer means for the lines sent, as the page of each destination has it: a row for each
+//! answer in the service's own words, and one for the statuses that mean the same.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bytes::Bytes;
+use logagg_shipper::Config;
+use logagg_shipper::delivery::Fault;
+use logagg_shipper::destination::{
+    self, Ambiguity, BatchOutcome, Deduplication, Destination, ReasonCode, RecordOutcome,
+};
+use serde_json::json;
+
+use crate::contract::{ALL, Contract, Item};
+use crate::http;
+
+/// The statuses that are told apart, and those that stand for all others of their kind.
+const STATUSES: [(u16, &str); 16] = [
+    (302, "3xx"),
+    (400, "400"),
+    (401, "401"),
+    (403, "403"),
+    (404, "404"),
+    (408, "408"),
+    (409, "409"),
+    (413, "413"),
+    (418, "other 4xx"),
+    (429, "429"),
+    (500, "500"),
+    (501, "501"),
+    (502, "502"),
+    (503, "503"),
+    (504, "504"),
+    (507, "other 5xx"),
+];
+
+/// An answer in the service's own words.
+pub(crate) struct OwnResponse {
+    /// What the page calls it.
+    pub(crate) name: String,
+    /// How many lines it answers.
+    pub(crate) lines: usize,
+    pub(crate) answer: http::Response,
+}
+
+impl OwnResponse {
+    /// An answer that is called by its status and body.
+    pub(crate) fn new(lines: usize, status: u16, body: &str) -> Self {
+        let answer = http::Response::new(status, body);
+        Self { name: format!("{status} `{body}`"), lines, answer }
+    }
+}
+
+#[test]
+fn the_page_of_each_destination_says_what_every_answer_means() {
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/destinations");
+    let mut wrong = String::new();
+    for contract in ALL {
+        let page = format!("{}.md", contract.kind());
+        let table = table(*contract);
+        let stands = std::fs::read_to_string(pages.join(&page)).unwrap();
+        let answers = stands.split_once("## Responses\n\n").map(|(_, answers)| answers);
+        let behind = answers.and_then(|answers| answers.strip_prefix(&table));
+        if behind.is_none_or(|behind| behind.starts_with('|')) {
+            wrong.push_str(&format!("{page} should say:\n\n{table}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn the_page_of_each_destination_begins_with_its_guarantee() {
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/destinations");
+    for contract in ALL {
+        let page = std::fs::read_to_string(pages.join(format!("{}.md", contract.kind()))).unwrap();
+        let begin = page.split("\n\n").nth(1).unwrap().replace('\n', " ");
+        assert!(begin.starts_with("Delivery is at-least-once; "), "{}: {begin}", contract.kind());
+        let document = json!({"destinations": {"x": contract.config("http://127.0.0.1:9")}});
+        let config = Config::parse(&document.to_string()).unwrap_or_else(|error| panic!("{error}"));
+        let deduplicates =
+            config.destinations["x"].destination.deduplication() != Deduplication::None;
+        let says_so = begin.contains("deduplicated ");
+        assert_eq!(says_so, deduplicates, "{}: {begin}", contract.kind());
+    }
+}
+
+fn table(contract: &dyn Contract) -> String {
+    let destination = contract.config("http://127.0.0.1:9");
+    let document = json!({"destinations": {"x": destination}}).to_string();
+    let config = Config::parse(&document).unwrap_or_else(|error| panic!("{error}"));
+    let destination = config.destinations["x"].destination.as_ref();
+    let words = Words::of(destination);
+    let word = |lines: usize, answer: http::Response| {
+        let http::Response { status, body, .. } = answer;
+        let answer = destination::Response { status, retry_after: None, body: Bytes::from(body) };
+        words.batch_outcome(&destination.classify(lines, &answer), lines)
+    };
+    let success = contract.take(vec![Item::new("a line")], &mut Vec::new());
+    let mut rows = vec![
+        (success.status.to_string(), word(1, success)),
+        ("200 with a web page".to_owned(), word(1, http::Response::new(200, "<html>"))),
+    ];
+    for OwnResponse { name, lines, answer } in contract.own_responses() {
+        rows.push((name, word(lines, answer)));
+    }
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (status, name) in STATUSES {
+        alike.entry(word(1, contract.says(status))).or_default().push(name);
+    }
+    let mut alike: Vec<(String, String)> =
+        alike.into_iter().map(|(word, names)| (names.join(", "), word)).collect();
+    alike.sort();
+    rows.extend(alike);
+    for (name, fault) in [
+        ("no connection", Fault::NotConnected),
+        ("no response in time", Fault::Timeout),
+        ("connection broken", Fault::Broken),
+    ] {
+        rows.push((name.to_owned(), words.again(&fault.class(), fault.ambiguity())));
+    }
+    let fault = Fault::NotHttp.class();
+    let no_http = "not HTTP, such as a port for gRPC or TLS".to_owned();
+    rows.push((no_http, words.batch_outcome(&BatchOutcome::StopUnclear(fault), 1)));
+    let rows = rows.into_iter().map(|(answer, word)| format!("| {answer} | {word} |\n"));
+    format!("| response | log events |\n|---|---|\n{}", rows.collect::<String>())
+}
+
+/// What batch_outcomes mean at a destination.
+struct Words {
+    keys: Deduplication,
+    /// Whether it is given a secret of its own.
+    has_secret: bool,
+}
+
+impl Words {
+    fn of(destination: &dyn Destination) -> Self {
+        let has_secret = destination.endpoint().signing.is_none();
+        Self { keys: destination.deduplication(), has_secret }
+    }
+
+    /// What a batch_outcome means for so many lines.
+    fn batch_outcome(&self, batch_outcome: &BatchOutcome, lines: usize) -> String {
+        match batch_outcome {
+            BatchOutcome::Counted { delivered, rejected: reasons } => {
+                let delivered = ("delivered".to_owned(), *delivered);
+                let reasons = reasons.iter().map(|(class, count)| (rejected(class), *count));
+                counted(std::iter::once(delivered).chain(reasons), lines)
+            }
+            BatchOutcome::Each(outcomes) => {
+                counted(outcomes.iter().map(|outcome| (self.outcome(outcome), 1)), lines)
+            }
+            BatchOutcome::Receipt(_) => "delivered once they are acknowledged".to_owned(),
+            BatchOutcome::TryAgain(class, ambiguity) => self.again(class, *ambiguity),
+            BatchOutcome::TooLarge => {
+                "split; a single record that is too large is rejected".to_owned()
+            }
+            BatchOutcome::Split(class, _) => format!(
+                "split; a record that is rejected alone is retried without `json`, then {}; undelivered if \
+                 every record is rejected",
+                rejected(class)
+            ),
+            BatchOutcome::Stop(class) => self.left(class),
+            BatchOutcome::StopUnclear(class) => {
+                format!("{}{}", self.left(class), self.doubt(Ambiguity::Unclear))
+            }
+        }
+    }
+
+    fn outcome(&self, outcome: &RecordOutcome) -> String {
+        match outcome {
+            RecordOutcome::Delivered => "delivered".to_owned(),
+            RecordOutcome::Deduplicated => "deduplicated".to_owned(),
+            RecordOutcome::Rejected(class) => rejected(class),
+            RecordOutcome::Misfit(class) => {
+                format!("retried without `json`, then {}", self.left(class))
+            }
+            RecordOutcome::NotReached => "retried".to_owned(),
+            RecordOutcome::TryAgain(class, ambiguity) => self.again(class, *ambiguity),
+            RecordOutcome::Stop(class) => self.left(class),
+        }
+    }
+
+    fn again(&self, class: &ReasonCode, ambiguity: Ambiguity) -> String {
+        format!("retried{}{}", reason(class), self.doubt(ambiguity))
+    }
+
+    fn doubt(&self, ambiguity: Ambiguity) -> &'static str {
+        match (ambiguity, self.keys) {
+            (Ambiguity::Unclear, Deduplication::None) => ", may be duplicated",
+            (Ambiguity::Unclear, Deduplication::PerRecord | Deduplication::PerRequest) => {
+                ", deduplicated if already there"
+            }
+            (Ambiguity::NothingTaken, _) => "",
+        }
+    }
+
+    fn left(&self, class: &ReasonCode) -> String {
+        let is_renewed = self.has_secret && class.blames_credentials();
+        let renewal = if is_renewed { "; the secret is fetched again" } else { "" };
+        format!("undelivered{}{renewal}", reason(class))
+    }
+}
+
+fn rejected(class: &ReasonCode) -> String {
+    format!("rejected as `{}`", class.as_str())
+}
+
+/// So many of each, one after the other; all of them need no number.
+fn counted(words: impl Iterator<Item = (String, usize)>, lines: usize) -> String {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for (word, count) in words.filter(|(_, count)| *count > 0) {
+        match counts.last_mut() {
+            Some((last, sum)) if *last == word => *sum += count,
+            _ => counts.push((word, count)),
+        }
+    }
+    let words = counts.into_iter().map(|(word, count)| match count {
+        count if count == lines => word,
+        count => format!("{count} {word}"),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// The word under which it is counted, where that is more than the status.
+fn reason(class: &ReasonCode) -> String {
+    match class.as_str() {
+        word if word.starts_with("status_") => String::new(),
+        word => format!(" as `{word}`"),
+    }
+}

@@ -1,0 +1,252 @@
+//! Splunk's acknowledgement: what was parsed is delivered once it is indexed.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::contract::{Contract, Item, SplunkHec};
+use crate::event;
+use crate::http::{Reply, Request, Response, Server, Service};
+use crate::lambda::Lambda;
+use crate::mock_server::{MockServer, POISON};
+use crate::settled::{Held, settled};
+
+/// A collector that indexes what it takes after being asked about it so many times.
+struct Indexer {
+    asked_before_indexed: usize,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    held: Vec<Item>,
+    receipts: BTreeSet<u64>,
+    channels: BTreeSet<String>,
+    inquiries: usize,
+    violations: Vec<String>,
+}
+
+impl Indexer {
+    fn new(asked_before_indexed: usize) -> Self {
+        Self { asked_before_indexed, inner: Mutex::default() }
+    }
+
+    fn start(asked_before_indexed: usize) -> (Arc<Self>, Server) {
+        let indexer = Arc::new(Self::new(asked_before_indexed));
+        let server = Server::start(Arc::clone(&indexer));
+        (indexer, server)
+    }
+
+    fn config(server: &Server) -> Value {
+        let mut config = SplunkHec.config(&server.url());
+        config["indexer_acknowledgement"] = json!(true);
+        // So that there are several requests, and as many receipts.
+        config["max_request_bytes"] = json!(10_000);
+        config
+    }
+
+    fn held(&self) -> Held {
+        let inner = self.inner.lock().unwrap();
+        assert!(inner.violations.is_empty(), "{:?}", inner.violations);
+        assert_eq!(inner.channels.len(), 1, "several channels");
+        Held { messages: inner.held.iter().map(|item| item.message.clone()).collect() }
+    }
+}
+
+impl Service for Indexer {
+    fn answer(&self, request: Request) -> Reply {
+        let mut inner = self.inner.lock().unwrap();
+        let channel = request.header("x-splunk-request-channel").unwrap_or_default().to_owned();
+        if let Some(query) = request.target.strip_prefix("/services/collector/ack?") {
+            if query != format!("channel={channel}") {
+                inner.violations.push(format!("another channel: {query}"));
+            }
+            let body: Value = serde_json::from_slice(&request.body).unwrap();
+            // Whoever has given no receipt is only asked whether there are any.
+            inner.inquiries += usize::from(!inner.receipts.is_empty());
+            let is_indexed = inner.inquiries > self.asked_before_indexed;
+            let mut acks = serde_json::Map::new();
+            for receipt in body["acks"].as_array().unwrap() {
+                let receipt = receipt.as_u64().unwrap();
+                let is_known = inner.receipts.contains(&receipt);
+                acks.insert(receipt.to_string(), json!(is_known && is_indexed));
+            }
+            return Reply::Response(Response::new(200, json!({"acks": acks}).to_string()));
+        }
+        inner.channels.insert(channel);
+        match SplunkHec.check(&request) {
+            Ok(items) => {
+                if let Some(bad) = items.iter().position(Item::is_poison) {
+                    // What stands before it was parsed, and is lost before it is indexed: without a receipt
+                    // nothing tells.
+                    let body = json!({
+                        "text": "Invalid data format", "code": 6, "invalid-event-number": bad,
+                    });
+                    return Reply::Response(Response::new(400, body.to_string()));
+                }
+                inner.held.extend(items);
+            }
+            Err(violation) => inner.violations.push(violation),
+        }
+        let receipt = inner.receipts.len() as u64;
+        inner.receipts.insert(receipt);
+        let body = json!({"text": "Success", "code": 0, "ackId": receipt});
+        Reply::Response(Response::new(200, body.to_string()))
+    }
+}
+
+fn messages() -> Vec<String> {
+    (0..60).map(event::message).collect()
+}
+
+#[test]
+fn what_is_indexed_is_delivered() {
+    let (indexer, server) = Indexer::start(1);
+    let config = json!({"destinations": {"x": Indexer::config(&server)}});
+    let invoked = Lambda::start(&config).invoke(&event::of(60));
+    let counts = settled(&invoked, "x", &messages(), &indexer.held());
+    assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (60, 0));
+    let receipts = indexer.inner.lock().unwrap().receipts.len() as u64;
+    assert!(receipts > 1);
+    // Whether there are receipts, and twice about these.
+    assert_eq!(counts.get("requests"), receipts + 3);
+}
+
+/// An event before a bad one was parsed, and without an acknowledgement it is not known to be indexed.
+#[test]
+fn what_precedes_a_bad_event_is_not_delivered_before_it_is_acknowledged() {
+    let (indexer, server) = Indexer::start(0);
+    let config = json!({"destinations": {"x": Indexer::config(&server)}});
+    let messages: Vec<String> = (0..60)
+        .map(|index| format!("{}{}", if index == 40 { POISON } else { "" }, event::message(index)))
+        .collect();
+    let texts: Vec<&str> = messages.iter().map(String::as_str).collect();
+    let invoked = Lambda::start(&config).invoke(&event::with(&texts));
+    let counts = settled(&invoked, "x", &messages, &indexer.held());
+    assert_eq!((counts.get("delivered"), counts.get("rejected")), (59, 1));
+    assert!(counts.get("possible_duplicates") > 0, "the request may have been indexed in part");
+}
+
+/// A load balancer in front of indexers, each of which knows of what it was sent and of nothing else: an
+/// acknowledgement has to be asked of the same one, to which the balancer's cookie leads.
+///
+/// <https://help.splunk.com/en/splunk-enterprise/get-started/get-data-in/9.4/get-data-with-http-event-collector/about-http-event-collector-indexer-acknowledgment>
+struct Balancer {
+    indexers: [Indexer; 2],
+    next: Mutex<usize>,
+}
+
+impl Service for Balancer {
+    fn answer(&self, request: Request) -> Reply {
+        let cookie = request.header("cookie").unwrap_or_default();
+        let indexer = match cookie.strip_prefix("AWSALB=").map(str::parse) {
+            Some(Ok(indexer)) => indexer,
+            _ => {
+                let mut next = self.next.lock().unwrap();
+                *next += 1;
+                *next % 2
+            }
+        };
+        match self.indexers[indexer].answer(request) {
+            Reply::Response(answer) => {
+                Reply::Response(answer.with("set-cookie", format!("AWSALB={indexer}; Path=/")))
+            }
+            other => other,
+        }
+    }
+}
+
+#[test]
+fn behind_a_load_balancer_the_indexer_is_asked_that_was_sent_to() {
+    let balancer =
+        Arc::new(Balancer { indexers: [0, 0].map(Indexer::new), next: Mutex::default() });
+    let server = Server::start(Arc::clone(&balancer));
+    let config = json!({"destinations": {"x": Indexer::config(&server)}});
+    let invoked = Lambda::start(&config).invoke(&event::of(60));
+    let held = |indexer: &Indexer| indexer.inner.lock().unwrap().held.len();
+    let [first, second] = balancer.indexers.each_ref().map(held);
+    assert!(first.min(second) == 0 && first.max(second) == 60, "{first} {second}");
+    assert_eq!(invoked.summary["destinations"]["x"]["delivered"], 60, "{}", invoked.summary);
+}
+
+/// A collector whose token acknowledges nothing, and says so when it is asked.
+///
+/// <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>, code 14
+struct WithoutAcknowledgement(Mutex<usize>);
+
+impl Service for WithoutAcknowledgement {
+    fn answer(&self, request: Request) -> Reply {
+        if request.target.starts_with("/services/collector/ack?") {
+            return Reply::Response(Response::new(400, r#"{"text":"ACK is disabled","code":14}"#));
+        }
+        *self.0.lock().unwrap() += 1;
+        Reply::Response(Response::new(200, r#"{"text":"Success","code":0}"#))
+    }
+}
+
+#[test]
+fn nothing_is_sent_where_nothing_would_be_acknowledged() {
+    let collector = Arc::new(WithoutAcknowledgement(Mutex::default()));
+    let server = Server::start(Arc::clone(&collector));
+    let config = json!({"destinations": {"x": Indexer::config(&server)}});
+    let invoked = Lambda::start(&config).invoke(&event::of(60));
+    let counts = settled(&invoked, "x", &messages(), &Held { messages: Vec::new() });
+    assert_eq!(counts.reasons("returned_to_source")["acknowledgement_disabled"], 60);
+    assert_eq!((counts.get("requests"), *collector.0.lock().unwrap()), (1, 0));
+}
+
+#[test]
+fn what_is_never_indexed_is_returned_to_source_in_time() {
+    const RESERVE: Duration = Duration::from_secs(30);
+
+    let (indexer, server) = Indexer::start(usize::MAX);
+    let config = json!({
+        "destinations": {"x": Indexer::config(&server)},
+        "reserve_ms": RESERVE.as_millis() as u64,
+    });
+    let mut lambda = Lambda::start(&config);
+    let invoked = lambda.invoke_within(&event::of(60), RESERVE + Duration::from_secs(4));
+    let counts = settled(&invoked, "x", &messages(), &indexer.held());
+    assert_eq!((counts.get("returned_to_source"), counts.get("possible_duplicates")), (60, 60));
+    assert_eq!(counts.reasons("returned_to_source")["not_acknowledged"], 60);
+}
+
+/// Splunk takes no event that is blank after trimming, and of what stands behind one it takes nothing.
+///
+/// <https://github.com/splunk/splunk-connect-for-kubernetes/issues/64>,
+/// <https://github.com/moby/moby/issues/35862>
+#[test]
+fn a_blank_event_is_never_sent_and_harms_no_other() {
+    let splunk = MockServer::start(&SplunkHec, []);
+    let messages: Vec<String> = (0..40)
+        .map(|index| match index % 4 {
+            1 => "\n".to_owned(),
+            3 => " \t\r\n".to_owned(),
+            _ => event::message(index),
+        })
+        .collect();
+    let texts: Vec<&str> = messages.iter().map(String::as_str).collect();
+    let config = json!({"destinations": {"x": splunk.config()}});
+    let invoked = Lambda::start(&config).invoke(&event::with(&texts));
+    let counts = settled(&invoked, "x", &messages, &splunk.held());
+    assert_eq!((counts.get("delivered"), counts.get("rejected")), (20, 20));
+    assert_eq!((counts.get("requests"), counts.get("possible_duplicates")), (1, 0));
+    assert_eq!(counts.reasons("rejected")["event_blank"], 20);
+}
+
+/// A bad event costs a request, and no wait: nothing is throttled.
+#[test]
+fn many_bad_events_cost_no_waits() {
+    let splunk = MockServer::start(&SplunkHec, []);
+    let messages: Vec<String> = (0..60)
+        .map(|index| format!("{}{index}", if index % 2 == 0 { "" } else { POISON }))
+        .collect();
+    let texts: Vec<&str> = messages.iter().map(String::as_str).collect();
+    let config = json!({"destinations": {"x": splunk.config()}});
+    let invoked =
+        Lambda::start(&config).invoke_within(&event::with(&texts), Duration::from_secs(9));
+    let counts = settled(&invoked, "x", &messages, &splunk.held());
+    assert_eq!((counts.get("delivered"), counts.get("rejected")), (30, 30));
+}
