@@ -1,19 +1,24 @@
 output "skipped" {
-  description = "Log groups that are chosen but not subscribed, each with the reason."
-  value       = logagg_policy.lambda.skipped
+  description = "Log groups that are selected but not subscribed, each with the reason."
+  value       = module.logagg.skipped
 }
 
 output "shipper_arn" {
-  description = "The shipper, for other policies."
-  value       = aws_lambda_function.shipper.arn
+  description = "ARN of the shipper, for further policies."
+  value       = module.logagg.shipper_arn
 }
 
 output "undelivered_bucket" {
-  description = "Where undelivered events and dead letters are."
-  value       = aws_s3_bucket.undelivered.bucket
+  description = "Bucket with undelivered events and dead letters."
+  value       = module.logagg.undelivered_bucket
 }
 
 output "undelivered_dead_letter_queue_url" {
-  description = "Pointers to events that could not be delivered in all attempts."
-  value       = aws_sqs_queue.undelivered_dead.url
+  description = "Queue with pointers to events that were not delivered in all attempts."
+  value       = module.logagg.undelivered_dead_letter_queue_url
+}
+
+output "alarm_arns" {
+  description = "ARNs of the alarms, by name."
+  value       = module.logagg.alarm_arns
 }

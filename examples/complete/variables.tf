@@ -1,71 +1,93 @@
 variable "account_id" {
-  description = "The account that is governed. Credentials of any other are refused."
+  description = "Account of the log groups. Credentials of any other are an error."
   type        = string
 }
 
 variable "region" {
-  description = "The region whose log groups are governed."
+  description = "Region of the log groups and of all resources."
   type        = string
 }
 
 variable "name" {
-  description = "How everything here is called."
+  description = "Prefix of every name."
   type        = string
   default     = "logagg"
 }
 
-variable "architecture" {
-  description = "What the functions run on, and what their archives are for: arm64 or x86_64."
+variable "archive_bucket" {
+  description = "Bucket with the archives of a release, in the same region."
   type        = string
-  default     = "arm64"
-
-  validation {
-    condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "Lambda has arm64 and x86_64."
-  }
 }
 
 variable "shipper_archive" {
-  description = "The shipper, as in target/package/logagg-shipper_0.1.0_arm64.zip."
-  type        = string
+  description = "Object of the shipper's archive for arm64, with its hash from SHA256SUMS."
+  type        = object({ key = string, version = optional(string), sha256 = string })
 }
 
 variable "enforcer_archive" {
-  description = "The enforcer, as in target/package/logagg-enforcer_0.1.0_arm64.zip."
+  description = "Object of the enforcer's archive for arm64, with its hash from SHA256SUMS."
+  type        = object({ key = string, version = optional(string), sha256 = string })
+}
+
+variable "search_url" {
+  description = "URL of the Elasticsearch server."
   type        = string
 }
 
-variable "destinations" {
-  description = "Where the shipper delivers: destinations of its configuration, by name. Write tokens as ARNs of secrets."
-  type        = any
+variable "search_secret_arn" {
+  description = "Secret of Secrets Manager with the API key under `api_key`."
+  type        = string
 }
 
-variable "secret_arns" {
-  description = "The secrets of Secrets Manager that the destinations name. The shipper may read these and no other."
-  type        = set(string)
-  default     = []
+variable "bucket" {
+  description = "Bucket of the archive of log events, in the same region."
+  type        = string
 }
 
 variable "retention_in_days" {
-  description = "How long CloudWatch Logs keeps events."
+  description = "Days for which CloudWatch Logs keeps log events."
   type        = number
-  default     = 30
+  default     = 365
+}
+
+variable "max_changes" {
+  description = "Most log groups that may change at once, the first plan included."
+  type        = number
 }
 
 variable "shipper_concurrency" {
-  description = "How many of the account's concurrent executions the shipper may take, so that an outage of the log service does not take them all."
+  description = "Reserved concurrent executions of the shipper."
   type        = number
   default     = 50
 }
 
-variable "replay_concurrency" {
-  description = "How many of these may deliver stored events at once, 2 to 1000: the pace after an outage."
-  type        = number
-  default     = 10
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of all roles."
+  type        = string
 }
 
-variable "alarm_topic_arns" {
-  description = "SNS topics that alarms are sent to."
+variable "kms_key_arn" {
+  description = "KMS key of functions, log groups, parameters, bucket, queues and secret."
+  type        = string
+}
+
+variable "subnet_ids" {
+  description = "Subnets of the functions."
   type        = set(string)
-  default     = []
+}
+
+variable "security_group_ids" {
+  description = "Security groups of the functions."
+  type        = set(string)
+}
+
+variable "alarm_topic_arn" {
+  description = "SNS topic that alarms notify."
+  type        = string
+}
+
+variable "tags" {
+  description = "Tags of all resources."
+  type        = map(string)
+  default     = {}
 }

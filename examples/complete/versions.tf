@@ -1,13 +1,14 @@
 terraform {
-  required_version = ">= 1.5"
+  required_version = ">= 1.9"
 
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.0"
+      version = "~> 6.0"
     }
     logagg = {
-      source = "logagg/logagg"
+      source  = "logagg/logagg"
+      version = "~> 0.1"
     }
   }
 }

@@ -1,49 +1,43 @@
 terraform {
-  required_version = ">= 1.5"
+  required_version = ">= 1.9"
 
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.0"
+      version = "~> 6.0"
     }
     logagg = {
-      source = "logagg/logagg"
+      source  = "logagg/logagg"
+      version = "~> 0.1"
     }
   }
 }
 
-variable "account_id" {
-  description = "The account that is governed."
-  type        = string
-}
-
 variable "region" {
-  description = "The region whose log groups are governed."
+  description = "Region of the log groups and of all resources."
   type        = string
 }
 
-variable "shipper_name" {
-  description = "The shipper's function, such as that of ../complete."
+variable "shipper_archive" {
+  description = "Path of the shipper's archive, for arm64."
   type        = string
 }
 
-variable "shipper_role_name" {
-  description = "The role that the shipper's function has."
+variable "url" {
+  description = "URL of the Elasticsearch server."
   type        = string
 }
 
 provider "aws" {
-  region              = var.region
-  allowed_account_ids = [var.account_id]
+  region = var.region
 }
 
 provider "logagg" {
-  region              = var.region
-  allowed_account_ids = [var.account_id]
+  region = var.region
 }
 
-# Between CloudWatch Logs and the shipper: it keeps events for a day, and the shipper takes many at
-# once instead of being invoked for each.
+# Between CloudWatch Logs and the shipper: it keeps events for a day, and the shipper receives many at once instead of
+# being invoked for each.
 resource "aws_kinesis_stream" "logs" {
   name             = "logs"
   retention_period = 24
@@ -52,6 +46,18 @@ resource "aws_kinesis_stream" "logs" {
 
   stream_mode_details {
     stream_mode = "ON_DEMAND"
+  }
+}
+
+# CloudWatch Logs may not invoke this shipper: it receives events from the stream alone, so none arrives twice.
+module "shipper" {
+  source = "../../modules/shipper"
+
+  name                  = "logagg-stream"
+  archive               = { path = var.shipper_archive }
+  allow_cloudwatch_logs = false
+  destinations = {
+    search = { type = "elasticsearch", url = var.url, index = "logs-lambda" }
   }
 }
 
@@ -73,22 +79,37 @@ resource "logagg_policy" "lambda" {
     }
   }
 
-  # CloudWatch Logs tries a destination before it takes a filter. That the shipper reads the stream
-  # has to be known before, too: its own log group is then never shipped to it.
+  # CloudWatch Logs tests a destination before it accepts a filter. That the shipper reads the stream has to be known
+  # before, too: its own log group is then never forwarded to it.
   depends_on = [aws_iam_role_policy.to_stream, aws_lambda_event_source_mapping.shipper]
 }
 
 resource "aws_lambda_event_source_mapping" "shipper" {
   event_source_arn                   = aws_kinesis_stream.logs.arn
-  function_name                      = var.shipper_name
-  starting_position                  = "LATEST"
+  function_name                      = module.shipper.function_name
+  starting_position                  = "TRIM_HORIZON"
   batch_size                         = 100
   maximum_batching_window_in_seconds = 5
   parallelization_factor             = 2
-  # Without this Lambda does not read which record failed, and repeats all of them.
+  # Without this Lambda ignores which record failed, and redelivers all of them.
   function_response_types = ["ReportBatchItemFailures"]
 
   depends_on = [aws_iam_role_policy.read_stream]
+}
+
+# Records expire after a day: the shipper does not keep up, or fails.
+resource "aws_cloudwatch_metric_alarm" "iterator_age" {
+  alarm_name          = "logagg-stream-iterator-age"
+  alarm_description   = "Log events have waited in the stream for more than an hour, which keeps them for a day."
+  namespace           = "AWS/Lambda"
+  metric_name         = "IteratorAge"
+  dimensions          = { FunctionName = module.shipper.function_name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 60 * 60 * 1000
+  treat_missing_data  = "notBreaching"
 }
 
 # CloudWatch Logs writes to the stream with this role.
@@ -105,6 +126,8 @@ resource "aws_iam_role_policy" "to_stream" {
 
 data "aws_partition" "current" {}
 
+data "aws_caller_identity" "current" {}
+
 data "aws_iam_policy_document" "cloudwatch_logs" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -116,7 +139,9 @@ data "aws_iam_policy_document" "cloudwatch_logs" {
     condition {
       test     = "StringLike"
       variable = "aws:SourceArn"
-      values   = ["arn:${data.aws_partition.current.partition}:logs:${var.region}:${var.account_id}:*"]
+      values = [
+        "arn:${data.aws_partition.current.partition}:logs:${var.region}:${data.aws_caller_identity.current.account_id}:*",
+      ]
     }
   }
 }
@@ -131,7 +156,7 @@ data "aws_iam_policy_document" "to_stream" {
 # Lambda reads the stream with the shipper's role.
 resource "aws_iam_role_policy" "read_stream" {
   name   = "read-stream"
-  role   = var.shipper_role_name
+  role   = module.shipper.role_name
   policy = data.aws_iam_policy_document.read_stream.json
 }
 
@@ -146,4 +171,9 @@ data "aws_iam_policy_document" "read_stream" {
     ]
     resources = [aws_kinesis_stream.logs.arn]
   }
+}
+
+output "skipped" {
+  description = "Log groups that are selected but not subscribed, each with the reason."
+  value       = logagg_policy.lambda.skipped
 }

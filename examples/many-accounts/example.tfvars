@@ -1,17 +1,6 @@
-places = {
-  production-frankfurt = {
-    region      = "eu-central-1"
-    role_arn    = "arn:aws:iam::111122223333:role/logagg"
-    shipper_arn = "arn:aws:lambda:eu-central-1:111122223333:function:logagg-shipper"
-  }
-  production-virginia = {
-    region      = "us-east-1"
-    role_arn    = "arn:aws:iam::111122223333:role/logagg"
-    shipper_arn = "arn:aws:lambda:us-east-1:111122223333:function:logagg-shipper"
-  }
-  staging-frankfurt = {
-    region      = "eu-central-1"
-    role_arn    = "arn:aws:iam::444455556666:role/logagg"
-    shipper_arn = "arn:aws:lambda:eu-central-1:444455556666:function:logagg-shipper"
-  }
-}
+regions             = ["eu-central-1", "us-east-1"]
+production_role_arn = "arn:aws:iam::111122223333:role/logagg"
+staging_role_arn    = "arn:aws:iam::444455556666:role/logagg"
+shipper_archive     = "logagg-shipper_0.1.0_arm64.zip"
+enforcer_archive    = "logagg-enforcer_0.1.0_arm64.zip"
+url                 = "https://search.example:9200"

@@ -1,63 +1,132 @@
+# Two accounts and two regions: a shipper and an enforcer in each, since CloudWatch Logs invokes only functions of the
+# same account and region.
+
 terraform {
-  required_version = ">= 1.5"
+  required_version = ">= 1.9"
 
   required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 6.0"
+    }
     logagg = {
-      source = "logagg/logagg"
+      source  = "logagg/logagg"
+      version = "~> 0.1"
     }
   }
 }
 
-variable "places" {
-  description = "The accounts and regions to govern, by names of your own."
-  type = map(object({
-    region      = string
-    role_arn    = string
-    shipper_arn = string
-  }))
+variable "regions" {
+  description = "Regions of the log groups, in each account."
+  type        = set(string)
+}
+
+variable "production_role_arn" {
+  description = "Role in the production account that Terraform assumes."
+  type        = string
+}
+
+variable "staging_role_arn" {
+  description = "Role in the staging account that Terraform assumes."
+  type        = string
+}
+
+variable "shipper_archive" {
+  description = "Path of the shipper's archive, for arm64."
+  type        = string
+}
+
+variable "enforcer_archive" {
+  description = "Path of the enforcer's archive, for arm64."
+  type        = string
+}
+
+variable "url" {
+  description = "URL of the Elasticsearch server that all accounts share."
+  type        = string
 }
 
 variable "retention_in_days" {
-  description = "How long CloudWatch Logs keeps events, everywhere."
+  description = "Days for which CloudWatch Logs keeps log events, everywhere."
   type        = number
   default     = 30
 }
 
-# One provider block for all: where a policy is at work is said by the policy.
-provider "logagg" {
+# The AWS provider needs a block for each account.
+provider "aws" {
+  alias  = "production"
   region = "eu-central-1"
-}
-
-resource "logagg_policy" "lambda" {
-  for_each = var.places
-
-  name              = "lambda-to-search"
-  region            = each.value.region
-  destination_arn   = each.value.shipper_arn
-  retention_in_days = var.retention_in_days
 
   assume_role {
-    role_arn     = each.value.role_arn
-    session_name = "logagg-${each.key}"
-  }
-  select {
-    name_prefixes = ["/aws/lambda/"]
-  }
-
-  lifecycle {
-    postcondition {
-      condition     = self.pending == 0
-      error_message = "In ${each.key} some log groups are not yet as the policy says: plan again to see which."
-    }
+    role_arn = var.production_role_arn
   }
 }
 
-output "log_groups" {
-  description = "How many log groups are governed in each place."
-  value       = { for name, policy in logagg_policy.lambda : name => length(policy.log_groups) }
+provider "aws" {
+  alias  = "staging"
+  region = "eu-central-1"
+
+  assume_role {
+    role_arn = var.staging_role_arn
+  }
 }
 
-output "skipped" {
-  description = "Log groups that are chosen but not subscribed, each with the reason."
-  value       = { for name, policy in logagg_policy.lambda : name => policy.skipped }
+locals {
+  destinations = {
+    search = { type = "elasticsearch", url = var.url, index = "logs-lambda" }
+  }
+
+  # Every account and region, for policies.tf.
+  targets = merge(
+    { for region, shipper in module.production_shipper : "production-${region}" => {
+      region      = region
+      role_arn    = var.production_role_arn
+      shipper_arn = shipper.function_arn
+    } },
+    { for region, shipper in module.staging_shipper : "staging-${region}" => {
+      region      = region
+      role_arn    = var.staging_role_arn
+      shipper_arn = shipper.function_arn
+    } },
+  )
+}
+
+module "production_shipper" {
+  source    = "../../modules/shipper"
+  for_each  = var.regions
+  providers = { aws = aws.production }
+
+  region       = each.key
+  archive      = { path = var.shipper_archive }
+  destinations = local.destinations
+}
+
+module "staging_shipper" {
+  source    = "../../modules/shipper"
+  for_each  = var.regions
+  providers = { aws = aws.staging }
+
+  region       = each.key
+  archive      = { path = var.shipper_archive }
+  destinations = local.destinations
+}
+
+module "production_enforcer" {
+  source    = "../../modules/enforcer"
+  for_each  = var.regions
+  providers = { aws = aws.production }
+
+  region   = each.key
+  archive  = { path = var.enforcer_archive }
+  policies = [logagg_policy.lambda["production-${each.key}"].document]
+}
+
+module "staging_enforcer" {
+  source    = "../../modules/enforcer"
+  for_each  = var.regions
+  providers = { aws = aws.staging }
+
+  region   = each.key
+  archive  = { path = var.enforcer_archive }
+  policies = [logagg_policy.lambda["staging-${each.key}"].document]
 }

@@ -3,19 +3,20 @@ terraform {
 
   required_providers {
     logagg = {
-      source = "logagg/logagg"
+      source  = "logagg/logagg"
+      version = "~> 0.1"
     }
   }
 }
 
 variable "region" {
-  description = "The region whose log groups are governed."
+  description = "Region of the log groups."
   type        = string
   default     = "eu-central-1"
 }
 
 variable "shipper_arn" {
-  description = "The Lambda function that receives the logs, such as the shipper of this project."
+  description = "ARN of the Lambda function that receives log events, such as the shipper of this project."
   type        = string
 }
 
@@ -23,10 +24,12 @@ provider "logagg" {
   region = var.region
 }
 
-# Every Lambda function's log group: shipped to one place, and kept for 30 days.
+# The log groups of all Lambda functions: forwarded to one function, which CloudWatch Logs may invoke, and kept for
+# 30 days.
 resource "logagg_policy" "lambda" {
   name              = "ship-lambda-logs"
   destination_arn   = var.shipper_arn
+  grant_invoke      = true
   retention_in_days = 30
 
   select {
@@ -42,11 +45,11 @@ resource "logagg_policy" "lambda" {
 }
 
 output "skipped" {
-  description = "Log groups that are chosen but not subscribed, each with the reason."
+  description = "Log groups that are selected but not subscribed, each with the reason."
   value       = logagg_policy.lambda.skipped
 }
 
 output "document" {
-  description = "The policy as a text, for the enforcer."
+  description = "The policy as JSON, for the enforcer."
   value       = logagg_policy.lambda.document
 }

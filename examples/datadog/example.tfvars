@@ -1,0 +1,5 @@
+region           = "eu-central-1"
+shipper_archive  = "logagg-shipper_0.1.0_arm64.zip"
+enforcer_archive = "logagg-enforcer_0.1.0_arm64.zip"
+site             = "datadoghq.eu"
+secret_arn       = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:datadog-AbCdEf"
