@@ -30,7 +30,7 @@ locals {
     [for configuration in [var.configuration] : configuration if configuration != null],
   )...)
   document     = jsonencode(local.configuration)
-  destinations = keys(local.configuration.destinations)
+  destinations = keys(try(local.configuration.destinations, {}))
 
   # Lambda has hashes in base64, releases in hexadecimal: three digits are two characters of base64.
   base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

@@ -59,7 +59,7 @@ variable "destinations" {
   default     = null
 
   validation {
-    condition     = var.destinations != null || var.configuration != null
+    condition     = var.destinations != null || can(var.configuration.destinations)
     error_message = "Give destinations, or a configuration that has them."
   }
 }

@@ -88,7 +88,7 @@ variable "destinations" {
   default     = null
 
   validation {
-    condition     = var.destinations != null || var.shipper_configuration != null
+    condition     = var.destinations != null || can(var.shipper_configuration.destinations)
     error_message = "Give destinations, or a configuration that has them."
   }
 }

@@ -1,0 +1,57 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_region" {
+    defaults = { region = "eu-central-1" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:eu-central-1:111122223333:function:logagg-shipper" }
+  }
+}
+
+# Any file serves as an archive.
+variables {
+  archive  = { path = "main.tf" }
+  policies = ["{\"name\":\"lambda\"}"]
+}
+
+run "the_configuration_has_the_policies" {
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.enforcer.value).policies == ["{\"name\":\"lambda\"}"]
+    error_message = "The enforcer has other policies."
+  }
+  assert {
+    condition     = aws_lambda_function.enforcer.reserved_concurrent_executions == null
+    error_message = "Concurrency is reserved."
+  }
+  assert {
+    condition     = alltrue([for name in ["errors", "dead-letter-queue", "unswept", "undecodable", "sweep-failed"] : contains(keys(output.alarm_arns), "logagg-enforcer-${name}")])
+    error_message = "An alarm is missing."
+  }
+}
+
+run "an_object_has_the_hash_that_lambda_compares" {
+  variables {
+    archive = { bucket = "releases", key = "enforcer.zip", sha256 = filesha256("main.tf") }
+  }
+  assert {
+    condition     = aws_lambda_function.enforcer.source_code_hash == filebase64sha256("main.tf")
+    error_message = "The hash is not that of the object."
+  }
+}
+
+run "an_enforcer_has_policies" {
+  command = plan
+
+  variables {
+    policies = []
+  }
+  expect_failures = [var.policies]
+}

@@ -1,0 +1,90 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_region" {
+    defaults = { region = "eu-central-1" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:eu-central-1:111122223333:function:logagg-shipper" }
+  }
+}
+
+mock_provider "logagg" {
+  mock_resource "logagg_policy" {
+    defaults = {
+      account_id = "111122223333"
+      document   = "{}"
+      log_groups = {}
+      pending    = 0
+      skipped    = {}
+    }
+  }
+}
+
+# Any file serves as an archive.
+variables {
+  shipper_archive  = { path = "main.tf" }
+  enforcer_archive = { path = "main.tf" }
+  destinations     = { search = { type = "elasticsearch", url = "https://search.example", index = "logs" } }
+}
+
+run "defaults_select_functions" {
+  assert {
+    condition     = one(logagg_policy.this[0].select).name_prefixes == toset(["/aws/lambda/"])
+    error_message = "The selection is another."
+  }
+  assert {
+    condition     = logagg_policy.this[0].max_changes == null
+    error_message = "A first plan of many log groups would fail."
+  }
+  assert {
+    condition     = output.enforcer_arn != null
+    error_message = "There is no enforcer."
+  }
+}
+
+run "log_groups_of_the_functions_agree_with_the_policy" {
+  variables {
+    retention_in_days = 365
+  }
+  assert {
+    condition     = local.log_retention_in_days == logagg_policy.this[0].retention_in_days
+    error_message = "The policy would change the retention of the module's own log groups."
+  }
+}
+
+run "an_enforcer_needs_an_archive" {
+  command = plan
+
+  variables {
+    enforcer_archive = null
+  }
+  expect_failures = [var.enforcer_archive]
+}
+
+run "the_shipper_alone" {
+  variables {
+    create_policy    = false
+    create_enforcer  = false
+    enforcer_archive = null
+  }
+  assert {
+    condition     = output.enforcer_arn == null && output.policy_document == null
+    error_message = "There is a policy or an enforcer."
+  }
+}
+
+run "providers_of_two_accounts_are_an_error" {
+  override_resource {
+    target = logagg_policy.this
+    values = { account_id = "444455556666" }
+  }
+  expect_failures = [logagg_policy.this]
+}
