@@ -33,7 +33,7 @@ data "aws_iam_policy_document" "shipper" {
   statement {
     sid       = "Configuration"
     actions   = ["ssm:GetParameter"]
-    resources = setunion([aws_ssm_parameter.shipper.arn], var.parameter_arns)
+    resources = [aws_ssm_parameter.shipper.arn]
   }
   statement {
     sid     = "Undelivered"
@@ -65,6 +65,15 @@ data "aws_iam_policy_document" "shipper" {
     content {
       sid       = "Secrets"
       actions   = ["secretsmanager:GetSecretValue"]
+      resources = statement.value
+    }
+  }
+  dynamic "statement" {
+    for_each = length(var.parameter_arns) > 0 ? [var.parameter_arns] : []
+
+    content {
+      sid       = "Parameters"
+      actions   = ["ssm:GetParameter"]
       resources = statement.value
     }
   }

@@ -16,6 +16,7 @@ const PROVIDER: &str = "terraform-provider-logagg";
 const SHIPPER: &str = "bootstrap";
 const ENFORCER: &str = "enforcer";
 const REPORT: &str = "logagg-report";
+const AWS_PROVIDER: &str = "terraform-provider-aws";
 
 /// Paths of the programs under test.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Binaries {
     pub enforcer: PathBuf,
     /// `logagg-report`.
     pub report: PathBuf,
+    /// `terraform-provider-aws`, which has a schema and nothing else.
+    pub aws_provider: PathBuf,
 }
 
 impl Binaries {
@@ -77,6 +80,7 @@ impl Binaries {
             shipper: executable(&messages, SHIPPER)?,
             enforcer: executable(&messages, ENFORCER)?,
             report: executable(&messages, REPORT)?,
+            aws_provider: executable(&messages, AWS_PROVIDER)?,
         })
     }
 

@@ -126,7 +126,12 @@ impl Cli {
 
     /// The provider's address with its host, as this program reads it in `required_providers`.
     pub fn provider_address(&self) -> String {
-        format!("{}/logagg/logagg", self.product.registry())
+        self.address_of("logagg/logagg")
+    }
+
+    /// The address of a provider with its host, of its source without one.
+    pub fn address_of(&self, source: &str) -> String {
+        format!("{}/{source}", self.product.registry())
     }
 
     /// The start of a command line.

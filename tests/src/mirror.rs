@@ -45,6 +45,26 @@ impl Mirror {
         Ok(Self { dir: dir.to_owned() })
     }
 
+    /// Links programs where Terraform looks for the provider of an address and a version: nothing is packed,
+    /// copied or unpacked.
+    ///
+    /// # Errors
+    /// When a link cannot be made, or no provider is released for this machine.
+    pub fn of_links(dir: &Path, providers: &[(String, &str, &Path)]) -> anyhow::Result<Self> {
+        let product =
+            Product::provider_here().context("no provider is released for this machine")?;
+        for (address, version, program) in providers {
+            let folder = dir.join(address).join(version).join(product.platform);
+            std::fs::create_dir_all(&folder)
+                .with_context(|| format!("creating {}", folder.display()))?;
+            let name = program.file_name().unwrap_or_default().to_string_lossy();
+            let link = folder.join(format!("{name}_v{version}"));
+            std::os::unix::fs::symlink(program, &link)
+                .with_context(|| format!("linking {}", link.display()))?;
+        }
+        Ok(Self { dir: dir.to_owned() })
+    }
+
     /// Terraform's CLI configuration that installs from here and from nowhere else.
     pub fn cli_config(&self) -> String {
         format!(

@@ -11,12 +11,17 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::binaries::Binaries;
 use crate::cli::Cli;
 use crate::interrupt::{self, Interruptible};
 use crate::mirror::Mirror;
 use crate::server::inherited_environment;
 use crate::wait;
 use crate::workspace;
+
+/// The version of the AWS provider that modules and examples are validated as with: the first that they
+/// allow would do as well, since the schema is the same for each.
+const AWS_VERSION: &str = "6.0.0";
 
 /// How Terraform finds the provider.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +32,9 @@ pub enum Installation<'a> {
     Mirror(&'a Path),
     /// By `terraform init`, out of a filesystem mirror with this archive of a release in it.
     Archive(&'a Path),
+    /// By `terraform init`, out of a filesystem mirror that has the AWS provider's schema beside this
+    /// checkout's provider.
+    WithAws(&'a Binaries),
 }
 
 /// Terraform with one configuration and one state.
@@ -65,6 +73,14 @@ impl Terraform {
             }
             Installation::Archive(archive) => {
                 Mirror::of_archive(&mirror, &address, archive)?.cli_config()
+            }
+            Installation::WithAws(binaries) => {
+                let aws = cli.address_of("hashicorp/aws");
+                let providers = [
+                    (address, logagg_release::product::VERSION, binaries.provider.as_path()),
+                    (aws, AWS_VERSION, binaries.aws_provider.as_path()),
+                ];
+                Mirror::of_links(&mirror, &providers)?.cli_config()
             }
             Installation::Override(dir) => format!(
                 "provider_installation {{\n  dev_overrides {{\n    \"{address}\" = \"{}\"\n  }}\n}}\n",

@@ -105,14 +105,16 @@ fn the_pages_are_what_schema_templates_and_examples_give() {
 }
 
 #[test]
-fn every_example_is_formatted() {
+fn every_module_and_example_is_formatted() {
     let terraform =
         Terraform::new(Installation::Override(Binaries::shared().provider_dir())).unwrap();
-    let examples = workspace::root().join("examples");
-    let run = terraform
-        .run(&["fmt", "-check", "-diff", "-recursive", examples.to_str().unwrap()])
-        .unwrap();
-    assert_eq!(run.code(), 0, "{run}");
+    for folder in ["examples", "modules"] {
+        let folder = workspace::root().join(folder);
+        let run = terraform
+            .run(&["fmt", "-check", "-diff", "-recursive", folder.to_str().unwrap()])
+            .unwrap();
+        assert_eq!(run.code(), 0, "{run}");
+    }
 }
 
 #[test]

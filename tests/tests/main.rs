@@ -49,6 +49,7 @@ mod log_groups;
 mod lookups;
 mod loops;
 mod meanwhile;
+mod modules;
 mod moto;
 mod nonsense;
 mod normalized;

@@ -10,6 +10,7 @@ use logagg_e2e::binaries::Binaries;
 use logagg_e2e::terraform::{Installation, Terraform};
 use logagg_e2e::workspace;
 
+use crate::modules;
 use crate::stack::Stack;
 
 /// Blocks that are an excerpt of what some program prints, or of code that is compiled elsewhere.
@@ -75,6 +76,7 @@ fn pages() -> Vec<String> {
     let mut pages = vec![root.join("README.md"), root.join("CHANGELOG.md")];
     walk(&root.join("docs"), &mut pages);
     walk(&root.join("examples"), &mut pages);
+    walk(&root.join("modules"), &mut pages);
     let below = |page: PathBuf| page.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
     pages.into_iter().map(below).collect()
 }
@@ -116,9 +118,13 @@ fn every_block_of_terraform_is_formatted_and_valid() {
         if !stack.is_whole() {
             continue;
         }
-        let terraform = Terraform::new(Installation::Override(provider)).unwrap();
-        terraform.write("main.tf", &stack.completed()).unwrap();
-        let run = terraform.run(&["validate", "-no-color"]).unwrap();
+        let run = if stack.blocks().any(|block| block.has_ident("module")) {
+            modules::validate(&stack.completed())
+        } else {
+            let terraform = Terraform::new(Installation::Override(provider)).unwrap();
+            terraform.write("main.tf", &stack.completed()).unwrap();
+            terraform.run(&["validate", "-no-color"]).unwrap()
+        };
         assert_eq!(run.code(), 0, "{page}: {run}\n{block}");
     }
     let run = formatted.run(&["fmt", "-check", "-diff"]).unwrap();
@@ -246,22 +252,27 @@ fn tabled(page: &str, heading: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_roles_of_the_examples_may_do_what_the_guide_gives_a_reason_for_and_nothing_else() {
+fn the_roles_of_modules_and_examples_may_do_what_the_guide_gives_a_reason_for_and_nothing_else() {
     let guide = file("docs/guides/security.md");
-    for (example, document, heading) in [
-        ("complete", "shipper", "The shipper"),
-        ("complete", "enforcer", "The enforcer"),
-        ("kinesis", "to_stream", "CloudWatch Logs, to a Kinesis stream"),
-        ("kinesis", "read_stream", "The shipper, from a Kinesis stream"),
+    for (folder, document, heading) in [
+        ("modules/shipper", "shipper", "The shipper"),
+        ("modules/enforcer", "enforcer", "The enforcer"),
+        ("examples/kinesis", "to_stream", "CloudWatch Logs, to a Kinesis stream"),
+        ("examples/kinesis", "read_stream", "The shipper, from a Kinesis stream"),
     ] {
-        let actions = Stack::of(example).actions(document);
-        assert_eq!(actions, tabled(&guide, heading), "{example}: {document}");
+        let actions = Stack::of(folder).actions(document);
+        let mut explained = tabled(&guide, heading);
+        if folder.starts_with("modules") {
+            let page = file(&format!("{folder}/README.md"));
+            explained.extend(tabled(&page, "Optional permissions"));
+        }
+        assert_eq!(actions, explained, "{folder}: {document}");
     }
 }
 
 #[test]
-fn the_enforcer_of_the_complete_stack_may_make_every_call_that_it_makes() {
-    // The stack's destination is a function.
+fn the_enforcer_of_the_module_may_make_every_call_that_it_makes() {
+    // The module's destination is a function.
     const OF_OTHER_DESTINATIONS: [&str; 1] = ["DescribeDestinations"];
 
     let code =
@@ -273,7 +284,7 @@ fn the_enforcer_of_the_complete_stack_may_make_every_call_that_it_makes() {
         .filter(|operation| !OF_OTHER_DESTINATIONS.contains(operation))
         .collect();
     assert!(operations.contains("PutSubscriptionFilter"), "{operations:?}");
-    let allowed = Stack::of("complete").actions("enforcer");
+    let allowed = Stack::of("modules/enforcer").actions("enforcer");
     for operation in operations {
         assert!(allowed.contains(&format!("logs:{operation}")), "{operation}");
     }

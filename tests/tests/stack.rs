@@ -31,16 +31,16 @@ const TOP_LEVEL: [&str; 12] = [
     "variable",
 ];
 
-/// All files of an example, as one.
+/// All files of a module or an example, as one.
 pub(crate) struct Stack {
     body: Body,
 }
 
 impl Stack {
-    /// Those of a folder below `examples`.
-    pub(crate) fn of(example: &str) -> Self {
+    /// Those of a folder of the checkout.
+    pub(crate) fn of(folder: &str) -> Self {
         let mut body = Body::new();
-        for file in terraform_files(&workspace::root().join("examples").join(example)) {
+        for file in terraform_files(&workspace::root().join(folder)) {
             let text = std::fs::read_to_string(&file).unwrap();
             let read =
                 parse_body(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
@@ -90,6 +90,28 @@ impl Stack {
         references.0
     }
 
+    /// What this local value refers to.
+    pub(crate) fn referred_in(&self, local: &str) -> BTreeSet<String> {
+        let mut references = References(BTreeSet::new());
+        for locals in self.body.get_blocks("locals") {
+            if let Some(local) = locals.body.get_attribute(local) {
+                references.visit_attr(local);
+            }
+        }
+        references.0
+    }
+
+    /// What this output refers to.
+    pub(crate) fn referred_by_output(&self, name: &str) -> BTreeSet<String> {
+        let mut references = References(BTreeSet::new());
+        for output in self.body.get_blocks("output") {
+            if output.has_exact_labels(&[name]) {
+                references.visit_block(output);
+            }
+        }
+        references.0
+    }
+
     /// Every action that a statement of this `aws_iam_policy_document` allows.
     pub(crate) fn actions(&self, document: &str) -> BTreeSet<String> {
         let mut actions = Actions(BTreeSet::new());
@@ -111,6 +133,11 @@ impl Stack {
             block.has_ident("data") && block.has_exact_labels(&["aws_iam_policy_document", name])
         };
         self.body.blocks().find(wanted).expect(name)
+    }
+
+    /// Every block at the top, such as a resource.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.body.blocks()
     }
 
     /// What is left without the AWS provider: what refers to it refers to a variable. A `removed` block
@@ -245,10 +272,10 @@ struct Actions(BTreeSet<String>);
 
 impl Visit for Actions {
     fn visit_block(&mut self, block: &Block) {
-        if let Some(actions) = block.body.get_attribute("actions") {
-            let list = actions.value.as_array().expect("a list of actions");
-            self.0.extend(list.iter().map(|action| action.as_str().unwrap().to_owned()));
-        }
+        // What a module's caller adds is no list here.
+        let actions = block.body.get_attribute("actions");
+        let list = actions.and_then(|actions| actions.value.as_array()).into_iter().flatten();
+        self.0.extend(list.map(|action| action.as_str().unwrap().to_owned()));
         visit_block(self, block);
     }
 }

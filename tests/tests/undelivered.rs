@@ -355,10 +355,10 @@ fn the_policies_of_the_complete_stack_are_enough_and_reach_nothing_else() {
         ("aws_s3_bucket.undelivered.arn", &bucket),
         ("aws_sqs_queue.undelivered.arn", queue),
         ("aws_ssm_parameter.shipper.arn", &parameter),
-        ("var.account_id", id),
+        ("local.account_id", id),
     ]);
-    let example = stack::Stack::of("complete");
-    let of_the_queue = example.policy("undelivered_queue", &values);
+    let module = stack::Stack::of("modules/shipper");
+    let of_the_queue = module.policy("undelivered_queue", &values);
     let attributes = json!({"Policy": of_the_queue.to_string()});
     let input = json!({"QueueUrl": stack.queue_url, "Attributes": attributes});
     stack.call("sqs", "AmazonSQS.SetQueueAttributes", &input);
@@ -368,7 +368,7 @@ fn the_policies_of_the_complete_stack_are_enough_and_reach_nothing_else() {
     stack.deploy_with(&stack.put_parameter(NOBODY));
     let without = stack.invoke(&event(&["one", "two"])).to_string();
     assert!(without.contains("ssm:GetParameter"), "{without}");
-    stack.grant(example.policy("shipper", &values));
+    stack.grant(module.policy("shipper", &values));
     let summary = stack.invoke(&event(&["one", "two"]));
     assert_eq!(summary["destinations"]["search"]["stored"], 2, "{summary:#}");
     let undecodable = json!({"awslogs": {"data": "AAAA"}});

@@ -12,7 +12,7 @@ use logagg_shipper::undelivered::schedule;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 const MAX_IN_FLIGHT: u64 = 120_000;
 
-/// The settings of `examples/complete`.
+/// The settings of `modules/shipper`.
 const BATCH: u64 = 10;
 const MAX_RECEIVE_COUNT: u32 = 400;
 const FIRST_DELAY: Duration = Duration::from_secs(60);

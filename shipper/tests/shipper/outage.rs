@@ -1,4 +1,4 @@
-//! How long an outage may last with the settings of the complete stack.
+//! How long an outage may last with the settings of the shipper's module.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::storage::{MAX_RECEIVE_COUNT, Storage, VISIBILITY_TIMEOUT};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A number among the locals of the complete stack.
+/// A number among the locals of the shipper's module.
 fn setting(name: &str) -> u64 {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/complete/undelivered.tf");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../modules/shipper/undelivered.tf");
     let body: Body = std::fs::read_to_string(path).unwrap().parse().unwrap();
     let locals = body.get_blocks("locals").find_map(|block| block.body.get_attribute(name));
     let value = locals.unwrap_or_else(|| panic!("no local {name}"));
@@ -33,7 +33,7 @@ fn an_outage_of_three_days_puts_nothing_into_the_dead_letter_queue() {
     assert!(longest > 4 * DAY, "{longest:?}");
     // Where invocations fail, are killed or throttled, the queue's own timeout does.
     assert!(visibility * attempts > 4 * DAY);
-    // The mock queue is set up like that of the stack.
+    // The mock queue is set up like that of the module.
     assert_eq!((attempts, visibility), (MAX_RECEIVE_COUNT, VISIBILITY_TIMEOUT));
 }
 

@@ -1,4 +1,4 @@
-//! The role of the complete stack may do what the shipper and Lambda need for undelivered events, and nothing else.
+//! The role of the shipper's module may do what the shipper and Lambda need for undelivered events, and nothing else.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,7 +24,7 @@ const STATEMENTS: [&str; 3] = ["ListUndelivered", "Pointers", "Undelivered"];
 
 /// The actions that the role is granted by these statements.
 fn granted() -> BTreeSet<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/complete/shipper.tf");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../modules/shipper/role.tf");
     let body: Body = std::fs::read_to_string(path).unwrap().parse().unwrap();
     let mut actions = BTreeSet::new();
     let mut found = BTreeSet::new();

@@ -1,5 +1,5 @@
 //! A mock server of S3 and SQS, as far as undelivered events need them: strict about the request, and it
-//! fails on demand. S3 notifies the queue as it is configured to in `examples/complete`, and the queue hands
+//! fails on demand. S3 notifies the queue as it is configured to in `modules/shipper`, and the queue hands
 //! out its messages as an event source mapping does, by a clock that a test sets.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -19,11 +19,11 @@ pub(crate) const BUCKET: &str = "undelivered";
 const ACCOUNT: &str = "123456789012";
 const QUEUE: &str = "pointers";
 
-/// The queue's visibility timeout and how often it hands out a message, as in `examples/complete`.
+/// The queue's visibility timeout and how often it hands out a message, as in `modules/shipper`.
 pub(crate) const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(900);
 pub(crate) const MAX_RECEIVE_COUNT: u32 = 400;
 
-/// The largest message that the queue takes, as in `examples/complete`.
+/// The largest message that the queue takes, as in `modules/shipper`.
 const MAX_MESSAGE_BYTES: u64 = 1_048_576;
 
 /// A bucket and a queue.
