@@ -49,6 +49,8 @@ locals {
 }
 
 resource "aws_lambda_function" "shipper" {
+  #checkov:skip=CKV_AWS_116:Lambda records failed events in the bucket: see aws_lambda_function_event_invoke_config.shipper.
+
   region            = var.region
   function_name     = "${var.name}-shipper"
   description       = "Forwards log events of CloudWatch Logs, ${substr(sha256(local.document), 0, 8)}"
@@ -115,6 +117,8 @@ resource "aws_ssm_parameter" "shipper" {
 }
 
 resource "aws_cloudwatch_log_group" "shipper" {
+  #checkov:skip=CKV_AWS_338:It has summary lines and no log events; log_retention_in_days keeps them longer.
+
   region            = var.region
   name              = "/aws/lambda/${var.name}-shipper"
   retention_in_days = var.log_retention_in_days

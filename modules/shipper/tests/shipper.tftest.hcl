@@ -49,7 +49,7 @@ run "a_configuration_overrides_what_the_module_sets" {
   variables {
     destinations = null
     configuration = {
-      destinations = { logs = { type = "logzio", token = "arn:aws:ssm:eu-central-1:111122223333:parameter/logzio" } }
+      destinations = { logs = { type = "loki", url = "https://loki.example" } }
       processing   = { redact = ["email"] }
       metrics      = { namespace = "mine" }
     }
