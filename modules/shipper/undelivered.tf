@@ -147,7 +147,7 @@ resource "aws_sqs_queue" "undelivered" {
   region                     = var.region
   name                       = "${var.name}-undelivered"
   delay_seconds              = local.undelivered_delay
-  visibility_timeout_seconds = max(local.undelivered_visibility, var.timeout)
+  visibility_timeout_seconds = local.undelivered_visibility
   message_retention_seconds  = local.undelivered_retention
   max_message_size           = 1048576
   sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null

@@ -18,9 +18,6 @@ use crate::stack::Stack;
 
 pub(crate) const MODULES: [&str; 3] = ["modules/shipper", "modules/enforcer", "modules/stack"];
 
-/// Where pages and examples call a module, the checkout's own is meant.
-const CALL: &str = "/modules/";
-
 /// Folders of examples that are parts of a page.
 const EXCERPTS: [&str; 3] = ["data-sources", "provider", "resources"];
 
@@ -92,14 +89,18 @@ fn copy(from: &Path, to: &Path) {
 
 /// Validates a configuration that calls modules by where they are published.
 pub(crate) fn validate(text: &str) -> Run {
+    let mut body: Body = text.parse().unwrap();
+    for module in body.get_blocks_mut("module") {
+        // A folder has no versions.
+        module.body.remove_attribute("version");
+        let mut source = module.body.get_attribute_mut("source").expect("a module has a source");
+        let published = source.value.as_str().unwrap().to_owned();
+        let (_, name) = published.split_once("/modules/").expect("a module of this project");
+        let here = format!("./modules/{}", name.split('?').next().unwrap());
+        *source.value_mut() = here.into();
+    }
     let copied = Copy::new();
-    let calls = text.split('"').map(|part| match part.split_once(CALL) {
-        Some((_, module)) => format!(".{CALL}{}", module.split('?').next().unwrap()),
-        None => part.to_owned(),
-    });
-    let text = calls.collect::<Vec<_>>().join("\"");
-    let text = text.replace("\"..modules/", "\"./modules/");
-    copied.0.write("main.tf", &text).unwrap();
+    copied.0.write("main.tf", &body.to_string()).unwrap();
     copied.validate(".")
 }
 
