@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::grant::function;
 use crate::scene::{NAME, PROVIDER, Scene, entry, says};
 
 #[test]
@@ -247,7 +248,8 @@ fn the_quickstart_is_formatted_and_applies_and_plans_empty() {
     let text = std::fs::read_to_string(example).unwrap();
     scene.terraform.write("main.tf", &text).unwrap();
     scene.run(0, |terraform| terraform.run(&["fmt", "-check", "-diff"]));
-    scene.terraform.set_environment(vec![("TF_VAR_shipper_arn", scene.shipper())]);
+    let shipper = function(&scene, "shipper");
+    scene.terraform.set_environment(vec![("TF_VAR_shipper_arn", shipper)]);
     scene.apply();
     scene.plan_is_empty();
     scene.destroy();

@@ -23,7 +23,7 @@ fn stem(id: &str) -> String {
 }
 
 /// A function with, in the simulator, nobody who may invoke it.
-fn function(scene: &Scene, name: &str) -> String {
+pub(crate) fn function(scene: &Scene, name: &str) -> String {
     match &scene.simulator {
         Some(aws) => aws.region(SIMULATED_ACCOUNT, REGION).add_function(Function::named(name)),
         None => {

@@ -343,7 +343,7 @@ impl Stack {
 /// With IAM evaluating, the complete stack's policies are enough for the whole circle, and the role has
 /// nothing beyond its own parameter, bucket, prefixes and queue.
 #[test]
-fn the_policies_of_the_complete_stack_are_enough_and_reach_nothing_else() {
+fn the_policies_of_the_shippers_module_are_enough_and_reach_nothing_else() {
     let aws = Ministack::with_iam(&progress::to_stderr).unwrap();
     let stack = Stack::without_notification(Account::new(&aws));
     let (id, queue) = (stack.account.id(), stack.queue_arn.as_str());
