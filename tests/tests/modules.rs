@@ -11,9 +11,10 @@ use logagg_e2e::binaries::Binaries;
 use logagg_e2e::terraform::{Installation, Run, Terraform};
 use logagg_e2e::workspace;
 use logagg_shipper::config::Draft;
+use logagg_shipper::enforcer::EnforcerConfig;
 use serde_json::Value;
 
-use crate::scene::says;
+use crate::scene::{cli, says};
 use crate::stack::Stack;
 
 pub(crate) const MODULES: [&str; 3] = ["modules/shipper", "modules/enforcer", "modules/stack"];
@@ -25,6 +26,9 @@ const EXCERPTS: [&str; 3] = ["data-sources", "provider", "resources"];
 const ARCHIVES: [&str; 2] = ["logagg-shipper_0.1.0_arm64.zip", "logagg-enforcer_0.1.0_arm64.zip"];
 
 const ACCOUNT: &str = "111122223333";
+
+/// What a policy gives the enforcer.
+const POLICY: &str = r#"{"version":1,"name":"logagg","region":"eu-central-1","account_id":"111122223333","destination_arn":"arn:aws:lambda:eu-central-1:111122223333:function:logagg-shipper","filter_name":"logagg","filter_pattern":"","on_conflict":"error","retention_in_days":30,"retention_mode":"exact","select":[{"name_prefixes":["/aws/lambda/"]}]}"#;
 
 /// Every example that can be applied.
 pub(crate) fn examples() -> Vec<String> {
@@ -41,7 +45,7 @@ struct Copy(Terraform);
 
 impl Copy {
     fn new() -> Self {
-        let terraform = Terraform::new(Installation::WithAws(Binaries::shared())).unwrap();
+        let terraform = Terraform::by(&cli(), Installation::WithAws(Binaries::shared())).unwrap();
         for folder in ["modules", "examples"] {
             copy(&workspace::root().join(folder), &terraform.dir().join(folder));
         }
@@ -105,7 +109,7 @@ pub(crate) fn validate(text: &str) -> Run {
 }
 
 #[test]
-fn every_module_and_example_is_valid() {
+pub(crate) fn every_module_and_example_is_valid() {
     let copied = Copy::new();
     for folder in MODULES.map(str::to_owned).into_iter().chain(examples()) {
         let run = copied.validate(&folder);
@@ -145,7 +149,7 @@ fn a_wrong_argument_of_either_provider_is_seen() {
 }
 
 #[test]
-fn the_modules_own_tests_pass() {
+pub(crate) fn the_modules_own_tests_pass() {
     let copied = Copy::new();
     for module in MODULES {
         copied.init(module);
@@ -166,7 +170,7 @@ mock_provider "logagg" {{
   mock_resource "logagg_policy" {{
     defaults = {{
       account_id = "{ACCOUNT}"
-      document   = "{{}}"
+      document   = {POLICY:?}
       log_groups = {{}}
       pending    = 0
       skipped    = {{}}
@@ -260,7 +264,7 @@ fn allowed(document: &Value, action: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_example_applies_and_its_shipper_accepts_its_configuration_and_may_read_its_secrets() {
+fn every_example_applies_and_its_functions_accept_their_configuration_and_may_read_its_secrets() {
     let mut copied = Copy::new();
     let mut checked = 0;
     for example in examples() {
@@ -278,6 +282,10 @@ fn every_example_applies_and_its_shipper_accepts_its_configuration_and_may_read_
             let is_allowed = |arn: &String| may.iter().any(|it| arn.starts_with(it.as_str()));
             assert!(wanted.iter().all(is_allowed), "{example}: {wanted:?} of {may:?}");
             checked += 1;
+        }
+        for parameter in of_type(&resources, "aws_ssm_parameter", "enforcer") {
+            let config = EnforcerConfig::parse(parameter["value"].as_str().unwrap());
+            config.unwrap_or_else(|error| panic!("{example}: {error}"));
         }
     }
     assert!(checked > 8, "{checked}");
@@ -398,4 +406,15 @@ fn everything_that_takes_tags_and_a_region_has_them() {
             }
         }
     }
+}
+
+#[test]
+fn the_shipper_of_a_stream_receives_no_event_twice() {
+    let stack = Stack::of("examples/kinesis");
+    let [policy] = blocks_of(&stack, "logagg_policy").collect::<Vec<_>>()[..] else {
+        panic!("one policy");
+    };
+    assert_eq!(text(&policy.body, "destination_arn"), "aws_kinesis_stream.logs.arn");
+    let shipper = stack.blocks().find(|block| block.has_ident("module")).unwrap();
+    assert_eq!(text(&shipper.body, "allow_cloudwatch_logs"), "false");
 }

@@ -63,6 +63,11 @@ pub(crate) fn with_cli(cli: &Cli, scenario: fn()) {
     scenario();
 }
 
+/// The program of the test at work: the Terraform of `PATH` unless [`with_cli`] has set another.
+pub(crate) fn cli() -> Cli {
+    CLI.with_borrow(Clone::clone).unwrap_or_else(Cli::of_path)
+}
+
 /// AWS's quotas would let each test wait; what a quota does is a test of its own.
 pub(crate) const PROVIDER: &str = r#"
 terraform {
@@ -138,7 +143,7 @@ impl Scene {
         let logs = account.logs();
         let proxy = FaultProxy::start(account.endpoint()).unwrap();
         let binaries = Binaries::shared();
-        let cli = CLI.with_borrow(Clone::clone).unwrap_or_else(Cli::of_path);
+        let cli = cli();
         let terraform = Terraform::by(&cli, Installation::Override(binaries.provider_dir()))
             .unwrap()
             .with_environment(account.environment(&proxy.endpoint()));

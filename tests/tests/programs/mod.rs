@@ -123,6 +123,9 @@ scenarios! {
             destroy_gives_back_what_was_there_before;
         interrupt:
             a_create_ends_with_what_it_reached_and_taints_nothing;
+        modules:
+            every_module_and_example_is_valid,
+            the_modules_own_tests_pass;
         newer:
             the_program_is_the_one_that_was_asked_for,
             the_provider_is_installed_from_a_mirror,
