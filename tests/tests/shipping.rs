@@ -215,7 +215,7 @@ fn a_wrong_configuration_refuses_to_start_and_names_every_mistake() {
     let answer = shipping.invoke(&[("1", "words")]);
     let logged = shipping.account.logs().events(SHIPPER_GROUP).unwrap().concat();
     let told = format!("{answer} {logged}");
-    assert!(told.contains("LOGAGG_CONFIG has 2 mistakes"), "{told}");
+    assert!(told.contains("LOGAGG_CONFIG has 2 errors"), "{told}");
     assert!(told.contains("destinations.search.url"), "{told}");
     assert!(told.contains("urll"), "{told}");
     assert!(!told.contains("words"), "{told}");

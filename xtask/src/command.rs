@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use lexopt::prelude::*;
 
 use crate::docs::Pages;
@@ -16,7 +18,10 @@ Programs for people who work on logagg.
                                 and the schemas of the functions' configurations, from their readers
                                 --check: only tell which are stale
   cargo xtask faults            what comes of every failure of every log service, in every situation
-  cargo xtask figures           the figures in the README, of a release build
+  cargo xtask figures           the size of the programs and the start of the provider, of a release build
+  cargo xtask install [--into FOLDER]
+                                the provider to where terraform init finds it by itself, or to a
+                                folder that a filesystem_mirror names
   cargo xtask outage [HOURS [EVENTS_PER_SECOND [EVENTS_PER_OBJECT [CONCURRENCY]]]]
                                 objects, messages, calls and time to drain of an outage of a
                                 destination, under AWS's quotas
@@ -40,6 +45,7 @@ pub(crate) enum Command {
     Docs(Pages),
     Faults,
     Figures,
+    Install { into: Option<PathBuf> },
     Outage(Outage),
     Report,
     Scale { sizes: Vec<usize> },
@@ -62,12 +68,14 @@ impl Command {
         let mut end = End::CleanUp;
         let mut pages = Pages::Write;
         let mut suites = third_party::Options::default();
+        let mut into = None;
         while let Some(argument) = arguments.next()? {
             match argument {
                 Short('h') | Long("help") => return Ok(Self::Help),
                 Long("check") if words == ["docs"] => pages = Pages::Check,
                 Long("keep") if words == ["demo"] => end = End::KeepRunning,
                 Long("available") if words == ["third-party"] => suites.available = true,
+                Long("into") if words == ["install"] => into = Some(arguments.value()?.into()),
                 Long("list") if words == ["third-party"] => suites.list = true,
                 Long("record") if words == ["third-party"] => suites.record = true,
                 Long("only") if words == ["third-party"] => {
@@ -87,6 +95,7 @@ impl Command {
             ["docs"] => Ok(Self::Docs(pages)),
             ["faults"] => Ok(Self::Faults),
             ["figures"] => Ok(Self::Figures),
+            ["install"] => Ok(Self::Install { into }),
             ["outage", ref numbers @ ..] => Ok(Self::Outage(outage(numbers)?)),
             ["report"] => Ok(Self::Report),
             ["scale", ref sizes @ ..] => Ok(Self::Scale { sizes: numbers(sizes)? }),

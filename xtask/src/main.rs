@@ -7,6 +7,7 @@ mod demo;
 mod docs;
 mod faults;
 mod figures;
+mod install;
 mod kept;
 mod log;
 mod outage;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Ok(Command::Docs(pages)) => docs::run(pages),
         Ok(Command::Faults) => faults::run(),
         Ok(Command::Figures) => figures::run(),
+        Ok(Command::Install { into }) => install::run(into),
         Ok(Command::Outage(outage)) => outage::run(outage),
         Ok(Command::Report) => report::run(),
         Ok(Command::Scale { sizes }) => scale::run(&sizes),

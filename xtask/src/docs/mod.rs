@@ -35,7 +35,10 @@ pub(crate) enum Pages {
 pub(crate) fn run(pages: Pages) -> anyhow::Result<()> {
     let mut rendered = Vec::new();
     let of_types = config::schema();
-    rendered.push(("../shipper/src/config/schema.json", serde_json::to_string(&of_types)? + "\n"));
+    rendered.push((
+        "shipper/src/config/schema.json".to_owned(),
+        serde_json::to_string(&of_types)? + "\n",
+    ));
     for schema in SCHEMAS {
         rendered.push((format!("docs/{}", schema.path()), schema.render()?));
     }
