@@ -1,5 +1,5 @@
 use crate::{
-    Demand, Known, LogGroup, Obstacle, Ownership, Retention, Skip, Standing, Subscription,
+    Desired, GroupState, Known, LogGroup, Obstacle, Ownership, Retention, Skip, Subscription,
     SubscriptionFilter,
 };
 
@@ -22,29 +22,29 @@ impl Addition {
     pub fn to(
         group: &LogGroup,
         filters: &[SubscriptionFilter],
-        demand: &Demand,
+        desired: &Desired,
         wanted: Option<&SubscriptionFilter>,
         ownership: &Ownership,
     ) -> Self {
-        let is = Standing {
+        let current = GroupState {
             subscription: wanted.map(|wanted| ownership.examine(filters, wanted)),
             retention: group.retention,
         };
         let obstacle = wanted.and_then(|wanted| ownership.in_the_way(filters, wanted));
         let obstacle = obstacle.map(|by| Obstacle::NameTaken(by.destination_arn.clone()));
-        let due = demand.on(
+        let desired = desired.on(
             &group.name,
             &group.class,
-            &is,
+            &current,
             Known { obstacle: obstacle.clone(), ..Known::default() },
         );
-        let missing = is.subscription == Some(Subscription::Missing);
+        let missing = current.subscription == Some(Subscription::Missing);
         let sets_retention =
-            is.retention == Retention::Never && due.standing.retention != Retention::Never;
+            current.retention == Retention::Never && desired.state.retention != Retention::Never;
         Self {
-            subscribe: missing && due.standing.subscription.is_some(),
-            retention: sets_retention.then_some(due.standing.retention),
-            skip: due.skip.or(obstacle.map(Skip::Obstacle)),
+            subscribe: missing && desired.state.subscription.is_some(),
+            retention: sets_retention.then_some(desired.state.retention),
+            skip: desired.skip.or(obstacle.map(Skip::Obstacle)),
         }
     }
 
@@ -77,13 +77,13 @@ mod tests {
     fn added(group: &LogGroup, filters: &[SubscriptionFilter]) -> Addition {
         let wanted = SubscriptionFilter::new("ship", SHIPPER);
         let guard = LoopGuard::by_name(&Destination::Function { name: "shipper".into() });
-        let demand = Demand {
+        let desired = Desired {
             ships: Some(guard),
             retention: Some(Retention::Days(30)),
-            ..Demand::default()
+            ..Desired::default()
         };
         let ownership = Ownership::of(Some("ship"), Some(SHIPPER));
-        Addition::to(group, filters, &demand, Some(&wanted), &ownership)
+        Addition::to(group, filters, &desired, Some(&wanted), &ownership)
     }
 
     #[test]

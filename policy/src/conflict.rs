@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use crate::{Argument, Demand, Provenance, Retention, SubscriptionFilter, WrittenRetention};
+use crate::{Argument, Desired, Provenance, Retention, SubscriptionFilter, WrittenRetention};
 
 /// What a policy claims: the log groups it ships and those whose retention it sets, and how.
 #[derive(Clone, Debug, Default)]
@@ -12,7 +12,7 @@ pub struct Claim {
     /// The destinations whose filters it takes over.
     pub replaced: BTreeSet<String>,
     /// What every group is to be like.
-    pub demand: Demand,
+    pub desired: Desired,
     /// The groups it ships.
     pub shipped: BTreeSet<String>,
     /// The groups whose retention it sets.
@@ -52,7 +52,7 @@ impl Claim {
     pub fn conflicts(&self, other: &Self) -> Vec<(Conflict, BTreeSet<String>)> {
         let mut conflicts = Vec::new();
         let retained: BTreeSet<_> = self.retained.intersection(&other.retained).cloned().collect();
-        if !retained.is_empty() && self.demand.contradicts(&other.demand) {
+        if !retained.is_empty() && self.desired.contradicts(&other.desired) {
             conflicts.push((Conflict::Retention, retained));
         }
         let shipped: BTreeSet<_> = self.shipped.intersection(&other.shipped).cloned().collect();
@@ -70,7 +70,7 @@ impl Claim {
             name: self.name.clone(),
             wanted: self.wanted.clone(),
             replaced: self.replaced.clone(),
-            demand: self.demand.clone(),
+            desired: self.desired.clone(),
             shipped: BTreeSet::new(),
             retained: BTreeSet::new(),
         }
@@ -89,13 +89,13 @@ impl Claim {
     /// none where there is one, so it would change as its own what it plans to leave as it is.
     #[must_use]
     pub fn succession(&self, log_group: &str, written: WrittenRetention) -> Succession {
-        let says = self.demand.retention.filter(|_| self.retained.contains(log_group));
+        let says = self.desired.retention.filter(|_| self.retained.contains(log_group));
         let Some(says) = says else { return Succession::Nothing };
-        let due = |is, whose| self.demand.retention_due(says, is, whose);
+        let desired = |current, whose| self.desired.desired_retention(says, current, whose);
         let WrittenRetention { before, wrote, .. } = written;
-        if due(wrote, Provenance::Ours) == due(wrote, Provenance::Unknown) {
+        if desired(wrote, Provenance::Ours) == desired(wrote, Provenance::Unknown) {
             Succession::Inherited
-        } else if due(before, Provenance::Unknown) == before {
+        } else if desired(before, Provenance::Unknown) == before {
             Succession::Nothing
         } else {
             Succession::Found
@@ -117,11 +117,11 @@ impl Claim {
     }
 }
 
-impl Demand {
+impl Desired {
     /// Whether no retention satisfies both this and another.
     fn contradicts(&self, other: &Self) -> bool {
-        let satisfied = |demand: &Self, by: Retention| {
-            demand.retention.is_none_or(|says| demand.mode.due(says, by) == by)
+        let satisfied = |desired: &Self, by: Retention| {
+            desired.retention.is_none_or(|says| desired.mode.desired(says, by) == by)
         };
         match (self.retention, other.retention) {
             (Some(ours), Some(theirs)) => !satisfied(self, theirs) && !satisfied(other, ours),
@@ -145,11 +145,11 @@ impl SubscriptionFilter {
 mod tests {
     use super::*;
 
-    fn keeping(days: i64, mode: &str) -> Demand {
-        Demand {
+    fn keeping(days: i64, mode: &str) -> Desired {
+        Desired {
             retention: Some(Retention::parse(days).unwrap()),
             mode: mode.parse().unwrap(),
-            ..Demand::default()
+            ..Desired::default()
         }
     }
 
@@ -189,8 +189,10 @@ mod tests {
 
     #[test]
     fn only_log_groups_that_both_govern_are_fought_over() {
-        let keeping =
-            |days, groups: &[&str]| Claim { demand: keeping(days, "exact"), ..claim(None, groups) };
+        let keeping = |days, groups: &[&str]| Claim {
+            desired: keeping(days, "exact"),
+            ..claim(None, groups)
+        };
         let conflicts = keeping(30, &["/a", "/b"]).conflicts(&keeping(14, &["/b", "/c"]));
         assert_eq!(conflicts, [(Conflict::Retention, BTreeSet::from(["/b".to_owned()]))]);
         assert_eq!(keeping(30, &["/a"]).conflicts(&keeping(14, &["/c"])), []);
@@ -207,13 +209,15 @@ mod tests {
         };
         for (ours, theirs) in all().flat_map(|ours| all().map(move |theirs| (ours.clone(), theirs)))
         {
-            for mut is in retentions {
-                let due = |demand: &Demand, is| demand.mode.due(demand.retention.unwrap(), is);
+            for mut current in retentions {
+                let desired = |desired: &Desired, current| {
+                    desired.mode.desired(desired.retention.unwrap(), current)
+                };
                 for _ in 0..3 {
-                    is = due(&theirs, due(&ours, is));
+                    current = desired(&theirs, desired(&ours, current));
                 }
-                let rests = due(&ours, is) == is;
-                assert_eq!(rests, !ours.contradicts(&theirs), "{ours:?} {theirs:?} {is}");
+                let rests = desired(&ours, current) == current;
+                assert_eq!(rests, !ours.contradicts(&theirs), "{ours:?} {theirs:?} {current}");
             }
         }
     }
@@ -224,7 +228,7 @@ mod tests {
         let check = |heir: (i64, &str), before, wrote, expected| {
             let written =
                 WrittenRetention { before: days(before), wrote: days(wrote), created_ms: 1 };
-            let claim = Claim { demand: keeping(heir.0, heir.1), ..claim(None, &["/a"]) };
+            let claim = Claim { desired: keeping(heir.0, heir.1), ..claim(None, &["/a"]) };
             assert_eq!(claim.succession("/a", written), expected, "{heir:?} {written:?}");
             assert_eq!(claim.succession("/b", written), Succession::Nothing, "not its own");
         };
@@ -239,7 +243,7 @@ mod tests {
         check((60, "if_unset"), 7, 30, Succession::Nothing);
         check((60, "if_unset"), 0, 30, Succession::Found);
         check((0, "if_unset"), 0, 30, Succession::Nothing);
-        let nothing = Claim { demand: Demand::default(), ..claim(None, &["/a"]) };
+        let nothing = Claim { desired: Desired::default(), ..claim(None, &["/a"]) };
         let written = WrittenRetention { before: days(7), wrote: days(30), created_ms: 1 };
         assert_eq!(nothing.succession("/a", written), Succession::Nothing);
     }

@@ -360,8 +360,8 @@ mod tests {
         let filters = [filter("logs", "elsewhere")];
         let ours = ownership(&[("logs", "here")]);
         let wanted = filter("logs", "here");
-        let standing = ours.examine(&filters, &wanted);
-        assert_eq!(standing, Subscription::Differs(vec![Argument::DestinationArn]));
+        let state = ours.examine(&filters, &wanted);
+        assert_eq!(state, Subscription::Differs(vec![Argument::DestinationArn]));
         assert_eq!(ours.in_the_way(&filters, &wanted), Some(&filters[0]));
     }
 
@@ -372,8 +372,8 @@ mod tests {
         assert!(ours.owns(&filter("datadog-x7f", "old")));
         assert!(!ours.owns(&filter("datadog-x7f", "elsewhere")));
         assert!(!ours.made(&filter("datadog-x7f", "old")));
-        let standing = ours.examine(&[filter("datadog-x7f", "old")], &filter("logs", "here"));
-        assert_eq!(standing, Subscription::Differs(vec![Argument::FilterName]));
+        let state = ours.examine(&[filter("datadog-x7f", "old")], &filter("logs", "here"));
+        assert_eq!(state, Subscription::Differs(vec![Argument::FilterName]));
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Grant {
             Some(statement) if known == Provenance::Ours && statement.lets_logs_invoke() => {
                 Permission::Differs
             }
-            Some(_) => Permission::Taken,
+            Some(_) => Permission::Conflict,
         }
     }
 
@@ -232,7 +232,7 @@ pub enum Permission {
     /// The policy's statement says something else, or is still being made anew.
     Differs,
     /// A statement of somebody else has its id.
-    Taken,
+    Conflict,
     /// One stands that is no longer wanted: of an earlier destination or name, or of a policy that
     /// no longer grants.
     NotRevoked,
@@ -244,7 +244,7 @@ impl fmt::Display for Permission {
             Self::Active => "active",
             Self::Missing => "missing",
             Self::Differs => "differs",
-            Self::Taken => "taken",
+            Self::Conflict => "conflict",
             Self::NotRevoked => "not revoked",
         })
     }
@@ -254,8 +254,8 @@ impl FromStr for Permission {
     type Err = UnknownPermission;
 
     fn from_str(text: &str) -> Result<Self, UnknownPermission> {
-        let all =
-            [Self::Active, Self::Missing, Self::Differs, Self::Taken, Self::NotRevoked].into_iter();
+        let all = [Self::Active, Self::Missing, Self::Differs, Self::Conflict, Self::NotRevoked]
+            .into_iter();
         let mut named = all.filter(|permission| permission.to_string() == text);
         named.next().ok_or_else(|| UnknownPermission { text: text.to_owned() })
     }
@@ -361,21 +361,21 @@ mod tests {
         };
         let open = || altered(|statement| statement.conditions.clear());
         check(open(), Provenance::Ours, Permission::Differs);
-        check(open(), Provenance::Unknown, Permission::Taken);
+        check(open(), Provenance::Unknown, Permission::Conflict);
         let regional = altered(|it| it.principal = Statement::service("logs.x.amazonaws.com"));
         check(regional, Provenance::Ours, Permission::Differs);
         let other = altered(|it| it.principal = Statement::service("events.amazonaws.com"));
-        check(other, Provenance::Ours, Permission::Taken);
+        check(other, Provenance::Ours, Permission::Conflict);
         let deny = altered(|it| "Deny".clone_into(&mut it.effect));
-        check(deny, Provenance::Ours, Permission::Taken);
+        check(deny, Provenance::Ours, Permission::Conflict);
     }
 
     #[test]
     fn what_stood_in_has_to_go() {
         let statements = [grant("ship").statement(), grant("ship").interim().statement()];
         for statements in [&statements[..], &statements[1..]] {
-            let standing = grant("ship").examine(statements, Provenance::Unknown);
-            assert_eq!(standing, Permission::Differs);
+            let state = grant("ship").examine(statements, Provenance::Unknown);
+            assert_eq!(state, Permission::Differs);
         }
     }
 
@@ -385,7 +385,7 @@ mod tests {
             Permission::Active,
             Permission::Missing,
             Permission::Differs,
-            Permission::Taken,
+            Permission::Conflict,
             Permission::NotRevoked,
         ] {
             assert_eq!(permission.to_string().parse(), Ok(permission));

@@ -9,10 +9,11 @@ mod account_policy;
 mod addition;
 mod arn;
 mod conflict;
-mod demand;
+mod desired;
 mod document;
 mod filter;
 mod grant;
+mod group_state;
 mod log_group;
 mod loop_guard;
 mod loop_walk;
@@ -21,20 +22,20 @@ mod retention;
 mod rule;
 mod selection;
 mod skip;
-mod standing;
 mod tags;
 
 pub use account_policy::{AccountPolicy, UnknownAccountPolicy};
 pub use addition::Addition;
 pub use arn::{Arn, Destination, InvalidArn, UnsupportedDestination};
 pub use conflict::{Claim, Conflict, Succession};
-pub use demand::{Demand, Due, Known, OnConflict, UnknownOnConflict};
+pub use desired::{Desired, DesiredState, Known, OnConflict, UnknownOnConflict};
 pub use document::{Document, InvalidDocument};
 pub use filter::{
     Argument, Distribution, FilterName, InvalidFilterName, Ownership, SubscriptionFilter,
     UnknownDistribution,
 };
 pub use grant::{Grant, Permission, Provenance, Statement, UnknownPermission};
+pub use group_state::{GroupState, Subscription, UnknownSubscription};
 pub use log_group::{
     InvalidLogGroupName, LogGroup, LogGroupClass, UnknownLogGroupClass, check_log_group_name,
 };
@@ -48,5 +49,4 @@ pub use retention::{
 pub use rule::{InvalidRegex, NameRegex, Rule};
 pub use selection::{Listing, Selection};
 pub use skip::{Obstacle, Skip};
-pub use standing::{Standing, Subscription, UnknownSubscription};
 pub use tags::{InvalidTags, TagFilter, Tags};

@@ -72,14 +72,14 @@ pub enum RetentionMode {
 impl RetentionMode {
     /// What is due to a group that has `is`, of a policy that says `says`.
     #[must_use]
-    pub fn due(self, says: Retention, is: Retention) -> Retention {
+    pub fn desired(self, says: Retention, current: Retention) -> Retention {
         let leave = match self {
             Self::Exact => false,
-            Self::AtLeast => is >= says,
-            Self::AtMost => is <= says,
-            Self::IfUnset => is != Retention::Never,
+            Self::AtLeast => current >= says,
+            Self::AtMost => current <= says,
+            Self::IfUnset => current != Retention::Never,
         };
-        if leave { is } else { says }
+        if leave { current } else { says }
     }
 }
 
@@ -269,14 +269,18 @@ mod tests {
         let never = Retention::Never;
         let check = |mode: &str, expected: [Retention; 3]| {
             let mode: RetentionMode = mode.parse().unwrap();
-            assert_eq!([week, month, never].map(|is| mode.due(month, is)), expected, "{mode:?}");
+            assert_eq!(
+                [week, month, never].map(|current| mode.desired(month, current)),
+                expected,
+                "{mode:?}"
+            );
         };
         check("exact", [month, month, month]);
         check("at_least", [month, month, never]);
         check("at_most", [week, month, month]);
         check("if_unset", [week, month, month]);
-        assert_eq!(RetentionMode::AtMost.due(never, month), month);
-        assert_eq!(RetentionMode::AtLeast.due(never, month), never);
+        assert_eq!(RetentionMode::AtMost.desired(never, month), month);
+        assert_eq!(RetentionMode::AtLeast.desired(never, month), never);
         assert!("sometimes".parse::<RetentionMode>().is_err());
     }
 

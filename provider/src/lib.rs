@@ -5,9 +5,9 @@
 //! the business of `tfplugin`, and what a policy demands that of `logagg_policy`.
 
 mod aws;
-mod census;
 mod checks;
 mod diagnostics;
+mod inventory;
 mod log_groups;
 mod policy;
 mod provider;

@@ -280,7 +280,7 @@ pub(crate) fn a_statement_that_took_the_place_of_ours_is_left_alone() {
     says(&plan, "Warning: Statement of somebody else");
     says(&plan, "Apply will leave it alone and report an error.");
     says(&scene.apply_fails(), "Error: Statement of somebody else");
-    assert_eq!(scene.state()["invoke_permission"], "taken");
+    assert_eq!(scene.state()["invoke_permission"], "conflict");
     says(&scene.destroy(), "which is no longer the one that this policy made. It was left alone.");
     let left = statements(&scene, "sink");
     assert_eq!(left[0]["Principal"], json!({"Service": "events.amazonaws.com"}));

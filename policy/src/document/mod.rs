@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Demand, Ownership, Selection, SubscriptionFilter};
+use crate::{Desired, Ownership, Selection, SubscriptionFilter};
 use written::Written;
 
 /// A whole policy. Its text is JSON without needless spaces, in which every field has its place
@@ -25,7 +25,7 @@ pub struct Document {
     pub replaced: BTreeSet<String>,
     /// What every chosen group must be like. Of loops, the text tells only those that the
     /// destination's name tells.
-    pub demand: Demand,
+    pub desired: Desired,
     /// Which groups are chosen.
     pub selection: Selection,
 }

@@ -41,10 +41,10 @@ fn is_read_as_what_the_rules_work_with() {
     let document = parse(&text).unwrap();
     let wanted = document.wanted.as_ref().unwrap();
     assert_eq!((wanted.name.as_str(), wanted.pattern.as_str()), ("logs", "ERROR"));
-    assert_eq!(document.demand.retention, Some(Retention::Days(30)));
-    assert_eq!(document.demand.mode, RetentionMode::AtLeast);
-    assert_eq!(document.demand.on_conflict, OnConflict::Skip);
-    assert!(document.demand.ships.as_ref().unwrap().why("/aws/lambda/shipper").is_some());
+    assert_eq!(document.desired.retention, Some(Retention::Days(30)));
+    assert_eq!(document.desired.mode, RetentionMode::AtLeast);
+    assert_eq!(document.desired.on_conflict, OnConflict::Skip);
+    assert!(document.desired.ships.as_ref().unwrap().why("/aws/lambda/shipper").is_some());
     let standard = LogGroupClass::Standard;
     assert!(document.selection.chooses("/aws/lambda/a", &standard, &Tags::new()));
     let ours = document.ownership();
@@ -280,7 +280,7 @@ prop_compose! {
             region: "eu-west-1".to_owned(),
             account_id: "123456789012".to_owned(),
             replaced: replaced.then(|| format!("{SHIPPER}-old")).into_iter().collect(),
-            demand: Demand {
+            desired: Desired {
                 on_conflict: ships.as_ref().map_or(OnConflict::Error, |_| on_conflict.parse().unwrap()),
                 ships,
                 retention: days.map(|days| Retention::parse(days).unwrap()),

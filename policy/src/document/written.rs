@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Document, InvalidDocument};
 use crate::{
-    Arn, Demand, Destination, FilterName, LogGroupClass, LoopGuard, NameRegex, Retention, Rule,
+    Arn, Desired, Destination, FilterName, LogGroupClass, LoopGuard, NameRegex, Retention, Rule,
     Selection, SubscriptionFilter, TagFilter, check_log_group_name,
 };
 
@@ -71,7 +71,7 @@ struct WrittenRule {
 
 impl Written {
     pub(super) fn of(document: &Document) -> Self {
-        let Document { demand, wanted, selection, .. } = document;
+        let Document { desired, wanted, selection, .. } = document;
         let wanted = wanted.as_ref();
         let rules = |rules: &[Rule]| rules.iter().map(WrittenRule::of).collect();
         Self {
@@ -95,9 +95,9 @@ impl Written {
             emit_system_fields: wanted
                 .and_then(|wanted| unless_default(&wanted.emit_system_fields)),
             replace_destination_arns: unless_default(&document.replaced),
-            on_conflict: unless_default(&demand.on_conflict).map(|conflict| conflict.to_string()),
-            retention_in_days: demand.retention.map(Retention::in_days),
-            retention_mode: unless_default(&demand.mode).map(|mode| mode.to_string()),
+            on_conflict: unless_default(&desired.on_conflict).map(|conflict| conflict.to_string()),
+            retention_in_days: desired.retention.map(Retention::in_days),
+            retention_mode: unless_default(&desired.mode).map(|mode| mode.to_string()),
             select: rules(&selection.select),
             exclude: rules(&selection.exclude),
         }
@@ -128,7 +128,7 @@ impl Written {
         self.check_place()?;
         self.check_company()?;
         let destination = self.destination()?;
-        let demand = Demand {
+        let desired = Desired {
             ships: destination.as_ref().map(LoopGuard::by_name),
             retention: self
                 .retention_in_days
@@ -156,7 +156,7 @@ impl Written {
             account_id: self.account_id,
             wanted,
             replaced,
-            demand,
+            desired,
             selection,
         })
     }

@@ -6,12 +6,12 @@ use aws_config::retry::RetryConfig;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use super::accounts::Shared;
 use super::claims::SharedClaims;
 use super::credentials::sts;
 use super::effort::Effort;
-use super::pool::Shared;
-use super::region::Region;
-use super::{Api, CallError, Reader, Service, Writer};
+use super::region_clients::RegionClients;
+use super::{CallError, Operation, Reader, Service, Writer};
 
 /// The account of some credentials, with a client for each region in use.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Account {
     sdk: SdkConfig,
     default_region: String,
     identity: Arc<Identity>,
-    regions: Mutex<BTreeMap<String, Arc<Region>>>,
+    regions: Mutex<BTreeMap<String, Arc<RegionClients>>>,
 }
 
 impl Account {
@@ -72,17 +72,17 @@ impl Account {
         &self.sdk
     }
 
-    pub(super) fn region(&self, name: &str) -> Arc<Region> {
+    pub(super) fn region(&self, name: &str) -> Arc<RegionClients> {
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         let region = regions.entry(name.to_owned()).or_insert_with(|| {
             let config = |service| self.sdk_for(service, name);
-            Arc::new(Region::new(name, &self.shared, &self.identity, config))
+            Arc::new(RegionClients::new(name, &self.shared, &self.identity, config))
         });
         Arc::clone(region)
     }
 
     /// What a client of a service in a region is made of: its endpoint, and no retries of the
-    /// SDK's, which take LimitExceededException for throttling; ours are in `Caller`.
+    /// SDK's, which take LimitExceededException for throttling; ours are in `RetryingClient`.
     fn sdk_for(&self, service: Service, region: &str) -> SdkConfig {
         let mut config = self
             .sdk
@@ -108,12 +108,12 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) async fn id(&self, stopped: &CancellationToken) -> Result<&str, CallError> {
-        let api = Api::GetCallerIdentity;
+        let operation = Operation::GetCallerIdentity;
         let id = self.id.get_or_try_init(async || {
             let ask = || self.sts.get_caller_identity().send();
-            let asked = self.shared.identity.call(api, &Effort::Needed, stopped, ask);
+            let asked = self.shared.identity.call(operation, &Effort::Needed, stopped, ask);
             let account = asked.await?.account;
-            account.ok_or_else(|| CallError::nonsense(api, "the answer names no account"))
+            account.ok_or_else(|| CallError::nonsense(operation, "the answer names no account"))
         });
         id.await.map(String::as_str)
     }

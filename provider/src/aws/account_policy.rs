@@ -3,7 +3,7 @@
 use aws_sdk_cloudwatchlogs::types;
 use logagg_policy::AccountPolicy;
 
-use super::{Api, CallError, Reader};
+use super::{CallError, Operation, Reader};
 
 impl Reader {
     /// What the account ships by a policy of its own; there can be one in a region.
@@ -11,20 +11,20 @@ impl Reader {
     /// # Errors
     /// When the call fails, or the policy is not understood.
     pub(crate) async fn account_policy(&self) -> Result<Option<AccountPolicy>, CallError> {
-        let api = Api::DescribeAccountPolicies;
+        let operation = Operation::DescribeAccountPolicies;
         let kind = types::PolicyType::SubscriptionFilterPolicy;
         let ask = |token| {
             let request = self.region.logs.describe_account_policies().policy_type(kind.clone());
             request.set_next_token(token).send()
         };
         let mut found = None;
-        self.pages(api, ask, |answer| {
+        self.pages(operation, ask, |answer| {
             for policy in answer.account_policies.unwrap_or_default() {
                 let document = policy.policy_document.unwrap_or_default();
                 let name = policy.policy_name.unwrap_or_default();
                 let criteria = policy.selection_criteria.as_deref();
                 let policy = AccountPolicy::reported(&name, &document, criteria)
-                    .map_err(|error| CallError::nonsense(api, error.to_string()))?;
+                    .map_err(|error| CallError::nonsense(operation, error.to_string()))?;
                 found = Some(policy);
             }
             Ok(answer.next_token)

@@ -68,7 +68,7 @@ pub(crate) enum Origin {
 
 /// A conflict of two policies.
 #[derive(Debug)]
-pub(crate) struct Dispute {
+pub(crate) struct ClaimConflict {
     pub(crate) conflict: Conflict,
     pub(crate) log_groups: BTreeSet<String>,
     /// The one that comes second, and the one before it.
@@ -158,19 +158,19 @@ impl Claims {
     }
 
     /// The conflicts of a policy with the others at work.
-    pub(crate) fn disputes(&self, policy: PolicyId) -> Vec<Dispute> {
+    pub(crate) fn claim_conflicts(&self, policy: PolicyId) -> Vec<ClaimConflict> {
         let Some(AtWork { claim, .. }) = self.at_work.get(&policy) else { return Vec::new() };
-        let mut disputes = Vec::new();
+        let mut claim_conflicts = Vec::new();
         for (_, other) in self.at_work.iter().filter(|(other, _)| **other != policy) {
-            disputes.extend(claim.conflicts(&other.claim).into_iter().map(
-                |(conflict, log_groups)| Dispute {
+            claim_conflicts.extend(claim.conflicts(&other.claim).into_iter().map(
+                |(conflict, log_groups)| ClaimConflict {
                     conflict,
                     log_groups,
                     claims: [claim.terms(), other.claim.terms()],
                 },
             ));
         }
-        disputes
+        claim_conflicts
     }
 
     /// The filters of policies that are to be destroyed which `policy`, at work or to be destroyed
@@ -307,7 +307,7 @@ fn key(log_group: &str, filter: &SubscriptionFilter) -> [String; 3] {
 
 #[cfg(test)]
 mod tests {
-    use logagg_policy::{Demand, Retention, RetentionMode};
+    use logagg_policy::{Desired, Retention, RetentionMode};
 
     use super::*;
 
@@ -326,7 +326,7 @@ mod tests {
         let groups: BTreeSet<_> = log_groups.iter().map(|name| (*name).to_owned()).collect();
         Claim {
             wanted: Some(filter()),
-            demand: Demand { retention: Some(Retention::Days(30)), ..Demand::default() },
+            desired: Desired { retention: Some(Retention::Days(30)), ..Desired::default() },
             shipped: groups.clone(),
             retained: groups,
             ..Claim::default()
@@ -369,8 +369,8 @@ mod tests {
     fn a_policy_for_what_is_unset_is_left_a_retention_only_where_it_would_set_one() {
         let mut claims = Claims::default();
         let mut unset = claim(&["/a", "/b"]);
-        unset.demand.retention = Some(Retention::Days(60));
-        unset.demand.mode = RetentionMode::IfUnset;
+        unset.desired.retention = Some(Retention::Days(60));
+        unset.desired.mode = RetentionMode::IfUnset;
         claims.claim(id(ONE), Origin::Existing, unset);
         let mut give_back = |log_group, before| {
             let written = WrittenRetention { before, wrote: Retention::Days(30), created_ms: 1 };
@@ -415,7 +415,7 @@ mod tests {
                 let [hand_over] = &claims.hand_overs(policy)[..] else { panic!("one") };
                 assert_eq!(hand_over.log_groups, BTreeSet::from(["/b".to_owned()]));
             }
-            assert!(claims.disputes(to).is_empty());
+            assert!(claims.claim_conflicts(to).is_empty());
         }
     }
 
@@ -424,8 +424,8 @@ mod tests {
         let mut claims = Claims::default();
         claims.claim(id(ONE), Origin::Existing, claim(&["/a"]));
         claims.claim(id(OTHER), Origin::Created, claim(&["/c"]));
-        assert_eq!(claims.disputes(id(OTHER)).len(), 1, "one filter name");
+        assert_eq!(claims.claim_conflicts(id(OTHER)).len(), 1, "one filter name");
         claims.leave(id(ONE), claim(&["/a"]));
-        assert!(claims.disputes(id(OTHER)).is_empty());
+        assert!(claims.claim_conflicts(id(OTHER)).is_empty());
     }
 }

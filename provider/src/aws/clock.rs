@@ -44,7 +44,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::aws::pool::Pool;
+    use crate::aws::accounts::Accounts;
     use crate::aws::{Service, Settings, Transport, transport};
 
     /// When the requests say that they were signed.
@@ -110,7 +110,7 @@ mod tests {
         humantime::format_rfc3339_seconds(time).to_string().replace(['-', ':'], "")
     }
 
-    fn pool(endpoint: &str) -> Pool {
+    fn pool(endpoint: &str) -> Accounts {
         let services = [Service::Sts, Service::Logs];
         let endpoints = services.map(|service| (service, endpoint.to_owned())).into();
         // Trying again because of the clock is none of these.
@@ -122,7 +122,7 @@ mod tests {
             .http_client(transport::http_client(&Transport::default(), None).unwrap())
             .credentials_provider(SharedCredentialsProvider::new(keys))
             .build();
-        Pool::new(Arc::new(settings), sdk, None, "eu-central-1".to_owned())
+        Accounts::new(Arc::new(settings), sdk, None, "eu-central-1".to_owned())
     }
 
     #[tokio::test]

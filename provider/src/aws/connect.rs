@@ -12,11 +12,11 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use super::accounts::Accounts;
 use super::environment::variable;
 use super::not_given::RoleOf;
-use super::pool::Pool;
 use super::profiles::Profiles;
-use super::settings::{AccountIdFrom, Accounts, CannotConnect, Metadata, Settings};
+use super::settings::{AccountIdFrom, AllowedAccounts, CannotConnect, Metadata, Settings};
 use super::{credentials, endpoints, role, transport};
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -36,7 +36,7 @@ impl Settings {
     ///
     /// # Errors
     /// When AWS cannot be reached so, before anything is tried.
-    pub(crate) async fn open(mut self) -> Result<Pool, CannotConnect> {
+    pub(crate) async fn open(mut self) -> Result<Accounts, CannotConnect> {
         let profiles = Profiles::read(&self).await?;
         if self.max_retries.is_none() {
             self.max_retries = profiles.max_attempts()?.map(|attempts| attempts - 1);
@@ -63,7 +63,7 @@ impl Settings {
             sdk = credentials::assumed(&sdk, &self, role, RoleOf::Provider(index));
         }
         let id = self.account_id()?;
-        Ok(Pool::new(Arc::new(self), sdk, id, region.to_string()))
+        Ok(Accounts::new(Arc::new(self), sdk, id, region.to_string()))
     }
 
     /// The account, where it is not to be asked for.
@@ -74,8 +74,8 @@ impl Settings {
         let role = self.roles.last().map(|role| role.role_arn.as_str());
         let role = role.or(self.web_identity.as_ref().map(|by| by.role_arn.as_str()));
         let only = match &self.accounts {
-            Accounts::Only(ids) if ids.len() == 1 => ids.first().cloned(),
-            Accounts::Only(_) | Accounts::All | Accounts::AllBut(_) => None,
+            AllowedAccounts::Only(ids) if ids.len() == 1 => ids.first().cloned(),
+            AllowedAccounts::Only(_) | AllowedAccounts::All | AllowedAccounts::AllBut(_) => None,
         };
         role.and_then(role::account_of).or(only).map(Some).ok_or(CannotConnect::UnknownAccount)
     }

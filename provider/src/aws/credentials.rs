@@ -15,9 +15,9 @@ use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_sts::config::Credentials;
 use aws_sdk_sts::types::{Credentials as StsCredentials, PolicyDescriptorType, Tag};
 
-use super::caller::{MAX_RETRIES_UNREACHABLE, chain};
 use super::environment::variable;
 use super::not_given::{Place, ProfileWays, RoleOf, Told};
+use super::retrying_client::{MAX_RETRIES_UNREACHABLE, chain};
 use super::role::account_of;
 use super::settings::{Metadata, Settings};
 use super::{AssumeRole, Service, WebIdentity, WebIdentityToken};

@@ -4,7 +4,7 @@ use aws_sdk_firehose::types as firehose;
 use aws_sdk_pipes::types as pipes;
 
 use super::reader::without_list;
-use super::{Api, CallError, Reader};
+use super::{CallError, Operation, Reader};
 
 /// Where a Firehose stream logs, and who transforms what it delivers.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ impl Reader {
         function_arn: &str,
     ) -> Result<Option<String>, CallError> {
         let answer = self
-            .call(Api::GetFunctionConfiguration, || {
+            .call(Operation::GetFunctionConfiguration, || {
                 self.region.lambda.get_function_configuration().function_name(function_arn).send()
             })
             .await?;
@@ -29,14 +29,14 @@ impl Reader {
 
     /// The functions that Lambda feeds from a stream, or from one of its registered consumers.
     pub(crate) async fn functions_reading(&self, source: &str) -> Result<Vec<String>, CallError> {
-        let api = Api::ListEventSourceMappings;
+        let operation = Operation::ListEventSourceMappings;
         let mut functions = Vec::new();
         let ask = |marker| {
             let request = self.region.lambda.list_event_source_mappings();
             request.event_source_arn(source).set_marker(marker).send()
         };
-        self.pages(api, ask, |answer| {
-            let mappings = answer.event_source_mappings.ok_or_else(|| without_list(api))?;
+        self.pages(operation, ask, |answer| {
+            let mappings = answer.event_source_mappings.ok_or_else(|| without_list(operation))?;
             functions.extend(mappings.into_iter().filter_map(|mapping| mapping.function_arn));
             // An empty marker is the end too.
             Ok(answer.next_marker.filter(|marker| !marker.is_empty()))
@@ -50,14 +50,14 @@ impl Reader {
         &self,
         stream_arn: &str,
     ) -> Result<Vec<String>, CallError> {
-        let api = Api::ListStreamConsumers;
+        let operation = Operation::ListStreamConsumers;
         let mut consumers = Vec::new();
         let ask = |token| {
             let request = self.region.kinesis.list_stream_consumers();
             request.stream_arn(stream_arn).set_next_token(token).send()
         };
-        self.pages(api, ask, |answer| {
-            let page = answer.consumers.ok_or_else(|| without_list(api))?;
+        self.pages(operation, ask, |answer| {
+            let page = answer.consumers.ok_or_else(|| without_list(operation))?;
             consumers.extend(page.into_iter().map(|consumer| consumer.consumer_arn));
             Ok(answer.next_token)
         })
@@ -78,19 +78,19 @@ impl Reader {
         &self,
         delivery_stream: &str,
     ) -> Result<firehose::DeliveryStreamDescription, CallError> {
-        let api = Api::DescribeDeliveryStream;
+        let operation = Operation::DescribeDeliveryStream;
         let ask = || {
             let request = self.region.firehose.describe_delivery_stream();
             request.delivery_stream_name(delivery_stream).send()
         };
-        let answer = self.call(api, ask).await?;
-        answer.delivery_stream_description.ok_or_else(|| without_list(api))
+        let answer = self.call(operation, ask).await?;
+        answer.delivery_stream_description.ok_or_else(|| without_list(operation))
     }
 
     /// The names of the Firehose streams that read a Kinesis stream, whichever it is.
     pub(crate) async fn delivery_streams_with_source(&self) -> Result<Vec<String>, CallError> {
         const MOST: i32 = 10_000;
-        let api = Api::ListDeliveryStreams;
+        let operation = Operation::ListDeliveryStreams;
         let mut names = Vec::new();
         let ask = |last| {
             let request = self.region.firehose.list_delivery_streams().limit(MOST);
@@ -98,7 +98,7 @@ impl Reader {
                 request.delivery_stream_type(firehose::DeliveryStreamType::KinesisStreamAsSource);
             request.set_exclusive_start_delivery_stream_name(last).send()
         };
-        self.pages(api, ask, |answer| {
+        self.pages(operation, ask, |answer| {
             names.extend(answer.delivery_stream_names);
             // It goes on behind the last name, which is its token.
             Ok(names.last().filter(|_| answer.has_more_delivery_streams).cloned())
@@ -119,14 +119,14 @@ impl Reader {
 
     /// The ARNs of the pipes that read a stream.
     pub(crate) async fn pipes_reading(&self, source: &str) -> Result<Vec<String>, CallError> {
-        let api = Api::ListPipes;
+        let operation = Operation::ListPipes;
         let mut arns = Vec::new();
         let ask = |token| {
             let request = self.region.pipes.list_pipes().source_prefix(source);
             request.set_next_token(token).send()
         };
-        self.pages(api, ask, |answer| {
-            let pipes = answer.pipes.ok_or_else(|| without_list(api))?.into_iter();
+        self.pages(operation, ask, |answer| {
+            let pipes = answer.pipes.ok_or_else(|| without_list(operation))?.into_iter();
             // Another stream's name may begin with this one's.
             let reading = pipes.filter(|pipe| pipe.source.as_deref() == Some(source));
             arns.extend(reading.filter_map(|pipe| pipe.arn));
@@ -139,7 +139,7 @@ impl Reader {
     /// The ARNs of what a pipe has its events enriched by, delivers to and logs to.
     pub(crate) async fn pipe(&self, name: &str) -> Result<Vec<String>, CallError> {
         let ask = || self.region.pipes.describe_pipe().name(name).send();
-        let pipe = self.call(Api::DescribePipe, ask).await?;
+        let pipe = self.call(Operation::DescribePipe, ask).await?;
         let logging = pipe.log_configuration;
         let logging = logging.filter(|logging| logging.level != Some(pipes::LogLevel::Off));
         let (log_group, firehose) = logging.map_or((None, None), |logging| {
@@ -158,14 +158,14 @@ impl Reader {
         &self,
         name: &str,
     ) -> Result<Option<String>, CallError> {
-        let api = Api::DescribeDestinations;
+        let operation = Operation::DescribeDestinations;
         let mut found = None;
         let ask = |token| {
             let request = self.region.logs.describe_destinations();
             request.destination_name_prefix(name).set_next_token(token).send()
         };
-        self.pages(api, ask, |answer| {
-            let destinations = answer.destinations.ok_or_else(|| without_list(api))?;
+        self.pages(operation, ask, |answer| {
+            let destinations = answer.destinations.ok_or_else(|| without_list(operation))?;
             found = destinations
                 .into_iter()
                 .find(|destination| destination.destination_name.as_deref() == Some(name));

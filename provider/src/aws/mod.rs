@@ -16,42 +16,42 @@ mod transport;
 
 // Where the work is done.
 mod account;
-mod pool;
-mod region;
+mod accounts;
+mod region_clients;
 mod service;
 
 // The calls.
 mod account_policy;
-mod api;
-mod bucket;
-mod caller;
 mod claims;
 mod clock;
+mod cloudtrail;
 mod denial;
 mod downstream;
 mod effort;
+mod keyed_locks;
+mod operation;
 mod permission;
 mod reader;
+mod retrying_client;
 mod tags;
-mod trail;
-mod turns;
+mod token_bucket;
 mod writer;
 
 pub(crate) use account::Account;
-pub(crate) use api::Api;
-pub(crate) use caller::{CallError, Cause, MissingAccess};
+pub(crate) use accounts::{Accounts, Credentials};
 pub(crate) use claims::{
-    Claims, Dispute, HandOver, Kept, KeptFor, Origin, Overlap, Retained, SharedClaims,
+    ClaimConflict, Claims, HandOver, Kept, KeptFor, Origin, Overlap, Retained, SharedClaims,
 };
+pub(crate) use cloudtrail::Timestamp;
 pub(crate) use denial::{Denial, PolicyKind, Reason};
 pub(crate) use not_given::{Lacking, RoleOf};
-pub(crate) use pool::{Credentials, Pool};
+pub(crate) use operation::Operation;
 pub(crate) use reader::{IN_FLIGHT, Reader};
+pub(crate) use retrying_client::{CallError, Cause, MissingAccess};
 pub(crate) use role::{AssumeRole, WebIdentity, WebIdentityToken};
 pub(crate) use service::Service;
 pub(crate) use settings::{
-    AccountIdFrom, Accounts, CannotConnect, ForbiddenAccount, Given, Metadata, Settings,
+    AccountIdFrom, AllowedAccounts, CannotConnect, ForbiddenAccount, Given, Metadata, Settings,
     StaticKeys, Transport, Trust,
 };
-pub(crate) use trail::Moment;
 pub(crate) use writer::Writer;

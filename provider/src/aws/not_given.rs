@@ -4,7 +4,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
-use super::caller::{chain, find};
+use super::retrying_client::{chain, find};
 
 /// Why a call has no credentials to be signed with, as far as something can be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use logagg_policy::{Grant, Statement};
 use serde_json::Value;
 
-use super::{Api, CallError, Cause, Reader, Writer};
+use super::{CallError, Cause, Operation, Reader, Writer};
 
 impl Reader {
     /// The statements in the resource policy of a grant's function, or of its version or alias.
     /// None where there is no policy, or no function.
     pub(crate) async fn statements(&self, grant: &Grant) -> Result<Vec<Statement>, CallError> {
-        let api = Api::GetPolicy;
-        let asked = self.call(api, || {
+        let operation = Operation::GetPolicy;
+        let asked = self.call(operation, || {
             self.region
                 .lambda
                 .get_policy()
@@ -25,11 +25,12 @@ impl Reader {
             Err(error) if error.cause == Cause::Missing => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let policy: Value = serde_json::from_str(&text)
-            .map_err(|error| CallError::nonsense(api, format!("the policy is no JSON: {error}")))?;
+        let policy: Value = serde_json::from_str(&text).map_err(|error| {
+            CallError::nonsense(operation, format!("the policy is no JSON: {error}"))
+        })?;
         let statements = policy["Statement"].as_array();
-        let statements =
-            statements.ok_or_else(|| CallError::nonsense(api, "the policy has no statements"))?;
+        let statements = statements
+            .ok_or_else(|| CallError::nonsense(operation, "the policy has no statements"))?;
         Ok(statements.iter().map(found).collect())
     }
 }
@@ -39,8 +40,8 @@ impl Writer {
     pub(crate) async fn add_permission(&self, grant: &Grant) -> Result<(), CallError> {
         let statement = grant.statement();
         let turn = grant.function_name();
-        let _turn = self.region.caller.turn(Api::AddPermission, turn, &self.stopped).await?;
-        let add = self.call(Api::AddPermission, || {
+        let _turn = self.region.client.turn(Operation::AddPermission, turn, &self.stopped).await?;
+        let add = self.call(Operation::AddPermission, || {
             self.region
                 .lambda
                 .add_permission()
@@ -59,8 +60,9 @@ impl Writer {
     /// Removes the statement of the grant's id. It is no error if there is none.
     pub(crate) async fn remove_permission(&self, grant: &Grant) -> Result<(), CallError> {
         let turn = grant.function_name();
-        let _turn = self.region.caller.turn(Api::RemovePermission, turn, &self.stopped).await?;
-        let remove = self.call(Api::RemovePermission, || {
+        let _turn =
+            self.region.client.turn(Operation::RemovePermission, turn, &self.stopped).await?;
+        let remove = self.call(Operation::RemovePermission, || {
             self.region
                 .lambda
                 .remove_permission()

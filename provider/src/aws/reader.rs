@@ -11,13 +11,13 @@ use logagg_policy::{
 use tokio_util::sync::CancellationToken;
 
 use super::effort::Effort;
-use super::region::Region;
-use super::{Api, CallError};
+use super::region_clients::RegionClients;
+use super::{CallError, Operation};
 
 /// Reads CloudWatch Logs, and what it delivers to, in one region.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
-    pub(super) region: Arc<Region>,
+    pub(super) region: Arc<RegionClients>,
     pub(super) stopped: CancellationToken,
     effort: Effort,
 }
@@ -29,7 +29,7 @@ pub(crate) const IN_FLIGHT: usize = 32;
 const GROUPS_PER_PAGE: i32 = 50;
 
 impl Reader {
-    pub(super) fn new(region: Arc<Region>, stopped: CancellationToken) -> Self {
+    pub(super) fn new(region: Arc<RegionClients>, stopped: CancellationToken) -> Self {
         Self { region, stopped, effort: Effort::Needed }
     }
 
@@ -44,17 +44,17 @@ impl Reader {
         self.effort.is_optional()
     }
 
-    /// As [`Caller::call`](super::caller::Caller::call).
+    /// As [`RetryingClient::call`](super::caller::RetryingClient::call).
     pub(super) async fn call<T, E, F>(
         &self,
-        api: Api,
+        operation: Operation,
         attempt: impl Fn() -> F,
     ) -> Result<T, CallError>
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        self.region.caller.call(api, &self.effort, &self.stopped, attempt).await
+        self.region.client.call(operation, &self.effort, &self.stopped, attempt).await
     }
 
     /// All log groups that the listings ask for by name, and perhaps more. A listing that ends
@@ -101,14 +101,14 @@ impl Reader {
         &self,
         log_group: &str,
     ) -> Result<Vec<SubscriptionFilter>, CallError> {
-        let api = Api::DescribeSubscriptionFilters;
+        let operation = Operation::DescribeSubscriptionFilters;
         let mut filters = Vec::new();
         let ask = |token| {
             let request = self.region.logs.describe_subscription_filters();
             request.log_group_name(log_group).set_next_token(token).send()
         };
-        self.pages(api, ask, |answer| {
-            let page = answer.subscription_filters.ok_or_else(|| without_list(api))?;
+        self.pages(operation, ask, |answer| {
+            let page = answer.subscription_filters.ok_or_else(|| without_list(operation))?;
             filters.extend(page.into_iter().map(found));
             Ok(answer.next_token)
         })
@@ -122,9 +122,9 @@ impl Reader {
         &self,
         log_group: &str,
     ) -> Result<Vec<SubscriptionFilter>, CallError> {
-        let api = Api::DescribeSubscriptionFilters;
-        let caller = &self.region.caller;
-        let _turn = caller.turn(api, &log_group_turn(log_group), &self.stopped).await?;
+        let operation = Operation::DescribeSubscriptionFilters;
+        let client = &self.region.client;
+        let _turn = client.turn(operation, &log_group_turn(log_group), &self.stopped).await?;
         self.subscription_filters(log_group).await
     }
 
@@ -133,9 +133,9 @@ impl Reader {
         &self,
         log_group: &str,
     ) -> Result<Option<LogGroup>, CallError> {
-        let caller = &self.region.caller;
+        let client = &self.region.client;
         let turn = log_group_turn(log_group);
-        let _turn = caller.turn(Api::DescribeLogGroups, &turn, &self.stopped).await?;
+        let _turn = client.turn(Operation::DescribeLogGroups, &turn, &self.stopped).await?;
         let mut listed = self.log_groups(&[Listing::Name(log_group.to_owned())]).await?;
         Ok(listed.remove(log_group))
     }
@@ -144,7 +144,7 @@ impl Reader {
     /// without one that was the last.
     pub(super) async fn pages<T, E, F>(
         &self,
-        api: Api,
+        operation: Operation,
         ask: impl Fn(Option<String>) -> F,
         mut take: impl FnMut(T) -> Result<Option<String>, CallError>,
     ) -> Result<(), CallError>
@@ -152,25 +152,25 @@ impl Reader {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        let mut page = Page::first(api);
+        let mut page = Page::first(operation);
         while let Some(token) = page.next() {
-            let answer = self.call(api, || ask(token.clone())).await?;
+            let answer = self.call(operation, || ask(token.clone())).await?;
             page.follow(take(answer)?)?;
         }
         Ok(())
     }
 
     async fn list(&self, listing: &Listing, most_pages: usize) -> Result<Listed, CallError> {
-        let api = Api::DescribeLogGroups;
+        let operation = Operation::DescribeLogGroups;
         let (mut groups, mut pages, mut complete) = (BTreeMap::new(), 0, false);
         let prefix = Some(listing.text().to_owned()).filter(|prefix| !prefix.is_empty());
         let ask = |token| {
             let request = self.region.logs.describe_log_groups().limit(GROUPS_PER_PAGE);
             request.set_log_group_name_prefix(prefix.clone()).set_next_token(token).send()
         };
-        self.pages(api, ask, |answer| {
-            for group in answer.log_groups.ok_or_else(|| without_list(api))? {
-                let group = listed(group).ok_or_else(|| without_name(api))?;
+        self.pages(operation, ask, |answer| {
+            for group in answer.log_groups.ok_or_else(|| without_list(operation))? {
+                let group = listed(group).ok_or_else(|| without_name(operation))?;
                 groups.insert(group.name.clone(), group);
             }
             let found = matches!(listing, Listing::Name(name) if groups.contains_key(name));
@@ -197,25 +197,25 @@ struct Listed {
 }
 
 /// A proxy or an emulator may answer with something that is no answer; that is not an empty list.
-pub(super) fn without_list(api: Api) -> CallError {
-    CallError::nonsense(api, "the answer has no list in it")
+pub(super) fn without_list(operation: Operation) -> CallError {
+    CallError::nonsense(operation, "the answer has no list in it")
 }
 
-pub(super) fn without_name(api: Api) -> CallError {
-    CallError::nonsense(api, "a log group in the answer has no name")
+pub(super) fn without_name(operation: Operation) -> CallError {
+    CallError::nonsense(operation, "a log group in the answer has no name")
 }
 
 /// Walks the pages of an answer.
 struct Page {
-    api: Api,
+    operation: Operation,
     token: Option<String>,
     asked: BTreeSet<String>,
     done: bool,
 }
 
 impl Page {
-    fn first(api: Api) -> Self {
-        Self { api, token: None, asked: BTreeSet::new(), done: false }
+    fn first(operation: Operation) -> Self {
+        Self { operation, token: None, asked: BTreeSet::new(), done: false }
     }
 
     /// The token to ask with, or nothing after the last page.
@@ -230,7 +230,7 @@ impl Page {
             && !self.asked.insert(token.clone())
         {
             return Err(CallError::nonsense(
-                self.api,
+                self.operation,
                 "the next page's token is an earlier page's",
             ));
         }
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn pages_end_where_there_is_no_token() {
-        let mut page = Page::first(Api::DescribeLogGroups);
+        let mut page = Page::first(Operation::DescribeLogGroups);
         assert_eq!(page.next(), Some(None));
         page.follow(Some("a".into())).unwrap();
         assert_eq!(page.next(), Some(Some("a".into())));
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn pages_that_go_round_are_an_error() {
         for circle in [&["a", "a"][..], &["a", "b", "a"], &["a", "b", "c", "b"]] {
-            let mut page = Page::first(Api::DescribeLogGroups);
+            let mut page = Page::first(Operation::DescribeLogGroups);
             let (last, before) = circle.split_last().unwrap();
             for token in before {
                 page.follow(Some((*token).to_owned())).unwrap();

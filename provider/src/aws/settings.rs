@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use aws_config::profile::ProfileFileLoadError;
 
-use super::{Api, AssumeRole, Service, WebIdentity};
+use super::{AssumeRole, Operation, Service, WebIdentity};
 
 /// How the provider block says that AWS is to be reached. What it leaves out comes from the
 /// environment and the shared files, as in every AWS SDK.
@@ -18,7 +18,7 @@ pub(crate) struct Settings {
     pub(crate) web_identity: Option<WebIdentity>,
     /// Assumed one with the credentials of the one before.
     pub(crate) roles: Vec<AssumeRole>,
-    pub(crate) accounts: Accounts,
+    pub(crate) accounts: AllowedAccounts,
     pub(crate) account_id: AccountIdFrom,
     pub(crate) metadata: Metadata,
     pub(crate) endpoints: BTreeMap<Service, String>,
@@ -49,14 +49,14 @@ impl std::fmt::Debug for StaticKeys {
 
 /// In which accounts anything may be done.
 #[derive(Clone, Debug, Default)]
-pub(crate) enum Accounts {
+pub(crate) enum AllowedAccounts {
     #[default]
     All,
     Only(BTreeSet<String>),
     AllBut(BTreeSet<String>),
 }
 
-impl Accounts {
+impl AllowedAccounts {
     /// # Errors
     /// When nothing may be done in this account.
     pub(super) fn check(&self, id: &str) -> Result<(), ForbiddenAccount> {
@@ -165,7 +165,10 @@ pub(crate) enum Given {
 
 impl Settings {
     /// The requests a second to make of a call.
-    pub(super) fn quota(&self, api: Api) -> f64 {
-        self.requests_per_second.get(api.name()).copied().unwrap_or_else(|| api.default_quota())
+    pub(super) fn quota(&self, operation: Operation) -> f64 {
+        self.requests_per_second
+            .get(operation.name())
+            .copied()
+            .unwrap_or_else(|| operation.default_quota())
     }
 }

@@ -7,7 +7,7 @@ use aws_sdk_cloudwatchlogs::types;
 use logagg_policy::{Listing, LogGroup, TagFilter, Tags};
 
 use super::reader::{listed, without_list, without_name};
-use super::{Api, CallError, Cause, Reader};
+use super::{CallError, Cause, Operation, Reader};
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ListLogGroups.html>
 const NAMES_PER_PAGE: i32 = 1_000;
@@ -23,17 +23,17 @@ impl Reader {
         &self,
         filter: &TagFilter,
     ) -> Result<BTreeSet<String>, CallError> {
-        let api = Api::ListLogGroups;
+        let operation = Operation::ListLogGroups;
         let asked: Result<Vec<_>, _> = filter.patterns().take(MAX_TAGS_ASKED).map(tag).collect();
-        let asked = asked.map_err(|error| CallError::nonsense(api, error.to_string()))?;
+        let asked = asked.map_err(|error| CallError::nonsense(operation, error.to_string()))?;
         let ask = |token| {
             let request = self.region.logs.list_log_groups().limit(NAMES_PER_PAGE);
             request.set_log_group_tags(Some(asked.clone())).set_next_token(token).send()
         };
         let mut names = BTreeSet::new();
-        self.pages(api, ask, |answer| {
-            for group in answer.log_groups.ok_or_else(|| without_list(api))? {
-                names.insert(group.log_group_name.ok_or_else(|| without_name(api))?);
+        self.pages(operation, ask, |answer| {
+            for group in answer.log_groups.ok_or_else(|| without_list(operation))? {
+                names.insert(group.log_group_name.ok_or_else(|| without_name(operation))?);
             }
             Ok(answer.next_token)
         })
@@ -46,16 +46,16 @@ impl Reader {
         &self,
         names: &[String],
     ) -> Result<BTreeMap<String, LogGroup>, CallError> {
-        let api = Api::DescribeLogGroups;
+        let operation = Operation::DescribeLogGroups;
         let mut groups = BTreeMap::new();
         for names in names.chunks(NAMES_PER_CALL) {
             let ask = |token| {
                 let request = self.region.logs.describe_log_groups().set_next_token(token);
                 request.set_log_group_identifiers(Some(names.to_vec())).send()
             };
-            let asked = self.pages(api, ask, |answer| {
-                for group in answer.log_groups.ok_or_else(|| without_list(api))? {
-                    let group = listed(group).ok_or_else(|| without_name(api))?;
+            let asked = self.pages(operation, ask, |answer| {
+                for group in answer.log_groups.ok_or_else(|| without_list(operation))? {
+                    let group = listed(group).ok_or_else(|| without_name(operation))?;
                     if names.contains(&group.name) {
                         groups.insert(group.name.clone(), group);
                     }
@@ -79,8 +79,8 @@ impl Reader {
 
     /// The tags of a log group; None where there is no such group any more.
     pub(crate) async fn tags(&self, group: &LogGroup) -> Result<Option<Tags>, CallError> {
-        let api = Api::ListTagsForResource;
-        let asked = self.call(api, || {
+        let operation = Operation::ListTagsForResource;
+        let asked = self.call(operation, || {
             self.region.logs.list_tags_for_resource().resource_arn(&group.arn).send()
         });
         match asked.await {

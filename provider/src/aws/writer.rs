@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::effort::Effort;
 use super::reader::log_group_turn;
-use super::region::Region;
-use super::{Api, CallError, Cause};
+use super::region_clients::RegionClients;
+use super::{CallError, Cause, Operation};
 
 /// Writes to CloudWatch Logs, and to the resource policies of functions, in one region, for one
 /// operation of Terraform's.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
-    pub(super) region: Arc<Region>,
+    pub(super) region: Arc<RegionClients>,
     pub(super) stopped: CancellationToken,
     patience: Arc<Patience>,
     /// Cancelled some seconds after `stopped`.
@@ -33,7 +33,7 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(3);
 const LONGEST_GRACE: Duration = Duration::from_secs(10);
 
 impl Writer {
-    pub(super) fn new(region: Arc<Region>, stopped: CancellationToken) -> Self {
+    pub(super) fn new(region: Arc<RegionClients>, stopped: CancellationToken) -> Self {
         Self { region, stopped, patience: Arc::default(), late: Arc::default() }
     }
 
@@ -55,8 +55,8 @@ impl Writer {
 
     /// Waits for the turn to write to a log group, whichever policy has it now.
     pub(crate) async fn turn(&self, log_group: &str) -> Result<OwnedMutexGuard<()>, CallError> {
-        let api = Api::PutSubscriptionFilter;
-        self.region.caller.turn(api, &log_group_turn(log_group), &self.stopped).await
+        let operation = Operation::PutSubscriptionFilter;
+        self.region.client.turn(operation, &log_group_turn(log_group), &self.stopped).await
     }
 
     /// Makes a filter, or changes the one of that name in place, without a gap in delivery.
@@ -86,7 +86,7 @@ impl Writer {
             !fields.is_empty() || takes_back(|present| !present.emit_system_fields.is_empty())
         });
         loop {
-            let put = self.call(Api::PutSubscriptionFilter, || {
+            let put = self.call(Operation::PutSubscriptionFilter, || {
                 self.region
                     .logs
                     .put_subscription_filter()
@@ -123,7 +123,7 @@ impl Writer {
         log_group: &str,
         filter_name: &str,
     ) -> Result<(), CallError> {
-        let delete = self.call(Api::DeleteSubscriptionFilter, || {
+        let delete = self.call(Operation::DeleteSubscriptionFilter, || {
             self.region
                 .logs
                 .delete_subscription_filter()
@@ -143,7 +143,7 @@ impl Writer {
         match retention {
             Retention::Never => {
                 let ask = || logs.delete_retention_policy().log_group_name(log_group).send();
-                self.call(Api::DeleteRetentionPolicy, ask).await.map(drop)
+                self.call(Operation::DeleteRetentionPolicy, ask).await.map(drop)
             }
             Retention::Days(days) => {
                 let ask = || {
@@ -151,22 +151,22 @@ impl Writer {
                     let put = logs.put_retention_policy().log_group_name(log_group);
                     put.retention_in_days(days).send()
                 };
-                self.call(Api::PutRetentionPolicy, ask).await.map(drop)
+                self.call(Operation::PutRetentionPolicy, ask).await.map(drop)
             }
         }
     }
 
-    /// As [`Caller::call`](super::caller::Caller::call).
+    /// As [`RetryingClient::call`](super::caller::RetryingClient::call).
     pub(super) async fn call<T, E, F>(
         &self,
-        api: Api,
+        operation: Operation,
         attempt: impl Fn() -> F,
     ) -> Result<T, CallError>
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        self.region.caller.call(api, &Effort::Needed, &self.stopped, attempt).await
+        self.region.client.call(operation, &Effort::Needed, &self.stopped, attempt).await
     }
 }
 

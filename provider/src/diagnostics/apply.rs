@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tfplugin::Diagnostic;
 
 use super::failure::{FREE_THE_NAME, reason, remedy};
-use super::words::{counted, listed, listed_pairs};
+use super::format::{counted, listed, listed_pairs};
 use crate::policy::Failure;
 
 pub(crate) fn name_is_taken(name: &str, conflicts: &BTreeMap<&String, &String>) -> Diagnostic {

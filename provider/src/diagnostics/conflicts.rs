@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use logagg_policy::{
-    AccountPolicy, Claim, Conflict, Demand, Retention, RetentionMode, SubscriptionFilter,
+    AccountPolicy, Claim, Conflict, Desired, Retention, RetentionMode, SubscriptionFilter,
 };
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::words::{counted, listed};
-use crate::aws::{Dispute, HandOver};
+use super::format::{counted, listed};
+use crate::aws::{ClaimConflict, HandOver};
 
 /// Two policies of one run. The one that comes second reads it, whichever that is.
-pub(crate) fn conflict(dispute: &Dispute) -> Diagnostic {
-    let Dispute { conflict, log_groups, claims } = dispute;
+pub(crate) fn conflict(claim_conflict: &ClaimConflict) -> Diagnostic {
+    let ClaimConflict { conflict, log_groups, claims } = claim_conflict;
     let mut claims = claims.each_ref();
     claims.sort_by_key(|claim| &claim.name);
     let [one, other] = claims;
@@ -34,8 +34,8 @@ pub(crate) fn conflict(dispute: &Dispute) -> Diagnostic {
                  for {}: what one sets the other changes back, with every apply. Leave these log \
                  groups out of one of them with an exclude block, or give both a retention_in_days \
                  and a retention_mode that can hold together.",
-                kept(&one.demand),
-                kept(&other.demand)
+                kept(&one.desired),
+                kept(&other.desired)
             ),
         )
         .on(AttributePath::root("retention_in_days")),
@@ -161,8 +161,8 @@ pub(crate) fn shipped_by_account(
 }
 
 /// How long a policy keeps events, as in "for at least 30 days".
-fn kept(demand: &Demand) -> String {
-    let (says, mode) = match (demand.retention, demand.mode) {
+fn kept(desired: &Desired) -> String {
+    let (says, mode) = match (desired.retention, desired.mode) {
         (None | Some(Retention::Never), _) => return "ever".to_owned(),
         (Some(says), mode) => (says, mode),
     };

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::aws::{Api, CallError, Cause, Denial, PolicyKind, Reason};
+use crate::aws::{CallError, Cause, Denial, Operation, PolicyKind, Reason};
 
 /// What to change, and where.
-pub(super) fn advice(api: Api, denial: Option<&Denial>) -> String {
-    let Some(denial) = denial else { return needs(&[api.iam_action()], "*") };
+pub(super) fn advice(operation: Operation, denial: Option<&Denial>) -> String {
+    let Some(denial) = denial else { return needs(&[operation.iam_action()], "*") };
     let Denial { action, reason, .. } = denial;
     match reason {
         None => needs(std::slice::from_ref(action), &resource(denial)),
@@ -37,7 +37,7 @@ pub(super) fn is_by_iam_policy(error: &CallError) -> bool {
 /// name.
 pub(super) fn action(error: &CallError) -> String {
     let named = error.denial.as_ref().map(|denial| denial.action.clone());
-    named.unwrap_or_else(|| error.api.iam_action())
+    named.unwrap_or_else(|| error.operation.iam_action())
 }
 
 /// The statement that lets the current credentials do what they may not yet.

@@ -3,7 +3,7 @@
 use tfplugin::{AttributePath, Diagnostic};
 
 use super::denied;
-use crate::aws::{Api, CallError, Cause, Lacking, MissingAccess, RoleOf};
+use crate::aws::{CallError, Cause, Lacking, MissingAccess, Operation, RoleOf};
 use crate::policy::Failure;
 
 pub(super) const FREE_THE_NAME: &str =
@@ -34,12 +34,12 @@ pub(super) fn remedy(failure: &Failure) -> String {
 /// What to do about a call that failed.
 pub(super) fn advice(error: &CallError) -> String {
     match error.cause {
-        Cause::Denied => denied::advice(error.api, error.denial.as_deref()),
+        Cause::Denied => denied::advice(error.operation, error.denial.as_deref()),
         Cause::NotYetPermitted(missing) => advice_on_destination(error, missing),
         Cause::DestinationMissing => {
             "Correct destination_arn or role_arn, or create what it names first.".to_owned()
         }
-        Cause::Full if error.api == Api::AddPermission => "A function's resource policy holds 20,480 \
+        Cause::Full if error.operation == Operation::AddPermission => "A function's resource policy holds 20,480 \
              bytes, and this one has no room left. Remove statements that nobody needs (aws lambda \
              get-policy, remove-permission): one for all log groups takes the place of one for each."
             .to_owned(),
@@ -72,7 +72,7 @@ pub(super) fn advice(error: &CallError) -> String {
              that in custom_ca_bundle or AWS_CA_BUNDLE."
             .to_owned(),
         Cause::Stopped => "Apply again to do the rest.".to_owned(),
-        Cause::Missing if error.api == Api::AddPermission => {
+        Cause::Missing if error.operation == Operation::AddPermission => {
             "Correct destination_arn, or create the function first.".to_owned()
         }
         Cause::Missing | Cause::Exists | Cause::Refused => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tfplugin::Diagnostic;
 
 use super::failure::{advice, stop};
-use super::words::listed_pairs;
+use super::format::listed_pairs;
 use crate::aws::CallError;
 
 const ID: &str = "The id reads NAME, NAME@REGION or NAME@REGION@ROLE_ARN, where NAME is that of the \

@@ -14,7 +14,7 @@ mod reading;
 // What all of them are made of.
 mod denied;
 mod failure;
-pub(crate) mod words;
+pub(crate) mod format;
 
 pub(crate) use apply::*;
 pub(crate) use arguments::*;

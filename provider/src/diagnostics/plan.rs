@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tfplugin::{AttributePath, Diagnostic, Severity};
 
 use super::failure::FREE_THE_NAME;
-use super::words::{counted, listed, listed_pairs, size};
+use super::format::{counted, listed, listed_pairs, size};
 use crate::policy::{Preview, Shortened};
 
 /// What a plan that cannot show the log groups one by one is about to do.

@@ -4,7 +4,7 @@ use tfplugin::{AttributePath, Diagnostic};
 
 use super::failure::role_arn;
 use super::reading::no_account;
-use crate::aws::{Api, CallError, CannotConnect, ForbiddenAccount, Given, Lacking, RoleOf};
+use crate::aws::{CallError, CannotConnect, ForbiddenAccount, Given, Lacking, Operation, RoleOf};
 
 pub(crate) fn cannot_connect(error: &CannotConnect) -> Diagnostic {
     match error {
@@ -149,7 +149,7 @@ pub(crate) fn profile_and_keys() -> Diagnostic {
 pub(crate) fn allowed_and_forbidden() -> Diagnostic {
     Diagnostic::error(
         "Both allowed_account_ids and forbidden_account_ids",
-        "Accounts that are allowed leave no others to forbid. Remove one of them.",
+        "AllowedAccounts that are allowed leave no others to forbid. Remove one of them.",
     )
     .on(AttributePath::root("forbidden_account_ids"))
 }
@@ -200,7 +200,7 @@ pub(crate) fn incomplete_keys(missing: &str) -> Diagnostic {
 }
 
 pub(crate) fn unknown_api(name: &str, path: AttributePath) -> Diagnostic {
-    let known = Api::ALL.map(Api::name).join(", ");
+    let known = Operation::ALL.map(Operation::name).join(", ");
     Diagnostic::error(
         "Unknown call",
         format!("{name:?} is not a call that the provider makes. It makes {known}."),
@@ -208,10 +208,12 @@ pub(crate) fn unknown_api(name: &str, path: AttributePath) -> Diagnostic {
     .on(path)
 }
 
-pub(crate) fn impossible_rate(api: &str, path: AttributePath) -> Diagnostic {
+pub(crate) fn impossible_rate(operation: &str, path: AttributePath) -> Diagnostic {
     Diagnostic::error(
         "Impossible rate",
-        format!("{api} can be called 0.01 to 10000 times a second. Give a number between these."),
+        format!(
+            "{operation} can be called 0.01 to 10000 times a second. Give a number between these."
+        ),
     )
     .on(path)
 }

@@ -8,7 +8,7 @@ use tfplugin::{AttributePath, Diagnostic};
 
 use super::denied;
 use super::failure::{advice, on_role, stop};
-use super::words::{counted, listed};
+use super::format::{counted, listed};
 use crate::aws::CallError;
 use crate::policy::{Unseen, Unverified};
 

@@ -7,7 +7,7 @@ use tfplugin::{Attr, Context, Diagnostic};
 
 use super::model::{Filter, Found, LogGroups};
 use crate::aws::{CallError, Cause, IN_FLIGHT, Reader};
-use crate::census::Census;
+use crate::inventory::Inventory;
 use crate::provider::Client;
 use crate::{diagnostics, selection};
 
@@ -56,10 +56,10 @@ async fn chosen(
     reader: &Reader,
     selection: &Selection,
 ) -> Result<BTreeMap<String, LogGroup>, CallError> {
-    let mut census = Census::take(reader, selection, selection.listings()).await?;
-    let chosen = census.chosen(reader, selection, &BTreeSet::new()).await?;
-    census.listed.retain(|name, _| chosen.contains(name));
-    Ok(census.listed)
+    let mut inventory = Inventory::take(reader, selection, selection.listings()).await?;
+    let chosen = inventory.chosen(reader, selection, &BTreeSet::new()).await?;
+    inventory.listed.retain(|name, _| chosen.contains(name));
+    Ok(inventory.listed)
 }
 
 async fn filters(

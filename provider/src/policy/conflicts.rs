@@ -33,14 +33,14 @@ pub(super) fn claim<'a>(
         name: intent.name.clone(),
         wanted: intent.wanted.clone(),
         replaced: policy.ownership().replaced,
-        demand: intent.demand.clone(),
+        desired: intent.desired.clone(),
         ..Claim::default()
     };
     for Chosen { log_group, class, ships } in chosen {
         if ships {
             claim.shipped.insert(log_group.to_owned());
         }
-        if intent.demand.retention.is_some() && class.takes_retention() {
+        if intent.desired.retention.is_some() && class.takes_retention() {
             claim.retained.insert(log_group.to_owned());
         }
     }
@@ -77,8 +77,8 @@ pub(super) async fn tell(
     let Ok(claims) = account.claims(region, cx.stopped()).await else { return };
     let mut claims = claims.lock().await;
     claims.claim(policy, origin, claim);
-    let disputes = claims.disputes(policy);
-    for conflict in disputes.iter().map(diagnostics::conflict) {
+    let claim_conflicts = claims.claim_conflicts(policy);
+    for conflict in claim_conflicts.iter().map(diagnostics::conflict) {
         let passed_over =
             conflict.severity == Severity::Error && Goal::of_this_run() == Goal::Destroy;
         cx.report(match passed_over {
@@ -162,7 +162,7 @@ pub(super) fn check(
 ) -> Result<(), Diagnostic> {
     claims.claim(policy, origin, claim);
     let mut errors = Vec::new();
-    for conflict in claims.disputes(policy).iter().map(diagnostics::conflict) {
+    for conflict in claims.claim_conflicts(policy).iter().map(diagnostics::conflict) {
         match conflict.severity {
             Severity::Error => errors.push(conflict),
             Severity::Warning => cx.report(conflict),

@@ -5,11 +5,11 @@ use tfplugin::{Attr, Context, Creation, Diagnostic, Stored};
 
 use super::conflicts;
 use super::discover::{Discovery, Sight};
-use super::inventories::Inventories;
 use super::loops::Surroundings;
 use super::model::{Entry, Intent, Policy};
 use super::permission::{Granted, Grants};
 use super::plan::destination_abroad;
+use super::planned_inventories::PlannedInventories;
 use super::private_state::PrivateState;
 use super::read::{look_for_loops, record, record_permission, ship};
 use super::reconcile::{
@@ -28,7 +28,7 @@ use crate::provider::Client;
 /// and counted in `pending`.
 pub(super) async fn create(
     cx: &Context<Client>,
-    inventories: &Inventories,
+    planned_inventories: &PlannedInventories,
     creation: Creation<Policy, PrivateState>,
 ) -> Option<Stored<Policy, PrivateState>> {
     let account = match Client::account_to_work_in(cx, &creation.planned.state.assume_role) {
@@ -51,7 +51,7 @@ pub(super) async fn create(
             return None;
         }
     };
-    let creating = Creating { policy, account: &account, inventories, claims: &claims };
+    let creating = Creating { policy, account: &account, planned_inventories, claims: &claims };
     match creating.run(cx, stored).await {
         Ok(mut stored) => {
             for (log_group, written) in claims.lock().await.close(policy) {
@@ -71,7 +71,7 @@ pub(super) async fn create(
 struct Creating<'a> {
     policy: PolicyId,
     account: &'a Account,
-    inventories: &'a Inventories,
+    planned_inventories: &'a PlannedInventories,
     claims: &'a SharedClaims,
 }
 
@@ -81,7 +81,7 @@ impl Creating<'_> {
         cx: &Context<Client>,
         mut stored: Stored<Policy, PrivateState>,
     ) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
-        let Self { policy, account, inventories, claims } = self;
+        let Self { policy, account, planned_inventories, claims } = self;
         let unusable = |error| diagnostics::unusable_state(&error);
         let state = &mut stored.state;
         let mut intent = state.intent(&stored.private).map_err(unusable)?;
@@ -105,15 +105,15 @@ impl Creating<'_> {
         };
         let not_read = |error| diagnostics::not_read(&error, &region);
         let reader = &reconciler.reader;
-        let inventory =
-            inventories.take_or_list(*policy, reader, &intent).await.map_err(not_read)?;
+        let planned =
+            planned_inventories.take_or_list(*policy, reader, &intent).await.map_err(not_read)?;
         // Another policy that is destroyed in this run has to know before this one looks.
-        let claim = inventory.claim(&stored.state, &intent);
+        let claim = planned.claim(&stored.state, &intent);
         claims.lock().await.claim(*policy, Origin::Created, claim);
         let (held, basis) = (BTreeSet::new(), Basis::default());
         let sight = Sight::Settled;
         let mut discovery =
-            Discovery::of(inventory.census, reader, &intent, &ownership, &held, &basis, sight)
+            Discovery::of(planned.inventory, reader, &intent, &ownership, &held, &basis, sight)
                 .await
                 .map_err(not_read)?;
         let (given_back, bequeathed) = {
@@ -141,7 +141,7 @@ impl Creating<'_> {
         }
         let grants = Grants { reader, writer: &reconciler.writer };
         let granted = grants.grant(&intent, &mut stored.private).await?;
-        let on_conflict = intent.demand.on_conflict;
+        let on_conflict = intent.desired.on_conflict;
         let (mut reconciled, jobs) = probe(&reconciler, jobs, on_conflict).await;
         let untouched = reconciled.iter().all(|reconciled| reconciled.writes == 0);
         if let Some((log_group, failure)) =
@@ -201,8 +201,8 @@ fn refuse_conflicts(
         return Ok(());
     };
     let subscribed = discovery.groups.iter().filter(|(_, group)| {
-        let is = group.standing(intent, ownership);
-        group.due(intent, &is).standing.subscription.is_some()
+        let current = group.state(intent, ownership);
+        group.desired(intent, &current).state.subscription.is_some()
     });
     let conflicts: BTreeMap<_, _> = subscribed
         .filter_map(|(name, group)| {

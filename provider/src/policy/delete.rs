@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use logagg_policy::{LogGroup, OnDestroy, Standing};
+use logagg_policy::{GroupState, LogGroup, OnDestroy};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
 use super::conflicts::{claim_of_map, leave};
@@ -12,8 +12,8 @@ use super::private_state::{PrivateState, Successor};
 use super::read::check_account;
 use super::reconcile::{Job, Reconciler, by_reason, tell_left_to_others};
 use crate::aws::{Account, CallError, KeptFor, Reader};
-use crate::census::{self, Census};
 use crate::diagnostics;
+use crate::inventory::{self, Inventory};
 use crate::provider::Client;
 
 /// Says what goes with a policy that is to be destroyed, and notes what is to be left to others.
@@ -24,10 +24,10 @@ pub(super) async fn plan_destroy(
     let Stored { state, mut private } = prior;
     private.keep_for_others(&KeptFor::new());
     private.stay();
-    let (Ok(intent), Ok(standings)) = (state.intent(&private), state.standings()) else {
+    let (Ok(intent), Ok(states)) = (state.intent(&private), state.states()) else {
         return private;
     };
-    preview_of_leaving(&intent, &private, &standings).tell_shortened(cx);
+    preview_of_leaving(&intent, &private, &states).tell_shortened(cx);
     let claim = private.id().zip(claim_of_map(&state, &private));
     // What cannot be reached is told when it is needed.
     let account = Client::account_for(cx, &state.assume_role);
@@ -43,12 +43,12 @@ pub(super) async fn plan_destroy(
 pub(super) fn preview_of_leaving(
     intent: &Intent,
     private: &PrivateState,
-    standings: &BTreeMap<String, Standing>,
+    states: &BTreeMap<String, GroupState>,
 ) -> Preview {
     let mut preview = Preview::default();
-    for (name, is) in standings {
-        let written = private.written_as_listed(name, is.retention);
-        preview.left(name, is, intent.restored(written), private.stored_bytes(name));
+    for (name, current) in states {
+        let written = private.written_as_listed(name, current.retention);
+        preview.left(name, current, intent.restored(written), private.stored_bytes(name));
     }
     preview
 }
@@ -84,7 +84,7 @@ async fn rest(
     let mut stored = prior.clone();
     let policy = stored.private.id_or_draw();
     let unusable = |error| diagnostics::unusable_state(&error);
-    let standings = stored.state.standings().map_err(unusable)?;
+    let states = stored.state.states().map_err(unusable)?;
     let intent = stored.state.intent(&stored.private).map_err(unusable)?;
     if stored.private.is_draft() {
         cx.report(diagnostics::memory_lost(&intent.name));
@@ -102,9 +102,9 @@ async fn rest(
         ownership: stored.private.widen(stored.state.ownership()),
     };
     let mut jobs = BTreeMap::new();
-    for (log_group, is) in standings {
-        let should = Standing { subscription: None, retention: is.retention };
-        jobs.insert(log_group.clone(), Job::of(log_group, is, should));
+    for (log_group, current) in states {
+        let desired = GroupState { subscription: None, retention: current.retention };
+        jobs.insert(log_group.clone(), Job::of(log_group, current, desired));
     }
     if intent.on_destroy == OnDestroy::Restore {
         let listed = listed(&reconciler.reader, &intent, jobs.keys())
@@ -119,7 +119,7 @@ async fn rest(
                     claims.lock().await.bequeath(name, written);
                 }
                 (Some(written), _) => {
-                    job.is.retention = written.wrote;
+                    job.current.retention = written.wrote;
                     job.give_back(written);
                 }
             }
@@ -153,8 +153,8 @@ async fn listed(
     intent: &Intent,
     held: impl Iterator<Item = &String> + Clone,
 ) -> Result<BTreeMap<String, LogGroup>, CallError> {
-    let census = Census::take(reader, &intent.selection, intent.listings()).await?;
-    let mut listed = census.listed;
-    listed.extend(census::held(reader, &census.asked, &listed, held).await?);
+    let inventory = Inventory::take(reader, &intent.selection, intent.listings()).await?;
+    let mut listed = inventory.listed;
+    listed.extend(inventory::held(reader, &inventory.asked, &listed, held).await?);
     Ok(listed)
 }

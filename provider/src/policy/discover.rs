@@ -2,29 +2,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
-    Claim, Due, Known, Listing, LogGroup, LogGroupClass, Obstacle, Ownership, Selection, Standing,
-    Subscription, SubscriptionFilter, Tags, WrittenRetention,
+    Claim, DesiredState, GroupState, Known, Listing, LogGroup, LogGroupClass, Obstacle, Ownership,
+    Selection, Subscription, SubscriptionFilter, Tags, WrittenRetention,
 };
 
 use super::conflicts::{Chosen, claim};
+use super::filter_snapshot::FilterSnapshot;
 use super::loops::Shipping;
 use super::model::{Intent, Policy};
 use super::preview::Shortened;
 use super::private_state::PrivateState;
 use super::progress::Progress;
-use super::recollection::Recollection;
 use super::reconcile::{Job, Reconciled};
 use super::refresh::Basis;
-use crate::aws::{CallError, Cause, IN_FLIGHT, Moment, Reader};
-use crate::census::{self, Census};
+use crate::aws::{CallError, Cause, IN_FLIGHT, Reader, Timestamp};
+use crate::inventory::{self, Inventory};
 
 /// What there is: every log group that a policy chooses or still holds, as AWS shows it now.
 #[derive(Debug, Default)]
 pub(super) struct Discovery {
     pub(super) groups: BTreeMap<String, Observed>,
-    census: Census,
+    inventory: Inventory,
     /// The filters of each group, for the next refresh.
-    recollection: Option<Recollection>,
+    filter_snapshot: Option<FilterSnapshot>,
 }
 
 /// One log group as AWS shows it now.
@@ -67,13 +67,13 @@ impl Discovery {
         held: &BTreeSet<String>,
         basis: &Basis,
     ) -> Result<Self, CallError> {
-        let census = Census::take(reader, &intent.selection, intent.listings()).await?;
-        Self::of(census, reader, intent, ownership, held, basis, Sight::Now).await
+        let inventory = Inventory::take(reader, &intent.selection, intent.listings()).await?;
+        Self::of(inventory, reader, intent, ownership, held, basis, Sight::Now).await
     }
 
     /// The same with a listing that is at hand.
     pub(super) async fn of(
-        mut census: Census,
+        mut inventory: Inventory,
         reader: &Reader,
         intent: &Intent,
         ownership: &Ownership,
@@ -81,11 +81,12 @@ impl Discovery {
         basis: &Basis,
         sight: Sight,
     ) -> Result<Self, CallError> {
-        let unseen = census::held(reader, &census.asked, &census.listed, held.iter()).await?;
+        let unseen =
+            inventory::held(reader, &inventory.asked, &inventory.listed, held.iter()).await?;
         let ships = intent.wanted.is_some() || !ownership.filters.is_empty();
         let mut looks = Vec::new();
-        for group in census.listed.values().chain(unseen.values()) {
-            let chosen = census.tagging.judge(&intent.selection, group);
+        for group in inventory.listed.values().chain(unseen.values()) {
+            let chosen = inventory.tag_index.judge(&intent.selection, group);
             let held = held.contains(&group.name);
             if held || chosen != Some(false) {
                 let filters = if ships && group.class == LogGroupClass::Standard {
@@ -114,20 +115,20 @@ impl Discovery {
             .buffer_unordered(IN_FLIGHT)
             .try_collect()
             .await?;
-        let mut recollection = basis.recollection().filter(|_| ships);
+        let mut filter_snapshot = basis.filter_snapshot().filter(|_| ships);
         let mut groups = BTreeMap::new();
         for (name, Seen { tags, observed, asked_at }) in seen {
             if let Some(tags) = tags {
-                census.tagging.learn(name.clone(), tags);
+                inventory.tag_index.learn(name.clone(), tags);
             }
             if let Some(observed) = observed {
-                if let Some((recollection, asked_at)) = recollection.as_mut().zip(asked_at) {
-                    recollection.keep(&observed.group, &observed.filters, asked_at);
+                if let Some((filter_snapshot, asked_at)) = filter_snapshot.as_mut().zip(asked_at) {
+                    filter_snapshot.keep(&observed.group, &observed.filters, asked_at);
                 }
                 groups.insert(name, observed);
             }
         }
-        Ok(Self { groups, census, recollection })
+        Ok(Self { groups, inventory, filter_snapshot })
     }
 
     /// Looks again at log groups whose retention another policy of this run has given back since
@@ -160,9 +161,9 @@ impl Discovery {
             if let Some(observed) = self.groups.get(name)
                 && observed.membership == Membership::Chosen
             {
-                let is = observed.standing(intent, ownership);
-                let due = observed.due(intent, &is).standing.retention;
-                shortened.count(name, is.retention, due, observed.group.stored_bytes);
+                let current = observed.state(intent, ownership);
+                let desired = observed.desired(intent, &current).state.retention;
+                shortened.count(name, current.retention, desired, observed.group.stored_bytes);
             }
         }
         shortened
@@ -175,7 +176,7 @@ impl Discovery {
         bequeathed: &BTreeMap<String, WrittenRetention>,
         private: &mut PrivateState,
     ) {
-        if intent.demand.retention.is_none() {
+        if intent.desired.retention.is_none() {
             return;
         }
         for (name, written) in bequeathed {
@@ -211,16 +212,16 @@ impl Discovery {
     /// Keeps the listing in mind, for a plan with another selection, and the filters, for the next
     /// refresh.
     pub(super) fn remember(&self, intent: &Intent, memory: &mut PrivateState) {
-        memory.remember_census(&self.census, &intent.selection);
+        memory.remember_census(&self.inventory, &intent.selection);
         self.groups.values().for_each(|observed| memory.remember_held(&observed.group));
-        memory.recollection.clone_from(&self.recollection);
+        memory.filter_snapshot.clone_from(&self.filter_snapshot);
     }
 
     /// What the policy claims.
     pub(super) fn claim(&self, policy: &Policy, intent: &Intent, ownership: &Ownership) -> Claim {
         let chosen = self.chosen().map(|observed| {
-            let is = observed.standing(intent, ownership);
-            let ships = observed.due(intent, &is).standing.subscription.is_some();
+            let current = observed.state(intent, ownership);
+            let ships = observed.desired(intent, &current).state.subscription.is_some();
             let LogGroup { name, class, .. } = &observed.group;
             Chosen { log_group: name, class: class.clone(), ships }
         });
@@ -249,9 +250,9 @@ impl Discovery {
     /// What has to be done for the groups to stand as they should.
     pub(super) fn jobs(&self, intent: &Intent, ownership: &Ownership) -> Vec<Job> {
         let jobs = self.groups.iter().map(|(name, group)| {
-            let is = group.standing(intent, ownership);
-            let should = group.due(intent, &is).standing;
-            let mut job = Job::of(name.clone(), is, should).listed(&group.group);
+            let current = group.state(intent, ownership);
+            let desired = group.desired(intent, &current).state;
+            let mut job = Job::of(name.clone(), current, desired).listed(&group.group);
             job.filters = Some(group.filters.clone());
             if let (Membership::Left, Some(written)) = (group.membership, group.written)
                 && intent.restored(group.written).is_some()
@@ -265,8 +266,8 @@ impl Discovery {
 
     /// Takes over what was written since.
     pub(super) fn follow(&mut self, reconciled: &[Reconciled]) {
-        if let Some(recollection) = &mut self.recollection {
-            recollection.follow(reconciled);
+        if let Some(filter_snapshot) = &mut self.filter_snapshot {
+            filter_snapshot.follow(reconciled);
         }
         for reconciled in reconciled {
             if reconciled.gone {
@@ -290,7 +291,7 @@ impl Discovery {
 
 impl Shipping for Discovery {
     fn destinations_of(&self, log_group: &str) -> Option<Vec<String>> {
-        let Census { asked, listed, .. } = &self.census;
+        let Inventory { asked, listed, .. } = &self.inventory;
         shipped_to(self.groups.get(log_group), log_group, asked, listed)
     }
 }
@@ -324,9 +325,9 @@ enum Filters {
     /// It has none, or they are nothing to the policy.
     None,
     /// They cannot have changed since they were read.
-    Known(Vec<SubscriptionFilter>, Moment),
+    Known(Vec<SubscriptionFilter>, Timestamp),
     /// They are to be read, in a refresh that began then, if anybody wants to know.
-    Unread(Option<Moment>),
+    Unread(Option<Timestamp>),
 }
 
 /// What a look showed.
@@ -336,7 +337,7 @@ struct Seen {
     /// None where the log group is nothing to the policy, or there no more.
     observed: Option<Observed>,
     /// When its filters were read.
-    asked_at: Option<Moment>,
+    asked_at: Option<Timestamp>,
 }
 
 impl Look {
@@ -402,10 +403,10 @@ impl Observed {
     }
 
     /// How the group stands towards a policy.
-    pub(super) fn standing(&self, intent: &Intent, ownership: &Ownership) -> Standing {
+    pub(super) fn state(&self, intent: &Intent, ownership: &Ownership) -> GroupState {
         let holds_ours = self.filters.iter().any(|filter| ownership.made(filter));
-        let unread = Standing { subscription: None, retention: self.group.retention };
-        let concerned = self.due(intent, &unread).standing.subscription.is_some();
+        let unread = GroupState { subscription: None, retention: self.group.retention };
+        let concerned = self.desired(intent, &unread).state.subscription.is_some();
         let subscription = match &intent.wanted {
             Some(wanted) => {
                 (concerned || holds_ours).then(|| ownership.examine(&self.filters, wanted))
@@ -413,22 +414,22 @@ impl Observed {
             // A filter of ours that nobody wants any more is still there.
             None => holds_ours.then_some(Subscription::Active),
         };
-        Standing { subscription, ..unread }
+        GroupState { subscription, ..unread }
     }
 
     /// What is due to the group; a group that left is only to lose our filter, and perhaps our
     /// retention.
-    pub(super) fn due(&self, intent: &Intent, is: &Standing) -> Due {
+    pub(super) fn desired(&self, intent: &Intent, current: &GroupState) -> DesiredState {
         let LogGroup { name, class, .. } = &self.group;
         match self.membership {
             Membership::Chosen => {
                 let retention = PrivateState::provenance_of_retention(self.written);
                 let known = Known { obstacle: self.obstacle.clone(), retention };
-                intent.demand.on(name, class, is, known)
+                intent.desired.on(name, class, current, known)
             }
             Membership::Left => {
-                let retention = intent.restored(self.written).unwrap_or(is.retention);
-                Due { standing: Standing { subscription: None, retention }, skip: None }
+                let retention = intent.restored(self.written).unwrap_or(current.retention);
+                DesiredState { state: GroupState { subscription: None, retention }, skip: None }
             }
         }
     }

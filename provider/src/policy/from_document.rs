@@ -11,7 +11,7 @@ impl Policy {
     /// The resource that a document is of. What a document does not say is left out, and what is
     /// computed has yet to be read.
     pub(super) fn of(document: &Document, role: Option<RoleBlock>) -> Self {
-        let Document { name, region, account_id, wanted, replaced, demand, selection } = document;
+        let Document { name, region, account_id, wanted, replaced, desired, selection } = document;
         let wanted = wanted.as_ref();
         let text = |text: &str| Attr::Known(text.to_owned());
         let blocks = |rules: &[Rule]| Attr::Known(rules.iter().map(RuleBlock::of).collect());
@@ -32,10 +32,10 @@ impl Policy {
                 .into(),
             emit_system_fields: wanted.map_or(Attr::Null, |it| texts(&it.emit_system_fields)),
             replace_destination_arns: texts(replaced),
-            on_conflict: text(&demand.on_conflict.to_string()),
+            on_conflict: text(&desired.on_conflict.to_string()),
             grant_invoke: Attr::Null,
-            retention_in_days: demand.retention.map(Retention::in_days).into(),
-            retention_mode: text(&demand.mode.to_string()),
+            retention_in_days: desired.retention.map(Retention::in_days).into(),
+            retention_mode: text(&desired.mode.to_string()),
             retention_on_destroy: Attr::Null,
             refresh: Attr::Null,
             full_refresh_after_hours: Attr::Null,

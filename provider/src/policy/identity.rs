@@ -153,10 +153,10 @@ fn role_block(arn: &str, external_id: Attr<String>) -> Result<RoleBlock, Diagnos
 /// As in `eu-west-1` or `us-gov-east-1`, which names such as `team-a-prod` do not.
 fn looks_like_region(text: &str) -> bool {
     let Some((place, number)) = text.rsplit_once('-') else { return false };
-    let words: Vec<_> = place.split('-').collect();
+    let format: Vec<_> = place.split('-').collect();
     let is_word = |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase());
-    words.len() >= 2
-        && words.iter().all(is_word)
+    format.len() >= 2
+        && format.iter().all(is_word)
         && !number.is_empty()
         && number.chars().all(|c| c.is_ascii_digit())
 }

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
-    Arn, Distribution, Grant, Listing, LogGroupClass, Permission, PolicyId, Standing, Subscription,
-    SubscriptionFilter,
+    Arn, Distribution, Grant, GroupState, Listing, LogGroupClass, Permission, PolicyId,
+    Subscription, SubscriptionFilter,
 };
 use tfplugin::{Attr, Context, Diagnostic, ImportId, Stored};
 
@@ -55,7 +55,7 @@ async fn imported(
         return Err(diagnostics::nothing_to_import(name, region, target.no_region.as_deref()));
     };
     let mut memory = PrivateState::default();
-    let mut standings = BTreeMap::new();
+    let mut states = BTreeMap::new();
     for (log_group, (retention, other)) in &found {
         if other.destination_arn == filter.destination_arn {
             let differences = other.differences(filter);
@@ -64,8 +64,8 @@ async fn imported(
             } else {
                 Subscription::Differs(differences)
             };
-            let standing = Standing { subscription: Some(subscription), retention: *retention };
-            standings.insert(log_group.clone(), standing);
+            let state = GroupState { subscription: Some(subscription), retention: *retention };
+            states.insert(log_group.clone(), state);
         } else {
             memory.remember_foreign(log_group, other);
         }
@@ -111,11 +111,11 @@ async fn imported(
         min_matches: Attr::Null,
         select: Attr::Known(Vec::new()),
         exclude: Attr::Known(Vec::new()),
-        log_groups: Attr::Known(entries(&standings)),
+        log_groups: Attr::Known(entries(&states)),
         skipped: Attr::Known(BTreeMap::new()),
         pending: Attr::Known(0),
         document: Attr::Null,
-        invoke_permission: grant.map(|standing| standing.to_string()).into(),
+        invoke_permission: grant.map(|state| state.to_string()).into(),
     };
     Ok(Stored { state, private: memory })
 }

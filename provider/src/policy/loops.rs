@@ -4,7 +4,7 @@
 use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question, Walked};
 use tfplugin::Context;
 
-use crate::aws::{Api, CallError, Cause, Claims, Reader};
+use crate::aws::{CallError, Cause, Claims, Operation, Reader};
 use crate::diagnostics;
 use crate::provider::Client;
 
@@ -66,7 +66,9 @@ impl Loops {
                 Ok(answer) => answer,
                 Err(error) if error.cause == Cause::Missing => Answer::Missing,
                 // An endpoint that has no such service has nothing that could be found there.
-                Err(error) if error.cause == Cause::Unsupported && asked_of_few(error.api) => {
+                Err(error)
+                    if error.cause == Cause::Unsupported && asked_of_few(error.operation) =>
+                {
                     Answer::arns([])
                 }
                 Err(error) if around.goes_on_without(&error) => {
@@ -98,8 +100,11 @@ impl Loops {
 
 /// Whether only few destinations need the call. Not every region has EventBridge Pipes, nor every
 /// network a way to it.
-fn asked_of_few(api: Api) -> bool {
-    matches!(api, Api::ListDeliveryStreams | Api::ListPipes | Api::DescribePipe)
+fn asked_of_few(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::ListDeliveryStreams | Operation::ListPipes | Operation::DescribePipe
+    )
 }
 
 impl Unseen {
@@ -113,7 +118,7 @@ impl Unseen {
     }
 
     fn call(&mut self, error: CallError) {
-        if self.calls.iter().all(|known| known.api != error.api) {
+        if self.calls.iter().all(|known| known.operation != error.operation) {
             self.calls.push(error);
         }
     }
@@ -145,7 +150,9 @@ impl Surroundings<'_> {
     fn goes_on_without(&self, error: &CallError) -> bool {
         match error.cause {
             Cause::Denied | Cause::Unsupported | Cause::Unreachable => true,
-            Cause::Passing | Cause::Untrusted | Cause::Refused if asked_of_few(error.api) => true,
+            Cause::Passing | Cause::Untrusted | Cause::Refused if asked_of_few(error.operation) => {
+                true
+            }
             Cause::Stopped => false,
             _ => self.reader.is_optional(),
         }

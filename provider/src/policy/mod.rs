@@ -4,20 +4,20 @@ mod conflicts;
 mod create;
 mod delete;
 mod discover;
+mod filter_snapshot;
 mod from_document;
 mod identity;
 mod import;
-mod inventories;
 mod loops;
 mod model;
 mod permission;
 mod plan;
 mod plan_by_listing;
+mod planned_inventories;
 mod preview;
 mod private_state;
 mod progress;
 mod read;
-mod recollection;
 mod reconcile;
 mod refresh;
 mod schema;
@@ -32,8 +32,8 @@ use tfplugin::{
 
 use crate::diagnostics;
 use crate::provider::Client;
-use inventories::Inventories;
 use model::Policy;
+use planned_inventories::PlannedInventories;
 use private_state::PrivateState;
 
 pub(crate) use loops::Unseen;
@@ -45,7 +45,7 @@ pub(crate) use survey::{Survey, Surveyed};
 /// The resource `logagg_policy`.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyResource {
-    inventories: Inventories,
+    planned_inventories: PlannedInventories,
 }
 
 impl Resource for PolicyResource {
@@ -79,7 +79,7 @@ impl Resource for PolicyResource {
         cx: &Context<Client>,
         proposal: Proposal<Policy, PrivateState>,
     ) -> Planned<Policy, PrivateState> {
-        plan::plan(cx, &self.inventories, proposal).await
+        plan::plan(cx, &self.planned_inventories, proposal).await
     }
 
     async fn plan_destroy(
@@ -97,7 +97,7 @@ impl Resource for PolicyResource {
         creation: Creation<Policy, PrivateState>,
     ) -> Option<Stored<Policy, PrivateState>> {
         about(cx, &creation.planned.state);
-        create::create(cx, &self.inventories, creation).await
+        create::create(cx, &self.planned_inventories, creation).await
     }
 
     async fn update(

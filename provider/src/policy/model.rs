@@ -3,8 +3,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use logagg_policy::{
-    Arn, Demand, Destination, Document, Grant, Listing, LoopGuard, OnDestroy, Ownership, PolicyId,
-    Retention, Selection, Standing, Subscription, SubscriptionFilter, WrittenRetention,
+    Arn, Desired, Destination, Document, Grant, GroupState, Listing, LoopGuard, OnDestroy,
+    Ownership, PolicyId, Retention, Selection, Subscription, SubscriptionFilter, WrittenRetention,
 };
 use tfplugin::{Attr, Convert};
 
@@ -71,7 +71,7 @@ pub(crate) struct Intent {
     pub(crate) wanted: Option<SubscriptionFilter>,
     /// Leave for CloudWatch Logs to invoke the destination, where the policy is to give it.
     pub(crate) grant: Option<Grant>,
-    pub(crate) demand: Demand,
+    pub(crate) desired: Desired,
     pub(crate) selection: Selection,
     pub(crate) guards: Guards,
     pub(crate) on_destroy: OnDestroy,
@@ -90,7 +90,7 @@ impl Intent {
 
     /// Takes the destination's loops from memory.
     pub(crate) fn recall_loops(&mut self, memory: &PrivateState) {
-        if let (Some(wanted), Some(guard)) = (&self.wanted, &mut self.demand.ships) {
+        if let (Some(wanted), Some(guard)) = (&self.wanted, &mut self.desired.ships) {
             memory.recall_loops(&wanted.destination_arn, guard);
         }
     }
@@ -122,7 +122,7 @@ impl Policy {
             name: self.name.known().cloned().unwrap_or_default(),
             wanted: self.wanted()?,
             grant: private.id().map_or(Ok(None), |id| self.grant(id))?,
-            demand: Demand {
+            desired: Desired {
                 ships: destination.as_ref().map(LoopGuard::by_name),
                 retention,
                 mode: parsed(&self.retention_mode)?,
@@ -185,11 +185,11 @@ impl Policy {
     }
 
     /// How each log group stands according to this state.
-    pub(crate) fn standings(&self) -> Result<BTreeMap<String, Standing>, Unusable> {
+    pub(crate) fn states(&self) -> Result<BTreeMap<String, GroupState>, Unusable> {
         let entries = self.log_groups.known().into_iter().flatten();
         entries
             .filter_map(|(name, entry)| Some((name, entry.known()?)))
-            .map(|(name, entry)| Ok((name.clone(), entry.standing()?)))
+            .map(|(name, entry)| Ok((name.clone(), entry.state()?)))
             .collect()
     }
 
@@ -214,7 +214,7 @@ impl Policy {
             account_id: account_id.clone(),
             wanted: intent.wanted,
             replaced: texts(&self.replace_destination_arns).unwrap_or_default(),
-            demand: intent.demand,
+            desired: intent.desired,
             selection: intent.selection,
         };
         Attr::Known(document.to_string())
@@ -313,22 +313,22 @@ impl Entry {
         self.subscription.is_unknown() || self.retention_in_days.is_unknown()
     }
 
-    pub(crate) fn of(standing: &Standing) -> Self {
+    pub(crate) fn of(state: &GroupState) -> Self {
         Self {
-            subscription: standing.subscription.as_ref().map(ToString::to_string).into(),
-            retention_in_days: Attr::Known(standing.retention.in_days()),
+            subscription: state.subscription.as_ref().map(ToString::to_string).into(),
+            retention_in_days: Attr::Known(state.retention.in_days()),
         }
     }
 
     /// A subscription that a plan leaves unknown is to be active, if nothing is in its way.
-    fn standing(&self) -> Result<Standing, Unusable> {
+    fn state(&self) -> Result<GroupState, Unusable> {
         let subscription = match &self.subscription {
             Attr::Null => None,
             Attr::Known(text) => Some(text.parse().map_err(unusable)),
             Attr::Unknown(_) => Some(Ok(Subscription::Active)),
         };
         let days = self.retention_in_days.known().and_then(|days| i32::try_from(*days).ok());
-        Ok(Standing {
+        Ok(GroupState {
             subscription: subscription.transpose()?,
             retention: Retention::reported(days),
         })
@@ -336,11 +336,8 @@ impl Entry {
 }
 
 /// What `log_groups` holds for these.
-pub(crate) fn entries(standings: &BTreeMap<String, Standing>) -> BTreeMap<String, Attr<Entry>> {
-    standings
-        .iter()
-        .map(|(name, standing)| (name.clone(), Attr::Known(Entry::of(standing))))
-        .collect()
+pub(crate) fn entries(states: &BTreeMap<String, GroupState>) -> BTreeMap<String, Attr<Entry>> {
+    states.iter().map(|(name, state)| (name.clone(), Attr::Known(Entry::of(state)))).collect()
 }
 
 fn destination(arn: &str) -> Result<Destination, Unusable> {

@@ -53,24 +53,24 @@ pub(super) async fn look(
     intent: &Intent,
     memory: &mut PrivateState,
 ) -> Result<Option<Permission>, Diagnostic> {
-    let mut standing = None;
+    let mut state = None;
     if let Some(grant) = &intent.grant {
         let found = examine(reader, grant, memory).await?;
         if found == Permission::Active {
             memory.remember_grant(grant);
         }
-        standing = Some(found);
+        state = Some(found);
     }
     for grant in memory.superseded(intent.grant.as_ref()) {
         match examine(reader, &grant, memory).await? {
-            Permission::Missing | Permission::Taken => memory.forget_grant(&grant),
-            _ if matches!(standing, None | Some(Permission::Active)) => {
-                standing = Some(Permission::NotRevoked);
+            Permission::Missing | Permission::Conflict => memory.forget_grant(&grant),
+            _ if matches!(state, None | Some(Permission::Active)) => {
+                state = Some(Permission::NotRevoked);
             }
             _ => {}
         }
     }
-    Ok(standing)
+    Ok(state)
 }
 
 /// What `invoke_permission` will be: a function of configuration alone.
@@ -83,8 +83,8 @@ pub(super) fn plan(planned: &Policy) -> Attr<String> {
 }
 
 /// Whether the permission is not as it should be.
-pub(super) fn is_pending(standing: Option<Permission>) -> bool {
-    !matches!(standing, None | Some(Permission::Active))
+pub(super) fn is_pending(state: Option<Permission>) -> bool {
+    !matches!(state, None | Some(Permission::Active))
 }
 
 impl Grants<'_> {
@@ -99,7 +99,7 @@ impl Grants<'_> {
         let granted = loop {
             let written = match examine(self.reader, grant, memory).await? {
                 Permission::Active => break Granted::Before,
-                Permission::Taken => return Err(diagnostics::statement_taken(grant)),
+                Permission::Conflict => return Err(diagnostics::statement_taken(grant)),
                 Permission::Missing => self.writer.add_permission(grant).await,
                 Permission::Differs | Permission::NotRevoked => self.make_anew(grant).await,
             };
@@ -153,7 +153,7 @@ impl Grants<'_> {
     ) -> Result<(), Diagnostic> {
         match examine(self.reader, grant, memory).await? {
             Permission::Missing => {}
-            Permission::Taken => cx.report(diagnostics::statement_left(grant)),
+            Permission::Conflict => cx.report(diagnostics::statement_left(grant)),
             Permission::Differs => {
                 self.revoke(&grant.interim()).await?;
                 self.revoke(grant).await?;

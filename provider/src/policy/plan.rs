@@ -1,18 +1,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use logagg_policy::{
-    Arn, Destination, Known, LogGroupClass, OnConflict, Permission, Retention, Standing,
+    Arn, Destination, GroupState, Known, LogGroupClass, OnConflict, Permission, Retention,
     Subscription,
 };
 use tfplugin::{Attr, AttributePath, Context, Convert, Diagnostic, Planned, Proposal, Stored};
 
 use super::conflicts::{self, claim_of_map};
 use super::delete::preview_of_leaving;
-use super::inventories::Inventories;
 use super::model::{Entry, Intent, Policy, Unusable};
 use super::permission;
 use super::plan_by_listing::{Before, plan_by_listing};
-use super::preview::{FilterWrite, Preview, Prospect};
+use super::planned_inventories::PlannedInventories;
+use super::preview::{FilterWrite, GroupPreview, Preview};
 use super::private_state::{PrivateState, Refusals, Successor};
 use super::validate::grant_to_what_is_no_function;
 use crate::aws::{Account, Origin};
@@ -24,7 +24,7 @@ use crate::provider::Client;
 /// warnings only.
 pub(super) async fn plan(
     cx: &Context<Client>,
-    inventories: &Inventories,
+    planned_inventories: &PlannedInventories,
     proposal: Proposal<Policy, PrivateState>,
 ) -> Planned<Policy, PrivateState> {
     let Proposal { config, prior, proposed: mut planned, replaced } = proposal;
@@ -52,7 +52,7 @@ pub(super) async fn plan(
             private.replace(Successor::Here);
         }
         let policy = private.id_or_draw();
-        plan_by_listing(cx, inventories, account, policy, &planned, before).await;
+        plan_by_listing(cx, planned_inventories, account, policy, &planned, before).await;
         return Planned { state: planned, private, requires_replace: Vec::new() };
     };
     prior.private.stay();
@@ -64,7 +64,7 @@ pub(super) async fn plan(
         prior.private.replace(Successor::Elsewhere);
         // Of the creation that Terraform plans next it shows no warnings.
         tell_leaving(cx, &prior);
-        plan_by_listing(cx, inventories, account, policy, &planned, Before::Replaced).await;
+        plan_by_listing(cx, planned_inventories, account, policy, &planned, Before::Replaced).await;
         return Planned { state: planned, private: prior.private, requires_replace };
     }
     let stated = prior.state.account_id.known().zip(id).filter(|(stated, id)| stated != id);
@@ -95,7 +95,7 @@ pub(super) async fn plan(
         }
         Ok(None) => {
             let before = Before::Policy(&prior);
-            plan_by_listing(cx, inventories, account, policy, &planned, before).await;
+            plan_by_listing(cx, planned_inventories, account, policy, &planned, before).await;
         }
         Err(error) => cx.report(diagnostics::unusable_state(&error)),
     }
@@ -105,8 +105,8 @@ pub(super) async fn plan(
 /// Warns of what happens where a policy no longer is.
 fn tell_leaving(cx: &Context<Client>, prior: &Stored<Policy, PrivateState>) {
     let Stored { state, private } = prior;
-    if let (Ok(intent), Ok(standings)) = (state.intent(private), state.standings()) {
-        preview_of_leaving(&intent, private, &standings).tell_shortened(cx);
+    if let (Ok(intent), Ok(states)) = (state.intent(private), state.states()) {
+        preview_of_leaving(&intent, private, &states).tell_shortened(cx);
     }
 }
 
@@ -119,7 +119,7 @@ fn moves(prior: &Policy, planned: &Policy, account_id: Option<&str>) -> Vec<Attr
     let account_id = planned.account_of_role().or_else(|| account_id.map(str::to_owned));
     let accounts = prior.account_id.known().zip(account_id);
     let account = prior.assumed_role() != planned.assumed_role()
-        && accounts.is_some_and(|(was, is)| *was != is);
+        && accounts.is_some_and(|(was, current)| *was != current);
     let paths = [(region, AttributePath::root("region")), (account, role_arn())];
     paths.into_iter().filter(|(moves, _)| *moves).map(|(_, path)| path).collect()
 }
@@ -176,12 +176,12 @@ fn plan_update(
     prior: &Stored<Policy, PrivateState>,
 ) -> Result<Option<Preview>, Unusable> {
     let private = &prior.private;
-    let standings = prior.state.standings()?;
+    let states = prior.state.states()?;
     let mut intent = planned.intent(private)?;
     intent.recall_loops(private);
     let chosen = if planned.selects_as(&prior.state) {
-        let held = standings.iter().filter(|(name, _)| !private.left.contains(*name));
-        Some(held.map(|(name, is)| (name.as_str(), is.retention)).collect())
+        let held = states.iter().filter(|(name, _)| !private.left.contains(*name));
+        Some(held.map(|(name, current)| (name.as_str(), current.retention)).collect())
     } else {
         private.chosen_by(&intent.selection)
     };
@@ -203,28 +203,34 @@ fn plan_update(
     let mut unsure = false;
     for (name, retention) in &chosen {
         let class = private.class(name);
-        let is = standings.get(*name).cloned().unwrap_or_else(|| newcomer(&intent, *retention));
-        let written = private.written_as_listed(name, is.retention);
+        let current = states.get(*name).cloned().unwrap_or_else(|| newcomer(&intent, *retention));
+        let written = private.written_as_listed(name, current.retention);
         let known = Known {
             obstacle: private.obstacle(name, &ownership, refusals),
             retention: PrivateState::provenance_of_retention(written),
         };
-        let due = intent.demand.on(name, &class, &is, known);
+        let desired = intent.desired.on(name, &class, &current, known);
         let taken = private.has_foreign(name);
         unsure |= taken && unknown.replaced;
-        let entry = unknown.entry(&is, &due.standing, &class, taken);
+        let entry = unknown.entry(&current, &desired.state, &class, taken);
         log_groups.insert((*name).to_owned(), Attr::Known(entry));
-        if let Some(skip) = &due.skip {
+        if let Some(skip) = &desired.skip {
             skipped.insert((*name).to_owned(), Attr::Known(skip.to_string()));
         }
-        let written = unknown.written && due.standing.subscription.is_some();
+        let written = unknown.written && desired.state.subscription.is_some();
         let filter = if written { FilterWrite::Again } else { FilterWrite::IfDifferent };
         let stored_bytes = private.stored_bytes(name);
-        preview.chosen(&Prospect { log_group: name, is: &is, due: &due, stored_bytes, filter });
+        preview.chosen(&GroupPreview {
+            log_group: name,
+            current: &current,
+            desired: &desired,
+            stored_bytes,
+            filter,
+        });
     }
-    for (name, is) in standings.iter().filter(|(name, _)| !chosen.contains_key(name.as_str())) {
-        let restored = intent.restored(private.written_as_listed(name, is.retention));
-        preview.left(name, is, restored, private.stored_bytes(name));
+    for (name, current) in states.iter().filter(|(name, _)| !chosen.contains_key(name.as_str())) {
+        let restored = intent.restored(private.written_as_listed(name, current.retention));
+        preview.left(name, current, restored, private.stored_bytes(name));
     }
     let unknown_skips = unknown.subscription || unsure;
     planned.log_groups = Attr::Known(log_groups);
@@ -234,9 +240,9 @@ fn plan_update(
 }
 
 /// A log group that another selection chooses; its filters have not been read.
-fn newcomer(intent: &Intent, retention: Retention) -> Standing {
-    let subscription = intent.demand.ships.as_ref().map(|_| Subscription::Missing);
-    Standing { subscription, retention }
+fn newcomer(intent: &Intent, retention: Retention) -> GroupState {
+    let subscription = intent.desired.ships.as_ref().map(|_| Subscription::Missing);
+    GroupState { subscription, retention }
 }
 
 /// What of a log group cannot be told yet.
@@ -272,15 +278,21 @@ impl Unknown {
         self.subscription || self.retention
     }
 
-    fn entry(&self, is: &Standing, due: &Standing, class: &LogGroupClass, taken: bool) -> Entry {
-        let mut entry = Entry::of(due);
-        let put = due.subscription.is_some();
-        let may_be_skipped = self.skips && put && is.subscription != due.subscription;
+    fn entry(
+        &self,
+        current: &GroupState,
+        desired: &GroupState,
+        class: &LogGroupClass,
+        taken: bool,
+    ) -> Entry {
+        let mut entry = Entry::of(desired);
+        let put = desired.subscription.is_some();
+        let may_be_skipped = self.skips && put && current.subscription != desired.subscription;
         let unsure = self.replaced && taken;
         if self.subscription || unsure || may_be_skipped || (self.written && put) {
             entry.subscription = Attr::unknown();
         }
-        let may_be_denied = self.skips && is.retention != due.retention;
+        let may_be_denied = self.skips && current.retention != desired.retention;
         if (self.retention && class.takes_retention()) || may_be_denied {
             entry.retention_in_days = Attr::unknown();
         }
@@ -327,7 +339,7 @@ fn statement_taken(planned: &Policy, prior: &Stored<Policy, PrivateState>) -> Op
     let policy = prior.private.id()?;
     let grant = planned.grant(policy).ok().flatten()?;
     let is_same = prior.state.grant(policy).ok().flatten().as_ref() == Some(&grant);
-    let taken = prior.state.invoke_permission.known() == Some(&Permission::Taken.to_string());
+    let taken = prior.state.invoke_permission.known() == Some(&Permission::Conflict.to_string());
     (is_same && taken).then(|| diagnostics::statement_will_be_taken(&grant))
 }
 
@@ -353,13 +365,14 @@ mod tests {
         Attr::Known(vec![RuleBlock { name_prefixes, ..RuleBlock::default() }])
     }
 
-    fn standing(subscription: Option<Subscription>, retention: Retention) -> Standing {
-        Standing { subscription, retention }
+    fn group_state(subscription: Option<Subscription>, retention: Retention) -> GroupState {
+        GroupState { subscription, retention }
     }
 
     /// A policy in the state with these log groups.
-    fn state(groups: &[(&str, Standing)]) -> Policy {
-        let standings = groups.iter().map(|(name, is)| ((*name).to_owned(), is.clone())).collect();
+    fn state(groups: &[(&str, GroupState)]) -> Policy {
+        let states =
+            groups.iter().map(|(name, current)| ((*name).to_owned(), current.clone())).collect();
         Policy {
             id: text("logs@eu-west-1"),
             account_id: text("123456789012"),
@@ -386,7 +399,7 @@ mod tests {
             min_matches: Attr::Null,
             select: select("/aws/lambda/"),
             exclude: Attr::Known(Vec::new()),
-            log_groups: Attr::Known(entries(&standings)),
+            log_groups: Attr::Known(entries(&states)),
             skipped: Attr::Known(BTreeMap::new()),
             pending: Attr::Known(0),
             document: Attr::Null,
@@ -423,16 +436,16 @@ mod tests {
 
     #[test]
     fn a_state_that_is_as_it_should_be_plans_itself() {
-        let is = standing(Some(Subscription::Active), Retention::Days(30));
-        let state = state(&[("/aws/lambda/a", is)]);
+        let current = group_state(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/aws/lambda/a", current)]);
         assert_eq!(planned(&state, PrivateState::default(), |_| {}), state);
     }
 
     #[test]
     fn drift_is_planned_away_group_by_group() {
         let mut state = state(&[
-            ("/aws/lambda/a", standing(Some(Subscription::Active), Retention::Days(30))),
-            ("/aws/lambda/new", standing(Some(Subscription::Missing), Retention::Never)),
+            ("/aws/lambda/a", group_state(Some(Subscription::Active), Retention::Days(30))),
+            ("/aws/lambda/new", group_state(Some(Subscription::Missing), Retention::Never)),
         ]);
         state.pending = Attr::Known(1);
         let planned = planned(&state, PrivateState::default(), |_| {});
@@ -444,8 +457,8 @@ mod tests {
 
     #[test]
     fn a_group_that_left_the_selection_is_planned_away() {
-        let is = standing(Some(Subscription::Active), Retention::Days(30));
-        let state = state(&[("/aws/lambda/a", is.clone()), ("/ecs/web", is)]);
+        let current = group_state(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/aws/lambda/a", current.clone()), ("/ecs/web", current)]);
         let mut memory = PrivateState::default();
         memory.left.insert("/ecs/web".into());
         let planned = planned(&state, memory, |_| {});
@@ -455,20 +468,20 @@ mod tests {
 
     #[test]
     fn other_words_that_the_listing_covers_are_planned_exactly() {
-        let is = standing(Some(Subscription::Active), Retention::Days(30));
-        let state = state(&[("/aws/lambda/a", is)]);
+        let current = group_state(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/aws/lambda/a", current)]);
         let memory = remembering("/aws/lambda/b", LogGroupClass::Standard, 0);
         let planned = planned(&state, memory, |policy| policy.select = select("/aws/lambda/b"));
         let names: Vec<_> = planned.log_groups.known().unwrap().keys().collect();
         assert_eq!(names, ["/aws/lambda/b"]);
-        let due = Entry { subscription: text("active"), retention_in_days: Attr::Known(30) };
-        assert_eq!(entry(&planned, "/aws/lambda/b"), due);
+        let desired = Entry { subscription: text("active"), retention_in_days: Attr::Known(30) };
+        assert_eq!(entry(&planned, "/aws/lambda/b"), desired);
     }
 
     #[test]
     fn what_goes_beyond_max_changes_is_counted_with_what_is_only_put_again() {
-        let is = standing(Some(Subscription::Active), Retention::Days(30));
-        let state = state(&[("/aws/lambda/a", is.clone()), ("/aws/lambda/b", is)]);
+        let current = group_state(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/aws/lambda/a", current.clone()), ("/aws/lambda/b", current)]);
         let prior = Stored { state: state.clone(), private: PrivateState::default() };
         let check = |change: &dyn Fn(&mut Policy), expected: &str| {
             let mut planned = state.clone();
@@ -490,8 +503,8 @@ mod tests {
 
     #[test]
     fn a_filter_on_a_group_that_became_a_loop_is_planned_away() {
-        let is = standing(Some(Subscription::Active), Retention::Days(30));
-        let state = state(&[("/aws/lambda/other", is)]);
+        let current = group_state(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/aws/lambda/other", current)]);
         let planned = planned(&state, PrivateState::default(), |policy| {
             policy.destination_arn = text(&SHIPPER.replace("shipper", "other"));
         });
@@ -502,8 +515,8 @@ mod tests {
 
     #[test]
     fn a_loop_that_only_aws_shows_is_planned_away_as_long_as_the_destination_is_the_same() {
-        let is = standing(Some(Subscription::Active), Retention::Days(30));
-        let state = state(&[("/app/tail", is)]);
+        let current = group_state(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/app/tail", current)]);
         let mut loops = LoopGuard::default();
         loops.written_by("/app/tail", &["function shipper".to_owned()]);
         let mut memory = PrivateState::default();
@@ -519,7 +532,7 @@ mod tests {
 
     #[test]
     fn a_class_without_filters_is_remembered_when_a_destination_is_added() {
-        let mut state = state(&[("/aws/lambda/cheap", standing(None, Retention::Days(30)))]);
+        let mut state = state(&[("/aws/lambda/cheap", group_state(None, Retention::Days(30)))]);
         state.destination_arn = Attr::Null;
         let memory = remembering("/aws/lambda/cheap", LogGroupClass::InfrequentAccess, 0);
         let planned = planned(&state, memory, |policy| policy.destination_arn = text(SHIPPER));
@@ -529,8 +542,8 @@ mod tests {
 
     #[test]
     fn an_unknown_destination_leaves_only_the_subscriptions_unknown() {
-        let is = standing(Some(Subscription::Active), Retention::Never);
-        let state = state(&[("/aws/lambda/a", is)]);
+        let current = group_state(Some(Subscription::Active), Retention::Never);
+        let state = state(&[("/aws/lambda/a", current)]);
         let planned = planned(&state, PrivateState::default(), |policy| {
             policy.destination_arn = Attr::unknown();
         });
@@ -542,8 +555,8 @@ mod tests {
 
     #[test]
     fn words_that_reach_beyond_the_listing_are_planned_as_unknown() {
-        let is = standing(Some(Subscription::Active), Retention::Days(30));
-        let state = state(&[("/aws/lambda/a", is)]);
+        let current = group_state(Some(Subscription::Active), Retention::Days(30));
+        let state = state(&[("/aws/lambda/a", current)]);
         let memory = remembering("/aws/lambda/a", LogGroupClass::Standard, 0);
         let planned = planned(&state, memory, |policy| policy.select = select("/aws/"));
         assert!(planned.log_groups.is_unknown());
@@ -568,11 +581,11 @@ mod tests {
 
     #[test]
     fn a_foreign_filter_is_warned_of_until_it_ships_where_we_do() {
-        let is = standing(
+        let current = group_state(
             Some(Subscription::Differs(vec![logagg_policy::Argument::DestinationArn])),
             Retention::Days(30),
         );
-        let state = state(&[("/aws/lambda/a", is)]);
+        let state = state(&[("/aws/lambda/a", current)]);
         let mut memory = PrivateState::default();
         let elsewhere = SHIPPER.replace("shipper", "other");
         memory.remember_foreign("/aws/lambda/a", &SubscriptionFilter::new("logs", &elsewhere));
@@ -588,8 +601,8 @@ mod tests {
     fn where_what_is_replaced_is_unknown_a_foreign_filter_may_turn_out_to_be_ours() {
         let differs = Subscription::Differs(vec![logagg_policy::Argument::DestinationArn]);
         let mut state = state(&[
-            ("/aws/lambda/a", standing(Some(differs), Retention::Days(30))),
-            ("/aws/lambda/b", standing(Some(Subscription::Active), Retention::Days(30))),
+            ("/aws/lambda/a", group_state(Some(differs), Retention::Days(30))),
+            ("/aws/lambda/b", group_state(Some(Subscription::Active), Retention::Days(30))),
         ]);
         state.on_conflict = text("skip");
         let elsewhere = SHIPPER.replace("shipper", "other");

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use logagg_policy::{AccountPolicy, Known, PolicyId, Standing, SubscriptionFilter};
+use logagg_policy::{AccountPolicy, GroupState, Known, PolicyId, SubscriptionFilter};
 use tfplugin::{Context, Stored};
 
 use super::conflicts;
-use super::inventories::{Inventories, Inventory};
 use super::model::{Intent, Policy};
-use super::preview::{FilterWrite, Preview, Prospect};
+use super::planned_inventories::{PlannedInventories, PlannedInventory};
+use super::preview::{FilterWrite, GroupPreview, Preview};
 use super::private_state::PrivateState;
 use crate::aws::{Account, IN_FLIGHT, Origin, Reader};
 use crate::diagnostics::{self, Present};
@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Tells what a plan is about to do as far as a listing shows, and claims it.
 pub(super) async fn plan_by_listing(
     cx: &Context<Client>,
-    inventories: &Inventories,
+    planned_inventories: &PlannedInventories,
     account: Option<&Account>,
     policy: PolicyId,
     planned: &Policy,
@@ -47,8 +47,8 @@ pub(super) async fn plan_by_listing(
     }
     let Ok(intent) = planned.intent(&PrivateState::default()) else { return };
     let reader = account.reader(region, cx.stopped());
-    let inventory = match Inventory::list(&reader, &intent).await {
-        Ok(inventory) => inventory,
+    let planned_inventory = match PlannedInventory::list(&reader, &intent).await {
+        Ok(planned_inventory) => planned_inventory,
         Err(error) => return cx.report(diagnostics::not_read(&error, region)),
     };
     let destination = planned.destination_arn.known().map(String::as_str);
@@ -58,20 +58,20 @@ pub(super) async fn plan_by_listing(
     };
     let mut preview = Preview::of(&intent, account_policy.as_ref());
     preview.grants = planned.grant_invoke.known() == Some(&true);
-    count(&mut preview, planned, &intent, &inventory, before);
+    count(&mut preview, planned, &intent, &planned_inventory, before);
     let present = match (before, &intent.wanted) {
         (Before::Nothing, Some(wanted)) => present(&reader, &preview.subscribed, wanted).await,
         _ => Present::default(),
     };
     cx.report(diagnostics::announcement(&intent.name, region, destination, &preview, &present));
     preview.tell(cx);
-    let claim = inventory.claim(planned, &intent);
+    let claim = planned_inventory.claim(planned, &intent);
     let origin = match before {
         Before::Policy(prior) if prior.state.ownership() == planned.ownership() => Origin::Existing,
         Before::Policy(_) | Before::Nothing | Before::Replaced => Origin::Created,
     };
     conflicts::tell(cx, account, region, policy, origin, claim).await;
-    inventories.keep(policy, inventory);
+    planned_inventories.keep(policy, planned_inventory);
 }
 
 /// What the account ships by a policy of its own, where that can be looked at.
@@ -90,41 +90,44 @@ fn count(
     preview: &mut Preview,
     planned: &Policy,
     intent: &Intent,
-    inventory: &Inventory,
+    planned_inventory: &PlannedInventory,
     before: Before<'_>,
 ) {
     let nothing = PrivateState::default();
-    let (private, mut standings, same_filter) = match before {
+    let (private, mut states, same_filter) = match before {
         Before::Policy(Stored { state, private }) => {
-            (private, state.standings().unwrap_or_default(), planned.subscribes_as(state))
+            (private, state.states().unwrap_or_default(), planned.subscribes_as(state))
         }
         Before::Nothing | Before::Replaced => (&nothing, BTreeMap::new(), true),
     };
     let again = planned.destination_arn.is_unknown() || !same_filter;
     let filter = if again { FilterWrite::Again } else { FilterWrite::IfDifferent };
-    let listed = inventory.chosen.iter().filter_map(|name| inventory.census.listed.get(name));
+    let listed = planned_inventory
+        .chosen
+        .iter()
+        .filter_map(|name| planned_inventory.inventory.listed.get(name));
     for group in listed {
         let known = Known {
             obstacle: None,
             retention: PrivateState::provenance_of_retention(private.written(group)),
         };
-        let is = standings.remove(&group.name);
-        let is = Standing {
-            subscription: is.and_then(|is| is.subscription),
+        let current = states.remove(&group.name);
+        let current = GroupState {
+            subscription: current.and_then(|current| current.subscription),
             retention: group.retention,
         };
-        let due = intent.demand.on(&group.name, &group.class, &is, known);
-        preview.chosen(&Prospect {
+        let desired = intent.desired.on(&group.name, &group.class, &current, known);
+        preview.chosen(&GroupPreview {
             log_group: &group.name,
-            is: &is,
-            due: &due,
+            current: &current,
+            desired: &desired,
             stored_bytes: group.stored_bytes,
             filter,
         });
     }
-    for (name, is) in &standings {
-        let restored = intent.restored(private.written_as_listed(name, is.retention));
-        preview.left(name, is, restored, private.stored_bytes(name));
+    for (name, current) in &states {
+        let restored = intent.restored(private.written_as_listed(name, current.retention));
+        preview.left(name, current, restored, private.stored_bytes(name));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{AccountPolicy, Due, LoopGuard, Retention, Standing, Subscription};
+use logagg_policy::{AccountPolicy, DesiredState, GroupState, LoopGuard, Retention, Subscription};
 use tfplugin::{Context, Diagnostic, Goal};
 
 use super::model::Intent;
@@ -57,10 +57,10 @@ pub(crate) struct Shortened {
 
 /// A chosen log group in a plan.
 #[derive(Debug)]
-pub(super) struct Prospect<'a> {
+pub(super) struct GroupPreview<'a> {
     pub(super) log_group: &'a str,
-    pub(super) is: &'a Standing,
-    pub(super) due: &'a Due,
+    pub(super) current: &'a GroupState,
+    pub(super) desired: &'a DesiredState,
     pub(super) stored_bytes: u64,
     /// What becomes of its filter where the group stands as it should.
     pub(super) filter: FilterWrite,
@@ -97,7 +97,7 @@ impl Preview {
         };
         let by_account = account_policy.filter(same).map(|policy| ByAccount {
             policy: policy.clone(),
-            guard: intent.demand.ships.clone().unwrap_or_default(),
+            guard: intent.desired.ships.clone().unwrap_or_default(),
             twice: BTreeSet::new(),
             looped: BTreeSet::new(),
         });
@@ -105,22 +105,22 @@ impl Preview {
     }
 
     /// Counts a log group that the policy chooses.
-    pub(super) fn chosen(&mut self, prospect: &Prospect<'_>) {
-        let Prospect { log_group, is, due, stored_bytes, filter } = *prospect;
+    pub(super) fn chosen(&mut self, group: &GroupPreview<'_>) {
+        let GroupPreview { log_group, current, desired, stored_bytes, filter } = *group;
         self.chosen += 1;
-        let ships = due.standing.subscription == Some(Subscription::Active);
-        let again = filter == FilterWrite::Again && due.skip.is_none();
-        if again || (ships && is.subscription != due.standing.subscription) {
+        let ships = desired.state.subscription == Some(Subscription::Active);
+        let again = filter == FilterWrite::Again && desired.skip.is_none();
+        if again || (ships && current.subscription != desired.state.subscription) {
             self.subscribed.push(log_group.to_owned());
-        } else if is.subscription.is_some() && due.standing.subscription.is_none() {
+        } else if current.subscription.is_some() && desired.state.subscription.is_none() {
             self.unsubscribed.push(log_group.to_owned());
         }
-        if is.retention != due.standing.retention {
+        if current.retention != desired.state.retention {
             self.retained.push(log_group.to_owned());
         }
-        self.changes += usize::from(again || due.standing != *is);
-        self.shortened.count(log_group, is.retention, due.standing.retention, stored_bytes);
-        if let Some(skip) = &due.skip {
+        self.changes += usize::from(again || desired.state != *current);
+        self.shortened.count(log_group, current.retention, desired.state.retention, stored_bytes);
+        if let Some(skip) = &desired.skip {
             self.skipped.insert(log_group.to_owned(), skip.to_string());
         }
         if let Some(by_account) = self.by_account.as_mut().filter(|it| it.policy.ships(log_group)) {
@@ -136,19 +136,19 @@ impl Preview {
     pub(super) fn left(
         &mut self,
         log_group: &str,
-        is: &Standing,
+        current: &GroupState,
         restored: Option<Retention>,
         stored_bytes: u64,
     ) {
-        let restored = restored.filter(|restored| *restored != is.retention);
-        if is.subscription.is_some() {
+        let restored = restored.filter(|restored| *restored != current.retention);
+        if current.subscription.is_some() {
             self.unsubscribed.push(log_group.to_owned());
         }
         if let Some(restored) = restored {
             self.restored.push(log_group.to_owned());
-            self.restored_shorter.count(log_group, is.retention, restored, stored_bytes);
+            self.restored_shorter.count(log_group, current.retention, restored, stored_bytes);
         }
-        self.changes += usize::from(is.subscription.is_some() || restored.is_some());
+        self.changes += usize::from(current.subscription.is_some() || restored.is_some());
     }
 
     /// Warns of events that will be deleted or arrive twice, and fails the plan where it goes too
@@ -224,49 +224,60 @@ mod tests {
         assert!(Guards::default().check(0, 10_000).is_ok());
     }
 
-    fn standing(subscription: Option<Subscription>, retention: Retention) -> Standing {
-        Standing { subscription, retention }
+    fn state(subscription: Option<Subscription>, retention: Retention) -> GroupState {
+        GroupState { subscription, retention }
     }
 
-    fn chosen(preview: &mut Preview, is: &Standing, due: &Due, filter: FilterWrite) {
-        preview.chosen(&Prospect { log_group: "/a", is, due, stored_bytes: 10, filter });
+    fn chosen(
+        preview: &mut Preview,
+        current: &GroupState,
+        desired: &DesiredState,
+        filter: FilterWrite,
+    ) {
+        preview.chosen(&GroupPreview {
+            log_group: "/a",
+            current,
+            desired,
+            stored_bytes: 10,
+            filter,
+        });
     }
 
     #[test]
     fn each_log_group_counts_once_by_whatever_changes() {
         let active = || Some(Subscription::Active);
-        let due = |subscription, retention| Due {
-            standing: standing(subscription, retention),
+        let desired = |subscription, retention| DesiredState {
+            state: state(subscription, retention),
             skip: None,
         };
-        let check = |is: Standing, due: Due, filter, expected: [usize; 4]| {
+        let check = |current: GroupState, desired: DesiredState, filter, expected: [usize; 4]| {
             let mut preview = Preview::default();
-            chosen(&mut preview, &is, &due, filter);
+            chosen(&mut preview, &current, &desired, filter);
             let counts = [
                 preview.changes,
                 preview.subscribed.len(),
                 preview.retained.len(),
                 preview.shortened.log_groups.len(),
             ];
-            assert_eq!(counts, expected, "{is:?} {due:?}");
+            assert_eq!(counts, expected, "{current:?} {desired:?}");
         };
         let (week, month) = (Retention::Days(7), Retention::Days(30));
         let same = FilterWrite::IfDifferent;
-        check(standing(active(), month), due(active(), month), same, [0; 4]);
-        check(standing(active(), month), due(active(), month), FilterWrite::Again, [1, 1, 0, 0]);
+        check(state(active(), month), desired(active(), month), same, [0; 4]);
+        check(state(active(), month), desired(active(), month), FilterWrite::Again, [1, 1, 0, 0]);
         let missing = Some(Subscription::Missing);
-        check(standing(missing, week), due(active(), month), same, [1, 1, 1, 0]);
-        check(standing(active(), month), due(active(), week), same, [1, 0, 1, 1]);
-        check(standing(active(), month), due(None, month), same, [1, 0, 0, 0]);
+        check(state(missing, week), desired(active(), month), same, [1, 1, 1, 0]);
+        check(state(active(), month), desired(active(), week), same, [1, 0, 1, 1]);
+        check(state(active(), month), desired(None, month), same, [1, 0, 0, 0]);
     }
 
     #[test]
     fn a_skipped_group_is_no_change_whatever_may_become_of_filters() {
-        let is = standing(None, Retention::Never);
+        let current = state(None, Retention::Never);
         let skip = Some(Skip::Loop("it writes there".to_owned()));
-        let due = Due { standing: is.clone(), skip };
+        let desired = DesiredState { state: current.clone(), skip };
         let mut preview = Preview::default();
-        chosen(&mut preview, &is, &due, FilterWrite::Again);
+        chosen(&mut preview, &current, &desired, FilterWrite::Again);
         assert_eq!((preview.changes, preview.skipped.len()), (0, 1));
     }
 
@@ -274,10 +285,10 @@ mod tests {
     fn what_leaves_counts_by_its_filter_and_by_the_retention_it_gets_back() {
         let mut preview = Preview::default();
         let (week, month) = (Retention::Days(7), Retention::Days(30));
-        preview.left("/a", &standing(Some(Subscription::Active), month), None, 10);
-        preview.left("/b", &standing(None, month), Some(week), 10);
-        preview.left("/c", &standing(None, month), Some(month), 10);
-        preview.left("/d", &standing(None, month), Some(Retention::Never), 10);
+        preview.left("/a", &state(Some(Subscription::Active), month), None, 10);
+        preview.left("/b", &state(None, month), Some(week), 10);
+        preview.left("/c", &state(None, month), Some(month), 10);
+        preview.left("/d", &state(None, month), Some(Retention::Never), 10);
         assert_eq!(preview.changes, 3);
         assert_eq!(preview.restored_shorter.log_groups, ["/b (30 days to 7 days)"]);
         assert_eq!(preview.restored_shorter.bytes, 10);

@@ -10,9 +10,9 @@ use logagg_policy::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::recollection::Recollection;
+use super::filter_snapshot::FilterSnapshot;
 use crate::aws::{KeptFor, Overlap};
-use crate::census::Census;
+use crate::inventory::Inventory;
 
 /// What a policy remembers in private state: what planning needs to know and the state does not
 /// show.
@@ -57,7 +57,7 @@ pub(crate) struct PrivateState {
     loops: BTreeMap<String, BTreeMap<String, String>>,
     /// The filters of each log group, where the next refresh may go by that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) recollection: Option<Recollection>,
+    pub(super) filter_snapshot: Option<FilterSnapshot>,
     /// The statements that let CloudWatch Logs invoke a function: the function, and the id.
     granted: BTreeSet<(String, String)>,
     /// What the account ships by a policy of its own.
@@ -189,14 +189,14 @@ impl PrivateState {
     }
 
     /// Keeps a listing in mind with what is known of the tags that a selection goes by.
-    pub(super) fn remember_census(&mut self, census: &Census, selection: &Selection) {
-        self.remember_listing(&census.asked, census.listed.values());
+    pub(super) fn remember_census(&mut self, inventory: &Inventory, selection: &Selection) {
+        self.remember_listing(&inventory.asked, inventory.listed.values());
         let rules = selection.select.iter().chain(&selection.exclude);
         let filters: BTreeSet<_> = rules.filter_map(|rule| rule.tags.as_ref()).collect();
         for (place, filter) in filters.into_iter().enumerate() {
             self.tag_filters.push(patterns(filter));
             for (name, group) in &mut self.listed {
-                match census.tagging.has(name, filter) {
+                match inventory.tag_index.has(name, filter) {
                     Some(true) => group.tagged.push(place),
                     Some(false) => {}
                     None => group.untold.push(place),
@@ -661,21 +661,21 @@ mod tests {
             ..logagg_policy::Rule::default()
         };
         let selection = |value: &str| Selection { select: vec![rule(value)], exclude: Vec::new() };
-        let mut census = Census::default();
+        let mut inventory = Inventory::default();
         for name in ["/a", "/b"] {
-            census.listed.insert(name.to_owned(), group(name, LogGroupClass::Standard));
+            inventory.listed.insert(name.to_owned(), group(name, LogGroupClass::Standard));
         }
-        census.asked = selection("search").listings();
+        inventory.asked = selection("search").listings();
         let team = |value: &str| BTreeMap::from([("team".to_owned(), value.to_owned())]);
-        census.tagging.learn("/a".to_owned(), team("search"));
-        let remembered = |census: &Census| {
+        inventory.tag_index.learn("/a".to_owned(), team("search"));
+        let remembered = |inventory: &Inventory| {
             let mut memory = PrivateState::default();
-            memory.remember_census(census, &selection("search"));
+            memory.remember_census(inventory, &selection("search"));
             PrivateState::decode(&memory.encode()).unwrap()
         };
-        assert_eq!(remembered(&census).chosen_by(&selection("search")), None);
-        census.tagging.learn("/b".to_owned(), team("checkout"));
-        let memory = remembered(&census);
+        assert_eq!(remembered(&inventory).chosen_by(&selection("search")), None);
+        inventory.tag_index.learn("/b".to_owned(), team("checkout"));
+        let memory = remembered(&inventory);
         let chosen = memory.chosen_by(&selection("search")).unwrap();
         assert_eq!(chosen.into_keys().collect::<Vec<_>>(), ["/a"]);
         assert_eq!(memory.chosen_by(&selection("checkout")), None);

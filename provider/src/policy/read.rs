@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use logagg_policy::{Ownership, Permission, Standing};
+use logagg_policy::{GroupState, Ownership, Permission};
 use tfplugin::{Attr, Context, Stored};
 
 use super::conflicts::found_in_state;
@@ -71,7 +71,7 @@ async fn refreshed(
         .map_err(|error| diagnostics::unusable_state(&error))?;
     let ownership = prior.private.widen(prior.state.ownership());
     let held = prior.state.log_groups.known().into_iter().flatten().map(|(name, _)| name.clone());
-    let basis = match intent.refresh.basis(&reader, prior.private.recollection.as_ref()).await {
+    let basis = match intent.refresh.basis(&reader, prior.private.filter_snapshot.as_ref()).await {
         Ok(basis) => basis,
         Err(Unverified::Failed(error)) if error.cause == Cause::Stopped => {
             return Err(diagnostics::not_read(&error, region));
@@ -139,14 +139,14 @@ pub(super) async fn look_for_loops(
     }
     memory.remember_loops(&wanted.destination_arn, &loops.guard);
     memory.account_policy = loops.account_policy.take();
-    intent.demand.ships = Some(std::mem::take(&mut loops.guard));
+    intent.desired.ships = Some(std::mem::take(&mut loops.guard));
     Ok(loops)
 }
 
 /// What has been created since the last listing and has the policy's retention already got it from
 /// the enforcer.
 fn adopt_new(private: &mut PrivateState, intent: &Intent, discovery: &Discovery) {
-    let Some(says) = intent.demand.retention else { return };
+    let Some(says) = intent.desired.retention else { return };
     for observed in discovery.chosen() {
         let group = &observed.group;
         if group.retention == says && private.is_new(group) {
@@ -162,26 +162,26 @@ pub(super) fn record(
     intent: &Intent,
     ownership: &Ownership,
 ) {
-    let mut standings: BTreeMap<String, Standing> = BTreeMap::new();
+    let mut states: BTreeMap<String, GroupState> = BTreeMap::new();
     let mut skipped = BTreeMap::new();
     let mut pending = 0;
     let memory = &mut stored.private;
     memory.forget_findings();
     discovery.remember(intent, memory);
     for (name, group) in &discovery.groups {
-        let is = group.standing(intent, ownership);
-        let due = group.due(intent, &is);
+        let current = group.state(intent, ownership);
+        let desired = group.desired(intent, &current);
         if group.membership == Membership::Left {
-            if due.standing == is {
+            if desired.state == current {
                 continue;
             }
             memory.left.insert(name.clone());
         }
         // What an imported policy selects is not known before it is planned.
         if !intent.selection.select.is_empty() {
-            pending += i64::from(due.standing != is);
+            pending += i64::from(desired.state != current);
         }
-        if let Some(skip) = due.skip {
+        if let Some(skip) = desired.skip {
             skipped.insert(name.clone(), Attr::Known(skip.to_string()));
         }
         let wanted = intent.wanted.as_ref();
@@ -190,13 +190,13 @@ pub(super) fn record(
         {
             memory.remember_foreign(name, foreign);
         }
-        standings.insert(name.clone(), is);
+        states.insert(name.clone(), current);
     }
-    memory.forget_written_but(|name| standings.contains_key(name));
+    memory.forget_written_but(|name| states.contains_key(name));
     if pending == 0 {
         memory.forget_former();
     }
-    stored.state.log_groups = Attr::Known(entries(&standings));
+    stored.state.log_groups = Attr::Known(entries(&states));
     stored.state.skipped = Attr::Known(skipped);
     stored.state.pending = Attr::Known(pending);
 }

@@ -2,15 +2,15 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use logagg_policy::{
-    Listing, LogGroup, OnConflict, Ownership, PolicyId, Standing, Subscription, SubscriptionFilter,
-    WrittenRetention,
+    GroupState, Listing, LogGroup, OnConflict, Ownership, PolicyId, Subscription,
+    SubscriptionFilter, WrittenRetention,
 };
 use tfplugin::Context;
 
 use super::private_state::PrivateState;
 use super::progress::Progress;
 use crate::aws::{
-    Api, CallError, Cause, IN_FLIGHT, Kept, KeptFor, Reader, Retained, SharedClaims, Writer,
+    CallError, Cause, IN_FLIGHT, Kept, KeptFor, Operation, Reader, Retained, SharedClaims, Writer,
 };
 use crate::diagnostics;
 use crate::provider::Client;
@@ -33,8 +33,8 @@ pub(super) struct Reconciler {
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) log_group: String,
-    pub(super) is: Standing,
-    pub(super) should: Standing,
+    pub(super) current: GroupState,
+    pub(super) desired: GroupState,
     /// Whether the filter has to be put even where the group stands as it should: an argument of
     /// the subscription changed.
     pub(super) subscription: Touch,
@@ -76,7 +76,7 @@ pub(super) enum AfterFailure {
 pub(super) struct Reconciled {
     pub(super) log_group: String,
     /// How it stands now.
-    pub(super) reached: Standing,
+    pub(super) reached: GroupState,
     /// Its filters now, where they were looked at.
     pub(super) filters: Option<Vec<SubscriptionFilter>>,
     pub(super) failures: Vec<Failure>,
@@ -113,11 +113,11 @@ pub(crate) enum Failure {
 
 impl Job {
     /// A group whose filters are still to be read, if they matter.
-    pub(super) fn of(log_group: String, is: Standing, should: Standing) -> Self {
+    pub(super) fn of(log_group: String, current: GroupState, desired: GroupState) -> Self {
         Self {
             log_group,
-            is,
-            should,
+            current,
+            desired,
             subscription: Touch::IfDifferent,
             filters: None,
             barred: None,
@@ -133,17 +133,17 @@ impl Job {
 
     /// Has the group get back what there was before the policy's write.
     pub(super) fn give_back(&mut self, written: WrittenRetention) {
-        self.should.retention = written.before;
+        self.desired.retention = written.before;
         self.retention = RetentionWrite::Back(written);
     }
 
     /// Whether anything may have to be written.
     pub(super) fn is_needed(&self) -> bool {
-        self.is != self.should || (self.subscription == Touch::Always && self.subscribes())
+        self.current != self.desired || (self.subscription == Touch::Always && self.subscribes())
     }
 
     pub(super) fn subscribes(&self) -> bool {
-        self.should.subscription.is_some()
+        self.desired.subscription.is_some()
     }
 
     /// Whether our filter may have to be put.
@@ -152,17 +152,17 @@ impl Job {
     }
 
     fn touches_subscription(&self) -> bool {
-        self.is.subscription != self.should.subscription
+        self.current.subscription != self.desired.subscription
             || (self.subscription == Touch::Always && self.subscribes())
     }
 }
 
 impl Reconciled {
     /// A log group as it was before anything was done.
-    pub(super) fn untouched(log_group: String, is: Standing) -> Self {
+    pub(super) fn untouched(log_group: String, current: GroupState) -> Self {
         Self {
             log_group,
-            reached: is,
+            reached: current,
             filters: None,
             failures: Vec::new(),
             gone: false,
@@ -225,7 +225,7 @@ impl Reconciler {
     /// Reconciles one log group: reads its filters again before writing, changes only what is ours,
     /// and says how far it came.
     pub(super) async fn reconcile(&self, job: Job, after: AfterFailure) -> Reconciled {
-        let mut reconciled = Reconciled::untouched(job.log_group.clone(), job.is.clone());
+        let mut reconciled = Reconciled::untouched(job.log_group.clone(), job.current.clone());
         let _turn = match self.writer.turn(&job.log_group).await {
             Ok(turn) => turn,
             Err(stopped) => {
@@ -243,7 +243,7 @@ impl Reconciler {
             AfterFailure::Stop(on_conflict) => reconciled.barring(on_conflict).is_some(),
             AfterFailure::GoOn => false,
         };
-        if job.is.retention != job.should.retention && !halted && !reconciled.gone {
+        if job.current.retention != job.desired.retention && !halted && !reconciled.gone {
             self.reconcile_retention(&job, &mut reconciled).await;
         }
         if reconciled.gone {
@@ -264,12 +264,12 @@ impl Reconciler {
                 }
             }
         }
-        let outcome = self.writer.set_retention(&job.log_group, job.should.retention).await;
+        let outcome = self.writer.set_retention(&job.log_group, job.desired.retention).await;
         if outcome.is_ok() {
             reconciled.writes += 1;
-            reconciled.reached.retention = job.should.retention;
+            reconciled.reached.retention = job.desired.retention;
             if let RetentionWrite::Own { created_ms } = job.retention {
-                let (before, wrote) = (job.is.retention, job.should.retention);
+                let (before, wrote) = (job.current.retention, job.desired.retention);
                 reconciled.written = Some(WrittenRetention { before, wrote, created_ms });
             }
         }
@@ -284,7 +284,7 @@ impl Reconciler {
             listed => {
                 reconciled.gone = false;
                 let Some(mut error) = reconciled.missing.take() else { return };
-                if listed.is_ok() && error.api == Api::PutSubscriptionFilter {
+                if listed.is_ok() && error.operation == Operation::PutSubscriptionFilter {
                     error.cause = Cause::DestinationMissing;
                 }
                 reconciled.failures.push(Failure::Call(error));
@@ -318,7 +318,7 @@ impl Reconciler {
                 Some(self.ownership.examine(&group.filters, wanted))
             }
             _ if outcome.is_ok() => None,
-            _ => job.is.subscription.clone(),
+            _ => job.current.subscription.clone(),
         };
         reconciled.filters = Some(group.filters);
         outcome
@@ -520,7 +520,7 @@ impl Failure {
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Likeness<'a> {
-    Call((Api, Cause, &'a str)),
+    Call((Operation, Cause, &'a str)),
     NameTaken(&'a str),
     Loop(&'a str),
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use logagg_policy::{LogGroup, SubscriptionFilter};
 
-use super::recollection::{Recollection, Witness};
-use crate::aws::{Api, CallError, Moment, Reader};
+use super::filter_snapshot::{FilterSnapshot, OwnWrite};
+use crate::aws::{CallError, Operation, Reader, Timestamp};
 
 /// Which log groups a refresh asks for their subscription filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +56,14 @@ const FEWEST_PAGES: usize = 10;
 
 /// The calls that change the subscription filters of a log group; all else that does makes
 /// another log group of it.
-const CHANGES: [Api; 2] = [Api::PutSubscriptionFilter, Api::DeleteSubscriptionFilter];
+const CHANGES: [Operation; 2] =
+    [Operation::PutSubscriptionFilter, Operation::DeleteSubscriptionFilter];
 
 /// What is known before any log group is asked for its filters.
 #[derive(Debug, Default)]
 pub(super) struct Basis {
     /// When this began; nothing where it is not known, or of no use.
-    pub(super) began: Option<Moment>,
+    pub(super) began: Option<Timestamp>,
     known: Option<Known>,
 }
 
@@ -77,9 +78,9 @@ pub(crate) enum Unverified {
 
 #[derive(Debug)]
 struct Known {
-    recollection: Recollection,
+    filter_snapshot: FilterSnapshot,
     /// When the filters of a log group were last changed, as far as CloudTrail tells.
-    changed: BTreeMap<String, Moment>,
+    changed: BTreeMap<String, Timestamp>,
 }
 
 impl Refresh {
@@ -90,19 +91,20 @@ impl Refresh {
     pub(super) async fn basis(
         self,
         reader: &Reader,
-        recollection: Option<&Recollection>,
+        filter_snapshot: Option<&FilterSnapshot>,
     ) -> Result<Basis, Unverified> {
         let Self::Incremental { full_after } = self else {
             return Ok(Basis::default());
         };
         let began = reader.aws_time().await.map_err(Unverified::Failed)?;
         let mut basis = Basis { began: Some(began), known: None };
-        let Some(recollection) = recollection.filter(|last| last.is_good(began, full_after)) else {
+        let Some(filter_snapshot) = filter_snapshot.filter(|last| last.is_good(began, full_after))
+        else {
             tracing::info!("the next refresh can be incremental, this one is full");
             return Ok(basis);
         };
-        let since = recollection.told_since();
-        let most_pages = FEWEST_PAGES.max(recollection.len() / GROUPS_PER_PAGE);
+        let since = filter_snapshot.told_since();
+        let most_pages = FEWEST_PAGES.max(filter_snapshot.len() / GROUPS_PER_PAGE);
         let mut changed = BTreeMap::new();
         for call in CHANGES {
             let events = reader.events(call, since, most_pages).await;
@@ -115,31 +117,33 @@ impl Refresh {
                 *last = event.at.max(*last);
             }
         }
-        let mut recollection = recollection.clone();
-        recollection.question(&changed, began)?;
-        basis.known = Some(Known { recollection, changed });
+        let mut filter_snapshot = filter_snapshot.clone();
+        filter_snapshot.question(&changed, began)?;
+        basis.known = Some(Known { filter_snapshot, changed });
         Ok(basis)
     }
 }
 
-impl Recollection {
+impl FilterSnapshot {
     /// The time since which CloudTrail can have told something new: nothing is news that happened
     /// before every log group was asked.
-    fn told_since(&self) -> Moment {
+    fn told_since(&self) -> Timestamp {
         let since = self.at.before(LATEST).max(self.full_at.before(BLUR));
-        self.witness.as_ref().map_or(since, |witness| since.min(witness.after.before(BLUR)))
+        self.own_write.as_ref().map_or(since, |own_write| since.min(own_write.after.before(BLUR)))
     }
 
     /// Whether CloudTrail tells of what the policy wrote itself, if it wrote anything.
     fn question(
         &mut self,
-        changed: &BTreeMap<String, Moment>,
-        now: Moment,
+        changed: &BTreeMap<String, Timestamp>,
+        now: Timestamp,
     ) -> Result<(), Unverified> {
-        let Some(Witness { log_group, after, due }) = &mut self.witness else { return Ok(()) };
+        let Some(OwnWrite { log_group, after, desired }) = &mut self.own_write else {
+            return Ok(());
+        };
         if changed.get(log_group).is_some_and(|told| *told >= after.before(BLUR)) {
-            self.witness = None;
-        } else if now > *due.get_or_insert(now.after(LATEST)) {
+            self.own_write = None;
+        } else if now > *desired.get_or_insert(now.after(LATEST)) {
             return Err(Unverified::Behind { log_group: log_group.clone() });
         }
         Ok(())
@@ -149,22 +153,25 @@ impl Recollection {
 impl Basis {
     /// The filters of a log group that cannot have changed since it was asked for them, and when
     /// that was.
-    pub(super) fn filters_of(&self, group: &LogGroup) -> Option<(Vec<SubscriptionFilter>, Moment)> {
+    pub(super) fn filters_of(
+        &self,
+        group: &LogGroup,
+    ) -> Option<(Vec<SubscriptionFilter>, Timestamp)> {
         let known = self.known.as_ref()?;
-        let (filters, asked_at) = known.recollection.filters_of(group)?;
+        let (filters, asked_at) = known.filter_snapshot.filters_of(group)?;
         let changed = known.changed.get(&group.name);
         let certain = changed.is_none_or(|changed| *changed < asked_at.before(BLUR));
         certain.then_some((filters, asked_at))
     }
 
     /// What to remember of this refresh, log groups still to come.
-    pub(super) fn recollection(&self) -> Option<Recollection> {
+    pub(super) fn filter_snapshot(&self) -> Option<FilterSnapshot> {
         let began = self.began?;
-        let Some(Known { recollection: last, .. }) = &self.known else {
-            return Some(Recollection::new(began, began));
+        let Some(Known { filter_snapshot: last, .. }) = &self.known else {
+            return Some(FilterSnapshot::new(began, began));
         };
-        let mut next = Recollection::new(began, last.full_at);
-        next.witness.clone_from(&last.witness);
+        let mut next = FilterSnapshot::new(began, last.full_at);
+        next.own_write.clone_from(&last.own_write);
         Some(next)
     }
 }
@@ -186,20 +193,20 @@ mod tests {
     }
 
     /// What is known at some time after `/a` was asked, when CloudTrail tells of this change.
-    fn basis(asked_at: Moment, changed: Option<(&str, Moment)>) -> Basis {
-        let mut recollection = Recollection::new(asked_at, asked_at);
-        recollection.keep(&group("/a", 1), &[SubscriptionFilter::new("logs", "arn")], asked_at);
+    fn basis(asked_at: Timestamp, changed: Option<(&str, Timestamp)>) -> Basis {
+        let mut filter_snapshot = FilterSnapshot::new(asked_at, asked_at);
+        filter_snapshot.keep(&group("/a", 1), &[SubscriptionFilter::new("logs", "arn")], asked_at);
         let changed = changed.map(|(name, at)| (name.to_owned(), at)).into_iter().collect();
-        Basis { began: Some(Moment(9_000)), known: Some(Known { recollection, changed }) }
+        Basis { began: Some(Timestamp(9_000)), known: Some(Known { filter_snapshot, changed }) }
     }
 
     #[test]
     fn a_log_group_is_asked_again_when_its_filters_were_changed_since() {
-        let asked_at = Moment(5_000);
+        let asked_at = Timestamp(5_000);
         let knows = |changed| basis(asked_at, changed).filters_of(&group("/a", 1)).is_some();
         assert!(knows(None));
-        assert!(knows(Some(("/b", Moment(6_000)))));
-        assert!(!knows(Some(("/a", Moment(6_000)))));
+        assert!(knows(Some(("/b", Timestamp(6_000)))));
+        assert!(!knows(Some(("/a", Timestamp(6_000)))));
         assert!(!knows(Some(("/a", asked_at))));
         // AWS's clocks are not one.
         assert!(!knows(Some(("/a", asked_at.before(BLUR)))));
@@ -208,40 +215,40 @@ mod tests {
 
     #[test]
     fn news_reaches_back_an_hour_and_not_beyond_the_last_full_refresh() {
-        let (day, minute) = (Moment(86_400), Duration::from_mins(1));
-        assert_eq!(Recollection::new(day, day).told_since(), day.before(BLUR));
-        let later = |time| Recollection::new(day.after(time), day).told_since();
+        let (day, minute) = (Timestamp(86_400), Duration::from_mins(1));
+        assert_eq!(FilterSnapshot::new(day, day).told_since(), day.before(BLUR));
+        let later = |time| FilterSnapshot::new(day.after(time), day).told_since();
         assert_eq!(later(30 * minute), day.before(BLUR));
         assert_eq!(later(90 * minute), day.after(30 * minute));
     }
 
     #[test]
     fn what_the_policy_wrote_itself_is_told_within_the_hour() {
-        let day = Moment(86_400);
-        let question = |told: &[(&str, Moment)], witness: &mut Option<Witness>, now| {
-            let mut last = Recollection::new(day, day);
-            last.witness = witness.take();
+        let day = Timestamp(86_400);
+        let question = |told: &[(&str, Timestamp)], own_write: &mut Option<OwnWrite>, now| {
+            let mut last = FilterSnapshot::new(day, day);
+            last.own_write = own_write.take();
             let told = told.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
             let answer = last.question(&told, now).is_ok();
-            *witness = last.witness;
+            *own_write = last.own_write;
             answer
         };
-        let wrote = Witness { log_group: "/a".to_owned(), after: day, due: None };
-        let (mut witness, hour) = (Some(wrote), Duration::from_hours(1));
+        let wrote = OwnWrite { log_group: "/a".to_owned(), after: day, desired: None };
+        let (mut own_write, hour) = (Some(wrote), Duration::from_hours(1));
         let earlier = ("/a", day.before(BLUR * 2));
         // The first refresh after the write does not know how long ago that was.
         let first = day.after(hour * 5);
-        assert!(question(&[earlier, ("/b", first)], &mut witness, first));
-        assert!(question(&[earlier], &mut witness, first.after(hour)));
+        assert!(question(&[earlier, ("/b", first)], &mut own_write, first));
+        assert!(question(&[earlier], &mut own_write, first.after(hour)));
         let late = first.after(hour + Duration::from_secs(1));
-        assert!(!question(&[earlier], &mut witness.clone(), late));
-        assert!(question(&[("/a", day)], &mut witness, late));
-        assert_eq!(witness, None);
+        assert!(!question(&[earlier], &mut own_write.clone(), late));
+        assert!(question(&[("/a", day)], &mut own_write, late));
+        assert_eq!(own_write, None);
     }
 
     #[test]
     fn another_log_group_of_the_same_name_is_asked() {
-        let basis = basis(Moment(5_000), None);
+        let basis = basis(Timestamp(5_000), None);
         assert_eq!(basis.filters_of(&group("/a", 2)), None);
         assert_eq!(basis.filters_of(&group("/new", 1)), None);
         assert_eq!(Basis::default().filters_of(&group("/a", 1)), None);
@@ -250,10 +257,10 @@ mod tests {
     #[test]
     fn a_full_refresh_is_one_until_it_is_too_old_or_from_the_future() {
         let day = Duration::from_hours(24);
-        let last = Recollection::new(Moment(50_000), Moment(40_000));
-        assert!(last.is_good(Moment(50_000), day));
-        assert!(last.is_good(Moment(126_399), day));
-        assert!(!last.is_good(Moment(126_400), day));
-        assert!(!last.is_good(Moment(49_999), day));
+        let last = FilterSnapshot::new(Timestamp(50_000), Timestamp(40_000));
+        assert!(last.is_good(Timestamp(50_000), day));
+        assert!(last.is_good(Timestamp(126_399), day));
+        assert!(!last.is_good(Timestamp(126_400), day));
+        assert!(!last.is_good(Timestamp(49_999), day));
     }
 }

@@ -243,7 +243,7 @@ fn computed(block: Block) -> Block {
             "invoke_permission",
             Attribute::computed(Type::String).describe(
                 "The statement of `grant_invoke` as it stands: `active`, `missing`, `differs`, \
-                 `taken` where another owner's has its id, or `not revoked` where one is left that \
+                 `conflict` where another owner's has its id, or `not revoked` where one is left that \
                  is no longer wanted. Null where there is to be none, and is none.",
             ),
         )

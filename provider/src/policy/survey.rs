@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use logagg_policy::{Document, Standing};
+use logagg_policy::{Document, GroupState};
 use tfplugin::{Attr, CancellationToken, Context, Diagnostics, Proposal, Stored};
 
-use super::inventories::Inventories;
 use super::model::Policy;
+use super::planned_inventories::PlannedInventories;
 use super::private_state::PrivateState;
 use super::{plan, read};
 use crate::diagnostics;
@@ -27,9 +27,9 @@ pub(crate) struct Survey {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Surveyed {
     /// How it stands.
-    pub(crate) is: Standing,
+    pub(crate) current: GroupState,
     /// How it is to stand.
-    pub(crate) due: Standing,
+    pub(crate) desired: GroupState,
     /// Why it is not subscribed.
     pub(crate) skip: Option<String>,
     /// Where a filter of somebody else's ships that has the policy's name.
@@ -62,7 +62,7 @@ impl Survey {
             proposed: prior.state.clone(),
             replaced: None,
         };
-        let planned = plan::plan(&planning, &Inventories::default(), proposal).await;
+        let planned = plan::plan(&planning, &PlannedInventories::default(), proposal).await;
         told.extend(planning.diagnostics());
         if planned.state.log_groups.known().is_none() {
             return Err(told);
@@ -70,16 +70,16 @@ impl Survey {
         let unusable = |error| {
             Diagnostics::from(diagnostics::unusable_state(&error as &super::model::Unusable))
         };
-        let is = prior.state.standings().map_err(unusable)?;
-        let due = planned.state.standings().map_err(unusable)?;
+        let current = prior.state.states().map_err(unusable)?;
+        let desired = planned.state.states().map_err(unusable)?;
         let skipped = planned.state.skipped.known();
         let ownership = planned.state.ownership();
         let foreign: BTreeMap<_, _> = planned.private.foreign(&ownership).collect();
-        let groups = is.into_iter().filter_map(|(name, is)| {
+        let groups = current.into_iter().filter_map(|(name, current)| {
             let skip = skipped.and_then(|skipped| skipped.get(&name)).and_then(Attr::known);
             let surveyed = Surveyed {
-                due: due.get(&name)?.clone(),
-                is,
+                desired: desired.get(&name)?.clone(),
+                current,
                 skip: skip.cloned(),
                 foreign: foreign.get(&name).map(|destination| (*destination).clone()),
             };

@@ -1,17 +1,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use logagg_policy::{
-    Listing, LogGroup, OnConflict, Permission, PolicyId, Retention, Standing, Subscription,
+    GroupState, Listing, LogGroup, OnConflict, Permission, PolicyId, Retention, Subscription,
     SubscriptionFilter, WrittenRetention,
 };
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
 use super::conflicts;
 use super::discover::{Discovery, Membership, Sight, shipped_to};
-use super::inventories::Inventory;
 use super::loops::{Shipping, Surroundings};
 use super::model::{Entry, Intent, Policy, Unusable};
 use super::permission::Grants;
+use super::planned_inventories::PlannedInventory;
 use super::private_state::PrivateState;
 use super::read::{check_account, look_for_loops, record, record_permission, ship};
 use super::reconcile::{
@@ -19,8 +19,8 @@ use super::reconcile::{
 };
 use super::refresh::Basis;
 use crate::aws::{Account, CallError, Claims, Origin, Reader, SharedClaims};
-use crate::census::{self, Census};
 use crate::diagnostics;
+use crate::inventory::{self, Inventory};
 use crate::provider::Client;
 
 /// Does what the plan says. What fails is an error, and the state says how far it came.
@@ -101,7 +101,7 @@ impl Updating<'_> {
         let region = region.to_owned();
         stored.private.remember_former(prior.ownership());
         let ownership = stored.private.widen(stored.state.ownership());
-        let standings = prior.standings().map_err(unusable)?;
+        let states = prior.states().map_err(unusable)?;
         let again = !stored.state.subscribes_as(&prior);
         let reconciler = Reconciler {
             policy: *policy,
@@ -119,13 +119,13 @@ impl Updating<'_> {
         let must_grant = !is_granted(&prior, &intent, *policy).map_err(unusable)?;
         let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
         let reconciled = if stored.state.log_groups.is_unknown() {
-            let held = standings.into_keys().collect();
-            let inventory = Inventory::list(reader, &intent).await.map_err(not_read)?;
-            let claim = inventory.claim(&stored.state, &intent);
+            let held = states.into_keys().collect();
+            let planned = PlannedInventory::list(reader, &intent).await.map_err(not_read)?;
+            let claim = planned.claim(&stored.state, &intent);
             claims.lock().await.claim(*policy, Origin::Existing, claim);
             let (basis, sight) = (Basis::default(), Sight::Settled);
             let mut discovery =
-                Discovery::of(inventory.census, reader, &intent, &ownership, &held, &basis, sight)
+                Discovery::of(planned.inventory, reader, &intent, &ownership, &held, &basis, sight)
                     .await
                     .map_err(not_read)?;
             let given_back = claims.lock().await.given_back().clone();
@@ -151,7 +151,7 @@ impl Updating<'_> {
             record(&mut stored, &discovery, &intent, &ownership);
             reconciled
         } else {
-            let mut plan = Planned::of(&stored, &intent, standings).map_err(unusable)?;
+            let mut plan = Planned::of(&stored, &intent, states).map_err(unusable)?;
             if let Some(claim) = conflicts::claim_of_map(&stored.state, &stored.private) {
                 let mut claimed = claims.lock().await;
                 conflicts::check(cx, &mut claimed, *policy, Origin::Existing, claim)?;
@@ -180,15 +180,15 @@ impl Updating<'_> {
             plan.compare(&reconciled, &mut meanwhile);
             meanwhile.tell(cx, &reconciled);
             remember(&mut stored.private, &reconciled);
-            settle(&mut stored, &plan, &reconciled, intent.demand.on_conflict);
-            if let Some(recollection) = &mut stored.private.recollection {
-                recollection.follow(&reconciled);
+            settle(&mut stored, &plan, &reconciled, intent.desired.on_conflict);
+            if let Some(filter_snapshot) = &mut stored.private.filter_snapshot {
+                filter_snapshot.follow(&reconciled);
             }
             reconciled
         };
         tell_left_to_others(cx, &reconciled);
         // A log group that has left is as any other when it comes back.
-        let held = stored.state.standings().map_err(unusable)?;
+        let held = stored.state.states().map_err(unusable)?;
         let failed = reconciled.iter().filter(|group| !group.failures.is_empty());
         let failed: BTreeSet<&str> = failed.map(|group| group.log_group.as_str()).collect();
         stored.private.forget_written_but(|name| held.contains_key(name) || failed.contains(name));
@@ -206,7 +206,7 @@ impl Updating<'_> {
             false => Some(Permission::NotRevoked),
         };
         record_permission(&mut stored.state, permission);
-        let skips = intent.demand.on_conflict == OnConflict::Skip;
+        let skips = intent.desired.on_conflict == OnConflict::Skip;
         for (failure, groups) in by_reason(&reconciled) {
             cx.report(match failure.is_conflict() && skips {
                 true => diagnostics::left_out(failure, &groups),
@@ -225,7 +225,7 @@ fn is_granted(prior: &Policy, intent: &Intent, policy: PolicyId) -> Result<bool,
 
 /// A plan knows only the loops that were there when it was made.
 fn bar(jobs: &mut [Job], intent: &Intent) {
-    let Some(guard) = &intent.demand.ships else { return };
+    let Some(guard) = &intent.desired.ships else { return };
     for job in jobs.iter_mut().filter(|job| job.puts_filter()) {
         job.barred = guard.why(&job.log_group).map(str::to_owned);
     }
@@ -237,8 +237,8 @@ struct Planned {
 }
 
 struct Change {
-    is: Standing,
-    should: Standing,
+    current: GroupState,
+    desired: GroupState,
     membership: Membership,
     /// Whether it was no part of the policy before.
     newcomer: bool,
@@ -251,11 +251,11 @@ impl Planned {
     fn of(
         stored: &Stored<Policy, PrivateState>,
         intent: &Intent,
-        mut standings: BTreeMap<String, Standing>,
+        mut states: BTreeMap<String, GroupState>,
     ) -> Result<Self, Unusable> {
-        let change = |is, should, membership| Change {
-            is,
-            should,
+        let change = |current, desired, membership| Change {
+            current,
+            desired,
             membership,
             newcomer: false,
             touch: Touch::IfDifferent,
@@ -263,26 +263,27 @@ impl Planned {
         };
         let mut groups = BTreeMap::new();
         let private = &stored.private;
-        for (name, mut should) in stored.state.standings()? {
-            let before = standings.remove(&name);
+        for (name, mut desired) in stored.state.states()? {
+            let before = states.remove(&name);
             let newcomer = before.is_none();
-            let is = before.unwrap_or_else(|| Standing {
-                subscription: should.subscription.as_ref().map(|_| Subscription::Missing),
+            let current = before.unwrap_or_else(|| GroupState {
+                subscription: desired.subscription.as_ref().map(|_| Subscription::Missing),
                 retention: private.retention(&name).unwrap_or(Retention::Never),
             });
-            if let Some(says) = intent.demand.retention
+            if let Some(says) = intent.desired.retention
                 && stored.state.is_unknown_retention(&name)
             {
-                let written = private.written_as_listed(&name, is.retention);
+                let written = private.written_as_listed(&name, current.retention);
                 let whose = PrivateState::provenance_of_retention(written);
-                should.retention = intent.demand.retention_due(says, is.retention, whose);
+                desired.retention =
+                    intent.desired.desired_retention(says, current.retention, whose);
             }
-            let change = Change { newcomer, ..change(is, should, Membership::Chosen) };
+            let change = Change { newcomer, ..change(current, desired, Membership::Chosen) };
             groups.insert(name, change);
         }
-        groups.extend(standings.into_iter().map(|(name, is)| {
-            let should = Standing { subscription: None, retention: is.retention };
-            (name, change(is, should, Membership::Left))
+        groups.extend(states.into_iter().map(|(name, current)| {
+            let desired = GroupState { subscription: None, retention: current.retention };
+            (name, change(current, desired, Membership::Left))
         }));
         Ok(Self { groups })
     }
@@ -309,35 +310,35 @@ impl Planned {
     fn judge_again(&mut self, intent: &Intent, private: &PrivateState, meanwhile: &mut Meanwhile) {
         for (name, change) in &mut self.groups {
             let Some(group) = meanwhile.listed.get(name) else { continue };
-            let (planned, now) = (change.is.retention, group.retention);
+            let (planned, now) = (change.current.retention, group.retention);
             match change.membership {
                 Membership::Left => {
                     let then = private.written_as_listed(name, planned);
                     let back = private.written(group).filter(|_| then.is_some());
                     if let Some(before) = intent.restored(back) {
-                        change.is.retention = now;
-                        change.should.retention = before;
+                        change.current.retention = now;
+                        change.desired.retention = before;
                         change.back = back;
                     }
                 }
                 Membership::Chosen
-                    if planned != change.should.retention
+                    if planned != change.desired.retention
                         || meanwhile.given_back.contains(name) =>
                 {
                     let given_back = meanwhile.given_back.contains(name);
                     let whose = PrivateState::provenance_of_retention(private.written(group));
-                    let due = intent
-                        .demand
+                    let desired_now = intent
+                        .desired
                         .retention
-                        .map_or(now, |says| intent.demand.retention_due(says, now, whose));
-                    let should = change.should.retention;
-                    let less = should < planned && now < planned;
-                    let as_planned = given_back || should >= now || now == planned || less;
-                    if due == should && as_planned {
-                        change.is.retention = now;
+                        .map_or(now, |says| intent.desired.desired_retention(says, now, whose));
+                    let desired = change.desired.retention;
+                    let less = desired < planned && now < planned;
+                    let as_planned = given_back || desired >= now || now == planned || less;
+                    if desired_now == desired && as_planned {
+                        change.current.retention = now;
                     } else {
                         meanwhile.overtaken.insert(format!("{name} ({now})"));
-                        change.is.retention = should;
+                        change.current.retention = desired;
                     }
                 }
                 Membership::Chosen => {}
@@ -351,7 +352,7 @@ impl Planned {
             .iter()
             .filter_map(|(name, change)| Some((name, change, meanwhile.listed.get(name)?)));
         let jobs = present.map(|(name, change, group)| {
-            let mut job = Job::of(name.clone(), change.is.clone(), change.should.clone());
+            let mut job = Job::of(name.clone(), change.current.clone(), change.desired.clone());
             job = job.listed(group);
             job.subscription = change.touch;
             if let Some(back) = change.back {
@@ -367,7 +368,7 @@ impl Planned {
         for group in reconciled {
             let Some(change) = self.groups.get(&group.log_group) else { continue };
             let seen = !change.newcomer && change.touch == Touch::IfDifferent;
-            if seen && group.found.is_some() && group.found != change.is.subscription {
+            if seen && group.found.is_some() && group.found != change.current.subscription {
                 meanwhile.refiltered.insert(group.log_group.clone());
             }
         }
@@ -397,11 +398,11 @@ impl Meanwhile {
         plan: &Planned,
         private: &PrivateState,
     ) -> Result<Self, CallError> {
-        let mut census = Census::take(reader, &intent.selection, intent.listings()).await?;
+        let mut inventory = Inventory::take(reader, &intent.selection, intent.listings()).await?;
         let planned = plan.groups.keys().cloned().collect();
-        let born = census.chosen(reader, &intent.selection, &planned).await?;
-        let Census { asked, mut listed, .. } = census;
-        let held = census::held(reader, &asked, &listed, plan.groups.keys()).await?;
+        let born = inventory.chosen(reader, &intent.selection, &planned).await?;
+        let Inventory { asked, mut listed, .. } = inventory;
+        let held = inventory::held(reader, &asked, &listed, plan.groups.keys()).await?;
         listed.extend(held);
         let (mut gone, mut recreated) = (BTreeSet::new(), BTreeSet::new());
         for name in plan.groups.keys() {
@@ -477,7 +478,7 @@ fn settle(
     for (name, entry) in log_groups.iter_mut() {
         let Some(change) = plan.groups.get(name) else { continue };
         if entry.known().is_some_and(Entry::has_unknown) {
-            *entry = Attr::Known(Entry::of(&change.should));
+            *entry = Attr::Known(Entry::of(&change.desired));
         }
     }
     let mut pending = 0;

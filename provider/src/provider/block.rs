@@ -89,13 +89,13 @@ fn accounts(block: Block) -> Block {
         .attribute(
             "allowed_account_ids",
             ids().describe(
-                "Accounts in which anything may be done. Looked at before the first read or write, \
+                "AllowedAccounts in which anything may be done. Looked at before the first read or write, \
                  for the roles of resources as well.",
             ),
         )
         .attribute(
             "forbidden_account_ids",
-            ids().describe("Accounts in which nothing may be done."),
+            ids().describe("AllowedAccounts in which nothing may be done."),
         )
 }
 

@@ -5,8 +5,8 @@ use tfplugin::Attr;
 
 use super::config::{AssumeRoleBlock, Config, RoleBlock, WebIdentityBlock};
 use crate::aws::{
-    AccountIdFrom, Accounts, AssumeRole, CannotConnect, Credentials, Metadata, Service, Settings,
-    StaticKeys, Transport, Trust, WebIdentity, WebIdentityToken,
+    AccountIdFrom, AllowedAccounts, AssumeRole, CannotConnect, Credentials, Metadata, Service,
+    Settings, StaticKeys, Transport, Trust, WebIdentity, WebIdentityToken,
 };
 
 /// The variable that AWS's tools read the token's place from.
@@ -69,7 +69,7 @@ impl Config {
                 .into_known()
                 .into_iter()
                 .flatten()
-                .filter_map(|(api, rate)| Some((api, rate.into_known()?)))
+                .filter_map(|(operation, rate)| Some((operation, rate.into_known()?)))
                 .collect(),
         })
     }
@@ -132,12 +132,15 @@ fn web_identity(block: WebIdentityBlock) -> Result<WebIdentity, CannotConnect> {
     })
 }
 
-fn accounts(allowed: Attr<Vec<Attr<String>>>, forbidden: Attr<Vec<Attr<String>>>) -> Accounts {
+fn accounts(
+    allowed: Attr<Vec<Attr<String>>>,
+    forbidden: Attr<Vec<Attr<String>>>,
+) -> AllowedAccounts {
     let set = |ids| texts(ids).into_iter().collect::<BTreeSet<_>>();
     match (allowed, forbidden) {
-        (allowed @ Attr::Known(_), _) => Accounts::Only(set(allowed)),
-        (_, forbidden @ Attr::Known(_)) => Accounts::AllBut(set(forbidden)),
-        _ => Accounts::All,
+        (allowed @ Attr::Known(_), _) => AllowedAccounts::Only(set(allowed)),
+        (_, forbidden @ Attr::Known(_)) => AllowedAccounts::AllBut(set(forbidden)),
+        _ => AllowedAccounts::All,
     }
 }
 

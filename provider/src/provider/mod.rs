@@ -13,7 +13,7 @@ use tfplugin::{
     ErasedDataSource, ErasedResource, Provider, Schema,
 };
 
-use crate::aws::{Account, Pool};
+use crate::aws::{Account, Accounts};
 use crate::diagnostics;
 use crate::log_groups::LogGroupsData;
 use crate::policy::PolicyResource;
@@ -29,7 +29,7 @@ pub(crate) struct Logagg;
 pub(crate) enum Client {
     /// Something of the way to AWS is only known at apply: nothing may be called before.
     Unknown,
-    Known(Box<Pool>),
+    Known(Box<Accounts>),
 }
 
 impl Client {

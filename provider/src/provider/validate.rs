@@ -1,7 +1,7 @@
 use tfplugin::{Attr, AttributePath, Diagnostics};
 
 use super::config::Config;
-use crate::aws::Api;
+use crate::aws::Operation;
 use crate::{checks, diagnostics};
 
 /// Looks at what several arguments say together, as far as they are known.
@@ -10,12 +10,12 @@ pub(super) fn validate(config: &Config, diagnostics: &mut Diagnostics) {
     regions(config, diagnostics);
     accounts(config, diagnostics);
     roles(config, diagnostics);
-    for (api, rate) in config.requests_per_second.known().into_iter().flatten() {
-        let path = AttributePath::root("requests_per_second").key(api);
-        if !Api::ALL.iter().any(|known| known.name() == api) {
-            diagnostics.push(diagnostics::unknown_api(api, path));
+    for (operation, rate) in config.requests_per_second.known().into_iter().flatten() {
+        let path = AttributePath::root("requests_per_second").key(operation);
+        if !Operation::ALL.iter().any(|known| known.name() == operation) {
+            diagnostics.push(diagnostics::unknown_api(operation, path));
         } else if rate.known().is_some_and(|rate| !(0.01..=10_000.0).contains(rate)) {
-            diagnostics.push(diagnostics::impossible_rate(api, path));
+            diagnostics.push(diagnostics::impossible_rate(operation, path));
         }
     }
     if config.insecure.known() == Some(&true) && !config.custom_ca_bundle.is_null() {

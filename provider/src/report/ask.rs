@@ -6,8 +6,8 @@ use tfplugin::{Attr, CancellationToken, Context, Diagnostic, Diagnostics};
 
 use super::ReportError;
 use super::options::Options;
-use super::place::Place;
-use crate::aws::{Account, Credentials, Pool, Service, Settings};
+use super::target::Target;
+use crate::aws::{Account, Accounts, Credentials, Service, Settings};
 use crate::diagnostics;
 use crate::policy::Survey;
 use crate::provider::{Client, RoleBlock};
@@ -18,7 +18,7 @@ pub(super) struct Answers {
     /// What each policy found.
     pub(super) surveys: Vec<(Document, Survey)>,
     /// Every log group of the places where a policy is at work.
-    pub(super) listings: BTreeMap<Place, BTreeMap<String, LogGroup>>,
+    pub(super) listings: BTreeMap<Target, BTreeMap<String, LogGroup>>,
 }
 
 /// Reads and plans every policy, and lists the log groups around.
@@ -37,24 +37,24 @@ pub(super) async fn ask(
     }
     let client = Arc::new(Client::Known(Box::new(open(options, &documents, &stopped).await?)));
     let mut answers = Answers { surveys: Vec::new(), listings: BTreeMap::new() };
-    let mut places = BTreeMap::new();
+    let mut targets = BTreeMap::new();
     for document in documents {
         let Document { name, region, .. } = &document;
         eprintln!("reading the log groups of {name:?} in {region}");
         let role = options.roles.get(&document.account_id).map(|arn| role(arn));
         let account = account(&client, &document, role.clone(), &stopped).await?;
         let survey = Survey::take(&client, &document, role, &stopped).await;
-        places.insert(Place::of(&document), account);
+        targets.insert(Target::of(&document), account);
         answers.surveys.push((document, survey.map_err(ReportError::Refused)?));
     }
     // After the policies, so that whatever these have found is in it, unless it is gone.
-    for (place, account) in places {
-        let reader = account.reader(&place.region, &stopped);
+    for (target, account) in targets {
+        let reader = account.reader(&target.region, &stopped);
         let everything = [Listing::Prefix(String::new())];
         let listed = reader.log_groups(&everything).await;
         let listed = listed
-            .map_err(|error| refused(diagnostics::groups_not_listed(&error, &place.region)))?;
-        answers.listings.insert(place, listed);
+            .map_err(|error| refused(diagnostics::groups_not_listed(&error, &target.region)))?;
+        answers.listings.insert(target, listed);
     }
     Ok(answers)
 }
@@ -63,7 +63,7 @@ async fn open(
     options: &Options,
     documents: &[Document],
     stopped: &CancellationToken,
-) -> Result<Pool, ReportError> {
+) -> Result<Accounts, ReportError> {
     let endpoints =
         options.endpoint.iter().flat_map(|url| Service::ALL.map(|service| (service, url.clone())));
     let settings = Settings {

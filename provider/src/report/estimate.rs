@@ -76,8 +76,8 @@ impl fmt::Display for Dollars {
         let text = format!("{:.2}", self.0);
         let (whole, cents) = text.split_once('.').unwrap_or((&text, "00"));
         let mut grouped = String::new();
-        for (place, digit) in whole.chars().enumerate() {
-            if place > 0 && (whole.len() - place).is_multiple_of(3) {
+        for (target, digit) in whole.chars().enumerate() {
+            if target > 0 && (whole.len() - target).is_multiple_of(3) {
                 grouped.push(',');
             }
             grouped.push(digit);
@@ -91,13 +91,15 @@ impl fmt::Display for Dollars {
 /// AWS does not tell how old the bytes are. We take it that the group began with nothing and has
 /// been written to more from day to day, evenly growing: the old part is then a small one, the
 /// square of what it is where every day weighs the same.
-pub(super) fn deleted_bytes(group: &LogGroup, due: Retention, now: SystemTime) -> u64 {
-    let (Some(age), Retention::Days(due)) = (age_in_days(group, now), due) else { return 0 };
+pub(super) fn deleted_bytes(group: &LogGroup, desired: Retention, now: SystemTime) -> u64 {
+    let (Some(age), Retention::Days(desired)) = (age_in_days(group, now), desired) else {
+        return 0;
+    };
     let held = match group.retention {
         Retention::Days(days) => age.min(f64::from(days)),
         Retention::Never => age,
     };
-    let old = (held - f64::from(due)).max(0.0);
+    let old = (held - f64::from(desired)).max(0.0);
     if old == 0.0 {
         return 0;
     }
@@ -118,18 +120,18 @@ mod tests {
 
     const NOW: Duration = Duration::from_hours(24 * 20_000);
 
-    fn deleted(age_days: u64, is: i64, due: i64) -> u64 {
+    fn deleted(age_days: u64, current: i64, desired: i64) -> u64 {
         let created = NOW - Duration::from_hours(24 * age_days);
         let group = LogGroup {
             name: "/a".to_owned(),
             class: LogGroupClass::Standard,
-            retention: Retention::parse(is).unwrap(),
+            retention: Retention::parse(current).unwrap(),
             arn: String::new(),
             stored_bytes: 1_000,
             created_ms: i64::try_from(created.as_millis()).unwrap(),
         };
-        let due = Retention::parse(due).unwrap();
-        deleted_bytes(&group, due, SystemTime::UNIX_EPOCH + NOW)
+        let desired = Retention::parse(desired).unwrap();
+        deleted_bytes(&group, desired, SystemTime::UNIX_EPOCH + NOW)
     }
 
     #[test]

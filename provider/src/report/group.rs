@@ -1,4 +1,4 @@
-use logagg_policy::{LogGroup, Standing, Subscription};
+use logagg_policy::{GroupState, LogGroup, Subscription};
 
 use crate::policy::Surveyed;
 
@@ -65,15 +65,15 @@ impl State {
     }
 
     fn of(surveyed: &Surveyed) -> Self {
-        let Surveyed { is, due, skip, foreign } = surveyed;
-        match (&is.subscription, &due.subscription) {
+        let Surveyed { current, desired, skip, foreign } = surveyed;
+        match (&current.subscription, &desired.subscription) {
             (Some(_), None) => Self::Unwanted,
-            (is, due) if is != due => match is {
+            (current, desired) if current != desired => match current {
                 _ if foreign.is_some() => Self::Conflict,
                 Some(Subscription::Differs(_)) => Self::Differs,
                 _ => Self::Missing,
             },
-            _ if is.retention != due.retention => Self::Retention,
+            _ if current.retention != desired.retention => Self::Retention,
             _ if skip.is_some() => Self::Skipped,
             _ => Self::InPlace,
         }
@@ -85,8 +85,8 @@ impl State {
 pub(super) struct GroupReview {
     pub(super) group: LogGroup,
     pub(super) state: State,
-    pub(super) is: Standing,
-    pub(super) due: Standing,
+    pub(super) current: GroupState,
+    pub(super) desired: GroupState,
     /// Why it is not shipped, or cannot be.
     pub(super) why: Option<String>,
     /// What the policy's retention would delete of it, estimated.
@@ -100,8 +100,8 @@ impl GroupReview {
         Self {
             group,
             state: State::of(surveyed),
-            is: surveyed.is.clone(),
-            due: surveyed.due.clone(),
+            current: surveyed.current.clone(),
+            desired: surveyed.desired.clone(),
             why: surveyed.skip.clone().or(foreign),
             deleted_bytes,
         }
@@ -114,15 +114,15 @@ mod tests {
     use logagg_policy::{Argument, Retention};
 
     fn state(
-        is: (Option<Subscription>, Retention),
-        due: (Option<Subscription>, Retention),
+        current: (Option<Subscription>, Retention),
+        desired: (Option<Subscription>, Retention),
         skip: Option<&str>,
         foreign: Option<&str>,
     ) -> State {
-        let standing = |(subscription, retention)| Standing { subscription, retention };
+        let state = |(subscription, retention)| GroupState { subscription, retention };
         State::of(&Surveyed {
-            is: standing(is),
-            due: standing(due),
+            current: state(current),
+            desired: state(desired),
             skip: skip.map(str::to_owned),
             foreign: foreign.map(str::to_owned),
         })
@@ -132,13 +132,16 @@ mod tests {
     fn a_group_stands_as_the_plan_has_it() {
         use Subscription::{Active, Differs, Missing};
         let month = Retention::Days(30);
-        let due = || (Some(Active), month);
+        let desired = || (Some(Active), month);
         let differs = Differs(vec![Argument::FilterPattern]);
-        assert_eq!(state((Some(Active), month), due(), None, None), State::InPlace);
-        assert_eq!(state((Some(Active), Retention::Never), due(), None, None), State::Retention);
-        assert_eq!(state((Some(Missing), Retention::Never), due(), None, None), State::Missing);
-        assert_eq!(state((Some(differs), month), due(), None, None), State::Differs);
-        assert_eq!(state((Some(Missing), month), due(), None, Some("arn")), State::Conflict);
+        assert_eq!(state((Some(Active), month), desired(), None, None), State::InPlace);
+        assert_eq!(
+            state((Some(Active), Retention::Never), desired(), None, None),
+            State::Retention
+        );
+        assert_eq!(state((Some(Missing), Retention::Never), desired(), None, None), State::Missing);
+        assert_eq!(state((Some(differs), month), desired(), None, None), State::Differs);
+        assert_eq!(state((Some(Missing), month), desired(), None, Some("arn")), State::Conflict);
         assert_eq!(
             state((Some(Active), month), (None, month), Some("loop"), None),
             State::Unwanted

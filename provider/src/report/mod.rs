@@ -9,8 +9,8 @@ mod options;
 mod ask;
 mod estimate;
 mod group;
-mod place;
 mod review;
+mod target;
 
 mod page;
 

@@ -7,7 +7,7 @@ use logagg_policy::Arn;
 
 use super::documents::Source;
 use super::estimate::Price;
-use crate::aws::Api;
+use crate::aws::Operation;
 
 pub(super) const HELP: &str = "\
 What policies find and would change, as one page of HTML. Nothing is written at AWS.
@@ -120,7 +120,7 @@ fn rate(text: &str) -> Result<(String, f64), lexopt::Error> {
     let wrong = |why: &str| format!("--requests-per-second: {text:?} {why}");
     let (call, rate) =
         text.split_once('=').ok_or_else(|| wrong("is not CALL=N, as in DescribeLogGroups=20"))?;
-    if !Api::ALL.iter().any(|api| api.name() == call) {
+    if !Operation::ALL.iter().any(|operation| operation.name() == call) {
         return Err(wrong("names no call that is made").into());
     }
     let rate = rate.parse().ok().filter(|rate| RATES.contains(rate));
@@ -138,8 +138,8 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Asked, String> {
-        let words = std::iter::once("logagg-report").chain(line.split_whitespace());
-        Options::parse(lexopt::Parser::from_iter(words)).map_err(|error| error.to_string())
+        let format = std::iter::once("logagg-report").chain(line.split_whitespace());
+        Options::parse(lexopt::Parser::from_iter(format)).map_err(|error| error.to_string())
     }
 
     fn options(line: &str) -> Options {

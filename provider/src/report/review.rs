@@ -8,7 +8,7 @@ use tfplugin::Diagnostics;
 use super::ask::Answers;
 use super::estimate::{Price, deleted_bytes};
 use super::group::{GroupReview, State};
-use super::place::Place;
+use super::target::Target;
 
 /// All that a report shows.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Review {
     pub(super) price: Price,
     pub(super) policies: Vec<PolicyReview>,
     /// The log groups that no policy chooses, the largest first.
-    pub(super) uncovered: BTreeMap<Place, Vec<LogGroup>>,
+    pub(super) uncovered: BTreeMap<Target, Vec<LogGroup>>,
     pub(super) totals: Totals,
 }
 
@@ -58,8 +58,8 @@ impl Review {
     pub(super) fn of(at: SystemTime, price: Price, answers: Answers) -> Self {
         let Answers { surveys, listings } = answers;
         let mut uncovered = BTreeMap::new();
-        for (place, listed) in &listings {
-            let here = surveys.iter().filter(|(document, _)| Place::of(document) == *place);
+        for (target, listed) in &listings {
+            let here = surveys.iter().filter(|(document, _)| Target::of(document) == *target);
             let mut left: Vec<_> = listed
                 .values()
                 .filter(|group| {
@@ -71,16 +71,16 @@ impl Review {
                 .cloned()
                 .collect();
             left.sort_by_key(|group| (Reverse(group.stored_bytes), group.name.clone()));
-            uncovered.insert(place.clone(), left);
+            uncovered.insert(target.clone(), left);
         }
         let policies: Vec<_> = surveys
             .into_iter()
             .map(|(document, survey)| {
                 // What is in no listing is gone meanwhile.
-                let listed = listings.get(&Place::of(&document));
+                let listed = listings.get(&Target::of(&document));
                 let groups = survey.groups.iter().filter_map(|(name, surveyed)| {
                     let group = listed?.get(name)?.clone();
-                    let deleted = deleted_bytes(&group, surveyed.due.retention, at);
+                    let deleted = deleted_bytes(&group, surveyed.desired.retention, at);
                     Some(GroupReview::of(group, surveyed, deleted))
                 });
                 let mut groups: Vec<_> = groups.collect();
@@ -101,11 +101,11 @@ impl Review {
     }
 
     /// The log groups that several policies choose, each with these policies' places among all.
-    pub(super) fn shared(&self) -> BTreeMap<(Place, &str), Vec<usize>> {
+    pub(super) fn shared(&self) -> BTreeMap<(Target, &str), Vec<usize>> {
         let mut choosing: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (index, policy) in self.policies.iter().enumerate() {
             for it in &policy.groups {
-                let key = (Place::of(&policy.document), it.group.name.as_str());
+                let key = (Target::of(&policy.document), it.group.name.as_str());
                 choosing.entry(key).or_default().push(index);
             }
         }
@@ -138,7 +138,7 @@ fn is_born_meanwhile(document: &Document, group: &LogGroup) -> bool {
 
 impl Totals {
     fn of(
-        listings: &BTreeMap<Place, BTreeMap<String, LogGroup>>,
+        listings: &BTreeMap<Target, BTreeMap<String, LogGroup>>,
         policies: &[PolicyReview],
     ) -> Self {
         let mut totals = Self::default();
@@ -155,11 +155,11 @@ impl Totals {
         let (mut differing, mut lengthened) = (BTreeSet::new(), BTreeSet::new());
         for policy in policies {
             for it in &policy.groups {
-                let key = (Place::of(&policy.document), it.group.name.clone());
+                let key = (Target::of(&policy.document), it.group.name.clone());
                 if it.state.differs() {
                     differing.insert(key.clone());
                 }
-                if it.due.retention > it.is.retention {
+                if it.desired.retention > it.current.retention {
                     lengthened.insert(key.clone());
                 }
                 let least = deleted.entry(key).or_insert(it.deleted_bytes);

@@ -13,7 +13,7 @@ use crate::value::Value;
 
 /// What is done with an attribute that the schema does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Superfluous {
+pub(crate) enum UnknownAttributes {
     /// Left out: the schema lost it, and a state from before still has it.
     Drop,
     /// An error.
@@ -24,16 +24,20 @@ pub(crate) enum Superfluous {
 pub(crate) fn decode(
     json: &[u8],
     kind: &Type,
-    superfluous: Superfluous,
+    unknown_attributes: UnknownAttributes,
 ) -> Result<Value, ValueError> {
     let json: &RawValue = serde_json::from_slice(json)
         .map_err(|error| ValueError::new(format!("malformed JSON: {error}")))?;
-    read(json, kind, superfluous)
+    read(json, kind, unknown_attributes)
 }
 
 // Each level is split into the texts of its elements, and these are read in turn: numbers keep
 // every digit that way, and each error has its place.
-fn read(json: &RawValue, kind: &Type, superfluous: Superfluous) -> Result<Value, ValueError> {
+fn read(
+    json: &RawValue,
+    kind: &Type,
+    unknown_attributes: UnknownAttributes,
+) -> Result<Value, ValueError> {
     if json.get() == "null" {
         return Ok(Value::Null);
     }
@@ -47,13 +51,13 @@ fn read(json: &RawValue, kind: &Type, superfluous: Superfluous) -> Result<Value,
         }
         Type::Dynamic => {
             let typed: Typed = split(json, kind)?;
-            let value = read(typed.value, &typed.kind, superfluous)?;
+            let value = read(typed.value, &typed.kind, unknown_attributes)?;
             Ok(Value::Typed(Box::new(typed.kind), Box::new(value)))
         }
         Type::List(element) | Type::Set(element) => {
             let items: Vec<&RawValue> = split(json, kind)?;
             let items = items.into_iter().enumerate().map(|(index, item)| {
-                read(item, element, superfluous).map_err(|e| e.inside(Step::Index(index)))
+                read(item, element, unknown_attributes).map_err(|e| e.inside(Step::Index(index)))
             });
             Ok(Value::List(items.collect::<Result<_, _>>()?))
         }
@@ -64,17 +68,18 @@ fn read(json: &RawValue, kind: &Type, superfluous: Superfluous) -> Result<Value,
                 return Err(ValueError::new(message));
             }
             let items = items.into_iter().zip(elements).enumerate().map(|(index, (item, kind))| {
-                read(item, kind, superfluous).map_err(|e| e.inside(Step::Index(index)))
+                read(item, kind, unknown_attributes).map_err(|e| e.inside(Step::Index(index)))
             });
             Ok(Value::List(items.collect::<Result<_, _>>()?))
         }
         Type::Map(element) => {
             let entries: BTreeMap<String, &RawValue> = split(json, kind)?;
-            let entries =
-                entries.into_iter().map(|(key, value)| match read(value, element, superfluous) {
+            let entries = entries.into_iter().map(|(key, value)| {
+                match read(value, element, unknown_attributes) {
                     Ok(value) => Ok((key, value)),
                     Err(error) => Err(error.inside(Step::Key(key))),
-                });
+                }
+            });
             Ok(Value::Map(entries.collect::<Result<_, _>>()?))
         }
         Type::Object(attributes) => {
@@ -82,14 +87,14 @@ fn read(json: &RawValue, kind: &Type, superfluous: Superfluous) -> Result<Value,
             let values = attributes.iter().map(|(name, kind)| {
                 let value = match entries.remove(name) {
                     None => Value::Null,
-                    Some(value) => read(value, kind, superfluous)
+                    Some(value) => read(value, kind, unknown_attributes)
                         .map_err(|e| e.inside(Step::Attribute(name.clone())))?,
                 };
                 Ok((name.clone(), value))
             });
             let values = values.collect::<Result<_, ValueError>>()?;
             match entries.into_keys().next() {
-                Some(name) if superfluous == Superfluous::Refuse => {
+                Some(name) if unknown_attributes == UnknownAttributes::Refuse => {
                     let error =
                         ValueError::new("the schema has no attribute or block of this name");
                     Err(error.inside(Step::Attribute(name)))
@@ -130,12 +135,12 @@ mod tests {
 
     #[track_caller]
     fn check(json: &str, kind: &Type, expected: Value) {
-        assert_eq!(decode(json.as_bytes(), kind, Superfluous::Drop), Ok(expected));
+        assert_eq!(decode(json.as_bytes(), kind, UnknownAttributes::Drop), Ok(expected));
     }
 
     #[track_caller]
     fn check_error(json: &str, kind: &Type, expected: &str) {
-        let error = decode(json.as_bytes(), kind, Superfluous::Refuse).unwrap_err();
+        let error = decode(json.as_bytes(), kind, UnknownAttributes::Refuse).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
 

@@ -151,7 +151,7 @@ fn read(rest: &mut &[u8], kind: &Type) -> Result<Value, ValueError> {
             for _ in 0..length {
                 let name = read_string(rest)?;
                 let Some(attribute) = attributes.get(&name) else {
-                    return Err(superfluous(name));
+                    return Err(unknown_attributes(name));
                 };
                 match read(rest, attribute) {
                     Ok(value) => entries.insert(name, value),
@@ -300,7 +300,7 @@ fn missing(name: &str) -> ValueError {
     ValueError::new("the attribute is missing").inside(Step::Attribute(name.to_owned()))
 }
 
-fn superfluous(name: String) -> ValueError {
+fn unknown_attributes(name: String) -> ValueError {
     ValueError::new("the schema has no attribute or block of this name")
         .inside(Step::Attribute(name))
 }
@@ -345,7 +345,7 @@ fn write(bytes: &mut Vec<u8>, value: &Value, kind: &Type) -> Result<(), ValueErr
         }
         (Type::Object(attributes), Value::Map(entries)) => {
             if let Some(name) = entries.keys().find(|name| !attributes.contains_key(*name)) {
-                return Err(superfluous(name.clone()));
+                return Err(unknown_attributes(name.clone()));
             }
             encode::write_map_len(bytes, length(attributes.len())?).map_err(malformed)?;
             for (name, attribute) in attributes {

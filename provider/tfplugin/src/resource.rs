@@ -5,7 +5,7 @@ use std::future::Future;
 use crate::context::Context;
 use crate::convert::{Convert, ValueError};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::json::{self, Superfluous};
+use crate::json::{self, UnknownAttributes};
 use crate::path::AttributePath;
 use crate::schema::{IdentitySchema, Schema};
 use crate::value::Value;
@@ -132,7 +132,7 @@ impl MoveSource {
         }
         let json = self.state.to_string().into_bytes();
         let state =
-            json::decode(&json, &schema.block().kind(), Superfluous::Drop).map_err(unfit)?;
+            json::decode(&json, &schema.block().kind(), UnknownAttributes::Drop).map_err(unfit)?;
         S::from_value(schema.block().complete(state)).map_err(unfit)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::convert::ValueError;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::json::{self, Superfluous};
+use crate::json::{self, UnknownAttributes};
 use crate::kind::Type;
 use crate::msgpack;
 use crate::path::{AttributePath, Step};
@@ -15,7 +15,7 @@ pub(crate) fn value(dynamic: Option<wire::DynamicValue>, kind: &Type) -> Result<
     match dynamic {
         Some(dynamic) if !dynamic.msgpack.is_empty() => msgpack::decode(&dynamic.msgpack, kind),
         Some(dynamic) if !dynamic.json.is_empty() => {
-            json::decode(&dynamic.json, kind, Superfluous::Refuse)
+            json::decode(&dynamic.json, kind, UnknownAttributes::Refuse)
         }
         _ => Ok(Value::Null),
     }

@@ -130,11 +130,11 @@ impl Enforcer {
         (counts, warnings): (&mut Counts, &mut Warnings),
     ) -> Written {
         let Some(wanted) = &policy.wanted else { return Ok(false) };
-        let mut demand = policy.demand.clone();
+        let mut desired = policy.desired.clone();
         let detection =
             self.loop_detection(logs, &wanted.destination_arn, &policy.account_id).await?;
         detection.tell(&wanted.destination_arn, warnings);
-        demand.ships = Some(detection.guard);
+        desired.ships = Some(detection.guard);
         let write = Write::Filter(wanted);
         let (mut tries, mut may_be_ours) = (0, false);
         loop {
@@ -147,7 +147,7 @@ impl Enforcer {
                 return Ok(true);
             }
             let ownership = policy.ownership();
-            let addition = Addition::to(group, &filters, &demand, Some(wanted), &ownership);
+            let addition = Addition::to(group, &filters, &desired, Some(wanted), &ownership);
             if let Some(skip) = &addition.skip {
                 counts.skip(&group.name, skip);
             }
@@ -231,7 +231,7 @@ async fn set_retention(policy: &Document, group: &LogGroup, logs: &Logs<'_>) -> 
 
 /// The retention that a log group lacks.
 fn due(policy: &Document, group: &LogGroup) -> Option<Retention> {
-    Addition::to(group, &[], &policy.demand, None, &policy.ownership()).retention
+    Addition::to(group, &[], &policy.desired, None, &policy.ownership()).retention
 }
 
 /// Counts what became of a log group that a policy chooses.
@@ -283,7 +283,7 @@ fn warn_of_conflicts(
 ) {
     for first in chosen_by {
         let (a, b) = (&first.name, &policy.name);
-        let (retention, other) = (first.demand.retention, policy.demand.retention);
+        let (retention, other) = (first.desired.retention, policy.desired.retention);
         if retention.is_some() && other.is_some() && retention != other {
             warnings.warn(format!(
                 "the policies {a:?} and {b:?} set another retention of the same log groups, such as \

@@ -1,18 +1,18 @@
 //! The page: HTML that needs no network and no script, is read in light, in dark and on paper, and
 //! escapes whatever AWS or a document says.
 
-mod figures;
+mod format;
+mod measurements;
 mod method;
 mod policy;
 mod shared;
 mod states;
 mod uncovered;
-mod words;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::review::{Outcome, Review};
-use crate::diagnostics::words::counted;
+use crate::diagnostics::format::counted;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -39,7 +39,7 @@ pub(in crate::report) fn render(review: &Review) -> String {
                     p.when { (when(review)) }
                 }
                 main {
-                    (figures::figures(review))
+                    (measurements::figures(review))
                     (contents(review))
                     @for (index, policy) in review.policies.iter().enumerate() {
                         (policy::policy(policy, review.price, &anchor(index)))
@@ -78,8 +78,8 @@ fn headline(review: &Review) -> String {
 fn when(review: &Review) -> String {
     let at = humantime::format_rfc3339_seconds(review.at).to_string();
     let at = at.replace('T', " ").replace('Z', " UTC");
-    let places: Vec<_> = review.uncovered.keys().map(ToString::to_string).collect();
-    format!("{at} · {}", places.join(" · "))
+    let targets: Vec<_> = review.uncovered.keys().map(ToString::to_string).collect();
+    format!("{at} · {}", targets.join(" · "))
 }
 
 fn anchor(index: usize) -> String {
@@ -104,6 +104,6 @@ fn contents(review: &Review) -> Markup {
 }
 
 #[cfg(test)]
-mod colours;
+mod colors;
 #[cfg(test)]
 mod tests;

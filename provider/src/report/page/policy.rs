@@ -2,13 +2,13 @@ use logagg_policy::Document;
 use maud::{Markup, html};
 use tfplugin::{Diagnostic, Severity};
 
+use super::format::{change, kept, retention, rule, subscription};
 use super::states;
-use super::words::{change, kept, retention, rule, subscription};
-use crate::diagnostics::words::{counted, size};
+use crate::diagnostics::format::{counted, size};
 use crate::report::estimate::Price;
 use crate::report::group::{GroupReview, State};
-use crate::report::place::Place;
 use crate::report::review::PolicyReview;
+use crate::report::target::Target;
 
 /// A policy's name, and where it is at work.
 pub(super) fn title(policy: &PolicyReview) -> String {
@@ -56,7 +56,7 @@ fn terms(policy: &PolicyReview, price: Price) -> Markup {
     html! {
         dl.terms {
             dt { "Where" }
-            dd { (Place::of(&policy.document)) }
+            dd { (Target::of(&policy.document)) }
             dt { "Chooses log groups" }
             dd {
                 ul {
@@ -148,12 +148,12 @@ fn row(it: &GroupReview, price: Price) -> Markup {
             }
             td {
                 @if stays {
-                    (subscription(&it.is)) span.why { "stays so: apply leaves it alone" }
+                    (subscription(&it.current)) span.why { "stays so: apply leaves it alone" }
                 } @else {
-                    (change(&subscription(&it.is), &subscription(&it.due)))
+                    (change(&subscription(&it.current), &subscription(&it.desired)))
                 }
             }
-            td.kept { (change(&kept(it.is.retention), &kept(it.due.retention))) }
+            td.kept { (change(&kept(it.current.retention), &kept(it.desired.retention))) }
             td.amount { (size(bytes)) }
             td.amount { (price.of(bytes)) }
             td.amount {

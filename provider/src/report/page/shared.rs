@@ -28,10 +28,10 @@ pub(super) fn shared(review: &Review) -> Markup {
                                 }
                             }
                             tbody {
-                                @for ((place, name), indices) in shared {
+                                @for ((target, name), indices) in shared {
                                     tr {
                                         th.name scope="row" { (name) }
-                                        td { (place) }
+                                        td { (target) }
                                         td {
                                             ul {
                                                 @for index in indices {

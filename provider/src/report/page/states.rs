@@ -1,6 +1,6 @@
 use maud::{Markup, html};
 
-use crate::diagnostics::words::counted;
+use crate::diagnostics::format::counted;
 use crate::report::group::State;
 use crate::report::review::PolicyReview;
 

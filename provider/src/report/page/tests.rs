@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use logagg_policy::{
-    Argument, Document, LogGroup, LogGroupClass, Retention, Standing, Subscription,
+    Argument, Document, GroupState, LogGroup, LogGroupClass, Retention, Subscription,
 };
 use tfplugin::{Diagnostic, Diagnostics};
 
@@ -11,8 +11,8 @@ use crate::policy::{Survey, Surveyed};
 use crate::report::ask::Answers;
 use crate::report::estimate::Price;
 use crate::report::group::State;
-use crate::report::place::Place;
 use crate::report::review::{Outcome, Review};
+use crate::report::target::Target;
 
 const DAYS_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -43,8 +43,11 @@ fn group(name: &str, retention: Retention, stored_bytes: u64) -> LogGroup {
 /// A log group's way to a policy that ships it and keeps it for 30 days.
 fn found(group: &LogGroup, subscription: Subscription) -> (String, Surveyed) {
     let surveyed = Surveyed {
-        is: Standing { subscription: Some(subscription), retention: group.retention },
-        due: Standing { subscription: Some(Subscription::Active), retention: Retention::Days(30) },
+        current: GroupState { subscription: Some(subscription), retention: group.retention },
+        desired: GroupState {
+            subscription: Some(Subscription::Active),
+            retention: Retention::Days(30),
+        },
         skip: None,
         foreign: None,
     };
@@ -54,7 +57,7 @@ fn found(group: &LogGroup, subscription: Subscription) -> (String, Surveyed) {
 /// What is known on the 2000th day of a new time.
 fn review(surveys: Vec<(Document, Survey)>, listed: Vec<LogGroup>) -> Review {
     let listed = listed.into_iter().map(|group| (group.name.clone(), group)).collect();
-    let listings = BTreeMap::from([(Place::of(&shipping("any")), listed)]);
+    let listings = BTreeMap::from([(Target::of(&shipping("any")), listed)]);
     let at = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 2_000);
     Review::of(at, Price::default(), Answers { surveys, listings })
 }
@@ -100,7 +103,7 @@ fn a_group_that_two_policies_choose_is_counted_once_with_what_saves_least() {
     let shared = group("/app/a", Retention::Never, 1_000);
     let ours = survey([found(&shared, Subscription::Active)]);
     let mut theirs = survey([found(&shared, Subscription::Active)]);
-    theirs.groups.get_mut("/app/a").unwrap().due.retention = Retention::Days(365);
+    theirs.groups.get_mut("/app/a").unwrap().desired.retention = Retention::Days(365);
     let surveys = vec![(shipping("one"), ours), (shipping("other"), theirs)];
     let review = review(surveys, vec![shared]);
     assert_eq!((review.totals.covered, review.totals.differing), (1, 1));

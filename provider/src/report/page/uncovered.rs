@@ -1,8 +1,8 @@
 use logagg_policy::LogGroup;
 use maud::{Markup, html};
 
-use super::words::kept;
-use crate::diagnostics::words::{counted, size};
+use super::format::kept;
+use crate::diagnostics::format::{counted, size};
 use crate::report::estimate::Price;
 use crate::report::review::Review;
 
@@ -18,9 +18,9 @@ pub(super) fn uncovered(review: &Review) -> Markup {
                 "Log groups that none of the policies in this report chooses. A policy that is not in \
                  it may still govern them."
             }
-            @for (place, groups) in &review.uncovered {
+            @for (target, groups) in &review.uncovered {
                 @let bytes: u64 = groups.iter().map(|group| group.stored_bytes).sum();
-                h3 { (place) }
+                h3 { (target) }
                 @if groups.is_empty() {
                     p { "Every log group is chosen by one of the policies." }
                 } @else {
@@ -29,11 +29,11 @@ pub(super) fn uncovered(review: &Review) -> Markup {
                         (review.price.of(bytes).in_words()) " a month."
                     }
                     @let (first, rest) = groups.split_at(groups.len().min(FIRST));
-                    (table(first, review.price, &format!("The largest, {place}")))
+                    (table(first, review.price, &format!("The largest, {target}")))
                     @if !rest.is_empty() {
                         details {
                             summary { (counted(rest.len(), "smaller log group")) }
-                            (table(rest, review.price, &format!("The rest, {place}")))
+                            (table(rest, review.price, &format!("The rest, {target}")))
                         }
                     }
                 }

@@ -1,7 +1,7 @@
 //! The identities of resources.
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::json::{self, Superfluous};
+use crate::json::{self, UnknownAttributes};
 use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::resource::newer;
@@ -44,16 +44,16 @@ impl<P: Provider> Service<P> {
             };
             let json = raw_json(request.raw_identity, "identity")?;
             let current = schema.version();
-            let (json, superfluous) = if request.version == current {
-                (json, Superfluous::Drop)
+            let (json, unknown_attributes) = if request.version == current {
+                (json, UnknownAttributes::Drop)
             } else if request.version > current {
                 return Err(newer("identity", &name, request.version, current));
             } else {
                 let old = parse(&json, "identity")?;
                 let new = entry.behaviour().upgrade_identity(request.version, old)?;
-                (new.to_string().into_bytes(), Superfluous::Refuse)
+                (new.to_string().into_bytes(), UnknownAttributes::Refuse)
             };
-            json::decode(&json, kind, superfluous)
+            json::decode(&json, kind, unknown_attributes)
                 .and_then(|identity| to_wire::dynamic(&identity, kind))
                 .map_err(|error| error.into_diagnostic("The identity cannot be read"))
         });

@@ -1,7 +1,7 @@
 //! State that comes from elsewhere: an older version, an import, another resource.
 
 use crate::diagnostic::Diagnostic;
-use crate::json::{self, Superfluous};
+use crate::json::{self, UnknownAttributes};
 use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::resource::{ImportId, MoveSource, newer};
@@ -21,16 +21,16 @@ impl<P: Provider> Service<P> {
             let description = entry.description();
             let json = raw_json(request.raw_state, "state")?;
             let current = description.schema.version();
-            let (json, superfluous) = if request.version == current {
-                (json, Superfluous::Drop)
+            let (json, unknown_attributes) = if request.version == current {
+                (json, UnknownAttributes::Drop)
             } else if request.version > current {
                 return Err(newer("state", &name, request.version, current));
             } else {
                 let old = parse(&json, "state")?;
                 let new = entry.behaviour().upgrade(request.version, old)?;
-                (new.to_string().into_bytes(), Superfluous::Refuse)
+                (new.to_string().into_bytes(), UnknownAttributes::Refuse)
             };
-            let state = json::decode(&json, &description.kind, superfluous)
+            let state = json::decode(&json, &description.kind, unknown_attributes)
                 .map_err(|error| error.into_diagnostic("The state cannot be read"))?;
             description.encode(description.schema.block().complete(state))
         });

@@ -7,25 +7,25 @@ use tokio::sync::{OnceCell, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 
 use super::account::Identity;
-use super::caller::Caller;
+use super::accounts::Shared;
 use super::effort::Effort;
-use super::pool::Shared;
-use super::{Api, CallError, Service};
+use super::retrying_client::RetryingClient;
+use super::{CallError, Operation, Service};
 
 /// One region of an account: clients with the account's credentials, and the token buckets that
 /// all calls there share.
 #[derive(Debug)]
-pub(crate) struct Region {
+pub(crate) struct RegionClients {
     pub(super) logs: aws_sdk_cloudwatchlogs::Client,
     pub(super) lambda: aws_sdk_lambda::Client,
     pub(super) kinesis: aws_sdk_kinesis::Client,
     pub(super) firehose: aws_sdk_firehose::Client,
     pub(super) pipes: aws_sdk_pipes::Client,
     pub(super) cloudtrail: aws_sdk_cloudtrail::Client,
-    pub(super) caller: SharedCaller,
+    pub(super) client: SharedClient,
 }
 
-impl Region {
+impl RegionClients {
     /// `config` gives what a client of a service is made of.
     pub(super) fn new(
         name: &str,
@@ -40,11 +40,11 @@ impl Region {
             firehose: aws_sdk_firehose::Client::new(&config(Service::Firehose)),
             pipes: aws_sdk_pipes::Client::new(&config(Service::Pipes)),
             cloudtrail: aws_sdk_cloudtrail::Client::new(&config(Service::CloudTrail)),
-            caller: SharedCaller {
+            client: SharedClient {
                 region: name.to_owned(),
                 shared: Arc::clone(shared),
                 identity: Arc::clone(identity),
-                caller: OnceCell::new(),
+                client: OnceCell::new(),
             },
         }
     }
@@ -52,18 +52,18 @@ impl Region {
 
 /// The caller of an account in a region. Which account that is, is found out with the first call.
 #[derive(Debug)]
-pub(super) struct SharedCaller {
+pub(super) struct SharedClient {
     region: String,
     shared: Arc<Shared>,
     identity: Arc<Identity>,
-    caller: OnceCell<Arc<Caller>>,
+    client: OnceCell<Arc<RetryingClient>>,
 }
 
-impl SharedCaller {
-    /// As [`Caller::call`].
+impl SharedClient {
+    /// As [`RetryingClient::call`].
     pub(super) async fn call<T, E, F>(
         &self,
-        api: Api,
+        operation: Operation,
         effort: &Effort,
         stopped: &CancellationToken,
         attempt: impl Fn() -> F,
@@ -72,24 +72,27 @@ impl SharedCaller {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        self.get(stopped).await?.call(api, effort, stopped, attempt).await
+        self.get(stopped).await?.call(operation, effort, stopped, attempt).await
     }
 
-    /// As [`Caller::turn`].
+    /// As [`RetryingClient::turn`].
     pub(super) async fn turn(
         &self,
-        api: Api,
+        operation: Operation,
         name: &str,
         stopped: &CancellationToken,
     ) -> Result<OwnedMutexGuard<()>, CallError> {
-        self.get(stopped).await?.turn(api, name, stopped).await
+        self.get(stopped).await?.turn(operation, name, stopped).await
     }
 
-    pub(super) async fn get(&self, stopped: &CancellationToken) -> Result<Arc<Caller>, CallError> {
-        let caller = self.caller.get_or_try_init(async || {
+    pub(super) async fn get(
+        &self,
+        stopped: &CancellationToken,
+    ) -> Result<Arc<RetryingClient>, CallError> {
+        let client = self.client.get_or_try_init(async || {
             let account = self.identity.id(stopped).await?;
-            Ok(self.shared.caller(account, &self.region))
+            Ok(self.shared.client(account, &self.region))
         });
-        caller.await.map(Arc::clone)
+        client.await.map(Arc::clone)
     }
 }

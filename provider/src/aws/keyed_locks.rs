@@ -6,11 +6,11 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 /// Who writes to a log group, or to a function's resource policy, takes a turn: CloudWatch Logs
 /// aborts two writes to a group at once, and Lambda loses statements of two who write at once.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(super) struct KeyedLocks {
     by_name: Mutex<BTreeMap<String, Weak<Turn<()>>>>,
 }
 
-impl Turns {
+impl KeyedLocks {
     /// Waits for a turn, and has it while the guard lives.
     pub(super) async fn take(&self, name: &str) -> OwnedMutexGuard<()> {
         self.of(name).lock_owned().await
@@ -35,21 +35,21 @@ mod tests {
 
     #[tokio::test]
     async fn one_has_a_turn_at_a_time_and_others_elsewhere() {
-        let turns = Turns::default();
-        let first = turns.take("/a").await;
-        let elsewhere = turns.take("/b").await;
-        assert!(turns.of("/a").try_lock().is_err());
+        let keyed_locks = KeyedLocks::default();
+        let first = keyed_locks.take("/a").await;
+        let elsewhere = keyed_locks.take("/b").await;
+        assert!(keyed_locks.of("/a").try_lock().is_err());
         drop(first);
-        assert!(turns.of("/a").try_lock().is_ok());
+        assert!(keyed_locks.of("/a").try_lock().is_ok());
         drop(elsewhere);
     }
 
     #[tokio::test]
     async fn what_nobody_is_at_is_forgotten() {
-        let turns = Turns::default();
+        let keyed_locks = KeyedLocks::default();
         for name in ["/a", "/b", "/c"] {
-            drop(turns.take(name).await);
+            drop(keyed_locks.take(name).await);
         }
-        assert_eq!(turns.by_name.lock().unwrap().len(), 1);
+        assert_eq!(keyed_locks.by_name.lock().unwrap().len(), 1);
     }
 }

@@ -1,7 +1,7 @@
 use maud::{Markup, html};
 
-use super::words::share;
-use crate::diagnostics::words::{counted, size};
+use super::format::share;
+use crate::diagnostics::format::{counted, size};
 use crate::report::review::Review;
 
 /// The numbers that come first.

@@ -4,19 +4,19 @@ use logagg_policy::Document;
 
 /// A region of an account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct Target {
     pub(super) account_id: String,
     pub(super) region: String,
 }
 
-impl Place {
+impl Target {
     /// Where a policy is at work.
     pub(super) fn of(document: &Document) -> Self {
         Self { account_id: document.account_id.clone(), region: document.region.clone() }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "account {}, {}", self.account_id, self.region)
     }

@@ -14,16 +14,16 @@ use aws_smithy_types::config_bag::ConfigBag;
 use serde::{Deserialize, Serialize};
 
 use super::reader::without_list;
-use super::{Api, CallError, Reader};
+use super::{CallError, Operation, Reader};
 
 /// A time by AWS's clocks, in whole seconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Moment(pub(crate) i64);
+pub(crate) struct Timestamp(pub(crate) i64);
 
 /// A call that somebody made, whatever came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
-    pub(crate) at: Moment,
+    pub(crate) at: Timestamp,
     /// The log group it was about.
     pub(crate) log_group: String,
 }
@@ -33,31 +33,31 @@ const EVENTS_PER_PAGE: i32 = 50;
 
 impl Reader {
     /// What time it is at AWS, or was when the answer left: never later than now.
-    pub(crate) async fn aws_time(&self) -> Result<Moment, CallError> {
-        let api = Api::LookupEvents;
+    pub(crate) async fn aws_time(&self) -> Result<Timestamp, CallError> {
+        let operation = Operation::LookupEvents;
         let clock = Clock::default();
         let ask = || {
             let request = self.region.cloudtrail.lookup_events().max_results(1);
             request.customize().interceptor(clock.clone()).send()
         };
-        self.call(api, ask).await?;
-        clock.read().ok_or_else(|| CallError::nonsense(api, "the answer has no Date header"))
+        self.call(operation, ask).await?;
+        clock.read().ok_or_else(|| CallError::nonsense(operation, "the answer has no Date header"))
     }
 
     /// Calls of one kind on log groups since a time, as far as CloudTrail knows of them, or nothing
     /// where they fill more pages than `most_pages`.
     pub(crate) async fn events(
         &self,
-        call: Api,
-        since: Moment,
+        call: Operation,
+        since: Timestamp,
         most_pages: usize,
     ) -> Result<Option<Vec<Event>>, CallError> {
-        let api = Api::LookupEvents;
+        let operation = Operation::LookupEvents;
         let by_name = LookupAttribute::builder()
             .attribute_key(LookupAttributeKey::EventName)
             .attribute_value(call.name())
             .build()
-            .map_err(|error| CallError::nonsense(api, error.to_string()))?;
+            .map_err(|error| CallError::nonsense(operation, error.to_string()))?;
         let ask = |token| {
             let request = self.region.cloudtrail.lookup_events().max_results(EVENTS_PER_PAGE);
             let request = request.lookup_attributes(by_name.clone());
@@ -66,9 +66,9 @@ impl Reader {
         let mut events = Vec::new();
         let mut pages = 0;
         let mut too_many = false;
-        self.pages(api, ask, |answer| {
-            for event in answer.events.ok_or_else(|| without_list(api))? {
-                events.extend(told(&event).map_err(|why| CallError::nonsense(api, why))?);
+        self.pages(operation, ask, |answer| {
+            for event in answer.events.ok_or_else(|| without_list(operation))? {
+                events.extend(told(&event).map_err(|why| CallError::nonsense(operation, why))?);
             }
             pages += 1;
             too_many = pages == most_pages && answer.next_token.is_some();
@@ -105,7 +105,7 @@ fn told(event: &types::Event) -> Result<Option<Event>, String> {
     let log_group = record.request_parameters.and_then(|parameters| parameters.log_group_name);
     match (event.event_time(), log_group) {
         (Some(time), Some(log_group)) => {
-            let at = Moment(time.secs());
+            let at = Timestamp(time.secs());
             Ok(Some(Event { at, log_group: log_group.into_owned() }))
         }
         _ if record.error_code.is_some() => Ok(None),
@@ -114,7 +114,7 @@ fn told(event: &types::Event) -> Result<Option<Event>, String> {
     }
 }
 
-impl Moment {
+impl Timestamp {
     /// So much earlier.
     pub(crate) fn before(self, time: Duration) -> Self {
         Self(self.0.saturating_sub_unsigned(time.as_secs()))
@@ -133,10 +133,10 @@ impl Moment {
 
 /// Remembers when an answer says that it was made.
 #[derive(Clone, Debug, Default)]
-struct Clock(Arc<Mutex<Option<Moment>>>);
+struct Clock(Arc<Mutex<Option<Timestamp>>>);
 
 impl Clock {
-    fn read(&self) -> Option<Moment> {
+    fn read(&self) -> Option<Timestamp> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -158,10 +158,10 @@ impl Intercept for Clock {
     }
 }
 
-fn read_date(text: &str) -> Option<Moment> {
+fn read_date(text: &str) -> Option<Timestamp> {
     let time: SystemTime = httpdate::parse_http_date(text).ok()?;
     let since = time.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_secs()).ok().map(Moment)
+    i64::try_from(since.as_secs()).ok().map(Timestamp)
 }
 
 #[cfg(test)]
@@ -181,7 +181,10 @@ mod tests {
         for error in ["", r#","errorCode":"LimitExceededException""#] {
             let record = format!(r#"{{"requestParameters":{{"logGroupName":"/a"}}{error}}}"#);
             let told = told(&event(&record)).unwrap();
-            assert_eq!(told, Some(Event { at: Moment(1_769_851_800), log_group: "/a".to_owned() }));
+            assert_eq!(
+                told,
+                Some(Event { at: Timestamp(1_769_851_800), log_group: "/a".to_owned() })
+            );
         }
     }
 
@@ -196,14 +199,14 @@ mod tests {
 
     #[test]
     fn dates_are_read_as_http_has_them() {
-        assert_eq!(read_date("Sat, 31 Jan 2026 09:30:00 GMT"), Some(Moment(1_769_851_800)));
+        assert_eq!(read_date("Sat, 31 Jan 2026 09:30:00 GMT"), Some(Timestamp(1_769_851_800)));
         assert_eq!(read_date("yesterday"), None);
     }
 
     #[test]
     fn moments_are_apart_by_time_that_went_by() {
-        let (now, minute) = (Moment(1_000), Duration::from_mins(1));
-        assert_eq!(now.before(minute), Moment(940));
+        let (now, minute) = (Timestamp(1_000), Duration::from_mins(1));
+        assert_eq!(now.before(minute), Timestamp(940));
         assert_eq!(now.before(minute).after(minute), now);
         assert_eq!(now.since(now.before(minute)), Some(minute));
         assert_eq!(now.before(minute).since(now), None);

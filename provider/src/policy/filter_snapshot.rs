@@ -5,31 +5,31 @@ use logagg_policy::{Distribution, LogGroup, SubscriptionFilter};
 use serde::{Deserialize, Serialize};
 
 use super::reconcile::Reconciled;
-use crate::aws::Moment;
+use crate::aws::Timestamp;
 
 /// The subscription filters of log groups as they were when AWS was last asked for them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Recollection {
+pub(super) struct FilterSnapshot {
     /// When the last refresh began.
-    pub(super) at: Moment,
+    pub(super) at: Timestamp,
     /// When the last one began that asked every log group.
-    pub(super) full_at: Moment,
+    pub(super) full_at: Timestamp,
     /// Every filter that some log group has, once: most have the same.
     filters: Vec<Filter>,
     groups: BTreeMap<String, Group>,
     /// Something that the policy wrote itself, and that CloudTrail has yet to tell of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) witness: Option<Witness>,
+    pub(super) own_write: Option<OwnWrite>,
 }
 
 /// A write of the policy's own, by which to know whether CloudTrail tells of what happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Witness {
+pub(super) struct OwnWrite {
     pub(super) log_group: String,
     /// It was written after this.
-    pub(super) after: Moment,
+    pub(super) after: Timestamp,
     /// CloudTrail has to tell by then; set by the first refresh after it.
-    pub(super) due: Option<Moment>,
+    pub(super) desired: Option<Timestamp>,
 }
 
 /// A log group that was asked. One letter a field: there may be thousands.
@@ -62,13 +62,13 @@ fn is_zero(number: &i64) -> bool {
     *number == 0
 }
 
-impl Recollection {
-    pub(super) fn new(at: Moment, full_at: Moment) -> Self {
-        Self { at, full_at, filters: Vec::new(), groups: BTreeMap::new(), witness: None }
+impl FilterSnapshot {
+    pub(super) fn new(at: Timestamp, full_at: Timestamp) -> Self {
+        Self { at, full_at, filters: Vec::new(), groups: BTreeMap::new(), own_write: None }
     }
 
     /// Whether a refresh may go by it.
-    pub(super) fn is_good(&self, now: Moment, full_after: Duration) -> bool {
+    pub(super) fn is_good(&self, now: Timestamp, full_after: Duration) -> bool {
         let young = now.since(self.full_at).is_some_and(|age| age < full_after);
         young && now.since(self.at).is_some()
     }
@@ -79,11 +79,14 @@ impl Recollection {
     }
 
     /// The filters of a log group, and when it was asked for them.
-    pub(super) fn filters_of(&self, group: &LogGroup) -> Option<(Vec<SubscriptionFilter>, Moment)> {
+    pub(super) fn filters_of(
+        &self,
+        group: &LogGroup,
+    ) -> Option<(Vec<SubscriptionFilter>, Timestamp)> {
         let known = self.groups.get(&group.name)?;
         let filters = known.filters.iter().map(|place| self.filters.get(*place).map(Filter::read));
         let filters = filters.collect::<Option<Vec<_>>>()?;
-        let asked_at = Moment(self.full_at.0 + known.asked_after);
+        let asked_at = Timestamp(self.full_at.0 + known.asked_after);
         (known.created_ms == group.created_ms).then_some((filters, asked_at))
     }
 
@@ -92,7 +95,7 @@ impl Recollection {
         &mut self,
         group: &LogGroup,
         filters: &[SubscriptionFilter],
-        asked_at: Moment,
+        asked_at: Timestamp,
     ) {
         let filters = self.places(filters);
         let asked_after = asked_at.0 - self.full_at.0;
@@ -111,9 +114,9 @@ impl Recollection {
                 let filters = self.places(filters);
                 let Some(group) = self.groups.get_mut(&reconciled.log_group) else { continue };
                 let wrote = group.filters != filters && reconciled.writes > 0;
-                if wrote && self.witness.is_none() {
+                if wrote && self.own_write.is_none() {
                     let log_group = reconciled.log_group.clone();
-                    self.witness = Some(Witness { log_group, after: self.at, due: None });
+                    self.own_write = Some(OwnWrite { log_group, after: self.at, desired: None });
                 }
                 group.filters = filters;
             }
@@ -122,7 +125,7 @@ impl Recollection {
 
     fn places(&mut self, filters: &[SubscriptionFilter]) -> Vec<usize> {
         let places = filters.iter().map(|filter| {
-            let place = self.filters.iter().position(|known| known.is(filter));
+            let place = self.filters.iter().position(|known| known.current(filter));
             place.unwrap_or_else(|| {
                 self.filters.push(Filter::of(filter));
                 self.filters.len() - 1
@@ -146,7 +149,7 @@ impl Filter {
         }
     }
 
-    fn is(&self, filter: &SubscriptionFilter) -> bool {
+    fn current(&self, filter: &SubscriptionFilter) -> bool {
         self.name == filter.name
             && self.destination_arn == filter.destination_arn
             && self.read() == *filter
@@ -169,7 +172,7 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use logagg_policy::{LogGroupClass, Retention, Standing};
+    use logagg_policy::{GroupState, LogGroupClass, Retention};
 
     fn group(name: &str) -> LogGroup {
         LogGroup {
@@ -183,8 +186,8 @@ mod tests {
     }
 
     fn reconciled(name: &str, filters: Option<Vec<SubscriptionFilter>>) -> Reconciled {
-        let is = Standing { subscription: None, retention: Retention::Never };
-        Reconciled { filters, writes: 1, ..Reconciled::untouched(name.to_owned(), is) }
+        let current = GroupState { subscription: None, retention: Retention::Never };
+        Reconciled { filters, writes: 1, ..Reconciled::untouched(name.to_owned(), current) }
     }
 
     #[test]
@@ -196,23 +199,23 @@ mod tests {
         filter.apply_on_transformed_logs = true;
         filter.field_selection_criteria = Some("@aws.region = \"eu-west-1\"".to_owned());
         filter.emit_system_fields = BTreeSet::from(["@aws.account".to_owned()]);
-        let mut last = Recollection::new(Moment(20), Moment(10));
+        let mut last = FilterSnapshot::new(Timestamp(20), Timestamp(10));
         let filters = [SubscriptionFilter::new("other", "elsewhere"), filter];
-        last.keep(&group("/a"), &filters, Moment(20));
-        last.keep(&group("/b"), &filters[1..], Moment(10));
-        let read: Recollection =
+        last.keep(&group("/a"), &filters, Timestamp(20));
+        last.keep(&group("/b"), &filters[1..], Timestamp(10));
+        let read: FilterSnapshot =
             serde_json::from_str(&serde_json::to_string(&last).unwrap()).unwrap();
         assert_eq!(read, last);
-        assert_eq!(read.filters_of(&group("/a")), Some((filters.to_vec(), Moment(20))));
-        assert_eq!(read.filters_of(&group("/b")), Some((filters[1..].to_vec(), Moment(10))));
+        assert_eq!(read.filters_of(&group("/a")), Some((filters.to_vec(), Timestamp(20))));
+        assert_eq!(read.filters_of(&group("/b")), Some((filters[1..].to_vec(), Timestamp(10))));
         assert_eq!(read.filters.len(), 2, "the same filter is kept once");
     }
 
     #[test]
     fn what_was_written_is_known_and_does_not_count_as_asked() {
-        let mut last = Recollection::new(Moment(10), Moment(10));
+        let mut last = FilterSnapshot::new(Timestamp(10), Timestamp(10));
         for name in ["/put", "/kept", "/failed", "/gone"] {
-            last.keep(&group(name), &[], Moment(10));
+            last.keep(&group(name), &[], Timestamp(10));
         }
         let filters = vec![SubscriptionFilter::new("logs", "arn")];
         let why = "a test".to_owned();
@@ -223,8 +226,8 @@ mod tests {
             Reconciled { failures, ..reconciled("/failed", Some(filters.clone())) },
             Reconciled { gone: true, ..reconciled("/gone", None) },
         ]);
-        assert_eq!(last.filters_of(&group("/put")), Some((filters, Moment(10))));
-        assert_eq!(last.filters_of(&group("/kept")), Some((Vec::new(), Moment(10))));
+        assert_eq!(last.filters_of(&group("/put")), Some((filters, Timestamp(10))));
+        assert_eq!(last.filters_of(&group("/kept")), Some((Vec::new(), Timestamp(10))));
         assert_eq!(last.filters_of(&group("/failed")), None);
         assert_eq!(last.filters_of(&group("/gone")), None);
     }

@@ -8,22 +8,22 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::api::Api;
-use super::bucket::Bucket;
 use super::clock;
 use super::credentials::NotAssumed;
 use super::denial::Denial;
 use super::effort::{ALLOWANCE, Effort};
+use super::keyed_locks::KeyedLocks;
 use super::not_given::{Lacking, NotGiven, RoleOf};
+use super::operation::Operation;
 use super::reachability::GivenUp;
-use super::turns::Turns;
+use super::token_bucket::TokenBucket;
 
 /// Makes calls at the pace the quotas allow, and makes them again where that can help.
 #[derive(Debug)]
-pub(super) struct Caller {
-    buckets: [Bucket; Api::ALL.len()],
+pub(super) struct RetryingClient {
+    buckets: [TokenBucket; Operation::ALL.len()],
     max_retries: u32,
-    turns: Turns,
+    keyed_locks: KeyedLocks,
 }
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -32,28 +32,28 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20);
 pub(super) const MAX_RETRIES_UNREACHABLE: u32 = 7;
 const GRACE: Duration = Duration::from_millis(500);
 
-impl Caller {
+impl RetryingClient {
     /// `quota` gives the requests a second for each call.
-    pub(super) fn new(max_retries: u32, quota: impl Fn(Api) -> f64) -> Self {
-        let buckets = Api::ALL.map(|api| Bucket::new(quota(api)));
-        Self { buckets, max_retries, turns: Turns::default() }
+    pub(super) fn new(max_retries: u32, quota: impl Fn(Operation) -> f64) -> Self {
+        let buckets = Operation::ALL.map(|operation| TokenBucket::new(quota(operation)));
+        Self { buckets, max_retries, keyed_locks: KeyedLocks::default() }
     }
 
     /// Waits for the turn to write to something, and has it while the guard lives.
     pub(super) async fn turn(
         &self,
-        api: Api,
+        operation: Operation,
         name: &str,
         stopped: &CancellationToken,
     ) -> Result<OwnedMutexGuard<()>, CallError> {
-        let turn = stopped.run_until_cancelled(self.turns.take(name)).await;
-        turn.ok_or_else(|| CallError::stopped(api, Effect::None))
+        let turn = stopped.run_until_cancelled(self.keyed_locks.take(name)).await;
+        turn.ok_or_else(|| CallError::stopped(operation, Effect::None))
     }
 
     /// Makes a call until it succeeds, fails for good, is not worth more, or `stopped` is cancelled.
     pub(super) async fn call<T, E, F>(
         &self,
-        api: Api,
+        operation: Operation,
         effort: &Effort,
         stopped: &CancellationToken,
         attempt: impl Fn() -> F,
@@ -67,32 +67,35 @@ impl Caller {
         let mut effect = Effect::None;
         loop {
             stopped
-                .run_until_cancelled(self.buckets[api as usize].take())
+                .run_until_cancelled(self.buckets[operation as usize].take())
                 .await
-                .ok_or_else(|| CallError::stopped(api, effect))?;
+                .ok_or_else(|| CallError::stopped(operation, effect))?;
             if effort.time_left() == Some(Duration::ZERO) {
-                return Err(CallError::too_late(api, attempts));
+                return Err(CallError::too_late(operation, attempts));
             }
             let begun = Instant::now();
             // What the SDK does for a call takes kilobytes, which had better not be part of all that
             // waits for the call.
             let attempt = Box::pin(within(effort.time_left(), attempt()));
             let Some(answer) = until_cut_off(stopped, attempt).await else {
-                return Err(CallError::stopped(api, Effect::Possible));
+                return Err(CallError::stopped(operation, Effect::Possible));
             };
             attempts += 1;
             let mut error = match answer {
                 Some(Ok(answer)) => {
-                    tracing::debug!(api = api.name(), attempts, "answered");
+                    tracing::debug!(operation = operation.name(), attempts, "answered");
                     return Ok(answer);
                 }
-                Some(Err(error)) => CallError::of(api, &error, attempts),
-                None => CallError::too_late(api, attempts),
+                Some(Err(error)) => CallError::of(operation, &error, attempts),
+                None => CallError::too_late(operation, attempts),
             };
             effect = effect.max(error.effect);
             error.effect = effect;
             if error.cause == Cause::Clock && !std::mem::replace(&mut clock_corrected, true) {
-                tracing::info!(api = api.name(), "this machine's clock is wrong, signing by AWS's");
+                tracing::info!(
+                    operation = operation.name(),
+                    "this machine's clock is wrong, signing by AWS's"
+                );
                 continue;
             }
             if matches!(error.cause, Cause::Passing | Cause::Unreachable) {
@@ -104,7 +107,7 @@ impl Caller {
                 return Err(error);
             }
             tracing::debug!(
-                api = api.name(),
+                operation = operation.name(),
                 attempts,
                 code = error.code,
                 wait_ms = wait.as_millis() as u64,
@@ -113,7 +116,7 @@ impl Caller {
             stopped
                 .run_until_cancelled(tokio::time::sleep(wait))
                 .await
-                .ok_or_else(|| CallError::stopped(api, effect))?;
+                .ok_or_else(|| CallError::stopped(operation, effect))?;
             effort.wasted(wait);
         }
     }
@@ -157,7 +160,7 @@ fn full_jitter(attempts: u32) -> Duration {
 /// A call that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CallError {
-    pub(crate) api: Api,
+    pub(crate) operation: Operation,
     pub(crate) cause: Cause,
     /// Why there were no credentials, where that is the cause.
     pub(crate) lacking: Option<Lacking>,
@@ -284,7 +287,7 @@ const UNKNOWN_ACTION: &str = "Unknown action";
 const ONLY_STANDARD: &str = "only supported on the Standard log class";
 
 impl CallError {
-    fn of<E>(api: Api, error: &SdkError<E, HttpResponse>, attempts: u32) -> Self
+    fn of<E>(operation: Operation, error: &SdkError<E, HttpResponse>, attempts: u32) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
@@ -298,7 +301,7 @@ impl CallError {
             SdkError::ServiceError(_) => {
                 match answered(code, message.as_deref().unwrap_or_default(), status) {
                     // Kinesis says so of requests that come too fast.
-                    Cause::Full if api == Api::ListStreamConsumers => Cause::Passing,
+                    Cause::Full if operation == Operation::ListStreamConsumers => Cause::Passing,
                     Cause::Refused
                         if clock::is_to_blame(code, error.raw_response(), SystemTime::now()) =>
                     {
@@ -309,7 +312,7 @@ impl CallError {
             }
             SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Cause::Passing,
             SdkError::DispatchFailure(_) if find::<CredentialsError>(error).is_some() => {
-                return Self::without_credentials(api, error, attempts);
+                return Self::without_credentials(operation, error, attempts);
             }
             SdkError::DispatchFailure(failure) if failure.is_user() => Cause::Untrusted,
             SdkError::DispatchFailure(failure) if failure.is_io() => Cause::Unreachable,
@@ -331,12 +334,12 @@ impl CallError {
             given_up: given_up.is_some(),
             code: code.to_owned(),
             attempts,
-            ..Self::bare(api, cause, message)
+            ..Self::bare(operation, cause, message)
         }
     }
 
     fn without_credentials(
-        api: Api,
+        operation: Operation,
         error: &(dyn std::error::Error + 'static),
         attempts: u32,
     ) -> Self {
@@ -351,7 +354,7 @@ impl CallError {
             )
         };
         let lacking = Some(lacking);
-        Self { lacking, attempts, ..Self::bare(api, Cause::NoCredentials, message) }
+        Self { lacking, attempts, ..Self::bare(operation, Cause::NoCredentials, message) }
     }
 
     /// Whether STS gave no credentials for the role of a resource.
@@ -367,38 +370,38 @@ impl CallError {
 
     /// What failures have in common that are one and the same to a reader. AWS's messages name
     /// the log group where a permission is missing, so they tell too much apart there.
-    pub(crate) fn likeness(&self) -> (Api, Cause, &str) {
+    pub(crate) fn likeness(&self) -> (Operation, Cause, &str) {
         let text = match (self.cause, &self.denial) {
             (Cause::Refused | Cause::DestinationMissing, _) => &self.message,
             (_, Some(denial)) => &denial.action,
             (_, None) => &self.code,
         };
-        (self.api, self.cause, text)
+        (self.operation, self.cause, text)
     }
 
-    fn stopped(api: Api, effect: Effect) -> Self {
+    fn stopped(operation: Operation, effect: Effect) -> Self {
         let message = "Terraform asked to stop".to_owned();
-        Self { effect, attempts: 0, ..Self::bare(api, Cause::Stopped, message) }
+        Self { effect, attempts: 0, ..Self::bare(operation, Cause::Stopped, message) }
     }
 
     /// An optional call for which there was no time left.
-    fn too_late(api: Api, attempts: u32) -> Self {
+    fn too_late(operation: Operation, attempts: u32) -> Self {
         let message = format!(
             "no answer within the {} seconds that such calls are waited for",
             ALLOWANCE.as_secs()
         );
         let effect = Effect::Possible;
-        Self { effect, attempts, ..Self::bare(api, Cause::Passing, message) }
+        Self { effect, attempts, ..Self::bare(operation, Cause::Passing, message) }
     }
 
     /// An answer that AWS's documentation does not allow.
-    pub(super) fn nonsense(api: Api, message: impl Into<String>) -> Self {
-        Self::bare(api, Cause::Refused, message.into())
+    pub(super) fn nonsense(operation: Operation, message: impl Into<String>) -> Self {
+        Self::bare(operation, Cause::Refused, message.into())
     }
 
-    fn bare(api: Api, cause: Cause, message: String) -> Self {
+    fn bare(operation: Operation, cause: Cause, message: String) -> Self {
         Self {
-            api,
+            operation,
             cause,
             lacking: None,
             denial: None,
@@ -487,8 +490,8 @@ fn answered(code: &str, message: &str, status: Option<u16>) -> Cause {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { api, code, message, attempts, .. } = self;
-        write!(f, "{} failed", api.name())?;
+        let Self { operation, code, message, attempts, .. } = self;
+        write!(f, "{} failed", operation.name())?;
         if *attempts > 1 {
             write!(f, " {attempts} times")?;
         }
@@ -583,10 +586,10 @@ mod tests {
     where
         F: Future<Output = SdkError<Refusal, HttpResponse>>,
     {
-        let caller = Caller::new(25, |_| 1000.0);
+        let client = RetryingClient::new(25, |_| 1000.0);
         let (count, stopped) = (AtomicU32::new(0), CancellationToken::new());
         let start = Instant::now();
-        let made = caller.call(Api::DescribeAccountPolicies, effort, &stopped, || {
+        let made = client.call(Operation::DescribeAccountPolicies, effort, &stopped, || {
             count.fetch_add(1, Ordering::Relaxed);
             async { Err::<(), _>(answer().await) }
         });
@@ -660,10 +663,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_is_cut_off_may_have_been_done_and_one_that_waits_its_turn_not() {
-        let caller = Caller::new(25, |_| 0.01);
+        let client = RetryingClient::new(25, |_| 0.01);
         let stopped = CancellationToken::new();
         let pending = || std::future::pending::<Result<(), SdkError<Refusal, HttpResponse>>>();
-        let call = || caller.call(Api::PutSubscriptionFilter, &Effort::Needed, &stopped, pending);
+        let call =
+            || client.call(Operation::PutSubscriptionFilter, &Effort::Needed, &stopped, pending);
         let stop = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             stopped.cancel();

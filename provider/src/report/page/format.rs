@@ -1,4 +1,4 @@
-use logagg_policy::{Document, Retention, RetentionMode, Rule, Standing};
+use logagg_policy::{Document, GroupState, Retention, RetentionMode, Rule};
 use maud::{Markup, html};
 
 /// Names that are told before the rest is only counted.
@@ -22,26 +22,26 @@ pub(super) fn kept(retention: Retention) -> String {
 }
 
 /// What is, and what is to be if that is something else.
-pub(super) fn change(is: &str, due: &str) -> Markup {
+pub(super) fn change(current: &str, desired: &str) -> Markup {
     html! {
-        @if is == due {
-            (is)
+        @if current == desired {
+            (current)
         } @else {
-            span.is { (is) } " " span.arrow aria-label="becomes" { "→" } " " strong { (due) }
+            span.current { (current) } " " span.arrow aria-label="becomes" { "→" } " " strong { (desired) }
         }
     }
 }
 
 /// How a subscription stands; a dash where nothing is shipped.
-pub(super) fn subscription(standing: &Standing) -> String {
-    standing.subscription.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string)
+pub(super) fn subscription(state: &GroupState) -> String {
+    state.subscription.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string)
 }
 
 /// What a policy says of retention.
 pub(super) fn retention(document: &Document) -> Option<String> {
-    let says = document.demand.retention?;
+    let says = document.desired.retention?;
     let kept = kept(says);
-    Some(match document.demand.mode {
+    Some(match document.desired.mode {
         RetentionMode::Exact => kept,
         RetentionMode::AtLeast => format!("at least {kept}"),
         RetentionMode::AtMost => format!("at most {kept}"),
@@ -51,24 +51,24 @@ pub(super) fn retention(document: &Document) -> Option<String> {
 
 /// What a rule says of log groups, as in "whose name begins with /aws/lambda/".
 pub(super) fn rule(rule: &Rule) -> String {
-    let mut words = Vec::new();
+    let mut format = Vec::new();
     if let Some(names) = &rule.names {
-        words.push(format!("named {}", listed(names)));
+        format.push(format!("named {}", listed(names)));
     }
     if let Some(prefixes) = &rule.name_prefixes {
-        words.push(format!("whose name begins with {}", listed(prefixes)));
+        format.push(format!("whose name begins with {}", listed(prefixes)));
     }
     if let Some(regex) = &rule.name_regex {
-        words.push(format!("whose name matches {}", regex.as_str()));
+        format.push(format!("whose name matches {}", regex.as_str()));
     }
     if let Some(tags) = &rule.tags {
         let tags: Vec<_> = tags.patterns().map(|(key, value)| format!("{key} = {value}")).collect();
-        words.push(format!("tagged {}", tags.join(" and ")));
+        format.push(format!("tagged {}", tags.join(" and ")));
     }
     if let Some(classes) = &rule.log_group_classes {
-        words.push(format!("of class {}", listed(classes)));
+        format.push(format!("of class {}", listed(classes)));
     }
-    words.join(" and ")
+    format.join(" and ")
 }
 
 fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {

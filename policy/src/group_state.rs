@@ -5,7 +5,7 @@ use crate::{Argument, Retention};
 
 /// How a log group stands, or how it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct GroupState {
     /// None where nothing is shipped from the group: it is skipped, or the policy ships nothing.
     pub subscription: Option<Subscription>,
     /// How long events are kept.

@@ -10,16 +10,16 @@ use crate::aws::{CallError, Cause, IN_FLIGHT, Reader};
 
 /// The answer to what a selection asks.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Census {
+pub(crate) struct Inventory {
     /// What was asked, and every log group in the answer, chosen or not.
     pub(crate) asked: Vec<Listing>,
     pub(crate) listed: BTreeMap<String, LogGroup>,
-    pub(crate) tagging: Tagging,
+    pub(crate) tag_index: TagIndex,
 }
 
 /// What is known of the tags of log groups.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tagging {
+pub(crate) struct TagIndex {
     /// The only log groups that can have these tags. An endpoint may name others beside them, so
     /// whether one of these has them, its tags say.
     candidates: BTreeMap<TagFilter, BTreeSet<String>>,
@@ -39,7 +39,7 @@ pub(crate) async fn held<'n>(
     reader.log_groups_among(open.cloned().collect()).await
 }
 
-impl Census {
+impl Inventory {
     /// Lists what a selection may choose.
     pub(crate) async fn take(
         reader: &Reader,
@@ -49,11 +49,11 @@ impl Census {
         // What is to be left out by its tags is looked for after all else, so that a log group
         // which is in the first list was there when the second was made.
         let mut listed = reader.log_groups(&asked).await?;
-        let mut tagging = Tagging::default();
+        let mut tag_index = TagIndex::default();
         for filter in selection.tag_filters() {
             match reader.names_of_tagged(filter).await {
                 Ok(names) => {
-                    tagging.candidates.insert(filter.clone(), names);
+                    tag_index.candidates.insert(filter.clone(), names);
                 }
                 // Without a listing by tags the tags of each log group are read.
                 Err(error) if error.cause == Cause::Unsupported => {
@@ -62,9 +62,9 @@ impl Census {
                 Err(error) => return Err(error),
             }
         }
-        let unseen = tagging.unseen(&asked, &listed);
+        let unseen = tag_index.unseen(&asked, &listed);
         listed.extend(reader.log_groups_named(&unseen).await?);
-        Ok(Self { asked, listed, tagging })
+        Ok(Self { asked, listed, tag_index })
     }
 
     /// The log groups that a selection chooses; those in `passed_over` are not looked at.
@@ -77,7 +77,7 @@ impl Census {
         let mut chosen = BTreeSet::new();
         let mut open = Vec::new();
         for (name, group) in &self.listed {
-            match self.tagging.judge(selection, group) {
+            match self.tag_index.judge(selection, group) {
                 _ if passed_over.contains(name) => {}
                 Some(true) => {
                     chosen.insert(name.clone());
@@ -97,7 +97,7 @@ impl Census {
             if selection.chooses(&group.name, &group.class, &tags) {
                 chosen.insert(group.name.clone());
             }
-            self.tagging.learn(group.name, tags);
+            self.tag_index.learn(group.name, tags);
         }
         Ok(chosen)
     }
@@ -112,7 +112,7 @@ fn untagged(asked: &[Listing], filter: &TagFilter) -> Vec<Listing> {
     asked.collect()
 }
 
-impl Tagging {
+impl TagIndex {
     /// Whether a selection chooses a log group; None where only its tags can tell.
     pub(crate) fn judge(&self, selection: &Selection, group: &LogGroup) -> Option<bool> {
         selection.judge(&group.name, &group.class, |filter| self.has(&group.name, filter))

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 /// A token bucket that keeps a rate, and lets most of a second's worth go at once after a pause.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(super) struct TokenBucket {
     interval: Duration,
     /// How far ahead of the rate calls may go.
     ahead: Duration,
@@ -17,7 +17,7 @@ pub(super) struct Bucket {
 /// calls the later may get there faster.
 const BURST: Duration = Duration::from_millis(800);
 
-impl Bucket {
+impl TokenBucket {
     pub(super) fn new(requests_per_second: f64) -> Self {
         let interval = Duration::from_secs_f64(1.0 / requests_per_second);
         Self { interval, ahead: BURST.saturating_sub(interval), full_at: Mutex::default() }
@@ -42,7 +42,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn lets_most_of_a_seconds_worth_go_at_once_and_keeps_the_rate() {
-        let bucket = Bucket::new(5.0);
+        let bucket = TokenBucket::new(5.0);
         let start = Instant::now();
         let mut taken = Vec::new();
         for _ in 0..8 {
@@ -54,7 +54,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_saves_up_no_more_than_goes_at_once() {
-        let bucket = Bucket::new(2.0);
+        let bucket = TokenBucket::new(2.0);
         for _ in 0..4 {
             bucket.take().await;
         }
@@ -68,7 +68,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_rate_below_one_a_second_works() {
-        let bucket = Bucket::new(0.5);
+        let bucket = TokenBucket::new(0.5);
         let start = Instant::now();
         for _ in 0..3 {
             bucket.take().await;

@@ -1,6 +1,6 @@
 /// The calls we make, each with a quota of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Api {
+pub(crate) enum Operation {
     DescribeLogGroups,
     ListLogGroups,
     ListTagsForResource,
@@ -25,7 +25,7 @@ pub(crate) enum Api {
     LookupEvents,
 }
 
-impl Api {
+impl Operation {
     pub(crate) const ALL: [Self; 22] = [
         Self::DescribeLogGroups,
         Self::ListLogGroups,

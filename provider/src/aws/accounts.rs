@@ -5,10 +5,10 @@ use aws_config::SdkConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
-use super::caller::Caller;
 use super::claims::SharedClaims;
 use super::credentials::assumed;
 use super::not_given::RoleOf;
+use super::retrying_client::RetryingClient;
 use super::role::account_of;
 use super::settings::{DEFAULT_MAX_RETRIES, Settings};
 use super::{AssumeRole, CallError, ForbiddenAccount};
@@ -16,7 +16,7 @@ use super::{AssumeRole, CallError, ForbiddenAccount};
 /// Every account that is worked in. Who assumes the same role shares its credentials; who works in
 /// the same account and region, by whichever role, shares the token buckets.
 #[derive(Debug)]
-pub(crate) struct Pool {
+pub(crate) struct Accounts {
     shared: Arc<Shared>,
     /// The account of the provider block's credentials.
     own: Arc<Account>,
@@ -27,20 +27,20 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
-    callers: Mutex<BTreeMap<(String, String), Arc<Caller>>>,
+    callers: Mutex<BTreeMap<(String, String), Arc<RetryingClient>>>,
     claims: Mutex<BTreeMap<(String, String), SharedClaims>>,
     /// Paces the question whose the credentials are, which comes before any account is known.
-    pub(super) identity: Caller,
+    pub(super) identity: RetryingClient,
 }
 
-impl Pool {
+impl Accounts {
     pub(super) fn new(
         settings: Arc<Settings>,
         sdk: SdkConfig,
         id: Option<String>,
         default_region: String,
     ) -> Self {
-        let identity = caller(&settings);
+        let identity = client(&settings);
         let shared = Arc::new(Shared {
             settings,
             callers: Mutex::default(),
@@ -87,7 +87,7 @@ impl Pool {
         credentials: Credentials,
     ) -> Result<Result<(), ForbiddenAccount>, CallError> {
         let accounts = &self.shared.settings.accounts;
-        if credentials == Credentials::Trusted && matches!(accounts, super::Accounts::All) {
+        if credentials == Credentials::Trusted && matches!(accounts, super::AllowedAccounts::All) {
             return Ok(Ok(()));
         }
         Ok(accounts.check(self.own.id(stopped).await?))
@@ -103,12 +103,12 @@ pub(crate) enum Credentials {
 
 impl Shared {
     /// The buckets of an account in a region.
-    pub(super) fn caller(&self, account: &str, region: &str) -> Arc<Caller> {
+    pub(super) fn client(&self, account: &str, region: &str) -> Arc<RetryingClient> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        let caller = callers
+        let client = callers
             .entry((account.to_owned(), region.to_owned()))
-            .or_insert_with(|| Arc::new(caller(&self.settings)));
-        Arc::clone(caller)
+            .or_insert_with(|| Arc::new(client(&self.settings)));
+        Arc::clone(client)
     }
 
     /// What is about to be shipped in an account's region.
@@ -118,9 +118,9 @@ impl Shared {
     }
 }
 
-fn caller(settings: &Settings) -> Caller {
+fn client(settings: &Settings) -> RetryingClient {
     let max_retries = settings.max_retries.unwrap_or(DEFAULT_MAX_RETRIES);
-    Caller::new(max_retries, |api| settings.quota(api))
+    RetryingClient::new(max_retries, |operation| settings.quota(operation))
 }
 
 #[cfg(test)]
@@ -128,15 +128,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::aws::Accounts;
+    use crate::aws::AllowedAccounts;
 
-    fn pool(accounts: Accounts) -> Pool {
+    fn pool(accounts: AllowedAccounts) -> Accounts {
         let settings = Arc::new(Settings { accounts, ..Settings::default() });
         let sdk = SdkConfig::builder()
             .behavior_version(aws_config::BehaviorVersion::latest())
             .region(aws_config::Region::new("eu-central-1"))
             .build();
-        Pool::new(settings, sdk, Some("111122223333".to_owned()), "eu-central-1".to_owned())
+        Accounts::new(settings, sdk, Some("111122223333".to_owned()), "eu-central-1".to_owned())
     }
 
     fn role(account: &str, name: &str) -> Option<AssumeRole> {
@@ -146,7 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_same_role_is_the_same_account_with_the_same_credentials() {
-        let pool = pool(Accounts::All);
+        let pool = pool(AllowedAccounts::All);
         let one = pool.account_for(role("444455556666", "logs")).unwrap();
         assert!(Arc::ptr_eq(&one, &pool.account_for(role("444455556666", "logs")).unwrap()));
         assert!(!Arc::ptr_eq(&one, &pool.account_for(role("444455556666", "other")).unwrap()));
@@ -155,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_roles_into_one_account_share_its_buckets_and_no_others() {
-        let pool = pool(Accounts::All);
+        let pool = pool(AllowedAccounts::All);
         let stopped = CancellationToken::new();
         let mut callers = Vec::new();
         for (account, name, region) in [
@@ -165,9 +165,9 @@ mod tests {
             ("444455556666", "one", "eu-central-1"),
         ] {
             let account = pool.account_for(role(account, name)).unwrap();
-            callers.push(account.region(region).caller.get(&stopped).await.unwrap());
+            callers.push(account.region(region).client.get(&stopped).await.unwrap());
         }
-        let own = pool.own.region("eu-central-1").caller.get(&stopped).await.unwrap();
+        let own = pool.own.region("eu-central-1").client.get(&stopped).await.unwrap();
         assert!(Arc::ptr_eq(&callers[0], &callers[1]));
         assert!(Arc::ptr_eq(&callers[0], &own));
         assert!(!Arc::ptr_eq(&callers[0], &callers[2]));
@@ -176,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_role_of_an_account_that_is_kept_out_is_refused() {
-        let only = Accounts::Only(BTreeSet::from(["111122223333".to_owned()]));
+        let only = AllowedAccounts::Only(BTreeSet::from(["111122223333".to_owned()]));
         assert!(pool(only.clone()).account_for(role("111122223333", "logs")).is_ok());
         let error = pool(only).account_for(role("444455556666", "logs")).unwrap_err();
         assert_eq!(error, ForbiddenAccount::NotAllowed("444455556666".to_owned()));
