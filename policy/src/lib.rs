@@ -7,6 +7,7 @@
 
 mod account_policy;
 mod addition;
+mod argument;
 mod arn;
 mod conflict;
 mod desired;
@@ -23,16 +24,17 @@ mod rule;
 mod selection;
 mod skip;
 mod tags;
+mod written_retention;
 
 pub use account_policy::{AccountPolicy, UnknownAccountPolicy};
 pub use addition::Addition;
+pub use argument::Argument;
 pub use arn::{Arn, Destination, InvalidArn, UnsupportedDestination};
 pub use conflict::{Claim, Conflict, Succession};
 pub use desired::{Desired, DesiredState, Known, OnConflict, UnknownOnConflict};
 pub use document::{Document, InvalidDocument};
 pub use filter::{
-    Argument, Distribution, FilterName, InvalidFilterName, Ownership, SubscriptionFilter,
-    UnknownDistribution,
+    Distribution, FilterName, InvalidFilterName, Ownership, SubscriptionFilter, UnknownDistribution,
 };
 pub use grant::{Grant, Permission, Provenance, Statement, UnknownPermission};
 pub use group_state::{GroupState, Subscription, UnknownSubscription};
@@ -44,9 +46,9 @@ pub use loop_walk::{Answer, LoopWalk, Question, Walked};
 pub use policy_id::{InvalidPolicyId, PolicyId};
 pub use retention::{
     InvalidRetention, OnDestroy, Retention, RetentionMode, UnknownOnDestroy, UnknownRetentionMode,
-    WrittenRetention,
 };
 pub use rule::{InvalidRegex, NameRegex, Rule};
 pub use selection::{Listing, Selection};
 pub use skip::{Obstacle, Skip};
 pub use tags::{InvalidTags, TagFilter, Tags};
+pub use written_retention::WrittenRetention;

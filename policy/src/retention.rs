@@ -2,8 +2,6 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::LogGroup;
-
 /// How long a log group keeps its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Retention {
@@ -113,31 +111,6 @@ impl FromStr for RetentionMode {
 #[error("{text:?} is not a mode: it is \"exact\", \"at_least\", \"at_most\" or \"if_unset\"")]
 pub struct UnknownRetentionMode {
     text: String,
-}
-
-/// A retention that a policy wrote to a log group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WrittenRetention {
-    /// What the group had at the policy's first write.
-    pub before: Retention,
-    /// What the policy wrote last.
-    pub wrote: Retention,
-    /// When the group was created, in milliseconds: tells it from another of its name.
-    pub created_ms: i64,
-}
-
-impl WrittenRetention {
-    /// The first write to a log group as it is now.
-    #[must_use]
-    pub fn over(group: &LogGroup, wrote: Retention) -> Self {
-        Self { before: group.retention, wrote, created_ms: group.created_ms }
-    }
-
-    /// Whether what a log group has is still what the policy wrote.
-    #[must_use]
-    pub fn is_on(&self, group: &LogGroup) -> bool {
-        self.created_ms == group.created_ms && self.wrote == group.retention
-    }
 }
 
 /// What becomes of the retention of a log group that a policy lets go.

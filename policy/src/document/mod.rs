@@ -4,10 +4,11 @@ mod written;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::str::FromStr;
 
 use crate::{Desired, Ownership, Selection, SubscriptionFilter};
-use written::Written;
+
+/// The version that is written, and the only one that is read.
+const VERSION: u64 = 1;
 
 /// A whole policy. Its text is JSON without needless spaces, in which every field has its place
 /// and what is left out is the default: the same policy is always the same bytes.
@@ -45,21 +46,6 @@ impl Document {
     }
 }
 
-impl fmt::Display for Document {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = serde_json::to_string(&Written::of(self)).map_err(|_| fmt::Error)?;
-        f.write_str(&text)
-    }
-}
-
-impl FromStr for Document {
-    type Err = InvalidDocument;
-
-    fn from_str(text: &str) -> Result<Self, InvalidDocument> {
-        Written::parse(text)?.document()
-    }
-}
-
 /// A text that is no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDocument {
@@ -72,7 +58,7 @@ pub enum InvalidDocument {
     /// It was written for another version of this.
     #[error(
         "the document has version {found}, and this reads version {READ}: use the provider and the \
-         Lambda functions of one release", READ = written::VERSION
+         Lambda functions of one release", READ = VERSION
     )]
     Version {
         /// As it stands there.

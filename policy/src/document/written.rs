@@ -1,26 +1,38 @@
 //! The fields of a document's text, called as the resource's arguments.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Document, InvalidDocument};
+use super::{Document, InvalidDocument, VERSION};
 use crate::{
     Arn, Desired, Destination, FilterName, LogGroupClass, LoopGuard, NameRegex, Retention, Rule,
     Selection, SubscriptionFilter, TagFilter, check_log_group_name,
 };
 
-/// The version that is written, and the only one that is read.
-pub(super) const VERSION: u64 = 1;
-
 const ACCOUNT_DIGITS: usize = 12;
+
+impl Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = serde_json::to_string(&Written::of(self)).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+impl FromStr for Document {
+    type Err = InvalidDocument;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDocument> {
+        Written::parse(text)?.document()
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Written {
+struct Written {
     version: u64,
     name: String,
     region: String,
@@ -70,7 +82,7 @@ struct WrittenRule {
 }
 
 impl Written {
-    pub(super) fn of(document: &Document) -> Self {
+    fn of(document: &Document) -> Self {
         let Document { desired, wanted, selection, .. } = document;
         let wanted = wanted.as_ref();
         let rules = |rules: &[Rule]| rules.iter().map(WrittenRule::of).collect();
@@ -103,7 +115,7 @@ impl Written {
         }
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, InvalidDocument> {
+    fn parse(text: &str) -> Result<Self, InvalidDocument> {
         let value: Value = serde_json::from_str(text)
             .map_err(|error| InvalidDocument::NotJson { why: error.to_string() })?;
         // Another version has other fields, so this comes first.
@@ -124,7 +136,7 @@ impl Written {
         })
     }
 
-    pub(super) fn document(self) -> Result<Document, InvalidDocument> {
+    fn document(self) -> Result<Document, InvalidDocument> {
         self.check_place()?;
         self.check_company()?;
         let destination = self.destination()?;

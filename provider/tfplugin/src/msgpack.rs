@@ -34,14 +34,27 @@ pub(crate) fn encode(value: &Value, kind: &Type) -> Result<Vec<u8>, ValueError> 
     Ok(bytes)
 }
 
+impl Unknown {
+    /// Unknown, but certainly not null.
+    pub fn not_null() -> Self {
+        Self::refined(refined_not_null())
+    }
+
+    /// What is known of it.
+    pub fn refinements(&self) -> Refinements {
+        // What came over the wire was read once already, so it reads again.
+        self.body().and_then(|body| refinements(body).ok()).unwrap_or_default()
+    }
+}
+
 /// What is known of a value that is known not to be null, and nothing else.
-pub(crate) fn refined_not_null() -> Box<[u8]> {
+fn refined_not_null() -> Box<[u8]> {
     let not_null = [Marker::FixMap(1), Marker::FixPos(Refinement::IS_NULL), Marker::False];
     not_null.map(|marker| marker.to_u8()).into()
 }
 
 /// Reads what is known of an unknown value.
-pub(crate) fn refinements(body: &[u8]) -> Result<Refinements, ValueError> {
+fn refinements(body: &[u8]) -> Result<Refinements, ValueError> {
     let mut rest = body;
     let mut refinements = Refinements::default();
     let count = decode::read_map_len(&mut rest).map_err(malformed)?;

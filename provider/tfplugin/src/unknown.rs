@@ -1,6 +1,5 @@
 //! What is not known before apply, and what Terraform already knows of it.
 
-use crate::msgpack;
 use crate::number::Number;
 
 /// A value that becomes known in apply.
@@ -39,20 +38,6 @@ pub enum Bound {
 }
 
 impl Unknown {
-    /// Unknown, but certainly not null.
-    pub fn not_null() -> Self {
-        Self { refinement: Some(msgpack::refined_not_null()) }
-    }
-
-    /// What is known of it.
-    pub fn refinements(&self) -> Refinements {
-        // What came over the wire was read once already, so it reads again.
-        self.refinement
-            .as_deref()
-            .and_then(|body| msgpack::refinements(body).ok())
-            .unwrap_or_default()
-    }
-
     pub(crate) fn refined(body: Box<[u8]>) -> Self {
         Self { refinement: Some(body) }
     }

@@ -7,14 +7,21 @@ mod identity;
 mod propose;
 mod shape;
 mod to_wire;
+mod validate;
 
 pub use attribute::{Attribute, Presence};
 pub use block::{Block, NestedBlock, Nesting};
 pub(crate) use check::WriteOnly;
 pub use identity::{IdentityAttribute, IdentitySchema};
-pub(crate) use to_wire::Holder;
 
 use crate::kind::Type;
+
+/// What a schema is of. A provider's own configuration has nothing computed in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    Provider,
+    Managed,
+}
 
 /// The schema of a provider, a resource or a data source.
 #[derive(Clone, Debug)]

@@ -2,18 +2,11 @@
 
 use crate::kind::Type;
 use crate::proto::tfplugin5 as wire;
-use crate::schema::Schema;
 use crate::schema::attribute::{Attribute, Presence};
 use crate::schema::block::{Block, NestedBlock, Nesting};
 use crate::schema::identity::IdentitySchema;
+use crate::schema::{Holder, Schema};
 use wire::schema::nested_block::NestingMode;
-
-/// What a schema is of. A provider's own configuration has nothing computed in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Holder {
-    Provider,
-    Managed,
-}
 
 impl Schema {
     pub(crate) fn to_wire(&self, holder: Holder) -> wire::Schema {
