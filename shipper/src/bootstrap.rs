@@ -1,5 +1,5 @@
-//! What the bootstraps of shipper and enforcer have in common: how a process begins and ends where
-//! `lambda_runtime` leaves that to us.
+//! What the bootstraps of shipper and enforcer share: start and end of a process as far as
+//! `lambda_runtime` does not handle them.
 
 use std::fmt::Display;
 use std::io::{Write, stderr};
@@ -8,14 +8,14 @@ use std::process::ExitCode;
 
 use lambda_runtime::Diagnostic;
 
-/// Where Lambda says that its runtime API is.
+/// Lambda's variable with the address of its runtime API.
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 
-/// One of the two, by the name that messages give it.
+/// The shipper or the enforcer, by its name in messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Program(pub &'static str);
 
-/// Somebody has started the program by hand.
+/// The program was not started by Lambda.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{RUNTIME_API} is not set: this is the bootstrap of a Lambda function, to be packed as a zip and \
@@ -23,40 +23,41 @@ pub struct Program(pub &'static str);
 )]
 pub struct NotInLambda;
 
-/// An environment variable, unless it is empty or no text.
+/// An environment variable, unless it is empty or not Unicode.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Makes sure that this is Lambda.
+/// Checks that the process runs in Lambda.
 pub fn require_lambda() -> Result<(), NotInLambda> {
     variable(RUNTIME_API).map(drop).ok_or(NotInLambda)
 }
 
 impl Program {
-    /// Tells Lambda and the log why the process does not start.
+    /// Reports to Lambda and the log why the process cannot start.
     pub async fn refuse_to_start(self, error: &impl Display) -> ExitCode {
-        let message = format!("logagg {} refuses to start: {error}", self.0);
+        let message = format!("logagg {} cannot start: {error}", self.0);
         let _ = writeln!(stderr(), "{message}");
         if variable(RUNTIME_API).is_some()
             && let Err(error) = report_init_error(message).await
         {
-            let _ = writeln!(stderr(), "cannot report this to Lambda: {error}");
+            let _ = writeln!(stderr(), "cannot report the error to Lambda: {error}");
         }
         ExitCode::FAILURE
     }
 
-    /// Tells the log why the process ends.
+    /// Logs why the process ends.
     pub fn end(self, error: &lambda_runtime::Error) -> ExitCode {
         let _ = writeln!(stderr(), "logagg {} lost Lambda's runtime API: {error}", self.0);
         ExitCode::FAILURE
     }
 
-    /// Has a panic tell its place only: its text may quote a message.
+    /// Limits the panic message to the location: the panic's payload may quote a log event.
     pub fn keep_panics_short(self) {
         panic::set_hook(Box::new(move |info| {
-            let place =
-                info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+            let place = info
+                .location()
+                .map_or_else(|| "an unknown location".to_owned(), ToString::to_string);
             let _ = writeln!(stderr(), "logagg {} panicked at {place}", self.0);
         }));
     }

@@ -1,4 +1,4 @@
-//! What became of every record, for one destination and one invocation.
+//! The counts of one destination in one invocation.
 
 use std::collections::BTreeMap;
 
@@ -6,72 +6,72 @@ use serde::Serialize;
 
 use crate::destination::ReasonCode;
 
-/// Why records of the shipper's own log group are not sent.
+/// The reason for dropping records of the shipper's own log group.
 pub const OWN_LOG_GROUP: ReasonCode = ReasonCode::new("own_log_group");
 
-/// Counts that add up: `in = delivered + deduplicated + dropped + rejected + stored +
-/// returned_to_source`.
-/// A record that was split counts once for each of its parts.
+/// Counts that add up: `received = delivered + deduplicated + dropped + rejected + stored +
+/// returned_to_source`. A split record counts once for each of its parts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Counts {
-    /// Log events of the invocation, and the additional parts of those that were split.
+    /// Log events of the invocation, plus the additional parts of split ones.
     pub received: u64,
-    /// Taken by the destination.
+    /// Accepted by the destination.
     pub delivered: u64,
-    /// Taken by the destination at an earlier delivery.
+    /// Accepted by the destination in an earlier delivery.
     pub deduplicated: u64,
-    /// Never sent, by rule.
+    /// Excluded by a rule.
     pub dropped: u64,
-    /// Never to be taken by the destination.
+    /// Rejected by the destination.
     pub rejected: u64,
-    /// How many of those are stored as dead letters.
+    /// Rejected and stored as dead letters.
     pub rejected_stored: u64,
-    /// Not delivered, and stored: to be replayed, or as a dead letter where it is too large.
+    /// Not delivered and stored: for replay, or as dead letters because of their size.
     pub stored: u64,
-    /// Not delivered; the invocation fails so that Lambda keeps the event.
+    /// Not delivered; the invocation fails so that Lambda retries the event.
     pub returned_to_source: u64,
-    /// By how much splitting has raised `in`.
+    /// The increase of `received` by splitting.
     pub additional_parts: u64,
-    /// Records of which only the beginning was sent.
+    /// Records whose message was truncated.
     pub truncated: u64,
-    /// Documents sent once more without the fields of their JSON, which the destination rejected.
+    /// Documents that were resent without their JSON fields, because the destination rejected
+    /// these.
     pub sent_without_json_fields: u64,
-    /// Records that the destination may now hold twice, or will once Lambda repeats the event.
+    /// Records that the destination may hold twice, now or after Lambda retries the event.
     pub possible_duplicates: u64,
     /// Requests sent.
     pub requests: u64,
-    /// How many of them sent something again.
+    /// Requests that were retries.
     pub retries: u64,
-    /// Size of all requests before compression.
+    /// The size of all requests before compression.
     pub bytes_encoded: u64,
-    /// Size of all requests as sent.
+    /// The size of all requests as sent.
     pub bytes_sent: u64,
-    /// The reasons of `dropped`, `rejected`, `stored` and `returned_to_source`, and of all retries.
+    /// The reasons of `dropped`, `rejected`, `stored`, `returned_to_source` and of retries.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<&'static str, BTreeMap<ReasonCode, u64>>,
 }
 
 impl Counts {
-    /// Counts for so many log events.
+    /// Counts for this many log events.
     pub fn of(records: usize) -> Self {
         Self { received: records as u64, ..Self::default() }
     }
 
-    /// Counts of an invocation whose log events were all dropped.
+    /// Counts of an invocation that dropped all log events.
     pub fn all_dropped(records: usize, reason: &ReasonCode) -> Self {
         let mut counts = Self::of(records);
         counts.drop_all(reason);
         counts
     }
 
-    /// Counts a record's becoming `parts` of them.
+    /// Counts a record that was split into `parts`.
     pub fn split(&mut self, parts: usize) {
         let additional = parts.saturating_sub(1) as u64;
         self.additional_parts += additional;
         self.received += additional;
     }
 
-    /// Counts records that were never among those to be sent as dropped.
+    /// Counts records as dropped that were not in `received` yet.
     pub fn drop(&mut self, records: u64, reason: &ReasonCode) {
         self.received += records;
         self.dropped += records;
@@ -84,7 +84,7 @@ impl Counts {
         self.note("rejected", reason, records);
     }
 
-    /// Withdraws that records were rejected: they could not be stored as dead letters.
+    /// Withdraws a rejection: the records could not be stored as dead letters.
     pub fn withdraw_rejection(&mut self, records: usize, reason: &ReasonCode) {
         self.rejected = self.rejected.saturating_sub(records as u64);
         if let Some(classes) = self.reasons.get_mut("rejected")
@@ -108,18 +108,18 @@ impl Counts {
         self.note("returned_to_source", reason, records);
     }
 
-    /// Notes why records are to be tried again; that changes no sum.
+    /// Counts the reason of a retry; does not change the sum.
     pub fn note_retry(&mut self, records: usize, reason: &ReasonCode) {
         self.note("retried", reason, records);
     }
 
-    /// Notes why documents were sent without their JSON fields; that changes no sum.
+    /// Counts the reason for omitting JSON fields; does not change the sum.
     pub fn note_json_fields_rejected(&mut self, reason: &ReasonCode) {
         self.sent_without_json_fields += 1;
         self.note("json_fields_rejected", reason, 1);
     }
 
-    /// Adds what another delivery to the same destination came to.
+    /// Adds the counts of another delivery to the same destination.
     pub fn add(&mut self, other: Self) {
         let Self {
             received,

@@ -1,7 +1,7 @@
-//! From base64 to log events: base64, every gzip member up to a cap, JSON read in place.
+//! Decodes an event: base64, gzip with a size limit, JSON parsed in place.
 //!
-//! Log events borrow from the decoded bytes. JSON errors are told by position only, since
-//! serde's own messages repeat the value they stumbled over.
+//! Log events borrow from the decoded bytes. JSON errors contain the position only, because serde's
+//! messages quote the value.
 
 mod buffer_pool;
 mod fast_path;
@@ -22,30 +22,31 @@ pub(crate) use buffer_pool::BufferPool;
 
 use crate::destination::ReasonCode;
 
-/// Why the data of an event could not be decoded.
+/// Why an event cannot be decoded.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DecodeError {
     /// The data is not base64.
     #[error("cannot decode the event: its data is not base64")]
     Base64,
-    /// The data is not gzip, or ends too early, or its checksum is wrong.
+    /// The data is not gzip, is truncated, or has a wrong checksum.
     #[error("cannot decode the event: its data is not complete gzip")]
     Gzip,
-    /// The data is larger than what the configuration allows.
+    /// The data exceeds the configured size.
     #[error(
-        "cannot decode the event: more than {cap_bytes} bytes after decompression; raise \
-         \"max_decoded_bytes\" and the memory of the function to take such events"
+        "cannot decode the event: more than {cap_bytes} bytes after decompression; increase \
+         \"max_decoded_bytes\" and the function's memory"
     )]
     TooLarge {
-        /// The cap that was reached.
+        /// The size limit.
         cap_bytes: usize,
     },
-    /// The decoded data is not what CloudWatch Logs sends.
+    /// The decoded data is not a delivery of CloudWatch Logs.
     #[error(
-        "cannot decode the event: no CloudWatch Logs JSON ({what} at line {line} column {column})"
+        "cannot decode the event: invalid CloudWatch Logs JSON ({what} at line {line} column \
+         {column})"
     )]
     Json {
-        /// What serde found wrong, as a class.
+        /// serde's category of the error.
         what: &'static str,
         /// The line of the decoded JSON.
         line: usize,
@@ -55,7 +56,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// The word under which it is counted.
+    /// The reason in the counts.
     pub fn class(&self) -> ReasonCode {
         match self {
             Self::Base64 => ReasonCode::new("no_base64"),
@@ -66,13 +67,13 @@ impl DecodeError {
     }
 }
 
-/// What CloudWatch Logs sends in one event.
+/// A delivery of CloudWatch Logs.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery<'a> {
-    /// Log events, or CloudWatch Logs looking whether the destination is there.
+    /// Log events, or a test message.
     pub message_type: MessageType,
-    /// The account that owns the log group.
+    /// The account of the log group.
     #[serde(borrow, default)]
     pub owner: Cow<'a, str>,
     /// The log group's name.
@@ -81,18 +82,18 @@ pub struct Delivery<'a> {
     /// The log stream's name.
     #[serde(borrow, default)]
     pub log_stream: Cow<'a, str>,
-    /// The log events, in the order in which CloudWatch Logs has them.
+    /// The log events, in the order of CloudWatch Logs.
     #[serde(borrow, default)]
     pub log_events: Vec<LogEvent<'a>>,
 }
 
-/// Whether a delivery holds logs.
+/// The type of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub enum MessageType {
     /// Log events.
     #[serde(rename = "DATA_MESSAGE")]
     Data,
-    /// A test of the destination: no logs of anybody.
+    /// A test of the destination, without log events.
     #[serde(rename = "CONTROL_MESSAGE")]
     Control,
 }
@@ -100,22 +101,21 @@ pub enum MessageType {
 /// One log event.
 #[derive(Debug, PartialEq, Deserialize)]
 pub struct LogEvent<'a> {
-    /// CloudWatch Logs' own id, the same at every delivery.
+    /// The id assigned by CloudWatch Logs, the same for every delivery.
     #[serde(borrow)]
     pub id: Cow<'a, str>,
-    /// When the line was written.
+    /// When the log event was written.
     pub timestamp: EventTime,
-    /// The line as it was written.
+    /// The message.
     #[serde(borrow)]
     pub message: Text<'a>,
-    /// The message as it stands in the JSON, between the quotes, where it can stand so in other
-    /// JSON.
+    /// The message as a JSON string without quotes, if it can be copied into other JSON unchanged.
     #[serde(skip)]
     pub escaped: Option<&'a str>,
 }
 
-/// A time in milliseconds since 1970 that RFC 3339 can express, which ends with the year 9999. One before or
-/// after that is the first or last, so that it does not cost the events beside it.
+/// Milliseconds since 1970, limited to the years that RFC 3339 can express (up to 9999). Times out
+/// of range are clamped, so that one of them does not make the whole event undecodable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(from = "f64")]
 pub struct EventTime(u64);
@@ -124,7 +124,7 @@ impl EventTime {
     /// The last millisecond of the year 9999.
     const LAST: Self = Self(253_402_300_799_999);
 
-    /// The same time as the standard library has it.
+    /// The same time as a [`SystemTime`].
     pub fn system_time(self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_millis(self.0)
     }
@@ -137,25 +137,25 @@ impl From<u64> for EventTime {
 }
 
 impl From<f64> for EventTime {
-    /// All milliseconds that there are have a float of their own; what is below 0 becomes 0.
+    /// All values in range have an exact float; negative values become 0.
     fn from(millis: f64) -> Self {
         Self::from(millis as u64)
     }
 }
 
-/// Text that may hold an escaped half of a surrogate pair, which is JSON but no Unicode. The
-/// half is replaced by U+FFFD, and `null` is an empty text, so that one such line does not cost the whole
-/// event.
+/// A string that may contain an escaped lone surrogate, which is JSON but not Unicode. The
+/// surrogate is replaced by U+FFFD and `null` by an empty string, so that one such log event does
+/// not make the whole event undecodable.
 #[derive(Debug, PartialEq)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
-/// Undoes base64 and gzip, giving at most `cap_bytes`, in `buffer` if that is large enough.
+/// Decodes base64 and gzip to at most `cap_bytes`, into `buffer` if it is large enough.
 pub fn inflate(data: &str, cap_bytes: usize, buffer: Vec<u8>) -> Result<Vec<u8>, DecodeError> {
     let compressed = STANDARD.decode_to_vec(data).map_err(|_| DecodeError::Base64)?;
     gunzip(&compressed, cap_bytes, buffer)
 }
 
-/// Decompresses gzip to at most `cap_bytes`, in `buffer` if that is large enough.
+/// Decompresses gzip to at most `cap_bytes`, into `buffer` if it is large enough.
 pub fn gunzip(
     compressed: &[u8],
     cap_bytes: usize,
@@ -167,16 +167,16 @@ pub fn gunzip(
     }
 }
 
-/// Undoes gzip of one member, which is what CloudWatch Logs sends, in less than half the time:
-/// where there is no second member, the size of what comes out stands at the end. `None` for
-/// anything else, also what is broken.
+/// Decompresses gzip of a single member, as CloudWatch Logs sends it, in less than half the time:
+/// the decompressed size is in the trailer. `None` for anything else, including invalid data.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc1952#section-2.3>
 fn inflate_at_once(compressed: &[u8], cap_bytes: usize, buffer: Vec<u8>) -> Option<Vec<u8>> {
-    /// A member begins with these bytes, so there is no other where they are not seen again.
+    /// Every member begins with these bytes, so without another occurrence there is a single
+    /// member.
     const BEGIN: [u8; 3] = [0x1f, 0x8b, 8];
     const NO_FLAGS: u8 = 0;
-    /// Nothing compresses better, so a size beyond it is a lie not to take memory for.
+    /// The highest ratio of deflate: do not allocate for a larger size, which cannot be true.
     const HIGHEST_RATIO: usize = 1_032;
 
     let ([begin @ .., NO_FLAGS, _, _, _, _, _, _], rest) = compressed.split_first_chunk::<10>()?
@@ -188,8 +188,7 @@ fn inflate_at_once(compressed: &[u8], cap_bytes: usize, buffer: Vec<u8>) -> Opti
     let [_, _, _, _, size @ ..] = *end;
     let size = usize::try_from(u32::from_le_bytes(size)).ok()?;
     let is_likely = size <= cap_bytes && size / HIGHEST_RATIO <= compressed.len();
-    // The end of a member that is not the last one is seen before, even if what follows is so
-    // damaged that it does not begin as a member.
+    // Detects a further member even if it is damaged.
     let is_one = *begin == BEGIN
         && memmem::find(rest, &BEGIN).is_none()
         && memmem::find(rest, end) == Some(deflated.len());
@@ -203,7 +202,7 @@ fn inflate_at_once(compressed: &[u8], cap_bytes: usize, buffer: Vec<u8>) -> Opti
     (written == size && sum.sum() == u32::from_le_bytes(checksum)).then_some(decoded)
 }
 
-/// Undoes gzip of any number of members.
+/// Decompresses gzip of any number of members.
 fn inflate_piece_by_piece(compressed: &[u8], cap_bytes: usize) -> Result<Vec<u8>, DecodeError> {
     let mut decoded = Vec::new();
     let one_more_than_allowed = (cap_bytes as u64).saturating_add(1);
@@ -217,19 +216,19 @@ fn inflate_piece_by_piece(compressed: &[u8], cap_bytes: usize) -> Result<Vec<u8>
     Ok(decoded)
 }
 
-/// Reads the decoded JSON in place. Texts that have escapes there go into `texts` without them,
-/// whatever that held before.
+/// Parses the decoded JSON in place. Unescaped strings are written to `texts`, which is
+/// overwritten.
 pub fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Result<Delivery<'a>, DecodeError> {
     fast_path::parse(decoded, texts).map_or_else(|| parse_any(decoded), Ok)
 }
 
-/// Reads JSON of whatever shape, and says what is wrong with it.
+/// Parses any JSON and reports what is invalid.
 fn parse_any(decoded: &[u8]) -> Result<Delivery<'_>, DecodeError> {
     serde_json::from_slice(decoded).map_err(|error| DecodeError::Json {
         what: match error.classify() {
             serde_json::error::Category::Io => "unreadable",
             serde_json::error::Category::Syntax => "a syntax error",
-            serde_json::error::Category::Data => "a missing field or one of another type",
+            serde_json::error::Category::Data => "a missing field or a field of another type",
             serde_json::error::Category::Eof => "its end",
         },
         line: error.line(),
@@ -244,12 +243,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// The text that bytes are, with one U+FFFD in place of whatever is none.
+/// Bytes as a string, with U+FFFD in place of invalid sequences.
 fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Cow::Borrowed(text);
     }
-    // Half of a surrogate pair has three bytes, each of which would be replaced.
+    // A lone surrogate has three bytes, which would become three replacement characters.
     let mut bytes = bytes.to_vec();
     let halves = memmem::find_iter(&bytes, &[0xed]).collect::<Vec<_>>();
     for half in halves {
@@ -260,7 +259,7 @@ fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Text that is there.
+/// A string that is not null.
 struct Characters<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Characters<'a> {
@@ -283,7 +282,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Characters<'a> {
             }
         }
 
-        // serde_json hands out strings as bytes without refusing lone surrogates.
+        // serde_json returns strings as bytes without rejecting lone surrogates.
         deserializer.deserialize_bytes(CharactersVisitor)
     }
 }

@@ -1,4 +1,4 @@
-//! Document ids: the same line gets the same id whenever and however often it is delivered.
+//! Document ids: a log event has the same id in every delivery.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::record::{Extent, Piece};
 
-/// 128 bits over account, log group, log stream, event id and part, by XXH3, whose result is
-/// fixed by its specification.
+/// 128 bits of XXH3 over account, log group, log stream, event id and part. The specification of
+/// XXH3 fixes its result.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DocumentId(u128);
 
 impl DocumentId {
-    /// The key of a piece.
+    /// The id of a record.
     pub fn of(piece: &Piece<'_>) -> Self {
         let record = piece.record;
         let log_source = record.log_source;
@@ -24,7 +24,7 @@ impl DocumentId {
         let log_sources = log_source.common.key.get_or_init(|| {
             let mut text = Vec::new();
             for name in [log_source.owner, log_source.group, log_source.stream] {
-                // With its length in front, no text can run over into the next.
+                // The length prefix separates the strings unambiguously.
                 text.extend_from_slice(&(name.len() as u64).to_le_bytes());
                 text.extend_from_slice(name.as_bytes());
             }
@@ -38,14 +38,14 @@ impl DocumentId {
         Self(text.hash())
     }
 
-    /// The key's bytes, the highest first.
+    /// The id in big-endian bytes.
     pub(crate) fn bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
     }
 }
 
-/// What a key is made of. Setting up a hasher takes longer than hashing as much as there usually
-/// is, so the text is hashed as it stands as long as it has room here.
+/// The hashed content. Hashing a contiguous buffer is faster than setting up a streaming hasher, so
+/// a buffer is used as long as the content fits.
 struct Text {
     bytes: [u8; Self::ROOM],
     len: usize,

@@ -1,4 +1,5 @@
-//! The request of lines that do not name one: what `print` writes, an unhandled error.
+//! Infers the request of log events that do not name one, such as the output of `print` and
+//! unhandled errors.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,8 +7,8 @@ use std::ops::Range;
 use crate::line::{Kind, Line};
 use crate::record::Record;
 
-/// Gives lines the request between whose beginning and end they stand, in the records of one delivery of a
-/// log stream. On managed instances requests interleave: those write no END line, and no REPORT with a
+/// Assigns log events to the request whose START and END surround them, within one delivery of a
+/// log stream. On managed instances requests interleave; those write no END, and no REPORT with a
 /// billed duration, so nothing is inferred there.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html>
@@ -37,7 +38,7 @@ pub(crate) fn infer_request_ids<'a>(records: &mut [Record<'a>]) {
     }
 }
 
-/// Whether an instance that ends a request so has one request after another.
+/// Whether an instance that ends a request like this processes one request at a time.
 fn ends_alone(line: &Line<'_>) -> bool {
     line.kind == Kind::End
         || line.report.as_ref().is_some_and(|report| report.billed_duration_ms.is_some())
@@ -51,7 +52,7 @@ mod tests {
     const A: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
     const B: &str = "11111111-1234-4697-b07a-ac58fc914c95";
 
-    /// The ids that are inferred, line by line.
+    /// The inferred request ids.
     fn inferred(messages: &[String]) -> Vec<Option<String>> {
         let log_source =
             LogSource::new("1", "/aws/lambda/f", "2026/11/30/[$LATEST]0123456789abcdef");
@@ -97,7 +98,7 @@ mod tests {
         };
         let ordinary = lines(r#""durationMs":1.5,"billedDurationMs":2"#);
         assert_eq!(inferred(&ordinary), [None, Some(A.to_owned()), None]);
-        // A managed instance, where another request may have written it.
+        // A managed instance, where another concurrent request may have written it.
         assert_eq!(inferred(&lines(r#""durationMs":1.5"#)), [None, None, None]);
     }
 

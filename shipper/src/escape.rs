@@ -1,12 +1,12 @@
-//! Where a JSON string has something to escape, or is escaped: as many bytes looked at together as
-//! every processor has instructions for.
+//! Finds characters of a JSON string that are special: 16 bytes at a time, with instructions that
+//! every processor has.
 
 use wide::u8x16;
 
-/// How many bytes are looked at together.
+/// The number of bytes per block.
 pub(crate) const BLOCK: usize = 16;
 
-/// The places of quotes, backslashes and control characters in a block, a bit for each.
+/// A bit for each quote, backslash and control character of a block.
 #[inline]
 pub(crate) fn specials(block: &[u8; BLOCK]) -> u32 {
     const LAST_CONTROL: u8 = 0x1f;
@@ -17,13 +17,13 @@ pub(crate) fn specials(block: &[u8; BLOCK]) -> u32 {
     (is(b'"') | is(b'\\') | is_control).to_bitmask()
 }
 
-/// The place of the first of them; the block's size if it has none.
+/// The index of the first special byte; the block's size if there is none.
 #[inline]
 pub(crate) fn first_special(block: &[u8; BLOCK]) -> usize {
     (specials(block) | 1 << BLOCK).trailing_zeros() as usize
 }
 
-/// How many bytes come before the first special one.
+/// The number of bytes before the first special one.
 #[inline]
 pub(crate) fn plain(bytes: &[u8]) -> usize {
     let mut at = 0;
@@ -35,7 +35,7 @@ pub(crate) fn plain(bytes: &[u8]) -> usize {
         }
     }
     match bytes.last_chunk() {
-        // Some of it was looked at before, and is plain.
+        // The block overlaps with plain bytes that were checked already.
         Some(block) => bytes.len() - BLOCK + first_special(block),
         None => {
             let mut block = [b' '; BLOCK];

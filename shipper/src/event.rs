@@ -1,8 +1,8 @@
-//! What Lambda hands over, before anything in it is decoded.
+//! Lambda events, before their data is decoded.
 //!
-//! The kind of an event is told by its marking field, and an event of another kind is an error
-//! that names the fields seen: an event from a trigger that was wired up by mistake is then
-//! understood from the error alone. Nothing of an event's content ever goes into an error.
+//! The kind of an event is determined by its marker field. An unknown event is an error that names
+//! the fields of the event, so that the trigger that sends it can be found from the error alone.
+//! Errors never contain the content of an event.
 
 mod batch;
 mod on_failure_record;
@@ -21,79 +21,80 @@ pub use on_failure_record::unqualified;
 pub use replay::ReplayRequest;
 pub(crate) use replay::parse_time;
 
-/// An event of a kind the shipper knows.
+/// An event.
 #[derive(Debug, PartialEq)]
 pub enum Event<'a> {
-    /// What CloudWatch Logs sends for a subscription filter: `{"awslogs": {"data": "…"}}`.
+    /// A delivery of a subscription filter: `{"awslogs": {"data": "…"}}`.
     Subscription {
         /// Base64 of gzip of JSON.
         data: Cow<'a, str>,
     },
     /// Records of a Kinesis stream that CloudWatch Logs writes to.
     Kinesis(Vec<StreamRecord<'a>>),
-    /// Messages of an SQS queue, with pointers to stored events or Lambda's on-failure records.
+    /// Messages of an SQS queue, with pointers to stored events or on-failure records of Lambda.
     Queue(Vec<Message<'a>>),
-    /// A notification of S3 about objects.
+    /// An S3 notification about objects.
     Notification(Vec<ObjectPointer<'a>>),
-    /// What S3 sends when notifications are configured.
+    /// The test event of S3 notifications.
     NotificationTest,
-    /// Lambda's record of an invocation that failed, as it writes it to the on-failure destination.
+    /// An on-failure record of Lambda about an invocation that failed.
     OnFailure {
-        /// The event that the function was invoked with.
+        /// The event of that invocation.
         event: Cow<'a, str>,
         /// The function.
         function_arn: Option<Cow<'a, str>>,
     },
-    /// An operator asks for a replay of stored events, or a schedule for their number.
+    /// A replay of stored events, requested by an operator, or their number, requested by a
+    /// schedule.
     Replay(ReplayRequest),
 }
 
-/// Why an event was not taken.
+/// Why an event was not accepted.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum EventError {
-    /// The event has none of the fields that mark a kind.
+    /// The event has no marker field.
     #[error(
-        "cannot tell the kind of the event: expected the field \"awslogs\" (a CloudWatch Logs \
-         subscription filter), \"Records\" of Kinesis or SQS, or a schedule's event, found {0}; \
-         remove the trigger that sends it"
+        "unknown event: expected the field \"awslogs\" (a CloudWatch Logs subscription filter), \
+         \"Records\" of Kinesis or SQS, or a schedule's event, found {0}; remove the trigger \
+         that sends it"
     )]
     UnknownKind(String),
-    /// The marking field is there, but not in the shape CloudWatch Logs gives it.
+    /// The marker field does not have the shape that CloudWatch Logs sends.
     #[error(
         "cannot read the field \"awslogs\" of the event: expected {{\"data\": \"…\"}} as CloudWatch \
          Logs sends it"
     )]
     Malformed,
-    /// The records of a batch are not as the service sends them.
+    /// The records of a batch do not have the shape that the service sends.
     #[error(
         "cannot read the field \"Records\" of the event: expected records as {0} sends them to a \
          function"
     )]
     MalformedRecords(&'static str),
-    /// A request for a replay has other fields than it may have.
+    /// A replay request has unknown fields.
     #[error(
-        "cannot read the request for a replay: expected nothing but \"destination\", \"from\", \"to\" (a \
-         time such as \"2026-11-29T10:00:00Z\"), \"dry_run\" and \"after\""
+        "invalid replay request: expected only \"destination\", \"from\", \"to\" (a time such as \
+         \"2026-11-29T10:00:00Z\"), \"dry_run\" and \"after\""
     )]
     MalformedReplay,
-    /// S3 invokes the function itself.
+    /// S3 invokes the function directly.
     #[error(
-        "cannot take a notification of S3 that is not in a queue: have S3 notify an SQS queue, and map \
-         that to the function"
+        "S3 must not invoke the function directly: send its notifications to an SQS queue, and \
+         map the queue to the function"
     )]
     NotificationOutsideQueue,
-    /// The record lacks the event.
+    /// The record does not contain the event.
     #[error(
-        "cannot read Lambda's on-failure record: it holds no event; as the on-failure destination of a \
-         Kinesis stream, only S3 is given the records themselves"
+        "cannot read Lambda's on-failure record: it contains no event; for a Kinesis stream use \
+         S3 as the on-failure destination, the only one that receives the records"
     )]
     RecordWithoutEvent,
-    /// The record is of another function.
-    #[error("Lambda's on-failure record is of another function")]
+    /// The record is from another function.
+    #[error("Lambda's on-failure record is from another function")]
     ForeignRecord,
 }
 
-/// Tells what kind of event `raw` is.
+/// Determines the kind of `raw`.
 pub fn parse(raw: &str) -> Result<Event<'_>, EventError> {
     if let Some(data) = fast_path(raw) {
         return Ok(Event::Subscription { data: Cow::Borrowed(data) });
@@ -109,7 +110,7 @@ pub fn parse(raw: &str) -> Result<Event<'_>, EventError> {
     if let Some(word) = envelope.logagg.and_then(text) {
         match word.as_ref() {
             "replay" => return ReplayRequest::parse(raw).map(Event::Replay),
-            // An event that was stored since it could not be decoded.
+            // An event that was stored because it could not be decoded.
             "undecodable" if envelope.awslogs.is_some() => {}
             _ => return Err(EventError::UnknownKind(seen(raw))),
         }
@@ -133,14 +134,14 @@ pub fn parse(raw: &str) -> Result<Event<'_>, EventError> {
     Err(EventError::UnknownKind(seen(raw)))
 }
 
-/// The data of an event for a subscription filter as Lambda writes it, without blanks. Whether it
-/// is base64 is seen when it is decoded.
+/// The data of a subscription event in the form that Lambda writes, without white space. Whether it
+/// is valid base64 is checked when it is decoded.
 fn fast_path(raw: &str) -> Option<&str> {
     let data = raw.strip_prefix(r#"{"awslogs":{"data":""#)?.strip_suffix(r#""}}"#)?;
     memchr2(b'"', b'\\', data.as_bytes()).is_none().then_some(data)
 }
 
-/// The fields that mark a kind. All but the first are only looked at when they are there.
+/// The marker fields. All but the first are parsed only if needed.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
@@ -169,7 +170,7 @@ struct AwsLogs<'a> {
     data: Cow<'a, str>,
 }
 
-/// A value that is text.
+/// A string value.
 fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -181,8 +182,8 @@ fn keys(raw: &str) -> Option<BTreeMap<String, IgnoredAny>> {
     serde_json::from_str(raw).ok()
 }
 
-/// Names the fields of an event in a bounded number of harmless characters: keys come from
-/// outside, and a key that looks like content is shown as `?`.
+/// The field names of an event, limited in number and characters: names are untrusted, and a name
+/// that looks like content is shown as `?`.
 fn seen(raw: &str) -> String {
     const MOST_KEYS: usize = 10;
 
@@ -198,7 +199,7 @@ fn seen(raw: &str) -> String {
     format!("the fields {}{more}", names.join(", "))
 }
 
-/// A word from outside, or `?` where it looks like content.
+/// An untrusted word, or `?` if it looks like content.
 fn harmless(word: &str) -> &str {
     const LONGEST: usize = 40;
 

@@ -1,9 +1,9 @@
-//! What the readers of JSON in a usual shape have in common. They give up where anything is not so,
-//! and a parser for all of JSON takes their place.
+//! What the JSON fast paths share. They give up at anything unexpected, and a complete JSON parser
+//! takes over.
 
 use crate::escape::plain;
 
-/// A text without escapes, behind its first quote. `rest` is what of `whole` is not read yet.
+/// A string without escapes, after its opening quote. `rest` is the unread part of `whole`.
 #[inline]
 pub(crate) fn plain_text<'a>(whole: &'a str, rest: &mut &'a [u8]) -> Option<&'a str> {
     let start = whole.len() - rest.len();
@@ -12,7 +12,7 @@ pub(crate) fn plain_text<'a>(whole: &'a str, rest: &mut &'a [u8]) -> Option<&'a 
     whole.get(start..end)
 }
 
-/// Keeps what a field says. One that comes twice is an error, and errors are not for these readers.
+/// Sets a field. A duplicate field is an error, which is left to the complete parser.
 #[inline]
 pub(crate) fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
     field.replace(value).is_none().then_some(())

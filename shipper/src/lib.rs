@@ -1,10 +1,10 @@
-//! The shipper: a Lambda function that takes what CloudWatch Logs delivers through subscription
-//! filters and forwards it to log services, and accounts for every log event.
+//! The shipper: a Lambda function that receives deliveries of CloudWatch Logs subscription filters,
+//! forwards the log events to destinations, and accounts for every log event.
 //!
-//! An event is decoded ([`decode`]), its lines are read ([`mod@line`]) into records ([`record`]), and
-//! these are delivered ([`delivery`]) to destinations ([`destination`]). Everything but
-//! [`delivery::client`] and [`aws`] is free of I/O. The crate knows nothing of policies and Terraform,
-//! and starts fast because nothing is set up before it is needed.
+//! An event is decoded ([`decode`]), its log events are parsed ([`mod@line`]) into records
+//! ([`record`]), and these are delivered ([`delivery`]) to destinations ([`destination`]).
+//! Everything except [`delivery::client`] and [`aws`] is free of I/O. The crate does not know
+//! policies and Terraform, and starts fast because nothing is set up before it is needed.
 
 pub mod aws;
 pub mod bootstrap;

@@ -1,8 +1,8 @@
-//! Where a line was written: account, log group, log stream, and the function behind them.
+//! The source of a log event: account, log group, log stream, and the function.
 
 use crate::destination::CommonCell;
 
-/// What all records of one event have in common.
+/// What all records of one event share.
 #[derive(Debug)]
 pub struct LogSource<'a> {
     /// The account that owns the log group.
@@ -11,22 +11,22 @@ pub struct LogSource<'a> {
     pub group: &'a str,
     /// The log stream's name.
     pub stream: &'a str,
-    /// The function that wrote, where the names tell it.
+    /// The function that wrote the log events, if the names contain it.
     pub function: Option<&'a str>,
-    /// The function's version, where the stream's name tells it.
+    /// The function's version, if the log stream's name contains it.
     pub version: Option<&'a str>,
-    /// All this as it stands in documents.
+    /// The encoded form of the shared fields.
     pub(crate) common: CommonCell,
-    /// Which of an invocation's events it came with, counted from 0.
+    /// The index of the event within the invocation.
     pub event: usize,
 }
 
 impl<'a> LogSource<'a> {
-    /// Reads function and version from the names.
+    /// Derives function and version from the names.
     ///
-    /// A function with a log group of its own writes to `/aws/lambda/<function>`, in streams
-    /// named `yyyy/mm/dd/[version]<id>`. Functions that share a group have their name in the
-    /// stream, `yyyy/mm/dd/<function>[version]<id>`, and there the stream has the last word.
+    /// A function with its own log group writes to `/aws/lambda/<function>`, in log streams named
+    /// `yyyy/mm/dd/[version]<id>`. Functions that share a log group have their name in the log
+    /// stream, `yyyy/mm/dd/<function>[version]<id>`, which has precedence.
     pub fn new(owner: &'a str, group: &'a str, stream: &'a str) -> Self {
         let (in_stream, version) = function_and_version(stream);
         Self {
@@ -40,14 +40,13 @@ impl<'a> LogSource<'a> {
         }
     }
 
-    /// The log_source as that of an invocation's event with this number.
+    /// The same log source with the index of its event.
     pub fn of_event(self, event: usize) -> Self {
         Self { event, ..self }
     }
 }
 
-/// The function that a log stream is named after, as those are that functions write to a log group that they
-/// share.
+/// The function in the name of a log stream, which functions have that share a log group.
 pub(crate) fn function_of_stream(stream: &str) -> Option<&str> {
     function_and_version(stream).0
 }
@@ -77,7 +76,7 @@ fn function_and_version(stream: &str) -> (Option<&str>, Option<&str>) {
 
 fn function_of_group(group: &str) -> Option<&str> {
     let name = group.strip_prefix("/aws/lambda/")?;
-    // Lambda@Edge writes to `/aws/lambda/us-east-1.<function>`; a function's name has no dot.
+    // Lambda@Edge writes to `/aws/lambda/us-east-1.<function>`; function names have no dots.
     let name = name.rsplit_once('.').map_or(name, |(_, function)| function);
     Some(name).filter(|name| !name.is_empty() && !name.contains('/'))
 }

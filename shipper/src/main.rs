@@ -1,5 +1,5 @@
-//! The `bootstrap` that Lambda starts: read the configuration or refuse to start, then ship one
-//! event after another.
+//! The `bootstrap` that Lambda starts: reads the configuration or fails to start, then processes
+//! one event after another.
 
 mod runtime;
 

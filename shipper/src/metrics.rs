@@ -1,5 +1,5 @@
-//! Numbers that CloudWatch makes metrics of, written as lines of JSON in its embedded metric format:
-//! no call and no permission is needed for them.
+//! CloudWatch metrics in the embedded metric format: JSON lines in the log, which need no call and
+//! no permission.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 use crate::counts::Counts;
 use crate::summary::{Outcome, Summary};
 
-/// What a number counts.
+/// The unit of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Things.
+    /// A number.
     Count,
     /// Bytes.
     Bytes,
@@ -34,18 +34,18 @@ impl Unit {
     }
 }
 
-/// A line with numbers that have the same dimensions.
+/// Metrics with the same dimensions.
 pub struct Line<'a> {
-    /// The namespace that the metrics are in.
+    /// The namespace of the metrics.
     pub namespace: &'a str,
-    /// What tells the numbers from others of the same names: few values, known beforehand.
+    /// The dimensions: few values, known beforehand.
     pub dimensions: &'a [(&'a str, &'a str)],
-    /// The numbers, by name.
+    /// The values, by name.
     pub numbers: &'a [(String, Unit, Value)],
 }
 
 impl Line<'_> {
-    /// The line, without its end.
+    /// The line, without a line break.
     pub fn json(&self, now: SystemTime) -> Value {
         let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let names: Vec<&str> = self.dimensions.iter().map(|(name, _)| *name).collect();
@@ -75,11 +75,10 @@ impl Line<'_> {
     }
 }
 
-/// The most metrics of a line: CloudWatch makes none of a line that has more.
+/// The maximum number of metrics in a line: CloudWatch ignores a line with more.
 const MAX_METRICS: usize = 100;
 
-/// The lines of an invocation: one for the function, and one for each destination, or more where there
-/// are very many rules.
+/// The metrics of an invocation: a line for the function, and at least one for each destination.
 pub fn lines(summary: &Summary, namespace: &str, function: &str, now: SystemTime) -> Vec<Value> {
     let mut lines = Vec::new();
     let mut write = |dimensions: &[(&str, &str)], numbers: &[(String, Unit, Value)]| {
@@ -142,7 +141,7 @@ fn of_destination(counts: &Counts) -> Vec<(String, Unit, Value)> {
         number("bytes_encoded", Unit::Bytes, counts.bytes_encoded),
         number("bytes_sent", Unit::Bytes, counts.bytes_sent),
     ];
-    // As many as there are rules.
+    // One for each rule.
     for (rule, records) in counts.reasons.get("dropped").into_iter().flatten() {
         numbers.push(number(&format!("dropped_by_{}", rule.as_str()), Unit::Count, *records));
     }

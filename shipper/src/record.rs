@@ -1,4 +1,4 @@
-//! A log line with everything known about it, and the pieces in which it is sent.
+//! Records: log events with all metadata, and the pieces in which they are sent.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -7,25 +7,25 @@ use crate::decode::LogEvent;
 use crate::line::Line;
 use crate::log_source::LogSource;
 
-/// One log line.
+/// A log event with its metadata.
 #[derive(Debug)]
 pub struct Record<'a> {
-    /// Where it was written.
+    /// Its source.
     pub log_source: &'a LogSource<'a>,
-    /// CloudWatch Logs' id of it, the same at every delivery.
+    /// The id assigned by CloudWatch Logs, the same for every delivery.
     pub id: &'a str,
     /// When it was written.
     pub time: SystemTime,
-    /// The line, as written.
+    /// The message, unchanged.
     pub message: &'a str,
-    /// The line as it stands in JSON, between the quotes, where it was read from there.
+    /// The escaped message, if it was read from JSON.
     pub escaped: Option<&'a str>,
-    /// What the line says.
+    /// The parsed message.
     pub line: Line<'a>,
 }
 
 impl<'a> Record<'a> {
-    /// Reads what a log event says.
+    /// Parses a log event.
     pub fn new(log_source: &'a LogSource<'a>, event: &'a LogEvent<'a>) -> Self {
         let message = event.message.0.as_ref();
         Self {
@@ -38,7 +38,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// A record of a line that came from nowhere, for tests.
+    /// A record for tests.
     #[cfg(test)]
     pub(crate) fn of(log_source: &'a LogSource<'a>, message: &'a str) -> Self {
         let (id, time, line) = ("1", SystemTime::UNIX_EPOCH, Line::parse(message));
@@ -52,43 +52,43 @@ impl<'a> Record<'a> {
     }
 }
 
-/// What is sent as one document: a record, or as much of it as a destination takes.
+/// What is sent as one document: a record, or a part of it that fits the destination's limits.
 #[derive(Clone, Debug)]
 pub struct Piece<'r> {
-    /// The record that this is, or is a piece of.
+    /// The record.
     pub record: &'r Record<'r>,
-    /// The message, or the stretch of it that this piece has.
+    /// The message, or the part of it.
     pub message: Cow<'r, str>,
     /// How much of the record this is.
     pub extent: Extent,
-    /// The JSON object of a structured line, where it goes along.
+    /// The JSON object of the message, if it is sent.
     pub json: Option<&'r str>,
-    /// Whether it is older than what the destination takes among newer ones
+    /// Whether it is older than what the destination accepts among newer ones
     /// ([`Limits::late_after`](crate::destination::Limits)).
     pub is_late: bool,
 }
 
-/// How much of a record a piece is.
+/// How much of a record a piece contains.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Extent {
     /// All of it.
     Whole,
-    /// One of several pieces whose messages together are the record's.
+    /// One of several parts, whose messages together are the record's.
     Part {
-        /// Which one, counted from 1.
+        /// The number of the part, from 1 on.
         number: usize,
-        /// How many there are.
+        /// The number of parts.
         count: usize,
     },
-    /// The beginning; the rest is sent nowhere.
+    /// The beginning; the rest is not sent.
     Truncated {
-        /// How long the record's message is.
+        /// The size of the whole message.
         message_bytes: usize,
     },
 }
 
 impl<'r> Piece<'r> {
-    /// A record as a whole.
+    /// A whole record.
     pub fn whole(record: &'r Record<'r>) -> Self {
         Self {
             record,
@@ -99,7 +99,7 @@ impl<'r> Piece<'r> {
         }
     }
 
-    /// What tells the piece from all others: the event's id, and which part of it this is.
+    /// The id of the piece: the event's id, with the number of the part.
     pub fn id(&self) -> Cow<'r, str> {
         match self.extent {
             Extent::Whole | Extent::Truncated { .. } => Cow::Borrowed(self.record.id),
@@ -107,7 +107,7 @@ impl<'r> Piece<'r> {
         }
     }
 
-    /// The message as it stands in JSON, between the quotes, where that is known.
+    /// The escaped message, if it is known.
     pub(crate) fn escaped_message(&self) -> Option<&'r str> {
         self.record.escaped.filter(|_| self.extent == Extent::Whole)
     }

@@ -1,5 +1,5 @@
-//! The shipper of an instance, from the variables that Lambda sets: with the configuration from
-//! wherever it is, with secrets that are fetched once, and again when they have changed.
+//! A shipper whose secrets are reloaded: created from Lambda's environment variables, with the
+//! configuration from its source. Secrets are fetched once, and again when they have changed.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -16,23 +16,23 @@ use crate::metrics;
 use crate::secret::{self, FetchError, Secrets};
 use crate::summary::Summary;
 
-/// How long configuration and secrets may take at start. Lambda allows ten seconds for all of it.
+/// The time for configuration and secrets at start. Lambda allows ten seconds for the whole start.
 const START: Duration = Duration::from_secs(8);
 
-/// How long they may take later, within an invocation.
+/// The time for fetching secrets within an invocation.
 const RENEWAL: Duration = Duration::from_secs(3);
 
-/// How long nobody fetches again, whatever happens: a token that stays refused must not become a
-/// call an invocation.
+/// The minimum interval between fetches, so that a rejected token does not cause a call per
+/// invocation.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The shipper as it stands: replaced by another when its secrets have changed.
+/// The current shipper; replaced when its secrets have changed.
 pub struct ReloadingShipper {
     client: Client,
     own_log_group: Option<String>,
     shipper: RwLock<Arc<Shipper>>,
     secrets: Option<Renewal>,
-    /// Namespace and function, if there are to be metrics.
+    /// Namespace and function, if metrics are enabled.
     metrics: Option<(String, String)>,
 }
 
@@ -40,7 +40,7 @@ pub struct ReloadingShipper {
 struct Renewal {
     aws: Aws,
     max_age: Duration,
-    /// Held for as long as somebody fetches, so that nobody else does.
+    /// Held during a fetch, so that only one runs at a time.
     state: Mutex<State>,
 }
 
@@ -51,16 +51,16 @@ struct State {
     tried: SystemTime,
 }
 
-/// Why there is no shipper.
+/// Why the shipper cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The configuration cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The configuration is wrong.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Secrets cannot be had.
+    /// Secrets cannot be fetched.
     #[error(transparent)]
     Secrets(#[from] NoSecrets),
     /// There is no endpoint for undelivered events.
@@ -68,7 +68,7 @@ pub enum StartError {
     Undelivered(#[from] Problem),
 }
 
-/// Secrets that cannot be had, each with the fields that want it.
+/// Secrets that cannot be fetched, each with its fields.
 #[derive(Debug)]
 pub struct NoSecrets(Vec<String>);
 
@@ -83,12 +83,12 @@ impl std::error::Error for NoSecrets {}
 
 impl fmt::Display for NoSecrets {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "secrets cannot be had:\n  {}", self.0.join("\n  "))
+        write!(formatter, "cannot fetch secrets:\n  {}", self.0.join("\n  "))
     }
 }
 
 impl ReloadingShipper {
-    /// Reads configuration and secrets, as the variables of the environment say.
+    /// Reads configuration and secrets by the environment variables.
     pub async fn start(variable: impl Fn(&str) -> Option<String>) -> Result<Self, StartError> {
         let until = Instant::now() + START;
         let source = Source::of(&variable)?;
@@ -112,7 +112,7 @@ impl ReloadingShipper {
         }
         let renewal = (!wanted.is_empty()).then(|| Renewal {
             aws,
-            // Instances that started together do not come together.
+            // Jitter, so that instances that started together do not fetch together.
             max_age: config.secret_max_age.mul_f64(0.9 + 0.2 * fastrand::f64()),
             state: Mutex::new(State { draft, secrets, fetched, tried }),
         });
@@ -124,7 +124,7 @@ impl ReloadingShipper {
         Ok(Self { client, own_log_group, shipper, secrets: renewal, metrics })
     }
 
-    /// Ships an event, and tells what came of it in either case.
+    /// Processes an event and returns the summary, also after an error.
     pub async fn ship(
         &self,
         event: &str,
@@ -134,7 +134,7 @@ impl ReloadingShipper {
             return self.current().ship(event, invocation).await;
         };
         let mut warnings = Vec::new();
-        // A fresh secret is worth a part of the time, the event more.
+        // A fresh secret is worth a part of the time; the event has precedence.
         let time = self.time_left(invocation) / 4;
         self.renew_old(renewal, time, &mut warnings).await;
         let shipper = self.current();
@@ -146,15 +146,14 @@ impl ReloadingShipper {
             && result.is_err()
             && summary.has_delivered_nothing()
         {
-            // Nothing is anywhere yet, so that all of it can be sent as if for the first time.
+            // Nothing was delivered yet, so the whole event can be processed again.
             (summary, result) = self.current().ship(event, invocation).await;
         }
         summary.warnings.extend(warnings);
         (summary, result)
     }
 
-    /// Writes what an invocation has to say about itself: the summary, and metrics where they are
-    /// asked for.
+    /// Writes the summary line, and metrics if they are enabled.
     pub fn report(&self, summary: &Summary, out: impl Write) -> io::Result<()> {
         let lines = match &self.metrics {
             Some((namespace, function)) => {
@@ -175,7 +174,7 @@ impl ReloadingShipper {
         Arc::clone(&self.shipper.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Fetches the secrets again if they are old.
+    /// Fetches the secrets again if they are too old.
     async fn renew_old(&self, renewal: &Renewal, time: Duration, warnings: &mut Vec<String>) {
         let mut state = renewal.state.lock().await;
         if is_past(state.fetched, renewal.max_age) {
@@ -183,8 +182,8 @@ impl ReloadingShipper {
         }
     }
 
-    /// Fetches the secrets again after they have been refused, and tells whether there are others
-    /// now than `shipper` had.
+    /// Fetches the secrets again after they were rejected. Returns whether `shipper` had other
+    /// secrets.
     async fn renew_refused(
         &self,
         renewal: &Renewal,
@@ -199,8 +198,8 @@ impl ReloadingShipper {
         !Arc::ptr_eq(shipper, &self.current())
     }
 
-    /// Fetches the secrets again within `time`, unless that was tried a moment ago, and takes another
-    /// shipper if they have changed. With the earlier secrets it goes on where that fails.
+    /// Fetches the secrets again within `time`, unless a fetch was just attempted, and replaces the
+    /// shipper if they have changed. If that fails, the previous secrets stay in use.
     async fn renew(
         &self,
         renewal: &Renewal,
@@ -231,14 +230,14 @@ impl ReloadingShipper {
                 let shipper = Shipper::new(config, self.own_log_group.clone(), self.client.clone());
                 *self.shipper.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(shipper);
                 state.secrets = secrets;
-                warnings.push("secrets have changed, and the new ones are in use".to_owned());
+                warnings.push("secrets have changed; the new ones are in use".to_owned());
             }
-            Err(error) => warnings.push(format!("new secrets cannot be used: {error}")),
+            Err(error) => warnings.push(format!("cannot use the new secrets: {error}")),
         }
     }
 }
 
 fn is_past(time: SystemTime, age: Duration) -> bool {
-    // A clock that was set back makes no secret young for ever.
+    // A clock that was set back does not keep a secret in use indefinitely.
     SystemTime::now().duration_since(time).map_or(true, |passed| passed >= age)
 }

@@ -1,4 +1,4 @@
-//! The shipper between Lambda's runtime API and the work.
+//! Connects the shipper to Lambda's runtime API.
 
 use std::io::stdout;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use logagg_shipper::bootstrap::NotInLambda;
 use logagg_shipper::{Invocation, ReloadingShipper, Response, ShipError};
 use serde_json::value::RawValue;
 
-/// Why the process refuses to start.
+/// Why the process cannot start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    /// This is not Lambda.
+    /// The process does not run in Lambda.
     #[error(transparent)]
     NotInLambda(#[from] NotInLambda),
-    /// There is no shipper.
+    /// The shipper cannot start.
     #[error(transparent)]
     NoShipper(#[from] logagg_shipper::StartError),
 }
 
-/// Takes one event after another until Lambda ends the process.
+/// Processes one event after another until Lambda ends the process.
 pub(crate) async fn run(shipper: ReloadingShipper) -> Result<(), lambda_runtime::Error> {
     let shipper = Arc::new(shipper);
     Runtime::new(service_fn(|event: LambdaEvent<Box<RawValue>>| {
@@ -29,7 +29,7 @@ pub(crate) async fn run(shipper: ReloadingShipper) -> Result<(), lambda_runtime:
     .await
 }
 
-/// Ships an event.
+/// Processes an event.
 async fn handle(
     shipper: Arc<ReloadingShipper>,
     event: LambdaEvent<Box<RawValue>>,
@@ -39,15 +39,15 @@ async fn handle(
         deadline: event.context.deadline(),
         function_arn: Some(&event.context.invoked_function_arn),
     };
-    // On the heap, since the stack of the start would have to have room for it.
+    // On the heap, to keep the stack of the runtime loop small.
     let shipping = Box::pin(shipper.ship(event.payload.get(), &invocation));
     let (summary, result) = shipping.await;
-    // Without standard output there is nobody to tell, and the records matter more.
+    // If standard output is closed, records are delivered without a summary line.
     let _ = shipper.report(&summary, stdout().lock());
     result.map(|reply| reply.answer(summary)).map_err(Failure)
 }
 
-/// An error in the form in which Lambda is given it.
+/// An error in Lambda's format.
 #[derive(Debug)]
 struct Failure(ShipError);
 

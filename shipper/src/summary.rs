@@ -1,8 +1,7 @@
-//! One line of JSON for every invocation, on standard output.
+//! The summary line: one JSON line per invocation on standard output.
 //!
-//! It is all that the shipper ever logs about its work: a shipper that logs a line for every
-//! record would double what there is to pay for. It holds names and numbers, never a message, an
-//! answer's text or a secret.
+//! The shipper logs nothing else about its work, because a line per record would double the cost.
+//! It contains names and numbers, never a message, the body of a response or a secret.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -15,117 +14,118 @@ use crate::counts::Counts;
 use crate::decode::{Delivery, EventTime, MessageType};
 use crate::destination::ReasonCode;
 
-/// What one invocation came to.
+/// The summary of an invocation.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    /// Always `summary`: what to search for.
+    /// Always `summary`, to search for.
     pub logagg: &'static str,
     /// The invocation's request id.
     pub request_id: String,
-    /// How it ended.
+    /// How the invocation ended.
     pub outcome: Outcome,
-    /// The error that Lambda was given.
+    /// The error returned to Lambda.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Things that somebody should look at.
+    /// What an operator should check.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// How many more of them there were.
+    /// The number of omitted warnings.
     #[serde(skip_serializing_if = "is_zero")]
     pub warnings_left_out: usize,
-    /// What invoked the function: an event for itself, a stream, a queue, or a replay.
+    /// The source of the event: a subscription filter, a stream, a queue, or a replay.
     pub source: &'static str,
-    /// How many packages of log events there were.
+    /// The number of payloads.
     pub events: usize,
-    /// How many of them could not be decoded.
+    /// The number of payloads that could not be decoded.
     #[serde(skip_serializing_if = "is_zero")]
     pub undecodable: usize,
-    /// How many records of a batch Lambda was told have failed.
+    /// The number of records of a batch that were reported as failed.
     #[serde(skip_serializing_if = "is_zero")]
     pub reported: usize,
-    /// What became of the messages of a queue.
+    /// The results for messages of a queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<Pointers>,
-    /// What a replay has come to.
+    /// The result of a replay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replayed>,
-    /// What CloudWatch Logs sent.
+    /// The type of the delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_type: Option<MessageType>,
-    /// The log group of all records, if it is one.
+    /// The log group, if all records have the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_group: Option<String>,
-    /// How many log events there were.
+    /// The number of log events.
     pub log_events: usize,
-    /// The size of the event as Lambda gave it.
+    /// The size of the event as received.
     pub bytes_in: usize,
     /// The size after decompression.
     pub bytes_decoded: usize,
-    /// How long it all took.
+    /// The duration of the invocation.
     #[serde(rename = "duration_ms", serialize_with = "millis")]
     pub duration: Duration,
-    /// How long ago the oldest log event was written when all was done.
+    /// The age of the oldest log event at the end.
     #[serde(rename = "lag_ms", serialize_with = "lag", skip_serializing_if = "Option::is_none")]
     pub lag: Option<Duration>,
-    /// How many messages had something taken out, by pattern.
+    /// The number of redacted messages, by pattern.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub redacted: BTreeMap<ReasonCode, u64>,
-    /// When the oldest log event was written.
+    /// The time of the oldest log event.
     #[serde(skip)]
     oldest: Option<EventTime>,
-    /// What became of the records, for every destination.
+    /// The counts of every destination.
     pub destinations: BTreeMap<String, Counts>,
 }
 
-/// What became of the stored events that messages of a queue point to, and of other messages.
+/// The results for stored events that messages of a queue point to, and for other messages.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Pointers {
-    /// Stored events that were delivered, or of which everything has another place, and that are deleted.
+    /// Stored events that were delivered or stored elsewhere, and deleted.
     pub settled: usize,
-    /// Stored events that were delivered in part, and replaced by what is left.
+    /// Stored events that were partially delivered, and replaced by their undelivered rest.
     pub rewritten: usize,
-    /// Those that an earlier pointer has settled.
+    /// Stored events that an earlier pointer has processed.
     pub gone: usize,
     /// Those that cannot be decoded, moved to `undecodable/`.
     pub undecodable: usize,
-    /// Those that are left for another attempt.
+    /// Those that remain for a retry.
     pub left: usize,
-    /// Messages and objects that are not this function's, left alone.
+    /// Messages and objects of other functions, unchanged.
     pub foreign: usize,
-    /// Notifications about objects that are not to be delivered.
+    /// Notifications about other objects.
     pub ignored: usize,
 }
 
-/// What a replay by hand has come to, or a count of what is stored.
+/// The result of a replay, or the number of stored events.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Replayed {
     /// Whether nothing was sent.
     pub dry_run: bool,
-    /// Stored events that are meant.
+    /// Selected stored events.
     pub objects: usize,
     /// Their size.
     pub bytes: u64,
     /// Pointers that were sent to the queue.
     pub enqueued: usize,
-    /// How many of the stored events are older than an hour.
+    /// Stored events that are older than an hour.
     pub waiting: usize,
-    /// How old the oldest is.
+    /// The age of the oldest stored event.
     #[serde(
         rename = "oldest_s",
         serialize_with = "seconds",
         skip_serializing_if = "Option::is_none"
     )]
     pub oldest: Option<Duration>,
-    /// How many messages are in the queue.
+    /// Messages in the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_queue: Option<u64>,
-    /// How many stored events are older than an hour and have no pointer in the queue, at least.
+    /// The minimum number of stored events that are older than an hour and have no pointer in the
+    /// queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub without_pointer: Option<u64>,
-    /// Stored events for destinations that are not configured.
+    /// Stored events whose destinations are not configured.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub without_destination: BTreeMap<String, usize>,
-    /// The key behind which another replay goes on, where the time was over.
+    /// The key after which another replay continues, if the time was over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continue_after: Option<String>,
 }
@@ -134,14 +134,14 @@ pub struct Replayed {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Nothing is left to be done.
+    /// Success.
     Ok,
-    /// Lambda was given an error and keeps the event.
+    /// Lambda received an error and retries the event.
     Failed,
 }
 
 impl Summary {
-    /// The summary of an invocation that has only begun.
+    /// The summary at the beginning of an invocation.
     pub fn begin(request_id: &str, bytes_in: usize) -> Self {
         Self {
             logagg: "summary",
@@ -169,38 +169,38 @@ impl Summary {
         }
     }
 
-    /// What becomes of the messages of a queue.
+    /// The results for messages of a queue.
     pub fn pointers(&mut self) -> &mut Pointers {
         self.queue.get_or_insert_default()
     }
 
-    /// Notes when log events were written.
+    /// Records the times of log events.
     pub fn note_times(&mut self, delivery: &Delivery<'_>) {
         let times = delivery.log_events.iter().map(|event| event.timestamp);
         self.oldest = times.chain(self.oldest).min();
     }
 
-    /// Counts messages that had something taken out.
+    /// Counts redacted messages.
     pub fn count_redacted(&mut self, counts: BTreeMap<ReasonCode, u64>) {
         for (pattern, messages) in counts {
             *self.redacted.entry(pattern).or_default() += messages;
         }
     }
 
-    /// Notes when all was done, and how long it took.
+    /// Records the end and the duration.
     pub fn end(&mut self, now: SystemTime, duration: Duration) {
         self.duration = duration;
         let oldest = self.oldest.map(EventTime::system_time);
         self.lag = oldest.map(|oldest| now.duration_since(oldest).unwrap_or_default());
     }
 
-    /// Whether a destination has not let the shipper in.
+    /// Whether a destination has rejected the credentials.
     pub fn blames_credentials(&self) -> bool {
         let reasons = self.destinations.values().flat_map(|counts| counts.reasons.values());
         reasons.flat_map(BTreeMap::keys).any(ReasonCode::blames_credentials)
     }
 
-    /// Whether no destination has anything of the event, nor may have.
+    /// Whether no destination has received, or may have received, anything of the event.
     pub fn has_delivered_nothing(&self) -> bool {
         self.destinations.values().all(|counts| {
             counts.delivered + counts.deduplicated + counts.rejected + counts.possible_duplicates
@@ -208,7 +208,7 @@ impl Summary {
         })
     }
 
-    /// Takes in what CloudWatch Logs has sent.
+    /// Adds a delivery of CloudWatch Logs.
     pub fn note(&mut self, delivery: &Delivery<'_>) {
         let is_first = self.message_type.is_none();
         self.message_type.get_or_insert(delivery.message_type);
@@ -219,7 +219,7 @@ impl Summary {
         }
     }
 
-    /// Adds a warning, once, unless there are very many.
+    /// Adds a warning once, up to a maximum.
     pub fn warn(&mut self, warning: String) {
         const MOST: usize = 50;
         if self.warnings.contains(&warning) {
@@ -232,7 +232,7 @@ impl Summary {
         }
     }
 
-    /// Adds what became of records at a destination.
+    /// Adds the counts of a destination.
     pub fn count(&mut self, destination: &str, counts: Counts) {
         match self.destinations.get_mut(destination) {
             Some(before) => before.add(counts),
@@ -242,7 +242,7 @@ impl Summary {
         }
     }
 
-    /// Writes the line, and others behind it, in one piece.
+    /// Writes the summary and the other lines in a single write.
     pub fn write(&self, others: &[Value], mut out: impl Write) -> io::Result<()> {
         let mut lines = serde_json::to_vec(self)?;
         lines.push(b'\n');
@@ -259,7 +259,7 @@ fn lag<S: Serializer>(lag: &Option<Duration>, serializer: S) -> Result<S::Ok, S:
     lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)).serialize(serializer)
 }
 
-/// A duration in milliseconds, as summary lines have it.
+/// A duration in milliseconds, for summary lines.
 pub(crate) fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     serializer.serialize_f64(micros as f64 / 1_000.0)

@@ -1,5 +1,5 @@
-//! Credentials from an endpoint: Lambda has them there in place of variables where it restores functions
-//! (SnapStart), so that they cannot expire with a snapshot.
+//! Credentials from a container credentials endpoint. Functions with SnapStart have them there
+//! instead of in environment variables, so that they do not expire with the snapshot.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>,
 //! <https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html>
@@ -27,34 +27,34 @@ pub(super) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 pub(super) const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
-/// Where a relative URI is: the endpoint of Amazon ECS.
+/// The host of a relative URI: the endpoint of Amazon ECS.
 const RELATIVE_TO: &str = "http://169.254.170.2";
 
-/// Credentials are fetched again so long before they expire.
+/// Credentials are renewed this long before they expire.
 const EARLY: Duration = Duration::from_secs(5 * 60);
 
-/// While they have not expired, the endpoint is asked once in this time: one that hangs must not delay every call.
+/// Unexpired credentials are renewed at most once in this interval, so that an endpoint that hangs
+/// does not delay every call.
 const EARLY_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The longest time that fetching takes. The endpoint is on this machine, or near it.
+/// The maximum duration of a fetch. The endpoint is on the same host or close to it.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// How often the endpoint is asked in this time.
+/// The number of attempts within [`LONGEST`].
 const MAX_TRIES: u32 = 3;
 
-/// The most that is read of a response.
+/// The maximum size of a response.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// Why there are no credentials. The path is left out: it may be all that keeps others from them.
+/// Why there are no credentials. Contains the origin only: the path may be a secret.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("credentials cannot be fetched from {origin} ({variable}): {reason}")]
+#[error("cannot fetch credentials from {origin} ({variable}): {reason}")]
 pub struct NotFetched {
     origin: String,
     variable: &'static str,
     reason: Reason,
 }
 
-/// What has failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 enum Reason {
     #[error("the file in {TOKEN_FILE} cannot be read: {0}")]
@@ -78,7 +78,7 @@ enum Reason {
 }
 
 impl NotFetched {
-    /// Whether asking again may do better in a moment.
+    /// Whether a retry may succeed.
     pub(super) fn is_retryable(&self) -> bool {
         match self.reason {
             Reason::ConnectionRefused
@@ -92,17 +92,18 @@ impl NotFetched {
     }
 }
 
-/// How often credentials had been fetched when a request was signed: which of them it was signed with.
+/// How many times credentials had been fetched when a request was signed; identifies the
+/// credentials that signed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Generation(u64);
 
-/// The endpoint, and what it has given.
+/// The endpoint and the credentials fetched from it.
 pub(super) struct ContainerCredentials {
     url: Url,
     variable: &'static str,
     token: Token,
     http: OnceLock<Client>,
-    /// Held for as long as somebody fetches, so that nobody else does.
+    /// Held during a fetch, so that only one runs at a time.
     fetching: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
@@ -118,14 +119,14 @@ struct State {
     credentials: Option<Credentials>,
     failure: Option<NotFetched>,
     tried: Option<SystemTime>,
-    /// How often the endpoint was asked for.
+    /// How many times the endpoint was called.
     tries: u64,
-    /// How often it has given credentials.
+    /// How many times it returned credentials.
     generation: u64,
 }
 
 impl ContainerCredentials {
-    /// The endpoint that an environment names; `None` where it names none.
+    /// The endpoint that the environment names; `None` if it names none.
     pub(super) fn of(environment: &Environment) -> Option<Result<Self, Problem>> {
         let (url, variable) = match environment.variable(RELATIVE_URI) {
             Some(path) => (format!("{RELATIVE_TO}{path}"), RELATIVE_URI),
@@ -134,7 +135,7 @@ impl ContainerCredentials {
         let Some(url) = Url::parse(&url).ok().filter(is_allowed) else {
             return Some(Err(Problem::NoCredentialsUrl { variable }));
         };
-        // The file goes first.
+        // The token file has precedence.
         let token = match (environment.variable(TOKEN_FILE), environment.variable(TOKEN)) {
             (Some(file), _) => Token::InFile(file.to_owned()),
             (None, Some(token)) => Token::Is(token.to_owned()),
@@ -150,7 +151,7 @@ impl ContainerCredentials {
         }))
     }
 
-    /// The credentials that were fetched last.
+    /// The credentials fetched last.
     pub(super) fn current(&self) -> Result<Credentials, NotFetched> {
         let state = self.state();
         state
@@ -159,8 +160,8 @@ impl ContainerCredentials {
             .ok_or_else(|| state.failure.clone().unwrap_or_else(|| self.failed(Reason::Timeout)))
     }
 
-    /// Fetches credentials if there are none or they expire soon, all within `timeout`. Where that fails, those that
-    /// have not expired stay in use.
+    /// Fetches credentials if there are none or they expire soon, within `timeout`. If that fails,
+    /// unexpired credentials stay in use.
     pub(super) async fn renew(&self, timeout: Duration) -> Result<Generation, NotFetched> {
         let until = Instant::now() + timeout.min(LONGEST);
         let tries = {
@@ -174,7 +175,7 @@ impl ContainerCredentials {
         let Ok(_fetching) = waiting.await else {
             return self.generation();
         };
-        // Whoever has waited has what came of that.
+        // Another caller fetched while this one waited: use its result.
         if self.state().tries == tries {
             let fetched = self.fetch(until).await;
             let now = SystemTime::now();
@@ -182,7 +183,7 @@ impl ContainerCredentials {
             state.tries += 1;
             state.tried = Some(now);
             match fetched {
-                // Also those that have expired by the clock of this machine, which may be wrong.
+                // Accepts credentials that have expired by the local clock, which may be wrong.
                 Ok(credentials) => {
                     state.generation += 1;
                     (state.credentials, state.failure) = (Some(credentials), None);
@@ -196,7 +197,7 @@ impl ContainerCredentials {
         self.generation()
     }
 
-    /// Gives up credentials that were refused as expired, unless others have been fetched meanwhile.
+    /// Discards credentials that were rejected as expired, unless newer ones have been fetched.
     pub(super) fn discard(&self, generation: Generation) {
         let mut state = self.state();
         if state.generation == generation.0 {
@@ -250,7 +251,8 @@ impl ContainerCredentials {
         read(&body).ok_or(Reason::Unreadable)
     }
 
-    /// The token. A file is read each time, since it is written again when the token expires.
+    /// The authorization token. The file is read for each fetch, because it is rewritten when the
+    /// token expires.
     fn token(&self) -> Result<Option<String>, Reason> {
         Ok(match &self.token {
             Token::None => None,
@@ -258,14 +260,14 @@ impl ContainerCredentials {
             Token::InFile(path) => {
                 let token = std::fs::read_to_string(path);
                 let token = token.map_err(|error| Reason::TokenFile(error.kind()))?;
-                // Whoever writes it from a shell adds a line end unawares.
+                // A file written by a shell ends with a line break.
                 Some(token.trim_end_matches(['\r', '\n']).to_owned())
             }
         })
     }
 
-    /// A client of its own: neither token nor credentials go through a proxy in the clear, and no connection is kept,
-    /// since the next fetch is hours away.
+    /// A separate client: token and credentials bypass proxies, and no connection is kept, because
+    /// the next fetch is hours away.
     fn http(&self) -> Result<&Client, Reason> {
         if let Some(http) = self.http.get() {
             return Ok(http);
@@ -292,8 +294,8 @@ impl ContainerCredentials {
 }
 
 impl State {
-    /// Whether credentials are to be fetched, by the clock on the wall: any other stands still in a function that is
-    /// frozen.
+    /// Whether credentials must be fetched, by the wall clock: monotonic clocks stop while a
+    /// function is frozen.
     fn is_due(&self, now: SystemTime) -> bool {
         let Some(credentials) = &self.credentials else {
             return true;
@@ -316,8 +318,9 @@ fn is_expired(credentials: &Credentials, now: SystemTime) -> bool {
     credentials.expiry().is_some_and(|expiry| expiry <= now)
 }
 
-/// Whether the endpoint may be asked, as AWS's SDKs have it: without TLS only on this machine, and at the addresses of
-/// Amazon ECS and of EKS Pod Identity. They look other names up; here `localhost` is the only one.
+/// Whether the endpoint is allowed, by the rules of AWS's SDKs: plain HTTP only to loopback
+/// addresses and the addresses of Amazon ECS and EKS Pod Identity. The SDKs also resolve host
+/// names; here only `localhost` is allowed.
 ///
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
 fn is_allowed(url: &Url) -> bool {
@@ -401,7 +404,7 @@ mod tests {
         assert!(is_due(Some(now + EARLY), Some(now - EARLY_INTERVAL)));
         assert!(!is_due(Some(now + EARLY), Some(now - second)));
         assert!(is_due(Some(now), Some(now - second)));
-        // A clock that was set back keeps nobody from it.
+        // A clock that was set back does not prevent a fetch.
         assert!(is_due(Some(now + EARLY), Some(now + second)));
     }
 
@@ -441,7 +444,7 @@ mod tests {
         let credentials = ContainerCredentials::of(&environment).unwrap().unwrap();
         assert_eq!(credentials.url.as_str(), "http://169.254.170.2/v2/credentials/id");
         assert_eq!(credentials.variable, RELATIVE_URI);
-        // It cannot lead to another host.
+        // The path cannot change the host.
         for path in ["@evil.example/", ".evil.example/", ":80@evil.example/"] {
             let environment = Environment::from_pairs(&[(RELATIVE_URI, path)]);
             let problem = ContainerCredentials::of(&environment).unwrap().unwrap_err();

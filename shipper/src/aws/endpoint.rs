@@ -1,11 +1,11 @@
-//! Where a service is, and how it wants to be spoken to.
+//! AWS service endpoints and protocols.
 
 use reqwest::Url;
 
 use super::environment::{Environment, Switch};
 use super::error::Problem;
 
-/// A service of AWS's.
+/// An AWS service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// Amazon S3.
@@ -24,17 +24,17 @@ pub enum Service {
     Pipes,
     /// AWS Secrets Manager.
     SecretsManager,
-    /// AWS Systems Manager, for its parameters.
+    /// AWS Systems Manager Parameter Store.
     Ssm,
-    /// A domain of Amazon OpenSearch Service, which has an address of its own.
+    /// An Amazon OpenSearch Service domain, which has its own endpoint.
     OpenSearch,
-    /// A collection of Amazon OpenSearch Serverless, likewise.
+    /// An Amazon OpenSearch Serverless collection, which has its own endpoint.
     OpenSearchServerless,
 }
 
-/// How a service that speaks JSON is called.
+/// The JSON protocol of a service.
 pub(super) struct Json {
-    /// What stands before the operation's name in `X-Amz-Target`.
+    /// The prefix of the operation in `X-Amz-Target`.
     pub(super) target_prefix: &'static str,
     pub(super) content_type: &'static str,
 }
@@ -43,7 +43,7 @@ const JSON_1_0: &str = "application/x-amz-json-1.0";
 const JSON_1_1: &str = "application/x-amz-json-1.1";
 
 impl Service {
-    /// The name of the service that is signed, which is also that in its address.
+    /// The signing name of the service, which is also in its endpoint.
     pub fn name(self) -> &'static str {
         match self {
             Self::S3 => "s3",
@@ -60,7 +60,7 @@ impl Service {
         }
     }
 
-    /// What stands behind `AWS_ENDPOINT_URL_`.
+    /// The suffix of `AWS_ENDPOINT_URL_`.
     ///
     /// <https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>
     pub(super) fn variable(self) -> &'static str {
@@ -79,7 +79,7 @@ impl Service {
         }
     }
 
-    /// How to call it in JSON, if it speaks JSON.
+    /// The service's JSON protocol, if it has one.
     pub(super) fn json(self) -> Option<Json> {
         let (target_prefix, content_type) = match self {
             Self::Sqs => ("AmazonSQS", JSON_1_0),
@@ -98,7 +98,7 @@ impl Service {
     }
 }
 
-/// Whether AWS's own address is used or one that the user has set.
+/// Whether an endpoint is configured in place of AWS's own.
 pub(super) fn is_set(service: Service, environment: &Environment) -> bool {
     set(service, environment).is_some()
 }
@@ -109,7 +109,7 @@ fn set(service: Service, environment: &Environment) -> Option<(&'static str, &st
         .find_map(|name| Some((name, environment.variable(name)?)))
 }
 
-/// The address of a service in a region.
+/// The endpoint of a service in a region.
 pub(super) fn of(
     service: Service,
     region: &str,
@@ -119,7 +119,7 @@ pub(super) fn of(
         let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         return url.filter(Url::has_host).ok_or(Problem::NoUrl { variable });
     }
-    // The region goes into the host's name.
+    // The region becomes part of the host name.
     let is_region = !region.is_empty()
         && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let no_region = || Problem::NoRegion { region: region.to_owned() };
@@ -133,14 +133,14 @@ pub(super) fn of(
     Url::parse(&format!("https://{host}/")).map_err(|_| no_region())
 }
 
-/// Whether endpoints are used whose cryptography is validated by FIPS 140, and ones that have IPv6 addresses.
+/// Enables endpoints with FIPS 140 validated cryptography, and dual-stack (IPv6) endpoints.
 ///
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html>
 pub(super) const USE_FIPS: &str = "AWS_USE_FIPS_ENDPOINT";
 const USE_DUAL_STACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
 
-/// The host of a service's endpoint, by the endpoint rules of AWS's SDKs; `None` where these have none. Whether
-/// there is such a host in a region is known to the name service alone.
+/// The host of a service's endpoint, by the endpoint rules of AWS's SDKs; `None` if the rules have
+/// no such endpoint. Whether the host exists in a region is known only to DNS.
 ///
 /// <https://smithy.io/2.0/aws/rules-engine/index.html>,
 /// <https://docs.aws.amazon.com/general/latest/gr/rande.html>
@@ -149,9 +149,9 @@ fn host(service: Service, region: &str, fips: Switch, dual_stack: Switch) -> Opt
     let name = service.name();
     let dual_stack = dual_stack == Switch::On;
     let suffix = match service {
-        // S3 has dual-stack in its name.
+        // S3's dual-stack hosts have the standard suffix and `dualstack` in the name.
         Service::S3 => partition.suffix,
-        // The usual endpoints of Secrets Manager have IPv6 addresses.
+        // Secrets Manager's standard endpoints are dual-stack.
         Service::SecretsManager
             if partition.is(&["aws", "aws-us-gov"])
                 || partition.is(&["aws-cn"]) && fips == Switch::Off =>
@@ -176,17 +176,17 @@ fn host(service: Service, region: &str, fips: Switch, dual_stack: Switch) -> Opt
     Some(format!("{name}{fips}{dual_stack}.{region}.{suffix}"))
 }
 
-/// What regions have in common.
+/// What the regions of a partition share.
 struct Partition {
     name: &'static str,
-    /// What its regions begin with.
+    /// The prefix of its regions.
     prefix: &'static str,
     suffix: &'static str,
     dual_stack_suffix: &'static str,
 }
 
 impl Partition {
-    /// The partitions but for the first, which has all other regions.
+    /// All partitions except the first, which contains all other regions.
     ///
     /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoint-discovery.html>,
     /// <https://smithy.io/2.0/aws/rules-engine/library-functions.html#aws-partition-function>
@@ -210,7 +210,7 @@ impl Partition {
         Self { name, prefix, suffix, dual_stack_suffix }
     }
 
-    /// The partition that a region is in.
+    /// The partition of a region.
     fn of(region: &str) -> Self {
         let mut others = Self::OTHERS.into_iter();
         others.find(|partition| region.starts_with(partition.prefix)).unwrap_or(Self::AWS)
@@ -251,8 +251,7 @@ mod tests {
     const FIPS: (&str, &str) = ("AWS_USE_FIPS_ENDPOINT", "true");
     const DUAL_STACK: (&str, &str) = ("AWS_USE_DUALSTACK_ENDPOINT", "true");
 
-    /// The hosts with FIPS, with dual-stack, and with both, as AWS's SDKs have them in the tests of their endpoint
-    /// rules.
+    /// The FIPS, dual-stack, and FIPS dual-stack hosts, from the endpoint tests of AWS's SDKs.
     #[track_caller]
     fn check_variants(service: Service, region: &str, expected: [&str; 3]) {
         let variants: [&[(&str, &str)]; 3] = [&[FIPS], &[DUAL_STACK], &[FIPS, DUAL_STACK]];
@@ -304,7 +303,7 @@ mod tests {
                 "cn-north-1",
                 [&fips_in_china, &dual_stack_in_china, &both_in_china],
             );
-            // These have FIPS at the usual name there.
+            // Their standard endpoints are FIPS endpoints there.
             let is_usual = matches!(name, "sqs" | "kinesis" | "logs" | "ssm");
             let mark = if is_usual { "" } else { "-fips" };
             let fips_in_gov = format!("{name}{mark}.us-gov-east-1.amazonaws.com");

@@ -1,4 +1,4 @@
-//! What Lambda's environment says about AWS.
+//! AWS settings in Lambda's environment.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
 
@@ -17,14 +17,13 @@ const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
-/// The environment's variables that begin with `AWS_`. Nothing is expected of them before it is
-/// needed.
+/// The environment variables that begin with `AWS_`. They are validated on first use.
 pub struct Environment {
     variables: BTreeMap<String, String>,
     container: OnceLock<Option<Result<ContainerCredentials, Problem>>>,
 }
 
-/// What a variable switches.
+/// A boolean environment variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Switch {
     On,
@@ -59,7 +58,7 @@ impl Environment {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// What a variable says that is `true` or `false`, in any letters. Without it the switch is off.
+    /// A boolean variable, case-insensitive; off if it is not set.
     pub(super) fn switch(&self, name: &'static str) -> Result<Switch, Problem> {
         match self.variable(name) {
             Some(value) if value.eq_ignore_ascii_case("true") => Ok(Switch::On),
@@ -69,13 +68,14 @@ impl Environment {
         }
     }
 
-    /// The region asked for, or else that of the function.
+    /// The given region, or else the function's.
     pub(super) fn region<'a>(&'a self, asked_for: Option<&'a str>) -> Result<&'a str, Problem> {
         asked_for.map_or_else(|| self.required(REGION), Ok)
     }
 
-    /// The credentials of the function's role: those in variables, of which Lambda replaces the process before they
-    /// expire, or else those that [`Self::renew_credentials`] has fetched.
+    /// The credentials of the function's role: from environment variables, which stay valid because
+    /// Lambda replaces the process before they expire, or else those fetched by
+    /// [`Self::renew_credentials`].
     pub(super) fn credentials(&self) -> Result<Credentials, Problem> {
         if let Some(container) = self.container() {
             return container?.current().map_err(Problem::NotFetched);
@@ -89,8 +89,8 @@ impl Environment {
         ))
     }
 
-    /// Fetches credentials where there are none in variables, unless they were fetched and do not expire soon. Takes
-    /// no longer than `timeout`.
+    /// Fetches credentials within `timeout`, unless they are in environment variables or the
+    /// fetched ones do not expire soon.
     pub(crate) async fn renew_credentials(
         &self,
         timeout: Duration,
@@ -101,7 +101,8 @@ impl Environment {
         container?.renew(timeout).await.map(Some).map_err(Problem::NotFetched)
     }
 
-    /// Gives up credentials that were refused as expired. `false` where there are no others to be had.
+    /// Discards credentials that were rejected as expired. Returns `false` if no others are
+    /// available.
     pub(crate) fn discard_credentials(&self, generation: Option<Generation>) -> bool {
         let (Some(Ok(container)), Some(generation)) = (self.container(), generation) else {
             return false;
@@ -115,7 +116,7 @@ impl Environment {
         self.credentials().err()
     }
 
-    /// The endpoint of credentials, where there are none in variables.
+    /// The container credentials endpoint, if the credentials are not in environment variables.
     fn container(&self) -> Option<Result<&ContainerCredentials, Problem>> {
         if self.variable(ACCESS_KEY_ID).is_some() {
             return None;
@@ -130,7 +131,7 @@ impl Environment {
 }
 
 impl fmt::Debug for Environment {
-    /// Shows names only: among the values are secrets.
+    /// Shows names only, because values contain secrets.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(self.variables.keys()).finish()
     }

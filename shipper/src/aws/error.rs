@@ -1,4 +1,4 @@
-//! Why a call failed: judged here, and nowhere else.
+//! Errors of AWS calls, and their classification.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use super::endpoint::{Service, USE_FIPS};
 use crate::delivery::Fault;
 use crate::destination::Ambiguity;
 
-/// Why a call failed. AWS's own text is left out, since it may quote what was sent.
+/// Why a call failed. AWS's message is omitted, because it may quote the request.
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("{}:{operation}: {problem}{}", .service.name(), in_iam(operation, problem))]
 pub struct AwsError {
@@ -24,16 +24,16 @@ pub struct AwsError {
     pub problem: Problem,
 }
 
-/// What is wrong.
+/// What failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
-    /// A variable is missing that Lambda sets.
-    #[error("{variable} is not set, as Lambda does for every function")]
+    /// A variable that Lambda sets is missing.
+    #[error("{variable} is not set; Lambda sets it for every function")]
     NotSet {
         /// The variable.
         variable: &'static str,
     },
-    /// Credentials are at an endpoint that may not be asked.
+    /// The container credentials endpoint is not allowed.
     #[error(
         "{variable} must be a URL that begins with https://, or with http:// and a loopback address, \
          169.254.170.2, 169.254.170.23 or fd00:ec2::23"
@@ -45,25 +45,25 @@ pub enum Problem {
     /// Credentials cannot be fetched.
     #[error(transparent)]
     NotFetched(NotFetched),
-    /// An endpoint was set that is none.
+    /// An endpoint is not a URL.
     #[error("{variable} must be a URL that begins with http:// or https://")]
     NoUrl {
         /// The variable.
         variable: &'static str,
     },
-    /// A region was given that is none.
-    #[error("{region:?} is no region's name")]
+    /// A region is invalid.
+    #[error("invalid region {region:?}")]
     NoRegion {
-        /// What was given.
+        /// The invalid value.
         region: String,
     },
-    /// A variable that switches something says neither.
+    /// A boolean variable is neither `true` nor `false`.
     #[error("{variable} must be true or false")]
     NoSwitch {
         /// The variable.
         variable: &'static str,
     },
-    /// The service has no endpoint with FIPS, which is asked for.
+    /// The service has no FIPS endpoint, but FIPS is enabled.
     #[error(
         "{} has no FIPS endpoint in {region}: unset {USE_FIPS}, or set {} to the one to use",
         .service.name(), .service.variable()
@@ -74,28 +74,28 @@ pub enum Problem {
         /// The region.
         region: String,
     },
-    /// The service has another protocol than JSON.
-    #[error("the service does not speak JSON")]
+    /// The service has no JSON protocol.
+    #[error("the service has no JSON protocol")]
     SpeaksNoJson,
-    /// The key cannot be written as a URL.
-    #[error("a key cannot have \".\" or \"..\" between slashes")]
+    /// The key cannot be part of a URL.
+    #[error("an object key must not contain a segment \".\" or \"..\"")]
     DotsInKey,
-    /// The request cannot be written down or signed.
+    /// The request cannot be encoded or signed.
     #[error("the request cannot be signed")]
     Unsignable,
-    /// No answer came.
+    /// There was no response.
     #[error("{}", .0.class().as_str())]
     NoAnswer(Fault),
-    /// The service refused.
+    /// The service rejected the request.
     #[error("{code} (status {status})")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// AWS's name of the error, or `other` for what has not the form of one.
+        /// AWS's error code, or `other` if it does not have the form of a code.
         code: String,
     },
-    /// The service answered 2xx, and something that cannot be read.
-    #[error("the answer cannot be read")]
+    /// The response has status 2xx and an invalid body.
+    #[error("the response cannot be read")]
     Unreadable,
 }
 
@@ -107,7 +107,7 @@ impl Problem {
 }
 
 impl AwsError {
-    /// Whether the same call may do better in a moment.
+    /// Whether a retry of the same call may succeed.
     pub fn is_retryable(&self) -> bool {
         match &self.problem {
             Problem::NoAnswer(_) | Problem::Unreadable => true,
@@ -143,7 +143,7 @@ impl AwsError {
         }
     }
 
-    /// Whether the call may have been carried out all the same.
+    /// Whether the call may have been executed despite the error.
     pub fn ambiguity(&self) -> Ambiguity {
         match &self.problem {
             Problem::NoAnswer(fault) => fault.ambiguity(),
@@ -153,7 +153,7 @@ impl AwsError {
         }
     }
 
-    /// Whether the role lacks a permission, or the credentials are no good.
+    /// Whether the role lacks a permission or the credentials are invalid.
     pub fn is_denied(&self) -> bool {
         self.problem.is_denied()
     }
@@ -163,13 +163,13 @@ impl AwsError {
         self.code().is_some_and(is_expired)
     }
 
-    /// The error of an answer that somebody else than [`Aws`](super::Aws) was given.
+    /// The error for a response that was not received by [`Aws`](super::Aws).
     pub fn refused(service: Service, status: u16, body: &[u8]) -> Self {
         let code = code(&HeaderMap::new(), body);
         Self { service, operation: "request", problem: Problem::Refused { status, code } }
     }
 
-    /// AWS's name of the error.
+    /// AWS's error code.
     pub fn code(&self) -> Option<&str> {
         match &self.problem {
             Problem::Refused { code, .. } => Some(code),
@@ -178,22 +178,22 @@ impl AwsError {
     }
 }
 
-/// What to grant, where a denied operation is not named as its permission is.
+/// The IAM action to grant, for operations whose action has another name.
 ///
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html>,
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>
 fn in_iam(operation: &str, problem: &Problem) -> &'static str {
     match operation {
         _ if !problem.is_denied() => "",
-        "ChangeMessageVisibilityBatch" => ", which IAM calls sqs:ChangeMessageVisibility",
-        "SendMessageBatch" => ", which IAM calls sqs:SendMessage",
-        "ListObjectsV2" => ", which IAM calls s3:ListBucket",
+        "ChangeMessageVisibilityBatch" => ", IAM action sqs:ChangeMessageVisibility",
+        "SendMessageBatch" => ", IAM action sqs:SendMessage",
+        "ListObjectsV2" => ", IAM action s3:ListBucket",
         _ => "",
     }
 }
 
-/// `LimitExceededException` is not among them: it means a rate at Kinesis only; elsewhere it is a limit,
-/// which no patience moves.
+/// `LimitExceededException` is excluded: only Kinesis uses it for a rate; elsewhere it is a quota,
+/// which a retry does not change.
 fn is_throttling(code: &str) -> bool {
     matches!(
         code,
@@ -213,7 +213,7 @@ fn is_throttling(code: &str) -> bool {
     )
 }
 
-/// Whether a refusal with this code means that the credentials have expired.
+/// Whether the error code means expired credentials.
 ///
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>,
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/CommonErrors.html>
@@ -221,7 +221,7 @@ pub(super) fn is_expired(code: &str) -> bool {
     matches!(code, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired")
 }
 
-/// Whether a refusal with this code may come of a wrong clock.
+/// Whether the error code may be caused by a wrong clock.
 pub(super) fn may_be_skew(code: &str) -> bool {
     matches!(
         code,
@@ -234,7 +234,7 @@ pub(super) fn may_be_skew(code: &str) -> bool {
     )
 }
 
-/// The error's name, from wherever a protocol has it.
+/// The error code, from a header or the body, depending on the protocol.
 pub(super) fn code(headers: &HeaderMap, body: &[u8]) -> String {
     const LONGEST: usize = 80;
 
@@ -248,8 +248,8 @@ pub(super) fn code(headers: &HeaderMap, body: &[u8]) -> String {
     if is_code { code.to_owned() } else { "other".to_owned() }
 }
 
-/// AWS's message, shortened to a bound and without control characters. Only that of an error whose
-/// message names resources and rules: the one about a wrong signature quotes the session token.
+/// AWS's message, truncated and without control characters. Only for errors whose message names
+/// resources and rules: the message about an invalid signature quotes the session token.
 pub(super) fn message(code: &str, body: &[u8]) -> Option<String> {
     const MAX_CHARS: usize = 300;
 
@@ -284,7 +284,7 @@ pub(super) fn message(code: &str, body: &[u8]) -> Option<String> {
     Some(shown).filter(|shown| !shown.trim().is_empty())
 }
 
-/// The name alone, of `com.amazonaws.sqs#QueueDoesNotExist:http://…`.
+/// `QueueDoesNotExist` of `com.amazonaws.sqs#QueueDoesNotExist:http://…`.
 fn bare(code: &str) -> &str {
     let code = code.split_once('#').map_or(code, |(_, name)| name);
     code.split_once(':').map_or(code, |(name, _)| name)
@@ -299,8 +299,8 @@ fn json(body: &[u8]) -> Option<String> {
         message: Option<Value>,
     }
 
-    /// All that a domain of Amazon OpenSearch Service says of expired credentials, with status 403, as its
-    /// users report.
+    /// The only sign of expired credentials in the 403 response of an Amazon OpenSearch Service
+    /// domain.
     const EXPIRED: &str = "The security token included in the request is expired";
 
     let error: Error = serde_json::from_slice(body).ok()?;
@@ -308,7 +308,7 @@ fn json(body: &[u8]) -> Option<String> {
     error.error_type.or(error.code).or_else(|| expired.then(|| "ExpiredToken".to_owned()))
 }
 
-/// S3 answers `<Error><Code>…`, others put that into `<ErrorResponse>`.
+/// S3 returns `<Error><Code>…`; other services wrap it in `<ErrorResponse>`.
 fn xml(body: &[u8]) -> Option<String> {
     fn code_in(mut element: ScopedDecoder<'_, '_>) -> Option<String> {
         while let Some(mut tag) = element.next_tag() {
@@ -404,9 +404,9 @@ mod tests {
             let problem = Problem::Refused { status, code: code.to_owned() };
             AwsError { service, operation: "X", problem }.is_retryable()
         };
-        // What happens to a request on its way is not the request's fault.
+        // Corruption in transit is not an error of the request.
         assert!(retryable(Service::S3, 400, "BadDigest"));
-        // The model of SQS, SendMessageBatch; the second name is that of its query protocol.
+        // From the SQS model of SendMessageBatch; the second name is from its query protocol.
         assert!(retryable(Service::Sqs, 400, "KmsThrottled"));
         assert!(retryable(Service::Sqs, 400, "KMS.ThrottlingException"));
         assert!(retryable(Service::Ssm, 400, "ThrottlingException"));

@@ -1,9 +1,9 @@
-//! AWS, as far as a shipper needs it: signed requests over the HTTP client that is there anyway.
+//! A small AWS client: signed requests over the shared HTTP client.
 //!
-//! [`Aws::call`] makes a call of the services that speak JSON, [`Bucket`] those of S3,
-//! [`Aws::sign`] signs any other request. Each is one try: what may be tried again says its error,
-//! and [`retry_until`] does so where nobody else does. Nothing is read, computed or connected before
-//! the first call, so that whoever needs no AWS pays nothing for it.
+//! [`Aws::call`] calls operations of JSON services, [`Bucket`] those of S3, and [`Aws::sign`] signs
+//! any other request. Each makes a single attempt: the error says whether it is retryable, and
+//! [`retry_until`] retries where no other retry policy applies. Nothing is read, computed or
+//! connected before the first call, so configurations without AWS pay nothing for it.
 
 mod container_credentials;
 mod endpoint;
@@ -32,25 +32,25 @@ use crate::delivery::Client;
 use container_credentials::Generation;
 use sign::Clock;
 
-/// The most that is read of an answer.
+/// The maximum size of a response.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
-/// A way to AWS: whose credentials, which region, which endpoints.
+/// An AWS client with credentials, region and endpoints.
 pub struct Aws {
     client: Client,
     clock: Clock,
 }
 
-/// Where a service is, as [`Aws::endpoint`] has it, by this process's environment.
+/// The endpoint of a service, as in [`Aws::endpoint`], by this process's environment.
 pub fn address(service: Service, region: Option<&str>) -> Result<Url, Problem> {
     let environment = Environment::of_process();
     endpoint::of(service, environment.region(region)?, environment)
 }
 
-/// The clock by which [`sign`] signs.
+/// The clock that [`sign`] uses.
 static CLOCK: Clock = Clock::new();
 
-/// Prefilter a request, as [`Aws::sign`] does, with the credentials in an environment.
+/// Signs a request like [`Aws::sign`], with the credentials of an environment.
 pub fn sign(
     environment: &Environment,
     service: Service,
@@ -61,7 +61,7 @@ pub fn sign(
     sign::sign(service, region, environment.credentials()?, CLOCK.now(), request)
 }
 
-/// Whether a signature was refused since the clock is wrong. [`sign`] goes by the service's own
+/// Whether a signature was rejected because of a wrong clock. If so, [`sign`] uses the service's
 /// clock from then on.
 pub fn has_corrected_clock(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
     let skew = skew(&CLOCK, status, headers, body);
@@ -71,13 +71,13 @@ pub fn has_corrected_clock(status: StatusCode, headers: &HeaderMap, body: &[u8])
     skew.is_some()
 }
 
-/// How far a clock is off, if that is why a signature was refused.
+/// The clock skew, if it is the reason for a rejected signature.
 fn skew(clock: &Clock, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<sign::Skew> {
     let may_be_skew = !status.is_success() && error::may_be_skew(&error::code(headers, body));
     may_be_skew.then(|| clock.skew(headers)).flatten()
 }
 
-/// What a service answered to a request that it took.
+/// A successful response of a service.
 #[derive(Debug)]
 pub struct Response {
     /// The headers.
@@ -87,23 +87,23 @@ pub struct Response {
 }
 
 impl Aws {
-    /// Calls AWS through `client` as its environment says.
+    /// Calls AWS through `client`, with its environment.
     pub fn new(client: Client) -> Self {
         Self { client, clock: Clock::default() }
     }
 
-    /// Where a service is: as `AWS_ENDPOINT_URL_<SERVICE>` or `AWS_ENDPOINT_URL` says, or else
-    /// AWS's own address, with FIPS or dual-stack where the environment asks for that. The region is
-    /// the function's unless another is given.
+    /// The endpoint of a service: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, or AWS's own,
+    /// with FIPS or dual-stack if the environment enables them. The region defaults to the
+    /// function's.
     pub fn endpoint(&self, service: Service, region: Option<&str>) -> Result<Url, Problem> {
         let environment = self.client.environment();
         endpoint::of(service, environment.region(region)?, environment)
     }
 
-    /// Prefilter a request with Signature Version 4. A body that is streamed cannot be signed, unless
-    /// the header `x-amz-content-sha256` says what to sign in its place: the body's SHA-256 in
-    /// hexadecimal digits, or `UNSIGNED-PAYLOAD`. All headers must be there already, but for the
-    /// checksum of an upload to S3, and so must credentials that are not in the environment.
+    /// Signs a request with Signature Version 4. A streamed body can be signed only if the header
+    /// `x-amz-content-sha256` contains its SHA-256 in hexadecimal digits, or `UNSIGNED-PAYLOAD`.
+    /// All headers must be set already, except for the checksum of an upload to S3, and so must
+    /// credentials that are not in the environment.
     pub fn sign(
         &self,
         service: Service,
@@ -115,7 +115,7 @@ impl Aws {
         sign::sign(service, region, environment.credentials()?, self.clock.now(), request)
     }
 
-    /// Calls an operation of a service that speaks JSON, all within `timeout`.
+    /// Calls an operation of a JSON service within `timeout`.
     pub async fn call<Response: DeserializeOwned>(
         &self,
         service: Service,
@@ -130,7 +130,7 @@ impl Aws {
         read_answer(&response.body).map_err(fails)
     }
 
-    /// The request for an operation of a service that speaks JSON, not signed yet.
+    /// The unsigned request for an operation of a JSON service.
     pub(crate) fn json_request(
         &self,
         service: Service,
@@ -153,11 +153,11 @@ impl Aws {
         Ok(request)
     }
 
-    /// Prefilter a request, sends it, and gives the answer to it, all within `timeout`. An answer that
-    /// is not 2xx is an error. `operation` is what the request is called in errors.
+    /// Signs and sends a request, and returns the response, within `timeout`. A status other than
+    /// 2xx is an error. `operation` names the request in errors.
     ///
-    /// Where the service says that the clock is wrong, the request is sent once more by the
-    /// service's own clock, and where it says that the credentials have expired, with others, if these were fetched.
+    /// If the service reports a wrong clock, the request is resent with the service's clock; if it
+    /// reports expired credentials, with newly fetched ones if there are any.
     pub async fn send(
         &self,
         service: Service,
@@ -170,8 +170,8 @@ impl Aws {
         sent.map_err(|(error, _)| error)
     }
 
-    /// As [`Aws::send`], with AWS's own message where it is one that quotes nothing secret: for
-    /// operators, who cannot tell from a code what is wrong with a call.
+    /// Like [`Aws::send`], with AWS's message if it contains no secrets: the code alone does not
+    /// tell an operator what is wrong with a call.
     pub(crate) async fn send_with_message(
         &self,
         service: Service,
@@ -230,14 +230,15 @@ impl Aws {
     }
 }
 
-/// Reads what an operation answers. One that answers nothing answers an empty body, or an empty object.
+/// Parses the response of an operation. An operation without output returns an empty body or an
+/// empty object.
 pub(crate) fn read_answer<A: DeserializeOwned>(body: &[u8]) -> Result<A, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|_| Problem::Unreadable)
 }
 
-/// Why a try failed, how far the clock is behind the service's or which credentials have expired, if
-/// that is why, and what AWS says of it.
+/// Why an attempt failed, the clock skew or the expired credentials if they are the reason, and
+/// AWS's message.
 struct Failure {
     problem: Problem,
     skewed_by: Option<sign::Skew>,

@@ -1,16 +1,16 @@
-//! Tries again what may pass by itself.
+//! Retries of transient errors.
 
 use std::time::{Duration, Instant};
 
 use super::error::AwsError;
 use crate::delivery::backoff;
 
-/// A try with less time than this is not begun.
+/// No attempt begins with less time than this.
 const SHORTEST_TRY: Duration = Duration::from_millis(100);
 
-/// Calls `attempt` with the time that it may take, at most `longest_try`, until it succeeds, fails
-/// for good, or `until` does not allow another try. A thousand instances that start at once, all
-/// asking for the same parameter, get over the throttling that follows.
+/// Calls `attempt` with its timeout, at most `longest_try`, until it succeeds, fails with an error
+/// that is not retryable, or `until` leaves no time for a retry. This outlasts the throttling that
+/// follows when a thousand instances start at once and read the same parameter.
 pub async fn retry_until<T>(
     until: Instant,
     longest_try: Duration,

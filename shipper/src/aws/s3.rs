@@ -1,4 +1,4 @@
-//! S3: objects by key.
+//! S3 objects by key.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::environment::Environment;
 use super::error::{AwsError, Problem};
 use super::{Aws, Response};
 
-/// All but what S3 leaves as it is when it checks a signature.
+/// All characters except those that S3 leaves unencoded when it verifies a signature.
 ///
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -23,13 +23,13 @@ const EXPECTED_OWNER: HeaderName = HeaderName::from_static("x-amz-expected-bucke
 /// A bucket.
 #[derive(Clone, Copy)]
 pub struct Bucket<'a> {
-    /// The way there.
+    /// The client.
     pub aws: &'a Aws,
     /// The bucket's name.
     pub name: &'a str,
-    /// Its region, unless it is the function's.
+    /// Its region, if not the function's.
     pub region: Option<&'a str>,
-    /// The account that it must belong to, if that is checked: S3 refuses a request for another's.
+    /// The expected owner: S3 rejects requests for a bucket of another account.
     ///
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
     pub owner: Option<&'a str>,
@@ -38,45 +38,45 @@ pub struct Bucket<'a> {
 /// An object.
 #[derive(Debug)]
 pub struct Object {
-    /// What it holds.
+    /// Its content.
     pub body: Bytes,
-    /// Its version, for writing it only if nobody else has.
+    /// Its ETag, for conditional writes.
     pub etag: Option<String>,
 }
 
 /// A page of a listing.
 #[derive(Debug, Default, PartialEq)]
 pub struct Listing {
-    /// The objects, by their keys' bytes.
+    /// The objects, in the order of their keys' bytes.
     pub objects: Vec<Listed>,
-    /// Where the next page begins, if there is one.
+    /// The token of the next page, if there is one.
     pub next: Option<String>,
 }
 
-/// An object as a listing has it.
+/// An object of a listing.
 #[derive(Debug, Default, PartialEq)]
 pub struct Listed {
     /// Its key.
     pub key: String,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// When it was written, as `2023-11-06T10:00:00.000Z`.
+    /// Its last modification, such as `2023-11-06T10:00:00.000Z`.
     pub last_modified: String,
-    /// Its version.
+    /// Its ETag.
     pub etag: String,
 }
 
 impl Bucket<'_> {
-    /// Reads an object. There is none under the key: `NoSuchKey` with the permission to list the
-    /// bucket, `AccessDenied` without.
+    /// Reads an object. A missing object is `NoSuchKey` with the permission to list the bucket,
+    /// `AccessDenied` without it.
     pub async fn get(&self, key: &str, timeout: Duration) -> Result<Object, AwsError> {
         let request = Request::new(Method::GET, self.object("GetObject", key)?);
         let response = self.send("GetObject", request, timeout).await?;
         Ok(Object { etag: etag(&response), body: response.body })
     }
 
-    /// Writes an object, and gives its version. `headers` may say what it is, and on which condition
-    /// to write it (`If-None-Match: *`, `If-Match: <etag>`, refused as `PreconditionFailed`).
+    /// Writes an object and returns its ETag. `headers` may contain metadata and conditions
+    /// (`If-None-Match: *`, `If-Match: <etag>`, rejected as `PreconditionFailed`).
     pub async fn put(
         &self,
         key: &str,
@@ -91,13 +91,13 @@ impl Bucket<'_> {
         Ok(etag(&response))
     }
 
-    /// Deletes an object; that there is none is no error.
+    /// Deletes an object. A missing object is not an error.
     pub async fn delete(&self, key: &str, timeout: Duration) -> Result<(), AwsError> {
         let request = Request::new(Method::DELETE, self.object("DeleteObject", key)?);
         self.send("DeleteObject", request, timeout).await.map(drop)
     }
 
-    /// Lists the keys that begin with `prefix`, from `page` on, at most `most` at once.
+    /// Lists at most `most` keys that begin with `prefix`, from `page` on.
     pub async fn list(
         &self,
         prefix: &str,
@@ -130,7 +130,7 @@ impl Bucket<'_> {
         listing(&response.body).map_err(|_| self.error(OPERATION, Problem::Unreadable))
     }
 
-    /// Lists the keys that begin with `prefix` and come after another, at most `most` at once.
+    /// Lists at most `most` keys that begin with `prefix` and come after another key.
     pub async fn list_after(
         &self,
         prefix: &str,
@@ -157,15 +157,15 @@ impl Bucket<'_> {
     }
 
     fn object(&self, operation: &'static str, key: &str) -> Result<Url, AwsError> {
-        // A URL cannot hold these: they are resolved as in a path of files.
+        // A URL cannot contain these segments: they are resolved as in a file path.
         if key.split('/').any(|part| matches!(part, "." | "..")) {
             return Err(self.error(operation, Problem::DotsInKey));
         }
         Ok(object_address(self.url(operation)?, key))
     }
 
-    /// The bucket's own address. It has the bucket in the host's name, where that name has a
-    /// certificate; other servers than AWS's seldom know such names.
+    /// The bucket's URL: virtual-hosted style where the TLS certificate covers it, path style for
+    /// endpoints other than AWS's.
     fn url(&self, operation: &'static str) -> Result<Url, AwsError> {
         address(self.name, self.region, self.aws.client.environment())
             .map_err(|problem| self.error(operation, problem))
@@ -176,8 +176,7 @@ impl Bucket<'_> {
     }
 }
 
-/// The address of an object in the bucket at `bucket`, written as S3 reads it when it checks a
-/// signature.
+/// The URL of an object in the bucket at `bucket`, encoded as S3 does when it verifies a signature.
 pub fn object_address(mut bucket: Url, key: &str) -> Url {
     let parts: Vec<String> =
         key.split('/').map(|part| utf8_percent_encode(part, ENCODED).to_string()).collect();
@@ -186,7 +185,7 @@ pub fn object_address(mut bucket: Url, key: &str) -> Url {
     bucket
 }
 
-/// A bucket's own address, by this process's environment.
+/// The URL of a bucket, by this process's environment.
 pub fn bucket_address(name: &str, region: Option<&str>) -> Result<Url, Problem> {
     address(name, region, Environment::of_process())
 }
@@ -285,7 +284,7 @@ mod tests {
             Ok("https://logs.s3.dualstack.eu-west-1.amazonaws.com/a")
         );
         for key in ["a/../b", "./a", ".."] {
-            let error = "s3:GetObject: a key cannot have \".\" or \"..\" between slashes";
+            let error = "s3:GetObject: an object key must not contain a segment \".\" or \"..\"";
             assert_eq!(url(&[], "logs", key), Err(error.to_owned()), "{key}");
         }
         assert!(url(&[], "logs", "a/...b/.c").is_ok());

@@ -1,4 +1,4 @@
-//! Signature Version 4, and the clock it needs.
+//! Signature Version 4 and clock skew.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -21,7 +21,7 @@ use super::error::Problem;
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const CHECKSUM_CRC32: HeaderName = HeaderName::from_static("x-amz-checksum-crc32");
 
-/// Prefilter a request; a signature that it has already is replaced.
+/// Signs a request; an existing signature is replaced.
 pub(super) fn sign(
     service: Service,
     region: &str,
@@ -70,7 +70,7 @@ pub(super) fn sign(
     Ok(())
 }
 
-/// Tells S3 the checksum of an upload: with Object Lock a bucket takes none without.
+/// Adds the checksum of an upload to S3, which buckets with Object Lock require.
 ///
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>,
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>
@@ -88,7 +88,7 @@ fn add_checksum(request: &mut Request) -> Result<(), Problem> {
     Ok(())
 }
 
-/// S3 takes the path as it was sent, and wants to be told what was signed of the body. So does
+/// S3 uses the path as sent, and requires the header with the signed payload hash. So does
 /// OpenSearch Serverless.
 fn settings(service: Service) -> SigningSettings {
     let mut settings = SigningSettings::default();
@@ -102,7 +102,7 @@ fn settings(service: Service) -> SigningSettings {
     settings
 }
 
-/// What is signed of the body: what a header says, or else the body.
+/// The signed payload: the value of the header, or else the body.
 fn payload(request: &Request) -> Result<SignableBody<'_>, Problem> {
     if let Some(hash) = request.headers().get(CONTENT_SHA256) {
         let hash = hash.to_str().map_err(|_| Problem::Unsignable)?;
@@ -115,13 +115,13 @@ fn payload(request: &Request) -> Result<SignableBody<'_>, Problem> {
     }
 }
 
-/// How far this machine's clock is behind a service's; less than nothing if it is ahead.
+/// How far the local clock is behind the service's; negative if it is ahead.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Skew {
     millis: i64,
 }
 
-/// The time, corrected by what a service has said about it.
+/// The time, corrected by the clock skew reported by a service.
 #[derive(Default)]
 pub(super) struct Clock {
     behind_by_millis: AtomicI64,
@@ -141,8 +141,8 @@ impl Clock {
         corrected.unwrap_or(now)
     }
 
-    /// How far the clock is off by the answer's `Date`; `None` where that cannot be why a
-    /// signature was refused.
+    /// The clock skew by the response's `Date`; `None` if it cannot be the reason for a rejected
+    /// signature.
     pub(super) fn skew(&self, headers: &HeaderMap) -> Option<Skew> {
         let date = headers.get(DATE)?.to_str().ok()?;
         skew(self.now(), httpdate::parse_http_date(date).ok()?)
@@ -154,7 +154,7 @@ impl Clock {
 }
 
 fn skew(now: SystemTime, theirs: SystemTime) -> Option<Skew> {
-    /// AWS takes signatures that are up to five minutes off.
+    /// AWS accepts signatures that are up to five minutes off.
     const HARMLESS: Duration = Duration::from_secs(4 * 60);
 
     let (off_by, sign) = match theirs.duration_since(now) {
@@ -171,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    /// Credentials and time of AWS's own examples.
+    /// Credentials and time of AWS's examples.
     fn credentials(token: Option<&str>) -> Credentials {
         Credentials::new(
             "AKIDEXAMPLE",
@@ -215,7 +215,7 @@ mod tests {
         );
     }
 
-    /// The check value of CRC-32, and the sum of nothing, in the byte order of S3.
+    /// The check value of CRC-32, and the sum of an empty body, in S3's byte order.
     #[test]
     fn an_upload_to_s3_has_a_checksum_and_nothing_else_has() {
         let signed = |service, method, body: Option<&'static str>| {

@@ -1,5 +1,5 @@
-//! The `bootstrap` of the enforcer: read the configuration or refuse to start, then act on one event
-//! after another.
+//! The `bootstrap` of the enforcer: reads the configuration or fails to start, then processes one
+//! event after another.
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 const PROGRAM: Program = Program("enforcer");
 
-/// How long reading the configuration may take. Lambda allows ten seconds for the start.
+/// The time for reading the configuration. Lambda allows ten seconds for the start.
 const START: Duration = Duration::from_secs(8);
 
 #[tokio::main(flavor = "current_thread")]
@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Why the process refuses to start.
+/// Why the process cannot start.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
     #[error(transparent)]
@@ -65,7 +65,7 @@ async fn handle(
     };
     let Enforced { summary, result, metrics_namespace } =
         enforcer.enforce(event.payload.get(), &invocation).await;
-    // Without standard output there is nobody to tell, and the work is done all the same.
+    // If standard output is closed, the work is done without a summary line.
     let _ = summary.write(stdout().lock());
     if let Some(namespace) = metrics_namespace {
         let function = function_arn.split(':').nth(6).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Credentials for services that take those every HTTP server knows.
+//! Credentials of HTTP destinations.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,38 +10,38 @@ use serde_json::json;
 use super::schema::{FieldError, by_type, like_or_arn};
 use crate::secret::Secret;
 
-/// What a text of printable ASCII characters looks like.
+/// The pattern of printable ASCII.
 pub(super) const PRINTABLE: &str = "^[ -~]+$";
 
-/// What is said of a text that has others.
-pub(super) const NOT_PRINTABLE: &str = "must have nothing but printable ASCII characters";
+/// The error for other strings.
+pub(super) const NOT_PRINTABLE: &str = "must contain only printable ASCII characters";
 
-/// A secret that goes into a header.
+/// A secret in a header.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(extend("anyOf" = like_or_arn(PRINTABLE), "errorMessage" = NOT_PRINTABLE))]
 pub(super) struct Token(Secret);
 
-/// A key of Elasticsearch's.
+/// An API key of Elasticsearch.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(extend(
     "anyOf" = like_or_arn("^[A-Za-z0-9+/=_-]+$"),
     "errorMessage" =
-        "must be the key in its encoded form, which Elasticsearch shows as \"encoded\"",
+        "must be the encoded form of the API key, which Elasticsearch returns as \"encoded\"",
 ))]
 pub(super) struct ApiKey(Secret);
 
-/// User name and password.
+/// A username and a password.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Basic {
-    /// It is not shown, since what stands behind a colon may be the password.
-    #[schemars(extend("not" = json!({"pattern": ":"}), "errorMessage" = "must not have a colon"))]
+    /// Not shown: what follows a colon may be the password.
+    #[schemars(extend("not" = json!({"pattern": ":"}), "errorMessage" = "must not contain a colon"))]
     username: String,
     password: Secret,
 }
 
-/// What becomes the header `Authorization`.
+/// Credentials for the header `Authorization`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[schemars(transform = by_type)]
@@ -51,7 +51,6 @@ pub(super) enum Auth {
 }
 
 impl Auth {
-    /// The header.
     pub(super) fn header(&self) -> Result<HeaderValue, FieldError> {
         match self {
             Self::Basic(basic) => basic.header(),
@@ -62,7 +61,6 @@ impl Auth {
 }
 
 impl Basic {
-    /// The header.
     pub(super) fn header(&self) -> Result<HeaderValue, FieldError> {
         let credentials = format!("{}:{}", self.username, self.password.expose());
         header(&format!("Basic {}", STANDARD.encode(credentials)), "password")
@@ -70,20 +68,19 @@ impl Basic {
 }
 
 impl ApiKey {
-    /// The header.
     pub(super) fn header(&self) -> Result<HeaderValue, FieldError> {
         header(&format!("ApiKey {}", self.0.expose()), "api_key")
     }
 }
 
 impl Token {
-    /// A header with the secret in it, which is in `field`.
+    /// The header with the secret of `field`.
     pub(super) fn header(&self, scheme: &str, field: &str) -> Result<HeaderValue, FieldError> {
         header(&format!("{scheme}{}", self.0.expose()), field)
     }
 }
 
-/// A header with what is given in `field`.
+/// The header with the value of `field`.
 pub(super) fn header(text: &str, field: &str) -> Result<HeaderValue, FieldError> {
     HeaderValue::try_from(text).map_err(|_| FieldError::new(field, NOT_PRINTABLE))
 }

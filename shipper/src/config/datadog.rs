@@ -19,7 +19,7 @@ pub(super) struct Settings {
     #[serde(default = "default_site")]
     #[schemars(extend(
         "pattern" = r"^[a-z0-9.-]*\.[a-z0-9.-]*$",
-        "errorMessage" = "must be a site's name, as in \"datadoghq.eu\"",
+        "errorMessage" = "must be a Datadog site, such as \"datadoghq.eu\"",
     ))]
     site: String,
     url: Option<HttpUrl>,
@@ -29,12 +29,12 @@ pub(super) struct Settings {
     tags: Option<String>,
 }
 
-/// The site of an organisation that names none.
+/// The default site of an organization.
 fn default_site() -> String {
     "datadoghq.com".to_owned()
 }
 
-/// The source by which Datadog chooses how lines are parsed.
+/// The source by which Datadog selects the parser of a log.
 fn default_source() -> String {
     "lambda".to_owned()
 }
@@ -93,11 +93,11 @@ mod tests {
         check(r#""site":"datadoghq.eu""#, "api_key: is missing");
         check(
             r#""api_key":"k","site":"evil.example/""#,
-            "site: is \"evil.example/\", must be a site's name, as in \"datadoghq.eu\"",
+            "site: is \"evil.example/\", must be a Datadog site, such as \"datadoghq.eu\"",
         );
         check(
             r#""api_key":"k","site":"datadoghq.eu","url":"http://127.0.0.1""#,
-            "site: cannot stand beside \"url\"; leave one of them out",
+            "site: conflicts with \"url\"; remove one of them",
         );
     }
 }

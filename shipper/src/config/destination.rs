@@ -1,4 +1,4 @@
-//! The types of destinations, and what all of them have.
+//! The destination types and their common fields.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -37,13 +37,13 @@ pub const TYPES: [&str; 14] = [
     "sumologic",
 ];
 
-/// The types that take no fields of structured lines beside the message.
+/// The types that do not send the fields of JSON messages.
 const WITHOUT_JSON_FIELDS: [&str; 4] = ["loki", "newrelic", "otlp", "splunk_hec"];
 
-/// The types whose requests are AWS's own.
+/// The types that send requests to AWS services.
 const OF_AWS: [&str; 3] = ["firehose", "kinesis", "s3"];
 
-/// What types append to the path of `url`, which is often given with it.
+/// The paths that types append to `url`; users often include them.
 const APPENDED: [(&str, &str); 7] = [
     ("datadog", "/api/v2/logs"),
     ("elasticsearch", "/_bulk"),
@@ -76,7 +76,7 @@ pub(super) struct Settings {
     pub(super) max_in_flight: usize,
 }
 
-/// The fields that only destinations of one type have.
+/// The fields of one destination type.
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum OfType {
@@ -96,7 +96,7 @@ pub(super) enum OfType {
     Sumologic(sumologic::Settings),
 }
 
-/// What becomes of a record that is larger than a destination takes.
+/// How records are handled that exceed the destination's size limit.
 #[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Oversized {
@@ -107,7 +107,7 @@ pub(super) enum Oversized {
     DeadLetter,
 }
 
-/// How many events a record of a stream has.
+/// How many log events a stream's record contains.
 #[derive(Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum EventsPerRecord {
@@ -125,7 +125,7 @@ impl From<EventsPerRecord> for crate::destination::EventsPerRecord {
     }
 }
 
-/// Whether something goes along.
+/// Whether something is sent.
 #[derive(Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Sending {
@@ -155,8 +155,8 @@ fn of_type(schema: &mut Schema) {
     }
 }
 
-/// Leaves out of a document's schema the types that the document does not have: to compile all of
-/// them takes longer than all else.
+/// Removes destination types from the schema that the document does not use, because compiling all
+/// of them dominates the start.
 pub(super) fn keep_types(schema: &mut Value, document: &Value) {
     let destinations = document["destinations"].as_object().into_iter().flatten();
     let types: Vec<&Value> = destinations.map(|(_, destination)| &destination["type"]).collect();
@@ -167,7 +167,7 @@ pub(super) fn keep_types(schema: &mut Value, document: &Value) {
 }
 
 impl Settings {
-    /// Whether the fields of structured lines are sent. Datadog reads them out of the message itself.
+    /// Whether the fields of JSON messages are sent. Datadog parses them from the message itself.
     fn json_fields(&self) -> JsonFields {
         match (&self.of_type, self.json_fields) {
             (OfType::Loki(_) | OfType::Newrelic(_) | OfType::Otlp(_) | OfType::SplunkHec(_), _)
@@ -177,7 +177,7 @@ impl Settings {
         }
     }
 
-    /// The destination, and how it is delivered to.
+    /// The destination and its delivery settings.
     pub(super) fn build(self) -> Result<DestinationConfig, FieldError> {
         let json_fields = self.json_fields();
         let has_own_type = matches!(self.of_type, OfType::Http(_));
@@ -207,7 +207,7 @@ impl Settings {
     }
 }
 
-/// What is wrong with the `url` of a destination that has a path at its end which is appended to it.
+/// The error if `url` ends with the path that the type appends.
 pub(super) fn doubled_path(destination: &Value) -> Option<String> {
     let (_, appended) = APPENDED.iter().find(|(name, _)| destination["type"] == *name)?;
     let url = Url::parse(destination["url"].as_str()?).ok()?;
@@ -216,11 +216,11 @@ pub(super) fn doubled_path(destination: &Value) -> Option<String> {
     tails
         .iter()
         .any(|path| path.ends_with(appended))
-        .then(|| format!("has {appended} in it, which the shipper appends itself: leave it out"))
+        .then(|| format!("ends with {appended}, which the shipper appends; remove it"))
 }
 
 impl OfType {
-    /// The headers that differ from request to request.
+    /// The headers that differ between requests.
     fn headers_of_requests(&self) -> &'static [&'static str] {
         match self {
             Self::SplunkHec(_) => &["cookie"],
@@ -263,8 +263,7 @@ impl From<Oversized> for delivery::Oversized {
     }
 }
 
-/// A number of bytes that another setting bounds; where it is left out, `by_default` or what is
-/// allowed of it.
+/// A number of bytes that another setting bounds; defaults to `by_default` or the bound.
 pub(super) fn within(
     field: &str,
     bytes: Option<usize>,
@@ -275,9 +274,13 @@ pub(super) fn within(
     match bytes {
         None => Ok(by_default.min(most)),
         Some(bytes) if bytes <= most => Ok(bytes),
-        Some(bytes) => {
-            Err(FieldError::new(field, format!("is {bytes}, must be between {least} and {most}")))
-        }
+        Some(bytes) => Err(FieldError::new(
+            field,
+            format!(
+                "invalid value {bytes}: must be between {least} \
+                and {most}"
+            ),
+        )),
     }
 }
 
@@ -336,7 +339,7 @@ mod tests {
 
     #[test]
     fn headers_that_a_type_sends_itself_are_not_replaced() {
-        let taken = "is the shipper's own to send; leave it out";
+        let taken = "is set by the shipper; remove it";
         let splunk = || json!({"type": "splunk_hec", "url": "https://s.example", "token": "t"});
         for name in ["Authorization", "content-type"] {
             let headers = json!({"headers": {name: "x"}});
@@ -349,7 +352,7 @@ mod tests {
             "url": "https://a.eu-west-1.es.amazonaws.com"});
         let date = json!({"headers": {"X-Amz-Date": "x"}});
         check(signed, &date, &format!("headers.X-Amz-Date: {taken}"));
-        let twice = "headers.x-a: is given twice: names of headers are the same in capitals";
+        let twice = "headers.x-a: is set twice: header names are case-insensitive";
         check(splunk(), &json!({"headers": {"X-A": "1", "x-a": "2"}}), twice);
         let http = json!({"type": "http", "url": "https://s.example",
             "headers": {"content-type": "application/json"}});
@@ -376,13 +379,12 @@ mod tests {
             if path.is_empty() {
                 continue;
             }
-            // A path that only begins like it is another.
+            // A longer path segment with the same beginning is another path.
             let mut other = destination.clone();
             other["url"] = json!(format!("https://service.example{path}-of-a-gateway"));
             config(&other).unwrap_or_else(|error| panic!("{error}"));
             let url = json!({"url": format!("https://service.example{path}")});
-            let expected =
-                format!("url: has {path} in it, which the shipper appends itself: leave it out");
+            let expected = format!("url: ends with {path}, which the shipper appends; remove it");
             check(destination, &url, &expected);
         }
     }
@@ -401,7 +403,10 @@ mod tests {
         check(
             datadog(),
             &json!({"max_record_bytes": most + 1}),
-            &format!("max_record_bytes: is {}, must be between 5000 and {most}", most + 1),
+            &format!(
+                "max_record_bytes: invalid value {}: must be between 5000 and {most}",
+                most + 1
+            ),
         );
     }
 

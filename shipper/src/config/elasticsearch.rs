@@ -24,7 +24,7 @@ pub(super) struct Settings {
     index_in: IndexIn,
     #[serde(default)]
     document_ids: DocumentIds,
-    /// At most what a server can be configured to take.
+    /// The maximum that a server can be configured to accept.
     #[serde(default = "size::<MAX_REQUEST_BYTES>")]
     #[schemars(range(min = 10_000, max = 2_000_000_000))]
     max_request_bytes: usize,
@@ -39,18 +39,18 @@ enum Auth {
     Aws { service: Option<AwsService>, region: Option<String> },
 }
 
-/// By which id the destination recognizes a document.
+/// The document id.
 #[derive(Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum DocumentIds {
-    /// By one made from the log event's own id.
+    /// An id derived from the log event's id.
     #[default]
     EventId,
-    /// By none: the destination makes one for each copy.
+    /// No id: the destination generates one for each copy.
     None,
 }
 
-/// Where a request says which index it is for.
+/// Where a request contains the index.
 #[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum IndexIn {
@@ -66,7 +66,7 @@ enum AwsService {
     Aoss,
 }
 
-/// The name of an index or data stream, with a date in it.
+/// The name of an index or data stream, with date fields.
 pub(super) const INDEX: Format =
     Format { name: "index", func: |value| check_text(value, |text| index(text).map(drop)) };
 
@@ -93,7 +93,7 @@ impl Settings {
     }
 }
 
-/// Reads an index by the rules of Elasticsearch.
+/// Parses the name of an index by Elasticsearch's rules.
 ///
 /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-create>
 fn index(text: &str) -> Result<TimeTemplate, String> {
@@ -111,14 +111,15 @@ fn index(text: &str) -> Result<TimeTemplate, String> {
         });
     if !allowed {
         return Err(format!(
-            "is {text:?}, which is no name of an index or data stream: lower case, at most 255 \
-             bytes, without blanks and any of \\ / * ? \" < > | , # : %, not beginning with - _ + ."
+            "invalid name {text:?} of an index or data stream: must be lower case, at most 255 \
+             bytes, without spaces and any of \\ / * ? \" < > | , # : %, not beginning with - _ \
+             + ."
         ));
     }
     Ok(index)
 }
 
-/// Which service is signed for, and where; both are in the host's name where it is AWS's own.
+/// The service and region to sign for; both are in the host name of AWS's own endpoints.
 fn signing(
     url: &Url,
     service: Option<AwsService>,
@@ -139,8 +140,8 @@ fn signing(
         None => {
             return Err(FieldError::new(
                 "service",
-                "is missing, and the host's name does not tell: \"es\" for Amazon OpenSearch \
-                 Service, \"aoss\" for OpenSearch Serverless",
+                "is missing and cannot be derived from the host name: set \"es\" for Amazon \
+                 OpenSearch Service, \"aoss\" for OpenSearch Serverless",
             ));
         }
     };
@@ -192,32 +193,34 @@ mod tests {
         let base = r#""url":"https://s.example","index":"logs""#;
         check(
             r#""url":"https://u:s3cr3t@s.example","index":"logs""#,
-            "url: must not hold credentials; give them in the fields meant for them",
+            "url: must not contain credentials; use the destination's fields for credentials",
         );
         check(
             r#""url":"https://s.example/?x=1","index":"logs""#,
-            "url: must not have a query or a fragment (what follows ? or #)",
+            "url: must not contain a query or a fragment (what follows ? or #)",
         );
         check(
             r#""url":"https://s.example","index":"Logs""#,
-            "index: is \"Logs\", which is no name of an index or data stream: lower case, at most 255 bytes, \
-             without blanks and any of \\ / * ? \" < > | , # : %, not beginning with - _ + .",
+            "index: invalid name \"Logs\" of an index or data stream: must be lower case, at \
+             most 255 bytes, without spaces and any of \\ / * ? \" < > | , # : %, not beginning \
+             with - _ + .",
         );
         check(
             &format!(r#"{base},"auth":{{"type":"basic","username":"a:b","password":"s3cr3t"}}"#),
-            "auth.username: must not have a colon",
+            "auth.username: must not contain a colon",
         );
         check(
             &format!(r#"{base},"auth":{{"type":"api_key","api_key":"id:s3cr3t"}}"#),
-            "auth.api_key: must be the key in its encoded form, which Elasticsearch shows as \"encoded\"",
+            "auth.api_key: must be the encoded form of the API key, which Elasticsearch returns \
+             as \"encoded\"",
         );
         check(
             &format!(r#"{base},"auth":{{"type":"bearer"}}"#),
-            "auth.type: is \"bearer\", must be one of \"basic\", \"api_key\", \"aws\"",
+            "auth.type: invalid value \"bearer\": must be one of \"basic\", \"api_key\", \"aws\"",
         );
         check(
             &format!(r#"{base},"max_request_bytes":1"#),
-            "max_request_bytes: is 1, must be between 10000 and 2000000000",
+            "max_request_bytes: invalid value 1: must be between 10000 and 2000000000",
         );
     }
 
@@ -251,12 +254,12 @@ mod tests {
         assert_eq!(signing("https://search.example", named), ("es", region));
         check(
             r#""url":"https://search.example","index":"logs","auth":{"type":"aws"}"#,
-            "auth.service: is missing, and the host's name does not tell: \"es\" for Amazon \
-             OpenSearch Service, \"aoss\" for OpenSearch Serverless",
+            "auth.service: is missing and cannot be derived from the host name: set \"es\" for \
+             Amazon OpenSearch Service, \"aoss\" for OpenSearch Serverless",
         );
         check(
             r#""url":"https://search.example","index":"logs-{DD}""#,
-            "index: has {DD}, which is no time: use yyyy, MM, dd and HH, as in {yyyy.MM.dd}",
+            "index: has the unknown time field {DD}: use yyyy, MM, dd and HH, as in {yyyy.MM.dd}",
         );
     }
 }

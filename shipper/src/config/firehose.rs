@@ -16,8 +16,8 @@ use crate::destination::firehose::Firehose;
 pub(super) struct Settings {
     #[schemars(extend(
         "pattern" = FIREHOSE,
-        "errorMessage" = "must be an ARN, as in \
-                          \"arn:aws:firehose:eu-west-1:123456789012:deliverystream/logs\"",
+        "errorMessage" = "must be an ARN, such as \
+            \"arn:aws:firehose:eu-west-1:123456789012:deliverystream/logs\"",
     ))]
     stream_arn: String,
     #[serde(default)]

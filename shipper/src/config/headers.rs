@@ -1,4 +1,4 @@
-//! Headers of the user's own.
+//! User-defined headers.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,19 +10,19 @@ use super::auth::Auth;
 use super::schema::{FieldError, like_or_arn, names_like, never};
 use crate::secret::Secret;
 
-/// What a text that can be a header's value looks like.
+/// The pattern of a header's value.
 pub(super) const HEADER_VALUE: &str = r"^[^\u0000-\u0008\u000a-\u001f\u007f]+$";
 
-/// What is said of a text that cannot.
-pub(super) const NO_HEADER_VALUE: &str = "must have no line ends and no control characters";
+/// The error for other values.
+pub(super) const NO_HEADER_VALUE: &str = "must not contain line breaks or control characters";
 
-/// What is said of a name that no header can have.
-const NO_HEADER: &str = "is no name of a header";
+/// The error for an invalid header name.
+const NO_HEADER: &str = "is not a valid header name";
 
-/// What is said of a header that is the shipper's.
-const TAKEN_HEADER: &str = "is the shipper's own to send; leave it out";
+/// The error for a header that the shipper sets.
+const TAKEN_HEADER: &str = "is set by the shipper; remove it";
 
-/// Headers that say how a body is to be read, or that HTTP itself needs: these are the shipper's.
+/// Headers set by the shipper: they describe the body or belong to HTTP itself.
 const TAKEN: [&str; 6] =
     ["connection", "content-encoding", "content-length", "host", "transfer-encoding", "upgrade"];
 
@@ -32,7 +32,7 @@ const TAKEN: [&str; 6] =
 #[schemars(transform = named)]
 pub(super) struct Headers(BTreeMap<String, Value>);
 
-/// Any value may be a secret, so none is shown.
+/// A header's value, never shown because it may be a secret.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(extend("anyOf" = like_or_arn(HEADER_VALUE), "errorMessage" = NO_HEADER_VALUE))]
@@ -40,7 +40,7 @@ struct Value(Secret);
 
 fn named(schema: &mut Schema) {
     names_like(schema, r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", NO_HEADER);
-    // Names of headers are the same in capitals.
+    // Header names are case-insensitive.
     let any_case = |letter: char| match letter {
         '-' => "-".to_owned(),
         letter => format!("[{letter}{}]", letter.to_ascii_uppercase()),
@@ -53,7 +53,7 @@ fn named(schema: &mut Schema) {
 }
 
 impl Headers {
-    /// Adds the headers to those of an endpoint, but for those that the shipper sends itself.
+    /// Adds the headers to an endpoint, except for those that the shipper sets.
     pub(super) fn add_to(
         &self,
         headers: &mut HeaderMap,
@@ -69,7 +69,7 @@ impl Headers {
                 return Err(error(TAKEN_HEADER));
             }
             if !given.insert(name.clone()) {
-                return Err(error("is given twice: names of headers are the same in capitals"));
+                return Err(error("is set twice: header names are case-insensitive"));
             }
             value.set_sensitive(true);
             headers.insert(name, value);
@@ -78,7 +78,7 @@ impl Headers {
     }
 }
 
-/// The header that `auth` makes.
+/// The header for `auth`.
 pub(super) fn authorization(auth: Option<&Auth>) -> Result<HeaderMap, FieldError> {
     let mut headers = HeaderMap::new();
     if let Some(auth) = auth {

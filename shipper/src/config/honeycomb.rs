@@ -16,7 +16,7 @@ use crate::destination::honeycomb::Honeycomb;
 #[schemars(extend("dependentSchemas" = not_beside("region", "url")))]
 pub(super) struct Settings {
     api_key: Token,
-    #[schemars(extend("pattern" = "^[^/]+$", "errorMessage" = "must not have a slash"))]
+    #[schemars(extend("pattern" = "^[^/]+$", "errorMessage" = "must not contain a slash"))]
     dataset: String,
     #[serde(default)]
     region: Region,
@@ -74,7 +74,7 @@ mod tests {
     fn mistakes_name_the_field() {
         for (fields, expected) in [
             (r#""api_key":"k""#, "dataset: is missing"),
-            (r#""api_key":"k","dataset":"a/b""#, "dataset: is \"a/b\", must not have a slash"),
+            (r#""api_key":"k","dataset":"a/b""#, "dataset: is \"a/b\", must not contain a slash"),
         ] {
             let error = config(fields).err().map(|error| error.to_string());
             let expected = format!("LOGAGG_CONFIG has 1 error:\n  destinations.x.{expected}");

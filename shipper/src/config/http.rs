@@ -128,15 +128,15 @@ mod tests {
         for (fields, expected) in [
             (
                 r#""url":"https://u:s3cr3t@logs.example""#,
-                "url: must not hold credentials; give them in the fields meant for them",
+                "url: must not contain credentials; use the destination's fields for credentials",
             ),
             (
                 r#""url":"https://logs.example","method":"GET""#,
-                "method: is \"GET\", must be one of \"POST\", \"PUT\"",
+                "method: invalid value \"GET\": must be one of \"POST\", \"PUT\"",
             ),
             (
                 r#""url":"https://logs.example","max_record_bytes":6000000"#,
-                "max_record_bytes: is 6000000, must be between 5000 and 5000000",
+                "max_record_bytes: invalid value 6000000: must be between 5000 and 5000000",
             ),
         ] {
             let error = config(fields).err().map(|error| error.to_string());

@@ -16,8 +16,8 @@ use crate::destination::kinesis::{Kinesis, Partition};
 pub(super) struct Settings {
     #[schemars(extend(
         "pattern" = KINESIS,
-        "errorMessage" = "must be an ARN, as in \
-                          \"arn:aws:kinesis:eu-west-1:123456789012:stream/logs\"",
+        "errorMessage" = "must be an ARN, such as \
+            \"arn:aws:kinesis:eu-west-1:123456789012:stream/logs\"",
     ))]
     stream_arn: String,
     #[serde(default)]
@@ -82,8 +82,8 @@ mod tests {
         ] {
             let error = config(&format!(r#""stream_arn":"{arn}""#)).err().unwrap().to_string();
             let expected = format!(
-                "LOGAGG_CONFIG has 1 error:\n  destinations.x.stream_arn: is \"{arn}\", must be an \
-                 ARN, as in \"arn:aws:kinesis:eu-west-1:123456789012:stream/logs\""
+                "LOGAGG_CONFIG has 1 error:\n  destinations.x.stream_arn: is \"{arn}\", must be \
+                 an ARN, such as \"arn:aws:kinesis:eu-west-1:123456789012:stream/logs\""
             );
             assert_eq!(error, expected);
         }

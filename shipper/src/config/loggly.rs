@@ -18,14 +18,14 @@ pub(super) struct Settings {
     #[serde(default = "default_tags")]
     #[schemars(extend(
         "pattern" = "^[A-Za-z0-9][A-Za-z0-9_.*-]{0,63}(,[A-Za-z0-9][A-Za-z0-9_.*-]{0,63})*$",
-        "errorMessage" = "must be tags with commas between them, as in \"lambda,prod\": letters, \
-                          digits and -_.*, at most 64 characters each",
+        "errorMessage" = "must be comma-separated tags, such as \"lambda,prod\": letters, digits \
+            and -_.*, at most 64 characters each",
     ))]
     tags: String,
     url: Option<HttpUrl>,
 }
 
-/// The tags of lines unless the user names others.
+/// The default tags.
 fn default_tags() -> String {
     "lambda".to_owned()
 }
@@ -65,7 +65,7 @@ mod tests {
             (r#""tags":"a""#, "token: is missing"),
             (
                 r#""token":"t","tags":"a,,b""#,
-                "tags: is \"a,,b\", must be tags with commas between them, as in \"lambda,prod\": \
+                "tags: is \"a,,b\", must be comma-separated tags, such as \"lambda,prod\": \
                  letters, digits and -_.*, at most 64 characters each",
             ),
         ] {

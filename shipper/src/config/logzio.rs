@@ -19,12 +19,12 @@ pub(super) struct Settings {
     #[serde(default = "default_region")]
     #[schemars(extend(
         "pattern" = "^[a-z0-9-]{2,10}$",
-        "errorMessage" = "must be a region's code, as in \"eu\"",
+        "errorMessage" = "must be a region code, such as \"eu\"",
     ))]
     region: String,
     url: Option<HttpUrl>,
     #[serde(default = "default_log_type")]
-    #[schemars(extend("pattern" = r"^\S+$", "errorMessage" = "must have no white space"))]
+    #[schemars(extend("pattern" = r"^\S+$", "errorMessage" = "must not contain white space"))]
     log_type: String,
 }
 
@@ -32,7 +32,7 @@ fn default_region() -> String {
     "us".to_owned()
 }
 
-/// The type under which lines are sent unless the user names another.
+/// The default log type.
 fn default_log_type() -> String {
     "lambda".to_owned()
 }
@@ -93,16 +93,16 @@ mod tests {
         check(r#""token":"""#, "token: is empty");
         check(
             r#""token":"t","log_type":"my type""#,
-            "log_type: is \"my type\", must have no white space",
+            "log_type: is \"my type\", must not contain white space",
         );
         check(r#""token":5"#, "token: must be a string, is a number");
         check(
             r#""token":"t","region":"evil.example/""#,
-            "region: is \"evil.example/\", must be a region's code, as in \"eu\"",
+            "region: is \"evil.example/\", must be a region code, such as \"eu\"",
         );
         check(
             r#""token":"t","region":"eu","url":"http://127.0.0.1""#,
-            "region: cannot stand beside \"url\"; leave one of them out",
+            "region: conflicts with \"url\"; remove one of them",
         );
     }
 }

@@ -15,7 +15,7 @@ use crate::destination::loki::{
     LATE, Loki, MAX_LINE_BYTES, MAX_OWN_LABELS, MAX_REQUEST_BYTES, Sizes, StructuredMetadata,
 };
 
-/// The labels that every stream has.
+/// The labels of every stream.
 const ALWAYS: [&str; 4] = ["account", "log_group", "service_name", LATE];
 
 /// The fields of type `loki`.
@@ -30,33 +30,35 @@ pub(super) struct Settings {
     labels: BTreeMap<String, String>,
     #[serde(default)]
     structured_metadata: Sending,
-    /// What Loki can be configured to take is bounded by its gRPC messages.
+    /// Loki's limit is bounded by its gRPC messages.
     #[serde(default = "size::<MAX_REQUEST_BYTES>")]
     #[schemars(range(min = 20_000, max = 100_000_000))]
     max_request_bytes: usize,
 }
 
-/// The rules of Prometheus.
+/// Prometheus's rules for label names.
 ///
 /// <https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels>
 fn labels(schema: &mut Schema) {
     names_like(
         schema,
         "^[A-Za-z_][A-Za-z0-9_]*$",
-        "is no name of a label: letters, digits and _, no digit first",
+        "is not a valid label name: use letters, digits and _, and do not begin with a digit",
     );
     let always = format!("^({})$", ALWAYS.join("|"));
     if let Some(names) = schema.get_mut("patternProperties") {
         names[always] = never("is set by the shipper; choose another name");
     }
     schema.insert("maxProperties".to_owned(), json!(MAX_OWN_LABELS));
-    let message =
-        format!("has too many; Loki takes {MAX_OWN_LABELS} beside those that are always there");
+    let message = format!(
+        "has too many labels: at most {MAX_OWN_LABELS} in addition to those of the \
+            shipper"
+    );
     schema.insert("errorMessage".to_owned(), json!(message));
 }
 
 impl Settings {
-    /// A record has at most 10,000 bytes less than a request.
+    /// The limit of a record is at least 10,000 bytes below that of a request.
     pub(super) fn destination(
         self,
         max_record_bytes: Option<usize>,
@@ -112,25 +114,23 @@ mod tests {
     fn mistakes_name_the_field() {
         check(
             r#""labels":{"1a":"x"}"#,
-            "labels.1a: is no name of a label: letters, digits and _, no digit first",
+            "labels.1a: is not a valid label name: use letters, digits and _, and do not begin \
+             with a digit",
         );
         check(
             r#""labels":{"log_group":"x"}"#,
             "labels.log_group: is set by the shipper; choose another name",
         );
         check(r#""labels":{"a":1}"#, "labels.a: must be a string, is a number");
-        check(
-            r#""tenant":"ü""#,
-            "tenant: is \"ü\", must have nothing but printable ASCII characters",
-        );
+        check(r#""tenant":"ü""#, "tenant: is \"ü\", must contain only printable ASCII characters");
         check(
             r#""auth":{"type":"api_key","api_key":"k"}"#,
-            "auth.type: is \"api_key\", must be one of \"basic\", \"bearer\"",
+            "auth.type: invalid value \"api_key\": must be one of \"basic\", \"bearer\"",
         );
         let many: Vec<String> = (0..13).map(|number| format!(r#""l{number}":"x""#)).collect();
         check(
             &format!(r#""labels":{{{}}}"#, many.join(",")),
-            "labels: has too many; Loki takes 11 beside those that are always there",
+            "labels: has too many labels: at most 11 in addition to those of the shipper",
         );
     }
 }

@@ -1,9 +1,9 @@
 //! The configuration: one JSON document, read once at start.
 //!
-//! Its types are what it is read into and what its schema is made from. It is held against the schema
-//! first, so that every error is reported at once, each with its place; what concerns several
-//! fields is checked in code, for all parts in which the schema finds nothing. A error stops the
-//! start: a shipper that runs with half a configuration loses logs without a word.
+//! The types define both parsing and the schema. The document is validated against the schema
+//! first, so that all errors are reported at once, each with its path. Rules that concern several
+//! fields are checked in code, for all parts that are valid by the schema. Any error stops the
+//! start: a shipper with a partial configuration would silently lose logs.
 
 mod arn;
 mod auth;
@@ -54,60 +54,59 @@ pub use source::{Source, SourceError, VARIABLE};
 
 const MEBIBYTE: u64 = 1024 * 1024;
 
-/// What a user decides.
+/// The configuration of the shipper.
 pub struct Config {
-    /// Where records go, by the name the user gave.
+    /// The destinations, by name.
     pub destinations: BTreeMap<String, DestinationConfig>,
-    /// The most an event may have after decompression.
+    /// The maximum size of an event after decompression.
     pub max_decoded_bytes: usize,
-    /// How much of the invocation's time is kept for ending it properly.
+    /// The part of the invocation's time that is reserved for ending it.
     pub reserve: Duration,
-    /// The longest time for one request.
+    /// The timeout of a request.
     pub request_timeout: Duration,
-    /// How hard to compress.
+    /// The compression level.
     pub gzip_level: Compression,
-    /// Which lines are sent and what of them; `None` for everything.
+    /// The filter, sampling and redaction rules; `None` sends everything unchanged.
     pub processing: Option<Processing>,
-    /// The namespace of the metrics, if there are to be any.
+    /// The namespace of the metrics, if they are enabled.
     pub metrics_namespace: Option<String>,
-    /// How long fetched secrets are used before they are fetched again.
+    /// The time after which secrets are fetched again.
     pub secret_max_age: Duration,
-    /// Where undelivered events are stored.
+    /// The storage for undelivered events.
     pub undelivered: Option<Undelivered>,
-    /// What Lambda is told when only some records of a batch have failed.
+    /// The response to Lambda when some records of a batch failed.
     pub batch_failures: BatchFailures,
 }
 
-/// What Lambda is told when only some records of a batch from a stream or a queue have failed.
+/// The response to Lambda when some records of a batch from a stream or a queue failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchFailures {
-    /// Which. Lambda pays attention only where the event source mapping has
-    /// `ReportBatchItemFailures`; elsewhere those records are lost.
+    /// The failed records. Lambda evaluates them only if the event source mapping has
+    /// `ReportBatchItemFailures`; otherwise those records are lost.
     #[default]
     Report,
-    /// That the whole batch has, as it must be told without that setting.
+    /// An error for the whole batch, which is required without that setting.
     Fail,
 }
 
-/// A destination and how it is delivered to.
+/// A destination and its delivery settings.
 pub struct DestinationConfig {
-    /// The log service.
+    /// The destination.
     pub destination: Box<dyn Destination>,
-    /// What to do with records larger than it takes.
+    /// How records are handled that exceed the size limit.
     pub oversized: Oversized,
-    /// Whether the fields of structured lines are sent.
+    /// Whether the fields of JSON messages are sent.
     pub json_fields: JsonFields,
-    /// The most requests that are under way at once.
+    /// The maximum number of concurrent requests.
     pub max_in_flight: usize,
-    /// The largest encoded record, if the destination takes larger ones.
+    /// The size limit of an encoded record, if it is below the destination's.
     pub max_record_bytes: Option<usize>,
-    /// How old a record may be, if not as old as the destination says.
+    /// The age limit of a record, if it is not the destination's.
     pub max_age: Option<Duration>,
 }
 
-/// A document that has been checked as far as that is possible without the secrets of which it has
-/// the ARNs.
+/// A document that is validated as far as possible without the secrets whose ARNs it contains.
 pub struct Draft {
     value: Value,
     validator: Validator,
@@ -116,22 +115,23 @@ pub struct Draft {
     wanted: Vec<(SecretArn, Place)>,
 }
 
-/// Everything that is wrong with a configuration.
+/// All errors of a configuration.
 #[derive(Debug, PartialEq)]
 pub struct ConfigError {
     place: String,
     errors: Vec<String>,
 }
 
-/// The fields of the document.
+/// The configuration of the shipper.
 #[derive(Deserialize, JsonSchema)]
 struct Settings {
-    /// Where editors find the schema of the document.
+    /// The URL of the schema, for editors.
     #[serde(rename = "$schema")]
     _schema: Option<String>,
     #[schemars(extend(
         "minProperties" = 1,
-        "errorMessage" = "has no destination: give at least one, as \"<name>\": {\"type\": …}",
+        "errorMessage" = "is empty: configure at least one destination, as \"<name>\": \
+            {\"type\": …}",
     ))]
     destinations: BTreeMap<String, destination::Settings>,
     undelivered: Option<undelivered::Settings>,
@@ -158,7 +158,7 @@ struct Settings {
     accepted_risks: Vec<String>,
 }
 
-/// What is checked by more than a pattern.
+/// Formats that need more than a pattern.
 const FORMATS: [Format; 9] = [
     processing::PATTERN,
     processing::REGEX,
@@ -171,28 +171,28 @@ const FORMATS: [Format; 9] = [
     url::URL_WITH_QUERY,
 ];
 
-/// What is found in a document.
+/// The result of validating a document.
 #[derive(Default)]
 struct Found {
     config: Option<Config>,
     errors: Vec<FieldError>,
-    /// What may lose logs or give them away, and where.
+    /// Risks, each with its path.
     risks: Vec<(Risk, String)>,
-    /// The secrets that are still to be fetched.
+    /// The secrets to be fetched.
     wanted: Vec<(SecretArn, Place)>,
 }
 
-/// What [`schema`] makes of the types, as `cargo xtask docs` has written it: at a start that is read in a
-/// quarter of the time that it takes to make.
+/// The schema of the types, written by `cargo xtask docs`: reading it takes a quarter of the time
+/// of generating it.
 const SCHEMA: &str = include_str!("schema.json");
 
-/// The schema of the document, made of its types.
+/// The schema of the document, generated from its types.
 pub fn schema() -> Value {
     schema::of::<Settings>()
 }
 
 impl Config {
-    /// Reads a document that has no ARNs of secrets in it, whatever it risks.
+    /// Parses a document without ARNs of secrets, whatever its risks.
     pub fn parse(document: &str) -> Result<Self, ConfigError> {
         let value = json(document)?;
         let mut found = Found::read(&validator(&value)?, &value, None, &[]);
@@ -206,8 +206,8 @@ impl Config {
 }
 
 impl Draft {
-    /// Checks a document for errors and for risks that it does not accepted_risks. `memory_mb` is what the
-    /// function has.
+    /// Validates a document, including risks that it does not accept. `memory_mb` is the function's
+    /// memory.
     pub fn check(document: &str, memory_mb: Option<u64>) -> Result<Self, ConfigError> {
         let value = json(document)?;
         let validator = validator(&value)?;
@@ -217,12 +217,12 @@ impl Draft {
         Ok(Self { value, validator, memory_mb, read, wanted })
     }
 
-    /// The secrets that are needed to complete it.
+    /// The secrets that the document refers to.
     pub fn wanted(&self) -> BTreeSet<SecretArn> {
         self.wanted.iter().map(|(arn, _)| arn.clone()).collect()
     }
 
-    /// The fields that have a secret's ARN.
+    /// The fields that contain a secret's ARN.
     pub fn fields_with(&self, arn: &SecretArn) -> String {
         let fields = self.wanted.iter().filter(|(wanted, _)| wanted == arn);
         let fields: BTreeSet<String> = fields.map(|(_, place)| place.to_string()).collect();
@@ -253,7 +253,7 @@ impl Draft {
     }
 }
 
-/// A validator for this document.
+/// The validator for this document.
 fn validator(document: &Value) -> Result<Validator, ConfigError> {
     let read = serde_json::from_str(SCHEMA);
     let mut schema = read.map_err(|error| ConfigError::new(vec![error.to_string()]))?;
@@ -262,24 +262,24 @@ fn validator(document: &Value) -> Result<Validator, ConfigError> {
     Validator::new(schema, &FORMATS).map_err(|error| ConfigError::new(vec![error]))
 }
 
-/// Reads a document as far as JSON.
+/// Parses a document as JSON.
 fn json(document: &str) -> Result<Value, ConfigError> {
     let read = serde_json::from_str::<EachOnce>(document);
     read.map(|EachOnce(value)| value).map_err(|error| {
-        // By position only: the document holds secrets.
+        // Position only: the document contains secrets.
         let (line, column) = (error.line(), error.column());
         ConfigError::new(vec![if error.is_data() {
             format!(
-                "it has a field twice, the second time before line {line} column {column}: leave one of them \
-                 out"
+                "duplicate field, the second before line {line} column {column}: remove one of \
+                 them"
             )
         } else {
-            format!("it is not JSON: syntax error at line {line} column {column}")
+            format!("invalid JSON: syntax error at line {line} column {column}")
         }])
     })
 }
 
-/// JSON in which every field of an object stands once: of two, one would be passed over without a word.
+/// JSON without duplicate fields, of which one would be silently ignored.
 struct EachOnce(Value);
 
 impl<'de> Deserialize<'de> for EachOnce {
@@ -343,7 +343,7 @@ impl<'de> Deserialize<'de> for EachOnce {
 }
 
 impl Found {
-    /// Reads the whole document, in which the secrets at some places are fetched already.
+    /// Validates the whole document; the secrets at the `fetched` paths are already replaced.
     fn read(
         validator: &Validator,
         document: &Value,
@@ -354,21 +354,25 @@ impl Found {
         let mut sound = checked.sound(document);
         let mut found = Self { errors: checked.errors, wanted: checked.secrets, ..Self::default() };
         if let Some(parts) = sound.as_object_mut() {
-            // Without those that are faulty there may be none.
+            // All of them may be invalid.
             parts.entry("destinations").or_insert_with(|| json!({}));
             match Settings::deserialize(&sound) {
                 Ok(settings) => {
                     found.config = Some(found.settings(document, &sound, settings, memory_mb));
                 }
                 Err(_) => {
-                    found.error("", "cannot be read, though its schema has nothing against it");
+                    found.error(
+                        "",
+                        "cannot be read although it matches the schema; this is a \
+                        bug, please report it",
+                    );
                 }
             }
         }
         found
     }
 
-    /// Reads what the schema has nothing against.
+    /// Converts the valid settings.
     fn settings(
         &mut self,
         document: &Value,
@@ -438,14 +442,15 @@ impl Found {
             if settings.oversized == destination::Oversized::DeadLetter && !has_storage {
                 self.error(
                     format!("{place}.oversized"),
-                    "is \"dead_letter\", but there is no storage: configure \"undelivered\"",
+                    "\"dead_letter\" requires storage for undelivered events: configure \
+                     \"undelivered\"",
                 );
             }
             match settings.build() {
                 Ok(config) => drop(destinations.insert(name, config)),
                 Err(error) => {
                     let error = error.below(&place);
-                    // Of a secret that is not there yet nobody can tell what is wrong with it.
+                    // A secret that is not fetched yet cannot be validated.
                     if !self.wanted.iter().any(|(_, place)| error.is_at(place)) {
                         self.errors.push(error);
                     }
@@ -455,28 +460,28 @@ impl Found {
         destinations
     }
 
-    /// Checks that undelivered events can be stored under the names of destinations.
+    /// Checks that the names of destinations can be part of the keys of stored events.
     fn check_names(&mut self, names: &[&String]) {
         for name in names.iter().filter(|name| !is_key_part(name)) {
             self.error(
                 format!("destinations.{name}"),
-                "must have a name of letters, digits, - and _, with a letter or digit first, at \
-                 most 64, since undelivered events are stored under it",
+                "invalid name: must be at most 64 letters, digits, - and _, beginning with a \
+                 letter or digit, because undelivered events are stored under it",
             );
         }
     }
 
-    /// Checks that several destinations know again what they have.
+    /// Checks that each of several destinations deduplicates.
     fn check_keys(&mut self, destinations: &BTreeMap<String, DestinationConfig>) {
         for (name, config) in destinations {
             if config.destination.deduplication() == Deduplication::None {
                 self.error(
                     "destinations",
                     format!(
-                        "\"{name}\" cannot stand beside another destination: when one of them \
-                         fails, Lambda repeats the event to all, and \"{name}\" would store again \
-                         what it has, since it takes no document ids; configure \"undelivered\", or \
-                         give it a shipper of its own"
+                        "\"{name}\" cannot be combined with another destination: when one of \
+                         them fails, Lambda retries the event for all, and \"{name}\" would \
+                         store duplicates, because it does not deduplicate; configure \
+                         \"undelivered\", or deploy a separate shipper for it"
                     ),
                 );
             }
@@ -505,14 +510,14 @@ impl ConfigError {
         Self { place: VARIABLE.to_owned(), errors }
     }
 
-    /// Says that the document is from there.
+    /// Sets the source that the error names.
     #[must_use]
     pub fn in_source(self, source: &Source) -> Self {
         Self { place: source.to_string(), ..self }
     }
 }
 
-/// Whether a destination's name can stand in the key of a stored event.
+/// Whether a destination's name can be part of a stored event's key.
 fn is_key_part(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.starts_with(|first: char| first.is_ascii_alphanumeric())
@@ -549,7 +554,7 @@ mod tests {
         assert_eq!(error, expected, "{document}");
     }
 
-    /// Every part of a schema but those that another is tried with.
+    /// Visits every part of a schema except those that are conditions.
     fn parts<'s>(schema: &'s Value, visit: &mut impl FnMut(&'s Value)) {
         visit(schema);
         let tried = ["anyOf", "if", "not", "dependentSchemas"];
@@ -640,17 +645,16 @@ mod tests {
                 "gzip_level": "fast"
             }"#,
             &format!(
-                "LOGAGG_CONFIG has 10 errors:\n  \
-             destination: unknown field; did you mean \"destinations\"?\n  \
-             destinations.other.type: is \"elastic\", must be one of {types}; did you mean \"elasticsearch\"?\n  \
-             destinations.search.auth.password: is missing\n  \
-             destinations.search.auth.pasword: unknown field; did you mean \"password\"?\n  \
-             destinations.search.index: is missing\n  \
-             destinations.search.indx: unknown field; did you mean \"index\"?\n  \
-             destinations.search.url: must be a URL that begins with http:// or https://, as in \"https://logs.example:8080\"\n  \
-             destinations.third: must be an object, is a number\n  \
-             gzip_level: must be a whole number, is a string\n  \
-             reserve_ms: is 5, must be between 100 and 60000"
+                "LOGAGG_CONFIG has 10 errors:\n  destination: unknown field; did you mean \
+                 \"destinations\"?\n  destinations.other.type: invalid value \"elastic\": must \
+                 be one of {types}; did you mean \"elasticsearch\"?\n  destinations.search.auth.password: \
+                 is missing\n  destinations.search.auth.pasword: unknown field; did you mean \
+                 \"password\"?\n  destinations.search.index: is missing\n  destinations.search.indx: \
+                 unknown field; did you mean \"index\"?\n  destinations.search.url: must be a \
+                 URL that begins with http:// or https://, such as \
+                 \"https://logs.example:8080\"\n  destinations.third: must be an object, is a \
+                 number\n  gzip_level: must be a whole number, is a string\n  reserve_ms: \
+                 invalid value 5: must be between 100 and 60000"
             ),
         );
     }
@@ -670,16 +674,16 @@ mod tests {
                 "processing": {"include": [{"name": "x", "kinds": ["start"]}, {"name": "x", "message": "x"}]},
                 "metrics": {"namespace": "AWS/Lambda"}
             }"#,
-            "LOGAGG_CONFIG has 8 errors:\n  \
-             destinations.a.token: is missing\n  \
-             destinations.b.max_record_bytes: is 6000000, must be between 5000 and 5000000\n  \
-             destinations.c.max_record_bytes: is 20000, must be between 5000 and 10000\n  \
-             destinations.c.oversized: is \"dead_letter\", but there is no storage: configure \"undelivered\"\n  \
-             destinations.c.tenannt: unknown field; did you mean \"tenant\"?\n  \
-             destinations.d.auth.service: is missing, and the host's name does not tell: \"es\" for Amazon \
-             OpenSearch Service, \"aoss\" for OpenSearch Serverless\n  \
-             metrics.namespace: must be at most 255 letters, digits and . - _ / # : and not begin with : or AWS/\n  \
-             processing.include[1].name: is \"x\", as another rule's is already",
+            "LOGAGG_CONFIG has 8 errors:\n  destinations.a.token: is missing\n  destinations.b.max_record_bytes: \
+             invalid value 6000000: must be between 5000 and 5000000\n  destinations.c.max_record_bytes: \
+             invalid value 20000: must be between 5000 and 10000\n  destinations.c.oversized: \
+             \"dead_letter\" requires storage for undelivered events: configure \
+             \"undelivered\"\n  destinations.c.tenannt: unknown field; did you mean \
+             \"tenant\"?\n  destinations.d.auth.service: is missing and cannot be derived from \
+             the host name: set \"es\" for Amazon OpenSearch Service, \"aoss\" for OpenSearch \
+             Serverless\n  metrics.namespace: must be at most 255 letters, digits and . - _ / # \
+             : and not begin with : or AWS/\n  processing.include[1].name: duplicate name \
+             \"x\": another rule has the same name",
         );
     }
 
@@ -691,7 +695,7 @@ mod tests {
         assert_eq!(config.reserve, Duration::from_millis(500));
         for (fields, expected) in [
             (r#""reserve_ms":500.5"#, "reserve_ms: must be a whole number, is 500.5"),
-            (r#""reserve_ms":-1"#, "reserve_ms: is -1, must be between 100 and 60000"),
+            (r#""reserve_ms":-1"#, "reserve_ms: invalid value -1: must be between 100 and 60000"),
             (r#""reserve_ms":null"#, "reserve_ms: must be a whole number, is null"),
             (r#""undelivered":null"#, "undelivered: must be an object, is null"),
             (r#""accepted_risks":null"#, "accepted_risks: must be a list, is null"),
@@ -722,14 +726,14 @@ mod tests {
             let secrets = Secrets::from([(wanted[0].clone(), Secret::new(secret))]);
             draft.complete(&secrets).map_err(|error| error.to_string())
         };
-        // What begins like an ARN is not one, where it was fetched.
+        // A fetched value is not an ARN even if it begins like one.
         for secret in ["s3cr3t", "arn:s3cr3t"] {
             let config = complete(secret).unwrap_or_else(|error| panic!("{error}"));
             let endpoint = config.destinations["x"].destination.endpoint();
             assert_eq!(endpoint.headers["dd-api-key"], secret);
         }
         for (secret, expected) in [
-            ("s3cr\u{e9}t", "must have nothing but printable ASCII characters"),
+            ("s3cr\u{e9}t", "must contain only printable ASCII characters"),
             ("", "is the ARN of a secret that is empty"),
         ] {
             let fields =
@@ -743,13 +747,14 @@ mod tests {
     fn a_document_that_is_no_json_is_told_by_position_and_not_shown() {
         check(
             "{\"token\": \"s3cr3t\"",
-            "LOGAGG_CONFIG has 1 error:\n  it is not JSON: syntax error at line 1 column 18",
+            "LOGAGG_CONFIG has 1 error:\n  invalid JSON: syntax error at line 1 column 18",
         );
         check("[]", "LOGAGG_CONFIG has 1 error:\n  must be an object, is an array");
         check("{}", "LOGAGG_CONFIG has 1 error:\n  destinations: is missing");
         check(
             r#"{"destinations":{}}"#,
-            "LOGAGG_CONFIG has 1 error:\n  destinations: has no destination: give at least one, as \"<name>\": {\"type\": …}",
+            "LOGAGG_CONFIG has 1 error:\n  destinations: is empty: configure at least one \
+             destination, as \"<name>\": {\"type\": …}",
         );
     }
 
@@ -760,16 +765,17 @@ mod tests {
             &format!(
                 r#"{{"destinations":{{"a/b":{search}}},"undelivered":{{"bucket":"undelivered"}}}}"#
             ),
-            "LOGAGG_CONFIG has 1 error:\n  destinations.a/b: must have a name of letters, digits, - \
-             and _, with a letter or digit first, at most 64, since undelivered events are stored under it",
+            "LOGAGG_CONFIG has 1 error:\n  destinations.a/b: invalid name: must be at most 64 \
+             letters, digits, - and _, beginning with a letter or digit, because undelivered \
+             events are stored under it",
         );
     }
 
     #[test]
     fn oversized_records_are_dead_letters_only_where_there_is_storage() {
         let search = r#"{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs","oversized":"dead_letter"}"#;
-        let expected = "LOGAGG_CONFIG has 1 error:\n  destinations.a.oversized: is \"dead_letter\", but \
-             there is no storage: configure \"undelivered\"";
+        let expected = "LOGAGG_CONFIG has 1 error:\n  destinations.a.oversized: \"dead_letter\" \
+            requires storage for undelivered events: configure \"undelivered\"";
         check(&format!(r#"{{"destinations":{{"a":{search}}}}}"#), expected);
         let bucket = r#"{"bucket":"undelivered"}"#;
         let good = format!(r#"{{"destinations":{{"a":{search}}},"undelivered":{bucket}}}"#);
@@ -786,9 +792,10 @@ mod tests {
         assert!(Config::parse(&alone).is_ok());
         check(
             &format!(r#"{{"destinations":{{"a":{search},"b":{logzio}}}}}"#),
-            "LOGAGG_CONFIG has 1 error:\n  destinations: \"b\" cannot stand beside another destination: \
-             when one of them fails, Lambda repeats the event to all, and \"b\" would store again what it has, \
-             since it takes no document ids; configure \"undelivered\", or give it a shipper of its own",
+            "LOGAGG_CONFIG has 1 error:\n  destinations: \"b\" cannot be combined with another \
+             destination: when one of them fails, Lambda retries the event for all, and \"b\" \
+             would store duplicates, because it does not deduplicate; configure \
+             \"undelivered\", or deploy a separate shipper for it",
         );
         let storage = r#""undelivered":{"bucket":"undelivered"}"#;
         let stored = format!(r#"{{"destinations":{{"a":{search},"b":{logzio}}},{storage}}}"#);
@@ -799,7 +806,7 @@ mod tests {
     fn a_field_that_stands_twice_is_a_mistake_and_its_value_is_not_shown() {
         let twice = GOOD.replace(r#""index":"logs""#, r#""index":"s3cr3t","index":"logs""#);
         let error = Config::parse(&twice).err().unwrap().to_string();
-        assert!(error.contains("it has a field twice"), "{error}");
+        assert!(error.contains("duplicate field"), "{error}");
         assert!(!error.contains("s3cr3t"), "{error}");
     }
 

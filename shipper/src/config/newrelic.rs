@@ -70,11 +70,11 @@ mod tests {
             (r#""region":"eu""#, "license_key: is missing"),
             (
                 r#""license_key":"k","region":"asia""#,
-                "region: is \"asia\", must be one of \"us\", \"eu\", \"gov\"",
+                "region: invalid value \"asia\": must be one of \"us\", \"eu\", \"gov\"",
             ),
             (
                 r#""license_key":"k","region":"eu","url":"http://127.0.0.1""#,
-                "region: cannot stand beside \"url\"; leave one of them out",
+                "region: conflicts with \"url\"; remove one of them",
             ),
         ] {
             let error = config(fields).err().map(|error| error.to_string());

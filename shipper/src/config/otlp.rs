@@ -52,9 +52,9 @@ mod tests {
     #[test]
     fn headers_that_are_none_or_not_the_users_are_mistakes() {
         for (headers, expected) in [
-            (r#"{"a b":"x"}"#, "a b: is no name of a header"),
-            (r#"{"Host":"x"}"#, "Host: is the shipper's own to send; leave it out"),
-            (r#"{"a":"x\ny"}"#, "a: must have no line ends and no control characters"),
+            (r#"{"a b":"x"}"#, "a b: is not a valid header name"),
+            (r#"{"Host":"x"}"#, "Host: is set by the shipper; remove it"),
+            (r#"{"a":"x\ny"}"#, "a: must not contain line breaks or control characters"),
             (r#"{"a":5}"#, "a: must be a string, is a number"),
         ] {
             let fields = format!(r#""url":"https://otlp.example","headers":{headers}"#);

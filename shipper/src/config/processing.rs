@@ -1,4 +1,4 @@
-//! The configuration of what is sent.
+//! The configuration of filtering, sampling and redaction.
 
 use std::collections::BTreeSet;
 
@@ -16,8 +16,9 @@ use crate::processing::{
     Condition, MessagePattern, NOT_INCLUDED, Named, Pattern, Processing, Ratio, Redaction, Rule,
 };
 
-/// What is said of a list that would make a rule one about every line.
-const NONE: &str = "is empty, which would be about every line; leave it out, or name some";
+/// The error for an empty list, which would match every log event.
+const NONE: &str = "is empty, which would match every log event; remove it, or list at least one \
+    value";
 
 /// The fields of `processing`.
 #[derive(Deserialize, JsonSchema)]
@@ -69,29 +70,29 @@ struct PatternSettings {
     replacement: Option<String>,
 }
 
-/// A name that is counted under, and so must be one of its own.
+/// A rule's name, which is its reason in the counts and must be unique.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(extend(
     "pattern" = "^[a-z0-9_]{1,40}$",
-    "errorMessage" = "must be at most 40 of a to z, 0 to 9 and _",
+    "errorMessage" = "must be at most 40 characters of a to z, 0 to 9 and _",
     "allOf" = [reserved()],
 ))]
 struct Name(String);
 
-/// What is looked for in messages.
+/// A pattern for messages.
 #[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(extend("format" = REGEX.name))]
 struct Message(#[schemars(with = "String")] MessagePattern);
 
-/// What is looked for in names of log groups.
+/// A pattern for names of log groups.
 #[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(extend("format" = REGEX.name))]
 struct LogGroup(#[schemars(with = "String")] Regex);
 
-/// What is taken out of messages.
+/// A pattern to redact in messages.
 #[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(extend("format" = PATTERN.name))]
@@ -101,7 +102,7 @@ fn reserved() -> Value {
     let (not_included, own_log_group) = (NOT_INCLUDED, OWN_LOG_GROUP);
     let mut names = vec![not_included.as_str(), own_log_group.as_str()];
     names.extend(Named::ALL.map(Named::name));
-    json!({"not": {"enum": names}, "errorMessage": "means something else already"})
+    json!({"not": {"enum": names}, "errorMessage": "is reserved; choose another name"})
 }
 
 fn not_about_everything(schema: &mut Schema) {
@@ -109,7 +110,7 @@ fn not_about_everything(schema: &mut Schema) {
     let rule = &mut schema.ensure_object()["items"];
     rule["anyOf"] = conditions.iter().map(|name| json!({"required": [name]})).collect();
     rule["errorMessage"] = json!(
-        "is about every line; give at least one of \"message\", \"log_group\", \"kinds\" and \
+        "matches every log event; set at least one of \"message\", \"log_group\", \"kinds\" and \
          \"levels\""
     );
 }
@@ -118,7 +119,7 @@ fn not_about_everything(schema: &mut Schema) {
 pub(super) const REGEX: Format =
     Format { name: "rust-regex", func: |value| check_text(value, |text| regex(text).map(drop)) };
 
-/// A regular expression for what is taken out.
+/// A regular expression for redaction.
 pub(super) const PATTERN: Format = Format {
     name: "redact-pattern",
     func: |value| check_text(value, |text| pattern(text).map(drop)),
@@ -149,7 +150,7 @@ impl TryFrom<String> for Taken {
 }
 
 impl Settings {
-    /// A error for every rule that has another's name.
+    /// An error for every rule whose name is used by another.
     pub(super) fn repeated_names(&self) -> Vec<FieldError> {
         let Self { include, exclude, sample, redact_patterns, .. } = self;
         let rules = [("include", include), ("exclude", exclude)];
@@ -163,7 +164,7 @@ impl Settings {
         let all = rules.chain(sample).chain(patterns);
         let repeated = all.filter(|(_, _, Name(name))| !names.insert(name));
         let error = |(list, index, Name(name)): (&str, usize, &Name)| {
-            let text = format!("is {name:?}, as another rule's is already");
+            let text = format!("duplicate name {name:?}: another rule has the same name");
             FieldError::new(format!("processing.{list}[{index}].name"), text)
         };
         repeated.map(error).collect()
@@ -177,7 +178,7 @@ impl Settings {
             Pattern::own(ReasonCode::from_service(&it.name.0), regex, it.replacement.as_deref())
         });
         let named = Named::ALL.into_iter().filter(|it| has(&self.redact, it.name()));
-        // Own patterns come first: they know better what they mean.
+        // User-defined patterns come first, because they are more specific.
         let redaction = Redaction::new(own.chain(named.map(Pattern::named)).collect());
         Processing::new(rules(self.include), rules(self.exclude), sample.collect(), redaction)
     }
@@ -211,16 +212,16 @@ fn regex(text: &str) -> Result<Regex, String> {
 fn pattern(text: &str) -> Result<Regex, String> {
     let regex = regex(text)?;
     if regex.is_match("") {
-        return Err("matches an empty text, and so everywhere".to_owned());
+        return Err("matches the empty string, and therefore every message".to_owned());
     }
     Ok(regex)
 }
 
 fn no_regex(text: &str, error: &regex::Error) -> String {
-    // The last line says what is wrong, those before it show where.
+    // The last line contains the reason; the lines before it show the position.
     let error = error.to_string();
     let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
-    format!("is {text:?}, which is no regular expression: {reason}")
+    format!("invalid regular expression {text:?}: {reason}")
 }
 
 #[cfg(test)]
@@ -265,10 +266,14 @@ mod tests {
         check(
             r#"{"exclude":[{"name":"all"},{"name":"all","message":"("},{"name":"A","kinds":["starts"]},{"message":"x","a":1}]}"#,
             &[
-                ".exclude[0]: is about every line; give at least one of \"message\", \"log_group\", \"kinds\" and \"levels\"",
-                ".exclude[1].message: is \"(\", which is no regular expression: unclosed group",
-                ".exclude[2].kinds[0]: is \"starts\", must be one of \"application\", \"init_start\", \"start\", \"end\", \"report\", \"timeout\", \"crash\", \"extension\", \"platform\"; did you mean \"start\"?",
-                ".exclude[2].name: is \"A\", must be at most 40 of a to z, 0 to 9 and _",
+                ".exclude[0]: matches every log event; set at least one of \"message\", \
+                 \"log_group\", \"kinds\" and \"levels\"",
+                ".exclude[1].message: invalid regular expression \"(\": unclosed group",
+                ".exclude[2].kinds[0]: invalid value \"starts\": must be one of \"application\", \
+                 \"init_start\", \"start\", \"end\", \"report\", \"timeout\", \"crash\", \
+                 \"extension\", \"platform\"; did you mean \"start\"?",
+                ".exclude[2].name: is \"A\", must be at most 40 characters of a to z, 0 to 9 and \
+                 _",
                 ".exclude[3].a: unknown field",
                 ".exclude[3].name: is missing",
             ],
@@ -276,25 +281,29 @@ mod tests {
         check(
             r#"{"exclude":[{"name":"all","message":"x"},{"name":"all","message":"y"}],"sample":[{"name":"all","ratio":0.5}]}"#,
             &[
-                ".exclude[1].name: is \"all\", as another rule's is already",
-                ".sample[0].name: is \"all\", as another rule's is already",
+                ".exclude[1].name: duplicate name \"all\": another rule has the same name",
+                ".sample[0].name: duplicate name \"all\": another rule has the same name",
             ],
         );
         check(
             r#"{"sample":[{"name":"few","ratio":2},{"name":"fewer"}]}"#,
-            &[".sample[0].ratio: is 2, must be between 0 and 1", ".sample[1].ratio: is missing"],
+            &[
+                ".sample[0].ratio: invalid value 2: must be between 0 and 1",
+                ".sample[1].ratio: is missing",
+            ],
         );
         check(
             r#"{"redact":["mail"]}"#,
-            &[
-                ".redact[0]: is \"mail\", must be one of \"email\", \"ipv4\", \"ipv6\", \"bearer_token\", \"aws_access_key\", \"aws_secret_key\", \"card_number\"; did you mean \"email\"?",
-            ],
+            &[".redact[0]: invalid value \"mail\": must be one of \"email\", \"ipv4\", \
+                 \"ipv6\", \"bearer_token\", \"aws_access_key\", \"aws_secret_key\", \
+                 \"card_number\"; did you mean \"email\"?"],
         );
         check(
             r#"{"redact_patterns":[{"name":"email","pattern":"x*"}]}"#,
             &[
-                ".redact_patterns[0].name: means something else already",
-                ".redact_patterns[0].pattern: matches an empty text, and so everywhere",
+                ".redact_patterns[0].name: is reserved; choose another name",
+                ".redact_patterns[0].pattern: matches the empty string, and therefore every \
+                 message",
             ],
         );
     }

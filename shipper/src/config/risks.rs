@@ -1,37 +1,34 @@
-//! Settings that work and may still lose logs or give them away. Whoever wants them says so by
-//! name.
+//! Settings that work but may lose or expose logs. Each must be accepted by name.
 
 use std::borrow::Cow;
 
 use super::MEBIBYTE;
 
-/// How much memory the shipper needs whatever is in an event.
+/// The shipper's memory without any event.
 const MEMORY_BESIDE_EVENT_BYTES: u64 = 48 * MEBIBYTE;
 
-/// How much memory it needs at most for each byte of a decoded event: for that, for texts without
-/// their escapes, and for what is known of each line. With lines as functions write them it is 3.3,
-/// with the shortest 4.7.
+/// The maximum memory per byte of a decoded event: the event itself, its unescaped strings, and the
+/// parsed records. Measured: 3.3 with typical messages, 4.7 with the shortest.
 const MEMORY_FOR_EVENT_BYTE: u64 = 5;
 
-/// Something that is refused unless `accepted_risks` has its name.
+/// A risk that is an error unless `accepted_risks` contains its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Risk {
-    /// Undelivered events are in Lambda's hands alone.
+    /// Only Lambda retries undelivered events.
     NoUndeliveredStorage,
-    /// Lines and credentials travel in the clear.
+    /// Log events and credentials are sent unencrypted.
     InsecureHttp,
-    /// A large event may need more memory than there is.
+    /// A large event may exceed the function's memory.
     LowMemory {
-        /// The largest for which there is enough.
+        /// The largest event that fits.
         largest_event_bytes: u64,
     },
 }
 
 impl Risk {
-    /// All names.
     pub(super) const NAMES: [&str; 3] = ["no_undelivered_storage", "insecure_http", "low_memory"];
 
-    /// The name by which it is accepted.
+    /// The name in `accepted_risks`.
     pub fn name(self) -> &'static str {
         let [no_undelivered_storage, insecure_http, low_memory] = Self::NAMES;
         match self {
@@ -41,39 +38,39 @@ impl Risk {
         }
     }
 
-    /// What could be lost, and what to do.
+    /// The possible loss and the remedy.
     fn text(self) -> Cow<'static, str> {
         match self {
             Self::NoUndeliveredStorage => {
-                "there is no \"undelivered\", so an undelivered event fails the invocation: Lambda \
-                 retries it twice and then DISCARDS it unless the function has an on-failure \
-                 destination, and what a destination rejects is gone; configure \"undelivered\""
+                "\"undelivered\" is not configured, so an undelivered event fails the \
+                 invocation: Lambda retries it twice and then DISCARDS it unless the function \
+                 has an on-failure destination, and events that a destination rejects are lost; \
+                 configure \"undelivered\""
                     .into()
             }
             Self::InsecureHttp => {
-                "the address begins with http:// and is not this machine's own, so whoever is on \
-                 the way can read all lines and the credentials; write https://"
+                "the URL begins with http:// and is not a loopback address, so log events and \
+                 credentials are sent unencrypted; use https://"
                     .into()
             }
             Self::LowMemory { largest_event_bytes } => format!(
-                "an event of \"max_decoded_bytes\" needs more memory than the function has, and an \
-                 instance that runs out of memory is killed with all it holds; give the function \
-                 more memory, or lower \"max_decoded_bytes\" to {largest_event_bytes}, for which \
-                 there is enough"
+                "an event of \"max_decoded_bytes\" needs more memory than the function has, and \
+                 Lambda ends an instance that runs out of memory; increase the function's \
+                 memory, or lower \"max_decoded_bytes\" to at most {largest_event_bytes}"
             )
             .into(),
         }
     }
 
-    /// What is said of it.
+    /// The error message.
     pub(super) fn refusal(self, place: &str) -> String {
         let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
         let name = self.name();
-        format!("{place}{}; or accept this with \"accepted_risks\": [\"{name}\"]", self.text())
+        format!("{place}{}; or accept the risk with \"accepted_risks\": [\"{name}\"]", self.text())
     }
 }
 
-/// The largest event, decoded, for which a function has the memory.
+/// The largest decoded event that fits into the function's memory.
 pub(super) fn largest_event_bytes(memory_mb: u64) -> u64 {
     let memory = memory_mb.saturating_mul(MEBIBYTE);
     memory.saturating_sub(MEMORY_BESIDE_EVENT_BYTES) / MEMORY_FOR_EVENT_BYTE

@@ -17,7 +17,7 @@ use crate::destination::time_template::TimeTemplate;
 pub(super) struct Settings {
     #[schemars(extend(
         "pattern" = "^[a-z0-9][a-z0-9.-]{2,62}$",
-        "errorMessage" = "must be the name of a bucket: 3 to 63 lower-case letters, digits, . and -",
+        "errorMessage" = "must be a bucket name: 3 to 63 lower-case letters, digits, . and -",
     ))]
     pub(super) bucket: String,
     region: Option<String>,
@@ -30,12 +30,12 @@ pub(super) struct Settings {
     url: Option<HttpUrl>,
 }
 
-/// Where objects are written unless the user says otherwise.
+/// The default prefix of objects.
 fn default_prefix() -> String {
     "logs/{yyyy}/{MM}/{dd}/{HH}/".to_owned()
 }
 
-/// What keys begin with, with a date in it.
+/// The prefix of keys, with date fields.
 pub(super) const PREFIX: Format =
     Format { name: "s3-prefix", func: |value| check_text(value, |text| prefix(text).map(drop)) };
 
@@ -52,8 +52,7 @@ fn prefix(text: &str) -> Result<TimeTemplate, String> {
     let has_dots = text.split('/').any(|part| matches!(part, "." | ".."));
     if text.starts_with('/') || text.contains("//") || has_dots {
         return Err(
-            "must not begin with a slash, nor have two of them together, nor . or .. between them"
-                .to_owned(),
+            "must not begin with a slash, and must not contain // or a segment . or ..".to_owned()
         );
     }
     TimeTemplate::parse(text).map_err(|error| error.to_string())
@@ -80,15 +79,17 @@ mod tests {
         for (fields, expected) in [
             (
                 r#""bucket":"A","region":"eu-west-1""#,
-                "bucket: is \"A\", must be the name of a bucket: 3 to 63 lower-case letters, digits, . and -",
+                "bucket: is \"A\", must be a bucket name: 3 to 63 lower-case letters, digits, . \
+                 and -",
             ),
             (
                 r#""bucket":"logs","region":"eu-west-1","prefix":"a/{ss}/""#,
-                "prefix: has {ss}, which is no time: use yyyy, MM, dd and HH, as in {yyyy.MM.dd}",
+                "prefix: has the unknown time field {ss}: use yyyy, MM, dd and HH, as in {yyyy.MM.dd}",
             ),
             (
                 r#""bucket":"logs","region":"eu-west-1","prefix":"../a""#,
-                "prefix: must not begin with a slash, nor have two of them together, nor . or .. between them",
+                "prefix: must not begin with a slash, and must not contain // or a segment . or \
+                 ..",
             ),
         ] {
             let error = config(fields).err().map(|error| error.to_string());

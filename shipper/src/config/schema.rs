@@ -1,8 +1,8 @@
-//! Schemas of configurations, made from their types, and what a document has wrong by its schema.
+//! Schemas generated from configuration types, and the errors of a document by its schema.
 //!
-//! A schema says in words of its own what a value that it refuses must be: `errorMessage`, which
-//! editors show too. Patterns without it are for editors alone: what they are about is checked by the
-//! `format` beside them, which says more.
+//! The keyword `errorMessage` says what a valid value looks like; editors show it too. Patterns
+//! without it are for editors only: the `format` next to them checks the same with a more precise
+//! error.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::secret::SecretArn;
 
-/// Fields that had another name, and what they are called now.
+/// Former names of fields, and their current names.
 const RENAMED: [(&str, &str); 9] = [
     ("accept", "accepted_risks"),
     ("acknowledgement", "indexer_acknowledgement"),
@@ -31,7 +31,7 @@ const RENAMED: [(&str, &str); 9] = [
     ("replay", "undelivered"),
 ];
 
-/// Values that had another name, and what they are called now.
+/// Former values, and their current names.
 const RENAMED_VALUES: [(&str, &str); 5] = [
     ("cut", "truncate"),
     ("little_memory", "low_memory"),
@@ -40,30 +40,30 @@ const RENAMED_VALUES: [(&str, &str); 5] = [
     ("refuse", "reject"),
 ];
 
-/// A schema, ready to be held against documents.
+/// A compiled schema.
 pub(crate) struct Validator {
     schema: Value,
     schemas: Schemas,
     index: SchemaIndex,
 }
 
-/// What a document has wrong by its schema, and the secrets in it that are kept elsewhere.
+/// The errors of a document by its schema, and the secrets that it refers to.
 #[derive(Default)]
 pub(crate) struct Checked {
     pub(crate) errors: Vec<FieldError>,
-    /// Where values are that cannot be read.
+    /// The paths of invalid values.
     pub(crate) faulty: Vec<Place>,
     pub(crate) secrets: Vec<(SecretArn, Place)>,
 }
 
-/// Something that is wrong.
+/// An error in a field.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FieldError {
     place: String,
     text: String,
 }
 
-/// Where in a document something is.
+/// The path of a value in a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place(Vec<Step>);
 
@@ -73,8 +73,8 @@ enum Step {
     Item(usize),
 }
 
-/// The schema of a type. An object takes no fields but its own, a string is not empty, and a field
-/// that may be left out cannot be null.
+/// The schema of a type. Objects have no unknown fields, strings are not empty, and optional fields
+/// are not null.
 pub(crate) fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with(|settings| settings.inline_subschemas = true)
@@ -103,7 +103,7 @@ fn strict(schema: &mut Schema) {
     if let Some(Value::Array(choices)) = schema.get_mut("enum") {
         choices.retain(|choice| !choice.is_null());
     }
-    // The words of an enum of which the types' own documentation says more.
+    // The variants of an enum, which the schema of the types documents with more detail.
     if let Some(Value::Array(variants)) = schema.get("oneOf")
         && let Some(words) = variants.iter().map(|it| it.get("const").cloned()).collect()
     {
@@ -125,14 +125,14 @@ fn strict(schema: &mut Schema) {
         Some("string") if !schema.contains_key("enum") && !schema.contains_key("const") => {
             schema.insert("minLength".to_owned(), json!(1));
         }
-        // How many bits a number has.
+        // The width of a number.
         Some("integer" | "number") => drop(schema.remove("format")),
         _ => {}
     }
 }
 
-/// Has an object say by its `type` which other fields it has, one branch for each, so that what is
-/// wrong is said of the chosen type alone.
+/// Makes the fields of an object depend on its `type`, one branch for each, so that errors concern
+/// the selected type only.
 pub(crate) fn by_type(schema: &mut Schema) {
     let (Some(Value::Array(variants)), common) =
         (schema.remove("oneOf"), schema.remove("properties"))
@@ -159,8 +159,8 @@ pub(crate) fn by_type(schema: &mut Schema) {
     schema.insert("allOf".to_owned(), Value::Array(branches));
 }
 
-/// Leaves out of a schema what it says of fields that none of the values has, but for their names: to
-/// compile all of it takes longer than all else that a start does.
+/// Removes the schemas of fields that none of the values has, because compiling them dominates the
+/// start. Their names stay.
 pub(super) fn keep_fields(schema: &mut Value, values: &[&Value]) {
     for (keyword, inner) in schema.as_object_mut().into_iter().flatten() {
         match (keyword.as_str(), inner) {
@@ -192,7 +192,7 @@ pub(super) fn keep_fields(schema: &mut Value, values: &[&Value]) {
     }
 }
 
-/// Holds the names of a map to a pattern.
+/// Restricts the keys of a map to a pattern.
 pub(crate) fn names_like(schema: &mut Schema, pattern: &str, message: &str) {
     if let Some(member) = schema.remove("additionalProperties") {
         schema.insert("patternProperties".to_owned(), json!({pattern: member}));
@@ -200,38 +200,38 @@ pub(crate) fn names_like(schema: &mut Schema, pattern: &str, message: &str) {
     }
 }
 
-/// Nothing is right here, for this reason.
+/// A schema that no value matches, with the error.
 pub(crate) fn never(message: &str) -> Value {
     json!({"not": {}, "errorMessage": message})
 }
 
-/// That the first of two fields is not given beside the second.
+/// Makes the first field conflict with the second.
 pub(crate) fn not_beside(field: &str, other: &str) -> Value {
-    let message = format!("cannot stand beside {other:?}; leave one of them out");
+    let message = format!("conflicts with {other:?}; remove one of them");
     json!({other: {"properties": {field: never(&message)}}})
 }
 
-/// That a secret is like this, unless it is the ARN of one.
+/// A pattern for a secret, unless it is the ARN of one.
 pub(crate) fn like_or_arn(pattern: &str) -> Value {
     json!([{"pattern": pattern}, {"pattern": "^arn:"}])
 }
 
-/// A list of some of these words.
+/// A string that is one of these.
 pub(crate) fn some_of(words: &[&str]) -> Value {
     json!({"type": "string", "enum": words})
 }
 
-/// The default of a field, as a type's attributes take it.
+/// The default of a field, for an attribute.
 pub(crate) fn number<const N: u64>() -> u64 {
     N
 }
 
-/// The same, of a size.
+/// Like [`number`], for a size.
 pub(crate) fn size<const N: usize>() -> usize {
     N
 }
 
-/// Checks a value if it is a string; of what else it may be the schema knows more.
+/// Checks a string; the schema covers other types.
 pub(crate) fn check_text(
     value: &Value,
     check: impl FnOnce(&str) -> Result<(), String>,
@@ -240,10 +240,10 @@ pub(crate) fn check_text(
 }
 
 impl Validator {
-    /// Makes a validator of a schema that has these formats.
+    /// Compiles a schema with these formats.
     pub(crate) fn new(schema: Value, formats: &[Format]) -> Result<Self, String> {
-        // What is at this host boon does not check as a schema first, which takes longer than all
-        // else. The tests of the published schema have that checked.
+        // boon does not validate a schema at this host against the metaschema, which would dominate
+        // the start. A test of the published schema does.
         const HOME: &str = "https://json-schema.org/logagg";
 
         let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
@@ -251,13 +251,13 @@ impl Validator {
         for format in formats.iter().chain([&SECRET]) {
             compiler.register_format(*format);
         }
-        let wrong = |error: CompileError| format!("the schema is wrong: {error}");
+        let wrong = |error: CompileError| format!("invalid schema: {error}");
         compiler.add_resource(HOME, schema.clone()).map_err(wrong)?;
         let index = compiler.compile(HOME, &mut schemas).map_err(wrong)?;
         Ok(Self { schema, schemas, index })
     }
 
-    /// What is wrong with a document in which the secrets at some places are the secrets themselves.
+    /// Validates a document in which the secrets at the `fetched` paths are already replaced.
     pub(crate) fn check(&self, document: &Value, fetched: &[Place]) -> Checked {
         let mut checked = Checked::default();
         if let Err(error) = self.schemas.validate(document, self.index) {
@@ -297,7 +297,7 @@ impl Validator {
             }
             ErrorKind::AdditionalProperties { got } => {
                 for name in got {
-                    // The rest can be read all the same.
+                    // The rest of the object is still valid.
                     let place = place.field(name).to_string();
                     checked.errors.push(FieldError::new(place, unknown(name, schema)));
                 }
@@ -314,7 +314,7 @@ impl Validator {
             _ if value == "" => "is empty".to_owned(),
             ErrorKind::Type { want, .. } => {
                 let wanted: Vec<_> = want.iter().map(kind_of_type).collect();
-                // A number in place of a string may be a secret.
+                // A number in place of a string may be a secret, so it is not shown.
                 let is_near = want.contains(Type::Integer) && value.is_number();
                 let is = if is_near { value.to_string() } else { kind(value).to_owned() };
                 format!("must be {}, is {is}", wanted.join(" or "))
@@ -325,12 +325,12 @@ impl Validator {
             }
             ErrorKind::Minimum { .. } | ErrorKind::Maximum { .. } => {
                 let (least, most) = (&schema["minimum"], &schema["maximum"]);
-                format!("is {value}, must be between {least} and {most}")
+                format!("invalid value {value}: must be between {least} and {most}")
             }
             ErrorKind::Format { err, .. } => err.to_string(),
-            // For editors alone.
+            // For editors only.
             ErrorKind::Pattern { .. } | ErrorKind::AnyOf if message.is_none() => return,
-            // A secret's pattern stands beside that of an ARN; so this is none.
+            // Secrets have their pattern in `anyOf`, so this value is not a secret.
             ErrorKind::Pattern { .. } => {
                 format!("is {value}, {}", message.unwrap_or_default())
             }
@@ -339,7 +339,7 @@ impl Validator {
         checked.add(place, text);
     }
 
-    /// The part of the schema with this URL.
+    /// The part of the schema at this URL.
     fn part(&self, url: &str) -> &Value {
         let (_, fragment) = url.split_once('#').unwrap_or_default();
         let pointer = percent_decode_str(fragment).decode_utf8_lossy();
@@ -347,7 +347,7 @@ impl Validator {
     }
 }
 
-/// A secret that is given as an ARN is yet to be fetched, and so does not pass.
+/// A secret that is an ARN must be fetched first and does not match.
 const SECRET: Format = Format {
     name: "secret",
     func: |value| match value.as_str() {
@@ -362,8 +362,8 @@ impl Checked {
         self.faulty.push(place);
     }
 
-    /// The document without its faulty parts, with whole numbers that are written as such. A part is
-    /// a member of the document, or of its `destinations`.
+    /// The document without its invalid parts, and with whole numbers in integer notation. A part
+    /// is a member of the document or of its `destinations`.
     pub(crate) fn sound(&self, document: &Value) -> Value {
         let mut sound = document.clone();
         write_whole(&mut sound);
@@ -381,17 +381,17 @@ impl Checked {
 }
 
 impl FieldError {
-    /// A error at a place, or in the whole where that is empty.
+    /// An error at a path, which is empty for the whole document.
     pub(crate) fn new(place: impl Into<String>, text: impl Into<String>) -> Self {
         Self { place: place.into(), text: text.into() }
     }
 
-    /// Whether it is about what stands at a place.
+    /// Whether the error concerns the value at a path.
     pub(crate) fn is_at(&self, place: &Place) -> bool {
         self.place == place.to_string()
     }
 
-    /// The same, of what stands at a place.
+    /// The same error, relative to a parent path.
     pub(crate) fn below(self, place: &str) -> Self {
         let is_inside = !self.place.is_empty() && !self.place.starts_with('[');
         let dot = if is_inside { "." } else { "" };
@@ -420,7 +420,7 @@ impl Place {
         })
     }
 
-    /// What stands there.
+    /// The value at this path.
     pub(crate) fn find_mut<'v>(&self, document: &'v mut Value) -> Option<&'v mut Value> {
         self.0.iter().try_fold(document, |value, step| match step {
             Step::Field(name) => value.get_mut(name),
@@ -452,7 +452,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Writes `5.0` as `5`, since types of whole numbers take nothing else.
+/// Writes `5.0` as `5`, because integer types reject it.
 fn write_whole(value: &mut Value) {
     const MOST: f64 = 9_007_199_254_740_992.0;
 
@@ -488,10 +488,10 @@ fn choice<'a>(text: &str, mut words: impl Iterator<Item = &'a str> + Clone) -> S
         Some((_, now)) => format!("; did you mean {now:?}?"),
         None => suggestion(text, words.by_ref()),
     };
-    format!("is {text:?}, must be one of {}{suggestion}", list.join(", "))
+    format!("invalid value {text:?}: must be one of {}{suggestion}", list.join(", "))
 }
 
-/// The known name that is most like `name`, if one is like it at all.
+/// The most similar known name, if there is one.
 fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     const ALIKE: f64 = 0.8;
     known

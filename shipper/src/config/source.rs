@@ -1,4 +1,4 @@
-//! Where the configuration is: in a variable, a file, a parameter or an object.
+//! Where the configuration is: an environment variable, a file, a parameter or an object.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,20 +9,20 @@ use crate::secret;
 
 /// The document itself.
 pub const VARIABLE: &str = "LOGAGG_CONFIG";
-/// A file of the package: a path, from the package's folder on if it is relative.
+/// A file in the deployment package; a relative path starts at the package's root.
 const FILE: &str = "LOGAGG_CONFIG_FILE";
 /// A parameter of AWS Systems Manager: its name or ARN.
 const SSM: &str = "LOGAGG_CONFIG_SSM";
 /// An object: `s3://<bucket>/<key>`.
 const S3: &str = "LOGAGG_CONFIG_S3";
 
-/// The most that a configuration may have, so that a wrong key does not fill the memory.
+/// The maximum size of a configuration, so that a wrong key does not exhaust the memory.
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// Where the configuration is.
 #[derive(Debug, PartialEq)]
 pub enum Source {
-    /// Here it is.
+    /// In the environment variable.
     Variable(Document),
     /// In a file.
     File(PathBuf),
@@ -37,23 +37,23 @@ pub enum Source {
     },
 }
 
-/// A configuration's text, which may have secrets in it.
+/// A configuration document, which may contain secrets.
 #[derive(PartialEq)]
 pub struct Document(pub String);
 
 /// Why the configuration cannot be read.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum SourceError {
-    /// No variable says where it is.
+    /// No variable is set.
     #[error(
-        "there is no configuration: set {VARIABLE} to it, or one of {FILE}, {SSM} and {S3} to where \
-         it is"
+        "no configuration: set {VARIABLE} to the document, or one of {FILE}, {SSM} and {S3} to \
+         its location"
     )]
     NotSet,
-    /// Several variables say where it is.
-    #[error("the configuration can only be in one place, but these are set: {}", .0.join(", "))]
+    /// Several variables are set.
+    #[error("the configuration must have one source, but several variables are set: {}", .0.join(", "))]
     Several(Vec<&'static str>),
-    /// The object is not named as one.
+    /// The object's URL is invalid.
     #[error("{S3} must be s3://<bucket>/<key>")]
     NoObject,
     /// The file cannot be read.
@@ -61,31 +61,31 @@ pub enum SourceError {
     File {
         /// The file.
         path: String,
-        /// Why not.
+        /// The reason.
         reason: std::io::ErrorKind,
     },
-    /// AWS does not give it.
+    /// AWS returned an error.
     #[error("cannot read the configuration from {place}: {error}{advice}")]
     Aws {
-        /// Where it should be.
+        /// The source.
         place: String,
-        /// What AWS said.
+        /// The error.
         error: AwsError,
         /// What to do.
         advice: String,
     },
-    /// What is there is no document.
+    /// The source does not contain a document.
     #[error("the configuration in {place} {what}")]
     NoDocument {
-        /// Where it is.
+        /// The source.
         place: String,
-        /// What is wrong.
+        /// The reason.
         what: &'static str,
     },
 }
 
 impl Source {
-    /// What the variables say. An empty variable is none.
+    /// The source by the environment variables; an empty variable counts as not set.
     pub fn of(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SourceError> {
         let mut set = [VARIABLE, FILE, SSM, S3]
             .into_iter()
@@ -107,7 +107,8 @@ impl Source {
         }
     }
 
-    /// Reads the document, until `until` at most. `aws` is called where the document is in AWS.
+    /// Reads the document until `until` at the latest. `aws` is used only if the document is in
+    /// AWS.
     pub async fn read(&self, aws: &Aws, until: Instant) -> Result<String, SourceError> {
         let bytes = match self {
             Self::Variable(Document(document)) => return Ok(document.clone()),
@@ -116,7 +117,7 @@ impl Source {
                 reason: error.kind(),
             })?,
             Self::Ssm(name) => {
-                // An ARN has the region in it.
+                // An ARN contains the region.
                 let region = name.starts_with("arn:").then(|| name.split(':').nth(3)).flatten();
                 let read = secret::parameter(aws, region, name, until).await;
                 return read.map_err(|error| self.refused(error));
@@ -130,27 +131,28 @@ impl Source {
         };
         let no_document = |what| SourceError::NoDocument { place: self.to_string(), what };
         if bytes.len() > MAX_BYTES {
-            return Err(no_document("has more than 1 MiB; is it the right one?"));
+            return Err(no_document("is larger than 1 MiB"));
         }
-        String::from_utf8(bytes).map_err(|_| no_document("is no UTF-8"))
+        String::from_utf8(bytes).map_err(|_| no_document("is not UTF-8"))
     }
 
     fn refused(&self, error: AwsError) -> SourceError {
         let action = match self {
             Self::Ssm(_) => {
-                "ssm:GetParameter on it, and kms:Decrypt on its key if that is one of your own"
+                "ssm:GetParameter on it, and kms:Decrypt on its key if that is a customer \
+                 managed key"
             }
             _ => {
-                "s3:GetObject on it, and s3:ListBucket on the bucket to tell a missing object from a \
-                  forbidden one"
+                "s3:GetObject on it, and s3:ListBucket on the bucket to distinguish a missing \
+                 object from a forbidden one"
             }
         };
         let advice = if error.is_denied() {
-            format!("; allow the function's role {action}")
+            format!("; grant the function's role {action}")
         } else {
             match error.code() {
                 Some("ParameterNotFound" | "NoSuchKey" | "NoSuchBucket") => {
-                    "; there is no such one in this region".to_owned()
+                    "; not found in this region".to_owned()
                 }
                 Some("PermanentRedirect") => "; the bucket is in another region".to_owned(),
                 _ => String::new(),

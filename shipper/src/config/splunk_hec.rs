@@ -22,13 +22,13 @@ pub(super) struct Settings {
     index: Option<String>,
     #[serde(default)]
     indexer_acknowledgement: bool,
-    /// At most what a collector takes by default (`max_content_length`).
+    /// The maximum that a collector accepts by default (`max_content_length`).
     #[serde(default = "size::<MAX_REQUEST_BYTES>")]
     #[schemars(range(min = 10_000, max = 838_860_800))]
     max_request_bytes: usize,
 }
 
-/// The source type by which Splunk's own add-on calls what comes from CloudWatch Logs.
+/// The source type of CloudWatch Logs in Splunk's add-on.
 fn default_sourcetype() -> String {
     "aws:cloudwatchlogs".to_owned()
 }
@@ -105,7 +105,7 @@ mod tests {
         check(r#""url":"https://s.example""#, "token: is missing");
         check(
             r#""url":"https://s.example","token":"s3cr\u00e9t""#,
-            "token: must have nothing but printable ASCII characters",
+            "token: must contain only printable ASCII characters",
         );
         check(
             &format!(r#"{BASE},"indexer_acknowledgement":"yes""#),
@@ -113,7 +113,7 @@ mod tests {
         );
         check(
             &format!(r#"{BASE},"max_request_bytes":20000,"max_record_bytes":30000"#),
-            "max_record_bytes: is 30000, must be between 5000 and 20000",
+            "max_record_bytes: invalid value 30000: must be between 5000 and 20000",
         );
         check(&format!(r#"{BASE},"json_fields":"send""#), "json_fields: unknown field");
         check(

@@ -12,24 +12,24 @@ use super::url::SecretUrl;
 use crate::destination::Destination;
 use crate::destination::sumologic::SumoLogic;
 
-/// What a name in the header of fields looks like. Sumo Logic drops longer ones, and more than
-/// [`MAX_FIELDS`], and answers 200.
+/// The pattern of a name in the fields header. Sumo Logic silently drops longer ones, and more than
+/// [`MAX_FIELDS`].
 ///
 /// <https://help.sumologic.com/docs/manage/fields/>
 const OWN_NAME: &str = r"^[^,=\u0000-\u0008\u000a-\u001f\u007f]{1,255}$";
 
-/// What is said of one that does not.
+/// The error for other names.
 const NO_OWN_NAME: &str =
-    "must have at most 255 characters and no comma, equals sign or control character";
+    "must be at most 255 characters without a comma, equals sign or control character";
 
-/// What a value in the header of fields looks like.
+/// The pattern of a value in the fields header.
 const OWN_FIELD: &str = r"^[^,=\u0000-\u0008\u000a-\u001f\u007f]{1,200}$";
 
-/// What is said of one that does not.
+/// The error for other values.
 const NO_OWN_FIELD: &str =
-    "must have at most 200 characters and no comma, equals sign or control character";
+    "must be at most 200 characters without a comma, equals sign or control character";
 
-/// The most fields of a request.
+/// The maximum number of fields in a request.
 const MAX_FIELDS: usize = 30;
 
 /// The fields of type `sumologic`.
@@ -90,11 +90,12 @@ mod tests {
         for (fields, expected) in [
             (
                 r#""fields":{"a":"b,c"}"#,
-                "fields.a: is \"b,c\", must have at most 200 characters and no comma, equals sign or control character",
+                "fields.a: is \"b,c\", must be at most 200 characters without a comma, equals \
+                 sign or control character",
             ),
             (
                 r#""category":"a\nb""#,
-                "category: is \"a\\nb\", must have no line ends and no control characters",
+                "category: is \"a\\nb\", must not contain line breaks or control characters",
             ),
         ] {
             let error = config(fields).err().map(|error| error.to_string());

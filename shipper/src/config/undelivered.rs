@@ -21,8 +21,8 @@ use crate::undelivered::{Storage, Undelivered};
 pub(super) struct Settings {
     #[schemars(extend(
         "pattern" = "^[a-z0-9.-]{3,63}$",
-        "errorMessage" = "must be a bucket's name: 3 to 63 of a to z, 0 to 9, - and . (the name \
-                          alone, not an ARN)",
+        "errorMessage" = "must be a bucket name: 3 to 63 characters of a to z, 0 to 9, - and . \
+            (the name, not an ARN)",
     ))]
     pub(super) bucket: String,
     #[serde(default = "default_prefix")]
@@ -31,7 +31,7 @@ pub(super) struct Settings {
     region: Option<String>,
     #[schemars(extend(
         "pattern" = "^[0-9]{12}$",
-        "errorMessage" = "must be the 12 digits of an account's id",
+        "errorMessage" = "must be an account ID of 12 digits",
     ))]
     bucket_owner: Option<String>,
     #[schemars(extend("pattern" = "^https?://[^/]", "format" = QUEUE_URL.name))]
@@ -41,21 +41,21 @@ pub(super) struct Settings {
     reserve_ms: u64,
 }
 
-/// What keys begin with unless the user says otherwise.
+/// The default prefix of keys.
 fn default_prefix() -> String {
     "logagg/".to_owned()
 }
 
-/// What keys begin with.
+/// The prefix of keys.
 pub(super) const PREFIX: Format =
     Format { name: "undelivered-prefix", func: |value| check_text(value, check_prefix) };
 
-/// The URL of a queue.
+/// The URL of an SQS queue.
 pub(super) const QUEUE_URL: Format =
     Format { name: "queue-url", func: |value| check_text(value, check_queue_url) };
 
 impl Settings {
-    /// A error for every destination that writes to the same bucket below or above the prefix.
+    /// An error for every destination that writes to the same bucket under an overlapping prefix.
     pub(super) fn overlaps(
         &self,
         destinations: &BTreeMap<String, destination::Settings>,
@@ -63,13 +63,13 @@ impl Settings {
         let prefix = &self.prefix;
         let overlap = |(name, other): (&String, &destination::Settings)| {
             let OfType::S3(other) = &other.of_type else { return None };
-            // What the other begins with whatever the time is.
+            // The constant beginning of the prefix.
             let written = other.prefix.split('{').next().unwrap_or_default();
             let is_inside = written.starts_with(&**prefix) || prefix.starts_with(written);
             (other.bucket == self.bucket && is_inside).then(|| {
                 let text = format!(
-                    "is {prefix:?}, which overlaps what the destination {name:?} writes to the \
-                     same bucket"
+                    "invalid prefix {prefix:?}: it overlaps the prefix of the destination \
+                     {name:?} in the same bucket"
                 );
                 FieldError::new("undelivered.prefix", text)
             })
@@ -94,21 +94,21 @@ impl Settings {
 fn check_prefix(prefix: &str) -> Result<(), String> {
     let has_dots = prefix.split('/').any(|part| matches!(part, "." | ".."));
     let error = if !prefix.ends_with('/') || prefix.starts_with('/') {
-        "must end with a slash and not begin with one, as in \"logagg/\""
+        "must end with a slash and not begin with one, such as \"logagg/\""
     } else if prefix.contains("//") || has_dots {
-        "must not have two slashes together, nor . or .. between them"
+        "must not contain // or a segment . or .."
     } else if prefix.starts_with(ON_FAILURE_PREFIX) || ON_FAILURE_PREFIX.starts_with(prefix) {
-        "must be another than that of Lambda's on-failure records, \"aws/lambda/\""
+        "must not be the prefix of Lambda's on-failure records, \"aws/lambda/\""
     } else {
         return Ok(());
     };
-    Err(format!("is {prefix:?}, {error}"))
+    Err(format!("invalid prefix {prefix:?}: {error}"))
 }
 
 fn check_queue_url(text: &str) -> Result<(), String> {
     if !is_http(text) || !Url::parse(text).is_ok_and(|url| url.path().len() > 1) {
-        return Err("must be a queue's URL, as in \
-                    \"https://sqs.eu-west-1.amazonaws.com/123456789012/undelivered\""
+        return Err("must be a queue URL, such as \
+            \"https://sqs.eu-west-1.amazonaws.com/123456789012/undelivered\""
             .to_owned());
     }
     if text.ends_with(".fifo") {
@@ -175,8 +175,8 @@ mod tests {
             check(
                 &format!(r#""undelivered":{{"bucket":"archive","prefix":"{prefix}"}}"#),
                 &format!(
-                    "undelivered.prefix: is {prefix:?}, which overlaps what the destination \"archive\" \
-                     writes to the same bucket"
+                    "undelivered.prefix: invalid prefix {prefix:?}: it overlaps the prefix of \
+                     the destination \"archive\" in the same bucket"
                 ),
             );
         }
@@ -187,24 +187,24 @@ mod tests {
         check(r#""undelivered":{}"#, "undelivered.bucket: is missing");
         check(
             r#""undelivered":{"bucket":"arn:aws:s3:::b"}"#,
-            "undelivered.bucket: is \"arn:aws:s3:::b\", must be a bucket's name: 3 to 63 of a to z, 0 \
-             to 9, - and . (the name alone, not an ARN)",
+            "undelivered.bucket: is \"arn:aws:s3:::b\", must be a bucket name: 3 to 63 \
+             characters of a to z, 0 to 9, - and . (the name, not an ARN)",
         );
         for (prefix, expected) in [
-            ("logs", "must end with a slash and not begin with one, as in \"logagg/\""),
-            ("/logs/", "must end with a slash and not begin with one, as in \"logagg/\""),
-            ("a//b/", "must not have two slashes together, nor . or .. between them"),
-            ("a/../b/", "must not have two slashes together, nor . or .. between them"),
-            ("aws/", "must be another than that of Lambda's on-failure records, \"aws/lambda/\""),
+            ("logs", "must end with a slash and not begin with one, such as \"logagg/\""),
+            ("/logs/", "must end with a slash and not begin with one, such as \"logagg/\""),
+            ("a//b/", "must not contain // or a segment . or .."),
+            ("a/../b/", "must not contain // or a segment . or .."),
+            ("aws/", "must not be the prefix of Lambda's on-failure records, \"aws/lambda/\""),
         ] {
             check(
                 &format!(r#""undelivered":{{"bucket":"undelivered","prefix":"{prefix}"}}"#),
-                &format!("undelivered.prefix: is {prefix:?}, {expected}"),
+                &format!("undelivered.prefix: invalid prefix {prefix:?}: {expected}"),
             );
         }
         check(
             r#""undelivered":{"bucket":"undelivered","queue_url":"pointers"}"#,
-            "undelivered.queue_url: must be a queue's URL, as in \
+            "undelivered.queue_url: must be a queue URL, such as \
              \"https://sqs.eu-west-1.amazonaws.com/123456789012/undelivered\"",
         );
         check(
@@ -213,7 +213,7 @@ mod tests {
         );
         check(
             r#""undelivered":{"bucket":"undelivered","bucket_owner":"12345"}"#,
-            "undelivered.bucket_owner: is \"12345\", must be the 12 digits of an account's id",
+            "undelivered.bucket_owner: is \"12345\", must be an account ID of 12 digits",
         );
     }
 

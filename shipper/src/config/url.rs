@@ -1,4 +1,4 @@
-//! Addresses of services.
+//! URLs of destinations.
 
 use std::net::IpAddr;
 
@@ -12,22 +12,22 @@ use super::schema::{FieldError, check_text, like_or_arn};
 use crate::aws::{self, Service};
 use crate::secret::{Secret, SecretArn};
 
-/// What an address looks like.
+/// The pattern of a URL.
 const HTTP: &str = "^https?://[^/]";
 
-/// An address alone, since whoever puts credentials into it will find them in logs.
+/// A URL without credentials, because URLs appear in logs.
 #[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(extend("pattern" = HTTP, "format" = URL.name))]
 pub(super) struct HttpUrl(#[schemars(with = "String")] pub(super) Url);
 
-/// An address that may have a query, for services that want one.
+/// A URL that may have a query.
 #[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(extend("pattern" = HTTP, "format" = URL_WITH_QUERY.name))]
 pub(super) struct HttpUrlWithQuery(#[schemars(with = "String")] pub(super) Url);
 
-/// An address that lets in whoever has it: itself, or the ARN under which it is kept.
+/// A URL that is itself a credential, or the ARN of the secret that contains it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(extend("anyOf" = like_or_arn(HTTP), "format" = SECRET_URL.name))]
@@ -66,18 +66,18 @@ impl TryFrom<String> for HttpUrlWithQuery {
 }
 
 impl SecretUrl {
-    /// Reads the address in the field `url`.
+    /// Parses the URL in the field `url`.
     pub(super) fn url(&self) -> Result<Url, FieldError> {
         url(self.0.expose())
     }
 }
 
-/// An address that may be left out for another.
+/// A URL with a default.
 pub(super) fn url_or(given: Option<HttpUrl>, by_default: &str) -> Result<Url, FieldError> {
     given.map_or_else(|| url(by_default), |HttpUrl(url)| Ok(url))
 }
 
-/// An address that may be left out for AWS's own.
+/// A URL that defaults to the AWS service's endpoint.
 pub(super) fn url_of_service(
     given: Option<HttpUrl>,
     service: Service,
@@ -89,7 +89,7 @@ pub(super) fn url_of_service(
         .map_err(|problem| FieldError::new("", problem.to_string()))
 }
 
-/// The address of a bucket, whose service may be AWS's own.
+/// The URL of a bucket, which defaults to AWS's endpoint.
 pub(super) fn url_of_bucket(
     given: Option<HttpUrl>,
     bucket: &str,
@@ -105,13 +105,13 @@ pub(super) fn url_of_bucket(
     Ok(url)
 }
 
-/// Whether what is sent to the `url` of a destination can be read on the way.
+/// Whether requests to a destination's `url` are unencrypted on the network.
 pub(super) fn is_in_the_clear(destination: &Value) -> bool {
     let url = destination["url"].as_str().and_then(|text| Url::parse(text).ok());
     url.is_some_and(|url| url.scheme() == "http" && !is_own_machine(&url))
 }
 
-/// Whether a text begins as an address does. `Url` takes more for one: `HTTP:/x`, say.
+/// Whether a string begins like a URL. `Url` accepts more, such as `HTTP:/x`.
 pub(super) fn is_http(text: &str) -> bool {
     ["http://", "https://"].iter().any(|scheme| {
         text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
@@ -125,7 +125,7 @@ fn url(text: &str) -> Result<Url, FieldError> {
 fn plain(text: &str) -> Result<Url, String> {
     let url = parse(text)?;
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("must not have a query or a fragment (what follows ? or #)".to_owned());
+        return Err("must not contain a query or a fragment (what follows ? or #)".to_owned());
     }
     Ok(url)
 }
@@ -133,7 +133,7 @@ fn plain(text: &str) -> Result<Url, String> {
 fn with_query(text: &str) -> Result<Url, String> {
     let url = parse(text)?;
     if url.fragment().is_some() {
-        return Err("must not have a fragment (what follows #)".to_owned());
+        return Err("must not contain a fragment (what follows #)".to_owned());
     }
     Ok(url)
 }
@@ -141,17 +141,19 @@ fn with_query(text: &str) -> Result<Url, String> {
 fn parse(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| is_http(text) && url.has_host());
     let Some(url) = url else {
-        return Err("must be a URL that begins with http:// or https://, as in \
-                    \"https://logs.example:8080\""
+        return Err("must be a URL that begins with http:// or https://, such as \
+            \"https://logs.example:8080\""
             .to_owned());
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold credentials; give them in the fields meant for them".to_owned());
+        return Err(
+            "must not contain credentials; use the destination's fields for credentials".to_owned()
+        );
     }
     Ok(url)
 }
 
-/// Whether what is sent there stays on this machine.
+/// Whether the URL is a loopback address.
 fn is_own_machine(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();

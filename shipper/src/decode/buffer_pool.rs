@@ -1,23 +1,23 @@
-//! Memory that one event leaves to the next, which saves to have it cleared.
+//! Buffers that are reused across events, so that they are not zeroed again.
 
 use std::sync::{Mutex, PoisonError};
 
-/// What is kept of it.
+/// The unused buffers.
 #[derive(Debug, Default)]
 pub(crate) struct BufferPool(Mutex<Vec<Vec<u8>>>);
 
 impl BufferPool {
-    /// For an event: what it is decoded to, and its texts.
+    /// Two for each event: the decoded bytes and the unescaped strings.
     const MOST: usize = 2;
-    /// Larger ones are for events that seldom come.
+    /// Larger buffers are not kept, because such events are rare.
     const LARGEST_BYTES: usize = 4 * 1024 * 1024;
 
-    /// One that is left, or an empty one.
+    /// A pooled buffer, or an empty one.
     pub(crate) fn take(&self) -> Vec<u8> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    /// Leaves one to the next event.
+    /// Returns a buffer to the pool.
     pub(crate) fn leave(&self, buffer: Vec<u8>) {
         let mut buffer_pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if buffer_pool.len() < Self::MOST && buffer.capacity() <= Self::LARGEST_BYTES {
@@ -26,7 +26,7 @@ impl BufferPool {
     }
 }
 
-/// So many bytes, whatever they are, in `buffer` if that is large enough.
+/// A buffer of this size with unspecified content, reusing `buffer` if it is large enough.
 pub(super) fn of(bytes: usize, mut buffer: Vec<u8>) -> Vec<u8> {
     if buffer.capacity() < bytes {
         return vec![0; bytes];

@@ -1,7 +1,6 @@
-//! JSON in the shape in which CloudWatch Logs writes it, read in one pass that knows this shape:
-//! without blanks, the fields of a log event in their order, nothing unknown but texts. Whatever is
-//! not of this shape is left to a parser for all of JSON, which is also the one to say what is
-//! wrong.
+//! The fast path for the JSON that CloudWatch Logs writes: one pass, no white space, fields of a
+//! log event in a fixed order, unknown values only if they are strings. Anything else is left to a
+//! complete JSON parser, which also reports errors.
 
 use std::borrow::Cow;
 
@@ -11,11 +10,11 @@ use super::{Delivery, EventTime, LogEvent, MessageType, Text, buffer_pool};
 use crate::escape::{BLOCK, is_special, plain, specials};
 use crate::fast_path::{once, plain_text};
 
-/// Reads a delivery; `None` if it is not of the usual shape. Texts without their escapes go into
-/// `texts`.
+/// Parses a delivery; `None` if it does not have the expected shape. Unescaped strings are written
+/// to `texts`.
 pub(super) fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Option<Delivery<'a>> {
     let whole = from_utf8(decoded).ok()?;
-    // No text becomes longer without its escapes.
+    // Unescaping never makes a string longer.
     *texts = buffer_pool::of(decoded.len(), std::mem::take(texts));
     let mut reader = Reader { whole, rest: decoded, buffer: texts };
     let (mut message_type, mut owner, mut log_group, mut log_stream) = (None, None, None, None);
@@ -59,9 +58,9 @@ pub(super) fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Option<Del
 
 struct Reader<'a> {
     whole: &'a str,
-    /// What of it is not read yet.
+    /// The unread rest.
     rest: &'a [u8],
-    /// Where escapes are undone.
+    /// The buffer for unescaped strings.
     buffer: &'a mut [u8],
 }
 
@@ -102,7 +101,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An array of strings, none of which matters.
+    /// Skips an array of strings.
     fn strings(&mut self) -> Option<()> {
         self.take(b"[")?;
         if self.take(b"]").is_some() {
@@ -123,7 +122,7 @@ impl<'a> Reader<'a> {
     }
 
     fn time(&mut self) -> Option<EventTime> {
-        /// So many that no number of them is too large.
+        /// The number of digits that cannot overflow.
         const MOST_DIGITS: usize = 18;
 
         let count = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -138,17 +137,17 @@ impl<'a> Reader<'a> {
         (millis <= EventTime::LAST.0).then_some(EventTime(millis))
     }
 
-    /// How much is read.
+    /// The number of bytes read.
     fn place(&self) -> usize {
         self.whole.len() - self.rest.len()
     }
 
-    /// A string without escapes, behind its first quote.
+    /// A string without escapes, after its opening quote.
     fn plain_string(&mut self) -> Option<&'a str> {
         plain_text(self.whole, &mut self.rest)
     }
 
-    /// A string, behind its first quote.
+    /// A string, after its opening quote.
     fn string(&mut self) -> Option<Cow<'a, str>> {
         let (beginning, rest) = self.rest.split_at_checked(plain(self.rest))?;
         if let Some(rest) = rest.strip_prefix(b"\"") {
@@ -164,8 +163,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes a string without its escapes, of which the first `plain` bytes have none. Tells how much
-/// was read, its last quote included, and how much was written.
+/// Unescapes a string whose first `plain` bytes have no escapes. Returns the number of bytes read,
+/// including the closing quote, and the number written.
 fn unescape(text: &[u8], plain: usize, buffer: &mut [u8]) -> Option<(usize, usize)> {
     buffer.get_mut(..plain)?.copy_from_slice(text.get(..plain)?);
     let (mut read, mut written) = (plain, plain);
@@ -194,7 +193,7 @@ fn unescape(text: &[u8], plain: usize, buffer: &mut [u8]) -> Option<(usize, usiz
                 read += 2;
                 written += 1;
             }
-            // Near an end, where there is no place for a block.
+            // Near the end, where no whole block fits.
             [byte, ..] if !is_special(byte) => {
                 *buffer.get_mut(written)? = byte;
                 read += 1;
@@ -205,9 +204,9 @@ fn unescape(text: &[u8], plain: usize, buffer: &mut [u8]) -> Option<(usize, usiz
     }
 }
 
-/// Undoes the escapes of one letter that lie in a block as a whole, up to something else that is
-/// special. Tells how much of the block is done, and how many bytes less it has become. What stands
-/// behind the block is read to copy all of it at once, and written to as well.
+/// Unescapes the single-letter escapes that are completely within a block, up to another special
+/// byte. Returns how many bytes of the block are done, and by how many it shrank. Reads and writes
+/// beyond the block, because it copies whole blocks.
 #[inline]
 fn unescape_block(from: &[u8; 2 * BLOCK], to: &mut [u8; 2 * BLOCK]) -> (usize, usize) {
     let copy = |to: &mut [u8; 2 * BLOCK], place: usize, start: usize| {
@@ -232,7 +231,7 @@ fn unescape_block(from: &[u8; 2 * BLOCK], to: &mut [u8; 2 * BLOCK]) -> (usize, u
     (BLOCK, removed)
 }
 
-/// What a letter behind a backslash stands for.
+/// The character of a single-letter escape.
 #[inline]
 fn unescaped(letter: u8) -> Option<u8> {
     static CHARACTERS: [u8; 256] = {
@@ -258,8 +257,7 @@ fn unescaped(letter: u8) -> Option<u8> {
     (character != 0).then_some(character)
 }
 
-/// A character in hexadecimal digits, and how many bytes it is written in; two units where it takes
-/// a pair.
+/// The character of a `\u` escape and the length of its digits; two units for a surrogate pair.
 fn character(text: &[u8]) -> Option<(char, usize)> {
     const UNIT_BYTES: usize = "\\u0000".len();
 
@@ -300,7 +298,7 @@ mod tests {
         assert_eq!(parse_any(json.as_bytes()), Ok(without_escaped(read)), "{json}");
     }
 
-    /// The delivery as the parser for all of JSON reads it. What is left out is the same text.
+    /// The delivery as the complete parser returns it. The omitted field has the same content.
     fn without_escaped(mut delivery: Delivery<'_>) -> Delivery<'_> {
         for event in &mut delivery.log_events {
             let json = format!("\"{}\"", event.escaped.take().unwrap());

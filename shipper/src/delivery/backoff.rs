@@ -1,19 +1,19 @@
-//! How long to wait before trying again.
+//! Backoff between retries.
 
 use std::time::{Duration, SystemTime};
 
-/// The longest wait before the first retry.
+/// The upper bound of the first backoff.
 const BASE: Duration = Duration::from_millis(200);
 
-/// The longest wait at all, unless the service asks for more.
+/// The upper bound of any backoff, unless the destination asks for a longer one.
 const CEILING: Duration = Duration::from_secs(20);
 
-/// The shortest wait when a service names the time, so that a `Retry-After: 0` cannot make a busy
-/// loop.
+/// The lower bound if the destination specifies the wait, so that `Retry-After: 0` cannot cause a
+/// busy loop.
 const SHORTEST_ASKED: Duration = Duration::from_millis(100);
 
-/// A random wait between nothing and a ceiling that doubles with every try ("full jitter"):
-/// many instances that fail together do not come back together.
+/// Exponential backoff with full jitter, so that many instances that fail together do not retry
+/// together.
 ///
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
 pub(crate) fn backoff(tries: u32, rng: &mut fastrand::Rng) -> Duration {
@@ -22,8 +22,8 @@ pub(crate) fn backoff(tries: u32, rng: &mut fastrand::Rng) -> Duration {
     ceiling.mul_f64(rng.f64())
 }
 
-/// How long to wait before the service is asked again about its receipts. Nothing competes here, so
-/// nothing is left to chance.
+/// The wait before the next acknowledgement request. Without jitter, because these requests do not
+/// compete.
 pub(super) fn inquiry_wait(inquiries: u32) -> Duration {
     /// The first wait.
     const FIRST: Duration = Duration::from_millis(250);
@@ -32,8 +32,7 @@ pub(super) fn inquiry_wait(inquiries: u32) -> Duration {
     FIRST.saturating_mul(1 << inquiries.saturating_sub(1).min(16)).min(LONGEST)
 }
 
-/// The wait that a `Retry-After` header asks for, in either of its forms; `None` for one that is
-/// neither.
+/// The wait of a `Retry-After` header, in seconds or as a date; `None` if it is invalid.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>
 pub(super) fn asked_for(header: &str, now: SystemTime) -> Option<Duration> {

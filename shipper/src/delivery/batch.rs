@@ -1,4 +1,4 @@
-//! Requests in the making: pieces of records encoded one after another, up to the limits.
+//! Batches: records encoded one after another, up to the size limits.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -17,40 +17,39 @@ use crate::destination::{
 };
 use crate::record::{Extent, Piece, Record};
 
-/// Why records are rejected that a service would take and not keep.
+/// The reason for records that are older than the destination keeps them.
 const TOO_OLD: ReasonCode = ReasonCode::new("too_old");
 
-/// The pieces of one request.
+/// The records of one request.
 pub(super) struct Batch<'r> {
     items: Vec<Item<'r>>,
-    /// All pieces as encoded, with what separates them, but not what stands around record_groups.
+    /// The encoded records with their separators, without the framing of the groups.
     body: Body,
     gzip_level: Compression,
-    /// The most that may come to stand around record_groups.
+    /// The maximum size of the groups' framing.
     framing_bytes: usize,
     sealed: Option<Sealed>,
-    /// How often it was sent without success.
+    /// How many attempts failed.
     pub(super) tries: u32,
-    /// How many of its pieces may have been taken at an earlier try.
+    /// How many of its records an earlier attempt may have delivered.
     pub(super) unclear: usize,
-    /// How many pieces the destination had taken when this request was last throttled.
+    /// How many records the destination had accepted when this batch was last throttled.
     pub(super) taken_when_throttled: Option<u64>,
-    /// The split that it is a half of.
+    /// The split that produced it.
     pub(super) split: Option<u32>,
 }
 
-/// A piece and where it lies in the body.
+/// A record and its position in the body.
 struct Item<'r> {
     piece: Piece<'r>,
     place: Range<usize>,
-    /// What it has added to the batch's `framing_bytes`.
+    /// Its contribution to the batch's `framing_bytes`.
     framing_bytes: usize,
 }
 
-/// A batch as it is sent.
+/// A batch that is ready to be sent.
 #[derive(Clone)]
 pub(super) struct Sealed {
-    /// What is sent.
     pub(super) request: Request,
     /// The size of the body before compression.
     pub(super) bytes: usize,
@@ -79,33 +78,33 @@ impl<'r> Batch<'r> {
         self.items.is_empty()
     }
 
-    /// The size before compression, or a little more.
+    /// The size before compression, or slightly more.
     pub(super) fn bytes(&self) -> usize {
         self.body.len() + self.framing_bytes
     }
 
-    /// The piece at `index`.
+    /// The record at `index`.
     pub(super) fn piece(&self, index: usize) -> &Piece<'r> {
         &self.items[index].piece
     }
 
-    /// All pieces, in their order.
+    /// All records, in order.
     pub(super) fn pieces(&self) -> impl Iterator<Item = &Piece<'r>> {
         self.items.iter().map(|item| &item.piece)
     }
 
-    /// The pieces alone, without how they are encoded.
+    /// The records without their encoded form.
     pub(super) fn into_pieces(self) -> Vec<Piece<'r>> {
         self.items.into_iter().map(|item| item.piece).collect()
     }
 
-    /// Whether a piece may come into this request at all.
+    /// Whether a record may be part of this request.
     fn accepts(&self, piece: &Piece<'r>, destination: &dyn Destination) -> bool {
         let last = self.items.last();
         last.is_none_or(|last| destination.boundary(&last.piece, piece) != Boundary::NextRequest)
     }
 
-    /// Encodes a piece at the end, and tells its size. Nothing is added to what was sealed.
+    /// Appends a record and returns its encoded size. Not after the batch is sealed.
     pub(super) fn push(&mut self, piece: Piece<'r>, destination: &dyn Destination) -> usize {
         debug_assert!(self.sealed.is_none());
         let last = self.items.last().map(|last| &last.piece);
@@ -127,7 +126,7 @@ impl<'r> Batch<'r> {
         bytes
     }
 
-    /// Takes the last piece out again.
+    /// Removes the last record.
     pub(super) fn pop(&mut self) -> Option<Piece<'r>> {
         let item = self.items.pop()?;
         self.body.truncate(self.items.last().map_or(0, |last| last.place.end));
@@ -135,7 +134,7 @@ impl<'r> Batch<'r> {
         Some(item.piece)
     }
 
-    /// Divides the batch into two of as many pieces each, give or take one.
+    /// Splits the batch into two halves.
     pub(super) fn halves(&self, destination: &dyn Destination) -> (Self, Self) {
         let middle = self.items.len() / 2;
         let half = |range: Range<usize>| {
@@ -143,14 +142,14 @@ impl<'r> Batch<'r> {
             for item in &self.items[range] {
                 half.push(item.piece.clone(), destination);
             }
-            // Which of them those are is not known.
+            // It is not known which half they are in.
             half.unclear = self.unclear.min(half.len());
             half
         };
         (half(0..middle), half(middle..self.items.len()))
     }
 
-    /// The batch as it is sent, made once however often it is sent; none without a piece.
+    /// The request, built once for all attempts; `None` without records.
     pub(super) fn seal(&mut self, destination: &dyn Destination) -> Option<&Sealed> {
         if self.sealed.is_none() {
             let (first, last) = (self.items.first()?, self.items.last()?);
@@ -171,7 +170,7 @@ impl<'r> Batch<'r> {
         self.sealed.as_ref()
     }
 
-    /// Writes what stands around the record_groups.
+    /// Writes the framing of the groups.
     fn framing(&self, destination: &dyn Destination) -> Framing {
         let together = |one: &Item<'r>, next: &Item<'r>| {
             destination.boundary(&one.piece, &next.piece) == Boundary::SameGroup
@@ -202,14 +201,14 @@ impl<'r> Batch<'r> {
     }
 }
 
-/// What stands around the record_groups of a batch.
+/// The framing of a batch's groups.
 struct Framing {
     text: Vec<u8>,
     record_groups: Vec<Framed>,
 }
 
 impl Framing {
-    /// All parts of a body, of which `pieces` are the pieces.
+    /// All parts of a body, with `pieces` as its records.
     fn around<'t>(&'t self, pieces: &'t [u8]) -> Vec<&'t [u8]> {
         let parts = |record_group: &Framed| {
             [
@@ -222,15 +221,14 @@ impl Framing {
     }
 }
 
-/// Where the parts of a record_group lie: what stands around it in the framing's text, its pieces in
-/// the batch's body.
+/// The position of a group: its framing in the framing's text, its records in the batch's body.
 struct Framed {
     open: Range<usize>,
     pieces: Range<usize>,
     close: Range<usize>,
 }
 
-/// The most that may come to stand around a record_group with this piece.
+/// The maximum framing for a group with this record.
 fn most_around(piece: &Piece<'_>, destination: &dyn Destination) -> usize {
     let record_group =
         RecordGroup { first: piece, bytes: usize::MAX, is_first: true, is_last: true };
@@ -240,10 +238,10 @@ fn most_around(piece: &Piece<'_>, destination: &dyn Destination) -> usize {
     text.len()
 }
 
-/// Makes batches of records, none before it is needed.
+/// Builds batches of records on demand.
 pub(super) struct Batcher<'r> {
     records: slice::Iter<'r, Record<'r>>,
-    /// Pieces that come before all other records.
+    /// Records that precede all others.
     first: VecDeque<Piece<'r>>,
     settings: Settings,
 }
@@ -253,13 +251,13 @@ impl<'r> Batcher<'r> {
         Self { records: records.iter(), first: VecDeque::new(), settings }
     }
 
-    /// Gives away the records of all pieces that are not in a batch yet.
+    /// Removes and returns the records that are not in a batch yet.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = &'r Record<'r>> {
         let records = std::mem::replace(&mut self.records, [].iter());
         self.first.drain(..).map(|piece| piece.record).chain(records)
     }
 
-    /// Whether all pieces are in batches.
+    /// Whether all records are in batches.
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_empty() && self.records.as_slice().is_empty()
     }
@@ -272,7 +270,7 @@ impl<'r> Batcher<'r> {
         now: SystemTime,
         delivered: &mut DeliveryResult<'r>,
     ) -> Option<Batch<'r>> {
-        /// Most pieces take more in a request.
+        /// Most records take more in a request.
         const GUESSED_BYTES: usize = 512;
 
         let oldest = limits.max_age.and_then(|age| now.checked_sub(age));
@@ -312,7 +310,7 @@ impl<'r> Batcher<'r> {
         (!batch.is_empty()).then_some(batch)
     }
 
-    /// The next piece; it is late if it was written before that time.
+    /// The next record; it is late if it is older than `late`.
     fn next_piece(&mut self, late: Option<SystemTime>) -> Option<Piece<'r>> {
         if let Some(piece) = self.first.pop_front() {
             return Some(piece);
@@ -325,7 +323,7 @@ impl<'r> Batcher<'r> {
         Some(piece)
     }
 
-    /// Puts what can be sent of a piece that is too large in front of everything else.
+    /// Queues the sendable parts of an oversized record in front of all others.
     fn make_fit(
         &mut self,
         mut piece: Piece<'r>,
@@ -334,12 +332,12 @@ impl<'r> Batcher<'r> {
         delivered: &mut DeliveryResult<'r>,
     ) {
         if piece.json.take().is_some() {
-            // The fields are in the message as well, and without them it may fit as it is.
+            // The message contains the fields as well, and it may fit without them.
             delivered.counts.note_json_fields_rejected(&TOO_LARGE);
             self.first.push_front(piece);
             return;
         }
-        // A piece of a piece would have no number of its own.
+        // A part cannot be split again: its number would be ambiguous.
         let pieces = match piece.extent {
             Extent::Whole => {
                 let Piece { record, is_late, .. } = piece;
@@ -377,8 +375,8 @@ mod tests {
     use crate::destination::{Address, BatchOutcome, Deduplication, Encoding, Endpoint, Response};
     use crate::log_source::LogSource;
 
-    /// A service to which the pieces of one log group go in a record_group, and those of one account in
-    /// a request: `[group bytes:a,b|group bytes:c]`.
+    /// A destination with one group for each log group and one request for each account: `[group
+    /// bytes:a,b|group bytes:c]`.
     struct Sectioned {
         endpoint: Endpoint,
         limits: Limits,

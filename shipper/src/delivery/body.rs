@@ -1,27 +1,27 @@
-//! The body of a request in the making.
+//! The body of a request while it is built.
 
 use flate2::Compression;
 
 use super::compress::Gzip;
 
-/// So much is compressed at once: as much as stays near the processor.
+/// The chunk that is compressed at once; it fits into the processor's cache.
 const STRETCH_BYTES: usize = 64 * 1024;
 
-/// What pieces are encoded to, one after the other. The last one can be taken out again.
+/// The encoded records, one after another. The last one can be removed.
 #[derive(Default)]
 pub(super) struct Body {
-    /// The end of it that is not compressed yet; all of it where nothing is compressed on the way.
+    /// The part that is not compressed yet; everything if compression is not incremental.
     text: Vec<u8>,
-    /// The size of what comes before `text`.
+    /// The size of the part before `text`.
     before: usize,
     gzip: Option<Gzip>,
 }
 
 impl Body {
-    /// A body that is compressed while it grows, so that it is never in memory as a whole. It is
-    /// one for which nothing but its pieces will be there in the end.
+    /// A body that is compressed incrementally, so that it is never in memory as a whole. Only for
+    /// destinations whose bodies consist of records alone.
     pub(super) fn compressed(level: Compression) -> Self {
-        /// A stretch is full once a piece ends behind it.
+        /// A chunk is complete at the first record that ends after it.
         const ROOM_BYTES: usize = STRETCH_BYTES + STRETCH_BYTES / 8;
 
         Self {
@@ -36,8 +36,7 @@ impl Body {
         self.before + self.text.len()
     }
 
-    /// Appends what `encode` writes, and tells how much that is. What was there before it can no
-    /// longer be taken out.
+    /// Appends what `encode` writes and returns its size. Earlier content can no longer be removed.
     pub(super) fn append(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> usize {
         if self.text.len() >= STRETCH_BYTES
             && let Some(gzip) = &mut self.gzip
@@ -51,12 +50,12 @@ impl Body {
         self.text.len() - start
     }
 
-    /// Takes out what was appended last, so that this size remains.
+    /// Removes what was appended last, down to this size.
     pub(super) fn truncate(&mut self, len: usize) {
         self.text.truncate(len.saturating_sub(self.before));
     }
 
-    /// Gives away what there is, so that only the size remains.
+    /// Takes the content out; only the size remains.
     pub(super) fn finish(&mut self) -> Finished {
         let text = std::mem::take(&mut self.text);
         self.before += text.len();
@@ -70,9 +69,9 @@ impl Body {
     }
 }
 
-/// A body that nothing is added to.
+/// A complete body.
 pub(super) enum Finished {
-    /// As it was encoded.
+    /// As encoded.
     Text(Vec<u8>),
     /// Compressed.
     Gzip(bytes::Bytes),

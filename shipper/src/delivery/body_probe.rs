@@ -1,4 +1,4 @@
-//! The body of a request, and whether any of it has left.
+//! Detects whether the body of a request was read.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// A body that knows whether it was asked for. Before that, there was no connection to send it on.
+/// A body that records whether it was read. Before that, there was no connection to send it on.
 struct ProbedBody {
     body: reqwest::Body,
     is_under_way: Arc<AtomicBool>,
 }
 
-/// Whether a body was asked for.
+/// Whether the body was read.
 #[derive(Default)]
 pub(super) struct BodyProbe(Arc<AtomicBool>);
 
 impl BodyProbe {
-    /// Watches the body of a request, if it has one: nobody asks for an empty one.
+    /// Wraps the body of a request, if it has one: an empty body is never read.
     pub(super) fn over_body(request: &mut reqwest::Request) -> Option<Self> {
         let body = request.body_mut().take()?;
         if body.is_end_stream() {

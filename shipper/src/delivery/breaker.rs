@@ -1,25 +1,24 @@
-//! The circuit breaker: whether a destination is worth trying at all.
+//! The circuit breaker of a destination.
 //!
-//! A service that is down would hold every invocation until its time is over, and so take the
-//! account's concurrency with it. After some failures in a row nothing is sent but one request an
-//! interval, and everything else is stored at once. Each instance of the function finds that out
-//! for itself, so there is nothing to share.
+//! A destination that is down would occupy every invocation until its deadline, and with it the
+//! account's concurrency. After several consecutive failures only one probe is sent per interval,
+//! and everything else is stored at once. The state is kept per instance and not shared.
 
 use std::time::{Duration, SystemTime};
 
-/// So many requests in a row must fail, of which those that were under way together count once.
+/// The number of consecutive failures that open the circuit. Concurrent requests count once.
 const FAILURES: u32 = 5;
 
-/// Or so long must nothing have succeeded, with more than one try.
+/// The time without a success that opens the circuit, after more than one attempt.
 const FAILING_FOR: Duration = Duration::from_secs(10);
 
-/// How long nothing is sent at first.
+/// The first interval of the open circuit.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How long nothing is sent at most, after several probes have failed.
+/// The longest interval, after several failed probes.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(120);
 
-/// Whether requests to a destination are worth it, learned from how they end.
+/// The state of the circuit, learned from the results of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Breaker(State);
 
@@ -28,32 +27,32 @@ enum State {
     /// Requests are sent.
     #[default]
     Closed,
-    /// Requests are sent, but the last ones have failed.
+    /// Requests are sent, but the last ones failed.
     Failing { failures: u32, since: SystemTime, last: SystemTime },
-    /// Nothing is sent for a time.
+    /// Nothing is sent until the interval is over.
     Open { since: SystemTime, interval: Duration },
-    /// One request is on its way to find out.
+    /// One probe is in flight.
     Probing { interval: Duration },
 }
 
-/// Whether something may be sent.
+/// What may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// As much as one likes.
+    /// Any number of requests.
     Send,
-    /// One request, to find out.
+    /// One probe.
     Probe,
     /// Nothing.
     Nothing,
 }
 
 impl Breaker {
-    /// What may be sent at `now`. A probe is granted once, until it ends or an interval is over.
+    /// What may be sent at `now`. A probe is granted once per interval, until it ends.
     pub fn admits(&mut self, now: SystemTime) -> Admission {
         match self.0 {
             State::Closed | State::Failing { .. } => Admission::Send,
             State::Open { since, interval } => {
-                // A clock that was set back counts as time that has passed.
+                // A clock that was set back counts as an elapsed interval.
                 let waited = now.duration_since(since).unwrap_or(interval);
                 if waited < interval {
                     return Admission::Nothing;
@@ -65,16 +64,16 @@ impl Breaker {
         }
     }
 
-    /// A request has shown that the service works.
+    /// A request has succeeded.
     pub fn succeeded(&mut self) {
         self.0 = State::Closed;
     }
 
-    /// A request sent at `sent` has shown at `now` that it does not.
+    /// A request sent at `sent` has failed at `now`.
     pub fn failed(&mut self, sent: SystemTime, now: SystemTime) {
         self.0 = match self.0 {
             State::Closed => State::Failing { failures: 1, since: now, last: now },
-            // It was under way when another failed.
+            // It was in flight when another failed.
             State::Failing { failures, since, last } if sent < last => {
                 Self::failing(failures, since, last, now)
             }
@@ -84,7 +83,7 @@ impl Breaker {
             State::Probing { interval } => {
                 State::Open { since: now, interval: (interval * 2).min(LONGEST_INTERVAL) }
             }
-            // The end of a request that was sent before.
+            // A request sent before the circuit opened.
             open @ State::Open { .. } => open,
         };
     }
@@ -98,21 +97,21 @@ impl Breaker {
         }
     }
 
-    /// A probe was granted that nobody has used, or whose end nobody has seen.
+    /// A granted probe was not sent, or its result is unknown.
     pub fn probe_unused(&mut self, now: SystemTime) {
         if let State::Probing { interval } = self.0 {
-            // So that the next one who asks is granted it.
+            // The next caller is granted the probe.
             let since = now.checked_sub(interval).unwrap_or(SystemTime::UNIX_EPOCH);
             self.0 = State::Open { since, interval };
         }
     }
 
-    /// Whether the last request has shown that the service works.
+    /// Whether the last request succeeded.
     pub fn is_closed(&self) -> bool {
         self.0 == State::Closed
     }
 
-    /// Whether nothing is sent, and no probe is under way that could change that.
+    /// Whether nothing is sent, and no probe is in flight.
     pub fn is_shut(&self) -> bool {
         matches!(self.0, State::Open { .. })
     }
@@ -223,7 +222,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens, somebody is let through within the longest interval.
+        /// A probe is granted within the longest interval, whatever happens.
         #[test]
         fn it_never_stays_shut(ends in prop::collection::vec((any::<bool>(), 0..300_u64), 0..50)) {
             let mut breaker = Breaker::default();

@@ -1,4 +1,4 @@
-//! HTTP: the one place with I/O.
+//! The HTTP client: the only part with I/O.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -19,37 +19,38 @@ use crate::destination::{
     Ambiguity, Encoding, Endpoint, ReasonCode, Request, Response, Signing, speaks_tls,
 };
 
-/// How long to wait for a connection. A service that is down should cost a moment, not the
-/// request's whole time.
+/// The connection timeout. A destination that is down costs this time, not the whole request
+/// timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long an unused connection is kept. Some servers close idle connections after 5 s, which a frozen
-/// sandbox does not notice: a request on such a connection breaks, and nobody knows whether it was taken.
+/// How long an idle connection is kept. Some servers close idle connections after 5 s, which a
+/// frozen sandbox does not notice; a request on such a connection fails, and it is unknown whether
+/// it was received.
 ///
 /// <https://nodejs.org/api/http.html#serverkeepalivetimeout>
 const IDLE: Duration = Duration::from_secs(4);
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// No connection came about, so nothing was sent: an unknown name, no route, no answer.
+    /// There was no connection, so nothing was sent: unknown host, no route, or no response.
     NotConnected,
-    /// Nobody listens at the address.
+    /// The connection was refused.
     ConnectionRefused,
-    /// The service could not prove by certificate who it is, or there is no TLS there, or none here.
+    /// TLS failed: the certificate is not trusted, or only one side uses TLS.
     TlsFailed,
     /// There are no credentials to sign with, so nothing was sent.
     NotSigned,
-    /// The answer did not come in time.
+    /// The request timed out.
     Timeout,
-    /// The connection broke, or the answer ended early or had no end.
+    /// The connection was closed, or the response was incomplete.
     Broken,
-    /// What came back is no HTTP, as from a port for gRPC or for TLS.
+    /// The response is not HTTP, such as that of a gRPC or TLS port.
     NotHttp,
 }
 
 impl Fault {
-    /// The word under which it is counted.
+    /// The reason in the counts.
     pub fn class(self) -> ReasonCode {
         match self {
             Self::NotConnected => ReasonCode::new("not_connected"),
@@ -62,7 +63,7 @@ impl Fault {
         }
     }
 
-    /// Whether something may have been taken all the same.
+    /// Whether the request may have been processed.
     pub fn ambiguity(self) -> Ambiguity {
         match self {
             Self::NotConnected | Self::ConnectionRefused | Self::TlsFailed | Self::NotSigned => {
@@ -73,20 +74,20 @@ impl Fault {
     }
 }
 
-/// An HTTP client for everything, kept across invocations, and set up when the first request is
-/// sent. What is signed is signed as an environment says.
+/// An HTTP client that is shared by all destinations and invocations, and set up with the first
+/// request. Requests are signed with the credentials of an environment.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
     environment: Option<Arc<Environment>>,
 }
 
-/// What all copies of a client share.
+/// The state that all clones of a client share.
 struct Shared {
     tls: OnceLock<ClientConfig>,
-    /// The connections to each server, by its origin.
+    /// The connections to each server, by origin.
     connections: Mutex<BTreeMap<String, Connections>>,
-    /// Goes on while the sandbox is frozen, as the clock of the connection pools does not.
+    /// A clock that advances while the sandbox is frozen, unlike that of the connection pool.
     clock: fn() -> SystemTime,
 }
 
@@ -108,13 +109,13 @@ impl Client {
         Self { shared: Arc::new(shared), environment: None }
     }
 
-    /// The same client, with the same connections, in another environment.
+    /// The same client and connections, with another environment.
     #[must_use]
     pub fn in_environment(self, environment: Environment) -> Self {
         Self { environment: Some(Arc::new(environment)), ..self }
     }
 
-    /// What is known of AWS here. It is read when it is first asked for.
+    /// The AWS environment, read on first use.
     pub fn environment(&self) -> &Environment {
         match &self.environment {
             Some(environment) => environment,
@@ -122,8 +123,8 @@ impl Client {
         }
     }
 
-    /// Sends a request to an endpoint and reads the answer, all of it within `timeout`. One that is
-    /// rejected since this machine's clock is wrong is sent once more by the service's.
+    /// Sends a request to an endpoint and reads the response within `timeout`. A request that is
+    /// rejected because of a wrong clock is resent with the service's clock.
     pub async fn send(
         &self,
         endpoint: &Endpoint,
@@ -170,7 +171,7 @@ impl Client {
         Ok(Response { status: status.as_u16(), retry_after, body })
     }
 
-    /// Sends a request and reads the answer, at most so much of it, all within `timeout`.
+    /// Sends a request and reads the response, up to a size limit, within `timeout`.
     pub async fn execute(
         &self,
         mut request: reqwest::Request,
@@ -178,14 +179,14 @@ impl Client {
         max_answer_bytes: usize,
     ) -> Result<(StatusCode, HeaderMap, Bytes), Fault> {
         *request.timeout_mut() = Some(timeout);
-        // A longer time is never over before that of connecting is. There the body stays one that
-        // HTTP/2 may send once more by itself.
+        // With a longer timeout, the connection timeout ends first. The body is then left
+        // unwrapped, so that HTTP/2 can resend it.
         let watch =
             (timeout <= CONNECT_TIMEOUT).then(|| BodyProbe::over_body(&mut request)).flatten();
         let url = request.url().clone();
         let mut response =
             self.http(&url)?.execute(request).await.map_err(|error| match fault(&error) {
-                // The time was over before there was a connection.
+                // The timeout ended before there was a connection.
                 Fault::Timeout if watch.is_some_and(|watch| !watch.is_under_way()) => {
                     Fault::NotConnected
                 }
@@ -197,7 +198,7 @@ impl Client {
             let chunk = match response.chunk().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                // A server that speaks nothing but TLS reads no request to its end, and resets the connection.
+                // A TLS server does not read an HTTP request to its end, and resets the connection.
                 Err(_) if status == StatusCode::BAD_REQUEST && speaks_tls(&body) => break,
                 Err(error) => return Err(fault(&error)),
             };
@@ -212,8 +213,8 @@ impl Client {
         Ok((status, headers, body.freeze()))
     }
 
-    /// What sends requests to a server: over the connections that there are, unless they have been idle for
-    /// so long that the server may have closed them.
+    /// The client for a server: with the existing connections, unless they were idle for so long
+    /// that the server may have closed them.
     fn http(&self, url: &Url) -> Result<reqwest::Client, Fault> {
         let now = (self.shared.clock)();
         let mut connections = self.connections();
@@ -232,7 +233,7 @@ impl Client {
         self.shared.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets HTTP up, in the environment of this process; nothing is connected yet.
+    /// Sets up HTTP with this process's environment; opens no connection.
     fn set_up(&self) -> Result<reqwest::Client, Fault> {
         let tls = match self.shared.tls.get() {
             Some(tls) => tls,
@@ -245,7 +246,7 @@ impl Client {
             .tls_backend_preconfigured(tls.clone())
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE)
-            // A redirected POST may arrive as a GET, whose 200 says nothing about the records.
+            // A redirected POST may become a GET, whose 200 does not mean delivery.
             .redirect(redirect::Policy::none())
             .user_agent(concat!("logagg/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -259,12 +260,12 @@ impl Client {
     }
 }
 
-/// What tells a server from others: scheme, host and port.
+/// The origin of a URL: scheme, host and port.
 fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// The name of an encoding as a header has it.
+/// The header value of an encoding.
 fn content_encoding(encoding: Encoding) -> Option<&'static str> {
     match encoding {
         Encoding::Identity => None,
@@ -277,7 +278,7 @@ fn fault(error: &reqwest::Error) -> Fault {
     if error.is_connect() {
         match io_error(error).map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => Fault::ConnectionRefused,
-            // The kind under which rustls reports all that is wrong with a handshake.
+            // The kind that rustls uses for all handshake errors.
             Some(io::ErrorKind::InvalidData) => Fault::TlsFailed,
             _ => Fault::NotConnected,
         }
@@ -290,15 +291,15 @@ fn fault(error: &reqwest::Error) -> Fault {
     }
 }
 
-/// Whether what came back cannot be read as the beginning of an answer.
+/// Whether the response cannot be parsed as HTTP.
 fn is_no_http(error: &reqwest::Error) -> bool {
     iter::successors(error.source(), |&error| error.source())
         .filter_map(|error| error.downcast_ref::<hyper::Error>())
         .any(hyper::Error::is_parse)
 }
 
-/// The I/O error at the bottom of an error. One that wraps another is passed over: it is not
-/// among the sources, but holds it.
+/// The innermost I/O error of an error. A wrapping I/O error contains it, but does not return it as
+/// its source.
 fn io_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
     let mut next = Some(error);
     let mut found = None;
@@ -340,8 +341,8 @@ mod tests {
         Request { address, encoding: Encoding::Identity, body }
     }
 
-    /// A server that answers the beginning of a request and resets the connection, as those in Go do that
-    /// speak nothing but TLS.
+    /// A server that responds to the beginning of a request and resets the connection, as Go's TLS
+    /// servers do.
     fn reject(answer: &'static [u8]) -> Endpoint {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -350,7 +351,7 @@ mod tests {
                 let mut connection = connection.unwrap();
                 connection.read_exact(&mut [0; 5]).unwrap();
                 connection.write_all(answer).unwrap();
-                // Closed with something left to read, a connection is reset.
+                // Closing a socket with unread data resets the connection.
             }
         });
         Endpoint::post(Url::parse(&url).unwrap(), HeaderMap::new())
@@ -363,7 +364,7 @@ mod tests {
         );
         let answer = Client::default().send(&endpoint, request(), TIME).await.unwrap();
         assert_eq!(answer.status, 400);
-        // Of others nobody knows what stands in the part that is missing.
+        // For other statuses the missing part is unknown.
         for answer in [
             &b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}"[..],
             b"HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\n{\"successfulLines\":",
@@ -374,7 +375,8 @@ mod tests {
         }
     }
 
-    /// A server that answers every request so, and tells each with the number of its connection.
+    /// A server that returns this response to every request, and reports the number of the
+    /// connection.
     fn serve(answer: &'static [u8]) -> (Endpoint, mpsc::Receiver<(usize, String)>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -405,13 +407,13 @@ mod tests {
     async fn a_connection_that_was_idle_while_the_sandbox_was_frozen_is_not_used_again() {
         let (endpoint, requests) = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         let client = Client::with_clock(now);
-        // Hardly any time passes on the clock that stands still.
+        // Hardly any time passes on the clock that is frozen.
         for (idle_millis, connection) in [(0, 0), (3_900, 0), (3_900, 0), (4_000, 1), (100, 1)] {
             NOW.set(NOW.get() + Duration::from_millis(idle_millis));
             client.send(&endpoint, request(), TIME).await.unwrap();
             assert_eq!(requests.recv().unwrap().0, connection, "{idle_millis} ms");
         }
-        // A clock that was set back says nothing about how long it was.
+        // A clock that was set back says nothing about the idle time.
         NOW.set(SystemTime::UNIX_EPOCH);
         client.send(&endpoint, request(), TIME).await.unwrap();
         assert_eq!(requests.recv().unwrap().0, 2);
@@ -419,7 +421,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_http_is_told_from_a_connection_that_broke() {
-        // The first frame of HTTP/2, as a port for gRPC sends it, and an alert of TLS.
+        // The first HTTP/2 frame of a gRPC port, and a TLS alert.
         for answer in [&b"\0\0\0\x04\0\0\0\0\0"[..], b"\x15\x03\x01\0\x02\x02\x46"] {
             let (endpoint, _requests) = serve(answer);
             let fault = Client::default().send(&endpoint, request(), TIME).await.unwrap_err();
@@ -446,7 +448,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_whose_time_is_over_while_it_is_about_to_speak_tls_was_not_taken() {
-        // Somebody who takes connections and never says anything.
+        // A server that accepts connections and never responds.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("https://{}/", listener.local_addr().unwrap());
         let endpoint = Endpoint::post(Url::parse(&url).unwrap(), HeaderMap::new());

@@ -1,4 +1,4 @@
-//! Compresses bodies.
+//! Compression of request bodies.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use libdeflater::Crc;
 
 use crate::destination::Encoding;
 
-/// Compresses what `parts` are together; `gzip_level` is how hard, where the encoding has levels.
+/// Compresses the concatenated `parts`; `gzip_level` applies to encodings with levels.
 pub(super) fn compress(parts: &[&[u8]], encoding: Encoding, gzip_level: Compression) -> Bytes {
     match encoding {
         Encoding::Identity => Bytes::from(parts.concat()),
@@ -18,8 +18,8 @@ pub(super) fn compress(parts: &[&[u8]], encoding: Encoding, gzip_level: Compress
     }
 }
 
-/// Deflate in the frame of gzip, written piece by piece. The checksum is taken here, with the
-/// instruction that processors have for it, while a piece is near the processor anyway.
+/// Incremental gzip. The checksum is computed here, with the processor's instruction, while a chunk
+/// is in the cache.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc1952#record_group-2.3>
 pub(super) struct Gzip {
@@ -29,7 +29,7 @@ pub(super) struct Gzip {
 }
 
 impl Gzip {
-    /// One that has room for so much, compressed.
+    /// A compressor with a buffer for this size.
     pub(super) fn of_about(bytes: usize, level: Compression) -> Self {
         /// Deflate, no name, no time, an unknown system.
         const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
@@ -48,14 +48,14 @@ impl Gzip {
     pub(super) fn finish(self) -> Bytes {
         let mut gzip = self.encoder.finish().expect("writing to memory cannot fail");
         gzip.extend_from_slice(&self.checksum.sum().to_le_bytes());
-        // The format has but the lower half of a size beyond 4 GiB.
+        // The trailer contains the size modulo 4 GiB.
         gzip.extend_from_slice(&(self.bytes as u32).to_le_bytes());
         Bytes::from(gzip)
     }
 }
 
 fn gzip(parts: &[&[u8]], level: Compression) -> Bytes {
-    /// Log lines come down to a fifth or less.
+    /// Log events typically compress to a fifth or less.
     const GUESSED_RATIO: usize = 5;
     const NEAR_BYTES: usize = 64 * 1024;
 
@@ -67,7 +67,7 @@ fn gzip(parts: &[&[u8]], level: Compression) -> Bytes {
     gzip.finish()
 }
 
-/// A block of Snappy has its length in front, so it is made of the body as a whole.
+/// A Snappy block begins with its length, so it needs the whole body.
 fn snappy(parts: &[&[u8]]) -> Bytes {
     snap::raw::Encoder::new()
         .compress_vec(&parts.concat())

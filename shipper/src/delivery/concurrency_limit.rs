@@ -1,31 +1,32 @@
-//! How many requests may be under way to a destination at once.
+//! The number of concurrent requests to a destination.
 //!
-//! Additive increase, multiplicative decrease: as long as the service keeps up, one more for
-//! every round of answers; half as many once it throttles or fails; a little fewer when answers
-//! take much longer than the quickest have.
+//! Additive increase, multiplicative decrease: one more per round of successful responses, half as
+//! many after throttling or a failure, and slightly fewer if responses take much longer than the
+//! fastest.
 //!
 //! <https://www.rfc-editor.org/rfc/rfc5681#record_group-3.1>
 
 use std::time::{Duration, SystemTime};
 
-/// How many at the beginning.
+/// The initial limit.
 const FIRST: f64 = 2.0;
 
-/// An answer that takes so many times as long as the quickest says that requests queue up there.
+/// A response that takes this many times as long as the fastest indicates queueing at the
+/// destination.
 const SLOW: u32 = 3;
 
-/// Responses quicker than this say nothing about a queue.
+/// Faster responses do not indicate queueing.
 const QUICK: Duration = Duration::from_millis(50);
 
-/// What is left of the concurrency where answers are slow.
+/// The factor for slow responses.
 const SLOWED: f64 = 0.9;
 
-/// How many requests may be under way, learned from how they end.
+/// The concurrency limit, learned from the results of requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConcurrencyLimit {
     size: f64,
     quickest: Option<Duration>,
-    /// What was sent before says nothing about the concurrency as it is now.
+    /// Requests sent before this time do not reflect the current limit.
     shrunk_at: Option<SystemTime>,
 }
 
@@ -36,13 +37,13 @@ impl Default for ConcurrencyLimit {
 }
 
 impl ConcurrencyLimit {
-    /// How many requests may be under way, at least one and at most `most`.
+    /// The number of concurrent requests, between one and `most`.
     pub fn size(&self, most: usize) -> usize {
-        // At least 1, and truncated: half a request is none.
+        // At least 1, rounded down.
         (self.size as usize).clamp(1, most.max(1))
     }
 
-    /// A request sent at `sent` was answered well at `now`; at most `most` may be under way.
+    /// A request sent at `sent` succeeded at `now`; the limit is at most `most`.
     pub fn succeeded(&mut self, sent: SystemTime, now: SystemTime, most: usize) {
         let took = now.duration_since(sent).unwrap_or_default();
         let quickest = self.quickest.map_or(took, |quickest| quickest.min(took));
@@ -54,12 +55,12 @@ impl ConcurrencyLimit {
         }
     }
 
-    /// A request sent at `sent` ended at `now` because the service was throttling or failing.
+    /// A request sent at `sent` was throttled or failed at `now`.
     pub fn failed(&mut self, sent: SystemTime, now: SystemTime) {
         self.shrink(sent, now, 0.5);
     }
 
-    /// Requests that were under way together count once.
+    /// Requests that were in flight together count once.
     fn shrink(&mut self, sent: SystemTime, now: SystemTime, factor: f64) {
         if self.shrunk_at.is_none_or(|shrunk_at| sent > shrunk_at) {
             self.size = (self.size * factor).max(1.0);

@@ -1,4 +1,4 @@
-//! What a delivery came to.
+//! The result of a delivery.
 
 use std::collections::BTreeMap;
 
@@ -7,47 +7,48 @@ use crate::counts::Counts;
 use crate::destination::{Deduplication, ReasonCode};
 use crate::record::{Extent, Piece, Record};
 
-/// What became of the records of one invocation at one destination. What is left is in no count
-/// yet: somebody has to decide where it stays, see [`Counts::store`] and [`Counts::return_to_source`].
+/// The result for the records of one invocation at one destination. Undelivered records are not in
+/// the counts: the caller decides where they are kept, see [`Counts::store`] and
+/// [`Counts::return_to_source`].
 #[derive(Debug, Default)]
 pub struct DeliveryResult<'r> {
-    /// What is settled.
+    /// The records with a final result.
     pub counts: Counts,
-    /// What is left and may be taken another time.
+    /// Records that a later delivery may deliver.
     pub left: Vec<Left<'r>>,
-    /// What is larger than the destination takes, and to be kept somewhere else.
+    /// Oversized records to be stored as dead letters.
     pub dead_letters: Vec<Left<'r>>,
-    /// What was rejected, as far as the destination says which records that were. It is counted.
+    /// Rejected records, if the destination identifies them. They are counted.
     pub rejected: Vec<Left<'r>>,
-    /// What was rejected where the destination only says how many. It is counted.
+    /// Rejections without the records, if the destination reports numbers only. They are counted.
     pub unattributed: Vec<Unattributed<'r>>,
-    /// By event, how many records the destination holds, or may hold, that it would not know
-    /// again.
+    /// By event: the number of records that the destination holds, or may hold, and does not
+    /// deduplicate.
     pub held: Vec<u64>,
-    /// Of records that were divided, by their place in memory, how many parts the destination holds.
+    /// Of split records, by their address in memory: how many parts the destination holds.
     parts: BTreeMap<usize, u64>,
-    /// How the destination is doing.
+    /// The state of the endpoint.
     pub endpoint_state: EndpointState,
     keys: Option<Deduplication>,
-    /// How many events there are.
+    /// The number of events.
     events: usize,
 }
 
-/// Records that share a disposition, a record once for each of its parts.
+/// Records with the same reason; a split record once for each of its parts.
 #[derive(Debug)]
 pub struct Left<'r> {
-    /// Why.
+    /// The reason.
     pub class: ReasonCode,
     /// The records.
     pub records: Vec<&'r Record<'r>>,
 }
 
-/// Records of which some were rejected, and the destination does not say which.
+/// Records of which the destination rejected some without identifying them.
 #[derive(Debug)]
 pub struct Unattributed<'r> {
-    /// Why, and how many.
+    /// The reasons and numbers.
     pub rejected: Vec<(ReasonCode, usize)>,
-    /// All records among which they are.
+    /// All records that may be affected.
     pub records: Vec<&'r Record<'r>>,
 }
 
@@ -64,18 +65,18 @@ impl<'r> DeliveryResult<'r> {
         }
     }
 
-    /// The destination would not know again what it is given from now on.
+    /// The destination does not deduplicate from now on.
     pub(super) fn ignores_ids(&mut self) {
         self.keys = Some(Deduplication::None);
         self.held.resize(self.events, 0);
     }
 
-    /// Gives the whole away, with nothing to follow.
+    /// Takes the result out, at the end of the delivery.
     pub(super) fn finish(&mut self, endpoint_state: EndpointState) -> Self {
         Self { endpoint_state, ..std::mem::take(self) }
     }
 
-    /// Pieces were taken.
+    /// Records were delivered.
     pub(super) fn deliver<'p>(&mut self, pieces: impl IntoIterator<Item = &'p Piece<'r>>)
     where
         'r: 'p,
@@ -86,8 +87,8 @@ impl<'r> DeliveryResult<'r> {
         }
     }
 
-    /// So many pieces were taken and the others rejected. Which they are is not known, so all of
-    /// them may be held, unless none was taken.
+    /// This many records were delivered and the others rejected. It is unknown which, so all of
+    /// them may be held, unless none was delivered.
     pub(super) fn count<'p>(
         &mut self,
         pieces: impl Iterator<Item = &'p Piece<'r>>,
@@ -119,13 +120,13 @@ impl<'r> DeliveryResult<'r> {
         }
     }
 
-    /// A piece will never be taken.
+    /// A record was rejected.
     pub(super) fn reject(&mut self, record: &'r Record<'r>, class: &ReasonCode) {
         self.counts.reject(1, class);
         add(&mut self.rejected, [record], class);
     }
 
-    /// Records are left.
+    /// Records are undelivered.
     pub(super) fn leave(
         &mut self,
         records: impl IntoIterator<Item = &'r Record<'r>>,
@@ -134,13 +135,14 @@ impl<'r> DeliveryResult<'r> {
         add(&mut self.left, records, class);
     }
 
-    /// A record is too large.
+    /// A record is oversized.
     pub(super) fn dead_letter(&mut self, record: &'r Record<'r>, class: &ReasonCode) {
         add(&mut self.dead_letters, [record], class);
     }
 
     fn hold(&mut self, piece: &Piece<'_>) {
-        // Most invocations have one event, and the record is not near the processor any more.
+        // Most invocations have a single event, and the record is no longer in the processor's
+        // cache.
         let event = if self.held.len() == 1 { 0 } else { piece.record.log_source.event };
         if let Some(held) = self.held.get_mut(event) {
             *held += 1;
@@ -150,31 +152,30 @@ impl<'r> DeliveryResult<'r> {
         }
     }
 
-    /// How many parts of a record the destination would store again if the record were sent once
-    /// more as a whole.
+    /// How many parts of a record would be duplicated if the whole record were sent again.
     pub fn parts_held_of(&self, record: &Record<'_>) -> u64 {
         self.parts.get(&place_of(record)).copied().unwrap_or_default()
     }
 
-    /// How many records the destination would store again if the events that `repeated` holds for
-    /// were delivered once more.
+    /// How many records would be duplicated if the events that `repeated` selects were delivered
+    /// again.
     pub fn held_of(&self, repeated: impl Fn(usize) -> bool) -> u64 {
         let events = self.held.iter().enumerate();
         events.filter(|(event, _)| repeated(*event)).map(|(_, held)| held).sum()
     }
 
-    /// Whether the destination would store again what it was sent before.
+    /// Whether the destination stores duplicates.
     pub fn doubles(&self) -> bool {
         self.keys == Some(Deduplication::None)
     }
 }
 
-/// What tells a record from all others of the same delivery.
+/// The identity of a record within a delivery.
 fn place_of(record: &Record<'_>) -> usize {
     std::ptr::from_ref(record).addr()
 }
 
-/// Adds to the records that share this disposition, which are mostly those that came before.
+/// Adds to the records with the same reason, which are usually the last ones.
 fn add<'r>(
     list: &mut Vec<Left<'r>>,
     records: impl IntoIterator<Item = &'r Record<'r>>,

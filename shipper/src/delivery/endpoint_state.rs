@@ -1,4 +1,4 @@
-//! What an instance of the function has learned about a destination, kept between invocations.
+//! The state of a destination's endpoint, kept by an instance across invocations.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,46 +6,48 @@ use super::breaker::Breaker;
 use super::concurrency_limit::ConcurrencyLimit;
 use crate::destination::{BatchOutcome, RecordOutcome};
 
-/// How a destination is doing.
+/// The state of an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EndpointState {
-    /// Whether it is worth a request.
+    /// The circuit breaker.
     pub breaker: Breaker,
-    /// How many requests at once it keeps up with.
+    /// The concurrency limit.
     pub concurrency: ConcurrencyLimit,
-    /// When it has asked not to be sent anything, and until when.
+    /// When the destination asked to wait, and until when.
     pub busy: Option<(SystemTime, SystemTime)>,
-    /// How long making a request takes.
+    /// The time for building a request.
     pub making: Duration,
-    /// Whether it has shown that it pays no attention to keys.
+    /// Whether it has ignored document ids.
     pub ignores_ids: bool,
-    /// Whether it is known to give receipts.
+    /// Whether it is known to support acknowledgement.
     pub gives_receipts: bool,
 }
 
-/// For how long a service is left alone at most because it has asked for that: it may be better sooner than
-/// it thought, and what waits here may be lost meanwhile.
+/// The longest wait that a destination can ask for: it may recover sooner, and log events that wait
+/// may be lost.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 impl EndpointState {
-    /// The service asks not to be sent anything for so long.
+    /// The destination asks to wait.
     pub(super) fn asked_to_wait(&mut self, now: SystemTime, wait: Duration) {
         self.busy = Some((now, now + wait.min(LONGEST_PAUSE)));
     }
 
-    /// The service has taken what was sent at `sent`. If that was before it asked to wait, it still wants to.
+    /// The destination accepted what was sent at `sent`. If that was before it asked to wait, the
+    /// wait still applies.
     pub(super) fn took(&mut self, sent: SystemTime) {
         self.busy = self.busy.filter(|(since, _)| sent < *since);
     }
 
-    /// How long it still is to be left alone. A clock that was set back does not make that longer.
+    /// The remaining wait. A clock that was set back does not extend it.
     pub fn pause(&self, now: SystemTime) -> Option<Duration> {
         let (_, until) = self.busy?;
         let left = until.duration_since(now).ok()?;
         (!left.is_zero() && left <= LONGEST_PAUSE).then_some(left)
     }
 
-    /// Learns from what became of a request. To reject something is no sign of bad endpoint_state.
+    /// Updates the state with the result of a request. A rejection does not indicate a failing
+    /// endpoint.
     pub(super) fn learn(
         &mut self,
         batch_outcome: &BatchOutcome,

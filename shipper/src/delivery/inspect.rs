@@ -1,4 +1,4 @@
-//! Looks whether a service is set up for what it is sent.
+//! Checks whether a destination is set up for the records.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,10 +6,10 @@ use super::client::Client;
 use super::signed;
 use crate::destination::{Destination, Inspected};
 
-/// The longest that looking takes, since nothing depends on it.
+/// The timeout of the check, since the delivery does not depend on it.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Asks a service how it is set up, within `time` and never for long.
+/// Inspects a destination's setup within `time`, at most [`LONGEST`].
 pub(crate) async fn inspect(
     client: &Client,
     destination: &dyn Destination,

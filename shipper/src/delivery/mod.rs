@@ -1,8 +1,8 @@
-//! Brings the records of one invocation to one destination.
+//! Delivers the records of one invocation to one destination.
 //!
-//! [`scheduler::Scheduler`] decides what is sent, when, and when to give up; it has neither sockets nor a
-//! clock, so every course of events can be tried in a test. [`client::Client`] is the one place
-//! with I/O. [`deliver`] lets the one drive the other.
+//! [`scheduler::Scheduler`] decides what to send, when, and when to stop; it has neither sockets
+//! nor a clock, so that every sequence of events is testable. [`client::Client`] does the I/O.
+//! [`deliver`] connects them.
 
 mod backoff;
 mod batch;
@@ -40,11 +40,11 @@ use futures_util::{FutureExt, StreamExt};
 use crate::destination::Destination;
 use crate::record::Record;
 
-/// The most bytes of requests, before compression, that are held at once for all destinations
-/// together, as long as each holds no more than one.
+/// The maximum size of requests, before compression, that all destinations hold at once, as long as
+/// none holds more than one.
 pub const MAX_HELD_BYTES: usize = 24 * 1024 * 1024;
 
-/// Delivers `records` to `destination` and tells what became of each.
+/// Delivers `records` to `destination` and returns the result for each.
 pub async fn deliver<'r>(
     client: &Client,
     destination: &'r dyn Destination,
@@ -61,11 +61,11 @@ pub async fn deliver<'r>(
             Step::Send { send_id, request, timeout } => {
                 let took = begun.elapsed();
                 scheduler.made(took);
-                // The time is that from before the request was made.
+                // The timeout was computed before the request was built.
                 let timeout = timeout.saturating_sub(took);
                 let sending = signed::send(client, destination.endpoint(), request, timeout);
                 in_flight.push(async move { (send_id, sending.await) });
-                // Has the request begin while the next one is made.
+                // Starts the request while the next one is built.
                 in_flight.next().now_or_never().flatten()
             }
             Step::Wait(duration) if in_flight.is_empty() => {

@@ -1,28 +1,28 @@
-//! Records that are larger than a destination takes.
+//! Records that exceed the destination's size limit.
 
 use std::borrow::Cow;
 
 use crate::destination::{Destination, Limits, ReasonCode};
 use crate::record::{Extent, Piece, Record};
 
-/// Why a record is rejected for which there is no way.
+/// The reason for rejecting an oversized record.
 pub(super) const TOO_LARGE: ReasonCode = ReasonCode::new("too_large");
 
-/// What is done with a record that is larger than the destination takes.
+/// How oversized records are handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Oversized {
-    /// Its message is sent in several documents with part numbers. Nothing is lost.
+    /// The message is split into several documents with part numbers. Nothing is lost.
     Split,
-    /// The beginning of its message is sent, with a mark at the end.
+    /// The message is truncated, with a mark at the end.
     Truncate,
-    /// It is rejected.
+    /// The record is rejected.
     Reject,
-    /// It is stored as a dead letter.
+    /// The record is stored as a dead letter.
     DeadLetter,
 }
 
-/// Makes pieces of `record` that are each within the limits; none if there is no way.
-/// The fields of a structured line do not go along: half an object is none.
+/// The parts of `record` that fit the limits; none if that is impossible. JSON fields are omitted,
+/// because half an object is not JSON.
 pub(super) fn fit<'r>(
     record: &'r Record<'r>,
     destination: &dyn Destination,
@@ -71,8 +71,8 @@ pub(super) fn fit<'r>(
     }
 }
 
-/// Divides `text` into chunks that each take at most `space` bytes as JSON; none if a single
-/// character does not fit.
+/// Splits `text` into chunks of at most `space` bytes as JSON; none if a single character does not
+/// fit.
 fn chunks(text: &str, space: usize) -> Vec<&str> {
     let mut chunks = Vec::new();
     let mut rest = text;
@@ -99,7 +99,7 @@ fn fitting(text: &str, space: usize) -> usize {
     text.len()
 }
 
-/// How many bytes a character takes inside a JSON string.
+/// The size of a character in a JSON string.
 fn json_bytes(character: char) -> usize {
     match character {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,

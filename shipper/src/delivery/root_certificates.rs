@@ -1,6 +1,5 @@
-//! The certificate authorities that the system trusts, read when the first service proves who it
-//! is: reading them takes longer than everything else at the start together, and a function that
-//! sends in the clear never needs them.
+//! The system's root certificates, loaded for the first TLS connection: that takes longer than the
+//! rest of the start, and plain HTTP never needs them.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-/// TLS that trusts whom the system trusts.
+/// TLS with the system's root certificates.
 pub(crate) fn tls() -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let authorities =

@@ -1,4 +1,4 @@
-//! What to send, when, and when to give up.
+//! Decides what to send, when, and when to stop.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime};
@@ -19,53 +19,52 @@ use crate::destination::{
 };
 use crate::record::{Piece, Record};
 
-/// A request with less time than this is not begun: it would most likely end as a timeout, which
-/// leaves open what was taken.
+/// No request begins with less time: it would probably time out, which leaves its result unknown.
 const SHORTEST_REQUEST: Duration = Duration::from_millis(100);
 
-/// The deadline less what is kept of it was reached.
+/// The deadline less the reserve was reached.
 pub(crate) const NO_TIME_LEFT: ReasonCode = ReasonCode::new("no_time_left");
 
-/// The destination is known to be down.
+/// The circuit is open.
 pub(crate) const CIRCUIT_OPEN: ReasonCode = ReasonCode::new("circuit_open");
 
-/// The destination has asked not to be sent anything for longer than there is time.
+/// The destination asked to wait longer than the remaining time.
 const ASKED_TO_WAIT: ReasonCode = ReasonCode::new("asked_to_wait");
 
-/// The status of a request that is too much for the moment.
+/// Too many requests.
 const THROTTLED: u16 = 429;
 
-/// Why requests are left that a service has taken without ever calling them stored.
+/// The reason for batches that the destination accepted but never acknowledged as indexed.
 const NOT_ACKNOWLEDGED: ReasonCode = ReasonCode::new("not_acknowledged");
 
-/// How a delivery is carried out.
+/// The settings of a delivery.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// When everything must have ended: the invocation's deadline less the reserve.
+    /// When the delivery must end: the invocation's deadline less the reserve.
     pub give_up_at: SystemTime,
-    /// The longest time for one request.
+    /// The timeout of a request.
     pub request_timeout: Duration,
-    /// How hard to compress.
+    /// The compression level.
     pub gzip_level: Compression,
-    /// What to do with records larger than the destination takes.
+    /// How oversized records are handled.
     pub oversized: Oversized,
-    /// Whether the fields of structured lines are sent.
+    /// Whether the fields of JSON messages are sent.
     pub json_fields: JsonFields,
-    /// The largest encoded piece, if the destination takes larger ones.
+    /// The size limit of an encoded record, if it is below the destination's.
     pub max_record_bytes: Option<usize>,
-    /// How old a record may be, if the destination has no such limit or another.
+    /// The age limit of a record, if it differs from the destination's.
     pub max_age: Option<Duration>,
-    /// What to do about a destination that is down.
+    /// What to do if the destination is down.
     pub outage: Outage,
-    /// The most requests that are under way at once.
+    /// The maximum number of concurrent requests.
     pub max_in_flight: usize,
-    /// The most bytes of requests, before compression, that are held at once, unless a single one
+    /// The maximum size of requests, before compression, that are held at once, unless a single one
     /// is larger.
     pub max_held_bytes: usize,
 }
 
 impl Settings {
-    /// The limits of a destination as its user has set them.
+    /// The destination's limits with the configured ones applied.
     fn limit(&self, limits: Limits) -> Limits {
         let max_record_bytes = self.max_record_bytes.unwrap_or(usize::MAX);
         Limits {
@@ -76,52 +75,52 @@ impl Settings {
     }
 }
 
-/// Whether the fields of structured lines go along as an object.
+/// Whether the fields of JSON messages are sent as an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonFields {
-    /// They do.
+    /// Yes.
     Send,
-    /// Only the message is sent.
+    /// No, only the message.
     Omit,
 }
 
-/// What to do about a destination that is down.
+/// What to do if the destination is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outage {
-    /// Try until the time is over: there is no other place for what is left.
+    /// Retry until the deadline: there is no storage for undelivered events.
     Outlast,
-    /// Leave everything at once, but for a probe now and then: it is kept elsewhere.
+    /// Stop sending, except for a probe per interval: undelivered events are stored.
     GiveUp,
 }
 
-/// What a request is known by until it is answered.
+/// Identifies a request until its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SendId(u64);
 
-/// The next thing to do.
+/// The next action.
 #[derive(Debug)]
 pub enum Step<'r> {
-    /// Send this, and go on; once it is answered, tell [`Scheduler::answered`].
+    /// Send this request, and pass its response to [`Scheduler::on_response`].
     Send {
-        /// What the request is known by.
+        /// The request's id.
         send_id: SendId,
-        /// What is sent to the destination's endpoint.
+        /// The request for the destination's endpoint.
         request: Request,
-        /// How long the request may take in all.
+        /// The request's timeout.
         timeout: Duration,
     },
-    /// Wait so long, or until a request is answered.
+    /// Wait this long, or until a response.
     Wait(Duration),
-    /// Wait until a request is answered.
+    /// Wait for a response.
     Await,
-    /// Everything is settled.
+    /// The delivery has ended.
     Done(DeliveryResult<'r>),
 }
 
-/// A request that is not answered yet.
+/// A request in flight.
 struct InFlight<'r> {
     sent: SystemTime,
-    /// What is under way; none is the question what became of batches.
+    /// The batch in flight; `None` for an acknowledgement request.
     batch: Option<Batch<'r>>,
 }
 
@@ -131,20 +130,20 @@ pub struct Scheduler<'r> {
     settings: Settings,
     limits: Limits,
     batcher: Batcher<'r>,
-    /// Batches to be sent again, or for the first time.
+    /// Batches to be sent or retried.
     queue: VecDeque<Batch<'r>>,
     in_flight: BTreeMap<SendId, InFlight<'r>>,
     send_ids: u64,
-    /// How much time there was at first.
+    /// The time at the start.
     time: Option<Duration>,
-    /// What the service has taken but not called stored yet, each with its receipt.
+    /// Batches that are accepted but not acknowledged as indexed, each with its acknowledgement id.
     receipts: Vec<(u64, Vec<Piece<'r>>)>,
-    /// How often the service was asked about receipts since one was found stored.
+    /// Consecutive acknowledgement requests without a new acknowledgement.
     inquiries: u32,
     wait_until: Option<SystemTime>,
-    /// Why nothing more is sent.
+    /// Why sending has stopped.
     stopped: Option<ReasonCode>,
-    /// Why the last request failed, unless another was taken since.
+    /// Why the last request failed, unless another has succeeded since.
     failing: Option<ReasonCode>,
     splits: Splits<'r>,
     endpoint_state: EndpointState,
@@ -153,7 +152,7 @@ pub struct Scheduler<'r> {
 }
 
 impl<'r> Scheduler<'r> {
-    /// Plans the delivery of `records` to a destination of which so much is known.
+    /// Plans the delivery of `records` with what is known of the endpoint.
     pub fn new(
         destination: &'r dyn Destination,
         records: &'r [Record<'r>],
@@ -183,7 +182,7 @@ impl<'r> Scheduler<'r> {
         }
     }
 
-    /// What to do at `now`.
+    /// The next action at `now`.
     pub fn next(&mut self, now: SystemTime) -> Step<'r> {
         let time = self.time_left(now);
         self.time.get_or_insert(time);
@@ -201,14 +200,13 @@ impl<'r> Scheduler<'r> {
         self.leave_everything();
         self.endpoint_state.breaker.probe_unused(now);
         if self.send_ids == 0 {
-            // What kept the last requests from being made may be over.
+            // The cause of the long build time may be over.
             self.endpoint_state.making /= 2;
         }
         Step::Done(self.delivered.finish(self.endpoint_state))
     }
 
-    /// Sends something or waits for the time to do so; `None` where there is nothing but answers to
-    /// wait for.
+    /// Sends a request or waits to do so; `None` if only responses are pending.
     fn go_on(&mut self, now: SystemTime) -> Option<Step<'r>> {
         if self.send_ids == 0
             && self.wait_until.is_none()
@@ -229,7 +227,7 @@ impl<'r> Scheduler<'r> {
             }
         }
         let most = match self.splits.are_in_doubt() && self.taken() == 0 {
-            // It may take nothing at all, which a few requests tell.
+            // It may reject everything, which a few requests show.
             true => 1,
             false => self.endpoint_state.concurrency.size(self.settings.max_in_flight),
         };
@@ -251,13 +249,13 @@ impl<'r> Scheduler<'r> {
         None
     }
 
-    /// A request was made in so much time, which the next one may take too.
+    /// A request was built in this time; the next one may take as long.
     pub fn made(&mut self, took: Duration) {
         self.endpoint_state.making = took.max(self.endpoint_state.making / 2);
     }
 
-    /// Whether another request can be made in time. With little of a processor that takes long, and whoever is
-    /// late is killed; but one that took long is no reason to try nothing.
+    /// Whether another request can be built in time. That takes long with little CPU, and Lambda
+    /// ends a function at its timeout; but a single slow build does not prevent the first attempt.
     fn has_time_to_make_another(&self, now: SystemTime) -> bool {
         let making = self.endpoint_state.making.min(self.time.unwrap_or_default() / 4);
         self.time_left(now) >= SHORTEST_REQUEST + making
@@ -272,7 +270,7 @@ impl<'r> Scheduler<'r> {
         self.in_flight.is_empty() || held.saturating_add(next) <= self.settings.max_held_bytes
     }
 
-    /// Makes sure that the first batch of the queue can be sent; `false` if there is none.
+    /// Makes sure that the queue begins with a batch that can be sent; `false` if there is none.
     fn fill_queue(&mut self, now: SystemTime) -> bool {
         loop {
             if self.queue.is_empty() {
@@ -288,7 +286,7 @@ impl<'r> Scheduler<'r> {
                 return false;
             };
             let can_be_divided = batch.len() > 1;
-            // It was made before a smaller size turned out to be the largest.
+            // It was built before the size limit was lowered.
             let is_too_large = batch.bytes() > self.limits.max_request_bytes
                 && self.destination.deduplication() != Deduplication::PerRequest;
             if can_be_divided && is_too_large {
@@ -309,7 +307,7 @@ impl<'r> Scheduler<'r> {
         }
     }
 
-    /// Whether the destination is worth a request.
+    /// Whether the circuit breaker admits a request.
     fn is_admitted(&mut self, now: SystemTime) -> bool {
         if self.settings.outage == Outage::Outlast {
             return true;
@@ -317,7 +315,7 @@ impl<'r> Scheduler<'r> {
         match self.endpoint_state.breaker.admits(now) {
             Admission::Send | Admission::Probe => true,
             Admission::Nothing => {
-                // Unless it is a probe that is under way, whose answer may be a good one.
+                // A probe in flight may still succeed.
                 if self.in_flight.is_empty() || self.endpoint_state.breaker.is_shut() {
                     self.stop(CIRCUIT_OPEN);
                 }
@@ -344,8 +342,8 @@ impl<'r> Scheduler<'r> {
         Some(self.send(now, request, Some(batch)))
     }
 
-    /// Asks about a receipt that nobody has, before anything is sent: a service that gives none says so, and
-    /// takes nothing that it would never acknowledge.
+    /// Asks about an unknown acknowledgement id before anything is sent: a destination without
+    /// acknowledgement reports that, and accepts nothing that it would never acknowledge.
     fn ask_for_receipts(&mut self, now: SystemTime) -> Option<Step<'r>> {
         if !self.in_flight.is_empty() {
             return None;
@@ -354,7 +352,7 @@ impl<'r> Scheduler<'r> {
         Some(self.inquire(now, request))
     }
 
-    /// Asks what became of batches, once there is nothing else to do.
+    /// Sends an acknowledgement request, once there is nothing else to do.
     fn send_inquiry(&mut self, now: SystemTime) -> Option<Step<'r>> {
         if self.receipts.is_empty() {
             return None;
@@ -380,7 +378,7 @@ impl<'r> Scheduler<'r> {
         Step::Send { send_id, request, timeout }
     }
 
-    /// Takes in what came of a request.
+    /// Processes the result of a request.
     pub fn answered(&mut self, now: SystemTime, send_id: SendId, answer: &Result<Response, Fault>) {
         let Some(InFlight { sent, batch }) = self.in_flight.remove(&send_id) else {
             return;
@@ -391,7 +389,7 @@ impl<'r> Scheduler<'r> {
         }
     }
 
-    /// Takes in which batches are stored by now, and asks again about the others after a wait.
+    /// Processes which batches are indexed, and asks again about the others after a wait.
     fn inquiry_answered(
         &mut self,
         now: SystemTime,
@@ -475,7 +473,7 @@ impl<'r> Scheduler<'r> {
         if batch_outcome.takes_everything() {
             self.failing = None;
             self.endpoint_state.took(sent);
-            // Once both halves went through of what was rejected as a whole, later requests are no larger.
+            // Both halves of a rejected batch were accepted: limit later requests to that size.
             if let Some(bytes) = batch.split.and_then(|it| self.splits.taken(it)) {
                 self.limit_requests(bytes);
             }
@@ -520,7 +518,7 @@ impl<'r> Scheduler<'r> {
         }
     }
 
-    /// The service pays no attention to keys: what was sent again of a batch may be there twice.
+    /// The destination ignores document ids: what was resent of a batch may be duplicated.
     fn ignores_ids(&mut self, batch: &mut Batch<'r>) {
         self.endpoint_state.ignores_ids = true;
         self.delivered.ignores_ids();
@@ -529,7 +527,7 @@ impl<'r> Scheduler<'r> {
         }
     }
 
-    /// Settles the pieces of a batch one by one; what is to be sent again goes into a new batch.
+    /// Applies the outcome of each record; those to be retried form a new batch.
     fn settle_each(
         &mut self,
         now: SystemTime,
@@ -570,7 +568,7 @@ impl<'r> Scheduler<'r> {
         }
         match reason {
             Some(class) => self.try_again(now, again, retry_after, &class),
-            // Nothing but documents that leave something out now, or that were not looked at: there is
+            // Only documents that were rejected with JSON fields, or were not processed: there is
             // nothing to wait for.
             None => {
                 again.tries = batch.tries;
@@ -579,9 +577,8 @@ impl<'r> Scheduler<'r> {
         }
     }
 
-    /// Rejects a piece, unless its JSON fields may be to blame: their types may conflict with
-    /// what the destination has seen before. Then it is sent once more without them, since the
-    /// message has them all.
+    /// Rejects a record, unless its JSON fields may be the reason: their types may conflict with
+    /// the mapping. Then it is resent without them, because the message contains them all.
     fn reject(&mut self, piece: &Piece<'r>, class: &ReasonCode, again: &mut Batch<'r>) {
         if piece.json.is_none() {
             self.delivered.reject(piece.record, class);
@@ -592,7 +589,7 @@ impl<'r> Scheduler<'r> {
         self.delivered.counts.note_json_fields_rejected(class);
     }
 
-    /// Sends a batch again after a wait, or leaves everything if the time does not allow it.
+    /// Retries a batch after a backoff, or stops if there is no time.
     fn try_again(
         &mut self,
         now: SystemTime,
@@ -605,7 +602,7 @@ impl<'r> Scheduler<'r> {
         self.back_off(now, tries, retry_after, class);
     }
 
-    /// Waits after so many tries without success, or leaves everything if the time does not allow it.
+    /// Waits after this many failed attempts, or stops if there is no time.
     fn back_off(
         &mut self,
         now: SystemTime,
@@ -613,25 +610,25 @@ impl<'r> Scheduler<'r> {
         retry_after: Option<Duration>,
         class: &ReasonCode,
     ) {
-        // A random wait does not end what there is time for.
+        // A random wait does not use up the remaining time.
         let longest = self.time_left(now) / 2;
         let wait = retry_after.unwrap_or_else(|| backoff(tries, &mut self.rng).min(longest));
         self.failing = Some(class.clone());
         self.wait(now, wait, class);
     }
 
-    /// Whether a request was throttled twice as it is, with nothing taken in between: where a server
-    /// counts the memory that requests take, or the bytes of a burst, a large one can never pass. One
-    /// that counts requests takes others meanwhile, and more of them would be worse.
+    /// Whether a batch was throttled twice, with nothing accepted in between. If a server limits
+    /// the bytes of requests or of a burst, a large request can never pass. A server that limits
+    /// the number of requests accepts others meanwhile, and splitting would make it worse.
     fn is_too_much(&self, batch: &mut Batch<'r>) -> bool {
         let taken = self.taken();
         let is_alone = batch.taken_when_throttled.replace(taken) == Some(taken);
         is_alone && batch.len() > 1 && self.destination.deduplication() != Deduplication::PerRequest
     }
 
-    /// Divides a request that is rejected as a whole, until what is rejected stands alone: that is tried
-    /// once without its JSON fields. Whether it is to blame, or how the service is set up, shows in what
-    /// the service takes beside it.
+    /// Splits a batch that was rejected as a whole, until a single record remains, which is retried
+    /// once without its JSON fields. Whether the record or the destination's setup is at fault
+    /// shows in what the destination accepts of the rest.
     fn find_what_is_refused(&mut self, batch: Batch<'r>, class: ReasonCode) {
         if batch.len() > 1 {
             match self.splits.begin(&batch, self.destination) {
@@ -644,7 +641,7 @@ impl<'r> Scheduler<'r> {
             return;
         }
         if batch.bytes() > self.limits.max_request_bytes {
-            // The service has shown before that it takes no such size, though it has no word for that.
+            // The destination has rejected this size before, without saying so.
             return self.make_smaller(&batch);
         }
         let piece = batch.piece(0);
@@ -659,14 +656,14 @@ impl<'r> Scheduler<'r> {
         deduplication(self.destination, &self.endpoint_state)
     }
 
-    /// How many pieces the service has taken, those included that it has not called stored yet.
+    /// How many records the destination has accepted, including those that are not acknowledged.
     fn taken(&self) -> u64 {
         let counts = &self.delivered.counts;
         let waiting: usize = self.receipts.iter().map(|(_, pieces)| pieces.len()).sum();
         counts.delivered + counts.deduplicated + waiting as u64
     }
 
-    /// Has two halves sent next, and tells the size of the larger one.
+    /// Queues two halves to be sent next, and returns the size of the larger one.
     fn queue_halves(&mut self, (first, second): (Batch<'r>, Batch<'r>)) -> usize {
         let larger_half = first.bytes().max(second.bytes());
         self.queue.push_front(second);
@@ -674,14 +671,14 @@ impl<'r> Scheduler<'r> {
         larger_half
     }
 
-    /// Makes later requests no larger than this, unless the service would not know them again then.
+    /// Limits the size of later requests, unless deduplication depends on it.
     fn limit_requests(&mut self, bytes: usize) {
         if self.destination.deduplication() != Deduplication::PerRequest {
             self.limits.max_request_bytes = self.limits.max_request_bytes.min(bytes);
         }
     }
 
-    /// Sends nothing for a time, or nothing more at all if that is longer than there is.
+    /// Sends nothing for this time, or stops if the deadline is earlier.
     fn wait(&mut self, now: SystemTime, wait: Duration, class: &ReasonCode) {
         if wait.saturating_add(SHORTEST_REQUEST) > self.time_left(now) {
             self.stop(class.clone());
@@ -691,13 +688,12 @@ impl<'r> Scheduler<'r> {
         }
     }
 
-    /// An empty batch for what is sent again of another.
+    /// An empty batch for the retries of another.
     fn next_try_of(&self, batch: &Batch<'r>) -> Batch<'r> {
         Batch::empty(batch.tries + 1, self.settings.gzip_level)
     }
 
-    /// Divides a request that was too large, and has those after it find out no more; a single piece
-    /// ends here.
+    /// Splits a batch that was too large, and limits later ones; a single record is rejected.
     fn make_smaller(&mut self, batch: &Batch<'r>) {
         if batch.len() > 1 {
             let larger_half = self.queue_halves(batch.halves(self.destination));
@@ -711,7 +707,7 @@ impl<'r> Scheduler<'r> {
         }
     }
 
-    /// Rejects the only piece of a batch, which is sent once more if it has JSON fields.
+    /// Rejects the only record of a batch, or resends it without its JSON fields if it has any.
     fn reject_alone(&mut self, batch: &Batch<'r>, class: &ReasonCode) {
         let mut again = self.next_try_of(batch);
         self.reject(batch.piece(0), class, &mut again);
@@ -720,12 +716,12 @@ impl<'r> Scheduler<'r> {
         }
     }
 
-    /// Sends nothing more, for the first reason that there was.
+    /// Stops sending; keeps the first reason.
     fn stop(&mut self, class: ReasonCode) {
         self.stopped.get_or_insert(class);
     }
 
-    /// Leaves whatever was not settled.
+    /// Marks everything without a final result as undelivered.
     fn leave_everything(&mut self) {
         let class = self.stopped.take().unwrap_or(NO_TIME_LEFT);
         let is_their_own_fault = self.taken() > 0;
@@ -738,7 +734,7 @@ impl<'r> Scheduler<'r> {
         }
         let mut unclear = 0;
         for (_, pieces) in self.receipts.drain(..) {
-            // Whatever is left, the service has most likely stored what it gave receipts for.
+            // The destination has probably indexed what it accepted.
             unclear += pieces.len();
             self.delivered.leave(pieces.iter().map(|piece| piece.record), &NOT_ACKNOWLEDGED);
         }
@@ -747,11 +743,11 @@ impl<'r> Scheduler<'r> {
             self.delivered.leave(batch.pieces().map(|piece| piece.record), &class);
         }
         self.delivered.leave(self.batcher.drain(), &class);
-        // Whoever sends them again may send them a second time.
+        // A retry of these records may duplicate them.
         let may_double = match self.deduplication() {
             Deduplication::PerRecord => false,
             Deduplication::None => true,
-            // What is kept elsewhere is less than the event, and may be divided otherwise.
+            // What is stored is a part of the event, and may be batched differently.
             Deduplication::PerRequest => self.settings.outage == Outage::GiveUp,
         };
         if may_double {
@@ -764,12 +760,12 @@ impl<'r> Scheduler<'r> {
     }
 }
 
-/// Whether a destination knows a record again, as far as it has shown.
+/// Whether a destination deduplicates, as far as it is known.
 fn deduplication(destination: &dyn Destination, endpoint_state: &EndpointState) -> Deduplication {
     if endpoint_state.ignores_ids { Deduplication::None } else { destination.deduplication() }
 }
 
-/// The wait that an answer asks for.
+/// The wait that a response asks for.
 fn wait_asked_for(answer: &Response, now: SystemTime) -> Option<Duration> {
     answer.retry_after.as_deref().and_then(|header| asked_for(header, now))
 }

@@ -1,4 +1,4 @@
-//! Sends requests with credentials that have not expired, where they are signed.
+//! Sends signed requests with unexpired credentials.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +6,8 @@ use super::client::{Client, Fault};
 use crate::aws::AwsError;
 use crate::destination::{Endpoint, Request, Response};
 
-/// Sends a request, all within `timeout`. Where credentials are fetched, and a service calls them expired, the request
-/// is sent once more with others.
+/// Sends a request within `timeout`. If the service reports fetched credentials as expired, the
+/// request is resent with new ones.
 pub(super) async fn send(
     client: &Client,
     endpoint: &Endpoint,
@@ -32,7 +32,7 @@ pub(super) async fn send(
     if !is_expired || !environment.discard_credentials(generation) {
         return Ok(answer);
     }
-    // Without others the refusal stands.
+    // Without other credentials the rejection is final.
     if environment.renew_credentials(time_left()).await.is_err() {
         return Ok(answer);
     }

@@ -1,5 +1,5 @@
-//! Requests that a destination rejects as a whole are divided, until what it rejects stands alone. That
-//! tells a bad event from a destination that is set up not to take any.
+//! Splits requests that a destination rejects as a whole, until what it rejects stands alone. This
+//! distinguishes an invalid record from a destination that is set up to reject everything.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,21 @@ use super::batch::Batch;
 use crate::destination::{Destination, ReasonCode};
 use crate::record::Record;
 
-/// The most requests of one delivery that are divided so. It takes 14 to find one event in 10,000.
+/// The maximum number of splits in a delivery. It takes 14 to find one of 10,000 records.
 const MOST: u32 = 100;
 
-/// What is known of the requests that were divided.
+/// The state of the split requests.
 #[derive(Default)]
 pub(super) struct Splits<'r> {
     count: u32,
-    /// Of each the bytes of the larger half, and whether a half was taken.
+    /// For each split: the size of the larger half, and whether a half was accepted.
     halves: BTreeMap<u32, (usize, bool)>,
-    /// What was rejected alone while nothing else had been taken.
+    /// Records that were rejected alone before anything was accepted.
     suspects: Vec<(&'r Record<'r>, ReasonCode)>,
 }
 
 impl<'r> Splits<'r> {
-    /// Divides a batch, unless too many were divided before.
+    /// Splits a batch, unless the maximum is reached.
     pub(super) fn begin(
         &mut self,
         batch: &Batch<'r>,
@@ -38,26 +38,26 @@ impl<'r> Splits<'r> {
         Some((first, second))
     }
 
-    /// Whether requests were divided.
+    /// Whether requests were split.
     pub(super) fn are_in_doubt(&self) -> bool {
         self.count > 0
     }
 
-    /// A half was taken. The answer is the size of the larger half, once both were.
+    /// A half was accepted. Returns the size of the larger half once both were.
     pub(super) fn taken(&mut self, split: u32) -> Option<usize> {
         let (bytes, is_half_taken) = self.halves.get_mut(&split)?;
         let were_both = std::mem::replace(is_half_taken, true);
         were_both.then_some(*bytes)
     }
 
-    /// Something was rejected alone, where nothing else was taken. The answer is whether the destination
-    /// is more likely to be at fault: it has rejected another one alike.
+    /// A record was rejected alone before anything was accepted. Returns whether the destination is
+    /// probably at fault, because it has rejected another record the same way.
     pub(super) fn suspect(&mut self, record: &'r Record<'r>, class: &ReasonCode) -> bool {
         self.suspects.push((record, class.clone()));
         self.suspects.len() > 1
     }
 
-    /// Gives away what was rejected alone.
+    /// Takes the records out that were rejected alone.
     pub(super) fn suspects(&mut self) -> Vec<(&'r Record<'r>, ReasonCode)> {
         std::mem::take(&mut self.suspects)
     }

@@ -1,6 +1,5 @@
-//! What is known of a piece beside its message, as flat pairs of name and value, for services that
-//! take no nested documents. The names are those of the fields in [`document`](super::ecs_document),
-//! with dots.
+//! The metadata of a record as flat attributes, for destinations without nested documents. The
+//! names are those of the fields in [`document`](super::ecs_document), joined by dots.
 
 use super::json;
 use crate::line::{Level, Report};
@@ -11,13 +10,13 @@ use crate::record::{Extent, Piece};
 #[derive(Debug)]
 pub(super) struct Name {
     pub(super) text: &'static str,
-    /// With what stands around it in a JSON object, after another field.
+    /// As a member of a JSON object, after another member.
     in_json: [u8; Self::ROOM],
     in_json_bytes: usize,
 }
 
 impl Name {
-    /// The longest is not much shorter.
+    /// The longest name is not much shorter.
     const ROOM: usize = 48;
 
     const fn new(text: &'static str, written: &str) -> Self {
@@ -27,7 +26,7 @@ impl Name {
     }
 
     fn append_to(&self, body: &mut Vec<u8>) {
-        // So many bytes that the compiler knows how many are copied without a call.
+        // A constant length, so that the compiler copies without a call.
         body.extend_from_slice(&self.in_json);
         body.truncate(body.len() - (Self::ROOM - self.in_json_bytes));
     }
@@ -43,13 +42,13 @@ macro_rules! name {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value<'v> {
     Text(&'v str),
-    /// One of our own, with nothing in it to escape.
+    /// A constant without characters to escape.
     Word(&'static str),
     Integer(u64),
     Number(f64),
 }
 
-/// What all pieces of one log_source have in common.
+/// The attributes of a log source.
 pub(super) fn of_origin<'v>(
     log_source: &LogSource<'v>,
     mut visit: impl FnMut(&'static Name, &'v str),
@@ -65,7 +64,7 @@ pub(super) fn of_origin<'v>(
     }
 }
 
-/// What all pieces of one log_source have in common, as fields of a JSON object: `"name":"value",…`.
+/// The attributes of a log source as members of a JSON object: `"name":"value",…`.
 pub(super) fn json_of_origin<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
     log_source.common.attributes.get_or_init(|| {
         let mut fields = Vec::new();
@@ -73,7 +72,7 @@ pub(super) fn json_of_origin<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
             name.append_to(&mut fields);
             json::string(text, &mut fields);
         });
-        // The comma before the first.
+        // Removes the comma before the first.
         fields.drain(..1);
         fields
     })
@@ -84,13 +83,13 @@ pub(super) fn json_of_group<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
     log_source.common.group.get_or_init(|| json::string_of(log_source.group))
 }
 
-/// The function's name as a JSON string, or that of the log group where no function is known.
+/// The function's name as a JSON string, or the log group's if the function is unknown.
 pub(super) fn json_of_function<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
     let name = || json::string_of(log_source.function.unwrap_or(log_source.group));
     log_source.common.function.get_or_init(name)
 }
 
-/// Appends what a piece has of its own, as further fields of a JSON object.
+/// Appends the attributes of a record as further members of a JSON object.
 pub(super) fn json_of_piece(piece: &Piece<'_>, body: &mut Vec<u8>) {
     of_piece(piece, |name, value| {
         name.append_to(body);
@@ -103,7 +102,7 @@ pub(super) fn json_of_piece(piece: &Piece<'_>, body: &mut Vec<u8>) {
     });
 }
 
-/// What a piece has of its own.
+/// The attributes of a record.
 pub(super) fn of_piece(piece: &Piece<'_>, mut visit: impl FnMut(&'static Name, Value<'_>)) {
     let record = piece.record;
     let line = &record.line;
@@ -177,7 +176,7 @@ mod tests {
     use crate::destination::ecs_document;
     use crate::record::Record;
 
-    /// All leaves of a document, by their names with dots.
+    /// All leaves of a document, by their dotted names.
     fn leaves(prefix: &str, value: &Json, found: &mut BTreeMap<String, Json>) {
         match value {
             Json::Object(fields) => {

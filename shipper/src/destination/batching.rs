@@ -1,20 +1,20 @@
-//! How pieces come together in a body.
+//! How records are grouped in a body.
 
 use crate::record::Piece;
 
-/// Where a piece may stand that comes after another.
+/// Where a record may be placed after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Boundary {
-    /// Beside it.
+    /// In the same group.
     SameGroup,
-    /// In the same request, after what opens another record_group.
+    /// In the same request, in a new group.
     NextGroup,
-    /// Only in another request.
+    /// In another request.
     NextRequest,
 }
 
 impl Boundary {
-    /// In the same record_group if it was written in the same log stream, else `otherwise`.
+    /// In the same group if both have the same log stream, otherwise `otherwise`.
     pub(super) fn by_origin(before: &Piece<'_>, piece: &Piece<'_>, otherwise: Self) -> Self {
         let (before, piece) = (before.record.log_source, piece.record.log_source);
         let is_same = std::ptr::eq(before, piece)
@@ -25,27 +25,27 @@ impl Boundary {
     }
 }
 
-/// Pieces that stand together in a request, between what [`open`](super::Destination::open) and
-/// [`close`](super::Destination::close) write.
+/// Records that are adjacent in a request, between the output of [`open`](super::Destination::open)
+/// and [`close`](super::Destination::close).
 #[derive(Clone, Copy)]
 pub struct RecordGroup<'s, 'r> {
-    /// The first of its pieces.
+    /// Its first record.
     pub first: &'s Piece<'r>,
-    /// The size of its pieces as encoded, with what separates them.
+    /// The encoded size of its records, with their separators.
     pub bytes: usize,
-    /// Whether it is the first one of the request.
+    /// Whether it is the first group of the request.
     pub is_first: bool,
-    /// Whether it is the last one of the request.
+    /// Whether it is the last group of the request.
     pub is_last: bool,
 }
 
-/// All pieces of a request.
+/// All records of a request.
 #[derive(Clone, Copy)]
 pub struct Span<'s, 'r> {
     /// The first.
     pub first: &'s Piece<'r>,
     /// The last.
     pub last: &'s Piece<'r>,
-    /// How many there are.
+    /// Their number.
     pub count: usize,
 }

@@ -1,7 +1,7 @@
 //! Datadog: the logs intake.
 //!
-//! Its 202 covers what it will not keep: it cuts long logs and drops old ones without a word. So
-//! neither is sent.
+//! Its 202 also covers logs that it does not keep: it silently truncates long logs and drops old
+//! ones. So neither is sent.
 
 use std::time::Duration;
 
@@ -15,39 +15,39 @@ use super::{
 use crate::line::Level;
 use crate::record::Piece;
 
-/// The largest body.
+/// The maximum size of a body.
 ///
 /// <https://docs.datadoghq.com/api/latest/logs/#send-logs>
 pub const MAX_REQUEST_BYTES: usize = 5_000_000;
 
-/// The most logs in a request.
+/// The maximum number of logs in a request.
 ///
 /// <https://docs.datadoghq.com/api/latest/logs/#send-logs>
 pub const MAX_REQUEST_RECORDS: usize = 1_000;
 
-/// The longest log; what is longer is cut.
+/// The maximum size of a log; Datadog truncates longer ones.
 ///
 /// <https://docs.datadoghq.com/api/latest/logs/#send-logs>
 pub const MAX_LOG_BYTES: usize = 1_000_000;
 
-/// How old a log may be.
+/// The maximum age of a log.
 ///
 /// <https://docs.datadoghq.com/api/latest/logs/#send-logs>
 pub const MAX_AGE: Duration = Duration::from_secs(18 * 60 * 60);
 
 const API_KEY: HeaderName = HeaderName::from_static("dd-api-key");
 
-/// A Datadog organisation.
+/// A Datadog organization.
 pub struct Datadog {
     endpoint: Endpoint,
-    /// `ddsource` and `ddtags`, as they stand in the body.
+    /// `ddsource` and `ddtags`, as in the body.
     constant: Vec<u8>,
-    /// The service as a JSON string, where it is the same for all lines.
+    /// The service as a JSON string, if it is the same for all logs.
     service: Option<Vec<u8>>,
 }
 
 impl Datadog {
-    /// Sends to the intake at `url`. Where no service is named, it is the function or log group.
+    /// Sends to the intake at `url`. The service defaults to the function or log group.
     pub fn new(
         mut url: Url,
         mut api_key: HeaderValue,

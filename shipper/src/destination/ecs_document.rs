@@ -1,7 +1,7 @@
-//! The JSON document of a piece, the same at every destination that stores documents.
+//! The JSON document of a record, the same for all destinations that store documents.
 //!
-//! Names are those of the Elastic Common Schema where it has one for the thing. A structured
-//! line's own fields are in one object, `json`, where they can collide with nothing.
+//! Field names follow the Elastic Common Schema. The fields of a JSON message are in the object
+//! `json`, where they cannot collide with others.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use crate::line::Report;
 use crate::log_source::LogSource;
 use crate::record::{Extent, Piece};
 
-/// Appends the document of `piece` in one line, without a line end.
+/// Appends the document of `piece` on one line, without a line break.
 pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
     let record = piece.record;
     let line = &record.line;
@@ -50,7 +50,8 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
     body.push(b'}');
 }
 
-/// Appends the fields of the document of `piece` to an object that has fields already, and ends it.
+/// Appends the fields of the document of `piece` to an object that has fields already, and closes
+/// it.
 pub(super) fn write_after(piece: &Piece<'_>, body: &mut Vec<u8>) {
     let start = body.len();
     write(piece, body);
@@ -58,7 +59,7 @@ pub(super) fn write_after(piece: &Piece<'_>, body: &mut Vec<u8>) {
     body[start] = b',';
 }
 
-/// The function behind a line, if anything of it is known.
+/// The function that wrote the log event, as far as it is known.
 fn write_function(common: &[u8], request_id: Option<&str>, body: &mut Vec<u8>) {
     if common.is_empty() && request_id.is_none() {
         return;
@@ -75,8 +76,8 @@ fn write_function(common: &[u8], request_id: Option<&str>, body: &mut Vec<u8>) {
     body.push(b'}');
 }
 
-/// A JSON object goes along as it was written, so that no number loses a digit. It was read as
-/// valid JSON, where a line end can only stand between tokens.
+/// Copies a JSON object as written, so that no number loses precision. It is valid JSON, where a
+/// line break can only occur between tokens.
 fn write_in_one_line(json: &str, body: &mut Vec<u8>) {
     let start = body.len();
     body.extend_from_slice(json.as_bytes());
@@ -94,17 +95,17 @@ fn serialize(value: &impl Serialize, body: &mut Vec<u8>) {
         .expect("what is written here has string keys, and writing to memory cannot fail");
 }
 
-/// What is written or hashed of all records of an log_source, made for the first of them, and once.
+/// Bytes that all records of a log source share, encoded or hashed once, for the first record.
 #[derive(Debug, Default)]
 pub(crate) struct CommonCell {
     document: OnceLock<Common>,
-    /// What they have in common as flat [`attributes`](super::attributes).
+    /// The shared [`attributes`](super::attributes).
     pub(super) attributes: OnceLock<Vec<u8>>,
     /// The log group's name as a JSON string.
     pub(super) group: OnceLock<Vec<u8>>,
-    /// The function's name as a JSON string, or that of the log group where no function is known.
+    /// The function's name as a JSON string, or the log group's if the function is unknown.
     pub(super) function: OnceLock<Vec<u8>>,
-    /// What their keys begin with, before it is hashed.
+    /// The hashed prefix of document ids.
     pub(crate) key: OnceLock<Vec<u8>>,
 }
 
@@ -112,9 +113,9 @@ pub(crate) struct CommonCell {
 struct Common {
     /// `,"cloud":{…}`
     cloud: Vec<u8>,
-    /// `"name":"…","version":"…"`, as far as they are known.
+    /// `"name":"…","version":"…"`, as far as known.
     function: Vec<u8>,
-    /// `,"aws":{"cloudwatch":{…,"event_id":`, up to what differs from record to record.
+    /// `,"aws":{"cloudwatch":{…,"event_id":`, up to the part that differs between records.
     log_stream: Vec<u8>,
 }
 
@@ -174,7 +175,7 @@ struct Figures<'a> {
     error_type: Option<&'a str>,
 }
 
-/// What the shipper did to the record.
+/// What the shipper changed.
 #[derive(Default, PartialEq, Serialize)]
 struct Logagg {
     #[serde(skip_serializing_if = "Option::is_none")]

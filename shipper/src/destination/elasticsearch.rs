@@ -1,7 +1,7 @@
 //! Elasticsearch and OpenSearch: the `_bulk` API.
 //!
-//! Every document is sent with `create` and an id of ours, so that a second delivery answers 409
-//! and makes no second document; data streams take nothing but `create` anyway.
+//! Every document is sent with `create` and an id of the shipper, so that a second delivery is
+//! answered with 409 and creates no duplicate. Data streams accept only `create`.
 
 mod mapping;
 
@@ -17,57 +17,58 @@ use super::{
 use crate::document_id::DocumentId;
 use crate::record::Piece;
 
-/// The size at which clients keep a request. Servers take 100 MB by default, and as little as
+/// The request size that clients commonly use. Servers accept 100 MB by default, and as little as
 /// 10 MiB in small Amazon OpenSearch Service domains.
 ///
 /// <https://www.elastic.co/docs/reference/elasticsearch/configuration-reference/networking-settings>
 /// <https://docs.aws.amazon.com/opensearch-service/latest/developerguide/limits.html>
 pub const MAX_REQUEST_BYTES: usize = 10_000_000;
 
-/// The parts of an answer that are read. Services that do not know the parameter pass over it.
+/// The evaluated parts of a response. Destinations without this parameter ignore it.
 ///
 /// <https://www.elastic.co/docs/reference/elasticsearch/rest-apis/common-options>
 const FILTER_PATH: &str = "items.*.status,items.*.error.type,items.*.failure_store";
 
-/// The most bytes of a term of Lucene's, and so of a message in a field of type `keyword`.
+/// The maximum size of a Lucene term, and so of a message in a `keyword` field.
 ///
 /// <https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/ignore-above>
 const MAX_TERM_BYTES: usize = 32_766;
 
-/// A cluster and the index or data stream to write to.
+/// A cluster and the target index or data stream.
 pub struct Elasticsearch {
     endpoint: Endpoint,
-    /// The cluster's own address.
+    /// The cluster's URL.
     cluster: Url,
     index: TimeTemplate,
-    /// Whether documents say which index they are for; else the endpoint does.
+    /// Whether the index is in the body; otherwise it is in the URL.
     is_index_in_body: bool,
     ids: Ids,
     max_request_bytes: usize,
 }
 
-/// Who asks.
+/// How requests are authenticated.
 pub enum Access {
-    /// Nobody in particular.
+    /// Not at all.
     Anonymous,
-    /// Whom this header `Authorization` says.
+    /// With this `Authorization` header.
     Header(HeaderValue),
-    /// The function's role.
+    /// With the function's role.
     Signed(Signing),
 }
 
 /// Whether documents are sent with an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ids {
-    /// They are, and known again by it.
+    /// Yes, and deduplicated by it.
     Sent,
-    /// The service gives them one of its own: time-series collections of OpenSearch Serverless
-    /// take no other.
+    /// No, the destination assigns one: time-series collections of OpenSearch Serverless accept no
+    /// others.
     Omitted,
 }
 
 impl Elasticsearch {
-    /// Writes to `index` of the cluster at `url`. Some servers know no index in the path.
+    /// Writes to `index` of the cluster at `url`. Some servers do not support the index in the
+    /// path.
     pub fn new(
         mut url: Url,
         index: TimeTemplate,
@@ -119,8 +120,8 @@ impl Destination for Elasticsearch {
         &mut self.endpoint
     }
 
-    /// A server that passes over the parameter by which an answer is made short is none of those that know
-    /// ids: VictoriaLogs and others store again what they have.
+    /// Servers that ignore the filter parameter, such as VictoriaLogs, also ignore document ids and
+    /// store duplicates.
     fn honors_ids(&self, answer: &Response) -> bool {
         !answer.body.starts_with(b"{\"took\":")
     }
@@ -145,7 +146,7 @@ impl Destination for Elasticsearch {
         body.push(b'\n');
     }
 
-    /// A message that is a `keyword` can be too long for one.
+    /// A message may be too long for a `keyword` field.
     fn is_at_fault(&self, piece: &Piece<'_>, class: &ReasonCode) -> bool {
         let is_of_documents = matches!(
             class.as_str(),
@@ -167,7 +168,7 @@ impl Destination for Elasticsearch {
             Ok(bulk) if bulk.items.len() == sent => {
                 BatchOutcome::Each(bulk.items.iter().map(outcome).collect())
             }
-            // What was taken shows as already there at the next try.
+            // What was accepted is reported as a conflict by the retry.
             Ok(_) | Err(_) => UNREADABLE_RESPONSE,
         }
     }
@@ -177,8 +178,8 @@ impl Destination for Elasticsearch {
     }
 }
 
-/// Whether an answer is the one to expect, with as many documents in it as were sent, and written as
-/// services write it. Any other is read as JSON.
+/// Whether the response reports every document as created, in the form that servers write. Any
+/// other is parsed as JSON.
 fn are_all_created(sent: usize, answer: &[u8]) -> bool {
     const ITEM: &[u8] = br#"{"create":{"status":201}}"#;
 
@@ -192,11 +193,11 @@ fn are_all_created(sent: usize, answer: &[u8]) -> bool {
     })
 }
 
-/// What became of one document. A missing index, a missing permission and a disk that is full (403
-/// `cluster_block_exception`) are no fault of the document, nor is a status that nobody knows. 400 says
-/// nothing by itself: it is also that of a closed index, the limit of shards, a mapping that has no room
-/// for our fields or took them for something else, a pipeline that is missing. What a failure store took
-/// is not where it should be.
+/// The outcome of one document. A missing index, a missing permission and a full disk (403
+/// `cluster_block_exception`) are not errors of the document, and neither is an unknown status. 400
+/// is ambiguous: it is also the status of a closed index, the limit of shards, a mapping that
+/// conflicts with the shipper's fields or has too many, and a missing pipeline. A document in a
+/// failure store is not in its index.
 ///
 /// <https://www.elastic.co/docs/manage-data/data-store/data-streams/failure-store>
 fn outcome(item: &BulkItem) -> RecordOutcome {

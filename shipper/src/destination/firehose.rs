@@ -12,22 +12,23 @@ use super::{
 use crate::aws::Service;
 use crate::record::Piece;
 
-/// The most records in a request.
+/// The maximum number of records in a request.
 ///
 /// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html>
 pub const MAX_REQUEST_RECORDS: usize = 500;
 
-/// The largest record, before base64.
+/// The maximum size of a record, before base64.
 ///
 /// <https://docs.aws.amazon.com/firehose/latest/dev/limits.html>
 pub const MAX_RECORD_BYTES: usize = 1_000 * 1_024;
 
-/// The largest request, before base64.
+/// The maximum size of a request, before base64.
 ///
 /// <https://docs.aws.amazon.com/firehose/latest/dev/limits.html>
 pub const MAX_REQUEST_BYTES: usize = 4 * 1_048_576;
 
-/// The most events in a record of many: with more, Firehose takes the record and does not take it apart.
+/// The maximum number of events in a record: Firehose accepts a record with more, but does not
+/// deaggregate it.
 ///
 /// <https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html>
 const MAX_EVENTS_PER_RECORD: usize = 500;
@@ -42,7 +43,7 @@ pub struct Firehose {
 }
 
 impl Firehose {
-    /// Puts records into a stream, by the API at `url`.
+    /// Writes records to a stream through the API at `url`.
     pub fn new(url: Url, region: &str, stream: &str, per_record: EventsPerRecord) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
@@ -55,7 +56,7 @@ impl Firehose {
 
 impl Destination for Firehose {
     fn limits(&self) -> Limits {
-        /// What stands around the data of a record.
+        /// The size of a record's framing.
         const AROUND: usize = r#"{"Data":""}"#.len();
 
         let max_record_bytes = whole_groups(MAX_RECORD_BYTES);

@@ -1,4 +1,4 @@
-//! Honeycomb: the batch API, which answers for every event.
+//! Honeycomb: the batch API, with a result for every event.
 
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -10,12 +10,12 @@ use super::{
 };
 use crate::record::Piece;
 
-/// The largest body.
+/// The maximum size of a body.
 ///
 /// <https://docs.honeycomb.io/send-data/limits/>
 pub const MAX_REQUEST_BYTES: usize = 5_000_000;
 
-/// The longest text in an event is 64 KB, and a message is most of its event.
+/// The maximum size of a string in an event; the message is most of an event.
 ///
 /// <https://docs.honeycomb.io/send-data/limits/>
 pub const MAX_EVENT_BYTES: usize = 64_000;

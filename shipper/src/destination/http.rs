@@ -1,4 +1,4 @@
-//! Anything that takes JSON over HTTP.
+//! Generic HTTP destinations that accept JSON.
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
@@ -9,13 +9,13 @@ use super::{
 };
 use crate::record::Piece;
 
-/// How large requests become unless the user says otherwise.
+/// The default maximum size of a request.
 pub const DEFAULT_REQUEST_BYTES: usize = 5_000_000;
 
-/// How large records become unless the user says otherwise.
+/// The default maximum size of a record.
 pub const DEFAULT_RECORD_BYTES: usize = 1_000_000;
 
-/// Something that takes JSON.
+/// A generic HTTP destination.
 pub struct Http {
     endpoint: Endpoint,
     format: Format,
@@ -23,18 +23,17 @@ pub struct Http {
     limits: Limits,
 }
 
-/// How documents stand in a body.
+/// The format of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// One a line.
+    /// One document per line.
     Ndjson,
-    /// In one array.
+    /// A JSON array.
     JsonArray,
 }
 
 impl Http {
-    /// Sends to exactly `url`. A `Content-Type` among `headers` stands in place of that of the
-    /// format.
+    /// Sends to exactly `url`. A `Content-Type` among `headers` replaces that of the format.
     pub fn new(
         method: Method,
         url: Url,

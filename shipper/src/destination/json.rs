@@ -1,12 +1,11 @@
-//! JSON as it is written for every record, where a serializer would take more time than the
-//! compression of what it writes.
+//! A JSON writer for records: a serializer would take more time than the compression of its output.
 
 use std::time::{Duration, SystemTime};
 
 use crate::escape::{BLOCK, first_special, is_special, plain};
 use crate::record::Piece;
 
-/// Appends the message of a piece as a JSON string: as it came, if it came as one.
+/// Appends the message of a record as a JSON string; copied if it is escaped already.
 pub(super) fn message(piece: &Piece<'_>, body: &mut Vec<u8>) {
     match piece.escaped_message() {
         Some(escaped) => quoted(escaped, body),
@@ -14,7 +13,7 @@ pub(super) fn message(piece: &Piece<'_>, body: &mut Vec<u8>) {
     }
 }
 
-/// Appends a text as a JSON string.
+/// Appends a JSON string.
 pub(super) fn string(text: &str, body: &mut Vec<u8>) {
     body.reserve(text.len() + "\"\"".len());
     body.push(b'"');
@@ -22,21 +21,21 @@ pub(super) fn string(text: &str, body: &mut Vec<u8>) {
     body.push(b'"');
 }
 
-/// Appends a text as a JSON string that has nothing to escape, or is escaped already.
+/// Appends a JSON string that needs no escaping, or is escaped already.
 pub(super) fn quoted(text: &str, body: &mut Vec<u8>) {
     body.push(b'"');
     body.extend_from_slice(text.as_bytes());
     body.push(b'"');
 }
 
-/// A text as a JSON string.
+/// A JSON string.
 pub(super) fn string_of(text: &str) -> Vec<u8> {
     let mut written = Vec::new();
     string(text, &mut written);
     written
 }
 
-/// Appends a text as it stands between the quotes of a JSON string.
+/// Appends the escaped content of a JSON string.
 pub(super) fn escape(text: &str, body: &mut Vec<u8>) {
     let text = text.as_bytes();
     let (beginning, text) = text.split_at(plain(text));
@@ -45,7 +44,7 @@ pub(super) fn escape(text: &str, body: &mut Vec<u8>) {
         return;
     }
     let start = body.len();
-    // Room for all that has an escape of two bytes. It is written over and cut off below.
+    // The space for escapes of two bytes; overwritten and truncated below.
     body.resize(start + 2 * text.len(), 0);
     let (read, written) = escape_short(text, &mut body[start..]);
     body.truncate(start + written);
@@ -54,8 +53,8 @@ pub(super) fn escape(text: &str, body: &mut Vec<u8>) {
     }
 }
 
-/// Escapes as far as blocks go, and as no escape has more than two bytes. Tells how much was read
-/// and how much was written.
+/// Escapes whole blocks, as long as escapes have at most two bytes. Returns the number of bytes
+/// read and written.
 fn escape_short(text: &[u8], out: &mut [u8]) -> (usize, usize) {
     let (mut read, mut written) = (0, 0);
     while let Some(block) = text[read..].first_chunk()
@@ -89,7 +88,7 @@ fn escape_byte(byte: u8, body: &mut Vec<u8>) {
     }
 }
 
-/// What comes behind the backslash for a byte that has an escape of its own.
+/// The letter of a two-byte escape, if the byte has one.
 fn short_escape(byte: u8) -> Option<u8> {
     match byte {
         b'"' | b'\\' => Some(byte),
@@ -102,7 +101,7 @@ fn short_escape(byte: u8) -> Option<u8> {
     }
 }
 
-/// Appends a whole number.
+/// Appends an integer.
 pub(super) fn integer(number: u64, body: &mut Vec<u8>) {
     body.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
@@ -119,15 +118,15 @@ pub(super) fn seconds(millis: u64, body: &mut Vec<u8>) {
     digits::<3>(millis % 1_000, body);
 }
 
-/// Appends bytes as two digits each.
+/// Appends bytes in hexadecimal.
 pub(super) fn hexadecimal<const COUNT: usize>(bytes: [u8; COUNT], body: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digits = bytes.map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     body.extend_from_slice(digits.as_flattened());
 }
 
-/// Appends a time as RFC 3339 has it, to the millisecond: `2023-11-06T10:00:00.123Z`. A time
-/// before 1970 is 1970, one after the year 9999 has more digits; no log event has either.
+/// Appends a time in RFC 3339 with milliseconds: `2023-11-06T10:00:00.123Z`. Times before 1970
+/// become 1970, and years after 9999 have more digits; no log event has either.
 pub(crate) fn time(time: SystemTime, body: &mut Vec<u8>) {
     const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
@@ -151,8 +150,8 @@ pub(crate) fn time(time: SystemTime, body: &mut Vec<u8>) {
     body.extend_from_slice(&rest);
 }
 
-/// Year, month and day of a day counted from 1970-01-01, by years that begin in March, so that
-/// the day that only some years have is their last.
+/// Year, month and day of a day since 1970-01-01. Years begin in March, so that the leap day is the
+/// last day of a year.
 fn date(days: u64) -> (u64, u64, u64) {
     const DAYS_IN_4_CENTURIES: u64 = 146_097;
     const FROM_MARCH_OF_0_TO_1970: u64 = 719_468;
@@ -161,7 +160,7 @@ fn date(days: u64) -> (u64, u64, u64) {
     let (four_centuries, day) = (days / DAYS_IN_4_CENTURIES, days % DAYS_IN_4_CENTURIES);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
-    // From March on, five months have 153 days, twice over.
+    // Beginning with March, every five months have 153 days.
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
     let (month, next_year) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };

@@ -13,22 +13,22 @@ use crate::aws::Service;
 use crate::document_id::DocumentId;
 use crate::record::Piece;
 
-/// The most records in a request.
+/// The maximum number of records in a request.
 ///
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html>
 pub const MAX_REQUEST_RECORDS: usize = 500;
 
-/// The largest record, its partition key included.
+/// The maximum size of a record, including its partition key.
 ///
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html>
 pub const MAX_RECORD_BYTES: usize = 1_048_576;
 
-/// The most of all records of a request together.
+/// The maximum size of all records of a request.
 ///
 /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html>
 pub const MAX_REQUEST_BYTES: usize = 5 * 1_048_576;
 
-/// The longest partition key.
+/// The maximum size of a partition key.
 const MAX_KEY_BYTES: usize = 256;
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -41,17 +41,17 @@ pub struct Kinesis {
     per_record: EventsPerRecord,
 }
 
-/// What goes into the same shard.
+/// What a partition key groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Partition {
-    /// Every record by itself: the load is even.
+    /// Each record has its own key: even load.
     Record,
-    /// The events of a log stream.
+    /// All events of a log stream.
     LogStream,
 }
 
 impl Kinesis {
-    /// Puts records into the stream of this ARN, by the API at `url`.
+    /// Writes records to the stream of this ARN through the API at `url`.
     pub fn new(
         url: Url,
         region: &str,
@@ -67,7 +67,7 @@ impl Kinesis {
         Self { endpoint, arn: arn.to_owned(), partition, per_record }
     }
 
-    /// Appends what a record has behind its data, the key being that of a piece in it.
+    /// Appends the end of a record, with the partition key of one of its log events.
     fn end_record(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"\",\"PartitionKey\":\"");
         match self.partition {
@@ -83,7 +83,7 @@ impl Kinesis {
 
 impl Destination for Kinesis {
     fn limits(&self) -> Limits {
-        /// What stands around the data of a record.
+        /// The size of a record's framing.
         const AROUND: usize = r#"{"Data":"","PartitionKey":""}"#.len();
 
         let max_record_bytes = whole_groups(MAX_RECORD_BYTES - MAX_KEY_BYTES);
@@ -130,7 +130,7 @@ impl Destination for Kinesis {
         }
     }
 
-    /// A record of many events goes into one shard.
+    /// A record of many events belongs to one shard.
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
         match (self.per_record, self.partition) {
             (EventsPerRecord::Many, Partition::LogStream) => {

@@ -10,12 +10,12 @@ use super::{
 use crate::record::Piece;
 use crate::secret::Secret;
 
-/// The largest body.
+/// The maximum size of a body.
 ///
 /// <https://documentation.solarwinds.com/en/success_center/loggly/content/admin/http-bulk-endpoint.htm>
 pub const MAX_REQUEST_BYTES: usize = 5_000_000;
 
-/// The largest event.
+/// The maximum size of an event.
 ///
 /// <https://documentation.solarwinds.com/en/success_center/loggly/content/admin/http-bulk-endpoint.htm>
 pub const MAX_EVENT_BYTES: usize = 1_000_000;
@@ -54,13 +54,13 @@ impl Destination for Loggly {
         &mut self.endpoint
     }
 
-    /// Loggly documents no compression.
+    /// Loggly does not document support for compression.
     fn encoding(&self) -> Encoding {
         Encoding::Identity
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        // The field in which Loggly looks for the time.
+        // The field that Loggly uses as the timestamp.
         body.extend_from_slice(b"{\"timestamp\":\"");
         json::time(piece.record.time, body);
         body.push(b'"');

@@ -1,7 +1,7 @@
 //! Logz.io: the bulk HTTP listener.
 //!
-//! It answers for the request as a whole and only counts the lines it did not like, so a request
-//! that it took in part must never be sent again.
+//! It responds for the request as a whole and only counts invalid logs, so a partially accepted
+//! request must never be retried.
 
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -14,18 +14,18 @@ use super::{
 use crate::record::Piece;
 use crate::secret::Secret;
 
-/// The largest body.
+/// The maximum size of a body.
 ///
 /// <https://docs.logz.io/docs/shipping/Code/HTTP>
 pub const MAX_REQUEST_BYTES: usize = 10_485_760;
 
-/// The longest line.
+/// The maximum size of a log.
 ///
 /// <https://docs.logz.io/docs/shipping/Code/HTTP>
 pub const MAX_LINE_BYTES: usize = 500_000;
 
-/// The longest message. With a longer field a line is taken with 200 and indexed as
-/// `logzio-invalid-log`, without fields. Logz.io counts characters.
+/// The maximum size of a message. Logz.io accepts a log with a longer field with 200 and indexes it
+/// as `logzio-invalid-log`, without fields. Logz.io counts characters.
 ///
 /// <https://docs.logz.io/docs/user-guide/explore/troubleshooting/invalid-log-errors>
 pub const MAX_MESSAGE_BYTES: usize = 32_700;
@@ -36,7 +36,7 @@ pub struct Logzio {
 }
 
 impl Logzio {
-    /// Sends to the listener at `url` as `log_type`, the type by which Logz.io parses.
+    /// Sends to the listener at `url` with `log_type`, by which Logz.io selects the parser.
     pub fn new(mut url: Url, token: &Secret, log_type: &str) -> Self {
         url.query_pairs_mut().append_pair("token", token.expose()).append_pair("type", log_type);
         let mut headers = HeaderMap::new();
@@ -75,7 +75,7 @@ impl Destination for Logzio {
             200..300 => BatchOutcome::taken(sent, answer),
             400 => match serde_json::from_slice::<BadLines>(&answer.body) {
                 Ok(lines) => lines.batch_outcome(sent),
-                // Not the listener's own answer.
+                // Not a response of the listener.
                 Err(_) => classify_status(answer),
             },
             _ => classify_status(answer),

@@ -1,7 +1,8 @@
-//! Grafana Loki: the push API, as protobuf and Snappy.
+//! Grafana Loki: the push API, with protobuf and Snappy.
 //!
-//! The lines of one log group and function are one stream of Loki's, and a request has one: what tells streams
-//! apart are labels, of which there must be few. What a line has of its own goes along as structured metadata.
+//! The log events of one log group and function are one stream of Loki, and a request has a single
+//! stream: streams are identified by labels, of which there must be few. The other fields are
+//! structured metadata.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,34 +18,34 @@ use super::{
 };
 use crate::record::Piece;
 
-/// A size of requests that every Loki takes; its gRPC limit is 4 MB by default.
+/// A request size that every Loki accepts; its gRPC limit is 4 MB by default.
 ///
 /// <https://grafana.com/docs/loki/latest/configure/#server>
 pub const MAX_REQUEST_BYTES: usize = 1_000_000;
 
-/// The longest line by default (`max_line_size`).
+/// The maximum size of a line by default (`max_line_size`).
 ///
 /// <https://grafana.com/docs/loki/latest/configure/#limits_config>
 pub const MAX_LINE_BYTES: usize = 262_144;
 
-/// The most labels of a stream by default (`max_label_names_per_series`), less those that are
-/// always there.
+/// The maximum number of labels of a stream by default (`max_label_names_per_series`), less those
+/// of the shipper.
 pub const MAX_OWN_LABELS: usize = 11;
 
-/// The label of late entries. Loki rejects in a stream what is older than its newest entry by more than half
-/// of `max_chunk_age`, which is an hour by default. Its value is the hour in which they were written, as in
-/// `2026-11-30T05`: a stream of late entries of one hour has none that is further behind another, in whichever
-/// order they come.
+/// The label of late entries. Loki rejects an entry that is older than the newest one of its stream
+/// by more than half of `max_chunk_age`, which is an hour by default. The value of the label is the
+/// hour of the entry, such as `2026-11-30T05`: no entry of such a stream is further behind another,
+/// in whatever order they arrive.
 ///
 /// <https://grafana.com/docs/loki/latest/configure/#accept-out-of-order-writes>
 pub const LATE: &str = "logagg_late";
 
-/// From which age on an entry is late: soon enough that it still arrives within the hour.
+/// The age from which an entry is late: early enough that it still arrives within the hour.
 const LATE_AFTER: Duration = Duration::from_secs(45 * 60);
 
 const TENANT: HeaderName = HeaderName::from_static("x-scope-orgid");
 
-/// A Loki, and the labels that all streams of this destination have.
+/// A Loki server, and the labels of all streams of this destination.
 pub struct Loki {
     endpoint: Endpoint,
     labels: Vec<(String, String)>,
@@ -53,20 +54,20 @@ pub struct Loki {
     max_line_bytes: usize,
 }
 
-/// Whether what a line has of its own goes along. It takes Loki 3, or 2.9 told so.
+/// Whether structured metadata is sent. It requires Loki 3, or 2.9 with the feature enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StructuredMetadata {
-    /// It does.
+    /// Yes.
     Sent,
-    /// Only the line is sent.
+    /// No, only the line.
     Omitted,
 }
 
-/// How much a Loki takes.
+/// The size limits of a Loki server.
 pub struct Sizes {
-    /// The largest request before compression.
+    /// The maximum size of a request before compression.
     pub max_request_bytes: usize,
-    /// The longest line.
+    /// The maximum size of a line.
     pub max_line_bytes: usize,
 }
 
@@ -99,7 +100,7 @@ impl Loki {
         }
     }
 
-    /// The labels of a piece's stream, as `{name="value", …}`.
+    /// The labels of a record's stream, as `{name="value", …}`.
     fn labels(&self, piece: &Piece<'_>) -> String {
         let log_source = piece.record.log_source;
         let mut labels = String::from("{");
@@ -140,7 +141,7 @@ impl Destination for Loki {
         }
     }
 
-    /// Loki passes over a line that it has with the same time and labels, but not for ever.
+    /// Loki deduplicates a line with the same time and labels, but only for a limited time.
     fn deduplication(&self) -> Deduplication {
         Deduplication::None
     }
@@ -185,7 +186,7 @@ impl Destination for Loki {
 
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
         let (one, next) = (before.record.log_source, piece.record.log_source);
-        // The log stream is no label.
+        // The log stream is not a label.
         if one.group == next.group
             && one.owner == next.owner
             && one.function == next.function
@@ -194,7 +195,8 @@ impl Destination for Loki {
         {
             Boundary::SameGroup
         } else {
-            // The response to several streams is that to the last which failed, or none where the last did not.
+            // The response to several streams is that of the last one that failed, or a success if
+            // the last one succeeded.
             Boundary::NextRequest
         }
     }
@@ -207,7 +209,7 @@ impl Destination for Loki {
     }
 
     fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
-        // The lengths of the line and of the entry are written too.
+        // The lengths of the line and of the entry are encoded too.
         max_bytes.checked_sub(other_bytes + 2 * protobuf::LENGTH_GROWTH)
     }
 
@@ -220,13 +222,13 @@ impl Destination for Loki {
                     BatchOutcome::counted(sent, sent.saturating_sub(count), &rejected)
                 }
                 Some(Rejection::Setting(class)) => BatchOutcome::Stop(class),
-                // The others are there, and Loki passes over what is sent again as it was.
+                // The others are stored, and Loki deduplicates the retry.
                 Some(Rejection::RateLimit) => {
                     BatchOutcome::TryAgain(RATE_LIMITED, Ambiguity::Unclear)
                 }
                 None => classify_status(answer),
             },
-            // The limit of a stream is found after other entries were stored.
+            // The rate limit of a stream is detected after other entries were stored.
             429 if says(&answer.body, "er stream rate limit exceeded") => {
                 BatchOutcome::TryAgain(RATE_LIMITED, Ambiguity::Unclear)
             }
@@ -235,7 +237,7 @@ impl Destination for Loki {
     }
 }
 
-/// The hour of a time, as in `2026-11-30T05`.
+/// The hour of a time, such as `2026-11-30T05`.
 fn hour(time: SystemTime) -> String {
     let mut text = Vec::with_capacity(32);
     json::time(time, &mut text);
@@ -243,9 +245,10 @@ fn hour(time: SystemTime) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// When a line was written, in seconds and nanoseconds. Loki keeps but one of equal lines with an
-/// equal time, and CloudWatch Logs tells but milliseconds: behind them stand the last digits of the
-/// event's id, which counts up. So lines stay apart and in order, and a repeated one is the same.
+/// The time of a log event in seconds and nanoseconds. Loki keeps only one of equal lines with an
+/// equal time, and CloudWatch Logs has milliseconds only: the last digits of the event's id, which
+/// increases, follow them. So log events stay distinct and in order, and a retried one is
+/// identical.
 fn timestamp(piece: &Piece<'_>) -> (u64, u64) {
     const DIGITS: usize = 6;
     let id = piece.record.id.as_bytes();
@@ -258,8 +261,8 @@ fn timestamp(piece: &Piece<'_>) -> (u64, u64) {
     (millis / 1_000, millis % 1_000 * 1_000_000 + below_a_millisecond)
 }
 
-/// Appends a pair of structured metadata. Its names take no dots; the level has the name by which
-/// Loki knows it.
+/// Appends a pair of structured metadata. Names cannot contain dots; the level has Loki's name for
+/// it.
 fn pair(name: &str, value: &str, entry: &mut Vec<u8>) {
     let name = if name == "log.level" { "level" } else { name };
     protobuf::message(3, entry, |pair| {
@@ -274,21 +277,21 @@ fn pair(name: &str, value: &str, entry: &mut Vec<u8>) {
     });
 }
 
-/// Why entries are rejected whose stream has had too much.
+/// The reason for entries of a stream that exceeds its rate limit.
 const RATE_LIMITED: ReasonCode = ReasonCode::new("rate_limited");
 
-/// What Loki's 400 says.
+/// The meaning of a 400 of Loki.
 #[derive(Debug, PartialEq)]
 enum Rejection {
-    /// So many entries are rejected, and the others are stored.
+    /// These numbers of entries are rejected, and the others are stored.
     Events(Vec<(ReasonCode, usize)>),
-    /// Some entries may be taken later.
+    /// A retry may deliver some entries.
     RateLimit,
-    /// Loki is set up to take no such entries.
+    /// Loki's settings reject such entries.
     Setting(ReasonCode),
 }
 
-/// What is wrong with single entries, in words of the distributor's.
+/// Errors of single entries, in the words of Loki's distributor.
 ///
 /// <https://github.com/grafana/loki/blob/main/pkg/validation/validate.go>
 static FAULTS: [(&str, ReasonCode); 5] = [
@@ -299,9 +302,9 @@ static FAULTS: [(&str, ReasonCode); 5] = [
     ("too many structured metadata labels", ReasonCode::new("too_many_structured_metadata")),
 ];
 
-/// Reads a refusal of so many entries, if all of it can be read. The ingester's text ends with how many
-/// entries it has passed over; the distributor's has a part for each kind of fault, `N errors like: …`, or
-/// the fault alone where there is one.
+/// Parses a rejection of entries; `None` unless all of it is understood. The ingester's message
+/// ends with the number of ignored entries; the distributor's has `N errors like: …` for each kind
+/// of error, or the error alone if there is one.
 ///
 /// <https://github.com/grafana/loki/blob/main/pkg/ingester/stream.go>
 /// <https://github.com/grafana/loki/blob/main/pkg/util/errors.go>
@@ -317,7 +320,7 @@ fn read(text: &str, sent: usize) -> Option<Rejection> {
         let total: String = rest.chars().take_while(char::is_ascii_digit).collect();
         let ignored: usize = ignored.parse().ok()?;
         if total.parse() != Ok(sent) || ignored > sent {
-            // Of another stream of the same request more may have been passed over.
+            // More entries of another stream in the same request may have been ignored.
             return Some(Rejection::Events(vec![(UNATTRIBUTED, sent)]));
         }
         return Some(Rejection::Events(vec![(ReasonCode::new("ignored_by_loki"), ignored)]));
@@ -519,7 +522,7 @@ mod tests {
         check(400, &format!("3 errors like: {old}"), &counted(2, &[("too_old", 3)]));
         let both = format!("2 errors like: {old}; {large}");
         check(400, &both, &counted(2, &[("too_old", 2), ("too_large", 1)]));
-        // What cannot be read may be a setting.
+        // An unknown message may be about a setting.
         for body in ["cannot parse accountID from \"shop\"", "total ignored: many out of 5", ""] {
             check(
                 400,

@@ -1,10 +1,9 @@
-//! Log services, one file each.
+//! Destinations, one file each.
 //!
-//! A destination says what it takes ([`Limits`], [`Deduplication`]), how pieces are written
-//! ([`Destination::encode`], and around them [`Destination::open`] and [`Destination::close`]) and
-//! what an answer means ([`Destination::classify`]). It does no I/O and keeps no state. An answer is
-//! judged here and nowhere else: what follows works with the [`BatchOutcome`] and never sees a status
-//! code.
+//! A destination declares what it accepts ([`Limits`], [`Deduplication`]), how records are encoded
+//! ([`Destination::encode`], framed by [`Destination::open`] and [`Destination::close`]) and what a
+//! response means ([`Destination::classify`]). It does no I/O and has no state. Responses are
+//! classified here only: everything else uses the [`BatchOutcome`] and never sees a status code.
 
 mod attributes;
 mod batching;
@@ -46,139 +45,139 @@ use response::{UNREADABLE_RESPONSE, classify_status};
 
 use crate::record::Piece;
 
-/// A log service.
+/// A destination.
 pub trait Destination: Send + Sync {
-    /// How much it takes at once.
+    /// Its size limits.
     fn limits(&self) -> Limits;
 
-    /// Whether it knows a record again.
+    /// How it deduplicates.
     fn deduplication(&self) -> Deduplication;
 
-    /// Where requests go and with which headers.
+    /// The URL and headers of requests.
     fn endpoint(&self) -> &Endpoint;
 
-    /// The same, for what users set beside what the destination needs.
+    /// The endpoint, for settings that are common to all destinations.
     fn endpoint_mut(&mut self) -> &mut Endpoint;
 
-    /// How bodies are compressed.
+    /// The compression of bodies.
     fn encoding(&self) -> Encoding {
         Encoding::Gzip
     }
 
-    /// Appends a piece to a request's body.
+    /// Appends a record to a request's body.
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>);
 
-    /// What stands between two pieces of a record_group.
+    /// The separator between two records of a group.
     fn separator(&self) -> &'static [u8] {
         b""
     }
 
-    /// Where `piece` may stand that comes after `before`.
+    /// Where `piece` may be placed after `before`.
     fn boundary(&self, _before: &Piece<'_>, _piece: &Piece<'_>) -> Boundary {
         Boundary::SameGroup
     }
 
-    /// Appends what stands before the pieces of a record_group. For a record_group of more bytes it may be
-    /// longer, never shorter. Where nothing stands around one record_group, nothing does around any.
+    /// Appends what precedes the records of a group. It may be longer for a larger group, never
+    /// shorter. It is empty for all groups if it is empty for one.
     fn open(&self, _section: &RecordGroup<'_, '_>, _body: &mut Vec<u8>) {}
 
-    /// Appends what stands behind the pieces of a record_group.
+    /// Appends what follows the records of a group.
     fn close(&self, _section: &RecordGroup<'_, '_>, _body: &mut Vec<u8>) {}
 
-    /// How many bytes a message may have, written as JSON, in a piece of at most `max_bytes` that
-    /// has `other_bytes` beside the message; `None` if there is no room.
+    /// The maximum size of a message as JSON, in a record of at most `max_bytes` with `other_bytes`
+    /// besides the message; `None` if that is negative.
     fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
         max_bytes.checked_sub(other_bytes)
     }
 
-    /// In what the request with these pieces differs from the endpoint; the same whenever they are
-    /// sent.
+    /// How the request with these records differs from the endpoint; the same for every attempt.
     fn address(&self, _span: &Span<'_, '_>) -> Address {
         Address::default()
     }
 
-    /// Why the service is known not to take a piece, which is therefore rejected without being sent.
+    /// The reason if the destination is known to reject a record, which is then not sent.
     fn never_takes(&self, _piece: &Piece<'_>) -> Option<ReasonCode> {
         None
     }
 
-    /// Whether a piece without JSON fields that does not fit ([`RecordOutcome::Misfit`]) for this reason can be
-    /// one that never will, for its own sake.
+    /// Whether a record without JSON fields that does not fit ([`RecordOutcome::Misfit`]) for this
+    /// reason may be at fault itself.
     fn is_at_fault(&self, _piece: &Piece<'_>, _class: &ReasonCode) -> bool {
         false
     }
 
-    /// Judges the answer to a request with `sent` pieces.
+    /// Classifies the response to a request with `sent` records.
     fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome;
 
-    /// Whether the service that gives such an answer pays attention to [`Deduplication`].
+    /// Whether a destination with this response supports [`Deduplication`].
     fn honors_ids(&self, _answer: &Response) -> bool {
         true
     }
 
-    /// How to look whether the service is set up for what it is sent, for one where that matters.
+    /// How to inspect the destination's setup, if that matters.
     fn inspection(&self) -> Option<&dyn Inspection> {
         None
     }
 
-    /// How to ask about [`BatchOutcome::Receipt`]s, for a destination that gives them.
+    /// How to request acknowledgements ([`BatchOutcome::Receipt`]), for a destination that supports
+    /// them.
     fn receipts(&self) -> Option<&dyn Receipts> {
         None
     }
 }
 
-/// How a service is asked whether it is set up for what it is sent.
+/// The inspection of a destination's setup.
 pub trait Inspection {
-    /// The questions, each of which is asked if the one before it has no answer.
+    /// The requests; each is sent if the one before found nothing.
     fn questions(&self, now: SystemTime) -> Vec<Request>;
 
-    /// What an answer says.
+    /// Evaluates a response.
     fn judge(&self, answer: &Response) -> Inspected;
 }
 
-/// What is known of how a service is set up.
+/// The result of an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inspected {
-    /// It is set up well.
+    /// The setup is correct.
     Well,
-    /// It is not, and somebody should hear of this.
+    /// The setup is wrong; the operator should be warned.
     Badly(String),
-    /// It has not what was asked for; the next question may be answered.
+    /// Not found; the next request may find it.
     Absent,
-    /// It does not tell.
+    /// The response does not tell.
     Unknown,
 }
 
-/// How a service is asked later what became of requests.
+/// Acknowledgement of requests by the destination.
 pub trait Receipts {
-    /// Asks about all requests for which these receipts were given.
+    /// Requests the status of these acknowledgement ids.
     fn inquire(&self, receipts: &[u64]) -> Request;
 
-    /// Judges the answer.
+    /// Classifies the response.
     fn classify(&self, answer: &Response) -> Inquired;
 }
 
-/// What a destination takes at once, in bytes before compression unless it says otherwise.
+/// The limits of a destination, in bytes before compression unless stated otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// The largest body.
+    /// The maximum size of a body.
     pub max_request_bytes: usize,
-    /// The largest body after compression.
+    /// The maximum size of a body after compression.
     pub max_compressed_bytes: usize,
-    /// The largest encoded piece.
+    /// The maximum size of an encoded record.
     pub max_record_bytes: usize,
-    /// The longest message.
+    /// The maximum size of a message.
     pub max_message_bytes: usize,
-    /// The most pieces in a body.
+    /// The maximum number of records in a body.
     pub max_request_records: usize,
-    /// How old a record may be, where it would be taken and not kept if it is older.
+    /// The maximum age of a record, if older ones are accepted but not kept.
     pub max_age: Option<Duration>,
-    /// From which age on a record is late, where it would be rejected among newer ones.
+    /// The age from which a record is late: it would be rejected among newer ones.
     pub late_after: Option<Duration>,
 }
 
 impl Limits {
-    /// No other limits than those of bytes before compression.
+    /// Limits of sizes before compression only.
     pub(crate) const fn of_bytes(max_request_bytes: usize, max_record_bytes: usize) -> Self {
         Self {
             max_request_bytes,
@@ -192,13 +191,13 @@ impl Limits {
     }
 }
 
-/// Whether a destination takes keys, so that a second delivery makes no second document.
+/// How a destination deduplicates redelivered records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deduplication {
-    /// It does.
+    /// By the id of each record.
     PerRecord,
-    /// It knows a request again that holds the same documents as one before, and no others.
+    /// By the whole request, if it contains exactly the same documents as an earlier one.
     PerRequest,
-    /// It makes a new document of everything it is sent.
+    /// Not at all.
     None,
 }

@@ -1,7 +1,7 @@
 //! New Relic: the Log API.
 //!
-//! What logs have in common is sent once for each log_source. As at Datadog, a 202 covers what will
-//! not be kept.
+//! Shared attributes are sent once for each log source. As with Datadog, a 202 also covers logs
+//! that are not kept.
 
 use std::time::Duration;
 
@@ -14,21 +14,21 @@ use super::{
 };
 use crate::record::Piece;
 
-/// The largest body, compressed.
+/// The maximum size of a compressed body.
 ///
 /// <https://docs.newrelic.com/docs/logs/log-api/introduction-log-api/#limits>
 pub const MAX_COMPRESSED_BYTES: usize = 1_000_000;
 
-/// The body before compression at which the limit for compressed ones is out of reach of most
-/// logs. One that is over it all the same is divided before it is sent.
+/// The size before compression at which most bodies are below the limit for compressed ones. A
+/// larger one is split before it is sent.
 const USUAL_REQUEST_BYTES: usize = 4_000_000;
 
-/// The longest value of an attribute; what is longer is cut.
+/// The maximum size of an attribute; New Relic truncates longer ones.
 ///
 /// <https://docs.newrelic.com/docs/logs/log-api/log-event-data/>
 pub const MAX_MESSAGE_BYTES: usize = 128_000;
 
-/// How old a log may be.
+/// The maximum age of a log.
 ///
 /// <https://docs.newrelic.com/docs/logs/log-api/log-event-data/>
 pub const MAX_AGE: Duration = Duration::from_secs(48 * 60 * 60);
@@ -41,7 +41,7 @@ pub struct NewRelic {
 }
 
 impl NewRelic {
-    /// Sends to the API at `url` with a licence key.
+    /// Sends to the API at `url` with a license key.
     pub fn new(mut url: Url, mut license_key: HeaderValue) -> Self {
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["log", "v1"]);
@@ -83,7 +83,7 @@ impl Destination for NewRelic {
         body.extend_from_slice(b",\"attributes\":");
         let start = body.len();
         attributes::json_of_piece(piece, body);
-        // In place of the comma before the first.
+        // Replaces the comma before the first.
         body[start] = b'{';
         body.extend_from_slice(b"}}");
     }

@@ -1,6 +1,6 @@
-//! OpenTelemetry: OTLP over HTTP, as protobuf.
+//! OpenTelemetry: OTLP over HTTP, with protobuf.
 //!
-//! Names are those of the semantic conventions for logs and functions.
+//! Attribute names follow the semantic conventions for logs and functions.
 //!
 //! <https://opentelemetry.io/docs/specs/otlp/#otlphttp>
 //! <https://opentelemetry.io/docs/specs/semconv/faas/faas-spans/>
@@ -19,19 +19,19 @@ use crate::line::Level;
 use crate::log_source::LogSource;
 use crate::record::Piece;
 
-/// A size of requests that collectors take by default: their gRPC limit is 4 MiB, which many keep
-/// for HTTP too.
+/// A request size that collectors accept by default: their gRPC limit is 4 MiB, which many also use
+/// for HTTP.
 pub const MAX_REQUEST_BYTES: usize = 4_000_000;
 
-/// The largest record, so that one fits into a request with room to spare.
+/// The maximum size of a record, far below that of a request.
 pub const MAX_RECORD_BYTES: usize = 1_000_000;
 
-/// The most of an answer that a client is to read.
+/// The maximum size of a response that a client must accept.
 ///
 /// <https://opentelemetry.io/docs/specs/otlp/#otlphttp-response>
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
-/// Something that speaks OTLP.
+/// An OTLP receiver.
 pub struct Otlp {
     endpoint: Endpoint,
     max_request_bytes: usize,
@@ -78,7 +78,7 @@ impl Destination for Otlp {
             protobuf::message(5, record, |body| protobuf::text(1, &piece.message, body));
             attributes::of_piece(piece, |name, value| {
                 let name = match name.text {
-                    // It has fields of its own.
+                    // It has a field of its own.
                     "log.level" => return,
                     "faas.execution" => "faas.invocation_id",
                     "aws.cloudwatch.event_id" => "log.record.uid",
@@ -115,14 +115,14 @@ impl Destination for Otlp {
     }
 
     fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
-        // The lengths of the text, of the body and of the record are written too.
+        // The lengths of the string, the body and the record are encoded too.
         max_bytes.checked_sub(other_bytes + 3 * protobuf::LENGTH_GROWTH)
     }
 
     fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         let class = ReasonCode::from_status(answer.status);
         match answer.status {
-            // A partial success must not be tried again.
+            // A partial success must not be retried.
             200..300 => match rejected(&answer.body) {
                 Some(rejected) => {
                     let count = usize::try_from(rejected).unwrap_or(0).min(sent);
@@ -178,7 +178,7 @@ fn write_resource(log_source: &LogSource<'_>, resource: &mut Vec<u8>) {
     }
 }
 
-/// Appends an attribute whose value `write` writes.
+/// Appends an attribute whose value is written by `write`.
 fn attribute(field: u8, name: &str, body: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     protobuf::message(field, body, |pair| {
         protobuf::text(1, name, pair);
@@ -193,19 +193,19 @@ struct Exported {
     partial_success: Option<PartialSuccess>,
 }
 
-/// `ExportLogsPartialSuccess`, without its text.
+/// `ExportLogsPartialSuccess`, without its message.
 #[derive(Clone, PartialEq, Message)]
 struct PartialSuccess {
     #[prost(int64, tag = "1")]
     rejected_log_records: i64,
 }
 
-/// How many records a success rejects, where it says so: as protobuf, or as the JSON that some receivers
-/// answer to protobuf too (<https://github.com/langfuse/langfuse/issues/16789>).
+/// The number of rejected records in a success response: protobuf, or the JSON that some receivers
+/// return (<https://github.com/langfuse/langfuse/issues/16789>).
 fn rejected(body: &[u8]) -> Option<i64> {
     if body.trim_ascii_start().starts_with(b"{") {
         let exported: serde_json::Value = serde_json::from_slice(body).ok()?;
-        // JSON has 64-bit integers as text.
+        // JSON has 64-bit integers as strings.
         let count = &exported["partialSuccess"]["rejectedLogRecords"];
         return count.as_i64().or_else(|| count.as_str()?.parse().ok());
     }
@@ -250,7 +250,7 @@ mod tests {
         check(200, b"", &BatchOutcome::delivered(5));
         check(200, &partial(2), &rejected(3, 2));
         check(200, &partial(99), &rejected(0, 5));
-        // A text without a number is a warning.
+        // A message without a number is a warning.
         check(200, &partial(0), &BatchOutcome::delivered(5));
         check(200, &partial(-3), &BatchOutcome::delivered(5));
         let json = br#"{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"no"}}"#;

@@ -1,5 +1,4 @@
-//! Protocol Buffers, written field by field: a library would want every text copied into a struct
-//! of its own first.
+//! A Protocol Buffers writer: a library would copy every string into a struct first.
 //!
 //! <https://protobuf.dev/programming-guides/encoding/>
 
@@ -7,10 +6,10 @@ const VARINT: u8 = 0;
 const FIXED64: u8 = 1;
 const LENGTH: u8 = 2;
 
-/// The most bytes that a number takes.
+/// The maximum size of a varint.
 const LONGEST_VARINT: usize = 10;
 
-/// The most by which the length in front of a message grows with the text in it.
+/// The maximum by which a message's length prefix grows with a string in it.
 pub(super) const LENGTH_GROWTH: usize = 4;
 
 fn key(field: u8, wire_type: u8, body: &mut Vec<u8>) {
@@ -25,40 +24,40 @@ fn varint(mut number: u64, body: &mut Vec<u8>) {
     body.push(number as u8);
 }
 
-/// Appends a field that is text.
+/// Appends a string field.
 pub(super) fn text(field: u8, text: &str, body: &mut Vec<u8>) {
     key(field, LENGTH, body);
     varint(text.len() as u64, body);
     body.extend_from_slice(text.as_bytes());
 }
 
-/// Appends a field that is a whole number.
+/// Appends an integer field.
 pub(super) fn integer(field: u8, number: u64, body: &mut Vec<u8>) {
     key(field, VARINT, body);
     varint(number, body);
 }
 
-/// Appends a field that is a number of 64 bits always.
+/// Appends a fixed 64-bit field.
 pub(super) fn fixed64(field: u8, number: u64, body: &mut Vec<u8>) {
     key(field, FIXED64, body);
     body.extend_from_slice(&number.to_le_bytes());
 }
 
-/// Appends a field that is a floating-point number.
+/// Appends a double field.
 pub(super) fn double(field: u8, number: f64, body: &mut Vec<u8>) {
     fixed64(field, number.to_bits(), body);
 }
 
-/// Appends what stands in front of a field of so many bytes.
+/// Appends the tag and length of a field of this size.
 pub(super) fn open(field: u8, bytes: usize, body: &mut Vec<u8>) {
     key(field, LENGTH, body);
     varint(bytes as u64, body);
 }
 
-/// Appends a field that is a message, with what `write` appends in it.
+/// Appends a message field; `write` appends its content.
 pub(super) fn message(field: u8, body: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     key(field, LENGTH, body);
-    // The length is known afterwards. Most take one byte; for the others what was written moves.
+    // The length is known afterwards. Most lengths take one byte; for others the content is moved.
     let place = body.len();
     body.push(0);
     let start = body.len();

@@ -1,4 +1,4 @@
-//! What Kinesis and Firehose have in common: records as base64 in JSON, and an answer for each.
+//! What Kinesis and Firehose share: records as base64 in JSON, and a result for each.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,22 +11,22 @@ use super::{
 use crate::aws::{AwsError, Service};
 use crate::record::Piece;
 
-/// How many events a record of a stream has.
+/// How many log events a stream's record contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventsPerRecord {
     /// One.
     One,
-    /// As many as have room in [`MANY_BYTES`], each in a line. A request is one record.
+    /// As many as fit into [`MANY_BYTES`], one per line. A request is one record.
     Many,
 }
 
-/// How large a record of many events becomes at most, unless one event is larger: as small as a shard takes four of in
-/// a second, and large enough that the units in which AWS bills (5 KB, 25 KB) do not matter.
+/// The maximum size of a record of many log events, unless a single one is larger: a shard accepts
+/// four of them per second, and rounding to AWS's billing units (5 KB, 25 KB) does not matter.
 pub(super) const MANY_BYTES: usize = 256 * 1_024;
 
-/// Appends the document of a piece with a line end behind it, as base64: what collects records puts
-/// one behind the other. Where many share a record, blanks make the document so long that base64 of one
-/// behind base64 of another is that of both.
+/// Appends the document of a log event and a line break, as base64, because consumers concatenate
+/// records. If several share a record, spaces pad the document so that the concatenated base64 is
+/// that of the concatenated documents.
 pub(super) fn data(piece: &Piece<'_>, per_record: EventsPerRecord, body: &mut Vec<u8>) {
     let mut document = Vec::with_capacity(piece.message.len() + 600);
     ecs_document::write(piece, &mut document);
@@ -42,23 +42,23 @@ pub(super) fn data(piece: &Piece<'_>, per_record: EventsPerRecord, body: &mut Ve
         .expect("there is as much room as base64 takes");
 }
 
-/// How many bytes so many become as base64.
+/// The size of this many bytes as base64.
 pub(super) const fn encoded(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
 }
 
-/// How many bytes of base64 stand for no more than so many bytes.
+/// The size of base64 that decodes to no more than this many bytes.
 pub(super) const fn whole_groups(bytes: usize) -> usize {
     bytes / 3 * 4
 }
 
-/// How many bytes a message may have beside so many others that are base64 already.
+/// The maximum size of a message next to this many bytes of base64.
 pub(super) fn space(max_bytes: usize, other_bytes: usize) -> Option<usize> {
-    // Another group of four may be begun.
+    // Another group of four may be incomplete.
     Some(max_bytes.checked_sub(other_bytes)?.checked_sub(4)? / 4 * 3)
 }
 
-/// Judges an answer whose entries stand for the pieces sent.
+/// Classifies a response with an entry for each record.
 pub(super) fn classify<Entries>(
     service: Service,
     per_record: EventsPerRecord,
@@ -83,7 +83,7 @@ where
     if outcomes.len() == sent { BatchOutcome::Each(outcomes) } else { UNREADABLE_RESPONSE }
 }
 
-/// What became of one record.
+/// The result of one record.
 #[derive(Deserialize)]
 pub(super) struct Entry {
     #[serde(rename = "ErrorCode")]
@@ -91,8 +91,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Entries fail for throttling and inner faults only: all of them may be sent again. After an
-    /// inner fault nobody knows whether the record is in the stream.
+    /// Entries fail only because of throttling and internal errors, so all of them are retryable.
+    /// After an internal error it is unknown whether the record was stored.
     fn outcome(self) -> RecordOutcome {
         let Some(code) = self.error_code.filter(|code| !code.is_empty()) else {
             return RecordOutcome::Delivered;
@@ -108,7 +108,7 @@ impl Entry {
     }
 }
 
-/// What an answer of AWS's means that is not 2xx.
+/// Classifies a response of AWS that is not 2xx.
 pub(super) fn aws_status(service: Service, answer: &Response) -> BatchOutcome {
     let error = AwsError::refused(service, answer.status, &answer.body);
     match answer.status {

@@ -1,4 +1,4 @@
-//! What is sent to a service.
+//! Requests to destinations.
 
 use std::sync::Arc;
 
@@ -9,33 +9,32 @@ use reqwest::{Method, Url};
 
 use crate::aws::Service;
 
-/// Where requests go. Headers that hold secrets are marked sensitive, and the URL is not for
-/// showing either: some services have the token in it.
+/// The endpoint of a destination. Headers with secrets are marked as sensitive; the URL must not be
+/// shown either, because some destinations have the token in it.
 #[derive(Clone)]
 pub struct Endpoint {
     /// The HTTP method.
     pub method: Method,
-    /// The whole URL.
+    /// The URL.
     pub url: Url,
-    /// What stands behind every URL that requests go to, beside what is there.
+    /// Parameters that are added to the query of every URL.
     pub query: Vec<(String, String)>,
-    /// All headers but those about compression and length.
+    /// All headers except those about compression and length.
     pub headers: HeaderMap,
-    /// The most that is read of an answer. One that is longer counts as broken.
+    /// The maximum size of a response. A longer one counts as an incomplete response.
     pub max_answer_bytes: usize,
-    /// How requests are signed, where they are.
+    /// How requests are signed, if they are.
     pub signing: Option<Signing>,
-    /// Where cookies are kept, for a service that knows by them behind a load balancer which of its servers
-    /// has had a request.
+    /// The cookies of a destination behind a load balancer that uses them for sticky sessions.
     pub cookies: Option<Arc<Jar>>,
 }
 
 impl Endpoint {
-    /// The most that is read of an answer unless the service's own limit is another. The answer to
-    /// the largest `_bulk` request stays far below.
+    /// The default maximum size of a response. The response to the largest `_bulk` request is far
+    /// smaller.
     const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
-    /// An endpoint to which requests are posted.
+    /// An endpoint for POST requests.
     pub fn post(url: Url, headers: HeaderMap) -> Self {
         Self {
             method: Method::POST,
@@ -49,7 +48,7 @@ impl Endpoint {
     }
 }
 
-/// For whom a request is signed with the credentials of the function's role.
+/// The service to sign requests for, with the credentials of the function's role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signing {
     /// The service.
@@ -58,36 +57,35 @@ pub struct Signing {
     pub region: Option<String>,
 }
 
-/// One request to a destination's endpoint. It stands for itself: what was to be sent can be kept
-/// and sent another day without the records it was made of.
+/// A request to a destination's endpoint. It is self-contained: it does not borrow from records.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// In what it differs from the endpoint.
+    /// How it differs from the endpoint.
     pub address: Address,
-    /// How the body is compressed.
+    /// The compression of the body.
     pub encoding: Encoding,
-    /// The body, compressed.
+    /// The compressed body.
     pub body: Bytes,
 }
 
-/// In what a request differs from its destination's [`Endpoint`]. It holds no secret.
+/// How a request differs from its destination's [`Endpoint`]. Contains no secret.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Address {
-    /// The HTTP method, if it is another than the endpoint's.
+    /// The HTTP method, if it differs.
     pub method: Option<Method>,
-    /// The URL, if it is another than the endpoint's.
+    /// The URL, if it differs.
     pub url: Option<Url>,
-    /// Headers beside the endpoint's.
+    /// Additional headers.
     pub headers: HeaderMap,
 }
 
-/// How bodies are compressed, as `Content-Encoding` names it.
+/// The compression of a body, as in `Content-Encoding`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// Not at all.
+    /// None.
     Identity,
-    /// As gzip.
+    /// gzip.
     Gzip,
-    /// As one block of Snappy, without frames.
+    /// A single Snappy block, without framing.
     Snappy,
 }

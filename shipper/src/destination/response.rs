@@ -1,56 +1,56 @@
-//! What a service answers, and what that means for the records sent.
+//! Responses of destinations, and what they mean for the records.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::Serialize;
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// The `Retry-After` header as sent.
+    /// The `Retry-After` header.
     pub retry_after: Option<String>,
     /// The body.
     pub body: Bytes,
 }
 
-/// What an answer means for the pieces sent.
+/// What a response means for the records of a request.
 #[derive(Debug, PartialEq)]
 pub enum BatchOutcome {
-    /// The service has judged each, in the order sent.
+    /// An outcome for each record, in order.
     Each(Vec<RecordOutcome>),
-    /// The service only counts, and nothing of the request may be sent again.
+    /// Numbers only; nothing of the request may be retried.
     Counted {
-        /// How many it took.
+        /// The number of delivered records.
         delivered: usize,
-        /// How many it rejected, and why.
+        /// The numbers of rejected records, with the reasons.
         rejected: Vec<(ReasonCode, usize)>,
     },
-    /// The service has taken the request for now, and says later under this number whether it is
-    /// stored.
+    /// The destination has accepted the request; under this acknowledgement id it reports later
+    /// whether it is indexed.
     Receipt(u64),
-    /// All are to be tried again.
+    /// All records may be retried.
     TryAgain(ReasonCode, Ambiguity),
-    /// The request was too large, and nothing of it was taken.
+    /// The request was too large, and nothing was accepted.
     TooLarge,
-    /// Something in the request is not taken, or the service is set up not to take any such request: it
-    /// does not say which.
+    /// Something in the request was rejected, or the destination's setup rejects every such
+    /// request; it is not known which.
     Split(ReasonCode, Ambiguity),
-    /// Trying again is of no use until somebody changes something: credentials, an address.
+    /// A retry is useless until the operator changes something, such as credentials or the URL.
     Stop(ReasonCode),
-    /// So it is here, but the service may have taken what was sent.
+    /// Like `Stop`, but the destination may have accepted the records.
     StopUnclear(ReasonCode),
 }
 
 impl BatchOutcome {
-    /// All of so many pieces were taken.
+    /// All records were delivered.
     pub(super) fn delivered(sent: usize) -> Self {
         Self::Counted { delivered: sent, rejected: Vec::new() }
     }
 
-    /// Whether all pieces are where they should be.
+    /// Whether all records were delivered.
     pub(crate) fn takes_everything(&self) -> bool {
         match self {
             Self::Each(outcomes) => outcomes.iter().all(|outcome| {
@@ -66,8 +66,8 @@ impl BatchOutcome {
         }
     }
 
-    /// What a 2xx answer means where it says all there is to say. A web page is none of the
-    /// service's: a proxy or a login page has answered in its place.
+    /// The outcome of a 2xx without further information. An HTML page is not a response of the
+    /// destination: a proxy or a login page has answered instead.
     pub(super) fn taken(sent: usize, answer: &Response) -> Self {
         match answer.body.trim_ascii_start().first() {
             Some(b'<') => UNREADABLE_RESPONSE,
@@ -75,9 +75,9 @@ impl BatchOutcome {
         }
     }
 
-    /// Of `sent` pieces `delivered` were taken, and the others rejected for these reasons. Pieces for
-    /// which the counts do not account are rejected as `unattributed`: they are not known to be
-    /// there, and must not be sent again.
+    /// Of `sent` records, `delivered` were delivered, and the others rejected for these reasons.
+    /// Records that the numbers do not account for are rejected as `unattributed`: they are not
+    /// known to be delivered, and must not be retried.
     pub(super) fn counted(sent: usize, delivered: usize, rejected: &[(ReasonCode, usize)]) -> Self {
         let mut open = sent;
         let mut take = |count: usize| {
@@ -94,37 +94,37 @@ impl BatchOutcome {
     }
 }
 
-/// What became of one piece.
+/// The outcome of one record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordOutcome {
-    /// It is there now.
+    /// Delivered by this request.
     Delivered,
-    /// It was there before.
+    /// Delivered by an earlier request.
     Deduplicated,
-    /// It will never be taken.
+    /// Rejected permanently.
     Rejected(ReasonCode),
-    /// It does not fit what it is written to: its JSON fields do not, or it is too large for a field, or
-    /// else what it is written to has to be changed.
+    /// It does not match the mapping: its JSON fields conflict, or it is too large for a field, or
+    /// the mapping must be changed.
     Misfit(ReasonCode),
-    /// The service stopped at another piece before it came to this one: nothing is the matter with it.
+    /// The destination stopped at an earlier record and did not process it.
     NotReached,
-    /// It may be taken at another try.
+    /// It may be retried.
     TryAgain(ReasonCode, Ambiguity),
-    /// It may be taken once somebody has changed something.
+    /// It may be retried once the operator has changed something.
     Stop(ReasonCode),
 }
 
-/// Whether it is known that a request, or a piece of it, had no effect.
+/// Whether a request, or a record of it, is known to have had no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ambiguity {
-    /// Nothing of it was taken.
+    /// Nothing was accepted.
     NothingTaken,
-    /// Some or all of it may have been taken.
+    /// Some or all of it may have been accepted.
     Unclear,
 }
 
 impl Ambiguity {
-    /// What a status that may pass leaves open.
+    /// The ambiguity of a retryable status.
     pub(crate) fn after(status: u16) -> Self {
         match status {
             408 | 500 | 502 | 504 => Self::Unclear,
@@ -133,29 +133,29 @@ impl Ambiguity {
     }
 }
 
-/// What became of requests for which the service gave receipts.
+/// The status of acknowledgement ids.
 #[derive(Debug, PartialEq)]
 pub enum Inquired {
-    /// Those that are stored by now; the others may be later.
+    /// These are indexed; the others may be later.
     Stored(Vec<u64>),
-    /// Nobody knows: ask again.
+    /// Unknown: request again.
     AskAgain(ReasonCode),
-    /// Asking again is of no use.
+    /// Requesting again is useless.
     Stop(ReasonCode),
 }
 
-/// Why something was not taken, in one word that may be logged: an error's type, never its text,
-/// since services quote documents there.
+/// Why something was not delivered, as a code that may be logged: an error type, never its message,
+/// because destinations quote documents there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ReasonCode(Cow<'static, str>);
 
 impl ReasonCode {
-    /// A word of our own.
+    /// A reason of the shipper.
     pub const fn new(word: &'static str) -> Self {
         Self(Cow::Borrowed(word))
     }
 
-    /// A word that a service gave; anything that has not the form of an error type is `other`.
+    /// An error type of a destination; `other` if it does not have the form of one.
     pub fn from_service(word: &str) -> Self {
         const LONGEST: usize = 64;
         let has_the_form = !word.is_empty()
@@ -166,7 +166,7 @@ impl ReasonCode {
         if has_the_form { Self(Cow::Owned(word.to_owned())) } else { Self::new("other") }
     }
 
-    /// The name of an error of AWS's, in the form of other words: `SlowDown` is `slow_down`.
+    /// An AWS error code in snake case: `SlowDown` is `slow_down`.
     pub fn from_aws(code: &str) -> Self {
         let mut word = String::with_capacity(code.len() + 8);
         let mut before = '_';
@@ -180,45 +180,45 @@ impl ReasonCode {
         Self::from_service(&word)
     }
 
-    /// The class of an HTTP status that says no more than itself.
+    /// The reason for an HTTP status without further information.
     pub fn from_status(status: u16) -> Self {
         Self(Cow::Owned(format!("status_{status}")))
     }
 
-    /// Whether the service did not let the shipper in.
+    /// Whether the credentials were rejected.
     pub fn blames_credentials(&self) -> bool {
         matches!(
             self.as_str(),
             "status_401"
                 | "status_403"
-                // Elasticsearch and OpenSearch, of an item.
+                // Elasticsearch and OpenSearch, for a document.
                 | "security_exception"
-                // Splunk, of its codes 1 to 4, 21 and 22.
+                // Splunk, for its codes 1 to 4, 21 and 22.
                 | "token_disabled"
                 | "token_required"
                 | "invalid_authorization"
                 | "invalid_token"
                 | "token_refused"
-                // Sumo Logic, of an address that is none any longer.
+                // Sumo Logic, for a URL that is no longer valid.
                 | "source_not_found"
         )
     }
 
-    /// The word.
+    /// The code.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Why pieces are rejected of which a service that only counts gives no account.
+/// The reason for records that the destination's numbers do not account for.
 pub(super) const UNATTRIBUTED: ReasonCode = ReasonCode::new("unattributed");
 
-/// The body of a 2xx answer could not be read, so nobody knows what was taken.
+/// The body of a 2xx response could not be parsed, so the result is unknown.
 pub(super) const UNREADABLE_RESPONSE: BatchOutcome =
     BatchOutcome::TryAgain(ReasonCode::new("unreadable_response"), Ambiguity::Unclear);
 
-/// What an answer means that a destination reads nothing special into. The request as a whole was
-/// not taken; a gateway's 500, 502 and 504 leave open what the service behind it did.
+/// The default classification of a response. The request as a whole was not accepted; a gateway's
+/// 500, 502 and 504 leave open whether the server behind it processed the request.
 pub(super) fn classify_status(answer: &Response) -> BatchOutcome {
     let status = answer.status;
     let class = ReasonCode::from_status(status);
@@ -233,18 +233,18 @@ pub(super) fn classify_status(answer: &Response) -> BatchOutcome {
     }
 }
 
-/// Whether the service has read no more of a request than it takes, in the words of those that have no
-/// 413 for that: the OpenTelemetry Collector, whose words are those of Go's `MaxBytesReader`
-/// (<https://pkg.go.dev/net/http#MaxBytesError>), and VictoriaLogs. Both are among the recorded exchanges of
-/// the tests.
+/// Whether a server without a status for it rejects the request because of its size: the
+/// OpenTelemetry Collector, with the message of Go's `MaxBytesReader`
+/// (<https://pkg.go.dev/net/http#MaxBytesError>), and VictoriaLogs. Both are among the recorded
+/// exchanges of the tests.
 pub(super) fn calls_it_too_large(body: &[u8]) -> bool {
     says(body, "http: request body too large")
         || says(body, "too big data size")
-        // What the service behind a Collector said to it.
+        // The response to a Collector by the server behind it.
         || says(body, "responded with HTTP Status Code 413")
 }
 
-/// Whether a server says that it was spoken to without TLS where there is nothing else: those in Go
+/// Whether a TLS server received plain HTTP: servers in Go
 /// (<https://go.dev/src/net/http/server.go>, `serve`) and nginx
 /// (<https://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors>, 497).
 pub(crate) fn speaks_tls(body: &[u8]) -> bool {
@@ -252,7 +252,7 @@ pub(crate) fn speaks_tls(body: &[u8]) -> bool {
         || says(body, "The plain HTTP request was sent to HTTPS port")
 }
 
-/// Whether a body has these words in it.
+/// Whether a body contains these words.
 pub(super) fn says(body: &[u8], words: &str) -> bool {
     memchr::memmem::find(body, words.as_bytes()).is_some()
 }

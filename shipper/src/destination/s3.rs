@@ -1,4 +1,4 @@
-//! Amazon S3: one object a request, under a key that is the same whenever the same lines are sent.
+//! Amazon S3: one object per request, under a key that is derived from its log events.
 
 use std::ptr;
 
@@ -16,10 +16,10 @@ use crate::aws::{self, Service};
 use crate::document_id::DocumentId;
 use crate::record::{Extent, Piece};
 
-/// How large objects become before compression unless the user says otherwise.
+/// The default maximum size of an object before compression.
 pub const DEFAULT_OBJECT_BYTES: usize = 16_000_000;
 
-/// A bucket, and under which keys objects are written.
+/// A bucket and the prefix of its objects.
 pub struct S3 {
     endpoint: Endpoint,
     prefix: TimeTemplate,
@@ -51,7 +51,7 @@ impl Destination for S3 {
         Limits::of_bytes(self.max_object_bytes, self.max_object_bytes)
     }
 
-    /// An object that is sent again overwrites itself.
+    /// A retry overwrites the same object.
     fn deduplication(&self) -> Deduplication {
         Deduplication::PerRequest
     }
@@ -69,8 +69,9 @@ impl Destination for S3 {
         body.push(b'\n');
     }
 
-    /// An object has lines of one event. Which events come together is another matter each time.
-    /// The parts of a line that was divided lie by themselves, since the line is left as a whole.
+    /// An object contains log events of a single event, because batching differs between
+    /// deliveries. The parts of a split record have their own objects, because undelivered records
+    /// are whole.
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
         let is_part =
             [before, piece].iter().any(|piece| matches!(piece.extent, Extent::Part { .. }));

@@ -1,4 +1,4 @@
-//! A piece to encode in the tests of destinations.
+//! A record to encode in the tests of destinations.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,12 +11,12 @@ pub(super) const STREAM: &str = "2023/11/06/[$LATEST]0123456789abcdef0123456789a
 pub(super) const ID: &str = "31953106606966983378809025079804211143289615424298221568";
 pub(super) const MILLIS: u64 = 1_699_264_800_123;
 
-/// Hands over a piece with this message.
+/// Calls `use_it` with a record that has this message.
 pub(super) fn with_piece(message: &str, use_it: impl FnOnce(&Piece<'_>)) {
     with_piece_of(GROUP, message, use_it);
 }
 
-/// Hands over a piece of this log group with this message.
+/// Calls `use_it` with a record of this log group that has this message.
 pub(super) fn with_piece_of(group: &str, message: &str, use_it: impl FnOnce(&Piece<'_>)) {
     let log_source = LogSource::new(ACCOUNT, group, STREAM);
     let record = Record {

@@ -1,9 +1,8 @@
 //! Splunk: the HTTP Event Collector.
 //!
-//! It takes events one after the other and stops at the first that it does not like, naming its
-//! number; those before it are in. That a request was taken means that it was parsed. Whether it
-//! was indexed is told only to those who ask with the receipt that a token with acknowledgement
-//! gives out.
+//! It processes events in order and stops at the first invalid one, reporting its number; those
+//! before it are accepted. Acceptance means that a request was parsed. Whether it was indexed is
+//! reported only for the acknowledgement id that a token with indexer acknowledgement returns.
 
 use std::sync::Arc;
 
@@ -19,45 +18,45 @@ use super::{
 };
 use crate::record::Piece;
 
-/// The size that Splunk advises to keep requests below.
+/// The maximum request size that Splunk recommends.
 ///
 /// <https://docs.splunk.com/Documentation/SplunkCloud/latest/Service/SplunkCloudservice#Data_collection>
 pub const MAX_REQUEST_BYTES: usize = 1_000_000;
 
 const CHANNEL: HeaderName = HeaderName::from_static("x-splunk-request-channel");
 
-/// An event collector and what its events are to be called.
+/// A collector and the metadata of its events.
 pub struct SplunkHec {
     endpoint: Endpoint,
     inquiries: Option<Url>,
-    /// The host as a JSON string, where it is the same for all events.
+    /// The host as a JSON string, if it is the same for all events.
     host: Option<Vec<u8>>,
-    /// The source, likewise.
+    /// The source as a JSON string, if it is the same for all events.
     source: Option<Vec<u8>>,
-    /// The fields that are the same for all events, as they stand in the body.
+    /// The fields that are the same for all events, as in the body.
     constant: Vec<u8>,
     max_request_bytes: usize,
     max_event_bytes: usize,
 }
 
-/// How events are to be called.
+/// The metadata of events.
 pub struct Naming<'a> {
-    /// The host; the function or log group where it is left out.
+    /// The host; defaults to the function or log group.
     pub host: Option<&'a str>,
-    /// The source; the log group where it is left out.
+    /// The source; defaults to the log group.
     pub source: Option<&'a str>,
     /// The source type.
     pub sourcetype: &'a str,
-    /// The index; that of the token where it is left out.
+    /// The index; defaults to that of the token.
     pub index: Option<&'a str>,
 }
 
-/// Whether a request counts as delivered once it is parsed, or once it is indexed.
+/// Whether a request counts as delivered when it is parsed, or when it is indexed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acknowledgement {
-    /// Once it is parsed.
+    /// When it is parsed.
     NotAskedFor,
-    /// Once it is indexed. The token has to be one with acknowledgement.
+    /// When it is indexed. The token must have indexer acknowledgement enabled.
     Awaited,
 }
 
@@ -81,7 +80,8 @@ impl SplunkHec {
             let mut url = below(url, "ack");
             url.query_pairs_mut().append_pair("channel", &channel);
             inquiries = Some(url);
-            // Behind a load balancer only the indexer that has had a request knows of it.
+            // Only the indexer that received a request can acknowledge it, so load balancing needs
+            // sticky sessions.
             cookies = Some(Arc::default());
             headers.extend(HeaderValue::try_from(channel).ok().map(|value| (CHANNEL, value)));
         }
@@ -111,7 +111,7 @@ fn below(url: &Url, name: &str) -> Url {
     url
 }
 
-/// A channel of this process's own, in the form of a GUID: receipts are numbered by channel.
+/// A channel of this process, in the form of a GUID: acknowledgement ids are numbered by channel.
 ///
 /// <https://docs.splunk.com/Documentation/Splunk/latest/Data/AboutHECIDXAck>
 fn channel() -> String {
@@ -157,8 +157,8 @@ impl Destination for SplunkHec {
         body.extend_from_slice(b"}}");
     }
 
-    /// <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>: code 13,
-    /// also of an event of nothing but white space
+    /// <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>:
+    /// code 13, also for an event of white space only
     /// (<https://github.com/splunk/splunk-connect-for-kubernetes/issues/64>).
     fn never_takes(&self, piece: &Piece<'_>) -> Option<ReasonCode> {
         piece.message.trim_ascii().is_empty().then_some(EVENT_BLANK)
@@ -178,15 +178,16 @@ impl Destination for SplunkHec {
                 Some(receipt) => BatchOutcome::Receipt(receipt),
                 None => BatchOutcome::StopUnclear(ACKNOWLEDGEMENT_DISABLED),
             },
-            // What stands before it was parsed, and no receipt tells whether it is indexed.
+            // The events before it were parsed, and no acknowledgement id tells whether they are
+            // indexed.
             (Meaning::Busy(class), Some(1..)) if self.inquiries.is_some() => {
                 BatchOutcome::TryAgain(class, Ambiguity::Unclear)
             }
             (Meaning::BadEvent(class), Some(1..)) if self.inquiries.is_some() && sent > 1 => {
                 BatchOutcome::Split(class, Ambiguity::Unclear)
             }
-            // Nor is it known which of its numbers count from one: the last of those that are said to be in
-            // may not be.
+            // It is unknown which of Splunk's numbers count from one, so the last event before the
+            // number may not be accepted.
             (Meaning::Busy(class), Some(processed)) if processed > 0 => {
                 let doubtful = RecordOutcome::TryAgain(class.clone(), Ambiguity::Unclear);
                 let again = RecordOutcome::TryAgain(class, Ambiguity::NothingTaken);
@@ -196,11 +197,11 @@ impl Destination for SplunkHec {
             (Meaning::Broken(class), _) => BatchOutcome::TryAgain(class, Ambiguity::Unclear),
             (Meaning::Misconfigured(class), _) => BatchOutcome::Stop(class),
             // The numbers of some codes count from one. So only the first event is ever rejected,
-            // which no reading of its number can make another; what is behind others is sent again.
+            // which is the same in either reading; the others are retried.
             (Meaning::BadEvent(class), Some(0)) => {
                 up_to(0, RecordOutcome::Rejected(class), RecordOutcome::NotReached, sent)
             }
-            // No event has this number, unless the first has 1.
+            // No event has this number, unless the first one has 1.
             (Meaning::BadEvent(class), Some(processed)) if processed == sent && sent > 0 => {
                 up_to(sent - 1, RecordOutcome::Rejected(class), RecordOutcome::NotReached, sent)
             }
@@ -208,7 +209,7 @@ impl Destination for SplunkHec {
                 up_to(processed, RecordOutcome::NotReached, RecordOutcome::NotReached, sent)
             }
             (Meaning::BadEvent(class), None) => BatchOutcome::Split(class, Ambiguity::NothingTaken),
-            // A success that cannot be read as one: nobody knows what was taken.
+            // A success that cannot be parsed: the result is unknown.
             (Meaning::Unknown, _) if (200..300).contains(&answer.status) => UNREADABLE_RESPONSE,
             (Meaning::Unknown, _) => classify_status(answer),
         }
@@ -246,7 +247,8 @@ impl Receipts for SplunkHec {
                 let said = serde_json::from_slice::<Said>(&answer.body).ok();
                 match said.map(|said| said.meaning()) {
                     Some(Meaning::Misconfigured(class)) => Inquired::Stop(class),
-                    // The OpenTelemetry Collector reads the question as an event where there are no answers.
+                    // The OpenTelemetry Collector parses the acknowledgement request as an event if
+                    // it does not support acknowledgement.
                     Some(Meaning::BadEvent(_)) => Inquired::Stop(ACKNOWLEDGEMENT_DISABLED),
                     _ => Inquired::Stop(class),
                 }
@@ -255,7 +257,8 @@ impl Receipts for SplunkHec {
     }
 }
 
-/// The pieces before `processed` are in; then comes one outcome, and another for all after it.
+/// The records before `processed` are delivered; then follows one outcome, and another for the
+/// rest.
 fn up_to(processed: usize, then: RecordOutcome, rest: RecordOutcome, sent: usize) -> BatchOutcome {
     let mut outcomes = vec![RecordOutcome::Delivered; processed];
     if processed < sent {
@@ -276,7 +279,7 @@ struct Said {
 
 const EVENT_BLANK: ReasonCode = ReasonCode::new("event_blank");
 
-/// The token, or the collector, acknowledges nothing.
+/// The token, or the collector, has no indexer acknowledgement.
 const ACKNOWLEDGEMENT_DISABLED: ReasonCode = ReasonCode::new("acknowledgement_disabled");
 
 enum Meaning {
@@ -391,7 +394,7 @@ mod tests {
         let awaiting = destination(Acknowledgement::Awaited);
         let taken = answer(200, r#"{"text":"Success","code":0,"ackId":7}"#);
         assert_eq!(Destination::classify(&awaiting, 3, &taken), BatchOutcome::Receipt(7));
-        // Taken, and nobody will ever say whether it is indexed.
+        // Accepted, without an acknowledgement id.
         let taken = answer(200, r#"{"text":"Success","code":0}"#);
         let disabled = BatchOutcome::StopUnclear(ACKNOWLEDGEMENT_DISABLED);
         assert_eq!(Destination::classify(&awaiting, 3, &taken), disabled);

@@ -1,6 +1,6 @@
 //! Sumo Logic: an HTTP Logs and Metrics source.
 //!
-//! Where lines come from stands in headers, so those of one request come from one log stream.
+//! The log source is in headers, so a request contains a single log stream.
 
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -12,12 +12,12 @@ use super::{
 };
 use crate::record::Piece;
 
-/// The largest body.
+/// The maximum size of a body.
 ///
 /// <https://help.sumologic.com/docs/send-data/hosted-collectors/http-source/logs-metrics/#data-payload-considerations>
 pub const MAX_REQUEST_BYTES: usize = 1_000_000;
 
-/// The longest message; a longer one is cut into messages that are no JSON.
+/// The maximum size of a message; Sumo Logic splits longer ones into messages that are not JSON.
 ///
 /// <https://www.sumologic.com/help/docs/search/get-started-with-search/search-basics/search-large-messages/>
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
@@ -27,10 +27,10 @@ const FIELDS: HeaderName = HeaderName::from_static("x-sumo-fields");
 const HOST: HeaderName = HeaderName::from_static("x-sumo-host");
 const NAME: HeaderName = HeaderName::from_static("x-sumo-name");
 
-/// No source has this address, or none any longer.
+/// The URL is not, or no longer, that of a source.
 const SOURCE_NOT_FOUND: ReasonCode = ReasonCode::new("source_not_found");
 
-/// An ingest budget is used up: the request was dropped, though its status says that it was taken.
+/// An ingest budget is exhausted: the request was dropped despite its success status.
 const BUDGET_EXCEEDED: ReasonCode = ReasonCode::new("budget_exceeded");
 
 /// A source.
@@ -39,7 +39,7 @@ pub struct SumoLogic {
 }
 
 impl SumoLogic {
-    /// Sends to the source at `url`, which has the secret in it.
+    /// Sends to the source at `url`, which contains the secret.
     pub fn new(url: Url, category: Option<HeaderValue>, fields: Option<HeaderValue>) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -78,7 +78,7 @@ impl Destination for SumoLogic {
     fn address(&self, span: &Span<'_, '_>) -> Address {
         let log_source = span.first.record.log_source;
         let mut headers = HeaderMap::new();
-        // A name that no header takes is in the lines all the same.
+        // A name that is not valid in a header is in the documents nevertheless.
         for (header, value) in [(HOST, log_source.group), (NAME, log_source.stream)] {
             headers.extend(HeaderValue::try_from(value).ok().map(|value| (header, value)));
         }
@@ -89,7 +89,7 @@ impl Destination for SumoLogic {
         match answer.status {
             200..300 if exceeds_budget(&answer.body) => BatchOutcome::StopUnclear(BUDGET_EXCEEDED),
             200..300 => BatchOutcome::taken(sent, answer),
-            // The address has the secret in it, so another secret may be a right one.
+            // The URL contains the secret, so a rotated secret may be valid.
             404 => BatchOutcome::Stop(SOURCE_NOT_FOUND),
             _ => classify_status(answer),
         }
@@ -102,7 +102,7 @@ fn exceeds_budget(body: &[u8]) -> bool {
     serde_json::from_slice::<Problem>(body).is_ok_and(|problem| problem.code == "budget.exceeded")
 }
 
-/// What a body of a response says where something was not as it should be.
+/// The error in the body of a success response.
 #[derive(Deserialize)]
 struct Problem {
     code: String,

@@ -1,11 +1,11 @@
-//! Names with a date in them: of indices by day, of objects by hour.
+//! Names with date fields: of daily indices and hourly objects.
 
 use std::time::{Duration, SystemTime};
 
 use super::json;
 
-/// A name whose parts in braces stand for a time: `logs-{yyyy.MM.dd}`, `{yyyy}/{MM}/{dd}/{HH}/`.
-/// Times are UTC, since those of an event are.
+/// A name with date fields in braces: `logs-{yyyy.MM.dd}`, `{yyyy}/{MM}/{dd}/{HH}/`. Times are
+/// those of log events, in UTC.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeTemplate(Vec<Part>);
 
@@ -18,19 +18,19 @@ enum Part {
     Hour,
 }
 
-/// Why a text is no name with a date.
+/// Why a template is invalid.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum TimeTemplateError {
-    /// A brace has no partner.
-    #[error("has a brace without its partner")]
+    /// A brace is not closed or not opened.
+    #[error("has an unmatched brace")]
     Unbalanced,
-    /// There is something in braces that stands for no time.
-    #[error("has {{{0}}}, which is no time: use yyyy, MM, dd and HH, as in {{yyyy.MM.dd}}")]
+    /// A field in braces is unknown.
+    #[error("has the unknown time field {{{0}}}: use yyyy, MM, dd and HH, as in {{yyyy.MM.dd}}")]
     Unknown(String),
 }
 
 impl TimeTemplate {
-    /// Reads a name.
+    /// Parses a template.
     pub fn parse(name: &str) -> Result<Self, TimeTemplateError> {
         let mut parts = Vec::new();
         let mut rest = name;
@@ -46,7 +46,7 @@ impl TimeTemplate {
         Ok(Self(parts))
     }
 
-    /// The name without a date in it.
+    /// The name, if it has no date fields.
     pub fn constant(&self) -> Option<&str> {
         match &self.0[..] {
             [] => Some(""),
@@ -55,7 +55,7 @@ impl TimeTemplate {
         }
     }
 
-    /// The name at the beginning of 1970, to be checked by a service's rules for names.
+    /// The name at the beginning of 1970, for validation by a destination's rules.
     pub fn at_1970(&self) -> String {
         self.at(SystemTime::UNIX_EPOCH)
     }
@@ -71,7 +71,7 @@ impl TimeTemplate {
     pub(super) fn write(&self, time: SystemTime, name: &mut Vec<u8>) {
         let mut date = Vec::with_capacity(32);
         json::time(time, &mut date);
-        // `2023-11-06T10:00:00.123Z`; a year after 9999 is of no event.
+        // `2023-11-06T10:00:00.123Z`; no log event has a year after 9999.
         let part = |start: usize, end: usize| date.get(start..end).unwrap_or_default();
         for piece in &self.0 {
             name.extend_from_slice(match piece {
@@ -85,7 +85,7 @@ impl TimeTemplate {
     }
 }
 
-/// Whether two times have the same name, whatever the name is.
+/// Whether two times have the same name in any template.
 pub(super) fn same_hour(one: SystemTime, other: SystemTime) -> bool {
     let hour = |time: SystemTime| {
         let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
@@ -100,7 +100,7 @@ fn push(text: &str, parts: &mut Vec<Part>) {
     }
 }
 
-/// Reads what stands in braces: times, and what may stand between them.
+/// Parses the content of braces: date fields, and the separators between them.
 fn times(inside: &str, parts: &mut Vec<Part>) -> Result<(), TimeTemplateError> {
     static TIMES: [(&str, Part); 4] =
         [("yyyy", Part::Year), ("MM", Part::Month), ("dd", Part::Day), ("HH", Part::Hour)];

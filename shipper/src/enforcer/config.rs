@@ -1,4 +1,4 @@
-//! The enforcer's configuration: which policies, and how much of AWS's quotas.
+//! The enforcer's configuration: policies and the rate of calls.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use serde_json::{Value, json};
 use crate::config::metrics;
 use crate::config::schema::{self, FieldError, Validator, number};
 
-/// What the enforcer enforces, and how.
+/// The configuration of the enforcer.
 #[derive(Debug, PartialEq)]
 pub struct EnforcerConfig {
-    /// The policies, as `logagg_policy.<name>.document` gives them.
+    /// The policies, as in `logagg_policy.<name>.document`.
     pub policies: Vec<Document>,
-    /// A sweep looks at log groups younger than this.
+    /// The maximum age of log groups that a sweep evaluates.
     pub sweep_max_age: Duration,
-    /// The most calls of one operation in a second.
+    /// The maximum number of calls of one operation per second.
     pub requests_per_second: f64,
-    /// The namespace of the metrics, if there are to be any.
+    /// The namespace of the metrics, if they are enabled.
     pub metrics_namespace: Option<String>,
 }
 
-/// Every error in a configuration.
+/// All errors of a configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError(Vec<String>);
 
@@ -34,13 +34,13 @@ const HOUR_SECONDS: u64 = 60 * 60;
 /// The fields of the document.
 #[derive(Deserialize, JsonSchema)]
 struct Settings {
-    /// Where editors find the schema of the document.
+    /// The URL of the schema, for editors.
     #[serde(rename = "$schema")]
     _schema: Option<String>,
     #[schemars(extend(
         "minItems" = 1,
         "items" = json!({"type": ["string", "object"], "format": POLICY.name}),
-        "errorMessage" = "must be a list of at least one logagg_policy's document",
+        "errorMessage" = "must be a list of at least one logagg_policy document",
     ))]
     policies: Vec<Value>,
     #[serde(default = "number::<24>")]
@@ -52,13 +52,13 @@ struct Settings {
     metrics: Option<metrics::Settings>,
 }
 
-/// Less than half of what CloudWatch Logs allows an account, so that a plan has the rest.
+/// Less than half of CloudWatch Logs' quota for an account, so that Terraform has the rest.
 fn default_requests_per_second() -> f64 {
     2.0
 }
 
-/// A policy's document, as a string or as an object: `jsonencode` makes a string of it, unless it is
-/// decoded first.
+/// A policy's document, as a string or as an object: `jsonencode` of an undecoded document is a
+/// string.
 const POLICY: Format = Format {
     name: "policy-document",
     func: |value| match value {
@@ -68,25 +68,23 @@ const POLICY: Format = Format {
 };
 
 impl EnforcerConfig {
-    /// Reads a configuration whole.
+    /// Parses a configuration.
     ///
-    /// # Errors
-    /// All that is wrong with it, each with its place.
+    /// # Errors All errors of the configuration, each with its path.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         if text.starts_with('\u{feff}') {
             return Err(ConfigError(vec![
-                "it begins with a byte order mark; save it as UTF-8 without one".to_owned(),
+                "the document begins with a byte order mark; save it as UTF-8 without one"
+                    .to_owned(),
             ]));
         }
         let value: Value = serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            ConfigError(vec![format!(
-                "it is not JSON: syntax error at line {line} column {column}"
-            )])
+            ConfigError(vec![format!("invalid JSON: syntax error at line {line} column {column}")])
         })?;
         if is_policy(&value) {
             return Err(ConfigError(vec![
-                "it is the document of one policy; write {\"policies\": [the document]}".to_owned(),
+                "the document is a single policy; write {\"policies\": [the document]}".to_owned(),
             ]));
         }
         read(&value)
@@ -99,7 +97,7 @@ impl EnforcerConfig {
     }
 }
 
-/// Whether this is a policy's document where a configuration should be.
+/// Whether the document is a single policy.
 fn is_policy(value: &Value) -> bool {
     let has = |name: &str| value.get(name).is_some();
     !has("policies") && ["version", "account_id", "region"].into_iter().all(has)
@@ -118,12 +116,12 @@ fn read(document: &Value) -> Result<EnforcerConfig, Vec<FieldError>> {
         return Err(errors);
     };
     let policies: Vec<Document> = settings.policies.iter().flat_map(policy).collect();
-    // No function is in two accounts.
+    // A function has a single account.
     for (index, policy) in policies.iter().enumerate() {
         if let Some(first) = policies.first().filter(|it| it.account_id != policy.account_id) {
             let text = format!(
-                "is for account {}, and the policy {:?} for {}: give each account an enforcer of \
-                 its own",
+                "is for account {}, but the policy {:?} is for {}: deploy one enforcer per \
+                 account",
                 policy.account_id, first.name, first.account_id
             );
             errors.push(FieldError::new(format!("policies[{index}]"), text));
@@ -190,7 +188,7 @@ mod tests {
         assert!(lines[2].starts_with("  policies[2]: "), "{error}");
         assert!(lines[3].starts_with("  policy: unknown field; did you mean"), "{error}");
         assert_eq!(lines[4], "  requests_per_second: must be a number, is a string");
-        assert_eq!(lines[5], "  sweep_max_age_hours: is 0, must be between 1 and 8760");
+        assert_eq!(lines[5], "  sweep_max_age_hours: invalid value 0: must be between 1 and 8760");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One invocation, from the event to what Lambda is told.
+//! One invocation, from the event to the response to Lambda.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,59 +22,59 @@ use crate::aws::{Aws, Problem, Service};
 use crate::config::{Source, SourceError};
 use crate::invocation::Invocation;
 
-/// What is kept free of an invocation's time for ending properly.
+/// The part of an invocation's time that is reserved for ending it.
 const RESERVE: Duration = Duration::from_secs(1);
 
-/// How long a configuration from outside the package is believed, and how long what works behind
-/// a destination. A plan that was applied should not be fought by what was true before it.
+/// How long a configuration from outside the package and the result of loop detection are cached. A
+/// short time, so that the enforcer does not act on what a recent apply has changed.
 const FRESH: Duration = Duration::from_secs(60);
 
-/// For how long after its creation a log group may not be described yet.
+/// How long after its creation a log group may be missing in DescribeLogGroups.
 const DESCRIBED_WITHIN: Duration = Duration::from_secs(5 * 60);
 
-/// The services that are called.
+/// The services that the enforcer calls.
 const SERVICES: [Service; 5] =
     [Service::CloudWatchLogs, Service::Lambda, Service::Kinesis, Service::Firehose, Service::Pipes];
 
-/// The enforcer as it is kept between invocations.
+/// The enforcer, kept across invocations.
 pub struct Enforcer {
     pub(super) io: Box<dyn Io>,
     pub(super) rate_limiter: RateLimiter,
     loaded: Mutex<(Arc<EnforcerConfig>, SystemTime)>,
     pub(super) loop_detection: Mutex<BTreeMap<(String, String), (LoopDetection, SystemTime)>>,
-    /// Where the next sweep begins, since the last one had to end there.
+    /// Where the next sweep begins, if the last one stopped early.
     pub(super) unfinished: Mutex<Option<Cursor>>,
 }
 
-/// What came of an invocation.
+/// The result of an invocation.
 pub struct Enforced {
     /// The summary line.
     pub summary: Summary,
-    /// What Lambda is to be given.
+    /// The response to Lambda.
     pub result: Result<Value, EnforceError>,
-    /// The namespace of the metrics, if there are to be any.
+    /// The namespace of the metrics, if they are enabled.
     pub metrics_namespace: Option<String>,
 }
 
-/// Why an invocation failed. Lambda keeps the event then.
+/// Why an invocation failed. Lambda retries the event.
 #[derive(Debug, thiserror::Error)]
 pub enum EnforceError {
-    /// The event is none that the enforcer takes.
+    /// The event is not supported.
     #[error(transparent)]
     Event(#[from] EventError),
     /// The configuration cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The configuration is wrong.
+    /// AWS has no such endpoint.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// AWS has no endpoint as it is asked for.
+    /// The configuration is invalid.
     #[error(transparent)]
     Endpoint(#[from] Problem),
-    /// A policy is another account's.
+    /// A policy belongs to another account.
     #[error(
-        "the policy {policy:?} is for account {of}, and this function works in {here}: give each \
-         account an enforcer of its own"
+        "the policy {policy:?} is for account {of}, but this function runs in {here}: deploy one \
+         enforcer per account"
     )]
     OtherAccount {
         /// The policy's name.
@@ -84,27 +84,27 @@ pub enum EnforceError {
         /// The function's.
         here: String,
     },
-    /// Something failed for a log group.
-    #[error("a log group could not be given what it lacks: {0}")]
+    /// A log group could not be reconciled.
+    #[error("cannot reconcile a log group: {0}")]
     Failed(String),
     /// There was no time for a log group.
-    #[error("there was no time for {log_group}{reason}")]
+    #[error("no time left for {log_group}{reason}")]
     NoTime {
         /// The log group.
         log_group: String,
-        /// What took it.
+        /// The reason.
         reason: String,
     },
-    /// A log group was created a moment ago.
-    #[error("{0} was created a moment ago, and CloudWatch Logs does not describe it yet")]
+    /// A log group was just created.
+    #[error("{0} was created just now, and DescribeLogGroups does not return it yet")]
     Pending(String),
-    /// A sweep could list nothing.
-    #[error("log groups could not be listed; the warnings of the summary line say why")]
+    /// A sweep could not list any log groups.
+    #[error("cannot list log groups; see the warnings in the summary line")]
     NotListed,
 }
 
 impl EnforceError {
-    /// The type under which Lambda shows the error.
+    /// The error type that Lambda reports.
     #[must_use]
     pub fn error_type(&self) -> &'static str {
         match self {
@@ -120,10 +120,9 @@ impl EnforceError {
 }
 
 impl Enforcer {
-    /// Reads the configuration, until `until` at most.
+    /// Reads the configuration, until `until` at the latest.
     ///
-    /// # Errors
-    /// When it cannot be read, or with everything that is wrong with it, and where AWS has no endpoint.
+    /// # Errors The configuration cannot be read or is invalid, or AWS has no such endpoint.
     pub async fn start(source: Source, aws: Aws, until: Instant) -> Result<Self, EnforceError> {
         for service in SERVICES {
             aws.endpoint(service, None)?;
@@ -142,7 +141,7 @@ impl Enforcer {
         })
     }
 
-    /// Does what an event asks for, and tells what came of it in either case.
+    /// Processes an event and returns the summary, also after an error.
     pub async fn enforce(&self, event: &str, invocation: &Invocation<'_>) -> Enforced {
         let begun = self.io.now();
         let time = invocation.deadline.duration_since(self.io.date()).unwrap_or_default();
@@ -209,9 +208,8 @@ impl Enforcer {
         }
     }
 
-    /// Does what the messages of a batch ask for, and gives the ids of those that are to be
-    /// received again. A sweep waits until all new log groups were looked at, and sweeps that wait
-    /// together are one.
+    /// Processes the messages of a batch, and returns the ids of those to be redelivered. A sweep
+    /// runs after all new log groups, and several sweeps are merged into one.
     async fn queue(
         &self,
         messages: Vec<Message>,
@@ -236,7 +234,7 @@ impl Enforcer {
                     }
                 }
                 Ok(Task::Sweep(request)) => {
-                    // The one that begins first looks at all that the others would.
+                    // The one with the earliest start covers the others.
                     let begins = |request: &SweepRequest| {
                         request.cursor.as_ref().map(|it| (it.region.clone(), it.prefix.clone()))
                     };
@@ -261,7 +259,7 @@ impl Enforcer {
         failures
     }
 
-    /// Gives a new log group what it lacks.
+    /// Reconciles a new log group.
     async fn create(
         &self,
         event: &CreateLogGroupEvent,
@@ -278,9 +276,7 @@ impl Enforcer {
         if concerned.is_empty() {
             summary.elsewhere += 1;
             let place = format!("account {account_id:?}, region {region:?}");
-            summary
-                .warnings
-                .warn(format!("no policy is for {place}, where log groups were created"));
+            summary.warnings.warn(format!("no policy for {place}, where log groups were created"));
             return Reconciled::default();
         }
         let counts = summary.creations.get_or_insert_default();
@@ -295,8 +291,8 @@ impl Enforcer {
         self.reconcile(&concerned, log_group, None, (absence, until), counts).await
     }
 
-    /// The configuration, read again where it may have changed. Where that fails, the last good
-    /// one is used.
+    /// The configuration, read again if it may have changed. If that fails, the previous one stays
+    /// in use.
     async fn config(
         &self,
         account_id: &str,
@@ -311,7 +307,8 @@ impl Enforcer {
                     loaded.0 = Arc::new(config);
                 }
                 Err(error) => summary.warnings.warn(format!(
-                    "the configuration is used as it was, since it cannot be read again: {error}"
+                    "the previous configuration stays in use, because reading it again failed: \
+                     {error}"
                 )),
             }
             loaded.1 = self.io.date();
@@ -329,8 +326,8 @@ impl Enforcer {
         Ok(config)
     }
 
-    /// Whether something was read so long ago that it may have changed, by a clock that goes on while the
-    /// sandbox is frozen.
+    /// Whether a cached value may have changed, by a clock that advances while the sandbox is
+    /// frozen.
     pub(super) fn is_stale(&self, read: SystemTime) -> bool {
         self.io.date().duration_since(read).map_or(true, |age| age > FRESH)
     }
@@ -351,8 +348,8 @@ fn check_account(config: &EnforcerConfig, account_id: &str) -> Result<(), Enforc
     }
 }
 
-/// Log groups that failed are counted, and looked at by the next sweep. Another try of this one
-/// would look at all others again.
+/// Failed log groups are counted and left to the next sweep. A retry would evaluate all others
+/// again.
 fn failed(sweep: &SweepCounts) -> Result<(), EnforceError> {
     let is_failed = sweep.failed_listings > 0 && sweep.end == SweepEnd::Finished;
     if is_failed { Err(EnforceError::NotListed) } else { Ok(()) }

@@ -1,7 +1,7 @@
-//! What the enforcer is invoked with.
+//! The events of the enforcer.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/> has no schema of these events: they
-//! are CloudTrail's records of the call, wrapped by EventBridge.
+//! are CloudTrail records of the call, wrapped by EventBridge.
 
 use std::time::SystemTime;
 
@@ -10,33 +10,33 @@ use serde_json::{Map, Value};
 
 use crate::event;
 
-/// One thing to do.
+/// A task.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Task {
-    /// A log group was created.
+    /// Reconcile a new log group.
     Created(CreateLogGroupEvent),
-    /// Look at the young log groups.
+    /// Sweep the young log groups.
     Sweep(SweepRequest),
-    /// Nothing: a call that failed, so that no group was created.
+    /// Nothing: the call failed, so no log group was created.
     Nothing,
 }
 
-/// A log group that was created.
+/// A new log group.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct CreateLogGroupEvent {
     pub(super) log_group: String,
     pub(super) region: String,
     pub(super) account_id: String,
-    /// When, as far as the event says so.
+    /// The time of the call, if the event contains it.
     pub(super) time: Option<SystemTime>,
 }
 
-/// A sweep, or a part of one that goes on where the part before it ended.
+/// A sweep, or a part that continues one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SweepRequest {
     logagg: Sweep,
-    /// Counts the parts of a sweep, from 1 on: what bounds it.
+    /// The number of the part, from 1 on; limits a sweep.
     #[serde(default = "first_part")]
     pub(super) part: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,14 +49,14 @@ enum Sweep {
     Sweep,
 }
 
-/// How far a sweep has come.
+/// The position of a sweep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cursor {
     pub(super) region: String,
-    /// What the names in the listing begin with, or the one name.
+    /// The prefix of the listed names, or the exact name.
     pub(super) prefix: String,
-    /// The token of the page, which is the first one without it.
+    /// The token of the page; the first page has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) token: Option<String>,
     /// The log group before the next one.
@@ -79,12 +79,12 @@ impl SweepRequest {
     }
 }
 
-/// Everything in one event.
+/// An event.
 #[derive(Debug, PartialEq)]
 pub(super) enum Event {
-    /// One task; if it fails, so does the invocation.
+    /// One task; its error fails the invocation.
     One(Task),
-    /// Messages of a queue, each to be answered for itself.
+    /// Messages of a queue; each fails on its own.
     Queue(Vec<Message>),
 }
 
@@ -95,32 +95,33 @@ pub(super) struct Message {
     pub(super) task: Result<Task, EventError>,
 }
 
-/// Why an event was not taken. It names fields, never values.
+/// Why an event was not accepted. Contains field names, never values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// It is not JSON, or no object.
-    #[error("the event is no JSON object")]
+    /// It is not a JSON object.
+    #[error("the event is not a JSON object")]
     NoObject,
-    /// It is of no kind that the enforcer takes.
+    /// It is of an unknown kind.
     #[error(
-        "cannot tell the kind of the event: expected CreateLogGroup from EventBridge (\"detail\"), a \
-         schedule (\"source\": \"aws.events\" or \"aws.scheduler\"), messages of an SQS queue \
-         (\"Records\"), or {{\"logagg\": \"sweep\"}}; found {0}; remove the trigger that sends it"
+        "unknown event: expected CreateLogGroup from EventBridge (\"detail\"), a schedule \
+         (\"source\": \"aws.events\" or \"aws.scheduler\"), messages of an SQS queue \
+         (\"Records\"), or {{\"logagg\": \"sweep\"}}; found {0}; remove the trigger that sends \
+         it"
     )]
     UnknownKind(String),
-    /// EventBridge sent a call other than CreateLogGroup.
+    /// EventBridge sent another call than CreateLogGroup.
     #[error(
-        "the event tells of {0}, and the enforcer takes CreateLogGroup alone: narrow the \
-         EventBridge rule to \"eventName\": [\"CreateLogGroup\"]"
+        "unsupported event {0}, the enforcer expects CreateLogGroup: restrict the EventBridge \
+         rule to \"eventName\": [\"CreateLogGroup\"]"
     )]
     OtherCall(String),
-    /// A field of CreateLogGroup's is missing.
-    #[error("the event tells of CreateLogGroup and has no {0}")]
+    /// A field of the CreateLogGroup event is missing.
+    #[error("the CreateLogGroup event has no {0}")]
     Incomplete(&'static str),
-    /// A request for a sweep has other fields than the enforcer gives it.
+    /// A sweep request has unknown fields.
     #[error(
-        "cannot read the request for a sweep: expected {{\"logagg\": \"sweep\"}}, and nothing else but \
-         \"part\" and \"cursor\" as the enforcer itself writes them"
+        "invalid sweep request: expected {{\"logagg\": \"sweep\"}}, with no other fields than \
+         \"part\" and \"cursor\", which the enforcer sets"
     )]
     MalformedSweep,
 }
@@ -143,7 +144,7 @@ struct Parameters {
     log_group_name: Option<String>,
 }
 
-/// Tells what an event asks for.
+/// Parses an event.
 pub(super) fn parse(raw: &str) -> Result<Event, EventError> {
     match event::parse(raw) {
         Ok(event::Event::Queue(messages)) => {
@@ -159,7 +160,7 @@ pub(super) fn parse(raw: &str) -> Result<Event, EventError> {
     }
 }
 
-/// Tells what is asked for by an event, or by one that Lambda has kept.
+/// Parses the task of an event, or of an on-failure record of Lambda.
 fn task(raw: &str) -> Result<Task, EventError> {
     match event::parse(raw) {
         Ok(event::Event::OnFailure { event, .. }) => asked_by(&event),
@@ -213,7 +214,7 @@ fn word(name: &str) -> String {
     if is_name { name.to_owned() } else { "another call".to_owned() }
 }
 
-/// The fields of an event, for somebody who looks for the trigger that sent it.
+/// The fields of an event, which help to find the trigger that sent it.
 fn keys(event: &Map<String, Value>) -> String {
     const MOST: usize = 10;
     let shown: Vec<_> = event.keys().take(MOST).map(|key| format!("{key:?}")).collect();

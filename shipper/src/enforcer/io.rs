@@ -1,4 +1,4 @@
-//! What the enforcer does outside its process: calls of AWS, its configuration, the clocks.
+//! The enforcer's I/O: calls of AWS, its configuration, the clocks.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,24 +13,24 @@ use crate::aws::{Aws, AwsError, Problem, Service};
 use crate::config::{Source, SourceError};
 use crate::destination::Ambiguity;
 
-/// Everything that is not computed.
+/// All I/O.
 pub(super) trait Io {
-    /// The clock that deadlines are kept by.
+    /// The clock for deadlines.
     fn now(&self) -> Instant;
 
-    /// The clock that log groups and events are dated by.
+    /// The clock for dates of log groups and events.
     fn date(&self) -> SystemTime;
 
     fn sleep(&self, time: Duration) -> LocalBoxFuture<'_, ()>;
 
-    /// One try of a call, which ends within `timeout`.
+    /// A single attempt of a call, within `timeout`.
     fn call<'a>(
         &'a self,
         call: &'a Call<'a>,
         timeout: Duration,
     ) -> LocalBoxFuture<'a, Result<Bytes, CallError>>;
 
-    /// Reads the configuration, until `until` at most.
+    /// Reads the configuration, until `until` at the latest.
     fn read_config(&self, until: Instant) -> LocalBoxFuture<'_, Result<String, SourceError>>;
 
     /// Whether the configuration may change while the function is warm.
@@ -46,24 +46,24 @@ pub(super) struct Call<'a> {
     pub(super) input: Input<'a>,
 }
 
-/// What a call says.
+/// The input of a call.
 #[derive(Clone, Debug)]
 pub(super) enum Input<'a> {
-    /// An operation of a service that speaks JSON.
+    /// An operation of a JSON service.
     Json(Value),
-    /// Reads what is at a path.
+    /// A GET of a path.
     Get { path: &'a [&'a str], query: &'a [(&'a str, &'a str)] },
-    /// Invokes the function at a path, which nobody waits for.
+    /// An asynchronous invocation of the function at a path.
     Event { path: &'a [&'a str], payload: &'a str },
 }
 
 /// Why a call failed.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(super) enum CallError {
-    /// It was not begun, since it would not have ended before the deadline less the reserve.
-    #[error("no time was left for {}:{operation}", .service.name())]
+    /// It was not attempted, because it would not end before the deadline less the reserve.
+    #[error("no time left for {}:{operation}", .service.name())]
     NoTime { service: Service, operation: &'static str },
-    /// AWS has not carried it out, as far as is known.
+    /// AWS returned an error.
     #[error("{}{}", .error, .message.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
     Aws { error: AwsError, message: Option<String> },
 }
@@ -77,7 +77,7 @@ impl CallError {
         Self::Aws { error: AwsError { service, operation, problem }, message: None }
     }
 
-    /// AWS's name of the error.
+    /// AWS's error code.
     pub(super) fn code(&self) -> Option<&str> {
         self.aws().and_then(AwsError::code)
     }
@@ -97,12 +97,12 @@ impl CallError {
         matches!(self, Self::NoTime { .. })
     }
 
-    /// Whether the same call may succeed in a moment.
+    /// Whether a retry may succeed.
     pub(super) fn is_retryable(&self) -> bool {
         self.aws().is_some_and(AwsError::is_retryable)
     }
 
-    /// Whether the call may have been carried out all the same.
+    /// Whether the call may have been executed despite the error.
     pub(super) fn is_unclear(&self) -> bool {
         self.aws().is_some_and(|error| error.ambiguity() == Ambiguity::Unclear)
     }

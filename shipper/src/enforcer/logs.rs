@@ -1,4 +1,4 @@
-//! The calls that the enforcer makes, of CloudWatch Logs in one region.
+//! The enforcer's calls of CloudWatch Logs in one region.
 
 use std::ops::ControlFlow::{self, Continue};
 use std::time::{Duration, Instant};
@@ -14,13 +14,13 @@ use super::rate_limiter::{RateLimiter, SHORTEST_TRY};
 use crate::aws::{Service, read_answer};
 use crate::delivery::backoff;
 
-/// The longest time for one try of a call.
+/// The timeout of an attempt.
 const LONGEST_TRY: Duration = Duration::from_secs(10);
 
-/// The most that DescribeLogGroups gives at once.
+/// The maximum page size of DescribeLogGroups.
 const GROUPS_PER_PAGE: usize = 50;
 
-/// One region's CloudWatch Logs, to be called until a time.
+/// CloudWatch Logs in one region, with a deadline.
 #[derive(Clone, Copy)]
 pub(super) struct Logs<'a> {
     pub(super) io: &'a dyn Io,
@@ -95,13 +95,13 @@ struct Tagged {
     tags: Tags,
 }
 
-/// Log groups in the order of their names, and the token of those after them.
+/// Log groups in the order of their names, and the token of the next page.
 pub(super) struct Page {
     pub(super) groups: Vec<LogGroup>,
     pub(super) next: Option<String>,
 }
 
-/// A write, which is tried once, directly after what it depends on was read.
+/// A write, attempted once, directly after reading what it depends on.
 #[derive(Clone, Copy)]
 pub(super) enum Write<'a> {
     Filter(&'a SubscriptionFilter),
@@ -118,8 +118,8 @@ impl Write<'_> {
 }
 
 impl Logs<'_> {
-    /// A log group by its exact name. What has the name itself for a prefix comes after it, so the
-    /// first group that is listed is this one or shows that there is none.
+    /// A log group by its exact name. Longer names come after it, so the first listed log group is
+    /// this one or shows that it does not exist.
     pub(super) async fn log_group(&self, name: &str) -> Result<Option<LogGroup>, CallError> {
         let mut token = None;
         loop {
@@ -134,7 +134,7 @@ impl Logs<'_> {
         }
     }
 
-    /// One page of the log groups whose names begin so.
+    /// One page of the log groups with this prefix.
     pub(super) async fn page(&self, prefix: &str, token: Option<&str>) -> Result<Page, CallError> {
         let mut input = json!({"limit": GROUPS_PER_PAGE});
         if !prefix.is_empty() {
@@ -171,14 +171,15 @@ impl Logs<'_> {
         Ok(tagged.tags)
     }
 
-    /// Waits until a write may be tried: what is read then is read directly before it.
+    /// Waits until the rate limit permits a write: the state that is read then is read directly
+    /// before it.
     pub(super) async fn ready_for(&self, write: Write<'_>) -> Result<(), CallError> {
         let (service, operation) = write.operation();
         let ready = self.rate_limiter.ready(self.io, operation, self.until).await;
         ready.map_err(|_| CallError::NoTime { service, operation })
     }
 
-    /// Tries a write once.
+    /// Attempts a write once.
     pub(super) async fn write(&self, log_group: &str, write: Write<'_>) -> Result<(), CallError> {
         let input = match write {
             Write::Filter(filter) => json!(Put {
@@ -202,8 +203,7 @@ impl Logs<'_> {
         self.attempt(&call).await.map(drop)
     }
 
-    /// Calls an operation of a service that speaks JSON, and retries it while that can help and
-    /// there is time.
+    /// Calls an operation of a JSON service, with retries while that may help and there is time.
     pub(super) async fn call<A: DeserializeOwned>(
         &self,
         service: Service,
@@ -214,7 +214,7 @@ impl Logs<'_> {
         self.retry(&Call { service, region: self.region, operation, input }).await
     }
 
-    /// Reads what is at a path, in the same way.
+    /// GETs a path, with the same retries.
     pub(super) async fn get<A: DeserializeOwned>(
         &self,
         service: Service,
@@ -226,7 +226,7 @@ impl Logs<'_> {
         self.retry(&Call { service, region: self.region, operation, input }).await
     }
 
-    /// Invokes a function, which nobody waits for.
+    /// Invokes a function asynchronously.
     pub(super) async fn invoke(&self, function_arn: &str, payload: &str) -> Result<(), CallError> {
         let path = ["2015-03-31", "functions", function_arn, "invocations"];
         let call = Call {
@@ -247,7 +247,7 @@ impl Logs<'_> {
             let answer = answer.and_then(|body| read_answer(&body).map_err(unreadable));
             let error = match answer {
                 Ok(answer) => return Ok(answer),
-                // What was answered before says more.
+                // An earlier error is more informative.
                 Err(error) if error.is_no_time() => return Err(last.unwrap_or(error)),
                 Err(error) => error,
             };
@@ -259,7 +259,7 @@ impl Logs<'_> {
         }
     }
 
-    /// Waits before another try, if that can help and there is time.
+    /// Waits before a retry, if it may help and there is time.
     pub(super) async fn wait_to_retry(&self, error: &CallError, tries: u32) -> bool {
         let wait = backoff(tries, &mut fastrand::Rng::new());
         let may_retry = error.is_retryable() && wait + SHORTEST_TRY <= self.time_left();
@@ -269,7 +269,7 @@ impl Logs<'_> {
         may_retry
     }
 
-    /// One try of a call in its turn, with the time that is left when its turn has come.
+    /// An attempt after waiting for the rate limit, with the remaining time.
     async fn attempt(&self, call: &Call<'_>) -> Result<Bytes, CallError> {
         let Call { service, operation, .. } = *call;
         let turn = self.rate_limiter.take(self.io, operation, self.until).await;
@@ -282,8 +282,7 @@ impl Logs<'_> {
     }
 }
 
-/// Asks for page after page, of which `take` takes what is on it, and goes on with the token of the
-/// next. A token that leads to itself would go round for ever.
+/// Reads page after page; `take` processes a page. A token that repeats ends the loop.
 pub(super) async fn pages<P>(
     service: Service,
     operation: &'static str,
@@ -303,7 +302,7 @@ pub(super) async fn pages<P>(
     Ok(())
 }
 
-/// What is asked for, from the page at a token on.
+/// The input for the page at a token.
 pub(super) fn with_token(input: &Value, name: &str, token: Option<String>) -> Value {
     let mut input = input.clone();
     if let Some(token) = token {

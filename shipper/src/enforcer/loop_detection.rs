@@ -1,5 +1,5 @@
-//! What works behind a destination, as far as the role may look: the answers to what
-//! [`logagg_policy::LoopWalk`] asks.
+//! Loop detection for a destination, as far as the role's permissions allow: the answers to the
+//! questions of [`logagg_policy::LoopWalk`].
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow::{Break, Continue};
@@ -14,21 +14,21 @@ use super::logs::{Logs, pages, with_token};
 use super::summary::Warnings;
 use crate::aws::Service;
 
-/// How long calls may take that only a few destinations need: what they keep from being seen is
-/// told, and the log group gets its filter all the same.
+/// The time limit of calls that only a few destinations need: what they do not show becomes a
+/// warning, and the log group still gets its filter.
 const BRIEFLY: Duration = Duration::from_secs(3);
 
-/// The log groups that must not be shipped to a destination.
+/// The log groups that must not be forwarded to a destination.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LoopDetection {
     pub(super) guard: LoopGuard,
-    /// The calls that the role may not make; what they would show is not in the guard.
+    /// The denied calls; what they would show is not in the guard.
     pub(super) denied: BTreeSet<&'static str>,
-    /// Whether there was more behind the destination than is looked at.
+    /// Whether the limit of resources was reached.
     pub(super) more: bool,
     /// Whether the destination itself does not exist.
     pub(super) missing: bool,
-    /// Calls that failed, of those that only a few destinations need.
+    /// Failed calls, of those that only a few destinations need.
     pub(super) failed: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ impl LoopDetection {
                 denied.insert(error.operation());
                 None
             }
-            // An endpoint that has no account policies ships nothing by one.
+            // An endpoint without account policies does not ship by one.
             Err(error) if error.code().is_some() && !error.is_retryable() => None,
             Err(error) => return Err(error),
         };
@@ -60,12 +60,12 @@ impl LoopDetection {
                     Answer::Unseen
                 }
                 Err(error) if is_missing(&error) => Answer::Missing,
-                // Not every region has EventBridge Pipes, nor every network a way to it.
+                // Not every region has EventBridge Pipes, and not every network reaches it.
                 Err(error) if asked_of_few(error.operation()) => {
                     failed.push(error.to_string());
                     Answer::Unseen
                 }
-                // Of a class that takes no filters.
+                // A log group class without subscription filters.
                 Err(error) if error.code() == Some("ValidationException") => Answer::arns([]),
                 Err(error) => return Err(error),
             });
@@ -74,13 +74,13 @@ impl LoopDetection {
         Ok(Self { guard, denied, more, missing, failed })
     }
 
-    /// Warns of what could not be seen.
+    /// Warns about what is unknown.
     pub(super) fn tell(&self, destination_arn: &str, warnings: &mut Warnings) {
         if !self.denied.is_empty() {
             let denied: Vec<_> = self.denied.iter().copied().collect();
             warnings.warn(format!(
-                "of what works behind {destination_arn}, only what the names tell is known, and left \
-                 out: the function's role may not call {}",
+                "loop detection behind {destination_arn} is limited to names: the function's \
+                 role is not allowed to call {}",
                 denied.join(", ")
             ));
         }
@@ -88,17 +88,19 @@ impl LoopDetection {
             warnings.warn(format!("{destination_arn} does not exist"));
         }
         for error in &self.failed {
-            warnings.warn(format!(
-                "what works behind {destination_arn} is known only in part: {error}"
-            ));
+            warnings
+                .warn(format!("loop detection behind {destination_arn} is incomplete: {error}"));
         }
         if self.more {
-            warnings.warn(format!("there is more behind {destination_arn} than is looked at"));
+            warnings.warn(format!(
+                "loop detection behind {destination_arn} is incomplete: it \
+                reached its limit of resources"
+            ));
         }
     }
 }
 
-/// EventBridge Pipes has a name of its own for it.
+/// EventBridge Pipes has an error code of its own.
 fn is_missing(error: &CallError) -> bool {
     matches!(error.code(), Some("ResourceNotFoundException" | "NotFoundException"))
 }
@@ -237,8 +239,8 @@ impl Logs<'_> {
         })
     }
 
-    /// The account's own subscription policy in the region. One that is not understood fails: what
-    /// it ships is not guessed.
+    /// The account-level subscription policy of the region. An unknown form is an error: its effect
+    /// is not guessed.
     async fn account_policy(&self) -> Result<Option<AccountPolicy>, CallError> {
         let (service, operation) = (Service::CloudWatchLogs, "DescribeAccountPolicies");
         let input = json!({"policyType": "SUBSCRIPTION_FILTER_POLICY"});
@@ -284,7 +286,7 @@ impl Logs<'_> {
         Ok(consumers)
     }
 
-    /// For calls that the rest does not wait for.
+    /// With the time limit of optional calls.
     fn briefly(&self) -> Self {
         Self { until: self.until.min(self.io.now() + BRIEFLY), ..*self }
     }
@@ -294,7 +296,7 @@ impl Logs<'_> {
         self.call(Service::Firehose, "DescribeDeliveryStream", input).await
     }
 
-    /// The names of the Firehose streams that read a Kinesis stream, whichever it is.
+    /// The names of all Firehose streams with a Kinesis stream as their source.
     async fn firehoses(&self) -> Result<Vec<String>, CallError> {
         const MOST: u16 = 10_000;
         let (service, operation) = (Service::Firehose, "ListDeliveryStreams");
@@ -349,7 +351,7 @@ impl Logs<'_> {
     }
 }
 
-/// What a pipe has its events enriched by, delivers to and logs to.
+/// The enrichment, target and log destination of a pipe.
 fn pipe(answer: &Value) -> Answer {
     let logging = &answer["LogConfiguration"];
     let logs = logging["Level"] != "OFF";
@@ -362,8 +364,8 @@ fn pipe(answer: &Value) -> Answer {
     Answer::arns(arns.filter_map(Value::as_str).map(str::to_owned))
 }
 
-/// The error groups of a Firehose stream, and its transformer, whatever it delivers to: every kind of
-/// destination has the same two structures in places of its own.
+/// The error log groups of a Firehose stream, and its transformation, whatever its destination:
+/// every destination has the same two structures in different fields.
 fn delivery_stream(answer: &Value) -> Answer {
     let (mut log_groups, mut arns) = (Vec::new(), Vec::new());
     search(&answer["DeliveryStreamDescription"]["Destinations"], &mut log_groups, &mut arns);

@@ -1,11 +1,11 @@
-//! The enforcer: a Lambda function that gives every new log group what the policies say, at once.
+//! The enforcer: a Lambda function that applies the policies to new log groups within seconds.
 //!
-//! Terraform's next plan would do the same; until then a new function's first lines would be
-//! shipped nowhere. The enforcer only ever adds ([`logagg_policy::Addition`]): it changes and removes
-//! nothing, so that it never fights a plan.
+//! Terraform's next apply would do the same; until then the first log events of a new function
+//! would not be forwarded. The enforcer only adds ([`logagg_policy::Addition`]): it updates and
+//! deletes nothing, so it never conflicts with a plan.
 //!
-//! An event ([`event`]) names log groups, or asks for a sweep over the young ones ([`sweep`]). For
-//! each group [`reconcile`] reads what there is, has the policy engine decide, and writes.
+//! An event ([`event`]) names log groups, or requests a sweep of the young ones ([`sweep`]). For
+//! each log group [`reconcile`] reads the current state, lets the policy engine decide, and writes.
 //! [`logs`] and [`loop_detection`] are the calls, [`rate_limiter`] keeps them well below AWS's
 //! quotas, and [`io`] makes them.
 

@@ -1,7 +1,7 @@
-//! How fast calls may follow one another.
+//! Rate limits for calls.
 //!
-//! CloudWatch Logs' quotas are those of the account: what the enforcer takes, a plan that is being
-//! applied does not have.
+//! CloudWatch Logs' quotas are per account: calls of the enforcer are not available to a running
+//! apply.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::io::Io;
 
-/// With less time than this no call is begun.
+/// No call begins with less time than this.
 pub(super) const SHORTEST_TRY: Duration = Duration::from_millis(100);
 
-/// Keeps the calls of each operation a time apart.
+/// Spaces the calls of each operation.
 pub(super) struct RateLimiter(Mutex<Turns>);
 
 struct Turns {
@@ -20,7 +20,7 @@ struct Turns {
     next: BTreeMap<&'static str, Instant>,
 }
 
-/// The turn would come too late for a call.
+/// The call would have to wait too long.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooLate;
 
@@ -29,7 +29,7 @@ impl RateLimiter {
         Self(Mutex::new(Turns { apart: apart(requests_per_second), next: BTreeMap::new() }))
     }
 
-    /// Has later calls follow one another as fast as this.
+    /// Sets the rate of later calls.
     pub(super) fn set(&self, requests_per_second: f64) {
         let mut turns = self.turns();
         let apart = apart(requests_per_second);
@@ -38,8 +38,8 @@ impl RateLimiter {
         }
     }
 
-    /// Waits until an operation may be called, and takes the turn. A turn that would come too late
-    /// is neither waited for nor taken.
+    /// Waits until an operation may be called, and reserves the call. A wait that is too long is
+    /// neither waited for nor reserved.
     pub(super) async fn take(
         &self,
         io: &dyn Io,
@@ -51,8 +51,8 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// Waits until an operation may be called, and leaves the turn. What is read then is read
-    /// directly before the call.
+    /// Waits until an operation may be called, without reserving the call. What is read then is
+    /// read directly before the call.
     pub(super) async fn ready(
         &self,
         io: &dyn Io,

@@ -1,4 +1,5 @@
-//! One log group: what it lacks by the policies is read directly before each write, and written.
+//! Reconciles one log group: reads the current state directly before each write, and adds what is
+//! missing.
 
 use std::time::Instant;
 
@@ -13,25 +14,25 @@ use super::logs::{Logs, Write};
 use super::loop_detection::LoopDetection;
 use super::summary::{Counts, Warnings};
 
-/// What became of a log group that was looked at.
+/// The result for an evaluated log group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Reconciled {
-    /// Whether it was given something.
+    /// Whether it was changed.
     pub(super) changed: bool,
-    /// Whether there was no time for it, or no end of throttling.
+    /// Whether the time ran out, also by throttling.
     pub(super) out_of_time: bool,
-    /// Whether it is not there.
+    /// Whether it does not exist.
     pub(super) absent: bool,
-    /// Whether something failed.
+    /// Whether a call failed.
     pub(super) failed: bool,
 }
 
-/// What it means that a log group is not there.
+/// The meaning of a log group that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Absence {
     /// It was deleted.
     Gone,
-    /// It was created a moment ago, and is not described yet.
+    /// It was just created, and DescribeLogGroups does not return it yet.
     Pending,
 }
 
@@ -39,8 +40,8 @@ pub(super) enum Absence {
 type Written = Result<bool, CallError>;
 
 impl Enforcer {
-    /// Gives one log group what these policies of its region say that it lacks. `listed` is the
-    /// group, where a listing has shown it.
+    /// Adds to one log group what these policies of its region require. `listed` is the log group,
+    /// if a listing contained it.
     pub(super) async fn reconcile(
         &self,
         policies: &[&Document],
@@ -102,7 +103,7 @@ impl Enforcer {
             Err(error) => return Applied::failed(error),
         }
         let (mut changed, mut errors) = (false, Vec::new());
-        // One that is refused does not keep the other from being tried.
+        // A rejected filter does not prevent the other write.
         match self.subscribe(policy, &group, logs, (&mut *counts, warnings)).await {
             Ok(subscribed) => {
                 counts.subscribed += usize::from(subscribed);
@@ -120,8 +121,8 @@ impl Enforcer {
         Applied::Chosen { changed, errors }
     }
 
-    /// Puts the filter where there is none of its name. The filters are read directly before each
-    /// try, so that one that was put meanwhile is left alone.
+    /// Creates the filter if there is none with its name. The filters are read directly before each
+    /// attempt, so that a filter created meanwhile stays unchanged.
     async fn subscribe(
         &self,
         policy: &Document,
@@ -170,7 +171,7 @@ impl Enforcer {
         }
     }
 
-    /// What works behind a destination, as it was a moment ago or as it is now.
+    /// The loop detection of a destination, cached or new.
     async fn loop_detection(
         &self,
         logs: &Logs<'_>,
@@ -190,7 +191,7 @@ impl Enforcer {
     }
 }
 
-/// What a policy has done to a log group.
+/// What a policy did to a log group.
 enum Applied {
     Chosen { changed: bool, errors: Vec<CallError> },
     NotChosen,
@@ -203,14 +204,14 @@ impl Applied {
     }
 }
 
-/// Sets the retention where events never expire. The log group is read directly before each try,
-/// so that what was set meanwhile is left alone.
+/// Sets the retention if the log group never expires. The log group is read directly before each
+/// attempt, so that a retention set meanwhile stays unchanged.
 async fn set_retention(policy: &Document, group: &LogGroup, logs: &Logs<'_>) -> Written {
     let Some(mut retention) = due(policy, group) else { return Ok(false) };
     let (mut tries, mut may_be_ours) = (0, false);
     loop {
         logs.ready_for(Write::Retention(retention)).await?;
-        // A group that is gone lacks nothing.
+        // A deleted log group needs nothing.
         let Some(now) = logs.log_group(&group.name).await? else { return Ok(false) };
         if may_be_ours && now.retention == retention {
             return Ok(true);
@@ -229,12 +230,12 @@ async fn set_retention(policy: &Document, group: &LogGroup, logs: &Logs<'_>) -> 
     }
 }
 
-/// The retention that a log group lacks.
+/// The retention to be set.
 fn due(policy: &Document, group: &LogGroup) -> Option<Retention> {
     Addition::to(group, &[], &policy.desired, None, &policy.ownership()).retention
 }
 
-/// Counts what became of a log group that a policy chooses.
+/// Counts the result for a log group that a policy selects.
 fn settle(
     policy: &Document,
     name: &str,
@@ -247,7 +248,7 @@ fn settle(
         errors.iter().filter(|error| !error.is_no_time()).map(ToString::to_string).collect();
     let told = told.join("; ");
     let failure = (!told.is_empty()).then(|| format!("{name} ({}): {told}", policy.name));
-    // What can be retried was, for as long as there was time.
+    // Retryable errors were retried until the deadline.
     if errors.iter().any(|error| error.is_no_time() || error.is_retryable()) {
         all.out_of_time = true;
         all.changed |= changed;
@@ -274,7 +275,7 @@ fn settle_absent(absence: Absence, counts: &mut Counts, all: &mut Reconciled) {
     }
 }
 
-/// Warns where another policy chooses the same log group and says something else of it.
+/// Warns if another policy selects the same log group with different settings.
 fn warn_of_conflicts(
     chosen_by: &[&Document],
     policy: &Document,
@@ -286,8 +287,9 @@ fn warn_of_conflicts(
         let (retention, other) = (first.desired.retention, policy.desired.retention);
         if retention.is_some() && other.is_some() && retention != other {
             warnings.warn(format!(
-                "the policies {a:?} and {b:?} set another retention of the same log groups, such as \
-                 {name}: the first in the configuration wins, and a plan sets the other"
+                "the policies {a:?} and {b:?} set different retention on the same log groups, \
+                 such as {name}: the enforcer applies the first in its configuration, Terraform \
+                 both in turn"
             ));
         }
         if let (Some(wanted), Some(other)) = (&first.wanted, &policy.wanted)
@@ -295,15 +297,15 @@ fn warn_of_conflicts(
             && wanted != other
         {
             warnings.warn(format!(
-                "the policies {a:?} and {b:?} put different filters of one name on the same log \
-                 groups, such as {name}: the first in the configuration wins; give one another \
-                 filter_name"
+                "the policies {a:?} and {b:?} create different filters with the same name on the \
+                 same log groups, such as {name}: the enforcer applies the first in its \
+                 configuration; give one of them another filter_name"
             ));
         }
     }
 }
 
-/// Whether a policy may choose a log group of this name, whatever its class and tags.
+/// Whether a policy may select a log group with this name, whatever its class and tags.
 fn may_choose(policy: &Document, name: &str) -> bool {
     [LogGroupClass::Standard, LogGroupClass::InfrequentAccess, LogGroupClass::Delivery]
         .iter()
@@ -321,7 +323,7 @@ async fn chooses(logs: &Logs<'_>, policy: &Document, group: &LogGroup) -> Result
     }
 }
 
-/// Whether the log group is not there. What is missing behind a destination is an answer.
+/// Whether the log group does not exist. Missing resources behind a destination are not errors.
 fn is_absent(error: &CallError) -> bool {
     error.code() == Some("ResourceNotFoundException")
 }

@@ -1,4 +1,4 @@
-//! One line of JSON for every invocation, on standard output, and its metrics.
+//! The summary line, one JSON line per invocation on standard output, and its metrics.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -10,96 +10,96 @@ use serde_json::{Value, json};
 
 use crate::metrics::{Line, Unit};
 
-/// The most log groups, failures or warnings that are named; all of them are counted.
+/// The maximum number of named log groups, failures or warnings; all of them are counted.
 const MOST_NAMED: usize = 20;
 
-/// The most characters of a warning or a failure.
+/// The maximum length of a warning or a failure, in characters.
 const MOST_CHARS: usize = 1_000;
 
-/// What one invocation came to.
+/// The summary of an invocation.
 #[derive(Debug, Default, Serialize)]
 pub struct Summary {
-    /// Always `enforced`: what to search for.
+    /// Always `enforced`, to search for.
     pub logagg: &'static str,
     /// The invocation's request id.
     pub request_id: String,
-    /// The error that Lambda was given.
+    /// The error returned to Lambda.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// What an operator should look at.
+    /// What an operator should check.
     #[serde(skip_serializing_if = "Warnings::is_empty")]
     pub warnings: Warnings,
-    /// What came of events about new log groups, if there were any.
+    /// The results of events about new log groups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creations: Option<Counts>,
-    /// What came of a sweep, if there was one.
+    /// The result of a sweep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepCounts>,
-    /// Events about log groups of an account or region that no policy is for.
+    /// Events about log groups of an account or region without a policy.
     pub elsewhere: usize,
-    /// Events about calls that failed, so that no log group was created.
+    /// Events about failed calls, which created no log group.
     pub failed_calls: usize,
-    /// Messages that are no event that the enforcer takes.
+    /// Messages that are not supported events.
     pub undecodable: usize,
-    /// How long it all took.
+    /// The duration of the invocation.
     #[serde(rename = "duration_ms", serialize_with = "crate::summary::millis")]
     pub duration: Duration,
 }
 
-/// What became of log groups. Each counts once for each policy of its account and region:
-/// `looked_at` = `changed` + `unchanged` + `not_chosen` + `gone` + `pending` + `failed`.
+/// The results for log groups. Each counts once for each policy of its account and region:
+/// `evaluated` = `changed` + `unchanged` + `not_selected` + `deleted` + `pending` + `failed`.
 #[derive(Debug, Default, Serialize)]
 pub struct Counts {
-    /// Log groups that were created, or that a sweep found.
+    /// Log groups that were created, or found by a sweep.
     pub looked_at: usize,
-    /// Those that were given something.
+    /// Those that were changed.
     pub changed: usize,
-    /// Those that lacked nothing, or cannot be given what they lack.
+    /// Those that need no change, or cannot be changed.
     pub unchanged: usize,
-    /// Those that the policy does not choose.
+    /// Those that the policy does not select.
     pub not_chosen: usize,
     /// Those that were deleted meanwhile.
     pub gone: usize,
-    /// Those that were created a moment ago and are not described yet: the event is retried.
+    /// Those that DescribeLogGroups does not return yet: the event is retried.
     pub pending: usize,
     /// Those for which a call failed.
     pub failed: usize,
-    /// Those that there was no time for.
+    /// Those without time.
     pub left: usize,
-    /// Filters that were put.
+    /// Filters that were created.
     pub subscribed: usize,
     /// Retentions that were set.
     pub retention_set: usize,
-    /// How many were not subscribed, by reason.
+    /// The numbers of log groups without a filter, by reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub skipped: BTreeMap<&'static str, usize>,
-    /// The first log groups that were given something.
+    /// The first changed log groups.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changed_log_groups: Vec<String>,
-    /// The first log groups that were not subscribed, by reason.
+    /// The first log groups without a filter, by reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub skipped_log_groups: BTreeMap<&'static str, Vec<String>>,
-    /// What failed, with the log group; the first of them.
+    /// The first failures, with the log group.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<String>,
 }
 
-/// What came of a sweep.
+/// The result of a sweep.
 #[derive(Debug, Default, Serialize)]
 pub struct SweepCounts {
-    /// What became of its log groups.
+    /// The results for its log groups.
     #[serde(flatten)]
     pub counts: Counts,
-    /// Which part of the sweep this was.
+    /// The number of this part.
     pub part: u32,
     /// How the part ended.
     pub end: SweepEnd,
     /// Listings that failed.
     pub failed_listings: usize,
-    /// Log groups that were given something although their event had time to arrive: the event
-    /// has not come, or has failed.
+    /// Log groups that were changed although their event should have arrived: the event is missing
+    /// or has failed.
     pub unannounced: usize,
-    /// The first of these.
+    /// The first of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unannounced_log_groups: Vec<String>,
 }
@@ -108,16 +108,16 @@ pub struct SweepCounts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SweepEnd {
-    /// Every log group was looked at, in this part or one before it.
+    /// Every log group was evaluated, in this part or an earlier one.
     #[default]
     Finished,
-    /// Another part has the rest.
+    /// Another part continues.
     Continued,
-    /// The rest waits for the next sweep.
+    /// The next sweep continues.
     Unfinished,
 }
 
-/// Warnings, each once, and the first of them only.
+/// The first warnings, without repetitions.
 #[derive(Debug, Default, Serialize)]
 pub struct Warnings(Vec<String>);
 
@@ -157,7 +157,7 @@ impl Counts {
         name(&mut self.failures, &shortened(failure));
     }
 
-    /// Counts a log group that there was no time for, and names what kept it.
+    /// Counts a log group without time, and names the reason.
     pub(super) fn leave(&mut self, failure: Option<String>) {
         self.left += 1;
         if let Some(failure) = failure {
@@ -193,15 +193,14 @@ impl Summary {
 
     /// Writes the line.
     ///
-    /// # Errors
-    /// Those of the output.
+    /// # Errors Errors of the output.
     pub fn write(&self, mut to: impl Write) -> io::Result<()> {
         let mut line = serde_json::to_vec(self)?;
         line.push(b'\n');
         to.write_all(&line)
     }
 
-    /// The metrics, a line for each kind of task.
+    /// The metrics, one line for each kind of task.
     #[must_use]
     pub fn metrics(&self, namespace: &str, function: &str, now: SystemTime) -> Vec<Value> {
         let line = |task, numbers: &[_]| {
@@ -227,7 +226,7 @@ fn counted(name: &str, number: usize) -> (String, Unit, Value) {
 }
 
 fn name(names: &mut Vec<String>, name: &str) {
-    // A log group that several policies choose is named once.
+    // A log group that several policies select is named once.
     if names.len() < MOST_NAMED && names.last().is_none_or(|last| last != name) {
         names.push(name.to_owned());
     }

@@ -1,8 +1,8 @@
-//! A look at all young log groups: events are delivered at best effort, and some never come.
+//! Sweeps all young log groups, because EventBridge delivers events on a best-effort basis.
 //!
-//! A sweep goes through the listings page by page, as far as there is time, and has another
-//! invocation go on from there. What Lambda stops after some 16 invocations are chains that AWS's
-//! SDKs mark with a trace header; this client sends none, and the bound is [`MOST_PARTS`].
+//! A sweep reads the listings page by page until the time is over, and invokes the function again
+//! to continue. Lambda's recursive loop detection stops chains of about 16 invocations that carry
+//! the trace header of AWS's SDKs; this client does not send it, and the limit is [`MOST_PARTS`].
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,17 +18,17 @@ use super::logs::{Logs, Page};
 use super::reconcile::Absence;
 use super::summary::{SweepCounts, SweepEnd, Warnings};
 
-/// With less time than this no further page or log group is begun.
+/// No further page or log group begins with less time than this.
 const SHORTEST_LOOK: Duration = Duration::from_secs(3);
 
-/// What is kept of the time for having the next part invoked.
+/// The time reserved for invoking the next part.
 const TO_CONTINUE: Duration = Duration::from_secs(2);
 
-/// The most invocations of one sweep. At the default rate and a minute each, 10,000 young log
-/// groups take about 90.
+/// The maximum number of invocations of one sweep. At the default rate and a minute each, 10,000
+/// young log groups take about 90.
 pub(super) const MOST_PARTS: u32 = 300;
 
-/// Events usually arrive within this time of the call.
+/// Events usually arrive within this time after the call.
 ///
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html>
 const ANNOUNCED_WITHIN: Duration = Duration::from_secs(15 * 60);
@@ -37,7 +37,7 @@ const ANNOUNCED_WITHIN: Duration = Duration::from_secs(15 * 60);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Scan {
     region: String,
-    /// What the names begin with, or the one name.
+    /// The prefix of names, or the exact name.
     prefix: String,
     is_name: bool,
 }
@@ -49,8 +49,8 @@ enum Stop {
 }
 
 impl Enforcer {
-    /// Gives the young log groups of all policies what they lack, as many as there is time for,
-    /// and has the function that has this ARN go on with the others.
+    /// Reconciles the young log groups of all policies until the time is over, and invokes the
+    /// function with this ARN for the rest.
     pub(super) async fn sweep(
         &self,
         request: &SweepRequest,
@@ -61,7 +61,7 @@ impl Enforcer {
     ) -> SweepCounts {
         let mut request = request.clone();
         if request.cursor.is_none() {
-            // Where a sweep of this instance had to end.
+            // Continues where an earlier sweep of this instance stopped.
             request.cursor = self.unfinished.lock().await.take();
         }
         let mut sweep = SweepCounts { part: request.part, ..SweepCounts::default() };
@@ -73,7 +73,7 @@ impl Enforcer {
                 match self.go_on(&request, &cursor, moved, function_arn, until).await {
                     Ok(()) => sweep.end = SweepEnd::Continued,
                     Err(why) => {
-                        warnings.warn(format!("the sweep ends before its end: {why}"));
+                        warnings.warn(format!("the sweep stopped early: {why}"));
                         sweep.end = SweepEnd::Unfinished;
                         *self.unfinished.lock().await = Some(cursor);
                     }
@@ -113,7 +113,8 @@ impl Enforcer {
                 }
                 let page = match scan.page(&logs, token.as_deref()).await {
                     Ok(page) => page,
-                    // A token is good for a day. What was looked at is passed over by its name.
+                    // A token is valid for a day. Log groups that were evaluated already are
+                    // skipped by name.
                     Err(error)
                         if token.is_some() && error.code() == Some("InvalidParameterException") =>
                     {
@@ -139,7 +140,7 @@ impl Enforcer {
                 for (index, group) in groups.into_iter().enumerate() {
                     let name = group.name.clone();
                     let left = all - index;
-                    // One that takes all the time of a part is not waited for by the others.
+                    // A log group that takes the whole time of a part is skipped by the next one.
                     let is_first =
                         request.cursor == Some(scan.cursor(token.clone(), after.clone()));
                     let policies = config.policies_for(&scan.region, &group);
@@ -173,7 +174,7 @@ impl Enforcer {
         Stop::Finished
     }
 
-    /// Has this function invoked for the rest.
+    /// Invokes this function for the rest.
     async fn go_on(
         &self,
         request: &SweepRequest,
@@ -183,17 +184,19 @@ impl Enforcer {
         until: Instant,
     ) -> Result<(), String> {
         if request.part >= MOST_PARTS {
-            return Err(format!("it has had {MOST_PARTS} invocations"));
+            return Err(format!("it reached the limit of {MOST_PARTS} invocations"));
         }
         if !has_moved {
-            return Err("there was no time for anything; give the function more".to_owned());
+            return Err(
+                "no time left for any log group; increase the function's timeout".to_owned()
+            );
         }
-        let arn = function_arn.ok_or("Lambda has not given the function's ARN")?;
+        let arn = function_arn.ok_or("the invocation does not contain the function's ARN")?;
         let region = arn.split(':').nth(3).unwrap_or_default();
         let payload = json!(request.continued_at(cursor.clone())).to_string();
         self.logs(region, until).invoke(arn, &payload).await.map_err(|error| {
             let advice = if error.is_denied() {
-                "; allow the function's role lambda:InvokeFunction on the function itself"
+                "; grant the function's role lambda:InvokeFunction on the function itself"
             } else {
                 ""
             };
@@ -209,7 +212,7 @@ impl Enforcer {
 }
 
 impl EnforcerConfig {
-    /// The policies that may choose a log group.
+    /// The policies that may select a log group.
     fn policies_for(&self, region: &str, group: &LogGroup) -> Vec<&Document> {
         let may_choose = |policy: &&Document| {
             policy.region == region
@@ -237,7 +240,7 @@ impl Scan {
     }
 }
 
-/// The listings that show the log groups of all policies, each group in one of them.
+/// Listings that cover the log groups of all policies, each log group once.
 fn scans(policies: &[Document]) -> Vec<Scan> {
     let all: BTreeSet<Scan> = policies
         .iter()

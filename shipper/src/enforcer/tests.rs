@@ -1,5 +1,4 @@
-//! The enforcer at work in a CloudWatch Logs of this process, by a clock that moves only where it
-//! waits or is kept waiting.
+//! The enforcer with CloudWatch Logs in memory, and a clock that advances only while it waits.
 
 mod cloud;
 
@@ -48,7 +47,7 @@ fn failures(answer: &Value) -> usize {
     answer["batchItemFailures"].as_array().unwrap().len()
 }
 
-/// Every group that was looked at has become exactly one thing.
+/// Every evaluated log group has exactly one result.
 #[track_caller]
 fn adds_up(summary: &Summary) {
     let sweep = summary.sweep.as_ref().map(|sweep| &sweep.counts);
@@ -65,7 +64,7 @@ fn adds_up(summary: &Summary) {
     }
 }
 
-/// Lets parts of a sweep follow one another, and gives the last summary.
+/// Runs the parts of a sweep one after another, and returns the last summary.
 fn swept(function: &Function, time: Duration) -> Summary {
     let mut event = sweep().to_string();
     loop {
@@ -372,7 +371,7 @@ fn counts_add_up_with_a_poison_message_and_a_failed_listing() {
     assert_eq!(summary.undecodable, 1);
     assert_eq!(summary.sweep.as_ref().unwrap().failed_listings, 1);
     let told = json!(summary).to_string();
-    assert!(told.contains("message 1: the event is no JSON object"), "{told}");
+    assert!(told.contains("message 1: the event is not a JSON object"), "{told}");
     assert!(told.contains("\"changed_log_groups\":[\"/app/a\"]"), "{told}");
 }
 
@@ -404,7 +403,7 @@ fn the_last_good_configuration_is_used_while_a_new_one_is_broken_and_a_new_rate_
         let (summary, result) = function.invoke(&created("/app/a"), Duration::from_secs(60));
         result.unwrap();
         let told = json!(summary.warnings).to_string();
-        assert!(told.contains("the configuration is used as it was"), "{told}");
+        assert!(told.contains("the previous configuration stays in use"), "{told}");
     }
     let mut fast = config();
     fast["requests_per_second"] = json!(50);
@@ -430,7 +429,7 @@ fn policies_that_say_different_things_of_a_group_are_told() {
     function.cloud().create("/app/a");
     let (summary, _) = function.invoke(&created("/app/a"), Duration::from_secs(60));
     let told = json!(summary.warnings).to_string();
-    assert!(told.contains("another retention") && told.contains("different filters"), "{told}");
+    assert!(told.contains("different retention") && told.contains("different filters"), "{told}");
     assert_eq!(function.cloud().group("/app/a").retention, Some(30));
 }
 

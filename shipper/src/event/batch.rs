@@ -1,5 +1,5 @@
-//! Batches that Lambda polls for, from a Kinesis stream or an SQS queue, and the notifications of S3 that
-//! such a queue may hold.
+//! Batches of event source mappings, from a Kinesis stream or an SQS queue, and the S3
+//! notifications that such a queue may contain.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -13,26 +13,26 @@ use crate::undelivered::object_key;
 /// A record of a Kinesis stream.
 #[derive(Debug, PartialEq)]
 pub struct StreamRecord<'a> {
-    /// What Lambda calls it by.
+    /// Its identifier in the response to Lambda.
     pub sequence_number: Cow<'a, str>,
-    /// Base64 of what CloudWatch Logs has put: gzip of JSON.
+    /// Base64 of the gzip-compressed JSON that CloudWatch Logs wrote.
     pub data: Cow<'a, str>,
-    /// When it came into the stream.
+    /// When it arrived in the stream.
     pub arrived: SystemTime,
 }
 
 /// A message of an SQS queue.
 #[derive(Debug, PartialEq)]
 pub struct Message<'a> {
-    /// What Lambda calls it by.
+    /// Its identifier in the response to Lambda.
     pub id: Cow<'a, str>,
-    /// What SQS calls this receipt of it by.
+    /// Its identifier for calls of SQS.
     pub receipt_handle: Option<Cow<'a, str>>,
-    /// How many times it was received, this time included.
+    /// How many times it was received, including this one.
     pub receive_count: u32,
     /// The ARN of its queue.
     pub queue_arn: Option<Cow<'a, str>>,
-    /// Its text.
+    /// Its body.
     pub body: Cow<'a, str>,
 }
 
@@ -44,21 +44,21 @@ impl Message<'_> {
     }
 }
 
-/// An object, as a notification of S3 names it.
+/// An object in an S3 notification.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObjectPointer<'a> {
     /// Its bucket's name.
     pub bucket: Cow<'a, str>,
-    /// Its key; `None` if it is encoded in another way than S3's.
+    /// Its key; `None` if its encoding is invalid.
     pub key: Option<String>,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// Reads the list in `Records`. A list has one source.
+/// Parses `Records`, which all have the same source.
 pub(super) fn parse(records: &str) -> Result<Event<'_>, EventError> {
     let Ok(raw) = serde_json::from_str::<Vec<&RawValue>>(records) else {
-        return Err(EventError::UnknownKind("\"Records\" that are no list".to_owned()));
+        return Err(EventError::UnknownKind("\"Records\" that is not a list".to_owned()));
     };
     let Some(first) = raw.first() else {
         return Err(EventError::UnknownKind("\"Records\" without a record".to_owned()));
@@ -71,7 +71,7 @@ pub(super) fn parse(records: &str) -> Result<Event<'_>, EventError> {
         "aws:kinesis" => list(records, "Kinesis", Kinesis::record).map(Event::Kinesis),
         "aws:sqs" => list(records, "SQS", Sqs::message).map(Event::Queue),
         "aws:s3" => list(records, "S3", S3::pointer).map(Event::Notification),
-        "" => Err(EventError::UnknownKind("\"Records\" that do not name their source".to_owned())),
+        "" => Err(EventError::UnknownKind("\"Records\" without a source".to_owned())),
         other => Err(EventError::UnknownKind(format!("\"Records\" of {}", harmless(other)))),
     }
 }
@@ -116,7 +116,7 @@ struct InStream<'a> {
 }
 
 impl<'a> Kinesis<'a> {
-    /// An empty number would have Lambda repeat the whole batch, whatever is answered.
+    /// With an empty identifier in the response, Lambda would retry the whole batch.
     fn record(self) -> Option<StreamRecord<'a>> {
         let known = self.event_source == "aws:kinesis" && !self.kinesis.sequence_number.is_empty();
         let since_1970 =
@@ -194,8 +194,8 @@ struct BucketName<'a> {
     name: Cow<'a, str>,
 }
 
-/// A `versionId` is left out: what is delivered is the object as it is now, whichever version a
-/// notification was about.
+/// Without `versionId`: the current object is delivered, whatever version the notification was
+/// about.
 #[derive(Deserialize)]
 struct Object<'a> {
     #[serde(borrow)]
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(parse(raw), Ok(Event::Queue(vec![message])));
     }
 
-    /// As in AWS's documentation of the notification's structure.
+    /// From AWS's documentation of the notification's structure.
     #[test]
     fn takes_the_objects_of_a_notification() {
         let raw = r#"{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":"us-west-2",
@@ -291,9 +291,9 @@ mod tests {
             "found \"Records\" of aws:sns;",
         );
         check_error(r#"{"Records":[{"eventSource":"s3cr3t thing"}]}"#, "\"Records\" of ?;");
-        check_error(r#"{"Records":[{"EventSource":"aws:sns"}]}"#, "do not name their source");
+        check_error(r#"{"Records":[{"EventSource":"aws:sns"}]}"#, "without a source");
         check_error(r#"{"Records":[]}"#, "without a record");
-        check_error(r#"{"Records":{"eventSource":"s3cr3t"}}"#, "that are no list");
+        check_error(r#"{"Records":{"eventSource":"s3cr3t"}}"#, "that is not a list");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Lambda's record of an invocation that failed, as it writes it to the function's on-failure
-//! destination, which may be a bucket, a queue or another function.
+//! Lambda's on-failure record of an invocation, as written to the function's on-failure
+//! destination: a bucket, a queue or another function.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 //! <https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html>
@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 
 use super::{Event, EventError, text};
 
-/// Finds the event: `requestPayload` after an asynchronous invocation, `payload` after a batch of
-/// a stream, there as text.
+/// Extracts the event: `requestPayload` of an asynchronous invocation, or `payload` of a batch of a
+/// stream, which is a string.
 pub(super) fn parse<'a>(
     context: Option<&'a RawValue>,
     request_payload: Option<&'a RawValue>,
@@ -31,7 +31,7 @@ struct Context<'a> {
     function_arn: Option<Cow<'a, str>>,
 }
 
-/// A function's ARN without the version or alias that may be behind it.
+/// A function's ARN without its version or alias.
 pub fn unqualified(arn: &str) -> &str {
     /// `arn:aws:lambda:<region>:<account>:function:<name>`
     const PARTS: usize = 7;

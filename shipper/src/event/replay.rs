@@ -1,4 +1,4 @@
-//! What an operator asks for with `{"logagg": "replay", …}`.
+//! A replay request, `{"logagg": "replay", …}`.
 
 use std::time::SystemTime;
 
@@ -9,25 +9,25 @@ use serde::{Deserialize, Deserializer};
 
 use super::EventError;
 
-/// Which stored events are to be replayed, or counted.
+/// Which stored events to replay or count.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplayRequest {
-    /// The field that marks the event.
+    /// The marker field.
     #[serde(default, rename = "logagg")]
     _marker: IgnoredAny,
-    /// Those for this destination alone.
+    /// Only those of this destination.
     pub destination: Option<String>,
-    /// Those that were stored at this time or later.
+    /// Only those stored at this time or later.
     #[serde(default, deserialize_with = "time")]
     pub from: Option<SystemTime>,
-    /// Those that were stored before this time.
+    /// Only those stored before this time.
     #[serde(default, deserialize_with = "time")]
     pub to: Option<SystemTime>,
-    /// Whether they are only counted.
+    /// Whether to count them only.
     #[serde(default)]
     pub dry_run: bool,
-    /// The key behind which to go on: what an earlier replay gave as `continue_after`.
+    /// The key to continue after: `continue_after` of an earlier replay.
     pub after: Option<String>,
 }
 
@@ -36,12 +36,12 @@ impl ReplayRequest {
         serde_json::from_str(raw).map_err(|_| EventError::MalformedReplay)
     }
 
-    /// What a schedule asks for: the numbers.
+    /// The request of a schedule, which only counts.
     pub fn scheduled() -> Self {
         Self { dry_run: true, ..Self::default() }
     }
 
-    /// Whether it is about everything there is.
+    /// Whether it selects all stored events.
     pub fn is_of_all(&self) -> bool {
         self.destination.is_none()
             && self.from.is_none()
@@ -49,13 +49,13 @@ impl ReplayRequest {
             && self.after.is_none()
     }
 
-    /// Whether an object that was stored then is meant.
+    /// Whether it selects an object that was stored at this time.
     pub fn includes(&self, stored: SystemTime) -> bool {
         self.from.is_none_or(|from| stored >= from) && self.to.is_none_or(|to| stored < to)
     }
 }
 
-/// Reads a time in RFC 3339.
+/// Parses an RFC 3339 time.
 pub(crate) fn parse_time(text: &str) -> Option<SystemTime> {
     let time = DateTime::from_str(text, Format::DateTimeWithOffset).ok()?;
     SystemTime::try_from(time).ok()

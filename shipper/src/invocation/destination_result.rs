@@ -1,4 +1,4 @@
-//! What became of the records at one destination, once what it has left is stored.
+//! The result at one destination, after its undelivered events are stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Instant, SystemTime};
@@ -12,32 +12,33 @@ use crate::destination::ReasonCode;
 use crate::record::Record;
 use crate::undelivered::{Folder, NotStored, ObjectName, Storage, StoredEvent, by_event};
 
-/// So many objects are stored at once.
+/// The number of objects that are stored concurrently.
 const AT_ONCE: usize = 4;
 
 /// The result at one destination.
 pub(super) struct DestinationResult<'r> {
     pub(super) destination: &'r str,
     pub(super) counts: Counts,
-    /// The events of which something is left that is stored nowhere else.
+    /// The events with undelivered records that are not stored elsewhere.
     pub(super) left: BTreeSet<usize>,
-    /// The stored events that were delivered in part, and whose objects hold the rest now.
+    /// The stored events that were partially delivered, and whose objects contain only the rest
+    /// now.
     pub(super) rewritten: BTreeSet<usize>,
     pub(super) warnings: Vec<String>,
     delivered: DeliveryResult<'r>,
-    /// By event, how many records were stored.
+    /// By event, the number of stored records.
     stored: BTreeMap<usize, u64>,
     /// The events with records that could not be stored, as dead letters or otherwise.
     withdrawn: BTreeSet<usize>,
 }
 
-/// Where what a destination has left is stored, and until when.
+/// Where undelivered events are stored, and until when.
 #[derive(Clone, Copy)]
 pub(super) struct Storing<'s> {
     pub(super) storage: &'s Storage,
     pub(super) aws: &'s Aws,
     pub(super) until: Instant,
-    /// Whether the events are stored events, which stay where they are if nothing else works.
+    /// Whether the events are stored events, which remain stored if storing fails.
     pub(super) is_stored: bool,
 }
 
@@ -66,7 +67,7 @@ impl<'r> DestinationResult<'r> {
         }
     }
 
-    /// Whether something is to be stored as a dead letter.
+    /// Whether there are dead letters to store.
     pub(super) fn has_dead_letters(&self) -> bool {
         let delivered = &self.delivered;
         !(delivered.dead_letters.is_empty()
@@ -74,12 +75,12 @@ impl<'r> DestinationResult<'r> {
             && delivered.unattributed.is_empty())
     }
 
-    /// Whether something is left that may be taken another time.
+    /// Whether there are undelivered records.
     pub(super) fn has_left(&self) -> bool {
         !self.delivered.left.is_empty()
     }
 
-    /// There is no storage: what is left goes back to where it came from.
+    /// Without storage, undelivered records return to their source.
     pub(super) fn return_to_source(&mut self) {
         for left in [&self.delivered.left, &self.delivered.dead_letters].into_iter().flatten() {
             self.counts.return_to_source(left.records.len(), &left.class);
@@ -87,7 +88,7 @@ impl<'r> DestinationResult<'r> {
         }
     }
 
-    /// What is left stays stored as it is.
+    /// Undelivered records remain stored as they are.
     pub(super) fn stay_stored(&mut self) {
         for left in &self.delivered.left {
             self.counts.store(left.records.len(), &left.class);
@@ -95,7 +96,7 @@ impl<'r> DestinationResult<'r> {
         }
     }
 
-    /// Stores what is left, under the names of the events that it came with.
+    /// Stores undelivered records, under the names of their events.
     pub(super) async fn store_left(
         &mut self,
         storing: Storing<'_>,
@@ -106,7 +107,7 @@ impl<'r> DestinationResult<'r> {
             .await;
     }
 
-    /// Stores what is larger than the destination takes as dead letters.
+    /// Stores oversized records as dead letters.
     pub(super) async fn store_oversized(&mut self, storing: Storing<'_>) {
         let dead_letters = std::mem::take(&mut self.delivered.dead_letters);
         let name = |_, event: &StoredEvent<'_>| Some(ObjectName::of_records(&event.records));
@@ -133,7 +134,7 @@ impl<'r> DestinationResult<'r> {
                     stored.insert(event);
                 }
                 Err(error) => {
-                    // It will be delivered from there, and once more with the event.
+                    // It will be delivered from there, and again with the event.
                     if error.is_unclear && folder == Folder::Undelivered && self.delivered.doubles()
                     {
                         let records = events.get(&event).map_or(0, |event| event.records.len());
@@ -162,15 +163,15 @@ impl<'r> DestinationResult<'r> {
         }
     }
 
-    /// A record that was split is stored as a whole, whatever was delivered of it.
+    /// A split record is stored as a whole, whatever parts were delivered.
     fn count_parts(&mut self, records: &[&Record<'_>]) {
         let parts = records.iter().map(|record| self.delivered.parts_held_of(record));
         self.counts.possible_duplicates += parts.sum::<u64>();
     }
 
-    /// Writes what is left over the objects of stored events that were delivered in part, where the rest
-    /// would be a duplicate at the next attempt. S3 sends a pointer to what was written. `sizes` says
-    /// how many records each event had, `keys` where it is stored.
+    /// Overwrites the objects of partially delivered stored events with the rest, if a retry of the
+    /// whole would cause duplicates. S3 sends a pointer to the new version. `sizes` is the number
+    /// of records of each event, `keys` its object.
     pub(super) async fn rewrite(
         &mut self,
         storing: Storing<'_>,
@@ -183,7 +184,7 @@ impl<'r> DestinationResult<'r> {
         let left = std::mem::take(&mut self.delivered.left);
         for (event, rest) in by_event(self.destination, pairs(&left)) {
             let is_less = sizes.get(&event).is_some_and(|size| rest.records.len() < *size);
-            // With records that could not be stored as dead letters, the object must stay as it is.
+            // If dead letters could not be stored, the object must remain unchanged.
             let may_be = is_less && !self.withdrawn.contains(&event);
             let Some(key) = keys.get(&event).filter(|_| may_be) else {
                 continue;
@@ -196,14 +197,17 @@ impl<'r> DestinationResult<'r> {
                     self.count_parts(&rest.records);
                 }
                 Err(error) => {
-                    self.warn("could not rewrite a stored event with what is left", &error);
+                    self.warn(
+                        "could not rewrite a stored event with its undelivered records",
+                        &error,
+                    );
                 }
             }
         }
     }
 
-    /// Stores what the destination has rejected as dead letters. What cannot be stored was not rejected:
-    /// it stays where it came from.
+    /// Stores rejected records as dead letters. If that fails, they do not count as rejected and
+    /// return to their source.
     pub(super) async fn store_rejected(&mut self, storing: Storing<'_>) {
         let rejected = std::mem::take(&mut self.delivered.rejected);
         let unattributed = std::mem::take(&mut self.delivered.unattributed);
@@ -257,7 +261,7 @@ impl<'r> DestinationResult<'r> {
         self.stay(records, class, is_stored);
     }
 
-    /// Counts records that stay where they came from.
+    /// Counts records that remain at their source.
     fn stay(&mut self, records: usize, class: &ReasonCode, is_stored: bool) {
         if is_stored {
             self.counts.store(records, class);
@@ -266,7 +270,7 @@ impl<'r> DestinationResult<'r> {
         }
     }
 
-    /// How many records the destination would have twice if these events were delivered again.
+    /// How many records would be duplicated if these events were delivered again.
     pub(super) fn held_of(&self, repeated: impl Fn(usize) -> bool) -> u64 {
         if !self.delivered.doubles() {
             return 0;

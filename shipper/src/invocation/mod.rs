@@ -1,4 +1,4 @@
-//! One invocation, from the event to what Lambda is told.
+//! One invocation, from the event to the response to Lambda.
 
 mod destination_result;
 mod payload;
@@ -26,7 +26,7 @@ use crate::summary::{Outcome, Summary};
 use payload::Unpacking;
 use pipeline::{Disposition, Pipeline, RetryScope};
 
-/// The shipper as it is kept between invocations.
+/// The shipper, kept across invocations.
 pub struct Shipper {
     config: Config,
     client: Client,
@@ -34,66 +34,69 @@ pub struct Shipper {
     aws: OnceLock<Aws>,
     endpoint_state: Mutex<BTreeMap<String, EndpointState>>,
     orphans: Mutex<BTreeMap<String, usize>>,
-    /// How often it was looked how each destination is set up.
+    /// The number of inspections of each destination.
     inspections: Mutex<BTreeMap<String, u32>>,
-    /// How large messages may be in queues that Lambda has recorded failed invocations in, by ARN; `None` where
-    /// that cannot be had.
+    /// The maximum message size of queues that receive on-failure records, by ARN; `None` if it
+    /// cannot be read.
     queues: Mutex<BTreeMap<String, Option<u64>>>,
     buffers: BufferPool,
 }
 
-/// What Lambda says about an invocation.
+/// Lambda's information about an invocation.
 #[derive(Clone, Debug)]
 pub struct Invocation<'a> {
     /// Its request id.
     pub request_id: &'a str,
     /// When Lambda will end it.
     pub deadline: SystemTime,
-    /// The ARN by which the function was invoked, as far as it is known.
+    /// The ARN by which the function was invoked, if it is known.
     pub function_arn: Option<&'a str>,
 }
 
-/// Why an invocation failed. Lambda keeps the event then: it repeats it, and hands it to the
-/// function's on-failure destination in the end.
+/// Why an invocation failed. Lambda retries the event, and finally sends it to the function's
+/// on-failure destination.
 #[derive(Debug, thiserror::Error)]
 pub enum ShipError {
-    /// The event is none that the shipper takes.
+    /// The event is not supported.
     #[error(transparent)]
     Event(#[from] EventError),
     /// The event's data cannot be decoded.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// Not everything could be delivered.
-    #[error("not everything could be delivered: {0}")]
+    /// Some records were not delivered.
+    #[error("some records were not delivered: {0}")]
     Undelivered(String),
-    /// A replay is asked for of a destination that is not configured.
-    #[error("cannot replay: the destination \"{0}\" is not in the configuration")]
+    /// The destination of a replay request is not configured.
+    #[error("cannot replay: the destination \"{0}\" is not configured")]
     NoDestination(String),
-    /// Parts of a batch are to come again, and Lambda cannot be told which.
-    #[error("{0} of {1} records of the batch are to come again{2}")]
+    /// Parts of a batch must be retried, and partial failures cannot be reported.
+    #[error("{0} of {1} records of the batch are returned for a retry{2}")]
     Batch(usize, usize, String),
-    /// There is nothing to replay from.
+    /// There is no storage to replay from.
     #[error("cannot replay: there is no storage, since \"undelivered\" is not configured")]
     NothingToReplay,
-    /// There is nowhere to send pointers to.
+    /// There is no queue for pointers.
     #[error(
-        "cannot replay: \"undelivered.queue_url\" is not configured; give it the URL of the queue that \
-         S3 notifies, or ask for a \"dry_run\""
+        "cannot replay: \"undelivered.queue_url\" is not configured; set it to the URL of the \
+         queue that S3 notifies, or set \"dry_run\""
     )]
     NoQueue,
-    /// The queue has not taken all pointers.
-    #[error("cannot replay: the queue has not taken {0} pointers; go on at \"continue_after\"")]
+    /// The queue did not accept all pointers.
+    #[error(
+        "cannot replay: messages not accepted by the queue: {0}; continue with \"after\" set \
+        to \"continue_after\""
+    )]
     NotEnqueued(usize),
-    /// What is stored cannot be reached.
+    /// The storage cannot be read.
     #[error("cannot replay: {0}")]
     Replay(#[from] AwsError),
-    /// A fault of the shipper's own. Its text is left out, since it may quote a message.
-    #[error("the shipper has met a fault of its own (a panic); this is a bug, please report it")]
+    /// An internal error. The panic message is omitted, because it may quote a log event.
+    #[error("internal error (a panic); this is a bug, please report it")]
     Panicked,
 }
 
 impl ShipError {
-    /// The type under which Lambda shows the error.
+    /// The error type that Lambda reports.
     pub fn error_type(&self) -> &'static str {
         match self {
             Self::Event(_) => "Logagg.UnknownEvent",
@@ -110,7 +113,7 @@ impl ShipError {
 }
 
 impl Shipper {
-    /// Makes a shipper. `own_log_group` is the group to which it writes itself.
+    /// Creates a shipper. `own_log_group` is the log group that the function itself writes to.
     pub fn new(config: Config, own_log_group: Option<String>, client: Client) -> Self {
         Self {
             config,
@@ -130,7 +133,7 @@ impl Shipper {
         self.config.reserve
     }
 
-    /// Ships an event, and tells what came of it in either case.
+    /// Processes an event and returns the summary, also after an error.
     pub async fn ship(
         &self,
         event: &str,
@@ -152,8 +155,8 @@ impl Shipper {
         (summary, result)
     }
 
-    /// Warns if one request that is never answered takes all the time there is. Only an invocation
-    /// tells how much that is.
+    /// Warns if one request without a response would use all the time. The available time is known
+    /// only within an invocation.
     fn warn_of_long_requests(&self, deadline: SystemTime, summary: &mut Summary) {
         let (request, reserve) = (self.config.request_timeout, self.config.reserve);
         let time = deadline.duration_since(SystemTime::now()).unwrap_or_default();
@@ -162,15 +165,15 @@ impl Shipper {
             let [request, reserve, time] =
                 [request, reserve, time].map(|duration| duration.as_millis());
             summary.warn(format!(
-                "request_timeout_ms is {request}, and the function's timeout leaves {time} ms beside \
-                 reserve_ms ({reserve}): one request that is never answered takes all of it, and \
-                 nothing is tried again; give the function a longer timeout, or lower \
+                "request_timeout_ms is {request}, but the function's timeout less reserve_ms \
+                 ({reserve}) leaves {time} ms: a single request without a response uses all of \
+                 it, and nothing is retried; increase the function's timeout, or lower \
                  request_timeout_ms"
             ));
         }
     }
 
-    /// Warns where requests could not be signed, and says why.
+    /// Warns if requests cannot be signed, with the reason.
     fn warn_of_credentials(&self, summary: &mut Summary) {
         let not_signed = Fault::NotSigned.class();
         let is_not_signed = summary
@@ -204,7 +207,7 @@ impl Shipper {
         }
     }
 
-    /// Ships an event that Lambda keeps or lets go as a whole.
+    /// Processes an event that Lambda retries as a whole.
     async fn ship_event(
         &self,
         event: Event<'_>,
@@ -226,24 +229,26 @@ impl Shipper {
         Ok(())
     }
 
-    /// What is known beside an event when it is unpacked.
+    /// The context for unpacking an event.
     fn unpacking<'i>(&self, invocation: &Invocation<'i>) -> Unpacking<'i> {
         Unpacking { now: SystemTime::now(), function_arn: invocation.function_arn }
     }
 
-    /// Names the destinations that stored events are for and that are not configured.
+    /// Warns about destinations of stored events that are not configured.
     fn name_orphans(&self, summary: &mut Summary) {
         for (destination, objects) in &*self.orphans() {
+            let (events, are, them) =
+                if *objects == 1 { ("event", "is", "it") } else { ("events", "are", "them") };
             summary.warn(format!(
-                "{objects} stored events are for the destination \"{destination}\", which is not in the \
-                 configuration: configure it and replay them, copy them to another destination's \
-                 prefix, or delete them"
+                "{objects} stored {events} {are} for the destination \"{destination}\", which is not \
+                 configured: configure the destination and replay {them}, copy {them} to the prefix of \
+                 another destination, or delete {them}"
             ));
         }
     }
 
-    /// Ships records of a stream. Lambda repeats everything from the lowest number that it is told,
-    /// so it is told one.
+    /// Processes records of a stream. Lambda retries everything from the lowest reported sequence
+    /// number on, so a single one is reported.
     async fn ship_stream(
         &self,
         records: Vec<StreamRecord<'_>>,
@@ -266,7 +271,7 @@ impl Shipper {
         self.reply(failed, again, numbers.len(), &dispositions, summary)
     }
 
-    /// What Lambda is told about a batch: which records have failed, or that all have.
+    /// The response for a batch: the failed records, or an error for all.
     fn reply(
         &self,
         failed: Vec<String>,
@@ -290,7 +295,7 @@ impl Shipper {
                 }
             }
         }
-        // What is not taken of stored events is in the counts, by its reasons.
+        // What stored events still have undelivered is in the counts, with the reasons.
         let reasons =
             if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
         let error = ShipError::Batch(again, of, reasons);
@@ -305,12 +310,12 @@ impl Shipper {
         }
     }
 
-    /// The way to AWS, made when it is needed first.
+    /// The AWS client, created on first use.
     fn aws(&self) -> &Aws {
         self.aws.get_or_init(|| Aws::new(self.client.clone()))
     }
 
-    /// How a destination was doing when it was last delivered to.
+    /// The state of a destination's endpoint after its last delivery.
     fn endpoint_state(&self, destination: &str) -> EndpointState {
         let endpoint_state = self.endpoint_state.lock().unwrap_or_else(PoisonError::into_inner);
         endpoint_state.get(destination).copied().unwrap_or_default()
@@ -321,8 +326,8 @@ impl Shipper {
         endpoint_state.insert(destination.to_owned(), learned);
     }
 
-    /// Looks how a destination is set up, once an instance or twice if it does not tell, and gives what
-    /// somebody should hear of.
+    /// Inspects the setup of a destination, once per instance, or twice if the first result is
+    /// unknown. Returns a warning if the setup is wrong.
     async fn inspect(
         &self,
         name: &str,
@@ -351,19 +356,19 @@ impl Shipper {
         }
     }
 
-    /// Stored events for destinations that are not configured, as far as this instance has seen them.
+    /// Stored events whose destinations are not configured, as seen by this instance.
     fn orphans(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
         self.orphans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// So long before a time, on the clock that waits go by.
+/// A time less the reserve, as an [`Instant`].
 fn instant_before(time: SystemTime, reserve: Duration) -> Instant {
     let left = time.duration_since(SystemTime::now()).unwrap_or_default();
     Instant::now() + left.saturating_sub(reserve)
 }
 
-/// What is left, naming destinations and reasons.
+/// The undelivered records, by destination and reason.
 fn undelivered(summary: &Summary) -> String {
     let failed: Vec<String> = summary
         .destinations

@@ -1,4 +1,4 @@
-//! What an event brings: one or more packages of log events, as CloudWatch Logs has made them.
+//! The payloads of an event: packages of log events, as CloudWatch Logs creates them.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -7,22 +7,22 @@ use bytes::Bytes;
 
 use crate::event::{self, Event, EventError, unqualified};
 
-/// A package of log events that CloudWatch Logs has put together, not decoded yet.
+/// A package of log events that is not decoded yet.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Payload<'a> {
     /// The package.
     pub(super) data: Data<'a>,
-    /// The only destination it is for, if it is not for all.
+    /// Its only destination; `None` for all destinations.
     pub(super) only: Option<&'a str>,
-    /// When it came, as far as that is known.
+    /// When it arrived.
     pub(super) arrived: SystemTime,
-    /// Where it comes from.
+    /// Its source.
     pub(super) source: Source,
-    /// The key of the object that it is, if it is one.
+    /// The key of its object, if it is a stored event.
     pub(super) key: Option<&'a str>,
 }
 
-/// A package as it came.
+/// The data of a payload.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Data<'a> {
     /// Base64 of gzip of JSON.
@@ -31,21 +31,21 @@ pub(super) enum Data<'a> {
     Gzip(Bytes),
 }
 
-/// Where a payload comes from.
+/// The source of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// It has just been made.
+    /// A new event.
     Fresh,
-    /// Lambda has recorded it because the function had failed, after whatever was delivered of it.
+    /// An on-failure record of Lambda: the invocation failed, possibly after a partial delivery.
     OnFailure,
-    /// It is a stored event, which stays where it is until it is settled.
+    /// A stored event, which remains stored until it is processed.
     Stored,
-    /// It is one that another invocation has begun to deliver.
+    /// A stored event that another invocation has begun to deliver.
     StoredAndBegun,
 }
 
-/// How deep events may lie in Lambda's on-failure records. Whoever invokes the function with a record adds a
-/// layer.
+/// The maximum nesting of events in on-failure records. Each invocation with a record as its event
+/// adds a level.
 const MOST_LAYERS: usize = 8;
 
 impl Source {
@@ -54,28 +54,28 @@ impl Source {
         matches!(self, Self::Stored | Self::StoredAndBegun)
     }
 
-    /// Whether some of it may have been delivered without being counted.
+    /// Whether parts may have been delivered without being counted.
     pub(super) fn is_doubtful(self) -> bool {
         matches!(self, Self::OnFailure | Self::StoredAndBegun)
     }
 }
 
-/// What is known beside the event when it is unpacked.
+/// The context for unpacking an event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unpacking<'x> {
-    /// When the event came.
+    /// When the event arrived.
     pub(super) now: SystemTime,
     /// This function's ARN, with or without a version.
     pub(super) function_arn: Option<&'x str>,
 }
 
 impl Unpacking<'_> {
-    /// All payloads of an event, in their order.
+    /// All payloads of an event, in order.
     pub(super) fn all<'a>(self, event: Event<'a>) -> Result<Vec<Payload<'a>>, EventError> {
         self.within(event, MOST_LAYERS)
     }
 
-    /// All payloads of an event in which events lie in events, so many layers deep at most.
+    /// All payloads of an event, with at most this many levels of nested events.
     fn within<'a>(self, event: Event<'a>, layers: usize) -> Result<Vec<Payload<'a>>, EventError> {
         let fresh = |data| Payload {
             data: Data::Base64(data),
@@ -107,15 +107,15 @@ impl Unpacking<'_> {
                 }
                 payloads
             }
-            // A schedule that has failed comes again by itself.
+            // A failed schedule runs again by itself.
             Event::Replay(_) => Vec::new(),
             Event::Queue(_) | Event::Notification(_) | Event::NotificationTest => {
-                return Err(EventError::UnknownKind("a batch within another event".to_owned()));
+                return Err(EventError::UnknownKind("a batch nested in another event".to_owned()));
             }
         })
     }
 
-    /// Whether a record is about this function.
+    /// Whether a record is from this function.
     fn is_own(self, function_arn: Option<&str>) -> bool {
         let own = self.function_arn.map(unqualified);
         own.is_some() && function_arn.map(unqualified) == own
@@ -123,7 +123,7 @@ impl Unpacking<'_> {
 }
 
 impl Payload<'_> {
-    /// A payload that was unpacked from a text, without the text.
+    /// A payload that does not borrow from the event.
     pub(super) fn into_owned<'b>(self) -> Payload<'b> {
         let data = match self.data {
             Data::Base64(data) => Data::Base64(Cow::Owned(data.into_owned())),
@@ -134,7 +134,7 @@ impl Payload<'_> {
 }
 
 fn too_deep() -> EventError {
-    EventError::UnknownKind(format!("events in events, more than {MOST_LAYERS} layers deep"))
+    EventError::UnknownKind(format!("events nested more than {MOST_LAYERS} deep"))
 }
 
 #[cfg(test)]
@@ -220,7 +220,7 @@ mod tests {
         for layers in [MOST_LAYERS + 1, 200_000] {
             let text = nested(layers);
             let error = payloads(unpacking(), &text).err().map(|error| error.to_string()).unwrap();
-            assert!(error.contains("found events in events, more than 8 layers deep"), "{error}");
+            assert!(error.contains("found events nested more than 8 deep"), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Brings payloads to the destinations: decode, read, deliver, store what is left.
+//! Processes payloads: decode, parse, deliver, store undelivered events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
@@ -19,47 +19,47 @@ use crate::record::Record;
 use crate::summary::Summary;
 use crate::undelivered::ObjectName;
 
-/// So much is decoded at once, or what the user allows for one payload if that is less. The payloads of
-/// a batch are taken in turns, so that memory stays bounded whatever they expand to.
+/// The decoded size of a turn, unless the configured limit of a payload is lower. The payloads of a
+/// batch are processed in turns, so that memory stays bounded whatever they expand to.
 const TURN_BYTES: usize = 16 * 1024 * 1024;
 
-/// What has become of a payload.
+/// The result for a payload.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Disposition {
-    /// Everything in it has a place: delivered, rejected, stored, or no log of anybody.
+    /// Everything is delivered, rejected, stored or dropped, or the payload is a test message.
     Settled,
-    /// It was a stored event, and what is left of it has taken its place.
+    /// It was a stored event, and its object contains only the undelivered rest now.
     Rewritten,
-    /// Something is left that has no other place than where the payload came from.
+    /// Some records are undelivered and exist only at the payload's source.
     Left,
-    /// It cannot be decoded, and there is no other place for it.
+    /// It cannot be decoded and not be stored.
     Undecodable(DecodeError),
-    /// It was not looked at.
+    /// It was not processed.
     NotBegun,
 }
 
-/// Which payloads come again if one has to.
+/// Which payloads are retried if one of them must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RetryScope {
     /// That one.
     Each,
-    /// That one and all that came after it; so there is no use in going on.
+    /// That one and all after it, so processing stops there.
     FromThere,
     /// All.
     All,
 }
 
-/// Ships payloads within one invocation.
+/// The processing of payloads within one invocation.
 pub(super) struct Pipeline<'s> {
     pub(super) shipper: &'s Shipper,
     function_arn: Option<&'s str>,
-    /// When everything must have been delivered.
+    /// The deadline for deliveries.
     pub(super) deliver_until: SystemTime,
-    /// When everything must have been stored.
+    /// The deadline for storing.
     pub(super) store_until: SystemTime,
     pub(super) retry_scope: RetryScope,
     pub(super) summary: &'s mut Summary,
-    /// What destinations hold of earlier turns that they would not know again.
+    /// The records that destinations without deduplication hold of earlier turns.
     held: BTreeMap<String, u64>,
 }
 
@@ -75,7 +75,7 @@ impl<'s> Pipeline<'s> {
         let store_until = invocation.deadline.checked_sub(config.reserve);
         let store_until = store_until.unwrap_or(SystemTime::UNIX_EPOCH);
         let time_left = store_until.duration_since(SystemTime::now()).unwrap_or_default();
-        // A function with little time had better spend it on delivery.
+        // A function with little time uses it for delivery.
         let undelivered = config.undelivered.as_ref();
         let for_storing = undelivered.map(|it| it.reserve.min(time_left / 4)).unwrap_or_default();
         let deliver_until = store_until.checked_sub(for_storing).unwrap_or(SystemTime::UNIX_EPOCH);
@@ -90,7 +90,7 @@ impl<'s> Pipeline<'s> {
         }
     }
 
-    /// Ships payloads, and tells what became of each.
+    /// Processes payloads, and returns the result for each.
     pub(super) async fn ship(&mut self, payloads: &[Payload<'_>]) -> Vec<Disposition> {
         let mut dispositions = Vec::with_capacity(payloads.len());
         while dispositions.len() < payloads.len() {
@@ -110,7 +110,7 @@ impl<'s> Pipeline<'s> {
         dispositions
     }
 
-    /// Decodes as many of the next payloads as make a turn: payloads of one kind, up to a size.
+    /// Decodes the next payloads of a turn: payloads of one kind, up to a size.
     fn decode_turn<'t, 'p>(&mut self, payloads: &'t [Payload<'p>]) -> Vec<Decoded<'t, 'p>> {
         let cap_bytes = self.shipper.config.max_decoded_bytes;
         let turn_bytes = TURN_BYTES.min(cap_bytes);
@@ -129,7 +129,7 @@ impl<'s> Pipeline<'s> {
             };
             let size = json.as_ref().map_or(0, Vec::len);
             if !turn.is_empty() && bytes + size > turn_bytes {
-                // To decode it once more in the next turn costs less than to hold it until then.
+                // Decoding it again in the next turn costs less than holding it until then.
                 break;
             }
             bytes += size;
@@ -140,7 +140,7 @@ impl<'s> Pipeline<'s> {
         turn
     }
 
-    /// Ships what was decoded together. Texts of it go into `texts`.
+    /// Processes the decoded payloads of a turn. Unescaped strings are written to `texts`.
     async fn ship_turn(
         &mut self,
         turn: &[Decoded<'_, '_>],
@@ -151,7 +151,7 @@ impl<'s> Pipeline<'s> {
             return dispositions;
         };
         let Some(targets) = self.targets(first.only) else {
-            // Nobody has looked at it, and nothing is touched.
+            // Nothing was processed or changed.
             return vec![Disposition::NotBegun; turn.len()];
         };
         let mut deliveries: Vec<(usize, Delivery<'_>)> = Vec::with_capacity(turn.len());
@@ -216,8 +216,8 @@ impl<'s> Pipeline<'s> {
         dispositions
     }
 
-    /// Leaves out what the rules do not admit. A stored event has been admitted before, and is
-    /// without the lines beside it by which that was decided.
+    /// Applies the filter and sampling rules. Stored events have passed them before, and lack the
+    /// other log events of their request.
     fn admit<'r>(
         &mut self,
         records: Vec<Record<'r>>,
@@ -240,7 +240,7 @@ impl<'s> Pipeline<'s> {
         admitted
     }
 
-    /// Takes out of messages what must not be sent.
+    /// Redacts messages.
     fn redact(&mut self, records: &[Record<'_>]) -> Vec<Option<String>> {
         let Some(processing) = &self.shipper.config.processing else {
             return Vec::new();
@@ -250,7 +250,7 @@ impl<'s> Pipeline<'s> {
         messages
     }
 
-    /// Delivers to a destination, and stores what it leaves.
+    /// Delivers to a destination, and stores what is undelivered.
     async fn ship_to<'r>(
         &self,
         name: &'r str,
@@ -283,7 +283,7 @@ impl<'s> Pipeline<'s> {
             until: self.store_by(),
             is_stored: places.source.is_stored(),
         };
-        // The way to AWS is made only for those who have something to store.
+        // The AWS client is created only if there is something to store.
         if shipped.has_dead_letters() {
             shipped.store_oversized(storing()).await;
             shipped.store_rejected(storing()).await;
@@ -300,7 +300,7 @@ impl<'s> Pipeline<'s> {
         shipped
     }
 
-    /// Takes the results into the summary, and tells the events that something is left of.
+    /// Adds the results to the summary, and marks the events with undelivered records.
     fn account(
         &mut self,
         shipped: Vec<DestinationResult<'_>>,
@@ -335,7 +335,7 @@ impl<'s> Pipeline<'s> {
         left
     }
 
-    /// The destinations that a payload is for; `None` if there is no longer such a one.
+    /// The destinations of a payload; `None` if its destination is not configured.
     fn targets(&self, only: Option<&str>) -> Option<Vec<(&'s str, &'s DestinationConfig)>> {
         let destinations = &self.shipper.config.destinations;
         match only {
@@ -347,7 +347,7 @@ impl<'s> Pipeline<'s> {
         }
     }
 
-    /// Whether a delivery holds logs that are to be sent. Takes it into the summary.
+    /// Whether a delivery contains log events to forward. Adds it to the summary.
     fn is_to_be_shipped(
         &mut self,
         delivery: &Delivery<'_>,
@@ -355,17 +355,17 @@ impl<'s> Pipeline<'s> {
     ) -> bool {
         self.summary.note(delivery);
         if delivery.message_type == MessageType::Control {
-            // A test of the destination. What it holds is no log of anybody.
+            // A test message contains no log events.
             return false;
         }
         self.summary.log_events += delivery.log_events.len();
         if !self.is_own(delivery) {
             return true;
         }
-        // To send what the shipper wrote itself would make it write again, for ever.
+        // Forwarding the shipper's own log events would cause more of them (log recursion).
         self.summary.warn(
-            "dropped the log events: they come from the shipper's own log group, and sending them \
-             would never end; remove the subscription filter from that group"
+            "dropped log events of the shipper's own log group (log recursion); remove the \
+             subscription filter from that log group"
                 .to_owned(),
         );
         for (name, _) in targets {
@@ -375,13 +375,13 @@ impl<'s> Pipeline<'s> {
         false
     }
 
-    /// Whether this function has written the log events itself.
+    /// Whether this function has written the log events.
     fn is_own(&self, delivery: &Delivery<'_>) -> bool {
         let of_arn = |place| self.function_arn.and_then(|arn| arn.split(':').nth(place));
-        // A function of another account may have the same name, and its log group.
+        // Another account may have a function and a log group with the same names.
         self.shipper.own_log_group.as_deref() == Some(&delivery.log_group)
             && of_arn(4).is_none_or(|account| account == delivery.owner)
-            // Where functions share a log group, they have their names in the streams.
+            // Functions that share a log group have their names in the log streams.
             && match (of_arn(6), log_source::function_of_stream(&delivery.log_stream)) {
                 (Some(own), Some(function)) => own == function,
                 _ => true,
@@ -395,7 +395,7 @@ impl<'s> Pipeline<'s> {
         error: DecodeError,
     ) -> Disposition {
         self.summary.undecodable += 1;
-        // Of a stored event the object is moved.
+        // The object of a stored event is moved instead.
         let (Some(undelivered), Data::Base64(data)) =
             (&self.shipper.config.undelivered, &payload.data)
         else {
@@ -408,7 +408,10 @@ impl<'s> Pipeline<'s> {
             .await;
         match stored {
             Ok(()) => {
-                self.summary.warn(format!("{error}; it is stored as it came under undecodable/"));
+                self.summary.warn(format!(
+                    "{error}; the event is stored unchanged under \
+                    undecodable/"
+                ));
                 Disposition::Settled
             }
             Err(problem) => {
@@ -421,7 +424,7 @@ impl<'s> Pipeline<'s> {
 
     fn settings(&self, config: &DestinationConfig) -> Settings {
         let shared = &self.shipper.config;
-        // What is there for all destinations together.
+        // Shared by all destinations.
         let max_held_bytes = delivery::MAX_HELD_BYTES / shared.destinations.len().max(1);
         Settings {
             give_up_at: self.deliver_until,
@@ -437,27 +440,27 @@ impl<'s> Pipeline<'s> {
         }
     }
 
-    /// The end of the time for storing on the clock that waits go by.
+    /// The deadline for storing as an [`Instant`].
     fn store_by(&self) -> Instant {
         instant_before(self.store_until, Duration::ZERO)
     }
 }
 
 impl Disposition {
-    /// Whether nothing is left where it came from, or what is left has a pointer of its own.
+    /// Whether nothing undelivered remains at the source, or it has a pointer of its own.
     pub(super) fn is_settled(&self) -> bool {
         matches!(self, Self::Settled | Self::Rewritten)
     }
 }
 
-/// Where the events of a turn come from, and where what is left of them is stored.
+/// The source of each event of a turn, and where its undelivered records are stored.
 struct Places<'p> {
     source: Source,
-    /// What an event is called where it is stored for the first time.
+    /// The object name of an event that is not stored yet.
     names: BTreeMap<usize, ObjectName>,
-    /// Where a stored event is.
+    /// The key of a stored event.
     keys: BTreeMap<usize, &'p str>,
-    /// How many log events it has.
+    /// Its number of log events.
     sizes: BTreeMap<usize, usize>,
 }
 

@@ -1,6 +1,6 @@
-//! Consumes a queue: pointers to stored events, and Lambda's records of failed invocations. Each message is
-//! settled by itself. An object is deleted once everything in it was delivered or has another place; nothing
-//! is touched that is not this function's.
+//! Processes messages of a queue: pointers to stored events, and on-failure records of Lambda. Each
+//! message succeeds or fails on its own. An object is deleted once everything in it is delivered or
+//! stored elsewhere; objects of other owners are never changed.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -19,68 +19,68 @@ use crate::event::{self, Event, EventError, Message, ObjectPointer};
 use crate::summary::Summary;
 use crate::undelivered::{Location, Storage, Undelivered, queue, stored_event};
 
-/// So many objects share deliveries.
+/// The maximum number of objects in a joint delivery.
 const MOST_OBJECTS: usize = 10;
 
-/// And so many bytes of them, compressed.
+/// The maximum compressed size of a joint delivery.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
-/// So many are read at once.
+/// The number of objects that are read concurrently.
 const AT_ONCE: usize = 4;
 
-/// An object whose pointer was received so often may be what kills the function: it is delivered alone,
-/// after all others of its batch.
+/// The receive count from which an object may be the reason for crashes of the function: it is
+/// delivered alone, after all others of its batch.
 const SUSPICIOUS: u32 = 4;
 
-/// Nothing is begun with less time than this.
+/// Nothing begins with less time than this.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 /// An object that messages point to.
 struct Pointed {
     /// Its key.
     key: String,
-    /// For which destination it is; `None` for Lambda's record of a failed invocation.
+    /// Its destination; `None` for an on-failure record.
     destination: Option<String>,
     bytes: u64,
-    /// The most that a pointer to it was received.
+    /// The highest receive count of its pointers.
     receive_count: u32,
-    /// The places of the messages.
+    /// The indices of the messages.
     messages: Vec<usize>,
 }
 
-/// What becomes of an object and its pointers.
+/// The result for an object and its pointers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Done {
     /// It was delivered or moved, and is deleted.
     Settled,
-    /// What is left of it has taken its place, with a pointer of its own.
+    /// It contains only the undelivered rest now, with a pointer of its own.
     Rewritten,
-    /// It was not there any more.
+    /// It no longer exists.
     Gone,
     /// It cannot be decoded, and was moved.
     Undecodable,
-    /// It is not this function's.
+    /// It does not belong to this function.
     Foreign,
-    /// It is left for another attempt.
+    /// It remains for a retry.
     Left,
 }
 
-/// A batch of messages under way.
+/// A batch of messages in progress.
 struct Consuming<'s, 'm> {
     shipper: &'s Shipper,
     invocation: &'s Invocation<'s>,
     unpacking: Unpacking<'s>,
     messages: &'m [Message<'m>],
-    /// Which of them stay in the queue.
+    /// Whether each message stays in the queue.
     failed: Vec<bool>,
-    /// By key, each object once.
+    /// The objects, by key.
     objects: BTreeMap<String, Pointed>,
-    /// What lies in messages themselves, each with the place of its message.
+    /// The payloads in messages, each with the index of its message.
     payloads: Vec<(usize, Payload<'m>)>,
 }
 
 impl Shipper {
-    /// Consumes a batch of messages, each of which stays in the queue or leaves it for itself.
+    /// Processes a batch of messages, each of which is deleted or stays in the queue.
     pub(super) async fn consume(
         &self,
         messages: &[Message<'_>],
@@ -119,7 +119,7 @@ impl Shipper {
 }
 
 impl<'s, 'm> Consuming<'s, 'm> {
-    /// Reads what is in a message.
+    /// Parses a message.
     fn read(&mut self, index: usize, summary: &mut Summary) {
         let message: &'m Message<'m> = &self.messages[index];
         let found = match event::parse(&message.body) {
@@ -130,28 +130,28 @@ impl<'s, 'm> Consuming<'s, 'm> {
                 }
                 return;
             }
-            // A request for a replay by hand has no use for a queue.
+            // Replay requests do not come from a queue.
             Ok(Event::Replay(_)) => {
-                Err(EventError::UnknownKind("a request for a replay in a queue".to_owned()))
+                Err(EventError::UnknownKind("a replay request in a queue".to_owned()))
             }
             Ok(event) => self.unpacking.all(event),
             Err(error) => Err(error),
         };
         match found {
             Ok(payloads) => self.payloads.extend(payloads.into_iter().map(|mut payload| {
-                // A dead-letter queue of Lambda's holds the bare event, after three failures.
+                // A Lambda dead-letter queue contains the plain event, after three failures.
                 payload.source = Source::OnFailure;
                 (index, payload)
             })),
             Err(error) => {
                 self.failed[index] = true;
                 summary.pointers().foreign += 1;
-                summary.warn(format!("left a message in the queue: {error}"));
+                summary.warn(format!("kept a message in the queue: {error}"));
             }
         }
     }
 
-    /// Notes an object that a message points to.
+    /// Adds an object that a message points to.
     fn point(&mut self, index: usize, object: &ObjectPointer<'_>, summary: &mut Summary) {
         let message = &self.messages[index];
         let storage = self.shipper.config.undelivered.as_ref().map(|it| &it.storage);
@@ -164,8 +164,8 @@ impl<'s, 'm> Consuming<'s, 'm> {
         let destination = match Location::of(&storage.prefix, key) {
             Location::Undelivered { destination } => {
                 if !self.shipper.config.destinations.contains_key(destination) {
-                    // Its object stays, and every summary names it. To receive it again and again would
-                    // change nothing.
+                    // Its object remains, and every summary names its destination. Receiving the
+                    // pointer again would not help.
                     *self.shipper.orphans().entry(destination.to_owned()).or_default() += 1;
                     return;
                 }
@@ -175,8 +175,8 @@ impl<'s, 'm> Consuming<'s, 'm> {
             Location::Kept => {
                 summary.pointers().ignored += 1;
                 summary.warn(format!(
-                    "ignored notifications about objects that are not to be delivered; have S3 notify \
-                     the queue only of \"{}undelivered/\"",
+                    "ignored notifications about other objects; restrict the notifications of S3 \
+                     to the prefix \"{}undelivered/\"",
                     storage.prefix
                 ));
                 return;
@@ -201,12 +201,13 @@ impl<'s, 'm> Consuming<'s, 'm> {
         self.failed[index] = true;
         summary.pointers().foreign += 1;
         summary.warn(
-            "left a message in the queue: it points to an object that this function has not stored"
-                .to_owned(),
+            "kept a message in the queue: this function did not store the object that it points \
+             to"
+            .to_owned(),
         );
     }
 
-    /// Ships what lies in messages themselves.
+    /// Processes the payloads in messages.
     async fn ship_events(&mut self, summary: &mut Summary) -> Vec<Disposition> {
         if self.payloads.is_empty() {
             return Vec::new();
@@ -225,13 +226,13 @@ impl<'s, 'm> Consuming<'s, 'm> {
         dispositions
     }
 
-    /// Ships the objects that messages point to, some at a time.
+    /// Processes the objects that messages point to, some at a time.
     async fn ship_objects(&mut self, summary: &mut Summary) {
         let Some(undelivered) = &self.shipper.config.undelivered else {
             return;
         };
         let mut waiting: Vec<Pointed> = std::mem::take(&mut self.objects).into_values().collect();
-        // Whatever kills the function does not always kill it before the same others were settled.
+        // An object that crashes the function must not always be processed before the same others.
         fastrand::shuffle(&mut waiting);
         waiting.sort_by_key(|object| object.receive_count >= SUSPICIOUS);
         waiting.reverse();
@@ -254,7 +255,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
         }
     }
 
-    /// Ships some objects together.
+    /// Processes some objects together.
     async fn ship_some(
         &self,
         undelivered: &Undelivered,
@@ -326,7 +327,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
         done
     }
 
-    /// Reads an object, unless there is no use in it.
+    /// Reads an object, unless its delivery would be useless.
     async fn fetch(&self, storage: &Storage, object: &Pointed) -> Read {
         let left = |warning: Option<String>| Read::Done(Done::Left, warning);
         let (shipper, aws) = (self.shipper, self.shipper.aws());
@@ -335,7 +336,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
         }
         if let Some(destination) = &object.destination {
             let mut endpoint_state = shipper.endpoint_state(destination);
-            // Of a copy: what is granted here is granted to no request.
+            // A copy: the probe is not granted to a request.
             let now = SystemTime::now();
             if endpoint_state.breaker.admits(now) == Admission::Nothing
                 || endpoint_state.pause(now).is_some()
@@ -367,20 +368,19 @@ impl<'s, 'm> Consuming<'s, 'm> {
                     let payloads = payloads.into_iter().map(Payload::into_owned);
                     Read::Record(payloads.collect())
                 }
-                Some(Err(error)) => Read::Done(
-                    Done::Foreign,
-                    Some(format!("left an object alone that Lambda has recorded: {error}")),
-                ),
+                Some(Err(error)) => {
+                    Read::Done(Done::Foreign, Some(format!("kept an on-failure record: {error}")))
+                }
                 None => Read::Done(
                     Done::Foreign,
-                    Some("left an object alone that is no record of Lambda's".to_owned()),
+                    Some("kept an object that is not an on-failure record".to_owned()),
                 ),
             };
         };
         let is_begun = if self.doubles(destination) {
             match storage.note_delivery(aws, &object.key, self.until()).await {
                 Ok(is_first) => !is_first,
-                Err(error) => return left(Some(format!("could not note a delivery: {error}"))),
+                Err(error) => return left(Some(format!("could not record a delivery: {error}"))),
             }
         } else {
             false
@@ -388,7 +388,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
         Read::Stored(Stored { body, is_begun })
     }
 
-    /// Deletes an object, or moves it, as its payloads have ended, and says what there is to be warned of.
+    /// Deletes or moves an object, by the results of its payloads, and adds warnings.
     async fn settle(
         &self,
         storage: &Storage,
@@ -425,21 +425,21 @@ impl<'s, 'm> Consuming<'s, 'm> {
             _ => Done::Left,
         };
         let is_doubtful = match end {
-            // It was delivered, and that could not be remembered otherwise.
+            // It was delivered, which could not be recorded otherwise.
             Done::Left if dispositions.iter().all(Disposition::is_settled) => true,
-            // What another invocation may have delivered of it is for the attempt to count that delivers it.
+            // The attempt that delivers it counts what another invocation may have delivered.
             Done::Left | Done::Rewritten => stored.is_some_and(|stored| stored.is_begun),
             _ => false,
         };
         if !is_doubtful && object.destination.as_deref().is_some_and(|name| self.doubles(name)) {
-            // One that stays behind makes the next delivery count too many possible duplicates, and no more.
+            // A note that remains only makes the next delivery count too many possible duplicates.
             let _ = storage.delete_note(aws, &object.key, self.until()).await;
         }
         (end, warnings)
     }
 
-    /// Deletes an object that is settled. One that cannot be deleted is written over, so that it is not
-    /// delivered again; S3 sends a pointer to that.
+    /// Deletes a processed object. If that fails, it is overwritten so that it is not delivered
+    /// again; S3 sends a pointer to that version.
     async fn delete(
         &self,
         storage: &Storage,
@@ -456,7 +456,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
             Ok(()) => Done::Rewritten,
             Err(error) => {
                 warnings.push(format!(
-                    "could not write over a stored event that was delivered; it will be delivered \
+                    "could not overwrite a stored event that was delivered; it will be delivered \
                      again: {error}"
                 ));
                 Done::Left
@@ -464,7 +464,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
         }
     }
 
-    /// Makes what stays in the queue invisible for a time.
+    /// Sets the visibility timeout of messages that stay in the queue.
     async fn delay_failed(&self, summary: &mut Summary) {
         let failed = self.messages.iter().zip(&self.failed).filter(|(_, failed)| **failed);
         let failed: Vec<&Message<'_>> = failed.map(|(message, _)| message).collect();
@@ -473,14 +473,14 @@ impl<'s, 'm> Consuming<'s, 'm> {
         }
         if let Err(error) = queue::delay(self.shipper.aws(), &failed, self.until()).await {
             summary.warn(format!(
-                "could not delay messages that stay in the queue, which come again after its visibility \
-                 timeout: {error}"
+                "could not delay messages that stay in the queue; they become visible after its \
+                 visibility timeout: {error}"
             ));
         }
     }
 
-    /// Warns where Lambda records failed invocations in a queue that does not take as large messages as a queue may:
-    /// Lambda discards what is larger. Each instance asks once, and says nothing where it may not ask.
+    /// Warns if the queue for on-failure records accepts smaller messages than SQS allows, because
+    /// Lambda discards larger records. Each instance checks once, and ignores a missing permission.
     ///
     /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
     async fn warn_of_small_queue(&self, message: &Message<'_>, summary: &mut Summary) {
@@ -503,21 +503,22 @@ impl<'s, 'm> Consuming<'s, 'm> {
         };
         if let Some(max_bytes) = max_bytes.filter(|bytes| *bytes < queue::MAX_MESSAGE_BYTES) {
             summary.warn(format!(
-                "the queue {name:?} takes messages of at most {max_bytes} bytes: Lambda discards larger records \
-                 of failed invocations; set its MaximumMessageSize to {}, or have Lambda write them to the bucket",
+                "the queue {name:?} accepts messages of at most {max_bytes} bytes: Lambda \
+                 discards larger records of failed invocations; set its MaximumMessageSize to \
+                 {}, or have Lambda write them to the bucket",
                 queue::MAX_MESSAGE_BYTES
             ));
         }
     }
 
-    /// Whether a destination would store again what it was sent before.
+    /// Whether a destination stores duplicates.
     fn doubles(&self, destination: &str) -> bool {
         let config = self.shipper.config.destinations.get(destination);
         config.is_some_and(|config| config.destination.deduplication() == Deduplication::None)
             || self.shipper.endpoint_state(destination).ignores_ids
     }
 
-    /// How much time there is for deliveries.
+    /// The time for deliveries.
     fn time_left(&self) -> Duration {
         let config = &self.shipper.config;
         let storing = config.undelivered.as_ref().map(|it| it.reserve).unwrap_or_default();
@@ -525,22 +526,22 @@ impl<'s, 'm> Consuming<'s, 'm> {
         left.saturating_sub(config.reserve + storing.min(left / 4))
     }
 
-    /// The end of the time for calls of AWS. It goes into the reserve: what was delivered had better be
+    /// The deadline for AWS calls. It uses the reserve, because delivered objects should be
     /// deleted.
     fn until(&self) -> Instant {
-        /// For ending properly after the last call.
+        /// The time for ending the invocation after the last call.
         const RESERVE: Duration = Duration::from_millis(50);
         instant_before(self.invocation.deadline, RESERVE)
     }
 }
 
-/// What reading an object came to.
+/// The result of reading an object.
 enum Read {
     /// There is nothing to deliver.
     Done(Done, Option<String>),
-    /// A stored event is to be delivered.
+    /// A stored event to deliver.
     Stored(Stored),
-    /// What is in Lambda's record of a failed invocation is to be delivered.
+    /// An on-failure record to deliver.
     Record(Vec<Payload<'static>>),
 }
 
@@ -551,7 +552,7 @@ struct Stored {
     is_begun: bool,
 }
 
-/// Takes the next objects that share deliveries, from the end.
+/// Takes the next objects of a joint delivery, from the end.
 fn next(waiting: &mut Vec<Pointed>) -> Vec<Pointed> {
     let mut some: Vec<Pointed> = Vec::new();
     let mut bytes = 0;
@@ -571,7 +572,7 @@ fn next(waiting: &mut Vec<Pointed>) -> Vec<Pointed> {
 }
 
 fn cannot_delete(error: &crate::aws::AwsError) -> String {
-    format!("could not delete a stored event that is settled: {error}")
+    format!("could not delete a stored event that is done: {error}")
 }
 
 #[cfg(test)]

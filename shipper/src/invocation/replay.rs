@@ -1,5 +1,5 @@
-//! Replays stored events by hand: lists objects and sends pointers to them, or counts them. It also finds
-//! objects whose pointers were lost.
+//! Replays stored events on request: lists objects and sends pointers to them, or counts them. It
+//! also finds objects without a pointer.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -8,14 +8,14 @@ use crate::event::{ReplayRequest, parse_time};
 use crate::summary::{Replayed, Summary};
 use crate::undelivered::{Folder, Location, Undelivered, queue};
 
-/// So many keys are listed at once, as many as S3 gives.
+/// The page size, S3's maximum.
 const PAGE: u16 = 1_000;
 
-/// An object that is older is counted as waiting: in a queue that is consumed it would have been delivered,
-/// or its destination is down.
+/// An older object is counted as waiting: with a working queue it would have been delivered, unless
+/// its destination is down.
 const WAITING: Duration = Duration::from_secs(60 * 60);
 
-/// Nothing is begun with less time than this.
+/// Nothing begins with less time than this.
 const SHORTEST: Duration = Duration::from_secs(2);
 
 impl Shipper {
@@ -103,7 +103,7 @@ impl Shipper {
                     chosen.push((object.key, object.bytes));
                 }
             }
-            // As many pages as there are, but what is listed and not sent must be listed again.
+            // Pointers are sent page by page, so that a replay can continue after the last one.
             for some in chosen.chunks(queue::MAX_ENTRIES) {
                 let pointer =
                     |(key, bytes): &(String, u64)| queue::pointer(&storage.bucket, key, *bytes);
@@ -131,7 +131,7 @@ impl Shipper {
     }
 }
 
-/// A text behind which the next key is this one: all but its last character.
+/// A key directly before this one: all but its last character.
 fn before(key: &str) -> String {
     let mut before = key.to_owned();
     before.pop();

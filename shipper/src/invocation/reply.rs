@@ -1,23 +1,23 @@
-//! What the function answers.
+//! The responses of the function.
 
 use serde::{Serialize, Serializer};
 
 use crate::summary::Summary;
 
-/// What the function answers when it has not failed.
+/// The response of a successful invocation.
 #[derive(Debug, PartialEq)]
 pub enum Reply {
-    /// The summary, for whoever invokes the function by hand.
+    /// The summary, for manual invocations.
     Summary,
-    /// To Lambda, which polls a stream or queue: what has failed of the batch. Anything else in the
-    /// answer, or an empty identifier, would make the whole batch fail.
+    /// The failed records of a batch of a stream or queue. Any other response, or an empty
+    /// identifier, would fail the whole batch.
     ///
     /// <https://docs.aws.amazon.com/lambda/latest/dg/kinesis-batchfailurereporting.html>
     BatchFailures(Vec<String>),
 }
 
 impl Reply {
-    /// The answer as it is written.
+    /// The serialized response.
     pub fn answer(self, summary: Summary) -> Response {
         match self {
             Self::Summary => Response::Summary(Box::new(summary)),
@@ -26,13 +26,13 @@ impl Reply {
     }
 }
 
-/// The answer as it is written.
+/// The serialized response.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Response {
     /// The summary.
     Summary(Box<Summary>),
-    /// What has failed of a batch.
+    /// The failed records of a batch.
     Batch {
         /// Sequence numbers or message ids.
         #[serde(rename = "batchItemFailures", serialize_with = "items")]

@@ -1,10 +1,10 @@
-//! The function's own lines, in the columns that Lambda's runtimes put in front of them.
+//! Log events of the function, with the columns that Lambda's runtimes add.
 
 use super::head::Head;
 use super::{Level, Line, color, is_request_id, is_timestamp, json, looks_like_failure};
 
-/// Reads a line of the function. What stands behind the columns is the function's: it may have
-/// tabs and line ends of its own, and is never divided.
+/// Parses a log event of the function. The message after the columns is the function's: it may
+/// contain tabs and line breaks, and is never split.
 pub(super) fn parse(message: &str) -> Line<'_> {
     let columns = match message.as_bytes() {
         [b'0'..=b'9', ..] => node(message),
@@ -17,16 +17,16 @@ pub(super) fn parse(message: &str) -> Line<'_> {
     Line { request_id: request_id.map(Into::into).or(line.request_id), ..line }
 }
 
-/// What the columns of a runtime say, and the text behind them.
+/// The columns of a runtime, and the message after them.
 struct Columns<'a> {
     level: Option<Level>,
     request_id: Option<&'a str>,
     text: &'a str,
 }
 
-/// Node and .NET: `time⇥request id⇥LEVEL⇥message`, before Node 10 and where .NET knows no level
-/// `time⇥request id⇥message`. Outside a request Node writes `undefined` in place of its id, and
-/// .NET nothing.
+/// Node and .NET: `time⇥request id⇥LEVEL⇥message`; before Node 10, and if .NET has no level,
+/// `time⇥request id⇥message`. Outside a request Node writes `undefined` as the id, and .NET an
+/// empty one.
 fn node(message: &str) -> Option<Columns<'_>> {
     let (time, rest) = column(message)?;
     let (request_id, rest) = column(rest)?;
@@ -34,7 +34,7 @@ fn node(message: &str) -> Option<Columns<'_>> {
     if !is_timestamp(time) || !(known_id || matches!(request_id, "undefined" | "")) {
         return None;
     }
-    // A first column that is no level belongs to the message.
+    // If the first column is not a level, it is part of the message.
     let leveled = column(rest).and_then(|(level, text)| Some((runtime_level(level)?, text)));
     let (level, text) = match leveled {
         Some((level, text)) => (Some(level), text),
@@ -43,7 +43,7 @@ fn node(message: &str) -> Option<Columns<'_>> {
     Some(Columns { level, request_id: known_id.then_some(request_id), text })
 }
 
-/// Python: `[LEVEL]⇥time⇥request id⇥message`. Outside a request there is no id.
+/// Python: `[LEVEL]⇥time⇥request id⇥message`. Outside a request the id is missing.
 fn python(message: &str) -> Option<Columns<'_>> {
     let (level, rest) = column(message)?;
     let level = runtime_level(level.strip_prefix('[')?.strip_suffix(']')?)?;
@@ -57,7 +57,7 @@ fn python(message: &str) -> Option<Columns<'_>> {
     })
 }
 
-/// The next column, and what follows it. Those in front of a message are short.
+/// The next column, and the rest. Columns before a message are short.
 fn column(text: &str) -> Option<(&str, &str)> {
     const LONGEST: usize = 64;
 
@@ -66,30 +66,30 @@ fn column(text: &str) -> Option<(&str, &str)> {
     Some((&text[..tab], &text[tab + 1..]))
 }
 
-/// A level as a runtime prints it: in capitals, which a word of a message seldom is, or as .NET
-/// abbreviates it.
+/// A level as a runtime writes it: in capitals, which words of a message rarely are, or in .NET's
+/// abbreviations.
 fn runtime_level(text: &str) -> Option<Level> {
     let is_capitals = || text.bytes().all(|byte| byte.is_ascii_uppercase());
     let is_dotnets = matches!(text, "trce" | "dbug" | "info" | "warn" | "fail" | "crit");
     (is_dotnets || is_capitals()).then(|| Level::from_name(text)).flatten()
 }
 
-/// What the function's own text says, behind columns with this level. A JSON object has the last
-/// word on it, but not one that a label stands before: that may be about something else.
+/// Parses the message after columns with this level. The level of a JSON object has precedence,
+/// unless the object follows a label: then it may be about something else.
 fn content(text: &str, level: Option<Level>) -> Line<'_> {
     let text = without_frame(text);
     if text.starts_with('{') {
         let line = json::object(text).map_or_else(|| json::broken(text), json::application);
         return Line { level: line.level.or(level), ..line };
     }
-    // Columns say all that a head could.
+    // With a level in the columns, a head adds nothing.
     let head = if level.is_none() { Head::read(text) } else { Head::default() };
     let level = level.or(head.level);
     let Some((label, object)) = json::behind_label(text) else {
         return Line { level, request_id: head.request_id, ..Line::default() };
     };
     let level_behind = object.level.filter(|level| {
-        // An object that is logged because of a failure has a level of its own.
+        // An object that is logged because of an error has its own level.
         *level >= Level::Error || !looks_like_failure(label)
     });
     Line {
@@ -100,7 +100,7 @@ fn content(text: &str, level: Option<Level>) -> Line<'_> {
     }
 }
 
-/// A text without what may stand around all of it: blanks, a byte order mark, colors.
+/// A message without surrounding white space, byte order mark and colors.
 fn without_frame(text: &str) -> &str {
     const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 

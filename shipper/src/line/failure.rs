@@ -1,9 +1,9 @@
-//! Whether a message tells of a failure, where it names no level.
+//! Detects messages about errors that have no level.
 
-/// How much of a message is looked at.
+/// The part of a message that is searched.
 const LONGEST: usize = 8 << 10;
 
-/// What messages about failures have in them, whatever wrote them.
+/// Words that messages about errors contain, whatever wrote them.
 const WORDS: [&[u8]; 13] = [
     b"error",
     b"exception",
@@ -20,14 +20,14 @@ const WORDS: [&[u8]; 13] = [
     b"segmentation fault",
 ];
 
-/// Whether a message looks like one about a failure: it has one of a few words near its beginning,
-/// also as part of another word, in any case. What looks so may well be none.
+/// Whether a message looks like an error: it contains one of a few words near its beginning,
+/// case-insensitive, also within another word. This is a heuristic.
 pub fn looks_like_failure(message: &str) -> bool {
     let text = &message.as_bytes()[..message.len().min(LONGEST)];
     text.windows(2).enumerate().any(|(at, pair)| may_begin_word(pair) && begins_word(&text[at..]))
 }
 
-/// Whether two letters begin one of the words: few that stand beside each other do.
+/// Whether two letters are the beginning of one of the words: few pairs are.
 fn may_begin_word(pair: &[u8]) -> bool {
     const TO_LOWER: u8 = 0x20;
 

@@ -1,6 +1,6 @@
-//! Objects as loggers write them, passed over in a fraction of the time that a parser for all of
-//! JSON takes: names without escapes, and not nested without end. Whatever is not so, and whatever is
-//! no JSON, is left to that parser.
+//! The fast path for JSON objects that loggers write: names without escapes, and limited nesting.
+//! Takes a fraction of a complete parser's time. Anything else, including invalid JSON, is left to
+//! the complete parser.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use super::json::{
 use crate::escape::plain;
 use crate::fast_path::{once, plain_text};
 
-/// Reads the fields of the object that `text` is; `None` if it is not a usual one.
+/// The known fields of the object `text`; `None` if it needs the complete parser.
 pub(super) fn fields(text: &str) -> Option<Fields<'_>> {
     let mut fields = Fields::default();
     let mut reader = Reader { text, rest: text.as_bytes() };
@@ -26,7 +26,7 @@ pub(super) fn fields(text: &str) -> Option<Fields<'_>> {
     reader.rest.is_empty().then_some(fields)
 }
 
-/// The value of the first of an object's fields that has one of these names.
+/// The value of the first field with one of these names.
 pub(super) fn member<'a>(object: &'a str, names: &[&[u8]]) -> Option<&'a str> {
     let mut member = None;
     let mut reader = Reader { text: object, rest: object.as_bytes() };
@@ -41,7 +41,7 @@ pub(super) fn member<'a>(object: &'a str, names: &[&[u8]]) -> Option<&'a str> {
     member
 }
 
-/// Reads a line of Lambda's; `None` if it is not a usual one.
+/// Parses a platform log event; `None` if it needs the complete parser.
 pub(super) fn platform(text: &str) -> Option<PlatformLine<'_>> {
     let mut record = None;
     let mut reader = Reader { text, rest: text.as_bytes() };
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An object, each of whose fields `field` reads the value of.
+    /// Parses an object; `field` reads the value of each field.
     fn object(&mut self, mut field: impl FnMut(&mut Self, &'a [u8]) -> Option<()>) -> Option<()> {
         let mut is_first = true;
         self.take(b'{')?;
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
         Some(tracing)
     }
 
-    /// A text without escapes.
+    /// A string without escapes.
     fn text(&mut self) -> Option<Cow<'a, str>> {
         self.take(b'"')?;
         plain_text(self.text, &mut self.rest).map(Cow::Borrowed)
@@ -160,10 +160,10 @@ impl<'a> Reader<'a> {
     }
 
     fn pass_over_value(&mut self) -> Option<()> {
-        /// Above the bits for what a value lies in.
+        /// The bit above those of the enclosing values.
         const OUTSIDE: u64 = 1;
 
-        // A bit for each object or list around the value at hand, the innermost last.
+        // A bit for each enclosing object or array, the innermost last.
         let mut around = OUTSIDE;
         loop {
             match self.rest.first()? {
@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
                 b'n' => self.rest = self.rest.strip_prefix(b"null")?,
                 _ => self.pass_over_number()?,
             }
-            // A value has ended, and with it perhaps what it lies in.
+            // A value has ended, and perhaps the values that contain it.
             loop {
                 if around == OUTSIDE {
                     return Some(());
@@ -262,7 +262,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read here is what the parser for all of JSON reads.
+    /// The result is the same as that of the complete parser.
     #[track_caller]
     fn check(text: &str) -> Option<Fields<'_>> {
         let read = fields(text);

@@ -1,8 +1,8 @@
-//! What loggers put in front of a message of text: times, process and thread, level, request id.
+//! Heads that loggers write before a message: times, process and thread, level, request id.
 //!
-//! There are as many layouts as loggers, so none of them is looked for as a whole. A head is read
-//! word for word, up to the first that is none of a head's: what looks like a level behind that is
-//! the message's.
+//! Every logger has its own layout, so no layout is matched as a whole. A head is parsed word by
+//! word, up to the first word that cannot be part of one: a level after that belongs to the
+//! message.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use memchr::memmem;
 
 use super::{Level, REQUEST_ID_BYTES, color, is_request_id};
 
-/// What a head says. One without a level is not taken for a head, and says nothing.
+/// The parsed head. Without a level it is not a head, and is ignored.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Head<'a> {
     pub(super) level: Option<Level>,
@@ -18,7 +18,7 @@ pub(super) struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Reads the head of a text, which may have colors.
+    /// Parses the head of a message, which may have colors.
     pub(super) fn read(text: &'a str) -> Self {
         const LONGEST: usize = 512;
 
@@ -45,8 +45,8 @@ impl<'a> Head<'a> {
     }
 }
 
-/// The request id among the fields of the span that Rust's runtime has around each request:
-/// `Lambda runtime invoke{requestId="…" …}: message`.
+/// The request id in the fields of the span that the Rust runtime creates for each request: `Lambda
+/// runtime invoke{requestId="…" …}: message`.
 fn request_id_of_span(text: &str) -> Option<Cow<'_, str>> {
     const NAME: &str = "Lambda runtime invoke{requestId=";
 
@@ -55,18 +55,18 @@ fn request_id_of_span(text: &str) -> Option<Cow<'_, str>> {
     is_request_id(id).then_some(Cow::Borrowed(id))
 }
 
-/// How a name of a level must be written to be one.
+/// The case in which a level must be written.
 #[derive(Clone, Copy, PartialEq)]
 enum Case {
     Any,
     Upper,
 }
 
-/// Reads words for as long as they are a head's.
+/// Parses words as long as they are part of a head.
 struct Reader<'a> {
     rest: &'a str,
     head: Head<'a>,
-    /// The word that was read last.
+    /// The previous word.
     before: &'a str,
 }
 
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a word; `None` if it is the message's.
+    /// Parses a word; `None` if it belongs to the message.
     fn word(&mut self) -> Option<()> {
         if let Some(close) = closing(self.rest) {
             return self.bracket(close);
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    /// `[ERROR]`, `[error  ]`, `[10:00:00 ERR]`, `[main]`: what is no level is a thread, or a logger.
+    /// `[ERROR]`, `[error  ]`, `[10:00:00 ERR]`, `[main]`: a level, a thread or a logger.
     fn bracket(&mut self, close: char) -> Option<()> {
         const LONGEST: usize = 64;
 
@@ -160,12 +160,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where a word ends: at a blank, or at a bar, which some loggers have between words.
+/// The end of a word: a space, or the bar that some loggers write between words.
 fn word_end(text: &str) -> usize {
     memchr::memchr3(b' ', b'\t', b'|', text.as_bytes()).unwrap_or(text.len())
 }
 
-/// What closes the bracket that a text begins with.
+/// The closing bracket for the first character.
 fn closing(text: &str) -> Option<char> {
     match text.as_bytes().first()? {
         b'[' => Some(']'),
@@ -175,8 +175,8 @@ fn closing(text: &str) -> Option<char> {
     }
 }
 
-/// The level that a word is: in capitals, or with a colon behind it. In `ERROR:root:message` more
-/// follows the colon.
+/// The level of a word: in capitals, or followed by a colon. In `ERROR:root:message` more follows
+/// the colon.
 fn level_of(word: &str) -> Option<Level> {
     match memchr::memchr(b':', word.as_bytes()) {
         None => level_named(word.strip_suffix(',').unwrap_or(word), Case::Upper),
@@ -190,7 +190,7 @@ fn level_named(name: &str, case: Case) -> Option<Level> {
     is_written_so.then(|| Level::from_word(name)).flatten()
 }
 
-/// The level of a head as klog writes it, `E0501 10:00:00.123456`: its letter, and the day.
+/// The level of a klog head, `E0501 10:00:00.123456`: its letter, followed by the day.
 fn level_of_klog(word: &str, rest: &str) -> Option<Level> {
     let [letter, day @ ..] = word.as_bytes() else {
         return None;
@@ -207,7 +207,8 @@ fn level_of_klog(word: &str, rest: &str) -> Option<Level> {
     }
 }
 
-/// Whether a word is of a head: a time, a number, marks, or the letter that Ruby begins with.
+/// Whether a word is part of a head: a time, a number, punctuation, or the letter that Ruby begins
+/// with.
 fn is_of_head(word: &str) -> bool {
     let bytes = word.as_bytes();
     match bytes {

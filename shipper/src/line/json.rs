@@ -1,7 +1,7 @@
-//! Structured lines: Lambda's JSON log format, and JSON written by the function's own logger.
+//! JSON log events: Lambda's JSON log format, and JSON written by the function's logger.
 //!
-//! A line is read in one pass, which also makes sure that it is valid JSON; only the few fields
-//! that mean something here are kept, the object itself stays the text that was written.
+//! A message is parsed in one pass, which also validates it. Only the few known fields are kept;
+//! the object itself remains as written.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>
 
@@ -17,21 +17,21 @@ use super::{Kind, Level, Line, REQUEST_ID_BYTES, Report, fast_path, is_request_i
 use crate::escape::plain;
 use crate::fast_path::plain_text;
 
-/// A line that is one JSON object.
+/// A message that is a JSON object.
 pub(super) struct Object<'a> {
-    /// The object as written, without the blanks around it.
+    /// The object as written, without surrounding white space.
     pub(super) text: &'a str,
-    /// The level, by the names that loggers give the field.
+    /// The level, by the field names of common loggers.
     pub(super) level: Option<Level>,
-    /// The invocation's id, by a name that is nobody else's.
+    /// The request id, by a field name that only Lambda's uses.
     pub(super) lambda_request_id: Option<Cow<'a, str>>,
-    /// A request's id, by a name that others use too.
+    /// The request id, by a field name that has other uses.
     any_request_id: Option<Cow<'a, str>>,
-    /// `type`, which marks Lambda's own lines.
+    /// `type`, which marks platform log events.
     line_type: Option<Cow<'a, str>>,
 }
 
-/// Reads a line that begins as Lambda writes its own, without a first pass for what it may be.
+/// Parses a message that begins like a platform log event.
 pub(super) fn lambdas(message: &str) -> Option<Line<'_>> {
     let mut rest = message.as_bytes().strip_prefix(br#"{"time":""#)?;
     plain_text(message, &mut rest)?;
@@ -41,7 +41,7 @@ pub(super) fn lambdas(message: &str) -> Option<Line<'_>> {
     Some(platform_line(name, line.record))
 }
 
-/// Reads `message` if it is a JSON object and nothing else.
+/// Parses `message` if it is a single JSON object.
 pub(super) fn object(message: &str) -> Option<Object<'_>> {
     let text = message.trim_matches([' ', '\t', '\r', '\n']);
     if !(text.starts_with('{') && text.ends_with('}')) {
@@ -57,8 +57,8 @@ pub(super) fn object(message: &str) -> Option<Object<'_>> {
     })
 }
 
-/// Reads what begins like an object and is none, such as one with `NaN` in it. It does not go along
-/// as JSON, since not every destination would take it.
+/// Parses an invalid object, such as one with `NaN`. It is not sent as JSON, because not every
+/// destination would accept it.
 pub(super) fn broken(text: &str) -> Line<'_> {
     let fields = loose::fields(text);
     let level = fields.level();
@@ -66,7 +66,7 @@ pub(super) fn broken(text: &str) -> Line<'_> {
     Line { level, request_id, ..Line::default() }
 }
 
-/// The object that a message ends with, behind its label; there is none with nothing in it.
+/// The non-empty object at the end of a message, after a label.
 pub(super) fn behind_label(message: &str) -> Option<(&str, Object<'_>)> {
     const LONGEST_LABEL: usize = 512;
     const MOST_TRIED: usize = 4;
@@ -82,7 +82,7 @@ pub(super) fn behind_label(message: &str) -> Option<(&str, Object<'_>)> {
         .find_map(|at| Some((&message[..at], object(&message[at..])?)))
 }
 
-/// Tells Lambda's lines from the function's.
+/// Distinguishes platform log events from those of the function.
 pub(super) fn parse(object: Object<'_>) -> Line<'_> {
     let platform =
         object.line_type.as_deref().and_then(|line_type| line_type.strip_prefix("platform."));
@@ -94,8 +94,8 @@ pub(super) fn parse(object: Object<'_>) -> Line<'_> {
     }
 }
 
-/// A function's process that ended in the middle, whose record is a text: `RequestId: … Process exited before
-/// completing request`.
+/// A crashed process, whose record is a string: `RequestId: … Process exited before completing
+/// request`.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-logs-api.html>, `platform.fault`
 fn fault(text: &str) -> Option<Line<'static>> {
@@ -111,7 +111,7 @@ fn fault(text: &str) -> Option<Line<'static>> {
     Some(Line { kind: Kind::Crash, level: Some(Level::Error), request_id, ..Line::default() })
 }
 
-/// A line of the function's.
+/// A log event of the function.
 pub(super) fn application(object: Object<'_>) -> Line<'_> {
     Line {
         kind: Kind::Application,
@@ -122,8 +122,8 @@ pub(super) fn application(object: Object<'_>) -> Line<'_> {
     }
 }
 
-/// A line of Lambda's. Its fields do not go along as JSON: everything worth asking for has a
-/// field of its own, and `record` or `time` may well be of another type in the function's lines.
+/// A platform log event. It is not sent as JSON: the relevant fields have their own, and `record`
+/// or `time` may have other types in the function's log events.
 fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
     let kind = match name {
         "initStart" => Kind::InitStart,
@@ -137,7 +137,7 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
     let is_report = name.as_bytes()[end..].eq_ignore_ascii_case(b"report");
     let metrics = record.metrics.unwrap_or_default();
     let duration_ms = metrics.duration_ms;
-    // What a report of a beginning calls its duration is that of the beginning.
+    // The duration of an init or restore report is that of the phase.
     let (duration_ms, init_ms, restore_ms) = match name {
         "initReport" => (None, duration_ms, None),
         "restoreReport" => (None, None, duration_ms),
@@ -164,7 +164,7 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
     }
 }
 
-/// A line of Lambda's, as far as it means something here.
+/// The relevant fields of a platform log event.
 #[derive(Debug, PartialEq, Deserialize)]
 pub(super) struct PlatformLine<'a> {
     #[serde(borrow)]
@@ -205,7 +205,7 @@ pub(super) struct PlatformTracing<'a> {
     pub(super) value: Option<Cow<'a, str>>,
 }
 
-/// The fields of an object that mean something here; the first of each that can be read counts.
+/// The known fields of an object; the first valid value of each.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Fields<'a> {
     level: Option<Level>,
@@ -217,7 +217,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Takes in a field that means something, with its value as it stands in the object.
+    /// Processes a known field, with its value as written.
     pub(super) fn note(&mut self, meaning: Meaning, value: &'a str) {
         match meaning {
             Meaning::Level => self.level = self.level.or_else(|| level(value)),
@@ -242,14 +242,14 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The level. An object in which Lambda's runtimes hand on an error has none, and needs none.
+    /// The level. An error object of Lambda's runtimes has none, and is an error.
     fn level(&self) -> Option<Level> {
         let is_error = self.has_error_type && self.has_error_message;
         self.level.or(is_error.then_some(Level::Error))
     }
 }
 
-/// A string; nothing for any other value.
+/// A string; `None` for other types.
 fn string(value: &str) -> Option<Cow<'_, str>> {
     match value.as_bytes() {
         [b'"', text @ .., b'"'] if plain(text) == text.len() => {
@@ -260,7 +260,7 @@ fn string(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// A level by its name or its number; some loggers write an object with both.
+/// A level by name or number; some loggers write an object with both.
 fn level(value: &str) -> Option<Level> {
     match value.as_bytes().first()? {
         b'"' => Level::from_name(&string(value)?),
@@ -273,18 +273,18 @@ fn level(value: &str) -> Option<Level> {
     }
 }
 
-/// The level inside an object about the logging itself.
+/// The level in an object about the logging itself.
 fn level_inside(value: &str) -> Option<Level> {
     level(fast_path::member(value, &[b"level"])?)
 }
 
-/// An id in the form of Lambda's; nothing for any other text.
+/// A request id in Lambda's form; `None` for other values.
 fn request_id(value: &str) -> Option<Cow<'_, str>> {
     string(value).filter(|id| is_request_id(id))
 }
 
-/// The request id among the fields of the span that Rust's runtime has around each request, alone
-/// or before the spans inside it.
+/// The request id in the fields of the span that the Rust runtime creates for each request, alone
+/// or followed by inner spans.
 fn request_id_of_span(value: &str) -> Option<Cow<'_, str>> {
     const SPAN: &str = r#""name":"Lambda runtime invoke""#;
     const NAME: &str = r#""requestId":"#;
@@ -294,17 +294,17 @@ fn request_id_of_span(value: &str) -> Option<Cow<'_, str>> {
     request_id(value.get(start..start + REQUEST_ID_BYTES + r#""""#.len())?)
 }
 
-/// What a field means here.
+/// The meaning of a field.
 #[derive(Clone, Copy)]
 pub(super) enum Meaning {
     Level,
-    /// An object that may have a level.
+    /// An object that may contain a level.
     Log,
-    /// The invocation's id, by a name that is nobody else's.
+    /// The request id, by a field name that only Lambda's uses.
     LambdaRequestId,
-    /// An id that is the invocation's if it has the form.
+    /// A request id, if it has Lambda's form.
     RequestId,
-    /// One or more spans of Rust's `tracing`, one of which is the invocation's.
+    /// One or more spans of Rust's `tracing`, one of which is the request's.
     Span,
     LineType,
     ErrorType,
@@ -312,7 +312,7 @@ pub(super) enum Meaning {
 }
 
 impl Meaning {
-    /// What a field of that name means, if anything.
+    /// The meaning of a field name, if it is known.
     pub(super) fn of(name: &[u8]) -> Option<Self> {
         match name {
             b"level" | b"log.level" | b"severity" | b"levelname" | b"level_name" | b"log_level"
@@ -370,7 +370,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     }
 }
 
-/// A key, borrowed where it has no escapes.
+/// A key, borrowed if it has no escapes.
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 

@@ -1,28 +1,28 @@
-//! Levels, by whatever name a logger gives them.
+//! Levels, by the names of common loggers.
 
-/// How severe an event is.
+/// The severity of a log event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Finer than debug.
     Trace,
-    /// For whoever is looking for a fault.
+    /// For debugging.
     Debug,
-    /// Ordinary.
+    /// Informational.
     Info,
-    /// Something to look at.
+    /// A possible problem.
     Warn,
-    /// Something failed.
+    /// An error.
     Error,
-    /// The process cannot go on.
+    /// The process cannot continue.
     Fatal,
 }
 
 impl Level {
-    /// All of them, the most severe last.
+    /// All levels, in ascending order.
     pub const ALL: [Self; 6] =
         [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
 
-    /// The name under which the level is sent.
+    /// The name in documents.
     pub fn name(self) -> &'static str {
         match self {
             Self::Trace => "trace",
@@ -34,8 +34,8 @@ impl Level {
         }
     }
 
-    /// Reads a level's name, in any case, as it stands in a field for levels. Go's slog writes what
-    /// lies between two levels as `ERROR+2`.
+    /// Parses a level's name, case-insensitive, from a level field. Go's slog writes intermediate
+    /// levels as `ERROR+2`.
     pub fn from_name(name: &str) -> Option<Self> {
         let in_field = || find(name, &IN_FIELDS);
         let between = || {
@@ -45,13 +45,13 @@ impl Level {
         find(name, &NAMES).or_else(in_field).or_else(between)
     }
 
-    /// Reads a level's name, in any case, in front of a message. There a name that is a word of
-    /// messages as well is none.
+    /// Parses a level's name, case-insensitive, from the head of a message. Names that are also
+    /// common words do not count there.
     pub(super) fn from_word(word: &str) -> Option<Self> {
         find(word, &NAMES)
     }
 
-    /// Reads a level's number, as the Node loggers pino and bunyan write it.
+    /// Parses a level's number, as the Node loggers pino and bunyan write it.
     pub fn from_number(number: u64) -> Option<Self> {
         match number {
             10 => Some(Self::Trace),
@@ -85,11 +85,11 @@ const NAMES: [(&str, Level); 31] = [
     ("alert", Level::Fatal),
     ("emerg", Level::Fatal),
     ("emergency", Level::Fatal),
-    // Below debug in one logger, above it in the next: an `exclude` rule for traces keeps it.
+    // Below debug in some loggers, above it in others: an `exclude` rule for traces keeps it.
     ("verbose", Level::Debug),
     ("finest", Level::Trace),
     ("finer", Level::Trace),
-    // In four letters, as .NET's console has them, and in three, as Serilog's and zerolog's have.
+    // Four letters in .NET's console, three in Serilog and zerolog.
     ("trce", Level::Trace),
     ("dbug", Level::Debug),
     ("fail", Level::Error),
@@ -102,7 +102,7 @@ const NAMES: [(&str, Level); 31] = [
     ("pnc", Level::Fatal),
 ];
 
-/// Further names, which only mean a level where nothing but a level can stand.
+/// Further names that are a level only in a level field.
 const IN_FIELDS: [(&str, Level); 6] = [
     ("fine", Level::Debug),
     ("config", Level::Debug),

@@ -1,9 +1,9 @@
-//! Objects that are nearly JSON: with `NaN`, with line ends in strings, with a comma too many, or
-//! without their end. What their fields say is read as far as it goes.
+//! Almost-JSON objects: with `NaN`, unescaped line breaks, a trailing comma, or truncated. Their
+//! fields are parsed as far as possible.
 
 use super::json::{Fields, Meaning};
 
-/// Reads the fields of what begins like an object, up to the first that cannot be told.
+/// Parses the fields of an almost-JSON object, up to the first error.
 pub(super) fn fields(text: &str) -> Fields<'_> {
     let mut fields = Fields::default();
     let mut rest = text.strip_prefix('{').unwrap_or_default();
@@ -16,7 +16,7 @@ pub(super) fn fields(text: &str) -> Fields<'_> {
     fields
 }
 
-/// The next field's name and value, and what follows them.
+/// The next field's name and value, and the rest.
 fn field(text: &str) -> Option<(&str, &str, &str)> {
     let text = text.trim_start_matches([',', ' ', '\t', '\r', '\n']);
     let (name, rest) = text.split_at(string_end(text)?);
@@ -25,7 +25,7 @@ fn field(text: &str) -> Option<(&str, &str, &str)> {
     Some((&name[1..name.len() - 1], value.trim_ascii_end(), rest))
 }
 
-/// Where a string ends, with its quotes.
+/// The end of a string, including its quotes.
 fn string_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 1;
@@ -34,13 +34,13 @@ fn string_end(text: &str) -> Option<usize> {
         at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
         match bytes[at] {
             b'"' => return Some(at + 1),
-            // It escapes what follows.
+            // A backslash escapes the next character.
             _ => at += 2,
         }
     }
 }
 
-/// Where a value ends: a string, an object or a list with all that is in it, or a word.
+/// The end of a value: a string, an object or array with its content, or a word.
 fn value_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;

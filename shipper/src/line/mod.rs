@@ -1,8 +1,7 @@
-//! What a single log line says, read once and without copying it.
+//! Parses single log events, in one pass and without copying.
 //!
-//! Reading a line never changes it: a record carries its message whole, and what is found here
-//! stands beside it. A line that is none of the known forms is an application line without
-//! fields, never an error.
+//! Parsing never changes a message: a record contains it unchanged, next to what was found. A
+//! message of an unknown form is an application log event without fields, never an error.
 
 mod application;
 mod color;
@@ -21,50 +20,49 @@ pub use failure::looks_like_failure;
 pub use level::Level;
 pub use report::Report;
 
-/// What a line says.
+/// A parsed log event.
 #[derive(Debug, Default, PartialEq)]
 pub struct Line<'a> {
-    /// Who wrote the line, and as what.
+    /// Its kind.
     pub kind: Kind,
-    /// The invocation it belongs to.
+    /// The request that it belongs to.
     pub request_id: Option<Cow<'a, str>>,
-    /// Whether the line does not say so itself, but stands between the beginning and the end of that
-    /// invocation.
+    /// Whether the request id is inferred from the surrounding log events.
     pub request_id_is_inferred: bool,
-    /// Its level, where it names one.
+    /// Its level, if it has one.
     pub level: Option<Level>,
-    /// The figures of a REPORT line.
+    /// The metrics of a REPORT.
     pub report: Option<Box<Report<'a>>>,
-    /// The JSON object of a structured line, exactly as written.
+    /// The JSON object of the message, as written.
     pub json: Option<&'a str>,
 }
 
-/// Who wrote a line, and as what.
+/// The kind of a log event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
-    /// The function itself.
+    /// Written by the function.
     #[default]
     Application,
-    /// Lambda: an execution environment starts.
+    /// INIT_START: an execution environment starts.
     InitStart,
-    /// Lambda: an invocation begins.
+    /// START: an invocation begins.
     Start,
-    /// Lambda: an invocation has ended.
+    /// END: an invocation has ended.
     End,
-    /// Lambda: what the invocation took.
+    /// REPORT: the metrics of an invocation.
     Report,
-    /// Lambda: the invocation was stopped at its time limit.
+    /// The invocation timed out.
     Timeout,
-    /// Lambda: the function's process ended in the middle.
+    /// The function's process crashed.
     Crash,
-    /// Lambda: about an extension.
+    /// About an extension.
     Extension,
-    /// Lambda: anything else.
+    /// Any other platform log event.
     Platform,
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 9] = [
         Self::Application,
         Self::InitStart,
@@ -77,7 +75,7 @@ impl Kind {
         Self::Platform,
     ];
 
-    /// The name under which the kind is sent.
+    /// The name in documents.
     pub fn name(self) -> &'static str {
         match self {
             Self::Application => "application",
@@ -94,7 +92,7 @@ impl Kind {
 }
 
 impl<'a> Line<'a> {
-    /// Reads a message.
+    /// Parses a message.
     pub fn parse(message: &'a str) -> Self {
         if let Some(line) = json::lambdas(message) {
             return line;
@@ -106,7 +104,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// How many bytes a request id has.
+/// The size of a request id.
 const REQUEST_ID_BYTES: usize = 36;
 
 /// Whether `text` has the form of a request id, `8-4-4-4-12` hexadecimal digits.
@@ -116,13 +114,13 @@ fn is_request_id(text: &str) -> bool {
     let Ok(bytes) = <&[u8; REQUEST_ID_BYTES]>::try_from(text.as_bytes()) else {
         return false;
     };
-    // Without an early end all bytes are looked at together.
+    // Without an early exit the loop is vectorized.
     bytes.iter().zip(FORM).fold(true, |is_of_form, (byte, form)| {
         is_of_form & if *form == b'0' { byte.is_ascii_hexdigit() } else { byte == form }
     })
 }
 
-/// Whether `text` has the form in which Lambda writes a time, such as `2023-11-06T10:00:00.000Z`.
+/// Whether `text` has the form of Lambda's timestamps, such as `2023-11-06T10:00:00.000Z`.
 fn is_timestamp(text: &str) -> bool {
     const FORM: &[u8; 19] = b"0000-00-00T00:00:00";
 

@@ -1,13 +1,13 @@
-//! Lambda's own lines in the text log format.
+//! Platform log events in the text log format.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html>
 
 use super::{Kind, Level, Line, REQUEST_ID_BYTES, Report, is_request_id, is_timestamp};
 
-/// Reads a line of Lambda's; `None` for a line of anybody else. A line only counts as Lambda's
-/// when it has Lambda's whole form, so that an application may log "START something".
+/// Parses a platform log event; `None` for any other. The whole form must match, so that an
+/// application may log "START something".
 pub(super) fn parse(message: &str) -> Option<Line<'_>> {
-    // What all of Lambda's lines begin with; most others are told from them by it.
+    // The first character rules out most other log events.
     if !matches!(message.as_bytes(), [b'A'..=b'Z' | b'0'..=b'9', ..]) {
         return None;
     }
@@ -34,8 +34,8 @@ fn of_kind<'a>(line: &'a str, start: &str, kind: Kind) -> Option<Line<'a>> {
     line.starts_with(start).then(|| Line { kind, ..Line::default() })
 }
 
-/// `EXTENSION⇥Name: agent⇥State: Ready⇥Events: [INVOKE]`, and where it could not be started
-/// `EXTENSION⇥Name: agent⇥State: LaunchError⇥Events: []⇥Error Type: PermissionDenied`.
+/// `EXTENSION⇥Name: agent⇥State: Ready⇥Events: [INVOKE]`, or after a failed start `EXTENSION⇥Name:
+/// agent⇥State: LaunchError⇥Events: []⇥Error Type: PermissionDenied`.
 fn extension(line: &str) -> Option<Line<'_>> {
     let extension = of_kind(line, "EXTENSION\tName: ", Kind::Extension)?;
     let failed = line.split('\t').any(|field| {
@@ -45,7 +45,8 @@ fn extension(line: &str) -> Option<Line<'_>> {
     Some(Line { level: failed.then_some(Level::Error), ..extension })
 }
 
-/// `INIT_REPORT Init Duration: 10008.64 ms⇥Phase: init⇥Status: timeout`, and the like of a snapshot.
+/// `INIT_REPORT Init Duration: 10008.64 ms⇥Phase: init⇥Status: timeout`, and the same for a
+/// restore.
 fn figures<'a>(line: &'a str, start: &str, first: &str) -> Option<Line<'a>> {
     let fields = line.strip_prefix(start).filter(|fields| fields.starts_with(first))?;
     let report = Report::parse_text(fields);
@@ -53,7 +54,7 @@ fn figures<'a>(line: &'a str, start: &str, first: &str) -> Option<Line<'a>> {
     Some(Line { kind: Kind::Platform, level, report: Some(Box::new(report)), ..Line::default() })
 }
 
-/// Reads `<start><request id>` and gives what follows.
+/// Parses `<start><request id>` and returns the rest.
 fn with_request_id<'a>(line: &'a str, start: &str, kind: Kind) -> Option<(Line<'a>, &'a str)> {
     let rest = line.strip_prefix(start)?;
     let (request_id, rest) = rest.split_at_checked(REQUEST_ID_BYTES)?;
@@ -73,8 +74,8 @@ fn report(line: &str) -> Option<Line<'_>> {
     Some(line)
 }
 
-/// `RequestId: <id> Error: Runtime exited with error: signal: killed`, and the older
-/// `RequestId: <id> Process exited before completing request`.
+/// `RequestId: <id> Error: Runtime exited with error: signal: killed`, or the older `RequestId:
+/// <id> Process exited before completing request`.
 fn crash(line: &str) -> Option<Line<'_>> {
     let (mut line, rest) = with_request_id(line, "RequestId: ", Kind::Crash)?;
     let rest = rest.trim_start();

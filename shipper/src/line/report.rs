@@ -1,36 +1,36 @@
-//! The figures of an invocation, from either form in which Lambda reports them.
+//! The metrics of an invocation, in both of Lambda's log formats.
 
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr3};
 
-/// What an invocation took. A figure that Lambda left out is absent, never zero.
+/// The metrics of an invocation. A metric that Lambda omits is absent, never zero.
 #[derive(Debug, Default, PartialEq)]
 pub struct Report<'a> {
-    /// How long the handler ran, in milliseconds.
+    /// The duration of the handler, in milliseconds.
     pub duration_ms: Option<f64>,
-    /// How long is paid for, in milliseconds.
+    /// The billed duration, in milliseconds.
     pub billed_duration_ms: Option<f64>,
-    /// The memory the function has, in MB.
+    /// The function's memory, in MB.
     pub memory_size_mb: Option<u64>,
-    /// The most memory it used, in MB.
+    /// The maximum used memory, in MB.
     pub max_memory_used_mb: Option<u64>,
-    /// How long a cold start took, in milliseconds.
+    /// The duration of a cold start, in milliseconds.
     pub init_duration_ms: Option<f64>,
-    /// How long restoring a snapshot took, in milliseconds.
+    /// The duration of restoring a snapshot, in milliseconds.
     pub restore_duration_ms: Option<f64>,
-    /// How long is paid for restoring it, in milliseconds.
+    /// The billed duration of the restore, in milliseconds.
     pub billed_restore_duration_ms: Option<f64>,
-    /// The X-Ray trace.
+    /// The X-Ray trace id.
     pub trace_id: Option<Cow<'a, str>>,
-    /// `timeout`, `error` and the like; absent in a text line that reports success.
+    /// `timeout`, `error` and others; absent in the text format after a success.
     pub status: Option<Cow<'a, str>>,
-    /// The error's type as Lambda names it.
+    /// Lambda's error type.
     pub error_type: Option<Cow<'a, str>>,
 }
 
 impl<'a> Report<'a> {
-    /// Reads the fields of a line that reports, separated by tabs and line ends.
+    /// Parses the fields of a report, separated by tabs and line breaks.
     pub(super) fn parse_text(fields: &'a str) -> Self {
         let mut report = Self::default();
         let mut rest = fields;
@@ -62,7 +62,7 @@ impl<'a> Report<'a> {
         report
     }
 
-    /// Whether the invocation went wrong.
+    /// Whether the invocation failed.
     pub(super) fn failed(&self) -> bool {
         self.status.as_deref().is_some_and(|status| status != "success")
     }
@@ -72,7 +72,7 @@ fn figure<T: std::str::FromStr>(value: &str, unit: &str) -> Option<T> {
     value.strip_suffix(unit)?.parse().ok()
 }
 
-/// A duration, which is a number and no word for one.
+/// A duration; words such as `inf` are not one.
 fn millis(value: &str) -> Option<f64> {
     figure(value, " ms").filter(|millis: &f64| millis.is_finite())
 }

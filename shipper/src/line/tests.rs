@@ -1,5 +1,5 @@
-//! What the runtimes of Lambda and the usual loggers write, and what is read of it. Each row names
-//! who writes it so, and where that is documented or done.
+//! Messages that Lambda's runtimes and common loggers write, and their parsed form. Each row names
+//! its source.
 
 use proptest::prelude::*;
 
@@ -8,7 +8,7 @@ use super::*;
 
 const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
 
-/// `ID` in a message stands for the request id, which is expected where `Of::Request` is.
+/// `<id>` in a message is a request id, which is expected for `Of::Request`.
 #[derive(Clone, Copy, PartialEq)]
 enum Of {
     Request,
@@ -31,7 +31,7 @@ fn check(rows: &[(&str, Option<Level>, Of, Option<&str>)]) {
     }
 }
 
-/// Of a message that is one JSON object.
+/// For messages that are a single JSON object.
 #[track_caller]
 fn check_json(rows: &[(&str, Option<Level>, Of)]) {
     for &(message, level, of) in rows {
@@ -137,7 +137,7 @@ fn java() {
             Request,
             Some(r#"{"a":1}"#),
         ),
-        // The same while no request is at hand.
+        // The same outside a request.
         ("2024-05-01 10:00:00  WARN  Orders:17 - x", Some(Warn), Unknown, None),
         // logback-classic, BasicConfigurator and TTLLLayout.
         ("10:00:00.123 [main] ERROR com.shop.Orders -- x", Some(Error), Unknown, None),
@@ -370,7 +370,7 @@ fn json_of_the_usual_loggers() {
         (r#"{"message":"x","level":400,"level_name":"ERROR"}"#, Some(Error), Unknown),
         // aws/aws-lambda-go, lambda/messages: an error object.
         (r#"{"errorMessage":"x","errorType":"errorString"}"#, Some(Error), Unknown),
-        // A level that is none.
+        // Values that are not levels.
         (r#"{"level":3,"log":"error","record":{"level":5}}"#, None, Unknown),
     ]);
 }
@@ -385,7 +385,7 @@ fn an_id_of_a_field_is_the_invocations_only_in_the_form_of_lambdas() {
         (r#"{"aws_request_id":"<id>"}"#, None, Request),
         (r#"{"lambda_request_id":"<id>"}"#, None, Request),
         (r#"{"faas.execution":"<id>"}"#, None, Request),
-        // API Gateway's extended id, Amazon S3's, a counter, an application's own.
+        // API Gateway's extended id, Amazon S3's id, a counter, an application's own id.
         (r#"{"requestId":"JKJaXmPLvHcESHA="}"#, None, Unknown),
         (r#"{"requestId":"4442587FB7D0A2F9"}"#, None, Unknown),
         (r#"{"requestId":17}"#, None, Unknown),
@@ -393,13 +393,13 @@ fn an_id_of_a_field_is_the_invocations_only_in_the_form_of_lambdas() {
         (r#"{"requestId":"order-7","request_id":"<id>"}"#, None, Request),
         (r#"{"awsRequestId":"none","requestId":"<id>"}"#, None, Request),
     ]);
-    // API Gateway's id may be a UUID too: the name that is Lambda's goes before one that may be anybody's.
+    // API Gateway's id may be a UUID too: Lambda's field name has precedence.
     let both = format!(r#"{{"requestId":"{other}","awsRequestId":"{ID}"}}"#);
     assert_eq!(Line::parse(&both).request_id.as_deref(), Some(ID));
-    // What stands behind a label may be an event of API Gateway.
+    // The object after a label may be an event of API Gateway.
     check(&[
         ("event: {\"requestId\":\"<id>\"}", None, Unknown, Some("{\"requestId\":\"<id>\"}")),
-        // So does Java write a map.
+        // Java writes maps like this.
         ("INFO event {requestId=<id>, stage=prod}", Some(Info), Unknown, None),
         ("event: {\"awsRequestId\":\"<id>\"}", None, Request, Some("{\"awsRequestId\":\"<id>\"}")),
     ]);
@@ -410,19 +410,19 @@ fn json_is_found_behind_a_label_a_byte_order_mark_and_colors() {
     check(&[
         // A byte order mark, which .NET and PowerShell write in front of what they encode as UTF-8.
         ("\u{feff}{\"level\":\"error\"}", Some(Error), Unknown, Some(r#"{"level":"error"}"#)),
-        // chalk/chalk around what a logger writes.
+        // chalk/chalk around a logger's output.
         (
             "\u{1b}[31m{\"level\":\"error\"}\u{1b}[39m\n",
             Some(Error),
             Unknown,
             Some(r#"{"level":"error"}"#),
         ),
-        // docker compose and foreman put the process before what it writes.
+        // docker compose and foreman write the process before a line.
         ("web_1  | {\"level\":\"error\"}", Some(Error), Unknown, Some(r#"{"level":"error"}"#)),
         ("shop: {\"level\":50,\"x\":{}}\n", Some(Error), Unknown, Some(r#"{"level":50,"x":{}}"#)),
-        // An object on the way is none.
+        // An object in the middle of a message does not count.
         ("a {b} c: {\"level\":30}", Some(Info), Unknown, Some(r#"{"level":30}"#)),
-        // A label that says more than the object behind it.
+        // A label with more information than the object after it.
         ("failed to take {\"level\":\"info\"}", None, Unknown, Some(r#"{"level":"info"}"#)),
         ("none {}", None, Unknown, None),
         ("half {\"a\":1", None, Unknown, None),
@@ -446,7 +446,7 @@ fn the_level_of_json_that_is_none_is_read() {
             Unknown,
             None,
         ),
-        // A line end that was not escaped, a comma too many, an event that was cut.
+        // An unescaped line break, a trailing comma, a truncated event.
         ("{\"msg\":\"a\nb\",\"level\":\"warn\"}", Some(Warn), Unknown, None),
         (r#"{"level":"warn",}"#, Some(Warn), Unknown, None),
         (r#"{"level":"error","msg":"and so "#, Some(Error), Unknown, None),
@@ -485,11 +485,11 @@ fn words_of_a_message_are_no_level() {
 #[test]
 fn extensions_and_their_subscriptions_are_lambdas() {
     for (message, level) in [
-        // Public logs of the Logs API, F26 of the review.
+        // Public logs of the Logs API.
         ("LOGS\tName: agent\tState: Subscribed\tTypes: [platform,function]\n", None),
         ("TELEMETRY\tName: agent\tState: Subscribed\tTypes: [Platform, Function, Extension]", None),
         ("EXTENSION\tName: agent\tState: Ready\tEvents: [INVOKE, SHUTDOWN]", None),
-        // Public logs: an extension that may not be executed, and one that ended.
+        // Public logs: an extension that may not be executed, and one that exited.
         (
             "EXTENSION\tName: agent\tState: LaunchError\tEvents: []\tError Type: PermissionDenied\n",
             Some(Error),

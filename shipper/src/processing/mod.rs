@@ -1,9 +1,8 @@
-//! Which lines are sent, and what of them: rules that leave lines out, that keep a share of all
-//! requests, and that take out what must not be sent.
+//! Filtering, sampling and redaction of log events.
 //!
-//! A line goes through [`Processing::filter`], where it meets `include`, `exclude` and `sample` in
-//! that order, and what is admitted through [`Processing::redact`]. Everything here is a function of
-//! the lines and the rules.
+//! A log event goes through [`Processing::filter`], which applies `include`, `exclude` and `sample`
+//! in this order, and then through [`Processing::redact`]. Everything here is a pure function of
+//! log events and rules.
 
 mod prefilter;
 mod redact;
@@ -21,29 +20,29 @@ use crate::line::Line;
 use crate::record::Record;
 use rule::{AnyPattern, RuleMatcher};
 
-/// Why a line is dropped that no `include` rule wants.
+/// The reason for dropping log events that no `include` rule matches.
 pub const NOT_INCLUDED: ReasonCode = ReasonCode::new("not_included");
 
-/// All rules about what is sent.
+/// All processing rules.
 #[derive(Debug)]
 pub struct Processing {
-    /// Only lines that one of these wants are sent, if there are any.
+    /// If not empty, only log events that match one of these are sent.
     pub include: Vec<Rule>,
-    /// Lines that one of these wants are not sent.
+    /// Log events that match one of these are dropped.
     pub exclude: Vec<Rule>,
-    /// Of the lines that one of these wants a share of all requests is sent, by the first that
-    /// wants it.
+    /// For log events that match one of these, a share of all requests is sent; the first matching
+    /// rule applies.
     pub sample: Vec<(Rule, Ratio)>,
-    /// What is taken out of messages.
+    /// What is redacted in messages.
     pub redaction: Redaction,
     any_pattern: AnyPattern,
 }
 
-/// Lines that are not sent, by the rule that says so.
+/// Dropped log events, by rule.
 pub type Dropped = BTreeMap<ReasonCode, u64>;
 
 impl Processing {
-    /// Rules; `None` if there are none, so that nothing is done for nothing.
+    /// The rules; `None` if there are none.
     pub fn new(
         include: Vec<Rule>,
         exclude: Vec<Rule>,
@@ -60,7 +59,7 @@ impl Processing {
         !(self.include.is_empty() && self.exclude.is_empty() && self.sample.is_empty())
     }
 
-    /// Gives the records that are sent, and counts the others by rule.
+    /// Returns the records to send, and counts the others by rule.
     pub fn filter<'r>(&self, mut records: Vec<Record<'r>>) -> (Vec<Record<'r>>, Dropped) {
         let mut dropped = Dropped::new();
         if !self.filters() {
@@ -78,7 +77,7 @@ impl Processing {
         (records, dropped)
     }
 
-    /// The rule by which each record is dropped.
+    /// The rule that drops each record.
     fn dispositions(&self, records: &[Record<'_>]) -> Vec<Option<ReasonCode>> {
         let requests = if self.sample.is_empty() { Vec::new() } else { sample::requests(records) };
         let rules = self.include.iter().chain(&self.exclude);
@@ -104,8 +103,8 @@ impl Processing {
             .collect()
     }
 
-    /// The messages that have something taken out, in the records' places, and how many lines each
-    /// pattern concerns.
+    /// The redacted messages, by the index of their record, and the number of log events for each
+    /// pattern.
     pub fn redact(
         &self,
         records: &[Record<'_>],
@@ -122,13 +121,12 @@ impl Processing {
     }
 }
 
-/// Puts redacted messages in place of the records' own, and what these say in place of what was
-/// read.
+/// Replaces messages by their redacted form, and parses these again.
 pub fn put_messages<'r>(records: &mut [Record<'r>], messages: &'r [Option<String>]) {
     for (record, message) in records.iter_mut().zip(messages) {
         if let Some(message) = message {
             let mut line = Line::parse(message);
-            // Text that was taken out of the columns makes no other line of it.
+            // A redaction in the columns does not change the kind.
             line.kind = record.line.kind;
             line.level = line.level.or(record.line.level);
             if record.line.request_id_is_inferred && line.request_id.is_none() {

@@ -1,15 +1,15 @@
-//! Whether a text may have something that a pattern looks for, told by a look at few of its bytes.
+//! Prefilters: cheap checks of few bytes that rule out a match of a pattern.
 
 use wide::u8x16;
 
 use crate::escape::BLOCK;
 
-/// For each byte, whether it is of a kind.
+/// A byte class: for each byte, whether it belongs to it.
 pub(super) type Kind = [bool; 256];
 
 pub(super) const DIGITS: Kind = kind(&[(b'0', b'9')]);
 pub(super) const CAPITALS_AND_DIGITS: Kind = kind(&[(b'A', b'Z'), (b'0', b'9')]);
-/// What secrets in base64 are made of, but for their end.
+/// The characters of base64 secrets, without padding.
 pub(super) const OF_SECRETS: Kind =
     kind(&[(b'A', b'Z'), (b'a', b'z'), (b'0', b'9'), (b'/', b'/'), (b'+', b'+')]);
 
@@ -28,8 +28,8 @@ const fn kind(ranges: &[(u8, u8)]) -> Kind {
     kind
 }
 
-/// Whether a text has at least so many bytes of a kind one after the other. Where they are, every
-/// so many bytes there is one of them.
+/// Whether a string has a run of at least this many bytes of a class. Every such run contains a
+/// byte at a multiple of its length.
 pub(super) fn has_run(text: &[u8], length: usize, kind: &Kind) -> bool {
     let mut end = length;
     while let Some(stretch) = end.checked_sub(length).and_then(|start| text.get(start..end)) {
@@ -42,7 +42,7 @@ pub(super) fn has_run(text: &[u8], length: usize, kind: &Kind) -> bool {
     false
 }
 
-/// Whether a text has a word, in capitals or not. It is found by its first two letters.
+/// Whether a string contains a word, case-insensitive. The search is for its first two letters.
 pub(super) fn has_word(text: &[u8], word: &[u8]) -> bool {
     const TO_LOWER: u8 = 0x20;
 
@@ -72,21 +72,21 @@ pub(super) fn has_word(text: &[u8], word: &[u8]) -> bool {
     (at..text.len()).any(is_at)
 }
 
-/// How many bytes behind one are looked at together with it.
+/// How many bytes after a byte are checked together with it.
 const REACH: usize = 3;
 
-/// Prefilter of what may have to be taken out, all of them found in one pass over a text. Such as are
-/// in its last bytes are not looked for: too little comes behind them.
+/// The prefilter results of all patterns, found in one pass over a string. The last bytes are not
+/// checked, because no match is that short.
 pub(super) struct Prefilter {
     /// An at sign.
     pub(super) at: bool,
-    /// `e` and `J` as in `eyJ`, with which JSON web tokens begin.
+    /// `eyJ`, the beginning of JSON web tokens.
     pub(super) token: bool,
-    /// `b` and `r` as in `bear`, in capitals or not.
+    /// `bear`, case-insensitive.
     pub(super) bearer: bool,
-    /// `A` and `A` as in `AKIA`, with which ids of AWS keys begin.
+    /// `AKIA`, the beginning of AWS access key ids.
     pub(super) key_id: bool,
-    /// A block of what secrets are made of, and little else. Every secret has one.
+    /// A block that consists mostly of base64 characters. Every secret has one.
     pub(super) secret: bool,
 }
 
@@ -101,7 +101,7 @@ impl Prefilter {
             at += BLOCK;
         }
         match text.last_chunk() {
-            // Some of it was looked at before.
+            // The block overlaps with bytes that were checked already.
             Some(window) => seen.look(window),
             None => {
                 let mut window = [0; WINDOW];
@@ -120,7 +120,7 @@ impl Prefilter {
     }
 }
 
-/// Where in any of the blocks looked at a sign begins.
+/// The matches in all checked blocks, as bits.
 #[derive(Default)]
 struct Seen {
     at: u8x16,

@@ -1,4 +1,4 @@
-//! What is taken out of messages.
+//! Redaction of messages.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -11,28 +11,28 @@ use regex::{Captures, Regex};
 use super::prefilter::{CAPITALS_AND_DIGITS, DIGITS, OF_SECRETS, Prefilter, has_run, has_word};
 use crate::destination::ReasonCode;
 
-/// Patterns, and what is put in place of what they match.
+/// The patterns to redact, with their replacements.
 #[derive(Debug, Default)]
 pub struct Redaction {
     patterns: Vec<Pattern>,
 }
 
-/// One thing that is taken out.
+/// One pattern.
 #[derive(Debug)]
 pub struct Pattern {
-    /// What it is called, under which it is counted.
+    /// Its name in the counts.
     name: ReasonCode,
-    /// Made for the first text that may have a match: most starts of a function never see one.
+    /// Compiled for the first possible match; most instances never see one.
     regex: LazyLock<Regex, Box<dyn FnOnce() -> Regex + Send>>,
-    /// Whether a text may have a match, told by signs of it and a look at few of its bytes.
+    /// The prefilter of the pattern.
     is_possible: fn(&Prefilter, &[u8]) -> bool,
-    /// What is put in its place, in the words of [`Captures::expand`].
+    /// The replacement, in the syntax of [`Captures::expand`].
     replacement: String,
-    /// What a match must be, beside matching.
+    /// A further condition for a match.
     is_meant: fn(&Surrounded<'_>) -> bool,
 }
 
-/// Things that have a name.
+/// Predefined patterns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
     /// An e-mail address.
@@ -41,17 +41,17 @@ pub enum Named {
     Ipv4,
     /// An IPv6 address.
     Ipv6,
-    /// A token behind the word `Bearer`, and a JSON web token anywhere.
+    /// A token after the word `Bearer`, or a JSON web token.
     BearerToken,
-    /// The id of an AWS access key.
+    /// An AWS access key id.
     AwsAccessKey,
     /// An AWS secret access key.
     AwsSecretKey,
-    /// The number of a payment card, with a check digit that is right.
+    /// A payment card number with a valid check digit.
     CardNumber,
 }
 
-/// A match, and the bytes beside it.
+/// A match, and the surrounding bytes.
 struct Surrounded<'t> {
     text: &'t str,
     before: Option<u8>,
@@ -59,7 +59,7 @@ struct Surrounded<'t> {
 }
 
 impl Named {
-    /// All of them.
+    /// All predefined patterns.
     pub const ALL: [Self; 7] = [
         Self::Email,
         Self::Ipv4,
@@ -88,7 +88,7 @@ impl Named {
             Self::Email => r"(?-u)[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}",
             Self::Ipv4 => r"(?-u)[0-9]{1,3}(?:\.[0-9]{1,3}){3}",
             Self::Ipv6 => {
-                // What stands before the last colon, and then an IPv4 address or the rest.
+                // The part before the last colon, and then an IPv4 address or the rest.
                 r"(?-u)[0-9A-Fa-f:]*:[0-9A-Fa-f]*:(?:[0-9A-Fa-f]+:)*(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f:]*)"
             }
             Self::BearerToken => {
@@ -104,9 +104,8 @@ impl Named {
         }
     }
 
-    /// Whether a text may have a match, told by signs of it and a look at few of its bytes. Most
-    /// texts have none, and are told from others by this in a fraction of the time that the pattern
-    /// takes.
+    /// The prefilter. Most messages do not match, and it rules them out in a fraction of the
+    /// pattern's time.
     fn is_possible(self) -> fn(&Prefilter, &[u8]) -> bool {
         match self {
             Self::Email => |signs, _| signs.at,
@@ -138,7 +137,7 @@ impl Named {
                 let of_more = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
                 found.text.parse::<Ipv4Addr>().is_ok()
                     && !found.before.as_ref().is_some_and(of_more)
-                    // A full stop behind it is no part of it.
+                    // A full stop after it is punctuation.
                     && !matches!(found.after, [b'0'..=b'9', ..] | [b'.', b'0'..=b'9', ..])
             },
             Self::Ipv6 => |found| {
@@ -168,8 +167,8 @@ impl Surrounded<'_> {
     }
 }
 
-/// Whether digits are a payment card's: the first ones are of a network, there are as many as it
-/// has, and the last one is the check digit of the others.
+/// Whether digits are a payment card number: a known prefix, a valid length and a valid check
+/// digit.
 ///
 /// <https://www.iso.org/standard/70484.html>
 fn is_card_number(text: &str) -> bool {
@@ -200,7 +199,7 @@ fn is_card_number(text: &str) -> bool {
 }
 
 impl Pattern {
-    /// Something that has a name.
+    /// A predefined pattern.
     pub fn named(named: Named) -> Self {
         let name = named.name();
         Self {
@@ -214,7 +213,7 @@ impl Pattern {
         }
     }
 
-    /// A pattern of the user's. In the replacement, `$1` and `${name}` stand for groups of it.
+    /// A user-defined pattern. In the replacement, `$1` and `${name}` refer to its groups.
     pub fn own(name: ReasonCode, regex: Regex, replacement: Option<&str>) -> Self {
         let replacement = match replacement {
             Some(replacement) => replacement.to_owned(),
@@ -224,7 +223,7 @@ impl Pattern {
         Self { name, regex, is_possible: |_, _| true, replacement, is_meant: |_| true }
     }
 
-    /// The text, which has these signs, without what the pattern matches, if that is anything.
+    /// The string with all matches replaced; `None` without matches.
     fn replace(&self, text: &str, signs: &Prefilter) -> Option<String> {
         if !(self.is_possible)(signs, text.as_bytes()) {
             return None;
@@ -254,7 +253,8 @@ impl Pattern {
         !range.is_empty() && (self.is_meant)(&Surrounded { text: &text[range], before, after })
     }
 
-    /// A number of JSON that becomes text must become a string, lest nobody can read the line.
+    /// A JSON number that is replaced by a string needs quotes, so that the log event remains valid
+    /// JSON.
     fn put(&self, captures: &Captures<'_>, is_bare_value: bool, replaced: &mut String) {
         if is_bare_value {
             replaced.push('"');
@@ -266,7 +266,7 @@ impl Pattern {
     }
 }
 
-/// Whether a match is all of a value that stands in JSON without quotes.
+/// Whether a match is a complete JSON value without quotes.
 fn is_bare_value(text: &str, range: &Range<usize>) -> bool {
     let is_json = text.trim_end().ends_with('}') && text.contains('{');
     let is_number = text[range.clone()].bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -277,18 +277,17 @@ fn is_bare_value(text: &str, range: &Range<usize>) -> bool {
 }
 
 impl Redaction {
-    /// Takes out what these match, one after the other.
+    /// Applies these patterns one after another.
     pub fn new(patterns: Vec<Pattern>) -> Self {
         Self { patterns }
     }
 
-    /// Whether nothing is taken out.
+    /// Whether there are no patterns.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()
     }
 
-    /// The message with all that must not be sent taken out, if there is such in it. Counts the
-    /// message for each pattern that concerns it.
+    /// The redacted message, if a pattern matches. Counts the message for each matching pattern.
     pub fn redact(&self, message: &str, counts: &mut BTreeMap<ReasonCode, u64>) -> Option<String> {
         let mut signs = Prefilter::of(message.as_bytes());
         let mut redacted: Option<String> = None;
@@ -317,7 +316,7 @@ mod tests {
         redaction.redact(message, &mut BTreeMap::new()).unwrap_or_else(|| message.to_owned())
     }
 
-    /// In each text, what stands in `«»` is taken out and nothing else.
+    /// In each string, exactly the part in `«»` is redacted.
     #[track_caller]
     fn check(named: Named, texts: &[&str]) {
         for text in texts {
@@ -355,7 +354,7 @@ mod tests {
             }
         }
 
-        /// Whether something is seen does not depend on where it stands.
+        /// The prefilter finds a match at any offset.
         #[test]
         fn what_is_to_be_taken_out_is_seen_wherever_it_is(
             before in "([x\u{e9}\"]{0,40} )?", after in "( [x\u{e9}\"]{0,40})?",

@@ -1,4 +1,4 @@
-//! Which lines a rule is about.
+//! Rules that match log events.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,29 +11,29 @@ use crate::destination::ReasonCode;
 use crate::line::{Kind, Level};
 use crate::record::Record;
 
-/// A rule: it wants the lines for which all of its conditions hold.
+/// A rule matches a log event when all of its conditions match.
 #[derive(Debug)]
 pub struct Rule {
-    /// The user's name of it, under which it is counted.
+    /// Its user-defined name, which is its reason in the counts.
     pub name: ReasonCode,
-    /// What the message must match.
+    /// The pattern for the message.
     pub message: Option<MessagePattern>,
-    /// What else must hold.
+    /// The other conditions.
     pub conditions: Vec<Condition>,
 }
 
-/// A regular expression for messages. One that is nothing but text is looked for as such, which
-/// takes less to make, and less for each message.
+/// A regular expression for messages. A literal is searched as such, which compiles and runs
+/// faster.
 #[derive(Debug)]
 pub enum MessagePattern {
-    /// Text that is there.
+    /// A literal.
     Text(Box<Finder<'static>>),
     /// A pattern that matches.
     Pattern(Regex),
 }
 
 impl MessagePattern {
-    /// Reads a regular expression.
+    /// Parses a regular expression.
     pub fn new(pattern: &str) -> Result<Self, regex::Error> {
         if regex::escape(pattern) == pattern {
             return Ok(Self::Text(Box::new(Finder::new(pattern).into_owned())));
@@ -57,19 +57,19 @@ impl MessagePattern {
     }
 }
 
-/// What must hold of a line.
+/// A condition on a log event.
 #[derive(Debug)]
 pub enum Condition {
-    /// It is of one of these kinds.
+    /// Its kind is one of these.
     Kinds(Vec<Kind>),
-    /// It has one of these levels.
+    /// Its level is one of these.
     Levels(Vec<Level>),
     /// Its log group's name matches.
     LogGroup(Regex),
 }
 
-/// The patterns of all rules for messages as one: it tells of most messages that no rule wants
-/// them, in the time that one pattern takes. It is made for the first message, not at the start.
+/// The message patterns of all rules combined: rules out most messages in the time of a single
+/// pattern. Compiled for the first message, not at start.
 #[derive(Debug, Default)]
 pub(super) struct AnyPattern(OnceLock<Option<Regex>>);
 
@@ -88,10 +88,10 @@ impl AnyPattern {
     }
 }
 
-/// A pattern that matches where one of these does; nothing for a single one, and where they cannot
-/// stand side by side.
+/// A pattern that matches if one of these does; `None` for a single one, or if they cannot be
+/// combined.
 fn one_of(patterns: &[impl AsRef<str>]) -> Option<Regex> {
-    // A comment in one would go on into the next.
+    // A comment in one pattern would continue into the next.
     if patterns.len() < 2 || patterns.iter().any(|pattern| pattern.as_ref().contains('#')) {
         return None;
     }
@@ -100,14 +100,15 @@ fn one_of(patterns: &[impl AsRef<str>]) -> Option<Regex> {
     Regex::new(&groups.join("|")).ok()
 }
 
-/// Judges one record after another. What holds of a whole log group is judged once for it.
+/// Evaluates one record after another. Conditions on the log group are evaluated once for each log
+/// group.
 pub(super) struct RuleMatcher<'a> {
     rules: Vec<&'a Rule>,
     any_pattern: &'a AnyPattern,
-    /// Whether a pattern may match the message at hand, once that is known.
+    /// Whether a pattern may match the current message, if that is known.
     may_match: Option<bool>,
     group: Option<*const u8>,
-    /// Whether the log group is one that the rule is about.
+    /// Whether each rule matches the current log group.
     in_group: Vec<bool>,
 }
 
@@ -117,7 +118,7 @@ impl<'a> RuleMatcher<'a> {
         Self { rules, any_pattern, may_match: None, group: None, in_group: Vec::new() }
     }
 
-    /// Begins with a record.
+    /// Sets the current record.
     pub(super) fn turn_to(&mut self, record: &Record<'_>) {
         self.may_match = None;
         let group = record.log_source.group;
@@ -133,7 +134,7 @@ impl<'a> RuleMatcher<'a> {
         }
     }
 
-    /// The first of the rules in these places that wants the record.
+    /// The first of the rules in this range that matches the current record.
     pub(super) fn first(&mut self, places: Range<usize>, record: &Record<'_>) -> Option<usize> {
         places.into_iter().find(|place| self.wants(*place, record))
     }

@@ -1,5 +1,5 @@
-//! A share of all requests: every line of a request is sent, or none, whichever instance of the
-//! shipper has it. Of a request that fails, everything is sent that is known to belong to it.
+//! Sampling of requests: all log events of a request are sent, or none, on every instance of the
+//! shipper. Of a failed request everything is sent that is known to belong to it.
 
 use std::collections::HashSet;
 
@@ -8,30 +8,30 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::line::{Kind, Level, looks_like_failure};
 use crate::record::Record;
 
-/// How many of all requests are sent.
+/// The ratio of requests to send.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio(f64);
 
 impl Ratio {
-    /// A share from 0 to 1.
+    /// A ratio from 0 to 1.
     pub fn new(share: f64) -> Self {
         Self(share.clamp(0.0, 1.0))
     }
 
-    /// Whether the request is among those sent. One that is at a share is so at every larger one.
+    /// Whether the request is in the sample. A request in a sample is in every larger one.
     fn has(self, request_id: &str) -> bool {
-        // 53 bits are what a float tells apart.
+        // The 53 bits of a float's precision.
         let place = (xxh3_64(request_id.as_bytes()) >> 11) as f64 / (1_u64 << 53) as f64;
         place < self.0
     }
 }
 
-/// The request that a line belongs to.
+/// The request that a log event belongs to.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Request<'a> {
-    /// It is not known, or has failed: what there is of it is sent.
+    /// It is unknown or has failed: all of its log events are sent.
     Whole,
-    /// It is one of many.
+    /// It may be sampled.
     OneOfMany(&'a str),
 }
 
@@ -44,8 +44,8 @@ impl Request<'_> {
     }
 }
 
-/// The request of each line. A line that does not name one belongs to the request that its log
-/// stream was at: an instance of a function has one request after another.
+/// The request of each log event. A log event without a request id belongs to the current request
+/// of its log stream, because an instance processes one request at a time.
 pub(super) fn requests<'a>(records: &'a [Record<'_>]) -> Vec<Request<'a>> {
     let ids = ids(records);
     let failed: HashSet<&str> = records
@@ -64,8 +64,8 @@ pub(super) fn requests<'a>(records: &'a [Record<'_>]) -> Vec<Request<'a>> {
         .collect()
 }
 
-/// Whether an event says that something went wrong. Of one whose level is not known it is enough
-/// that it looks so: what is kept for nothing costs little.
+/// Whether a log event indicates an error. Without a level a heuristic decides: a false positive
+/// only sends too much.
 fn has_failed(record: &Record<'_>) -> bool {
     let line = &record.line;
     match (line.kind, line.level) {
@@ -76,12 +76,12 @@ fn has_failed(record: &Record<'_>) -> bool {
     }
 }
 
-/// The id of each line's request, of one log stream after the other.
+/// The request id of each log event, one log stream after another.
 fn ids<'a>(records: &'a [Record<'_>]) -> Vec<Option<&'a str>> {
     let mut ids: Vec<Option<&str>> = Vec::with_capacity(records.len());
     let mut current = None;
     let mut stream: Option<*const u8> = None;
-    // Where the lines begin that come before the first to name a request.
+    // The first log event before a request id.
     let mut unnamed = Some(0);
     for (index, record) in records.iter().enumerate() {
         let of_this = record.log_source.stream.as_ptr();
@@ -92,7 +92,7 @@ fn ids<'a>(records: &'a [Record<'_>]) -> Vec<Option<&'a str>> {
         }
         let named = record.line.request_id.as_deref();
         if let (Some(id), Some(first)) = (named, unnamed) {
-            // What stands before a request's beginning belongs to another.
+            // What precedes the start of a request belongs to another one.
             if record.line.kind != Kind::Start {
                 ids[first..].fill(Some(id));
             }

@@ -24,7 +24,7 @@ fn messages(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|line| (*line).to_owned()).collect()
 }
 
-/// What is sent of these lines, and how many are dropped by each rule.
+/// The log events that are sent, and the numbers dropped by each rule.
 fn filtered(
     processing: Option<Processing>,
     group: &str,
@@ -129,7 +129,7 @@ fn events_of_an_unknown_level_that_look_like_a_failure_are_sent_with_their_reque
         "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
         "could not take the order: request timed out",
         "{\"msg\":\"payment failed\"}",
-        // .NET, Ruby and Java name a level that is not Node's or Python's.
+        // .NET, Ruby and Java have level names that Node and Python do not have.
         "fail: Shop.Orders[0] out of stock",
         "E, [2024-05-01T10:00:00.123456 #8] ERROR -- : out of stock",
         "SEVERE: out of stock",
@@ -137,7 +137,7 @@ fn events_of_an_unknown_level_that_look_like_a_failure_are_sent_with_their_reque
         let events = [start.as_str(), &before, failure, &end];
         assert_eq!(filtered(sampled(0.0), "g", &events).0, events);
     }
-    // A level that is known is believed.
+    // A known level has precedence over the heuristic.
     for harmless in [
         format!("2023-11-06T10:00:00.000Z\t{A}\tINFO\tno error"),
         "{\"level\":\"debug\",\"error\":null}".to_owned(),

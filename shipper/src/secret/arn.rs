@@ -1,14 +1,14 @@
-//! The ARN of a secret, which a configuration may have in a secret's place.
+//! The ARN of a secret, which a configuration may contain in place of the secret.
 
 use std::fmt;
 
 use crate::aws::Service;
 
-/// Where a secret is kept: `arn:aws:secretsmanager:<region>:<account>:secret:<name>`, or
+/// The ARN of a secret: `arn:aws:secretsmanager:<region>:<account>:secret:<name>`, or
 /// `arn:aws:ssm:<region>:<account>:parameter/<name>`.
 ///
-/// To the ARN in Secrets Manager may be added which member of a secret in JSON is meant, and which
-/// version, as task definitions of Amazon ECS have it: `<arn>:<key>:<stage>:<version id>`.
+/// The ARN of Secrets Manager may be followed by a key of a JSON secret and by a version, as in
+/// task definitions of Amazon ECS: `<arn>:<key>:<stage>:<version id>`.
 ///
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,45 +17,45 @@ pub struct SecretArn {
     pub arn: String,
     /// Its region.
     pub region: String,
-    /// Where it is kept.
+    /// Its secret store.
     pub keeper: SecretStore,
 }
 
-/// Who keeps a secret.
+/// A secret store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretStore {
     /// AWS Secrets Manager.
     SecretsManager {
-        /// The member that is meant of a secret in JSON; the whole secret if there is none.
+        /// The key of a JSON secret; `None` for the whole secret.
         json_key: Option<String>,
-        /// The version's label; `AWSCURRENT` if there is none.
+        /// The version's staging label; defaults to `AWSCURRENT`.
         stage: Option<String>,
         /// The version's id.
         version_id: Option<String>,
     },
-    /// AWS Systems Manager.
+    /// AWS Systems Manager Parameter Store.
     Ssm,
 }
 
-/// The text is no ARN of a secret.
+/// The value is not the ARN of a secret.
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error(
-    "is no ARN of a secret: expected arn:aws:secretsmanager:<region>:<account>:secret:<name>, after \
-     which a key of a secret in JSON may stand (\":<key>\"), or \
-     arn:aws:ssm:<region>:<account>:parameter/<name>"
+    "is not the ARN of a secret: expected \
+     arn:aws:secretsmanager:<region>:<account>:secret:<name>, optionally followed by \":<key>\" \
+     for a key of a JSON secret, or arn:aws:ssm:<region>:<account>:parameter/<name>"
 )]
 pub struct NoArn;
 
 impl SecretArn {
-    /// A regular expression that matches what [`SecretArn::parse`] reads.
+    /// A regular expression that matches what [`SecretArn::parse`] accepts.
     pub const PATTERN: &str = "^arn:[!-9;-~]+:(secretsmanager:[!-9;-~]+:[!-9;-~]+:secret:[!-9;-~]+(:[!-9;-~]*){0,3}|ssm:[!-9;-~]+:[!-9;-~]+:parameter/[!-~]+)$";
 
-    /// Whether a text is meant as an ARN. Tokens do not begin like one.
+    /// Whether a value is meant as an ARN. Tokens do not begin like one.
     pub fn is_meant(text: &str) -> bool {
         text.starts_with("arn:")
     }
 
-    /// Reads an ARN.
+    /// Parses an ARN.
     pub fn parse(text: &str) -> Result<Self, NoArn> {
         let mut parts = text.splitn(6, ':');
         let mut part = || parts.next().filter(|part| !part.is_empty()).ok_or(NoArn);
@@ -93,7 +93,7 @@ impl SecretArn {
         Ok(Self { arn, region, keeper })
     }
 
-    /// The service that keeps it.
+    /// The service of its secret store.
     pub fn service(&self) -> Service {
         match self.keeper {
             SecretStore::SecretsManager { .. } => Service::SecretsManager,
@@ -101,7 +101,7 @@ impl SecretArn {
         }
     }
 
-    /// What the function's role must be allowed to do with it.
+    /// The IAM action that the function's role needs.
     pub fn action(&self) -> &'static str {
         match self.keeper {
             SecretStore::SecretsManager { .. } => "secretsmanager:GetSecretValue",

@@ -1,4 +1,4 @@
-//! Fetches secrets from where they are kept.
+//! Fetches secrets from their secret stores.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -11,36 +11,35 @@ use super::Secret;
 use super::arn::{SecretArn, SecretStore};
 use crate::aws::{Aws, AwsError, Service, retry_until};
 
-/// The longest time for one call.
+/// The timeout of a call.
 const LONGEST_CALL: Duration = Duration::from_secs(3);
 
-/// Secrets by where they are kept.
+/// Secrets by their ARN.
 pub type Secrets = BTreeMap<SecretArn, Secret>;
 
-/// Why a secret cannot be had. Says what was attempted on what, and what to do, and nothing of the
-/// secret.
+/// Why a secret cannot be fetched: what was attempted on what, and the remedy, without the secret.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum FetchError {
-    /// AWS did not give it.
+    /// AWS returned an error.
     #[error("cannot fetch {arn}: {error}{}", advice(.arn, .error))]
     NotGiven {
-        /// Which.
+        /// The ARN.
         arn: Box<SecretArn>,
-        /// What AWS said.
+        /// The error.
         error: AwsError,
     },
-    /// There is something else in its place.
+    /// The value is not a string.
     #[error("{arn} {what}")]
     NotText {
-        /// Which.
+        /// The ARN.
         arn: Box<SecretArn>,
-        /// What is there.
+        /// What it is.
         what: String,
     },
 }
 
 impl FetchError {
-    /// The secret that cannot be had.
+    /// The ARN of the secret.
     pub fn arn(&self) -> &SecretArn {
         match self {
             Self::NotGiven { arn, .. } | Self::NotText { arn, .. } => arn,
@@ -48,8 +47,8 @@ impl FetchError {
     }
 }
 
-/// Fetches secrets, each once however many of its members are asked for, until `until` at most.
-/// Whatever cannot be had is told for all of them at once.
+/// Fetches secrets until `until` at the latest, each once even if several of its keys are used. All
+/// errors are reported at once.
 pub async fn fetch(
     aws: &Aws,
     arns: &BTreeSet<SecretArn>,
@@ -93,10 +92,10 @@ async fn value(aws: &Aws, arn: &SecretArn, until: Instant) -> Result<Secret, Fet
     };
     match fetched {
         Ok(Some(text)) => {
-            // Whoever writes a secret from a file or a shell adds a line end unawares.
+            // A secret written from a file or a shell ends with a line break.
             Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
         }
-        Ok(None) => Err(arn.is_not("is binary; a secret must be text")),
+        Ok(None) => Err(arn.is_not("is binary; a secret must be a string")),
         Err(error) => Err(FetchError::NotGiven { arn: Box::new(arn.clone()), error }),
     }
 }
@@ -119,7 +118,7 @@ async fn secret(
     retry_until(until, LONGEST_CALL, call).await.map(|answer: Response| answer.secret_string)
 }
 
-/// Reads a parameter of Systems Manager, by its name or ARN, and decrypts it.
+/// Reads and decrypts a parameter of Systems Manager, by its name or ARN.
 pub(crate) async fn parameter(
     aws: &Aws,
     region: Option<&str>,
@@ -145,7 +144,7 @@ pub(crate) async fn parameter(
 }
 
 impl SecretArn {
-    /// The secret as a whole, without what was added to its ARN about a member.
+    /// The ARN without a key.
     fn whole(&self) -> Self {
         let mut whole = self.clone();
         if let SecretStore::SecretsManager { json_key, .. } = &mut whole.keeper {
@@ -154,7 +153,7 @@ impl SecretArn {
         whole
     }
 
-    /// The member that is meant of a secret's value.
+    /// The value of the ARN's key in a secret.
     fn member_of(&self, value: &Secret) -> Result<Secret, FetchError> {
         let SecretStore::SecretsManager { json_key: Some(key), .. } = &self.keeper else {
             return Ok(value.clone());
@@ -162,10 +161,13 @@ impl SecretArn {
         match serde_json::from_str(value.expose()) {
             Ok(Value::Object(mut members)) => match members.remove(key) {
                 Some(Value::String(text)) => Ok(Secret::new(text)),
-                Some(_) => Err(self.is_not(&format!("has something else than text under {key:?}"))),
+                Some(_) => Err(self.is_not(&format!(
+                    "has a value under {key:?} that is not a \
+                    string"
+                ))),
                 None => Err(self.is_not(&format!("has no key {key:?}"))),
             },
-            _ => Err(self.is_not(&format!("is no JSON object, so that it has no key {key:?}"))),
+            _ => Err(self.is_not(&format!("is not a JSON object, so it has no key {key:?}"))),
         }
     }
 
@@ -174,17 +176,17 @@ impl SecretArn {
     }
 }
 
-/// What to do about an error of AWS's.
+/// The remedy for an error of AWS.
 fn advice(arn: &SecretArn, error: &AwsError) -> String {
     if error.is_denied() {
         return format!(
-            "; allow the function's role {} on it, and kms:Decrypt on its key if that is one of \
-             your own",
+            "; grant the function's role {} on it, and kms:Decrypt on its key if that is a \
+             customer managed key",
             arn.action()
         );
     }
     match error.code() {
-        Some("ResourceNotFoundException" | "ParameterNotFound") => "; there is no such one".into(),
+        Some("ResourceNotFoundException" | "ParameterNotFound") => "; not found".into(),
         _ => String::new(),
     }
 }
@@ -206,9 +208,9 @@ mod tests {
         let error = |key: &str, value: &Secret| arn(key).member_of(value).unwrap_err().to_string();
         let name = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s-AbCdEf";
         assert_eq!(error("tokn", &value), format!("{name} has no key \"tokn\""));
-        let other = format!("{name} has something else than text under \"port\"");
+        let other = format!("{name} has a value under \"port\" that is not a string");
         assert_eq!(error("port", &value), other);
-        let plain = format!("{name} is no JSON object, so that it has no key \"token\"");
+        let plain = format!("{name} is not a JSON object, so it has no key \"token\"");
         assert_eq!(error("token", &Secret::new("s3cr3t")), plain);
     }
 }

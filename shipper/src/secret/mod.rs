@@ -1,4 +1,4 @@
-//! Text that must not be shown, and where it is kept at AWS.
+//! Secrets that must not be shown, and their ARNs.
 
 mod arn;
 mod fetch;
@@ -14,18 +14,18 @@ pub use arn::{NoArn, SecretArn};
 pub(crate) use fetch::parameter;
 pub use fetch::{FetchError, Secrets, fetch};
 
-/// A token, key or password. Whoever needs the text asks for it by name.
+/// A token, key or password. Reading it requires an explicit call.
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Guards `text`.
+    /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself, to be put into a request and nowhere else.
+    /// The secret itself, for requests only.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -42,7 +42,7 @@ impl JsonSchema for Secret {
         "secret".into()
     }
 
-    /// A reference to one definition, since there are many secrets.
+    /// A reference to a single definition, because there are many secrets.
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let definition = json!({
             "title": "A secret",

@@ -1,9 +1,9 @@
-//! Undelivered events: stored as objects, and found again by pointers in a queue.
+//! Undelivered events: stored as objects, and replayed through pointers in a queue.
 //!
-//! An event that a destination does not take in time is written to S3, for that destination alone. S3 notifies
-//! a queue, whose event source mapping hands the pointers to this function. What is not settled
-//! stays in the queue; what is delivered or moved is deleted. Dead letters (`rejected/`, `undecodable/`) have
-//! no pointers and wait for an operator.
+//! An event that a destination does not accept in time is written to S3, for that destination only.
+//! S3 notifies a queue, whose event source mapping invokes this function with the pointers.
+//! Undelivered objects stay in the queue; objects that are delivered or moved are deleted. Dead
+//! letters (`rejected/`, `undecodable/`) have no pointers and wait for an operator.
 
 pub mod object_key;
 pub mod queue;
@@ -21,28 +21,28 @@ pub use stored_event::StoredEvent;
 use crate::destination::{ReasonCode, json};
 use crate::record::Record;
 
-/// The longest time for one attempt of a call.
+/// The timeout of an attempt.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(5);
 
-/// Where undelivered events are stored, and how much time that may take.
+/// The storage for undelivered events, and the time reserved for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Undelivered {
     /// The bucket.
     pub storage: Storage,
-    /// The queue that a replay by hand sends pointers to.
+    /// The queue that replays send pointers to.
     pub queue_url: Option<String>,
-    /// How much of the invocation's time is kept for storing.
+    /// The part of the invocation's time that is reserved for storing.
     pub reserve: Duration,
 }
 
-/// A time as in `2023-11-06T10:00:00.123Z`.
+/// A time such as `2023-11-06T10:00:00.123Z`.
 fn rfc3339(time: SystemTime) -> String {
     let mut text = Vec::new();
     json::time(time, &mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Sorts records by event: for each the records, each once, and why.
+/// Groups records by event: the records, each once, and the reasons.
 pub(crate) fn by_event<'r>(
     destination: &'r str,
     records: impl Iterator<Item = (&'r Record<'r>, &'r ReasonCode)>,
@@ -59,8 +59,8 @@ pub(crate) fn by_event<'r>(
         stored.records.push(record);
     }
     for stored in events.values_mut() {
-        // The parts of a record stand for the whole of it, which is split again. All records of an event
-        // lie in one list, in their order.
+        // The parts of a record are stored as the whole record, which is split again. All records
+        // of an event are in one slice, in order.
         stored.records.sort_by_key(|record| std::ptr::from_ref(*record).addr());
         stored.records.dedup_by_key(|record| std::ptr::from_ref(*record).addr());
     }

@@ -1,9 +1,10 @@
-//! Object keys: where a stored event is, and what its key says about it.
+//! Object keys of stored events.
 //!
-//! `<prefix>undelivered/<destination>/<yyyy>/<MM>/<dd>/<hash>.json.gz`, the same with `rejected/`, and
-//! `<prefix>undecodable/<yyyy>/<MM>/<dd>/<hash>.json.gz`. The hash is made of the event, so that a retry of
-//! the event overwrites what an earlier attempt stored. The key alone says for which destination an
-//! object is: an operator redirects or retries an event by copying it to another key.
+//! `<prefix>undelivered/<destination>/<yyyy>/<MM>/<dd>/<hash>.json.gz`, the same with `rejected/`,
+//! and `<prefix>undecodable/<yyyy>/<MM>/<dd>/<hash>.json.gz`. The hash is that of the event, so
+//! that a retry of the event overwrites what an earlier attempt stored. The key alone determines
+//! the destination of an object: an operator redirects or retries an event by copying it to another
+//! key.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -15,24 +16,24 @@ use super::rfc3339;
 use crate::decode;
 use crate::record::Record;
 
-/// Where Lambda writes its on-failure records in a bucket.
+/// The prefix of Lambda's on-failure records in a bucket.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 pub const ON_FAILURE_PREFIX: &str = "aws/lambda/";
 
-/// What is to be done with the objects under a prefix.
+/// The folder of an object, which determines how it is processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Folder {
-    /// They are to be delivered, by their pointers in the queue.
+    /// To be delivered, through pointers in the queue.
     Undelivered,
-    /// A dead letter: the destination rejected the events, or they are larger than it takes.
+    /// A dead letter: the destination rejected the events, or they exceed its size limit.
     Rejected,
-    /// A dead letter: they cannot be decoded.
+    /// A dead letter: the event cannot be decoded.
     Undecodable,
 }
 
 impl Folder {
-    /// The name in the key, with its slash.
+    /// The folder in the key, with its slash.
     pub fn name(self) -> &'static str {
         match self {
             Self::Undelivered => "undelivered/",
@@ -50,7 +51,7 @@ pub struct ObjectName {
 }
 
 impl ObjectName {
-    /// The name of a decoded event, the same at every delivery of it.
+    /// The name of a decoded event, the same for every delivery.
     pub fn of(delivery: &decode::Delivery<'_>) -> Self {
         let log_source =
             [delivery.owner.as_ref(), delivery.log_group.as_ref(), delivery.log_stream.as_ref()];
@@ -69,7 +70,7 @@ impl ObjectName {
         Self { time: first.time, hash: hash(log_source, records.iter().map(|record| record.id)) }
     }
 
-    /// The name of bytes that cannot be decoded, which arrived at `time`.
+    /// The name of an event that cannot be decoded, which arrived at `time`.
     pub fn of_bytes(bytes: &[u8], time: SystemTime) -> Self {
         Self { time, hash: xxh3_128(bytes) }
     }
@@ -78,7 +79,7 @@ impl ObjectName {
 fn hash<'a>(log_source: [&'a str; 3], ids: impl Iterator<Item = &'a str>) -> u128 {
     let mut hash = Xxh3::new();
     for part in log_source.into_iter().chain(ids) {
-        // With its length in front, no part can run over into the next.
+        // The length prefix separates the parts unambiguously.
         hash.update(&(part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
@@ -92,7 +93,7 @@ impl fmt::Display for ObjectName {
     }
 }
 
-/// The key in an S3 notification, which is encoded as in a form: a blank is a plus sign.
+/// The key in an S3 notification, which is form-encoded: a space is a plus sign.
 ///
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
 pub fn decoded(key: &str) -> Option<String> {
@@ -100,24 +101,24 @@ pub fn decoded(key: &str) -> Option<String> {
     percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
-/// What a key says about its object.
+/// The meaning of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Location<'k> {
-    /// A stored event that is to be delivered to this destination.
+    /// A stored event to be delivered to this destination.
     Undelivered {
         /// The destination's name.
         destination: &'k str,
     },
-    /// A record of Lambda's about a failed invocation, of whichever function.
+    /// An on-failure record of Lambda, of any function.
     OnFailureRecord,
-    /// An object of the shipper's that is not to be delivered.
+    /// A dead letter or another object of the shipper.
     Kept,
     /// Anything else.
     Foreign,
 }
 
 impl<'k> Location<'k> {
-    /// Reads a key under the prefix that the shipper stores to.
+    /// Parses a key under the configured prefix.
     pub fn of(prefix: &str, key: &'k str) -> Self {
         let Some(rest) = key.strip_prefix(prefix) else {
             return if key.starts_with(ON_FAILURE_PREFIX) {

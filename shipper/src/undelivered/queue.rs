@@ -1,4 +1,4 @@
-//! The queue that S3 writes pointers to stored events into.
+//! The queue for pointers to stored events.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,18 +10,18 @@ use super::{LONGEST_ATTEMPT, schedule};
 use crate::aws::{Aws, AwsError, Problem, Service, retry_until};
 use crate::event::Message;
 
-/// The most entries of a batch request.
+/// The maximum number of entries in a batch request.
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const MAX_ENTRIES: usize = 10;
 
-/// The most that a queue may be set to take of a message.
+/// The maximum message size that a queue can be configured to accept.
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const MAX_MESSAGE_BYTES: u64 = 1024 * 1024;
 
-/// The body of a message that points to an object, in the form of S3's notifications. The key is encoded
-/// as S3 encodes it.
+/// The body of a message that points to an object, in the form of an S3 notification. The key is
+/// encoded as S3 does.
 pub fn pointer(bucket: &str, key: &str, bytes: u64) -> String {
     let encoded = percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC);
     json!({"Records": [{
@@ -33,12 +33,12 @@ pub fn pointer(bucket: &str, key: &str, bytes: u64) -> String {
     .to_string()
 }
 
-/// Makes messages invisible for as long as their receive counts say.
+/// Sets the visibility timeout of messages by their receive counts.
 pub async fn delay(aws: &Aws, messages: &[&Message<'_>], until: Instant) -> Result<(), AwsError> {
     const OPERATION: &str = "ChangeMessageVisibilityBatch";
 
     let mut result = Ok(());
-    // A batch has one source; Lambda may collect more messages than a request takes.
+    // A batch has one source; Lambda's batches may be larger than a request.
     for batch in messages.chunks(MAX_ENTRIES) {
         let Some((region, account, name)) = batch.first().and_then(|it| it.queue()) else {
             continue;
@@ -62,7 +62,7 @@ pub async fn delay(aws: &Aws, messages: &[&Message<'_>], until: Instant) -> Resu
         let changed = retry_until(until, LONGEST_ATTEMPT, async |timeout| {
             aws.call::<Batched>(Service::Sqs, Some(region), OPERATION, &input, timeout).await
         });
-        // An entry that fails is a message that was deleted or received again meanwhile.
+        // A failed entry is a message that was deleted or received again meanwhile.
         if let Err(error) = changed.await {
             result = Err(error);
         }
@@ -70,7 +70,7 @@ pub async fn delay(aws: &Aws, messages: &[&Message<'_>], until: Instant) -> Resu
     result
 }
 
-/// Sends messages, and tells how many of them were not taken.
+/// Sends messages, and returns the number of those that were not accepted.
 pub async fn send(
     aws: &Aws,
     queue_url: &str,
@@ -95,7 +95,7 @@ pub async fn send(
     Ok(not_taken)
 }
 
-/// How many messages are in a queue, visible or not.
+/// The number of messages in a queue, visible or not.
 pub async fn length(aws: &Aws, queue_url: &str, until: Instant) -> Result<u64, AwsError> {
     const NAMES: [&str; 3] = [
         "ApproximateNumberOfMessages",
@@ -109,7 +109,7 @@ pub async fn length(aws: &Aws, queue_url: &str, until: Instant) -> Result<u64, A
     Ok(numbers.await?.iter().sum())
 }
 
-/// How large messages may be in the queue that a message is of, by one attempt of a call.
+/// The maximum message size of a message's queue, by a single attempt.
 pub async fn max_message_bytes(
     aws: &Aws,
     message: &Message<'_>,
@@ -123,7 +123,7 @@ pub async fn max_message_bytes(
 
 const GET_ATTRIBUTES: &str = "GetQueueAttributes";
 
-/// Attributes of a queue that are numbers.
+/// Numeric attributes of a queue.
 async fn attributes<const COUNT: usize>(
     aws: &Aws,
     region: Option<&str>,
@@ -145,7 +145,7 @@ async fn attributes<const COUNT: usize>(
     numbers.and_then(|numbers| numbers.try_into().ok()).ok_or_else(|| unreadable(GET_ATTRIBUTES))
 }
 
-/// The URL of a queue, at whichever endpoint calls go to.
+/// The URL of a queue at the endpoint in use.
 fn url(
     aws: &Aws,
     region: &str,
@@ -172,7 +172,7 @@ struct Batched {
     failed: Vec<Value>,
 }
 
-/// The region that is in a queue's URL, as in `https://sqs.eu-west-1.amazonaws.com/…`, also with FIPS and
+/// The region in a queue's URL, such as `https://sqs.eu-west-1.amazonaws.com/…`, also with FIPS and
 /// dual-stack.
 fn region(url: &str) -> Option<&str> {
     let (_, host) = url.split_once("://")?;

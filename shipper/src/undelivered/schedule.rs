@@ -1,20 +1,20 @@
-//! When a pointer is received again whose event could not be delivered, and how long that goes on.
+//! The retry schedule of pointers whose event could not be delivered.
 
 use std::time::Duration;
 
-/// The longest time until the next attempt.
+/// The maximum delay until the next attempt.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
 
-/// How long a pointer stays invisible that was received so many times: 1, 2, 4, 8 and then 15 minutes.
+/// The visibility timeout of a pointer by its receive count: 1, 2, 4, 8 and then 15 minutes.
 pub fn delay(receive_count: u32) -> Duration {
     let doublings = receive_count.saturating_sub(1).min(10);
     Duration::from_secs(60 << doublings).min(LONGEST_DELAY)
 }
 
-/// How long an outage may last before its first pointer is moved to the dead-letter queue, if the queue
-/// hands out a message so many times, delays new messages by `first_delay` and keeps them for
-/// `retention`. Invocations that fail, are killed or throttled leave a message invisible for the queue's
-/// visibility timeout, which counts if it is shorter.
+/// How long an outage may last before its first pointer is moved to the dead-letter queue, if the
+/// queue delivers a message this many times, delays new messages by `first_delay` and retains them
+/// for `retention`. After a failed, killed or throttled invocation the queue's visibility timeout
+/// applies, if it is shorter.
 pub fn longest_outage(
     max_receive_count: u32,
     first_delay: Duration,

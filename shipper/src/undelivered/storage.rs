@@ -1,4 +1,4 @@
-//! The bucket that undelivered events and dead letters are stored in.
+//! The bucket for undelivered events and dead letters.
 
 use std::time::{Instant, SystemTime};
 
@@ -11,16 +11,16 @@ use super::stored_event::{self, StoredEvent, Undecodable};
 use crate::aws::{Aws, AwsError, Bucket, Listing, Problem, retry_until};
 use crate::destination::{Ambiguity, ReasonCode};
 
-/// A bucket, and where in it events are stored.
+/// A bucket, and the prefix of stored events.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Storage {
     /// The bucket's name.
     pub bucket: String,
-    /// Its region, unless it is the function's.
+    /// Its region, if not the function's.
     pub region: Option<String>,
-    /// The account that it must belong to, if that is checked.
+    /// The expected owner of the bucket.
     pub bucket_owner: Option<String>,
-    /// What all keys begin with: a path that ends with a slash.
+    /// The prefix of all keys: a path that ends with a slash.
     pub prefix: String,
 }
 
@@ -28,9 +28,9 @@ pub struct Storage {
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("{error}")]
 pub struct NotStored {
-    /// What AWS answered last.
+    /// The last error.
     pub error: AwsError,
-    /// Whether it may be stored all the same.
+    /// Whether it may be stored nevertheless.
     pub is_unclear: bool,
 }
 
@@ -45,17 +45,17 @@ impl Storage {
         }
     }
 
-    /// What the keys of a folder begin with.
+    /// The prefix of a folder.
     pub fn folder(&self, folder: Folder) -> String {
         format!("{}{}", self.prefix, folder.name())
     }
 
-    /// The key of records for a destination.
+    /// The key of records of a destination.
     pub fn key(&self, folder: Folder, destination: &str, name: &ObjectName) -> String {
         format!("{}{destination}/{name}", self.folder(folder))
     }
 
-    /// Stores records, all of it before `until`. Another attempt overwrites what an earlier one wrote.
+    /// Stores records before `until`. A retry overwrites what an earlier attempt wrote.
     pub async fn store(
         &self,
         aws: &Aws,
@@ -68,7 +68,7 @@ impl Storage {
         self.put(aws, &key, event.document(SystemTime::now()).into(), until).await
     }
 
-    /// Stores the data of an event that cannot be decoded, as it is.
+    /// Stores the unchanged data of an event that cannot be decoded.
     pub async fn store_undecodable(
         &self,
         aws: &Aws,
@@ -82,7 +82,7 @@ impl Storage {
         self.put_undecodable(aws, &name, document, until).await
     }
 
-    /// Stores an object that cannot be decoded, as it is.
+    /// Stores an unchanged object that cannot be decoded.
     pub async fn store_undecodable_object(
         &self,
         aws: &Aws,
@@ -108,7 +108,7 @@ impl Storage {
         self.put(aws, &key, document.into(), until).await
     }
 
-    /// Writes an object, whatever was there.
+    /// Writes an object unconditionally.
     pub async fn put(
         &self,
         aws: &Aws,
@@ -129,7 +129,7 @@ impl Storage {
         }
     }
 
-    /// Reads an object, if there is one.
+    /// Reads an object, if it exists.
     pub async fn get(
         &self,
         aws: &Aws,
@@ -142,7 +142,7 @@ impl Storage {
                 .await;
         match got {
             Ok(object) => Ok(Some(object.body)),
-            // Of a bucket that is not there nobody knows what was in it.
+            // If the bucket does not exist, the object's content is unknown.
             Err(error) if status(&error) == Some(404) && error.code() != Some("NoSuchBucket") => {
                 Ok(None)
             }
@@ -156,7 +156,7 @@ impl Storage {
         retry_until(until, LONGEST_ATTEMPT, async |timeout| bucket.delete(key, timeout).await).await
     }
 
-    /// Writes over an object that its event was delivered.
+    /// Overwrites an object with a mark that its event was delivered.
     pub async fn mark_delivered(
         &self,
         aws: &Aws,
@@ -166,9 +166,9 @@ impl Storage {
         self.put(aws, key, stored_event::delivered(SystemTime::now()).into(), until).await
     }
 
-    /// Notes that the event of an object is being delivered, where a second delivery would make
-    /// duplicates. `false` if that was noted before: another invocation is delivering it, or was killed
-    /// while it did.
+    /// Records that the event of an object is being delivered, if a second delivery would cause
+    /// duplicates. Returns `false` if that was recorded before: another invocation is delivering
+    /// it, or was killed meanwhile.
     pub async fn note_delivery(
         &self,
         aws: &Aws,
@@ -179,13 +179,13 @@ impl Storage {
         let note = self.note(key);
         let mut headers = headers();
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
-        // After an answer that was lost, another attempt finds the note: one delivery too many is counted.
+        // After a lost response, the retry finds the note: one delivery too many is counted.
         let put = retry_until(until, LONGEST_ATTEMPT, async |timeout| {
             bucket.put(&note, Bytes::new(), headers.clone(), timeout).await
         });
         match put.await {
             Ok(_) => Ok(true),
-            // 409: another invocation is writing it in this moment.
+            // 409: another invocation is writing it at the same time.
             Err(error) if matches!(status(&error), Some(409 | 412)) => Ok(false),
             Err(error) => Err(error),
         }
@@ -200,7 +200,7 @@ impl Storage {
         format!("{}delivering/{:032x}", self.prefix, xxhash_rust::xxh3::xxh3_128(key.as_bytes()))
     }
 
-    /// Lists stored events after a key, at most `most` at once.
+    /// Lists at most `most` stored events after a key.
     pub async fn list(
         &self,
         aws: &Aws,
@@ -224,8 +224,8 @@ fn status(error: &AwsError) -> Option<u16> {
     }
 }
 
-/// The headers of a compressed document. It has no `Content-Encoding`, so that what downloads it gets
-/// the file that its name says.
+/// The headers of a compressed document, without `Content-Encoding`, so that a download is the file
+/// that its name says.
 fn headers() -> HeaderMap {
     HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/gzip"))])
 }

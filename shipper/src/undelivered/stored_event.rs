@@ -1,8 +1,8 @@
-//! The document of a stored event: what CloudWatch Logs delivers, with fields that say for which
-//! destination it is and why, compressed.
+//! The document of a stored event: the delivery of CloudWatch Logs with the destination and the
+//! reasons, compressed.
 //!
-//! It holds no configuration and no request, so that it is delivered by whatever the configuration says
-//! then. It has been through the processing rules, and is only redacted again.
+//! It contains no configuration and no request, so that it is delivered with the current
+//! configuration. It has passed the processing rules, and is only redacted again.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -18,21 +18,21 @@ use crate::destination::ReasonCode;
 use crate::log_source::LogSource;
 use crate::record::Record;
 
-/// Records of one event for one destination, as they are stored.
+/// Records of one event for one destination, to be stored.
 #[derive(Clone, Debug)]
 pub struct StoredEvent<'r> {
-    /// The destination that has not taken them.
+    /// The destination that did not accept them.
     pub destination: &'r str,
-    /// Where they were written.
+    /// Their source.
     pub log_source: &'r LogSource<'r>,
     /// The records, each once.
     pub records: Vec<&'r Record<'r>>,
-    /// Why, and for how many.
+    /// The reasons, with numbers.
     pub reasons: BTreeMap<&'r str, u64>,
 }
 
 impl StoredEvent<'_> {
-    /// The document, compressed.
+    /// The compressed document.
     pub fn document(&self, now: SystemTime) -> Vec<u8> {
         compressed(&Document {
             logagg: "stored_event",
@@ -49,19 +49,19 @@ impl StoredEvent<'_> {
     }
 }
 
-/// The document of what cannot be decoded, exactly as it was, compressed.
+/// The compressed document of an event that cannot be decoded, with its unchanged data.
 #[derive(Debug, Serialize)]
 pub struct Undecodable<'a> {
     logagg: &'static str,
     reason: &'a str,
     stored_at: String,
-    /// The key of the object that it was, if it was one.
+    /// The key of its object, if it was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
     /// The bytes of the object, in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     object: Option<String>,
-    /// The data of an event, so that the whole is an event that the function can be invoked with.
+    /// The data of an event, in a form that can invoke the function.
     #[serde(skip_serializing_if = "Option::is_none")]
     awslogs: Option<AwsLogs<'a>>,
 }
@@ -95,19 +95,19 @@ impl<'a> Undecodable<'a> {
         }
     }
 
-    /// The document, compressed.
+    /// The compressed document.
     pub fn document(&self) -> Vec<u8> {
         compressed(self)
     }
 }
 
-/// What is written over an object that was delivered and cannot be deleted, so that it is not delivered
-/// again.
+/// The content that overwrites a delivered object that cannot be deleted, so that it is not
+/// delivered again.
 pub fn delivered(now: SystemTime) -> Vec<u8> {
     compressed(&serde_json::json!({"logagg": "delivered", "delivered_at": rfc3339(now)}))
 }
 
-/// Whether an object is one that [`delivered`] was written over. It is small, whatever else there is.
+/// Whether an object is one that [`delivered`] has overwritten. Such an object is small.
 pub fn is_delivered(object: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Marker {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is stored is an event again, with every message as it was.
+        /// A stored event is an event again, with every message unchanged.
         #[test]
         fn what_is_stored_can_be_decoded_again(messages in prop::collection::vec(".*", 1..10)) {
             let log_source = LogSource::new("123456789012", "/aws/lambda/f", "s");

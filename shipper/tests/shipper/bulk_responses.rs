@@ -125,7 +125,7 @@ fn items_for_which_something_must_be_changed_are_returned_to_source() {
     assert_eq!(error.error_type, "Logagg.Undelivered");
     assert_eq!(
         error.message,
-        "not everything could be delivered: 1 of 4 records to \"search\" (cluster_block_exception)"
+        "some records were not delivered: 1 of 4 records to \"search\" (cluster_block_exception)"
     );
     // Lambda's retry_scope brings what is missing and doubles nothing.
     let invoked = lambda(&bulk).invoke(&event::of(4));
@@ -195,7 +195,7 @@ fn does_not_try_again_what_a_server_will_never_do() {
         assert_eq!(
             invoked.result.unwrap_err().message,
             format!(
-                "not everything could be delivered: 3 of 3 records to \"search\" (status_{status})"
+                "some records were not delivered: 3 of 3 records to \"search\" (status_{status})"
             )
         );
     }
@@ -266,7 +266,7 @@ fn several_destinations_have_outcomes_of_their_own() {
     assert_eq!(destinations["ill"]["returned_to_source"], 3);
     assert_eq!(
         invoked.result.unwrap_err().message,
-        "not everything could be delivered: 3 of 3 records to \"ill\" (status_401)"
+        "some records were not delivered: 3 of 3 records to \"ill\" (status_401)"
     );
     // The retry_scope reaches both, and doubles nothing at the healthy one.
     let invoked = lambda.invoke(&event::of(3));
@@ -294,7 +294,7 @@ fn an_index_that_is_mapped_otherwise_than_by_the_template_is_reported_once_an_in
     let rejected =
         || Mood::Items((0..2).map(|index| (index, (400, "mapper_parsing_exception"))).collect());
     for (mapping, moods, expected) in [
-        (r#"{"logs-lambda":{"mappings":{}}}"#, vec![], "search: the index guesses the types"),
+        (r#"{"logs-lambda":{"mappings":{}}}"#, vec![], "search: the index maps fields dynamically"),
         // Where nothing is taken it is most worth knowing.
         (CONFLICT, vec![rejected()], "search: the index has faas as text"),
     ] {

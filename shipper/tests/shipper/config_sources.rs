@@ -27,7 +27,7 @@ fn check_refused(keepers: &Keepers, variables: &[(&str, &str)], expected: &str) 
     let url = keepers.url();
     let endpoint = [("AWS_ENDPOINT_URL", url.as_str())];
     let lambda = Lambda::start_in(&[&endpoint, variables].concat());
-    let expected = format!("logagg shipper refuses to start: {expected}");
+    let expected = format!("logagg shipper cannot start: {expected}");
     assert_eq!(lambda.init_error().message, expected);
 }
 
@@ -62,15 +62,15 @@ fn a_place_that_does_not_have_it_is_named_with_what_to_do() {
         &keepers,
         &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
         "cannot read the configuration from the parameter /shop/shipper (LOGAGG_CONFIG_SSM): \
-         ssm:GetParameter: ParameterNotFound (status 400); there is no such one in this region",
+         ssm:GetParameter: ParameterNotFound (status 400); not found in this region",
     );
     keepers.answer([Response::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     check_refused(
         &keepers,
         &[("LOGAGG_CONFIG_S3", "s3://config/shipper.json")],
         "cannot read the configuration from s3://config/shipper.json (LOGAGG_CONFIG_S3): \
-         s3:GetObject: AccessDenied (status 403); allow the function's role s3:GetObject on it, and \
-         s3:ListBucket on the bucket to tell a missing object from a forbidden one",
+         s3:GetObject: AccessDenied (status 403); grant the function's role s3:GetObject on it, \
+         and s3:ListBucket on the bucket to distinguish a missing object from a forbidden one",
     );
     check_refused(
         &keepers,
@@ -80,7 +80,8 @@ fn a_place_that_does_not_have_it_is_named_with_what_to_do() {
     check_refused(
         &keepers,
         &[("LOGAGG_CONFIG_S3", "s3://a/b"), ("LOGAGG_CONFIG_FILE", "c")],
-        "the configuration can only be in one place, but these are set: LOGAGG_CONFIG_FILE, LOGAGG_CONFIG_S3",
+        "the configuration must have one source, but several variables are set: \
+         LOGAGG_CONFIG_FILE, LOGAGG_CONFIG_S3",
     );
 }
 

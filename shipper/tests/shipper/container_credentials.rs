@@ -219,7 +219,7 @@ async fn refusal(replies: Vec<Reply>, timeout: Duration) -> (AwsError, usize) {
         assert!(!said.contains(hidden), "{said}");
     }
     let start = format!(
-        "ssm:GetParameter: credentials cannot be fetched from {} \
+        "ssm:GetParameter: cannot fetch credentials from {} \
          (AWS_CONTAINER_CREDENTIALS_FULL_URI): ",
         credentials.server.url()
     );
@@ -311,7 +311,7 @@ fn what_cannot_be_signed_is_counted_as_that_and_a_warning_says_why() {
     let counts = &invoked.summary["destinations"]["stream"];
     assert_eq!(counts["reasons"]["returned_to_source"], json!({"not_signed": 2}));
     let warning = format!(
-        "requests cannot be signed: credentials cannot be fetched from {url} \
+        "requests cannot be signed: cannot fetch credentials from {url} \
          (AWS_CONTAINER_CREDENTIALS_FULL_URI): the connection was refused"
     );
     let warnings = invoked.summary["warnings"].as_array().unwrap();

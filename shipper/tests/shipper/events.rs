@@ -36,9 +36,9 @@ fn an_event_of_an_unknown_kind_is_an_error_that_names_its_fields() {
     check_error(
         event.to_string().as_bytes(),
         "Logagg.UnknownEvent",
-        "cannot tell the kind of the event: expected the field \"awslogs\" (a CloudWatch Logs \
-         subscription filter), \"Records\" of Kinesis or SQS, or a schedule's event, found the fields \
-         Record, source; remove the trigger that sends it",
+        "unknown event: expected the field \"awslogs\" (a CloudWatch Logs subscription filter), \
+         \"Records\" of Kinesis or SQS, or a schedule's event, found the fields Record, source; \
+         remove the trigger that sends it",
     );
 }
 
@@ -76,7 +76,8 @@ fn broken_base64_gzip_and_json_are_errors_of_their_own() {
     check_error(
         &event::wrap(&json!({"messageType": PAYLOAD})),
         "Logagg.UndecodableEvent",
-        "cannot decode the event: no CloudWatch Logs JSON (a missing field or one of another type at line 1 column 24)",
+        "cannot decode the event: invalid CloudWatch Logs JSON (a missing field or a field of \
+         another type at line 1 column 24)",
     );
 }
 
@@ -97,8 +98,8 @@ fn a_decompression_bomb_is_stopped_at_the_cap() {
     check_error(
         &event::wrap_bytes(&bomb),
         "Logagg.UndecodableEvent",
-        "cannot decode the event: more than 1048576 bytes after decompression; raise \
-         \"max_decoded_bytes\" and the memory of the function to take such events",
+        "cannot decode the event: more than 1048576 bytes after decompression; increase \
+         \"max_decoded_bytes\" and the function's memory",
     );
 }
 
@@ -172,10 +173,8 @@ fn the_shippers_own_log_group_is_dropped_with_a_warning() {
     assert_eq!(counts.reasons("dropped")["own_log_group"], 2);
     assert_eq!(
         invoked.summary["warnings"],
-        json!([
-            "dropped the log events: they come from the shipper's own log group, and sending them \
-             would never end; remove the subscription filter from that group"
-        ])
+        json!(["dropped log events of the shipper's own log group (log recursion); remove the \
+             subscription filter from that log group"])
     );
     assert!(bulk.arrivals().is_empty());
 }

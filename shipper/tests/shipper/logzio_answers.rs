@@ -50,7 +50,7 @@ fn a_wrong_token_leaves_everything_to_lambda_at_once() {
     assert_eq!((counts.get("returned_to_source"), logzio.requests()), (3, 1));
     assert_eq!(
         invoked.result.unwrap_err().message,
-        "not everything could be delivered: 3 of 3 records to \"x\" (status_401)"
+        "some records were not delivered: 3 of 3 records to \"x\" (status_401)"
     );
 }
 

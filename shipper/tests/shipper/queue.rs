@@ -216,8 +216,9 @@ fn a_destination_that_is_not_configured_is_named_in_every_summary_and_its_events
     fill(&storage, "logs", 1);
     let mut lambda = Lambda::start_with_aws(&with_logzio(&logzio), &storage.url());
     let warnings = json!([
-        "2 stored events are for the destination \"gone\", which is not in the configuration: configure \
-         it and replay them, copy them to another destination's prefix, or delete them"
+        "2 stored events are for the destination \"gone\", which is not configured: configure \
+         the destination and replay them, copy them to the prefix of another destination, or \
+         delete them"
     ]);
     let invoked = consume(&mut lambda, &storage);
     assert_eq!(invoked.summary["warnings"], warnings);
@@ -326,8 +327,9 @@ fn a_queue_that_is_too_small_for_records_of_lambda_is_warned_of_where_that_can_b
     assert_eq!((ship(&mut lambda), asked()), (none.clone(), 1));
 
     storage.limit_messages(262_144);
-    let warning = "the queue \"pointers\" takes messages of at most 262144 bytes: Lambda discards larger records of \
-                   failed invocations; set its MaximumMessageSize to 1048576, or have Lambda write them to the bucket";
+    let warning = "the queue \"pointers\" accepts messages of at most 262144 bytes: Lambda \
+        discards larger records of failed invocations; set its MaximumMessageSize to 1048576, \
+        or have Lambda write them to the bucket";
     let mut lambda = start();
     assert_eq!(ship(&mut lambda), json!([warning]));
     assert_eq!((ship(&mut lambda), asked()), (json!([warning]), 2));
@@ -346,7 +348,8 @@ fn without_the_permission_to_delete_nothing_is_delivered_twice_and_the_object_st
     fill(&storage, "logs", 1);
     storage.deny(["DeleteObject"]);
     let mut lambda = Lambda::start_with_aws(&with_logzio(&logzio), &storage.url());
-    let warning = "could not delete a stored event that is settled: s3:DeleteObject: AccessDenied (status 403)";
+    let warning = "could not delete a stored event that is done: s3:DeleteObject: AccessDenied \
+        (status 403)";
     for _ in 0..4 {
         let invoked = consume(&mut lambda, &storage);
         assert_eq!(invoked.summary["warnings"], json!([warning]));
@@ -366,7 +369,7 @@ fn without_the_permission_to_delete_nothing_is_delivered_twice_and_the_object_st
 fn without_other_permissions_events_wait_and_a_warning_names_the_call() {
     for (operation, warning) in [
         ("GetObject", "could not read a stored event: s3:GetObject: AccessDenied (status 403)"),
-        ("PutObject", "could not note a delivery: s3:PutObject: AccessDenied (status 403)"),
+        ("PutObject", "could not record a delivery: s3:PutObject: AccessDenied (status 403)"),
     ] {
         let (logzio, storage) = (Logzio::start(), Storage::start());
         fill(&storage, "logs", 1);

@@ -122,12 +122,12 @@ fn a_replay_that_cannot_be_done_is_an_error_that_says_why() {
         assert!(error.message.contains(expected), "{}", error.message);
     };
     check(&mut lambda, json!({"destination": "gone"}), "\"gone\" is not in the configuration");
-    check(&mut lambda, json!({"dryrun": true}), "cannot read the request for a replay");
+    check(&mut lambda, json!({"dryrun": true}), "invalid replay request");
     storage.deny(["SendMessageBatch"]);
     let invoked = replay(&mut lambda, &json!({}));
     let message = invoked.result.unwrap_err().message;
     let expected =
-        "sqs:SendMessageBatch: AccessDeniedException (status 403), which IAM calls sqs:SendMessage";
+        "sqs:SendMessageBatch: AccessDeniedException (status 403), IAM action sqs:SendMessage";
     assert!(message.contains(expected), "{message}");
     // What was not sent is sent by a replay that goes on there.
     let after = invoked.summary["replay"]["continue_after"].as_str().unwrap();
@@ -136,7 +136,7 @@ fn a_replay_that_cannot_be_done_is_an_error_that_says_why() {
     check(
         &mut lambda,
         json!({}),
-        "s3:ListObjectsV2: AccessDenied (status 403), which IAM calls s3:ListBucket",
+        "s3:ListObjectsV2: AccessDenied (status 403), IAM action s3:ListBucket",
     );
     drop(lambda);
 

@@ -148,7 +148,7 @@ fn a_renewal_that_hangs_ends_before_the_invocation_does() {
     assert_eq!(reasons["returned_to_source"]["status_401"], 1);
     assert_eq!(keepers.asked().len(), 2);
     let warnings = invoked.summary["warnings"].to_string();
-    assert!(warnings.contains("secrets cannot be had"), "{warnings}");
+    assert!(warnings.contains("cannot fetch secrets"), "{warnings}");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn an_address_that_is_kept_as_a_secret_is_held_to_the_same_rules() {
     for (kept, told) in [
         (
             SECRET.to_owned(),
-            "destinations.x.url: must be a URL that begins with http:// or https://, as in \
+            "destinations.x.url: must be a URL that begins with http:// or https://, such as \
              \"https://logs.example:8080\"",
         ),
         (
@@ -214,11 +214,10 @@ fn secrets_that_cannot_be_had_are_told_with_the_field_and_the_permission() {
     assert_eq!(
         lambda.init_error().message,
         format!(
-            "logagg shipper refuses to start: secrets cannot be had:\n  \
-             destinations.search.auth.password: cannot fetch {SECRET_ARN}: \
-             secretsmanager:GetSecretValue: AccessDeniedException (status 400); allow the function's \
-             role secretsmanager:GetSecretValue on it, and kms:Decrypt on its key if that is one of \
-             your own"
+            "logagg shipper cannot start: cannot fetch secrets:\n  destinations.search.auth.password: \
+             cannot fetch {SECRET_ARN}: secretsmanager:GetSecretValue: AccessDeniedException \
+             (status 400); grant the function's role secretsmanager:GetSecretValue on it, and \
+             kms:Decrypt on its key if that is a customer managed key"
         )
     );
 }
@@ -231,6 +230,6 @@ fn a_document_with_arns_is_checked_before_anything_is_fetched() {
     wrong["destinations"]["search"]["indx"] = json!("logs");
     let error = start(&keepers, &wrong).init_error().message;
     assert!(error.contains("LOGAGG_CONFIG has 2 errors"), "{error}");
-    assert!(error.contains("auth.password: is no ARN of a secret"), "{error}");
+    assert!(error.contains("auth.password: is not the ARN of a secret"), "{error}");
     assert!(keepers.asked().is_empty());
 }

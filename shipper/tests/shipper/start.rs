@@ -10,7 +10,7 @@ use crate::lambda::Lambda;
 #[track_caller]
 fn check(config: Option<&str>, expected: &str) {
     let mut lambda = Lambda::start_with(config);
-    let expected = format!("logagg shipper refuses to start: {expected}");
+    let expected = format!("logagg shipper cannot start: {expected}");
     assert_eq!(lambda.standard_error(), format!("{expected}\n"));
     let error = lambda.init_error();
     assert_eq!(error.error_type, "Logagg.InvalidConfiguration");
@@ -32,20 +32,21 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
     );
     check(
         Some(&config),
-        "LOGAGG_CONFIG has 9 errors:\n  \
-         accepted_risks[0]: is \"no_undelivered_storag\", must be one of \"no_undelivered_storage\", \"insecure_http\", \
-         \"low_memory\"; did you mean \"no_undelivered_storage\"?\n  \
-         destinations.logs.region: must be a string, is a number\n  \
-         destinations.logs.token: is missing\n  \
-         destinations.logs.tokn: unknown field; did you mean \"token\"?\n  \
-         destinations.search.auth.api_key: must be the key in its encoded form, which Elasticsearch shows as \"encoded\"\n  \
-         destinations.search.index: is \"Logs\", which is no name of an index or data stream: lower case, at most \
-         255 bytes, without blanks and any of \\ / * ? \" < > | , # : %, not beginning with - _ + .\n  \
-         destinations.search.url: must not hold credentials; give them in the fields meant for them\n  \
-         request_timeout: unknown field; did you mean \"request_timeout_ms\"?\n  \
-         there is no \"undelivered\", so an undelivered event fails the invocation: Lambda retries it twice and \
-         then DISCARDS it unless the function has an on-failure destination, and what a destination rejects is gone; \
-         configure \"undelivered\"; or accept this with \"accepted_risks\": [\"no_undelivered_storage\"]",
+        "LOGAGG_CONFIG has 9 errors:\n  accepted_risks[0]: invalid value \
+         \"no_undelivered_storag\": must be one of \"no_undelivered_storage\", \
+         \"insecure_http\", \"low_memory\"; did you mean \"no_undelivered_storage\"?\n  destinations.logs.region: \
+         must be a string, is a number\n  destinations.logs.token: is missing\n  destinations.logs.tokn: \
+         unknown field; did you mean \"token\"?\n  destinations.search.auth.api_key: must be \
+         the encoded form of the API key, which Elasticsearch returns as \"encoded\"\n  destinations.search.index: \
+         invalid name \"Logs\" of an index or data stream: must be lower case, at most 255 \
+         bytes, without spaces and any of \\ / * ? \" < > | , # : %, not beginning with - _ + \
+         .\n  destinations.search.url: must not contain credentials; use the destination's \
+         fields for credentials\n  request_timeout: unknown field; did you mean \
+         \"request_timeout_ms\"?\n  \"undelivered\" is not configured, so an undelivered event \
+         fails the invocation: Lambda retries it twice and then DISCARDS it unless the function \
+         has an on-failure destination, and events that a destination rejects are lost; \
+         configure \"undelivered\"; or accept the risk with \"accepted_risks\": \
+         [\"no_undelivered_storage\"]",
     );
 }
 
@@ -55,15 +56,16 @@ fn whoever_starts_it_by_hand_is_told_what_it_is() {
     assert!(!output.status.success());
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        "logagg shipper refuses to start: AWS_LAMBDA_RUNTIME_API is not set: this is the bootstrap of a Lambda \
-         function, to be packed as a zip and run by Lambda (runtime provided.al2023)\n"
+        "logagg shipper cannot start: AWS_LAMBDA_RUNTIME_API is not set: this is the bootstrap \
+         of a Lambda function, to be packed as a zip and run by Lambda (runtime \
+         provided.al2023)\n"
     );
 }
 
 #[test]
 fn a_missing_configuration_is_a_mistake() {
-    let expected = "there is no configuration: set LOGAGG_CONFIG to it, or one of LOGAGG_CONFIG_FILE, \
-                    LOGAGG_CONFIG_SSM and LOGAGG_CONFIG_S3 to where it is";
+    let expected = "no configuration: set LOGAGG_CONFIG to the document, or one of \
+        LOGAGG_CONFIG_FILE, LOGAGG_CONFIG_SSM and LOGAGG_CONFIG_S3 to where it is";
     check(None, expected);
     check(Some(""), expected);
 }
@@ -72,7 +74,7 @@ fn a_missing_configuration_is_a_mistake() {
 fn a_configuration_that_is_no_json_is_told_by_position() {
     check(
         Some(&format!("{{\"token\": {SECRET}}}")),
-        "LOGAGG_CONFIG has 1 error:\n  it is not JSON: syntax error at line 1 column 11",
+        "LOGAGG_CONFIG has 1 error:\n  invalid JSON: syntax error at line 1 column 11",
     );
 }
 
@@ -85,9 +87,10 @@ fn destinations_that_would_store_things_twice_cannot_stand_together() {
                 "search": {"type": "elasticsearch", "url": "http://127.0.0.1:9200", "index": "logs"}
             }, "accepted_risks": ["no_undelivered_storage"]}"#,
         ),
-        "LOGAGG_CONFIG has 1 error:\n  destinations: \"logs\" cannot stand beside another destination: when one \
-         of them fails, Lambda repeats the event to all, and \"logs\" would store again what it has, since it takes \
-         no document ids; configure \"undelivered\", or give it a shipper of its own",
+        "LOGAGG_CONFIG has 1 error:\n  destinations: \"logs\" cannot be combined with another \
+         destination: when one of them fails, Lambda retries the event for all, and \"logs\" \
+         would store duplicates, because it does not deduplicate; configure \"undelivered\", or \
+         deploy a separate shipper for it",
     );
 }
 
@@ -101,13 +104,13 @@ fn settings_that_may_lose_logs_or_give_them_away_must_be_accepted_by_name() {
     };
     check(
         Some(&config("\"no_undelivered_storage\"")),
-        "LOGAGG_CONFIG has 2 errors:\n  \
-         destinations.search.url: the address begins with http:// and is not this machine's own, so whoever is on \
-         the way can read all lines and the credentials; write https://; or accept this with \"accepted_risks\": \
-         [\"insecure_http\"]\n  \
-         max_decoded_bytes: an event of \"max_decoded_bytes\" needs more memory than the function has, and an \
-         instance that runs out of memory is killed with all it holds; give the function more memory, or lower \
-         \"max_decoded_bytes\" to 16777216, for which there is enough; or accept this with \"accepted_risks\": [\"low_memory\"]",
+        "LOGAGG_CONFIG has 2 errors:\n  destinations.search.url: the URL begins with http:// and \
+         is not a loopback address, so log events and credentials are sent unencrypted; use \
+         https://; or accept the risk with \"accepted_risks\": [\"insecure_http\"]\n  max_decoded_bytes: \
+         an event of \"max_decoded_bytes\" needs more memory than the function has, and Lambda \
+         ends an instance that runs out of memory; increase the function's memory, or lower \
+         \"max_decoded_bytes\" to at most 16777216; or accept the risk with \"accepted_risks\": \
+         [\"low_memory\"]",
     );
     let accepted = config("\"no_undelivered_storage\", \"insecure_http\", \"low_memory\"");
     let invoked = Lambda::start_with(Some(&accepted)).invoke(&event::control());
@@ -118,7 +121,7 @@ fn settings_that_may_lose_logs_or_give_them_away_must_be_accepted_by_name() {
 #[track_caller]
 fn check_in(variables: &[(&str, &str)], config: &str, expected: &str) {
     let lambda = Lambda::start_in(&[variables, &[("LOGAGG_CONFIG", config)]].concat());
-    let expected = format!("logagg shipper refuses to start: {expected}");
+    let expected = format!("logagg shipper cannot start: {expected}");
     assert_eq!(lambda.init_error().message, expected);
 }
 
@@ -141,6 +144,6 @@ fn an_endpoint_that_aws_does_not_have_is_an_error_and_no_other_endpoint_is_used(
     let s3 = [("LOGAGG_CONFIG_S3", "s3://b/k"), fips, in_china];
     let lambda = Lambda::start_in(&s3);
     let place = "cannot read the configuration from s3://b/k (LOGAGG_CONFIG_S3): s3:GetObject: ";
-    let expected = format!("logagg shipper refuses to start: {place}{none}");
+    let expected = format!("logagg shipper cannot start: {place}{none}");
     assert_eq!(lambda.init_error().message, expected);
 }

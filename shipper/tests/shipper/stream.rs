@@ -78,7 +78,8 @@ fn the_lowest_number_that_could_not_be_delivered_is_the_only_one_reported() {
     assert_eq!(invoked.summary["reported"], 1);
     assert_eq!(
         invoked.summary["error"],
-        "3 of 3 records of the batch are to come again: 6 of 6 records to \"logs\" (status_401)"
+        "3 of 3 records of the batch are returned for a retry: 6 of 6 records to \"logs\" \
+         (status_401)"
     );
 }
 
@@ -140,7 +141,8 @@ fn a_record_that_cannot_be_decoded_is_stored_or_else_reported() {
     assert_eq!(invoked.summary["undecodable"], 1);
     assert_eq!(
         invoked.summary["error"],
-        "2 of 3 records of the batch are to come again: cannot decode the event: its data is not complete gzip"
+        "2 of 3 records of the batch are returned for a retry: cannot decode the event: its data \
+         is not complete gzip"
     );
 
     let (bulk, storage) = (Bulk::start(), Storage::start());
@@ -162,7 +164,7 @@ fn a_mapping_that_takes_no_report_has_the_whole_batch_fail() {
     let error = invoked.result.unwrap_err();
     assert_eq!(error.error_type, "Logagg.BatchFailed");
     assert!(
-        error.message.starts_with("2 of 3 records of the batch are to come again"),
+        error.message.starts_with("2 of 3 records of the batch are returned for a retry"),
         "{error:?}"
     );
 }

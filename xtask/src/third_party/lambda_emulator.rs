@@ -47,7 +47,7 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
         let error = LambdaEmulator::start(&progress, program, &wrong)?.invoke(&json!({}))?;
         let said = error["errorMessage"].as_str().unwrap_or_default();
         ensure!(
-            said.starts_with("logagg shipper refuses to start: LOGAGG_CONFIG has "),
+            said.starts_with("logagg shipper cannot start: LOGAGG_CONFIG has "),
             "{error:#}"
         );
         Ok(said.lines().next().unwrap_or_default().to_owned())

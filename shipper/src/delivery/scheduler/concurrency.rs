@@ -1,4 +1,4 @@
-//! Several requests under way at once, and a destination that is down.
+//! Concurrent requests, and a destination that is down.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,14 +22,14 @@ fn names(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("r{number}")).collect()
 }
 
-/// A service that takes one record a request.
+/// A destination that accepts one record per request.
 fn one_at_a_time(keys: Deduplication) -> Fake {
     let mut fake = Fake::new(keys);
     fake.limits.max_request_records = 1;
     fake
 }
 
-/// Sends as much as may be sent.
+/// Sends as many requests as allowed.
 fn send_all(scheduler: &mut Scheduler<'_>, now: SystemTime) -> Vec<SendId> {
     let mut send_ids = Vec::new();
     loop {
@@ -132,7 +132,7 @@ fn no_more_bytes_are_held_than_are_allowed_unless_one_request_is_larger() {
     }
 }
 
-/// Has a destination fail until nothing more is sent.
+/// Fails every request until nothing more is sent.
 fn fail_until_open(
     fake: &Fake,
     records: &[Record<'_>],
@@ -171,7 +171,7 @@ fn a_destination_that_is_down_is_given_up_and_probed_once_an_interval() {
     };
     assert_eq!(left(&delivered), [("circuit_open", 4)]);
 
-    // A probe that fails leaves everything else at once.
+    // A failed probe ends the delivery.
     let later = now + Duration::from_secs(11);
     let mut probing = again(later, delivered.endpoint_state);
     let send_ids = send_all(&mut probing, later);
@@ -185,7 +185,7 @@ fn a_destination_that_is_down_is_given_up_and_probed_once_an_interval() {
     };
     assert_eq!((left(&delivered), delivered.counts.requests), (vec![("circuit_open", 4)], 1));
 
-    // A probe that succeeds is followed by everything else.
+    // After a successful probe everything else is sent.
     let later = later + Duration::from_secs(60);
     let mut probing = again(later, delivered.endpoint_state);
     let mut send_ids = send_all(&mut probing, later);
@@ -265,7 +265,7 @@ fn what_a_destination_would_not_know_again_is_counted_by_event() {
     assert_eq!((rejected, delivered.counts.rejected), (2, 2));
 }
 
-/// What a service that keeps keys may do with a request.
+/// How a destination that deduplicates may handle a request.
 #[derive(Clone, Debug)]
 enum Mood {
     Each(Vec<u8>),
@@ -288,7 +288,7 @@ fn moods() -> impl Strategy<Value = Mood> {
     ]
 }
 
-/// A service, and what it holds.
+/// A destination and the documents that it holds.
 #[derive(Default)]
 struct Store(BTreeMap<String, usize>);
 
@@ -324,7 +324,7 @@ impl Store {
     }
 }
 
-/// Plays a scheduler to its end. Requests are answered in `order`, each after a time.
+/// Runs a scheduler to its end. Responses arrive in `order`, each after a time.
 fn course<'r>(
     mut scheduler: Scheduler<'r>,
     order: &[usize],
@@ -364,8 +364,9 @@ fn sent(body: &str) -> Vec<&str> {
 }
 
 proptest! {
-    /// Whatever a service does, in whatever order it answers, and whenever: every record is
-    /// accounted for, what is called delivered or already there is there, and nothing else is.
+    /// Whatever the destination does, and whenever and in whatever order its responses arrive:
+    /// every record is accounted for, and the destination holds exactly what counts as delivered or
+    /// deduplicated.
     #[test]
     fn any_course_of_events_adds_up(
         count in 0..16_usize,
@@ -396,13 +397,14 @@ proptest! {
         let settled = counts.delivered + counts.deduplicated;
         let there = store.0.len() as u64;
         prop_assert!(settled <= there, "{:?}", counts);
-        // What is there and not called so was taken by a request whose answer told nothing.
+        // Documents that are held without being counted belong to requests with an ambiguous
+        // result.
         let open = counts.returned_to_source + counts.rejected;
         prop_assert!(there <= settled + open, "{:?}", counts);
     }
 
-    /// A service that knows whole requests again has everything once in the end, but for what was
-    /// counted: whether what is left comes again by itself or with the event that it came with.
+    /// A destination that deduplicates requests ends up with everything exactly once, except for
+    /// the possible duplicates, whether undelivered records are retried alone or with their event.
     #[test]
     fn what_is_known_by_its_request_is_there_once_or_counted(
         lengths in prop::collection::vec(1..9_usize, 1..16),

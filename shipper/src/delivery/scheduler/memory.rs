@@ -1,10 +1,10 @@
-//! What is known of a destination from earlier deliveries, and what is asked before anything is sent.
+//! What a delivery knows from earlier ones, and what it checks before it sends.
 
 use super::tests::{Fake, START, answer, known, settings, text};
 use super::*;
 use crate::log_source::LogSource;
 
-/// Has a service answer requests by what is in them, from `now` on.
+/// Runs a delivery from `now` on, with responses by the content of a request.
 fn deliver(
     fake: &Fake,
     endpoint_state: EndpointState,
@@ -53,11 +53,11 @@ fn a_service_that_asks_to_wait_is_left_alone_by_later_invocations_for_as_long() 
     let (requests, _, left, endpoint_state) =
         deliver(&fake, known(), START, |_| asks_to_wait("90"));
     assert_eq!((requests.len(), left), (1, vec![("fake".to_owned(), 2)]));
-    // It wants longer than there is time.
+    // It asks for a longer wait than the remaining time.
     let (requests, _, left, endpoint_state) =
         deliver(&fake, endpoint_state, after(10), |_| panic!("it was to be left alone"));
     assert_eq!((requests.len(), left), (0, vec![("asked_to_wait".to_owned(), 2)]));
-    // It does no more.
+    // The wait is over.
     let (requests, _, left, endpoint_state) =
         deliver(&fake, endpoint_state, after(50), |_| answer("++"));
     assert_eq!((requests.len(), left.len()), (1, 0));
@@ -70,7 +70,7 @@ fn nobody_is_left_alone_for_longer_than_two_minutes() {
     let (_, _, _, endpoint_state) = deliver(&fake, known(), START, |_| asks_to_wait("86400"));
     assert_eq!(endpoint_state.pause(START), Some(Duration::from_secs(120)));
     assert_eq!(endpoint_state.pause(after(120)), None);
-    // Not even by a clock that was set back.
+    // Not even with a clock that was set back.
     let endpoint_state = EndpointState { busy: Some((START, after(1_000_000))), ..known() };
     assert_eq!(endpoint_state.pause(START), None);
 }
@@ -82,12 +82,12 @@ fn a_service_is_asked_whether_it_gives_receipts_before_it_is_sent_anything() {
         deliver(&fake, EndpointState::default(), START, |_| answer("!"));
     assert_eq!((requests, doubles), (vec!["[0]".to_owned()], 0));
     assert_eq!((left, endpoint_state.gives_receipts), (vec![("fake".to_owned(), 2)], false));
-    // It cannot say so at once.
+    // The destination is not sure at first.
     let mut answers = ["?", "?", "", "++"].into_iter();
     let next = |_: &str| answer(answers.next().unwrap());
     let (requests, _, left, endpoint_state) = deliver(&fake, EndpointState::default(), START, next);
     assert_eq!((requests, left), (["[0]", "[0]", "[0]", "a;b;"].map(str::to_owned).into(), vec![]));
-    // Once is enough.
+    // It asks only once.
     let (requests, ..) = deliver(&fake, endpoint_state, START, |_| answer("++"));
     assert_eq!(requests, ["a;b;"]);
 }
@@ -100,7 +100,7 @@ fn a_request_is_not_begun_that_would_not_be_made_in_time() {
     let slow = EndpointState { making: Duration::from_secs(10), ..known() };
     let rng = fastrand::Rng::with_seed(7);
     let mut scheduler = Scheduler::new(&fake, &records, settings(), slow, rng);
-    // A batch that was made is under way for a while.
+    // An in-flight batch keeps its buffer.
     scheduler.time = Some(Duration::from_secs(60));
     let late = settings().give_up_at - Duration::from_secs(9);
     let Step::Done(delivered) = scheduler.next(late) else { panic!("something is sent") };
@@ -126,7 +126,7 @@ fn what_is_no_http_is_not_tried_again_and_may_have_taken_what_was_sent() {
 
 #[test]
 fn a_service_that_pays_no_attention_to_ids_may_have_what_is_sent_again_twice() {
-    // A gateway that answers in its place says nothing about that.
+    // A response of a gateway says nothing about it.
     let answers = || [Err(Fault::Timeout), answer("++")].into_iter();
     let mut fake = Fake::new(Deduplication::PerRecord);
     let mut next = answers();
@@ -135,7 +135,7 @@ fn a_service_that_pays_no_attention_to_ids_may_have_what_is_sent_again_twice() {
     let mut next = answers();
     let (_, doubles, _, endpoint_state) = deliver(&fake, known(), START, |_| next.next().unwrap());
     assert_eq!((doubles, endpoint_state.ignores_ids), (2, true));
-    // Later invocations know.
+    // Later invocations know it.
     let mut next = answers();
     assert_eq!(deliver(&fake, endpoint_state, START, |_| next.next().unwrap()).1, 2);
 }

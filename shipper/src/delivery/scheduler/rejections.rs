@@ -1,17 +1,17 @@
-//! Requests that are rejected as a whole, by a service of which only the test knows why.
+//! Requests that are rejected as a whole, by a destination that does not say why.
 
 use super::tests::{Fake, START, answer, play_with, settings};
 use super::*;
 use crate::counts::Counts;
 
-/// What became of records, and the requests that it took.
+/// The counts and the requests of a delivery.
 struct Course {
     counts: Counts,
     requests: Vec<String>,
     left: u64,
 }
 
-/// Has a service answer requests by what is in them.
+/// Runs a delivery with responses by the content of a request.
 fn play(
     fake: &Fake,
     messages: &[&str],
@@ -22,12 +22,12 @@ fn play(
     Course { left: counts.returned_to_source, counts, requests }
 }
 
-/// A parser that rejects a request for one of its events.
+/// A parser that rejects a request because of one of its events.
 fn strict(request: &str) -> Result<Response, Fault> {
     if request.contains("bad") { answer("400") } else { all(request) }
 }
 
-/// All are taken.
+/// Accepts everything.
 fn all(request: &str) -> Result<Response, Fault> {
     answer(&"+".repeat(request.matches(';').count()))
 }
@@ -50,7 +50,7 @@ fn a_bad_event_is_found_with_few_requests_and_harms_no_other() {
 #[test]
 fn an_event_is_tried_once_without_the_fields_of_its_json() {
     let messages = ["a", "{\"bad\":1}", "c"];
-    // Without the fields there is no second `bad` beside the message.
+    // Without the fields, `bad` occurs only in the message.
     let service = |request: &str| {
         if request.matches("bad").count() > 1 { answer("400") } else { all(request) }
     };
@@ -85,7 +85,7 @@ fn the_size_that_went_through_is_remembered() {
     let messages = vec!["0123456789"; 1_000];
     let mut fake = Fake::new(Deduplication::None);
     fake.limits = Limits::of_bytes(2_000, 2_000);
-    // It does not say that it is the size.
+    // It does not say that the size is the reason.
     let service = |request: &str| if request.len() > 600 { answer("400") } else { all(request) };
     let course = play(&fake, &messages, Settings { max_in_flight: 1, ..settings() }, service);
     assert_eq!(course.counts.delivered, 1_000);
@@ -112,7 +112,7 @@ fn a_request_that_is_throttled_twice_is_sent_in_halves() {
     let messages = vec!["0123456789"; 100];
     let mut fake = Fake::new(Deduplication::None);
     fake.limits = Limits::of_bytes(2_000, 2_000);
-    // It has the memory for so much at a time, and never for more.
+    // A limit on the memory of a request, not on their number.
     let service = |request: &str| {
         if request.len() > 600 {
             answer("503").map(|answer| Response { status: 429, ..answer })
@@ -123,7 +123,7 @@ fn a_request_that_is_throttled_twice_is_sent_in_halves() {
     let course = play(&fake, &messages, settings(), service);
     assert_eq!((course.counts.delivered, course.left), (100, 0));
     assert_eq!(course.counts.possible_duplicates, 0);
-    // Where the service says when to come again it is not the size.
+    // If the destination specifies when to retry, the size is not the reason.
     let mut asked = 0;
     let patient = |request: &str| {
         asked += 1;
@@ -144,7 +144,7 @@ fn tries_go_on_for_as_long_as_there_is_time() {
         let settings = Settings { give_up_at, ..settings() };
         let course = play(&Fake::new(Deduplication::None), &["a"], settings, |_| answer("503"));
         assert_eq!(course.left, 1);
-        // Each wait is at most half of what is left, down to the shortest request.
+        // Each wait is at most half of the remaining time, down to the minimum of a request.
         assert!(course.requests.len() >= 5, "{} requests in {seconds} s", course.requests.len());
     }
 }
@@ -154,7 +154,7 @@ fn where_requests_are_limited_and_not_their_size_none_is_divided() {
     let messages = vec!["0123456789"; 400];
     let mut fake = Fake::new(Deduplication::None);
     fake.limits = Limits::of_bytes(500, 500);
-    // Every third request is one too many.
+    // A limit on the number of requests.
     let mut asked = 0;
     let limited = |request: &str| {
         asked += 1;

@@ -1,4 +1,4 @@
-//! Courses of events, played without sockets and without a clock.
+//! Sequences of events without sockets and without a clock.
 
 use std::io::Read;
 
@@ -12,8 +12,8 @@ use crate::counts::Counts;
 use crate::destination::{Address, Encoding, Endpoint, Receipts};
 use crate::log_source::LogSource;
 
-/// A service that takes `message` or `message{json}` and a semicolon, and answers what the test
-/// wrote into the answer's body.
+/// A destination that accepts `message` or `message{json}` followed by a semicolon. The body of a
+/// response describes its outcome.
 pub(super) struct Fake {
     pub(super) limits: Limits,
     keys: Deduplication,
@@ -55,8 +55,9 @@ impl Destination for Fake {
         body.push(b';');
     }
 
-    /// `+` delivered, `=` there, `-` rejected, `>` not reached, `?` try again, `!` stop; one for each piece, or
-    /// `413`, `401`, `503`, or `n/m` for counts, or `#n` for a receipt.
+    /// `+` delivered, `=` deduplicated, `-` rejected, `>` not reached, `?` retry, `!` stop, one for
+    /// each record; or a status (`413`, `401`, `503`), counts (`n/m`), or an acknowledgement id
+    /// (`#n`).
     fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
         let class = ReasonCode::new("fake");
         let text = std::str::from_utf8(&answer.body).unwrap();
@@ -107,7 +108,7 @@ impl Receipts for Fake {
         Request { address: Address::default(), encoding: Encoding::Identity, body }
     }
 
-    /// The receipts stored, one after another, or `?` ask again, `!` stop.
+    /// The ids of indexed requests, separated by commas, or `?` retry, `!` stop.
     fn classify(&self, answer: &Response) -> Inquired {
         let class = ReasonCode::new("fake");
         match std::str::from_utf8(&answer.body).unwrap() {
@@ -137,12 +138,12 @@ pub(super) fn settings() -> Settings {
     }
 }
 
-/// What is known of a destination that has not had to be asked for more than whether it gives receipts.
+/// The state of an endpoint that is known to support acknowledgement.
 pub(super) fn known() -> EndpointState {
     EndpointState { gives_receipts: true, ..EndpointState::default() }
 }
 
-/// A scheduler for a destination of which no more than that is known.
+/// A scheduler for an endpoint in that state.
 pub(super) fn scheduler<'r>(
     fake: &'r Fake,
     records: &'r [Record<'r>],
@@ -151,7 +152,7 @@ pub(super) fn scheduler<'r>(
     Scheduler::new(fake, records, settings, known(), fastrand::Rng::with_seed(7))
 }
 
-/// The counts where Lambda is left whatever is left.
+/// The counts if everything undelivered returns to the source.
 fn returned_to_source(delivered: &DeliveryResult<'_>) -> Counts {
     let mut counts = delivered.counts.clone();
     for left in delivered.left.iter().chain(&delivered.dead_letters) {
@@ -177,8 +178,8 @@ pub(super) fn text(request: &Request) -> String {
     text
 }
 
-/// Lets the fake answer one thing after another, and gives the requests and the counts. Time
-/// passes only by waiting.
+/// Plays responses one after another, and returns the requests and the counts. Time passes only by
+/// waiting.
 fn play(
     fake: &Fake,
     messages: &[&str],
@@ -192,7 +193,7 @@ fn play(
     played
 }
 
-/// The same with a fake that answers by what is in a request.
+/// The same with responses by the content of a request.
 pub(super) fn play_with(
     fake: &Fake,
     messages: &[&str],
@@ -251,7 +252,7 @@ fn batches_keep_the_limit_of_records() {
 #[test]
 fn pieces_of_which_nobody_knows_are_counted_when_they_are_sent_again_or_left() {
     let names = ["a", "b", "c", "d"];
-    // Where one is left, Lambda also sends again the three that are there.
+    // With one undelivered record, Lambda also resends the three that were delivered.
     for (last, left, doubled) in [("+", 0, 3), ("401", 1, 6)] {
         let answers = || vec![answer("+~?~"), answer("+~+"), answer(last)];
         for (keys, doubled) in [(Deduplication::None, doubled), (Deduplication::PerRecord, 0)] {

@@ -1,5 +1,5 @@
-//! How the index is mapped that documents go to. Without the index template the first value of a field makes
-//! its type, and every later value that does not fit is rejected.
+//! Checks the mapping of the target index. Without the index template, dynamic mapping derives a
+//! field's type from its first value, and later values of another type are rejected.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -11,19 +11,19 @@ use serde::Deserialize;
 use super::Elasticsearch;
 use crate::destination::{Address, Encoding, Inspected, Inspection, Request, Response};
 
-/// What is read of a mapping.
+/// The evaluated parts of a mapping.
 const FILTER_PATH: &str = "*.mappings.date_detection,*.mappings.properties.json.type,\
     *.mappings.properties.@timestamp,*.mappings.properties.message,*.mappings.properties.log,\
     *.mappings.properties.cloud,*.mappings.properties.faas,*.mappings.properties.aws,\
     *.mappings.properties.logagg";
 
-/// The template that has every field of ours.
+/// The index template, with all fields of the shipper.
 const TEMPLATE: &str = include_str!("../../../index-template/elasticsearch.json");
 
 const ADVICE: &str = "install the index template, see docs/destinations/elasticsearch.md";
 
 impl Inspection for Elasticsearch {
-    /// How the index is mapped, or would be if it were made now.
+    /// The mapping of the index, or of one created now.
     ///
     /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-get-mapping>
     /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-simulate-index-template>
@@ -53,7 +53,7 @@ impl Inspection for Elasticsearch {
         let Ok(found) = serde_json::from_slice::<BTreeMap<String, Mapped>>(&answer.body) else {
             return Inspected::Unknown;
         };
-        // Of a data stream the last index is the one that is written to, those aside that are frozen.
+        // The write index of a data stream is the last one that is not frozen.
         let is_frozen = |name: &str| name.starts_with("partial-") || name.starts_with("restored-");
         let last = found.into_iter().rfind(|(name, _)| !is_frozen(name));
         let mapping = last.map(|(_, mapped)| mapped).unwrap_or_default().mappings;
@@ -61,14 +61,14 @@ impl Inspection for Elasticsearch {
         if !conflicts.is_empty() {
             let conflicts = conflicts.join(", ");
             return Inspected::Badly(format!(
-                "the index has {conflicts}, so that events are not taken whose values do not fit; make \
-                 another index, and {ADVICE}"
+                "the index has {conflicts}, so events whose values do not match are rejected; \
+                 create another index, and {ADVICE}"
             ));
         }
         if mapping.guesses() {
             return Inspected::Badly(format!(
-                "the index guesses the types of fields from the first value of each, so that later events \
-                 may not fit it; {ADVICE}"
+                "the index maps fields dynamically, from the first value of each, so later \
+                 events may be rejected; {ADVICE}"
             ));
         }
         Inspected::Well
@@ -87,7 +87,7 @@ struct Mapping {
     properties: BTreeMap<String, Field>,
 }
 
-/// A field of an index: of a type, or with fields of its own.
+/// A field of an index: a type, or an object with fields.
 #[derive(Deserialize)]
 struct Field {
     #[serde(rename = "type")]
@@ -96,7 +96,7 @@ struct Field {
     properties: BTreeMap<String, Self>,
 }
 
-/// What a field may hold.
+/// What a field may contain.
 #[derive(Clone, Copy, PartialEq)]
 enum Holds {
     Objects,
@@ -125,14 +125,14 @@ impl Field {
 }
 
 impl Mapping {
-    /// Whether the first value of a field makes its type.
+    /// Whether dynamic mapping derives types from the first value.
     fn guesses(&self) -> bool {
         let json = self.properties.get("json").and_then(|json| json.field_type.as_deref());
         self.date_detection != Some(false) || !matches!(json, Some("flattened" | "flat_object"))
     }
 
-    /// The fields of ours that are of a type which does not take all of their values, as in
-    /// `faas.name as date`.
+    /// The fields whose type does not accept all of the shipper's values, such as `faas.name as
+    /// date`.
     fn conflicts(&self) -> Vec<String> {
         let mut conflicts = Vec::new();
         let Ok(Template { template }) = serde_json::from_str::<Template>(TEMPLATE) else {
@@ -286,11 +286,11 @@ mod tests {
     #[test]
     fn what_is_guessed_is_told() {
         let well = template(TEMPLATE)["template"].take();
-        let guesses = "the index guesses the types";
+        let guesses = "the index maps fields dynamically";
         check(&json!({}), guesses);
         check(&json!({"logs": {"mappings": {}}}), guesses);
         check(&json!({"template": {"mappings": {"date_detection": false}}}), guesses);
-        // Of a data stream the last index counts, whatever those before it are.
+        // Only the last index of a data stream matters.
         let badly = json!({"mappings": {}});
         check(&json!({".ds-logs-000001": well, ".ds-logs-000002": badly}), guesses);
         let renewed = json!({".ds-logs-000001": badly, ".ds-logs-000002": well}).to_string();

@@ -1,4 +1,4 @@
-//! CloudWatch Logs in memory, and a function with the enforcer that calls it.
+//! CloudWatch Logs in memory, and a function that runs the enforcer against it.
 
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
@@ -24,8 +24,8 @@ pub(super) const ACCOUNT: &str = "123456789012";
 
 type Hook = Box<dyn FnMut(&mut Cloud, &'static str, &str) -> Option<CallError>>;
 
-/// Everything outside the function: CloudWatch Logs lists log groups by name, 50 a page, and refuses
-/// with these codes.
+/// Everything outside the function: CloudWatch Logs lists log groups by name, 50 per page, and
+/// returns these error codes.
 ///
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html>
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutSubscriptionFilter.html>
@@ -33,14 +33,14 @@ type Hook = Box<dyn FnMut(&mut Cloud, &'static str, &str) -> Option<CallError>>;
 pub(super) struct Cloud {
     pub(super) now: Instant,
     began: (Instant, SystemTime),
-    /// For how long the sandbox was frozen, which the clock of deadlines does not know.
+    /// How long the sandbox was frozen, which the clock for deadlines does not see.
     pub(super) frozen: Duration,
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) calls: Vec<Called>,
-    /// The payloads that the function was invoked with.
+    /// The payloads of asynchronous invocations.
     pub(super) invoked: Vec<String>,
     pub(super) config: String,
-    /// How much time was left when the last invocation ended.
+    /// The remaining time at the end of the last invocation.
     pub(super) left: Duration,
     hook: Option<Hook>,
 }
@@ -59,7 +59,7 @@ pub(super) struct Called {
     pub(super) at: Instant,
 }
 
-/// A function with the enforcer, kept warm.
+/// A warm function that runs the enforcer.
 pub(super) struct Function {
     enforcer: Enforcer,
     cloud: Rc<RefCell<Cloud>>,
@@ -77,7 +77,7 @@ impl Cloud {
         self.groups.get_mut(name).unwrap()
     }
 
-    /// Has each call go through this first, which may refuse it.
+    /// Intercepts each call, and may reject it.
     pub(super) fn on(
         &mut self,
         hook: impl FnMut(&mut Self, &'static str, &str) -> Option<CallError> + 'static,
@@ -249,7 +249,7 @@ impl Function {
         let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:enforcer");
         let deadline = self.cloud().date() + time;
         let invocation = Invocation { request_id: "r", deadline, function_arn: Some(&arn) };
-        // Nothing here is waited for.
+        // Nothing here suspends.
         let enforced = self.enforcer.enforce(event, &invocation).now_or_never().unwrap();
         let left = deadline.duration_since(self.cloud().date()).unwrap_or_default();
         self.cloud().left = left;
@@ -257,14 +257,14 @@ impl Function {
     }
 }
 
-/// A refusal of CloudWatch Logs.
+/// An error of CloudWatch Logs.
 pub(super) fn refused(code: &str, message: &str) -> CallError {
     let problem = Problem::Refused { status: 400, code: code.to_owned() };
     let error = AwsError { service: Service::CloudWatchLogs, operation: "Call", problem };
     CallError::Aws { error, message: Some(message.to_owned()) }
 }
 
-/// The time so long ago, as CloudTrail writes it.
+/// The time before now, as CloudTrail writes it.
 pub(super) fn time(ago: Duration) -> String {
     DateTime::from(SystemTime::now() - ago).fmt(Format::DateTime).unwrap()
 }
