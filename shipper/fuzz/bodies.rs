@@ -1,5 +1,5 @@
-//! What is tried with bytes of any kind, by the fuzz targets beside this file for as long as one
-//! likes, and by `cargo test` a bounded number of times. A body panics when something is wrong.
+//! The fuzz targets, run with any bytes by `cargo fuzz` without limit, and by `cargo test` a
+//! limited number of times. A target panics on an error.
 
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
@@ -15,10 +15,11 @@ use logagg_shipper::line::Line;
 use logagg_shipper::log_source::LogSource;
 use logagg_shipper::record::{Piece, Record};
 
-/// The most that anything may have after decompression.
+/// The maximum decompressed size.
 pub(crate) const CAP_BYTES: usize = 64 * 1024;
 
-/// Configurations of destinations of every type, which cannot all stand beside each other.
+/// Configurations of every destination type, in separate documents because not all of them can be
+/// combined.
 const CONFIGURATIONS: [&str; TYPES.len()] = [
     r#"{"destinations":{"a":{"type":"datadog","api_key":"k"}}}"#,
     r#"{"destinations":{"a":{"type":"elasticsearch","url":"http://127.0.0.1","index":"logs"}}}"#,
@@ -36,7 +37,7 @@ const CONFIGURATIONS: [&str; TYPES.len()] = [
     r#"{"destinations":{"a":{"type":"sumologic","url":"http://127.0.0.1/t"}}}"#,
 ];
 
-/// An event as Lambda hands it over, all the way to its log events.
+/// A Lambda event, up to its log events.
 pub(crate) fn event(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Ok(Event::Subscription { data }) = event::parse(&text) {
@@ -44,7 +45,7 @@ pub(crate) fn event(data: &[u8]) {
     }
 }
 
-/// The data of an event: whatever comes out, it is no more than was allowed.
+/// The data of an event: its decoded size is within the limit.
 pub(crate) fn gzip(data: &[u8]) {
     undo(&STANDARD.encode(data));
 }
@@ -56,8 +57,7 @@ fn undo(data: &str) {
     }
 }
 
-/// Decoded JSON, all the way to documents: each is JSON in a line of its own and has its message
-/// as it was written.
+/// Decoded JSON, up to documents: each is JSON on one line and contains the unchanged message.
 pub(crate) fn delivery(data: &[u8]) {
     let mut texts = Vec::new();
     let Ok(delivery) = decode::parse(data, &mut texts) else {
@@ -72,7 +72,7 @@ pub(crate) fn delivery(data: &[u8]) {
             for record in &records {
                 body.clear();
                 destination.destination.encode(&Piece::whole(record), &mut body);
-                // What is nested too deep for serde here is sent as it came.
+                // JSON that is nested too deep for serde here is sent as a string.
                 if record.line.json.is_none() {
                     assert!(has_message(&body, record.message), "{}", record.message);
                 }
@@ -81,10 +81,10 @@ pub(crate) fn delivery(data: &[u8]) {
     }
 }
 
-/// Whether what a destination writes of a record has its message, unchanged.
+/// Whether an encoded record contains its message, unchanged.
 fn has_message(body: &[u8], message: &str) -> bool {
     if !body.starts_with(b"{") {
-        // Protobuf has texts as they are.
+        // Protobuf contains strings unescaped.
         let mut places = body.windows(message.len().max(1));
         return message.is_empty() || places.any(|place| place == message.as_bytes());
     }
@@ -99,7 +99,7 @@ fn has_message(body: &[u8], message: &str) -> bool {
         .any(|found| *found == message)
 }
 
-/// A line: what is found in it stands in it.
+/// A message: parsed values are part of it.
 pub(crate) fn line(data: &[u8]) {
     let message = String::from_utf8_lossy(data);
     let line = Line::parse(&message);
@@ -109,7 +109,7 @@ pub(crate) fn line(data: &[u8]) {
     }
 }
 
-/// An answer: whatever it says, every record of the request has one outcome.
+/// A response: whatever it contains, every record of the request has one outcome.
 pub(crate) fn classify(data: &[u8]) {
     let [high, low, sent, body @ ..] = data else {
         return;
@@ -131,7 +131,7 @@ pub(crate) fn classify(data: &[u8]) {
     }
 }
 
-/// A configuration: accepted, or rejected with mistakes that are told.
+/// A configuration: accepted, or rejected with errors.
 pub(crate) fn configuration(data: &[u8]) {
     if let Err(error) = Config::parse(&String::from_utf8_lossy(data)) {
         assert!(error.to_string().contains(':'), "{error}");

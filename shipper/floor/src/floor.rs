@@ -1,9 +1,9 @@
-//! The floor: what no shipper can do without, with the fastest crates for each step. Base64,
-//! inflate, one pass over the JSON that finds every message, and deflate of the very bytes that
-//! the shipper sends.
+//! The baseline: the work that any shipper must do, with the fastest crate for each step. Base64,
+//! inflate, one pass over the JSON that finds every message, and deflate of the bytes that the
+//! shipper sends.
 //!
-//! `floor EVENT LEVEL BODY...` reads everything, then does the work once for every line on
-//! standard input and answers with a line, until the input ends.
+//! `floor EVENT LEVEL BODY...` reads everything, then does the work once for every line on standard
+//! input and writes a line, until the input ends.
 
 #![allow(clippy::print_stdout, reason = "this program talks to the one that measures it")]
 
@@ -50,7 +50,7 @@ fn inflate(data: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(json)
 }
 
-/// Finds the begin and the end of every message, and tells how many bytes they have.
+/// Finds the beginning and end of every message, and returns their total size.
 fn messages(json: &[u8]) -> usize {
     const NAME: &[u8] = b"\"message\":\"";
 
@@ -71,7 +71,7 @@ fn messages(json: &[u8]) -> usize {
     bytes
 }
 
-/// Gzip less its 10 bytes of header.
+/// Gzip without its header of 10 bytes.
 fn deflate(body: &[u8], level: Compression) -> std::io::Result<usize> {
     let mut checksum = Crc::new();
     let mut encoder = DeflateEncoder::new(Vec::with_capacity(body.len() / 5), level);

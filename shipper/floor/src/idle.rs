@@ -1,5 +1,5 @@
-//! A Lambda function that does nothing: what `lambda_runtime` takes to start and to hand an event
-//! through.
+//! A Lambda function that does nothing: the baseline of `lambda_runtime` for the start and for an
+//! event.
 
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;

@@ -1,4 +1,4 @@
-//! The alarms of the modules are on metrics that the shipper and the enforcer write.
+//! The modules' alarms use metrics that the shipper and the enforcer write.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -36,13 +36,13 @@ fn value<'a>(block: &'a Block, name: &str) -> &'a Expression {
     &block.body.get_attribute(name).unwrap_or_else(|| panic!("no {name} in {block:?}")).value
 }
 
-/// An object of this name among the locals.
+/// The object with this name among the locals.
 fn local(body: &Body, name: &str) -> BTreeSet<String> {
     let locals = body.get_blocks("locals").find_map(|block| block.body.get_attribute(name));
     keys(locals.expect(name).value.as_object().unwrap())
 }
 
-/// What the shipper and the enforcer write of an invocation.
+/// The metrics of an invocation of the shipper and the enforcer.
 fn written() -> Vec<Written> {
     let (bulk, storage) = (Bulk::start(), Storage::start());
     let config = json!({
@@ -72,7 +72,7 @@ fn written() -> Vec<Written> {
     lines.collect()
 }
 
-/// The fields of a summary line that a metric filter's pattern names, less the mark of the line.
+/// The fields of a summary line in a metric filter's pattern, without the line's marker.
 fn fields(filter: &Block) -> BTreeSet<String> {
     let pattern = value(filter, "pattern").as_str().unwrap();
     let fields = pattern.split("$.").skip(1).map(|rest| rest.split(' ').next().unwrap());
@@ -92,7 +92,7 @@ fn every_alarm_on_a_metric_of_the_functions_is_on_one_that_they_write() {
                 continue;
             }
             let namespace = value(alarm, "namespace").to_string();
-            // What a metric filter counts has no dimensions.
+            // Metrics of a metric filter have no dimensions.
             if kind.as_str() != KIND
                 || namespace.trim() != "var.metrics_namespace"
                 || !alarm.body.has_attribute("dimensions")

@@ -1,4 +1,4 @@
-//! The small AWS client against a service that answers as AWS does.
+//! The AWS client against a mock server.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use crate::lambda::Lambda;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Responses one after another, and remembers what was asked.
+/// Returns responses one after another, and records the requests.
 #[derive(Default)]
 struct Stub {
     answers: Mutex<VecDeque<Response>>,
@@ -32,7 +32,7 @@ impl http::Service for Stub {
     }
 }
 
-/// Runs `calls` against a service with these answers, and gives their result and the requests.
+/// Runs `calls` against a server with these responses, and returns their result and the requests.
 async fn against<T>(
     answers: Vec<Response>,
     calls: impl AsyncFnOnce(&Aws) -> T,
@@ -100,7 +100,7 @@ async fn a_wrong_clock_is_corrected_once_by_the_services_own() {
     assert_ne!(hours[0], hours[1]);
     assert_eq!(hours[1], hours[2]);
 
-    // A wrong key looks the same, but for the date.
+    // An invalid key has the same code, but the right date.
     let rejected = Response::new(403, r#"{"__type":"InvalidSignatureException"}"#)
         .with("date", httpdate::fmt_http_date(SystemTime::now()));
     let (result, requests) =

@@ -1,4 +1,4 @@
-//! A stand-in of Elasticsearch's `_bulk`: strict about the request, and moody on demand.
+//! A mock server of Elasticsearch's `_bulk`: strict about requests, with faults on demand.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
@@ -15,20 +15,20 @@ use crate::event;
 use crate::http::{Reply, Request, Response, Server, Service};
 use crate::settled::Held;
 
-/// What is done with a request instead of taking it.
+/// How a request is handled instead of accepting it.
 #[derive(Clone, Debug)]
 pub(crate) enum Mood {
-    /// Nothing is taken; this is the answer.
+    /// Rejected with this response.
     Says(Response),
-    /// Everything is taken, and then this happens instead of the answer.
+    /// Accepted, followed by this instead of the response.
     TakesThen(Reply),
-    /// Everything is taken and answered, but the answer ends in its middle.
+    /// Accepted, with a truncated response.
     TakesThenTruncates,
-    /// Nothing is taken; this happens.
+    /// Not accepted; this happens.
     Does(Reply),
-    /// The connection is reset before the body was read.
+    /// The connection is reset before the body is read.
     ResetsBeforeBody,
-    /// Items are answered by place; those without a word here are taken.
+    /// Items have these results by index; the others are accepted.
     Items(BTreeMap<usize, (u16, &'static str)>),
 }
 
@@ -54,23 +54,23 @@ struct Inner {
     ignores_filter_path: bool,
     stops_at: Vec<String>,
     inspections: usize,
-    /// What is answered to whoever asks how the index is mapped, if not by the template.
+    /// The response to requests for the mapping, if it is not the template's.
     mapping: Option<Response>,
 }
 
 pub(crate) const INDEX: &str = "logs-lambda";
 
 impl Mood {
-    /// The first document is rejected for its own sake, if its message is [`TOO_LONG`] for its field.
+    /// Rejects the first document permanently, if its message is [`TOO_LONG`] for its field.
     pub(crate) fn rejects_the_first() -> Self {
         Self::Items(BTreeMap::from([(0, (400, "illegal_argument_exception"))]))
     }
 }
 
-/// More bytes than a term of Lucene's may have.
+/// More bytes than a Lucene term may have.
 const TOO_LONG: usize = 33_000;
 
-/// So many messages, of which the first is too long for a field that is a `keyword`.
+/// This many messages, of which the first is too long for a `keyword` field.
 pub(crate) fn with_the_first_too_long(count: usize) -> Vec<String> {
     let mut messages: Vec<String> = (0..count).map(event::message).collect();
     messages[0] = "x".repeat(TOO_LONG);
@@ -82,7 +82,7 @@ impl Bulk {
         Self::with_moods([])
     }
 
-    /// A cluster that treats one request after another so, and all later ones well.
+    /// A cluster that handles the first requests like this, and accepts all later ones.
     pub(crate) fn with_moods(moods: impl IntoIterator<Item = Mood>) -> Self {
         let state = Arc::new(State {
             inner: Mutex::new(Inner { moods: moods.into_iter().collect(), ..Inner::default() }),
@@ -91,43 +91,43 @@ impl Bulk {
         Self { state, server }
     }
 
-    /// A cluster that is reached through TLS only.
+    /// A cluster with TLS.
     pub(crate) fn with_tls(tls: ServerConfig) -> Self {
         let state = Arc::new(State { inner: Mutex::new(Inner::default()) });
         let server = Server::start_with_tls(Arc::clone(&state), tls);
         Self { state, server }
     }
 
-    /// Has every larger body answered with 413.
+    /// Rejects larger bodies with 413.
     pub(crate) fn limited_to(self, bytes: usize) -> Self {
         self.state.inner.lock().unwrap().limit_bytes = Some(bytes);
         self
     }
 
-    /// Has every document with JSON fields rejected, as for a conflict of mappings.
+    /// Rejects documents with JSON fields, as after a mapping conflict.
     pub(crate) fn refusing_json(self) -> Self {
         self.state.inner.lock().unwrap().refuses_json = true;
         self
     }
 
-    /// Has whoever asks how the index is mapped answered so.
+    /// Sets the response to requests for the mapping.
     pub(crate) fn mapped(self, mapping: Response) -> Self {
         self.state.inner.lock().unwrap().mapping = Some(mapping);
         self
     }
 
-    /// How often it was asked how the index is mapped.
+    /// The number of requests for the mapping.
     pub(crate) fn inspections(&self) -> usize {
         self.state.lock().inspections
     }
 
-    /// Has whole answers given, which quote documents: a gateway may drop what it does not know.
+    /// Returns complete responses, which quote documents: a gateway may drop an unknown parameter.
     pub(crate) fn ignoring_filter_path(self) -> Self {
         self.state.inner.lock().unwrap().ignores_filter_path = true;
         self
     }
 
-    /// Has every document with one of these messages blocked, however often it comes.
+    /// Blocks documents with one of these messages in every request.
     pub(crate) fn stop_at_messages(&self, messages: impl IntoIterator<Item = String>) {
         self.state.inner.lock().unwrap().stops_at.extend(messages);
     }
@@ -136,7 +136,7 @@ impl Bulk {
         self.state.inner.lock().unwrap().moods.extend(moods);
     }
 
-    /// The part of a configuration that points here.
+    /// The destination's configuration for this server.
     pub(crate) fn config(&self) -> Value {
         json!({
             "type": "elasticsearch",
@@ -150,17 +150,17 @@ impl Bulk {
         self.state.lock().documents.values().cloned().collect()
     }
 
-    /// When requests came, whatever was done with them.
+    /// The times of all requests, whatever their result.
     pub(crate) fn arrivals(&self) -> Vec<SystemTime> {
         self.state.lock().arrivals.clone()
     }
 
-    /// The sizes of the bodies that came, before compression.
+    /// The sizes of the received bodies before compression.
     pub(crate) fn sizes(&self) -> Vec<usize> {
         self.state.lock().sizes.clone()
     }
 
-    /// What the cluster holds, after making sure that every request was as it must be.
+    /// The documents of the cluster, after checking that every request was valid.
     pub(crate) fn held(&self) -> Held {
         let inner = self.state.lock();
         assert!(inner.violations.is_empty(), "{:?}", inner.violations);
@@ -262,7 +262,7 @@ impl Inner {
     }
 }
 
-/// An item as it is before `filter_path`. Its reason quotes the document, which must stay between us.
+/// An item before `filter_path`. Its reason quotes the document, which must not be logged.
 fn quoting(id: &str, document: &Value, failure: Option<Failure>) -> Value {
     match failure {
         None => {
@@ -276,7 +276,7 @@ fn quoting(id: &str, document: &Value, failure: Option<Failure>) -> Value {
     }
 }
 
-/// How the index is mapped, to whoever asks: by the index template of the repository.
+/// The response to requests for the mapping: the index template of the repository.
 ///
 /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-get-mapping>
 pub(crate) fn mapping(request: &Request) -> Option<Response> {
@@ -288,7 +288,7 @@ pub(crate) fn mapping(request: &Request) -> Option<Response> {
     })
 }
 
-/// Makes sure that a request is as Elasticsearch wants it, and gives its size and documents.
+/// Checks a request by Elasticsearch's rules, and returns its size and documents.
 pub(crate) fn check(request: &Request) -> Result<(usize, Vec<(String, Value)>), String> {
     let ensure = |holds: bool, violation: &str| {
         if holds {

@@ -1,4 +1,4 @@
-//! Every class of answer of `_bulk`.
+//! Every kind of response of `_bulk`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -22,7 +22,7 @@ fn messages(count: usize) -> Vec<String> {
     (0..count).map(event::message).collect()
 }
 
-/// Sends so many records to a cluster in these moods.
+/// Sends this many records to a cluster that behaves like this.
 #[track_caller]
 fn check(count: usize, moods: impl IntoIterator<Item = Mood>) -> (Counts, Invoked, Bulk) {
     let bulk = Bulk::with_moods(moods);
@@ -70,7 +70,7 @@ fn a_message_too_long_for_its_field_is_refused_and_takes_no_others_with_it() {
     assert_eq!(counts.reasons("rejected"), of("illegal_argument_exception", 1));
 }
 
-/// Mappings, the limits of an index and of its cluster, a missing pipeline: 400 says nothing by itself.
+/// Mappings, limits of an index and of its cluster, a missing pipeline: 400 is ambiguous.
 #[test]
 fn documents_that_do_not_fit_the_index_are_returned_to_source_and_take_no_others_with_them() {
     let words =
@@ -127,7 +127,7 @@ fn items_for_which_something_must_be_changed_are_returned_to_source() {
         error.message,
         "some records were not delivered: 1 of 4 records to \"search\" (cluster_block_exception)"
     );
-    // Lambda's retry_scope brings what is missing and doubles nothing.
+    // Lambda's retry delivers what is missing and duplicates nothing.
     let invoked = lambda(&bulk).invoke(&event::of(4));
     let counts = settled(&invoked, "search", &messages(4), &bulk.held());
     assert_eq!((counts.get("delivered"), counts.get("deduplicated")), (1, 3));
@@ -167,7 +167,7 @@ fn waits_the_seconds_that_a_429_asks_for() {
 
 #[test]
 fn waits_until_the_date_that_a_429_asks_for() {
-    // A date has no fractions, so this one is one to two seconds away.
+    // An HTTP date has no fractions, so this one is one to two seconds away.
     let date = SystemTime::now() + Duration::from_secs(2);
     let text = httpdate::fmt_http_date(date);
     let (counts, _, bulk) =
@@ -268,7 +268,7 @@ fn several_destinations_have_outcomes_of_their_own() {
         invoked.result.unwrap_err().message,
         "some records were not delivered: 3 of 3 records to \"ill\" (status_401)"
     );
-    // The retry_scope reaches both, and doubles nothing at the healthy one.
+    // The retry reaches both, and duplicates nothing at the healthy one.
     let invoked = lambda.invoke(&event::of(3));
     let counts = settled(&invoked, "healthy", &messages(3), &healthy.held());
     assert_eq!(counts.get("deduplicated"), 3);
@@ -295,7 +295,7 @@ fn an_index_that_is_mapped_otherwise_than_by_the_template_is_reported_once_an_in
         || Mood::Items((0..2).map(|index| (index, (400, "mapper_parsing_exception"))).collect());
     for (mapping, moods, expected) in [
         (r#"{"logs-lambda":{"mappings":{}}}"#, vec![], "search: the index maps fields dynamically"),
-        // Where nothing is taken it is most worth knowing.
+        // The warning matters most if nothing is accepted.
         (CONFLICT, vec![rejected()], "search: the index has faas as text"),
     ] {
         let bulk = Bulk::with_moods(moods).mapped(Response::new(200, mapping));

@@ -1,9 +1,9 @@
-//! Chaos: a seed decides what S3, SQS and the destination do to each request, and where the function is
-//! killed. Lambda, the bucket's notifications and the queue do what they promise. In the end every log event is
-//! at the destination, or a dead letter, or waits in the queue with its object; and what is at a destination
-//! twice was counted as a possible duplicate, or was delivered by an invocation that was killed.
+//! Chaos tests: a seed decides how S3, SQS and the destination handle each request, and when the
+//! function is killed. Lambda, S3 notifications and the queue behave as documented. In the end every
+//! log event is delivered, or a dead letter, or waits in the queue with its object; and every
+//! duplicate was counted as a possible duplicate, or was delivered by an invocation that was killed.
 //!
-//! A long run takes as many seeds as one likes:
+//! A long run takes any number of seeds:
 //!
 //! ```console
 //! $ LOGAGG_CHAOS=0..5000 cargo test --release -p logagg-shipper --test shipper -- chaos
@@ -37,32 +37,32 @@ const SEEDS_VARIABLE: &str = "LOGAGG_CHAOS";
 /// The seeds of `cargo test`.
 const SEEDS: Range<u64> = 0..60;
 
-/// Seeds that failed once.
+/// Seeds that failed before.
 const REGRESSIONS: [u64; 4] = [84, 85, 342, 627];
 
-/// So many seeds are played at once: most of the time is spent waiting.
+/// The number of seeds that run concurrently: they mostly wait.
 const AT_ONCE: usize = 32;
 
 const NAME: &str = "x";
 const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:the-shipper";
 
-/// So many events there are, and so many messages in each.
+/// The number of events and of messages in each.
 const EVENTS: usize = 4;
 const MESSAGES: usize = 6;
 
-/// So often Lambda invokes the function with an event before it records that in the bucket.
+/// How many times Lambda invokes the function with an event before it writes an on-failure record.
 const ATTEMPTS: u32 = 3;
 
-/// One that takes records' keys and one that does not.
+/// A destination that deduplicates, and one that does not.
 const KINDS: [&str; 2] = ["elasticsearch", "http"];
 
-/// An event that Lambda has.
+/// An event that Lambda retries.
 struct Fresh {
     body: Vec<u8>,
     attempts: u32,
 }
 
-/// What is played with one seed.
+/// The state of a run.
 struct Chaos {
     rng: fastrand::Rng,
     contract: &'static dyn Contract,
@@ -73,10 +73,10 @@ struct Chaos {
     fresh: Vec<Fresh>,
     messages: Vec<String>,
     possible_duplicates: u64,
-    /// What killed invocations have delivered and nobody counts: of a stored event the next attempt counts
-    /// each record once.
+    /// What killed invocations have delivered without being counted. For a stored event the next
+    /// attempt counts each record once.
     by_killed: u64,
-    /// What the killed invocation before has delivered, for the next attempt to count.
+    /// What the last killed invocation has delivered, to be counted by the next attempt.
     noted: usize,
     steps: String,
 }
@@ -140,7 +140,7 @@ impl Chaos {
         Shipper::new(config, None, self.client.clone())
     }
 
-    /// What the destination does to the next requests.
+    /// Decides how the destination handles the next requests.
     fn upset_destination(&mut self) {
         let moods: Vec<Mood> = (0..self.rng.usize(..6))
             .map(|_| match self.rng.u8(..9) {
@@ -159,7 +159,8 @@ impl Chaos {
         self.stand_in.add_moods(moods);
     }
 
-    /// What S3 and SQS do to the next requests. Which one kills the function is told to `killed`.
+    /// Decides how S3 and SQS handle the next requests. The request that kills the function
+    /// notifies `killed`.
     fn upset_storage(&mut self, killed: &Arc<Notify>) {
         let mut rng = self.rng.fork();
         let rate = [0, 10, 40][rng.usize(..3)];
@@ -243,7 +244,7 @@ impl Chaos {
         })
     }
 
-    /// Has Lambda invoke the function with an event, or the queue's mapping with a batch.
+    /// Lets Lambda invoke the function with an event, or the event source mapping with a batch.
     async fn step(&mut self, killed: &Notify, time: Duration) {
         let is_fresh = !self.fresh.is_empty() && self.rng.bool();
         let batch = if is_fresh { None } else { self.storage.receive(self.rng.usize(1..=4)) };
@@ -255,10 +256,11 @@ impl Chaos {
                 End::Killed => {
                     let taken = self.taken_since(before).await;
                     let distinct: BTreeSet<&String> = taken.iter().collect();
-                    // Without its note the delivery had ended, and the summary alone was not written.
+                    // Without its note the delivery had ended, and only the summary was not
+                    // written.
                     let is_noted = !self.storage.objects("logagg/delivering/").is_empty();
                     let known = if is_noted { distinct.len() } else { 0 };
-                    // What the next attempt was to count is in a summary that was not written either.
+                    // The count of the next attempt was in a summary that was not written either.
                     self.by_killed += (taken.len() - known + self.noted) as u64;
                     self.noted = known;
                 }
@@ -278,7 +280,7 @@ impl Chaos {
             End::Answered(Ok(_)) => return,
             End::Answered(Err(_)) => {}
             End::Killed => {
-                // What it has stored is delivered from there, and once more with the event.
+                // What it has stored is delivered from there, and again with the event.
                 let taken = self.taken_since(before).await.len();
                 let stored = self.storage.messages_in("logagg/undelivered/").len().min(MESSAGES);
                 self.by_killed += (taken + stored) as u64;
@@ -298,14 +300,14 @@ impl Chaos {
         self.storage.put(&key, record.to_string());
     }
 
-    /// What the destination has taken since it held so many messages, also of a request that was on its way when
-    /// the function was killed.
+    /// What was delivered since the destination held this many messages, including the request in
+    /// flight when the function was killed.
     async fn taken_since(&self, before: usize) -> Vec<String> {
         tokio::time::sleep(Duration::from_millis(50)).await;
         self.stand_in.held().messages.split_off(before)
     }
 
-    /// Plays it to its end, after which nothing is missing.
+    /// Runs to the end, after which nothing is missing.
     async fn play(&mut self) {
         let killed = Arc::new(Notify::new());
         for _ in 0..self.rng.usize(6..20) {
@@ -313,7 +315,7 @@ impl Chaos {
             self.upset_storage(&killed);
             self.step(&killed, Duration::from_secs(8)).await;
         }
-        // Whoever was killed is not killed again by what was told too late.
+        // A late notification must not kill the next invocation.
         let killed = Notify::new();
         self.storage.recover();
         self.stand_in.recover();

@@ -1,4 +1,4 @@
-//! The configuration comes from wherever a variable says.
+//! The configuration is read from the source that a variable names.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::http::Response;
 use crate::keepers::Keepers;
 use crate::lambda::{Lambda, accepting};
 
-/// Ships with the configuration that is kept there.
+/// Processes an event with the configuration from this source.
 #[track_caller]
 fn check(name: &str, variable: (&str, &str)) {
     let (bulk, keepers) = (Bulk::start(), Keepers::start());
@@ -21,7 +21,7 @@ fn check(name: &str, variable: (&str, &str)) {
     assert_eq!(keepers.asked(), [name]);
 }
 
-/// Rejects to start with this text.
+/// Fails to start with this error.
 #[track_caller]
 fn check_refused(keepers: &Keepers, variables: &[(&str, &str)], expected: &str) {
     let url = keepers.url();

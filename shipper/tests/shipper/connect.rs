@@ -1,4 +1,4 @@
-//! A service that cannot be reached has taken nothing, however short the time for the request is.
+//! A destination that cannot be reached has received nothing, however short the request timeout is.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use socket2::{Domain, Socket, Type};
 
 use crate::http::{Reply, Request, Response, Server, Service as Serves};
 
-/// Shorter than the time for a connection.
+/// Shorter than the connection timeout.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// Longer than that.
+/// Longer than the connection timeout.
 const LONG: Duration = Duration::from_secs(30);
 
-/// An address that answers nobody any more: those who wait there are as many as there is room for.
+/// A listener whose backlog is full, so that connections are not accepted.
 struct Full {
     address: SocketAddr,
     _socket: Socket,
@@ -41,7 +41,7 @@ impl Full {
     }
 }
 
-/// A service that takes what it is sent and never answers.
+/// A server that reads requests and never responds.
 struct Silent;
 
 impl Serves for Silent {
@@ -52,7 +52,7 @@ impl Serves for Silent {
     }
 }
 
-/// A service that answers with what it was sent.
+/// A server that returns the request's body.
 struct Echo;
 
 impl Serves for Echo {
@@ -61,7 +61,7 @@ impl Serves for Echo {
     }
 }
 
-/// Sends a line to an address.
+/// Sends a record to an address.
 async fn send(client: &Client, address: SocketAddr, timeout: Duration) -> Result<Vec<u8>, Fault> {
     let url = Url::parse(&format!("http://{address}/")).unwrap();
     let mut request = reqwest::Request::new(Method::POST, url);

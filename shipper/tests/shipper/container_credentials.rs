@@ -1,4 +1,4 @@
-//! Credentials from an endpoint, as Lambda has them in place of variables where it restores functions.
+//! Credentials from an endpoint, as in functions with SnapStart.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use crate::{PAYLOAD, SECRET, event};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The endpoint of credentials. Without another reply it gives the next key for an hour.
+/// The credentials endpoint. By default it returns the next key, valid for an hour.
 ///
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
 struct Credentials {
@@ -41,14 +41,14 @@ impl Credentials {
         format!("{}/2021-04-23/credentials?a=b", self.server.url())
     }
 
-    /// How often somebody has asked.
+    /// The number of requests.
     fn asked(&self) -> usize {
         let violations = self.state.violations.lock().unwrap();
         assert!(violations.is_empty(), "{violations:?}");
         *self.state.given.lock().unwrap()
     }
 
-    /// The variables that lead here, without keys.
+    /// The environment with this endpoint, without keys.
     fn variables(&self) -> [(&'static str, String); 5] {
         [
             ("AWS_CONTAINER_CREDENTIALS_FULL_URI", self.url()),
@@ -87,7 +87,7 @@ impl Service for CredentialsState {
     }
 }
 
-/// A service of AWS's that gives answers, and then succeeds.
+/// An AWS service that returns these responses, and then succeeds.
 #[derive(Default)]
 struct Aside {
     answers: Mutex<VecDeque<Response>>,
@@ -104,7 +104,7 @@ impl Aside {
         (service, server)
     }
 
-    /// The keys by which requests were signed, and the tokens in them.
+    /// The keys that signed the requests, and the tokens in them.
     fn signed_by(&self) -> Vec<(String, String)> {
         let requests = self.requests.lock().unwrap();
         let keys = requests.iter().map(|request| {
@@ -209,7 +209,7 @@ async fn the_token_may_be_in_a_file_that_is_read_each_time() {
     assert_eq!(credentials.asked(), 1);
 }
 
-/// What is said where credentials cannot be had, in how little time it may be.
+/// The error without credentials, after at most this time.
 async fn refusal(replies: Vec<Reply>, timeout: Duration) -> (AwsError, usize) {
     let (credentials, (service, server)) = (Credentials::start(replies), Aside::start([]));
     let error = call(&aws(&credentials.variables(), &server.url()), timeout).await.unwrap_err();

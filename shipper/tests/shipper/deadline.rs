@@ -1,5 +1,5 @@
-//! An invocation ends before its deadline and leaves to Lambda what it could not do. The stand-in
-//! of Lambda ends the process at the deadline, and the test with it.
+//! An invocation ends before its deadline and returns undelivered events to Lambda. The mock Lambda
+//! kills the process at the deadline, which fails the test.
 
 use std::thread;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::lambda::Lambda;
 use crate::settled::{Counts, settled};
 use crate::storage::{Storage, Trouble};
 
-/// Sends three records to a cluster that never takes them, with a second to spend and a large
+/// Sends three records to a cluster that never accepts them, with a second to spend and a large
 /// reserve.
 #[track_caller]
 fn check(mood: &Mood) -> (Counts, Bulk) {
@@ -92,18 +92,18 @@ fn without_time_nothing_is_sent() {
     assert_eq!(counts.reasons("returned_to_source")["no_time_left"], 3);
 }
 
-/// What invokes the function.
+/// The source of the event.
 #[derive(Clone, Copy, Debug)]
 enum Source {
     /// A subscription filter.
     Filter,
     /// A queue with a pointer to a stored event.
     Queue,
-    /// Somebody who wants a replay.
+    /// A replay request.
     Replay,
 }
 
-/// Whatever hangs, wherever the invocation waits for it, there is a summary line before the deadline.
+/// Whatever hangs, wherever the invocation waits, the summary line is written before the deadline.
 #[test]
 fn an_invocation_ends_in_time_whatever_hangs() {
     let seed = fastrand::u64(..);
@@ -144,7 +144,7 @@ fn hang(source: Source, search_hangs: bool, storage_hangs: bool, time: Duration)
     if storage_hangs {
         storage.have(Trouble::Hangs);
     }
-    // The function is killed at its deadline, and the test with it.
+    // The function is killed at its deadline, which fails the test.
     let summary = lambda.invoke_within(&event, time).summary;
     let counts = &summary["destinations"]["search"];
     let count = |name: &str| counts[name].as_u64().unwrap_or(0);

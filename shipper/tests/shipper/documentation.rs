@@ -1,4 +1,4 @@
-//! What the documentation shows is so.
+//! The documentation's examples are valid.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::bulk::Bulk;
 use crate::event;
 use crate::lambda::{Lambda, accepting};
 
-/// The pages with configurations: the shipper's, one for each type of destination, and the recipes.
+/// The pages with configurations: the shipper's, one for each destination, and the guides.
 fn pages() -> Vec<String> {
     let mut pages = vec!["shipper.md".to_owned()];
     pages.extend(TYPES.iter().map(|name| format!("destinations/{name}.md")));
@@ -31,7 +31,7 @@ fn json_blocks(page: &str) -> Vec<Value> {
         .collect()
 }
 
-/// All configurations shown, with the pages they are on.
+/// All configurations, with their pages.
 pub(crate) fn configurations() -> Vec<(String, Value)> {
     let is_configuration =
         |block: &Value| block.get("destinations").is_some() && block.get("logagg").is_none();
@@ -50,7 +50,7 @@ pub(crate) fn configurations() -> Vec<(String, Value)> {
 #[test]
 fn every_configuration_shown_is_accepted() {
     for (page, configuration) in configurations() {
-        // A recipe is complete, and starts as it is.
+        // The configuration of a guide is complete and starts unchanged.
         let text = match page.starts_with("guides/") {
             true => configuration.to_string(),
             false => accepting(&configuration),
@@ -90,7 +90,7 @@ fn the_summary_line_shown_has_the_fields_of_a_real_one() {
     let real = Lambda::start(&config).invoke(&event::of(1)).summary;
     let names = |value: &Value| -> Vec<String> {
         let names = value.as_object().unwrap().keys().cloned();
-        // These are there only when there is something to tell.
+        // Optional fields.
         names.filter(|name| !["error", "reasons"].contains(&name.as_str())).collect()
     };
     assert_eq!(names(shown), names(&real));

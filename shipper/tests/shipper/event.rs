@@ -1,4 +1,4 @@
-//! Events as CloudWatch Logs sends them.
+//! Events of CloudWatch Logs.
 
 use std::io::Write;
 use std::time::SystemTime;
@@ -13,8 +13,8 @@ use crate::PAYLOAD;
 
 pub(crate) const GROUP: &str = "/aws/lambda/orders";
 
-/// What CloudWatch Logs sends, before compression. Every message is marked as payload, and has an
-/// id made of `first_id` and its place.
+/// A delivery of CloudWatch Logs before compression. Every message contains the payload marker, and
+/// has an id of `first_id` plus its index.
 pub(crate) fn delivery(group: &str, first_id: usize, messages: &[impl AsRef<str>]) -> Value {
     let events: Vec<Value> = messages
         .iter()
@@ -37,7 +37,7 @@ pub(crate) fn delivery(group: &str, first_id: usize, messages: &[impl AsRef<str>
     })
 }
 
-/// An event with so many marked messages.
+/// An event with this many marked messages.
 pub(crate) fn of(count: usize) -> Vec<u8> {
     let messages: Vec<String> = (0..count).map(message).collect();
     wrap(&delivery(GROUP, 0, &messages))
@@ -48,12 +48,12 @@ pub(crate) fn with(messages: &[impl AsRef<str>]) -> Vec<u8> {
     wrap(&delivery(GROUP, 0, messages))
 }
 
-/// An event with these messages, written just now: some services keep nothing that is older.
+/// An event with these messages, written just now: some destinations keep nothing older.
 pub(crate) fn fresh(messages: &[impl AsRef<str>]) -> Vec<u8> {
     wrap(&fresh_delivery(0, messages))
 }
 
-/// What CloudWatch Logs sends of messages that were written just now, before compression.
+/// A delivery of messages that were written just now, before compression.
 pub(crate) fn fresh_delivery(first_id: usize, messages: &[impl AsRef<str>]) -> Value {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let mut delivery = delivery(GROUP, first_id, messages);
@@ -76,7 +76,7 @@ pub(crate) fn wrap_bytes(compressed: &[u8]) -> Vec<u8> {
     serde_json::to_vec(&json!({"awslogs": {"data": STANDARD.encode(compressed)}})).unwrap()
 }
 
-/// Records of a stream, each with what was put into it, and its number counted from 1.
+/// Records of a stream with these data, with sequence numbers from 1 on.
 pub(crate) fn stream(records: &[Vec<u8>]) -> Vec<u8> {
     let records: Vec<Value> = records
         .iter()
@@ -102,7 +102,7 @@ pub(crate) fn stream(records: &[Vec<u8>]) -> Vec<u8> {
     serde_json::to_vec(&json!({"Records": records})).unwrap()
 }
 
-/// A delivery as a record of a stream holds it.
+/// A delivery as a record of a stream contains it.
 pub(crate) fn in_stream(first_id: usize, messages: &[impl AsRef<str>]) -> Vec<u8> {
     gzip(&serde_json::to_vec(&delivery(GROUP, first_id, messages)).unwrap())
 }
@@ -113,7 +113,7 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// What CloudWatch Logs sends to find out whether the function is there.
+/// The test message of CloudWatch Logs.
 pub(crate) fn control() -> Vec<u8> {
     let mut control =
         delivery("", 0, &["CWL CONTROL MESSAGE: Checking endpoint_state of destination"]);

@@ -1,4 +1,4 @@
-//! Events of every kind, good and broken.
+//! Valid and invalid events of every kind.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn lambda(bulk: &Bulk) -> Lambda {
     }))
 }
 
-/// Sends an event that fails, with this error, and reaches no destination.
+/// Sends an event that fails with this error and reaches no destination.
 #[track_caller]
 fn check_error(event: &[u8], error_type: &str, message: &str) {
     let bulk = Bulk::start();
@@ -113,7 +113,7 @@ fn a_control_message_is_no_log() {
     assert!(bulk.arrivals().is_empty());
 }
 
-/// A central stream holds the log groups of many accounts, each with a shipper of the same name.
+/// A central stream contains the log groups of many accounts, each with a shipper of the same name.
 #[test]
 fn a_log_group_of_the_same_name_in_another_account_is_not_the_shippers_own() {
     let bulk = Bulk::start();
@@ -125,7 +125,7 @@ fn a_log_group_of_the_same_name_in_another_account_is_not_the_shippers_own() {
     assert_eq!((counts.get("delivered"), counts.get("dropped")), (2, 0));
 }
 
-/// Functions that share a log group have their names in the streams.
+/// Functions that share a log group have their names in the log streams.
 #[test]
 fn in_a_log_group_that_functions_share_only_what_the_shipper_wrote_is_its_own() {
     for (function, dropped) in [("orders", 0), ("the-shipper", 2)] {
@@ -140,7 +140,7 @@ fn in_a_log_group_that_functions_share_only_what_the_shipper_wrote_is_its_own() 
     }
 }
 
-/// A line that names no request stands between the beginning and the end of one.
+/// A log event without a request id is between the START and the END of its request.
 #[test]
 fn a_printed_line_has_the_request_that_encloses_it() {
     const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";

@@ -1,4 +1,4 @@
-//! What must hold whatever the destination: each is tried against a strict stand-in of its service.
+//! What must hold for every destination, tested against a strict mock server of each.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -17,7 +17,7 @@ fn messages(count: usize) -> Vec<String> {
     (0..count).map(event::message).collect()
 }
 
-/// Sends messages to a service in these moods, and checks the sums.
+/// Sends messages to a server that behaves like this, and checks the sums.
 #[track_caller]
 fn send(stand_in: &MockServer, messages: &[String]) -> (Counts, Invoked) {
     let config = json!({"destinations": {"x": stand_in.config()}, "request_timeout_ms": 2_000});
@@ -37,7 +37,7 @@ fn check(
     (counts, invoked, stand_in)
 }
 
-/// Tries all services side by side: most of the time is spent waiting.
+/// Tests all destinations concurrently: they mostly wait.
 fn for_each(check: impl Fn(&'static dyn Contract) + Sync) {
     thread::scope(|scope| {
         for contract in ALL {
@@ -175,17 +175,17 @@ fn what_was_not_taken_is_sent_again() {
     });
 }
 
-/// Parsers that read a request as one document reject all of it for one event: for a lone surrogate, or
-/// numbers or nesting that they do not take.
+/// A destination that parses a request as one document rejects all of it for one event: for a lone
+/// surrogate, or for numbers or nesting that it does not accept.
 #[test]
 fn one_event_that_a_service_cannot_parse_harms_no_other() {
     for_each(|contract| {
-        // They parse no events.
+        // They do not parse events.
         if ["firehose", "kinesis", "s3"].contains(&contract.kind()) {
             return;
         }
         let mut messages = messages(60);
-        // Without its JSON fields it is well.
+        // Without its JSON fields it is valid.
         messages[17] = "{\"cut\":\"\\ud83d\"}".to_owned();
         messages[41] = contract.poison();
         let stand_in = MockServer::start(contract, []).lasting(Mood::Parses);
@@ -197,7 +197,7 @@ fn one_event_that_a_service_cannot_parse_harms_no_other() {
     });
 }
 
-/// A setting that makes a service reject every request alike is no event's fault.
+/// If a setting makes a destination reject every request, the events are not at fault.
 #[test]
 fn where_every_request_is_refused_alike_all_events_are_kept() {
     for_each(|contract| {

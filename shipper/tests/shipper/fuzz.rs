@@ -1,5 +1,4 @@
-//! The bodies of the fuzz targets, a bounded number of times: with any bytes, and with bytes that
-//! are nearly right.
+//! Runs the fuzz targets a limited number of times: with any bytes, and with almost valid bytes.
 
 #[path = "../../fuzz/bodies.rs"]
 mod bodies;
@@ -51,7 +50,7 @@ fn event() -> Vec<u8> {
     format!(r#"{{"awslogs":{{"data":"{}"}}}}"#, STANDARD.encode(gzip(&delivery()))).into_bytes()
 }
 
-/// Bytes that begin as `right`, with some of them changed, left out or doubled.
+/// Bytes that begin as `right`, with some of them changed, removed or repeated.
 fn nearly(right: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     let change = (any::<Index>(), any::<u8>(), 0..4_u8);
     prop::collection::vec(change, 0..6).prop_map(move |changes| {
@@ -129,7 +128,7 @@ fn a_bomb_stops_at_the_cap_however_many_members_it_has() {
         assert_eq!(taken.len(), BOMB_BYTES);
         assert!(taken.capacity() <= 2 * BOMB_BYTES);
     }
-    // What was compressed twice is undone once.
+    // What was compressed twice is decompressed once.
     let data = STANDARD.encode(&nested);
     assert!(decode::inflate(&data, bodies::CAP_BYTES, Vec::new()).is_err());
 }

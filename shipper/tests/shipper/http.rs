@@ -1,5 +1,5 @@
-//! A small HTTP/1.1 server that can also misbehave: it resets connections, stays silent, and
-//! ends answers early.
+//! A small HTTP/1.1 server with faults: it resets connections, does not respond, and truncates
+//! responses.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -26,23 +26,23 @@ impl Request {
     }
 }
 
-/// A URL at which nobody listens: its port was free a moment ago.
+/// A URL without a listener: its port was free just now.
 pub(crate) fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-/// What is done with a request.
+/// The reply to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     Response(Response),
-    /// The connection is reset instead of an answer.
+    /// The connection is reset instead of a response.
     Reset,
-    /// The answer comes after so long.
+    /// The response after this time.
     Late(Duration, Response),
-    /// Nothing ever comes.
+    /// No response.
     Silence,
-    /// The answer ends in the middle of its body, or of its head if it has none.
+    /// The response truncated in its body, or in its head if it has none.
     Truncated(Response),
 }
 
@@ -64,7 +64,7 @@ impl Response {
     }
 }
 
-/// What stands behind a server.
+/// The service behind a server.
 pub(crate) trait Service: Send + Sync + 'static {
     /// Whether to reset the connection before the body of the next request is read.
     fn resets_before_body(&self) -> bool {
@@ -100,14 +100,14 @@ impl Stop {
         drop(self.changed.wait_while(guard, |()| !self.is_set()).unwrap());
     }
 
-    /// Blocks until the server is dropped, or for so long.
+    /// Blocks until the server is dropped, or this time has passed.
     fn wait_at_most(&self, time: Duration) {
         let guard = self.lock.lock().unwrap();
         drop(self.changed.wait_timeout_while(guard, time, |()| !self.is_set()).unwrap());
     }
 }
 
-/// A connection, in the clear or not.
+/// A connection with or without TLS.
 trait Connection: Read + Write {
     fn socket(&self) -> &TcpStream;
 }
@@ -129,7 +129,7 @@ impl Server {
         Self::start_with(service, None)
     }
 
-    /// A server that speaks TLS.
+    /// A server with TLS.
     pub(crate) fn start_with_tls(service: Arc<impl Service>, tls: ServerConfig) -> Self {
         Self::start_with(service, Some(Arc::new(tls)))
     }
@@ -150,7 +150,7 @@ impl Server {
                     let stream = stream.unwrap();
                     stream.set_nodelay(true).unwrap();
                     let tls = tls.clone();
-                    // The thread ends with its connection, which the client's end closes.
+                    // The thread ends with its connection, which the client closes.
                     thread::spawn(move || match tls {
                         None => serve(stream, service.as_ref(), &stop),
                         Some(tls) => {
@@ -225,7 +225,7 @@ fn serve(mut stream: impl Connection, service: &dyn Service, stop: &Stop) {
     }
 }
 
-/// Reads up to the end of the head; gives the length of the body and what was read of it.
+/// Reads up to the end of the head; returns the length of the body and what was read of it.
 fn head(
     stream: &mut impl Connection,
     buffer: &mut Vec<u8>,

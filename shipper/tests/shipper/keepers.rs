@@ -1,5 +1,5 @@
-//! A stand-in of the services of AWS that keep configurations and secrets: strict about requests,
-//! and it counts them.
+//! A mock server of the AWS services for configurations and secrets: strict about requests, which
+//! it counts.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -36,27 +36,27 @@ impl Keepers {
         Self { state, server }
     }
 
-    /// Keeps a text under a parameter's name, a secret's ARN or an object's path.
+    /// Stores a string under a parameter's name, a secret's ARN or an object's path.
     pub(crate) fn keep(&self, name: &str, text: &str) {
         self.state.inner.lock().unwrap().kept.insert(name.to_owned(), text.to_owned());
     }
 
-    /// Has the next requests answered so.
+    /// Sets the responses to the next requests.
     pub(crate) fn answer(&self, answers: impl IntoIterator<Item = Response>) {
         self.state.inner.lock().unwrap().answers.extend(answers);
     }
 
-    /// Responses nothing from now on.
+    /// Stops responding.
     pub(crate) fn fall_silent(&self) {
         self.state.inner.lock().unwrap().is_silent = true;
     }
 
-    /// The variable that leads here.
+    /// The server's URL.
     pub(crate) fn url(&self) -> String {
         self.server.url()
     }
 
-    /// What was asked for, after making sure that every request was as it must be.
+    /// The requested names, after checking that every request was valid.
     pub(crate) fn asked(&self) -> Vec<String> {
         let inner = self.state.inner.lock().unwrap();
         assert!(inner.violations.is_empty(), "{:?}", inner.violations);
@@ -88,7 +88,7 @@ impl Service for State {
 
 type Answering = fn(Option<&String>) -> Response;
 
-/// What a request asks for, and how it is answered.
+/// What a request asks for, and its protocol.
 fn asked_for(request: &Request) -> Result<(String, Answering), &'static str> {
     let authorization = request.header("authorization").unwrap_or_default();
     let signed =

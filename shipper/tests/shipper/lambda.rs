@@ -1,4 +1,4 @@
-//! Plays Lambda: serves the runtime API to the real `bootstrap` and ends it at its deadline.
+//! A mock Lambda: serves the runtime API to the real `bootstrap` and kills it at its deadline.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use crate::http::{Reply, Request, Response, Server, Service};
 use crate::{PAYLOAD, SECRET, schema};
 
-/// How long anything may take before a test calls it stuck.
+/// The time after which a test is considered stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// The trace header of an invocation, with the lineage by which Lambda counts the rounds of a loop.
+/// The trace header of an invocation, with the lineage by which Lambda detects recursive loops.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>
 pub(crate) const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a87bd80c:15|68fd508a:5";
@@ -34,17 +34,17 @@ pub(crate) struct Lambda {
     _server: Server,
 }
 
-/// What came of an invocation.
+/// The result of an invocation.
 #[derive(Debug)]
 pub(crate) struct Invoked {
-    /// What the function answered, or the error it reported.
+    /// The function's response, or the error it reported.
     pub(crate) result: Result<Value, FunctionError>,
     /// The summary line.
     pub(crate) summary: Value,
 }
 
 impl Invoked {
-    /// Whether Lambda was told to give the event again, or a part of it.
+    /// Whether Lambda retries the event or a part of it.
     pub(crate) fn has_something_come_again(&self) -> bool {
         self.result.as_ref().map_or(true, |answer| {
             answer["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty())
@@ -72,7 +72,7 @@ struct State {
     stopped: bool,
 }
 
-/// All lines the process has written, and whether they were written to standard error.
+/// All lines that the process has written, and whether to standard error.
 #[derive(Default)]
 struct Output {
     lines: Mutex<Vec<(Stream, String)>>,
@@ -86,19 +86,19 @@ enum Stream {
 }
 
 impl Lambda {
-    /// Starts the function with a configuration, on-failure destination and all.
+    /// Starts the function with a configuration, which accepts missing storage.
     pub(crate) fn start(config: &Value) -> Self {
         Self::start_with(Some(&accepting(config)))
     }
 
-    /// Starts the function with these variables beside those that Lambda sets.
+    /// Starts the function with these variables in addition to those of Lambda.
     pub(crate) fn start_in(environment: &[(&str, &str)]) -> Self {
         let environment: Vec<(&str, &OsStr)> =
             environment.iter().map(|&(name, value)| (name, OsStr::new(value))).collect();
         Self::launch(None, &environment)
     }
 
-    /// Starts the function on a system that trusts the authorities in `ca_file` and no others.
+    /// Starts the function on a system that trusts only the authorities in `ca_file`.
     pub(crate) fn start_trusting(config: &Value, ca_file: &Path) -> Self {
         Self::launch(Some(&accepting(config)), &[("SSL_CERT_FILE", ca_file.as_os_str())])
     }
@@ -108,13 +108,12 @@ impl Lambda {
         Self::launch(Some(&accepting(config)), &[("AWS_ENDPOINT_URL", OsStr::new(aws))])
     }
 
-    /// Starts the function with the text of `LOGAGG_CONFIG`.
+    /// Starts the function with this value of `LOGAGG_CONFIG`.
     pub(crate) fn start_with(config: Option<&str>) -> Self {
         Self::launch(config, &[])
     }
 
-    /// Starts the function with so much memory, and no more for all that it writes to, and with AWS
-    /// at this URL.
+    /// Starts the function with a memory limit, and with AWS at this URL.
     pub(crate) fn start_with_memory(config: &Value, megabytes: usize, aws: &str) -> Self {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", r#"ulimit -d $1 && exec "$0""#, env!("CARGO_BIN_EXE_bootstrap")]);
@@ -167,12 +166,12 @@ impl Lambda {
         Self { api, output, child, readers, invocations: 0, _server: server }
     }
 
-    /// Invokes the function with a minute's time.
+    /// Invokes the function with a minute until the deadline.
     pub(crate) fn invoke(&mut self, event: &[u8]) -> Invoked {
         self.invoke_within(event, STUCK)
     }
 
-    /// Invokes the function and, as Lambda does, ends the process at the deadline.
+    /// Invokes the function and, like Lambda, kills the process at the deadline.
     pub(crate) fn invoke_within(&mut self, event: &[u8], time: Duration) -> Invoked {
         self.invocations += 1;
         let request_id = format!("invocation-{}", self.invocations);
@@ -200,7 +199,7 @@ impl Lambda {
         Invoked { result, summary: self.summary(&request_id) }
     }
 
-    /// The error with which the function rejected to start, once its process has ended.
+    /// The error of a failed start, once the process has ended.
     pub(crate) fn init_error(mut self) -> FunctionError {
         let status = self.child.wait().unwrap();
         assert!(!status.success(), "the process ended as if all were well");
@@ -209,7 +208,7 @@ impl Lambda {
         FunctionError { error_type: error.error_type.clone(), message: error.message.clone() }
     }
 
-    /// Everything the process has written to standard error once it has ended.
+    /// Everything that the process has written to standard error, once it has ended.
     pub(crate) fn standard_error(&mut self) -> String {
         self.child.wait().unwrap();
         for reader in self.readers.drain(..) {
@@ -220,7 +219,7 @@ impl Lambda {
         of_error.map(|(_, line)| format!("{line}\n")).collect()
     }
 
-    /// Waits for so many lines of metrics.
+    /// Waits for this many lines of metrics.
     pub(crate) fn metrics(&self, count: usize) -> Vec<Value> {
         let until = Instant::now() + STUCK;
         let mut lines = self.output.lines.lock().unwrap();
@@ -245,7 +244,7 @@ impl Lambda {
         lines.iter().map(|(_, line)| format!("{line}\n")).collect()
     }
 
-    /// Waits for the summary line of an invocation, and makes sure there is but one.
+    /// Waits for the summary line of an invocation, and checks that there is only one.
     fn summary(&self, request_id: &str) -> Value {
         let until = Instant::now() + STUCK;
         let mut lines = self.output.lines.lock().unwrap();
@@ -291,8 +290,7 @@ impl Drop for Lambda {
     }
 }
 
-/// A configuration that says that there is an on-failure destination, unless it says something
-/// about that itself.
+/// A configuration that accepts missing storage, unless it sets `accepted_risks` itself.
 pub(crate) fn accepting(config: &Value) -> String {
     let mut config = config.clone();
     if config.get("accepted_risks").is_none() {
@@ -346,7 +344,7 @@ impl Service for RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Blocks until there is an event, as Lambda does.
+    /// Blocks until there is an event, like Lambda.
     fn next(&self) -> Reply {
         let mut state = self.state.lock().unwrap();
         loop {

@@ -1,4 +1,4 @@
-//! A stand-in of Logz.io's listener: strict about the request, and moody on demand.
+//! A mock server of Logz.io's listener: strict about requests, with faults on demand.
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -11,20 +11,20 @@ use crate::SECRET;
 use crate::http::{Reply, Request, Response, Server, Service};
 use crate::settled::Held;
 
-/// What is done with a request instead of taking it.
+/// How a request is handled instead of accepting it.
 #[derive(Clone, Debug)]
 pub(crate) enum Mood {
-    /// Nothing is taken; this happens.
+    /// Not accepted; this happens.
     Does(Reply),
-    /// Everything is taken, and then this happens instead of the answer.
+    /// Accepted, followed by this instead of the response.
     TakesThen(Reply),
-    /// Lines at these places are called malformed; the others are taken.
+    /// Logs at these indices are malformed; the others are accepted.
     Malformed(Vec<usize>),
-    /// The connection is reset before the body was read.
+    /// The connection is reset before the body is read.
     ResetsBeforeBody,
 }
 
-/// A listener and what it has taken.
+/// A listener and the logs that it has accepted.
 pub(crate) struct Logzio {
     state: Arc<State>,
     server: Server,
@@ -59,7 +59,7 @@ impl Logzio {
         json!({"type": "logzio", "token": SECRET, "url": self.server.url()})
     }
 
-    /// Treats all requests well from now on.
+    /// Accepts all requests from now on.
     pub(crate) fn recover(&self) {
         self.state.inner.lock().unwrap().moods.clear();
     }
@@ -76,7 +76,7 @@ impl Logzio {
         self.state.inner.lock().unwrap().requests
     }
 
-    /// What the listener has taken, after making sure that every request was as it must be.
+    /// The accepted logs, after checking that every request was valid.
     pub(crate) fn held(&self) -> Held {
         let inner = self.state.inner.lock().unwrap();
         assert!(inner.violations.is_empty(), "{:?}", inner.violations);
@@ -136,7 +136,7 @@ impl Service for State {
     }
 }
 
-/// Makes sure that a request is as Logz.io wants it, and gives its lines.
+/// Checks a request by Logz.io's rules, and returns its logs.
 pub(crate) fn check(request: &Request) -> Result<Vec<Value>, String> {
     let ensure = |holds: bool, violation: &str| {
         if holds { Ok(()) } else { Err(violation.to_owned()) }

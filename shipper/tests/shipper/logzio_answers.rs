@@ -1,4 +1,5 @@
-//! Every class of answer of Logz.io, which takes no keys: whatever may be there twice is counted.
+//! Every kind of response of Logz.io, which does not deduplicate: every possible duplicate is
+//! counted.
 
 use std::collections::BTreeMap;
 

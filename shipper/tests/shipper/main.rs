@@ -1,10 +1,10 @@
-//! The real `bootstrap`, driven through a runtime API as Lambda drives it, delivering to strict
-//! stand-ins of the log services.
+//! The real `bootstrap` with a mock runtime API of Lambda, delivering to strict mock servers of the
+//! destinations.
 //!
-//! [`lambda`] plays Lambda, [`stand_in`] plays any service as its [`contract`] says, [`bulk`] and
-//! [`logzio`] play theirs in more ways, [`storage`] plays S3 and SQS for undelivered events, [`http`]
-//! is the server under all of them. [`settled`] checks the sums of an invocation against what the
-//! service holds.
+//! [`lambda`] is the mock Lambda, [`mock_server`] a server of any destination by its [`contract`],
+//! [`bulk`] and [`logzio`] have more faults, [`storage`] is S3 and SQS for undelivered events, and
+//! [`http`] is the server under all of them. [`settled`] checks the sums of an invocation against
+//! what the destination holds.
 
 #![allow(clippy::unwrap_used, reason = "a failing helper fails the test that uses it")]
 
@@ -51,8 +51,8 @@ mod stream;
 mod tls;
 mod undelivered;
 
-/// In every message: must never be seen in a log or an error.
+/// In every message: must never occur in a log or an error.
 const PAYLOAD: &str = "PAYL0AD";
 
-/// In every credential, likewise.
+/// In every credential: must never occur in a log or an error.
 const SECRET: &str = "S3CR3T";

@@ -1,4 +1,4 @@
-//! The largest event that the shipper takes fits into the memory that its function has.
+//! The largest event that the shipper accepts fits into the function's memory.
 
 use std::iter;
 
@@ -10,22 +10,22 @@ use crate::mock_server::{MockServer, Mood};
 use crate::storage::Storage;
 use crate::{contract, event};
 
-/// Less than any function has, so that the event is soon made.
+/// Less than any function has, so that the event is generated quickly.
 const MEMORY_MB: usize = 64;
 
-/// Nothing is asked of AWS.
+/// AWS is not called.
 const NO_AWS: &str = "http://127.0.0.1:1";
 
-/// What the shipper takes with so much memory: a fifth of what is more than 48 MiB.
+/// The limit for this memory: a fifth of what exceeds 48 MiB.
 const LARGEST_BYTES: usize = (MEMORY_MB - 48) * 1024 * 1024 / 5;
 
-/// A delivery of so many bytes at most, with lines that need more memory beside their text than any
-/// others, since there are as many as can be.
+/// A delivery of at most this many bytes, with as many log events as possible, which need the most
+/// memory besides their messages.
 fn shortest_lines(bytes: usize) -> (usize, String) {
     delivery(bytes, || r"\n".to_owned())
 }
 
-/// A delivery of so many bytes at most, and how many lines it has.
+/// A delivery of at most this many bytes, and its number of log events.
 fn delivery(bytes: usize, mut message: impl FnMut() -> String) -> (usize, String) {
     let mut delivery = r#"{"messageType":"DATA_MESSAGE","owner":"123456789012","logGroup":"/aws/lambda/orders","logStream":"s","subscriptionFilters":["logagg"],"logEvents":["#.to_owned();
     let mut count = 0;
@@ -43,8 +43,8 @@ fn delivery(bytes: usize, mut message: impl FnMut() -> String) -> (usize, String
     }
 }
 
-/// A delivery of so many bytes at most, with lines that cannot be compressed, so that what is stored
-/// of it is as large as can be.
+/// A delivery of at most this many bytes with incompressible messages, so that the stored event is
+/// as large as possible.
 fn random_lines(bytes: usize) -> (usize, String) {
     let mut random = fastrand::Rng::with_seed(7);
     delivery(bytes, || iter::repeat_with(|| random.alphanumeric()).take(500).collect())

@@ -1,4 +1,4 @@
-//! A stand-in of any log service: strict about every request, and moody on demand.
+//! A mock server of any destination: strict about requests, with faults on demand.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,31 +11,31 @@ use crate::contract::{self, Contract, Item};
 use crate::http::{Reply, Request, Response, Server, Service};
 use crate::settled::Held;
 
-/// What is done with a request.
+/// How a request is handled.
 #[derive(Clone, Debug)]
 pub(crate) enum Mood {
-    /// It is taken and answered, as a service does that is well.
+    /// Accepted.
     Takes,
-    /// It is taken, and the answer comes after so long.
+    /// Accepted, with a response after this time.
     TakesSlowly(Duration),
-    /// It is taken, and the answer says of itself that it is a web page.
+    /// Accepted, with a response whose content type is HTML.
     TakesThenMislabels,
-    /// Nothing is taken; this happens.
+    /// Not accepted; this happens.
     Does(Reply),
-    /// Everything is taken, and then this happens instead of the answer.
+    /// Accepted, followed by this instead of the response.
     TakesThen(Reply),
-    /// Everything is taken and answered, but the answer ends in its middle.
+    /// Accepted, with a truncated response.
     TakesThenTruncates,
-    /// A request with an event that cannot be parsed is rejected whole, without a word about which it is:
+    /// A request with an event that cannot be parsed is rejected as a whole, without its number:
     /// <https://docs.datadoghq.com/api/latest/logs/#send-logs>,
-    /// <https://docs.newrelic.com/docs/logs/log-api/introduction-log-api/>, and `otlp_too_large` and
-    /// `splunk_hec_too_large` among the recorded exchanges of the Collector.
+    /// <https://docs.newrelic.com/docs/logs/log-api/introduction-log-api/>, and `otlp_too_large`
+    /// and `splunk_hec_too_large` among the recorded exchanges of the Collector.
     Parses,
-    /// The connection is reset before the body was read.
+    /// The connection is reset before the body is read.
     ResetsBeforeBody,
 }
 
-/// A service and what it has taken.
+/// A destination and the items that it has accepted.
 pub(crate) struct MockServer {
     state: Arc<State>,
     server: Server,
@@ -49,23 +49,23 @@ struct State {
 #[derive(Default)]
 struct Inner {
     moods: VecDeque<Mood>,
-    /// How later requests are treated.
+    /// How later requests are handled.
     lasting: Option<Mood>,
     held: Vec<Item>,
     violations: Vec<String>,
     requests: usize,
     max_bytes: Option<usize>,
-    /// A third-party server and the case of it that is played.
+    /// The third-party server and the case that it replays.
     case: Option<(String, String)>,
-    /// What came while it was.
+    /// The requests during the case.
     sent: Vec<Request>,
 }
 
-/// A message with this in it is one that the service rejects, if it ever rejects one.
+/// Marks a message that the destination rejects, if it ever rejects one.
 pub(crate) const POISON: &str = "POISON";
 
 impl MockServer {
-    /// A service that treats one request after another so, and all later ones well.
+    /// A server that handles the first requests like this, and accepts all later ones.
     pub(crate) fn start(
         contract: &'static dyn Contract,
         moods: impl IntoIterator<Item = Mood>,
@@ -76,62 +76,62 @@ impl MockServer {
         Self { state, server }
     }
 
-    /// Has all later requests treated so.
+    /// Handles all later requests like this.
     pub(crate) fn lasting(self, mood: Mood) -> Self {
         self.state.lock().lasting = Some(mood);
         self
     }
 
-    /// Treats the next requests so.
+    /// Handles the next requests like this.
     pub(crate) fn add_moods(&self, moods: impl IntoIterator<Item = Mood>) {
         self.state.lock().moods.extend(moods);
     }
 
-    /// Has all requests treated well from now on.
+    /// Accepts all requests from now on.
     pub(crate) fn recover(&self) {
         let mut inner = self.state.lock();
         inner.moods.clear();
         inner.lasting = None;
     }
 
-    /// Another way to the same service.
+    /// Another server for the same destination.
     pub(crate) fn with_tls(&self, tls: ServerConfig) -> Server {
         Server::start_with_tls(Arc::clone(&self.state), tls)
     }
 
-    /// Has every request answered with 413 whose body as sent is larger.
+    /// Rejects larger bodies (as sent) with 413.
     pub(crate) fn limited_to(self, bytes: usize) -> Self {
         self.state.lock().max_bytes = Some(bytes);
         self
     }
 
-    /// Has every request answered as a third-party server answers in a recorded case.
+    /// Responds like a third-party server in a recorded case.
     pub(crate) fn in_case(self, server: &str, case: &str) -> Self {
         self.state.lock().case = Some((server.to_owned(), case.to_owned()));
         self
     }
 
-    /// The part of a configuration that points here.
+    /// The destination's configuration for this server.
     pub(crate) fn config(&self) -> Value {
         self.config_at(&self.server.url())
     }
 
-    /// The part of a configuration that looks for the service at another address.
+    /// The destination's configuration for another URL.
     pub(crate) fn config_at(&self, url: &str) -> Value {
         self.state.contract.config(url)
     }
 
-    /// How many requests came, whatever was done with them.
+    /// The number of requests, whatever their result.
     pub(crate) fn requests(&self) -> usize {
         self.state.lock().requests
     }
 
-    /// What was answered as a third-party server answers.
+    /// The requests that were answered like a third-party server.
     pub(crate) fn sent(&self) -> Vec<Request> {
         self.state.lock().sent.clone()
     }
 
-    /// What the service has taken, after making sure that every request was as it must be.
+    /// The accepted items, after checking that every request was valid.
     pub(crate) fn held(&self) -> Held {
         let inner = self.state.lock();
         assert!(inner.violations.is_empty(), "{:?}", inner.violations);
@@ -146,8 +146,8 @@ impl State {
 }
 
 impl Inner {
-    /// How the next request is treated. One whose head came before it was its turn to be reset
-    /// leaves that to the next.
+    /// How the next request is handled. A request whose head was read before leaves a reset to the
+    /// next one.
     fn next_mood(&mut self) -> Mood {
         if matches!(self.moods.front(), Some(Mood::ResetsBeforeBody)) {
             return Mood::Takes;
@@ -213,7 +213,7 @@ impl Service for State {
     }
 }
 
-/// The same answer as a web page.
+/// The same response with an HTML content type.
 fn mislabelled(mut answer: Response) -> Response {
     answer.headers.retain(|(name, _)| *name != "content-type");
     answer.with("content-type", "text/html; charset=utf-8")

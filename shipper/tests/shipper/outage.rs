@@ -31,13 +31,13 @@ fn an_outage_of_three_days_puts_nothing_into_the_dead_letter_queue() {
         .map(|it| Duration::from_secs(setting(&format!("undelivered_{it}"))));
     let longest = longest_outage(attempts, first_delay, retention);
     assert!(longest > 4 * DAY, "{longest:?}");
-    // Where invocations fail, are killed or throttled, the queue's own timeout does.
+    // Failed, killed or throttled invocations use the queue's own visibility timeout.
     assert!(visibility * attempts > 4 * DAY);
-    // The mock queue is set up like that of the module.
+    // The mock queue has the settings of the module.
     assert_eq!((attempts, visibility), (MAX_RECEIVE_COUNT, VISIBILITY_TIMEOUT));
 }
 
-/// The same, played: the queue's clock is the test's.
+/// The same in a simulation with the test's clock.
 #[test]
 fn an_event_that_is_stored_at_the_begin_of_an_outage_of_three_days_arrives_after_it() {
     let stop = || logzio::Mood::Does(Reply::Response(Response::new(401, "")));

@@ -1,4 +1,4 @@
-//! Lines that are longer than a destination takes.
+//! Messages that exceed a destination's size limit.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::lambda::Lambda;
 use crate::logzio::Logzio;
 use crate::settled::{Counts, settled};
 
-/// Twice Logz.io's limit, with characters that grow in JSON and ones of several bytes.
+/// Twice Logz.io's limit, with characters that grow in JSON and multi-byte characters.
 fn long_line() -> String {
     (0..30_000)
         .map(|number| format!("line {number} \"quoted\"\twith ünïcode \u{1F9C0}\n"))

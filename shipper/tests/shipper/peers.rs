@@ -1,4 +1,4 @@
-//! What users of other shippers suffer from is not so here: docs/testing.md says which test shows it.
+//! Known problems of other log shippers: docs/testing.md names the test for each.
 
 use std::io::Read;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::mock_server::{MockServer, POISON};
 use crate::settled::settled;
 use crate::storage::Storage;
 
-/// Every test that is named in the table, as in `events::a_control_message_is_no_log`.
+/// Every test named in the table, such as `events::a_test_message_is_not_a_log_event`.
 fn named() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/testing.md");
     let page = std::fs::read_to_string(path).unwrap();
@@ -33,7 +33,7 @@ fn named() -> Vec<String> {
     tests.collect()
 }
 
-/// The text of the file that a module is, in this ring or beside the code it tries.
+/// The source file of a module, in these tests or next to the tested code.
 fn text_of(module: &str) -> String {
     let module = module.replace("::", "/");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -106,7 +106,7 @@ fn a_line_of_node_keeps_its_tabs_and_has_the_level_of_its_column() {
     );
 }
 
-/// A service that remembers what it was sent.
+/// A server that records its requests.
 struct Ear {
     contract: &'static dyn Contract,
     heard: Mutex<Vec<Request>>,
@@ -121,7 +121,7 @@ impl Service for Ear {
     }
 }
 
-/// The bytes of a request without compression and base64.
+/// The decoded body of a request, without compression and base64.
 fn plain(request: &Request) -> Vec<u8> {
     let body = match request.header("content-encoding") {
         Some("gzip") => {
@@ -141,7 +141,7 @@ fn plain(request: &Request) -> Vec<u8> {
     }
 }
 
-/// A time in all the ways in which services are told one.
+/// A time in all formats of the destinations.
 fn written(millis: u64) -> Vec<Vec<u8>> {
     let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis);
     let mut protobuf_seconds = vec![0x08];
@@ -158,7 +158,7 @@ fn written(millis: u64) -> Vec<Vec<u8>> {
 #[test]
 fn every_service_is_told_when_a_line_was_written_and_what_its_id_is() {
     let mut delivery = event::fresh_delivery(7, &[event::message(0)]);
-    // Some time ago, so that the time of the delivery is another.
+    // In the past, so that it differs from the time of the delivery.
     let millis = delivery["logEvents"][0]["timestamp"].as_u64().unwrap() - 3_600_123;
     delivery["logEvents"][0]["timestamp"] = json!(millis);
     let id = delivery["logEvents"][0]["id"].as_str().unwrap().as_bytes().to_vec();

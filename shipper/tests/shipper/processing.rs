@@ -1,5 +1,4 @@
-//! What is admitted is sent, what is left out is counted, and what must not be sent is taken out;
-//! metrics say so too.
+//! Filtering, sampling and redaction in the function, with their counts and metrics.
 
 use serde_json::{Value, json};
 
@@ -36,7 +35,7 @@ fn every_line_that_is_left_out_is_counted_by_its_rule() {
         format!("2023-11-06T10:00:00.000Z\t{ID}\tINFO\t{PAYLOAD} GET /orders"),
         format!("2023-11-06T10:00:01.000Z\t{FAILED}\tERROR\t{PAYLOAD}"),
     ];
-    // Both destinations are one cluster, which has everything twice then.
+    // Both destinations are the same cluster, which then has everything twice.
     let invoked = Lambda::start(&config).invoke(&event::with(&messages));
     assert_eq!(bulk.held().messages, [messages[3].as_str()]);
     for name in ["search", "second"] {
@@ -112,7 +111,7 @@ fn nothing_that_is_planted_comes_out_again() {
     use crate::bulk::Mood;
     use crate::http::Response;
 
-    // The cluster repeats credentials and documents in everything it says.
+    // The cluster quotes credentials and documents in every response.
     let quotes = |status| Response::new(status, format!("{SECRET} is wrong for {PAYLOAD}"));
     for mood in [
         Mood::Says(quotes(400)),
@@ -140,7 +139,7 @@ fn nothing_that_is_planted_comes_out_again() {
             assert!(!result.contains(marker) && !written.contains(marker), "{result} {written}");
         }
     }
-    // An event that cannot be read.
+    // An invalid event.
     let bulk = Bulk::start();
     let mut lambda = Lambda::start(&json!({"destinations": {"search": bulk.config()}}));
     for event in [

@@ -1,4 +1,4 @@
-//! Pointers to stored events, and Lambda's records of failed invocations, are consumed from a queue.
+//! Processing of pointers to stored events, and of on-failure records of Lambda, from a queue.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn counts(invoked: &Invoked, destination: &str) -> Counts {
     Counts(invoked.summary["destinations"][destination].clone())
 }
 
-/// A stored event for a destination, as the shipper stores it.
+/// A stored event of a destination, as the shipper stores it.
 pub(crate) fn stored(destination: &str, first_id: usize, messages: &[String]) -> Vec<u8> {
     let mut document = event::delivery(event::GROUP, first_id, messages);
     let fields = json!({
@@ -34,7 +34,7 @@ pub(crate) fn key(destination: &str, number: usize) -> String {
     format!("logagg/undelivered/{destination}/2023/11/06/{number:032x}.json.gz")
 }
 
-/// Stores so many events of one message each for a destination.
+/// Stores this many events of one message each for a destination.
 fn fill(storage: &Storage, destination: &str, count: usize) {
     for number in 0..count {
         let stored = stored(destination, number, &[event::message(number)]);
@@ -54,7 +54,7 @@ fn with_bulk(bulk: &Bulk) -> Value {
     json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()})
 }
 
-/// Has the function consume a batch as an event source mapping does.
+/// Invokes the function with a batch, like an event source mapping.
 fn consume(lambda: &mut Lambda, storage: &Storage) -> Invoked {
     let event = storage.receive(10).expect("no message is visible");
     let invoked = lambda.invoke(&event);
@@ -70,7 +70,7 @@ fn stop() -> logzio::Mood {
     logzio::Mood::Does(Reply::Response(Response::new(401, "")))
 }
 
-/// An event of so many messages as Lambda records it for a function.
+/// Lambda's on-failure record of an event with this many messages.
 fn record(function_arn: &str, count: usize) -> String {
     let event: Value = serde_json::from_slice(&event::of(count)).unwrap();
     json!({
@@ -116,7 +116,7 @@ fn what_an_outage_leaves_arrives_once_after_it_and_each_destination_has_its_own(
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = lambda.invoke(&event::of(3));
     assert_eq!(counts(&invoked, "search").get("stored"), 3);
-    // It has asked to be left alone, of which another instance knows nothing.
+    // The destination asked to wait, which another instance does not know.
     assert_eq!(failures(&consume(&mut lambda, &storage)), 1);
     storage.advance(Duration::from_secs(60));
     let invoked = consume(&mut Lambda::start_with_aws(&config, &storage.url()), &storage);
@@ -149,7 +149,7 @@ fn what_is_not_taken_stays_in_the_queue_for_longer_each_time() {
 fn an_object_that_is_gone_was_settled_by_another_pointer() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     storage.send(notification(BUCKET, &key("logs", 1), 1));
-    // Two pointers to one object in a batch are one.
+    // Two pointers to the same object in a batch count once.
     storage.put(&key("logs", 2), stored("logs", 2, &[event::message(2)]));
     storage.put(&key("logs", 2), stored("logs", 2, &[event::message(2)]));
     let mut lambda = Lambda::start_with_aws(&with_logzio(&logzio), &storage.url());
@@ -188,7 +188,7 @@ fn of_what_was_delivered_in_part_only_the_rest_is_delivered_again() {
     let first = counts(&invoked, "x");
     assert!(first.get("delivered") > 0 && first.get("stored") > 0, "{first:?}");
     assert_eq!(first.get("possible_duplicates"), 0);
-    // The message is deleted, and S3 has sent another for what is left.
+    // The message is deleted, and S3 has sent another one for the rest.
     assert_eq!((&invoked.summary["queue"]["rewritten"], failures(&invoked)), (&json!(1), 0));
     let rest = storage.messages_in("logagg/undelivered/");
     assert_eq!(rest.len() as u64, first.get("stored"));
@@ -271,7 +271,7 @@ fn every_message_of_a_batch_is_settled_by_itself() {
     config["processing"] = json!({"exclude": [{"name": "first", "message": "line 0"}]});
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = consume(&mut lambda, &storage);
-    // A stored event has been through the rules; it is not filtered again.
+    // A stored event has passed the rules; it is not filtered again.
     assert_eq!(bulk.held().messages, [event::message(0)]);
     let queue = &invoked.summary["queue"];
     assert_eq!(
@@ -286,7 +286,7 @@ fn every_message_of_a_batch_is_settled_by_itself() {
 #[test]
 fn what_lambda_has_recorded_of_this_function_is_processed_and_may_be_a_duplicate() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
-    // In the queue, in the bucket, and the bare event of a dead-letter queue of Lambda's.
+    // In the queue, in the bucket, and the plain event of a Lambda dead-letter queue.
     storage.send(record(ARN, 2));
     storage.put("aws/lambda/async/the-shipper/2023/11/06/a", record(ARN, 2));
     storage.send(String::from_utf8(event::of(2)).unwrap());
@@ -306,7 +306,7 @@ fn what_lambda_has_recorded_of_this_function_is_processed_and_may_be_a_duplicate
     assert_eq!(storage.queue().len(), 2);
 }
 
-/// Lambda discards a record that its on-failure destination does not take.
+/// Lambda discards a record that its on-failure destination does not accept.
 #[test]
 fn a_queue_that_is_too_small_for_records_of_lambda_is_warned_of_where_that_can_be_seen() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
@@ -318,7 +318,7 @@ fn a_queue_that_is_too_small_for_records_of_lambda_is_warned_of_where_that_can_b
         warnings(&consume(lambda, &storage))
     };
 
-    // One that takes all of them is asked for once, and one with pointers alone never.
+    // A queue with the maximum size is checked once, and one with pointers only is never checked.
     let mut lambda = start();
     fill(&storage, "logs", 1);
     consume(&mut lambda, &storage);
@@ -334,7 +334,7 @@ fn a_queue_that_is_too_small_for_records_of_lambda_is_warned_of_where_that_can_b
     assert_eq!(ship(&mut lambda), json!([warning]));
     assert_eq!((ship(&mut lambda), asked()), (json!([warning]), 2));
 
-    // Without the permission nothing is said.
+    // Without the permission there is no warning.
     storage.deny(["GetQueueAttributes"]);
     let mut lambda = start();
     assert_eq!((ship(&mut lambda), asked()), (none.clone(), 3));
@@ -384,7 +384,7 @@ fn without_other_permissions_events_wait_and_a_warning_names_the_call() {
         assert_eq!(logzio.held().messages, messages(1));
         assert!(storage.queue().is_empty());
     }
-    // The queue's own visibility timeout does in its place.
+    // The queue's own visibility timeout applies instead.
     let (logzio, storage) = (Logzio::with_moods([stop()]), Storage::start());
     fill(&storage, "logs", 1);
     storage.deny(["ChangeMessageVisibilityBatch"]);
@@ -395,7 +395,7 @@ fn without_other_permissions_events_wait_and_a_warning_names_the_call() {
     assert_eq!(storage.next_visible(), Some(VISIBILITY_TIMEOUT));
 }
 
-/// What a killed invocation has delivered is not known: the next one counts all of it.
+/// It is unknown what a killed invocation has delivered: the next one counts all of it.
 #[test]
 fn a_delivery_that_was_begun_and_not_ended_is_counted_as_a_possible_duplicate() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
@@ -403,7 +403,7 @@ fn a_delivery_that_was_begun_and_not_ended_is_counted_as_a_possible_duplicate() 
     let config = with_logzio(&logzio);
     let event = storage.receive(10).unwrap();
     {
-        // Its end is not seen.
+        // Its end is not recorded.
         storage.deny(["DeleteObject"]);
         logzio.add_moods([]);
         let mut lambda = Lambda::start_with_aws(&config, &storage.url());
@@ -420,7 +420,7 @@ fn a_delivery_that_was_begun_and_not_ended_is_counted_as_a_possible_duplicate() 
     assert!(storage.objects("").is_empty());
 }
 
-/// What is stored, delivered and deleted there stays as versions, which the shipper never asks for.
+/// Stored, delivered and deleted events remain as versions, which the shipper never reads.
 #[test]
 fn a_bucket_with_object_lock_keeps_versions_and_is_used_like_any_other() {
     let (logzio, storage) = (Logzio::with_moods([stop(), stop()]), Storage::start());
@@ -430,7 +430,7 @@ fn a_bucket_with_object_lock_keeps_versions_and_is_used_like_any_other() {
     for _ in 0..2 {
         let invoked = lambda.invoke(&event::of(3));
         assert_eq!(counts(&invoked, "logs").get("stored"), 3);
-        // The event comes again: a version more of the same object.
+        // The event is retried: another version of the same object.
         written += 1;
     }
     let keys: Vec<String> = storage.objects("").into_keys().collect();
@@ -447,7 +447,7 @@ fn a_bucket_with_object_lock_keeps_versions_and_is_used_like_any_other() {
     };
     assert!(is_deleted(&keys[0]));
 
-    // Behind a delete marker there is no object, and a delivery that is noted again is the first.
+    // Behind a delete marker there is no object, and the note of another delivery is the first.
     let bytes = storage.versions()[0].body.as_ref().unwrap().len();
     storage.send(notification(BUCKET, &keys[0], bytes));
     let invoked = consume(&mut lambda, &storage);
@@ -479,13 +479,13 @@ fn a_destination_that_is_known_to_be_down_is_asked_for_no_object() {
     assert_eq!(storage.objects("logagg/undelivered/").len(), 1);
 }
 
-/// An object that kills the function, as one does that needs more memory than there is, takes nothing with
-/// it: others of its batch are delivered before, and it ends in the dead-letter queue, as it is.
+/// An object that kills the function, for example by its memory, does not affect others: those of
+/// its batch are delivered before, and it ends up unchanged in the dead-letter queue.
 #[test]
 fn an_object_that_kills_the_function_ends_in_the_dead_letter_queue() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     storage.put(&key("logs", 9), stored("logs", 9, &[event::message(9)]));
-    // Nothing ever comes back of the invocations that have it.
+    // The invocations with it never end.
     for _ in 0..MAX_RECEIVE_COUNT {
         storage.receive(10).unwrap();
         storage.advance(VISIBILITY_TIMEOUT);
@@ -496,7 +496,7 @@ fn an_object_that_kills_the_function_ends_in_the_dead_letter_queue() {
     assert_eq!(logzio.held().messages, messages(1));
     assert_eq!(storage.dead_letters().len(), 1);
     assert_eq!(storage.objects("logagg/undelivered/").len(), 1);
-    // Once it does no longer, it is moved back.
+    // Once it does not kill the function, it is redriven.
     storage.redrive();
     consume(&mut lambda, &storage);
     assert!(storage.objects("").is_empty());
@@ -529,8 +529,8 @@ fn s3_may_not_invoke_the_function_itself() {
     assert!(error.message.contains("have S3 notify an SQS queue"), "{error:?}");
 }
 
-/// Lambda stops a function whose own messages come back to it 16 times, by a trace header that it would have to
-/// hand on. Every invocation here has one, and the mock server takes no request with it.
+/// Lambda stops a function whose own messages invoke it 16 times, detected by a trace header. Every
+/// invocation here has one, and the mock server rejects requests that contain it.
 #[test]
 fn what_the_function_sends_itself_is_no_recursive_loop() {
     let (logzio, storage) = (Logzio::with_moods(std::iter::repeat_n(stop(), 21)), Storage::start());
@@ -545,7 +545,7 @@ fn what_the_function_sends_itself_is_no_recursive_loop() {
     }
     consume(&mut lambda, &storage);
     assert_eq!(logzio.held().messages, messages(1));
-    // Looks for violations.
+    // Fails on invalid requests.
     assert!(storage.objects("").is_empty() && storage.dead_letters().is_empty());
     let requests = storage.requests();
     for operation in ["PutObject", "SendMessageBatch", "ChangeMessageVisibilityBatch"] {

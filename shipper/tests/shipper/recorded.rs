@@ -1,5 +1,5 @@
-//! Mock servers are held to third-party servers: to exchanges that `cargo xtask third-party --record`
-//! has recorded with the pinned versions.
+//! Mock servers respond like third-party servers: compared with exchanges that `cargo xtask
+//! third-party --record` recorded with the pinned versions.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -18,7 +18,7 @@ use crate::http::{Request, Response};
 use crate::lambda::Lambda;
 use crate::mock_server::MockServer;
 
-/// As `cargo xtask third-party` gives its cases.
+/// The time of a case in `cargo xtask third-party`.
 const TIME: Duration = Duration::from_secs(5);
 const LONG_TIME: Duration = Duration::from_secs(60);
 
@@ -54,7 +54,7 @@ struct Received {
 }
 
 impl Recorded {
-    /// All cases, by their names.
+    /// All cases by name.
     fn all() -> Vec<(String, Self)> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shipper/contract/recorded");
         let read = |path: PathBuf| {
@@ -80,7 +80,7 @@ impl Sent {
                 gzip.write_all(&body).unwrap();
                 gzip.finish().unwrap()
             }
-            // What is no gzip is recorded as it was sent.
+            // A body that is not gzip is recorded as sent.
             _ => body,
         };
         Request {
@@ -92,7 +92,7 @@ impl Sent {
     }
 }
 
-/// A body as it was, of the text that is recorded of it.
+/// A body from its recorded form.
 fn bytes(text: &str) -> Vec<u8> {
     let Some(digits) = text.strip_prefix("0x") else { return text.as_bytes().to_vec() };
     let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
@@ -106,7 +106,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What the mock server says in a case.
+/// The mock server's response in a case.
 fn response(
     recorded: &Recorded,
     case: &str,
@@ -169,7 +169,7 @@ fn mock_servers_respond_as_third_party_servers_did() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Where a destination has a URL or an index of its own in the tests, or the case is made by it.
+/// Whether a destination has another URL or index in these tests, or the case is made by it.
 fn is_of_another_configuration(case: &str) -> bool {
     ["http_", "elasticsearch_"].into_iter().any(|kind| case.starts_with(kind))
 }
@@ -183,7 +183,7 @@ fn the_shipper_makes_of_mock_servers_what_it_made_of_third_party_servers() {
         .filter(|(_, recorded)| servers.contains(&recorded.server.as_str()))
         .filter(|(case, _)| !is_of_another_configuration(case))
         .collect();
-    // Most of the time is spent waiting.
+    // Cases mostly wait.
     thread::scope(|scope| {
         for (case, recorded) in cases {
             scope.spawn(move || ship(case, recorded));
@@ -201,11 +201,11 @@ fn ship(case: &str, recorded: &Recorded) {
         destination["indexer_acknowledgement"] = json!(true);
     }
     let config = json!({"destinations": {"x": destination}});
-    // OpenSearch takes events of any age, so that requests can be compared too.
+    // OpenSearch accepts events of any age, so requests can be compared too.
     let is_of_opensearch = recorded.server.starts_with("opensearch-");
     let messages = &recorded.messages;
     let event = if is_of_opensearch { event::with(messages) } else { event::fresh(messages) };
-    // Only where the time has to pass it is short: a busy machine needs more for the others.
+    // Short only if the deadline must be reached: the others need more on a busy machine.
     let time = if recorded.counts["returned_to_source"] == 0 { LONG_TIME } else { TIME };
     let invoked = Lambda::start(&config).invoke_within(&event, time);
     let counts = &invoked.summary["destinations"]["x"];
@@ -223,13 +223,13 @@ fn ship(case: &str, recorded: &Recorded) {
     }
 }
 
-/// Makes sure that a mock server was sent what the third-party server was.
+/// Checks that the mock server and the third-party server received the same requests.
 fn same_requests(case: &str, recorded: &Recorded, sent: &[Request]) {
     let headers = |headers: &BTreeMap<String, String>, names: &[&String]| {
         names.iter().map(|name| headers.get(*name).cloned()).collect::<Vec<_>>()
     };
     let mut sent: Vec<_> = sent.iter().map(|request| (request, decompressed(request))).collect();
-    // Repetitions are recorded once.
+    // Retries are recorded once.
     sent.dedup_by(|(_, one), (_, other)| one == other);
     let mut expected: Vec<_> =
         recorded.exchanges.iter().map(|exchange| &exchange.request).collect();

@@ -1,4 +1,4 @@
-//! Stored events are counted, and replayed by hand.
+//! Counting and replaying stored events.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,8 @@ const SCHEDULE: &str =
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// A function with two destinations, and a bucket with three old events for each and two for none.
+/// A function with two destinations, and a bucket with three old events for each and two for a
+/// destination that is not configured.
 fn scene(logzio: &Logzio, storage: &Storage) -> Lambda {
     for destination in ["a", "b"] {
         for number in 0..3 {
@@ -107,7 +108,7 @@ fn a_replay_that_has_no_time_left_says_where_it_goes_on() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     let mut lambda = scene(&logzio, &storage);
     let event = json!({"logagg": "replay", "after": key("a", 0)});
-    // Less the reserve of a second this is less than a page may take.
+    // Less the reserve of a second, this is less than a page may take.
     let invoked = lambda.invoke_within(event.to_string().as_bytes(), Duration::from_millis(2_500));
     assert_eq!(invoked.summary["replay"]["continue_after"], key("a", 0), "{}", invoked.summary);
     assert_eq!(invoked.summary["outcome"], "ok");
@@ -129,7 +130,7 @@ fn a_replay_that_cannot_be_done_is_an_error_that_says_why() {
     let expected =
         "sqs:SendMessageBatch: AccessDeniedException (status 403), IAM action sqs:SendMessage";
     assert!(message.contains(expected), "{message}");
-    // What was not sent is sent by a replay that goes on there.
+    // What was not sent is sent by another replay that continues there.
     let after = invoked.summary["replay"]["continue_after"].as_str().unwrap();
     assert!(after < key("a", 0).as_str(), "{after}");
     storage.deny(["ListObjectsV2"]);

@@ -1,5 +1,5 @@
-//! What an answer means for the lines sent, as the page of each destination has it: a row for each
-//! answer in the service's own words, and one for the statuses that mean the same.
+//! What a response means for the records, as on the page of each destination: a row for each
+//! response in the destination's own form, and one for statuses with the same meaning.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::contract::{ALL, Contract, Item};
 use crate::http;
 
-/// The statuses that are told apart, and those that stand for all others of their kind.
+/// The distinguished statuses, and those that stand for all others of their kind.
 const STATUSES: [(u16, &str); 16] = [
     (302, "3xx"),
     (400, "400"),
@@ -35,17 +35,17 @@ const STATUSES: [(u16, &str); 16] = [
     (507, "other 5xx"),
 ];
 
-/// An answer in the service's own words.
+/// A response in the destination's own form.
 pub(crate) struct OwnResponse {
-    /// What the page calls it.
+    /// Its name on the page.
     pub(crate) name: String,
-    /// How many lines it answers.
+    /// The number of records in the request.
     pub(crate) lines: usize,
     pub(crate) answer: http::Response,
 }
 
 impl OwnResponse {
-    /// An answer that is called by its status and body.
+    /// A response that is named by its status and body.
     pub(crate) fn new(lines: usize, status: u16, body: &str) -> Self {
         let answer = http::Response::new(status, body);
         Self { name: format!("{status} `{body}`"), lines, answer }
@@ -126,10 +126,10 @@ fn table(contract: &dyn Contract) -> String {
     format!("| response | log events |\n|---|---|\n{}", rows.collect::<String>())
 }
 
-/// What batch_outcomes mean at a destination.
+/// Descriptions of outcomes at a destination.
 struct Words {
     keys: Deduplication,
-    /// Whether it is given a secret of its own.
+    /// Whether it has a secret.
     has_secret: bool,
 }
 
@@ -139,7 +139,7 @@ impl Words {
         Self { keys: destination.deduplication(), has_secret }
     }
 
-    /// What a batch_outcome means for so many lines.
+    /// The description of an outcome for this many records.
     fn batch_outcome(&self, batch_outcome: &BatchOutcome, lines: usize) -> String {
         match batch_outcome {
             BatchOutcome::Counted { delivered, rejected: reasons } => {
@@ -206,7 +206,7 @@ fn rejected(class: &ReasonCode) -> String {
     format!("rejected as `{}`", class.as_str())
 }
 
-/// So many of each, one after the other; all of them need no number.
+/// The number of each, one after another; without a number if it is all of them.
 fn counted(words: impl Iterator<Item = (String, usize)>, lines: usize) -> String {
     let mut counts: Vec<(String, usize)> = Vec::new();
     for (word, count) in words.filter(|(_, count)| *count > 0) {
@@ -222,7 +222,7 @@ fn counted(words: impl Iterator<Item = (String, usize)>, lines: usize) -> String
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// The word under which it is counted, where that is more than the status.
+/// The reason in the counts, if it is more than the status.
 fn reason(class: &ReasonCode) -> String {
     match class.as_str() {
         word if word.starts_with("status_") => String::new(),

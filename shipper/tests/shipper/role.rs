@@ -1,4 +1,5 @@
-//! The role of the shipper's module may do what the shipper and Lambda need for undelivered events, and nothing else.
+//! The role of the shipper's module grants what the shipper and Lambda need for undelivered events,
+//! and nothing else.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,7 +14,7 @@ use crate::logzio::{self, Logzio};
 use crate::queue::key;
 use crate::storage::Storage;
 
-/// What Lambda's mapping needs of the function's role.
+/// The permissions that an event source mapping needs.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
 const OF_THE_MAPPING: [&str; 3] =
@@ -22,7 +23,7 @@ const OF_THE_MAPPING: [&str; 3] =
 /// The statements about bucket and queue.
 const STATEMENTS: [&str; 3] = ["ListUndelivered", "Pointers", "Undelivered"];
 
-/// The actions that the role is granted by these statements.
+/// The actions granted by these statements.
 fn granted() -> BTreeSet<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../modules/shipper/role.tf");
     let body: Body = std::fs::read_to_string(path).unwrap().parse().unwrap();
@@ -40,7 +41,7 @@ fn granted() -> BTreeSet<String> {
     actions
 }
 
-/// The action that a call needs.
+/// The action of a call.
 fn action(operation: &str) -> &'static str {
     match operation {
         "PutObject" => "s3:PutObject",
@@ -71,7 +72,7 @@ fn the_role_has_the_permissions_that_are_used_and_no_others() {
         "requestPayload": event,
     });
     storage.put("aws/lambda/async/the-shipper/2026/11/29/a", record.to_string());
-    // Another's message stays in the queue, delayed.
+    // A foreign message stays in the queue, delayed.
     storage.send("no JSON");
     lambda.invoke(br#"{"logagg":"replay","dry_run":true}"#);
     lambda.invoke(br#"{"logagg":"replay"}"#);

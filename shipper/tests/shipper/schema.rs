@@ -1,8 +1,9 @@
-//! The published JSON Schema of the configuration says what the shipper says.
+//! The published JSON Schema of the configuration agrees with the shipper.
 //!
-//! Both are tried with the same documents: what the shipper takes, the schema takes; and what the shipper
-//! rejects for a type, a range, an unknown or a missing field, the schema rejects. The published schema
-//! is made of the same types, but editors know none of its formats, nor do these tests.
+//! Both are tested with the same documents: what the shipper accepts, the schema accepts; and what
+//! the shipper rejects because of a type, a range, an unknown or a missing field, the schema
+//! rejects. The published schema is generated from the same types, but editors and these tests do
+//! not know its formats.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::documentation;
 
-/// A schema, read from the page it is published on.
+/// The published schema.
 struct Published {
     schemas: Schemas,
     index: SchemaIndex,
@@ -49,8 +50,8 @@ impl Published {
     }
 }
 
-/// Checks that the schema takes a configuration if the shipper does. Every test that starts a shipper
-/// does so with what it starts it with.
+/// Checks that the schema accepts a configuration if the shipper does. Every test that starts a
+/// shipper calls it with its configuration.
 #[track_caller]
 pub(crate) fn takes_what_the_reader_takes(document: &str) {
     if let Ok(value) = serde_json::from_str(document)
@@ -61,10 +62,10 @@ pub(crate) fn takes_what_the_reader_takes(document: &str) {
     }
 }
 
-/// What the reader says of a document, whatever it risks.
+/// The shipper's errors for a document, whatever its risks.
 fn reader_refuses(document: &Value) -> Option<String> {
     let mut document = document.clone();
-    // Whoever leaves `accept` as it is has what it says read too.
+    // `accepted_risks` is validated unless it is the changed field.
     if document.is_object() && document.get("accepted_risks").is_none() {
         document["accepted_risks"] =
             json!(["no_undelivered_storage", "insecure_http", "low_memory"]);
@@ -75,7 +76,7 @@ fn reader_refuses(document: &Value) -> Option<String> {
     refusal
 }
 
-/// Configurations that have every field there is, and those on the pages.
+/// Configurations that have every field, and those on the pages.
 fn configurations() -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configurations");
     let files = fs::read_dir(folder).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
@@ -83,31 +84,31 @@ fn configurations() -> Vec<Value> {
     read.chain(documentation::configurations().into_iter().map(|(_, value)| value)).collect()
 }
 
-/// A place in a document, with its part of the schema.
+/// A path in a document, with its part of the schema.
 struct Spot {
     pointer: String,
     schema: Value,
     is_required: bool,
-    /// The places of it in the schema, for whatever document.
+    /// Its path in the schema.
     name: String,
 }
 
-/// All places of a document, and the objects at them.
+/// All paths of a document, and its objects.
 #[derive(Default)]
 struct Spots {
     fields: Vec<Spot>,
-    /// Pointers of objects that take no names but those they know.
+    /// Pointers of objects without arbitrary names.
     objects: Vec<String>,
 }
 
-/// The schema of what names of the user's own stand for, where there are such names.
+/// The schema of the values of a map.
 fn member(schema: &Value) -> Option<&Value> {
     let patterns = schema["patternProperties"].as_object().into_iter().flatten();
     let mut members = patterns.map(|(_, member)| member).chain(schema.get("additionalProperties"));
     members.find(|it| it.is_object() && it.get("not").is_none())
 }
 
-/// The schemas of an object that has other fields for each `type`, by their types.
+/// The schemas of an object whose fields depend on its `type`.
 fn variants<'s>(schema: &'s Value) -> BTreeMap<&'s str, &'s Value> {
     let branches = schema["allOf"].as_array().into_iter().flatten();
     let variant =
@@ -148,7 +149,7 @@ impl Spots {
     }
 }
 
-/// The names of all places of a schema.
+/// The names of all paths of a schema.
 fn every_name(schema: &Value, name: &str, names: &mut BTreeSet<String>) {
     for (kind, variant) in variants(schema) {
         every_name(variant, &format!("{name}={kind}"), names);
@@ -167,20 +168,20 @@ fn every_name(schema: &Value, name: &str, names: &mut BTreeSet<String>) {
     }
 }
 
-/// What a part of a schema calls its type.
+/// The type of a part of a schema.
 fn type_of(schema: &Value) -> &str {
-    // All that is referred to is one definition.
+    // All references are to a single definition.
     let is_secret = schema["$ref"] == "#/$defs/secret";
     if is_secret { "secret" } else { schema["type"].as_str().unwrap() }
 }
 
-/// Whether a place takes any text, or any of some form.
+/// Whether any string, or any of a format, is valid.
 fn takes_text(schema: &Value) -> bool {
     let is_choice = schema.get("enum").is_some() || schema.get("const").is_some();
     matches!(type_of(schema), "string" | "secret") && !is_choice
 }
 
-/// Values that no place with this schema takes.
+/// Values that are invalid everywhere with this schema.
 fn wrong(schema: &Value) -> Vec<Value> {
     let kinds = [json!(null), json!(true), json!("x"), json!(5), json!([]), json!({})];
     let kind = type_of(schema);
@@ -220,7 +221,7 @@ fn wrong(schema: &Value) -> Vec<Value> {
     values
 }
 
-/// The document with another value there.
+/// The document with another value at the pointer.
 fn with(document: &Value, pointer: &str, value: &Value) -> Value {
     let mut changed = document.clone();
     *changed.pointer_mut(pointer).unwrap() = value.clone();
@@ -247,7 +248,7 @@ fn takes_at_least_what_the_reader_takes(document: &Value) {
     }
 }
 
-/// A schema without what is there for readers of it.
+/// A schema without annotations.
 fn bare(mut schema: Value) -> Value {
     match &mut schema {
         Value::Array(items) => items.iter_mut().for_each(|item| *item = bare(item.take())),
@@ -402,7 +403,7 @@ fn the_enforcers_schema_says_what_its_reader_says() {
     check(&changed, false);
 }
 
-/// A text that is nearly one that stands in a configuration, or any.
+/// A string that is similar to a valid one, or any.
 fn text(near: String) -> impl Strategy<Value = String> {
     let change = (any::<Index>(), any::<char>(), "[ -~]", any::<bool>());
     let nearly = prop::collection::vec(change, 1..4).prop_map(move |changes| {
@@ -421,7 +422,7 @@ fn text(near: String) -> impl Strategy<Value = String> {
     prop_oneof![3 => nearly, 1 => "[ -~]{0,20}", 1 => any::<String>()]
 }
 
-/// A configuration with another text in one of the places for texts.
+/// A configuration with another string in one place.
 fn with_another_text() -> impl Strategy<Value = Value> {
     let schema = config::schema();
     let mut places = Vec::new();

@@ -1,4 +1,4 @@
-//! Secrets are fetched from where their ARNs say, once, and again after a refusal.
+//! Secrets are fetched by their ARNs, once, and again after they were rejected.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::{SECRET, bulk};
 const SECRET_ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:search-AbCdEf";
 const PARAMETER_ARN: &str = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/password";
 
-/// A cluster that lets in whoever has the password, and counts how often somebody came.
+/// A cluster that requires a password, and counts requests.
 struct Cluster {
     password: Mutex<String>,
     requests: Mutex<usize>,
@@ -58,7 +58,7 @@ fn config(server: &Server, password: &str) -> Value {
     }}})
 }
 
-/// A service that lets in whoever knows its address, and says in words of its own who is not.
+/// A server that rejects unknown URLs in the destination's own form.
 struct Doorman {
     path: Mutex<String>,
     refusal: Response,
@@ -114,7 +114,7 @@ fn a_secret_that_was_rotated_is_fetched_again_and_the_event_delivered() {
         assert_eq!(invoked.summary["outcome"], "ok");
         assert_eq!(invoked.summary["destinations"]["search"]["delivered"], 1);
     }
-    // The first, the one that was rejected, its retry_scope, and the last.
+    // The first, the rejected one, its retry, and the last.
     assert_eq!((keepers.asked().len(), cluster.requests()), (2, 4));
 }
 
@@ -142,7 +142,7 @@ fn a_renewal_that_hangs_ends_before_the_invocation_does() {
     lambda.invoke(&event::of(1));
     *cluster.password.lock().unwrap() = "another".to_owned();
     keepers.fall_silent();
-    // A second of it is the reserve. An invocation that runs past its end fails the test.
+    // A second of it is the reserve. An invocation that misses its deadline fails the test.
     let invoked = lambda.invoke_within(&event::of(1), Duration::from_millis(2_500));
     let reasons = &invoked.summary["destinations"]["search"]["reasons"];
     assert_eq!(reasons["returned_to_source"]["status_401"], 1);
@@ -167,7 +167,7 @@ fn a_secret_is_fetched_again_whatever_words_a_service_has_for_a_wrong_one() {
         let keepers = Keepers::start();
         let kept = |number: usize| match is_splunk {
             true => format!("{SECRET}-{number}"),
-            // The address is the secret.
+            // The URL is the secret.
             false => format!("{}/receiver/{SECRET}-{number}", server.url()),
         };
         keepers.keep(SECRET_ARN, &kept(1));

@@ -1,5 +1,5 @@
-//! Checks the sums of an invocation against what a service holds: nothing lost, and nothing
-//! there twice that was not counted as a possible duplicate.
+//! Checks the sums of an invocation against what a destination holds: nothing is lost, and every
+//! duplicate is counted as a possible duplicate.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::lambda::Invoked;
 
-/// The messages that a service holds, as often as it holds them.
+/// The messages that a destination holds, including duplicates.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) messages: Vec<String>,
@@ -23,15 +23,15 @@ impl Counts {
         value.as_u64().unwrap_or_else(|| panic!("no count {name} in {}", self.0))
     }
 
-    /// The reasons of one disposition, with how many records each has.
+    /// The reasons of one count, with their numbers.
     pub(crate) fn reasons(&self, disposition: &str) -> BTreeMap<String, u64> {
         let reasons = self.0["reasons"][disposition].as_object().into_iter().flatten();
         reasons.map(|(reason, count)| (reason.clone(), count.as_u64().unwrap())).collect()
     }
 }
 
-/// Checks an invocation after which a service that was empty before it holds `held`, of `sent`
-/// messages, and gives the destination's counts.
+/// Checks an invocation after which a destination that was empty before holds `held`, of `sent`
+/// messages, and returns its counts.
 pub(crate) fn settled(
     invoked: &Invoked,
     destination: &str,
@@ -58,7 +58,7 @@ pub(crate) fn settled(
         assert_eq!(of_reasons, get(disposition), "{disposition}: {summary}");
     }
 
-    // What Lambda was told.
+    // The response to Lambda.
     let left = get("returned_to_source") > 0;
     assert_eq!(invoked.has_something_come_again(), left, "{summary}");
     assert_eq!(summary["outcome"], if left { "failed" } else { "ok" });
@@ -68,7 +68,7 @@ pub(crate) fn settled(
         assert_eq!(result, summary);
     }
 
-    // What the service holds.
+    // What the destination holds.
     let mut copies: BTreeMap<&str, u64> = BTreeMap::new();
     for message in &held.messages {
         *copies.entry(message).or_default() += 1;

@@ -1,4 +1,4 @@
-//! Splunk's acknowledgement: what was parsed is delivered once it is indexed.
+//! Splunk's indexer acknowledgement: what was parsed is delivered once it is indexed.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::lambda::Lambda;
 use crate::mock_server::{MockServer, POISON};
 use crate::settled::{Held, settled};
 
-/// A collector that indexes what it takes after being asked about it so many times.
+/// A collector that indexes events after this many acknowledgement requests.
 struct Indexer {
     asked_before_indexed: usize,
     inner: Mutex<Inner>,
@@ -42,7 +42,7 @@ impl Indexer {
     fn config(server: &Server) -> Value {
         let mut config = SplunkHec.config(&server.url());
         config["indexer_acknowledgement"] = json!(true);
-        // So that there are several requests, and as many receipts.
+        // For several requests and as many acknowledgement ids.
         config["max_request_bytes"] = json!(10_000);
         config
     }
@@ -64,7 +64,7 @@ impl Service for Indexer {
                 inner.violations.push(format!("another channel: {query}"));
             }
             let body: Value = serde_json::from_slice(&request.body).unwrap();
-            // Whoever has given no receipt is only asked whether there are any.
+            // The first request only checks whether acknowledgement is supported.
             inner.inquiries += usize::from(!inner.receipts.is_empty());
             let is_indexed = inner.inquiries > self.asked_before_indexed;
             let mut acks = serde_json::Map::new();
@@ -79,8 +79,8 @@ impl Service for Indexer {
         match SplunkHec.check(&request) {
             Ok(items) => {
                 if let Some(bad) = items.iter().position(Item::is_poison) {
-                    // What stands before it was parsed, and is lost before it is indexed: without a receipt
-                    // nothing tells.
+                    // The events before it were parsed, and are lost before they are indexed,
+                    // without an acknowledgement id that would show it.
                     let body = json!({
                         "text": "Invalid data format", "code": 6, "invalid-event-number": bad,
                     });
@@ -110,11 +110,12 @@ fn what_is_indexed_is_delivered() {
     assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (60, 0));
     let receipts = indexer.inner.lock().unwrap().receipts.len() as u64;
     assert!(receipts > 1);
-    // Whether there are receipts, and twice about these.
+    // One checks for support, and two are about these ids.
     assert_eq!(counts.get("requests"), receipts + 3);
 }
 
-/// An event before a bad one was parsed, and without an acknowledgement it is not known to be indexed.
+/// An event before an invalid one was parsed, and without acknowledgement it is not known to be
+/// indexed.
 #[test]
 fn what_precedes_a_bad_event_is_not_delivered_before_it_is_acknowledged() {
     let (indexer, server) = Indexer::start(0);
@@ -129,8 +130,8 @@ fn what_precedes_a_bad_event_is_not_delivered_before_it_is_acknowledged() {
     assert!(counts.get("possible_duplicates") > 0, "the request may have been indexed in part");
 }
 
-/// A load balancer in front of indexers, each of which knows of what it was sent and of nothing else: an
-/// acknowledgement has to be asked of the same one, to which the balancer's cookie leads.
+/// A load balancer in front of indexers, each of which knows only its own requests: an
+/// acknowledgement must be requested from the same one, selected by the balancer's cookie.
 ///
 /// <https://help.splunk.com/en/splunk-enterprise/get-started/get-data-in/9.4/get-data-with-http-event-collector/about-http-event-collector-indexer-acknowledgment>
 struct Balancer {
@@ -171,9 +172,10 @@ fn behind_a_load_balancer_the_indexer_is_asked_that_was_sent_to() {
     assert_eq!(invoked.summary["destinations"]["x"]["delivered"], 60, "{}", invoked.summary);
 }
 
-/// A collector whose token acknowledges nothing, and says so when it is asked.
+/// A collector whose token has no indexer acknowledgement, and says so when it is requested.
 ///
-/// <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>, code 14
+/// <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>, code
+/// 14
 struct WithoutAcknowledgement(Mutex<usize>);
 
 impl Service for WithoutAcknowledgement {
@@ -213,7 +215,7 @@ fn what_is_never_indexed_is_returned_to_source_in_time() {
     assert_eq!(counts.reasons("returned_to_source")["not_acknowledged"], 60);
 }
 
-/// Splunk takes no event that is blank after trimming, and of what stands behind one it takes nothing.
+/// Splunk rejects an event of white space only, and everything after it.
 ///
 /// <https://github.com/splunk/splunk-connect-for-kubernetes/issues/64>,
 /// <https://github.com/moby/moby/issues/35862>
@@ -236,7 +238,7 @@ fn a_blank_event_is_never_sent_and_harms_no_other() {
     assert_eq!(counts.reasons("rejected")["event_blank"], 20);
 }
 
-/// A bad event costs a request, and no wait: nothing is throttled.
+/// An invalid event costs a request, and no wait: nothing is throttled.
 #[test]
 fn many_bad_events_cost_no_waits() {
     let splunk = MockServer::start(&SplunkHec, []);

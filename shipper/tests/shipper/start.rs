@@ -1,4 +1,4 @@
-//! A shipper with a wrong configuration refuses to start and says everything that is wrong.
+//! A shipper with an invalid configuration does not start and reports all errors.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use crate::SECRET;
 use crate::event;
 use crate::lambda::Lambda;
 
-/// Starts with a configuration that is rejected with this text, in the error and in the log.
+/// Starts with a configuration that is rejected with this error, which Lambda and the log receive.
 #[track_caller]
 fn check(config: Option<&str>, expected: &str) {
     let mut lambda = Lambda::start_with(config);
@@ -117,7 +117,7 @@ fn settings_that_may_lose_logs_or_give_them_away_must_be_accepted_by_name() {
     assert_eq!(invoked.result, Ok(invoked.summary));
 }
 
-/// Starts in these variables with a configuration that is rejected with this text.
+/// Starts in this environment with a configuration that is rejected with this error.
 #[track_caller]
 fn check_in(variables: &[(&str, &str)], config: &str, expected: &str) {
     let lambda = Lambda::start_in(&[variables, &[("LOGAGG_CONFIG", config)]].concat());

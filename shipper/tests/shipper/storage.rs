@@ -1,6 +1,6 @@
-//! A mock server of S3 and SQS, as far as undelivered events need them: strict about the request, and it
-//! fails on demand. S3 notifies the queue as it is configured to in `modules/shipper`, and the queue hands
-//! out its messages as an event source mapping does, by a clock that a test sets.
+//! A mock server of S3 and SQS for undelivered events: strict about requests, with faults on
+//! demand. S3 notifies the queue as configured in `modules/shipper`, and the queue delivers its
+//! messages like an event source mapping, by the test's clock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,11 +19,11 @@ pub(crate) const BUCKET: &str = "undelivered";
 const ACCOUNT: &str = "123456789012";
 const QUEUE: &str = "pointers";
 
-/// The queue's visibility timeout and how often it hands out a message, as in `modules/shipper`.
+/// The queue's visibility timeout and maximum receive count, as in `modules/shipper`.
 pub(crate) const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(900);
 pub(crate) const MAX_RECEIVE_COUNT: u32 = 400;
 
-/// The largest message that the queue takes, as in `modules/shipper`.
+/// The queue's maximum message size, as in `modules/shipper`.
 const MAX_MESSAGE_BYTES: u64 = 1_048_576;
 
 /// A bucket and a queue.
@@ -32,16 +32,16 @@ pub(crate) struct Storage {
     server: Server,
 }
 
-/// What is wrong with them.
+/// A fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Trouble {
     #[default]
     Nothing,
-    /// The function may not do what it asks for.
+    /// The function has no permission.
     Rejects,
-    /// Everything is done, and nothing is ever answered.
+    /// Requests are processed, without a response.
     Hangs,
-    /// Everything is done, and the connection is reset instead of an answer.
+    /// Requests are processed, and the connection is reset instead of a response.
     LosesAnswers,
     /// That happens once.
     LosesOneAnswer,
@@ -52,22 +52,22 @@ impl Trouble {
         [Self::Nothing, Self::Rejects, Self::Hangs, Self::LosesAnswers, Self::LosesOneAnswer];
 }
 
-/// What happens to one request.
+/// How a request is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Strike {
-    /// Nothing.
+    /// Processed.
     Passes,
-    /// It is rejected for now, and nothing is done.
+    /// Rejected as retryable, and not processed.
     Rejected,
-    /// It is done, and the answer is lost.
+    /// Processed, and the response is lost.
     AnswerLost,
-    /// Nothing is done, and nothing is answered.
+    /// Not processed, without a response.
     NeverAnswered,
-    /// It is done, and nothing is answered.
+    /// Processed, without a response.
     DoneAndNeverAnswered,
 }
 
-/// Decides on one request after another.
+/// Decides how each request is handled.
 type Striking = Box<dyn FnMut() -> Strike + Send>;
 
 #[derive(Default)]
@@ -96,7 +96,7 @@ struct Object {
     modified: SystemTime,
 }
 
-/// A version of an object in a bucket with Object Lock: what was written, or `None` for a delete marker.
+/// A version of an object in a bucket with Object Lock: its content, or `None` for a delete marker.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Version {
     pub(crate) key: String,
@@ -123,7 +123,7 @@ impl Storage {
         self.server.url()
     }
 
-    /// The environment of a function whose AWS this is.
+    /// The environment of a function with this server as AWS.
     pub(crate) fn environment(&self) -> Environment {
         Environment::from_pairs(&[
             ("AWS_ENDPOINT_URL", self.url().as_str()),
@@ -134,12 +134,12 @@ impl Storage {
         ])
     }
 
-    /// The part of a configuration that stores in the bucket.
+    /// The configuration of storage in the bucket.
     pub(crate) fn config() -> Value {
         json!({"bucket": BUCKET, "reserve_ms": 2000, "bucket_owner": ACCOUNT})
     }
 
-    /// The same with the queue for a replay by hand.
+    /// The same with the queue for replays.
     pub(crate) fn config_with_queue(&self) -> Value {
         let mut config = Self::config();
         config["queue_url"] = json!(format!("{}/{ACCOUNT}/{QUEUE}", self.url()));
@@ -151,17 +151,17 @@ impl Storage {
         self.inner().refusals.extend(answers);
     }
 
-    /// From now on the function may not call these operations.
+    /// Denies the function these operations from now on.
     pub(crate) fn deny(&self, operations: impl IntoIterator<Item = &'static str>) {
         self.inner().denied = operations.into_iter().collect();
     }
 
-    /// From now on this is wrong.
+    /// Sets the fault from now on.
     pub(crate) fn have(&self, trouble: Trouble) {
         self.inner().trouble = trouble;
     }
 
-    /// Has this decide what happens to each request.
+    /// Sets how each request is handled.
     pub(crate) fn strike(&self, striking: impl FnMut() -> Strike + Send + 'static) {
         self.inner().striking = Some(Box::new(striking));
     }
@@ -173,13 +173,13 @@ impl Storage {
         inner.refusals.clear();
     }
 
-    /// Has the queue take messages of so many bytes at most.
+    /// Sets the queue's maximum message size.
     pub(crate) fn limit_messages(&self, bytes: u64) {
         self.inner().max_message_bytes = Some(bytes);
     }
 
-    /// Makes it a bucket with Object Lock, which keeps every version: writing over an object adds one, and
-    /// deleting it adds a delete marker, behind which there is no object to be read or listed.
+    /// Enables Object Lock, which keeps every version: overwriting an object adds one, and deleting
+    /// it adds a delete marker, behind which the object can neither be read nor listed.
     ///
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html>,
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html>
@@ -187,28 +187,28 @@ impl Storage {
         self.inner().versions = Some(Vec::new());
     }
 
-    /// The versions that a bucket with Object Lock keeps, in the order in which they were made.
+    /// The versions in a bucket with Object Lock, oldest first.
     pub(crate) fn versions(&self) -> Vec<Version> {
         self.inner().versions.clone().expect("a bucket without Object Lock")
     }
 
-    /// Writes an object, and notifies the queue as S3 does.
+    /// Writes an object, and notifies the queue like S3.
     pub(crate) fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
         self.inner().write(key, body.into());
     }
 
-    /// Writes an object that is so old, and notifies nobody.
+    /// Writes an object of this age, without a notification.
     pub(crate) fn put_old(&self, key: &str, body: impl Into<Vec<u8>>, age: Duration) {
         let modified = SystemTime::now() - age;
         self.inner().objects.insert(key.to_owned(), Object { body: body.into(), modified });
     }
 
-    /// Puts a message into the queue.
+    /// Sends a message to the queue.
     pub(crate) fn send(&self, body: impl Into<String>) {
         self.inner().send(body.into());
     }
 
-    /// The objects whose keys begin so.
+    /// The objects with this prefix.
     pub(crate) fn objects(&self, prefix: &str) -> BTreeMap<String, Vec<u8>> {
         let inner = self.inner();
         assert!(inner.violations.is_empty(), "{:?}", inner.violations);
@@ -216,12 +216,12 @@ impl Storage {
         objects.map(|(key, object)| (key.clone(), object.body.clone())).collect()
     }
 
-    /// The documents of the objects whose keys begin so.
+    /// The documents of the objects with this prefix.
     pub(crate) fn documents(&self, prefix: &str) -> Vec<Value> {
         self.objects(prefix).values().map(|body| document(body)).collect()
     }
 
-    /// The messages in the stored events whose keys begin so.
+    /// The messages in the stored events with this prefix.
     pub(crate) fn messages_in(&self, prefix: &str) -> Vec<String> {
         self.objects(prefix).values().flat_map(|body| stored_messages(body)).collect()
     }
@@ -236,7 +236,7 @@ impl Storage {
         self.inner().keys.clone()
     }
 
-    /// The messages that are in the queue, visible or not.
+    /// The messages in the queue, visible or not.
     pub(crate) fn queue(&self) -> Vec<Message> {
         self.inner().messages.clone()
     }
@@ -246,7 +246,7 @@ impl Storage {
         self.inner().dead_letters.clone()
     }
 
-    /// Lets time pass for the queue.
+    /// Advances the queue's clock.
     pub(crate) fn advance(&self, time: Duration) {
         self.inner().clock += time;
     }
@@ -257,9 +257,9 @@ impl Storage {
         inner.messages.iter().map(|it| it.visible_at.saturating_sub(inner.clock)).min()
     }
 
-    /// The event that an event source mapping makes of the next messages; `None` where none is visible.
-    /// They become invisible for the visibility timeout, and one that was received too often already goes
-    /// to the dead-letter queue.
+    /// The event that an event source mapping creates from the next messages; `None` if none is
+    /// visible. They become invisible for the visibility timeout, and a message over the maximum
+    /// receive count is moved to the dead-letter queue.
     ///
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
     pub(crate) fn receive(&self, most: usize) -> Option<Vec<u8>> {
@@ -282,8 +282,8 @@ impl Storage {
         (!records.is_empty()).then(|| serde_json::to_vec(&json!({"Records": records})).unwrap())
     }
 
-    /// Deletes the messages of a batch that the function has not reported, as an event source mapping does
-    /// with `ReportBatchItemFailures`; after an error of the function it deletes none.
+    /// Deletes the messages of a batch that the function has not reported, like an event source
+    /// mapping with `ReportBatchItemFailures`; none after an error of the function.
     ///
     /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
     pub(crate) fn settle(&self, event: &[u8], result: &Result<Value, FunctionError>) {
@@ -304,7 +304,7 @@ impl Storage {
         });
     }
 
-    /// Moves all dead letters back, as StartMessageMoveTask does.
+    /// Moves all dead letters back, like StartMessageMoveTask.
     pub(crate) fn redrive(&self) {
         let mut inner = self.inner();
         let clock = inner.clock;
@@ -318,7 +318,7 @@ impl Storage {
     }
 }
 
-/// A message as an event source mapping hands it over.
+/// A message in the event of an event source mapping.
 fn record(message: &Message) -> Value {
     json!({
         "messageId": message.id,
@@ -334,11 +334,11 @@ fn record(message: &Message) -> Value {
     })
 }
 
-/// The body of a message that S3 sends for a new object.
+/// The body of an S3 notification about a new object.
 ///
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
 pub(crate) fn notification(bucket: &str, key: &str, bytes: usize) -> String {
-    // As in a form: a blank is a plus sign.
+    // Form-encoded: a space is a plus sign.
     let url = reqwest::Url::parse_with_params("http://x/", [("", key)]).unwrap();
     let key = url.query().unwrap().trim_start_matches('=');
     json!({"Records": [{
@@ -353,7 +353,7 @@ pub(crate) fn notification(bucket: &str, key: &str, bytes: usize) -> String {
     .to_string()
 }
 
-/// The document that an object is.
+/// The decompressed document of an object.
 pub(crate) fn document(body: &[u8]) -> Value {
     use std::io::Read;
 
@@ -374,7 +374,8 @@ impl Service for State {
         let mut inner = self.0.lock().unwrap();
         let operation = operation(&request);
         inner.requests.push(operation.to_owned());
-        // <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>, and in JSON as SQS has it.
+        // <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>, and in JSON for
+        // SQS.
         let denial = if request.header("x-amz-target").is_some() {
             r#"{"__type":"com.amazon.coral.service#AccessDeniedException"}"#
         } else {
@@ -438,7 +439,7 @@ impl Inner {
                 return Err("a secret or payload in a header");
             }
         }
-        // It would have Lambda count what the shipper sends itself as a recursive loop, and stop that.
+        // With it, Lambda would detect the shipper's own messages as a recursive loop, and stop it.
         let hands_on_trace = request.headers.iter().any(|(name, value)| {
             name == "x-amzn-trace-id" || value.contains(TRACE) || value.contains("Lineage=")
         });
@@ -623,7 +624,7 @@ fn of_queue(body: &[u8]) -> Result<Value, &'static str> {
     Ok(input)
 }
 
-/// The entries of a batch request, which has one to ten with ids of their own.
+/// The entries of a batch request: one to ten, with unique ids.
 fn entries(body: &[u8]) -> Result<Vec<Value>, &'static str> {
     let input = of_queue(body)?;
     let entries = input["Entries"].as_array().ok_or("no Entries")?.clone();

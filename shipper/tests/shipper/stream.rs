@@ -1,4 +1,4 @@
-//! Records of a Kinesis stream, and what Lambda is told about them.
+//! Records of a Kinesis stream, and the response to Lambda.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ fn counts(invoked: &Invoked, destination: &str) -> Counts {
     Counts(invoked.summary["destinations"][destination].clone())
 }
 
-/// What Lambda was told has failed.
+/// The failed records reported to Lambda.
 #[track_caller]
 fn reported(invoked: &Invoked) -> Vec<&str> {
     let answer = invoked.result.as_ref().unwrap_or_else(|error| panic!("{error:?}"));
@@ -67,7 +67,7 @@ fn all_records_of_a_batch_share_a_delivery() {
 
 #[test]
 fn the_lowest_number_that_could_not_be_delivered_is_the_only_one_reported() {
-    // One record a request, so that the second fails for good and the third is delivered.
+    // One record per request, so that the second is rejected and the third is delivered.
     let logzio = Logzio::with_moods([]);
     let stop = || logzio::Mood::Does(Reply::Response(Response::new(401, "")));
     logzio.add_moods([stop()]);
@@ -85,7 +85,7 @@ fn the_lowest_number_that_could_not_be_delivered_is_the_only_one_reported() {
 
 #[test]
 fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplicate() {
-    // The destination stops at one of the documents of the second record alone.
+    // The destination stops at one document of the second record only.
     let words = std::collections::BTreeMap::from([(2, (403, "cluster_block_exception"))]);
     let bulk = Bulk::with_moods([Mood::Items(words)]);
     let config = json!({"destinations": {"search": bulk.config()}});
@@ -93,7 +93,7 @@ fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplic
     assert_eq!(reported(&invoked), ["2"]);
     let of_search = counts(&invoked, "search");
     assert_eq!((of_search.get("delivered"), of_search.get("returned_to_source")), (5, 1));
-    // It takes keys, and will know them again.
+    // It deduplicates.
     assert_eq!(of_search.get("possible_duplicates"), 0);
 
     let (logzio, dead) = (Logzio::start(), Bulk::start());
@@ -108,7 +108,7 @@ fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplic
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = lambda.invoke(&event::stream(&records(3)));
     assert_eq!(reported(&invoked), ["2"]);
-    // The second and the third record come again.
+    // The second and the third record are retried.
     assert_eq!(counts(&invoked, "logs").get("possible_duplicates"), 4);
 }
 
@@ -122,7 +122,7 @@ fn with_storage_for_undelivered_events_nothing_is_reported() {
     let invoked = lambda.invoke(&event::stream(&records(3)));
     assert_eq!(reported(&invoked), Vec::<&str>::new());
     assert_eq!(counts(&invoked, "search").get("stored"), 6);
-    // Each under a name of its own, whatever else a later batch brings with it.
+    // Each under its own name, whatever else a later batch contains.
     assert_eq!(storage.objects("logagg/undelivered/search/").len(), 3);
     let mut held = storage.messages_in("logagg/undelivered/search/");
     held.sort();
@@ -182,7 +182,7 @@ fn a_batch_that_expands_to_more_than_is_held_at_once_is_taken_in_turns() {
     let invoked = Lambda::start(&config).invoke(&event::stream(&all));
     assert_eq!(reported(&invoked), Vec::<&str>::new());
     let counts = counts(&invoked, "search");
-    // Two of them are more than is held at once.
+    // Two of them exceed the memory limit of a turn.
     assert_eq!(
         (counts.get("received"), counts.get("delivered"), counts.get("requests")),
         (5, 5, 5)

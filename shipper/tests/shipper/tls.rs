@@ -1,4 +1,4 @@
-//! Services are reached through TLS, and nothing is sent to one that cannot prove who it is.
+//! Destinations with TLS: nothing is sent without a trusted certificate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(crate) fn untrusted() -> ServerConfig {
     server(&authority(), "127.0.0.1")
 }
 
-/// A server that proves with a certificate of `authority` that it is `name`.
+/// A server with a certificate for `name`, issued by `authority`.
 fn server(authority: &Authority, name: &str) -> ServerConfig {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new([name.to_owned()]).unwrap();
@@ -45,7 +45,7 @@ fn server(authority: &Authority, name: &str) -> ServerConfig {
         .unwrap()
 }
 
-/// The function on a system that trusts `authority` only.
+/// The function on a system that trusts only `authority`.
 fn lambda(bulk: &Bulk, authority: &Authority) -> (Lambda, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");

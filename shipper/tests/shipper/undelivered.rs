@@ -1,4 +1,4 @@
-//! What a destination does not take is stored, and the invocation succeeds.
+//! Undelivered events are stored, and the invocation succeeds.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn counts(invoked: &Invoked, destination: &str) -> Counts {
     Counts(invoked.summary["destinations"][destination].clone())
 }
 
-/// A cluster that wants to be asked again in an hour.
+/// A cluster that asks to wait for an hour.
 fn busy() -> Mood {
     Mood::Says(Response::new(429, "").with("retry-after", "3600"))
 }
@@ -152,7 +152,7 @@ fn a_dead_destination_never_makes_a_healthy_one_receive_anything_twice() {
     let dead = settled(&invoked, "dead", &messages(3), &dead.held());
     assert_eq!((dead.get("stored"), dead.reasons("stored")["status_401"]), (3, 3));
 
-    // Where even that fails, the event comes again to both, and the count says so.
+    // If that fails too, the event is retried for both, which is counted.
     storage.reject([Response::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     let invoked = lambda.invoke(&event::of(2));
     assert!(invoked.result.is_err());
@@ -220,7 +220,7 @@ fn an_event_that_cannot_be_decoded_is_stored_as_it_came() {
     let document = &storage.documents("logagg/undecodable/")[0];
     assert_eq!(document["awslogs"]["data"], "AAAA");
     assert_eq!(document["reason"], "no_gzip");
-    // Nobody is to deliver it.
+    // Dead letters have no pointer.
     assert!(storage.queue().is_empty());
 }
 
@@ -230,7 +230,7 @@ fn parts_that_were_delivered_before_the_whole_is_stored_are_counted() {
     let stop = mock_server::Mood::Does(Reply::Response(http.unauthorized()));
     let (service, storage) =
         (MockServer::start(*http, [mock_server::Mood::Takes, stop]), Storage::start());
-    // More parts than a request takes, so that some are there when the service stops.
+    // More parts than a request holds, so that some are delivered when the destination stops.
     let long = format!("{PAYLOAD} {}", "x".repeat(40_000));
     let mut config =
         json!({"destinations": {"x": service.config()}, "undelivered": Storage::config()});
@@ -246,8 +246,8 @@ fn parts_that_were_delivered_before_the_whole_is_stored_are_counted() {
     assert_eq!(storage.messages_in(UNDELIVERED), lines);
 }
 
-/// What a destination rejects is kept at the first delivery already, whether it says which events it has
-/// rejected or only how many.
+/// What a destination rejects is stored at the first delivery, whether it identifies the rejected
+/// events or only counts them.
 #[test]
 fn what_is_rejected_is_a_dead_letter_at_the_first_delivery() {
     let sent = with_the_first_too_long(3);
@@ -275,7 +275,7 @@ fn what_is_rejected_is_a_dead_letter_at_the_first_delivery() {
     let counts = settled(&invoked, "logs", &messages(3), &logzio.held());
     assert_eq!((counts.get("delivered"), counts.get("rejected")), (2, 1));
     assert_eq!(counts.get("rejected_stored"), 1);
-    // Which of the three it was is not known.
+    // It is not known which of the three it was.
     assert_eq!(storage.messages_in("logagg/rejected/logs/"), messages(3));
 }
 

@@ -1,4 +1,4 @@
-//! What AWS's services have in common: requests signed with Signature Version 4.
+//! What AWS services share: requests signed with Signature Version 4.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -9,8 +9,7 @@ use crate::responses::OwnResponse;
 
 use super::{ensure, ensure_header};
 
-/// Makes sure that a request is signed for a service. Whether the signature is right is tried where
-/// it is made.
+/// Checks that a request is signed for a service. The signature itself is tested with the signer.
 pub(super) fn ensure_signed(request: &Request, service: &str) -> Result<(), String> {
     let authorization = request.header("authorization").unwrap_or_default();
     let scope = format!("/eu-west-1/{service}/aws4_request");
@@ -22,11 +21,11 @@ pub(super) fn ensure_signed(request: &Request, service: &str) -> Result<(), Stri
     ensure_header(request, "x-amz-security-token", &format!("{SECRET}-token"))
 }
 
-/// Makes sure that an upload to S3 has its checksum, right and signed. A bucket with Object Lock rejects one
-/// that has none: "The Content-MD5 or x-amz-sdk-checksum-algorithm header is required for any request to upload
-/// an object with a retention period configured using Amazon S3 Object Lock"; as its error has it, "Content-MD5
-/// OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters". The checksum
-/// is the CRC-32 of the body, big-endian, in base64.
+/// Checks that an upload to S3 has a valid, signed checksum. A bucket with Object Lock rejects
+/// uploads without one: "The Content-MD5 or x-amz-sdk-checksum-algorithm header is required for any
+/// request to upload an object with a retention period configured using Amazon S3 Object Lock"; its
+/// error says "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with
+/// Object Lock parameters". The checksum is the CRC-32 of the body, big-endian, in base64.
 ///
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>,
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
@@ -44,13 +43,13 @@ pub(crate) fn ensure_checksum(request: &Request) -> Result<(), String> {
     )
 }
 
-/// A refusal of a service that speaks JSON, which quotes what was sent.
+/// An error of a JSON service, which quotes the request.
 pub(super) fn refusal(status: u16, name: &str) -> Response {
     let body = format!(r#"{{"__type":"com.amazonaws#{name}","message":"{}"}}"#, crate::PAYLOAD);
     Response::new(status, body)
 }
 
-/// Responses of a service that speaks JSON, which rejects requests for these reasons.
+/// Responses of a JSON service that rejects requests with these errors.
 pub(super) fn own_refusals<const COUNT: usize>(names: [&str; COUNT]) -> [OwnResponse; COUNT] {
     names.map(|name| OwnResponse::new(1, 400, &format!(r#"{{"__type":"{name}"}}"#)))
 }

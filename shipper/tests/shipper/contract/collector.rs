@@ -1,5 +1,5 @@
-//! What the OpenTelemetry Collector says where services say something else, or nothing: as it was
-//! recorded, by the case.
+//! Recorded responses of the OpenTelemetry Collector, where they differ from those of the
+//! destination it implements, by case.
 
 use prost::Message;
 
@@ -11,10 +11,10 @@ const TOO_LARGE: &str = "http: request body too large";
 const OUT_OF_MEMORY: &str = "data refused due to high memory usage";
 const HEC_SUCCESS: &str = r#"{"text": "Success", "code": 0}"#;
 
-/// The limit that it has in cases of requests that are too large.
+/// The limit in the cases of oversized requests.
 const MAX_REQUEST_BYTES: usize = 4_000;
 
-/// `google.rpc.Status`, which is the body of OTLP's errors.
+/// `google.rpc.Status`, the body of OTLP errors.
 #[derive(Clone, PartialEq, Message)]
 struct Status {
     #[prost(int32, tag = "1")]
@@ -23,7 +23,7 @@ struct Status {
     message: String,
 }
 
-/// Nothing where it says what the service itself says.
+/// `None` if it responds like the destination itself.
 pub(super) fn answer(case: &str, request: &Request) -> Option<Response> {
     let is_too_large = decompressed(request).len() > MAX_REQUEST_BYTES;
     let answer = match case {
@@ -45,12 +45,12 @@ pub(super) fn answer(case: &str, request: &Request) -> Option<Response> {
         "datadog_accepted" | "datadog_too_large" => json(202, "{\"errors\":[]}\n"),
         "datadog_out_of_memory" => line(503, OUT_OF_MEMORY),
         "splunk_hec_acknowledged" if request.target.starts_with("/services/collector/ack") => {
-            // Nobody was given the first number, which is asked about before anything is sent.
+            // The first acknowledgement id, which is requested before anything is sent, is unknown.
             let is_known = String::from_utf8_lossy(&request.body).contains("[1]");
             let acks = if is_known { r#""1":true"# } else { r#""0":false"# };
             json(200, &format!(r#"{{"acks": {{{acks}}}}}"#))
         }
-        // Without the extension there is no such path, and what is sent there is read as an event.
+        // Without the extension this path does not exist, and the request is parsed as an event.
         "splunk_hec_without_acknowledgement"
             if request.target.starts_with("/services/collector/ack") =>
         {
@@ -70,7 +70,7 @@ pub(super) fn answer(case: &str, request: &Request) -> Option<Response> {
     Some(answer)
 }
 
-/// What it says of its backend's response.
+/// Its description of its backend's response.
 fn behind(code: &str, status: &str) -> String {
     format!(
         "rpc error: code = {code} desc = error exporting items, request to \

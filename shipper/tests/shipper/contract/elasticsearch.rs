@@ -51,7 +51,7 @@ impl Contract for Elasticsearch {
         opensearch::items(&failures)
     }
 
-    /// Longer than a term may be, where a message is one.
+    /// Longer than a term, if a message is one.
     fn poison(&self) -> String {
         format!("{POISON} {}", "x".repeat(33_000))
     }
@@ -69,7 +69,7 @@ impl Contract for Elasticsearch {
         opensearch::out_of_memory()
     }
 
-    /// The words of OpenSearch, as they were recorded, and those that Elasticsearch has in their place:
+    /// The recorded errors of OpenSearch, and those of Elasticsearch in their place:
     /// `es_rejected_execution_exception` and, from version 8 on, `document_parsing_exception`.
     ///
     /// <https://www.elastic.co/docs/troubleshoot/elasticsearch/rejected-requests>

@@ -4,7 +4,7 @@ use super::{Contract, Item, Rejects, Success, ensure, ensure_header, gunzipped, 
 use crate::SECRET;
 use crate::http::{Request, Response};
 
-/// Whatever the user has; here something that takes JSON arrays by PUT.
+/// A generic HTTP destination, here one that accepts JSON arrays by PUT.
 pub(crate) struct Http;
 
 impl Contract for Http {

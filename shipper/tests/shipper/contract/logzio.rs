@@ -5,7 +5,8 @@ use crate::http::{Request, Response};
 use crate::responses::OwnResponse;
 use crate::{SECRET, logzio};
 
-/// <https://docs.logz.io/docs/shipping/Code/HTTP> has all but the 429, which is assumed.
+/// <https://docs.logz.io/docs/shipping/Code/HTTP> documents everything except the 429, which is
+/// assumed.
 pub(super) struct Logzio;
 
 impl Contract for Logzio {

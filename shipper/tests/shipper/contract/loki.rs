@@ -69,7 +69,7 @@ impl Contract for Loki {
     fn check(&self, request: &Request) -> Result<Vec<Item>, String> {
         ensure_post(request, "/loki/api/v1/push")?;
         ensure_header(request, "authorization", &format!("Bearer {SECRET}"))?;
-        // VictoriaLogs takes only numbers.
+        // VictoriaLogs accepts only numbers.
         let tenant = request.header("x-scope-orgid");
         ensure(matches!(tenant, Some("shop" | "0")), "another tenant")?;
         ensure_header(request, "content-type", "application/x-protobuf")?;
@@ -79,8 +79,8 @@ impl Contract for Loki {
             .map_err(|error| format!("no Snappy: {error}"))?;
         ensure(body.len() <= 1_000_000, "a push over 1 MB")?;
         let push = Push::decode(body.as_slice()).map_err(|error| error.to_string())?;
-        // Of several the response is that to the last which failed, whatever became of the others
-        // (grafana/loki, pkg/ingester/instance.go, `Push`).
+        // The response to several streams is that of the last one that failed, whatever the result
+        // of the others (grafana/loki, pkg/ingester/instance.go, `Push`).
         ensure(push.streams.len() == 1, "not one stream")?;
         let mut items = Vec::new();
         for stream in push.streams {
@@ -103,7 +103,7 @@ impl Contract for Loki {
         Ok(items)
     }
 
-    /// Keeps what it can and answers 400 for the rest.
+    /// Stores the valid entries and responds with 400 for the rest.
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         let total = items.len();
         let (ignored, good): (Vec<Item>, Vec<Item>) = items.into_iter().partition(Item::is_poison);

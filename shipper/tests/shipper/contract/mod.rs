@@ -1,5 +1,5 @@
-//! What the log services want of a request and how they answer, one file each, as their own
-//! documentation has it. Whoever adds a destination adds it here, and has it tried with all others.
+//! The contracts of all destinations: what they require of a request and how they respond, by their
+//! documentation, one file each. A new destination is added here and tested with all others.
 
 mod aws;
 mod collector;
@@ -33,74 +33,74 @@ use crate::http::{Request, Response};
 use crate::mock_server::POISON;
 use crate::responses::OwnResponse;
 
-/// A log service.
+/// The contract of a destination.
 pub(crate) trait Contract: Send + Sync {
     /// Its name in `type`.
     fn kind(&self) -> &'static str;
 
-    /// The part of a configuration that points to a service at `url`.
+    /// The destination's configuration for a server at `url`.
     fn config(&self, url: &str) -> Value;
 
-    /// Makes sure that a request is as the service wants it, and gives what it carries.
+    /// Checks a request by the destination's rules, and returns its items.
     fn check(&self, request: &Request) -> Result<Vec<Item>, String>;
 
-    /// What it says to whoever asks how it is set up.
+    /// The response to an inspection of its setup.
     fn setup(&self, _request: &Request) -> Option<Response> {
         None
     }
 
-    /// Takes what it takes of `items`, and answers.
+    /// Stores the valid `items` and responds.
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response;
 
-    /// A message for which it rejects a record.
+    /// A message because of which it rejects a record.
     fn poison(&self) -> String {
         POISON.to_owned()
     }
 
-    /// Whether it rejects single records.
+    /// How it rejects records.
     fn rejects(&self) -> Rejects;
 
-    /// Its answer to wrong credentials.
+    /// The response to invalid credentials.
     fn unauthorized(&self) -> Response;
 
-    /// Its answer when it has too much to do.
+    /// The response when it is throttling.
     fn busy(&self) -> Response;
 
-    /// Its answer with this status: in its own words, if it has any for that.
+    /// The response with this status, in its own form if it has one.
     fn says(&self, status: u16) -> Response {
         let own = [self.unauthorized(), self.busy()];
         let own = own.into_iter().find(|answer| answer.status == status);
         own.unwrap_or_else(|| Response::new(status, "<html>a gateway says no</html>"))
     }
 
-    /// Its answer to so many records with which it has failed inside, if it answers for each.
+    /// The response after internal errors of this many records, if it has a result for each.
     fn failed_inside(&self, _records: usize) -> Option<Response> {
         None
     }
 
-    /// Statuses of a whole request after which it is never sent again.
+    /// The statuses after which a request is never retried.
     fn never_retried(&self) -> &'static [u16] {
         &[302, 404, 501]
     }
 
-    /// Statuses of a whole request after which it is sent again.
+    /// The statuses after which a request is retried.
     fn retried(&self) -> &'static [u16] {
         &[429, 500, 502, 503, 504]
     }
 
-    /// What it says in words of its own, beside what it says to these.
+    /// Its other responses.
     fn own_responses(&self) -> Vec<OwnResponse> {
         Vec::new()
     }
 
-    /// What is known after a 2xx whose body is none of its own.
+    /// The meaning of a 2xx with an unknown body.
     fn foreign_success(&self) -> Success;
 }
 
-/// What a request carries.
+/// An item of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Item {
-    /// The key by which the service knows it again, if it does.
+    /// The id by which the destination deduplicates it, if it does.
     pub(crate) key: Option<String>,
     pub(crate) message: String,
 }
@@ -117,21 +117,21 @@ impl Item {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Rejects {
-    /// It says or counts which records it does not take, and takes the others.
+    /// It identifies or counts rejected records, and accepts the others.
     Records,
-    /// It takes a request whole or not at all.
+    /// It accepts or rejects a request as a whole.
     Nothing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Success {
-    /// The status is enough.
+    /// The status is sufficient.
     Delivered,
-    /// Nobody knows what was taken.
+    /// The result is unknown.
     Unclear,
 }
 
-/// Every service there is a destination for.
+/// The contracts of all destinations.
 pub(crate) const ALL: &[&dyn Contract] = &[
     &datadog::Datadog,
     &elasticsearch::Elasticsearch,
@@ -149,8 +149,8 @@ pub(crate) const ALL: &[&dyn Contract] = &[
     &sumologic::SumoLogic,
 ];
 
-/// What is said to a request, before which there were so many, where it is as it was when a case was
-/// recorded with a third-party server; nothing where that is what the service itself says.
+/// The recorded response of a third-party server in a case, to a request that was preceded by this
+/// many; `None` if it is the same as the destination's own.
 pub(crate) fn in_case(
     server: &str,
     case: &str,
@@ -165,7 +165,7 @@ pub(crate) fn in_case(
     }
 }
 
-/// The request as the service itself would get it.
+/// The request with the destination's own path.
 pub(crate) fn at_its_own_path(request: &Request) -> Request {
     let mut request = request.clone();
     for path in victorialogs::PATHS {
@@ -180,7 +180,7 @@ pub(crate) fn at_its_own_path(request: &Request) -> Request {
     request
 }
 
-/// A request's body, whatever it is compressed with.
+/// A request's decompressed body.
 pub(crate) fn decompressed(request: &Request) -> Vec<u8> {
     let body = request.body.as_slice();
     match request.header("content-encoding") {
@@ -209,13 +209,13 @@ fn ensure_header(request: &Request, name: &str, value: &str) -> Result<(), Strin
     ensure(request.header(name) == Some(value), &format!("no header {name}: {value}"))
 }
 
-/// The text of a body that is gzip, of at most so many bytes.
+/// Gzip decompressed to at most this many bytes, as a string.
 fn gunzipped(request: &Request, max_bytes: usize) -> Result<String, String> {
     let bytes = gunzipped_bytes(request, max_bytes)?;
     String::from_utf8(bytes).map_err(|error| format!("no UTF-8: {error}"))
 }
 
-/// A body that is gzip, of at most so many bytes.
+/// Gzip decompressed to at most this many bytes.
 fn gunzipped_bytes(request: &Request, max_bytes: usize) -> Result<Vec<u8>, String> {
     ensure_header(request, "content-encoding", "gzip")?;
     let mut bytes = Vec::new();
@@ -226,7 +226,7 @@ fn gunzipped_bytes(request: &Request, max_bytes: usize) -> Result<Vec<u8>, Strin
     Ok(bytes)
 }
 
-/// The documents of lines, of at most so many bytes each.
+/// JSON documents, one per line, of at most this many bytes each.
 fn json_lines(text: &str, max_bytes: usize) -> Result<Vec<Item>, String> {
     ensure(text.ends_with('\n'), "no final newline")?;
     let item = |line: &str| {

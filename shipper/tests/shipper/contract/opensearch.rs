@@ -1,30 +1,30 @@
-//! What OpenSearch says in the recorded cases, by what is in the way of events there.
+//! Responses of OpenSearch in the recorded cases, by condition.
 
 use serde_json::Value;
 
 use crate::bulk;
 use crate::http::{Request, Response};
 
-/// What is in the way at a server, or how much it takes.
+/// The condition of a server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Condition {
-    /// Nothing is in the way.
+    /// None.
     Accepts,
-    /// The first so many documents of a request are there already.
+    /// The first documents of a request exist already.
     Has { documents: usize },
-    /// A field in `json` has the type of its first value.
+    /// Dynamic mapping: a field in `json` has the type of its first value.
     TypesOfFirstValues,
-    /// So many fields in `json` are too many.
+    /// A limit on the number of fields in `json`.
     JsonFields { at_most: usize },
-    /// A message is a term, which can have so many bytes.
+    /// A limit on a message that is a term.
     MessageBytes { at_most: usize },
-    /// All documents of a request have this status and error.
+    /// All documents of a request fail with this status and error.
     Fails(u16, &'static str),
-    /// All documents of the first request have this status and error, and none of a later one.
+    /// All documents of the first request fail with this status and error, and none of later ones.
     FailsOnce(u16, &'static str),
-    /// A larger body is no request.
+    /// A larger body is rejected.
     RequestBytes { at_most: usize },
-    /// A larger body is too much for the memory that there is.
+    /// A larger body exceeds the memory limit.
     MemoryBytes { at_most: usize },
 }
 
@@ -33,14 +33,14 @@ use Condition::{
     TypesOfFirstValues,
 };
 
-/// The limit of a server of which requests, or their memory, are limited.
+/// The limit of requests, or of their memory.
 const LIMIT_BYTES: usize = 5 * 1024;
 
 const MAPPER_PARSING: &str = "mapper_parsing_exception";
 const ILLEGAL_ARGUMENT: &str = "illegal_argument_exception";
 const REJECTED_EXECUTION: &str = "rejected_execution_exception";
 
-/// The recorded cases, each with what it was recorded with.
+/// The recorded cases with their conditions.
 pub(crate) const CASES: [(&str, Condition); 22] = [
     ("alias_without_write_index", Fails(400, ILLEGAL_ARGUMENT)),
     ("closed_index", Fails(400, "index_closed_exception")),
@@ -66,13 +66,13 @@ pub(crate) const CASES: [(&str, Condition); 22] = [
     ("write_queue_full", FailsOnce(429, REJECTED_EXECUTION)),
 ];
 
-/// What came of a document that was not created: status and error.
+/// Status and error of a document that was not created.
 pub(crate) type Failure = (u16, &'static str);
 
-/// That a document is there already.
+/// The document exists already.
 pub(crate) const IS_THERE: Failure = (409, "version_conflict_engine_exception");
 
-/// What is said in a case to a request before which there were so many.
+/// The response in a case, to a request that was preceded by this many.
 pub(super) fn answer(case: &str, request: &Request, earlier: usize) -> Option<Response> {
     let (_, condition) = CASES.iter().find(|(name, _)| *name == case)?;
     let (bytes, documents) = match bulk::check(request) {
@@ -93,7 +93,7 @@ pub(super) fn answer(case: &str, request: &Request, earlier: usize) -> Option<Re
 }
 
 impl Condition {
-    /// What comes of a document, with those before it in its request.
+    /// The result of a document after those before it in its request.
     fn failure(
         self,
         document: &Value,
@@ -118,7 +118,7 @@ impl Condition {
     }
 }
 
-/// Whether a field is an object here and a value in a document before, or the other way round.
+/// Whether a field is an object here and a value in an earlier document, or vice versa.
 fn conflicts(document: &Value, before: &[&Value]) -> bool {
     let fields = document["json"].as_object().into_iter().flatten();
     fields.into_iter().any(|(name, value)| {
@@ -127,8 +127,8 @@ fn conflicts(document: &Value, before: &[&Value]) -> bool {
     })
 }
 
-/// The response to a request whose documents were created, or failed so: `filter_path` leaves no more
-/// of it, and the server writes it so.
+/// The response with the results of all documents, filtered by `filter_path` and formatted as the
+/// server does.
 pub(crate) fn items(failures: &[Option<Failure>]) -> Response {
     let items: Vec<_> = failures
         .iter()
@@ -142,12 +142,12 @@ pub(crate) fn items(failures: &[Option<Failure>]) -> Response {
     in_json(Response::new(200, format!(r#"{{"items":[{}]}}"#, items.join(","))))
 }
 
-/// The response to a body over `http.max_content_length`: a status and nothing else.
+/// The response to a body over `http.max_content_length`: a status only.
 pub(crate) fn too_large() -> Response {
     Response::new(413, "")
 }
 
-/// The response to a request for which there is no memory. `filter_path` leaves all of an error of the
+/// The response when the memory limit is exceeded. `filter_path` does not filter errors of the
 /// whole request.
 pub(super) fn out_of_memory() -> Response {
     let reason = "rejected execution of coordinating operation [coordinating_and_primary_bytes=N, \

@@ -107,7 +107,7 @@ struct PartialSuccess {
     error_message: String,
 }
 
-/// All attributes have a value, and no name comes twice.
+/// All attributes have a value, and names are unique.
 fn ensure_attributes(attributes: &[KeyValue], required: &[&str]) -> Result<(), String> {
     let names: Vec<&str> = attributes.iter().map(|pair| pair.key.as_str()).collect();
     let mut distinct = names.clone();
@@ -171,7 +171,7 @@ impl Contract for Otlp {
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         let (rejected, good): (Vec<Item>, Vec<Item>) = items.into_iter().partition(Item::is_poison);
         held.extend(good);
-        // Collectors write an empty one where there is nothing to say.
+        // Collectors write an empty one if there is nothing to report.
         let mut partial_success = PartialSuccess::default();
         if let Some(first) = rejected.first() {
             partial_success.rejected_log_records = rejected.len() as i64;
@@ -205,7 +205,7 @@ impl Contract for Otlp {
         Success::Unclear
     }
 
-    /// Only 429, 502, 503 and 504 may be tried again.
+    /// Only 429, 502, 503 and 504 are retryable.
     fn never_retried(&self) -> &'static [u16] {
         &[302, 404, 408, 500, 501]
     }

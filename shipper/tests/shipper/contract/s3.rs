@@ -17,7 +17,7 @@ impl Contract for S3 {
         json!({"type": "s3", "bucket": "logs", "region": "eu-west-1", "prefix": "a/{yyyy}/", "url": url})
     }
 
-    /// Objects are known again by their keys; an item's is the object's with its place in it.
+    /// Objects are identified by their keys; an item by its object's key and its index.
     fn check(&self, request: &Request) -> Result<Vec<Item>, String> {
         ensure(request.method == "PUT", "not PUT")?;
         let key = request.target.strip_prefix("/logs/a/2").ok_or("another key")?;
@@ -33,7 +33,7 @@ impl Contract for S3 {
         Ok(items.into_iter().enumerate().map(keyed).collect())
     }
 
-    /// An object that is there is overwritten.
+    /// An existing object is overwritten.
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         held.retain(|old| items.iter().all(|new| new.key != old.key));
         held.extend(items);

@@ -43,7 +43,7 @@ impl Contract for SplunkHec {
         events.map(item).collect()
     }
 
-    /// Takes events up to the first bad one, and says which that is.
+    /// Accepts events up to the first invalid one, and returns its number.
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         for (number, item) in items.into_iter().enumerate() {
             if item.is_poison() {

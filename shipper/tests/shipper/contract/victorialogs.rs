@@ -1,17 +1,17 @@
-//! What VictoriaLogs says where services say something else, or nothing: as it was recorded, by the
-//! case.
+//! Recorded responses of VictoriaLogs, where they differ from those of the destination it
+//! implements, by case.
 
 use super::decompressed;
 use crate::http::{Request, Response};
 
-/// Where it has the paths of other services.
+/// Its paths for other protocols.
 pub(super) const PATHS: [&str; 4] =
     ["/insert/opentelemetry", "/insert/splunk", "/insert/datadog", "/insert/elasticsearch"];
 
-/// The limit that it has in cases of requests that are too large.
+/// The limit in the cases of oversized requests.
 const MAX_REQUEST_BYTES: usize = 4_000;
 
-/// Nothing where it says what the service itself says.
+/// `None` if it responds like the destination itself.
 pub(super) fn answer(case: &str, request: &Request) -> Option<Response> {
     let bytes = decompressed(request).len();
     let is_too_large = bytes > MAX_REQUEST_BYTES;
@@ -50,7 +50,7 @@ pub(super) fn answer(case: &str, request: &Request) -> Option<Response> {
              \"cloud\":\"{\\\"provider\\\":\\\"aws\\\",\\\"account\\\":{\\\"id\\\":\
              \\\"123456789012\\\"}}\"; want string",
         ),
-        // Whatever it leaves out of it.
+        // Whatever it omits.
         _ if case.starts_with("otlp_") => Response::new(200, ""),
         _ if case.starts_with("http_") => {
             Response::new(200, "").with("content-type", "application/json")

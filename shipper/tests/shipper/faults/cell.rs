@@ -23,7 +23,7 @@ use crate::{PAYLOAD, SECRET, event, tls};
 /// The name of the destination.
 const NAME: &str = "x";
 
-/// One fault of one service in one situation, and how it is where undelivered events are stored.
+/// One fault of one destination in one situation, with a fault of the storage.
 #[derive(Clone, Copy)]
 pub(super) struct Cell {
     pub(super) contract: &'static dyn Contract,
@@ -32,11 +32,11 @@ pub(super) struct Cell {
     pub(super) keeping: Keeping,
 }
 
-/// A place where a cell is tried.
+/// The environment of a cell.
 struct Scene {
     cell: Cell,
     stand_in: MockServer,
-    /// Another way to the service, for a cell about that.
+    /// Another server in front of the destination, for a cell about the connection.
     door: Option<Server>,
     storage: Storage,
     client: Client,
@@ -50,8 +50,8 @@ impl fmt::Display for Cell {
 }
 
 impl Cell {
-    /// Plays the cell, and afterwards what happens once the service is well again. Whatever the
-    /// outcome is, nothing may be lost, and nothing be there twice that was not counted.
+    /// Runs the cell, and then the recovery. Whatever the result, nothing may be lost, and every
+    /// duplicate must have been counted.
     pub(super) async fn play(self, client: &Client) -> Counts {
         let messages = self.messages();
         let scene = Scene::set(self, client);
@@ -65,7 +65,7 @@ impl Cell {
         let held = scene.stand_in.held();
         let counts = settled(&invoked, NAME, &messages, &held);
         let stored = scene.stored();
-        // More may be stored than is known to.
+        // More may be stored than the shipper knows.
         assert!(stored.len() as u64 >= counts.get("stored"), "{}", invoked.summary);
         let has_a_place =
             |message: &&String| held.messages.contains(message) || stored.contains(message);
@@ -91,7 +91,7 @@ impl Cell {
             let again = again(&event).await;
             scene.storage.settle(&event, &again.result);
             let counts = &again.summary["destinations"][NAME];
-            // Another pointer may have settled all of it.
+            // Another pointer may have processed all of it.
             all.extend((!counts.is_null()).then(|| Counts(counts.clone())));
         }
         assert!(scene.stored().is_empty(), "something is still stored");
@@ -114,18 +114,18 @@ impl Cell {
         counts
     }
 
-    /// How long the fault is there.
+    /// How long the fault lasts.
     fn course(self) -> Course {
         if self.fault.is_in_address() { Course::Lasts } else { self.situation.course() }
     }
 
-    /// How long the invocation may take.
+    /// The time of the invocation.
     fn time(self, course: Course) -> Duration {
         match self.keeping.0 {
             Trouble::Nothing | Trouble::Rejects | Trouble::LosesOneAnswer => {
                 self.situation.time(self.fault, course)
             }
-            // For as long as it may, the shipper tries to keep what is left.
+            // The shipper tries to store undelivered events as long as it may.
             Trouble::Hangs | Trouble::LosesAnswers => RESERVE + Duration::from_secs(6),
         }
     }
@@ -157,12 +157,11 @@ impl Scene {
         Self { cell, stand_in, door, storage, client }
     }
 
-    /// The part of a configuration that leads to the service, or to where the fault is.
+    /// The configuration for the destination, or for the server with the fault.
     fn struck_address(&self) -> Value {
         match (&self.door, self.cell.fault) {
             (Some(door), _) => self.stand_in.config_at(&door.url()),
-            // No resolver knows a name with a part of more than 63 characters, with or without a
-            // network.
+            // A label of more than 63 characters is never resolved, with or without a network.
             (None, Fault::Dns) => {
                 self.stand_in.config_at(&format!("https://{}.invalid", "x".repeat(64)))
             }
@@ -170,7 +169,7 @@ impl Scene {
         }
     }
 
-    /// Has an instance of the shipper ship an event, and makes sure that it ends in time.
+    /// Processes an event with an instance of the shipper, and checks that it ends in time.
     async fn invoke(&self, shipper: Shipper, event: &[u8], time: Duration) -> Invoked {
         let event = std::str::from_utf8(event).unwrap();
         let invocation = Invocation {
@@ -221,13 +220,13 @@ impl Scene {
         Shipper::new(config, Some(OWN_LOG_GROUP.to_owned()), self.client.clone())
     }
 
-    /// The messages in stored events that are to be delivered.
+    /// The messages in stored events to be delivered.
     fn stored(&self) -> Vec<String> {
         self.storage.messages_in("logagg/undelivered/")
     }
 }
 
-/// What Lambda gives again of an event: of a stream, the record that it was told of and all after it.
+/// What Lambda redelivers of an event: of a stream, the reported record and all after it.
 fn repeated(event: Vec<u8>, invoked: &Invoked) -> Vec<u8> {
     let Ok(answer) = &invoked.result else {
         return event;
@@ -242,7 +241,7 @@ fn repeated(event: Vec<u8>, invoked: &Invoked) -> Vec<u8> {
     serde_json::to_vec(&event).unwrap()
 }
 
-/// A certificate takes time to make, and one is as good as another.
+/// Generating a certificate is slow, and one is enough.
 fn untrusted() -> &'static ServerConfig {
     static UNTRUSTED: OnceLock<ServerConfig> = OnceLock::new();
     UNTRUSTED.get_or_init(tls::untrusted)

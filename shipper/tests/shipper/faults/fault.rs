@@ -5,45 +5,45 @@ use crate::contract::Contract;
 use crate::http::{Reply, Response};
 use crate::mock_server::Mood;
 
-/// How long a request is waited for unless the fault is that nothing comes: longer than a slow machine
-/// needs.
+/// The request timeout unless the fault is a missing response: longer than a slow machine needs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a request is waited for where nothing comes. A slow machine has sent it by then.
+/// The request timeout if the fault is a missing response. A slow machine has sent the request by
+/// then.
 const LONGEST_SILENCE: Duration = Duration::from_secs(2);
 
-/// What can go wrong between the shipper and a log service.
+/// A fault between the shipper and a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fault {
-    /// Nothing does.
+    /// None.
     Nothing,
-    /// Some records are bad, and the service says so if it ever does.
+    /// Some records are invalid, and the destination says so if it ever does.
     MalformedEvents,
-    /// A request is answered with this status: in the service's own words, if it has any for that.
+    /// The response has this status, in the destination's own form if it has one.
     Status(u16),
-    /// It is answered with 429, and with a time to come again.
+    /// The response is 429 with `Retry-After`.
     RetryAfter,
-    /// It is answered late, but as a whole.
+    /// The response is late, but complete.
     Slow,
-    /// It is taken, and never answered.
+    /// The request is received, without a response.
     Hang,
     /// The connection is reset before the body is read.
     ResetBeforeBody,
-    /// The connection is reset once the request is taken.
+    /// The connection is reset after the request is received.
     ResetAfterBody,
-    /// The request is taken, and the answer ends early.
+    /// The request is received, and the response is truncated.
     TruncatedResponse,
-    /// The request is taken, and the answer is 200 with a web page.
+    /// The request is received, and the response is 200 with an HTML page.
     InvalidAnswer,
-    /// The answer is as it must be, but says that it is a web page.
+    /// The response is valid, but its content type is HTML.
     WrongContentType,
-    /// The service cannot prove who it is.
+    /// The certificate is not trusted.
     Tls,
-    /// The service's name leads nowhere.
+    /// The host name cannot be resolved.
     Dns,
 }
 
-/// How long a fault is there.
+/// How long a fault lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Course {
     Passes,
@@ -76,7 +76,7 @@ impl Fault {
         Self::Dns,
     ];
 
-    /// How a service treats a request that the fault strikes.
+    /// How a server handles a request with the fault.
     pub(super) fn mood(self, contract: &dyn Contract, course: Course) -> Mood {
         match self {
             Self::Nothing | Self::MalformedEvents | Self::Tls | Self::Dns => Mood::Takes,
@@ -90,7 +90,7 @@ impl Fault {
             }
             Self::Slow => Mood::TakesSlowly(match course {
                 Course::Passes => Duration::from_millis(150),
-                // Longer than a request is waited for.
+                // Longer than the request timeout.
                 Course::Lasts => Duration::from_secs(3_600),
             }),
             Self::Hang => Mood::TakesThen(Reply::Silence),
@@ -104,12 +104,12 @@ impl Fault {
         }
     }
 
-    /// Whether it lies in the address: such a fault passes only when somebody mends it.
+    /// Whether the fault is in the URL: such a fault lasts until the operator corrects it.
     pub(super) fn is_in_address(self) -> bool {
         matches!(self, Self::Tls | Self::Dns)
     }
 
-    /// Whether the shipper tries again for as long as there is time.
+    /// Whether the shipper retries until the deadline.
     pub(super) fn is_waited_out(self) -> bool {
         match self {
             Self::Nothing | Self::MalformedEvents | Self::WrongContentType => false,
@@ -118,7 +118,7 @@ impl Fault {
         }
     }
 
-    /// How long one request is waited for.
+    /// The request timeout.
     pub(super) fn request_timeout(self, course: Course) -> Duration {
         match (self, course) {
             (Self::Hang, _) | (Self::Slow, Course::Lasts) => LONGEST_SILENCE,
@@ -127,7 +127,7 @@ impl Fault {
     }
 }
 
-/// As the tables call it.
+/// The name in the tables.
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {

@@ -2,21 +2,21 @@ use std::fmt;
 
 use crate::storage::Trouble;
 
-/// How it is where undelivered events are stored.
+/// The fault of the storage for undelivered events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Keeping(pub(super) Trouble);
 
 impl Keeping {
-    /// Without any trouble.
+    /// No fault.
     pub(super) const WELL: Self = Self(Trouble::Nothing);
 
-    /// Everything that may be wrong there.
+    /// All faults of the storage.
     pub(super) fn all() -> Vec<Self> {
         Trouble::ALL.map(Self).to_vec()
     }
 }
 
-/// As the tables call it.
+/// The name in the tables.
 impl fmt::Display for Keeping {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self.0 {

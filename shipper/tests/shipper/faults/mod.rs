@@ -1,10 +1,10 @@
-//! Every fault of every service in every situation, and every trouble of the storage for undelivered events: the
-//! sums hold, nothing is lost, nothing is there twice that was not counted, and the invocation ends
-//! before its deadline.
+//! Every fault of every destination in every situation, and every fault of the storage for
+//! undelivered events: the sums are right, nothing is lost, every duplicate is counted, and the
+//! invocation ends before its deadline.
 //!
-//! Here the library ships, over real connections to the stand-ins, with many cells at once: a process
-//! for each would take minutes. That `bootstrap` is no different is tried for single cells by
-//! `every_destination` and others.
+//! The library runs here, over real connections to the mock servers, with many cells concurrently:
+//! a process for each would take minutes. `every_destination` and others test the same with
+//! `bootstrap` for single cells.
 
 mod cell;
 mod fault;
@@ -27,16 +27,16 @@ use fault::Fault;
 use keeping::Keeping;
 use situation::Situation;
 
-/// So many threads ship.
+/// The number of threads.
 const THREADS: usize = 2;
 
-/// So many cells are played at once on each: most of the time is spent waiting.
+/// The number of concurrent cells per thread: they mostly wait.
 const AT_ONCE: usize = 64;
 
-/// The variable with the name of a file to which everything is written as a table.
+/// The variable with the name of a file to which the results are written as a table.
 const TABLE_VARIABLE: &str = "LOGAGG_FAULTS";
 
-/// Every fault of every service in every situation.
+/// Every fault of every destination in every situation.
 fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for &contract in ALL {
@@ -53,11 +53,10 @@ fn cells() -> Vec<Cell> {
     cells
 }
 
-/// The faults after which everything is left: at once, in the end, and without knowing what was
-/// taken.
+/// Faults that leave everything undelivered: at once, at the deadline, and with an unknown result.
 const LEAVING: [Fault; 3] = [Fault::Status(401), Fault::Status(503), Fault::Hang];
 
-/// Every trouble of the storage, for every service that leaves everything.
+/// Every fault of the storage, for every destination with undelivered events.
 fn keeping_cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for &contract in ALL {
@@ -70,13 +69,13 @@ fn keeping_cells() -> Vec<Cell> {
     cells
 }
 
-/// What came of a cell; one that failed has told why.
+/// The result of a cell; a failed one has printed why.
 struct RecordOutcome {
     cell: Cell,
     counts: Option<Counts>,
 }
 
-/// Plays cells, and tells what came of each in their order.
+/// Runs cells, and returns their results in order.
 fn outcomes(cells: Vec<Cell>) -> Vec<RecordOutcome> {
     let mut shares = vec![Vec::new(); THREADS];
     for (number, cell) in cells.into_iter().enumerate() {
@@ -90,7 +89,7 @@ fn outcomes(cells: Vec<Cell>) -> Vec<RecordOutcome> {
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// Plays cells on a runtime like that of the function.
+/// Runs cells on a runtime like that of the function.
 fn play(cells: Vec<(usize, Cell)>) -> Vec<(usize, RecordOutcome)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -106,7 +105,7 @@ fn play(cells: Vec<(usize, Cell)>) -> Vec<(usize, RecordOutcome)> {
     })
 }
 
-/// All that is to be known of the cells is asked at once: they are played but once.
+/// All assertions on the cells are in one test, so that they run only once.
 #[test]
 fn whatever_fails_everything_adds_up_in_time_and_the_page_says_what_happens() {
     let mut cells = cells();

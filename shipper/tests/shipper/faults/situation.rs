@@ -8,35 +8,35 @@ use logagg_shipper::destination::Limits;
 use super::fault::{Course, Fault};
 use crate::event;
 
-/// So much of an invocation's time is kept: by far more than a slow machine needs, since a cell that
-/// takes longer than its deadline has failed.
+/// The reserve of an invocation: far more than a slow machine needs, because a cell that misses its
+/// deadline has failed.
 pub(super) const RESERVE: Duration = Duration::from_secs(30);
 
-/// How much there is to ship when something goes wrong, and with how much time and room.
+/// How many log events there are when the fault occurs, and how much time and memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Situation {
-    /// One request, and the first is struck.
+    /// One request, and the first is affected.
     OneBatch,
-    /// Six requests, several at once, of which two are struck. There is storage for undelivered events.
+    /// Six requests, several concurrently, of which two are affected. There is storage for
+    /// undelivered events.
     ManyBatches,
-    /// One request, and little time; the fault is there until it is over.
+    /// One request, and little time; the fault lasts until the deadline.
     NearDeadline,
-    /// A batch of a stream that is taken in turns, with room for one request at a time; the fault
-    /// is there until the end. There is storage for undelivered events.
+    /// A batch of a stream that is processed in turns, with memory for one request at a time; the
+    /// fault lasts. There is storage for undelivered events.
     LowMemory,
-    /// Six requests, and the fault is there until the end. There is storage, which may
-    /// have a trouble of its own.
+    /// Six requests, and the fault lasts. There is storage, which may have a fault of its own.
     Outage,
     /// The same with a batch of a stream.
     OutageBehindStream,
 }
 
 impl Situation {
-    /// Those in which every fault is played.
+    /// The situations of every fault.
     pub(super) const ALL: [Self; 4] =
         [Self::OneBatch, Self::ManyBatches, Self::NearDeadline, Self::LowMemory];
 
-    /// Those in which there is a trouble with the storage.
+    /// The situations with a fault of the storage.
     pub(super) const KEEPING: [Self; 2] = [Self::Outage, Self::OutageBehindStream];
 
     pub(super) fn course(self) -> Course {
@@ -48,7 +48,7 @@ impl Situation {
         }
     }
 
-    /// Which requests a passing fault strikes.
+    /// Which requests a passing fault affects.
     pub(super) fn struck(self) -> &'static [bool] {
         match self {
             Self::OneBatch => &[true],
@@ -61,7 +61,7 @@ impl Situation {
         !matches!(self, Self::OneBatch | Self::NearDeadline)
     }
 
-    /// How many log events there are.
+    /// The number of log events.
     pub(super) fn messages(self) -> usize {
         match self {
             Self::OneBatch | Self::NearDeadline => 3,
@@ -69,11 +69,11 @@ impl Situation {
         }
     }
 
-    /// The event that Lambda is given, and the most that is decoded at once.
+    /// The event, and the maximum decoded size of a turn.
     pub(super) fn event(self, messages: &[String]) -> (Vec<u8>, usize) {
-        /// So many log events are in a record of a stream.
+        /// The number of log events in a record of a stream.
         const IN_RECORD: usize = 3;
-        /// More than any delivery here has.
+        /// More than any delivery here.
         const ENOUGH_BYTES: usize = 1 << 20;
 
         if !matches!(self, Self::LowMemory | Self::OutageBehindStream) {
@@ -88,7 +88,7 @@ impl Situation {
             })
             .collect();
         let turn_bytes = match self {
-            // A turn has two of them.
+            // A turn contains two of them.
             Self::LowMemory => 2 * deliveries.iter().map(Vec::len).max().unwrap(),
             _ => ENOUGH_BYTES,
         };
@@ -96,7 +96,7 @@ impl Situation {
         (event::stream(&records), turn_bytes)
     }
 
-    /// What a service takes at once, which else would take all of this in one request.
+    /// The destination's limits, lowered so that there are several requests.
     pub(super) fn limits(self, limits: Limits) -> Limits {
         match self {
             Self::OneBatch | Self::NearDeadline => limits,
@@ -109,27 +109,27 @@ impl Situation {
         }
     }
 
-    /// How long the invocation may take. Only what is waited for is cut short: what ends by itself
-    /// does so on a slow machine too.
+    /// The time of the invocation. It is short only if something is waited for: other work takes
+    /// its time on a slow machine too.
     pub(super) fn time(self, fault: Fault, course: Course) -> Duration {
         let to_spend = match (self, course) {
             (Self::OneBatch | Self::NearDeadline, Course::Lasts) if fault.is_waited_out() => {
                 Duration::from_secs(8)
             }
-            // Where there is storage, the shipper gives up sooner.
+            // With storage, the shipper stops sooner.
             _ => Duration::from_secs(60),
         };
         RESERVE + to_spend
     }
 
-    /// The places of bad records.
+    /// The indices of invalid records.
     pub(super) fn bad(self) -> impl Iterator<Item = usize> {
         let all: Range<usize> = 0..self.messages();
         all.skip(1).step_by(3)
     }
 }
 
-/// As the tables call it.
+/// The name in the tables.
 impl fmt::Display for Situation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {

@@ -1,4 +1,4 @@
-//! What came of the cells, for people.
+//! The results of the cells as tables.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use super::{LEAVING, RecordOutcome};
 use crate::contract::{ALL, Contract};
 use crate::settled::Counts;
 
-/// Every cell with its counts, a table for each destination.
+/// All cells with their counts, a table for each destination.
 pub(super) fn all(outcomes: &[RecordOutcome]) -> String {
     let mut text = String::new();
     let in_row = Situation::ALL.len();
@@ -30,8 +30,7 @@ pub(super) fn all(outcomes: &[RecordOutcome]) -> String {
     text
 }
 
-/// Every cell about the storage with its counts, a table for each destination and
-/// situation.
+/// All cells about the storage with their counts, a table for each destination and situation.
 pub(super) fn all_keeping(outcomes: &[RecordOutcome]) -> String {
     let mut text = String::new();
     let keepings = Keeping::all();
@@ -52,7 +51,7 @@ pub(super) fn all_keeping(outcomes: &[RecordOutcome]) -> String {
     text
 }
 
-/// A row's counts, and the end of its line.
+/// The counts of a row, and the end of its line.
 fn write_counts(row: &[RecordOutcome], text: &mut String) {
     for outcome in row {
         let counts = outcome.counts.as_ref().map(counted);
@@ -80,7 +79,7 @@ fn counted(counts: &Counts) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// What happens, as a page has it: a row for a fault and all destinations that meet it alike.
+/// The results, as on a page: a row for a fault and all destinations with the same result.
 pub(super) fn page(outcomes: &[RecordOutcome]) -> String {
     let mut text = "| fault | destinations | once | lasting |\n|---|---|---|---|\n".to_owned();
     for fault in Fault::ALL {
@@ -102,13 +101,13 @@ pub(super) fn page(outcomes: &[RecordOutcome]) -> String {
     text
 }
 
-/// What becomes of undelivered events, as a page has it: a row for each trouble of the storage and all
-/// destinations whose events meet it alike.
+/// The results for undelivered events, as on a page: a row for each fault of the storage and all
+/// destinations with the same result.
 pub(super) fn keeping_page(outcomes: &[RecordOutcome]) -> String {
     let mut text = "| storage | destinations | undelivered events |\n|---|---|---|\n".to_owned();
     for keeping in Keeping::all() {
         let words = alike(|contract| {
-            // Of what was left at once nothing else is in doubt.
+            // What is undelivered at once has no unknown result.
             let outcome = outcomes.iter().find(|outcome| {
                 let cell = &outcome.cell;
                 cell.contract.kind() == contract.kind()
@@ -125,7 +124,7 @@ pub(super) fn keeping_page(outcomes: &[RecordOutcome]) -> String {
     text
 }
 
-/// The destinations of which the same is to be told, the most of them first.
+/// The destinations with the same results, largest group first.
 fn alike<T: Ord>(told: impl Fn(&dyn Contract) -> T) -> Vec<(String, T)> {
     let mut alike: BTreeMap<T, Vec<&str>> = BTreeMap::new();
     for contract in ALL {
@@ -145,7 +144,7 @@ fn alike<T: Ord>(told: impl Fn(&dyn Contract) -> T) -> Vec<(String, T)> {
     named.collect()
 }
 
-/// What became of undelivered events.
+/// The result for undelivered events.
 fn kept_word(counts: &Counts) -> String {
     let is_stored = counts.get("stored") == counts.get("received");
     let word = if is_stored { "stored" } else { "returned to source" };
@@ -153,7 +152,7 @@ fn kept_word(counts: &Counts) -> String {
     format!("{word}{}", if is_unclear { ", may be duplicated" } else { "" })
 }
 
-/// What became of the records, in words that every run gives.
+/// The result for the records, in words that are the same in every run.
 fn word(counts: &Counts) -> String {
     let get = |name| counts.get(name);
     let all = get("received");
@@ -172,8 +171,8 @@ fn word(counts: &Counts) -> String {
     } else {
         "retried, delivered"
     };
-    // After each try nobody knew, and not only after the last, which the end of the time may have cut
-    // short.
+    // The result was unknown after each attempt, not only after the last one, which the deadline
+    // may have cut short.
     let tries = if get("returned_to_source") == all { get("requests") } else { get("retries") };
     let is_unclear = 2 * get("possible_duplicates") > all * tries;
     format!("{word}{}", if is_unclear { ", may be duplicated" } else { "" })
