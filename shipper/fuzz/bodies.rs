@@ -116,10 +116,10 @@ pub(crate) fn classify(data: &[u8]) {
     };
     let status = 100 + u16::from_be_bytes([*high, *low]) % 500;
     let sent = usize::from(*sent).max(1);
-    let answer = Response { status, retry_after: None, body: Bytes::copy_from_slice(body) };
+    let response = Response { status, retry_after: None, body: Bytes::copy_from_slice(body) };
     for config in configurations() {
         for destination in config.destinations.values() {
-            match destination.destination.classify(sent, &answer) {
+            match destination.destination.classify(sent, &response) {
                 BatchOutcome::Each(outcomes) => assert_eq!(outcomes.len(), sent),
                 BatchOutcome::Counted { delivered, rejected } => {
                     let rejected: usize = rejected.iter().map(|(_, count)| count).sum();

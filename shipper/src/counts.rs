@@ -87,13 +87,13 @@ impl Counts {
     /// Withdraws a rejection: the records could not be stored as dead letters.
     pub fn withdraw_rejection(&mut self, records: usize, reason: &ReasonCode) {
         self.rejected = self.rejected.saturating_sub(records as u64);
-        if let Some(classes) = self.reasons.get_mut("rejected")
-            && let Some(count) = classes.get_mut(reason)
+        if let Some(by_reason) = self.reasons.get_mut("rejected")
+            && let Some(count) = by_reason.get_mut(reason)
         {
             *count = count.saturating_sub(records as u64);
-            classes.retain(|_, count| *count > 0);
+            by_reason.retain(|_, count| *count > 0);
         }
-        self.reasons.retain(|_, classes| !classes.is_empty());
+        self.reasons.retain(|_, by_reason| !by_reason.is_empty());
     }
 
     /// Counts records as stored.
@@ -156,10 +156,10 @@ impl Counts {
         self.retries += retries;
         self.bytes_encoded += bytes_encoded;
         self.bytes_sent += bytes_sent;
-        for (disposition, classes) in reasons {
+        for (disposition, by_reason) in reasons {
             let own = self.reasons.entry(disposition).or_default();
-            for (class, records) in classes {
-                *own.entry(class).or_default() += records;
+            for (reason, records) in by_reason {
+                *own.entry(reason).or_default() += records;
             }
         }
     }

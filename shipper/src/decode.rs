@@ -57,7 +57,7 @@ pub enum DecodeError {
 
 impl DecodeError {
     /// The reason in the counts.
-    pub fn class(&self) -> ReasonCode {
+    pub fn reason(&self) -> ReasonCode {
         match self {
             Self::Base64 => ReasonCode::new("no_base64"),
             Self::Gzip => ReasonCode::new("no_gzip"),
@@ -161,9 +161,9 @@ pub fn gunzip(
     cap_bytes: usize,
     buffer: Vec<u8>,
 ) -> Result<Vec<u8>, DecodeError> {
-    match inflate_at_once(compressed, cap_bytes, buffer) {
+    match inflate_single(compressed, cap_bytes, buffer) {
         Some(decoded) => Ok(decoded),
-        None => inflate_piece_by_piece(compressed, cap_bytes),
+        None => inflate_members(compressed, cap_bytes),
     }
 }
 
@@ -171,7 +171,7 @@ pub fn gunzip(
 /// the decompressed size is in the trailer. `None` for anything else, including invalid data.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc1952#section-2.3>
-fn inflate_at_once(compressed: &[u8], cap_bytes: usize, buffer: Vec<u8>) -> Option<Vec<u8>> {
+fn inflate_single(compressed: &[u8], cap_bytes: usize, buffer: Vec<u8>) -> Option<Vec<u8>> {
     /// Every member begins with these bytes, so without another occurrence there is a single
     /// member.
     const BEGIN: [u8; 3] = [0x1f, 0x8b, 8];
@@ -203,7 +203,7 @@ fn inflate_at_once(compressed: &[u8], cap_bytes: usize, buffer: Vec<u8>) -> Opti
 }
 
 /// Decompresses gzip of any number of members.
-fn inflate_piece_by_piece(compressed: &[u8], cap_bytes: usize) -> Result<Vec<u8>, DecodeError> {
+fn inflate_members(compressed: &[u8], cap_bytes: usize) -> Result<Vec<u8>, DecodeError> {
     let mut decoded = Vec::new();
     let one_more_than_allowed = (cap_bytes as u64).saturating_add(1);
     MultiGzDecoder::new(compressed)
@@ -218,8 +218,8 @@ fn inflate_piece_by_piece(compressed: &[u8], cap_bytes: usize) -> Result<Vec<u8>
 
 /// Parses the decoded JSON in place. Unescaped strings are written to `texts`, which is
 /// overwritten.
-pub fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Result<Delivery<'a>, DecodeError> {
-    fast_path::parse(decoded, texts).map_or_else(|| parse_any(decoded), Ok)
+pub fn parse<'a>(decoded: &'a [u8], strings: &'a mut Vec<u8>) -> Result<Delivery<'a>, DecodeError> {
+    fast_path::parse(decoded, strings).map_or_else(|| parse_any(decoded), Ok)
 }
 
 /// Parses any JSON and reports what is invalid.
@@ -354,13 +354,17 @@ mod tests {
 
     #[test]
     fn a_member_that_does_not_begin_as_one_is_an_error_and_not_left_out() {
-        for texts in [["", ""], ["same", "same"], ["this", "that"], ["long", ""]] {
-            let [first, second] = texts.map(|text| gzip(text.as_bytes()));
+        for strings in [["", ""], ["same", "same"], ["this", "that"], ["long", ""]] {
+            let [first, second] = strings.map(|text| gzip(text.as_bytes()));
             for place in 0..3 {
                 let mut data = [first.as_slice(), &second].concat();
                 data[first.len() + place] ^= 16;
                 let data = STANDARD.encode_to_string(data);
-                assert_eq!(inflate(&data, 10_000, Vec::new()), Err(DecodeError::Gzip), "{texts:?}");
+                assert_eq!(
+                    inflate(&data, 10_000, Vec::new()),
+                    Err(DecodeError::Gzip),
+                    "{strings:?}"
+                );
             }
         }
     }
@@ -403,8 +407,8 @@ mod tests {
     #[test]
     fn a_half_of_a_surrogate_pair_costs_one_character_and_not_the_event() {
         let decoded = br#"{"messageType":"DATA_MESSAGE","logEvents":[{"id":"1","timestamp":1,"message":"a\ud800b"},{"id":"2","timestamp":1,"message":"\ud83d\ude00"}]}"#;
-        let mut texts = Vec::new();
-        let delivery = parse(decoded, &mut texts).unwrap();
+        let mut strings = Vec::new();
+        let delivery = parse(decoded, &mut strings).unwrap();
         assert_eq!(delivery.log_events[1].message.0, "\u{1F600}");
         assert_eq!(delivery.log_events[0].message.0, "a\u{FFFD}b");
     }
@@ -412,8 +416,8 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_replaced_where_one_sees_it() {
         let decoded = b"{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[{\"id\":\"1\",\"timestamp\":1,\"message\":\"a\xff\xfeb\\n\xc3\xbc\"}]}";
-        let mut texts = Vec::new();
-        let delivery = parse(decoded, &mut texts).unwrap();
+        let mut strings = Vec::new();
+        let delivery = parse(decoded, &mut strings).unwrap();
         assert_eq!(delivery.log_events[0].message.0, "a\u{FFFD}\u{FFFD}b\n\u{FC}");
     }
 
@@ -431,8 +435,8 @@ mod tests {
             let decoded = format!(
                 r#"{{"messageType":"DATA_MESSAGE","logEvents":[{{"id":"1","timestamp":{time},"message":null}},{{"id":"2","timestamp":1,"message":"b"}}]}}"#
             );
-            let mut texts = Vec::new();
-            let delivery = parse(decoded.as_bytes(), &mut texts).unwrap();
+            let mut strings = Vec::new();
+            let delivery = parse(decoded.as_bytes(), &mut strings).unwrap();
             let [event, beside] = &delivery.log_events[..] else {
                 panic!("{delivery:?}");
             };
@@ -444,8 +448,8 @@ mod tests {
     #[test]
     fn messages_without_escapes_are_borrowed() {
         let json = event(&["plain ünïcode"]);
-        let mut texts = Vec::new();
-        let delivery = parse(&json, &mut texts).unwrap();
+        let mut strings = Vec::new();
+        let delivery = parse(&json, &mut strings).unwrap();
         assert!(matches!(delivery.log_events[0].message.0, Cow::Borrowed("plain ünïcode")));
     }
 
@@ -455,8 +459,8 @@ mod tests {
             let references: Vec<&str> = messages.iter().map(String::as_str).collect();
             let data = STANDARD.encode_to_string(gzip(&event(&references)));
             let decoded = inflate(&data, 1 << 20, Vec::new()).unwrap();
-            let mut texts = Vec::new();
-            let delivery = parse(&decoded, &mut texts).unwrap();
+            let mut strings = Vec::new();
+            let delivery = parse(&decoded, &mut strings).unwrap();
             let out: Vec<&str> = delivery.log_events.iter().map(|event| event.message.0.as_ref()).collect();
             prop_assert_eq!(out, references);
         }
@@ -471,8 +475,8 @@ mod tests {
                 let at = usize::from(flip) % data.len();
                 data[at] ^= 1 << (flip % 8);
             }
-            if let Some(decoded) = inflate_at_once(&data, 1_000, Vec::new()) {
-                prop_assert_eq!(inflate_piece_by_piece(&data, 1_000), Ok(decoded));
+            if let Some(decoded) = inflate_single(&data, 1_000, Vec::new()) {
+                prop_assert_eq!(inflate_members(&data, 1_000), Ok(decoded));
             }
         }
 

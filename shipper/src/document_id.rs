@@ -30,7 +30,7 @@ impl DocumentId {
             }
             text
         });
-        let mut text = Text { bytes: [0; Text::ROOM], len: 0, hash: None };
+        let mut text = Text { bytes: [0; Text::CAPACITY], len: 0, hash: None };
         text.push(log_sources);
         text.push(&(record.id.len() as u64).to_le_bytes());
         text.push(record.id.as_bytes());
@@ -47,17 +47,17 @@ impl DocumentId {
 /// The hashed content. Hashing a contiguous buffer is faster than setting up a streaming hasher, so
 /// a buffer is used as long as the content fits.
 struct Text {
-    bytes: [u8; Self::ROOM],
+    bytes: [u8; Self::CAPACITY],
     len: usize,
     hash: Option<Xxh3>,
 }
 
 impl Text {
-    const ROOM: usize = 256;
+    const CAPACITY: usize = 256;
 
     fn push(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
-        if end > Self::ROOM {
+        if end > Self::CAPACITY {
             self.hash.get_or_insert_default().update(&self.bytes[..self.len]);
             self.len = 0;
         }

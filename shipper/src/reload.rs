@@ -141,7 +141,7 @@ impl ReloadingShipper {
         let (mut summary, mut result) = shipper.ship(event, invocation).await;
         if summary.blames_credentials()
             && self
-                .renew_refused(renewal, &shipper, self.time_left(invocation), &mut warnings)
+                .renew_rejected(renewal, &shipper, self.time_left(invocation), &mut warnings)
                 .await
             && result.is_err()
             && summary.has_delivered_nothing()
@@ -184,7 +184,7 @@ impl ReloadingShipper {
 
     /// Fetches the secrets again after they were rejected. Returns whether `shipper` had other
     /// secrets.
-    async fn renew_refused(
+    async fn renew_rejected(
         &self,
         renewal: &Renewal,
         shipper: &Arc<Shipper>,

@@ -44,7 +44,7 @@ async fn handle(
     let (summary, result) = shipping.await;
     // If standard output is closed, records are delivered without a summary line.
     let _ = shipper.report(&summary, stdout().lock());
-    result.map(|reply| reply.answer(summary)).map_err(Failure)
+    result.map(|reply| reply.into_response(summary)).map_err(Failure)
 }
 
 /// An error in Lambda's format.

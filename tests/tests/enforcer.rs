@@ -65,7 +65,7 @@ fn a_new_group_is_governed_at_once_and_the_next_plan_is_empty() {
     let (scene, enforcer) = governed(&["/app/a"], Scene::usual_policy);
     region(&scene).add_groups_named(["/app/new", "/app/new-and-longer", "/elsewhere/new"]);
     let answer = enforcer.invoke(&created("/app/new")).unwrap().unwrap();
-    assert_eq!(answer, json!({"looked_at": 1, "changed": 1, "left": 0}));
+    assert_eq!(answer, json!({"evaluated": 1, "changed": 1, "remaining": 0}));
     scene.ships("/app/new", &scene.shipper());
     scene.ships_nowhere("/app/new-and-longer");
     assert_eq!(region(&scene).group("/app/new").unwrap().retention_in_days, Some(30));
@@ -306,7 +306,7 @@ fn provider_and_enforcer_decide_alike() {
     let by_enforcer = Simulator::start().unwrap();
     lay(&by_enforcer);
     let swept = enforcer(&by_enforcer, &documents).invoke(&sweep()).unwrap().unwrap();
-    assert_eq!(swept["left"], 0);
+    assert_eq!(swept["remaining"], 0);
     let mut changed = 0;
     for (name, world) in &worlds {
         let provided = by_provider.region(SIMULATED_ACCOUNT, name).groups();

@@ -161,7 +161,7 @@ fn host(service: Service, region: &str, fips: Switch, dual_stack: Switch) -> Opt
         _ if dual_stack => partition.dual_stack_suffix,
         _ => partition.suffix,
     };
-    let has_usual_endpoint_with_fips = partition.is(&["aws-us-gov"])
+    let has_standard_fips_endpoint = partition.is(&["aws-us-gov"])
         && !dual_stack
         && matches!(
             service,
@@ -169,7 +169,7 @@ fn host(service: Service, region: &str, fips: Switch, dual_stack: Switch) -> Opt
         );
     let fips = match fips {
         Switch::On if service == Service::S3 && partition.is(&["aws-cn"]) => return None,
-        Switch::On if !has_usual_endpoint_with_fips => "-fips",
+        Switch::On if !has_standard_fips_endpoint => "-fips",
         _ => "",
     };
     let dual_stack = if service == Service::S3 && dual_stack { ".dualstack" } else { "" };
@@ -304,8 +304,8 @@ mod tests {
                 [&fips_in_china, &dual_stack_in_china, &both_in_china],
             );
             // Their standard endpoints are FIPS endpoints there.
-            let is_usual = matches!(name, "sqs" | "kinesis" | "logs" | "ssm");
-            let mark = if is_usual { "" } else { "-fips" };
+            let is_standard = matches!(name, "sqs" | "kinesis" | "logs" | "ssm");
+            let mark = if is_standard { "" } else { "-fips" };
             let fips_in_gov = format!("{name}{mark}.us-gov-east-1.amazonaws.com");
             let dual_stack_in_gov = format!("{name}.us-gov-east-1.api.aws");
             let both_in_gov = format!("{name}-fips.us-gov-east-1.api.aws");

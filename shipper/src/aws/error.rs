@@ -84,8 +84,8 @@ pub enum Problem {
     #[error("the request cannot be signed")]
     Unsignable,
     /// There was no response.
-    #[error("{}", .0.class().as_str())]
-    NoAnswer(Fault),
+    #[error("{}", .0.reason().as_str())]
+    NoResponse(Fault),
     /// The service rejected the request.
     #[error("{code} (status {status})")]
     Refused {
@@ -110,7 +110,7 @@ impl AwsError {
     /// Whether a retry of the same call may succeed.
     pub fn is_retryable(&self) -> bool {
         match &self.problem {
-            Problem::NoAnswer(_) | Problem::Unreadable => true,
+            Problem::NoResponse(_) | Problem::Unreadable => true,
             Problem::Refused { status, code } => {
                 matches!(status, 429 | 500 | 502..=504 | 509)
                     || is_throttling(code)
@@ -146,7 +146,7 @@ impl AwsError {
     /// Whether the call may have been executed despite the error.
     pub fn ambiguity(&self) -> Ambiguity {
         match &self.problem {
-            Problem::NoAnswer(fault) => fault.ambiguity(),
+            Problem::NoResponse(fault) => fault.ambiguity(),
             Problem::Unreadable => Ambiguity::Unclear,
             Problem::Refused { status, .. } => Ambiguity::after(*status),
             _ => Ambiguity::NothingTaken,

@@ -33,7 +33,7 @@ use container_credentials::Generation;
 use sign::Clock;
 
 /// The maximum size of a response.
-const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
 /// An AWS client with credentials, region and endpoints.
 pub struct Aws {
@@ -127,7 +127,7 @@ impl Aws {
         let fails = |problem| AwsError { service, operation, problem };
         let request = self.json_request(service, region, operation, input).map_err(fails)?;
         let response = self.send(service, region, operation, request, timeout).await?;
-        read_answer(&response.body).map_err(fails)
+        parse_response(&response.body).map_err(fails)
     }
 
     /// The unsigned request for an operation of a JSON service.
@@ -182,8 +182,8 @@ impl Aws {
     ) -> Result<Response, (AwsError, Option<String>)> {
         let until = Instant::now() + timeout;
         let again = request.try_clone();
-        let answer = self.send_once(service, region, request, timeout).await;
-        let answer = match (answer, again) {
+        let response = self.send_once(service, region, request, timeout).await;
+        let response = match (response, again) {
             (Err(Failure { skewed_by: Some(skew), .. }), Some(again)) => {
                 self.clock.correct(skew);
                 let timeout = until.saturating_duration_since(Instant::now());
@@ -195,9 +195,9 @@ impl Aws {
                 let timeout = until.saturating_duration_since(Instant::now());
                 self.send_once(service, region, again, timeout).await
             }
-            (answer, _) => answer,
+            (response, _) => response,
         };
-        answer.map_err(|Failure { problem, message, .. }| {
+        response.map_err(|Failure { problem, message, .. }| {
             (AwsError { service, operation, problem }, message)
         })
     }
@@ -215,9 +215,9 @@ impl Aws {
         self.sign(service, region, &mut request)?;
         let (status, headers, body) = self
             .client
-            .execute(request, timeout, MAX_ANSWER_BYTES)
+            .execute(request, timeout, MAX_RESPONSE_BYTES)
             .await
-            .map_err(|fault| Failure::from(Problem::NoAnswer(fault)))?;
+            .map_err(|fault| Failure::from(Problem::NoResponse(fault)))?;
         if status.is_success() {
             return Ok(Response { headers, body });
         }
@@ -232,7 +232,7 @@ impl Aws {
 
 /// Parses the response of an operation. An operation without output returns an empty body or an
 /// empty object.
-pub(crate) fn read_answer<A: DeserializeOwned>(body: &[u8]) -> Result<A, Problem> {
+pub(crate) fn parse_response<A: DeserializeOwned>(body: &[u8]) -> Result<A, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|_| Problem::Unreadable)
 }

@@ -208,7 +208,7 @@ impl Settings {
 }
 
 /// The error if `url` ends with the path that the type appends.
-pub(super) fn doubled_path(destination: &Value) -> Option<String> {
+pub(super) fn duplicate_path(destination: &Value) -> Option<String> {
     let (_, appended) = APPENDED.iter().find(|(name, _)| destination["type"] == *name)?;
     let url = Url::parse(destination["url"].as_str()?).ok()?;
     let path = url.path().trim_end_matches('/');

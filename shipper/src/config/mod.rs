@@ -49,7 +49,7 @@ use crate::secret::{SecretArn, Secrets};
 use crate::undelivered::Undelivered;
 pub use destination::TYPES;
 pub use risks::Risk;
-use schema::{FieldError, Place, Validator, number};
+use schema::{FieldError, FieldPath, Validator, number};
 pub use source::{Source, SourceError, VARIABLE};
 
 const MEBIBYTE: u64 = 1024 * 1024;
@@ -112,7 +112,7 @@ pub struct Draft {
     validator: Validator,
     memory_mb: Option<u64>,
     read: Option<Config>,
-    wanted: Vec<(SecretArn, Place)>,
+    wanted: Vec<(SecretArn, FieldPath)>,
 }
 
 /// All errors of a configuration.
@@ -179,7 +179,7 @@ struct Found {
     /// Risks, each with its path.
     risks: Vec<(Risk, String)>,
     /// The secrets to be fetched.
-    wanted: Vec<(SecretArn, Place)>,
+    wanted: Vec<(SecretArn, FieldPath)>,
 }
 
 /// The schema of the types, written by `cargo xtask docs`: reading it takes a quarter of the time
@@ -348,17 +348,18 @@ impl Found {
         validator: &Validator,
         document: &Value,
         memory_mb: Option<u64>,
-        fetched: &[Place],
+        fetched: &[FieldPath],
     ) -> Self {
         let checked = validator.check(document, fetched);
-        let mut sound = checked.sound(document);
+        let mut valid_parts = checked.valid_parts(document);
         let mut found = Self { errors: checked.errors, wanted: checked.secrets, ..Self::default() };
-        if let Some(parts) = sound.as_object_mut() {
+        if let Some(parts) = valid_parts.as_object_mut() {
             // All of them may be invalid.
             parts.entry("destinations").or_insert_with(|| json!({}));
-            match Settings::deserialize(&sound) {
+            match Settings::deserialize(&valid_parts) {
                 Ok(settings) => {
-                    found.config = Some(found.settings(document, &sound, settings, memory_mb));
+                    found.config =
+                        Some(found.settings(document, &valid_parts, settings, memory_mb));
                 }
                 Err(_) => {
                     found.error(
@@ -376,7 +377,7 @@ impl Found {
     fn settings(
         &mut self,
         document: &Value,
-        sound: &Value,
+        valid_parts: &Value,
         settings: Settings,
         memory_mb: Option<u64>,
     ) -> Config {
@@ -387,8 +388,8 @@ impl Found {
         if let Some(undelivered) = &settings.undelivered {
             self.errors.extend(undelivered.overlaps(&settings.destinations));
         }
-        for (name, destination) in sound["destinations"].as_object().into_iter().flatten() {
-            if let Some(text) = destination::doubled_path(destination) {
+        for (name, destination) in valid_parts["destinations"].as_object().into_iter().flatten() {
+            if let Some(text) = destination::duplicate_path(destination) {
                 self.error(format!("destinations.{name}.url"), text);
             }
             if url::is_in_the_clear(destination) {
@@ -496,7 +497,7 @@ impl Found {
     fn into_config(mut self) -> Result<Config, ConfigError> {
         self.errors.sort();
         let errors = self.errors.iter().map(FieldError::to_string);
-        let risks = self.risks.iter().map(|(risk, place)| risk.refusal(place));
+        let risks = self.risks.iter().map(|(risk, place)| risk.message(place));
         let errors: Vec<String> = errors.chain(risks).collect();
         match self.config {
             Some(config) if errors.is_empty() => Ok(config),

@@ -63,7 +63,7 @@ impl Risk {
     }
 
     /// The error message.
-    pub(super) fn refusal(self, place: &str) -> String {
+    pub(super) fn message(self, place: &str) -> String {
         let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
         let name = self.name();
         format!("{place}{}; or accept the risk with \"accepted_risks\": [\"{name}\"]", self.text())

@@ -52,8 +52,8 @@ pub(crate) struct Validator {
 pub(crate) struct Checked {
     pub(crate) errors: Vec<FieldError>,
     /// The paths of invalid values.
-    pub(crate) faulty: Vec<Place>,
-    pub(crate) secrets: Vec<(SecretArn, Place)>,
+    pub(crate) invalid: Vec<FieldPath>,
+    pub(crate) secrets: Vec<(SecretArn, FieldPath)>,
 }
 
 /// An error in a field.
@@ -65,7 +65,7 @@ pub(crate) struct FieldError {
 
 /// The path of a value in a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place(Vec<Step>);
+pub(crate) struct FieldPath(Vec<Step>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
@@ -258,7 +258,7 @@ impl Validator {
     }
 
     /// Validates a document in which the secrets at the `fetched` paths are already replaced.
-    pub(crate) fn check(&self, document: &Value, fetched: &[Place]) -> Checked {
+    pub(crate) fn check(&self, document: &Value, fetched: &[FieldPath]) -> Checked {
         let mut checked = Checked::default();
         if let Err(error) = self.schemas.validate(document, self.index) {
             self.collect(document, &error, fetched, &mut checked);
@@ -272,10 +272,10 @@ impl Validator {
         &self,
         document: &Value,
         error: &ValidationError<'_, '_>,
-        fetched: &[Place],
+        fetched: &[FieldPath],
         checked: &mut Checked,
     ) {
-        let place = Place::from(&error.instance_location.tokens[..]);
+        let place = FieldPath::from(&error.instance_location.tokens[..]);
         let value = place.find(document).unwrap_or(&Value::Null);
         let schema = self.part(error.schema_url);
         let message = schema["errorMessage"].as_str();
@@ -357,26 +357,26 @@ const SECRET: Format = Format {
 };
 
 impl Checked {
-    fn add(&mut self, place: Place, text: impl Into<String>) {
+    fn add(&mut self, place: FieldPath, text: impl Into<String>) {
         self.errors.push(FieldError::new(place.to_string(), text));
-        self.faulty.push(place);
+        self.invalid.push(place);
     }
 
     /// The document without its invalid parts, and with whole numbers in integer notation. A part
     /// is a member of the document or of its `destinations`.
-    pub(crate) fn sound(&self, document: &Value) -> Value {
-        let mut sound = document.clone();
-        write_whole(&mut sound);
-        for Place(steps) in &self.faulty {
+    pub(crate) fn valid_parts(&self, document: &Value) -> Value {
+        let mut valid_parts = document.clone();
+        write_whole(&mut valid_parts);
+        for FieldPath(steps) in &self.invalid {
             let [Step::Field(name), rest @ ..] = &steps[..] else { continue };
-            match (sound.get_mut(name), rest) {
+            match (valid_parts.get_mut(name), rest) {
                 (Some(Value::Object(parts)), [Step::Field(part), ..]) if name == "destinations" => {
                     parts.remove(part);
                 }
-                _ => drop(sound.as_object_mut().and_then(|parts| parts.remove(name))),
+                _ => drop(valid_parts.as_object_mut().and_then(|parts| parts.remove(name))),
             }
         }
-        sound
+        valid_parts
     }
 }
 
@@ -387,7 +387,7 @@ impl FieldError {
     }
 
     /// Whether the error concerns the value at a path.
-    pub(crate) fn is_at(&self, place: &Place) -> bool {
+    pub(crate) fn is_at(&self, place: &FieldPath) -> bool {
         self.place == place.to_string()
     }
 
@@ -406,7 +406,7 @@ impl fmt::Display for FieldError {
     }
 }
 
-impl Place {
+impl FieldPath {
     fn field(&self, name: &str) -> Self {
         let mut steps = self.0.clone();
         steps.push(Step::Field(name.to_owned()));
@@ -429,7 +429,7 @@ impl Place {
     }
 }
 
-impl From<&[InstanceToken<'_>]> for Place {
+impl From<&[InstanceToken<'_>]> for FieldPath {
     fn from(tokens: &[InstanceToken<'_>]) -> Self {
         let step = |token: &InstanceToken<'_>| match token {
             InstanceToken::Prop(name) => Step::Field(name.clone().into_owned()),
@@ -439,7 +439,7 @@ impl From<&[InstanceToken<'_>]> for Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FieldPath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, step) in self.0.iter().enumerate() {
             match step {

@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(endpoint.headers[AUTHORIZATION], "Splunk t");
         assert!(endpoint.headers[AUTHORIZATION].is_sensitive());
         assert!(!endpoint.headers.contains_key("x-splunk-request-channel"));
-        assert!(destination.receipts().is_none());
+        assert!(destination.acknowledgements().is_none());
     }
 
     #[test]
@@ -97,7 +97,7 @@ mod tests {
         let config = config.unwrap_or_else(|error| panic!("{error}"));
         let destination = &config.destinations["x"].destination;
         assert!(destination.endpoint().headers.contains_key("x-splunk-request-channel"));
-        assert!(destination.receipts().is_some());
+        assert!(destination.acknowledgements().is_some());
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl BufferPool {
     }
 
     /// Returns a buffer to the pool.
-    pub(crate) fn leave(&self, buffer: Vec<u8>) {
+    pub(crate) fn put_back(&self, buffer: Vec<u8>) {
         let mut buffer_pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if buffer_pool.len() < Self::MOST && buffer.capacity() <= Self::LARGEST_BYTES {
             buffer_pool.push(buffer);
@@ -45,20 +45,20 @@ mod tests {
         assert!(buffer_pool.take().is_empty());
         let buffer = of(100, buffer_pool.take());
         let place = buffer.as_ptr();
-        buffer_pool.leave(buffer);
+        buffer_pool.put_back(buffer);
         let buffer = of(60, buffer_pool.take());
         assert_eq!((buffer.len(), buffer.as_ptr()), (60, place));
-        buffer_pool.leave(buffer);
+        buffer_pool.put_back(buffer);
         assert_eq!(of(101, buffer_pool.take()).len(), 101);
     }
 
     #[test]
     fn no_more_is_kept_than_an_event_of_the_usual_size_needs() {
         let buffer_pool = BufferPool::default();
-        buffer_pool.leave(vec![0; BufferPool::LARGEST_BYTES + 1]);
+        buffer_pool.put_back(vec![0; BufferPool::LARGEST_BYTES + 1]);
         assert!(buffer_pool.take().is_empty());
         for _ in 0..=BufferPool::MOST {
-            buffer_pool.leave(vec![0; 10]);
+            buffer_pool.put_back(vec![0; 10]);
         }
         assert_eq!([10, 10, 0].map(|_| buffer_pool.take().len()), [10, 10, 0]);
     }

@@ -12,11 +12,11 @@ use crate::fast_path::{once, plain_text};
 
 /// Parses a delivery; `None` if it does not have the expected shape. Unescaped strings are written
 /// to `texts`.
-pub(super) fn parse<'a>(decoded: &'a [u8], texts: &'a mut Vec<u8>) -> Option<Delivery<'a>> {
+pub(super) fn parse<'a>(decoded: &'a [u8], strings: &'a mut Vec<u8>) -> Option<Delivery<'a>> {
     let whole = from_utf8(decoded).ok()?;
     // Unescaping never makes a string longer.
-    *texts = buffer_pool::of(decoded.len(), std::mem::take(texts));
-    let mut reader = Reader { whole, rest: decoded, buffer: texts };
+    *strings = buffer_pool::of(decoded.len(), std::mem::take(strings));
+    let mut reader = Reader { whole, rest: decoded, buffer: strings };
     let (mut message_type, mut owner, mut log_group, mut log_stream) = (None, None, None, None);
     let mut log_events = None;
     let mut before: &[u8] = b"{\"";
@@ -292,9 +292,9 @@ mod tests {
 
     #[track_caller]
     fn check_fast(json: &str) {
-        let mut texts = Vec::new();
+        let mut strings = Vec::new();
         let read =
-            parse(json.as_bytes(), &mut texts).unwrap_or_else(|| panic!("not usual: {json}"));
+            parse(json.as_bytes(), &mut strings).unwrap_or_else(|| panic!("not usual: {json}"));
         assert_eq!(parse_any(json.as_bytes()), Ok(without_escaped(read)), "{json}");
     }
 
@@ -370,13 +370,13 @@ mod tests {
                 format!(r#"{{"id":{id},"timestamp":{time},"message":{message}}}"#)
             }).collect();
             let mut json = event("", &log_events.join(",")).into_bytes();
-            let mut texts = Vec::new();
-            prop_assert_eq!(parse(&json, &mut texts).map(without_escaped), parse_any(&json).ok());
+            let mut strings = Vec::new();
+            prop_assert_eq!(parse(&json, &mut strings).map(without_escaped), parse_any(&json).ok());
             for (at, byte) in flips {
                 let at = at.index(json.len());
                 json[at] = byte;
             }
-            if let Some(read) = parse(&json, &mut texts) {
+            if let Some(read) = parse(&json, &mut strings) {
                 prop_assert_eq!(parse_any(&json), Ok(without_escaped(read)));
             }
         }

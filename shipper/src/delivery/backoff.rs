@@ -24,12 +24,12 @@ pub(crate) fn backoff(tries: u32, rng: &mut fastrand::Rng) -> Duration {
 
 /// The wait before the next acknowledgement request. Without jitter, because these requests do not
 /// compete.
-pub(super) fn inquiry_wait(inquiries: u32) -> Duration {
+pub(super) fn acknowledgement_wait(acknowledgement_requests: u32) -> Duration {
     /// The first wait.
     const FIRST: Duration = Duration::from_millis(250);
     /// The longest wait.
     const LONGEST: Duration = Duration::from_secs(4);
-    FIRST.saturating_mul(1 << inquiries.saturating_sub(1).min(16)).min(LONGEST)
+    FIRST.saturating_mul(1 << acknowledgement_requests.saturating_sub(1).min(16)).min(LONGEST)
 }
 
 /// The wait of a `Retry-After` header, in seconds or as a date; `None` if it is invalid.

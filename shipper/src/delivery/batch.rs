@@ -108,9 +108,9 @@ impl<'r> Batch<'r> {
     pub(super) fn push(&mut self, piece: Piece<'r>, destination: &dyn Destination) -> usize {
         debug_assert!(self.sealed.is_none());
         let last = self.items.last().map(|last| &last.piece);
-        let opens_section =
+        let opens_group =
             last.is_none_or(|last| destination.boundary(last, &piece) != Boundary::SameGroup);
-        let framing_bytes = if opens_section { most_around(&piece, destination) } else { 0 };
+        let framing_bytes = if opens_group { most_around(&piece, destination) } else { 0 };
         let separator: &[u8] = if last.is_none() { b"" } else { destination.separator() };
         if last.is_none() && framing_bytes == 0 && destination.encoding() == Encoding::Gzip {
             self.body = Body::compressed(self.gzip_level);
@@ -286,8 +286,8 @@ impl<'r> Batcher<'r> {
                 delivered.reject(piece.record, &TOO_OLD);
                 continue;
             }
-            if let Some(class) = destination.never_takes(&piece) {
-                delivered.reject(piece.record, &class);
+            if let Some(reason) = destination.never_takes(&piece) {
+                delivered.reject(piece.record, &reason);
                 continue;
             }
             if !batch.accepts(&piece, destination) {
@@ -377,12 +377,12 @@ mod tests {
 
     /// A destination with one group for each log group and one request for each account: `[group
     /// bytes:a,b|group bytes:c]`.
-    struct Sectioned {
+    struct Grouped {
         endpoint: Endpoint,
         limits: Limits,
     }
 
-    impl Sectioned {
+    impl Grouped {
         fn new(max_request_bytes: usize) -> Self {
             let url = Url::parse("http://127.0.0.1/").unwrap();
             let endpoint = Endpoint::post(url, HeaderMap::new());
@@ -390,7 +390,7 @@ mod tests {
         }
     }
 
-    impl Destination for Sectioned {
+    impl Destination for Grouped {
         fn limits(&self) -> Limits {
             self.limits
         }
@@ -465,7 +465,7 @@ mod tests {
             json_fields: JsonFields::Omit,
             max_record_bytes: None,
             max_age: None,
-            outage: Outage::Outlast,
+            outage: Outage::RetryUntilDeadline,
             max_in_flight: 1,
             max_held_bytes: usize::MAX,
         }
@@ -490,7 +490,7 @@ mod tests {
         lines.iter().map(record).collect()
     }
 
-    fn bodies(destination: &Sectioned, records: &[Record<'_>]) -> Vec<(String, String)> {
+    fn bodies(destination: &Grouped, records: &[Record<'_>]) -> Vec<(String, String)> {
         let mut batcher = Batcher::new(records, settings());
         let mut delivered = DeliveryResult::default();
         let mut bodies = Vec::new();
@@ -514,7 +514,7 @@ mod tests {
     fn pieces_stand_in_sections_and_requests_as_the_service_wants_them() {
         let log_sources = log_sources();
         let lines = lines(&[(0, "a"), (0, "b"), (1, "c"), (2, "d"), (0, "e"), (2, "f")]);
-        let bodies = bodies(&Sectioned::new(1_000), &records(&log_sources, &lines));
+        let bodies = bodies(&Grouped::new(1_000), &records(&log_sources, &lines));
         let expected = [
             ("[x 3:a,b|y 1:c]", "a-c 3"),
             ("[y 1:d]", "d-d 1"),
@@ -529,7 +529,7 @@ mod tests {
         let log_sources = log_sources();
         let lines = lines(&[(0, "a"), (0, "b"), (1, "c"), (1, "d"), (1, "e")]);
         let records = records(&log_sources, &lines);
-        let destination = Sectioned::new(1_000);
+        let destination = Grouped::new(1_000);
         let mut batcher = Batcher::new(&records, settings());
         let batch = batcher
             .next(&destination, destination.limits, NOW, &mut DeliveryResult::default())
@@ -551,7 +551,7 @@ mod tests {
         ) {
             let log_sources = log_sources();
             let records = records(&log_sources, &lines);
-            let bodies = bodies(&Sectioned::new(max_request_bytes), &records);
+            let bodies = bodies(&Grouped::new(max_request_bytes), &records);
             let mut found = Vec::new();
             for (body, _) in &bodies {
                 prop_assert!(body.len() <= max_request_bytes);

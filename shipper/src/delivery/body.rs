@@ -5,7 +5,7 @@ use flate2::Compression;
 use super::compress::Gzip;
 
 /// The chunk that is compressed at once; it fits into the processor's cache.
-const STRETCH_BYTES: usize = 64 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The encoded records, one after another. The last one can be removed.
 #[derive(Default)]
@@ -22,12 +22,12 @@ impl Body {
     /// destinations whose bodies consist of records alone.
     pub(super) fn compressed(level: Compression) -> Self {
         /// A chunk is complete at the first record that ends after it.
-        const ROOM_BYTES: usize = STRETCH_BYTES + STRETCH_BYTES / 8;
+        const BUFFER_BYTES: usize = CHUNK_BYTES + CHUNK_BYTES / 8;
 
         Self {
-            text: Vec::with_capacity(ROOM_BYTES),
+            text: Vec::with_capacity(BUFFER_BYTES),
             before: 0,
-            gzip: Some(Gzip::of_about(STRETCH_BYTES, level)),
+            gzip: Some(Gzip::of_about(CHUNK_BYTES, level)),
         }
     }
 
@@ -38,7 +38,7 @@ impl Body {
 
     /// Appends what `encode` writes and returns its size. Earlier content can no longer be removed.
     pub(super) fn append(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> usize {
-        if self.text.len() >= STRETCH_BYTES
+        if self.text.len() >= CHUNK_BYTES
             && let Some(gzip) = &mut self.gzip
         {
             gzip.write(&self.text);

@@ -51,7 +51,7 @@ pub enum Fault {
 
 impl Fault {
     /// The reason in the counts.
-    pub fn class(self) -> ReasonCode {
+    pub fn reason(self) -> ReasonCode {
         match self {
             Self::NotConnected => ReasonCode::new("not_connected"),
             Self::ConnectionRefused => ReasonCode::new("connection_refused"),
@@ -148,19 +148,19 @@ impl Client {
         *request.headers_mut() = headers;
         *request.body_mut() = Some(body.into());
         let begun = Instant::now();
-        let mut again = None;
+        let mut retry = None;
         if let Some(signing) = &endpoint.signing {
-            again = request.try_clone();
+            retry = request.try_clone();
             self.sign(signing, &mut request)?;
         }
-        let max_answer_bytes = endpoint.max_answer_bytes;
-        let mut answered = self.execute(request, timeout, max_answer_bytes).await?;
-        if let (Some(signing), Some(mut again)) = (&endpoint.signing, again)
+        let max_response_bytes = endpoint.max_response_bytes;
+        let mut answered = self.execute(request, timeout, max_response_bytes).await?;
+        if let (Some(signing), Some(mut retry)) = (&endpoint.signing, retry)
             && aws::has_corrected_clock(answered.0, &answered.1, &answered.2)
         {
-            self.sign(signing, &mut again)?;
+            self.sign(signing, &mut retry)?;
             let timeout = timeout.saturating_sub(begun.elapsed());
-            answered = self.execute(again, timeout, max_answer_bytes).await?;
+            answered = self.execute(retry, timeout, max_response_bytes).await?;
         }
         let (status, headers, body) = answered;
         if let Some(jar) = cookies {
@@ -176,7 +176,7 @@ impl Client {
         &self,
         mut request: reqwest::Request,
         timeout: Duration,
-        max_answer_bytes: usize,
+        max_response_bytes: usize,
     ) -> Result<(StatusCode, HeaderMap, Bytes), Fault> {
         *request.timeout_mut() = Some(timeout);
         // With a longer timeout, the connection timeout ends first. The body is then left
@@ -202,7 +202,7 @@ impl Client {
                 Err(_) if status == StatusCode::BAD_REQUEST && speaks_tls(&body) => break,
                 Err(error) => return Err(fault(&error)),
             };
-            if body.len() + chunk.len() > max_answer_bytes {
+            if body.len() + chunk.len() > max_response_bytes {
                 return Err(Fault::Broken);
             }
             body.extend_from_slice(&chunk);
@@ -343,14 +343,14 @@ mod tests {
 
     /// A server that responds to the beginning of a request and resets the connection, as Go's TLS
     /// servers do.
-    fn reject(answer: &'static [u8]) -> Endpoint {
+    fn reject(response: &'static [u8]) -> Endpoint {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         thread::spawn(move || {
             for connection in listener.incoming() {
                 let mut connection = connection.unwrap();
                 connection.read_exact(&mut [0; 5]).unwrap();
-                connection.write_all(answer).unwrap();
+                connection.write_all(response).unwrap();
                 // Closing a socket with unread data resets the connection.
             }
         });
@@ -362,14 +362,14 @@ mod tests {
         let endpoint = reject(
             b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
         );
-        let answer = Client::default().send(&endpoint, request(), TIME).await.unwrap();
-        assert_eq!(answer.status, 400);
+        let response = Client::default().send(&endpoint, request(), TIME).await.unwrap();
+        assert_eq!(response.status, 400);
         // For other statuses the missing part is unknown.
-        for answer in [
+        for response in [
             &b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}"[..],
             b"HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\n{\"successfulLines\":",
         ] {
-            let endpoint = reject(answer);
+            let endpoint = reject(response);
             let fault = Client::default().send(&endpoint, request(), TIME).await.unwrap_err();
             assert_eq!(fault, Fault::Broken);
         }
@@ -377,7 +377,7 @@ mod tests {
 
     /// A server that returns this response to every request, and reports the number of the
     /// connection.
-    fn serve(answer: &'static [u8]) -> (Endpoint, mpsc::Receiver<(usize, String)>) {
+    fn serve(response: &'static [u8]) -> (Endpoint, mpsc::Receiver<(usize, String)>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let (sender, receiver) = mpsc::channel();
@@ -392,7 +392,7 @@ mod tests {
                         if read.ends_with(b"records") {
                             let request = String::from_utf8(std::mem::take(&mut read)).unwrap();
                             let _ = sender.send((number, request));
-                            connection.write_all(answer).unwrap();
+                            connection.write_all(response).unwrap();
                         }
                     }
                 });
@@ -422,8 +422,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_http_is_told_from_a_connection_that_broke() {
         // The first HTTP/2 frame of a gRPC port, and a TLS alert.
-        for answer in [&b"\0\0\0\x04\0\0\0\0\0"[..], b"\x15\x03\x01\0\x02\x02\x46"] {
-            let (endpoint, _requests) = serve(answer);
+        for response in [&b"\0\0\0\x04\0\0\0\0\0"[..], b"\x15\x03\x01\0\x02\x02\x46"] {
+            let (endpoint, _requests) = serve(response);
             let fault = Client::default().send(&endpoint, request(), TIME).await.unwrap_err();
             assert_eq!(fault, Fault::NotHttp);
         }

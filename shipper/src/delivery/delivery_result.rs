@@ -15,11 +15,11 @@ pub struct DeliveryResult<'r> {
     /// The records with a final result.
     pub counts: Counts,
     /// Records that a later delivery may deliver.
-    pub left: Vec<Left<'r>>,
+    pub undelivered: Vec<RecordsByReason<'r>>,
     /// Oversized records to be stored as dead letters.
-    pub dead_letters: Vec<Left<'r>>,
+    pub dead_letters: Vec<RecordsByReason<'r>>,
     /// Rejected records, if the destination identifies them. They are counted.
-    pub rejected: Vec<Left<'r>>,
+    pub rejected: Vec<RecordsByReason<'r>>,
     /// Rejections without the records, if the destination reports numbers only. They are counted.
     pub unattributed: Vec<Unattributed<'r>>,
     /// By event: the number of records that the destination holds, or may hold, and does not
@@ -36,9 +36,9 @@ pub struct DeliveryResult<'r> {
 
 /// Records with the same reason; a split record once for each of its parts.
 #[derive(Debug)]
-pub struct Left<'r> {
+pub struct RecordsByReason<'r> {
     /// The reason.
-    pub class: ReasonCode,
+    pub reason: ReasonCode,
     /// The records.
     pub records: Vec<&'r Record<'r>>,
 }
@@ -98,8 +98,8 @@ impl<'r> DeliveryResult<'r> {
         'r: 'p,
     {
         self.counts.delivered += delivered as u64;
-        for (class, records) in &rejected {
-            self.counts.reject(*records, class);
+        for (reason, records) in &rejected {
+            self.counts.reject(*records, reason);
         }
         if rejected.is_empty() {
             pieces.for_each(|piece| self.hold(piece));
@@ -113,31 +113,31 @@ impl<'r> DeliveryResult<'r> {
             records.push(piece.record);
         }
         match rejected.as_slice() {
-            [(class, _)] if delivered == 0 => {
-                self.rejected.push(Left { class: class.clone(), records });
+            [(reason, _)] if delivered == 0 => {
+                self.rejected.push(RecordsByReason { reason: reason.clone(), records });
             }
             _ => self.unattributed.push(Unattributed { rejected, records }),
         }
     }
 
     /// A record was rejected.
-    pub(super) fn reject(&mut self, record: &'r Record<'r>, class: &ReasonCode) {
-        self.counts.reject(1, class);
-        add(&mut self.rejected, [record], class);
+    pub(super) fn reject(&mut self, record: &'r Record<'r>, reason: &ReasonCode) {
+        self.counts.reject(1, reason);
+        add(&mut self.rejected, [record], reason);
     }
 
     /// Records are undelivered.
-    pub(super) fn leave(
+    pub(super) fn mark_undelivered(
         &mut self,
         records: impl IntoIterator<Item = &'r Record<'r>>,
-        class: &ReasonCode,
+        reason: &ReasonCode,
     ) {
-        add(&mut self.left, records, class);
+        add(&mut self.undelivered, records, reason);
     }
 
     /// A record is oversized.
-    pub(super) fn dead_letter(&mut self, record: &'r Record<'r>, class: &ReasonCode) {
-        add(&mut self.dead_letters, [record], class);
+    pub(super) fn dead_letter(&mut self, record: &'r Record<'r>, reason: &ReasonCode) {
+        add(&mut self.dead_letters, [record], reason);
     }
 
     fn hold(&mut self, piece: &Piece<'_>) {
@@ -177,16 +177,16 @@ fn place_of(record: &Record<'_>) -> usize {
 
 /// Adds to the records with the same reason, which are usually the last ones.
 fn add<'r>(
-    list: &mut Vec<Left<'r>>,
+    list: &mut Vec<RecordsByReason<'r>>,
     records: impl IntoIterator<Item = &'r Record<'r>>,
-    class: &ReasonCode,
+    reason: &ReasonCode,
 ) {
     let mut records = records.into_iter().peekable();
     if records.peek().is_none() {
         return;
     }
-    match list.iter_mut().find(|left| left.class == *class) {
-        Some(left) => left.records.extend(records),
-        None => list.push(Left { class: class.clone(), records: records.collect() }),
+    match list.iter_mut().find(|undelivered| undelivered.reason == *reason) {
+        Some(undelivered) => undelivered.records.extend(records),
+        None => list.push(RecordsByReason { reason: reason.clone(), records: records.collect() }),
     }
 }

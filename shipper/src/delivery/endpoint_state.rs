@@ -16,11 +16,11 @@ pub struct EndpointState {
     /// When the destination asked to wait, and until when.
     pub busy: Option<(SystemTime, SystemTime)>,
     /// The time for building a request.
-    pub making: Duration,
+    pub build_time: Duration,
     /// Whether it has ignored document ids.
     pub ignores_ids: bool,
     /// Whether it is known to support acknowledgement.
-    pub gives_receipts: bool,
+    pub supports_acknowledgement: bool,
 }
 
 /// The longest wait that a destination can ask for: it may recover sooner, and log events that wait
@@ -57,13 +57,12 @@ impl EndpointState {
     ) {
         let (is_throttled, is_failing) = match batch_outcome {
             BatchOutcome::Each(outcomes) => {
-                let again =
-                    |outcome: &RecordOutcome| matches!(outcome, RecordOutcome::TryAgain(..));
+                let again = |outcome: &RecordOutcome| matches!(outcome, RecordOutcome::Retry(..));
                 (outcomes.iter().any(again), !outcomes.is_empty() && outcomes.iter().all(again))
             }
-            BatchOutcome::TryAgain(..) => (true, true),
+            BatchOutcome::Retry(..) => (true, true),
             BatchOutcome::Counted { .. }
-            | BatchOutcome::Receipt(_)
+            | BatchOutcome::Accepted(_)
             | BatchOutcome::TooLarge
             | BatchOutcome::Split(..)
             | BatchOutcome::Stop(_)

@@ -16,16 +16,17 @@ pub(crate) async fn inspect(
     time: Duration,
 ) -> Inspected {
     let Some(inspection) = destination.inspection() else {
-        return Inspected::Well;
+        return Inspected::Valid;
     };
     let asking = async {
-        for question in inspection.questions(SystemTime::now()) {
-            let Ok(answer) = signed::send(client, destination.endpoint(), question, LONGEST).await
+        for question in inspection.inspection_requests(SystemTime::now()) {
+            let Ok(response) =
+                signed::send(client, destination.endpoint(), question, LONGEST).await
             else {
                 return Inspected::Unknown;
             };
-            match inspection.judge(&answer) {
-                Inspected::Absent => {}
+            match inspection.evaluate(&response) {
+                Inspected::NotFound => {}
                 inspected => return inspected,
             }
         }

@@ -25,7 +25,7 @@ pub(crate) use backoff::backoff;
 pub use breaker::{Admission, Breaker};
 pub use client::{Client, Fault};
 pub use concurrency_limit::ConcurrencyLimit;
-pub use delivery_result::{DeliveryResult, Left, Unattributed};
+pub use delivery_result::{DeliveryResult, RecordsByReason, Unattributed};
 pub use endpoint_state::EndpointState;
 pub(crate) use inspect::inspect;
 pub use oversized::Oversized;
@@ -57,10 +57,10 @@ pub async fn deliver<'r>(
     let mut in_flight = FuturesUnordered::new();
     loop {
         let begun = Instant::now();
-        let answered = match scheduler.next(SystemTime::now()) {
+        let on_response = match scheduler.next(SystemTime::now()) {
             Step::Send { send_id, request, timeout } => {
                 let took = begun.elapsed();
-                scheduler.made(took);
+                scheduler.on_request_built(took);
                 // The timeout was computed before the request was built.
                 let timeout = timeout.saturating_sub(took);
                 let sending = signed::send(client, destination.endpoint(), request, timeout);
@@ -78,8 +78,8 @@ pub async fn deliver<'r>(
             Step::Await => in_flight.next().await,
             Step::Done(delivered) => return delivered,
         };
-        if let Some((send_id, answer)) = answered {
-            scheduler.answered(SystemTime::now(), send_id, &answer);
+        if let Some((send_id, response)) = on_response {
+            scheduler.on_response(SystemTime::now(), send_id, &response);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
 
-use super::backoff::{asked_for, backoff, inquiry_wait};
+use super::backoff::{acknowledgement_wait, asked_for, backoff};
 use super::batch::{Batch, Batcher};
 use super::breaker::Admission;
 use super::client::Fault;
@@ -14,7 +14,7 @@ use super::endpoint_state::EndpointState;
 use super::oversized::{Oversized, TOO_LARGE};
 use super::splits::Splits;
 use crate::destination::{
-    Ambiguity, BatchOutcome, Deduplication, Destination, Inquired, Limits, ReasonCode,
+    AcknowledgementStatus, Ambiguity, BatchOutcome, Deduplication, Destination, Limits, ReasonCode,
     RecordOutcome, Request, Response,
 };
 use crate::record::{Piece, Record};
@@ -88,9 +88,9 @@ pub enum JsonFields {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outage {
     /// Retry until the deadline: there is no storage for undelivered events.
-    Outlast,
+    RetryUntilDeadline,
     /// Stop sending, except for a probe per interval: undelivered events are stored.
-    GiveUp,
+    StopSending,
 }
 
 /// Identifies a request until its response.
@@ -137,9 +137,9 @@ pub struct Scheduler<'r> {
     /// The time at the start.
     time: Option<Duration>,
     /// Batches that are accepted but not acknowledged as indexed, each with its acknowledgement id.
-    receipts: Vec<(u64, Vec<Piece<'r>>)>,
+    acknowledgements: Vec<(u64, Vec<Piece<'r>>)>,
     /// Consecutive acknowledgement requests without a new acknowledgement.
-    inquiries: u32,
+    acknowledgement_requests: u32,
     wait_until: Option<SystemTime>,
     /// Why sending has stopped.
     stopped: Option<ReasonCode>,
@@ -170,8 +170,8 @@ impl<'r> Scheduler<'r> {
             in_flight: BTreeMap::new(),
             send_ids: 0,
             time: None,
-            receipts: Vec::new(),
-            inquiries: 0,
+            acknowledgements: Vec::new(),
+            acknowledgement_requests: 0,
             wait_until: None,
             stopped: None,
             failing: None,
@@ -190,31 +190,31 @@ impl<'r> Scheduler<'r> {
             self.stop(self.failing.clone().unwrap_or(NO_TIME_LEFT));
         }
         if self.stopped.is_none()
-            && let Some(step) = self.go_on(now)
+            && let Some(step) = self.send_or_wait(now)
         {
             return step;
         }
         if !self.in_flight.is_empty() {
             return Step::Await;
         }
-        self.leave_everything();
+        self.mark_rest_undelivered();
         self.endpoint_state.breaker.probe_unused(now);
         if self.send_ids == 0 {
             // The cause of the long build time may be over.
-            self.endpoint_state.making /= 2;
+            self.endpoint_state.build_time /= 2;
         }
         Step::Done(self.delivered.finish(self.endpoint_state))
     }
 
     /// Sends a request or waits to do so; `None` if only responses are pending.
-    fn go_on(&mut self, now: SystemTime) -> Option<Step<'r>> {
+    fn send_or_wait(&mut self, now: SystemTime) -> Option<Step<'r>> {
         if self.send_ids == 0
             && self.wait_until.is_none()
             && let Some(pause) = self.endpoint_state.pause(now)
         {
             match self.settings.outage {
-                Outage::GiveUp => self.stop(ASKED_TO_WAIT),
-                Outage::Outlast => self.wait(now, pause, &ASKED_TO_WAIT),
+                Outage::StopSending => self.stop(ASKED_TO_WAIT),
+                Outage::RetryUntilDeadline => self.wait(now, pause, &ASKED_TO_WAIT),
             }
             if self.stopped.is_some() {
                 return None;
@@ -226,7 +226,7 @@ impl<'r> Scheduler<'r> {
                 _ => self.wait_until = None,
             }
         }
-        let most = match self.splits.are_in_doubt() && self.taken() == 0 {
+        let most = match self.splits.have_ambiguous_records() && self.taken() == 0 {
             // It may reject everything, which a few requests show.
             true => 1,
             false => self.endpoint_state.concurrency.size(self.settings.max_in_flight),
@@ -234,35 +234,37 @@ impl<'r> Scheduler<'r> {
         if self.in_flight.len() >= most {
             return None;
         }
-        if self.has_room() && self.fill_queue(now) {
+        if self.has_buffer_space() && self.fill_queue(now) {
             if !self.is_admitted(now) {
                 return None;
             }
-            if !self.endpoint_state.gives_receipts && self.destination.receipts().is_some() {
-                return self.ask_for_receipts(now);
+            if !self.endpoint_state.supports_acknowledgement
+                && self.destination.acknowledgements().is_some()
+            {
+                return self.check_acknowledgement_support(now);
             }
             return self.send_batch(now);
         }
         if self.in_flight.is_empty() {
-            return self.send_inquiry(now);
+            return self.request_acknowledgements(now);
         }
         None
     }
 
     /// A request was built in this time; the next one may take as long.
-    pub fn made(&mut self, took: Duration) {
-        self.endpoint_state.making = took.max(self.endpoint_state.making / 2);
+    pub fn on_request_built(&mut self, took: Duration) {
+        self.endpoint_state.build_time = took.max(self.endpoint_state.build_time / 2);
     }
 
     /// Whether another request can be built in time. That takes long with little CPU, and Lambda
     /// ends a function at its timeout; but a single slow build does not prevent the first attempt.
-    fn has_time_to_make_another(&self, now: SystemTime) -> bool {
-        let making = self.endpoint_state.making.min(self.time.unwrap_or_default() / 4);
-        self.time_left(now) >= SHORTEST_REQUEST + making
+    fn has_time_for_another(&self, now: SystemTime) -> bool {
+        let build_time = self.endpoint_state.build_time.min(self.time.unwrap_or_default() / 4);
+        self.time_left(now) >= SHORTEST_REQUEST + build_time
     }
 
     /// Whether one more batch may be held.
-    fn has_room(&self) -> bool {
+    fn has_buffer_space(&self) -> bool {
         let in_flight = self.in_flight.values().filter_map(|flight| flight.batch.as_ref());
         let in_flight = in_flight.map(Batch::bytes);
         let held: usize = in_flight.chain(self.queue.iter().map(Batch::bytes)).sum();
@@ -274,7 +276,7 @@ impl<'r> Scheduler<'r> {
     fn fill_queue(&mut self, now: SystemTime) -> bool {
         loop {
             if self.queue.is_empty() {
-                if !self.batcher.is_empty() && !self.has_time_to_make_another(now) {
+                if !self.batcher.is_empty() && !self.has_time_for_another(now) {
                     self.stop(NO_TIME_LEFT);
                     return false;
                 }
@@ -302,14 +304,14 @@ impl<'r> Scheduler<'r> {
                 return true;
             }
             if let Some(batch) = self.queue.pop_front() {
-                self.make_smaller(&batch);
+                self.split_oversized(&batch);
             }
         }
     }
 
     /// Whether the circuit breaker admits a request.
     fn is_admitted(&mut self, now: SystemTime) -> bool {
-        if self.settings.outage == Outage::Outlast {
+        if self.settings.outage == Outage::RetryUntilDeadline {
             return true;
         }
         match self.endpoint_state.breaker.admits(now) {
@@ -344,25 +346,29 @@ impl<'r> Scheduler<'r> {
 
     /// Asks about an unknown acknowledgement id before anything is sent: a destination without
     /// acknowledgement reports that, and accepts nothing that it would never acknowledge.
-    fn ask_for_receipts(&mut self, now: SystemTime) -> Option<Step<'r>> {
+    fn check_acknowledgement_support(&mut self, now: SystemTime) -> Option<Step<'r>> {
         if !self.in_flight.is_empty() {
             return None;
         }
-        let request = self.destination.receipts()?.inquire(&[0]);
-        Some(self.inquire(now, request))
+        let request = self.destination.acknowledgements()?.request_status(&[0]);
+        Some(self.request_status(now, request))
     }
 
     /// Sends an acknowledgement request, once there is nothing else to do.
-    fn send_inquiry(&mut self, now: SystemTime) -> Option<Step<'r>> {
-        if self.receipts.is_empty() {
+    fn request_acknowledgements(&mut self, now: SystemTime) -> Option<Step<'r>> {
+        if self.acknowledgements.is_empty() {
             return None;
         }
-        let receipts: Vec<u64> = self.receipts.iter().map(|(receipt, _)| *receipt).collect();
-        let request = self.destination.receipts()?.inquire(&receipts);
-        Some(self.inquire(now, request))
+        let acknowledgements: Vec<u64> = self
+            .acknowledgements
+            .iter()
+            .map(|(acknowledgement_id, _)| *acknowledgement_id)
+            .collect();
+        let request = self.destination.acknowledgements()?.request_status(&acknowledgements);
+        Some(self.request_status(now, request))
     }
 
-    fn inquire(&mut self, now: SystemTime, request: Request) -> Step<'r> {
+    fn request_status(&mut self, now: SystemTime, request: Request) -> Step<'r> {
         let counts = &mut self.delivered.counts;
         counts.requests += 1;
         counts.bytes_encoded += request.body.len() as u64;
@@ -379,98 +385,104 @@ impl<'r> Scheduler<'r> {
     }
 
     /// Processes the result of a request.
-    pub fn answered(&mut self, now: SystemTime, send_id: SendId, answer: &Result<Response, Fault>) {
+    pub fn on_response(
+        &mut self,
+        now: SystemTime,
+        send_id: SendId,
+        response: &Result<Response, Fault>,
+    ) {
         let Some(InFlight { sent, batch }) = self.in_flight.remove(&send_id) else {
             return;
         };
         match batch {
-            Some(batch) => self.batch_answered(now, sent, batch, answer),
-            None => self.inquiry_answered(now, sent, answer),
+            Some(batch) => self.on_batch_response(now, sent, batch, response),
+            None => self.on_acknowledgement(now, sent, response),
         }
     }
 
     /// Processes which batches are indexed, and asks again about the others after a wait.
-    fn inquiry_answered(
+    fn on_acknowledgement(
         &mut self,
         now: SystemTime,
         sent: SystemTime,
-        answer: &Result<Response, Fault>,
+        response: &Result<Response, Fault>,
     ) {
-        let inquired = match (answer, self.destination.receipts()) {
-            (Ok(answer), Some(receipts)) => receipts.classify(answer),
-            (Err(fault), _) => Inquired::AskAgain(fault.class()),
-            (Ok(_), None) => Inquired::Stop(NOT_ACKNOWLEDGED),
+        let inquired = match (response, self.destination.acknowledgements()) {
+            (Ok(response), Some(acknowledgements)) => acknowledgements.classify(response),
+            (Err(fault), _) => AcknowledgementStatus::Retry(fault.reason()),
+            (Ok(_), None) => AcknowledgementStatus::Stop(NOT_ACKNOWLEDGED),
         };
-        self.inquiries += 1;
-        let retry_after = answer.as_ref().ok().and_then(|answer| wait_asked_for(answer, now));
+        self.acknowledgement_requests += 1;
+        let retry_after = response.as_ref().ok().and_then(|response| wait_asked_for(response, now));
         if let Some(wait) = retry_after {
             self.endpoint_state.asked_to_wait(now, wait);
         }
-        if !self.endpoint_state.gives_receipts {
+        if !self.endpoint_state.supports_acknowledgement {
             match inquired {
-                Inquired::Stored(_) => {
-                    self.endpoint_state.gives_receipts = true;
+                AcknowledgementStatus::Stored(_) => {
+                    self.endpoint_state.supports_acknowledgement = true;
                     self.endpoint_state.breaker.succeeded();
-                    self.inquiries = 0;
+                    self.acknowledgement_requests = 0;
                 }
-                Inquired::AskAgain(class) => {
-                    let failed = BatchOutcome::TryAgain(class.clone(), Ambiguity::NothingTaken);
+                AcknowledgementStatus::Retry(reason) => {
+                    let failed = BatchOutcome::Retry(reason.clone(), Ambiguity::NothingTaken);
                     self.endpoint_state.learn(&failed, sent, now, self.settings.max_in_flight);
-                    self.delivered.counts.note_retry(0, &class);
-                    self.back_off(now, self.inquiries, retry_after, &class);
+                    self.delivered.counts.note_retry(0, &reason);
+                    self.back_off(now, self.acknowledgement_requests, retry_after, &reason);
                 }
-                Inquired::Stop(class) => self.stop(class),
+                AcknowledgementStatus::Stop(reason) => self.stop(reason),
             }
             return;
         }
         match inquired {
-            Inquired::Stored(stored) => {
-                let before = self.receipts.len();
-                self.receipts.retain(|(receipt, pieces)| {
-                    let is_stored = stored.contains(receipt);
+            AcknowledgementStatus::Stored(stored) => {
+                let before = self.acknowledgements.len();
+                self.acknowledgements.retain(|(acknowledgement_id, pieces)| {
+                    let is_stored = stored.contains(acknowledgement_id);
                     if is_stored {
                         self.delivered.deliver(pieces.iter());
                     }
                     !is_stored
                 });
-                if self.receipts.len() < before {
-                    self.inquiries = 1;
+                if self.acknowledgements.len() < before {
+                    self.acknowledgement_requests = 1;
                 }
             }
-            Inquired::AskAgain(class) => self.delivered.counts.note_retry(0, &class),
-            Inquired::Stop(class) => return self.stop(class),
+            AcknowledgementStatus::Retry(reason) => self.delivered.counts.note_retry(0, &reason),
+            AcknowledgementStatus::Stop(reason) => return self.stop(reason),
         }
-        if self.receipts.is_empty() {
+        if self.acknowledgements.is_empty() {
             return;
         }
-        let wait = retry_after.unwrap_or_else(|| inquiry_wait(self.inquiries));
+        let wait =
+            retry_after.unwrap_or_else(|| acknowledgement_wait(self.acknowledgement_requests));
         self.wait(now, wait, &NOT_ACKNOWLEDGED);
     }
 
-    fn batch_answered(
+    fn on_batch_response(
         &mut self,
         now: SystemTime,
         sent: SystemTime,
         mut batch: Batch<'r>,
-        answer: &Result<Response, Fault>,
+        response: &Result<Response, Fault>,
     ) {
-        let (batch_outcome, retry_after) = match answer {
-            Ok(answer) => {
+        let (batch_outcome, retry_after) = match response {
+            Ok(response) => {
                 if self.deduplication() == Deduplication::PerRecord
-                    && !self.destination.honors_ids(answer)
+                    && !self.destination.honors_ids(response)
                 {
                     self.ignores_ids(&mut batch);
                 }
-                (self.destination.classify(batch.len(), answer), wait_asked_for(answer, now))
+                (self.destination.classify(batch.len(), response), wait_asked_for(response, now))
             }
-            Err(fault @ Fault::NotHttp) => (BatchOutcome::StopUnclear(fault.class()), None),
-            Err(fault) => (BatchOutcome::TryAgain(fault.class(), fault.ambiguity()), None),
+            Err(fault @ Fault::NotHttp) => (BatchOutcome::StopUnclear(fault.reason()), None),
+            Err(fault) => (BatchOutcome::Retry(fault.reason(), fault.ambiguity()), None),
         };
         self.endpoint_state.learn(&batch_outcome, sent, now, self.settings.max_in_flight);
         if let Some(wait) = retry_after {
             self.endpoint_state.asked_to_wait(now, wait);
         }
-        if batch_outcome.takes_everything() {
+        if batch_outcome.is_all_delivered() {
             self.failing = None;
             self.endpoint_state.took(sent);
             // Both halves of a rejected batch were accepted: limit later requests to that size.
@@ -479,41 +491,44 @@ impl<'r> Scheduler<'r> {
             }
         }
         match batch_outcome {
-            BatchOutcome::Each(outcomes) => self.settle_each(now, &batch, outcomes, retry_after),
+            BatchOutcome::Each(outcomes) => self.apply_outcomes(now, &batch, outcomes, retry_after),
             BatchOutcome::Counted { delivered, rejected } => {
                 self.delivered.count(batch.pieces(), delivered, rejected);
             }
-            BatchOutcome::Receipt(receipt) => self.receipts.push((receipt, batch.into_pieces())),
-            BatchOutcome::TryAgain(class, ambiguity) => {
+            BatchOutcome::Accepted(acknowledgement_id) => {
+                self.acknowledgements.push((acknowledgement_id, batch.into_pieces()))
+            }
+            BatchOutcome::Retry(reason, ambiguity) => {
                 batch.tries += 1;
                 if ambiguity == Ambiguity::Unclear {
                     batch.unclear = batch.len();
                 }
-                self.delivered.counts.note_retry(batch.len(), &class);
-                let is_throttled = answer.as_ref().is_ok_and(|answer| answer.status == THROTTLED);
-                if is_throttled && retry_after.is_none() && self.is_too_much(&mut batch) {
+                self.delivered.counts.note_retry(batch.len(), &reason);
+                let is_throttled =
+                    response.as_ref().is_ok_and(|response| response.status == THROTTLED);
+                if is_throttled && retry_after.is_none() && self.is_size_throttled(&mut batch) {
                     let larger_half = self.queue_halves(batch.halves(self.destination));
                     self.limit_requests(larger_half);
-                    self.back_off(now, batch.tries, None, &class);
+                    self.back_off(now, batch.tries, None, &reason);
                 } else {
-                    self.try_again(now, batch, retry_after, &class);
+                    self.retry_batch(now, batch, retry_after, &reason);
                 }
             }
-            BatchOutcome::TooLarge => self.make_smaller(&batch),
-            BatchOutcome::Split(class, ambiguity) => {
+            BatchOutcome::TooLarge => self.split_oversized(&batch),
+            BatchOutcome::Split(reason, ambiguity) => {
                 if ambiguity == Ambiguity::Unclear {
                     batch.unclear = batch.len();
                 }
-                self.find_what_is_refused(batch, class);
+                self.bisect_rejected(batch, reason);
             }
-            BatchOutcome::Stop(class) => {
+            BatchOutcome::Stop(reason) => {
                 self.queue.push_front(batch);
-                self.stop(class);
+                self.stop(reason);
             }
-            BatchOutcome::StopUnclear(class) => {
+            BatchOutcome::StopUnclear(reason) => {
                 batch.unclear = batch.len();
                 self.queue.push_front(batch);
-                self.stop(class);
+                self.stop(reason);
             }
         }
     }
@@ -528,78 +543,80 @@ impl<'r> Scheduler<'r> {
     }
 
     /// Applies the outcome of each record; those to be retried form a new batch.
-    fn settle_each(
+    fn apply_outcomes(
         &mut self,
         now: SystemTime,
         batch: &Batch<'r>,
         outcomes: Vec<RecordOutcome>,
         retry_after: Option<Duration>,
     ) {
-        let mut again = self.next_try_of(batch);
-        let mut reason = None;
+        let mut retry = self.retry_of(batch);
+        let mut retry_reason = None;
         for (index, outcome) in outcomes.into_iter().enumerate() {
             let piece = batch.piece(index);
             match outcome {
                 RecordOutcome::Delivered => self.delivered.deliver([piece]),
                 RecordOutcome::Deduplicated => self.delivered.counts.deduplicated += 1,
-                RecordOutcome::Rejected(class) => self.reject(piece, &class, &mut again),
-                RecordOutcome::Misfit(class)
-                    if piece.json.is_none() && !self.destination.is_at_fault(piece, &class) =>
+                RecordOutcome::Rejected(reason) => self.reject(piece, &reason, &mut retry),
+                RecordOutcome::Misfit(reason)
+                    if piece.json.is_none() && !self.destination.is_at_fault(piece, &reason) =>
                 {
-                    self.delivered.leave([piece.record], &class);
+                    self.delivered.mark_undelivered([piece.record], &reason);
                 }
-                RecordOutcome::Misfit(class) => self.reject(piece, &class, &mut again),
-                RecordOutcome::Stop(class) => self.delivered.leave([piece.record], &class),
+                RecordOutcome::Misfit(reason) => self.reject(piece, &reason, &mut retry),
+                RecordOutcome::Stop(reason) => {
+                    self.delivered.mark_undelivered([piece.record], &reason)
+                }
                 RecordOutcome::NotReached => {
-                    again.push(piece.clone(), self.destination);
+                    retry.push(piece.clone(), self.destination);
                 }
-                RecordOutcome::TryAgain(class, ambiguity) => {
-                    again.push(piece.clone(), self.destination);
+                RecordOutcome::Retry(reason, ambiguity) => {
+                    retry.push(piece.clone(), self.destination);
                     if ambiguity == Ambiguity::Unclear {
-                        again.unclear += 1;
+                        retry.unclear += 1;
                     }
-                    self.delivered.counts.note_retry(1, &class);
-                    reason = Some(class);
+                    self.delivered.counts.note_retry(1, &reason);
+                    retry_reason = Some(reason);
                 }
             }
         }
-        if again.is_empty() {
+        if retry.is_empty() {
             return;
         }
-        match reason {
-            Some(class) => self.try_again(now, again, retry_after, &class),
+        match retry_reason {
+            Some(reason) => self.retry_batch(now, retry, retry_after, &reason),
             // Only documents that were rejected with JSON fields, or were not processed: there is
             // nothing to wait for.
             None => {
-                again.tries = batch.tries;
-                self.queue.push_front(again);
+                retry.tries = batch.tries;
+                self.queue.push_front(retry);
             }
         }
     }
 
     /// Rejects a record, unless its JSON fields may be the reason: their types may conflict with
     /// the mapping. Then it is resent without them, because the message contains them all.
-    fn reject(&mut self, piece: &Piece<'r>, class: &ReasonCode, again: &mut Batch<'r>) {
+    fn reject(&mut self, piece: &Piece<'r>, reason: &ReasonCode, retry: &mut Batch<'r>) {
         if piece.json.is_none() {
-            self.delivered.reject(piece.record, class);
+            self.delivered.reject(piece.record, reason);
             return;
         }
         let without_fields = Piece { json: None, ..piece.clone() };
-        again.push(without_fields, self.destination);
-        self.delivered.counts.note_json_fields_rejected(class);
+        retry.push(without_fields, self.destination);
+        self.delivered.counts.note_json_fields_rejected(reason);
     }
 
     /// Retries a batch after a backoff, or stops if there is no time.
-    fn try_again(
+    fn retry_batch(
         &mut self,
         now: SystemTime,
         batch: Batch<'r>,
         retry_after: Option<Duration>,
-        class: &ReasonCode,
+        reason: &ReasonCode,
     ) {
         let tries = batch.tries;
         self.queue.push_front(batch);
-        self.back_off(now, tries, retry_after, class);
+        self.back_off(now, tries, retry_after, reason);
     }
 
     /// Waits after this many failed attempts, or stops if there is no time.
@@ -608,19 +625,19 @@ impl<'r> Scheduler<'r> {
         now: SystemTime,
         tries: u32,
         retry_after: Option<Duration>,
-        class: &ReasonCode,
+        reason: &ReasonCode,
     ) {
         // A random wait does not use up the remaining time.
         let longest = self.time_left(now) / 2;
         let wait = retry_after.unwrap_or_else(|| backoff(tries, &mut self.rng).min(longest));
-        self.failing = Some(class.clone());
-        self.wait(now, wait, class);
+        self.failing = Some(reason.clone());
+        self.wait(now, wait, reason);
     }
 
     /// Whether a batch was throttled twice, with nothing accepted in between. If a server limits
     /// the bytes of requests or of a burst, a large request can never pass. A server that limits
     /// the number of requests accepts others meanwhile, and splitting would make it worse.
-    fn is_too_much(&self, batch: &mut Batch<'r>) -> bool {
+    fn is_size_throttled(&self, batch: &mut Batch<'r>) -> bool {
         let taken = self.taken();
         let is_alone = batch.taken_when_throttled.replace(taken) == Some(taken);
         is_alone && batch.len() > 1 && self.destination.deduplication() != Deduplication::PerRequest
@@ -629,26 +646,26 @@ impl<'r> Scheduler<'r> {
     /// Splits a batch that was rejected as a whole, until a single record remains, which is retried
     /// once without its JSON fields. Whether the record or the destination's setup is at fault
     /// shows in what the destination accepts of the rest.
-    fn find_what_is_refused(&mut self, batch: Batch<'r>, class: ReasonCode) {
+    fn bisect_rejected(&mut self, batch: Batch<'r>, reason: ReasonCode) {
         if batch.len() > 1 {
             match self.splits.begin(&batch, self.destination) {
                 Some(halves) => drop(self.queue_halves(halves)),
                 None => {
                     self.queue.push_front(batch);
-                    self.stop(class);
+                    self.stop(reason);
                 }
             }
             return;
         }
         if batch.bytes() > self.limits.max_request_bytes {
             // The destination has rejected this size before, without saying so.
-            return self.make_smaller(&batch);
+            return self.split_oversized(&batch);
         }
         let piece = batch.piece(0);
         if piece.json.is_some() || self.taken() > 0 {
-            self.reject_alone(&batch, &class);
-        } else if self.splits.suspect(piece.record, &class) {
-            self.stop(class);
+            self.reject_single(&batch, &reason);
+        } else if self.splits.suspect(piece.record, &reason) {
+            self.stop(reason);
         }
     }
 
@@ -659,7 +676,7 @@ impl<'r> Scheduler<'r> {
     /// How many records the destination has accepted, including those that are not acknowledged.
     fn taken(&self) -> u64 {
         let counts = &self.delivered.counts;
-        let waiting: usize = self.receipts.iter().map(|(_, pieces)| pieces.len()).sum();
+        let waiting: usize = self.acknowledgements.iter().map(|(_, pieces)| pieces.len()).sum();
         counts.delivered + counts.deduplicated + waiting as u64
     }
 
@@ -679,9 +696,9 @@ impl<'r> Scheduler<'r> {
     }
 
     /// Sends nothing for this time, or stops if the deadline is earlier.
-    fn wait(&mut self, now: SystemTime, wait: Duration, class: &ReasonCode) {
+    fn wait(&mut self, now: SystemTime, wait: Duration, reason: &ReasonCode) {
         if wait.saturating_add(SHORTEST_REQUEST) > self.time_left(now) {
-            self.stop(class.clone());
+            self.stop(reason.clone());
         } else {
             let until = now + wait;
             self.wait_until = Some(self.wait_until.map_or(until, |other| other.max(until)));
@@ -689,12 +706,12 @@ impl<'r> Scheduler<'r> {
     }
 
     /// An empty batch for the retries of another.
-    fn next_try_of(&self, batch: &Batch<'r>) -> Batch<'r> {
+    fn retry_of(&self, batch: &Batch<'r>) -> Batch<'r> {
         Batch::empty(batch.tries + 1, self.settings.gzip_level)
     }
 
     /// Splits a batch that was too large, and limits later ones; a single record is rejected.
-    fn make_smaller(&mut self, batch: &Batch<'r>) {
+    fn split_oversized(&mut self, batch: &Batch<'r>) {
         if batch.len() > 1 {
             let larger_half = self.queue_halves(batch.halves(self.destination));
             return self.limit_requests(larger_half);
@@ -703,54 +720,55 @@ impl<'r> Scheduler<'r> {
         if piece.json.is_none() && self.settings.oversized == Oversized::DeadLetter {
             self.delivered.dead_letter(piece.record, &TOO_LARGE);
         } else {
-            self.reject_alone(batch, &TOO_LARGE);
+            self.reject_single(batch, &TOO_LARGE);
         }
     }
 
     /// Rejects the only record of a batch, or resends it without its JSON fields if it has any.
-    fn reject_alone(&mut self, batch: &Batch<'r>, class: &ReasonCode) {
-        let mut again = self.next_try_of(batch);
-        self.reject(batch.piece(0), class, &mut again);
-        if !again.is_empty() {
-            self.queue.push_front(again);
+    fn reject_single(&mut self, batch: &Batch<'r>, reason: &ReasonCode) {
+        let mut retry = self.retry_of(batch);
+        self.reject(batch.piece(0), reason, &mut retry);
+        if !retry.is_empty() {
+            self.queue.push_front(retry);
         }
     }
 
     /// Stops sending; keeps the first reason.
-    fn stop(&mut self, class: ReasonCode) {
-        self.stopped.get_or_insert(class);
+    fn stop(&mut self, reason: ReasonCode) {
+        self.stopped.get_or_insert(reason);
     }
 
     /// Marks everything without a final result as undelivered.
-    fn leave_everything(&mut self) {
-        let class = self.stopped.take().unwrap_or(NO_TIME_LEFT);
+    fn mark_rest_undelivered(&mut self) {
+        let reason = self.stopped.take().unwrap_or(NO_TIME_LEFT);
         let is_their_own_fault = self.taken() > 0;
-        for (record, class) in self.splits.suspects() {
+        for (record, reason) in self.splits.suspects() {
             if is_their_own_fault {
-                self.delivered.reject(record, &class);
+                self.delivered.reject(record, &reason);
             } else {
-                self.delivered.leave([record], &class);
+                self.delivered.mark_undelivered([record], &reason);
             }
         }
         let mut unclear = 0;
-        for (_, pieces) in self.receipts.drain(..) {
+        for (_, pieces) in self.acknowledgements.drain(..) {
             // The destination has probably indexed what it accepted.
             unclear += pieces.len();
-            self.delivered.leave(pieces.iter().map(|piece| piece.record), &NOT_ACKNOWLEDGED);
+            self.delivered
+                .mark_undelivered(pieces.iter().map(|piece| piece.record), &NOT_ACKNOWLEDGED);
         }
         for batch in self.queue.drain(..) {
             unclear += batch.unclear;
-            self.delivered.leave(batch.pieces().map(|piece| piece.record), &class);
+            self.delivered.mark_undelivered(batch.pieces().map(|piece| piece.record), &reason);
         }
-        self.delivered.leave(self.batcher.drain(), &class);
+        self.delivered.mark_undelivered(self.batcher.drain(), &reason);
         // A retry of these records may duplicate them.
-        let may_double = match self.deduplication() {
+        let may_duplicate = match self.deduplication() {
             Deduplication::PerRecord => false,
             Deduplication::None => true,
             // What is stored is a part of the event, and may be batched differently.
-            Deduplication::PerRequest => self.settings.outage == Outage::GiveUp,
+            Deduplication::PerRequest => self.settings.outage == Outage::StopSending,
         };
-        if may_double {
+        if may_duplicate {
             self.delivered.counts.possible_duplicates += unclear as u64;
         }
     }
@@ -766,8 +784,8 @@ fn deduplication(destination: &dyn Destination, endpoint_state: &EndpointState) 
 }
 
 /// The wait that a response asks for.
-fn wait_asked_for(answer: &Response, now: SystemTime) -> Option<Duration> {
-    answer.retry_after.as_deref().and_then(|header| asked_for(header, now))
+fn wait_asked_for(response: &Response, now: SystemTime) -> Option<Duration> {
+    response.retry_after.as_deref().and_then(|header| asked_for(header, now))
 }
 
 #[cfg(test)]

@@ -23,18 +23,18 @@ pub(super) async fn send(
     let renewed = environment.renew_credentials(timeout).await;
     let generation = renewed.map_err(|_| Fault::NotSigned)?;
     let again = generation.is_some().then(|| request.clone());
-    let answer = client.send(endpoint, request, time_left()).await?;
+    let response = client.send(endpoint, request, time_left()).await?;
     let Some(again) = again else {
-        return Ok(answer);
+        return Ok(response);
     };
-    let is_expired = matches!(answer.status, 400..=403)
-        && AwsError::refused(signing.service, answer.status, &answer.body).is_expired();
+    let is_expired = matches!(response.status, 400..=403)
+        && AwsError::refused(signing.service, response.status, &response.body).is_expired();
     if !is_expired || !environment.discard_credentials(generation) {
-        return Ok(answer);
+        return Ok(response);
     }
     // Without other credentials the rejection is final.
     if environment.renew_credentials(time_left()).await.is_err() {
-        return Ok(answer);
+        return Ok(response);
     }
     client.send(endpoint, again, time_left()).await
 }

@@ -39,7 +39,7 @@ impl<'r> Splits<'r> {
     }
 
     /// Whether requests were split.
-    pub(super) fn are_in_doubt(&self) -> bool {
+    pub(super) fn have_ambiguous_records(&self) -> bool {
         self.count > 0
     }
 
@@ -52,8 +52,8 @@ impl<'r> Splits<'r> {
 
     /// A record was rejected alone before anything was accepted. Returns whether the destination is
     /// probably at fault, because it has rejected another record the same way.
-    pub(super) fn suspect(&mut self, record: &'r Record<'r>, class: &ReasonCode) -> bool {
-        self.suspects.push((record, class.clone()));
+    pub(super) fn suspect(&mut self, record: &'r Record<'r>, reason: &ReasonCode) -> bool {
+        self.suspects.push((record, reason.clone()));
         self.suspects.len() > 1
     }
 

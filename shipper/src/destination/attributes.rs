@@ -11,16 +11,16 @@ use crate::record::{Extent, Piece};
 pub(super) struct Name {
     pub(super) text: &'static str,
     /// As a member of a JSON object, after another member.
-    in_json: [u8; Self::ROOM],
+    in_json: [u8; Self::CAPACITY],
     in_json_bytes: usize,
 }
 
 impl Name {
     /// The longest name is not much shorter.
-    const ROOM: usize = 48;
+    const CAPACITY: usize = 48;
 
     const fn new(text: &'static str, written: &str) -> Self {
-        let mut in_json = [0; Self::ROOM];
+        let mut in_json = [0; Self::CAPACITY];
         in_json.split_at_mut(written.len()).0.copy_from_slice(written.as_bytes());
         Self { text, in_json, in_json_bytes: written.len() }
     }
@@ -28,7 +28,7 @@ impl Name {
     fn append_to(&self, body: &mut Vec<u8>) {
         // A constant length, so that the compiler copies without a call.
         body.extend_from_slice(&self.in_json);
-        body.truncate(body.len() - (Self::ROOM - self.in_json_bytes));
+        body.truncate(body.len() - (Self::CAPACITY - self.in_json_bytes));
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) enum Value<'v> {
 }
 
 /// The attributes of a log source.
-pub(super) fn of_origin<'v>(
+pub(super) fn of_log_source<'v>(
     log_source: &LogSource<'v>,
     mut visit: impl FnMut(&'static Name, &'v str),
 ) {
@@ -65,10 +65,10 @@ pub(super) fn of_origin<'v>(
 }
 
 /// The attributes of a log source as members of a JSON object: `"name":"value",…`.
-pub(super) fn json_of_origin<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
+pub(super) fn json_of_log_source<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
     log_source.common.attributes.get_or_init(|| {
         let mut fields = Vec::new();
-        of_origin(log_source, |name, text| {
+        of_log_source(log_source, |name, text| {
             name.append_to(&mut fields);
             json::string(text, &mut fields);
         });
@@ -226,7 +226,7 @@ mod tests {
                 }
 
                 let mut body = b"{".to_vec();
-                body.extend_from_slice(json_of_origin(&log_source));
+                body.extend_from_slice(json_of_log_source(&log_source));
                 json_of_piece(&piece, &mut body);
                 body.push(b'}');
                 let found: BTreeMap<String, Json> = serde_json::from_slice(&body).unwrap();

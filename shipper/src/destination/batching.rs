@@ -15,7 +15,7 @@ pub enum Boundary {
 
 impl Boundary {
     /// In the same group if both have the same log stream, otherwise `otherwise`.
-    pub(super) fn by_origin(before: &Piece<'_>, piece: &Piece<'_>, otherwise: Self) -> Self {
+    pub(super) fn by_log_source(before: &Piece<'_>, piece: &Piece<'_>, otherwise: Self) -> Self {
         let (before, piece) = (before.record.log_source, piece.record.log_source);
         let is_same = std::ptr::eq(before, piece)
             || (before.owner == piece.owner

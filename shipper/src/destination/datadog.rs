@@ -114,18 +114,18 @@ impl Destination for Datadog {
         b","
     }
 
-    fn open(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+    fn open(&self, _group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         body.push(b'[');
     }
 
-    fn close(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+    fn close(&self, _group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         body.push(b']');
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        match answer.status {
-            200..300 => BatchOutcome::taken(sent, answer),
-            _ => classify_status(answer),
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        match response.status {
+            200..300 => BatchOutcome::taken(sent, response),
+            _ => classify_status(response),
         }
     }
 }
@@ -177,8 +177,8 @@ mod tests {
     fn every_answer_is_about_the_whole_request() {
         let check = |status, expected: BatchOutcome| {
             let body = bytes::Bytes::from_static(b"{\"errors\":[{\"detail\":\"quotes\"}]}");
-            let answer = Response { status, retry_after: None, body };
-            assert_eq!(datadog(None, None).classify(4, &answer), expected, "{status}");
+            let response = Response { status, retry_after: None, body };
+            assert_eq!(datadog(None, None).classify(4, &response), expected, "{status}");
         };
         check(202, BatchOutcome::delivered(4));
         check(413, BatchOutcome::TooLarge);
@@ -187,15 +187,12 @@ mod tests {
             check(status, BatchOutcome::Stop(ReasonCode::from_status(status)));
         }
         for status in [408, 500] {
-            check(
-                status,
-                BatchOutcome::TryAgain(ReasonCode::from_status(status), Ambiguity::Unclear),
-            );
+            check(status, BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::Unclear));
         }
         for status in [429, 503] {
             check(
                 status,
-                BatchOutcome::TryAgain(ReasonCode::from_status(status), Ambiguity::NothingTaken),
+                BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::NothingTaken),
             );
         }
     }

@@ -122,8 +122,8 @@ impl Destination for Elasticsearch {
 
     /// Servers that ignore the filter parameter, such as VictoriaLogs, also ignore document ids and
     /// store duplicates.
-    fn honors_ids(&self, answer: &Response) -> bool {
-        !answer.body.starts_with(b"{\"took\":")
+    fn honors_ids(&self, response: &Response) -> bool {
+        !response.body.starts_with(b"{\"took\":")
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
@@ -147,9 +147,9 @@ impl Destination for Elasticsearch {
     }
 
     /// A message may be too long for a `keyword` field.
-    fn is_at_fault(&self, piece: &Piece<'_>, class: &ReasonCode) -> bool {
+    fn is_at_fault(&self, piece: &Piece<'_>, reason: &ReasonCode) -> bool {
         let is_of_documents = matches!(
-            class.as_str(),
+            reason.as_str(),
             "illegal_argument_exception"
                 | "mapper_parsing_exception"
                 | "document_parsing_exception"
@@ -157,14 +157,14 @@ impl Destination for Elasticsearch {
         is_of_documents && piece.message.len() > MAX_TERM_BYTES
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        if !(200..300).contains(&answer.status) {
-            return classify_status(answer);
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        if !(200..300).contains(&response.status) {
+            return classify_status(response);
         }
-        if are_all_created(sent, &answer.body) {
+        if are_all_created(sent, &response.body) {
             return BatchOutcome::delivered(sent);
         }
-        match serde_json::from_slice::<BulkResponse>(&answer.body) {
+        match serde_json::from_slice::<BulkResponse>(&response.body) {
             Ok(bulk) if bulk.items.len() == sent => {
                 BatchOutcome::Each(bulk.items.iter().map(outcome).collect())
             }
@@ -180,10 +180,10 @@ impl Destination for Elasticsearch {
 
 /// Whether the response reports every document as created, in the form that servers write. Any
 /// other is parsed as JSON.
-fn are_all_created(sent: usize, answer: &[u8]) -> bool {
+fn are_all_created(sent: usize, response: &[u8]) -> bool {
     const ITEM: &[u8] = br#"{"create":{"status":201}}"#;
 
-    let items = answer.strip_prefix(br#"{"items":["#).and_then(|rest| rest.strip_suffix(b"]}"));
+    let items = response.strip_prefix(br#"{"items":["#).and_then(|rest| rest.strip_suffix(b"]}"));
     items.is_some_and(|items| {
         let mut parts = items.chunks(ITEM.len() + 1);
         let last = parts.next_back();
@@ -201,7 +201,7 @@ fn are_all_created(sent: usize, answer: &[u8]) -> bool {
 ///
 /// <https://www.elastic.co/docs/manage-data/data-store/data-streams/failure-store>
 fn outcome(item: &BulkItem) -> RecordOutcome {
-    let class = || match &item.create.error {
+    let reason = || match &item.create.error {
         Some(error) => ReasonCode::from_service(&error.error_type),
         None => ReasonCode::from_status(item.create.status),
     };
@@ -211,10 +211,10 @@ fn outcome(item: &BulkItem) -> RecordOutcome {
         }
         200..300 => RecordOutcome::Delivered,
         409 => RecordOutcome::Deduplicated,
-        401 | 403 | 404 | 501 => RecordOutcome::Stop(class()),
-        status @ (429 | 500..600) => RecordOutcome::TryAgain(class(), Ambiguity::after(status)),
-        400 => RecordOutcome::Misfit(class()),
-        _ => RecordOutcome::Stop(class()),
+        401 | 403 | 404 | 501 => RecordOutcome::Stop(reason()),
+        status @ (429 | 500..600) => RecordOutcome::Retry(reason(), Ambiguity::after(status)),
+        400 => RecordOutcome::Misfit(reason()),
+        _ => RecordOutcome::Stop(reason()),
     }
 }
 
@@ -258,26 +258,26 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, body: &str, expected: &BatchOutcome) {
-        let answer =
+        let response =
             Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
-        let batch_outcome = destination().classify(2, &answer);
+        let batch_outcome = destination().classify(2, &response);
         assert_eq!(&batch_outcome, expected, "{status} {body}");
     }
 
     #[test]
     fn the_answer_to_expect_is_known_at_sight_and_any_other_is_read() {
         let item = r#"{"create":{"status":201}}"#;
-        let answer = |items: &[&str]| format!(r#"{{"items":[{}]}}"#, items.join(","));
-        check(200, &answer(&[item, item]), &BatchOutcome::delivered(2));
+        let response = |items: &[&str]| format!(r#"{{"items":[{}]}}"#, items.join(","));
+        check(200, &response(&[item, item]), &BatchOutcome::delivered(2));
         let read = BatchOutcome::Each(vec![RecordOutcome::Delivered, RecordOutcome::Delivered]);
-        check(200, &answer(&[item, r#"{"create":{"status":200}}"#]), &read);
-        check(200, &answer(&[item, r#"{"create":{"status": 201}}"#]), &read);
+        check(200, &response(&[item, r#"{"create":{"status":200}}"#]), &read);
+        check(200, &response(&[item, r#"{"create":{"status": 201}}"#]), &read);
         let other = [RecordOutcome::Delivered, RecordOutcome::Deduplicated].to_vec();
-        check(200, &answer(&[item, r#"{"create":{"status":409}}"#]), &BatchOutcome::Each(other));
+        check(200, &response(&[item, r#"{"create":{"status":409}}"#]), &BatchOutcome::Each(other));
         for other in [&[item][..], &[item, item, item], &[]] {
-            check(200, &answer(other), &UNREADABLE_RESPONSE);
+            check(200, &response(other), &UNREADABLE_RESPONSE);
         }
-        check(200, &answer(&[item, item]).replace("},{", "} {"), &UNREADABLE_RESPONSE);
+        check(200, &response(&[item, item]).replace("},{", "} {"), &UNREADABLE_RESPONSE);
     }
 
     fn item(status: u16, error_type: &str) -> String {
@@ -302,21 +302,21 @@ mod tests {
             (item(409, "version_conflict_engine_exception"), RecordOutcome::Deduplicated),
             (
                 item(429, "es_rejected_execution_exception"),
-                RecordOutcome::TryAgain(
+                RecordOutcome::Retry(
                     ReasonCode::from_service("es_rejected_execution_exception"),
                     Ambiguity::NothingTaken,
                 ),
             ),
             (
                 item(503, "unavailable_shards_exception"),
-                RecordOutcome::TryAgain(
+                RecordOutcome::Retry(
                     ReasonCode::from_service("unavailable_shards_exception"),
                     Ambiguity::NothingTaken,
                 ),
             ),
             (
                 item(500, "translog_exception"),
-                RecordOutcome::TryAgain(
+                RecordOutcome::Retry(
                     ReasonCode::from_service("translog_exception"),
                     Ambiguity::Unclear,
                 ),
@@ -369,7 +369,7 @@ mod tests {
         check(
             429,
             r#"{"items":[]}"#,
-            &BatchOutcome::TryAgain(ReasonCode::from_status(429), Ambiguity::NothingTaken),
+            &BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken),
         );
     }
 

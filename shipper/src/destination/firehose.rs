@@ -106,7 +106,7 @@ impl Destination for Firehose {
         }
     }
 
-    fn open(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+    fn open(&self, _group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"DeliveryStreamName\":");
         json::string(&self.stream, body);
         body.extend_from_slice(b",\"Records\":[");
@@ -115,7 +115,7 @@ impl Destination for Firehose {
         }
     }
 
-    fn close(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+    fn close(&self, _group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         if self.per_record == EventsPerRecord::Many {
             body.extend_from_slice(b"\"}");
         }
@@ -126,9 +126,9 @@ impl Destination for Firehose {
         put_records::space(max_bytes, other_bytes)
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
         let entries = |put: PutRecordBatch| put.responses;
-        put_records::classify(Service::Firehose, self.per_record, sent, answer, entries)
+        put_records::classify(Service::Firehose, self.per_record, sent, response, entries)
     }
 }
 
@@ -151,10 +151,10 @@ mod tests {
     #[track_caller]
     fn check(status: u16, body: &str, expected: &BatchOutcome) {
         let url = Url::parse("https://firehose.eu-west-1.amazonaws.com/").unwrap();
-        let answer =
+        let response =
             Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
         let batch_outcome =
-            Firehose::new(url, "eu-west-1", "logs", EventsPerRecord::One).classify(2, &answer);
+            Firehose::new(url, "eu-west-1", "logs", EventsPerRecord::One).classify(2, &response);
         assert_eq!(&batch_outcome, expected, "{body}");
     }
 
@@ -162,12 +162,12 @@ mod tests {
     fn every_record_is_judged_by_itself() {
         let body = r#"{"FailedPutCount":1,"RequestResponses":[
             {"RecordId":"1"},{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#;
-        let class = ReasonCode::from_service("service_unavailable_exception");
-        let busy = RecordOutcome::TryAgain(class, Ambiguity::NothingTaken);
+        let reason = ReasonCode::from_service("service_unavailable_exception");
+        let busy = RecordOutcome::Retry(reason, Ambiguity::NothingTaken);
         check(200, body, &BatchOutcome::Each(vec![RecordOutcome::Delivered, busy]));
         let body = r#"{"RequestResponses":[{"RecordId":"1"},{"ErrorCode":"InternalFailure"}]}"#;
-        let class = ReasonCode::from_service("internal_failure");
-        let unclear = RecordOutcome::TryAgain(class, Ambiguity::Unclear);
+        let reason = ReasonCode::from_service("internal_failure");
+        let unclear = RecordOutcome::Retry(reason, Ambiguity::Unclear);
         check(200, body, &BatchOutcome::Each(vec![RecordOutcome::Delivered, unclear]));
         check(200, r#"{"RequestResponses":[]}"#, &UNREADABLE_RESPONSE);
     }
@@ -183,16 +183,12 @@ mod tests {
         check(
             400,
             &error("ThrottlingException"),
-            &BatchOutcome::TryAgain(
+            &BatchOutcome::Retry(
                 ReasonCode::from_service("throttling_exception"),
                 Ambiguity::NothingTaken,
             ),
         );
-        check(
-            503,
-            "",
-            &BatchOutcome::TryAgain(ReasonCode::from_status(503), Ambiguity::NothingTaken),
-        );
+        check(503, "", &BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingTaken));
     }
 
     #[test]
@@ -230,20 +226,20 @@ mod tests {
         let found: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
         let found: Vec<&str> = found.iter().map(|it| it["message"].as_str().unwrap()).collect();
         assert_eq!(found, messages);
-        let answer = |body: &'static [u8]| Response {
+        let response = |body: &'static [u8]| Response {
             status: 200,
             retry_after: None,
             body: Bytes::from_static(body),
         };
-        let taken = answer(br#"{"RequestResponses":[{"RecordId":"1"}]}"#);
+        let taken = response(br#"{"RequestResponses":[{"RecordId":"1"}]}"#);
         assert_eq!(
             firehose.classify(4, &taken),
             BatchOutcome::Each(vec![RecordOutcome::Delivered; 4])
         );
         let failed =
-            answer(br#"{"RequestResponses":[{"ErrorCode":"ServiceUnavailableException"}]}"#);
-        let class = ReasonCode::from_service("service_unavailable_exception");
-        let again = RecordOutcome::TryAgain(class, Ambiguity::NothingTaken);
+            response(br#"{"RequestResponses":[{"ErrorCode":"ServiceUnavailableException"}]}"#);
+        let reason = ReasonCode::from_service("service_unavailable_exception");
+        let again = RecordOutcome::Retry(reason, Ambiguity::NothingTaken);
         assert_eq!(firehose.classify(4, &failed), BatchOutcome::Each(vec![again; 4]));
     }
 }

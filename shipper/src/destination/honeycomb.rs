@@ -64,7 +64,7 @@ impl Destination for Honeycomb {
         body.extend_from_slice(b"\",\"data\":{\"message\":");
         json::message(piece, body);
         body.push(b',');
-        body.extend_from_slice(attributes::json_of_origin(piece.record.log_source));
+        body.extend_from_slice(attributes::json_of_log_source(piece.record.log_source));
         attributes::json_of_piece(piece, body);
         if let Some(fields) = piece.json {
             body.extend_from_slice(b",\"json\":");
@@ -77,19 +77,19 @@ impl Destination for Honeycomb {
         b","
     }
 
-    fn open(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+    fn open(&self, _group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         body.push(b'[');
     }
 
-    fn close(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+    fn close(&self, _group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         body.push(b']');
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        if !(200..300).contains(&answer.status) {
-            return classify_status(answer);
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        if !(200..300).contains(&response.status) {
+            return classify_status(response);
         }
-        match serde_json::from_slice::<Vec<EventResponse>>(&answer.body) {
+        match serde_json::from_slice::<Vec<EventResponse>>(&response.body) {
             Ok(events) if events.len() == sent => {
                 BatchOutcome::Each(events.iter().map(|event| outcome(event.status)).collect())
             }
@@ -104,13 +104,13 @@ struct EventResponse {
 }
 
 fn outcome(status: u16) -> RecordOutcome {
-    let class = ReasonCode::from_status(status);
+    let reason = ReasonCode::from_status(status);
     match status {
         200..300 => RecordOutcome::Delivered,
-        401 | 403 | 404 | 501 => RecordOutcome::Stop(class),
-        429 | 500..=599 => RecordOutcome::TryAgain(class, Ambiguity::after(status)),
-        400..500 => RecordOutcome::Rejected(class),
-        _ => RecordOutcome::Stop(class),
+        401 | 403 | 404 | 501 => RecordOutcome::Stop(reason),
+        429 | 500..=599 => RecordOutcome::Retry(reason, Ambiguity::after(status)),
+        400..500 => RecordOutcome::Rejected(reason),
+        _ => RecordOutcome::Stop(reason),
     }
 }
 
@@ -129,9 +129,9 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, body: &str, expected: &BatchOutcome) {
-        let answer =
+        let response =
             Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
-        assert_eq!(&honeycomb().classify(2, &answer), expected, "{status} {body}");
+        assert_eq!(&honeycomb().classify(2, &response), expected, "{status} {body}");
     }
 
     #[test]
@@ -154,9 +154,9 @@ mod tests {
     fn every_event_is_judged_by_itself() {
         let cases = [
             (202, RecordOutcome::Delivered),
-            (429, RecordOutcome::TryAgain(ReasonCode::from_status(429), Ambiguity::NothingTaken)),
+            (429, RecordOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken)),
             (400, RecordOutcome::Rejected(ReasonCode::from_status(400))),
-            (500, RecordOutcome::TryAgain(ReasonCode::from_status(500), Ambiguity::Unclear)),
+            (500, RecordOutcome::Retry(ReasonCode::from_status(500), Ambiguity::Unclear)),
             (501, RecordOutcome::Stop(ReasonCode::from_status(501))),
             (403, RecordOutcome::Stop(ReasonCode::from_status(403))),
         ];
@@ -178,10 +178,6 @@ mod tests {
         check(401, "", &BatchOutcome::Stop(ReasonCode::from_status(401)));
         check(400, "", &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken));
         check(413, "", &BatchOutcome::TooLarge);
-        check(
-            429,
-            "",
-            &BatchOutcome::TryAgain(ReasonCode::from_status(429), Ambiguity::NothingTaken),
-        );
+        check(429, "", &BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken));
     }
 }

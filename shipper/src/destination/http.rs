@@ -87,22 +87,22 @@ impl Destination for Http {
         }
     }
 
-    fn open(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+    fn open(&self, _group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         if self.format == Format::JsonArray {
             body.push(b'[');
         }
     }
 
-    fn close(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+    fn close(&self, _group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         if self.format == Format::JsonArray {
             body.push(b']');
         }
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        match answer.status {
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        match response.status {
             200..300 => BatchOutcome::delivered(sent),
-            _ => classify_status(answer),
+            _ => classify_status(response),
         }
     }
 }
@@ -162,13 +162,13 @@ mod tests {
     #[test]
     fn every_answer_is_about_the_whole_request() {
         let check = |status, expected: BatchOutcome| {
-            let answer = Response { status, retry_after: None, body: bytes::Bytes::new() };
-            assert_eq!(http(Format::Ndjson, HeaderMap::new()).classify(4, &answer), expected);
+            let response = Response { status, retry_after: None, body: bytes::Bytes::new() };
+            assert_eq!(http(Format::Ndjson, HeaderMap::new()).classify(4, &response), expected);
         };
         check(204, BatchOutcome::delivered(4));
         check(413, BatchOutcome::TooLarge);
-        check(408, BatchOutcome::TryAgain(ReasonCode::from_status(408), Ambiguity::Unclear));
-        check(429, BatchOutcome::TryAgain(ReasonCode::from_status(429), Ambiguity::NothingTaken));
+        check(408, BatchOutcome::Retry(ReasonCode::from_status(408), Ambiguity::Unclear));
+        check(429, BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken));
         check(422, BatchOutcome::Stop(ReasonCode::from_status(422)));
         check(501, BatchOutcome::Stop(ReasonCode::from_status(501)));
     }

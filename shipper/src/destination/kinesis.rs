@@ -134,13 +134,13 @@ impl Destination for Kinesis {
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
         match (self.per_record, self.partition) {
             (EventsPerRecord::Many, Partition::LogStream) => {
-                Boundary::by_origin(before, piece, Boundary::NextRequest)
+                Boundary::by_log_source(before, piece, Boundary::NextRequest)
             }
             _ => Boundary::SameGroup,
         }
     }
 
-    fn open(&self, _section: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
+    fn open(&self, _group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"StreamARN\":");
         json::string(&self.arn, body);
         body.extend_from_slice(b",\"Records\":[");
@@ -160,9 +160,9 @@ impl Destination for Kinesis {
         put_records::space(max_bytes, other_bytes)
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
         let entries = |put: PutRecords| put.records;
-        put_records::classify(Service::Kinesis, self.per_record, sent, answer, entries)
+        put_records::classify(Service::Kinesis, self.per_record, sent, response, entries)
     }
 }
 
@@ -191,9 +191,9 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, body: &str, expected: &BatchOutcome) {
-        let answer =
+        let response =
             Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
-        assert_eq!(&kinesis(Partition::Record).classify(2, &answer), expected, "{body}");
+        assert_eq!(&kinesis(Partition::Record).classify(2, &response), expected, "{body}");
     }
 
     fn put(partition: Partition, message: &str) -> Value {
@@ -228,8 +228,8 @@ mod tests {
     fn every_record_is_judged_by_itself() {
         let taken = r#"{"SequenceNumber":"1","ShardId":"shardId-0"}"#;
         let failed = r#"{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"q"}"#;
-        let class = ReasonCode::from_service("provisioned_throughput_exceeded_exception");
-        let throttled = RecordOutcome::TryAgain(class, Ambiguity::NothingTaken);
+        let reason = ReasonCode::from_service("provisioned_throughput_exceeded_exception");
+        let throttled = RecordOutcome::Retry(reason, Ambiguity::NothingTaken);
         check(
             200,
             &format!(r#"{{"FailedRecordCount":1,"Records":[{taken},{failed}]}}"#),
@@ -237,10 +237,8 @@ mod tests {
         );
         let failed =
             r#"{"ErrorCode":"InternalFailure","ErrorMessage":"Internal service failure."}"#;
-        let unclear = RecordOutcome::TryAgain(
-            ReasonCode::from_service("internal_failure"),
-            Ambiguity::Unclear,
-        );
+        let unclear =
+            RecordOutcome::Retry(ReasonCode::from_service("internal_failure"), Ambiguity::Unclear);
         check(
             200,
             &format!(r#"{{"FailedRecordCount":1,"Records":[{failed},{taken}]}}"#),
@@ -253,28 +251,24 @@ mod tests {
     #[test]
     fn a_whole_request_is_judged_by_the_name_of_its_error() {
         let error = |name: &str| format!(r#"{{"__type":"{name}","message":"quotes"}}"#);
-        let class = |word| ReasonCode::from_service(word);
+        let reason = |word| ReasonCode::from_service(word);
         check(
             400,
             &error("com.amazonaws.kinesis#LimitExceededException"),
-            &BatchOutcome::TryAgain(class("limit_exceeded_exception"), Ambiguity::NothingTaken),
+            &BatchOutcome::Retry(reason("limit_exceeded_exception"), Ambiguity::NothingTaken),
         );
         check(
             400,
             &error("ResourceNotFoundException"),
-            &BatchOutcome::Stop(class("resource_not_found_exception")),
+            &BatchOutcome::Stop(reason("resource_not_found_exception")),
         );
         check(
             400,
             &error("AccessDeniedException"),
-            &BatchOutcome::Stop(class("access_denied_exception")),
+            &BatchOutcome::Stop(reason("access_denied_exception")),
         );
         check(400, "", &BatchOutcome::Stop(ReasonCode::new("other")));
-        check(500, "", &BatchOutcome::TryAgain(ReasonCode::from_status(500), Ambiguity::Unclear));
-        check(
-            503,
-            "",
-            &BatchOutcome::TryAgain(ReasonCode::from_status(503), Ambiguity::NothingTaken),
-        );
+        check(500, "", &BatchOutcome::Retry(ReasonCode::from_status(500), Ambiguity::Unclear));
+        check(503, "", &BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingTaken));
     }
 }

@@ -68,10 +68,10 @@ impl Destination for Loggly {
         body.push(b'\n');
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        match answer.status {
-            200..300 => BatchOutcome::taken(sent, answer),
-            _ => classify_status(answer),
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        match response.status {
+            200..300 => BatchOutcome::taken(sent, response),
+            _ => classify_status(response),
         }
     }
 }
@@ -110,12 +110,12 @@ mod tests {
     fn every_answer_is_about_the_whole_request() {
         let check = |status, expected: BatchOutcome| {
             let body = bytes::Bytes::from_static(b"{\"response\":\"ok\"}");
-            let answer = Response { status, retry_after: None, body };
-            assert_eq!(loggly().classify(4, &answer), expected, "{status}");
+            let response = Response { status, retry_after: None, body };
+            assert_eq!(loggly().classify(4, &response), expected, "{status}");
         };
         check(200, BatchOutcome::delivered(4));
         check(403, BatchOutcome::Stop(ReasonCode::from_status(403)));
         check(413, BatchOutcome::TooLarge);
-        check(503, BatchOutcome::TryAgain(ReasonCode::from_status(503), Ambiguity::NothingTaken));
+        check(503, BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingTaken));
     }
 }

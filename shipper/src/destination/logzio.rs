@@ -70,15 +70,15 @@ impl Destination for Logzio {
         body.push(b'\n');
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        match answer.status {
-            200..300 => BatchOutcome::taken(sent, answer),
-            400 => match serde_json::from_slice::<BadLines>(&answer.body) {
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        match response.status {
+            200..300 => BatchOutcome::taken(sent, response),
+            400 => match serde_json::from_slice::<BadLines>(&response.body) {
                 Ok(lines) => lines.batch_outcome(sent),
                 // Not a response of the listener.
-                Err(_) => classify_status(answer),
+                Err(_) => classify_status(response),
             },
-            _ => classify_status(answer),
+            _ => classify_status(response),
         }
     }
 }
@@ -116,9 +116,9 @@ mod tests {
     #[track_caller]
     fn check(status: u16, body: &str, expected: &BatchOutcome) {
         let url = Url::parse("https://listener.logz.io:8071/").unwrap();
-        let answer =
+        let response =
             Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
-        let batch_outcome = Logzio::new(url, &Secret::new("t"), "lambda").classify(10, &answer);
+        let batch_outcome = Logzio::new(url, &Secret::new("t"), "lambda").classify(10, &response);
         assert_eq!(&batch_outcome, expected, "{status} {body}");
     }
 
@@ -190,10 +190,6 @@ mod tests {
     fn other_statuses_are_about_the_whole_request() {
         check(401, "", &BatchOutcome::Stop(ReasonCode::from_status(401)));
         check(413, "", &BatchOutcome::TooLarge);
-        check(
-            503,
-            "",
-            &BatchOutcome::TryAgain(ReasonCode::from_status(503), Ambiguity::NothingTaken),
-        );
+        check(503, "", &BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingTaken));
     }
 }

@@ -213,26 +213,25 @@ impl Destination for Loki {
         max_bytes.checked_sub(other_bytes + 2 * protobuf::LENGTH_GROWTH)
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        match answer.status {
-            200..300 => BatchOutcome::taken(sent, answer),
-            400 => match std::str::from_utf8(&answer.body).ok().and_then(|text| read(text, sent)) {
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        match response.status {
+            200..300 => BatchOutcome::taken(sent, response),
+            400 => match std::str::from_utf8(&response.body).ok().and_then(|text| read(text, sent))
+            {
                 Some(Rejection::Events(rejected)) => {
                     let count = rejected.iter().map(|(_, count)| count).sum();
                     BatchOutcome::counted(sent, sent.saturating_sub(count), &rejected)
                 }
-                Some(Rejection::Setting(class)) => BatchOutcome::Stop(class),
+                Some(Rejection::Setting(reason)) => BatchOutcome::Stop(reason),
                 // The others are stored, and Loki deduplicates the retry.
-                Some(Rejection::RateLimit) => {
-                    BatchOutcome::TryAgain(RATE_LIMITED, Ambiguity::Unclear)
-                }
-                None => classify_status(answer),
+                Some(Rejection::RateLimit) => BatchOutcome::Retry(RATE_LIMITED, Ambiguity::Unclear),
+                None => classify_status(response),
             },
             // The rate limit of a stream is detected after other entries were stored.
-            429 if says(&answer.body, "er stream rate limit exceeded") => {
-                BatchOutcome::TryAgain(RATE_LIMITED, Ambiguity::Unclear)
+            429 if says(&response.body, "er stream rate limit exceeded") => {
+                BatchOutcome::Retry(RATE_LIMITED, Ambiguity::Unclear)
             }
-            _ => classify_status(answer),
+            _ => classify_status(response),
         }
     }
 }
@@ -330,8 +329,8 @@ fn read(text: &str, sent: usize) -> Option<Rejection> {
             Some((count, fault)) => (count.trim().parse().ok()?, fault),
             None => (1, part),
         };
-        let (_, class) = FAULTS.iter().find(|(words, _)| fault.contains(words))?;
-        Some((class.clone(), count))
+        let (_, reason) = FAULTS.iter().find(|(words, _)| fault.contains(words))?;
+        Some((reason.clone(), count))
     };
     text.split("; ").map(part).collect::<Option<Vec<_>>>().map(Rejection::Events)
 }
@@ -482,9 +481,9 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, body: &str, expected: &BatchOutcome) {
-        let answer =
+        let response =
             Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) };
-        assert_eq!(&loki(StructuredMetadata::Sent).classify(5, &answer), expected, "{body}");
+        assert_eq!(&loki(StructuredMetadata::Sent).classify(5, &response), expected, "{body}");
     }
 
     #[test]
@@ -542,7 +541,7 @@ mod tests {
 
     #[test]
     fn entries_over_the_rate_of_their_stream_come_again_and_the_others_may_be_there() {
-        let again = BatchOutcome::TryAgain(RATE_LIMITED, Ambiguity::Unclear);
+        let again = BatchOutcome::Retry(RATE_LIMITED, Ambiguity::Unclear);
         check(
             400,
             "entry with timestamp 2023-11-06 ignored, reason: 'Per stream rate limit exceeded (limit: \
@@ -556,12 +555,8 @@ mod tests {
     #[test]
     fn other_statuses_are_about_the_whole_request() {
         check(204, "", &BatchOutcome::delivered(5));
-        check(
-            429,
-            "",
-            &BatchOutcome::TryAgain(ReasonCode::from_status(429), Ambiguity::NothingTaken),
-        );
-        check(500, "", &BatchOutcome::TryAgain(ReasonCode::from_status(500), Ambiguity::Unclear));
+        check(429, "", &BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken));
+        check(500, "", &BatchOutcome::Retry(ReasonCode::from_status(500), Ambiguity::Unclear));
         check(401, "no org id", &BatchOutcome::Stop(ReasonCode::from_status(401)));
         check(413, "", &BatchOutcome::TooLarge);
     }

@@ -35,7 +35,9 @@ pub use batching::{Boundary, RecordGroup, Span};
 pub use put_records::EventsPerRecord;
 pub use request::{Address, Encoding, Endpoint, Request, Signing};
 pub(crate) use response::speaks_tls;
-pub use response::{Ambiguity, BatchOutcome, Inquired, ReasonCode, RecordOutcome, Response};
+pub use response::{
+    AcknowledgementStatus, Ambiguity, BatchOutcome, ReasonCode, RecordOutcome, Response,
+};
 
 pub(crate) use ecs_document::CommonCell;
 
@@ -79,10 +81,10 @@ pub trait Destination: Send + Sync {
 
     /// Appends what precedes the records of a group. It may be longer for a larger group, never
     /// shorter. It is empty for all groups if it is empty for one.
-    fn open(&self, _section: &RecordGroup<'_, '_>, _body: &mut Vec<u8>) {}
+    fn open(&self, _group: &RecordGroup<'_, '_>, _body: &mut Vec<u8>) {}
 
     /// Appends what follows the records of a group.
-    fn close(&self, _section: &RecordGroup<'_, '_>, _body: &mut Vec<u8>) {}
+    fn close(&self, _group: &RecordGroup<'_, '_>, _body: &mut Vec<u8>) {}
 
     /// The maximum size of a message as JSON, in a record of at most `max_bytes` with `other_bytes`
     /// besides the message; `None` if that is negative.
@@ -107,7 +109,7 @@ pub trait Destination: Send + Sync {
     }
 
     /// Classifies the response to a request with `sent` records.
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome;
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome;
 
     /// Whether a destination with this response supports [`Deduplication`].
     fn honors_ids(&self, _answer: &Response) -> bool {
@@ -119,9 +121,9 @@ pub trait Destination: Send + Sync {
         None
     }
 
-    /// How to request acknowledgements ([`BatchOutcome::Receipt`]), for a destination that supports
+    /// How to request acknowledgements ([`BatchOutcome::Accepted`]), for a destination that supports
     /// them.
-    fn receipts(&self) -> Option<&dyn Receipts> {
+    fn acknowledgements(&self) -> Option<&dyn Acknowledgements> {
         None
     }
 }
@@ -129,32 +131,32 @@ pub trait Destination: Send + Sync {
 /// The inspection of a destination's setup.
 pub trait Inspection {
     /// The requests; each is sent if the one before found nothing.
-    fn questions(&self, now: SystemTime) -> Vec<Request>;
+    fn inspection_requests(&self, now: SystemTime) -> Vec<Request>;
 
     /// Evaluates a response.
-    fn judge(&self, answer: &Response) -> Inspected;
+    fn evaluate(&self, response: &Response) -> Inspected;
 }
 
 /// The result of an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inspected {
     /// The setup is correct.
-    Well,
+    Valid,
     /// The setup is wrong; the operator should be warned.
-    Badly(String),
+    Invalid(String),
     /// Not found; the next request may find it.
-    Absent,
+    NotFound,
     /// The response does not tell.
     Unknown,
 }
 
 /// Acknowledgement of requests by the destination.
-pub trait Receipts {
+pub trait Acknowledgements {
     /// Requests the status of these acknowledgement ids.
-    fn inquire(&self, receipts: &[u64]) -> Request;
+    fn request_status(&self, acknowledgements: &[u64]) -> Request;
 
     /// Classifies the response.
-    fn classify(&self, answer: &Response) -> Inquired;
+    fn classify(&self, response: &Response) -> AcknowledgementStatus;
 }
 
 /// The limits of a destination, in bytes before compression unless stated otherwise.

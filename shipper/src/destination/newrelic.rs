@@ -21,7 +21,7 @@ pub const MAX_COMPRESSED_BYTES: usize = 1_000_000;
 
 /// The size before compression at which most bodies are below the limit for compressed ones. A
 /// larger one is split before it is sent.
-const USUAL_REQUEST_BYTES: usize = 4_000_000;
+const TYPICAL_REQUEST_BYTES: usize = 4_000_000;
 
 /// The maximum size of an attribute; New Relic truncates longer ones.
 ///
@@ -59,7 +59,7 @@ impl Destination for NewRelic {
         Limits {
             max_compressed_bytes: MAX_COMPRESSED_BYTES,
             max_age: Some(MAX_AGE),
-            ..Limits::of_bytes(USUAL_REQUEST_BYTES, MAX_MESSAGE_BYTES)
+            ..Limits::of_bytes(TYPICAL_REQUEST_BYTES, MAX_MESSAGE_BYTES)
         }
     }
 
@@ -93,7 +93,7 @@ impl Destination for NewRelic {
     }
 
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
-        Boundary::by_origin(before, piece, Boundary::NextGroup)
+        Boundary::by_log_source(before, piece, Boundary::NextGroup)
     }
 
     fn open(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
@@ -101,7 +101,9 @@ impl Destination for NewRelic {
         body.extend_from_slice(b"{\"common\":{\"attributes\":{");
         body.extend_from_slice(b"\"cloud.provider\":\"aws\"");
         body.push(b',');
-        body.extend_from_slice(attributes::json_of_origin(record_group.first.record.log_source));
+        body.extend_from_slice(attributes::json_of_log_source(
+            record_group.first.record.log_source,
+        ));
         body.extend_from_slice(b"}},\"logs\":[");
     }
 
@@ -109,10 +111,10 @@ impl Destination for NewRelic {
         body.extend_from_slice(if record_group.is_last { b"]}]" } else { b"]}" });
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        match answer.status {
-            200..300 => BatchOutcome::taken(sent, answer),
-            _ => classify_status(answer),
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        match response.status {
+            200..300 => BatchOutcome::taken(sent, response),
+            _ => classify_status(response),
         }
     }
 }
@@ -170,8 +172,8 @@ mod tests {
     fn every_answer_is_about_the_whole_request() {
         let check = |status, expected: BatchOutcome| {
             let body = bytes::Bytes::from_static(b"{\"requestId\":\"0f2b\"}");
-            let answer = Response { status, retry_after: None, body };
-            assert_eq!(newrelic().classify(4, &answer), expected, "{status}");
+            let response = Response { status, retry_after: None, body };
+            assert_eq!(newrelic().classify(4, &response), expected, "{status}");
         };
         check(202, BatchOutcome::delivered(4));
         check(413, BatchOutcome::TooLarge);
@@ -179,6 +181,6 @@ mod tests {
         for status in [403, 404, 501] {
             check(status, BatchOutcome::Stop(ReasonCode::from_status(status)));
         }
-        check(429, BatchOutcome::TryAgain(ReasonCode::from_status(429), Ambiguity::NothingTaken));
+        check(429, BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken));
     }
 }

@@ -29,7 +29,7 @@ pub const MAX_RECORD_BYTES: usize = 1_000_000;
 /// The maximum size of a response that a client must accept.
 ///
 /// <https://opentelemetry.io/docs/specs/otlp/#otlphttp-response>
-const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
 /// An OTLP receiver.
 pub struct Otlp {
@@ -45,7 +45,7 @@ impl Otlp {
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         let endpoint =
-            Endpoint { max_answer_bytes: MAX_ANSWER_BYTES, ..Endpoint::post(url, headers) };
+            Endpoint { max_response_bytes: MAX_RESPONSE_BYTES, ..Endpoint::post(url, headers) };
         Self { endpoint, max_request_bytes }
     }
 }
@@ -94,7 +94,7 @@ impl Destination for Otlp {
     }
 
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
-        Boundary::by_origin(before, piece, Boundary::NextGroup)
+        Boundary::by_log_source(before, piece, Boundary::NextGroup)
     }
 
     fn open(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
@@ -119,23 +119,23 @@ impl Destination for Otlp {
         max_bytes.checked_sub(other_bytes + 3 * protobuf::LENGTH_GROWTH)
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        let class = ReasonCode::from_status(answer.status);
-        match answer.status {
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        let reason = ReasonCode::from_status(response.status);
+        match response.status {
             // A partial success must not be retried.
-            200..300 => match rejected(&answer.body) {
+            200..300 => match rejected(&response.body) {
                 Some(rejected) => {
                     let count = usize::try_from(rejected).unwrap_or(0).min(sent);
                     let rejected = [(ReasonCode::new("rejected_log_record"), count)];
                     BatchOutcome::counted(sent, sent - count, &rejected)
                 }
-                None => BatchOutcome::taken(sent, answer),
+                None => BatchOutcome::taken(sent, response),
             },
-            400 | 413 => classify_status(answer),
-            500 if calls_it_too_large(&answer.body) => BatchOutcome::TooLarge,
-            429 | 503 => BatchOutcome::TryAgain(class, Ambiguity::NothingTaken),
-            502 | 504 => BatchOutcome::TryAgain(class, Ambiguity::Unclear),
-            _ => BatchOutcome::Stop(class),
+            400 | 413 => classify_status(response),
+            500 if calls_it_too_large(&response.body) => BatchOutcome::TooLarge,
+            429 | 503 => BatchOutcome::Retry(reason, Ambiguity::NothingTaken),
+            502 | 504 => BatchOutcome::Retry(reason, Ambiguity::Unclear),
+            _ => BatchOutcome::Stop(reason),
         }
     }
 }
@@ -226,8 +226,8 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, body: &[u8], expected: &BatchOutcome) {
-        let answer = Response { status, retry_after: None, body: Bytes::copy_from_slice(body) };
-        assert_eq!(&otlp().classify(5, &answer), expected, "{status} {body:?}");
+        let response = Response { status, retry_after: None, body: Bytes::copy_from_slice(body) };
+        assert_eq!(&otlp().classify(5, &response), expected, "{status} {body:?}");
     }
 
     fn partial(rejected_log_records: i64) -> Vec<u8> {
@@ -238,7 +238,7 @@ mod tests {
     fn sends_below_the_path_of_the_url_and_reads_no_more_than_it_should() {
         let otlp = otlp();
         assert_eq!(otlp.endpoint().url.as_str(), "https://otlp.example:4318/base/v1/logs");
-        assert_eq!(otlp.endpoint().max_answer_bytes, 4 * 1024 * 1024);
+        assert_eq!(otlp.endpoint().max_response_bytes, 4 * 1024 * 1024);
     }
 
     #[test]
@@ -268,16 +268,16 @@ mod tests {
 
     #[test]
     fn only_what_the_specification_calls_retryable_is_tried_again() {
-        let class = ReasonCode::from_status;
+        let reason = ReasonCode::from_status;
         for status in [429, 503] {
-            check(status, b"", &BatchOutcome::TryAgain(class(status), Ambiguity::NothingTaken));
+            check(status, b"", &BatchOutcome::Retry(reason(status), Ambiguity::NothingTaken));
         }
         for status in [502, 504] {
-            check(status, b"", &BatchOutcome::TryAgain(class(status), Ambiguity::Unclear));
+            check(status, b"", &BatchOutcome::Retry(reason(status), Ambiguity::Unclear));
         }
-        check(400, b"", &BatchOutcome::Split(class(400), Ambiguity::NothingTaken));
+        check(400, b"", &BatchOutcome::Split(reason(400), Ambiguity::NothingTaken));
         for status in [401, 403, 404, 408, 500, 501, 505] {
-            check(status, b"", &BatchOutcome::Stop(class(status)));
+            check(status, b"", &BatchOutcome::Stop(reason(status)));
         }
         check(413, b"", &BatchOutcome::TooLarge);
         let too_large = b"\x08\x03\x12\x1chttp: request body too large";

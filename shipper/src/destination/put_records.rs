@@ -63,16 +63,16 @@ pub(super) fn classify<Entries>(
     service: Service,
     per_record: EventsPerRecord,
     sent: usize,
-    answer: &Response,
+    response: &Response,
     entries: impl FnOnce(Entries) -> Vec<Entry>,
 ) -> BatchOutcome
 where
     Entries: for<'de> Deserialize<'de>,
 {
-    if !(200..300).contains(&answer.status) {
-        return aws_status(service, answer);
+    if !(200..300).contains(&response.status) {
+        return aws_status(service, response);
     }
-    let entries = serde_json::from_slice::<Entries>(&answer.body).map(entries);
+    let entries = serde_json::from_slice::<Entries>(&response.body).map(entries);
     let Ok(entries) = entries else {
         return UNREADABLE_RESPONSE;
     };
@@ -104,22 +104,22 @@ impl Entry {
             | "KMSThrottlingException" => Ambiguity::NothingTaken,
             _ => Ambiguity::Unclear,
         };
-        RecordOutcome::TryAgain(ReasonCode::from_aws(&code), ambiguity)
+        RecordOutcome::Retry(ReasonCode::from_aws(&code), ambiguity)
     }
 }
 
 /// Classifies a response of AWS that is not 2xx.
-pub(super) fn aws_status(service: Service, answer: &Response) -> BatchOutcome {
-    let error = AwsError::refused(service, answer.status, &answer.body);
-    match answer.status {
+pub(super) fn aws_status(service: Service, response: &Response) -> BatchOutcome {
+    let error = AwsError::refused(service, response.status, &response.body);
+    match response.status {
         400 | 403 | 404 | 409 => {
-            let class = ReasonCode::from_aws(error.code().unwrap_or_default());
+            let reason = ReasonCode::from_aws(error.code().unwrap_or_default());
             if error.is_retryable() {
-                BatchOutcome::TryAgain(class, Ambiguity::NothingTaken)
+                BatchOutcome::Retry(reason, Ambiguity::NothingTaken)
             } else {
-                BatchOutcome::Stop(class)
+                BatchOutcome::Stop(reason)
             }
         }
-        _ => classify_status(answer),
+        _ => classify_status(response),
     }
 }

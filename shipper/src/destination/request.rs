@@ -22,7 +22,7 @@ pub struct Endpoint {
     /// All headers except those about compression and length.
     pub headers: HeaderMap,
     /// The maximum size of a response. A longer one counts as an incomplete response.
-    pub max_answer_bytes: usize,
+    pub max_response_bytes: usize,
     /// How requests are signed, if they are.
     pub signing: Option<Signing>,
     /// The cookies of a destination behind a load balancer that uses them for sticky sessions.
@@ -32,7 +32,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// The default maximum size of a response. The response to the largest `_bulk` request is far
     /// smaller.
-    const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+    const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 
     /// An endpoint for POST requests.
     pub fn post(url: Url, headers: HeaderMap) -> Self {
@@ -41,7 +41,7 @@ impl Endpoint {
             url,
             query: Vec::new(),
             headers,
-            max_answer_bytes: Self::MAX_ANSWER_BYTES,
+            max_response_bytes: Self::MAX_RESPONSE_BYTES,
             signing: None,
             cookies: None,
         }

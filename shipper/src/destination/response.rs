@@ -30,9 +30,9 @@ pub enum BatchOutcome {
     },
     /// The destination has accepted the request; under this acknowledgement id it reports later
     /// whether it is indexed.
-    Receipt(u64),
+    Accepted(u64),
     /// All records may be retried.
-    TryAgain(ReasonCode, Ambiguity),
+    Retry(ReasonCode, Ambiguity),
     /// The request was too large, and nothing was accepted.
     TooLarge,
     /// Something in the request was rejected, or the destination's setup rejects every such
@@ -51,14 +51,14 @@ impl BatchOutcome {
     }
 
     /// Whether all records were delivered.
-    pub(crate) fn takes_everything(&self) -> bool {
+    pub(crate) fn is_all_delivered(&self) -> bool {
         match self {
             Self::Each(outcomes) => outcomes.iter().all(|outcome| {
                 matches!(outcome, RecordOutcome::Delivered | RecordOutcome::Deduplicated)
             }),
             Self::Counted { rejected, .. } => rejected.is_empty(),
-            Self::Receipt(_) => true,
-            Self::TryAgain(..)
+            Self::Accepted(_) => true,
+            Self::Retry(..)
             | Self::TooLarge
             | Self::Split(..)
             | Self::Stop(_)
@@ -68,8 +68,8 @@ impl BatchOutcome {
 
     /// The outcome of a 2xx without further information. An HTML page is not a response of the
     /// destination: a proxy or a login page has answered instead.
-    pub(super) fn taken(sent: usize, answer: &Response) -> Self {
-        match answer.body.trim_ascii_start().first() {
+    pub(super) fn taken(sent: usize, response: &Response) -> Self {
+        match response.body.trim_ascii_start().first() {
             Some(b'<') => UNREADABLE_RESPONSE,
             _ => Self::delivered(sent),
         }
@@ -87,7 +87,7 @@ impl BatchOutcome {
         };
         let delivered = take(delivered);
         let mut rejected: Vec<(ReasonCode, usize)> =
-            rejected.iter().map(|(class, count)| (class.clone(), take(*count))).collect();
+            rejected.iter().map(|(reason, count)| (reason.clone(), take(*count))).collect();
         rejected.push((UNATTRIBUTED, open));
         rejected.retain(|(_, count)| *count > 0);
         Self::Counted { delivered, rejected }
@@ -109,7 +109,7 @@ pub enum RecordOutcome {
     /// The destination stopped at an earlier record and did not process it.
     NotReached,
     /// It may be retried.
-    TryAgain(ReasonCode, Ambiguity),
+    Retry(ReasonCode, Ambiguity),
     /// It may be retried once the operator has changed something.
     Stop(ReasonCode),
 }
@@ -135,11 +135,11 @@ impl Ambiguity {
 
 /// The status of acknowledgement ids.
 #[derive(Debug, PartialEq)]
-pub enum Inquired {
+pub enum AcknowledgementStatus {
     /// These are indexed; the others may be later.
     Stored(Vec<u64>),
     /// Unknown: request again.
-    AskAgain(ReasonCode),
+    Retry(ReasonCode),
     /// Requesting again is useless.
     Stop(ReasonCode),
 }
@@ -215,21 +215,21 @@ pub(super) const UNATTRIBUTED: ReasonCode = ReasonCode::new("unattributed");
 
 /// The body of a 2xx response could not be parsed, so the result is unknown.
 pub(super) const UNREADABLE_RESPONSE: BatchOutcome =
-    BatchOutcome::TryAgain(ReasonCode::new("unreadable_response"), Ambiguity::Unclear);
+    BatchOutcome::Retry(ReasonCode::new("unreadable_response"), Ambiguity::Unclear);
 
 /// The default classification of a response. The request as a whole was not accepted; a gateway's
 /// 500, 502 and 504 leave open whether the server behind it processed the request.
-pub(super) fn classify_status(answer: &Response) -> BatchOutcome {
-    let status = answer.status;
-    let class = ReasonCode::from_status(status);
+pub(super) fn classify_status(response: &Response) -> BatchOutcome {
+    let status = response.status;
+    let reason = ReasonCode::from_status(status);
     match status {
         413 => BatchOutcome::TooLarge,
-        400 | 500 if calls_it_too_large(&answer.body) => BatchOutcome::TooLarge,
-        400 if speaks_tls(&answer.body) => BatchOutcome::Stop(ReasonCode::new("tls_required")),
-        400 => BatchOutcome::Split(class, Ambiguity::NothingTaken),
-        501 => BatchOutcome::Stop(class),
-        408 | 429 | 500..=599 => BatchOutcome::TryAgain(class, Ambiguity::after(status)),
-        _ => BatchOutcome::Stop(class),
+        400 | 500 if calls_it_too_large(&response.body) => BatchOutcome::TooLarge,
+        400 if speaks_tls(&response.body) => BatchOutcome::Stop(ReasonCode::new("tls_required")),
+        400 => BatchOutcome::Split(reason, Ambiguity::NothingTaken),
+        501 => BatchOutcome::Stop(reason),
+        408 | 429 | 500..=599 => BatchOutcome::Retry(reason, Ambiguity::after(status)),
+        _ => BatchOutcome::Stop(reason),
     }
 }
 
@@ -266,10 +266,9 @@ mod tests {
         let classify_status =
             |status| classify_status(&Response { status, retry_after: None, body: Bytes::new() });
         let unclear =
-            |status| BatchOutcome::TryAgain(ReasonCode::from_status(status), Ambiguity::Unclear);
-        let certain = |status| {
-            BatchOutcome::TryAgain(ReasonCode::from_status(status), Ambiguity::NothingTaken)
-        };
+            |status| BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::Unclear);
+        let certain =
+            |status| BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::NothingTaken);
         assert_eq!(classify_status(413), BatchOutcome::TooLarge);
         for status in [429, 503, 507, 529] {
             assert_eq!(classify_status(status), certain(status));
@@ -303,17 +302,17 @@ mod tests {
 
     #[test]
     fn a_web_page_is_no_service_that_has_taken_anything() {
-        let answer = |body: &'static [u8]| Response {
+        let response = |body: &'static [u8]| Response {
             status: 200,
             retry_after: None,
             body: Bytes::from_static(body),
         };
         for page in ["<!DOCTYPE html>", "\r\n  <html><body>Log in</body></html>"] {
-            assert_eq!(BatchOutcome::taken(3, &answer(page.as_bytes())), UNREADABLE_RESPONSE);
+            assert_eq!(BatchOutcome::taken(3, &response(page.as_bytes())), UNREADABLE_RESPONSE);
         }
         for word in ["", "{}", r#"{"response": "ok"}"#, "OK < 1 s"] {
             assert_eq!(
-                BatchOutcome::taken(3, &answer(word.as_bytes())),
+                BatchOutcome::taken(3, &response(word.as_bytes())),
                 BatchOutcome::delivered(3)
             );
         }
@@ -334,20 +333,20 @@ mod tests {
 
     #[test]
     fn only_words_in_the_form_of_an_error_type_may_be_logged() {
-        let class = |word: &str| ReasonCode::from_service(word).as_str().to_owned();
-        assert_eq!(class("mapper_parsing_exception"), "mapper_parsing_exception");
-        assert_eq!(class("failed to parse field [password]"), "other");
-        assert_eq!(class("Secret"), "other");
-        assert_eq!(class(""), "other");
-        assert_eq!(class(&"a".repeat(65)), "other");
-        let class = |code: &str| ReasonCode::from_aws(code).as_str().to_owned();
+        let reason = |word: &str| ReasonCode::from_service(word).as_str().to_owned();
+        assert_eq!(reason("mapper_parsing_exception"), "mapper_parsing_exception");
+        assert_eq!(reason("failed to parse field [password]"), "other");
+        assert_eq!(reason("Secret"), "other");
+        assert_eq!(reason(""), "other");
+        assert_eq!(reason(&"a".repeat(65)), "other");
+        let reason = |code: &str| ReasonCode::from_aws(code).as_str().to_owned();
         assert_eq!(
-            class("ProvisionedThroughputExceededException"),
+            reason("ProvisionedThroughputExceededException"),
             "provisioned_throughput_exceeded_exception"
         );
-        assert_eq!(class("KMSThrottlingException"), "kmsthrottling_exception");
-        assert_eq!(class("SlowDown"), "slow_down");
-        assert_eq!(class("a secret"), "other");
-        assert_eq!(class(""), "other");
+        assert_eq!(reason("KMSThrottlingException"), "kmsthrottling_exception");
+        assert_eq!(reason("SlowDown"), "slow_down");
+        assert_eq!(reason("a secret"), "other");
+        assert_eq!(reason(""), "other");
     }
 }

@@ -99,10 +99,10 @@ impl Destination for S3 {
         Address { url: Some(url), ..Address::default() }
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        match answer.status {
-            200..300 => BatchOutcome::taken(sent, answer),
-            _ => aws_status(Service::S3, answer),
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        match response.status {
+            200..300 => BatchOutcome::taken(sent, response),
+            _ => aws_status(Service::S3, response),
         }
     }
 }
@@ -188,18 +188,18 @@ mod tests {
     #[test]
     fn every_answer_is_about_the_whole_object() {
         let check = |status, body: &str, expected: BatchOutcome| {
-            let answer = Response {
+            let response = Response {
                 status,
                 retry_after: None,
                 body: Bytes::copy_from_slice(body.as_bytes()),
             };
-            assert_eq!(s3("").classify(4, &answer), expected, "{status} {body}");
+            assert_eq!(s3("").classify(4, &response), expected, "{status} {body}");
         };
         let error = |code: &str| format!("<Error><Code>{code}</Code><Key>k</Key></Error>");
         let again =
-            |word| BatchOutcome::TryAgain(ReasonCode::from_service(word), Ambiguity::NothingTaken);
+            |word| BatchOutcome::Retry(ReasonCode::from_service(word), Ambiguity::NothingTaken);
         check(200, "", BatchOutcome::delivered(4));
-        let busy = BatchOutcome::TryAgain(ReasonCode::from_status(503), Ambiguity::NothingTaken);
+        let busy = BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingTaken);
         check(503, &error("SlowDown"), busy);
         check(400, &error("RequestTimeout"), again("request_timeout"));
         check(409, &error("OperationAborted"), again("operation_aborted"));

@@ -12,9 +12,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use serde::Deserialize;
 
 use super::{
-    Address, Ambiguity, BatchOutcome, Deduplication, Destination, Encoding, Endpoint, Inquired,
-    Limits, ReasonCode, Receipts, RecordOutcome, Request, Response, UNREADABLE_RESPONSE,
-    attributes, classify_status, json,
+    AcknowledgementStatus, Acknowledgements, Address, Ambiguity, BatchOutcome, Deduplication,
+    Destination, Encoding, Endpoint, Limits, ReasonCode, RecordOutcome, Request, Response,
+    UNREADABLE_RESPONSE, attributes, classify_status, json,
 };
 use crate::record::Piece;
 
@@ -28,7 +28,7 @@ const CHANNEL: HeaderName = HeaderName::from_static("x-splunk-request-channel");
 /// A collector and the metadata of its events.
 pub struct SplunkHec {
     endpoint: Endpoint,
-    inquiries: Option<Url>,
+    acknowledgement_requests: Option<Url>,
     /// The host as a JSON string, if it is the same for all events.
     host: Option<Vec<u8>>,
     /// The source as a JSON string, if it is the same for all events.
@@ -75,11 +75,11 @@ impl SplunkHec {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         authorization.set_sensitive(true);
         headers.insert(AUTHORIZATION, authorization);
-        let (mut inquiries, mut cookies) = (None, None);
+        let (mut acknowledgement_requests, mut cookies) = (None, None);
         if acknowledgement == Acknowledgement::Awaited {
             let mut url = below(url, "ack");
             url.query_pairs_mut().append_pair("channel", &channel);
-            inquiries = Some(url);
+            acknowledgement_requests = Some(url);
             // Only the indexer that received a request can acknowledge it, so load balancing needs
             // sticky sessions.
             cookies = Some(Arc::default());
@@ -93,7 +93,7 @@ impl SplunkHec {
         }
         Self {
             endpoint: Endpoint { cookies, ..Endpoint::post(below(url, "event"), headers) },
-            inquiries,
+            acknowledgement_requests,
             host: naming.host.map(json::string_of),
             source: naming.source.map(json::string_of),
             constant,
@@ -152,7 +152,7 @@ impl Destination for SplunkHec {
         body.extend_from_slice(b",\"event\":");
         json::message(piece, body);
         body.extend_from_slice(b",\"fields\":{");
-        body.extend_from_slice(attributes::json_of_origin(log_source));
+        body.extend_from_slice(attributes::json_of_log_source(log_source));
         attributes::json_of_piece(piece, body);
         body.extend_from_slice(b"}}");
     }
@@ -164,93 +164,101 @@ impl Destination for SplunkHec {
         piece.message.trim_ascii().is_empty().then_some(EVENT_BLANK)
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        let Ok(said) = serde_json::from_slice::<Said>(&answer.body) else {
-            return match answer.status {
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        let Ok(said) = serde_json::from_slice::<Said>(&response.body) else {
+            return match response.status {
                 200..300 => UNREADABLE_RESPONSE,
-                _ => classify_status(answer),
+                _ => classify_status(response),
             };
         };
         let processed = said.invalid_event_number.map(|number| number.min(sent));
         match (said.meaning(), processed) {
-            (Meaning::Success, _) if self.inquiries.is_none() => BatchOutcome::delivered(sent),
+            (Meaning::Success, _) if self.acknowledgement_requests.is_none() => {
+                BatchOutcome::delivered(sent)
+            }
             (Meaning::Success, _) => match said.ack_id {
-                Some(receipt) => BatchOutcome::Receipt(receipt),
+                Some(acknowledgement_id) => BatchOutcome::Accepted(acknowledgement_id),
                 None => BatchOutcome::StopUnclear(ACKNOWLEDGEMENT_DISABLED),
             },
             // The events before it were parsed, and no acknowledgement id tells whether they are
             // indexed.
-            (Meaning::Busy(class), Some(1..)) if self.inquiries.is_some() => {
-                BatchOutcome::TryAgain(class, Ambiguity::Unclear)
+            (Meaning::Busy(reason), Some(1..)) if self.acknowledgement_requests.is_some() => {
+                BatchOutcome::Retry(reason, Ambiguity::Unclear)
             }
-            (Meaning::BadEvent(class), Some(1..)) if self.inquiries.is_some() && sent > 1 => {
-                BatchOutcome::Split(class, Ambiguity::Unclear)
+            (Meaning::BadEvent(reason), Some(1..))
+                if self.acknowledgement_requests.is_some() && sent > 1 =>
+            {
+                BatchOutcome::Split(reason, Ambiguity::Unclear)
             }
             // It is unknown which of Splunk's numbers count from one, so the last event before the
             // number may not be accepted.
-            (Meaning::Busy(class), Some(processed)) if processed > 0 => {
-                let doubtful = RecordOutcome::TryAgain(class.clone(), Ambiguity::Unclear);
-                let again = RecordOutcome::TryAgain(class, Ambiguity::NothingTaken);
+            (Meaning::Busy(reason), Some(processed)) if processed > 0 => {
+                let doubtful = RecordOutcome::Retry(reason.clone(), Ambiguity::Unclear);
+                let again = RecordOutcome::Retry(reason, Ambiguity::NothingTaken);
                 up_to(processed - 1, doubtful, again, sent)
             }
-            (Meaning::Busy(class), _) => BatchOutcome::TryAgain(class, Ambiguity::NothingTaken),
-            (Meaning::Broken(class), _) => BatchOutcome::TryAgain(class, Ambiguity::Unclear),
-            (Meaning::Misconfigured(class), _) => BatchOutcome::Stop(class),
+            (Meaning::Busy(reason), _) => BatchOutcome::Retry(reason, Ambiguity::NothingTaken),
+            (Meaning::Broken(reason), _) => BatchOutcome::Retry(reason, Ambiguity::Unclear),
+            (Meaning::Misconfigured(reason), _) => BatchOutcome::Stop(reason),
             // The numbers of some codes count from one. So only the first event is ever rejected,
             // which is the same in either reading; the others are retried.
-            (Meaning::BadEvent(class), Some(0)) => {
-                up_to(0, RecordOutcome::Rejected(class), RecordOutcome::NotReached, sent)
+            (Meaning::BadEvent(reason), Some(0)) => {
+                up_to(0, RecordOutcome::Rejected(reason), RecordOutcome::NotReached, sent)
             }
             // No event has this number, unless the first one has 1.
-            (Meaning::BadEvent(class), Some(processed)) if processed == sent && sent > 0 => {
-                up_to(sent - 1, RecordOutcome::Rejected(class), RecordOutcome::NotReached, sent)
+            (Meaning::BadEvent(reason), Some(processed)) if processed == sent && sent > 0 => {
+                up_to(sent - 1, RecordOutcome::Rejected(reason), RecordOutcome::NotReached, sent)
             }
             (Meaning::BadEvent(_), Some(processed)) => {
                 up_to(processed, RecordOutcome::NotReached, RecordOutcome::NotReached, sent)
             }
-            (Meaning::BadEvent(class), None) => BatchOutcome::Split(class, Ambiguity::NothingTaken),
+            (Meaning::BadEvent(reason), None) => {
+                BatchOutcome::Split(reason, Ambiguity::NothingTaken)
+            }
             // A success that cannot be parsed: the result is unknown.
-            (Meaning::Unknown, _) if (200..300).contains(&answer.status) => UNREADABLE_RESPONSE,
-            (Meaning::Unknown, _) => classify_status(answer),
+            (Meaning::Unknown, _) if (200..300).contains(&response.status) => UNREADABLE_RESPONSE,
+            (Meaning::Unknown, _) => classify_status(response),
         }
     }
 
-    fn receipts(&self) -> Option<&dyn Receipts> {
-        self.inquiries.is_some().then_some(self)
+    fn acknowledgements(&self) -> Option<&dyn Acknowledgements> {
+        self.acknowledgement_requests.is_some().then_some(self)
     }
 }
 
-impl Receipts for SplunkHec {
-    fn inquire(&self, receipts: &[u64]) -> Request {
+impl Acknowledgements for SplunkHec {
+    fn request_status(&self, acknowledgements: &[u64]) -> Request {
         let mut body = Vec::new();
-        for receipt in receipts {
+        for acknowledgement_id in acknowledgements {
             body.extend_from_slice(if body.is_empty() { b"{\"acks\":[" } else { b"," });
-            json::integer(*receipt, &mut body);
+            json::integer(*acknowledgement_id, &mut body);
         }
         body.extend_from_slice(b"]}");
         Request {
-            address: Address { url: self.inquiries.clone(), ..Address::default() },
+            address: Address { url: self.acknowledgement_requests.clone(), ..Address::default() },
             encoding: Encoding::Identity,
             body: Bytes::from(body),
         }
     }
 
-    fn classify(&self, answer: &Response) -> Inquired {
-        let class = ReasonCode::from_status(answer.status);
-        match answer.status {
-            200..300 => match serde_json::from_slice::<Acknowledged>(&answer.body) {
-                Ok(acknowledged) => Inquired::Stored(acknowledged.stored()),
-                Err(_) => Inquired::AskAgain(ReasonCode::new("unreadable_response")),
+    fn classify(&self, response: &Response) -> AcknowledgementStatus {
+        let reason = ReasonCode::from_status(response.status);
+        match response.status {
+            200..300 => match serde_json::from_slice::<Acknowledged>(&response.body) {
+                Ok(acknowledged) => AcknowledgementStatus::Stored(acknowledged.stored()),
+                Err(_) => AcknowledgementStatus::Retry(ReasonCode::new("unreadable_response")),
             },
-            408 | 429 | 500..=599 => Inquired::AskAgain(class),
+            408 | 429 | 500..=599 => AcknowledgementStatus::Retry(reason),
             _ => {
-                let said = serde_json::from_slice::<Said>(&answer.body).ok();
+                let said = serde_json::from_slice::<Said>(&response.body).ok();
                 match said.map(|said| said.meaning()) {
-                    Some(Meaning::Misconfigured(class)) => Inquired::Stop(class),
+                    Some(Meaning::Misconfigured(reason)) => AcknowledgementStatus::Stop(reason),
                     // The OpenTelemetry Collector parses the acknowledgement request as an event if
                     // it does not support acknowledgement.
-                    Some(Meaning::BadEvent(_)) => Inquired::Stop(ACKNOWLEDGEMENT_DISABLED),
-                    _ => Inquired::Stop(class),
+                    Some(Meaning::BadEvent(_)) => {
+                        AcknowledgementStatus::Stop(ACKNOWLEDGEMENT_DISABLED)
+                    }
+                    _ => AcknowledgementStatus::Stop(reason),
                 }
             }
         }
@@ -329,7 +337,7 @@ struct Acknowledged {
 impl Acknowledged {
     fn stored(self) -> Vec<u64> {
         let stored = self.acks.into_iter().filter(|(_, is_stored)| *is_stored);
-        stored.filter_map(|(receipt, _)| receipt.parse().ok()).collect()
+        stored.filter_map(|(acknowledgement_id, _)| acknowledgement_id.parse().ok()).collect()
     }
 }
 
@@ -348,14 +356,14 @@ mod tests {
         SplunkHec::new(&url, authorization, &naming, acknowledgement, MAX_REQUEST_BYTES, 500_000)
     }
 
-    fn answer(status: u16, body: &str) -> Response {
+    fn response(status: u16, body: &str) -> Response {
         Response { status, retry_after: None, body: Bytes::copy_from_slice(body.as_bytes()) }
     }
 
     #[track_caller]
     fn check(status: u16, body: &str, expected: &BatchOutcome) {
         let hec = destination(Acknowledgement::NotAskedFor);
-        assert_eq!(&Destination::classify(&hec, 3, &answer(status, body)), expected, "{body}");
+        assert_eq!(&Destination::classify(&hec, 3, &response(status, body)), expected, "{body}");
     }
 
     #[test]
@@ -392,17 +400,17 @@ mod tests {
         check(200, r#"{"text":"Success","code":0}"#, &BatchOutcome::delivered(3));
         check(200, r#"{"text":"Success","code":0,"ackId":7}"#, &BatchOutcome::delivered(3));
         let awaiting = destination(Acknowledgement::Awaited);
-        let taken = answer(200, r#"{"text":"Success","code":0,"ackId":7}"#);
-        assert_eq!(Destination::classify(&awaiting, 3, &taken), BatchOutcome::Receipt(7));
+        let taken = response(200, r#"{"text":"Success","code":0,"ackId":7}"#);
+        assert_eq!(Destination::classify(&awaiting, 3, &taken), BatchOutcome::Accepted(7));
         // Accepted, without an acknowledgement id.
-        let taken = answer(200, r#"{"text":"Success","code":0}"#);
+        let taken = response(200, r#"{"text":"Success","code":0}"#);
         let disabled = BatchOutcome::StopUnclear(ACKNOWLEDGEMENT_DISABLED);
         assert_eq!(Destination::classify(&awaiting, 3, &taken), disabled);
     }
 
     #[test]
     fn events_before_a_bad_one_are_in_and_only_the_first_is_ever_refused() {
-        let class = || ReasonCode::new("invalid_data_format");
+        let reason = || ReasonCode::new("invalid_data_format");
         let again = || RecordOutcome::NotReached;
         check(
             400,
@@ -412,7 +420,7 @@ mod tests {
         check(
             400,
             r#"{"text":"Invalid data format","code":6,"invalid-event-number":0}"#,
-            &BatchOutcome::Each(vec![RecordOutcome::Rejected(class()), again(), again()]),
+            &BatchOutcome::Each(vec![RecordOutcome::Rejected(reason()), again(), again()]),
         );
         check(
             400,
@@ -420,13 +428,13 @@ mod tests {
             &BatchOutcome::Each(vec![
                 RecordOutcome::Delivered,
                 RecordOutcome::Delivered,
-                RecordOutcome::Rejected(class()),
+                RecordOutcome::Rejected(reason()),
             ]),
         );
         check(
             400,
             r#"{"text":"Invalid data format","code":6}"#,
-            &BatchOutcome::Split(class(), Ambiguity::NothingTaken),
+            &BatchOutcome::Split(reason(), Ambiguity::NothingTaken),
         );
     }
 
@@ -436,15 +444,15 @@ mod tests {
         check(
             503,
             r#"{"text":"Server is busy","code":9}"#,
-            &BatchOutcome::TryAgain(busy(), Ambiguity::NothingTaken),
+            &BatchOutcome::Retry(busy(), Ambiguity::NothingTaken),
         );
-        let again = || RecordOutcome::TryAgain(busy(), Ambiguity::NothingTaken);
+        let again = || RecordOutcome::Retry(busy(), Ambiguity::NothingTaken);
         check(
             503,
             r#"{"text":"Server is busy","code":9,"invalid-event-number":2}"#,
             &BatchOutcome::Each(vec![
                 RecordOutcome::Delivered,
-                RecordOutcome::TryAgain(busy(), Ambiguity::Unclear),
+                RecordOutcome::Retry(busy(), Ambiguity::Unclear),
                 again(),
             ]),
         );
@@ -467,11 +475,11 @@ mod tests {
         check(
             500,
             r#"{"text":"Internal server error","code":8}"#,
-            &BatchOutcome::TryAgain(ReasonCode::new("internal_server_error"), Ambiguity::Unclear),
+            &BatchOutcome::Retry(ReasonCode::new("internal_server_error"), Ambiguity::Unclear),
         );
-        check(429, r#"{"text":"new","code":99}"#, &classify_status(&answer(429, "")));
+        check(429, r#"{"text":"new","code":99}"#, &classify_status(&response(429, "")));
         check(200, r#"{"text":"new","code":99}"#, &UNREADABLE_RESPONSE);
-        check(502, "<html>bad gateway</html>", &classify_status(&answer(502, "")));
+        check(502, "<html>bad gateway</html>", &classify_status(&response(502, "")));
         check(413, "", &BatchOutcome::TooLarge);
         check(200, "<html>ok</html>", &UNREADABLE_RESPONSE);
     }
@@ -479,7 +487,7 @@ mod tests {
     #[test]
     fn receipts_are_asked_about_on_the_channel_they_were_given_on() {
         let hec = destination(Acknowledgement::Awaited);
-        let request = hec.inquire(&[4, 5]);
+        let request = hec.request_status(&[4, 5]);
         let url = request.address.url.unwrap();
         let channel = hec.endpoint().headers[&CHANNEL].to_str().unwrap();
         assert_eq!(url.path(), "/base/services/collector/ack");
@@ -487,28 +495,36 @@ mod tests {
         let lengths: Vec<usize> = channel.split('-').map(str::len).collect();
         assert_eq!(lengths, [8, 4, 4, 4, 12]);
         assert_eq!(request.body, r#"{"acks":[4,5]}"#);
-        assert!(destination(Acknowledgement::NotAskedFor).receipts().is_none());
+        assert!(destination(Acknowledgement::NotAskedFor).acknowledgements().is_none());
     }
 
     #[test]
     fn an_inquiry_tells_what_is_stored() {
         let hec = destination(Acknowledgement::Awaited);
-        let check = |status, body: &str, expected: &Inquired| {
-            assert_eq!(&Receipts::classify(&hec, &answer(status, body)), expected, "{body}");
+        let check = |status, body: &str, expected: &AcknowledgementStatus| {
+            assert_eq!(
+                &Acknowledgements::classify(&hec, &response(status, body)),
+                expected,
+                "{body}"
+            );
         };
-        check(200, r#"{"acks":{"4":true,"5":false,"11":true}}"#, &Inquired::Stored(vec![11, 4]));
-        check(200, "<html>", &Inquired::AskAgain(ReasonCode::new("unreadable_response")));
-        check(503, "", &Inquired::AskAgain(ReasonCode::from_status(503)));
+        check(
+            200,
+            r#"{"acks":{"4":true,"5":false,"11":true}}"#,
+            &AcknowledgementStatus::Stored(vec![11, 4]),
+        );
+        check(200, "<html>", &AcknowledgementStatus::Retry(ReasonCode::new("unreadable_response")));
+        check(503, "", &AcknowledgementStatus::Retry(ReasonCode::from_status(503)));
         check(
             400,
             r#"{"text":"ACK is disabled","code":14}"#,
-            &Inquired::Stop(ACKNOWLEDGEMENT_DISABLED),
+            &AcknowledgementStatus::Stop(ACKNOWLEDGEMENT_DISABLED),
         );
         check(
             400,
             r#"{"text":"Event field is required","code":12}"#,
-            &Inquired::Stop(ACKNOWLEDGEMENT_DISABLED),
+            &AcknowledgementStatus::Stop(ACKNOWLEDGEMENT_DISABLED),
         );
-        check(404, "", &Inquired::Stop(ReasonCode::from_status(404)));
+        check(404, "", &AcknowledgementStatus::Stop(ReasonCode::from_status(404)));
     }
 }

@@ -72,7 +72,7 @@ impl Destination for SumoLogic {
     }
 
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
-        Boundary::by_origin(before, piece, Boundary::NextRequest)
+        Boundary::by_log_source(before, piece, Boundary::NextRequest)
     }
 
     fn address(&self, span: &Span<'_, '_>) -> Address {
@@ -85,13 +85,15 @@ impl Destination for SumoLogic {
         Address { headers, ..Address::default() }
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        match answer.status {
-            200..300 if exceeds_budget(&answer.body) => BatchOutcome::StopUnclear(BUDGET_EXCEEDED),
-            200..300 => BatchOutcome::taken(sent, answer),
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        match response.status {
+            200..300 if exceeds_budget(&response.body) => {
+                BatchOutcome::StopUnclear(BUDGET_EXCEEDED)
+            }
+            200..300 => BatchOutcome::taken(sent, response),
             // The URL contains the secret, so a rotated secret may be valid.
             404 => BatchOutcome::Stop(SOURCE_NOT_FOUND),
-            _ => classify_status(answer),
+            _ => classify_status(response),
         }
     }
 }
@@ -144,8 +146,8 @@ mod tests {
     #[test]
     fn every_answer_is_about_the_whole_request() {
         let check = |status, expected: BatchOutcome| {
-            let answer = Response { status, retry_after: None, body: bytes::Bytes::new() };
-            assert_eq!(sumologic().classify(4, &answer), expected, "{status}");
+            let response = Response { status, retry_after: None, body: bytes::Bytes::new() };
+            assert_eq!(sumologic().classify(4, &response), expected, "{status}");
         };
         check(200, BatchOutcome::delivered(4));
         let said = |body: &'static str| {
@@ -161,15 +163,12 @@ mod tests {
         check(401, BatchOutcome::Stop(ReasonCode::from_status(401)));
         check(404, BatchOutcome::Stop(SOURCE_NOT_FOUND));
         for status in [408, 504] {
-            check(
-                status,
-                BatchOutcome::TryAgain(ReasonCode::from_status(status), Ambiguity::Unclear),
-            );
+            check(status, BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::Unclear));
         }
         for status in [429, 503] {
             check(
                 status,
-                BatchOutcome::TryAgain(ReasonCode::from_status(status), Ambiguity::NothingTaken),
+                BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::NothingTaken),
             );
         }
     }

@@ -107,12 +107,12 @@ fn read(document: &Value) -> Result<EnforcerConfig, Vec<FieldError>> {
     let validator = Validator::new(schema::of::<Settings>(), &[POLICY]);
     let validator = validator.map_err(|error| vec![FieldError::new("", error)])?;
     let checked = validator.check(document, &[]);
-    let mut sound = checked.sound(document);
+    let mut valid_parts = checked.valid_parts(document);
     let mut errors = checked.errors;
-    if let Some(parts) = sound.as_object_mut() {
+    if let Some(parts) = valid_parts.as_object_mut() {
         parts.entry("policies").or_insert_with(|| json!([]));
     }
-    let Ok(settings) = Settings::deserialize(&sound) else {
+    let Ok(settings) = Settings::deserialize(&valid_parts) else {
         return Err(errors);
     };
     let policies: Vec<Document> = settings.policies.iter().flat_map(policy).collect();
@@ -201,18 +201,18 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_or_a_policy_in_place_of_the_configuration_is_named() {
-        let told = |text: &str| EnforcerConfig::parse(text).unwrap_err().to_string();
+        let reported = |text: &str| EnforcerConfig::parse(text).unwrap_err().to_string();
         let config = json!({"policies": [POLICY]}).to_string();
-        assert!(told(&format!("\u{feff}{config}")).contains("byte order mark"));
-        assert!(told(POLICY).contains("{\"policies\": [the document]}"));
+        assert!(reported(&format!("\u{feff}{config}")).contains("byte order mark"));
+        assert!(reported(POLICY).contains("{\"policies\": [the document]}"));
     }
 
     #[test]
     fn without_policies_there_is_nothing_to_enforce() {
-        let told = |text: &str| EnforcerConfig::parse(text).unwrap_err().to_string();
-        assert_eq!(told("{}"), "the configuration has 1 error:\n  policies: is missing");
-        assert!(told("{\"policies\":[]}").contains("at least one"));
-        assert!(told("{\"policies\"").contains("syntax error at line 1 column 11"));
-        assert!(told("[]").contains("must be an object"));
+        let reported = |text: &str| EnforcerConfig::parse(text).unwrap_err().to_string();
+        assert_eq!(reported("{}"), "the configuration has 1 error:\n  policies: is missing");
+        assert!(reported("{\"policies\":[]}").contains("at least one"));
+        assert!(reported("{\"policies\"").contains("syntax error at line 1 column 11"));
+        assert!(reported("[]").contains("must be an object"));
     }
 }

@@ -177,8 +177,8 @@ impl Enforcer {
                 failed(sweep)?;
                 let counts = &sweep.counts;
                 Ok(json!({
-                    "looked_at": counts.looked_at, "changed": counts.changed,
-                    "failed": counts.failed, "left": counts.left, "end": sweep.end,
+                    "evaluated": counts.evaluated, "changed": counts.changed,
+                    "failed": counts.failed, "remaining": counts.remaining, "end": sweep.end,
                 }))
             }
             Event::One(Task::Created(event)) => {
@@ -196,7 +196,7 @@ impl Enforcer {
                     return Err(EnforceError::Pending(event.log_group));
                 }
                 Ok(json!({
-                    "looked_at": counts.looked_at, "changed": counts.changed, "left": counts.left,
+                    "evaluated": counts.evaluated, "changed": counts.changed, "remaining": counts.remaining,
                 }))
             }
             Event::Queue(messages) => {
@@ -281,12 +281,12 @@ impl Enforcer {
         }
         let counts = summary.creations.get_or_insert_default();
         if self.io.now() + SHORTEST_TRY > until {
-            counts.leave(None);
+            counts.mark_remaining(None);
             return Reconciled { out_of_time: true, ..Reconciled::default() };
         }
         let age = time.and_then(|time| self.io.date().duration_since(time).ok());
         let is_new = time.is_some() && age.is_none_or(|age| age < DESCRIBED_WITHIN);
-        let absence = if is_new { Absence::Pending } else { Absence::Gone };
+        let absence = if is_new { Absence::Pending } else { Absence::Deleted };
         let counts = (counts, &mut summary.warnings);
         self.reconcile(&concerned, log_group, None, (absence, until), counts).await
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::io::{Call, CallError, Input, Io};
 use super::rate_limiter::{RateLimiter, SHORTEST_TRY};
-use crate::aws::{Service, read_answer};
+use crate::aws::{Service, parse_response};
 use crate::delivery::backoff;
 
 /// The timeout of an attempt.
@@ -243,10 +243,10 @@ impl Logs<'_> {
         let mut last = None;
         loop {
             let unreadable = |_| CallError::unreadable(call.service, call.operation);
-            let answer = self.attempt(call).await;
-            let answer = answer.and_then(|body| read_answer(&body).map_err(unreadable));
-            let error = match answer {
-                Ok(answer) => return Ok(answer),
+            let response = self.attempt(call).await;
+            let response = response.and_then(|body| parse_response(&body).map_err(unreadable));
+            let error = match response {
+                Ok(response) => return Ok(response),
                 // An earlier error is more informative.
                 Err(error) if error.is_no_time() => return Err(last.unwrap_or(error)),
                 Err(error) => error,

@@ -54,7 +54,7 @@ impl LoopDetection {
         let mut walk = LoopWalk::behind(destination_arn, logs.region, account_id);
         while let Some(question) = walk.next() {
             walk.answer(match logs.ask(&question, account_policy.as_ref()).await {
-                Ok(answer) => answer,
+                Ok(response) => response,
                 Err(error) if error.is_denied() => {
                     denied.insert(error.operation());
                     Answer::Unseen
@@ -75,7 +75,7 @@ impl LoopDetection {
     }
 
     /// Warns about what is unknown.
-    pub(super) fn tell(&self, destination_arn: &str, warnings: &mut Warnings) {
+    pub(super) fn add_warnings(&self, destination_arn: &str, warnings: &mut Warnings) {
         if !self.denied.is_empty() {
             let denied: Vec<_> = self.denied.iter().copied().collect();
             warnings.warn(format!(
@@ -222,9 +222,9 @@ impl Logs<'_> {
             Question::PipesReading { arn } => Answer::arns(self.briefly().pipes(arn).await?),
             Question::Pipe { name } => {
                 let path = ["v1", "pipes", name];
-                let answer: Value =
+                let response: Value =
                     self.briefly().get(Service::Pipes, "DescribePipe", &path, &[]).await?;
-                pipe(&answer)
+                pipe(&response)
             }
             Question::DeliveryStream { name } => delivery_stream(&self.firehose(name).await?),
             Question::TargetOfDestination { name } => {
@@ -244,9 +244,9 @@ impl Logs<'_> {
     async fn account_policy(&self) -> Result<Option<AccountPolicy>, CallError> {
         let (service, operation) = (Service::CloudWatchLogs, "DescribeAccountPolicies");
         let input = json!({"policyType": "SUBSCRIPTION_FILTER_POLICY"});
-        let answer: AccountPolicies = self.call(service, operation, input).await?;
+        let response: AccountPolicies = self.call(service, operation, input).await?;
         let unreadable = |_| CallError::unreadable(service, operation);
-        let mut reported = answer.account_policies.into_iter().map(|policy| {
+        let mut reported = response.account_policies.into_iter().map(|policy| {
             let criteria = policy.selection_criteria.as_deref();
             AccountPolicy::reported(&policy.policy_name, &policy.policy_document, criteria)
         });
@@ -352,23 +352,23 @@ impl Logs<'_> {
 }
 
 /// The enrichment, target and log destination of a pipe.
-fn pipe(answer: &Value) -> Answer {
-    let logging = &answer["LogConfiguration"];
+fn pipe(response: &Value) -> Answer {
+    let logging = &response["LogConfiguration"];
     let logs = logging["Level"] != "OFF";
     let logging = [
         &logging["CloudwatchLogsLogDestination"]["LogGroupArn"],
         &logging["FirehoseLogDestination"]["DeliveryStreamArn"],
     ];
-    let arns = [&answer["Enrichment"], &answer["Target"]];
+    let arns = [&response["Enrichment"], &response["Target"]];
     let arns = arns.into_iter().chain(logging.into_iter().filter(|_| logs));
     Answer::arns(arns.filter_map(Value::as_str).map(str::to_owned))
 }
 
 /// The error log groups of a Firehose stream, and its transformation, whatever its destination:
 /// every destination has the same two structures in different fields.
-fn delivery_stream(answer: &Value) -> Answer {
+fn delivery_stream(response: &Value) -> Answer {
     let (mut log_groups, mut arns) = (Vec::new(), Vec::new());
-    search(&answer["DeliveryStreamDescription"]["Destinations"], &mut log_groups, &mut arns);
+    search(&response["DeliveryStreamDescription"]["Destinations"], &mut log_groups, &mut arns);
     Answer::Found { log_groups, arns }
 }
 
@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn a_firehose_shows_its_error_groups_and_its_transformer() {
         let logging = |name: &str, enabled: bool| json!({"Enabled": enabled, "LogGroupName": name});
-        let answer = json!({"DeliveryStreamDescription": {"Destinations": [{
+        let response = json!({"DeliveryStreamDescription": {"Destinations": [{
             "DestinationId": "1",
             "SplunkDestinationDescription": {
                 "CloudWatchLoggingOptions": logging("/errors", true),
@@ -423,6 +423,6 @@ mod tests {
             log_groups: vec!["/errors".into(), "/bucket".into()],
             arns: vec!["arn:transformer".into()],
         };
-        assert_eq!(delivery_stream(&answer), expected);
+        assert_eq!(delivery_stream(&response), expected);
     }
 }

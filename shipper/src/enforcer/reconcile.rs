@@ -31,7 +31,7 @@ pub(super) struct Reconciled {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Absence {
     /// It was deleted.
-    Gone,
+    Deleted,
     /// It was just created, and DescribeLogGroups does not return it yet.
     Pending,
 }
@@ -63,11 +63,11 @@ impl Enforcer {
                     chosen_by.push(policy);
                     settle(policy, name, (changed, errors), absence, counts, &mut all);
                 }
-                Applied::NotChosen => {
-                    counts.looked_at += 1;
-                    counts.not_chosen += 1;
+                Applied::NotSelected => {
+                    counts.evaluated += 1;
+                    counts.not_selected += 1;
                 }
-                Applied::Absent => settle_absent(absence, counts, &mut all),
+                Applied::NotFound => settle_absent(absence, counts, &mut all),
             }
             all.changed |= counts.changed > before.0;
             all.failed |= counts.failed > before.1;
@@ -86,20 +86,20 @@ impl Enforcer {
         logs: &Logs<'_>,
         (counts, warnings): (&mut Counts, &mut Warnings),
     ) -> Applied {
-        if !may_choose(policy, name) {
-            return Applied::NotChosen;
+        if !may_select(policy, name) {
+            return Applied::NotSelected;
         }
         let group = match listed {
             Some(group) => group.clone(),
             None => match logs.log_group(name).await {
                 Ok(Some(group)) => listed.insert(group).clone(),
-                Ok(None) => return Applied::Absent,
+                Ok(None) => return Applied::NotFound,
                 Err(error) => return Applied::failed(error),
             },
         };
         match chooses(logs, policy, &group).await {
             Ok(true) => {}
-            Ok(false) => return Applied::NotChosen,
+            Ok(false) => return Applied::NotSelected,
             Err(error) => return Applied::failed(error),
         }
         let (mut changed, mut errors) = (false, Vec::new());
@@ -134,7 +134,7 @@ impl Enforcer {
         let mut desired = policy.desired.clone();
         let detection =
             self.loop_detection(logs, &wanted.destination_arn, &policy.account_id).await?;
-        detection.tell(&wanted.destination_arn, warnings);
+        detection.add_warnings(&wanted.destination_arn, warnings);
         desired.ships = Some(detection.guard);
         let write = Write::Filter(wanted);
         let (mut tries, mut may_be_ours) = (0, false);
@@ -194,8 +194,8 @@ impl Enforcer {
 /// What a policy did to a log group.
 enum Applied {
     Chosen { changed: bool, errors: Vec<CallError> },
-    NotChosen,
-    Absent,
+    NotSelected,
+    NotFound,
 }
 
 impl Applied {
@@ -244,21 +244,21 @@ fn settle(
     counts: &mut Counts,
     all: &mut Reconciled,
 ) {
-    let told: Vec<String> =
+    let reported: Vec<String> =
         errors.iter().filter(|error| !error.is_no_time()).map(ToString::to_string).collect();
-    let told = told.join("; ");
-    let failure = (!told.is_empty()).then(|| format!("{name} ({}): {told}", policy.name));
+    let reported = reported.join("; ");
+    let failure = (!reported.is_empty()).then(|| format!("{name} ({}): {reported}", policy.name));
     // Retryable errors were retried until the deadline.
     if errors.iter().any(|error| error.is_no_time() || error.is_retryable()) {
         all.out_of_time = true;
         all.changed |= changed;
-        counts.leave(failure);
+        counts.mark_remaining(failure);
         return;
     }
     if errors.iter().any(is_absent) {
         return settle_absent(absence, counts, all);
     }
-    counts.looked_at += 1;
+    counts.evaluated += 1;
     match failure {
         Some(failure) => counts.fail(failure),
         None if changed => counts.change(name),
@@ -268,9 +268,9 @@ fn settle(
 
 fn settle_absent(absence: Absence, counts: &mut Counts, all: &mut Reconciled) {
     all.absent = true;
-    counts.looked_at += 1;
+    counts.evaluated += 1;
     match absence {
-        Absence::Gone => counts.gone += 1,
+        Absence::Deleted => counts.deleted += 1,
         Absence::Pending => counts.pending += 1,
     }
 }
@@ -306,7 +306,7 @@ fn warn_of_conflicts(
 }
 
 /// Whether a policy may select a log group with this name, whatever its class and tags.
-fn may_choose(policy: &Document, name: &str) -> bool {
+fn may_select(policy: &Document, name: &str) -> bool {
     [LogGroupClass::Standard, LogGroupClass::InfrequentAccess, LogGroupClass::Delivery]
         .iter()
         .any(|class| policy.selection.judge(name, class, |_| None) != Some(false))

@@ -51,21 +51,21 @@ pub struct Summary {
 #[derive(Debug, Default, Serialize)]
 pub struct Counts {
     /// Log groups that were created, or found by a sweep.
-    pub looked_at: usize,
+    pub evaluated: usize,
     /// Those that were changed.
     pub changed: usize,
     /// Those that need no change, or cannot be changed.
     pub unchanged: usize,
     /// Those that the policy does not select.
-    pub not_chosen: usize,
+    pub not_selected: usize,
     /// Those that were deleted meanwhile.
-    pub gone: usize,
+    pub deleted: usize,
     /// Those that DescribeLogGroups does not return yet: the event is retried.
     pub pending: usize,
     /// Those for which a call failed.
     pub failed: usize,
     /// Those without time.
-    pub left: usize,
+    pub remaining: usize,
     /// Filters that were created.
     pub subscribed: usize,
     /// Retentions that were set.
@@ -158,8 +158,8 @@ impl Counts {
     }
 
     /// Counts a log group without time, and names the reason.
-    pub(super) fn leave(&mut self, failure: Option<String>) {
-        self.left += 1;
+    pub(super) fn mark_remaining(&mut self, failure: Option<String>) {
+        self.remaining += 1;
         if let Some(failure) = failure {
             name(&mut self.failures, &shortened(failure));
         }
@@ -168,12 +168,12 @@ impl Counts {
     fn numbers(&self) -> Vec<(String, Unit, Value)> {
         let skipped: usize = self.skipped.values().sum();
         let numbers = [
-            ("looked_at", self.looked_at),
+            ("evaluated", self.evaluated),
             ("changed", self.changed),
             ("skipped", skipped),
             ("pending", self.pending),
             ("failed", self.failed),
-            ("left", self.left),
+            ("remaining", self.remaining),
         ];
         numbers.into_iter().map(|(name, number)| counted(name, number)).collect()
     }

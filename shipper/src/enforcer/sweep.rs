@@ -70,7 +70,7 @@ impl Enforcer {
             Stop::Finished => {}
             Stop::At(cursor) => {
                 let moved = request.cursor.as_ref() != Some(&cursor);
-                match self.go_on(&request, &cursor, moved, function_arn, until).await {
+                match self.invoke_next_part(&request, &cursor, moved, function_arn, until).await {
                     Ok(()) => sweep.end = SweepEnd::Continued,
                     Err(why) => {
                         warnings.warn(format!("the sweep stopped early: {why}"));
@@ -139,7 +139,7 @@ impl Enforcer {
                 let all = groups.len();
                 for (index, group) in groups.into_iter().enumerate() {
                     let name = group.name.clone();
-                    let left = all - index;
+                    let remaining = all - index;
                     // A log group that takes the whole time of a part is skipped by the next one.
                     let is_first =
                         request.cursor == Some(scan.cursor(token.clone(), after.clone()));
@@ -147,19 +147,19 @@ impl Enforcer {
                     let is_young = self.is_younger(&group, config.sweep_max_age);
                     if is_young && !policies.is_empty() {
                         if logs.time_left() < SHORTEST_LOOK {
-                            sweep.counts.left += left;
+                            sweep.counts.remaining += remaining;
                             return Stop::At(scan.cursor(token, after));
                         }
                         let was_announced = self.is_younger(&group, ANNOUNCED_WITHIN);
                         let counts = (&mut sweep.counts, &mut *warnings);
-                        let limits = (Absence::Gone, until);
+                        let limits = (Absence::Deleted, until);
                         let reconciled =
                             self.reconcile(&policies, &name, Some(group), limits, counts).await;
                         if reconciled.changed && !was_announced {
                             sweep.find_unannounced(&name);
                         }
                         if reconciled.out_of_time && !is_first {
-                            sweep.counts.left += left - 1;
+                            sweep.counts.remaining += remaining - 1;
                             return Stop::At(scan.cursor(token, after));
                         }
                     }
@@ -175,7 +175,7 @@ impl Enforcer {
     }
 
     /// Invokes this function for the rest.
-    async fn go_on(
+    async fn invoke_next_part(
         &self,
         request: &SweepRequest,
         cursor: &Cursor,
@@ -214,11 +214,11 @@ impl Enforcer {
 impl EnforcerConfig {
     /// The policies that may select a log group.
     fn policies_for(&self, region: &str, group: &LogGroup) -> Vec<&Document> {
-        let may_choose = |policy: &&Document| {
+        let may_select = |policy: &&Document| {
             policy.region == region
                 && policy.selection.judge(&group.name, &group.class, |_| None) != Some(false)
         };
-        self.policies.iter().filter(may_choose).collect()
+        self.policies.iter().filter(may_select).collect()
     }
 }
 

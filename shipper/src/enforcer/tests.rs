@@ -43,8 +43,8 @@ fn batch(events: &[Value]) -> Value {
     json!({"Records": records.collect::<Vec<_>>()})
 }
 
-fn failures(answer: &Value) -> usize {
-    answer["batchItemFailures"].as_array().unwrap().len()
+fn failures(response: &Value) -> usize {
+    response["batchItemFailures"].as_array().unwrap().len()
 }
 
 /// Every evaluated log group has exactly one result.
@@ -55,12 +55,12 @@ fn adds_up(summary: &Summary) {
         let ends = [
             counts.changed,
             counts.unchanged,
-            counts.not_chosen,
-            counts.gone,
+            counts.not_selected,
+            counts.deleted,
             counts.pending,
             counts.failed,
         ];
-        assert_eq!(counts.looked_at, ends.iter().sum::<usize>(), "{counts:?}");
+        assert_eq!(counts.evaluated, ends.iter().sum::<usize>(), "{counts:?}");
     }
 }
 
@@ -87,12 +87,12 @@ fn a_batch_ends_before_its_deadline_and_gives_back_what_it_has_not_reached() {
         let names: Vec<_> = (0..10).map(|number| format!("/app/{number}")).collect();
         names.iter().for_each(|name| function.cloud().create(name));
         let events: Vec<_> = names.iter().map(|name| created(name)).collect();
-        let (summary, answer) = function.invoke(&batch(&events), Duration::from_secs(seconds));
-        assert!(function.cloud().left >= Duration::from_secs(1), "{rate}: {summary:?}");
+        let (summary, response) = function.invoke(&batch(&events), Duration::from_secs(seconds));
+        assert!(function.cloud().time_left >= Duration::from_secs(1), "{rate}: {summary:?}");
         let counts = summary.creations.unwrap();
-        assert_eq!(counts.changed + counts.left, 10, "{counts:?}");
-        assert_eq!(failures(&answer.unwrap()), counts.left);
-        assert!(counts.left > 0);
+        assert_eq!(counts.changed + counts.remaining, 10, "{counts:?}");
+        assert_eq!(failures(&response.unwrap()), counts.remaining);
+        assert!(counts.remaining > 0);
     }
 }
 
@@ -109,13 +109,13 @@ fn nothing_starts_after_the_reserve_when_a_call_hangs_or_is_throttled() {
             }
             is_it.then(|| refused("ThrottlingException", "Rate exceeded"))
         });
-        let (summary, answer) = function.invoke(&batch(&events), Duration::from_secs(10));
-        assert!(function.cloud().left >= Duration::from_secs(1), "{summary:?}");
+        let (summary, response) = function.invoke(&batch(&events), Duration::from_secs(10));
+        assert!(function.cloud().time_left >= Duration::from_secs(1), "{summary:?}");
         adds_up(&summary);
         let counts = summary.creations.unwrap();
-        assert_eq!(counts.changed + counts.left, 10, "{counts:?}");
-        assert!(counts.changed >= 3 && counts.left > 0, "{counts:?}");
-        assert_eq!(failures(&answer.unwrap()), counts.left);
+        assert_eq!(counts.changed + counts.remaining, 10, "{counts:?}");
+        assert!(counts.changed >= 3 && counts.remaining > 0, "{counts:?}");
+        assert_eq!(failures(&response.unwrap()), counts.remaining);
         assert!(counts.failures[0].contains("/app/3"), "{counts:?}");
     }
 }
@@ -215,7 +215,7 @@ fn a_sweep_of_ten_thousand_groups_reaches_its_end_with_a_minute_an_invocation() 
     let function = Function::start(&config());
     (0..10_000).for_each(|number| function.cloud().create(&format!("/app/{number:05}")));
     let last = swept(&function, Duration::from_secs(60)).sweep.unwrap();
-    assert_eq!((last.end, last.counts.left), (SweepEnd::Finished, 0));
+    assert_eq!((last.end, last.counts.remaining), (SweepEnd::Finished, 0));
     assert!(last.part > 16 && last.part < MOST_PARTS, "{}", last.part);
     let cloud = function.cloud();
     for (name, group) in &cloud.groups {
@@ -251,12 +251,12 @@ fn a_sweep_that_cannot_go_on_says_so_and_the_next_begins_there() {
     });
     let (first, result) = function.invoke(&sweep(), Duration::from_secs(60));
     assert_eq!(result.unwrap()["end"], "unfinished");
-    let told = json!(first.warnings).to_string();
-    assert!(told.contains("lambda:InvokeFunction on the function itself"), "{told}");
-    let looked_at = first.sweep.unwrap().counts.looked_at;
-    assert!(looked_at > 0 && looked_at < 200);
+    let reported = json!(first.warnings).to_string();
+    assert!(reported.contains("lambda:InvokeFunction on the function itself"), "{reported}");
+    let evaluated = first.sweep.unwrap().counts.evaluated;
+    assert!(evaluated > 0 && evaluated < 200);
     let (second, _) = function.invoke(&sweep(), Duration::from_secs(600));
-    assert_eq!(second.sweep.unwrap().counts.looked_at, 200 - looked_at);
+    assert_eq!(second.sweep.unwrap().counts.evaluated, 200 - evaluated);
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn a_token_that_is_good_no_more_costs_a_listing_and_no_group_twice() {
         json!({"region": REGION, "prefix": "/app/", "token": "expired", "after": "/app/069"});
     let part = json!({"logagg": "sweep", "part": 2, "cursor": cursor});
     let (summary, _) = function.invoke(&part, Duration::from_secs(600));
-    assert_eq!(summary.sweep.unwrap().counts.looked_at, 50);
+    assert_eq!(summary.sweep.unwrap().counts.evaluated, 50);
 }
 
 #[test]
@@ -306,12 +306,12 @@ fn new_groups_come_before_a_sweep_and_one_sweep_is_enough_for_a_batch() {
     new.iter().for_each(|name| function.cloud().create(name));
     let mut events = vec![sweep(), sweep()];
     events.extend(new.iter().map(|name| created(name)));
-    let (summary, answer) = function.invoke(&batch(&events), Duration::from_secs(20));
-    assert_eq!(failures(&answer.unwrap()), 0);
+    let (summary, response) = function.invoke(&batch(&events), Duration::from_secs(20));
+    assert_eq!(failures(&response.unwrap()), 0);
     assert_eq!(summary.creations.as_ref().unwrap().changed, 4);
     let sweep = summary.sweep.unwrap();
     assert_eq!(sweep.end, SweepEnd::Continued);
-    assert!(sweep.counts.left <= 50, "{sweep:?}");
+    assert!(sweep.counts.remaining <= 50, "{sweep:?}");
     assert_eq!(function.cloud().invoked.len(), 1);
 }
 
@@ -346,12 +346,12 @@ fn a_new_group_that_is_not_described_yet_is_retried_and_an_old_one_is_gone() {
     assert_eq!(result.unwrap_err().error_type(), "Logagg.Pending");
     assert_eq!(summary.creations.unwrap().pending, 1);
     assert_eq!(function.cloud().count("DescribeLogGroups"), 1);
-    let (_, answer) = function.invoke(&batch(&[dated(10)]), Duration::from_secs(60));
-    assert_eq!(failures(&answer.unwrap()), 1);
+    let (_, response) = function.invoke(&batch(&[dated(10)]), Duration::from_secs(60));
+    assert_eq!(failures(&response.unwrap()), 1);
     for event in [dated(600), created("/app/gone")] {
         let (summary, result) = function.invoke(&event, Duration::from_secs(60));
         result.unwrap();
-        assert_eq!(summary.creations.unwrap().gone, 1);
+        assert_eq!(summary.creations.unwrap().deleted, 1);
     }
     assert_eq!(function.cloud().count("DescribeLogGroups"), 4);
 }
@@ -365,14 +365,14 @@ fn counts_add_up_with_a_poison_message_and_a_failed_listing() {
             .then(|| refused("AccessDeniedException", "no"))
     });
     let events = [created("/app/a"), json!("nonsense"), sweep()];
-    let (summary, answer) = function.invoke(&batch(&events), Duration::from_secs(60));
-    assert_eq!(failures(&answer.unwrap()), 2);
+    let (summary, response) = function.invoke(&batch(&events), Duration::from_secs(60));
+    assert_eq!(failures(&response.unwrap()), 2);
     adds_up(&summary);
     assert_eq!(summary.undecodable, 1);
     assert_eq!(summary.sweep.as_ref().unwrap().failed_listings, 1);
-    let told = json!(summary).to_string();
-    assert!(told.contains("message 1: the event is not a JSON object"), "{told}");
-    assert!(told.contains("\"changed_log_groups\":[\"/app/a\"]"), "{told}");
+    let reported = json!(summary).to_string();
+    assert!(reported.contains("message 1: the event is not a JSON object"), "{reported}");
+    assert!(reported.contains("\"changed_log_groups\":[\"/app/a\"]"), "{reported}");
 }
 
 #[test]
@@ -402,8 +402,8 @@ fn the_last_good_configuration_is_used_while_a_new_one_is_broken_and_a_new_rate_
         function.cloud().wait(Duration::from_secs(61));
         let (summary, result) = function.invoke(&created("/app/a"), Duration::from_secs(60));
         result.unwrap();
-        let told = json!(summary.warnings).to_string();
-        assert!(told.contains("the previous configuration stays in use"), "{told}");
+        let reported = json!(summary.warnings).to_string();
+        assert!(reported.contains("the previous configuration stays in use"), "{reported}");
     }
     let mut fast = config();
     fast["requests_per_second"] = json!(50);
@@ -428,8 +428,11 @@ fn policies_that_say_different_things_of_a_group_are_told() {
     let function = Function::start(&config);
     function.cloud().create("/app/a");
     let (summary, _) = function.invoke(&created("/app/a"), Duration::from_secs(60));
-    let told = json!(summary.warnings).to_string();
-    assert!(told.contains("different retention") && told.contains("different filters"), "{told}");
+    let reported = json!(summary.warnings).to_string();
+    assert!(
+        reported.contains("different retention") && reported.contains("different filters"),
+        "{reported}"
+    );
     assert_eq!(function.cloud().group("/app/a").retention, Some(30));
 }
 

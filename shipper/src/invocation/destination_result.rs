@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::aws::Aws;
 use crate::counts::Counts;
-use crate::delivery::{DeliveryResult, Left};
+use crate::delivery::{DeliveryResult, RecordsByReason};
 use crate::destination::ReasonCode;
 use crate::record::Record;
 use crate::undelivered::{Folder, NotStored, ObjectName, Storage, StoredEvent, by_event};
@@ -20,7 +20,7 @@ pub(super) struct DestinationResult<'r> {
     pub(super) destination: &'r str,
     pub(super) counts: Counts,
     /// The events with undelivered records that are not stored elsewhere.
-    pub(super) left: BTreeSet<usize>,
+    pub(super) undelivered: BTreeSet<usize>,
     /// The stored events that were partially delivered, and whose objects contain only the rest
     /// now.
     pub(super) rewritten: BTreeSet<usize>,
@@ -58,7 +58,7 @@ impl<'r> DestinationResult<'r> {
         Self {
             destination,
             counts: std::mem::take(&mut delivered.counts),
-            left: BTreeSet::new(),
+            undelivered: BTreeSet::new(),
             rewritten: BTreeSet::new(),
             warnings: Vec::new(),
             delivered,
@@ -76,35 +76,41 @@ impl<'r> DestinationResult<'r> {
     }
 
     /// Whether there are undelivered records.
-    pub(super) fn has_left(&self) -> bool {
-        !self.delivered.left.is_empty()
+    pub(super) fn has_undelivered(&self) -> bool {
+        !self.delivered.undelivered.is_empty()
     }
 
     /// Without storage, undelivered records return to their source.
     pub(super) fn return_to_source(&mut self) {
-        for left in [&self.delivered.left, &self.delivered.dead_letters].into_iter().flatten() {
-            self.counts.return_to_source(left.records.len(), &left.class);
-            self.left.extend(left.records.iter().map(|record| record.log_source.event));
+        for undelivered in
+            [&self.delivered.undelivered, &self.delivered.dead_letters].into_iter().flatten()
+        {
+            self.counts.return_to_source(undelivered.records.len(), &undelivered.reason);
+            self.undelivered
+                .extend(undelivered.records.iter().map(|record| record.log_source.event));
         }
     }
 
     /// Undelivered records remain stored as they are.
     pub(super) fn stay_stored(&mut self) {
-        for left in &self.delivered.left {
-            self.counts.store(left.records.len(), &left.class);
-            self.left.extend(left.records.iter().map(|record| record.log_source.event));
+        for undelivered in &self.delivered.undelivered {
+            self.counts.store(undelivered.records.len(), &undelivered.reason);
+            self.undelivered
+                .extend(undelivered.records.iter().map(|record| record.log_source.event));
         }
     }
 
     /// Stores undelivered records, under the names of their events.
-    pub(super) async fn store_left(
+    pub(super) async fn store_undelivered(
         &mut self,
         storing: Storing<'_>,
         names: &BTreeMap<usize, ObjectName>,
     ) {
-        let left = std::mem::take(&mut self.delivered.left);
-        self.store(storing, Folder::Undelivered, &left, |event, _| names.get(&event).cloned())
-            .await;
+        let undelivered = std::mem::take(&mut self.delivered.undelivered);
+        self.store(storing, Folder::Undelivered, &undelivered, |event, _| {
+            names.get(&event).cloned()
+        })
+        .await;
     }
 
     /// Stores oversized records as dead letters.
@@ -118,7 +124,7 @@ impl<'r> DestinationResult<'r> {
         &mut self,
         storing: Storing<'_>,
         folder: Folder,
-        list: &[Left<'r>],
+        list: &[RecordsByReason<'r>],
         name: impl Fn(usize, &StoredEvent<'_>) -> Option<ObjectName>,
     ) {
         let events = by_event(self.destination, pairs(list));
@@ -148,15 +154,15 @@ impl<'r> DestinationResult<'r> {
         {
             self.count_parts(&event.records);
         }
-        for left in list {
-            for record in &left.records {
+        for undelivered in list {
+            for record in &undelivered.records {
                 let event = record.log_source.event;
                 if stored.contains(&event) {
-                    self.counts.store(1, &left.class);
+                    self.counts.store(1, &undelivered.reason);
                     *self.stored.entry(event).or_default() += 1;
                 } else {
-                    self.stay(1, &left.class, storing.is_stored);
-                    self.left.insert(event);
+                    self.stay(1, &undelivered.reason, storing.is_stored);
+                    self.undelivered.insert(event);
                     self.withdrawn.insert(event);
                 }
             }
@@ -181,8 +187,8 @@ impl<'r> DestinationResult<'r> {
         if !self.delivered.doubles() {
             return;
         }
-        let left = std::mem::take(&mut self.delivered.left);
-        for (event, rest) in by_event(self.destination, pairs(&left)) {
+        let undelivered = std::mem::take(&mut self.delivered.undelivered);
+        for (event, rest) in by_event(self.destination, pairs(&undelivered)) {
             let is_less = sizes.get(&event).is_some_and(|size| rest.records.len() < *size);
             // If dead letters could not be stored, the object must remain unchanged.
             let may_be = is_less && !self.withdrawn.contains(&event);
@@ -192,7 +198,7 @@ impl<'r> DestinationResult<'r> {
             let document = rest.document(SystemTime::now());
             match storing.storage.put(storing.aws, key, document.into(), storing.until).await {
                 Ok(()) => {
-                    self.left.remove(&event);
+                    self.undelivered.remove(&event);
                     self.rewritten.insert(event);
                     self.count_parts(&rest.records);
                 }
@@ -212,8 +218,8 @@ impl<'r> DestinationResult<'r> {
         let rejected = std::mem::take(&mut self.delivered.rejected);
         let unattributed = std::mem::take(&mut self.delivered.unattributed);
         let of_some = unattributed.iter().flat_map(|some| {
-            let class = some.rejected.first().map(|(class, _)| class);
-            class.into_iter().flat_map(|class| some.records.iter().map(move |it| (*it, class)))
+            let reason = some.rejected.first().map(|(reason, _)| reason);
+            reason.into_iter().flat_map(|reason| some.records.iter().map(move |it| (*it, reason)))
         });
         let events = by_event(self.destination, pairs(&rejected).chain(of_some));
         let puts = events.iter().map(|(event, stored)| async move {
@@ -228,10 +234,10 @@ impl<'r> DestinationResult<'r> {
                 failed.insert(event);
             }
         }
-        for left in &rejected {
-            for record in &left.records {
+        for undelivered in &rejected {
+            for record in &undelivered.records {
                 if failed.contains(&record.log_source.event) {
-                    self.withdraw(1, &left.class, storing.is_stored);
+                    self.withdraw(1, &undelivered.reason, storing.is_stored);
                 } else {
                     self.counts.rejected_stored += 1;
                 }
@@ -241,32 +247,32 @@ impl<'r> DestinationResult<'r> {
             let events: BTreeSet<usize> =
                 some.records.iter().map(|record| record.log_source.event).collect();
             let is_stored_now = events.is_disjoint(&failed);
-            for (class, records) in &some.rejected {
+            for (reason, records) in &some.rejected {
                 if is_stored_now {
                     self.counts.rejected_stored += *records as u64;
                 } else {
-                    self.withdraw(*records, class, storing.is_stored);
+                    self.withdraw(*records, reason, storing.is_stored);
                 }
             }
             if !is_stored_now {
                 failed.extend(events);
             }
         }
-        self.left.extend(&failed);
+        self.undelivered.extend(&failed);
         self.withdrawn.extend(failed);
     }
 
-    fn withdraw(&mut self, records: usize, class: &ReasonCode, is_stored: bool) {
-        self.counts.withdraw_rejection(records, class);
-        self.stay(records, class, is_stored);
+    fn withdraw(&mut self, records: usize, reason: &ReasonCode, is_stored: bool) {
+        self.counts.withdraw_rejection(records, reason);
+        self.stay(records, reason, is_stored);
     }
 
     /// Counts records that remain at their source.
-    fn stay(&mut self, records: usize, class: &ReasonCode, is_stored: bool) {
+    fn stay(&mut self, records: usize, reason: &ReasonCode, is_stored: bool) {
         if is_stored {
-            self.counts.store(records, class);
+            self.counts.store(records, reason);
         } else {
-            self.counts.return_to_source(records, class);
+            self.counts.return_to_source(records, reason);
         }
     }
 
@@ -292,6 +298,10 @@ impl<'r> DestinationResult<'r> {
     }
 }
 
-fn pairs<'l, 'r>(list: &'l [Left<'r>]) -> impl Iterator<Item = (&'r Record<'r>, &'l ReasonCode)> {
-    list.iter().flat_map(|left| left.records.iter().map(|record| (*record, &left.class)))
+fn pairs<'l, 'r>(
+    list: &'l [RecordsByReason<'r>],
+) -> impl Iterator<Item = (&'r Record<'r>, &'l ReasonCode)> {
+    list.iter().flat_map(|undelivered| {
+        undelivered.records.iter().map(|record| (*record, &undelivered.reason))
+    })
 }

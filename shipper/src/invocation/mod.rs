@@ -175,7 +175,7 @@ impl Shipper {
 
     /// Warns if requests cannot be signed, with the reason.
     fn warn_of_credentials(&self, summary: &mut Summary) {
-        let not_signed = Fault::NotSigned.class();
+        let not_signed = Fault::NotSigned.reason();
         let is_not_signed = summary
             .destinations
             .values()
@@ -220,10 +220,10 @@ impl Shipper {
         for disposition in dispositions {
             match disposition {
                 Disposition::Undecodable(error) => return Err(error.into()),
-                Disposition::Left | Disposition::NotBegun => {
+                Disposition::Undelivered | Disposition::NotProcessed => {
                     return Err(ShipError::Undelivered(undelivered(summary)));
                 }
-                Disposition::Settled | Disposition::Rewritten => {}
+                Disposition::Completed | Disposition::Rewritten => {}
             }
         }
         Ok(())
@@ -265,7 +265,7 @@ impl Shipper {
         };
         let mut pipeline = Pipeline::new(self, invocation, retry_scope, summary);
         let dispositions = pipeline.ship(&payloads).await;
-        let failed = dispositions.iter().position(|disposition| !disposition.is_settled());
+        let failed = dispositions.iter().position(|disposition| !disposition.is_completed());
         let again = failed.map_or(0, |lowest| numbers.len() - lowest);
         let failed = failed.map(|lowest| numbers[lowest].clone()).into_iter().collect();
         self.reply(failed, again, numbers.len(), &dispositions, summary)
@@ -284,7 +284,7 @@ impl Shipper {
             return Ok(Reply::BatchFailures(failed));
         }
         let mut reasons: Vec<String> = Vec::new();
-        if dispositions.contains(&Disposition::Left) {
+        if dispositions.contains(&Disposition::Undelivered) {
             reasons.push(undelivered(summary));
         }
         for disposition in dispositions {
@@ -351,8 +351,8 @@ impl Shipper {
             inspections().insert(name.to_owned(), MOST_TRIES);
         }
         match inspected {
-            Inspected::Badly(why) => Some(format!("{name}: {why}")),
-            Inspected::Well | Inspected::Absent | Inspected::Unknown => None,
+            Inspected::Invalid(why) => Some(format!("{name}: {why}")),
+            Inspected::Valid | Inspected::NotFound | Inspected::Unknown => None,
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) enum Source {
     /// A stored event, which remains stored until it is processed.
     Stored,
     /// A stored event that another invocation has begun to deliver.
-    StoredAndBegun,
+    StoredInProgress,
 }
 
 /// The maximum nesting of events in on-failure records. Each invocation with a record as its event
@@ -51,12 +51,12 @@ const MOST_LAYERS: usize = 8;
 impl Source {
     /// Whether it is a stored event.
     pub(super) fn is_stored(self) -> bool {
-        matches!(self, Self::Stored | Self::StoredAndBegun)
+        matches!(self, Self::Stored | Self::StoredInProgress)
     }
 
     /// Whether parts may have been delivered without being counted.
-    pub(super) fn is_doubtful(self) -> bool {
-        matches!(self, Self::OnFailure | Self::StoredAndBegun)
+    pub(super) fn is_ambiguous(self) -> bool {
+        matches!(self, Self::OnFailure | Self::StoredInProgress)
     }
 }
 

@@ -27,15 +27,15 @@ const TURN_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Disposition {
     /// Everything is delivered, rejected, stored or dropped, or the payload is a test message.
-    Settled,
+    Completed,
     /// It was a stored event, and its object contains only the undelivered rest now.
     Rewritten,
     /// Some records are undelivered and exist only at the payload's source.
-    Left,
+    Undelivered,
     /// It cannot be decoded and not be stored.
     Undecodable(DecodeError),
     /// It was not processed.
-    NotBegun,
+    NotProcessed,
 }
 
 /// Which payloads are retried if one of them must be.
@@ -95,18 +95,21 @@ impl<'s> Pipeline<'s> {
         let mut dispositions = Vec::with_capacity(payloads.len());
         while dispositions.len() < payloads.len() {
             let turn = self.decode_turn(&payloads[dispositions.len()..]);
-            let mut texts = turn.iter().map(|_| self.shipper.buffers.take()).collect::<Vec<_>>();
-            let shipped = self.ship_turn(&turn, &mut texts).await;
+            let mut strings = turn.iter().map(|_| self.shipper.buffers.take()).collect::<Vec<_>>();
+            let shipped = self.ship_turn(&turn, &mut strings).await;
             let decoded = turn.into_iter().filter_map(|decoded| decoded.json.ok());
-            texts.into_iter().chain(decoded).for_each(|buffer| self.shipper.buffers.leave(buffer));
-            let goes_on =
-                shipped.iter().all(Disposition::is_settled) || self.retry_scope == RetryScope::Each;
+            strings
+                .into_iter()
+                .chain(decoded)
+                .for_each(|buffer| self.shipper.buffers.put_back(buffer));
+            let goes_on = shipped.iter().all(Disposition::is_completed)
+                || self.retry_scope == RetryScope::Each;
             dispositions.extend(shipped);
             if !goes_on {
                 break;
             }
         }
-        dispositions.resize(payloads.len(), Disposition::NotBegun);
+        dispositions.resize(payloads.len(), Disposition::NotProcessed);
         dispositions
     }
 
@@ -144,20 +147,20 @@ impl<'s> Pipeline<'s> {
     async fn ship_turn(
         &mut self,
         turn: &[Decoded<'_, '_>],
-        texts: &mut [Vec<u8>],
+        strings: &mut [Vec<u8>],
     ) -> Vec<Disposition> {
-        let mut dispositions = vec![Disposition::Settled; turn.len()];
+        let mut dispositions = vec![Disposition::Completed; turn.len()];
         let Some(first) = turn.first().map(|decoded| decoded.payload) else {
             return dispositions;
         };
         let Some(targets) = self.targets(first.only) else {
             // Nothing was processed or changed.
-            return vec![Disposition::NotBegun; turn.len()];
+            return vec![Disposition::NotProcessed; turn.len()];
         };
         let mut deliveries: Vec<(usize, Delivery<'_>)> = Vec::with_capacity(turn.len());
-        for ((index, decoded), texts) in turn.iter().enumerate().zip(texts) {
+        for ((index, decoded), strings) in turn.iter().enumerate().zip(strings) {
             let json = decoded.json.as_deref().map_err(Clone::clone);
-            match json.and_then(|json| decode::parse(json, texts)) {
+            match json.and_then(|json| decode::parse(json, strings)) {
                 Ok(delivery) if self.is_to_be_shipped(&delivery, &targets) => {
                     self.summary.note_times(&delivery);
                     deliveries.push((index, delivery));
@@ -165,7 +168,7 @@ impl<'s> Pipeline<'s> {
                 Ok(_) => {}
                 Err(error) => {
                     dispositions[index] =
-                        self.store_undecodable_parcel(decoded.payload, error).await;
+                        self.store_undecodable_payload(decoded.payload, error).await;
                 }
             }
         }
@@ -208,10 +211,10 @@ impl<'s> Pipeline<'s> {
             dispositions[*event] = Disposition::Rewritten;
         }
         let undecodable =
-            dispositions.iter().enumerate().filter(|(_, disposition)| !disposition.is_settled());
+            dispositions.iter().enumerate().filter(|(_, disposition)| !disposition.is_completed());
         let undecodable: BTreeSet<usize> = undecodable.map(|(event, _)| event).collect();
         for event in self.account(shipped, &undecodable, first) {
-            dispositions[event] = Disposition::Left;
+            dispositions[event] = Disposition::Undelivered;
         }
         dispositions
     }
@@ -268,7 +271,7 @@ impl<'s> Pipeline<'s> {
         shipper.learned(name, delivered.endpoint_state);
         let is_well = delivered.counts.requests > 0
             && delivered.endpoint_state.breaker.is_closed()
-            && !delivered.left.iter().any(|left| left.class.blames_credentials());
+            && !delivered.undelivered.iter().any(|undelivered| undelivered.reason.blames_credentials());
         let mut shipped = DestinationResult::new(name, delivered);
         if is_well {
             shipped.warnings.extend(shipper.inspect(name, destination, self.deliver_until).await);
@@ -288,14 +291,14 @@ impl<'s> Pipeline<'s> {
             shipped.store_oversized(storing()).await;
             shipped.store_rejected(storing()).await;
         }
-        if !shipped.has_left() {
+        if !shipped.has_undelivered() {
             return shipped;
         }
         if places.source.is_stored() {
             shipped.stay_stored();
             shipped.rewrite(storing(), &places.keys, &places.sizes).await;
         } else {
-            shipped.store_left(storing(), &places.names).await;
+            shipped.store_undelivered(storing(), &places.names).await;
         }
         shipped
     }
@@ -308,7 +311,7 @@ impl<'s> Pipeline<'s> {
         first: &Payload<'_>,
     ) -> BTreeSet<usize> {
         let left: BTreeSet<usize> =
-            shipped.iter().flat_map(|shipped| shipped.left.iter().copied()).collect();
+            shipped.iter().flat_map(|shipped| shipped.undelivered.iter().copied()).collect();
         let failed: BTreeSet<usize> = left.union(undecodable).copied().collect();
         let lowest = failed.first().copied();
         let retry_scope = self.retry_scope;
@@ -322,7 +325,7 @@ impl<'s> Pipeline<'s> {
             if retry_scope == RetryScope::All && lowest.is_some() {
                 shipped.counts.possible_duplicates += std::mem::take(held);
             }
-            let doubtful = first.source.is_doubtful();
+            let doubtful = first.source.is_ambiguous();
             shipped.counts.possible_duplicates +=
                 shipped.held_of(|event| doubtful || repeated(event));
             *held += shipped.held_of(|event| !repeated(event));
@@ -389,7 +392,7 @@ impl<'s> Pipeline<'s> {
     }
 
     /// Stores a payload that cannot be decoded, if there is storage.
-    async fn store_undecodable_parcel(
+    async fn store_undecodable_payload(
         &mut self,
         payload: &Payload<'_>,
         error: DecodeError,
@@ -401,7 +404,7 @@ impl<'s> Pipeline<'s> {
         else {
             return Disposition::Undecodable(error);
         };
-        let (aws, reason) = (self.shipper.aws(), error.class());
+        let (aws, reason) = (self.shipper.aws(), error.reason());
         let stored = undelivered
             .storage
             .store_undecodable(aws, data, payload.arrived, &reason, self.store_by())
@@ -412,7 +415,7 @@ impl<'s> Pipeline<'s> {
                     "{error}; the event is stored unchanged under \
                     undecodable/"
                 ));
-                Disposition::Settled
+                Disposition::Completed
             }
             Err(problem) => {
                 self.summary
@@ -434,7 +437,11 @@ impl<'s> Pipeline<'s> {
             json_fields: config.json_fields,
             max_record_bytes: config.max_record_bytes,
             max_age: config.max_age,
-            outage: if shared.undelivered.is_some() { Outage::GiveUp } else { Outage::Outlast },
+            outage: if shared.undelivered.is_some() {
+                Outage::StopSending
+            } else {
+                Outage::RetryUntilDeadline
+            },
             max_in_flight: config.max_in_flight,
             max_held_bytes,
         }
@@ -448,8 +455,8 @@ impl<'s> Pipeline<'s> {
 
 impl Disposition {
     /// Whether nothing undelivered remains at the source, or it has a pointer of its own.
-    pub(super) fn is_settled(&self) -> bool {
-        matches!(self, Self::Settled | Self::Rewritten)
+    pub(super) fn is_completed(&self) -> bool {
+        matches!(self, Self::Completed | Self::Rewritten)
     }
 }
 

@@ -52,7 +52,7 @@ struct Pointed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Done {
     /// It was delivered or moved, and is deleted.
-    Settled,
+    Completed,
     /// It contains only the undelivered rest now, with a pointer of its own.
     Rewritten,
     /// It no longer exists.
@@ -62,7 +62,7 @@ enum Done {
     /// It does not belong to this function.
     Foreign,
     /// It remains for a retry.
-    Left,
+    Remaining,
 }
 
 /// A batch of messages in progress.
@@ -221,7 +221,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
         let mut pipeline = Pipeline::new(self.shipper, self.invocation, retry_scope, summary);
         let dispositions = pipeline.ship(&payloads).await;
         for (disposition, owner) in dispositions.iter().zip(owners) {
-            self.failed[owner] |= !disposition.is_settled();
+            self.failed[owner] |= !disposition.is_completed();
         }
         dispositions
     }
@@ -241,14 +241,14 @@ impl<'s, 'm> Consuming<'s, 'm> {
             for (object, done) in self.ship_some(undelivered, some, summary).await {
                 let pointers = summary.pointers();
                 match done {
-                    Done::Settled => pointers.settled += 1,
+                    Done::Completed => pointers.settled += 1,
                     Done::Rewritten => pointers.rewritten += 1,
                     Done::Gone => pointers.gone += 1,
                     Done::Undecodable => pointers.undecodable += 1,
                     Done::Foreign => pointers.foreign += 1,
-                    Done::Left => pointers.left += 1,
+                    Done::Remaining => pointers.left += 1,
                 }
-                if matches!(done, Done::Left | Done::Foreign) {
+                if matches!(done, Done::Remaining | Done::Foreign) {
                     object.messages.iter().for_each(|index| self.failed[*index] = true);
                 }
             }
@@ -288,13 +288,13 @@ impl<'s, 'm> Consuming<'s, 'm> {
         let mut payloads = Vec::new();
         let mut owners = Vec::new();
         for (index, (object, stored)) in events.iter().enumerate() {
-            if let Some(Stored { body, is_begun }) = stored {
+            if let Some(Stored { body, is_in_progress }) = stored {
                 owners.push(index);
                 payloads.push(Payload {
                     data: Data::Gzip(body.clone()),
                     only: object.destination.as_deref(),
                     arrived: now,
-                    source: if *is_begun { Source::StoredAndBegun } else { Source::Stored },
+                    source: if *is_in_progress { Source::StoredInProgress } else { Source::Stored },
                     key: Some(&object.key),
                 });
             }
@@ -329,7 +329,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
 
     /// Reads an object, unless its delivery would be useless.
     async fn fetch(&self, storage: &Storage, object: &Pointed) -> Read {
-        let left = |warning: Option<String>| Read::Done(Done::Left, warning);
+        let left = |warning: Option<String>| Read::Done(Done::Remaining, warning);
         let (shipper, aws) = (self.shipper, self.shipper.aws());
         if self.time_left() < SHORTEST {
             return left(None);
@@ -377,7 +377,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
                 ),
             };
         };
-        let is_begun = if self.doubles(destination) {
+        let is_in_progress = if self.doubles(destination) {
             match storage.note_delivery(aws, &object.key, self.until()).await {
                 Ok(is_first) => !is_first,
                 Err(error) => return left(Some(format!("could not record a delivery: {error}"))),
@@ -385,7 +385,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
         } else {
             false
         };
-        Read::Stored(Stored { body, is_begun })
+        Read::Stored(Stored { body, is_in_progress })
     }
 
     /// Deletes or moves an object, by the results of its payloads, and adds warnings.
@@ -400,7 +400,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
         let mut warnings = Vec::new();
         let end = match (stored, dispositions) {
             (Some(Stored { body, .. }), [Disposition::Undecodable(error)]) => {
-                let reason = error.class();
+                let reason = error.reason();
                 let moved = storage
                     .store_undecodable_object(aws, &object.key, body, &reason, self.until())
                     .await;
@@ -414,24 +414,24 @@ impl<'s, 'm> Consuming<'s, 'm> {
                     }
                     Err(error) => {
                         warnings.push(format!("could not move a stored event: {error}"));
-                        Done::Left
+                        Done::Remaining
                     }
                 }
             }
             (_, [Disposition::Rewritten]) => Done::Rewritten,
-            (_, dispositions) if dispositions.iter().all(Disposition::is_settled) => {
-                self.delete(storage, object, Done::Settled, &mut warnings).await
+            (_, dispositions) if dispositions.iter().all(Disposition::is_completed) => {
+                self.delete(storage, object, Done::Completed, &mut warnings).await
             }
-            _ => Done::Left,
+            _ => Done::Remaining,
         };
-        let is_doubtful = match end {
+        let is_ambiguous = match end {
             // It was delivered, which could not be recorded otherwise.
-            Done::Left if dispositions.iter().all(Disposition::is_settled) => true,
+            Done::Remaining if dispositions.iter().all(Disposition::is_completed) => true,
             // The attempt that delivers it counts what another invocation may have delivered.
-            Done::Left | Done::Rewritten => stored.is_some_and(|stored| stored.is_begun),
+            Done::Remaining | Done::Rewritten => stored.is_some_and(|stored| stored.is_in_progress),
             _ => false,
         };
-        if !is_doubtful && object.destination.as_deref().is_some_and(|name| self.doubles(name)) {
+        if !is_ambiguous && object.destination.as_deref().is_some_and(|name| self.doubles(name)) {
             // A note that remains only makes the next delivery count too many possible duplicates.
             let _ = storage.delete_note(aws, &object.key, self.until()).await;
         }
@@ -459,7 +459,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
                     "could not overwrite a stored event that was delivered; it will be delivered \
                      again: {error}"
                 ));
-                Done::Left
+                Done::Remaining
             }
         }
     }
@@ -549,7 +549,7 @@ enum Read {
 struct Stored {
     body: Bytes,
     /// Whether another invocation has begun to deliver it.
-    is_begun: bool,
+    is_in_progress: bool,
 }
 
 /// Takes the next objects of a joint delivery, from the end.

@@ -18,7 +18,7 @@ pub enum Reply {
 
 impl Reply {
     /// The serialized response.
-    pub fn answer(self, summary: Summary) -> Response {
+    pub fn into_response(self, summary: Summary) -> Response {
         match self {
             Self::Summary => Response::Summary(Box::new(summary)),
             Self::BatchFailures(failed) => Response::Batch { failed },
@@ -56,12 +56,12 @@ mod tests {
 
     #[test]
     fn a_batch_is_answered_as_lambda_wants_it_and_with_nothing_else() {
-        let answer = |failed: &[&str]| {
+        let response = |failed: &[&str]| {
             let failed = failed.iter().map(|&failed| failed.to_owned()).collect();
-            let answer = Reply::BatchFailures(failed).answer(Summary::begin("r", 5));
-            serde_json::to_string(&answer).unwrap()
+            let response = Reply::BatchFailures(failed).into_response(Summary::begin("r", 5));
+            serde_json::to_string(&response).unwrap()
         };
-        assert_eq!(answer(&[]), r#"{"batchItemFailures":[]}"#);
-        assert_eq!(answer(&["7"]), r#"{"batchItemFailures":[{"itemIdentifier":"7"}]}"#);
+        assert_eq!(response(&[]), r#"{"batchItemFailures":[]}"#);
+        assert_eq!(response(&["7"]), r#"{"batchItemFailures":[{"itemIdentifier":"7"}]}"#);
     }
 }

@@ -32,8 +32,8 @@ const fn kind(ranges: &[(u8, u8)]) -> Kind {
 /// byte at a multiple of its length.
 pub(super) fn has_run(text: &[u8], length: usize, kind: &Kind) -> bool {
     let mut end = length;
-    while let Some(stretch) = end.checked_sub(length).and_then(|start| text.get(start..end)) {
-        let run = stretch.iter().rev().take_while(|byte| kind[usize::from(**byte)]).count();
+    while let Some(chunk) = end.checked_sub(length).and_then(|start| text.get(start..end)) {
+        let run = chunk.iter().rev().take_while(|byte| kind[usize::from(**byte)]).count();
         if run == length {
             return true;
         }

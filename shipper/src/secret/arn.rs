@@ -18,7 +18,7 @@ pub struct SecretArn {
     /// Its region.
     pub region: String,
     /// Its secret store.
-    pub keeper: SecretStore,
+    pub store: SecretStore,
 }
 
 /// A secret store.
@@ -70,7 +70,7 @@ impl SecretArn {
             "ssm" => {
                 let name = resource.strip_prefix("parameter/").filter(|name| !name.is_empty());
                 name.ok_or(NoArn)?;
-                Ok(Self { arn: text.to_owned(), region, keeper: SecretStore::Ssm })
+                Ok(Self { arn: text.to_owned(), region, store: SecretStore::Ssm })
             }
             _ => Err(NoArn),
         }
@@ -80,7 +80,7 @@ impl SecretArn {
         let mut parts = resource.strip_prefix("secret:").ok_or(NoArn)?.split(':');
         let name = parts.next().filter(|name| !name.is_empty()).ok_or(NoArn)?;
         let mut addition = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
-        let keeper = SecretStore::SecretsManager {
+        let store = SecretStore::SecretsManager {
             json_key: addition(),
             stage: addition(),
             version_id: addition(),
@@ -90,12 +90,12 @@ impl SecretArn {
         }
         let start = text.len() - resource.len();
         let arn = format!("{}secret:{name}", &text[..start]);
-        Ok(Self { arn, region, keeper })
+        Ok(Self { arn, region, store })
     }
 
     /// The service of its secret store.
     pub fn service(&self) -> Service {
-        match self.keeper {
+        match self.store {
             SecretStore::SecretsManager { .. } => Service::SecretsManager,
             SecretStore::Ssm => Service::Ssm,
         }
@@ -103,7 +103,7 @@ impl SecretArn {
 
     /// The IAM action that the function's role needs.
     pub fn action(&self) -> &'static str {
-        match self.keeper {
+        match self.store {
             SecretStore::SecretsManager { .. } => "secretsmanager:GetSecretValue",
             SecretStore::Ssm => "ssm:GetParameter",
         }
@@ -122,10 +122,10 @@ mod tests {
 
     const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:search-AbCdEf";
 
-    fn keeper(addition: &str) -> Result<SecretStore, NoArn> {
+    fn store(addition: &str) -> Result<SecretStore, NoArn> {
         SecretArn::parse(&format!("{SECRET}{addition}")).map(|arn| {
             assert_eq!((arn.arn.as_str(), arn.region.as_str()), (SECRET, "eu-west-1"));
-            arn.keeper
+            arn.store
         })
     }
 
@@ -138,12 +138,12 @@ mod tests {
                 version_id: id.map(str::to_owned),
             })
         };
-        assert_eq!(keeper(""), of(None, None, None));
-        assert_eq!(keeper(":token"), of(Some("token"), None, None));
-        assert_eq!(keeper(":token::"), of(Some("token"), None, None));
-        assert_eq!(keeper("::AWSPREVIOUS:"), of(None, Some("AWSPREVIOUS"), None));
-        assert_eq!(keeper(":token::5"), of(Some("token"), None, Some("5")));
-        assert_eq!(keeper(":token::5:"), Err(NoArn));
+        assert_eq!(store(""), of(None, None, None));
+        assert_eq!(store(":token"), of(Some("token"), None, None));
+        assert_eq!(store(":token::"), of(Some("token"), None, None));
+        assert_eq!(store("::AWSPREVIOUS:"), of(None, Some("AWSPREVIOUS"), None));
+        assert_eq!(store(":token::5"), of(Some("token"), None, Some("5")));
+        assert_eq!(store(":token::5:"), Err(NoArn));
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
         let text = "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/app/token";
         let arn = SecretArn::parse(text).unwrap();
         assert_eq!((arn.arn.as_str(), arn.region.as_str()), (text, "cn-north-1"));
-        assert_eq!(arn.keeper, SecretStore::Ssm);
+        assert_eq!(arn.store, SecretStore::Ssm);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub type Secrets = BTreeMap<SecretArn, Secret>;
 pub enum FetchError {
     /// AWS returned an error.
     #[error("cannot fetch {arn}: {error}{}", advice(.arn, .error))]
-    NotGiven {
+    NotFetched {
         /// The ARN.
         arn: Box<SecretArn>,
         /// The error.
@@ -30,7 +30,7 @@ pub enum FetchError {
     },
     /// The value is not a string.
     #[error("{arn} {what}")]
-    NotText {
+    NotString {
         /// The ARN.
         arn: Box<SecretArn>,
         /// What it is.
@@ -42,7 +42,7 @@ impl FetchError {
     /// The ARN of the secret.
     pub fn arn(&self) -> &SecretArn {
         match self {
-            Self::NotGiven { arn, .. } | Self::NotText { arn, .. } => arn,
+            Self::NotFetched { arn, .. } | Self::NotString { arn, .. } => arn,
         }
     }
 }
@@ -77,7 +77,7 @@ pub async fn fetch(
 }
 
 async fn value(aws: &Aws, arn: &SecretArn, until: Instant) -> Result<Secret, FetchError> {
-    let fetched = match &arn.keeper {
+    let fetched = match &arn.store {
         SecretStore::Ssm => parameter(aws, Some(&arn.region), &arn.arn, until).await.map(Some),
         SecretStore::SecretsManager { stage, version_id, .. } => {
             let mut input = json!({"SecretId": arn.arn});
@@ -96,7 +96,7 @@ async fn value(aws: &Aws, arn: &SecretArn, until: Instant) -> Result<Secret, Fet
             Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
         }
         Ok(None) => Err(arn.is_not("is binary; a secret must be a string")),
-        Err(error) => Err(FetchError::NotGiven { arn: Box::new(arn.clone()), error }),
+        Err(error) => Err(FetchError::NotFetched { arn: Box::new(arn.clone()), error }),
     }
 }
 
@@ -115,7 +115,7 @@ async fn secret(
     let call = async |timeout| {
         aws.call(Service::SecretsManager, Some(region), "GetSecretValue", input, timeout).await
     };
-    retry_until(until, LONGEST_CALL, call).await.map(|answer: Response| answer.secret_string)
+    retry_until(until, LONGEST_CALL, call).await.map(|response: Response| response.secret_string)
 }
 
 /// Reads and decrypts a parameter of Systems Manager, by its name or ARN.
@@ -140,14 +140,14 @@ pub(crate) async fn parameter(
     let input = json!({"Name": name, "WithDecryption": true});
     let call =
         async |timeout| aws.call(Service::Ssm, region, "GetParameter", &input, timeout).await;
-    retry_until(until, LONGEST_CALL, call).await.map(|answer: Response| answer.parameter.value)
+    retry_until(until, LONGEST_CALL, call).await.map(|response: Response| response.parameter.value)
 }
 
 impl SecretArn {
     /// The ARN without a key.
     fn whole(&self) -> Self {
         let mut whole = self.clone();
-        if let SecretStore::SecretsManager { json_key, .. } = &mut whole.keeper {
+        if let SecretStore::SecretsManager { json_key, .. } = &mut whole.store {
             *json_key = None;
         }
         whole
@@ -155,7 +155,7 @@ impl SecretArn {
 
     /// The value of the ARN's key in a secret.
     fn member_of(&self, value: &Secret) -> Result<Secret, FetchError> {
-        let SecretStore::SecretsManager { json_key: Some(key), .. } = &self.keeper else {
+        let SecretStore::SecretsManager { json_key: Some(key), .. } = &self.store else {
             return Ok(value.clone());
         };
         match serde_json::from_str(value.expose()) {
@@ -172,7 +172,7 @@ impl SecretArn {
     }
 
     fn is_not(&self, what: &str) -> FetchError {
-        FetchError::NotText { arn: Box::new(self.clone()), what: what.to_owned() }
+        FetchError::NotString { arn: Box::new(self.clone()), what: what.to_owned() }
     }
 }
 

@@ -48,14 +48,14 @@ pub(crate) fn by_event<'r>(
     records: impl Iterator<Item = (&'r Record<'r>, &'r ReasonCode)>,
 ) -> BTreeMap<usize, StoredEvent<'r>> {
     let mut events: BTreeMap<usize, StoredEvent<'r>> = BTreeMap::new();
-    for (record, class) in records {
+    for (record, reason) in records {
         let stored = events.entry(record.log_source.event).or_insert_with(|| StoredEvent {
             destination,
             log_source: record.log_source,
             records: Vec::new(),
             reasons: BTreeMap::new(),
         });
-        *stored.reasons.entry(class.as_str()).or_default() += 1;
+        *stored.reasons.entry(reason.as_str()).or_default() += 1;
         stored.records.push(record);
     }
     for stored in events.values_mut() {

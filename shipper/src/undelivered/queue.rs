@@ -139,8 +139,9 @@ async fn attributes<const COUNT: usize>(
     }
 
     let input = json!({"QueueUrl": queue_url, "AttributeNames": &names[..]});
-    let answer: Response = aws.call(Service::Sqs, region, GET_ATTRIBUTES, &input, timeout).await?;
-    let number = |name: &str| answer.attributes.get(name)?.parse::<u64>().ok();
+    let response: Response =
+        aws.call(Service::Sqs, region, GET_ATTRIBUTES, &input, timeout).await?;
+    let number = |name: &str| response.attributes.get(name)?.parse::<u64>().ok();
     let numbers: Option<Vec<u64>> = names.into_iter().map(number).collect();
     numbers.and_then(|numbers| numbers.try_into().ok()).ok_or_else(|| unreadable(GET_ATTRIBUTES))
 }

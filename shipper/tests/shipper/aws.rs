@@ -20,24 +20,24 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// Returns responses one after another, and records the requests.
 #[derive(Default)]
 struct Stub {
-    answers: Mutex<VecDeque<Response>>,
+    responses: Mutex<VecDeque<Response>>,
     requests: Mutex<Vec<Request>>,
 }
 
 impl http::Service for Stub {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         self.requests.lock().unwrap().push(request);
-        let answer = self.answers.lock().unwrap().pop_front();
-        answer.map_or(Reply::Reset, Reply::Response)
+        let response = self.responses.lock().unwrap().pop_front();
+        response.map_or(Reply::Reset, Reply::Response)
     }
 }
 
 /// Runs `calls` against a server with these responses, and returns their result and the requests.
 async fn against<T>(
-    answers: Vec<Response>,
+    responses: Vec<Response>,
     calls: impl AsyncFnOnce(&Aws) -> T,
 ) -> (T, Vec<Request>) {
-    let stub = Arc::new(Stub { answers: Mutex::new(answers.into()), ..Stub::default() });
+    let stub = Arc::new(Stub { responses: Mutex::new(responses.into()), ..Stub::default() });
     let server = Server::start(Arc::clone(&stub));
     let environment = Environment::from_pairs(&[
         ("AWS_REGION", "eu-west-1"),
@@ -58,8 +58,9 @@ async fn parameter(aws: &Aws, timeout: Duration) -> Result<Value, AwsError> {
 
 #[tokio::test]
 async fn a_json_call_is_signed_and_addressed_to_its_operation() {
-    let answer = Response::new(200, r#"{"Parameter":{"Value":"v"}}"#);
-    let (result, requests) = against(vec![answer], async |aws| parameter(aws, TIMEOUT).await).await;
+    let response = Response::new(200, r#"{"Parameter":{"Value":"v"}}"#);
+    let (result, requests) =
+        against(vec![response], async |aws| parameter(aws, TIMEOUT).await).await;
     assert_eq!(result, Ok(json!({"Parameter": {"Value": "v"}})));
     let [request] = &requests[..] else { panic!("{requests:?}") };
     assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/"));
@@ -75,8 +76,8 @@ async fn a_json_call_is_signed_and_addressed_to_its_operation() {
 
 #[tokio::test]
 async fn a_refusal_is_told_by_its_code_alone() {
-    let answer = Response::new(400, r#"{"__type":"AccessDeniedException","message":"PAYL0AD"}"#);
-    let (result, _) = against(vec![answer], async |aws| parameter(aws, TIMEOUT).await).await;
+    let response = Response::new(400, r#"{"__type":"AccessDeniedException","message":"PAYL0AD"}"#);
+    let (result, _) = against(vec![response], async |aws| parameter(aws, TIMEOUT).await).await;
     let error = result.unwrap_err();
     assert!(error.is_denied());
     assert_eq!(error.to_string(), "ssm:GetParameter: AccessDeniedException (status 400)");
@@ -116,8 +117,8 @@ fn a_wrong_clock_is_corrected_for_destinations_too() {
         .with("date", httpdate::fmt_http_date(theirs));
     let well =
         || Response::new(200, r#"{"FailedPutCount":0,"RequestResponses":[{"RecordId":"1"}]}"#);
-    let answers = Mutex::new([skewed, well(), well()].into());
-    let stub = Arc::new(Stub { answers, ..Stub::default() });
+    let responses = Mutex::new([skewed, well(), well()].into());
+    let stub = Arc::new(Stub { responses, ..Stub::default() });
     let server = Server::start(Arc::clone(&stub));
     let mut lambda = Lambda::start(&json!({"destinations": {"stream": {
         "type": "firehose", "url": server.url(),
@@ -139,12 +140,12 @@ fn a_wrong_clock_is_corrected_for_destinations_too() {
 #[tokio::test]
 async fn patience_outlasts_throttling_and_not_a_refusal() {
     let throttled = || Response::new(400, r#"{"__type":"ThrottlingException"}"#);
-    let answers = vec![throttled(), throttled(), Response::new(200, "{}")];
+    let responses = vec![throttled(), throttled(), Response::new(200, "{}")];
     let patient = async |aws: &Aws| {
         let until = Instant::now() + TIMEOUT;
         retry_until(until, TIMEOUT, async |timeout| parameter(aws, timeout).await).await
     };
-    let (result, requests) = against(answers, patient).await;
+    let (result, requests) = against(responses, patient).await;
     assert_eq!((result, requests.len()), (Ok(json!({})), 3));
     let missing = Response::new(400, r#"{"__type":"ParameterNotFound"}"#);
     let (result, requests) = against(vec![missing], patient).await;
@@ -156,14 +157,14 @@ async fn objects_are_written_read_listed_and_deleted() {
     let listing =
         "<ListBucketResult><Contents><Key>a</Key><Size>4</Size></Contents></ListBucketResult>";
     let missing = "<Error><Code>NoSuchKey</Code><Message>PAYL0AD</Message></Error>";
-    let answers = vec![
+    let responses = vec![
         Response::new(200, "").with("etag", "\"1\""),
         Response::new(200, "body").with("etag", "\"1\""),
         Response::new(200, listing),
         Response::new(204, ""),
         Response::new(404, missing),
     ];
-    let ((), requests) = against(answers, async |aws| {
+    let ((), requests) = against(responses, async |aws| {
         let bucket = Bucket { aws, name: "logs", region: Some("eu-central-1"), owner: None };
         let body = Bytes::from_static(b"body");
         let etag = bucket.put("a b", body.clone(), HeaderMap::new(), TIMEOUT).await;

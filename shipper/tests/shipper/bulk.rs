@@ -17,7 +17,7 @@ use crate::settled::Held;
 
 /// How a request is handled instead of accepting it.
 #[derive(Clone, Debug)]
-pub(crate) enum Mood {
+pub(crate) enum Behavior {
     /// Rejected with this response.
     Says(Response),
     /// Accepted, followed by this instead of the response.
@@ -44,7 +44,7 @@ pub(crate) struct State {
 
 #[derive(Default)]
 struct Inner {
-    moods: VecDeque<Mood>,
+    behaviors: VecDeque<Behavior>,
     documents: BTreeMap<String, Value>,
     violations: Vec<String>,
     arrivals: Vec<SystemTime>,
@@ -60,7 +60,7 @@ struct Inner {
 
 pub(crate) const INDEX: &str = "logs-lambda";
 
-impl Mood {
+impl Behavior {
     /// Rejects the first document permanently, if its message is [`TOO_LONG`] for its field.
     pub(crate) fn rejects_the_first() -> Self {
         Self::Items(BTreeMap::from([(0, (400, "illegal_argument_exception"))]))
@@ -79,13 +79,16 @@ pub(crate) fn with_the_first_too_long(count: usize) -> Vec<String> {
 
 impl Bulk {
     pub(crate) fn start() -> Self {
-        Self::with_moods([])
+        Self::with_behaviors([])
     }
 
     /// A cluster that handles the first requests like this, and accepts all later ones.
-    pub(crate) fn with_moods(moods: impl IntoIterator<Item = Mood>) -> Self {
+    pub(crate) fn with_behaviors(behaviors: impl IntoIterator<Item = Behavior>) -> Self {
         let state = Arc::new(State {
-            inner: Mutex::new(Inner { moods: moods.into_iter().collect(), ..Inner::default() }),
+            inner: Mutex::new(Inner {
+                behaviors: behaviors.into_iter().collect(),
+                ..Inner::default()
+            }),
         });
         let server = Server::start(Arc::clone(&state));
         Self { state, server }
@@ -132,8 +135,8 @@ impl Bulk {
         self.state.inner.lock().unwrap().stops_at.extend(messages);
     }
 
-    pub(crate) fn add_moods(&self, moods: impl IntoIterator<Item = Mood>) {
-        self.state.inner.lock().unwrap().moods.extend(moods);
+    pub(crate) fn add_behaviors(&self, behaviors: impl IntoIterator<Item = Behavior>) {
+        self.state.inner.lock().unwrap().behaviors.extend(behaviors);
     }
 
     /// The destination's configuration for this server.
@@ -183,27 +186,27 @@ impl State {
 impl Service for State {
     fn resets_before_body(&self) -> bool {
         let mut inner = self.lock();
-        let resets = matches!(inner.moods.front(), Some(Mood::ResetsBeforeBody));
+        let resets = matches!(inner.behaviors.front(), Some(Behavior::ResetsBeforeBody));
         if resets {
-            inner.moods.pop_front();
+            inner.behaviors.pop_front();
             inner.arrivals.push(SystemTime::now());
         }
         resets
     }
 
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         let mut inner = self.lock();
-        if let Some(answer) = mapping(&request) {
+        if let Some(response) = mapping(&request) {
             inner.inspections += 1;
-            return Reply::Response(inner.mapping.clone().unwrap_or(answer));
+            return Reply::Response(inner.mapping.clone().unwrap_or(response));
         }
         inner.arrivals.push(SystemTime::now());
         let (size, pieces) = match check(&request) {
             Ok(checked) => checked,
             Err(violation) => {
-                let answer = Response::new(400, violation.clone());
+                let response = Response::new(400, violation.clone());
                 inner.violations.push(violation);
-                return Reply::Response(answer);
+                return Reply::Response(response);
             }
         };
         inner.sizes.push(size);
@@ -211,16 +214,16 @@ impl Service for State {
             return Reply::Response(opensearch::too_large());
         }
         let none = BTreeMap::new();
-        match inner.moods.pop_front() {
-            None | Some(Mood::ResetsBeforeBody) => Reply::Response(inner.take(pieces, &none)),
-            Some(Mood::Items(words)) => Reply::Response(inner.take(pieces, &words)),
-            Some(Mood::Says(answer)) => Reply::Response(answer),
-            Some(Mood::Does(reply)) => reply,
-            Some(Mood::TakesThen(reply)) => {
+        match inner.behaviors.pop_front() {
+            None | Some(Behavior::ResetsBeforeBody) => Reply::Response(inner.take(pieces, &none)),
+            Some(Behavior::Items(words)) => Reply::Response(inner.take(pieces, &words)),
+            Some(Behavior::Says(response)) => Reply::Response(response),
+            Some(Behavior::Does(reply)) => reply,
+            Some(Behavior::TakesThen(reply)) => {
                 inner.take(pieces, &none);
                 reply
             }
-            Some(Mood::TakesThenTruncates) => Reply::Truncated(inner.take(pieces, &none)),
+            Some(Behavior::TakesThenTruncates) => Reply::Truncated(inner.take(pieces, &none)),
         }
     }
 }

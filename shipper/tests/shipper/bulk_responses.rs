@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use crate::bulk::{Bulk, Mood, with_the_first_too_long};
+use crate::bulk::{Behavior, Bulk, with_the_first_too_long};
 use crate::event;
 use crate::http::{Reply, Response};
 use crate::lambda::{Invoked, Lambda};
@@ -24,8 +24,8 @@ fn messages(count: usize) -> Vec<String> {
 
 /// Sends this many records to a cluster that behaves like this.
 #[track_caller]
-fn check(count: usize, moods: impl IntoIterator<Item = Mood>) -> (Counts, Invoked, Bulk) {
-    let bulk = Bulk::with_moods(moods);
+fn check(count: usize, behaviors: impl IntoIterator<Item = Behavior>) -> (Counts, Invoked, Bulk) {
+    let bulk = Bulk::with_behaviors(behaviors);
     let invoked = lambda(&bulk).invoke(&event::of(count));
     let counts = settled(&invoked, "search", &messages(count), &bulk.held());
     (counts, invoked, bulk)
@@ -62,7 +62,7 @@ fn documents_carry_function_request_id_and_event_time() {
 #[test]
 fn a_message_too_long_for_its_field_is_refused_and_takes_no_others_with_it() {
     let messages = with_the_first_too_long(5);
-    let bulk = Bulk::with_moods([Mood::rejects_the_first()]);
+    let bulk = Bulk::with_behaviors([Behavior::rejects_the_first()]);
     let invoked = lambda(&bulk).invoke(&event::with(&messages));
     let counts = settled(&invoked, "search", &messages, &bulk.held());
     assert_eq!((counts.get("delivered"), counts.get("rejected")), (4, 1));
@@ -75,7 +75,7 @@ fn a_message_too_long_for_its_field_is_refused_and_takes_no_others_with_it() {
 fn documents_that_do_not_fit_the_index_are_returned_to_source_and_take_no_others_with_them() {
     let words =
         BTreeMap::from([(1, (400, "mapper_parsing_exception")), (3, (400, "Quotes Something"))]);
-    let (counts, ..) = check(5, [Mood::Items(words)]);
+    let (counts, ..) = check(5, [Behavior::Items(words)]);
     assert_eq!((counts.get("delivered"), counts.get("returned_to_source")), (3, 2));
     assert_eq!((counts.get("requests"), counts.get("rejected")), (1, 0));
     let expected =
@@ -86,7 +86,7 @@ fn documents_that_do_not_fit_the_index_are_returned_to_source_and_take_no_others
 #[test]
 fn an_answer_that_was_not_filtered_is_read_and_what_it_quotes_stays_between_us() {
     let words = BTreeMap::from([(1, (400, "mapper_parsing_exception"))]);
-    let bulk = Bulk::with_moods([Mood::Items(words)]).ignoring_filter_path();
+    let bulk = Bulk::with_behaviors([Behavior::Items(words)]).ignoring_filter_path();
     let invoked = lambda(&bulk).invoke(&event::of(3));
     let counts = settled(&invoked, "search", &messages(3), &bulk.held());
     assert_eq!((counts.get("delivered"), counts.get("returned_to_source")), (2, 1));
@@ -99,7 +99,7 @@ fn only_rejected_items_are_sent_again() {
         (0, (429, "rejected_execution_exception")),
         (4, (503, "unavailable_shards_exception")),
     ]);
-    let (counts, _, bulk) = check(5, [Mood::Items(words)]);
+    let (counts, _, bulk) = check(5, [Behavior::Items(words)]);
     assert_eq!((counts.get("delivered"), counts.get("retries")), (5, 1));
     let sizes = bulk.sizes();
     assert!(sizes[1] < sizes[0] / 2, "{sizes:?}");
@@ -119,7 +119,7 @@ fn items_that_are_there_already_are_no_failure() {
 #[test]
 fn items_for_which_something_must_be_changed_are_returned_to_source() {
     let words = BTreeMap::from([(2, (403, "cluster_block_exception"))]);
-    let (counts, invoked, bulk) = check(4, [Mood::Items(words)]);
+    let (counts, invoked, bulk) = check(4, [Behavior::Items(words)]);
     assert_eq!((counts.get("delivered"), counts.get("returned_to_source")), (3, 1));
     let error = invoked.result.unwrap_err();
     assert_eq!(error.error_type, "Logagg.Undelivered");
@@ -157,7 +157,8 @@ fn json_fields_can_be_left_out_altogether() {
 
 #[test]
 fn waits_the_seconds_that_a_429_asks_for() {
-    let (counts, _, bulk) = check(3, [Mood::Says(Response::new(429, "").with("retry-after", "1"))]);
+    let (counts, _, bulk) =
+        check(3, [Behavior::Says(Response::new(429, "").with("retry-after", "1"))]);
     assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1));
     assert_eq!(counts.reasons("retried"), of("status_429", 3));
     let arrivals = bulk.arrivals();
@@ -171,7 +172,7 @@ fn waits_until_the_date_that_a_429_asks_for() {
     let date = SystemTime::now() + Duration::from_secs(2);
     let text = httpdate::fmt_http_date(date);
     let (counts, _, bulk) =
-        check(3, [Mood::Says(Response::new(429, "").with("retry-after", &text))]);
+        check(3, [Behavior::Says(Response::new(429, "").with("retry-after", &text))]);
     assert_eq!(counts.get("delivered"), 3);
     assert!(bulk.arrivals()[1] >= httpdate::parse_http_date(&text).unwrap());
 }
@@ -179,7 +180,7 @@ fn waits_until_the_date_that_a_429_asks_for() {
 #[test]
 fn tries_again_after_429_and_5xx_without_a_time() {
     for status in [429, 500, 502, 503, 504] {
-        let (counts, ..) = check(3, [Mood::Says(Response::new(status, "busy"))]);
+        let (counts, ..) = check(3, [Behavior::Says(Response::new(status, "busy"))]);
         assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1), "{status}");
         assert_eq!(counts.reasons("retried"), of(&format!("status_{status}"), 3));
     }
@@ -188,8 +189,8 @@ fn tries_again_after_429_and_5xx_without_a_time() {
 #[test]
 fn does_not_try_again_what_a_server_will_never_do() {
     for status in [501, 401, 403, 404, 302] {
-        let answer = Response::new(status, "no").with("location", "http://127.0.0.1:1/");
-        let (counts, invoked, bulk) = check(3, [Mood::Says(answer)]);
+        let response = Response::new(status, "no").with("location", "http://127.0.0.1:1/");
+        let (counts, invoked, bulk) = check(3, [Behavior::Says(response)]);
         assert_eq!((counts.get("returned_to_source"), counts.get("requests")), (3, 1), "{status}");
         assert_eq!(bulk.documents().len(), 0);
         assert_eq!(
@@ -224,16 +225,16 @@ fn a_single_record_that_is_too_large_is_refused_and_ends() {
 #[test]
 fn what_was_taken_without_an_answer_is_not_doubled() {
     let taken = [
-        Mood::TakesThen(Reply::Silence),
-        Mood::TakesThen(Reply::Reset),
-        Mood::TakesThen(Reply::Response(Response::new(504, "<html>gateway</html>"))),
-        Mood::TakesThen(Reply::Response(Response::new(200, "<html>ok</html>"))),
-        Mood::TakesThen(Reply::Response(Response::new(200, r#"{"items":[]}"#))),
-        Mood::TakesThenTruncates,
+        Behavior::TakesThen(Reply::Silence),
+        Behavior::TakesThen(Reply::Reset),
+        Behavior::TakesThen(Reply::Response(Response::new(504, "<html>gateway</html>"))),
+        Behavior::TakesThen(Reply::Response(Response::new(200, "<html>ok</html>"))),
+        Behavior::TakesThen(Reply::Response(Response::new(200, r#"{"items":[]}"#))),
+        Behavior::TakesThenTruncates,
     ];
-    for mood in taken {
-        let told = format!("{mood:?}");
-        let (counts, _, bulk) = check(4, [mood]);
+    for behavior in taken {
+        let told = format!("{behavior:?}");
+        let (counts, _, bulk) = check(4, [behavior]);
         assert_eq!(counts.get("deduplicated"), 4, "{told}");
         assert_eq!(counts.get("possible_duplicates"), 0, "{told}");
         assert_eq!(bulk.documents().len(), 4, "{told}");
@@ -242,14 +243,14 @@ fn what_was_taken_without_an_answer_is_not_doubled() {
 
 #[test]
 fn what_was_not_taken_is_sent_again_after_a_broken_connection() {
-    for mood in [
-        Mood::ResetsBeforeBody,
-        Mood::Does(Reply::Reset),
-        Mood::Does(Reply::Silence),
-        Mood::Does(Reply::Truncated(Response::new(503, "busy busy"))),
+    for behavior in [
+        Behavior::ResetsBeforeBody,
+        Behavior::Does(Reply::Reset),
+        Behavior::Does(Reply::Silence),
+        Behavior::Does(Reply::Truncated(Response::new(503, "busy busy"))),
     ] {
-        let told = format!("{mood:?}");
-        let (counts, ..) = check(4, [mood]);
+        let told = format!("{behavior:?}");
+        let (counts, ..) = check(4, [behavior]);
         assert_eq!((counts.get("delivered"), counts.get("retries")), (4, 1), "{told}");
     }
 }
@@ -257,7 +258,7 @@ fn what_was_not_taken_is_sent_again_after_a_broken_connection() {
 #[test]
 fn several_destinations_have_outcomes_of_their_own() {
     let healthy = Bulk::start();
-    let ill = Bulk::with_moods([Mood::Says(Response::new(401, ""))]);
+    let ill = Bulk::with_behaviors([Behavior::Says(Response::new(401, ""))]);
     let config = json!({"destinations": {"healthy": healthy.config(), "ill": ill.config()}});
     let mut lambda = Lambda::start(&config);
     let invoked = lambda.invoke(&event::of(3));
@@ -280,7 +281,7 @@ fn several_destinations_have_outcomes_of_their_own() {
 fn a_later_invocation_is_not_troubled_by_an_earlier_one() {
     let bulk = Bulk::start();
     let mut lambda = lambda(&bulk);
-    bulk.add_moods([Mood::Says(Response::new(401, ""))]);
+    bulk.add_behaviors([Behavior::Says(Response::new(401, ""))]);
     assert!(lambda.invoke(&event::of(2)).result.is_err());
     let invoked = lambda.invoke(&event::of(2));
     let counts = settled(&invoked, "search", &messages(2), &bulk.held());
@@ -291,14 +292,15 @@ fn a_later_invocation_is_not_troubled_by_an_earlier_one() {
 fn an_index_that_is_mapped_otherwise_than_by_the_template_is_reported_once_an_instance() {
     const CONFLICT: &str =
         r#"{"logs-lambda":{"mappings":{"properties":{"faas":{"type":"text"}}}}}"#;
-    let rejected =
-        || Mood::Items((0..2).map(|index| (index, (400, "mapper_parsing_exception"))).collect());
-    for (mapping, moods, expected) in [
+    let rejected = || {
+        Behavior::Items((0..2).map(|index| (index, (400, "mapper_parsing_exception"))).collect())
+    };
+    for (mapping, behaviors, expected) in [
         (r#"{"logs-lambda":{"mappings":{}}}"#, vec![], "search: the index maps fields dynamically"),
         // The warning matters most if nothing is accepted.
         (CONFLICT, vec![rejected()], "search: the index has faas as text"),
     ] {
-        let bulk = Bulk::with_moods(moods).mapped(Response::new(200, mapping));
+        let bulk = Bulk::with_behaviors(behaviors).mapped(Response::new(200, mapping));
         let mut lambda = lambda(&bulk);
         let summary = lambda.invoke(&event::of(2)).summary;
         let warnings = summary["warnings"].as_array().unwrap();

@@ -27,7 +27,7 @@ use crate::contract::{ALL, Contract};
 use crate::faults::limited::Limited;
 use crate::http::Reply;
 use crate::lambda::FunctionError;
-use crate::mock_server::{MockServer, Mood};
+use crate::mock_server::{Behavior, MockServer};
 use crate::storage::{Storage, Strike, VISIBILITY_TIMEOUT};
 use crate::{PAYLOAD, SECRET, event};
 
@@ -66,7 +66,7 @@ struct Fresh {
 struct Chaos {
     rng: fastrand::Rng,
     contract: &'static dyn Contract,
-    stand_in: MockServer,
+    mock_server: MockServer,
     storage: Storage,
     client: Client,
     shipper: Option<Shipper>,
@@ -112,7 +112,7 @@ impl Chaos {
         Self {
             rng,
             contract,
-            stand_in: MockServer::start(contract, []),
+            mock_server: MockServer::start(contract, []),
             client: client.clone().in_environment(storage.environment()),
             storage,
             shipper: None,
@@ -127,7 +127,7 @@ impl Chaos {
 
     fn shipper(&self) -> Shipper {
         let document = json!({
-            "destinations": {NAME: self.stand_in.config()}, "undelivered": Storage::config(),
+            "destinations": {NAME: self.mock_server.config()}, "undelivered": Storage::config(),
         });
         let mut config = Config::parse(&document.to_string()).unwrap();
         config.reserve = Duration::from_millis(500);
@@ -142,21 +142,21 @@ impl Chaos {
 
     /// Decides how the destination handles the next requests.
     fn upset_destination(&mut self) {
-        let moods: Vec<Mood> = (0..self.rng.usize(..6))
+        let behaviors: Vec<Behavior> = (0..self.rng.usize(..6))
             .map(|_| match self.rng.u8(..9) {
-                0 => Mood::Does(Reply::Response(self.contract.says(503))),
-                1 => Mood::Does(Reply::Response(self.contract.says(401))),
-                2 => Mood::Does(Reply::Response(self.contract.says(429))),
-                3 => Mood::TakesThen(Reply::Reset),
-                4 => Mood::TakesThenTruncates,
-                5 => Mood::ResetsBeforeBody,
-                6 => Mood::TakesThen(Reply::Silence),
-                _ => Mood::Takes,
+                0 => Behavior::Does(Reply::Response(self.contract.says(503))),
+                1 => Behavior::Does(Reply::Response(self.contract.says(401))),
+                2 => Behavior::Does(Reply::Response(self.contract.says(429))),
+                3 => Behavior::TakesThen(Reply::Reset),
+                4 => Behavior::TakesThenTruncates,
+                5 => Behavior::ResetsBeforeBody,
+                6 => Behavior::TakesThen(Reply::Silence),
+                _ => Behavior::Takes,
             })
             .collect();
-        let _ = writeln!(self.steps, "  destination: {moods:?}");
-        self.stand_in.recover();
-        self.stand_in.add_moods(moods);
+        let _ = writeln!(self.steps, "  destination: {behaviors:?}");
+        self.mock_server.recover();
+        self.mock_server.add_behaviors(behaviors);
     }
 
     /// Decides how S3 and SQS handle the next requests. The request that kills the function
@@ -185,14 +185,14 @@ impl Chaos {
             if kills_at == Some(request) {
                 killed.notify_one();
                 return if rng.bool() {
-                    Strike::NeverAnswered
+                    Strike::WithoutResponse
                 } else {
-                    Strike::DoneAndNeverAnswered
+                    Strike::DoneWithoutResponse
                 };
             }
             match rng.u8(..100) {
                 dice if dice < rate / 2 => Strike::Rejected,
-                dice if dice < rate => Strike::AnswerLost,
+                dice if dice < rate => Strike::ResponseLost,
                 _ => Strike::Passes,
             }
         });
@@ -236,7 +236,7 @@ impl Chaos {
             self.possible_duplicates += counts.possible_duplicates;
         }
         End::Answered(match result {
-            Ok(reply) => Ok(serde_json::to_value(reply.answer(summary)).unwrap()),
+            Ok(reply) => Ok(serde_json::to_value(reply.into_response(summary)).unwrap()),
             Err(error) => Err(FunctionError {
                 error_type: error.error_type().to_owned(),
                 message: error.to_string(),
@@ -250,7 +250,7 @@ impl Chaos {
         let batch = if is_fresh { None } else { self.storage.receive(self.rng.usize(1..=4)) };
         if let Some(batch) = batch {
             let _ = writeln!(self.steps, " a batch of the queue");
-            let before = self.stand_in.held().messages.len();
+            let before = self.mock_server.held().messages.len();
             match self.invoke(&batch, killed, time).await {
                 End::Answered(result) => self.storage.settle(&batch, &result),
                 End::Killed => {
@@ -275,7 +275,7 @@ impl Chaos {
         let mut fresh = self.fresh.swap_remove(place);
         fresh.attempts += 1;
         let _ = writeln!(self.steps, " an event, attempt {}", fresh.attempts);
-        let before = self.stand_in.held().messages.len();
+        let before = self.mock_server.held().messages.len();
         match self.invoke(&fresh.body, killed, time).await {
             End::Answered(Ok(_)) => return,
             End::Answered(Err(_)) => {}
@@ -304,7 +304,7 @@ impl Chaos {
     /// flight when the function was killed.
     async fn taken_since(&self, before: usize) -> Vec<String> {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        self.stand_in.held().messages.split_off(before)
+        self.mock_server.held().messages.split_off(before)
     }
 
     /// Runs to the end, after which nothing is missing.
@@ -318,7 +318,7 @@ impl Chaos {
         // A late notification must not kill the next invocation.
         let killed = Notify::new();
         self.storage.recover();
-        self.stand_in.recover();
+        self.mock_server.recover();
         self.shipper = None;
         let _ = writeln!(self.steps, " all is well again");
         let mut rounds = 0;
@@ -331,7 +331,7 @@ impl Chaos {
     }
 
     fn check(&self) {
-        let held = self.stand_in.held();
+        let held = self.mock_server.held();
         let mut copies: BTreeMap<&str, u64> = BTreeMap::new();
         for message in &held.messages {
             *copies.entry(message).or_default() += 1;

@@ -5,26 +5,26 @@ use serde_json::json;
 use crate::bulk::Bulk;
 use crate::event;
 use crate::http::Response;
-use crate::keepers::Keepers;
 use crate::lambda::{Lambda, accepting};
+use crate::secret_stores::SecretStores;
 
 /// Processes an event with the configuration from this source.
 #[track_caller]
 fn check(name: &str, variable: (&str, &str)) {
-    let (bulk, keepers) = (Bulk::start(), Keepers::start());
-    keepers.keep(name, &accepting(&json!({"destinations": {"search": bulk.config()}})));
-    let mut lambda = Lambda::start_in(&[("AWS_ENDPOINT_URL", &keepers.url()), variable]);
+    let (bulk, secret_stores) = (Bulk::start(), SecretStores::start());
+    secret_stores.keep(name, &accepting(&json!({"destinations": {"search": bulk.config()}})));
+    let mut lambda = Lambda::start_in(&[("AWS_ENDPOINT_URL", &secret_stores.url()), variable]);
     for _ in 0..2 {
         lambda.invoke(&event::of(1));
     }
     assert_eq!(bulk.held().messages.len(), 1);
-    assert_eq!(keepers.asked(), [name]);
+    assert_eq!(secret_stores.asked(), [name]);
 }
 
 /// Fails to start with this error.
 #[track_caller]
-fn check_refused(keepers: &Keepers, variables: &[(&str, &str)], expected: &str) {
-    let url = keepers.url();
+fn check_refused(secret_stores: &SecretStores, variables: &[(&str, &str)], expected: &str) {
+    let url = secret_stores.url();
     let endpoint = [("AWS_ENDPOINT_URL", url.as_str())];
     let lambda = Lambda::start_in(&[&endpoint, variables].concat());
     let expected = format!("logagg shipper cannot start: {expected}");
@@ -57,28 +57,28 @@ fn it_is_read_from_a_file() {
 
 #[test]
 fn a_place_that_does_not_have_it_is_named_with_what_to_do() {
-    let keepers = Keepers::start();
+    let secret_stores = SecretStores::start();
     check_refused(
-        &keepers,
+        &secret_stores,
         &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
         "cannot read the configuration from the parameter /shop/shipper (LOGAGG_CONFIG_SSM): \
          ssm:GetParameter: ParameterNotFound (status 400); not found in this region",
     );
-    keepers.answer([Response::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
+    secret_stores.response([Response::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     check_refused(
-        &keepers,
+        &secret_stores,
         &[("LOGAGG_CONFIG_S3", "s3://config/shipper.json")],
         "cannot read the configuration from s3://config/shipper.json (LOGAGG_CONFIG_S3): \
          s3:GetObject: AccessDenied (status 403); grant the function's role s3:GetObject on it, \
          and s3:ListBucket on the bucket to distinguish a missing object from a forbidden one",
     );
     check_refused(
-        &keepers,
+        &secret_stores,
         &[("LOGAGG_CONFIG_FILE", "/nowhere/shipper.json")],
         "cannot read the configuration from /nowhere/shipper.json (LOGAGG_CONFIG_FILE): entity not found",
     );
     check_refused(
-        &keepers,
+        &secret_stores,
         &[("LOGAGG_CONFIG_S3", "s3://a/b"), ("LOGAGG_CONFIG_FILE", "c")],
         "the configuration must have one source, but several variables are set: \
          LOGAGG_CONFIG_FILE, LOGAGG_CONFIG_S3",
@@ -87,10 +87,10 @@ fn a_place_that_does_not_have_it_is_named_with_what_to_do() {
 
 #[test]
 fn mistakes_name_the_place_they_are_in() {
-    let keepers = Keepers::start();
-    keepers.keep("/shop/shipper", r#"{"accepted_risks":["no_undelivered_storage"]}"#);
+    let secret_stores = SecretStores::start();
+    secret_stores.keep("/shop/shipper", r#"{"accepted_risks":["no_undelivered_storage"]}"#);
     check_refused(
-        &keepers,
+        &secret_stores,
         &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
         "the parameter /shop/shipper (LOGAGG_CONFIG_SSM) has 1 error:\n  destinations: is missing",
     );
@@ -98,14 +98,14 @@ fn mistakes_name_the_place_they_are_in() {
 
 #[test]
 fn throttling_at_start_is_waited_out() {
-    let keepers = Keepers::start();
+    let secret_stores = SecretStores::start();
     let throttled = || Response::new(400, r#"{"__type":"ThrottlingException"}"#);
-    keepers.answer([throttled(), throttled()]);
-    keepers.keep("/shop/shipper", r#"{"accepted_risks":["no_undelivered_storage"]}"#);
+    secret_stores.response([throttled(), throttled()]);
+    secret_stores.keep("/shop/shipper", r#"{"accepted_risks":["no_undelivered_storage"]}"#);
     check_refused(
-        &keepers,
+        &secret_stores,
         &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
         "the parameter /shop/shipper (LOGAGG_CONFIG_SSM) has 1 error:\n  destinations: is missing",
     );
-    assert_eq!(keepers.asked().len(), 3);
+    assert_eq!(secret_stores.asked().len(), 3);
 }

@@ -45,7 +45,7 @@ impl Full {
 struct Silent;
 
 impl Serves for Silent {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         assert_eq!(request.body, b"line");
         assert_eq!(request.header("content-length"), Some("4"));
         Reply::Silence
@@ -56,7 +56,7 @@ impl Serves for Silent {
 struct Echo;
 
 impl Serves for Echo {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         Reply::Response(Response::new(200, request.body))
     }
 }

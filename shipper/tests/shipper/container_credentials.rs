@@ -71,7 +71,7 @@ fn until(expiration: SystemTime, number: usize) -> Response {
 }
 
 impl Service for CredentialsState {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         let mut given = self.given.lock().unwrap();
         *given += 1;
         let authorization = format!("{SECRET}-authorization");
@@ -90,16 +90,16 @@ impl Service for CredentialsState {
 /// An AWS service that returns these responses, and then succeeds.
 #[derive(Default)]
 struct Aside {
-    answers: Mutex<VecDeque<Response>>,
+    responses: Mutex<VecDeque<Response>>,
     requests: Mutex<Vec<Request>>,
 }
 
 const SUCCESS: &str = r#"{"FailedPutCount":0,"RequestResponses":[{"RecordId":"1"}]}"#;
 
 impl Aside {
-    fn start(answers: impl IntoIterator<Item = Response>) -> (Arc<Self>, Server) {
-        let answers = Mutex::new(answers.into_iter().collect());
-        let service = Arc::new(Self { answers, ..Self::default() });
+    fn start(responses: impl IntoIterator<Item = Response>) -> (Arc<Self>, Server) {
+        let responses = Mutex::new(responses.into_iter().collect());
+        let service = Arc::new(Self { responses, ..Self::default() });
         let server = Server::start(Arc::clone(&service));
         (service, server)
     }
@@ -118,10 +118,10 @@ impl Aside {
 }
 
 impl Service for Aside {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         self.requests.lock().unwrap().push(request);
-        let answer = self.answers.lock().unwrap().pop_front();
-        Reply::Response(answer.unwrap_or_else(|| Response::new(200, SUCCESS)))
+        let response = self.responses.lock().unwrap().pop_front();
+        Reply::Response(response.unwrap_or_else(|| Response::new(200, SUCCESS)))
     }
 }
 
@@ -229,21 +229,21 @@ async fn refusal(replies: Vec<Reply>, timeout: Duration) -> (AwsError, usize) {
 
 #[tokio::test]
 async fn a_failure_names_what_was_asked_and_why_it_failed_and_no_secret() {
-    let answers = |status, body: &str| vec![Reply::Response(Response::new(status, body)); 3];
+    let responses = |status, body: &str| vec![Reply::Response(Response::new(status, body)); 3];
     let body = json!({"code": "CredentialsError", "message": PAYLOAD}).to_string();
-    let (error, asked) = refusal(answers(403, &body), TIMEOUT).await;
+    let (error, asked) = refusal(responses(403, &body), TIMEOUT).await;
     assert!(error.to_string().ends_with(": status 403") && !error.is_retryable(), "{error}");
     assert_eq!(asked, 1);
-    let (error, asked) = refusal(answers(500, ""), TIMEOUT).await;
+    let (error, asked) = refusal(responses(500, ""), TIMEOUT).await;
     assert!(error.to_string().ends_with(": status 500") && error.is_retryable(), "{error}");
     assert_eq!(asked, 3);
     let no_credentials = json!({"AccessKeyId": SECRET, "SecretAccessKey": 5}).to_string();
     for body in ["", "<html>", "{}", &no_credentials] {
-        let (error, _) = refusal(answers(200, body), TIMEOUT).await;
+        let (error, _) = refusal(responses(200, body), TIMEOUT).await;
         assert!(error.to_string().ends_with(": the response cannot be read"), "{error}");
     }
     let too_long = " ".repeat(1024 * 1024);
-    let (error, _) = refusal(answers(200, &too_long), TIMEOUT).await;
+    let (error, _) = refusal(responses(200, &too_long), TIMEOUT).await;
     assert!(error.to_string().ends_with(": the response cannot be read"), "{error}");
     let (error, _) = refusal(vec![Reply::Reset; 3], TIMEOUT).await;
     assert!(error.to_string().ends_with(": the connection broke"), "{error}");

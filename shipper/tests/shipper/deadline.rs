@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::bulk::{Bulk, Mood};
+use crate::bulk::{Behavior, Bulk};
 use crate::event;
 use crate::http::{self, Reply, Response};
 use crate::lambda::Lambda;
@@ -16,10 +16,10 @@ use crate::storage::{Storage, Trouble};
 /// Sends three records to a cluster that never accepts them, with a second to spend and a large
 /// reserve.
 #[track_caller]
-fn check(mood: &Mood) -> (Counts, Bulk) {
+fn check(behavior: &Behavior) -> (Counts, Bulk) {
     const RESERVE: Duration = Duration::from_secs(30);
 
-    let bulk = Bulk::with_moods(std::iter::repeat_n(mood.clone(), 1_000));
+    let bulk = Bulk::with_behaviors(std::iter::repeat_n(behavior.clone(), 1_000));
     let mut lambda = Lambda::start(&json!({
         "destinations": {"search": bulk.config()},
         "reserve_ms": RESERVE.as_millis() as u64,
@@ -36,21 +36,21 @@ fn check(mood: &Mood) -> (Counts, Bulk) {
 
 #[test]
 fn a_service_that_never_answers_does_not_hold_the_invocation() {
-    let (counts, _) = check(&Mood::Does(Reply::Silence));
+    let (counts, _) = check(&Behavior::Does(Reply::Silence));
     assert_eq!(counts.get("requests"), 1);
     assert_eq!(counts.reasons("retried")["timeout"], 3);
 }
 
 #[test]
 fn a_service_that_stays_busy_is_tried_until_the_time_is_over() {
-    let (counts, bulk) = check(&Mood::Says(Response::new(503, "")));
+    let (counts, bulk) = check(&Behavior::Says(Response::new(503, "")));
     assert!(counts.get("retries") > 0, "{counts:?}");
     assert_eq!(bulk.arrivals().len() as u64, counts.get("requests"));
 }
 
 #[test]
 fn a_longer_wait_than_there_is_time_for_is_not_begun() {
-    let (counts, _) = check(&Mood::Says(Response::new(429, "").with("retry-after", "3600")));
+    let (counts, _) = check(&Behavior::Says(Response::new(429, "").with("retry-after", "3600")));
     assert_eq!((counts.get("requests"), counts.get("retries")), (1, 0));
     assert_eq!(counts.reasons("returned_to_source")["status_429"], 3);
 }
@@ -139,7 +139,7 @@ fn hang(source: Source, search_hangs: bool, storage_hangs: bool, time: Duration)
         Source::Replay => json!({"logagg": "replay"}).to_string().into_bytes(),
     };
     if search_hangs {
-        bulk.add_moods(std::iter::repeat_n(Mood::Does(Reply::Silence), 1_000));
+        bulk.add_behaviors(std::iter::repeat_n(Behavior::Does(Reply::Silence), 1_000));
     }
     if storage_hangs {
         storage.have(Trouble::Hangs);

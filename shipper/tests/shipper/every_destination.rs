@@ -10,7 +10,7 @@ use crate::contract::{ALL, Contract, Rejects, Success};
 use crate::event;
 use crate::http::{Reply, Response};
 use crate::lambda::{Invoked, Lambda};
-use crate::mock_server::{MockServer, Mood};
+use crate::mock_server::{Behavior, MockServer};
 use crate::settled::{Counts, settled};
 
 fn messages(count: usize) -> Vec<String> {
@@ -19,10 +19,10 @@ fn messages(count: usize) -> Vec<String> {
 
 /// Sends messages to a server that behaves like this, and checks the sums.
 #[track_caller]
-fn send(stand_in: &MockServer, messages: &[String]) -> (Counts, Invoked) {
-    let config = json!({"destinations": {"x": stand_in.config()}, "request_timeout_ms": 2_000});
+fn send(mock_server: &MockServer, messages: &[String]) -> (Counts, Invoked) {
+    let config = json!({"destinations": {"x": mock_server.config()}, "request_timeout_ms": 2_000});
     let invoked = Lambda::start(&config).invoke(&event::fresh(messages));
-    let counts = settled(&invoked, "x", messages, &stand_in.held());
+    let counts = settled(&invoked, "x", messages, &mock_server.held());
     (counts, invoked)
 }
 
@@ -30,11 +30,11 @@ fn send(stand_in: &MockServer, messages: &[String]) -> (Counts, Invoked) {
 fn check(
     contract: &'static dyn Contract,
     count: usize,
-    moods: impl IntoIterator<Item = Mood>,
+    behaviors: impl IntoIterator<Item = Behavior>,
 ) -> (Counts, Invoked, MockServer) {
-    let stand_in = MockServer::start(contract, moods);
-    let (counts, invoked) = send(&stand_in, &messages(count));
-    (counts, invoked, stand_in)
+    let mock_server = MockServer::start(contract, behaviors);
+    let (counts, invoked) = send(&mock_server, &messages(count));
+    (counts, invoked, mock_server)
 }
 
 /// Tests all destinations concurrently: they mostly wait.
@@ -47,8 +47,8 @@ fn for_each(check: impl Fn(&'static dyn Contract) + Sync) {
     });
 }
 
-fn says(answer: Response) -> Mood {
-    Mood::Does(Reply::Response(answer))
+fn says(response: Response) -> Behavior {
+    Behavior::Does(Reply::Response(response))
 }
 
 #[test]
@@ -60,20 +60,20 @@ fn every_type_of_destination_has_a_contract() {
 #[test]
 fn what_is_taken_is_delivered_unchanged_and_in_order() {
     for_each(|contract| {
-        let (counts, _, stand_in) = check(contract, 5, []);
+        let (counts, _, mock_server) = check(contract, 5, []);
         assert_eq!(counts.get("delivered"), 5, "{}", contract.kind());
         assert_eq!((counts.get("requests"), counts.get("retries")), (1, 0), "{}", contract.kind());
-        assert_eq!(stand_in.held().messages, messages(5), "{}", contract.kind());
+        assert_eq!(mock_server.held().messages, messages(5), "{}", contract.kind());
     });
 }
 
 #[test]
 fn a_bad_record_is_refused_and_takes_none_with_it() {
     for contract in ALL.iter().filter(|contract| contract.rejects() == Rejects::Records) {
-        let stand_in = MockServer::start(*contract, []);
+        let mock_server = MockServer::start(*contract, []);
         let mut lines = messages(5);
         lines[1] = contract.poison();
-        let (counts, _) = send(&stand_in, &lines);
+        let (counts, _) = send(&mock_server, &lines);
         assert_eq!(
             (counts.get("delivered"), counts.get("rejected"), counts.get("possible_duplicates")),
             (4, 1, 0),
@@ -86,9 +86,9 @@ fn a_bad_record_is_refused_and_takes_none_with_it() {
 #[test]
 fn wrong_credentials_leave_everything_to_lambda_at_once() {
     for_each(|contract| {
-        let (counts, invoked, stand_in) = check(contract, 3, [says(contract.unauthorized())]);
+        let (counts, invoked, mock_server) = check(contract, 3, [says(contract.unauthorized())]);
         assert_eq!(
-            (counts.get("returned_to_source"), stand_in.requests()),
+            (counts.get("returned_to_source"), mock_server.requests()),
             (3, 1),
             "{}",
             contract.kind()
@@ -116,11 +116,16 @@ fn a_busy_service_is_asked_again_and_gets_nothing_twice() {
 fn a_request_that_is_too_large_is_divided_and_one_that_cannot_be_is_refused() {
     for_each(|contract| {
         let refuses_large = says(Response::new(413, ""));
-        let (counts, _, stand_in) = check(contract, 4, [refuses_large.clone()]);
-        assert_eq!((counts.get("delivered"), stand_in.requests()), (4, 3), "{}", contract.kind());
+        let (counts, _, mock_server) = check(contract, 4, [refuses_large.clone()]);
+        assert_eq!(
+            (counts.get("delivered"), mock_server.requests()),
+            (4, 3),
+            "{}",
+            contract.kind()
+        );
 
-        let stand_in = MockServer::start(contract, []).limited_to(0);
-        let (counts, _) = send(&stand_in, &messages(2));
+        let mock_server = MockServer::start(contract, []).limited_to(0);
+        let (counts, _) = send(&mock_server, &messages(2));
         assert_eq!(counts.get("rejected"), 2, "{}", contract.kind());
         assert_eq!(counts.reasons("rejected")["too_large"], 2, "{}", contract.kind());
     });
@@ -129,14 +134,14 @@ fn a_request_that_is_too_large_is_divided_and_one_that_cannot_be_is_refused() {
 #[test]
 fn what_was_taken_without_a_whole_answer_is_never_lost_and_every_duplicate_counted() {
     for_each(|contract| {
-        for mood in [
-            Mood::TakesThen(Reply::Silence),
-            Mood::TakesThen(Reply::Reset),
-            Mood::TakesThen(Reply::Response(Response::new(504, "<html>gateway</html>"))),
-            Mood::TakesThenTruncates,
+        for behavior in [
+            Behavior::TakesThen(Reply::Silence),
+            Behavior::TakesThen(Reply::Reset),
+            Behavior::TakesThen(Reply::Response(Response::new(504, "<html>gateway</html>"))),
+            Behavior::TakesThenTruncates,
         ] {
-            let told = format!("{} {mood:?}", contract.kind());
-            let (counts, ..) = check(contract, 3, [mood]);
+            let told = format!("{} {behavior:?}", contract.kind());
+            let (counts, ..) = check(contract, 3, [behavior]);
             assert_eq!(counts.get("delivered") + counts.get("deduplicated"), 3, "{told}");
         }
     });
@@ -146,12 +151,13 @@ fn what_was_taken_without_a_whole_answer_is_never_lost_and_every_duplicate_count
 fn a_success_that_is_not_the_services_own_is_not_believed() {
     for_each(|contract| {
         let success = Response::new(200, "<html>welcome</html>");
-        let (counts, _, stand_in) = check(contract, 3, [Mood::TakesThen(Reply::Response(success))]);
+        let (counts, _, mock_server) =
+            check(contract, 3, [Behavior::TakesThen(Reply::Response(success))]);
         let requests = match contract.foreign_success() {
             Success::Delivered => 1,
             Success::Unclear => 2,
         };
-        assert_eq!(stand_in.requests(), requests, "{}", contract.kind());
+        assert_eq!(mock_server.requests(), requests, "{}", contract.kind());
         assert_eq!(counts.get("delivered") + counts.get("deduplicated"), 3);
     });
 }
@@ -160,16 +166,16 @@ fn a_success_that_is_not_the_services_own_is_not_believed() {
 fn what_was_not_taken_is_sent_again() {
     for_each(|contract| {
         let statuses = contract.retried().iter();
-        let answers = statuses.map(|status| says(Response::new(*status, "<html>oops</html>")));
-        let moods = [
-            Mood::ResetsBeforeBody,
-            Mood::Does(Reply::Reset),
-            Mood::Does(Reply::Silence),
-            Mood::Does(Reply::Truncated(Response::new(503, "busy busy"))),
+        let responses = statuses.map(|status| says(Response::new(*status, "<html>oops</html>")));
+        let behaviors = [
+            Behavior::ResetsBeforeBody,
+            Behavior::Does(Reply::Reset),
+            Behavior::Does(Reply::Silence),
+            Behavior::Does(Reply::Truncated(Response::new(503, "busy busy"))),
         ];
-        for mood in moods.into_iter().chain(answers) {
-            let told = format!("{} {mood:?}", contract.kind());
-            let (counts, ..) = check(contract, 3, [mood]);
+        for behavior in behaviors.into_iter().chain(responses) {
+            let told = format!("{} {behavior:?}", contract.kind());
+            let (counts, ..) = check(contract, 3, [behavior]);
             assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1), "{told}");
         }
     });
@@ -188,12 +194,12 @@ fn one_event_that_a_service_cannot_parse_harms_no_other() {
         // Without its JSON fields it is valid.
         messages[17] = "{\"cut\":\"\\ud83d\"}".to_owned();
         messages[41] = contract.poison();
-        let stand_in = MockServer::start(contract, []).lasting(Mood::Parses);
-        let (counts, _) = send(&stand_in, &messages);
+        let mock_server = MockServer::start(contract, []).lasting(Behavior::Parses);
+        let (counts, _) = send(&mock_server, &messages);
         let told = format!("{}: {counts:?}", contract.kind());
         assert_eq!((counts.get("delivered"), counts.get("rejected")), (59, 1), "{told}");
         assert_eq!(counts.get("possible_duplicates"), 0, "{told}");
-        assert!(stand_in.requests() <= 32, "{} requests, {told}", stand_in.requests());
+        assert!(mock_server.requests() <= 32, "{} requests, {told}", mock_server.requests());
     });
 }
 
@@ -205,11 +211,11 @@ fn where_every_request_is_refused_alike_all_events_are_kept() {
             return;
         }
         let says = says(Response::new(400, "no such pipeline"));
-        let stand_in = MockServer::start(contract, []).lasting(says);
-        let (counts, _) = send(&stand_in, &messages(300));
+        let mock_server = MockServer::start(contract, []).lasting(says);
+        let (counts, _) = send(&mock_server, &messages(300));
         let told = format!("{}: {counts:?}", contract.kind());
         assert_eq!((counts.get("returned_to_source"), counts.get("rejected")), (300, 0), "{told}");
-        assert!(stand_in.requests() <= 16, "{} requests, {told}", stand_in.requests());
+        assert!(mock_server.requests() <= 16, "{} requests, {told}", mock_server.requests());
     });
 }
 
@@ -219,9 +225,9 @@ fn records_with_which_a_service_has_failed_inside_are_sent_again_and_may_be_dupl
         let Some(failed) = contract.failed_inside(3) else {
             return;
         };
-        let moods = [Mood::TakesThen(Reply::Response(failed))];
-        let (counts, _, stand_in) = check(contract, 3, moods);
-        assert_eq!(stand_in.held().messages.len(), 6, "{}", contract.kind());
+        let behaviors = [Behavior::TakesThen(Reply::Response(failed))];
+        let (counts, _, mock_server) = check(contract, 3, behaviors);
+        assert_eq!(mock_server.held().messages.len(), 6, "{}", contract.kind());
         assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (3, 3));
     });
 }
@@ -231,9 +237,13 @@ fn what_a_service_will_never_do_is_not_tried_again() {
     for_each(|contract| {
         for &status in contract.never_retried() {
             let told = format!("{} {status}", contract.kind());
-            let answer = Response::new(status, "no").with("location", "http://127.0.0.1:1/");
-            let (counts, _, stand_in) = check(contract, 3, [says(answer)]);
-            assert_eq!((counts.get("returned_to_source"), stand_in.requests()), (3, 1), "{told}");
+            let response = Response::new(status, "no").with("location", "http://127.0.0.1:1/");
+            let (counts, _, mock_server) = check(contract, 3, [says(response)]);
+            assert_eq!(
+                (counts.get("returned_to_source"), mock_server.requests()),
+                (3, 1),
+                "{told}"
+            );
         }
     });
 }

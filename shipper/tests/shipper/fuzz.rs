@@ -99,7 +99,7 @@ proptest! {
     }
 
     #[test]
-    fn answers(
+    fn responses(
         status in any::<[u8; 2]>(), sent in 1..12_u8, body in prop_oneof![any_bytes(), one_of(&ANSWERS)],
     ) {
         bodies::classify(&[&status[..], &[sent], &body].concat());

@@ -71,7 +71,7 @@ pub(crate) trait Service: Send + Sync + 'static {
         false
     }
 
-    fn answer(&self, request: Request) -> Reply;
+    fn response(&self, request: Request) -> Reply;
 }
 
 /// A server on a free port of 127.0.0.1 until it is dropped.
@@ -198,26 +198,27 @@ fn serve(mut stream: impl Connection, service: &dyn Service, stop: &Stop) {
         }
         buffer = rest.split_off(body_bytes);
         request.body = rest;
-        let (answer, whole) = match service.answer(request) {
+        let (response, whole) = match service.response(request) {
             Reply::Reset => return reset(stream.socket()),
             Reply::Silence => return stop.wait(),
-            Reply::Response(answer) => (answer, true),
-            Reply::Late(time, answer) => {
+            Reply::Response(response) => (response, true),
+            Reply::Late(time, response) => {
                 stop.wait_at_most(time);
-                (answer, true)
+                (response, true)
             }
-            Reply::Truncated(answer) => (answer, false),
+            Reply::Truncated(response) => (response, false),
         };
-        let mut bytes = format!("HTTP/1.1 {} X\r\n", answer.status).into_bytes();
-        for (name, value) in &answer.headers {
+        let mut bytes = format!("HTTP/1.1 {} X\r\n", response.status).into_bytes();
+        for (name, value) in &response.headers {
             bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
-        bytes
-            .extend_from_slice(format!("content-length: {}\r\n\r\n", answer.body.len()).as_bytes());
-        match (whole, answer.body.len()) {
-            (true, _) => bytes.extend_from_slice(&answer.body),
+        bytes.extend_from_slice(
+            format!("content-length: {}\r\n\r\n", response.body.len()).as_bytes(),
+        );
+        match (whole, response.body.len()) {
+            (true, _) => bytes.extend_from_slice(&response.body),
             (false, 0) => bytes.truncate(bytes.len() / 2),
-            (false, length) => bytes.extend_from_slice(&answer.body[..length / 2]),
+            (false, length) => bytes.extend_from_slice(&response.body[..length / 2]),
         }
         if stream.write_all(&bytes).is_err() || !whole {
             return;

@@ -45,9 +45,9 @@ pub(crate) struct Invoked {
 
 impl Invoked {
     /// Whether Lambda retries the event or a part of it.
-    pub(crate) fn has_something_come_again(&self) -> bool {
-        self.result.as_ref().map_or(true, |answer| {
-            answer["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty())
+    pub(crate) fn is_retried_by_lambda(&self) -> bool {
+        self.result.as_ref().map_or(true, |response| {
+            response["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty())
         })
     }
 }
@@ -312,7 +312,7 @@ fn read(stream: impl Read + Send + 'static, kind: Stream, output: &Arc<Output>) 
 const PREFIX: &str = "/2018-06-01/runtime/";
 
 impl Service for RuntimeApi {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         let path = request.target.strip_prefix(PREFIX).expect("another API");
         match (request.method.as_str(), path) {
             ("GET", "invocation/next") => self.next(),

@@ -13,7 +13,7 @@ use crate::settled::Held;
 
 /// How a request is handled instead of accepting it.
 #[derive(Clone, Debug)]
-pub(crate) enum Mood {
+pub(crate) enum Behavior {
     /// Not accepted; this happens.
     Does(Reply),
     /// Accepted, followed by this instead of the response.
@@ -36,7 +36,7 @@ pub(crate) struct State {
 
 #[derive(Default)]
 struct Inner {
-    moods: VecDeque<Mood>,
+    behaviors: VecDeque<Behavior>,
     lines: Vec<Value>,
     violations: Vec<String>,
     requests: usize,
@@ -44,12 +44,15 @@ struct Inner {
 
 impl Logzio {
     pub(crate) fn start() -> Self {
-        Self::with_moods([])
+        Self::with_behaviors([])
     }
 
-    pub(crate) fn with_moods(moods: impl IntoIterator<Item = Mood>) -> Self {
+    pub(crate) fn with_behaviors(behaviors: impl IntoIterator<Item = Behavior>) -> Self {
         let state = Arc::new(State {
-            inner: Mutex::new(Inner { moods: moods.into_iter().collect(), ..Inner::default() }),
+            inner: Mutex::new(Inner {
+                behaviors: behaviors.into_iter().collect(),
+                ..Inner::default()
+            }),
         });
         let server = Server::start(Arc::clone(&state));
         Self { state, server }
@@ -61,11 +64,11 @@ impl Logzio {
 
     /// Accepts all requests from now on.
     pub(crate) fn recover(&self) {
-        self.state.inner.lock().unwrap().moods.clear();
+        self.state.inner.lock().unwrap().behaviors.clear();
     }
 
-    pub(crate) fn add_moods(&self, moods: impl IntoIterator<Item = Mood>) {
-        self.state.inner.lock().unwrap().moods.extend(moods);
+    pub(crate) fn add_behaviors(&self, behaviors: impl IntoIterator<Item = Behavior>) {
+        self.state.inner.lock().unwrap().behaviors.extend(behaviors);
     }
 
     pub(crate) fn lines(&self) -> Vec<Value> {
@@ -93,15 +96,15 @@ impl Logzio {
 impl Service for State {
     fn resets_before_body(&self) -> bool {
         let mut inner = self.inner.lock().unwrap();
-        let resets = matches!(inner.moods.front(), Some(Mood::ResetsBeforeBody));
+        let resets = matches!(inner.behaviors.front(), Some(Behavior::ResetsBeforeBody));
         if resets {
-            inner.moods.pop_front();
+            inner.behaviors.pop_front();
             inner.requests += 1;
         }
         resets
     }
 
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         let mut inner = self.inner.lock().unwrap();
         inner.requests += 1;
         let lines = match check(&request) {
@@ -111,17 +114,17 @@ impl Service for State {
                 return Reply::Response(Response::new(400, ""));
             }
         };
-        match inner.moods.pop_front() {
-            None | Some(Mood::ResetsBeforeBody) => {
+        match inner.behaviors.pop_front() {
+            None | Some(Behavior::ResetsBeforeBody) => {
                 inner.lines.extend(lines);
                 Reply::Response(Response::new(200, ""))
             }
-            Some(Mood::Does(reply)) => reply,
-            Some(Mood::TakesThen(reply)) => {
+            Some(Behavior::Does(reply)) => reply,
+            Some(Behavior::TakesThen(reply)) => {
                 inner.lines.extend(lines);
                 reply
             }
-            Some(Mood::Malformed(places)) => {
+            Some(Behavior::Malformed(places)) => {
                 let sent = lines.len();
                 let good = lines.into_iter().enumerate();
                 let good = good.filter(|(index, _)| !places.contains(index));

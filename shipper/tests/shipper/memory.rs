@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::http::{Reply, Response};
 use crate::lambda::Lambda;
-use crate::mock_server::{MockServer, Mood};
+use crate::mock_server::{Behavior, MockServer};
 use crate::storage::Storage;
 use crate::{contract, event};
 
@@ -53,11 +53,11 @@ fn random_lines(bytes: usize) -> (usize, String) {
 #[test]
 fn the_largest_event_is_stored_with_no_more_memory_than_the_function_has() {
     for (count, delivery) in [shortest_lines(LARGEST_BYTES), random_lines(LARGEST_BYTES)] {
-        let stand_in = MockServer::start(&contract::Http, [])
-            .lasting(Mood::Does(Reply::Response(Response::new(401, ""))));
+        let mock_server = MockServer::start(&contract::Http, [])
+            .lasting(Behavior::Does(Reply::Response(Response::new(401, ""))));
         let storage = Storage::start();
         let config =
-            json!({"destinations": {"x": stand_in.config()}, "undelivered": Storage::config()});
+            json!({"destinations": {"x": mock_server.config()}, "undelivered": Storage::config()});
         let event = event::wrap_bytes(&event::gzip(delivery.as_bytes()));
         let mut lambda = Lambda::start_with_memory(&config, MEMORY_MB, &storage.url());
         let invoked = lambda.invoke(&event);
@@ -68,13 +68,13 @@ fn the_largest_event_is_stored_with_no_more_memory_than_the_function_has() {
 
 #[test]
 fn the_largest_event_is_shipped_with_no_more_memory_than_the_function_has() {
-    let stand_in = MockServer::start(&contract::Http, []);
-    let config = json!({"destinations": {"x": stand_in.config()}});
+    let mock_server = MockServer::start(&contract::Http, []);
+    let config = json!({"destinations": {"x": mock_server.config()}});
     let (count, delivery) = shortest_lines(LARGEST_BYTES);
     let event = event::wrap_bytes(&event::gzip(delivery.as_bytes()));
     let invoked = Lambda::start_with_memory(&config, MEMORY_MB, NO_AWS).invoke(&event);
     assert_eq!(invoked.summary["destinations"]["x"]["delivered"], count);
-    assert_eq!(stand_in.held().messages.len(), count);
+    assert_eq!(mock_server.held().messages.len(), count);
 
     let (_, delivery) = shortest_lines(LARGEST_BYTES + 200);
     let event = event::wrap_bytes(&event::gzip(delivery.as_bytes()));

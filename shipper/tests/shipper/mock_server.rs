@@ -13,7 +13,7 @@ use crate::settled::Held;
 
 /// How a request is handled.
 #[derive(Clone, Debug)]
-pub(crate) enum Mood {
+pub(crate) enum Behavior {
     /// Accepted.
     Takes,
     /// Accepted, with a response after this time.
@@ -48,9 +48,9 @@ struct State {
 
 #[derive(Default)]
 struct Inner {
-    moods: VecDeque<Mood>,
+    behaviors: VecDeque<Behavior>,
     /// How later requests are handled.
-    lasting: Option<Mood>,
+    lasting: Option<Behavior>,
     held: Vec<Item>,
     violations: Vec<String>,
     requests: usize,
@@ -68,29 +68,29 @@ impl MockServer {
     /// A server that handles the first requests like this, and accepts all later ones.
     pub(crate) fn start(
         contract: &'static dyn Contract,
-        moods: impl IntoIterator<Item = Mood>,
+        behaviors: impl IntoIterator<Item = Behavior>,
     ) -> Self {
-        let inner = Inner { moods: moods.into_iter().collect(), ..Inner::default() };
+        let inner = Inner { behaviors: behaviors.into_iter().collect(), ..Inner::default() };
         let state = Arc::new(State { contract, inner: Mutex::new(inner) });
         let server = Server::start(Arc::clone(&state));
         Self { state, server }
     }
 
     /// Handles all later requests like this.
-    pub(crate) fn lasting(self, mood: Mood) -> Self {
-        self.state.lock().lasting = Some(mood);
+    pub(crate) fn lasting(self, behavior: Behavior) -> Self {
+        self.state.lock().lasting = Some(behavior);
         self
     }
 
     /// Handles the next requests like this.
-    pub(crate) fn add_moods(&self, moods: impl IntoIterator<Item = Mood>) {
-        self.state.lock().moods.extend(moods);
+    pub(crate) fn add_behaviors(&self, behaviors: impl IntoIterator<Item = Behavior>) {
+        self.state.lock().behaviors.extend(behaviors);
     }
 
     /// Accepts all requests from now on.
     pub(crate) fn recover(&self) {
         let mut inner = self.state.lock();
-        inner.moods.clear();
+        inner.behaviors.clear();
         inner.lasting = None;
     }
 
@@ -148,41 +148,41 @@ impl State {
 impl Inner {
     /// How the next request is handled. A request whose head was read before leaves a reset to the
     /// next one.
-    fn next_mood(&mut self) -> Mood {
-        if matches!(self.moods.front(), Some(Mood::ResetsBeforeBody)) {
-            return Mood::Takes;
+    fn next_behavior(&mut self) -> Behavior {
+        if matches!(self.behaviors.front(), Some(Behavior::ResetsBeforeBody)) {
+            return Behavior::Takes;
         }
-        self.moods.pop_front().or_else(|| self.lasting.clone()).unwrap_or(Mood::Takes)
+        self.behaviors.pop_front().or_else(|| self.lasting.clone()).unwrap_or(Behavior::Takes)
     }
 }
 
 impl Service for State {
     fn resets_before_body(&self) -> bool {
         let mut inner = self.lock();
-        let next = inner.moods.front().or(inner.lasting.as_ref());
-        let resets = matches!(next, Some(Mood::ResetsBeforeBody));
+        let next = inner.behaviors.front().or(inner.lasting.as_ref());
+        let resets = matches!(next, Some(Behavior::ResetsBeforeBody));
         if resets {
-            inner.moods.pop_front();
+            inner.behaviors.pop_front();
             inner.requests += 1;
         }
         resets
     }
 
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         let mut inner = self.lock();
-        if let Some(answer) = self.contract.setup(&request) {
-            return Reply::Response(answer);
+        if let Some(response) = self.contract.setup(&request) {
+            return Reply::Response(response);
         }
         inner.requests += 1;
         if let Some((server, case)) = &inner.case
-            && let Some(answer) = contract::in_case(server, case, &request, inner.requests - 1)
+            && let Some(response) = contract::in_case(server, case, &request, inner.requests - 1)
         {
             inner.sent.push(request);
-            return Reply::Response(answer);
+            return Reply::Response(response);
         }
         let items = match self.contract.check(&request) {
             Ok(items) => items,
-            Err(_) if matches!(inner.lasting, Some(Mood::Parses)) => {
+            Err(_) if matches!(inner.lasting, Some(Behavior::Parses)) => {
                 return Reply::Response(Response::new(400, "malformed"));
             }
             Err(violation) => {
@@ -193,28 +193,30 @@ impl Service for State {
         if inner.max_bytes.is_some_and(|limit| request.body.len() > limit) {
             return Reply::Response(Response::new(413, "too large"));
         }
-        let mood = inner.next_mood();
-        if let Mood::Does(reply) = mood {
+        let behavior = inner.next_behavior();
+        if let Behavior::Does(reply) = behavior {
             return reply;
         }
-        if matches!(mood, Mood::Parses) && items.iter().any(|item| item.message.contains(POISON)) {
+        if matches!(behavior, Behavior::Parses)
+            && items.iter().any(|item| item.message.contains(POISON))
+        {
             return Reply::Response(Response::new(400, "malformed"));
         }
-        let answer = self.contract.take(items, &mut inner.held);
-        match mood {
-            Mood::TakesSlowly(time) => Reply::Late(time, answer),
-            Mood::TakesThenMislabels => Reply::Response(mislabelled(answer)),
-            Mood::TakesThen(reply) => reply,
-            Mood::TakesThenTruncates => Reply::Truncated(answer),
-            Mood::Takes | Mood::Parses | Mood::Does(_) | Mood::ResetsBeforeBody => {
-                Reply::Response(answer)
+        let response = self.contract.take(items, &mut inner.held);
+        match behavior {
+            Behavior::TakesSlowly(time) => Reply::Late(time, response),
+            Behavior::TakesThenMislabels => Reply::Response(mislabelled(response)),
+            Behavior::TakesThen(reply) => reply,
+            Behavior::TakesThenTruncates => Reply::Truncated(response),
+            Behavior::Takes | Behavior::Parses | Behavior::Does(_) | Behavior::ResetsBeforeBody => {
+                Reply::Response(response)
             }
         }
     }
 }
 
 /// The same response with an HTML content type.
-fn mislabelled(mut answer: Response) -> Response {
-    answer.headers.retain(|(name, _)| *name != "content-type");
-    answer.with("content-type", "text/html; charset=utf-8")
+fn mislabelled(mut response: Response) -> Response {
+    response.headers.retain(|(name, _)| *name != "content-type");
+    response.with("content-type", "text/html; charset=utf-8")
 }

@@ -40,9 +40,9 @@ fn an_outage_of_three_days_puts_nothing_into_the_dead_letter_queue() {
 /// The same in a simulation with the test's clock.
 #[test]
 fn an_event_that_is_stored_at_the_begin_of_an_outage_of_three_days_arrives_after_it() {
-    let stop = || logzio::Mood::Does(Reply::Response(Response::new(401, "")));
+    let stop = || logzio::Behavior::Does(Reply::Response(Response::new(401, "")));
     let (logzio, storage) =
-        (Logzio::with_moods(std::iter::repeat_n(stop(), 1_000)), Storage::start());
+        (Logzio::with_behaviors(std::iter::repeat_n(stop(), 1_000)), Storage::start());
     let config =
         json!({"destinations": {"logs": logzio.config()}, "undelivered": Storage::config()});
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());

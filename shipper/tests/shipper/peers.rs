@@ -10,7 +10,7 @@ use flate2::read::GzDecoder;
 use prost::encoding::encode_varint;
 use serde_json::{Value, json};
 
-use crate::bulk::{Bulk, Mood};
+use crate::bulk::{Behavior, Bulk};
 use crate::contract::{ALL, Contract, Item, Rejects};
 use crate::event;
 use crate::http::{Reply, Request, Response, Server, Service};
@@ -56,8 +56,8 @@ fn every_fault_of_others_has_a_test_that_exists() {
 
 #[test]
 fn an_invocation_that_fails_writes_its_metrics_and_what_it_stores_is_there() {
-    let rejects = || Mood::Says(Response::new(401, ""));
-    let (bulk, storage) = (Bulk::with_moods([rejects(), rejects()]), Storage::start());
+    let rejects = || Behavior::Says(Response::new(401, ""));
+    let (bulk, storage) = (Bulk::with_behaviors([rejects(), rejects()]), Storage::start());
     let mut config = json!({
         "destinations": {"search": bulk.config()}, "metrics": {"namespace": "shop/logs"},
     });
@@ -81,13 +81,13 @@ fn a_partial_success_is_never_sent_again() {
     let counting = ["logzio", "loki", "otlp"];
     for contract in ALL.iter().filter(|contract| counting.contains(&contract.kind())) {
         assert_eq!(contract.rejects(), Rejects::Records);
-        let stand_in = MockServer::start(*contract, []);
+        let mock_server = MockServer::start(*contract, []);
         let lines = [event::message(0), format!("{POISON} is rejected"), event::message(2)];
-        let config = json!({"destinations": {"x": stand_in.config()}});
+        let config = json!({"destinations": {"x": mock_server.config()}});
         let invoked = Lambda::start(&config).invoke(&event::fresh(&lines));
-        let counts = settled(&invoked, "x", &lines, &stand_in.held());
+        let counts = settled(&invoked, "x", &lines, &mock_server.held());
         assert_eq!((counts.get("delivered"), counts.get("rejected")), (2, 1));
-        assert_eq!(stand_in.requests(), 1, "{}", contract.kind());
+        assert_eq!(mock_server.requests(), 1, "{}", contract.kind());
     }
 }
 
@@ -114,7 +114,7 @@ struct Ear {
 }
 
 impl Service for Ear {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         let items = self.contract.check(&request).unwrap();
         self.heard.lock().unwrap().push(request);
         Reply::Response(self.contract.take(items, &mut self.held.lock().unwrap()))

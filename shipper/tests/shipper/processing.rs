@@ -108,22 +108,22 @@ fn metrics_say_what_the_summary_says() {
 
 #[test]
 fn nothing_that_is_planted_comes_out_again() {
-    use crate::bulk::Mood;
+    use crate::bulk::Behavior;
     use crate::http::Response;
 
     // The cluster quotes credentials and documents in every response.
     let quotes = |status| Response::new(status, format!("{SECRET} is wrong for {PAYLOAD}"));
-    for mood in [
-        Mood::Says(quotes(400)),
-        Mood::Says(quotes(401)),
-        Mood::Says(quotes(200)),
-        Mood::Says(Response::new(429, PAYLOAD).with("retry-after", SECRET)),
-        Mood::Items([(0, (400, "mapper_parsing_exception"))].into()),
-        Mood::Items([(0, (400, SECRET))].into()),
-        Mood::TakesThenTruncates,
-        Mood::ResetsBeforeBody,
+    for behavior in [
+        Behavior::Says(quotes(400)),
+        Behavior::Says(quotes(401)),
+        Behavior::Says(quotes(200)),
+        Behavior::Says(Response::new(429, PAYLOAD).with("retry-after", SECRET)),
+        Behavior::Items([(0, (400, "mapper_parsing_exception"))].into()),
+        Behavior::Items([(0, (400, SECRET))].into()),
+        Behavior::TakesThenTruncates,
+        Behavior::ResetsBeforeBody,
     ] {
-        let bulk = Bulk::with_moods([mood]);
+        let bulk = Bulk::with_behaviors([behavior]);
         let config = json!({
             "destinations": {"search": bulk.config()},
             "metrics": {},

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::bulk::{Bulk, Mood, with_the_first_too_long};
+use crate::bulk::{Behavior, Bulk, with_the_first_too_long};
 use crate::http::{self, Reply, Response};
 use crate::lambda::{Invoked, Lambda};
 use crate::logzio::{self, Logzio};
@@ -66,8 +66,8 @@ fn failures(invoked: &Invoked) -> usize {
     invoked.result.as_ref().unwrap()["batchItemFailures"].as_array().unwrap().len()
 }
 
-fn stop() -> logzio::Mood {
-    logzio::Mood::Does(Reply::Response(Response::new(401, "")))
+fn stop() -> logzio::Behavior {
+    logzio::Behavior::Does(Reply::Response(Response::new(401, "")))
 }
 
 /// Lambda's on-failure record of an event with this many messages.
@@ -108,7 +108,8 @@ fn stored_events_are_delivered_together_and_deleted_last() {
 #[test]
 fn what_an_outage_leaves_arrives_once_after_it_and_each_destination_has_its_own() {
     let (healthy, storage) = (Logzio::start(), Storage::start());
-    let bulk = Bulk::with_moods([Mood::Says(Response::new(429, "").with("retry-after", "3600"))]);
+    let bulk =
+        Bulk::with_behaviors([Behavior::Says(Response::new(429, "").with("retry-after", "3600"))]);
     let config = json!({
         "destinations": {"logs": healthy.config(), "search": bulk.config()},
         "undelivered": Storage::config(),
@@ -162,7 +163,7 @@ fn an_object_that_is_gone_was_settled_by_another_pointer() {
 #[test]
 fn what_is_rejected_then_is_a_dead_letter() {
     let sent = with_the_first_too_long(3);
-    let (bulk, storage) = (Bulk::with_moods([Mood::rejects_the_first()]), Storage::start());
+    let (bulk, storage) = (Bulk::with_behaviors([Behavior::rejects_the_first()]), Storage::start());
     storage.put(&key("search", 1), stored("search", 0, &sent));
     let mut lambda = Lambda::start_with_aws(&with_bulk(&bulk), &storage.url());
     let invoked = consume(&mut lambda, &storage);
@@ -175,9 +176,9 @@ fn what_is_rejected_then_is_a_dead_letter() {
 #[test]
 fn of_what_was_delivered_in_part_only_the_rest_is_delivered_again() {
     let http = contract::ALL.iter().find(|contract| contract.kind() == "http").unwrap();
-    let stop = mock_server::Mood::Does(Reply::Response(http.unauthorized()));
+    let stop = mock_server::Behavior::Does(Reply::Response(http.unauthorized()));
     let (service, storage) =
-        (MockServer::start(*http, [mock_server::Mood::Takes, stop]), Storage::start());
+        (MockServer::start(*http, [mock_server::Behavior::Takes, stop]), Storage::start());
     storage.put(&key("x", 1), stored("x", 0, &messages(60)));
     let mut config =
         json!({"destinations": {"x": service.config()}, "undelivered": Storage::config()});
@@ -385,7 +386,7 @@ fn without_other_permissions_events_wait_and_a_warning_names_the_call() {
         assert!(storage.queue().is_empty());
     }
     // The queue's own visibility timeout applies instead.
-    let (logzio, storage) = (Logzio::with_moods([stop()]), Storage::start());
+    let (logzio, storage) = (Logzio::with_behaviors([stop()]), Storage::start());
     fill(&storage, "logs", 1);
     storage.deny(["ChangeMessageVisibilityBatch"]);
     let mut lambda = Lambda::start_with_aws(&with_logzio(&logzio), &storage.url());
@@ -405,7 +406,7 @@ fn a_delivery_that_was_begun_and_not_ended_is_counted_as_a_possible_duplicate() 
     {
         // Its end is not recorded.
         storage.deny(["DeleteObject"]);
-        logzio.add_moods([]);
+        logzio.add_behaviors([]);
         let mut lambda = Lambda::start_with_aws(&config, &storage.url());
         lambda.invoke(&event);
     }
@@ -423,7 +424,7 @@ fn a_delivery_that_was_begun_and_not_ended_is_counted_as_a_possible_duplicate() 
 /// Stored, delivered and deleted events remain as versions, which the shipper never reads.
 #[test]
 fn a_bucket_with_object_lock_keeps_versions_and_is_used_like_any_other() {
-    let (logzio, storage) = (Logzio::with_moods([stop(), stop()]), Storage::start());
+    let (logzio, storage) = (Logzio::with_behaviors([stop(), stop()]), Storage::start());
     storage.lock();
     let mut lambda = Lambda::start_with_aws(&with_logzio(&logzio), &storage.url());
     let mut written = 0;
@@ -452,7 +453,7 @@ fn a_bucket_with_object_lock_keeps_versions_and_is_used_like_any_other() {
     storage.send(notification(BUCKET, &keys[0], bytes));
     let invoked = consume(&mut lambda, &storage);
     assert_eq!(invoked.summary["queue"]["gone"], 1);
-    logzio.add_moods([stop()]);
+    logzio.add_behaviors([stop()]);
     assert_eq!(counts(&lambda.invoke(&event::of(3)), "logs").get("stored"), 3);
     let invoked = consume(&mut lambda, &storage);
     let consumed = counts(&invoked, "logs");
@@ -533,7 +534,8 @@ fn s3_may_not_invoke_the_function_itself() {
 /// invocation here has one, and the mock server rejects requests that contain it.
 #[test]
 fn what_the_function_sends_itself_is_no_recursive_loop() {
-    let (logzio, storage) = (Logzio::with_moods(std::iter::repeat_n(stop(), 21)), Storage::start());
+    let (logzio, storage) =
+        (Logzio::with_behaviors(std::iter::repeat_n(stop(), 21)), Storage::start());
     let mut config = with_logzio(&logzio);
     config["undelivered"] = storage.config_with_queue();
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
@@ -556,8 +558,8 @@ fn what_the_function_sends_itself_is_no_recursive_loop() {
 #[test]
 fn what_is_rejected_and_cannot_be_stored_as_a_dead_letter_stays_in_its_object() {
     let sent = with_the_first_too_long(3);
-    let moods = [Mood::rejects_the_first(), Mood::rejects_the_first()];
-    let (bulk, storage) = (Bulk::with_moods(moods), Storage::start());
+    let behaviors = [Behavior::rejects_the_first(), Behavior::rejects_the_first()];
+    let (bulk, storage) = (Bulk::with_behaviors(behaviors), Storage::start());
     storage.put(&key("search", 1), stored("search", 0, &sent));
     storage.deny(["PutObject"]);
     let mut lambda = Lambda::start_with_aws(&with_bulk(&bulk), &storage.url());

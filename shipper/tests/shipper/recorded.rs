@@ -113,8 +113,8 @@ fn response(
     request: &Request,
     earlier: usize,
 ) -> Result<Response, String> {
-    if let Some(answer) = contract::in_case(&recorded.server, case, request, earlier) {
-        return Ok(answer);
+    if let Some(response) = contract::in_case(&recorded.server, case, request, earlier) {
+        return Ok(response);
     }
     let contract = recorded.contract();
     let items = contract.check(&contract::at_its_own_path(request))?;
@@ -142,26 +142,30 @@ fn mock_servers_respond_as_third_party_servers_did() {
         for (earlier, Exchange { request, response: expected }) in exchanges {
             let request = request.request();
             let name = format!("{} {case} {}", recorded.server, request.target);
-            let answer = match response(&recorded, &case, &request, earlier) {
-                Ok(answer) => answer,
+            let response = match response(&recorded, &case, &request, earlier) {
+                Ok(response) => response,
                 Err(violation) => {
                     wrong.push(format!("{name}: the request is rejected: {violation}"));
                     continue;
                 }
             };
             let header = |name: &str| {
-                let of_name = answer.headers.iter().find(|(other, _)| *other == name);
+                let of_name = response.headers.iter().find(|(other, _)| *other == name);
                 of_name.map(|(_, value)| value.clone())
             };
             let is = |name: &str| header(name) == expected.headers.get(name).cloned();
-            if answer.status != expected.status
-                || answer.body != bytes(&expected.body)
+            if response.status != expected.status
+                || response.body != bytes(&expected.body)
                 || !["content-type", "retry-after"].into_iter().all(is)
             {
-                let body = String::from_utf8_lossy(&answer.body);
+                let body = String::from_utf8_lossy(&response.body);
                 wrong.push(format!(
                     "{name}: the mock server says {} {:?} {body:?} instead of {} {:?} {:?}",
-                    answer.status, answer.headers, expected.status, expected.headers, expected.body
+                    response.status,
+                    response.headers,
+                    expected.status,
+                    expected.headers,
+                    expected.body
                 ));
             }
         }
@@ -192,8 +196,8 @@ fn the_shipper_makes_of_mock_servers_what_it_made_of_third_party_servers() {
 }
 
 fn ship(case: &str, recorded: &Recorded) {
-    let stand_in = MockServer::start(recorded.contract(), []).in_case(&recorded.server, case);
-    let mut destination = stand_in.config();
+    let mock_server = MockServer::start(recorded.contract(), []).in_case(&recorded.server, case);
+    let mut destination = mock_server.config();
     destination["max_in_flight"] = json!(1);
     let asks =
         |exchange: &Exchange| exchange.request.headers.contains_key("x-splunk-request-channel");
@@ -219,7 +223,7 @@ fn ship(case: &str, recorded: &Recorded) {
         }
     }
     if is_of_opensearch {
-        same_requests(case, recorded, &stand_in.sent());
+        same_requests(case, recorded, &mock_server.sent());
     }
 }
 

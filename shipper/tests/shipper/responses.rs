@@ -41,14 +41,14 @@ pub(crate) struct OwnResponse {
     pub(crate) name: String,
     /// The number of records in the request.
     pub(crate) lines: usize,
-    pub(crate) answer: http::Response,
+    pub(crate) response: http::Response,
 }
 
 impl OwnResponse {
     /// A response that is named by its status and body.
     pub(crate) fn new(lines: usize, status: u16, body: &str) -> Self {
-        let answer = http::Response::new(status, body);
-        Self { name: format!("{status} `{body}`"), lines, answer }
+        let response = http::Response::new(status, body);
+        Self { name: format!("{status} `{body}`"), lines, response }
     }
 }
 
@@ -60,8 +60,8 @@ fn the_page_of_each_destination_says_what_every_answer_means() {
         let page = format!("{}.md", contract.kind());
         let table = table(*contract);
         let stands = std::fs::read_to_string(pages.join(&page)).unwrap();
-        let answers = stands.split_once("## Responses\n\n").map(|(_, answers)| answers);
-        let behind = answers.and_then(|answers| answers.strip_prefix(&table));
+        let responses = stands.split_once("## Responses\n\n").map(|(_, responses)| responses);
+        let behind = responses.and_then(|responses| responses.strip_prefix(&table));
         if behind.is_none_or(|behind| behind.starts_with('|')) {
             wrong.push_str(&format!("{page} should say:\n\n{table}\n"));
         }
@@ -91,18 +91,18 @@ fn table(contract: &dyn Contract) -> String {
     let config = Config::parse(&document).unwrap_or_else(|error| panic!("{error}"));
     let destination = config.destinations["x"].destination.as_ref();
     let words = Words::of(destination);
-    let word = |lines: usize, answer: http::Response| {
-        let http::Response { status, body, .. } = answer;
-        let answer = destination::Response { status, retry_after: None, body: Bytes::from(body) };
-        words.batch_outcome(&destination.classify(lines, &answer), lines)
+    let word = |lines: usize, response: http::Response| {
+        let http::Response { status, body, .. } = response;
+        let response = destination::Response { status, retry_after: None, body: Bytes::from(body) };
+        words.batch_outcome(&destination.classify(lines, &response), lines)
     };
     let success = contract.take(vec![Item::new("a line")], &mut Vec::new());
     let mut rows = vec![
         (success.status.to_string(), word(1, success)),
         ("200 with a web page".to_owned(), word(1, http::Response::new(200, "<html>"))),
     ];
-    for OwnResponse { name, lines, answer } in contract.own_responses() {
-        rows.push((name, word(lines, answer)));
+    for OwnResponse { name, lines, response } in contract.own_responses() {
+        rows.push((name, word(lines, response)));
     }
     let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (status, name) in STATUSES {
@@ -117,12 +117,12 @@ fn table(contract: &dyn Contract) -> String {
         ("no response in time", Fault::Timeout),
         ("connection broken", Fault::Broken),
     ] {
-        rows.push((name.to_owned(), words.again(&fault.class(), fault.ambiguity())));
+        rows.push((name.to_owned(), words.again(&fault.reason(), fault.ambiguity())));
     }
-    let fault = Fault::NotHttp.class();
+    let fault = Fault::NotHttp.reason();
     let no_http = "not HTTP, such as a port for gRPC or TLS".to_owned();
     rows.push((no_http, words.batch_outcome(&BatchOutcome::StopUnclear(fault), 1)));
-    let rows = rows.into_iter().map(|(answer, word)| format!("| {answer} | {word} |\n"));
+    let rows = rows.into_iter().map(|(response, word)| format!("| {response} | {word} |\n"));
     format!("| response | log events |\n|---|---|\n{}", rows.collect::<String>())
 }
 
@@ -144,25 +144,25 @@ impl Words {
         match batch_outcome {
             BatchOutcome::Counted { delivered, rejected: reasons } => {
                 let delivered = ("delivered".to_owned(), *delivered);
-                let reasons = reasons.iter().map(|(class, count)| (rejected(class), *count));
+                let reasons = reasons.iter().map(|(reason, count)| (rejected(reason), *count));
                 counted(std::iter::once(delivered).chain(reasons), lines)
             }
             BatchOutcome::Each(outcomes) => {
                 counted(outcomes.iter().map(|outcome| (self.outcome(outcome), 1)), lines)
             }
-            BatchOutcome::Receipt(_) => "delivered once they are acknowledged".to_owned(),
-            BatchOutcome::TryAgain(class, ambiguity) => self.again(class, *ambiguity),
+            BatchOutcome::Accepted(_) => "delivered once they are acknowledged".to_owned(),
+            BatchOutcome::Retry(reason, ambiguity) => self.again(reason, *ambiguity),
             BatchOutcome::TooLarge => {
                 "split; a single record that is too large is rejected".to_owned()
             }
-            BatchOutcome::Split(class, _) => format!(
+            BatchOutcome::Split(reason, _) => format!(
                 "split; a record that is rejected alone is retried without `json`, then {}; undelivered if \
                  every record is rejected",
-                rejected(class)
+                rejected(reason)
             ),
-            BatchOutcome::Stop(class) => self.left(class),
-            BatchOutcome::StopUnclear(class) => {
-                format!("{}{}", self.left(class), self.doubt(Ambiguity::Unclear))
+            BatchOutcome::Stop(reason) => self.left(reason),
+            BatchOutcome::StopUnclear(reason) => {
+                format!("{}{}", self.left(reason), self.doubt(Ambiguity::Unclear))
             }
         }
     }
@@ -171,18 +171,18 @@ impl Words {
         match outcome {
             RecordOutcome::Delivered => "delivered".to_owned(),
             RecordOutcome::Deduplicated => "deduplicated".to_owned(),
-            RecordOutcome::Rejected(class) => rejected(class),
-            RecordOutcome::Misfit(class) => {
-                format!("retried without `json`, then {}", self.left(class))
+            RecordOutcome::Rejected(reason) => rejected(reason),
+            RecordOutcome::Misfit(reason) => {
+                format!("retried without `json`, then {}", self.left(reason))
             }
             RecordOutcome::NotReached => "retried".to_owned(),
-            RecordOutcome::TryAgain(class, ambiguity) => self.again(class, *ambiguity),
-            RecordOutcome::Stop(class) => self.left(class),
+            RecordOutcome::Retry(reason, ambiguity) => self.again(reason, *ambiguity),
+            RecordOutcome::Stop(reason) => self.left(reason),
         }
     }
 
-    fn again(&self, class: &ReasonCode, ambiguity: Ambiguity) -> String {
-        format!("retried{}{}", reason(class), self.doubt(ambiguity))
+    fn again(&self, reason: &ReasonCode, ambiguity: Ambiguity) -> String {
+        format!("retried{}{}", describe_reason(reason), self.doubt(ambiguity))
     }
 
     fn doubt(&self, ambiguity: Ambiguity) -> &'static str {
@@ -195,15 +195,15 @@ impl Words {
         }
     }
 
-    fn left(&self, class: &ReasonCode) -> String {
-        let is_renewed = self.has_secret && class.blames_credentials();
+    fn left(&self, reason: &ReasonCode) -> String {
+        let is_renewed = self.has_secret && reason.blames_credentials();
         let renewal = if is_renewed { "; the secret is fetched again" } else { "" };
-        format!("undelivered{}{renewal}", reason(class))
+        format!("undelivered{}{renewal}", describe_reason(reason))
     }
 }
 
-fn rejected(class: &ReasonCode) -> String {
-    format!("rejected as `{}`", class.as_str())
+fn rejected(reason: &ReasonCode) -> String {
+    format!("rejected as `{}`", reason.as_str())
 }
 
 /// The number of each, one after another; without a number if it is all of them.
@@ -223,8 +223,8 @@ fn counted(words: impl Iterator<Item = (String, usize)>, lines: usize) -> String
 }
 
 /// The reason in the counts, if it is more than the status.
-fn reason(class: &ReasonCode) -> String {
-    match class.as_str() {
+fn describe_reason(reason: &ReasonCode) -> String {
+    match reason.as_str() {
         word if word.starts_with("status_") => String::new(),
         word => format!(" as `{word}`"),
     }

@@ -57,8 +57,8 @@ fn action(operation: &str) -> &'static str {
 
 #[test]
 fn the_role_has_the_permissions_that_are_used_and_no_others() {
-    let stop = || logzio::Mood::Does(Reply::Response(Response::new(401, "")));
-    let (logzio, storage) = (Logzio::with_moods([stop(), stop()]), Storage::start());
+    let stop = || logzio::Behavior::Does(Reply::Response(Response::new(401, "")));
+    let (logzio, storage) = (Logzio::with_behaviors([stop(), stop()]), Storage::start());
     let config = json!({
         "destinations": {"logs": logzio.config()}, "undelivered": storage.config_with_queue(),
     });

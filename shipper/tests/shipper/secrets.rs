@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::event;
 use crate::http::{Reply, Request, Response, Server, Service};
-use crate::keepers::Keepers;
 use crate::lambda::{Lambda, accepting};
+use crate::secret_stores::SecretStores;
 use crate::{SECRET, bulk};
 
 const SECRET_ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:search-AbCdEf";
@@ -36,9 +36,9 @@ impl Cluster {
 }
 
 impl Service for Cluster {
-    fn answer(&self, request: Request) -> Reply {
-        if let Some(answer) = bulk::mapping(&request) {
-            return Reply::Response(answer);
+    fn response(&self, request: Request) -> Reply {
+        if let Some(response) = bulk::mapping(&request) {
+            return Reply::Response(response);
         }
         *self.requests.lock().unwrap() += 1;
         let credentials = STANDARD.encode(format!("logagg:{}", self.password.lock().unwrap()));
@@ -66,7 +66,7 @@ struct Doorman {
 }
 
 impl Service for Doorman {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         let is_right = request.target.contains(&*self.path.lock().unwrap())
             || request
                 .header("authorization")
@@ -76,8 +76,11 @@ impl Service for Doorman {
     }
 }
 
-fn start(keepers: &Keepers, config: &Value) -> Lambda {
-    Lambda::start_in(&[("AWS_ENDPOINT_URL", &keepers.url()), ("LOGAGG_CONFIG", &accepting(config))])
+fn start(secret_stores: &SecretStores, config: &Value) -> Lambda {
+    Lambda::start_in(&[
+        ("AWS_ENDPOINT_URL", &secret_stores.url()),
+        ("LOGAGG_CONFIG", &accepting(config)),
+    ])
 }
 
 #[test]
@@ -87,27 +90,27 @@ fn a_secret_is_fetched_once_however_many_invocations_there_are() {
         (format!("{SECRET_ARN}:password"), SECRET_ARN, json!({"password": SECRET}).to_string()),
         (PARAMETER_ARN.to_owned(), PARAMETER_ARN, SECRET.to_owned()),
     ] {
-        let keepers = Keepers::start();
-        keepers.keep(kept_under, &kept);
+        let secret_stores = SecretStores::start();
+        secret_stores.keep(kept_under, &kept);
         let (cluster, server) = Cluster::start(SECRET);
-        let mut lambda = start(&keepers, &config(&server, &arn));
+        let mut lambda = start(&secret_stores, &config(&server, &arn));
         for _ in 0..3 {
             let invoked = lambda.invoke(&event::of(1));
             assert_eq!(invoked.summary["destinations"]["search"]["delivered"], 1, "{arn}");
         }
-        assert_eq!((keepers.asked(), cluster.requests()), (vec![kept_under.to_owned()], 3));
+        assert_eq!((secret_stores.asked(), cluster.requests()), (vec![kept_under.to_owned()], 3));
     }
 }
 
 #[test]
 fn a_secret_that_was_rotated_is_fetched_again_and_the_event_delivered() {
-    let keepers = Keepers::start();
-    keepers.keep(SECRET_ARN, &format!("{SECRET}-1"));
+    let secret_stores = SecretStores::start();
+    secret_stores.keep(SECRET_ARN, &format!("{SECRET}-1"));
     let (cluster, server) = Cluster::start(&format!("{SECRET}-1"));
-    let mut lambda = start(&keepers, &config(&server, SECRET_ARN));
+    let mut lambda = start(&secret_stores, &config(&server, SECRET_ARN));
     lambda.invoke(&event::of(1));
 
-    keepers.keep(SECRET_ARN, &format!("{SECRET}-2"));
+    secret_stores.keep(SECRET_ARN, &format!("{SECRET}-2"));
     *cluster.password.lock().unwrap() = format!("{SECRET}-2");
     for _ in 0..2 {
         let invoked = lambda.invoke(&event::of(1));
@@ -115,38 +118,38 @@ fn a_secret_that_was_rotated_is_fetched_again_and_the_event_delivered() {
         assert_eq!(invoked.summary["destinations"]["search"]["delivered"], 1);
     }
     // The first, the rejected one, its retry, and the last.
-    assert_eq!((keepers.asked().len(), cluster.requests()), (2, 4));
+    assert_eq!((secret_stores.asked().len(), cluster.requests()), (2, 4));
 }
 
 #[test]
 fn a_secret_that_stays_refused_is_not_fetched_for_every_invocation() {
-    let keepers = Keepers::start();
-    keepers.keep(SECRET_ARN, SECRET);
+    let secret_stores = SecretStores::start();
+    secret_stores.keep(SECRET_ARN, SECRET);
     let (cluster, server) = Cluster::start("another");
-    let mut lambda = start(&keepers, &config(&server, SECRET_ARN));
+    let mut lambda = start(&secret_stores, &config(&server, SECRET_ARN));
     for _ in 0..3 {
         let invoked = lambda.invoke(&event::of(1));
         let reasons = &invoked.summary["destinations"]["search"]["reasons"];
         assert_eq!(reasons["returned_to_source"]["status_401"], 1);
         assert!(invoked.result.is_err());
     }
-    assert_eq!((keepers.asked().len(), cluster.requests()), (2, 3));
+    assert_eq!((secret_stores.asked().len(), cluster.requests()), (2, 3));
 }
 
 #[test]
 fn a_renewal_that_hangs_ends_before_the_invocation_does() {
-    let keepers = Keepers::start();
-    keepers.keep(SECRET_ARN, SECRET);
+    let secret_stores = SecretStores::start();
+    secret_stores.keep(SECRET_ARN, SECRET);
     let (cluster, server) = Cluster::start(SECRET);
-    let mut lambda = start(&keepers, &config(&server, SECRET_ARN));
+    let mut lambda = start(&secret_stores, &config(&server, SECRET_ARN));
     lambda.invoke(&event::of(1));
     *cluster.password.lock().unwrap() = "another".to_owned();
-    keepers.fall_silent();
+    secret_stores.fall_silent();
     // A second of it is the reserve. An invocation that misses its deadline fails the test.
     let invoked = lambda.invoke_within(&event::of(1), Duration::from_millis(2_500));
     let reasons = &invoked.summary["destinations"]["search"]["reasons"];
     assert_eq!(reasons["returned_to_source"]["status_401"], 1);
-    assert_eq!(keepers.asked().len(), 2);
+    assert_eq!(secret_stores.asked().len(), 2);
     let warnings = invoked.summary["warnings"].to_string();
     assert!(warnings.contains("cannot fetch secrets"), "{warnings}");
 }
@@ -164,22 +167,22 @@ fn a_secret_is_fetched_again_whatever_words_a_service_has_for_a_wrong_one() {
         let path = Mutex::new(format!("{SECRET}-1"));
         let doorman = Arc::new(Doorman { path, refusal, success });
         let server = Server::start(Arc::clone(&doorman));
-        let keepers = Keepers::start();
+        let secret_stores = SecretStores::start();
         let kept = |number: usize| match is_splunk {
             true => format!("{SECRET}-{number}"),
             // The URL is the secret.
             false => format!("{}/receiver/{SECRET}-{number}", server.url()),
         };
-        keepers.keep(SECRET_ARN, &kept(1));
+        secret_stores.keep(SECRET_ARN, &kept(1));
         let destination = if is_splunk { splunk(server.url()) } else { sumo(server.url()) };
-        let mut lambda = start(&keepers, &json!({"destinations": {"x": destination}}));
+        let mut lambda = start(&secret_stores, &json!({"destinations": {"x": destination}}));
         assert_eq!(lambda.invoke(&event::of(1)).summary["outcome"], "ok", "{told}");
 
-        keepers.keep(SECRET_ARN, &kept(2));
+        secret_stores.keep(SECRET_ARN, &kept(2));
         *doorman.path.lock().unwrap() = format!("{SECRET}-2");
         let invoked = lambda.invoke(&event::of(1));
         assert_eq!(invoked.summary["destinations"]["x"]["delivered"], 1, "{told}");
-        assert_eq!(keepers.asked().len(), 2, "{told}");
+        assert_eq!(secret_stores.asked().len(), 2, "{told}");
     }
 }
 
@@ -197,20 +200,20 @@ fn an_address_that_is_kept_as_a_secret_is_held_to_the_same_rules() {
             "destinations.x.url: the address begins with http:// and is not this machine's own",
         ),
     ] {
-        let keepers = Keepers::start();
-        keepers.keep(SECRET_ARN, &kept);
-        let message = start(&keepers, &config).init_error().message;
+        let secret_stores = SecretStores::start();
+        secret_stores.keep(SECRET_ARN, &kept);
+        let message = start(&secret_stores, &config).init_error().message;
         assert!(message.contains(told), "{message}");
     }
 }
 
 #[test]
 fn secrets_that_cannot_be_had_are_told_with_the_field_and_the_permission() {
-    let keepers = Keepers::start();
+    let secret_stores = SecretStores::start();
     let denied = format!(r#"{{"__type":"AccessDeniedException","Message":"{SECRET}"}}"#);
-    keepers.answer([Response::new(400, denied)]);
+    secret_stores.response([Response::new(400, denied)]);
     let (_, server) = Cluster::start(SECRET);
-    let lambda = start(&keepers, &config(&server, SECRET_ARN));
+    let lambda = start(&secret_stores, &config(&server, SECRET_ARN));
     assert_eq!(
         lambda.init_error().message,
         format!(
@@ -224,12 +227,12 @@ fn secrets_that_cannot_be_had_are_told_with_the_field_and_the_permission() {
 
 #[test]
 fn a_document_with_arns_is_checked_before_anything_is_fetched() {
-    let keepers = Keepers::start();
+    let secret_stores = SecretStores::start();
     let (_, server) = Cluster::start(SECRET);
     let mut wrong = config(&server, "arn:aws:s3:::bucket/key");
     wrong["destinations"]["search"]["indx"] = json!("logs");
-    let error = start(&keepers, &wrong).init_error().message;
+    let error = start(&secret_stores, &wrong).init_error().message;
     assert!(error.contains("LOGAGG_CONFIG has 2 errors"), "{error}");
     assert!(error.contains("auth.password: is not the ARN of a secret"), "{error}");
-    assert!(keepers.asked().is_empty());
+    assert!(secret_stores.asked().is_empty());
 }

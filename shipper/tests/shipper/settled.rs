@@ -60,7 +60,7 @@ pub(crate) fn settled(
 
     // The response to Lambda.
     let left = get("returned_to_source") > 0;
-    assert_eq!(invoked.has_something_come_again(), left, "{summary}");
+    assert_eq!(invoked.is_retried_by_lambda(), left, "{summary}");
     assert_eq!(summary["outcome"], if left { "failed" } else { "ok" });
     if let Ok(result) = &invoked.result
         && result.get("batchItemFailures").is_none()

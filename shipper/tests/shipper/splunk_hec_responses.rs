@@ -22,9 +22,9 @@ struct Indexer {
 #[derive(Default)]
 struct Inner {
     held: Vec<Item>,
-    receipts: BTreeSet<u64>,
+    acknowledgements: BTreeSet<u64>,
     channels: BTreeSet<String>,
-    inquiries: usize,
+    acknowledgement_requests: usize,
     violations: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ impl Indexer {
 }
 
 impl Service for Indexer {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         let mut inner = self.inner.lock().unwrap();
         let channel = request.header("x-splunk-request-channel").unwrap_or_default().to_owned();
         if let Some(query) = request.target.strip_prefix("/services/collector/ack?") {
@@ -65,13 +65,13 @@ impl Service for Indexer {
             }
             let body: Value = serde_json::from_slice(&request.body).unwrap();
             // The first request only checks whether acknowledgement is supported.
-            inner.inquiries += usize::from(!inner.receipts.is_empty());
-            let is_indexed = inner.inquiries > self.asked_before_indexed;
+            inner.acknowledgement_requests += usize::from(!inner.acknowledgements.is_empty());
+            let is_indexed = inner.acknowledgement_requests > self.asked_before_indexed;
             let mut acks = serde_json::Map::new();
-            for receipt in body["acks"].as_array().unwrap() {
-                let receipt = receipt.as_u64().unwrap();
-                let is_known = inner.receipts.contains(&receipt);
-                acks.insert(receipt.to_string(), json!(is_known && is_indexed));
+            for acknowledgement_id in body["acks"].as_array().unwrap() {
+                let acknowledgement_id = acknowledgement_id.as_u64().unwrap();
+                let is_known = inner.acknowledgements.contains(&acknowledgement_id);
+                acks.insert(acknowledgement_id.to_string(), json!(is_known && is_indexed));
             }
             return Reply::Response(Response::new(200, json!({"acks": acks}).to_string()));
         }
@@ -90,9 +90,9 @@ impl Service for Indexer {
             }
             Err(violation) => inner.violations.push(violation),
         }
-        let receipt = inner.receipts.len() as u64;
-        inner.receipts.insert(receipt);
-        let body = json!({"text": "Success", "code": 0, "ackId": receipt});
+        let acknowledgement_id = inner.acknowledgements.len() as u64;
+        inner.acknowledgements.insert(acknowledgement_id);
+        let body = json!({"text": "Success", "code": 0, "ackId": acknowledgement_id});
         Reply::Response(Response::new(200, body.to_string()))
     }
 }
@@ -108,10 +108,10 @@ fn what_is_indexed_is_delivered() {
     let invoked = Lambda::start(&config).invoke(&event::of(60));
     let counts = settled(&invoked, "x", &messages(), &indexer.held());
     assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (60, 0));
-    let receipts = indexer.inner.lock().unwrap().receipts.len() as u64;
-    assert!(receipts > 1);
+    let acknowledgements = indexer.inner.lock().unwrap().acknowledgements.len() as u64;
+    assert!(acknowledgements > 1);
     // One checks for support, and two are about these ids.
-    assert_eq!(counts.get("requests"), receipts + 3);
+    assert_eq!(counts.get("requests"), acknowledgements + 3);
 }
 
 /// An event before an invalid one was parsed, and without acknowledgement it is not known to be
@@ -140,7 +140,7 @@ struct Balancer {
 }
 
 impl Service for Balancer {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         let cookie = request.header("cookie").unwrap_or_default();
         let indexer = match cookie.strip_prefix("AWSALB=").map(str::parse) {
             Some(Ok(indexer)) => indexer,
@@ -150,9 +150,9 @@ impl Service for Balancer {
                 *next % 2
             }
         };
-        match self.indexers[indexer].answer(request) {
-            Reply::Response(answer) => {
-                Reply::Response(answer.with("set-cookie", format!("AWSALB={indexer}; Path=/")))
+        match self.indexers[indexer].response(request) {
+            Reply::Response(response) => {
+                Reply::Response(response.with("set-cookie", format!("AWSALB={indexer}; Path=/")))
             }
             other => other,
         }
@@ -179,7 +179,7 @@ fn behind_a_load_balancer_the_indexer_is_asked_that_was_sent_to() {
 struct WithoutAcknowledgement(Mutex<usize>);
 
 impl Service for WithoutAcknowledgement {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         if request.target.starts_with("/services/collector/ack?") {
             return Reply::Response(Response::new(400, r#"{"text":"ACK is disabled","code":14}"#));
         }

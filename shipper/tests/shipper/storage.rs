@@ -42,14 +42,14 @@ pub(crate) enum Trouble {
     /// Requests are processed, without a response.
     Hangs,
     /// Requests are processed, and the connection is reset instead of a response.
-    LosesAnswers,
+    LosesResponses,
     /// That happens once.
-    LosesOneAnswer,
+    LosesOneResponse,
 }
 
 impl Trouble {
     pub(crate) const ALL: [Self; 5] =
-        [Self::Nothing, Self::Rejects, Self::Hangs, Self::LosesAnswers, Self::LosesOneAnswer];
+        [Self::Nothing, Self::Rejects, Self::Hangs, Self::LosesResponses, Self::LosesOneResponse];
 }
 
 /// How a request is handled.
@@ -60,11 +60,11 @@ pub(crate) enum Strike {
     /// Rejected as retryable, and not processed.
     Rejected,
     /// Processed, and the response is lost.
-    AnswerLost,
+    ResponseLost,
     /// Not processed, without a response.
-    NeverAnswered,
+    WithoutResponse,
     /// Processed, without a response.
-    DoneAndNeverAnswered,
+    DoneWithoutResponse,
 }
 
 /// Decides how each request is handled.
@@ -147,8 +147,8 @@ impl Storage {
     }
 
     /// Rejects the next requests.
-    pub(crate) fn reject(&self, answers: impl IntoIterator<Item = Response>) {
-        self.inner().refusals.extend(answers);
+    pub(crate) fn reject(&self, responses: impl IntoIterator<Item = Response>) {
+        self.inner().refusals.extend(responses);
     }
 
     /// Denies the function these operations from now on.
@@ -287,11 +287,11 @@ impl Storage {
     ///
     /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
     pub(crate) fn settle(&self, event: &[u8], result: &Result<Value, FunctionError>) {
-        let Ok(answer) = result else {
+        let Ok(response) = result else {
             return;
         };
         let event: Value = serde_json::from_slice(event).unwrap();
-        let failures = answer["batchItemFailures"].as_array().unwrap();
+        let failures = response["batchItemFailures"].as_array().unwrap();
         let failed: BTreeSet<&str> =
             failures.iter().map(|it| it["itemIdentifier"].as_str().unwrap()).collect();
         let records = event["Records"].as_array().unwrap();
@@ -370,7 +370,7 @@ pub(crate) fn stored_messages(body: &[u8]) -> Vec<String> {
 }
 
 impl Service for State {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         let mut inner = self.0.lock().unwrap();
         let operation = operation(&request);
         inner.requests.push(operation.to_owned());
@@ -392,20 +392,20 @@ impl Service for State {
             Strike::Rejected => {
                 return Reply::Response(Response::new(503, "<Error><Code>SlowDown</Code></Error>"));
             }
-            Strike::NeverAnswered => return Reply::Silence,
-            Strike::Passes | Strike::AnswerLost | Strike::DoneAndNeverAnswered => {}
+            Strike::WithoutResponse => return Reply::Silence,
+            Strike::Passes | Strike::ResponseLost | Strike::DoneWithoutResponse => {}
         }
-        let answer = inner.answer(&request).unwrap_or_else(|violation| {
+        let response = inner.response(&request).unwrap_or_else(|violation| {
             inner.violations.push(format!("{violation}: {} {}", request.method, request.target));
             Response::new(400, "")
         });
         match (inner.trouble, strike) {
-            (_, Strike::AnswerLost) => Reply::Reset,
-            (_, Strike::DoneAndNeverAnswered) => Reply::Silence,
-            (Trouble::Nothing | Trouble::Rejects, _) => Reply::Response(answer),
+            (_, Strike::ResponseLost) => Reply::Reset,
+            (_, Strike::DoneWithoutResponse) => Reply::Silence,
+            (Trouble::Nothing | Trouble::Rejects, _) => Reply::Response(response),
             (Trouble::Hangs, _) => Reply::Silence,
-            (Trouble::LosesAnswers, _) => Reply::Reset,
-            (Trouble::LosesOneAnswer, _) => {
+            (Trouble::LosesResponses, _) => Reply::Reset,
+            (Trouble::LosesOneResponse, _) => {
                 inner.trouble = Trouble::Nothing;
                 Reply::Reset
             }
@@ -428,14 +428,14 @@ fn operation(request: &Request) -> &'static str {
 }
 
 impl Inner {
-    fn answer(&mut self, request: &Request) -> Result<Response, &'static str> {
+    fn response(&mut self, request: &Request) -> Result<Response, &'static str> {
         let authorization = request.header("authorization").unwrap_or_default();
         if !authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") {
             return Err("not signed");
         }
         for (name, value) in &request.headers {
-            let is_told = name != "x-amz-security-token" && value.contains(SECRET);
-            if is_told || value.contains(PAYLOAD) {
+            let is_reported = name != "x-amz-security-token" && value.contains(SECRET);
+            if is_reported || value.contains(PAYLOAD) {
                 return Err("a secret or payload in a header");
             }
         }
@@ -576,14 +576,14 @@ impl Inner {
     fn change_visibility(&mut self, body: &[u8]) -> Result<Response, &'static str> {
         let entries = entries(body)?;
         for entry in &entries {
-            let receipt = entry["ReceiptHandle"].as_str().ok_or("no ReceiptHandle")?;
+            let acknowledgement_id = entry["ReceiptHandle"].as_str().ok_or("no ReceiptHandle")?;
             let seconds = entry["VisibilityTimeout"].as_u64().ok_or("no VisibilityTimeout")?;
             if seconds > 43_200 {
                 return Err("a visibility timeout over 12 hours");
             }
             let clock = self.clock;
             for message in &mut self.messages {
-                if receipt == format!("{}/{}", message.id, message.receive_count) {
+                if acknowledgement_id == format!("{}/{}", message.id, message.receive_count) {
                     message.visible_at = clock + Duration::from_secs(seconds);
                 }
             }

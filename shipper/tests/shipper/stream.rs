@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::bulk::{Bulk, Mood};
+use crate::bulk::{Behavior, Bulk};
 use crate::event;
 use crate::http::{Reply, Response};
 use crate::lambda::{Invoked, Lambda};
@@ -17,9 +17,9 @@ fn counts(invoked: &Invoked, destination: &str) -> Counts {
 /// The failed records reported to Lambda.
 #[track_caller]
 fn reported(invoked: &Invoked) -> Vec<&str> {
-    let answer = invoked.result.as_ref().unwrap_or_else(|error| panic!("{error:?}"));
-    assert_eq!(answer.as_object().unwrap().len(), 1, "{answer}");
-    let failed = answer["batchItemFailures"].as_array().unwrap();
+    let response = invoked.result.as_ref().unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(response.as_object().unwrap().len(), 1, "{response}");
+    let failed = response["batchItemFailures"].as_array().unwrap();
     failed.iter().map(|failed| failed["itemIdentifier"].as_str().unwrap()).collect()
 }
 
@@ -68,9 +68,9 @@ fn all_records_of_a_batch_share_a_delivery() {
 #[test]
 fn the_lowest_number_that_could_not_be_delivered_is_the_only_one_reported() {
     // One record per request, so that the second is rejected and the third is delivered.
-    let logzio = Logzio::with_moods([]);
-    let stop = || logzio::Mood::Does(Reply::Response(Response::new(401, "")));
-    logzio.add_moods([stop()]);
+    let logzio = Logzio::with_behaviors([]);
+    let stop = || logzio::Behavior::Does(Reply::Response(Response::new(401, "")));
+    logzio.add_behaviors([stop()]);
     let config = json!({"destinations": {"logs": logzio.config()}});
     let invoked = Lambda::start(&config).invoke(&event::stream(&records(3)));
     assert_eq!(reported(&invoked), ["1"]);
@@ -87,7 +87,7 @@ fn the_lowest_number_that_could_not_be_delivered_is_the_only_one_reported() {
 fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplicate() {
     // The destination stops at one document of the second record only.
     let words = std::collections::BTreeMap::from([(2, (403, "cluster_block_exception"))]);
-    let bulk = Bulk::with_moods([Mood::Items(words)]);
+    let bulk = Bulk::with_behaviors([Behavior::Items(words)]);
     let config = json!({"destinations": {"search": bulk.config()}});
     let invoked = Lambda::start(&config).invoke(&event::stream(&records(3)));
     assert_eq!(reported(&invoked), ["2"]);
@@ -98,7 +98,7 @@ fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplic
 
     let (logzio, dead) = (Logzio::start(), Bulk::start());
     let words = std::collections::BTreeMap::from([(2, (403, "cluster_block_exception"))]);
-    dead.add_moods([Mood::Items(words)]);
+    dead.add_behaviors([Behavior::Items(words)]);
     let storage = Storage::start();
     storage.reject([Response::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     let config = json!({
@@ -114,8 +114,8 @@ fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplic
 
 #[test]
 fn with_storage_for_undelivered_events_nothing_is_reported() {
-    let busy = Mood::Says(Response::new(429, "").with("retry-after", "3600"));
-    let (bulk, storage) = (Bulk::with_moods([busy]), Storage::start());
+    let busy = Behavior::Says(Response::new(429, "").with("retry-after", "3600"));
+    let (bulk, storage) = (Bulk::with_behaviors([busy]), Storage::start());
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
@@ -158,7 +158,7 @@ fn a_record_that_cannot_be_decoded_is_stored_or_else_reported() {
 #[test]
 fn a_mapping_that_takes_no_report_has_the_whole_batch_fail() {
     let words = std::collections::BTreeMap::from([(2, (403, "cluster_block_exception"))]);
-    let bulk = Bulk::with_moods([Mood::Items(words)]);
+    let bulk = Bulk::with_behaviors([Behavior::Items(words)]);
     let config = json!({"destinations": {"search": bulk.config()}, "batch_failures": "fail"});
     let invoked = Lambda::start(&config).invoke(&event::stream(&records(3)));
     let error = invoked.result.unwrap_err();

@@ -10,7 +10,7 @@ use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::bulk::{Bulk, Mood};
+use crate::bulk::{Behavior, Bulk};
 use crate::event;
 use crate::http::Response;
 use crate::lambda::Lambda;
@@ -71,7 +71,11 @@ fn what_is_too_large_or_too_much_is_divided_and_sent_again_through_tls() {
     let bulk = Bulk::with_tls(server(&authority, "127.0.0.1"));
     let busy = Response::new(429, "<html>slow down</html>").with("retry-after", "0");
     let too_large = Response::new(413, "<html>too large</html>").with("connection", "close");
-    bulk.add_moods([Mood::Says(busy.clone()), Mood::Says(too_large), Mood::Says(busy)]);
+    bulk.add_behaviors([
+        Behavior::Says(busy.clone()),
+        Behavior::Says(too_large),
+        Behavior::Says(busy),
+    ]);
     let (mut lambda, _folder) = lambda(&bulk, &authority);
     let invoked = lambda.invoke(&event::of(4));
     let messages: Vec<_> = (0..4).map(event::message).collect();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::bulk::{Bulk, Mood, with_the_first_too_long};
+use crate::bulk::{Behavior, Bulk, with_the_first_too_long};
 use crate::http::{self, Reply, Response};
 use crate::lambda::{Invoked, Lambda};
 use crate::logzio::{self, Logzio};
@@ -24,13 +24,13 @@ fn counts(invoked: &Invoked, destination: &str) -> Counts {
 }
 
 /// A cluster that asks to wait for an hour.
-fn busy() -> Mood {
-    Mood::Says(Response::new(429, "").with("retry-after", "3600"))
+fn busy() -> Behavior {
+    Behavior::Says(Response::new(429, "").with("retry-after", "3600"))
 }
 
 #[test]
 fn what_is_left_is_stored_and_a_retry_overwrites_it() {
-    let (bulk, storage) = (Bulk::with_moods([busy(), busy()]), Storage::start());
+    let (bulk, storage) = (Bulk::with_behaviors([busy(), busy()]), Storage::start());
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
     for _ in 0..2 {
@@ -64,7 +64,7 @@ fn what_is_left_is_stored_and_a_retry_overwrites_it() {
 
 #[test]
 fn a_service_that_asks_to_wait_is_not_sent_anything_by_the_next_invocation() {
-    let (bulk, storage) = (Bulk::with_moods([busy()]), Storage::start());
+    let (bulk, storage) = (Bulk::with_behaviors([busy()]), Storage::start());
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
@@ -79,7 +79,7 @@ fn a_service_that_asks_to_wait_is_not_sent_anything_by_the_next_invocation() {
 #[test]
 fn only_what_is_left_is_stored() {
     let words = std::collections::BTreeMap::from([(1, (403, "cluster_block_exception"))]);
-    let (bulk, storage) = (Bulk::with_moods([Mood::Items(words)]), Storage::start());
+    let (bulk, storage) = (Bulk::with_behaviors([Behavior::Items(words)]), Storage::start());
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
     let invoked = Lambda::start_with_aws(&config, &storage.url()).invoke(&event::of(3));
@@ -90,7 +90,7 @@ fn only_what_is_left_is_stored() {
 
 #[test]
 fn where_storing_fails_the_event_returns_to_its_source_and_the_warning_names_the_call() {
-    let (bulk, storage) = (Bulk::with_moods([busy()]), Storage::start());
+    let (bulk, storage) = (Bulk::with_behaviors([busy()]), Storage::start());
     storage.reject([Response::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
@@ -107,13 +107,13 @@ fn where_storing_fails_the_event_returns_to_its_source_and_the_warning_names_the
 
 #[test]
 fn what_may_be_stored_although_storing_failed_is_counted_as_a_possible_duplicate() {
-    let stop = logzio::Mood::Does(Reply::Response(Response::new(401, "")));
-    let (logzio, storage) = (Logzio::with_moods([stop]), Storage::start());
+    let stop = logzio::Behavior::Does(Reply::Response(Response::new(401, "")));
+    let (logzio, storage) = (Logzio::with_behaviors([stop]), Storage::start());
     let config = json!({
         "destinations": {"x": logzio.config()}, "undelivered": Storage::config(), "reserve_ms": 30_000,
     });
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
-    storage.have(Trouble::LosesAnswers);
+    storage.have(Trouble::LosesResponses);
     let first = lambda.invoke_within(&event::of(3), Duration::from_secs(32));
     assert_eq!(counts(&first, "x").get("returned_to_source"), 3);
     assert_eq!(counts(&first, "x").get("possible_duplicates"), 3);
@@ -126,7 +126,7 @@ fn what_may_be_stored_although_storing_failed_is_counted_as_a_possible_duplicate
 
 #[test]
 fn what_passes_by_itself_does_not_keep_events_from_being_stored() {
-    let (bulk, storage) = (Bulk::with_moods([busy()]), Storage::start());
+    let (bulk, storage) = (Bulk::with_behaviors([busy()]), Storage::start());
     storage.reject([Response::new(503, "<Error><Code>SlowDown</Code></Error>")]);
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
@@ -137,8 +137,8 @@ fn what_passes_by_itself_does_not_keep_events_from_being_stored() {
 #[test]
 fn a_dead_destination_never_makes_a_healthy_one_receive_anything_twice() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
-    let dead = Logzio::with_moods(std::iter::repeat_n(
-        logzio::Mood::Does(Reply::Response(Response::new(401, ""))),
+    let dead = Logzio::with_behaviors(std::iter::repeat_n(
+        logzio::Behavior::Does(Reply::Response(Response::new(401, ""))),
         10,
     ));
     let config = json!({
@@ -179,7 +179,8 @@ fn a_destination_that_is_down_does_not_hold_invocations() {
 
 #[test]
 fn time_for_storing_is_kept_even_while_a_service_hangs() {
-    let (bulk, storage) = (Bulk::with_moods([Mood::Does(Reply::Silence)]), Storage::start());
+    let (bulk, storage) =
+        (Bulk::with_behaviors([Behavior::Does(Reply::Silence)]), Storage::start());
     let config = json!({
         "destinations": {"search": bulk.config()}, "undelivered": Storage::config(),
         "reserve_ms": 30_000, "request_timeout_ms": 600_000,
@@ -227,9 +228,9 @@ fn an_event_that_cannot_be_decoded_is_stored_as_it_came() {
 #[test]
 fn parts_that_were_delivered_before_the_whole_is_stored_are_counted() {
     let http = contract::ALL.iter().find(|contract| contract.kind() == "http").unwrap();
-    let stop = mock_server::Mood::Does(Reply::Response(http.unauthorized()));
+    let stop = mock_server::Behavior::Does(Reply::Response(http.unauthorized()));
     let (service, storage) =
-        (MockServer::start(*http, [mock_server::Mood::Takes, stop]), Storage::start());
+        (MockServer::start(*http, [mock_server::Behavior::Takes, stop]), Storage::start());
     // More parts than a request holds, so that some are delivered when the destination stops.
     let long = format!("{PAYLOAD} {}", "x".repeat(40_000));
     let mut config =
@@ -251,7 +252,7 @@ fn parts_that_were_delivered_before_the_whole_is_stored_are_counted() {
 #[test]
 fn what_is_rejected_is_a_dead_letter_at_the_first_delivery() {
     let sent = with_the_first_too_long(3);
-    let (bulk, storage) = (Bulk::with_moods([Mood::rejects_the_first()]), Storage::start());
+    let (bulk, storage) = (Bulk::with_behaviors([Behavior::rejects_the_first()]), Storage::start());
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
@@ -267,7 +268,7 @@ fn what_is_rejected_is_a_dead_letter_at_the_first_delivery() {
     assert!(storage.queue().is_empty());
 
     let (logzio, storage) =
-        (Logzio::with_moods([logzio::Mood::Malformed(vec![1])]), Storage::start());
+        (Logzio::with_behaviors([logzio::Behavior::Malformed(vec![1])]), Storage::start());
     let config =
         json!({"destinations": {"logs": logzio.config()}, "undelivered": Storage::config()});
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
@@ -282,7 +283,7 @@ fn what_is_rejected_is_a_dead_letter_at_the_first_delivery() {
 #[test]
 fn what_is_rejected_and_cannot_be_stored_returns_to_its_source() {
     let sent = with_the_first_too_long(3);
-    let (bulk, storage) = (Bulk::with_moods([Mood::rejects_the_first()]), Storage::start());
+    let (bulk, storage) = (Bulk::with_behaviors([Behavior::rejects_the_first()]), Storage::start());
     storage.deny(["PutObject"]);
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});

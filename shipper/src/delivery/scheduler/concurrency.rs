@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::tests::{Fake, START, answer, known, scheduler, settings, text};
+use super::tests::{Fake, START, known, response, scheduler, settings, text};
 use super::*;
 use crate::counts::Counts;
 use crate::log_source::LogSource;
@@ -41,14 +41,18 @@ fn send_all(scheduler: &mut Scheduler<'_>, now: SystemTime) -> Vec<SendId> {
     }
 }
 
-fn left(delivered: &DeliveryResult<'_>) -> Vec<(&'static str, usize)> {
-    let class = |class: &ReasonCode| match class.as_str() {
+fn undelivered(delivered: &DeliveryResult<'_>) -> Vec<(&'static str, usize)> {
+    let reason = |reason: &ReasonCode| match reason.as_str() {
         "circuit_open" => "circuit_open",
         "no_time_left" => "no_time_left",
         "fake" => "fake",
         other => panic!("{other}"),
     };
-    delivered.left.iter().map(|left| (class(&left.class), left.records.len())).collect()
+    delivered
+        .undelivered
+        .iter()
+        .map(|undelivered| (reason(&undelivered.reason), undelivered.records.len()))
+        .collect()
 }
 
 #[test]
@@ -62,7 +66,7 @@ fn more_requests_are_under_way_the_better_it_goes() {
     for _ in 0..5 {
         under_way.push(send_ids.len());
         for send_id in std::mem::take(&mut send_ids) {
-            scheduler.answered(START, send_id, &answer("+"));
+            scheduler.on_response(START, send_id, &response("+"));
         }
         send_ids = send_all(&mut scheduler, START);
     }
@@ -84,7 +88,7 @@ fn a_service_that_throttles_gets_half_as_many_and_the_rest_waits() {
     let send_ids = send_all(&mut scheduler, START);
     assert_eq!(send_ids.len(), 8);
     for send_id in send_ids {
-        scheduler.answered(START, send_id, &answer("503"));
+        scheduler.on_response(START, send_id, &response("503"));
     }
     let Step::Wait(wait) = scheduler.next(START) else {
         panic!("nothing is waited for");
@@ -102,15 +106,15 @@ fn answers_may_come_in_any_order_and_after_the_time_is_over() {
     let [first, second] = send_ids[..] else {
         panic!("{send_ids:?}");
     };
-    scheduler.answered(START, second, &answer("+"));
+    scheduler.on_response(START, second, &response("+"));
     let end = settings().give_up_at;
     assert!(matches!(scheduler.next(end), Step::Await));
-    scheduler.answered(end, first, &answer("504"));
+    scheduler.on_response(end, first, &response("504"));
     let Step::Done(delivered) = scheduler.next(end) else {
         panic!("there is more to do");
     };
     assert_eq!((delivered.counts.delivered, delivered.counts.requests), (1, 2));
-    assert_eq!(left(&delivered), [("no_time_left", 4)]);
+    assert_eq!(undelivered(&delivered), [("no_time_left", 4)]);
     assert_eq!(delivered.counts.possible_duplicates, 1);
 }
 
@@ -142,11 +146,11 @@ fn fail_until_open(
     let mut now = START;
     loop {
         match scheduler.next(now) {
-            Step::Send { send_id, .. } => scheduler.answered(now, send_id, &answer("503")),
+            Step::Send { send_id, .. } => scheduler.on_response(now, send_id, &response("503")),
             Step::Wait(wait) => now += wait,
             Step::Await => panic!("every request is answered"),
             Step::Done(delivered) => {
-                assert_eq!(left(&delivered), [("circuit_open", records.len())]);
+                assert_eq!(undelivered(&delivered), [("circuit_open", records.len())]);
                 assert_eq!(delivered.counts.requests, 5);
                 return (now, delivered.endpoint_state);
             }
@@ -159,7 +163,7 @@ fn a_destination_that_is_down_is_given_up_and_probed_once_an_interval() {
     let fake = one_at_a_time(Deduplication::PerRecord);
     let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(4));
     let records = records(&log_sources, &names);
-    let settings = Settings { outage: Outage::GiveUp, ..settings() };
+    let settings = Settings { outage: Outage::StopSending, ..settings() };
     let (now, endpoint_state) = fail_until_open(&fake, &records, settings);
     let settings = |now| Settings { give_up_at: now + Duration::from_secs(60), ..settings };
     let again = |now, endpoint_state| {
@@ -169,21 +173,24 @@ fn a_destination_that_is_down_is_given_up_and_probed_once_an_interval() {
     let Step::Done(delivered) = again(now, endpoint_state).next(now) else {
         panic!("something is sent");
     };
-    assert_eq!(left(&delivered), [("circuit_open", 4)]);
+    assert_eq!(undelivered(&delivered), [("circuit_open", 4)]);
 
     // A failed probe ends the delivery.
     let later = now + Duration::from_secs(11);
     let mut probing = again(later, delivered.endpoint_state);
     let send_ids = send_all(&mut probing, later);
     assert_eq!(send_ids.len(), 1);
-    probing.answered(later, send_ids[0], &answer("503"));
+    probing.on_response(later, send_ids[0], &response("503"));
     let Step::Wait(wait) = probing.next(later) else {
         panic!("something is sent");
     };
     let Step::Done(delivered) = probing.next(later + wait) else {
         panic!("something is sent");
     };
-    assert_eq!((left(&delivered), delivered.counts.requests), (vec![("circuit_open", 4)], 1));
+    assert_eq!(
+        (undelivered(&delivered), delivered.counts.requests),
+        (vec![("circuit_open", 4)], 1)
+    );
 
     // After a successful probe everything else is sent.
     let later = later + Duration::from_secs(60);
@@ -191,7 +198,7 @@ fn a_destination_that_is_down_is_given_up_and_probed_once_an_interval() {
     let mut send_ids = send_all(&mut probing, later);
     assert_eq!(send_ids.len(), 1);
     while let Some(send_id) = send_ids.pop() {
-        probing.answered(later, send_id, &answer("+"));
+        probing.on_response(later, send_id, &response("+"));
         match probing.next(later) {
             Step::Send { send_id, .. } => send_ids.push(send_id),
             Step::Done(delivered) => assert_eq!(delivered.counts.delivered, 4),
@@ -212,7 +219,7 @@ fn without_another_place_an_outage_is_outlasted() {
         match scheduler.next(now) {
             Step::Send { send_id, .. } => {
                 requests += 1;
-                scheduler.answered(now, send_id, &answer("503"));
+                scheduler.on_response(now, send_id, &response("503"));
             }
             Step::Wait(wait) => now += wait,
             Step::Await => panic!("every request is answered"),
@@ -220,7 +227,7 @@ fn without_another_place_an_outage_is_outlasted() {
         }
     };
     assert!(requests > 6, "{requests}");
-    assert_eq!(left(&delivered), [("fake", 1)]);
+    assert_eq!(undelivered(&delivered), [("fake", 1)]);
 }
 
 #[test]
@@ -232,12 +239,12 @@ fn a_record_that_is_too_large_is_put_aside_where_the_user_wants_that() {
     let settings = Settings { oversized: Oversized::DeadLetter, ..settings() };
     let mut scheduler = scheduler(&fake, &records, settings);
     let send_ids = send_all(&mut scheduler, START);
-    scheduler.answered(START, send_ids[0], &answer("+"));
+    scheduler.on_response(START, send_ids[0], &response("+"));
     let Step::Done(delivered) = scheduler.next(START) else {
         panic!("there is more to do");
     };
     assert_eq!(delivered.counts.delivered, 1);
-    assert_eq!(delivered.dead_letters[0].class, TOO_LARGE);
+    assert_eq!(delivered.dead_letters[0].reason, TOO_LARGE);
     assert_eq!(delivered.dead_letters[0].records[0].message, names[1]);
 }
 
@@ -249,11 +256,11 @@ fn what_a_destination_would_not_know_again_is_counted_by_event() {
     let names = names(6);
     let records = records(&log_sources, &names);
     let mut scheduler = scheduler(&fake, &records, settings());
-    let mut answers = ["+", "-", "1/0", "+", "0/1", "+"].into_iter();
+    let mut responses = ["+", "-", "1/0", "+", "0/1", "+"].into_iter();
     let delivered = loop {
         match scheduler.next(START) {
             Step::Send { send_id, .. } => {
-                scheduler.answered(START, send_id, &answer(answers.next().unwrap()));
+                scheduler.on_response(START, send_id, &response(responses.next().unwrap()));
             }
             Step::Done(delivered) => break delivered,
             other => panic!("{other:?}"),
@@ -261,13 +268,14 @@ fn what_a_destination_would_not_know_again_is_counted_by_event() {
     };
     assert_eq!(delivered.held, [1, 2, 1]);
     assert_eq!(delivered.held_of(|event| event >= 1), 3);
-    let rejected: usize = delivered.rejected.iter().map(|left| left.records.len()).sum();
+    let rejected: usize =
+        delivered.rejected.iter().map(|undelivered| undelivered.records.len()).sum();
     assert_eq!((rejected, delivered.counts.rejected), (2, 2));
 }
 
 /// How a destination that deduplicates may handle a request.
 #[derive(Clone, Debug)]
-enum Mood {
+enum Behavior {
     Each(Vec<u8>),
     TooLarge,
     Stop,
@@ -276,15 +284,15 @@ enum Mood {
     Fault(Fault),
 }
 
-fn moods() -> impl Strategy<Value = Mood> {
+fn behaviors() -> impl Strategy<Value = Behavior> {
     prop_oneof![
-        6 => prop::collection::vec(0..5_u8, 16).prop_map(Mood::Each),
-        2 => Just(Mood::TooLarge),
-        1 => Just(Mood::Stop),
-        2 => Just(Mood::Unavailable),
-        2 => Just(Mood::TakenButUnclear),
-        1 => Just(Mood::Fault(Fault::Broken)),
-        1 => Just(Mood::Fault(Fault::NotConnected)),
+        6 => prop::collection::vec(0..5_u8, 16).prop_map(Behavior::Each),
+        2 => Just(Behavior::TooLarge),
+        1 => Just(Behavior::Stop),
+        2 => Just(Behavior::Unavailable),
+        2 => Just(Behavior::TakenButUnclear),
+        1 => Just(Behavior::Fault(Fault::Broken)),
+        1 => Just(Behavior::Fault(Fault::NotConnected)),
     ]
 }
 
@@ -299,27 +307,27 @@ impl Store {
         if *copies == 1 { '+' } else { '=' }
     }
 
-    fn answer(&mut self, sent: &[&str], mood: Mood) -> Result<Response, Fault> {
-        match mood {
-            Mood::Each(signs) => {
+    fn response(&mut self, sent: &[&str], behavior: Behavior) -> Result<Response, Fault> {
+        match behavior {
+            Behavior::Each(signs) => {
                 let sign = |(name, sign): (&&str, u8)| match sign {
                     0 | 1 => self.put(name),
                     2 => '?',
                     3 => '-',
                     _ => '!',
                 };
-                answer(&sent.iter().zip(signs).map(sign).collect::<String>())
+                response(&sent.iter().zip(signs).map(sign).collect::<String>())
             }
-            Mood::TooLarge => answer("413"),
-            Mood::Stop => answer("401"),
-            Mood::Unavailable => answer("503"),
-            Mood::TakenButUnclear => {
+            Behavior::TooLarge => response("413"),
+            Behavior::Stop => response("401"),
+            Behavior::Unavailable => response("503"),
+            Behavior::TakenButUnclear => {
                 for name in sent {
                     self.put(name);
                 }
-                answer("504")
+                response("504")
             }
-            Mood::Fault(fault) => Err(fault),
+            Behavior::Fault(fault) => Err(fault),
         }
     }
 }
@@ -328,31 +336,31 @@ impl Store {
 fn course<'r>(
     mut scheduler: Scheduler<'r>,
     order: &[usize],
-    answer_takes: Duration,
-    mut answer: impl FnMut(&str) -> Result<Response, Fault>,
+    response_takes: Duration,
+    mut response: impl FnMut(&str) -> Result<Response, Fault>,
 ) -> DeliveryResult<'r> {
     let settings = scheduler.settings;
     let mut order = order.iter();
-    let mut answers: Vec<(SendId, Result<Response, Fault>)> = Vec::new();
+    let mut responses: Vec<(SendId, Result<Response, Fault>)> = Vec::new();
     let mut now = START;
     loop {
         match scheduler.next(now) {
             Step::Done(delivered) => {
-                assert!(answers.is_empty(), "ended with requests under way");
+                assert!(responses.is_empty(), "ended with requests under way");
                 return delivered;
             }
             Step::Send { send_id, request, timeout } => {
                 assert!(now + timeout <= settings.give_up_at);
-                answers.push((send_id, answer(&text(&request))));
-                assert!(answers.len() <= settings.max_in_flight);
+                responses.push((send_id, response(&text(&request))));
+                assert!(responses.len() <= settings.max_in_flight);
             }
-            Step::Wait(wait) if answers.is_empty() => now += wait,
+            Step::Wait(wait) if responses.is_empty() => now += wait,
             Step::Wait(_) | Step::Await => {
-                assert!(!answers.is_empty(), "waits for nothing");
-                let next = order.next().unwrap_or(&0) % answers.len();
-                let (send_id, answer) = answers.remove(next);
-                now += answer_takes;
-                scheduler.answered(now, send_id, &answer);
+                assert!(!responses.is_empty(), "waits for nothing");
+                let next = order.next().unwrap_or(&0) % responses.len();
+                let (send_id, response) = responses.remove(next);
+                now += response_takes;
+                scheduler.on_response(now, send_id, &response);
             }
         }
     }
@@ -370,27 +378,27 @@ proptest! {
     #[test]
     fn any_course_of_events_adds_up(
         count in 0..16_usize,
-        moods in prop::collection::vec(moods(), 0..12),
+        behaviors in prop::collection::vec(behaviors(), 0..12),
         max_request_records in 1..6_usize,
         order in prop::collection::vec(0..8_usize, 0..40),
         gives_up in any::<bool>(),
-        answer_takes_ms in 0..20_000_u64,
+        response_takes_ms in 0..20_000_u64,
     ) {
         let mut fake = Fake::new(Deduplication::PerRecord);
         fake.limits.max_request_records = max_request_records;
         let log_sources = [LogSource::new("1", "g", "s")];
         let names = names(count);
         let records = records(&log_sources, &names);
-        let outage = if gives_up { Outage::GiveUp } else { Outage::Outlast };
+        let outage = if gives_up { Outage::StopSending } else { Outage::RetryUntilDeadline };
         let scheduler = scheduler(&fake, &records, Settings { outage, ..settings() });
         let mut store = Store::default();
-        let mut moods = moods.into_iter();
-        let delivered = course(scheduler, &order, Duration::from_millis(answer_takes_ms), |body| {
-            store.answer(&sent(body), moods.next().unwrap_or(Mood::Each(vec![0; 16])))
+        let mut behaviors = behaviors.into_iter();
+        let delivered = course(scheduler, &order, Duration::from_millis(response_takes_ms), |body| {
+            store.response(&sent(body), behaviors.next().unwrap_or(Behavior::Each(vec![0; 16])))
         });
         let mut counts: Counts = delivered.counts.clone();
-        for left in &delivered.left {
-            counts.return_to_source(left.records.len(), &left.class);
+        for undelivered in &delivered.undelivered {
+            counts.return_to_source(undelivered.records.len(), &undelivered.reason);
         }
         prop_assert!(counts.add_up(), "{:?}", counts);
         prop_assert_eq!(counts.received, names.len() as u64);
@@ -408,7 +416,7 @@ proptest! {
     #[test]
     fn what_is_known_by_its_request_is_there_once_or_counted(
         lengths in prop::collection::vec(1..9_usize, 1..16),
-        answers in prop::collection::vec(0..5_usize, 0..12),
+        responses in prop::collection::vec(0..5_usize, 0..12),
         order in prop::collection::vec(0..8_usize, 0..40),
         largest in 10..30_usize,
         is_kept in any::<bool>(),
@@ -419,30 +427,30 @@ proptest! {
         let name = |(number, length): (usize, &usize)| format!("{number}{}", "x".repeat(*length));
         let names: Vec<String> = lengths.iter().enumerate().map(name).collect();
         let records = records(&log_sources, &names);
-        let outage = if is_kept { Outage::GiveUp } else { Outage::Outlast };
+        let outage = if is_kept { Outage::StopSending } else { Outage::RetryUntilDeadline };
         let settings = Settings { outage, ..settings() };
         let mut store: BTreeSet<String> = BTreeSet::new();
-        let mut answers = answers.into_iter();
+        let mut responses = responses.into_iter();
         let mut take = |body: &str, word| {
             if body.len() > largest && sent(body).len() > 1 {
-                return answer("413");
+                return response("413");
             }
             if ["+", "504"].contains(&word) {
                 store.insert(body.to_owned());
             }
-            answer(if word == "+" { "+".repeat(sent(body).len()) } else { word.to_owned() }.as_str())
+            response(if word == "+" { "+".repeat(sent(body).len()) } else { word.to_owned() }.as_str())
         };
         let words = ["+", "+", "504", "503", "401"];
         let first = course(scheduler(&fake, &records, settings), &order, Duration::ZERO, |body| {
-            take(body, answers.next().map_or("+", |word| words[word]))
+            take(body, responses.next().map_or("+", |word| words[word]))
         });
-        let left: BTreeSet<&str> =
-            first.left.iter().flat_map(|left| &left.records).map(|record| record.id).collect();
+        let undelivered: BTreeSet<&str> =
+            first.undelivered.iter().flat_map(|undelivered| &undelivered.records).map(|record| record.id).collect();
         let mut names_again = names.clone();
-        names_again.retain(|name| !left.is_empty() && (!is_kept || left.contains(name.as_str())));
+        names_again.retain(|name| !undelivered.is_empty() && (!is_kept || undelivered.contains(name.as_str())));
         let again = self::records(&log_sources, &names_again);
         let second = course(scheduler(&fake, &again, settings), &[], Duration::ZERO, |body| take(body, "+"));
-        prop_assert!(second.left.is_empty());
+        prop_assert!(second.undelivered.is_empty());
         let mut copies: BTreeMap<&str, u64> = BTreeMap::new();
         for name in store.iter().flat_map(|body| sent(body)) {
             *copies.entry(name).or_default() += 1;

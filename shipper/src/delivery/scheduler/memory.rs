@@ -1,6 +1,6 @@
 //! What a delivery knows from earlier ones, and what it checks before it sends.
 
-use super::tests::{Fake, START, answer, known, settings, text};
+use super::tests::{Fake, START, known, response, settings, text};
 use super::*;
 use crate::log_source::LogSource;
 
@@ -22,17 +22,19 @@ fn deliver(
         match scheduler.next(now) {
             Step::Send { send_id, request, .. } => {
                 let request = text(&request);
-                let answer = service(&request);
+                let response = service(&request);
                 requests.push(request);
-                scheduler.answered(now, send_id, &answer);
+                scheduler.on_response(now, send_id, &response);
             }
             Step::Await => panic!("every request is answered"),
             Step::Wait(wait) => now += wait,
             Step::Done(delivered) => {
-                let left = delivered.left.iter();
-                let left = left.map(|left| (left.class.as_str().to_owned(), left.records.len()));
+                let undelivered = delivered.undelivered.iter();
+                let undelivered = undelivered.map(|undelivered| {
+                    (undelivered.reason.as_str().to_owned(), undelivered.records.len())
+                });
                 let doubles = delivered.counts.possible_duplicates;
-                return (requests, doubles, left.collect(), delivered.endpoint_state);
+                return (requests, doubles, undelivered.collect(), delivered.endpoint_state);
             }
         }
     }
@@ -44,23 +46,23 @@ fn after(seconds: u64) -> SystemTime {
 
 fn asks_to_wait(seconds: &str) -> Result<Response, Fault> {
     let retry_after = Some(seconds.to_owned());
-    answer("503").map(|answer| Response { retry_after, ..answer })
+    response("503").map(|response| Response { retry_after, ..response })
 }
 
 #[test]
 fn a_service_that_asks_to_wait_is_left_alone_by_later_invocations_for_as_long() {
     let fake = Fake::new(Deduplication::None);
-    let (requests, _, left, endpoint_state) =
+    let (requests, _, undelivered, endpoint_state) =
         deliver(&fake, known(), START, |_| asks_to_wait("90"));
-    assert_eq!((requests.len(), left), (1, vec![("fake".to_owned(), 2)]));
+    assert_eq!((requests.len(), undelivered), (1, vec![("fake".to_owned(), 2)]));
     // It asks for a longer wait than the remaining time.
-    let (requests, _, left, endpoint_state) =
+    let (requests, _, undelivered, endpoint_state) =
         deliver(&fake, endpoint_state, after(10), |_| panic!("it was to be left alone"));
-    assert_eq!((requests.len(), left), (0, vec![("asked_to_wait".to_owned(), 2)]));
+    assert_eq!((requests.len(), undelivered), (0, vec![("asked_to_wait".to_owned(), 2)]));
     // The wait is over.
-    let (requests, _, left, endpoint_state) =
-        deliver(&fake, endpoint_state, after(50), |_| answer("++"));
-    assert_eq!((requests.len(), left.len()), (1, 0));
+    let (requests, _, undelivered, endpoint_state) =
+        deliver(&fake, endpoint_state, after(50), |_| response("++"));
+    assert_eq!((requests.len(), undelivered.len()), (1, 0));
     assert_eq!(endpoint_state.pause(after(50)), None);
 }
 
@@ -78,17 +80,24 @@ fn nobody_is_left_alone_for_longer_than_two_minutes() {
 #[test]
 fn a_service_is_asked_whether_it_gives_receipts_before_it_is_sent_anything() {
     let fake = Fake::new(Deduplication::None);
-    let (requests, doubles, left, endpoint_state) =
-        deliver(&fake, EndpointState::default(), START, |_| answer("!"));
+    let (requests, doubles, undelivered, endpoint_state) =
+        deliver(&fake, EndpointState::default(), START, |_| response("!"));
     assert_eq!((requests, doubles), (vec!["[0]".to_owned()], 0));
-    assert_eq!((left, endpoint_state.gives_receipts), (vec![("fake".to_owned(), 2)], false));
+    assert_eq!(
+        (undelivered, endpoint_state.supports_acknowledgement),
+        (vec![("fake".to_owned(), 2)], false)
+    );
     // The destination is not sure at first.
-    let mut answers = ["?", "?", "", "++"].into_iter();
-    let next = |_: &str| answer(answers.next().unwrap());
-    let (requests, _, left, endpoint_state) = deliver(&fake, EndpointState::default(), START, next);
-    assert_eq!((requests, left), (["[0]", "[0]", "[0]", "a;b;"].map(str::to_owned).into(), vec![]));
+    let mut responses = ["?", "?", "", "++"].into_iter();
+    let next = |_: &str| response(responses.next().unwrap());
+    let (requests, _, undelivered, endpoint_state) =
+        deliver(&fake, EndpointState::default(), START, next);
+    assert_eq!(
+        (requests, undelivered),
+        (["[0]", "[0]", "[0]", "a;b;"].map(str::to_owned).into(), vec![])
+    );
     // It asks only once.
-    let (requests, ..) = deliver(&fake, endpoint_state, START, |_| answer("++"));
+    let (requests, ..) = deliver(&fake, endpoint_state, START, |_| response("++"));
     assert_eq!(requests, ["a;b;"]);
 }
 
@@ -97,46 +106,47 @@ fn a_request_is_not_begun_that_would_not_be_made_in_time() {
     let fake = Fake::new(Deduplication::None);
     let log_source = LogSource::new("1", "g", "s");
     let records = [Record::of(&log_source, "a")];
-    let slow = EndpointState { making: Duration::from_secs(10), ..known() };
+    let slow = EndpointState { build_time: Duration::from_secs(10), ..known() };
     let rng = fastrand::Rng::with_seed(7);
     let mut scheduler = Scheduler::new(&fake, &records, settings(), slow, rng);
     // An in-flight batch keeps its buffer.
     scheduler.time = Some(Duration::from_secs(60));
     let late = settings().give_up_at - Duration::from_secs(9);
     let Step::Done(delivered) = scheduler.next(late) else { panic!("something is sent") };
-    assert_eq!(delivered.left[0].class, NO_TIME_LEFT);
-    assert_eq!(delivered.endpoint_state.making, Duration::from_secs(5));
+    assert_eq!(delivered.undelivered[0].reason, NO_TIME_LEFT);
+    assert_eq!(delivered.endpoint_state.build_time, Duration::from_secs(5));
 }
 
 #[test]
 fn a_request_that_took_long_to_make_once_is_no_reason_to_make_none() {
     let fake = Fake::new(Deduplication::None);
-    let slow = EndpointState { making: Duration::from_secs(1_000), ..known() };
-    let (requests, ..) = deliver(&fake, slow, START, |_| answer("++"));
+    let slow = EndpointState { build_time: Duration::from_secs(1_000), ..known() };
+    let (requests, ..) = deliver(&fake, slow, START, |_| response("++"));
     assert_eq!(requests.len(), 1);
 }
 
 #[test]
 fn what_is_no_http_is_not_tried_again_and_may_have_taken_what_was_sent() {
     let fake = Fake::new(Deduplication::None);
-    let (requests, doubles, left, _) = deliver(&fake, known(), START, |_| Err(Fault::NotHttp));
+    let (requests, doubles, undelivered, _) =
+        deliver(&fake, known(), START, |_| Err(Fault::NotHttp));
     assert_eq!((requests.len(), doubles), (1, 2));
-    assert_eq!(left, [("not_http".to_owned(), 2)]);
+    assert_eq!(undelivered, [("not_http".to_owned(), 2)]);
 }
 
 #[test]
 fn a_service_that_pays_no_attention_to_ids_may_have_what_is_sent_again_twice() {
     // A response of a gateway says nothing about it.
-    let answers = || [Err(Fault::Timeout), answer("++")].into_iter();
+    let responses = || [Err(Fault::Timeout), response("++")].into_iter();
     let mut fake = Fake::new(Deduplication::PerRecord);
-    let mut next = answers();
+    let mut next = responses();
     assert_eq!(deliver(&fake, known(), START, |_| next.next().unwrap()).1, 0);
     fake.honors_ids = false;
-    let mut next = answers();
+    let mut next = responses();
     let (_, doubles, _, endpoint_state) = deliver(&fake, known(), START, |_| next.next().unwrap());
     assert_eq!((doubles, endpoint_state.ignores_ids), (2, true));
     // Later invocations know it.
-    let mut next = answers();
+    let mut next = responses();
     assert_eq!(deliver(&fake, endpoint_state, START, |_| next.next().unwrap()).1, 2);
 }
 
@@ -157,9 +167,9 @@ fn where_there_is_storage_nobody_waits_for_a_service_that_asked_to_be_left_alone
     let records = [Record::of(&log_source, "a")];
     let mut endpoint_state = known();
     endpoint_state.asked_to_wait(START, Duration::from_secs(5));
-    let settings = Settings { outage: Outage::GiveUp, ..settings() };
+    let settings = Settings { outage: Outage::StopSending, ..settings() };
     let mut scheduler =
         Scheduler::new(&fake, &records, settings, endpoint_state, fastrand::Rng::with_seed(7));
     let Step::Done(delivered) = scheduler.next(START) else { panic!("something is waited for") };
-    assert_eq!(delivered.left[0].class, ASKED_TO_WAIT);
+    assert_eq!(delivered.undelivered[0].reason, ASKED_TO_WAIT);
 }

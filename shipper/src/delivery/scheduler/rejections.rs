@@ -1,6 +1,6 @@
 //! Requests that are rejected as a whole, by a destination that does not say why.
 
-use super::tests::{Fake, START, answer, play_with, settings};
+use super::tests::{Fake, START, play_with, response, settings};
 use super::*;
 use crate::counts::Counts;
 
@@ -8,7 +8,7 @@ use crate::counts::Counts;
 struct Course {
     counts: Counts,
     requests: Vec<String>,
-    left: u64,
+    undelivered: u64,
 }
 
 /// Runs a delivery with responses by the content of a request.
@@ -19,17 +19,17 @@ fn play(
     service: impl FnMut(&str) -> Result<Response, Fault>,
 ) -> Course {
     let (requests, counts) = play_with(fake, messages, settings, service);
-    Course { left: counts.returned_to_source, counts, requests }
+    Course { undelivered: counts.returned_to_source, counts, requests }
 }
 
 /// A parser that rejects a request because of one of its events.
 fn strict(request: &str) -> Result<Response, Fault> {
-    if request.contains("bad") { answer("400") } else { all(request) }
+    if request.contains("bad") { response("400") } else { all(request) }
 }
 
 /// Accepts everything.
 fn all(request: &str) -> Result<Response, Fault> {
-    answer(&"+".repeat(request.matches(';').count()))
+    response(&"+".repeat(request.matches(';').count()))
 }
 
 #[test]
@@ -41,7 +41,10 @@ fn a_bad_event_is_found_with_few_requests_and_harms_no_other() {
     roomy.limits = Limits::of_bytes(100_000, 100_000);
     for (fake, most) in [(fake, 40), (roomy, 25)] {
         let course = play(&fake, &messages, settings(), strict);
-        assert_eq!((course.counts.delivered, course.counts.rejected, course.left), (999, 1, 0));
+        assert_eq!(
+            (course.counts.delivered, course.counts.rejected, course.undelivered),
+            (999, 1, 0)
+        );
         assert!(course.requests.len() <= most, "{} requests", course.requests.len());
         assert_eq!(course.counts.possible_duplicates, 0);
     }
@@ -52,7 +55,7 @@ fn an_event_is_tried_once_without_the_fields_of_its_json() {
     let messages = ["a", "{\"bad\":1}", "c"];
     // Without the fields, `bad` occurs only in the message.
     let service = |request: &str| {
-        if request.matches("bad").count() > 1 { answer("400") } else { all(request) }
+        if request.matches("bad").count() > 1 { response("400") } else { all(request) }
     };
     let course = play(&Fake::new(Deduplication::None), &messages, settings(), service);
     assert_eq!((course.counts.delivered, course.counts.rejected), (3, 0));
@@ -64,8 +67,8 @@ fn a_service_that_takes_nothing_is_not_well_and_everything_is_left_soon() {
     for messages in [&["one"][..], &["one", "two"], &["{\"a\":1}"; 500]] {
         let mut fake = Fake::new(Deduplication::None);
         fake.limits = Limits::of_bytes(100_000, 100_000);
-        let course = play(&fake, messages, settings(), |_| answer("400"));
-        assert_eq!((course.counts.rejected, course.left), (0, messages.len() as u64));
+        let course = play(&fake, messages, settings(), |_| response("400"));
+        assert_eq!((course.counts.rejected, course.undelivered), (0, messages.len() as u64));
         assert!(course.requests.len() <= 14, "{} requests", course.requests.len());
     }
 }
@@ -76,7 +79,7 @@ fn however_many_are_bad_the_number_of_requests_has_a_bound() {
     let mut fake = Fake::new(Deduplication::None);
     fake.limits = Limits::of_bytes(100_000, 100_000);
     let course = play(&fake, &messages, settings(), strict);
-    assert!(course.left > 0 && course.counts.rejected > 0, "{:?}", course.counts);
+    assert!(course.undelivered > 0 && course.counts.rejected > 0, "{:?}", course.counts);
     assert!(course.requests.len() <= 210, "{} requests", course.requests.len());
 }
 
@@ -86,7 +89,7 @@ fn the_size_that_went_through_is_remembered() {
     let mut fake = Fake::new(Deduplication::None);
     fake.limits = Limits::of_bytes(2_000, 2_000);
     // It does not say that the size is the reason.
-    let service = |request: &str| if request.len() > 600 { answer("400") } else { all(request) };
+    let service = |request: &str| if request.len() > 600 { response("400") } else { all(request) };
     let course = play(&fake, &messages, Settings { max_in_flight: 1, ..settings() }, service);
     assert_eq!(course.counts.delivered, 1_000);
     let large = course.requests.iter().filter(|request| request.len() > 600).count();
@@ -100,7 +103,7 @@ fn what_is_refused_alone_and_larger_than_what_goes_through_is_too_large() {
     messages[150] = &large;
     let mut fake = Fake::new(Deduplication::None);
     fake.limits = Limits::of_bytes(2_000, 2_000);
-    let service = |request: &str| if request.len() > 600 { answer("400") } else { all(request) };
+    let service = |request: &str| if request.len() > 600 { response("400") } else { all(request) };
     let course = play(&fake, &messages, Settings { max_in_flight: 1, ..settings() }, service);
     assert_eq!((course.counts.delivered, course.counts.rejected), (199, 1));
     let reasons = &course.counts.reasons["rejected"];
@@ -115,13 +118,13 @@ fn a_request_that_is_throttled_twice_is_sent_in_halves() {
     // A limit on the memory of a request, not on their number.
     let service = |request: &str| {
         if request.len() > 600 {
-            answer("503").map(|answer| Response { status: 429, ..answer })
+            response("503").map(|response| Response { status: 429, ..response })
         } else {
             all(request)
         }
     };
     let course = play(&fake, &messages, settings(), service);
-    assert_eq!((course.counts.delivered, course.left), (100, 0));
+    assert_eq!((course.counts.delivered, course.undelivered), (100, 0));
     assert_eq!(course.counts.possible_duplicates, 0);
     // If the destination specifies when to retry, the size is not the reason.
     let mut asked = 0;
@@ -131,7 +134,7 @@ fn a_request_that_is_throttled_twice_is_sent_in_halves() {
             return all(request);
         }
         let retry_after = Some("1".to_owned());
-        answer("503").map(|answer| Response { status: 429, retry_after, ..answer })
+        response("503").map(|response| Response { status: 429, retry_after, ..response })
     };
     let course = play(&fake, &messages[..50], settings(), patient);
     assert_eq!((course.counts.delivered, course.requests.len()), (50, 7));
@@ -142,8 +145,8 @@ fn tries_go_on_for_as_long_as_there_is_time() {
     for seconds in [2, 8, 30] {
         let give_up_at = START + Duration::from_secs(seconds);
         let settings = Settings { give_up_at, ..settings() };
-        let course = play(&Fake::new(Deduplication::None), &["a"], settings, |_| answer("503"));
-        assert_eq!(course.left, 1);
+        let course = play(&Fake::new(Deduplication::None), &["a"], settings, |_| response("503"));
+        assert_eq!(course.undelivered, 1);
         // Each wait is at most half of the remaining time, down to the minimum of a request.
         assert!(course.requests.len() >= 5, "{} requests in {seconds} s", course.requests.len());
     }
@@ -159,13 +162,13 @@ fn where_requests_are_limited_and_not_their_size_none_is_divided() {
     let limited = |request: &str| {
         asked += 1;
         if asked % 3 == 0 {
-            answer("503").map(|answer| Response { status: 429, ..answer })
+            response("503").map(|response| Response { status: 429, ..response })
         } else {
             all(request)
         }
     };
     let course = play(&fake, &messages, settings(), limited);
-    assert_eq!((course.counts.delivered, course.left), (400, 0));
+    assert_eq!((course.counts.delivered, course.undelivered), (400, 0));
     let (largest, smallest) = (45 * 11, 40 * 11);
     let sizes: Vec<usize> = course.requests.iter().map(String::len).collect();
     assert!(sizes.iter().all(|size| (smallest..=largest).contains(size)), "{sizes:?}");

@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 
 use super::*;
 use crate::counts::Counts;
-use crate::destination::{Address, Encoding, Endpoint, Receipts};
+use crate::destination::{Acknowledgements, Address, Encoding, Endpoint};
 use crate::log_source::LogSource;
 
 /// A destination that accepts `message` or `message{json}` followed by a semicolon. The body of a
@@ -58,23 +58,23 @@ impl Destination for Fake {
     /// `+` delivered, `=` deduplicated, `-` rejected, `>` not reached, `?` retry, `!` stop, one for
     /// each record; or a status (`413`, `401`, `503`), counts (`n/m`), or an acknowledgement id
     /// (`#n`).
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        let class = ReasonCode::new("fake");
-        let text = std::str::from_utf8(&answer.body).unwrap();
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        let reason = ReasonCode::new("fake");
+        let text = std::str::from_utf8(&response.body).unwrap();
         match text {
             "413" => BatchOutcome::TooLarge,
-            "400" => BatchOutcome::Split(class, Ambiguity::NothingTaken),
-            "401" => BatchOutcome::Stop(class),
-            "503" => BatchOutcome::TryAgain(class, Ambiguity::NothingTaken),
-            "504" => BatchOutcome::TryAgain(class, Ambiguity::Unclear),
-            receipt if receipt.starts_with('#') => {
-                BatchOutcome::Receipt(receipt[1..].parse().unwrap())
+            "400" => BatchOutcome::Split(reason, Ambiguity::NothingTaken),
+            "401" => BatchOutcome::Stop(reason),
+            "503" => BatchOutcome::Retry(reason, Ambiguity::NothingTaken),
+            "504" => BatchOutcome::Retry(reason, Ambiguity::Unclear),
+            acknowledgement_id if acknowledgement_id.starts_with('#') => {
+                BatchOutcome::Accepted(acknowledgement_id[1..].parse().unwrap())
             }
             counted if counted.contains('/') => {
                 let (delivered, rejected) = counted.split_once('/').unwrap();
                 BatchOutcome::Counted {
                     delivered: delivered.parse().unwrap(),
-                    rejected: vec![(class, rejected.parse().unwrap())],
+                    rejected: vec![(reason, rejected.parse().unwrap())],
                 }
             }
             each => {
@@ -82,11 +82,11 @@ impl Destination for Fake {
                 let outcome = |sign| match sign {
                     '+' => RecordOutcome::Delivered,
                     '=' => RecordOutcome::Deduplicated,
-                    '-' => RecordOutcome::Rejected(class.clone()),
+                    '-' => RecordOutcome::Rejected(reason.clone()),
                     '>' => RecordOutcome::NotReached,
-                    '?' => RecordOutcome::TryAgain(class.clone(), Ambiguity::NothingTaken),
-                    '~' => RecordOutcome::TryAgain(class.clone(), Ambiguity::Unclear),
-                    _ => RecordOutcome::Stop(class.clone()),
+                    '?' => RecordOutcome::Retry(reason.clone(), Ambiguity::NothingTaken),
+                    '~' => RecordOutcome::Retry(reason.clone(), Ambiguity::Unclear),
+                    _ => RecordOutcome::Stop(reason.clone()),
                 };
                 BatchOutcome::Each(each.chars().map(outcome).collect())
             }
@@ -97,26 +97,26 @@ impl Destination for Fake {
         self.honors_ids
     }
 
-    fn receipts(&self) -> Option<&dyn Receipts> {
+    fn acknowledgements(&self) -> Option<&dyn Acknowledgements> {
         Some(self)
     }
 }
 
-impl Receipts for Fake {
-    fn inquire(&self, receipts: &[u64]) -> Request {
-        let body = Bytes::from(format!("{receipts:?}"));
+impl Acknowledgements for Fake {
+    fn request_status(&self, acknowledgements: &[u64]) -> Request {
+        let body = Bytes::from(format!("{acknowledgements:?}"));
         Request { address: Address::default(), encoding: Encoding::Identity, body }
     }
 
     /// The ids of indexed requests, separated by commas, or `?` retry, `!` stop.
-    fn classify(&self, answer: &Response) -> Inquired {
-        let class = ReasonCode::new("fake");
-        match std::str::from_utf8(&answer.body).unwrap() {
-            "?" => Inquired::AskAgain(class),
-            "!" => Inquired::Stop(class),
-            stored => {
-                Inquired::Stored(stored.split_whitespace().map(|n| n.parse().unwrap()).collect())
-            }
+    fn classify(&self, response: &Response) -> AcknowledgementStatus {
+        let reason = ReasonCode::new("fake");
+        match std::str::from_utf8(&response.body).unwrap() {
+            "?" => AcknowledgementStatus::Retry(reason),
+            "!" => AcknowledgementStatus::Stop(reason),
+            stored => AcknowledgementStatus::Stored(
+                stored.split_whitespace().map(|n| n.parse().unwrap()).collect(),
+            ),
         }
     }
 }
@@ -132,7 +132,7 @@ pub(super) fn settings() -> Settings {
         json_fields: JsonFields::Send,
         max_record_bytes: None,
         max_age: None,
-        outage: Outage::Outlast,
+        outage: Outage::RetryUntilDeadline,
         max_in_flight: 8,
         max_held_bytes: usize::MAX,
     }
@@ -140,7 +140,7 @@ pub(super) fn settings() -> Settings {
 
 /// The state of an endpoint that is known to support acknowledgement.
 pub(super) fn known() -> EndpointState {
-    EndpointState { gives_receipts: true, ..EndpointState::default() }
+    EndpointState { supports_acknowledgement: true, ..EndpointState::default() }
 }
 
 /// A scheduler for an endpoint in that state.
@@ -155,8 +155,8 @@ pub(super) fn scheduler<'r>(
 /// The counts if everything undelivered returns to the source.
 fn returned_to_source(delivered: &DeliveryResult<'_>) -> Counts {
     let mut counts = delivered.counts.clone();
-    for left in delivered.left.iter().chain(&delivered.dead_letters) {
-        counts.return_to_source(left.records.len(), &left.class);
+    for undelivered in delivered.undelivered.iter().chain(&delivered.dead_letters) {
+        counts.return_to_source(undelivered.records.len(), &undelivered.reason);
     }
     if counts.returned_to_source > 0 {
         counts.possible_duplicates += delivered.held_of(|_| true);
@@ -165,7 +165,7 @@ fn returned_to_source(delivered: &DeliveryResult<'_>) -> Counts {
     counts
 }
 
-pub(super) fn answer(text: &str) -> Result<Response, Fault> {
+pub(super) fn response(text: &str) -> Result<Response, Fault> {
     Ok(Response { status: 200, retry_after: None, body: Bytes::copy_from_slice(text.as_bytes()) })
 }
 
@@ -184,12 +184,12 @@ fn play(
     fake: &Fake,
     messages: &[&str],
     settings: Settings,
-    answers: Vec<Result<Response, Fault>>,
+    responses: Vec<Result<Response, Fault>>,
 ) -> (Vec<String>, Counts) {
-    let mut answers = answers.into_iter();
-    let next = |_: &str| answers.next().expect("one request more than answers");
+    let mut responses = responses.into_iter();
+    let next = |_: &str| responses.next().expect("one request more than answers");
     let played = play_with(fake, messages, settings, next);
-    assert!(answers.next().is_none(), "fewer requests than answers");
+    assert!(responses.next().is_none(), "fewer requests than answers");
     played
 }
 
@@ -213,9 +213,9 @@ pub(super) fn play_with(
             Step::Send { send_id, request, timeout } => {
                 assert!(now + timeout <= settings.give_up_at, "a request outlives the deadline");
                 let request = text(&request);
-                let answer = service(&request);
+                let response = service(&request);
                 requests.push(request);
-                scheduler.answered(now, send_id, &answer);
+                scheduler.on_response(now, send_id, &response);
             }
             Step::Await => panic!("every request is answered"),
             Step::Wait(wait) => {
@@ -235,7 +235,7 @@ fn batches_keep_the_limit_of_bytes() {
         &fake,
         &["a", "bb", "c", "dddd", "e"],
         settings(),
-        vec![answer("++"), answer("+"), answer("+"), answer("+")],
+        vec![response("++"), response("+"), response("+"), response("+")],
     );
     assert_eq!(requests, ["a;bb;", "c;", "dddd;", "e;"]);
     assert_eq!(counts.delivered, 5);
@@ -245,7 +245,8 @@ fn batches_keep_the_limit_of_bytes() {
 fn batches_keep_the_limit_of_records() {
     let mut fake = Fake::new(Deduplication::PerRecord);
     fake.limits.max_request_records = 2;
-    let (requests, _) = play(&fake, &["a", "b", "c"], settings(), vec![answer("++"), answer("+")]);
+    let (requests, _) =
+        play(&fake, &["a", "b", "c"], settings(), vec![response("++"), response("+")]);
     assert_eq!(requests, ["a;b;", "c;"]);
 }
 
@@ -253,11 +254,14 @@ fn batches_keep_the_limit_of_records() {
 fn pieces_of_which_nobody_knows_are_counted_when_they_are_sent_again_or_left() {
     let names = ["a", "b", "c", "d"];
     // With one undelivered record, Lambda also resends the three that were delivered.
-    for (last, left, doubled) in [("+", 0, 3), ("401", 1, 6)] {
-        let answers = || vec![answer("+~?~"), answer("+~+"), answer(last)];
+    for (last, undelivered, doubled) in [("+", 0, 3), ("401", 1, 6)] {
+        let responses = || vec![response("+~?~"), response("+~+"), response(last)];
         for (keys, doubled) in [(Deduplication::None, doubled), (Deduplication::PerRecord, 0)] {
-            let (_, counts) = play(&Fake::new(keys), &names, settings(), answers());
-            assert_eq!((counts.returned_to_source, counts.possible_duplicates), (left, doubled));
+            let (_, counts) = play(&Fake::new(keys), &names, settings(), responses());
+            assert_eq!(
+                (counts.returned_to_source, counts.possible_duplicates),
+                (undelivered, doubled)
+            );
         }
     }
 }
@@ -268,7 +272,7 @@ fn only_the_pieces_to_be_tried_again_are_sent_again() {
         &Fake::new(Deduplication::PerRecord),
         &["a", "b", "c", "d"],
         settings(),
-        vec![answer("+?-?"), answer("?="), answer("+")],
+        vec![response("+?-?"), response("?="), response("+")],
     );
     assert_eq!(requests, ["a;b;c;d;", "b;d;", "b;"]);
     assert_eq!((counts.delivered, counts.deduplicated, counts.rejected), (2, 1, 1));
@@ -282,7 +286,7 @@ fn one_poisonous_record_takes_none_with_it_and_does_not_fail_the_invocation() {
         &Fake::new(Deduplication::PerRecord),
         &["a", "poison", "c"],
         settings(),
-        vec![answer("+-+")],
+        vec![response("+-+")],
     );
     assert_eq!((counts.delivered, counts.rejected, counts.returned_to_source), (2, 1, 0));
     assert_eq!(counts.reasons["rejected"][&ReasonCode::new("fake")], 1);
@@ -294,7 +298,7 @@ fn a_refused_structured_line_is_sent_once_more_without_its_fields() {
         &Fake::new(Deduplication::PerRecord),
         &["{\"a\":1}", "b"],
         settings(),
-        vec![answer("-+"), answer("+")],
+        vec![response("-+"), response("+")],
     );
     assert_eq!(requests, ["{\"a\":1}{\"a\":1};b;", "{\"a\":1};"]);
     assert_eq!((counts.delivered, counts.rejected), (2, 0));
@@ -303,7 +307,7 @@ fn a_refused_structured_line_is_sent_once_more_without_its_fields() {
         &Fake::new(Deduplication::PerRecord),
         &["{\"a\":1}"],
         settings(),
-        vec![answer("-"), answer("-")],
+        vec![response("-"), response("-")],
     );
     assert_eq!((counts.delivered, counts.rejected), (0, 1));
 }
@@ -312,7 +316,7 @@ fn a_refused_structured_line_is_sent_once_more_without_its_fields() {
 fn fields_are_left_out_from_the_beginning_where_the_user_wants_that() {
     let settings = Settings { json_fields: JsonFields::Omit, ..settings() };
     let (requests, counts) =
-        play(&Fake::new(Deduplication::PerRecord), &["{\"a\":1}"], settings, vec![answer("-")]);
+        play(&Fake::new(Deduplication::PerRecord), &["{\"a\":1}"], settings, vec![response("-")]);
     assert_eq!(requests, ["{\"a\":1};"]);
     assert_eq!(counts.rejected, 1);
 }
@@ -325,7 +329,7 @@ fn a_request_that_is_too_large_is_divided_and_the_next_ones_are_smaller() {
         &fake,
         &["a", "b", "c", "d", "e", "f", "g"],
         settings(),
-        vec![answer("413"), answer("++"), answer("++"), answer("++"), answer("+")],
+        vec![response("413"), response("++"), response("++"), response("++"), response("+")],
     );
     assert_eq!(requests, ["a;b;c;d;", "a;b;", "c;d;", "e;f;", "g;"]);
     assert_eq!(counts.delivered, 7);
@@ -337,7 +341,7 @@ fn a_single_record_that_is_too_large_ends_as_refused() {
         &Fake::new(Deduplication::PerRecord),
         &["a", "b", "c"],
         settings(),
-        vec![answer("413"), answer("413"), answer("413"), answer("+"), answer("+")],
+        vec![response("413"), response("413"), response("413"), response("+"), response("+")],
     );
     assert_eq!(requests, ["a;b;c;", "a;", "b;c;", "b;", "c;"]);
     assert_eq!((counts.delivered, counts.rejected), (2, 1));
@@ -352,18 +356,20 @@ fn a_record_over_the_limit_is_split_cut_or_refused_and_counted() {
     let long = [message.as_str(), "x"];
     let oversized = |oversized| Settings { oversized, ..settings() };
 
-    let (requests, counts) = play(&fake, &long, oversized(Oversized::Split), vec![answer("++++")]);
+    let (requests, counts) =
+        play(&fake, &long, oversized(Oversized::Split), vec![response("++++")]);
     assert_eq!(
         requests,
         [format!("{};{};{};x;", &message[..47], &message[47..94], &message[94..])]
     );
     assert_eq!((counts.received, counts.additional_parts, counts.delivered), (4, 2, 4));
 
-    let (requests, counts) = play(&fake, &long, oversized(Oversized::Truncate), vec![answer("++")]);
+    let (requests, counts) =
+        play(&fake, &long, oversized(Oversized::Truncate), vec![response("++")]);
     assert_eq!(requests, ["01234… [truncated: the message has 100 bytes];x;"]);
     assert_eq!((counts.received, counts.truncated, counts.delivered), (2, 1, 2));
 
-    let (requests, counts) = play(&fake, &long, oversized(Oversized::Reject), vec![answer("+")]);
+    let (requests, counts) = play(&fake, &long, oversized(Oversized::Reject), vec![response("+")]);
     assert_eq!(requests, ["x;"]);
     assert_eq!((counts.received, counts.rejected, counts.delivered), (2, 1, 1));
 }
@@ -374,7 +380,7 @@ fn a_structured_line_that_fits_without_its_fields_is_sent_whole() {
     let message = "{\"a\":\"0123456789\"}";
     fake.limits.max_record_bytes = message.len() + 5;
     let settings = Settings { oversized: Oversized::Split, ..settings() };
-    let (requests, counts) = play(&fake, &[message], settings, vec![answer("+")]);
+    let (requests, counts) = play(&fake, &[message], settings, vec![response("+")]);
     assert_eq!(requests, [format!("{message};")]);
     assert_eq!((counts.received, counts.sent_without_json_fields), (1, 1));
     assert_eq!(counts.reasons["json_fields_rejected"][&TOO_LARGE], 1);
@@ -397,7 +403,7 @@ fn a_service_that_asks_for_a_time_gets_it() {
             retry_after: Some(header.to_owned()),
             body: Bytes::from_static(b"503"),
         };
-        scheduler.answered(START, send_id, &Ok(asks));
+        scheduler.on_response(START, send_id, &Ok(asks));
         let wait = scheduler.next(START);
         assert!(
             matches!(wait, Step::Wait(wait) if wait == Duration::from_secs(7)),
@@ -454,7 +460,7 @@ fn without_keys_what_is_left_after_an_unclear_answer_may_come_twice() {
     let settings = Settings { give_up_at: START + Duration::from_millis(101), ..settings() };
     let fake = Fake::new(Deduplication::None);
     let asks = |text: &str| {
-        answer(text).map(|answer| Response { retry_after: Some("9".to_owned()), ..answer })
+        response(text).map(|response| Response { retry_after: Some("9".to_owned()), ..response })
     };
     for (text, possible_duplicates) in [("504", 2), ("503", 0)] {
         let (_, counts) = play(&fake, &["a", "b"], settings, vec![asks(text)]);
@@ -470,7 +476,7 @@ fn wrong_credentials_stop_everything_at_once() {
     let mut fake = Fake::new(Deduplication::PerRecord);
     fake.limits.max_request_records = 1;
     let (requests, counts) =
-        play(&fake, &["a", "b", "c"], settings(), vec![answer("+"), answer("401")]);
+        play(&fake, &["a", "b", "c"], settings(), vec![response("+"), response("401")]);
     assert_eq!(requests, ["a;", "b;"]);
     assert_eq!((counts.delivered, counts.returned_to_source), (1, 2));
 }
@@ -479,13 +485,14 @@ fn wrong_credentials_stop_everything_at_once() {
 fn without_keys_every_possible_duplicate_is_counted() {
     let fake = Fake::new(Deduplication::None);
     let messages = ["a", "b", "c"];
-    let (_, counts) = play(&fake, &messages, settings(), vec![Err(Fault::Timeout), answer("3/0")]);
+    let (_, counts) =
+        play(&fake, &messages, settings(), vec![Err(Fault::Timeout), response("3/0")]);
     assert_eq!((counts.delivered, counts.possible_duplicates), (3, 3));
     let (_, counts) =
-        play(&fake, &messages, settings(), vec![Err(Fault::NotConnected), answer("3/0")]);
+        play(&fake, &messages, settings(), vec![Err(Fault::NotConnected), response("3/0")]);
     assert_eq!((counts.delivered, counts.possible_duplicates), (3, 0));
     let (_, counts) =
-        play(&fake, &messages, settings(), vec![answer("504"), answer("503"), answer("2/1")]);
+        play(&fake, &messages, settings(), vec![response("504"), response("503"), response("2/1")]);
     assert_eq!((counts.delivered, counts.rejected, counts.possible_duplicates), (2, 1, 3));
 }
 
@@ -494,7 +501,7 @@ fn without_keys_what_was_delivered_beside_something_left_may_come_twice() {
     let mut fake = Fake::new(Deduplication::None);
     fake.limits.max_request_records = 2;
     let (_, counts) =
-        play(&fake, &["a", "b", "c", "d"], settings(), vec![answer("2/0"), answer("401")]);
+        play(&fake, &["a", "b", "c", "d"], settings(), vec![response("2/0"), response("401")]);
     assert_eq!(
         (counts.delivered, counts.returned_to_source, counts.possible_duplicates),
         (2, 2, 2)
@@ -515,7 +522,7 @@ fn a_request_whose_compressed_body_is_too_large_is_divided_before_it_is_sent() {
         &fake,
         &messages,
         settings(),
-        vec![answer("+"), answer("+"), answer("+"), answer("+")],
+        vec![response("+"), response("+"), response("+"), response("+")],
     );
     assert_eq!(requests, messages.iter().map(|text| format!("{text};")).collect::<Vec<_>>());
     assert_eq!((counts.delivered, counts.requests, counts.retries), (4, 4, 0));
@@ -529,7 +536,14 @@ fn what_a_receipt_was_given_for_is_delivered_once_it_is_stored() {
         &fake,
         &["a", "b", "c"],
         settings(),
-        vec![answer("#4"), answer("#5"), answer("1/0"), answer("5"), answer("?"), answer("4")],
+        vec![
+            response("#4"),
+            response("#5"),
+            response("1/0"),
+            response("5"),
+            response("?"),
+            response("4"),
+        ],
     );
     assert_eq!(requests, ["a;", "b;", "c;", "[4, 5]", "[4]", "[4]"]);
     assert_eq!((counts.delivered, counts.possible_duplicates, counts.retries), (3, 0, 0));
@@ -540,8 +554,8 @@ fn what_a_receipt_was_given_for_is_delivered_once_it_is_stored() {
 fn what_is_never_called_stored_is_returned_to_source_and_may_come_twice() {
     let settings = Settings { give_up_at: START + Duration::from_millis(800), ..settings() };
     let fake = Fake::new(Deduplication::None);
-    let answers = vec![answer("#4"), answer(""), Err(Fault::Timeout)];
-    let (requests, counts) = play(&fake, &["a", "b"], settings, answers);
+    let responses = vec![response("#4"), response(""), Err(Fault::Timeout)];
+    let (requests, counts) = play(&fake, &["a", "b"], settings, responses);
     assert_eq!(requests, ["a;b;", "[4]", "[4]"]);
     assert_eq!((counts.returned_to_source, counts.possible_duplicates), (2, 2));
     assert_eq!(counts.reasons["returned_to_source"][&NOT_ACKNOWLEDGED], 2);
@@ -549,8 +563,12 @@ fn what_is_never_called_stored_is_returned_to_source_and_may_come_twice() {
 
 #[test]
 fn a_service_that_will_not_be_asked_ends_it() {
-    let (_, counts) =
-        play(&Fake::new(Deduplication::None), &["a"], settings(), vec![answer("#1"), answer("!")]);
+    let (_, counts) = play(
+        &Fake::new(Deduplication::None),
+        &["a"],
+        settings(),
+        vec![response("#1"), response("!")],
+    );
     assert_eq!((counts.returned_to_source, counts.possible_duplicates), (1, 1));
 }
 
@@ -560,7 +578,7 @@ fn a_request_is_divided_until_the_record_is_found_that_spoils_it() {
         &Fake::new(Deduplication::PerRecord),
         &["a", "poison", "c", "d"],
         settings(),
-        vec![answer("400"), answer("400"), answer("+"), answer("400"), answer("++")],
+        vec![response("400"), response("400"), response("+"), response("400"), response("++")],
     );
     assert_eq!(requests, ["a;poison;c;d;", "a;poison;", "a;", "poison;", "c;d;"]);
     assert_eq!((counts.delivered, counts.rejected), (3, 1));
@@ -585,7 +603,7 @@ fn what_a_service_would_not_keep_for_its_age_is_refused_and_counted() {
         panic!("nothing is sent");
     };
     assert_eq!(text(&request), "b;c;");
-    scheduler.answered(now, send_id, &answer("++"));
+    scheduler.on_response(now, send_id, &response("++"));
     let Step::Done(delivered) = scheduler.next(now) else {
         panic!("more is sent");
     };

@@ -27,7 +27,7 @@ impl Inspection for Elasticsearch {
     ///
     /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-get-mapping>
     /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-simulate-index-template>
-    fn questions(&self, now: SystemTime) -> Vec<Request> {
+    fn inspection_requests(&self, now: SystemTime) -> Vec<Request> {
         let index = self.index.at(now);
         let question = |method, path: &[&str]| {
             let mut url = self.cluster.clone();
@@ -44,13 +44,13 @@ impl Inspection for Elasticsearch {
         ]
     }
 
-    fn judge(&self, answer: &Response) -> Inspected {
-        match answer.status {
+    fn evaluate(&self, response: &Response) -> Inspected {
+        match response.status {
             200 => {}
-            404 => return Inspected::Absent,
+            404 => return Inspected::NotFound,
             _ => return Inspected::Unknown,
         }
-        let Ok(found) = serde_json::from_slice::<BTreeMap<String, Mapped>>(&answer.body) else {
+        let Ok(found) = serde_json::from_slice::<BTreeMap<String, Mapped>>(&response.body) else {
             return Inspected::Unknown;
         };
         // The write index of a data stream is the last one that is not frozen.
@@ -60,18 +60,18 @@ impl Inspection for Elasticsearch {
         let conflicts = mapping.conflicts();
         if !conflicts.is_empty() {
             let conflicts = conflicts.join(", ");
-            return Inspected::Badly(format!(
+            return Inspected::Invalid(format!(
                 "the index has {conflicts}, so events whose values do not match are rejected; \
                  create another index, and {ADVICE}"
             ));
         }
         if mapping.guesses() {
-            return Inspected::Badly(format!(
+            return Inspected::Invalid(format!(
                 "the index maps fields dynamically, from the first value of each, so later \
                  events may be rejected; {ADVICE}"
             ));
         }
-        Inspected::Well
+        Inspected::Valid
     }
 }
 
@@ -184,9 +184,9 @@ mod tests {
         Elasticsearch::new(url, index, false, Access::Anonymous, Ids::Sent, MAX_REQUEST_BYTES)
     }
 
-    fn judge(status: u16, body: &str) -> Inspected {
+    fn evaluate(status: u16, body: &str) -> Inspected {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        destination().judge(&Response { status, retry_after: None, body })
+        destination().evaluate(&Response { status, retry_after: None, body })
     }
 
     fn template(text: &str) -> Value {
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn how_an_index_is_mapped_is_asked_and_else_how_it_would_be() {
         let asked: Vec<String> = destination()
-            .questions(SystemTime::UNIX_EPOCH)
+            .inspection_requests(SystemTime::UNIX_EPOCH)
             .into_iter()
             .map(|question| {
                 let Address { method, url, .. } = question.address;
@@ -215,7 +215,7 @@ mod tests {
         const OPENSEARCH: &str = include_str!("../../../index-template/opensearch.json");
         for text in [TEMPLATE, OPENSEARCH] {
             let mapped = &template(text)["template"];
-            assert_eq!(judge(200, &json!({"template": mapped}).to_string()), Inspected::Well);
+            assert_eq!(evaluate(200, &json!({"template": mapped}).to_string()), Inspected::Valid);
         }
         let without_json = |text| {
             let mut template = template(text);
@@ -265,7 +265,7 @@ mod tests {
 
     #[track_caller]
     fn check(body: &Value, expected: &str) {
-        let Inspected::Badly(why) = judge(200, &body.to_string()) else {
+        let Inspected::Invalid(why) = evaluate(200, &body.to_string()) else {
             panic!("{body} is taken for well");
         };
         assert!(why.starts_with(expected), "{why}");
@@ -294,13 +294,13 @@ mod tests {
         let badly = json!({"mappings": {}});
         check(&json!({".ds-logs-000001": well, ".ds-logs-000002": badly}), guesses);
         let renewed = json!({".ds-logs-000001": badly, ".ds-logs-000002": well}).to_string();
-        assert_eq!(judge(200, &renewed), Inspected::Well);
+        assert_eq!(evaluate(200, &renewed), Inspected::Valid);
     }
 
     #[test]
     fn what_does_not_tell_is_not_blamed() {
-        assert_eq!(judge(404, r#"{"status":404}"#), Inspected::Absent);
-        assert_eq!(judge(403, r#"{"status":403}"#), Inspected::Unknown);
-        assert_eq!(judge(200, "<html>"), Inspected::Unknown);
+        assert_eq!(evaluate(404, r#"{"status":404}"#), Inspected::NotFound);
+        assert_eq!(evaluate(403, r#"{"status":403}"#), Inspected::Unknown);
+        assert_eq!(evaluate(200, "<html>"), Inspected::Unknown);
     }
 }

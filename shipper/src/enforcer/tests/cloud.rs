@@ -41,7 +41,7 @@ pub(super) struct Cloud {
     pub(super) invoked: Vec<String>,
     pub(super) config: String,
     /// The remaining time at the end of the last invocation.
-    pub(super) left: Duration,
+    pub(super) time_left: Duration,
     hook: Option<Hook>,
 }
 
@@ -106,14 +106,14 @@ impl Cloud {
         self.hook = hook;
         if self.now - began > timeout {
             self.now = began + timeout;
-            let problem = Problem::NoAnswer(Fault::Timeout);
+            let problem = Problem::NoResponse(Fault::Timeout);
             let error = AwsError { service: call.service, operation, problem };
             return Err(CallError::Aws { error, message: None });
         }
         if let Some(refusal) = refusal {
             return Err(refusal);
         }
-        let answer = match operation {
+        let response = match operation {
             "DescribeLogGroups" => self.page(&name, input["nextToken"].as_str())?,
             "DescribeSubscriptionFilters" => {
                 json!({"subscriptionFilters": self.found(&name)?.filters})
@@ -138,7 +138,7 @@ impl Cloud {
             "GetFunctionConfiguration" => json!({}),
             other => panic!("no {other} here"),
         };
-        Ok(answer.to_string().into())
+        Ok(response.to_string().into())
     }
 
     fn found(&mut self, name: &str) -> Result<&mut Group, CallError> {
@@ -222,7 +222,7 @@ impl Function {
             calls: Vec::new(),
             invoked: Vec::new(),
             config: config.to_string(),
-            left: Duration::ZERO,
+            time_left: Duration::ZERO,
             hook: None,
         }));
         let started = Enforcer::start_with(Box::new(Fake(Rc::clone(&cloud))), now);
@@ -251,8 +251,8 @@ impl Function {
         let invocation = Invocation { request_id: "r", deadline, function_arn: Some(&arn) };
         // Nothing here suspends.
         let enforced = self.enforcer.enforce(event, &invocation).now_or_never().unwrap();
-        let left = deadline.duration_since(self.cloud().date()).unwrap_or_default();
-        self.cloud().left = left;
+        let time_left = deadline.duration_since(self.cloud().date()).unwrap_or_default();
+        self.cloud().time_left = time_left;
         (enforced.summary, enforced.result)
     }
 }

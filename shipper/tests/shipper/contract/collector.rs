@@ -24,9 +24,9 @@ struct Status {
 }
 
 /// `None` if it responds like the destination itself.
-pub(super) fn answer(case: &str, request: &Request) -> Option<Response> {
+pub(super) fn response(case: &str, request: &Request) -> Option<Response> {
     let is_too_large = decompressed(request).len() > MAX_REQUEST_BYTES;
-    let answer = match case {
+    let response = match case {
         "otlp_wrong_token" => status(401, 16, WRONG_TOKEN),
         "otlp_too_large" if is_too_large => status(400, 3, TOO_LARGE),
         "otlp_out_of_memory" => status(503, 14, OUT_OF_MEMORY),
@@ -67,7 +67,7 @@ pub(super) fn answer(case: &str, request: &Request) -> Option<Response> {
         _ if case.starts_with("splunk_hec") => json(200, HEC_SUCCESS),
         _ => return None,
     };
-    Some(answer)
+    Some(response)
 }
 
 /// Its description of its backend's response.

@@ -78,7 +78,7 @@ impl Contract for Elasticsearch {
         let item = |(status, error): (u16, &'static str)| OwnResponse {
             name: format!(r#"item `{{"status":{status},"error":{{"type":"{error}"}}}}`"#),
             lines: 1,
-            answer: opensearch::items(&[Some((status, error))]),
+            response: opensearch::items(&[Some((status, error))]),
         };
         [
             opensearch::IS_THERE,

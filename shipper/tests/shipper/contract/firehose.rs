@@ -48,10 +48,10 @@ impl Contract for Firehose {
     }
 
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
-        let answers: Vec<Value> =
+        let responses: Vec<Value> =
             (0..items.len()).map(|index| json!({"RecordId": format!("{index}")})).collect();
         held.extend(items);
-        Response::new(200, json!({"FailedPutCount": 0, "RequestResponses": answers}).to_string())
+        Response::new(200, json!({"FailedPutCount": 0, "RequestResponses": responses}).to_string())
     }
 
     fn rejects(&self) -> Rejects {
@@ -68,23 +68,24 @@ impl Contract for Firehose {
 
     fn failed_inside(&self, records: usize) -> Option<Response> {
         let failed = json!({"ErrorCode": "InternalFailure", "ErrorMessage": "Internal failure."});
-        let answer = json!({"FailedPutCount": records, "RequestResponses": vec![failed; records]});
-        Some(Response::new(200, answer.to_string()))
+        let response =
+            json!({"FailedPutCount": records, "RequestResponses": vec![failed; records]});
+        Some(Response::new(200, response.to_string()))
     }
 
     fn own_responses(&self) -> Vec<OwnResponse> {
         let record = |code: &str| {
             let body = format!(r#"{{"RequestResponses":[{{"ErrorCode":"{code}"}}]}}"#);
-            let answer = Response::new(200, body);
-            OwnResponse { name: format!("record with `{code}`"), lines: 1, answer }
+            let response = Response::new(200, body);
+            OwnResponse { name: format!("record with `{code}`"), lines: 1, response }
         };
-        let mut answers = vec![record("ServiceUnavailableException"), record("InternalFailure")];
-        answers.extend(own_refusals([
+        let mut responses = vec![record("ServiceUnavailableException"), record("InternalFailure")];
+        responses.extend(own_refusals([
             "ServiceUnavailableException",
             "AccessDeniedException",
             "ResourceNotFoundException",
         ]));
-        answers
+        responses
     }
 
     fn foreign_success(&self) -> Success {

@@ -40,15 +40,15 @@ impl Contract for Honeycomb {
     }
 
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
-        let answer = |item: Item| {
+        let response = |item: Item| {
             if item.is_poison() {
                 return json!({"status": 400, "error": item.message});
             }
             held.push(item);
             json!({"status": 202})
         };
-        let answers: Vec<Value> = items.into_iter().map(answer).collect();
-        Response::new(200, json!(answers).to_string())
+        let responses: Vec<Value> = items.into_iter().map(response).collect();
+        Response::new(200, json!(responses).to_string())
     }
 
     fn rejects(&self) -> Rejects {
@@ -66,8 +66,8 @@ impl Contract for Honeycomb {
     fn own_responses(&self) -> Vec<OwnResponse> {
         [429, 500, 501, 503, 400, 401]
             .map(|status| {
-                let answer = Response::new(200, format!(r#"[{{"status":{status}}}]"#));
-                OwnResponse { name: format!("event `{{\"status\":{status}}}`"), lines: 1, answer }
+                let response = Response::new(200, format!(r#"[{{"status":{status}}}]"#));
+                OwnResponse { name: format!("event `{{\"status\":{status}}}`"), lines: 1, response }
             })
             .into()
     }

@@ -53,9 +53,9 @@ impl Contract for Kinesis {
 
     fn take(&self, items: Vec<Item>, held: &mut Vec<Item>) -> Response {
         let number = |index| json!({"SequenceNumber": format!("{index}"), "ShardId": "shardId-0"});
-        let answers: Vec<Value> = (0..items.len()).map(number).collect();
+        let responses: Vec<Value> = (0..items.len()).map(number).collect();
         held.extend(items);
-        Response::new(200, json!({"FailedRecordCount": 0, "Records": answers}).to_string())
+        Response::new(200, json!({"FailedRecordCount": 0, "Records": responses}).to_string())
     }
 
     fn rejects(&self) -> Rejects {
@@ -72,23 +72,24 @@ impl Contract for Kinesis {
 
     fn failed_inside(&self, records: usize) -> Option<Response> {
         let failed = json!({"ErrorCode": "InternalFailure", "ErrorMessage": "Internal failure."});
-        let answer = json!({"FailedRecordCount": records, "Records": vec![failed; records]});
-        Some(Response::new(200, answer.to_string()))
+        let response = json!({"FailedRecordCount": records, "Records": vec![failed; records]});
+        Some(Response::new(200, response.to_string()))
     }
 
     fn own_responses(&self) -> Vec<OwnResponse> {
         let record = |code: &str| {
-            let answer = Response::new(200, format!(r#"{{"Records":[{{"ErrorCode":"{code}"}}]}}"#));
-            OwnResponse { name: format!("record with `{code}`"), lines: 1, answer }
+            let response =
+                Response::new(200, format!(r#"{{"Records":[{{"ErrorCode":"{code}"}}]}}"#));
+            OwnResponse { name: format!("record with `{code}`"), lines: 1, response }
         };
-        let mut answers =
+        let mut responses =
             vec![record("ProvisionedThroughputExceededException"), record("InternalFailure")];
-        answers.extend(own_refusals([
+        responses.extend(own_refusals([
             "LimitExceededException",
             "AccessDeniedException",
             "ResourceNotFoundException",
         ]));
-        answers
+        responses
     }
 
     fn foreign_success(&self) -> Success {

@@ -69,7 +69,7 @@ pub(crate) trait Contract: Send + Sync {
     /// The response with this status, in its own form if it has one.
     fn says(&self, status: u16) -> Response {
         let own = [self.unauthorized(), self.busy()];
-        let own = own.into_iter().find(|answer| answer.status == status);
+        let own = own.into_iter().find(|response| response.status == status);
         own.unwrap_or_else(|| Response::new(status, "<html>a gateway says no</html>"))
     }
 
@@ -158,9 +158,9 @@ pub(crate) fn in_case(
     earlier: usize,
 ) -> Option<Response> {
     match server {
-        "collector" => collector::answer(case, request),
-        "opensearch-2" | "opensearch-3" => opensearch::answer(case, request, earlier),
-        "victorialogs" => victorialogs::answer(case, request),
+        "collector" => collector::response(case, request),
+        "opensearch-2" | "opensearch-3" => opensearch::response(case, request, earlier),
+        "victorialogs" => victorialogs::response(case, request),
         _ => None,
     }
 }

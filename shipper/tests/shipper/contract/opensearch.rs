@@ -73,7 +73,7 @@ pub(crate) type Failure = (u16, &'static str);
 pub(crate) const IS_THERE: Failure = (409, "version_conflict_engine_exception");
 
 /// The response in a case, to a request that was preceded by this many.
-pub(super) fn answer(case: &str, request: &Request, earlier: usize) -> Option<Response> {
+pub(super) fn response(case: &str, request: &Request, earlier: usize) -> Option<Response> {
     let (_, condition) = CASES.iter().find(|(name, _)| *name == case)?;
     let (bytes, documents) = match bulk::check(request) {
         Ok(checked) => checked,
@@ -158,6 +158,6 @@ pub(super) fn out_of_memory() -> Response {
     in_json(Response::new(429, body))
 }
 
-pub(super) fn in_json(answer: Response) -> Response {
-    answer.with("content-type", "application/json; charset=UTF-8")
+pub(super) fn in_json(response: Response) -> Response {
+    response.with("content-type", "application/json; charset=UTF-8")
 }

@@ -196,9 +196,9 @@ impl Contract for Otlp {
     fn own_responses(&self) -> Vec<OwnResponse> {
         let partial_success =
             Some(PartialSuccess { rejected_log_records: 1, error_message: String::new() });
-        let answer = Response::new(200, Exported { partial_success }.encode_to_vec());
+        let response = Response::new(200, Exported { partial_success }.encode_to_vec());
         let name = "200 with `partial_success`, one `rejected_log_records`".to_owned();
-        vec![OwnResponse { name, lines: 4, answer }]
+        vec![OwnResponse { name, lines: 4, response }]
     }
 
     fn foreign_success(&self) -> Success {

@@ -61,8 +61,8 @@ impl Contract for S3 {
             (404, "NoSuchBucket"),
         ]
         .map(|(status, code)| {
-            let answer = Response::new(status, format!("<Error><Code>{code}</Code></Error>"));
-            OwnResponse { name: format!("{status} `{code}`"), lines: 1, answer }
+            let response = Response::new(status, format!("<Error><Code>{code}</Code></Error>"));
+            OwnResponse { name: format!("{status} `{code}`"), lines: 1, response }
         })
         .into()
     }

@@ -78,7 +78,7 @@ impl Contract for SplunkHec {
     }
 
     fn own_responses(&self) -> Vec<OwnResponse> {
-        let mut answers: Vec<OwnResponse> = [
+        let mut responses: Vec<OwnResponse> = [
             (503, 9),
             (503, 18),
             (503, 19),
@@ -98,12 +98,12 @@ impl Contract for SplunkHec {
         ]
         .map(|(status, code)| OwnResponse::new(4, status, &format!(r#"{{"code":{code}}}"#)))
         .into();
-        answers.extend([
+        responses.extend([
             OwnResponse::new(4, 503, r#"{"code":9,"invalid-event-number":1}"#),
             OwnResponse::new(4, 400, r#"{"code":6,"invalid-event-number":0}"#),
             OwnResponse::new(4, 400, r#"{"code":6,"invalid-event-number":2}"#),
         ]);
-        answers
+        responses
     }
 
     fn foreign_success(&self) -> Success {

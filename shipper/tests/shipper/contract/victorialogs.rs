@@ -12,10 +12,10 @@ pub(super) const PATHS: [&str; 4] =
 const MAX_REQUEST_BYTES: usize = 4_000;
 
 /// `None` if it responds like the destination itself.
-pub(super) fn answer(case: &str, request: &Request) -> Option<Response> {
+pub(super) fn response(case: &str, request: &Request) -> Option<Response> {
     let bytes = decompressed(request).len();
     let is_too_large = bytes > MAX_REQUEST_BYTES;
-    let answer = match case {
+    let response = match case {
         _ if case.ends_with("_wrong_credentials") => {
             line(401, "").with("www-authenticate", "Basic realm=\"VictoriaMetrics\"")
         }
@@ -57,7 +57,7 @@ pub(super) fn answer(case: &str, request: &Request) -> Option<Response> {
         }
         _ => return None,
     };
-    Some(answer)
+    Some(response)
 }
 
 fn line(status: u16, body: &str) -> Response {

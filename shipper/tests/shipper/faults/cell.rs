@@ -9,13 +9,13 @@ use rustls::ServerConfig;
 use serde_json::{Value, json};
 
 use super::fault::{Course, Fault, PATIENCE};
-use super::keeping::Keeping;
 use super::limited::Limited;
 use super::situation::{RESERVE, Situation};
+use super::storage_fault::StorageFault;
 use crate::contract::Contract;
 use crate::http::Server;
 use crate::lambda::{FunctionError, Invoked, OWN_LOG_GROUP};
-use crate::mock_server::{MockServer, Mood};
+use crate::mock_server::{Behavior, MockServer};
 use crate::settled::{Counts, settled};
 use crate::storage::{Storage, Trouble};
 use crate::{PAYLOAD, SECRET, event, tls};
@@ -29,13 +29,13 @@ pub(super) struct Cell {
     pub(super) contract: &'static dyn Contract,
     pub(super) fault: Fault,
     pub(super) situation: Situation,
-    pub(super) keeping: Keeping,
+    pub(super) storage_fault: StorageFault,
 }
 
 /// The environment of a cell.
 struct Scene {
     cell: Cell,
-    stand_in: MockServer,
+    mock_server: MockServer,
     /// Another server in front of the destination, for a cell about the connection.
     door: Option<Server>,
     storage: Storage,
@@ -44,8 +44,8 @@ struct Scene {
 
 impl fmt::Display for Cell {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { contract, fault, situation, keeping } = self;
-        write!(formatter, "{}, {fault}, {situation}, {keeping}", contract.kind())
+        let Self { contract, fault, situation, storage_fault } = self;
+        write!(formatter, "{}, {fault}, {situation}, {storage_fault}", contract.kind())
     }
 }
 
@@ -58,11 +58,11 @@ impl Cell {
         let (event, max_decoded_bytes) = self.situation.event(&messages);
         let address = scene.struck_address();
         let time = self.time(self.course());
-        scene.storage.have(self.keeping.0);
+        scene.storage.have(self.storage_fault.0);
         let request_timeout = self.fault.request_timeout(self.course());
         let shipper = scene.shipper(&address, max_decoded_bytes, request_timeout);
         let invoked = scene.invoke(shipper, &event, time).await;
-        let held = scene.stand_in.held();
+        let held = scene.mock_server.held();
         let counts = settled(&invoked, NAME, &messages, &held);
         let stored = scene.stored();
         // More may be stored than the shipper knows.
@@ -73,15 +73,15 @@ impl Cell {
         let told = counts.get("rejected") + counts.get("returned_to_source");
         assert!(without <= told, "lost {without}: {}", invoked.summary);
 
-        scene.stand_in.recover();
+        scene.mock_server.recover();
         scene.storage.have(Trouble::Nothing);
         let mut all = vec![counts.clone()];
-        let address = scene.stand_in.config();
+        let address = scene.mock_server.config();
         let left = (counts.get("returned_to_source") > 0).then(|| repeated(event, &invoked));
         let again = async |event: &[u8]| {
             let shipper = scene.shipper(&address, max_decoded_bytes, PATIENCE);
             let again = scene.invoke(shipper, event, RESERVE + PATIENCE * 3).await;
-            assert!(!again.has_something_come_again(), "{}", again.summary);
+            assert!(!again.is_retried_by_lambda(), "{}", again.summary);
             again
         };
         if let Some(event) = left {
@@ -103,7 +103,7 @@ impl Cell {
         }
         let sum = |name: &str| all.iter().map(|counts| counts.get(name)).sum::<u64>();
         let mut copies: BTreeMap<&str, u64> = BTreeMap::new();
-        let held = scene.stand_in.held();
+        let held = scene.mock_server.held();
         for message in &held.messages {
             *copies.entry(message).or_default() += 1;
         }
@@ -121,12 +121,12 @@ impl Cell {
 
     /// The time of the invocation.
     fn time(self, course: Course) -> Duration {
-        match self.keeping.0 {
-            Trouble::Nothing | Trouble::Rejects | Trouble::LosesOneAnswer => {
+        match self.storage_fault.0 {
+            Trouble::Nothing | Trouble::Rejects | Trouble::LosesOneResponse => {
                 self.situation.time(self.fault, course)
             }
             // The shipper tries to store undelivered events as long as it may.
-            Trouble::Hangs | Trouble::LosesAnswers => RESERVE + Duration::from_secs(6),
+            Trouble::Hangs | Trouble::LosesResponses => RESERVE + Duration::from_secs(6),
         }
     }
 
@@ -144,28 +144,29 @@ impl Cell {
 
 impl Scene {
     fn set(cell: Cell, client: &Client) -> Self {
-        let mood = cell.fault.mood(cell.contract, cell.situation.course());
+        let behavior = cell.fault.behavior(cell.contract, cell.situation.course());
         let struck = cell.situation.struck().iter();
-        let moods = struck.map(|is_struck| if *is_struck { mood.clone() } else { Mood::Takes });
-        let mut stand_in = MockServer::start(cell.contract, moods);
+        let behaviors =
+            struck.map(|is_struck| if *is_struck { behavior.clone() } else { Behavior::Takes });
+        let mut mock_server = MockServer::start(cell.contract, behaviors);
         if cell.situation.course() == Course::Lasts {
-            stand_in = stand_in.lasting(mood.clone());
+            mock_server = mock_server.lasting(behavior.clone());
         }
-        let door = (cell.fault == Fault::Tls).then(|| stand_in.with_tls(untrusted().clone()));
+        let door = (cell.fault == Fault::Tls).then(|| mock_server.with_tls(untrusted().clone()));
         let storage = Storage::start();
         let client = client.clone().in_environment(storage.environment());
-        Self { cell, stand_in, door, storage, client }
+        Self { cell, mock_server, door, storage, client }
     }
 
     /// The configuration for the destination, or for the server with the fault.
     fn struck_address(&self) -> Value {
         match (&self.door, self.cell.fault) {
-            (Some(door), _) => self.stand_in.config_at(&door.url()),
+            (Some(door), _) => self.mock_server.config_at(&door.url()),
             // A label of more than 63 characters is never resolved, with or without a network.
             (None, Fault::Dns) => {
-                self.stand_in.config_at(&format!("https://{}.invalid", "x".repeat(64)))
+                self.mock_server.config_at(&format!("https://{}.invalid", "x".repeat(64)))
             }
-            (None, _) => self.stand_in.config(),
+            (None, _) => self.mock_server.config(),
         }
     }
 
@@ -187,7 +188,7 @@ impl Scene {
             assert!(!written.contains(marker), "{marker} was written: {written}");
         }
         let result = match result {
-            Ok(reply) => Ok(serde_json::to_value(reply.answer(summary)).unwrap()),
+            Ok(reply) => Ok(serde_json::to_value(reply.into_response(summary)).unwrap()),
             Err(error) => Err(FunctionError {
                 error_type: error.error_type().to_owned(),
                 message: error.to_string(),
@@ -228,16 +229,17 @@ impl Scene {
 
 /// What Lambda redelivers of an event: of a stream, the reported record and all after it.
 fn repeated(event: Vec<u8>, invoked: &Invoked) -> Vec<u8> {
-    let Ok(answer) = &invoked.result else {
+    let Ok(response) = &invoked.result else {
         return event;
     };
-    let [failure] = answer["batchItemFailures"].as_array().map(Vec::as_slice).unwrap() else {
-        panic!("of a stream one record is to be told: {answer}");
+    let [failure] = response["batchItemFailures"].as_array().map(Vec::as_slice).unwrap() else {
+        panic!("of a stream one record is to be told: {response}");
     };
     let mut event: Value = serde_json::from_slice(&event).unwrap();
     let records = event["Records"].as_array_mut().unwrap();
-    let is_told = |record: &Value| record["kinesis"]["sequenceNumber"] == failure["itemIdentifier"];
-    records.drain(..records.iter().position(is_told).unwrap());
+    let is_reported =
+        |record: &Value| record["kinesis"]["sequenceNumber"] == failure["itemIdentifier"];
+    records.drain(..records.iter().position(is_reported).unwrap());
     serde_json::to_vec(&event).unwrap()
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::contract::Contract;
 use crate::http::{Reply, Response};
-use crate::mock_server::Mood;
+use crate::mock_server::Behavior;
 
 /// The request timeout unless the fault is a missing response: longer than a slow machine needs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,7 +34,7 @@ pub(super) enum Fault {
     /// The request is received, and the response is truncated.
     TruncatedResponse,
     /// The request is received, and the response is 200 with an HTML page.
-    InvalidAnswer,
+    InvalidResponse,
     /// The response is valid, but its content type is HTML.
     WrongContentType,
     /// The certificate is not trusted.
@@ -70,37 +70,37 @@ impl Fault {
         Self::ResetBeforeBody,
         Self::ResetAfterBody,
         Self::TruncatedResponse,
-        Self::InvalidAnswer,
+        Self::InvalidResponse,
         Self::WrongContentType,
         Self::Tls,
         Self::Dns,
     ];
 
     /// How a server handles a request with the fault.
-    pub(super) fn mood(self, contract: &dyn Contract, course: Course) -> Mood {
+    pub(super) fn behavior(self, contract: &dyn Contract, course: Course) -> Behavior {
         match self {
-            Self::Nothing | Self::MalformedEvents | Self::Tls | Self::Dns => Mood::Takes,
-            Self::Status(status) => Mood::Does(Reply::Response(contract.says(status))),
+            Self::Nothing | Self::MalformedEvents | Self::Tls | Self::Dns => Behavior::Takes,
+            Self::Status(status) => Behavior::Does(Reply::Response(contract.says(status))),
             Self::RetryAfter => {
                 let seconds = match course {
                     Course::Passes => "0",
                     Course::Lasts => "3600",
                 };
-                Mood::Does(Reply::Response(contract.says(429).with("retry-after", seconds)))
+                Behavior::Does(Reply::Response(contract.says(429).with("retry-after", seconds)))
             }
-            Self::Slow => Mood::TakesSlowly(match course {
+            Self::Slow => Behavior::TakesSlowly(match course {
                 Course::Passes => Duration::from_millis(150),
                 // Longer than the request timeout.
                 Course::Lasts => Duration::from_secs(3_600),
             }),
-            Self::Hang => Mood::TakesThen(Reply::Silence),
-            Self::ResetBeforeBody => Mood::ResetsBeforeBody,
-            Self::ResetAfterBody => Mood::TakesThen(Reply::Reset),
-            Self::TruncatedResponse => Mood::TakesThenTruncates,
-            Self::InvalidAnswer => {
-                Mood::TakesThen(Reply::Response(Response::new(200, "<html>welcome</html>")))
+            Self::Hang => Behavior::TakesThen(Reply::Silence),
+            Self::ResetBeforeBody => Behavior::ResetsBeforeBody,
+            Self::ResetAfterBody => Behavior::TakesThen(Reply::Reset),
+            Self::TruncatedResponse => Behavior::TakesThenTruncates,
+            Self::InvalidResponse => {
+                Behavior::TakesThen(Reply::Response(Response::new(200, "<html>welcome</html>")))
             }
-            Self::WrongContentType => Mood::TakesThenMislabels,
+            Self::WrongContentType => Behavior::TakesThenMislabels,
         }
     }
 
@@ -140,7 +140,7 @@ impl fmt::Display for Fault {
             Self::ResetBeforeBody => "reset before the body",
             Self::ResetAfterBody => "reset after the body",
             Self::TruncatedResponse => "truncated response",
-            Self::InvalidAnswer => "200 with a web page",
+            Self::InvalidResponse => "200 with a web page",
             Self::WrongContentType => "wrong `Content-Type`",
             Self::Tls => "TLS failure",
             Self::Dns => "DNS failure",

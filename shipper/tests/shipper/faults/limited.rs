@@ -1,6 +1,6 @@
 use logagg_shipper::destination::{
-    Address, BatchOutcome, Boundary, Deduplication, Destination, Encoding, Endpoint, Limits,
-    ReasonCode, Receipts, RecordGroup, Response, Span,
+    Acknowledgements, Address, BatchOutcome, Boundary, Deduplication, Destination, Encoding,
+    Endpoint, Limits, ReasonCode, RecordGroup, Response, Span,
 };
 use logagg_shipper::record::Piece;
 
@@ -63,15 +63,15 @@ impl Destination for Limited {
         self.destination.never_takes(piece)
     }
 
-    fn is_at_fault(&self, piece: &Piece<'_>, class: &ReasonCode) -> bool {
-        self.destination.is_at_fault(piece, class)
+    fn is_at_fault(&self, piece: &Piece<'_>, reason: &ReasonCode) -> bool {
+        self.destination.is_at_fault(piece, reason)
     }
 
-    fn classify(&self, sent: usize, answer: &Response) -> BatchOutcome {
-        self.destination.classify(sent, answer)
+    fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
+        self.destination.classify(sent, response)
     }
 
-    fn receipts(&self) -> Option<&dyn Receipts> {
-        self.destination.receipts()
+    fn acknowledgements(&self) -> Option<&dyn Acknowledgements> {
+        self.destination.acknowledgements()
     }
 }

@@ -8,9 +8,9 @@
 
 mod cell;
 mod fault;
-mod keeping;
 pub(crate) mod limited;
 mod situation;
+mod storage_fault;
 mod table;
 
 use std::panic::AssertUnwindSafe;
@@ -24,8 +24,8 @@ use crate::contract::ALL;
 use crate::settled::Counts;
 use cell::Cell;
 use fault::Fault;
-use keeping::Keeping;
 use situation::Situation;
+use storage_fault::StorageFault;
 
 /// The number of threads.
 const THREADS: usize = 2;
@@ -41,12 +41,12 @@ fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for &contract in ALL {
         for fault in Fault::ALL {
-            let keeping = Keeping::WELL;
+            let storage_fault = StorageFault::WELL;
             cells.extend(Situation::ALL.map(|situation| Cell {
                 contract,
                 fault,
                 situation,
-                keeping,
+                storage_fault,
             }));
         }
     }
@@ -57,12 +57,17 @@ fn cells() -> Vec<Cell> {
 const LEAVING: [Fault; 3] = [Fault::Status(401), Fault::Status(503), Fault::Hang];
 
 /// Every fault of the storage, for every destination with undelivered events.
-fn keeping_cells() -> Vec<Cell> {
+fn storage_cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for &contract in ALL {
-        for situation in Situation::KEEPING {
-            for keeping in Keeping::all() {
-                cells.extend(LEAVING.map(|fault| Cell { contract, fault, situation, keeping }));
+        for situation in Situation::STORAGE_FAULTS {
+            for storage_fault in StorageFault::all() {
+                cells.extend(LEAVING.map(|fault| Cell {
+                    contract,
+                    fault,
+                    situation,
+                    storage_fault,
+                }));
             }
         }
     }
@@ -110,12 +115,12 @@ fn play(cells: Vec<(usize, Cell)>) -> Vec<(usize, RecordOutcome)> {
 fn whatever_fails_everything_adds_up_in_time_and_the_page_says_what_happens() {
     let mut cells = cells();
     let count = cells.len();
-    cells.extend(keeping_cells());
+    cells.extend(storage_cells());
     let outcomes = outcomes(cells);
-    let (of_services, of_keeping) = outcomes.split_at(count);
-    let pages = [table::page(of_services), table::keeping_page(of_keeping)];
+    let (of_services, of_storage_fault) = outcomes.split_at(count);
+    let pages = [table::page(of_services), table::storage_page(of_storage_fault)];
     if let Some(file) = std::env::var_os(TABLE_VARIABLE) {
-        let tables = [table::all(of_services), table::all_keeping(of_keeping)];
+        let tables = [table::all(of_services), table::all_storage(of_storage_fault)];
         std::fs::write(file, [tables.concat(), pages.join("\n")].concat()).unwrap();
     }
     let failed = outcomes.iter().filter(|outcome| outcome.counts.is_none());

@@ -37,7 +37,7 @@ impl Situation {
         [Self::OneBatch, Self::ManyBatches, Self::NearDeadline, Self::LowMemory];
 
     /// The situations with a fault of the storage.
-    pub(super) const KEEPING: [Self; 2] = [Self::Outage, Self::OutageBehindStream];
+    pub(super) const STORAGE_FAULTS: [Self; 2] = [Self::Outage, Self::OutageBehindStream];
 
     pub(super) fn course(self) -> Course {
         match self {

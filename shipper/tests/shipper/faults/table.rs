@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::fault::Fault;
-use super::keeping::Keeping;
 use super::situation::Situation;
+use super::storage_fault::StorageFault;
 use super::{LEAVING, RecordOutcome};
 use crate::contract::{ALL, Contract};
 use crate::settled::Counts;
@@ -31,19 +31,19 @@ pub(super) fn all(outcomes: &[RecordOutcome]) -> String {
 }
 
 /// All cells about the storage with their counts, a table for each destination and situation.
-pub(super) fn all_keeping(outcomes: &[RecordOutcome]) -> String {
+pub(super) fn all_storage(outcomes: &[RecordOutcome]) -> String {
     let mut text = String::new();
-    let keepings = Keeping::all();
-    let tables = ALL.iter().flat_map(|contract| Situation::KEEPING.map(|it| (contract, it)));
-    let cells = outcomes.chunks(keepings.len() * LEAVING.len());
+    let storage_faults = StorageFault::all();
+    let tables = ALL.iter().flat_map(|contract| Situation::STORAGE_FAULTS.map(|it| (contract, it)));
+    let cells = outcomes.chunks(storage_faults.len() * LEAVING.len());
     for ((contract, situation), of_table) in tables.zip(cells) {
         let _ = write!(text, "{:<46}", format!("{}, {situation}", contract.kind()));
         for fault in LEAVING {
             let _ = write!(text, " {fault:<34}");
         }
         text.push('\n');
-        for (keeping, row) in keepings.iter().zip(of_table.chunks(LEAVING.len())) {
-            let _ = write!(text, "  {keeping:<44}");
+        for (storage_fault, row) in storage_faults.iter().zip(of_table.chunks(LEAVING.len())) {
+            let _ = write!(text, "  {storage_fault:<44}");
             write_counts(row, &mut text);
         }
         text.push('\n');
@@ -103,22 +103,22 @@ pub(super) fn page(outcomes: &[RecordOutcome]) -> String {
 
 /// The results for undelivered events, as on a page: a row for each fault of the storage and all
 /// destinations with the same result.
-pub(super) fn keeping_page(outcomes: &[RecordOutcome]) -> String {
+pub(super) fn storage_page(outcomes: &[RecordOutcome]) -> String {
     let mut text = "| storage | destinations | undelivered events |\n|---|---|---|\n".to_owned();
-    for keeping in Keeping::all() {
+    for storage_fault in StorageFault::all() {
         let words = alike(|contract| {
             // What is undelivered at once has no unknown result.
             let outcome = outcomes.iter().find(|outcome| {
                 let cell = &outcome.cell;
                 cell.contract.kind() == contract.kind()
-                    && (cell.keeping, cell.fault) == (keeping, LEAVING[0])
+                    && (cell.storage_fault, cell.fault) == (storage_fault, LEAVING[0])
                     && cell.situation == Situation::Outage
             });
             let counts = outcome.and_then(|outcome| outcome.counts.as_ref());
             counts.map_or_else(String::new, kept_word)
         });
         for (of, word) in words {
-            let _ = writeln!(text, "| {keeping} | {of} | {word} |");
+            let _ = writeln!(text, "| {storage_fault} | {of} | {word} |");
         }
     }
     text

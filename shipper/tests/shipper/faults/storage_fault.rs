@@ -4,9 +4,9 @@ use crate::storage::Trouble;
 
 /// The fault of the storage for undelivered events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Keeping(pub(super) Trouble);
+pub(super) struct StorageFault(pub(super) Trouble);
 
-impl Keeping {
+impl StorageFault {
     /// No fault.
     pub(super) const WELL: Self = Self(Trouble::Nothing);
 
@@ -17,14 +17,14 @@ impl Keeping {
 }
 
 /// The name in the tables.
-impl fmt::Display for Keeping {
+impl fmt::Display for StorageFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self.0 {
             Trouble::Nothing => "S3 stores it",
             Trouble::Rejects => "S3 rejects it",
             Trouble::Hangs => "S3 stores it and never responds",
-            Trouble::LosesAnswers => "S3 stores it, and every response is lost",
-            Trouble::LosesOneAnswer => "S3 stores it, and one response is lost",
+            Trouble::LosesResponses => "S3 stores it, and every response is lost",
+            Trouble::LosesOneResponse => "S3 stores it, and one response is lost",
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::SECRET;
 use crate::http::{Reply, Request, Response, Server, Service};
 
 /// Parameters, secrets and objects.
-pub(crate) struct Keepers {
+pub(crate) struct SecretStores {
     state: Arc<State>,
     server: Server,
 }
@@ -23,13 +23,13 @@ struct State {
 #[derive(Default)]
 struct Inner {
     kept: BTreeMap<String, String>,
-    answers: VecDeque<Response>,
+    responses: VecDeque<Response>,
     asked: Vec<String>,
     is_silent: bool,
     violations: Vec<String>,
 }
 
-impl Keepers {
+impl SecretStores {
     pub(crate) fn start() -> Self {
         let state = Arc::new(State::default());
         let server = Server::start(Arc::clone(&state));
@@ -42,8 +42,8 @@ impl Keepers {
     }
 
     /// Sets the responses to the next requests.
-    pub(crate) fn answer(&self, answers: impl IntoIterator<Item = Response>) {
-        self.state.inner.lock().unwrap().answers.extend(answers);
+    pub(crate) fn response(&self, responses: impl IntoIterator<Item = Response>) {
+        self.state.inner.lock().unwrap().responses.extend(responses);
     }
 
     /// Stops responding.
@@ -65,18 +65,18 @@ impl Keepers {
 }
 
 impl Service for State {
-    fn answer(&self, request: Request) -> Reply {
+    fn response(&self, request: Request) -> Reply {
         let mut inner = self.inner.lock().unwrap();
         match asked_for(&request) {
-            Ok((name, answer)) => {
+            Ok((name, response)) => {
                 inner.asked.push(name.clone());
                 if inner.is_silent {
                     return Reply::Silence;
                 }
-                if let Some(answer) = inner.answers.pop_front() {
-                    return Reply::Response(answer);
+                if let Some(response) = inner.responses.pop_front() {
+                    return Reply::Response(response);
                 }
-                Reply::Response(answer(inner.kept.get(&name)))
+                Reply::Response(response(inner.kept.get(&name)))
             }
             Err(violation) => {
                 inner.violations.push(format!("{violation}: {request:?}"));

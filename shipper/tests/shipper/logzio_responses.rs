@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::event;
 use crate::http::{Reply, Response};
 use crate::lambda::{Invoked, Lambda};
-use crate::logzio::{Logzio, Mood};
+use crate::logzio::{Behavior, Logzio};
 use crate::settled::{Counts, settled};
 
 fn messages(count: usize) -> Vec<String> {
@@ -16,16 +16,16 @@ fn messages(count: usize) -> Vec<String> {
 }
 
 #[track_caller]
-fn check(count: usize, moods: impl IntoIterator<Item = Mood>) -> (Counts, Invoked, Logzio) {
-    let logzio = Logzio::with_moods(moods);
+fn check(count: usize, behaviors: impl IntoIterator<Item = Behavior>) -> (Counts, Invoked, Logzio) {
+    let logzio = Logzio::with_behaviors(behaviors);
     let config = json!({"destinations": {"x": logzio.config()}, "request_timeout_ms": 300});
     let invoked = Lambda::start(&config).invoke(&event::of(count));
     let counts = settled(&invoked, "x", &messages(count), &logzio.held());
     (counts, invoked, logzio)
 }
 
-fn says(status: u16, body: &str) -> Mood {
-    Mood::Does(Reply::Response(Response::new(status, body)))
+fn says(status: u16, body: &str) -> Behavior {
+    Behavior::Does(Reply::Response(Response::new(status, body)))
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn what_is_taken_is_delivered_unchanged() {
 
 #[test]
 fn after_malformed_lines_the_good_ones_are_there_and_nothing_is_sent_again() {
-    let (counts, _, logzio) = check(5, [Mood::Malformed(vec![1, 3])]);
+    let (counts, _, logzio) = check(5, [Behavior::Malformed(vec![1, 3])]);
     assert_eq!((counts.get("delivered"), counts.get("rejected")), (3, 2));
     assert_eq!(logzio.requests(), 1);
     let expected = BTreeMap::from([("malformed_line".to_owned(), 2)]);
@@ -63,8 +63,8 @@ fn a_400_that_is_not_about_lines_leaves_everything_to_lambda() {
 
 #[test]
 fn tries_again_when_certainly_nothing_was_taken() {
-    for mood in [says(429, ""), says(503, "")] {
-        let (counts, ..) = check(3, [mood]);
+    for behavior in [says(429, ""), says(503, "")] {
+        let (counts, ..) = check(3, [behavior]);
         assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1));
         assert_eq!(counts.get("possible_duplicates"), 0);
     }
@@ -72,14 +72,14 @@ fn tries_again_when_certainly_nothing_was_taken() {
 
 #[test]
 fn a_second_delivery_after_an_unclear_answer_is_counted() {
-    for mood in [
-        Mood::TakesThen(Reply::Silence),
-        Mood::TakesThen(Reply::Reset),
-        Mood::TakesThen(Reply::Response(Response::new(504, ""))),
-        Mood::TakesThen(Reply::Truncated(Response::new(200, "some body"))),
+    for behavior in [
+        Behavior::TakesThen(Reply::Silence),
+        Behavior::TakesThen(Reply::Reset),
+        Behavior::TakesThen(Reply::Response(Response::new(504, ""))),
+        Behavior::TakesThen(Reply::Truncated(Response::new(200, "some body"))),
     ] {
-        let told = format!("{mood:?}");
-        let (counts, _, logzio) = check(3, [mood]);
+        let told = format!("{behavior:?}");
+        let (counts, _, logzio) = check(3, [behavior]);
         assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (3, 3), "{told}");
         assert_eq!(logzio.lines().len(), 6, "{told}");
     }
@@ -87,14 +87,14 @@ fn a_second_delivery_after_an_unclear_answer_is_counted() {
 
 #[test]
 fn an_answer_of_success_counts_whatever_its_words() {
-    let answer = Response::new(200, "thanks");
-    let (counts, ..) = check(3, [Mood::TakesThen(Reply::Response(answer))]);
+    let response = Response::new(200, "thanks");
+    let (counts, ..) = check(3, [Behavior::TakesThen(Reply::Response(response))]);
     assert_eq!((counts.get("delivered"), counts.get("requests")), (3, 1));
 }
 
 #[test]
 fn a_connection_reset_before_the_body_is_tried_again() {
-    let (counts, _, logzio) = check(3, [Mood::ResetsBeforeBody]);
+    let (counts, _, logzio) = check(3, [Behavior::ResetsBeforeBody]);
     assert_eq!((counts.get("delivered"), logzio.lines().len()), (3, 3));
 }
 
