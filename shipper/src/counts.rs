@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_that_is_withdrawn_leaves_no_reason_behind() {
+    fn a_withdrawn_rejection_has_no_reason() {
         let mut counts = Counts::of(2);
         let bad = ReasonCode::new("bad");
         counts.reject(2, &bad);

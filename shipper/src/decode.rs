@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_does_not_begin_as_one_is_an_error_and_not_left_out() {
+    fn a_damaged_gzip_member_is_an_error() {
         for strings in [["", ""], ["same", "same"], ["this", "that"], ["long", ""]] {
             let [first, second] = strings.map(|text| gzip(text.as_bytes()));
             for place in 0..3 {
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn json_errors_tell_the_place_and_nothing_of_the_content() {
+    fn json_errors_contain_the_position_only() {
         let decoded = br#"{"messageType":"DATA_MESSAGE","logEvents":[{"id":"s3cr3t","timestamp":"s3cr3t","message":""}]}"#;
         let error = parse(decoded, &mut Vec::new()).unwrap_err().to_string();
         assert!(error.contains("line 1 column"), "{error}");
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_replaced_where_one_sees_it() {
+    fn invalid_utf8_is_replaced() {
         let decoded = b"{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[{\"id\":\"1\",\"timestamp\":1,\"message\":\"a\xff\xfeb\\n\xc3\xbc\"}]}";
         let mut strings = Vec::new();
         let delivery = parse(decoded, &mut strings).unwrap();
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_nobody_can_write_down_and_a_message_that_is_null_cost_nothing_beside_them() {
+    fn invalid_times_and_null_messages_do_not_affect_other_events() {
         const LAST: u64 = 253_402_300_799_999;
         for (time, expected) in [
             ("253402300799999", LAST),
@@ -466,7 +466,7 @@ mod tests {
         }
 
         #[test]
-        fn both_ways_to_undo_gzip_agree(
+        fn both_gzip_decoders_agree(
             members in prop::collection::vec("[a-e]{0,99}", 1..4), cut in 0..9_usize, flip in any::<Option<u16>>(),
         ) {
             let mut data: Vec<u8> = members.iter().flat_map(|text| gzip(text.as_bytes())).collect();

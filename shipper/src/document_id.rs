@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_any_length_are_hashed_as_a_whole() {
+    fn strings_of_any_length_are_hashed_completely() {
         for lengths in [[100, 90, 40], [206, 1, 0], [207, 0, 9], [256, 2, 700], [4, 600, 9]] {
             let text = lengths.map(|length| "x".repeat(length));
             let [group, stream, id] = &text;

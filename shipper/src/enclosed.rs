@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_between_the_beginning_and_the_end_of_a_request_is_of_that_request() {
+    fn a_log_event_between_start_and_end_belongs_to_the_request() {
         let lines = [
             "before".to_owned(),
             format!("START RequestId: {A} Version: $LATEST\n"),

@@ -58,7 +58,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_comes_before_something_special_is_plain(
+        fn bytes_before_the_first_special_one_are_plain(
             text in "[a-z\u{e9}]{0,40}[\"\\\\\n]?[a-z]{0,20}[\"\\\\]?",
         ) {
             let bytes = text.as_bytes();

@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_a_subscription_event_and_passes_over_fields_it_does_not_know() {
+    fn a_subscription_event_may_have_unknown_fields() {
         let event = parse(r#"{"extra":[1],"awslogs":{"data":"H4sI","more":{}}}"#);
         assert_eq!(event, Ok(Event::Subscription { data: "H4sI".into() }));
     }
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn says_so_when_the_event_is_no_object() {
+    fn an_event_that_is_not_an_object_is_reported() {
         for raw in ["[1]", "\"text\"", "null", "12"] {
             let error = parse(raw).unwrap_err().to_string();
             assert!(error.contains("something that is not a JSON object"), "{error}");
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_a_subscription_event_without_data_from_an_unknown_one() {
+    fn a_subscription_event_without_data_is_not_unknown() {
         for raw in [r#"{"awslogs":{}}"#, r#"{"awslogs":"x"}"#, r#"{"awslogs":{"data":5}}"#] {
             assert_eq!(parse(raw), Err(EventError::Malformed), "{raw}");
         }

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_other_services_give_no_function() {
+    fn names_of_other_services_have_no_function() {
         check("/ecs/web", "web/web/0f3a", None, None);
         check("/ecs/web", "2023/11/06/x[y", None, None);
         check("/ecs/web", "2023/11/06/x[1]not hex", None, None);

@@ -156,7 +156,7 @@ mod tests {
     use crate::destination::ReasonCode;
 
     #[test]
-    fn any_number_of_rules_stays_within_what_cloudwatch_takes() {
+    fn any_number_of_rules_stays_within_cloudwatch_limits() {
         let mut summary = Summary::begin("r", 10);
         let mut counts = Counts::default();
         for rule in 0..250 {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_its_numbers_where_cloudwatch_looks_for_them() {
+    fn a_line_has_the_embedded_metric_format() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_699_264_800_123);
         let mut summary = Summary::begin("r", 10);
         summary.lag = Some(Duration::from_millis(1_500));

@@ -10,7 +10,7 @@ const TABLE_VARIABLE: &str = "LOGAGG_FAULTS";
 
 /// The test that plays them.
 const TEST: &str =
-    "faults::whatever_fails_everything_adds_up_in_time_and_the_page_says_what_happens";
+    "faults::counts_add_up_before_the_deadline_whatever_fails_and_the_page_documents_it";
 
 /// Plays all faults and prints what came of them; an error where something does not add up.
 pub(crate) fn run() -> anyhow::Result<()> {

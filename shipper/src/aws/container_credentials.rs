@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_fetched_again_shortly_before_they_expire_and_then_once_in_a_while() {
+    fn credentials_are_renewed_before_they_expire_at_intervals() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         let second = Duration::from_secs(1);
         let is_due = |expiry, tried| {
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn without_tls_only_this_machine_and_the_addresses_of_aws_are_asked() {
+    fn plain_http_is_limited_to_loopback_and_aws_addresses() {
         let is_allowed = |url| is_allowed(&Url::parse(url).unwrap());
         for url in [
             "https://credentials.example/x",

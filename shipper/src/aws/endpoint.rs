@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_where_its_partition_has_it() {
+    fn a_service_has_the_endpoint_of_its_partition() {
         check(Service::S3, "eu-west-1", &[], "https://s3.eu-west-1.amazonaws.com/");
         check(Service::Sqs, "cn-north-1", &[], "https://sqs.cn-north-1.amazonaws.com.cn/");
         check(Service::Ssm, "us-gov-west-1", &[], "https://ssm.us-gov-west-1.amazonaws.com/");
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_for_one_service_goes_before_that_for_all() {
+    fn a_service_specific_endpoint_has_precedence() {
         let all = ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566");
         let s3 = ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000/base");
         check(Service::S3, "eu-west-1", &[all, s3], "http://127.0.0.1:9000/base");
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_set_goes_before_fips_and_dual_stack() {
+    fn a_configured_endpoint_has_precedence_over_fips_and_dual_stack() {
         let set = ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000/");
         check(Service::S3, "cn-north-1", &[set, FIPS, DUAL_STACK], "http://127.0.0.1:9000/");
     }
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_a_service_does_not_have_is_an_error_and_no_other_endpoint() {
+    fn a_missing_endpoint_is_an_error_without_fallback() {
         let error = |variables: &[(&str, &str)]| {
             let environment = Environment::from_pairs(variables);
             of(Service::S3, "cn-north-1", &environment).unwrap_err().to_string()
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn invalid_urls_are_rejected() {
         let environment = Environment::from_pairs(&[("AWS_ENDPOINT_URL_SSM", "127.0.0.1:4566")]);
         let problem = of(Service::Ssm, "eu-west-1", &environment);
         assert_eq!(problem, Err(Problem::NoUrl { variable: "AWS_ENDPOINT_URL_SSM" }));

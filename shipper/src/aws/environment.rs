@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_is_named_when_it_is_needed() {
+    fn a_missing_variable_is_named_when_it_is_needed() {
         let environment = Environment::from_pairs(&[(ACCESS_KEY_ID, "AKID"), (REGION, "")]);
         assert_eq!(environment.region(None), Err(Problem::NotSet { variable: REGION }));
         assert_eq!(environment.region(Some("eu-west-1")), Ok("eu-west-1"));

@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_code_is_not_repeated() {
+    fn a_string_that_is_not_a_code_is_not_logged() {
         for body in ["", "{", "<", "<Error>", "<html>s3cr3t</html>", r#"{"__type":"the s3cr3t"}"#] {
             check(None, body, "other");
         }
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_passes_by_itself_is_tried_again() {
+    fn only_transient_errors_are_retried() {
         let retryable = |service, status, code: &str| {
             let problem = Problem::Refused { status, code: code.to_owned() };
             AwsError { service, operation: "X", problem }.is_retryable()
@@ -421,7 +421,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_answer_gives_a_code_and_no_panic(
+        fn any_response_has_a_code_without_a_panic(
             body in "(<Error>)?<?[ -~<>&;/]{0,60}(<Code>[a-zA-Z ]{0,9}</Code>)?.*",
         ) {
             let code = code(&HeaderMap::new(), body.as_bytes());

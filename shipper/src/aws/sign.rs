@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_and_a_hash_that_is_known_are_signed_as_they_are() {
+    fn a_session_token_and_a_known_hash_are_signed_unchanged() {
         let hash = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
         let signed = |with_header: bool| {
             let url = Url::parse("https://x.aoss.amazonaws.com/_bulk").unwrap();
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_is_only_corrected_by_what_can_be_the_reason() {
+    fn clock_skew_is_corrected_only_if_it_can_be_the_reason() {
         let now = at("2023-11-06T10:00:00Z");
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         assert_eq!(skew(now, now + minutes(3)), None);

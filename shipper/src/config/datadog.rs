@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_field() {
+    fn errors_name_the_field() {
         check(r#""site":"datadoghq.eu""#, "api_key: is missing");
         check(
             r#""api_key":"k","site":"evil.example/""#,

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_that_speaks_http_takes_headers_and_a_query() {
+    fn every_http_destination_accepts_headers_and_a_query() {
         for mut destination in of_every_type() {
             destination["headers"] = json!({"X-Gateway": "secret"});
             destination["query"] = json!({"a": "1 2"});
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_appended_is_not_given() {
+    fn a_url_with_the_appended_path_is_an_error() {
         for (destination, path) in of_every_type().into_iter().zip([
             "/api/v2/logs",
             "/_bulk",
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_a_record_has_the_services_own_limit() {
+    fn the_record_size_limit_is_the_destinations() {
         let datadog = || json!({"type": "datadog", "api_key": "k"});
         let mut smaller = datadog();
         smaller["max_record_bytes"] = json!(200_000);

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_field_and_never_a_secret() {
+    fn errors_name_the_field_and_never_a_secret() {
         let base = r#""url":"https://s.example","index":"logs""#;
         check(
             r#""url":"https://u:s3cr3t@s.example","index":"logs""#,

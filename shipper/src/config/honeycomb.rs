@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_field() {
+    fn errors_name_the_field() {
         for (fields, expected) in [
             (r#""api_key":"k""#, "dataset: is missing"),
             (r#""api_key":"k","dataset":"a/b""#, "dataset: is \"a/b\", must not contain a slash"),

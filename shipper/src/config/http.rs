@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_has_a_default() {
+    fn optional_fields_have_defaults() {
         let config = config(r#""url":"https://logs.example/in?a=b""#);
         let config = config.unwrap_or_else(|error| panic!("{error}"));
         let destination = &config.destinations["x"].destination;
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_can_be_said_otherwise() {
+    fn every_default_can_be_overridden() {
         let fields = r#""url":"https://logs.example","method":"PUT","format":"json_array",
             "compression":"none","max_request_bytes":50000,"max_request_records":10"#;
         let config = config(fields).unwrap_or_else(|error| panic!("{error}"));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_field() {
+    fn errors_name_the_field() {
         for (fields, expected) in [
             (
                 r#""url":"https://u:s3cr3t@logs.example""#,

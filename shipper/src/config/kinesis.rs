@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_streams_arn_is_a_mistake() {
+    fn an_invalid_stream_arn_is_an_error() {
         for arn in [
             "logs",
             "arn:aws:firehose:eu-west-1:123456789012:deliverystream/logs",

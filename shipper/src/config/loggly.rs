@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_field() {
+    fn errors_name_the_field() {
         for (fields, expected) in [
             (r#""tags":"a""#, "token: is missing"),
             (

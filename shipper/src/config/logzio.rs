@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_field() {
+    fn errors_name_the_field() {
         check(r#""region":"eu""#, "token: is missing");
         check(r#""token":"""#, "token: is empty");
         check(

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_field() {
+    fn errors_name_the_field() {
         check(
             r#""labels":{"1a":"x"}"#,
             "labels.1a: is not a valid label name: use letters, digits and _, and do not begin \

@@ -618,7 +618,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_has_a_default() {
+    fn optional_fields_have_defaults() {
         let config = Config::parse(GOOD).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(config.max_decoded_bytes, 64 * 1024 * 1024);
         assert_eq!(config.reserve, Duration::from_secs(1));
@@ -631,7 +631,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_reported_at_once_with_its_place() {
+    fn every_error_is_reported_at_once_with_its_path() {
         let types = TYPES.map(|name| format!("{name:?}")).join(", ");
         check(
             r#"{
@@ -661,7 +661,7 @@ mod tests {
     }
 
     #[test]
-    fn what_concerns_several_fields_is_checked_in_all_parts_that_are_right_by_themselves() {
+    fn rules_about_several_fields_are_checked_in_all_valid_parts() {
         check(
             r#"{
                 "destinations": {
@@ -706,7 +706,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fetched_secret_is_held_to_the_same_rules_and_not_shown() {
+    fn a_fetched_secret_follows_the_same_rules_and_is_not_shown() {
         const ARN: &str = "arn:aws:ssm:eu-west-1:123456789012:parameter/key";
 
         let document = json!({
@@ -745,7 +745,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_is_no_json_is_told_by_position_and_not_shown() {
+    fn invalid_json_is_reported_by_position_without_its_content() {
         check(
             "{\"token\": \"s3cr3t\"",
             "LOGAGG_CONFIG has 1 error:\n  invalid JSON: syntax error at line 1 column 18",
@@ -760,7 +760,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_event_needs_a_name_that_can_stand_in_a_key() {
+    fn with_storage_destination_names_must_be_valid_in_a_key() {
         let search = r#"{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs"}"#;
         check(
             &format!(
@@ -784,7 +784,7 @@ mod tests {
     }
 
     #[test]
-    fn several_destinations_must_all_take_keys() {
+    fn several_destinations_must_all_deduplicate() {
         let search = r#"{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs"}"#;
         let logzio = r#"{"type":"logzio","token":"t"}"#;
         let two = format!(r#"{{"destinations":{{"a":{search},"b":{search}}}}}"#);
@@ -804,7 +804,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_stands_twice_is_a_mistake_and_its_value_is_not_shown() {
+    fn a_duplicate_field_is_an_error_that_does_not_show_its_value() {
         let twice = GOOD.replace(r#""index":"logs""#, r#""index":"s3cr3t","index":"logs""#);
         let error = Config::parse(&twice).err().unwrap().to_string();
         assert!(error.contains("duplicate field"), "{error}");
@@ -812,7 +812,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_with_an_empty_list_is_none_about_every_line() {
+    fn a_rule_with_an_empty_list_is_an_error() {
         let rule = r#"{"processing":{"exclude":[{"name":"noise","kinds":[]}]},"#;
         let error = Config::parse(&GOOD.replacen('{', rule, 1)).err().unwrap().to_string();
         assert!(error.contains("processing.exclude[0].kinds: is empty"), "{error}");

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_field() {
+    fn errors_name_the_field() {
         for (fields, expected) in [
             (r#""region":"eu""#, "license_key: is missing"),
             (

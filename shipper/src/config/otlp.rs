@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_are_none_or_not_the_users_are_mistakes() {
+    fn invalid_and_reserved_headers_are_errors() {
         for (headers, expected) in [
             (r#"{"a b":"x"}"#, "a b: is not a valid header name"),
             (r#"{"Host":"x"}"#, "Host: is set by the shipper; remove it"),

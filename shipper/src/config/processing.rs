@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_can_be_said() {
+    fn every_setting_can_be_set() {
         let processing = config(
             r#"{"include":[{"name":"shop","log_group":"^/aws/lambda/shop-"}],
                 "exclude":[{"name":"noise","kinds":["start","end"]},{"name":"debug","levels":["trace","debug"],"message":"x"}],
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_rule_and_the_field() {
+    fn errors_name_the_rule_and_the_field() {
         check(r#"{"exclude":{}}"#, &[".exclude: must be a list, is an object"]);
         check(
             r#"{"exclude":[{"name":"all"},{"name":"all","message":"("},{"name":"A","kinds":["starts"]},{"message":"x","a":1}]}"#,

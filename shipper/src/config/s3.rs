@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_field() {
+    fn errors_name_the_field() {
         for (fields, expected) in [
             (
                 r#""bucket":"A","region":"eu-west-1""#,

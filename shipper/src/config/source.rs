@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_one_variable_says_where_it_is() {
+    fn exactly_one_variable_selects_the_source() {
         assert_eq!(of(&[(VARIABLE, "{}")]), Ok(Source::Variable(Document("{}".to_owned()))));
         assert_eq!(of(&[(FILE, "a.json"), (VARIABLE, "")]), Ok(Source::File("a.json".into())));
         assert_eq!(of(&[(SSM, "/a/b")]), Ok(Source::Ssm("/a/b".to_owned())));

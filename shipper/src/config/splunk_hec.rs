@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_awaits_acknowledgement_has_a_channel() {
+    fn acknowledgement_uses_a_channel() {
         let config = config(&format!(r#"{BASE},"indexer_acknowledgement":true"#));
         let config = config.unwrap_or_else(|error| panic!("{error}"));
         let destination = &config.destinations["x"].destination;
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_field_and_never_a_secret() {
+    fn errors_name_the_field_and_never_a_secret() {
         check(r#""url":"https://s.example""#, "token: is missing");
         check(
             r#""url":"https://s.example","token":"s3cr\u00e9t""#,

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_has_a_default() {
+    fn optional_fields_have_defaults() {
         let config = config(r#""undelivered":{"bucket":"undelivered"}"#).unwrap();
         let storage = Storage {
             bucket: "undelivered".to_owned(),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_can_be_said() {
+    fn every_setting_can_be_set() {
         let config = config(
             r#""undelivered":{"bucket":"undelivered","region":"eu-west-1","prefix":"a/b/",
                 "bucket_owner":"123456789012","reserve_ms":500,
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_field() {
+    fn errors_name_the_field() {
         check(r#""undelivered":{}"#, "undelivered.bucket: is missing");
         check(
             r#""undelivered":{"bucket":"arn:aws:s3:::b"}"#,
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_name_is_an_unknown_field_with_the_one_it_has_now() {
+    fn a_former_name_is_an_unknown_field_with_a_suggestion() {
         check(
             r#""accepted_risks":[],"park":{"type":"s3","bucket":"b"}"#,
             "park: unknown field; did you mean \"undelivered\"?",

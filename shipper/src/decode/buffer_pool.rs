@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_room_that_is_large_enough_serves_again() {
+    fn a_large_enough_buffer_is_reused() {
         let buffer_pool = BufferPool::default();
         assert!(buffer_pool.take().is_empty());
         let buffer = of(100, buffer_pool.take());
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_than_an_event_of_the_usual_size_needs() {
+    fn large_buffers_are_not_kept() {
         let buffer_pool = BufferPool::default();
         buffer_pool.put_back(vec![0; BufferPool::LARGEST_BYTES + 1]);
         assert!(buffer_pool.take().is_empty());

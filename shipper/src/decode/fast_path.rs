@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cloudwatch_logs_writes_is_usual() {
+    fn the_fast_path_covers_what_cloudwatch_logs_writes() {
         let fields = r#","owner":"123456789012","logGroup":"/aws/lambda/f","logStream":"2026/11/23/[$LATEST]0","subscriptionFilters":["a","b"]"#;
         let log_event = r#"{"id":"38","timestamp":1764000000000,"message":"a\tb\n\"c\" \\d\u00e9ü\ud83d\ude00 and more"}"#;
         check_fast(&event(fields, log_event));
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_left_to_the_parser_for_all_of_json() {
+    fn everything_else_is_left_to_the_complete_parser() {
         let good = r#"{"id":"1","timestamp":1,"message":""}"#;
         for (fields, log_events) in [
             (",\"extra\":{}", good),
@@ -359,7 +359,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_usual_is_read_as_serde_reads_it(
+        fn the_fast_path_reads_like_serde(
             messages in prop::collection::vec("[a-c\"\\\\\n\u{1}/é\u{1F9C0}]{0,40}", 0..6),
             flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
         ) {

@@ -511,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_stand_in_sections_and_requests_as_the_service_wants_them() {
+    fn records_are_grouped_as_the_destination_requires() {
         let log_sources = log_sources();
         let lines = lines(&[(0, "a"), (0, "b"), (1, "c"), (2, "d"), (0, "e"), (2, "f")]);
         let bodies = bodies(&Grouped::new(1_000), &records(&log_sources, &lines));
@@ -545,7 +545,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_body_is_over_the_limit_and_no_piece_is_lost(
+        fn no_body_exceeds_the_limit_and_no_record_is_lost(
             lines in prop::collection::vec((0..3_usize, "[a-z]{1,9}"), 0..40),
             max_request_bytes in 60..200_usize,
         ) {

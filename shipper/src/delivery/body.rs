@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_compressed_on_the_way_is_what_was_appended_and_not_taken_out() {
+    fn incremental_compression_contains_exactly_the_remaining_records() {
         let mut body = Body::compressed(Compression::fast());
         let mut expected = Vec::new();
         for number in 0..50_u8 {

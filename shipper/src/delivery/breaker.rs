@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_was_not_used_is_granted_again() {
+    fn an_unused_probe_is_granted_again() {
         let mut breaker = opened();
         assert_eq!(breaker.admits(at(10)), Admission::Probe);
         breaker.probe_unused(at(10));

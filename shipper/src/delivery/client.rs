@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_wants_tls_says_so_though_the_connection_breaks_behind_it() {
+    async fn a_tls_server_is_detected_although_the_connection_is_reset() {
         let endpoint = reject(
             b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
         );
@@ -404,7 +404,7 @@ mod tests {
     const TIME: Duration = Duration::from_secs(10);
 
     #[tokio::test]
-    async fn a_connection_that_was_idle_while_the_sandbox_was_frozen_is_not_used_again() {
+    async fn a_connection_that_was_idle_while_the_sandbox_was_frozen_is_not_reused() {
         let (endpoint, requests) = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         let client = Client::with_clock(now);
         // Hardly any time passes on the clock that is frozen.
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_http_is_told_from_a_connection_that_broke() {
+    async fn a_response_that_is_not_http_is_distinguished_from_a_closed_connection() {
         // The first HTTP/2 frame of a gRPC port, and a TLS alert.
         for response in [&b"\0\0\0\x04\0\0\0\0\0"[..], b"\x15\x03\x01\0\x02\x02\x46"] {
             let (endpoint, _requests) = serve(response);
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cookie_goes_back_where_the_endpoint_keeps_cookies() {
+    async fn cookies_are_returned_if_the_endpoint_has_a_cookie_jar() {
         const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nset-cookie: AWSALB=a1; Path=/\r\n\
             content-length: 0\r\n\r\n";
         for keeps in [true, false] {
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_whose_time_is_over_while_it_is_about_to_speak_tls_was_not_taken() {
+    async fn a_request_that_times_out_before_the_handshake_was_not_received() {
         // A server that accepts connections and never responds.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("https://{}/", listener.local_addr().unwrap());

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_encoding_gives_back_the_parts_in_their_order() {
+    fn every_encoding_decodes_to_the_parts_in_order() {
         let parts: [&[u8]; 4] = [b"[", b"one,two", b"", b"]"];
         let encoded = |encoding| compress(&parts, encoding, Compression::fast());
         assert_eq!(encoded(Encoding::Identity), "[one,two]");

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_get_slower_shrink_it_and_quick_ones_never_do() {
+    fn slow_responses_shrink_the_limit_and_fast_ones_never_do() {
         let mut concurrency = ConcurrencyLimit::default();
         for _ in 0..100 {
             concurrency.succeeded(at(0), at(100), MOST);

@@ -166,7 +166,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_message_fits_and_ends_with_a_mark(
+        fn a_truncated_message_fits_and_ends_with_a_mark(
             message in "[a\"\\\\\n\u{1}é\u{1F9C0}]{200,400}", max_bytes in 400_usize..460,
         ) {
             let [(text, extent, bytes)] = &encoded(&message, max_bytes, Oversized::Truncate)[..] else {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_takes_no_character_ends_in_no_piece() {
+    fn a_limit_below_one_character_has_no_parts() {
         for max_bytes in [0, 100, 300] {
             for oversized in [Oversized::Split, Oversized::Truncate] {
                 assert_eq!(encoded("aaaa", max_bytes, oversized), []);

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_is_the_one_named_or_the_function_or_the_log_group() {
+    fn the_service_defaults_to_the_function_or_the_log_group() {
         let of_another_kind = encoded(&datadog(None, None), "/ecs/web", "x");
         assert_eq!(of_another_kind["service"], "/ecs/web");
         assert_eq!(of_another_kind.get("ddtags"), None);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_is_about_the_whole_request() {
+    fn every_response_is_about_the_whole_request() {
         let check = |status, expected: BatchOutcome| {
             let body = bytes::Bytes::from_static(b"{\"errors\":[{\"detail\":\"quotes\"}]}");
             let response = Response { status, retry_after: None, body };

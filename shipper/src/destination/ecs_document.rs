@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_line_of_a_function() {
+    fn a_text_message_of_a_function() {
         let message = format!("2023-11-06T10:00:00.000Z\t{ID}\tWARN\tkein Käse\nmehr\t\u{1F9C0}");
         assert_eq!(
             value(&written(&message, |piece| piece)),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_line_has_its_figures_as_numbers() {
+    fn a_report_has_numeric_metrics() {
         let message = format!(
             "REPORT RequestId: {ID}\tDuration: 1.5 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\t\n"
         );
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fields_of_a_structured_line_go_along_as_written_and_in_one_line() {
+    fn json_fields_are_sent_as_written_on_one_line() {
         let message = "{\n  \"big\": 12345678901234567890123,\r\n  \"text\": \"a\\nb\"\n}\n";
         let written = written(message, |piece| piece);
         assert!(!written.contains(['\n', '\r']), "{written}");
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_say_what_they_are() {
+    fn parts_are_numbered() {
         let part =
             written("x", |piece| Piece { extent: Extent::Part { number: 2, count: 3 }, ..piece });
         assert_eq!(value(&part)["logagg"], json!({"part": {"number": 2, "count": 3}}));

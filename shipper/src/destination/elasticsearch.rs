@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_to_expect_is_known_at_sight_and_any_other_is_read() {
+    fn the_expected_response_has_a_fast_path() {
         let item = r#"{"create":{"status":201}}"#;
         let response = |items: &[&str]| format!(r#"{{"items":[{}]}}"#, items.join(","));
         check(200, &response(&[item, item]), &BatchOutcome::delivered(2));
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_below_the_path_of_the_url_and_asks_only_for_what_is_read() {
+    fn writes_below_the_path_of_the_url_and_filters_the_response() {
         assert_eq!(
             destination().endpoint().url.as_str(),
             "https://search.example:9200/base/logs%20lambda/_bulk?filter_path=items.*.status,items.*.error.type,items.*.failure_store"
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn judges_every_item_by_itself() {
+    fn every_item_has_its_own_outcome() {
         let ok = r#"{"create":{"status":201}}"#.to_owned();
         let cases = [
             (ok.clone(), RecordOutcome::Delivered),
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_cannot_be_read_leaves_everything_open() {
+    fn an_unreadable_response_is_ambiguous() {
         let one_item = r#"{"items":[{"create":{"status":201}}]}"#;
         let another_action = r#"{"items":[{"index":{"status":201}},{"index":{"status":201}}]}"#;
         for body in ["", "{", "<html>ok</html>", "{}", one_item, another_action] {
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_request_is_judged_by_its_status() {
+    fn a_request_is_classified_by_its_status() {
         check(413, "", &BatchOutcome::TooLarge);
         check(401, "", &BatchOutcome::Stop(ReasonCode::from_status(401)));
         check(
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_is_an_action_and_a_document_each_with_a_line_end() {
+    fn a_record_is_an_action_line_and_a_document_line() {
         let log_source = LogSource::new("1", "g", "s");
         let record = Record::of(&log_source, "{\"a\":1}");
         let piece = Piece::whole(&record);
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_can_have_the_date_of_the_event_and_ids_can_be_left_out() {
+    fn an_index_can_have_a_date_and_ids_can_be_omitted() {
         let action = |ids| {
             let url = Url::parse("https://search.example/").unwrap();
             let index = TimeTemplate::parse("logs-{yyyy.MM.dd}").unwrap();

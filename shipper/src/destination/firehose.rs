@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn every_record_is_judged_by_itself() {
+    fn every_record_has_its_own_outcome() {
         let body = r#"{"FailedPutCount":1,"RequestResponses":[
             {"RecordId":"1"},{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#;
         let reason = ReasonCode::from_service("service_unavailable_exception");
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_no_throttling_here_and_a_busy_service_is() {
+    fn a_quota_is_not_throttling_here_but_a_busy_service_is() {
         let error = |name: &str| format!(r#"{{"__type":"{name}"}}"#);
         check(
             400,
@@ -192,14 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_many_events_has_no_more_than_firehose_takes_apart() {
+    fn a_record_of_many_events_stays_within_firehose_deaggregation_limits() {
         let url = Url::parse("https://firehose.eu-west-1.amazonaws.com/").unwrap();
         let firehose = Firehose::new(url, "eu-west-1", "logs", EventsPerRecord::Many);
         assert_eq!(firehose.limits().max_request_records, 500);
     }
 
     #[test]
-    fn many_events_make_a_record_of_a_line_each() {
+    fn many_events_share_a_record_one_per_line() {
         let url = Url::parse("https://firehose.eu-west-1.amazonaws.com/").unwrap();
         let firehose = Firehose::new(url, "eu-west-1", "logs", EventsPerRecord::Many);
         let mut body = Vec::new();

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_flat_but_for_the_fields_of_the_line() {
+    fn an_event_is_flat_except_for_json_fields() {
         let mut body = Vec::new();
         let message = "{\"level\":\"warn\",\"big\":12345678901234567890123}";
         sample::with_piece(message, |piece| honeycomb().encode(piece, &mut body));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_is_judged_by_itself() {
+    fn every_event_has_its_own_outcome() {
         let cases = [
             (202, RecordOutcome::Delivered),
             (429, RecordOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken)),
@@ -167,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_does_not_tell_of_every_event_leaves_all_open() {
+    fn a_response_without_every_event_is_ambiguous() {
         for body in ["", "[]", r#"[{"status":202}]"#, "{}", "<html>"] {
             check(200, body, &UNREADABLE_RESPONSE);
         }
     }
 
     #[test]
-    fn a_whole_request_is_judged_by_its_status() {
+    fn a_request_is_classified_by_its_status() {
         check(401, "", &BatchOutcome::Stop(ReasonCode::from_status(401)));
         check(400, "", &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken));
         check(413, "", &BatchOutcome::TooLarge);

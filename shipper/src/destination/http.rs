@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_stand_one_a_line_or_in_an_array() {
+    fn documents_are_lines_or_an_array() {
         let lines = http(Format::Ndjson, HeaderMap::new());
         assert_eq!(lines.endpoint().headers[CONTENT_TYPE], "application/x-ndjson");
         let text = body(&lines);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_users_own_content_type_stands() {
+    fn a_configured_content_type_has_precedence() {
         let headers =
             HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         let http = http(Format::Ndjson, headers);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_is_about_the_whole_request() {
+    fn every_response_is_about_the_whole_request() {
         let check = |status, expected: BatchOutcome| {
             let response = Response { status, retry_after: None, body: bytes::Bytes::new() };
             assert_eq!(http(Format::Ndjson, HeaderMap::new()).classify(4, &response), expected);

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_is_escaped_as_serde_does_it_wherever_it_stands() {
+    fn every_character_is_escaped_like_serde_at_any_offset() {
         for character in ('\0'..'\u{100}').chain(['\u{2028}', '\u{fffd}', '\u{1f9c0}']) {
             for before in ["", "a", "abcdefg", "ünïcödé", "\"\\\"\\"] {
                 let text = format!("{before}{character}\u{7f}xyz{character}{before}");
@@ -239,7 +239,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_written_as_serde_writes_it(text in "(?s).*") {
+        fn any_string_is_written_like_serde(text in "(?s).*") {
             let expected = serde_json::to_string(&text).unwrap();
             prop_assert_eq!(written(|body| string(&text, body)), expected);
         }

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_the_document_in_a_line() {
+    fn a_record_is_a_document_on_one_line() {
         for message in ["a", "ab", "abc", "two\nlines"] {
             let body = put(Partition::Record, message);
             assert_eq!(body["StreamARN"], ARN);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn every_record_is_judged_by_itself() {
+    fn every_record_has_its_own_outcome() {
         let taken = r#"{"SequenceNumber":"1","ShardId":"shardId-0"}"#;
         let failed = r#"{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"q"}"#;
         let reason = ReasonCode::from_service("provisioned_throughput_exceeded_exception");
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_request_is_judged_by_the_name_of_its_error() {
+    fn a_request_is_classified_by_its_error_code() {
         let error = |name: &str| format!(r#"{{"__type":"{name}","message":"quotes"}}"#);
         let reason = |word| ReasonCode::from_service(word);
         check(

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_is_about_the_whole_request() {
+    fn every_response_is_about_the_whole_request() {
         let check = |status, expected: BatchOutcome| {
             let body = bytes::Bytes::from_static(b"{\"response\":\"ok\"}");
             let response = Response { status, retry_after: None, body };

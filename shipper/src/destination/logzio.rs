@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_lines_are_refused_and_the_others_are_delivered() {
+    fn invalid_lines_are_rejected_and_the_others_delivered() {
         check(
             400,
             r#"{"malformedLines":2,"successfulLines":7,"oversizedLines":1,"emptyLogLines":0}"#,
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_the_counts_leave_open_are_unattributed_and_sums_hold() {
+    fn unattributed_rejections_add_up() {
         check(
             400,
             r#"{"successfulLines":4,"malformedLines":1}"#,
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_400_that_is_not_about_lines_is_about_the_request() {
+    fn a_400_without_rejected_lines_is_about_the_request() {
         check(
             400,
             "bad request",

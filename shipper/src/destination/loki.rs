@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_has_few_labels_and_a_line_the_rest_as_metadata() {
+    fn a_stream_has_few_labels_and_an_entry_the_rest_as_metadata() {
         let stream = pushed(&loki(StructuredMetadata::Sent), "[WARNING] löw\n");
         assert_eq!(
             stream.labels,
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn late_lines_have_a_stream_of_their_own() {
+    fn late_entries_have_their_own_stream() {
         let loki = loki(StructuredMetadata::Omitted);
         sample::with_piece("x", |piece| {
             let late = Piece { is_late: true, ..piece.clone() };
@@ -473,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_the_milliseconds_stand_the_last_digits_of_the_events_id() {
+    fn nanoseconds_contain_the_last_digits_of_the_event_id() {
         let stream = pushed(&loki(StructuredMetadata::Omitted), "x");
         let expected = Timestamp { seconds: 1_699_264_800, nanos: 123_221_568 };
         assert_eq!(stream.entries[0].timestamp, Some(expected));
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_loki_ignores_are_refused_and_nothing_is_sent_again() {
+    fn entries_that_loki_ignores_are_rejected_without_a_retry() {
         check(
             400,
             "entry with timestamp 2023-11-06 ignored, reason: 'entry too far behind',\n\
@@ -505,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn the_distributor_says_how_many_entries_it_refuses_of_each_kind() {
+    fn the_distributor_reports_rejected_entries_by_kind() {
         let counted = |delivered, rejected: &[(&'static str, usize)]| BatchOutcome::Counted {
             delivered,
             rejected: rejected
@@ -540,7 +540,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_over_the_rate_of_their_stream_come_again_and_the_others_may_be_there() {
+    fn entries_over_the_rate_limit_are_retried_and_the_others_may_be_stored() {
         let again = BatchOutcome::Retry(RATE_LIMITED, Ambiguity::Unclear);
         check(
             400,

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_logs_have_in_common_is_sent_once() {
+    fn shared_attributes_are_sent_once() {
         let mut body = Vec::new();
         sample::with_piece("[WARNING] low", |piece| {
             let record_group =
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_is_about_the_whole_request() {
+    fn every_response_is_about_the_whole_request() {
         let check = |status, expected: BatchOutcome| {
             let body = bytes::Bytes::from_static(b"{\"requestId\":\"0f2b\"}");
             let response = Response { status, retry_after: None, body };

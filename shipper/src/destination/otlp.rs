@@ -235,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn sends_below_the_path_of_the_url_and_reads_no_more_than_it_should() {
+    fn sends_below_the_path_of_the_url_with_a_limited_response() {
         let otlp = otlp();
         assert_eq!(otlp.endpoint().url.as_str(), "https://otlp.example:4318/base/v1/logs");
         assert_eq!(otlp.endpoint().max_response_bytes, 4 * 1024 * 1024);
     }
 
     #[test]
-    fn a_partial_success_is_counted_and_never_tried_again() {
+    fn a_partial_success_is_counted_and_never_retried() {
         let rejected = |delivered, rejected| BatchOutcome::Counted {
             delivered,
             rejected: vec![(ReasonCode::new("rejected_log_record"), rejected)],
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_specification_calls_retryable_is_tried_again() {
+    fn only_statuses_that_the_specification_calls_retryable_are_retried() {
         let reason = ReasonCode::from_status;
         for status in [429, 503] {
             check(status, b"", &BatchOutcome::Retry(reason(status), Ambiguity::NothingTaken));

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_by_another_implementation() {
+    fn output_is_decoded_by_another_implementation() {
         let with = |length, messages| Everything {
             text: "ü".repeat(length),
             integer: u64::MAX >> (length % 60),

@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_wants_tls_is_told_from_one_that_takes_no_such_records() {
+    fn a_tls_server_is_distinguished_from_one_that_rejects_records() {
         for body in [
             "Client sent an HTTP request to an HTTPS server.\n",
             "<html><center>The plain HTTP request was sent to HTTPS port</center></html>",
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_web_page_is_no_service_that_has_taken_anything() {
+    fn an_html_page_does_not_mean_delivery() {
         let response = |body: &'static [u8]| Response {
             status: 200,
             retry_after: None,
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_leave_pieces_open_or_name_too_many_add_up_all_the_same() {
+    fn incomplete_or_excessive_counts_still_add_up() {
         let bad = ReasonCode::new("bad");
         assert_eq!(
             BatchOutcome::counted(10, 4, &[(bad.clone(), 1)]),

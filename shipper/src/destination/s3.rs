@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_lines_have_the_same_key_and_others_another() {
+    fn the_same_log_events_have_the_same_key() {
         sample::with_piece("x", |piece| {
             let s3 = s3("lambda/{yyyy}/{MM}/{dd}/{HH}/");
             let url = |count| {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_has_the_lines_of_one_hour_where_keys_have_a_date() {
+    fn with_dates_in_keys_an_object_contains_a_single_hour() {
         let log_source = LogSource::new("1", "g", "s");
         let record = |seconds| Record {
             time: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_has_the_lines_of_one_event_so_that_no_other_event_changes_its_key() {
+    fn an_object_contains_a_single_event_so_its_key_is_stable() {
         let log_sources = [0, 1].map(|event| LogSource::new("1", "g", "s").of_event(event));
         let records = [0, 0, 1].map(|event| Record::of(&log_sources[event], "x"));
         let [first, second, of_another] = records.each_ref().map(Piece::whole);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_line_share_no_object_with_other_lines() {
+    fn the_parts_of_a_record_have_their_own_objects() {
         let log_source = LogSource::new("1", "g", "s");
         let records = ["a", "bb"].map(|message| Record::of(&log_source, message));
         let whole = Piece::whole(&records[0]);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_is_about_the_whole_object() {
+    fn every_response_is_about_the_whole_object() {
         let check = |status, body: &str, expected: BatchOutcome| {
             let response = Response {
                 status,

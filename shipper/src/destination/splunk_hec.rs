@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_the_line_with_its_time_and_what_is_known_of_it_as_fields() {
+    fn an_event_is_the_message_with_time_and_metadata_fields() {
         let mut body = Vec::new();
         sample::with_piece("[WARNING] low\t\"stock\"\n", |piece| {
             destination(Acknowledgement::NotAskedFor).encode(piece, &mut body);
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn events_before_a_bad_one_are_in_and_only_the_first_is_ever_refused() {
+    fn events_before_an_invalid_one_are_delivered_and_only_the_first_is_rejected() {
         let reason = || ReasonCode::new("invalid_data_format");
         let again = || RecordOutcome::NotReached;
         check(
@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_collector_says_how_far_it_came() {
+    fn a_busy_collector_reports_how_many_events_it_accepted() {
         let busy = || ReasonCode::new("server_busy");
         check(
             503,
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_have_one_meaning_each_and_what_is_no_code_goes_by_status() {
+    fn codes_have_one_meaning_and_other_responses_go_by_status() {
         let stops = [
             (403, 1, "token_disabled"),
             (401, 2, "token_required"),
@@ -485,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn receipts_are_asked_about_on_the_channel_they_were_given_on() {
+    fn acknowledgements_are_requested_on_their_channel() {
         let hec = destination(Acknowledgement::Awaited);
         let request = hec.request_status(&[4, 5]);
         let url = request.address.url.unwrap();
@@ -499,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inquiry_tells_what_is_stored() {
+    fn an_acknowledgement_response_lists_indexed_requests() {
         let hec = destination(Acknowledgement::Awaited);
         let check = |status, body: &str, expected: &AcknowledgementStatus| {
             assert_eq!(

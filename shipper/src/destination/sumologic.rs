@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn where_lines_come_from_stands_in_headers() {
+    fn the_log_source_is_in_headers() {
         sample::with_piece("x", |piece| {
             let address = sumologic().address(&Span { first: piece, last: piece, count: 1 });
             assert_eq!(address.headers[HOST], sample::GROUP);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_another_log_stream_are_sent_apart() {
+    fn another_log_stream_has_its_own_request() {
         sample::with_piece_of("a", "x", |one| {
             sample::with_piece_of("a", "y", |same| {
                 assert_eq!(sumologic().boundary(one, same), Boundary::SameGroup);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_is_about_the_whole_request() {
+    fn every_response_is_about_the_whole_request() {
         let check = |status, expected: BatchOutcome| {
             let response = Response { status, retry_after: None, body: bytes::Bytes::new() };
             assert_eq!(sumologic().classify(4, &response), expected, "{status}");

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn braces_stand_for_a_time() {
+    fn braces_contain_date_fields() {
         assert_eq!(written("logs-{yyyy.MM.dd}"), "logs-2023.11.06");
         assert_eq!(written("logs/year={yyyy}/{MM}-{dd}/{HH}/"), "logs/year=2023/11-06/10/");
         assert_eq!(written("{yyyyMMddHH}x"), "2023110610x");
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_no_time_is_a_mistake() {
+    fn an_unknown_date_field_is_an_error() {
         for name in ["{", "a}", "{yyyy", "yyyy}", "{dd}}"] {
             assert_eq!(TimeTemplate::parse(name), Err(TimeTemplateError::Unbalanced), "{name}");
         }

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_at_once() {
+    fn every_error_is_reported_at_once() {
         let wrong = json!({
             "policies": [POLICY, POLICY.replace(":30", ":31"), 5],
             "sweep_max_age_hours": 0, "requests_per_second": "fast", "policy": {},

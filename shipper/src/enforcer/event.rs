@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_created_group_is_taken_by_its_exact_name() {
+    fn a_created_log_group_is_matched_by_its_exact_name() {
         check(&created("/aws/lambda/new"), Ok(born("/aws/lambda/new")));
     }
 
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn schedules_and_whoever_invokes_by_hand_ask_for_a_sweep() {
+    fn schedules_and_manual_invocations_request_a_sweep() {
         check(
             &json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}),
             Ok(Task::Sweep(SweepRequest::from_start())),
@@ -292,12 +292,12 @@ mod tests {
     }
 
     #[test]
-    fn what_an_on_failure_destination_kept_is_taken_again() {
+    fn on_failure_records_are_processed_again() {
         check(&json!({"version": "1.0", "requestPayload": created("/a")}), Ok(born("/a")));
     }
 
     #[test]
-    fn what_was_kept_is_not_looked_for_in_what_was_kept() {
+    fn nested_on_failure_records_are_rejected() {
         let nested = format!("{}1{}", "{\"requestPayload\":".repeat(100_000), "}".repeat(100_000));
         assert_eq!(parse(&nested), Err(EventError::NoObject));
         let kept = json!({"requestPayload": {"requestPayload": created("/a")}});
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn each_message_of_a_queue_is_judged_for_itself() {
+    fn each_message_of_a_queue_fails_on_its_own() {
         let record =
             |id: &str, body: &str| json!({"messageId": id, "eventSource": "aws:sqs", "body": body});
         let event = json!({"Records": [
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_of_these_is_an_error_that_names_what_was_seen() {
+    fn an_unknown_event_is_an_error_that_names_its_fields() {
         check(
             &json!({"awslogs": {"data": "secret"}}),
             Err(EventError::UnknownKind("\"awslogs\"".into())),

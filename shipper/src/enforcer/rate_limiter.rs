@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_of_one_operation_are_kept_apart_and_others_are_not_kept_waiting() {
+    fn calls_of_one_operation_are_spaced_and_others_are_not_delayed() {
         let (limiter, now) = (RateLimiter::new(2.0), Instant::now());
         limiter.take_at("A", now);
         assert_eq!(limiter.wait_from("A", now), Duration::from_millis(500));

@@ -79,7 +79,7 @@ fn swept(function: &Function, time: Duration) -> Summary {
 }
 
 #[test]
-fn a_batch_ends_before_its_deadline_and_gives_back_what_it_has_not_reached() {
+fn a_batch_ends_before_its_deadline_and_returns_unprocessed_records() {
     for (rate, seconds) in [(2.0, 5), (1.0, 2), (0.1, 12)] {
         let mut config = config();
         config["requests_per_second"] = json!(rate);
@@ -121,7 +121,7 @@ fn nothing_starts_after_the_reserve_when_a_call_hangs_or_is_throttled() {
 }
 
 #[test]
-fn every_write_follows_directly_on_what_it_depends_on() {
+fn every_write_follows_the_read_that_it_depends_on() {
     let function = Function::start(&config());
     (0..20).for_each(|number| function.cloud().create(&format!("/app/{number:02}")));
     swept(&function, Duration::from_secs(60));
@@ -143,7 +143,7 @@ fn every_write_follows_directly_on_what_it_depends_on() {
 }
 
 #[test]
-fn a_retention_that_was_set_while_a_sweep_went_on_is_left() {
+fn a_retention_set_during_a_sweep_stays_unchanged() {
     let function = Function::start(&config());
     (0..190).for_each(|number| function.cloud().create(&format!("/app/{number:03}")));
     function.cloud().on(|cloud, operation, name| {
@@ -162,7 +162,7 @@ fn a_retention_that_was_set_while_a_sweep_went_on_is_left() {
 }
 
 #[test]
-fn what_was_set_while_a_write_was_retried_is_left() {
+fn changes_during_a_retry_stay_unchanged() {
     let function = Function::start(&config());
     function.cloud().create("/app/a");
     function.cloud().on(|cloud, operation, name| {
@@ -193,7 +193,7 @@ fn what_was_set_while_a_write_was_retried_is_left() {
 }
 
 #[test]
-fn a_write_whose_answer_was_lost_is_counted_and_not_repeated() {
+fn a_write_with_a_lost_response_is_counted_and_not_repeated() {
     let function = Function::start(&config());
     function.cloud().create("/app/a");
     function.cloud().on(|cloud, operation, name| {
@@ -243,7 +243,7 @@ fn a_listing_that_is_longer_than_an_invocation_is_gone_through_once_for_all_poli
 }
 
 #[test]
-fn a_sweep_that_cannot_go_on_says_so_and_the_next_begins_there() {
+fn a_sweep_that_stops_early_is_continued_by_the_next() {
     let function = Function::start(&config());
     (0..200).for_each(|number| function.cloud().create(&format!("/app/{number:03}")));
     function.cloud().on(|_, operation, _| {
@@ -274,7 +274,7 @@ fn a_sweep_is_bounded_and_one_without_time_for_anything_does_not_go_on() {
 }
 
 #[test]
-fn a_group_that_takes_all_the_time_of_its_part_does_not_keep_the_others_waiting() {
+fn a_slow_log_group_does_not_block_the_sweep() {
     let function = Function::start(&config());
     (0..5).for_each(|number| function.cloud().create(&format!("/app/{number}")));
     function.cloud().on(|_, operation, name| {
@@ -288,7 +288,7 @@ fn a_group_that_takes_all_the_time_of_its_part_does_not_keep_the_others_waiting(
 }
 
 #[test]
-fn a_token_that_is_good_no_more_costs_a_listing_and_no_group_twice() {
+fn an_expired_token_restarts_the_listing_without_repeating_log_groups() {
     let function = Function::start(&config());
     (0..120).for_each(|number| function.cloud().create(&format!("/app/{number:03}")));
     let cursor =
@@ -316,7 +316,7 @@ fn new_groups_come_before_a_sweep_and_one_sweep_is_enough_for_a_batch() {
 }
 
 #[test]
-fn a_refused_filter_does_not_keep_the_retention_from_being_set_and_awss_message_is_shown() {
+fn a_rejected_filter_does_not_prevent_the_retention_and_shows_the_message_of_aws() {
     for operation in ["PutSubscriptionFilter", "DescribeSubscriptionFilters"] {
         let function = Function::start(&config());
         function.cloud().create("/app/a");
@@ -376,7 +376,7 @@ fn counts_add_up_with_a_poison_message_and_a_failed_listing() {
 }
 
 #[test]
-fn an_event_of_another_account_or_region_says_so() {
+fn an_event_of_another_account_or_region_is_counted() {
     let function = Function::start(&config());
     let mut event = created("/app/a");
     event["detail"]["awsRegion"] = json!("us-east-1");
@@ -417,7 +417,7 @@ fn the_last_good_configuration_is_used_while_a_new_one_is_broken_and_a_new_rate_
 }
 
 #[test]
-fn policies_that_say_different_things_of_a_group_are_told() {
+fn conflicting_policies_are_reported() {
     let mut config = config();
     let mut second = policy("ship");
     second["name"] = json!("other");
@@ -437,7 +437,7 @@ fn policies_that_say_different_things_of_a_group_are_told() {
 }
 
 #[test]
-fn a_group_that_only_the_sweep_found_is_told_apart_from_one_whose_event_may_still_come() {
+fn a_sweep_counts_log_groups_whose_event_is_missing() {
     let function = Function::start(&config());
     for (name, minutes) in [("/app/late", 16), ("/app/now", 1), ("/app/old", 2 * 24 * 60)] {
         function.cloud().create(name);
@@ -449,7 +449,7 @@ fn a_group_that_only_the_sweep_found_is_told_apart_from_one_whose_event_may_stil
 }
 
 #[test]
-fn a_filter_that_is_full_is_asked_for_once_and_named() {
+fn a_log_group_without_a_free_filter_is_tried_once_and_named() {
     let function = Function::start(&config());
     function.cloud().create("/app/full");
     function.cloud().on(|_, operation, _| {

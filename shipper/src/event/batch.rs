@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_the_records_of_a_stream_in_their_order() {
+    fn parses_records_of_a_stream_in_order() {
         let raw = r#"{"Records":[
             {"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":"p","sequenceNumber":"49590338",
                 "data":"H4sI","approximateArrivalTimestamp":1545084650.987},
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_messages_of_a_queue() {
+    fn parses_messages_of_a_queue() {
         let raw = r#"{"Records":[{"messageId":"m-1","receiptHandle":"r","body":"{\"a\":1}",
             "attributes":{"ApproximateReceiveCount":"3","SentTimestamp":"5"},"messageAttributes":{},
             "eventSourceARN":"arn:aws:sqs:eu-west-1:123456789012:pointers","eventSource":"aws:sqs"}]}"#;
@@ -258,7 +258,7 @@ mod tests {
 
     /// From AWS's documentation of the notification's structure.
     #[test]
-    fn takes_the_objects_of_a_notification() {
+    fn parses_objects_of_a_notification() {
         let raw = r#"{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":"us-west-2",
             "eventTime":"1970-01-01T00:00:00.000Z","eventName":"ObjectCreated:Put",
             "userIdentity":{"principalId":"AIDAJDPLRKLG7UEXAMPLE"},
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn records_of_others_are_named_and_nothing_of_their_content() {
+    fn unknown_records_are_named_without_their_content() {
         check_error(
             r#"{"Records":[{"eventSource":"aws:sns","Sns":"s3cr3t"}]}"#,
             "found \"Records\" of aws:sns;",
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn records_in_another_shape_are_an_error_that_names_the_service() {
+    fn records_of_another_shape_are_an_error_that_names_the_service() {
         check_error(
             r#"{"Records":[{"eventSource":"aws:kinesis","kinesis":{"data":"s3cr3t"}}]}"#,
             "expected records as Kinesis sends them",

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_batch_of_a_stream_is_in_the_record_as_text() {
+    fn the_batch_of_a_stream_is_a_string_in_the_record() {
         let record = r#"{"requestContext":{},"KinesisBatchInfo":{"shardId":"s"},
             "payload":"{\"Records\":[]}"}"#;
         let expected = Event::OnFailure { event: r#"{"Records":[]}"#.into(), function_arn: None };
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_only_says_where_the_batch_was_is_an_error() {
+    fn an_on_failure_record_without_the_batch_is_an_error() {
         let record = r#"{"requestContext":{},"KinesisBatchInfo":{"shardId":"s"}}"#;
         assert_eq!(parse(record), Err(EventError::RecordWithoutEvent));
     }

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_can_be_asked_for() {
+    fn every_field_can_be_set() {
         let raw = r#"{"logagg":"replay","destination":"search","from":"2023-11-06T10:00:00Z",
             "to":"2023-11-06T12:00:00+01:00","dry_run":true,"after":"k"}"#;
         let request = ReplayRequest::parse(raw).unwrap();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_not_known_or_no_time_is_an_error() {
+    fn unknown_fields_and_invalid_times_are_errors() {
         for raw in [
             r#"{"logagg":"replay","dryrun":true}"#,
             r#"{"logagg":"replay","from":"yesterday"}"#,

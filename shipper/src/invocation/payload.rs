@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_brings_its_parcels() {
+    fn every_event_has_its_payloads() {
         check(r#"{"awslogs":{"data":"A"}}"#, &[("A", Source::Fresh)]);
         check(
             r#"{"Records":[{"eventSource":"aws:kinesis","kinesis":{"sequenceNumber":"1","data":"A"}},
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lambda_has_recorded_is_doubtful_however_deep_it_lies() {
+    fn on_failure_records_are_ambiguous_at_any_nesting() {
         let inner = record(&format!("{ARN}:$LATEST"), r#"{"awslogs":{"data":"A"}}"#);
         check(&inner, &[("A", Source::OnFailure)]);
         check(&record(ARN, &inner), &[("A", Source::OnFailure)]);

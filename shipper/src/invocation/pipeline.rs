@@ -271,7 +271,10 @@ impl<'s> Pipeline<'s> {
         shipper.learned(name, delivered.endpoint_state);
         let is_well = delivered.counts.requests > 0
             && delivered.endpoint_state.breaker.is_closed()
-            && !delivered.undelivered.iter().any(|undelivered| undelivered.reason.blames_credentials());
+            && !delivered
+                .undelivered
+                .iter()
+                .any(|undelivered| undelivered.reason.blames_credentials());
         let mut shipped = DestinationResult::new(name, delivered);
         if is_well {
             shipped.warnings.extend(shipper.inspect(name, destination, self.deliver_until).await);

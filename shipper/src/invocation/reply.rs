@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_is_answered_as_lambda_wants_it_and_with_nothing_else() {
+    fn the_response_to_a_batch_contains_batch_item_failures_only() {
         let response = |failed: &[&str]| {
             let failed = failed.iter().map(|&failed| failed.to_owned()).collect();
             let response = Reply::BatchFailures(failed).into_response(Summary::begin("r", 5));

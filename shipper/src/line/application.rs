@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_have_no_fields() {
+    fn other_messages_have_no_fields() {
         for message in
             ["hello", "a\tb\tc\td", "[not a level] x", "[]", "2023-11-06T10:00:00.000Z\tx\ty", ""]
         {

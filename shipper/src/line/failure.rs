@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_are_told_by_their_words() {
+    fn errors_are_detected_by_their_words() {
         for message in [
             "java.lang.IllegalStateException: no stock",
             "Traceback (most recent call last):",
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_is_told_by_its_first_two_letters() {
+    fn every_word_is_found_by_its_first_two_letters() {
         for word in WORDS {
             assert!(may_begin_word(&word[..2]) && may_begin_word(&word[..2].to_ascii_uppercase()));
         }

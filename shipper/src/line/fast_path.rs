@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_loggers_write_is_usual() {
+    fn the_fast_path_covers_what_loggers_write() {
         for text in [
             "{}",
             " {}".trim(),
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_left_to_the_parser_for_all_of_json() {
+    fn everything_else_is_left_to_the_complete_parser() {
         for text in [
             "",
             "{",
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn lambdas_lines_are_usual() {
+    fn the_fast_path_covers_platform_log_events() {
         for text in [
             r#"{"time":"t","type":"platform.start","record":{"requestId":"r","version":"$LATEST"}}"#,
             "{\"record\":{\"requestId\":\"r\",\"metrics\":{\"durationMs\":7.25,\"billedDurationMs\":8,\
@@ -353,14 +353,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_line_of_lambdas_that_is_usual_is_read_as_serde_reads_it(
+        fn the_fast_path_reads_platform_log_events_like_serde(
             text in "(\\{\"(record|time)\":(\\{(\"(requestId|status|metrics|tracing|x)\":(\"[a\\\\n]{0,3}\"|null|-?[0-9]{1,3}|\\{(\"(durationMs|memorySizeMB|value|x)\":(\"a\"|null|-?[0-9]{1,3}(\\.[05])?),?){0,2}\\}),?){0,3}\\}|1),?\\}\n?)",
         ) {
             check_platform(&text);
         }
 
         #[test]
-        fn what_is_usual_is_read_as_serde_reads_it(
+        fn the_fast_path_reads_like_serde(
             text in "(\\{(\"(a|level|type|requestId)\" ?: ?(\"[a\\\\n\"u0é]{0,6}\"|-?[0-9]{1,3}(\\.[0-9])?|[\\[\\]{},:\"a1]{0,6}|true|null|\\[1, ?\\{\\}\\]),? ?){0,4}\\})",
         ) {
             check(&text);

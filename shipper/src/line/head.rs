@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_read_up_to_a_whole_character() {
+    fn a_long_string_is_truncated_at_a_character_boundary() {
         for length in 500..520 {
             assert_eq!(Head::read(&format!("{}é", "1".repeat(length))), Head::default());
         }

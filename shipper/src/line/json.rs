@@ -398,13 +398,13 @@ mod tests {
     }
 
     #[test]
-    fn the_object_is_kept_as_written() {
+    fn the_object_stays_as_written() {
         let line = Line::parse(" {\"big\": 12345678901234567890123, \"f\": 1.10}\n");
         assert_eq!(line.json, Some("{\"big\": 12345678901234567890123, \"f\": 1.10}"));
     }
 
     #[test]
-    fn what_is_not_one_json_object_is_text() {
+    fn a_message_that_is_not_one_json_object_is_text() {
         for message in ["{", "{}x", "{\"a\":1} {\"b\":2}", "[1]", "{a:1}", "{\"a\":\"\n\"}"] {
             assert_eq!(Line::parse(message).json, None, "{message}");
         }
@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_lambdas_other_lines_and_their_failures() {
+    fn parses_other_platform_log_events_and_their_failures() {
         for (name, kind) in [
             ("start", Kind::Start),
             ("runtimeDone", Kind::End),
@@ -464,7 +464,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_begins_like_a_line_of_lambdas_is_read_as_any_other(
+        fn messages_like_platform_log_events_are_read_like_any_other(
             time in "[0-9a\\\\\"]{0,3}", name in "start|report|st\\\\u0061rt|[a-zR\"\\\\]{0,3}",
             rest in ",\"record\":(\\{(\"requestId\":\"x\")?\\}|5)(,\"(type|level)\":\"a\")?\\}[ \n]?|\\}",
         ) {

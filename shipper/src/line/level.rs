@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_of_all_runtimes_are_known_in_any_case() {
+    fn the_level_names_of_all_runtimes_are_case_insensitive() {
         assert_eq!(Level::from_name("WARNING"), Some(Level::Warn));
         assert_eq!(Level::from_name("Information"), Some(Level::Info));
         assert_eq!(Level::from_name("CRITICAL"), Some(Level::Fatal));

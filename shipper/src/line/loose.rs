@@ -76,7 +76,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn of_json_it_reads_what_a_strict_parser_reads(
+        fn valid_json_is_read_like_a_strict_parser(
             text in "\\{(\"(a|level|requestId)\" ?: ?(\"(error|[a1é\\\\n]{0,3})\"|-?[1-9]{1,2}|true|null|\\[1, ?\\{\"level\":\"info\"\\}\\]),? ?){0,4}\\}",
         ) {
             if let Ok(strict) = serde_json::from_str::<Fields<'_>>(&text) {

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_lambdas_own_lines() {
+    fn parses_platform_log_events() {
         check(&format!("START RequestId: {ID} Version: $LATEST\n"), Kind::Start);
         check(&format!("END RequestId: {ID}\n"), Kind::End);
         check(&format!("END RequestId: {ID}"), Kind::End);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_only_begin_like_lambdas_are_the_applications() {
+    fn messages_that_only_begin_like_platform_log_events_are_the_applications() {
         for message in [
             "START",
             "START of the run",
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_figures_of_a_report_are_numbers() {
+    fn the_metrics_of_a_report_are_numbers() {
         let message = format!(
             "REPORT RequestId: {ID}\tDuration: 1.25 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\t\
              Max Memory Used: 40 MB\tInit Duration: 9.5 ms\t\nXRAY TraceId: 1-5f-2\tSegmentId: 9\tSampled: true\t\n"

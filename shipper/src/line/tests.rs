@@ -317,7 +317,7 @@ fn rust() {
 }
 
 #[test]
-fn json_of_the_usual_loggers() {
+fn json_of_common_loggers() {
     check_json(&[
         // pinojs/pino and pino-lambda; trentm/node-bunyan.
         (r#"{"level":50,"time":1,"awsRequestId":"<id>","msg":"x"}"#, Some(Error), Request),
@@ -462,7 +462,7 @@ fn the_level_of_json_that_is_none_is_read() {
 }
 
 #[test]
-fn words_of_a_message_are_no_level() {
+fn words_of_a_message_are_not_a_level() {
     check(&[
         ("error in the third order", None, Unknown, None),
         ("3 errors and 2 warnings", None, Unknown, None),
@@ -513,12 +513,12 @@ fn extensions_and_their_subscriptions_are_lambdas() {
 
 proptest! {
     #[test]
-    fn any_text_is_read_without_a_panic(text in ".*") {
+    fn any_string_is_parsed_without_a_panic(text in ".*") {
         Line::parse(&text);
     }
 
     #[test]
-    fn text_that_begins_like_a_known_line_is_read_without_a_panic(
+    fn messages_that_begin_like_a_known_form_are_parsed_without_a_panic(
         start in prop::sample::select(vec![
             "START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "RequestId: ", "[ERROR]\t",
             "INIT_START ", "EXTENSION\t", "2023-11-06T10:00:00.000Z\t", "2023-11-06T10:00:00.000Z ",
@@ -535,7 +535,7 @@ proptest! {
 }
 
 #[test]
-fn request_ids_and_times_are_known_by_their_form() {
+fn request_ids_and_times_are_recognized_by_their_form() {
     assert!(!is_request_id("8f507cfc-xmpl-4697-b07a-ac58fc914c95"));
     assert!(is_request_id("8f507cfc-1234-4697-b07a-ac58fc914c95"));
     assert!(is_timestamp("2023-11-06T10:00:00.000Z"));

@@ -356,7 +356,7 @@ mod tests {
 
         /// The prefilter finds a match at any offset.
         #[test]
-        fn what_is_to_be_taken_out_is_seen_wherever_it_is(
+        fn the_prefilter_finds_matches_at_any_offset(
             before in "([x\u{e9}\"]{0,40} )?", after in "( [x\u{e9}\"]{0,40})?",
         ) {
             for (named, text) in [
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_json_stays_json() {
+    fn a_redacted_json_message_stays_json() {
         let message =
             r#"{"card": 4111111111111111, "list":[4111111111111111], "t":"4111111111111111"}"#;
         let redacted = redacted(Named::CardNumber, message);

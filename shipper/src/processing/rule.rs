@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_found_where_it_would_match_as_a_regular_expression() {
+    fn a_literal_matches_like_its_regular_expression() {
         let texts = [
             "",
             "GET /endpoint_state",

@@ -44,7 +44,7 @@ fn dropped(rules: &[(&str, u64)]) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn lines_are_left_out_by_message_kind_level_and_log_group() {
+fn log_events_are_excluded_by_message_kind_level_and_log_group() {
     let start = format!("START RequestId: {A} Version: 1");
     let lines = ["GET /endpoint_state 200", start.as_str(), "[DEBUG] x", "[INFO] y", "an order"];
     let exclude = || {
@@ -64,7 +64,7 @@ fn lines_are_left_out_by_message_kind_level_and_log_group() {
 }
 
 #[test]
-fn with_include_rules_only_what_they_want_is_sent_unless_it_is_left_out() {
+fn with_include_rules_only_matching_log_events_are_sent_unless_excluded() {
     let include =
         vec![rule("orders", Some("order"), Vec::new()), rule("paid", Some("paid"), Vec::new())];
     let exclude = vec![rule("test", Some("test"), Vec::new())];
@@ -156,7 +156,7 @@ fn an_event_that_looks_like_a_failure_is_sent_without_a_request_around_it_too() 
 }
 
 #[test]
-fn lines_before_the_first_that_names_a_request_belong_to_it_unless_it_only_begins() {
+fn log_events_before_a_request_id_belong_to_it_unless_it_is_a_start() {
     let end = format!("END RequestId: {A}");
     assert_eq!(filtered(sampled(0.0), "g", &["words", &end]).0, Vec::<String>::new());
     let start = format!("START RequestId: {A} Version: 1");
@@ -177,7 +177,7 @@ fn a_share_of_the_requests_is_sent() {
 }
 
 #[test]
-fn redacted_messages_take_the_place_of_messages_and_of_their_fields() {
+fn redacted_messages_replace_messages_and_their_fields() {
     let log_source = LogSource::new("1", "g", "s");
     let messages = messages(&[
         "{\"level\":\"error\",\"mail\":\"jane@example.com\"}",
@@ -202,7 +202,7 @@ fn redacted_messages_take_the_place_of_messages_and_of_their_fields() {
 }
 
 #[test]
-fn without_rules_there_is_no_admission() {
+fn without_rules_there_is_no_processing() {
     let none = Processing::new(Vec::new(), Vec::new(), Vec::new(), Redaction::default());
     assert!(none.is_none());
 }
@@ -221,7 +221,7 @@ fn any_line() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn all_lines_that_name_a_request_share_its_fate_and_errors_are_sent(
+    fn requests_are_sampled_as_a_whole_and_errors_are_sent(
         lines in prop::collection::vec(any_line(), 0..20), share in 0.0..=1.0_f64,
     ) {
         let log_source = LogSource::new("1", "g", "s");

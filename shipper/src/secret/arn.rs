@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_is_taken_as_it_is() {
+    fn a_parameter_is_used_unchanged() {
         let text = "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/app/token";
         let arn = SecretArn::parse(text).unwrap();
         assert_eq!((arn.arn.as_str(), arn.region.as_str()), (text, "cn-north-1"));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn other_arns_are_refused() {
+    fn other_arns_are_rejected() {
         for text in [
             "arn:",
             "arn:aws:s3:::bucket/key",

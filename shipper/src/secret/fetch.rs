@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_is_taken_out_of_a_secret_in_json() {
+    fn a_key_of_a_json_secret_is_extracted() {
         let value = Secret::new(r#"{"token":"s3cr3t","port":5}"#);
         assert_eq!(arn("token").member_of(&value), Ok(Secret::new("s3cr3t")));
         assert_eq!(arn("").member_of(&value), Ok(value.clone()));

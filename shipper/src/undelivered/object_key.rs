@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_says_what_its_object_is() {
+    fn a_key_determines_the_kind_of_its_object() {
         let check = |key, expected| assert_eq!(Location::of("logagg/", key), expected, "{key}");
         let search = Location::Undelivered { destination: "search" };
         check("logagg/undelivered/search/2023/11/06/0.json.gz", search);

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_reads_as_what_s3_sends() {
+    fn a_pointer_has_the_form_of_an_s3_notification() {
         let body = pointer("b", "logagg/undelivered/a b/+ü", 7);
         let crate::event::Event::Notification(objects) = crate::event::parse(&body).unwrap() else {
             panic!("{body}");

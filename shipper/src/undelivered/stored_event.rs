@@ -198,7 +198,7 @@ mod tests {
     proptest! {
         /// A stored event is an event again, with every message unchanged.
         #[test]
-        fn what_is_stored_can_be_decoded_again(messages in prop::collection::vec(".*", 1..10)) {
+        fn a_stored_event_can_be_decoded(messages in prop::collection::vec(".*", 1..10)) {
             let log_source = LogSource::new("123456789012", "/aws/lambda/f", "s");
             let records = records(&log_source, &messages);
             let stored = StoredEvent {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_says_for_whom_it_is_and_why() {
+    fn a_stored_event_names_its_destination_and_reasons() {
         let log_source = LogSource::new("123456789012", "/aws/lambda/f", "s");
         let messages = ["a".to_owned()];
         let records = records(&log_source, &messages);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_stored_as_it_was() {
+    fn an_undecodable_event_is_stored_unchanged() {
         let reason = ReasonCode::new("no_gzip");
         let event = Undecodable::of_event("%%%", &reason, SystemTime::UNIX_EPOCH).document();
         assert_eq!(json_of(&event)["awslogs"]["data"], "%%%");
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_delivered_and_cannot_be_deleted_is_known_by_its_document() {
+    fn a_delivered_object_that_cannot_be_deleted_is_marked() {
         assert!(is_delivered(&delivered(SystemTime::now())));
         for other in [b"".as_slice(), b"no gzip", &compressed(&json!({"logagg": "stored_event"}))] {
             assert!(!is_delivered(other));

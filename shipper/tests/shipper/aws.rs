@@ -75,7 +75,7 @@ async fn a_json_call_is_signed_and_addressed_to_its_operation() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_by_its_code_alone() {
+async fn an_error_is_classified_by_its_code_alone() {
     let response = Response::new(400, r#"{"__type":"AccessDeniedException","message":"PAYL0AD"}"#);
     let (result, _) = against(vec![response], async |aws| parameter(aws, TIMEOUT).await).await;
     let error = result.unwrap_err();
@@ -84,7 +84,7 @@ async fn a_refusal_is_told_by_its_code_alone() {
 }
 
 #[tokio::test]
-async fn a_wrong_clock_is_corrected_once_by_the_services_own() {
+async fn clock_skew_is_corrected_once() {
     let theirs = SystemTime::now() + Duration::from_secs(3_600);
     let skewed = || {
         Response::new(403, r#"{"__type":"InvalidSignatureException"}"#)
@@ -138,7 +138,7 @@ fn a_wrong_clock_is_corrected_for_destinations_too() {
 }
 
 #[tokio::test]
-async fn patience_outlasts_throttling_and_not_a_refusal() {
+async fn throttling_is_retried_and_a_rejection_is_not() {
     let throttled = || Response::new(400, r#"{"__type":"ThrottlingException"}"#);
     let responses = vec![throttled(), throttled(), Response::new(200, "{}")];
     let patient = async |aws: &Aws| {

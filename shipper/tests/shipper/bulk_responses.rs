@@ -36,7 +36,7 @@ fn of(word: &str, count: u64) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn what_is_taken_is_delivered_unchanged() {
+fn accepted_messages_are_unchanged() {
     let (counts, invoked, bulk) = check(5, []);
     assert_eq!(counts.get("delivered"), 5);
     assert_eq!((counts.get("requests"), counts.get("retries")), (1, 0));
@@ -60,7 +60,7 @@ fn documents_carry_function_request_id_and_event_time() {
 }
 
 #[test]
-fn a_message_too_long_for_its_field_is_refused_and_takes_no_others_with_it() {
+fn a_message_too_long_for_its_field_is_rejected_without_affecting_others() {
     let messages = with_the_first_too_long(5);
     let bulk = Bulk::with_behaviors([Behavior::rejects_the_first()]);
     let invoked = lambda(&bulk).invoke(&event::with(&messages));
@@ -72,7 +72,7 @@ fn a_message_too_long_for_its_field_is_refused_and_takes_no_others_with_it() {
 
 /// Mappings, limits of an index and of its cluster, a missing pipeline: 400 is ambiguous.
 #[test]
-fn documents_that_do_not_fit_the_index_are_returned_to_source_and_take_no_others_with_them() {
+fn documents_that_conflict_with_the_index_return_to_source_without_affecting_others() {
     let words =
         BTreeMap::from([(1, (400, "mapper_parsing_exception")), (3, (400, "Quotes Something"))]);
     let (counts, ..) = check(5, [Behavior::Items(words)]);
@@ -84,7 +84,7 @@ fn documents_that_do_not_fit_the_index_are_returned_to_source_and_take_no_others
 }
 
 #[test]
-fn an_answer_that_was_not_filtered_is_read_and_what_it_quotes_stays_between_us() {
+fn an_unfiltered_response_is_parsed_and_its_quotes_are_not_logged() {
     let words = BTreeMap::from([(1, (400, "mapper_parsing_exception"))]);
     let bulk = Bulk::with_behaviors([Behavior::Items(words)]).ignoring_filter_path();
     let invoked = lambda(&bulk).invoke(&event::of(3));
@@ -94,7 +94,7 @@ fn an_answer_that_was_not_filtered_is_read_and_what_it_quotes_stays_between_us()
 }
 
 #[test]
-fn only_rejected_items_are_sent_again() {
+fn only_failed_items_are_retried() {
     let words = BTreeMap::from([
         (0, (429, "rejected_execution_exception")),
         (4, (503, "unavailable_shards_exception")),
@@ -106,7 +106,7 @@ fn only_rejected_items_are_sent_again() {
 }
 
 #[test]
-fn items_that_are_there_already_are_no_failure() {
+fn existing_documents_are_deduplicated() {
     let bulk = Bulk::start();
     let mut lambda = lambda(&bulk);
     lambda.invoke(&event::of(4));
@@ -134,7 +134,7 @@ fn items_for_which_something_must_be_changed_are_returned_to_source() {
 }
 
 #[test]
-fn conflicting_json_fields_are_left_out_and_the_line_is_kept() {
+fn conflicting_json_fields_are_omitted_and_the_message_delivered() {
     let bulk = Bulk::start().refusing_json();
     let lines = [r#"{"id":{"nested":1}}"#.to_owned(), "text".to_owned()];
     let invoked = lambda(&bulk).invoke(&event::with(&lines));
@@ -145,7 +145,7 @@ fn conflicting_json_fields_are_left_out_and_the_line_is_kept() {
 }
 
 #[test]
-fn json_fields_can_be_left_out_altogether() {
+fn json_fields_can_be_omitted() {
     let bulk = Bulk::start();
     let lines = [r#"{"id":{"nested":1}}"#.to_owned()];
     let mut config = json!({"destinations": {"search": bulk.config()}});
@@ -178,7 +178,7 @@ fn waits_until_the_date_that_a_429_asks_for() {
 }
 
 #[test]
-fn tries_again_after_429_and_5xx_without_a_time() {
+fn retries_429_and_5xx_with_backoff() {
     for status in [429, 500, 502, 503, 504] {
         let (counts, ..) = check(3, [Behavior::Says(Response::new(status, "busy"))]);
         assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1), "{status}");
@@ -187,7 +187,7 @@ fn tries_again_after_429_and_5xx_without_a_time() {
 }
 
 #[test]
-fn does_not_try_again_what_a_server_will_never_do() {
+fn permanent_errors_are_not_retried() {
     for status in [501, 401, 403, 404, 302] {
         let response = Response::new(status, "no").with("location", "http://127.0.0.1:1/");
         let (counts, invoked, bulk) = check(3, [Behavior::Says(response)]);
@@ -203,7 +203,7 @@ fn does_not_try_again_what_a_server_will_never_do() {
 }
 
 #[test]
-fn a_request_that_is_too_large_is_divided() {
+fn a_request_that_is_too_large_is_split() {
     let bulk = Bulk::start().limited_to(2_000);
     let invoked = lambda(&bulk).invoke(&event::of(16));
     let counts = settled(&invoked, "search", &messages(16), &bulk.held());
@@ -212,7 +212,7 @@ fn a_request_that_is_too_large_is_divided() {
 }
 
 #[test]
-fn a_single_record_that_is_too_large_is_refused_and_ends() {
+fn a_single_oversized_record_ends_as_rejected() {
     let bulk = Bulk::start().limited_to(2_000);
     let mut lines = messages(3);
     lines[1] = "long ".repeat(1_000);
@@ -223,7 +223,7 @@ fn a_single_record_that_is_too_large_is_refused_and_ends() {
 }
 
 #[test]
-fn what_was_taken_without_an_answer_is_not_doubled() {
+fn lost_responses_cause_no_duplicates() {
     let taken = [
         Behavior::TakesThen(Reply::Silence),
         Behavior::TakesThen(Reply::Reset),
@@ -242,7 +242,7 @@ fn what_was_taken_without_an_answer_is_not_doubled() {
 }
 
 #[test]
-fn what_was_not_taken_is_sent_again_after_a_broken_connection() {
+fn undelivered_records_are_retried_after_a_closed_connection() {
     for behavior in [
         Behavior::ResetsBeforeBody,
         Behavior::Does(Reply::Reset),
@@ -313,7 +313,7 @@ fn an_index_that_is_mapped_otherwise_than_by_the_template_is_reported_once_an_in
 }
 
 #[test]
-fn a_cluster_that_does_not_tell_how_an_index_is_mapped_is_asked_twice_and_no_more() {
+fn an_unknown_mapping_is_requested_at_most_twice() {
     let bulk = Bulk::start().mapped(Response::new(403, r#"{"status":403}"#));
     let mut lambda = lambda(&bulk);
     for _ in 0..4 {

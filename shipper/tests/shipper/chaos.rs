@@ -366,7 +366,7 @@ fn seeds() -> Vec<u64> {
 }
 
 #[test]
-fn whatever_fails_and_is_killed_every_event_is_delivered_or_kept() {
+fn every_event_is_delivered_or_stored_whatever_fails_or_is_killed() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let failed: Vec<u64> = runtime.block_on(async {
         let client = Client::default();

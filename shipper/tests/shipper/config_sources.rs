@@ -56,7 +56,7 @@ fn it_is_read_from_a_file() {
 }
 
 #[test]
-fn a_place_that_does_not_have_it_is_named_with_what_to_do() {
+fn a_missing_configuration_source_is_named_with_the_remedy() {
     let secret_stores = SecretStores::start();
     check_refused(
         &secret_stores,
@@ -86,7 +86,7 @@ fn a_place_that_does_not_have_it_is_named_with_what_to_do() {
 }
 
 #[test]
-fn mistakes_name_the_place_they_are_in() {
+fn errors_name_the_source() {
     let secret_stores = SecretStores::start();
     secret_stores.keep("/shop/shipper", r#"{"accepted_risks":["no_undelivered_storage"]}"#);
     check_refused(

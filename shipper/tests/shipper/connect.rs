@@ -71,7 +71,7 @@ async fn send(client: &Client, address: SocketAddr, timeout: Duration) -> Result
 }
 
 #[tokio::test]
-async fn a_request_that_ends_while_it_connects_was_certainly_not_taken() {
+async fn a_request_that_fails_while_connecting_was_certainly_not_received() {
     let (client, full) = (Client::default(), Full::new());
     for timeout in [SHORT, LONG] {
         let fault = send(&client, full.address, timeout).await.unwrap_err();
@@ -80,7 +80,7 @@ async fn a_request_that_ends_while_it_connects_was_certainly_not_taken() {
 }
 
 #[tokio::test]
-async fn a_request_that_ends_while_it_waits_may_have_been_taken() {
+async fn a_request_that_fails_while_waiting_may_have_been_received() {
     let client = Client::default();
     let server = Server::start(Arc::new(Silent));
     let fault = send(&client, server.address, SHORT).await.unwrap_err();

@@ -140,7 +140,7 @@ fn key(number: usize) -> (String, String) {
 }
 
 #[tokio::test]
-async fn they_are_fetched_once_for_all_calls_until_they_expire() {
+async fn credentials_are_fetched_once_until_they_expire() {
     let (credentials, (service, server)) = (Credentials::start([]), Aside::start([]));
     let aws = aws(&credentials.variables(), &server.url());
     let (first, second) = tokio::join!(call(&aws, TIMEOUT), call(&aws, TIMEOUT));
@@ -150,7 +150,7 @@ async fn they_are_fetched_once_for_all_calls_until_they_expire() {
 }
 
 #[tokio::test]
-async fn ones_that_have_expired_are_fetched_again() {
+async fn expired_credentials_are_renewed() {
     let past = SystemTime::now() - Duration::from_secs(60);
     let credentials = Credentials::start([Reply::Response(until(past, 1))]);
     let (service, server) = Aside::start([]);
@@ -161,7 +161,7 @@ async fn ones_that_have_expired_are_fetched_again() {
 }
 
 #[tokio::test]
-async fn ones_that_a_service_calls_expired_are_fetched_again_once() {
+async fn credentials_rejected_as_expired_are_renewed_once() {
     let expired = || Response::new(400, r#"{"__type":"ExpiredTokenException"}"#);
     let credentials = Credentials::start([]);
     let (service, server) =
@@ -175,7 +175,7 @@ async fn ones_that_a_service_calls_expired_are_fetched_again_once() {
 }
 
 #[tokio::test]
-async fn keys_in_variables_go_before_and_are_not_fetched_again() {
+async fn keys_in_variables_have_precedence_and_are_not_renewed() {
     let credentials = Credentials::start([]);
     let (service, server) = Aside::start([Response::new(403, r#"{"__type":"ExpiredToken"}"#)]);
     let mut variables = credentials.variables();
@@ -228,7 +228,7 @@ async fn refusal(replies: Vec<Reply>, timeout: Duration) -> (AwsError, usize) {
 }
 
 #[tokio::test]
-async fn a_failure_names_what_was_asked_and_why_it_failed_and_no_secret() {
+async fn an_error_names_the_endpoint_and_the_reason_without_secrets() {
     let responses = |status, body: &str| vec![Reply::Response(Response::new(status, body)); 3];
     let body = json!({"code": "CredentialsError", "message": PAYLOAD}).to_string();
     let (error, asked) = refusal(responses(403, &body), TIMEOUT).await;
@@ -253,14 +253,14 @@ async fn a_failure_names_what_was_asked_and_why_it_failed_and_no_secret() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_never_answers_takes_no_more_than_the_callers_time() {
+async fn an_endpoint_without_responses_takes_only_the_callers_time() {
     let (error, asked) = refusal(vec![Reply::Silence], Duration::from_millis(50)).await;
     assert!(error.to_string().ends_with(": no response in time"), "{error}");
     assert_eq!(asked, 1);
 }
 
 #[tokio::test]
-async fn an_endpoint_on_another_machine_is_only_asked_by_https() {
+async fn a_remote_credentials_endpoint_requires_https() {
     let (_, server) = Aside::start([]);
     for url in ["http://192.0.2.1/x", "http://credentials.example/x", "ftp://127.0.0.1/x", "x"] {
         let mut variables = Credentials::start([]).variables();
@@ -301,7 +301,7 @@ fn destinations_are_signed_with_them_and_once_more_with_others_that_have_not_exp
 }
 
 #[test]
-fn what_cannot_be_signed_is_counted_as_that_and_a_warning_says_why() {
+fn unsigned_requests_are_counted_with_a_warning() {
     let url = http::nobody();
     let mut variables = Credentials::start([]).variables();
     variables[0].1 = format!("{url}/x");

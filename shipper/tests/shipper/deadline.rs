@@ -35,14 +35,14 @@ fn check(behavior: &Behavior) -> (Counts, Bulk) {
 }
 
 #[test]
-fn a_service_that_never_answers_does_not_hold_the_invocation() {
+fn a_destination_without_responses_does_not_block_the_invocation() {
     let (counts, _) = check(&Behavior::Does(Reply::Silence));
     assert_eq!(counts.get("requests"), 1);
     assert_eq!(counts.reasons("retried")["timeout"], 3);
 }
 
 #[test]
-fn a_service_that_stays_busy_is_tried_until_the_time_is_over() {
+fn a_throttling_destination_is_retried_until_the_deadline() {
     let (counts, bulk) = check(&Behavior::Says(Response::new(503, "")));
     assert!(counts.get("retries") > 0, "{counts:?}");
     assert_eq!(bulk.arrivals().len() as u64, counts.get("requests"));
@@ -56,7 +56,7 @@ fn a_longer_wait_than_there_is_time_for_is_not_begun() {
 }
 
 #[test]
-fn a_connection_that_nobody_takes_is_tried_until_the_time_is_over() {
+fn a_connection_that_is_not_accepted_is_retried_until_the_timeout() {
     let mut lambda = Lambda::start(&json!({
         "destinations": {
             "search": {"type": "elasticsearch", "url": http::nobody(), "index": "logs"},
@@ -71,7 +71,7 @@ fn a_connection_that_nobody_takes_is_tried_until_the_time_is_over() {
 }
 
 #[test]
-fn a_request_that_leaves_time_for_another_is_no_reason_to_warn() {
+fn a_timeout_that_leaves_time_for_a_retry_causes_no_warning() {
     let bulk = Bulk::start();
     let mut lambda = Lambda::start(&json!({"destinations": {"search": bulk.config()}}));
     let invoked = lambda.invoke_within(&event::of(3), Duration::from_secs(30));

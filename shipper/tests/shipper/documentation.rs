@@ -62,7 +62,7 @@ fn every_configuration_shown_is_accepted() {
 }
 
 #[test]
-fn every_type_stands_in_the_list_of_destinations() {
+fn every_type_is_in_the_list_of_destinations() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/destinations/README.md");
     let text = std::fs::read_to_string(path).unwrap();
     let listed: Vec<&str> =
@@ -71,7 +71,7 @@ fn every_type_stands_in_the_list_of_destinations() {
 }
 
 #[test]
-fn the_document_shown_is_what_is_sent() {
+fn the_documented_document_is_what_is_sent() {
     let blocks = json_blocks("destinations/elasticsearch.md");
     let shown = blocks.iter().find(|block| block.get("@timestamp").is_some()).unwrap();
     let bulk = Bulk::start();
@@ -82,7 +82,7 @@ fn the_document_shown_is_what_is_sent() {
 }
 
 #[test]
-fn the_summary_line_shown_has_the_fields_of_a_real_one() {
+fn the_documented_summary_line_has_the_fields_of_a_real_one() {
     let blocks = json_blocks("shipper.md");
     let shown = blocks.iter().find(|block| block["logagg"] == "summary").unwrap();
     let bulk = Bulk::start();

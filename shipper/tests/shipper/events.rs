@@ -104,7 +104,7 @@ fn a_decompression_bomb_is_stopped_at_the_cap() {
 }
 
 #[test]
-fn a_control_message_is_no_log() {
+fn a_control_message_is_not_a_log_event() {
     let bulk = Bulk::start();
     let invoked = lambda(&bulk).invoke(&event::control());
     assert!(invoked.result.is_ok());
@@ -142,7 +142,7 @@ fn in_a_log_group_that_functions_share_only_what_the_shipper_wrote_is_its_own() 
 
 /// A log event without a request id is between the START and the END of its request.
 #[test]
-fn a_printed_line_has_the_request_that_encloses_it() {
+fn a_printed_log_event_has_the_enclosing_request_id() {
     const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
     let logzio = Logzio::start();
     let messages = [
@@ -188,7 +188,7 @@ fn an_event_without_log_events_sends_nothing() {
 }
 
 #[test]
-fn fields_nobody_knows_are_passed_over() {
+fn unknown_fields_are_ignored() {
     let bulk = Bulk::start();
     let messages = [event::message(0)];
     let mut delivery = event::delivery(GROUP, 0, &messages);

@@ -58,7 +58,7 @@ fn every_type_of_destination_has_a_contract() {
 }
 
 #[test]
-fn what_is_taken_is_delivered_unchanged_and_in_order() {
+fn accepted_messages_are_unchanged_and_in_order() {
     for_each(|contract| {
         let (counts, _, mock_server) = check(contract, 5, []);
         assert_eq!(counts.get("delivered"), 5, "{}", contract.kind());
@@ -68,7 +68,7 @@ fn what_is_taken_is_delivered_unchanged_and_in_order() {
 }
 
 #[test]
-fn a_bad_record_is_refused_and_takes_none_with_it() {
+fn an_invalid_record_is_rejected_without_affecting_others() {
     for contract in ALL.iter().filter(|contract| contract.rejects() == Rejects::Records) {
         let mock_server = MockServer::start(*contract, []);
         let mut lines = messages(5);
@@ -84,7 +84,7 @@ fn a_bad_record_is_refused_and_takes_none_with_it() {
 }
 
 #[test]
-fn wrong_credentials_leave_everything_to_lambda_at_once() {
+fn invalid_credentials_return_everything_to_lambda_at_once() {
     for_each(|contract| {
         let (counts, invoked, mock_server) = check(contract, 3, [says(contract.unauthorized())]);
         assert_eq!(
@@ -98,7 +98,7 @@ fn wrong_credentials_leave_everything_to_lambda_at_once() {
 }
 
 #[test]
-fn a_busy_service_is_asked_again_and_gets_nothing_twice() {
+fn a_throttled_request_is_retried_without_duplicates() {
     for_each(|contract| {
         for busy in [contract.busy(), contract.busy().with("retry-after", "0")] {
             let (counts, ..) = check(contract, 3, [says(busy)]);
@@ -113,7 +113,7 @@ fn a_busy_service_is_asked_again_and_gets_nothing_twice() {
 }
 
 #[test]
-fn a_request_that_is_too_large_is_divided_and_one_that_cannot_be_is_refused() {
+fn a_request_that_is_too_large_is_split_or_rejected() {
     for_each(|contract| {
         let refuses_large = says(Response::new(413, ""));
         let (counts, _, mock_server) = check(contract, 4, [refuses_large.clone()]);
@@ -132,7 +132,7 @@ fn a_request_that_is_too_large_is_divided_and_one_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn what_was_taken_without_a_whole_answer_is_never_lost_and_every_duplicate_counted() {
+fn truncated_responses_lose_nothing_and_every_duplicate_is_counted() {
     for_each(|contract| {
         for behavior in [
             Behavior::TakesThen(Reply::Silence),
@@ -148,7 +148,7 @@ fn what_was_taken_without_a_whole_answer_is_never_lost_and_every_duplicate_count
 }
 
 #[test]
-fn a_success_that_is_not_the_services_own_is_not_believed() {
+fn a_foreign_success_response_is_not_trusted() {
     for_each(|contract| {
         let success = Response::new(200, "<html>welcome</html>");
         let (counts, _, mock_server) =
@@ -163,7 +163,7 @@ fn a_success_that_is_not_the_services_own_is_not_believed() {
 }
 
 #[test]
-fn what_was_not_taken_is_sent_again() {
+fn undelivered_records_are_retried() {
     for_each(|contract| {
         let statuses = contract.retried().iter();
         let responses = statuses.map(|status| says(Response::new(*status, "<html>oops</html>")));
@@ -184,7 +184,7 @@ fn what_was_not_taken_is_sent_again() {
 /// A destination that parses a request as one document rejects all of it for one event: for a lone
 /// surrogate, or for numbers or nesting that it does not accept.
 #[test]
-fn one_event_that_a_service_cannot_parse_harms_no_other() {
+fn an_unparsable_event_does_not_affect_others() {
     for_each(|contract| {
         // They do not parse events.
         if ["firehose", "kinesis", "s3"].contains(&contract.kind()) {
@@ -205,7 +205,7 @@ fn one_event_that_a_service_cannot_parse_harms_no_other() {
 
 /// If a setting makes a destination reject every request, the events are not at fault.
 #[test]
-fn where_every_request_is_refused_alike_all_events_are_kept() {
+fn if_every_request_is_rejected_all_events_are_stored() {
     for_each(|contract| {
         if ["firehose", "kinesis", "s3"].contains(&contract.kind()) {
             return;
@@ -220,7 +220,7 @@ fn where_every_request_is_refused_alike_all_events_are_kept() {
 }
 
 #[test]
-fn records_with_which_a_service_has_failed_inside_are_sent_again_and_may_be_duplicates() {
+fn records_with_internal_errors_are_retried_and_may_be_duplicates() {
     for_each(|contract| {
         let Some(failed) = contract.failed_inside(3) else {
             return;
@@ -233,7 +233,7 @@ fn records_with_which_a_service_has_failed_inside_are_sent_again_and_may_be_dupl
 }
 
 #[test]
-fn what_a_service_will_never_do_is_not_tried_again() {
+fn a_permanent_rejection_is_not_retried() {
     for_each(|contract| {
         for &status in contract.never_retried() {
             let told = format!("{} {status}", contract.kind());

@@ -29,7 +29,7 @@ fn says(status: u16, body: &str) -> Behavior {
 }
 
 #[test]
-fn what_is_taken_is_delivered_unchanged() {
+fn accepted_messages_are_unchanged() {
     let (counts, _, logzio) = check(5, []);
     assert_eq!((counts.get("delivered"), counts.get("requests")), (5, 1));
     assert_eq!(logzio.held().messages, messages(5));
@@ -37,7 +37,7 @@ fn what_is_taken_is_delivered_unchanged() {
 }
 
 #[test]
-fn after_malformed_lines_the_good_ones_are_there_and_nothing_is_sent_again() {
+fn malformed_lines_are_rejected_without_a_retry() {
     let (counts, _, logzio) = check(5, [Behavior::Malformed(vec![1, 3])]);
     assert_eq!((counts.get("delivered"), counts.get("rejected")), (3, 2));
     assert_eq!(logzio.requests(), 1);
@@ -46,7 +46,7 @@ fn after_malformed_lines_the_good_ones_are_there_and_nothing_is_sent_again() {
 }
 
 #[test]
-fn a_wrong_token_leaves_everything_to_lambda_at_once() {
+fn an_invalid_token_returns_everything_to_lambda_at_once() {
     let (counts, invoked, logzio) = check(3, [says(401, "no")]);
     assert_eq!((counts.get("returned_to_source"), logzio.requests()), (3, 1));
     assert_eq!(
@@ -56,13 +56,13 @@ fn a_wrong_token_leaves_everything_to_lambda_at_once() {
 }
 
 #[test]
-fn a_400_that_is_not_about_lines_leaves_everything_to_lambda() {
+fn a_400_without_rejected_lines_returns_everything_to_lambda() {
     let (counts, ..) = check(3, std::iter::repeat_n(says(400, "Bad Request"), 9));
     assert_eq!((counts.get("returned_to_source"), counts.get("delivered")), (3, 0));
 }
 
 #[test]
-fn tries_again_when_certainly_nothing_was_taken() {
+fn retries_if_certainly_nothing_was_delivered() {
     for behavior in [says(429, ""), says(503, "")] {
         let (counts, ..) = check(3, [behavior]);
         assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1));
@@ -71,7 +71,7 @@ fn tries_again_when_certainly_nothing_was_taken() {
 }
 
 #[test]
-fn a_second_delivery_after_an_unclear_answer_is_counted() {
+fn a_redelivery_after_an_ambiguous_response_is_counted() {
     for behavior in [
         Behavior::TakesThen(Reply::Silence),
         Behavior::TakesThen(Reply::Reset),
@@ -86,20 +86,20 @@ fn a_second_delivery_after_an_unclear_answer_is_counted() {
 }
 
 #[test]
-fn an_answer_of_success_counts_whatever_its_words() {
+fn a_success_status_counts_whatever_the_body() {
     let response = Response::new(200, "thanks");
     let (counts, ..) = check(3, [Behavior::TakesThen(Reply::Response(response))]);
     assert_eq!((counts.get("delivered"), counts.get("requests")), (3, 1));
 }
 
 #[test]
-fn a_connection_reset_before_the_body_is_tried_again() {
+fn a_connection_reset_before_the_body_is_retried() {
     let (counts, _, logzio) = check(3, [Behavior::ResetsBeforeBody]);
     assert_eq!((counts.get("delivered"), logzio.lines().len()), (3, 3));
 }
 
 #[test]
-fn a_request_that_is_too_large_is_divided() {
+fn a_request_that_is_too_large_is_split() {
     let (counts, _, logzio) = check(4, [says(413, "")]);
     assert_eq!((counts.get("delivered"), logzio.requests()), (4, 3));
 }

@@ -25,7 +25,7 @@ fn setting(name: &str) -> u64 {
 }
 
 #[test]
-fn an_outage_of_three_days_puts_nothing_into_the_dead_letter_queue() {
+fn a_three_day_outage_moves_nothing_to_the_dead_letter_queue() {
     let attempts = u32::try_from(setting("undelivered_attempts")).unwrap();
     let [first_delay, visibility, retention] = ["delay", "visibility", "retention"]
         .map(|it| Duration::from_secs(setting(&format!("undelivered_{it}"))));
@@ -39,7 +39,7 @@ fn an_outage_of_three_days_puts_nothing_into_the_dead_letter_queue() {
 
 /// The same in a simulation with the test's clock.
 #[test]
-fn an_event_that_is_stored_at_the_begin_of_an_outage_of_three_days_arrives_after_it() {
+fn an_event_stored_at_the_beginning_of_a_three_day_outage_is_delivered_after_it() {
     let stop = || logzio::Behavior::Does(Reply::Response(Response::new(401, "")));
     let (logzio, storage) =
         (Logzio::with_behaviors(std::iter::repeat_n(stop(), 1_000)), Storage::start());

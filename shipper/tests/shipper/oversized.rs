@@ -27,7 +27,7 @@ fn check(oversized: Option<&str>) -> (Counts, Vec<Value>) {
 }
 
 #[test]
-fn a_long_line_is_split_into_parts_that_together_are_the_line() {
+fn an_oversized_message_is_split_into_parts_that_add_up() {
     let (counts, lines) = check(None);
     let parts: Vec<&Value> = lines.iter().filter(|line| line.get("logagg").is_some()).collect();
     assert!(parts.len() > 1);
@@ -49,7 +49,7 @@ fn a_long_line_is_split_into_parts_that_together_are_the_line() {
 }
 
 #[test]
-fn a_long_line_can_be_cut_and_says_so() {
+fn an_oversized_message_can_be_truncated_with_a_mark() {
     let (counts, lines) = check(Some("truncate"));
     assert_eq!((counts.get("delivered"), counts.get("truncated")), (3, 1));
     let message = lines[1]["message"].as_str().unwrap();
@@ -60,7 +60,7 @@ fn a_long_line_can_be_cut_and_says_so() {
 }
 
 #[test]
-fn a_long_line_can_be_refused_and_is_counted() {
+fn an_oversized_message_can_be_rejected_and_is_counted() {
     let (counts, lines) = check(Some("reject"));
     assert_eq!((counts.get("delivered"), counts.get("rejected")), (2, 1));
     assert_eq!(counts.reasons("rejected")["too_large"], 1);

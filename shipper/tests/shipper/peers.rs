@@ -55,7 +55,7 @@ fn every_fault_of_others_has_a_test_that_exists() {
 }
 
 #[test]
-fn an_invocation_that_fails_writes_its_metrics_and_what_it_stores_is_there() {
+fn a_failed_invocation_writes_its_metrics_and_stored_events() {
     let rejects = || Behavior::Says(Response::new(401, ""));
     let (bulk, storage) = (Bulk::with_behaviors([rejects(), rejects()]), Storage::start());
     let mut config = json!({
@@ -77,7 +77,7 @@ fn an_invocation_that_fails_writes_its_metrics_and_what_it_stores_is_there() {
 }
 
 #[test]
-fn a_partial_success_is_never_sent_again() {
+fn a_partial_success_is_never_retried() {
     let counting = ["logzio", "loki", "otlp"];
     for contract in ALL.iter().filter(|contract| counting.contains(&contract.kind())) {
         assert_eq!(contract.rejects(), Rejects::Records);
@@ -92,7 +92,7 @@ fn a_partial_success_is_never_sent_again() {
 }
 
 #[test]
-fn a_line_of_node_keeps_its_tabs_and_has_the_level_of_its_column() {
+fn node_messages_keep_their_tabs_and_have_the_level_of_their_column() {
     let bulk = Bulk::start();
     let id = "8f507cfc-1234-4697-b07a-ac58fc914c95";
     let line = format!("2023-11-06T10:00:00.000Z\t{id}\tWARN\tone\ttwo\tthree\nfour\n");
@@ -156,7 +156,7 @@ fn written(millis: u64) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn every_service_is_told_when_a_line_was_written_and_what_its_id_is() {
+fn every_destination_receives_time_and_id_of_a_log_event() {
     let mut delivery = event::fresh_delivery(7, &[event::message(0)]);
     // In the past, so that it differs from the time of the delivery.
     let millis = delivery["logEvents"][0]["timestamp"].as_u64().unwrap() - 3_600_123;

@@ -17,7 +17,7 @@ fn config(bulk: &Bulk, more: &Value) -> Value {
 }
 
 #[test]
-fn every_line_that_is_left_out_is_counted_by_its_rule() {
+fn every_dropped_log_event_is_counted_by_its_rule() {
     let bulk = Bulk::start();
     let config = config(
         &bulk,
@@ -49,7 +49,7 @@ fn every_line_that_is_left_out_is_counted_by_its_rule() {
 }
 
 #[test]
-fn what_must_not_be_sent_is_taken_out_of_message_and_fields() {
+fn secrets_are_redacted_in_message_and_fields() {
     let bulk = Bulk::start();
     let config = config(
         &bulk,
@@ -70,7 +70,7 @@ fn what_must_not_be_sent_is_taken_out_of_message_and_fields() {
 }
 
 #[test]
-fn metrics_say_what_the_summary_says() {
+fn metrics_equal_the_summary() {
     let bulk = Bulk::start();
     let config = config(
         &bulk,
@@ -107,7 +107,7 @@ fn metrics_say_what_the_summary_says() {
 }
 
 #[test]
-fn nothing_that_is_planted_comes_out_again() {
+fn payloads_and_secrets_never_appear_in_output() {
     use crate::bulk::Behavior;
     use crate::http::Response;
 

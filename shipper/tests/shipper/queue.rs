@@ -106,7 +106,7 @@ fn stored_events_are_delivered_together_and_deleted_last() {
 }
 
 #[test]
-fn what_an_outage_leaves_arrives_once_after_it_and_each_destination_has_its_own() {
+fn after_an_outage_each_destination_receives_its_stored_events_once() {
     let (healthy, storage) = (Logzio::start(), Storage::start());
     let bulk =
         Bulk::with_behaviors([Behavior::Says(Response::new(429, "").with("retry-after", "3600"))]);
@@ -130,7 +130,7 @@ fn what_an_outage_leaves_arrives_once_after_it_and_each_destination_has_its_own(
 }
 
 #[test]
-fn what_is_not_taken_stays_in_the_queue_for_longer_each_time() {
+fn undelivered_events_stay_in_the_queue_with_growing_delays() {
     let (bulk, storage) = (Bulk::start(), Storage::start());
     fill(&storage, "search", 3);
     bulk.stop_at_messages([event::message(1)]);
@@ -147,7 +147,7 @@ fn what_is_not_taken_stays_in_the_queue_for_longer_each_time() {
 }
 
 #[test]
-fn an_object_that_is_gone_was_settled_by_another_pointer() {
+fn a_missing_object_was_processed_by_another_pointer() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     storage.send(notification(BUCKET, &key("logs", 1), 1));
     // Two pointers to the same object in a batch count once.
@@ -161,7 +161,7 @@ fn an_object_that_is_gone_was_settled_by_another_pointer() {
 }
 
 #[test]
-fn what_is_rejected_then_is_a_dead_letter() {
+fn events_rejected_at_a_replay_are_dead_letters() {
     let sent = with_the_first_too_long(3);
     let (bulk, storage) = (Bulk::with_behaviors([Behavior::rejects_the_first()]), Storage::start());
     storage.put(&key("search", 1), stored("search", 0, &sent));
@@ -174,7 +174,7 @@ fn what_is_rejected_then_is_a_dead_letter() {
 }
 
 #[test]
-fn of_what_was_delivered_in_part_only_the_rest_is_delivered_again() {
+fn only_the_rest_of_a_partial_delivery_is_redelivered() {
     let http = contract::ALL.iter().find(|contract| contract.kind() == "http").unwrap();
     let stop = mock_server::Behavior::Does(Reply::Response(http.unauthorized()));
     let (service, storage) =
@@ -285,7 +285,7 @@ fn every_message_of_a_batch_is_settled_by_itself() {
 }
 
 #[test]
-fn what_lambda_has_recorded_of_this_function_is_processed_and_may_be_a_duplicate() {
+fn on_failure_records_of_this_function_are_processed_and_may_be_duplicates() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     // In the queue, in the bucket, and the plain event of a Lambda dead-letter queue.
     storage.send(record(ARN, 2));
@@ -309,7 +309,7 @@ fn what_lambda_has_recorded_of_this_function_is_processed_and_may_be_a_duplicate
 
 /// Lambda discards a record that its on-failure destination does not accept.
 #[test]
-fn a_queue_that_is_too_small_for_records_of_lambda_is_warned_of_where_that_can_be_seen() {
+fn a_small_queue_for_on_failure_records_causes_a_warning() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     let asked = || storage.requests().iter().filter(|it| *it == "GetQueueAttributes").count();
     let warnings = |invoked: &Invoked| invoked.summary["warnings"].clone();
@@ -344,7 +344,7 @@ fn a_queue_that_is_too_small_for_records_of_lambda_is_warned_of_where_that_can_b
 }
 
 #[test]
-fn without_the_permission_to_delete_nothing_is_delivered_twice_and_the_object_stays() {
+fn without_the_permission_to_delete_nothing_is_duplicated_and_the_object_remains() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     fill(&storage, "logs", 1);
     storage.deny(["DeleteObject"]);
@@ -398,7 +398,7 @@ fn without_other_permissions_events_wait_and_a_warning_names_the_call() {
 
 /// It is unknown what a killed invocation has delivered: the next one counts all of it.
 #[test]
-fn a_delivery_that_was_begun_and_not_ended_is_counted_as_a_possible_duplicate() {
+fn an_interrupted_delivery_is_counted_as_a_possible_duplicate() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     fill(&storage, "logs", 1);
     let config = with_logzio(&logzio);
@@ -423,7 +423,7 @@ fn a_delivery_that_was_begun_and_not_ended_is_counted_as_a_possible_duplicate() 
 
 /// Stored, delivered and deleted events remain as versions, which the shipper never reads.
 #[test]
-fn a_bucket_with_object_lock_keeps_versions_and_is_used_like_any_other() {
+fn a_bucket_with_object_lock_works_like_any_other() {
     let (logzio, storage) = (Logzio::with_behaviors([stop(), stop()]), Storage::start());
     storage.lock();
     let mut lambda = Lambda::start_with_aws(&with_logzio(&logzio), &storage.url());
@@ -463,7 +463,7 @@ fn a_bucket_with_object_lock_keeps_versions_and_is_used_like_any_other() {
 }
 
 #[test]
-fn a_destination_that_is_known_to_be_down_is_asked_for_no_object() {
+fn objects_of_a_destination_that_is_down_are_not_read() {
     let storage = Storage::start();
     let config = json!({
         "destinations": {
@@ -504,7 +504,7 @@ fn an_object_that_kills_the_function_ends_in_the_dead_letter_queue() {
 }
 
 #[test]
-fn a_mapping_that_takes_no_report_has_the_whole_batch_fail_and_nothing_is_delivered_twice() {
+fn without_partial_batch_responses_the_whole_batch_fails_without_duplicates() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     fill(&storage, "logs", 2);
     storage.send("no JSON");
@@ -533,7 +533,7 @@ fn s3_may_not_invoke_the_function_itself() {
 /// Lambda stops a function whose own messages invoke it 16 times, detected by a trace header. Every
 /// invocation here has one, and the mock server rejects requests that contain it.
 #[test]
-fn what_the_function_sends_itself_is_no_recursive_loop() {
+fn the_functions_own_messages_are_not_a_recursive_loop() {
     let (logzio, storage) =
         (Logzio::with_behaviors(std::iter::repeat_n(stop(), 21)), Storage::start());
     let mut config = with_logzio(&logzio);
@@ -556,7 +556,7 @@ fn what_the_function_sends_itself_is_no_recursive_loop() {
 }
 
 #[test]
-fn what_is_rejected_and_cannot_be_stored_as_a_dead_letter_stays_in_its_object() {
+fn a_dead_letter_that_cannot_be_stored_stays_in_its_object() {
     let sent = with_the_first_too_long(3);
     let behaviors = [Behavior::rejects_the_first(), Behavior::rejects_the_first()];
     let (bulk, storage) = (Bulk::with_behaviors(behaviors), Storage::start());

@@ -179,7 +179,7 @@ fn is_of_another_configuration(case: &str) -> bool {
 }
 
 #[test]
-fn the_shipper_makes_of_mock_servers_what_it_made_of_third_party_servers() {
+fn mock_servers_have_the_same_results_as_third_party_servers() {
     let servers = ["collector", "victorialogs", "opensearch-2", "opensearch-3"];
     let all = Recorded::all();
     let cases: Vec<_> = all

@@ -45,7 +45,7 @@ fn ago(time: Duration) -> String {
 }
 
 #[test]
-fn a_schedule_counts_what_is_stored_and_what_has_no_pointer() {
+fn a_schedule_counts_stored_events_and_missing_pointers() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     let mut lambda = scene(&logzio, &storage);
     storage.send("a pointer");
@@ -69,7 +69,7 @@ fn a_schedule_counts_what_is_stored_and_what_has_no_pointer() {
 }
 
 #[test]
-fn a_replay_sends_pointers_and_what_they_point_to_is_delivered() {
+fn a_replay_sends_pointers_whose_objects_are_delivered() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     let mut lambda = scene(&logzio, &storage);
     let invoked = replay(&mut lambda, &json!({"destination": "a"}));
@@ -104,7 +104,7 @@ fn a_replay_is_of_a_time_range() {
 }
 
 #[test]
-fn a_replay_that_has_no_time_left_says_where_it_goes_on() {
+fn a_replay_without_time_reports_where_to_continue() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     let mut lambda = scene(&logzio, &storage);
     let event = json!({"logagg": "replay", "after": key("a", 0)});
@@ -115,14 +115,14 @@ fn a_replay_that_has_no_time_left_says_where_it_goes_on() {
 }
 
 #[test]
-fn a_replay_that_cannot_be_done_is_an_error_that_says_why() {
+fn an_impossible_replay_is_an_error_with_the_reason() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     let mut lambda = scene(&logzio, &storage);
     let check = |lambda: &mut Lambda, request: Value, expected: &str| {
         let error = replay(lambda, &request).result.unwrap_err();
         assert!(error.message.contains(expected), "{}", error.message);
     };
-    check(&mut lambda, json!({"destination": "gone"}), "\"gone\" is not in the configuration");
+    check(&mut lambda, json!({"destination": "gone"}), "\"gone\" is not configured");
     check(&mut lambda, json!({"dryrun": true}), "invalid replay request");
     storage.deny(["SendMessageBatch"]);
     let invoked = replay(&mut lambda, &json!({}));

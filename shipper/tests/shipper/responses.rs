@@ -53,7 +53,7 @@ impl OwnResponse {
 }
 
 #[test]
-fn the_page_of_each_destination_says_what_every_answer_means() {
+fn the_page_of_each_destination_explains_every_response() {
     let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/destinations");
     let mut wrong = String::new();
     for contract in ALL {

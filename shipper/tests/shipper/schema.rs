@@ -276,7 +276,7 @@ fn the_published_schemas_are_those_that_are_gone_by() {
 }
 
 #[test]
-fn the_schema_takes_every_configuration_that_is_shown_or_tried() {
+fn the_schema_accepts_every_documented_or_tested_configuration() {
     for document in configurations() {
         assert_eq!(reader_refuses(&document), None, "{document}");
         assert_eq!(Published::shipper().refusal(&document), None, "{document}");
@@ -284,7 +284,7 @@ fn the_schema_takes_every_configuration_that_is_shown_or_tried() {
 }
 
 #[test]
-fn what_is_tried_here_has_every_field_there_is() {
+fn the_tested_configurations_have_every_field() {
     let schema = config::schema();
     let mut open = BTreeSet::new();
     every_name(&schema, "", &mut open);
@@ -298,7 +298,7 @@ fn what_is_tried_here_has_every_field_there_is() {
 }
 
 #[test]
-fn a_wrong_type_or_word_or_number_is_refused_by_both() {
+fn an_invalid_value_is_rejected_by_both() {
     let schema = config::schema();
     for document in configurations() {
         for spot in Spots::of(&document, &schema).fields {
@@ -310,7 +310,7 @@ fn a_wrong_type_or_word_or_number_is_refused_by_both() {
 }
 
 #[test]
-fn an_unknown_field_is_refused_by_both_and_so_is_one_that_is_missing() {
+fn unknown_and_missing_fields_are_rejected_by_both() {
     let schema = config::schema();
     for document in configurations() {
         let spots = Spots::of(&document, &schema);
@@ -333,7 +333,7 @@ fn an_unknown_field_is_refused_by_both_and_so_is_one_that_is_missing() {
 }
 
 #[test]
-fn fields_that_cannot_stand_together_or_must_not_all_be_missing_are_refused_by_both() {
+fn conflicting_and_missing_fields_are_rejected_by_both() {
     let of = |destination: Value| json!({"destinations": {"x": destination}});
     for (kind, key, other) in [
         ("datadog", "api_key", "site"),
@@ -359,7 +359,7 @@ fn fields_that_cannot_stand_together_or_must_not_all_be_missing_are_refused_by_b
 }
 
 #[test]
-fn the_schema_takes_both_ends_of_every_range() {
+fn the_schema_accepts_both_ends_of_every_range() {
     let schema = config::schema();
     for document in configurations() {
         for spot in Spots::of(&document, &schema).fields {
@@ -372,7 +372,7 @@ fn the_schema_takes_both_ends_of_every_range() {
 }
 
 #[test]
-fn the_enforcers_schema_says_what_its_reader_says() {
+fn the_enforcers_schema_agrees_with_its_parser() {
     const POLICY: &str = r#"{"version":1,"name":"logs","region":"eu-west-1","account_id":"123456789012","retention_in_days":30,"select":[{"name_prefixes":["/aws/lambda/"]}]}"#;
 
     let published = Published::read("enforcer.schema.json");
@@ -443,7 +443,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn no_text_that_the_reader_takes_is_refused_by_the_schema(document in with_another_text()) {
+    fn no_accepted_string_is_rejected_by_the_schema(document in with_another_text()) {
         takes_at_least_what_the_reader_takes(&document);
     }
 }

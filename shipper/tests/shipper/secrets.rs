@@ -103,7 +103,7 @@ fn a_secret_is_fetched_once_however_many_invocations_there_are() {
 }
 
 #[test]
-fn a_secret_that_was_rotated_is_fetched_again_and_the_event_delivered() {
+fn a_rotated_secret_is_fetched_again_and_the_event_delivered() {
     let secret_stores = SecretStores::start();
     secret_stores.keep(SECRET_ARN, &format!("{SECRET}-1"));
     let (cluster, server) = Cluster::start(&format!("{SECRET}-1"));
@@ -122,7 +122,7 @@ fn a_secret_that_was_rotated_is_fetched_again_and_the_event_delivered() {
 }
 
 #[test]
-fn a_secret_that_stays_refused_is_not_fetched_for_every_invocation() {
+fn a_permanently_rejected_secret_is_not_fetched_for_every_invocation() {
     let secret_stores = SecretStores::start();
     secret_stores.keep(SECRET_ARN, SECRET);
     let (cluster, server) = Cluster::start("another");
@@ -155,7 +155,7 @@ fn a_renewal_that_hangs_ends_before_the_invocation_does() {
 }
 
 #[test]
-fn a_secret_is_fetched_again_whatever_words_a_service_has_for_a_wrong_one() {
+fn a_rejected_secret_is_fetched_again_for_every_destination() {
     let splunk = |url: String| json!({"type": "splunk_hec", "url": url, "token": SECRET_ARN});
     let sumo = |_: String| json!({"type": "sumologic", "url": SECRET_ARN});
     let codes = [(403, 1), (401, 2), (400, 3), (403, 4), (400, 21)];
@@ -187,7 +187,7 @@ fn a_secret_is_fetched_again_whatever_words_a_service_has_for_a_wrong_one() {
 }
 
 #[test]
-fn an_address_that_is_kept_as_a_secret_is_held_to_the_same_rules() {
+fn a_url_in_a_secret_follows_the_same_rules() {
     let config = json!({"destinations": {"x": {"type": "sumologic", "url": SECRET_ARN}}});
     for (kept, told) in [
         (
@@ -208,7 +208,7 @@ fn an_address_that_is_kept_as_a_secret_is_held_to_the_same_rules() {
 }
 
 #[test]
-fn secrets_that_cannot_be_had_are_told_with_the_field_and_the_permission() {
+fn missing_secrets_are_reported_with_field_and_permission() {
     let secret_stores = SecretStores::start();
     let denied = format!(r#"{{"__type":"AccessDeniedException","Message":"{SECRET}"}}"#);
     secret_stores.response([Response::new(400, denied)]);
@@ -226,7 +226,7 @@ fn secrets_that_cannot_be_had_are_told_with_the_field_and_the_permission() {
 }
 
 #[test]
-fn a_document_with_arns_is_checked_before_anything_is_fetched() {
+fn a_document_with_arns_is_validated_before_anything_is_fetched() {
     let secret_stores = SecretStores::start();
     let (_, server) = Cluster::start(SECRET);
     let mut wrong = config(&server, "arn:aws:s3:::bucket/key");

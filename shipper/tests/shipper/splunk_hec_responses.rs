@@ -102,7 +102,7 @@ fn messages() -> Vec<String> {
 }
 
 #[test]
-fn what_is_indexed_is_delivered() {
+fn indexed_events_are_delivered() {
     let (indexer, server) = Indexer::start(1);
     let config = json!({"destinations": {"x": Indexer::config(&server)}});
     let invoked = Lambda::start(&config).invoke(&event::of(60));
@@ -117,7 +117,7 @@ fn what_is_indexed_is_delivered() {
 /// An event before an invalid one was parsed, and without acknowledgement it is not known to be
 /// indexed.
 #[test]
-fn what_precedes_a_bad_event_is_not_delivered_before_it_is_acknowledged() {
+fn events_before_an_invalid_one_are_not_delivered_before_acknowledgement() {
     let (indexer, server) = Indexer::start(0);
     let config = json!({"destinations": {"x": Indexer::config(&server)}});
     let messages: Vec<String> = (0..60)
@@ -160,7 +160,7 @@ impl Service for Balancer {
 }
 
 #[test]
-fn behind_a_load_balancer_the_indexer_is_asked_that_was_sent_to() {
+fn acknowledgement_uses_the_same_indexer_behind_a_load_balancer() {
     let balancer =
         Arc::new(Balancer { indexers: [0, 0].map(Indexer::new), next: Mutex::default() });
     let server = Server::start(Arc::clone(&balancer));
@@ -200,7 +200,7 @@ fn nothing_is_sent_where_nothing_would_be_acknowledged() {
 }
 
 #[test]
-fn what_is_never_indexed_is_returned_to_source_in_time() {
+fn unindexed_events_return_to_source_in_time() {
     const RESERVE: Duration = Duration::from_secs(30);
 
     let (indexer, server) = Indexer::start(usize::MAX);
@@ -220,7 +220,7 @@ fn what_is_never_indexed_is_returned_to_source_in_time() {
 /// <https://github.com/splunk/splunk-connect-for-kubernetes/issues/64>,
 /// <https://github.com/moby/moby/issues/35862>
 #[test]
-fn a_blank_event_is_never_sent_and_harms_no_other() {
+fn a_blank_event_is_never_sent_and_affects_no_other() {
     let splunk = MockServer::start(&SplunkHec, []);
     let messages: Vec<String> = (0..40)
         .map(|index| match index % 4 {

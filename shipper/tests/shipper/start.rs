@@ -18,7 +18,7 @@ fn check(config: Option<&str>, expected: &str) {
 }
 
 #[test]
-fn every_mistake_is_told_at_once_and_no_secret_with_it() {
+fn every_error_is_reported_at_once_without_secrets() {
     let config = format!(
         r#"{{
             "destinations": {{
@@ -51,7 +51,7 @@ fn every_mistake_is_told_at_once_and_no_secret_with_it() {
 }
 
 #[test]
-fn whoever_starts_it_by_hand_is_told_what_it_is() {
+fn a_manual_start_explains_the_program() {
     let output = Command::new(env!("CARGO_BIN_EXE_bootstrap")).env_clear().output().unwrap();
     assert!(!output.status.success());
     assert_eq!(
@@ -63,7 +63,7 @@ fn whoever_starts_it_by_hand_is_told_what_it_is() {
 }
 
 #[test]
-fn a_missing_configuration_is_a_mistake() {
+fn a_missing_configuration_is_an_error() {
     let expected = "no configuration: set LOGAGG_CONFIG to the document, or one of \
         LOGAGG_CONFIG_FILE, LOGAGG_CONFIG_SSM and LOGAGG_CONFIG_S3 to where it is";
     check(None, expected);
@@ -71,7 +71,7 @@ fn a_missing_configuration_is_a_mistake() {
 }
 
 #[test]
-fn a_configuration_that_is_no_json_is_told_by_position() {
+fn invalid_json_is_reported_by_position() {
     check(
         Some(&format!("{{\"token\": {SECRET}}}")),
         "LOGAGG_CONFIG has 1 error:\n  invalid JSON: syntax error at line 1 column 11",
@@ -79,7 +79,7 @@ fn a_configuration_that_is_no_json_is_told_by_position() {
 }
 
 #[test]
-fn destinations_that_would_store_things_twice_cannot_stand_together() {
+fn destinations_without_deduplication_cannot_be_combined() {
     check(
         Some(
             r#"{"destinations": {
@@ -126,7 +126,7 @@ fn check_in(variables: &[(&str, &str)], config: &str, expected: &str) {
 }
 
 #[test]
-fn an_endpoint_that_aws_does_not_have_is_an_error_and_no_other_endpoint_is_used() {
+fn an_unknown_endpoint_of_aws_is_an_error_without_fallback() {
     let destinations = r#""destinations": {"logs": {"type": "logzio", "token": "t"}}"#;
     let undelivered = format!(r#"{{{destinations}, "undelivered": {{"bucket": "stored"}}}}"#);
     let fips = ("AWS_USE_FIPS_ENDPOINT", "true");

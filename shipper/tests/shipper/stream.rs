@@ -84,7 +84,7 @@ fn the_lowest_number_that_could_not_be_delivered_is_the_only_one_reported() {
 }
 
 #[test]
-fn what_was_delivered_behind_the_reported_number_is_counted_as_a_possible_duplicate() {
+fn records_delivered_after_the_reported_number_are_possible_duplicates() {
     // The destination stops at one document of the second record only.
     let words = std::collections::BTreeMap::from([(2, (403, "cluster_block_exception"))]);
     let bulk = Bulk::with_behaviors([Behavior::Items(words)]);
@@ -156,7 +156,7 @@ fn a_record_that_cannot_be_decoded_is_stored_or_else_reported() {
 }
 
 #[test]
-fn a_mapping_that_takes_no_report_has_the_whole_batch_fail() {
+fn without_partial_batch_responses_the_whole_batch_fails() {
     let words = std::collections::BTreeMap::from([(2, (403, "cluster_block_exception"))]);
     let bulk = Bulk::with_behaviors([Behavior::Items(words)]);
     let config = json!({"destinations": {"search": bulk.config()}, "batch_failures": "fail"});
@@ -170,7 +170,7 @@ fn a_mapping_that_takes_no_report_has_the_whole_batch_fail() {
 }
 
 #[test]
-fn a_batch_that_expands_to_more_than_is_held_at_once_is_taken_in_turns() {
+fn a_batch_that_exceeds_the_memory_limit_is_processed_in_turns() {
     let bulk = Bulk::start();
     let config = json!({"destinations": {"search": bulk.config()}, "max_decoded_bytes": 1_048_576});
     let all: Vec<Vec<u8>> = (0..5)

@@ -55,7 +55,7 @@ fn lambda(bulk: &Bulk, authority: &Authority) -> (Lambda, TempDir) {
 }
 
 #[test]
-fn a_service_with_a_trusted_certificate_is_delivered_to() {
+fn a_destination_with_a_trusted_certificate_receives_records() {
     let authority = authority();
     let bulk = Bulk::with_tls(server(&authority, "127.0.0.1"));
     let (mut lambda, _folder) = lambda(&bulk, &authority);
@@ -66,7 +66,7 @@ fn a_service_with_a_trusted_certificate_is_delivered_to() {
 }
 
 #[test]
-fn what_is_too_large_or_too_much_is_divided_and_sent_again_through_tls() {
+fn oversized_and_throttled_requests_are_split_and_retried_over_tls() {
     let authority = authority();
     let bulk = Bulk::with_tls(server(&authority, "127.0.0.1"));
     let busy = Response::new(429, "<html>slow down</html>").with("retry-after", "0");
@@ -87,7 +87,7 @@ fn what_is_too_large_or_too_much_is_divided_and_sent_again_through_tls() {
 }
 
 #[test]
-fn nothing_is_sent_to_a_service_that_cannot_prove_who_it_is() {
+fn nothing_is_sent_without_a_trusted_certificate() {
     let trusted = authority();
     for tls in [server(&authority(), "127.0.0.1"), server(&trusted, "another.example")] {
         let bulk = Bulk::with_tls(tls);

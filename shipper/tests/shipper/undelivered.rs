@@ -29,7 +29,7 @@ fn busy() -> Behavior {
 }
 
 #[test]
-fn what_is_left_is_stored_and_a_retry_overwrites_it() {
+fn undelivered_events_are_stored_and_a_retry_overwrites_them() {
     let (bulk, storage) = (Bulk::with_behaviors([busy(), busy()]), Storage::start());
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
@@ -63,7 +63,7 @@ fn what_is_left_is_stored_and_a_retry_overwrites_it() {
 }
 
 #[test]
-fn a_service_that_asks_to_wait_is_not_sent_anything_by_the_next_invocation() {
+fn a_retry_after_applies_to_the_next_invocation() {
     let (bulk, storage) = (Bulk::with_behaviors([busy()]), Storage::start());
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
@@ -77,7 +77,7 @@ fn a_service_that_asks_to_wait_is_not_sent_anything_by_the_next_invocation() {
 }
 
 #[test]
-fn only_what_is_left_is_stored() {
+fn only_undelivered_records_are_stored() {
     let words = std::collections::BTreeMap::from([(1, (403, "cluster_block_exception"))]);
     let (bulk, storage) = (Bulk::with_behaviors([Behavior::Items(words)]), Storage::start());
     let config =
@@ -89,7 +89,7 @@ fn only_what_is_left_is_stored() {
 }
 
 #[test]
-fn where_storing_fails_the_event_returns_to_its_source_and_the_warning_names_the_call() {
+fn if_storing_fails_the_event_returns_to_its_source_with_a_warning() {
     let (bulk, storage) = (Bulk::with_behaviors([busy()]), Storage::start());
     storage.reject([Response::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     let config =
@@ -106,7 +106,7 @@ fn where_storing_fails_the_event_returns_to_its_source_and_the_warning_names_the
 }
 
 #[test]
-fn what_may_be_stored_although_storing_failed_is_counted_as_a_possible_duplicate() {
+fn an_ambiguous_write_is_counted_as_a_possible_duplicate() {
     let stop = logzio::Behavior::Does(Reply::Response(Response::new(401, "")));
     let (logzio, storage) = (Logzio::with_behaviors([stop]), Storage::start());
     let config = json!({
@@ -125,7 +125,7 @@ fn what_may_be_stored_although_storing_failed_is_counted_as_a_possible_duplicate
 }
 
 #[test]
-fn what_passes_by_itself_does_not_keep_events_from_being_stored() {
+fn transient_errors_do_not_prevent_storing() {
     let (bulk, storage) = (Bulk::with_behaviors([busy()]), Storage::start());
     storage.reject([Response::new(503, "<Error><Code>SlowDown</Code></Error>")]);
     let config =
@@ -135,7 +135,7 @@ fn what_passes_by_itself_does_not_keep_events_from_being_stored() {
 }
 
 #[test]
-fn a_dead_destination_never_makes_a_healthy_one_receive_anything_twice() {
+fn a_failing_destination_causes_no_duplicates_at_a_healthy_one() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     let dead = Logzio::with_behaviors(std::iter::repeat_n(
         logzio::Behavior::Does(Reply::Response(Response::new(401, ""))),
@@ -178,7 +178,7 @@ fn a_destination_that_is_down_does_not_hold_invocations() {
 }
 
 #[test]
-fn time_for_storing_is_kept_even_while_a_service_hangs() {
+fn time_for_storing_is_reserved_while_a_destination_hangs() {
     let (bulk, storage) =
         (Bulk::with_behaviors([Behavior::Does(Reply::Silence)]), Storage::start());
     let config = json!({
@@ -250,7 +250,7 @@ fn parts_that_were_delivered_before_the_whole_is_stored_are_counted() {
 /// What a destination rejects is stored at the first delivery, whether it identifies the rejected
 /// events or only counts them.
 #[test]
-fn what_is_rejected_is_a_dead_letter_at_the_first_delivery() {
+fn rejected_events_are_dead_letters_at_the_first_delivery() {
     let sent = with_the_first_too_long(3);
     let (bulk, storage) = (Bulk::with_behaviors([Behavior::rejects_the_first()]), Storage::start());
     let config =
@@ -281,7 +281,7 @@ fn what_is_rejected_is_a_dead_letter_at_the_first_delivery() {
 }
 
 #[test]
-fn what_is_rejected_and_cannot_be_stored_returns_to_its_source() {
+fn a_dead_letter_that_cannot_be_stored_returns_to_its_source() {
     let sent = with_the_first_too_long(3);
     let (bulk, storage) = (Bulk::with_behaviors([Behavior::rejects_the_first()]), Storage::start());
     storage.deny(["PutObject"]);

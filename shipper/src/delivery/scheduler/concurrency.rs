@@ -75,7 +75,7 @@ fn more_requests_are_under_way_the_better_it_goes() {
 }
 
 #[test]
-fn a_service_that_throttles_gets_half_as_many_and_the_rest_waits() {
+fn throttling_halves_the_concurrency() {
     let fake = one_at_a_time(Deduplication::PerRecord);
     let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(40));
     let records = records(&log_sources, &names);
@@ -97,7 +97,7 @@ fn a_service_that_throttles_gets_half_as_many_and_the_rest_waits() {
 }
 
 #[test]
-fn answers_may_come_in_any_order_and_after_the_time_is_over() {
+fn responses_may_arrive_in_any_order_and_after_the_deadline() {
     let fake = one_at_a_time(Deduplication::None);
     let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(5));
     let records = records(&log_sources, &names);
@@ -159,7 +159,7 @@ fn fail_until_open(
 }
 
 #[test]
-fn a_destination_that_is_down_is_given_up_and_probed_once_an_interval() {
+fn a_destination_that_is_down_is_probed_once_an_interval() {
     let fake = one_at_a_time(Deduplication::PerRecord);
     let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(4));
     let records = records(&log_sources, &names);
@@ -208,7 +208,7 @@ fn a_destination_that_is_down_is_given_up_and_probed_once_an_interval() {
 }
 
 #[test]
-fn without_another_place_an_outage_is_outlasted() {
+fn without_storage_an_outage_is_retried_until_the_deadline() {
     let fake = one_at_a_time(Deduplication::PerRecord);
     let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(1));
     let records = records(&log_sources, &names);
@@ -231,7 +231,7 @@ fn without_another_place_an_outage_is_outlasted() {
 }
 
 #[test]
-fn a_record_that_is_too_large_is_put_aside_where_the_user_wants_that() {
+fn an_oversized_record_is_a_dead_letter_if_configured() {
     let mut fake = Fake::new(Deduplication::PerRecord);
     fake.limits.max_record_bytes = 10;
     let (log_sources, names) = ([LogSource::new("1", "g", "s")], ["a".to_owned(), "b".repeat(20)]);
@@ -249,7 +249,7 @@ fn a_record_that_is_too_large_is_put_aside_where_the_user_wants_that() {
 }
 
 #[test]
-fn what_a_destination_would_not_know_again_is_counted_by_event() {
+fn records_without_deduplication_are_counted_by_event() {
     let fake = one_at_a_time(Deduplication::None);
     let log_sources: Vec<LogSource<'_>> =
         (0..3).map(|event| LogSource::new("1", "g", "s").of_event(event)).collect();
@@ -414,7 +414,7 @@ proptest! {
     /// A destination that deduplicates requests ends up with everything exactly once, except for
     /// the possible duplicates, whether undelivered records are retried alone or with their event.
     #[test]
-    fn what_is_known_by_its_request_is_there_once_or_counted(
+    fn deduplicated_requests_are_delivered_once_or_counted(
         lengths in prop::collection::vec(1..9_usize, 1..16),
         responses in prop::collection::vec(0..5_usize, 0..12),
         order in prop::collection::vec(0..8_usize, 0..40),

@@ -50,7 +50,7 @@ fn asks_to_wait(seconds: &str) -> Result<Response, Fault> {
 }
 
 #[test]
-fn a_service_that_asks_to_wait_is_left_alone_by_later_invocations_for_as_long() {
+fn a_retry_after_applies_to_later_invocations() {
     let fake = Fake::new(Deduplication::None);
     let (requests, _, undelivered, endpoint_state) =
         deliver(&fake, known(), START, |_| asks_to_wait("90"));
@@ -67,7 +67,7 @@ fn a_service_that_asks_to_wait_is_left_alone_by_later_invocations_for_as_long() 
 }
 
 #[test]
-fn nobody_is_left_alone_for_longer_than_two_minutes() {
+fn no_wait_is_longer_than_two_minutes() {
     let fake = Fake::new(Deduplication::None);
     let (_, _, _, endpoint_state) = deliver(&fake, known(), START, |_| asks_to_wait("86400"));
     assert_eq!(endpoint_state.pause(START), Some(Duration::from_secs(120)));
@@ -78,7 +78,7 @@ fn nobody_is_left_alone_for_longer_than_two_minutes() {
 }
 
 #[test]
-fn a_service_is_asked_whether_it_gives_receipts_before_it_is_sent_anything() {
+fn acknowledgement_support_is_checked_before_anything_is_sent() {
     let fake = Fake::new(Deduplication::None);
     let (requests, doubles, undelivered, endpoint_state) =
         deliver(&fake, EndpointState::default(), START, |_| response("!"));
@@ -118,7 +118,7 @@ fn a_request_is_not_begun_that_would_not_be_made_in_time() {
 }
 
 #[test]
-fn a_request_that_took_long_to_make_once_is_no_reason_to_make_none() {
+fn a_single_slow_build_does_not_prevent_the_first_attempt() {
     let fake = Fake::new(Deduplication::None);
     let slow = EndpointState { build_time: Duration::from_secs(1_000), ..known() };
     let (requests, ..) = deliver(&fake, slow, START, |_| response("++"));
@@ -126,7 +126,7 @@ fn a_request_that_took_long_to_make_once_is_no_reason_to_make_none() {
 }
 
 #[test]
-fn what_is_no_http_is_not_tried_again_and_may_have_taken_what_was_sent() {
+fn a_response_that_is_not_http_is_ambiguous_and_not_retried() {
     let fake = Fake::new(Deduplication::None);
     let (requests, doubles, undelivered, _) =
         deliver(&fake, known(), START, |_| Err(Fault::NotHttp));
@@ -135,7 +135,7 @@ fn what_is_no_http_is_not_tried_again_and_may_have_taken_what_was_sent() {
 }
 
 #[test]
-fn a_service_that_pays_no_attention_to_ids_may_have_what_is_sent_again_twice() {
+fn a_destination_that_ignores_ids_may_hold_duplicates() {
     // A response of a gateway says nothing about it.
     let responses = || [Err(Fault::Timeout), response("++")].into_iter();
     let mut fake = Fake::new(Deduplication::PerRecord);
@@ -151,7 +151,7 @@ fn a_service_that_pays_no_attention_to_ids_may_have_what_is_sent_again_twice() {
 }
 
 #[test]
-fn what_was_sent_before_a_service_asked_to_wait_does_not_end_the_wait() {
+fn an_earlier_request_does_not_end_the_wait() {
     let mut endpoint_state = known();
     endpoint_state.asked_to_wait(after(10), Duration::from_secs(60));
     endpoint_state.took(after(9));
@@ -161,7 +161,7 @@ fn what_was_sent_before_a_service_asked_to_wait_does_not_end_the_wait() {
 }
 
 #[test]
-fn where_there_is_storage_nobody_waits_for_a_service_that_asked_to_be_left_alone() {
+fn with_storage_a_long_retry_after_ends_the_delivery() {
     let fake = Fake::new(Deduplication::None);
     let log_source = LogSource::new("1", "g", "s");
     let records = [Record::of(&log_source, "a")];

@@ -33,7 +33,7 @@ fn all(request: &str) -> Result<Response, Fault> {
 }
 
 #[test]
-fn a_bad_event_is_found_with_few_requests_and_harms_no_other() {
+fn an_invalid_event_is_found_with_few_requests_without_affecting_others() {
     let mut messages = vec!["good"; 1_000];
     messages[617] = "bad";
     let fake = Fake::new(Deduplication::None);
@@ -63,7 +63,7 @@ fn an_event_is_tried_once_without_the_fields_of_its_json() {
 }
 
 #[test]
-fn a_service_that_takes_nothing_is_not_well_and_everything_is_left_soon() {
+fn a_destination_that_rejects_everything_is_stopped_early() {
     for messages in [&["one"][..], &["one", "two"], &["{\"a\":1}"; 500]] {
         let mut fake = Fake::new(Deduplication::None);
         fake.limits = Limits::of_bytes(100_000, 100_000);
@@ -74,7 +74,7 @@ fn a_service_that_takes_nothing_is_not_well_and_everything_is_left_soon() {
 }
 
 #[test]
-fn however_many_are_bad_the_number_of_requests_has_a_bound() {
+fn the_number_of_requests_is_bounded_however_many_records_are_invalid() {
     let messages: Vec<&str> = (0..4_000).map(|n| ["good", "bad"][n % 2]).collect();
     let mut fake = Fake::new(Deduplication::None);
     fake.limits = Limits::of_bytes(100_000, 100_000);
@@ -97,7 +97,7 @@ fn the_size_that_went_through_is_remembered() {
 }
 
 #[test]
-fn what_is_refused_alone_and_larger_than_what_goes_through_is_too_large() {
+fn a_single_rejected_record_above_the_accepted_size_is_too_large() {
     let large = "x".repeat(900);
     let mut messages = vec!["0123456789"; 200];
     messages[150] = &large;
@@ -111,7 +111,7 @@ fn what_is_refused_alone_and_larger_than_what_goes_through_is_too_large() {
 }
 
 #[test]
-fn a_request_that_is_throttled_twice_is_sent_in_halves() {
+fn a_request_that_is_throttled_twice_is_split() {
     let messages = vec!["0123456789"; 100];
     let mut fake = Fake::new(Deduplication::None);
     fake.limits = Limits::of_bytes(2_000, 2_000);
@@ -141,7 +141,7 @@ fn a_request_that_is_throttled_twice_is_sent_in_halves() {
 }
 
 #[test]
-fn tries_go_on_for_as_long_as_there_is_time() {
+fn retries_continue_until_the_deadline() {
     for seconds in [2, 8, 30] {
         let give_up_at = START + Duration::from_secs(seconds);
         let settings = Settings { give_up_at, ..settings() };
@@ -153,7 +153,7 @@ fn tries_go_on_for_as_long_as_there_is_time() {
 }
 
 #[test]
-fn where_requests_are_limited_and_not_their_size_none_is_divided() {
+fn a_limit_on_the_number_of_requests_causes_no_split() {
     let messages = vec!["0123456789"; 400];
     let mut fake = Fake::new(Deduplication::None);
     fake.limits = Limits::of_bytes(500, 500);

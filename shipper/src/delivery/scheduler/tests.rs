@@ -251,7 +251,7 @@ fn batches_keep_the_limit_of_records() {
 }
 
 #[test]
-fn pieces_of_which_nobody_knows_are_counted_when_they_are_sent_again_or_left() {
+fn records_with_an_unknown_result_are_counted_when_they_are_resent_or_undelivered() {
     let names = ["a", "b", "c", "d"];
     // With one undelivered record, Lambda also resends the three that were delivered.
     for (last, undelivered, doubled) in [("+", 0, 3), ("401", 1, 6)] {
@@ -267,7 +267,7 @@ fn pieces_of_which_nobody_knows_are_counted_when_they_are_sent_again_or_left() {
 }
 
 #[test]
-fn only_the_pieces_to_be_tried_again_are_sent_again() {
+fn only_retryable_records_are_resent() {
     let (requests, counts) = play(
         &Fake::new(Deduplication::PerRecord),
         &["a", "b", "c", "d"],
@@ -281,7 +281,7 @@ fn only_the_pieces_to_be_tried_again_are_sent_again() {
 }
 
 #[test]
-fn one_poisonous_record_takes_none_with_it_and_does_not_fail_the_invocation() {
+fn a_rejected_record_affects_no_other_and_does_not_fail_the_invocation() {
     let (_, counts) = play(
         &Fake::new(Deduplication::PerRecord),
         &["a", "poison", "c"],
@@ -293,7 +293,7 @@ fn one_poisonous_record_takes_none_with_it_and_does_not_fail_the_invocation() {
 }
 
 #[test]
-fn a_refused_structured_line_is_sent_once_more_without_its_fields() {
+fn a_rejected_json_message_is_resent_without_its_fields() {
     let (requests, counts) = play(
         &Fake::new(Deduplication::PerRecord),
         &["{\"a\":1}", "b"],
@@ -313,7 +313,7 @@ fn a_refused_structured_line_is_sent_once_more_without_its_fields() {
 }
 
 #[test]
-fn fields_are_left_out_from_the_beginning_where_the_user_wants_that() {
+fn json_fields_are_omitted_if_configured() {
     let settings = Settings { json_fields: JsonFields::Omit, ..settings() };
     let (requests, counts) =
         play(&Fake::new(Deduplication::PerRecord), &["{\"a\":1}"], settings, vec![response("-")]);
@@ -322,7 +322,7 @@ fn fields_are_left_out_from_the_beginning_where_the_user_wants_that() {
 }
 
 #[test]
-fn a_request_that_is_too_large_is_divided_and_the_next_ones_are_smaller() {
+fn a_request_that_is_too_large_is_split_and_later_ones_are_smaller() {
     let mut fake = Fake::new(Deduplication::PerRecord);
     fake.limits.max_request_bytes = 8;
     let (requests, counts) = play(
@@ -336,7 +336,7 @@ fn a_request_that_is_too_large_is_divided_and_the_next_ones_are_smaller() {
 }
 
 #[test]
-fn a_single_record_that_is_too_large_ends_as_refused() {
+fn a_single_oversized_record_is_rejected() {
     let (requests, counts) = play(
         &Fake::new(Deduplication::PerRecord),
         &["a", "b", "c"],
@@ -349,7 +349,7 @@ fn a_single_record_that_is_too_large_ends_as_refused() {
 }
 
 #[test]
-fn a_record_over_the_limit_is_split_cut_or_refused_and_counted() {
+fn an_oversized_record_is_split_truncated_or_rejected_and_counted() {
     let mut fake = Fake::new(Deduplication::PerRecord);
     fake.limits.max_record_bytes = 48;
     let message = "0123456789".repeat(10);
@@ -375,7 +375,7 @@ fn a_record_over_the_limit_is_split_cut_or_refused_and_counted() {
 }
 
 #[test]
-fn a_structured_line_that_fits_without_its_fields_is_sent_whole() {
+fn a_json_message_that_fits_without_its_fields_is_sent_whole() {
     let mut fake = Fake::new(Deduplication::PerRecord);
     let message = "{\"a\":\"0123456789\"}";
     fake.limits.max_record_bytes = message.len() + 5;
@@ -387,7 +387,7 @@ fn a_structured_line_that_fits_without_its_fields_is_sent_whole() {
 }
 
 #[test]
-fn a_service_that_asks_for_a_time_gets_it() {
+fn a_retry_after_is_respected() {
     let fake = Fake::new(Deduplication::PerRecord);
     let log_source = LogSource::new("1", "g", "s");
     let record = Record { time: START, ..Record::of(&log_source, "a") };
@@ -414,7 +414,7 @@ fn a_service_that_asks_for_a_time_gets_it() {
 }
 
 #[test]
-fn a_wait_that_would_outlive_the_deadline_is_not_begun() {
+fn a_wait_beyond_the_deadline_does_not_begin() {
     let asks = Ok(Response {
         status: 429,
         retry_after: Some("3600".to_owned()),
@@ -456,7 +456,7 @@ fn a_request_gets_no_more_time_than_there_is() {
 }
 
 #[test]
-fn without_keys_what_is_left_after_an_unclear_answer_may_come_twice() {
+fn without_deduplication_undelivered_records_after_an_ambiguous_response_may_be_duplicated() {
     let settings = Settings { give_up_at: START + Duration::from_millis(101), ..settings() };
     let fake = Fake::new(Deduplication::None);
     let asks = |text: &str| {
@@ -472,7 +472,7 @@ fn without_keys_what_is_left_after_an_unclear_answer_may_come_twice() {
 }
 
 #[test]
-fn wrong_credentials_stop_everything_at_once() {
+fn invalid_credentials_stop_everything_at_once() {
     let mut fake = Fake::new(Deduplication::PerRecord);
     fake.limits.max_request_records = 1;
     let (requests, counts) =
@@ -482,7 +482,7 @@ fn wrong_credentials_stop_everything_at_once() {
 }
 
 #[test]
-fn without_keys_every_possible_duplicate_is_counted() {
+fn without_deduplication_every_possible_duplicate_is_counted() {
     let fake = Fake::new(Deduplication::None);
     let messages = ["a", "b", "c"];
     let (_, counts) =
@@ -497,7 +497,7 @@ fn without_keys_every_possible_duplicate_is_counted() {
 }
 
 #[test]
-fn without_keys_what_was_delivered_beside_something_left_may_come_twice() {
+fn without_deduplication_a_partial_delivery_may_be_duplicated() {
     let mut fake = Fake::new(Deduplication::None);
     fake.limits.max_request_records = 2;
     let (_, counts) =
@@ -509,7 +509,7 @@ fn without_keys_what_was_delivered_beside_something_left_may_come_twice() {
 }
 
 #[test]
-fn a_request_whose_compressed_body_is_too_large_is_divided_before_it_is_sent() {
+fn a_request_with_a_large_compressed_body_is_split_before_it_is_sent() {
     let mut fake = Fake::new(Deduplication::PerRecord);
     fake.limits.max_compressed_bytes = 60;
     let noise = |seed| -> String {
@@ -529,7 +529,7 @@ fn a_request_whose_compressed_body_is_too_large_is_divided_before_it_is_sent() {
 }
 
 #[test]
-fn what_a_receipt_was_given_for_is_delivered_once_it_is_stored() {
+fn an_accepted_request_is_delivered_once_it_is_indexed() {
     let mut fake = Fake::new(Deduplication::None);
     fake.limits.max_request_records = 1;
     let (requests, counts) = play(
@@ -551,7 +551,7 @@ fn what_a_receipt_was_given_for_is_delivered_once_it_is_stored() {
 }
 
 #[test]
-fn what_is_never_called_stored_is_returned_to_source_and_may_come_twice() {
+fn unacknowledged_records_return_to_source_and_may_be_duplicated() {
     let settings = Settings { give_up_at: START + Duration::from_millis(800), ..settings() };
     let fake = Fake::new(Deduplication::None);
     let responses = vec![response("#4"), response(""), Err(Fault::Timeout)];
@@ -562,7 +562,7 @@ fn what_is_never_called_stored_is_returned_to_source_and_may_come_twice() {
 }
 
 #[test]
-fn a_service_that_will_not_be_asked_ends_it() {
+fn a_rejected_acknowledgement_request_stops_the_delivery() {
     let (_, counts) = play(
         &Fake::new(Deduplication::None),
         &["a"],
@@ -573,7 +573,7 @@ fn a_service_that_will_not_be_asked_ends_it() {
 }
 
 #[test]
-fn a_request_is_divided_until_the_record_is_found_that_spoils_it() {
+fn a_request_is_split_until_the_invalid_record_is_found() {
     let (requests, counts) = play(
         &Fake::new(Deduplication::PerRecord),
         &["a", "poison", "c", "d"],
@@ -586,7 +586,7 @@ fn a_request_is_divided_until_the_record_is_found_that_spoils_it() {
 }
 
 #[test]
-fn what_a_service_would_not_keep_for_its_age_is_refused_and_counted() {
+fn records_that_are_too_old_are_rejected_and_counted() {
     let mut fake = Fake::new(Deduplication::PerRecord);
     fake.limits.max_age = Some(Duration::from_secs(60));
     let log_source = LogSource::new("1", "g", "s");

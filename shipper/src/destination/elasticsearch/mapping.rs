@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn how_an_index_is_mapped_is_asked_and_else_how_it_would_be() {
+    fn the_mapping_of_the_index_or_of_its_template_is_requested() {
         let asked: Vec<String> = destination()
             .inspection_requests(SystemTime::UNIX_EPOCH)
             .into_iter()
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_guessed_is_told() {
+    fn dynamic_mapping_causes_a_warning() {
         let well = template(TEMPLATE)["template"].take();
         let guesses = "the index maps fields dynamically";
         check(&json!({}), guesses);
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_tell_is_not_blamed() {
+    fn an_unknown_mapping_causes_no_warning() {
         assert_eq!(evaluate(404, r#"{"status":404}"#), Inspected::NotFound);
         assert_eq!(evaluate(403, r#"{"status":403}"#), Inspected::Unknown);
         assert_eq!(evaluate(200, "<html>"), Inspected::Unknown);

@@ -112,7 +112,7 @@ fn play(cells: Vec<(usize, Cell)>) -> Vec<(usize, RecordOutcome)> {
 
 /// All assertions on the cells are in one test, so that they run only once.
 #[test]
-fn whatever_fails_everything_adds_up_in_time_and_the_page_says_what_happens() {
+fn counts_add_up_before_the_deadline_whatever_fails_and_the_page_documents_it() {
     let mut cells = cells();
     let count = cells.len();
     cells.extend(storage_cells());
