@@ -30,7 +30,7 @@ fn check(behavior: &Behavior) -> (Counts, Bulk) {
     let counts = settled(&invoked, "search", &messages, &bulk.held());
     assert_eq!(counts.get("returned_to_source"), 3, "{counts:?}");
     let warning = invoked.summary["warnings"][0].as_str().unwrap();
-    assert!(warning.starts_with("request_timeout_ms is 600000, and the function's timeout"));
+    assert!(warning.starts_with("request_timeout_ms is 600000, but the function's timeout"));
     (counts, bulk)
 }
 

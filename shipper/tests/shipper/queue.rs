@@ -527,7 +527,7 @@ fn s3_may_not_invoke_the_function_itself() {
     let mut lambda = Lambda::start_with_aws(&with_bulk(&bulk), &storage.url());
     let notification = notification(BUCKET, &key("search", 1), 1);
     let error = lambda.invoke(notification.as_bytes()).result.unwrap_err();
-    assert!(error.message.contains("have S3 notify an SQS queue"), "{error:?}");
+    assert!(error.message.contains("send its notifications to an SQS queue"), "{error:?}");
 }
 
 /// Lambda stops a function whose own messages invoke it 16 times, detected by a trace header. Every

@@ -197,7 +197,7 @@ fn a_url_in_a_secret_follows_the_same_rules() {
         ),
         (
             format!("http://sumo.example/{SECRET}"),
-            "destinations.x.url: the address begins with http:// and is not this machine's own",
+            "destinations.x.url: the URL begins with http:// and is not a loopback address",
         ),
     ] {
         let secret_stores = SecretStores::start();

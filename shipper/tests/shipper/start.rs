@@ -65,7 +65,7 @@ fn a_manual_start_explains_the_program() {
 #[test]
 fn a_missing_configuration_is_an_error() {
     let expected = "no configuration: set LOGAGG_CONFIG to the document, or one of \
-        LOGAGG_CONFIG_FILE, LOGAGG_CONFIG_SSM and LOGAGG_CONFIG_S3 to where it is";
+        LOGAGG_CONFIG_FILE, LOGAGG_CONFIG_SSM and LOGAGG_CONFIG_S3 to its location";
     check(None, expected);
     check(Some(""), expected);
 }
