@@ -35,7 +35,7 @@ pub fn require_lambda() -> Result<(), NotInLambda> {
 
 impl Program {
     /// Reports to Lambda and the log why the process cannot start.
-    pub async fn refuse_to_start(self, error: &impl Display) -> ExitCode {
+    pub async fn fail_to_start(self, error: &impl Display) -> ExitCode {
         let message = format!("logagg {} cannot start: {error}", self.0);
         let _ = writeln!(stderr(), "{message}");
         if variable(RUNTIME_API).is_some()

@@ -62,8 +62,8 @@ impl Text {
             self.len = 0;
         }
         match self.bytes.get_mut(self.len..self.len + bytes.len()) {
-            Some(room) => {
-                room.copy_from_slice(bytes);
+            Some(capacity) => {
+                capacity.copy_from_slice(bytes);
                 self.len += bytes.len();
             }
             None => self.hash.get_or_insert_default().update(bytes),

@@ -15,7 +15,7 @@ async fn main() -> ExitCode {
     PROGRAM.keep_panics_short();
     let shipper = match start().await {
         Ok(shipper) => shipper,
-        Err(error) => return PROGRAM.refuse_to_start(&error).await,
+        Err(error) => return PROGRAM.fail_to_start(&error).await,
     };
     match runtime::run(shipper).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -41,7 +41,7 @@ const EARLY_INTERVAL: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(2);
 
 /// The number of attempts within [`LONGEST`].
-const MAX_TRIES: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// The maximum size of a response.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
@@ -120,7 +120,7 @@ struct State {
     failure: Option<NotFetched>,
     tried: Option<SystemTime>,
     /// How many times the endpoint was called.
-    tries: u64,
+    attempts: u64,
     /// How many times it returned credentials.
     generation: u64,
 }
@@ -164,23 +164,23 @@ impl ContainerCredentials {
     /// unexpired credentials stay in use.
     pub(super) async fn renew(&self, timeout: Duration) -> Result<Generation, NotFetched> {
         let until = Instant::now() + timeout.min(LONGEST);
-        let tries = {
+        let attempts = {
             let state = self.state();
             if !state.is_due(SystemTime::now()) {
                 return Ok(Generation(state.generation));
             }
-            state.tries
+            state.attempts
         };
         let waiting = tokio::time::timeout_at(until.into(), self.fetching.lock());
         let Ok(_fetching) = waiting.await else {
             return self.generation();
         };
         // Another caller fetched while this one waited: use its result.
-        if self.state().tries == tries {
+        if self.state().attempts == attempts {
             let fetched = self.fetch(until).await;
             let now = SystemTime::now();
             let mut state = self.state();
-            state.tries += 1;
+            state.attempts += 1;
             state.tried = Some(now);
             match fetched {
                 // Accepts credentials that have expired by the local clock, which may be wrong.
@@ -211,7 +211,7 @@ impl ContainerCredentials {
     }
 
     async fn fetch(&self, until: Instant) -> Result<Credentials, Reason> {
-        let mut tries = 0;
+        let mut attempts = 0;
         loop {
             let time_left = until.saturating_duration_since(Instant::now());
             let fetching = tokio::time::timeout(time_left, self.fetch_once());
@@ -219,11 +219,11 @@ impl ContainerCredentials {
                 Ok(credentials) => return Ok(credentials),
                 Err(reason) => reason,
             };
-            tries += 1;
-            let wait = backoff(tries, &mut fastrand::Rng::new());
+            attempts += 1;
+            let wait = backoff(attempts, &mut fastrand::Rng::new());
             let time_left = until.saturating_duration_since(Instant::now());
             let is_retryable = self.failed(reason.clone()).is_retryable();
-            if !is_retryable || tries == MAX_TRIES || wait >= time_left {
+            if !is_retryable || attempts == MAX_ATTEMPTS || wait >= time_left {
                 return Err(reason);
             }
             tokio::time::sleep(wait).await;

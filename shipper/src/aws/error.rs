@@ -88,7 +88,7 @@ pub enum Problem {
     NoResponse(Fault),
     /// The service rejected the request.
     #[error("{code} (status {status})")]
-    Refused {
+    Rejected {
         /// The HTTP status.
         status: u16,
         /// AWS's error code, or `other` if it does not have the form of a code.
@@ -101,7 +101,7 @@ pub enum Problem {
 
 impl Problem {
     fn is_denied(&self) -> bool {
-        matches!(self, Self::Refused { status, code }
+        matches!(self, Self::Rejected { status, code }
             if (matches!(status, 401 | 403) && !is_throttling(code)) || code.starts_with("AccessDenied"))
     }
 }
@@ -111,7 +111,7 @@ impl AwsError {
     pub fn is_retryable(&self) -> bool {
         match &self.problem {
             Problem::NoResponse(_) | Problem::Unreadable => true,
-            Problem::Refused { status, code } => {
+            Problem::Rejected { status, code } => {
                 matches!(status, 429 | 500 | 502..=504 | 509)
                     || is_throttling(code)
                     || (code == "LimitExceededException" && self.service == Service::Kinesis)
@@ -148,8 +148,8 @@ impl AwsError {
         match &self.problem {
             Problem::NoResponse(fault) => fault.ambiguity(),
             Problem::Unreadable => Ambiguity::Unclear,
-            Problem::Refused { status, .. } => Ambiguity::after(*status),
-            _ => Ambiguity::NothingTaken,
+            Problem::Rejected { status, .. } => Ambiguity::after(*status),
+            _ => Ambiguity::NothingAccepted,
         }
     }
 
@@ -164,15 +164,15 @@ impl AwsError {
     }
 
     /// The error for a response that was not received by [`Aws`](super::Aws).
-    pub fn refused(service: Service, status: u16, body: &[u8]) -> Self {
+    pub fn rejected(service: Service, status: u16, body: &[u8]) -> Self {
         let code = code(&HeaderMap::new(), body);
-        Self { service, operation: "request", problem: Problem::Refused { status, code } }
+        Self { service, operation: "request", problem: Problem::Rejected { status, code } }
     }
 
     /// AWS's error code.
     pub fn code(&self) -> Option<&str> {
         match &self.problem {
-            Problem::Refused { code, .. } => Some(code),
+            Problem::Rejected { code, .. } => Some(code),
             _ => None,
         }
     }
@@ -370,9 +370,9 @@ mod tests {
     #[test]
     fn a_message_is_bounded_and_never_that_of_a_signature() {
         let body = |text: &str| serde_json::json!({"message": text}).to_string();
-        let refused = "Could not execute the lambda function.";
-        let shown = message("InvalidParameterException", body(refused).as_bytes());
-        assert_eq!(shown.as_deref(), Some(refused));
+        let rejected = "Could not execute the lambda function.";
+        let shown = message("InvalidParameterException", body(rejected).as_bytes());
+        assert_eq!(shown.as_deref(), Some(rejected));
         let long = message("ValidationException", body(&"a\n".repeat(1_000)).as_bytes()).unwrap();
         assert_eq!(long.chars().count(), 301);
         assert!(!long.contains('\n'));
@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn errors_name_the_call_and_the_code_and_nothing_else() {
-        let problem = Problem::Refused { status: 400, code: "AccessDeniedException".to_owned() };
+        let problem = Problem::Rejected { status: 400, code: "AccessDeniedException".to_owned() };
         let error = AwsError { service: Service::Ssm, operation: "GetParameter", problem };
         assert_eq!(error.to_string(), "ssm:GetParameter: AccessDeniedException (status 400)");
         assert!(error.is_denied() && !error.is_retryable());
@@ -392,7 +392,7 @@ mod tests {
     /// <https://github.com/async-aws/aws/issues/1227>
     #[test]
     fn a_throttled_call_is_not_a_denied_one() {
-        let problem = Problem::Refused { status: 403, code: "RequestThrottled".to_owned() };
+        let problem = Problem::Rejected { status: 403, code: "RequestThrottled".to_owned() };
         let error = AwsError { service: Service::Sqs, operation: "SendMessageBatch", problem };
         assert_eq!(error.to_string(), "sqs:SendMessageBatch: RequestThrottled (status 403)");
         assert!(!error.is_denied() && error.is_retryable());
@@ -401,7 +401,7 @@ mod tests {
     #[test]
     fn only_transient_errors_are_retried() {
         let retryable = |service, status, code: &str| {
-            let problem = Problem::Refused { status, code: code.to_owned() };
+            let problem = Problem::Rejected { status, code: code.to_owned() };
             AwsError { service, operation: "X", problem }.is_retryable()
         };
         // Corruption in transit is not an error of the request.

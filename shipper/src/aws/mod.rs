@@ -225,7 +225,7 @@ impl Aws {
         let skewed_by = skew(&self.clock, status, &headers, &body);
         let message = error::message(&code, &body);
         let expired = generation.filter(|_| error::is_expired(&code));
-        let problem = Problem::Refused { status: status.as_u16(), code };
+        let problem = Problem::Rejected { status: status.as_u16(), code };
         Err(Failure { problem, skewed_by, expired, message })
     }
 }

@@ -16,15 +16,15 @@ pub async fn retry_until<T>(
     longest_try: Duration,
     mut attempt: impl AsyncFnMut(Duration) -> Result<T, AwsError>,
 ) -> Result<T, AwsError> {
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
         let time_left = until.saturating_duration_since(Instant::now());
         let error = match attempt(time_left.min(longest_try)).await {
             Err(error) if error.is_retryable() => error,
             settled => return settled,
         };
-        tries += 1;
-        let wait = backoff(tries, &mut fastrand::Rng::new());
+        attempts += 1;
+        let wait = backoff(attempts, &mut fastrand::Rng::new());
         let time_left = until.saturating_duration_since(Instant::now());
         if wait + SHORTEST_TRY > time_left {
             return Err(error);

@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
     PROGRAM.keep_panics_short();
     let enforcer = match start().await {
         Ok(enforcer) => enforcer,
-        Err(error) => return PROGRAM.refuse_to_start(&error).await,
+        Err(error) => return PROGRAM.fail_to_start(&error).await,
     };
     let serve = service_fn(async |event| handle(&enforcer, event).await);
     match Runtime::new(serve).run().await {

@@ -276,10 +276,7 @@ pub(super) fn within(
         Some(bytes) if bytes <= most => Ok(bytes),
         Some(bytes) => Err(FieldError::new(
             field,
-            format!(
-                "invalid value {bytes}: must be between {least} \
-                and {most}"
-            ),
+            format!("invalid value {bytes}: must be between {least} and {most}"),
         )),
     }
 }

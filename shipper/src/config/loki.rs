@@ -51,8 +51,7 @@ fn labels(schema: &mut Schema) {
     }
     schema.insert("maxProperties".to_owned(), json!(MAX_OWN_LABELS));
     let message = format!(
-        "has too many labels: at most {MAX_OWN_LABELS} in addition to those of the \
-            shipper"
+        "has too many labels: at most {MAX_OWN_LABELS} in addition to those of the shipper"
     );
     schema.insert("errorMessage".to_owned(), json!(message));
 }

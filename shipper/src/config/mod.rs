@@ -364,8 +364,8 @@ impl Found {
                 Err(_) => {
                     found.error(
                         "",
-                        "cannot be read although it matches the schema; this is a \
-                        bug, please report it",
+                        "cannot be read although it matches the schema; this is a bug, please \
+                         report it",
                     );
                 }
             }

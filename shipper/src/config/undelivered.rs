@@ -108,7 +108,7 @@ fn check_prefix(prefix: &str) -> Result<(), String> {
 fn check_queue_url(text: &str) -> Result<(), String> {
     if !is_http(text) || !Url::parse(text).is_ok_and(|url| url.path().len() > 1) {
         return Err("must be a queue URL, such as \
-            \"https://sqs.eu-west-1.amazonaws.com/123456789012/undelivered\""
+             \"https://sqs.eu-west-1.amazonaws.com/123456789012/undelivered\""
             .to_owned());
     }
     if text.ends_with(".fifo") {

@@ -142,7 +142,7 @@ fn parse(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| is_http(text) && url.has_host());
     let Some(url) = url else {
         return Err("must be a URL that begins with http:// or https://, such as \
-            \"https://logs.example:8080\""
+             \"https://logs.example:8080\""
             .to_owned());
     };
     if !url.username().is_empty() || url.password().is_some() {

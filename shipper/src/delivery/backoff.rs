@@ -16,8 +16,8 @@ const SHORTEST_ASKED: Duration = Duration::from_millis(100);
 /// together.
 ///
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
-pub(crate) fn backoff(tries: u32, rng: &mut fastrand::Rng) -> Duration {
-    let doublings = tries.saturating_sub(1).min(16);
+pub(crate) fn backoff(attempts: u32, rng: &mut fastrand::Rng) -> Duration {
+    let doublings = attempts.saturating_sub(1).min(16);
     let ceiling = BASE.saturating_mul(1 << doublings).min(CEILING);
     ceiling.mul_f64(rng.f64())
 }
@@ -53,13 +53,13 @@ mod tests {
     #[test]
     fn backoff_is_anywhere_below_a_ceiling_that_doubles_up_to_the_highest() {
         let mut rng = fastrand::Rng::with_seed(1);
-        for (tries, ceiling) in
+        for (attempts, ceiling) in
             [(1, BASE), (2, BASE * 2), (3, BASE * 4), (20, CEILING), (u32::MAX, CEILING)]
         {
-            let waits: Vec<Duration> = (0..1_000).map(|_| backoff(tries, &mut rng)).collect();
-            assert!(waits.iter().all(|wait| *wait <= ceiling), "{tries}");
-            assert!(waits.iter().any(|wait| *wait > ceiling / 2), "{tries}");
-            assert!(waits.iter().any(|wait| *wait < ceiling / 2), "{tries}");
+            let waits: Vec<Duration> = (0..1_000).map(|_| backoff(attempts, &mut rng)).collect();
+            assert!(waits.iter().all(|wait| *wait <= ceiling), "{attempts}");
+            assert!(waits.iter().any(|wait| *wait > ceiling / 2), "{attempts}");
+            assert!(waits.iter().any(|wait| *wait < ceiling / 2), "{attempts}");
         }
     }
 

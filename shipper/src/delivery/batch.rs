@@ -30,11 +30,11 @@ pub(super) struct Batch<'r> {
     framing_bytes: usize,
     sealed: Option<Sealed>,
     /// How many attempts failed.
-    pub(super) tries: u32,
+    pub(super) attempts: u32,
     /// How many of its records an earlier attempt may have delivered.
     pub(super) unclear: usize,
     /// How many records the destination had accepted when this batch was last throttled.
-    pub(super) taken_when_throttled: Option<u64>,
+    pub(super) accepted_when_throttled: Option<u64>,
     /// The split that produced it.
     pub(super) split: Option<u32>,
 }
@@ -56,16 +56,16 @@ pub(super) struct Sealed {
 }
 
 impl<'r> Batch<'r> {
-    pub(super) fn empty(tries: u32, gzip_level: Compression) -> Self {
+    pub(super) fn empty(attempts: u32, gzip_level: Compression) -> Self {
         Self {
             items: Vec::new(),
             body: Body::default(),
             gzip_level,
             framing_bytes: 0,
             sealed: None,
-            tries,
+            attempts,
             unclear: 0,
-            taken_when_throttled: None,
+            accepted_when_throttled: None,
             split: None,
         }
     }
@@ -138,7 +138,7 @@ impl<'r> Batch<'r> {
     pub(super) fn halves(&self, destination: &dyn Destination) -> (Self, Self) {
         let middle = self.items.len() / 2;
         let half = |range: Range<usize>| {
-            let mut half = Self::empty(self.tries, self.gzip_level);
+            let mut half = Self::empty(self.attempts, self.gzip_level);
             for item in &self.items[range] {
                 half.push(item.piece.clone(), destination);
             }

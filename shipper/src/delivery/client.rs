@@ -67,7 +67,7 @@ impl Fault {
     pub fn ambiguity(self) -> Ambiguity {
         match self {
             Self::NotConnected | Self::ConnectionRefused | Self::TlsFailed | Self::NotSigned => {
-                Ambiguity::NothingTaken
+                Ambiguity::NothingAccepted
             }
             Self::Timeout | Self::Broken | Self::NotHttp => Ambiguity::Unclear,
         }
@@ -154,15 +154,15 @@ impl Client {
             self.sign(signing, &mut request)?;
         }
         let max_response_bytes = endpoint.max_response_bytes;
-        let mut answered = self.execute(request, timeout, max_response_bytes).await?;
+        let mut result = self.execute(request, timeout, max_response_bytes).await?;
         if let (Some(signing), Some(mut retry)) = (&endpoint.signing, retry)
-            && aws::has_corrected_clock(answered.0, &answered.1, &answered.2)
+            && aws::has_corrected_clock(result.0, &result.1, &result.2)
         {
             self.sign(signing, &mut retry)?;
             let timeout = timeout.saturating_sub(begun.elapsed());
-            answered = self.execute(retry, timeout, max_response_bytes).await?;
+            result = self.execute(retry, timeout, max_response_bytes).await?;
         }
-        let (status, headers, body) = answered;
+        let (status, headers, body) = result;
         if let Some(jar) = cookies {
             jar.set_cookies(&mut headers.get_all(SET_COOKIE).iter(), &url);
         }

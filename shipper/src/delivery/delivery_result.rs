@@ -165,7 +165,7 @@ impl<'r> DeliveryResult<'r> {
     }
 
     /// Whether the destination stores duplicates.
-    pub fn doubles(&self) -> bool {
+    pub fn stores_duplicates(&self) -> bool {
         self.keys == Some(Deduplication::None)
     }
 }

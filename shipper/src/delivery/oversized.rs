@@ -89,10 +89,10 @@ fn chunks(text: &str, space: usize) -> Vec<&str> {
 
 /// How many bytes of `text`, in whole characters, take at most `space` bytes as JSON.
 fn fitting(text: &str, space: usize) -> usize {
-    let mut taken = 0;
+    let mut accepted = 0;
     for (index, character) in text.char_indices() {
-        taken += json_bytes(character);
-        if taken > space {
+        accepted += json_bytes(character);
+        if accepted > space {
             return index;
         }
     }

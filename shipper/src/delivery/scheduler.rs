@@ -226,7 +226,7 @@ impl<'r> Scheduler<'r> {
                 _ => self.wait_until = None,
             }
         }
-        let most = match self.splits.have_ambiguous_records() && self.taken() == 0 {
+        let most = match self.splits.have_ambiguous_records() && self.accepted() == 0 {
             // It may reject everything, which a few requests show.
             true => 1,
             false => self.endpoint_state.concurrency.size(self.settings.max_in_flight),
@@ -335,7 +335,7 @@ impl<'r> Scheduler<'r> {
         counts.bytes_encoded += sealed.bytes as u64;
         counts.bytes_sent += request.body.len() as u64;
         counts.requests += 1;
-        if batch.tries > 0 {
+        if batch.attempts > 0 {
             counts.retries += 1;
         }
         if keys == Deduplication::None {
@@ -425,7 +425,7 @@ impl<'r> Scheduler<'r> {
                     self.acknowledgement_requests = 0;
                 }
                 AcknowledgementStatus::Retry(reason) => {
-                    let failed = BatchOutcome::Retry(reason.clone(), Ambiguity::NothingTaken);
+                    let failed = BatchOutcome::Retry(reason.clone(), Ambiguity::NothingAccepted);
                     self.endpoint_state.learn(&failed, sent, now, self.settings.max_in_flight);
                     self.delivered.counts.note_retry(0, &reason);
                     self.back_off(now, self.acknowledgement_requests, retry_after, &reason);
@@ -486,7 +486,7 @@ impl<'r> Scheduler<'r> {
             self.failing = None;
             self.endpoint_state.took(sent);
             // Both halves of a rejected batch were accepted: limit later requests to that size.
-            if let Some(bytes) = batch.split.and_then(|it| self.splits.taken(it)) {
+            if let Some(bytes) = batch.split.and_then(|it| self.splits.accepted(it)) {
                 self.limit_requests(bytes);
             }
         }
@@ -499,7 +499,7 @@ impl<'r> Scheduler<'r> {
                 self.acknowledgements.push((acknowledgement_id, batch.into_pieces()))
             }
             BatchOutcome::Retry(reason, ambiguity) => {
-                batch.tries += 1;
+                batch.attempts += 1;
                 if ambiguity == Ambiguity::Unclear {
                     batch.unclear = batch.len();
                 }
@@ -509,7 +509,7 @@ impl<'r> Scheduler<'r> {
                 if is_throttled && retry_after.is_none() && self.is_size_throttled(&mut batch) {
                     let larger_half = self.queue_halves(batch.halves(self.destination));
                     self.limit_requests(larger_half);
-                    self.back_off(now, batch.tries, None, &reason);
+                    self.back_off(now, batch.attempts, None, &reason);
                 } else {
                     self.retry_batch(now, batch, retry_after, &reason);
                 }
@@ -537,7 +537,7 @@ impl<'r> Scheduler<'r> {
     fn ignores_ids(&mut self, batch: &mut Batch<'r>) {
         self.endpoint_state.ignores_ids = true;
         self.delivered.ignores_ids();
-        if batch.tries > 0 {
+        if batch.attempts > 0 {
             self.delivered.counts.possible_duplicates += std::mem::take(&mut batch.unclear) as u64;
         }
     }
@@ -558,12 +558,12 @@ impl<'r> Scheduler<'r> {
                 RecordOutcome::Delivered => self.delivered.deliver([piece]),
                 RecordOutcome::Deduplicated => self.delivered.counts.deduplicated += 1,
                 RecordOutcome::Rejected(reason) => self.reject(piece, &reason, &mut retry),
-                RecordOutcome::Misfit(reason)
+                RecordOutcome::Incompatible(reason)
                     if piece.json.is_none() && !self.destination.is_at_fault(piece, &reason) =>
                 {
                     self.delivered.mark_undelivered([piece.record], &reason);
                 }
-                RecordOutcome::Misfit(reason) => self.reject(piece, &reason, &mut retry),
+                RecordOutcome::Incompatible(reason) => self.reject(piece, &reason, &mut retry),
                 RecordOutcome::Stop(reason) => {
                     self.delivered.mark_undelivered([piece.record], &reason)
                 }
@@ -588,7 +588,7 @@ impl<'r> Scheduler<'r> {
             // Only documents that were rejected with JSON fields, or were not processed: there is
             // nothing to wait for.
             None => {
-                retry.tries = batch.tries;
+                retry.attempts = batch.attempts;
                 self.queue.push_front(retry);
             }
         }
@@ -614,22 +614,22 @@ impl<'r> Scheduler<'r> {
         retry_after: Option<Duration>,
         reason: &ReasonCode,
     ) {
-        let tries = batch.tries;
+        let attempts = batch.attempts;
         self.queue.push_front(batch);
-        self.back_off(now, tries, retry_after, reason);
+        self.back_off(now, attempts, retry_after, reason);
     }
 
     /// Waits after this many failed attempts, or stops if there is no time.
     fn back_off(
         &mut self,
         now: SystemTime,
-        tries: u32,
+        attempts: u32,
         retry_after: Option<Duration>,
         reason: &ReasonCode,
     ) {
         // A random wait does not use up the remaining time.
         let longest = self.time_left(now) / 2;
-        let wait = retry_after.unwrap_or_else(|| backoff(tries, &mut self.rng).min(longest));
+        let wait = retry_after.unwrap_or_else(|| backoff(attempts, &mut self.rng).min(longest));
         self.failing = Some(reason.clone());
         self.wait(now, wait, reason);
     }
@@ -638,8 +638,8 @@ impl<'r> Scheduler<'r> {
     /// the bytes of requests or of a burst, a large request can never pass. A server that limits
     /// the number of requests accepts others meanwhile, and splitting would make it worse.
     fn is_size_throttled(&self, batch: &mut Batch<'r>) -> bool {
-        let taken = self.taken();
-        let is_alone = batch.taken_when_throttled.replace(taken) == Some(taken);
+        let accepted = self.accepted();
+        let is_alone = batch.accepted_when_throttled.replace(accepted) == Some(accepted);
         is_alone && batch.len() > 1 && self.destination.deduplication() != Deduplication::PerRequest
     }
 
@@ -662,7 +662,7 @@ impl<'r> Scheduler<'r> {
             return self.split_oversized(&batch);
         }
         let piece = batch.piece(0);
-        if piece.json.is_some() || self.taken() > 0 {
+        if piece.json.is_some() || self.accepted() > 0 {
             self.reject_single(&batch, &reason);
         } else if self.splits.suspect(piece.record, &reason) {
             self.stop(reason);
@@ -674,7 +674,7 @@ impl<'r> Scheduler<'r> {
     }
 
     /// How many records the destination has accepted, including those that are not acknowledged.
-    fn taken(&self) -> u64 {
+    fn accepted(&self) -> u64 {
         let counts = &self.delivered.counts;
         let waiting: usize = self.acknowledgements.iter().map(|(_, pieces)| pieces.len()).sum();
         counts.delivered + counts.deduplicated + waiting as u64
@@ -707,7 +707,7 @@ impl<'r> Scheduler<'r> {
 
     /// An empty batch for the retries of another.
     fn retry_of(&self, batch: &Batch<'r>) -> Batch<'r> {
-        Batch::empty(batch.tries + 1, self.settings.gzip_level)
+        Batch::empty(batch.attempts + 1, self.settings.gzip_level)
     }
 
     /// Splits a batch that was too large, and limits later ones; a single record is rejected.
@@ -741,7 +741,7 @@ impl<'r> Scheduler<'r> {
     /// Marks everything without a final result as undelivered.
     fn mark_rest_undelivered(&mut self) {
         let reason = self.stopped.take().unwrap_or(NO_TIME_LEFT);
-        let is_their_own_fault = self.taken() > 0;
+        let is_their_own_fault = self.accepted() > 0;
         for (record, reason) in self.splits.suspects() {
             if is_their_own_fault {
                 self.delivered.reject(record, &reason);

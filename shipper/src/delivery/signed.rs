@@ -28,7 +28,7 @@ pub(super) async fn send(
         return Ok(response);
     };
     let is_expired = matches!(response.status, 400..=403)
-        && AwsError::refused(signing.service, response.status, &response.body).is_expired();
+        && AwsError::rejected(signing.service, response.status, &response.body).is_expired();
     if !is_expired || !environment.discard_credentials(generation) {
         return Ok(response);
     }

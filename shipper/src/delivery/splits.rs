@@ -44,9 +44,9 @@ impl<'r> Splits<'r> {
     }
 
     /// A half was accepted. Returns the size of the larger half once both were.
-    pub(super) fn taken(&mut self, split: u32) -> Option<usize> {
-        let (bytes, is_half_taken) = self.halves.get_mut(&split)?;
-        let were_both = std::mem::replace(is_half_taken, true);
+    pub(super) fn accepted(&mut self, split: u32) -> Option<usize> {
+        let (bytes, is_half_accepted) = self.halves.get_mut(&split)?;
+        let were_both = std::mem::replace(is_half_accepted, true);
         were_both.then_some(*bytes)
     }
 

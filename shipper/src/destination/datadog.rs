@@ -124,7 +124,7 @@ impl Destination for Datadog {
 
     fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
         match response.status {
-            200..300 => BatchOutcome::taken(sent, response),
+            200..300 => BatchOutcome::from_success(sent, response),
             _ => classify_status(response),
         }
     }
@@ -182,7 +182,7 @@ mod tests {
         };
         check(202, BatchOutcome::delivered(4));
         check(413, BatchOutcome::TooLarge);
-        check(400, BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken));
+        check(400, BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted));
         for status in [401, 403] {
             check(status, BatchOutcome::Stop(ReasonCode::from_status(status)));
         }
@@ -192,7 +192,7 @@ mod tests {
         for status in [429, 503] {
             check(
                 status,
-                BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::NothingTaken),
+                BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::NothingAccepted),
             );
         }
     }

@@ -213,7 +213,7 @@ fn outcome(item: &BulkItem) -> RecordOutcome {
         409 => RecordOutcome::Deduplicated,
         401 | 403 | 404 | 501 => RecordOutcome::Stop(reason()),
         status @ (429 | 500..600) => RecordOutcome::Retry(reason(), Ambiguity::after(status)),
-        400 => RecordOutcome::Misfit(reason()),
+        400 => RecordOutcome::Incompatible(reason()),
         _ => RecordOutcome::Stop(reason()),
     }
 }
@@ -304,14 +304,14 @@ mod tests {
                 item(429, "es_rejected_execution_exception"),
                 RecordOutcome::Retry(
                     ReasonCode::from_service("es_rejected_execution_exception"),
-                    Ambiguity::NothingTaken,
+                    Ambiguity::NothingAccepted,
                 ),
             ),
             (
                 item(503, "unavailable_shards_exception"),
                 RecordOutcome::Retry(
                     ReasonCode::from_service("unavailable_shards_exception"),
-                    Ambiguity::NothingTaken,
+                    Ambiguity::NothingAccepted,
                 ),
             ),
             (
@@ -323,7 +323,7 @@ mod tests {
             ),
             (
                 item(400, "mapper_parsing_exception"),
-                RecordOutcome::Misfit(ReasonCode::from_service("mapper_parsing_exception")),
+                RecordOutcome::Incompatible(ReasonCode::from_service("mapper_parsing_exception")),
             ),
             (
                 item(403, "cluster_block_exception"),
@@ -333,7 +333,7 @@ mod tests {
                 item(404, "index_not_found_exception"),
                 RecordOutcome::Stop(ReasonCode::from_service("index_not_found_exception")),
             ),
-            (item(400, "Quotes a Document"), RecordOutcome::Misfit(ReasonCode::new("other"))),
+            (item(400, "Quotes a Document"), RecordOutcome::Incompatible(ReasonCode::new("other"))),
             (
                 item(418, "teapot_exception"),
                 RecordOutcome::Stop(ReasonCode::new("teapot_exception")),
@@ -369,7 +369,7 @@ mod tests {
         check(
             429,
             r#"{"items":[]}"#,
-            &BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken),
+            &BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingAccepted),
         );
     }
 

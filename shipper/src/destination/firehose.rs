@@ -163,7 +163,7 @@ mod tests {
         let body = r#"{"FailedPutCount":1,"RequestResponses":[
             {"RecordId":"1"},{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}]}"#;
         let reason = ReasonCode::from_service("service_unavailable_exception");
-        let busy = RecordOutcome::Retry(reason, Ambiguity::NothingTaken);
+        let busy = RecordOutcome::Retry(reason, Ambiguity::NothingAccepted);
         check(200, body, &BatchOutcome::Each(vec![RecordOutcome::Delivered, busy]));
         let body = r#"{"RequestResponses":[{"RecordId":"1"},{"ErrorCode":"InternalFailure"}]}"#;
         let reason = ReasonCode::from_service("internal_failure");
@@ -185,10 +185,14 @@ mod tests {
             &error("ThrottlingException"),
             &BatchOutcome::Retry(
                 ReasonCode::from_service("throttling_exception"),
-                Ambiguity::NothingTaken,
+                Ambiguity::NothingAccepted,
             ),
         );
-        check(503, "", &BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingTaken));
+        check(
+            503,
+            "",
+            &BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingAccepted),
+        );
     }
 
     #[test]
@@ -239,7 +243,7 @@ mod tests {
         let failed =
             response(br#"{"RequestResponses":[{"ErrorCode":"ServiceUnavailableException"}]}"#);
         let reason = ReasonCode::from_service("service_unavailable_exception");
-        let again = RecordOutcome::Retry(reason, Ambiguity::NothingTaken);
+        let again = RecordOutcome::Retry(reason, Ambiguity::NothingAccepted);
         assert_eq!(firehose.classify(4, &failed), BatchOutcome::Each(vec![again; 4]));
     }
 }

@@ -154,7 +154,7 @@ mod tests {
     fn every_event_has_its_own_outcome() {
         let cases = [
             (202, RecordOutcome::Delivered),
-            (429, RecordOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken)),
+            (429, RecordOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingAccepted)),
             (400, RecordOutcome::Rejected(ReasonCode::from_status(400))),
             (500, RecordOutcome::Retry(ReasonCode::from_status(500), Ambiguity::Unclear)),
             (501, RecordOutcome::Stop(ReasonCode::from_status(501))),
@@ -176,8 +176,16 @@ mod tests {
     #[test]
     fn a_request_is_classified_by_its_status() {
         check(401, "", &BatchOutcome::Stop(ReasonCode::from_status(401)));
-        check(400, "", &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken));
+        check(
+            400,
+            "",
+            &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted),
+        );
         check(413, "", &BatchOutcome::TooLarge);
-        check(429, "", &BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken));
+        check(
+            429,
+            "",
+            &BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingAccepted),
+        );
     }
 }

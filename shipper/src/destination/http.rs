@@ -168,7 +168,7 @@ mod tests {
         check(204, BatchOutcome::delivered(4));
         check(413, BatchOutcome::TooLarge);
         check(408, BatchOutcome::Retry(ReasonCode::from_status(408), Ambiguity::Unclear));
-        check(429, BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken));
+        check(429, BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingAccepted));
         check(422, BatchOutcome::Stop(ReasonCode::from_status(422)));
         check(501, BatchOutcome::Stop(ReasonCode::from_status(501)));
     }

@@ -58,10 +58,10 @@ pub(super) fn escape(text: &str, body: &mut Vec<u8>) {
 fn escape_short(text: &[u8], out: &mut [u8]) -> (usize, usize) {
     let (mut read, mut written) = (0, 0);
     while let Some(block) = text[read..].first_chunk()
-        && let Some(room) = out[written..].first_chunk_mut::<{ BLOCK + 1 }>()
+        && let Some(capacity) = out[written..].first_chunk_mut::<{ BLOCK + 1 }>()
     {
         let plain = first_special(block);
-        let [copy @ .., _] = room;
+        let [copy @ .., _] = capacity;
         *copy = *block;
         read += plain;
         written += plain;
@@ -69,7 +69,7 @@ fn escape_short(text: &[u8], out: &mut [u8]) -> (usize, usize) {
             let Some(letter) = short_escape(block[plain]) else {
                 break;
             };
-            room[plain..plain + 2].copy_from_slice(&[b'\\', letter]);
+            capacity[plain..plain + 2].copy_from_slice(&[b'\\', letter]);
             read += 1;
             written += 2;
         }

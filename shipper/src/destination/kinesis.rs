@@ -229,7 +229,7 @@ mod tests {
         let taken = r#"{"SequenceNumber":"1","ShardId":"shardId-0"}"#;
         let failed = r#"{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"q"}"#;
         let reason = ReasonCode::from_service("provisioned_throughput_exceeded_exception");
-        let throttled = RecordOutcome::Retry(reason, Ambiguity::NothingTaken);
+        let throttled = RecordOutcome::Retry(reason, Ambiguity::NothingAccepted);
         check(
             200,
             &format!(r#"{{"FailedRecordCount":1,"Records":[{taken},{failed}]}}"#),
@@ -255,7 +255,7 @@ mod tests {
         check(
             400,
             &error("com.amazonaws.kinesis#LimitExceededException"),
-            &BatchOutcome::Retry(reason("limit_exceeded_exception"), Ambiguity::NothingTaken),
+            &BatchOutcome::Retry(reason("limit_exceeded_exception"), Ambiguity::NothingAccepted),
         );
         check(
             400,
@@ -269,6 +269,10 @@ mod tests {
         );
         check(400, "", &BatchOutcome::Stop(ReasonCode::new("other")));
         check(500, "", &BatchOutcome::Retry(ReasonCode::from_status(500), Ambiguity::Unclear));
-        check(503, "", &BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingTaken));
+        check(
+            503,
+            "",
+            &BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingAccepted),
+        );
     }
 }

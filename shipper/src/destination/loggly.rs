@@ -70,7 +70,7 @@ impl Destination for Loggly {
 
     fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
         match response.status {
-            200..300 => BatchOutcome::taken(sent, response),
+            200..300 => BatchOutcome::from_success(sent, response),
             _ => classify_status(response),
         }
     }
@@ -116,6 +116,6 @@ mod tests {
         check(200, BatchOutcome::delivered(4));
         check(403, BatchOutcome::Stop(ReasonCode::from_status(403)));
         check(413, BatchOutcome::TooLarge);
-        check(503, BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingTaken));
+        check(503, BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingAccepted));
     }
 }

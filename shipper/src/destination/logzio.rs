@@ -72,7 +72,7 @@ impl Destination for Logzio {
 
     fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
         match response.status {
-            200..300 => BatchOutcome::taken(sent, response),
+            200..300 => BatchOutcome::from_success(sent, response),
             400 => match serde_json::from_slice::<BadLines>(&response.body) {
                 Ok(lines) => lines.batch_outcome(sent),
                 // Not a response of the listener.
@@ -177,12 +177,12 @@ mod tests {
         check(
             400,
             "bad request",
-            &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken),
+            &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted),
         );
         check(
             400,
             "{}",
-            &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken),
+            &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted),
         );
     }
 
@@ -190,6 +190,10 @@ mod tests {
     fn other_statuses_are_about_the_whole_request() {
         check(401, "", &BatchOutcome::Stop(ReasonCode::from_status(401)));
         check(413, "", &BatchOutcome::TooLarge);
-        check(503, "", &BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingTaken));
+        check(
+            503,
+            "",
+            &BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingAccepted),
+        );
     }
 }

@@ -215,7 +215,7 @@ impl Destination for Loki {
 
     fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
         match response.status {
-            200..300 => BatchOutcome::taken(sent, response),
+            200..300 => BatchOutcome::from_success(sent, response),
             400 => match std::str::from_utf8(&response.body).ok().and_then(|text| read(text, sent))
             {
                 Some(Rejection::Events(rejected)) => {
@@ -526,7 +526,7 @@ mod tests {
             check(
                 400,
                 body,
-                &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken),
+                &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted),
             );
         }
         let disallowed = "stream '{a=\"b\"}' includes structured metadata, but this feature is \
@@ -555,7 +555,11 @@ mod tests {
     #[test]
     fn other_statuses_are_about_the_whole_request() {
         check(204, "", &BatchOutcome::delivered(5));
-        check(429, "", &BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken));
+        check(
+            429,
+            "",
+            &BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingAccepted),
+        );
         check(500, "", &BatchOutcome::Retry(ReasonCode::from_status(500), Ambiguity::Unclear));
         check(401, "no org id", &BatchOutcome::Stop(ReasonCode::from_status(401)));
         check(413, "", &BatchOutcome::TooLarge);

@@ -102,7 +102,7 @@ pub trait Destination: Send + Sync {
         None
     }
 
-    /// Whether a record without JSON fields that does not fit ([`RecordOutcome::Misfit`]) for this
+    /// Whether a record without JSON fields that does not fit ([`RecordOutcome::Incompatible`]) for this
     /// reason may be at fault itself.
     fn is_at_fault(&self, _piece: &Piece<'_>, _class: &ReasonCode) -> bool {
         false

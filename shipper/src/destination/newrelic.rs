@@ -113,7 +113,7 @@ impl Destination for NewRelic {
 
     fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
         match response.status {
-            200..300 => BatchOutcome::taken(sent, response),
+            200..300 => BatchOutcome::from_success(sent, response),
             _ => classify_status(response),
         }
     }
@@ -177,10 +177,10 @@ mod tests {
         };
         check(202, BatchOutcome::delivered(4));
         check(413, BatchOutcome::TooLarge);
-        check(400, BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken));
+        check(400, BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted));
         for status in [403, 404, 501] {
             check(status, BatchOutcome::Stop(ReasonCode::from_status(status)));
         }
-        check(429, BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingTaken));
+        check(429, BatchOutcome::Retry(ReasonCode::from_status(429), Ambiguity::NothingAccepted));
     }
 }

@@ -129,11 +129,11 @@ impl Destination for Otlp {
                     let rejected = [(ReasonCode::new("rejected_log_record"), count)];
                     BatchOutcome::counted(sent, sent - count, &rejected)
                 }
-                None => BatchOutcome::taken(sent, response),
+                None => BatchOutcome::from_success(sent, response),
             },
             400 | 413 => classify_status(response),
             500 if calls_it_too_large(&response.body) => BatchOutcome::TooLarge,
-            429 | 503 => BatchOutcome::Retry(reason, Ambiguity::NothingTaken),
+            429 | 503 => BatchOutcome::Retry(reason, Ambiguity::NothingAccepted),
             502 | 504 => BatchOutcome::Retry(reason, Ambiguity::Unclear),
             _ => BatchOutcome::Stop(reason),
         }
@@ -270,12 +270,12 @@ mod tests {
     fn only_statuses_that_the_specification_calls_retryable_are_retried() {
         let reason = ReasonCode::from_status;
         for status in [429, 503] {
-            check(status, b"", &BatchOutcome::Retry(reason(status), Ambiguity::NothingTaken));
+            check(status, b"", &BatchOutcome::Retry(reason(status), Ambiguity::NothingAccepted));
         }
         for status in [502, 504] {
             check(status, b"", &BatchOutcome::Retry(reason(status), Ambiguity::Unclear));
         }
-        check(400, b"", &BatchOutcome::Split(reason(400), Ambiguity::NothingTaken));
+        check(400, b"", &BatchOutcome::Split(reason(400), Ambiguity::NothingAccepted));
         for status in [401, 403, 404, 408, 500, 501, 505] {
             check(status, b"", &BatchOutcome::Stop(reason(status)));
         }

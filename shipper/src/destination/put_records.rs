@@ -101,7 +101,7 @@ impl Entry {
             "ProvisionedThroughputExceededException"
             | "ServiceUnavailableException"
             | "ThrottlingException"
-            | "KMSThrottlingException" => Ambiguity::NothingTaken,
+            | "KMSThrottlingException" => Ambiguity::NothingAccepted,
             _ => Ambiguity::Unclear,
         };
         RecordOutcome::Retry(ReasonCode::from_aws(&code), ambiguity)
@@ -110,12 +110,12 @@ impl Entry {
 
 /// Classifies a response of AWS that is not 2xx.
 pub(super) fn aws_status(service: Service, response: &Response) -> BatchOutcome {
-    let error = AwsError::refused(service, response.status, &response.body);
+    let error = AwsError::rejected(service, response.status, &response.body);
     match response.status {
         400 | 403 | 404 | 409 => {
             let reason = ReasonCode::from_aws(error.code().unwrap_or_default());
             if error.is_retryable() {
-                BatchOutcome::Retry(reason, Ambiguity::NothingTaken)
+                BatchOutcome::Retry(reason, Ambiguity::NothingAccepted)
             } else {
                 BatchOutcome::Stop(reason)
             }

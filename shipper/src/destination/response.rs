@@ -68,7 +68,7 @@ impl BatchOutcome {
 
     /// The outcome of a 2xx without further information. An HTML page is not a response of the
     /// destination: a proxy or a login page has answered instead.
-    pub(super) fn taken(sent: usize, response: &Response) -> Self {
+    pub(super) fn from_success(sent: usize, response: &Response) -> Self {
         match response.body.trim_ascii_start().first() {
             Some(b'<') => UNREADABLE_RESPONSE,
             _ => Self::delivered(sent),
@@ -105,7 +105,7 @@ pub enum RecordOutcome {
     Rejected(ReasonCode),
     /// It does not match the mapping: its JSON fields conflict, or it is too large for a field, or
     /// the mapping must be changed.
-    Misfit(ReasonCode),
+    Incompatible(ReasonCode),
     /// The destination stopped at an earlier record and did not process it.
     NotReached,
     /// It may be retried.
@@ -118,7 +118,7 @@ pub enum RecordOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ambiguity {
     /// Nothing was accepted.
-    NothingTaken,
+    NothingAccepted,
     /// Some or all of it may have been accepted.
     Unclear,
 }
@@ -128,7 +128,7 @@ impl Ambiguity {
     pub(crate) fn after(status: u16) -> Self {
         match status {
             408 | 500 | 502 | 504 => Self::Unclear,
-            _ => Self::NothingTaken,
+            _ => Self::NothingAccepted,
         }
     }
 }
@@ -226,7 +226,7 @@ pub(super) fn classify_status(response: &Response) -> BatchOutcome {
         413 => BatchOutcome::TooLarge,
         400 | 500 if calls_it_too_large(&response.body) => BatchOutcome::TooLarge,
         400 if speaks_tls(&response.body) => BatchOutcome::Stop(ReasonCode::new("tls_required")),
-        400 => BatchOutcome::Split(reason, Ambiguity::NothingTaken),
+        400 => BatchOutcome::Split(reason, Ambiguity::NothingAccepted),
         501 => BatchOutcome::Stop(reason),
         408 | 429 | 500..=599 => BatchOutcome::Retry(reason, Ambiguity::after(status)),
         _ => BatchOutcome::Stop(reason),
@@ -267,8 +267,9 @@ mod tests {
             |status| classify_status(&Response { status, retry_after: None, body: Bytes::new() });
         let unclear =
             |status| BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::Unclear);
-        let certain =
-            |status| BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::NothingTaken);
+        let certain = |status| {
+            BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::NothingAccepted)
+        };
         assert_eq!(classify_status(413), BatchOutcome::TooLarge);
         for status in [429, 503, 507, 529] {
             assert_eq!(classify_status(status), certain(status));
@@ -284,7 +285,7 @@ mod tests {
         }
         assert_eq!(
             classify_status(400),
-            BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingTaken)
+            BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted)
         );
     }
 
@@ -308,11 +309,14 @@ mod tests {
             body: Bytes::from_static(body),
         };
         for page in ["<!DOCTYPE html>", "\r\n  <html><body>Log in</body></html>"] {
-            assert_eq!(BatchOutcome::taken(3, &response(page.as_bytes())), UNREADABLE_RESPONSE);
+            assert_eq!(
+                BatchOutcome::from_success(3, &response(page.as_bytes())),
+                UNREADABLE_RESPONSE
+            );
         }
         for word in ["", "{}", r#"{"response": "ok"}"#, "OK < 1 s"] {
             assert_eq!(
-                BatchOutcome::taken(3, &response(word.as_bytes())),
+                BatchOutcome::from_success(3, &response(word.as_bytes())),
                 BatchOutcome::delivered(3)
             );
         }

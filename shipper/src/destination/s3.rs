@@ -101,7 +101,7 @@ impl Destination for S3 {
 
     fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
         match response.status {
-            200..300 => BatchOutcome::taken(sent, response),
+            200..300 => BatchOutcome::from_success(sent, response),
             _ => aws_status(Service::S3, response),
         }
     }
@@ -197,9 +197,9 @@ mod tests {
         };
         let error = |code: &str| format!("<Error><Code>{code}</Code><Key>k</Key></Error>");
         let again =
-            |word| BatchOutcome::Retry(ReasonCode::from_service(word), Ambiguity::NothingTaken);
+            |word| BatchOutcome::Retry(ReasonCode::from_service(word), Ambiguity::NothingAccepted);
         check(200, "", BatchOutcome::delivered(4));
-        let busy = BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingTaken);
+        let busy = BatchOutcome::Retry(ReasonCode::from_status(503), Ambiguity::NothingAccepted);
         check(503, &error("SlowDown"), busy);
         check(400, &error("RequestTimeout"), again("request_timeout"));
         check(409, &error("OperationAborted"), again("operation_aborted"));

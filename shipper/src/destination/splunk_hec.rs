@@ -165,18 +165,18 @@ impl Destination for SplunkHec {
     }
 
     fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
-        let Ok(said) = serde_json::from_slice::<Said>(&response.body) else {
+        let Ok(body) = serde_json::from_slice::<HecResponse>(&response.body) else {
             return match response.status {
                 200..300 => UNREADABLE_RESPONSE,
                 _ => classify_status(response),
             };
         };
-        let processed = said.invalid_event_number.map(|number| number.min(sent));
-        match (said.meaning(), processed) {
+        let processed = body.invalid_event_number.map(|number| number.min(sent));
+        match (body.meaning(), processed) {
             (Meaning::Success, _) if self.acknowledgement_requests.is_none() => {
                 BatchOutcome::delivered(sent)
             }
-            (Meaning::Success, _) => match said.ack_id {
+            (Meaning::Success, _) => match body.ack_id {
                 Some(acknowledgement_id) => BatchOutcome::Accepted(acknowledgement_id),
                 None => BatchOutcome::StopUnclear(ACKNOWLEDGEMENT_DISABLED),
             },
@@ -193,11 +193,11 @@ impl Destination for SplunkHec {
             // It is unknown which of Splunk's numbers count from one, so the last event before the
             // number may not be accepted.
             (Meaning::Busy(reason), Some(processed)) if processed > 0 => {
-                let doubtful = RecordOutcome::Retry(reason.clone(), Ambiguity::Unclear);
-                let again = RecordOutcome::Retry(reason, Ambiguity::NothingTaken);
-                up_to(processed - 1, doubtful, again, sent)
+                let ambiguous = RecordOutcome::Retry(reason.clone(), Ambiguity::Unclear);
+                let again = RecordOutcome::Retry(reason, Ambiguity::NothingAccepted);
+                up_to(processed - 1, ambiguous, again, sent)
             }
-            (Meaning::Busy(reason), _) => BatchOutcome::Retry(reason, Ambiguity::NothingTaken),
+            (Meaning::Busy(reason), _) => BatchOutcome::Retry(reason, Ambiguity::NothingAccepted),
             (Meaning::Broken(reason), _) => BatchOutcome::Retry(reason, Ambiguity::Unclear),
             (Meaning::Misconfigured(reason), _) => BatchOutcome::Stop(reason),
             // The numbers of some codes count from one. So only the first event is ever rejected,
@@ -213,7 +213,7 @@ impl Destination for SplunkHec {
                 up_to(processed, RecordOutcome::NotReached, RecordOutcome::NotReached, sent)
             }
             (Meaning::BadEvent(reason), None) => {
-                BatchOutcome::Split(reason, Ambiguity::NothingTaken)
+                BatchOutcome::Split(reason, Ambiguity::NothingAccepted)
             }
             // A success that cannot be parsed: the result is unknown.
             (Meaning::Unknown, _) if (200..300).contains(&response.status) => UNREADABLE_RESPONSE,
@@ -250,8 +250,8 @@ impl Acknowledgements for SplunkHec {
             },
             408 | 429 | 500..=599 => AcknowledgementStatus::Retry(reason),
             _ => {
-                let said = serde_json::from_slice::<Said>(&response.body).ok();
-                match said.map(|said| said.meaning()) {
+                let body = serde_json::from_slice::<HecResponse>(&response.body).ok();
+                match body.map(|body| body.meaning()) {
                     Some(Meaning::Misconfigured(reason)) => AcknowledgementStatus::Stop(reason),
                     // The OpenTelemetry Collector parses the acknowledgement request as an event if
                     // it does not support acknowledgement.
@@ -277,7 +277,7 @@ fn up_to(processed: usize, then: RecordOutcome, rest: RecordOutcome, sent: usize
 }
 
 #[derive(Deserialize)]
-struct Said {
+struct HecResponse {
     code: u32,
     #[serde(rename = "ackId")]
     ack_id: Option<u64>,
@@ -299,7 +299,7 @@ enum Meaning {
     Unknown,
 }
 
-impl Said {
+impl HecResponse {
     /// <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector#Possible_error_codes>
     fn meaning(&self) -> Meaning {
         match self.code {
@@ -434,7 +434,7 @@ mod tests {
         check(
             400,
             r#"{"text":"Invalid data format","code":6}"#,
-            &BatchOutcome::Split(reason(), Ambiguity::NothingTaken),
+            &BatchOutcome::Split(reason(), Ambiguity::NothingAccepted),
         );
     }
 
@@ -444,9 +444,9 @@ mod tests {
         check(
             503,
             r#"{"text":"Server is busy","code":9}"#,
-            &BatchOutcome::Retry(busy(), Ambiguity::NothingTaken),
+            &BatchOutcome::Retry(busy(), Ambiguity::NothingAccepted),
         );
-        let again = || RecordOutcome::Retry(busy(), Ambiguity::NothingTaken);
+        let again = || RecordOutcome::Retry(busy(), Ambiguity::NothingAccepted);
         check(
             503,
             r#"{"text":"Server is busy","code":9,"invalid-event-number":2}"#,

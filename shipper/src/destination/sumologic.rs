@@ -90,7 +90,7 @@ impl Destination for SumoLogic {
             200..300 if exceeds_budget(&response.body) => {
                 BatchOutcome::StopUnclear(BUDGET_EXCEEDED)
             }
-            200..300 => BatchOutcome::taken(sent, response),
+            200..300 => BatchOutcome::from_success(sent, response),
             // The URL contains the secret, so a rotated secret may be valid.
             404 => BatchOutcome::Stop(SOURCE_NOT_FOUND),
             _ => classify_status(response),
@@ -168,7 +168,7 @@ mod tests {
         for status in [429, 503] {
             check(
                 status,
-                BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::NothingTaken),
+                BatchOutcome::Retry(ReasonCode::from_status(status), Ambiguity::NothingAccepted),
             );
         }
     }

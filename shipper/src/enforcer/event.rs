@@ -239,7 +239,7 @@ mod tests {
         })
     }
 
-    fn born(name: &str) -> Task {
+    fn created_task(name: &str) -> Task {
         Task::Created(CreateLogGroupEvent {
             log_group: name.into(),
             region: "eu-west-1".into(),
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_created_log_group_is_matched_by_its_exact_name() {
-        check(&created("/aws/lambda/new"), Ok(born("/aws/lambda/new")));
+        check(&created("/aws/lambda/new"), Ok(created_task("/aws/lambda/new")));
     }
 
     #[test]
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn on_failure_records_are_processed_again() {
-        check(&json!({"version": "1.0", "requestPayload": created("/a")}), Ok(born("/a")));
+        check(&json!({"version": "1.0", "requestPayload": created("/a")}), Ok(created_task("/a")));
     }
 
     #[test]
@@ -312,7 +312,7 @@ mod tests {
             record("1", &created("/a").to_string()), record("2", "nonsense"), record("3", "{}"),
         ]});
         let Event::Queue(messages) = parse(&event.to_string()).unwrap() else { panic!("no queue") };
-        assert_eq!(messages[0], Message { id: "1".into(), task: Ok(born("/a")) });
+        assert_eq!(messages[0], Message { id: "1".into(), task: Ok(created_task("/a")) });
         assert_eq!(messages[1].task, Err(EventError::NoObject));
         assert_eq!(messages[2].task, Err(EventError::UnknownKind("no field".into())));
     }

@@ -239,7 +239,7 @@ impl Logs<'_> {
     }
 
     async fn retry<A: DeserializeOwned>(&self, call: &Call<'_>) -> Result<A, CallError> {
-        let mut tries = 0;
+        let mut attempts = 0;
         let mut last = None;
         loop {
             let unreadable = |_| CallError::unreadable(call.service, call.operation);
@@ -251,8 +251,8 @@ impl Logs<'_> {
                 Err(error) if error.is_no_time() => return Err(last.unwrap_or(error)),
                 Err(error) => error,
             };
-            tries += 1;
-            if !self.wait_to_retry(&error, tries).await {
+            attempts += 1;
+            if !self.wait_to_retry(&error, attempts).await {
                 return Err(error);
             }
             last = Some(error);
@@ -260,8 +260,8 @@ impl Logs<'_> {
     }
 
     /// Waits before a retry, if it may help and there is time.
-    pub(super) async fn wait_to_retry(&self, error: &CallError, tries: u32) -> bool {
-        let wait = backoff(tries, &mut fastrand::Rng::new());
+    pub(super) async fn wait_to_retry(&self, error: &CallError, attempts: u32) -> bool {
+        let wait = backoff(attempts, &mut fastrand::Rng::new());
         let may_retry = error.is_retryable() && wait + SHORTEST_TRY <= self.time_left();
         if may_retry {
             self.io.sleep(wait).await;

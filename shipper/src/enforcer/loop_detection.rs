@@ -93,8 +93,8 @@ impl LoopDetection {
         }
         if self.more {
             warnings.warn(format!(
-                "loop detection behind {destination_arn} is incomplete: it \
-                reached its limit of resources"
+                "loop detection behind {destination_arn} is incomplete: it reached its limit of \
+                 resources"
             ));
         }
     }

@@ -61,13 +61,13 @@ impl Enforcer {
                 Applied::Chosen { changed, errors } => {
                     warn_of_conflicts(&chosen_by, policy, name, warnings);
                     chosen_by.push(policy);
-                    settle(policy, name, (changed, errors), absence, counts, &mut all);
+                    count_result(policy, name, (changed, errors), absence, counts, &mut all);
                 }
                 Applied::NotSelected => {
                     counts.evaluated += 1;
                     counts.not_selected += 1;
                 }
-                Applied::NotFound => settle_absent(absence, counts, &mut all),
+                Applied::NotFound => count_absent(absence, counts, &mut all),
             }
             all.changed |= counts.changed > before.0;
             all.failed |= counts.failed > before.1;
@@ -236,7 +236,7 @@ fn due(policy: &Document, group: &LogGroup) -> Option<Retention> {
 }
 
 /// Counts the result for a log group that a policy selects.
-fn settle(
+fn count_result(
     policy: &Document,
     name: &str,
     (changed, errors): (bool, Vec<CallError>),
@@ -256,7 +256,7 @@ fn settle(
         return;
     }
     if errors.iter().any(is_absent) {
-        return settle_absent(absence, counts, all);
+        return count_absent(absence, counts, all);
     }
     counts.evaluated += 1;
     match failure {
@@ -266,7 +266,7 @@ fn settle(
     }
 }
 
-fn settle_absent(absence: Absence, counts: &mut Counts, all: &mut Reconciled) {
+fn count_absent(absence: Absence, counts: &mut Counts, all: &mut Reconciled) {
     all.absent = true;
     counts.evaluated += 1;
     match absence {
@@ -315,7 +315,7 @@ fn may_select(policy: &Document, name: &str) -> bool {
 async fn chooses(logs: &Logs<'_>, policy: &Document, group: &LogGroup) -> Result<bool, CallError> {
     let LogGroup { name, class, .. } = group;
     match policy.selection.judge(name, class, |_| None) {
-        Some(chosen) => Ok(chosen),
+        Some(selected) => Ok(selected),
         None => {
             let tags: Tags = logs.tags(group).await?;
             Ok(policy.selection.chooses(name, class, &tags))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::sweep::MOST_PARTS;
 use super::{EnforcerConfig, Summary, SweepEnd};
-use cloud::{ACCOUNT, Function, REGION, refused};
+use cloud::{ACCOUNT, Function, REGION, rejected};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -107,7 +107,7 @@ fn nothing_starts_after_the_reserve_when_a_call_hangs_or_is_throttled() {
             if is_it && hangs {
                 cloud.wait(Duration::from_secs(3_600));
             }
-            is_it.then(|| refused("ThrottlingException", "Rate exceeded"))
+            is_it.then(|| rejected("ThrottlingException", "Rate exceeded"))
         });
         let (summary, response) = function.invoke(&batch(&events), Duration::from_secs(10));
         assert!(function.cloud().time_left >= Duration::from_secs(1), "{summary:?}");
@@ -166,7 +166,7 @@ fn changes_during_a_retry_stay_unchanged() {
     let function = Function::start(&config());
     function.cloud().create("/app/a");
     function.cloud().on(|cloud, operation, name| {
-        let throttled = || Some(refused("ThrottlingException", "Rate exceeded"));
+        let throttled = || Some(rejected("ThrottlingException", "Rate exceeded"));
         match operation {
             "PutSubscriptionFilter" if cloud.group(name).filters.is_empty() => {
                 cloud.group(name).filters.push(json!({
@@ -247,7 +247,7 @@ fn a_sweep_that_stops_early_is_continued_by_the_next() {
     let function = Function::start(&config());
     (0..200).for_each(|number| function.cloud().create(&format!("/app/{number:03}")));
     function.cloud().on(|_, operation, _| {
-        (operation == "Invoke").then(|| refused("AccessDeniedException", "not authorized"))
+        (operation == "Invoke").then(|| rejected("AccessDeniedException", "not authorized"))
     });
     let (first, result) = function.invoke(&sweep(), Duration::from_secs(60));
     assert_eq!(result.unwrap()["end"], "unfinished");
@@ -279,7 +279,7 @@ fn a_slow_log_group_does_not_block_the_sweep() {
     (0..5).for_each(|number| function.cloud().create(&format!("/app/{number}")));
     function.cloud().on(|_, operation, name| {
         let is_it = operation == "PutRetentionPolicy" && name == "/app/2";
-        is_it.then(|| refused("OperationAbortedException", "A conflicting operation"))
+        is_it.then(|| rejected("OperationAbortedException", "A conflicting operation"))
     });
     let last = swept(&function, Duration::from_secs(60)).sweep.unwrap();
     assert_eq!(last.end, SweepEnd::Finished);
@@ -322,7 +322,7 @@ fn a_rejected_filter_does_not_prevent_the_retention_and_shows_the_message_of_aws
         function.cloud().create("/app/a");
         let message = "Could not execute the lambda function.";
         function.cloud().on(move |_, called, _| {
-            (called == operation).then(|| refused("InvalidParameterException", message))
+            (called == operation).then(|| rejected("InvalidParameterException", message))
         });
         let (summary, result) = function.invoke(&created("/app/a"), Duration::from_secs(60));
         let error = result.unwrap_err().to_string();
@@ -362,7 +362,7 @@ fn counts_add_up_with_a_poison_message_and_a_failed_listing() {
     function.cloud().create("/app/a");
     function.cloud().on(|_, operation, name| {
         (operation == "DescribeLogGroups" && name == "/app/")
-            .then(|| refused("AccessDeniedException", "no"))
+            .then(|| rejected("AccessDeniedException", "no"))
     });
     let events = [created("/app/a"), json!("nonsense"), sweep()];
     let (summary, response) = function.invoke(&batch(&events), Duration::from_secs(60));
@@ -453,7 +453,7 @@ fn a_log_group_without_a_free_filter_is_tried_once_and_named() {
     let function = Function::start(&config());
     function.cloud().create("/app/full");
     function.cloud().on(|_, operation, _| {
-        (operation == "PutSubscriptionFilter").then(|| refused("LimitExceededException", "full"))
+        (operation == "PutSubscriptionFilter").then(|| rejected("LimitExceededException", "full"))
     });
     let (summary, result) = function.invoke(&created("/app/full"), Duration::from_secs(60));
     result.unwrap();

@@ -141,7 +141,9 @@ impl<'r> DestinationResult<'r> {
                 }
                 Err(error) => {
                     // It will be delivered from there, and again with the event.
-                    if error.is_unclear && folder == Folder::Undelivered && self.delivered.doubles()
+                    if error.is_unclear
+                        && folder == Folder::Undelivered
+                        && self.delivered.stores_duplicates()
                     {
                         let records = events.get(&event).map_or(0, |event| event.records.len());
                         self.counts.possible_duplicates += records as u64;
@@ -184,7 +186,7 @@ impl<'r> DestinationResult<'r> {
         keys: &BTreeMap<usize, &str>,
         sizes: &BTreeMap<usize, usize>,
     ) {
-        if !self.delivered.doubles() {
+        if !self.delivered.stores_duplicates() {
             return;
         }
         let undelivered = std::mem::take(&mut self.delivered.undelivered);
@@ -278,7 +280,7 @@ impl<'r> DestinationResult<'r> {
 
     /// How many records would be duplicated if these events were delivered again.
     pub(super) fn held_of(&self, repeated: impl Fn(usize) -> bool) -> u64 {
-        if !self.delivered.doubles() {
+        if !self.delivered.stores_duplicates() {
             return 0;
         }
         let stored: u64 = self

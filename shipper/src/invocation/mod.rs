@@ -83,8 +83,8 @@ pub enum ShipError {
     NoQueue,
     /// The queue did not accept all pointers.
     #[error(
-        "cannot replay: messages not accepted by the queue: {0}; continue with \"after\" set \
-        to \"continue_after\""
+        "cannot replay: messages not accepted by the queue: {0}; continue with \"after\" set to \
+         \"continue_after\""
     )]
     NotEnqueued(usize),
     /// The storage cannot be read.
@@ -334,21 +334,21 @@ impl Shipper {
         destination: &dyn Destination,
         until: SystemTime,
     ) -> Option<String> {
-        const MOST_TRIES: u32 = 2;
+        const MAX_INSPECTIONS: u32 = 2;
 
         let time = until.duration_since(SystemTime::now()).unwrap_or_default();
         let inspections = || self.inspections.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let mut inspections = inspections();
-            let tries = inspections.entry(name.to_owned()).or_default();
-            if *tries >= MOST_TRIES || time.is_zero() {
+            let attempts = inspections.entry(name.to_owned()).or_default();
+            if *attempts >= MAX_INSPECTIONS || time.is_zero() {
                 return None;
             }
-            *tries += 1;
+            *attempts += 1;
         }
         let inspected = delivery::inspect(&self.client, destination, time).await;
         if inspected != Inspected::Unknown {
-            inspections().insert(name.to_owned(), MOST_TRIES);
+            inspections().insert(name.to_owned(), MAX_INSPECTIONS);
         }
         match inspected {
             Inspected::Invalid(why) => Some(format!("{name}: {why}")),

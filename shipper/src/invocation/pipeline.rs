@@ -414,10 +414,8 @@ impl<'s> Pipeline<'s> {
             .await;
         match stored {
             Ok(()) => {
-                self.summary.warn(format!(
-                    "{error}; the event is stored unchanged under \
-                    undecodable/"
-                ));
+                self.summary
+                    .warn(format!("{error}; the event is stored unchanged under undecodable/"));
                 Disposition::Completed
             }
             Err(problem) => {

@@ -158,7 +158,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
         let (Some(storage), Some(key)) =
             (storage.filter(|storage| storage.bucket == object.bucket), object.key.as_deref())
         else {
-            self.leave_foreign(index, summary);
+            self.keep_foreign(index, summary);
             return;
         };
         let destination = match Location::of(&storage.prefix, key) {
@@ -182,7 +182,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
                 return;
             }
             Location::Foreign => {
-                self.leave_foreign(index, summary);
+                self.keep_foreign(index, summary);
                 return;
             }
         };
@@ -197,7 +197,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
         pointed.messages.push(index);
     }
 
-    fn leave_foreign(&mut self, index: usize, summary: &mut Summary) {
+    fn keep_foreign(&mut self, index: usize, summary: &mut Summary) {
         self.failed[index] = true;
         summary.pointers().foreign += 1;
         summary.warn(
@@ -314,7 +314,8 @@ impl<'s, 'm> Consuming<'s, 'm> {
         drop(payloads);
         let settling = events.into_iter().zip(dispositions).map(
             |((object, stored), dispositions)| async move {
-                let settled = self.settle(storage, &object, stored.as_ref(), &dispositions).await;
+                let settled =
+                    self.finish_object(storage, &object, stored.as_ref(), &dispositions).await;
                 (object, settled)
             },
         );
@@ -377,7 +378,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
                 ),
             };
         };
-        let is_in_progress = if self.doubles(destination) {
+        let is_in_progress = if self.stores_duplicates(destination) {
             match storage.note_delivery(aws, &object.key, self.until()).await {
                 Ok(is_first) => !is_first,
                 Err(error) => return left(Some(format!("could not record a delivery: {error}"))),
@@ -389,7 +390,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
     }
 
     /// Deletes or moves an object, by the results of its payloads, and adds warnings.
-    async fn settle(
+    async fn finish_object(
         &self,
         storage: &Storage,
         object: &Pointed,
@@ -431,7 +432,9 @@ impl<'s, 'm> Consuming<'s, 'm> {
             Done::Remaining | Done::Rewritten => stored.is_some_and(|stored| stored.is_in_progress),
             _ => false,
         };
-        if !is_ambiguous && object.destination.as_deref().is_some_and(|name| self.doubles(name)) {
+        if !is_ambiguous
+            && object.destination.as_deref().is_some_and(|name| self.stores_duplicates(name))
+        {
             // A note that remains only makes the next delivery count too many possible duplicates.
             let _ = storage.delete_note(aws, &object.key, self.until()).await;
         }
@@ -512,7 +515,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
     }
 
     /// Whether a destination stores duplicates.
-    fn doubles(&self, destination: &str) -> bool {
+    fn stores_duplicates(&self, destination: &str) -> bool {
         let config = self.shipper.config.destinations.get(destination);
         config.is_some_and(|config| config.destination.deduplication() == Deduplication::None)
             || self.shipper.endpoint_state(destination).ignores_ids

@@ -78,7 +78,7 @@ impl Shipper {
             }
             let listing = storage.list(aws, &prefix, after.as_deref(), PAGE, until).await?;
             let is_last = listing.next.is_none() && listing.objects.len() < usize::from(PAGE);
-            let mut chosen: Vec<(String, u64)> = Vec::new();
+            let mut selected: Vec<(String, u64)> = Vec::new();
             for object in listing.objects {
                 after = Some(object.key.clone());
                 let Location::Undelivered { destination } =
@@ -100,11 +100,11 @@ impl Shipper {
                 replayed.waiting += usize::from(age >= WAITING);
                 replayed.oldest = replayed.oldest.max(Some(age));
                 if !request.dry_run {
-                    chosen.push((object.key, object.bytes));
+                    selected.push((object.key, object.bytes));
                 }
             }
             // Pointers are sent page by page, so that a replay can continue after the last one.
-            for some in chosen.chunks(queue::MAX_ENTRIES) {
+            for some in selected.chunks(queue::MAX_ENTRIES) {
                 let pointer =
                     |(key, bytes): &(String, u64)| queue::pointer(&storage.bucket, key, *bytes);
                 let bodies: Vec<String> = some.iter().map(pointer).collect();

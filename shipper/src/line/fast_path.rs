@@ -108,14 +108,14 @@ impl<'a> Reader<'a> {
     fn metrics(&mut self) -> Option<PlatformMetrics> {
         let mut metrics = PlatformMetrics::default();
         self.object(|reader, name| match name {
-            b"durationMs" => once(&mut metrics.duration_ms, reader.figure()?),
-            b"billedDurationMs" => once(&mut metrics.billed_duration_ms, reader.figure()?),
+            b"durationMs" => once(&mut metrics.duration_ms, reader.finite_number()?),
+            b"billedDurationMs" => once(&mut metrics.billed_duration_ms, reader.finite_number()?),
             b"memorySizeMB" => once(&mut metrics.memory_size_mb, reader.number()?),
             b"maxMemoryUsedMB" => once(&mut metrics.max_memory_used_mb, reader.number()?),
-            b"initDurationMs" => once(&mut metrics.init_duration_ms, reader.figure()?),
-            b"restoreDurationMs" => once(&mut metrics.restore_duration_ms, reader.figure()?),
+            b"initDurationMs" => once(&mut metrics.init_duration_ms, reader.finite_number()?),
+            b"restoreDurationMs" => once(&mut metrics.restore_duration_ms, reader.finite_number()?),
             b"billedRestoreDurationMs" => {
-                once(&mut metrics.billed_restore_duration_ms, reader.figure()?)
+                once(&mut metrics.billed_restore_duration_ms, reader.finite_number()?)
             }
             _ => reader.pass_over_value(),
         })?;
@@ -137,8 +137,8 @@ impl<'a> Reader<'a> {
         plain_text(self.text, &mut self.rest).map(Cow::Borrowed)
     }
 
-    fn figure(&mut self) -> Option<f64> {
-        self.number().filter(|figure: &f64| figure.is_finite())
+    fn finite_number(&mut self) -> Option<f64> {
+        self.number().filter(|finite_number: &f64| finite_number.is_finite())
     }
 
     fn number<T: FromStr>(&mut self) -> Option<T> {

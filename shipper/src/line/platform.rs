@@ -19,9 +19,9 @@ pub(super) fn parse(message: &str) -> Option<Line<'_>> {
         "REPORT" => report(line),
         "RequestId:" => crash(line),
         "INIT_START" => of_kind(line, "INIT_START Runtime Version: ", Kind::InitStart),
-        "INIT_REPORT" => figures(line, "INIT_REPORT ", "Init Duration: "),
+        "INIT_REPORT" => report_of_phase(line, "INIT_REPORT ", "Init Duration: "),
         "RESTORE_START" => of_kind(line, "RESTORE_START Runtime Version: ", Kind::Platform),
-        "RESTORE_REPORT" => figures(line, "RESTORE_REPORT ", "Restore Duration: "),
+        "RESTORE_REPORT" => report_of_phase(line, "RESTORE_REPORT ", "Restore Duration: "),
         "EXTENSION" => extension(line),
         "LOGS" => of_kind(line, "LOGS\tName: ", Kind::Extension),
         "TELEMETRY" => of_kind(line, "TELEMETRY\tName: ", Kind::Extension),
@@ -47,7 +47,7 @@ fn extension(line: &str) -> Option<Line<'_>> {
 
 /// `INIT_REPORT Init Duration: 10008.64 ms⇥Phase: init⇥Status: timeout`, and the same for a
 /// restore.
-fn figures<'a>(line: &'a str, start: &str, first: &str) -> Option<Line<'a>> {
+fn report_of_phase<'a>(line: &'a str, start: &str, first: &str) -> Option<Line<'a>> {
     let fields = line.strip_prefix(start).filter(|fields| fields.starts_with(first))?;
     let report = Report::parse_text(fields);
     let level = report.failed().then_some(Level::Error);

@@ -48,8 +48,8 @@ impl<'a> Report<'a> {
             match field[..colon].trim_start_matches(' ') {
                 "Duration" => report.duration_ms = millis(value),
                 "Billed Duration" => report.billed_duration_ms = millis(value),
-                "Memory Size" => report.memory_size_mb = figure(value, " MB"),
-                "Max Memory Used" => report.max_memory_used_mb = figure(value, " MB"),
+                "Memory Size" => report.memory_size_mb = finite_number(value, " MB"),
+                "Max Memory Used" => report.max_memory_used_mb = finite_number(value, " MB"),
                 "Init Duration" => report.init_duration_ms = millis(value),
                 "Restore Duration" => report.restore_duration_ms = millis(value),
                 "Billed Restore Duration" => report.billed_restore_duration_ms = millis(value),
@@ -68,11 +68,11 @@ impl<'a> Report<'a> {
     }
 }
 
-fn figure<T: std::str::FromStr>(value: &str, unit: &str) -> Option<T> {
+fn finite_number<T: std::str::FromStr>(value: &str, unit: &str) -> Option<T> {
     value.strip_suffix(unit)?.parse().ok()
 }
 
 /// A duration; words such as `inf` are not one.
 fn millis(value: &str) -> Option<f64> {
-    figure(value, " ms").filter(|millis: &f64| millis.is_finite())
+    finite_number(value, " ms").filter(|millis: &f64| millis.is_finite())
 }

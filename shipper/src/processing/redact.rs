@@ -108,7 +108,7 @@ impl Named {
     /// pattern's time.
     fn is_possible(self) -> fn(&Prefilter, &[u8]) -> bool {
         match self {
-            Self::Email => |signs, _| signs.at,
+            Self::Email => |prefilter, _| prefilter.at,
             Self::Ipv4 => |_, text| {
                 let between_digits = |place: usize| {
                     let around = text.get(place.wrapping_sub(1)).zip(text.get(place + 1));
@@ -120,12 +120,14 @@ impl Named {
             },
             Self::Ipv6 => |_, text| memchr_iter(b':', text).nth(1).is_some(),
             Self::BearerToken => {
-                |signs, text| signs.token || signs.bearer && has_word(text, b"bearer ")
+                |prefilter, text| prefilter.token || prefilter.bearer && has_word(text, b"bearer ")
             }
             Self::AwsAccessKey => {
-                |signs, text| signs.key_id && has_run(text, 20, &CAPITALS_AND_DIGITS)
+                |prefilter, text| prefilter.key_id && has_run(text, 20, &CAPITALS_AND_DIGITS)
             }
-            Self::AwsSecretKey => |signs, text| signs.secret && has_run(text, 40, &OF_SECRETS),
+            Self::AwsSecretKey => {
+                |prefilter, text| prefilter.secret && has_run(text, 40, &OF_SECRETS)
+            }
             Self::CardNumber => |_, text| has_run(text, 4, &DIGITS),
         }
     }
@@ -141,11 +143,11 @@ impl Named {
                     && !matches!(found.after, [b'0'..=b'9', ..] | [b'.', b'0'..=b'9', ..])
             },
             Self::Ipv6 => |found| {
-                found.stands_alone()
+                found.is_separate()
                     && found.text.bytes().any(|byte| byte.is_ascii_digit())
                     && found.text.parse::<Ipv6Addr>().is_ok()
             },
-            Self::AwsAccessKey => |found| found.stands_alone(),
+            Self::AwsAccessKey => |found| found.is_separate(),
             Self::AwsSecretKey => |found| {
                 let has = |is: fn(&u8) -> bool| found.text.bytes().any(|byte| is(&byte));
                 found.text.len() == 40
@@ -155,13 +157,13 @@ impl Named {
                     && !matches!(found.before, Some(b'_' | b'-'))
                     && !matches!(found.after, [b'_' | b'-' | b'=', ..])
             },
-            Self::CardNumber => |found| found.stands_alone() && is_card_number(found.text),
+            Self::CardNumber => |found| found.is_separate() && is_card_number(found.text),
         }
     }
 }
 
 impl Surrounded<'_> {
-    fn stands_alone(&self) -> bool {
+    fn is_separate(&self) -> bool {
         let of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         !self.before.is_some_and(of_word) && !self.after.first().copied().is_some_and(of_word)
     }
@@ -224,8 +226,8 @@ impl Pattern {
     }
 
     /// The string with all matches replaced; `None` without matches.
-    fn replace(&self, text: &str, signs: &Prefilter) -> Option<String> {
-        if !(self.is_possible)(signs, text.as_bytes()) {
+    fn replace(&self, text: &str, prefilter: &Prefilter) -> Option<String> {
+        if !(self.is_possible)(prefilter, text.as_bytes()) {
             return None;
         }
         let mut replaced = String::new();
@@ -289,11 +291,12 @@ impl Redaction {
 
     /// The redacted message, if a pattern matches. Counts the message for each matching pattern.
     pub fn redact(&self, message: &str, counts: &mut BTreeMap<ReasonCode, u64>) -> Option<String> {
-        let mut signs = Prefilter::of(message.as_bytes());
+        let mut prefilter = Prefilter::of(message.as_bytes());
         let mut redacted: Option<String> = None;
         for pattern in &self.patterns {
-            if let Some(text) = pattern.replace(redacted.as_deref().unwrap_or(message), &signs) {
-                signs = Prefilter::of(text.as_bytes());
+            if let Some(text) = pattern.replace(redacted.as_deref().unwrap_or(message), &prefilter)
+            {
+                prefilter = Prefilter::of(text.as_bytes());
                 *counts.entry(pattern.name.clone()).or_default() += 1;
                 redacted = Some(text);
             }
@@ -346,9 +349,9 @@ mod tests {
             text in "[@a.b:0-9 +/_-]{0,30}([0-9]{1,3}[.:]{1,2}){0,6}[a-c]{0,3}(bEarer +|Bearer |eyJ){0,2}[A-C0-9/+]{0,50}(\\.c{8}){0,2}[é ]?",
         ) {
             for pattern in &*PATTERNS {
-                let signs = Prefilter::of(text.as_bytes());
+                let prefilter = Prefilter::of(text.as_bytes());
                 prop_assert!(
-                    !pattern.regex.is_match(&text) || (pattern.is_possible)(&signs, text.as_bytes()),
+                    !pattern.regex.is_match(&text) || (pattern.is_possible)(&prefilter, text.as_bytes()),
                     "{:?}", pattern.name
                 );
             }

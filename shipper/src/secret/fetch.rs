@@ -161,10 +161,9 @@ impl SecretArn {
         match serde_json::from_str(value.expose()) {
             Ok(Value::Object(mut members)) => match members.remove(key) {
                 Some(Value::String(text)) => Ok(Secret::new(text)),
-                Some(_) => Err(self.is_not(&format!(
-                    "has a value under {key:?} that is not a \
-                    string"
-                ))),
+                Some(_) => {
+                    Err(self.is_not(&format!("has a value under {key:?} that is not a string")))
+                }
                 None => Err(self.is_not(&format!("has no key {key:?}"))),
             },
             _ => Err(self.is_not(&format!("is not a JSON object, so it has no key {key:?}"))),

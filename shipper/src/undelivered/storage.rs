@@ -219,7 +219,7 @@ impl Storage {
 
 fn status(error: &AwsError) -> Option<u16> {
     match &error.problem {
-        Problem::Refused { status, .. } => Some(*status),
+        Problem::Rejected { status, .. } => Some(*status),
         _ => None,
     }
 }

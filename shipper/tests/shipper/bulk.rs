@@ -19,11 +19,11 @@ use crate::settled::Held;
 #[derive(Clone, Debug)]
 pub(crate) enum Behavior {
     /// Rejected with this response.
-    Says(Response),
+    RejectsWith(Response),
     /// Accepted, followed by this instead of the response.
-    TakesThen(Reply),
+    AcceptsThen(Reply),
     /// Accepted, with a truncated response.
-    TakesThenTruncates,
+    AcceptsThenTruncates,
     /// Not accepted; this happens.
     Does(Reply),
     /// The connection is reset before the body is read.
@@ -50,7 +50,7 @@ struct Inner {
     arrivals: Vec<SystemTime>,
     sizes: Vec<usize>,
     limit_bytes: Option<usize>,
-    refuses_json: bool,
+    rejects_json: bool,
     ignores_filter_path: bool,
     stops_at: Vec<String>,
     inspections: usize,
@@ -108,8 +108,8 @@ impl Bulk {
     }
 
     /// Rejects documents with JSON fields, as after a mapping conflict.
-    pub(crate) fn refusing_json(self) -> Self {
-        self.state.inner.lock().unwrap().refuses_json = true;
+    pub(crate) fn rejecting_json(self) -> Self {
+        self.state.inner.lock().unwrap().rejects_json = true;
         self
     }
 
@@ -217,13 +217,13 @@ impl Service for State {
         match inner.behaviors.pop_front() {
             None | Some(Behavior::ResetsBeforeBody) => Reply::Response(inner.take(pieces, &none)),
             Some(Behavior::Items(words)) => Reply::Response(inner.take(pieces, &words)),
-            Some(Behavior::Says(response)) => Reply::Response(response),
+            Some(Behavior::RejectsWith(response)) => Reply::Response(response),
             Some(Behavior::Does(reply)) => reply,
-            Some(Behavior::TakesThen(reply)) => {
+            Some(Behavior::AcceptsThen(reply)) => {
                 inner.take(pieces, &none);
                 reply
             }
-            Some(Behavior::TakesThenTruncates) => Reply::Truncated(inner.take(pieces, &none)),
+            Some(Behavior::AcceptsThenTruncates) => Reply::Truncated(inner.take(pieces, &none)),
         }
     }
 }
@@ -239,7 +239,7 @@ impl Inner {
         for (index, (id, document)) in pieces.into_iter().enumerate() {
             let message = document["message"].as_str().unwrap_or_default();
             let stops = self.stops_at.iter().any(|stop| stop == message);
-            let conflicts = self.refuses_json && document.get("json").is_some();
+            let conflicts = self.rejects_json && document.get("json").is_some();
             let failure = if self.documents.contains_key(&id) {
                 Some(opensearch::IS_THERE)
             } else if let Some(word) = words.get(&index) {

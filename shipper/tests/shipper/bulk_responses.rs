@@ -135,7 +135,7 @@ fn items_for_which_something_must_be_changed_are_returned_to_source() {
 
 #[test]
 fn conflicting_json_fields_are_omitted_and_the_message_delivered() {
-    let bulk = Bulk::start().refusing_json();
+    let bulk = Bulk::start().rejecting_json();
     let lines = [r#"{"id":{"nested":1}}"#.to_owned(), "text".to_owned()];
     let invoked = lambda(&bulk).invoke(&event::with(&lines));
     let counts = settled(&invoked, "search", &lines, &bulk.held());
@@ -158,7 +158,7 @@ fn json_fields_can_be_omitted() {
 #[test]
 fn waits_the_seconds_that_a_429_asks_for() {
     let (counts, _, bulk) =
-        check(3, [Behavior::Says(Response::new(429, "").with("retry-after", "1"))]);
+        check(3, [Behavior::RejectsWith(Response::new(429, "").with("retry-after", "1"))]);
     assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1));
     assert_eq!(counts.reasons("retried"), of("status_429", 3));
     let arrivals = bulk.arrivals();
@@ -172,7 +172,7 @@ fn waits_until_the_date_that_a_429_asks_for() {
     let date = SystemTime::now() + Duration::from_secs(2);
     let text = httpdate::fmt_http_date(date);
     let (counts, _, bulk) =
-        check(3, [Behavior::Says(Response::new(429, "").with("retry-after", &text))]);
+        check(3, [Behavior::RejectsWith(Response::new(429, "").with("retry-after", &text))]);
     assert_eq!(counts.get("delivered"), 3);
     assert!(bulk.arrivals()[1] >= httpdate::parse_http_date(&text).unwrap());
 }
@@ -180,7 +180,7 @@ fn waits_until_the_date_that_a_429_asks_for() {
 #[test]
 fn retries_429_and_5xx_with_backoff() {
     for status in [429, 500, 502, 503, 504] {
-        let (counts, ..) = check(3, [Behavior::Says(Response::new(status, "busy"))]);
+        let (counts, ..) = check(3, [Behavior::RejectsWith(Response::new(status, "busy"))]);
         assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1), "{status}");
         assert_eq!(counts.reasons("retried"), of(&format!("status_{status}"), 3));
     }
@@ -190,7 +190,7 @@ fn retries_429_and_5xx_with_backoff() {
 fn permanent_errors_are_not_retried() {
     for status in [501, 401, 403, 404, 302] {
         let response = Response::new(status, "no").with("location", "http://127.0.0.1:1/");
-        let (counts, invoked, bulk) = check(3, [Behavior::Says(response)]);
+        let (counts, invoked, bulk) = check(3, [Behavior::RejectsWith(response)]);
         assert_eq!((counts.get("returned_to_source"), counts.get("requests")), (3, 1), "{status}");
         assert_eq!(bulk.documents().len(), 0);
         assert_eq!(
@@ -225,19 +225,19 @@ fn a_single_oversized_record_ends_as_rejected() {
 #[test]
 fn lost_responses_cause_no_duplicates() {
     let taken = [
-        Behavior::TakesThen(Reply::Silence),
-        Behavior::TakesThen(Reply::Reset),
-        Behavior::TakesThen(Reply::Response(Response::new(504, "<html>gateway</html>"))),
-        Behavior::TakesThen(Reply::Response(Response::new(200, "<html>ok</html>"))),
-        Behavior::TakesThen(Reply::Response(Response::new(200, r#"{"items":[]}"#))),
-        Behavior::TakesThenTruncates,
+        Behavior::AcceptsThen(Reply::Silence),
+        Behavior::AcceptsThen(Reply::Reset),
+        Behavior::AcceptsThen(Reply::Response(Response::new(504, "<html>gateway</html>"))),
+        Behavior::AcceptsThen(Reply::Response(Response::new(200, "<html>ok</html>"))),
+        Behavior::AcceptsThen(Reply::Response(Response::new(200, r#"{"items":[]}"#))),
+        Behavior::AcceptsThenTruncates,
     ];
     for behavior in taken {
-        let told = format!("{behavior:?}");
+        let described = format!("{behavior:?}");
         let (counts, _, bulk) = check(4, [behavior]);
-        assert_eq!(counts.get("deduplicated"), 4, "{told}");
-        assert_eq!(counts.get("possible_duplicates"), 0, "{told}");
-        assert_eq!(bulk.documents().len(), 4, "{told}");
+        assert_eq!(counts.get("deduplicated"), 4, "{described}");
+        assert_eq!(counts.get("possible_duplicates"), 0, "{described}");
+        assert_eq!(bulk.documents().len(), 4, "{described}");
     }
 }
 
@@ -249,16 +249,16 @@ fn undelivered_records_are_retried_after_a_closed_connection() {
         Behavior::Does(Reply::Silence),
         Behavior::Does(Reply::Truncated(Response::new(503, "busy busy"))),
     ] {
-        let told = format!("{behavior:?}");
+        let described = format!("{behavior:?}");
         let (counts, ..) = check(4, [behavior]);
-        assert_eq!((counts.get("delivered"), counts.get("retries")), (4, 1), "{told}");
+        assert_eq!((counts.get("delivered"), counts.get("retries")), (4, 1), "{described}");
     }
 }
 
 #[test]
 fn several_destinations_have_outcomes_of_their_own() {
     let healthy = Bulk::start();
-    let ill = Bulk::with_behaviors([Behavior::Says(Response::new(401, ""))]);
+    let ill = Bulk::with_behaviors([Behavior::RejectsWith(Response::new(401, ""))]);
     let config = json!({"destinations": {"healthy": healthy.config(), "ill": ill.config()}});
     let mut lambda = Lambda::start(&config);
     let invoked = lambda.invoke(&event::of(3));
@@ -281,7 +281,7 @@ fn several_destinations_have_outcomes_of_their_own() {
 fn a_later_invocation_is_not_troubled_by_an_earlier_one() {
     let bulk = Bulk::start();
     let mut lambda = lambda(&bulk);
-    bulk.add_behaviors([Behavior::Says(Response::new(401, ""))]);
+    bulk.add_behaviors([Behavior::RejectsWith(Response::new(401, ""))]);
     assert!(lambda.invoke(&event::of(2)).result.is_err());
     let invoked = lambda.invoke(&event::of(2));
     let counts = settled(&invoked, "search", &messages(2), &bulk.held());

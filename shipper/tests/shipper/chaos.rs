@@ -147,11 +147,11 @@ impl Chaos {
                 0 => Behavior::Does(Reply::Response(self.contract.says(503))),
                 1 => Behavior::Does(Reply::Response(self.contract.says(401))),
                 2 => Behavior::Does(Reply::Response(self.contract.says(429))),
-                3 => Behavior::TakesThen(Reply::Reset),
-                4 => Behavior::TakesThenTruncates,
+                3 => Behavior::AcceptsThen(Reply::Reset),
+                4 => Behavior::AcceptsThenTruncates,
                 5 => Behavior::ResetsBeforeBody,
-                6 => Behavior::TakesThen(Reply::Silence),
-                _ => Behavior::Takes,
+                6 => Behavior::AcceptsThen(Reply::Silence),
+                _ => Behavior::Accepts,
             })
             .collect();
         let _ = writeln!(self.steps, "  destination: {behaviors:?}");
@@ -252,7 +252,7 @@ impl Chaos {
             let _ = writeln!(self.steps, " a batch of the queue");
             let before = self.mock_server.held().messages.len();
             match self.invoke(&batch, killed, time).await {
-                End::Answered(result) => self.storage.settle(&batch, &result),
+                End::Answered(result) => self.storage.complete(&batch, &result),
                 End::Killed => {
                     let taken = self.taken_since(before).await;
                     let distinct: BTreeSet<&String> = taken.iter().collect();
@@ -338,8 +338,9 @@ impl Chaos {
         }
         let rejected = self.storage.messages_in("logagg/rejected/");
         for message in &self.messages {
-            let has_a_place = copies.contains_key(message.as_str()) || rejected.contains(message);
-            assert!(has_a_place, "lost: {message}");
+            let is_accounted_for =
+                copies.contains_key(message.as_str()) || rejected.contains(message);
+            assert!(is_accounted_for, "lost: {message}");
         }
         let undelivered: Vec<String> =
             self.storage.objects("logagg/undelivered/").into_keys().collect();

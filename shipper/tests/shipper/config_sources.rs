@@ -23,7 +23,7 @@ fn check(name: &str, variable: (&str, &str)) {
 
 /// Fails to start with this error.
 #[track_caller]
-fn check_refused(secret_stores: &SecretStores, variables: &[(&str, &str)], expected: &str) {
+fn check_rejected(secret_stores: &SecretStores, variables: &[(&str, &str)], expected: &str) {
     let url = secret_stores.url();
     let endpoint = [("AWS_ENDPOINT_URL", url.as_str())];
     let lambda = Lambda::start_in(&[&endpoint, variables].concat());
@@ -58,26 +58,26 @@ fn it_is_read_from_a_file() {
 #[test]
 fn a_missing_configuration_source_is_named_with_the_remedy() {
     let secret_stores = SecretStores::start();
-    check_refused(
+    check_rejected(
         &secret_stores,
         &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
         "cannot read the configuration from the parameter /shop/shipper (LOGAGG_CONFIG_SSM): \
          ssm:GetParameter: ParameterNotFound (status 400); not found in this region",
     );
     secret_stores.response([Response::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
-    check_refused(
+    check_rejected(
         &secret_stores,
         &[("LOGAGG_CONFIG_S3", "s3://config/shipper.json")],
         "cannot read the configuration from s3://config/shipper.json (LOGAGG_CONFIG_S3): \
          s3:GetObject: AccessDenied (status 403); grant the function's role s3:GetObject on it, \
          and s3:ListBucket on the bucket to distinguish a missing object from a forbidden one",
     );
-    check_refused(
+    check_rejected(
         &secret_stores,
         &[("LOGAGG_CONFIG_FILE", "/nowhere/shipper.json")],
         "cannot read the configuration from /nowhere/shipper.json (LOGAGG_CONFIG_FILE): entity not found",
     );
-    check_refused(
+    check_rejected(
         &secret_stores,
         &[("LOGAGG_CONFIG_S3", "s3://a/b"), ("LOGAGG_CONFIG_FILE", "c")],
         "the configuration must have one source, but several variables are set: \
@@ -89,7 +89,7 @@ fn a_missing_configuration_source_is_named_with_the_remedy() {
 fn errors_name_the_source() {
     let secret_stores = SecretStores::start();
     secret_stores.keep("/shop/shipper", r#"{"accepted_risks":["no_undelivered_storage"]}"#);
-    check_refused(
+    check_rejected(
         &secret_stores,
         &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
         "the parameter /shop/shipper (LOGAGG_CONFIG_SSM) has 1 error:\n  destinations: is missing",
@@ -102,7 +102,7 @@ fn throttling_at_start_is_waited_out() {
     let throttled = || Response::new(400, r#"{"__type":"ThrottlingException"}"#);
     secret_stores.response([throttled(), throttled()]);
     secret_stores.keep("/shop/shipper", r#"{"accepted_risks":["no_undelivered_storage"]}"#);
-    check_refused(
+    check_rejected(
         &secret_stores,
         &[("LOGAGG_CONFIG_SSM", "/shop/shipper")],
         "the parameter /shop/shipper (LOGAGG_CONFIG_SSM) has 1 error:\n  destinations: is missing",

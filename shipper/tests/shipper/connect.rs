@@ -75,7 +75,7 @@ async fn a_request_that_fails_while_connecting_was_certainly_not_received() {
     let (client, full) = (Client::default(), Full::new());
     for timeout in [SHORT, LONG] {
         let fault = send(&client, full.address, timeout).await.unwrap_err();
-        assert_eq!((fault, fault.ambiguity()), (Fault::NotConnected, Ambiguity::NothingTaken));
+        assert_eq!((fault, fault.ambiguity()), (Fault::NotConnected, Ambiguity::NothingAccepted));
     }
 }
 
@@ -111,5 +111,5 @@ async fn a_call_of_aws_that_ends_while_it_connects_was_certainly_not_carried_out
         aws.call(Service::Sqs, None, "SendMessage", &input, SHORT).await;
     let error = sent.unwrap_err();
     assert_eq!(error.to_string(), "sqs:SendMessage: not_connected");
-    assert_eq!(error.ambiguity(), Ambiguity::NothingTaken);
+    assert_eq!(error.ambiguity(), Ambiguity::NothingAccepted);
 }

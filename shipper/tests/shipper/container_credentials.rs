@@ -210,7 +210,7 @@ async fn the_token_may_be_in_a_file_that_is_read_each_time() {
 }
 
 /// The error without credentials, after at most this time.
-async fn refusal(replies: Vec<Reply>, timeout: Duration) -> (AwsError, usize) {
+async fn rejection(replies: Vec<Reply>, timeout: Duration) -> (AwsError, usize) {
     let (credentials, (service, server)) = (Credentials::start(replies), Aside::start([]));
     let error = call(&aws(&credentials.variables(), &server.url()), timeout).await.unwrap_err();
     assert!(service.signed_by().is_empty());
@@ -231,30 +231,30 @@ async fn refusal(replies: Vec<Reply>, timeout: Duration) -> (AwsError, usize) {
 async fn an_error_names_the_endpoint_and_the_reason_without_secrets() {
     let responses = |status, body: &str| vec![Reply::Response(Response::new(status, body)); 3];
     let body = json!({"code": "CredentialsError", "message": PAYLOAD}).to_string();
-    let (error, asked) = refusal(responses(403, &body), TIMEOUT).await;
+    let (error, asked) = rejection(responses(403, &body), TIMEOUT).await;
     assert!(error.to_string().ends_with(": status 403") && !error.is_retryable(), "{error}");
     assert_eq!(asked, 1);
-    let (error, asked) = refusal(responses(500, ""), TIMEOUT).await;
+    let (error, asked) = rejection(responses(500, ""), TIMEOUT).await;
     assert!(error.to_string().ends_with(": status 500") && error.is_retryable(), "{error}");
     assert_eq!(asked, 3);
     let no_credentials = json!({"AccessKeyId": SECRET, "SecretAccessKey": 5}).to_string();
     for body in ["", "<html>", "{}", &no_credentials] {
-        let (error, _) = refusal(responses(200, body), TIMEOUT).await;
+        let (error, _) = rejection(responses(200, body), TIMEOUT).await;
         assert!(error.to_string().ends_with(": the response cannot be read"), "{error}");
     }
     let too_long = " ".repeat(1024 * 1024);
-    let (error, _) = refusal(responses(200, &too_long), TIMEOUT).await;
+    let (error, _) = rejection(responses(200, &too_long), TIMEOUT).await;
     assert!(error.to_string().ends_with(": the response cannot be read"), "{error}");
-    let (error, _) = refusal(vec![Reply::Reset; 3], TIMEOUT).await;
+    let (error, _) = rejection(vec![Reply::Reset; 3], TIMEOUT).await;
     assert!(error.to_string().ends_with(": the connection broke"), "{error}");
     let redirect = Response::new(302, "").with("location", "http://127.0.0.1:1/");
-    let (error, _) = refusal(vec![Reply::Response(redirect)], TIMEOUT).await;
+    let (error, _) = rejection(vec![Reply::Response(redirect)], TIMEOUT).await;
     assert!(error.to_string().ends_with(": status 302"), "{error}");
 }
 
 #[tokio::test]
 async fn an_endpoint_without_responses_takes_only_the_callers_time() {
-    let (error, asked) = refusal(vec![Reply::Silence], Duration::from_millis(50)).await;
+    let (error, asked) = rejection(vec![Reply::Silence], Duration::from_millis(50)).await;
     assert!(error.to_string().ends_with(": no response in time"), "{error}");
     assert_eq!(asked, 1);
 }
@@ -302,7 +302,7 @@ fn destinations_are_signed_with_them_and_once_more_with_others_that_have_not_exp
 
 #[test]
 fn unsigned_requests_are_counted_with_a_warning() {
-    let url = http::nobody();
+    let url = http::unused_url();
     let mut variables = Credentials::start([]).variables();
     variables[0].1 = format!("{url}/x");
     let (service, server) = Aside::start([]);

@@ -43,14 +43,15 @@ fn a_destination_without_responses_does_not_block_the_invocation() {
 
 #[test]
 fn a_throttling_destination_is_retried_until_the_deadline() {
-    let (counts, bulk) = check(&Behavior::Says(Response::new(503, "")));
+    let (counts, bulk) = check(&Behavior::RejectsWith(Response::new(503, "")));
     assert!(counts.get("retries") > 0, "{counts:?}");
     assert_eq!(bulk.arrivals().len() as u64, counts.get("requests"));
 }
 
 #[test]
 fn a_longer_wait_than_there_is_time_for_is_not_begun() {
-    let (counts, _) = check(&Behavior::Says(Response::new(429, "").with("retry-after", "3600")));
+    let (counts, _) =
+        check(&Behavior::RejectsWith(Response::new(429, "").with("retry-after", "3600")));
     assert_eq!((counts.get("requests"), counts.get("retries")), (1, 0));
     assert_eq!(counts.reasons("returned_to_source")["status_429"], 3);
 }
@@ -59,7 +60,7 @@ fn a_longer_wait_than_there_is_time_for_is_not_begun() {
 fn a_connection_that_is_not_accepted_is_retried_until_the_timeout() {
     let mut lambda = Lambda::start(&json!({
         "destinations": {
-            "search": {"type": "elasticsearch", "url": http::nobody(), "index": "logs"},
+            "search": {"type": "elasticsearch", "url": http::unused_url(), "index": "logs"},
         },
         "reserve_ms": 30_000,
     }));

@@ -115,8 +115,8 @@ fn a_throttled_request_is_retried_without_duplicates() {
 #[test]
 fn a_request_that_is_too_large_is_split_or_rejected() {
     for_each(|contract| {
-        let refuses_large = says(Response::new(413, ""));
-        let (counts, _, mock_server) = check(contract, 4, [refuses_large.clone()]);
+        let rejects_large = says(Response::new(413, ""));
+        let (counts, _, mock_server) = check(contract, 4, [rejects_large.clone()]);
         assert_eq!(
             (counts.get("delivered"), mock_server.requests()),
             (4, 3),
@@ -135,14 +135,14 @@ fn a_request_that_is_too_large_is_split_or_rejected() {
 fn truncated_responses_lose_nothing_and_every_duplicate_is_counted() {
     for_each(|contract| {
         for behavior in [
-            Behavior::TakesThen(Reply::Silence),
-            Behavior::TakesThen(Reply::Reset),
-            Behavior::TakesThen(Reply::Response(Response::new(504, "<html>gateway</html>"))),
-            Behavior::TakesThenTruncates,
+            Behavior::AcceptsThen(Reply::Silence),
+            Behavior::AcceptsThen(Reply::Reset),
+            Behavior::AcceptsThen(Reply::Response(Response::new(504, "<html>gateway</html>"))),
+            Behavior::AcceptsThenTruncates,
         ] {
-            let told = format!("{} {behavior:?}", contract.kind());
+            let described = format!("{} {behavior:?}", contract.kind());
             let (counts, ..) = check(contract, 3, [behavior]);
-            assert_eq!(counts.get("delivered") + counts.get("deduplicated"), 3, "{told}");
+            assert_eq!(counts.get("delivered") + counts.get("deduplicated"), 3, "{described}");
         }
     });
 }
@@ -152,7 +152,7 @@ fn a_foreign_success_response_is_not_trusted() {
     for_each(|contract| {
         let success = Response::new(200, "<html>welcome</html>");
         let (counts, _, mock_server) =
-            check(contract, 3, [Behavior::TakesThen(Reply::Response(success))]);
+            check(contract, 3, [Behavior::AcceptsThen(Reply::Response(success))]);
         let requests = match contract.foreign_success() {
             Success::Delivered => 1,
             Success::Unclear => 2,
@@ -174,9 +174,9 @@ fn undelivered_records_are_retried() {
             Behavior::Does(Reply::Truncated(Response::new(503, "busy busy"))),
         ];
         for behavior in behaviors.into_iter().chain(responses) {
-            let told = format!("{} {behavior:?}", contract.kind());
+            let described = format!("{} {behavior:?}", contract.kind());
             let (counts, ..) = check(contract, 3, [behavior]);
-            assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1), "{told}");
+            assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1), "{described}");
         }
     });
 }
@@ -196,10 +196,10 @@ fn an_unparsable_event_does_not_affect_others() {
         messages[41] = contract.poison();
         let mock_server = MockServer::start(contract, []).lasting(Behavior::Parses);
         let (counts, _) = send(&mock_server, &messages);
-        let told = format!("{}: {counts:?}", contract.kind());
-        assert_eq!((counts.get("delivered"), counts.get("rejected")), (59, 1), "{told}");
-        assert_eq!(counts.get("possible_duplicates"), 0, "{told}");
-        assert!(mock_server.requests() <= 32, "{} requests, {told}", mock_server.requests());
+        let described = format!("{}: {counts:?}", contract.kind());
+        assert_eq!((counts.get("delivered"), counts.get("rejected")), (59, 1), "{described}");
+        assert_eq!(counts.get("possible_duplicates"), 0, "{described}");
+        assert!(mock_server.requests() <= 32, "{} requests, {described}", mock_server.requests());
     });
 }
 
@@ -213,9 +213,13 @@ fn if_every_request_is_rejected_all_events_are_stored() {
         let says = says(Response::new(400, "no such pipeline"));
         let mock_server = MockServer::start(contract, []).lasting(says);
         let (counts, _) = send(&mock_server, &messages(300));
-        let told = format!("{}: {counts:?}", contract.kind());
-        assert_eq!((counts.get("returned_to_source"), counts.get("rejected")), (300, 0), "{told}");
-        assert!(mock_server.requests() <= 16, "{} requests, {told}", mock_server.requests());
+        let described = format!("{}: {counts:?}", contract.kind());
+        assert_eq!(
+            (counts.get("returned_to_source"), counts.get("rejected")),
+            (300, 0),
+            "{described}"
+        );
+        assert!(mock_server.requests() <= 16, "{} requests, {described}", mock_server.requests());
     });
 }
 
@@ -225,7 +229,7 @@ fn records_with_internal_errors_are_retried_and_may_be_duplicates() {
         let Some(failed) = contract.failed_inside(3) else {
             return;
         };
-        let behaviors = [Behavior::TakesThen(Reply::Response(failed))];
+        let behaviors = [Behavior::AcceptsThen(Reply::Response(failed))];
         let (counts, _, mock_server) = check(contract, 3, behaviors);
         assert_eq!(mock_server.held().messages.len(), 6, "{}", contract.kind());
         assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (3, 3));
@@ -236,13 +240,13 @@ fn records_with_internal_errors_are_retried_and_may_be_duplicates() {
 fn a_permanent_rejection_is_not_retried() {
     for_each(|contract| {
         for &status in contract.never_retried() {
-            let told = format!("{} {status}", contract.kind());
+            let described = format!("{} {status}", contract.kind());
             let response = Response::new(status, "no").with("location", "http://127.0.0.1:1/");
             let (counts, _, mock_server) = check(contract, 3, [says(response)]);
             assert_eq!(
                 (counts.get("returned_to_source"), mock_server.requests()),
                 (3, 1),
-                "{told}"
+                "{described}"
             );
         }
     });

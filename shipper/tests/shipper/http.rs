@@ -27,7 +27,7 @@ impl Request {
 }
 
 /// A URL without a listener: its port was free just now.
-pub(crate) fn nobody() -> String {
+pub(crate) fn unused_url() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }

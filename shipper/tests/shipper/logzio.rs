@@ -17,7 +17,7 @@ pub(crate) enum Behavior {
     /// Not accepted; this happens.
     Does(Reply),
     /// Accepted, followed by this instead of the response.
-    TakesThen(Reply),
+    AcceptsThen(Reply),
     /// Logs at these indices are malformed; the others are accepted.
     Malformed(Vec<usize>),
     /// The connection is reset before the body is read.
@@ -120,7 +120,7 @@ impl Service for State {
                 Reply::Response(Response::new(200, ""))
             }
             Some(Behavior::Does(reply)) => reply,
-            Some(Behavior::TakesThen(reply)) => {
+            Some(Behavior::AcceptsThen(reply)) => {
                 inner.lines.extend(lines);
                 reply
             }

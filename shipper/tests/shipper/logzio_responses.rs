@@ -73,22 +73,26 @@ fn retries_if_certainly_nothing_was_delivered() {
 #[test]
 fn a_redelivery_after_an_ambiguous_response_is_counted() {
     for behavior in [
-        Behavior::TakesThen(Reply::Silence),
-        Behavior::TakesThen(Reply::Reset),
-        Behavior::TakesThen(Reply::Response(Response::new(504, ""))),
-        Behavior::TakesThen(Reply::Truncated(Response::new(200, "some body"))),
+        Behavior::AcceptsThen(Reply::Silence),
+        Behavior::AcceptsThen(Reply::Reset),
+        Behavior::AcceptsThen(Reply::Response(Response::new(504, ""))),
+        Behavior::AcceptsThen(Reply::Truncated(Response::new(200, "some body"))),
     ] {
-        let told = format!("{behavior:?}");
+        let described = format!("{behavior:?}");
         let (counts, _, logzio) = check(3, [behavior]);
-        assert_eq!((counts.get("delivered"), counts.get("possible_duplicates")), (3, 3), "{told}");
-        assert_eq!(logzio.lines().len(), 6, "{told}");
+        assert_eq!(
+            (counts.get("delivered"), counts.get("possible_duplicates")),
+            (3, 3),
+            "{described}"
+        );
+        assert_eq!(logzio.lines().len(), 6, "{described}");
     }
 }
 
 #[test]
 fn a_success_status_counts_whatever_the_body() {
     let response = Response::new(200, "thanks");
-    let (counts, ..) = check(3, [Behavior::TakesThen(Reply::Response(response))]);
+    let (counts, ..) = check(3, [Behavior::AcceptsThen(Reply::Response(response))]);
     assert_eq!((counts.get("delivered"), counts.get("requests")), (3, 1));
 }
 

@@ -80,6 +80,6 @@ fn the_largest_event_is_shipped_with_no_more_memory_than_the_function_has() {
     let event = event::wrap_bytes(&event::gzip(delivery.as_bytes()));
     let rejected =
         Lambda::start_with_memory(&config, MEMORY_MB, NO_AWS).invoke(&event).result.unwrap_err();
-    let told = format!("more than {LARGEST_BYTES} bytes after decompression");
-    assert!(rejected.message.contains(&told), "{}", rejected.message);
+    let described = format!("more than {LARGEST_BYTES} bytes after decompression");
+    assert!(rejected.message.contains(&described), "{}", rejected.message);
 }

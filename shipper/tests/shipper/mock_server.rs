@@ -15,17 +15,17 @@ use crate::settled::Held;
 #[derive(Clone, Debug)]
 pub(crate) enum Behavior {
     /// Accepted.
-    Takes,
+    Accepts,
     /// Accepted, with a response after this time.
-    TakesSlowly(Duration),
+    AcceptsSlowly(Duration),
     /// Accepted, with a response whose content type is HTML.
-    TakesThenMislabels,
+    AcceptsThenMislabels,
     /// Not accepted; this happens.
     Does(Reply),
     /// Accepted, followed by this instead of the response.
-    TakesThen(Reply),
+    AcceptsThen(Reply),
     /// Accepted, with a truncated response.
-    TakesThenTruncates,
+    AcceptsThenTruncates,
     /// A request with an event that cannot be parsed is rejected as a whole, without its number:
     /// <https://docs.datadoghq.com/api/latest/logs/#send-logs>,
     /// <https://docs.newrelic.com/docs/logs/log-api/introduction-log-api/>, and `otlp_too_large`
@@ -150,9 +150,9 @@ impl Inner {
     /// next one.
     fn next_behavior(&mut self) -> Behavior {
         if matches!(self.behaviors.front(), Some(Behavior::ResetsBeforeBody)) {
-            return Behavior::Takes;
+            return Behavior::Accepts;
         }
-        self.behaviors.pop_front().or_else(|| self.lasting.clone()).unwrap_or(Behavior::Takes)
+        self.behaviors.pop_front().or_else(|| self.lasting.clone()).unwrap_or(Behavior::Accepts)
     }
 }
 
@@ -204,13 +204,14 @@ impl Service for State {
         }
         let response = self.contract.take(items, &mut inner.held);
         match behavior {
-            Behavior::TakesSlowly(time) => Reply::Late(time, response),
-            Behavior::TakesThenMislabels => Reply::Response(mislabelled(response)),
-            Behavior::TakesThen(reply) => reply,
-            Behavior::TakesThenTruncates => Reply::Truncated(response),
-            Behavior::Takes | Behavior::Parses | Behavior::Does(_) | Behavior::ResetsBeforeBody => {
-                Reply::Response(response)
-            }
+            Behavior::AcceptsSlowly(time) => Reply::Late(time, response),
+            Behavior::AcceptsThenMislabels => Reply::Response(mislabelled(response)),
+            Behavior::AcceptsThen(reply) => reply,
+            Behavior::AcceptsThenTruncates => Reply::Truncated(response),
+            Behavior::Accepts
+            | Behavior::Parses
+            | Behavior::Does(_)
+            | Behavior::ResetsBeforeBody => Reply::Response(response),
         }
     }
 }

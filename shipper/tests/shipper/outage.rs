@@ -52,7 +52,7 @@ fn an_event_stored_at_the_beginning_of_a_three_day_outage_is_delivered_after_it(
     while passed < 3 * DAY {
         let event = storage.receive(10).unwrap();
         let invoked = lambda.invoke(&event);
-        storage.settle(&event, &invoked.result);
+        storage.complete(&event, &invoked.result);
         attempts += 1;
         let wait = storage.next_visible().unwrap();
         storage.advance(wait);
@@ -64,7 +64,7 @@ fn an_event_stored_at_the_beginning_of_a_three_day_outage_is_delivered_after_it(
     logzio.recover();
     let event = storage.receive(10).unwrap();
     let invoked = lambda.invoke(&event);
-    storage.settle(&event, &invoked.result);
+    storage.complete(&event, &invoked.result);
     assert_eq!(logzio.held().messages, [event::message(0)]);
     assert!(storage.queue().is_empty());
 }

@@ -56,7 +56,7 @@ fn every_fault_of_others_has_a_test_that_exists() {
 
 #[test]
 fn a_failed_invocation_writes_its_metrics_and_stored_events() {
-    let rejects = || Behavior::Says(Response::new(401, ""));
+    let rejects = || Behavior::RejectsWith(Response::new(401, ""));
     let (bulk, storage) = (Bulk::with_behaviors([rejects(), rejects()]), Storage::start());
     let mut config = json!({
         "destinations": {"search": bulk.config()}, "metrics": {"namespace": "shop/logs"},

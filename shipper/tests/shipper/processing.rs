@@ -114,13 +114,13 @@ fn payloads_and_secrets_never_appear_in_output() {
     // The cluster quotes credentials and documents in every response.
     let quotes = |status| Response::new(status, format!("{SECRET} is wrong for {PAYLOAD}"));
     for behavior in [
-        Behavior::Says(quotes(400)),
-        Behavior::Says(quotes(401)),
-        Behavior::Says(quotes(200)),
-        Behavior::Says(Response::new(429, PAYLOAD).with("retry-after", SECRET)),
+        Behavior::RejectsWith(quotes(400)),
+        Behavior::RejectsWith(quotes(401)),
+        Behavior::RejectsWith(quotes(200)),
+        Behavior::RejectsWith(Response::new(429, PAYLOAD).with("retry-after", SECRET)),
         Behavior::Items([(0, (400, "mapper_parsing_exception"))].into()),
         Behavior::Items([(0, (400, SECRET))].into()),
-        Behavior::TakesThenTruncates,
+        Behavior::AcceptsThenTruncates,
         Behavior::ResetsBeforeBody,
     ] {
         let bulk = Bulk::with_behaviors([behavior]);

@@ -58,7 +58,7 @@ fn with_bulk(bulk: &Bulk) -> Value {
 fn consume(lambda: &mut Lambda, storage: &Storage) -> Invoked {
     let event = storage.receive(10).expect("no message is visible");
     let invoked = lambda.invoke(&event);
-    storage.settle(&event, &invoked.result);
+    storage.complete(&event, &invoked.result);
     invoked
 }
 
@@ -108,8 +108,9 @@ fn stored_events_are_delivered_together_and_deleted_last() {
 #[test]
 fn after_an_outage_each_destination_receives_its_stored_events_once() {
     let (healthy, storage) = (Logzio::start(), Storage::start());
-    let bulk =
-        Bulk::with_behaviors([Behavior::Says(Response::new(429, "").with("retry-after", "3600"))]);
+    let bulk = Bulk::with_behaviors([Behavior::RejectsWith(
+        Response::new(429, "").with("retry-after", "3600"),
+    )]);
     let config = json!({
         "destinations": {"logs": healthy.config(), "search": bulk.config()},
         "undelivered": Storage::config(),
@@ -178,7 +179,7 @@ fn only_the_rest_of_a_partial_delivery_is_redelivered() {
     let http = contract::ALL.iter().find(|contract| contract.kind() == "http").unwrap();
     let stop = mock_server::Behavior::Does(Reply::Response(http.unauthorized()));
     let (service, storage) =
-        (MockServer::start(*http, [mock_server::Behavior::Takes, stop]), Storage::start());
+        (MockServer::start(*http, [mock_server::Behavior::Accepts, stop]), Storage::start());
     storage.put(&key("x", 1), stored("x", 0, &messages(60)));
     let mut config =
         json!({"destinations": {"x": service.config()}, "undelivered": Storage::config()});
@@ -467,7 +468,7 @@ fn objects_of_a_destination_that_is_down_are_not_read() {
     let storage = Storage::start();
     let config = json!({
         "destinations": {
-            "search": {"type": "elasticsearch", "url": http::nobody(), "index": "logs"},
+            "search": {"type": "elasticsearch", "url": http::unused_url(), "index": "logs"},
         },
         "undelivered": Storage::config(),
     });

@@ -240,11 +240,15 @@ fn same_requests(case: &str, recorded: &Recorded, sent: &[Request]) {
     expected.dedup_by(|one, other| one.body == other.body);
     assert_eq!(sent.len(), expected.len(), "{} {case}: requests", recorded.server);
     for ((request, body), expected) in sent.iter().zip(expected) {
-        let told = format!("{} {case} {}", recorded.server, expected.target);
+        let described = format!("{} {case} {}", recorded.server, expected.target);
         let names: Vec<_> = expected.headers.keys().collect();
         assert_eq!((&request.method, &request.target), (&expected.method, &expected.target));
-        assert_eq!(headers(&request.headers, &names), headers(&expected.headers, &names), "{told}");
-        assert_eq!(String::from_utf8_lossy(body), expected.body, "{told}");
+        assert_eq!(
+            headers(&request.headers, &names),
+            headers(&expected.headers, &names),
+            "{described}"
+        );
+        assert_eq!(String::from_utf8_lossy(body), expected.body, "{described}");
     }
 }
 

@@ -76,7 +76,7 @@ fn a_replay_sends_pointers_whose_objects_are_delivered() {
     assert_eq!(invoked.summary["replay"]["enqueued"], 3, "{}", invoked.summary);
     let event = storage.receive(10).unwrap();
     let invoked = lambda.invoke(&event);
-    storage.settle(&event, &invoked.result);
+    storage.complete(&event, &invoked.result);
     assert_eq!(invoked.summary["destinations"]["a"]["delivered"], 3);
     assert!(storage.objects("logagg/undelivered/a/").is_empty());
     assert_eq!(storage.objects("logagg/undelivered/b/").len(), 3);

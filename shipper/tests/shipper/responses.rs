@@ -172,7 +172,7 @@ impl Words {
             RecordOutcome::Delivered => "delivered".to_owned(),
             RecordOutcome::Deduplicated => "deduplicated".to_owned(),
             RecordOutcome::Rejected(reason) => rejected(reason),
-            RecordOutcome::Misfit(reason) => {
+            RecordOutcome::Incompatible(reason) => {
                 format!("retried without `json`, then {}", self.left(reason))
             }
             RecordOutcome::NotReached => "retried".to_owned(),
@@ -191,7 +191,7 @@ impl Words {
             (Ambiguity::Unclear, Deduplication::PerRecord | Deduplication::PerRequest) => {
                 ", deduplicated if already there"
             }
-            (Ambiguity::NothingTaken, _) => "",
+            (Ambiguity::NothingAccepted, _) => "",
         }
     }
 

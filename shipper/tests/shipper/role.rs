@@ -78,7 +78,7 @@ fn the_role_has_the_permissions_that_are_used_and_no_others() {
     lambda.invoke(br#"{"logagg":"replay"}"#);
     while let Some(event) = storage.receive(10) {
         let invoked = lambda.invoke(&event);
-        storage.settle(&event, &invoked.result);
+        storage.complete(&event, &invoked.result);
     }
     let used =
         storage.requests().iter().map(|operation| action(operation)).collect::<BTreeSet<_>>();

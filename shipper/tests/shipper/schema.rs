@@ -45,7 +45,7 @@ impl Published {
         SCHEMA.get_or_init(|| Self::read("shipper.schema.json"))
     }
 
-    fn refusal(&self, document: &Value) -> Option<String> {
+    fn rejection(&self, document: &Value) -> Option<String> {
         self.schemas.validate(document, self.index).err().map(|error| format!("{error:#}"))
     }
 }
@@ -56,24 +56,24 @@ impl Published {
 pub(crate) fn takes_what_the_reader_takes(document: &str) {
     if let Ok(value) = serde_json::from_str(document)
         && Draft::check(document, None).is_ok()
-        && let Some(refusal) = Published::shipper().refusal(&value)
+        && let Some(rejection) = Published::shipper().rejection(&value)
     {
-        panic!("the schema rejects what the reader takes: {refusal}\n{document}");
+        panic!("the schema rejects what the reader takes: {rejection}\n{document}");
     }
 }
 
 /// The shipper's errors for a document, whatever its risks.
-fn reader_refuses(document: &Value) -> Option<String> {
+fn parser_errors(document: &Value) -> Option<String> {
     let mut document = document.clone();
     // `accepted_risks` is validated unless it is the changed field.
     if document.is_object() && document.get("accepted_risks").is_none() {
         document["accepted_risks"] =
             json!(["no_undelivered_storage", "insecure_http", "low_memory"]);
     }
-    let refusal = Draft::check(&document.to_string(), None).err().map(|error| error.to_string());
-    let is_read = !refusal.as_ref().is_some_and(|text| text.contains("cannot be read"));
+    let rejection = Draft::check(&document.to_string(), None).err().map(|error| error.to_string());
+    let is_read = !rejection.as_ref().is_some_and(|text| text.contains("cannot be read"));
     assert!(is_read, "what passes the schema is not read: {document}");
-    refusal
+    rejection
 }
 
 /// Configurations that have every field, and those on the pages.
@@ -176,7 +176,7 @@ fn type_of(schema: &Value) -> &str {
 }
 
 /// Whether any string, or any of a format, is valid.
-fn takes_text(schema: &Value) -> bool {
+fn accepts_string(schema: &Value) -> bool {
     let is_choice = schema.get("enum").is_some() || schema.get("const").is_some();
     matches!(type_of(schema), "string" | "secret") && !is_choice
 }
@@ -196,7 +196,7 @@ fn wrong(schema: &Value) -> Vec<Value> {
     let mut values: Vec<Value> = kinds.into_iter().filter(|kind| !is_right(kind)).collect();
     let (least, most) = (schema["minimum"].as_f64(), schema["maximum"].as_f64());
     match kind {
-        "string" if !takes_text(schema) => values.extend([json!(""), json!("another")]),
+        "string" if !accepts_string(schema) => values.extend([json!(""), json!("another")]),
         "string" => values.push(json!("")),
         "secret" => values.extend([json!(""), json!("arn:aws:s3:::bucket/key")]),
         "integer" => {
@@ -233,18 +233,18 @@ fn object_at<'d>(document: &'d mut Value, pointer: &str) -> &'d mut Map<String, 
 }
 
 #[track_caller]
-fn both_refuse(document: &Value, told: &str) {
-    assert!(reader_refuses(document).is_some(), "the reader takes {told}: {document}");
-    let refusal = Published::shipper().refusal(document);
-    assert!(refusal.is_some(), "the schema takes {told}: {document}");
+fn both_reject(document: &Value, described: &str) {
+    assert!(parser_errors(document).is_some(), "the reader takes {described}: {document}");
+    let rejection = Published::shipper().rejection(document);
+    assert!(rejection.is_some(), "the schema takes {described}: {document}");
 }
 
 #[track_caller]
 fn takes_at_least_what_the_reader_takes(document: &Value) {
-    if reader_refuses(document).is_none()
-        && let Some(refusal) = Published::shipper().refusal(document)
+    if parser_errors(document).is_none()
+        && let Some(rejection) = Published::shipper().rejection(document)
     {
-        panic!("the schema rejects what the reader takes: {refusal}\n{document}");
+        panic!("the schema rejects what the reader takes: {rejection}\n{document}");
     }
 }
 
@@ -278,8 +278,8 @@ fn the_published_schemas_are_those_that_are_gone_by() {
 #[test]
 fn the_schema_accepts_every_documented_or_tested_configuration() {
     for document in configurations() {
-        assert_eq!(reader_refuses(&document), None, "{document}");
-        assert_eq!(Published::shipper().refusal(&document), None, "{document}");
+        assert_eq!(parser_errors(&document), None, "{document}");
+        assert_eq!(Published::shipper().rejection(&document), None, "{document}");
     }
 }
 
@@ -303,7 +303,7 @@ fn an_invalid_value_is_rejected_by_both() {
     for document in configurations() {
         for spot in Spots::of(&document, &schema).fields {
             for value in wrong(&spot.schema) {
-                both_refuse(&with(&document, &spot.pointer, &value), &spot.name);
+                both_reject(&with(&document, &spot.pointer, &value), &spot.name);
             }
         }
     }
@@ -317,14 +317,14 @@ fn unknown_and_missing_fields_are_rejected_by_both() {
         for object in &spots.objects {
             let mut changed = document.clone();
             object_at(&mut changed, object).insert("unknown_field".to_owned(), json!("x"));
-            both_refuse(&changed, &format!("an unknown field in {object}"));
+            both_reject(&changed, &format!("an unknown field in {object}"));
         }
         for spot in &spots.fields {
             let (object, field) = spot.pointer.rsplit_once('/').unwrap();
             let mut changed = document.clone();
             object_at(&mut changed, object).remove(field);
             if spot.is_required {
-                both_refuse(&changed, &format!("no {}", spot.name));
+                both_reject(&changed, &format!("no {}", spot.name));
             } else {
                 takes_at_least_what_the_reader_takes(&changed);
             }
@@ -348,14 +348,14 @@ fn conflicting_and_missing_fields_are_rejected_by_both() {
         if other == "site" {
             destination[other] = json!("datadoghq.eu");
         }
-        assert_eq!(reader_refuses(&of(destination.clone())), None);
+        assert_eq!(parser_errors(&of(destination.clone())), None);
         destination["url"] = json!("https://proxy.example");
-        both_refuse(&of(destination), kind);
+        both_reject(&of(destination), kind);
     }
     let mut document = of(json!({"type": "logzio", "token": "t"}));
     document["processing"] = json!({"exclude": [{"name": "all"}]});
-    both_refuse(&document, "a rule about everything");
-    both_refuse(&json!({"destinations": {}}), "no destination");
+    both_reject(&document, "a rule about everything");
+    both_reject(&json!({"destinations": {}}), "no destination");
 }
 
 #[test]
@@ -365,7 +365,7 @@ fn the_schema_accepts_both_ends_of_every_range() {
         for spot in Spots::of(&document, &schema).fields {
             for end in ["minimum", "maximum"].iter().filter_map(|end| spot.schema.get(end)) {
                 let changed = with(&document, &spot.pointer, end);
-                assert_eq!(Published::shipper().refusal(&changed), None, "{changed}");
+                assert_eq!(Published::shipper().rejection(&changed), None, "{changed}");
             }
         }
     }
@@ -381,10 +381,10 @@ fn the_enforcers_schema_agrees_with_its_parser() {
         "$schema": "https://example.com", "policies": [POLICY], "sweep_max_age_hours": 5,
         "requests_per_second": 1.5, "metrics": {"namespace": "shop"},
     });
-    let check = |document: &Value, is_taken: bool| {
+    let check = |document: &Value, is_used: bool| {
         let read = EnforcerConfig::parse(&document.to_string());
-        assert_eq!(read.is_ok(), is_taken, "{read:?} {document}");
-        assert_eq!(published.refusal(document).is_none(), is_taken, "{document}");
+        assert_eq!(read.is_ok(), is_used, "{read:?} {document}");
+        assert_eq!(published.rejection(document).is_none(), is_used, "{document}");
     };
     check(&document, true);
     check(&with(&document, "/policies/0", &serde_json::from_str(POLICY).unwrap()), true);
@@ -428,7 +428,7 @@ fn with_another_text() -> impl Strategy<Value = Value> {
     let mut places = Vec::new();
     for document in configurations() {
         for spot in Spots::of(&document, &schema).fields {
-            if takes_text(&spot.schema) {
+            if accepts_string(&spot.schema) {
                 places.push((document.clone(), spot.pointer));
             }
         }

@@ -61,7 +61,7 @@ fn config(server: &Server, password: &str) -> Value {
 /// A server that rejects unknown URLs in the destination's own form.
 struct Doorman {
     path: Mutex<String>,
-    refusal: Response,
+    rejection: Response,
     success: &'static str,
 }
 
@@ -72,7 +72,7 @@ impl Service for Doorman {
                 .header("authorization")
                 .is_some_and(|header| header.contains(&*self.path.lock().unwrap()));
         let success = Response::new(200, self.success);
-        Reply::Response(if is_right { success } else { self.refusal.clone() })
+        Reply::Response(if is_right { success } else { self.rejection.clone() })
     }
 }
 
@@ -160,12 +160,12 @@ fn a_rejected_secret_is_fetched_again_for_every_destination() {
     let sumo = |_: String| json!({"type": "sumologic", "url": SECRET_ARN});
     let codes = [(403, 1), (401, 2), (400, 3), (403, 4), (400, 21)];
     let codes = codes.map(|(status, code)| Response::new(status, format!(r#"{{"code":{code}}}"#)));
-    let of_splunk = codes.map(|refusal| (refusal, r#"{"text":"Success","code":0}"#, true));
+    let of_splunk = codes.map(|rejection| (rejection, r#"{"text":"Success","code":0}"#, true));
     let of_sumo = [401, 404].map(|status| (Response::new(status, ""), "", false));
-    for (refusal, success, is_splunk) in of_splunk.into_iter().chain(of_sumo) {
-        let told = format!("{refusal:?}");
+    for (rejection, success, is_splunk) in of_splunk.into_iter().chain(of_sumo) {
+        let described = format!("{rejection:?}");
         let path = Mutex::new(format!("{SECRET}-1"));
-        let doorman = Arc::new(Doorman { path, refusal, success });
+        let doorman = Arc::new(Doorman { path, rejection, success });
         let server = Server::start(Arc::clone(&doorman));
         let secret_stores = SecretStores::start();
         let kept = |number: usize| match is_splunk {
@@ -176,20 +176,20 @@ fn a_rejected_secret_is_fetched_again_for_every_destination() {
         secret_stores.keep(SECRET_ARN, &kept(1));
         let destination = if is_splunk { splunk(server.url()) } else { sumo(server.url()) };
         let mut lambda = start(&secret_stores, &json!({"destinations": {"x": destination}}));
-        assert_eq!(lambda.invoke(&event::of(1)).summary["outcome"], "ok", "{told}");
+        assert_eq!(lambda.invoke(&event::of(1)).summary["outcome"], "ok", "{described}");
 
         secret_stores.keep(SECRET_ARN, &kept(2));
         *doorman.path.lock().unwrap() = format!("{SECRET}-2");
         let invoked = lambda.invoke(&event::of(1));
-        assert_eq!(invoked.summary["destinations"]["x"]["delivered"], 1, "{told}");
-        assert_eq!(secret_stores.asked().len(), 2, "{told}");
+        assert_eq!(invoked.summary["destinations"]["x"]["delivered"], 1, "{described}");
+        assert_eq!(secret_stores.asked().len(), 2, "{described}");
     }
 }
 
 #[test]
 fn a_url_in_a_secret_follows_the_same_rules() {
     let config = json!({"destinations": {"x": {"type": "sumologic", "url": SECRET_ARN}}});
-    for (kept, told) in [
+    for (kept, described) in [
         (
             SECRET.to_owned(),
             "destinations.x.url: must be a URL that begins with http:// or https://, such as \
@@ -203,7 +203,7 @@ fn a_url_in_a_secret_follows_the_same_rules() {
         let secret_stores = SecretStores::start();
         secret_stores.keep(SECRET_ARN, &kept);
         let message = start(&secret_stores, &config).init_error().message;
-        assert!(message.contains(told), "{message}");
+        assert!(message.contains(described), "{message}");
     }
 }
 

@@ -82,7 +82,7 @@ struct Inner {
     dead_letters: Vec<Message>,
     sent: usize,
     clock: Duration,
-    refusals: VecDeque<Response>,
+    rejections: VecDeque<Response>,
     denied: BTreeSet<&'static str>,
     striking: Option<Striking>,
     trouble: Trouble,
@@ -148,7 +148,7 @@ impl Storage {
 
     /// Rejects the next requests.
     pub(crate) fn reject(&self, responses: impl IntoIterator<Item = Response>) {
-        self.inner().refusals.extend(responses);
+        self.inner().rejections.extend(responses);
     }
 
     /// Denies the function these operations from now on.
@@ -170,7 +170,7 @@ impl Storage {
         let mut inner = self.inner();
         (inner.trouble, inner.striking) = (Trouble::Nothing, None);
         inner.denied.clear();
-        inner.refusals.clear();
+        inner.rejections.clear();
     }
 
     /// Sets the queue's maximum message size.
@@ -286,7 +286,7 @@ impl Storage {
     /// mapping with `ReportBatchItemFailures`; none after an error of the function.
     ///
     /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
-    pub(crate) fn settle(&self, event: &[u8], result: &Result<Value, FunctionError>) {
+    pub(crate) fn complete(&self, event: &[u8], result: &Result<Value, FunctionError>) {
         let Ok(response) = result else {
             return;
         };
@@ -381,8 +381,8 @@ impl Service for State {
         } else {
             "<Error><Code>AccessDenied</Code></Error>"
         };
-        if let Some(refusal) = inner.refusals.pop_front() {
-            return Reply::Response(refusal);
+        if let Some(rejection) = inner.rejections.pop_front() {
+            return Reply::Response(rejection);
         }
         if inner.trouble == Trouble::Rejects || inner.denied.contains(operation) {
             return Reply::Response(Response::new(403, denial));
@@ -549,8 +549,7 @@ impl Inner {
                 let modified = humantime::format_rfc3339_millis(object.modified);
                 let size = object.body.len();
                 format!(
-                    "<Contents><Key>{key}</Key><Size>{size}</Size><ETag>e</ETag>\
-                    <LastModified>{modified}</LastModified></Contents>"
+                    "<Contents><Key>{key}</Key><Size>{size}</Size><ETag>e</ETag><LastModified>{modified}</LastModified></Contents>"
                 )
             })
             .collect();

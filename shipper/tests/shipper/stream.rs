@@ -114,7 +114,7 @@ fn records_delivered_after_the_reported_number_are_possible_duplicates() {
 
 #[test]
 fn with_storage_for_undelivered_events_nothing_is_reported() {
-    let busy = Behavior::Says(Response::new(429, "").with("retry-after", "3600"));
+    let busy = Behavior::RejectsWith(Response::new(429, "").with("retry-after", "3600"));
     let (bulk, storage) = (Bulk::with_behaviors([busy]), Storage::start());
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});

@@ -72,9 +72,9 @@ fn oversized_and_throttled_requests_are_split_and_retried_over_tls() {
     let busy = Response::new(429, "<html>slow down</html>").with("retry-after", "0");
     let too_large = Response::new(413, "<html>too large</html>").with("connection", "close");
     bulk.add_behaviors([
-        Behavior::Says(busy.clone()),
-        Behavior::Says(too_large),
-        Behavior::Says(busy),
+        Behavior::RejectsWith(busy.clone()),
+        Behavior::RejectsWith(too_large),
+        Behavior::RejectsWith(busy),
     ]);
     let (mut lambda, _folder) = lambda(&bulk, &authority);
     let invoked = lambda.invoke(&event::of(4));

@@ -25,7 +25,7 @@ fn counts(invoked: &Invoked, destination: &str) -> Counts {
 
 /// A cluster that asks to wait for an hour.
 fn busy() -> Behavior {
-    Behavior::Says(Response::new(429, "").with("retry-after", "3600"))
+    Behavior::RejectsWith(Response::new(429, "").with("retry-after", "3600"))
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_destination_that_is_down_does_not_hold_invocations() {
     let storage = Storage::start();
     let config = json!({
         "destinations": {
-            "search": {"type": "elasticsearch", "url": http::nobody(), "index": "logs"},
+            "search": {"type": "elasticsearch", "url": http::unused_url(), "index": "logs"},
         },
         "undelivered": Storage::config(),
     });
@@ -230,7 +230,7 @@ fn parts_that_were_delivered_before_the_whole_is_stored_are_counted() {
     let http = contract::ALL.iter().find(|contract| contract.kind() == "http").unwrap();
     let stop = mock_server::Behavior::Does(Reply::Response(http.unauthorized()));
     let (service, storage) =
-        (MockServer::start(*http, [mock_server::Behavior::Takes, stop]), Storage::start());
+        (MockServer::start(*http, [mock_server::Behavior::Accepts, stop]), Storage::start());
     // More parts than a request holds, so that some are delivered when the destination stops.
     let long = format!("{PAYLOAD} {}", "x".repeat(40_000));
     let mut config =

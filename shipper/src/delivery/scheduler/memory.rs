@@ -33,8 +33,8 @@ fn deliver(
                 let undelivered = undelivered.map(|undelivered| {
                     (undelivered.reason.as_str().to_owned(), undelivered.records.len())
                 });
-                let doubles = delivered.counts.possible_duplicates;
-                return (requests, doubles, undelivered.collect(), delivered.endpoint_state);
+                let duplicates = delivered.counts.possible_duplicates;
+                return (requests, duplicates, undelivered.collect(), delivered.endpoint_state);
             }
         }
     }
@@ -80,9 +80,9 @@ fn no_wait_is_longer_than_two_minutes() {
 #[test]
 fn acknowledgement_support_is_checked_before_anything_is_sent() {
     let fake = Fake::new(Deduplication::None);
-    let (requests, doubles, undelivered, endpoint_state) =
+    let (requests, duplicates, undelivered, endpoint_state) =
         deliver(&fake, EndpointState::default(), START, |_| response("!"));
-    assert_eq!((requests, doubles), (vec!["[0]".to_owned()], 0));
+    assert_eq!((requests, duplicates), (vec!["[0]".to_owned()], 0));
     assert_eq!(
         (undelivered, endpoint_state.supports_acknowledgement),
         (vec![("fake".to_owned(), 2)], false)
@@ -128,9 +128,9 @@ fn a_single_slow_build_does_not_prevent_the_first_attempt() {
 #[test]
 fn a_response_that_is_not_http_is_ambiguous_and_not_retried() {
     let fake = Fake::new(Deduplication::None);
-    let (requests, doubles, undelivered, _) =
+    let (requests, duplicates, undelivered, _) =
         deliver(&fake, known(), START, |_| Err(Fault::NotHttp));
-    assert_eq!((requests.len(), doubles), (1, 2));
+    assert_eq!((requests.len(), duplicates), (1, 2));
     assert_eq!(undelivered, [("not_http".to_owned(), 2)]);
 }
 
@@ -143,8 +143,9 @@ fn a_destination_that_ignores_ids_may_hold_duplicates() {
     assert_eq!(deliver(&fake, known(), START, |_| next.next().unwrap()).1, 0);
     fake.honors_ids = false;
     let mut next = responses();
-    let (_, doubles, _, endpoint_state) = deliver(&fake, known(), START, |_| next.next().unwrap());
-    assert_eq!((doubles, endpoint_state.ignores_ids), (2, true));
+    let (_, duplicates, _, endpoint_state) =
+        deliver(&fake, known(), START, |_| next.next().unwrap());
+    assert_eq!((duplicates, endpoint_state.ignores_ids), (2, true));
     // Later invocations know it.
     let mut next = responses();
     assert_eq!(deliver(&fake, endpoint_state, START, |_| next.next().unwrap()).1, 2);

@@ -37,9 +37,9 @@ fn an_invalid_event_is_found_with_few_requests_without_affecting_others() {
     let mut messages = vec!["good"; 1_000];
     messages[617] = "bad";
     let fake = Fake::new(Deduplication::None);
-    let mut roomy = Fake::new(Deduplication::None);
-    roomy.limits = Limits::of_bytes(100_000, 100_000);
-    for (fake, most) in [(fake, 40), (roomy, 25)] {
+    let mut large = Fake::new(Deduplication::None);
+    large.limits = Limits::of_bytes(100_000, 100_000);
+    for (fake, most) in [(fake, 40), (large, 25)] {
         let course = play(&fake, &messages, settings(), strict);
         assert_eq!(
             (course.counts.delivered, course.counts.rejected, course.undelivered),

@@ -63,9 +63,9 @@ impl Destination for Fake {
         let text = std::str::from_utf8(&response.body).unwrap();
         match text {
             "413" => BatchOutcome::TooLarge,
-            "400" => BatchOutcome::Split(reason, Ambiguity::NothingTaken),
+            "400" => BatchOutcome::Split(reason, Ambiguity::NothingAccepted),
             "401" => BatchOutcome::Stop(reason),
-            "503" => BatchOutcome::Retry(reason, Ambiguity::NothingTaken),
+            "503" => BatchOutcome::Retry(reason, Ambiguity::NothingAccepted),
             "504" => BatchOutcome::Retry(reason, Ambiguity::Unclear),
             acknowledgement_id if acknowledgement_id.starts_with('#') => {
                 BatchOutcome::Accepted(acknowledgement_id[1..].parse().unwrap())
@@ -84,7 +84,7 @@ impl Destination for Fake {
                     '=' => RecordOutcome::Deduplicated,
                     '-' => RecordOutcome::Rejected(reason.clone()),
                     '>' => RecordOutcome::NotReached,
-                    '?' => RecordOutcome::Retry(reason.clone(), Ambiguity::NothingTaken),
+                    '?' => RecordOutcome::Retry(reason.clone(), Ambiguity::NothingAccepted),
                     '~' => RecordOutcome::Retry(reason.clone(), Ambiguity::Unclear),
                     _ => RecordOutcome::Stop(reason.clone()),
                 };

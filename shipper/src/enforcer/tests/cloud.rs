@@ -102,7 +102,7 @@ impl Cloud {
         let name = text("logGroupName") + &text("logGroupNamePrefix");
         self.calls.push(Called { operation, name: name.clone(), at: self.now });
         let mut hook = self.hook.take();
-        let refusal = hook.as_mut().and_then(|hook| hook(self, operation, &name));
+        let rejection = hook.as_mut().and_then(|hook| hook(self, operation, &name));
         self.hook = hook;
         if self.now - began > timeout {
             self.now = began + timeout;
@@ -110,8 +110,8 @@ impl Cloud {
             let error = AwsError { service: call.service, operation, problem };
             return Err(CallError::Aws { error, message: None });
         }
-        if let Some(refusal) = refusal {
-            return Err(refusal);
+        if let Some(rejection) = rejection {
+            return Err(rejection);
         }
         let response = match operation {
             "DescribeLogGroups" => self.page(&name, input["nextToken"].as_str())?,
@@ -143,14 +143,14 @@ impl Cloud {
 
     fn found(&mut self, name: &str) -> Result<&mut Group, CallError> {
         let missing =
-            || refused("ResourceNotFoundException", "The specified log group does not exist.");
+            || rejected("ResourceNotFoundException", "The specified log group does not exist.");
         self.groups.get_mut(name).ok_or_else(missing)
     }
 
     fn page(&self, prefix: &str, token: Option<&str>) -> Result<Value, CallError> {
         let after = token.map(|token| token.strip_prefix("after:").map(str::to_owned));
         if after == Some(None) {
-            return Err(refused(
+            return Err(rejected(
                 "InvalidParameterException",
                 "The specified nextToken is invalid.",
             ));
@@ -258,8 +258,8 @@ impl Function {
 }
 
 /// An error of CloudWatch Logs.
-pub(super) fn refused(code: &str, message: &str) -> CallError {
-    let problem = Problem::Refused { status: 400, code: code.to_owned() };
+pub(super) fn rejected(code: &str, message: &str) -> CallError {
+    let problem = Problem::Rejected { status: 400, code: code.to_owned() };
     let error = AwsError { service: Service::CloudWatchLogs, operation: "Call", problem };
     CallError::Aws { error, message: Some(message.to_owned()) }
 }

@@ -44,12 +44,12 @@ pub(crate) fn ensure_checksum(request: &Request) -> Result<(), String> {
 }
 
 /// An error of a JSON service, which quotes the request.
-pub(super) fn refusal(status: u16, name: &str) -> Response {
+pub(super) fn rejection(status: u16, name: &str) -> Response {
     let body = format!(r#"{{"__type":"com.amazonaws#{name}","message":"{}"}}"#, crate::PAYLOAD);
     Response::new(status, body)
 }
 
 /// Responses of a JSON service that rejects requests with these errors.
-pub(super) fn own_refusals<const COUNT: usize>(names: [&str; COUNT]) -> [OwnResponse; COUNT] {
+pub(super) fn own_rejections<const COUNT: usize>(names: [&str; COUNT]) -> [OwnResponse; COUNT] {
     names.map(|name| OwnResponse::new(1, 400, &format!(r#"{{"__type":"{name}"}}"#)))
 }

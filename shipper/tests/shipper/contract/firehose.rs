@@ -2,7 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::aws::{ensure_signed, own_refusals, refusal};
+use super::aws::{ensure_signed, own_rejections, rejection};
 use super::{
     Contract, Item, Rejects, Success, ensure, ensure_header, ensure_post, json_lines, parsed,
     text_of,
@@ -59,11 +59,11 @@ impl Contract for Firehose {
     }
 
     fn unauthorized(&self) -> Response {
-        refusal(400, "AccessDeniedException")
+        rejection(400, "AccessDeniedException")
     }
 
     fn busy(&self) -> Response {
-        refusal(503, "ServiceUnavailableException")
+        rejection(503, "ServiceUnavailableException")
     }
 
     fn failed_inside(&self, records: usize) -> Option<Response> {
@@ -80,7 +80,7 @@ impl Contract for Firehose {
             OwnResponse { name: format!("record with `{code}`"), lines: 1, response }
         };
         let mut responses = vec![record("ServiceUnavailableException"), record("InternalFailure")];
-        responses.extend(own_refusals([
+        responses.extend(own_rejections([
             "ServiceUnavailableException",
             "AccessDeniedException",
             "ResourceNotFoundException",

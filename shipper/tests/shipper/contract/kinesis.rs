@@ -2,7 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::aws::{ensure_signed, own_refusals, refusal};
+use super::aws::{ensure_signed, own_rejections, rejection};
 use super::{
     Contract, Item, Rejects, Success, ensure, ensure_header, ensure_post, json_lines, parsed,
     text_of,
@@ -63,11 +63,11 @@ impl Contract for Kinesis {
     }
 
     fn unauthorized(&self) -> Response {
-        refusal(400, "AccessDeniedException")
+        rejection(400, "AccessDeniedException")
     }
 
     fn busy(&self) -> Response {
-        refusal(400, "ProvisionedThroughputExceededException")
+        rejection(400, "ProvisionedThroughputExceededException")
     }
 
     fn failed_inside(&self, records: usize) -> Option<Response> {
@@ -84,7 +84,7 @@ impl Contract for Kinesis {
         };
         let mut responses =
             vec![record("ProvisionedThroughputExceededException"), record("InternalFailure")];
-        responses.extend(own_refusals([
+        responses.extend(own_rejections([
             "LimitExceededException",
             "AccessDeniedException",
             "ResourceNotFoundException",

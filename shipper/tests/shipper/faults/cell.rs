@@ -67,11 +67,11 @@ impl Cell {
         let stored = scene.stored();
         // More may be stored than the shipper knows.
         assert!(stored.len() as u64 >= counts.get("stored"), "{}", invoked.summary);
-        let has_a_place =
+        let is_accounted_for =
             |message: &&String| held.messages.contains(message) || stored.contains(message);
-        let without = messages.iter().filter(|message| !has_a_place(message)).count() as u64;
-        let told = counts.get("rejected") + counts.get("returned_to_source");
-        assert!(without <= told, "lost {without}: {}", invoked.summary);
+        let without = messages.iter().filter(|message| !is_accounted_for(message)).count() as u64;
+        let described = counts.get("rejected") + counts.get("returned_to_source");
+        assert!(without <= described, "lost {without}: {}", invoked.summary);
 
         scene.mock_server.recover();
         scene.storage.have(Trouble::Nothing);
@@ -89,7 +89,7 @@ impl Cell {
         }
         while let Some(event) = scene.storage.receive(10) {
             let again = again(&event).await;
-            scene.storage.settle(&event, &again.result);
+            scene.storage.complete(&event, &again.result);
             let counts = &again.summary["destinations"][NAME];
             // Another pointer may have processed all of it.
             all.extend((!counts.is_null()).then(|| Counts(counts.clone())));
@@ -145,9 +145,9 @@ impl Cell {
 impl Scene {
     fn set(cell: Cell, client: &Client) -> Self {
         let behavior = cell.fault.behavior(cell.contract, cell.situation.course());
-        let struck = cell.situation.struck().iter();
+        let affected = cell.situation.affected().iter();
         let behaviors =
-            struck.map(|is_struck| if *is_struck { behavior.clone() } else { Behavior::Takes });
+            affected.map(|is_struck| if *is_struck { behavior.clone() } else { Behavior::Accepts });
         let mut mock_server = MockServer::start(cell.contract, behaviors);
         if cell.situation.course() == Course::Lasts {
             mock_server = mock_server.lasting(behavior.clone());

@@ -79,7 +79,7 @@ impl Fault {
     /// How a server handles a request with the fault.
     pub(super) fn behavior(self, contract: &dyn Contract, course: Course) -> Behavior {
         match self {
-            Self::Nothing | Self::MalformedEvents | Self::Tls | Self::Dns => Behavior::Takes,
+            Self::Nothing | Self::MalformedEvents | Self::Tls | Self::Dns => Behavior::Accepts,
             Self::Status(status) => Behavior::Does(Reply::Response(contract.says(status))),
             Self::RetryAfter => {
                 let seconds = match course {
@@ -88,19 +88,19 @@ impl Fault {
                 };
                 Behavior::Does(Reply::Response(contract.says(429).with("retry-after", seconds)))
             }
-            Self::Slow => Behavior::TakesSlowly(match course {
+            Self::Slow => Behavior::AcceptsSlowly(match course {
                 Course::Passes => Duration::from_millis(150),
                 // Longer than the request timeout.
                 Course::Lasts => Duration::from_secs(3_600),
             }),
-            Self::Hang => Behavior::TakesThen(Reply::Silence),
+            Self::Hang => Behavior::AcceptsThen(Reply::Silence),
             Self::ResetBeforeBody => Behavior::ResetsBeforeBody,
-            Self::ResetAfterBody => Behavior::TakesThen(Reply::Reset),
-            Self::TruncatedResponse => Behavior::TakesThenTruncates,
+            Self::ResetAfterBody => Behavior::AcceptsThen(Reply::Reset),
+            Self::TruncatedResponse => Behavior::AcceptsThenTruncates,
             Self::InvalidResponse => {
-                Behavior::TakesThen(Reply::Response(Response::new(200, "<html>welcome</html>")))
+                Behavior::AcceptsThen(Reply::Response(Response::new(200, "<html>welcome</html>")))
             }
-            Self::WrongContentType => Behavior::TakesThenMislabels,
+            Self::WrongContentType => Behavior::AcceptsThenMislabels,
         }
     }
 

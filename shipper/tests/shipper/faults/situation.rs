@@ -49,7 +49,7 @@ impl Situation {
     }
 
     /// Which requests a passing fault affects.
-    pub(super) fn struck(self) -> &'static [bool] {
+    pub(super) fn affected(self) -> &'static [bool] {
         match self {
             Self::OneBatch => &[true],
             Self::ManyBatches => &[false, true, false, true],

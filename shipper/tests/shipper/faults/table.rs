@@ -125,21 +125,21 @@ pub(super) fn storage_page(outcomes: &[RecordOutcome]) -> String {
 }
 
 /// The destinations with the same results, largest group first.
-fn alike<T: Ord>(told: impl Fn(&dyn Contract) -> T) -> Vec<(String, T)> {
+fn alike<T: Ord>(described: impl Fn(&dyn Contract) -> T) -> Vec<(String, T)> {
     let mut alike: BTreeMap<T, Vec<&str>> = BTreeMap::new();
     for contract in ALL {
-        alike.entry(told(*contract)).or_default().push(contract.kind());
+        alike.entry(described(*contract)).or_default().push(contract.kind());
     }
     let mut alike: Vec<_> = alike.into_iter().collect();
     alike.sort_by_key(|(_, kinds)| Reverse(kinds.len()));
     let groups = alike.len();
-    let named = alike.into_iter().enumerate().map(|(number, (told, kinds))| {
+    let named = alike.into_iter().enumerate().map(|(number, (described, kinds))| {
         let names = match (number, groups) {
             (0, 1) => "all".to_owned(),
             (0, _) if kinds.len() > ALL.len() / 2 => "all others".to_owned(),
             _ => kinds.join(", "),
         };
-        (names, told)
+        (names, described)
     });
     named.collect()
 }
