@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_is_a_lie_changes_nothing() {
+    fn a_wrong_size_in_the_trailer_changes_nothing() {
         let whole = gzip(&[b'x'; 300]);
         for size in [0, 299, 301, 4_000, u32::MAX] {
             let mut lie = whole.clone();
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn stops_at_the_cap_and_names_it() {
+    fn a_payload_above_the_limit_is_an_error_that_names_it() {
         let data = STANDARD.encode_to_string(gzip(&vec![b' '; 5_000]));
         assert_eq!(inflate(&data, 5_000, Vec::new()).map(|bytes| bytes.len()), Ok(5_000));
         assert_eq!(
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_of_a_surrogate_pair_costs_one_character_and_not_the_event() {
+    fn a_lone_surrogate_is_replaced_without_losing_the_event() {
         let decoded = br#"{"messageType":"DATA_MESSAGE","logEvents":[{"id":"1","timestamp":1,"message":"a\ud800b"},{"id":"2","timestamp":1,"message":"\ud83d\ude00"}]}"#;
         let mut strings = Vec::new();
         let delivery = parse(decoded, &mut strings).unwrap();
@@ -455,7 +455,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_messages_come_through_unchanged(messages in prop::collection::vec(".*", 0..20)) {
+        fn any_messages_are_delivered_unchanged(messages in prop::collection::vec(".*", 0..20)) {
             let references: Vec<&str> = messages.iter().map(String::as_str).collect();
             let data = STANDARD.encode_to_string(gzip(&event(&references)));
             let decoded = inflate(&data, 1 << 20, Vec::new()).unwrap();

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_stays_the_same_across_releases() {
+    fn document_ids_are_stable_across_releases() {
         assert_eq!(
             key("123456789012", "/aws/lambda/f", "s", "1", Extent::Whole),
             "1b375c42affea5f847f4823176d679b9"
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_differ_in_every_part_of_the_origin() {
+    fn document_ids_depend_on_every_part_of_the_log_source() {
         let part = |number| Extent::Part { number, count: 2 };
         let keys = [
             key("a", "b", "c", "d", Extent::Whole),

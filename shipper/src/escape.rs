@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_looked_at_as_its_bytes_are() {
+    fn a_block_has_the_same_result_as_its_bytes() {
         for first in 0..=255 {
             for second in 0..=255 {
                 let word = [b'a', first, b'b', 0xff, second, b'"' + 1, 0x7f, first];

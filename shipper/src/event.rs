@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_fields_of_an_event_of_another_kind_and_nothing_of_their_content() {
+    fn an_unknown_event_is_reported_by_its_fields_without_their_content() {
         let error = parse(r#"{"Record":[{"body":"s3cr3t"}],"detail-type":1,"a b":2}"#)
             .unwrap_err()
             .to_string();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_asks_for_numbers_and_an_operator_for_a_replay() {
+    fn a_schedule_requests_numbers_and_an_operator_a_replay() {
         let scheduled = r#"{"version":"0","id":"x","detail-type":"Scheduled Event","source":"aws.events","detail":{}}"#;
         assert_eq!(parse(scheduled), Ok(Event::Replay(ReplayRequest::scheduled())));
         assert_eq!(parse(r#"{"logagg":"replay"}"#), Ok(Event::Replay(ReplayRequest::default())));

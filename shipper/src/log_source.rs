@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_with_a_group_of_its_own_is_named_by_the_group() {
+    fn a_function_with_its_own_log_group_is_named_by_it() {
         check(
             "/aws/lambda/orders",
             "2023/11/06/[$LATEST]0123456789abcdef0123456789abcdef",
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_region_in_front_of_an_edge_function_is_no_part_of_its_name() {
+    fn the_region_prefix_of_an_edge_function_is_not_part_of_its_name() {
         check("/aws/lambda/us-east-1.viewer", "s", Some("viewer"), None);
     }
 

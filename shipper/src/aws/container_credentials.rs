@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relative_uri_goes_first_and_is_at_the_address_of_ecs() {
+    fn a_relative_uri_has_precedence_and_the_host_of_ecs() {
         let environment = Environment::from_pairs(&[
             (RELATIVE_URI, "/v2/credentials/id"),
             (FULL_URI, "http://127.0.0.1/x"),

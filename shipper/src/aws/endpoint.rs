@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn fips_and_dual_stack_endpoints_are_those_of_awss_own_rules() {
+    fn fips_and_dual_stack_endpoints_follow_the_endpoint_rules_of_aws() {
         check_variants(
             Service::S3,
             "us-west-2",
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn fips_and_dual_stack_are_switched_off_by_false_in_any_letters() {
+    fn fips_and_dual_stack_are_disabled_by_false_in_any_case() {
         let variables =
             [("AWS_USE_FIPS_ENDPOINT", "False"), ("AWS_USE_DUALSTACK_ENDPOINT", "TRUE")];
         check(Service::Ssm, "eu-west-1", &variables, "https://ssm.eu-west-1.api.aws/");

@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn the_code_is_found_wherever_a_protocol_has_it() {
+    fn the_error_code_is_found_in_every_protocol() {
         check(Some("AccessDeniedException:http://x/"), "", "AccessDeniedException");
         check(None, r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist"}"#, "QueueDoesNotExist");
         check(None, r#"{"code":"ParameterNotFound","message":"m"}"#, "ParameterNotFound");
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_bounded_and_never_that_of_a_signature() {
+    fn an_error_message_is_truncated_and_never_about_a_signature() {
         let body = |text: &str| serde_json::json!({"message": text}).to_string();
         let rejected = "Could not execute the lambda function.";
         let shown = message("InvalidParameterException", body(rejected).as_bytes());
@@ -391,7 +391,7 @@ mod tests {
 
     /// <https://github.com/async-aws/aws/issues/1227>
     #[test]
-    fn a_throttled_call_is_not_a_denied_one() {
+    fn throttling_is_not_a_missing_permission() {
         let problem = Problem::Rejected { status: 403, code: "RequestThrottled".to_owned() };
         let error = AwsError { service: Service::Sqs, operation: "SendMessageBatch", problem };
         assert_eq!(error.to_string(), "sqs:SendMessageBatch: RequestThrottled (status 403)");

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_written_as_s3_signs_it() {
+    fn a_key_is_encoded_like_the_signature_of_s3() {
         assert_eq!(
             url(&[], "logs", "a b/c+d=ü/$LATEST").as_deref(),
             Ok("https://logs.s3.eu-west-1.amazonaws.com/a%20b/c%2Bd%3D%C3%BC/%24LATEST")

@@ -217,7 +217,7 @@ mod tests {
 
     /// The check value of CRC-32, and the sum of an empty body, in S3's byte order.
     #[test]
-    fn an_upload_to_s3_has_a_checksum_and_nothing_else_has() {
+    fn only_an_upload_to_s3_has_a_checksum() {
         let signed = |service, method, body: Option<&'static str>| {
             let url = Url::parse("https://examplebucket.s3.amazonaws.com/test.txt").unwrap();
             let mut request = Request::new(method, url);
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn signing_again_replaces_the_signature() {
+    fn resigning_replaces_the_signature() {
         let url = Url::parse("https://sqs.eu-west-1.amazonaws.com/").unwrap();
         let mut request = Request::new(Method::POST, url);
         *request.body_mut() = Some("{}".into());

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_intake_is_found_by_site_or_url() {
+    fn the_intake_is_selected_by_site_or_url() {
         check_url(r#""api_key":"k""#, "https://http-intake.logs.datadoghq.com/api/v2/logs");
         check_url(
             r#""api_key":"k","site":"us3.datadoghq.com""#,

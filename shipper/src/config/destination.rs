@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn datadog_reads_json_out_of_the_message_itself() {
+    fn datadog_parses_json_from_the_message() {
         for (destination, expected) in [
             (json!({"type": "datadog", "api_key": "k"}), JsonFields::Omit),
             (json!({"type": "datadog", "api_key": "k", "json_fields": "send"}), JsonFields::Send),

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn the_api_is_found_by_region_or_url() {
+    fn the_api_is_selected_by_region_or_url() {
         for (fields, expected) in [
             (r#""api_key":"k","dataset":"d""#, "https://api.honeycomb.io/1/batch/d"),
             (

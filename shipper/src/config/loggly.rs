@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn token_and_tags_are_in_the_address() {
+    fn token_and_tags_are_in_the_url() {
         for (fields, expected) in [
             (r#""token":"t""#, "https://logs-01.loggly.com/bulk/t/tag/lambda/"),
             (

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_listener_is_found_by_region_or_url() {
+    fn the_listener_is_selected_by_region_or_url() {
         check_url(r#""token":"t""#, "https://listener.logz.io:8071/?token=t&type=lambda");
         check_url(
             r#""token":"t","region":"us""#,

@@ -570,13 +570,13 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_that_is_read_at_a_start_is_that_of_the_types() {
+    fn the_stored_schema_is_generated_from_the_types() {
         let read: Value = serde_json::from_str(SCHEMA).unwrap();
         assert_eq!(read, schema(), "stale; to write it again run: cargo xtask docs");
     }
 
     #[test]
-    fn every_pattern_has_words_or_a_format_beside_it_and_every_format_is_checked() {
+    fn every_pattern_has_an_error_message_or_a_format() {
         let schema = schema();
         let mut formats = BTreeSet::new();
         parts(&schema, &mut |part| {
@@ -603,7 +603,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_event_goes_by_the_memory_that_there_is() {
+    fn the_largest_event_depends_on_the_memory() {
         for (memory_mb, mebibytes) in [(40, 1), (128, 16), (256, 41), (368, 64), (10_240, 64)] {
             let document = GOOD.replacen(
                 '{',
@@ -689,7 +689,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_may_be_written_with_a_point_and_nothing_may_be_null() {
+    fn integers_may_have_a_decimal_point_and_nothing_may_be_null() {
         let with = |fields: &str| GOOD.replacen('{', &format!("{{{fields},"), 1);
         let config =
             Config::parse(&with(r#""reserve_ms":500.0"#)).unwrap_or_else(|error| panic!("{error}"));

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn the_api_is_found_by_region_or_url() {
+    fn the_api_is_selected_by_region_or_url() {
         for (fields, expected) in [
             (r#""license_key":"k""#, "https://log-api.newrelic.com/log/v1"),
             (r#""license_key":"k","region":"eu""#, "https://log-api.eu.newrelic.com/log/v1"),

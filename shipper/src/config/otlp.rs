@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_the_users_own_are_sent_and_not_shown() {
+    fn configured_headers_are_sent_and_not_shown() {
         let fields = r#""url":"https://otlp.example","headers":{"X-Api-Key":"k"},
             "auth":{"type":"basic","username":"u","password":"p"}"#;
         let config = config(fields).unwrap_or_else(|error| panic!("{error}"));

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_behind_an_address_of_the_users_is_in_its_path() {
+    fn a_custom_endpoint_has_the_bucket_in_its_path() {
         let fields = r#""bucket":"logs","region":"eu-west-1","url":"http://127.0.0.1:1""#;
         let config = config(fields).unwrap_or_else(|error| panic!("{error}"));
         let endpoint = config.destinations["x"].destination.endpoint();

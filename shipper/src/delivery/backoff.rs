@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn backoff_is_anywhere_below_a_ceiling_that_doubles_up_to_the_highest() {
+    fn backoff_has_full_jitter_below_an_exponential_ceiling() {
         let mut rng = fastrand::Rng::with_seed(1);
         for (attempts, ceiling) in
             [(1, BASE), (2, BASE * 2), (3, BASE * 4), (20, CEILING), (u32::MAX, CEILING)]
@@ -73,14 +73,14 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_over_still_waits_a_little() {
+    fn a_retry_after_in_the_past_has_a_minimum_wait() {
         let now = httpdate::parse_http_date("Mon, 06 Nov 2023 10:00:00 GMT").unwrap();
         assert_eq!(asked_for("0", now), Some(SHORTEST_ASKED));
         assert_eq!(asked_for("Mon, 06 Nov 2023 09:00:00 GMT", now), Some(SHORTEST_ASKED));
     }
 
     #[test]
-    fn nonsense_asks_for_nothing() {
+    fn an_invalid_retry_after_is_ignored() {
         let now = SystemTime::UNIX_EPOCH;
         for header in ["", "soon", "-1", "1.5", "99999999999999999999999"] {
             assert_eq!(asked_for(header, now), None, "{header}");

@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_are_framed_anew() {
+    fn halves_have_their_own_framing() {
         let log_sources = log_sources();
         let lines = lines(&[(0, "a"), (0, "b"), (1, "c"), (1, "d"), (1, "e")]);
         let records = records(&log_sources, &lines);

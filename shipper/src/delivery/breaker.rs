@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_open_it_and_a_success_between_them_does_not() {
+    fn consecutive_failures_open_the_circuit_and_a_success_resets_them() {
         let mut breaker = Breaker::default();
         for _ in 0..FAILURES - 1 {
             breaker.failed(START, START);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_were_under_way_together_count_once() {
+    fn concurrent_failures_count_once() {
         let mut breaker = Breaker::default();
         for _ in 0..8 {
             breaker.failed(at(0), at(1));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_hang_open_it_sooner_than_by_their_number() {
+    fn hanging_requests_open_the_circuit_by_time() {
         let mut breaker = Breaker::default();
         breaker.failed(at(0), at(0));
         breaker.failed(at(9), at(9));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_succeeds_closes_it() {
+    fn a_successful_probe_closes_the_circuit() {
         let mut breaker = opened();
         assert_eq!(breaker.admits(at(10)), Admission::Probe);
         breaker.succeeded();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_does_not_keep_it_open() {
+    fn a_clock_that_was_set_back_does_not_keep_the_circuit_open() {
         let mut breaker = Breaker::default();
         for _ in 0..FAILURES {
             breaker.failed(at(1_000_000), at(1_000_000));
@@ -224,7 +224,7 @@ mod tests {
     proptest! {
         /// A probe is granted within the longest interval, whatever happens.
         #[test]
-        fn it_never_stays_shut(ends in prop::collection::vec((any::<bool>(), 0..300_u64), 0..50)) {
+        fn the_circuit_never_stays_open(ends in prop::collection::vec((any::<bool>(), 0..300_u64), 0..50)) {
             let mut breaker = Breaker::default();
             let mut now = START;
             for (succeeds, seconds) in ends {

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn it_grows_by_one_for_every_round_of_answers_up_to_the_most() {
+    fn the_limit_grows_by_one_per_round_of_responses_up_to_the_maximum() {
         let mut concurrency = ConcurrencyLimit::default();
         let mut now = 0;
         for expected in [2, 3, 4, 5, 6, 7, 8, 8] {
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_fail_together_halve_it_once() {
+    fn concurrent_failures_halve_the_limit_once() {
         let mut concurrency = ConcurrencyLimit::default();
         for _ in 0..100 {
             concurrency.succeeded(at(0), at(20), MOST);
@@ -136,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_stays_between_one_and_the_most(
+        fn the_limit_stays_between_one_and_the_maximum(
             ends in prop::collection::vec((any::<bool>(), 0..1_000_u64, 0..1_000_u64), 0..200),
             most in 1..20_usize,
         ) {

@@ -77,7 +77,7 @@ impl<'r> DeliveryResult<'r> {
     }
 
     /// Records were delivered.
-    pub(super) fn deliver<'p>(&mut self, pieces: impl IntoIterator<Item = &'p Piece<'r>>)
+    pub(super) fn mark_delivered<'p>(&mut self, pieces: impl IntoIterator<Item = &'p Piece<'r>>)
     where
         'r: 'p,
     {

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_longer_than_a_field_may_be_is_split_too() {
+    fn a_message_above_the_field_limit_is_split_too() {
         let log_source = LogSource::new("1", "/aws/lambda/f", "s");
         let message = "m".repeat(100_000);
         let record = Record { line: Line::default(), ..Record::of(&log_source, &message) };
@@ -153,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_fit_and_together_are_the_message(
+        fn parts_fit_and_add_up_to_the_message(
             message in "[a\"\\\\\n\u{1}é\u{1F9C0}]{1,400}", max_bytes in 380_usize..600,
         ) {
             let parts = encoded(&message, max_bytes, Oversized::Split);

@@ -407,7 +407,7 @@ impl<'r> Scheduler<'r> {
         sent: SystemTime,
         response: &Result<Response, Fault>,
     ) {
-        let inquired = match (response, self.destination.acknowledgements()) {
+        let status = match (response, self.destination.acknowledgements()) {
             (Ok(response), Some(acknowledgements)) => acknowledgements.classify(response),
             (Err(fault), _) => AcknowledgementStatus::Retry(fault.reason()),
             (Ok(_), None) => AcknowledgementStatus::Stop(NOT_ACKNOWLEDGED),
@@ -418,8 +418,8 @@ impl<'r> Scheduler<'r> {
             self.endpoint_state.asked_to_wait(now, wait);
         }
         if !self.endpoint_state.supports_acknowledgement {
-            match inquired {
-                AcknowledgementStatus::Stored(_) => {
+            match status {
+                AcknowledgementStatus::Indexed(_) => {
                     self.endpoint_state.supports_acknowledgement = true;
                     self.endpoint_state.breaker.succeeded();
                     self.acknowledgement_requests = 0;
@@ -434,13 +434,13 @@ impl<'r> Scheduler<'r> {
             }
             return;
         }
-        match inquired {
-            AcknowledgementStatus::Stored(stored) => {
+        match status {
+            AcknowledgementStatus::Indexed(stored) => {
                 let before = self.acknowledgements.len();
                 self.acknowledgements.retain(|(acknowledgement_id, pieces)| {
                     let is_stored = stored.contains(acknowledgement_id);
                     if is_stored {
-                        self.delivered.deliver(pieces.iter());
+                        self.delivered.mark_delivered(pieces.iter());
                     }
                     !is_stored
                 });
@@ -496,7 +496,7 @@ impl<'r> Scheduler<'r> {
                 self.delivered.count(batch.pieces(), delivered, rejected);
             }
             BatchOutcome::Accepted(acknowledgement_id) => {
-                self.acknowledgements.push((acknowledgement_id, batch.into_pieces()))
+                self.acknowledgements.push((acknowledgement_id, batch.into_pieces()));
             }
             BatchOutcome::Retry(reason, ambiguity) => {
                 batch.attempts += 1;
@@ -555,7 +555,7 @@ impl<'r> Scheduler<'r> {
         for (index, outcome) in outcomes.into_iter().enumerate() {
             let piece = batch.piece(index);
             match outcome {
-                RecordOutcome::Delivered => self.delivered.deliver([piece]),
+                RecordOutcome::Delivered => self.delivered.mark_delivered([piece]),
                 RecordOutcome::Deduplicated => self.delivered.counts.deduplicated += 1,
                 RecordOutcome::Rejected(reason) => self.reject(piece, &reason, &mut retry),
                 RecordOutcome::Incompatible(reason)
@@ -565,7 +565,7 @@ impl<'r> Scheduler<'r> {
                 }
                 RecordOutcome::Incompatible(reason) => self.reject(piece, &reason, &mut retry),
                 RecordOutcome::Stop(reason) => {
-                    self.delivered.mark_undelivered([piece.record], &reason)
+                    self.delivered.mark_undelivered([piece.record], &reason);
                 }
                 RecordOutcome::NotReached => {
                     retry.push(piece.clone(), self.destination);

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_in_another_language_is_one_unless_it_is_a_web_page() {
+    fn an_unknown_success_body_counts_unless_it_is_html() {
         for body in ["{}", r#"{"partialSuccess":{}}"#, "{\"status\":\"ok\"}", "{", "ok"] {
             check(200, body.as_bytes(), &BatchOutcome::delivered(5));
         }

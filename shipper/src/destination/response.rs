@@ -137,7 +137,7 @@ impl Ambiguity {
 #[derive(Debug, PartialEq)]
 pub enum AcknowledgementStatus {
     /// These are indexed; the others may be later.
-    Stored(Vec<u64>),
+    Indexed(Vec<u64>),
     /// Unknown: request again.
     Retry(ReasonCode),
     /// Requesting again is useless.
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn only_words_in_the_form_of_an_error_type_may_be_logged() {
+    fn only_error_types_may_be_logged() {
         let reason = |word: &str| ReasonCode::from_service(word).as_str().to_owned();
         assert_eq!(reason("mapper_parsing_exception"), "mapper_parsing_exception");
         assert_eq!(reason("failed to parse field [password]"), "other");

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_written_as_s3_reads_them_when_it_checks_a_signature() {
+    fn keys_are_encoded_as_s3_verifies_signatures() {
         sample::with_piece("x", |piece| {
             let s3 = s3("a b/year={yyyy}/");
             let address = s3.address(&Span { first: piece, last: piece, count: 1 });

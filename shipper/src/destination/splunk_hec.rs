@@ -245,7 +245,7 @@ impl Acknowledgements for SplunkHec {
         let reason = ReasonCode::from_status(response.status);
         match response.status {
             200..300 => match serde_json::from_slice::<Acknowledged>(&response.body) {
-                Ok(acknowledged) => AcknowledgementStatus::Stored(acknowledged.stored()),
+                Ok(acknowledged) => AcknowledgementStatus::Indexed(acknowledged.stored()),
                 Err(_) => AcknowledgementStatus::Retry(ReasonCode::new("unreadable_response")),
             },
             408 | 429 | 500..=599 => AcknowledgementStatus::Retry(reason),
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn success_is_delivered_and_with_acknowledgement_a_receipt() {
+    fn a_success_is_delivered_or_awaits_acknowledgement() {
         check(200, r#"{"text":"Success","code":0}"#, &BatchOutcome::delivered(3));
         check(200, r#"{"text":"Success","code":0,"ackId":7}"#, &BatchOutcome::delivered(3));
         let awaiting = destination(Acknowledgement::Awaited);
@@ -511,7 +511,7 @@ mod tests {
         check(
             200,
             r#"{"acks":{"4":true,"5":false,"11":true}}"#,
-            &AcknowledgementStatus::Stored(vec![11, 4]),
+            &AcknowledgementStatus::Indexed(vec![11, 4]),
         );
         check(200, "<html>", &AcknowledgementStatus::Retry(ReasonCode::new("unreadable_response")));
         check(503, "", &AcknowledgementStatus::Retry(ReasonCode::from_status(503)));

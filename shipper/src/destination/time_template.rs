@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_is_an_hour_of_the_clock() {
+    fn same_hour_compares_clock_hours() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         assert!(same_hour(at(3_600), at(7_199)));
         assert!(!same_hour(at(3_599), at(3_600)));

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn policies_of_two_accounts_are_an_error_at_the_start() {
+    fn policies_of_two_accounts_are_an_error_at_start() {
         let other = POLICY.replace("123456789012", "999999999999");
         let error = EnforcerConfig::parse(&json!({"policies": [POLICY, other]}).to_string());
         let error = error.unwrap_err().to_string();

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_part_of_a_sweep_is_invoked_without_a_trace_that_lambda_counts() {
+    fn the_next_part_of_a_sweep_is_invoked_without_a_trace_header() {
         let environment = Environment::from_pairs(&[("AWS_REGION", "eu-west-1")]);
         let client = Client::default().in_environment(environment);
         let source = Source::File("config.json".into());

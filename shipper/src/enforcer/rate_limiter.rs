@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn another_rate_counts_at_once() {
+    fn a_changed_rate_applies_at_once() {
         let (limiter, now) = (RateLimiter::new(0.1), Instant::now());
         limiter.take_at("A", now);
         limiter.set(50.0);

@@ -211,7 +211,7 @@ fn a_write_with_a_lost_response_is_counted_and_not_repeated() {
 }
 
 #[test]
-fn a_sweep_of_ten_thousand_groups_reaches_its_end_with_a_minute_an_invocation() {
+fn a_sweep_of_ten_thousand_log_groups_ends_with_one_minute_invocations() {
     let function = Function::start(&config());
     (0..10_000).for_each(|number| function.cloud().create(&format!("/app/{number:05}")));
     let last = swept(&function, Duration::from_secs(60)).sweep.unwrap();
@@ -225,7 +225,7 @@ fn a_sweep_of_ten_thousand_groups_reaches_its_end_with_a_minute_an_invocation() 
 }
 
 #[test]
-fn a_listing_that_is_longer_than_an_invocation_is_gone_through_once_for_all_policies() {
+fn a_long_listing_is_read_once_for_all_policies() {
     let mut config = config();
     let mut second = policy("other");
     second["select"] = json!([{"name_prefixes": ["/app/0"]}]);
@@ -260,7 +260,7 @@ fn a_sweep_that_stops_early_is_continued_by_the_next() {
 }
 
 #[test]
-fn a_sweep_is_bounded_and_one_without_time_for_anything_does_not_go_on() {
+fn a_sweep_is_limited_and_one_without_time_does_not_continue() {
     let function = Function::start(&config());
     (0..200).for_each(|number| function.cloud().create(&format!("/app/{number:03}")));
     let cursor = json!({"region": REGION, "prefix": "/app/"});
@@ -299,7 +299,7 @@ fn an_expired_token_restarts_the_listing_without_repeating_log_groups() {
 }
 
 #[test]
-fn new_groups_come_before_a_sweep_and_one_sweep_is_enough_for_a_batch() {
+fn new_log_groups_precede_a_sweep_and_a_batch_has_one_sweep() {
     let function = Function::start(&config());
     (0..120).for_each(|number| function.cloud().create(&format!("/app/{number:03}")));
     let new: Vec<_> = (0..4).map(|number| format!("/app/new-{number}")).collect();
@@ -334,7 +334,7 @@ fn a_rejected_filter_does_not_prevent_the_retention_and_shows_the_message_of_aws
 }
 
 #[test]
-fn a_new_group_that_is_not_described_yet_is_retried_and_an_old_one_is_gone() {
+fn an_undescribed_log_group_is_pending_if_new_and_deleted_if_old() {
     let function = Function::start(&config());
     (0..1_500).for_each(|number| function.cloud().create(&format!("/app/gone-{number}")));
     let dated = |age: u64| {
@@ -388,7 +388,7 @@ fn an_event_of_another_account_or_region_is_counted() {
 }
 
 #[test]
-fn the_last_good_configuration_is_used_while_a_new_one_is_broken_and_a_new_rate_counts_at_once() {
+fn an_invalid_configuration_is_ignored_and_a_new_rate_applies_at_once() {
     let mut slow = config();
     slow["requests_per_second"] = json!(0.1);
     let function = Function::start(&slow);

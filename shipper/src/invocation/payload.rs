@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn events_in_events_without_end_are_an_error_and_no_stack_that_overflows() {
+    fn deeply_nested_events_are_an_error_without_a_stack_overflow() {
         let nested = |layers: usize| {
             let event = r#"{"awslogs":{"data":"A"}}"#;
             let open = format!(r#"{{"requestContext":{{"functionArn":"{ARN}"}},"requestPayload":"#);

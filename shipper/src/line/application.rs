@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_nodes_columns() {
+    fn parses_the_columns_of_node() {
         let message = format!("2023-11-06T10:00:00.000Z\t{ID}\tWARN\tlow\ton\tstock\nsecond line");
         check(&message, Some(ID), Some(Level::Warn), None);
         let while_loading = "2023-11-06T10:00:00.000Z\tundefined\tERROR\tUncaught Exception";
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_columns_of_an_older_node() {
+    fn parses_the_columns_of_old_node_versions() {
         let message = format!("2017-11-06T10:00:00.000Z\t{ID}\tError\tis the first word here");
         check(&message, Some(ID), None, None);
         let message = format!("2017-11-06T10:00:00.000Z\t{ID}\tno level at all");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_pythons_columns() {
+    fn parses_the_columns_of_python() {
         let message = format!("[WARNING]\t2023-11-06T10:00:00.000Z\t{ID}\tlow on stock\n");
         check(&message, Some(ID), Some(Level::Warn), None);
         let unhandled = "[ERROR] KeyError: 'sku'\rTraceback (most recent call last):\r";
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_object_behind_the_columns_has_the_last_word_on_the_level() {
+    fn the_level_of_a_json_object_after_the_columns_has_precedence() {
         let message =
             format!("2023-11-06T10:00:00.000Z\t{ID}\tINFO\t{{\"level\":\"error\",\"sku\":7}}\n");
         check(&message, Some(ID), Some(Level::Error), Some("{\"level\":\"error\",\"sku\":7}"));

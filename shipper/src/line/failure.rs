@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_message_is_looked_at_near_its_beginning() {
+    fn a_long_message_is_searched_near_its_beginning() {
         let long = "x".repeat(LONGEST);
         assert!(looks_like_failure(&format!("error {long}")));
         assert!(!looks_like_failure(&format!("{long} error")));

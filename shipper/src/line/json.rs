@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_lambdas_report_in_its_json_form() {
+    fn parses_a_report_in_the_json_format() {
         let message = format!(
             r#"{{"time":"2023-11-06T10:00:00.000Z","type":"platform.report","record":{{"requestId":"{ID}","metrics":{{"durationMs":7.5,"billedDurationMs":8,"memorySizeMB":128,"maxMemoryUsedMB":60,"initDurationMs":80.25}},"tracing":{{"type":"X-Amzn-Trace-Id","value":"Root=1-2","spanId":"x"}},"spans":[],"status":"success"}}}}"#
         );
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn initialisation_and_restoration_have_figures_too() {
+    fn init_and_restore_have_metrics_too() {
         let report = |name: &str| {
             let message = format!(
                 r#"{{"time":"t","type":"platform.{name}","record":{{"initializationType":"on-demand","phase":"init",

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn initialisation_and_restoration_have_figures_too() {
+    fn init_and_restore_have_metrics_too() {
         let line = parse(
             "INIT_REPORT Init Duration: 10008.64 ms\tPhase: init\tStatus: timeout\tError Type: Sandbox.Timedout\n",
         );

@@ -376,7 +376,7 @@ fn json_of_common_loggers() {
 }
 
 #[test]
-fn an_id_of_a_field_is_the_invocations_only_in_the_form_of_lambdas() {
+fn an_id_field_is_a_request_id_only_in_lambdas_form() {
     let other = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef";
     check_json(&[
         (r#"{"requestId":"<id>"}"#, None, Request),
@@ -406,7 +406,7 @@ fn an_id_of_a_field_is_the_invocations_only_in_the_form_of_lambdas() {
 }
 
 #[test]
-fn json_is_found_behind_a_label_a_byte_order_mark_and_colors() {
+fn json_is_found_after_a_label_a_byte_order_mark_and_colors() {
     check(&[
         // A byte order mark, which .NET and PowerShell write in front of what they encode as UTF-8.
         ("\u{feff}{\"level\":\"error\"}", Some(Error), Unknown, Some(r#"{"level":"error"}"#)),
@@ -431,7 +431,7 @@ fn json_is_found_behind_a_label_a_byte_order_mark_and_colors() {
 }
 
 #[test]
-fn the_level_of_json_that_is_none_is_read() {
+fn the_level_of_invalid_json_is_parsed() {
     check(&[
         // Python's json.dumps writes NaN and Infinity: https://docs.python.org/3/library/json.html
         (
@@ -483,7 +483,7 @@ fn words_of_a_message_are_not_a_level() {
 }
 
 #[test]
-fn extensions_and_their_subscriptions_are_lambdas() {
+fn extensions_and_their_subscriptions_are_platform_log_events() {
     for (message, level) in [
         // Public logs of the Logs API.
         ("LOGS\tName: agent\tState: Subscribed\tTypes: [platform,function]\n", None),

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_is_found_wherever_it_is() {
+    fn a_run_is_found_at_any_offset() {
         for length in 1..6 {
             for before in 0..12 {
                 for run in 0..12 {
@@ -170,7 +170,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_word_is_found_wherever_it_is_and_however_it_is_written(
+        fn a_word_is_found_at_any_offset_in_any_case(
             text in "[bBeEa ]{0,40}([Bb][Ee][Aa][Rr][Ee][Rr] ?){0,2}[beE]{0,40}",
         ) {
             let expected = text.to_ascii_lowercase().contains("bearer ");

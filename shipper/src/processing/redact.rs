@@ -345,7 +345,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_match_is_passed_over_as_impossible(
+        fn the_prefilter_misses_no_match(
             text in "[@a.b:0-9 +/_-]{0,30}([0-9]{1,3}[.:]{1,2}){0,6}[a-c]{0,3}(bEarer +|Bearer |eyJ){0,2}[A-C0-9/+]{0,50}(\\.c{8}){0,2}[é ]?",
         ) {
             for pattern in &*PATTERNS {
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_of_the_users_have_names_and_replacements() {
+    fn user_defined_patterns_have_names_and_replacements() {
         let own = |regex: &str, replacement: Option<&str>| {
             Pattern::own(ReasonCode::from_service("order"), Regex::new(regex).unwrap(), replacement)
         };

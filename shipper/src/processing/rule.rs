@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_as_one_match_where_one_of_them_does() {
+    fn combined_patterns_match_like_their_parts() {
         let patterns = ["a|b", "(?i)HEALTH", "^d$", "(?x) e  f", "(?x) c # one\n"];
         let texts =
             ["", "a", "b", "xhealthx", "c", "d", "dd", "ef", "e f", "A", "a endpoint_state c"];

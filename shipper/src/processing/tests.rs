@@ -118,7 +118,7 @@ fn timeouts_crashes_and_reports_of_failures_are_sent() {
 }
 
 #[test]
-fn events_of_an_unknown_level_that_look_like_a_failure_are_sent_with_their_request() {
+fn events_without_a_level_that_look_like_an_error_are_sent_with_their_request() {
     let start = format!("START RequestId: {A} Version: 1");
     let before = format!("2023-11-06T10:00:00.000Z\t{A}\tINFO\tbefore");
     let end = format!("END RequestId: {A}");
@@ -149,7 +149,7 @@ fn events_of_an_unknown_level_that_look_like_a_failure_are_sent_with_their_reque
 }
 
 #[test]
-fn an_event_that_looks_like_a_failure_is_sent_without_a_request_around_it_too() {
+fn an_event_that_looks_like_an_error_is_sent_without_a_request_too() {
     let end = format!("END RequestId: {A}");
     let (sent, _) = filtered(sampled(0.0), "g", &[&end, "an exception"]);
     assert_eq!(sent, [&end, "an exception"]);
@@ -165,7 +165,7 @@ fn log_events_before_a_request_id_belong_to_it_unless_it_is_a_start() {
 }
 
 #[test]
-fn a_share_of_the_requests_is_sent() {
+fn a_ratio_of_requests_is_sent() {
     let lines: Vec<String> =
         (0..2_000).map(|n| format!("END RequestId: {n:08x}-1234-4697-b07a-ac58fc914c95")).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
@@ -242,7 +242,7 @@ proptest! {
     }
 
     #[test]
-    fn redaction_never_panics_and_leaves_nothing_to_redact(
+    fn redaction_never_panics_and_is_complete(
         parts in prop::collection::vec(prop_oneof![
             ".{0,10}", Just("jane@example.com".to_owned()), Just("10.0.0.1".to_owned()), Just("fe80::1".to_owned()),
             Just("4111111111111111".to_owned()), Just("AKIAIOSFODNN7EXAMPLE".to_owned()),

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_in_a_notification_is_encoded_as_in_a_form() {
+    fn the_key_in_a_notification_is_form_encoded() {
         assert_eq!(decoded("a%2Fb+c%2B%C3%BC").as_deref(), Some("a/b c+ü"));
         assert_eq!(decoded("%FF"), None);
     }

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_delay_doubles_from_one_minute_to_a_quarter_of_an_hour() {
+    fn the_delay_doubles_from_one_to_fifteen_minutes() {
         let minutes = |count| delay(count).as_secs() / 60;
         let found: Vec<u64> = [0, 1, 2, 3, 4, 5, 6, 300, u32::MAX].map(minutes).to_vec();
         assert_eq!(found, [1, 1, 2, 4, 8, 15, 15, 15, 15]);

@@ -80,7 +80,7 @@ fn fields(filter: &Block) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_alarm_on_a_metric_of_the_functions_is_on_one_that_they_write() {
+fn every_alarm_uses_a_metric_that_the_functions_write() {
     let written = written();
     let mut checked = BTreeSet::new();
     for module in ["shipper", "enforcer"] {

@@ -111,7 +111,7 @@ async fn clock_skew_is_corrected_once() {
 }
 
 #[test]
-fn a_wrong_clock_is_corrected_for_destinations_too() {
+fn clock_skew_is_corrected_for_destinations_too() {
     let theirs = SystemTime::now() + Duration::from_secs(3_600);
     let skewed = Response::new(400, r#"{"__type":"InvalidSignatureException"}"#)
         .with("date", httpdate::fmt_http_date(theirs));

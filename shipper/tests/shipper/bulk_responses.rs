@@ -117,7 +117,7 @@ fn existing_documents_are_deduplicated() {
 }
 
 #[test]
-fn items_for_which_something_must_be_changed_are_returned_to_source() {
+fn items_that_need_a_change_by_the_operator_return_to_source() {
     let words = BTreeMap::from([(2, (403, "cluster_block_exception"))]);
     let (counts, invoked, bulk) = check(4, [Behavior::Items(words)]);
     assert_eq!((counts.get("delivered"), counts.get("returned_to_source")), (3, 1));
@@ -156,7 +156,7 @@ fn json_fields_can_be_omitted() {
 }
 
 #[test]
-fn waits_the_seconds_that_a_429_asks_for() {
+fn waits_for_the_seconds_of_retry_after() {
     let (counts, _, bulk) =
         check(3, [Behavior::RejectsWith(Response::new(429, "").with("retry-after", "1"))]);
     assert_eq!((counts.get("delivered"), counts.get("retries")), (3, 1));
@@ -167,7 +167,7 @@ fn waits_the_seconds_that_a_429_asks_for() {
 }
 
 #[test]
-fn waits_until_the_date_that_a_429_asks_for() {
+fn waits_until_the_date_of_retry_after() {
     // An HTTP date has no fractions, so this one is one to two seconds away.
     let date = SystemTime::now() + Duration::from_secs(2);
     let text = httpdate::fmt_http_date(date);
@@ -256,7 +256,7 @@ fn undelivered_records_are_retried_after_a_closed_connection() {
 }
 
 #[test]
-fn several_destinations_have_outcomes_of_their_own() {
+fn several_destinations_have_separate_results() {
     let healthy = Bulk::start();
     let ill = Bulk::with_behaviors([Behavior::RejectsWith(Response::new(401, ""))]);
     let config = json!({"destinations": {"healthy": healthy.config(), "ill": ill.config()}});
@@ -278,7 +278,7 @@ fn several_destinations_have_outcomes_of_their_own() {
 }
 
 #[test]
-fn a_later_invocation_is_not_troubled_by_an_earlier_one() {
+fn a_later_invocation_is_not_affected_by_an_earlier_one() {
     let bulk = Bulk::start();
     let mut lambda = lambda(&bulk);
     bulk.add_behaviors([Behavior::RejectsWith(Response::new(401, ""))]);
@@ -289,7 +289,7 @@ fn a_later_invocation_is_not_troubled_by_an_earlier_one() {
 }
 
 #[test]
-fn an_index_that_is_mapped_otherwise_than_by_the_template_is_reported_once_an_instance() {
+fn a_wrong_mapping_is_reported_once_an_instance() {
     const CONFLICT: &str =
         r#"{"logs-lambda":{"mappings":{"properties":{"faas":{"type":"text"}}}}}"#;
     let rejected = || {

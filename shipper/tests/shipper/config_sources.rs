@@ -97,7 +97,7 @@ fn errors_name_the_source() {
 }
 
 #[test]
-fn throttling_at_start_is_waited_out() {
+fn throttling_at_start_is_retried() {
     let secret_stores = SecretStores::start();
     let throttled = || Response::new(400, r#"{"__type":"ThrottlingException"}"#);
     secret_stores.response([throttled(), throttled()]);

@@ -88,7 +88,7 @@ async fn a_request_that_fails_while_waiting_may_have_been_received() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_there_already_is_used_for_short_requests_too() {
+async fn an_existing_connection_is_used_for_short_requests_too() {
     let client = Client::default();
     let server = Server::start(Arc::new(Echo));
     for timeout in [LONG, Duration::from_secs(3), LONG] {
@@ -97,7 +97,7 @@ async fn a_connection_that_is_there_already_is_used_for_short_requests_too() {
 }
 
 #[tokio::test]
-async fn a_call_of_aws_that_ends_while_it_connects_was_certainly_not_carried_out() {
+async fn a_call_of_aws_that_fails_while_connecting_was_certainly_not_executed() {
     let full = Full::new();
     let environment = Environment::from_pairs(&[
         ("AWS_ENDPOINT_URL", format!("http://{}", full.address).as_str()),

@@ -190,7 +190,7 @@ async fn keys_in_variables_have_precedence_and_are_not_renewed() {
 }
 
 #[tokio::test]
-async fn the_token_may_be_in_a_file_that_is_read_each_time() {
+async fn the_token_file_is_read_for_each_fetch() {
     let credentials = Credentials::start([]);
     let (_, server) = Aside::start([]);
     let folder = tempfile::tempdir().unwrap();
@@ -287,7 +287,7 @@ fn ships(variables: &[(&str, String)], url: &str) -> Lambda {
 }
 
 #[test]
-fn destinations_are_signed_with_them_and_once_more_with_others_that_have_not_expired() {
+fn destinations_are_signed_with_fetched_credentials_and_resigned_after_expiry() {
     let credentials = Credentials::start([]);
     let expired = Response::new(400, r#"{"__type":"ExpiredTokenException"}"#);
     let (service, server) = Aside::start([expired]);

@@ -49,7 +49,7 @@ fn a_throttling_destination_is_retried_until_the_deadline() {
 }
 
 #[test]
-fn a_longer_wait_than_there_is_time_for_is_not_begun() {
+fn a_wait_longer_than_the_remaining_time_does_not_begin() {
     let (counts, _) =
         check(&Behavior::RejectsWith(Response::new(429, "").with("retry-after", "3600")));
     assert_eq!((counts.get("requests"), counts.get("retries")), (1, 0));

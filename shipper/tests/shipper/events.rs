@@ -93,7 +93,7 @@ fn every_member_of_the_gzip_is_read() {
 }
 
 #[test]
-fn a_decompression_bomb_is_stopped_at_the_cap() {
+fn a_decompression_bomb_is_rejected_at_the_limit() {
     let bomb = event::gzip(&vec![b' '; MEBIBYTE]).repeat(200);
     check_error(
         &event::wrap_bytes(&bomb),

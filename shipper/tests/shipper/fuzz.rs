@@ -112,7 +112,7 @@ proptest! {
 }
 
 #[test]
-fn a_bomb_stops_at_the_cap_however_many_members_it_has() {
+fn a_decompression_bomb_stops_at_the_limit_with_any_number_of_members() {
     const BOMB_BYTES: usize = 32 * 1024 * 1024;
 
     let one = gzip(&vec![b' '; BOMB_BYTES]);

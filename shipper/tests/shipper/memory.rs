@@ -51,7 +51,7 @@ fn random_lines(bytes: usize) -> (usize, String) {
 }
 
 #[test]
-fn the_largest_event_is_stored_with_no_more_memory_than_the_function_has() {
+fn the_largest_event_is_stored_within_the_functions_memory() {
     for (count, delivery) in [shortest_lines(LARGEST_BYTES), random_lines(LARGEST_BYTES)] {
         let mock_server = MockServer::start(&contract::Http, [])
             .lasting(Behavior::Does(Reply::Response(Response::new(401, ""))));
@@ -67,7 +67,7 @@ fn the_largest_event_is_stored_with_no_more_memory_than_the_function_has() {
 }
 
 #[test]
-fn the_largest_event_is_shipped_with_no_more_memory_than_the_function_has() {
+fn the_largest_event_is_delivered_within_the_functions_memory() {
     let mock_server = MockServer::start(&contract::Http, []);
     let config = json!({"destinations": {"x": mock_server.config()}});
     let (count, delivery) = shortest_lines(LARGEST_BYTES);

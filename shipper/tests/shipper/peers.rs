@@ -43,7 +43,7 @@ fn text_of(module: &str) -> String {
 }
 
 #[test]
-fn every_fault_of_others_has_a_test_that_exists() {
+fn every_problem_of_other_shippers_has_a_test() {
     let named = named();
     assert!(named.len() > 20, "{named:?}");
     for test in named {

@@ -259,7 +259,7 @@ fn an_object_that_cannot_be_decoded_is_moved_with_the_reason() {
 }
 
 #[test]
-fn every_message_of_a_batch_is_settled_by_itself() {
+fn every_message_of_a_batch_succeeds_or_fails_on_its_own() {
     let (bulk, storage) = (Bulk::start(), Storage::start());
     fill(&storage, "search", 1);
     storage.send(r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2014-10-13T15:57:02.089Z","Bucket":"undelivered","RequestId":"5582815E1AEA5ADF","HostId":"x"}"#);
@@ -368,7 +368,7 @@ fn without_the_permission_to_delete_nothing_is_duplicated_and_the_object_remains
 }
 
 #[test]
-fn without_other_permissions_events_wait_and_a_warning_names_the_call() {
+fn with_missing_permissions_events_wait_with_a_warning() {
     for (operation, warning) in [
         ("GetObject", "could not read a stored event: s3:GetObject: AccessDenied (status 403)"),
         ("PutObject", "could not record a delivery: s3:PutObject: AccessDenied (status 403)"),
@@ -484,7 +484,7 @@ fn objects_of_a_destination_that_is_down_are_not_read() {
 /// An object that kills the function, for example by its memory, does not affect others: those of
 /// its batch are delivered before, and it ends up unchanged in the dead-letter queue.
 #[test]
-fn an_object_that_kills_the_function_ends_in_the_dead_letter_queue() {
+fn an_object_that_kills_the_function_is_moved_to_the_dead_letter_queue() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     storage.put(&key("logs", 9), stored("logs", 9, &[event::message(9)]));
     // The invocations with it never end.

@@ -135,7 +135,7 @@ fn recorded_exchanges_are_with_the_pinned_versions() {
 }
 
 #[test]
-fn mock_servers_respond_as_third_party_servers_did() {
+fn mock_servers_respond_like_third_party_servers() {
     let mut wrong = Vec::new();
     for (case, recorded) in Recorded::all() {
         let exchanges = recorded.exchanges.iter().enumerate();
@@ -253,7 +253,7 @@ fn same_requests(case: &str, recorded: &Recorded, sent: &[Request]) {
 }
 
 #[test]
-fn every_recorded_case_of_opensearch_is_one_of_its_mock_server_and_the_other_way_round() {
+fn the_recorded_cases_of_opensearch_are_those_of_its_mock_server() {
     let of_mock: Vec<_> = opensearch::CASES.iter().map(|(case, _)| (*case).to_owned()).collect();
     for server in ["opensearch-2", "opensearch-3"] {
         let all = Recorded::all().into_iter();

@@ -84,7 +84,7 @@ fn a_replay_sends_pointers_whose_objects_are_delivered() {
 }
 
 #[test]
-fn a_replay_is_of_a_time_range() {
+fn a_replay_selects_a_time_range() {
     let (logzio, storage) = (Logzio::start(), Storage::start());
     let mut lambda = scene(&logzio, &storage);
     for (request, objects) in [

@@ -56,7 +56,7 @@ fn action(operation: &str) -> &'static str {
 }
 
 #[test]
-fn the_role_has_the_permissions_that_are_used_and_no_others() {
+fn the_role_has_exactly_the_permissions_in_use() {
     let stop = || logzio::Behavior::Does(Reply::Response(Response::new(401, "")));
     let (logzio, storage) = (Logzio::with_behaviors([stop(), stop()]), Storage::start());
     let config = json!({

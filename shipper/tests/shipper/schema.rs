@@ -266,7 +266,7 @@ fn bare(mut schema: Value) -> Value {
 }
 
 #[test]
-fn the_published_schemas_are_those_that_are_gone_by() {
+fn the_published_schemas_are_those_in_use() {
     for (published, schema) in [
         ("shipper.schema.json", config::schema()),
         ("enforcer.schema.json", EnforcerConfig::schema()),

@@ -84,7 +84,7 @@ fn start(secret_stores: &SecretStores, config: &Value) -> Lambda {
 }
 
 #[test]
-fn a_secret_is_fetched_once_however_many_invocations_there_are() {
+fn a_secret_is_fetched_once_for_all_invocations() {
     for (arn, kept_under, kept) in [
         (SECRET_ARN.to_owned(), SECRET_ARN, format!("{SECRET}\n")),
         (format!("{SECRET_ARN}:password"), SECRET_ARN, json!({"password": SECRET}).to_string()),
@@ -137,7 +137,7 @@ fn a_permanently_rejected_secret_is_not_fetched_for_every_invocation() {
 }
 
 #[test]
-fn a_renewal_that_hangs_ends_before_the_invocation_does() {
+fn a_hanging_secret_fetch_ends_before_the_invocation() {
     let secret_stores = SecretStores::start();
     secret_stores.keep(SECRET_ARN, SECRET);
     let (cluster, server) = Cluster::start(SECRET);

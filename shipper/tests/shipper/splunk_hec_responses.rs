@@ -189,7 +189,7 @@ impl Service for WithoutAcknowledgement {
 }
 
 #[test]
-fn nothing_is_sent_where_nothing_would_be_acknowledged() {
+fn nothing_is_sent_without_acknowledgement_support() {
     let collector = Arc::new(WithoutAcknowledgement(Mutex::default()));
     let server = Server::start(Arc::clone(&collector));
     let config = json!({"destinations": {"x": Indexer::config(&server)}});
@@ -240,7 +240,7 @@ fn a_blank_event_is_never_sent_and_affects_no_other() {
 
 /// An invalid event costs a request, and no wait: nothing is throttled.
 #[test]
-fn many_bad_events_cost_no_waits() {
+fn many_invalid_events_cause_no_waits() {
     let splunk = MockServer::start(&SplunkHec, []);
     let messages: Vec<String> = (0..60)
         .map(|index| format!("{}{index}", if index % 2 == 0 { "" } else { POISON }))

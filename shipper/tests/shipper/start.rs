@@ -95,7 +95,7 @@ fn destinations_without_deduplication_cannot_be_combined() {
 }
 
 #[test]
-fn settings_that_may_lose_logs_or_give_them_away_must_be_accepted_by_name() {
+fn risks_must_be_accepted_by_name() {
     let config = |accept: &str| {
         format!(
             r#"{{"destinations": {{"search": {{"type": "elasticsearch", "url": "http://search.internal:9200",

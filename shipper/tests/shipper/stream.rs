@@ -66,7 +66,7 @@ fn all_records_of_a_batch_share_a_delivery() {
 }
 
 #[test]
-fn the_lowest_number_that_could_not_be_delivered_is_the_only_one_reported() {
+fn only_the_lowest_undelivered_sequence_number_is_reported() {
     // One record per request, so that the second is rejected and the third is delivered.
     let logzio = Logzio::with_behaviors([]);
     let stop = || logzio::Behavior::Does(Reply::Response(Response::new(401, "")));

@@ -161,7 +161,7 @@ fn a_failing_destination_causes_no_duplicates_at_a_healthy_one() {
 }
 
 #[test]
-fn a_destination_that_is_down_does_not_hold_invocations() {
+fn a_destination_that_is_down_does_not_block_invocations() {
     let storage = Storage::start();
     let config = json!({
         "destinations": {
@@ -210,7 +210,7 @@ fn a_record_that_is_too_large_can_be_a_dead_letter() {
 }
 
 #[test]
-fn an_event_that_cannot_be_decoded_is_stored_as_it_came() {
+fn an_event_that_cannot_be_decoded_is_stored_unchanged() {
     let (bulk, storage) = (Bulk::start(), Storage::start());
     let config =
         json!({"destinations": {"search": bulk.config()}, "undelivered": Storage::config()});
@@ -226,7 +226,7 @@ fn an_event_that_cannot_be_decoded_is_stored_as_it_came() {
 }
 
 #[test]
-fn parts_that_were_delivered_before_the_whole_is_stored_are_counted() {
+fn delivered_parts_of_a_stored_record_are_counted() {
     let http = contract::ALL.iter().find(|contract| contract.kind() == "http").unwrap();
     let stop = mock_server::Behavior::Does(Reply::Response(http.unauthorized()));
     let (service, storage) =

@@ -46,10 +46,7 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
         let wrong = [("LOGAGG_CONFIG", "{}".to_owned())];
         let error = LambdaEmulator::start(&progress, program, &wrong)?.invoke(&json!({}))?;
         let said = error["errorMessage"].as_str().unwrap_or_default();
-        ensure!(
-            said.starts_with("logagg shipper cannot start: LOGAGG_CONFIG has "),
-            "{error:#}"
-        );
+        ensure!(said.starts_with("logagg shipper cannot start: LOGAGG_CONFIG has "), "{error:#}");
         Ok(said.lines().next().unwrap_or_default().to_owned())
     });
     Ok(())

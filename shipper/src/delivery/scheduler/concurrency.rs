@@ -56,7 +56,7 @@ fn undelivered(delivered: &DeliveryResult<'_>) -> Vec<(&'static str, usize)> {
 }
 
 #[test]
-fn more_requests_are_under_way_the_better_it_goes() {
+fn concurrency_grows_with_success() {
     let fake = one_at_a_time(Deduplication::PerRecord);
     let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(40));
     let records = records(&log_sources, &names);
@@ -119,7 +119,7 @@ fn responses_may_arrive_in_any_order_and_after_the_deadline() {
 }
 
 #[test]
-fn no_more_bytes_are_held_than_are_allowed_unless_one_request_is_larger() {
+fn held_bytes_are_limited_unless_one_request_is_larger() {
     let mut fake = one_at_a_time(Deduplication::PerRecord);
     fake.limits.max_request_bytes = 10;
     let (log_sources, names) = ([LogSource::new("1", "g", "s")], names(9));
@@ -376,7 +376,7 @@ proptest! {
     /// every record is accounted for, and the destination holds exactly what counts as delivered or
     /// deduplicated.
     #[test]
-    fn any_course_of_events_adds_up(
+    fn any_sequence_of_events_adds_up(
         count in 0..16_usize,
         behaviors in prop::collection::vec(behaviors(), 0..12),
         max_request_records in 1..6_usize,

@@ -102,7 +102,7 @@ fn acknowledgement_support_is_checked_before_anything_is_sent() {
 }
 
 #[test]
-fn a_request_is_not_begun_that_would_not_be_made_in_time() {
+fn a_request_that_cannot_be_built_in_time_does_not_begin() {
     let fake = Fake::new(Deduplication::None);
     let log_source = LogSource::new("1", "g", "s");
     let records = [Record::of(&log_source, "a")];

@@ -51,7 +51,7 @@ fn an_invalid_event_is_found_with_few_requests_without_affecting_others() {
 }
 
 #[test]
-fn an_event_is_tried_once_without_the_fields_of_its_json() {
+fn a_rejected_event_is_retried_once_without_json_fields() {
     let messages = ["a", "{\"bad\":1}", "c"];
     // Without the fields, `bad` occurs only in the message.
     let service = |request: &str| {
@@ -84,7 +84,7 @@ fn the_number_of_requests_is_bounded_however_many_records_are_invalid() {
 }
 
 #[test]
-fn the_size_that_went_through_is_remembered() {
+fn the_accepted_size_limits_later_requests() {
     let messages = vec!["0123456789"; 1_000];
     let mut fake = Fake::new(Deduplication::None);
     fake.limits = Limits::of_bytes(2_000, 2_000);

@@ -114,7 +114,7 @@ impl Acknowledgements for Fake {
         match std::str::from_utf8(&response.body).unwrap() {
             "?" => AcknowledgementStatus::Retry(reason),
             "!" => AcknowledgementStatus::Stop(reason),
-            stored => AcknowledgementStatus::Stored(
+            stored => AcknowledgementStatus::Indexed(
                 stored.split_whitespace().map(|n| n.parse().unwrap()).collect(),
             ),
         }
@@ -228,7 +228,7 @@ pub(super) fn play_with(
 }
 
 #[test]
-fn batches_keep_the_limit_of_bytes() {
+fn batches_respect_the_limit_of_bytes() {
     let mut fake = Fake::new(Deduplication::PerRecord);
     fake.limits.max_request_bytes = 6;
     let (requests, counts) = play(
@@ -242,7 +242,7 @@ fn batches_keep_the_limit_of_bytes() {
 }
 
 #[test]
-fn batches_keep_the_limit_of_records() {
+fn batches_respect_the_limit_of_records() {
     let mut fake = Fake::new(Deduplication::PerRecord);
     fake.limits.max_request_records = 2;
     let (requests, _) =
@@ -438,7 +438,7 @@ fn nothing_is_sent_when_there_is_no_time() {
 }
 
 #[test]
-fn a_request_gets_no_more_time_than_there_is() {
+fn a_request_timeout_is_limited_by_the_remaining_time() {
     let timeout_of = |seconds| {
         let fake = Fake::new(Deduplication::PerRecord);
         let log_source = LogSource::new("1", "g", "s");

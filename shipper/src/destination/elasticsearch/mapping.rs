@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn with_the_template_nothing_is_guessed_and_nothing_conflicts() {
+    fn the_index_template_has_no_dynamic_mapping_and_no_conflicts() {
         const OPENSEARCH: &str = include_str!("../../../index-template/opensearch.json");
         for text in [TEMPLATE, OPENSEARCH] {
             let mapped = &template(text)["template"];
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_that_is_sent_is_in_the_template() {
+    fn every_sent_field_is_in_the_template() {
         fn missing(prefix: &str, document: &Value, properties: &Value, found: &mut Vec<String>) {
             for (name, value) in document.as_object().unwrap() {
                 let field = &properties[name];
