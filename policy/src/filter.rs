@@ -260,7 +260,7 @@ impl FromStr for FilterName {
 /// A text that cannot be a subscription filter's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidFilterName {
-    /// It holds a character that names do not have.
+    /// It stores a character that names do not have.
     #[error(
         "{name:?} cannot be a subscription filter's name: it holds {character:?}, and names have no : and no *"
     )]

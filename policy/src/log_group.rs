@@ -113,7 +113,7 @@ pub enum InvalidLogGroupName {
     /// There is none.
     #[error("a log group's name cannot be empty")]
     Empty,
-    /// It holds a character that names do not have.
+    /// It stores a character that names do not have.
     #[error(
         "{name:?} cannot be a log group's name: it holds {character:?}, and names are made of \
          letters, digits and . - _ / #"

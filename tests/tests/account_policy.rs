@@ -90,7 +90,7 @@ fn a_missing_permission_is_told_once_and_stops_nothing() {
     scene.apply();
     scene.ships("/app/a", &scene.shipper());
     let plan = scene.run(0, |terraform| terraform.plan(&[]));
-    says(&plan, "Warning: Loops can only be seen in part");
+    says(&plan, "Warning: Loop detection is incomplete");
     says(&plan, "\"Action\": \"logs:DescribeAccountPolicies\"");
     assert_eq!(plan.text().matches("Warning: Loops").count(), 1, "{plan}");
 }

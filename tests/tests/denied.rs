@@ -102,7 +102,8 @@ fn a_destination_that_does_not_exist_is_no_deleted_log_group() {
     let scene = Scene::simulated(Simulator::builder(), &["/app/a", "/app/b"]);
     let nobody = format!("arn:aws:logs:{REGION}:{SIMULATED_ACCOUNT}:destination:nobody");
     let told = "PutSubscriptionFilter failed: ResourceNotFoundException: The specified destination \
-                does not exist. Correct destination_arn or role_arn, or create what it names first.";
+                does not exist. Correct destination_arn or role_arn, or create the resource that \
+                it names first.";
     scene.policy(&scene.policy_to(&nobody));
     let apply = scene.apply_fails();
     says(&apply, "Error: Policy could not be applied");

@@ -208,7 +208,7 @@ fn what_lies_behind_the_destination_is_a_warning_to_whom_may_not_look_there() {
     scene.configuration(&file("examples/resources/logagg_policy/resource.tf"));
     scene.terraform.set_environment(vec![("TF_VAR_shipper_arn", scene.shipper())]);
     let apply = scene.apply();
-    says(&apply, "Warning: Loops can only be seen in part");
+    says(&apply, "Warning: Loop detection is incomplete");
     says(&apply, "lambda:GetFunctionConfiguration");
 }
 

@@ -237,7 +237,7 @@ const ARGUMENTS: &[Argument] = &[
         Some("Invalid retry mode"),
         Some(("\"adaptive\"", "Unsupported retry mode")),
     ),
-    (PROVIDER, "requests_per_second", FINE, Some(("{ DescribeLogGroups = 0 }", "Impossible rate"))),
+    (PROVIDER, "requests_per_second", FINE, Some(("{ DescribeLogGroups = 0 }", "Invalid rate"))),
     (PROVIDER, "http_proxy", FINE, Some(("\"proxy\"", "Invalid proxy"))),
     (PROVIDER, "https_proxy", FINE, Some(("\"proxy:3128\"", "Invalid proxy"))),
     (PROVIDER, "no_proxy", FINE, None),
@@ -280,7 +280,7 @@ const ARGUMENTS: &[Argument] = &[
         Some(("\"a b\"", "Invalid source identity")),
     ),
     ("provider assume_role", "tags", FINE, None),
-    ("provider assume_role", "transitive_tag_keys", FINE, Some(("[\"team\"]", "No such tag"))),
+    ("provider assume_role", "transitive_tag_keys", FINE, Some(("[\"team\"]", "Tag not found"))),
     (
         "provider assume_role_with_web_identity",
         "role_arn",

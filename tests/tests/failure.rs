@@ -15,10 +15,10 @@ fn a_refusal_in_the_middle_of_a_create_is_a_warning_and_taints_nothing() {
     says(&apply, "Warning: 1 log group not yet as the policy says");
     says(
         &apply,
-        "PutSubscriptionFilter failed: LimitExceededException: Resource limit exceeded. /app/b \
-         The log group has no free slot for a subscription filter. Delete one that nobody needs, \
-         or leave the group out with an exclude block. The policy was created, and counts these \
-         in pending. The next plan shows them, and apply tries them again.",
+        "PutSubscriptionFilter failed: LimitExceededException: Resource limit exceeded. /app/b The \
+         log group has reached its quota of subscription filters. Delete an unused one, or exclude \
+         the log group with an exclude block. The policy was created, and counts these in pending. \
+         The next plan shows them, and apply retries them.",
     );
     says(&apply, "Apply complete! Resources: 1 added, 0 changed, 0 destroyed.");
     assert_eq!(scene.resource()["tainted"], json!(null));
@@ -94,7 +94,7 @@ pub(crate) fn a_refusal_in_the_middle_of_an_update_keeps_what_was_done() {
         &apply,
         "PutSubscriptionFilter failed: InvalidParameterException: No such destination. /app/b",
     );
-    says(&apply, "What was done is in the state; the next plan shows the rest.");
+    says(&apply, "Completed changes are in the state; the next plan shows the rest.");
     scene.ships("/app/a", &other);
     scene.ships("/app/b", &scene.shipper());
     scene.ships("/app/c", &other);
@@ -124,8 +124,8 @@ fn a_missing_permission_at_the_first_write_leaves_nothing_behind() {
     says(&apply, "Error: Policy could not be applied");
     says(
         &apply,
-        "The first write, on /app/a, did not succeed, so nothing was written. The 2 other log \
-         groups were not tried. PutSubscriptionFilter failed: AccessDeniedException: User: \
+        "The first write, on /app/a, failed, so nothing was written. The 2 other log groups were \
+         not attempted. PutSubscriptionFilter failed: AccessDeniedException: User: \
          arn:aws:iam::111122223333:user/terraform is not authorized to perform: \
          logs:PutSubscriptionFilter",
     );

@@ -53,8 +53,8 @@ fn our_name_in_somebody_elses_hands_stops_the_first_apply_before_it_writes() {
         &apply,
         &format!(
             "Filters named \"{NAME}\" that ship elsewhere are not this policy's: /app/b ships to \
-             {elsewhere} /app/c ships to {elsewhere} Nothing was written. Delete them if nobody \
-             needs them, or give the policy another filter_name."
+             {elsewhere} /app/c ships to {elsewhere} Nothing was written. Delete them if they are \
+             unused, or give the policy another filter_name."
         ),
     );
     assert!(scene.writes().is_empty(), "{:?}", scene.writes());

@@ -277,9 +277,9 @@ pub(crate) fn a_statement_that_took_the_place_of_ours_is_left_alone() {
     alter(&scene, "sink", "events.amazonaws.com");
     let plan = scene.plan();
     says(&plan, "~ invoke_permission = \"taken\" -> \"active\"");
-    says(&plan, "Warning: Statement of somebody else");
+    says(&plan, "Warning: Statement ID already in use");
     says(&plan, "Apply will leave it alone and report an error.");
-    says(&scene.apply_fails(), "Error: Statement of somebody else");
+    says(&scene.apply_fails(), "Error: Statement ID already in use");
     assert_eq!(scene.state()["invoke_permission"], "conflict");
     says(&scene.destroy(), "which is no longer the one that this policy made. It was left alone.");
     let left = statements(&scene, "sink");
@@ -353,14 +353,14 @@ fn a_full_resource_policy_says_what_to_do() {
         &apply,
         &format!(
             "in the resource policy of {sink} that lets CloudWatch Logs invoke it. No filter was \
-             written. AddPermission failed: PolicyLengthExceededException: The final policy size ("
+             created. AddPermission failed: PolicyLengthExceededException: The final policy size ("
         ),
     );
     says(
         &apply,
-        "A function's resource policy holds 20,480 bytes, and this one has no room left. Remove \
-         statements that nobody needs (aws lambda get-policy, remove-permission): one for all log \
-         groups takes the place of one for each.",
+        "A function's resource policy is limited to 20,480 bytes, and this one is full. Remove \
+         unused statements (aws lambda get-policy, remove-permission): one statement for all log \
+         groups can replace one for each.",
     );
     assert_eq!(scene.state(), json!(null));
     scene.ships_nowhere("/app/a");

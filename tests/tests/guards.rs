@@ -3,7 +3,7 @@
 use crate::scene::{Scene, says};
 
 const TOO_MANY: &str = "Error: More changes than max_changes allows";
-const TOO_FEW: &str = "Error: Fewer log groups than min_matches asks for";
+const TOO_FEW: &str = "Error: Fewer log groups than min_matches requires";
 
 #[test]
 fn a_first_plan_that_would_change_too_much_fails() {

@@ -74,7 +74,7 @@ pub(crate) fn the_import_block_plans_the_difference() {
 fn a_name_that_no_filter_has_is_an_error() {
     let scene = lost();
     let import = import(&scene, 1, "logagg_policy.it", "nobody");
-    says(&import, "Error: No such policy");
+    says(&import, "Error: Policy not found");
     says(&import, "No log group in eu-central-1 has a subscription filter named \"nobody\".");
     assert_eq!(scene.state(), json!(null));
 }
@@ -106,7 +106,7 @@ fn an_import_id_that_is_none_says_what_one_is() {
     let scene = lost();
     let check = |id: &str, why: &str| {
         let import = import(&scene, 1, "logagg_policy.it", id);
-        says(&import, "Error: Invalid import id");
+        says(&import, "Error: Invalid import ID");
         says(&import, &format!("{id:?} is not the id of a policy. {why}"));
         says(&import, "NAME, NAME@REGION or NAME@REGION@ROLE_ARN");
     };

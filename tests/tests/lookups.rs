@@ -73,7 +73,7 @@ fn what_lies_behind_the_destination_holds_up_no_plan() {
     scene.proxy.on(&operation).fail(internal_failure());
     let plan = scene.run(0, |terraform| terraform.plan(&[]));
     assert_eq!(scene.proxy.calls_of(&operation).len(), 2, "{:?}", scene.proxy.calls());
-    says(&plan, "Warning: Loops can only be seen in part");
+    says(&plan, "Warning: Loop detection is incomplete");
     says(&plan, "GetFunctionConfiguration failed 2 times: ");
     assert_eq!(plan.text().matches("Warning: Loops").count(), 1, "{plan}");
 }
@@ -91,7 +91,7 @@ fn a_loop_that_was_seen_before_stays_known_while_it_cannot_be_looked_at() {
         format!("GET /2015-03-31/functions/{}/configuration", tail.replace(':', "%3A"));
     scene.proxy.on(&configuration).fail(internal_failure());
     let plan = scene.run(0, |terraform| terraform.plan(&[]));
-    says(&plan, "Warning: Loops can only be seen in part");
+    says(&plan, "Warning: Loop detection is incomplete");
     scene.proxy.forget_calls();
     // An apply would close the loop, so it waits longer, and stops before it writes.
     scene.policy(&format!("{}\nfilter_name = \"other\"", scene.policy_to(&tail)));

@@ -349,9 +349,9 @@ fn without_a_permission_the_names_still_hold_and_one_warning_tells_the_action() 
     account.deny("lambda:GetFunctionConfiguration");
     scene.policy(&scene.usual_policy().replace("\"/app/\"", "\"/\""));
     let apply = scene.apply();
-    says(&apply, "Warning: Loops can only be seen in part");
+    says(&apply, "Warning: Loop detection is incomplete");
     says(&apply, "\"Action\": \"lambda:GetFunctionConfiguration\"");
-    assert_eq!(apply.text().matches("Loops can only be seen in part").count(), 1, "{apply}");
+    assert_eq!(apply.text().matches("Loop detection is incomplete").count(), 1, "{apply}");
     scene.ships("/app/a", &scene.shipper());
     scene.ships_nowhere("/aws/lambda/shipper");
     assert_eq!(scene.state()["skipped"], json!({"/aws/lambda/shipper": ITSELF}));
@@ -393,7 +393,7 @@ fn where_pipes_cannot_be_asked_a_warning_says_so_and_the_rest_is_done() {
     aws.on("ListPipes").fail(Refusal::internal_failure());
     policy_to_stream(&scene, &stream);
     let apply = scene.apply();
-    says(&apply, "Warning: Loops can only be seen in part");
+    says(&apply, "Warning: Loop detection is incomplete");
     says(&apply, "ListPipes failed");
     scene.ships("/app/a", &stream);
 }

@@ -303,7 +303,7 @@ fn accounts_are_kept_out_before_anything_is_read() {
 fn the_account_is_taken_from_what_is_configured_where_nobody_is_to_be_asked() {
     let scene = Scene::with_groups(&["/a"]);
     let run = scene.unseen_through("skip_requesting_account_id = true");
-    says(&run, "Error: Account not known");
+    says(&run, "Error: Unknown account");
     let only = format!(
         "skip_requesting_account_id = true\nallowed_account_ids = [\"{}\"]",
         scene.account.id()
@@ -329,7 +329,7 @@ fn bad_credentials_are_told_once_before_anything_is_done_unless_they_are_to_be_t
         scene.terraform.write("main.tf", &text).unwrap();
         let run = scene.run(1, |terraform| terraform.plan(&[]));
         says(&run, "InvalidClientTokenId: The security token included in the request is invalid.");
-        run.text().matches("Error: AWS account not known").count()
+        run.text().matches("Error: Unknown AWS account").count()
     };
     assert_eq!(told(""), 1);
     assert_eq!(told("skip_credentials_validation = true"), 2);
@@ -480,7 +480,7 @@ fn calls_are_tried_as_often_as_the_block_or_the_environment_say() {
 fn a_profile_that_is_not_there_is_named() {
     let mut scene = Scene::with_groups(&[]);
     let run = scene.unseen_through("profile = \"prod\"");
-    says(&run, "Error: No such profile");
+    says(&run, "Error: Profile not found");
     says(
         &run,
         "The profile is named in profile of the provider block, and the shared configuration files \

@@ -207,7 +207,7 @@ fn without_permission_the_refresh_is_full_and_says_so() {
     forget_calls(&scene);
     let plan = scene.plan();
     assert_eq!(asked(&scene), 2);
-    says(&plan, "Warning: Refreshed in full");
+    says(&plan, "Warning: Full refresh instead of an incremental one");
     says(&plan, "\"Action\": \"cloudtrail:LookupEvents\"");
     says(
         &plan,
@@ -239,7 +239,7 @@ fn a_trail_that_does_not_tell_of_our_own_writes_is_not_believed() {
     aws(&scene).advance(Duration::from_mins(61));
     forget_calls(&scene);
     let plan = scene.plan();
-    says(&plan, "Warning: Refreshed in full");
+    says(&plan, "Warning: Full refresh instead of an incremental one");
     says(
         &plan,
         "It does not tell of the filter that this policy itself put on /app/new or deleted from it, \

@@ -67,7 +67,7 @@ pub(crate) fn a_plan_that_shortens_retention_warns_of_what_is_deleted() {
     keeps(&scene, 30, "");
     let plan = scene.plan();
     says(&plan, "Warning: Retention is shortened on 2 log groups");
-    says(&plan, "Together they hold 3.0 kB. CloudWatch Logs deletes what is older");
+    says(&plan, "Together they store 3.0 kB. CloudWatch Logs deletes what is older");
     scene.apply_plan();
     keeps(&scene, 90, "");
     let plan = scene.plan();
@@ -203,7 +203,7 @@ fn leaving_and_destroying_warn_of_every_shorter_retention_that_comes_back() {
     let shorter = "Warning: Retention is shortened on 1 log group that the policy lets go";
     let plan = scene.plan();
     says(&plan, shorter);
-    says(&plan, "It holds 1.0 kB.");
+    says(&plan, "It stores 1.0 kB.");
     says(&plan, "/app/short (30 days to 7 days)");
     let plan = scene.run(2, |terraform| terraform.plan(&["-destroy"]));
     says(&plan, shorter);

@@ -181,7 +181,7 @@ fn an_identity_imports_what_it_is_of_and_follows_a_rename() {
         for (changed, summary) in [
             (
                 json!({"filter_name": "nobody", "region": null, "account_id": null, "assume_role_arn": null}),
-                "No such policy",
+                "Policy not found",
             ),
             (json!({"filter_name": "", "region": null, "account_id": null, "assume_role_arn": null}), "Invalid identity"),
             (

@@ -125,8 +125,8 @@ fn refreshes() {
         added(
             "full_refresh_after_hours = 12",
             "full_refresh_after_hours without an incremental refresh",
-            "full_refresh_after_hours says when an incremental refresh is made a full one, and here \
-             every refresh is full. Write refresh = \"incremental\" or remove \
+            "full_refresh_after_hours is the age at which an incremental refresh becomes a full \
+             one, and here every refresh is full. Set refresh = \"incremental\" or remove \
              full_refresh_after_hours.",
         ),
         case(
@@ -145,9 +145,9 @@ fn selections() {
         case(
             &without(""),
             "No log group is selected",
-            "A policy needs a select block that says which log groups it governs, as in\n\n  \
-             select {\n    name_prefixes = [\"/aws/lambda/\"]\n  }\n\n\
-             To choose every log group on purpose write name_regex = \".*\" in it.",
+            "A policy requires a select block that selects its log groups, for example:\n\n  \
+             select {\n    name_prefixes = [\"/aws/lambda/\"]\n  }\n\nTo select every log group on \
+             purpose, set name_regex = \".*\" in it.",
         ),
         case(
             &without("select {}"),
@@ -271,8 +271,8 @@ fn destinations() {
         case(
             &policy(STREAM, ""),
             "Missing role_arn",
-            "To deliver to a Kinesis or Firehose stream CloudWatch Logs assumes a role. Give its ARN \
-             in role_arn.",
+            "CloudWatch Logs assumes a role to deliver to a Kinesis or Firehose stream. Set \
+             role_arn to its ARN.",
         ),
         case(
             &policy(STREAM, "role_arn = \"logs\""),
@@ -289,7 +289,7 @@ fn destinations() {
             &policy(FUNCTION, &format!("role_arn = \"{ROLE}\"")),
             "role_arn for a Lambda function",
             "CloudWatch Logs assumes no role to invoke a function: the function's resource policy \
-             lets logs.amazonaws.com invoke it (aws_lambda_permission). Remove role_arn.",
+             allows logs.amazonaws.com to invoke it (aws_lambda_permission). Remove role_arn.",
         ),
         case(
             &policy(STREAM, &format!("role_arn = \"{ROLE}\"\ndistribution = \"Sticky\"")),
@@ -299,7 +299,7 @@ fn destinations() {
         case(
             &policy(FUNCTION, "distribution = \"Random\""),
             "distribution for a destination without shards",
-            "Only a Kinesis stream has shards to spread events over. Remove distribution.",
+            "Only a Kinesis stream has shards to distribute events over. Remove distribution.",
         ),
         case(
             &policy(STREAM, &format!("role_arn = \"{ROLE}\"\ngrant_invoke = true")),
@@ -325,8 +325,8 @@ fn retentions() {
         case(
             &format!("name = \"ship\"\n{}", select("name_prefixes = [\"/a\"]")),
             "Policy without effect",
-            "A policy ships log groups to destination_arn, keeps them for retention_in_days, or \
-             both. This one gives neither.",
+            "A policy forwards log groups to destination_arn, sets their retention_in_days, or \
+             both. This one sets neither.",
         ),
         added(
             "retention_in_days = 31",
@@ -373,12 +373,12 @@ fn the_provider_block() {
         (
             "access_key = \"AKIA\"",
             "Missing secret_key",
-            "access_key and secret_key go together, and token with both of them. Give all that \
-             belong together, or none to use the credentials of the environment.",
+            "access_key and secret_key must be set together, and token requires both. Set all of \
+             them, or none to use the credentials of the environment.",
         ),
         (
             "requests_per_second = { DescribeGroups = 1 }",
-            "Unknown call",
+            "Unknown operation",
             "\"DescribeGroups\" is not a call that the provider makes. It makes DescribeLogGroups, \
              ListLogGroups, ListTagsForResource, DescribeSubscriptionFilters, DescribeDestinations, \
              DescribeAccountPolicies, PutSubscriptionFilter, \
@@ -389,7 +389,7 @@ fn the_provider_block() {
         ),
         (
             "requests_per_second = { DescribeLogGroups = 0 }",
-            "Impossible rate",
+            "Invalid rate",
             "DescribeLogGroups can be called 0.01 to 10000 times a second. Give a number between \
              these.",
         ),

@@ -87,8 +87,8 @@ fn accounts_regions_and_calls() {
             "allowed_account_ids = []",
             "allowed_account_ids = []",
             "No account is allowed",
-            "An empty allowed_account_ids leaves no account to work in. Name those that may be \
-             worked in, or remove it.",
+            "An empty allowed_account_ids allows no account. List the allowed accounts, or remove \
+             it.",
         ),
         (
             "allowed_account_ids = [\"111122223333\"]\nforbidden_account_ids = [\"444455556666\"]",
@@ -114,7 +114,7 @@ fn accounts_regions_and_calls() {
             "profile = \"p\"\naccess_key = \"a\"\nsecret_key = \"b\"",
             "profile = \"p\"",
             "Both profile and access_key",
-            "Credentials come from a profile or from keys, and this gives both. Remove one of them.",
+            "Credentials come from either a profile or keys, and both are set. Remove one of them.",
         ),
     ]);
 }
@@ -134,8 +134,8 @@ fn connections() {
             "insecure = true\ncustom_ca_bundle = \"ca.pem\"",
             "custom_ca_bundle = \"ca.pem\"",
             "custom_ca_bundle without effect",
-            "With insecure = true anybody's certificate is accepted, and no certificate authority \
-             is asked. Remove one of them.",
+            "With insecure = true certificates are not verified, so certificate authorities have \
+             no effect. Remove one of them.",
         ),
         (
             "shared_config_files = [\"\"]",
@@ -226,7 +226,7 @@ fn roles() {
         ),
         (
             "transitive_tag_keys = [\"team\"]",
-            "No such tag",
+            "Tag not found",
             "\"team\" is to be kept by roles assumed after, and tags has no such key. Add it there.",
         ),
     ];
@@ -247,7 +247,7 @@ fn roles() {
             "",
             "web_identity_token_file = \"f\"",
             "Two web identity tokens",
-            "Give web_identity_token or web_identity_token_file, not both.",
+            "Set either web_identity_token or web_identity_token_file, not both.",
         ),
     ));
     written.push((
@@ -279,9 +279,9 @@ fn the_data_source() {
             "",
             "data \"logagg_log_groups\" \"case_0\" {",
             "No log group is selected",
-            "The data source needs a select block that says which log groups to look for, as in\n\n  \
-             select {\n    name_prefixes = [\"/aws/lambda/\"]\n  }\n\n\
-             To choose every log group on purpose write name_regex = \".*\" in it.",
+            "The data source requires a select block that selects log groups, for example:\n\n  \
+             select {\n    name_prefixes = [\"/aws/lambda/\"]\n  }\n\nTo select every log group on \
+             purpose, set name_regex = \".*\" in it.",
         ),
         (
             &region,

@@ -1,4 +1,4 @@
-//! What the arguments of a policy say, and what is wrong with it.
+//! Diagnostics of a policy's arguments.
 
 use logagg_policy::{Arn, Destination};
 use tfplugin::{AttributePath, Diagnostic};
@@ -10,9 +10,9 @@ pub(crate) fn invalid(summary: &str, detail: String) -> Diagnostic {
 pub(crate) fn no_selection() -> Diagnostic {
     Diagnostic::error(
         "No log group is selected",
-        "A policy needs a select block that says which log groups it governs, as in\n\n  \
-         select {\n    name_prefixes = [\"/aws/lambda/\"]\n  }\n\n\
-         To choose every log group on purpose write name_regex = \".*\" in it.",
+        "A policy requires a select block that selects its log groups, for example:\n\n  select \
+         {\n    name_prefixes = [\"/aws/lambda/\"]\n  }\n\nTo select every log group on purpose, \
+         set name_regex = \".*\" in it.",
     )
 }
 
@@ -20,8 +20,9 @@ pub(crate) fn empty_rule(block: &str, path: AttributePath) -> Diagnostic {
     Diagnostic::error(
         format!("Empty {block} block"),
         format!(
-            "An empty {block} block would hold for every log group. Give it names, name_prefixes, \
-             name_regex, tags or log_group_classes; to mean every log group on purpose write name_regex = \".*\"."
+            "An empty {block} block would match every log group. Set names, name_prefixes, \
+             name_regex, tags or log_group_classes; to match every log group on purpose, set \
+             name_regex = \".*\"."
         ),
     )
     .on(path)
@@ -30,8 +31,8 @@ pub(crate) fn empty_rule(block: &str, path: AttributePath) -> Diagnostic {
 pub(crate) fn nothing_to_do() -> Diagnostic {
     Diagnostic::error(
         "Policy without effect",
-        "A policy ships log groups to destination_arn, keeps them for retention_in_days, or both. \
-         This one gives neither.",
+        "A policy forwards log groups to destination_arn, sets their retention_in_days, or both. \
+         This one sets neither.",
     )
 }
 
@@ -39,8 +40,8 @@ pub(crate) fn needs_destination(argument: &str) -> Diagnostic {
     Diagnostic::error(
         format!("{argument} without destination_arn"),
         format!(
-            "{argument} is about the subscription filters, and without destination_arn the policy \
-             makes none. Add destination_arn or remove {argument}."
+            "{argument} configures subscription filters, and without destination_arn the policy \
+             creates none. Add destination_arn or remove {argument}."
         ),
     )
     .on(AttributePath::root(argument))
@@ -50,8 +51,8 @@ pub(crate) fn needs_retention(argument: &str) -> Diagnostic {
     Diagnostic::error(
         format!("{argument} without retention_in_days"),
         format!(
-            "{argument} is about the retention that the policy sets, and without retention_in_days \
-             it sets none. Add retention_in_days or remove {argument}."
+            "{argument} configures the retention that the policy sets, and without \
+             retention_in_days it sets none. Add retention_in_days or remove {argument}."
         ),
     )
     .on(AttributePath::root(argument))
@@ -60,8 +61,9 @@ pub(crate) fn needs_retention(argument: &str) -> Diagnostic {
 pub(crate) fn needs_incremental_refresh() -> Diagnostic {
     Diagnostic::error(
         "full_refresh_after_hours without an incremental refresh",
-        "full_refresh_after_hours says when an incremental refresh is made a full one, and here every \
-         refresh is full. Write refresh = \"incremental\" or remove full_refresh_after_hours.",
+        "full_refresh_after_hours is the age at which an incremental refresh becomes a full one, \
+         and here every refresh is full. Set refresh = \"incremental\" or remove \
+         full_refresh_after_hours.",
     )
     .on(AttributePath::root("full_refresh_after_hours"))
 }
@@ -70,8 +72,9 @@ pub(crate) fn replaces_itself(arn: &str) -> Diagnostic {
     Diagnostic::error(
         "Destination replaces itself",
         format!(
-            "{arn} is the policy's destination and among those it replaces, so its own filters \
-             would be deleted for having another name. Remove it from replace_destination_arns."
+            "{arn} is both the policy's destination and in replace_destination_arns, so the policy \
+             would delete filters that forward to its own destination. Remove it from \
+             replace_destination_arns."
         ),
     )
     .on(AttributePath::root("replace_destination_arns"))
@@ -80,8 +83,8 @@ pub(crate) fn replaces_itself(arn: &str) -> Diagnostic {
 pub(crate) fn needs_role() -> Diagnostic {
     Diagnostic::error(
         "Missing role_arn",
-        "To deliver to a Kinesis or Firehose stream CloudWatch Logs assumes a role. Give its ARN in \
-         role_arn.",
+        "CloudWatch Logs assumes a role to deliver to a Kinesis or Firehose stream. Set role_arn \
+         to its ARN.",
     )
     .on(AttributePath::root("destination_arn"))
 }
@@ -89,8 +92,8 @@ pub(crate) fn needs_role() -> Diagnostic {
 pub(crate) fn needs_no_role() -> Diagnostic {
     Diagnostic::error(
         "role_arn for a Lambda function",
-        "CloudWatch Logs assumes no role to invoke a function: the function's resource policy lets \
-         logs.amazonaws.com invoke it (aws_lambda_permission). Remove role_arn.",
+        "CloudWatch Logs assumes no role to invoke a function: the function's resource policy \
+         allows logs.amazonaws.com to invoke it (aws_lambda_permission). Remove role_arn.",
     )
     .on(AttributePath::root("role_arn"))
 }
@@ -98,7 +101,7 @@ pub(crate) fn needs_no_role() -> Diagnostic {
 pub(crate) fn needs_no_distribution() -> Diagnostic {
     Diagnostic::error(
         "distribution for a destination without shards",
-        "Only a Kinesis stream has shards to spread events over. Remove distribution.",
+        "Only a Kinesis stream has shards to distribute events over. Remove distribution.",
     )
     .on(AttributePath::root("distribution"))
 }
@@ -107,8 +110,8 @@ pub(crate) fn grant_needs_function(destination: &Destination) -> Diagnostic {
     Diagnostic::error(
         "grant_invoke without a Lambda function",
         format!(
-            "Only a function has a resource policy in which the policy could let CloudWatch Logs \
-             invoke it, and destination_arn is that of {destination}. Remove grant_invoke."
+            "Only a Lambda function has a resource policy that can allow CloudWatch Logs to invoke \
+             it, and destination_arn is the ARN of {destination}. Remove grant_invoke."
         ),
     )
     .on(AttributePath::root("grant_invoke"))
@@ -118,8 +121,9 @@ pub(crate) fn destination_in_another_region(arn: &Arn, region: &str) -> Diagnost
     Diagnostic::error(
         "Destination in another region",
         format!(
-            "CloudWatch Logs delivers within a region: the policy governs log groups in {region}, \
-             and {arn} lies in {}. Give a destination in {region}, or set the policy's region.",
+            "CloudWatch Logs delivers within a region only: the policy's log groups are in \
+             {region}, and {arn} is in {}. Use a destination in {region}, or set the policy's \
+             region.",
             arn.region()
         ),
     )
@@ -130,9 +134,9 @@ pub(crate) fn destination_in_another_account(arn: &Arn, account: &str) -> Diagno
     Diagnostic::error(
         "Destination in another account",
         format!(
-            "CloudWatch Logs delivers to a function or stream of the same account only: the \
-             credentials in hand are those of account {account}, and {arn} belongs to {}. To ship to \
-             another account give the ARN of a CloudWatch Logs destination there.",
+            "CloudWatch Logs delivers to a function or stream in the same account only: the \
+             current credentials belong to account {account}, and {arn} belongs to {}. To forward \
+             to another account, use the ARN of a CloudWatch Logs destination there.",
             arn.account()
         ),
     )

@@ -1,4 +1,4 @@
-//! Policies that do not hold together.
+//! Diagnostics of policies that conflict with each other.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use tfplugin::{AttributePath, Diagnostic};
 use super::format::{counted, listed};
 use crate::aws::{ClaimConflict, HandOver};
 
-/// Two policies of one run. The one that comes second reads it, whichever that is.
+/// Two policies of one run. Reported on the policy that is planned second.
 pub(crate) fn conflict(claim_conflict: &ClaimConflict) -> Diagnostic {
     let ClaimConflict { conflict, log_groups, claims } = claim_conflict;
     let mut claims = claims.each_ref();
@@ -30,10 +30,10 @@ pub(crate) fn conflict(claim_conflict: &ClaimConflict) -> Diagnostic {
         Conflict::Retention => Diagnostic::error(
             format!("Policies conflict over the retention of {count}"),
             format!(
-                "{who} both set the retention of:\n\n{names}\n\nOne keeps events for {}, the other \
-                 for {}: what one sets the other changes back, with every apply. Leave these log \
-                 groups out of one of them with an exclude block, or give both a retention_in_days \
-                 and a retention_mode that can hold together.",
+                "{who} both set the retention of:\n\n{names}\n\nOne sets {}, the other {}, so each \
+                 apply would change it back and forth. Exclude these log groups from one of them \
+                 with an exclude block, or give both a retention_in_days and a retention_mode that \
+                 are compatible.",
                 kept(&one.desired),
                 kept(&other.desired)
             ),
@@ -41,25 +41,26 @@ pub(crate) fn conflict(claim_conflict: &ClaimConflict) -> Diagnostic {
         .on(AttributePath::root("retention_in_days")),
         Conflict::FilterName(arguments) => {
             let mut detail = format!(
-                "{who} both name their subscription filters {:?}. By that name, in one account and \
-                 region, the provider knows whose a filter is: with two such policies the one that \
-                 is changed or destroyed would take away what the other needs.",
+                "{who} both name their subscription filters {:?}. The provider identifies a \
+                 policy's filters by that name within an account and region: with two such \
+                 policies, changing or destroying one would change or delete the filters of the \
+                 other.",
                 name(ours)
             );
             if !log_groups.is_empty() {
-                let _ = write!(detail, "\n\nBoth choose:\n\n{names}");
+                let _ = write!(detail, "\n\nBoth select:\n\n{names}");
             }
             if !arguments.is_empty() {
                 let arguments: Vec<_> = arguments.iter().map(|argument| argument.name()).collect();
                 let _ = write!(detail, "\n\nTheir filters differ in {}", arguments.join(", "));
                 if to(ours) != to(theirs) {
-                    let _ = write!(detail, ": one ships to {}, the other to {}", to(ours), to(theirs));
+                    let _ = write!(detail, ": one forwards to {}, the other to {}", to(ours), to(theirs));
                 }
                 detail.push('.');
             }
             detail.push_str(
-                "\n\nGive the one that is new another name or filter_name. If both are in the state \
-                 already, let Terraform forget one without destroying it (a removed block with \
+                "\n\nGive the new policy another name or filter_name. If both are already in the \
+                 state, remove one from the state without destroying it (a removed block with \
                  lifecycle { destroy = false }), and create it again under another name.",
             );
             Diagnostic::error("Two policies with one filter name", detail)
@@ -68,21 +69,21 @@ pub(crate) fn conflict(claim_conflict: &ClaimConflict) -> Diagnostic {
         Conflict::Replaced => Diagnostic::error(
             format!("Policies conflict over the filters of {count}"),
             format!(
-                "{who} ship to {} and to {}, and one names the other's destination in \
-                 replace_destination_arns: it deletes the filters that the other makes, with every \
-                 apply, on:\n\n{names}\n\nRemove it from replace_destination_arns, or leave these \
-                 log groups out of one of them with an exclude block.",
+                "{who} forward to {} and to {}, and one lists the other's destination in \
+                 replace_destination_arns, so each apply would delete the filters that the other \
+                 creates on:\n\n{names}\n\nRemove it from replace_destination_arns, or exclude \
+                 these log groups from one of them with an exclude block.",
                 to(ours),
                 to(theirs)
             ),
         )
         .on(AttributePath::root("replace_destination_arns")),
         Conflict::Twice => Diagnostic::warning(
-            format!("{count} shipped to one destination twice"),
+            format!("{count} forwarded to one destination twice"),
             format!(
-                "{who} ship the same events to {}, through the filters {:?} and {:?}. They arrive \
-                 there twice, and are paid for twice, from:\n\n{names}\n\nLeave these log groups out \
-                 of one of them with an exclude block.",
+                "{who} forward the same events to {}, through the filters {:?} and {:?}. Events \
+                 are delivered and billed twice from:\n\n{names}\n\nExclude these log groups from \
+                 one of them with an exclude block.",
                 to(ours),
                 name(ours),
                 name(theirs)
@@ -99,9 +100,9 @@ pub(crate) fn handed_over(hand_over: &HandOver) -> Diagnostic {
         format!("{} handed over to another policy", counted(log_groups.len(), "log group")),
         format!(
             "The policy {:?} is destroyed and the policy {:?} is created with the same filters, \
-             which therefore stay:\n\n{}\n\nIf this is one policy under another address, write a \
-             moved block: then nothing is destroyed, and what the policy remembers of earlier \
-             retentions is not lost.",
+             which are therefore not deleted:\n\n{}\n\nIf this is one policy under another \
+             address, add a moved block: then nothing is destroyed, and the record of the original \
+             retentions is preserved.",
             from.name,
             to.name,
             listed(log_groups)
@@ -109,16 +110,16 @@ pub(crate) fn handed_over(hand_over: &HandOver) -> Diagnostic {
     )
 }
 
-/// A policy that is destroyed would take along the filters of one that stays as it is.
+/// Destroying one policy would delete the filters of another that does not change.
 pub(crate) fn taken_along(hand_over: &HandOver) -> Diagnostic {
     let HandOver { from, to, log_groups, .. } = hand_over;
     Diagnostic::error(
         "Destroying would delete another policy's filters",
         format!(
-            "{} have the same filters on:\n\n{}\n\nOne of them is destroyed, which would delete \
-             them while the other stays in the state as it is. Let Terraform forget the one that goes \
-             without destroying it (a removed block with lifecycle {{ destroy = false }}); the other \
-             keeps the filters.",
+            "{} have the same filters on:\n\n{}\n\nDestroying one of them would delete these \
+             filters while the other remains in the state unchanged. Remove the one from the state \
+             without destroying it (a removed block with lifecycle {{ destroy = false }}); the \
+             other keeps the filters.",
             both(from, to),
             listed(log_groups)
         ),
@@ -133,7 +134,7 @@ fn both(one: &Claim, other: &Claim) -> String {
     }
 }
 
-/// The account's subscription policy ships there too.
+/// The account-level subscription policy forwards to the same destination.
 pub(crate) fn shipped_by_account(
     account_policy: &AccountPolicy,
     log_groups: &BTreeSet<String>,
@@ -142,25 +143,25 @@ pub(crate) fn shipped_by_account(
     let AccountPolicy { name, destination_arn, .. } = account_policy;
     let count = counted(log_groups.len(), "log group");
     let mut text = format!(
-        "The account's subscription policy {name:?} ships to {destination_arn}, and so does this \
-         policy. Events arrive there twice, and are paid for twice, from:\n\n{}\n\nLeave these log \
-         groups out of one of the two: with an exclude block here, or with the selection criteria of \
-         the account's policy.",
+        "The account-level subscription policy {name:?} forwards to {destination_arn}, and so does \
+         this policy. Events are delivered and billed twice from:\n\n{}\n\nExclude these log \
+         groups from one of the two: with an exclude block here, or with the selection criteria of \
+         the account-level policy.",
         listed(log_groups)
     );
     if !loops.is_empty() {
         let _ = write!(
             text,
-            "\n\nThe account's policy also ships what the destination itself writes to, which goes on \
-             for ever. Leave these out of it at once:\n\n{}",
+            "\n\nThe account-level policy also forwards log groups that the destination itself \
+             writes to (log recursion). Exclude these from it immediately:\n\n{}",
             listed(loops)
         );
     }
-    Diagnostic::warning(format!("{count} shipped by the account's policy too"), text)
+    Diagnostic::warning(format!("{count} also forwarded by the account-level policy"), text)
         .on(AttributePath::root("destination_arn"))
 }
 
-/// How long a policy keeps events, as in "for at least 30 days".
+/// The retention that a policy sets, as in "at least 30 days".
 fn kept(desired: &Desired) -> String {
     let (says, mode) = match (desired.retention, desired.mode) {
         (None | Some(Retention::Never), _) => return "ever".to_owned(),
@@ -170,6 +171,6 @@ fn kept(desired: &Desired) -> String {
         RetentionMode::Exact => format!("exactly {says}"),
         RetentionMode::AtLeast => format!("at least {says}"),
         RetentionMode::AtMost => format!("at most {says}"),
-        RetentionMode::IfUnset => format!("{says} where they were kept for ever"),
+        RetentionMode::IfUnset => format!("{says} where events never expire"),
     }
 }

@@ -1,4 +1,4 @@
-//! What to do about a call that AWS denied.
+//! How to resolve a call that AWS denied.
 
 use std::fmt::Write;
 
@@ -40,7 +40,7 @@ pub(super) fn action(error: &CallError) -> String {
     named.unwrap_or_else(|| error.operation.iam_action())
 }
 
-/// The statement that lets the current credentials do what they may not yet.
+/// The statement that the current credentials lack.
 pub(super) fn needs(actions: &[String], resource: &str) -> String {
     format!(
         "The current credentials need this statement in an IAM policy:\n\n  {}",
@@ -48,12 +48,13 @@ pub(super) fn needs(actions: &[String], resource: &str) -> String {
     )
 }
 
-/// The access policy of a logical destination, and what it has to say.
+/// The statement that the access policy of a CloudWatch Logs destination requires.
 pub(super) fn access_policy(denial: Option<&Denial>) -> String {
     let mut text = String::from(
-        "The access policy of the logical destination does not let this account ship to it, also \
-         after a minute for a fresh one to become known. In the destination's own account it needs \
-         this statement (aws_cloudwatch_log_destination_policy, aws logs put-destination-policy)",
+        "The access policy of the CloudWatch Logs destination does not allow this account to \
+         subscribe to it, even after waiting a minute for a recent change to propagate. In the \
+         destination's own account it needs this statement (aws_cloudwatch_log_destination_policy, \
+         aws logs put-destination-policy)",
     );
     let resource =
         denial.and_then(|denial| denial.resource.as_deref()).unwrap_or("DESTINATION_ARN");
@@ -99,14 +100,14 @@ fn not_allowed(by: PolicyKind, denial: &Denial) -> String {
         }
         PolicyKind::PermissionsBoundary | PolicyKind::Session | PolicyKind::VpcEndpoint => {
             format!(
-                "{} has to allow {action} too. It needs:\n\n  {}",
+                "{} must also allow {action}. It needs:\n\n  {}",
                 holder(by, denial),
                 statement()
             )
         }
         PolicyKind::ResourceBased | PolicyKind::RoleTrust => {
             let principal = denial.principal.as_deref().unwrap_or("the current credentials");
-            format!("{} has to allow {action} for {principal}.", holder(by, denial))
+            format!("{} must allow {action} for {principal}.", holder(by, denial))
         }
     }
 }
@@ -128,7 +129,7 @@ fn holder(by: PolicyKind, denial: &Denial) -> String {
              policy_arns of assume_role)"
                 .to_owned()
         }
-        PolicyKind::VpcEndpoint => "The policy of the VPC endpoint that the call takes".to_owned(),
+        PolicyKind::VpcEndpoint => "The policy of the VPC endpoint that the call goes through".to_owned(),
         PolicyKind::RoleTrust => "The trust policy of the role".to_owned(),
     }
 }
@@ -136,9 +137,10 @@ fn holder(by: PolicyKind, denial: &Denial) -> String {
 fn way_out(by: PolicyKind) -> &'static str {
     match by {
         PolicyKind::ServiceControl | PolicyKind::ResourceControl => {
-            "No policy of the account changes that: the organization's administrator has to, or has \
-             to except these credentials."
+            "No policy of the account can override it: the organization's administrator has to \
+             change it or exempt these credentials."
         }
-        _ => "An Allow statement elsewhere does not change that: remove or narrow it there.",
+        _ => "An Allow statement elsewhere does not override it: remove or narrow the Deny \
+             statement.",
     }
 }

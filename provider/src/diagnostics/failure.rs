@@ -1,4 +1,4 @@
-//! Why something failed, and what to do about it.
+//! Why an operation failed, and how to resolve it.
 
 use tfplugin::{AttributePath, Diagnostic};
 
@@ -7,15 +7,16 @@ use crate::aws::{CallError, Cause, Lacking, MissingAccess, Operation, RoleOf};
 use crate::policy::Failure;
 
 pub(super) const FREE_THE_NAME: &str =
-    "Delete them if nobody needs them, or give the policy another filter_name.";
+    "Delete them if they are unused, or give the policy another filter_name.";
 
 pub(super) fn reason(failure: &Failure) -> String {
     match failure {
         Failure::Call(error) => stop(error),
         Failure::NameTaken { by } => {
-            format!("A filter of this policy's name ships to {by}, and is not this policy's.")
+            format!("A filter with this policy's filter name forwards to {by} and does not belong \
+                 to this policy.")
         }
-        Failure::Loop { why } => format!("Shipping it would close a loop: {why}."),
+        Failure::Loop { why } => format!("Forwarding it would create a loop: {why}."),
     }
 }
 
@@ -24,8 +25,7 @@ pub(super) fn remedy(failure: &Failure) -> String {
         Failure::Call(error) => advice(error),
         Failure::NameTaken { .. } => FREE_THE_NAME.to_owned(),
         Failure::Loop { .. } => {
-            "It was not subscribed. From the next read on it is in skipped, with the \
-             reason."
+            "It was not subscribed. From the next refresh on it is in skipped, with the reason."
                 .to_owned()
         }
     }
@@ -37,58 +37,60 @@ pub(super) fn advice(error: &CallError) -> String {
         Cause::Denied => denied::advice(error.operation, error.denial.as_deref()),
         Cause::NotYetPermitted(missing) => advice_on_destination(error, missing),
         Cause::DestinationMissing => {
-            "Correct destination_arn or role_arn, or create what it names first.".to_owned()
+            "Correct destination_arn or role_arn, or create the resource that it names first.".to_owned()
         }
-        Cause::Full if error.operation == Operation::AddPermission => "A function's resource policy holds 20,480 \
-             bytes, and this one has no room left. Remove statements that nobody needs (aws lambda \
-             get-policy, remove-permission): one for all log groups takes the place of one for each."
+        Cause::Full if error.operation == Operation::AddPermission => "A function's resource \
+             policy is limited to 20,480 bytes, and this one is full. Remove unused statements \
+             (aws lambda get-policy, remove-permission): one statement for all log groups can \
+             replace one for each."
             .to_owned(),
-        Cause::Full => "The log group has no free slot for a subscription filter. Delete one that \
-             nobody needs, or leave the group out with an exclude block."
+        Cause::Full => "The log group has reached its quota of subscription filters. Delete an \
+             unused one, or exclude the log group with an exclude block."
             .to_owned(),
         Cause::Class => {
-            "The log group's class does not take this. Leave it out with an exclude block.".to_owned()
+            "The log group's class does not support this. Exclude the log group with an exclude \
+             block.".to_owned()
         }
-        Cause::Unsupported => "The endpoint does not have this call, as some emulators do not. AWS has \
-             it; if this is AWS, see whether endpoints in the provider block is right."
+        Cause::Unsupported => "The endpoint does not implement this operation, as some emulators \
+             do not. AWS does; if this is AWS, check endpoints in the provider block."
             .to_owned(),
-        Cause::Unreachable => "No connection came about. See whether this machine reaches AWS, and \
-             whether endpoints (AWS_ENDPOINT_URL), proxy and region are right."
+        Cause::Unreachable => "Could not connect to AWS. Check network access, endpoints \
+             (AWS_ENDPOINT_URL), proxy and region."
             .to_owned(),
-        Cause::Passing => "AWS did not serve the call, again and again. Try \
-             again later; where throttling is the reason, lower requests_per_second in the provider \
-             block or have AWS raise the quota."
+        Cause::Passing => "The request still failed after all retries. Try again later; if it was \
+             throttled, lower requests_per_second in the provider block or request a quota \
+             increase from AWS."
             .to_owned(),
         Cause::Clock => "This machine's clock differs from AWS's by more than AWS accepts, and \
-             signing by AWS's clock did not help. Set the clock of this machine (NTP), and leave \
-             AWS_DISABLE_CLOCK_SKEW_CORRECTION unset."
+             signing with AWS's time failed too. Synchronize the clock of this machine (NTP), and \
+             leave AWS_DISABLE_CLOCK_SKEW_CORRECTION unset."
             .to_owned(),
-        Cause::NotSent => "The request never left this machine. See whether endpoints and region in \
-             the provider block are right."
+        Cause::NotSent => "The request was not sent. Check endpoints and region in the provider \
+             block."
             .to_owned(),
         Cause::NoCredentials => credentials(error.lacking.as_ref()),
-        Cause::Untrusted => "Nothing was sent, because nobody whom this machine trusts vouches for \
-             the other end. Where a proxy or private endpoint has its own certificate authority, give \
-             that in custom_ca_bundle or AWS_CA_BUNDLE."
+        Cause::Untrusted => "TLS certificate verification failed; nothing was sent. If a proxy or \
+             private endpoint uses its own certificate authority, set custom_ca_bundle or \
+             AWS_CA_BUNDLE."
             .to_owned(),
-        Cause::Stopped => "Apply again to do the rest.".to_owned(),
+        Cause::Stopped => "Apply again to make the remaining changes.".to_owned(),
         Cause::Missing if error.operation == Operation::AddPermission => {
             "Correct destination_arn, or create the function first.".to_owned()
         }
         Cause::Missing | Cause::Exists | Cause::Refused => {
-            "AWS's message says what it refused; correct that and apply again.".to_owned()
+            "Correct what AWS's message names, and apply again.".to_owned()
         }
     }
 }
 
-/// How to come by credentials.
+/// How to get credentials.
 fn credentials(lacking: Option<&Lacking>) -> String {
     match lacking {
-        Some(Lacking::Role(RoleOf::Provider(_) | RoleOf::Resource)) => "The credentials that the role is assumed \
-             with need sts:AssumeRole on it (sts:TagSession too where tags are given), and the role's \
-             trust policy has to let them, with the external_id it asks for."
+        Some(Lacking::Role(RoleOf::Provider(_) | RoleOf::Resource)) => "The credentials that the \
+             role is assumed with need sts:AssumeRole on it (and sts:TagSession if tags are set), \
+             and the role's trust policy must allow them, with the external_id it requires."
             .to_owned(),
-        Some(Lacking::Role(RoleOf::WebIdentity)) => "The role's trust policy has to allow \
+        Some(Lacking::Role(RoleOf::WebIdentity)) => "The role's trust policy must allow \
              sts:AssumeRoleWithWebIdentity for the token's issuer, subject and audience, and the \
              token must not have expired."
             .to_owned(),
@@ -96,13 +98,13 @@ fn credentials(lacking: Option<&Lacking>) -> String {
             "Sign in and run Terraform again:\n\n  aws sso login --profile {profile}"
         ),
         Some(Lacking::Mfa { profile }) => format!(
-            "Profile {profile} has an mfa_serial, and the provider cannot ask for the code of an MFA \
-             device. Get credentials before, and run Terraform with them:\n\n  \
-             eval \"$(aws configure export-credentials --profile {profile} --format env)\""
+            "Profile {profile} has an mfa_serial, and the provider cannot ask for the code of an \
+             MFA device. Get credentials first, and run Terraform with them:\n\n  eval \"$(aws \
+             configure export-credentials --profile {profile} --format env)\""
         ),
-        Some(Lacking::Other) | None => "The call could not be signed, so it was not made. Give the \
-             provider block a profile or keys, or set AWS_PROFILE or AWS_ACCESS_KEY_ID; where a \
-             source of credentials is named above, correct that."
+        Some(Lacking::Other) | None => "The request could not be signed, so it was not sent. Set a \
+             profile or keys in the provider block, or AWS_PROFILE or AWS_ACCESS_KEY_ID; if a \
+             source of credentials is named above, correct that one."
             .to_owned(),
     }
 }
@@ -110,28 +112,27 @@ fn credentials(lacking: Option<&Lacking>) -> String {
 fn advice_on_destination(error: &CallError, missing: MissingAccess) -> String {
     match missing {
         MissingAccess::AccessPolicy => denied::access_policy(error.denial.as_deref()),
-        MissingAccess::RoleTrust => "CloudWatch Logs may not assume the role of role_arn, also after a minute \
-             for a fresh role to become known. The role's trust policy needs this statement:\n\n  \
-             { \"Effect\": \"Allow\", \"Principal\": { \"Service\": \"logs.amazonaws.com\" }, \
-             \"Action\": \"sts:AssumeRole\" }"
+        MissingAccess::RoleTrust => "CloudWatch Logs cannot assume the role in role_arn, even \
+             after waiting a minute for a recent change to propagate. The role's trust policy \
+             needs this statement:\n\n  { \"Effect\": \"Allow\", \"Principal\": { \"Service\": \
+             \"logs.amazonaws.com\" }, \"Action\": \"sts:AssumeRole\" }"
             .to_owned(),
-        MissingAccess::InvokePermission => "CloudWatch Logs may not use the destination, also after a \
-             minute for fresh permissions to become known. A Lambda function needs this in its \
-             resource policy (aws_lambda_permission):\n\n  \
-             principal  = \"logs.amazonaws.com\"\n  \
-             action     = \"lambda:InvokeFunction\"\n  \
-             source_arn = \"arn:aws:logs:REGION:ACCOUNT:log-group:*:*\"\n\n\
-             grant_invoke = true has the policy see to that itself."
+        MissingAccess::InvokePermission => "CloudWatch Logs is not allowed to use the destination, \
+             even after waiting a minute for recent permissions to propagate. A Lambda function \
+             needs this in its resource policy (aws_lambda_permission):\n\n  principal  = \
+             \"logs.amazonaws.com\"\n  action     = \"lambda:InvokeFunction\"\n  source_arn = \
+             \"arn:aws:logs:REGION:ACCOUNT:log-group:*:*\"\n\nWith grant_invoke = true the policy \
+             manages this statement."
             .to_owned(),
-        MissingAccess::Delivery => "CloudWatch Logs could not write to the destination, also after a minute \
-             for fresh permissions to become known. A stream has to be active, and needs a role_arn \
-             that logs.amazonaws.com may assume and that may write to the stream (kinesis:PutRecord, \
-             firehose:PutRecord and firehose:PutRecordBatch)."
+        MissingAccess::Delivery => "CloudWatch Logs could not write to the destination, even after \
+             waiting a minute for recent permissions to propagate. A stream must be active, and \
+             requires a role_arn that logs.amazonaws.com can assume and that can write to the \
+             stream (kinesis:PutRecord, firehose:PutRecord and firehose:PutRecordBatch)."
             .to_owned(),
     }
 }
 
-/// On the role that could not be assumed, where it is written in the resource or data source.
+/// With the path of the role that could not be assumed, if the resource or data source sets it.
 pub(super) fn on_role(error: &CallError, diagnostic: Diagnostic) -> Diagnostic {
     match error.lacking {
         Some(Lacking::Role(RoleOf::Resource)) => diagnostic.on(role_arn("assume_role", 0)),

@@ -1,8 +1,8 @@
-//! Words for numbers and lists.
+//! Formatting of counts, sizes and lists.
 
 use std::collections::BTreeMap;
 
-/// The log groups that are named before the rest is only counted.
+/// How many log groups a list names; the rest is only counted.
 const NAMED: usize = 20;
 
 pub(crate) fn counted(count: usize, what: &str) -> String {
@@ -13,7 +13,7 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
     }
 }
 
-/// Bytes in the unit a person would use.
+/// Bytes in the largest unit that is at least 1.
 pub(crate) fn size(bytes: u64) -> String {
     let units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
     let mut amount = bytes as f64;
@@ -37,7 +37,7 @@ pub(super) fn listed<'a, T: AsRef<str> + 'a>(names: impl IntoIterator<Item = &'a
 
 pub(super) fn listed_pairs(pairs: &BTreeMap<&String, &String>) -> String {
     let pairs: Vec<_> =
-        pairs.iter().map(|(name, destination)| format!("{name} ships to {destination}")).collect();
+        pairs.iter().map(|(name, destination)| format!("{name} forwards to {destination}")).collect();
     listed(&pairs)
 }
 

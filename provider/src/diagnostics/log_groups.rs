@@ -1,4 +1,4 @@
-//! The data source of log groups.
+//! Diagnostics of the data source `logagg_log_groups`.
 
 use tfplugin::Diagnostic;
 
@@ -8,9 +8,9 @@ use crate::aws::CallError;
 pub(crate) fn no_preview_selection() -> Diagnostic {
     Diagnostic::error(
         "No log group is selected",
-        "The data source needs a select block that says which log groups to look for, as in\n\n  \
-         select {\n    name_prefixes = [\"/aws/lambda/\"]\n  }\n\n\
-         To choose every log group on purpose write name_regex = \".*\" in it.",
+        "The data source requires a select block that selects log groups, for example:\n\n  select \
+         {\n    name_prefixes = [\"/aws/lambda/\"]\n  }\n\nTo select every log group on purpose, \
+         set name_regex = \".*\" in it.",
     )
 }
 
@@ -18,8 +18,8 @@ pub(crate) fn groups_not_listed(error: &CallError, region: &str) -> Diagnostic {
     let diagnostic = Diagnostic::error(
         "Log groups could not be read",
         format!(
-            "The provider listed log groups in {region}. {}\n\nA list that is not whole would be \
-             wrong, so there is none. {}",
+            "The provider listed log groups in {region}. {}\n\nA partial list would be wrong, so \
+             none is returned. {}",
             stop(error),
             advice(error)
         ),
@@ -31,7 +31,7 @@ pub(crate) fn filters_not_read(error: &CallError, log_group: &str, region: &str)
     Diagnostic::error(
         "Subscription filters could not be read",
         format!(
-            "The provider looked for the subscription filters of {log_group} in {region}. {}\n\n{}",
+            "The provider read the subscription filters of {log_group} in {region}. {}\n\n{}",
             stop(error),
             advice(error)
         ),

@@ -10,7 +10,7 @@ pub(crate) fn permission_not_read(error: &CallError, grant: &Grant) -> Diagnosti
     Diagnostic::error(
         "Permission could not be read",
         format!(
-            "The provider looked for {} that lets CloudWatch Logs invoke it. {}\n\n{}",
+            "The provider looked for {} that allows CloudWatch Logs to invoke it. {}\n\n{}",
             statement(grant),
             stop(error),
             advice(error)
@@ -21,13 +21,15 @@ pub(crate) fn permission_not_read(error: &CallError, grant: &Grant) -> Diagnosti
 
 pub(crate) fn not_granted(error: &CallError, grant: &Grant) -> Diagnostic {
     let outcome = match error.may_have_been_done() {
-        true => "That got no clear answer; if it was done, the next apply takes it over.",
-        false => "No filter was written.",
+        true => "The request received no response; if it succeeded, the next apply adopts the \
+             statement.",
+        false => "No filter was created.",
     };
     Diagnostic::error(
         "Permission could not be granted",
         format!(
-            "The provider tried to write {} that lets CloudWatch Logs invoke it. {outcome} {}\n\n{}",
+            "The provider tried to add {} that allows CloudWatch Logs to invoke it. {outcome} \
+             {}\n\n{}",
             statement(grant),
             stop(error),
             advice(error)
@@ -40,9 +42,9 @@ pub(crate) fn not_revoked(error: &CallError, grant: &Grant) -> Diagnostic {
     Diagnostic::error(
         "Permission could not be revoked",
         format!(
-            "The provider tried to remove {} that lets CloudWatch Logs invoke it, and that the \
-             policy no longer needs. {}\n\n{}\n\nIt stays in the state; the next apply or destroy \
-             tries again.",
+            "The provider tried to remove {} that allows CloudWatch Logs to invoke it and is no \
+             longer needed. {}\n\n{}\n\nIt remains in the state; the next apply or destroy \
+             retries.",
             statement(grant),
             stop(error),
             advice(error)
@@ -52,10 +54,10 @@ pub(crate) fn not_revoked(error: &CallError, grant: &Grant) -> Diagnostic {
 
 pub(crate) fn statement_taken(grant: &Grant) -> Diagnostic {
     Diagnostic::error(
-        "Statement of somebody else",
+        "Statement ID already in use",
         format!(
-            "There is {} already, and it does not say what this policy's would: it is somebody \
-             else's and was left alone. Nothing was written. {FREE_THE_STATEMENT}",
+            "The provider found {}, which differs from the statement of this policy, so it belongs \
+             to another owner and was not changed. Nothing was written. {FREE_THE_STATEMENT}",
             statement(grant)
         ),
     )
@@ -64,25 +66,27 @@ pub(crate) fn statement_taken(grant: &Grant) -> Diagnostic {
 
 pub(crate) fn statement_will_be_taken(grant: &Grant) -> Diagnostic {
     Diagnostic::warning(
-        "Statement of somebody else",
+        "Statement ID already in use",
         format!(
-            "There is {} already, and it does not say what this policy's would: it is somebody \
-             else's. Apply will leave it alone and report an error. {FREE_THE_STATEMENT}",
+            "The provider found {}, which differs from the statement of this policy, so it belongs \
+             to another owner. Apply will not change it and will report an error. \
+             {FREE_THE_STATEMENT}",
             statement(grant)
         ),
     )
     .on(AttributePath::root("grant_invoke"))
 }
 
-const FREE_THE_STATEMENT: &str = "Remove it if nobody needs it (aws lambda remove-permission), give \
-                                  the policy another name, or give the permission yourself and \
-                                  remove grant_invoke.";
+const FREE_THE_STATEMENT: &str = "Remove it if it is unused (aws lambda remove-permission), give \
+                                  the policy another name, or add the permission outside the \
+                                  policy and remove grant_invoke.";
 
 pub(crate) fn statement_left(grant: &Grant) -> Diagnostic {
     Diagnostic::warning(
-        "Statement of somebody else",
+        "Statement ID already in use",
         format!(
-            "There is {}, which is no longer the one that this policy made. It was left alone.",
+            "The provider found {}, which has been changed since this policy added it. It was not \
+             removed.",
             statement(grant)
         ),
     )

@@ -1,4 +1,4 @@
-//! What a plan is about to do, and what keeps it from being made.
+//! Diagnostics of a plan.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::failure::FREE_THE_NAME;
 use super::format::{counted, listed, listed_pairs, size};
 use crate::policy::{Preview, Shortened};
 
-/// What a plan that cannot show the log groups one by one is about to do.
+/// The changes of a plan that cannot show each log group.
 pub(crate) fn announcement(
     name: &str,
     region: &str,
@@ -18,7 +18,7 @@ pub(crate) fn announcement(
 ) -> Diagnostic {
     let Preview { chosen, subscribed, retained, unsubscribed, restored, skipped, .. } = preview;
     let mut detail =
-        format!("In {region} its selection matches {}.", counted(*chosen, "log group"));
+        format!("In {region} the selection matches {}.", counted(*chosen, "log group"));
     let mut tell = |what: String, names: &[String]| {
         if !names.is_empty() {
             detail.push_str(&format!("\n\n{what}\n\n{}", listed(names)));
@@ -31,7 +31,7 @@ pub(crate) fn announcement(
     );
     tell(
         format!(
-            "{} of the {} looked at {} this filter already, and {} taken over. If another policy or \
+            "{} of the {} checked {} this filter already, and {} adopted. If another policy or \
              another state manages {}, give this one another name:",
             present.log_groups.len(),
             present.asked,
@@ -42,10 +42,10 @@ pub(crate) fn announcement(
         &present.log_groups,
     );
     tell(format!("{}:", counted(retained.len(), "change of retention")), retained);
-    tell(format!("{} no longer shipped:", counted(unsubscribed.len(), "log group")), unsubscribed);
+    tell(format!("{} no longer forwarded:", counted(unsubscribed.len(), "log group")), unsubscribed);
     tell(
         format!(
-            "{} given back the retention before the policy:",
+            "{} restored to the retention before the policy:",
             counted(restored.len(), "log group")
         ),
         restored,
@@ -57,22 +57,22 @@ pub(crate) fn announcement(
     }
     if preview.grants {
         detail.push_str(&format!(
-            "\n\nA statement in the resource policy of {to} lets CloudWatch Logs invoke it."
+            "\n\nA statement in the resource policy of {to} allows CloudWatch Logs to invoke it."
         ));
     }
-    Diagnostic::warning(format!("What the policy {name:?} is about to do"), detail)
+    Diagnostic::warning(format!("Planned changes of the policy {name:?}"), detail)
 }
 
 /// Log groups that have the filter of a policy before it is created.
 #[derive(Debug, Default)]
 pub(crate) struct Present {
     pub(crate) log_groups: Vec<String>,
-    /// How many were looked at.
+    /// How many were checked.
     pub(crate) asked: usize,
 }
 
 fn held(log_groups: &[String]) -> &'static str {
-    if log_groups.len() == 1 { "It holds" } else { "Together they hold" }
+    if log_groups.len() == 1 { "It stores" } else { "Together they store" }
 }
 
 pub(crate) fn shortened(shortened: &Shortened) -> Diagnostic {
@@ -80,9 +80,8 @@ pub(crate) fn shortened(shortened: &Shortened) -> Diagnostic {
     Diagnostic::warning(
         format!("Retention is shortened on {}", counted(log_groups.len(), "log group")),
         format!(
-            "{} {}. CloudWatch Logs deletes what is older than the new retention \
-             within 72 hours, and for good:\n\n{}\n\nTo leave longer retentions alone set \
-             retention_mode = \"at_least\".",
+            "{} {}. CloudWatch Logs permanently deletes events older than the new retention within \
+             72 hours:\n\n{}\n\nTo keep longer retentions, set retention_mode = \"at_least\".",
             held(log_groups),
             size(*bytes),
             listed(log_groups)
@@ -95,14 +94,13 @@ pub(crate) fn restored_shorter(shortened: &Shortened) -> Diagnostic {
     let Shortened { log_groups, bytes } = shortened;
     Diagnostic::warning(
         format!(
-            "Retention is shortened on {} that the policy lets go",
+            "Retention is shortened on {} that the policy no longer manages",
             counted(log_groups.len(), "log group")
         ),
         format!(
-            "{} {}. They get back the retention that they had before the policy's \
-             first write, which is shorter; CloudWatch Logs deletes what is older within 72 hours, \
-             and for good:\n\n{}\n\nTo leave their retention as it is set retention_on_destroy = \
-             \"keep\".",
+            "{} {}. The retention from before the policy's first write is restored, which is \
+             shorter; CloudWatch Logs permanently deletes older events within 72 \
+             hours:\n\n{}\n\nTo keep the current retention, set retention_on_destroy = \"keep\".",
             held(log_groups),
             size(*bytes),
             listed(log_groups)
@@ -115,8 +113,8 @@ pub(crate) fn too_many_changes(changes: usize, most: usize) -> Diagnostic {
     Diagnostic::error(
         "More changes than max_changes allows",
         format!(
-            "The policy would change {}, and max_changes is {most}. Nothing was written. If that is \
-             what you want, raise max_changes.",
+            "The policy would change {}, and max_changes is {most}. Nothing was written. If this \
+             is intended, raise max_changes.",
             counted(changes, "log group")
         ),
     )
@@ -125,29 +123,30 @@ pub(crate) fn too_many_changes(changes: usize, most: usize) -> Diagnostic {
 
 pub(crate) fn too_few_matches(matches: usize, least: usize) -> Diagnostic {
     Diagnostic::error(
-        "Fewer log groups than min_matches asks for",
+        "Fewer log groups than min_matches requires",
         format!(
-            "The selection chooses {}, and min_matches is {least}. Nothing was written. If that is \
-             right, lower min_matches.",
+            "The selection matches {}, and min_matches is {least}. Nothing was written. If this is \
+             intended, lower min_matches.",
             counted(matches, "log group")
         ),
     )
     .on(AttributePath::root("min_matches"))
 }
 
-/// What a guard has against a plan that Terraform makes only to destroy.
+/// A safety limit in a plan that Terraform makes only to destroy is a warning.
 pub(crate) fn passed_over_to_destroy(mut problem: Diagnostic) -> Diagnostic {
     problem.severity = Severity::Warning;
-    problem.detail.push_str(" Terraform destroys, so this does not stop it.");
+    problem.detail.push_str(" This does not stop a destroy.");
     problem
 }
 
 pub(crate) fn name_will_be_taken(name: &str, conflicts: &BTreeMap<&String, &String>) -> Diagnostic {
     Diagnostic::warning(
-        format!("Filter name taken on {}", counted(conflicts.len(), "log group")),
+        format!("Filter name already in use on {}", counted(conflicts.len(), "log group")),
         format!(
-            "Filters named {name:?} that ship elsewhere are not this policy's, and apply will leave \
-             them alone and report an error for:\n\n{}\n\n{FREE_THE_NAME}",
+            "Filters named {name:?} that forward to another destination do not belong to this \
+             policy. Apply will not change them and will report an error \
+             for:\n\n{}\n\n{FREE_THE_NAME}",
             listed_pairs(conflicts)
         ),
     )
@@ -164,7 +163,7 @@ mod tests {
             shortened(&Shortened { log_groups, bytes: 2000 }).detail
         };
         let (one, two) = (detail(&["/a"]), detail(&["/a", "/b"]));
-        assert!(one.starts_with("It holds 2.0 kB."), "{one}");
-        assert!(two.starts_with("Together they hold 2.0 kB."), "{two}");
+        assert!(one.starts_with("It stores 2.0 kB."), "{one}");
+        assert!(two.starts_with("Together they store 2.0 kB."), "{two}");
     }
 }

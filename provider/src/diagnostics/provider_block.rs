@@ -11,34 +11,33 @@ pub(crate) fn cannot_connect(error: &CannotConnect) -> Diagnostic {
         CannotConnect::NoRegion => Diagnostic::error(
             "No region",
             format!(
-                "The provider cannot reach AWS: {error}. Set region in the provider block, or \
+                "The provider cannot connect to AWS: {error}. Set region in the provider block, or \
                  AWS_REGION."
             ),
         )
         .on(AttributePath::root("region")),
         CannotConnect::UnreadableFile { given, why, .. } => {
             let detail = format!(
-                "{error}: {why}. It is written in {}; correct the path there, or make the file \
-                 readable.",
+                "{error}: {why}. The path is set in {}; correct it, or make the file readable.",
                 place(*given)
             );
             at(*given, Diagnostic::error("File cannot be read", detail))
         }
         CannotConnect::UnreadableProfiles(why) => Diagnostic::error(
             "Shared configuration files cannot be read",
-            format!("{why}. Correct the file, or leave the profile out."),
+            format!("{why}. Correct the file, or remove the profile."),
         ),
         CannotConnect::NoProfile { given, .. } => {
             let detail = format!(
-                "The profile is named in {}, and {error}. Correct the name, or add the profile to \
+                "The profile is set in {}, and {error}. Correct the name, or add the profile to \
                  ~/.aws/config or ~/.aws/credentials.",
                 place(*given)
             );
-            at(*given, Diagnostic::error("No such profile", detail))
+            at(*given, Diagnostic::error("Profile not found", detail))
         }
         CannotConnect::NoAttempts { given, .. } => {
             let detail = format!(
-                "{error}. It is written in {}; give a number from 1 on, or set max_retries in the \
+                "{error}. It is set in {}; use a number of at least 1, or set max_retries in the \
                  provider block.",
                 place(*given)
             );
@@ -46,15 +45,15 @@ pub(crate) fn cannot_connect(error: &CannotConnect) -> Diagnostic {
         }
         CannotConnect::NoCertificate { given, .. } => {
             let detail = format!(
-                "{error}. It is written in {}; give a file with certificates that begin with \
-                 -----BEGIN CERTIFICATE-----.",
+                "{error}. It is set in {}; use a file with certificates that begin with -----BEGIN \
+                 CERTIFICATE-----.",
                 place(*given)
             );
             at(*given, Diagnostic::error("No certificate authority", detail))
         }
         CannotConnect::NotAProxy { given } => {
             let detail = format!(
-                "What is written in {} is not the address of a proxy, as in \
+                "The value of {} is not the URL of a proxy, for example \
                  http://proxy.example.com:3128.",
                 place(*given)
             );
@@ -62,18 +61,19 @@ pub(crate) fn cannot_connect(error: &CannotConnect) -> Diagnostic {
         }
         CannotConnect::NoClient(why) => Diagnostic::error(
             "No HTTP client",
-            format!("The provider cannot make connections as the provider block says: {why}."),
+            format!("The provider cannot create an HTTP client from the provider block: {why}."),
         ),
         CannotConnect::UnknownAccount => Diagnostic::error(
-            "Account not known",
-            "With skip_requesting_account_id nobody is asked whose the credentials are, and nothing \
-             else tells. Add an assume_role block, or allowed_account_ids with the one account.",
+            "Unknown account",
+            "With skip_requesting_account_id the provider does not ask STS for the account, and \
+             nothing else determines it. Add an assume_role block, or allowed_account_ids with \
+             exactly one account.",
         )
         .on(AttributePath::root("skip_requesting_account_id")),
         CannotConnect::NoToken => Diagnostic::error(
             "No web identity token",
-            "A role is to be assumed with a token, and nothing says where that is. Give \
-             web_identity_token or web_identity_token_file, or set AWS_WEB_IDENTITY_TOKEN_FILE.",
+            "The role requires a web identity token, and none is configured. Set \
+             web_identity_token, web_identity_token_file or AWS_WEB_IDENTITY_TOKEN_FILE.",
         )
         .on(AttributePath::root("assume_role_with_web_identity").index(0)),
     }
@@ -97,7 +97,7 @@ fn at(given: Given, diagnostic: Diagnostic) -> Diagnostic {
     }
 }
 
-/// No account could be made out for the provider block's own credentials.
+/// The account of the provider block's own credentials could not be determined.
 pub(crate) fn no_account_of_provider(error: &CallError) -> Diagnostic {
     let diagnostic = no_account(error);
     match error.lacking {
@@ -120,8 +120,8 @@ pub(crate) fn forbidden_account(error: &ForbiddenAccount) -> Diagnostic {
     Diagnostic::error(
         "Account not allowed",
         format!(
-            "The credentials in hand are not to be used: {error}. Nothing was read or written. Use \
-             credentials of another account, or correct {argument}."
+            "The provider block does not allow the current credentials: {error}. Nothing was read \
+             or written. Use credentials of another account, or correct {argument}."
         ),
     )
     .on(AttributePath::root(argument))
@@ -132,8 +132,8 @@ pub(crate) fn forbidden_role(error: &ForbiddenAccount) -> Diagnostic {
     Diagnostic::error(
         "Account not allowed",
         format!(
-            "The role's account is kept out by the provider block: {error}. Nothing was read or \
-             written there. Name a role of another account, or correct the provider block."
+            "The provider block does not allow the role's account: {error}. Nothing was read or \
+             written there. Use a role in another account, or correct the provider block."
         ),
     )
 }
@@ -141,7 +141,7 @@ pub(crate) fn forbidden_role(error: &ForbiddenAccount) -> Diagnostic {
 pub(crate) fn profile_and_keys() -> Diagnostic {
     Diagnostic::error(
         "Both profile and access_key",
-        "Credentials come from a profile or from keys, and this gives both. Remove one of them.",
+        "Credentials come from either a profile or keys, and both are set. Remove one of them.",
     )
     .on(AttributePath::root("profile"))
 }
@@ -149,7 +149,7 @@ pub(crate) fn profile_and_keys() -> Diagnostic {
 pub(crate) fn allowed_and_forbidden() -> Diagnostic {
     Diagnostic::error(
         "Both allowed_account_ids and forbidden_account_ids",
-        "AllowedAccounts that are allowed leave no others to forbid. Remove one of them.",
+        "With allowed_account_ids every other account is forbidden already. Remove one of them.",
     )
     .on(AttributePath::root("forbidden_account_ids"))
 }
@@ -157,17 +157,16 @@ pub(crate) fn allowed_and_forbidden() -> Diagnostic {
 pub(crate) fn nothing_allowed() -> Diagnostic {
     Diagnostic::error(
         "No account is allowed",
-        "An empty allowed_account_ids leaves no account to work in. Name those that may be worked \
-         in, or remove it.",
+        "An empty allowed_account_ids allows no account. List the allowed accounts, or remove it.",
     )
     .on(AttributePath::root("allowed_account_ids"))
 }
 
 pub(crate) fn no_such_tag(key: &str, path: AttributePath) -> Diagnostic {
     Diagnostic::error(
-        "No such tag",
+        "Tag not found",
         format!(
-            "{key:?} is to be kept by roles assumed after, and tags has no such key. Add it there."
+            "transitive_tag_keys has {key:?}, and tags has no such key. Add it to tags."
         ),
     )
     .on(path)
@@ -176,7 +175,7 @@ pub(crate) fn no_such_tag(key: &str, path: AttributePath) -> Diagnostic {
 pub(crate) fn two_tokens(path: AttributePath) -> Diagnostic {
     Diagnostic::error(
         "Two web identity tokens",
-        "Give web_identity_token or web_identity_token_file, not both.",
+        "Set either web_identity_token or web_identity_token_file, not both.",
     )
     .on(path)
 }
@@ -184,8 +183,8 @@ pub(crate) fn two_tokens(path: AttributePath) -> Diagnostic {
 pub(crate) fn needless_ca_bundle() -> Diagnostic {
     Diagnostic::error(
         "custom_ca_bundle without effect",
-        "With insecure = true anybody's certificate is accepted, and no certificate authority is \
-         asked. Remove one of them.",
+        "With insecure = true certificates are not verified, so certificate authorities have no \
+         effect. Remove one of them.",
     )
     .on(AttributePath::root("custom_ca_bundle"))
 }
@@ -193,8 +192,8 @@ pub(crate) fn needless_ca_bundle() -> Diagnostic {
 pub(crate) fn incomplete_keys(missing: &str) -> Diagnostic {
     Diagnostic::error(
         format!("Missing {missing}"),
-        "access_key and secret_key go together, and token with both of them. Give all that belong \
-         together, or none to use the credentials of the environment.",
+        "access_key and secret_key must be set together, and token requires both. Set all of them, \
+         or none to use the credentials of the environment.",
     )
     .on(AttributePath::root(missing))
 }
@@ -202,17 +201,17 @@ pub(crate) fn incomplete_keys(missing: &str) -> Diagnostic {
 pub(crate) fn unknown_api(name: &str, path: AttributePath) -> Diagnostic {
     let known = Operation::ALL.map(Operation::name).join(", ");
     Diagnostic::error(
-        "Unknown call",
-        format!("{name:?} is not a call that the provider makes. It makes {known}."),
+        "Unknown operation",
+        format!("{name:?} is not an operation that the provider calls. It calls {known}."),
     )
     .on(path)
 }
 
 pub(crate) fn impossible_rate(operation: &str, path: AttributePath) -> Diagnostic {
     Diagnostic::error(
-        "Impossible rate",
+        "Invalid rate",
         format!(
-            "{operation} can be called 0.01 to 10000 times a second. Give a number between these."
+            "The rate of {operation} must be from 0.01 to 10000 requests per second."
         ),
     )
     .on(path)

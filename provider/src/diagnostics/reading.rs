@@ -1,4 +1,4 @@
-//! Reading AWS, before anything is planned.
+//! Diagnostics of reads.
 
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write};
@@ -15,24 +15,25 @@ use crate::policy::{Unseen, Unverified};
 pub(crate) fn not_configured() -> Diagnostic {
     Diagnostic::error(
         "Provider not configured",
-        "An argument of the provider block is not known, so AWS cannot be reached. Apply first what \
-         it depends on (terraform apply -target=...), then this.",
+        "An argument of the provider block is unknown, so the provider cannot connect to AWS. \
+         Apply the resources it depends on first (terraform apply -target=...).",
     )
 }
 
 pub(crate) fn not_refreshed() -> Diagnostic {
     Diagnostic::warning(
         "Log groups were not read",
-        "An argument of the provider block is only known after apply, so AWS cannot be reached yet. \
-         The plan goes by what was last known of the log groups.",
+        "An argument of the provider block is only known after apply, so the provider cannot \
+         connect to AWS yet. The plan uses the state of the last refresh.",
     )
 }
 
 pub(crate) fn no_account(error: &CallError) -> Diagnostic {
     let diagnostic = Diagnostic::error(
-        "AWS account not known",
+        "Unknown AWS account",
         format!(
-            "The provider asked STS whose credentials it was given, and could not tell. {}\n\n{}",
+            "The provider could not determine the account of the current credentials \
+             (GetCallerIdentity). {}\n\n{}",
             stop(error),
             advice(error)
         ),
@@ -44,9 +45,10 @@ pub(crate) fn other_account(stated: &str, in_hand: &str) -> Diagnostic {
     Diagnostic::error(
         "State of another account",
         format!(
-            "This policy was made in account {stated}, and the credentials in hand are those of \
-             account {in_hand}. Nothing was touched. Use credentials of {stated}; to give the policy \
-             up there without deleting its filters, remove it from the state (terraform state rm)."
+            "This policy was created in account {stated}, and the current credentials belong to \
+             account {in_hand}. Nothing was changed. Use credentials of {stated}; to abandon the \
+             policy there without deleting its filters, remove it from the state (terraform state \
+             rm)."
         ),
     )
 }
@@ -55,8 +57,8 @@ pub(crate) fn not_read(error: &CallError, region: &str) -> Diagnostic {
     let diagnostic = Diagnostic::error(
         "Log groups could not be read",
         format!(
-            "The provider looked for the policy's log groups in {region}. {}\n\nWithout the whole \
-             list it would take log groups for deleted that are not, so it goes no further. {}",
+            "The provider listed the policy's log groups in {region}. {}\n\nFrom a partial list it \
+             would treat existing log groups as deleted, so it stops. {}",
             stop(error),
             advice(error)
         ),
@@ -64,13 +66,13 @@ pub(crate) fn not_read(error: &CallError, region: &str) -> Diagnostic {
     on_role(error, diagnostic)
 }
 
-/// The same in a refresh, which knows no configuration.
+/// The same in a refresh, which has no access to the configuration.
 pub(crate) fn not_refreshed_from(error: &CallError, region: &str) -> Diagnostic {
     let mut diagnostic = not_read(error, region);
     if error.is_about_the_resources_role() {
         diagnostic.detail.push_str(
-            " A refresh works with the role that is in the state. Where the configuration has \
-             another role or external_id, apply once with -refresh=false.",
+            " A refresh uses the role that is in the state. If the configuration has another role \
+             or external_id, apply once with -refresh=false.",
         );
     }
     diagnostic
@@ -81,8 +83,8 @@ pub(crate) fn named_but_absent(names: &BTreeSet<String>, region: &str) -> Diagno
     Diagnostic::warning(
         format!("{} {verb} not exist", counted(names.len(), "named log group")),
         format!(
-            "The policy names log groups that are not in {region}:\n\n{}\n\nOnce one is created, the \
-             next plan shows it. If a name is mistyped, correct it.",
+            "The policy names log groups that do not exist in {region}:\n\n{}\n\nWhen one is \
+             created, the next plan shows it. If a name is misspelled, correct it.",
             listed(names)
         ),
     )
@@ -90,50 +92,52 @@ pub(crate) fn named_but_absent(names: &BTreeSet<String>, region: &str) -> Diagno
 
 pub(crate) fn unusable_state(error: &impl Display) -> Diagnostic {
     Diagnostic::error(
-        "State cannot be used",
+        "Invalid state",
         format!(
-            "The policy in the state is not one that this provider writes: {error}. If the state was \
-             edited, undo that; otherwise remove the policy from the state and import it again."
+            "The policy in the state was not written by this provider: {error}. If the state was \
+             edited, revert the edit; otherwise remove the policy from the state and import it \
+             again."
         ),
     )
 }
 
 pub(crate) fn unusable_private_state(error: &impl Display) -> Diagnostic {
     Diagnostic::error(
-        "State cannot be used",
+        "Invalid state",
         format!(
-            "What the policy in the state remembers is not what this provider writes: {error}. Remove \
-             the moved block, and import the policy instead."
+            "The private state of the policy was not written by this provider: {error}. Remove the \
+             moved block, and import the policy instead."
         ),
     )
 }
 
-/// An incremental refresh that could not be one.
+/// An incremental refresh that became a full one.
 pub(crate) fn refreshed_in_full(why: &Unverified, region: &str) -> Diagnostic {
     let (why, advice) = match why {
         Unverified::Failed(error) => (stop(error), advice(error)),
         Unverified::Behind { log_group } => (
             format!(
-                "It does not tell of the filter that this policy itself put on {log_group} or deleted \
-                 from it, more than an hour ago."
+                "It has no event of this policy's own change to the filter of {log_group}, made \
+                 more than an hour ago."
             ),
-            "The events of CloudWatch Logs usually come within 15 minutes. Where they never come, \
-             leave refresh out."
+            "CloudTrail usually delivers events of CloudWatch Logs within 15 minutes. If it never \
+             delivers them, remove refresh."
                 .to_owned(),
         ),
     };
     Diagnostic::warning(
-        "Refreshed in full",
+        "Full refresh instead of an incremental one",
         format!(
-            "The provider looked in CloudTrail for subscription filters that were put or deleted in \
-             {region} since the last refresh. {why}\n\nSo every log group was asked for its filters, \
-             which takes longer and is as exact. {advice}"
+            "The provider searched CloudTrail for subscription filters that were created, updated \
+             or deleted in {region} since the last refresh. {why}\n\nSo the filters of every log \
+             group were read, which takes longer and is equally exact. {advice}"
         ),
     )
     .on(AttributePath::root("refresh"))
 }
 
-/// The summary names the destination: Terraform shows one of several warnings with the same.
+/// The summary names the destination, because Terraform shows only one of several warnings with the
+/// same summary.
 pub(crate) fn destination_missing(destination_arn: &str, region: &str) -> Diagnostic {
     let destination = destination_arn.parse::<Arn>().ok();
     let destination = destination.and_then(|arn| Destination::of(&arn).ok());
@@ -147,11 +151,11 @@ pub(crate) fn destination_missing(destination_arn: &str, region: &str) -> Diagno
     Diagnostic::warning(
         format!("Destination not found: {named}"),
         format!(
-            "The provider asked AWS for {destination_arn} in {region}, which does not exist. \
-             Subscription filters of this policy deliver to it all the same: CloudWatch Logs drops \
-             their log events, and what is dropped is lost.\n\nCreate {make} again, or set \
-             destination_arn to one that exists; every filter is then updated by the next apply. If \
-             nothing is to be forwarded any more, remove destination_arn or the policy."
+            "{destination_arn} does not exist in {region}, but subscription filters of this policy \
+             still forward to it: CloudWatch Logs drops their log events, which are \
+             lost.\n\nCreate {make} again, or set destination_arn to an existing destination; the \
+             next apply then updates every filter. To stop forwarding, remove destination_arn or \
+             the policy."
         ),
     )
     .on(AttributePath::root("destination_arn"))
@@ -159,14 +163,14 @@ pub(crate) fn destination_missing(destination_arn: &str, region: &str) -> Diagno
 
 pub(crate) fn loops_unseen(unseen: &Unseen) -> Diagnostic {
     let mut text = String::from(
-        "The provider followed the policy's destination, to leave out every log group that would \
-         ship the destination's own logs back to it.",
+        "The provider traces the policy's destination, to skip every log group whose events would \
+         be forwarded back to it (log recursion).",
     );
     let (denied, failed): (Vec<_>, Vec<_>) =
         unseen.calls.iter().partition(|error| denied::is_by_iam_policy(error));
     if !denied.is_empty() || !failed.is_empty() {
         text.push_str(
-            " It could not see all of it, so only what the names tell is left out there.",
+            " It could not read all of the configuration, so part of the detection relies on names.",
         );
     }
     if !denied.is_empty() {
@@ -180,29 +184,29 @@ pub(crate) fn loops_unseen(unseen: &Unseen) -> Diagnostic {
     if let Some(error) = &unseen.account_policy {
         let _ = write!(
             text,
-            "\n\nWhat the account ships by a subscription policy of its own could not be seen, so \
-             that is left out of account. {} {}",
+            "\n\nThe account-level subscription policy could not be read, so it is not considered. \
+             {} {}",
             stop(error),
             advice(error)
         );
     }
     if unseen.more {
         text.push_str(
-            "\n\nThere is more behind the destination than the provider looks at. Leave log groups \
-             of what works there out with an exclude block.",
+            "\n\nMore resources follow the destination than the provider traces. Exclude their log \
+             groups with an exclude block.",
         );
     }
-    Diagnostic::warning("Loops can only be seen in part", text)
+    Diagnostic::warning("Loop detection is incomplete", text)
 }
 
-/// A plan that cannot say whether log groups are shipped twice.
+/// A plan that cannot detect whether log groups are forwarded twice.
 pub(crate) fn account_policy_unseen(policy: &str, error: &CallError) -> Diagnostic {
     Diagnostic::warning(
-        format!("Account's subscription policies not seen for the policy {policy:?}"),
+        format!("Account-level subscription policies could not be read for the policy {policy:?}"),
         format!(
-            "The provider asked whether the account ships log groups to the same destination by a \
-             subscription policy of its own, in which case their events would arrive twice. {} The \
-             plan goes on without that.\n\n{}",
+            "The provider checks whether an account-level subscription policy forwards log groups \
+             to the same destination, in which case their events would be delivered twice. {} The \
+             plan continues without this check.\n\n{}",
             stop(error),
             advice(error)
         ),

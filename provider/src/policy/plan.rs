@@ -497,7 +497,7 @@ mod tests {
         check(&|policy| policy.retention_in_days = Attr::Known(60), too_many);
         check(
             &|policy| policy.min_matches = Attr::Known(3),
-            "Fewer log groups than min_matches asks for",
+            "Fewer log groups than min_matches requires",
         );
     }
 

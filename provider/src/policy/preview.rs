@@ -219,7 +219,7 @@ mod tests {
         );
         assert_eq!(
             guards.check(4, 0).unwrap_err().summary,
-            "Fewer log groups than min_matches asks for"
+            "Fewer log groups than min_matches requires"
         );
         assert!(Guards::default().check(0, 10_000).is_ok());
     }

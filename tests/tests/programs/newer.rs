@@ -79,7 +79,7 @@ pub(crate) fn an_identity_that_no_policy_has_is_an_error() {
         by_identity(&scene, attributes);
         says(&scene.plan_fails(), why);
     };
-    refused("filter_name = \"nobody\"", "Error: No such policy");
+    refused("filter_name = \"nobody\"", "Error: Policy not found");
     refused("filter_name = \"\"", "Error: Invalid identity");
     let another = format!("filter_name = \"{NAME}\"\naccount_id = \"999999999999\"");
     refused(&another, "Error: Policy of another account");
