@@ -61,7 +61,8 @@ fn all_but(criteria: &str) -> Option<BTreeSet<String>> {
 
 /// A policy that is not understood, so that nobody knows what it ships.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the account's subscription policy {name:?} reads as none did when this was written")]
+#[error("the account-level subscription policy {name:?} has a document or selection criteria in an \
+     unknown format")]
 pub struct UnknownAccountPolicy {
     name: String,
 }
@@ -92,7 +93,8 @@ mod tests {
             let error = reported(Some(criteria)).unwrap_err().to_string();
             assert_eq!(
                 error,
-                "the account's subscription policy \"all\" reads as none did when this was written"
+                "the account-level subscription policy \"all\" has a document or selection \
+                 criteria in an unknown format"
             );
         }
         assert!(AccountPolicy::reported("all", "[]", None).is_err());

@@ -92,13 +92,13 @@ impl fmt::Debug for Arn {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidArn {
     /// It is of another form.
-    #[error("{text:?} is not an ARN: it should read arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE")]
+    #[error("{text:?} is not an ARN: the format is arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE")]
     Form {
         /// The whole of it.
         text: String,
     },
     /// It begins or ends with a blank, or holds a line break.
-    #[error("{text:?} is not an ARN: it has a blank or line break too many")]
+    #[error("{text:?} is not an ARN: it contains white space")]
     Blank {
         /// The whole of it.
         text: String,
@@ -228,7 +228,7 @@ pub enum UnsupportedDestination {
         arn: Arn,
     },
     /// What it names cannot be the name of such a thing.
-    #[error("CloudWatch Logs cannot deliver to {arn}: it should end in {form}")]
+    #[error("CloudWatch Logs cannot deliver to {arn}: it must end in {form}")]
     Name {
         /// The whole of it.
         arn: Arn,

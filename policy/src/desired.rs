@@ -52,7 +52,7 @@ impl FromStr for OnConflict {
 
 /// A text that does not say what to do in a conflict.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not what can be done in a conflict: it is \"error\" or \"skip\"")]
+#[error("{text:?} is not a value of on_conflict: it must be \"error\" or \"skip\"")]
 pub struct UnknownOnConflict {
     text: String,
 }

@@ -140,7 +140,7 @@ impl FromStr for Distribution {
 
 /// A text that names no distribution.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a distribution: it is \"ByLogStream\" or \"Random\"")]
+#[error("{text:?} is not a distribution: it must be \"ByLogStream\" or \"Random\"")]
 pub struct UnknownDistribution {
     text: String,
 }
@@ -262,7 +262,8 @@ impl FromStr for FilterName {
 pub enum InvalidFilterName {
     /// It stores a character that names do not have.
     #[error(
-        "{name:?} cannot be a subscription filter's name: it holds {character:?}, and names have no : and no *"
+        "{name:?} is not a valid subscription filter name: it contains {character:?}; : and * are \
+         not allowed"
     )]
     Character {
         /// The whole text.
@@ -271,7 +272,7 @@ pub enum InvalidFilterName {
         character: char,
     },
     /// It is empty or too long.
-    #[error("a subscription filter's name has 1 to 512 characters, and this has {characters}")]
+    #[error("a subscription filter's name has 1 to 512 characters, and this one has {characters}")]
     Length {
         /// How long it is.
         characters: usize,

@@ -263,7 +263,7 @@ impl FromStr for Permission {
 
 /// A text that no version of this wrote.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not how a permission can stand")]
+#[error("{text:?} is not the state of a permission")]
 pub struct UnknownPermission {
     text: String,
 }

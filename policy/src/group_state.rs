@@ -8,7 +8,7 @@ use crate::{Argument, Retention};
 pub struct GroupState {
     /// None where nothing is shipped from the group: it is skipped, or the policy ships nothing.
     pub subscription: Option<Subscription>,
-    /// How long events are kept.
+    /// A retention.
     pub retention: Retention,
 }
 
@@ -56,7 +56,7 @@ impl FromStr for Subscription {
 
 /// A text that no version of this wrote.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not how a subscription can stand")]
+#[error("{text:?} is not the state of a subscription")]
 pub struct UnknownSubscription {
     text: String,
 }

@@ -78,7 +78,7 @@ impl FromStr for LogGroupClass {
 /// A text that names no class.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is not a class of log groups: it is one of STANDARD, INFREQUENT_ACCESS, DELIVERY"
+    "{text:?} is not a log group class: it must be one of STANDARD, INFREQUENT_ACCESS, DELIVERY"
 )]
 pub struct UnknownLogGroupClass {
     text: String,
@@ -115,7 +115,7 @@ pub enum InvalidLogGroupName {
     Empty,
     /// It stores a character that names do not have.
     #[error(
-        "{name:?} cannot be a log group's name: it holds {character:?}, and names are made of \
+        "{name:?} is not a valid log group name: it contains {character:?}, and names consist of \
          letters, digits and . - _ / #"
     )]
     Character {
@@ -125,7 +125,7 @@ pub enum InvalidLogGroupName {
         character: char,
     },
     /// It is too long.
-    #[error("a log group's name has at most 512 characters, and this has {characters}")]
+    #[error("a log group's name has at most 512 characters, and this one has {characters}")]
     Long {
         /// How long it is.
         characters: usize,

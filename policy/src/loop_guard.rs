@@ -26,7 +26,7 @@ impl LoopGuard {
     pub fn written_by(&mut self, log_group: &str, way: &[String]) {
         let why = match way {
             [.., writer] if way.len() > 1 => format!(
-                "{writer} writes to this log group, and what is shipped comes to it: {}",
+                "{writer} writes to this log group, and forwarded events reach it: {}",
                 way.join(" -> ")
             ),
             _ => "the destination itself writes to this log group".to_owned(),
@@ -81,8 +81,8 @@ mod tests {
         assert_eq!(
             guard.why("/tail"),
             Some(
-                "function tail writes to this log group, and what is shipped comes to it: \
-                 Kinesis stream logs -> function tail"
+                "function tail writes to this log group, and forwarded events reach it: Kinesis \
+                 stream logs -> function tail"
             )
         );
     }

@@ -387,8 +387,8 @@ mod tests {
         assert_eq!(
             guard.why("/aws/lambda/b"),
             Some(
-                "function b writes to this log group, and what is shipped comes to it: \
-                 function a -> /a -> function b"
+                "function b writes to this log group, and forwarded events reach it: function a -> \
+                 /a -> function b"
             )
         );
         assert!(!more && !missing);
@@ -442,8 +442,8 @@ mod tests {
         assert_eq!(
             walked.guard.why("/aws/lambda/shape"),
             Some(
-                "function shape writes to this log group, and what is shipped comes to it: \
-                 Kinesis stream logs -> Firehose stream to-s3 -> function shape"
+                "function shape writes to this log group, and forwarded events reach it: Kinesis \
+                 stream logs -> Firehose stream to-s3 -> function shape"
             )
         );
     }
@@ -512,8 +512,8 @@ mod tests {
         assert_eq!(
             walked.guard.why("/copy"),
             Some(
-                "pipe enriched writes to this log group, and what is shipped comes to it: \
-                 Kinesis stream logs -> pipe enriched"
+                "pipe enriched writes to this log group, and forwarded events reach it: Kinesis \
+                 stream logs -> pipe enriched"
             )
         );
     }

@@ -36,7 +36,7 @@ impl FromStr for PolicyId {
 
 /// A string that is no policy's id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a policy's id: it is 8 hexadecimal digits, in small letters")]
+#[error("{text:?} is not a policy ID: it must be 8 lowercase hexadecimal digits")]
 pub struct InvalidPolicyId {
     text: String,
 }

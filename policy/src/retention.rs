@@ -108,7 +108,8 @@ impl FromStr for RetentionMode {
 
 /// A text that names no mode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a mode: it is \"exact\", \"at_least\", \"at_most\" or \"if_unset\"")]
+#[error("{text:?} is not a retention mode: it must be \"exact\", \"at_least\", \"at_most\" or \
+     \"if_unset\"")]
 pub struct UnknownRetentionMode {
     text: String,
 }
@@ -137,7 +138,7 @@ impl FromStr for OnDestroy {
 
 /// A text that does not say what becomes of retention.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not what can be done with retention: it is \"keep\" or \"restore\"")]
+#[error("{text:?} is not a value of retention_on_destroy: it must be \"keep\" or \"restore\"")]
 pub struct UnknownOnDestroy {
     text: String,
 }
@@ -181,14 +182,14 @@ impl fmt::Display for InvalidRetention {
         let days = self.days;
         let below = DAYS.iter().rev().find(|allowed| i64::from(**allowed) < days);
         let above = DAYS.iter().find(|allowed| i64::from(**allowed) > days);
-        write!(f, "CloudWatch Logs does not keep events for {days} days; ")?;
+        write!(f, "CloudWatch Logs does not support a retention of {days} days; ")?;
         match (below, above) {
-            (Some(below), Some(above)) => write!(f, "the nearest it takes are {below} and {above}"),
+            (Some(below), Some(above)) => write!(f, "the nearest values are {below} and {above}"),
             (None, Some(above)) => {
-                write!(f, "the shortest it takes is {above}, and 0 means never expire")
+                write!(f, "the shortest is {above}, and 0 means never expire")
             }
             (Some(below), None) => {
-                write!(f, "the longest it takes is {below}, and 0 means never expire")
+                write!(f, "the longest is {below}, and 0 means never expire")
             }
             (None, None) => f.write_str("0 means never expire"),
         }

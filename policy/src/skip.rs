@@ -44,13 +44,13 @@ impl fmt::Display for Skip {
         match self {
             Self::Loop(why) => write!(f, "loop: {why}"),
             Self::Class(class) => {
-                write!(f, "class: subscription filters work on STANDARD, and this is {class}")
+                write!(f, "class: subscription filters require STANDARD, and this is {class}")
             }
             Self::Obstacle(Obstacle::Full) => {
-                f.write_str("full: there is no free slot for a subscription filter")
+                f.write_str("full: the log group is at its quota of subscription filters")
             }
             Self::Obstacle(Obstacle::NameTaken(by)) => {
-                write!(f, "name taken: a filter of this name that is not ours ships to {by}")
+                write!(f, "name taken: another owner's filter with this name forwards to {by}")
             }
             Self::Obstacle(Obstacle::Denied(why)) => write!(f, "denied: {why}"),
         }

@@ -100,10 +100,10 @@ fn fits(pattern: &str, text: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTags {
     /// There are none.
-    #[error("every log group has all of no tags: name at least one tag, or leave tags out")]
+    #[error("empty tags would match every log group: name at least one tag, or remove tags")]
     None,
     /// More than a log group can have.
-    #[error("a log group has at most 50 tags, and these are {tags}")]
+    #[error("a log group has at most 50 tags, and {tags} are set")]
     Many {
         /// How many there are.
         tags: usize,
@@ -121,7 +121,7 @@ pub enum InvalidTags {
     },
     /// A key with a character that keys do not have.
     #[error(
-        "{key:?} cannot be a tag's key: it holds {character:?}, and keys are made of letters, \
+        "{key:?} is not a valid tag key: it contains {character:?}, and keys consist of letters, \
          digits, spaces and _ . : / = + - @"
     )]
     CharacterOfKey {
@@ -131,7 +131,7 @@ pub enum InvalidTags {
         character: char,
     },
     /// A value that is too long.
-    #[error("a tag's value has at most 256 characters, and that of {key:?} has {characters}")]
+    #[error("a tag's value has at most 256 characters, and the value of {key:?} has {characters}")]
     LongValue {
         /// The tag's key.
         key: String,
@@ -140,8 +140,8 @@ pub enum InvalidTags {
     },
     /// A value with a character that values do not have.
     #[error(
-        "{value:?} cannot be the value of the tag {key:?}: it holds {character:?}, and values are \
-         made of letters, digits, spaces and _ . : / = + - @, with * for any text"
+        "{value:?} is not a valid value of the tag {key:?}: it contains {character:?}, and values \
+         consist of letters, digits, spaces and _ . : / = + - @, with * for any text"
     )]
     CharacterOfValue {
         /// The tag's key.
@@ -196,7 +196,7 @@ mod tests {
         let check = |pairs: &[(&str, &str)], expected: &str| {
             assert_eq!(TagFilter::parse(tags(pairs)).unwrap_err().to_string(), expected);
         };
-        check(&[], "every log group has all of no tags: name at least one tag, or leave tags out");
+        check(&[], "empty tags would match every log group: name at least one tag, or remove tags");
         check(&[("", "x")], "a tag's key cannot be empty");
         check(
             &[("te*m", "x")],

@@ -1,5 +1,5 @@
-//! Looks at one configured value at a time. The schema calls these with what is known, and adds
-//! the path of the attribute.
+//! Checks of single configured values. The schema calls these with known values, and adds the path
+//! of the attribute.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -21,7 +21,7 @@ type Checked = Result<(), Diagnostic>;
 const MAX_PATTERN_CHARACTERS: usize = 1024;
 const MAX_CRITERIA_CHARACTERS: usize = 2000;
 const SYSTEM_FIELDS: [&str; 2] = ["@aws.account", "@aws.region"];
-/// CloudTrail tells of 90 days.
+/// CloudTrail keeps 90 days of events.
 const FULL_REFRESH_AFTER_HOURS: RangeInclusive<i64> = 1..=720;
 const MAX_RETRIES: i64 = 1000;
 const ACCOUNT_DIGITS: usize = 12;
@@ -30,7 +30,8 @@ const LONGEST_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 
 pub(crate) fn policy_name(name: &str) -> Checked {
     name.parse::<FilterName>().map(drop).map_err(|error| {
-        invalid("Invalid name", format!("The policy's name is also its filters' name: {error}."))
+        invalid("Invalid name", format!("The policy's name is also the name of its filters: \
+             {error}."))
     })
 }
 
@@ -46,7 +47,8 @@ pub(crate) fn filter_pattern(pattern: &str) -> Checked {
         return Ok(());
     }
     let detail = format!(
-        "A filter pattern has at most {MAX_PATTERN_CHARACTERS} characters, and this has {characters}."
+        "A filter pattern has at most {MAX_PATTERN_CHARACTERS} characters, and this one has \
+         {characters}."
     );
     Err(invalid("Filter pattern too long", detail))
 }
@@ -65,7 +67,8 @@ pub(crate) fn role_arn(arn: &str) -> Checked {
         return Ok(());
     }
     let detail =
-        format!("{arn} is not the ARN of an IAM role, as in arn:aws:iam::123456789012:role/NAME.");
+        format!("{arn} is not the ARN of an IAM role, for example \
+             arn:aws:iam::123456789012:role/NAME.");
     Err(invalid("Invalid role ARN", detail))
 }
 
@@ -109,10 +112,11 @@ pub(crate) fn field_selection_criteria(criteria: &str) -> Checked {
     let characters = criteria.chars().count();
     let detail = if !(1..=MAX_CRITERIA_CHARACTERS).contains(&characters) {
         format!(
-            "Criteria have 1 to {MAX_CRITERIA_CHARACTERS} characters, and these have {characters}."
+            "The criteria must have 1 to {MAX_CRITERIA_CHARACTERS} characters, and these have \
+             {characters}."
         )
     } else if criteria.trim().is_empty() {
-        "Criteria of blanks alone select nothing. Leave the argument out.".to_owned()
+        "The criteria are blank. Remove the argument.".to_owned()
     } else {
         return Ok(());
     };
@@ -124,7 +128,7 @@ pub(crate) fn system_field(field: &str) -> Checked {
         return Ok(());
     }
     let detail =
-        format!("{field:?} is not a system field: it is one of {}.", SYSTEM_FIELDS.join(", "));
+        format!("{field:?} is not a system field: it must be one of {}.", SYSTEM_FIELDS.join(", "));
     Err(invalid("Unknown system field", detail))
 }
 
@@ -138,8 +142,8 @@ pub(crate) fn log_group_class(class: &str) -> Checked {
 pub(crate) fn tags(tags: &BTreeMap<String, Attr<String>>) -> Checked {
     if let Some((key, _)) = tags.iter().find(|(_, value)| value.is_null()) {
         let detail = format!(
-            "The tag {key:?} is wanted with null as its value, which no tag has. Give \"*\" for any \
-             value, or leave the tag out."
+            "The value of the tag {key:?} is null, which matches no tag. Use \"*\" for any value, \
+             or remove the tag."
         );
         return Err(invalid("Invalid tags", detail));
     }
@@ -157,7 +161,7 @@ pub(crate) fn number_of_log_groups(number: i64) -> Checked {
     }
     Err(invalid(
         "Invalid number",
-        format!("A number of log groups is 0 or more, and this is {number}."),
+        format!("The number of log groups must be 0 or more, and this is {number}."),
     ))
 }
 
@@ -167,12 +171,12 @@ pub(crate) fn log_group_name(name: &str) -> Checked {
 
 pub(crate) fn name_prefix(prefix: &str) -> Checked {
     if prefix.is_empty() {
-        let detail = "Every name begins with nothing, so this would choose every log group. To do that \
-                      on purpose write name_regex = \".*\".";
+        let detail = "An empty prefix would match every log group. To match every log group on \
+                      purpose, set name_regex = \".*\".";
         return Err(invalid("Empty name prefix", detail.to_owned()));
     }
     check_log_group_name(prefix).map_err(|error| {
-        invalid("Invalid name prefix", format!("No log group's name begins so: {error}."))
+        invalid("Invalid name prefix", format!("No log group's name can begin with it: {error}."))
     })
 }
 
@@ -207,7 +211,8 @@ pub(crate) fn region(region: &str) -> Checked {
     if shaped {
         return Ok(());
     }
-    Err(invalid("Invalid region", format!("{region:?} is not a region's name, as in eu-west-1.")))
+    Err(invalid("Invalid region", format!("{region:?} is not a region's name, for example \
+         eu-west-1.")))
 }
 
 pub(crate) fn max_retries(retries: i64) -> Checked {
@@ -215,7 +220,7 @@ pub(crate) fn max_retries(retries: i64) -> Checked {
         return Ok(());
     }
     let detail =
-        format!("A call can be made again 0 to {MAX_RETRIES} times, and this is {retries}.");
+        format!("The number of retries must be from 0 to {MAX_RETRIES}, and this is {retries}.");
     Err(invalid("Invalid number of retries", detail))
 }
 
@@ -226,18 +231,18 @@ pub(crate) fn url(url: &str) -> Checked {
     }
     Err(invalid(
         "Invalid URL",
-        format!("{url:?} is not an address that begins with https:// or http://."),
+        format!("{url:?} is not a URL that begins with https:// or http://."),
     ))
 }
 
-/// Empty is no proxy.
+/// An empty string means no proxy.
 pub(crate) fn proxy(url: &str) -> Checked {
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
     if url.is_empty() || (matches!(scheme, "http" | "https") && !rest.is_empty()) {
         return Ok(());
     }
     // It may hold a password, so it is not repeated.
-    let detail = "This is not the address of a proxy, as in http://proxy.example.com:3128.";
+    let detail = "The value is not the URL of a proxy, for example http://proxy.example.com:3128.";
     Err(invalid("Invalid proxy", detail.to_owned()))
 }
 
@@ -250,8 +255,8 @@ pub(crate) fn path(path: &str) -> Checked {
 
 pub(crate) fn given(text: &str) -> Checked {
     if text.is_empty() {
-        let detail = "An empty text gives nothing here. Leave the argument out, or give null, to have \
-                      it come from the environment and the shared files.";
+        let detail = "The value is empty. Remove the argument, or set it to null, to use the \
+                      environment and the shared files.";
         return Err(invalid("Empty value", detail.to_owned()));
     }
     Ok(())
@@ -262,14 +267,14 @@ pub(crate) fn retry_mode(mode: &str) -> Checked {
         "standard" => Ok(()),
         "adaptive" => Err(invalid(
             "Unsupported retry mode",
-            "The provider keeps to AWS's quotas from the first call on and does not wait to be \
-             throttled before it slows down, so there is no mode \"adaptive\". Leave retry_mode out, \
-             and lower requests_per_second if others use up the same quotas."
+            "The provider limits its rate to AWS's quotas from the first request on instead of \
+             adapting after it was throttled, so there is no mode \"adaptive\". Remove retry_mode, \
+             and lower requests_per_second if other clients use the same quotas."
                 .to_owned(),
         )),
         mode => Err(invalid(
             "Invalid retry mode",
-            format!("{mode:?} is not a retry mode: it is \"standard\"."),
+            format!("{mode:?} is not a retry mode: it must be \"standard\"."),
         )),
     }
 }
@@ -278,7 +283,7 @@ pub(crate) fn account_id(id: &str) -> Checked {
     if id.len() == ACCOUNT_DIGITS && id.chars().all(|c| c.is_ascii_digit()) {
         return Ok(());
     }
-    Err(invalid("Invalid account", format!("{id:?} is not the twelve digits of an AWS account.")))
+    Err(invalid("Invalid account", format!("{id:?} is not an AWS account ID of 12 digits.")))
 }
 
 pub(crate) fn session_name(name: &str) -> Checked {
@@ -290,7 +295,7 @@ pub(crate) fn source_identity(name: &str) -> Checked {
 }
 
 pub(crate) fn external_id(id: &str) -> Checked {
-    session_word("Invalid external id", "An external id", id, 2..=1224, "_+=,.@:/-")
+    session_word("Invalid external ID", "An external ID", id, 2..=1224, "_+=,.@:/-")
 }
 
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
@@ -305,11 +310,11 @@ fn session_word(
     let wrong = text.chars().find(|c| !(c.is_ascii_alphanumeric() || signs.contains(*c)));
     let detail = if !length.contains(&characters) {
         let (least, most) = (length.start(), length.end());
-        format!("{what} has {least} to {most} characters, and this has {characters}.")
+        format!("{what} has {least} to {most} characters, and this one has {characters}.")
     } else if let Some(wrong) = wrong {
         let signs: Vec<_> = signs.chars().map(String::from).collect();
         let signs = signs.join(" ");
-        format!("{what} is made of letters, digits and {signs}, and this holds {wrong:?}.")
+        format!("{what} may contain letters, digits and {signs}, and this one contains {wrong:?}.")
     } else {
         return Ok(());
     };
@@ -319,13 +324,14 @@ fn session_word(
 pub(crate) fn session_duration(text: &str) -> Checked {
     let duration = humantime::parse_duration(text).map_err(|error| {
         let detail =
-            format!("{text:?} is not a length of time, as in \"1h\" or \"1h30m\": {error}.");
+            format!("{text:?} is not a duration, for example \"1h\" or \"1h30m\": {error}.");
         invalid("Invalid duration", detail)
     })?;
     if (SHORTEST_SESSION..=LONGEST_SESSION).contains(&duration) {
         return Ok(());
     }
-    let detail = format!("A session lasts 15 minutes to 12 hours, and this is {text}.");
+    let detail = format!("The duration of a session must be from 15 minutes to 12 hours, and this \
+         is {text}.");
     Err(invalid("Invalid duration", detail))
 }
 
@@ -333,7 +339,7 @@ pub(crate) fn iam_policy(text: &str) -> Checked {
     match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
         Ok(_) => Ok(()),
         Err(error) => {
-            let detail = format!("This is not an IAM policy in JSON: {error}.");
+            let detail = format!("The value is not an IAM policy in JSON: {error}.");
             Err(invalid("Invalid policy", detail))
         }
     }
@@ -346,7 +352,7 @@ pub(crate) fn policy_arn(arn: &str) -> Checked {
         return Ok(());
     }
     let detail = format!(
-        "{arn} is not the ARN of an IAM policy, as in arn:aws:iam::123456789012:policy/NAME."
+        "{arn} is not the ARN of an IAM policy, for example arn:aws:iam::123456789012:policy/NAME."
     );
     Err(invalid("Invalid policy ARN", detail))
 }
@@ -390,12 +396,13 @@ mod tests {
         let error = distribution("Sticky").unwrap_err();
         assert_eq!(
             error.detail,
-            "\"Sticky\" is not a distribution: it is \"ByLogStream\" or \"Random\"."
+            "\"Sticky\" is not a distribution: it must be \"ByLogStream\" or \"Random\"."
         );
         let error = retention_in_days(31).unwrap_err();
         assert_eq!(
             error.detail,
-            "CloudWatch Logs does not keep events for 31 days; the nearest it takes are 30 and 60."
+            "CloudWatch Logs does not support a retention of 31 days; the nearest values are 30 \
+             and 60."
         );
     }
 }

@@ -25,15 +25,14 @@ pub(crate) fn blocks(block: Block) -> Block {
         .block(
             "select",
             NestedBlock::list(rule(
-                "Log groups to choose. All that is given in one block must hold; a log group is \
-                 chosen if any `select` block holds and no `exclude` block does.",
+                "Selects log groups. All conditions of one block must match; a log group is \
+                 selected if any `select` block matches and no `exclude` block does.",
             )),
         )
         .block(
             "exclude",
             NestedBlock::list(rule(
-                "Log groups to leave out of what `select` chooses. All that is given in one block \
-                 must hold.",
+                "Excludes log groups that `select` matches. All conditions of one block must match.",
             )),
         )
 }
@@ -120,7 +119,7 @@ fn rule(description: &str) -> Block {
         .attribute(
             "name_prefixes",
             names()
-                .describe("Beginnings of names, as in `/aws/lambda/`: one of them must hold.")
+                .describe("Name prefixes, for example `/aws/lambda/`: one of them must match.")
                 .check_each(|prefix: &String| checks::name_prefix(prefix)),
         )
         .attribute(
@@ -136,8 +135,8 @@ fn rule(description: &str) -> Block {
             "tags",
             Attribute::optional(Type::map(Type::String))
                 .describe(
-                    "Tags that the log group must have, all of them. `*` in a value stands for any \
-                     text, so `\"*\"` is any value; upper and lower case differ.",
+                    "Tags that the log group must have, all of them. `*` in a value matches any \
+                     string, so `\"*\"` matches any value; case-sensitive.",
                 )
                 .check(|tags: &BTreeMap<String, Attr<String>>| checks::tags(tags)),
         )

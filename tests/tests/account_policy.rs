@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::scene::{SIMULATED_ACCOUNT, Scene, says};
 
-const TWICE: &str = "shipped by the account's policy too";
+const TWICE: &str = "also forwarded by the account-level policy";
 
 fn scene(groups: &[&str]) -> Scene {
     Scene::simulated(Simulator::builder(), groups)
@@ -33,8 +33,8 @@ fn what_the_account_ships_there_too_is_warned_of_once_in_each_plan() {
     account_ships(&scene, &scene.shipper(), &["/app/b"]);
     scene.policy(&scene.usual_policy());
     let told = format!(
-        "The account's subscription policy \"all\" ships to {}, and so does this policy. Events \
-         arrive there twice, and are paid for twice, from: /app/a /app/c Leave these",
+        "The account-level subscription policy \"all\" forwards to {}, and so does this policy. \
+         Events are delivered and billed twice from: /app/a /app/c Exclude these",
         scene.shipper()
     );
     let first = scene.plan();
@@ -92,7 +92,7 @@ fn a_missing_permission_is_told_once_and_stops_nothing() {
     let plan = scene.run(0, |terraform| terraform.plan(&[]));
     says(&plan, "Warning: Loop detection is incomplete");
     says(&plan, "\"Action\": \"logs:DescribeAccountPolicies\"");
-    assert_eq!(plan.text().matches("Warning: Loops").count(), 1, "{plan}");
+    assert_eq!(plan.text().matches("Warning: Loop detection").count(), 1, "{plan}");
 }
 
 #[test]
@@ -109,10 +109,11 @@ fn a_policy_of_the_account_that_reads_as_none_did_is_told_and_stops_nothing() {
         }]})
     });
     let plan = scene.run(0, |terraform| terraform.plan(&[]));
-    says(&plan, "What the account ships by a subscription policy of its own could not be seen");
+    says(&plan, "The account-level subscription policy could not be read");
     says(
         &plan,
-        "the account's subscription policy \"all\" reads as none did when this was written.",
+        "the account-level subscription policy \"all\" has a document or selection criteria in an \
+         unknown format.",
     );
 }
 
@@ -139,7 +140,7 @@ fn a_loop_through_the_accounts_policy_cannot_be_made() {
     scene.apply();
     scene.ships("/app/a", &tail);
     scene.ships_nowhere("/app/reader");
-    let why = "loop: function reader writes to this log group, and what is shipped comes to it: \
+    let why = "loop: function reader writes to this log group, and forwarded events reach it: \
                function tail -> /aws/lambda/tail -> function reader";
     assert_eq!(scene.state()["skipped"], json!({"/app/reader": why}));
     scene.plan_is_empty();

@@ -43,7 +43,7 @@ fn a_full_group_is_skipped_and_not_asked_again_until_its_filters_change() {
     scene.proxy.on("PutSubscriptionFilter").group("/app/full").fail(AwsError::limit_exceeded());
     let apply = scene.apply();
     assert!(!apply.text().contains("not yet as the policy says"), "{apply}");
-    let reason = "full: there is no free slot for a subscription filter";
+    let reason = "full: the log group is at its quota of subscription filters";
     assert_eq!(scene.state()["skipped"], json!({"/app/full": reason}));
     assert_eq!(scene.state()["pending"], 0);
     scene.proxy.forget_calls();

@@ -140,8 +140,8 @@ const ARGUMENTS: &[Argument] = &[
     (
         "resource logagg_policy assume_role",
         "external_id",
-        Some("Invalid external id"),
-        Some(("\"a b\"", "Invalid external id")),
+        Some("Invalid external ID"),
+        Some(("\"a b\"", "Invalid external ID")),
     ),
     (GROUPS, "region", Some("Invalid region"), Some(("\"EU\"", "Invalid region"))),
     (GROUPS, "include_subscription_filters", FINE, None),
@@ -210,8 +210,8 @@ const ARGUMENTS: &[Argument] = &[
     (
         "data logagg_log_groups assume_role",
         "external_id",
-        Some("Invalid external id"),
-        Some(("\"a\"", "Invalid external id")),
+        Some("Invalid external ID"),
+        Some(("\"a\"", "Invalid external ID")),
     ),
     (PROVIDER, "region", Some("Invalid region"), Some(("\"Ireland\"", "Invalid region"))),
     (PROVIDER, "sts_region", Some("Invalid region"), Some(("\"here\"", "Invalid region"))),
@@ -262,8 +262,8 @@ const ARGUMENTS: &[Argument] = &[
     (
         "provider assume_role",
         "external_id",
-        Some("Invalid external id"),
-        Some(("\"a\"", "Invalid external id")),
+        Some("Invalid external ID"),
+        Some(("\"a\"", "Invalid external ID")),
     ),
     (
         "provider assume_role",

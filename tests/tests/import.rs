@@ -117,7 +117,7 @@ fn an_import_id_that_is_none_says_what_one_is() {
     );
     check(
         "ship@eu-west-1@arn:aws:iam::1:role/logs?external_id=",
-        "An external id has 2 to 1224 characters",
+        "An external ID has 2 to 1224 characters",
     );
 }
 

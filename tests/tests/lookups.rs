@@ -35,7 +35,7 @@ fn the_accounts_policies_are_asked_for_twice_at_most() {
     scene.proxy.forget_calls();
     let later = scene.run(0, |terraform| terraform.plan(&[]));
     assert_eq!(scene.proxy.calls_of(ACCOUNT_POLICIES).len(), 2, "{later}");
-    says(&later, "What the account ships by a subscription policy of its own could not be seen");
+    says(&later, "The account-level subscription policy could not be read");
     says(&later, "DescribeAccountPolicies failed 2 times: InternalFailure");
 }
 
@@ -49,7 +49,7 @@ fn a_call_that_is_not_implemented_is_made_once() {
     says(&first, "Warning: Account's subscription policies not seen for the policy \"ship\"");
     scene.apply_plan();
     let later = scene.run(0, |terraform| terraform.plan(&[]));
-    says(&later, "What the account ships by a subscription policy of its own could not be seen");
+    says(&later, "The account-level subscription policy could not be read");
     says(&later, message);
 }
 
@@ -75,7 +75,7 @@ fn what_lies_behind_the_destination_holds_up_no_plan() {
     assert_eq!(scene.proxy.calls_of(&operation).len(), 2, "{:?}", scene.proxy.calls());
     says(&plan, "Warning: Loop detection is incomplete");
     says(&plan, "GetFunctionConfiguration failed 2 times: ");
-    assert_eq!(plan.text().matches("Warning: Loops").count(), 1, "{plan}");
+    assert_eq!(plan.text().matches("Warning: Loop detection").count(), 1, "{plan}");
 }
 
 #[test]

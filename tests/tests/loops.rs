@@ -40,7 +40,7 @@ fn role(scene: &Scene) -> String {
 
 /// Why a group is skipped: what writes to it, and the way there.
 fn by_way_of(writer: &str, way: &str) -> String {
-    format!("loop: {writer} writes to this log group, and what is shipped comes to it: {way}")
+    format!("loop: {writer} writes to this log group, and forwarded events reach it: {way}")
 }
 
 #[track_caller]

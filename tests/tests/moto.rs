@@ -145,7 +145,7 @@ fn a_log_group_without_room_is_skipped_where_that_is_wanted() {
     scene.apply();
     assert_eq!(
         scene.state()["skipped"],
-        json!({"/app/full": "full: there is no free slot for a subscription filter"})
+        json!({"/app/full": "full: the log group is at its quota of subscription filters"})
     );
     assert_eq!(scene.state()["pending"], 0);
     scene.plan_is_empty();

@@ -154,7 +154,7 @@ fn every_log_group_stands_as_in_terraforms_plan() {
     assert_eq!(
         states,
         [
-            ("/aws/lambda/shipper", "✖ must not be shipped"),
+            ("/aws/lambda/shipper", "✖ would create a loop"),
             ("/app/taken", "⚠ conflict"),
             ("/app/missing", "+ not subscribed"),
             ("/app/new", "+ not subscribed"),
@@ -162,14 +162,14 @@ fn every_log_group_stands_as_in_terraforms_plan() {
             ("/app/kept", "◷ retention differs"),
             ("/app/delivered", "– skipped"),
             ("/app/rare", "– skipped"),
-            ("/app/fine", "✓ in place"),
+            ("/app/fine", "✓ compliant"),
         ]
     );
     for (name, reason) in plan.after["skipped"].as_object().unwrap() {
         let reason = reason.as_str().unwrap();
         assert!(page.contains(reason), "{name} {reason}\n{page}");
     }
-    assert!(page.contains("<h1>6 of 9 log groups are not as the policies say</h1>"), "{page}");
+    assert!(page.contains("<h1>6 of 9 log groups have drifted</h1>"), "{page}");
     assert!(page.contains("Filter name taken on 1 log group"), "{page}");
     assert!(page.contains("/elsewhere/big"), "{page}");
 }
@@ -256,9 +256,9 @@ fn policies_that_cannot_hold_together_are_told_on_the_page() {
     let documents =
         json!({"policies": [document("month", 30, "/app/"), document("week", 7, "/app/b")]});
     let page = page(&report(&scene, &documents, &["--detailed-exitcode"]), 2);
-    let fight = "Keeps it from being applied: Policies conflict over the retention of 1 log group";
+    let fight = "Error: blocks apply: Policies conflict over the retention of 1 log group";
     assert!(page.contains(fight), "{page}");
-    let (_, shared) = page.split_once("Log groups that several policies choose").unwrap();
+    let (_, shared) = page.split_once("Log groups that several policies select").unwrap();
     let shared = shared.split("</table>").next().unwrap();
     assert!(shared.contains("/app/b") && !shared.contains("/app/a"), "{shared}");
     assert!(shared.contains("month in eu-central-1") && shared.contains("week in eu-central-1"));

@@ -68,7 +68,7 @@ fn is_governed_by_tags(scene: &Scene) {
     let rule = format!("name_prefixes = [\"/app/\"]\n  {SEARCH}");
     policy(scene, &select(&rule));
     let plan = scene.plan();
-    says(&plan, "its selection matches 1 log group.");
+    says(&plan, "the selection matches 1 log group.");
     scene.apply_plan();
     scene.ships("/app/a", &scene.shipper());
     assert_eq!(scene.state()["log_groups"], json!({"/app/a": entry("active", 30)}));
@@ -110,7 +110,7 @@ fn log_groups_are_chosen_by_all_of_their_tags() {
     ]);
     policy(&scene, &select("tags = { team = \"search\", env = \"prod\" }"));
     let plan = scene.plan();
-    says(&plan, "In eu-central-1 its selection matches 1 log group.");
+    says(&plan, "In eu-central-1 the selection matches 1 log group.");
     scene.apply_plan();
     scene.ships("/app/a", &scene.shipper());
     for other in ["/app/b", "/app/c", "/app/d"] {

@@ -164,8 +164,8 @@ fn selections() {
         case(
             &without(&select("name_prefixes = [\"/a\", \"\"]")),
             "Empty name prefix",
-            "Every name begins with nothing, so this would choose every log group. To do that on \
-             purpose write name_regex = \".*\".",
+            "An empty prefix would match every log group. To match every log group on purpose, set \
+             name_regex = \".*\".",
         ),
         case(
             &without(&select("name_prefixes = [\"/aws/lambda/*\"]")),
@@ -294,7 +294,7 @@ fn destinations() {
         case(
             &policy(STREAM, &format!("role_arn = \"{ROLE}\"\ndistribution = \"Sticky\"")),
             "Invalid distribution",
-            "\"Sticky\" is not a distribution: it is \"ByLogStream\" or \"Random\".",
+            "\"Sticky\" is not a distribution: it must be \"ByLogStream\" or \"Random\".",
         ),
         case(
             &policy(FUNCTION, "distribution = \"Random\""),
@@ -331,7 +331,8 @@ fn retentions() {
         added(
             "retention_in_days = 31",
             "Invalid retention",
-            "CloudWatch Logs does not keep events for 31 days; the nearest it takes are 30 and 60.",
+            "CloudWatch Logs does not support a retention of 31 days; the nearest values are 30 \
+             and 60.",
         ),
         added(
             "retention_in_days = -1",

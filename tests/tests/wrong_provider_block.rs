@@ -100,9 +100,9 @@ fn accounts_regions_and_calls() {
             "retry_mode = \"adaptive\"",
             "retry_mode = \"adaptive\"",
             "Unsupported retry mode",
-            "The provider keeps to AWS's quotas from the first call on and does not wait to be \
-             throttled before it slows down, so there is no mode \"adaptive\". Leave retry_mode \
-             out, and lower requests_per_second if others use up the same quotas.",
+            "The provider limits its rate to AWS's quotas from the first request on instead of \
+             adapting after it was throttled, so there is no mode \"adaptive\". Remove retry_mode, \
+             and lower requests_per_second if other clients use the same quotas.",
         ),
         (
             "retry_mode = \"legacy\"",
@@ -121,7 +121,7 @@ fn accounts_regions_and_calls() {
 
 #[test]
 fn connections() {
-    let proxy = "This is not the address of a proxy, as in http://proxy.example.com:3128.";
+    let proxy = "The value is not the URL of a proxy, for example http://proxy.example.com:3128.";
     check_provider(&[
         ("http_proxy = \"proxy:3128\"", "http_proxy = \"proxy:3128\"", "Invalid proxy", proxy),
         (
@@ -211,13 +211,13 @@ fn roles() {
     let only_assume_role = [
         (
             "external_id = \"\"",
-            "Invalid external id",
-            "An external id has 2 to 1224 characters, and this has 0.",
+            "Invalid external ID",
+            "An external ID has 2 to 1224 characters, and this has 0.",
         ),
         (
             "external_id = \"a*\"",
-            "Invalid external id",
-            "An external id is made of letters, digits and _ + = , . @ : / -, and this holds '*'.",
+            "Invalid external ID",
+            "An external ID is made of letters, digits and _ + = , . @ : / -, and this holds '*'.",
         ),
         (
             "source_identity = \"j\"",
@@ -299,8 +299,8 @@ fn the_data_source() {
             "select {\n  name_prefixes = [\"\"]\n}",
             "name_prefixes = [\"\"]",
             "Empty name prefix",
-            "Every name begins with nothing, so this would choose every log group. To do that on \
-             purpose write name_regex = \".*\".",
+            "An empty prefix would match every log group. To match every log group on purpose, set \
+             name_regex = \".*\".",
         ),
         (
             "select {\n  names = [\"my group\"]\n}",

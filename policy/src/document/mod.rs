@@ -50,15 +50,15 @@ impl Document {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDocument {
     /// It is not JSON.
-    #[error("the text is not JSON: {why}")]
+    #[error("the document is not JSON: {why}")]
     NotJson {
         /// Where, and what is in the way.
         why: String,
     },
     /// It was written for another version of this.
     #[error(
-        "the document has version {found}, and this reads version {READ}: use the provider and the \
-         Lambda functions of one release", READ = VERSION
+        "the document has version {found}, and this release reads version {READ}: use the provider \
+         and the Lambda functions of one release", READ = VERSION
     )]
     Version {
         /// As it stands there.

@@ -100,7 +100,7 @@ fn what_is_wrong_is_named() {
     );
     check(
         &with("\"retention_in_days\":30,", ""),
-        "destination_arn: without it and without retention_in_days the policy does nothing",
+        "destination_arn: without it and without retention_in_days the policy has no effect",
     );
     check(
         &with(":30", ":31"),
@@ -139,13 +139,13 @@ fn what_is_wrong_is_named() {
     );
     check(
         &with("[{\"name_prefixes\":[\"/aws/lambda/\"]}]", "[]"),
-        "select: a policy needs at least one rule that says which log groups it governs",
+        "select: a policy requires at least one rule that selects log groups",
     );
     let rule = |rule: &str| with("{\"name_prefixes\":[\"/aws/lambda/\"]}", rule);
     check(
         &rule("{\"names\":[\"/a\"]},{}"),
-        "select[1]: an empty rule would hold for every log group; to mean that, give it a \
-         name_regex of \".*\"",
+        "select[1]: an empty rule would match every log group; to match every log group on \
+         purpose, set name_regex to \".*\"",
     );
     check(
         &rule("{\"names\":[\"/a*\"]}"),

@@ -155,7 +155,7 @@ impl Written {
             destination_of("replace_destination_arns", arn)?;
         }
         if self.select.is_empty() {
-            let why = "a policy needs at least one rule that says which log groups it governs";
+            let why = "a policy requires at least one rule that selects log groups";
             return Err(InvalidDocument::field("select", why));
         }
         let selection = Selection {
@@ -180,7 +180,7 @@ impl Written {
         }
         let account = &self.account_id;
         if account.len() != ACCOUNT_DIGITS || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-            let why = format!("{account:?} is not the number of an account, which has 12 digits");
+            let why = format!("{account:?} is not an account ID of 12 digits");
             return Err(InvalidDocument::field("account_id", why));
         }
         Ok(())
@@ -191,7 +191,7 @@ impl Written {
         let ships = self.destination_arn.is_some();
         let keeps = self.retention_in_days.is_some();
         if !ships && !keeps {
-            let why = "without it and without retention_in_days the policy does nothing";
+            let why = "without it and without retention_in_days the policy has no effect";
             return Err(InvalidDocument::field("destination_arn", why));
         }
         for (field, is_given, other, other_is_given) in [
@@ -222,7 +222,7 @@ impl Written {
             ("retention_mode", self.retention_mode.is_some(), "retention_in_days", keeps),
         ] {
             if is_given && !other_is_given {
-                let why = format!("it says nothing without {other}");
+                let why = format!("it has no effect without {other}");
                 return Err(InvalidDocument::field(field, why));
             }
         }
@@ -289,8 +289,8 @@ impl WrittenRule {
             log_group_classes: self.log_group_classes,
         };
         if rule.is_empty() {
-            let why = "an empty rule would hold for every log group; to mean that, give it a \
-                       name_regex of \".*\"";
+            let why = "an empty rule would match every log group; to match every log group on \
+                       purpose, set name_regex to \".*\"";
             return Err(InvalidDocument::field(here, why));
         }
         Ok(rule)

@@ -41,7 +41,7 @@ impl Reader {
             request.customize().interceptor(clock.clone()).send()
         };
         self.call(operation, ask).await?;
-        clock.read().ok_or_else(|| CallError::nonsense(operation, "the answer has no Date header"))
+        clock.read().ok_or_else(|| CallError::nonsense(operation, "the response has no Date header"))
     }
 
     /// Calls of one kind on log groups since a time, as far as CloudTrail knows of them, or nothing
@@ -101,7 +101,7 @@ fn told(event: &types::Event) -> Result<Option<Event>, String> {
     let id = event.event_id().unwrap_or_default();
     let record = event.cloud_trail_event().unwrap_or_default();
     let record: Record<'_> = serde_json::from_str(record)
-        .map_err(|error| format!("event {id} is not as CloudTrail writes them: {error}"))?;
+        .map_err(|error| format!("event {id} is not a CloudTrail event: {error}"))?;
     let log_group = record.request_parameters.and_then(|parameters| parameters.log_group_name);
     match (event.event_time(), log_group) {
         (Some(time), Some(log_group)) => {

@@ -241,7 +241,7 @@ fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
-const NOTHING_GIVEN: &str = "the answer holds no credentials";
+const NOTHING_GIVEN: &str = "the response contains no credentials";
 
 fn not_assumed(role_arn: &str, of: RoleOf, message: String) -> CredentialsError {
     CredentialsError::provider_error(NotAssumed { role_arn: role_arn.to_owned(), message, of })

@@ -32,7 +32,7 @@ pub(crate) enum RoleOf {
 
 /// Who was asked for credentials and gave none.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{who} gave no credentials: {why}")]
+#[error("{who} returned no credentials: {why}")]
 pub(super) struct NotGiven {
     who: String,
     why: String,

@@ -53,7 +53,7 @@ pub(super) enum Met {
 
 /// An endpoint refused so many connections that no more are tried.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("could not connect to {url} in {attempts} attempts: {why}")]
+#[error("could not connect to {url} after {attempts} attempts: {why}")]
 pub(super) struct GivenUp {
     url: String,
     attempts: usize,
@@ -185,7 +185,7 @@ mod tests {
             assert_eq!(made.load(Ordering::Relaxed), 3);
             assert_eq!(start.elapsed(), PAUSES.iter().sum::<Duration>());
             let told = given_up[19].clone().unwrap_err().to_string();
-            assert!(told.starts_with("could not connect to http://127.0.0.1:9 in 3 attempts: "));
+            assert!(told.starts_with("could not connect to http://127.0.0.1:9 after 3 attempts: "));
         }
     }
 

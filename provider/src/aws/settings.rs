@@ -124,7 +124,7 @@ pub(crate) enum Trust {
 /// Why AWS cannot be reached as configured.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CannotConnect {
-    #[error("no region is given by the provider block, AWS_REGION or the profile")]
+    #[error("no region is set in the provider block, AWS_REGION or the profile")]
     NoRegion,
     #[error("{} cannot be read", path.display())]
     UnreadableFile {
@@ -138,18 +138,18 @@ pub(crate) enum CannotConnect {
     UnreadableProfiles(#[source] ProfileFileLoadError),
     #[error("the shared configuration files have no profile {name:?}")]
     NoProfile { given: Given, name: String },
-    #[error("{text:?} is no number of attempts")]
+    #[error("{text:?} is not a number of attempts")]
     NoAttempts { given: Given, text: String },
-    #[error("{} holds no certificate in PEM format", path.display())]
+    #[error("{} contains no certificate in PEM format", path.display())]
     NoCertificate { given: Given, path: PathBuf },
     /// Its text may hold a password, so it is not repeated.
-    #[error("the address of the proxy is not one")]
+    #[error("invalid proxy URL")]
     NotAProxy { given: Given },
-    #[error("no HTTP client could be made")]
+    #[error("cannot create an HTTP client")]
     NoClient(#[source] reqwest::Error),
-    #[error("nothing tells the account")]
+    #[error("cannot determine the AWS account ID")]
     UnknownAccount,
-    #[error("the web identity token is nowhere")]
+    #[error("web identity token not found")]
     NoToken,
 }
 

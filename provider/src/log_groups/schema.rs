@@ -3,15 +3,15 @@ use tfplugin::{Attribute, Block, Schema, Type};
 use crate::provider::role_block;
 use crate::{checks, selection};
 
-/// The version of the state's shape.
+/// Version of the state's schema.
 const VERSION: i64 = 0;
 
 pub(super) fn schema() -> Schema {
     let block = Block::new()
         .describe(
-            "The CloudWatch log groups that a selection chooses, as they are. Read once for each \
-             plan and kept in it: a policy that selects these `names` is planned log group by log \
-             group from its first plan on.",
+            "The current state of the CloudWatch log groups that a selection matches. Read once \
+             for each plan: a policy that selects these `names` shows every log group from its \
+             first plan on.",
         )
         .attribute(
             "region",
@@ -23,8 +23,8 @@ pub(super) fn schema() -> Schema {
         .attribute(
             "include_subscription_filters",
             Attribute::optional(Type::Bool).describe(
-                "Ask every chosen log group for its subscription filters: one call each, 5 a second \
-                 by AWS's default quota. Default: false.",
+                "Read the subscription filters of every selected log group: one request each, 5 a \
+                 second by AWS's default quota. Default: false.",
             ),
         )
         .block("assume_role", role_block());
@@ -41,16 +41,16 @@ fn computed(block: Block) -> Block {
         .attribute(
             "names",
             Attribute::computed(Type::list(Type::String))
-                .describe("Names of the chosen log groups, in order."),
+                .describe("Names of the selected log groups, sorted."),
         )
         .attribute(
             "log_groups",
             Attribute::computed(Type::map(found())).describe(
-                "The chosen log groups by name. `log_group_class` is `STANDARD`, \
-                 `INFREQUENT_ACCESS` or `DELIVERY`; `retention_in_days` is 0 where events never \
-                 expire; `stored_bytes` is what AWS last counted; `creation_time` is UTC, as in \
-                 `2026-01-31T09:30:00.000Z`; `subscription_filters` is null unless \
-                 `include_subscription_filters` is set.",
+                "The selected log groups by name. `log_group_class` is `STANDARD`, \
+                 `INFREQUENT_ACCESS` or `DELIVERY`; `retention_in_days` is 0 if events never \
+                 expire; `stored_bytes` is the size that AWS last reported; `creation_time` is \
+                 UTC, for example `2026-01-31T09:30:00.000Z`; `subscription_filters` is null \
+                 unless `include_subscription_filters` is set.",
             ),
         )
 }
@@ -79,7 +79,7 @@ mod tests {
     use crate::log_groups::model::LogGroups;
     use tfplugin::{Convert, Value};
 
-    /// The struct and the schema are two lists of the same names.
+    /// The struct and the schema list the same names.
     #[test]
     fn the_state_has_the_attributes_of_the_schema() {
         let schema = schema();

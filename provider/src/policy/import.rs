@@ -152,7 +152,7 @@ async fn scan(reader: &Reader, name: &str) -> Result<Found, CallError> {
     let listed = reader.log_groups(&[Listing::Prefix(String::new())]).await?;
     let standard = listed.into_values().filter(|group| group.class == LogGroupClass::Standard);
     let standard: Vec<_> = standard.collect();
-    let progress = &Progress::new("looking for filters of the imported policy", standard.len());
+    let progress = &Progress::new("reading filters of the imported policy", standard.len());
     let found: Vec<_> = stream::iter(standard)
         .map(|group| async move {
             let answer = reader.subscription_filters(&group.name).await;

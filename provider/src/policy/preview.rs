@@ -10,7 +10,7 @@ use super::model::Intent;
 use crate::diagnostics;
 use crate::provider::Client;
 
-/// How much a policy may do at once. A plan that goes beyond fails, and so does an apply before
+/// How much a policy may do at once. A plan that exceeds them fails, and so does an apply before
 /// its first write; reading and destroying never do.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Guards {

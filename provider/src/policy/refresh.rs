@@ -38,7 +38,7 @@ impl FromStr for Mode {
 
 /// A text that names no way to refresh.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a way to refresh: it is \"full\" or \"incremental\"")]
+#[error("{text:?} is not a refresh mode: it must be \"full\" or \"incremental\"")]
 pub(crate) struct UnknownMode {
     text: String,
 }

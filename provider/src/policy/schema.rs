@@ -3,14 +3,14 @@ use tfplugin::{Attribute, Block, Schema, Type};
 use crate::provider::role_block;
 use crate::{checks, selection};
 
-/// The version of the state's shape.
+/// Version of the state's schema.
 const VERSION: i64 = 0;
 
 pub(super) fn schema() -> Schema {
     let block = Block::new()
         .describe(
-            "Which CloudWatch log groups are shipped where, and how long they are kept. A plan shows \
-             log group by log group what has drifted; apply reconciles exactly that.",
+            "Forwarding and retention of CloudWatch log groups. The plan shows the drift of each \
+             log group; apply corrects exactly that.",
         )
         .attribute(
             "name",
@@ -32,10 +32,10 @@ pub(super) fn schema() -> Schema {
             "retention_in_days",
             Attribute::optional(Type::Number)
                 .describe(
-                    "How many days every chosen log group keeps its events: 0 for never expire, or \
-                     one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, \
-                     1827, 2192, 2557, 2922, 3288, 3653. Without it retention is left as it is. \
-                     Events older than a shortened retention are deleted for good.",
+                    "Retention of every selected log group in days: 0 for never expire, or one of \
+                     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, \
+                     2192, 2557, 2922, 3288, 3653. Without it retention is not changed. Events \
+                     older than a shortened retention are permanently deleted.",
                 )
                 .check(|days: &i64| checks::retention_in_days(*days)),
         )
@@ -43,10 +43,10 @@ pub(super) fn schema() -> Schema {
             "retention_mode",
             Attribute::optional(Type::String)
                 .describe(
-                    "What `retention_in_days` means for a log group that has another retention: \
-                     `exact` (default) changes it, `at_least` leaves longer ones alone, `at_most` \
-                     leaves shorter ones alone, `if_unset` changes only those that never expire, and those \
-                     whose retention the policy itself set.",
+                    "How `retention_in_days` applies to a log group with another retention: \
+                     `exact` (default) changes it, `at_least` keeps a longer one, `at_most` keeps \
+                     a shorter one, `if_unset` changes only log groups that never expire, and \
+                     those whose retention the policy itself set.",
                 )
                 .check(|mode: &String| checks::retention_mode(mode)),
         )
@@ -54,10 +54,11 @@ pub(super) fn schema() -> Schema {
             "retention_on_destroy",
             Attribute::optional(Type::String)
                 .describe(
-                    "What becomes of the retention of a log group that left the selection, or whose \
-                     policy is destroyed: `keep` (default) leaves it, `restore` sets what it was \
-                     before the policy's first write, if the retention there is still the one that \
-                     the policy wrote. What it was is remembered in the state, and lost with it.",
+                    "Retention of a log group that left the selection, or whose policy is \
+                     destroyed: `keep` (default) does not change it, `restore` sets the retention \
+                     from before the policy's first write, if the current one is still the one \
+                     that the policy wrote. The original retention is recorded in the state and \
+                     lost with it.",
                 )
                 .check(|text: &String| checks::retention_on_destroy(text)),
         )
@@ -65,9 +66,10 @@ pub(super) fn schema() -> Schema {
             "refresh",
             Attribute::optional(Type::String)
                 .describe(
-                    "Which log groups a refresh asks for their subscription filters: `full` (default) \
-                     asks every one, `incremental` only those that are new, and those that CloudTrail \
-                     has seen a filter put on or deleted from since the last refresh.",
+                    "For which log groups a refresh reads the subscription filters: `full` \
+                     (default) for all, `incremental` only for new ones and those for which \
+                     CloudTrail recorded a created, updated or deleted filter since the last \
+                     refresh.",
                 )
                 .check(|mode: &String| checks::refresh(mode)),
         )
@@ -75,8 +77,8 @@ pub(super) fn schema() -> Schema {
             "full_refresh_after_hours",
             Attribute::optional(Type::Number)
                 .describe(
-                    "How old the last full refresh may be before an incremental one is made a full \
-                     one: 1 to 720 hours. Default: 24.",
+                    "Age of the last full refresh after which an incremental refresh becomes a \
+                     full one: 1 to 720 hours. Default: 24.",
                 )
                 .check(|hours: &i64| checks::full_refresh_after_hours(*hours)),
         )
@@ -84,10 +86,10 @@ pub(super) fn schema() -> Schema {
             "max_changes",
             Attribute::optional(Type::Number)
                 .describe(
-                    "The most log groups that may change at once, those that leave the selection \
-                     included: a plan that would change more fails, and so does an apply before it \
-                     writes. A first plan counts every chosen log group that may have to be \
-                     subscribed. A destroy is not stopped.",
+                    "Maximum number of log groups that one plan may change, including those that \
+                     leave the selection: a plan that would change more fails, and so does an \
+                     apply before it writes. A first plan counts every selected log group that may \
+                     have to be subscribed. Does not limit a destroy.",
                 )
                 .check(|number: &i64| checks::number_of_log_groups(*number)),
         )
@@ -95,8 +97,9 @@ pub(super) fn schema() -> Schema {
             "min_matches",
             Attribute::optional(Type::Number)
                 .describe(
-                    "The fewest log groups that the selection must choose: a plan that chooses fewer \
-                     fails, and so does an apply before it writes. A destroy is not stopped.",
+                    "Minimum number of log groups that the selection must match: a plan that \
+                     matches fewer fails, and so does an apply before it writes. Does not limit a \
+                     destroy.",
                 )
                 .check(|number: &i64| checks::number_of_log_groups(*number)),
         )
@@ -111,10 +114,10 @@ fn subscription(block: Block) -> Block {
             "destination_arn",
             text()
                 .describe(
-                    "ARN of what the chosen log groups are shipped to: a Lambda function, a Kinesis \
-                     stream, a Firehose stream or a CloudWatch Logs destination, in the region of \
-                     the log groups. Changing it changes every filter in place, without a gap. \
-                     Without it nothing is shipped.",
+                    "ARN of the destination that the selected log groups are forwarded to: a \
+                     Lambda function, a Kinesis stream, a Firehose stream or a CloudWatch Logs \
+                     destination, in the region of the log groups. Changing it updates every \
+                     filter in place. Without it nothing is forwarded.",
                 )
                 .check(|arn: &String| checks::destination_arn(arn)),
         )
@@ -122,26 +125,27 @@ fn subscription(block: Block) -> Block {
             "filter_name",
             text()
                 .describe(
-                    "Name of the subscription filters. Default: `name`. It belongs to one policy of an \
-                     account and region. A filter is this policy's only if it has this name and \
-                     ships to the policy's destination, or ships to one of \
-                     `replace_destination_arns`; any other is never overwritten and never deleted.",
+                    "Name of the subscription filters. Default: `name`. Unique among the policies \
+                     of an account and region. A filter belongs to this policy only if it has this \
+                     name and forwards to the policy's destination, or forwards to one of \
+                     `replace_destination_arns`; any other is never updated and never deleted.",
                 )
                 .check(|name: &String| checks::filter_name(name)),
         )
         .attribute(
             "filter_pattern",
             text()
-                .describe("Which events are shipped, in CloudWatch Logs' pattern syntax. Default: all.")
+                .describe("Which events are forwarded, in CloudWatch Logs' filter pattern syntax. \
+                     Default: all.")
                 .check(|pattern: &String| checks::filter_pattern(pattern)),
         )
         .attribute(
             "role_arn",
             text()
                 .describe(
-                    "ARN of the role that CloudWatch Logs assumes to deliver to a Kinesis or Firehose \
-                     stream. A Lambda function needs none: its resource policy lets CloudWatch Logs \
-                     invoke it.",
+                    "ARN of the role that CloudWatch Logs assumes to deliver to a Kinesis or \
+                     Firehose stream. A Lambda function needs none: its resource policy allows \
+                     CloudWatch Logs to invoke it.",
                 )
                 .check(|arn: &String| checks::role_arn(arn)),
         )
@@ -149,46 +153,50 @@ fn subscription(block: Block) -> Block {
             "distribution",
             text()
                 .describe(
-                    "How events are spread over a Kinesis stream's shards: `ByLogStream` (default) or \
-                     `Random`.",
+                    "How events are distributed over a Kinesis stream's shards: `ByLogStream` \
+                     (default) or `Random`.",
                 )
                 .check(|text: &String| checks::distribution(text)),
         )
         .attribute(
             "apply_on_transformed_logs",
             Attribute::optional(Type::Bool).describe(
-                "Whether the pattern is held against events as a log transformer left them, and \
-                 these are shipped. Default: false.",
+                "Whether the filter pattern applies to transformed log events, which are then \
+                 forwarded. Default: false.",
             ),
         )
         .attribute(
             "field_selection_criteria",
             text()
-                .describe("Which events are shipped, by system fields, as in `@aws.region = \"eu-west-1\"`.")
+                .describe("Which events are forwarded, by system fields, for example `@aws.region \
+                     = \"eu-west-1\"`.")
                 .check(|criteria: &String| checks::field_selection_criteria(criteria)),
         )
         .attribute(
             "emit_system_fields",
             Attribute::optional(Type::set(Type::String))
-                .describe("System fields to ship along: `@aws.account`, `@aws.region`.")
+                .describe("System fields to add to the forwarded events: `@aws.account`, \
+                     `@aws.region`.")
                 .check_each(|field: &String| checks::system_field(field)),
         )
         .attribute(
             "replace_destination_arns",
             Attribute::optional(Type::set(Type::String))
                 .describe(
-                    "Destinations that this policy's takes the place of. Filters that ship there, \
-                     whatever their names, are taken for this policy's: its own filter is created \
-                     first, then they are deleted. To move off an earlier shipper without a gap.",
+                    "Destinations that this policy's destination replaces. Filters that forward \
+                     there, whatever their names, are treated as this policy's: its own filter is \
+                     created first, then they are deleted, so no event is missed. On a log group \
+                     that is at its filter quota the old filter is deleted first, and events in \
+                     between are not forwarded.",
                 )
                 .check_each(|arn: &String| checks::destination_arn(arn)),
         )
         .attribute(
             "grant_invoke",
             Attribute::optional(Type::Bool).describe(
-                "Whether the policy keeps a statement of its own in the resource policy of the \
-                 function that it ships to, which lets CloudWatch Logs invoke it for every log group of the account \
-                 and region, as an `aws_lambda_permission` would. Only for a Lambda function. \
+                "Whether the policy manages a statement in the resource policy of its destination \
+                 function that allows CloudWatch Logs to invoke it for every log group of the \
+                 account and region, like an `aws_lambda_permission`. Only for a Lambda function. \
                  Default: false.",
             ),
         )
@@ -196,9 +204,9 @@ fn subscription(block: Block) -> Block {
             "on_conflict",
             text()
                 .describe(
-                    "What becomes of a log group that cannot take the filter, because there is no \
-                     free slot or another owner's filter has its name, or that AWS denies the policy \
-                     to write to: `error` (default), or `skip`, which leaves it out and shows the \
+                    "How to handle a log group that cannot get the filter, because it is at its \
+                     filter quota or another owner's filter has the name, or because AWS denies \
+                     writing to it: `error` (default), or `skip`, which skips it and shows the \
                      reason in `skipped`.",
                 )
                 .check(|text: &String| checks::on_conflict(text)),
@@ -211,47 +219,48 @@ fn computed(block: Block) -> Block {
         ("retention_in_days".to_owned(), Type::Number),
     ]);
     block
-        .attribute("id", Attribute::computed(Type::String).describe("`NAME@REGION`, which import takes."))
+        .attribute("id", Attribute::computed(Type::String).describe("`NAME@REGION`, the import ID."))
         .attribute("account_id", Attribute::computed(Type::String).describe("Account of the log groups."))
         .attribute(
             "log_groups",
             Attribute::computed(Type::map(entry)).describe(
-                "Every chosen log group by name. `subscription` is `active`, `missing`, \
-                 `differs (ARGUMENTS)` with the arguments that differ, or null where nothing is \
-                 shipped: the group is in `skipped`, or there is no `destination_arn`. \
-                 `retention_in_days` is 0 where events never expire.",
+                "Every selected log group by name. `subscription` is `active`, `missing`, `differs \
+                 (ARGUMENTS)` with the arguments that differ, or null if nothing is forwarded: the \
+                 log group is in `skipped`, or there is no `destination_arn`. `retention_in_days` \
+                 is 0 if events never expire.",
             ),
         )
         .attribute(
             "skipped",
             Attribute::computed(Type::map(Type::String)).describe(
-                "Chosen log groups that are not subscribed, with the reason: their events would be \
-                 forwarded back to them (a loop); their class has no subscription filters; or, where \
-                 `on_conflict` is `skip`, they are full, the filter's name is taken, or AWS denied a \
-                 write to them.",
+                "Selected log groups that are not subscribed, with the reason: their events would \
+                 be forwarded back to them (a loop); their class does not support subscription \
+                 filters; or, if `on_conflict` is `skip`, they are at their filter quota, another \
+                 owner's filter has the name, or AWS denied a write to them.",
             ),
         )
         .attribute(
             "pending",
             Attribute::computed(Type::Number).describe(
-                "How many log groups are not as they should be, and one more where the permission \
-                 is not. A first apply that could not do everything ends with warnings and a number \
-                 above 0 here.",
+                "Number of log groups that are not compliant with the policy, plus one if the \
+                 permission is not. A first apply that could not make every change ends with \
+                 warnings and a number above 0 here.",
             ),
         )
         .attribute(
             "invoke_permission",
             Attribute::computed(Type::String).describe(
-                "The statement of `grant_invoke` as it stands: `active`, `missing`, `differs`, \
-                 `conflict` where another owner's has its id, or `not revoked` where one is left that \
-                 is no longer wanted. Null where there is to be none, and is none.",
+                "State of the statement of `grant_invoke`: `active`, `missing`, `differs`, \
+                 `conflict` if another owner's statement has its ID, or `not revoked` if a \
+                 statement remains that is no longer required. Null if there is none and none is \
+                 required.",
             ),
         )
         .attribute(
             "document",
             Attribute::computed(Type::String).describe(
-                "The whole policy as JSON, for the enforcer, which applies it to log groups between \
-                 two runs of Terraform. Always the same string for the same policy.",
+                "The policy document (JSON), for the enforcer, which applies it to log groups \
+                 between two runs of Terraform. Deterministic for the same policy.",
             ),
         )
 }
@@ -262,7 +271,7 @@ mod tests {
     use crate::policy::model::Policy;
     use tfplugin::{Convert, Value};
 
-    /// The struct and the schema are two lists of the same names.
+    /// The struct and the schema list the same names.
     #[test]
     fn the_state_has_the_attributes_of_the_schema() {
         let block = schema();

@@ -6,8 +6,7 @@ use crate::checks;
 pub(super) fn block() -> Block {
     let block = Block::new()
         .describe(
-            "Log aggregation for AWS Lambda: which CloudWatch log groups are shipped where, and how \
-             long they are kept.",
+            "Declarative log forwarding and retention for AWS CloudWatch Logs.",
         )
         .block("assume_role", NestedBlock::list(assume_role()))
         .block(
@@ -23,24 +22,25 @@ fn regions(block: Block) -> Block {
         .attribute(
             "region",
             text().describe(
-                "Region of resources that name none. Without it, `AWS_REGION`, \
-                 `AWS_DEFAULT_REGION`, the profile's region or that of the EC2 instance.",
+                "Region of resources that set none. Default: `AWS_REGION`, `AWS_DEFAULT_REGION`, \
+                 the profile's region or that of the EC2 instance.",
             ),
         )
         .attribute(
             "sts_region",
-            text().describe("Region in which STS is asked. Default: the region."),
+            text().describe("Region of STS. Default: `region`."),
         )
         .attribute(
             "use_fips_endpoint",
             flag().describe(
-                "Use FIPS endpoints. Without it, `AWS_USE_FIPS_ENDPOINT` or the profile.",
+                "Use FIPS endpoints. Default: `AWS_USE_FIPS_ENDPOINT` or the profile.",
             ),
         )
         .attribute(
             "use_dualstack_endpoint",
             flag().describe(
-                "Use endpoints with IPv6. Without it, `AWS_USE_DUALSTACK_ENDPOINT` or the profile.",
+                "Use dual-stack endpoints (IPv6). Default: `AWS_USE_DUALSTACK_ENDPOINT` or the \
+                 profile.",
             ),
         )
 }
@@ -50,16 +50,16 @@ fn credentials(block: Block) -> Block {
         .attribute(
             "profile",
             given().describe(
-                "Profile of the shared configuration files, which then gives the credentials, \
-                 whatever keys the environment has. Without it, `AWS_PROFILE`.",
+                "Profile of the shared configuration files. Its credentials take precedence over \
+                 keys in the environment. Default: `AWS_PROFILE`.",
             ),
         )
         .attribute(
             "access_key",
             given().describe(
                 "Access key, together with `secret_key`. Without them the credentials come from \
-                 where every AWS SDK finds them: environment, shared files, SSO, process, \
-                 container or instance.",
+                 the default credential chain of the AWS SDKs: environment, shared files, SSO, \
+                 process, container or instance.",
             ),
         )
         .attribute("secret_key", given().sensitive().describe("Secret key of `access_key`."))
@@ -67,14 +67,14 @@ fn credentials(block: Block) -> Block {
         .attribute(
             "shared_config_files",
             texts().describe(
-                "Shared configuration files to read in place of `~/.aws/config` or \
+                "Shared configuration files to read instead of `~/.aws/config` or \
                  `AWS_CONFIG_FILE`.",
             ),
         )
         .attribute(
             "shared_credentials_files",
             texts().describe(
-                "Shared credentials files to read in place of `~/.aws/credentials` or \
+                "Shared credentials files to read instead of `~/.aws/credentials` or \
                  `AWS_SHARED_CREDENTIALS_FILE`.",
             ),
         )
@@ -89,13 +89,13 @@ fn accounts(block: Block) -> Block {
         .attribute(
             "allowed_account_ids",
             ids().describe(
-                "AllowedAccounts in which anything may be done. Looked at before the first read or write, \
-                 for the roles of resources as well.",
+                "IDs of the only accounts that the provider may use. Checked before the first read \
+                 or write, and for the roles of resources too.",
             ),
         )
         .attribute(
             "forbidden_account_ids",
-            ids().describe("AllowedAccounts in which nothing may be done."),
+            ids().describe("IDs of accounts that the provider must not use."),
         )
 }
 
@@ -105,9 +105,9 @@ fn calls(block: Block) -> Block {
             "max_retries",
             Attribute::optional(Type::Number)
                 .describe(
-                    "How often a call that AWS throttled, aborted or could not serve is made again. \
-                     Without it, one less than `AWS_MAX_ATTEMPTS` or the profile's `max_attempts`, \
-                     and 25 without these.",
+                    "Maximum number of retries of a request that AWS throttled, aborted or could \
+                     not serve. Default: one less than `AWS_MAX_ATTEMPTS` or the profile's \
+                     `max_attempts`, or else 25.",
                 )
                 .check(|retries: &i64| checks::max_retries(*retries)),
         )
@@ -115,19 +115,19 @@ fn calls(block: Block) -> Block {
             "retry_mode",
             text()
                 .describe(
-                    "`standard`, which is what is done in any case: waits grow and are jittered. \
-                     What `adaptive` does in AWS's SDKs, `requests_per_second` does here, from the \
-                     first call on.",
+                    "`standard`, the only mode: exponential backoff with jitter. Instead of \
+                     `adaptive`, `requests_per_second` limits the rate from the first request on.",
                 )
                 .check(|mode: &String| checks::retry_mode(mode)),
         )
         .attribute(
             "requests_per_second",
             Attribute::optional(Type::map(Type::Number)).describe(
-                "How many calls a second to make in one account and region, by the name of the \
-                 call, as in `{ DescribeLogGroups = 20 }`. Without it AWS's default quota: 10 for \
-                 `DescribeLogGroups` and `GetCallerIdentity`, 15 for the calls to Lambda, 2 for \
-                 `LookupEvents`, 5 for every other.",
+                "Maximum requests per second in one account and region by API operation, for \
+                 example `{ DescribeLogGroups = 20 }`. Default: 10 for `DescribeLogGroups`, \
+                 `ListLogGroups` and `GetCallerIdentity`, 15 for the operations of Lambda, 2 for \
+                 `LookupEvents`, 5 for every other. These are AWS's default quotas where AWS \
+                 documents one.",
             ),
         )
 }
@@ -138,36 +138,37 @@ fn connections(block: Block) -> Block {
         .attribute(
             "http_proxy",
             proxy().describe(
-                "Proxy for endpoints with http://, and for those with https:// where no other is \
-                 given. Without it, `HTTP_PROXY`; empty is none. This machine and the metadata \
-                 services are never asked through a proxy.",
+                "Proxy for endpoints with http://, and for those with https:// if `https_proxy` is \
+                 not set. Default: `HTTP_PROXY`; an empty string disables it. Requests to this \
+                 machine and to the metadata services never use a proxy.",
             ),
         )
         .attribute(
             "https_proxy",
             proxy().describe(
-                "Proxy for endpoints with https://. Without it, `HTTPS_PROXY`; empty is none.",
+                "Proxy for endpoints with https://. Default: `HTTPS_PROXY`; an empty string \
+                 disables it.",
             ),
         )
         .attribute(
             "no_proxy",
             text().describe(
-                "Hosts to reach without a proxy, separated by commas: names, which stand for their \
-                 subdomains too, addresses, or networks such as 10.0.0.0/8. Without it, `NO_PROXY`.",
+                "Hosts to connect to without a proxy, separated by commas: names, which include \
+                 their subdomains, IP addresses, or networks such as 10.0.0.0/8. Default: \
+                 `NO_PROXY`.",
             ),
         )
         .attribute(
             "insecure",
             flag().describe(
-                "Accept anybody's certificate. For a test environment only: whoever sits between \
-                 can read and change everything.",
+                "Skip TLS certificate verification. For testing only: traffic can be intercepted.",
             ),
         )
         .attribute(
             "custom_ca_bundle",
             path().describe(
-                "File with the certificate authorities to trust in place of the system's, in PEM \
-                 format. Without it, `AWS_CA_BUNDLE` or the profile's `ca_bundle`.",
+                "File with the certificate authorities to trust instead of the system's, in PEM \
+                 format. Default: `AWS_CA_BUNDLE` or the profile's `ca_bundle`.",
             ),
         )
 }
@@ -177,40 +178,41 @@ fn skips(block: Block) -> Block {
         .attribute(
             "skip_credentials_validation",
             flag().describe(
-                "Do not ask STS whether the credentials are good before anything is done with \
-                 them.",
+                "Do not validate the credentials with STS before the first read or write.",
             ),
         )
         .attribute(
             "skip_region_validation",
             flag().describe(
-                "Do not look at whether `region` and `sts_region` read like names of regions.",
+                "Do not check that `region` and `sts_region` have the form of a region's name.",
             ),
         )
         .attribute(
             "skip_requesting_account_id",
             flag().describe(
-                "Do not ask STS for the account. It is then that of the last `assume_role` block, \
-                 or the only one of `allowed_account_ids`.",
+                "Do not ask STS for the account ID. It is then the account of the last \
+                 `assume_role` block, or the only one of `allowed_account_ids`.",
             ),
         )
         .attribute(
             "skip_metadata_api_check",
             flag()
-                .describe("Do not look for region and credentials in the metadata service of EC2."),
+                .describe("Do not read region and credentials from the EC2 instance metadata \
+                     service."),
         )
 }
 
 fn assume_role() -> Block {
     let block = Block::new().describe(
-        "The role whose credentials all calls are made with. Several blocks are assumed one with \
-         the credentials of the one before.",
+        "Role to assume for all requests. Multiple blocks are chained: each role is assumed with \
+         the previous role's credentials.",
     );
     session(with_role(block))
         .attribute(
             "source_identity",
             text()
-                .describe("Who is behind the session, kept by AWS through all roles assumed after.")
+                .describe("Source identity of the session, which AWS keeps for all roles that are \
+                     assumed from it.")
                 .check(|name: &String| checks::source_identity(name)),
         )
         .attribute(
@@ -220,14 +222,15 @@ fn assume_role() -> Block {
         .attribute(
             "transitive_tag_keys",
             Attribute::optional(Type::set(Type::String))
-                .describe("Keys of those tags that roles assumed after have as well."),
+                .describe("Keys of the tags that are passed to roles that are assumed from this \
+                     session."),
         )
 }
 
 fn assume_role_with_web_identity() -> Block {
     let block = Block::new().describe(
-        "A role that is assumed with the token of a CI job or another identity provider, before \
-         any `assume_role`.",
+        "Role to assume with the token of a CI job or another identity provider, before any \
+         `assume_role`.",
     );
     session(block.attribute("role_arn", role_arn()).attribute("session_name", session_name()))
         .attribute(
@@ -237,20 +240,20 @@ fn assume_role_with_web_identity() -> Block {
         .attribute(
             "web_identity_token_file",
             path().describe(
-                "File with the token, read each time the credentials are renewed. Without it and \
-                 `web_identity_token`, `AWS_WEB_IDENTITY_TOKEN_FILE`.",
+                "File with the token, read whenever the credentials are renewed. Default without \
+                 `web_identity_token`: `AWS_WEB_IDENTITY_TOKEN_FILE`.",
             ),
         )
 }
 
-/// What limits a session, by whichever way it comes about.
+/// The limits of a session, however its role is assumed.
 fn session(block: Block) -> Block {
     block
         .attribute(
             "duration",
             text()
                 .describe(
-                    "How long the credentials last before they are renewed, as in `1h` or \
+                    "Lifetime of the credentials before they are renewed, for example `1h` or \
                      `1h30m`: 15 minutes to 12 hours. Default: 1 hour.",
                 )
                 .check(|duration: &String| checks::session_duration(duration)),
@@ -258,13 +261,14 @@ fn session(block: Block) -> Block {
         .attribute(
             "policy",
             text()
-                .describe("IAM policy in JSON that limits what the session may do.")
+                .describe("Session policy (IAM policy in JSON) that limits the permissions of the \
+                     session.")
                 .check(|policy: &String| checks::iam_policy(policy)),
         )
         .attribute(
             "policy_arns",
             Attribute::optional(Type::set(Type::String))
-                .describe("ARNs of managed policies that limit what the session may do.")
+                .describe("ARNs of managed policies that limit the permissions of the session.")
                 .check_each(|arn: &String| checks::policy_arn(arn)),
         )
 }
@@ -272,13 +276,13 @@ fn session(block: Block) -> Block {
 fn endpoints() -> Block {
     let url = |service: &str| {
         text()
-            .describe(format!("Address of {service} instead of AWS's own."))
+            .describe(format!("Endpoint of {service} instead of AWS's own."))
             .check(|url: &String| checks::url(url))
     };
     Block::new()
         .describe(
-            "Addresses of emulators or private endpoints. `AWS_ENDPOINT_URL` and its relatives are \
-             honoured as well.",
+            "Endpoints of emulators or private endpoints. `AWS_ENDPOINT_URL` and \
+             `AWS_ENDPOINT_URL_<SERVICE>` are supported too.",
         )
         .attribute("cloudtrail", url("CloudTrail"))
         .attribute("firehose", url("Firehose"))
@@ -293,7 +297,7 @@ fn text() -> Attribute {
     Attribute::optional(Type::String)
 }
 
-/// A text that is no use empty.
+/// A string that must not be empty.
 fn given() -> Attribute {
     text().check(|text: &String| checks::given(text))
 }
@@ -316,7 +320,7 @@ mod tests {
     use crate::provider::Config;
     use tfplugin::{Convert, Value};
 
-    /// The struct and the schema are two lists of the same names.
+    /// The struct and the schema list the same names.
     #[test]
     fn the_configuration_has_the_attributes_of_the_schema() {
         let block = block();

@@ -5,8 +5,8 @@ use crate::checks;
 /// The `assume_role` block of a resource or data source.
 pub(crate) fn role_block() -> NestedBlock {
     let block = Block::new().describe(
-        "The role to work with, assumed with the provider block's credentials. Its account is the \
-         one worked in, so one block with `for_each` covers many accounts.",
+        "Role to assume with the provider block's credentials. Its account is the one worked in, \
+         so one block with `for_each` covers many accounts.",
     );
     NestedBlock::list(with_role(block)).max_items(1)
 }

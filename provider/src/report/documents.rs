@@ -55,15 +55,16 @@ pub(super) enum UnreadableDocuments {
 pub(super) enum NoDocument {
     #[error("{place}{error}")]
     Invalid { place: String, error: InvalidDocument },
-    #[error("{place}a policy's document is an object or a string with one, and this is neither")]
+    #[error("{place}not a policy document: expected an object, or a string that contains one")]
     Neither { place: String },
     #[error(
-        "there is no logagg_policy in this state; logagg-report wants the document of at least one"
+        "the state contains no logagg_policy; logagg-report requires the document of at least one"
     )]
     NotInState,
-    #[error("the document of {address} is not known yet: apply first, or give the document itself")]
+    #[error("the document of {address} is unknown until apply: apply first, or pass the document \
+         itself")]
     NotKnown { address: String },
-    #[error("there is no policy in it; logagg-report wants the document of at least one")]
+    #[error("no policy found; logagg-report requires the document of at least one")]
     Empty,
 }
 

@@ -49,7 +49,7 @@ impl FromStr for Price {
 
 /// A text that is no price.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a price in dollars from 0 to {MOST}")]
+#[error("{text:?} is not a price from 0 to {MOST} dollars")]
 pub(super) struct NoPrice {
     text: String,
 }

@@ -34,28 +34,30 @@ impl State {
     /// What it is called.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Unwanted => "must not be shipped",
+            Self::Unwanted => "would create a loop",
             Self::Conflict => "conflict",
             Self::Missing => "not subscribed",
             Self::Differs => "filter differs",
             Self::Retention => "retention differs",
             Self::Skipped => "skipped",
-            Self::InPlace => "in place",
+            Self::InPlace => "compliant",
         }
     }
 
     /// What it means.
     pub(super) fn meaning(self) -> &'static str {
         match self {
-            Self::Unwanted => "it has the policy's filter, and what it ships would come back to it",
+            Self::Unwanted => "it has the policy's filter, and its events would be forwarded back \
+                 to it",
             Self::Conflict => {
-                "a filter that is not the policy's has its name; apply leaves it alone and says so"
+                "another owner's filter has the policy's filter name; apply does not change it and \
+                 reports an error"
             }
-            Self::Missing => "apply puts the policy's filter on it",
-            Self::Differs => "its filter is not as the policy says; apply puts it right in place",
-            Self::Retention => "events are not kept as long as the policy says; apply sets that",
-            Self::Skipped => "it is chosen, and not shipped, for the reason told",
-            Self::InPlace => "all is as the policy says",
+            Self::Missing => "apply creates the policy's filter",
+            Self::Differs => "its filter differs from the policy; apply updates it compliant",
+            Self::Retention => "only its retention differs from the policy; apply sets it",
+            Self::Skipped => "it is selected and not forwarded; the reason is given",
+            Self::InPlace => "no drift",
         }
     }
 
@@ -96,7 +98,7 @@ pub(super) struct GroupReview {
 impl GroupReview {
     pub(super) fn of(group: LogGroup, surveyed: &Surveyed, deleted_bytes: u64) -> Self {
         let foreign = surveyed.foreign.as_ref();
-        let foreign = foreign.map(|by| format!("a filter of this name ships to {by}"));
+        let foreign = foreign.map(|by| format!("a filter with this name forwards to {by}"));
         Self {
             group,
             state: State::of(surveyed),

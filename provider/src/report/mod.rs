@@ -1,11 +1,12 @@
-//! `logagg-report`: what policies find and what their plans would change, as one page of HTML that
-//! people review. It reads and plans each policy as Terraform would, and writes nothing at AWS.
+//! `logagg-report`: the state of policies and the changes that their plans would make, as one HTML
+//! page for review. It reads and plans each policy with the provider's code, and writes nothing to
+//! AWS.
 
-// What is asked for.
+// Input.
 mod documents;
 mod options;
 
-// What there is.
+// Data.
 mod ask;
 mod estimate;
 mod group;
@@ -24,7 +25,7 @@ use documents::UnreadableDocuments;
 use options::{Asked, HELP, Options};
 use review::{Outcome, Review};
 
-/// The program: reads its arguments, makes the report, tells what is wrong.
+/// The program: reads its arguments, writes the report, prints errors.
 pub async fn report(arguments: lexopt::Parser) -> ExitCode {
     match made(arguments).await {
         Ok(code) => code,
@@ -35,7 +36,7 @@ pub async fn report(arguments: lexopt::Parser) -> ExitCode {
     }
 }
 
-/// As `terraform plan -detailed-exitcode` says that something is to be done.
+/// The exit code of `terraform plan -detailed-exitcode` for changes.
 const DIFFERS: u8 = 2;
 
 async fn made(arguments: lexopt::Parser) -> Result<ExitCode, ReportError> {
@@ -69,18 +70,19 @@ fn written(output: Option<&Path>, text: &str) -> Result<(), ReportError> {
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 enum ReportError {
-    #[error("{0}\n\nlogagg-report --help tells how it is called")]
+    #[error("{0}\n\nSee logagg-report --help.")]
     Arguments(#[from] lexopt::Error),
     #[error("{0}")]
     Documents(#[from] UnreadableDocuments),
     #[error(
-        "the policy {policy:?} is of account {account}, and the credentials in hand are those of \
-         {in_hand}; use others, or give a role of that account to assume, as in --role \
+        "the policy {policy:?} belongs to account {account}, and the current credentials belong to \
+         {in_hand}; use credentials of that account, or a role in it: --role \
          arn:aws:iam::{account}:role/NAME"
     )]
     OtherAccount { policy: String, account: String, in_hand: String },
     #[error(
-        "--role {arn}: no policy is of its account; leave it out, or add the policy's document"
+        "--role {arn}: no policy belongs to its account; remove the option, or add the policy's \
+         document"
     )]
     NeedlessRole { arn: String },
     #[error("{}", told(.0))]
@@ -89,7 +91,7 @@ enum ReportError {
     NotWritten { path: PathBuf, source: std::io::Error },
 }
 
-/// The errors among what Terraform's user would be told.
+/// The errors among the diagnostics of the policies.
 fn told(diagnostics: &Diagnostics) -> String {
     let errors = diagnostics.iter().filter(|it| it.severity == Severity::Error);
     let errors: Vec<_> = errors.map(|it| format!("{}\n\n{}", it.summary, it.detail)).collect();

@@ -9,27 +9,39 @@ use super::documents::Source;
 use super::estimate::Price;
 use crate::aws::Operation;
 
-pub(super) const HELP: &str = "\
-What policies find and would change, as one page of HTML. Nothing is written at AWS.
+pub(super) const HELP: &str = "What policies find and would change, as one page of HTML. Nothing \
+is written at AWS.
 
   logagg-report [OPTIONS] DOCUMENT...
 
-DOCUMENT is a file with logagg_policy.<name>.document: one, a list of them, the enforcer's
-configuration, or what `terraform show -json` prints; - is standard input.
+DOCUMENT is a file with \
+logagg_policy.<name>.document: one, a list of them, the enforcer's
+configuration, or what \
+`terraform show -json` prints; - is standard input.
 
-  -o, --output FILE             where the page goes; without it, to standard output
-  --detailed-exitcode           end with 2 where something is not as the policies say
-  --role ARN                    a role to assume for the policies of its account; repeatable
+  -o, --output FILE             where the \
+page goes; without it, to standard output
+  --detailed-exitcode           end with 2 where \
+something is have drifted
+  --role ARN                    a role to assume for the policies of its \
+account; repeatable
   --endpoint URL                where AWS is, as for an emulator
-  --requests-per-second CALL=N  how often a call may be made in a second, where AWS has raised a
+  \
+--requests-per-second CALL=N  how often a call may be made in a second, where AWS has raised \
+a
                                 quota; repeatable
-  --price-per-gb-month DOLLARS  what storing a gigabyte costs a month; 0.03 unless said
-  --time TIME                   the time of the report, as in 2026-11-25T13:00:00Z; now unless said
+  --price-per-gb-month DOLLARS  what storing a \
+gigabyte costs a month; 0.03 unless said
+  --time TIME                   the time of the report, \
+as in 2026-11-25T13:00:00Z; now unless said
   -h, --help, --version
 
-Credentials and whatever else leads to AWS come from the environment and the shared files, as in
-every AWS SDK: AWS_PROFILE, AWS_ACCESS_KEY_ID and the like. It ends with 0 where the report was
-written, 1 where something was in the way, and 2 as told above.
+Credentials and whatever else \
+leads to AWS come from the environment and the shared files, as in
+every AWS SDK: AWS_PROFILE, \
+AWS_ACCESS_KEY_ID and the like. It ends with 0 where the report was
+written, 1 where something was \
+in the way, and 2 as told above.
 ";
 
 /// What a call of the program asks for.
@@ -91,7 +103,7 @@ impl Options {
             }
         }
         if options.documents.is_empty() {
-            return Err("no document is given".into());
+            return Err("missing argument DOCUMENT".into());
         }
         Ok(Asked::Report(options))
     }
@@ -100,7 +112,7 @@ impl Options {
         let arn: Arn = role.parse().map_err(|error| format!("--role: {error}"))?;
         let account = arn.account().to_owned();
         if let Some(other) = self.roles.insert(account.clone(), role) {
-            return Err(format!("--role: {other} is of account {account} too").into());
+            return Err(format!("--role: {other} belongs to account {account} too").into());
         }
         Ok(())
     }
@@ -109,7 +121,7 @@ impl Options {
 fn endpoint(url: String) -> Result<String, lexopt::Error> {
     match url.parse::<reqwest::Url>() {
         Ok(parsed) if parsed.has_host() => Ok(url),
-        _ => Err(format!("--endpoint: {url:?} is not a URL, as in http://localhost:4566").into()),
+        _ => Err(format!("--endpoint: {url:?} is not a URL, for example http://localhost:4566").into()),
     }
 }
 
@@ -119,9 +131,9 @@ const RATES: std::ops::RangeInclusive<f64> = 0.01..=10_000.0;
 fn rate(text: &str) -> Result<(String, f64), lexopt::Error> {
     let wrong = |why: &str| format!("--requests-per-second: {text:?} {why}");
     let (call, rate) =
-        text.split_once('=').ok_or_else(|| wrong("is not CALL=N, as in DescribeLogGroups=20"))?;
+        text.split_once('=').ok_or_else(|| wrong("is not CALL=N, for example DescribeLogGroups=20"))?;
     if !Operation::ALL.iter().any(|operation| operation.name() == call) {
-        return Err(wrong("names no call that is made").into());
+        return Err(wrong("is not an operation that logagg-report calls").into());
     }
     let rate = rate.parse().ok().filter(|rate| RATES.contains(rate));
     let rate = rate.ok_or_else(|| wrong("has no number from 0.01 to 10000"))?;
@@ -130,7 +142,7 @@ fn rate(text: &str) -> Result<(String, f64), lexopt::Error> {
 
 fn time(text: &str) -> Result<SystemTime, String> {
     humantime::parse_rfc3339(text)
-        .map_err(|_| format!("{text:?} is not a time as in 2026-11-25T13:00:00Z"))
+        .map_err(|_| format!("{text:?} is not a time, for example 2026-11-25T13:00:00Z"))
 }
 
 #[cfg(test)]
@@ -177,15 +189,16 @@ mod tests {
             let error = parse(line).unwrap_err();
             assert!(error.contains(expected), "{line}: {error}");
         };
-        check("", "no document is given");
+        check("", "missing argument DOCUMENT");
         check("a --out b", "invalid option '--out'");
         check("a --output", "missing argument for option '--output'");
         check("a --role audit", "--role: ");
         let role = "--role arn:aws:iam::111122223333:role";
-        check(&format!("a {role}/a {role}/b"), "role/a is of account 111122223333 too");
+        check(&format!("a {role}/a {role}/b"), "role/a belongs to account 111122223333 too");
         check("a --endpoint localhost", "\"localhost\" is not a URL");
         check("a --requests-per-second 5", "\"5\" is not CALL=N");
-        check("a --requests-per-second DescribeAlarms=5", "names no call that is made");
+        check("a --requests-per-second DescribeAlarms=5", "is not an operation that logagg-report \
+             calls");
         check("a --requests-per-second DescribeLogGroups=0", "has no number from 0.01 to 10000");
         check("a --price-per-gb-month cheap", "cheap");
         check("a --price-per-gb-month -1", "-1");

@@ -47,7 +47,7 @@ impl Private for () {
 pub struct Proposal<S, P> {
     /// What is configured. Values can be unknown.
     pub config: S,
-    /// What there is. None where the object is to be created.
+    /// Data. None where the object is to be created.
     pub prior: Option<Stored<S, P>>,
     /// What is configured, over what there is, with the schema's defaults. Where the object is to
     /// be created, computed attributes that are not configured are unknown.
@@ -88,7 +88,7 @@ pub struct Creation<S, P> {
 pub struct Change<S, P> {
     /// What is configured.
     pub config: S,
-    /// What there is.
+    /// Data.
     pub prior: S,
     /// What was planned.
     pub planned: Stored<S, P>,

@@ -143,11 +143,11 @@ impl Stage {
         kept.save()?;
         screen.heading("Everything is left running");
         screen.say(&format!(
-            "  cd {}\n  . ./env.sh\n  terraform plan                       # empty: all is as the policy says\n\
-             \n  cargo xtask log /aws/lambda/new 'hello'   # a new function logs\n  \
-             terraform plan                       # shows it; apply, and log again\n\
-             \n  curl -s '{search}/{INDEX}/_search?q=hello&size=3'\n\
-             \n  cargo xtask stop                     # ends it and cleans up",
+            "  cd {}\n  . ./env.sh\n  terraform plan                       # empty: no drift\n\n  \
+             cargo xtask log /aws/lambda/new 'hello'   # a new function logs\n  terraform \
+             plan                       # shows it; apply, and log again\n\n  curl -s \
+             '{search}/{INDEX}/_search?q=hello&size=3'\n\n  cargo xtask stop                     # \
+             ends it and cleans up",
             folder.display()
         ));
         Ok(())

@@ -150,7 +150,7 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow:
         let page = stage.report()?;
         let text = std::fs::read_to_string(&page)
             .with_context(|| format!("reading {}", page.display()))?;
-        ensure!(text.contains("not as the policies say"), "the report should show two log groups");
+        ensure!(text.contains("have drifted"), "the report should show two log groups");
         Ok(page)
     })?;
     screen.quote(&page.display().to_string());
@@ -240,7 +240,7 @@ fn changed_groups(plan: &Value) -> anyhow::Result<Value> {
 
 /// What the first plan, which cannot show the log groups one by one, tells of them instead.
 fn announcement(plan: &str) -> String {
-    let lines = plan.lines().skip_while(|line| !line.contains("its selection matches"));
+    let lines = plan.lines().skip_while(|line| !line.contains("the selection matches"));
     let lines: Vec<_> = lines
         .take_while(|line| !line.starts_with('─'))
         .filter(|line| !line.trim().is_empty())

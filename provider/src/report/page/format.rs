@@ -4,7 +4,7 @@ use maud::{Markup, html};
 /// Names that are told before the rest is only counted.
 const NAMED: usize = 8;
 
-/// A part of a whole, in a hundred.
+/// A part of a whole, in percent.
 pub(super) fn share(part: usize, whole: usize, of_what: &str) -> String {
     match (part * 100).checked_div(whole) {
         None | Some(0) if part > 0 => format!("less than 1 % {of_what}"),
@@ -13,7 +13,7 @@ pub(super) fn share(part: usize, whole: usize, of_what: &str) -> String {
     }
 }
 
-/// How long events are kept.
+/// A retention.
 pub(super) fn kept(retention: Retention) -> String {
     match retention {
         Retention::Never => "for ever".to_owned(),
@@ -21,7 +21,7 @@ pub(super) fn kept(retention: Retention) -> String {
     }
 }
 
-/// What is, and what is to be if that is something else.
+/// The current value, and the desired one if they differ.
 pub(super) fn change(current: &str, desired: &str) -> Markup {
     html! {
         @if current == desired {
@@ -32,12 +32,12 @@ pub(super) fn change(current: &str, desired: &str) -> Markup {
     }
 }
 
-/// How a subscription stands; a dash where nothing is shipped.
+/// The state of a subscription; a dash if nothing is forwarded.
 pub(super) fn subscription(state: &GroupState) -> String {
     state.subscription.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string)
 }
 
-/// What a policy says of retention.
+/// The retention of a policy.
 pub(super) fn retention(document: &Document) -> Option<String> {
     let says = document.desired.retention?;
     let kept = kept(says);
@@ -45,11 +45,11 @@ pub(super) fn retention(document: &Document) -> Option<String> {
         RetentionMode::Exact => kept,
         RetentionMode::AtLeast => format!("at least {kept}"),
         RetentionMode::AtMost => format!("at most {kept}"),
-        RetentionMode::IfUnset => format!("{kept} where it was for ever"),
+        RetentionMode::IfUnset => format!("{kept} where events never expire"),
     })
 }
 
-/// What a rule says of log groups, as in "whose name begins with /aws/lambda/".
+/// A rule in a sentence, as in "whose name begins with /aws/lambda/".
 pub(super) fn rule(rule: &Rule) -> String {
     let mut format = Vec::new();
     if let Some(names) = &rule.names {

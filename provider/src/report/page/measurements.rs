@@ -4,7 +4,7 @@ use super::format::share;
 use crate::diagnostics::format::{counted, size};
 use crate::report::review::Review;
 
-/// The numbers that come first.
+/// The totals at the beginning of the page.
 pub(super) fn figures(review: &Review) -> Markup {
     let totals = &review.totals;
     let price = review.price;
@@ -16,28 +16,28 @@ pub(super) fn figures(review: &Review) -> Markup {
                 (figure(
                     "Log groups",
                     &totals.groups.to_string(),
-                    &format!("{} chosen by a policy, {uncovered} by none", totals.covered),
+                    &format!("{} selected by a policy, {uncovered} unmanaged", totals.covered),
                 ))
                 (figure(
-                    "Not as the policies say",
+                    "Drifted",
                     &totals.differing.to_string(),
-                    &share(totals.differing, totals.covered, "of those chosen"),
+                    &share(totals.differing, totals.covered, "of the selected"),
                 ))
                 (figure(
                     "Stored",
                     &size(totals.bytes),
-                    &format!("costs {} a month", price.of(totals.bytes).in_words()),
+                    &format!("costs {} / month", price.of(totals.bytes).in_words()),
                 ))
                 (figure(
-                    "Kept for ever",
+                    "Never expires",
                     &size(totals.bytes_for_ever),
                     &format!("in {}, and growing", counted(totals.for_ever, "log group")),
                 ))
                 (figure(
-                    "Would be saved",
+                    "Potential savings / month",
                     &price.of(totals.deleted_bytes).to_string(),
                     &format!(
-                        "a month, once the policies' retention deletes {}: a cautious estimate",
+                        "once the policies' retention deletes {}: a conservative estimate",
                         size(totals.deleted_bytes)
                     ),
                 ))

@@ -5,44 +5,43 @@ use crate::report::estimate::Price;
 use crate::report::group::State;
 use crate::report::review::Review;
 
-/// What the words mean, and how the numbers come about.
+/// Definitions of the states, and how the numbers are computed.
 pub(super) fn method(review: &Review) -> Markup {
     html! {
         section aria-labelledby="method" {
-            h2 id="method" { "How to read this" }
+            h2 id="method" { "Method and definitions" }
             dl.terms {
                 @for it in State::ALL {
                     dt { (states::state(it)) }
                     dd { (it.meaning()) "." }
                 }
             }
-            h3 { "Where the numbers come from" }
+            h3 { "Sources of the numbers" }
             ul {
                 li {
-                    "Each policy was read and planned by the code that does so for Terraform. Nothing \
-                     was changed. What Terraform keeps in a state and a document does not tell is not \
-                     known here: log groups that a policy has let go, and that AWS refused one \
-                     another filter."
+                    "Each policy was read and planned by the provider's own code. Nothing was \
+                     changed. The report does not see what only Terraform's state contains: log \
+                     groups that left the selection of a policy, and log groups for which AWS \
+                     rejected a filter before."
                 }
                 li {
-                    "What is stored is what AWS last counted, which lags behind. A GB is 10" sup { "9" }
-                    " bytes and is taken to cost " (review.price) " a month"
+                    "Stored is the size that AWS last reported, which is delayed. A GB is 10" sup { "9" }
+                    " bytes and is assumed to cost " (review.price) " a month"
                     @if review.price == Price::default() { ", which is the price in us-east-1" }
-                    "; it differs by region. Writing, querying and shipping cost extra and are not in these \
-                     numbers."
+                    "; prices differ by region. Ingestion, queries and forwarding cost extra and \
+                     are not included."
                 }
                 li {
-                    "AWS does not tell how old the stored bytes are. The estimate takes it that each \
-                     log group began with nothing when it was created and has been written to more \
-                     from day to day, evenly growing: of one that is " i { "a" } " days old and kept \
-                     for ever, a retention of " i { "r" } " days deletes (1 − " i { "r" } "/" i { "a" }
-                     ")" sup { "2" } " of what is stored. Where as much was written on the first day as \
-                     on the last it is more. What would have grown on without a retention is not \
+                    "AWS does not report the age of stored data. The estimate assumes that each \
+                     log group started empty when it was created and that its daily volume grew \
+                     steadily since then: of one that is " i { "a" } " days old and \
+                     never expires, a retention of " i { "r" } " days deletes (1 − " i { "r" } "/" i { "a" }
+                     ")" sup { "2" } " of the stored data. With a constant volume it is more. \
+                     Future growth without a retention is not counted."
+                }
+                li {
+                    "If several policies select a log group, only the smallest of their savings is \
                      counted."
-                }
-                li {
-                    "Of a log group that several policies choose, the saving of the one that saves \
-                     least is counted."
                 }
             }
         }

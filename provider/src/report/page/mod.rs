@@ -59,16 +59,16 @@ pub(in crate::report) fn render(review: &Review) -> String {
 fn headline(review: &Review) -> String {
     let totals = &review.totals;
     match (review.outcome(), totals.differing) {
-        (Outcome::AsItShouldBe, _) if totals.covered == 0 => "no log group is chosen".to_owned(),
+        (Outcome::AsItShouldBe, _) if totals.covered == 0 => "no log group is selected".to_owned(),
         (Outcome::AsItShouldBe, _) => {
-            format!("all {} are as the policies say", counted(totals.covered, "log group"))
+            format!("all {} are compliant", counted(totals.covered, "log group"))
         }
         (Outcome::Differs, 0) => "the policies cannot be applied".to_owned(),
         (Outcome::Differs, 1) => {
-            format!("1 of {} is not as the policies say", counted(totals.covered, "log group"))
+            format!("1 of {} has drifted", counted(totals.covered, "log group"))
         }
         (Outcome::Differs, differing) => format!(
-            "{differing} of {} are not as the policies say",
+            "{differing} of {} have drifted",
             counted(totals.covered, "log group")
         ),
     }

@@ -19,7 +19,7 @@ pub(super) fn title(policy: &PolicyReview) -> String {
 /// How many log groups it chooses, and how many of them differ.
 pub(super) fn in_short(policy: &PolicyReview) -> String {
     let differing = policy.groups.iter().filter(|it| it.state.differs()).count();
-    format!("{}, {differing} to be changed", counted(policy.groups.len(), "log group"))
+    format!("{}, {differing} drifted", counted(policy.groups.len(), "log group"))
 }
 
 /// One policy: what it says, what Terraform would tell, and every log group that it chooses.
@@ -35,17 +35,17 @@ pub(super) fn policy(policy: &PolicyReview, price: Price, anchor: &str) -> Marku
                 (told(diagnostic))
             }
             @if !differing.is_empty() {
-                h3 { "To be changed" }
-                (table(differing, price, "Log groups that are not as the policy says"))
+                h3 { "Drifted log groups" }
+                (table(differing, price, "Drifted log groups"))
             }
             @if !settled.is_empty() {
                 details {
-                    summary { (counted(settled.len(), "log group")) " with nothing to change" }
-                    (table(settled, price, "Log groups with nothing to change"))
+                    summary { (counted(settled.len(), "log group")) " without drift" }
+                    (table(settled, price, "Log groups without drift"))
                 }
             }
             @if policy.groups.is_empty() {
-                p { "No log group is chosen by this policy." }
+                p { "This policy selects no log group." }
             }
         }
     }
@@ -57,19 +57,19 @@ fn terms(policy: &PolicyReview, price: Price) -> Markup {
         dl.terms {
             dt { "Where" }
             dd { (Target::of(&policy.document)) }
-            dt { "Chooses log groups" }
+            dt { "Selects log groups" }
             dd {
                 ul {
                     @for select in &selection.select {
                         li { (rule(select)) }
                     }
                     @for exclude in &selection.exclude {
-                        li { em { "but not" } " those " (rule(exclude)) }
+                        li { em { "except" } " those " (rule(exclude)) }
                     }
                 }
             }
             @if let Some(wanted) = wanted {
-                dt { "Ships to" }
+                dt { "Forwards to" }
                 dd {
                     code { (wanted.destination_arn) }
                     @if wanted.pattern.is_empty() {
@@ -77,11 +77,11 @@ fn terms(policy: &PolicyReview, price: Price) -> Markup {
                     } @else {
                         ", events that match " code { (wanted.pattern) }
                     }
-                    ", by filters named " code { (wanted.name) }
+                    ", with filters named " code { (wanted.name) }
                 }
             }
             @if let Some(retention) = retention(&policy.document) {
-                dt { "Keeps events" }
+                dt { "Retention" }
                 dd { (retention) }
             }
             dt { "Stored" }
@@ -97,8 +97,8 @@ fn terms(policy: &PolicyReview, price: Price) -> Markup {
 
 fn told(diagnostic: &Diagnostic) -> Markup {
     let (class, kind) = match diagnostic.severity {
-        Severity::Error => ("told error", "Keeps it from being applied"),
-        Severity::Warning => ("told warning", "Worth knowing"),
+        Severity::Error => ("told error", "Error: blocks apply"),
+        Severity::Warning => ("told warning", "Warning"),
     };
     html! {
         aside class=(class) {
@@ -120,8 +120,8 @@ fn table(groups: &[GroupReview], price: Price, caption: &str) -> Markup {
                         th scope="col" { "Subscription" }
                         th scope="col" { "Kept" }
                         th.amount scope="col" { "Stored" }
-                        th.amount scope="col" { "Costs a month" }
-                        th.amount scope="col" { "Saves a month" }
+                        th.amount scope="col" { "Cost / month" }
+                        th.amount scope="col" { "Savings / month" }
                     }
                 }
                 tbody {
@@ -148,7 +148,7 @@ fn row(it: &GroupReview, price: Price) -> Markup {
             }
             td {
                 @if stays {
-                    (subscription(&it.current)) span.why { "stays so: apply leaves it alone" }
+                    (subscription(&it.current)) span.why { "apply does not change it" }
                 } @else {
                     (change(&subscription(&it.current), &subscription(&it.desired)))
                 }

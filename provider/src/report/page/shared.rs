@@ -9,17 +9,17 @@ pub(super) fn shared(review: &Review) -> Markup {
     html! {
         @if review.policies.len() > 1 {
             section aria-labelledby="shared" {
-                h2 id="shared" { "Chosen by several policies" }
+                h2 id="shared" { "Log groups with several policies" }
                 @if shared.is_empty() {
-                    p { "No log group is chosen by more than one of these policies." }
+                    p { "No log group is selected by more than one of these policies." }
                 } @else {
                     p {
-                        "That is well where one ships and another keeps. Where they cannot hold \
-                         together, or ship the same events twice, the policy above says so."
+                        "Fine when one policy forwards and another sets retention. Conflicts and \
+                         events that are forwarded twice are listed with the policies above."
                     }
                     div.wide {
                         table {
-                            caption { "Log groups that several policies choose" }
+                            caption { "Log groups that several policies select" }
                             thead {
                                 tr {
                                     th scope="col" { "Log group" }

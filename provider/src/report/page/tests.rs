@@ -95,7 +95,7 @@ fn what_needs_a_look_comes_first_and_of_that_the_largest() {
     let uncovered: Vec<_> = review.uncovered.values().flatten().map(|it| &it.name).collect();
     assert_eq!(uncovered, ["/other"]);
     let page = render(&review);
-    assert!(page.contains("<h1>3 of 4 log groups are not as the policies say</h1>"), "{page}");
+    assert!(page.contains("<h1>3 of 4 log groups have drifted</h1>"), "{page}");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_group_that_two_policies_choose_is_counted_once_with_what_saves_least() {
     assert_eq!(review.totals.deleted_bytes, review.policies[1].deleted_bytes());
     assert!(review.policies[0].deleted_bytes() > review.policies[1].deleted_bytes());
     assert_eq!(review.shared().into_values().collect::<Vec<_>>(), [[0, 1]]);
-    assert!(render(&review).contains("Log groups that several policies choose"));
+    assert!(render(&review).contains("Log groups that several policies select"));
 }
 
 #[test]
@@ -128,12 +128,12 @@ fn what_comes_and_goes_while_it_is_read_is_left_out() {
 fn an_error_of_the_plan_is_something_that_differs() {
     let group = group("/app/a", Retention::Days(30), 1);
     let mut survey = survey([found(&group, Subscription::Active)]);
-    survey.told.push(Diagnostic::error("Policies fight", "Over <this>."));
+    survey.told.push(Diagnostic::error("Policies conflict", "Over <this>."));
     let review = review(vec![(shipping("logs"), survey)], vec![group]);
     assert_eq!(review.outcome(), Outcome::Differs);
     let page = render(&review);
     assert!(page.contains("<h1>the policies cannot be applied</h1>"));
-    assert!(page.contains("Keeps it from being applied: Policies fight"));
+    assert!(page.contains("Error: blocks apply: Policies conflict"));
     assert!(page.contains("Over &lt;this&gt;."));
 }
 

@@ -13,16 +13,16 @@ const FIRST: usize = 20;
 pub(super) fn uncovered(review: &Review) -> Markup {
     html! {
         section aria-labelledby="uncovered" {
-            h2 id="uncovered" { "Chosen by no policy" }
+            h2 id="uncovered" { "Unmanaged log groups" }
             p {
-                "Log groups that none of the policies in this report chooses. A policy that is not in \
-                 it may still govern them."
+                "Log groups that no policy in this report selects. A policy that is not in the \
+                 report may still manage them."
             }
             @for (target, groups) in &review.uncovered {
                 @let bytes: u64 = groups.iter().map(|group| group.stored_bytes).sum();
                 h3 { (target) }
                 @if groups.is_empty() {
-                    p { "Every log group is chosen by one of the policies." }
+                    p { "Every log group is selected by one of the policies." }
                 } @else {
                     p {
                         (counted(groups.len(), "log group")) ", " (size(bytes)) ", "
@@ -53,7 +53,7 @@ fn table(groups: &[LogGroup], price: Price, caption: &str) -> Markup {
                         th scope="col" { "Class" }
                         th scope="col" { "Kept" }
                         th.amount scope="col" { "Stored" }
-                        th.amount scope="col" { "Costs a month" }
+                        th.amount scope="col" { "Cost / month" }
                     }
                 }
                 tbody {
