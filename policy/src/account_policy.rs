@@ -61,8 +61,10 @@ fn all_but(criteria: &str) -> Option<BTreeSet<String>> {
 
 /// A policy that is not understood, so that nobody knows what it ships.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the account-level subscription policy {name:?} has a document or selection criteria in an \
-     unknown format")]
+#[error(
+    "the account-level subscription policy {name:?} has a document or selection criteria in an \
+     unknown format"
+)]
 pub struct UnknownAccountPolicy {
     name: String,
 }

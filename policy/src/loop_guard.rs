@@ -3,11 +3,14 @@ use std::collections::BTreeMap;
 use crate::Destination;
 
 /// The log groups that a destination's own work writes to, each with why. Subscribing one of them
-/// would ship the destination's logs to itself, which makes it log, and so on for ever.
+/// would forward the destination's own events to itself, which makes it log again (log recursion).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoopGuard {
     groups: BTreeMap<String, String>,
 }
+
+/// The reason for a log group that the destination itself writes to.
+const BY_DESTINATION: &str = "the destination itself writes to this log group";
 
 impl LoopGuard {
     /// What the destination's name alone tells. A Kinesis stream's and a logical destination's
@@ -29,7 +32,7 @@ impl LoopGuard {
                 "{writer} writes to this log group, and forwarded events reach it: {}",
                 way.join(" -> ")
             ),
-            _ => "the destination itself writes to this log group".to_owned(),
+            _ => BY_DESTINATION.to_owned(),
         };
         self.groups.entry(log_group.to_owned()).or_insert(why);
     }
@@ -44,6 +47,12 @@ impl LoopGuard {
     /// Every log group that must not be shipped, with why.
     pub fn groups(&self) -> impl Iterator<Item = (&String, &String)> {
         self.groups.iter()
+    }
+
+    /// Whether the destination itself, not a resource behind it, writes to this log group.
+    #[must_use]
+    pub fn is_written_by_destination(&self, log_group: &str) -> bool {
+        self.why(log_group) == Some(BY_DESTINATION)
     }
 
     /// Why shipping this group would feed the destination its own logs, if it would.
@@ -62,6 +71,7 @@ mod tests {
         let guard = LoopGuard::by_name(&Destination::Function { name: "shipper".into() });
         let itself = Some("the destination itself writes to this log group");
         assert_eq!(guard.why("/aws/lambda/shipper"), itself);
+        assert!(guard.is_written_by_destination("/aws/lambda/shipper"));
         assert_eq!(guard.why("/aws/lambda/shipper-two"), None);
         assert_eq!(guard.why("/aws/lambda/"), None);
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 /// How long a log group keeps its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Retention {
-    /// Kept for ever, which is what a log group is born with.
+    /// Events never expire: the default of a new log group.
     Never,
     /// Deleted after this many days: one of the values CloudWatch Logs takes.
     Days(u16),
@@ -63,7 +63,7 @@ pub enum RetentionMode {
     AtLeast,
     /// A group that keeps them for less is left alone.
     AtMost,
-    /// Only a group that keeps them for ever is changed.
+    /// Only a log group that never expires is changed.
     IfUnset,
 }
 
@@ -108,8 +108,10 @@ impl FromStr for RetentionMode {
 
 /// A text that names no mode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a retention mode: it must be \"exact\", \"at_least\", \"at_most\" or \
-     \"if_unset\"")]
+#[error(
+    "{text:?} is not a retention mode: it must be \"exact\", \"at_least\", \"at_most\" or \
+     \"if_unset\""
+)]
 pub struct UnknownRetentionMode {
     text: String,
 }

@@ -30,8 +30,13 @@ const LONGEST_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 
 pub(crate) fn policy_name(name: &str) -> Checked {
     name.parse::<FilterName>().map(drop).map_err(|error| {
-        invalid("Invalid name", format!("The policy's name is also the name of its filters: \
-             {error}."))
+        invalid(
+            "Invalid name",
+            format!(
+                "The policy's name is also the name of its filters: \
+             {error}."
+            ),
+        )
     })
 }
 
@@ -66,9 +71,10 @@ pub(crate) fn role_arn(arn: &str) -> Checked {
     if parsed.service() == "iam" && is_iam_name(parsed.resource(), "role/") {
         return Ok(());
     }
-    let detail =
-        format!("{arn} is not the ARN of an IAM role, for example \
-             arn:aws:iam::123456789012:role/NAME.");
+    let detail = format!(
+        "{arn} is not the ARN of an IAM role, for example \
+             arn:aws:iam::123456789012:role/NAME."
+    );
     Err(invalid("Invalid role ARN", detail))
 }
 
@@ -211,8 +217,13 @@ pub(crate) fn region(region: &str) -> Checked {
     if shaped {
         return Ok(());
     }
-    Err(invalid("Invalid region", format!("{region:?} is not a region's name, for example \
-         eu-west-1.")))
+    Err(invalid(
+        "Invalid region",
+        format!(
+            "{region:?} is not a region's name, for example \
+         eu-west-1."
+        ),
+    ))
 }
 
 pub(crate) fn max_retries(retries: i64) -> Checked {
@@ -330,8 +341,10 @@ pub(crate) fn session_duration(text: &str) -> Checked {
     if (SHORTEST_SESSION..=LONGEST_SESSION).contains(&duration) {
         return Ok(());
     }
-    let detail = format!("The duration of a session must be from 15 minutes to 12 hours, and this \
-         is {text}.");
+    let detail = format!(
+        "The duration of a session must be from 15 minutes to 12 hours, and this \
+         is {text}."
+    );
     Err(invalid("Invalid duration", detail))
 }
 

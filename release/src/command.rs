@@ -10,23 +10,24 @@ use logagg_release::sums::{self, Signer};
 
 use crate::twice;
 
-/// How the program is called.
+/// The help text.
 pub(crate) const HELP: &str = "\
-Everything that is published, made from this checkout. The same commit gives the same bytes.
+Builds the release packages from this checkout. Builds are reproducible: the same commit gives the
+same bytes.
 
   cargo pack [--out DIR] [--target TARGET...]
-        compiles and packs the provider, the Lambda functions and logagg-report for every compiler
-        target that is installed, or for these; lays archives, bills of materials and checksums into DIR, which is
-        target/package unless it is given
+        compile and package the provider, the Lambda functions and logagg-report for every installed
+        compiler target, or for these; write archives, SBOMs and checksums to DIR (default:
+        target/package)
   cargo pack --seal [--out DIR]
-        writes only the checksums of what lies in DIR, for instance what several machines packed
+        write only the checksums of the files in DIR, for example packages from several machines
   cargo pack --twice
-        packs in two copies of this checkout and compares every byte; takes two builds from clean
+        package two copies of this checkout and compare every byte; takes two clean builds
 
 environment:
-  SOURCE_DATE_EPOCH   the time of everything in the archives and of what is compiled, in seconds
-                      since 1970; else 1980
-  GPG_FINGERPRINT     the key to sign the checksums with; without it they are not signed";
+  SOURCE_DATE_EPOCH   timestamp of all files in the archives and of the build, in seconds since 1970
+                      (default: 1980)
+  GPG_FINGERPRINT     key to sign the checksums with; without it they are not signed";
 
 /// One call of the program.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl Command {
             None => Ok(Self::Pack { out, targets }),
             Some("seal") if targets.is_empty() => Ok(Self::Seal { out }),
             Some("twice") if targets.is_empty() && out.is_none() => Ok(Self::Twice),
-            Some(word) => Err(format!("nothing else goes along with --{word}").into()),
+            Some(word) => Err(format!("--{word} cannot be combined with other options").into()),
         }
     }
 

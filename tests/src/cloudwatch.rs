@@ -75,7 +75,7 @@ impl CloudWatchLogs {
         Ok(self.described()?.into_iter().map(|(name, _)| name).collect())
     }
 
-    /// How long a group keeps its lines; none for ever.
+    /// The retention of a log group in days; `None` if events never expire.
     ///
     /// # Errors
     /// When there is no such group, or no proper answer comes.
@@ -96,7 +96,7 @@ impl CloudWatchLogs {
         self.done("PutRetentionPolicy", &input)
     }
 
-    /// Lets a group keep its lines for ever.
+    /// Deletes the retention of a log group, so that events never expire.
     ///
     /// # Errors
     /// When AWS refuses, or no answer comes.

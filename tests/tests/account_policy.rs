@@ -2,7 +2,7 @@
 //! simulator: ministack has no account policies.
 
 use logagg_e2e::account::REGION;
-use logagg_e2e::simulator::{AccountPolicy, Function, Region, Simulator};
+use logagg_e2e::simulator::{AccountPolicy, Function, Region, Role, Simulator};
 use serde_json::json;
 
 use crate::scene::{SIMULATED_ACCOUNT, Scene, says};
@@ -154,12 +154,22 @@ fn a_loop_through_the_accounts_policy_cannot_be_made() {
 }
 
 #[test]
-fn a_loop_that_the_account_has_made_is_told() {
-    let scene = scene(&["/app/a", "/aws/lambda/shipper"]);
-    account_ships(&scene, &scene.shipper(), &["/app/a"]);
-    scene.policy(&scene.usual_policy().replace("\"/app/\"", "\"/app/\", \"/aws/lambda/\""));
-    says(&scene.plan(), "The account's policy also ships what the destination itself writes to");
+fn a_loop_made_by_the_account_policy_is_reported_unless_aws_prevents_it() {
+    let scene = scene(&["/app/a", "/app/reader"]);
+    let here = here(&scene);
+    let reader = function(&here, "reader", "/app/reader");
+    account_ships(&scene, &reader, &["/app/a"]);
+    scene.policy(&scene.policy_to(&reader));
+    assert!(!scene.plan().text().contains(TWICE));
+
+    let stream = here.add_stream("logs", &[]);
+    here.add_mapping(&stream, &reader);
+    account_ships(&scene, &stream, &["/app/a"]);
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    let role = account.add_role(Role::named("to-stream").trusting("logs.amazonaws.com"));
+    scene.policy(&format!("{}\nrole_arn = \"{role}\"", scene.policy_to(&stream)));
+    says(&scene.plan(), "or a resource behind it writes to (log recursion)");
     scene.apply_plan();
     let plan = scene.run(0, |terraform| terraform.plan(&[]));
-    says(&plan, "Leave these out of it at once: /aws/lambda/shipper");
+    says(&plan, "Exclude these from it immediately: /app/reader");
 }

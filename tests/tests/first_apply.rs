@@ -17,7 +17,7 @@ pub(crate) fn the_first_plan_says_what_it_is_about_to_do() {
         &plan,
         &format!(
             "In eu-central-1 the selection matches 2 log groups. At most 2 subscription filters to \
-             {}: /app/a /app/b 2 changes of retention: /app/a /app/b",
+             {}: /app/a /app/b 2 retention changes: /app/a /app/b",
             scene.shipper()
         ),
     );

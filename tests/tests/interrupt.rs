@@ -75,7 +75,7 @@ pub(crate) fn a_plan_ends_at_once() {
     let plan = scene.terraform.start(&["plan", "-no-color"]).unwrap();
     scene.proxy.wait_for("DescribeSubscriptionFilters", 1).unwrap();
     plan.interrupt().unwrap();
-    // The gate is never opened: this would wait for ever if the provider did.
+    // The gate is never opened: this would hang if the provider waited.
     let plan = plan.finish().unwrap();
     assert_eq!(plan.code(), 1, "{plan}");
     says(&plan, "Terraform asked to stop.");

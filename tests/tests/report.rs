@@ -85,7 +85,7 @@ fn planned(before: &Value, after: &Value) -> (String, String) {
     };
     let subscription = |entry: &Value| entry["subscription"].as_str().unwrap_or("–").to_owned();
     let kept = |entry: &Value| match entry["retention_in_days"].as_u64().unwrap() {
-        0 => "for ever".to_owned(),
+        0 => "never expires".to_owned(),
         1 => "1 day".to_owned(),
         days => format!("{days} days"),
     };

@@ -13,7 +13,7 @@ fn keeps(scene: &Scene, days: u32, more: &str) {
     ));
 }
 
-/// Log groups that keep events for a week, for ever, and for a year.
+/// Log groups with a retention of a week, without one, and of a year.
 fn three_groups() -> Scene {
     let scene = Scene::with_groups(&["/app/long", "/app/never", "/app/short"]);
     scene.logs.set_retention("/app/long", 365).unwrap();

@@ -13,7 +13,7 @@ use crate::scene::{NAME, Scene};
 const GROUPS: usize = 10_000;
 const PAGE: usize = 50;
 
-/// Days of retention by log group; null for ever.
+/// Retention in days by log group; null if events never expire.
 type Groups = Arc<Mutex<BTreeMap<String, Value>>>;
 
 /// Answers in AWS's place.

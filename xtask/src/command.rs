@@ -8,33 +8,33 @@ use crate::third_party;
 
 /// What the programs are and how they are called.
 pub(crate) const HELP: &str = "\
-Programs for people who work on logagg.
+Development tasks of logagg.
 
-  cargo demo [--keep]           the provider and the shipper at work on this machine
-                                --keep: leave everything running, to play with
-  cargo xtask log GROUP LINE    write a line into a log group of the kept demo
-  cargo xtask stop              end the kept demo
-  cargo xtask docs [--check]    the registry's pages, from the provider's schema and docs/templates,
-                                and the schemas of the functions' configurations, from their readers
-                                --check: only tell which are stale
-  cargo xtask faults            what comes of every failure of every log service, in every situation
-  cargo xtask figures           the size of the programs and the start of the provider, of a release build
+  cargo demo [--keep]           run the provider and the shipper on this machine
+                                --keep: keep everything running afterwards
+  cargo xtask log GROUP LINE    write a log event to a log group of the kept demo
+  cargo xtask stop              stop the kept demo
+  cargo xtask docs [--check]    render the registry's pages from the provider's schema and
+                                docs/templates, and the JSON schemas of the functions' configurations
+                                --check: only report which are stale
+  cargo xtask faults            render the outcome of every failure of every destination
+  cargo xtask figures           size of the programs and start time of the provider, of a release build
   cargo xtask install [--into FOLDER]
-                                the provider to where terraform init finds it by itself, or to a
-                                folder that a filesystem_mirror names
+                                install the provider where terraform init finds it, or in a folder of
+                                a filesystem_mirror
   cargo xtask outage [HOURS [EVENTS_PER_SECOND [EVENTS_PER_OBJECT [CONCURRENCY]]]]
-                                objects, messages, calls and time to drain of an outage of a
+                                objects, messages, requests and time to drain of an outage of a
                                 destination, under AWS's quotas
-  cargo xtask report            logagg-report's page of an account that is made up, with pictures of
-                                it where Chromium is installed
-  cargo xtask scale [GROUPS...] calls, time under AWS's quotas, CPU and memory of a policy for
-                                100, 1000 and 10000 log groups, or for so many
-  cargo xtask speed             CPU, memory and start of the shipper, beside the least they can be
+  cargo xtask report            logagg-report's page of a sample account, with screenshots if Chromium
+                                is installed
+  cargo xtask scale [GROUPS...] requests, time under AWS's quotas, CPU and memory of a policy for
+                                100, 1000 and 10000 log groups, or for these numbers
+  cargo xtask speed             CPU, memory and start time of the shipper, compared with a baseline
   cargo xtask third-party [--list] [--only NAME]... [--available] [--record]
-                                the shipper, the provider and the mock servers of the tests against
-                                third-party servers, which it builds (Java, Maven and Go must be there)
-                                --available: leave out what needs a compiler that is missing
-                                --record: write the recorded exchanges anew";
+                                run the shipper, the provider and the mock servers of the tests against
+                                third-party servers, which it builds (requires Java, Maven and Go)
+                                --available: skip suites whose compiler is missing
+                                --record: record the exchanges again";
 
 /// One call of the program.
 #[derive(Debug, PartialEq, Eq)]

@@ -113,8 +113,13 @@ impl Identity {
             let ask = || self.sts.get_caller_identity().send();
             let asked = self.shared.identity.call(operation, &Effort::Needed, stopped, ask);
             let account = asked.await?.account;
-            account.ok_or_else(|| CallError::nonsense(operation, "the response contains no account \
-                 ID"))
+            account.ok_or_else(|| {
+                CallError::nonsense(
+                    operation,
+                    "the response contains no account \
+                 ID",
+                )
+            })
         });
         id.await.map(String::as_str)
     }

@@ -41,7 +41,9 @@ impl Reader {
             request.customize().interceptor(clock.clone()).send()
         };
         self.call(operation, ask).await?;
-        clock.read().ok_or_else(|| CallError::nonsense(operation, "the response has no Date header"))
+        clock
+            .read()
+            .ok_or_else(|| CallError::nonsense(operation, "the response has no Date header"))
     }
 
     /// Calls of one kind on log groups since a time, as far as CloudTrail knows of them, or nothing

@@ -223,7 +223,7 @@ impl Page {
         (!self.done).then(|| self.token.clone())
     }
 
-    /// A token that comes a second time would go round for ever.
+    /// A repeated token would never end the listing.
     fn follow(&mut self, token: Option<String>) -> Result<(), CallError> {
         self.done = token.is_none();
         if let Some(token) = &token

@@ -166,6 +166,8 @@ pub(crate) struct CallError {
     pub(crate) lacking: Option<Lacking>,
     /// What AWS says of a call that it denied.
     pub(crate) denial: Option<Box<Denial>>,
+    /// The destination of the filter that the call writes.
+    pub(crate) destination_arn: Option<Box<str>>,
     effect: Effect,
     /// Whether the endpoint refused so many connections that nobody tries it any more.
     given_up: bool,
@@ -357,6 +359,12 @@ impl CallError {
         Self { lacking, attempts, ..Self::bare(operation, Cause::NoCredentials, message) }
     }
 
+    /// With the destination of the filter that the call writes.
+    pub(super) fn about(mut self, destination_arn: &str) -> Self {
+        self.destination_arn = Some(destination_arn.into());
+        self
+    }
+
     /// Whether STS gave no credentials for the role of a resource.
     pub(crate) fn is_about_the_resources_role(&self) -> bool {
         self.lacking == Some(Lacking::Role(RoleOf::Resource))
@@ -405,6 +413,7 @@ impl CallError {
             cause,
             lacking: None,
             denial: None,
+            destination_arn: None,
             effect: Effect::None,
             given_up: false,
             code: String::new(),

@@ -102,6 +102,7 @@ impl Writer {
                     .send()
             });
             let Err(error) = put.await else { return Ok(()) };
+            let error = error.about(&filter.destination_arn);
             let may_pass = matches!(error.cause, Cause::NotYetPermitted(_));
             if !may_pass || !self.patience.lasts(Instant::now()) {
                 return Err(error);

@@ -192,10 +192,7 @@ pub(crate) fn filter_changed_meanwhile(log_groups: &BTreeSet<String>) -> Diagnos
 
 pub(crate) fn born_meanwhile(log_groups: &BTreeSet<String>) -> Diagnostic {
     Diagnostic::warning(
-        format!(
-            "{} newly selected since the plan",
-            counted(log_groups.len(), "log group")
-        ),
+        format!("{} newly selected since the plan", counted(log_groups.len(), "log group")),
         format!(
             "Apply makes only planned changes, so these were not changed:\n\n{}\n\nThe next plan \
              shows them.",

@@ -54,7 +54,12 @@ pub(crate) fn conflict(claim_conflict: &ClaimConflict) -> Diagnostic {
                 let arguments: Vec<_> = arguments.iter().map(|argument| argument.name()).collect();
                 let _ = write!(detail, "\n\nTheir filters differ in {}", arguments.join(", "));
                 if to(ours) != to(theirs) {
-                    let _ = write!(detail, ": one forwards to {}, the other to {}", to(ours), to(theirs));
+                    let _ = write!(
+                        detail,
+                        ": one forwards to {}, the other to {}",
+                        to(ours),
+                        to(theirs)
+                    );
                 }
                 detail.push('.');
             }
@@ -152,8 +157,9 @@ pub(crate) fn shipped_by_account(
     if !loops.is_empty() {
         let _ = write!(
             text,
-            "\n\nThe account-level policy also forwards log groups that the destination itself \
-             writes to (log recursion). Exclude these from it immediately:\n\n{}",
+            "\n\nThe account-level policy also forwards log groups that the destination or a \
+             resource behind it writes to (log recursion). Exclude these from it \
+             immediately:\n\n{}",
             listed(loops)
         );
     }
@@ -164,7 +170,7 @@ pub(crate) fn shipped_by_account(
 /// The retention that a policy sets, as in "at least 30 days".
 fn kept(desired: &Desired) -> String {
     let (says, mode) = match (desired.retention, desired.mode) {
-        (None | Some(Retention::Never), _) => return "ever".to_owned(),
+        (None | Some(Retention::Never), _) => return "never expire".to_owned(),
         (Some(says), mode) => (says, mode),
     };
     match mode {

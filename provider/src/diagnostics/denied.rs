@@ -129,7 +129,9 @@ fn holder(by: PolicyKind, denial: &Denial) -> String {
              policy_arns of assume_role)"
                 .to_owned()
         }
-        PolicyKind::VpcEndpoint => "The policy of the VPC endpoint that the call goes through".to_owned(),
+        PolicyKind::VpcEndpoint => {
+            "The policy of the VPC endpoint that the call goes through".to_owned()
+        }
         PolicyKind::RoleTrust => "The trust policy of the role".to_owned(),
     }
 }
@@ -140,7 +142,9 @@ fn way_out(by: PolicyKind) -> &'static str {
             "No policy of the account can override it: the organization's administrator has to \
              change it or exempt these credentials."
         }
-        _ => "An Allow statement elsewhere does not override it: remove or narrow the Deny \
-             statement.",
+        _ => {
+            "An Allow statement elsewhere does not override it: remove or narrow the Deny \
+             statement."
+        }
     }
 }

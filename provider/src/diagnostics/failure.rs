@@ -1,5 +1,6 @@
 //! Why an operation failed, and how to resolve it.
 
+use logagg_policy::Arn;
 use tfplugin::{AttributePath, Diagnostic};
 
 use super::denied;
@@ -13,8 +14,10 @@ pub(super) fn reason(failure: &Failure) -> String {
     match failure {
         Failure::Call(error) => stop(error),
         Failure::NameTaken { by } => {
-            format!("A filter with this policy's filter name forwards to {by} and does not belong \
-                 to this policy.")
+            format!(
+                "A filter with this policy's filter name forwards to {by} and does not belong \
+                 to this policy."
+            )
         }
         Failure::Loop { why } => format!("Forwarding it would create a loop: {why}."),
     }
@@ -37,7 +40,8 @@ pub(super) fn advice(error: &CallError) -> String {
         Cause::Denied => denied::advice(error.operation, error.denial.as_deref()),
         Cause::NotYetPermitted(missing) => advice_on_destination(error, missing),
         Cause::DestinationMissing => {
-            "Correct destination_arn or role_arn, or create the resource that it names first.".to_owned()
+            "Correct destination_arn or role_arn, or create the resource that it names first."
+                .to_owned()
         }
         Cause::Full if error.operation == Operation::AddPermission => "A function's resource \
              policy is limited to 20,480 bytes, and this one is full. Remove unused statements \
@@ -49,7 +53,8 @@ pub(super) fn advice(error: &CallError) -> String {
             .to_owned(),
         Cause::Class => {
             "The log group's class does not support this. Exclude the log group with an exclude \
-             block.".to_owned()
+             block."
+                .to_owned()
         }
         Cause::Unsupported => "The endpoint does not implement this operation, as some emulators \
              do not. AWS does; if this is AWS, check endpoints in the provider block."
@@ -94,18 +99,20 @@ fn credentials(lacking: Option<&Lacking>) -> String {
              sts:AssumeRoleWithWebIdentity for the token's issuer, subject and audience, and the \
              token must not have expired."
             .to_owned(),
-        Some(Lacking::SignIn { profile }) => format!(
-            "Sign in and run Terraform again:\n\n  aws sso login --profile {profile}"
-        ),
+        Some(Lacking::SignIn { profile }) => {
+            format!("Sign in and run Terraform again:\n\n  aws sso login --profile {profile}")
+        }
         Some(Lacking::Mfa { profile }) => format!(
             "Profile {profile} has an mfa_serial, and the provider cannot ask for the code of an \
              MFA device. Get credentials first, and run Terraform with them:\n\n  eval \"$(aws \
              configure export-credentials --profile {profile} --format env)\""
         ),
-        Some(Lacking::Other) | None => "The request could not be signed, so it was not sent. Set a \
+        Some(Lacking::Other) | None => {
+            "The request could not be signed, so it was not sent. Set a \
              profile or keys in the provider block, or AWS_PROFILE or AWS_ACCESS_KEY_ID; if a \
              source of credentials is named above, correct that one."
-            .to_owned(),
+                .to_owned()
+        }
     }
 }
 
@@ -117,18 +124,34 @@ fn advice_on_destination(error: &CallError, missing: MissingAccess) -> String {
              needs this statement:\n\n  { \"Effect\": \"Allow\", \"Principal\": { \"Service\": \
              \"logs.amazonaws.com\" }, \"Action\": \"sts:AssumeRole\" }"
             .to_owned(),
-        MissingAccess::InvokePermission => "CloudWatch Logs is not allowed to use the destination, \
-             even after waiting a minute for recent permissions to propagate. A Lambda function \
-             needs this in its resource policy (aws_lambda_permission):\n\n  principal  = \
-             \"logs.amazonaws.com\"\n  action     = \"lambda:InvokeFunction\"\n  source_arn = \
-             \"arn:aws:logs:REGION:ACCOUNT:log-group:*:*\"\n\nWith grant_invoke = true the policy \
-             manages this statement."
-            .to_owned(),
-        MissingAccess::Delivery => "CloudWatch Logs could not write to the destination, even after \
+        MissingAccess::InvokePermission => format!(
+            "CloudWatch Logs is not allowed to use the destination, even after waiting a minute for \
+             recent permissions to propagate. A Lambda function needs this in its resource policy \
+             (aws_lambda_permission):\n\n  \
+             principal  = \"logs.amazonaws.com\"\n  \
+             action     = \"lambda:InvokeFunction\"\n  \
+             source_arn = \"{}\"\n\n\
+             With grant_invoke = true the policy manages this statement.",
+            source_arn(error.destination_arn.as_deref())
+        ),
+        MissingAccess::Delivery => {
+            "CloudWatch Logs could not write to the destination, even after \
              waiting a minute for recent permissions to propagate. A stream must be active, and \
              requires a role_arn that logs.amazonaws.com can assume and that can write to the \
              stream (kinesis:PutRecord, firehose:PutRecord and firehose:PutRecordBatch)."
-            .to_owned(),
+                .to_owned()
+        }
+    }
+}
+
+/// All log groups that may invoke a function: those of its partition, region and account.
+fn source_arn(function_arn: Option<&str>) -> String {
+    match function_arn.and_then(|arn| arn.parse::<Arn>().ok()) {
+        Some(arn) => {
+            let (partition, region, account) = (arn.partition(), arn.region(), arn.account());
+            format!("arn:{partition}:logs:{region}:{account}:log-group:*:*")
+        }
+        None => "arn:PARTITION:logs:REGION:ACCOUNT:log-group:*:*".to_owned(),
     }
 }
 
@@ -147,4 +170,16 @@ pub(super) fn role_arn(block: &str, index: usize) -> AttributePath {
 pub(super) fn stop(error: &CallError) -> String {
     let text = error.to_string();
     if text.ends_with('.') { text } else { format!("{text}.") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_arn_has_the_partition_region_and_account_of_the_function() {
+        let function = "arn:aws-cn:lambda:cn-north-1:123456789012:function:shipper";
+        let source = "arn:aws-cn:logs:cn-north-1:123456789012:log-group:*:*";
+        assert_eq!(source_arn(Some(function)), source);
+    }
 }

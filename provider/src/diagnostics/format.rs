@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 /// How many log groups a list names; the rest is only counted.
 const NAMED: usize = 20;
 
-pub(crate) fn counted(count: usize, what: &str) -> String {
-    match (count, what.strip_suffix(" of retention")) {
-        (1, _) => format!("1 {what}"),
-        (count, Some(head)) => format!("{count} {head}s of retention"),
-        (count, None) => format!("{count} {what}s"),
-    }
+/// A number and its noun, which takes an s in the plural.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", plural(count, "", "s"))
+}
+
+/// The word that agrees with a number.
+pub(crate) fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
+    if count == 1 { one } else { many }
 }
 
 /// Bytes in the largest unit that is at least 1.
@@ -36,8 +38,10 @@ pub(super) fn listed<'a, T: AsRef<str> + 'a>(names: impl IntoIterator<Item = &'a
 }
 
 pub(super) fn listed_pairs(pairs: &BTreeMap<&String, &String>) -> String {
-    let pairs: Vec<_> =
-        pairs.iter().map(|(name, destination)| format!("{name} forwards to {destination}")).collect();
+    let pairs: Vec<_> = pairs
+        .iter()
+        .map(|(name, destination)| format!("{name} forwards to {destination}"))
+        .collect();
     listed(&pairs)
 }
 
@@ -54,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_told_in_the_unit_a_person_would_use() {
+    fn sizes_are_in_the_largest_unit_that_is_at_least_one() {
         assert_eq!(size(0), "0 bytes");
         assert_eq!(size(999), "999 bytes");
         assert_eq!(size(1_250_000_000), "1.2 GB");
@@ -62,9 +66,11 @@ mod tests {
     }
 
     #[test]
-    fn one_is_not_many() {
+    fn nouns_and_verbs_agree_with_their_number() {
         assert_eq!(counted(1, "log group"), "1 log group");
         assert_eq!(counted(2, "log group"), "2 log groups");
-        assert_eq!(counted(2, "change of retention"), "2 changes of retention");
+        assert_eq!(counted(0, "log group"), "0 log groups");
+        assert_eq!(plural(1, "has", "have"), "has");
+        assert_eq!(plural(2, "has", "have"), "have");
     }
 }

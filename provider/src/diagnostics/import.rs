@@ -34,8 +34,13 @@ pub(crate) fn import_from_another_account(named: &str, in_hand: &str) -> Diagnos
 }
 
 pub(crate) fn invalid_import_id(id: &str, why: &str) -> Diagnostic {
-    Diagnostic::error("Invalid import ID", format!("{id:?} is not the import ID of a policy. {why} \
-         {ID}"))
+    Diagnostic::error(
+        "Invalid import ID",
+        format!(
+            "{id:?} is not the import ID of a policy. {why} \
+         {ID}"
+        ),
+    )
 }
 
 pub(crate) fn not_looked_for(

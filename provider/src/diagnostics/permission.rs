@@ -21,8 +21,10 @@ pub(crate) fn permission_not_read(error: &CallError, grant: &Grant) -> Diagnosti
 
 pub(crate) fn not_granted(error: &CallError, grant: &Grant) -> Diagnostic {
     let outcome = match error.may_have_been_done() {
-        true => "The request received no response; if it succeeded, the next apply adopts the \
-             statement.",
+        true => {
+            "The request received no response; if it succeeded, the next apply adopts the \
+             statement."
+        }
         false => "No filter was created.",
     };
     Diagnostic::error(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tfplugin::{AttributePath, Diagnostic, Severity};
 
 use super::failure::FREE_THE_NAME;
-use super::format::{counted, listed, listed_pairs, size};
+use super::format::{counted, listed, listed_pairs, plural, size};
 use crate::policy::{Preview, Shortened};
 
 /// The changes of a plan that cannot show each log group.
@@ -35,14 +35,17 @@ pub(crate) fn announcement(
              another state manages {}, give this one another name:",
             present.log_groups.len(),
             present.asked,
-            if present.log_groups.len() == 1 { "has" } else { "have" },
-            if present.log_groups.len() == 1 { "is" } else { "are" },
-            if present.log_groups.len() == 1 { "it" } else { "them" },
+            plural(present.log_groups.len(), "has", "have"),
+            plural(present.log_groups.len(), "is", "are"),
+            plural(present.log_groups.len(), "it", "them"),
         ),
         &present.log_groups,
     );
-    tell(format!("{}:", counted(retained.len(), "change of retention")), retained);
-    tell(format!("{} no longer forwarded:", counted(unsubscribed.len(), "log group")), unsubscribed);
+    tell(format!("{}:", counted(retained.len(), "retention change")), retained);
+    tell(
+        format!("{} no longer forwarded:", counted(unsubscribed.len(), "log group")),
+        unsubscribed,
+    );
     tell(
         format!(
             "{} restored to the retention before the policy:",
@@ -72,7 +75,7 @@ pub(crate) struct Present {
 }
 
 fn held(log_groups: &[String]) -> &'static str {
-    if log_groups.len() == 1 { "It stores" } else { "Together they store" }
+    plural(log_groups.len(), "It stores", "Together they store")
 }
 
 pub(crate) fn shortened(shortened: &Shortened) -> Diagnostic {

@@ -165,9 +165,7 @@ pub(crate) fn nothing_allowed() -> Diagnostic {
 pub(crate) fn no_such_tag(key: &str, path: AttributePath) -> Diagnostic {
     Diagnostic::error(
         "Tag not found",
-        format!(
-            "transitive_tag_keys has {key:?}, and tags has no such key. Add it to tags."
-        ),
+        format!("transitive_tag_keys has {key:?}, and tags has no such key. Add it to tags."),
     )
     .on(path)
 }
@@ -210,9 +208,7 @@ pub(crate) fn unknown_api(name: &str, path: AttributePath) -> Diagnostic {
 pub(crate) fn impossible_rate(operation: &str, path: AttributePath) -> Diagnostic {
     Diagnostic::error(
         "Invalid rate",
-        format!(
-            "The rate of {operation} must be from 0.01 to 10000 requests per second."
-        ),
+        format!("The rate of {operation} must be from 0.01 to 10000 requests per second."),
     )
     .on(path)
 }

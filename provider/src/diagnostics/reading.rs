@@ -8,7 +8,7 @@ use tfplugin::{AttributePath, Diagnostic};
 
 use super::denied;
 use super::failure::{advice, on_role, stop};
-use super::format::{counted, listed};
+use super::format::{counted, listed, plural};
 use crate::aws::CallError;
 use crate::policy::{Unseen, Unverified};
 
@@ -79,7 +79,7 @@ pub(crate) fn not_refreshed_from(error: &CallError, region: &str) -> Diagnostic 
 }
 
 pub(crate) fn named_but_absent(names: &BTreeSet<String>, region: &str) -> Diagnostic {
-    let verb = if names.len() == 1 { "does" } else { "do" };
+    let verb = plural(names.len(), "does", "do");
     Diagnostic::warning(
         format!("{} {verb} not exist", counted(names.len(), "named log group")),
         format!(

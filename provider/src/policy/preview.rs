@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use logagg_policy::{AccountPolicy, DesiredState, GroupState, LoopGuard, Retention, Subscription};
+use logagg_policy::{
+    AccountPolicy, Arn, DesiredState, Destination, GroupState, LoopGuard, Retention, Subscription,
+};
 use tfplugin::{Context, Diagnostic, Goal};
 
 use super::model::Intent;
@@ -44,6 +46,8 @@ pub(crate) struct Preview {
 struct ByAccount {
     policy: AccountPolicy,
     guard: LoopGuard,
+    /// Whether the destination is a Lambda function.
+    is_function: bool,
     twice: BTreeSet<String>,
     looped: BTreeSet<String>,
 }
@@ -88,6 +92,16 @@ impl Guards {
     }
 }
 
+impl ByAccount {
+    /// Whether the account-level policy forwards the destination's own events back to it. AWS
+    /// prevents that for the log group of a Lambda destination, not for those behind it.
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Subscriptions-recursion-prevention.html>
+    fn loops(&self, log_group: &str) -> bool {
+        let prevented = self.is_function && self.guard.is_written_by_destination(log_group);
+        !prevented && self.guard.why(log_group).is_some()
+    }
+}
+
 impl Preview {
     /// That of a policy in an account which may ship by a policy of its own.
     pub(super) fn of(intent: &Intent, account_policy: Option<&AccountPolicy>) -> Self {
@@ -98,6 +112,7 @@ impl Preview {
         let by_account = account_policy.filter(same).map(|policy| ByAccount {
             policy: policy.clone(),
             guard: intent.desired.ships.clone().unwrap_or_default(),
+            is_function: is_function(&policy.destination_arn),
             twice: BTreeSet::new(),
             looped: BTreeSet::new(),
         });
@@ -126,7 +141,7 @@ impl Preview {
         if let Some(by_account) = self.by_account.as_mut().filter(|it| it.policy.ships(log_group)) {
             if ships {
                 by_account.twice.insert(log_group.to_owned());
-            } else if by_account.guard.why(log_group).is_some() {
+            } else if by_account.loops(log_group) {
                 by_account.looped.insert(log_group.to_owned());
             }
         }
@@ -179,6 +194,12 @@ impl Preview {
     pub(super) fn problem(&self) -> Option<Diagnostic> {
         self.guards.check(self.chosen, self.changes).err()
     }
+}
+
+fn is_function(destination_arn: &str) -> bool {
+    let destination = destination_arn.parse::<Arn>().ok();
+    let destination = destination.and_then(|arn| Destination::of(&arn).ok());
+    matches!(destination, Some(Destination::Function { .. }))
 }
 
 impl Shortened {

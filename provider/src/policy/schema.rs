@@ -135,8 +135,10 @@ fn subscription(block: Block) -> Block {
         .attribute(
             "filter_pattern",
             text()
-                .describe("Which events are forwarded, in CloudWatch Logs' filter pattern syntax. \
-                     Default: all.")
+                .describe(
+                    "Which events are forwarded, in CloudWatch Logs' filter pattern syntax. \
+                     Default: all.",
+                )
                 .check(|pattern: &String| checks::filter_pattern(pattern)),
         )
         .attribute(
@@ -168,15 +170,19 @@ fn subscription(block: Block) -> Block {
         .attribute(
             "field_selection_criteria",
             text()
-                .describe("Which events are forwarded, by system fields, for example `@aws.region \
-                     = \"eu-west-1\"`.")
+                .describe(
+                    "Which events are forwarded, by system fields, for example `@aws.region \
+                     = \"eu-west-1\"`.",
+                )
                 .check(|criteria: &String| checks::field_selection_criteria(criteria)),
         )
         .attribute(
             "emit_system_fields",
             Attribute::optional(Type::set(Type::String))
-                .describe("System fields to add to the forwarded events: `@aws.account`, \
-                     `@aws.region`.")
+                .describe(
+                    "System fields to add to the forwarded events: `@aws.account`, \
+                     `@aws.region`.",
+                )
                 .check_each(|field: &String| checks::system_field(field)),
         )
         .attribute(
@@ -219,8 +225,14 @@ fn computed(block: Block) -> Block {
         ("retention_in_days".to_owned(), Type::Number),
     ]);
     block
-        .attribute("id", Attribute::computed(Type::String).describe("`NAME@REGION`, the import ID."))
-        .attribute("account_id", Attribute::computed(Type::String).describe("Account of the log groups."))
+        .attribute(
+            "id",
+            Attribute::computed(Type::String).describe("`NAME@REGION`, the import ID."),
+        )
+        .attribute(
+            "account_id",
+            Attribute::computed(Type::String).describe("Account of the log groups."),
+        )
         .attribute(
             "log_groups",
             Attribute::computed(Type::map(entry)).describe(

@@ -5,9 +5,7 @@ use crate::checks;
 
 pub(super) fn block() -> Block {
     let block = Block::new()
-        .describe(
-            "Declarative log forwarding and retention for AWS CloudWatch Logs.",
-        )
+        .describe("Declarative log forwarding and retention for AWS CloudWatch Logs.")
         .block("assume_role", NestedBlock::list(assume_role()))
         .block(
             "assume_role_with_web_identity",
@@ -26,15 +24,10 @@ fn regions(block: Block) -> Block {
                  the profile's region or that of the EC2 instance.",
             ),
         )
-        .attribute(
-            "sts_region",
-            text().describe("Region of STS. Default: `region`."),
-        )
+        .attribute("sts_region", text().describe("Region of STS. Default: `region`."))
         .attribute(
             "use_fips_endpoint",
-            flag().describe(
-                "Use FIPS endpoints. Default: `AWS_USE_FIPS_ENDPOINT` or the profile.",
-            ),
+            flag().describe("Use FIPS endpoints. Default: `AWS_USE_FIPS_ENDPOINT` or the profile."),
         )
         .attribute(
             "use_dualstack_endpoint",
@@ -196,9 +189,10 @@ fn skips(block: Block) -> Block {
         )
         .attribute(
             "skip_metadata_api_check",
-            flag()
-                .describe("Do not read region and credentials from the EC2 instance metadata \
-                     service."),
+            flag().describe(
+                "Do not read region and credentials from the EC2 instance metadata \
+                     service.",
+            ),
         )
 }
 
@@ -211,8 +205,10 @@ fn assume_role() -> Block {
         .attribute(
             "source_identity",
             text()
-                .describe("Source identity of the session, which AWS keeps for all roles that are \
-                     assumed from it.")
+                .describe(
+                    "Source identity of the session, which AWS keeps for all roles that are \
+                     assumed from it.",
+                )
                 .check(|name: &String| checks::source_identity(name)),
         )
         .attribute(
@@ -221,9 +217,10 @@ fn assume_role() -> Block {
         )
         .attribute(
             "transitive_tag_keys",
-            Attribute::optional(Type::set(Type::String))
-                .describe("Keys of the tags that are passed to roles that are assumed from this \
-                     session."),
+            Attribute::optional(Type::set(Type::String)).describe(
+                "Keys of the tags that are passed to roles that are assumed from this \
+                     session.",
+            ),
         )
 }
 
@@ -261,8 +258,10 @@ fn session(block: Block) -> Block {
         .attribute(
             "policy",
             text()
-                .describe("Session policy (IAM policy in JSON) that limits the permissions of the \
-                     session.")
+                .describe(
+                    "Session policy (IAM policy in JSON) that limits the permissions of the \
+                     session.",
+                )
                 .check(|policy: &String| checks::iam_policy(policy)),
         )
         .attribute(

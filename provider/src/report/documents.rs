@@ -61,8 +61,10 @@ pub(super) enum NoDocument {
         "the state contains no logagg_policy; logagg-report requires the document of at least one"
     )]
     NotInState,
-    #[error("the document of {address} is unknown until apply: apply first, or pass the document \
-         itself")]
+    #[error(
+        "the document of {address} is unknown until apply: apply first, or pass the document \
+         itself"
+    )]
     NotKnown { address: String },
     #[error("no policy found; logagg-report requires the document of at least one")]
     Empty,

@@ -47,14 +47,16 @@ impl State {
     /// What it means.
     pub(super) fn meaning(self) -> &'static str {
         match self {
-            Self::Unwanted => "it has the policy's filter, and its events would be forwarded back \
-                 to it",
+            Self::Unwanted => {
+                "it has the policy's filter, and its events would be forwarded back \
+                 to it"
+            }
             Self::Conflict => {
                 "another owner's filter has the policy's filter name; apply does not change it and \
                  reports an error"
             }
             Self::Missing => "apply creates the policy's filter",
-            Self::Differs => "its filter differs from the policy; apply updates it compliant",
+            Self::Differs => "its filter differs from the policy; apply updates it in place",
             Self::Retention => "only its retention differs from the policy; apply sets it",
             Self::Skipped => "it is selected and not forwarded; the reason is given",
             Self::InPlace => "no drift",

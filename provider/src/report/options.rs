@@ -9,39 +9,27 @@ use super::documents::Source;
 use super::estimate::Price;
 use crate::aws::Operation;
 
-pub(super) const HELP: &str = "What policies find and would change, as one page of HTML. Nothing \
-is written at AWS.
+pub(super) const HELP: &str = "\
+Reports the state of policies and the changes that their plans would make, as one HTML page. Writes
+nothing to AWS.
 
   logagg-report [OPTIONS] DOCUMENT...
 
-DOCUMENT is a file with \
-logagg_policy.<name>.document: one, a list of them, the enforcer's
-configuration, or what \
-`terraform show -json` prints; - is standard input.
+DOCUMENT is a file with logagg_policy.<name>.document: one, a list of them, the enforcer's
+configuration, or the output of `terraform show -json`; - is standard input.
 
-  -o, --output FILE             where the \
-page goes; without it, to standard output
-  --detailed-exitcode           end with 2 where \
-something is have drifted
-  --role ARN                    a role to assume for the policies of its \
-account; repeatable
-  --endpoint URL                where AWS is, as for an emulator
-  \
---requests-per-second CALL=N  how often a call may be made in a second, where AWS has raised \
-a
-                                quota; repeatable
-  --price-per-gb-month DOLLARS  what storing a \
-gigabyte costs a month; 0.03 unless said
-  --time TIME                   the time of the report, \
-as in 2026-11-25T13:00:00Z; now unless said
+  -o, --output FILE             file to write; default: standard output
+  --detailed-exitcode           exit with 2 if there is drift
+  --role ARN                    role to assume for the policies of its account; repeatable
+  --endpoint URL                endpoint for all requests, such as an emulator
+  --requests-per-second CALL=N  rate of an API operation, if AWS has raised its quota; repeatable
+  --price-per-gb-month DOLLARS  price of stored data; default: 0.03
+  --time TIME                   time of the report, for example 2026-11-25T13:00:00Z; default: now
   -h, --help, --version
 
-Credentials and whatever else \
-leads to AWS come from the environment and the shared files, as in
-every AWS SDK: AWS_PROFILE, \
-AWS_ACCESS_KEY_ID and the like. It ends with 0 where the report was
-written, 1 where something was \
-in the way, and 2 as told above.
+Credentials come from the environment and the shared configuration files, as in AWS's SDKs
+(AWS_PROFILE, AWS_ACCESS_KEY_ID). Exit codes: 0 if the page was written, 1 after an error, 2 as
+above.
 ";
 
 /// What a call of the program asks for.
@@ -121,7 +109,10 @@ impl Options {
 fn endpoint(url: String) -> Result<String, lexopt::Error> {
     match url.parse::<reqwest::Url>() {
         Ok(parsed) if parsed.has_host() => Ok(url),
-        _ => Err(format!("--endpoint: {url:?} is not a URL, for example http://localhost:4566").into()),
+        _ => {
+            Err(format!("--endpoint: {url:?} is not a URL, for example http://localhost:4566")
+                .into())
+        }
     }
 }
 
@@ -130,8 +121,9 @@ const RATES: std::ops::RangeInclusive<f64> = 0.01..=10_000.0;
 
 fn rate(text: &str) -> Result<(String, f64), lexopt::Error> {
     let wrong = |why: &str| format!("--requests-per-second: {text:?} {why}");
-    let (call, rate) =
-        text.split_once('=').ok_or_else(|| wrong("is not CALL=N, for example DescribeLogGroups=20"))?;
+    let (call, rate) = text
+        .split_once('=')
+        .ok_or_else(|| wrong("is not CALL=N, for example DescribeLogGroups=20"))?;
     if !Operation::ALL.iter().any(|operation| operation.name() == call) {
         return Err(wrong("is not an operation that logagg-report calls").into());
     }
@@ -197,8 +189,11 @@ mod tests {
         check(&format!("a {role}/a {role}/b"), "role/a belongs to account 111122223333 too");
         check("a --endpoint localhost", "\"localhost\" is not a URL");
         check("a --requests-per-second 5", "\"5\" is not CALL=N");
-        check("a --requests-per-second DescribeAlarms=5", "is not an operation that logagg-report \
-             calls");
+        check(
+            "a --requests-per-second DescribeAlarms=5",
+            "is not an operation that logagg-report \
+             calls",
+        );
         check("a --requests-per-second DescribeLogGroups=0", "has no number from 0.01 to 10000");
         check("a --price-per-gb-month cheap", "cheap");
         check("a --price-per-gb-month -1", "-1");

@@ -29,11 +29,11 @@ pub(super) fn write(stage: &Stage, functions: &[&'static str]) -> anyhow::Result
 pub(super) fn wait_for_shipper(stage: &Stage) -> anyhow::Result<()> {
     let logs = stage.account.logs();
     let expected = sample::FUNCTIONS.len() * REQUESTS as usize;
-    wait::until("the shipper to take every delivery", || {
+    wait::until("the shipper to process every delivery", || {
         let lines = logs.events(SHIPPER_GROUP).map_err(|error| format!("{error:#}"))?;
         match lines.iter().filter(|line| line.starts_with("REPORT ")).count() {
             done if done >= expected => Ok(()),
-            done => Err(format!("it was through with {done} of {expected} invocations")),
+            done => Err(format!("{done} of {expected} invocations are complete")),
         }
     })
 }

@@ -1,5 +1,5 @@
-//! The main job on this machine: a policy subscribes log groups, the shipper delivers what they
-//! log, and Terraform shows and mends what drifts.
+//! A demonstration on this machine: a policy subscribes log groups, the shipper delivers their
+//! events, and Terraform shows and corrects drift.
 
 mod arrival;
 mod stage;
@@ -13,12 +13,12 @@ use crate::screen::Screen;
 use crate::stop;
 use stage::Stage;
 
-/// Plays it.
+/// Runs the demo.
 pub(crate) fn run(end: End) -> anyhow::Result<()> {
-    #[allow(clippy::exit, reason = "whoever presses Ctrl-C twice wants out at once")]
+    #[allow(clippy::exit, reason = "a second Ctrl-C ends the process immediately")]
     interrupt::watch(|| std::process::exit(130))?;
     let screen = Screen::new();
-    screen.say("logagg: the real provider and the real shipper, at work on this machine");
+    screen.say("logagg: the real provider and the real shipper on this machine");
 
     if end == End::KeepRunning
         && let Some(earlier) = Kept::find()?
@@ -31,7 +31,7 @@ pub(crate) fn run(end: End) -> anyhow::Result<()> {
     let told = story::tell(&screen, &stage, &mut verified);
     let failure = told.as_ref().err().map(|error| match interrupt::interrupted() {
         true => "interrupted".to_owned(),
-        // The rest of it is told at the very end.
+        // The whole error is printed at the end.
         false => error.to_string().lines().next().unwrap_or_default().to_owned(),
     });
     screen.table(&verified, failure.as_deref());

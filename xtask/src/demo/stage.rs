@@ -46,14 +46,15 @@ impl Stage {
     /// Builds and starts everything.
     pub(crate) fn set(screen: &Screen) -> anyhow::Result<Self> {
         let progress = |line: &str| screen.progress(line);
-        screen.heading("Set the stage");
+        screen.heading("Prepare");
         screen.step("Find Terraform", terraform_version)?;
-        screen.step("Python with its tools, in an environment of its own", || {
+        screen.step("Create a Python environment with the mock servers", || {
             Python::ready(&progress)
         })?;
         let binaries =
             screen.step("Build provider, shipper and enforcer", || Binaries::build(&progress))?;
-        let aws = screen.step("Start an AWS (ministack)", || Ministack::start(&progress))?;
+        let aws =
+            screen.step("Start an AWS emulator (ministack)", || Ministack::start(&progress))?;
         let search =
             screen.step("Start a search server (osmem-server)", || Search::start(&progress))?;
 
@@ -66,7 +67,7 @@ impl Stage {
         screen.step("Create the log groups of three functions, and three more", || {
             create_groups(&account, &foreign_arn)
         })?;
-        let terraform = screen.step("Lay the provider into a filesystem mirror", || {
+        let terraform = screen.step("Install the provider in a filesystem mirror", || {
             prepare_terraform(&account, &binaries, &shipper_arn)
         })?;
         Ok(Self { aws, search, account, binaries, shipper_arn, foreign_arn, terraform })
@@ -118,11 +119,11 @@ impl Stage {
 
     /// Applies the policy once more and leaves everything running.
     pub(crate) fn keep(self, screen: &Screen) -> anyhow::Result<()> {
-        screen.step("Apply the policy once more, to play with", || {
+        screen.step("Apply the policy again", || {
             self.terraform(&["apply", "-no-color", "-auto-approve"], 0)
         })?;
         let folder = self.terraform.dir().to_owned();
-        let mut script = String::from("# Speaks to the demo that was left running.\n");
+        let mut script = String::from("# Environment of the demo that was kept running.\n");
         for (name, value) in self.terraform.environment() {
             // What the shell has of its own stays as it is there.
             let name = name.to_string_lossy();
@@ -141,7 +142,7 @@ impl Stage {
             folder: self.terraform.keep(),
         };
         kept.save()?;
-        screen.heading("Everything is left running");
+        screen.heading("The demo keeps running");
         screen.say(&format!(
             "  cd {}\n  . ./env.sh\n  terraform plan                       # empty: no drift\n\n  \
              cargo xtask log /aws/lambda/new 'hello'   # a new function logs\n  terraform \

@@ -9,13 +9,12 @@ use super::arrival;
 use super::stage::{BYSTANDER, ENFORCER, FOREIGN_FILTER, INDEX, SHIPPER_GROUP, Stage};
 use crate::screen::{Finding, Screen};
 
-/// The policy's name in examples/quickstart, and so that of its filters.
+/// The name of the policy in examples/quickstart, and of its filters.
 const FILTER: &str = "ship-lambda-logs";
 const RETENTION: u64 = 30;
 const NEWCOMER: &str = "/aws/lambda/refunds";
 
-/// Plays every act. What was seen to be so goes to `verified`, up to the first thing that was
-/// not.
+/// Runs every part. Verified behaviors are added to `verified`, up to the first failure.
 pub(crate) fn tell(
     screen: &Screen,
     stage: &Stage,
@@ -37,22 +36,22 @@ fn first_apply(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> a
     })?;
     screen.quote(&announcement(&plan.stdout));
     screen.step("terraform apply", || stage.terraform(&["apply", "-no-color", "plan"], 0))?;
-    screen.step("Look at the log groups", || {
+    screen.step("Check the log groups", || {
         for function in sample::FUNCTIONS {
             governed(stage, &sample::group(function))?;
         }
         ensure!(
             stage.account.logs().retention(BYSTANDER)?.is_none()
                 && stage.account.logs().filters(BYSTANDER)?.is_empty(),
-            "{BYSTANDER} is not of the policy, and was changed"
+            "{BYSTANDER} is not selected by the policy, but was changed"
         );
         Ok(())
     })?;
     verified.push((
         "first apply",
-        "each function's log group is subscribed, and kept for 30 days".to_owned(),
+        "each function's log group is subscribed, with a retention of 30 days".to_owned(),
     ));
-    let reason = screen.step("Ask why the shipper's own group is not", || {
+    let reason = screen.step("Read why the shipper's own log group is skipped", || {
         let skipped = stage.terraform.json(&["output", "-json", "skipped"])?;
         let reason = skipped[SHIPPER_GROUP]
             .as_str()
@@ -65,28 +64,28 @@ fn first_apply(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> a
 }
 
 fn delivery(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow::Result<()> {
-    screen.heading("What the functions log arrives");
+    screen.heading("Log events are delivered");
     let written = screen
-        .step("Write lines with PutLogEvents", || arrival::write(stage, &sample::FUNCTIONS))?;
+        .step("Write log events with PutLogEvents", || arrival::write(stage, &sample::FUNCTIONS))?;
     screen.step("Wait for the shipper", || arrival::wait_for_shipper(stage))?;
-    screen.step("Search for every line by function and request", || {
+    screen.step("Search for every log event by function and request", || {
         sample::expect_arrived(&stage.search, INDEX, &written)
     })?;
     screen.quote(&format!(
-        "{} lines: text, JSON, stack traces, REPORT lines, and beyond ASCII",
+        "{} log events: text, JSON, stack traces, REPORT lines, non-ASCII",
         written.len()
     ));
     let found =
-        format!("{} lines, each found exactly once, by function and request", written.len());
+        format!("{} log events, each found exactly once, by function and request", written.len());
     verified.push(("delivery", found));
     Ok(())
 }
 
 fn enforcement(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow::Result<()> {
-    screen.heading("A new function is governed before anybody plans");
+    screen.heading("The enforcer applies the policy to a new log group before the next plan");
     screen.step("Deploy the enforcer with the policy's document", || stage.deploy_enforcer())?;
     let group = sample::group(sample::NEWBORN);
-    screen.step("Create a log group; its event reaches the enforcer", || {
+    screen.step("Create a log group; its CreateLogGroup event invokes the enforcer", || {
         stage.account.logs().create_group(&group)?;
         let event = json!({
             "source": "aws.logs",
@@ -106,32 +105,32 @@ fn enforcement(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> a
     screen.step("terraform plan is empty", || {
         stage.terraform(&["plan", "-no-color", "-detailed-exitcode"], 0)
     })?;
-    screen.step("Its first lines arrive", || {
+    screen.step("Its first log events are delivered", || {
         let written = arrival::write(stage, &[sample::NEWBORN])?;
-        wait::until("its lines to arrive", || {
+        wait::until("its log events to arrive", || {
             sample::expect_found(&stage.search, INDEX, &written).map_err(|e| format!("{e:#}"))
         })
     })?;
     verified.push((
         "enforcer",
-        "a new log group was subscribed and kept for 30 days before any plan".to_owned(),
+        "a new log group was subscribed and its retention set before any plan".to_owned(),
     ));
     Ok(())
 }
 
 fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow::Result<()> {
-    screen.heading("What drifts is shown, and mended");
+    screen.heading("The plan shows drift, and apply corrects it");
     let logs = stage.account.logs();
     let changed = sample::group(sample::FUNCTIONS[2]);
-    screen.step("Deploy a new function, and change a retention by hand", || {
+    screen.step("Create a log group, and change a retention manually", || {
         logs.create_group(NEWCOMER)?;
         logs.set_retention(&changed, 7)
     })?;
-    let plan = screen.step("terraform plan -detailed-exitcode says 2", || {
+    let plan = screen.step("terraform plan -detailed-exitcode exits with 2", || {
         stage.terraform(&["plan", "-no-color", "-detailed-exitcode", "-out=plan"], 2)
     })?;
     screen.quote(&change_of_log_groups(&plan.stdout));
-    screen.step("It shows these two groups and nothing else", || {
+    screen.step("It shows these two log groups and nothing else", || {
         let expected = json!({
             NEWCOMER: [
                 {"subscription": "missing", "retention_in_days": 0},
@@ -146,7 +145,7 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow:
         ensure!(shown == expected, "the plan should change\n{expected:#}\nbut changes\n{shown:#}");
         Ok(())
     })?;
-    let page = screen.step("logagg-report shows the same to people", || {
+    let page = screen.step("logagg-report shows the same drift", || {
         let page = stage.report()?;
         let text = std::fs::read_to_string(&page)
             .with_context(|| format!("reading {}", page.display()))?;
@@ -156,7 +155,7 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow:
     screen.quote(&page.display().to_string());
     verified.push((
         "drift",
-        "a new group and a changed retention planned, and nothing else".to_owned(),
+        "a new log group and a changed retention planned, and nothing else".to_owned(),
     ));
     screen.step("terraform apply", || {
         stage.terraform(&["apply", "-no-color", "plan"], 0)?;
@@ -166,18 +165,18 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow:
     screen.step("terraform plan is empty", || {
         stage.terraform(&["plan", "-no-color", "-detailed-exitcode"], 0)
     })?;
-    verified.push(("repair", "apply mended both, and the next plan was empty".to_owned()));
+    verified.push(("repair", "apply corrected both, and the next plan was empty".to_owned()));
     never_subscribed(stage)?;
     verified.push(("loop guard", "the shipper's own log group was never subscribed".to_owned()));
     Ok(())
 }
 
 fn destruction(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow::Result<()> {
-    screen.heading("Destroy takes away what is ours");
+    screen.heading("Destroy deletes the policy's filters only");
     screen.step("terraform destroy", || {
         stage.terraform(&["destroy", "-no-color", "-auto-approve"], 0)
     })?;
-    screen.step("Look at every log group", || {
+    screen.step("Check every log group", || {
         let logs = stage.account.logs();
         let mut left = BTreeMap::new();
         for group in logs.groups()? {
@@ -189,16 +188,20 @@ fn destruction(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> a
         let foreign = ((audited, FOREIGN_FILTER.to_owned()), stage.foreign_arn.clone());
         ensure!(
             left == BTreeMap::from([foreign]),
-            "only the foreign filter should be left, but there are: {left:#?}"
+            "only the other owner's filter should remain, but there are: {left:#?}"
         );
         Ok(())
     })?;
-    verified
-        .push(("destroy", "no filter of ours is left, and a foreign one is untouched".to_owned()));
+    verified.push((
+        "destroy",
+        "the policy's filters are deleted, and another owner's filter is \
+             unchanged"
+            .to_owned(),
+    ));
     Ok(())
 }
 
-/// Our filter ships it to the shipper, and it is kept as long as the policy says.
+/// The log group has the policy's filter to the shipper, and its retention.
 fn governed(stage: &Stage, group: &str) -> anyhow::Result<()> {
     let logs = stage.account.logs();
     let filters = logs.filters(group)?;
@@ -218,7 +221,7 @@ fn never_subscribed(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The log groups that a plan changes, each with what it is and what it will be.
+/// The log groups that a plan changes, each with its current and desired state.
 fn changed_groups(plan: &Value) -> anyhow::Result<Value> {
     let changes = plan["resource_changes"].as_array().context("a plan without changes")?;
     let [change] = &changes[..] else {
@@ -238,7 +241,7 @@ fn changed_groups(plan: &Value) -> anyhow::Result<Value> {
     Ok(Value::Object(changed))
 }
 
-/// What the first plan, which cannot show the log groups one by one, tells of them instead.
+/// The warning of the first plan, which cannot show each log group.
 fn announcement(plan: &str) -> String {
     let lines = plan.lines().skip_while(|line| !line.contains("the selection matches"));
     let lines: Vec<_> = lines

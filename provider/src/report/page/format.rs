@@ -16,7 +16,7 @@ pub(super) fn share(part: usize, whole: usize, of_what: &str) -> String {
 /// A retention.
 pub(super) fn kept(retention: Retention) -> String {
     match retention {
-        Retention::Never => "for ever".to_owned(),
+        Retention::Never => "never expires".to_owned(),
         days @ Retention::Days(_) => days.to_string(),
     }
 }
@@ -41,6 +41,9 @@ pub(super) fn subscription(state: &GroupState) -> String {
 pub(super) fn retention(document: &Document) -> Option<String> {
     let says = document.desired.retention?;
     let kept = kept(says);
+    if says == Retention::Never {
+        return Some(kept);
+    }
     Some(match document.desired.mode {
         RetentionMode::Exact => kept,
         RetentionMode::AtLeast => format!("at least {kept}"),

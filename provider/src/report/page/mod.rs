@@ -67,10 +67,9 @@ fn headline(review: &Review) -> String {
         (Outcome::Differs, 1) => {
             format!("1 of {} has drifted", counted(totals.covered, "log group"))
         }
-        (Outcome::Differs, differing) => format!(
-            "{differing} of {} have drifted",
-            counted(totals.covered, "log group")
-        ),
+        (Outcome::Differs, differing) => {
+            format!("{differing} of {} have drifted", counted(totals.covered, "log group"))
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub struct Group {
     pub name: String,
     /// Its class, which never changes.
     pub class: Class,
-    /// How long it keeps its lines; none for ever.
+    /// Its retention in days; `None` if events never expire.
     pub retention_in_days: Option<u16>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
@@ -55,7 +55,7 @@ impl Class {
 }
 
 impl Group {
-    /// An empty one of class `STANDARD` that keeps its lines for ever.
+    /// An empty log group of class `STANDARD` that never expires.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
