@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_not_guessed() {
+    fn unknown_selection_criteria_are_an_error() {
         for criteria in ["LogGroupName IN [\"/a\"]", "LogGroupName NOT IN \"/a\"", "?"] {
             let error = reported(Some(criteria)).unwrap_err().to_string();
             assert_eq!(

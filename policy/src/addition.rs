@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_filter_of_our_name_is_told_and_left() {
+    fn a_foreign_filter_of_our_name_is_reported_and_unchanged() {
         let foreign = SubscriptionFilter::new("ship", format!("{SHIPPER}-of-somebody"));
         let addition = added(&group("/a", Retention::Days(30)), std::slice::from_ref(&foreign));
         assert!(addition.is_nothing());

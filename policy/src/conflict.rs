@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn retentions_conflict_only_where_each_undoes_the_other() {
+    fn retentions_conflict_only_if_each_reverts_the_other() {
         let check = |one: (i64, &str), other: (i64, &str), expected: bool| {
             let (ours, theirs) = (keeping(one.0, one.1), keeping(other.0, other.1));
             assert_eq!(ours.contradicts(&theirs), expected, "{one:?} {other:?}");

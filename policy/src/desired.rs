@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_is_skipped_only_where_that_is_wanted() {
+    fn a_conflict_is_skipped_only_if_configured() {
         let current = state(Some(Subscription::Missing), Retention::Days(30));
         let mut policy = shipping_to("shipper", None);
         let full = || Known { obstacle: Some(Obstacle::Full), ..Known::default() };

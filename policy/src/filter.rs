@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_distribution_nobody_knows_yet_is_not_taken_for_the_default() {
+    fn an_unknown_distribution_is_not_the_default() {
         assert_eq!(Distribution::reported(None), Distribution::ByLogStream);
         assert_eq!(Distribution::reported(Some("Sticky")), Distribution::Other("Sticky".into()));
         assert!("Sticky".parse::<Distribution>().is_err());

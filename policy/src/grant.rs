@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn two_policies_of_one_name_have_statements_of_their_own_which_tell_their_ids() {
+    fn two_policies_of_one_name_have_their_own_statements_with_their_ids() {
         let arn: Arn = SHIPPER.parse().unwrap();
         let of = |name: &str, bits| Grant::of(&arn, name, PolicyId::of(bits)).unwrap().statement();
         let mut altered = of("ship", 3);
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_that_says_the_same_is_ours_whoever_made_it() {
+    fn an_equal_statement_is_ours_whatever_its_origin() {
         let same = [altered(|_| {})];
         assert_eq!(grant("ship").examine(&same, Provenance::Unknown), Permission::Active);
         assert_eq!(grant("other").examine(&same, Provenance::Ours), Permission::Missing);
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standing_reads_back_as_it_was_written() {
+    fn a_permission_reads_back_as_it_was_written() {
         for permission in [
             Permission::Active,
             Permission::Missing,

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wrote_is_refused() {
+    fn an_unknown_state_is_rejected() {
         for text in ["", "Active", "differs ()", "differs (colour)", "differs (role_arn"] {
             assert!(text.parse::<Subscription>().is_err(), "{text}");
         }

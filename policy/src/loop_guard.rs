@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_from_the_destination_to_the_group_is_told() {
+    fn the_path_from_the_destination_to_the_group_is_reported() {
         let mut guard = LoopGuard::default();
         let way = ["Kinesis stream logs", "function tail"].map(str::to_owned);
         guard.written_by("/tail", &way);

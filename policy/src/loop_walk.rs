@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn more_firehoses_than_are_asked_are_told() {
+    fn more_firehoses_than_are_traced_are_reported() {
         let names = (0..=MOST_FIREHOSES).map(|n| format!("f{n}")).collect();
         let asked = (Question::DeliveryStreamsWithSource, Answer::Names(names));
         assert!(walk(&arn("kinesis", "stream/logs"), &[asked]).more);
@@ -519,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_that_does_not_exist_is_told_and_nobody_behind_it() {
+    fn a_missing_destination_is_reported_and_missing_resources_behind_it_are_not() {
         let stream = arn("kinesis", "stream/logs");
         let gone = [
             (function("a"), Question::LogGroupOfFunction { arn: function("a") }),
@@ -591,7 +591,7 @@ mod tests {
     }
 
     #[test]
-    fn a_graph_without_end_is_left_and_told() {
+    fn an_endless_graph_is_cut_off_and_reported() {
         let mut walk = LoopWalk::behind(&function("f0"), "eu-west-1", "123456789012");
         let mut places = 0;
         while let Some(question) = walk.next() {

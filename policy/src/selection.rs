@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_chosen_if_any_select_holds_and_no_exclude_does() {
+    fn a_group_is_selected_if_any_select_matches_and_no_exclude_does() {
         let selection = Selection {
             select: vec![prefixes(&["/aws/lambda/"]), names(&["/ecs/web"])],
             exclude: vec![matching("-canary$")],
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_chooses_nothing() {
+    fn an_empty_list_selects_nothing() {
         let selection = Selection { select: vec![names(&[]), prefixes(&[])], exclude: vec![] };
         assert!(!selection.chooses("/aws/lambda/a", &LogGroupClass::Standard, &Tags::new()));
         assert_eq!(selection.listings(), []);
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_is_chosen_and_left_out() {
+    fn a_class_is_selected_and_excluded() {
         let infrequent = Rule { log_group_classes: set(&["INFREQUENT_ACCESS"]), ..Rule::default() };
         let selection = Selection { select: vec![prefixes(&["/a/"])], exclude: vec![infrequent] };
         assert!(selection.chooses("/a/1", &LogGroupClass::Standard, &Tags::new()));
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_what_a_remembered_listing_covers() {
+    fn a_recorded_listing_covers_narrower_selections() {
         let asked = [Listing::Prefix("/a/".into()), Listing::Name("/b".into())];
         let covered = |select| Selection { select, exclude: vec![] }.is_covered_by(&asked);
         assert!(covered(vec![prefixes(&["/a/", "/a/x"]), names(&["/b", "/a/y"])]));
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_choose_and_leave_out() {
+    fn tags_select_and_exclude() {
         let selection = Selection {
             select: vec![tagged("team", "*"), prefixes(&["/a/"])],
             exclude: vec![tagged("logs", "private")],
@@ -413,7 +413,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_chosen_is_in_exactly_one_listing(
+        fn every_selected_group_is_in_exactly_one_listing(
             groups in prop::collection::vec("[ab/]{1,6}", 0..30),
             named in prop::collection::btree_set("[ab/]{1,4}", 0..60),
             beginnings in prop::collection::btree_set("[ab/]{1,3}", 0..60),

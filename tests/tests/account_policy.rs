@@ -28,31 +28,31 @@ fn asked(scene: &Scene) -> u64 {
 }
 
 #[test]
-fn what_the_account_ships_there_too_is_warned_of_once_in_each_plan() {
+fn what_the_account_policy_forwards_too_is_warned_of_once_in_each_plan() {
     let scene = scene(&["/app/a", "/app/b", "/app/c"]);
     account_ships(&scene, &scene.shipper(), &["/app/b"]);
     scene.policy(&scene.usual_policy());
-    let told = format!(
+    let warning = format!(
         "The account-level subscription policy \"all\" forwards to {}, and so does this policy. \
          Events are delivered and billed twice from: /app/a /app/c Exclude these",
         scene.shipper()
     );
     let first = scene.plan();
     says(&first, &format!("Warning: 2 log groups {TWICE}"));
-    says(&first, &told);
+    says(&first, &warning);
     assert_eq!(first.text().matches(TWICE).count(), 1, "{first}");
     scene.apply_plan();
     let later = scene.run(0, |terraform| terraform.plan(&[]));
-    says(&later, &told);
+    says(&later, &warning);
     assert_eq!(later.text().matches(TWICE).count(), 1, "{later}");
 
     account_ships(&scene, &scene.shipper(), &["/app/a", "/app/b", "/app/c"]);
-    let mended = scene.run(0, |terraform| terraform.plan(&[]));
-    assert!(!mended.text().contains(TWICE), "{mended}");
+    let corrected = scene.run(0, |terraform| terraform.plan(&[]));
+    assert!(!corrected.text().contains(TWICE), "{corrected}");
 }
 
 #[test]
-fn what_the_account_ships_elsewhere_is_its_own_matter() {
+fn what_the_account_policy_forwards_elsewhere_is_not_reported() {
     let scene = scene(&["/app/a"]);
     account_ships(&scene, &scene.account.function_arn("other"), &[]);
     scene.policy(&scene.usual_policy());
@@ -63,7 +63,7 @@ fn what_the_account_ships_elsewhere_is_its_own_matter() {
 }
 
 #[test]
-fn the_account_is_asked_once_a_plan_and_only_for_a_policy_that_ships() {
+fn the_account_policy_is_read_once_a_plan_and_only_for_a_policy_that_forwards() {
     let scene = scene(&["/app/a", "/app/b"]);
     scene.policy(&scene.usual_policy());
     scene.apply();
@@ -78,7 +78,7 @@ fn the_account_is_asked_once_a_plan_and_only_for_a_policy_that_ships() {
 }
 
 #[test]
-fn a_missing_permission_is_told_once_and_stops_nothing() {
+fn a_missing_permission_is_one_warning() {
     let scene = scene(&["/app/a"]);
     scene
         .simulator
@@ -96,7 +96,7 @@ fn a_missing_permission_is_told_once_and_stops_nothing() {
 }
 
 #[test]
-fn a_policy_of_the_account_that_reads_as_none_did_is_told_and_stops_nothing() {
+fn an_account_policy_in_an_unknown_format_is_a_warning() {
     let scene = scene(&["/app/a"]);
     scene.policy(&scene.usual_policy());
     scene.apply();

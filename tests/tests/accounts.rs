@@ -138,7 +138,7 @@ fn an_account_that_is_kept_out_is_not_entered_by_a_role_either() {
 }
 
 #[test]
-fn one_role_that_cannot_be_assumed_is_told_beside_those_that_can() {
+fn one_role_that_cannot_be_assumed_fails_alone() {
     let scene = Scene::with_groups(&[]);
     let sts = Sts::start();
     let account = accounts(1).remove(0);

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::scene::{NAME, Scene, entry, says};
 
 #[test]
-pub(crate) fn another_destination_is_put_over_the_old_one_on_every_group() {
+pub(crate) fn another_destination_updates_every_filter_in_place() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     let other = scene.account.function_arn("other");
     scene.policy(&scene.policy_to(&other));
@@ -22,7 +22,7 @@ pub(crate) fn another_destination_is_put_over_the_old_one_on_every_group() {
 }
 
 #[test]
-fn another_pattern_is_put_over_the_old_one() {
+fn another_pattern_updates_the_filter_in_place() {
     let scene = Scene::governed(&["/app/a"]);
     scene.policy(&format!("{}\nfilter_pattern = \"ERROR\"", scene.usual_policy()));
     scene.apply();
@@ -31,7 +31,7 @@ fn another_pattern_is_put_over_the_old_one() {
 }
 
 #[test]
-pub(crate) fn a_rename_puts_the_new_filter_before_it_deletes_the_old() {
+pub(crate) fn a_rename_creates_the_new_filter_before_it_deletes_the_old() {
     let scene = Scene::governed(&["/app/a"]);
     scene.policy(&format!("{}\nfilter_name = \"renamed\"", scene.usual_policy()));
     scene.apply();

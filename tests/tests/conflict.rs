@@ -59,7 +59,7 @@ fn a_full_group_is_skipped_and_not_asked_again_until_its_filters_change() {
 }
 
 #[test]
-fn a_group_that_turns_out_to_be_full_in_an_update_is_left_out_and_then_skipped() {
+fn a_group_that_is_full_in_an_update_is_skipped() {
     let scene = Scene::governed(&["/app/a"]);
     scene.policy(&skipping(&scene));
     scene.apply();

@@ -49,7 +49,7 @@ fn a_statement_for_one_log_group_is_made_one_for_all() {
 }
 
 #[test]
-fn an_explicit_deny_of_the_organization_is_told_and_not_waited_for() {
+fn an_explicit_deny_of_the_organization_is_reported_and_not_retried() {
     let scene = Scene::with_groups(&["/app/a"]);
     scene.policy(&scene.usual_policy());
     scene.proxy.on("PutSubscriptionFilter").fail(denied(&format!(
@@ -101,13 +101,13 @@ fn a_role_made_just_now_is_waited_for() {
 fn a_destination_that_does_not_exist_is_no_deleted_log_group() {
     let scene = Scene::simulated(Simulator::builder(), &["/app/a", "/app/b"]);
     let nobody = format!("arn:aws:logs:{REGION}:{SIMULATED_ACCOUNT}:destination:nobody");
-    let told = "PutSubscriptionFilter failed: ResourceNotFoundException: The specified destination \
+    let message = "PutSubscriptionFilter failed: ResourceNotFoundException: The specified destination \
                 does not exist. Correct destination_arn or role_arn, or create the resource that \
                 it names first.";
     scene.policy(&scene.policy_to(&nobody));
     let apply = scene.apply_fails();
     says(&apply, "Error: Policy could not be applied");
-    says(&apply, told);
+    says(&apply, message);
     assert_eq!(scene.state(), json!(null));
 
     scene.policy(&scene.usual_policy());
@@ -115,7 +115,7 @@ fn a_destination_that_does_not_exist_is_no_deleted_log_group() {
     scene.policy(&scene.policy_to(&nobody));
     let apply = scene.apply_fails();
     says(&apply, "Error: 2 log groups could not be changed");
-    says(&apply, &told.replace("exist. Correct", "exist. /app/a /app/b Correct"));
+    says(&apply, &message.replace("exist. Correct", "exist. /app/a /app/b Correct"));
     scene.ships("/app/a", &scene.shipper());
     scene.ships("/app/b", &scene.shipper());
 }

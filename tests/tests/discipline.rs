@@ -38,8 +38,8 @@ fn calls_say_which_program_makes_them() {
     assert!(!writes.is_empty());
     for write in writes {
         let expected = concat!("logagg/", env!("CARGO_PKG_VERSION"), " aws-sdk-rust/");
-        let told = &write.call.user_agent;
-        assert!(told.starts_with(expected), "{}: {told}", write.call.operation);
+        let reported = &write.call.user_agent;
+        assert!(reported.starts_with(expected), "{}: {reported}", write.call.operation);
     }
 }
 
@@ -80,13 +80,13 @@ fn the_log_tells_how_far_it_is_and_how_long_the_rest_may_take() {
     // The first write is the probe, and comes before the others.
     for (what, total) in [("reading log groups", 250), ("writing log groups", 249)] {
         for done in [100, 200] {
-            let told = apply.stderr.lines().any(|line| {
+            let reported = apply.stderr.lines().any(|line| {
                 line.contains(what)
                     && line.contains(&format!("done={done}"))
                     && line.contains(&format!("total={total}"))
                     && line.contains("seconds_left=")
             });
-            assert!(told, "{what}: {done}\n{apply}");
+            assert!(reported, "{what}: {done}\n{apply}");
         }
     }
     let region = scene.simulator.as_ref().unwrap().region(SIMULATED_ACCOUNT, "eu-central-1");

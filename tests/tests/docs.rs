@@ -226,7 +226,7 @@ fn the_import_commands_bring_the_example_back() {
 }
 
 #[test]
-fn the_data_sources_example_finds_what_nobody_ships() {
+fn the_data_sources_example_finds_what_is_not_forwarded() {
     let scene = Scene::with_groups(&["/aws/lambda/a"]);
     let example = file("examples/data-sources/logagg_log_groups/data-source.tf");
     scene.terraform.write("main.tf", &format!("{PROVIDER}\n{example}")).unwrap();

@@ -27,7 +27,7 @@ pub(crate) fn a_removed_filter_is_missing_and_comes_back() {
 }
 
 #[test]
-pub(crate) fn a_filter_pointed_elsewhere_is_shown_and_left_to_whoever_did_that() {
+pub(crate) fn a_redirected_filter_is_drift_and_belongs_to_another_owner() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     let elsewhere = scene.account.function_arn("elsewhere");
     scene.logs.put_filter("/app/b", NAME, &elsewhere).unwrap();
@@ -59,7 +59,7 @@ pub(crate) fn a_filter_pointed_elsewhere_is_shown_and_left_to_whoever_did_that()
 }
 
 #[test]
-pub(crate) fn a_changed_pattern_differs_and_is_put_back() {
+pub(crate) fn a_changed_pattern_differs_and_is_corrected() {
     let scene = Scene::governed(&["/app/a"]);
     scene.logs.put_filter_with_pattern("/app/a", NAME, &scene.shipper(), "ERROR").unwrap();
     scene.plan();

@@ -88,7 +88,7 @@ fn an_event_that_comes_twice_or_for_a_group_that_is_gone_changes_nothing() {
 }
 
 #[test]
-fn what_somebody_has_set_is_left() {
+fn existing_filters_and_retentions_are_not_changed() {
     let (scene, enforcer) = governed(&[], Scene::usual_policy);
     let other = scene.account.function_arn("other");
     let mut taken = Group::named("/app/taken");
@@ -187,7 +187,7 @@ fn a_full_group_is_asked_once() {
 }
 
 #[test]
-fn a_sweep_adds_to_young_groups_only_and_undoes_nothing_of_a_newer_policy() {
+fn a_sweep_adds_to_young_groups_only_and_reverts_nothing_of_a_newer_policy() {
     let (scene, enforcer) = governed(&["/app/a", "/app/b"], Scene::usual_policy);
     let other = scene.account.function_arn("other");
     let newer = scene.policy_to(&other).replace("= 30", "= 14");

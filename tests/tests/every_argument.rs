@@ -500,13 +500,19 @@ fn listed(place: &str, argument: &str) -> (String, String) {
 fn check(configuration: &Configuration, expected: &BTreeMap<usize, (String, String)>) {
     let said = configuration.said();
     let line = |number: usize| configuration.text.lines().nth(number.wrapping_sub(1));
-    for (number, told) in &said {
-        assert!(expected.contains_key(number), "{:?}: {told:#?}", line(*number));
+    for (number, diagnostics) in &said {
+        assert!(expected.contains_key(number), "{:?}: {diagnostics:#?}", line(*number));
     }
     for (number, (summary, within)) in expected {
-        let told = said.get(number).map_or(&[][..], Vec::as_slice);
-        let [[title, detail]] = told else { panic!("{:?}: {told:#?}", line(*number)) };
-        assert!(title == summary && detail.contains(within), "{:?}: {told:#?}", line(*number));
+        let diagnostics = said.get(number).map_or(&[][..], Vec::as_slice);
+        let [[title, detail]] = diagnostics else {
+            panic!("{:?}: {diagnostics:#?}", line(*number))
+        };
+        assert!(
+            title == summary && detail.contains(within),
+            "{:?}: {diagnostics:#?}",
+            line(*number)
+        );
     }
 }
 
@@ -530,8 +536,8 @@ fn of_a_wrong_type_is_an_error_on_its_line() {
             _ => "1",
         };
         let line = configuration.add(place, name, wrong);
-        let told = format!("Inappropriate value for attribute \"{name}\"");
-        expected.insert(line, ("Incorrect attribute value type".to_owned(), told));
+        let diagnostics = format!("Inappropriate value for attribute \"{name}\"");
+        expected.insert(line, ("Incorrect attribute value type".to_owned(), diagnostics));
     }
     check(&configuration, &expected);
 }

@@ -228,7 +228,7 @@ fn a_failed_listing_never_looks_like_fewer_groups() {
 }
 
 #[test]
-fn a_failed_destroy_keeps_the_undone_rest() {
+fn a_failed_destroy_keeps_the_rest_in_the_state() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     scene
         .proxy

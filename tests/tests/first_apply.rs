@@ -161,7 +161,7 @@ pub(crate) fn a_destination_made_in_the_same_apply_is_no_obstacle() {
 }
 
 #[test]
-fn whoever_names_the_groups_reviews_them_in_the_very_first_plan() {
+fn a_first_plan_shows_every_group_that_is_selected_by_name() {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/c"]);
     scene.policy(&format!(
         "name = \"{NAME}\"\ndestination_arn = \"{}\"\nretention_in_days = 30\n\
@@ -256,7 +256,7 @@ fn the_quickstart_is_formatted_and_applies_and_plans_empty() {
 }
 
 #[test]
-fn what_each_of_several_policies_is_about_to_do_is_told() {
+fn each_of_several_first_plans_is_announced() {
     let scene = Scene::with_groups(&["/app/a", "/lib/b"]);
     let policy = scene.usual_policy().replace("\"ship\"", "each.key");
     let policy = policy.replace("\"/app/\"", "\"/${each.key}/\"");

@@ -40,7 +40,7 @@ fn a_filter_to_our_destination_under_another_name_is_not_ours() {
 }
 
 #[test]
-fn our_name_in_somebody_elses_hands_stops_the_first_apply_before_it_writes() {
+fn another_owners_filter_of_our_name_stops_the_first_apply_before_it_writes() {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/c"]);
     let elsewhere = scene.account.function_arn("elsewhere");
     for group in ["/app/b", "/app/c"] {

@@ -174,7 +174,7 @@ pub(crate) fn it_is_granted_before_the_filters_and_revoked_after_them() {
 }
 
 #[test]
-pub(crate) fn a_removed_statement_is_drift_that_apply_mends() {
+pub(crate) fn a_removed_statement_is_drift_that_apply_corrects() {
     let scene = granted(&["/app/a"]);
     remove(&scene, "sink", &ours(&scene, "sink"));
     let plan = scene.plan();
@@ -188,7 +188,7 @@ pub(crate) fn a_removed_statement_is_drift_that_apply_mends() {
 }
 
 #[test]
-pub(crate) fn an_altered_statement_is_made_anew_and_another_stands_in_meanwhile() {
+pub(crate) fn an_altered_statement_is_replaced_with_an_interim_one_meanwhile() {
     let scene = granted(&["/app/a"]);
     alter(&scene, "sink", "logs.amazonaws.com");
     says(&scene.plan(), "~ invoke_permission = \"differs\" -> \"active\"");
@@ -492,7 +492,7 @@ fn a_create_that_is_stopped_after_it_has_a_state() {
 }
 
 #[test]
-fn an_answer_that_is_lost_does_not_make_it_somebody_elses() {
+fn a_lost_response_does_not_make_it_another_owners() {
     let (scene, sink) = simulated(Simulator::builder());
     scene.simulator.as_ref().unwrap().on("AddPermission").times(1).reset_after();
     scene.apply();
@@ -527,7 +527,7 @@ fn what_stood_in_when_the_provider_was_killed_is_taken_away() {
 }
 
 #[test]
-fn a_destination_that_turns_out_to_be_no_function_is_refused_before_anything_is_written() {
+fn a_destination_that_is_no_function_is_rejected_before_anything_is_written() {
     let scene = Scene::simulated(Simulator::builder(), &["/app/a"]);
     let stream = format!("arn:aws:kinesis:{REGION}:{SIMULATED_ACCOUNT}:stream/logs");
     scene.configuration(&format!(

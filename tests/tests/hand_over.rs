@@ -43,7 +43,7 @@ pub(crate) fn a_policy_that_is_created_before_the_old_one_is_destroyed_keeps_the
 }
 
 #[test]
-fn a_dependent_that_is_created_first_turns_the_order_round_and_nothing_is_lost() {
+fn a_dependent_that_is_created_first_reverses_the_order_and_nothing_is_lost() {
     let scene = Scene::with_groups(&["/app/a"]);
     let dependent = "resource \"terraform_data\" \"dependent\" {\n  input = logagg_policy.it.id\n  \
                      lifecycle {\n    create_before_destroy = true\n  }\n}\n";
@@ -163,7 +163,7 @@ fn two_policies_are_merged_into_one_and_one_is_split_in_two() {
 }
 
 #[test]
-fn what_was_there_before_is_given_back_through_a_replacement_in_the_usual_order() {
+fn the_original_retention_survives_a_replacement_in_the_default_order() {
     let scene = Scene::with_groups(&["/app/a"]);
     scene.logs.set_retention("/app/a", 365).unwrap();
     let policy = format!("{}\nretention_on_destroy = \"restore\"", scene.usual_policy());
@@ -176,7 +176,7 @@ fn what_was_there_before_is_given_back_through_a_replacement_in_the_usual_order(
 }
 
 #[test]
-fn a_retention_is_not_given_back_under_a_policy_that_sets_it_and_the_loss_is_told() {
+fn a_retention_that_another_policy_sets_is_not_restored_and_the_loss_is_reported() {
     let scene = Scene::with_groups(&["/app/a"]);
     scene.logs.set_retention("/app/a", 7).unwrap();
     let first = "lifecycle {\n  create_before_destroy = true\n}";

@@ -27,7 +27,7 @@ fn accounts_do_not_see_each_other() {
 }
 
 #[test]
-fn the_proxy_passes_calls_on_and_remembers_them() {
+fn the_proxy_forwards_and_records_calls() {
     let (account, proxy, logs) = behind_a_proxy();
     logs.create_group("/a").unwrap();
     logs.set_retention("/a", 30).unwrap();

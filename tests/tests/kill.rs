@@ -124,8 +124,8 @@ impl Stage {
         let hook = Arc::clone(&dead);
         let aws = self.scene.simulator.as_ref().unwrap();
         aws.on("*").after(usize::try_from(call).unwrap()).times(1).run_after(move |_| {
-            let told = struck.lock().unwrap().send(());
-            told.is_ok().then(|| hook.wait());
+            let sent = struck.lock().unwrap().send(());
+            sent.is_ok().then(|| hook.wait());
         });
         let mut run = self.scene.terraform.start(&doing.command()).unwrap();
         loop {

@@ -55,7 +55,7 @@ fn log_groups_are_shown_as_they_are() {
 }
 
 #[test]
-fn subscription_filters_are_shown_where_they_are_wanted() {
+fn subscription_filters_are_read_if_configured() {
     let scene = Scene::with_groups(&["/app/a", "/app/b"]);
     scene.logs.create_group_of_class("/app/rare", "INFREQUENT_ACCESS").unwrap();
     scene.logs.put_filter_with_pattern("/app/a", "theirs", &scene.shipper(), "ERROR").unwrap();
@@ -95,7 +95,7 @@ fn a_policy_for_what_was_found_is_planned_group_by_group_from_the_first_plan_on(
 }
 
 #[test]
-fn a_check_block_tells_of_log_groups_nobody_ships() {
+fn a_check_block_reports_log_groups_that_are_not_forwarded() {
     let scene = Scene::with_groups(&["/app/a", "/app/b"]);
     scene.logs.put_filter("/app/a", "theirs", &scene.shipper()).unwrap();
     scene.configuration(

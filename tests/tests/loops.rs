@@ -49,7 +49,7 @@ fn asked(scene: &Scene, operation: &str) -> u64 {
 }
 
 #[test]
-fn a_function_is_not_sent_the_log_group_it_was_told_to_write_to() {
+fn a_function_does_not_receive_its_configured_log_group() {
     let scene = scene(&["/app/a", "/app/own"]);
     let tail = function(&here(&scene), "tail", "/app/own");
     scene.policy(&scene.policy_to(&tail));
@@ -358,7 +358,7 @@ fn without_a_permission_the_names_still_hold_and_one_warning_tells_the_action() 
 }
 
 #[test]
-fn a_destination_that_is_gone_is_told_by_every_plan() {
+fn a_deleted_destination_is_reported_by_every_plan() {
     let scene = scene(&["/app/a"]);
     scene.policy(&scene.usual_policy());
     let apply = scene.apply();
@@ -375,7 +375,7 @@ fn a_destination_that_is_gone_is_told_by_every_plan() {
 }
 
 #[test]
-fn a_stream_that_is_gone_is_told_too() {
+fn a_deleted_stream_is_reported_too() {
     let scene = scene(&["/app/a"]);
     let stream = here(&scene).add_stream("logs", &[]);
     policy_to_stream(&scene, &stream);

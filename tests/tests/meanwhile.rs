@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::scene::{NAME, Scene, entry, says};
 
 #[test]
-fn a_group_born_between_plan_and_apply_waits_for_the_next_plan() {
+fn a_group_created_between_plan_and_apply_waits_for_the_next_plan() {
     let scene = Scene::governed(&["/app/a"]);
     scene.logs.delete_filter("/app/a", NAME).unwrap();
     scene.plan();
@@ -31,7 +31,7 @@ fn a_group_born_between_plan_and_apply_waits_for_the_next_plan() {
 }
 
 #[test]
-fn a_group_gone_between_plan_and_apply_is_told_and_no_error() {
+fn a_group_deleted_between_plan_and_apply_is_reported_and_no_error() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     scene.logs.delete_filter("/app/a", NAME).unwrap();
     scene.logs.delete_filter("/app/b", NAME).unwrap();
@@ -45,7 +45,7 @@ fn a_group_gone_between_plan_and_apply_is_told_and_no_error() {
 }
 
 #[test]
-fn a_group_gone_in_the_middle_of_the_apply_is_told_and_no_error() {
+fn a_group_deleted_during_the_apply_is_reported_and_no_error() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     scene.logs.delete_filter("/app/b", NAME).unwrap();
     let logs = scene.logs.clone();
@@ -63,7 +63,7 @@ fn a_group_gone_in_the_middle_of_the_apply_is_told_and_no_error() {
 }
 
 #[test]
-fn drift_after_the_plan_is_mended_by_what_is_planned_or_left_to_the_next() {
+fn drift_after_the_plan_is_corrected_by_planned_changes_or_the_next_plan() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     scene.logs.delete_filter("/app/a", NAME).unwrap();
     scene.plan();
@@ -77,7 +77,7 @@ fn drift_after_the_plan_is_mended_by_what_is_planned_or_left_to_the_next() {
 }
 
 #[test]
-fn a_group_born_after_the_first_plan_is_part_of_the_first_apply() {
+fn a_group_created_after_the_first_plan_is_part_of_the_first_apply() {
     let scene = Scene::with_groups(&["/app/a"]);
     scene.policy(&scene.usual_policy());
     scene.plan();
@@ -167,7 +167,7 @@ fn a_shortening_that_was_planned_is_done_where_less_is_left_to_shorten() {
 }
 
 #[test]
-fn a_filter_that_is_not_as_the_plan_saw_it_is_told() {
+fn a_filter_that_changed_since_the_plan_is_reported() {
     let scene = Scene::governed(&["/app/a"]);
     scene.logs.delete_filter("/app/a", NAME).unwrap();
     scene.plan();

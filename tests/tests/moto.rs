@@ -90,7 +90,7 @@ fn a_policy_is_applied_corrected_and_destroyed_there_too() {
 }
 
 #[test]
-fn log_groups_are_chosen_by_their_tags_without_the_call_that_names_them() {
+fn log_groups_are_selected_by_tags_without_the_call_that_lists_them() {
     let scene = scene(&["/app/a", "/app/b", "/other"]);
     for group in ["/app/b", "/other"] {
         let arn = format!("arn:aws:logs:{REGION}:{}:log-group:{group}", scene.account.id());
@@ -138,7 +138,7 @@ fn a_log_group_without_room_is_tried_once_and_counted() {
 }
 
 #[test]
-fn a_log_group_without_room_is_skipped_where_that_is_wanted() {
+fn a_full_log_group_is_skipped_if_configured() {
     let scene = scene(&["/app/a", "/app/full"]);
     fill(&scene, "/app/full");
     scene.policy(&format!("{}\non_conflict = \"skip\"", scene.usual_policy()));

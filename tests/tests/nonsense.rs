@@ -45,7 +45,7 @@ fn a_listing_without_a_list_is_an_error_and_not_an_empty_one() {
 }
 
 #[test]
-fn a_gateway_that_is_down_is_told_with_its_status() {
+fn a_gateway_error_is_reported_with_its_status() {
     let scene = Scene::governed(&["/app/a"]);
     scene.proxy.on("DescribeLogGroups").fail(AwsError::new(502, "", "Bad Gateway"));
     let plan = scene.plan_fails();

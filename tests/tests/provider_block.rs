@@ -300,7 +300,7 @@ fn accounts_are_kept_out_before_anything_is_read() {
 }
 
 #[test]
-fn the_account_is_taken_from_what_is_configured_where_nobody_is_to_be_asked() {
+fn the_account_comes_from_the_configuration_without_sts() {
     let scene = Scene::with_groups(&["/a"]);
     let run = scene.unseen_through("skip_requesting_account_id = true");
     says(&run, "Error: Unknown account");
@@ -315,7 +315,7 @@ fn the_account_is_taken_from_what_is_configured_where_nobody_is_to_be_asked() {
 }
 
 #[test]
-fn bad_credentials_are_told_once_before_anything_is_done_unless_they_are_to_be_trusted() {
+fn invalid_credentials_are_reported_once_before_any_other_call_unless_validation_is_skipped() {
     let scene = Scene::with_groups(&[]);
     scene.proxy.on("GetCallerIdentity").fail(AwsError::new(
         403,
@@ -324,15 +324,15 @@ fn bad_credentials_are_told_once_before_anything_is_done_unless_they_are_to_be_t
     ));
     let another =
         "\ndata \"logagg_log_groups\" \"another\" {\n  select {\n    names = [\"/a\"]\n  }\n}\n";
-    let told = |arguments: &str| {
+    let expect_warning = |arguments: &str| {
         let text = configuration(arguments) + another;
         scene.terraform.write("main.tf", &text).unwrap();
         let run = scene.run(1, |terraform| terraform.plan(&[]));
         says(&run, "InvalidClientTokenId: The security token included in the request is invalid.");
         run.text().matches("Error: Unknown AWS account").count()
     };
-    assert_eq!(told(""), 1);
-    assert_eq!(told("skip_credentials_validation = true"), 2);
+    assert_eq!(expect_warning(""), 1);
+    assert_eq!(expect_warning("skip_credentials_validation = true"), 2);
 }
 
 #[test]
@@ -604,15 +604,15 @@ fn a_profile_that_is_not_signed_in_says_how_to_sign_in() {
          [sso-session corp]\nsso_region = eu-central-1\nsso_start_url = https://corp.awsapps.com/start\n\
          [profile admin]\nsource_profile = dev\nrole_arn = arn:aws:iam::111122223333:role/admin\n",
     );
-    let told = |scene: &Scene, name: &str, why: &str| {
+    let expect_warning = |scene: &Scene, name: &str, why: &str| {
         let run = scene.unseen_through(&format!("profile = \"{name}\""));
         says(&run, &format!("profile \"{name}\" gave no credentials"));
         says(&run, why);
         says(&run, "Sign in and run Terraform again: aws sso login --profile dev");
         assert!(!run.text().contains("never left this machine"), "{run}");
     };
-    told(&scene, "dev", "failed to load the cached SSO token");
-    told(&scene, "admin", "failed to load the cached SSO token");
+    expect_warning(&scene, "dev", "failed to load the cached SSO token");
+    expect_warning(&scene, "admin", "failed to load the cached SSO token");
     let cached = |scene: &Scene, token: &str, until: &str| {
         let folder = scene.terraform.dir().parent().unwrap().join(".aws/sso/cache");
         std::fs::create_dir_all(&folder).unwrap();
@@ -621,10 +621,10 @@ fn a_profile_that_is_not_signed_in_says_how_to_sign_in() {
         std::fs::write(folder.join("ee0bfd2552fbd840c02cc48b6e823320543c450f.json"), text).unwrap();
     };
     cached(&scene, SSO_TOKEN, "2020-01-01T00:00:00Z");
-    told(&scene, "dev", "the SSO token has expired");
+    expect_warning(&scene, "dev", "the SSO token has expired");
     // It was signed out somewhere else.
     cached(&scene, "another", &date(in_an_hour()));
-    told(&scene, "dev", "UnauthorizedException: Session token not found or invalid");
+    expect_warning(&scene, "dev", "UnauthorizedException: Session token not found or invalid");
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn delete_filter(scene: &Scene, group: &str) {
 }
 
 #[test]
-fn only_log_groups_that_somebody_wrote_to_are_asked() {
+fn only_log_groups_with_changed_filters_are_read() {
     let scene = refreshed(standing_still(), &["/app/a", "/app/b", "/app/c"]);
     assert_eq!(asked_by_a_refresh(&scene), 0);
     delete_filter(&scene, "/app/b");
@@ -107,7 +107,7 @@ fn only_log_groups_that_somebody_wrote_to_are_asked() {
 }
 
 #[test]
-fn log_groups_that_are_new_or_made_anew_are_asked() {
+fn new_and_recreated_log_groups_are_read() {
     let scene = refreshed(standing_still(), &["/app/a", "/app/b", "/app/c"]);
     region(&scene).add_groups_named(["/app/new"]);
     let input = json!({"logGroupName": "/app/b"});
@@ -152,7 +152,7 @@ fn an_event_that_comes_late_is_not_missed() {
 }
 
 #[test]
-fn what_is_remembered_is_judged_by_what_is_configured_now() {
+fn recorded_filters_are_compared_with_the_current_configuration() {
     let scene = refreshed(standing_still(), &["/app/a", "/app/b"]);
     let filter = json!({
         "logGroupName": "/app/b", "filterName": "siem", "filterPattern": "",
@@ -224,7 +224,7 @@ fn without_permission_the_refresh_is_full_and_says_so() {
 }
 
 #[test]
-fn a_trail_that_does_not_tell_of_our_own_writes_is_not_believed() {
+fn a_trail_without_our_own_writes_causes_a_full_refresh() {
     let rules = standing_still().event_delay(Duration::from_hours(9), Duration::from_hours(9));
     let scene = Scene::simulated(rules, &["/app/a", "/app/b"]);
     scene.policy(&incremental(&scene));
@@ -291,7 +291,7 @@ fn where_more_changed_than_is_worth_looking_up_the_refresh_is_full() {
 }
 
 #[test]
-fn a_full_refresh_never_asks_cloudtrail() {
+fn a_full_refresh_never_reads_cloudtrail() {
     let scene = refreshed(standing_still(), &["/app/a", "/app/b"]);
     scene.policy(&scene.usual_policy());
     scene.apply();

@@ -33,8 +33,8 @@ fn report(scene: &Scene, documents: &Value, arguments: &[&str]) -> Output {
 /// The page, where there is one.
 #[track_caller]
 fn page(output: &Output, code: i32) -> String {
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{told}");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{error}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
@@ -130,7 +130,7 @@ fn in_every_state() -> Scene {
 }
 
 #[test]
-fn every_log_group_stands_as_in_terraforms_plan() {
+fn every_log_group_has_the_state_of_terraforms_plan() {
     let scene = in_every_state();
     let documents = json!([scene.state()["document"]]);
     let page = page(&report(&scene, &documents, &["--detailed-exitcode"]), 2);
@@ -175,7 +175,7 @@ fn every_log_group_stands_as_in_terraforms_plan() {
 }
 
 #[test]
-fn it_asks_what_its_page_gives_a_statement_for_and_writes_nothing() {
+fn it_calls_only_what_its_page_permits_and_writes_nothing() {
     let scene = in_every_state();
     let document = scene.state()["document"].clone();
     let simulator = scene.simulator.as_ref().unwrap();
@@ -237,15 +237,18 @@ fn a_role_leads_into_the_account_of_a_policy() {
     assert_eq!(names, ["/app/there"]);
     assert!(page.contains("account 999999999999, eu-west-1"), "{page}");
 
-    let told = refusal(&report(&scene, &document(THERE), &[]));
-    assert!(told.contains("is of account 999999999999, and the credentials in hand are"), "{told}");
-    assert!(told.contains("--role arn:aws:iam::999999999999:role/NAME"), "{told}");
-    let told = refusal(&report(&scene, &document(SIMULATED_ACCOUNT), &["--role", &role]));
-    assert!(told.contains("no policy is of its account"), "{told}");
+    let error = refusal(&report(&scene, &document(THERE), &[]));
+    assert!(
+        error.contains("is of account 999999999999, and the credentials in hand are"),
+        "{error}"
+    );
+    assert!(error.contains("--role arn:aws:iam::999999999999:role/NAME"), "{error}");
+    let error = refusal(&report(&scene, &document(SIMULATED_ACCOUNT), &["--role", &role]));
+    assert!(error.contains("no policy is of its account"), "{error}");
 }
 
 #[test]
-fn policies_that_cannot_hold_together_are_told_on_the_page() {
+fn conflicting_policies_are_reported_on_the_page() {
     let scene = Scene::simulated(Simulator::builder(), &["/app/a", "/app/b"]);
     let document = |name: &str, days: u64, prefix: &str| {
         json!({
@@ -272,19 +275,19 @@ fn what_cannot_be_read_is_an_error_and_no_page() {
         "retention_in_days": 30, "select": [{"name_prefixes": ["/app/"]}],
     });
     let wrong = document.to_string().replace("30", "31");
-    let told = refusal(&report(&scene, &json!([document, wrong]), &[]));
-    assert!(told.contains("error: standard input: [1]: retention_in_days: "), "{told}");
-    let told = refusal(&report(&scene, &document, &["absent.json"]));
-    assert!(told.contains("cannot read policies from absent.json: "), "{told}");
-    let told = refusal(&report(&scene, &document, &["--frobnicate"]));
-    assert!(told.contains("invalid option '--frobnicate'"), "{told}");
+    let error = refusal(&report(&scene, &json!([document, wrong]), &[]));
+    assert!(error.contains("error: standard input: [1]: retention_in_days: "), "{error}");
+    let error = refusal(&report(&scene, &document, &["absent.json"]));
+    assert!(error.contains("cannot read policies from absent.json: "), "{error}");
+    let error = refusal(&report(&scene, &document, &["--frobnicate"]));
+    assert!(error.contains("invalid option '--frobnicate'"), "{error}");
     let folder = scene.terraform.dir().to_str().unwrap();
-    let told = refusal(&report(&scene, &document, &["--output", folder]));
-    assert!(told.contains("cannot write the report to "), "{told}");
+    let error = refusal(&report(&scene, &document, &["--output", folder]));
+    assert!(error.contains("cannot write the report to "), "{error}");
     scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT).deny("logs:DescribeLogGroups");
-    let told = refusal(&report(&scene, &document, &[]));
-    assert!(told.contains("Log groups could not be read"), "{told}");
-    assert!(told.contains("\"Action\": \"logs:DescribeLogGroups\""), "{told}");
+    let error = refusal(&report(&scene, &document, &[]));
+    assert!(error.contains("Log groups could not be read"), "{error}");
+    assert!(error.contains("\"Action\": \"logs:DescribeLogGroups\""), "{error}");
 }
 
 #[test]

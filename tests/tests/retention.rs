@@ -92,7 +92,7 @@ pub(crate) fn destroy_gives_back_what_was_there_before() {
 }
 
 #[test]
-fn what_somebody_set_since_is_not_given_back() {
+fn a_retention_changed_since_is_not_restored() {
     let scene = three_groups();
     keeps(&scene, 30, "retention_on_destroy = \"restore\"");
     scene.apply();
@@ -119,7 +119,7 @@ fn a_group_that_leaves_the_selection_gets_its_retention_back() {
 }
 
 #[test]
-fn destroy_keeps_retention_unless_told_otherwise() {
+fn destroy_keeps_retention_by_default() {
     let scene = three_groups();
     keeps(&scene, 30, "");
     scene.apply();
@@ -145,7 +145,7 @@ fn what_comes_back_is_what_was_there_at_the_first_write_not_at_the_first_sight()
 }
 
 #[test]
-fn what_the_policy_never_wrote_is_not_given_back() {
+fn a_retention_that_the_policy_never_wrote_is_not_restored() {
     let scene = three_groups();
     keeps(&scene, 30, &format!("retention_mode = \"if_unset\"\n{RESTORE}"));
     scene.apply();
@@ -157,7 +157,7 @@ fn what_the_policy_never_wrote_is_not_given_back() {
 }
 
 #[test]
-fn a_retention_that_is_asked_for_later_remembers_what_is_there_then() {
+fn a_retention_that_is_added_later_records_the_one_it_finds() {
     let scene = three_groups();
     let ships = format!(
         "name = \"{NAME}\"\ndestination_arn = \"{}\"\n\

@@ -23,14 +23,14 @@ const ALL_LOGS: [&str; 2] = ["TRACE", "JSON"];
 /// Nothing planted is in what a command told.
 #[track_caller]
 fn silent(what: &str, text: &str) {
-    let told = text.lines().find(|line| line.contains(PLANTED));
-    assert_eq!(told, None, "{what} tells a secret");
+    let leak = text.lines().find(|line| line.contains(PLANTED));
+    assert_eq!(leak, None, "{what} tells a secret");
 }
 
 impl Scene {
     /// Plans and applies with all logs on, and tells the account that was worked in.
     #[track_caller]
-    fn account_told_silently(&mut self, arguments: &str) -> String {
+    fn account_set_silently(&mut self, arguments: &str) -> String {
         self.terraform.write("main.tf", &configuration(arguments)).unwrap();
         for level in ALL_LOGS {
             variables(self, &[("TF_LOG", level)]);
@@ -94,7 +94,7 @@ fn of_keys_in_the_provider_block() {
         "access_key = \"{}\"\nsecret_key = \"planted-secret\"\ntoken = \"planted-token\"",
         other.id()
     );
-    assert_eq!(scene.account_told_silently(&keys), other.id());
+    assert_eq!(scene.account_set_silently(&keys), other.id());
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn of_keys_in_the_environment() {
         &mut scene,
         &[("AWS_SECRET_ACCESS_KEY", "planted-secret"), ("AWS_SESSION_TOKEN", "planted-token")],
     );
-    assert_eq!(scene.account_told_silently(""), scene.account.id());
+    assert_eq!(scene.account_set_silently(""), scene.account.id());
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn of_keys_in_a_profile() {
         other.id()
     );
     scene.home_file(".aws/credentials", &keys);
-    assert_eq!(scene.account_told_silently(""), other.id());
+    assert_eq!(scene.account_set_silently(""), other.id());
     // A file that makes no sense is not quoted.
     scene.home_file(".aws/credentials", &keys.replace("key = planted", "key: planted"));
     scene.fails_silently("");
@@ -137,7 +137,7 @@ fn of_a_process_that_gives_credentials_and_of_its_command_line() {
     let give = scene.terraform.dir().parent().unwrap().join("give");
     let process = format!("sh {} --password planted-argument", give.display());
     scene.home_file(".aws/config", &format!("[default]\ncredential_process = {process}\n"));
-    assert_eq!(scene.account_told_silently(""), other.id());
+    assert_eq!(scene.account_set_silently(""), other.id());
     // It fails, and so does one that answers nonsense.
     for process in ["false planted-argument", "echo planted-argument {"] {
         scene.home_file(".aws/config", &format!("[default]\ncredential_process = {process}\n"));
@@ -183,7 +183,7 @@ fn of_a_sign_in_at_iam_identity_center() {
     let (mut scene, other) = without_keys();
     let issuers = Issuers::start(other.id());
     signed_in(&mut scene, &issuers, &other, &date(in_an_hour()));
-    assert_eq!(scene.account_told_silently(""), other.id());
+    assert_eq!(scene.account_set_silently(""), other.id());
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn of_a_sign_in_that_is_renewed() {
     let (mut scene, other) = without_keys();
     let issuers = Issuers::start(other.id());
     signed_in(&mut scene, &issuers, &other, "2020-01-01T00:00:00Z");
-    assert_eq!(scene.account_told_silently(""), other.id());
+    assert_eq!(scene.account_set_silently(""), other.id());
 }
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>
@@ -201,7 +201,7 @@ fn of_the_metadata_service_of_ec2() {
     let issuers = Issuers::start(other.id());
     without(&mut scene, &["AWS_EC2_METADATA_DISABLED"]);
     variables(&mut scene, &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &issuers.endpoint())]);
-    assert_eq!(scene.account_told_silently(""), other.id());
+    assert_eq!(scene.account_set_silently(""), other.id());
 }
 
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
@@ -212,12 +212,12 @@ fn of_the_credentials_of_a_container() {
     let uri = format!("{}/v2/credentials", issuers.endpoint());
     variables(&mut scene, &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &uri)]);
     variables(&mut scene, &[("AWS_CONTAINER_AUTHORIZATION_TOKEN", CONTAINER_TOKEN)]);
-    assert_eq!(scene.account_told_silently(""), other.id());
+    assert_eq!(scene.account_set_silently(""), other.id());
     without(&mut scene, &["AWS_CONTAINER_AUTHORIZATION_TOKEN"]);
     scene.home_file("token", CONTAINER_TOKEN);
     let token = scene.terraform.dir().parent().unwrap().join("token").display().to_string();
     variables(&mut scene, &[("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &token)]);
-    assert_eq!(scene.account_told_silently(""), other.id());
+    assert_eq!(scene.account_set_silently(""), other.id());
     variables(&mut scene, &[("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/no/such/token")]);
     scene.fails_silently("");
 }
@@ -236,21 +236,21 @@ fn of_a_web_identity_token_wherever_it_is_written() {
         )
     };
     let inline = "web_identity_token = \"planted.web.identity\"";
-    assert_eq!(scene.account_told_silently(&block("ci", inline)), other.id());
+    assert_eq!(scene.account_set_silently(&block("ci", inline)), other.id());
     let file = format!("web_identity_token_file = \"{token}\"");
-    assert_eq!(scene.account_told_silently(&block("ci", &file)), other.id());
+    assert_eq!(scene.account_set_silently(&block("ci", &file)), other.id());
     scene.fails_silently(&block(FORBIDDEN, inline));
 
     let arn = role(&other, "ci");
     variables(&mut scene, &[("AWS_WEB_IDENTITY_TOKEN_FILE", &token), ("AWS_ROLE_ARN", &arn)]);
-    assert_eq!(scene.account_told_silently(""), other.id());
+    assert_eq!(scene.account_set_silently(""), other.id());
     variables(&mut scene, &[("AWS_ROLE_ARN", &role(&other, FORBIDDEN))]);
     scene.fails_silently("");
 
     without(&mut scene, &["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"]);
     let config = format!("[default]\nrole_arn = {arn}\nweb_identity_token_file = {token}\n");
     scene.home_file(".aws/config", &config);
-    assert_eq!(scene.account_told_silently(""), other.id());
+    assert_eq!(scene.account_set_silently(""), other.id());
     assert_eq!(
         sts.asked("AssumeRoleWithWebIdentity")[0].field("WebIdentityToken"),
         "planted.web.identity"
@@ -272,7 +272,7 @@ fn of_roles_that_are_assumed_one_after_the_other() {
             role(&last, name)
         )
     };
-    assert_eq!(scene.account_told_silently(&blocks("logs")), last.id());
+    assert_eq!(scene.account_set_silently(&blocks("logs")), last.id());
     assert_eq!(sts.asked("AssumeRole")[1].field("ExternalId"), "planted-id");
     scene.fails_silently(&blocks(FORBIDDEN));
 }
@@ -289,7 +289,7 @@ fn of_the_roles_of_a_profile() {
         )
     };
     let (mut scene, sts) = with_profile(&profile("logs"));
-    assert_eq!(scene.account_told_silently(""), other.id());
+    assert_eq!(scene.account_set_silently(""), other.id());
     assert_eq!(sts.asked("AssumeRole")[0].field("ExternalId"), "planted-id");
     let (mut scene, _sts) = with_profile(&profile(FORBIDDEN));
     scene.fails_silently("");
@@ -306,7 +306,7 @@ fn of_a_proxy_with_a_password() {
         tunnel.address()
     );
     let id = scene.account.id().to_owned();
-    assert_eq!(scene.account_told_silently(&through), id);
+    assert_eq!(scene.account_set_silently(&through), id);
     drop(tunnel);
     scene.fails_silently(&through);
 }

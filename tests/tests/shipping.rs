@@ -208,15 +208,15 @@ fn a_search_server_that_is_down_leaves_the_event_to_lambda() {
 }
 
 #[test]
-fn a_wrong_configuration_refuses_to_start_and_names_every_mistake() {
+fn an_invalid_configuration_fails_the_start_and_names_every_error() {
     let shipping = Shipping::configured(
         |index| json!({"destinations": {"search": {"type": "elasticsearch", "index": index, "urll": "x"}}}),
     );
     let answer = shipping.invoke(&[("1", "words")]);
     let logged = shipping.account.logs().events(SHIPPER_GROUP).unwrap().concat();
-    let told = format!("{answer} {logged}");
-    assert!(told.contains("LOGAGG_CONFIG has 2 errors"), "{told}");
-    assert!(told.contains("destinations.search.url"), "{told}");
-    assert!(told.contains("urll"), "{told}");
-    assert!(!told.contains("words"), "{told}");
+    let reported = format!("{answer} {logged}");
+    assert!(reported.contains("LOGAGG_CONFIG has 2 errors"), "{reported}");
+    assert!(reported.contains("destinations.search.url"), "{reported}");
+    assert!(reported.contains("urll"), "{reported}");
+    assert!(!reported.contains("words"), "{reported}");
 }

@@ -66,7 +66,7 @@ fn that_of_a_release_to_come_is_refused_untouched() {
 }
 
 #[test]
-fn what_a_state_remembers_of_nobody_is_told() {
+fn an_unreadable_private_state_is_reported() {
     let scene = Scene::of_the_first_release(|state| {
         let start = state.find("\"private\": \"").unwrap() + "\"private\": \"".len();
         let end = start + state[start..].find('"').unwrap();
@@ -173,7 +173,7 @@ fn an_identity_imports_what_it_is_of_and_follows_a_rename() {
             };
             let now = speaking.connected.provider.read_resource(request).await.unwrap();
             let now = now.into_inner();
-            let errors = now.diagnostics.iter().filter(|told| told.severity == 1).count();
+            let errors = now.diagnostics.iter().filter(|it| it.severity == 1).count();
             assert_eq!(errors, 0, "{:?}", now.diagnostics);
             assert_eq!(read(now.new_identity.unwrap().identity_data), whole);
         }

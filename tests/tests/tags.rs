@@ -101,7 +101,7 @@ const CALLS: [&str; 4] =
     ["ListLogGroups", "DescribeLogGroups", "ListTagsForResource", "DescribeSubscriptionFilters"];
 
 #[test]
-fn log_groups_are_chosen_by_all_of_their_tags() {
+fn log_groups_are_selected_by_all_of_their_tags() {
     let scene = scene(&[
         ("/app/a", &["team=search", "env=prod"]),
         ("/app/b", &["team=search", "env=test"]),
@@ -434,7 +434,7 @@ fn the_shippers_own_log_group_is_skipped_whatever_its_tags() {
 }
 
 #[test]
-fn guards_count_what_tags_choose() {
+fn guards_count_what_tags_select() {
     let scene = scene(&[("/app/a", &["team=search"]), ("/app/b", &[])]);
     let blocks = format!("min_matches = 2\n{}", select(SEARCH));
     policy(&scene, &blocks);
@@ -445,7 +445,7 @@ fn guards_count_what_tags_choose() {
 }
 
 #[test]
-fn retention_is_given_back_to_what_tags_chose() {
+fn retention_is_restored_on_what_tags_selected() {
     let scene = scene(&[("/app/a", &["team=search"])]);
     here(&scene).change_group("/app/a", |group| group.retention_in_days = Some(7));
     policy(&scene, &format!("retention_on_destroy = \"restore\"\n{}", select(SEARCH)));
@@ -456,7 +456,7 @@ fn retention_is_given_back_to_what_tags_chose() {
 }
 
 #[test]
-fn an_imported_policy_is_brought_to_what_tags_choose() {
+fn an_imported_policy_is_reconciled_with_what_tags_select() {
     let scene = scene(&[("/app/a", &["team=search"]), ("/app/b", &[])]);
     for group in ["/app/a", "/app/b"] {
         scene.logs.put_filter(group, NAME, &scene.shipper()).unwrap();

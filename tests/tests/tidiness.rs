@@ -23,8 +23,8 @@ fn no_secret_is_in_any_log_or_state() {
     for secret in ["planted-secret", "planted-token"] {
         assert!(!apply.stdout.contains(secret), "{secret} in the output");
         assert!(!state.stdout.contains(secret), "{secret} in the state");
-        let told = apply.stderr.lines().find(|line| line.contains(secret));
-        assert_eq!(told, None, "{secret} in the log");
+        let leak = apply.stderr.lines().find(|line| line.contains(secret));
+        assert_eq!(leak, None, "{secret} in the log");
     }
     scene.ships("/app/a", &scene.shipper());
 }

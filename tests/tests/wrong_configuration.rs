@@ -14,12 +14,12 @@ const ROLE: &str = "arn:aws:iam::111122223333:role/logs";
 /// What a policy in the wrong looks like, and what is said about it: summary and detail.
 struct Case {
     arguments: String,
-    told: [String; 2],
+    diagnostic: [String; 2],
 }
 
 /// Arguments, the message's summary, its detail.
 fn case(arguments: &str, summary: &str, detail: &str) -> Case {
-    Case { arguments: arguments.to_owned(), told: [summary.to_owned(), detail.to_owned()] }
+    Case { arguments: arguments.to_owned(), diagnostic: [summary.to_owned(), detail.to_owned()] }
 }
 
 /// The same for an argument beside those of a correct policy.
@@ -47,10 +47,10 @@ fn check(cases: &[Case]) {
             .unwrap();
     }
     let said = validate(&configuration);
-    for (number, Case { arguments, told }) in cases.iter().enumerate() {
+    for (number, Case { arguments, diagnostic }) in cases.iter().enumerate() {
         let context = format!("resource \"logagg_policy\" \"case_{number}\"");
         let about = said.get(&context).cloned().unwrap_or_default();
-        assert_eq!(about.as_slice(), std::slice::from_ref(told), "{arguments}");
+        assert_eq!(about.as_slice(), std::slice::from_ref(diagnostic), "{arguments}");
     }
     assert_eq!(said.len(), cases.len(), "{said:#?}");
 }
@@ -67,8 +67,8 @@ fn validate(configuration: &str) -> BTreeMap<String, Vec<[String; 2]>> {
         if diagnostic["severity"] == "error" {
             let text = |field: &str| diagnostic[field].as_str().unwrap_or_default().to_owned();
             let context = diagnostic["snippet"]["context"].as_str().unwrap_or_default();
-            let told = [text("summary"), text("detail")];
-            said.entry(context.to_owned()).or_default().push(told);
+            let diagnostic = [text("summary"), text("detail")];
+            said.entry(context.to_owned()).or_default().push(diagnostic);
         }
     }
     said
@@ -344,7 +344,7 @@ fn retentions() {
 }
 
 #[test]
-fn a_fraction_is_told_once_and_blames_nobody_else() {
+fn a_fraction_is_reported_once_and_on_its_attribute_only() {
     let policy = correct();
     let said = validate(&format!(
         "resource \"logagg_policy\" \"it\" {{\n{policy}\nretention_in_days = 1.5\n}}\n"

@@ -331,7 +331,7 @@ fn the_data_source() {
 }
 
 #[test]
-fn an_empty_block_chooses_nothing_by_accident() {
+fn an_empty_block_selects_nothing_by_accident() {
     for block in ["select", "exclude"] {
         let scene = Scene::with_groups(&[]);
         let other = "select {\n  names = [\"/a\"]\n}";

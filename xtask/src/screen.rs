@@ -17,7 +17,7 @@ struct Step {
     title: String,
     began: Instant,
     /// When the last line of progress was printed, where lines cannot be overwritten.
-    told: Instant,
+    printed: Instant,
 }
 
 /// Without a terminal, progress is told in lines, but not more often than this.
@@ -59,7 +59,7 @@ impl Screen {
         work: impl FnOnce() -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let began = Instant::now();
-        *self.current() = Some(Step { title: title.to_owned(), began, told: began });
+        *self.current() = Some(Step { title: title.to_owned(), began, printed: began });
         if self.terminal {
             self.overwrite(&format!("  … {title}"));
         }
@@ -88,8 +88,8 @@ impl Screen {
             let seconds = step.began.elapsed().as_secs();
             let line = format!("  … {} ({seconds} s): {text}", step.title);
             self.overwrite(&line.chars().take(WIDTH + 20).collect::<String>());
-        } else if step.told.elapsed() > BETWEEN_LINES {
-            step.told = Instant::now();
+        } else if step.printed.elapsed() > BETWEEN_LINES {
+            step.printed = Instant::now();
             print(&format!("  … {}: {text}\n", step.title));
         }
     }

@@ -163,7 +163,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn a_field_that_nobody_knows_is_named() {
+fn an_unknown_field_is_named() {
     let check = |text: &str, expected: &str| {
         let error = parse(text).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");

@@ -24,7 +24,7 @@ pub(crate) struct Claims {
     /// The filters that a policy has deleted: log group, name and destination.
     released: BTreeSet<[String; 3]>,
     /// The log groups whose retention a policy has given back.
-    given_back: BTreeSet<String>,
+    restored: BTreeSet<String>,
     /// What replaced policies wrote, for those that take their places.
     bequeathed: BTreeMap<String, WrittenRetention>,
 }
@@ -223,7 +223,7 @@ impl Claims {
 
     /// Whether a policy other than `policy` sets the retention of a log group, which is then left to
     /// it with what `policy` wrote. If none does, `policy` is about to give back what was there.
-    pub(crate) fn leave_or_give_back(
+    pub(crate) fn leave_or_restore(
         &mut self,
         policy: PolicyId,
         kept: &KeptFor,
@@ -245,7 +245,7 @@ impl Claims {
         if found {
             return Retained::ForgettingWhatWas;
         }
-        self.given_back.insert(log_group.to_owned());
+        self.restored.insert(log_group.to_owned());
         Retained::No
     }
 
@@ -260,8 +260,8 @@ impl Claims {
     }
 
     /// The log groups whose retention a policy has given back, or is about to.
-    pub(crate) fn given_back(&self) -> &BTreeSet<String> {
-        &self.given_back
+    pub(crate) fn restored(&self) -> &BTreeSet<String> {
+        &self.restored
     }
 
     fn staying<'a>(&'a self, kept: &'a KeptFor) -> impl Iterator<Item = &'a Overlap> {
@@ -355,14 +355,14 @@ mod tests {
         claims.claim(id(ONE), Origin::Created, claim(&["/a"]));
         let (before, wrote) = (Retention::Days(365), Retention::Days(30));
         let written = WrittenRetention { before, wrote, created_ms: 1 };
-        let give_back = |claims: &mut Claims, log_group| {
-            claims.leave_or_give_back(id(OTHER), &KeptFor::new(), log_group, written)
+        let restore = |claims: &mut Claims, log_group| {
+            claims.leave_or_restore(id(OTHER), &KeptFor::new(), log_group, written)
         };
-        assert_eq!(give_back(&mut claims, "/a"), Retained::WithWhatWas);
+        assert_eq!(restore(&mut claims, "/a"), Retained::WithWhatWas);
         assert_eq!(claims.close(id(ONE)), BTreeMap::from([("/a".to_owned(), written)]));
-        assert_eq!(give_back(&mut claims, "/a"), Retained::ForgettingWhatWas);
-        assert_eq!(give_back(&mut claims, "/b"), Retained::No);
-        assert_eq!(claims.given_back(), &BTreeSet::from(["/b".to_owned()]));
+        assert_eq!(restore(&mut claims, "/a"), Retained::ForgettingWhatWas);
+        assert_eq!(restore(&mut claims, "/b"), Retained::No);
+        assert_eq!(claims.restored(), &BTreeSet::from(["/b".to_owned()]));
     }
 
     #[test]
@@ -372,13 +372,13 @@ mod tests {
         unset.desired.retention = Some(Retention::Days(60));
         unset.desired.mode = RetentionMode::IfUnset;
         claims.claim(id(ONE), Origin::Existing, unset);
-        let mut give_back = |log_group, before| {
+        let mut restore = |log_group, before| {
             let written = WrittenRetention { before, wrote: Retention::Days(30), created_ms: 1 };
-            claims.leave_or_give_back(id(OTHER), &KeptFor::new(), log_group, written)
+            claims.leave_or_restore(id(OTHER), &KeptFor::new(), log_group, written)
         };
-        assert_eq!(give_back("/a", Retention::Days(7)), Retained::No);
-        assert_eq!(give_back("/b", Retention::Never), Retained::ForgettingWhatWas);
-        assert_eq!(claims.given_back(), &BTreeSet::from(["/a".to_owned()]));
+        assert_eq!(restore("/a", Retention::Days(7)), Retained::No);
+        assert_eq!(restore("/b", Retention::Never), Retained::ForgettingWhatWas);
+        assert_eq!(claims.restored(), &BTreeSet::from(["/a".to_owned()]));
         assert_eq!(claims.close(id(ONE)), BTreeMap::new(), "it would change them as its own");
     }
 

@@ -70,7 +70,9 @@ impl Reader {
         let mut too_many = false;
         self.pages(operation, ask, |answer| {
             for event in answer.events.ok_or_else(|| without_list(operation))? {
-                events.extend(told(&event).map_err(|why| CallError::nonsense(operation, why))?);
+                events.extend(
+                    filter_event(&event).map_err(|why| CallError::nonsense(operation, why))?,
+                );
             }
             pages += 1;
             too_many = pages == most_pages && answer.next_token.is_some();
@@ -99,7 +101,7 @@ struct Parameters<'a> {
 }
 
 /// A call that failed without naming a log group changed none.
-fn told(event: &types::Event) -> Result<Option<Event>, String> {
+fn filter_event(event: &types::Event) -> Result<Option<Event>, String> {
     let id = event.event_id().unwrap_or_default();
     let record = event.cloud_trail_event().unwrap_or_default();
     let record: Record<'_> = serde_json::from_str(record)
@@ -182,9 +184,9 @@ mod tests {
     fn an_event_names_its_log_group_whatever_came_of_the_call() {
         for error in ["", r#","errorCode":"LimitExceededException""#] {
             let record = format!(r#"{{"requestParameters":{{"logGroupName":"/a"}}{error}}}"#);
-            let told = told(&event(&record)).unwrap();
+            let filter_event = filter_event(&event(&record)).unwrap();
             assert_eq!(
-                told,
+                filter_event,
                 Some(Event { at: Timestamp(1_769_851_800), log_group: "/a".to_owned() })
             );
         }
@@ -193,10 +195,12 @@ mod tests {
     #[test]
     fn an_event_without_a_log_group_is_passed_over_only_where_the_call_failed() {
         let denied = r#"{"requestParameters":null,"errorCode":"AccessDenied"}"#;
-        assert_eq!(told(&event(denied)), Ok(None));
-        let error = told(&event(r#"{"requestParameters":null}"#)).unwrap_err();
+        assert_eq!(filter_event(&event(denied)), Ok(None));
+        let error = filter_event(&event(r#"{"requestParameters":null}"#)).unwrap_err();
         assert_eq!(error, "event e-1 names no log group");
-        assert!(told(&event("")).unwrap_err().starts_with("event e-1 is not as CloudTrail"));
+        assert!(
+            filter_event(&event("")).unwrap_err().starts_with("event e-1 is not as CloudTrail")
+        );
     }
 
     #[test]

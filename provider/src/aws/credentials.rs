@@ -16,7 +16,7 @@ use aws_sdk_sts::config::Credentials;
 use aws_sdk_sts::types::{Credentials as StsCredentials, PolicyDescriptorType, Tag};
 
 use super::environment::variable;
-use super::not_given::{Place, ProfileWays, RoleOf, Told};
+use super::not_given::{NamedProvider, Place, ProfileWays, RoleOf};
 use super::retrying_client::{MAX_RETRIES_UNREACHABLE, chain};
 use super::role::account_of;
 use super::settings::{Metadata, Settings};
@@ -50,9 +50,9 @@ pub(super) fn first(
     let place = Place::Profile(ways);
     if let Some(name) = &settings.profile {
         let source = profile.profile_name(name).build();
-        return SharedCredentialsProvider::new(Told { source, place });
+        return SharedCredentialsProvider::new(NamedProvider { source, place });
     }
-    let profile = Told { source: profile.build(), place };
+    let profile = NamedProvider { source: profile.build(), place };
     let ecs = EcsCredentialsProvider::builder().configure(config).build();
     let mut chain = CredentialsProviderChain::first_try(
         "Environment",
@@ -63,7 +63,7 @@ pub(super) fn first(
     if let Some(file) = variable(&[TOKEN_FILE]) {
         let source = WebIdentityTokenCredentialsProvider::builder().configure(config).build();
         let place = Place::WebIdentity { file: file.into() };
-        chain = chain.or_else("WebIdentityToken", Told { source, place });
+        chain = chain.or_else("WebIdentityToken", NamedProvider { source, place });
     }
     let chain = chain.or_else("Profile", profile).or_else("EcsContainer", ecs);
     SharedCredentialsProvider::new(match settings.metadata {

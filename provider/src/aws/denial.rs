@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_policy_allows_is_told_with_its_kind() {
+    fn a_denial_names_the_kind_of_policy_that_does_not_allow() {
         for by in PolicyKind::ALL {
             let kind = by.name();
             check(
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_explicit_deny_is_told_with_the_policy_that_has_it() {
+    fn an_explicit_deny_names_its_policy() {
         let deny = |by, policy_arn: Option<&str>| {
             Some(Reason::ExplicitDeny { by, policy_arn: policy_arn.map(str::to_owned) })
         };

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_is_at_is_forgotten() {
+    async fn unused_locks_are_removed() {
         let keyed_locks = KeyedLocks::default();
         for name in ["/a", "/b", "/c"] {
             drop(keyed_locks.take(name).await);

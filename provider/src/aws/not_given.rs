@@ -41,7 +41,7 @@ pub(super) struct NotGiven {
 
 /// A place that credentials come from, and what its errors are to be told with.
 #[derive(Debug)]
-pub(super) struct Told<P> {
+pub(super) struct NamedProvider<P> {
     pub(super) source: P,
     pub(super) place: Place,
 }
@@ -92,7 +92,7 @@ impl Place {
     }
 }
 
-impl<P: ProvideCredentials> ProvideCredentials for Told<P> {
+impl<P: ProvideCredentials> ProvideCredentials for NamedProvider<P> {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,

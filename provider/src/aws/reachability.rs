@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_endpoint_is_given_up_after_three_connections_whoever_makes_them() {
+    async fn an_endpoint_is_given_up_after_three_refused_connections_of_any_requests() {
         for met in [refusal(), Met::Close("closed".to_owned())] {
             let (endpoint, made) = (endpoint(), AtomicUsize::new(0));
             let start = Instant::now();
@@ -184,8 +184,10 @@ mod tests {
             assert_eq!(given_up.iter().filter(|one| one.is_ok()).count(), 2, "{given_up:?}");
             assert_eq!(made.load(Ordering::Relaxed), 3);
             assert_eq!(start.elapsed(), PAUSES.iter().sum::<Duration>());
-            let told = given_up[19].clone().unwrap_err().to_string();
-            assert!(told.starts_with("could not connect to http://127.0.0.1:9 after 3 attempts: "));
+            let message = given_up[19].clone().unwrap_err().to_string();
+            assert!(
+                message.starts_with("could not connect to http://127.0.0.1:9 after 3 attempts: ")
+            );
         }
     }
 

@@ -544,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_taken_is_told_from_two_who_write_at_once() {
+    fn an_existing_name_differs_from_a_concurrent_write() {
         let taken = "The statement id (ship) provided already exists.";
         assert_eq!(answered(CONFLICT, taken, Some(409)), Cause::Exists);
         let busy = "The operation cannot be performed at this time. An update is in progress.";
@@ -553,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_that_cannot_be_used_yet_is_told_from_a_wrong_argument() {
+    fn an_unusable_destination_differs_from_an_invalid_argument() {
         let message = "Could not execute the lambda function. Make sure you have given CloudWatch \
                        Logs permission to execute your function.";
         let answered = |code, message| answered(code, message, Some(400));
@@ -568,7 +568,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_that_does_not_let_us_in_yet_is_told_from_what_is_denied() {
+    fn a_destinations_access_policy_differs_from_an_iam_denial() {
         let answered = |message: &str| answered("AccessDeniedException", message, Some(400));
         let message = "User with accountId: 111122223333 is not authorized to perform: \
                        logs:PutSubscriptionFilter on resource: \

@@ -66,8 +66,8 @@ fn proxies(transport: &Transport) -> Result<Vec<Proxy>, CannotConnect> {
     let no_proxy = transport.no_proxy.clone().or_else(|| variable(&["NO_PROXY", "no_proxy"]));
     let direct = NoProxy::from_string(&format!("{NEAR},{}", no_proxy.unwrap_or_default()));
     let mut proxies = Vec::new();
-    for (chosen, scheme) in [(http, Scheme::Http), (https, Scheme::Https)] {
-        if let Some((given, url)) = chosen.filter(|(_, url)| !url.is_empty()) {
+    for (selected, scheme) in [(http, Scheme::Http), (https, Scheme::Https)] {
+        if let Some((given, url)) = selected.filter(|(_, url)| !url.is_empty()) {
             let proxy = match scheme {
                 Scheme::Http => Proxy::http(url),
                 Scheme::Https => Proxy::https(url),

@@ -86,7 +86,7 @@ impl Writer {
             !fields.is_empty() || takes_back(|present| !present.emit_system_fields.is_empty())
         });
         loop {
-            let put = self.call(Operation::PutSubscriptionFilter, || {
+            let request = self.call(Operation::PutSubscriptionFilter, || {
                 self.region
                     .logs
                     .put_subscription_filter()
@@ -101,7 +101,7 @@ impl Writer {
                     .set_emit_system_fields(system_fields.clone())
                     .send()
             });
-            let Err(error) = put.await else { return Ok(()) };
+            let Err(error) = request.await else { return Ok(()) };
             let error = error.about(&filter.destination_arn);
             let may_pass = matches!(error.cause, Cause::NotYetPermitted(_));
             if !may_pass || !self.patience.lasts(Instant::now()) {
@@ -149,8 +149,8 @@ impl Writer {
             Retention::Days(days) => {
                 let ask = || {
                     let days = i32::from(days);
-                    let put = logs.put_retention_policy().log_group_name(log_group);
-                    put.retention_in_days(days).send()
+                    let request = logs.put_retention_policy().log_group_name(log_group);
+                    request.retention_in_days(days).send()
                 };
                 self.call(Operation::PutRetentionPolicy, ask).await.map(drop)
             }

@@ -41,7 +41,7 @@ pub(crate) fn first_write_failed(failure: &Failure, log_group: &str, rest: usize
     )
 }
 
-pub(crate) fn left_undone(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
+pub(crate) fn not_yet_compliant(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
     Diagnostic::warning(
         format!("{} not yet compliant with the policy", counted(log_groups.len(), "log group")),
         format!(
@@ -123,7 +123,7 @@ pub(crate) fn retentions_left(log_groups: &[String]) -> Diagnostic {
 }
 
 /// A tainted policy is deleted without its private state.
-pub(crate) fn memory_lost(name: &str) -> Diagnostic {
+pub(crate) fn private_state_lost(name: &str) -> Diagnostic {
     Diagnostic::warning(
         format!("Private state of the policy {name:?} is lost"),
         "Terraform does not pass the private state of a tainted resource to the provider when it \
@@ -190,7 +190,7 @@ pub(crate) fn filter_changed_meanwhile(log_groups: &BTreeSet<String>) -> Diagnos
     )
 }
 
-pub(crate) fn born_meanwhile(log_groups: &BTreeSet<String>) -> Diagnostic {
+pub(crate) fn selected_meanwhile(log_groups: &BTreeSet<String>) -> Diagnostic {
     Diagnostic::warning(
         format!("{} newly selected since the plan", counted(log_groups.len(), "log group")),
         format!(

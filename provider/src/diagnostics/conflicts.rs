@@ -140,7 +140,7 @@ fn both(one: &Claim, other: &Claim) -> String {
 }
 
 /// The account-level subscription policy forwards to the same destination.
-pub(crate) fn shipped_by_account(
+pub(crate) fn forwarded_by_account(
     account_policy: &AccountPolicy,
     log_groups: &BTreeSet<String>,
     loops: &BTreeSet<String>,

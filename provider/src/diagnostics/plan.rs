@@ -16,20 +16,20 @@ pub(crate) fn announcement(
     preview: &Preview,
     present: &Present,
 ) -> Diagnostic {
-    let Preview { chosen, subscribed, retained, unsubscribed, restored, skipped, .. } = preview;
+    let Preview { selected, subscribed, retained, unsubscribed, restored, skipped, .. } = preview;
     let mut detail =
-        format!("In {region} the selection matches {}.", counted(*chosen, "log group"));
-    let mut tell = |what: String, names: &[String]| {
+        format!("In {region} the selection matches {}.", counted(*selected, "log group"));
+    let mut section = |what: String, names: &[String]| {
         if !names.is_empty() {
             detail.push_str(&format!("\n\n{what}\n\n{}", listed(names)));
         }
     };
     let to = destination.unwrap_or("a destination known after apply");
-    tell(
+    section(
         format!("At most {} to {to}:", counted(subscribed.len(), "subscription filter")),
         subscribed,
     );
-    tell(
+    section(
         format!(
             "{} of the {} checked {} this filter already, and {} adopted. If another policy or \
              another state manages {}, give this one another name:",
@@ -41,12 +41,12 @@ pub(crate) fn announcement(
         ),
         &present.log_groups,
     );
-    tell(format!("{}:", counted(retained.len(), "retention change")), retained);
-    tell(
+    section(format!("{}:", counted(retained.len(), "retention change")), retained);
+    section(
         format!("{} no longer forwarded:", counted(unsubscribed.len(), "log group")),
         unsubscribed,
     );
-    tell(
+    section(
         format!(
             "{} restored to the retention before the policy:",
             counted(restored.len(), "log group")
@@ -56,7 +56,7 @@ pub(crate) fn announcement(
     if !skipped.is_empty() {
         let reasons: Vec<_> =
             skipped.iter().map(|(name, reason)| format!("{name} ({reason})")).collect();
-        tell(format!("{} not subscribed:", counted(reasons.len(), "log group")), &reasons);
+        section(format!("{} not subscribed:", counted(reasons.len(), "log group")), &reasons);
     }
     if preview.grants {
         detail.push_str(&format!(

@@ -24,7 +24,7 @@ pub(super) async fn read(
         .map_err(|error| diagnostics::invalid("Invalid selection", error.to_string()))?;
     let id = account.id(cx.stopped()).await.map_err(|error| diagnostics::no_account(&error))?;
     let reader = account.reader(&region, cx.stopped());
-    let groups = chosen(&reader, &selection)
+    let groups = selected(&reader, &selection)
         .await
         .map_err(|error| diagnostics::groups_not_listed(&error, &region))?;
     let filters = match config.include_subscription_filters.known() {
@@ -52,13 +52,13 @@ pub(super) async fn read(
     Ok(config)
 }
 
-async fn chosen(
+async fn selected(
     reader: &Reader,
     selection: &Selection,
 ) -> Result<BTreeMap<String, LogGroup>, CallError> {
     let mut inventory = Inventory::take(reader, selection, selection.listings()).await?;
-    let chosen = inventory.chosen(reader, selection, &BTreeSet::new()).await?;
-    inventory.listed.retain(|name, _| chosen.contains(name));
+    let selected = inventory.selected(reader, selection, &BTreeSet::new()).await?;
+    inventory.listed.retain(|name, _| selected.contains(name));
     Ok(inventory.listed)
 }
 

@@ -17,7 +17,7 @@ use crate::provider::Client;
 const UNTIL_OTHERS_ARE_READ: Duration = Duration::from_millis(500);
 
 /// What is to become of a log group that a policy chooses.
-pub(super) struct Chosen<'a> {
+pub(super) struct Selected<'a> {
     pub(super) log_group: &'a str,
     pub(super) class: LogGroupClass,
     pub(super) ships: bool,
@@ -27,7 +27,7 @@ pub(super) struct Chosen<'a> {
 pub(super) fn claim<'a>(
     policy: &Policy,
     intent: &Intent,
-    chosen: impl Iterator<Item = Chosen<'a>>,
+    selected: impl Iterator<Item = Selected<'a>>,
 ) -> Claim {
     let mut claim = Claim {
         name: intent.name.clone(),
@@ -36,7 +36,7 @@ pub(super) fn claim<'a>(
         desired: intent.desired.clone(),
         ..Claim::default()
     };
-    for Chosen { log_group, class, ships } in chosen {
+    for Selected { log_group, class, ships } in selected {
         if ships {
             claim.shipped.insert(log_group.to_owned());
         }
@@ -51,21 +51,21 @@ pub(super) fn claim<'a>(
 pub(super) fn claim_of_map(policy: &Policy, private: &PrivateState) -> Option<Claim> {
     let intent = policy.intent(private).ok()?;
     let active = Subscription::Active.to_string();
-    let chosen = policy.log_groups.known()?.iter().map(|(name, entry)| {
+    let selected = policy.log_groups.known()?.iter().map(|(name, entry)| {
         let ships = match entry.known().map(|entry| &entry.subscription) {
             Some(Attr::Known(subscription)) => *subscription == active,
             // It is written again, or may turn out to be skipped.
             Some(Attr::Unknown(_)) => true,
             Some(Attr::Null) | None => false,
         };
-        Chosen { log_group: name, class: private.class(name), ships }
+        Selected { log_group: name, class: private.class(name), ships }
     });
-    Some(claim(policy, &intent, chosen))
+    Some(claim(policy, &intent, selected))
 }
 
 /// Tells the other policies at work in the account and region what a plan claims, and the user what
 /// that is in conflict with.
-pub(super) async fn tell(
+pub(super) async fn report(
     cx: &Context<Client>,
     account: &Account,
     region: &str,
@@ -86,7 +86,7 @@ pub(super) async fn tell(
             false => conflict,
         });
     }
-    tell_hand_overs(cx, &claims, policy);
+    report_hand_overs(cx, &claims, policy);
 }
 
 /// Tells the other policies that this one is to be destroyed, and the user whose filters go with
@@ -104,7 +104,7 @@ pub(super) async fn leave(
     cx.stopped().run_until_cancelled(meet).await;
     let mut claims = claims.lock().await;
     let kept = claims.settle(policy);
-    tell_hand_overs(cx, &claims, policy);
+    report_hand_overs(cx, &claims, policy);
     kept
 }
 
@@ -142,7 +142,7 @@ pub(super) async fn kept_of_left(
     claims.kept_for_others(policy, &claim)
 }
 
-fn tell_hand_overs(cx: &Context<Client>, claims: &Claims, policy: PolicyId) {
+fn report_hand_overs(cx: &Context<Client>, claims: &Claims, policy: PolicyId) {
     for hand_over in claims.hand_overs(policy) {
         cx.report(match hand_over.origin {
             Origin::Created => diagnostics::handed_over(&hand_over),

@@ -13,7 +13,8 @@ use super::planned_inventories::PlannedInventories;
 use super::private_state::PrivateState;
 use super::read::{look_for_loops, record, record_permission, ship};
 use super::reconcile::{
-    AfterFailure, Failure, Job, Reconciled, Reconciler, by_reason, remember, tell_left_to_others,
+    AfterFailure, Failure, GroupChange, Reconciled, Reconciler, by_reason, record_reconciled,
+    report_left_to_others,
 };
 use super::refresh::Basis;
 use crate::aws::{Account, KeptFor, Origin, SharedClaims};
@@ -116,23 +117,23 @@ impl Creating<'_> {
             Discovery::of(planned.inventory, reader, &intent, &ownership, &held, &basis, sight)
                 .await
                 .map_err(not_read)?;
-        let (given_back, bequeathed) = {
+        let (restored, bequeathed) = {
             let claims = claims.lock().await;
-            (claims.given_back().clone(), claims.bequeathed().clone())
+            (claims.restored().clone(), claims.bequeathed().clone())
         };
-        discovery.look_again(reader, &given_back).await.map_err(not_read)?;
+        discovery.look_again(reader, &restored).await.map_err(not_read)?;
         discovery.inherit(&intent, &bequeathed, &mut stored.private);
         let mut claimed = claims.lock().await;
         let around = Surroundings { reader, region: &region, account_id: id, claims: &claimed };
         look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
         discovery.recall(&intent, &ownership, &mut stored.private);
         refuse_conflicts(&discovery, &intent, &ownership)?;
-        discovery.shortened_since(&intent, &ownership, &given_back).tell(cx);
-        let jobs = discovery.jobs(&intent, &ownership);
-        intent.guards.check(discovery.chosen().count(), jobs.len())?;
+        discovery.shortened_since(&intent, &ownership, &restored).report(cx);
+        let group_changes = discovery.group_changes(&intent, &ownership);
+        intent.guards.check(discovery.selected().count(), group_changes.len())?;
         let claim = discovery.claim(&stored.state, &intent, &ownership);
         conflicts::check(cx, &mut claimed, *policy, Origin::Created, claim)?;
-        ship(&mut claimed, &intent, &jobs);
+        ship(&mut claimed, &intent, &group_changes);
         drop(claimed);
 
         let present = discovery.subscribed(&intent);
@@ -142,10 +143,10 @@ impl Creating<'_> {
         let grants = Grants { reader, writer: &reconciler.writer };
         let granted = grants.grant(&intent, &mut stored.private).await?;
         let on_conflict = intent.desired.on_conflict;
-        let (mut reconciled, jobs) = probe(&reconciler, jobs, on_conflict).await;
+        let (mut reconciled, group_changes) = probe(&reconciler, group_changes, on_conflict).await;
         let untouched = reconciled.iter().all(|reconciled| reconciled.writes == 0);
         if let Some((log_group, failure)) =
-            first_failure(&reconciled, &jobs, on_conflict).filter(|_| untouched)
+            first_failure(&reconciled, &group_changes, on_conflict).filter(|_| untouched)
         {
             let made = intent.grant.as_ref().filter(|_| granted == Granted::Now);
             let still_untouched = match made {
@@ -154,17 +155,21 @@ impl Creating<'_> {
             };
             // A statement that cannot be taken back has to be in the state, so there is one.
             if still_untouched {
-                return Err(diagnostics::first_write_failed(failure, log_group, jobs.len()));
+                return Err(diagnostics::first_write_failed(
+                    failure,
+                    log_group,
+                    group_changes.len(),
+                ));
             }
         }
-        reconciled.extend(reconciler.reconcile_all(jobs).await);
+        reconciled.extend(reconciler.reconcile_all(group_changes).await);
 
         discovery.follow(&reconciled);
-        remember(&mut stored.private, &reconciled);
+        record_reconciled(&mut stored.private, &reconciled);
         discovery.recall(&intent, &ownership, &mut stored.private);
         record(&mut stored, &discovery, &intent, &ownership);
         record_permission(&mut stored.state, intent.grant.as_ref().map(|_| Permission::Active));
-        tell_left_to_others(cx, &reconciled);
+        report_left_to_others(cx, &reconciled);
         let absent = discovery.absent(&intent);
         if !absent.is_empty() {
             keep_the_named(&mut stored.state, &absent);
@@ -173,7 +178,7 @@ impl Creating<'_> {
         for (failure, groups) in by_reason(&reconciled) {
             // A group that is to be skipped is in `skipped` now, with the reason.
             if on_conflict == OnConflict::Error || !failure.is_conflict() {
-                cx.report(diagnostics::left_undone(failure, &groups));
+                cx.report(diagnostics::not_yet_compliant(failure, &groups));
             }
         }
         Ok(stored)
@@ -184,7 +189,7 @@ impl Creating<'_> {
 /// group, or what is wrong with every one of them.
 fn first_failure<'r>(
     reconciled: &'r [Reconciled],
-    rest: &[Job],
+    rest: &[GroupChange],
     on_conflict: OnConflict,
 ) -> Option<(&'r str, &'r Failure)> {
     let barring = reconciled.iter().find_map(|reconciled| reconciled.barring(on_conflict));
@@ -220,20 +225,20 @@ fn refuse_conflicts(
 /// with more than one group. Gives back what is still to be done.
 async fn probe(
     reconciler: &Reconciler,
-    jobs: Vec<Job>,
+    group_changes: Vec<GroupChange>,
     on_conflict: OnConflict,
-) -> (Vec<Reconciled>, Vec<Job>) {
+) -> (Vec<Reconciled>, Vec<GroupChange>) {
     let mut reconciled: Vec<Reconciled> = Vec::new();
-    let mut jobs = jobs.into_iter();
-    for job in jobs.by_ref() {
-        let probed = reconciler.reconcile(job, AfterFailure::Stop(on_conflict)).await;
+    let mut group_changes = group_changes.into_iter();
+    for group_change in group_changes.by_ref() {
+        let probed = reconciler.reconcile(group_change, AfterFailure::Stop(on_conflict)).await;
         let done = probed.writes > 0 || probed.barring(on_conflict).is_some();
         reconciled.push(probed);
         if done {
             break;
         }
     }
-    (reconciled, jobs.collect())
+    (reconciled, group_changes.collect())
 }
 
 /// A plan that names its log groups promised an entry for each of them, also for one that does

@@ -10,7 +10,7 @@ use super::permission::Grants;
 use super::preview::Preview;
 use super::private_state::{PrivateState, Successor};
 use super::read::check_account;
-use super::reconcile::{Job, Reconciler, by_reason, tell_left_to_others};
+use super::reconcile::{GroupChange, Reconciler, by_reason, report_left_to_others};
 use crate::aws::{Account, CallError, KeptFor, Reader};
 use crate::diagnostics;
 use crate::inventory::{self, Inventory};
@@ -27,7 +27,7 @@ pub(super) async fn plan_destroy(
     let (Ok(intent), Ok(states)) = (state.intent(&private), state.states()) else {
         return private;
     };
-    preview_of_leaving(&intent, &private, &states).tell_shortened(cx);
+    preview_of_leaving(&intent, &private, &states).report_shortened(cx);
     let claim = private.id().zip(claim_of_map(&state, &private));
     // What cannot be reached is told when it is needed.
     let account = Client::account_for(cx, &state.assume_role);
@@ -87,7 +87,7 @@ async fn rest(
     let states = stored.state.states().map_err(unusable)?;
     let intent = stored.state.intent(&stored.private).map_err(unusable)?;
     if stored.private.is_draft() {
-        cx.report(diagnostics::memory_lost(&intent.name));
+        cx.report(diagnostics::private_state_lost(&intent.name));
     }
     let region = prior.state.region.known().map_or(account.default_region(), String::as_str);
     let claims = account.claims(region, cx.stopped()).await;
@@ -101,16 +101,16 @@ async fn rest(
         wanted: None,
         ownership: stored.private.widen(stored.state.ownership()),
     };
-    let mut jobs = BTreeMap::new();
+    let mut group_changes = BTreeMap::new();
     for (log_group, current) in states {
         let desired = GroupState { subscription: None, retention: current.retention };
-        jobs.insert(log_group.clone(), Job::of(log_group, current, desired));
+        group_changes.insert(log_group.clone(), GroupChange::of(log_group, current, desired));
     }
     if intent.on_destroy == OnDestroy::Restore {
-        let listed = listed(&reconciler.reader, &intent, jobs.keys())
+        let listed = listed(&reconciler.reader, &intent, group_changes.keys())
             .await
             .map_err(|error| diagnostics::not_read(&error, region))?;
-        for (name, job) in &mut jobs {
+        for (name, group_change) in &mut group_changes {
             let written = listed.get(name).and_then(|group| stored.private.written(group));
             match (written, stored.private.successor()) {
                 (None, _) => {}
@@ -119,16 +119,17 @@ async fn rest(
                     claims.lock().await.bequeath(name, written);
                 }
                 (Some(written), _) => {
-                    job.current.retention = written.wrote;
-                    job.give_back(written);
+                    group_change.current.retention = written.wrote;
+                    group_change.restore(written);
                 }
             }
         }
     }
-    let reconciled = reconciler.reconcile_all(jobs.into_values().filter(Job::is_needed).collect());
+    let reconciled = reconciler
+        .reconcile_all(group_changes.into_values().filter(GroupChange::is_needed).collect());
     let reconciled = reconciled.await;
     claims.lock().await.go(policy);
-    tell_left_to_others(cx, &reconciled);
+    report_left_to_others(cx, &reconciled);
     let failures = by_reason(&reconciled);
     if failures.is_empty() {
         let grants = Grants { reader: &reconciler.reader, writer: &reconciler.writer };

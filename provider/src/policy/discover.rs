@@ -6,14 +6,14 @@ use logagg_policy::{
     Selection, Subscription, SubscriptionFilter, Tags, WrittenRetention,
 };
 
-use super::conflicts::{Chosen, claim};
+use super::conflicts::{Selected, claim};
 use super::filter_snapshot::FilterSnapshot;
 use super::loops::Shipping;
 use super::model::{Intent, Policy};
 use super::preview::Shortened;
 use super::private_state::PrivateState;
 use super::progress::Progress;
-use super::reconcile::{Job, Reconciled};
+use super::reconcile::{GroupChange, Reconciled};
 use super::refresh::Basis;
 use crate::aws::{CallError, Cause, IN_FLIGHT, Reader, Timestamp};
 use crate::inventory::{self, Inventory};
@@ -43,7 +43,7 @@ pub(super) struct Observed {
 /// What a log group is to a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Membership {
-    Chosen,
+    Selected,
     /// No longer chosen, and perhaps still with a filter of ours.
     Left,
 }
@@ -86,9 +86,9 @@ impl Discovery {
         let ships = intent.wanted.is_some() || !ownership.filters.is_empty();
         let mut looks = Vec::new();
         for group in inventory.listed.values().chain(unseen.values()) {
-            let chosen = inventory.tag_index.judge(&intent.selection, group);
+            let selected = inventory.tag_index.judge(&intent.selection, group);
             let held = held.contains(&group.name);
-            if held || chosen != Some(false) {
+            if held || selected != Some(false) {
                 let filters = if ships && group.class == LogGroupClass::Standard {
                     let known = basis.filters_of(group);
                     known.map_or(Filters::Unread(basis.began), |(filters, asked_at)| {
@@ -97,7 +97,7 @@ impl Discovery {
                 } else {
                     Filters::None
                 };
-                looks.push(Look { group: group.clone(), chosen, held, filters });
+                looks.push(Look { group: group.clone(), selected, held, filters });
             }
         }
         let asked = looks.iter().filter(|look| look.asks()).count();
@@ -136,9 +136,9 @@ impl Discovery {
     pub(super) async fn look_again(
         &mut self,
         reader: &Reader,
-        given_back: &BTreeSet<String>,
+        restored: &BTreeSet<String>,
     ) -> Result<(), CallError> {
-        for name in given_back {
+        for name in restored {
             if let Some(observed) = self.groups.get_mut(name)
                 && let Some(group) = reader.settled_log_group(name).await?
             {
@@ -148,18 +148,18 @@ impl Discovery {
         Ok(())
     }
 
-    /// Those of `given_back` that get a shorter retention here, which no plan has told: another policy of
+    /// Those of `restored` that get a shorter retention here, which no plan has told: another policy of
     /// this run has let them go since.
     pub(super) fn shortened_since(
         &self,
         intent: &Intent,
         ownership: &Ownership,
-        given_back: &BTreeSet<String>,
+        restored: &BTreeSet<String>,
     ) -> Shortened {
         let mut shortened = Shortened::default();
-        for name in given_back {
+        for name in restored {
             if let Some(observed) = self.groups.get(name)
-                && observed.membership == Membership::Chosen
+                && observed.membership == Membership::Selected
             {
                 let current = observed.state(intent, ownership);
                 let desired = observed.desired(intent, &current).state.retention;
@@ -180,9 +180,9 @@ impl Discovery {
             return;
         }
         for (name, written) in bequeathed {
-            let chosen = self.groups.get(name);
-            let chosen = chosen.filter(|group| group.membership == Membership::Chosen);
-            if chosen.is_some_and(|observed| written.is_on(&observed.group)) {
+            let selected = self.groups.get(name);
+            let selected = selected.filter(|group| group.membership == Membership::Selected);
+            if selected.is_some_and(|observed| written.is_on(&observed.group)) {
                 private.inherit(name, *written);
             }
         }
@@ -193,39 +193,41 @@ impl Discovery {
         &mut self,
         intent: &Intent,
         ownership: &Ownership,
-        memory: &mut PrivateState,
+        private_state: &mut PrivateState,
     ) {
         for (name, observed) in &mut self.groups {
             let wanted = intent.wanted.as_ref();
             let foreign = wanted.and_then(|wanted| ownership.in_the_way(&observed.filters, wanted));
             observed.obstacle = match foreign {
                 Some(foreign) => Some(Obstacle::NameTaken(foreign.destination_arn.clone())),
-                None => memory.is_still_full(name, &observed.filters).then_some(Obstacle::Full),
+                None => {
+                    private_state.is_still_full(name, &observed.filters).then_some(Obstacle::Full)
+                }
             };
             if observed.obstacle.is_none() {
-                observed.obstacle = memory.denied(name).map(Obstacle::Denied);
+                observed.obstacle = private_state.denied(name).map(Obstacle::Denied);
             }
-            observed.written = memory.written(&observed.group);
+            observed.written = private_state.written(&observed.group);
         }
     }
 
     /// Keeps the listing in mind, for a plan with another selection, and the filters, for the next
     /// refresh.
-    pub(super) fn remember(&self, intent: &Intent, memory: &mut PrivateState) {
-        memory.remember_census(&self.inventory, &intent.selection);
-        self.groups.values().for_each(|observed| memory.remember_held(&observed.group));
-        memory.filter_snapshot.clone_from(&self.filter_snapshot);
+    pub(super) fn record(&self, intent: &Intent, private_state: &mut PrivateState) {
+        private_state.record_inventory(&self.inventory, &intent.selection);
+        self.groups.values().for_each(|observed| private_state.record_held(&observed.group));
+        private_state.filter_snapshot.clone_from(&self.filter_snapshot);
     }
 
     /// What the policy claims.
     pub(super) fn claim(&self, policy: &Policy, intent: &Intent, ownership: &Ownership) -> Claim {
-        let chosen = self.chosen().map(|observed| {
+        let selected = self.selected().map(|observed| {
             let current = observed.state(intent, ownership);
             let ships = observed.desired(intent, &current).state.subscription.is_some();
             let LogGroup { name, class, .. } = &observed.group;
-            Chosen { log_group: name, class: class.clone(), ships }
+            Selected { log_group: name, class: class.clone(), ships }
         });
-        claim(policy, intent, chosen)
+        claim(policy, intent, selected)
     }
 
     /// The log groups that have the filter which is wanted, by name and destination.
@@ -237,31 +239,32 @@ impl Discovery {
             };
             observed.filters.iter().any(same)
         };
-        self.chosen().filter(has).map(|observed| observed.group.name.as_str()).collect()
+        self.selected().filter(has).map(|observed| observed.group.name.as_str()).collect()
     }
 
     /// The log groups that the selection chooses.
-    pub(super) fn chosen(&self) -> impl Iterator<Item = &Observed> {
-        self.groups.values().filter(|observed| observed.membership == Membership::Chosen)
+    pub(super) fn selected(&self) -> impl Iterator<Item = &Observed> {
+        self.groups.values().filter(|observed| observed.membership == Membership::Selected)
     }
 }
 
 impl Discovery {
     /// What has to be done for the groups to stand as they should.
-    pub(super) fn jobs(&self, intent: &Intent, ownership: &Ownership) -> Vec<Job> {
-        let jobs = self.groups.iter().map(|(name, group)| {
+    pub(super) fn group_changes(&self, intent: &Intent, ownership: &Ownership) -> Vec<GroupChange> {
+        let group_changes = self.groups.iter().map(|(name, group)| {
             let current = group.state(intent, ownership);
             let desired = group.desired(intent, &current).state;
-            let mut job = Job::of(name.clone(), current, desired).listed(&group.group);
-            job.filters = Some(group.filters.clone());
+            let mut group_change =
+                GroupChange::of(name.clone(), current, desired).listed(&group.group);
+            group_change.filters = Some(group.filters.clone());
             if let (Membership::Left, Some(written)) = (group.membership, group.written)
                 && intent.restored(group.written).is_some()
             {
-                job.give_back(written);
+                group_change.restore(written);
             }
-            job
+            group_change
         });
-        jobs.filter(Job::is_needed).collect()
+        group_changes.filter(GroupChange::is_needed).collect()
     }
 
     /// Takes over what was written since.
@@ -315,7 +318,7 @@ pub(super) fn shipped_to(
 struct Look {
     group: LogGroup,
     /// None where only its tags can tell.
-    chosen: Option<bool>,
+    selected: Option<bool>,
     held: bool,
     filters: Filters,
 }
@@ -342,7 +345,7 @@ struct Seen {
 
 impl Look {
     fn asks(&self) -> bool {
-        matches!(self.filters, Filters::Unread(_)) || self.chosen.is_none()
+        matches!(self.filters, Filters::Unread(_)) || self.selected.is_none()
     }
 
     async fn take(
@@ -351,8 +354,8 @@ impl Look {
         selection: &Selection,
         sight: Sight,
     ) -> Result<Seen, CallError> {
-        let (chosen, tags) = match self.chosen {
-            Some(chosen) => (chosen, None),
+        let (selected, tags) = match self.selected {
+            Some(selected) => (selected, None),
             None => match reader.tags(&self.group).await? {
                 Some(tags) => {
                     let LogGroup { name, class, .. } = &self.group;
@@ -362,8 +365,8 @@ impl Look {
                 None => return Ok(Seen::default()),
             },
         };
-        let membership = if chosen {
-            Membership::Chosen
+        let membership = if selected {
+            Membership::Selected
         } else if self.held {
             Membership::Left
         } else {
@@ -422,7 +425,7 @@ impl Observed {
     pub(super) fn desired(&self, intent: &Intent, current: &GroupState) -> DesiredState {
         let LogGroup { name, class, .. } = &self.group;
         match self.membership {
-            Membership::Chosen => {
+            Membership::Selected => {
                 let retention = PrivateState::provenance_of_retention(self.written);
                 let known = Known { obstacle: self.obstacle.clone(), retention };
                 intent.desired.on(name, class, current, known)

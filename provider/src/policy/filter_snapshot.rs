@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn every_argument_of_a_filter_is_remembered() {
+    fn every_argument_of_a_filter_is_recorded() {
         let mut filter = SubscriptionFilter::new("logs", "arn:aws:kinesis:eu-west-1:1:stream/s");
         filter.pattern = "ERROR".to_owned();
         filter.role_arn = Some("arn:aws:iam::1:role/r".to_owned());

@@ -54,7 +54,7 @@ async fn imported(
     let Some(filter) = most_common(&found) else {
         return Err(diagnostics::nothing_to_import(name, region, target.no_region.as_deref()));
     };
-    let mut memory = PrivateState::default();
+    let mut private_state = PrivateState::default();
     let mut states = BTreeMap::new();
     for (log_group, (retention, other)) in &found {
         if other.destination_arn == filter.destination_arn {
@@ -67,7 +67,7 @@ async fn imported(
             let state = GroupState { subscription: Some(subscription), retention: *retention };
             states.insert(log_group.clone(), state);
         } else {
-            memory.remember_foreign(log_group, other);
+            private_state.record_foreign(log_group, other);
         }
     }
     let foreign: BTreeMap<_, _> = found
@@ -78,7 +78,7 @@ async fn imported(
     if !foreign.is_empty() {
         cx.report(diagnostics::imported_in_part(name, &filter.destination_arn, &foreign));
     }
-    let grant = made_grant(&reader, name, filter, &mut memory).await?;
+    let grant = made_grant(&reader, name, filter, &mut private_state).await?;
     let state = Policy {
         id: Attr::Known(format!("{name}@{region}")),
         account_id: Attr::Known(account_id.to_owned()),
@@ -117,7 +117,7 @@ async fn imported(
         document: Attr::Null,
         invoke_permission: grant.map(|state| state.to_string()).into(),
     };
-    Ok(Stored { state, private: memory })
+    Ok(Stored { state, private: private_state })
 }
 
 /// A statement that says just what the policy's would is the policy's, and its id the policy's id.
@@ -126,9 +126,9 @@ async fn made_grant(
     reader: &Reader,
     name: &str,
     filter: &SubscriptionFilter,
-    memory: &mut PrivateState,
+    private_state: &mut PrivateState,
 ) -> Result<Option<Permission>, Diagnostic> {
-    let drawn = memory.id_or_draw();
+    let drawn = private_state.id_or_draw();
     let Ok(arn) = filter.destination_arn.parse::<Arn>() else { return Ok(None) };
     let grant_of = |policy: PolicyId| Grant::of(&arn, name, policy);
     let Some(grant) = grant_of(drawn) else { return Ok(None) };
@@ -141,8 +141,8 @@ async fn made_grant(
     let Some((policy, grant)) = holders.first().and_then(|id| Some((*id, grant_of(*id)?))) else {
         return Ok(None);
     };
-    memory.take_id(policy);
-    memory.remember_grant(&grant);
+    private_state.take_id(policy);
+    private_state.record_grant(&grant);
     Ok(Some(Permission::Active))
 }
 

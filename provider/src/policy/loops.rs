@@ -90,7 +90,7 @@ impl Loops {
     }
 
     /// Warns of what could not be seen, once.
-    pub(super) fn tell(&self, cx: &Context<Client>) {
+    pub(super) fn report(&self, cx: &Context<Client>) {
         let Unseen { calls, account_policy, more } = &self.unseen;
         if !calls.is_empty() || account_policy.is_some() || *more {
             cx.report(diagnostics::loops_unseen(&self.unseen));

@@ -89,9 +89,9 @@ impl Intent {
     }
 
     /// Takes the destination's loops from memory.
-    pub(crate) fn recall_loops(&mut self, memory: &PrivateState) {
+    pub(crate) fn restore_loops(&mut self, private_state: &PrivateState) {
         if let (Some(wanted), Some(guard)) = (&self.wanted, &mut self.desired.ships) {
-            memory.recall_loops(&wanted.destination_arn, guard);
+            private_state.restore_loops(&wanted.destination_arn, guard);
         }
     }
 

@@ -51,19 +51,19 @@ pub(super) async fn recover_id(reader: &Reader, state: &Policy, private: &mut Pr
 pub(super) async fn look(
     reader: &Reader,
     intent: &Intent,
-    memory: &mut PrivateState,
+    private_state: &mut PrivateState,
 ) -> Result<Option<Permission>, Diagnostic> {
     let mut state = None;
     if let Some(grant) = &intent.grant {
-        let found = examine(reader, grant, memory).await?;
+        let found = examine(reader, grant, private_state).await?;
         if found == Permission::Active {
-            memory.remember_grant(grant);
+            private_state.record_grant(grant);
         }
         state = Some(found);
     }
-    for grant in memory.superseded(intent.grant.as_ref()) {
-        match examine(reader, &grant, memory).await? {
-            Permission::Missing | Permission::Conflict => memory.forget_grant(&grant),
+    for grant in private_state.superseded(intent.grant.as_ref()) {
+        match examine(reader, &grant, private_state).await? {
+            Permission::Missing | Permission::Conflict => private_state.forget_grant(&grant),
             _ if matches!(state, None | Some(Permission::Active)) => {
                 state = Some(Permission::NotRevoked);
             }
@@ -92,16 +92,16 @@ impl Grants<'_> {
     pub(super) async fn grant(
         &self,
         intent: &Intent,
-        memory: &mut PrivateState,
+        private_state: &mut PrivateState,
     ) -> Result<Granted, Diagnostic> {
         let Some(grant) = &intent.grant else { return Ok(Granted::Before) };
         let mut rounds = ROUNDS;
         let granted = loop {
-            let written = match examine(self.reader, grant, memory).await? {
+            let written = match examine(self.reader, grant, private_state).await? {
                 Permission::Active => break Granted::Before,
                 Permission::Conflict => return Err(diagnostics::statement_taken(grant)),
                 Permission::Missing => self.writer.add_permission(grant).await,
-                Permission::Differs | Permission::NotRevoked => self.make_anew(grant).await,
+                Permission::Differs | Permission::NotRevoked => self.recreate(grant).await,
             };
             rounds -= 1;
             match written {
@@ -114,7 +114,7 @@ impl Grants<'_> {
             }
             .map_err(|error| diagnostics::not_granted(&error, grant))?;
         };
-        memory.remember_grant(grant);
+        private_state.record_grant(grant);
         Ok(granted)
     }
 
@@ -123,10 +123,10 @@ impl Grants<'_> {
         &self,
         cx: &Context<Client>,
         wanted: Option<&Grant>,
-        memory: &mut PrivateState,
+        private_state: &mut PrivateState,
     ) -> Result<(), Diagnostic> {
-        for grant in memory.superseded(wanted) {
-            self.revoke_ours(cx, &grant, memory).await?;
+        for grant in private_state.superseded(wanted) {
+            self.revoke_ours(cx, &grant, private_state).await?;
         }
         Ok(())
     }
@@ -136,11 +136,11 @@ impl Grants<'_> {
         &self,
         cx: &Context<Client>,
         intent: &Intent,
-        memory: &mut PrivateState,
+        private_state: &mut PrivateState,
     ) -> Result<(), Diagnostic> {
-        self.revoke_others(cx, None, memory).await?;
+        self.revoke_others(cx, None, private_state).await?;
         match &intent.grant {
-            Some(grant) => self.revoke_ours(cx, grant, memory).await,
+            Some(grant) => self.revoke_ours(cx, grant, private_state).await,
             None => Ok(()),
         }
     }
@@ -149,9 +149,9 @@ impl Grants<'_> {
         &self,
         cx: &Context<Client>,
         grant: &Grant,
-        memory: &mut PrivateState,
+        private_state: &mut PrivateState,
     ) -> Result<(), Diagnostic> {
-        match examine(self.reader, grant, memory).await? {
+        match examine(self.reader, grant, private_state).await? {
             Permission::Missing => {}
             Permission::Conflict => cx.report(diagnostics::statement_left(grant)),
             Permission::Differs => {
@@ -160,7 +160,7 @@ impl Grants<'_> {
             }
             Permission::Active | Permission::NotRevoked => self.revoke(grant).await?,
         }
-        memory.forget_grant(grant);
+        private_state.forget_grant(grant);
         Ok(())
     }
 
@@ -172,7 +172,7 @@ impl Grants<'_> {
 
     /// A statement cannot be changed, and whoever ships through it must not be refused while it is
     /// away: CloudWatch Logs would drop events for minutes.
-    async fn make_anew(&self, grant: &Grant) -> Result<(), CallError> {
+    async fn recreate(&self, grant: &Grant) -> Result<(), CallError> {
         let interim = grant.interim();
         match self.writer.add_permission(&interim).await {
             Err(error) if error.cause != Cause::Exists => return Err(error),
@@ -187,11 +187,11 @@ impl Grants<'_> {
 async fn examine(
     reader: &Reader,
     grant: &Grant,
-    memory: &PrivateState,
+    private_state: &PrivateState,
 ) -> Result<Permission, Diagnostic> {
     let statements = reader
         .statements(grant)
         .await
         .map_err(|error| diagnostics::permission_not_read(&error, grant))?;
-    Ok(grant.examine(&statements, memory.provenance(grant)))
+    Ok(grant.examine(&statements, private_state.provenance(grant)))
 }

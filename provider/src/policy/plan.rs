@@ -63,7 +63,7 @@ pub(super) async fn plan(
         destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
         prior.private.replace(Successor::Elsewhere);
         // Of the creation that Terraform plans next it shows no warnings.
-        tell_leaving(cx, &prior);
+        report_leaving(cx, &prior);
         plan_by_listing(cx, planned_inventories, account, policy, &planned, Before::Replaced).await;
         return Planned { state: planned, private: prior.private, requires_replace };
     }
@@ -76,7 +76,7 @@ pub(super) async fn plan(
     destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
     match plan_update(&mut planned, &prior) {
         Ok(Some(preview)) => {
-            preview.tell(cx);
+            preview.report(cx);
             name_conflicts(&planned, &prior.private).into_iter().for_each(|it| cx.report(it));
             statement_taken(&planned, &prior).into_iter().for_each(|it| cx.report(it));
             let claim = claim_of_map(&planned, &prior.private);
@@ -87,7 +87,7 @@ pub(super) async fn plan(
                     true => Origin::Existing,
                     false => Origin::Created,
                 };
-                conflicts::tell(cx, account, region, policy, origin, claim).await;
+                conflicts::report(cx, account, region, policy, origin, claim).await;
                 let kept =
                     conflicts::kept_of_left(cx, account, region, policy, &prior, &planned).await;
                 prior.private.keep_for_others(&kept);
@@ -103,10 +103,10 @@ pub(super) async fn plan(
 }
 
 /// Warns of what happens where a policy no longer is.
-fn tell_leaving(cx: &Context<Client>, prior: &Stored<Policy, PrivateState>) {
+fn report_leaving(cx: &Context<Client>, prior: &Stored<Policy, PrivateState>) {
     let Stored { state, private } = prior;
     if let (Ok(intent), Ok(states)) = (state.intent(private), state.states()) {
-        preview_of_leaving(&intent, private, &states).tell_shortened(cx);
+        preview_of_leaving(&intent, private, &states).report_shortened(cx);
     }
 }
 
@@ -178,14 +178,14 @@ fn plan_update(
     let private = &prior.private;
     let states = prior.state.states()?;
     let mut intent = planned.intent(private)?;
-    intent.recall_loops(private);
-    let chosen = if planned.selects_as(&prior.state) {
+    intent.restore_loops(private);
+    let selected = if planned.selects_as(&prior.state) {
         let held = states.iter().filter(|(name, _)| !private.left.contains(*name));
         Some(held.map(|(name, current)| (name.as_str(), current.retention)).collect())
     } else {
-        private.chosen_by(&intent.selection)
+        private.selected_by(&intent.selection)
     };
-    let Some(chosen) = chosen.filter(|_| planned.selection_is_known()) else {
+    let Some(selected) = selected.filter(|_| planned.selection_is_known()) else {
         planned.log_groups = Attr::unknown();
         planned.skipped = Attr::unknown();
         planned.pending = Attr::unknown();
@@ -201,9 +201,10 @@ fn plan_update(
     let mut log_groups = BTreeMap::new();
     let mut skipped = BTreeMap::new();
     let mut unsure = false;
-    for (name, retention) in &chosen {
+    for (name, retention) in &selected {
         let class = private.class(name);
-        let current = states.get(*name).cloned().unwrap_or_else(|| newcomer(&intent, *retention));
+        let current =
+            states.get(*name).cloned().unwrap_or_else(|| new_group_state(&intent, *retention));
         let written = private.written_as_listed(name, current.retention);
         let known = Known {
             obstacle: private.obstacle(name, &ownership, refusals),
@@ -220,7 +221,7 @@ fn plan_update(
         let written = unknown.written && desired.state.subscription.is_some();
         let filter = if written { FilterWrite::Again } else { FilterWrite::IfDifferent };
         let stored_bytes = private.stored_bytes(name);
-        preview.chosen(&GroupPreview {
+        preview.selected(&GroupPreview {
             log_group: name,
             current: &current,
             desired: &desired,
@@ -228,7 +229,7 @@ fn plan_update(
             filter,
         });
     }
-    for (name, current) in states.iter().filter(|(name, _)| !chosen.contains_key(name.as_str())) {
+    for (name, current) in states.iter().filter(|(name, _)| !selected.contains_key(name.as_str())) {
         let restored = intent.restored(private.written_as_listed(name, current.retention));
         preview.left(name, current, restored, private.stored_bytes(name));
     }
@@ -240,7 +241,7 @@ fn plan_update(
 }
 
 /// A log group that another selection chooses; its filters have not been read.
-fn newcomer(intent: &Intent, retention: Retention) -> GroupState {
+fn new_group_state(intent: &Intent, retention: Retention) -> GroupState {
     let subscription = intent.desired.ships.as_ref().map(|_| Subscription::Missing);
     GroupState { subscription, retention }
 }
@@ -286,10 +287,11 @@ impl Unknown {
         taken: bool,
     ) -> Entry {
         let mut entry = Entry::of(desired);
-        let put = desired.subscription.is_some();
-        let may_be_skipped = self.skips && put && current.subscription != desired.subscription;
+        let has_filter = desired.subscription.is_some();
+        let may_be_skipped =
+            self.skips && has_filter && current.subscription != desired.subscription;
         let unsure = self.replaced && taken;
-        if self.subscription || unsure || may_be_skipped || (self.written && put) {
+        if self.subscription || unsure || may_be_skipped || (self.written && has_filter) {
             entry.subscription = Attr::unknown();
         }
         let may_be_denied = self.skips && current.retention != desired.retention;
@@ -408,7 +410,7 @@ mod tests {
     }
 
     /// The memory of a listing of `/aws/lambda/` that had one log group.
-    fn remembering(name: &str, class: LogGroupClass, stored_bytes: u64) -> PrivateState {
+    fn recording(name: &str, class: LogGroupClass, stored_bytes: u64) -> PrivateState {
         let group = LogGroup {
             name: name.into(),
             class,
@@ -417,13 +419,17 @@ mod tests {
             stored_bytes,
             created_ms: 1,
         };
-        let mut memory = PrivateState::default();
-        memory.remember_listing(&[Listing::Prefix("/aws/lambda/".into())], [&group]);
-        memory
+        let mut private_state = PrivateState::default();
+        private_state.record_listing(&[Listing::Prefix("/aws/lambda/".into())], [&group]);
+        private_state
     }
 
-    fn planned(state: &Policy, memory: PrivateState, change: impl FnOnce(&mut Policy)) -> Policy {
-        let prior = Stored { state: state.clone(), private: memory };
+    fn planned(
+        state: &Policy,
+        private_state: PrivateState,
+        change: impl FnOnce(&mut Policy),
+    ) -> Policy {
+        let prior = Stored { state: state.clone(), private: private_state };
         let mut planned = state.clone();
         change(&mut planned);
         plan_update(&mut planned, &prior).unwrap();
@@ -459,9 +465,9 @@ mod tests {
     fn a_group_that_left_the_selection_is_planned_away() {
         let current = group_state(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", current.clone()), ("/ecs/web", current)]);
-        let mut memory = PrivateState::default();
-        memory.left.insert("/ecs/web".into());
-        let planned = planned(&state, memory, |_| {});
+        let mut private_state = PrivateState::default();
+        private_state.left.insert("/ecs/web".into());
+        let planned = planned(&state, private_state, |_| {});
         let names: Vec<_> = planned.log_groups.known().unwrap().keys().collect();
         assert_eq!(names, ["/aws/lambda/a"]);
     }
@@ -470,8 +476,9 @@ mod tests {
     fn other_words_that_the_listing_covers_are_planned_exactly() {
         let current = group_state(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", current)]);
-        let memory = remembering("/aws/lambda/b", LogGroupClass::Standard, 0);
-        let planned = planned(&state, memory, |policy| policy.select = select("/aws/lambda/b"));
+        let private_state = recording("/aws/lambda/b", LogGroupClass::Standard, 0);
+        let planned =
+            planned(&state, private_state, |policy| policy.select = select("/aws/lambda/b"));
         let names: Vec<_> = planned.log_groups.known().unwrap().keys().collect();
         assert_eq!(names, ["/aws/lambda/b"]);
         let desired = Entry { subscription: text("active"), retention_in_days: Attr::Known(30) };
@@ -479,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_beyond_max_changes_is_counted_with_what_is_only_put_again() {
+    fn updates_without_drift_count_towards_max_changes() {
         let current = group_state(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", current.clone()), ("/aws/lambda/b", current)]);
         let prior = Stored { state: state.clone(), private: PrivateState::default() };
@@ -519,23 +526,24 @@ mod tests {
         let state = state(&[("/app/tail", current)]);
         let mut loops = LoopGuard::default();
         loops.written_by("/app/tail", &["function shipper".to_owned()]);
-        let mut memory = PrivateState::default();
-        memory.remember_loops(SHIPPER, &loops);
-        let same = planned(&state, memory.clone(), |_| {});
+        let mut private_state = PrivateState::default();
+        private_state.record_loops(SHIPPER, &loops);
+        let same = planned(&state, private_state.clone(), |_| {});
         assert_eq!(entry(&same, "/app/tail").subscription, Attr::Null);
         assert!(same.skipped.known().unwrap().contains_key("/app/tail"));
-        let other = planned(&state, memory, |policy| {
+        let other = planned(&state, private_state, |policy| {
             policy.destination_arn = text(&SHIPPER.replace("shipper", "other"));
         });
         assert!(entry(&other, "/app/tail").subscription.is_unknown(), "it is to be written");
     }
 
     #[test]
-    fn a_class_without_filters_is_remembered_when_a_destination_is_added() {
+    fn a_recorded_class_without_filters_is_skipped_when_a_destination_is_added() {
         let mut state = state(&[("/aws/lambda/cheap", group_state(None, Retention::Days(30)))]);
         state.destination_arn = Attr::Null;
-        let memory = remembering("/aws/lambda/cheap", LogGroupClass::InfrequentAccess, 0);
-        let planned = planned(&state, memory, |policy| policy.destination_arn = text(SHIPPER));
+        let private_state = recording("/aws/lambda/cheap", LogGroupClass::InfrequentAccess, 0);
+        let planned =
+            planned(&state, private_state, |policy| policy.destination_arn = text(SHIPPER));
         assert_eq!(entry(&planned, "/aws/lambda/cheap").subscription, Attr::Null);
         assert!(planned.skipped.known().unwrap().contains_key("/aws/lambda/cheap"));
     }
@@ -557,14 +565,14 @@ mod tests {
     fn words_that_reach_beyond_the_listing_are_planned_as_unknown() {
         let current = group_state(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", current)]);
-        let memory = remembering("/aws/lambda/a", LogGroupClass::Standard, 0);
-        let planned = planned(&state, memory, |policy| policy.select = select("/aws/"));
+        let private_state = recording("/aws/lambda/a", LogGroupClass::Standard, 0);
+        let planned = planned(&state, private_state, |policy| policy.select = select("/aws/"));
         assert!(planned.log_groups.is_unknown());
         assert!(planned.skipped.is_unknown() && planned.pending.is_unknown());
     }
 
     #[test]
-    fn a_first_plan_knows_the_log_groups_that_are_chosen_by_name() {
+    fn a_first_plan_shows_the_log_groups_that_are_selected_by_name() {
         let mut policy = state(&[]);
         policy.select = Attr::Known(vec![RuleBlock {
             names: Attr::Known(vec![text("/aws/lambda/b"), text("/aws/lambda/a")]),
@@ -586,15 +594,16 @@ mod tests {
             Retention::Days(30),
         );
         let state = state(&[("/aws/lambda/a", current)]);
-        let mut memory = PrivateState::default();
+        let mut private_state = PrivateState::default();
         let elsewhere = SHIPPER.replace("shipper", "other");
-        memory.remember_foreign("/aws/lambda/a", &SubscriptionFilter::new("logs", &elsewhere));
-        let same = planned(&state, memory.clone(), |_| {});
-        let warning = name_conflicts(&same, &memory).unwrap();
+        private_state.record_foreign("/aws/lambda/a", &SubscriptionFilter::new("logs", &elsewhere));
+        let same = planned(&state, private_state.clone(), |_| {});
+        let warning = name_conflicts(&same, &private_state).unwrap();
         assert_eq!(warning.summary, "Filter name taken on 1 log group");
-        let moved =
-            planned(&state, memory.clone(), |policy| policy.destination_arn = text(&elsewhere));
-        assert_eq!(name_conflicts(&moved, &memory), None);
+        let moved = planned(&state, private_state.clone(), |policy| {
+            policy.destination_arn = text(&elsewhere)
+        });
+        assert_eq!(name_conflicts(&moved, &private_state), None);
     }
 
     #[test]
@@ -606,10 +615,10 @@ mod tests {
         ]);
         state.on_conflict = text("skip");
         let elsewhere = SHIPPER.replace("shipper", "other");
-        let mut memory = PrivateState::default();
-        memory.remember_foreign("/aws/lambda/a", &SubscriptionFilter::new("logs", &elsewhere));
+        let mut private_state = PrivateState::default();
+        private_state.record_foreign("/aws/lambda/a", &SubscriptionFilter::new("logs", &elsewhere));
         let plan = |replaced: Attr<String>| {
-            planned(&state, memory.clone(), |policy| {
+            planned(&state, private_state.clone(), |policy| {
                 policy.replace_destination_arns = Attr::Known(vec![replaced]);
             })
         };

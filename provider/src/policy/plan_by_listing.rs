@@ -64,13 +64,13 @@ pub(super) async fn plan_by_listing(
         _ => Present::default(),
     };
     cx.report(diagnostics::announcement(&intent.name, region, destination, &preview, &present));
-    preview.tell(cx);
+    preview.report(cx);
     let claim = planned_inventory.claim(planned, &intent);
     let origin = match before {
         Before::Policy(prior) if prior.state.ownership() == planned.ownership() => Origin::Existing,
         Before::Policy(_) | Before::Nothing | Before::Replaced => Origin::Created,
     };
-    conflicts::tell(cx, account, region, policy, origin, claim).await;
+    conflicts::report(cx, account, region, policy, origin, claim).await;
     planned_inventories.keep(policy, planned_inventory);
 }
 
@@ -103,7 +103,7 @@ fn count(
     let again = planned.destination_arn.is_unknown() || !same_filter;
     let filter = if again { FilterWrite::Again } else { FilterWrite::IfDifferent };
     let listed = planned_inventory
-        .chosen
+        .selected
         .iter()
         .filter_map(|name| planned_inventory.inventory.listed.get(name));
     for group in listed {
@@ -117,7 +117,7 @@ fn count(
             retention: group.retention,
         };
         let desired = intent.desired.on(&group.name, &group.class, &current, known);
-        preview.chosen(&GroupPreview {
+        preview.selected(&GroupPreview {
             log_group: &group.name,
             current: &current,
             desired: &desired,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use logagg_policy::{Claim, GroupState, Known, PolicyId};
 use tokio::time::Instant;
 
-use super::conflicts::{Chosen, claim};
+use super::conflicts::{Selected, claim};
 use super::model::{Intent, Policy};
 use crate::aws::{CallError, Reader};
 use crate::inventory::Inventory;
@@ -18,7 +18,7 @@ pub(super) struct PlannedInventories(Mutex<Vec<(PolicyId, Instant, PlannedInvent
 #[derive(Clone, Debug)]
 pub(super) struct PlannedInventory {
     pub(super) inventory: Inventory,
-    pub(super) chosen: BTreeSet<String>,
+    pub(super) selected: BTreeSet<String>,
 }
 
 /// So long a listing is as good as a new one: apply plans once more right before it creates.
@@ -57,19 +57,19 @@ impl PlannedInventories {
 impl PlannedInventory {
     pub(super) async fn list(reader: &Reader, intent: &Intent) -> Result<Self, CallError> {
         let mut inventory = Inventory::take(reader, &intent.selection, intent.listings()).await?;
-        let chosen = inventory.chosen(reader, &intent.selection, &BTreeSet::new()).await?;
-        Ok(Self { inventory, chosen })
+        let selected = inventory.selected(reader, &intent.selection, &BTreeSet::new()).await?;
+        Ok(Self { inventory, selected })
     }
 
     /// What the policy claims as far as the listing tells.
     pub(super) fn claim(&self, policy: &Policy, intent: &Intent) -> Claim {
-        let groups = self.chosen.iter().filter_map(|name| self.inventory.listed.get(name));
-        let chosen = groups.map(|group| {
+        let groups = self.selected.iter().filter_map(|name| self.inventory.listed.get(name));
+        let selected = groups.map(|group| {
             let current = GroupState { subscription: None, retention: group.retention };
             let desired = intent.desired.on(&group.name, &group.class, &current, Known::default());
             let ships = desired.state.subscription.is_some();
-            Chosen { log_group: &group.name, class: group.class.clone(), ships }
+            Selected { log_group: &group.name, class: group.class.clone(), ships }
         });
-        claim(policy, intent, chosen)
+        claim(policy, intent, selected)
     }
 }

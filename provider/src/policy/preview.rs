@@ -24,7 +24,7 @@ pub(crate) struct Guards {
 #[derive(Debug, Default)]
 pub(crate) struct Preview {
     guards: Guards,
-    pub(crate) chosen: usize,
+    pub(crate) selected: usize,
     changes: usize,
     pub(crate) subscribed: Vec<String>,
     pub(crate) retained: Vec<String>,
@@ -120,9 +120,9 @@ impl Preview {
     }
 
     /// Counts a log group that the policy chooses.
-    pub(super) fn chosen(&mut self, group: &GroupPreview<'_>) {
+    pub(super) fn selected(&mut self, group: &GroupPreview<'_>) {
         let GroupPreview { log_group, current, desired, stored_bytes, filter } = *group;
-        self.chosen += 1;
+        self.selected += 1;
         let ships = desired.state.subscription == Some(Subscription::Active);
         let again = filter == FilterWrite::Again && desired.skip.is_none();
         if again || (ships && current.subscription != desired.state.subscription) {
@@ -168,12 +168,12 @@ impl Preview {
 
     /// Warns of events that will be deleted or arrive twice, and fails the plan where it goes too
     /// far. Before it destroys Terraform plans as well, and what such a plan says is never applied.
-    pub(super) fn tell(&self, cx: &Context<Client>) {
-        self.tell_shortened(cx);
+    pub(super) fn report(&self, cx: &Context<Client>) {
+        self.report_shortened(cx);
         if let Some(ByAccount { policy, twice, looped, .. }) = &self.by_account
             && !(twice.is_empty() && looped.is_empty())
         {
-            cx.report(diagnostics::shipped_by_account(policy, twice, looped));
+            cx.report(diagnostics::forwarded_by_account(policy, twice, looped));
         }
         let Some(problem) = self.problem() else { return };
         cx.report(match Goal::of_this_run() {
@@ -183,8 +183,8 @@ impl Preview {
     }
 
     /// Warns of events that will be deleted.
-    pub(super) fn tell_shortened(&self, cx: &Context<Client>) {
-        self.shortened.tell(cx);
+    pub(super) fn report_shortened(&self, cx: &Context<Client>) {
+        self.shortened.report(cx);
         if !self.restored_shorter.log_groups.is_empty() {
             cx.report(diagnostics::restored_shorter(&self.restored_shorter));
         }
@@ -192,7 +192,7 @@ impl Preview {
 
     /// What the guards have against it.
     pub(super) fn problem(&self) -> Option<Diagnostic> {
-        self.guards.check(self.chosen, self.changes).err()
+        self.guards.check(self.selected, self.changes).err()
     }
 }
 
@@ -218,7 +218,7 @@ impl Shortened {
     }
 
     /// Warns of them, if there are any.
-    pub(super) fn tell(&self, cx: &Context<Client>) {
+    pub(super) fn report(&self, cx: &Context<Client>) {
         if !self.log_groups.is_empty() {
             cx.report(diagnostics::shortened(self));
         }
@@ -231,7 +231,7 @@ mod tests {
     use logagg_policy::Skip;
 
     #[test]
-    fn guards_stop_what_nobody_thought_possible() {
+    fn guards_stop_unexpected_changes() {
         let guards = Guards { max_changes: Some(10), min_matches: Some(5) };
         assert!(guards.check(5, 10).is_ok());
         assert_eq!(
@@ -249,13 +249,13 @@ mod tests {
         GroupState { subscription, retention }
     }
 
-    fn chosen(
+    fn selected(
         preview: &mut Preview,
         current: &GroupState,
         desired: &DesiredState,
         filter: FilterWrite,
     ) {
-        preview.chosen(&GroupPreview {
+        preview.selected(&GroupPreview {
             log_group: "/a",
             current,
             desired,
@@ -273,7 +273,7 @@ mod tests {
         };
         let check = |current: GroupState, desired: DesiredState, filter, expected: [usize; 4]| {
             let mut preview = Preview::default();
-            chosen(&mut preview, &current, &desired, filter);
+            selected(&mut preview, &current, &desired, filter);
             let counts = [
                 preview.changes,
                 preview.subscribed.len(),
@@ -298,7 +298,7 @@ mod tests {
         let skip = Some(Skip::Loop("it writes there".to_owned()));
         let desired = DesiredState { state: current.clone(), skip };
         let mut preview = Preview::default();
-        chosen(&mut preview, &current, &desired, FilterWrite::Again);
+        selected(&mut preview, &current, &desired, FilterWrite::Again);
         assert_eq!((preview.changes, preview.skipped.len()), (0, 1));
     }
 

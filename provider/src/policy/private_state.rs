@@ -87,7 +87,7 @@ struct Listed {
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     tagged: Vec<usize>,
     #[serde(rename = "u", default, skip_serializing_if = "Vec::is_empty")]
-    untold: Vec<usize>,
+    unknown_tags: Vec<usize>,
 }
 
 /// Where a policy that is replaced is created again.
@@ -176,7 +176,7 @@ impl tfplugin::Private for PrivateState {
 
 impl PrivateState {
     /// Keeps a listing in mind in place of the last.
-    pub(super) fn remember_listing<'a>(
+    pub(super) fn record_listing<'a>(
         &mut self,
         asked: &[Listing],
         groups: impl IntoIterator<Item = &'a LogGroup>,
@@ -189,8 +189,8 @@ impl PrivateState {
     }
 
     /// Keeps a listing in mind with what is known of the tags that a selection goes by.
-    pub(super) fn remember_census(&mut self, inventory: &Inventory, selection: &Selection) {
-        self.remember_listing(&inventory.asked, inventory.listed.values());
+    pub(super) fn record_inventory(&mut self, inventory: &Inventory, selection: &Selection) {
+        self.record_listing(&inventory.asked, inventory.listed.values());
         let rules = selection.select.iter().chain(&selection.exclude);
         let filters: BTreeSet<_> = rules.filter_map(|rule| rule.tags.as_ref()).collect();
         for (place, filter) in filters.into_iter().enumerate() {
@@ -199,14 +199,14 @@ impl PrivateState {
                 match inventory.tag_index.has(name, filter) {
                     Some(true) => group.tagged.push(place),
                     Some(false) => {}
-                    None => group.untold.push(place),
+                    None => group.unknown_tags.push(place),
                 }
             }
         }
     }
 
     /// Keeps in mind a log group that the policy holds, where the listing does not have it.
-    pub(super) fn remember_held(&mut self, group: &LogGroup) {
+    pub(super) fn record_held(&mut self, group: &LogGroup) {
         if !self.listed.contains_key(&group.name) {
             self.held.insert(group.name.clone(), Listed::of(group));
         }
@@ -218,26 +218,26 @@ impl PrivateState {
     }
 
     /// The remembered log groups that a selection chooses, if the listing has all it can choose.
-    pub(super) fn chosen_by(&self, selection: &Selection) -> Option<BTreeMap<&str, Retention>> {
+    pub(super) fn selected_by(&self, selection: &Selection) -> Option<BTreeMap<&str, Retention>> {
         let asked: Vec<_> = self.asked.iter().filter_map(Asked::listing).collect();
         if asked.is_empty() || !selection.is_covered_by(&asked) {
             return None;
         }
-        let mut chosen = BTreeMap::new();
+        let mut selected = BTreeMap::new();
         for (name, group) in &self.listed {
             let class = LogGroupClass::reported(group.class.as_deref());
             if selection.judge(name, &class, |filter| self.has(group, filter))? {
-                chosen.insert(name.as_str(), group.retention());
+                selected.insert(name.as_str(), group.retention());
             }
         }
-        Some(chosen)
+        Some(selected)
     }
 
     /// Whether a log group has these tags, as far as they were looked for.
     fn has(&self, group: &Listed, filter: &TagFilter) -> Option<bool> {
         let wanted = patterns(filter);
         let place = self.tag_filters.iter().position(|looked_for| *looked_for == wanted)?;
-        (!group.untold.contains(&place)).then(|| group.tagged.contains(&place))
+        (!group.unknown_tags.contains(&place)).then(|| group.tagged.contains(&place))
     }
 
     /// The class of a log group, standard unless remembered otherwise.
@@ -261,7 +261,7 @@ impl PrivateState {
         self.foreign.clear();
     }
 
-    pub(super) fn remember_foreign(&mut self, log_group: &str, filter: &SubscriptionFilter) {
+    pub(super) fn record_foreign(&mut self, log_group: &str, filter: &SubscriptionFilter) {
         let SubscriptionFilter { name, destination_arn, .. } = filter.clone();
         self.foreign.insert(log_group.to_owned(), Foreign { name, destination_arn });
     }
@@ -300,12 +300,12 @@ impl PrivateState {
     }
 
     /// AWS refused the group another filter beside these.
-    pub(super) fn remember_full(&mut self, log_group: &str, filters: &[SubscriptionFilter]) {
+    pub(super) fn record_full(&mut self, log_group: &str, filters: &[SubscriptionFilter]) {
         self.full.insert(log_group.to_owned(), names(filters));
     }
 
     /// AWS refused a write to the group, in these words.
-    pub(super) fn remember_denied(&mut self, log_group: &str, why: String) {
+    pub(super) fn record_denied(&mut self, log_group: &str, why: String) {
         self.denied.insert(log_group.to_owned(), why);
     }
 
@@ -335,7 +335,7 @@ impl PrivateState {
 
     /// The policy wrote a retention. What was there before its first write is kept as long as the
     /// group is the same.
-    pub(super) fn remember_written(&mut self, log_group: &str, mut written: WrittenRetention) {
+    pub(super) fn record_written(&mut self, log_group: &str, mut written: WrittenRetention) {
         if let Some(first) = self.written_to(log_group, written.created_ms) {
             written.before = first.before;
         }
@@ -478,18 +478,18 @@ impl PrivateState {
     }
 
     /// Keeps in mind what must not be shipped to a destination, in place of what was known before.
-    pub(super) fn remember_loops(&mut self, destination_arn: &str, guard: &LoopGuard) {
+    pub(super) fn record_loops(&mut self, destination_arn: &str, guard: &LoopGuard) {
         let groups = guard.groups().map(|(group, why)| (group.clone(), why.clone())).collect();
         self.loops = BTreeMap::from([(destination_arn.to_owned(), groups)]);
     }
 
     /// Adds what is known of a destination's loops to what its name tells.
-    pub(super) fn recall_loops(&self, destination_arn: &str, guard: &mut LoopGuard) {
+    pub(super) fn restore_loops(&self, destination_arn: &str, guard: &mut LoopGuard) {
         guard.recall(self.loops.get(destination_arn).into_iter().flatten());
     }
 
     /// Keeps in mind that a statement is ours.
-    pub(super) fn remember_grant(&mut self, grant: &Grant) {
+    pub(super) fn record_grant(&mut self, grant: &Grant) {
         self.granted.insert(entry(grant));
     }
 
@@ -520,7 +520,7 @@ impl PrivateState {
     }
 
     /// Keeps in mind what was ours until every group has been changed.
-    pub(super) fn remember_former(&mut self, before: Ownership) {
+    pub(super) fn record_former(&mut self, before: Ownership) {
         self.former_filters.extend(before.filters);
     }
 
@@ -574,7 +574,7 @@ impl Listed {
             stored_bytes: group.stored_bytes,
             created_ms: group.created_ms,
             tagged: Vec::new(),
-            untold: Vec::new(),
+            unknown_tags: Vec::new(),
         }
     }
 
@@ -617,30 +617,30 @@ mod tests {
         }
     }
 
-    fn remembering() -> PrivateState {
-        let mut memory = PrivateState::default();
+    fn recording() -> PrivateState {
+        let mut private_state = PrivateState::default();
         let groups = [
             group("/a/1", LogGroupClass::InfrequentAccess),
             group("/a/2", LogGroupClass::Standard),
         ];
-        memory.remember_listing(&[Listing::Prefix("/a/".into())], &groups);
-        memory
+        private_state.record_listing(&[Listing::Prefix("/a/".into())], &groups);
+        private_state
     }
 
     #[test]
     fn reads_back_what_it_wrote() {
-        let mut memory = remembering();
-        memory.remember_former(Ownership::of(Some("old"), Some("here")));
-        let read = PrivateState::decode(&memory.encode()).unwrap();
-        assert_eq!(read, memory);
+        let mut private_state = recording();
+        private_state.record_former(Ownership::of(Some("old"), Some("here")));
+        let read = PrivateState::decode(&private_state.encode()).unwrap();
+        assert_eq!(read, private_state);
         assert_eq!(read.class("/a/1"), LogGroupClass::InfrequentAccess);
         assert_eq!(read.class("/a/2"), LogGroupClass::Standard);
         assert!(PrivateState::decode(b"what somebody else wrote").is_err());
     }
 
     #[test]
-    fn tells_what_another_selection_chooses_only_where_it_listed_all_of_it() {
-        let memory = remembering();
+    fn selects_from_the_listing_only_what_the_listing_covers() {
+        let private_state = recording();
         let selection = |prefix: &str| Selection {
             select: vec![logagg_policy::Rule {
                 name_prefixes: Some(BTreeSet::from([prefix.to_owned()])),
@@ -648,14 +648,14 @@ mod tests {
             }],
             exclude: Vec::new(),
         };
-        let chosen = memory.chosen_by(&selection("/a/2")).unwrap();
-        assert_eq!(chosen, BTreeMap::from([("/a/2", Retention::Days(7))]));
-        assert_eq!(memory.chosen_by(&selection("/")), None);
-        assert_eq!(PrivateState::default().chosen_by(&selection("/a/")), None);
+        let selected = private_state.selected_by(&selection("/a/2")).unwrap();
+        assert_eq!(selected, BTreeMap::from([("/a/2", Retention::Days(7))]));
+        assert_eq!(private_state.selected_by(&selection("/")), None);
+        assert_eq!(PrivateState::default().selected_by(&selection("/a/")), None);
     }
 
     #[test]
-    fn tells_what_tags_choose_only_where_it_knows_them() {
+    fn selects_by_tags_only_if_they_are_known() {
         let rule = |value: &str| logagg_policy::Rule {
             tags: TagFilter::parse([("team".to_owned(), value.to_owned())]).ok(),
             ..logagg_policy::Rule::default()
@@ -668,17 +668,17 @@ mod tests {
         inventory.asked = selection("search").listings();
         let team = |value: &str| BTreeMap::from([("team".to_owned(), value.to_owned())]);
         inventory.tag_index.learn("/a".to_owned(), team("search"));
-        let remembered = |inventory: &Inventory| {
-            let mut memory = PrivateState::default();
-            memory.remember_census(inventory, &selection("search"));
-            PrivateState::decode(&memory.encode()).unwrap()
+        let recorded = |inventory: &Inventory| {
+            let mut private_state = PrivateState::default();
+            private_state.record_inventory(inventory, &selection("search"));
+            PrivateState::decode(&private_state.encode()).unwrap()
         };
-        assert_eq!(remembered(&inventory).chosen_by(&selection("search")), None);
+        assert_eq!(recorded(&inventory).selected_by(&selection("search")), None);
         inventory.tag_index.learn("/b".to_owned(), team("checkout"));
-        let memory = remembered(&inventory);
-        let chosen = memory.chosen_by(&selection("search")).unwrap();
-        assert_eq!(chosen.into_keys().collect::<Vec<_>>(), ["/a"]);
-        assert_eq!(memory.chosen_by(&selection("checkout")), None);
+        let private_state = recorded(&inventory);
+        let selected = private_state.selected_by(&selection("search")).unwrap();
+        assert_eq!(selected.into_keys().collect::<Vec<_>>(), ["/a"]);
+        assert_eq!(private_state.selected_by(&selection("checkout")), None);
     }
 
     fn before(state: &PrivateState, group: &LogGroup) -> Option<Retention> {
@@ -695,7 +695,7 @@ mod tests {
         let mut state = PrivateState::default();
         let write = |state: &mut PrivateState, created_ms, before, wrote| {
             let group = keeping("/a", created_ms, before);
-            state.remember_written("/a", WrittenRetention::over(&group, retention(wrote)));
+            state.record_written("/a", WrittenRetention::over(&group, retention(wrote)));
         };
         assert_eq!(before(&state, &keeping("/a", 1, 30)), None, "never written");
         write(&mut state, 1, 90, 30);
@@ -718,13 +718,13 @@ mod tests {
 
     #[test]
     fn a_log_group_is_new_only_where_the_last_listing_would_have_shown_it() {
-        let mut state = remembering();
+        let mut state = recording();
         assert!(state.is_new(&keeping("/a/3", 5, 30)));
         assert!(state.is_new(&keeping("/a/1", 5, 30)), "created again");
         assert!(!state.is_new(&keeping("/a/1", 1, 30)));
         assert!(!state.is_new(&keeping("/b", 5, 30)), "nobody looked there");
         let tags = TagFilter::parse([("team".to_owned(), "search".to_owned())]).unwrap();
-        state.remember_listing(&[Listing::Tagged(tags, String::new())], &[]);
+        state.record_listing(&[Listing::Tagged(tags, String::new())], &[]);
         assert!(!state.is_new(&keeping("/a/3", 5, 30)), "it may only have got its tags");
     }
 
@@ -733,13 +733,13 @@ mod tests {
         let mut state = PrivateState::default();
         let ours = Ownership::of(Some("ship"), Some("here"));
         let obstacle = |state: &PrivateState, refusals| state.obstacle("/a", &ours, refusals);
-        state.remember_denied("/a", "no".to_owned());
+        state.record_denied("/a", "no".to_owned());
         let denied = Some(Obstacle::Denied("no".to_owned()));
         assert_eq!(obstacle(&state, Refusals::Hold), denied);
         assert_eq!(obstacle(&state, Refusals::Outdated), None);
-        state.remember_foreign("/a", &SubscriptionFilter::new("other", "there"));
+        state.record_foreign("/a", &SubscriptionFilter::new("other", "there"));
         assert_eq!(obstacle(&state, Refusals::Hold), denied, "the filter has another name");
-        state.remember_foreign("/a", &SubscriptionFilter::new("ship", "there"));
+        state.record_foreign("/a", &SubscriptionFilter::new("ship", "there"));
         let taken = Some(Obstacle::NameTaken("there".to_owned()));
         assert_eq!(obstacle(&state, Refusals::Outdated), taken);
     }
@@ -761,25 +761,25 @@ mod tests {
             let arn = format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}");
             Grant::of(&arn.parse().unwrap(), "ship", PolicyId::of(1)).unwrap()
         };
-        let mut memory = PrivateState::default();
-        memory.remember_grant(&grant("old"));
-        memory.remember_grant(&grant("new"));
-        let mut memory = PrivateState::decode(&memory.encode()).unwrap();
-        assert_eq!(memory.provenance(&grant("old")), Provenance::Ours);
-        assert_eq!(memory.superseded(Some(&grant("new"))), [grant("old")]);
-        assert_eq!(memory.superseded(None).len(), 2);
-        memory.forget_grant(&grant("old"));
-        assert_eq!(memory.provenance(&grant("old")), Provenance::Unknown);
-        assert_eq!(memory.superseded(Some(&grant("new"))), []);
+        let mut private_state = PrivateState::default();
+        private_state.record_grant(&grant("old"));
+        private_state.record_grant(&grant("new"));
+        let mut private_state = PrivateState::decode(&private_state.encode()).unwrap();
+        assert_eq!(private_state.provenance(&grant("old")), Provenance::Ours);
+        assert_eq!(private_state.superseded(Some(&grant("new"))), [grant("old")]);
+        assert_eq!(private_state.superseded(None).len(), 2);
+        private_state.forget_grant(&grant("old"));
+        assert_eq!(private_state.provenance(&grant("old")), Provenance::Unknown);
+        assert_eq!(private_state.superseded(Some(&grant("new"))), []);
     }
 
     #[test]
     fn a_full_group_is_full_until_its_filters_change() {
         let filter = |name: &str| SubscriptionFilter::new(name, "elsewhere");
-        let mut memory = PrivateState::default();
-        memory.remember_full("/a", &[filter("b"), filter("a")]);
-        assert!(memory.is_still_full("/a", &[filter("a"), filter("b")]));
-        assert!(!memory.is_still_full("/a", &[filter("a")]));
-        assert!(!memory.is_still_full("/a", &[filter("a"), filter("b")]));
+        let mut private_state = PrivateState::default();
+        private_state.record_full("/a", &[filter("b"), filter("a")]);
+        assert!(private_state.is_still_full("/a", &[filter("a"), filter("b")]));
+        assert!(!private_state.is_still_full("/a", &[filter("a")]));
+        assert!(!private_state.is_still_full("/a", &[filter("a"), filter("b")]));
     }
 }

@@ -9,7 +9,7 @@ use super::loops::{Loops, Shipping, Surroundings};
 use super::model::{Intent, Policy, entries};
 use super::permission;
 use super::private_state::PrivateState;
-use super::reconcile::Job;
+use super::reconcile::GroupChange;
 use super::refresh::{Basis, Unverified};
 use crate::aws::{Account, Cause, Claims};
 use crate::diagnostics;
@@ -111,10 +111,15 @@ async fn refreshed(
 }
 
 /// Tells the other policies at work what this one is about to ship, and where.
-pub(super) fn ship(claims: &mut Claims, intent: &Intent, jobs: &[Job]) {
+pub(super) fn ship(claims: &mut Claims, intent: &Intent, group_changes: &[GroupChange]) {
     if let Some(wanted) = &intent.wanted {
-        let shipped = jobs.iter().filter(|job| job.subscribes() && job.barred.is_none());
-        claims.ship(&wanted.destination_arn, shipped.map(|job| job.log_group.clone()));
+        let shipped = group_changes
+            .iter()
+            .filter(|group_change| group_change.subscribes() && group_change.barred.is_none());
+        claims.ship(
+            &wanted.destination_arn,
+            shipped.map(|group_change| group_change.log_group.clone()),
+        );
     }
 }
 
@@ -125,7 +130,7 @@ pub(super) async fn look_for_loops(
     around: &Surroundings<'_>,
     intent: &mut Intent,
     known: &(impl Shipping + Sync),
-    memory: &mut PrivateState,
+    private_state: &mut PrivateState,
 ) -> Result<Loops, tfplugin::Diagnostic> {
     let Some(wanted) = &intent.wanted else {
         return Ok(Loops::default());
@@ -133,12 +138,12 @@ pub(super) async fn look_for_loops(
     let mut loops = Box::pin(Loops::behind(&wanted.destination_arn, around, known))
         .await
         .map_err(|error| diagnostics::not_read(&error, around.region))?;
-    loops.tell(cx);
+    loops.report(cx);
     if loops.is_partial() {
-        memory.recall_loops(&wanted.destination_arn, &mut loops.guard);
+        private_state.restore_loops(&wanted.destination_arn, &mut loops.guard);
     }
-    memory.remember_loops(&wanted.destination_arn, &loops.guard);
-    memory.account_policy = loops.account_policy.take();
+    private_state.record_loops(&wanted.destination_arn, &loops.guard);
+    private_state.account_policy = loops.account_policy.take();
     intent.desired.ships = Some(std::mem::take(&mut loops.guard));
     Ok(loops)
 }
@@ -147,7 +152,7 @@ pub(super) async fn look_for_loops(
 /// the enforcer.
 fn adopt_new(private: &mut PrivateState, intent: &Intent, discovery: &Discovery) {
     let Some(says) = intent.desired.retention else { return };
-    for observed in discovery.chosen() {
+    for observed in discovery.selected() {
         let group = &observed.group;
         if group.retention == says && private.is_new(group) {
             private.adopt(group);
@@ -165,9 +170,9 @@ pub(super) fn record(
     let mut states: BTreeMap<String, GroupState> = BTreeMap::new();
     let mut skipped = BTreeMap::new();
     let mut pending = 0;
-    let memory = &mut stored.private;
-    memory.forget_findings();
-    discovery.remember(intent, memory);
+    let private_state = &mut stored.private;
+    private_state.forget_findings();
+    discovery.record(intent, private_state);
     for (name, group) in &discovery.groups {
         let current = group.state(intent, ownership);
         let desired = group.desired(intent, &current);
@@ -175,7 +180,7 @@ pub(super) fn record(
             if desired.state == current {
                 continue;
             }
-            memory.left.insert(name.clone());
+            private_state.left.insert(name.clone());
         }
         // What an imported policy selects is not known before it is planned.
         if !intent.selection.select.is_empty() {
@@ -188,13 +193,13 @@ pub(super) fn record(
         if let Some(foreign) =
             wanted.and_then(|wanted| ownership.in_the_way(&group.filters, wanted))
         {
-            memory.remember_foreign(name, foreign);
+            private_state.record_foreign(name, foreign);
         }
         states.insert(name.clone(), current);
     }
-    memory.forget_written_but(|name| states.contains_key(name));
+    private_state.forget_written_but(|name| states.contains_key(name));
     if pending == 0 {
-        memory.forget_former();
+        private_state.forget_former();
     }
     stored.state.log_groups = Attr::Known(entries(&states));
     stored.state.skipped = Attr::Known(skipped);

@@ -31,7 +31,7 @@ pub(super) struct Reconciler {
 
 /// One log group, how it is and how it should be.
 #[derive(Clone, Debug)]
-pub(super) struct Job {
+pub(super) struct GroupChange {
     pub(super) log_group: String,
     pub(super) current: GroupState,
     pub(super) desired: GroupState,
@@ -111,7 +111,7 @@ pub(crate) enum Failure {
     Loop { why: String },
 }
 
-impl Job {
+impl GroupChange {
     /// A group whose filters are still to be read, if they matter.
     pub(super) fn of(log_group: String, current: GroupState, desired: GroupState) -> Self {
         Self {
@@ -132,7 +132,7 @@ impl Job {
     }
 
     /// Has the group get back what there was before the policy's write.
-    pub(super) fn give_back(&mut self, written: WrittenRetention) {
+    pub(super) fn restore(&mut self, written: WrittenRetention) {
         self.desired.retention = written.before;
         self.retention = RetentionWrite::Back(written);
     }
@@ -147,7 +147,7 @@ impl Job {
     }
 
     /// Whether our filter may have to be put.
-    pub(super) fn puts_filter(&self) -> bool {
+    pub(super) fn writes_filter(&self) -> bool {
         self.subscribes() && self.touches_subscription()
     }
 
@@ -209,11 +209,11 @@ impl Reconciled {
 
 impl Reconciler {
     /// Reconciles several log groups at a time, each of them by one task only.
-    pub(super) async fn reconcile_all(&self, jobs: Vec<Job>) -> Vec<Reconciled> {
-        let progress = Progress::new("writing log groups", jobs.len());
-        stream::iter(jobs)
-            .map(|job| async {
-                let reconciled = self.reconcile(job, AfterFailure::GoOn).await;
+    pub(super) async fn reconcile_all(&self, group_changes: Vec<GroupChange>) -> Vec<Reconciled> {
+        let progress = Progress::new("writing log groups", group_changes.len());
+        stream::iter(group_changes)
+            .map(|group_change| async {
+                let reconciled = self.reconcile(group_change, AfterFailure::GoOn).await;
                 progress.step();
                 reconciled
             })
@@ -224,27 +224,35 @@ impl Reconciler {
 
     /// Reconciles one log group: reads its filters again before writing, changes only what is ours,
     /// and says how far it came.
-    pub(super) async fn reconcile(&self, job: Job, after: AfterFailure) -> Reconciled {
-        let mut reconciled = Reconciled::untouched(job.log_group.clone(), job.current.clone());
-        let _turn = match self.writer.turn(&job.log_group).await {
+    pub(super) async fn reconcile(
+        &self,
+        group_change: GroupChange,
+        after: AfterFailure,
+    ) -> Reconciled {
+        let mut reconciled =
+            Reconciled::untouched(group_change.log_group.clone(), group_change.current.clone());
+        let _turn = match self.writer.turn(&group_change.log_group).await {
             Ok(turn) => turn,
             Err(stopped) => {
                 reconciled.failures.push(Failure::Call(stopped));
                 return reconciled;
             }
         };
-        if let Some(why) = job.barred.clone().filter(|_| job.puts_filter()) {
+        if let Some(why) = group_change.barred.clone().filter(|_| group_change.writes_filter()) {
             reconciled.failures.push(Failure::Loop { why });
-        } else if job.touches_subscription() {
-            let outcome = self.reconcile_subscription(&job, &mut reconciled).await;
+        } else if group_change.touches_subscription() {
+            let outcome = self.reconcile_subscription(&group_change, &mut reconciled).await;
             reconciled.note(outcome);
         }
         let halted = match after {
             AfterFailure::Stop(on_conflict) => reconciled.barring(on_conflict).is_some(),
             AfterFailure::GoOn => false,
         };
-        if job.current.retention != job.desired.retention && !halted && !reconciled.gone {
-            self.reconcile_retention(&job, &mut reconciled).await;
+        if group_change.current.retention != group_change.desired.retention
+            && !halted
+            && !reconciled.gone
+        {
+            self.reconcile_retention(&group_change, &mut reconciled).await;
         }
         if reconciled.gone {
             self.verify_gone(&mut reconciled).await;
@@ -252,10 +260,11 @@ impl Reconciler {
         reconciled
     }
 
-    async fn reconcile_retention(&self, job: &Job, reconciled: &mut Reconciled) {
-        if let RetentionWrite::Back(written) = job.retention {
+    async fn reconcile_retention(&self, group_change: &GroupChange, reconciled: &mut Reconciled) {
+        if let RetentionWrite::Back(written) = group_change.retention {
             let mut claims = self.claims.lock().await;
-            match claims.leave_or_give_back(self.policy, &self.kept, &job.log_group, written) {
+            match claims.leave_or_restore(self.policy, &self.kept, &group_change.log_group, written)
+            {
                 Retained::No => {}
                 Retained::WithWhatWas => return,
                 Retained::ForgettingWhatWas => {
@@ -264,12 +273,16 @@ impl Reconciler {
                 }
             }
         }
-        let outcome = self.writer.set_retention(&job.log_group, job.desired.retention).await;
+        let outcome = self
+            .writer
+            .set_retention(&group_change.log_group, group_change.desired.retention)
+            .await;
         if outcome.is_ok() {
             reconciled.writes += 1;
-            reconciled.reached.retention = job.desired.retention;
-            if let RetentionWrite::Own { created_ms } = job.retention {
-                let (before, wrote) = (job.current.retention, job.desired.retention);
+            reconciled.reached.retention = group_change.desired.retention;
+            if let RetentionWrite::Own { created_ms } = group_change.retention {
+                let (before, wrote) =
+                    (group_change.current.retention, group_change.desired.retention);
                 reconciled.written = Some(WrittenRetention { before, wrote, created_ms });
             }
         }
@@ -294,31 +307,38 @@ impl Reconciler {
 
     async fn reconcile_subscription(
         &self,
-        job: &Job,
+        group_change: &GroupChange,
         reconciled: &mut Reconciled,
     ) -> Result<(), Failure> {
-        let filters = match &job.filters {
+        let filters = match &group_change.filters {
             Some(filters) => filters.clone(),
-            None => {
-                self.reader.subscription_filters(&job.log_group).await.map_err(Failure::Call)?
-            }
+            None => self
+                .reader
+                .subscription_filters(&group_change.log_group)
+                .await
+                .map_err(Failure::Call)?,
         };
-        let present = self.wanted.as_ref().filter(|_| job.subscribes());
+        let present = self.wanted.as_ref().filter(|_| group_change.subscribes());
         reconciled.found = present.map(|wanted| self.ownership.examine(&filters, wanted));
-        let mut group =
-            Group { log_group: &job.log_group, filters, writes: 0, left: 0, reconciler: self };
+        let mut group = Group {
+            log_group: &group_change.log_group,
+            filters,
+            writes: 0,
+            left: 0,
+            reconciler: self,
+        };
         let outcome = match &self.wanted {
-            Some(wanted) if job.subscribes() => group.subscribe(wanted).await,
+            Some(wanted) if group_change.subscribes() => group.subscribe(wanted).await,
             _ => group.unsubscribe().await,
         };
         reconciled.writes += group.writes;
         reconciled.left_to_others.filters += group.left;
         reconciled.reached.subscription = match &self.wanted {
-            Some(wanted) if job.subscribes() => {
+            Some(wanted) if group_change.subscribes() => {
                 Some(self.ownership.examine(&group.filters, wanted))
             }
             _ if outcome.is_ok() => None,
-            _ => job.current.subscription.clone(),
+            _ => group_change.current.subscription.clone(),
         };
         reconciled.filters = Some(group.filters);
         outcome
@@ -341,10 +361,10 @@ impl Group<'_> {
             return Err(Failure::NameTaken { by: foreign.destination_arn.clone() });
         }
         if !self.filters.contains(wanted) {
-            match self.put(wanted).await {
+            match self.write(wanted).await {
                 Ok(()) => {}
                 Err(full) if full.cause == Cause::Full => {
-                    self.put_in_place_of_ours(wanted, full).await?;
+                    self.replace_own_filter(wanted, full).await?;
                 }
                 Err(error) => return Err(Failure::Call(error)),
             }
@@ -359,7 +379,7 @@ impl Group<'_> {
     /// A rename on a group without a free slot: the old filter makes room for the new one, and
     /// comes back if that fails. A stop does not come between these calls, which would leave the
     /// group without any filter.
-    async fn put_in_place_of_ours(
+    async fn replace_own_filter(
         &mut self,
         wanted: &SubscriptionFilter,
         full: CallError,
@@ -373,10 +393,10 @@ impl Group<'_> {
         }
         let whole = self.reconciler.writer.to_the_end();
         self.delete_by(&whole, &old.name).await.map_err(Failure::Call)?;
-        let Err(error) = self.put_by(&whole, wanted).await else {
+        let Err(error) = self.write_by(&whole, wanted).await else {
             return Ok(());
         };
-        self.put_by(&whole, &old).await.map_err(Failure::Call)?;
+        self.write_by(&whole, &old).await.map_err(Failure::Call)?;
         Err(Failure::Call(error))
     }
 
@@ -404,9 +424,9 @@ impl Group<'_> {
         claims.lock().await.keep_or_release(*policy, kept, self.log_group, filter)
     }
 
-    async fn put(&mut self, filter: &SubscriptionFilter) -> Result<(), CallError> {
+    async fn write(&mut self, filter: &SubscriptionFilter) -> Result<(), CallError> {
         let reconciler = self.reconciler;
-        self.put_by(&reconciler.writer, filter).await
+        self.write_by(&reconciler.writer, filter).await
     }
 
     async fn delete(&mut self, name: &str) -> Result<(), CallError> {
@@ -414,7 +434,7 @@ impl Group<'_> {
         self.delete_by(&reconciler.writer, name).await
     }
 
-    async fn put_by(
+    async fn write_by(
         &mut self,
         writer: &Writer,
         filter: &SubscriptionFilter,
@@ -459,7 +479,7 @@ pub(super) fn by_reason(reconciled: &[Reconciled]) -> Vec<(&Failure, Vec<&str>)>
 }
 
 /// Tells what was left as it is because another policy needs it.
-pub(super) fn tell_left_to_others(cx: &Context<Client>, reconciled: &[Reconciled]) {
+pub(super) fn report_left_to_others(cx: &Context<Client>, reconciled: &[Reconciled]) {
     let of = |is_so: &dyn Fn(&LeftToOthers) -> bool| -> Vec<&str> {
         let groups = reconciled.iter().filter(|group| is_so(&group.left_to_others));
         groups.map(|group| group.log_group.as_str()).collect()
@@ -481,17 +501,17 @@ pub(super) fn tell_left_to_others(cx: &Context<Client>, reconciled: &[Reconciled
 }
 
 /// Keeps in mind what was written, and what AWS refused.
-pub(super) fn remember(private: &mut PrivateState, reconciled: &[Reconciled]) {
+pub(super) fn record_reconciled(private: &mut PrivateState, reconciled: &[Reconciled]) {
     for group in reconciled {
         if let Some(written) = group.written {
-            private.remember_written(&group.log_group, written);
+            private.record_written(&group.log_group, written);
         }
         for failure in &group.failures {
             let Failure::Call(error) = failure else { continue };
             match (error.cause, &group.filters) {
-                (Cause::Full, Some(filters)) => private.remember_full(&group.log_group, filters),
+                (Cause::Full, Some(filters)) => private.record_full(&group.log_group, filters),
                 (Cause::Denied, _) => {
-                    private.remember_denied(&group.log_group, error.to_string());
+                    private.record_denied(&group.log_group, error.to_string());
                 }
                 _ => {}
             }

@@ -103,7 +103,7 @@ impl Refresh {
             tracing::info!("the next refresh can be incremental, this one is full");
             return Ok(basis);
         };
-        let since = filter_snapshot.told_since();
+        let since = filter_snapshot.changed_since();
         let most_pages = FEWEST_PAGES.max(filter_snapshot.len() / GROUPS_PER_PAGE);
         let mut changed = BTreeMap::new();
         for call in CHANGES {
@@ -127,7 +127,7 @@ impl Refresh {
 impl FilterSnapshot {
     /// The time since which CloudTrail can have told something new: nothing is news that happened
     /// before every log group was asked.
-    fn told_since(&self) -> Timestamp {
+    fn changed_since(&self) -> Timestamp {
         let since = self.at.before(LATEST).max(self.full_at.before(BLUR));
         self.own_write.as_ref().map_or(since, |own_write| since.min(own_write.after.before(BLUR)))
     }
@@ -141,7 +141,7 @@ impl FilterSnapshot {
         let Some(OwnWrite { log_group, after, desired }) = &mut self.own_write else {
             return Ok(());
         };
-        if changed.get(log_group).is_some_and(|told| *told >= after.before(BLUR)) {
+        if changed.get(log_group).is_some_and(|changed_at| *changed_at >= after.before(BLUR)) {
             self.own_write = None;
         } else if now > *desired.get_or_insert(now.after(LATEST)) {
             return Err(Unverified::Behind { log_group: log_group.clone() });
@@ -216,20 +216,21 @@ mod tests {
     #[test]
     fn news_reaches_back_an_hour_and_not_beyond_the_last_full_refresh() {
         let (day, minute) = (Timestamp(86_400), Duration::from_mins(1));
-        assert_eq!(FilterSnapshot::new(day, day).told_since(), day.before(BLUR));
-        let later = |time| FilterSnapshot::new(day.after(time), day).told_since();
+        assert_eq!(FilterSnapshot::new(day, day).changed_since(), day.before(BLUR));
+        let later = |time| FilterSnapshot::new(day.after(time), day).changed_since();
         assert_eq!(later(30 * minute), day.before(BLUR));
         assert_eq!(later(90 * minute), day.after(30 * minute));
     }
 
     #[test]
-    fn what_the_policy_wrote_itself_is_told_within_the_hour() {
+    fn cloudtrail_must_have_the_policys_own_write_within_an_hour() {
         let day = Timestamp(86_400);
-        let question = |told: &[(&str, Timestamp)], own_write: &mut Option<OwnWrite>, now| {
+        let question = |changed_at: &[(&str, Timestamp)], own_write: &mut Option<OwnWrite>, now| {
             let mut last = FilterSnapshot::new(day, day);
             last.own_write = own_write.take();
-            let told = told.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
-            let answer = last.question(&told, now).is_ok();
+            let changed_at =
+                changed_at.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
+            let answer = last.question(&changed_at, now).is_ok();
             *own_write = last.own_write;
             answer
         };

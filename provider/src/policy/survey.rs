@@ -20,7 +20,7 @@ pub(crate) struct Survey {
     /// The log groups that it chooses.
     pub(crate) groups: BTreeMap<String, Surveyed>,
     /// What Terraform would tell beside the plan. An error is one that keeps it from being applied.
-    pub(crate) told: Diagnostics,
+    pub(crate) diagnostics: Diagnostics,
 }
 
 /// One log group that a policy chooses.
@@ -51,9 +51,9 @@ impl Survey {
         let unread = Stored { state: config.clone(), private: PrivateState::default() };
         let reading = Context::new(Arc::clone(client), stopped.clone());
         let prior = read::read(&reading, unread).await;
-        let mut told = reading.diagnostics();
-        if told.has_errors() {
-            return Err(told);
+        let mut diagnostics = reading.diagnostics();
+        if diagnostics.has_errors() {
+            return Err(diagnostics);
         }
         let planning = Context::new(Arc::clone(client), stopped.clone());
         let proposal = Proposal {
@@ -63,9 +63,9 @@ impl Survey {
             replaced: None,
         };
         let planned = plan::plan(&planning, &PlannedInventories::default(), proposal).await;
-        told.extend(planning.diagnostics());
+        diagnostics.extend(planning.diagnostics());
         if planned.state.log_groups.known().is_none() {
-            return Err(told);
+            return Err(diagnostics);
         }
         let unusable = |error| {
             Diagnostics::from(diagnostics::unusable_state(&error as &super::model::Unusable))
@@ -85,6 +85,6 @@ impl Survey {
             };
             Some((name, surveyed))
         });
-        Ok(Self { groups: groups.collect(), told })
+        Ok(Self { groups: groups.collect(), diagnostics })
     }
 }

@@ -15,7 +15,8 @@ use super::planned_inventories::PlannedInventory;
 use super::private_state::PrivateState;
 use super::read::{check_account, look_for_loops, record, record_permission, ship};
 use super::reconcile::{
-    Failure, Job, Reconciled, Reconciler, Touch, by_reason, remember, tell_left_to_others,
+    Failure, GroupChange, Reconciled, Reconciler, Touch, by_reason, record_reconciled,
+    report_left_to_others,
 };
 use super::refresh::Basis;
 use crate::aws::{Account, CallError, Claims, Origin, Reader, SharedClaims};
@@ -99,7 +100,7 @@ impl Updating<'_> {
         }
         let region = stored.state.region.known().map_or(account.default_region(), String::as_str);
         let region = region.to_owned();
-        stored.private.remember_former(prior.ownership());
+        stored.private.record_former(prior.ownership());
         let ownership = stored.private.widen(stored.state.ownership());
         let states = prior.states().map_err(unusable)?;
         let again = !stored.state.subscribes_as(&prior);
@@ -128,25 +129,25 @@ impl Updating<'_> {
                 Discovery::of(planned.inventory, reader, &intent, &ownership, &held, &basis, sight)
                     .await
                     .map_err(not_read)?;
-            let given_back = claims.lock().await.given_back().clone();
-            discovery.look_again(reader, &given_back).await.map_err(not_read)?;
+            let restored = claims.lock().await.restored().clone();
+            discovery.look_again(reader, &restored).await.map_err(not_read)?;
             let mut claimed = claims.lock().await;
             let around = Surroundings { reader, region: &region, account_id: id, claims: &claimed };
             look_for_loops(cx, &around, &mut intent, &discovery, &mut stored.private).await?;
             discovery.recall(&intent, &ownership, &mut stored.private);
-            discovery.shortened_since(&intent, &ownership, &given_back).tell(cx);
-            let jobs = discovery.jobs(&intent, &ownership);
-            intent.guards.check(discovery.chosen().count(), jobs.len())?;
+            discovery.shortened_since(&intent, &ownership, &restored).report(cx);
+            let group_changes = discovery.group_changes(&intent, &ownership);
+            intent.guards.check(discovery.selected().count(), group_changes.len())?;
             let claim = discovery.claim(&stored.state, &intent, &ownership);
             conflicts::check(cx, &mut claimed, *policy, Origin::Existing, claim)?;
-            ship(&mut claimed, &intent, &jobs);
+            ship(&mut claimed, &intent, &group_changes);
             drop(claimed);
             if must_grant {
                 grants.grant(&intent, &mut stored.private).await?;
             }
-            let reconciled = reconciler.reconcile_all(jobs).await;
+            let reconciled = reconciler.reconcile_all(group_changes).await;
             discovery.follow(&reconciled);
-            remember(&mut stored.private, &reconciled);
+            record_reconciled(&mut stored.private, &reconciled);
             discovery.recall(&intent, &ownership, &mut stored.private);
             record(&mut stored, &discovery, &intent, &ownership);
             reconciled
@@ -160,33 +161,33 @@ impl Updating<'_> {
             let mut meanwhile = Meanwhile::since(reader, &intent, &plan, &stored.private)
                 .await
                 .map_err(not_read)?;
-            let given_back = claims.lock().await.given_back().clone();
-            meanwhile.look_again(reader, given_back).await.map_err(not_read)?;
-            plan.judge_again(&intent, &stored.private, &mut meanwhile);
-            let mut jobs = plan.jobs(&meanwhile);
-            intent.guards.check(plan.chosen(), jobs.len())?;
-            if jobs.iter().any(Job::puts_filter) {
+            let restored = claims.lock().await.restored().clone();
+            meanwhile.look_again(reader, restored).await.map_err(not_read)?;
+            plan.recheck_retentions(&intent, &stored.private, &mut meanwhile);
+            let mut group_changes = plan.group_changes(&meanwhile);
+            intent.guards.check(plan.selected(), group_changes.len())?;
+            if group_changes.iter().any(GroupChange::writes_filter) {
                 let mut claimed = claims.lock().await;
                 let around =
                     Surroundings { reader, region: &region, account_id: id, claims: &claimed };
                 look_for_loops(cx, &around, &mut intent, &meanwhile, &mut stored.private).await?;
-                bar(&mut jobs, &intent);
-                ship(&mut claimed, &intent, &jobs);
+                bar(&mut group_changes, &intent);
+                ship(&mut claimed, &intent, &group_changes);
             }
             if must_grant {
                 grants.grant(&intent, &mut stored.private).await?;
             }
-            let reconciled = reconciler.reconcile_all(jobs).await;
+            let reconciled = reconciler.reconcile_all(group_changes).await;
             plan.compare(&reconciled, &mut meanwhile);
-            meanwhile.tell(cx, &reconciled);
-            remember(&mut stored.private, &reconciled);
+            meanwhile.report(cx, &reconciled);
+            record_reconciled(&mut stored.private, &reconciled);
             settle(&mut stored, &plan, &reconciled, intent.desired.on_conflict);
             if let Some(filter_snapshot) = &mut stored.private.filter_snapshot {
                 filter_snapshot.follow(&reconciled);
             }
             reconciled
         };
-        tell_left_to_others(cx, &reconciled);
+        report_left_to_others(cx, &reconciled);
         // A log group that has left is as any other when it comes back.
         let held = stored.state.states().map_err(unusable)?;
         let failed = reconciled.iter().filter(|group| !group.failures.is_empty());
@@ -224,10 +225,11 @@ fn is_granted(prior: &Policy, intent: &Intent, policy: PolicyId) -> Result<bool,
 }
 
 /// A plan knows only the loops that were there when it was made.
-fn bar(jobs: &mut [Job], intent: &Intent) {
+fn bar(group_changes: &mut [GroupChange], intent: &Intent) {
     let Some(guard) = &intent.desired.ships else { return };
-    for job in jobs.iter_mut().filter(|job| job.puts_filter()) {
-        job.barred = guard.why(&job.log_group).map(str::to_owned);
+    for group_change in group_changes.iter_mut().filter(|group_change| group_change.writes_filter())
+    {
+        group_change.barred = guard.why(&group_change.log_group).map(str::to_owned);
     }
 }
 
@@ -241,7 +243,7 @@ struct Change {
     desired: GroupState,
     membership: Membership,
     /// Whether it was no part of the policy before.
-    newcomer: bool,
+    is_new: bool,
     touch: Touch,
     /// What the policy wrote, where that is given back.
     back: Option<WrittenRetention>,
@@ -257,7 +259,7 @@ impl Planned {
             current,
             desired,
             membership,
-            newcomer: false,
+            is_new: false,
             touch: Touch::IfDifferent,
             back: None,
         };
@@ -265,7 +267,7 @@ impl Planned {
         let private = &stored.private;
         for (name, mut desired) in stored.state.states()? {
             let before = states.remove(&name);
-            let newcomer = before.is_none();
+            let is_new = before.is_none();
             let current = before.unwrap_or_else(|| GroupState {
                 subscription: desired.subscription.as_ref().map(|_| Subscription::Missing),
                 retention: private.retention(&name).unwrap_or(Retention::Never),
@@ -278,7 +280,7 @@ impl Planned {
                 desired.retention =
                     intent.desired.desired_retention(says, current.retention, whose);
             }
-            let change = Change { newcomer, ..change(current, desired, Membership::Chosen) };
+            let change = Change { is_new, ..change(current, desired, Membership::Selected) };
             groups.insert(name, change);
         }
         groups.extend(states.into_iter().map(|(name, current)| {
@@ -288,9 +290,9 @@ impl Planned {
         Ok(Self { groups })
     }
 
-    fn chosen(&self) -> usize {
-        let chosen = |change: &&Change| change.membership == Membership::Chosen;
-        self.groups.values().filter(chosen).count()
+    fn selected(&self) -> usize {
+        let selected = |change: &&Change| change.membership == Membership::Selected;
+        self.groups.values().filter(selected).count()
     }
 
     /// Filters are looked at again where an argument of theirs changed, and where another policy
@@ -307,7 +309,12 @@ impl Planned {
     /// somebody has changed since the plan, so that the write would no longer be made or would
     /// shorten what the plan did not, is left as it is. What leaves gets its retention back, if that
     /// was planned and still holds.
-    fn judge_again(&mut self, intent: &Intent, private: &PrivateState, meanwhile: &mut Meanwhile) {
+    fn recheck_retentions(
+        &mut self,
+        intent: &Intent,
+        private: &PrivateState,
+        meanwhile: &mut Meanwhile,
+    ) {
         for (name, change) in &mut self.groups {
             let Some(group) = meanwhile.listed.get(name) else { continue };
             let (planned, now) = (change.current.retention, group.retention);
@@ -321,11 +328,10 @@ impl Planned {
                         change.back = back;
                     }
                 }
-                Membership::Chosen
-                    if planned != change.desired.retention
-                        || meanwhile.given_back.contains(name) =>
+                Membership::Selected
+                    if planned != change.desired.retention || meanwhile.restored.contains(name) =>
                 {
-                    let given_back = meanwhile.given_back.contains(name);
+                    let restored = meanwhile.restored.contains(name);
                     let whose = PrivateState::provenance_of_retention(private.written(group));
                     let desired_now = intent
                         .desired
@@ -333,41 +339,42 @@ impl Planned {
                         .map_or(now, |says| intent.desired.desired_retention(says, now, whose));
                     let desired = change.desired.retention;
                     let less = desired < planned && now < planned;
-                    let as_planned = given_back || desired >= now || now == planned || less;
+                    let as_planned = restored || desired >= now || now == planned || less;
                     if desired_now == desired && as_planned {
                         change.current.retention = now;
                     } else {
-                        meanwhile.overtaken.insert(format!("{name} ({now})"));
+                        meanwhile.superseded.insert(format!("{name} ({now})"));
                         change.current.retention = desired;
                     }
                 }
-                Membership::Chosen => {}
+                Membership::Selected => {}
             }
         }
     }
 
-    fn jobs(&self, meanwhile: &Meanwhile) -> Vec<Job> {
+    fn group_changes(&self, meanwhile: &Meanwhile) -> Vec<GroupChange> {
         let present = self
             .groups
             .iter()
             .filter_map(|(name, change)| Some((name, change, meanwhile.listed.get(name)?)));
-        let jobs = present.map(|(name, change, group)| {
-            let mut job = Job::of(name.clone(), change.current.clone(), change.desired.clone());
-            job = job.listed(group);
-            job.subscription = change.touch;
+        let group_changes = present.map(|(name, change, group)| {
+            let mut group_change =
+                GroupChange::of(name.clone(), change.current.clone(), change.desired.clone());
+            group_change = group_change.listed(group);
+            group_change.subscription = change.touch;
             if let Some(back) = change.back {
-                job.give_back(back);
+                group_change.restore(back);
             }
-            job
+            group_change
         });
-        jobs.filter(Job::is_needed).collect()
+        group_changes.filter(GroupChange::is_needed).collect()
     }
 
     /// Notes the filters that were not as the plan saw them.
     fn compare(&self, reconciled: &[Reconciled], meanwhile: &mut Meanwhile) {
         for group in reconciled {
             let Some(change) = self.groups.get(&group.log_group) else { continue };
-            let seen = !change.newcomer && change.touch == Touch::IfDifferent;
+            let seen = !change.is_new && change.touch == Touch::IfDifferent;
             if seen && group.found.is_some() && group.found != change.current.subscription {
                 meanwhile.refiltered.insert(group.log_group.clone());
             }
@@ -380,15 +387,15 @@ struct Meanwhile {
     asked: Vec<Listing>,
     listed: BTreeMap<String, LogGroup>,
     gone: BTreeSet<String>,
-    born: BTreeSet<String>,
+    added: BTreeSet<String>,
     /// Those that were deleted and created again.
     recreated: BTreeSet<String>,
     /// Those whose retention was changed so that the planned one is not written.
-    overtaken: BTreeSet<String>,
+    superseded: BTreeSet<String>,
     /// Those whose filter was changed.
     refiltered: BTreeSet<String>,
     /// Those whose retention another policy of this run has given back.
-    given_back: BTreeSet<String>,
+    restored: BTreeSet<String>,
 }
 
 impl Meanwhile {
@@ -400,7 +407,7 @@ impl Meanwhile {
     ) -> Result<Self, CallError> {
         let mut inventory = Inventory::take(reader, &intent.selection, intent.listings()).await?;
         let planned = plan.groups.keys().cloned().collect();
-        let born = inventory.chosen(reader, &intent.selection, &planned).await?;
+        let added = inventory.selected(reader, &intent.selection, &planned).await?;
         let Inventory { asked, mut listed, .. } = inventory;
         let held = inventory::held(reader, &asked, &listed, plan.groups.keys()).await?;
         listed.extend(held);
@@ -418,8 +425,8 @@ impl Meanwhile {
                 }
             }
         }
-        let (overtaken, refiltered, given_back) = Default::default();
-        Ok(Self { gone, born, listed, asked, recreated, overtaken, refiltered, given_back })
+        let (superseded, refiltered, restored) = Default::default();
+        Ok(Self { gone, added, listed, asked, recreated, superseded, refiltered, restored })
     }
 
     /// Looks again at log groups whose retention another policy has given back since they were
@@ -427,36 +434,36 @@ impl Meanwhile {
     async fn look_again(
         &mut self,
         reader: &Reader,
-        given_back: BTreeSet<String>,
+        restored: BTreeSet<String>,
     ) -> Result<(), CallError> {
-        for name in &given_back {
+        for name in &restored {
             if let Some(listed) = self.listed.get_mut(name)
                 && let Some(group) = reader.settled_log_group(name).await?
             {
                 *listed = group;
             }
         }
-        self.given_back = given_back;
+        self.restored = restored;
         Ok(())
     }
 
-    fn tell(mut self, cx: &Context<Client>, reconciled: &[Reconciled]) {
+    fn report(mut self, cx: &Context<Client>, reconciled: &[Reconciled]) {
         self.gone.extend(
             reconciled
                 .iter()
                 .filter(|reconciled| reconciled.gone)
                 .map(|reconciled| reconciled.log_group.clone()),
         );
-        let tell = |log_groups: &BTreeSet<String>, diagnostic: fn(&BTreeSet<String>) -> _| {
+        let report = |log_groups: &BTreeSet<String>, diagnostic: fn(&BTreeSet<String>) -> _| {
             if !log_groups.is_empty() {
                 cx.report(diagnostic(log_groups));
             }
         };
-        tell(&self.gone, diagnostics::gone_meanwhile);
-        tell(&self.born, diagnostics::born_meanwhile);
-        tell(&self.recreated, diagnostics::recreated_meanwhile);
-        tell(&self.overtaken, diagnostics::retention_changed_meanwhile);
-        tell(&self.refiltered, diagnostics::filter_changed_meanwhile);
+        report(&self.gone, diagnostics::gone_meanwhile);
+        report(&self.added, diagnostics::selected_meanwhile);
+        report(&self.recreated, diagnostics::recreated_meanwhile);
+        report(&self.superseded, diagnostics::retention_changed_meanwhile);
+        report(&self.refiltered, diagnostics::filter_changed_meanwhile);
     }
 }
 

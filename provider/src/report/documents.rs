@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_found_however_they_are_at_hand() {
+    fn documents_are_found_in_every_input_format() {
         let one = Ok(vec!["logs".to_owned()]);
         let object: Value = serde_json::from_str(POLICY).unwrap();
         assert_eq!(names(POLICY), one);

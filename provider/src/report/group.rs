@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_stands_as_the_plan_has_it() {
+    fn the_state_of_a_group_is_that_of_the_plan() {
         use Subscription::{Active, Differs, Missing};
         let month = Retention::Days(30);
         let desired = || (Some(Active), month);

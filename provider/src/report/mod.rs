@@ -85,14 +85,14 @@ enum ReportError {
          document"
     )]
     NeedlessRole { arn: String },
-    #[error("{}", told(.0))]
+    #[error("{}", error_text(.0))]
     Refused(Diagnostics),
     #[error("cannot write the report to {}: {source}", .path.display())]
     NotWritten { path: PathBuf, source: std::io::Error },
 }
 
 /// The errors among the diagnostics of the policies.
-fn told(diagnostics: &Diagnostics) -> String {
+fn error_text(diagnostics: &Diagnostics) -> String {
     let errors = diagnostics.iter().filter(|it| it.severity == Severity::Error);
     let errors: Vec<_> = errors.map(|it| format!("{}\n\n{}", it.summary, it.detail)).collect();
     errors.join("\n\n")

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_named() {
+    fn an_invalid_argument_is_named() {
         let check = |line: &str, expected: &str| {
             let error = parse(line).unwrap_err();
             assert!(error.contains(expected), "{line}: {error}");

@@ -27,7 +27,7 @@ pub(super) struct PolicyReview {
     pub(super) document: Document,
     /// What needs a look first, and of that the largest.
     pub(super) groups: Vec<GroupReview>,
-    pub(super) told: Diagnostics,
+    pub(super) diagnostics: Diagnostics,
 }
 
 /// Numbers over all log groups, each counted once.
@@ -37,8 +37,8 @@ pub(super) struct Totals {
     pub(super) bytes: u64,
     pub(super) covered: usize,
     pub(super) differing: usize,
-    pub(super) for_ever: usize,
-    pub(super) bytes_for_ever: u64,
+    pub(super) never_expiring: usize,
+    pub(super) bytes_never_expiring: u64,
     /// What the policies' retention would delete.
     pub(super) deleted_bytes: u64,
     /// Where a policy would have events kept longer, which costs more.
@@ -65,7 +65,7 @@ impl Review {
                 .filter(|group| {
                     !here.clone().any(|(document, survey)| {
                         survey.groups.contains_key(&group.name)
-                            || is_born_meanwhile(document, group)
+                            || is_selected_meanwhile(document, group)
                     })
                 })
                 .cloned()
@@ -87,7 +87,7 @@ impl Review {
                 groups.sort_by_key(|it| {
                     (it.state, Reverse(it.group.stored_bytes), it.group.name.clone())
                 });
-                PolicyReview { document, groups, told: survey.told }
+                PolicyReview { document, groups, diagnostics: survey.diagnostics }
             })
             .collect();
         let totals = Totals::of(&listings, &policies);
@@ -96,21 +96,21 @@ impl Review {
 
     /// What it comes to.
     pub(super) fn outcome(&self) -> Outcome {
-        let refused = self.policies.iter().any(|policy| policy.told.has_errors());
+        let refused = self.policies.iter().any(|policy| policy.diagnostics.has_errors());
         if refused || self.totals.differing > 0 { Outcome::Differs } else { Outcome::AsItShouldBe }
     }
 
     /// The log groups that several policies choose, each with these policies' places among all.
     pub(super) fn shared(&self) -> BTreeMap<(Target, &str), Vec<usize>> {
-        let mut choosing: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut selecting: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (index, policy) in self.policies.iter().enumerate() {
             for it in &policy.groups {
                 let key = (Target::of(&policy.document), it.group.name.as_str());
-                choosing.entry(key).or_default().push(index);
+                selecting.entry(key).or_default().push(index);
             }
         }
-        choosing.retain(|_, policies| policies.len() > 1);
-        choosing
+        selecting.retain(|_, policies| policies.len() > 1);
+        selecting
     }
 }
 
@@ -132,7 +132,7 @@ impl PolicyReview {
 }
 
 /// A policy that had been asked later would have found it.
-fn is_born_meanwhile(document: &Document, group: &LogGroup) -> bool {
+fn is_selected_meanwhile(document: &Document, group: &LogGroup) -> bool {
     document.selection.judge(&group.name, &group.class, |_| None) == Some(true)
 }
 
@@ -146,8 +146,8 @@ impl Totals {
             totals.groups += 1;
             totals.bytes += group.stored_bytes;
             if group.retention == Retention::Never {
-                totals.for_ever += 1;
-                totals.bytes_for_ever += group.stored_bytes;
+                totals.never_expiring += 1;
+                totals.bytes_never_expiring += group.stored_bytes;
             }
         }
         // Of a log group that several policies choose, the least that one of them would delete.

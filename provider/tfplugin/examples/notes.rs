@@ -109,7 +109,7 @@ impl Resource for Note {
             Ok(text) => Some(note(prior.state.title, text)),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => {
-                cx.report(Diagnostic::error("Note cannot be read", told(&path, &error)));
+                cx.report(Diagnostic::error("Note cannot be read", describe(&path, &error)));
                 Some(prior)
             }
         }
@@ -140,7 +140,7 @@ impl Resource for Note {
         let path = path(cx, &prior.state)?;
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                cx.report(Diagnostic::error("Note cannot be deleted", told(&path, &error)));
+                cx.report(Diagnostic::error("Note cannot be deleted", describe(&path, &error)));
                 Some(prior)
             }
             _ => None,
@@ -185,7 +185,7 @@ impl DataSource for Titles {
         });
         let mut titles: Vec<String> = names
             .map_err(|error| {
-                cx.report(Diagnostic::error("Notes cannot be listed", told(folder, &error)));
+                cx.report(Diagnostic::error("Notes cannot be listed", describe(folder, &error)));
             })
             .ok()?;
         titles.sort();
@@ -201,7 +201,7 @@ fn write(cx: &Context<Folder>, planned: NoteState) -> Option<Kept> {
         Ok(()) => Some(note(planned.title, text)),
         Err(error) => {
             cx.report(
-                Diagnostic::error("Note cannot be written", told(&path, &error))
+                Diagnostic::error("Note cannot be written", describe(&path, &error))
                     .on(AttributePath::root("title")),
             );
             None
@@ -227,7 +227,7 @@ fn folder(cx: &Context<Folder>) -> Option<&PathBuf> {
     folder
 }
 
-fn told(path: &std::path::Path, error: &std::io::Error) -> String {
+fn describe(path: &std::path::Path, error: &std::io::Error) -> String {
     format!("{}: {error}.", path.display())
 }
 

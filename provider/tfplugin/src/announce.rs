@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_anybody_reaches_is_warned_of() {
+    fn a_port_that_is_reachable_from_other_hosts_is_warned_of() {
         let warns = |network| reattach(network, "", "a/b/c").contains("every user of this machine");
         assert!(warns("tcp") && !warns("unix"));
     }

@@ -177,7 +177,7 @@ impl<R: Resource> AnyResource<R::Client> for R {
     fn validate(&self, config: Value, diagnostics: &mut Diagnostics) {
         match R::State::from_value(config) {
             Ok(config) => Resource::validate(self, &config, diagnostics),
-            Err(error) => tell_unless_told(unreadable("configuration", error), diagnostics),
+            Err(error) => report_once(unreadable("configuration", error), diagnostics),
         }
     }
 
@@ -326,7 +326,7 @@ impl<D: DataSource> AnyDataSource<D::Client> for D {
     fn validate(&self, config: Value, diagnostics: &mut Diagnostics) {
         match D::State::from_value(config) {
             Ok(config) => DataSource::validate(self, &config, diagnostics),
-            Err(error) => tell_unless_told(unreadable("configuration", error), diagnostics),
+            Err(error) => report_once(unreadable("configuration", error), diagnostics),
         }
     }
 
@@ -373,8 +373,8 @@ fn outcome<R: Resource>(resource: &R, kept: Stored<R::State, R::Private>) -> Out
 /// A value that has the schema's type, but not the one of the provider's struct: null or unknown
 /// where the struct has no place for it, a number out of range.
 /// A check of the schema may have said more about the same attribute already.
-pub(crate) fn tell_unless_told(error: Diagnostic, diagnostics: &mut Diagnostics) {
-    if diagnostics.iter().all(|told| told.attribute != error.attribute) {
+pub(crate) fn report_once(error: Diagnostic, diagnostics: &mut Diagnostics) {
+    if diagnostics.iter().all(|reported| reported.attribute != error.attribute) {
         diagnostics.push(error);
     }
 }

@@ -165,7 +165,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn what_somebody_who_was_killed_left_behind_is_removed_and_nothing_else() {
+    async fn only_sockets_of_killed_providers_are_removed() {
         let outer = tempfile::tempdir().unwrap();
         let long_ago = std::time::SystemTime::now() - STARTING * 2;
         let make = |name: &str| {

@@ -234,8 +234,9 @@ mod tests {
             span.in_scope(|| tracing::trace!(target: "own::aws", calls = 1, "called"));
             tracing::warn!(target: "aws_config", secret = "s3cret", "a file was not found");
         });
-        let told: Vec<_> = lines.iter().map(|line| line["@message"].as_str().unwrap()).collect();
-        assert_eq!(told, ["called", "a file was not found"]);
+        let messages: Vec<_> =
+            lines.iter().map(|line| line["@message"].as_str().unwrap()).collect();
+        assert_eq!(messages, ["called", "a file was not found"]);
         assert_eq!(lines[0]["calls"], 1);
         assert!(!format!("{lines:?}").contains("s3cret"), "{lines:?}");
     }

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_starts_it_is_told_what_it_is() {
+    fn a_user_who_starts_it_gets_an_explanation() {
         check_refused(&[], "not meant to be run directly");
         check_refused(&[(COOKIE.0, "wrong")], "not meant to be run directly");
     }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_certificate_nobody_may_connect() {
+    fn without_a_certificate_no_client_connects() {
         check_refused(&[COOKIE], "TF_DISABLE_PLUGIN_TLS");
         check_refused(&[COOKIE], "runs with mutual TLS only");
         check_refused(&[COOKIE, ("PLUGIN_CLIENT_CERT", "")], "TF_DISABLE_PLUGIN_TLS");

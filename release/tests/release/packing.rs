@@ -152,7 +152,7 @@ fn the_licences_of_others_go_along() {
 }
 
 #[test]
-fn another_version_is_removed_before_packing_and_nothing_of_anybody_elses() {
+fn only_packages_of_another_version_are_removed_before_packing() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["logagg-shipper_0.0.1_arm64.zip", "notes.txt"] {
         fs::write(dir.path().join(name), "x").unwrap();

@@ -44,7 +44,7 @@ fn a_list_is_signed_with_the_key_that_was_named_in_a_file_beside_it() {
 }
 
 #[test]
-fn what_gnupg_says_against_it_is_told() {
+fn errors_of_gnupg_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let list = dir.path().join("SHA256SUMS");
     fs::write(&list, "").unwrap();

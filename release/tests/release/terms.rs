@@ -72,7 +72,7 @@ fn a_licence_that_is_not_on_the_list_is_not_allowed() {
 }
 
 #[test]
-fn every_licence_on_the_list_is_somebodys() {
+fn every_license_on_the_list_is_used() {
     let used: BTreeSet<_> = crates::described(&compile::host().unwrap())
         .unwrap()
         .values()

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_stands_moves_only_when_told() {
+    fn a_stopped_clock_moves_only_when_advanced() {
         let clock = Clock::new(UNIX_EPOCH, 0.0);
         assert_eq!(clock.now(), UNIX_EPOCH);
         clock.advance(Duration::from_secs(90));

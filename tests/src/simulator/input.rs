@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn all_broken_rules_are_told_at_once() {
+    fn all_broken_rules_are_reported_at_once() {
         let read = |input: &mut Input| {
             input.required("name", Text::of(1, 3));
             input.number("limit", 1, 50);
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_and_an_unknown_parameter_are_told() {
+    fn a_wrong_type_and_an_unknown_parameter_are_reported() {
         check(
             &json!({"name": 1}),
             |input| drop(input.required("name", Text::of(1, 3))),

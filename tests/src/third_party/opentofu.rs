@@ -301,13 +301,13 @@ esac
         let tools = tempfile::tempdir().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let go = go(tools.path());
-        let told = Mutex::new(Vec::new());
-        let progress = |line: &str| told.lock().unwrap().push(line.to_owned());
+        let lines = Mutex::new(Vec::new());
+        let progress = |line: &str| lines.lock().unwrap().push(line.to_owned());
         let tofu = build(&go, folder.path(), "1.12.6", &progress).unwrap();
         assert_eq!(tofu, folder.path().join("tofu"));
         assert_eq!(names(folder.path()), ["tofu"]);
         assert_eq!(
-            *told.lock().unwrap(),
+            *lines.lock().unwrap(),
             [
                 "downloading OpenTofu 1.12.6 and what it is made of",
                 "building OpenTofu 1.12.6: 100 packages compiled",
@@ -317,11 +317,11 @@ esac
         // Again it takes what is there, without Go.
         std::fs::remove_file(&go).unwrap();
         build(&go, folder.path(), "1.12.6", &progress).unwrap();
-        assert_eq!(told.lock().unwrap().len(), 3);
+        assert_eq!(lines.lock().unwrap().len(), 3);
     }
 
     #[test]
-    fn what_go_says_is_told_and_what_was_there_stays() {
+    fn errors_of_go_are_reported_and_the_old_build_stays() {
         let tools = tempfile::tempdir().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let go = go(tools.path());

@@ -104,7 +104,7 @@ scenarios! {
             all_kinds_at_once_are_one_plan_and_one_apply,
             only_refreshing_shows_drift_and_writes_nothing;
         change:
-            a_rename_puts_the_new_filter_before_it_deletes_the_old,
+            a_rename_creates_the_new_filter_before_it_deletes_the_old,
             a_change_of_the_filters_arguments_shows_every_log_group_whose_filter_is_written,
             a_replaced_policy_ends_with_the_same_filters,
             a_plan_to_destroy_says_so_and_writes_nothing;

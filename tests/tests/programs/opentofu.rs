@@ -39,14 +39,14 @@ fn is_encrypted(path: &Path) {
     let text = String::from_utf8(bytes).unwrap();
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(document["encrypted_data"].is_string(), "{text}");
-    for told in ["/app/", "logagg", NAME] {
-        assert!(!text.contains(told), "{} tells {told}", path.display());
+    for text_in_clear in ["/app/", "logagg", NAME] {
+        assert!(!text.contains(text_in_clear), "{} tells {text_in_clear}", path.display());
     }
 }
 
 #[test]
 #[ignore = "needs OpenTofu"]
-fn an_encrypted_state_and_plan_keep_all_that_the_policy_remembers() {
+fn an_encrypted_state_and_plan_keep_the_private_state() {
     in_opentofu(|| {
         let scene = Scene::with_groups(&["/app/a", "/app/b"]);
         scene.logs.set_retention("/app/a", 365).unwrap();

@@ -35,7 +35,7 @@ alike! {
         a_prefix_is_exact,
         retention_is_set_and_taken_away,
         tags_come_and_go,
-        a_filter_is_put_changed_in_place_and_deleted,
+        a_filter_is_created_updated_in_place_and_deleted,
         what_is_not_there_is_not_found,
         the_caller_is_the_account,
         a_statement_is_shown_as_it_was_added,
@@ -44,7 +44,7 @@ alike! {
     [ministack simulator] {
         a_retention_that_is_none_is_refused,
         a_class_is_shown,
-        tags_are_told_for_the_arn_without_a_star,
+        tags_are_listed_for_the_arn_without_a_star,
         filters_are_found_by_prefix,
         a_statement_is_added_once_and_removed_once,
         a_function_says_where_it_logs,
@@ -156,7 +156,7 @@ fn a_class_is_shown(Subject { account, .. }: &Subject) {
     assert_eq!(found["logGroups"][0]["arn"], arn);
 }
 
-fn tags_are_told_for_the_arn_without_a_star(Subject { account, .. }: &Subject) {
+fn tags_are_listed_for_the_arn_without_a_star(Subject { account, .. }: &Subject) {
     account.logs().create_group("/a").unwrap();
     let arn = |name: &str| format!("arn:aws:logs:{REGION}:{}:log-group:{name}", account.id());
     let api = account.api();
@@ -180,7 +180,7 @@ fn tags_come_and_go(Subject { account, .. }: &Subject) {
     assert_eq!(tags, json!({"tags": {"team": "y", "new": "1"}}));
 }
 
-fn a_filter_is_put_changed_in_place_and_deleted(subject: &Subject) {
+fn a_filter_is_created_updated_in_place_and_deleted(subject: &Subject) {
     let account = &subject.account;
     let cloudwatch = account.logs();
     cloudwatch.create_group("/a").unwrap();

@@ -166,7 +166,7 @@ fn a_logical_destination_decides_who_may_send() {
 }
 
 #[test]
-fn destinations_are_put_and_described() {
+fn destinations_are_created_and_described() {
     let simulated = Simulated::new();
     let stream = simulated.here.add_stream("s", &[]);
     let identities = simulated.aws.account(simulated.account.id());

@@ -142,7 +142,7 @@ fn a_rule_can_leave_it_to_chance() {
 }
 
 #[test]
-fn writes_are_remembered_with_who_made_them() {
+fn writes_are_recorded_with_their_callers() {
     let simulated = Simulated::new();
     simulated.logs("CreateLogGroup", json!({"logGroupName": "/a"})).unwrap();
     simulated.here.call("DeleteLogGroup", json!({"logGroupName": "/a"})).unwrap();

@@ -75,7 +75,7 @@ fn only_standard_groups_take_filters() {
 }
 
 #[test]
-fn a_delivery_group_keeps_its_retention_whatever_anybody_wants() {
+fn a_delivery_group_rejects_another_retention() {
     let simulated = Simulated::new();
     let input = json!({"logGroupName": "/a", "logGroupClass": "DELIVERY"});
     simulated.logs("CreateLogGroup", input).unwrap();

@@ -29,20 +29,20 @@ scenarios! {
         a_class_without_subscriptions_is_skipped_with_its_reason;
     drift:
         a_removed_filter_is_missing_and_comes_back,
-        a_filter_pointed_elsewhere_is_shown_and_left_to_whoever_did_that,
-        a_changed_pattern_differs_and_is_put_back,
+        a_redirected_filter_is_drift_and_belongs_to_another_owner,
+        a_changed_pattern_differs_and_is_corrected,
         a_changed_retention_goes_back_to_the_policys,
         a_new_group_is_shown_as_it_is_and_as_it_will_be,
         a_deleted_group_is_simply_no_longer_there,
         all_kinds_at_once_are_one_plan_and_one_apply;
     change:
-        another_destination_is_put_over_the_old_one_on_every_group,
-        a_rename_puts_the_new_filter_before_it_deletes_the_old,
+        another_destination_updates_every_filter_in_place,
+        a_rename_creates_the_new_filter_before_it_deletes_the_old,
         destroy_takes_away_what_is_ours_and_leaves_the_retention;
     grant:
         it_is_granted_before_the_filters_and_revoked_after_them,
-        a_removed_statement_is_drift_that_apply_mends,
-        an_altered_statement_is_made_anew_and_another_stands_in_meanwhile,
+        a_removed_statement_is_drift_that_apply_corrects,
+        an_altered_statement_is_replaced_with_an_interim_one_meanwhile,
         another_destination_takes_it_along,
         a_rename_gives_it_another_id,
         turned_off_it_is_revoked,

@@ -28,22 +28,22 @@ pub(crate) fn run(end: End) -> anyhow::Result<()> {
 
     let mut verified = Vec::new();
     let stage = Stage::set(&screen)?;
-    let told = story::tell(&screen, &stage, &mut verified);
-    let failure = told.as_ref().err().map(|error| match interrupt::interrupted() {
+    let outcome = story::run(&screen, &stage, &mut verified);
+    let failure = outcome.as_ref().err().map(|error| match interrupt::interrupted() {
         true => "interrupted".to_owned(),
         // The whole error is printed at the end.
         false => error.to_string().lines().next().unwrap_or_default().to_owned(),
     });
     screen.table(&verified, failure.as_deref());
     screen.say("");
-    match (end, told) {
+    match (end, outcome) {
         (End::KeepRunning, Ok(())) => stage.keep(&screen),
-        (_, told) => {
+        (_, outcome) => {
             screen.step("Clean up", || {
                 drop(stage);
                 Ok(())
             })?;
-            told
+            outcome
         }
     }
 }

@@ -12,10 +12,10 @@ use crate::screen::{Finding, Screen};
 /// The name of the policy in examples/quickstart, and of its filters.
 const FILTER: &str = "ship-lambda-logs";
 const RETENTION: u64 = 30;
-const NEWCOMER: &str = "/aws/lambda/refunds";
+const NEW_GROUP: &str = "/aws/lambda/refunds";
 
 /// Runs every part. Verified behaviors are added to `verified`, up to the first failure.
-pub(crate) fn tell(
+pub(crate) fn run(
     screen: &Screen,
     stage: &Stage,
     verified: &mut Vec<Finding>,
@@ -123,7 +123,7 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow:
     let logs = stage.account.logs();
     let changed = sample::group(sample::FUNCTIONS[2]);
     screen.step("Create a log group, and change a retention manually", || {
-        logs.create_group(NEWCOMER)?;
+        logs.create_group(NEW_GROUP)?;
         logs.set_retention(&changed, 7)
     })?;
     let plan = screen.step("terraform plan -detailed-exitcode exits with 2", || {
@@ -132,7 +132,7 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow:
     screen.quote(&change_of_log_groups(&plan.stdout));
     screen.step("It shows these two log groups and nothing else", || {
         let expected = json!({
-            NEWCOMER: [
+            NEW_GROUP: [
                 {"subscription": "missing", "retention_in_days": 0},
                 {"subscription": "active", "retention_in_days": RETENTION},
             ],
@@ -159,7 +159,7 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow:
     ));
     screen.step("terraform apply", || {
         stage.terraform(&["apply", "-no-color", "plan"], 0)?;
-        governed(stage, NEWCOMER)?;
+        governed(stage, NEW_GROUP)?;
         governed(stage, &changed)
     })?;
     screen.step("terraform plan is empty", || {

@@ -177,19 +177,22 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_says_something_else_than_the_reader_does_is_told_so() {
+    fn a_page_that_differs_from_the_reader_is_reported() {
         let mut meanings = meanings();
-        let mut told = |name, is_required, default| {
+        let mut difference = |name, is_required, default| {
             meanings.take(&["box"], name, is_required, default).unwrap_err().to_string()
         };
         let page = "docs/things/box.md";
-        assert_eq!(told("colour", false, None), "nothing is said of colour in a table about box");
         assert_eq!(
-            told("size", false, Some("6")),
+            difference("colour", false, None),
+            "nothing is said of colour in a table about box"
+        );
+        assert_eq!(
+            difference("size", false, Some("6")),
             format!("{page} says that size is 5 by default; it is 6")
         );
         assert_eq!(
-            told("size", true, None),
+            difference("size", true, None),
             format!("{page} is wrong about whether size is required")
         );
         let error = meanings.finish().unwrap_err().to_string();

@@ -99,7 +99,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn types_are_told_in_words() {
+    fn types_are_described_in_words() {
         let check = |of_type: Value, expected: &str| {
             assert_eq!(type_name(&of_type).unwrap(), expected);
         };
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_that_nobody_described_is_an_error() {
+    fn an_argument_without_a_description_is_an_error() {
         let block = json!({"attributes": {"name": {"type": "string", "optional": true}}});
         let error = render(&serde_json::from_value(block).unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "name has no description");

@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_put_together_in_their_order() {
+    fn parts_are_joined_in_order() {
         let sent = &shapes()[..1];
         let part = |number, message: &str| {
             let message = message.to_owned();

@@ -30,8 +30,8 @@ pub(super) fn figures(review: &Review) -> Markup {
                 ))
                 (figure(
                     "Never expires",
-                    &size(totals.bytes_for_ever),
-                    &format!("in {}, and growing", counted(totals.for_ever, "log group")),
+                    &size(totals.bytes_never_expiring),
+                    &format!("in {}, and growing", counted(totals.never_expiring, "log group")),
                 ))
                 (figure(
                     "Potential savings / month",

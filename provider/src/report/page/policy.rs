@@ -31,8 +31,8 @@ pub(super) fn policy(policy: &PolicyReview, price: Price, anchor: &str) -> Marku
             h2 id=(anchor) { "Policy " (title(policy)) }
             (terms(policy, price))
             (states::counts(policy))
-            @for diagnostic in policy.told.iter() {
-                (told(diagnostic))
+            @for diagnostic in policy.diagnostics.iter() {
+                (message(diagnostic))
             }
             @if !differing.is_empty() {
                 h3 { "Drifted log groups" }
@@ -95,10 +95,10 @@ fn terms(policy: &PolicyReview, price: Price) -> Markup {
     }
 }
 
-fn told(diagnostic: &Diagnostic) -> Markup {
+fn message(diagnostic: &Diagnostic) -> Markup {
     let (class, kind) = match diagnostic.severity {
-        Severity::Error => ("told error", "Error: blocks apply"),
-        Severity::Warning => ("told warning", "Warning"),
+        Severity::Error => ("diagnostic error", "Error: blocks apply"),
+        Severity::Warning => ("diagnostic warning", "Warning"),
     };
     html! {
         aside class=(class) {

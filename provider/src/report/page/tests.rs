@@ -63,11 +63,11 @@ fn review(surveys: Vec<(Document, Survey)>, listed: Vec<LogGroup>) -> Review {
 }
 
 fn survey(groups: impl IntoIterator<Item = (String, Surveyed)>) -> Survey {
-    Survey { groups: groups.into_iter().collect(), told: Diagnostics::new() }
+    Survey { groups: groups.into_iter().collect(), diagnostics: Diagnostics::new() }
 }
 
 #[test]
-fn what_needs_a_look_comes_first_and_of_that_the_largest() {
+fn drifted_groups_come_first_and_the_largest_of_them() {
     let groups = [
         group("/app/a", Retention::Days(30), 5_000),
         group("/app/b", Retention::Never, 7_000),
@@ -91,7 +91,10 @@ fn what_needs_a_look_comes_first_and_of_that_the_largest() {
     assert_eq!(review.outcome(), Outcome::Differs);
     let totals = &review.totals;
     assert_eq!((totals.groups, totals.covered, totals.differing), (5, 4, 3));
-    assert_eq!((totals.bytes, totals.for_ever, totals.bytes_for_ever), (22_100, 2, 7_100));
+    assert_eq!(
+        (totals.bytes, totals.never_expiring, totals.bytes_never_expiring),
+        (22_100, 2, 7_100)
+    );
     let uncovered: Vec<_> = review.uncovered.values().flatten().map(|it| &it.name).collect();
     assert_eq!(uncovered, ["/other"]);
     let page = render(&review);
@@ -99,7 +102,7 @@ fn what_needs_a_look_comes_first_and_of_that_the_largest() {
 }
 
 #[test]
-fn a_group_that_two_policies_choose_is_counted_once_with_what_saves_least() {
+fn a_group_that_two_policies_select_counts_once_with_the_smaller_savings() {
     let shared = group("/app/a", Retention::Never, 1_000);
     let ours = survey([found(&shared, Subscription::Active)]);
     let mut theirs = survey([found(&shared, Subscription::Active)]);
@@ -114,21 +117,21 @@ fn a_group_that_two_policies_choose_is_counted_once_with_what_saves_least() {
 }
 
 #[test]
-fn what_comes_and_goes_while_it_is_read_is_left_out() {
+fn groups_created_or_deleted_during_the_read_are_left_out() {
     let gone = group("/app/gone", Retention::Never, 1);
-    let born = group("/app/born", Retention::Never, 1);
+    let added = group("/app/born", Retention::Never, 1);
     let survey = survey([found(&gone, Subscription::Missing)]);
-    let review = review(vec![(shipping("logs"), survey)], vec![born]);
+    let review = review(vec![(shipping("logs"), survey)], vec![added]);
     assert!(review.policies[0].groups.is_empty());
     assert!(review.uncovered.values().all(Vec::is_empty));
     assert_eq!(review.outcome(), Outcome::AsItShouldBe);
 }
 
 #[test]
-fn an_error_of_the_plan_is_something_that_differs() {
+fn an_error_of_the_plan_counts_as_drift() {
     let group = group("/app/a", Retention::Days(30), 1);
     let mut survey = survey([found(&group, Subscription::Active)]);
-    survey.told.push(Diagnostic::error("Policies conflict", "Over <this>."));
+    survey.diagnostics.push(Diagnostic::error("Policies conflict", "Over <this>."));
     let review = review(vec![(shipping("logs"), survey)], vec![group]);
     assert_eq!(review.outcome(), Outcome::Differs);
     let page = render(&review);
@@ -138,14 +141,14 @@ fn an_error_of_the_plan_is_something_that_differs() {
 }
 
 #[test]
-fn nothing_that_aws_says_becomes_a_part_of_the_page() {
+fn markup_in_aws_responses_is_escaped() {
     let hostile = "/app/<script>alert('x')</script>\"onload=\"&amp;";
     let group = group(hostile, Retention::Never, 1);
     let mut found = found(&group, Subscription::Missing);
     found.1.skip = Some("<b>loop</b>".to_owned());
     found.1.foreign = Some("<i>arn</i>".to_owned());
     let mut survey = survey([found]);
-    survey.told.push(Diagnostic::warning("<u>summary</u>", "</p><p>detail"));
+    survey.diagnostics.push(Diagnostic::warning("<u>summary</u>", "</p><p>detail"));
     let mut document = shipping("<script>name");
     document.wanted.as_mut().unwrap().pattern = "<script>pattern".to_owned();
     let mut uncovered = group.clone();
@@ -162,7 +165,7 @@ fn nothing_that_aws_says_becomes_a_part_of_the_page() {
 }
 
 #[test]
-fn the_page_asks_nobody_for_anything() {
+fn the_page_makes_no_requests() {
     let group = group("/app/a", Retention::Never, 1);
     let survey = survey([found(&group, Subscription::Missing)]);
     let page = render(&review(vec![(shipping("logs"), survey)], vec![group]));

@@ -4,11 +4,11 @@ use std::sync::{Arc, PoisonError};
 
 use crate::convert::{Convert, ValueError};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::erased::{tell_unless_told, unreadable};
+use crate::erased::{report_once, unreadable};
 use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::schema::{Holder, WriteOnly};
-use crate::service::{Service, guard, tell};
+use crate::service::{Service, diagnostics_to_wire, guard};
 use crate::value::Value;
 use crate::wire as to_wire;
 use wire::get_metadata::{DataSourceMetadata, ResourceMetadata};
@@ -22,7 +22,7 @@ impl<P: Provider> Service<P> {
         let data_sources = self.registry.data_sources().map(|(name, _)| name.to_owned());
         wire::get_metadata::Response {
             server_capabilities: Some(capabilities()),
-            diagnostics: tell(self.registry.check(), None),
+            diagnostics: diagnostics_to_wire(self.registry.check(), None),
             resources: resources.map(|type_name| ResourceMetadata { type_name }).collect(),
             data_sources: data_sources.map(|type_name| DataSourceMetadata { type_name }).collect(),
             ..Default::default()
@@ -47,13 +47,13 @@ impl<P: Provider> Service<P> {
                     .data_sources()
                     .map(|(name, entry)| (name.to_owned(), managed(&entry.description().schema)))
                     .collect(),
-                diagnostics: tell(self.registry.check(), None),
+                diagnostics: diagnostics_to_wire(self.registry.check(), None),
                 server_capabilities: Some(capabilities()),
                 ..Default::default()
             })
         });
         schemas.unwrap_or_else(|error| wire::get_provider_schema::Response {
-            diagnostics: tell(error.into(), None),
+            diagnostics: diagnostics_to_wire(error.into(), None),
             ..Default::default()
         })
     }
@@ -73,12 +73,15 @@ impl<P: Provider> Service<P> {
             Ok(())
         });
         if let Err(error) = checked {
-            tell_unless_told(error, &mut diagnostics);
+            report_once(error, &mut diagnostics);
         }
         wire::prepare_provider_config::Response {
             // Terraform gives its own configuration to Configure, which fills in the defaults.
             prepared_config: request.config,
-            diagnostics: tell(diagnostics, self.schema.get().map(crate::Schema::block)),
+            diagnostics: diagnostics_to_wire(
+                diagnostics,
+                self.schema.get().map(crate::Schema::block),
+            ),
         }
     }
 
@@ -112,7 +115,10 @@ impl<P: Provider> Service<P> {
             Err(error) => error.into(),
         };
         wire::configure::Response {
-            diagnostics: tell(diagnostics, self.schema.get().map(crate::Schema::block)),
+            diagnostics: diagnostics_to_wire(
+                diagnostics,
+                self.schema.get().map(crate::Schema::block),
+            ),
         }
     }
 

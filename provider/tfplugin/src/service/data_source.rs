@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::schema::WriteOnly;
-use crate::service::{Held, Service, guard, tell};
+use crate::service::{Held, Service, diagnostics_to_wire, guard};
 
 impl<P: Provider> Service<P> {
     pub(super) async fn validate_data_source_config(
@@ -24,7 +24,7 @@ impl<P: Provider> Service<P> {
         });
         diagnostics.extend(checked.err());
         wire::validate_data_source_config::Response {
-            diagnostics: self.tell_of_data(&name, diagnostics),
+            diagnostics: self.wire_diagnostics_of_data(&name, diagnostics),
         }
     }
 
@@ -47,18 +47,22 @@ impl<P: Provider> Service<P> {
         let (state, diagnostics) = read.await;
         wire::read_data_source::Response {
             state: state.flatten(),
-            diagnostics: self.tell_of_data(&name, diagnostics),
+            diagnostics: self.wire_diagnostics_of_data(&name, diagnostics),
             deferred: None,
         }
     }
 
-    fn tell_of_data(&self, name: &str, diagnostics: Diagnostics) -> Vec<wire::Diagnostic> {
+    fn wire_diagnostics_of_data(
+        &self,
+        name: &str,
+        diagnostics: Diagnostics,
+    ) -> Vec<wire::Diagnostic> {
         let entry = self.registry.data_source(name).ok().filter(|_| !diagnostics.is_empty());
         let block = entry.and_then(|entry| {
             // The schema, also where the provider panics in making it.
             guard::call(|| Ok(entry.description().schema.block())).ok()
         });
-        tell(diagnostics, block)
+        diagnostics_to_wire(diagnostics, block)
     }
 }
 

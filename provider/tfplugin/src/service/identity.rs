@@ -6,7 +6,7 @@ use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::resource::newer;
 use crate::service::state::{parse, raw_json};
-use crate::service::{Service, guard, tell};
+use crate::service::{Service, diagnostics_to_wire, guard};
 use crate::wire as to_wire;
 
 impl<P: Provider> Service<P> {
@@ -27,7 +27,7 @@ impl<P: Provider> Service<P> {
         };
         wire::get_resource_identity_schemas::Response {
             identity_schemas,
-            diagnostics: tell(diagnostics, None),
+            diagnostics: diagnostics_to_wire(diagnostics, None),
         }
     }
 
@@ -64,7 +64,7 @@ impl<P: Provider> Service<P> {
         wire::upgrade_resource_identity::Response {
             upgraded_identity: data
                 .map(|data| wire::ResourceIdentityData { identity_data: Some(data) }),
-            diagnostics: tell(diagnostics, None),
+            diagnostics: diagnostics_to_wire(diagnostics, None),
         }
     }
 }

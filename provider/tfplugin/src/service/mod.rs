@@ -102,7 +102,7 @@ impl<P: Provider> Service<P> {
 }
 
 /// What is told about a block of this schema, as it stands on the wire.
-fn tell(diagnostics: Diagnostics, block: Option<&Block>) -> Vec<wire::Diagnostic> {
+fn diagnostics_to_wire(diagnostics: Diagnostics, block: Option<&Block>) -> Vec<wire::Diagnostic> {
     to_wire::diagnostics(diagnostics, block)
 }
 

@@ -7,7 +7,7 @@ use crate::provider::Provider;
 use crate::schema::{Block, WriteOnly};
 use crate::service::operation::Encoded;
 use crate::service::registry::Entry;
-use crate::service::{Held, Service, guard, tell};
+use crate::service::{Held, Service, diagnostics_to_wire, guard};
 use crate::value::Value;
 use crate::wire as to_wire;
 
@@ -31,7 +31,7 @@ impl<P: Provider> Service<P> {
         });
         diagnostics.extend(checked.err());
         wire::validate_resource_type_config::Response {
-            diagnostics: self.tell_of(&request.type_name, diagnostics),
+            diagnostics: self.wire_diagnostics(&request.type_name, diagnostics),
         }
     }
 
@@ -75,7 +75,7 @@ impl<P: Provider> Service<P> {
         });
         let (response, diagnostics) = read.await;
         wire::read_resource::Response {
-            diagnostics: self.tell_of(&name, diagnostics),
+            diagnostics: self.wire_diagnostics(&name, diagnostics),
             ..response.unwrap_or(unread)
         }
     }
@@ -134,7 +134,7 @@ impl<P: Provider> Service<P> {
         });
         let (response, diagnostics) = plan.await;
         wire::plan_resource_change::Response {
-            diagnostics: self.tell_of(&name, diagnostics),
+            diagnostics: self.wire_diagnostics(&name, diagnostics),
             ..response.unwrap_or(unplanned)
         }
     }
@@ -198,16 +198,20 @@ impl<P: Provider> Service<P> {
         });
         let (response, diagnostics) = apply.await;
         wire::apply_resource_change::Response {
-            diagnostics: self.tell_of(&name, diagnostics),
+            diagnostics: self.wire_diagnostics(&name, diagnostics),
             ..response.unwrap_or(unchanged)
         }
     }
 
     /// What is told about a resource, with paths as far as its schema lets Terraform follow them.
-    pub(super) fn tell_of(&self, name: &str, diagnostics: Diagnostics) -> Vec<wire::Diagnostic> {
+    pub(super) fn wire_diagnostics(
+        &self,
+        name: &str,
+        diagnostics: Diagnostics,
+    ) -> Vec<wire::Diagnostic> {
         let entry = self.registry.resource(name).ok();
         let block = entry.filter(|_| !diagnostics.is_empty()).and_then(described);
-        tell(diagnostics, block)
+        diagnostics_to_wire(diagnostics, block)
     }
 }
 

@@ -36,7 +36,7 @@ impl<P: Provider> Service<P> {
         });
         let (upgraded_state, diagnostics) = match upgraded {
             Ok(state) => (Some(state), Vec::new()),
-            Err(error) => (None, self.tell_of(&name, error.into())),
+            Err(error) => (None, self.wire_diagnostics(&name, error.into())),
         };
         wire::upgrade_resource_state::Response { upgraded_state, diagnostics }
     }
@@ -85,7 +85,7 @@ impl<P: Provider> Service<P> {
         let (imported, diagnostics) = import.await;
         wire::import_resource_state::Response {
             imported_resources: imported.unwrap_or_default(),
-            diagnostics: self.tell_of(&name, diagnostics),
+            diagnostics: self.wire_diagnostics(&name, diagnostics),
             deferred: None,
         }
     }
@@ -119,7 +119,7 @@ impl<P: Provider> Service<P> {
                 diagnostics: Vec::new(),
             },
             Err(error) => wire::move_resource_state::Response {
-                diagnostics: self.tell_of(&name, error.into()),
+                diagnostics: self.wire_diagnostics(&name, error.into()),
                 ..Default::default()
             },
         }

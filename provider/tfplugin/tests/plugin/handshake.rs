@@ -59,7 +59,7 @@ async fn only_the_certificate_of_terraform_is_let_in() {
 }
 
 #[tokio::test]
-async fn whoever_only_looks_whether_it_lives_is_no_warning() {
+async fn a_liveness_probe_is_not_logged_as_a_warning() {
     let terraform = Terraform::new();
     let program = Program::start_with(&terraform, &[("TF_LOG", "WARN")]).await;
     drop(tokio::net::UnixStream::connect(&program.socket).await.unwrap());
@@ -70,7 +70,7 @@ async fn whoever_only_looks_whether_it_lives_is_no_warning() {
 }
 
 #[tokio::test]
-async fn a_user_who_starts_it_is_told_what_it_is() {
+async fn a_user_who_starts_it_gets_an_explanation() {
     for variables in [vec![], vec![(COOKIE.0, "wrong")]] {
         let output = run(&variables).await;
         let message = String::from_utf8(output.stderr).unwrap();
@@ -81,7 +81,7 @@ async fn a_user_who_starts_it_is_told_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_terraform_of_another_protocol_is_told_which_it_needs() {
+async fn a_terraform_of_another_protocol_gets_the_version_it_needs() {
     let output = run(&[COOKIE, ("PLUGIN_PROTOCOL_VERSIONS", "6")]).await;
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));

@@ -134,7 +134,7 @@ fn path(diagnostic: &Diagnostic) -> Vec<wire::attribute_path::step::Selector> {
 }
 
 #[tokio::test]
-async fn schemas_and_capabilities_are_told() {
+async fn schemas_and_capabilities_are_returned() {
     let mut probe = Probe::unconfigured(&[]).await;
     let request = wire::get_provider_schema::Request {};
     let schema = probe.connected.provider.get_schema(request).await.unwrap().into_inner();
@@ -296,7 +296,7 @@ async fn an_object_is_updated_replaced_and_destroyed() {
 }
 
 #[tokio::test]
-async fn the_plan_of_a_replacement_knows_what_was_remembered() {
+async fn the_plan_of_a_replacement_has_the_private_state() {
     let mut probe = Probe::start().await;
     let config = thing(&json!({"tags": ["x"]}));
     let plan = probe.plan_with(b"7", &Json::Null, &config, &config).await;

@@ -167,8 +167,8 @@ async fn a_wrong_argument_is_shown_where_it_is() {
 
 /// The calls the probe was given in a run, with the number that each was given to remember.
 fn calls(text: &str) -> Vec<&str> {
-    let told = text.lines().filter_map(|line| line.split_once("call: "));
-    told.filter_map(|(_, call)| Some(call.split_once(';')?.0)).collect()
+    let calls = text.lines().filter_map(|line| line.split_once("call: "));
+    calls.filter_map(|(_, call)| Some(call.split_once(';')?.0)).collect()
 }
 
 #[tokio::test]

@@ -138,13 +138,13 @@ impl Apply<'_> {
                 }
                 Err(Failed)
             }
-            Reached::State { object, told } => {
-                if told.is_ok() {
+            Reached::State { object, outcome } => {
+                if outcome.is_ok() {
                     let reached = object.as_ref().map_or(&Json::Null, |object| &object.value);
                     self.consistent(address, &planned, reached)?;
                 }
                 let created = before.is_none();
-                let tainted = created && told.is_err();
+                let tainted = created && outcome.is_err();
                 self.record(|state| {
                     let Some(object) = object else { return };
                     let object = Object { tainted, ..object };
@@ -153,7 +153,7 @@ impl Apply<'_> {
                         state.deposed.push((address.clone(), old));
                     }
                 });
-                told
+                outcome
             }
         }
     }
@@ -229,9 +229,9 @@ impl Apply<'_> {
             ToApply { address, provider, prior: Some(before), planned, config: &Json::Null };
         match self.sessions.apply(&asked, self.log).await {
             Reached::Lost => Err(None),
-            Reached::State { object, told: Err(Failed) } => Err(object),
-            Reached::State { object: None, told: Ok(()) } => Ok(()),
-            Reached::State { object: Some(left), told: Ok(()) } => {
+            Reached::State { object, outcome: Err(Failed) } => Err(object),
+            Reached::State { object: None, outcome: Ok(()) } => Ok(()),
+            Reached::State { object: Some(left), outcome: Ok(()) } => {
                 let why = format!("still there: {}", left.value);
                 let Failed = self.log.blame(address, "inconsistent result after apply", &why);
                 Err(Some(left))

@@ -39,18 +39,22 @@ impl Log {
         Failed
     }
 
-    fn tell(&self, address: &str, diagnostics: &[wire::Diagnostic]) -> Result<(), Failed> {
-        let mut told = Ok(());
+    fn record_diagnostics(
+        &self,
+        address: &str,
+        diagnostics: &[wire::Diagnostic],
+    ) -> Result<(), Failed> {
+        let mut outcome = Ok(());
         for diagnostic in diagnostics {
             let is_error = diagnostic.severity() == wire::diagnostic::Severity::Error;
             let severity = if is_error { "Error" } else { "Warning" };
             let wire::Diagnostic { summary, detail, .. } = diagnostic;
             self.line(format!("{severity}: {summary}\n  with {address}\n{detail}"));
             if is_error {
-                told = Err(Failed);
+                outcome = Err(Failed);
             }
         }
-        told
+        outcome
     }
 
     fn lost(&self, address: &str, status: &tonic::Status) {
@@ -108,7 +112,7 @@ pub(super) struct ToApply<'a> {
 /// What came of it.
 pub(super) enum Reached {
     /// Null is for nothing.
-    State { object: Option<Object>, told: Result<(), Failed> },
+    State { object: Option<Object>, outcome: Result<(), Failed> },
     /// The provider is gone.
     Lost,
 }
@@ -177,7 +181,7 @@ impl Sessions {
             }),
         };
         let upgraded = answered(client.upgrade_resource_state(request).await, address, log)?;
-        log.tell(address, &upgraded.diagnostics)?;
+        log.record_diagnostics(address, &upgraded.diagnostics)?;
         let request = wire::read_resource::Request {
             type_name: POLICY.to_owned(),
             current_state: upgraded.upgraded_state,
@@ -186,7 +190,7 @@ impl Sessions {
             ..Default::default()
         };
         let now = answered(client.read_resource(request).await, address, log)?;
-        log.tell(address, &now.diagnostics)?;
+        log.record_diagnostics(address, &now.diagnostics)?;
         let value = rules::sorted(read(now.new_state));
         Ok((!value.is_null()).then(|| Object {
             value,
@@ -210,7 +214,7 @@ impl Sessions {
         };
         let mut client = self.client(provider);
         let valid = answered(client.validate_resource_type_config(request).await, address, log)?;
-        log.tell(address, &valid.diagnostics)
+        log.record_diagnostics(address, &valid.diagnostics)
     }
 
     pub(super) async fn import(
@@ -227,7 +231,7 @@ impl Sessions {
         };
         let mut client = self.client(provider);
         let found = answered(client.import_resource_state(request).await, address, log)?;
-        log.tell(address, &found.diagnostics)?;
+        log.record_diagnostics(address, &found.diagnostics)?;
         let [found] = <[_; 1]>::try_from(found.imported_resources).unwrap();
         Ok(Object {
             value: read(found.state),
@@ -255,7 +259,7 @@ impl Sessions {
         };
         let mut client = self.client(what.provider);
         let planned = answered(client.plan_resource_change(request).await, what.address, log)?;
-        log.tell(what.address, &planned.diagnostics)?;
+        log.record_diagnostics(what.address, &planned.diagnostics)?;
         let value = rules::sorted(read(planned.planned_state));
         if let Some(why) = rules::invalid_plan(what.config, &value, self.policy) {
             return Err(log.blame(what.address, "invalid plan", &why));
@@ -284,7 +288,7 @@ impl Sessions {
         let mut client = self.client(what.provider);
         let applied = client.apply_resource_change(request).await;
         let Ok(applied) = answered(applied, what.address, log) else { return Reached::Lost };
-        let told = log.tell(what.address, &applied.diagnostics);
+        let outcome = log.record_diagnostics(what.address, &applied.diagnostics);
         let value = rules::sorted(read(applied.new_state));
         let object = (!value.is_null()).then_some(Object {
             value,
@@ -293,7 +297,7 @@ impl Sessions {
             tainted: false,
             provider: what.provider,
         });
-        Reached::State { object, told }
+        Reached::State { object, outcome }
     }
 }
 
@@ -316,7 +320,7 @@ impl Session {
             client_capabilities: None,
         };
         let configured = provider.configure(request).await.unwrap().into_inner();
-        log.tell("provider", &configured.diagnostics)?;
+        log.record_diagnostics("provider", &configured.diagnostics)?;
         Ok(Self { client: provider, program })
     }
 }

@@ -166,7 +166,7 @@ impl Accident {
 }
 
 impl Promise {
-    fn told(self) -> &'static str {
+    fn reported(self) -> &'static str {
         match self {
             Self::AllThere => "all are there",
             Self::AllReturned => "all are returned to Lambda",
@@ -274,8 +274,8 @@ impl Shipped {
                 there += 1;
             }
         }
-        let told = self.count("delivered") + self.count("deduplicated");
-        ensure!(there == told, "{there} are there, {told} by the summary: {summary:#}");
+        let reported = self.count("delivered") + self.count("deduplicated");
+        ensure!(there == reported, "{there} are there, {reported} by the summary: {summary:#}");
         Ok(())
     }
 
@@ -355,7 +355,7 @@ fn check(shipper: &Shipper, server: &OpenSearch, checks: &mut Checks, accident: 
             .context("holding it against the record")?;
         Ok(format!("adds up, {count} exchanges as recorded"))
     });
-    checks.check(&format!("{}: {}", accident.case, accident.promise.told()), |_| {
+    checks.check(&format!("{}: {}", accident.case, accident.promise.reported()), |_| {
         accident.promise.kept(&shipped)
     });
 }

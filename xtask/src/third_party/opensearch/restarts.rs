@@ -82,13 +82,13 @@ fn while_killed(
     );
     let now = contents::found(server, INDEX)?.len() as u64;
     let (there, received) = (now - before, count(&summary, "received"));
-    let told = count(&summary, "delivered") + count(&summary, "deduplicated");
+    let reported = count(&summary, "delivered") + count(&summary, "deduplicated");
     let returned = count(&summary, "returned_to_source");
-    ensure!(told + returned == received, "it does not add up: {summary:#}");
+    ensure!(reported + returned == received, "it does not add up: {summary:#}");
     // Of what was returned something may be there: its response was lost.
     ensure!(
-        (told..=received).contains(&there),
-        "{there} of {received} are there, and {told} by the summary"
+        (reported..=received).contains(&there),
+        "{there} of {received} are there, and {reported} by the summary"
     );
     Ok(returned)
 }
