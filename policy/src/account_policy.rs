@@ -59,7 +59,7 @@ fn all_but(criteria: &str) -> Option<BTreeSet<String>> {
     serde_json::from_str(&format!("[{rest}")).ok()
 }
 
-/// A policy that is not understood, so that nobody knows what it ships.
+/// A policy in an unknown format: what it forwards cannot be determined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the account-level subscription policy {name:?} has a document or selection criteria in an \

@@ -3,16 +3,16 @@ use crate::{
     SubscriptionFilter,
 };
 
-/// What can be given to a chosen log group without changing or taking away anything it has: the
-/// filter where none of ours is there, the retention where events never expire. Whoever acts beside
-/// Terraform does no more than this, so that it never fights a plan.
+/// What can be added to a selected log group without changing or deleting anything: the filter if
+/// none of ours exists, the retention if events never expire. The enforcer does no more than this,
+/// so that it does not conflict with a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addition {
-    /// Whether to put the filter.
+    /// Whether to create the filter.
     pub subscribe: bool,
     /// The retention to set.
     pub retention: Option<Retention>,
-    /// Why the filter is not put on a group whose policy ships.
+    /// Why a forwarding policy does not create the filter.
     pub skip: Option<Skip>,
 }
 

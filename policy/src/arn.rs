@@ -181,7 +181,7 @@ impl Destination {
         }
     }
 
-    /// The log group that it writes to unless told another, where its name tells.
+    /// Its default log group, if the name determines it.
     #[must_use]
     pub fn usual_log_group(&self) -> Option<String> {
         match self {

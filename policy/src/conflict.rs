@@ -24,7 +24,7 @@ pub struct Claim {
 pub enum Conflict {
     /// What one sets as retention does not satisfy the other, and the other way round.
     Retention,
-    /// Both have filters of one name, which is what tells whose a filter is. The arguments are
+    /// Both use the same filter name, by which a policy identifies its filters. The arguments are
     /// those in which the filters differ.
     FilterName(Vec<Argument>),
     /// One takes over what the other ships to its destination.
@@ -33,7 +33,7 @@ pub enum Conflict {
     Twice,
 }
 
-/// What a retention that one policy wrote, and would give back, is to another.
+/// What a retention that one policy wrote, and would restore, is to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Succession {
     /// Its own from now on, with what was there before.
@@ -46,8 +46,8 @@ pub enum Succession {
 
 impl Claim {
     /// The conflicts of this policy with another, each with the log groups that both claim. Two
-    /// filters of one name are a conflict on whichever log groups: the policies could not tell
-    /// apart whose a filter is when a group moves between them, or when one of them goes.
+    /// filters of one name are a conflict on any log groups: neither policy could identify its own
+    /// filters when a log group moves between them or one of them is destroyed.
     #[must_use]
     pub fn conflicts(&self, other: &Self) -> Vec<(Conflict, BTreeSet<String>)> {
         let mut conflicts = Vec::new();

@@ -6,7 +6,7 @@ use crate::{
     Subscription,
 };
 
-/// What a policy demands of every log group that it chooses.
+/// The desired state of every log group that a policy selects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
     /// The groups that must not be subscribed; None where the policy ships nothing.

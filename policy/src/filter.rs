@@ -41,14 +41,14 @@ impl SubscriptionFilter {
         }
     }
 
-    /// As CloudWatch Logs compares and keeps filters: blanks around a pattern or criteria say
-    /// nothing, a pattern of blanks alone is none, and a distribution is only that of a destination
-    /// which has shards. Whatever is wanted and whatever is found goes through this, so that what
-    /// AWS gives back in another form than it was given is no difference.
+    /// Normalizes as CloudWatch Logs does: white space around a pattern or criteria has no meaning,
+    /// a blank pattern is none, and only destinations with shards have a distribution. Applied to
+    /// desired and current filters, so that another form of the same value is not drift.
     ///
-    /// AWS returns `" "` as `""`: <https://github.com/hashicorp/terraform-provider-aws/issues/26319>.
-    /// It takes a distribution for a Firehose stream, and tells `ByLogStream` of a function that was
-    /// given none: <https://github.com/hashicorp/terraform-provider-aws/issues/8230>.
+    /// AWS returns `" "` as `""`:
+    /// <https://github.com/hashicorp/terraform-provider-aws/issues/26319>. It accepts a
+    /// distribution for a Firehose stream, and returns `ByLogStream` for a function that has none:
+    /// <https://github.com/hashicorp/terraform-provider-aws/issues/8230>.
     #[must_use]
     pub fn normalized(mut self) -> Self {
         self.pattern = self.pattern.trim().to_owned();
@@ -145,9 +145,9 @@ pub struct UnknownDistribution {
     text: String,
 }
 
-/// Which filters are ours: those with a name of ours that ship to the destination which the policy
-/// had under that name, and those that ship to a destination the policy was told to replace.
-/// Everything else is foreign: never written over and never deleted.
+/// Which filters belong to the policy: those with its filter name that forward to the destination
+/// it had under that name, and those that forward to a replaced destination. Every other filter is
+/// foreign: never updated and never deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ownership {
     /// Name and destination of the filters wanted now, and of those the policy had before.
@@ -192,7 +192,7 @@ impl Ownership {
         filters.iter().filter(|filter| self.owns(filter))
     }
 
-    /// How the subscription stands on a log group with these filters.
+    /// The state of the subscription of a log group with these filters.
     #[must_use]
     pub fn examine(
         &self,

@@ -103,8 +103,8 @@ impl Grant {
         self.function.account()
     }
 
-    /// The same under another id: what stands in while the statement is made anew, so that
-    /// CloudWatch Logs may invoke the function all the time.
+    /// The interim statement under another ID while the statement is replaced, so that CloudWatch
+    /// Logs stays authorized.
     #[must_use]
     pub fn interim(&self) -> Self {
         let rest = self.statement_id.strip_prefix(PREFIX).unwrap_or(&self.statement_id);
@@ -116,7 +116,7 @@ impl Grant {
         Self { function: self.function.clone(), statement_id: id }
     }
 
-    /// How it stands in the function's resource policy.
+    /// Its state in the function's resource policy.
     #[must_use]
     pub fn examine(&self, statements: &[Statement], known: Provenance) -> Permission {
         let interim = self.interim();
@@ -152,8 +152,8 @@ impl Grant {
     }
 }
 
-/// What the ids of all policies of one name in a region begin with. Letters, digits, `-` and `_` are
-/// all that an id may have. What a name has beside them, or has too much of, is told apart by a hash.
+/// What the ids of all policies of one name in a region begin with. Letters, digits, `-` and `_`
+/// are all that an id may have. A hash distinguishes names with other characters and longer names.
 fn stem(region: &str, policy_name: &str) -> String {
     let room = MAX_STATEMENT_ID_CHARS - PolicyId::LEN - 1;
     let name = format!("{region}-{policy_name}");
@@ -217,7 +217,7 @@ impl Statement {
 pub enum Provenance {
     /// The policy wrote it.
     Ours,
-    /// Only what it says can tell.
+    /// Only its content identifies it.
     #[default]
     Unknown,
 }
@@ -229,9 +229,9 @@ pub enum Permission {
     Active,
     /// There is no such statement.
     Missing,
-    /// The policy's statement says something else, or is still being made anew.
+    /// The policy's statement has other content, or is still being replaced.
     Differs,
-    /// A statement of somebody else has its id.
+    /// Another owner's statement has its ID.
     Conflict,
     /// One stands that is no longer wanted: of an earlier destination or name, or of a policy that
     /// no longer grants.

@@ -1,5 +1,5 @@
-//! The rules of a log aggregation policy: which log groups are chosen, what each of them must
-//! have, and how that differs from what it has.
+//! The rules of a log aggregation policy: which log groups are selected, the desired state of each,
+//! and how it differs from the current state.
 //!
 //! Everything here is a pure function of its arguments. The crate refuses to know AWS's API,
 //! Terraform, the clock and the network: the provider and the Lambdas bring what they saw and

@@ -12,16 +12,16 @@ pub struct LogGroup {
     pub class: LogGroupClass,
     /// How long it keeps its events.
     pub retention: Retention,
-    /// Its ARN, without the `:*` that some calls put behind it.
+    /// Its ARN, without the `:*` that some operations append.
     pub arn: String,
     /// What it holds, in bytes before compression.
     pub stored_bytes: u64,
-    /// When it was created, in milliseconds since 1970: tells a group from its successor of the
-    /// same name.
+    /// When it was created, in milliseconds since 1970: distinguishes it from a recreated log group
+    /// of the same name.
     pub created_ms: i64,
 }
 
-/// What a log group can do, chosen when it is created.
+/// The class of a log group, set when it is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogGroupClass {
     /// Everything.

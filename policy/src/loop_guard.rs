@@ -13,8 +13,8 @@ pub struct LoopGuard {
 const BY_DESTINATION: &str = "the destination itself writes to this log group";
 
 impl LoopGuard {
-    /// What the destination's name alone tells. A Kinesis stream's and a logical destination's
-    /// readers cannot be told from a name.
+    /// What the destination's name alone shows. The name of a Kinesis stream or a CloudWatch Logs
+    /// destination does not show its readers.
     #[must_use]
     pub fn by_name(destination: &Destination) -> Self {
         let mut guard = Self::default();
@@ -44,7 +44,7 @@ impl LoopGuard {
         }
     }
 
-    /// Every log group that must not be shipped, with why.
+    /// Every log group that would create a loop, with why.
     pub fn groups(&self) -> impl Iterator<Item = (&String, &String)> {
         self.groups.iter()
     }

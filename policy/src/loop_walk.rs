@@ -7,9 +7,9 @@ const MOST_PLACES: usize = 100;
 /// The most Firehose streams that are asked for the Kinesis stream they read: each costs a call.
 const MOST_FIREHOSES: usize = 100;
 
-/// Follows a destination to whoever works behind it, to the log groups they write to, to where
-/// those are shipped themselves, and so on until nothing new is found. It says what has to be asked
-/// ([`next`](Self::next)) and is told the [`Answer`]; who asks, and how, is somebody else's matter.
+/// Traces a destination to the resources behind it, to the log groups they write to, to where those
+/// are forwarded, and so on until nothing new is found. It returns the next question
+/// ([`next`](Self::next)) and takes its [`Answer`]; the caller makes the requests.
 ///
 /// What lies in another region or account ends the way: what works there logs there.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Answer {
 /// What following a destination showed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Walked {
-    /// Every log group that must not be shipped.
+    /// Every log group that would create a loop.
     pub guard: LoopGuard,
     /// Whether there was more behind the destination than is looked at.
     pub more: bool,
@@ -182,7 +182,7 @@ impl LoopWalk {
             self.found.missing = true;
         }
         match question {
-            // Nobody works there, so nobody logs.
+            // The resource does not exist, so it writes no logs.
             Question::LogGroupOfFunction { .. } if missing => {}
             Question::LogGroupOfFunction { arn } => self.writes(&arn, log_groups, &way),
             Question::DeliveryStream { name } => {
@@ -300,7 +300,7 @@ impl LoopWalk {
 }
 
 impl Question {
-    /// Whether it is the one that tells whether a destination exists.
+    /// Whether its answer shows whether a destination exists.
     fn is_about_a_destination(&self) -> bool {
         matches!(
             self,

@@ -1,8 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What tells a policy from all others, those of its name included: 8 hexadecimal digits that are
-/// drawn when it is created. Its statement in a function's resource policy carries them.
+/// The random ID of a policy, unique also among policies of one name: 8 hexadecimal digits that are
+/// generated when it is created. Its statement in a function's resource policy carries them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PolicyId(u32);
 

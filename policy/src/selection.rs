@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::rule::begins_with_one;
 use crate::{LogGroupClass, Rule, TagFilter, Tags};
 
-/// Which log groups a policy chooses: those for which any `select` holds and no `exclude` does.
+/// Which log groups a policy selects: those that match any `select` and no `exclude`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// The `select` blocks.
@@ -27,14 +27,13 @@ pub enum Listing {
 const MAX_LISTINGS: usize = 50;
 
 impl Selection {
-    /// Whether a log group is chosen.
+    /// Whether a log group is selected.
     #[must_use]
     pub fn chooses(&self, name: &str, class: &LogGroupClass, tags: &Tags) -> bool {
         self.judge(name, class, |filter| Some(filter.holds_for(tags))).unwrap_or_default()
     }
 
-    /// Whether a log group is chosen; None where that depends on tags of which `tagged` does not
-    /// know whether the group has them.
+    /// Whether a log group is selected; None if that depends on tags that `tagged` does not know.
     #[must_use]
     pub fn judge(
         &self,
@@ -54,8 +53,8 @@ impl Selection {
         }
     }
 
-    /// The questions whose answers together hold every log group that can be chosen. Answers are to
-    /// be checked with [`Selection::chooses`].
+    /// The listings that together contain every log group that can be selected. Answers are to be
+    /// checked with [`Selection::selects`].
     #[must_use]
     pub fn listings(&self) -> Vec<Listing> {
         let mut names = BTreeSet::new();
@@ -95,17 +94,16 @@ impl Selection {
         names.chain(prefixes.into_iter().map(Listing::Prefix)).chain(tagged).collect()
     }
 
-    /// The tags that log groups are to be looked for by, because they decide which of many are
-    /// chosen. Where a block names its log groups, their tags are better read one by one.
-    /// Those of `exclude` come last: what is to be left out has to be looked for when all that may
-    /// be chosen is known.
+    /// The tags to list log groups by, because they decide the selection among many. If a block
+    /// names its log groups, reading their tags one by one is cheaper. Those of `exclude` come
+    /// last: exclusions are looked up when all candidates are known.
     #[must_use]
     pub fn tag_filters(&self) -> Vec<&TagFilter> {
         let (selected, excluded) = (unnamed_tags(&self.select), unnamed_tags(&self.exclude));
         selected.difference(&excluded).chain(&excluded).copied().collect()
     }
 
-    /// Whether the answers to some questions hold every log group that this can choose.
+    /// Whether these listings contain every log group that this can select.
     #[must_use]
     pub fn is_covered_by(&self, asked: &[Listing]) -> bool {
         self.listings().iter().all(|needed| {
@@ -119,8 +117,7 @@ impl Selection {
         })
     }
 
-    /// The names, where the selection is by exact names alone: then it chooses these and no
-    /// others, whichever groups there are.
+    /// The names, if the selection is by exact names alone: then it selects these and no others.
     #[must_use]
     pub fn exact_names(&self) -> Option<BTreeSet<&str>> {
         let mut rules = self.select.iter().chain(&self.exclude);

@@ -2,11 +2,10 @@ use std::fmt;
 
 use crate::{LogGroupClass, LoopGuard};
 
-/// Why a chosen log group is not subscribed.
+/// Why a selected log group is not subscribed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Skip {
-    /// The destination's own work writes to it, and this is how: what it ships would come back to
-    /// it for ever.
+    /// The destination or a resource behind it writes to it, by this path: log recursion.
     Loop(String),
     /// Its class has no subscription filters.
     Class(LogGroupClass),

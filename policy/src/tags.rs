@@ -15,7 +15,8 @@ const MAX_KEY_CHARACTERS: usize = 128;
 const MAX_VALUE_CHARACTERS: usize = 256;
 
 impl TagFilter {
-    /// From key and value of each tag, where a `*` in a value stands for any text, also for none.
+    /// From key and value of each tag, where a `*` in a value matches any string, including an
+    /// empty one.
     ///
     /// # Errors
     /// When no log group can have such tags, with the tag and what is wrong with it.

@@ -7,7 +7,7 @@ pub struct WrittenRetention {
     pub before: Retention,
     /// What the policy wrote last.
     pub wrote: Retention,
-    /// When the group was created, in milliseconds: tells it from another of its name.
+    /// When the log group was created, in milliseconds: distinguishes it from a recreated one.
     pub created_ms: i64,
 }
 

@@ -1,5 +1,5 @@
-//! Which log groups there are of what a selection asks for, and which of them it chooses. Tags are
-//! looked at only where they decide.
+//! The log groups of a selection's listings, and which of them it selects. Tags are read only if
+//! they decide.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::aws::{CallError, Cause, IN_FLIGHT, Reader};
 /// The answer to what a selection asks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inventory {
-    /// What was asked, and every log group in the answer, chosen or not.
+    /// The listings, and every log group in them, selected or not.
     pub(crate) asked: Vec<Listing>,
     pub(crate) listed: BTreeMap<String, LogGroup>,
     pub(crate) tag_index: TagIndex,
@@ -40,7 +40,7 @@ pub(crate) async fn held<'n>(
 }
 
 impl Inventory {
-    /// Lists what a selection may choose.
+    /// Lists the candidates of a selection.
     pub(crate) async fn take(
         reader: &Reader,
         selection: &Selection,
@@ -67,7 +67,7 @@ impl Inventory {
         Ok(Self { asked, listed, tag_index })
     }
 
-    /// The log groups that a selection chooses; those in `passed_over` are not looked at.
+    /// The log groups that a selection matches; those in `passed_over` are not considered.
     pub(crate) async fn selected(
         &mut self,
         reader: &Reader,
@@ -113,7 +113,7 @@ fn untagged(asked: &[Listing], filter: &TagFilter) -> Vec<Listing> {
 }
 
 impl TagIndex {
-    /// Whether a selection chooses a log group; None where only its tags can tell.
+    /// Whether a selection matches a log group; None if that depends on its tags.
     pub(crate) fn judge(&self, selection: &Selection, group: &LogGroup) -> Option<bool> {
         selection.judge(&group.name, &group.class, |filter| self.has(&group.name, filter))
     }

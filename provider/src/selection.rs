@@ -19,7 +19,7 @@ tfplugin::object! {
     }
 }
 
-/// With the blocks that choose log groups.
+/// With the blocks that select log groups.
 pub(crate) fn blocks(block: Block) -> Block {
     block
         .block(
@@ -37,7 +37,7 @@ pub(crate) fn blocks(block: Block) -> Block {
         )
 }
 
-/// Tells of blocks that say nothing.
+/// Reports empty blocks.
 pub(crate) fn validate(
     name: &'static str,
     blocks: &Attr<Vec<RuleBlock>>,
@@ -54,7 +54,7 @@ pub(crate) fn validate(
 ///
 /// # Errors
 /// When a regex does not compile or no log group can have the tags, which the checks of the
-/// attributes have told before.
+/// attributes have reported before.
 pub(crate) fn selection(
     select: &Attr<Vec<RuleBlock>>,
     exclude: &Attr<Vec<RuleBlock>>,
@@ -65,7 +65,7 @@ pub(crate) fn selection(
     Ok(Selection { select: rules(select)?, exclude: rules(exclude)? })
 }
 
-/// A block that chooses nothing that could be.
+/// An invalid block.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidRule {
     #[error(transparent)]

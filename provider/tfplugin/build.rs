@@ -6,7 +6,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("cargo::rerun-if-changed={file}");
     }
     tonic_prost_build::configure()
-        // A procedure nobody wrote answers that it is not implemented, which Terraform expects of
+        // A procedure without an implementation returns unimplemented, which Terraform expects of
         // procedures newer than the provider.
         .generate_default_stubs(true)
         .compile_fds(protox::compile(files, ["proto"])?)?;

@@ -44,7 +44,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// The earliest time that an archive can tell: 1980.
+    /// The earliest time that an archive can represent: 1980.
     pub fn earliest() -> Self {
         const BEGIN_OF_1980: i64 = 315_532_800;
 
@@ -59,7 +59,7 @@ impl Stamp {
     /// The time that `SOURCE_DATE_EPOCH` gives, in seconds since 1970; the earliest without it.
     ///
     /// # Errors
-    /// When it is not a number, or no time that an archive can tell: 1980 to 2107.
+    /// When it is not a number, or not a time that an archive can represent: 1980 to 2107.
     pub fn from_source_date_epoch(epoch: Option<&str>) -> anyhow::Result<Self> {
         let Some(epoch) = epoch else { return Ok(Self::earliest()) };
         let stamp = |epoch: &str| -> anyhow::Result<Self> {

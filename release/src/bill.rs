@@ -10,7 +10,7 @@ use crate::product::{Product, VERSION};
 /// What is in the program of a product.
 ///
 /// # Errors
-/// When the compiler does not tell its version.
+/// When the compiler does not report its version.
 pub fn render(product: &Product, crates: &Crates) -> anyhow::Result<String> {
     let library = library(&compile::compiler_version()?);
     let linked = crates.all.iter().filter(|(id, _)| **id != crates.root);

@@ -1,4 +1,4 @@
-//! The programs of a release, compiled so that nothing in them tells where.
+//! The programs of a release, compiled without paths of the build machine.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub fn cargo() -> OsString {
 /// The target of the machine this runs on.
 ///
 /// # Errors
-/// When the compiler does not tell.
+/// When the compiler does not report.
 pub fn host() -> anyhow::Result<String> {
     let version = rustc(&["--version", "--verbose"])?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
@@ -34,7 +34,7 @@ pub fn host() -> anyhow::Result<String> {
 /// The version of the compiler, and so of the standard library that it links.
 ///
 /// # Errors
-/// When the compiler does not tell.
+/// When the compiler does not report.
 pub fn compiler_version() -> anyhow::Result<String> {
     let version = rustc(&["--version", "--verbose"])?;
     let release = version.lines().find_map(|line| line.strip_prefix("release: "));
@@ -44,7 +44,7 @@ pub fn compiler_version() -> anyhow::Result<String> {
 /// The targets whose standard library is installed. None is ever fetched.
 ///
 /// # Errors
-/// When the compiler does not tell where it lies.
+/// When the compiler does not report where it lies.
 pub fn installed_targets() -> anyhow::Result<Vec<String>> {
     let libraries = Path::new(rustc(&["--print", "sysroot"])?.trim()).join("lib/rustlib");
     let entries = std::fs::read_dir(&libraries)

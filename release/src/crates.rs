@@ -19,7 +19,7 @@ pub struct Crate {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Its licence as an SPDX expression.
+    /// Its license as an SPDX expression.
     pub license: String,
     /// Who wrote it, as far as it tells.
     pub authors: Vec<String>,
@@ -47,7 +47,7 @@ impl Crates {
     /// yet is an error.
     ///
     /// # Errors
-    /// What cargo said; a crate that names no licence.
+    /// What cargo said; a crate that names no license.
     pub fn linked(package: &str, target: &str) -> anyhow::Result<Self> {
         let tree = cargo(&[
             "tree",
@@ -79,7 +79,7 @@ impl Crates {
 /// Every crate that is used for a target in any way, also for tests.
 ///
 /// # Errors
-/// What cargo said; a crate that names no licence.
+/// What cargo said; a crate that names no license.
 pub fn described(target: &str) -> anyhow::Result<BTreeMap<Id, Crate>> {
     let metadata = cargo(&["metadata", "--format-version", "1", "--filter-platform", target])?;
     let metadata: Metadata =

@@ -1,9 +1,9 @@
-//! What is published, and how it comes about: the provider's archives as a Terraform registry wants
-//! them, the Lambda functions' and the report's archives, checksums, bills of materials and licences.
+//! Builds everything that is published: the provider's archives for a Terraform registry, the
+//! archives of the Lambda functions and the report, checksums, SBOMs and licenses.
 //!
 //! The same commit gives the same bytes: times, order and permissions in an archive are fixed, and
-//! nothing tells where it was compiled. Nothing is ever fetched: what cannot be made for want of a
-//! compiler target is named. Uploading is not done here.
+//! no path of the build machine is included. Nothing is downloaded: a missing compiler target is
+//! reported. Uploading is not done here.
 
 pub mod product;
 

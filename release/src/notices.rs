@@ -1,4 +1,4 @@
-//! The licences of what is linked into a program, which have to go along with it.
+//! The licenses of what is linked into a program, which have to go along with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::crates::{Crate, Crates};
 
-/// How the names of files with licences begin.
+/// How the names of files with licenses begin.
 const FILES: [&str; 6] = ["license", "licence", "copying", "copyright", "notice", "unlicense"];
 
 /// What the standard library is under, as its authors describe it.
@@ -16,10 +16,10 @@ const STANDARD_LIBRARY: &str = "The Rust standard library is linked too. It is u
                                 Apache-2.0, copyright The Rust Project Developers:\n\
                                 https://github.com/rust-lang/rust/blob/main/COPYRIGHT\n";
 
-/// Every crate with its licence, and every licence's text once.
+/// Every crate with its license, and every license's text once.
 ///
 /// # Errors
-/// A crate that brings no licence, and names none whose text is known.
+/// A crate that brings no license, and names none whose text is known.
 pub fn render(program: &str, crates: &Crates) -> anyhow::Result<String> {
     let foreign = || crates.all.values().filter(|it| it.checksum.is_some());
     ensure!(foreign().next().is_some(), "{program} uses no crate of anybody else's");
@@ -61,7 +61,7 @@ fn texts<'a>(crates: impl Iterator<Item = &'a Crate> + Clone) -> anyhow::Result<
     Ok(texts)
 }
 
-/// The files of a crate that tell of licences, also those of other code it carries.
+/// The files of a crate that tell of licenses, also those of other code it carries.
 fn files(dir: &Path) -> anyhow::Result<Vec<String>> {
     let mut texts = Vec::new();
     let mut entries: Vec<_> = std::fs::read_dir(dir)
@@ -83,7 +83,7 @@ fn files(dir: &Path) -> anyhow::Result<Vec<String>> {
     Ok(texts)
 }
 
-/// A crate that forgot the file takes that of one from the same repository with the same licence.
+/// A crate that forgot the file takes that of one from the same repository with the same license.
 fn of_a_sibling(it: &Crate, all: &[&Crate]) -> anyhow::Result<Vec<String>> {
     for other in all {
         if it.repository.is_some()
@@ -99,7 +99,7 @@ fn of_a_sibling(it: &Crate, all: &[&Crate]) -> anyhow::Result<Vec<String>> {
     Ok(Vec::new())
 }
 
-/// The standard text of the licence, or of the first that the crate offers.
+/// The standard text of the license, or of the first that the crate offers.
 fn standard(it: &Crate) -> anyhow::Result<Vec<String>> {
     let expression = spdx::Expression::parse(&it.license)
         .map_err(|error| anyhow::anyhow!("{error}"))

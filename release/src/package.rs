@@ -25,8 +25,8 @@ impl Package {
     /// Writes a product's archive and its bill of materials; the answer is the archive.
     ///
     /// # Errors
-    /// When cargo does not tell what is in the program, a crate brings no licence, a function would
-    /// not start in Lambda, or a file cannot be read or written.
+    /// When cargo does not report what is in the program, a crate brings no license, a function
+    /// would not start in Lambda, or a file cannot be read or written.
     pub fn add(&self, product: &Product, program: &Path, target: &str) -> anyhow::Result<PathBuf> {
         let content =
             std::fs::read(program).with_context(|| format!("reading {}", program.display()))?;

@@ -18,7 +18,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account nobody else in this process has.
+    /// An account that is unique in this process.
     pub fn new(aws: &Ministack) -> Self {
         Self::at(aws.endpoint(), &fresh_id())
     }
@@ -90,7 +90,7 @@ impl Account {
     }
 }
 
-/// The twelve digits of an account nobody else in this process has.
+/// An account ID that is unique in this process.
 fn fresh_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
     NEXT.fetch_add(1, Ordering::Relaxed).to_string()

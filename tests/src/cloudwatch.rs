@@ -104,7 +104,7 @@ impl CloudWatchLogs {
         self.done("DeleteRetentionPolicy", &json!({"logGroupName": group}))
     }
 
-    /// Puts a subscription filter for all lines, over one of the same name.
+    /// Creates a subscription filter for all events, or updates the one of this name.
     ///
     /// # Errors
     /// When AWS refuses, or no answer comes.
@@ -112,7 +112,7 @@ impl CloudWatchLogs {
         self.put_filter_with_pattern(group, name, destination, "")
     }
 
-    /// Puts a subscription filter, over one of the same name.
+    /// Creates a subscription filter, or updates the one of this name.
     ///
     /// # Errors
     /// When AWS refuses, or no answer comes.

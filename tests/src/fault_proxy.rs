@@ -1,5 +1,5 @@
-//! A proxy in front of the AWS of the tests: it remembers every call, and lets chosen ones fail,
-//! wait, or lose their connection.
+//! A proxy in front of the AWS of the tests: it records every call, and by rule fails, delays or
+//! disconnects calls.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;

@@ -94,7 +94,7 @@ impl Function {
                 if let Ok(line) = serde_json::from_str::<Value>(&line)
                     && line["logagg"] == "summary"
                 {
-                    // Nobody may be waiting for it.
+                    // Its receiver may be gone.
                     let _ = summarize.send(line);
                 }
             }

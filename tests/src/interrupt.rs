@@ -1,5 +1,5 @@
-//! Ctrl-C in a program that has things to clean up: what runs is told to stop, what waits gives
-//! up, and then everything ends in order.
+//! Ctrl-C in a program that has to clean up: running work is cancelled, waits end, and then
+//! everything ends in order.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,12 +39,12 @@ pub fn watch(give_up: fn()) -> anyhow::Result<()> {
     })
 }
 
-/// Whether this process was told to stop.
+/// Whether this process was interrupted.
 pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// Gives up when this process was told to stop.
+/// Fails when this process was interrupted.
 ///
 /// # Errors
 /// When it was.

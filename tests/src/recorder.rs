@@ -1,4 +1,4 @@
-//! A proxy between the shipper and a server that remembers every exchange.
+//! A proxy between the shipper and a server that records every exchange.
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-/// Made by the first test that needs it. When that fails it fails for all of them, without trying
-/// again; the first one tells the whole story.
+/// Made by the first test that needs it. When that fails it fails for all of them, without a retry;
+/// the first one reports the whole error.
 #[derive(Debug)]
 pub(crate) struct Shared<T>(OnceLock<Result<T, String>>);
 

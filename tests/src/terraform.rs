@@ -288,7 +288,7 @@ impl Running {
     /// Kills the providers that Terraform runs, waits for their end, and Terraform lives.
     ///
     /// # Errors
-    /// When the system does not tell what they are.
+    /// When the system does not report what they are.
     pub fn kill_providers(&self) -> anyhow::Result<()> {
         let terraform = Pid::from_raw(i32::try_from(self.child.id()).context("a process id")?);
         let providers = living(|process| process.parent == terraform.as_raw())?;
@@ -364,7 +364,7 @@ pub struct Run {
     status: ExitStatus,
     /// What it printed.
     pub stdout: String,
-    /// What it printed on standard error; without colour that is where errors go.
+    /// What it printed on standard error; without color that is where errors go.
     pub stderr: String,
 }
 

@@ -19,7 +19,7 @@ pub fn root() -> &'static Path {
 /// The folder this process was built into, such as `target/debug`.
 ///
 /// # Errors
-/// When the system does not tell where the running program lies.
+/// When the system does not report where the running program lies.
 pub fn build_dir() -> anyhow::Result<PathBuf> {
     let exe = std::env::current_exe().context("asking for the path of the running program")?;
     let mut dir = exe.parent().unwrap_or(Path::new("."));

@@ -74,7 +74,7 @@ pub(crate) fn a_selection_within_what_was_listed_is_planned_group_by_group() {
     scene.ships_nowhere("/app/b");
     scene.plan_is_empty();
 
-    // And back again: the group is still remembered, though it was not chosen.
+    // And back again: the group is still remembered, though it was not selected.
     scene.policy(&policy);
     scene.plan();
     assert_eq!(scene.planned().log_groups(), json!({"/app/b": [null, entry("active", 30)]}));

@@ -19,7 +19,8 @@ fn a_name_that_is_taken_is_skipped_with_who_holds_it_until_it_is_free() {
     scene.ships("/app/a", &scene.shipper());
     scene.ships("/app/b", &elsewhere);
     let state = scene.state();
-    let reason = format!("name taken: a filter of this name that is not ours ships to {elsewhere}");
+    let reason =
+        format!("name taken: another owner's filter with this name forwards to {elsewhere}");
     assert_eq!(state["skipped"], json!({"/app/b": reason}));
     assert_eq!(state["pending"], 0);
     assert_eq!(state["log_groups"]["/app/b"]["subscription"], json!(null));
@@ -42,7 +43,7 @@ fn a_full_group_is_skipped_and_not_asked_again_until_its_filters_change() {
     scene.policy(&skipping(&scene));
     scene.proxy.on("PutSubscriptionFilter").group("/app/full").fail(AwsError::limit_exceeded());
     let apply = scene.apply();
-    assert!(!apply.text().contains("not yet as the policy says"), "{apply}");
+    assert!(!apply.text().contains("not yet compliant with the policy"), "{apply}");
     let reason = "full: the log group is at its quota of subscription filters";
     assert_eq!(scene.state()["skipped"], json!({"/app/full": reason}));
     assert_eq!(scene.state()["pending"], 0);
@@ -126,7 +127,7 @@ fn another_filter_name_frees_a_log_group_in_the_plan_that_gives_it() {
         });
         scene.policy(&format!("{policy}\nfilter_name = \"other\""));
         let plan = scene.plan();
-        assert!(!plan.text().contains("Filter name taken"), "{on_conflict}: {plan}");
+        assert!(!plan.text().contains("Filter name already in use"), "{on_conflict}: {plan}");
         scene.apply_plan();
         let filters = scene.logs.filters("/app/b").unwrap();
         let ships = filters

@@ -1,4 +1,4 @@
-//! Policies of one configuration that cannot both hold are told so, before anything is written.
+//! Conflicting policies of one configuration are reported before anything is written.
 
 use crate::scene::{Scene, says};
 

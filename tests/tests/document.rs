@@ -1,4 +1,4 @@
-//! The policy as a text, for whoever applies it between two runs of Terraform.
+//! The policy document, for the enforcer, which applies it between two runs of Terraform.
 
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ fn a_thousand_names_are_all_in_it() {
 
 #[test]
 fn a_sensitive_argument_shows_in_the_document() {
-    // Terraform does not tell a provider what is sensitive: the guide on security says so.
+    // Terraform does not report a provider what is sensitive: the guide on security says so.
     let scene = Scene::with_groups(&["/app/a"]);
     scene.configuration(&format!(
         "variable \"pattern\" {{\n  default   = \"hidden-pattern\"\n  sensitive = true\n}}\n\

@@ -1,4 +1,4 @@
-//! What somebody else changed is what the plan shows, and what the apply mends.
+//! The plan shows what another client changed, and apply corrects it.
 
 use logagg_e2e::terraform::Terraform;
 use serde_json::json;
@@ -33,7 +33,7 @@ pub(crate) fn a_redirected_filter_is_drift_and_belongs_to_another_owner() {
     scene.logs.put_filter("/app/b", NAME, &elsewhere).unwrap();
     let plan = scene.plan();
     says(&plan, "~ subscription = \"differs (destination_arn)\" -> \"active\"");
-    says(&plan, "Warning: Filter name taken on 1 log group");
+    says(&plan, "Warning: Filter name already in use on 1 log group");
     says(
         &plan,
         &format!(
@@ -50,7 +50,7 @@ pub(crate) fn a_redirected_filter_is_drift_and_belongs_to_another_owner() {
     says(&apply, &elsewhere);
     scene.ships("/app/b", &elsewhere);
     assert!(scene.writes().is_empty());
-    // It stays the state's truth, until whoever did that takes it back.
+    // It remains in the state until the other owner reverts it.
     assert_eq!(scene.state()["log_groups"]["/app/b"], entry("differs (destination_arn)", 30));
     scene.logs.delete_filter("/app/b", NAME).unwrap();
     scene.apply();

@@ -12,7 +12,7 @@ fn a_refusal_in_the_middle_of_a_create_is_a_warning_and_taints_nothing() {
     scene.policy(&scene.usual_policy());
     scene.proxy.on("PutSubscriptionFilter").group("/app/b").fail(AwsError::limit_exceeded());
     let apply = scene.apply();
-    says(&apply, "Warning: 1 log group not yet as the policy says");
+    says(&apply, "Warning: 1 log group not yet compliant with the policy");
     says(
         &apply,
         "PutSubscriptionFilter failed: LimitExceededException: Resource limit exceeded. /app/b The \
@@ -42,7 +42,7 @@ fn a_permission_lost_in_the_middle_of_a_create_is_a_warning_too() {
     scene.policy(&scene.usual_policy());
     scene.proxy.on("PutRetentionPolicy").fail(AwsError::access_denied("PutRetentionPolicy"));
     let apply = scene.apply();
-    says(&apply, "Warning: 3 log groups not yet as the policy says");
+    says(&apply, "Warning: 3 log groups not yet compliant with the policy");
     says(&apply, "PutRetentionPolicy failed: AccessDeniedException");
     says(&apply, "/app/a /app/b /app/c");
     says(
@@ -209,11 +209,7 @@ fn a_failed_listing_never_looks_like_fewer_groups() {
         "The provider looked for the policy's log groups in eu-central-1. DescribeLogGroups \
          failed: AccessDeniedException",
     );
-    says(
-        &plan,
-        "Without the whole list it would take log groups for deleted that are not, so it goes no \
-         further.",
-    );
+    says(&plan, "From a partial list it would treat existing log groups as deleted, so it stops.");
     let apply = scene.apply_fails();
     says(&apply, "DescribeLogGroups");
     assert!(scene.writes().is_empty());
@@ -238,7 +234,7 @@ fn a_failed_destroy_keeps_the_rest_in_the_state() {
     let destroy = scene.run(1, Terraform::destroy);
     says(&destroy, "Error: 1 log group still subscribed");
     says(&destroy, "/app/b");
-    says(&destroy, "These stay in the state; destroy again to delete the rest.");
+    says(&destroy, "These remain in the state; destroy again to delete the rest.");
     scene.ships_nowhere("/app/a");
     scene.ships("/app/b", &scene.shipper());
     assert!(scene.state()["log_groups"]["/app/b"].is_object());
@@ -260,8 +256,8 @@ fn credentials_of_another_account_touch_nothing() {
     says(
         &plan,
         &format!(
-            "This policy was made in account {ours}, and the credentials in hand are those of \
-             account {}. Nothing was touched.",
+            "This policy was created in account {ours}, and the current credentials belong to \
+             account {}. Nothing was changed.",
             other.id()
         ),
     );

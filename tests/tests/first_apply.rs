@@ -147,7 +147,7 @@ pub(crate) fn a_destination_made_in_the_same_apply_is_no_obstacle() {
     scene.ships("/app/a", &scene.shipper());
     scene.plan_is_empty();
 
-    // Unknown once more, when there are groups already: each may change, none disappears.
+    // Unknown again, when there are groups already: each may change, none disappears.
     let other = scene.account.function_arn("other");
     configuration(&other);
     scene.plan();

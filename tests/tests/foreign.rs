@@ -48,7 +48,7 @@ fn another_owners_filter_of_our_name_stops_the_first_apply_before_it_writes() {
     }
     scene.policy(&scene.usual_policy());
     let apply = scene.apply_fails();
-    says(&apply, "Error: Filter name taken on 2 log groups");
+    says(&apply, "Error: Filter name already in use on 2 log groups");
     says(
         &apply,
         &format!(

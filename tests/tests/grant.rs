@@ -41,7 +41,7 @@ fn call(scene: &Scene, method: &str, path: &str, input: &Value) -> Value {
     scene.account.api().lambda(method, &path, input).unwrap().unwrap()
 }
 
-/// Somebody else's hand in a function's resource policy.
+/// another owner's hand in a function's resource policy.
 fn add(scene: &Scene, name: &str, id: &str, principal: &str) {
     let input =
         json!({"StatementId": id, "Action": "lambda:InvokeFunction", "Principal": principal});
@@ -81,7 +81,7 @@ fn ours(scene: &Scene, name: &str) -> String {
     id.clone()
 }
 
-/// Puts another statement in the place of ours.
+/// Replaces our statement with another.
 #[track_caller]
 fn alter(scene: &Scene, name: &str, principal: &str) {
     let id = ours(scene, name);
@@ -139,7 +139,9 @@ pub(crate) fn it_is_granted_before_the_filters_and_revoked_after_them() {
     says(&plan, "+ invoke_permission = \"active\"");
     says(
         &plan,
-        &format!("A statement in the resource policy of {sink} lets CloudWatch Logs invoke it."),
+        &format!(
+            "A statement in the resource policy of {sink} allows CloudWatch Logs to invoke it."
+        ),
     );
     scene.apply_plan();
     let put = "PutSubscriptionFilter".to_owned();
@@ -276,12 +278,15 @@ pub(crate) fn a_statement_that_took_the_place_of_ours_is_left_alone() {
     let scene = granted(&["/app/a"]);
     alter(&scene, "sink", "events.amazonaws.com");
     let plan = scene.plan();
-    says(&plan, "~ invoke_permission = \"taken\" -> \"active\"");
+    says(&plan, "~ invoke_permission = \"conflict\" -> \"active\"");
     says(&plan, "Warning: Statement ID already in use");
-    says(&plan, "Apply will leave it alone and report an error.");
+    says(&plan, "Apply will not change it and will report an error.");
     says(&scene.apply_fails(), "Error: Statement ID already in use");
     assert_eq!(scene.state()["invoke_permission"], "conflict");
-    says(&scene.destroy(), "which is no longer the one that this policy made. It was left alone.");
+    says(
+        &scene.destroy(),
+        "which has been changed since this policy added it. It was not removed.",
+    );
     let left = statements(&scene, "sink");
     assert_eq!(left[0]["Principal"], json!({"Service": "events.amazonaws.com"}));
     scene.ships_nowhere("/app/a");
@@ -352,8 +357,9 @@ fn a_full_resource_policy_says_what_to_do() {
     says(
         &apply,
         &format!(
-            "in the resource policy of {sink} that lets CloudWatch Logs invoke it. No filter was \
-             created. AddPermission failed: PolicyLengthExceededException: The final policy size ("
+            "in the resource policy of {sink} that allows CloudWatch Logs to invoke it. No filter \
+             was created. AddPermission failed: PolicyLengthExceededException: The final policy \
+             size ("
         ),
     );
     says(
@@ -403,7 +409,7 @@ fn each_missing_permission_is_named() {
     let destroy = scene.run(1, logagg_e2e::terraform::Terraform::destroy);
     says(&destroy, "Error: Permission could not be revoked");
     says(&destroy, &statement("RemovePermission"));
-    says(&destroy, "It stays in the state; the next apply or destroy tries again.");
+    says(&destroy, "It remains in the state; the next apply or destroy retries.");
     assert_eq!(scene.state()["invoke_permission"], "active");
     scene.ships_nowhere("/app/a");
     account.allow_all();
@@ -419,7 +425,7 @@ fn what_could_not_be_revoked_is_drift_and_the_next_apply_revokes_it() {
     scene.policy(&granting(&scene, &next));
     let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
     account.deny("lambda:RemovePermission");
-    says(&scene.apply_fails(), "and that the policy no longer needs.");
+    says(&scene.apply_fails(), "and is no longer needed.");
     scene.ships("/app/a", &next);
     assert_eq!(scene.state()["invoke_permission"], "not revoked");
     assert_eq!(scene.state()["pending"], 1);
@@ -462,7 +468,7 @@ fn a_first_filter_that_is_refused_takes_it_back_and_leaves_no_state() {
     // Where it cannot be taken back there is a state, which is not tainted.
     account.deny("lambda:RemovePermission");
     let apply = scene.apply();
-    says(&apply, "Warning: 2 log groups not yet as the policy says");
+    says(&apply, "Warning: 2 log groups not yet compliant with the policy");
     assert_eq!(scene.resource()["tainted"], json!(null));
     let state = scene.state();
     assert_eq!(state["invoke_permission"], "active");

@@ -1,4 +1,4 @@
-//! Plans that go further than anybody thought possible.
+//! Safety limits: `max_changes` and `min_matches`.
 
 use crate::scene::{Scene, says};
 

@@ -59,7 +59,7 @@ pub(crate) fn another_address_without_a_moved_block_ends_with_the_same_filters()
     scene.configuration(&resource("other", &scene.usual_policy()));
     let plan = scene.plan();
     says(&plan, "Warning: 2 log groups handed over to another policy");
-    says(&plan, "write a moved block");
+    says(&plan, "add a moved block");
     // The new policy has answered before the old one deletes anything.
     let gate = scene.proxy.on("DeleteSubscriptionFilter").hold();
     let apply = scene.terraform.start(&["apply", "-no-color", "plan"]).unwrap();
@@ -232,7 +232,7 @@ fn a_create_that_is_refused_leaves_the_old_policy_its_own_to_delete() {
     scene.logs.put_filter("/lib/b", NAME, &foreign).unwrap();
     let wider = scene.usual_policy().replace("\"/app/\"", "\"/app/\", \"/lib/\"");
     scene.configuration(&resource("other", &wider));
-    says(&scene.apply_fails(), "Error: Filter name taken on 1 log group");
+    says(&scene.apply_fails(), "Error: Filter name already in use on 1 log group");
     scene.logs.delete_filter("/lib/b", NAME).unwrap();
     scene.apply();
     scene.ships("/app/a", &scene.shipper());

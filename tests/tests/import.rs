@@ -107,7 +107,7 @@ fn an_import_id_that_is_none_says_what_one_is() {
     let check = |id: &str, why: &str| {
         let import = import(&scene, 1, "logagg_policy.it", id);
         says(&import, "Error: Invalid import ID");
-        says(&import, &format!("{id:?} is not the id of a policy. {why}"));
+        says(&import, &format!("{id:?} is not the import ID of a policy. {why}"));
         says(&import, "NAME, NAME@REGION or NAME@REGION@ROLE_ARN");
     };
     check("@eu-west-1", "A subscription filter's name has 1 to 512 characters, and this has 0.");

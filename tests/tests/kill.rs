@@ -1,5 +1,5 @@
-//! The provider is killed at every call that it makes in a create, an update and a destroy, alone
-//! or with Terraform: doing the same again leads to what the policy says, and nobody else is harmed.
+//! The provider is killed at every call of a create, an update and a destroy, alone or with
+//! Terraform: applying again reconciles the policy, and nothing else is changed.
 
 use std::collections::BTreeMap;
 use std::fs::File;

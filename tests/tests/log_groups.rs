@@ -86,7 +86,7 @@ fn a_policy_for_what_was_found_is_planned_group_by_group_from_the_first_plan_on(
         scene.shipper()
     ));
     scene.plan();
-    // Born between plan and apply: the plan keeps what the data source saw.
+    // Created between plan and apply: the plan keeps what the data source read.
     scene.logs.create_group("/app/c").unwrap();
     scene.apply_plan();
     scene.ships("/app/a", &scene.shipper());
@@ -133,7 +133,7 @@ fn a_list_that_is_not_whole_is_none() {
     scene.configuration(&data("select {\n  name_prefixes = [\"/app/\"]\n}"));
     let run = scene.plan_fails();
     says(&run, "Error: Log groups could not be read");
-    says(&run, "A list that is not whole would be wrong, so there is none.");
+    says(&run, "A partial list would be wrong, so none is returned.");
     says(&run, "\"Action\": \"logs:DescribeLogGroups\"");
 }
 

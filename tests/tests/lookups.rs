@@ -1,4 +1,4 @@
-//! What only improves a plan never holds it up, and is told of where it could not be looked at.
+//! Optional reads never delay a plan, and are reported if they fail.
 
 use logagg_e2e::account::REGION;
 use logagg_e2e::fault_proxy::AwsError;

@@ -333,7 +333,7 @@ fn a_loop_that_arises_between_plan_and_apply_is_that_groups_error() {
     let here = here(&scene);
     function(&here, "shipper", "/app/new");
     let apply = scene.run(1, Terraform::apply_plan);
-    says(&apply, &format!("Shipping it would close a {ITSELF}."));
+    says(&apply, &format!("Forwarding it would create a {ITSELF}."));
     scene.ships_nowhere("/app/new");
     scene.ships("/app/other", &scene.shipper());
     // From then on it is known.
@@ -366,7 +366,7 @@ fn a_deleted_destination_is_reported_by_every_plan() {
     here(&scene).remove_function("shipper");
     let plan = scene.run(0, |terraform| terraform.plan(&[]));
     says(&plan, "Warning: Destination not found: function shipper");
-    says(&plan, "CloudWatch Logs drops their log events, and what is dropped is lost.");
+    says(&plan, "CloudWatch Logs drops their log events, which are lost.");
     says(&plan, "on main.tf line");
     let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
     account.deny("lambda:GetFunctionConfiguration");

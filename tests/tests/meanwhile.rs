@@ -14,7 +14,8 @@ fn a_group_created_between_plan_and_apply_waits_for_the_next_plan() {
     let apply = scene.apply_plan();
     says(
         &apply,
-        "Warning: 1 log group came into the selection since the plan (ship@eu-central-1) with logagg_policy.it, on main.tf line",
+        "Warning: 1 log group newly selected since the plan (ship@eu-central-1) with \
+         logagg_policy.it, on main.tf line",
     );
     says(
         &apply,

@@ -125,7 +125,7 @@ fn a_log_group_without_room_is_tried_once_and_counted() {
     fill(&scene, "/app/full");
     scene.policy(&scene.usual_policy());
     let apply = scene.apply();
-    says(&apply, "Warning: 1 log group not yet as the policy says");
+    says(&apply, "Warning: 1 log group not yet compliant with the policy");
     says(&apply, "PutSubscriptionFilter failed: LimitExceededException: Resource limit exceeded.");
     assert_eq!(scene.proxy.calls_of("PutSubscriptionFilter").len(), 2, "never tried again");
     assert_eq!(scene.state()["pending"], 1);

@@ -1,4 +1,4 @@
-//! What CloudWatch Logs gives back in another form than it was given.
+//! Values that CloudWatch Logs returns in another form than written.
 
 use logagg_e2e::account::REGION;
 use logagg_e2e::simulator::{DeliveryStream, Role, Simulator};

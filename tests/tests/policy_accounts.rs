@@ -168,7 +168,7 @@ fn credentials_of_another_account_are_refused_by_a_plan_without_a_refresh_too() 
     scene.terraform.set_environment(environment);
     let plan = scene.run(1, |terraform| terraform.plan(&["-refresh=false"]));
     says(&plan, "Error: State of another account");
-    says(&plan, &format!("the credentials in hand are those of account {}", other.id()));
+    says(&plan, &format!("the current credentials belong to account {}", other.id()));
 }
 
 #[test]
@@ -195,7 +195,8 @@ fn a_policy_whose_role_can_no_longer_be_assumed_is_planned_without_a_refresh() {
     says(&plan, "could not be assumed");
     says(
         &plan,
-        "A refresh works with the role that is in the state. Where the configuration has another role or external_id, apply once with -refresh=false.",
+        "A refresh uses the role that is in the state. If the configuration has another role or \
+         external_id, apply once with -refresh=false.",
     );
     scene.run(0, |terraform| {
         terraform.run(&["apply", "-no-color", "-auto-approve", "-refresh=false"])

@@ -1,5 +1,5 @@
-//! An incremental refresh asks only where something can have changed, and shows what a full one
-//! would. A simulator plays CloudTrail, which tells of every write, late and out of order.
+//! An incremental refresh reads only what can have changed, and shows what a full one would. The
+//! simulator's CloudTrail delivers every write, late and out of order.
 
 use std::time::{Duration, SystemTime};
 
@@ -30,7 +30,7 @@ fn refreshed(rules: Builder, groups: &[&str]) -> Scene {
     scene.policy(&incremental(&scene));
     scene.apply();
     refresh(&scene);
-    // What was written by the first apply is asked once, when CloudTrail tells of it.
+    // What the first apply wrote is read once, when CloudTrail delivers it.
     aws(&scene).advance(Duration::from_hours(2));
     refresh(&scene);
     aws(&scene).advance(Duration::from_hours(2));
@@ -57,7 +57,7 @@ fn refresh(scene: &Scene) -> String {
     scene.run(0, |terraform| terraform.run(&arguments)).text().to_owned()
 }
 
-/// How many chosen log groups a refresh asks for their filters.
+/// Of how many selected log groups a refresh reads the filters.
 #[track_caller]
 fn asked_by_a_refresh(scene: &Scene) -> usize {
     forget_calls(scene);
@@ -70,7 +70,7 @@ fn forget_calls(scene: &Scene) {
     scene.proxy.forget_calls();
 }
 
-/// How many chosen log groups were asked. Where the destination logs is looked at every time, for
+/// How many selected log groups were asked. Where the destination logs is looked at every time, for
 /// loops.
 fn asked(scene: &Scene) -> usize {
     let chosen = |group: &String| group.starts_with("/app/");
@@ -78,7 +78,7 @@ fn asked(scene: &Scene) -> usize {
     calls.filter(|call| call.group.as_ref().is_some_and(chosen)).count()
 }
 
-/// Somebody else deletes a filter.
+/// Another client deletes a filter.
 fn delete_filter(scene: &Scene, group: &str) {
     let input = json!({"logGroupName": group, "filterName": NAME});
     region(scene).call("DeleteSubscriptionFilter", input).unwrap();
@@ -98,7 +98,7 @@ fn only_log_groups_with_changed_filters_are_read() {
     assert_eq!(asked(&scene), 1);
     scene.apply_plan();
     scene.ships("/app/b", &scene.shipper());
-    // What the policy wrote itself is asked once more, and then it is known.
+    // The policy's own write is read again, and then recorded.
     aws(&scene).advance(Duration::from_mins(5));
     assert_eq!(asked_by_a_refresh(&scene), 1);
     aws(&scene).advance(Duration::from_mins(5));
@@ -211,13 +211,13 @@ fn without_permission_the_refresh_is_full_and_says_so() {
     says(&plan, "\"Action\": \"cloudtrail:LookupEvents\"");
     says(
         &plan,
-        "So every log group was asked for its filters, which takes longer and is as exact.",
+        "So the filters of every log group were read, which takes longer and is equally exact.",
     );
     assert_eq!(
         scene.planned().log_groups(),
         json!({"/app/b": [entry("missing", 30), entry("active", 30)]})
     );
-    // Nothing is remembered that was not verified.
+    // Nothing is recorded that was not verified.
     refresh(&scene);
     aws(&scene).account(SIMULATED_ACCOUNT).allow_all();
     assert_eq!(asked_by_a_refresh(&scene), 2);
@@ -242,8 +242,8 @@ fn a_trail_without_our_own_writes_causes_a_full_refresh() {
     says(&plan, "Warning: Full refresh instead of an incremental one");
     says(
         &plan,
-        "It does not tell of the filter that this policy itself put on /app/new or deleted from it, \
-         more than an hour ago.",
+        "It has no event of this policy's own change to the filter of /app/new, made more than an \
+         hour ago.",
     );
     assert_eq!(asked(&scene), 3);
     assert_eq!(
@@ -305,7 +305,7 @@ fn groups() -> impl Iterator<Item = String> {
     (0..7).map(|number| format!("/app/{number}")).chain(["/private/0".to_owned()])
 }
 
-/// Somebody does something.
+/// Another client makes a change.
 fn step(scene: &Scene, random: &mut fastrand::Rng) {
     let group = random.choice(groups().collect::<Vec<_>>()).unwrap();
     let name = random.choice([NAME, NAME, "siem"]).unwrap();

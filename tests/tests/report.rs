@@ -170,7 +170,7 @@ fn every_log_group_has_the_state_of_terraforms_plan() {
         assert!(page.contains(reason), "{name} {reason}\n{page}");
     }
     assert!(page.contains("<h1>6 of 9 log groups have drifted</h1>"), "{page}");
-    assert!(page.contains("Filter name taken on 1 log group"), "{page}");
+    assert!(page.contains("Filter name already in use on 1 log group"), "{page}");
     assert!(page.contains("/elsewhere/big"), "{page}");
 }
 
@@ -239,12 +239,12 @@ fn a_role_leads_into_the_account_of_a_policy() {
 
     let error = refusal(&report(&scene, &document(THERE), &[]));
     assert!(
-        error.contains("is of account 999999999999, and the credentials in hand are"),
+        error.contains("belongs to account 999999999999, and the current credentials belong to"),
         "{error}"
     );
     assert!(error.contains("--role arn:aws:iam::999999999999:role/NAME"), "{error}");
     let error = refusal(&report(&scene, &document(SIMULATED_ACCOUNT), &["--role", &role]));
-    assert!(error.contains("no policy is of its account"), "{error}");
+    assert!(error.contains("no policy belongs to its account"), "{error}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ thread_local! {
     static CLI: RefCell<Option<Cli>> = const { RefCell::new(None) };
 }
 
-/// Plays a scenario once more, with every scene in a simulator instead of in ministack.
+/// Runs a scenario with every scene in the simulator instead of ministack.
 #[track_caller]
 pub(crate) fn in_simulator(scenario: fn()) {
     struct Back;
@@ -47,7 +47,7 @@ pub(crate) fn in_simulator(scenario: fn()) {
     scenario();
 }
 
-/// Plays a scenario once more, with this program in every scene instead of the Terraform of `PATH`.
+/// Runs a scenario with this program in every scene instead of the Terraform of `PATH`.
 #[track_caller]
 pub(crate) fn with_cli(cli: &Cli, scenario: fn()) {
     struct Back;
@@ -95,7 +95,7 @@ provider "logagg" {
 /// An account, and Terraform at work in it through a proxy that sees every call.
 pub(crate) struct Scene {
     pub(crate) account: Account,
-    /// The account past the proxy: what somebody else does and sees.
+    /// The account without the proxy: what other clients do and see.
     pub(crate) logs: CloudWatchLogs,
     pub(crate) proxy: FaultProxy,
     pub(crate) terraform: Terraform,

@@ -1,6 +1,5 @@
-//! Nothing secret is told: whatever way credentials come, and whatever AWS's answers hold beside what
-//! is asked for, none of it is in the log at its most talkative, in what is printed, in a plan or in
-//! the state.
+//! No secret is disclosed: credentials of every source and extra content of AWS's responses are not
+//! in the trace log, the output, a plan or the state.
 
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::ministack::Ministack;

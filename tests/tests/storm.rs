@@ -1,6 +1,6 @@
-//! Storms: throttles, aborts, lost connections, groups born and deleted meanwhile, and a machine
-//! that goes down in the middle of an apply. Whatever happens, applying again and again leads to
-//! what the policy says, and nobody else is harmed.
+//! Chaos tests: throttling, aborts, lost connections, log groups created and deleted meanwhile, and
+//! a crash in the middle of an apply. Applying again always reconciles the policy, and nothing else
+//! is changed.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,8 +24,7 @@ const SIMULATED_ACCOUNT: &str = "111122223333";
 const PATIENCE: usize = 40;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
-/// What is nobody's business but its owner's: filters that are not ours, and all of the log groups
-/// outside the selection.
+/// What must not change: filters of other owners, and all log groups outside the selection.
 type Property = BTreeMap<String, (Option<u16>, Vec<Filter>)>;
 
 fn property_of_others(region: &Region) -> Property {

@@ -1,5 +1,5 @@
-//! A stand-in for STS that writes down everything it is asked. The access key it gives for a role
-//! is the number of the role's account, by which the AWS of the tests tells accounts apart.
+//! A mock STS server that records every request. The access key it returns for a role is the ID of
+//! the role's account, by which the AWS of the tests identifies accounts.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

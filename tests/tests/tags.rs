@@ -1,5 +1,5 @@
-//! Log groups chosen and left out by their tags. Nearly all of it in the simulator: ministack and
-//! moto have no ListLogGroups.
+//! Log groups selected and excluded by tags. Nearly all of it in the simulator: ministack and moto
+//! have no ListLogGroups.
 
 use logagg_e2e::account::REGION;
 use logagg_e2e::simulator::{Function, Group, Region, Simulator};
@@ -34,7 +34,7 @@ fn tag(scene: &Scene, name: &str, key: &str, value: Option<&str>) {
     });
 }
 
-/// A policy that ships and keeps for 30 days what these blocks choose.
+/// A policy that forwards what these blocks select, with a retention of 30 days.
 fn policy(scene: &Scene, blocks: &str) {
     scene.policy(&format!(
         "name = \"{NAME}\"\ndestination_arn = \"{}\"\nretention_in_days = 30\n{blocks}",
@@ -218,7 +218,7 @@ fn a_log_group_that_is_tagged_after_the_plan_waits_for_the_next() {
     scene.plan();
     tag(&scene, "/app/b", "team", Some("search"));
     let run = scene.apply_plan();
-    says(&run, "Warning: 1 log group came into the selection since the plan");
+    says(&run, "Warning: 1 log group newly selected since the plan");
     scene.ships("/app/c", &scene.shipper());
     scene.ships_nowhere("/app/b");
     scene.apply();
@@ -495,7 +495,7 @@ fn the_data_source_finds_log_groups_by_their_tags() {
     account.deny("logs:ListLogGroups");
     data(&by_tags);
     let run = scene.plan_fails();
-    says(&run, "A list that is not whole would be wrong, so there is none.");
+    says(&run, "A partial list would be wrong, so none is returned.");
     says(&run, "\"Action\": \"logs:ListLogGroups\"");
 }
 

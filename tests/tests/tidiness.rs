@@ -1,4 +1,4 @@
-//! What a run leaves behind, and what it must not tell.
+//! What a run leaves behind, and what it must not disclose.
 
 use serde_json::json;
 

@@ -49,13 +49,13 @@ fn an_endpoint_that_closes_every_connection_is_given_up_after_three() {
 #[test]
 fn an_endpoint_that_refuses_connections_is_given_up_after_three() {
     let scene = Scene::with_groups(&["/app/a"]);
-    // Nobody listens there.
+    // No server listens there.
     let endpoint = "http://127.0.0.1:9";
     two_policies(&scene, &format!("endpoints {{\n  logs = \"{endpoint}\"\n}}"));
     let plan = scene.plan_fails();
     says(&plan, &format!("could not connect to {endpoint} in 3 attempts: "));
     says(&plan, "Connection refused");
-    says(&plan, "See whether this machine reaches AWS");
+    says(&plan, "Check network access, endpoints (AWS_ENDPOINT_URL), proxy and region.");
 }
 
 #[test]

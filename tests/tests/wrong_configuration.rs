@@ -1,4 +1,4 @@
-//! Each argument, wrongly given, and the message whoever wrote it reads.
+//! Each argument with invalid values, and its error message.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,5 +1,5 @@
-//! Each argument of the provider block and of the data source, wrongly given, and the message
-//! whoever wrote it reads on the line it is about.
+//! Each argument of the provider block and of the data source with invalid values, and the error
+//! message on its line.
 
 use std::fmt::Write;
 
@@ -94,7 +94,7 @@ fn accounts_regions_and_calls() {
             "allowed_account_ids = [\"111122223333\"]\nforbidden_account_ids = [\"444455556666\"]",
             "forbidden_account_ids = [\"444455556666\"]",
             "Both allowed_account_ids and forbidden_account_ids",
-            "Accounts that are allowed leave no others to forbid. Remove one of them.",
+            "With allowed_account_ids every other account is forbidden already. Remove one of them.",
         ),
         (
             "retry_mode = \"adaptive\"",

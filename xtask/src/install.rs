@@ -1,4 +1,4 @@
-//! Puts the provider where Terraform and OpenTofu find it by themselves.
+//! Installs the provider where Terraform and OpenTofu find it.
 //!
 //! <https://developer.hashicorp.com/terraform/cli/config/config-file#implied-local-mirror-directories>
 

@@ -4,7 +4,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use logagg_e2e::workspace;
 
-/// Builds packages as they are released and tells the folder their programs are in.
+/// Builds packages in release mode and returns the folder of their programs.
 pub(crate) fn build(packages: &[&str]) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build_dir = workspace::build_dir()?;

@@ -20,7 +20,7 @@ struct Step {
     printed: Instant,
 }
 
-/// Without a terminal, progress is told in lines, but not more often than this.
+/// Without a terminal, progress is printed in lines, at most this often.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 const WIDTH: usize = 76;
 

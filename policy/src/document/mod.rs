@@ -1,4 +1,4 @@
-//! A policy as a text: what Terraform knows of it, for whoever acts on it elsewhere.
+//! A policy as a JSON document, for the enforcer and the report.
 
 mod written;
 
@@ -24,10 +24,10 @@ pub struct Document {
     pub wanted: Option<SubscriptionFilter>,
     /// The destinations whose filters the policy takes over.
     pub replaced: BTreeSet<String>,
-    /// What every chosen group must be like. Of loops, the text tells only those that the
-    /// destination's name tells.
+    /// The desired state of every selected log group. Only loops that the destination's name shows
+    /// are known from a document.
     pub desired: Desired,
-    /// Which groups are chosen.
+    /// Which log groups are selected.
     pub selection: Selection,
 }
 

@@ -125,7 +125,7 @@ impl Written {
             }
             _ => {}
         }
-        // Once more from the text: a value has forgotten which fields stood there twice.
+        // Parsed again from the string: a parsed value no longer has duplicate fields.
         let mut text = serde_json::Deserializer::from_str(text);
         serde_path_to_error::deserialize(&mut text).map_err(|error| {
             let field = match error.path().to_string() {

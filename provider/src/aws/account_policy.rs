@@ -1,4 +1,4 @@
-//! The subscription policy of the account, which is nobody's of ours.
+//! The account-level subscription policy, which the provider does not manage.
 
 use aws_sdk_cloudwatchlogs::types;
 use logagg_policy::AccountPolicy;

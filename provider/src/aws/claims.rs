@@ -1,8 +1,8 @@
-//! The policies at work in one account and region, as far as this process knows of them. Terraform
-//! runs one process for each provider configuration, and AWS does not show yet what a policy is
-//! about to do: two that each select the log group of the other's shipper would close a loop
-//! between them, two that want different things of one log group would undo each other's work, and
-//! one that goes would take the filters that another has just found.
+//! The policies of one account and region in this process. Terraform runs one process for each
+//! provider configuration, and AWS does not show what a policy is about to do: two policies that
+//! each select the log group of the other's shipper would create a loop, two with different desired
+//! states of one log group would revert each other's changes, and one that is destroyed would
+//! delete filters that another has just found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(crate) struct Claims {
     gone: BTreeSet<PolicyId>,
     /// The filters that a policy has deleted: log group, name and destination.
     released: BTreeSet<[String; 3]>,
-    /// The log groups whose retention a policy has given back.
+    /// The log groups whose retention a policy has restored.
     restored: BTreeSet<String>,
     /// What replaced policies wrote, for those that take their places.
     bequeathed: BTreeMap<String, WrittenRetention>,
@@ -198,7 +198,7 @@ impl Claims {
     }
 
     /// Whether a policy other than `policy` needs a filter of a log group. If none does, `policy`
-    /// is about to delete it: whoever claims it after this has to look again.
+    /// is about to delete it: a policy that claims it after this has to read it again.
     pub(crate) fn keep_or_release(
         &mut self,
         policy: PolicyId,
@@ -221,8 +221,9 @@ impl Claims {
         self.released.contains(&key(log_group, filter))
     }
 
-    /// Whether a policy other than `policy` sets the retention of a log group, which is then left to
-    /// it with what `policy` wrote. If none does, `policy` is about to give back what was there.
+    /// Whether a policy other than `policy` sets the retention of a log group, which is then left
+    /// to it with what `policy` wrote. If none does, `policy` is about to restore the original
+    /// retention.
     pub(crate) fn leave_or_restore(
         &mut self,
         policy: PolicyId,
@@ -259,7 +260,7 @@ impl Claims {
         &self.bequeathed
     }
 
-    /// The log groups whose retention a policy has given back, or is about to.
+    /// The log groups whose retention a policy has restored, or is about to.
     pub(crate) fn restored(&self) -> &BTreeSet<String> {
         &self.restored
     }
@@ -283,7 +284,7 @@ pub(crate) enum Kept {
     No,
 }
 
-/// What becomes of a retention that is to be given back.
+/// What becomes of a retention that is to be restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retained {
     /// Another policy sets it, and learns what was there before.

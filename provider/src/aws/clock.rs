@@ -12,7 +12,7 @@ const CODES: [&str; 5] = [
     "RequestInTheFuture",
 ];
 
-/// AWS takes signatures of the last and next five minutes. Whoever is off by less has another fault.
+/// AWS accepts signatures of the last and next five minutes. A smaller clock skew is not the cause.
 const MUST_MATTER_FROM: Duration = Duration::from_secs(4 * 60);
 
 /// Whether AWS refused a request because this machine's clock, which is at `now`, is wrong. The SDK

@@ -1,4 +1,4 @@
-//! What CloudTrail tells of what was done in a region.
+//! The events that CloudTrail recorded in a region.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ use super::{CallError, Operation, Reader};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Timestamp(pub(crate) i64);
 
-/// A call that somebody made, whatever came of it.
+/// A recorded call, successful or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) at: Timestamp,
@@ -135,7 +135,7 @@ impl Timestamp {
     }
 }
 
-/// Remembers when an answer says that it was made.
+/// Records the date of a response.
 #[derive(Clone, Debug, Default)]
 struct Clock(Arc<Mutex<Option<Timestamp>>>);
 

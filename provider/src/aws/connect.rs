@@ -23,7 +23,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The metadata service is near or nowhere.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 const METADATA_ATTEMPTS: u32 = 2;
-/// Getting credentials is several calls, each tried again; whoever cannot wait presses Ctrl-C.
+/// Getting credentials takes several calls, each with retries; Ctrl-C ends them.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(180);
 /// Credentials are renewed so long before they expire.
 const RENEWED_BEFORE: Duration = Duration::from_secs(60);
@@ -31,8 +31,8 @@ const RENEWED_BEFORE: Duration = Duration::from_secs(60);
 const MOST_ROLES: usize = 10_000;
 
 impl Settings {
-    /// Looks up what the environment and the shared files add. Asks nobody but the metadata
-    /// service, and that only for a region which nothing else gives.
+    /// Reads the environment and the shared files. Its only request is to the metadata service, for
+    /// a region that is set nowhere else.
     ///
     /// # Errors
     /// When AWS cannot be reached so, before anything is tried.

@@ -1,8 +1,8 @@
 use aws_config::SdkConfig;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-/// Has a service found in a `[services]` section also by the name that AWS documents, in which an
-/// underscore stands for a blank: `cloudwatch_logs`. The SDK for Rust looks for `cloudwatch-logs`.
+/// Also finds a service in a `[services]` section by the name that AWS documents, with underscores:
+/// `cloudwatch_logs`. The SDK for Rust looks for `cloudwatch-logs`.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
 pub(super) fn as_documented(sdk: &SdkConfig) -> SdkConfig {
     sdk.to_builder().service_config(Documented(sdk.clone())).build()

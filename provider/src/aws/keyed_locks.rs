@@ -21,7 +21,7 @@ impl KeyedLocks {
         if let Some(turn) = by_name.get(name).and_then(Weak::upgrade) {
             return turn;
         }
-        // Nobody is at what is forgotten here.
+        // Only unused locks are removed here.
         by_name.retain(|_, turn| turn.strong_count() > 0);
         let turn = Arc::default();
         by_name.insert(name.to_owned(), Arc::downgrade(&turn));

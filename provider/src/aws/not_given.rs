@@ -11,7 +11,7 @@ use super::retrying_client::{chain, find};
 pub(crate) enum Lacking {
     /// STS did not give those of a role.
     Role(RoleOf),
-    /// Nobody is signed in at IAM Identity Center, or not any longer.
+    /// There is no IAM Identity Center session, or it has expired.
     SignIn { profile: String },
     /// A role wants the code of an MFA device.
     Mfa { profile: String },
@@ -39,7 +39,7 @@ pub(super) struct NotGiven {
     pub(super) lacking: Lacking,
 }
 
-/// A place that credentials come from, and what its errors are to be told with.
+/// A source of credentials, with the place that its errors name.
 #[derive(Debug)]
 pub(super) struct NamedProvider<P> {
     pub(super) source: P,

@@ -8,7 +8,7 @@ use super::environment::{expanded, variable};
 use super::not_given::ProfileWays;
 use super::settings::{CannotConnect, Given, Settings};
 
-/// The shared configuration files, and the profile that is chosen in them.
+/// The shared configuration files, and the profile that is selected in them.
 #[derive(Debug)]
 pub(super) struct Profiles {
     pub(super) files: EnvConfigFiles,
@@ -40,12 +40,12 @@ impl Profiles {
         }
     }
 
-    /// A setting of the chosen profile.
+    /// A setting of the selected profile.
     pub(super) fn get(&self, setting: &str) -> Option<&str> {
         self.set.get(setting).filter(|value| !value.is_empty())
     }
 
-    /// In which ways the chosen profile gets its credentials, and those that it builds on.
+    /// In which ways the selected profile gets its credentials, and those that it builds on.
     pub(super) fn ways(&self) -> ProfileWays {
         let mut name = self.set.selected_profile();
         let mut ways = ProfileWays { name: name.to_owned(), ..ProfileWays::default() };

@@ -1,4 +1,4 @@
-//! Endpoints that refuse connections: found out with few attempts, whoever makes them.
+//! Endpoints that refuse connections: detected with few attempts across all requests.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,7 @@ struct Health {
 
 #[derive(Debug, Default)]
 enum State {
-    /// Nobody has tried.
+    /// Not tried yet.
     #[default]
     Unknown,
     /// Nothing speaks against it.
@@ -60,8 +60,8 @@ pub(super) struct GivenUp {
     why: String,
 }
 
-/// The time before each further attempt; after the last the endpoint is given up. What restarts
-/// within some seconds is waited for, and a mistyped port is told soon.
+/// The time before each further attempt; after the last the endpoint is given up. A restart of some
+/// seconds is waited for, and a misspelled port is reported soon.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
 impl Endpoints {
@@ -79,8 +79,8 @@ impl Endpoint {
         Self { url, health: Mutex::default(), trial: Turn::default() }
     }
 
-    /// Makes a request, which says what it met. As long as nobody knows whether the endpoint takes
-    /// connections, one request goes at a time.
+    /// Makes a request, which reports its outcome. Until the endpoint has accepted a connection,
+    /// requests are sent one at a time.
     ///
     /// # Errors
     /// When the endpoint is given up, with this request or before it.

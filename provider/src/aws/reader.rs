@@ -116,8 +116,8 @@ impl Reader {
         Ok(filters)
     }
 
-    /// The same once nobody of this process writes to the log group, so that what a policy which
-    /// has just claimed it sees is not about to be deleted by another.
+    /// The same after all writers of this process have released the log group, so that a policy
+    /// that has just claimed it does not read what another is about to delete.
     pub(crate) async fn settled_subscription_filters(
         &self,
         log_group: &str,
@@ -128,7 +128,7 @@ impl Reader {
         self.subscription_filters(log_group).await
     }
 
-    /// A log group once nobody of this process writes to it; None where there is none.
+    /// A log group after all writers of this process have released it; None if it does not exist.
     pub(crate) async fn settled_log_group(
         &self,
         log_group: &str,

@@ -169,7 +169,7 @@ pub(crate) struct CallError {
     /// The destination of the filter that the call writes.
     pub(crate) destination_arn: Option<Box<str>>,
     effect: Effect,
-    /// Whether the endpoint refused so many connections that nobody tries it any more.
+    /// Whether the endpoint refused so many connections that it was given up.
     given_up: bool,
     code: String,
     message: String,
@@ -219,17 +219,17 @@ pub(crate) enum Cause {
     Unsupported,
     /// Throttled, aborted, unavailable or without an answer, still so after all retries.
     Passing,
-    /// No connection came about, still so after some retries.
+    /// Could not connect to AWS, still so after some retries.
     Unreachable,
     /// Anything else that AWS refused.
     Refused,
     /// This machine's clock is wrong, and signing by AWS's did not help.
     Clock,
-    /// The request could not be made, so it never left this machine.
+    /// The request could not be made, so it The request was not sent.
     NotSent,
     /// There are no credentials to sign it with: none at all, or none were given.
     NoCredentials,
-    /// Nobody who is trusted vouches for the other end, so nothing was sent.
+    /// TLS certificate verification failed, so nothing was sent.
     Untrusted,
     /// Terraform asked to stop.
     Stopped,
@@ -376,8 +376,8 @@ impl CallError {
         self.effect == Effect::Possible
     }
 
-    /// What failures have in common that are one and the same to a reader. AWS's messages name
-    /// the log group where a permission is missing, so they tell too much apart there.
+    /// The key by which failures are grouped. AWS's messages name the log group if a permission is
+    /// missing, so they are too specific there.
     pub(crate) fn likeness(&self) -> (Operation, Cause, &str) {
         let text = match (self.cause, &self.denial) {
             (Cause::Refused | Cause::DestinationMissing, _) => &self.message,
@@ -430,7 +430,7 @@ fn sources<'e>(
     std::iter::successors(error.source(), |error| error.source())
 }
 
-/// The SDK tells of missing credentials as it tells of a broken connection: only the sources know.
+/// The SDK reports missing credentials like a broken connection: only the sources differ.
 pub(super) fn find<'e, T: std::error::Error + 'static>(
     error: &'e (dyn std::error::Error + 'static),
 ) -> Option<&'e T> {
@@ -449,7 +449,7 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     })
 }
 
-const PAGE: &str = "an internal error, told in HTML as AWS does not tell it";
+const PAGE: &str = "an internal error, answered with HTML, which AWS does not do";
 
 /// Whether an answer is a web page about an internal error: so moto answers to calls that it does
 /// not have. Of AWS's services none answers with a page, and proxies have other statuses.

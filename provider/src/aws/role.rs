@@ -18,7 +18,7 @@ pub(crate) struct AssumeRole {
     pub(crate) transitive_tag_keys: Vec<String>,
 }
 
-/// A role to assume with a token of somebody else's, such as a CI job's.
+/// A role to assume with a web identity token, such as a CI job's.
 #[derive(Clone, Debug)]
 pub(crate) struct WebIdentity {
     pub(crate) role_arn: String,
@@ -33,7 +33,7 @@ pub(crate) struct WebIdentity {
 #[derive(Clone)]
 pub(crate) enum WebIdentityToken {
     Text(String),
-    /// Read each time the credentials are renewed: whoever wrote it renews it too.
+    /// Read whenever the credentials are renewed, because the token is renewed too.
     File(PathBuf),
 }
 

@@ -87,7 +87,7 @@ pub(crate) enum AccountIdFrom {
     /// STS is asked whose the credentials are.
     #[default]
     Sts,
-    /// What is configured tells.
+    /// From the configuration.
     Configuration,
 }
 
@@ -117,7 +117,7 @@ pub(crate) enum Trust {
     /// `custom_ca_bundle`.
     #[default]
     Verified,
-    /// Anybody's.
+    /// Any certificate.
     Anyone,
 }
 

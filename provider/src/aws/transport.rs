@@ -28,8 +28,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const NEAR: &str = "localhost,127.0.0.0/8,::1,169.254.169.254,169.254.170.2,169.254.170.23,\
                     fd00:ec2::254,fd00:ec2::23";
 
-/// The connections that everything shares. The SDK's own client lets nobody choose two proxies,
-/// and cannot be told to trust anyone.
+/// The shared connections. The SDK's own client supports neither two proxies nor skipping
+/// certificate verification.
 pub(super) fn http_client(
     transport: &Transport,
     profiles_ca_bundle: Option<&str>,
@@ -154,7 +154,7 @@ fn user_agent(sdk: Option<&HeaderValue>) -> HeaderValue {
     HeaderValue::from_str(both.trim_end()).unwrap_or(HeaderValue::from_static(PROGRAM))
 }
 
-/// What a request tells of the endpoint it was sent to.
+/// What a request shows of its endpoint.
 fn met(answer: &Result<Response, reqwest::Error>) -> Met {
     let error = match answer {
         Ok(_) => return Met::Answer,

@@ -61,8 +61,8 @@ impl Writer {
 
     /// Makes a filter, or changes the one of that name in place, without a gap in delivery.
     ///
-    /// What the filter there has and the new one has not is given as nothing, not left out: AWS
-    /// keeps the system fields of a filter that is put without any.
+    /// What the current filter has and the new one lacks is sent as empty, not left out: AWS keeps
+    /// the system fields of a filter that is updated without any.
     /// <https://github.com/hashicorp/terraform-provider-aws/pull/45760>
     pub(crate) async fn put_subscription_filter(
         &self,
@@ -112,8 +112,7 @@ impl Writer {
         }
     }
 
-    /// Waits a moment before another try. Where Terraform asks to stop meanwhile, what failed is
-    /// what is told.
+    /// Waits before a retry. If Terraform asks to stop meanwhile, the failure is returned.
     pub(crate) async fn pause(&self, failed: CallError) -> Result<(), CallError> {
         let pause = tokio::time::sleep(BETWEEN_TRIES);
         self.stopped.run_until_cancelled(pause).await.ok_or(failed)

@@ -16,7 +16,7 @@ use crate::provider::Client;
 /// not harmed: its plan fails.
 const UNTIL_OTHERS_ARE_READ: Duration = Duration::from_millis(500);
 
-/// What is to become of a log group that a policy chooses.
+/// The claim on a log group that a policy selects.
 pub(super) struct Selected<'a> {
     pub(super) log_group: &'a str,
     pub(super) class: LogGroupClass,
@@ -63,8 +63,8 @@ pub(super) fn claim_of_map(policy: &Policy, private: &PrivateState) -> Option<Cl
     Some(claim(policy, &intent, selected))
 }
 
-/// Tells the other policies at work in the account and region what a plan claims, and the user what
-/// that is in conflict with.
+/// Registers what a plan claims for the other policies of the account and region, and reports its
+/// conflicts.
 pub(super) async fn report(
     cx: &Context<Client>,
     account: &Account,
@@ -73,7 +73,7 @@ pub(super) async fn report(
     origin: Origin,
     claim: Claim,
 ) {
-    // Whose the credentials are is told elsewhere, if nobody knows.
+    // An unknown account is reported elsewhere.
     let Ok(claims) = account.claims(region, cx.stopped()).await else { return };
     let mut claims = claims.lock().await;
     claims.claim(policy, origin, claim);
@@ -89,8 +89,8 @@ pub(super) async fn report(
     report_hand_overs(cx, &claims, policy);
 }
 
-/// Tells the other policies that this one is to be destroyed, and the user whose filters go with
-/// it. The answer is what is to be left to others.
+/// Registers that this policy is to be destroyed, and reports filters of other policies that it
+/// would delete. Returns what is to be kept for others.
 pub(super) async fn leave(
     cx: &Context<Client>,
     account: &Account,
@@ -108,7 +108,7 @@ pub(super) async fn leave(
     kept
 }
 
-/// Tells the policies that are destroyed that this one is in the state, and may stay as it is.
+/// Registers for policies that are destroyed that this one is in the state, and may not change.
 pub(super) async fn found_in_state(
     cx: &Context<Client>,
     account: &Account,

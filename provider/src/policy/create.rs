@@ -221,8 +221,8 @@ fn refuse_conflicts(
     Err(diagnostics::name_is_taken(&wanted.name, &conflicts))
 }
 
-/// Reconciles one group after the other until something has been written, or something is wrong
-/// with more than one group. Gives back what is still to be done.
+/// Reconciles one log group after the other until something has been written, or something is wrong
+/// with more than one log group. Returns the remaining changes.
 async fn probe(
     reconciler: &Reconciler,
     group_changes: Vec<GroupChange>,

@@ -29,7 +29,7 @@ pub(super) async fn plan_destroy(
     };
     preview_of_leaving(&intent, &private, &states).report_shortened(cx);
     let claim = private.id().zip(claim_of_map(&state, &private));
-    // What cannot be reached is told when it is needed.
+    // An unreachable account is reported when it is needed.
     let account = Client::account_for(cx, &state.assume_role);
     if let (Some((policy, claim)), Ok(Some(account))) = (claim, account) {
         let region = state.region.known().map_or(account.default_region(), String::as_str);
@@ -114,7 +114,7 @@ async fn rest(
             let written = listed.get(name).and_then(|group| stored.private.written(group));
             match (written, stored.private.successor()) {
                 (None, _) => {}
-                // It would be given back for a moment, and what is older lost for good.
+                // It would be restored for a moment, and older events permanently deleted.
                 (Some(written), Some(Successor::Here)) => {
                     claims.lock().await.bequeath(name, written);
                 }

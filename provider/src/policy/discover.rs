@@ -18,7 +18,7 @@ use super::refresh::Basis;
 use crate::aws::{CallError, Cause, IN_FLIGHT, Reader, Timestamp};
 use crate::inventory::{self, Inventory};
 
-/// What there is: every log group that a policy chooses or still holds, as AWS shows it now.
+/// The current state: every log group that a policy selects or still holds, as AWS shows it now.
 #[derive(Debug, Default)]
 pub(super) struct Discovery {
     pub(super) groups: BTreeMap<String, Observed>,
@@ -44,7 +44,7 @@ pub(super) struct Observed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Membership {
     Selected,
-    /// No longer chosen, and perhaps still with a filter of ours.
+    /// No longer selected, and perhaps still with the policy's filter.
     Left,
 }
 
@@ -58,8 +58,8 @@ pub(super) enum Sight {
 }
 
 impl Discovery {
-    /// Lists what `intent` chooses, adds what is in `held` all the same, and asks every one of
-    /// them that can have a filter of ours for its filters, unless `basis` knows them.
+    /// Lists what `intent` selects, adds `held`, and reads the filters of all log groups that can
+    /// have the policy's filter, unless `basis` has them.
     pub(super) async fn run(
         reader: &Reader,
         intent: &Intent,
@@ -131,8 +131,8 @@ impl Discovery {
         Ok(Self { groups, inventory, filter_snapshot })
     }
 
-    /// Looks again at log groups whose retention another policy of this run has given back since
-    /// they were listed.
+    /// Reads log groups again whose retention another policy of this run has restored since they
+    /// were listed.
     pub(super) async fn look_again(
         &mut self,
         reader: &Reader,
@@ -148,8 +148,8 @@ impl Discovery {
         Ok(())
     }
 
-    /// Those of `restored` that get a shorter retention here, which no plan has told: another policy of
-    /// this run has let them go since.
+    /// Those of `restored` that get a shorter retention here, which no plan has shown: another
+    /// policy of this run has released them since.
     pub(super) fn shortened_since(
         &self,
         intent: &Intent,
@@ -242,14 +242,14 @@ impl Discovery {
         self.selected().filter(has).map(|observed| observed.group.name.as_str()).collect()
     }
 
-    /// The log groups that the selection chooses.
+    /// The log groups that the selection selects.
     pub(super) fn selected(&self) -> impl Iterator<Item = &Observed> {
         self.groups.values().filter(|observed| observed.membership == Membership::Selected)
     }
 }
 
 impl Discovery {
-    /// What has to be done for the groups to stand as they should.
+    /// The changes that make the log groups compliant.
     pub(super) fn group_changes(&self, intent: &Intent, ownership: &Ownership) -> Vec<GroupChange> {
         let group_changes = self.groups.iter().map(|(name, group)| {
             let current = group.state(intent, ownership);
@@ -317,7 +317,7 @@ pub(super) fn shipped_to(
 /// A look at one log group.
 struct Look {
     group: LogGroup,
-    /// None where only its tags can tell.
+    /// None if that depends on its tags.
     selected: Option<bool>,
     held: bool,
     filters: Filters,
@@ -329,7 +329,7 @@ enum Filters {
     None,
     /// They cannot have changed since they were read.
     Known(Vec<SubscriptionFilter>, Timestamp),
-    /// They are to be read, in a refresh that began then, if anybody wants to know.
+    /// They are to be read if needed, in a refresh that began then.
     Unread(Option<Timestamp>),
 }
 
@@ -414,7 +414,7 @@ impl Observed {
             Some(wanted) => {
                 (concerned || holds_ours).then(|| ownership.examine(&self.filters, wanted))
             }
-            // A filter of ours that nobody wants any more is still there.
+            // A filter of the policy that is no longer desired still exists.
             None => holds_ours.then_some(Subscription::Active),
         };
         GroupState { subscription, ..unread }

@@ -17,18 +17,18 @@ pub(super) struct FilterSnapshot {
     /// Every filter that some log group has, once: most have the same.
     filters: Vec<Filter>,
     groups: BTreeMap<String, Group>,
-    /// Something that the policy wrote itself, and that CloudTrail has yet to tell of.
+    /// A write of the policy itself that CloudTrail has not delivered yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) own_write: Option<OwnWrite>,
 }
 
-/// A write of the policy's own, by which to know whether CloudTrail tells of what happens.
+/// A write of the policy itself, which shows whether CloudTrail delivers events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct OwnWrite {
     pub(super) log_group: String,
     /// It was written after this.
     pub(super) after: Timestamp,
-    /// CloudTrail has to tell by then; set by the first refresh after it.
+    /// The deadline for CloudTrail; set by the first refresh after the write.
     pub(super) desired: Option<Timestamp>,
 }
 

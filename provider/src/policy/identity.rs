@@ -12,7 +12,7 @@ use crate::{checks, diagnostics};
 const VERSION: i64 = 0;
 
 tfplugin::object! {
-    /// What tells a policy from all others, and the way to it.
+    /// What identifies a policy, and how to access it.
     #[derive(Clone, Debug, PartialEq)]
     struct Identity {
         filter_name: Attr<String>,

@@ -1,4 +1,4 @@
-//! Which log groups must not be shipped, because what is shipped would come back to them.
+//! Which log groups would create a loop, because what is shipped would come back to them.
 //! [`LoopWalk`] says what has to be asked; this asks.
 
 use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question, Walked};
@@ -22,9 +22,9 @@ pub(super) struct Loops {
 /// What kept us from following a destination to its end.
 #[derive(Debug, Default)]
 pub(crate) struct Unseen {
-    /// The calls that failed, each told once.
+    /// The calls that failed, each reported once.
     pub(crate) calls: Vec<CallError>,
-    /// Why nobody knows what the account ships.
+    /// Why the account-level policy could not be read.
     pub(crate) account_policy: Option<CallError>,
     /// There is more behind the destination than is looked at.
     pub(crate) more: bool,

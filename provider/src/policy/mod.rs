@@ -145,7 +145,7 @@ impl Resource for PolicyResource {
     }
 }
 
-/// What is told is about this policy.
+/// The diagnostics are about this policy.
 fn about(cx: &Context<Client>, policy: &Policy) {
     if let Some(id) = policy.id.known().or(policy.name.known()) {
         cx.about(id);

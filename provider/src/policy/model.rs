@@ -161,7 +161,7 @@ impl Policy {
             && texts(&self.replace_destination_arns) == texts(&other.replace_destination_arns)
     }
 
-    /// Whether another policy chooses in the same words.
+    /// Whether another policy has the same selection.
     pub(crate) fn selects_as(&self, other: &Self) -> bool {
         normal(&self.select) == normal(&other.select)
             && normal(&self.exclude) == normal(&other.exclude)
@@ -300,7 +300,7 @@ impl Policy {
 }
 
 impl Policy {
-    /// Whether the plan does not tell what a log group's retention will be.
+    /// Whether the planned retention of a log group is unknown.
     pub(crate) fn is_unknown_retention(&self, log_group: &str) -> bool {
         let entry = self.log_groups.known().and_then(|groups| groups.get(log_group)?.known());
         entry.is_some_and(|entry| entry.retention_in_days.is_unknown())
@@ -308,7 +308,7 @@ impl Policy {
 }
 
 impl Entry {
-    /// Whether a plan could not tell something of it.
+    /// Whether a plan left something of it unknown.
     pub(crate) fn has_unknown(&self) -> bool {
         self.subscription.is_unknown() || self.retention_in_days.is_unknown()
     }

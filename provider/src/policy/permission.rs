@@ -1,5 +1,5 @@
-//! The statement in a function's resource policy that lets CloudWatch Logs invoke it, where the
-//! policy is told to keep one.
+//! The statement in a function's resource policy that allows CloudWatch Logs to invoke it
+//! (`grant_invoke`).
 
 use logagg_policy::{Arn, Grant, Permission, PolicyId};
 use tfplugin::{Attr, Context, Diagnostic};
@@ -170,8 +170,8 @@ impl Grants<'_> {
         removed.map_err(|error| diagnostics::not_revoked(&error, grant))
     }
 
-    /// A statement cannot be changed, and whoever ships through it must not be refused while it is
-    /// away: CloudWatch Logs would drop events for minutes.
+    /// A statement cannot be updated, and CloudWatch Logs must stay authorized while it is
+    /// replaced: it would drop events for minutes.
     async fn recreate(&self, grant: &Grant) -> Result<(), CallError> {
         let interim = grant.interim();
         match self.writer.add_permission(&interim).await {

@@ -110,9 +110,8 @@ fn report_leaving(cx: &Context<Client>, prior: &Stored<Policy, PrivateState>) {
     }
 }
 
-/// What puts the policy elsewhere: its region, or a role of another account, or none any more where
-/// that was another account's. With the same role as before credentials of another account are a
-/// mistake, and move nothing.
+/// What moves the policy: another region, a role of another account, or the removal of such a role.
+/// With the same role as before, credentials of another account are an error, and move nothing.
 fn moves(prior: &Policy, planned: &Policy, account_id: Option<&str>) -> Vec<AttributePath> {
     let regions = prior.region.known().zip(planned.region.known());
     let region = regions.is_some_and(|(before, after)| before != after);
@@ -128,8 +127,8 @@ fn role_arn() -> AttributePath {
     AttributePath::root("assume_role").index(0).attribute("role_arn")
 }
 
-/// The region is the configuration's, or else the provider's as it is now: not what the state
-/// remembers, so that a provider that was given another region is noticed.
+/// The region is the configuration's, or else the provider's current one: not the state's, so that
+/// another region of the provider is detected.
 fn plan_place(planned: &mut Policy, configured: &Attr<String>, account: Option<&Account>) {
     planned.region = match (configured, account) {
         (Attr::Null, Some(account)) => Attr::Known(account.default_region().to_owned()),
@@ -169,8 +168,7 @@ fn plan_create(planned: &mut Policy, account_id: Option<&str>) {
     };
 }
 
-/// The remembered log groups as they should be; nothing where what is remembered does not cover
-/// the selection.
+/// The recorded log groups in their desired state; None if the record does not cover the selection.
 fn plan_update(
     planned: &mut Policy,
     prior: &Stored<Policy, PrivateState>,
@@ -240,13 +238,13 @@ fn plan_update(
     Ok(Some(preview))
 }
 
-/// A log group that another selection chooses; its filters have not been read.
+/// A newly selected log group; its filters have not been read.
 fn new_group_state(intent: &Intent, retention: Retention) -> GroupState {
     let subscription = intent.desired.ships.as_ref().map(|_| Subscription::Missing);
     GroupState { subscription, retention }
 }
 
-/// What of a log group cannot be told yet.
+/// What of a log group is unknown yet.
 struct Unknown {
     /// An argument that says what is subscribed is only known after apply.
     subscription: bool,
@@ -254,8 +252,8 @@ struct Unknown {
     retention: bool,
     /// A destination whose filters are taken over is.
     replaced: bool,
-    /// An argument of the filters changes, so every one of them is written, though each stands as
-    /// it should before and after.
+    /// An argument of the filters changes, so every one of them is written, though each is active
+    /// before and after.
     written: bool,
     /// A log group that turns out not to take what is due is passed over.
     skips: bool,
@@ -336,7 +334,7 @@ fn name_conflicts(planned: &Policy, private: &PrivateState) -> Option<Diagnostic
     (!in_the_way.is_empty()).then(|| diagnostics::name_will_be_taken(name, &in_the_way))
 }
 
-/// The permission cannot be given while somebody else's statement has its id.
+/// The permission cannot be added while another owner's statement has its ID.
 fn statement_taken(planned: &Policy, prior: &Stored<Policy, PrivateState>) -> Option<Diagnostic> {
     let policy = prior.private.id()?;
     let grant = planned.grant(policy).ok().flatten()?;
@@ -599,7 +597,7 @@ mod tests {
         private_state.record_foreign("/aws/lambda/a", &SubscriptionFilter::new("logs", &elsewhere));
         let same = planned(&state, private_state.clone(), |_| {});
         let warning = name_conflicts(&same, &private_state).unwrap();
-        assert_eq!(warning.summary, "Filter name taken on 1 log group");
+        assert_eq!(warning.summary, "Filter name already in use on 1 log group");
         let moved = planned(&state, private_state.clone(), |policy| {
             policy.destination_arn = text(&elsewhere)
         });

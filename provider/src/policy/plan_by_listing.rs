@@ -1,5 +1,5 @@
-//! What is told of a plan that cannot show the log groups one by one: that of a policy which is
-//! created or replaced, or whose selection reaches beyond what was listed.
+//! Diagnostics of a plan that cannot show each log group: of a policy that is created or replaced,
+//! or whose selection exceeds the listing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,7 +32,7 @@ const ASKED: usize = 20;
 /// How long that may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Tells what a plan is about to do as far as a listing shows, and claims it.
+/// Reports the planned changes as far as a listing shows them, and claims them.
 pub(super) async fn plan_by_listing(
     cx: &Context<Client>,
     planned_inventories: &PlannedInventories,
@@ -131,8 +131,7 @@ fn count(
     }
 }
 
-/// Which of the first log groups have the filter that is to be put, as far as that can be told at
-/// once.
+/// Which of the first log groups already have the filter that is to be created.
 async fn present(reader: &Reader, log_groups: &[String], wanted: &SubscriptionFilter) -> Present {
     let mut present = Present::default();
     let first: Vec<_> = log_groups.iter().take(ASKED).cloned().collect();

@@ -14,14 +14,14 @@ use crate::inventory::Inventory;
 #[derive(Debug, Default)]
 pub(super) struct PlannedInventories(Mutex<Vec<(PolicyId, Instant, PlannedInventory)>>);
 
-/// A listing, and what the selection chooses of it.
+/// A listing, and what the selection matches in it.
 #[derive(Clone, Debug)]
 pub(super) struct PlannedInventory {
     pub(super) inventory: Inventory,
     pub(super) selected: BTreeSet<String>,
 }
 
-/// So long a listing is as good as a new one: apply plans once more right before it creates.
+/// How long a listing is reused: apply plans again right before it creates.
 const FRESH: Duration = Duration::from_secs(60);
 
 impl PlannedInventories {
@@ -61,7 +61,7 @@ impl PlannedInventory {
         Ok(Self { inventory, selected })
     }
 
-    /// What the policy claims as far as the listing tells.
+    /// What the policy claims according to the listing.
     pub(super) fn claim(&self, policy: &Policy, intent: &Intent) -> Claim {
         let groups = self.selected.iter().filter_map(|name| self.inventory.listed.get(name));
         let selected = groups.map(|group| {

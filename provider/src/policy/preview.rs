@@ -1,5 +1,5 @@
-//! What a plan amounts to, counted and told before anything is done. Whoever plans, be it group by
-//! group, from a listing or to destroy, passes over the log groups once and counts here.
+//! The summary of a plan, reported before anything is done. Every kind of plan, by log group, from
+//! a listing or to destroy, counts the log groups here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,12 +29,12 @@ pub(crate) struct Preview {
     pub(crate) subscribed: Vec<String>,
     pub(crate) retained: Vec<String>,
     pub(crate) unsubscribed: Vec<String>,
-    /// Those that get back the retention they had.
+    /// Those whose original retention is restored.
     pub(crate) restored: Vec<String>,
     pub(crate) skipped: BTreeMap<String, String>,
     /// Those whose retention the configuration shortens.
     pub(crate) shortened: Shortened,
-    /// Those that get a shorter retention back.
+    /// Those on which a shorter retention is restored.
     pub(crate) restored_shorter: Shortened,
     /// Whether it lets CloudWatch Logs invoke the destination.
     pub(crate) grants: bool,
@@ -59,18 +59,18 @@ pub(crate) struct Shortened {
     pub(crate) bytes: u64,
 }
 
-/// A chosen log group in a plan.
+/// A selected log group in a plan.
 #[derive(Debug)]
 pub(super) struct GroupPreview<'a> {
     pub(super) log_group: &'a str,
     pub(super) current: &'a GroupState,
     pub(super) desired: &'a DesiredState,
     pub(super) stored_bytes: u64,
-    /// What becomes of its filter where the group stands as it should.
+    /// What becomes of its filter if the log group is compliant.
     pub(super) filter: FilterWrite,
 }
 
-/// Whether a filter is written although the log group stands as it should.
+/// Whether a filter is written although the log group is compliant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FilterWrite {
     /// An argument of the subscription changes, or may change.
@@ -79,8 +79,7 @@ pub(super) enum FilterWrite {
 }
 
 impl Guards {
-    /// Errors where more log groups would be changed, or fewer are chosen, than was thought
-    /// possible.
+    /// Errors if more log groups would be changed, or fewer are selected, than the limits allow.
     pub(super) fn check(self, matches: usize, changes: usize) -> Result<(), Diagnostic> {
         match (self.max_changes, self.min_matches) {
             (Some(most), _) if changes > most => Err(diagnostics::too_many_changes(changes, most)),
@@ -119,7 +118,7 @@ impl Preview {
         Self { guards: intent.guards, by_account, ..Self::default() }
     }
 
-    /// Counts a log group that the policy chooses.
+    /// Counts a log group that the policy selects.
     pub(super) fn selected(&mut self, group: &GroupPreview<'_>) {
         let GroupPreview { log_group, current, desired, stored_bytes, filter } = *group;
         self.selected += 1;
@@ -147,7 +146,7 @@ impl Preview {
         }
     }
 
-    /// Counts a log group that the policy lets go, and that gets this retention back.
+    /// Counts a log group that the policy releases, and on which this retention is restored.
     pub(super) fn left(
         &mut self,
         log_group: &str,
@@ -190,7 +189,7 @@ impl Preview {
         }
     }
 
-    /// What the guards have against it.
+    /// The violated safety limit, if any.
     pub(super) fn problem(&self) -> Option<Diagnostic> {
         self.guards.check(self.selected, self.changes).err()
     }

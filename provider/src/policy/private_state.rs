@@ -14,8 +14,7 @@ use super::filter_snapshot::FilterSnapshot;
 use crate::aws::{KeptFor, Overlap};
 use crate::inventory::Inventory;
 
-/// What a policy remembers in private state: what planning needs to know and the state does not
-/// show.
+/// The private state of a policy: what planning needs and the state does not show.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct PrivateState {
@@ -28,8 +27,7 @@ pub(crate) struct PrivateState {
     /// What takes the place of the policy, where that is planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     successor: Option<Successor>,
-    /// What was asked when the log groups were listed, and every group in the answer, chosen or
-    /// not.
+    /// The listings of the last refresh, and every log group in them, selected or not.
     asked: Vec<Asked>,
     listed: BTreeMap<String, Listed>,
     /// Log groups that the policy holds and that no listing of its selection has.
@@ -37,7 +35,7 @@ pub(crate) struct PrivateState {
     held: BTreeMap<String, Listed>,
     /// The tags that were looked for then.
     tag_filters: Vec<BTreeMap<String, String>>,
-    /// Log groups in the state that the selection no longer chooses.
+    /// Log groups in the state that are no longer selected.
     pub(super) left: BTreeSet<String>,
     /// The foreign filter that holds our name, by log group.
     foreign: BTreeMap<String, Foreign>,
@@ -53,7 +51,7 @@ pub(crate) struct PrivateState {
     /// Names and destinations of filters of ours that may still be there, because a change of
     /// either was not finished on every group.
     former_filters: BTreeSet<(String, String)>,
-    /// The log groups that must not be shipped to this destination, each with why.
+    /// The log groups that would create a loop to this destination, each with why.
     loops: BTreeMap<String, BTreeMap<String, String>>,
     /// The filters of each log group, where the next refresh may go by that.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +81,7 @@ struct Listed {
     stored_bytes: u64,
     #[serde(rename = "n", default)]
     created_ms: i64,
-    /// Which of the tags looked for it has, by their place, and of which nobody knows.
+    /// The indices of the listed tags that it has, and of those that are unknown.
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     tagged: Vec<usize>,
     #[serde(rename = "u", default, skip_serializing_if = "Vec::is_empty")]
@@ -217,7 +215,7 @@ impl PrivateState {
         self.listed.get(log_group).or_else(|| self.held.get(log_group))
     }
 
-    /// The remembered log groups that a selection chooses, if the listing has all it can choose.
+    /// The recorded log groups that a selection matches, if the listing covers the selection.
     pub(super) fn selected_by(&self, selection: &Selection) -> Option<BTreeMap<&str, Retention>> {
         let asked: Vec<_> = self.asked.iter().filter_map(Asked::listing).collect();
         if asked.is_empty() || !selection.is_covered_by(&asked) {
@@ -240,7 +238,7 @@ impl PrivateState {
         (!group.unknown_tags.contains(&place)).then(|| group.tagged.contains(&place))
     }
 
-    /// The class of a log group, standard unless remembered otherwise.
+    /// The class of a log group, standard unless recorded otherwise.
     pub(super) fn class(&self, log_group: &str) -> LogGroupClass {
         let listed = self.seen(log_group);
         LogGroupClass::reported(listed.and_then(|group| group.class.as_deref()))
@@ -255,7 +253,7 @@ impl PrivateState {
         self.seen(log_group).map_or(0, |group| group.stored_bytes)
     }
 
-    /// Forgets what a fresh look at every log group is about to tell.
+    /// Clears what a new read of every log group replaces.
     pub(super) fn forget_findings(&mut self) {
         self.left.clear();
         self.foreign.clear();
@@ -381,7 +379,7 @@ impl PrivateState {
         written.filter(|written| written.is_on(group))
     }
 
-    /// The same as far as the last listing tells, for a log group that has this retention now.
+    /// The same according to the last listing, for a log group that has this retention now.
     pub(super) fn written_as_listed(
         &self,
         log_group: &str,
@@ -477,13 +475,13 @@ impl PrivateState {
         self.is_draft = false;
     }
 
-    /// Keeps in mind what must not be shipped to a destination, in place of what was known before.
+    /// Keeps in mind what would create a loop to a destination, in place of what was known before.
     pub(super) fn record_loops(&mut self, destination_arn: &str, guard: &LoopGuard) {
         let groups = guard.groups().map(|(group, why)| (group.clone(), why.clone())).collect();
         self.loops = BTreeMap::from([(destination_arn.to_owned(), groups)]);
     }
 
-    /// Adds what is known of a destination's loops to what its name tells.
+    /// Adds the recorded loops of a destination to those its name shows.
     pub(super) fn restore_loops(&self, destination_arn: &str, guard: &mut LoopGuard) {
         guard.recall(self.loops.get(destination_arn).into_iter().flatten());
     }

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Tells the log how far a long piece of work is, and how long the rest may take.
+/// Logs the progress of a long operation, and the estimated remaining time.
 #[derive(Debug)]
 pub(super) struct Progress {
     what: &'static str,

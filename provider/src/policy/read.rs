@@ -110,7 +110,7 @@ async fn refreshed(
     Ok(stored)
 }
 
-/// Tells the other policies at work what this one is about to ship, and where.
+/// Registers for the other policies what this one is about to forward, and where.
 pub(super) fn ship(claims: &mut Claims, intent: &Intent, group_changes: &[GroupChange]) {
     if let Some(wanted) = &intent.wanted {
         let shipped = group_changes
@@ -123,8 +123,7 @@ pub(super) fn ship(claims: &mut Claims, intent: &Intent, group_changes: &[GroupC
     }
 }
 
-/// Learns which of the log groups the policy's destination would feed on, and tells what else was
-/// found of it.
+/// Traces the policy's destination for loops, and reports what else was found.
 pub(super) async fn look_for_loops(
     cx: &Context<Client>,
     around: &Surroundings<'_>,

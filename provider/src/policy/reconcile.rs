@@ -21,7 +21,7 @@ pub(super) struct Reconciler {
     pub(super) policy: PolicyId,
     pub(super) reader: Reader,
     pub(super) writer: Writer,
-    /// What other policies at work need of what this one would delete or give back.
+    /// What other policies need of what this one would delete or restore.
     pub(super) claims: SharedClaims,
     /// What those in the state need that apply may pass over.
     pub(super) kept: KeptFor,
@@ -29,18 +29,18 @@ pub(super) struct Reconciler {
     pub(super) ownership: Ownership,
 }
 
-/// One log group, how it is and how it should be.
+/// The change of one log group from its current to its desired state.
 #[derive(Clone, Debug)]
 pub(super) struct GroupChange {
     pub(super) log_group: String,
     pub(super) current: GroupState,
     pub(super) desired: GroupState,
-    /// Whether the filter has to be put even where the group stands as it should: an argument of
-    /// the subscription changed.
+    /// Whether the filter is written even if the log group is compliant, because an argument of the
+    /// subscription changed.
     pub(super) subscription: Touch,
     /// The group's filters, where they have just been read.
     pub(super) filters: Option<Vec<SubscriptionFilter>>,
-    /// Why the filter must not be put after all: it would close a loop.
+    /// Why the filter must not be created after all: it would create a loop.
     pub(super) barred: Option<String>,
     pub(super) retention: RetentionWrite,
 }
@@ -50,11 +50,11 @@ pub(super) struct GroupChange {
 pub(super) enum RetentionWrite {
     /// It becomes the policy's own, on a group that was created at this time.
     Own { created_ms: i64 },
-    /// It gives back what this write was made over.
+    /// It restores the retention that this write replaced.
     Back(WrittenRetention),
 }
 
-/// Whether something that stands as it should is looked at all the same.
+/// Whether a compliant subscription is written nevertheless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Touch {
     Always,
@@ -96,7 +96,7 @@ pub(super) struct Reconciled {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct LeftToOthers {
     pub(super) filters: usize,
-    /// A retention that was to be given back, and that nobody remembers any more.
+    /// A retention that was to be restored, and of which no record remains.
     pub(super) forgotten: Option<WrittenRetention>,
 }
 
@@ -131,7 +131,7 @@ impl GroupChange {
         self
     }
 
-    /// Has the group get back what there was before the policy's write.
+    /// Restores the retention from before the policy's write.
     pub(super) fn restore(&mut self, written: WrittenRetention) {
         self.desired.retention = written.before;
         self.retention = RetentionWrite::Back(written);
@@ -146,7 +146,7 @@ impl GroupChange {
         self.desired.subscription.is_some()
     }
 
-    /// Whether our filter may have to be put.
+    /// Whether the policy's filter may have to be written.
     pub(super) fn writes_filter(&self) -> bool {
         self.subscribes() && self.touches_subscription()
     }
@@ -376,9 +376,9 @@ impl Group<'_> {
         Ok(())
     }
 
-    /// A rename on a group without a free slot: the old filter makes room for the new one, and
-    /// comes back if that fails. A stop does not come between these calls, which would leave the
-    /// group without any filter.
+    /// A rename on a log group at its filter quota: the old filter is deleted first, and restored
+    /// if creating the new one fails. These calls are not interrupted by a stop, which would leave
+    /// the log group without any filter.
     async fn replace_own_filter(
         &mut self,
         wanted: &SubscriptionFilter,
@@ -450,7 +450,7 @@ impl Group<'_> {
     async fn delete_by(&mut self, writer: &Writer, name: &str) -> Result<(), CallError> {
         match writer.delete_subscription_filter(self.log_group, name).await {
             Ok(()) => self.writes += 1,
-            // Somebody was faster; whether the group is gone too, the next read will show.
+            // It was already deleted; the next read shows whether the log group is deleted too.
             Err(error) if error.cause == Cause::Missing => {}
             Err(error) => return Err(error),
         }
@@ -463,7 +463,7 @@ fn owned<'a>(filters: impl Iterator<Item = &'a SubscriptionFilter>) -> Vec<Subsc
     filters.cloned().collect()
 }
 
-/// The same failure of several log groups, to be told once.
+/// The same failure of several log groups, to be reported once.
 pub(super) fn by_reason(reconciled: &[Reconciled]) -> Vec<(&Failure, Vec<&str>)> {
     let mut reasons: BTreeMap<_, (&Failure, Vec<&str>)> = BTreeMap::new();
     for group in reconciled {
@@ -478,7 +478,7 @@ pub(super) fn by_reason(reconciled: &[Reconciled]) -> Vec<(&Failure, Vec<&str>)>
     reasons.into_values().collect()
 }
 
-/// Tells what was left as it is because another policy needs it.
+/// Reports what was not changed because another policy needs it.
 pub(super) fn report_left_to_others(cx: &Context<Client>, reconciled: &[Reconciled]) {
     let of = |is_so: &dyn Fn(&LeftToOthers) -> bool| -> Vec<&str> {
         let groups = reconciled.iter().filter(|group| is_so(&group.left_to_others));

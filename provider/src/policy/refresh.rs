@@ -43,7 +43,7 @@ pub(crate) struct UnknownMode {
     text: String,
 }
 
-/// CloudTrail usually tells of a call within a quarter of an hour; so long it may take.
+/// CloudTrail usually delivers an event within 15 minutes; this is the allowed maximum.
 const LATEST: Duration = Duration::from_hours(1);
 
 /// By so much AWS's clocks may differ, and so long a write may take to be seen everywhere.
@@ -72,14 +72,14 @@ pub(super) struct Basis {
 pub(crate) enum Unverified {
     /// CloudTrail could not be asked, or its answer was not one.
     Failed(CallError),
-    /// CloudTrail has not told of what this policy wrote to a log group long enough ago.
+    /// CloudTrail has not delivered the event of this policy's own write in time.
     Behind { log_group: String },
 }
 
 #[derive(Debug)]
 struct Known {
     filter_snapshot: FilterSnapshot,
-    /// When the filters of a log group were last changed, as far as CloudTrail tells.
+    /// When the filters of a log group were last changed, according to CloudTrail.
     changed: BTreeMap<String, Timestamp>,
 }
 
@@ -87,7 +87,7 @@ impl Refresh {
     /// Finds out what can have changed since the last refresh.
     ///
     /// # Errors
-    /// When CloudTrail does not tell. Every log group has to be asked then.
+    /// When CloudTrail cannot be used. The filters of every log group have to be read then.
     pub(super) async fn basis(
         self,
         reader: &Reader,
@@ -125,14 +125,13 @@ impl Refresh {
 }
 
 impl FilterSnapshot {
-    /// The time since which CloudTrail can have told something new: nothing is news that happened
-    /// before every log group was asked.
+    /// The time since which events are new: events before the last read of every log group are not.
     fn changed_since(&self) -> Timestamp {
         let since = self.at.before(LATEST).max(self.full_at.before(BLUR));
         self.own_write.as_ref().map_or(since, |own_write| since.min(own_write.after.before(BLUR)))
     }
 
-    /// Whether CloudTrail tells of what the policy wrote itself, if it wrote anything.
+    /// Whether CloudTrail delivers the policy's own write, if there was one.
     fn question(
         &mut self,
         changed: &BTreeMap<String, Timestamp>,
@@ -164,7 +163,7 @@ impl Basis {
         certain.then_some((filters, asked_at))
     }
 
-    /// What to remember of this refresh, log groups still to come.
+    /// The record of this refresh, without its log groups yet.
     pub(super) fn filter_snapshot(&self) -> Option<FilterSnapshot> {
         let began = self.began?;
         let Some(Known { filter_snapshot: last, .. }) = &self.known else {
@@ -192,7 +191,7 @@ mod tests {
         }
     }
 
-    /// What is known at some time after `/a` was asked, when CloudTrail tells of this change.
+    /// The result at some time after `/a` was read, with these changes from CloudTrail.
     fn basis(asked_at: Timestamp, changed: Option<(&str, Timestamp)>) -> Basis {
         let mut filter_snapshot = FilterSnapshot::new(asked_at, asked_at);
         filter_snapshot.keep(&group("/a", 1), &[SubscriptionFilter::new("logs", "arn")], asked_at);

@@ -17,13 +17,13 @@ use crate::provider::{Client, RoleBlock};
 /// What a policy finds, and what its plan would be.
 #[derive(Debug)]
 pub(crate) struct Survey {
-    /// The log groups that it chooses.
+    /// The log groups that it selects.
     pub(crate) groups: BTreeMap<String, Surveyed>,
-    /// What Terraform would tell beside the plan. An error is one that keeps it from being applied.
+    /// The diagnostics of the plan. An error blocks apply.
     pub(crate) diagnostics: Diagnostics,
 }
 
-/// One log group that a policy chooses.
+/// One log group that a policy selects.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Surveyed {
     /// How it stands.
@@ -32,7 +32,7 @@ pub(crate) struct Surveyed {
     pub(crate) desired: GroupState,
     /// Why it is not subscribed.
     pub(crate) skip: Option<String>,
-    /// Where a filter of somebody else's ships that has the policy's name.
+    /// The destination of another owner's filter that has the policy's filter name.
     pub(crate) foreign: Option<String>,
 }
 

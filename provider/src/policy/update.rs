@@ -242,10 +242,10 @@ struct Change {
     current: GroupState,
     desired: GroupState,
     membership: Membership,
-    /// Whether it was no part of the policy before.
+    /// Whether it is newly selected.
     is_new: bool,
     touch: Touch,
-    /// What the policy wrote, where that is given back.
+    /// The policy's write, if the retention before it is restored.
     back: Option<WrittenRetention>,
 }
 
@@ -305,10 +305,10 @@ impl Planned {
         }
     }
 
-    /// Holds the retentions that are to be written against what the log groups have now. One that
-    /// somebody has changed since the plan, so that the write would no longer be made or would
-    /// shorten what the plan did not, is left as it is. What leaves gets its retention back, if that
-    /// was planned and still holds.
+    /// Compares the planned retentions with the current ones. A retention that was changed since
+    /// the plan, so that the write would no longer be made or would shorten what the plan did not,
+    /// is not changed. A log group that leaves gets its original retention, if that was planned and
+    /// still applies.
     fn recheck_retentions(
         &mut self,
         intent: &Intent,
@@ -394,7 +394,7 @@ struct Meanwhile {
     superseded: BTreeSet<String>,
     /// Those whose filter was changed.
     refiltered: BTreeSet<String>,
-    /// Those whose retention another policy of this run has given back.
+    /// Those whose retention another policy of this run has restored.
     restored: BTreeSet<String>,
 }
 
@@ -429,8 +429,7 @@ impl Meanwhile {
         Ok(Self { gone, added, listed, asked, recreated, superseded, refiltered, restored })
     }
 
-    /// Looks again at log groups whose retention another policy has given back since they were
-    /// listed.
+    /// Reads log groups again whose retention another policy has restored since they were listed.
     async fn look_again(
         &mut self,
         reader: &Reader,
@@ -473,8 +472,8 @@ impl Shipping for Meanwhile {
     }
 }
 
-/// The planned values stand, but for groups that could not be brought there, and for what the plan
-/// could not tell. A group that is gone keeps what was planned until the next read.
+/// The planned values, except for log groups that could not be reconciled, and for values that the
+/// plan left unknown. A deleted log group keeps the planned values until the next read.
 fn settle(
     stored: &mut Stored<Policy, PrivateState>,
     plan: &Planned,

@@ -92,7 +92,7 @@ impl Config {
         forget(&mut self.skip_region_validation);
         forget(&mut self.skip_credentials_validation);
         forget(&mut self.forbidden_account_ids);
-        // One account that is allowed can be what tells the account.
+        // A single allowed account can determine the account.
         if let Attr::Null | Attr::Known(false) = self.skip_requesting_account_id {
             forget(&mut self.allowed_account_ids);
         }

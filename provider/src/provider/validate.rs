@@ -39,7 +39,7 @@ fn keys(config: &Config, diagnostics: &mut Diagnostics) {
 }
 
 fn regions(config: &Config, diagnostics: &mut Diagnostics) {
-    // While it is unknown whether to look, nobody is told off.
+    // While the flag is unknown, nothing is reported.
     if !matches!(&config.skip_region_validation, Attr::Null | Attr::Known(false)) {
         return;
     }

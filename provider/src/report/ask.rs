@@ -29,7 +29,7 @@ pub(super) async fn ask(
     options: &Options,
     documents: Vec<Document>,
 ) -> Result<Answers, ReportError> {
-    // Nobody cancels it but by ending the process: nothing is written, so nothing is left undone.
+    // Cancelled only by ending the process, which is safe because nothing is written.
     let stopped = CancellationToken::new();
     let accounts: BTreeSet<_> = documents.iter().map(|document| &document.account_id).collect();
     if let Some((_, arn)) = options.roles.iter().find(|(account, _)| !accounts.contains(account)) {

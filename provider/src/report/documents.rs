@@ -102,7 +102,7 @@ fn found(text: &str, value: Value) -> Result<Vec<Document>, NoDocument> {
             } else if fields.contains_key("format_version") {
                 of_state(&fields)
             } else {
-                // From the text: a value has forgotten which fields stood there twice.
+                // From the string: a parsed value no longer has duplicate fields.
                 Ok(vec![parsed(String::new(), text)?])
             }
         }
@@ -192,10 +192,10 @@ mod tests {
             assert!(error.starts_with(expected), "{error}");
         };
         check(json!([POLICY, POLICY.replace(":30", ":31")]), "[1]: retention_in_days: ");
-        check(json!({"policies": [5]}), "policies[0]: a policy's document is an object or");
-        check(json!(7), "a policy's document is an object or");
-        check(json!([]), "there is no policy in it");
-        check(json!({"format_version": "1.0"}), "there is no logagg_policy in this state");
+        check(json!({"policies": [5]}), "policies[0]: not a policy document: expected an object");
+        check(json!(7), "not a policy document: expected an object");
+        check(json!([]), "no policy found");
+        check(json!({"format_version": "1.0"}), "the state contains no logagg_policy");
         check(json!({"name": "logs"}), "the document: missing field");
     }
 }

@@ -88,9 +88,9 @@ impl fmt::Display for Dollars {
 
 /// How much of what a log group holds is older than a retention, and so would be deleted.
 ///
-/// AWS does not tell how old the bytes are. We take it that the group began with nothing and has
-/// been written to more from day to day, evenly growing: the old part is then a small one, the
-/// square of what it is where every day weighs the same.
+/// AWS does not report the age of stored data. The estimate assumes that the log group started
+/// empty and that its daily volume grew steadily: the old part is then the square of what it is
+/// with a constant volume.
 pub(super) fn deleted_bytes(group: &LogGroup, desired: Retention, now: SystemTime) -> u64 {
     let (Some(age), Retention::Days(desired)) = (age_in_days(group, now), desired) else {
         return 0;
@@ -106,7 +106,7 @@ pub(super) fn deleted_bytes(group: &LogGroup, desired: Retention, now: SystemTim
     (group.stored_bytes as f64 * (old / held).powi(2)) as u64
 }
 
-/// None where AWS did not tell when the group was created, or a clock is wrong.
+/// None if the creation time is missing or in the future.
 fn age_in_days(group: &LogGroup, now: SystemTime) -> Option<f64> {
     let created = u64::try_from(group.created_ms).ok().filter(|created| *created > 0)?;
     let age = now.duration_since(SystemTime::UNIX_EPOCH + Duration::from_millis(created)).ok()?;

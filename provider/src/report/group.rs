@@ -2,20 +2,20 @@ use logagg_policy::{GroupState, LogGroup, Subscription};
 
 use crate::policy::Surveyed;
 
-/// How a log group stands towards a policy, in the order of what needs a look.
+/// The state of a log group under a policy, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
-    /// It has a filter that it must not have.
+    /// It has a filter that would create a loop.
     Unwanted,
-    /// Somebody else's filter has the policy's name.
+    /// Another owner's filter has the policy's filter name.
     Conflict,
     /// It has no filter.
     Missing,
-    /// Its filter is not as it should be.
+    /// Its filter differs from the policy.
     Differs,
-    /// Only its retention is not as it should be.
+    /// Only its retention differs from the policy.
     Retention,
-    /// It is left out of what is shipped, for a reason.
+    /// It is selected and not forwarded, for a reason.
     Skipped,
     InPlace,
 }
@@ -84,7 +84,7 @@ impl State {
     }
 }
 
-/// One log group that a policy chooses.
+/// One log group that a policy selects.
 #[derive(Clone, Debug)]
 pub(super) struct GroupReview {
     pub(super) group: LogGroup,

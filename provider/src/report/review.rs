@@ -16,7 +16,7 @@ pub(super) struct Review {
     pub(super) at: SystemTime,
     pub(super) price: Price,
     pub(super) policies: Vec<PolicyReview>,
-    /// The log groups that no policy chooses, the largest first.
+    /// The log groups that no policy selects, the largest first.
     pub(super) uncovered: BTreeMap<Target, Vec<LogGroup>>,
     pub(super) totals: Totals,
 }
@@ -54,7 +54,7 @@ pub(super) enum Outcome {
 }
 
 impl Review {
-    /// Puts together what AWS has answered.
+    /// Builds the report from AWS's responses.
     pub(super) fn of(at: SystemTime, price: Price, answers: Answers) -> Self {
         let Answers { surveys, listings } = answers;
         let mut uncovered = BTreeMap::new();
@@ -100,7 +100,7 @@ impl Review {
         if refused || self.totals.differing > 0 { Outcome::Differs } else { Outcome::AsItShouldBe }
     }
 
-    /// The log groups that several policies choose, each with these policies' places among all.
+    /// The log groups that several policies select, each with these policies' places among all.
     pub(super) fn shared(&self) -> BTreeMap<(Target, &str), Vec<usize>> {
         let mut selecting: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (index, policy) in self.policies.iter().enumerate() {
@@ -115,7 +115,7 @@ impl Review {
 }
 
 impl PolicyReview {
-    /// How many log groups stand so.
+    /// The number of log groups in a state.
     pub(super) fn count(&self, state: State) -> usize {
         self.groups.iter().filter(|it| it.state == state).count()
     }
@@ -150,7 +150,7 @@ impl Totals {
                 totals.bytes_never_expiring += group.stored_bytes;
             }
         }
-        // Of a log group that several policies choose, the least that one of them would delete.
+        // Of a log group that several policies select, the least that one of them would delete.
         let mut deleted = BTreeMap::new();
         let (mut differing, mut lengthened) = (BTreeSet::new(), BTreeSet::new());
         for policy in policies {

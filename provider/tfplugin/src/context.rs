@@ -7,8 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 
-/// What an operation is given beside its values: the configured client, whether it is to stop, and
-/// a place for what the user is to be told.
+/// The context of an operation: the configured client, its cancellation, and its diagnostics.
 pub struct Context<C> {
     client: Arc<C>,
     stopped: CancellationToken,
@@ -40,7 +39,7 @@ impl<C> Context<C> {
         let _ = self.subject.set(subject.into());
     }
 
-    /// Tells the user something. With an error the operation has failed.
+    /// Adds a diagnostic. With an error the operation has failed.
     pub fn report(&self, mut diagnostic: Diagnostic) {
         if let (Severity::Warning, Some(subject)) = (diagnostic.severity, self.subject.get()) {
             diagnostic.summary = format!("{} ({subject})", diagnostic.summary);
@@ -59,7 +58,7 @@ impl<C> Context<C> {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Diagnostics> {
-        // What was reported before a panic is told all the same.
+        // Diagnostics from before a panic are returned too.
         self.diagnostics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@ use crate::number::Number;
 use crate::path::{AttributePath, Step};
 use crate::value::Value;
 
-/// A Rust type that stands for a type of Terraform's.
+/// A Rust type that represents a Terraform type.
 ///
 /// Structs get it from [`object!`](crate::object).
 pub trait Convert: Sized {

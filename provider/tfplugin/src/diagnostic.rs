@@ -1,4 +1,4 @@
-//! What the user is told.
+//! Diagnostics for the user.
 
 use std::ops::Deref;
 

@@ -91,7 +91,7 @@ pub(crate) struct RawStored {
 pub(crate) enum RawPrior {
     /// The object itself, which is to be updated.
     Object(RawStored),
-    /// Another object, of which only what the provider remembers is given.
+    /// Another object, of which only the private state is available.
     Replaced(Vec<u8>),
     /// Nothing, as far as Terraform says.
     Nothing,

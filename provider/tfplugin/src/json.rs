@@ -105,7 +105,7 @@ fn read(
     }
 }
 
-/// How a value of any type stands in JSON.
+/// JSON of a value of any type.
 #[derive(Deserialize)]
 struct Typed<'a> {
     #[serde(borrow)]

@@ -17,7 +17,7 @@ use crate::start::StartError;
 const PREFIX: &str = "tfplugin";
 #[cfg(unix)]
 const SOCKET: &str = "socket";
-/// A folder that is younger may belong to somebody who is just about to listen.
+/// A younger folder may belong to a process that is about to listen.
 #[cfg(unix)]
 const STARTING: Duration = Duration::from_secs(60);
 
@@ -119,8 +119,8 @@ impl Listener {
     }
 }
 
-/// Removes what those who were killed could not: folders with a socket on which nobody listens.
-/// Whatever stands in the way of that is no reason not to start.
+/// Removes the folders of killed processes: those with a socket without a listener. Failing to do
+/// so does not prevent the start.
 #[cfg(unix)]
 fn remove_abandoned(folder: &std::path::Path) {
     for entry in folder.read_dir().into_iter().flatten().flatten() {

@@ -15,23 +15,23 @@ use crate::value::Value;
 pub struct Stored<S, P> {
     /// The state.
     pub state: S,
-    /// What the provider remembers beside it; it is in no plan the user sees.
+    /// The private state; no plan shows it.
     pub private: P,
 }
 
-/// What a provider remembers of an object beside its state.
+/// The private state of an object.
 pub trait Private: Default + Send + 'static {
-    /// Reads it. Where nothing was remembered, the default stands instead.
+    /// Reads it; the default if there is none.
     ///
     /// # Errors
     /// What is wrong with the bytes, as one sentence.
     fn decode(bytes: &[u8]) -> Result<Self, String>;
 
-    /// Writes it. No bytes at all stand for the default.
+    /// Writes it; the default is empty.
     fn encode(&self) -> Vec<u8>;
 }
 
-/// Nothing is remembered.
+/// No private state.
 impl Private for () {
     fn decode(_: &[u8]) -> Result<Self, String> {
         Ok(())
@@ -52,7 +52,7 @@ pub struct Proposal<S, P> {
     /// What is configured, over what there is, with the schema's defaults. Where the object is to
     /// be created, computed attributes that are not configured are unknown.
     pub proposed: S,
-    /// What is remembered of the object that this one replaces, as far as Terraform says.
+    /// What is recorded of the object that this one replaces, as far as Terraform says.
     ///
     /// Terraform (1.11.4) plans a replacement as an update, whose answer asks for it, and then at
     /// once as a creation without prior state, but with the private data of the first answer.
@@ -68,7 +68,7 @@ pub struct Proposal<S, P> {
 pub struct Planned<S, P> {
     /// The state after apply. What is known here has to be the same then.
     pub state: S,
-    /// What apply is given to remember.
+    /// The private state for apply.
     pub private: P,
     /// The attributes whose change takes a new object in place of the old one.
     pub requires_replace: Vec<AttributePath>,
@@ -115,7 +115,7 @@ pub struct MoveSource {
     pub schema_version: i64,
     /// The state itself.
     pub state: serde_json::Value,
-    /// What its provider remembered.
+    /// The private state of its provider.
     pub private: Vec<u8>,
 }
 
@@ -124,7 +124,7 @@ impl MoveSource {
     /// and what it does not have is null.
     ///
     /// # Errors
-    /// What the user is told where the state does not fit.
+    /// The diagnostics if the state does not fit.
     pub fn state_of<S: Convert>(&self, schema: &Schema) -> Result<S, Diagnostic> {
         let unfit = |error: ValueError| error.into_diagnostic("The state cannot be read");
         if self.schema_version > schema.version() {
@@ -158,7 +158,7 @@ pub trait Resource: Send + Sync + 'static {
     type Client: Send + Sync + 'static;
     /// The attributes and blocks of the schema, as a struct made by [`object!`](crate::object).
     type State: Convert + Clone + Send + Sync + 'static;
-    /// What is remembered beside the state; `()` for nothing.
+    /// The private state; `()` for none.
     type Private: Private;
 
     /// The name in a configuration: `cloud_bucket`.
@@ -188,8 +188,8 @@ pub trait Resource: Send + Sync + 'static {
         proposal: Proposal<Self::State, Self::Private>,
     ) -> impl Future<Output = Planned<Self::State, Self::Private>> + Send;
 
-    /// Says what is to be said before an object is destroyed, and returns what [`Resource::delete`]
-    /// is to remember.
+    /// Reports diagnostics before an object is destroyed, and returns the private state for
+    /// [`Resource::delete`].
     fn plan_destroy(
         &self,
         cx: &Context<Self::Client>,
@@ -240,7 +240,7 @@ pub trait Resource: Send + Sync + 'static {
     /// differ.
     ///
     /// # Errors
-    /// What the user is told where it cannot be done.
+    /// The diagnostics of a failure.
     fn upgrade(
         &self,
         from_version: i64,
@@ -259,13 +259,13 @@ pub trait Resource: Send + Sync + 'static {
     /// Takes over the state of another kind of resource. `Ok(None)` is: not of this kind.
     ///
     /// # Errors
-    /// What the user is told where it cannot be done.
+    /// The diagnostics of a failure.
     fn move_from(&self, source: MoveSource) -> Result<Option<Kept<Self>>, Diagnostic> {
         let _ = source;
         Ok(None)
     }
 
-    /// The attributes that tell one object from all others.
+    /// The attributes that identify an object.
     fn identity_schema(&self) -> Option<IdentitySchema> {
         None
     }
@@ -280,7 +280,7 @@ pub trait Resource: Send + Sync + 'static {
     /// where the versions differ.
     ///
     /// # Errors
-    /// What the user is told where it cannot be done.
+    /// The diagnostics of a failure.
     fn upgrade_identity(
         &self,
         from_version: i64,

@@ -1,4 +1,4 @@
-//! Signals, and the end of whoever started the process.
+//! Signals, and the end of the parent process.
 
 use crate::connection::Open;
 use crate::plugin::Lifetime;
@@ -32,7 +32,7 @@ impl Signals {
     ///
     /// Ctrl-C in a terminal reaches Terraform too, which then asks running operations to stop and
     /// still wants their answers, so it is no reason. The end of Terraform is: a process that holds
-    /// credentials and that nobody can reach would otherwise stay for ever.
+    /// credentials and is unreachable would otherwise never end.
     pub(crate) async fn end(mut self, open: Open) {
         match self.lifetime {
             Lifetime::OneRun => tokio::select! {
@@ -47,8 +47,8 @@ impl Signals {
     }
 }
 
-/// Waits until nobody is connected and the parent has gone. Terraform also closes a connection that
-/// was idle for long, and opens it again, so that one alone says nothing.
+/// Waits until no client is connected and the parent has ended. Terraform also closes a connection
+/// that was idle for long, and opens it again, so that one alone says nothing.
 #[cfg(unix)]
 async fn orphaned(parent: u32, open: Open) {
     const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);

@@ -26,7 +26,7 @@ pub(crate) fn dynamic(value: &Value, kind: &Type) -> Result<wire::DynamicValue, 
     Ok(wire::DynamicValue { msgpack: msgpack::encode(value, kind)?, json: Vec::new() })
 }
 
-/// Writes what the user is told about a block of this schema.
+/// Converts the diagnostics of a block of this schema.
 pub(crate) fn diagnostics(
     diagnostics: Diagnostics,
     block: Option<&Block>,

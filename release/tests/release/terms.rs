@@ -1,5 +1,5 @@
-//! The lists of `deny.toml`, held to without cargo-deny: licences of every crate that is used on this
-//! machine in any way, sources of every crate in `Cargo.lock`.
+//! The lists of `deny.toml`, held to without cargo-deny: licenses of every crate that is used on
+//! this machine in any way, sources of every crate in `Cargo.lock`.
 
 use std::collections::BTreeSet;
 

@@ -21,14 +21,14 @@ impl Account {
         Self { shared, id: id.to_owned() }
     }
 
-    /// Adds a role that everybody knows at once; the answer is its ARN.
+    /// Adds a role without propagation time; returns its ARN.
     pub fn add_role(&self, role: Role) -> String {
         let arn = format!("arn:aws:iam::{}:role/{}", self.id, role.name);
         self.shared.world().iam.roles.insert(arn.clone(), role);
         arn
     }
 
-    /// Adds a role as IAM does: it takes the propagation time until everybody knows it.
+    /// Adds a role as IAM does: it is usable after the propagation time.
     pub fn add_fresh_role(&self, mut role: Role) -> String {
         let propagation = self.shared.world().settings.propagation;
         role.known_from = Some(self.shared.clock.now() + propagation);

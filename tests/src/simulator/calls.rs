@@ -1,4 +1,4 @@
-//! Every call is counted, every write remembered.
+//! Every call is counted, every write recorded.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;

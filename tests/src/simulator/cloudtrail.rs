@@ -1,4 +1,4 @@
-//! CloudTrail: every write to CloudWatch Logs, told late and out of order.
+//! CloudTrail: every write to CloudWatch Logs, delivered late and out of order.
 
 use std::cmp::Reverse;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -38,7 +38,7 @@ impl Trail {
     }
 }
 
-/// Something that somebody did.
+/// A recorded call.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     id: String,

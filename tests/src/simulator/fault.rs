@@ -1,4 +1,4 @@
-//! Faults: exact rules for chosen calls, and storms of chance over all of them.
+//! Faults: exact rules for selected calls, and random faults over all of them.
 
 use std::fmt;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use super::glob;
 use super::refusal::Refusal;
 use super::service::Service;
 
-/// Somebody who calls AWS.
+/// A caller of AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Who {
     pub(super) arn: String,
@@ -41,7 +41,7 @@ pub struct Role {
 }
 
 impl Role {
-    /// A role that nobody may assume yet.
+    /// A role without a trusted principal yet.
     pub fn named(name: &str) -> Self {
         Self { name: name.to_owned(), trusts: Vec::new(), external_id: None, known_from: None }
     }
@@ -53,7 +53,7 @@ impl Role {
         self
     }
 
-    /// Whoever assumes it must give this external id.
+    /// The external ID that is required to assume it.
     #[must_use]
     pub fn external_id(mut self, id: &str) -> Self {
         self.external_id = Some(id.to_owned());

@@ -63,7 +63,7 @@ pub(super) struct Source<'a> {
 }
 
 impl Function {
-    /// One that logs to `/aws/lambda/<name>` and that nobody may invoke.
+    /// One that logs to `/aws/lambda/<name>`, without permission to invoke it.
     pub fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),

@@ -37,8 +37,8 @@ impl Region {
         &self.place
     }
 
-    /// Somebody else of the account calls AWS: checked, remembered and told to CloudTrail like
-    /// every call, but not counted, and subject to no quota, fault or missing permission.
+    /// Another client of the account calls AWS: checked, recorded and delivered to CloudTrail like
+    /// every call, but not counted, and without quotas, faults and missing permissions.
     ///
     /// # Errors
     /// AWS's refusal.

@@ -169,7 +169,7 @@ fn pairs(form: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Undoes `%2F` and its like.
+/// Decodes percent-encoding such as `%2F`.
 fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());

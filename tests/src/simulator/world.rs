@@ -144,7 +144,7 @@ impl World {
         Err(operation.service.denied(&who.arn, &action, &arn))
     }
 
-    /// Carries a call out, and remembers it when it writes.
+    /// Executes a call, and records it when it writes.
     pub(super) fn carry_out(
         &mut self,
         operation: &'static Operation,

@@ -13,10 +13,10 @@ pub(super) const OPEN: [&str; 2] = ["shipper", "other"];
 /// The functions that it may invoke only while a policy grants that.
 pub(super) const CLOSED: [&str; 2] = ["sink", "next"];
 
-/// Beginnings of names. At any time each is chosen by one policy at most, so that no two policies
+/// Beginnings of names. At any time each is selected by one policy at most, so that no two policies
 /// contradict each other.
 pub(super) const PREFIXES: [&str; 5] = ["/a/", "/b/", "/c/", "/d/", "/e/"];
-/// The log groups below it are chosen by nothing but their tag.
+/// The log groups below it are selected by nothing but their tag.
 pub(super) const TAGGED: &str = "/t/";
 pub(super) const TAG: (&str, &str) = ("team", "search");
 
@@ -94,7 +94,7 @@ impl Policy {
         arn(self.function)
     }
 
-    /// Whether it chooses a log group that has the tag or has it not.
+    /// Whether it selects a log group that has the tag or has it not.
     pub(super) fn chooses(&self, group: &str, has_tag: bool) -> bool {
         let chosen = self.prefixes.iter().any(|prefix| group.starts_with(prefix))
             || self.names.contains(group)
@@ -374,7 +374,7 @@ impl Configuration {
         policies.collect()
     }
 
-    /// The policy that chooses a log group, with its address.
+    /// The policy that selects a log group, with its address.
     pub(super) fn policy_of(&self, group: &str, has_tag: bool) -> Option<(String, &Policy)> {
         self.policies().into_iter().find(|(_, policy)| policy.chooses(group, has_tag))
     }

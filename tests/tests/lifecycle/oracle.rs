@@ -27,11 +27,11 @@ pub(super) enum Promise {
     ForeignIsUntouched,
     /// Retention is set only to what a policy asks for, where its mode asks for it now.
     RetentionIsAskedFor,
-    /// Retention is given back only as it was before the policy's first write.
+    /// Retention is restored only as it was before the policy's first write.
     RestoresWhatWas,
-    /// A retention that gets shorter is told of.
+    /// A shortened retention is reported.
     ShorteningIsToldOf,
-    /// A function that is shipped to lets CloudWatch Logs invoke it.
+    /// A function that is shipped to allows CloudWatch Logs to invoke it.
     MayInvoke,
     /// What the configuration says is so after an apply.
     Holds,
@@ -59,7 +59,7 @@ struct Tenure {
     last_written: Option<Option<u16>>,
 }
 
-/// Everything the oracle remembers from step to step.
+/// The oracle's record of all steps.
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
     tenures: BTreeMap<String, Tenure>,
@@ -103,12 +103,13 @@ impl Oracle {
         self.ever_revoked.insert(function.to_owned());
     }
 
-    /// Nobody remembers what was there before.
+    /// No record of the original retention remains.
     pub(super) fn state_is_lost(&mut self) {
         self.tenures.clear();
     }
 
-    /// What a policy remembered is lost, so it takes what it finds next for what was there before.
+    /// The private state of a policy is lost, so it records the retention it finds next as the
+    /// original one.
     pub(super) fn forgets(&mut self, address: &str) {
         self.let_go(|owner| owner == address);
     }

@@ -100,7 +100,7 @@ pub(crate) fn another_address_in_the_state_is_no_change() {
     state(&scene, &["state", "mv", "logagg_policy.it", "logagg_policy.other"]);
     scene.configuration(&resource("other", &scene.usual_policy()));
     scene.plan_is_empty();
-    // What the policy remembers has come along: what is no longer right is still known as its own.
+    // The private state is preserved: a changed filter is still recognized as the policy's own.
     scene.configuration(&resource(
         "other",
         &scene.usual_policy().replace("\"/app/\"", "\"/elsewhere/\""),

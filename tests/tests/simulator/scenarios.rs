@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::scene::{PROVIDER, Scene, says};
 
-/// Every scenario once more, in a simulator.
+/// Every scenario again, in the simulator.
 macro_rules! scenarios {
     ($($topic:ident: $($name:ident),+;)+) => {
         $(mod $topic {

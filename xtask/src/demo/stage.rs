@@ -26,9 +26,9 @@ pub(crate) const SHIPPER_GROUP: &str = "/aws/lambda/shipper";
 /// The function that gives new log groups what the policy says, and its own log group.
 pub(crate) const ENFORCER: &str = "enforcer";
 const ENFORCER_GROUP: &str = "/aws/lambda/enforcer";
-/// A group that the policy does not choose.
+/// A log group that the policy does not select.
 pub(crate) const BYSTANDER: &str = "/ecs/web";
-/// Somebody else's filter on one of the groups.
+/// another owner's filter on one of the groups.
 pub(crate) const FOREIGN_FILTER: &str = "security-audit";
 
 /// Everything the demo plays on. What runs is stopped when this is dropped.
@@ -117,7 +117,7 @@ impl Stage {
         Ok(page)
     }
 
-    /// Applies the policy once more and leaves everything running.
+    /// Applies the policy again and keeps everything running.
     pub(crate) fn keep(self, screen: &Screen) -> anyhow::Result<()> {
         screen.step("Apply the policy again", || {
             self.terraform(&["apply", "-no-color", "-auto-approve"], 0)

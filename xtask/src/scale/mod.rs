@@ -125,7 +125,7 @@ impl Play {
 
         self.configure("full", SPEED)?;
         self.measure("first plan", plan, 2, &Floor { pages, ..none() })?;
-        // Terraform plans once more, then the groups are listed and read to be written.
+        // Terraform plans again, then the log groups are listed and read to be written.
         let floor = Floor { pages: 2 * pages, filters: size, writes: size, ..none() };
         self.measure("first apply", apply, 0, &floor)?;
         self.measure("empty plan", plan, 0, &Floor { pages, filters: size, ..none() })?;
@@ -154,7 +154,8 @@ impl Play {
         self.measure("1 %, incremental", plan, 2, &floor)?;
         let floor = Floor { pages, filters: changed, writes: changed, ..none() };
         self.measure("mend", apply, 0, &floor)?;
-        // What was just written is asked again, and CloudTrail tells of all since the last refresh.
+        // What was just written is read again, and CloudTrail returns all events since the last
+        // refresh.
         let events = 1 + 2 * changed.div_ceil(EVENTS_PER_PAGE);
         let floor = Floor { pages, events, filters: changed, ..none() };
         self.measure("then empty", plan, 0, &floor)?;

@@ -38,7 +38,7 @@ impl Floor {
         Ok(floor)
     }
 
-    /// Has it do the work once and tells what CPU time that took.
+    /// Runs it once and returns its CPU time.
     pub(crate) fn work(&mut self) -> anyhow::Result<Duration> {
         let before = settled_cpu_time(self.child.id())?;
         self.input.write_all(b"\n").context("talking to the floor")?;

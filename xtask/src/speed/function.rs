@@ -57,7 +57,7 @@ impl Function {
         Ok(function)
     }
 
-    /// Invokes the function and tells what CPU time that took.
+    /// Invokes the function and returns its CPU time.
     pub(crate) fn invoke(&self, event: &[u8]) -> anyhow::Result<Duration> {
         let before = self.cpu_time()?;
         self.events.send(event.to_vec()).ok().context("the runtime API has ended")?;

@@ -334,7 +334,7 @@ fn out_of_memory(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
         checks.check(&format!("{kind} out of memory: retried, and nothing is lost"), |_| {
             let requests = exchange::count(&invoked, "requests");
             ensure!(requests > 1, "{}", invoked.summary);
-            // It says 500 there, which does not tell that nothing was taken.
+            // It says 500 there, which does not report that nothing was taken.
             let possible = if kind == "splunk_hec" { 3 * requests } else { 0 };
             expect(&invoked, &[("returned_to_source", 3), ("possible_duplicates", possible)])
         });

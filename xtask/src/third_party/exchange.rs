@@ -202,8 +202,7 @@ fn counts(summary: &Value) -> Value {
     kept
 }
 
-/// Ships events and looks for them, once, and once more: all there, as they were sent, and as
-/// often.
+/// Ships events and looks for them, once, and again: all there, as they were sent, and as often.
 pub(crate) fn content(
     shipper: &Shipper,
     checks: &mut Checks,

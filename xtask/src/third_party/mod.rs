@@ -35,7 +35,7 @@ pub(crate) struct Options {
     pub(crate) available: bool,
     /// Only print what suites there are.
     pub(crate) list: bool,
-    /// Write the recorded exchanges anew, in place of comparing with them.
+    /// Record the exchanges again instead of comparing with them.
     pub(crate) record: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Whether everybody can read the style sheet's colours.
+//! The contrast of the style sheet's colors.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ const ENOUGH: f64 = 4.5;
 const BACKGROUNDS: [&str; 2] = ["page", "card"];
 const LINES: [&str; 1] = ["line"];
 
-/// The colours on a screen that is light, one that is dark, and on paper.
+/// The colors on a screen that is light, one that is dark, and on paper.
 fn schemes() -> Vec<BTreeMap<&'static str, &'static str>> {
     let blocks = STYLE.split(":root {").skip(1).map(|rest| rest.split('}').next().unwrap());
     let colours = blocks.map(|block| {

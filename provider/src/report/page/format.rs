@@ -1,7 +1,7 @@
 use logagg_policy::{Document, GroupState, Retention, RetentionMode, Rule};
 use maud::{Markup, html};
 
-/// Names that are told before the rest is only counted.
+/// How many names are listed; the rest is only counted.
 const NAMED: usize = 8;
 
 /// A part of a whole, in percent.

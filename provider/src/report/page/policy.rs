@@ -16,13 +16,13 @@ pub(super) fn title(policy: &PolicyReview) -> String {
     format!("{name} in {region}")
 }
 
-/// How many log groups it chooses, and how many of them differ.
+/// How many log groups it selects, and how many of them have drifted.
 pub(super) fn in_short(policy: &PolicyReview) -> String {
     let differing = policy.groups.iter().filter(|it| it.state.differs()).count();
     format!("{}, {differing} drifted", counted(policy.groups.len(), "log group"))
 }
 
-/// One policy: what it says, what Terraform would tell, and every log group that it chooses.
+/// One policy: its arguments, its diagnostics, and every log group that it selects.
 pub(super) fn policy(policy: &PolicyReview, price: Price, anchor: &str) -> Markup {
     let first_settled = policy.groups.iter().position(|it| !it.state.differs());
     let (differing, settled) = policy.groups.split_at(first_settled.unwrap_or(policy.groups.len()));

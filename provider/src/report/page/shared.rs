@@ -3,7 +3,7 @@ use maud::{Markup, html};
 use super::{anchor, policy};
 use crate::report::review::Review;
 
-/// The log groups that several policies choose.
+/// The log groups that several policies select.
 pub(super) fn shared(review: &Review) -> Markup {
     let shared = review.shared();
     html! {

@@ -4,7 +4,7 @@ use crate::diagnostics::format::counted;
 use crate::report::group::State;
 use crate::report::review::PolicyReview;
 
-/// A sign for each state, so that nobody has to tell colours apart.
+/// A symbol for each state, so that states do not depend on color alone.
 fn sign(state: State) -> &'static str {
     match state {
         State::Unwanted => "✖",
@@ -17,7 +17,7 @@ fn sign(state: State) -> &'static str {
     }
 }
 
-/// The name of its colours in the style sheet.
+/// The name of its colors in the style sheet.
 fn class(state: State) -> &'static str {
     match state {
         State::Unwanted => "unwanted",
@@ -30,7 +30,7 @@ fn class(state: State) -> &'static str {
     }
 }
 
-/// A state, to be recognised wherever it is told.
+/// A state with its symbol and color.
 pub(super) fn state(state: State) -> Markup {
     html! {
         span class={ "state " (class(state)) } {
@@ -39,7 +39,7 @@ pub(super) fn state(state: State) -> Markup {
     }
 }
 
-/// How many log groups of a policy stand how: a bar, and the same in words.
+/// The number of log groups in each state: a bar, and a list.
 pub(super) fn counts(policy: &PolicyReview) -> Markup {
     let counts = State::ALL.map(|state| (state, policy.count(state)));
     let counts = counts.iter().filter(|(_, count)| *count > 0);

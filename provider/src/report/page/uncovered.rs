@@ -9,7 +9,7 @@ use crate::report::review::Review;
 /// So many are shown at once, the rest on demand.
 const FIRST: usize = 20;
 
-/// The log groups that none of the policies chooses.
+/// The log groups that none of the policies selects.
 pub(super) fn uncovered(review: &Review) -> Markup {
     html! {
         section aria-labelledby="uncovered" {

@@ -14,7 +14,7 @@ pub struct Block {
     deprecation: Option<String>,
 }
 
-/// How often a block can be written, and how its copies are told apart.
+/// How often a block can be written, and how its copies are addressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nesting {
     /// At most once. Null where it is not written.
@@ -150,7 +150,7 @@ impl NestedBlock {
         &self.block
     }
 
-    /// How its copies are told apart.
+    /// How its copies are addressed.
     pub fn nesting(&self) -> Nesting {
         self.nesting
     }

@@ -1,4 +1,4 @@
-//! What tells one object of a resource from all others.
+//! The identity of an object of a resource.
 
 use std::collections::BTreeMap;
 

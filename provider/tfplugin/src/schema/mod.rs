@@ -1,4 +1,4 @@
-//! What can be written in a block, and what Terraform and the documentation are told of it.
+//! The schema of a block, with its documentation.
 
 mod attribute;
 mod block;

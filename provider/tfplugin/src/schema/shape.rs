@@ -6,8 +6,7 @@ use crate::schema::block::{Block, Nesting};
 use crate::value::Value;
 
 impl Block {
-    /// Gives blocks that nobody wrote the form that Terraform expects: no copies, where null would
-    /// be refused.
+    /// Normalizes absent blocks to the form that Terraform expects: an empty list instead of null.
     pub(crate) fn complete(&self, value: Value) -> Value {
         let Value::Map(mut entries) = value else { return value };
         for (name, block) in self.blocks() {

@@ -1,4 +1,4 @@
-//! Schemas as Terraform is told them.
+//! Schemas in the plugin protocol.
 
 use crate::kind::Type;
 use crate::proto::tfplugin5 as wire;

@@ -8,7 +8,7 @@ use crate::schema::check::WriteOnly;
 use crate::value::Value;
 
 impl Block {
-    /// Tells everything that is to be said of a configuration by its schema alone.
+    /// Validates a configuration against its schema.
     pub(crate) fn check(
         &self,
         config: &Value,

@@ -27,7 +27,7 @@ use crate::schema::{Block, Schema};
 use crate::wire as to_wire;
 use registry::Registry;
 
-/// A provider and what Terraform has told it so far.
+/// A provider and its configuration.
 pub(crate) struct Service<P: Provider> {
     provider: P,
     schema: std::sync::OnceLock<Schema>,
@@ -78,7 +78,7 @@ impl<P: Provider> Service<P> {
         self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Works on something with the configured client. None is: it failed, for the reasons told.
+    /// Runs an operation with the configured client. None if it failed, with diagnostics.
     async fn operate<T>(
         &self,
         work: impl AsyncFnOnce(Held<P>) -> Result<T, Diagnostic>,
@@ -101,7 +101,7 @@ impl<P: Provider> Service<P> {
     }
 }
 
-/// What is told about a block of this schema, as it stands on the wire.
+/// The diagnostics of a block of this schema, in the plugin protocol.
 fn diagnostics_to_wire(diagnostics: Diagnostics, block: Option<&Block>) -> Vec<wire::Diagnostic> {
     to_wire::diagnostics(diagnostics, block)
 }

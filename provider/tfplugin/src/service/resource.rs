@@ -203,7 +203,7 @@ impl<P: Provider> Service<P> {
         }
     }
 
-    /// What is told about a resource, with paths as far as its schema lets Terraform follow them.
+    /// The diagnostics of a resource, with paths as far as Terraform can resolve them.
     pub(super) fn wire_diagnostics(
         &self,
         name: &str,
