@@ -408,10 +408,11 @@ mod tests {
         let check = |name: &str, expected: &str| {
             assert_eq!(name.parse::<FilterName>().unwrap_err().to_string(), expected);
         };
-        check("", "a subscription filter's name has 1 to 512 characters, and this has 0");
+        check("", "a subscription filter's name has 1 to 512 characters, and this one has 0");
         check(
             "a:b",
-            "\"a:b\" cannot be a subscription filter's name: it holds ':', and names have no : and no *",
+            "\"a:b\" is not a valid subscription filter name: it contains ':'; : and * are not \
+             allowed",
         );
     }
 }

@@ -142,8 +142,8 @@ mod tests {
         let error = check_log_group_name("/aws/lambda/*").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "\"/aws/lambda/*\" cannot be a log group's name: it holds '*', and names are made of \
-             letters, digits and . - _ / #"
+            "\"/aws/lambda/*\" is not a valid log group name: it contains '*', and names consist \
+             of letters, digits and . - _ / #"
         );
     }
 

@@ -227,15 +227,18 @@ mod tests {
         };
         check(
             31,
-            "CloudWatch Logs does not keep events for 31 days; the nearest it takes are 30 and 60",
+            "CloudWatch Logs does not support a retention of 31 days; the nearest values are 30 \
+             and 60",
         );
         check(
             -1,
-            "CloudWatch Logs does not keep events for -1 days; the shortest it takes is 1, and 0 means never expire",
+            "CloudWatch Logs does not support a retention of -1 days; the shortest is 1, and 0 \
+             means never expire",
         );
         check(
             4000,
-            "CloudWatch Logs does not keep events for 4000 days; the longest it takes is 3653, and 0 means never expire",
+            "CloudWatch Logs does not support a retention of 4000 days; the longest is 3653, and 0 \
+             means never expire",
         );
     }
 

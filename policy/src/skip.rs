@@ -72,7 +72,7 @@ mod tests {
         );
         assert_eq!(
             of("/aws/lambda/checkout", &LogGroupClass::InfrequentAccess).as_deref(),
-            Some("class: subscription filters work on STANDARD, and this is INFREQUENT_ACCESS")
+            Some("class: subscription filters require STANDARD, and this is INFREQUENT_ACCESS")
         );
     }
 }

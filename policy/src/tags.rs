@@ -142,7 +142,7 @@ pub enum InvalidTags {
     /// A value with a character that values do not have.
     #[error(
         "{value:?} is not a valid value of the tag {key:?}: it contains {character:?}, and values \
-         consist of letters, digits, spaces and _ . : / = + - @, with * for any text"
+         consist of letters, digits, spaces and _ . : / = + - @, with * for any string"
     )]
     CharacterOfValue {
         /// The tag's key.
@@ -201,13 +201,13 @@ mod tests {
         check(&[("", "x")], "a tag's key cannot be empty");
         check(
             &[("te*m", "x")],
-            "\"te*m\" cannot be a tag's key: it holds '*', and keys are made of letters, digits, \
-             spaces and _ . : / = + - @",
+            "\"te*m\" is not a valid tag key: it contains '*', and keys consist of letters, \
+             digits, spaces and _ . : / = + - @",
         );
         check(
             &[("team", "!search")],
-            "\"!search\" cannot be the value of the tag \"team\": it holds '!', and values are \
-             made of letters, digits, spaces and _ . : / = + - @, with * for any text",
+            "\"!search\" is not a valid value of the tag \"team\": it contains '!', and values \
+             consist of letters, digits, spaces and _ . : / = + - @, with * for any string",
         );
         let long = "k".repeat(129);
         check(
@@ -216,12 +216,12 @@ mod tests {
         );
         check(
             &[("team", &"v".repeat(257))],
-            "a tag's value has at most 256 characters, and that of \"team\" has 257",
+            "a tag's value has at most 256 characters, and the value of \"team\" has 257",
         );
         let many = (0..51).map(|n| (n.to_string(), String::new()));
         assert_eq!(
             TagFilter::parse(many).unwrap_err().to_string(),
-            "a log group has at most 50 tags, and these are 51"
+            "a log group has at most 50 tags, and 51 are set"
         );
     }
 

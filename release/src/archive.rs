@@ -79,7 +79,7 @@ impl Stamp {
         };
         stamp(epoch).with_context(|| {
             format!(
-                "SOURCE_DATE_EPOCH={epoch} is no time between 1980 and 2107 in seconds since 1970"
+                "SOURCE_DATE_EPOCH={epoch} is not a time from 1980 to 2107 in seconds since 1970"
             )
         })
     }
@@ -90,7 +90,7 @@ impl Stamp {
 /// # Errors
 /// When there is none, or two have the same name.
 pub fn pack(entries: &[Entry], stamp: Stamp, compression: Compression) -> anyhow::Result<Vec<u8>> {
-    ensure!(!entries.is_empty(), "an archive without a file");
+    ensure!(!entries.is_empty(), "an archive must contain at least one file");
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for entry in entries {
         let packing = || format!("packing {}", entry.name);

@@ -92,7 +92,7 @@ fn pack(folder: &Path, wanted: &[String]) -> anyhow::Result<()> {
     for target in wanted {
         ensure!(
             PRODUCTS.iter().any(|product| product.targets.contains(&target.as_str())),
-            "nothing is released for the target {target}"
+            "no product is released for the target {target}"
         );
         ensure!(installed.contains(target), "the target {target} is not installed");
     }
@@ -123,7 +123,7 @@ fn tell_missing(missing: &[&Product], wanted: &[String]) {
     if missing.is_empty() || !wanted.is_empty() {
         return;
     }
-    println!("\nnot packed, since no compiler target for them is installed here:");
+    println!("\nnot packaged, because their compiler targets are not installed:");
     for product in missing {
         println!("  {}: {}", product.archive(), product.targets.join(" or "));
     }
@@ -132,7 +132,7 @@ fn tell_missing(missing: &[&Product], wanted: &[String]) {
 fn seal(folder: &Path) -> anyhow::Result<()> {
     let lists = sums::write(folder)?;
     let Some(signer) = Signer::from_environment() else {
-        println!("\n{}: not signed, for GPG_FINGERPRINT names no key", folder.display());
+        println!("\n{}: not signed: GPG_FINGERPRINT is not set", folder.display());
         return Ok(());
     };
     for list in lists {

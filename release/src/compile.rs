@@ -28,7 +28,7 @@ pub fn cargo() -> OsString {
 pub fn host() -> anyhow::Result<String> {
     let version = rustc(&["--version", "--verbose"])?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("rustc does not tell its host")?.to_owned())
+    Ok(host.context("rustc reported no host")?.to_owned())
 }
 
 /// The version of the compiler, and so of the standard library that it links.
@@ -38,7 +38,7 @@ pub fn host() -> anyhow::Result<String> {
 pub fn compiler_version() -> anyhow::Result<String> {
     let version = rustc(&["--version", "--verbose"])?;
     let release = version.lines().find_map(|line| line.strip_prefix("release: "));
-    Ok(release.context("rustc does not tell its version")?.to_owned())
+    Ok(release.context("rustc reported no version")?.to_owned())
 }
 
 /// The targets whose standard library is installed. None is ever fetched.

@@ -89,7 +89,7 @@ pub fn described(target: &str) -> anyhow::Result<BTreeMap<Id, Crate>> {
     for package in metadata.packages {
         let id = (package.name.clone(), package.version.clone());
         let expression = package.license.with_context(|| {
-            format!("{} {} names no licence in its Cargo.toml", package.name, package.version)
+            format!("{} {} has no license in its Cargo.toml", package.name, package.version)
         })?;
         let described = Crate {
             license: canonical(&expression)
@@ -133,7 +133,7 @@ fn edges(tree: &str) -> anyhow::Result<(Id, BTreeMap<Id, BTreeSet<Id>>)> {
 fn canonical(expression: &str) -> anyhow::Result<String> {
     let canonical = spdx::Expression::canonicalize(expression)
         .map_err(|error| anyhow::anyhow!("{error}"))
-        .with_context(|| format!("the licence {expression} is not understood"))?;
+        .with_context(|| format!("the license {expression} is not supported"))?;
     Ok(canonical.unwrap_or_else(|| expression.to_owned()))
 }
 

@@ -1,6 +1,6 @@
 //! `cargo pack`: everything that is published, made from this checkout.
 
-#![allow(clippy::print_stdout, reason = "this program talks to people")]
+#![allow(clippy::print_stdout, reason = "a command line program")]
 
 mod command;
 mod twice;

@@ -22,10 +22,9 @@ const STANDARD_LIBRARY: &str = "The Rust standard library is linked too. It is u
 /// A crate that brings no license, and names none whose text is known.
 pub fn render(program: &str, crates: &Crates) -> anyhow::Result<String> {
     let foreign = || crates.all.values().filter(|it| it.checksum.is_some());
-    ensure!(foreign().next().is_some(), "{program} uses no crate of anybody else's");
-    let mut text = format!(
-        "{program} is made with work of others, which is under licences of its own. The crates:\n\n"
-    );
+    ensure!(foreign().next().is_some(), "{program} uses no third-party crate");
+    let mut text =
+        format!("{program} contains third-party software under its own licenses. The crates:\n\n");
     for it in foreign() {
         let _ = writeln!(text, "  {} {}: {}", it.name, it.version, it.license);
     }
@@ -66,7 +65,7 @@ fn files(dir: &Path) -> anyhow::Result<Vec<String>> {
     let mut texts = Vec::new();
     let mut entries: Vec<_> = std::fs::read_dir(dir)
         .and_then(Iterator::collect::<Result<_, _>>)
-        .with_context(|| format!("looking for licences in {}", dir.display()))?;
+        .with_context(|| format!("looking for licenses in {}", dir.display()))?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
@@ -103,11 +102,11 @@ fn of_a_sibling(it: &Crate, all: &[&Crate]) -> anyhow::Result<Vec<String>> {
 fn standard(it: &Crate) -> anyhow::Result<Vec<String>> {
     let expression = spdx::Expression::parse(&it.license)
         .map_err(|error| anyhow::anyhow!("{error}"))
-        .with_context(|| format!("the licence {} is not understood", it.license))?;
+        .with_context(|| format!("the license {} is not supported", it.license))?;
     let licence = expression.requirements().find_map(|it| it.req.license.id());
     let Some(licence) = licence else {
         bail!(
-            "{} {} brings no licence, and {} has no standard text",
+            "{} {} contains no license text, and {} has no standard text",
             it.name,
             it.version,
             it.license

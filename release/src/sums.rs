@@ -28,7 +28,7 @@ pub fn write(folder: &Path) -> anyhow::Result<[PathBuf; 2]> {
     }
     ensure!(
         !registry.is_empty() && !rest.is_empty(),
-        "{} does not hold a release: run cargo pack first",
+        "{} contains no release: run cargo pack first",
         folder.display()
     );
     let provider = folder.join(format!("{}_{VERSION}_SHA256SUMS", Program::Provider.name()));

@@ -15,9 +15,9 @@ pub(crate) fn run(parent: &Path) -> anyhow::Result<()> {
     let second = pack(&parent.join("second/in/another/folder"))?;
     let differing = differences(&first, &second)?;
     if !differing.is_empty() {
-        bail!("two runs gave different bytes: {}", differing.join(", "));
+        bail!("the two builds differ: {}", differing.join(", "));
     }
-    println!("{} files, twice the same bytes", files(&first)?.len());
+    println!("{} files, identical in both builds", files(&first)?.len());
     Ok(())
 }
 
@@ -37,7 +37,7 @@ fn pack(checkout: &Path) -> anyhow::Result<PathBuf> {
         .env("CARGO_TARGET_DIR", checkout.join("target"))
         .status()
         .context("running cargo")?;
-    ensure!(status.success(), "packing in {} failed ({status})", checkout.display());
+    ensure!(status.success(), "packaging in {} failed ({status})", checkout.display());
     Ok(folder)
 }
 
@@ -48,7 +48,7 @@ fn copy(checkout: &Path) -> anyhow::Result<()> {
         .current_dir(compile::root())
         .output()
         .context("asking git for the files of this checkout")?;
-    ensure!(output.status.success(), "git does not tell the files of this checkout");
+    ensure!(output.status.success(), "git reported no files of this checkout");
     let names = String::from_utf8(output.stdout).context("reading what git says")?;
     for name in names.split('\0').filter(|name| !name.is_empty()) {
         let (from, to) = (compile::root().join(name), checkout.join(name));

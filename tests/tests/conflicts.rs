@@ -162,7 +162,7 @@ pub(crate) fn twins_that_are_in_the_state_are_parted_by_forgetting_one() {
     // What no plan of both would allow: each run sees only one of them.
     let twin = ["apply", "-no-color", "-auto-approve", "-target=logagg_policy.twin"];
     let apply = scene.run(0, |terraform| terraform.run(&twin));
-    says(&apply, "Warning: 1 log group subscribed already");
+    says(&apply, "Warning: 1 log group already subscribed");
     says(&scene.plan_fails(), ONE_NAME);
     scene.proxy.forget_calls();
     let it = format!("resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n");
@@ -186,7 +186,7 @@ fn of_twins_that_are_in_the_state_one_is_destroyed_and_the_other_keeps_the_filte
     scene.run(0, |terraform| terraform.run(&only));
     scene.configuration(&it);
     scene.proxy.forget_calls();
-    says(&scene.apply(), "Warning: 1 log group left to another policy");
+    says(&scene.apply(), "Warning: 1 log group managed by another policy");
     assert!(scene.writes().is_empty());
     scene.plan_is_empty();
     // Both at once leave nothing behind.
@@ -216,7 +216,7 @@ fn shipping_to_one_destination_twice_is_warned_of_and_done() {
     let errors = format!("filter_pattern = \"ERROR\"\n{}", below("/app/"));
     two(&scene, &shipping("all", &to, &below("/")), &shipping("errors", &to, &errors));
     let plan = scene.plan();
-    says(&plan, "Warning: 1 log group shipped to one destination twice");
+    says(&plan, "Warning: 1 log group forwarded to one destination twice");
     says(
         &plan,
         &format!(

@@ -37,8 +37,9 @@ pub(crate) fn a_redirected_filter_is_drift_and_belongs_to_another_owner() {
     says(
         &plan,
         &format!(
-            "Filters named \"{NAME}\" that ship elsewhere are not this policy's, and apply will \
-             leave them alone and report an error for: /app/b ships to {elsewhere}"
+            "Filters named \"{NAME}\" that forward to another destination do not belong to this \
+             policy. Apply will not change them and will report an error for: /app/b forwards to \
+             {elsewhere}"
         ),
     );
     assert_eq!(

@@ -12,7 +12,7 @@ pub(crate) fn the_first_plan_says_what_it_is_about_to_do() {
     let plan = scene.plan();
     says(&plan, "# logagg_policy.it will be created");
     says(&plan, "+ log_groups = (known after apply)");
-    says(&plan, "Warning: What the policy \"ship\" is about to do");
+    says(&plan, "Warning: Planned changes of the policy \"ship\"");
     says(
         &plan,
         &format!(
@@ -94,7 +94,7 @@ pub(crate) fn a_class_without_subscriptions_is_skipped_with_its_reason() {
         scene.state()["skipped"],
         json!({
             "/app/rare":
-                "class: subscription filters work on STANDARD, and this is INFREQUENT_ACCESS"
+                "class: subscription filters require STANDARD, and this is INFREQUENT_ACCESS"
         })
     );
     scene.plan_is_empty();
@@ -262,8 +262,8 @@ fn each_of_several_first_plans_is_announced() {
     let policy = policy.replace("\"/app/\"", "\"/${each.key}/\"");
     scene.policy(&format!("for_each = toset([\"app\", \"lib\"])\n{policy}"));
     let plan = scene.plan();
-    says(&plan, "Warning: What the policy \"app\" is about to do (app@eu-central-1)");
-    says(&plan, "Warning: What the policy \"lib\" is about to do (lib@eu-central-1)");
+    says(&plan, "Warning: Planned changes of the policy \"app\" (app@eu-central-1)");
+    says(&plan, "Warning: Planned changes of the policy \"lib\" (lib@eu-central-1)");
     assert!(!plan.text().contains("similar warning"), "{plan}");
 }
 

@@ -52,9 +52,9 @@ fn another_owners_filter_of_our_name_stops_the_first_apply_before_it_writes() {
     says(
         &apply,
         &format!(
-            "Filters named \"{NAME}\" that ship elsewhere are not this policy's: /app/b ships to \
-             {elsewhere} /app/c ships to {elsewhere} Nothing was written. Delete them if they are \
-             unused, or give the policy another filter_name."
+            "Filters named \"{NAME}\" that forward to another destination do not belong to this \
+             policy: /app/b forwards to {elsewhere} /app/c forwards to {elsewhere} Nothing was written. \
+             Delete them if they are unused, or give the policy another filter_name."
         ),
     );
     assert!(scene.writes().is_empty(), "{:?}", scene.writes());

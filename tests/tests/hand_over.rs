@@ -37,7 +37,7 @@ pub(crate) fn a_policy_that_is_created_before_the_old_one_is_destroyed_keeps_the
     scene.apply();
     scene.proxy.forget_calls();
     let apply = apply_with(&scene, "-replace=logagg_policy.it");
-    says(&apply, "Warning: 2 log groups left to another policy");
+    says(&apply, "Warning: 2 log groups managed by another policy");
     assert!(scene.writes().is_empty(), "no gap: {:?}", scene.writes());
     is_governed(&scene, &["/app/a", "/app/b"]);
 }
@@ -184,7 +184,7 @@ fn a_retention_that_another_policy_sets_is_not_restored_and_the_loss_is_reported
     scene.policy(&policy);
     scene.apply();
     let apply = apply_with(&scene, "-replace=logagg_policy.it");
-    says(&apply, "Warning: 1 log group given no retention back");
+    says(&apply, "Warning: Retention not restored on 1 log group");
     says(&apply, "/app/a (30 days, before the policy 7 days)");
     is_governed(&scene, &["/app/a"]);
     // It does not know what was there, so it leaves what is.
@@ -253,7 +253,7 @@ fn a_second_state_takes_filters_over_with_a_warning_and_its_destroy_shows_as_dri
     let plan = second.plan(&[]).unwrap();
     says(&plan, "1 of the 1 looked at has this filter already, and is taken over.");
     let apply = second.apply().unwrap();
-    says(&apply, "Warning: 1 log group subscribed already");
+    says(&apply, "Warning: 1 log group already subscribed");
     // What one process cannot see of another: a limit that the documentation names.
     assert_eq!(second.destroy().unwrap().code(), 0);
     scene.ships_nowhere("/app/a");

@@ -110,7 +110,10 @@ fn an_import_id_that_is_none_says_what_one_is() {
         says(&import, &format!("{id:?} is not the import ID of a policy. {why}"));
         says(&import, "NAME, NAME@REGION or NAME@REGION@ROLE_ARN");
     };
-    check("@eu-west-1", "A subscription filter's name has 1 to 512 characters, and this has 0.");
+    check(
+        "@eu-west-1",
+        "A subscription filter's name has 1 to 512 characters, and this one has 0.",
+    );
     check(
         "ship@eu-west-1@arn:aws:iam::1:user/me",
         "arn:aws:iam::1:user/me is not the ARN of an IAM role",

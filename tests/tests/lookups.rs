@@ -27,7 +27,11 @@ fn the_accounts_policies_are_asked_for_twice_at_most() {
     scene.proxy.on(ACCOUNT_POLICIES).fail(internal_failure());
     let first = scene.plan();
     assert_eq!(scene.proxy.calls_of(ACCOUNT_POLICIES).len(), 2, "{first}");
-    says(&first, "Warning: Account's subscription policies not seen for the policy \"ship\"");
+    says(
+        &first,
+        "Warning: Account-level subscription policies could not be read for the policy \
+                  \"ship\"",
+    );
     says(&first, "DescribeAccountPolicies failed 2 times: InternalFailure");
     scene.apply_plan();
     scene.ships("/app/a", &scene.shipper());
@@ -46,7 +50,11 @@ fn a_call_that_is_not_implemented_is_made_once() {
     scene.proxy.on(ACCOUNT_POLICIES).fail(AwsError::new(501, "InternalFailure", message));
     let first = scene.plan();
     assert_eq!(scene.proxy.calls_of(ACCOUNT_POLICIES).len(), 1, "{first}");
-    says(&first, "Warning: Account's subscription policies not seen for the policy \"ship\"");
+    says(
+        &first,
+        "Warning: Account-level subscription policies could not be read for the policy \
+                  \"ship\"",
+    );
     scene.apply_plan();
     let later = scene.run(0, |terraform| terraform.plan(&[]));
     says(&later, "The account-level subscription policy could not be read");
@@ -59,7 +67,11 @@ fn a_first_plan_says_what_it_may_not_look_at() {
     let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
     account.deny("logs:DescribeAccountPolicies");
     let first = scene.plan();
-    says(&first, "Warning: Account's subscription policies not seen for the policy \"ship\"");
+    says(
+        &first,
+        "Warning: Account-level subscription policies could not be read for the policy \
+                  \"ship\"",
+    );
     says(&first, "{ \"Effect\": \"Allow\", \"Action\": \"logs:DescribeAccountPolicies\",");
 }
 

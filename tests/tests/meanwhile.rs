@@ -19,7 +19,7 @@ fn a_group_created_between_plan_and_apply_waits_for_the_next_plan() {
     );
     says(
         &apply,
-        "Apply does what the plan says and leaves these as they are: /app/born The next plan \
+        "Apply makes only planned changes, so these were not changed: /app/born The next plan \
          shows them.",
     );
     scene.ships("/app/a", &scene.shipper());
@@ -40,7 +40,11 @@ fn a_group_deleted_between_plan_and_apply_is_reported_and_no_error() {
     scene.logs.delete_group("/app/b").unwrap();
     let apply = scene.apply_plan();
     says(&apply, "Warning: 1 log group deleted since the plan");
-    says(&apply, "There was nothing to change on: /app/b The next plan no longer shows them.");
+    says(
+        &apply,
+        "These log groups no longer exist, so nothing was changed on them: /app/b The \
+                  next plan no longer shows them.",
+    );
     scene.ships("/app/a", &scene.shipper());
     scene.plan_is_empty();
 }
@@ -95,7 +99,7 @@ fn a_group_deleted_and_created_again_after_the_plan_becomes_what_the_plan_says()
     scene.plan();
     scene.logs.delete_group("/app/a").unwrap();
     scene.logs.create_group("/app/a").unwrap();
-    says(&scene.apply_plan(), "Warning: 1 log group created again since the plan");
+    says(&scene.apply_plan(), "Warning: 1 log group recreated since the plan");
     scene.ships("/app/a", &scene.shipper());
     // Its retention was not in the plan; the next one has it.
     scene.plan();

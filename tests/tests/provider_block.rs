@@ -339,7 +339,7 @@ fn invalid_credentials_are_reported_once_before_any_other_call_unless_validation
 fn a_region_of_any_name_goes_where_that_is_not_to_be_looked_at() {
     let scene = Scene::with_groups(&[]);
     let run = scene.unseen_through("sts_region = \"here\"");
-    says(&run, "\"here\" is not a region's name, as in eu-west-1.");
+    says(&run, "\"here\" is not a region's name, for example eu-west-1.");
     let seen = scene.seen_through("region = \"local\"\nskip_region_validation = true");
     assert_eq!(seen["region"], "local");
 }
@@ -471,8 +471,8 @@ fn calls_are_tried_as_often_as_the_block_or_the_environment_say() {
     says(&run, "Error: Invalid number of attempts");
     says(
         &run,
-        "\"many\" is no number of attempts. It is written in the environment variable \
-         AWS_MAX_ATTEMPTS; give a number from 1 on, or set max_retries in the provider block.",
+        "\"many\" is not a number of attempts. It is set in the environment variable \
+         AWS_MAX_ATTEMPTS; use a number of at least 1, or set max_retries in the provider block.",
     );
 }
 
@@ -584,13 +584,13 @@ fn a_web_identity_of_the_environment_goes_before_a_profile_and_its_token_is_name
     assert_eq!(scene.seen_through("")["account"], other.id());
     variables(&mut scene, &[("AWS_WEB_IDENTITY_TOKEN_FILE", "/no/such/token")]);
     let run = scene.unseen_through("");
-    says(&run, "AWS_WEB_IDENTITY_TOKEN_FILE gave no credentials: the web identity token");
+    says(&run, "AWS_WEB_IDENTITY_TOKEN_FILE returned no credentials: the web identity token");
     says(&run, "/no/such/token, cannot be read: No such file or directory");
     without(&mut scene, &["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"]);
     let named = format!("[default]\nrole_arn = {arn}\nweb_identity_token_file = /not/there\n");
     profile(&mut scene, &named);
     let run = scene.unseen_through("");
-    says(&run, "profile \"default\" gave no credentials: the web identity token, /not/there,");
+    says(&run, "profile \"default\" returned no credentials: the web identity token, /not/there,");
 }
 
 #[test]
@@ -642,7 +642,7 @@ fn a_profile_with_an_mfa_device_says_what_to_do_instead() {
         ),
     );
     let run = scene.unseen_through("profile = \"dev\"");
-    says(&run, "profile \"dev\" gave no credentials: AccessDenied: not authorized to perform");
+    says(&run, "profile \"dev\" returned no credentials: AccessDenied: not authorized to perform");
     says(&run, "eval \"$(aws configure export-credentials --profile dev --format env)\"");
     assert!(!run.text().contains("The request was not sent"), "{run}");
 }

@@ -210,7 +210,7 @@ fn the_same_is_the_same_page_and_all_in_place_is_no_difference() {
     let first = page(&report(&scene, &document, &["--detailed-exitcode"]), 0);
     let second = page(&report(&scene, &state, &["--detailed-exitcode"]), 0);
     assert_eq!(first, second);
-    assert!(first.contains("<h1>all 2 log groups are as the policies say</h1>"), "{first}");
+    assert!(first.contains("<h1>all 2 log groups are compliant</h1>"), "{first}");
     assert!(first.contains("2026-11-25 13:00:00 UTC"), "{first}");
     let file = scene.terraform.dir().join("page.html");
     let output = report(&scene, &document, &["--output", file.to_str().unwrap()]);
@@ -242,7 +242,7 @@ fn a_role_leads_into_the_account_of_a_policy() {
         error.contains("belongs to account 999999999999, and the current credentials belong to"),
         "{error}"
     );
-    assert!(error.contains("--role arn:aws:iam::999999999999:role/NAME"), "{error}");
+    assert!(error.contains("use credentials of account 999999999999, or --role"), "{error}");
     let error = refusal(&report(&scene, &document(SIMULATED_ACCOUNT), &["--role", &role]));
     assert!(error.contains("no policy belongs to its account"), "{error}");
 }

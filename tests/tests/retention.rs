@@ -200,7 +200,8 @@ fn leaving_and_destroying_warn_of_every_shorter_retention_that_comes_back() {
     scene.apply();
     let leaving = format!("{RESTORE}\nexclude {{\n  names = [\"/app/short\", \"/app/long\"]\n}}");
     keeps(&scene, 30, &leaving);
-    let shorter = "Warning: Retention is shortened on 1 log group that the policy lets go";
+    let shorter =
+        "Warning: Retention is shortened on 1 log group that the policy no longer manages";
     let plan = scene.plan();
     says(&plan, shorter);
     says(&plan, "It stores 1.0 kB.");

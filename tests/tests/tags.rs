@@ -346,7 +346,7 @@ fn another_selection_is_planned_exactly_where_the_tags_were_looked_for() {
         policy(&scene, blocks);
         let plan = scene.plan();
         assert_eq!(scene.planned().unknown["log_groups"], true, "{blocks}");
-        says(&plan, "Warning: What the policy \"ship\" is about to do");
+        says(&plan, "Warning: Planned changes of the policy \"ship\"");
     };
     on_create(&select("tags = { team = \"checkout\" }"));
     on_create(&select("name_prefixes = [\"/lib/\"]"));
@@ -554,7 +554,11 @@ fn a_group_that_leaves_by_its_tag_is_warned_of_where_its_retention_gets_shorter(
     policy(&scene, &format!("retention_on_destroy = \"restore\"\n{}", select(SEARCH)));
     scene.apply();
     tag(&scene, "/app/a", "team", None);
-    says(&scene.plan(), "Warning: Retention is shortened on 1 log group that the policy lets go");
+    says(
+        &scene.plan(),
+        "Warning: Retention is shortened on 1 log group that the policy no longer \
+                         manages",
+    );
     scene.apply_plan();
     assert_eq!(here(&scene).group("/app/a").unwrap().retention_in_days, Some(7));
 }

@@ -43,7 +43,7 @@ fn an_endpoint_that_closes_every_connection_is_given_up_after_three() {
     two_policies(&scene, &format!("endpoints {{\n  logs = \"{endpoint}\"\n}}"));
     let plan = scene.plan_fails();
     assert_eq!(accepted.load(Ordering::SeqCst), 3, "{plan}");
-    says(&plan, &format!("could not connect to {endpoint} in 3 attempts: "));
+    says(&plan, &format!("could not connect to {endpoint} after 3 attempts: "));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn an_endpoint_that_refuses_connections_is_given_up_after_three() {
     let endpoint = "http://127.0.0.1:9";
     two_policies(&scene, &format!("endpoints {{\n  logs = \"{endpoint}\"\n}}"));
     let plan = scene.plan_fails();
-    says(&plan, &format!("could not connect to {endpoint} in 3 attempts: "));
+    says(&plan, &format!("could not connect to {endpoint} after 3 attempts: "));
     says(&plan, "Connection refused");
     says(&plan, "Check network access, endpoints (AWS_ENDPOINT_URL), proxy and region.");
 }
@@ -71,5 +71,5 @@ fn credentials_are_not_asked_for_longer_either() {
     );
     let plan = scene.plan_fails();
     assert_eq!(accepted.load(Ordering::SeqCst), 3, "{plan}");
-    says(&plan, &format!("could not connect to {endpoint} in 3 attempts: "));
+    says(&plan, &format!("could not connect to {endpoint} after 3 attempts: "));
 }

@@ -80,29 +80,29 @@ fn names() {
         case(
             &correct().replace("\"ship\"", "\"\""),
             "Invalid name",
-            "The policy's name is also its filters' name: a subscription filter's name has 1 to 512 \
-             characters, and this has 0.",
+            "The policy's name is also the name of its filters: a subscription filter's name has 1 \
+             to 512 characters, and this one has 0.",
         ),
         case(
             &correct().replace("\"ship\"", "\"to:splunk\""),
             "Invalid name",
-            "The policy's name is also its filters' name: \"to:splunk\" cannot be a subscription \
-             filter's name: it holds ':', and names have no : and no *.",
+            "The policy's name is also the name of its filters: \"to:splunk\" is not a valid \
+             subscription filter name: it contains ':'; : and * are not allowed.",
         ),
         added(
             &format!("filter_name = \"{}\"", "x".repeat(513)),
             "Invalid filter name",
-            "A subscription filter's name has 1 to 512 characters, and this has 513.",
+            "A subscription filter's name has 1 to 512 characters, and this one has 513.",
         ),
         added(
             &format!("filter_pattern = \"{}\"", "x".repeat(1025)),
             "Filter pattern too long",
-            "A filter pattern has at most 1024 characters, and this has 1025.",
+            "A filter pattern has at most 1024 characters, and this one has 1025.",
         ),
         added(
             "region = \"Ireland\"",
             "Invalid region",
-            "\"Ireland\" is not a region's name, as in eu-west-1.",
+            "\"Ireland\" is not a region's name, for example eu-west-1.",
         ),
     ]);
 }
@@ -115,7 +115,7 @@ fn refreshes() {
         added(
             "refresh = \"fast\"",
             "Invalid refresh",
-            "\"fast\" is not a way to refresh: it is \"full\" or \"incremental\".",
+            "\"fast\" is not a refresh mode: it must be \"full\" or \"incremental\".",
         ),
         added(
             "refresh = \"incremental\"\nfull_refresh_after_hours = 0",
@@ -132,8 +132,8 @@ fn refreshes() {
         case(
             &format!("{retention}\nrefresh = \"incremental\""),
             "refresh without destination_arn",
-            "refresh is about the subscription filters, and without destination_arn the policy makes \
-             none. Add destination_arn or remove refresh.",
+            "refresh configures subscription filters, and without destination_arn the policy \
+             creates none. Add destination_arn or remove refresh.",
         ),
     ]);
 }
@@ -152,14 +152,16 @@ fn selections() {
         case(
             &without("select {}"),
             "Empty select block",
-            "An empty select block would hold for every log group. Give it names, name_prefixes, \
-             name_regex, tags or log_group_classes; to mean every log group on purpose write name_regex = \".*\".",
+            "An empty select block would match every log group. Set names, name_prefixes, \
+             name_regex, tags or log_group_classes; to match every log group on purpose, set \
+             name_regex = \".*\".",
         ),
         added(
             "exclude {}",
             "Empty exclude block",
-            "An empty exclude block would hold for every log group. Give it names, name_prefixes, \
-             name_regex, tags or log_group_classes; to mean every log group on purpose write name_regex = \".*\".",
+            "An empty exclude block would match every log group. Set names, name_prefixes, \
+             name_regex, tags or log_group_classes; to match every log group on purpose, set \
+             name_regex = \".*\".",
         ),
         case(
             &without(&select("name_prefixes = [\"/a\", \"\"]")),
@@ -170,14 +172,14 @@ fn selections() {
         case(
             &without(&select("name_prefixes = [\"/aws/lambda/*\"]")),
             "Invalid name prefix",
-            "No log group's name begins so: \"/aws/lambda/*\" cannot be a log group's name: it holds \
-             '*', and names are made of letters, digits and . - _ / #.",
+            "No log group's name can begin with it: \"/aws/lambda/*\" is not a valid log group \
+             name: it contains '*', and names consist of letters, digits and . - _ / #.",
         ),
         case(
             &without(&select("names = [\"my group\"]")),
             "Invalid log group name",
-            "\"my group\" cannot be a log group's name: it holds ' ', and names are made of letters, \
-             digits and . - _ / #.",
+            "\"my group\" is not a valid log group name: it contains ' ', and names consist of \
+             letters, digits and . - _ / #.",
         ),
         case(
             &without(&select("name_regex = \"(?!canary)\"")),
@@ -202,18 +204,18 @@ fn tags() {
         case("{ \"\" = \"search\" }", "A tag's key cannot be empty."),
         case(
             "{ team = null }",
-            "The tag \"team\" is wanted with null as its value, which no tag has. Give \"*\" for any \
-             value, or leave the tag out.",
+            "The value of the tag \"team\" is null, which matches no tag. Use \"*\" for any value, \
+             or remove the tag.",
         ),
         case(
             "{ \"team*\" = \"search\" }",
-            "\"team*\" cannot be a tag's key: it holds '*', and keys are made of letters, digits, \
-             spaces and _ . : / = + - @.",
+            "\"team*\" is not a valid tag key: it contains '*', and keys consist of letters, \
+             digits, spaces and _ . : / = + - @.",
         ),
         case(
             "{ team = \"!search\" }",
-            "\"!search\" cannot be the value of the tag \"team\": it holds '!', and values are made \
-             of letters, digits, spaces and _ . : / = + - @, with * for any text.",
+            "\"!search\" is not a valid value of the tag \"team\": it contains '!', and values \
+             consist of letters, digits, spaces and _ . : / = + - @, with * for any string.",
         ),
         case(
             &format!("{{ {long_key} = \"\" }}"),
@@ -240,7 +242,7 @@ fn destinations() {
         case(
             &policy("shipper", ""),
             "Invalid destination ARN",
-            "\"shipper\" is not an ARN: it should read \
+            "\"shipper\" is not an ARN: the format is \
              arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE.",
         ),
         case(
@@ -252,20 +254,20 @@ fn destinations() {
         case(
             &policy(&format!("{FUNCTION} "), ""),
             "Invalid destination ARN",
-            "\"arn:aws:lambda:eu-central-1:111122223333:function:shipper \" is not an ARN: it has a \
-             blank or line break too many.",
+            "\"arn:aws:lambda:eu-central-1:111122223333:function:shipper \" is not an ARN: it \
+             contains white space.",
         ),
         case(
             &policy(&format!("{FUNCTION}:*"), ""),
             "Unsupported destination",
             "CloudWatch Logs cannot deliver to \
-             arn:aws:lambda:eu-central-1:111122223333:function:shipper:*: it should end in \
+             arn:aws:lambda:eu-central-1:111122223333:function:shipper:*: it must end in \
              function:NAME, function:NAME:VERSION or function:NAME:ALIAS.",
         ),
         case(
             &policy(STREAM, &format!("role_arn = \"{ROLE}:*\"")),
             "Invalid role ARN",
-            "arn:aws:iam::111122223333:role/logs:* is not the ARN of an IAM role, as in \
+            "arn:aws:iam::111122223333:role/logs:* is not the ARN of an IAM role, for example \
              arn:aws:iam::123456789012:role/NAME.",
         ),
         case(
@@ -277,12 +279,12 @@ fn destinations() {
         case(
             &policy(STREAM, "role_arn = \"logs\""),
             "Invalid role ARN",
-            "\"logs\" is not an ARN: it should read arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE.",
+            "\"logs\" is not an ARN: the format is arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE.",
         ),
         case(
             &policy(STREAM, "role_arn = \"arn:aws:iam::111122223333:user/logs\""),
             "Invalid role ARN",
-            "arn:aws:iam::111122223333:user/logs is not the ARN of an IAM role, as in \
+            "arn:aws:iam::111122223333:user/logs is not the ARN of an IAM role, for example \
              arn:aws:iam::123456789012:role/NAME.",
         ),
         case(
@@ -304,8 +306,8 @@ fn destinations() {
         case(
             &policy(STREAM, &format!("role_arn = \"{ROLE}\"\ngrant_invoke = true")),
             "grant_invoke without a Lambda function",
-            "Only a function has a resource policy in which the policy could let CloudWatch Logs \
-             invoke it, and destination_arn is that of Kinesis stream logs. Remove grant_invoke.",
+            "Only a Lambda function has a resource policy that can allow CloudWatch Logs to invoke \
+             it, and destination_arn is the ARN of Kinesis stream logs. Remove grant_invoke.",
         ),
         case(
             &format!(
@@ -313,8 +315,8 @@ fn destinations() {
                 select("name_prefixes = [\"/a\"]")
             ),
             "filter_pattern without destination_arn",
-            "filter_pattern is about the subscription filters, and without destination_arn the \
-             policy makes none. Add destination_arn or remove filter_pattern.",
+            "filter_pattern configures subscription filters, and without destination_arn the \
+             policy creates none. Add destination_arn or remove filter_pattern.",
         ),
     ]);
 }
@@ -337,7 +339,7 @@ fn retentions() {
         added(
             "retention_in_days = -1",
             "Invalid retention",
-            "CloudWatch Logs does not keep events for -1 days; the shortest it takes is 1, and 0 \
+            "CloudWatch Logs does not support a retention of -1 days; the shortest is 1, and 0 \
              means never expire.",
         ),
     ]);
@@ -364,12 +366,12 @@ fn the_provider_block() {
         (
             "region = \"Ireland\"",
             "Invalid region",
-            "\"Ireland\" is not a region's name, as in eu-west-1.",
+            "\"Ireland\" is not a region's name, for example eu-west-1.",
         ),
         (
             "max_retries = -1",
             "Invalid number of retries",
-            "A call can be made again 0 to 1000 times, and this is -1.",
+            "The number of retries must be from 0 to 1000, and this is -1.",
         ),
         (
             "access_key = \"AKIA\"",
@@ -380,9 +382,9 @@ fn the_provider_block() {
         (
             "requests_per_second = { DescribeGroups = 1 }",
             "Unknown operation",
-            "\"DescribeGroups\" is not a call that the provider makes. It makes DescribeLogGroups, \
-             ListLogGroups, ListTagsForResource, DescribeSubscriptionFilters, DescribeDestinations, \
-             DescribeAccountPolicies, PutSubscriptionFilter, \
+            "\"DescribeGroups\" is not an operation that the provider calls. It calls \
+             DescribeLogGroups, ListLogGroups, ListTagsForResource, DescribeSubscriptionFilters, \
+             DescribeDestinations, DescribeAccountPolicies, PutSubscriptionFilter, \
              DeleteSubscriptionFilter, PutRetentionPolicy, DeleteRetentionPolicy, \
              GetCallerIdentity, GetFunctionConfiguration, ListEventSourceMappings, GetPolicy, \
              AddPermission, RemovePermission, ListStreamConsumers, DescribeDeliveryStream, \
@@ -391,13 +393,12 @@ fn the_provider_block() {
         (
             "requests_per_second = { DescribeLogGroups = 0 }",
             "Invalid rate",
-            "DescribeLogGroups can be called 0.01 to 10000 times a second. Give a number between \
-             these.",
+            "The rate of DescribeLogGroups must be from 0.01 to 10000 requests per second.",
         ),
         (
             "endpoints {\n  logs = \"localhost\"\n}",
             "Invalid URL",
-            "\"localhost\" is not an address that begins with https:// or http://.",
+            "\"localhost\" is not a URL that begins with https:// or http://.",
         ),
     ];
     for (number, (arguments, _, _)) in cases.iter().enumerate() {
@@ -429,9 +430,9 @@ fn a_destination_in_another_region_or_account_is_refused_before_anything_is_writ
     says(&plan, "Error: Destination in another region");
     says(
         &plan,
-        "CloudWatch Logs delivers within a region: the policy governs log groups in eu-central-1, \
-         and arn:aws:lambda:us-east-1:111122223333:function:shipper lies in us-east-1. Give a \
-         destination in eu-central-1, or set the policy's region.",
+        "CloudWatch Logs delivers within a region only: the policy's log groups are in \
+         eu-central-1, and arn:aws:lambda:us-east-1:111122223333:function:shipper is in us-east-1. \
+         Use a destination in eu-central-1, or set the policy's region.",
     );
     scene.policy(&scene.policy_to(FUNCTION));
     let plan = scene.plan_fails();

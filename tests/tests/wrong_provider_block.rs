@@ -63,25 +63,25 @@ fn accounts_regions_and_calls() {
             "sts_region = \"here\"",
             "sts_region = \"here\"",
             "Invalid region",
-            "\"here\" is not a region's name, as in eu-west-1.",
+            "\"here\" is not a region's name, for example eu-west-1.",
         ),
         (
             "region = \"\"",
             "region = \"\"",
             "Invalid region",
-            "\"\" is not a region's name, as in eu-west-1.",
+            "\"\" is not a region's name, for example eu-west-1.",
         ),
         (
             "allowed_account_ids = [\"1234\"]",
             "allowed_account_ids = [\"1234\"]",
             "Invalid account",
-            "\"1234\" is not the twelve digits of an AWS account.",
+            "\"1234\" is not an AWS account ID of 12 digits.",
         ),
         (
             "forbidden_account_ids = [\"11112222333x\"]",
             "forbidden_account_ids = [\"11112222333x\"]",
             "Invalid account",
-            "\"11112222333x\" is not the twelve digits of an AWS account.",
+            "\"11112222333x\" is not an AWS account ID of 12 digits.",
         ),
         (
             "allowed_account_ids = []",
@@ -108,7 +108,7 @@ fn accounts_regions_and_calls() {
             "retry_mode = \"legacy\"",
             "retry_mode = \"legacy\"",
             "Invalid retry mode",
-            "\"legacy\" is not a retry mode: it is \"standard\".",
+            "\"legacy\" is not a retry mode: it must be \"standard\".",
         ),
         (
             "profile = \"p\"\naccess_key = \"a\"\nsecret_key = \"b\"",
@@ -153,13 +153,13 @@ fn connections() {
             "endpoints {\n  lambda = \"localhost:4566\"\n}",
             "lambda = \"localhost:4566\"",
             "Invalid URL",
-            "\"localhost:4566\" is not an address that begins with https:// or http://.",
+            "\"localhost:4566\" is not a URL that begins with https:// or http://.",
         ),
         (
             "endpoints {\n  logs = \"\"\n}",
             "logs = \"\"",
             "Invalid URL",
-            "\"\" is not an address that begins with https:// or http://.",
+            "\"\" is not a URL that begins with https:// or http://.",
         ),
     ]);
 }
@@ -174,37 +174,38 @@ fn roles() {
         (
             "session_name = \"x\"",
             "Invalid session name",
-            "A session's name has 2 to 64 characters, and this has 1.",
+            "A session's name has 2 to 64 characters, and this one has 1.",
         ),
         (
             "session_name = \"jane doe\"",
             "Invalid session name",
-            "A session's name is made of letters, digits and _ + = , . @ -, and this holds ' '.",
+            "A session's name may contain letters, digits and _ + = , . @ -, and this one contains \
+             ' '.",
         ),
         (
             "duration = \"an hour\"",
             "Invalid duration",
-            "\"an hour\" is not a length of time, as in \"1h\" or \"1h30m\": expected number at 0.",
+            "\"an hour\" is not a duration, for example \"1h\" or \"1h30m\": expected number at 0.",
         ),
         (
             "duration = \"1m\"",
             "Invalid duration",
-            "A session lasts 15 minutes to 12 hours, and this is 1m.",
+            "The duration of a session must be from 15 minutes to 12 hours, and this is 1m.",
         ),
         (
             "duration = \"13h\"",
             "Invalid duration",
-            "A session lasts 15 minutes to 12 hours, and this is 13h.",
+            "The duration of a session must be from 15 minutes to 12 hours, and this is 13h.",
         ),
         (
             "policy = \"allow\"",
             "Invalid policy",
-            "This is not an IAM policy in JSON: expected value at line 1 column 1.",
+            "The value is not an IAM policy in JSON: expected value at line 1 column 1.",
         ),
         (
             "policy_arns = [\"arn:aws:iam::111122223333:role/x\"]",
             "Invalid policy ARN",
-            "arn:aws:iam::111122223333:role/x is not the ARN of an IAM policy, as in \
+            "arn:aws:iam::111122223333:role/x is not the ARN of an IAM policy, for example \
              arn:aws:iam::123456789012:policy/NAME.",
         ),
     ];
@@ -212,22 +213,23 @@ fn roles() {
         (
             "external_id = \"\"",
             "Invalid external ID",
-            "An external ID has 2 to 1224 characters, and this has 0.",
+            "An external ID has 2 to 1224 characters, and this one has 0.",
         ),
         (
             "external_id = \"a*\"",
             "Invalid external ID",
-            "An external ID is made of letters, digits and _ + = , . @ : / -, and this holds '*'.",
+            "An external ID may contain letters, digits and _ + = , . @ : / -, and this one \
+             contains '*'.",
         ),
         (
             "source_identity = \"j\"",
             "Invalid source identity",
-            "A source identity has 2 to 64 characters, and this has 1.",
+            "A source identity has 2 to 64 characters, and this one has 1.",
         ),
         (
             "transitive_tag_keys = [\"team\"]",
             "Tag not found",
-            "\"team\" is to be kept by roles assumed after, and tags has no such key. Add it there.",
+            "transitive_tag_keys has \"team\", and tags has no such key. Add it to tags.",
         ),
     ];
     let mut written: Vec<(String, Case)> = Vec::new();
@@ -256,7 +258,7 @@ fn roles() {
             "",
             "role_arn = \"logs\"",
             "Invalid role ARN",
-            "\"logs\" is not an ARN: it should read arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE.",
+            "\"logs\" is not an ARN: the format is arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE.",
         ),
     ));
     let cases: Vec<_> = written
@@ -287,13 +289,13 @@ fn the_data_source() {
             &region,
             "region = \"Ireland\"",
             "Invalid region",
-            "\"Ireland\" is not a region's name, as in eu-west-1.",
+            "\"Ireland\" is not a region's name, for example eu-west-1.",
         ),
         (
             &role,
             "session_name = \"x\"",
             "Invalid session name",
-            "A session's name has 2 to 64 characters, and this has 1.",
+            "A session's name has 2 to 64 characters, and this one has 1.",
         ),
         (
             "select {\n  name_prefixes = [\"\"]\n}",
@@ -306,8 +308,8 @@ fn the_data_source() {
             "select {\n  names = [\"my group\"]\n}",
             "names = [\"my group\"]",
             "Invalid log group name",
-            "\"my group\" cannot be a log group's name: it holds ' ', and names are made of letters, \
-             digits and . - _ / #.",
+            "\"my group\" is not a valid log group name: it contains ' ', and names consist of \
+             letters, digits and . - _ / #.",
         ),
         (
             "select {\n  name_regex = \"a(\"\n}",

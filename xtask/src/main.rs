@@ -1,6 +1,6 @@
 //! Programs for people who work on logagg: `cargo xtask VERB`. `cargo demo` is `cargo xtask demo`.
 
-#![allow(clippy::print_stdout, reason = "these programs talk to people")]
+#![allow(clippy::print_stdout, reason = "command line programs")]
 
 mod command;
 mod demo;

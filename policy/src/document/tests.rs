@@ -82,21 +82,25 @@ fn what_is_wrong_is_named() {
     let check = |text: &str, expected: &str| {
         assert_eq!(parse(text).unwrap_err().to_string(), expected, "{text}");
     };
-    check("", "the text is not JSON: EOF while parsing a value at line 1 column 0");
-    check(&format!("{SHORT}x"), "the text is not JSON: trailing characters at line 1 column 146");
+    check("", "the document is not JSON: EOF while parsing a value at line 1 column 0");
+    check(
+        &format!("{SHORT}x"),
+        "the document is not JSON: trailing characters at line 1 column 146",
+    );
     check(
         &with("\"version\":1", "\"version\":2"),
-        "the document has version 2, and this reads version 1: use the provider and the Lambda \
-         functions of one release",
+        "the document has version 2, and this release reads version 1: use the provider and the \
+         Lambda functions of one release",
     );
     check(
         &with("\"logs\"", "\"a:b\""),
-        "name: \"a:b\" cannot be a subscription filter's name: it holds ':', and names have no : and no *",
+        "name: \"a:b\" is not a valid subscription filter name: it contains ':'; : and * are not \
+         allowed",
     );
     check(&with("\"eu-west-1\"", "\"\""), "region: a region's name cannot be empty");
     check(
         &with("123456789012", "12345"),
-        "account_id: \"12345\" is not the number of an account, which has 12 digits",
+        "account_id: \"12345\" is not an account ID of 12 digits",
     );
     check(
         &with("\"retention_in_days\":30,", ""),
@@ -104,32 +108,33 @@ fn what_is_wrong_is_named() {
     );
     check(
         &with(":30", ":31"),
-        "retention_in_days: CloudWatch Logs does not keep events for 31 days; the nearest it takes \
-         are 30 and 60",
+        "retention_in_days: CloudWatch Logs does not support a retention of 31 days; the nearest \
+         values are 30 and 60",
     );
     check(
         &with("\"select\"", "\"retention_mode\":\"mostly\",\"select\""),
-        "retention_mode: \"mostly\" is not a mode: it is \"exact\", \"at_least\", \"at_most\" or \
-         \"if_unset\"",
+        "retention_mode: \"mostly\" is not a retention mode: it must be \"exact\", \"at_least\", \
+         \"at_most\" or \"if_unset\"",
     );
     check(
         &with("\"select\"", "\"filter_pattern\":\"x\",\"select\""),
-        "filter_pattern: it says nothing without destination_arn",
+        "filter_pattern: it has no effect without destination_arn",
     );
     check(
         &with(
             "\"retention_in_days\":30",
             &format!("\"destination_arn\":\"{SHIPPER}\",\"retention_mode\":\"exact\""),
         ),
-        "retention_mode: it says nothing without retention_in_days",
+        "retention_mode: it has no effect without retention_in_days",
     );
     check(
         &shipping("\"distribution\":\"Even\""),
-        "distribution: \"Even\" is not a distribution: it is \"ByLogStream\" or \"Random\"",
+        "distribution: \"Even\" is not a distribution: it must be \"ByLogStream\" or \"Random\"",
     );
     check(
         &shipping("\"role_arn\":\"role\""),
-        "role_arn: \"role\" is not an ARN: it should read arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE",
+        "role_arn: \"role\" is not an ARN: the format is \
+         arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE",
     );
     check(
         &shipping("\"replace_destination_arns\":[\"arn:aws:sqs:eu-west-1:1:queue\"]"),
@@ -149,14 +154,14 @@ fn what_is_wrong_is_named() {
     );
     check(
         &rule("{\"names\":[\"/a*\"]}"),
-        "select[0].names: \"/a*\" cannot be a log group's name: it holds '*', and names are made \
-         of letters, digits and . - _ / #",
+        "select[0].names: \"/a*\" is not a valid log group name: it contains '*', and names \
+         consist of letters, digits and . - _ / #",
     );
     check(&rule("{\"tags\":{\"\":\"x\"}}"), "select[0].tags: a tag's key cannot be empty");
     check(
         &rule("{\"log_group_classes\":[\"COLD\"]}"),
-        "select[0].log_group_classes: \"COLD\" is not a class of log groups: it is one of STANDARD, \
-         INFREQUENT_ACCESS, DELIVERY",
+        "select[0].log_group_classes: \"COLD\" is not a log group class: it must be one of \
+         STANDARD, INFREQUENT_ACCESS, DELIVERY",
     );
     let error = parse(&rule("{\"name_regex\":\"(\"}")).unwrap_err().to_string();
     assert!(error.starts_with("select[0].name_regex: regex parse error:"), "{error}");

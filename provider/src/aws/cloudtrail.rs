@@ -114,7 +114,7 @@ fn filter_event(event: &types::Event) -> Result<Option<Event>, String> {
         }
         _ if record.error_code.is_some() => Ok(None),
         (None, _) => Err(format!("event {id} has no time")),
-        (_, None) => Err(format!("event {id} names no log group")),
+        (_, None) => Err(format!("event {id} has no log group")),
     }
 }
 

@@ -26,11 +26,12 @@ impl Reader {
             Err(error) => return Err(error),
         };
         let policy: Value = serde_json::from_str(&text).map_err(|error| {
-            CallError::nonsense(operation, format!("the policy is no JSON: {error}"))
+            CallError::nonsense(operation, format!("the resource policy is not JSON: {error}"))
         })?;
         let statements = policy["Statement"].as_array();
-        let statements = statements
-            .ok_or_else(|| CallError::nonsense(operation, "the policy has no statements"))?;
+        let statements = statements.ok_or_else(|| {
+            CallError::nonsense(operation, "the resource policy has no statements")
+        })?;
         Ok(statements.iter().map(found).collect())
     }
 }

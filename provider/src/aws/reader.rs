@@ -198,11 +198,11 @@ struct Listed {
 
 /// A proxy or an emulator may answer with something that is no answer; that is not an empty list.
 pub(super) fn without_list(operation: Operation) -> CallError {
-    CallError::nonsense(operation, "the answer has no list in it")
+    CallError::nonsense(operation, "the response contains no list")
 }
 
 pub(super) fn without_name(operation: Operation) -> CallError {
-    CallError::nonsense(operation, "a log group in the answer has no name")
+    CallError::nonsense(operation, "a log group in the response has no name")
 }
 
 /// Walks the pages of an answer.
@@ -231,7 +231,7 @@ impl Page {
         {
             return Err(CallError::nonsense(
                 self.operation,
-                "the next page's token is an earlier page's",
+                "the token of the next page repeats that of an earlier page",
             ));
         }
         self.token = token;

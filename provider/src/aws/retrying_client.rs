@@ -94,7 +94,7 @@ impl RetryingClient {
             if error.cause == Cause::Clock && !std::mem::replace(&mut clock_corrected, true) {
                 tracing::info!(
                     operation = operation.name(),
-                    "this machine's clock is wrong, signing by AWS's"
+                    "the clock of this machine is wrong, signing with AWS's time"
                 );
                 continue;
             }
@@ -111,7 +111,7 @@ impl RetryingClient {
                 attempts,
                 code = error.code,
                 wait_ms = wait.as_millis() as u64,
-                "will be tried again"
+                "will be retried"
             );
             stopped
                 .run_until_cancelled(tokio::time::sleep(wait))
@@ -394,10 +394,7 @@ impl CallError {
 
     /// An optional call for which there was no time left.
     fn too_late(operation: Operation, attempts: u32) -> Self {
-        let message = format!(
-            "no answer within the {} seconds that such calls are waited for",
-            ALLOWANCE.as_secs()
-        );
+        let message = format!("no response within {} seconds", ALLOWANCE.as_secs());
         let effect = Effect::Possible;
         Self { effect, attempts, ..Self::bare(operation, Cause::Passing, message) }
     }

@@ -107,7 +107,7 @@ impl Writer {
             if !may_pass || !self.patience.lasts(Instant::now()) {
                 return Err(error);
             }
-            tracing::info!(log_group, "waiting for the destination's permission to be known");
+            tracing::info!(log_group, "waiting for the destination's permission to propagate");
             self.pause(error).await?;
         }
     }

@@ -38,15 +38,16 @@ pub(super) fn schema() -> IdentitySchema {
         .attribute(
             "account_id",
             IdentityAttribute::optional(Type::String).describe(
-                "Account of the log groups. Import looks in the account of the role, or else of the \
-                 provider block, and is an error where that is another one.",
+                "Account of the log groups. Import fails if the role, or else the provider block, \
+                 belongs to another account.",
             ),
         )
         .attribute(
             "assume_role_arn",
             IdentityAttribute::optional(Type::String).describe(
-                "ARN of the role to import with, for a policy with an `assume_role` block. Not part \
-                 of the identity in the state: the same policy can be reached by several roles.",
+                "ARN of the role to import with, for a policy with an `assume_role` block. Not \
+                 part of the identity in the state, because several roles can access the same \
+                 policy.",
             ),
         )
 }

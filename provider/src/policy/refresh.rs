@@ -100,7 +100,7 @@ impl Refresh {
         let mut basis = Basis { began: Some(began), known: None };
         let Some(filter_snapshot) = filter_snapshot.filter(|last| last.is_good(began, full_after))
         else {
-            tracing::info!("the next refresh can be incremental, this one is full");
+            tracing::info!("this refresh is full, the next one can be incremental");
             return Ok(basis);
         };
         let since = filter_snapshot.changed_since();
@@ -109,7 +109,7 @@ impl Refresh {
         for call in CHANGES {
             let events = reader.events(call, since, most_pages).await;
             let Some(events) = events.map_err(Unverified::Failed)? else {
-                tracing::info!("so much has changed that a full refresh is faster");
+                tracing::info!("many filters have changed, so a full refresh is faster");
                 return Ok(basis);
             };
             for event in events {

@@ -5,8 +5,8 @@ use crate::checks;
 /// The `assume_role` block of a resource or data source.
 pub(crate) fn role_block() -> NestedBlock {
     let block = Block::new().describe(
-        "Role to assume with the provider block's credentials. Its account is the one worked in, \
-         so one block with `for_each` covers many accounts.",
+        "Role to assume with the provider block's credentials. The resource is managed in its \
+         account, so one block with `for_each` covers many accounts.",
     );
     NestedBlock::list(with_role(block)).max_items(1)
 }
@@ -16,7 +16,7 @@ pub(super) fn with_role(block: Block) -> Block {
     block.attribute("role_arn", role_arn()).attribute("session_name", session_name()).attribute(
         "external_id",
         Attribute::optional(Type::String)
-            .describe("External id that the role's trust policy asks for.")
+            .describe("External ID that the role's trust policy requires.")
             .check(|id: &String| checks::external_id(id)),
     )
 }

@@ -76,8 +76,7 @@ enum ReportError {
     Documents(#[from] UnreadableDocuments),
     #[error(
         "the policy {policy:?} belongs to account {account}, and the current credentials belong to \
-         {in_hand}; use credentials of that account, or a role in it: --role \
-         arn:aws:iam::{account}:role/NAME"
+         {in_hand}; use credentials of account {account}, or --role with the ARN of a role in it"
     )]
     OtherAccount { policy: String, account: String, in_hand: String },
     #[error(

@@ -88,7 +88,7 @@ pub(crate) fn accept(
                     Ok(connection) => drop(connections.send(Ok(connection)).await),
                     // As another provider does that sees whether this one lives.
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                        tracing::debug!("somebody connected and said nothing");
+                        tracing::debug!("a client connected and sent nothing");
                     }
                     Err(error) => tracing::warn!(%error, "a connection was refused"),
                 }

@@ -358,8 +358,8 @@ fn private<R: Resource>(bytes: &[u8]) -> Answer<R::Private> {
     }
     R::Private::decode(bytes).map_err(|reason| {
         let detail = format!(
-            "What the provider remembered beside the state cannot be read: {reason} The state may \
-             have been written by another version of the provider."
+            "The private state cannot be read: {reason} It may have been written by another \
+             version of the provider."
         );
         Diagnostic::error("Private state cannot be read", detail)
     })

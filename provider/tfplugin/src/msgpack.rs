@@ -22,7 +22,7 @@ pub(crate) fn decode(bytes: &[u8], kind: &Type) -> Result<Value, ValueError> {
     let mut rest = bytes;
     let value = read(&mut rest, kind)?;
     if !rest.is_empty() {
-        return Err(ValueError::new(format!("{} bytes are left over", rest.len())));
+        return Err(ValueError::new(format!("{} unexpected bytes at the end", rest.len())));
     }
     Ok(value)
 }

@@ -141,7 +141,8 @@ impl MoveSource {
 pub(crate) fn newer(what: &str, name: &str, found: i64, known: i64) -> Diagnostic {
     let detail = format!(
         "The {what} of this {name} was written by a newer version of the provider: it is of schema \
-         version {found}, and this version of the provider knows {known}. Use the newer version."
+         version {found}, and this version of the provider supports up to {known}. Use the newer \
+         version."
     );
     Diagnostic::error(format!("The {what} is newer than the provider"), detail)
 }

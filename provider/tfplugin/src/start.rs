@@ -32,7 +32,7 @@ pub(crate) enum StartError {
     #[error("Unknown argument {0:?}. A provider takes no arguments but --debug.")]
     Argument(String),
     #[error(
-        "Terraform offers the plugin protocols {offered:?}, and this provider speaks version \
+        "Terraform offers the plugin protocols {offered:?}, and this provider supports version \
          {PROTOCOL_VERSION} only. Use Terraform 0.12 or newer."
     )]
     Protocol { offered: String },
@@ -45,19 +45,19 @@ pub(crate) enum StartError {
     NoCertificate,
     #[error("Terraform's certificate (PLUGIN_CLIENT_CERT) cannot be read: {0}.")]
     Certificate(#[source] rustls::pki_types::pem::Error),
-    #[error("The provider's own certificate could not be made: {0}.")]
+    #[error("The provider's own certificate could not be created: {0}.")]
     OwnCertificate(#[from] rcgen::Error),
     #[error("TLS could not be set up: {0}.")]
     Tls(#[from] rustls::Error),
     #[error(
-        "The provider could not listen in {}: {source}. TMPDIR says where; the path has to be \
+        "The provider could not listen in {}: {source}. TMPDIR sets the folder; its path must be \
          writable and short.",
         folder.display()
     )]
     Listen { folder: PathBuf, source: std::io::Error },
-    #[error("The provider could not tell Terraform where it listens (standard output): {0}.")]
+    #[error("The provider could not write its address for Terraform to standard output: {0}.")]
     Announce(#[source] std::io::Error),
-    #[error("The provider could not watch for signals: {0}.")]
+    #[error("The provider could not handle signals: {0}.")]
     Signals(#[source] std::io::Error),
     #[error("The provider stopped serving: {0}.")]
     Serve(#[from] tonic::transport::Error),

@@ -91,6 +91,6 @@ fn a_folder_without_a_release_is_not_sealed() {
     let error = sums::write(dir.path()).unwrap_err().to_string();
     assert_eq!(
         error,
-        format!("{} does not hold a release: run cargo pack first", dir.path().display())
+        format!("{} contains no release: run cargo pack first", dir.path().display())
     );
 }

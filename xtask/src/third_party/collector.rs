@@ -537,7 +537,7 @@ fn tls(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     });
 
     let collector = with(server_tls(&other, None)?)?;
-    checks.check("TLS with a certificate that nobody vouches for", |_| {
+    checks.check("TLS with an untrusted certificate", |_| {
         let invoked = ship(&collector.endpoint(Receiver::Otlp))?;
         ensure_reason(&invoked, "returned_to_source", "tls_failed")?;
         ensure!(collector.records(Receiver::Otlp)?.is_empty(), "something was sent");

@@ -11,7 +11,7 @@ pub(super) fn run(_: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
         progress("running the provider's scenes");
         let said = opentofu::run_scenes(&tofu)?;
         let result = said.lines().rfind(|line| line.starts_with("test result"));
-        Ok(result.context("cargo told no result")?.to_owned())
+        Ok(result.context("cargo reported no result")?.to_owned())
     });
     Ok(())
 }

@@ -101,7 +101,7 @@ pub(super) fn accounted(Invoked { result, summary }: &Invoked) -> anyhow::Result
     ensure!(accounted == received, "{accounted} of {received} accounted for: {summary:#}");
     ensure!(
         result.is_err() == (count(summary, "returned_to_source") > 0),
-        "Lambda was told {result:?}: {summary:#}"
+        "Lambda got {result:?}: {summary:#}"
     );
     Ok(received)
 }

@@ -44,8 +44,8 @@ pub(super) fn figures(review: &Review) -> Markup {
             }
             @if totals.lengthened > 0 {
                 p.note {
-                    "On " (counted(totals.lengthened, "log group")) " a policy keeps events longer \
-                     than they are kept today. What that costs is not in these numbers."
+                    "On " (counted(totals.lengthened, "log group")) " a policy sets a longer \
+                     retention than today. Its cost is not included."
                 }
             }
         }

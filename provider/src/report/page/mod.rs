@@ -12,7 +12,7 @@ mod uncovered;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::review::{Outcome, Review};
-use crate::diagnostics::format::counted;
+use crate::diagnostics::format::{counted, plural};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -64,12 +64,11 @@ fn headline(review: &Review) -> String {
             format!("all {} are compliant", counted(totals.covered, "log group"))
         }
         (Outcome::Differs, 0) => "the policies cannot be applied".to_owned(),
-        (Outcome::Differs, 1) => {
-            format!("1 of {} has drifted", counted(totals.covered, "log group"))
-        }
-        (Outcome::Differs, differing) => {
-            format!("{differing} of {} have drifted", counted(totals.covered, "log group"))
-        }
+        (Outcome::Differs, differing) => format!(
+            "{differing} of {} {} drifted",
+            counted(totals.covered, "log group"),
+            plural(differing, "has", "have")
+        ),
     }
 }
 

@@ -81,7 +81,7 @@ impl Check {
                 let path = error.path().steps().iter().cloned().fold(path, AttributePath::step);
                 let detail = format!(
                     "The check of this attribute reads another type than the attribute has: {}. \
-                     This is a mistake in the provider.",
+                     This is a bug in the provider.",
                     error.message()
                 );
                 diagnostics.push(Diagnostic::error("Attribute cannot be checked", detail).on(path));

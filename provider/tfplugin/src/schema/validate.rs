@@ -56,9 +56,9 @@ impl Attribute {
             diagnostics.push(Diagnostic::warning("Deprecated argument", message).on(path.clone()));
         }
         if self.is_write_only() && write_only == WriteOnly::Unknown {
-            let detail = "This argument is write-only: its value is kept in no plan and no state, \
-                          which takes Terraform 1.11 or newer. Use a newer Terraform, or leave it \
-                          out.";
+            let detail = "This argument is write-only: its value is stored in no plan and no \
+                          state, which requires Terraform 1.11 or newer. Use a newer Terraform, or \
+                          remove the argument.";
             let found = Diagnostic::error("Write-only argument not supported by Terraform", detail);
             diagnostics.push(found.on(path.clone()));
         }
@@ -105,7 +105,8 @@ impl NestedBlock {
                 Some(max) if too_many => format!("at most {max}"),
                 _ => format!("at least {}", self.min()),
             };
-            let detail = format!("This block is written {count} times; {bound} are needed.");
+            let detail =
+                format!("This block is present {count} times; the schema requires {bound}.");
             diagnostics.push(Diagnostic::error("Wrong number of blocks", detail).on(path.clone()));
         }
     }

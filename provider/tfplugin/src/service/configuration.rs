@@ -165,8 +165,8 @@ fn interrupted() -> Diagnostic {
 }
 
 fn no_reason() -> Diagnostic {
-    let detail = "The provider could not be configured and did not say why. This is a mistake in \
-                  the provider.";
+    let detail = "The provider could not be configured and returned no error. This is a bug in the \
+                  provider.";
     Diagnostic::error("Provider not configured", detail)
 }
 

@@ -68,7 +68,7 @@ impl<P: Provider> Service<P> {
 
 fn nothing_read(name: &str) -> Diagnostic {
     let detail = format!(
-        "The provider read no {name} and did not say why. This is a mistake in the provider."
+        "The provider read no {name} and returned no error. This is a bug in the provider."
     );
     Diagnostic::error("Nothing read", detail)
 }

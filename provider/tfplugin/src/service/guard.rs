@@ -25,8 +25,8 @@ pub(super) fn call<T>(work: impl FnOnce() -> Result<T, Diagnostic>) -> Result<T,
 
 fn panicked(payload: &(dyn Any + Send)) -> Diagnostic {
     let detail = format!(
-        "The provider panicked: {}\n\nThis is a mistake in the provider, and what it had done \
-         until then is not known. Please report it with the lines that start with \"panic:\".",
+        "The provider panicked: {}\n\nThis is a bug in the provider, and its changes up to then \
+         are unknown. Please report it with the lines that start with \"panic:\".",
         crate::panic::text(payload)
     );
     Diagnostic::error("Provider panicked", detail)

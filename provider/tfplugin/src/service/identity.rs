@@ -39,7 +39,7 @@ impl<P: Provider> Service<P> {
         let upgraded = guard::call(|| {
             let entry = self.registry.resource(&name)?;
             let Some((schema, kind)) = &entry.description().identity else {
-                let detail = format!("This version of the provider knows no identity of {name}.");
+                let detail = format!("This version of the provider has no identity for {name}.");
                 return Err(Diagnostic::error("Resource without identity", detail));
             };
             let json = raw_json(request.raw_identity, "identity")?;

@@ -1,8 +1,8 @@
 //! The provider as Terraform calls it.
 //!
 //! Each procedure is answered in the file of what it is about. Whatever goes wrong while one is
-//! worked on, panics too, is a diagnostic in its answer: an operation without answer would leave
-//! Terraform waiting, and the user without a reason.
+//! worked on, panics too, is a diagnostic in its response: an operation without a response would
+//! leave Terraform waiting, and the user without an error.
 
 mod configuration;
 mod data_source;

@@ -65,7 +65,7 @@ fn unfit(what: &str, error: ValueError) -> Diagnostic {
     let mut diagnostic = error.into_diagnostic(&format!("The provider's {what} is wrong"));
     diagnostic.detail.push_str(&format!(
         "\n\nThe {what} that the provider returned does not have the type its schema says. This is \
-         a mistake in the provider."
+         a bug in the provider."
     ));
     diagnostic
 }

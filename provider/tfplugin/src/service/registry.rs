@@ -79,7 +79,7 @@ impl<C> Registry<C> {
         let found = self.twice.iter().map(|name| {
             let detail = format!(
                 "Two resources or two data sources of this provider are named {name}. This is a \
-                 mistake in the provider."
+                 bug in the provider."
             );
             Diagnostic::error("Name given twice", detail)
         });

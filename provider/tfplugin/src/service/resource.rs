@@ -222,7 +222,7 @@ fn described<C>(entry: &Entry<dyn AnyResource<C>>) -> Option<&Block> {
 
 fn nothing_created(name: &str) -> Diagnostic {
     let detail = format!(
-        "The provider created no {name} and did not say why. This is a mistake in the provider."
+        "The provider created no {name} and returned no error. This is a bug in the provider."
     );
     Diagnostic::error("Nothing created", detail)
 }

@@ -134,9 +134,9 @@ pub(super) fn raw_json(raw: Option<wire::RawState>, what: &str) -> Result<Vec<u8
             format!("Terraform sent no {what} to read.")
         } else {
             format!(
-                "The {what} is of the form that Terraform wrote before version 0.12. Apply once \
-                 with a Terraform between 0.12 and 1.0 and a provider of that time, or remove the \
-                 object from the state and import it again."
+                "The {what} has the format of Terraform before version 0.12. Apply once with a \
+                 Terraform between 0.12 and 1.0 and a provider of that time, or remove the object \
+                 from the state and import it again."
             )
         };
         return Err(Diagnostic::error(format!("The {what} cannot be read"), detail));
