@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_group_is_given_filter_and_retention() {
+    fn a_new_group_gets_filter_and_retention() {
         let addition = added(&group("/a", Retention::Never), &[]);
         let expected =
             Addition { subscribe: true, retention: Some(Retention::Days(30)), skip: None };
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_left_whatever_it_is() {
+    fn existing_filters_and_retentions_are_kept() {
         let mut filter = SubscriptionFilter::new("ship", SHIPPER);
         filter.pattern = "ERROR".into();
         assert!(added(&group("/a", Retention::Days(7)), &[filter]).is_nothing());
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shippers_own_group_is_given_its_retention_alone() {
+    fn the_shippers_own_group_gets_only_its_retention() {
         let addition = added(&group("/aws/lambda/shipper", Retention::Never), &[]);
         assert!(!addition.subscribe);
         assert_eq!(addition.retention, Some(Retention::Days(30)));

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn only_log_groups_that_both_govern_are_fought_over() {
+    fn only_log_groups_that_both_select_conflict() {
         let keeping = |days, groups: &[&str]| Claim {
             desired: keeping(days, "exact"),
             ..claim(None, groups)
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retention_is_fought_over_until_one_satisfies_both() {
+    fn retentions_conflict_unless_one_satisfies_both() {
         // Whatever it was, two policies that do not contradict each other come to rest.
         let retentions = [0, 1, 14, 30, 3653].map(|days| Retention::parse(days).unwrap());
         let modes = ["exact", "at_least", "at_most", "if_unset"];
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_policy_wrote_is_anothers_unless_that_one_would_leave_it() {
+    fn a_retention_of_one_policy_is_inherited_unless_the_other_keeps_it() {
         let days = |days| Retention::parse(days).unwrap();
         let check = |heir: (i64, &str), before, wrote, expected| {
             let written =
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_replaces_the_others_destination_takes_its_filters_away() {
+    fn replacing_the_others_destination_conflicts() {
         let mut new = claim(Some(SubscriptionFilter::new("new", "new")), &["/a"]);
         let old = claim(Some(SubscriptionFilter::new("old", "old")), &["/a"]);
         assert_eq!(conflicts(&new, &old), []);

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_delivery_class_is_left_alone() {
+    fn the_delivery_class_is_not_changed() {
         let policy = shipping_to("shipper", Some(Retention::Days(30)));
         let current = state(None, Retention::Days(1));
         let desired =

@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_gives_back_in_another_form_is_no_difference() {
+    fn another_form_of_the_same_value_is_no_difference() {
         let stream = "arn:aws:kinesis:eu-west-1:123456789012:stream/logs";
         let firehose = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/logs";
         let check = |to: &str, change: fn(&mut SubscriptionFilter), expected: &[Argument]| {

@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_has_an_id_that_no_policy_has() {
+    fn the_interim_statement_has_an_id_that_no_policy_has() {
         assert_eq!(
             grant("ship").interim().statement_id(),
             "logagg_interim-cn-north-1-ship-000000ab"
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_that_says_something_else_is_ours_only_if_we_made_it_and_it_is_for_logs() {
+    fn a_different_statement_is_ours_only_by_its_id_and_for_logs() {
         let check = |statement: Statement, known, expected| {
             let shown = format!("{statement:?}");
             assert_eq!(grant("ship").examine(&[statement], known), expected, "{shown}");

@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn an_unknown_state_is_rejected() {
-        for text in ["", "Active", "differs ()", "differs (colour)", "differs (role_arn"] {
+        for text in ["", "Active", "differs ()", "differs (color)", "differs (role_arn"] {
             assert!(text.parse::<Subscription>().is_err(), "{text}");
         }
     }

@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_says_which_character_is_in_the_way() {
+    fn a_name_error_names_the_invalid_character() {
         assert_eq!(check_log_group_name("/aws/lambda/a_b-c.d#1"), Ok(()));
         let error = check_log_group_name("/aws/lambda/*").unwrap_err();
         assert_eq!(

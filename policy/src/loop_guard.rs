@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_is_never_fed_its_own_group() {
+    fn a_function_never_receives_its_own_group() {
         let guard = LoopGuard::by_name(&Destination::Function { name: "shipper".into() });
         let itself = Some("the destination itself writes to this log group");
         assert_eq!(guard.why("/aws/lambda/shipper"), itself);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_firehose_is_never_fed_its_error_group() {
+    fn a_firehose_never_receives_its_error_group() {
         let guard = LoopGuard::by_name(&Destination::Firehose { name: "s3".into() });
         assert!(guard.why("/aws/kinesisfirehose/s3").is_some());
     }

@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn shippers_that_are_shipped_to_each_other_are_found() {
+    fn shippers_that_forward_to_each_other_are_a_loop() {
         let Walked { guard, more, missing } = walk(
             &function("a"),
             &[
@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn firehoses_are_asked_for_their_source_once_whatever_stream_is_come_to() {
+    fn the_sources_of_firehoses_are_read_once_for_all_streams() {
         let (first, second) = (arn("kinesis", "stream/a"), arn("kinesis", "stream/b"));
         let mut walk = LoopWalk::behind(&first, "eu-west-1", "123456789012");
         let mut asked = Vec::new();
@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_pipe_calls_delivers_to_and_logs_to_is_found() {
+    fn enrichment_target_and_log_group_of_a_pipe_are_found() {
         let stream = arn("kinesis", "stream/logs");
         let walked = walk(
             &stream,
@@ -565,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_looked_at_still_has_its_usual_log_group() {
+    fn an_unreadable_function_still_has_its_default_log_group() {
         let asked = Question::LogGroupOfFunction { arn: function("a") };
         let Walked { guard, .. } = walk(&function("a"), &[(asked, Answer::Unseen)]);
         assert_eq!(groups(&guard), ["/aws/lambda/a"]);
@@ -584,7 +584,7 @@ mod tests {
     }
 
     #[test]
-    fn what_works_elsewhere_logs_elsewhere() {
+    fn resources_of_other_regions_are_not_traced() {
         let abroad = "arn:aws:lambda:eu-west-1:999999999999:function:a";
         let Walked { guard, .. } = walk(abroad, &[]);
         assert_eq!(groups(&guard), [""; 0]);

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_what_aws_takes_and_nothing_else() {
+    fn accepts_only_the_retentions_of_aws() {
         for days in -10..4000 {
             let taken = Retention::parse(days).is_ok();
             let allowed = days == 0 || DAYS.iter().any(|allowed| i64::from(*allowed) == days);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_neighbours() {
+    fn an_error_names_the_neighbors() {
         let check = |days, expected: &str| {
             let error = Retention::parse(days).unwrap_err().to_string();
             assert_eq!(error, expected);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn modes_leave_alone_what_is_long_or_short_enough() {
+    fn modes_keep_retentions_that_satisfy_them() {
         let (week, month) = (Retention::Days(7), Retention::Days(30));
         let never = Retention::Never;
         let check = |mode: &str, expected: [Retention; 3]| {

@@ -109,7 +109,7 @@ mod tests {
     use crate::Tags;
 
     #[test]
-    fn all_that_a_block_gives_must_hold() {
+    fn all_conditions_of_a_block_must_match() {
         let rule = Rule {
             name_prefixes: Some(BTreeSet::from(["/a/".to_owned(), "/b/".to_owned()])),
             name_regex: Some("prod".parse().unwrap()),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_asked_for_only_where_they_decide() {
+    fn tags_are_read_only_if_they_decide() {
         let pattern = ("team".to_owned(), "search".to_owned());
         let rule = Rule {
             name_prefixes: Some(BTreeSet::from(["/a/".to_owned()])),

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn asks_by_tags_for_what_no_prefix_covers() {
+    fn lists_by_tags_what_no_prefix_covers() {
         let search = tagged("team", "search").tags.unwrap();
         let below = |prefix: &str| Rule { tags: Some(search.clone()), ..prefixes(&[prefix]) };
         let check = |select: Vec<Rule>, expected: &[Listing]| {
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_by_tags_covers_what_is_asked_by_the_same_tags_below_it() {
+    fn a_listing_by_tags_covers_narrower_listings_by_the_same_tags() {
         let search = tagged("team", "search").tags.unwrap();
         let asked = [Listing::Tagged(search.clone(), "/a/".into()), Listing::Prefix("/p/".into())];
         let covered =
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn asks_once_about_what_thousands_of_prefixes_have_in_common() {
+    fn thousands_of_prefixes_are_listed_by_a_common_prefix() {
         let many: Vec<_> = (0..3000).map(|n| format!("/aws/lambda/team-{n:04}-")).collect();
         let many: Vec<_> = many.iter().map(String::as_str).collect();
         let selection = Selection { select: vec![prefixes(&many)], exclude: vec![] };
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn many_names_are_asked_for_by_what_they_have_in_common() {
+    fn many_names_are_listed_by_a_common_prefix() {
         let names = |count| (0..count).map(|n| format!("/a/{n:03}")).collect::<BTreeSet<_>>();
         assert_eq!(Listing::for_names(&names(0)), []);
         assert_eq!(Listing::for_names(&names(50)).len(), 50);

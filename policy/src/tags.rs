@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_log_group_can_have_is_refused() {
+    fn tags_that_no_log_group_can_have_are_rejected() {
         let check = |pairs: &[(&str, &str)], expected: &str| {
             assert_eq!(TagFilter::parse(tags(pairs)).unwrap_err().to_string(), expected);
         };

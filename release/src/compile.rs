@@ -16,7 +16,7 @@ pub fn root() -> &'static Path {
         .expect("this crate lies one folder below the workspace")
 }
 
-/// Cargo, which tells every process it starts where it lives.
+/// Cargo, which sets `CARGO` for every process it starts.
 pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
@@ -65,8 +65,8 @@ pub fn installed_targets() -> anyhow::Result<Vec<String>> {
     Ok(targets)
 }
 
-/// Compiles a program for release; the answer is where it lies. Where code in C asks for the time it
-/// is compiled at, it is given `stamp`.
+/// Compiles a program for release; returns where it lies. Where code in C asks for the time it is
+/// compiled at, it is given `stamp`.
 ///
 /// # Errors
 /// When it does not compile; cargo has then said why.
@@ -99,8 +99,8 @@ pub fn program(
     Ok(file)
 }
 
-/// What stands in a program in place of the folders of this machine, the outer folders first: the
-/// compiler takes the last that fits.
+/// What replaces the folders of this machine in a program, outer folders first: the compiler uses
+/// the last match.
 fn places(target_dir: &Path) -> anyhow::Result<Vec<(PathBuf, &'static str)>> {
     Ok(vec![
         (cargo_home()?, "/cargo"),

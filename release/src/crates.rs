@@ -21,7 +21,7 @@ pub struct Crate {
     pub version: String,
     /// Its license as an SPDX expression.
     pub license: String,
-    /// Who wrote it, as far as it tells.
+    /// Its authors, if it names them.
     pub authors: Vec<String>,
     /// Where it is worked on.
     pub repository: Option<String>,
@@ -43,8 +43,8 @@ pub struct Crates {
 }
 
 impl Crates {
-    /// Has cargo tell what is linked into the programs of a package. What cargo has not downloaded
-    /// yet is an error.
+    /// Asks cargo which crates are linked into the programs of a package. A crate that is not
+    /// downloaded is an error.
     ///
     /// # Errors
     /// What cargo said; a crate that names no license.
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_of_the_old_form_gets_the_right_one() {
+    fn a_license_of_the_old_form_gets_the_right_one() {
         assert_eq!(canonical("MIT/Apache-2.0").unwrap(), "MIT OR Apache-2.0");
         assert_eq!(canonical("MIT").unwrap(), "MIT");
         assert!(canonical("as you like").is_err());

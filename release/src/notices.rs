@@ -29,15 +29,16 @@ pub fn render(program: &str, crates: &Crates) -> anyhow::Result<String> {
         let _ = writeln!(text, "  {} {}: {}", it.name, it.version, it.license);
     }
     let _ = write!(text, "\n{STANDARD_LIBRARY}");
-    for (licence, users) in texts(foreign())?.values() {
+    for (license, users) in texts(foreign())?.values() {
         let rule = "-".repeat(80);
         let users: Vec<_> = users.iter().map(String::as_str).collect();
-        let _ = write!(text, "\n{rule}\n{}\n{rule}\n\n{}\n", users.join(", "), licence.trim());
+        let _ = write!(text, "\n{rule}\n{}\n{rule}\n\n{}\n", users.join(", "), license.trim());
     }
     Ok(text)
 }
 
-/// Licence texts with the crates they belong to, by what stays the same however a text is wrapped.
+/// License texts with the crates they belong to, by what stays the same however a string is
+/// wrapped.
 type Texts = BTreeMap<String, (String, BTreeSet<String>)>;
 
 fn texts<'a>(crates: impl Iterator<Item = &'a Crate> + Clone) -> anyhow::Result<Texts> {
@@ -60,7 +61,7 @@ fn texts<'a>(crates: impl Iterator<Item = &'a Crate> + Clone) -> anyhow::Result<
     Ok(texts)
 }
 
-/// The files of a crate that tell of licenses, also those of other code it carries.
+/// The license files of a crate, including those of code it bundles.
 fn files(dir: &Path) -> anyhow::Result<Vec<String>> {
     let mut texts = Vec::new();
     let mut entries: Vec<_> = std::fs::read_dir(dir)
@@ -103,8 +104,8 @@ fn standard(it: &Crate) -> anyhow::Result<Vec<String>> {
     let expression = spdx::Expression::parse(&it.license)
         .map_err(|error| anyhow::anyhow!("{error}"))
         .with_context(|| format!("the license {} is not supported", it.license))?;
-    let licence = expression.requirements().find_map(|it| it.req.license.id());
-    let Some(licence) = licence else {
+    let license = expression.requirements().find_map(|it| it.req.license.id());
+    let Some(license) = license else {
         bail!(
             "{} {} contains no license text, and {} has no standard text",
             it.name,
@@ -116,7 +117,7 @@ fn standard(it: &Crate) -> anyhow::Result<Vec<String>> {
         true => format!("the authors of {}", it.name),
         false => it.authors.join(", "),
     };
-    Ok(vec![format!("{} by {authors}, under:\n\n{}", it.name, licence.text())])
+    Ok(vec![format!("{} by {authors}, under:\n\n{}", it.name, license.text())])
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub struct Package {
 }
 
 impl Package {
-    /// Writes a product's archive and its bill of materials; the answer is the archive.
+    /// Writes a product's archive and its bill of materials; returns the archive.
     ///
     /// # Errors
     /// When cargo does not report what is in the program, a crate brings no license, a function
@@ -36,11 +36,11 @@ impl Package {
         }
         let crates = Crates::linked(product.program.package(), target)?;
         let notices = notices::render(product.program.name(), &crates)?;
-        let licence = std::fs::read(compile::root().join("LICENSE")).context("reading LICENSE")?;
+        let license = std::fs::read(compile::root().join("LICENSE")).context("reading LICENSE")?;
         let name = product.program.file_name(product.platform);
         let entries = [
             Entry { name: &name, content: &content, mode: Mode::Program },
-            Entry { name: "LICENSE", content: &licence, mode: Mode::Text },
+            Entry { name: "LICENSE", content: &license, mode: Mode::Text },
             Entry { name: "THIRD-PARTY.txt", content: notices.as_bytes(), mode: Mode::Text },
         ];
         let archive = archive::pack(&entries, self.stamp, self.compression)?;
@@ -49,7 +49,7 @@ impl Package {
         self.write(&product.archive(), &archive)
     }
 
-    /// Writes the file that tells a registry which protocol the provider speaks.
+    /// Writes the registry's manifest with the provider's protocol version.
     ///
     /// # Errors
     /// When it cannot be written.

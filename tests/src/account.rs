@@ -36,7 +36,7 @@ impl Account {
         Self { endpoint: endpoint.to_owned(), id: id.to_owned(), access_key: id.to_owned() }
     }
 
-    /// The same with keys that do not tell the account's number.
+    /// The same with keys that do not contain the account ID.
     #[must_use]
     pub fn with_access_key(mut self, key: &str) -> Self {
         key.clone_into(&mut self.access_key);

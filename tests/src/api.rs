@@ -146,8 +146,8 @@ impl Api {
         })
     }
 
-    /// Calls STS with a form such as `Action=GetCallerIdentity&Version=2011-06-15`; the answer is
-    /// the status and the XML.
+    /// Calls STS with a form such as `Action=GetCallerIdentity&Version=2011-06-15`; returns the
+    /// status and the XML.
     ///
     /// # Errors
     /// When there is no answer.

@@ -47,7 +47,7 @@ impl Binaries {
             Some(profile) => profile,
         };
         let target_dir = build_dir.parent().unwrap_or(&build_dir);
-        // Cargo tells every process it starts where it lives.
+        // Cargo sets `CARGO` for every process it starts.
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo)
             .args(["build", "--workspace", "--bins"])

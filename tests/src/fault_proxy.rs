@@ -32,7 +32,7 @@ pub struct Call {
     pub input: Value,
 }
 
-/// An answer as AWS gives it when it refuses.
+/// A response as AWS gives it when it refuses.
 #[derive(Debug, Clone)]
 pub struct AwsError {
     status: u16,
@@ -245,12 +245,12 @@ impl When<'_> {
         self.add(Effect::Delay(delay));
     }
 
-    /// Their connection is closed without an answer, and they never reach AWS.
+    /// Their connection is closed without a response, and they never reach AWS.
     pub fn drop_connection(self) {
         self.add(Effect::Drop);
     }
 
-    /// They reach AWS, but their connection is closed without an answer.
+    /// They reach AWS, but their connection is closed without a response.
     pub fn lose_answer(self) {
         self.add(Effect::LoseAnswer);
     }
@@ -381,7 +381,7 @@ impl std::fmt::Debug for Effect {
     }
 }
 
-/// Makes hyper close the connection without an answer.
+/// Makes hyper close the connection without a response.
 #[derive(Debug)]
 struct Dropped;
 

@@ -102,7 +102,7 @@ impl Function {
         Ok(Self { child, events, said, summaries })
     }
 
-    /// Invokes the function with a minute's time and waits for its answer.
+    /// Invokes the function with a minute's time and waits for its response.
     ///
     /// # Errors
     /// When no answer comes.

@@ -91,7 +91,7 @@ impl Lambda {
         Ok(arn)
     }
 
-    /// Invokes a function and waits for its answer: an error inside is the function's own.
+    /// Invokes a function and waits for its response: an error inside is the function's own.
     ///
     /// # Errors
     /// When AWS refuses.

@@ -1,5 +1,5 @@
-//! What the end-to-end tests and the demo stand on: the real terraform, an AWS on this machine,
-//! a search server with the `_bulk` API, a proxy that makes AWS calls fail on purpose, and the
+//! The base of the end-to-end tests and the demo: the real terraform, an AWS on this machine, a
+//! search server with the `_bulk` API, a proxy that makes AWS calls fail on purpose, and the
 //! provider and the shipper as they are built from this checkout.
 //!
 //! Nothing here knows what the product should do: that is the business of the tests. Everything

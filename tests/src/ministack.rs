@@ -76,7 +76,7 @@ impl Ministack {
         self.server.last_lines()
     }
 
-    /// Lets it outlive this process; the answer is the process that ends it at SIGTERM.
+    /// Lets it outlive this process; returns the process that ends it at SIGTERM.
     ///
     /// # Errors
     /// When its guard is gone.

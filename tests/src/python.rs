@@ -14,7 +14,7 @@ use crate::workspace;
 struct Packages {
     folder: &'static str,
     requirements: &'static str,
-    /// What pip is told besides.
+    /// Further options of pip.
     options: &'static [&'static str],
     what: &'static str,
     published: Published,
@@ -24,7 +24,7 @@ struct Packages {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Published {
     ForAll,
-    /// Where there are none, that is told by a [`NoWheel`].
+    /// If there are none, the error is a [`NoWheel`].
     ForSome,
 }
 

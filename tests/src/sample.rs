@@ -27,7 +27,7 @@ pub struct Line {
 pub const FUNCTIONS: [&str; 3] = ["checkout", "thumbnails", "billing"];
 
 /// A function that is deployed later than these.
-pub const NEWBORN: &str = "invoicing";
+pub const NEW_FUNCTION: &str = "invoicing";
 
 /// The log group of a function.
 pub fn group(function: &str) -> String {
@@ -37,13 +37,13 @@ pub fn group(function: &str) -> String {
 /// Everything a function writes in one request, in order.
 ///
 /// # Panics
-/// When it is none of [`FUNCTIONS`] and not [`NEWBORN`].
+/// When it is none of [`FUNCTIONS`] and not [`NEW_FUNCTION`].
 pub fn lines(function: &'static str, request: u32) -> Vec<Line> {
     let request_id = format!("{:08x}-1c3a-4b5d-9e7f-{:012x}", request, function.len());
     let messages = match function {
         "checkout" => node_text(&request_id, request),
         "thumbnails" => node_json(&request_id, request),
-        "billing" | NEWBORN => python_text(&request_id, request),
+        "billing" | NEW_FUNCTION => python_text(&request_id, request),
         other => panic!("there is no function {other}"),
     };
     messages

@@ -77,7 +77,7 @@ impl Search {
         self.api.create_index(index, body)
     }
 
-    /// Sends a `_bulk` body; the answer is status and document.
+    /// Sends a `_bulk` body; returns status and document.
     ///
     /// # Errors
     /// When the server does not answer.
@@ -102,7 +102,7 @@ impl Search {
         self.api.find(index, query)
     }
 
-    /// Lets it outlive this process; the answer is the process that ends it at SIGTERM.
+    /// Lets it outlive this process; returns the process that ends it at SIGTERM.
     ///
     /// # Errors
     /// When its guard is gone.

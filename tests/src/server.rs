@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 use crate::python::Python;
 use crate::{runtime, workspace};
 
-/// Between choosing a free port and using it, another program may take it.
+/// Another program may take a free port before it is used.
 const ATTEMPTS: usize = 3;
 
 /// What every server's runtime says then.
@@ -74,7 +74,7 @@ impl Server {
     }
 
     fn end_by(mut self, word: &str) -> anyhow::Result<()> {
-        let mut input = self.guard_input.take().context("the server was already told to end")?;
+        let mut input = self.guard_input.take().context("the server was already stopped")?;
         writeln!(input, "{word}").context("telling the server's guard to end it")?;
         drop(input);
         self.guard.wait().context("waiting for a server's end")?;
@@ -101,9 +101,9 @@ impl Server {
             .with_context(|| format!("reading {}", self.log.display()))
     }
 
-    /// Lets the server outlive this process; the answer is the process to end it with.
+    /// Lets the server outlive this process; returns the process to end it with.
     pub(crate) fn keep(mut self) -> anyhow::Result<u32> {
-        let mut input = self.guard_input.take().context("the server was already told to end")?;
+        let mut input = self.guard_input.take().context("the server was already stopped")?;
         input.write_all(b"keep\n").context("telling the server's guard to keep it")?;
         Ok(self.guard.id())
     }

@@ -28,7 +28,7 @@ impl<T> Shared<T> {
             (Ok(value), _) => value,
             (Err(_), Some(story)) => panic!("{story}"),
             (Err(headline), None) => {
-                panic!("{headline} (told in full by the first test that needed it)")
+                panic!("{headline} (reported in full by the first test that needed it)")
             }
         }
     }

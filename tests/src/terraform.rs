@@ -132,7 +132,7 @@ impl Terraform {
         &self.dir
     }
 
-    /// Leaves everything where it is; the answer is the folder to remove one day.
+    /// Leaves everything where it is; returns the folder to remove one day.
     pub fn keep(self) -> PathBuf {
         self.scratch.keep()
     }
@@ -174,7 +174,7 @@ impl Terraform {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Its own group, so that Ctrl-C reaches Terraform and the provider and nobody else.
+            // Its own process group, so that Ctrl-C reaches only Terraform and the provider.
             .process_group(0);
         let child = command.spawn().map_err(|error| self.cli.not_started(error))?;
         let group = Pid::from_raw(i32::try_from(child.id()).context("a process id")?);
@@ -326,14 +326,14 @@ impl Running {
     }
 }
 
-/// What the system tells of a process.
+/// The system's record of a process.
 struct Process {
     parent: i32,
     group: i32,
 }
 
 /// The processes of a kind that have not ended. One whose last thread has exited has closed its
-/// connections, and is not among them even if nobody has collected it yet.
+/// connections, and is not among them even before it is reaped.
 fn living(of_the_kind: impl Fn(&Process) -> bool) -> anyhow::Result<Vec<Pid>> {
     let mut living = Vec::new();
     for entry in std::fs::read_dir("/proc").context("looking for processes")? {

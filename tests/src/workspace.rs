@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 
-/// Longer than anybody leaves a demo running.
+/// Longer than a demo is kept running.
 const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The top folder of the checkout.

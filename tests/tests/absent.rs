@@ -33,7 +33,7 @@ fn named(prefix: &'static str, count: usize) -> impl Iterator<Item = String> {
 }
 
 #[test]
-fn what_a_complete_listing_does_not_show_is_gone_without_another_call() {
+fn a_log_group_missing_from_a_complete_listing_is_deleted_without_another_call() {
     let scene = scene(named("/app/", 40));
     keeps(&scene, "name_prefixes = [\"/app/\"]");
     scene.apply();
@@ -89,7 +89,7 @@ fn a_listing_that_shows_mostly_others_is_given_up_for_the_names() {
 }
 
 #[test]
-fn what_leaves_is_not_taken_for_gone_where_its_listing_fails() {
+fn a_log_group_that_leaves_is_not_treated_as_deleted_if_its_listing_fails() {
     let scene = scene(named("/app/", 60));
     keeps(&scene, "name_prefixes = [\"/app/\"]");
     scene.apply();

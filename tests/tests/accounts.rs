@@ -127,7 +127,7 @@ fn an_account_that_is_kept_out_is_not_entered_by_a_role_either() {
     says(
         &run,
         &format!(
-            "The role's account is kept out by the provider block: account {} is not among \
+            "The provider block does not allow the role's account: account {} is not among \
              allowed_account_ids.",
             accounts[0].id()
         ),

@@ -133,7 +133,7 @@ fn a_kinesis_stream_of_two_shards_holds_every_line_once() {
 }
 
 #[test]
-fn a_kinesis_stream_that_is_not_there_fails_the_invocation_at_once() {
+fn a_missing_kinesis_stream_fails_the_invocation_at_once() {
     let account = account();
     let arn = format!("arn:aws:kinesis:{REGION}:{}:stream/logs", account.id());
     let shipping = Shipping::to(account, &json!({"type": "kinesis", "stream_arn": arn}));

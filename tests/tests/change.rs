@@ -74,7 +74,7 @@ pub(crate) fn a_selection_within_what_was_listed_is_planned_group_by_group() {
     scene.ships_nowhere("/app/b");
     scene.plan_is_empty();
 
-    // And back again: the group is still remembered, though it was not selected.
+    // And back again: the record of the log group remains, though it was not selected.
     scene.policy(&policy);
     scene.plan();
     assert_eq!(scene.planned().log_groups(), json!({"/app/b": [null, entry("active", 30)]}));
@@ -177,7 +177,7 @@ fn a_rename_that_stops_half_way_is_finished_by_the_next_apply() {
 }
 
 #[test]
-fn a_retention_no_longer_asked_for_stays_as_it_is() {
+fn a_retention_that_is_no_longer_configured_is_kept() {
     let scene = Scene::governed(&["/app/a"]);
     scene.policy(&scene.usual_policy().replace("retention_in_days = 30\n", ""));
     scene.run(2, |terraform| terraform.plan(&[]));

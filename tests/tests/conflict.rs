@@ -10,7 +10,7 @@ fn skipping(scene: &Scene) -> String {
 }
 
 #[test]
-fn a_name_that_is_taken_is_skipped_with_who_holds_it_until_it_is_free() {
+fn a_name_in_use_is_skipped_with_its_destination_until_it_is_free() {
     let scene = Scene::with_groups(&["/app/a", "/app/b"]);
     let elsewhere = scene.account.function_arn("elsewhere");
     scene.logs.put_filter("/app/b", NAME, &elsewhere).unwrap();
@@ -35,7 +35,7 @@ fn a_name_that_is_taken_is_skipped_with_who_holds_it_until_it_is_free() {
 }
 
 #[test]
-fn a_full_group_is_skipped_and_not_asked_again_until_its_filters_change() {
+fn a_full_group_is_skipped_and_not_retried_until_its_filters_change() {
     let scene = Scene::with_groups(&["/app/a", "/app/full"]);
     for name in ["one", "two"] {
         scene.logs.put_filter("/app/full", name, &scene.account.function_arn(name)).unwrap();
@@ -103,7 +103,7 @@ fn the_filters_of_an_earlier_shipper_are_replaced_without_a_gap() {
         .collect();
     assert_eq!(of_a, ["PutSubscriptionFilter", "DeleteSubscriptionFilter"]);
     scene.plan_is_empty();
-    // What comes back after that is replaced again, but goes with nobody's destroy.
+    // A filter that reappears after that is replaced again, but no destroy deletes it.
     scene.logs.put_filter("/app/a", "dd-x7f3", &old).unwrap();
     let plan = scene.plan();
     says(&plan, "~ subscription = \"differs (filter_name)\" -> \"active\"");
@@ -139,7 +139,7 @@ fn another_filter_name_frees_a_log_group_in_the_plan_that_gives_it() {
 }
 
 #[test]
-fn what_may_not_be_written_to_is_left_out_with_the_reason() {
+fn a_denied_log_group_is_skipped_with_the_reason() {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/sealed"]);
     for operation in ["PutSubscriptionFilter", "PutRetentionPolicy"] {
         scene.proxy.on(operation).group("/app/sealed").fail(AwsError::access_denied(operation));
@@ -165,7 +165,7 @@ fn what_may_not_be_written_to_is_left_out_with_the_reason() {
 }
 
 #[test]
-fn a_policy_that_may_write_nothing_is_an_error_also_where_it_skips() {
+fn a_policy_without_any_write_permission_is_an_error_even_with_skip() {
     let scene = Scene::with_groups(&["/app/a", "/app/b"]);
     for operation in ["PutSubscriptionFilter", "PutRetentionPolicy"] {
         scene.proxy.on(operation).fail(AwsError::access_denied(operation));

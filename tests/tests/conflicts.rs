@@ -30,9 +30,8 @@ fn two_retentions_for_one_log_group_are_an_error_in_the_first_plan() {
     says(&plan, "Error: Policies conflict over the retention of 2 log groups");
     says(
         &plan,
-        "The policies \"all\" and \"apps\" both set the retention of: /app/a /app/b One keeps events \
-         for exactly 30 days, the other for exactly 14 days: what one sets the other changes back, \
-         with every apply.",
+        "The policies \"all\" and \"apps\" both set the retention of: /app/a /app/b One sets \
+         exactly 30 days, the other exactly 14 days, so each apply would change it back and forth.",
     );
     assert_eq!(plan.text().matches("Error: ").count(), 1, "{plan}");
     assert!(scene.writes().is_empty());
@@ -206,7 +205,7 @@ fn a_policy_that_replaces_the_others_destination_is_an_error() {
     two(&scene, &shipping("old", &old, &rest), &shipping("new", &new, &replacing));
     let plan = scene.plan_fails();
     says(&plan, "Error: Policies conflict over the filters of 1 log group");
-    says(&plan, "it deletes the filters that the other makes, with every apply, on: /app/a");
+    says(&plan, "so each apply would delete the filters that the other creates on: /app/a");
 }
 
 #[test]
@@ -220,8 +219,8 @@ fn shipping_to_one_destination_twice_is_warned_of_and_done() {
     says(
         &plan,
         &format!(
-            "The policies \"all\" and \"errors\" ship the same events to {to}, through the filters \
-             \"all\" and \"errors\". They arrive there twice, and are paid for twice, from: /app/a"
+            "The policies \"all\" and \"errors\" forward the same events to {to}, through the \
+             filters \"all\" and \"errors\". Events are delivered and billed twice from: /app/a"
         ),
     );
     scene.apply_plan();

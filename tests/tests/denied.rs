@@ -63,7 +63,7 @@ fn an_explicit_deny_of_the_organization_is_reported_and_not_retried() {
         &apply,
         "A service control policy of the organization \
          (arn:aws:organizations::999988887777:policy/o-1/service_control_policy/p-2) has a Deny \
-         statement for logs:PutSubscriptionFilter. No policy of the account changes that",
+         statement for logs:PutSubscriptionFilter. No policy of the account can override it",
     );
     assert!(!apply.text().contains("\"Effect\": \"Allow\""), "{apply}");
     assert_eq!(puts(&scene), 1, "not waited for");
@@ -100,11 +100,11 @@ fn a_role_made_just_now_is_waited_for() {
 #[test]
 fn a_destination_that_does_not_exist_is_no_deleted_log_group() {
     let scene = Scene::simulated(Simulator::builder(), &["/app/a", "/app/b"]);
-    let nobody = format!("arn:aws:logs:{REGION}:{SIMULATED_ACCOUNT}:destination:nobody");
+    let missing = format!("arn:aws:logs:{REGION}:{SIMULATED_ACCOUNT}:destination:nobody");
     let message = "PutSubscriptionFilter failed: ResourceNotFoundException: The specified destination \
                 does not exist. Correct destination_arn or role_arn, or create the resource that \
                 it names first.";
-    scene.policy(&scene.policy_to(&nobody));
+    scene.policy(&scene.policy_to(&missing));
     let apply = scene.apply_fails();
     says(&apply, "Error: Policy could not be applied");
     says(&apply, message);
@@ -112,7 +112,7 @@ fn a_destination_that_does_not_exist_is_no_deleted_log_group() {
 
     scene.policy(&scene.usual_policy());
     scene.apply();
-    scene.policy(&scene.policy_to(&nobody));
+    scene.policy(&scene.policy_to(&missing));
     let apply = scene.apply_fails();
     says(&apply, "Error: 2 log groups could not be changed");
     says(&apply, &message.replace("exist. Correct", "exist. /app/a /app/b Correct"));
@@ -121,7 +121,7 @@ fn a_destination_that_does_not_exist_is_no_deleted_log_group() {
 }
 
 #[test]
-fn a_log_group_that_is_gone_is_gone_however_that_is_worded() {
+fn a_deleted_log_group_is_recognized_by_every_error_message() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     scene.policy(&scene.usual_policy().replace("= 30", "= 7"));
     let (logs, elsewhere) = (scene.account.logs(), scene.account.logs());

@@ -54,7 +54,7 @@ fn tries(refusal: Refusal) -> u64 {
 }
 
 #[test]
-fn what_passes_is_tried_again_and_nothing_else_is() {
+fn only_transient_errors_are_retried() {
     for passing in [Refusal::throttled(), Refusal::operation_aborted(), Refusal::unavailable()] {
         let code = passing.code.clone();
         assert_eq!(tries(passing), 3, "{code}: once, and max_retries times again");

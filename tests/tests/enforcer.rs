@@ -76,7 +76,7 @@ fn a_new_group_is_governed_at_once_and_the_next_plan_is_empty() {
 }
 
 #[test]
-fn an_event_that_comes_twice_or_for_a_group_that_is_gone_changes_nothing() {
+fn a_repeated_event_or_one_of_a_deleted_group_changes_nothing() {
     let (scene, enforcer) = governed(&[], Scene::usual_policy);
     region(&scene).add_groups_named(["/app/new"]);
     enforcer.invoke(&created("/app/new")).unwrap().unwrap();
@@ -330,7 +330,7 @@ fn provider_and_enforcer_decide_alike() {
     assert!(changed > 50, "only {changed} of a thousand groups were given anything");
 }
 
-/// The filters of a group, whenever they were put.
+/// The filters of a log group, without their creation times.
 fn filters(group: &Group) -> Vec<Filter> {
     let filters = group.filters.values().cloned();
     filters.map(|filter| Filter { creation_time: 0, ..filter }).collect()

@@ -325,7 +325,7 @@ const ARGUMENTS: &[Argument] = &[
 /// Three thousand characters, more than any text may have.
 const LONG: &str = "join(\"\", [for n in range(1000) : \"xxx\"])";
 
-/// Nobody knows before apply what it is, nor of which type.
+/// Its value and type are unknown before apply.
 const LATER: &str = "jsondecode(terraform_data.later.output)";
 
 /// What is written for each argument.

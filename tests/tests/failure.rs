@@ -116,7 +116,7 @@ pub(crate) fn a_refusal_in_the_middle_of_an_update_keeps_what_was_done() {
 }
 
 #[test]
-fn a_missing_permission_at_the_first_write_leaves_nothing_behind() {
+fn a_missing_permission_at_the_first_write_writes_nothing() {
     let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/c"]);
     scene.policy(&scene.usual_policy());
     scene.proxy.on("PutSubscriptionFilter").fail(AwsError::access_denied("PutSubscriptionFilter"));
@@ -174,7 +174,7 @@ fn what_passes_is_tried_again_and_never_seen() {
 }
 
 #[test]
-fn an_answer_lost_on_its_way_is_asked_for_again() {
+fn a_lost_response_is_retried() {
     let scene = Scene::with_groups(&["/app/a"]);
     scene.policy(&scene.usual_policy());
     scene.proxy.on("PutSubscriptionFilter").times(1).lose_answer();
@@ -206,8 +206,8 @@ fn a_failed_listing_never_looks_like_fewer_groups() {
     says(&plan, "Error: Log groups could not be read");
     says(
         &plan,
-        "The provider looked for the policy's log groups in eu-central-1. DescribeLogGroups \
-         failed: AccessDeniedException",
+        "The provider listed the policy's log groups in eu-central-1. DescribeLogGroups failed: \
+         AccessDeniedException",
     );
     says(&plan, "From a partial list it would treat existing log groups as deleted, so it stops.");
     let apply = scene.apply_fails();

@@ -22,7 +22,7 @@ fn stem(id: &str) -> String {
     }
 }
 
-/// A function with, in the simulator, nobody who may invoke it.
+/// A function, in the simulator without permission to invoke it.
 pub(crate) fn function(scene: &Scene, name: &str) -> String {
     match &scene.simulator {
         Some(aws) => aws.region(SIMULATED_ACCOUNT, REGION).add_function(Function::named(name)),
@@ -274,7 +274,7 @@ pub(crate) fn two_policies_of_one_name_have_statements_of_their_own() {
 }
 
 #[test]
-pub(crate) fn a_statement_that_took_the_place_of_ours_is_left_alone() {
+pub(crate) fn a_statement_that_replaced_ours_is_not_changed() {
     let scene = granted(&["/app/a"]);
     alter(&scene, "sink", "events.amazonaws.com");
     let plan = scene.plan();
@@ -353,7 +353,7 @@ fn a_full_resource_policy_says_what_to_do() {
     }
     let apply = scene.apply_fails();
     says(&apply, "Error: Permission could not be granted");
-    says(&apply, &format!("The provider tried to write the statement \"{OURS}-"));
+    says(&apply, &format!("The provider tried to add the statement \"{OURS}-"));
     says(
         &apply,
         &format!(
@@ -373,7 +373,7 @@ fn a_full_resource_policy_says_what_to_do() {
 }
 
 #[test]
-fn a_function_that_is_not_there_is_named() {
+fn a_missing_function_is_named() {
     let scene = Scene::simulated(Simulator::builder(), &["/app/a"]);
     scene.policy(&granting(&scene, &scene.account.function_arn("nowhere")));
     let apply = scene.apply_fails();

@@ -43,7 +43,7 @@ fn a_selection_that_suddenly_matches_too_little_fails() {
     }
     let plan = scene.plan_fails();
     says(&plan, TOO_FEW);
-    says(&plan, "The selection chooses 1 log group, and min_matches is 2.");
+    says(&plan, "The selection matches 1 log group, and min_matches is 2.");
 }
 
 #[test]

@@ -251,7 +251,7 @@ fn a_second_state_takes_filters_over_with_a_warning_and_its_destroy_shows_as_dri
     let policy = resource("it", &scene.usual_policy());
     second.write("main.tf", &format!("{}\n{policy}", crate::scene::PROVIDER)).unwrap();
     let plan = second.plan(&[]).unwrap();
-    says(&plan, "1 of the 1 looked at has this filter already, and is taken over.");
+    says(&plan, "1 of the 1 checked has this filter already, and is adopted.");
     let apply = second.apply().unwrap();
     says(&apply, "Warning: 1 log group already subscribed");
     // What one process cannot see of another: a limit that the documentation names.

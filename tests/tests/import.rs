@@ -135,7 +135,8 @@ fn a_name_with_an_at_sign_is_imported_without_a_region() {
     says(&wrong, "has a subscription filter named \"ship@team-b\"");
     says(
         &wrong,
-        "What follows the last @, \"team-b\", is not a region as in eu-west-1, so it was taken for a part of the name.",
+        "The part after the last @, \"team-b\", is not a region such as eu-west-1, so it was read \
+         as part of the name.",
     );
     import(&scene, 0, "logagg_policy.it", name);
     assert_eq!(scene.state()["name"], name);

@@ -127,8 +127,8 @@ pub(crate) fn a_killed_create_leaves_no_state_and_the_next_one_takes_it_up() {
 const NOT_EXECUTED: &str = "Could not execute the lambda function. Make sure you have given \
                             CloudWatch Logs permission to execute your function.";
 
-/// Begins something, waits until a call has been made so often, and presses Ctrl-C: whatever the
-/// provider is waiting for then, it would be for minutes, or for ever.
+/// Starts an operation, waits for a number of calls, and interrupts it: without the interrupt the
+/// provider would wait for minutes, or never end.
 #[track_caller]
 fn ends_at_once(scene: &Scene, arguments: &[&str], operation: &str, calls: usize) {
     let run = scene.terraform.start(arguments).unwrap();
@@ -177,12 +177,16 @@ fn waiting_for_a_permission_to_be_known_ends_at_once_and_leaves_no_state() {
     let refusal = AwsError::new(400, "InvalidParameterException", NOT_EXECUTED);
     scene.proxy.on("PutSubscriptionFilter").fail(refusal);
     ends_at_once(&scene, &APPLY, "PutSubscriptionFilter", 1);
-    assert!(scene.proxy.calls_of("PutSubscriptionFilter").len() <= 2, "nobody waited a minute");
+    assert!(
+        scene.proxy.calls_of("PutSubscriptionFilter").len() <= 2,
+        "the provider did not wait \
+         for a minute"
+    );
     assert_eq!(scene.state(), json!(null));
 }
 
 #[test]
-fn asking_whose_the_credentials_are_ends_at_once() {
+fn the_call_for_the_account_ends_at_once() {
     let scene = Scene::with_groups(&["/app/a"]);
     scene.policy(&scene.usual_policy());
     let _gate = scene.proxy.on("GetCallerIdentity").hold();

@@ -1,6 +1,5 @@
-//! Plays what gives credentials beside STS: IAM Identity Center, and the metadata services of EC2 and
-//! of containers. Each wants to see what it asks of everybody, and answers in the shape that AWS
-//! documents.
+//! Mock servers of sources of credentials other than STS: IAM Identity Center, and the metadata
+//! services of EC2 and of containers. Each checks the requests, and responds as AWS documents.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};

@@ -52,7 +52,7 @@ fn groups() -> Vec<Group> {
     vec![
         Group::named("/app/0"),
         Group::named("/app/1").retention(90),
-        // No free slot for a second name of ours.
+        // No free filter slot for a second name of ours.
         Group::named("/app/2").filter(siem()),
         Group::named("/app/3").retention(30),
         Group::named("/private/0").retention(14).filter(elsewhere).filter(siem()),
@@ -70,7 +70,7 @@ fn property_of_others(region: &Region) -> BTreeMap<String, (Option<u16>, Vec<Fil
     others.collect()
 }
 
-/// An account with two functions that nobody may invoke yet.
+/// An account with two functions without permissions yet.
 struct Stage {
     scene: Scene,
     region: Region,

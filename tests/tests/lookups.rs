@@ -22,7 +22,7 @@ fn internal_failure() -> AwsError {
 }
 
 #[test]
-fn the_accounts_policies_are_asked_for_twice_at_most() {
+fn account_policies_are_read_at_most_twice() {
     let scene = scene();
     scene.proxy.on(ACCOUNT_POLICIES).fail(internal_failure());
     let first = scene.plan();

@@ -226,7 +226,7 @@ fn each_permission_that_a_stream_needs_is_named_where_it_is_missing() {
 }
 
 #[test]
-fn pipes_and_firehoses_are_asked_for_only_behind_a_stream() {
+fn pipes_and_firehoses_are_listed_only_behind_a_stream() {
     let scene = scene(&["/app/a"]);
     scene.policy(&scene.usual_policy());
     scene.apply();
@@ -386,7 +386,7 @@ fn a_deleted_stream_is_reported_too() {
 }
 
 #[test]
-fn where_pipes_cannot_be_asked_a_warning_says_so_and_the_rest_is_done() {
+fn unreadable_pipes_are_a_warning() {
     let scene = scene(&["/app/a"]);
     let stream = here(&scene).add_stream("logs", &[]);
     let aws = scene.simulator.as_ref().unwrap();
@@ -399,7 +399,7 @@ fn where_pipes_cannot_be_asked_a_warning_says_so_and_the_rest_is_done() {
 }
 
 #[test]
-fn who_ships_nothing_asks_nothing_about_destinations() {
+fn a_policy_without_a_destination_reads_no_destinations() {
     let scene = scene(&["/app/a"]);
     scene.policy(&format!(
         "name = \"{NAME}\"\nretention_in_days = 30\nselect {{\n  name_prefixes = [\"/app/\"]\n}}"

@@ -72,7 +72,7 @@ fn drift_after_the_plan_is_corrected_by_planned_changes_or_the_next_plan() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     scene.logs.delete_filter("/app/a", NAME).unwrap();
     scene.plan();
-    // Somebody puts the filter back themselves, and changes a group the plan does not touch.
+    // Another client restores the filter, and changes a log group outside the plan.
     scene.logs.put_filter("/app/a", NAME, &scene.shipper()).unwrap();
     scene.logs.set_retention("/app/b", 1).unwrap();
     scene.apply_plan();
@@ -112,7 +112,7 @@ fn a_group_deleted_and_created_again_after_the_plan_becomes_what_the_plan_says()
 }
 
 #[test]
-fn a_filter_taken_over_after_the_plan_is_left_alone() {
+fn a_filter_of_another_owner_since_the_plan_is_not_changed() {
     let scene = Scene::governed(&["/app/a", "/app/b"]);
     let elsewhere = scene.account.function_arn("elsewhere");
     scene.logs.delete_filter("/app/b", NAME).unwrap();
@@ -133,7 +133,7 @@ fn keeps(scene: &Scene, mode: &str) {
 }
 
 #[test]
-fn a_retention_that_the_mode_would_no_longer_change_is_left_with_a_warning() {
+fn a_retention_that_the_mode_no_longer_changes_is_kept_with_a_warning() {
     for (mode, set) in [("at_least", Some(400)), ("if_unset", Some(7)), ("exact", Some(400))] {
         let scene = Scene::with_groups(&["/app/a", "/app/b"]);
         keeps(&scene, mode);
@@ -159,7 +159,7 @@ fn a_retention_that_the_mode_would_no_longer_change_is_left_with_a_warning() {
 }
 
 #[test]
-fn a_shortening_that_was_planned_is_done_where_less_is_left_to_shorten() {
+fn a_planned_shortening_is_applied_to_a_retention_shortened_since() {
     let scene = Scene::with_groups(&["/app/a"]);
     keeps(&scene, "exact");
     scene.apply();

@@ -69,7 +69,7 @@ impl Copy {
         self.run(folder, &["validate", "-no-color"])
     }
 
-    /// Replaces in a file what stands in it once.
+    /// Replaces a string that occurs once in a file.
     fn replace(&self, file: &str, from: &str, to: &str) {
         let path = self.0.dir().join(file);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -291,7 +291,7 @@ fn every_example_applies_and_its_functions_accept_their_configuration_and_may_re
     assert!(checked > 8, "{checked}");
 }
 
-/// The configuration where it takes the function's region, which Lambda tells the function in its environment.
+/// The configuration without a region: the function's region comes from its environment.
 fn with_region(document: &str) -> String {
     let mut document: Value = serde_json::from_str(document).unwrap();
     for (_, destination) in document["destinations"].as_object_mut().unwrap() {

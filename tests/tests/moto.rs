@@ -40,7 +40,7 @@ fn statements(scene: &Scene) -> Vec<String> {
 }
 
 #[test]
-fn a_policy_is_applied_corrected_and_destroyed_there_too() {
+fn a_policy_is_applied_corrected_and_destroyed_with_it_too() {
     let scene = scene(&["/app/a", "/app/b", "/app/c", "/other"]);
     policy(&scene, &format!("{}\ngrant_invoke = true", scene.usual_policy()));
     scene.apply();
@@ -112,7 +112,7 @@ fn log_groups_are_selected_by_tags_without_the_call_that_lists_them() {
     assert!(scene.proxy.calls_of("ListLogGroups").len() <= 2);
 }
 
-/// Two filters of somebody else on a log group.
+/// Two filters of another owner on a log group.
 fn fill(scene: &Scene, group: &str) {
     for name in ["theirs", "siem"] {
         scene.logs.put_filter(group, name, &scene.shipper()).unwrap();
@@ -152,7 +152,7 @@ fn a_full_log_group_is_skipped_if_configured() {
 }
 
 #[test]
-fn a_destination_that_is_about_to_be_there_is_waited_for() {
+fn a_destination_that_is_being_created_is_waited_for() {
     let scene = Scene::in_moto(&["/app/a"]);
     scene.policy(&scene.usual_policy());
     let apply = scene.terraform.start(&["apply", "-no-color", "-auto-approve"]).unwrap();

@@ -54,7 +54,7 @@ fn a_gateway_error_is_reported_with_its_status() {
 }
 
 #[test]
-fn an_endpoint_where_nothing_listens_is_named() {
+fn an_endpoint_without_a_listener_is_named() {
     let mut scene = Scene::governed(&["/app/a"]);
     // Nothing listens on the port that discards: 9.
     let nowhere = scene.account.environment("http://127.0.0.1:9");

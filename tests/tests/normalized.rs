@@ -50,7 +50,7 @@ fn system_fields_come_in_any_order_and_are_taken_back() {
 }
 
 #[test]
-fn a_distribution_is_nothing_to_a_destination_without_shards() {
+fn a_distribution_is_ignored_for_a_destination_without_shards() {
     let scene = Scene::simulated(Simulator::builder(), &["/app/a"]);
     let simulator = scene.simulator.as_ref().unwrap();
     let role = Role::named("deliver").trusting("logs.amazonaws.com");

@@ -1,5 +1,4 @@
-//! Everything in Markdown: what stands in a block is read by what it is written for, and what is linked
-//! to is there.
+//! All Markdown: every block is parsed by its own tool, and every link resolves.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -20,11 +19,11 @@ const EXCERPTS: [&str; 3] = ["", "text", "rust"];
 const REPOSITORY: [&str; 2] =
     ["https://github.com/logagg/logagg/blob/main/", "https://github.com/logagg/logagg/tree/main/"];
 
-/// Programs that are nobody's here.
+/// Programs that are not part of this project.
 const PROGRAMS: [&str; 9] =
     ["aws", "cat", "cd", "export", "gpg", "rustup", "sha256sum", "unzip", "zip"];
 
-/// Commands of cargo's own, and of what pages tell to install.
+/// Commands of cargo itself, and of tools that pages install.
 const OF_CARGO: [&str; 7] = ["build", "clippy", "deny", "fmt", "fuzz", "install", "test"];
 
 /// What is in a file of the repository.
@@ -101,7 +100,7 @@ fn every_block_says_what_it_is() {
         for (language, block) in fenced(&file(&page)) {
             let is_known =
                 EXCERPTS.contains(&language.as_str()) || read_here.contains(&language.as_str());
-            assert!(is_known, "{page}: nobody reads {language:?}:\n{block}");
+            assert!(is_known, "{page}: no parser for {language:?}:\n{block}");
         }
     }
 }

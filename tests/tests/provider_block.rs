@@ -45,7 +45,7 @@ impl Scene {
         json!({"names": names, "account": self.account.id(), "region": REGION})
     }
 
-    /// A file beside the configuration; the answer is its path.
+    /// A file beside the configuration; returns its path.
     fn file(&self, name: &str, text: &str) -> String {
         self.terraform.write(name, text).unwrap();
         self.terraform.dir().join(name).display().to_string()
@@ -290,7 +290,7 @@ fn accounts_are_kept_out_before_anything_is_read() {
     );
     let run = scene.unseen_through(&format!("forbidden_account_ids = [\"{id}\"]"));
     says(&run, &format!("account {id} is among forbidden_account_ids."));
-    // Also where nobody is to be bothered about the credentials themselves.
+    // Also if the credentials are not validated.
     let run = scene.unseen_through(&format!(
         "skip_credentials_validation = true\nforbidden_account_ids = [\"{id}\"]"
     ));
@@ -345,7 +345,7 @@ fn a_region_of_any_name_goes_where_that_is_not_to_be_looked_at() {
 }
 
 #[test]
-fn the_metadata_service_is_not_asked_where_it_is_to_be_skipped() {
+fn the_metadata_service_is_not_called_if_skipped() {
     let mut scene = Scene::with_groups(&[]);
     without(
         &mut scene,
@@ -393,11 +393,11 @@ fn a_bundle_without_certificates_says_where_it_is_written() {
     let empty = scene.file("empty.pem", "nothing\n");
     let run = scene.unseen_through(&format!("custom_ca_bundle = \"{empty}\""));
     says(&run, "Error: No certificate authority");
-    says(&run, "It is written in custom_ca_bundle of the provider block");
+    says(&run, "It is set in custom_ca_bundle of the provider block");
     variables(&mut scene, &[("AWS_CA_BUNDLE", "/no/such.pem")]);
     let run = scene.unseen_through("");
     says(&run, "Error: File cannot be read");
-    says(&run, "It is written in the environment variable AWS_CA_BUNDLE");
+    says(&run, "The path is set in the environment variable AWS_CA_BUNDLE");
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn http_goes_through_the_proxy_of_the_block_or_the_environment() {
     let mut scene = Scene::with_groups(&["/a"]);
     let proxy = scene.proxy.endpoint();
     variables(&mut scene, &[("AWS_ENDPOINT_URL", &format!("http://{NOWHERE}"))]);
-    // Nobody knows where that is but the proxy.
+    // Only the proxy resolves this name.
     assert_eq!(scene.seen_through(&format!("http_proxy = \"{proxy}\"")), scene.seen(&["/a"]));
     variables(&mut scene, &[("HTTP_PROXY", &proxy)]);
     assert_eq!(scene.seen_through(""), scene.seen(&["/a"]));
@@ -477,13 +477,13 @@ fn calls_are_tried_as_often_as_the_block_or_the_environment_say() {
 }
 
 #[test]
-fn a_profile_that_is_not_there_is_named() {
+fn a_missing_profile_is_named() {
     let mut scene = Scene::with_groups(&[]);
     let run = scene.unseen_through("profile = \"prod\"");
     says(&run, "Error: Profile not found");
     says(
         &run,
-        "The profile is named in profile of the provider block, and the shared configuration files \
+        "The profile is set in profile of the provider block, and the shared configuration files \
          have no profile \"prod\". Correct the name",
     );
     variables(&mut scene, &[("AWS_PROFILE", "prod")]);

@@ -20,7 +20,7 @@ const LATEST: Duration = Duration::from_mins(59);
 const ASK: &str = "DescribeSubscriptionFilters";
 
 /// A clock that only a test moves.
-fn standing_still() -> Builder {
+fn stopped_clock() -> Builder {
     Simulator::builder().speed(0.0)
 }
 
@@ -86,7 +86,7 @@ fn delete_filter(scene: &Scene, group: &str) {
 
 #[test]
 fn only_log_groups_with_changed_filters_are_read() {
-    let scene = refreshed(standing_still(), &["/app/a", "/app/b", "/app/c"]);
+    let scene = refreshed(stopped_clock(), &["/app/a", "/app/b", "/app/c"]);
     assert_eq!(asked_by_a_refresh(&scene), 0);
     delete_filter(&scene, "/app/b");
     forget_calls(&scene);
@@ -108,7 +108,7 @@ fn only_log_groups_with_changed_filters_are_read() {
 
 #[test]
 fn new_and_recreated_log_groups_are_read() {
-    let scene = refreshed(standing_still(), &["/app/a", "/app/b", "/app/c"]);
+    let scene = refreshed(stopped_clock(), &["/app/a", "/app/b", "/app/c"]);
     region(&scene).add_groups_named(["/app/new"]);
     let input = json!({"logGroupName": "/app/b"});
     region(&scene).call("DeleteLogGroup", input.clone()).unwrap();
@@ -125,7 +125,7 @@ fn new_and_recreated_log_groups_are_read() {
 
 #[test]
 fn retention_is_always_exact() {
-    let scene = refreshed(standing_still(), &["/app/a", "/app/b"]);
+    let scene = refreshed(stopped_clock(), &["/app/a", "/app/b"]);
     // Without a trace in CloudTrail.
     region(&scene).change_group("/app/b", |group| group.retention_in_days = Some(7));
     forget_calls(&scene);
@@ -139,7 +139,7 @@ fn retention_is_always_exact() {
 
 #[test]
 fn an_event_that_comes_late_is_not_missed() {
-    let rules = standing_still().event_delay(LATEST, LATEST);
+    let rules = stopped_clock().event_delay(LATEST, LATEST);
     let scene = refreshed(rules, &["/app/a", "/app/b"]);
     delete_filter(&scene, "/app/b");
     for _ in 0..5 {
@@ -153,7 +153,7 @@ fn an_event_that_comes_late_is_not_missed() {
 
 #[test]
 fn recorded_filters_are_compared_with_the_current_configuration() {
-    let scene = refreshed(standing_still(), &["/app/a", "/app/b"]);
+    let scene = refreshed(stopped_clock(), &["/app/a", "/app/b"]);
     let filter = json!({
         "logGroupName": "/app/b", "filterName": "siem", "filterPattern": "",
         "destinationArn": scene.account.function_arn("elsewhere"),
@@ -162,7 +162,8 @@ fn recorded_filters_are_compared_with_the_current_configuration() {
     aws(&scene).advance(Duration::from_mins(5));
     refresh(&scene);
     aws(&scene).advance(Duration::from_mins(5));
-    // Another destination: the filters of both are known, and "siem" is still nobody's of ours.
+    // Another destination: the filters of both are recorded, and "siem" still belongs to another
+    // owner.
     let moved = format!(
         "{}\nrefresh = \"incremental\"",
         scene.policy_to(&scene.account.function_arn("other"))
@@ -184,7 +185,7 @@ fn recorded_filters_are_compared_with_the_current_configuration() {
 
 #[test]
 fn an_old_full_refresh_is_followed_by_another() {
-    let scene = Scene::simulated(standing_still(), &["/app/a", "/app/b"]);
+    let scene = Scene::simulated(stopped_clock(), &["/app/a", "/app/b"]);
     scene.policy(&format!("{}\nfull_refresh_after_hours = 3", incremental(&scene)));
     scene.apply();
     assert_eq!(asked_by_a_refresh(&scene), 2);
@@ -201,7 +202,7 @@ fn an_old_full_refresh_is_followed_by_another() {
 
 #[test]
 fn without_permission_the_refresh_is_full_and_says_so() {
-    let scene = refreshed(standing_still(), &["/app/a", "/app/b"]);
+    let scene = refreshed(stopped_clock(), &["/app/a", "/app/b"]);
     aws(&scene).account(SIMULATED_ACCOUNT).deny("cloudtrail:LookupEvents");
     region(&scene).change_group("/app/b", |group| group.filters.clear());
     forget_calls(&scene);
@@ -225,7 +226,7 @@ fn without_permission_the_refresh_is_full_and_says_so() {
 
 #[test]
 fn a_trail_without_our_own_writes_causes_a_full_refresh() {
-    let rules = standing_still().event_delay(Duration::from_hours(9), Duration::from_hours(9));
+    let rules = stopped_clock().event_delay(Duration::from_hours(9), Duration::from_hours(9));
     let scene = Scene::simulated(rules, &["/app/a", "/app/b"]);
     scene.policy(&incremental(&scene));
     scene.apply();
@@ -254,7 +255,7 @@ fn a_trail_without_our_own_writes_causes_a_full_refresh() {
 
 #[test]
 fn a_page_that_fails_makes_the_refresh_a_full_one() {
-    let scene = refreshed(standing_still(), &["/app/a", "/app/b"]);
+    let scene = refreshed(stopped_clock(), &["/app/a", "/app/b"]);
     for number in 0..60 {
         let name = format!("/elsewhere/{number}");
         region(&scene).add_groups_named([&name]);
@@ -267,7 +268,7 @@ fn a_page_that_fails_makes_the_refresh_a_full_one() {
     assert_eq!(asked_by_a_refresh(&scene), 0);
     aws(&scene).advance(Duration::from_mins(10));
     let lost = Refusal::new(400, "InvalidNextTokenException", "The specified token is not valid.");
-    // The first call tells the time, the second the first page.
+    // The first call returns the time, the second the first page.
     aws(&scene).on("LookupEvents").after(2).times(1).fail(lost);
     forget_calls(&scene);
     let text = refresh(&scene);
@@ -277,7 +278,7 @@ fn a_page_that_fails_makes_the_refresh_a_full_one() {
 
 #[test]
 fn where_more_changed_than_is_worth_looking_up_the_refresh_is_full() {
-    let scene = refreshed(standing_still(), &["/app/a", "/app/b"]);
+    let scene = refreshed(stopped_clock(), &["/app/a", "/app/b"]);
     region(&scene).add_groups_named(["/elsewhere/busy"]);
     let filter = json!({
         "logGroupName": "/elsewhere/busy", "filterName": "theirs", "filterPattern": "",
@@ -292,7 +293,7 @@ fn where_more_changed_than_is_worth_looking_up_the_refresh_is_full() {
 
 #[test]
 fn a_full_refresh_never_reads_cloudtrail() {
-    let scene = refreshed(standing_still(), &["/app/a", "/app/b"]);
+    let scene = refreshed(stopped_clock(), &["/app/a", "/app/b"]);
     scene.policy(&scene.usual_policy());
     scene.apply();
     assert_eq!(asked_by_a_refresh(&scene), 2);
@@ -363,7 +364,7 @@ fn history(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     // A machine whose clock is wrong does no harm.
     let skew = Duration::from_mins(random.u64(0..100_000));
-    let rules = standing_still()
+    let rules = stopped_clock()
         .seed(seed)
         .starting_at(SystemTime::now() - Duration::from_mins(50_000) + skew)
         .event_delay(Duration::ZERO, LATEST);

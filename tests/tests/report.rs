@@ -70,7 +70,7 @@ fn rows(page: &str) -> Vec<(String, Row)> {
     .collect()
 }
 
-/// What a cell says first: what explains it stands in a `span.why`.
+/// The text of a cell without its explanation, which is in a `span.why`.
 fn text(cell: &str) -> String {
     let cell = cell.split_once('>').map_or("", |(_, content)| content);
     let cell = cell.split("<span class=\"why\">").next().unwrap_or_default();

@@ -67,7 +67,11 @@ pub(crate) fn a_plan_that_shortens_retention_warns_of_what_is_deleted() {
     keeps(&scene, 30, "");
     let plan = scene.plan();
     says(&plan, "Warning: Retention is shortened on 2 log groups");
-    says(&plan, "Together they store 3.0 kB. CloudWatch Logs deletes what is older");
+    says(
+        &plan,
+        "Together they store 3.0 kB. CloudWatch Logs permanently deletes events older than \
+         the new retention",
+    );
     scene.apply_plan();
     keeps(&scene, 90, "");
     let plan = scene.plan();
@@ -75,7 +79,7 @@ pub(crate) fn a_plan_that_shortens_retention_warns_of_what_is_deleted() {
 }
 
 #[test]
-pub(crate) fn destroy_gives_back_what_was_there_before() {
+pub(crate) fn destroy_restores_the_original_retention() {
     let scene = three_groups();
     keeps(&scene, 30, "retention_on_destroy = \"restore\"");
     scene.apply();
@@ -131,7 +135,7 @@ fn destroy_keeps_retention_by_default() {
 const RESTORE: &str = "retention_on_destroy = \"restore\"";
 
 #[test]
-fn what_comes_back_is_what_was_there_at_the_first_write_not_at_the_first_sight() {
+fn the_restored_retention_is_the_one_at_the_first_write_not_at_the_first_read() {
     let scene = three_groups();
     let at_most = format!("retention_mode = \"at_most\"\n{RESTORE}");
     keeps(&scene, 365, &at_most);
@@ -184,7 +188,7 @@ fn if_unset_changes_what_the_policy_itself_set() {
     scene.plan_is_empty();
 }
 
-/// Puts something into each log group, so that there is something to lose.
+/// Writes log events to each log group, so that there is data to lose.
 fn fill(scene: &Scene) {
     for group in ["/app/long", "/app/never", "/app/short"] {
         scene.logs.create_stream(group, "stream").unwrap();

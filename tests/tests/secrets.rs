@@ -19,22 +19,22 @@ const PLANTED: &str = "planted";
 /// Logs as much as Terraform lets a provider log, in both forms.
 const ALL_LOGS: [&str; 2] = ["TRACE", "JSON"];
 
-/// Nothing planted is in what a command told.
+/// Nothing planted is in the output of a command.
 #[track_caller]
 fn silent(what: &str, text: &str) {
     let leak = text.lines().find(|line| line.contains(PLANTED));
-    assert_eq!(leak, None, "{what} tells a secret");
+    assert_eq!(leak, None, "{what} contains a secret");
 }
 
 impl Scene {
-    /// Plans and applies with all logs on, and tells the account that was worked in.
+    /// Plans and applies with all logs on; returns the account that was used.
     #[track_caller]
     fn account_set_silently(&mut self, arguments: &str) -> String {
         self.terraform.write("main.tf", &configuration(arguments)).unwrap();
         for level in ALL_LOGS {
             variables(self, &[("TF_LOG", level)]);
             for run in [self.terraform.plan(&[]).unwrap(), self.apply_plan()] {
-                assert!(run.stderr.contains("GetCallerIdentity"), "the log tells of calls: {run}");
+                assert!(run.stderr.contains("GetCallerIdentity"), "the log has calls: {run}");
                 silent("the log", &run.stderr);
                 silent("the output", &run.stdout);
             }
@@ -69,7 +69,7 @@ impl Scene {
     }
 }
 
-/// A scene whose environment has no keys, and an account of somebody else's.
+/// A scene whose environment has no keys, and another account.
 fn without_keys() -> (Scene, Account) {
     let mut scene = Scene::with_groups(&[]);
     without(&mut scene, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);

@@ -1,4 +1,4 @@
-//! Five megabytes of state. The AWS behind it is a stand-in of our own, which answers for ten
+//! Five megabytes of state. The AWS behind it is a mock server of our own, which answers for ten
 //! thousand log groups with long names faster than an emulator would.
 
 use std::collections::BTreeMap;

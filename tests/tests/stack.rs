@@ -51,12 +51,12 @@ impl Stack {
         Self { body }
     }
 
-    /// What stands in a block of a page.
+    /// The contents of a block of a page.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         Ok(Self { body: parse_body(text).map_err(|error| error.to_string())? })
     }
 
-    /// Whether it can stand in a file by itself; else it is an excerpt of some block.
+    /// Whether it is a complete file; else it is an excerpt of some block.
     pub(crate) fn is_whole(&self) -> bool {
         self.body.iter().all(|structure| {
             structure.as_block().is_some_and(|block| TOP_LEVEL.contains(&block.ident.as_str()))
@@ -280,7 +280,7 @@ impl Visit for Actions {
     }
 }
 
-/// Puts a variable in the place of everything of AWS's.
+/// Replaces every reference to AWS resources with a variable.
 struct Elsewhere;
 
 impl VisitMut for Elsewhere {

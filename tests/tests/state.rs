@@ -12,7 +12,7 @@ use crate::program::Program;
 use crate::scene::{NAME, Scene, entry, says};
 use crate::value::{dynamic, json as read};
 
-/// As the first release wrote it, with what the policy remembers beside it.
+/// As the first release wrote it, with the private state of the policy.
 const FIRST_RELEASE: &str = include_str!("recorded/first_release.tfstate");
 const RECORDED_ACCOUNT: &str = "100000000000";
 

@@ -91,8 +91,8 @@ fn weather(seed: u64) {
 
     // Log groups come and go while the provider writes.
     let meanwhile = region.clone();
-    let (born_at, gone_at) = (random.usize(0..20), random.usize(0..20));
-    aws.on("PutSubscriptionFilter").after(born_at).times(1).run_after(move |_| {
+    let (created_at, gone_at) = (random.usize(0..20), random.usize(0..20));
+    aws.on("PutSubscriptionFilter").after(created_at).times(1).run_after(move |_| {
         meanwhile.add_groups_named(["/app/born"]);
     });
     let meanwhile = region.clone();
@@ -149,7 +149,7 @@ fn applying_again_leads_to_the_policy_through_any_weather() {
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                // Whoever fails leaves the others their seeds.
+                // A failing seed does not stop the others.
                 while let Some(seed) = { seeds.lock().unwrap().next() } {
                     weather(seed);
                 }

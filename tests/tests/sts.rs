@@ -14,7 +14,7 @@ use crate::wire::{Task, serve};
 /// A question to STS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
-    /// The access key that signed it; empty where nobody did.
+    /// The access key that signed it; empty without a signature.
     pub(crate) by: String,
     /// The region it was signed for.
     pub(crate) region: String,
@@ -31,7 +31,7 @@ impl Asked {
     }
 }
 
-/// The stand-in. It ends when it is dropped.
+/// The mock server. It ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Sts {
     address: SocketAddr,
@@ -44,7 +44,7 @@ pub(crate) const SECRET_KEY: &str = "planted-secret-of-a-role";
 /// The session token that comes with every role.
 pub(crate) const SESSION_TOKEN: &str = "planted-token-of-a-role";
 
-/// A role of this name nobody may assume.
+/// A role of this name cannot be assumed.
 pub(crate) const FORBIDDEN: &str = "forbidden";
 
 impl Sts {

@@ -250,7 +250,7 @@ fn names_and_tags_must_both_hold() {
 }
 
 #[test]
-fn a_plan_costs_one_question_more_for_each_log_group_whose_tags_decide_and_none_without_tags() {
+fn a_plan_makes_one_more_call_for_each_log_group_whose_tags_decide() {
     let names: Vec<_> = (0..120).map(|n| format!("/app/{n:03}")).collect();
     let groups: Vec<(&str, &[&str])> = names
         .iter()
@@ -293,7 +293,7 @@ fn ignore_tags(scene: &Scene) {
 }
 
 #[test]
-fn an_endpoint_that_ignores_the_tags_widens_nothing_and_narrows_nothing() {
+fn an_endpoint_that_ignores_tags_does_not_change_the_selection() {
     let groups: [(&str, &[&str]); 3] =
         [("/app/a", &["team=search"]), ("/app/b", &["logs=private"]), ("/app/c", &[])];
     let scene = scene(&groups);
@@ -399,7 +399,7 @@ fn a_missing_permission_is_named() {
 }
 
 #[test]
-fn a_log_group_that_is_deleted_while_it_is_asked_is_no_obstacle() {
+fn a_log_group_that_is_deleted_during_the_read_is_skipped() {
     let scene = scene(&[("/app/a", &["team=search"]), ("/app/b", &["team=search"])]);
     policy(&scene, &select(SEARCH));
     scene.apply();
@@ -438,7 +438,7 @@ fn guards_count_what_tags_select() {
     let scene = scene(&[("/app/a", &["team=search"]), ("/app/b", &[])]);
     let blocks = format!("min_matches = 2\n{}", select(SEARCH));
     policy(&scene, &blocks);
-    says(&scene.plan_fails(), "The selection chooses 1 log group, and min_matches is 2.");
+    says(&scene.plan_fails(), "The selection matches 1 log group, and min_matches is 2.");
     tag(&scene, "/app/b", "team", Some("search"));
     scene.apply();
     scene.plan_is_empty();

@@ -19,7 +19,7 @@ fn no_secret_is_in_any_log_or_state() {
     scene.terraform.set_environment(vec![("TF_LOG", "TRACE".to_owned())]);
     let apply = scene.apply();
     let state = scene.terraform.run(&["state", "pull"]).unwrap();
-    assert!(apply.stderr.contains("PutSubscriptionFilter"), "the log tells of the calls");
+    assert!(apply.stderr.contains("PutSubscriptionFilter"), "the log has the calls");
     for secret in ["planted-secret", "planted-token"] {
         assert!(!apply.stdout.contains(secret), "{secret} in the output");
         assert!(!state.stdout.contains(secret), "{secret} in the state");

@@ -25,7 +25,7 @@ const SHIPPER: &str = "shipper";
 const ROLE: &str = "shipper";
 
 /// Nothing listens on the port that discards.
-const NOBODY: &str = "http://127.0.0.1:9";
+const NO_SERVER: &str = "http://127.0.0.1:9";
 
 /// An account with a bucket that notifies a queue, and the function that both belong to.
 struct Stack {
@@ -205,7 +205,7 @@ fn event(messages: &[&str]) -> Value {
 #[test]
 fn what_an_outage_leaves_arrives_once_after_it() {
     let stack = Stack::new();
-    stack.deploy(NOBODY);
+    stack.deploy(NO_SERVER);
     // A retry overwrites what the first attempt stored, and S3 notifies the queue of both.
     for _ in 0..2 {
         let summary = stack.invoke(&event(&["one", "two"]));
@@ -230,7 +230,7 @@ fn what_an_outage_leaves_arrives_once_after_it() {
 #[test]
 fn a_replay_by_hand_delivers_what_has_no_pointer() {
     let stack = Stack::new();
-    stack.deploy(NOBODY);
+    stack.deploy(NO_SERVER);
     let summary = stack.invoke(&event(&["one", "two"]));
     assert_eq!(summary["destinations"]["search"]["stored"], 2, "{summary:#}");
     stack.call("sqs", "AmazonSQS.PurgeQueue", &json!({"QueueUrl": stack.queue_url}));
@@ -276,7 +276,7 @@ const PARAMETER: &str = "/logs/shipper";
 
 /// The part of a stack that the complete stack's policies are about.
 impl Stack {
-    /// Puts the configuration where the complete stack has it; the answer is the function's environment,
+    /// Stores the configuration where the complete stack does; returns the function's environment,
     /// which another version of the configuration changes, so that Lambda starts a new instance.
     fn put_parameter(&self, url: &str) -> [(&'static str, String); 3] {
         let input = json!({
@@ -365,7 +365,7 @@ fn the_policies_of_the_shippers_module_are_enough_and_reach_nothing_else() {
     stack.notify();
 
     // An outage. The second attempt finds nothing new, as it has the same key.
-    stack.deploy_with(&stack.put_parameter(NOBODY));
+    stack.deploy_with(&stack.put_parameter(NO_SERVER));
     let without = stack.invoke(&event(&["one", "two"])).to_string();
     assert!(without.contains("ssm:GetParameter"), "{without}");
     stack.grant(module.policy("shipper", &values));

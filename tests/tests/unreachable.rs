@@ -59,7 +59,7 @@ fn an_endpoint_that_refuses_connections_is_given_up_after_three() {
 }
 
 #[test]
-fn credentials_are_not_asked_for_longer_either() {
+fn requests_for_credentials_have_the_same_time_limit() {
     let scene = Scene::with_groups(&["/app/a"]);
     let (endpoint, accepted) = closing();
     let role = "arn:aws:iam::111122223333:role/logs";

@@ -1,5 +1,5 @@
-//! What can stand between the provider and AWS: a server with a certificate of its own authority,
-//! and a proxy for connections to it. And plain HTTP, for those that play a part of AWS.
+//! Servers between the provider and AWS: one with a certificate of its own authority, a proxy for
+//! connections to it, and plain HTTP for mock servers of AWS.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -66,7 +66,7 @@ pub(crate) fn serve(
                         Ok::<_, hyper::Error>(answer)
                     }
                 });
-                // Whoever asked and went away needs no answer.
+                // A client that disconnected needs no response.
                 let _ = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service)
                     .await;
@@ -76,7 +76,7 @@ pub(crate) fn serve(
     (address, task)
 }
 
-/// A name that no resolver knows: whoever reaches it was led there.
+/// A name that no resolver resolves: it is reached only through the proxy.
 pub(crate) const NOWHERE: &str = "aws.nowhere.test";
 
 /// Speaks TLS and passes on what it hears.
@@ -130,7 +130,7 @@ impl TlsFront {
     }
 }
 
-/// A proxy for CONNECT that leads everybody to one place, wherever he wants to go.
+/// A proxy for CONNECT that connects every client to one server, whatever its target.
 #[derive(Debug)]
 pub(crate) struct Tunnel {
     address: SocketAddr,

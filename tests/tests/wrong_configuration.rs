@@ -63,7 +63,7 @@ fn validate(configuration: &str) -> BTreeMap<String, Vec<[String; 2]>> {
     let answer: Value = serde_json::from_str(&run.stdout).unwrap();
     let mut said: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for diagnostic in answer["diagnostics"].as_array().unwrap() {
-        // That the provider is not installed but overridden is told as a warning.
+        // The development override of the provider is reported as a warning.
         if diagnostic["severity"] == "error" {
             let text = |field: &str| diagnostic[field].as_str().unwrap_or_default().to_owned();
             let context = diagnostic["snippet"]["context"].as_str().unwrap_or_default();
@@ -200,7 +200,10 @@ fn tags() {
     let (long_key, long_value) = ("k".repeat(129), "v".repeat(257));
     let many: Vec<_> = (0..51).map(|n| format!("t{n} = \"\"")).collect();
     check(&[
-        case("{}", "Every log group has all of no tags: name at least one tag, or leave tags out."),
+        case(
+            "{}",
+            "Empty tags would match every log group: name at least one tag, or remove tags.",
+        ),
         case("{ \"\" = \"search\" }", "A tag's key cannot be empty."),
         case(
             "{ team = null }",
@@ -223,11 +226,11 @@ fn tags() {
         ),
         case(
             &format!("{{ team = \"{long_value}\" }}"),
-            "A tag's value has at most 256 characters, and that of \"team\" has 257.",
+            "A tag's value has at most 256 characters, and the value of \"team\" has 257.",
         ),
         case(
             &format!("{{ {} }}", many.join(", ")),
-            "A log group has at most 50 tags, and these are 51.",
+            "A log group has at most 50 tags, and 51 are set.",
         ),
     ]);
 }

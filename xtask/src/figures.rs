@@ -9,7 +9,7 @@ use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512};
 
 use crate::{process, release};
 
-/// What Terraform puts into a provider's environment so that it knows who starts it.
+/// What Terraform sets in a provider's environment.
 const MAGIC_COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 
 /// How often the provider is started.

@@ -13,7 +13,7 @@ pub(crate) struct Kept {
     pub(crate) account: String,
     /// The region everything is in.
     pub(crate) region: String,
-    /// The processes that end the servers when they are told to.
+    /// The processes that end the servers on request.
     pub(crate) guards: Vec<u32>,
     /// The folder that Terraform worked in, with everything around it.
     pub(crate) folder: PathBuf,

@@ -1,4 +1,4 @@
-//! What Linux tells about a process.
+//! Measurements of a process on Linux.
 
 use std::fs;
 use std::path::PathBuf;

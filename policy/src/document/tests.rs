@@ -55,7 +55,7 @@ fn is_read_as_what_the_rules_work_with() {
 }
 
 #[test]
-fn what_is_the_default_is_left_out() {
+fn defaults_are_omitted() {
     let written = shipping(
         "\"filter_name\":\"logs\",\"filter_pattern\":\"\",\"distribution\":\"ByLogStream\",\
          \"apply_on_transformed_logs\":false,\"emit_system_fields\":[],\
@@ -174,8 +174,8 @@ fn an_unknown_field_is_named() {
         assert!(error.starts_with(expected), "{error}");
     };
     check(
-        &with("\"select\"", "\"colour\":1,\"select\""),
-        "colour: unknown field `colour`, expected one of `version`, ",
+        &with("\"select\"", "\"color\":1,\"select\""),
+        "color: unknown field `color`, expected one of `version`, ",
     );
     check(
         &with("\"name_prefixes\"", "\"prefix\""),

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_role_of_an_account_that_is_kept_out_is_refused() {
+    async fn a_role_of_a_forbidden_account_is_rejected() {
         let only = AllowedAccounts::Only(BTreeSet::from(["111122223333".to_owned()]));
         assert!(pool(only.clone()).account_for(role("111122223333", "logs")).is_ok());
         let error = pool(only).account_for(role("444455556666", "logs")).unwrap_err();

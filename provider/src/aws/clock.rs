@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_clock_that_is_wrong_is_corrected_by_what_aws_answers() {
+    async fn clock_skew_is_corrected_by_the_date_of_the_response() {
         let ahead = Duration::from_secs(600);
         let (endpoint, signed) = aws(ahead).await;
         let (pool, stopped) = (pool(&endpoint), CancellationToken::new());
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_key_is_not_taken_for_a_wrong_clock() {
+    fn an_invalid_key_is_not_reported_as_clock_skew() {
         let now = SystemTime::now();
         let blames = |code, ahead| {
             let mut answer = HttpResponse::new(403.try_into().unwrap(), SdkBody::empty());

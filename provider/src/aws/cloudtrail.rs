@@ -197,9 +197,11 @@ mod tests {
         let denied = r#"{"requestParameters":null,"errorCode":"AccessDenied"}"#;
         assert_eq!(filter_event(&event(denied)), Ok(None));
         let error = filter_event(&event(r#"{"requestParameters":null}"#)).unwrap_err();
-        assert_eq!(error, "event e-1 names no log group");
+        assert_eq!(error, "event e-1 has no log group");
         assert!(
-            filter_event(&event("")).unwrap_err().starts_with("event e-1 is not as CloudTrail")
+            filter_event(&event(""))
+                .unwrap_err()
+                .starts_with("event e-1 is not a CloudTrail event")
         );
     }
 

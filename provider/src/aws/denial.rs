@@ -88,8 +88,8 @@ impl Denial {
         })
     }
 
-    /// Whether it is a logical destination's own access policy that does not let the caller ship
-    /// to it.
+    /// Whether it is a CloudWatch Logs destination's own access policy that does not let the caller
+    /// ship to it.
     pub(super) fn is_by_destination(&self) -> bool {
         let destination = self.resource.as_deref().is_some_and(|arn| arn.contains(":destination:"));
         let by_resource = match &self.reason {

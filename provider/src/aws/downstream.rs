@@ -153,7 +153,7 @@ impl Reader {
         Ok([pipe.enrichment, pipe.target, log_group, firehose].into_iter().flatten().collect())
     }
 
-    /// Where a logical destination of this account delivers, if there is one of that name.
+    /// Where a CloudWatch Logs destination of this account delivers, if there is one of that name.
     pub(crate) async fn target_of_destination(
         &self,
         name: &str,

@@ -1,9 +1,9 @@
-//! How much is done to get an answer.
+//! How much is done to get a response.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How much is done to get an answer.
+/// How much is done to get a response.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Effort {
     /// Nothing goes on without the answer.

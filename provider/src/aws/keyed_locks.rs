@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_has_a_turn_at_a_time_and_others_elsewhere() {
+    async fn one_holds_the_lock_of_a_key_at_a_time() {
         let keyed_locks = KeyedLocks::default();
         let first = keyed_locks.take("/a").await;
         let elsewhere = keyed_locks.take("/b").await;

@@ -102,7 +102,7 @@ fn found(statement: &Value) -> Statement {
     }
 }
 
-/// A text without its quotes, anything else as JSON.
+/// A string without its quotes, anything else as JSON.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

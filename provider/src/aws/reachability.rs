@@ -40,11 +40,11 @@ enum State {
 /// What a request met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Met {
-    /// An answer, whichever.
+    /// A response, whichever.
     Answer,
     /// A connection that was refused.
     Refusal(String),
-    /// A connection that was closed before an answer came. An endpoint that has answered before
+    /// A connection that was closed before a response came. An endpoint that has answered before
     /// does so now and then; one that never did is as good as one that refuses.
     Close(String),
     /// What says nothing of the endpoint.
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_says_nothing_of_an_endpoint_lets_others_try() {
+    async fn an_inconclusive_failure_does_not_block_an_endpoint() {
         let (endpoint, made) = (endpoint(), AtomicUsize::new(0));
         for _ in 0..10 {
             reach(&endpoint, &made, Met::Nothing).await.unwrap();

@@ -58,7 +58,7 @@ impl Reader {
     }
 
     /// All log groups that the listings ask for by name, and perhaps more. A listing that ends
-    /// early is an error: a group that is not in the answer does not exist. What is asked for by
+    /// early is an error: a group that is not in the response does not exist. What is asked for by
     /// tags is not in it.
     pub(crate) async fn log_groups(
         &self,
@@ -205,7 +205,7 @@ pub(super) fn without_name(operation: Operation) -> CallError {
     CallError::nonsense(operation, "a log group in the response has no name")
 }
 
-/// Walks the pages of an answer.
+/// Walks the pages of a response.
 struct Page {
     operation: Operation,
     token: Option<String>,
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_that_go_round_are_an_error() {
+    fn a_repeated_page_token_is_an_error() {
         for circle in [&["a", "a"][..], &["a", "b", "a"], &["a", "b", "c", "b"]] {
             let mut page = Page::first(Operation::DescribeLogGroups);
             let (last, before) = circle.split_last().unwrap();

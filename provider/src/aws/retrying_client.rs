@@ -193,11 +193,11 @@ pub(crate) enum MissingAccess {
     Delivery,
     /// It may not assume the role.
     RoleTrust,
-    /// A logical destination's access policy does not let the account ship to it.
+    /// A CloudWatch Logs destination's access policy does not let the account ship to it.
     AccessPolicy,
 }
 
-/// Why a call did not succeed: the one verdict on AWS's answer, which everything else follows.
+/// Why a call did not succeed: the one verdict on AWS's response, which everything else follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cause {
     /// The log group or filter is not there.
@@ -206,7 +206,7 @@ pub(crate) enum Cause {
     Full,
     /// There is one of that name already.
     Exists,
-    /// The credentials in hand may not do this.
+    /// The current credentials may not do this.
     Denied,
     /// CloudWatch Logs may not use the destination, or not yet: a fresh permission takes up to a
     /// minute to be known everywhere.
@@ -217,7 +217,7 @@ pub(crate) enum Cause {
     Class,
     /// The endpoint, an emulator most likely, has never heard of the call.
     Unsupported,
-    /// Throttled, aborted, unavailable or without an answer, still so after all retries.
+    /// Throttled, aborted, unavailable or without a response, still so after all retries.
     Passing,
     /// Could not connect to AWS, still so after some retries.
     Unreachable,
@@ -399,7 +399,7 @@ impl CallError {
         Self { effect, attempts, ..Self::bare(operation, Cause::Passing, message) }
     }
 
-    /// An answer that AWS's documentation does not allow.
+    /// A response that AWS's documentation does not allow.
     pub(super) fn nonsense(operation: Operation, message: impl Into<String>) -> Self {
         Self::bare(operation, Cause::Refused, message.into())
     }
@@ -434,7 +434,7 @@ pub(super) fn find<'e, T: std::error::Error + 'static>(
     sources(error).find_map(|source| source.downcast_ref())
 }
 
-/// An error and its sources in one line; of an answer of AWS's, its code and its words.
+/// An error and its sources in one line; of a response of AWS's, its code and its words.
 pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     if let Some(answer) = find::<ErrorMetadata>(error)
         && let (Some(code), Some(message)) = (answer.code(), answer.message())
@@ -448,7 +448,7 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 const PAGE: &str = "an internal error, answered with HTML, which AWS does not do";
 
-/// Whether an answer is a web page about an internal error: so moto answers to calls that it does
+/// Whether a response is a web page about an internal error: so moto answers to calls that it does
 /// not have. Of AWS's services none answers with a page, and proxies have other statuses.
 fn is_page(response: Option<&HttpResponse>) -> bool {
     response.is_some_and(|response| {
@@ -522,7 +522,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_log_group_is_never_tried_again() {
+    fn a_full_log_group_is_not_retried() {
         assert_eq!(
             answered("LimitExceededException", "Resource limit exceeded.", Some(400)),
             Cause::Full
@@ -577,7 +577,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_an_emulator_does_not_have_is_not_made_again() {
+    fn an_operation_that_an_emulator_does_not_support_is_not_retried() {
         let unsupported = |code, message, status| {
             assert_eq!(answered(code, message, Some(status)), Cause::Unsupported);
         };
@@ -587,7 +587,7 @@ mod tests {
         assert_eq!(answered("InvalidOperationException", "", Some(400)), Cause::Refused);
     }
 
-    /// Has a call made that always ends so, and tells how often it was made and how long it took.
+    /// Makes a call that always ends so; returns the number of attempts and the time it took.
     async fn made<F>(effort: &Effort, answer: impl Fn() -> F) -> (CallError, u32, Duration)
     where
         F: Future<Output = SdkError<Refusal, HttpResponse>>,
@@ -610,7 +610,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_that_is_needed_is_made_as_often_as_configured() {
+    async fn a_required_call_is_retried_as_configured() {
         let (error, made, _) = made(&Effort::Needed, async || refused("InternalFailure")).await;
         assert_eq!((error.cause, made), (Cause::Passing, 26));
         assert!(error.may_have_been_done());
@@ -651,11 +651,11 @@ mod tests {
         let never = async || std::future::pending().await;
         let (error, made, time) = made(&Effort::optional(), never).await;
         assert_eq!((made, time), (1, ALLOWANCE));
-        assert!(error.to_string().contains("no answer within the 3 seconds"), "{error}");
+        assert!(error.to_string().contains("no response within 3 seconds"), "{error}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn answers_that_come_cost_optional_calls_nothing() {
+    async fn successful_optional_calls_use_no_allowance() {
         let effort = Effort::optional();
         for _ in 0..100 {
             let slow = async || {
@@ -668,7 +668,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_that_is_cut_off_may_have_been_done_and_one_that_waits_its_turn_not() {
+    async fn a_call_that_is_cut_off_may_have_succeeded_and_a_queued_one_not() {
         let client = RetryingClient::new(25, |_| 0.01);
         let stopped = CancellationToken::new();
         let pending = || std::future::pending::<Result<(), SdkError<Refusal, HttpResponse>>>();

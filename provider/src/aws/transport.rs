@@ -180,8 +180,8 @@ async fn received(mut answer: Response) -> Result<HttpResponse, ConnectorError> 
     let status = answer.status();
     let headers = std::mem::take(answer.headers_mut());
     let body = answer.bytes().await.map_err(failed)?;
-    // As a stream, which prints as nothing: what is in memory prints byte for byte, and the SDK logs
-    // an answer before it knows whether there is a secret in it.
+    // As a stream, which prints as nothing: what is in memory prints byte for byte, and the SDK
+    // logs a response before it knows whether there is a secret in it.
     let body = SdkBody::from_body_1_x(Body::from(body));
     let mut response = http::Response::new(body);
     *response.status_mut() = status;
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_header_that_is_no_text_costs_nothing_but_itself() {
+    async fn a_header_that_is_not_utf8_is_skipped_alone() {
         let answer = http::Response::builder()
             .status(418)
             .header("x-strange", &b"\xff"[..])
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_an_answer_holds_is_read_and_not_printed() {
+    async fn response_headers_are_read_and_not_logged() {
         let answer = received(http::Response::new("s3cret").into()).await.unwrap();
         let printed = format!("{answer:?}");
         assert!(!printed.contains("s3cret"), "{printed}");

@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_other_log_group_was_not_tried_and_two_were_not() {
+    fn other_log_groups_that_were_not_attempted_agree_in_number() {
         let failure = Failure::NameTaken { by: "elsewhere".to_owned() };
         let detail = |rest| first_write_failed(&failure, "/a", rest).detail;
         assert!(detail(1).contains(" The other log group was not attempted."), "{}", detail(1));

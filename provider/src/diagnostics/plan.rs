@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_log_group_holds_what_several_hold_together() {
+    fn stored_bytes_agree_with_one_and_several_log_groups() {
         let detail = |log_groups: &[&str]| {
             let log_groups = log_groups.iter().map(|name| (*name).to_owned()).collect();
             shortened(&Shortened { log_groups, bytes: 2000 }).detail

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_known_and_does_not_count_as_asked() {
+    fn own_writes_are_recorded_without_a_new_read_time() {
         let mut last = FilterSnapshot::new(Timestamp(10), Timestamp(10));
         for name in ["/put", "/kept", "/failed", "/gone"] {
             last.keep(&group(name), &[], Timestamp(10));

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_region_belongs_to_the_name() {
+    fn a_suffix_that_is_no_region_belongs_to_the_name() {
         for (id, no_region) in [
             ("a@b", "b"),
             ("ship@team-a-prod", "team-a-prod"),

@@ -145,7 +145,7 @@ impl Beside<'_> {
 }
 
 impl Surroundings<'_> {
-    /// A plan goes on without what it cannot see. An apply, which would close a loop, does so only
+    /// A plan goes on without what it cannot see. An apply, which would create a loop, does so only
     /// where it would never see more.
     fn goes_on_without(&self, error: &CallError) -> bool {
         match error.cause {

@@ -193,7 +193,7 @@ impl Policy {
             .collect()
     }
 
-    /// The policy as a text, unknown while any of its arguments is. A state without a selection,
+    /// The policy as a string, unknown while any of its arguments is. A state without a selection,
     /// as after an import, is no policy yet.
     pub(crate) fn document(&self) -> Attr<String> {
         let place = [&self.name, &self.region, &self.account_id];
@@ -345,7 +345,7 @@ fn destination(arn: &str) -> Result<Destination, Unusable> {
     Destination::of(&arn).map_err(unusable)
 }
 
-/// What a text says, or the default where there is none.
+/// What a string says, or the default where there is none.
 fn parsed<T>(text: &Attr<String>) -> Result<T, Unusable>
 where
     T: FromStr + Default,

@@ -142,7 +142,7 @@ fn plan_place(planned: &mut Policy, configured: &Attr<String>, account: Option<&
 }
 
 /// Nothing is known of the log groups before they are read, except the names of those that the
-/// configuration names. The account is that of the credentials in hand, which are another's in
+/// configuration names. The account is that of the current credentials, which are another's in
 /// apply only by mistake: Terraform then stops, since this plan was for another account.
 fn plan_create(planned: &mut Policy, account_id: Option<&str>) {
     planned.account_id = account_id.map_or_else(Attr::unknown, |id| Attr::Known(id.to_owned()));
@@ -307,7 +307,7 @@ fn destination_in_another_region(planned: &Policy) -> Option<Diagnostic> {
     Some(diagnostics::destination_in_another_region(&arn, region))
 }
 
-/// CloudWatch Logs delivers within an account, but to a logical destination.
+/// CloudWatch Logs delivers within an account, but to a CloudWatch Logs destination.
 pub(super) fn destination_abroad(policy: &Policy) -> Option<Diagnostic> {
     let arn: Arn = policy.destination_arn.known()?.parse().ok()?;
     let account = policy.account_id.known().filter(|account| *account != arn.account())?;
@@ -439,14 +439,14 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_is_as_it_should_be_plans_itself() {
+    fn a_compliant_state_has_an_empty_plan() {
         let current = group_state(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", current)]);
         assert_eq!(planned(&state, PrivateState::default(), |_| {}), state);
     }
 
     #[test]
-    fn drift_is_planned_away_group_by_group() {
+    fn drift_is_corrected_for_each_group() {
         let mut state = state(&[
             ("/aws/lambda/a", group_state(Some(Subscription::Active), Retention::Days(30))),
             ("/aws/lambda/new", group_state(Some(Subscription::Missing), Retention::Never)),
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_left_the_selection_is_planned_away() {
+    fn a_group_that_left_the_selection_is_planned_for_removal() {
         let current = group_state(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", current.clone()), ("/ecs/web", current)]);
         let mut private_state = PrivateState::default();
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_that_the_listing_covers_are_planned_exactly() {
+    fn another_selection_within_the_listing_is_planned_exactly() {
         let current = group_state(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", current)]);
         let private_state = recording("/aws/lambda/b", LogGroupClass::Standard, 0);
@@ -507,7 +507,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_on_a_group_that_became_a_loop_is_planned_away() {
+    fn a_filter_that_creates_a_loop_is_planned_for_deletion() {
         let current = group_state(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/other", current)]);
         let planned = planned(&state, PrivateState::default(), |policy| {
@@ -519,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_that_only_aws_shows_is_planned_away_as_long_as_the_destination_is_the_same() {
+    fn a_recorded_loop_is_planned_for_deletion_while_the_destination_is_the_same() {
         let current = group_state(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/app/tail", current)]);
         let mut loops = LoopGuard::default();
@@ -560,7 +560,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_reach_beyond_the_listing_are_planned_as_unknown() {
+    fn a_selection_beyond_the_listing_is_planned_as_unknown() {
         let current = group_state(Some(Subscription::Active), Retention::Days(30));
         let state = state(&[("/aws/lambda/a", current)]);
         let private_state = recording("/aws/lambda/a", LogGroupClass::Standard, 0);
@@ -605,7 +605,7 @@ mod tests {
     }
 
     #[test]
-    fn where_what_is_replaced_is_unknown_a_foreign_filter_may_turn_out_to_be_ours() {
+    fn with_unknown_replaced_destinations_a_foreign_filter_may_be_ours() {
         let differs = Subscription::Differs(vec![logagg_policy::Argument::DestinationArn]);
         let mut state = state(&[
             ("/aws/lambda/a", group_state(Some(differs), Retention::Days(30))),

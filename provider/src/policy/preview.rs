@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_skipped_group_is_no_change_whatever_may_become_of_filters() {
+    fn a_skipped_group_is_no_change_if_filters_are_unknown() {
         let current = state(None, Retention::Never);
         let skip = Some(Skip::Loop("it writes there".to_owned()));
         let desired = DesiredState { state: current.clone(), skip };
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leaves_counts_by_its_filter_and_by_the_retention_it_gets_back() {
+    fn a_group_that_leaves_counts_by_its_filter_and_its_restored_retention() {
         let mut preview = Preview::default();
         let (week, month) = (Retention::Days(7), Retention::Days(30));
         preview.left("/a", &state(Some(Subscription::Active), month), None, 10);

@@ -689,7 +689,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_at_the_first_write_is_kept_until_the_group_is_another() {
+    fn the_original_retention_is_recorded_until_the_group_is_recreated() {
         let mut state = PrivateState::default();
         let write = |state: &mut PrivateState, created_ms, before, wrote| {
             let group = keeping("/a", created_ms, before);
@@ -706,7 +706,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_policy_wrote_counts_only_where_this_one_has_not_written() {
+    fn another_policys_write_counts_only_if_this_one_has_not_written() {
         let mut state = PrivateState::default();
         let written = |before| WrittenRetention::over(&keeping("/a", 1, before), retention(30));
         state.inherit("/a", written(365));
@@ -727,7 +727,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_refused_holds_for_the_policy_as_it_was() {
+    fn an_obstacle_applies_to_the_filter_that_aws_rejected() {
         let mut state = PrivateState::default();
         let ours = Ownership::of(Some("ship"), Some("here"));
         let obstacle = |state: &PrivateState, refusals| state.obstacle("/a", &ours, refusals);

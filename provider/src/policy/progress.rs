@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rest_takes_as_long_a_group_as_what_is_done() {
+    fn the_remaining_time_follows_the_average_per_group() {
         assert_eq!(time_left(Duration::from_secs(20), 100, 400), Duration::from_secs(60));
         assert_eq!(time_left(Duration::from_secs(20), 400, 400), Duration::ZERO);
     }

@@ -40,7 +40,7 @@ pub(super) async fn read(
     }
 }
 
-/// Errors when the credentials in hand are another account's than the state's.
+/// Errors when the current credentials are another account's than the state's.
 pub(super) async fn check_account(
     cx: &Context<Client>,
     account: &Account,

@@ -36,7 +36,7 @@ impl FromStr for Mode {
     }
 }
 
-/// A text that names no way to refresh.
+/// A string that names no way to refresh.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a refresh mode: it must be \"full\" or \"incremental\"")]
 pub(crate) struct UnknownMode {
@@ -70,7 +70,7 @@ pub(super) struct Basis {
 /// Why every log group has to be asked.
 #[derive(Debug)]
 pub(crate) enum Unverified {
-    /// CloudTrail could not be asked, or its answer was not one.
+    /// CloudTrail could not be asked, or its response was not one.
     Failed(CallError),
     /// CloudTrail has not delivered the event of this policy's own write in time.
     Behind { log_group: String },
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_group_is_asked_again_when_its_filters_were_changed_since() {
+    fn a_log_group_is_read_again_after_its_filters_changed() {
         let asked_at = Timestamp(5_000);
         let knows = |changed| basis(asked_at, changed).filters_of(&group("/a", 1)).is_some();
         assert!(knows(None));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn news_reaches_back_an_hour_and_not_beyond_the_last_full_refresh() {
+    fn events_are_read_from_an_hour_before_and_not_beyond_the_last_full_refresh() {
         let (day, minute) = (Timestamp(86_400), Duration::from_mins(1));
         assert_eq!(FilterSnapshot::new(day, day).changed_since(), day.before(BLUR));
         let later = |time| FilterSnapshot::new(day.after(time), day).changed_since();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn another_log_group_of_the_same_name_is_asked() {
+    fn a_recreated_log_group_is_read() {
         let basis = basis(Timestamp(5_000), None);
         assert_eq!(basis.filters_of(&group("/a", 2)), None);
         assert_eq!(basis.filters_of(&group("/new", 1)), None);

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_document_is_named_with_its_place() {
+    fn an_invalid_document_is_named_with_its_position() {
         let check = |value: Value, expected: &str| {
             let error = names(&value.to_string()).unwrap_err();
             assert!(error.starts_with(expected), "{error}");

@@ -47,7 +47,7 @@ impl FromStr for Price {
     }
 }
 
-/// A text that is no price.
+/// A string that is no price.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a price from 0 to {MOST} dollars")]
 pub(super) struct NoPrice {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_the_retention_is_deleted() {
+    fn bytes_older_than_the_retention_are_deleted() {
         assert_eq!(deleted(60, 0, 30), 250);
         assert_eq!(deleted(300, 0, 30), 810);
         assert_eq!(deleted(3_000, 60, 30), 250);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn money_is_written_as_people_write_it() {
+    fn dollars_have_cents_and_thousands_separators() {
         let check = |bytes: u64, expected: &str| {
             assert_eq!(Price::default().of(bytes).to_string(), expected);
         };

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_apply_has_nothing_to_do_with_comes_last() {
+    fn compliant_groups_come_last() {
         let differing = State::ALL.iter().filter(|state| state.differs()).count();
         assert_eq!(State::ALL[differing..], [State::Skipped, State::InPlace]);
         assert!(State::ALL.is_sorted());

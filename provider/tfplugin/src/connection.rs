@@ -84,7 +84,7 @@ pub(crate) fn accept(
                 (acceptor.clone(), connections.clone(), open.clone());
             tokio::spawn(async move {
                 match secure(socket, acceptor, &open).await {
-                    // Where nobody takes it any more, the server has ended.
+                    // Without a receiver the server has ended.
                     Ok(connection) => drop(connections.send(Ok(connection)).await),
                     // As another provider does that sees whether this one lives.
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {

@@ -6,7 +6,7 @@
 pub enum Goal {
     /// `terraform destroy`, or `plan` or `apply` with `-destroy`.
     Destroy,
-    /// Anything else, and what cannot be told.
+    /// Anything else, or unknown.
     Other,
 }
 

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_schema_gained_is_null_and_what_it_lost_is_dropped() {
+    fn new_attributes_are_null_and_removed_ones_are_dropped() {
         let kind = Type::object([("new", Type::String)]);
         let expected = Value::Map(BTreeMap::from([("new".to_owned(), Value::Null)]));
         check(r#"{"old": 1}"#, &kind, expected);

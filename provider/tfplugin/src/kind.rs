@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value as Json};
 
-/// A type of Terraform's language. Serialised, it is the JSON in which schemas name types:
+/// A type of Terraform's language. Serialized, it is the JSON in which schemas name types:
 /// `"string"`, `["map", ["object", {"a": "bool"}]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -16,7 +16,7 @@ pub enum Type {
     Number,
     /// A string.
     String,
-    /// Any type, told beside each value.
+    /// Any type, sent with each value.
     Dynamic,
     /// Elements in order.
     List(Box<Type>),

@@ -135,7 +135,7 @@ fn remove_abandoned(folder: &std::path::Path) {
 fn is_abandoned(entry: &std::fs::DirEntry) -> bool {
     let changed = entry.metadata().and_then(|metadata| metadata.modified());
     let age = changed.ok().and_then(|changed| changed.elapsed().ok());
-    // Whoever lives is asked as seldom as can be.
+    // Running providers are probed as rarely as possible.
     age.is_some_and(|age| age > STARTING)
         && std::os::unix::net::UnixStream::connect(entry.path().join(SOCKET))
             .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
@@ -217,7 +217,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn a_folder_that_is_not_there_is_named() {
+    async fn a_missing_folder_is_named() {
         let folder = PathBuf::from("/nonexistent/folder");
         let error = Listener::bind(Transport::Unix, folder).await.unwrap_err().to_string();
         assert!(error.contains("/nonexistent/folder"), "{error}");

@@ -28,7 +28,7 @@ pub(crate) fn install(
 ) {
     let level = level(lifetime, environment);
     if level != LevelFilter::OFF {
-        // Nobody reads it where it cannot be written.
+        // If it cannot be written, no one reads it.
         let write = |line: &str| drop(std::io::stderr().write_all(line.as_bytes()));
         let lines = Lines { level, own_crates, write };
         let subscriber = tracing_subscriber::registry().with(lines);
@@ -37,8 +37,8 @@ pub(crate) fn install(
     }
 }
 
-/// What Terraform wants to see. Without TF_LOG it shows nothing of it, so nothing is written; whoever
-/// looks at the terminal of a debugged provider sees something.
+/// The level that Terraform requests. Without TF_LOG it shows no log, so none is written, except to
+/// the terminal of a debugged provider.
 fn level(lifetime: Lifetime, environment: impl Fn(&str) -> Option<String>) -> LevelFilter {
     let wanted = ["TF_LOG_PROVIDER", "TF_LOG"]
         .into_iter()
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_crates_say_of_requests_and_secrets_is_not_logged() {
+    fn logs_of_other_crates_with_requests_and_secrets_are_dropped() {
         let lines = lines(|| {
             tracing::info!(target: "aws_config::profile", secret = "s3cret", "loaded {}", "s3cret");
             tracing::trace!(target: "ownership", secret = "s3cret", "not one of ours");

@@ -268,14 +268,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_decimal_number_is_refused() {
+    fn an_invalid_decimal_number_is_rejected() {
         for text in ["", "-", ".", "1e", "0x10", "NaN", "1_000", "1e999999999999", " 1"] {
             assert!(text.parse::<Number>().is_err(), "{text:?}");
         }
     }
 
     #[test]
-    fn a_decimal_that_a_float_has_exactly_equals_that_float() {
+    fn a_decimal_that_a_float_represents_exactly_equals_that_float() {
         let half: Number = "0.5".parse().unwrap();
         assert_eq!(Some(half), Number::from_binary(0.5));
         let tenth: Number = "0.1".parse().unwrap();

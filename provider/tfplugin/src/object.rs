@@ -9,9 +9,9 @@ use crate::value::Value;
 /// Declares structs whose fields are the attributes and blocks of the same name, and implements
 /// [`Convert`](crate::Convert) for them.
 ///
-/// Null is an error (put the struct into [`Attr`](crate::Attr) or `Option` where it can be), and so
-/// is an attribute without field or a field without attribute. A raw name such as `r#type` stands
-/// for the attribute `type`.
+/// Null is an error (wrap the struct in [`Attr`](crate::Attr) or `Option` if it can be null), and
+/// so is an attribute without field or a field without attribute. A raw name such as `r#type` is
+/// the attribute `type`.
 ///
 /// ```
 /// tfplugin::object! {
@@ -103,7 +103,7 @@ pub fn value<const N: usize>(fields: [(&str, Value); N]) -> Value {
     )
 }
 
-/// The attribute that a field stands for.
+/// The attribute of a field.
 fn attribute(field: &str) -> &str {
     field.strip_prefix("r#").unwrap_or(field)
 }

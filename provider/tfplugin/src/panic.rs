@@ -9,7 +9,7 @@ use std::panic::PanicHookInfo;
 /// everything from a line on that starts with `panic: `.
 pub(crate) fn install_hook() {
     std::panic::set_hook(Box::new(|info| {
-        // There is nobody left to tell where not even this can be written.
+        // If even this fails, there is no way to report it.
         let _ = std::io::stderr().write_all(report(info).as_bytes());
     }));
 }

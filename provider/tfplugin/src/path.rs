@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The way from a block to one of its attributes, or to an element inside one. Empty, it stands
-/// for the whole block.
+/// The path from a block to one of its attributes, or to an element inside one. Empty for the whole
+/// block.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttributePath {
     steps: Vec<Step>,
@@ -56,7 +56,7 @@ impl AttributePath {
         &self.steps
     }
 
-    /// Whether it stands for the whole block.
+    /// Whether it is the path of the whole block.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }

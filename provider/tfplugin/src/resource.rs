@@ -55,11 +55,10 @@ pub struct Proposal<S, P> {
     /// What is recorded of the object that this one replaces, as far as Terraform says.
     ///
     /// Terraform (1.11.4) plans a replacement as an update, whose answer asks for it, and then at
-    /// once as a creation without prior state, but with the private data of the first answer.
-    /// Only that second call has something here: a creation that apply plans again has not, nor
-    /// has one in place of a tainted object. What the second call plans to remember is what
-    /// [`Resource::delete`] of the old object is given, unless that is deposed, which is planned
-    /// anew.
+    /// once as a creation without prior state, but with the private data of the first answer. Only
+    /// that second call has something here: a creation that apply plans again has not, nor has one
+    /// in place of a tainted object. The private state that the second call plans is passed to
+    /// [`Resource::delete`] of the old object, unless that is deposed, which is planned again.
     pub replaced: Option<P>,
 }
 

@@ -49,7 +49,7 @@ pub async fn serve<P: Provider>(
     match run(provider, address, own_crates).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where it cannot be told, the exit code remains.
+            // If it cannot be written, the exit code remains.
             let _ = writeln!(std::io::stderr(), "{}", &error as &dyn Error);
             ExitCode::FAILURE
         }

@@ -4,7 +4,7 @@ use crate::connection::Open;
 use crate::plugin::Lifetime;
 use crate::start::StartError;
 
-/// What the operating system tells the process.
+/// Signals of the operating system.
 pub(crate) struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,

@@ -17,7 +17,7 @@ const COOKIE: (&str, &str) =
 pub(crate) enum Start {
     /// Terraform, which alone may connect.
     Terraform { certificate: CertificateDer<'static> },
-    /// Somebody at a terminal or in a debugger, for any number of Terraform runs.
+    /// A user at a terminal or in a debugger, for any number of Terraform runs.
     Debug,
 }
 

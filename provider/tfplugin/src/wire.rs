@@ -1,4 +1,4 @@
-//! Values, paths and messages as they stand on the wire.
+//! Values, paths and messages of the plugin protocol.
 
 use crate::convert::ValueError;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};

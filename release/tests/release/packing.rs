@@ -18,7 +18,7 @@ fn product(program: Program) -> Product {
     PRODUCTS.into_iter().find(|product| product.program == program).unwrap()
 }
 
-/// Packs what stands for compiled programs, and answers with every file's name and content.
+/// Packages placeholders of compiled programs, and returns every file's name and content.
 fn packed(folder: &Path, mode: u32) -> BTreeMap<String, Vec<u8>> {
     let programs = folder.join("programs");
     fs::create_dir_all(&programs).unwrap();
@@ -139,11 +139,11 @@ fn the_bill_of_materials_lists_what_is_linked_and_nothing_that_only_compiles() {
 }
 
 #[test]
-fn the_licences_of_others_go_along() {
+fn the_licenses_of_others_go_along() {
     let files = release();
     let archive = &files[&format!("logagg-shipper_{VERSION}_x86_64.zip")];
-    let licence = fs::read(compile::root().join("LICENSE")).unwrap();
-    assert_eq!(entry(archive, "LICENSE"), licence);
+    let license = fs::read(compile::root().join("LICENSE")).unwrap();
+    assert_eq!(entry(archive, "LICENSE"), license);
     let others = String::from_utf8(entry(archive, "THIRD-PARTY.txt")).unwrap();
     assert!(others.contains("\n  tokio 1."), "the list of crates");
     assert!(others.contains("OpenSSL"), "what a crate carries of others in its turn");

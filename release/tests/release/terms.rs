@@ -11,7 +11,7 @@ use spdx::Expression;
 #[derive(Deserialize)]
 struct Deny {
     graph: Graph,
-    licenses: Licences,
+    licenses: Licenses,
     sources: Sources,
 }
 
@@ -21,7 +21,7 @@ struct Graph {
 }
 
 #[derive(Deserialize)]
-struct Licences {
+struct Licenses {
     allow: BTreeSet<String>,
 }
 
@@ -50,11 +50,11 @@ fn read<T: serde::de::DeserializeOwned>(file: &str) -> T {
 
 fn is_allowed(expression: &str, allow: &BTreeSet<String>) -> bool {
     let expression = Expression::parse(expression).unwrap();
-    expression.evaluate(|licence| allow.contains(&licence.to_string()))
+    expression.evaluate(|license| allow.contains(&license.to_string()))
 }
 
 #[test]
-fn every_crate_is_under_a_licence_that_is_allowed() {
+fn every_crate_is_under_a_license_that_is_allowed() {
     let allow = read::<Deny>("deny.toml").licenses.allow;
     for it in crates::described(&compile::host().unwrap()).unwrap().values() {
         let is_allowed = is_allowed(&it.license, &allow);
@@ -63,7 +63,7 @@ fn every_crate_is_under_a_licence_that_is_allowed() {
 }
 
 #[test]
-fn a_licence_that_is_not_on_the_list_is_not_allowed() {
+fn a_license_that_is_not_on_the_list_is_not_allowed() {
     let allow = read::<Deny>("deny.toml").licenses.allow;
     for refused in ["GPL-3.0-only", "MIT AND GPL-3.0-only", "AGPL-3.0-or-later OR GPL-2.0-only"] {
         assert!(!is_allowed(refused, &allow), "{refused}");

@@ -1,4 +1,4 @@
-//! The workflows call what everybody calls, and what they call exists.
+//! The workflows use the documented commands, and these exist.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;

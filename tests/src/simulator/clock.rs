@@ -40,8 +40,8 @@ impl Clock {
         self.anchor().simulated += by;
     }
 
-    /// How long this much simulated time takes; nothing while the clock stands, because nobody
-    /// can wait for it.
+    /// How long this much simulated time takes; nothing while the clock is stopped, because waiting
+    /// would never end.
     pub(super) fn real(&self, simulated: Duration) -> Duration {
         let speed = self.anchor().speed;
         if speed > 0.0 { simulated.div_f64(speed) } else { Duration::ZERO }

@@ -25,7 +25,7 @@ pub struct Storm {
     pub internal_failure: f64,
     /// The connection is closed before anything was done.
     pub reset_before: f64,
-    /// The connection is closed after all was done, without an answer.
+    /// The connection is closed after all was done, without a response.
     pub reset_after: f64,
     /// The answer is late by [`Storm::slow_by`].
     pub slow: f64,
@@ -152,7 +152,7 @@ impl<'a> When<'a> {
         self.add(Effect::ResetBefore);
     }
 
-    /// Their connection is closed after all is done, without an answer.
+    /// Their connection is closed after all is done, without a response.
     pub fn reset_after(self) {
         self.add(Effect::ResetAfter);
     }

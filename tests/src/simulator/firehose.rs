@@ -46,7 +46,7 @@ impl DeliveryStream {
         }
     }
 
-    /// It reads this Kinesis stream, in place of taking what is put into it.
+    /// It reads this Kinesis stream instead of direct puts.
     #[must_use]
     pub fn reading(mut self, stream_arn: &str) -> Self {
         self.source = Some(stream_arn.to_owned());

@@ -1,5 +1,5 @@
-//! A call's parameters, read strictly: each is asked for with its rule, all that breaks a rule is
-//! told at once in AWS's words, and what nobody asked for is an error too.
+//! A call's parameters, read strictly: each is read with its rule, all violations are reported at
+//! once in AWS's words, and an unread parameter is an error too.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 
-/// What a text parameter may be.
+/// What a string parameter may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Text {
     min: usize,
@@ -15,7 +15,7 @@ pub(super) struct Text {
     pattern: Option<Pattern>,
 }
 
-/// The characters a text may have.
+/// The characters a string may have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pattern {
     /// As AWS writes the rule.
@@ -33,7 +33,7 @@ impl Text {
     }
 }
 
-/// The parameters of one call. Every getter records what is wrong; [`Input::finish`] tells.
+/// The parameters of one call. Every getter records violations; [`Input::finish`] returns them.
 #[derive(Debug)]
 pub(super) struct Input {
     operation: &'static str,
@@ -53,7 +53,7 @@ impl Input {
         Self { operation, fields, invalid, mistyped: Vec::new(), violations: Vec::new() }
     }
 
-    /// A text that must be there.
+    /// A string that must be there.
     pub(super) fn required(&mut self, name: &str, rule: Text) -> String {
         let given = self.text(name, rule);
         if given.is_none() && self.mistyped.is_empty() {
@@ -62,7 +62,7 @@ impl Input {
         given.unwrap_or_default()
     }
 
-    /// A text that may be there.
+    /// A string that may be there.
     pub(super) fn text(&mut self, name: &str, rule: Text) -> Option<String> {
         match self.take(name)? {
             Value::String(text) => {

@@ -44,7 +44,7 @@ pub(super) struct Statement {
     /// The version or alias whose policy it is in.
     qualifier: Option<String>,
     json: Value,
-    /// From when on everybody knows it.
+    /// The end of its propagation time.
     known_from: SystemTime,
 }
 
@@ -368,7 +368,7 @@ fn bare(name: &str) -> &str {
     name.split(':').next().unwrap_or(name)
 }
 
-/// A function, and the version or alias that is meant: it stands by itself or behind the name.
+/// A function, and its version or alias: a parameter of its own or a suffix of the name.
 fn named(input: &mut Input) -> (String, Option<String>) {
     let name = input.required("FunctionName", NAME);
     let qualifier = input.text("Qualifier", ANY);

@@ -260,8 +260,8 @@ impl Builder {
         self
     }
 
-    /// How late CloudTrail tells of a call, at least and at most, in simulated time; chance
-    /// decides, so events come out of order.
+    /// The minimum and maximum delay of CloudTrail events, in simulated time; it is random, so
+    /// events arrive out of order.
     pub fn event_delay(mut self, shortest: Duration, longest: Duration) -> Self {
         self.settings.event_delay = (shortest, longest);
         self
@@ -275,8 +275,8 @@ impl Builder {
     }
 
     /// What DescribeSubscriptionFilters does for a group of class `INFREQUENT_ACCESS`.
-    pub fn infrequent_access(mut self, behaviour: InfrequentAccess) -> Self {
-        self.settings.infrequent_access = behaviour;
+    pub fn infrequent_access(mut self, behavior: InfrequentAccess) -> Self {
+        self.settings.infrequent_access = behavior;
         self
     }
 

@@ -1,5 +1,4 @@
-//! A test's hand in one region of one account: what is there before anybody calls, and what
-//! somebody else does meanwhile.
+//! Control of one region of one account by a test: its initial state, and changes by other clients.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,7 +88,7 @@ impl Region {
         self.change(|here| here.logs.groups.clone())
     }
 
-    /// Changes a log group without a trace; the answer is that of `change`, which must not use the
+    /// Changes a log group without a trace; returns that of `change`, which must not use the
     /// simulator.
     ///
     /// # Panics
@@ -105,15 +104,14 @@ impl Region {
         group.into_iter().flat_map(|group| group.filters.into_values()).collect()
     }
 
-    /// Adds a function; the answer is its ARN.
+    /// Adds a function; returns its ARN.
     pub fn add_function(&self, function: Function) -> String {
         let arn = lambda::arn(&self.place, &function.name);
         self.change(|here| here.lambda.functions.insert(function.name.clone(), function));
         arn
     }
 
-    /// Adds a function that CloudWatch Logs may invoke for every group here; the answer is its
-    /// ARN.
+    /// Adds a function that CloudWatch Logs may invoke for every group here; returns its ARN.
     pub fn add_shipper(&self, name: &str) -> String {
         let arn = self.add_function(Function::named(name));
         let now = self.shared.clock.now();
@@ -138,7 +136,7 @@ impl Region {
         self.change(|here| here.lambda.mappings.push(mapping));
     }
 
-    /// Adds a Kinesis stream with registered consumers of these names; the answer is its ARN.
+    /// Adds a Kinesis stream with registered consumers of these names; returns its ARN.
     pub fn add_stream(&self, name: &str, consumers: &[&str]) -> String {
         let stream = Stream {
             created: self.shared.clock.now(),
@@ -148,7 +146,7 @@ impl Region {
         kinesis::arn(&self.place, name)
     }
 
-    /// Adds a Firehose delivery stream; the answer is its ARN.
+    /// Adds a Firehose delivery stream; returns its ARN.
     pub fn add_delivery_stream(&self, stream: DeliveryStream) -> String {
         let arn = firehose::arn(&self.place, &stream.name);
         self.change(|here| here.delivery_streams.insert(stream.name.clone(), stream));
@@ -160,14 +158,14 @@ impl Region {
         self.change(|here| here.streams.remove(name));
     }
 
-    /// Adds a pipe of EventBridge; the answer is its ARN.
+    /// Adds a pipe of EventBridge; returns its ARN.
     pub fn add_pipe(&self, pipe: Pipe) -> String {
         let arn = pipes::arn(&self.place, &pipe.name);
         self.change(|here| here.pipes.insert(pipe.name.clone(), pipe));
         arn
     }
 
-    /// Adds a logical destination; the answer is its ARN.
+    /// Adds a CloudWatch Logs destination; returns its ARN.
     pub fn add_destination(&self, destination: Destination) -> String {
         let arn = self.place.arn("logs", format_args!("destination:{}", destination.name));
         self.change(|here| {

@@ -26,7 +26,7 @@ use super::service::{Kind, Operation, Service};
 use super::shared::Shared;
 use super::world::Permission;
 
-/// Makes hyper close the connection without an answer.
+/// Makes hyper close the connection without a response.
 #[derive(Debug)]
 struct Reset;
 
@@ -109,7 +109,7 @@ fn arrive(shared: &Shared, scope: &Scope, head: &Parts, body: &Bytes) -> Result<
     Ok(Arrived { operation, call, who, fields })
 }
 
-/// What comes of a call: an answer, a refusal, or a lost connection.
+/// What comes of a call: a response, a refusal, or a lost connection.
 async fn work(shared: &Arc<Shared>, arrived: Arrived) -> Result<Result<Vec<u8>, Refusal>, Reset> {
     let Arrived { operation, call, who, fields } = arrived;
     let (effect, latency) = {
@@ -159,7 +159,7 @@ async fn wait(shared: &Shared, simulated: Duration) {
     }
 }
 
-/// A write to a log group from its beginning to its answer. Another one meanwhile is aborted.
+/// A write to a log group from its beginning to its response. Another one meanwhile is aborted.
 struct UnderWay<'a> {
     shared: &'a Shared,
     group: Option<(Place, String)>,
@@ -186,7 +186,7 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// The status of an answer that says yes.
+/// The status of a response that says yes.
 fn success(operation: &Operation) -> StatusCode {
     match operation.name {
         "AddPermission" => StatusCode::CREATED,

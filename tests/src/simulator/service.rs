@@ -204,7 +204,7 @@ impl Service {
         }
     }
 
-    /// An answer that says no, in the service's protocol: content type and body.
+    /// A response that says no, in the service's protocol: content type and body.
     pub(super) fn render(self, refusal: &Refusal) -> (&'static str, String) {
         let Refusal { status, code, message } = refusal;
         match self {

@@ -10,7 +10,7 @@ use super::world::World;
 pub(super) struct Shared {
     pub(super) clock: Clock,
     world: Mutex<World>,
-    /// Tells of every call that arrived.
+    /// Notifies of every call that arrived.
     pub(super) arrived: Condvar,
 }
 

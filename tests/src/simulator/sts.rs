@@ -71,8 +71,8 @@ fn assume_role(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refus
         id: id.clone(),
         access_key: access_key.clone(),
     };
-    // SDKs compare it with their own clock, which is not simulated. The session itself ends when
-    // the test says so: a fast clock would end it before anybody could use it.
+    // SDKs compare it with their own clock, which is not simulated. The session ends when the test
+    // says so: a fast clock would end it before its first use.
     let expiration = iso(SystemTime::now() + Duration::from_secs(seconds));
     let result = format!(
         "<Credentials><AccessKeyId>{access_key}</AccessKeyId>\

@@ -121,7 +121,7 @@ impl World {
         resource: Option<&str>,
         now: SystemTime,
     ) -> Result<(), Refusal> {
-        // Nobody needs a permission to ask who he is.
+        // GetCallerIdentity requires no permission.
         if operation.name == "GetCallerIdentity" {
             return Ok(());
         }
@@ -205,7 +205,7 @@ pub(super) enum Permission {
     Given,
 }
 
-/// An answer as JSON.
+/// A response as JSON.
 pub(super) fn json_body(answer: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(answer).expect("what is answered has text keys and nothing that can fail")
 }

@@ -459,7 +459,7 @@ fn part<'a>(pinned: &'a Pinned, name: &str) -> anyhow::Result<&'a str> {
     version.with_context(|| format!("tests/third-party.toml has no {name} in [{NAME}]"))
 }
 
-/// What it consists of, as its builder wants to be told.
+/// Its components, in the builder's configuration.
 fn builder_file(pinned: &Pinned) -> anyhow::Result<Value> {
     let version = &pinned.version;
     let splunk_hec = part(pinned, "splunk_hec")?;

@@ -57,7 +57,7 @@ impl LambdaEmulator {
         Ok(Self { server })
     }
 
-    /// Invokes the function and waits for its answer: an error inside is the function's own.
+    /// Invokes the function and waits for its response: an error inside is the function's own.
     ///
     /// # Errors
     /// When there is no answer.

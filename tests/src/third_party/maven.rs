@@ -16,7 +16,7 @@ pub(super) struct Artifact<'a> {
     pub(super) version: &'a str,
 }
 
-/// Puts the jars of these and of what they need at run time into `folder/jars`.
+/// Copies the jars of these and of their runtime dependencies to `folder/jars`.
 pub(super) fn fetch(folder: &Path, artifacts: &[Artifact], needed_for: &str) -> anyhow::Result<()> {
     let project = folder.join("pom.xml");
     fs::write(&project, project_file(artifacts)).context("writing a Maven project")?;

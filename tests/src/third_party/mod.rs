@@ -1,4 +1,4 @@
-//! Servers of others, built from package registries: they judge the shipper, the provider and the
+//! Servers of others, built from package registries: they test the shipper, the provider and the
 //! mock servers of the tests. None of them is needed by `cargo test`.
 
 pub mod cache;

@@ -91,7 +91,7 @@ pub fn program() -> anyhow::Result<PathBuf> {
         .context("nginx is not on PATH; install it (on Debian and Ubuntu: apt install nginx-light)")
 }
 
-/// One process, which runs as whoever starts it and writes nowhere but into its folder.
+/// One process, which runs as the current user and writes only to its folder.
 fn configuration(port: u16, upstream: &str, limits: Limits) -> String {
     let Limits { body_bytes, requests_per_second } = limits;
     format!(

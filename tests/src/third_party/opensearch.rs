@@ -22,10 +22,10 @@ const LAUNCHER: &str = include_str!("OpenSearchLauncher.java");
 /// A page of a search.
 const PAGE: usize = 5_000;
 
-/// What every node is told.
+/// The settings of every node.
 const SETTINGS: [&str; 6] = [
     "network.host=127.0.0.1",
-    // Any free port: nobody calls it.
+    // Any free port, which is not used.
     "transport.port=0",
     "discovery.type=single-node",
     "transport.type=netty4",
@@ -208,7 +208,7 @@ fn java(name: &str) -> anyhow::Result<tools::Java> {
 }
 
 impl Build {
-    /// What is in the cache, or is put there now.
+    /// The cached entry, which is created if missing.
     fn ready(progress: Progress, name: &str) -> anyhow::Result<Self> {
         let java = java(name)?;
         let pinned = versions::of(name)?;

@@ -25,7 +25,7 @@ const NAME: &str = "opentofu";
 /// The variable by which the tests know where OpenTofu lies.
 pub const BINARY_VARIABLE: &str = "LOGAGG_OPENTOFU";
 
-/// The tests that OpenTofu runs, which are ignored unless somebody asks for them.
+/// The tests that run with OpenTofu, which are ignored by default.
 const TESTS: &str = "opentofu::";
 
 const MODULE: &str = "github.com/opentofu/opentofu";
@@ -34,8 +34,8 @@ const COMMAND: &str = "github.com/opentofu/opentofu/cmd/tofu";
 /// A version that is built without this calls itself a development build.
 const RELEASED: &str = "-s -w -X github.com/opentofu/opentofu/version.dev=no";
 
-/// Of so many packages one is told of while they compile.
-const TOLD_OF: usize = 100;
+/// Progress is reported once for this many compiled packages.
+const REPORT_EVERY: usize = 100;
 
 /// Says what this machine lacks to build it.
 ///
@@ -67,7 +67,7 @@ fn what(version: &str) -> String {
     format!("OpenTofu {version}")
 }
 
-/// Builds OpenTofu into a folder, where it does not lie there already; the answer is the program.
+/// Builds OpenTofu into a folder, where it does not lie there already; returns the program.
 ///
 /// # Errors
 /// What Go said, when it cannot be started or fails.
@@ -170,7 +170,7 @@ impl Builder<'_> {
             .with_context(|| format!("reading what go {} printed", arguments.join(" ")))
     }
 
-    /// Runs Go in the module's folder; the answer is what it printed.
+    /// Runs Go in the module's folder; returns what it printed.
     fn run<'s>(&self, arguments: impl Iterator<Item = &'s OsStr>) -> anyhow::Result<String> {
         interrupt::check()?;
         let mut command = tools::go_command(self.go);
@@ -214,7 +214,7 @@ impl Builder<'_> {
                 // What is said beside the names of packages has more in a line.
                 if !line.contains([' ', ':']) {
                     packages += 1;
-                    if packages % TOLD_OF == 0 {
+                    if packages % REPORT_EVERY == 0 {
                         let version = self.version;
                         (self.progress)(&format!(
                             "building OpenTofu {version}: {packages} packages compiled"

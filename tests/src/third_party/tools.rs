@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use crate::interrupt::{self, Interruptible};
 
-/// Where distributions and installers put Java.
+/// Where distributions and installers install Java.
 const JAVA_FOLDERS: [&str; 5] =
     ["/usr/lib/jvm", "/opt", "/opt/java", "/Library/Java/JavaVirtualMachines", "/usr/java"];
 

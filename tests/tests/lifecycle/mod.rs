@@ -73,7 +73,7 @@ fn play(seeds: impl Iterator<Item = u64> + Send, make: &Make<'_>) {
                 while let Some(seed) = { seeds.lock().unwrap().next() } {
                     let life = run::play(seed, make);
                     if !life.broken.is_empty() {
-                        // At once, so that a long run that is ended early has told of it.
+                        // At once, so that a long run that is ended early has reported it.
                         eprintln!("seed {seed}, step by step:\n{}", life.story);
                         failures.lock().unwrap().push((seed, life));
                     }

@@ -118,7 +118,7 @@ pub(super) enum Filters {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lost {
     Imported,
-    CreatedAnew,
+    CreatedAgain,
 }
 
 /// What others do to log groups.
@@ -169,7 +169,7 @@ pub(super) enum Course {
 pub(super) enum Last {
     Nothing,
     Deletes,
-    Puts,
+    Creates,
 }
 
 /// All of it.
@@ -360,7 +360,7 @@ impl Generator {
         self.written_late.extend(late);
         let last = match self.random.u8(..4) {
             0 => Last::Nothing,
-            1 => Last::Puts,
+            1 => Last::Creates,
             _ => Last::Deletes,
         };
         let course = self.course(&operation, &mut before, configuration, facts);
@@ -432,8 +432,8 @@ impl Generator {
         })
     }
 
-    /// A policy lets a log group go whose owner once made it write: what it gives back is what it
-    /// found then, not what it saw first.
+    /// A policy releases a log group that it had to write to: it restores the retention it found
+    /// then, not the first one it read.
     fn let_go(&mut self, configuration: &mut Configuration, facts: &Facts) -> Option<Operation> {
         let groups: Vec<_> = self.written_late.intersection(&facts.groups).cloned().collect();
         if groups.is_empty() {
@@ -781,7 +781,7 @@ impl Generator {
 
     fn lose_state(&mut self, configuration: &mut Configuration, facts: &Facts) -> Operation {
         if self.random.bool() || !facts.names_taken.is_empty() {
-            return Operation::LoseState(Lost::CreatedAnew);
+            return Operation::LoseState(Lost::CreatedAgain);
         }
         // One without a filter leaves nothing to be found by.
         let has_filters = |policy: &Policy| {

@@ -1,4 +1,4 @@
-//! What must hold, told from the configuration, the state and what happened in AWS, without any of
+//! The invariants, checked from the configuration, the state and the writes in AWS, without any of
 //! the provider's code.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +30,7 @@ pub(super) enum Promise {
     /// Retention is restored only as it was before the policy's first write.
     RestoresWhatWas,
     /// A shortened retention is reported.
-    ShorteningIsToldOf,
+    ShorteningIsReported,
     /// A function that is shipped to allows CloudWatch Logs to invoke it.
     MayInvoke,
     /// What the configuration says is so after an apply.
@@ -69,7 +69,7 @@ pub(super) struct Oracle {
     removed: BTreeSet<(String, String)>,
     /// Functions whose statements others removed since.
     revoked: BTreeSet<String>,
-    /// Those that others ever did so to: nobody gives them back to the neighbor.
+    /// Those that others ever changed: they are not restored for the neighbor.
     ever_revoked: BTreeSet<String>,
     /// Names of filters that a policy left behind when its state was lost.
     pub(super) left_behind: BTreeSet<String>,
@@ -153,13 +153,13 @@ impl Oracle {
     }
 
     /// Judges every write, one after the other.
-    pub(super) fn judge(&mut self, seen: &Seen<'_>) -> Result<(), Violation> {
+    pub(super) fn check(&mut self, seen: &Seen<'_>) -> Result<(), Violation> {
         if let Some(address) = seen.replaced.filter(|_| !seen.broken_off) {
             self.let_go(|owner| owner == address);
         }
         let mut first = Ok(());
         for event in seen.events {
-            let judged = match (event.by, &event.what) {
+            let checked = match (event.by, &event.what) {
                 (By::Others, _) => {
                     self.note(std::slice::from_ref(event));
                     Ok(())
@@ -171,11 +171,11 @@ impl Oracle {
                     Err(broken(Promise::ForeignIsUntouched, why))
                 }
                 (By::Provider, What::Retention { was, is }) if was != is => {
-                    self.judge_retention(seen, &event.group, *was, *is)
+                    self.check_retention(seen, &event.group, *was, *is)
                 }
                 (By::Provider, _) => Ok(()),
             };
-            first = first.and(judged);
+            first = first.and(checked);
         }
         let configured = seen.current.policies();
         let holds = |owner: &str, group: &str| {
@@ -203,7 +203,7 @@ impl Oracle {
         }
     }
 
-    fn judge_retention(
+    fn check_retention(
         &mut self,
         seen: &Seen<'_>,
         group: &str,
@@ -344,7 +344,7 @@ impl Oracle {
                 let wanted =
                     filter.name == NEIGHBOR || ours.contains(&(name.clone(), filter.name.clone()));
                 if !wanted && !self.left_behind.contains(&filter.name) {
-                    let why = format!("{name} has the filter {} that nobody wants", filter.name);
+                    let why = format!("{name} has the undesired filter {}", filter.name);
                     return Err(broken(Promise::Holds, why));
                 }
             }
@@ -353,7 +353,7 @@ impl Oracle {
     }
 
     /// Retention that a quiet apply left shorter than it was is in what Terraform said.
-    pub(super) fn shortening_is_told(
+    pub(super) fn shortening_is_reported(
         &self,
         seen: &Seen<'_>,
         world: &World<'_>,
@@ -368,9 +368,9 @@ impl Oracle {
             let Some(group) = world.region.group(name) else { continue };
             let is = group.retention_in_days;
             let shorter = is.is_some_and(|is| was.is_none_or(|was| is < was));
-            if shorter && group.stored_bytes > 0 && !is_told_of(name, seen.text) {
+            if shorter && group.stored_bytes > 0 && !is_reported(name, seen.text) {
                 let why = format!("{name}: {was:?} -> {is:?}");
-                return Err(broken(Promise::ShorteningIsToldOf, why));
+                return Err(broken(Promise::ShorteningIsReported, why));
             }
         }
         Ok(())
@@ -379,7 +379,7 @@ impl Oracle {
 
 /// Whether a log group is in a warning of retention that gets shorter. Terraform folds those of
 /// several policies that begin alike, and then shows the log groups of one.
-fn is_told_of(name: &str, text: &str) -> bool {
+fn is_reported(name: &str, text: &str) -> bool {
     let mut warnings = text.split("Retention is shortened on").skip(1);
     let folded = text.contains("more similar warning") && warnings.clone().next().is_some();
     folded || warnings.any(|warning| warning.contains(&format!("{name} (")))

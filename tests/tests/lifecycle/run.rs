@@ -134,7 +134,7 @@ impl Lifecycle<'_> {
             course: Course::Apply,
             last: Last::Nothing,
         };
-        // What the neighbor wrote is nobody's step.
+        // The neighbor's writes belong to no step.
         self.world.events();
         self.play(&first);
         for _ in 0..STEPS {
@@ -192,8 +192,8 @@ impl Lifecycle<'_> {
         let ended = self.run(step, &mut tagged)?;
         self.check(step, &ended, &state_before, &tagged)?;
         let twin = matches!(step.operation, Operation::Twin { .. });
-        // A hand-over that was broken off, or whose result nobody remembers, is brought to its end;
-        // that may take more than one apply.
+        // An interrupted hand-over, or one whose result was lost, is completed; that may take more
+        // than one apply.
         let go_on_as_it_is = self.generator.random.bool()
             && !step.operation.hands_over()
             && !matches!(step.course, Course::Killed { .. });
@@ -225,7 +225,7 @@ impl Lifecycle<'_> {
         };
     }
 
-    /// Nobody deletes the filters that there were before the step.
+    /// Filters from before the step are not deleted.
     fn leave_behind(&mut self) {
         let policies = self.former.policies();
         let names = policies.values().map(|policy| policy.filter_name.clone());
@@ -398,11 +398,11 @@ impl Lifecycle<'_> {
             broken_off: ended.broken_off,
             text,
         };
-        let judged = self.oracle.judge(&seen);
+        let checked = self.oracle.check(&seen);
         for address in &ended.forgetful {
             self.oracle.forgets(address);
         }
-        judged?;
+        checked?;
         if ended.broken_off {
             self.oracle.excuse_cut_off(&events);
         }
@@ -417,7 +417,7 @@ impl Lifecycle<'_> {
         }
         if quiet {
             self.oracle.holds(&self.current, &state, &self.world)?;
-            self.oracle.shortening_is_told(&seen, &self.world)?;
+            self.oracle.shortening_is_reported(&seen, &self.world)?;
             self.plan_is_empty()?;
             self.current.settle();
         }
@@ -453,7 +453,7 @@ impl Lifecycle<'_> {
                 broken_off: false,
                 text,
             };
-            self.oracle.judge(&seen)?;
+            self.oracle.check(&seen)?;
             let plan = self.plan(Asked::default())?;
             if run.code() == 0 && plan.code() == 0 {
                 self.oracle.refreshed();

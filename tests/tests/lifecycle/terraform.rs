@@ -122,7 +122,7 @@ impl ByTerraform<'_> {
         let mut gates: Vec<Gate> = match last {
             Last::Nothing => Vec::new(),
             Last::Deletes => vec![hold("DeleteSubscriptionFilter")],
-            Last::Puts => vec![hold("PutSubscriptionFilter")],
+            Last::Creates => vec![hold("PutSubscriptionFilter")],
         };
         let mut run = self.terraform.start(arguments).unwrap();
         let (mut calls, mut quiet) = (self.aws.counts().total(), 0);

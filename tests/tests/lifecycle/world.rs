@@ -119,7 +119,7 @@ impl<'a> World<'a> {
     /// Others do something; what is not possible any more is not done.
     pub(super) fn act(&self, act: &Act, configuration: &Configuration) {
         let call = |operation: &str, input: Value| {
-            // What is refused has no effect and is not remembered as a write.
+            // A rejected call has no effect and is not recorded as a write.
             let _ = self.region.call(operation, input);
         };
         let put = |group: &str, name: &str| {
@@ -230,7 +230,7 @@ impl<'a> World<'a> {
         })
     }
 
-    /// Everybody may have removed the statements of these.
+    /// Any policy may have removed the statements of these.
     pub(super) fn revocable() -> [&'static str; 2] {
         CLOSED
     }

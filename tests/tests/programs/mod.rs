@@ -34,7 +34,7 @@ fn terraform_1_15(test: &str) -> Option<&'static Cli> {
     None
 }
 
-/// The OpenTofu that whoever asks for these tests has built.
+/// The OpenTofu that these tests require.
 #[track_caller]
 fn opentofu() -> Cli {
     let Some(binary) = std::env::var_os(BINARY_VARIABLE) else {
@@ -120,14 +120,14 @@ scenarios! {
             one_block_for_many_accounts_is_imported_through_its_roles;
         retention:
             a_plan_that_shortens_retention_warns_of_what_is_deleted,
-            destroy_gives_back_what_was_there_before;
+            destroy_restores_the_original_retention;
         interrupt:
             a_create_ends_with_what_it_reached_and_taints_nothing;
         modules:
             every_module_and_example_is_valid,
             the_modules_own_tests_pass;
         newer:
-            the_program_is_the_one_that_was_asked_for,
+            the_program_is_the_requested_one,
             the_provider_is_installed_from_a_mirror,
             an_import_block_with_an_identity_plans_the_difference,
             an_identity_that_no_policy_has_is_an_error,

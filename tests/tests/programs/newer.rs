@@ -13,7 +13,7 @@ fn resource(address: &str, arguments: &str) -> String {
     format!("resource \"logagg_policy\" \"{address}\" {{\n{arguments}\n}}\n")
 }
 
-pub(crate) fn the_program_is_the_one_that_was_asked_for() {
+pub(crate) fn the_program_is_the_requested_one() {
     let scene = Scene::governed(&["/app/a"]);
     let state = std::fs::read_to_string(scene.terraform.dir().join("terraform.tfstate")).unwrap();
     let state: serde_json::Value = serde_json::from_str(&state).unwrap();

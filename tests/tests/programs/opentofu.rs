@@ -40,7 +40,7 @@ fn is_encrypted(path: &Path) {
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(document["encrypted_data"].is_string(), "{text}");
     for text_in_clear in ["/app/", "logagg", NAME] {
-        assert!(!text.contains(text_in_clear), "{} tells {text_in_clear}", path.display());
+        assert!(!text.contains(text_in_clear), "{} contains {text_in_clear}", path.display());
     }
 }
 

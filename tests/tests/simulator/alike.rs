@@ -36,10 +36,10 @@ alike! {
         retention_is_set_and_taken_away,
         tags_come_and_go,
         a_filter_is_created_updated_in_place_and_deleted,
-        what_is_not_there_is_not_found,
+        missing_log_groups_and_filters_are_not_found,
         the_caller_is_the_account,
         a_statement_is_shown_as_it_was_added,
-        a_function_that_is_not_there_has_no_policy,
+        a_missing_function_has_no_policy,
     }
     [ministack simulator] {
         a_retention_that_is_none_is_refused,
@@ -51,7 +51,7 @@ alike! {
     }
     [moto simulator] {
         a_third_filter_is_one_too_many,
-        a_destination_that_is_not_there_is_refused,
+        a_missing_destination_is_rejected,
     }
 }
 
@@ -208,7 +208,7 @@ fn filters_are_found_by_prefix(subject: &Subject) {
     assert_eq!(each(&found, "subscriptionFilters", "logGroupName"), ["/a"]);
 }
 
-fn what_is_not_there_is_not_found(subject: &Subject) {
+fn missing_log_groups_and_filters_are_not_found(subject: &Subject) {
     let account = &subject.account;
     account.logs().create_group("/a").unwrap();
     let destination = subject.function("shipper");
@@ -280,7 +280,7 @@ fn a_statement_is_shown_as_it_was_added(subject: &Subject) {
     assert_eq!(ours["Condition"]["StringEquals"]["AWS:SourceAccount"], subject.account.id());
 }
 
-fn a_function_that_is_not_there_has_no_policy(Subject { account, .. }: &Subject) {
+fn a_missing_function_has_no_policy(Subject { account, .. }: &Subject) {
     let path = "/2015-03-31/functions/nowhere/policy";
     let refusal = account.api().lambda("GET", path, &Value::Null).unwrap().unwrap_err();
     assert_eq!((refusal.status, refusal.code.as_str()), (404, "ResourceNotFoundException"));
@@ -294,7 +294,7 @@ fn a_function_says_where_it_logs(subject: &Subject) {
     assert_eq!(answer["LoggingConfig"]["LogGroup"], "/aws/lambda/shipper");
 }
 
-/// What is to be put on `/a`.
+/// The filter to create on `/a`.
 fn filter(name: &str, destination: &str) -> Value {
     json!({
         "logGroupName": "/a",
@@ -316,7 +316,7 @@ fn a_third_filter_is_one_too_many(subject: &Subject) {
     assert_eq!(account.logs().filters("/a").unwrap().len(), 2);
 }
 
-fn a_destination_that_is_not_there_is_refused(Subject { account, .. }: &Subject) {
+fn a_missing_destination_is_rejected(Subject { account, .. }: &Subject) {
     account.logs().create_group("/a").unwrap();
     let input = filter("ship", &account.function_arn("nowhere"));
     let refusal = logs(&account.api(), "PutSubscriptionFilter", input).unwrap_err();

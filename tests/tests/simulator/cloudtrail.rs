@@ -1,4 +1,4 @@
-//! CloudTrail tells of every write, late and out of order.
+//! CloudTrail delivers every write, late and out of order.
 
 use std::time::{Duration, SystemTime};
 

@@ -49,7 +49,7 @@ fn grant(simulated: &Simulated, source_arn: &str) {
 }
 
 #[test]
-fn a_function_must_be_there_and_let_cloudwatch_logs_in() {
+fn a_function_must_exist_and_allow_cloudwatch_logs() {
     let simulated = with_group();
     let arn = simulated.account.function_arn("shipper");
     refused(put(&simulated, &arn, None), NOT_EXECUTED);
@@ -134,7 +134,7 @@ fn a_stream_needs_a_role_that_cloudwatch_logs_can_use() {
 }
 
 #[test]
-fn a_logical_destination_decides_who_may_send() {
+fn a_cloudwatch_logs_destination_decides_who_may_subscribe() {
     let simulated = with_group();
     let central: Region = simulated.aws.region("999999999999", REGION);
     let closed = central.add_destination(Destination::named("closed", "", ""));

@@ -59,10 +59,10 @@ fn every_argument_comes_back() {
 
 #[test]
 fn only_standard_groups_take_filters() {
-    for (behaviour, expected) in
+    for (behavior, expected) in
         [(InfrequentAccess::Refuses, Some(ONLY_STANDARD)), (InfrequentAccess::Answers, None)]
     {
-        let simulated = Simulated::with(Simulator::builder().infrequent_access(behaviour));
+        let simulated = Simulated::with(Simulator::builder().infrequent_access(behavior));
         simulated.here.add_groups([Group::named("/a").class(Class::InfrequentAccess)]);
         let shipper = simulated.here.add_shipper("shipper");
         refused(simulated.logs("PutSubscriptionFilter", filter("x", &shipper)), ONLY_STANDARD);

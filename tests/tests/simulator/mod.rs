@@ -62,7 +62,7 @@ fn refused<T: std::fmt::Debug>(outcome: Result<T, Refusal>, expected: &str) {
     assert_eq!(outcome.unwrap_err().to_string(), expected);
 }
 
-/// The values of a field in a list of an answer.
+/// The values of a field in a list of a response.
 #[track_caller]
 fn each<'a>(answer: &'a Value, list: &str, field: &str) -> Vec<&'a str> {
     let list = answer[list].as_array().unwrap();

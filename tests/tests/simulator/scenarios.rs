@@ -47,7 +47,7 @@ scenarios! {
         a_rename_gives_it_another_id,
         turned_off_it_is_revoked,
         two_policies_of_one_name_have_statements_of_their_own,
-        a_statement_that_took_the_place_of_ours_is_left_alone,
+        a_statement_that_replaced_ours_is_not_changed,
         an_import_finds_it;
 }
 
@@ -142,7 +142,7 @@ fn a_permission_that_is_not_known_yet_is_waited_for_once() {
         "Action": "lambda:InvokeFunction",
         "Principal": "logs.amazonaws.com",
     });
-    // The permission is given in the moment in which the first filter is put.
+    // The permission is added at the moment in which the first filter is created.
     simulator.on("PutSubscriptionFilter").times(1).run_before(move |_| {
         region.call("AddPermission", grant.clone()).unwrap();
     });

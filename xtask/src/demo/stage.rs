@@ -100,7 +100,7 @@ impl Stage {
             .map(drop)
     }
 
-    /// Writes the page that people review, of the policy as it was applied; the answer is where.
+    /// Writes the page that people review, of the policy as it was applied; returns where.
     pub(crate) fn report(&self) -> anyhow::Result<PathBuf> {
         let document = self.terraform.json(&["output", "-json", "document"])?;
         self.terraform.write("document.json", &document.to_string())?;

@@ -84,7 +84,7 @@ fn delivery(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyh
 fn enforcement(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow::Result<()> {
     screen.heading("The enforcer applies the policy to a new log group before the next plan");
     screen.step("Deploy the enforcer with the policy's document", || stage.deploy_enforcer())?;
-    let group = sample::group(sample::NEWBORN);
+    let group = sample::group(sample::NEW_FUNCTION);
     screen.step("Create a log group; its CreateLogGroup event invokes the enforcer", || {
         stage.account.logs().create_group(&group)?;
         let event = json!({
@@ -106,7 +106,7 @@ fn enforcement(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> a
         stage.terraform(&["plan", "-no-color", "-detailed-exitcode"], 0)
     })?;
     screen.step("Its first log events are delivered", || {
-        let written = arrival::write(stage, &[sample::NEWBORN])?;
+        let written = arrival::write(stage, &[sample::NEW_FUNCTION])?;
         wait::until("its log events to arrive", || {
             sample::expect_found(&stage.search, INDEX, &written).map_err(|e| format!("{e:#}"))
         })

@@ -15,7 +15,7 @@ pub(super) enum JsonSchema {
 /// Every schema that is rendered.
 pub(super) const SCHEMAS: [JsonSchema; 2] = [JsonSchema::Shipper, JsonSchema::Enforcer];
 
-/// Where anybody finds them.
+/// Their public URL.
 const HOME: &str = "https://raw.githubusercontent.com/logagg/logagg/main/docs";
 
 impl JsonSchema {

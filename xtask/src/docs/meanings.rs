@@ -6,8 +6,8 @@ use logagg_e2e::workspace;
 
 /// What pages say of the fields of a configuration, in tables of field, default and meaning.
 ///
-/// What stands in such a table is about a section: the page itself, or whatever the first column is
-/// headed with: ``field of `undelivered` ``, `field of a rule`.
+/// Such a table describes a section: the page itself, or what the heading of the first column
+/// names: ``field of `undelivered` ``, `field of a rule`.
 #[derive(Debug, Default)]
 pub(super) struct Meanings {
     rows: BTreeMap<(String, String), Row>,
@@ -110,7 +110,7 @@ fn cells(line: &str) -> Option<[&str; 3]> {
     cells.try_into().ok()
 }
 
-/// A default as it stands in a configuration.
+/// A default as written in a configuration.
 fn plain(cell: &str) -> String {
     cell.replace(['`', '"'], "")
 }
@@ -184,8 +184,8 @@ mod tests {
         };
         let page = "docs/things/box.md";
         assert_eq!(
-            difference("colour", false, None),
-            "nothing is said of colour in a table about box"
+            difference("color", false, None),
+            "nothing is said of color in a table about box"
         );
         assert_eq!(
             difference("size", false, Some("6")),

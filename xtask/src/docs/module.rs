@@ -10,7 +10,7 @@ use logagg_e2e::workspace;
 /// The modules whose pages have tables.
 pub(super) const MODULES: [&str; 3] = ["shipper", "enforcer", "stack"];
 
-/// The tables stand between these, where terraform-docs would put them too.
+/// The markers around the tables, which terraform-docs uses too.
 const BEGIN: &str = "<!-- BEGIN_TF_DOCS -->\n";
 const END: &str = "<!-- END_TF_DOCS -->\n";
 
@@ -225,7 +225,7 @@ output "arn" {
     }
 
     #[test]
-    fn tables_replace_what_stands_between_the_marks() {
+    fn tables_replace_the_content_between_the_markers() {
         let page = format!("# Page\n\n{BEGIN}old\n{END}rest\n");
         let rendered = between(&page, "new\n").unwrap();
         assert_eq!(rendered, format!("# Page\n\n{BEGIN}new\n{END}rest\n"));

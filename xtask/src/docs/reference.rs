@@ -55,7 +55,7 @@ fn attributes(
     Ok(())
 }
 
-/// How often a block may stand there.
+/// How often a block may be present.
 fn times(nested: &Nested) -> &'static str {
     match (nested.min_items, nested.max_items) {
         (0, Some(1)) => "at most once",
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_stand_by_how_they_are_given_and_blocks_below() {
+    fn arguments_are_grouped_by_usage_with_blocks_below() {
         let block = json!({
             "attributes": {
                 "name": {"type": "string", "description": "Its name.", "required": true},

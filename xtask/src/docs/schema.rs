@@ -27,7 +27,7 @@ pub(super) enum Subject {
     DataSource(&'static str),
 }
 
-/// A block and what may stand in it.
+/// A block and its contents.
 #[derive(Debug, Deserialize)]
 pub(super) struct Block {
     #[serde(default)]

@@ -148,7 +148,7 @@ impl Play {
             let input = json!({"logGroupName": group(number * 100), "filterName": POLICY});
             self.region().call("DeleteSubscriptionFilter", input)?;
         }
-        // What time it is, whether filters were put, and those that were deleted.
+        // The time, the written filters, and the deleted ones.
         let events = 2 + changed.div_ceil(EVENTS_PER_PAGE);
         let floor = Floor { pages, events, filters: changed, ..none() };
         self.measure("1 %, incremental", plan, 2, &floor)?;

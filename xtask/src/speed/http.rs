@@ -5,14 +5,14 @@ use std::thread;
 
 use anyhow::Context;
 
-/// A request, as far as anybody here wants to know.
+/// The parts of a request that are used here.
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) body: Vec<u8>,
 }
 
-/// An answer of status 200.
+/// A response of status 200.
 #[derive(Default)]
 pub(crate) struct Answer {
     pub(crate) headers: Vec<(&'static str, String)>,

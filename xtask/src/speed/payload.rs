@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_stand_in_the_order_in_which_cloudwatch_logs_writes_them() {
+    fn fields_have_the_order_of_cloudwatch_logs() {
         let payload = Payload::of(1).unwrap();
         let event: serde_json::Value = serde_json::from_slice(&payload.event).unwrap();
         let gzip = STANDARD.decode(event["awslogs"]["data"].as_str().unwrap()).unwrap();

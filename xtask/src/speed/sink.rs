@@ -30,8 +30,7 @@ pub(crate) enum Service {
 pub(crate) enum Admission {
     /// Every line as it is.
     OfAll,
-    /// What rules leave, as a user has them: a pattern for what nobody wants to read, and four
-    /// things that nobody must.
+    /// Typical rules: a pattern that drops noise, and four that redact.
     ByRules,
 }
 
@@ -71,7 +70,7 @@ impl Sink {
         let seen = Arc::new(Mutex::new(HashMap::<_, Seen>::new()));
         let taken = Arc::clone(&seen);
         let address = http::serve(move |request: Request| {
-            // The same requests come again and again: each is looked into once.
+            // Requests repeat: each is parsed once.
             let known = lock(&taken).get(&request.body).cloned();
             let seen = known.or_else(|| Seen::of(service, &request.body).ok())?;
             let answer = Answer { body: seen.answer.clone(), ..Answer::default() };

@@ -25,7 +25,7 @@ pub(crate) struct Recorded {
     pub(crate) messages: Vec<String>,
     /// What went to and fro, without what differs from run to run.
     pub(crate) exchanges: Vec<Exchange>,
-    /// The counts of the destination that tell what became of the events.
+    /// The counts of the destination by outcome.
     pub(crate) counts: Value,
 }
 

@@ -40,7 +40,7 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
         let (certificate, key) = ("no certificate".to_owned(), "no key".to_owned());
         let tls = Some(Tls { certificate, key, clients: None });
         let Err(error) = start(Settings { tls, ..Settings::default() }) else {
-            bail!("it starts with a certificate that is none")
+            bail!("it starts with an invalid certificate")
         };
         let said = format!("{error:#}");
         ensure!(said.contains("failed to load TLS"), "it says {said}");

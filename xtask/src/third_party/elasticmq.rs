@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{Checks, Shipper, content, progress, search};
 
 /// Nothing listens on the port that discards.
-const NOBODY: &str = "http://127.0.0.1:9";
+const NO_SERVER: &str = "http://127.0.0.1:9";
 
 /// A queue, and what an event source mapping with `ReportBatchItemFailures` does with it.
 struct Queue {
@@ -42,7 +42,8 @@ impl Queue {
         Ok(answer["Messages"].as_array().cloned().unwrap_or_default())
     }
 
-    /// Has a function consume messages, and tells the summary's `queue` and how many messages stay.
+    /// Lets a function consume messages; returns the summary's `queue` and the number of remaining
+    /// messages.
     fn consume(&self, function: &Function, messages: &[Value]) -> anyhow::Result<usize> {
         let records: Vec<Value> = messages
             .iter()
@@ -112,7 +113,7 @@ fn outage(shipper: &Shipper, elasticmq: &ElasticMq) -> anyhow::Result<String> {
     let events = content::fill(1);
     let deliveries = content::deliveries(&events)?;
     let delivery = deliveries.first().context("no delivery")?;
-    let down = start(NOBODY)?;
+    let down = start(NO_SERVER)?;
     let summary = match down.invoke(delivery)? {
         Ok(summary) => summary,
         Err(error) => bail!("the shipper failed: {}", error.error),

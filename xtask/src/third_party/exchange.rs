@@ -251,7 +251,7 @@ pub(crate) fn count(invoked: &Invoked, name: &str) -> u64 {
     shipper::count(&invoked.summary, name)
 }
 
-/// The counts are these, and the others that tell what became of an event are 0.
+/// The counts are these, and the other outcomes are 0.
 pub(crate) fn expect(invoked: &Invoked, expected: &[(&str, u64)]) -> anyhow::Result<String> {
     for fate in FATES.into_iter().chain(["possible_duplicates"]) {
         let should = expected.iter().find(|(name, _)| *name == fate).map_or(0, |(_, count)| *count);

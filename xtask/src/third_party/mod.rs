@@ -1,6 +1,6 @@
-//! Third-party servers judge the shipper, the provider and the mock servers of the tests:
-//! `cargo xtask third-party`. A suite builds its server where that is missing, starts it on free
-//! ports of this machine, checks what it is there for, and stops it.
+//! Third-party servers test the shipper, the provider and the mock servers of the tests: `cargo
+//! xtask third-party`. A suite builds its server where that is missing, starts it on free ports of
+//! this machine, checks what it is there for, and stops it.
 
 mod case;
 mod checks;

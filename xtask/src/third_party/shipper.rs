@@ -93,8 +93,8 @@ pub(super) fn deliver_with(function: &Function, delivery: &Value) -> anyhow::Res
 pub(super) const FATES: [&str; 6] =
     ["delivered", "deduplicated", "dropped", "rejected", "stored", "returned_to_source"];
 
-/// Makes sure that every event has one fate, and that Lambda is told of a failure where some are
-/// returned to it; gives how many were received.
+/// Verifies that every event has one outcome, and that the invocation fails if some are returned to
+/// Lambda; returns the number of received events.
 pub(super) fn accounted(Invoked { result, summary }: &Invoked) -> anyhow::Result<u64> {
     let received = count(summary, "received");
     let accounted: u64 = FATES.iter().map(|fate| count(summary, fate)).sum();

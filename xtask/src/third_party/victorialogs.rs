@@ -257,7 +257,8 @@ fn contents(shipper: &Shipper, checks: &mut Checks, way: &Way) -> anyhow::Result
     Ok(())
 }
 
-/// Its `_bulk` is told message and time by a query, and knows neither ids nor an index in the path.
+/// Its `_bulk` takes the names of message and time from the query, and supports neither IDs nor an
+/// index in the path.
 fn elasticsearch(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     let logs = start(&[])?;
     let events = exchange::events(&THREE);

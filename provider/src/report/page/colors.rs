@@ -14,16 +14,16 @@ const LINES: [&str; 1] = ["line"];
 /// The colors on a screen that is light, one that is dark, and on paper.
 fn schemes() -> Vec<BTreeMap<&'static str, &'static str>> {
     let blocks = STYLE.split(":root {").skip(1).map(|rest| rest.split('}').next().unwrap());
-    let colours = blocks.map(|block| {
+    let colors = blocks.map(|block| {
         let lines = block.split(';').filter_map(|line| line.trim().strip_prefix("--"));
         lines.map(|line| line.split_once(": ").unwrap()).collect()
     });
-    colours.collect()
+    colors.collect()
 }
 
 /// <https://www.w3.org/TR/WCAG22/#dfn-relative-luminance>
-fn luminance(colour: &str) -> f64 {
-    let digits = colour.strip_prefix('#').unwrap();
+fn luminance(color: &str) -> f64 {
+    let digits = color.strip_prefix('#').unwrap();
     let part = |at: usize| {
         let value = f64::from(u8::from_str_radix(&digits[at..at + 2], 16).unwrap()) / 255.0;
         if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
@@ -37,16 +37,16 @@ fn contrast(one: &str, other: &str) -> f64 {
 }
 
 #[test]
-fn everything_written_stands_out_from_what_is_behind_it() {
+fn text_has_enough_contrast() {
     let schemes = schemes();
     assert_eq!(schemes.len(), 3);
-    for colours in schemes {
+    for colors in schemes {
         let texts =
-            colours.iter().filter(|(name, _)| !BACKGROUNDS.contains(name) && !LINES.contains(name));
-        for (name, colour) in texts {
+            colors.iter().filter(|(name, _)| !BACKGROUNDS.contains(name) && !LINES.contains(name));
+        for (name, color) in texts {
             for background in BACKGROUNDS {
-                let contrast = contrast(colour, colours[background]);
-                assert!(contrast >= ENOUGH, "{name} {colour} on {background}: {contrast:.2}");
+                let contrast = contrast(color, colors[background]);
+                assert!(contrast >= ENOUGH, "{name} {color} on {background}: {contrast:.2}");
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::value::Value;
 pub enum Presence {
     /// The configuration, always.
     Required,
-    /// The configuration, or nobody.
+    /// The configuration, if any.
     Optional,
     /// The configuration, or else the provider.
     OptionalComputed,

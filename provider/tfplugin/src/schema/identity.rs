@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::kind::Type;
 
-/// The attributes that together tell one object of a resource from all others (Terraform 1.12 and
-/// newer).
+/// The attributes that together identify an object of a resource (Terraform 1.12 and newer).
 #[derive(Clone, Debug)]
 pub struct IdentitySchema {
     version: i64,

@@ -19,7 +19,7 @@ impl<P: Provider> Service<P> {
             let config = description.decode("configuration", request.config)?;
             let block = description.schema.block();
             block.check(&config, WriteOnly::Allowed, &mut diagnostics);
-            entry.behaviour().validate(config, &mut diagnostics);
+            entry.behavior().validate(config, &mut diagnostics);
             Ok(())
         });
         diagnostics.extend(checked.err());
@@ -38,7 +38,7 @@ impl<P: Provider> Service<P> {
             let description = entry.description();
             let config = description.decode("configuration", request.config)?;
             let config = description.schema.block().with_defaults(config);
-            match entry.behaviour().read(&cx, config).await? {
+            match entry.behavior().read(&cx, config).await? {
                 Some(state) => description.encode(state).map(Some),
                 None if cx.has_errors() => Ok(None),
                 None => Err(nothing_read(&name)),

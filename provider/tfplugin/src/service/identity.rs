@@ -50,7 +50,7 @@ impl<P: Provider> Service<P> {
                 return Err(newer("identity", &name, request.version, current));
             } else {
                 let old = parse(&json, "identity")?;
-                let new = entry.behaviour().upgrade_identity(request.version, old)?;
+                let new = entry.behavior().upgrade_identity(request.version, old)?;
                 (new.to_string().into_bytes(), UnknownAttributes::Refuse)
             };
             json::decode(&json, kind, unknown_attributes)

@@ -18,7 +18,7 @@ pub(super) struct Registry<C> {
 /// One resource or data source. Its schema is built when it is first needed, which for most of a
 /// large provider is never.
 pub(super) struct Entry<T: ?Sized> {
-    behaviour: Box<T>,
+    behavior: Box<T>,
     description: OnceLock<Description>,
 }
 
@@ -88,30 +88,30 @@ impl<C> Registry<C> {
 }
 
 impl<T: ?Sized> Entry<T> {
-    fn new(behaviour: Box<T>) -> Self {
-        Self { behaviour, description: OnceLock::new() }
+    fn new(behavior: Box<T>) -> Self {
+        Self { behavior, description: OnceLock::new() }
     }
 
-    pub(super) fn behaviour(&self) -> &T {
-        &self.behaviour
+    pub(super) fn behavior(&self) -> &T {
+        &self.behavior
     }
 }
 
 impl<C> Entry<dyn AnyResource<C>> {
     pub(super) fn description(&self) -> &Description {
         self.description.get_or_init(|| {
-            let identity = self.behaviour.identity_schema().map(|identity| {
+            let identity = self.behavior.identity_schema().map(|identity| {
                 let kind = identity.kind();
                 (identity, kind)
             });
-            Description::new(self.behaviour.schema(), identity)
+            Description::new(self.behavior.schema(), identity)
         })
     }
 }
 
 impl<C> Entry<dyn AnyDataSource<C>> {
     pub(super) fn description(&self) -> &Description {
-        self.description.get_or_init(|| Description::new(self.behaviour.schema(), None))
+        self.description.get_or_init(|| Description::new(self.behavior.schema(), None))
     }
 }
 

@@ -26,7 +26,7 @@ impl<P: Provider> Service<P> {
             let description = entry.description();
             let config = description.decode("configuration", request.config)?;
             description.schema.block().check(&config, write_only, &mut diagnostics);
-            entry.behaviour().validate(config, &mut diagnostics);
+            entry.behavior().validate(config, &mut diagnostics);
             Ok(())
         });
         diagnostics.extend(checked.err());
@@ -53,7 +53,7 @@ impl<P: Provider> Service<P> {
             let prior =
                 description.decode_stored("state", request.current_state, request.private)?;
             let now = match prior {
-                Some(prior) => entry.behaviour().read(&cx, prior).await?,
+                Some(prior) => entry.behavior().read(&cx, prior).await?,
                 None => None,
             };
             let response = match now {
@@ -100,7 +100,7 @@ impl<P: Provider> Service<P> {
             let proposed = description.decode("proposed state", request.proposed_new_state)?;
             if proposed.is_null() {
                 let private = match prior {
-                    Some(prior) => entry.behaviour().plan_destroy(&cx, prior).await?,
+                    Some(prior) => entry.behavior().plan_destroy(&cx, prior).await?,
                     None => request.prior_private,
                 };
                 return Ok(wire::plan_resource_change::Response {
@@ -119,7 +119,7 @@ impl<P: Provider> Service<P> {
                 None if request.prior_private.is_empty() => RawPrior::Nothing,
                 None => RawPrior::Replaced(request.prior_private),
             };
-            let plan = entry.behaviour().plan(&cx, config, prior, proposed).await?;
+            let plan = entry.behavior().plan(&cx, config, prior, proposed).await?;
             let requires_replace = plan.requires_replace.into_iter();
             let Encoded { state, private, identity } = description.encode_outcome(plan.outcome)?;
             Ok(wire::plan_resource_change::Response {
@@ -164,11 +164,11 @@ impl<P: Provider> Service<P> {
             let reached = match (prior, planned) {
                 (Value::Null, None) => None,
                 (prior, None) => {
-                    entry.behaviour().delete(&cx, RawStored { state: prior, private }).await?
+                    entry.behavior().delete(&cx, RawStored { state: prior, private }).await?
                 }
                 (Value::Null, Some(planned)) => {
                     let config = description.decode("configuration", request.config)?;
-                    let created = entry.behaviour().create(&cx, config, planned).await?;
+                    let created = entry.behavior().create(&cx, config, planned).await?;
                     if created.is_none() && !cx.has_errors() {
                         cx.report(nothing_created(&name));
                     }
@@ -176,7 +176,7 @@ impl<P: Provider> Service<P> {
                 }
                 (prior, Some(planned)) => {
                     let config = description.decode("configuration", request.config)?;
-                    Some(entry.behaviour().update(&cx, config, prior, planned).await?)
+                    Some(entry.behavior().update(&cx, config, prior, planned).await?)
                 }
             };
             Ok(match reached {

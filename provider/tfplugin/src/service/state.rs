@@ -27,7 +27,7 @@ impl<P: Provider> Service<P> {
                 return Err(newer("state", &name, request.version, current));
             } else {
                 let old = parse(&json, "state")?;
-                let new = entry.behaviour().upgrade(request.version, old)?;
+                let new = entry.behavior().upgrade(request.version, old)?;
                 (new.to_string().into_bytes(), UnknownAttributes::Refuse)
             };
             let state = json::decode(&json, &description.kind, unknown_attributes)
@@ -64,7 +64,7 @@ impl<P: Provider> Service<P> {
                 ImportId::Id(id) => format!("the ID {id:?}"),
                 ImportId::Identity(_) => "this identity".to_owned(),
             };
-            let found = entry.behaviour().import(&cx, id).await;
+            let found = entry.behavior().import(&cx, id).await;
             if found.is_empty() && !cx.has_errors() {
                 let detail = format!("There is no {name} with {wanted}.");
                 return Err(Diagnostic::error("Nothing to import", detail));
@@ -106,7 +106,7 @@ impl<P: Provider> Service<P> {
                 private: request.source_private,
             };
             let refused = unmovable(&source, &name);
-            match entry.behaviour().move_from(source)? {
+            match entry.behavior().move_from(source)? {
                 Some(moved) => description.encode_outcome(moved),
                 None => Err(refused),
             }

@@ -12,7 +12,7 @@ use crate::client::{Terraform, connect_anonymously};
 use crate::program::{COOKIE, Program, emptied, probe, run};
 
 #[tokio::test]
-async fn terraform_connects_and_shutdown_ends_the_process_without_a_trace() {
+async fn terraform_connects_and_shutdown_ends_the_process_and_removes_the_socket() {
     let terraform = Terraform::new();
     let program = Program::start(&terraform).await;
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
@@ -100,7 +100,7 @@ async fn ctrl_c_is_left_to_terraform_and_sigterm_ends_it() {
 }
 
 #[tokio::test]
-async fn it_does_not_outlive_the_one_who_started_it() {
+async fn it_does_not_outlive_its_parent() {
     let terraform = Terraform::new();
     let mut shell = Command::new("sh");
     // The shell is the parent, and lives until its standard input is closed.

@@ -161,7 +161,7 @@ async fn schemas_and_capabilities_are_returned() {
 }
 
 #[tokio::test]
-async fn what_the_provider_does_not_have_is_answered_too() {
+async fn unknown_resources_and_functions_get_a_diagnostic() {
     let mut probe = Probe::unconfigured(&[]).await;
     let provider = &mut probe.connected.provider;
     let functions = provider.get_functions(wire::get_functions::Request {}).await.unwrap();
@@ -307,7 +307,7 @@ async fn the_plan_of_a_replacement_has_the_private_state() {
 }
 
 #[tokio::test]
-async fn reading_gives_what_is_there_and_null_for_what_is_gone() {
+async fn reading_returns_the_object_or_null_if_it_is_deleted() {
     let mut probe = Probe::start().await;
     let state = thing(&json!({"id": "1"}));
     let read = probe.read(&state).await;
@@ -377,7 +377,7 @@ async fn stop_cancels_a_running_apply() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_in_an_apply_leaves_what_was_there() {
+async fn a_failed_read_in_an_apply_keeps_the_prior_state() {
     let mut probe = Probe::start().await;
     let prior = thing(&json!({"id": "1", "greeting": "hello"}));
     let unreadable = thing(&json!({"id": "1", "greeting": 1}));
@@ -388,7 +388,7 @@ async fn what_cannot_be_read_in_an_apply_leaves_what_was_there() {
 }
 
 #[tokio::test]
-async fn a_panic_is_answered_and_reaches_the_user() {
+async fn a_panic_is_a_diagnostic() {
     let mut probe = Probe::start().await;
     let prior = thing(&json!({"id": "1", "greeting": "hello"}));
     let planned = thing(&json!({"id": "1", "greeting": "hello", "act": "panic"}));

@@ -153,7 +153,7 @@ async fn what_is_there_is_imported() {
 }
 
 #[tokio::test]
-async fn a_wrong_argument_is_shown_where_it_is() {
+async fn an_invalid_argument_is_reported_on_its_path() {
     let workspace = Workspace::notes(&MILK.replace(
         r#""milk"
 "#,
@@ -165,7 +165,7 @@ async fn a_wrong_argument_is_shown_where_it_is() {
     assert!(text.contains(r#"title = "a/b""#), "the line of the configuration: {text}");
 }
 
-/// The calls the probe was given in a run, with the number that each was given to remember.
+/// The calls of the probe in a run, with the number in the private state of each.
 fn calls(text: &str) -> Vec<&str> {
     let calls = text.lines().filter_map(|line| line.split_once("call: "));
     calls.filter_map(|(_, call)| Some(call.split_once(';')?.0)).collect()

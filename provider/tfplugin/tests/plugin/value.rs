@@ -4,8 +4,8 @@ use rmpv::Value;
 use serde_json::Value as Json;
 use tfplugin::proto::tfplugin5::DynamicValue;
 
-/// What stands for an unknown value in the JSON of these tests, followed by the refinement's bytes
-/// in hexadecimal.
+/// Marks an unknown value in the JSON of these tests, followed by the refinement's bytes in
+/// hexadecimal.
 const UNKNOWN: &str = "<unknown>";
 
 pub(crate) fn dynamic(json: &Json) -> Option<DynamicValue> {

@@ -234,7 +234,7 @@ impl Resource for Thing {
     }
 }
 
-/// Tells of a call, and of what is recorded that it is given.
+/// Logs a call and its private state.
 fn called(operation: &str, private: &Writes) {
     tracing::info!("call: {operation} with {};", private.0);
 }

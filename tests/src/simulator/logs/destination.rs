@@ -15,7 +15,7 @@ use super::{FILTER_NAME, TOKEN, nothing, wrong_token};
 const PAGE: u16 = 50;
 const ARN: Text = Text::of(1, usize::MAX);
 
-/// A logical destination: a stream that other accounts may send to.
+/// A CloudWatch Logs destination: a stream that other accounts may send to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Destination {
     pub(in super::super) name: String,
@@ -56,7 +56,7 @@ impl Destination {
         self
     }
 
-    /// Every account of an organisation may send to it, with a role.
+    /// Every account of an organization may send to it, with a role.
     #[must_use]
     pub fn open_to_organization(mut self, id: &str) -> Self {
         self.access_policy = Some(

@@ -126,7 +126,7 @@ pub(super) fn create(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>,
     let class = Class::of(class.as_deref()).unwrap_or(Class::Standard);
     let group = Group {
         class,
-        // A group of this class keeps its lines for a day, whatever anybody wants.
+        // A log group of this class has a fixed retention of a day.
         retention_in_days: (class == Class::Delivery).then_some(1),
         tags: tags.unwrap_or_default(),
         created: Some(now),

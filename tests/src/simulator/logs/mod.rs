@@ -64,7 +64,7 @@ fn is_of_group_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || ".-_/#".contains(c)
 }
 
-/// What a subscription filter and a logical destination may be called.
+/// What a subscription filter and a CloudWatch Logs destination may be called.
 const FILTER_NAME: Text = Text::of(1, 512).matching("[^:*]*", |c| c != ':' && c != '*');
 
 const TOKEN: Text = Text::of(1, 4096);

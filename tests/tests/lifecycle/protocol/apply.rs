@@ -29,9 +29,9 @@ pub(super) struct Apply<'a> {
 /// What is done to one object, after what comes before it in its chain.
 #[derive(Clone, Copy, Debug)]
 enum Leg {
-    Put,
+    Apply,
     /// Beside an object that is there.
-    PutFirst,
+    CreateFirst,
     Delete,
     DeleteDeposed,
 }
@@ -81,7 +81,7 @@ impl Apply<'_> {
         }
         self.log.line(format!("  {leg:?} {}", change.address));
         let result = match leg {
-            Leg::Put | Leg::PutFirst => self.put(change, leg).await,
+            Leg::Apply | Leg::CreateFirst => self.put(change, leg).await,
             Leg::Delete => self.delete(change).await,
             Leg::DeleteDeposed => self.delete_deposed(change).await,
         };
@@ -101,7 +101,7 @@ impl Apply<'_> {
         let Change { address, provider, config, .. } = change;
         let provider = *provider;
         let before = match leg {
-            Leg::PutFirst => None,
+            Leg::CreateFirst => None,
             _ => self.state.borrow().current.get(address).cloned(),
         };
         let again = ToPlan {
@@ -149,7 +149,7 @@ impl Apply<'_> {
                     let Some(object) = object else { return };
                     let object = Object { tainted, ..object };
                     let replaced = state.current.insert(address.clone(), object);
-                    if let (Leg::PutFirst, Some(old)) = (leg, replaced) {
+                    if let (Leg::CreateFirst, Some(old)) = (leg, replaced) {
                         state.deposed.push((address.clone(), old));
                     }
                 });
@@ -170,7 +170,7 @@ impl Apply<'_> {
     async fn delete(&self, change: &Change) -> Result<(), Failed> {
         let Change { address, before, .. } = change;
         let Some(before) = before else { return Ok(()) };
-        // What was planned to be remembered of the new object, where one takes its place.
+        // The planned private state of the new object, if one replaces it.
         let planned = Planned { value: Json::Null, ..change.planned.clone() };
         let left = self.destroy(address, before, &planned).await;
         self.record(|state| match &left {
@@ -244,9 +244,9 @@ impl<'a> Chain<'a> {
     fn of(change: &'a Change) -> Self {
         let legs = match change.action {
             Action::Nothing => vec![],
-            Action::Create | Action::Update => vec![Leg::Put],
-            Action::DeleteThenCreate => vec![Leg::Delete, Leg::Put],
-            Action::CreateThenDelete => vec![Leg::PutFirst, Leg::DeleteDeposed],
+            Action::Create | Action::Update => vec![Leg::Apply],
+            Action::DeleteThenCreate => vec![Leg::Delete, Leg::Apply],
+            Action::CreateThenDelete => vec![Leg::CreateFirst, Leg::DeleteDeposed],
             Action::Delete => vec![Leg::Delete],
             Action::DeleteDeposed => vec![Leg::DeleteDeposed],
         };

@@ -30,7 +30,7 @@ use crate::scene::SIMULATED_ACCOUNT;
 /// The type of every resource here.
 const POLICY: &str = "logagg_policy";
 
-/// Something failed, of which the log tells.
+/// A failure, which is in the log.
 #[derive(Clone, Copy, Debug)]
 struct Failed;
 
@@ -100,7 +100,7 @@ impl<'a> OverProtocol<'a> {
         log: &Log,
     ) -> (Result<(), Failed>, bool, Vec<String>) {
         let mut pace = self.pace(order);
-        if matches!(disturbance, Disturbance::Last(Last::Deletes | Last::Puts))
+        if matches!(disturbance, Disturbance::Last(Last::Deletes | Last::Creates))
             && order == Order::Any
         {
             pace = Pace::All;

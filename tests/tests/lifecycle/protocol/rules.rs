@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 use tfplugin::proto::tfplugin5::schema;
 
-/// What stands for an unknown value, before its refinements.
+/// Marks an unknown value, before its refinements.
 pub(super) const UNKNOWN: &str = "<unknown>";
 
 pub(super) fn is_unknown(value: &Json) -> bool {

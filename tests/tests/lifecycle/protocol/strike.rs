@@ -25,7 +25,7 @@ pub(super) async fn with_last(
 ) -> Result<(), Failed> {
     let waiting = match last {
         Last::Deletes if gated => "DeleteSubscriptionFilter",
-        Last::Puts if gated => "PutSubscriptionFilter",
+        Last::Creates if gated => "PutSubscriptionFilter",
         _ => return work.await,
     };
     let gate = aws.on(waiting).hold();
@@ -100,7 +100,7 @@ impl At<'_> {
                 apply.stopped.set(true);
                 apply.lost.set(self.everything);
                 apply.sessions.kill();
-                // The answers that are waited for never come, which is told when it is dead.
+                // The awaited responses never arrive, which is reported when it has ended.
                 let result = work.await;
                 release();
                 (result, true)

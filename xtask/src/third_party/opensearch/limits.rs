@@ -121,7 +121,7 @@ pub(super) fn check_red_shard(shipper: &Shipper, server: &OpenSearch, checks: &m
             shipped.count("returned_to_source"),
             sent.len()
         );
-        // What was sent must not be there later, when nobody knows of it any more.
+        // Rejected events must not be indexed later.
         server.reset().map_err(|error| anyhow!("removing a red index: {error:#}"))?;
         Ok(format!("{} events", sent.len()))
     });

@@ -75,9 +75,9 @@ fn while_killed(
     });
     restart.map_err(|_| anyhow!("the thread that kills the server panicked"))??;
     let summary = summary.context("shipping while the server is killed")?.summary;
-    let is_told_of = |name| count(&summary, name) > 0;
+    let is_counted = |name| count(&summary, name) > 0;
     ensure!(
-        is_told_of("retries") || is_told_of("returned_to_source"),
+        is_counted("retries") || is_counted("returned_to_source"),
         "the server was killed after the delivery: {summary:#}"
     );
     let now = contents::found(server, INDEX)?.len() as u64;
