@@ -22,6 +22,7 @@ Development tasks of logagg.
   cargo xtask install [--into FOLDER]
                                 install the provider where terraform init finds it, or in a folder of
                                 a filesystem_mirror
+  cargo xtask lines             lines of each crate's source
   cargo xtask outage [HOURS [EVENTS_PER_SECOND [EVENTS_PER_OBJECT [CONCURRENCY]]]]
                                 objects, messages, requests and time to drain of an outage of a
                                 destination, under AWS's quotas
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Faults,
     Figures,
     Install { into: Option<PathBuf> },
+    Lines,
     Outage(Outage),
     Report,
     Scale { sizes: Vec<usize> },
@@ -96,6 +98,7 @@ impl Command {
             ["faults"] => Ok(Self::Faults),
             ["figures"] => Ok(Self::Figures),
             ["install"] => Ok(Self::Install { into }),
+            ["lines"] => Ok(Self::Lines),
             ["outage", ref numbers @ ..] => Ok(Self::Outage(outage(numbers)?)),
             ["report"] => Ok(Self::Report),
             ["scale", ref sizes @ ..] => Ok(Self::Scale { sizes: numbers(sizes)? }),

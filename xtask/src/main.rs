@@ -9,6 +9,7 @@ mod faults;
 mod figures;
 mod install;
 mod kept;
+mod lines;
 mod log;
 mod outage;
 mod process;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Ok(Command::Faults) => faults::run(),
         Ok(Command::Figures) => figures::run(),
         Ok(Command::Install { into }) => install::run(into),
+        Ok(Command::Lines) => lines::run(),
         Ok(Command::Outage(outage)) => outage::run(outage),
         Ok(Command::Report) => report::run(),
         Ok(Command::Scale { sizes }) => scale::run(&sizes),
