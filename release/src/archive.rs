@@ -167,7 +167,10 @@ mod tests {
     fn a_time_outside_of_the_archive_format_is_an_error_that_names_it() {
         for epoch in ["yesterday", "0", "99999999999"] {
             let error = Stamp::from_source_date_epoch(Some(epoch)).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("SOURCE_DATE_EPOCH={epoch} is no time")), "{error}");
+            assert!(
+                error.starts_with(&format!("SOURCE_DATE_EPOCH={epoch} is not a time")),
+                "{error}"
+            );
         }
     }
 }

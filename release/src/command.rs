@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(parse("all"), Err("unexpected argument \"all\"".to_owned()));
         assert_eq!(
             parse("--seal --target a"),
-            Err("nothing else goes along with --seal".to_owned())
+            Err("--seal cannot be combined with other options".to_owned())
         );
     }
 
@@ -185,7 +185,7 @@ mod tests {
         let refused = |target: &str| {
             pack(Path::new("nowhere"), &[target.to_owned()]).unwrap_err().to_string()
         };
-        assert_eq!(refused("sparc"), "nothing is released for the target sparc");
+        assert_eq!(refused("sparc"), "no product is released for the target sparc");
         let missing = PRODUCTS.iter().flat_map(|product| product.targets);
         let installed = compile::installed_targets().unwrap();
         if let Some(target) =
