@@ -46,7 +46,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "undelivered" {
   }
 }
 
-# An object that is overwritten or deleted by mistake can be restored for a week.
+# An object that is overwritten or deleted by accident can be restored for a week.
 resource "aws_s3_bucket_versioning" "undelivered" {
   region = var.region
   bucket = aws_s3_bucket.undelivered.id

@@ -9,6 +9,7 @@ mod scene;
 mod stack;
 mod sts;
 mod wire;
+mod words;
 
 // The side of Terraform, as the protocol's own tests play it.
 #[allow(dead_code, reason = "those tests use more of it")]
@@ -25,6 +26,7 @@ mod account_policy;
 mod accounts;
 mod aws_destinations;
 mod change;
+mod circles;
 mod conflict;
 mod conflicts;
 mod denied;

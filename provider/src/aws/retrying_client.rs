@@ -83,7 +83,7 @@ impl RetryingClient {
             attempts += 1;
             let mut error = match answer {
                 Some(Ok(answer)) => {
-                    tracing::debug!(operation = operation.name(), attempts, "answered");
+                    tracing::debug!(operation = operation.name(), attempts, "responded");
                     return Ok(answer);
                 }
                 Some(Err(error)) => CallError::of(operation, &error, attempts),
@@ -446,7 +446,7 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     })
 }
 
-const PAGE: &str = "an internal error, answered with HTML, which AWS does not do";
+const PAGE: &str = "an HTML page, which AWS does not send";
 
 /// Whether a response is a web page about an internal error: so moto answers to calls that it does
 /// not have. Of AWS's services none answers with a page, and proxies have other statuses.

@@ -599,7 +599,7 @@ mod tests {
         let warning = name_conflicts(&same, &private_state).unwrap();
         assert_eq!(warning.summary, "Filter name already in use on 1 log group");
         let moved = planned(&state, private_state.clone(), |policy| {
-            policy.destination_arn = text(&elsewhere)
+            policy.destination_arn = text(&elsewhere);
         });
         assert_eq!(name_conflicts(&moved, &private_state), None);
     }

@@ -221,7 +221,7 @@ fn path(cx: &Context<Folder>, note: &NoteState) -> Option<PathBuf> {
 fn folder(cx: &Context<Folder>) -> Option<&PathBuf> {
     let folder = cx.client().0.as_ref();
     if folder.is_none() {
-        let detail = "The folder of the notes is not known before another resource is applied.";
+        let detail = "The folder of the notes is unknown before another resource is applied.";
         cx.report(Diagnostic::error("Folder not known yet", detail));
     }
     folder

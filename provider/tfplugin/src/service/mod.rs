@@ -119,7 +119,7 @@ macro_rules! answer {
                 ) -> Result<Response<wire::$module::Response>, Status> {
                     tracing::trace!(procedure = stringify!($procedure), "called");
                     let response = Self::$procedure(self, request.into_inner()).await;
-                    tracing::trace!(procedure = stringify!($procedure), "answered");
+                    tracing::trace!(procedure = stringify!($procedure), "responded");
                     Ok(Response::new(response))
                 }
             )*
