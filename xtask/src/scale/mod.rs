@@ -44,13 +44,13 @@ pub(crate) fn run(sizes: &[usize]) -> anyhow::Result<()> {
     let provider_dir = release::build(&["terraform-provider-logagg"])?;
     println!(
         "simulated AWS, quotas at their defaults, a clock {SPEED} times as fast, or {CALM} where little is to be \
-         done;\na token bucket saves up a real second, so what takes little comes out below its floor\n"
+         done;\na token bucket saves up a real second, so what takes little comes out below its baseline\n"
     );
     for size in sizes {
         println!("{size} log groups");
         println!(
             "  {:<16} {:>10} {:>10} {:>7} {:>9} {:>9}  calls",
-            "", "quota time", "floor", "ratio", "own CPU", "peak"
+            "", "quota time", "baseline", "ratio", "own CPU", "peak"
         );
         Play::begin(&provider_dir, *size)?.all()?;
         println!();
@@ -82,14 +82,14 @@ struct Play {
 
 /// The fewest calls that something takes.
 #[derive(Default)]
-struct Floor {
+struct Baseline {
     pages: usize,
     events: usize,
     filters: usize,
     writes: usize,
 }
 
-impl Floor {
+impl Baseline {
     /// What the quotas make it take. Listing, looking up events, asking for filters and writing
     /// follow one another; the calls of each have a bucket of their own.
     fn seconds(&self) -> f64 {
@@ -121,28 +121,28 @@ impl Play {
         let keep: &[&str] = &["apply", "-no-color", "-auto-approve", "-refresh-only"];
         let switch: &[&str] = &["apply", "-no-color", "-auto-approve", "-refresh=false"];
         let destroy: &[&str] = &["destroy", "-no-color", "-auto-approve"];
-        let none = Floor::default;
+        let none = Baseline::default;
 
         self.configure("full", SPEED)?;
-        self.measure("first plan", plan, 2, &Floor { pages, ..none() })?;
+        self.measure("first plan", plan, 2, &Baseline { pages, ..none() })?;
         // Terraform plans again, then the log groups are listed and read to be written.
-        let floor = Floor { pages: 2 * pages, filters: size, writes: size, ..none() };
-        self.measure("first apply", apply, 0, &floor)?;
-        self.measure("empty plan", plan, 0, &Floor { pages, filters: size, ..none() })?;
+        let baseline = Baseline { pages: 2 * pages, filters: size, writes: size, ..none() };
+        self.measure("first apply", apply, 0, &baseline)?;
+        self.measure("empty plan", plan, 0, &Baseline { pages, filters: size, ..none() })?;
         for number in 0..changed {
             self.region().change_group(&group(number * 100), |group| group.filters.clear());
         }
-        let floor = Floor { pages, filters: size, ..none() };
-        self.measure("1 % drift", plan, 2, &floor)?;
-        let floor = Floor { pages, filters: changed, writes: changed, ..none() };
-        self.measure("mend", apply, 0, &floor)?;
+        let baseline = Baseline { pages, filters: size, ..none() };
+        self.measure("1 % drift", plan, 2, &baseline)?;
+        let baseline = Baseline { pages, filters: changed, writes: changed, ..none() };
+        self.measure("mend", apply, 0, &baseline)?;
 
         self.configure("incremental", SPEED)?;
         let run = self.terraform.run(switch)?;
         ensure!(run.code() == 0, "{run}");
         // CloudTrail is asked what time it is.
-        let floor = Floor { pages, events: 1, filters: size, ..none() };
-        self.measure("full refresh", keep, 0, &floor)?;
+        let baseline = Baseline { pages, events: 1, filters: size, ..none() };
+        self.measure("full refresh", keep, 0, &baseline)?;
         self.configure("incremental", CALM)?;
         for number in 0..changed {
             let input = json!({"logGroupName": group(number * 100), "filterName": POLICY});
@@ -150,21 +150,21 @@ impl Play {
         }
         // The time, the written filters, and the deleted ones.
         let events = 2 + changed.div_ceil(EVENTS_PER_PAGE);
-        let floor = Floor { pages, events, filters: changed, ..none() };
-        self.measure("1 %, incremental", plan, 2, &floor)?;
-        let floor = Floor { pages, filters: changed, writes: changed, ..none() };
-        self.measure("mend", apply, 0, &floor)?;
+        let baseline = Baseline { pages, events, filters: changed, ..none() };
+        self.measure("1 %, incremental", plan, 2, &baseline)?;
+        let baseline = Baseline { pages, filters: changed, writes: changed, ..none() };
+        self.measure("mend", apply, 0, &baseline)?;
         // What was just written is read again, and CloudTrail returns all events since the last
         // refresh.
         let events = 1 + 2 * changed.div_ceil(EVENTS_PER_PAGE);
-        let floor = Floor { pages, events, filters: changed, ..none() };
-        self.measure("then empty", plan, 0, &floor)?;
+        let baseline = Baseline { pages, events, filters: changed, ..none() };
+        self.measure("then empty", plan, 0, &baseline)?;
 
         self.configure("incremental", SPEED)?;
         // A destroy is planned first; then each group is asked while others are written.
-        let floor = Floor { writes: size, ..floor };
+        let baseline = Baseline { writes: size, ..baseline };
         let state = self.terraform.run(&["state", "pull"])?.stdout.len();
-        self.measure("destroy", destroy, 0, &floor)?;
+        self.measure("destroy", destroy, 0, &baseline)?;
         println!("  {:<16} {:.1} kB, {} bytes a group", "state", state as f64 / 1e3, state / size);
         let left =
             self.region().groups().values().filter(|group| !group.filters.is_empty()).count();
@@ -186,7 +186,7 @@ impl Play {
         what: &str,
         arguments: &[&str],
         code: i32,
-        floor: &Floor,
+        baseline: &Baseline,
     ) -> anyhow::Result<()> {
         self.aws.forget_calls();
         let watch = Watch::begin(&self.terraform);
@@ -198,8 +198,8 @@ impl Play {
         println!(
             "  {what:<16} {:>8.0} s {:>8.0} s {:>7.2} {:>7.2} s {:>6.0} MB  {}",
             quota_time,
-            floor.seconds(),
-            quota_time / floor.seconds(),
+            baseline.seconds(),
+            quota_time / baseline.seconds(),
             seen.cpu.as_secs_f64(),
             seen.peak_bytes as f64 / 1e6,
             calls(&counts)

@@ -1,7 +1,7 @@
 //! What the shipper costs, beside the least that any shipper can cost: the release build behind a
-//! runtime API, sending to a log service on this machine, and the floor in the same run.
+//! runtime API, sending to a destination on this machine, and the baseline in the same run.
 
-mod floor;
+mod baseline;
 mod function;
 mod http;
 mod payload;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 use crate::release;
-use floor::Floor;
+use baseline::Baseline;
 use function::Function;
 use payload::Payload;
 use sink::{Admission, Service, Sink};
@@ -40,13 +40,13 @@ const GZIP_LEVEL: u32 = 1;
 /// The programs that are measured.
 struct Programs {
     shipper: PathBuf,
-    floor: PathBuf,
+    baseline: PathBuf,
     idle: PathBuf,
 }
 
 /// Builds what is released and prints what it costs.
 pub(crate) fn run() -> anyhow::Result<()> {
-    let release = release::build(&["logagg-shipper", "logagg-floor"])?;
+    let release = release::build(&["logagg-shipper", "logagg-baseline"])?;
     // The very file that a linker has just written starts more slowly than its copy, which is what
     // is installed anywhere.
     let folder = tempfile::tempdir().context("creating a folder")?;
@@ -55,8 +55,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
         std::fs::copy(release.join(name), &copy).with_context(|| format!("copying {name}"))?;
         Ok(copy)
     };
-    let programs =
-        Programs { shipper: copied("bootstrap")?, floor: copied("floor")?, idle: copied("idle")? };
+    let programs = Programs {
+        shipper: copied("bootstrap")?,
+        baseline: copied("baseline")?,
+        idle: copied("idle")?,
+    };
     println!(
         "medians of {} rounds in {PROCESSES} processes, {STARTS} starts; ratios are medians of each \
          round's\n",
@@ -94,7 +97,7 @@ fn starts(programs: &Programs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One size of event to one log service, by shipper, floor and idle function in turn.
+/// One size of event to one destination, by shipper, baseline and idle function in turn.
 fn invocations(
     programs: &Programs,
     service: Service,
@@ -117,16 +120,16 @@ fn invocations(
             ensure!(!requests.is_empty(), "nothing was sent");
             bodies = write_bodies(folder.path(), &requests)?;
         }
-        let mut floor = Floor::start(&programs.floor, &event, GZIP_LEVEL, &bodies)?;
-        floor.work()?;
+        let mut baseline = Baseline::start(&programs.baseline, &event, GZIP_LEVEL, &bodies)?;
+        baseline.work()?;
         for round in 0..WARMING + ROUNDS {
             let times =
-                [shipper.invoke(&payload.event)?, floor.work()?, idle.invoke(&payload.event)?];
+                [shipper.invoke(&payload.event)?, baseline.work()?, idle.invoke(&payload.event)?];
             if round >= WARMING {
                 costs.iter_mut().zip(times).for_each(|(cost, time)| cost.times.push(time));
             }
         }
-        let peaks = [shipper.peak_bytes()?, floor.peak_bytes()?, idle.peak_bytes()?];
+        let peaks = [shipper.peak_bytes()?, baseline.peak_bytes()?, idle.peak_bytes()?];
         for (cost, peak_bytes) in costs.iter_mut().zip(peaks) {
             cost.peak_bytes = cost.peak_bytes.max(peak_bytes);
         }
@@ -150,9 +153,9 @@ fn invocations(
     println!("                        CPU    events/s       MB/s       peak");
     let [ours, least, nothing] = &costs;
     row("shipper", payload, ours);
-    row("floor", payload, least);
+    row("baseline", payload, least);
     row("idle function", payload, nothing);
-    println!("  ratio to floor {:>9.2}\n", median_ratio(&ours.times, &least.times));
+    println!("  ratio to baseline {:>6.2}\n", median_ratio(&ours.times, &least.times));
     Ok(())
 }
 

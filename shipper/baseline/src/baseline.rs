@@ -2,7 +2,7 @@
 //! inflate, one pass over the JSON that finds every message, and deflate of the bytes that the
 //! shipper sends.
 //!
-//! `floor EVENT LEVEL BODY...` reads everything, then does the work once for every line on standard
+//! `baseline EVENT LEVEL BODY...` reads everything, then does the work once for every line on standard
 //! input and writes a line, until the input ends.
 
 #![allow(clippy::print_stdout, reason = "this program talks to the one that measures it")]
@@ -17,7 +17,7 @@ use libdeflater::{Crc, Decompressor};
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [event, level, bodies @ ..] = &arguments[..] else {
-        anyhow::bail!("floor EVENT LEVEL BODY...");
+        anyhow::bail!("baseline EVENT LEVEL BODY...");
     };
     let event = std::fs::read(event).with_context(|| event.clone())?;
     let level = Compression::new(level.parse().context("reading the level")?);

@@ -9,13 +9,13 @@ use super::function::settled_cpu_time;
 use crate::process;
 
 /// The program that does what no shipper can do without.
-pub(crate) struct Floor {
+pub(crate) struct Baseline {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
-impl Floor {
+impl Baseline {
     /// Starts it for an event in a file and what the shipper made of it, in files too.
     pub(crate) fn start(
         program: &Path,
@@ -31,17 +31,17 @@ impl Floor {
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
-        let input = child.stdin.take().context("talking to the floor")?;
-        let output = BufReader::new(child.stdout.take().context("talking to the floor")?);
-        let mut floor = Self { child, input, output };
-        floor.read()?;
-        Ok(floor)
+        let input = child.stdin.take().context("talking to the baseline")?;
+        let output = BufReader::new(child.stdout.take().context("talking to the baseline")?);
+        let mut baseline = Self { child, input, output };
+        baseline.read()?;
+        Ok(baseline)
     }
 
     /// Runs it once and returns its CPU time.
     pub(crate) fn work(&mut self) -> anyhow::Result<Duration> {
         let before = settled_cpu_time(self.child.id())?;
-        self.input.write_all(b"\n").context("talking to the floor")?;
+        self.input.write_all(b"\n").context("talking to the baseline")?;
         self.read()?;
         Ok(settled_cpu_time(self.child.id())? - before)
     }
@@ -53,13 +53,13 @@ impl Floor {
 
     fn read(&mut self) -> anyhow::Result<()> {
         let mut line = String::new();
-        self.output.read_line(&mut line).context("reading what the floor says")?;
-        ensure!(!line.is_empty(), "the floor has ended");
+        self.output.read_line(&mut line).context("reading what the baseline says")?;
+        ensure!(!line.is_empty(), "the baseline has ended");
         Ok(())
     }
 }
 
-impl Drop for Floor {
+impl Drop for Baseline {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
