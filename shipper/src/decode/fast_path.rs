@@ -6,7 +6,8 @@ use std::borrow::Cow;
 
 use simdutf8::basic::from_utf8;
 
-use super::{Delivery, EventTime, LogEvent, MessageType, Text, buffer_pool};
+use super::buffer_pool;
+use super::delivery::{Delivery, EventTime, LogEvent, MessageType, Text};
 use crate::escape::{BLOCK, is_special, plain, specials};
 use crate::fast_path::{once, plain_text};
 

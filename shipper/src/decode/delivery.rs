@@ -1,0 +1,142 @@
+//! A delivery of CloudWatch Logs and its log events.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use memchr::memmem;
+use serde::de::{Deserializer, Visitor};
+use serde::{Deserialize, Serialize};
+
+/// A delivery of CloudWatch Logs.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery<'a> {
+    /// Log events, or a test message.
+    pub message_type: MessageType,
+    /// The account of the log group.
+    #[serde(borrow, default)]
+    pub owner: Cow<'a, str>,
+    /// The log group's name.
+    #[serde(borrow, default)]
+    pub log_group: Cow<'a, str>,
+    /// The log stream's name.
+    #[serde(borrow, default)]
+    pub log_stream: Cow<'a, str>,
+    /// The log events, in the order of CloudWatch Logs.
+    #[serde(borrow, default)]
+    pub log_events: Vec<LogEvent<'a>>,
+}
+
+/// The type of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub enum MessageType {
+    /// Log events.
+    #[serde(rename = "DATA_MESSAGE")]
+    Data,
+    /// A test of the destination, without log events.
+    #[serde(rename = "CONTROL_MESSAGE")]
+    Control,
+}
+
+/// One log event.
+#[derive(Debug, PartialEq, Deserialize)]
+pub struct LogEvent<'a> {
+    /// The id assigned by CloudWatch Logs, the same for every delivery.
+    #[serde(borrow)]
+    pub id: Cow<'a, str>,
+    /// When the log event was written.
+    pub timestamp: EventTime,
+    /// The message.
+    #[serde(borrow)]
+    pub message: Text<'a>,
+    /// The message as a JSON string without quotes, if it can be copied into other JSON unchanged.
+    #[serde(skip)]
+    pub escaped: Option<&'a str>,
+}
+
+/// Milliseconds since 1970, limited to the years that RFC 3339 can express (up to 9999). Times out
+/// of range are clamped, so that one of them does not make the whole event undecodable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(from = "f64")]
+pub struct EventTime(pub(super) u64);
+
+impl EventTime {
+    /// The last millisecond of the year 9999.
+    pub(super) const LAST: Self = Self(253_402_300_799_999);
+
+    /// The same time as a [`SystemTime`].
+    pub fn system_time(self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.0)
+    }
+}
+
+impl From<u64> for EventTime {
+    fn from(millis: u64) -> Self {
+        Self(millis).min(Self::LAST)
+    }
+}
+
+impl From<f64> for EventTime {
+    /// All values in range have an exact float; negative values become 0.
+    fn from(millis: f64) -> Self {
+        Self::from(millis as u64)
+    }
+}
+
+/// A string that may contain an escaped lone surrogate, which is JSON but not Unicode. The
+/// surrogate is replaced by U+FFFD and `null` by an empty string, so that one such log event does
+/// not make the whole event undecodable.
+#[derive(Debug, PartialEq)]
+pub struct Text<'a>(pub Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Option::<Characters<'a>>::deserialize(deserializer)?;
+        Ok(Self(text.map(|text| text.0).unwrap_or_default()))
+    }
+}
+
+/// Bytes as a string, with U+FFFD in place of invalid sequences.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    // A lone surrogate has three bytes, which would become three replacement characters.
+    let mut bytes = bytes.to_vec();
+    let halves = memmem::find_iter(&bytes, &[0xed]).collect::<Vec<_>>();
+    for half in halves {
+        if let Some(half @ [_, 0xa0..=0xbf, 0x80..=0xbf]) = bytes.get_mut(half..half + 3) {
+            half.copy_from_slice("\u{FFFD}".as_bytes());
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A string that is not null.
+struct Characters<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Characters<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CharactersVisitor;
+
+        impl<'de> Visitor<'de> for CharactersVisitor {
+            type Value = Characters<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Characters(lossy(bytes)))
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Characters(Cow::Owned(lossy(bytes).into_owned())))
+            }
+        }
+
+        // serde_json returns strings as bytes without rejecting lone surrogates.
+        deserializer.deserialize_bytes(CharactersVisitor)
+    }
+}
