@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Secret;
 use super::arn::{SecretArn, SecretStore};
+use super::value::Secret;
 use crate::aws::{Aws, AwsError, Service, retry_until};
 
 /// The timeout of a call.
