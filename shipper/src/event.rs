@@ -5,94 +5,27 @@
 //! Errors never contain the content of an event.
 
 mod batch;
+mod error;
+mod field_names;
+mod json_string;
+mod lambda_event;
 mod on_failure_record;
 mod replay;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use memchr::memchr2;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-pub use batch::{Message, ObjectPointer, StreamRecord};
+pub use error::EventError;
+pub use lambda_event::{Event, Message, ObjectPointer, StreamRecord};
 pub use on_failure_record::unqualified;
 pub use replay::ReplayRequest;
 pub(crate) use replay::parse_time;
 
-/// An event.
-#[derive(Debug, PartialEq)]
-pub enum Event<'a> {
-    /// A delivery of a subscription filter: `{"awslogs": {"data": "…"}}`.
-    Subscription {
-        /// Base64 of gzip of JSON.
-        data: Cow<'a, str>,
-    },
-    /// Records of a Kinesis stream that CloudWatch Logs writes to.
-    Kinesis(Vec<StreamRecord<'a>>),
-    /// Messages of an SQS queue, with pointers to stored events or on-failure records of Lambda.
-    Queue(Vec<Message<'a>>),
-    /// An S3 notification about objects.
-    Notification(Vec<ObjectPointer<'a>>),
-    /// The test event of S3 notifications.
-    NotificationTest,
-    /// An on-failure record of Lambda about an invocation that failed.
-    OnFailure {
-        /// The event of that invocation.
-        event: Cow<'a, str>,
-        /// The function.
-        function_arn: Option<Cow<'a, str>>,
-    },
-    /// A replay of stored events, requested by an operator, or their number, requested by a
-    /// schedule.
-    Replay(ReplayRequest),
-}
-
-/// Why an event was not accepted.
-#[derive(Debug, PartialEq, thiserror::Error)]
-pub enum EventError {
-    /// The event has no marker field.
-    #[error(
-        "unknown event: expected the field \"awslogs\" (a CloudWatch Logs subscription filter), \
-         \"Records\" of Kinesis or SQS, or a schedule's event, found {0}; remove the trigger \
-         that sends it"
-    )]
-    UnknownKind(String),
-    /// The marker field does not have the shape that CloudWatch Logs sends.
-    #[error(
-        "cannot read the field \"awslogs\" of the event: expected {{\"data\": \"…\"}} as CloudWatch \
-         Logs sends it"
-    )]
-    Malformed,
-    /// The records of a batch do not have the shape that the service sends.
-    #[error(
-        "cannot read the field \"Records\" of the event: expected records as {0} sends them to a \
-         function"
-    )]
-    MalformedRecords(&'static str),
-    /// A replay request has unknown fields.
-    #[error(
-        "invalid replay request: expected only \"destination\", \"from\", \"to\" (a time such as \
-         \"2026-11-29T10:00:00Z\"), \"dry_run\" and \"after\""
-    )]
-    MalformedReplay,
-    /// S3 invokes the function directly.
-    #[error(
-        "S3 must not invoke the function directly: send its notifications to an SQS queue, and \
-         map the queue to the function"
-    )]
-    NotificationOutsideQueue,
-    /// The record does not contain the event.
-    #[error(
-        "cannot read Lambda's on-failure record: it contains no event; for a Kinesis stream use \
-         S3 as the on-failure destination, the only one that receives the records"
-    )]
-    RecordWithoutEvent,
-    /// The record is from another function.
-    #[error("Lambda's on-failure record is from another function")]
-    ForeignRecord,
-}
+use field_names::{keys, seen};
+use json_string::text;
 
 /// Determines the kind of `raw`.
 pub fn parse(raw: &str) -> Result<Event<'_>, EventError> {
@@ -168,45 +101,6 @@ struct Envelope<'a> {
 struct AwsLogs<'a> {
     #[serde(borrow)]
     data: Cow<'a, str>,
-}
-
-/// A string value.
-fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-    serde_json::from_str::<Text<'_>>(value.get()).ok().map(|text| text.0)
-}
-
-fn keys(raw: &str) -> Option<BTreeMap<String, IgnoredAny>> {
-    serde_json::from_str(raw).ok()
-}
-
-/// The field names of an event, limited in number and characters: names are untrusted, and a name
-/// that looks like content is shown as `?`.
-fn seen(raw: &str) -> String {
-    const MOST_KEYS: usize = 10;
-
-    let Some(keys) = keys(raw) else {
-        return "something that is not a JSON object".to_owned();
-    };
-    if keys.is_empty() {
-        return "an empty object".to_owned();
-    }
-    let names: Vec<&str> = keys.keys().take(MOST_KEYS).map(|key| harmless(key)).collect();
-    let more = keys.len().saturating_sub(MOST_KEYS);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("the fields {}{more}", names.join(", "))
-}
-
-/// An untrusted word, or `?` if it looks like content.
-fn harmless(word: &str) -> &str {
-    const LONGEST: usize = 40;
-
-    let harmless = !word.is_empty()
-        && word.len() <= LONGEST
-        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte));
-    if harmless { word } else { "?" }
 }
 
 #[cfg(test)]

@@ -7,53 +7,10 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Event, EventError, harmless};
+use super::error::EventError;
+use super::field_names::harmless;
+use super::lambda_event::{Event, Message, ObjectPointer, StreamRecord};
 use crate::undelivered::object_key;
-
-/// A record of a Kinesis stream.
-#[derive(Debug, PartialEq)]
-pub struct StreamRecord<'a> {
-    /// Its identifier in the response to Lambda.
-    pub sequence_number: Cow<'a, str>,
-    /// Base64 of the gzip-compressed JSON that CloudWatch Logs wrote.
-    pub data: Cow<'a, str>,
-    /// When it arrived in the stream.
-    pub arrived: SystemTime,
-}
-
-/// A message of an SQS queue.
-#[derive(Debug, PartialEq)]
-pub struct Message<'a> {
-    /// Its identifier in the response to Lambda.
-    pub id: Cow<'a, str>,
-    /// Its identifier for calls of SQS.
-    pub receipt_handle: Option<Cow<'a, str>>,
-    /// How many times it was received, including this one.
-    pub receive_count: u32,
-    /// The ARN of its queue.
-    pub queue_arn: Option<Cow<'a, str>>,
-    /// Its body.
-    pub body: Cow<'a, str>,
-}
-
-impl Message<'_> {
-    /// Region, account and name of its queue.
-    pub fn queue(&self) -> Option<(&str, &str, &str)> {
-        let mut parts = self.queue_arn.as_deref()?.splitn(6, ':').skip(3);
-        Some((parts.next()?, parts.next()?, parts.next()?))
-    }
-}
-
-/// An object in an S3 notification.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ObjectPointer<'a> {
-    /// Its bucket's name.
-    pub bucket: Cow<'a, str>,
-    /// Its key; `None` if its encoding is invalid.
-    pub key: Option<String>,
-    /// Its size in bytes.
-    pub bytes: u64,
-}
 
 /// Parses `Records`, which all have the same source.
 pub(super) fn parse(records: &str) -> Result<Event<'_>, EventError> {

@@ -9,7 +9,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Event, EventError, text};
+use super::error::EventError;
+use super::json_string::text;
+use super::lambda_event::Event;
 
 /// Extracts the event: `requestPayload` of an asynchronous invocation, or `payload` of a batch of a
 /// stream, which is a string.

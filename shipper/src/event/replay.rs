@@ -7,7 +7,7 @@ use aws_smithy_types::date_time::Format;
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
-use super::EventError;
+use super::error::EventError;
 
 /// Which stored events to replay or count.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
