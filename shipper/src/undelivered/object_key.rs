@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use percent_encoding::percent_decode_str;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::rfc3339;
+use super::rfc3339::rfc3339;
 use crate::decode;
 use crate::record::Record;
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{LONGEST_ATTEMPT, schedule};
+use super::schedule;
+use super::storage::LONGEST_ATTEMPT;
 use crate::aws::{Aws, AwsError, Problem, Service, retry_until};
 use crate::event::Message;
 

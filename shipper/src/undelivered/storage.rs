@@ -1,15 +1,17 @@
 //! The bucket for undelivered events and dead letters.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
 
-use super::LONGEST_ATTEMPT;
 use super::object_key::{Folder, ObjectName};
 use super::stored_event::{self, StoredEvent, Undecodable};
 use crate::aws::{Aws, AwsError, Bucket, Listing, Problem, retry_until};
 use crate::destination::{Ambiguity, ReasonCode};
+
+/// The timeout of an attempt.
+pub(super) const LONGEST_ATTEMPT: Duration = Duration::from_secs(5);
 
 /// A bucket, and the prefix of stored events.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,7 +13,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::rfc3339;
+use super::rfc3339::rfc3339;
 use crate::destination::ReasonCode;
 use crate::log_source::LogSource;
 use crate::record::Record;
@@ -168,6 +168,31 @@ impl Serialize for LogEvents<'_> {
             message: record.message,
         }))
     }
+}
+
+/// Groups records by event: the records, each once, and the reasons.
+pub(crate) fn by_event<'r>(
+    destination: &'r str,
+    records: impl Iterator<Item = (&'r Record<'r>, &'r ReasonCode)>,
+) -> BTreeMap<usize, StoredEvent<'r>> {
+    let mut events: BTreeMap<usize, StoredEvent<'r>> = BTreeMap::new();
+    for (record, reason) in records {
+        let stored = events.entry(record.log_source.event).or_insert_with(|| StoredEvent {
+            destination,
+            log_source: record.log_source,
+            records: Vec::new(),
+            reasons: BTreeMap::new(),
+        });
+        *stored.reasons.entry(reason.as_str()).or_default() += 1;
+        stored.records.push(record);
+    }
+    for stored in events.values_mut() {
+        // The parts of a record are stored as the whole record, which is split again. All records
+        // of an event are in one slice, in order.
+        stored.records.sort_by_key(|record| std::ptr::from_ref(*record).addr());
+        stored.records.dedup_by_key(|record| std::ptr::from_ref(*record).addr());
+    }
+    events
 }
 
 #[cfg(test)]
