@@ -1,7 +1,9 @@
 //! Log events of the function, with the columns that Lambda's runtimes add.
 
 use super::head::Head;
-use super::{Level, Line, color, is_request_id, is_timestamp, json, looks_like_failure};
+use super::request_id::is_request_id;
+use super::timestamp::is_timestamp;
+use super::{Level, Line, color, json, looks_like_failure};
 
 /// Parses a log event of the function. The message after the columns is the function's: it may
 /// contain tabs and line breaks, and is never split.

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use super::{Level, REQUEST_ID_BYTES, color, is_request_id};
+use super::request_id::{REQUEST_ID_BYTES, is_request_id};
+use super::{Level, color};
 
 /// The parsed head. Without a level it is not a head, and is ignored.
 #[derive(Debug, Default, PartialEq)]

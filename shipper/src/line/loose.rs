@@ -1,7 +1,7 @@
 //! Almost-JSON objects: with `NaN`, unescaped line breaks, a trailing comma, or truncated. Their
 //! fields are parsed as far as possible.
 
-use super::json::{Fields, Meaning};
+use super::json_fields::{Fields, Meaning};
 
 /// Parses the fields of an almost-JSON object, up to the first error.
 pub(super) fn fields(text: &str) -> Fields<'_> {

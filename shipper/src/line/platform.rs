@@ -2,7 +2,9 @@
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html>
 
-use super::{Kind, Level, Line, REQUEST_ID_BYTES, Report, is_request_id, is_timestamp};
+use super::request_id::{REQUEST_ID_BYTES, is_request_id};
+use super::timestamp::is_timestamp;
+use super::{Kind, Level, Line, Report};
 
 /// Parses a platform log event; `None` for any other. The whole form must match, so that an
 /// application may log "START something".

@@ -4,6 +4,8 @@
 use proptest::prelude::*;
 
 use super::Level::{Debug, Error, Fatal, Info, Trace, Warn};
+use super::request_id::is_request_id;
+use super::timestamp::is_timestamp;
 use super::*;
 
 const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";

@@ -1,0 +1,24 @@
+//! The fields that are found in a log event.
+
+use std::borrow::Cow;
+
+use super::kind::Kind;
+use super::level::Level;
+use super::report::Report;
+
+/// A parsed log event.
+#[derive(Debug, Default, PartialEq)]
+pub struct Line<'a> {
+    /// Its kind.
+    pub kind: Kind,
+    /// The request that it belongs to.
+    pub request_id: Option<Cow<'a, str>>,
+    /// Whether the request id is inferred from the surrounding log events.
+    pub request_id_is_inferred: bool,
+    /// Its level, if it has one.
+    pub level: Option<Level>,
+    /// The metrics of a REPORT.
+    pub report: Option<Box<Report<'a>>>,
+    /// The JSON object of the message, as written.
+    pub json: Option<&'a str>,
+}
