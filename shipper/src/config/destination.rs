@@ -1,7 +1,6 @@
 //! The destination types and their common fields.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -9,9 +8,10 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::DestinationConfig;
+use super::destination_config::DestinationConfig;
 use super::headers::Headers;
-use super::schema::{FieldError, by_type, size};
+use super::schema::{FieldError, by_type, size, within};
+use super::sending::Sending;
 use super::{
     datadog, elasticsearch, firehose, honeycomb, http, kinesis, loggly, logzio, loki, newrelic,
     otlp, s3, splunk_hec, sumologic,
@@ -105,33 +105,6 @@ pub(super) enum Oversized {
     Truncate,
     Reject,
     DeadLetter,
-}
-
-/// How many log events a stream's record contains.
-#[derive(Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum EventsPerRecord {
-    #[default]
-    One,
-    Many,
-}
-
-impl From<EventsPerRecord> for crate::destination::EventsPerRecord {
-    fn from(events: EventsPerRecord) -> Self {
-        match events {
-            EventsPerRecord::One => Self::One,
-            EventsPerRecord::Many => Self::Many,
-        }
-    }
-}
-
-/// Whether something is sent.
-#[derive(Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Sending {
-    #[default]
-    Send,
-    Omit,
 }
 
 fn of_type(schema: &mut Schema) {
@@ -260,24 +233,6 @@ impl From<Oversized> for delivery::Oversized {
             Oversized::Reject => Self::Reject,
             Oversized::DeadLetter => Self::DeadLetter,
         }
-    }
-}
-
-/// A number of bytes that another setting bounds; defaults to `by_default` or the bound.
-pub(super) fn within(
-    field: &str,
-    bytes: Option<usize>,
-    allowed: RangeInclusive<usize>,
-    by_default: usize,
-) -> Result<usize, FieldError> {
-    let (least, most) = allowed.into_inner();
-    match bytes {
-        None => Ok(by_default.min(most)),
-        Some(bytes) if bytes <= most => Ok(bytes),
-        Some(bytes) => Err(FieldError::new(
-            field,
-            format!("invalid value {bytes}: must be between {least} and {most}"),
-        )),
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::arn::{FIREHOSE, region_and_name};
-use super::destination::EventsPerRecord;
+use super::events_per_record::EventsPerRecord;
 use super::schema::FieldError;
 use super::url::{HttpUrl, url_of_service};
 use crate::aws::Service;

@@ -5,9 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth::Auth;
-use super::destination::within;
 use super::headers::authorization;
-use super::schema::{FieldError, size};
+use super::schema::{FieldError, size, within};
 use super::url::HttpUrlWithQuery;
 use crate::destination::http::{self, DEFAULT_RECORD_BYTES, DEFAULT_REQUEST_BYTES, Http};
 use crate::destination::{Destination, Encoding, Limits};

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::auth::{Auth, NOT_PRINTABLE, PRINTABLE, header};
-use super::destination::{Sending, within};
-use super::schema::{FieldError, names_like, never, size};
+use super::schema::{FieldError, names_like, never, size, within};
+use super::sending::Sending;
 use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::loki::{

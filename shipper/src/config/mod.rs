@@ -9,7 +9,9 @@ mod arn;
 mod auth;
 mod datadog;
 mod destination;
+mod destination_config;
 mod elasticsearch;
+mod events_per_record;
 mod firehose;
 mod headers;
 mod honeycomb;
@@ -25,6 +27,7 @@ mod processing;
 mod risks;
 mod s3;
 pub(crate) mod schema;
+mod sending;
 mod source;
 mod splunk_hec;
 mod sumologic;
@@ -42,17 +45,16 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::delivery::{JsonFields, Oversized};
-use crate::destination::{Deduplication, Destination};
+use crate::destination::Deduplication;
 use crate::processing::Processing;
 use crate::secret::{SecretArn, Secrets};
 use crate::undelivered::Undelivered;
 pub use destination::TYPES;
+pub use destination_config::DestinationConfig;
+use risks::MEBIBYTE;
 pub use risks::Risk;
 use schema::{FieldError, FieldPath, Validator, number};
 pub use source::{Source, SourceError, VARIABLE};
-
-const MEBIBYTE: u64 = 1024 * 1024;
 
 /// The configuration of the shipper.
 pub struct Config {
@@ -88,22 +90,6 @@ pub enum BatchFailures {
     Report,
     /// An error for the whole batch, which is required without that setting.
     Fail,
-}
-
-/// A destination and its delivery settings.
-pub struct DestinationConfig {
-    /// The destination.
-    pub destination: Box<dyn Destination>,
-    /// How records are handled that exceed the size limit.
-    pub oversized: Oversized,
-    /// Whether the fields of JSON messages are sent.
-    pub json_fields: JsonFields,
-    /// The maximum number of concurrent requests.
-    pub max_in_flight: usize,
-    /// The size limit of an encoded record, if it is below the destination's.
-    pub max_record_bytes: Option<usize>,
-    /// The age limit of a record, if it is not the destination's.
-    pub max_age: Option<Duration>,
 }
 
 /// A document that is validated as far as possible without the secrets whose ARNs it contains.
@@ -542,6 +528,7 @@ impl fmt::Display for ConfigError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::{JsonFields, Oversized};
     use crate::secret::Secret;
 
     const GOOD: &str = r#"{"destinations":{"search":{"type":"elasticsearch","url":"http://127.0.0.1:9200","index":"logs"}}}"#;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::MEBIBYTE;
+pub(super) const MEBIBYTE: u64 = 1024 * 1024;
 
 /// The shipper's memory without any event.
 const MEMORY_BESIDE_EVENT_BYTES: u64 = 48 * MEBIBYTE;

@@ -5,6 +5,7 @@
 //! error.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use boon::{
     CompileError, Compiler, ErrorKind, Format, InstanceToken, SchemaIndex, Schemas, Type,
@@ -521,5 +522,23 @@ fn kind(value: &Value) -> &'static str {
         Value::String(_) => "a string",
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
+    }
+}
+
+/// A number of bytes that another setting bounds; defaults to `by_default` or the bound.
+pub(super) fn within(
+    field: &str,
+    bytes: Option<usize>,
+    allowed: RangeInclusive<usize>,
+    by_default: usize,
+) -> Result<usize, FieldError> {
+    let (least, most) = allowed.into_inner();
+    match bytes {
+        None => Ok(by_default.min(most)),
+        Some(bytes) if bytes <= most => Ok(bytes),
+        Some(bytes) => Err(FieldError::new(
+            field,
+            format!("invalid value {bytes}: must be between {least} and {most}"),
+        )),
     }
 }

@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::auth::Token;
-use super::destination::within;
-use super::schema::{FieldError, size};
+use super::schema::{FieldError, size, within};
 use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::splunk_hec::{self, MAX_REQUEST_BYTES, Naming, SplunkHec};
