@@ -21,7 +21,7 @@ impl DocumentId {
             Extent::Part { number, .. } => number,
             Extent::Whole | Extent::Truncated { .. } => 0,
         };
-        let log_sources = log_source.common.key.get_or_init(|| {
+        let log_sources = log_source.shared_fields.key.get_or_init(|| {
             let mut text = Vec::new();
             for name in [log_source.owner, log_source.group, log_source.stream] {
                 // The length prefix separates the strings unambiguously.

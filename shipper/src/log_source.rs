@@ -1,6 +1,6 @@
 //! The source of a log event: account, log group, log stream, and the function.
 
-use crate::destination::CommonCell;
+use crate::destination::SharedFields;
 
 /// What all records of one event share.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct LogSource<'a> {
     /// The function's version, if the log stream's name contains it.
     pub version: Option<&'a str>,
     /// The encoded form of the shared fields.
-    pub(crate) common: CommonCell,
+    pub(crate) shared_fields: SharedFields,
     /// The index of the event within the invocation.
     pub event: usize,
 }
@@ -35,7 +35,7 @@ impl<'a> LogSource<'a> {
             stream,
             function: in_stream.or_else(|| function_of_group(group)),
             version,
-            common: CommonCell::default(),
+            shared_fields: SharedFields::default(),
             event: 0,
         }
     }

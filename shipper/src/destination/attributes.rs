@@ -66,7 +66,7 @@ pub(super) fn of_log_source<'v>(
 
 /// The attributes of a log source as members of a JSON object: `"name":"value",…`.
 pub(super) fn json_of_log_source<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
-    log_source.common.attributes.get_or_init(|| {
+    log_source.shared_fields.attributes.get_or_init(|| {
         let mut fields = Vec::new();
         of_log_source(log_source, |name, text| {
             name.append_to(&mut fields);
@@ -80,13 +80,13 @@ pub(super) fn json_of_log_source<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] 
 
 /// The log group's name as a JSON string.
 pub(super) fn json_of_group<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
-    log_source.common.group.get_or_init(|| json::string_of(log_source.group))
+    log_source.shared_fields.group.get_or_init(|| json::string_of(log_source.group))
 }
 
 /// The function's name as a JSON string, or the log group's if the function is unknown.
 pub(super) fn json_of_function<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
     let name = || json::string_of(log_source.function.unwrap_or(log_source.group));
-    log_source.common.function.get_or_init(name)
+    log_source.shared_fields.function.get_or_init(name)
 }
 
 /// Appends the attributes of a record as further members of a JSON object.

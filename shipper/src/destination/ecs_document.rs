@@ -3,11 +3,10 @@
 //! Field names follow the Elastic Common Schema. The fields of a JSON message are in the object
 //! `json`, where they cannot collide with others.
 
-use std::sync::OnceLock;
-
 use serde::Serialize;
 
 use super::json;
+use super::shared_fields::SharedDocumentFields;
 use crate::line::Report;
 use crate::log_source::LogSource;
 use crate::record::{Extent, Piece};
@@ -16,7 +15,7 @@ use crate::record::{Extent, Piece};
 pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
     let record = piece.record;
     let line = &record.line;
-    let common = record.log_source.common.of(record.log_source);
+    let shared = shared_of(record.log_source);
     body.extend_from_slice(b"{\"@timestamp\":\"");
     json::time(record.time, body);
     body.extend_from_slice(b"\",\"message\":");
@@ -26,9 +25,9 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(level.name().as_bytes());
         body.extend_from_slice(b"\"}");
     }
-    body.extend_from_slice(&common.cloud);
-    write_function(&common.function, line.request_id.as_deref(), body);
-    body.extend_from_slice(&common.log_stream);
+    body.extend_from_slice(&shared.cloud);
+    write_function(&shared.function, line.request_id.as_deref(), body);
+    body.extend_from_slice(&shared.log_stream);
     json::string(&piece.id(), body);
     body.extend_from_slice(b"},\"lambda\":{\"kind\":\"");
     body.extend_from_slice(line.kind.name().as_bytes());
@@ -60,14 +59,14 @@ pub(super) fn write_after(piece: &Piece<'_>, body: &mut Vec<u8>) {
 }
 
 /// The function that wrote the log event, as far as it is known.
-fn write_function(common: &[u8], request_id: Option<&str>, body: &mut Vec<u8>) {
-    if common.is_empty() && request_id.is_none() {
+fn write_function(shared: &[u8], request_id: Option<&str>, body: &mut Vec<u8>) {
+    if shared.is_empty() && request_id.is_none() {
         return;
     }
     body.extend_from_slice(b",\"faas\":{");
-    body.extend_from_slice(common);
+    body.extend_from_slice(shared);
     if let Some(request_id) = request_id {
-        if !common.is_empty() {
+        if !shared.is_empty() {
             body.push(b',');
         }
         body.extend_from_slice(b"\"execution\":");
@@ -95,60 +94,33 @@ fn serialize(value: &impl Serialize, body: &mut Vec<u8>) {
         .expect("what is written here has string keys, and writing to memory cannot fail");
 }
 
-/// Bytes that all records of a log source share, encoded or hashed once, for the first record.
-#[derive(Debug, Default)]
-pub(crate) struct CommonCell {
-    document: OnceLock<Common>,
-    /// The shared [`attributes`](super::attributes).
-    pub(super) attributes: OnceLock<Vec<u8>>,
-    /// The log group's name as a JSON string.
-    pub(super) group: OnceLock<Vec<u8>>,
-    /// The function's name as a JSON string, or the log group's if the function is unknown.
-    pub(super) function: OnceLock<Vec<u8>>,
-    /// The hashed prefix of document ids.
-    pub(crate) key: OnceLock<Vec<u8>>,
+/// The shared parts of the documents of a log source, encoded once.
+fn shared_of<'s>(log_source: &'s LogSource<'_>) -> &'s SharedDocumentFields {
+    log_source.shared_fields.document.get_or_init(|| encode_shared(log_source))
 }
 
-#[derive(Debug)]
-struct Common {
-    /// `,"cloud":{…}`
-    cloud: Vec<u8>,
-    /// `"name":"…","version":"…"`, as far as known.
-    function: Vec<u8>,
-    /// `,"aws":{"cloudwatch":{…,"event_id":`, up to the part that differs between records.
-    log_stream: Vec<u8>,
-}
-
-impl CommonCell {
-    fn of(&self, log_source: &LogSource<'_>) -> &Common {
-        self.document.get_or_init(|| Common::new(log_source))
+fn encode_shared(log_source: &LogSource<'_>) -> SharedDocumentFields {
+    let mut cloud = Vec::new();
+    cloud.extend_from_slice(b",\"cloud\":{\"provider\":\"aws\",\"account\":{\"id\":");
+    json::string(log_source.owner, &mut cloud);
+    cloud.extend_from_slice(b"}}");
+    let mut function = Vec::new();
+    if let Some(name) = log_source.function {
+        function.extend_from_slice(b"\"name\":");
+        json::string(name, &mut function);
     }
-}
-
-impl Common {
-    fn new(log_source: &LogSource<'_>) -> Self {
-        let mut cloud = Vec::new();
-        cloud.extend_from_slice(b",\"cloud\":{\"provider\":\"aws\",\"account\":{\"id\":");
-        json::string(log_source.owner, &mut cloud);
-        cloud.extend_from_slice(b"}}");
-        let mut function = Vec::new();
-        if let Some(name) = log_source.function {
-            function.extend_from_slice(b"\"name\":");
-            json::string(name, &mut function);
-        }
-        if let Some(version) = log_source.version {
-            let name: &[u8] = if function.is_empty() { b"\"version\":" } else { b",\"version\":" };
-            function.extend_from_slice(name);
-            json::string(version, &mut function);
-        }
-        let mut log_stream = Vec::new();
-        log_stream.extend_from_slice(b",\"aws\":{\"cloudwatch\":{\"log_group\":");
-        json::string(log_source.group, &mut log_stream);
-        log_stream.extend_from_slice(b",\"log_stream\":");
-        json::string(log_source.stream, &mut log_stream);
-        log_stream.extend_from_slice(b",\"event_id\":");
-        Self { cloud, function, log_stream }
+    if let Some(version) = log_source.version {
+        let name: &[u8] = if function.is_empty() { b"\"version\":" } else { b",\"version\":" };
+        function.extend_from_slice(name);
+        json::string(version, &mut function);
     }
+    let mut log_stream = Vec::new();
+    log_stream.extend_from_slice(b",\"aws\":{\"cloudwatch\":{\"log_group\":");
+    json::string(log_source.group, &mut log_stream);
+    log_stream.extend_from_slice(b",\"log_stream\":");
+    json::string(log_source.stream, &mut log_stream);
+    log_stream.extend_from_slice(b",\"event_id\":");
+    SharedDocumentFields { cloud, function, log_stream }
 }
 
 #[derive(Serialize)]

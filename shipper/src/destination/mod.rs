@@ -27,6 +27,7 @@ mod response;
 pub mod s3;
 #[cfg(test)]
 mod sample;
+mod shared_fields;
 pub mod splunk_hec;
 pub mod sumologic;
 pub mod time_template;
@@ -39,7 +40,7 @@ pub use response::{
     AcknowledgementStatus, Ambiguity, BatchOutcome, ReasonCode, RecordOutcome, Response,
 };
 
-pub(crate) use ecs_document::CommonCell;
+pub(crate) use shared_fields::SharedFields;
 
 use std::time::{Duration, SystemTime};
 
