@@ -11,7 +11,7 @@ use super::body::{Body, Finished};
 use super::compress::compress;
 use super::delivery_result::DeliveryResult;
 use super::oversized::{Oversized, TOO_LARGE, fit};
-use super::scheduler::{JsonFields, Settings};
+use super::settings::{JsonFields, Settings};
 use crate::destination::{
     Boundary, Destination, Encoding, Limits, ReasonCode, RecordGroup, Request, Span,
 };

@@ -13,11 +13,10 @@ use reqwest::{StatusCode, Url, redirect};
 use rustls::ClientConfig;
 
 use super::body_probe::BodyProbe;
+use super::fault::Fault;
 use super::root_certificates;
-use crate::aws::{self, Environment};
-use crate::destination::{
-    Ambiguity, Encoding, Endpoint, ReasonCode, Request, Response, Signing, speaks_tls,
-};
+use crate::aws::{Environment, has_corrected_clock, sign};
+use crate::destination::{Encoding, Endpoint, Request, Response, Signing, speaks_tls};
 
 /// The connection timeout. A destination that is down costs this time, not the whole request
 /// timeout.
@@ -29,50 +28,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 ///
 /// <https://nodejs.org/api/http.html#serverkeepalivetimeout>
 const IDLE: Duration = Duration::from_secs(4);
-
-/// Why there is no response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// There was no connection, so nothing was sent: unknown host, no route, or no response.
-    NotConnected,
-    /// The connection was refused.
-    ConnectionRefused,
-    /// TLS failed: the certificate is not trusted, or only one side uses TLS.
-    TlsFailed,
-    /// There are no credentials to sign with, so nothing was sent.
-    NotSigned,
-    /// The request timed out.
-    Timeout,
-    /// The connection was closed, or the response was incomplete.
-    Broken,
-    /// The response is not HTTP, such as that of a gRPC or TLS port.
-    NotHttp,
-}
-
-impl Fault {
-    /// The reason in the counts.
-    pub fn reason(self) -> ReasonCode {
-        match self {
-            Self::NotConnected => ReasonCode::new("not_connected"),
-            Self::ConnectionRefused => ReasonCode::new("connection_refused"),
-            Self::TlsFailed => ReasonCode::new("tls_failed"),
-            Self::NotSigned => ReasonCode::new("not_signed"),
-            Self::Timeout => ReasonCode::new("timeout"),
-            Self::Broken => ReasonCode::new("connection_broken"),
-            Self::NotHttp => ReasonCode::new("not_http"),
-        }
-    }
-
-    /// Whether the request may have been processed.
-    pub fn ambiguity(self) -> Ambiguity {
-        match self {
-            Self::NotConnected | Self::ConnectionRefused | Self::TlsFailed | Self::NotSigned => {
-                Ambiguity::NothingAccepted
-            }
-            Self::Timeout | Self::Broken | Self::NotHttp => Ambiguity::Unclear,
-        }
-    }
-}
 
 /// An HTTP client that is shared by all destinations and invocations, and set up with the first
 /// request. Requests are signed with the credentials of an environment.
@@ -156,7 +111,7 @@ impl Client {
         let max_response_bytes = endpoint.max_response_bytes;
         let mut result = self.execute(request, timeout, max_response_bytes).await?;
         if let (Some(signing), Some(mut retry)) = (&endpoint.signing, retry)
-            && aws::has_corrected_clock(result.0, &result.1, &result.2)
+            && has_corrected_clock(result.0, &result.1, &result.2)
         {
             self.sign(signing, &mut retry)?;
             let timeout = timeout.saturating_sub(begun.elapsed());
@@ -255,8 +210,7 @@ impl Client {
 
     fn sign(&self, signing: &Signing, request: &mut reqwest::Request) -> Result<(), Fault> {
         let region = signing.region.as_deref();
-        aws::sign(self.environment(), signing.service, region, request)
-            .map_err(|_| Fault::NotSigned)
+        sign(self.environment(), signing.service, region, request).map_err(|_| Fault::NotSigned)
     }
 }
 

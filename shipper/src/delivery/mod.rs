@@ -14,23 +14,27 @@ mod compress;
 mod concurrency_limit;
 mod delivery_result;
 mod endpoint_state;
+mod fault;
 mod inspect;
 mod oversized;
 mod root_certificates;
 pub mod scheduler;
+mod settings;
 mod signed;
 mod splits;
 
 pub(crate) use backoff::backoff;
 pub use breaker::{Admission, Breaker};
-pub use client::{Client, Fault};
+pub use client::Client;
 pub use concurrency_limit::ConcurrencyLimit;
 pub use delivery_result::{DeliveryResult, RecordsByReason, Unattributed};
 pub use endpoint_state::EndpointState;
+pub use fault::Fault;
 pub(crate) use inspect::inspect;
 pub use oversized::Oversized;
 pub(crate) use root_certificates::tls;
-pub use scheduler::{JsonFields, Outage, Scheduler, SendId, Settings, Step};
+pub use scheduler::{Scheduler, SendId, Step};
+pub use settings::{JsonFields, Outage, Settings};
 
 use std::time::{Instant, SystemTime};
 

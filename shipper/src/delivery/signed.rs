@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::client::{Client, Fault};
+use super::client::Client;
+use super::fault::Fault;
 use crate::aws::AwsError;
 use crate::destination::{Endpoint, Request, Response};
 

@@ -1,8 +1,6 @@
 //! Requests that are rejected as a whole, by a destination that does not say why.
 
-use super::tests::{Fake, START, play_with, response, settings};
 use super::*;
-use crate::counts::Counts;
 
 /// The counts and the requests of a delivery.
 struct Course {

@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::tests::{Fake, START, known, response, scheduler, settings, text};
 use super::*;
-use crate::counts::Counts;
-use crate::log_source::LogSource;
 
 fn records<'a>(log_sources: &'a [LogSource<'a>], names: &'a [String]) -> Vec<Record<'a>> {
     let record = |(index, name): (usize, &'a String)| Record {

@@ -1,28 +1,34 @@
 //! Sequences of events without sockets and without a clock.
 
+mod concurrency;
+mod memory;
+mod rejections;
+
 use std::io::Read;
 
 use bytes::Bytes;
+use flate2::Compression;
 use flate2::bufread::GzDecoder;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
 use super::*;
 use crate::counts::Counts;
+use crate::delivery::JsonFields;
 use crate::destination::{Acknowledgements, Address, Encoding, Endpoint};
 use crate::log_source::LogSource;
 
 /// A destination that accepts `message` or `message{json}` followed by a semicolon. The body of a
 /// response describes its outcome.
-pub(super) struct Fake {
-    pub(super) limits: Limits,
+struct Fake {
+    limits: Limits,
     keys: Deduplication,
-    pub(super) honors_ids: bool,
+    honors_ids: bool,
     endpoint: Endpoint,
 }
 
 impl Fake {
-    pub(super) fn new(keys: Deduplication) -> Self {
+    fn new(keys: Deduplication) -> Self {
         Self {
             limits: Limits::of_bytes(1_000, 1_000),
             keys,
@@ -121,9 +127,9 @@ impl Acknowledgements for Fake {
     }
 }
 
-pub(super) const START: SystemTime = SystemTime::UNIX_EPOCH;
+const START: SystemTime = SystemTime::UNIX_EPOCH;
 
-pub(super) fn settings() -> Settings {
+fn settings() -> Settings {
     Settings {
         give_up_at: START + Duration::from_secs(60),
         request_timeout: Duration::from_secs(10),
@@ -139,16 +145,12 @@ pub(super) fn settings() -> Settings {
 }
 
 /// The state of an endpoint that is known to support acknowledgement.
-pub(super) fn known() -> EndpointState {
+fn known() -> EndpointState {
     EndpointState { supports_acknowledgement: true, ..EndpointState::default() }
 }
 
 /// A scheduler for an endpoint in that state.
-pub(super) fn scheduler<'r>(
-    fake: &'r Fake,
-    records: &'r [Record<'r>],
-    settings: Settings,
-) -> Scheduler<'r> {
+fn scheduler<'r>(fake: &'r Fake, records: &'r [Record<'r>], settings: Settings) -> Scheduler<'r> {
     Scheduler::new(fake, records, settings, known(), fastrand::Rng::with_seed(7))
 }
 
@@ -165,11 +167,11 @@ fn returned_to_source(delivered: &DeliveryResult<'_>) -> Counts {
     counts
 }
 
-pub(super) fn response(text: &str) -> Result<Response, Fault> {
+fn response(text: &str) -> Result<Response, Fault> {
     Ok(Response { status: 200, retry_after: None, body: Bytes::copy_from_slice(text.as_bytes()) })
 }
 
-pub(super) fn text(request: &Request) -> String {
+fn text(request: &Request) -> String {
     let mut text = String::new();
     if request.encoding == Encoding::Identity {
         return String::from_utf8(request.body.to_vec()).unwrap();
@@ -194,7 +196,7 @@ fn play(
 }
 
 /// The same with responses by the content of a request.
-pub(super) fn play_with(
+fn play_with(
     fake: &Fake,
     messages: &[&str],
     settings: Settings,

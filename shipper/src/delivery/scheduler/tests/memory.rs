@@ -1,8 +1,6 @@
 //! What a delivery knows from earlier ones, and what it checks before it sends.
 
-use super::tests::{Fake, START, known, response, settings, text};
 use super::*;
-use crate::log_source::LogSource;
 
 /// Runs a delivery from `now` on, with responses by the content of a request.
 fn deliver(

@@ -1,0 +1,47 @@
+//! Why a request has no response.
+
+use crate::destination::{Ambiguity, ReasonCode};
+
+/// Why there is no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// There was no connection, so nothing was sent: unknown host, no route, or no response.
+    NotConnected,
+    /// The connection was refused.
+    ConnectionRefused,
+    /// TLS failed: the certificate is not trusted, or only one side uses TLS.
+    TlsFailed,
+    /// There are no credentials to sign with, so nothing was sent.
+    NotSigned,
+    /// The request timed out.
+    Timeout,
+    /// The connection was closed, or the response was incomplete.
+    Broken,
+    /// The response is not HTTP, such as that of a gRPC or TLS port.
+    NotHttp,
+}
+
+impl Fault {
+    /// The reason in the counts.
+    pub fn reason(self) -> ReasonCode {
+        match self {
+            Self::NotConnected => ReasonCode::new("not_connected"),
+            Self::ConnectionRefused => ReasonCode::new("connection_refused"),
+            Self::TlsFailed => ReasonCode::new("tls_failed"),
+            Self::NotSigned => ReasonCode::new("not_signed"),
+            Self::Timeout => ReasonCode::new("timeout"),
+            Self::Broken => ReasonCode::new("connection_broken"),
+            Self::NotHttp => ReasonCode::new("not_http"),
+        }
+    }
+
+    /// Whether the request may have been processed.
+    pub fn ambiguity(self) -> Ambiguity {
+        match self {
+            Self::NotConnected | Self::ConnectionRefused | Self::TlsFailed | Self::NotSigned => {
+                Ambiguity::NothingAccepted
+            }
+            Self::Timeout | Self::Broken | Self::NotHttp => Ambiguity::Unclear,
+        }
+    }
+}
