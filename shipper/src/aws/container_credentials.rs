@@ -18,14 +18,13 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, StatusCode, Url, redirect};
 use serde::Deserialize;
 
-use super::environment::Environment;
 use super::error::Problem;
+use super::not_fetched::{NotFetched, Reason, TOKEN_FILE};
 use crate::delivery::{backoff, tls};
 
 const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 pub(super) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
-pub(super) const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
 /// The host of a relative URI: the endpoint of Amazon ECS.
 const RELATIVE_TO: &str = "http://169.254.170.2";
@@ -45,52 +44,6 @@ const MAX_ATTEMPTS: u32 = 3;
 
 /// The maximum size of a response.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
-
-/// Why there are no credentials. Contains the origin only: the path may be a secret.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("cannot fetch credentials from {origin} ({variable}): {reason}")]
-pub struct NotFetched {
-    origin: String,
-    variable: &'static str,
-    reason: Reason,
-}
-
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-enum Reason {
-    #[error("the file in {TOKEN_FILE} cannot be read: {0}")]
-    TokenFile(io::ErrorKind),
-    #[error("the authorization token cannot be sent in a header")]
-    Token,
-    #[error("TLS cannot be set up")]
-    Tls,
-    #[error("the connection was refused")]
-    ConnectionRefused,
-    #[error("no connection")]
-    NotConnected,
-    #[error("the connection broke")]
-    Broken,
-    #[error("no response in time")]
-    Timeout,
-    #[error("status {0}")]
-    Status(u16),
-    #[error("the response cannot be read")]
-    Unreadable,
-}
-
-impl NotFetched {
-    /// Whether a retry may succeed.
-    pub(super) fn is_retryable(&self) -> bool {
-        match self.reason {
-            Reason::ConnectionRefused
-            | Reason::NotConnected
-            | Reason::Broken
-            | Reason::Timeout
-            | Reason::Unreadable => true,
-            Reason::Status(status) => status == 429 || status >= 500,
-            Reason::TokenFile(_) | Reason::Token | Reason::Tls => false,
-        }
-    }
-}
 
 /// How many times credentials had been fetched when a request was signed; identifies the
 /// credentials that signed it.
@@ -126,17 +79,19 @@ struct State {
 }
 
 impl ContainerCredentials {
-    /// The endpoint that the environment names; `None` if it names none.
-    pub(super) fn of(environment: &Environment) -> Option<Result<Self, Problem>> {
-        let (url, variable) = match environment.variable(RELATIVE_URI) {
+    /// The endpoint that the environment, a lookup of variables, names; `None` if it names none.
+    pub(super) fn of<'v>(
+        variable_of: impl Fn(&str) -> Option<&'v str>,
+    ) -> Option<Result<Self, Problem>> {
+        let (url, variable) = match variable_of(RELATIVE_URI) {
             Some(path) => (format!("{RELATIVE_TO}{path}"), RELATIVE_URI),
-            None => (environment.variable(FULL_URI)?.to_owned(), FULL_URI),
+            None => (variable_of(FULL_URI)?.to_owned(), FULL_URI),
         };
         let Some(url) = Url::parse(&url).ok().filter(is_allowed) else {
             return Some(Err(Problem::NoCredentialsUrl { variable }));
         };
         // The token file has precedence.
-        let token = match (environment.variable(TOKEN_FILE), environment.variable(TOKEN)) {
+        let token = match (variable_of(TOKEN_FILE), variable_of(TOKEN)) {
             (Some(file), _) => Token::InFile(file.to_owned()),
             (None, Some(token)) => Token::Is(token.to_owned()),
             (None, None) => Token::None,
@@ -383,6 +338,7 @@ fn reason(error: &reqwest::Error) -> Reason {
 
 #[cfg(test)]
 mod tests {
+    use super::super::environment::Environment;
     use super::*;
 
     fn expiring(expiry: Option<SystemTime>) -> Credentials {
@@ -441,16 +397,18 @@ mod tests {
             (RELATIVE_URI, "/v2/credentials/id"),
             (FULL_URI, "http://127.0.0.1/x"),
         ]);
-        let credentials = ContainerCredentials::of(&environment).unwrap().unwrap();
+        let credentials =
+            ContainerCredentials::of(|name| environment.variable(name)).unwrap().unwrap();
         assert_eq!(credentials.url.as_str(), "http://169.254.170.2/v2/credentials/id");
         assert_eq!(credentials.variable, RELATIVE_URI);
         // The path cannot change the host.
         for path in ["@evil.example/", ".evil.example/", ":80@evil.example/"] {
             let environment = Environment::from_pairs(&[(RELATIVE_URI, path)]);
-            let problem = ContainerCredentials::of(&environment).unwrap().unwrap_err();
+            let problem =
+                ContainerCredentials::of(|name| environment.variable(name)).unwrap().unwrap_err();
             assert_eq!(problem, Problem::NoCredentialsUrl { variable: RELATIVE_URI }, "{path}");
         }
-        assert!(ContainerCredentials::of(&Environment::from_pairs(&[])).is_none());
+        assert!(ContainerCredentials::of(|_| None).is_none());
     }
 
     #[test]

@@ -121,7 +121,8 @@ impl Environment {
         if self.variable(ACCESS_KEY_ID).is_some() {
             return None;
         }
-        let container = self.container.get_or_init(|| ContainerCredentials::of(self));
+        let container =
+            self.container.get_or_init(|| ContainerCredentials::of(|name| self.variable(name)));
         Some(container.as_ref()?.as_ref().map_err(Clone::clone))
     }
 

@@ -7,8 +7,8 @@ use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::container_credentials::NotFetched;
-use super::endpoint::{Service, USE_FIPS};
+use super::not_fetched::NotFetched;
+use super::service::{Service, USE_FIPS};
 use crate::delivery::Fault;
 use crate::destination::Ambiguity;
 

@@ -5,249 +5,25 @@
 //! [`retry_until`] retries where no other retry policy applies. Nothing is read, computed or
 //! connected before the first call, so configurations without AWS pay nothing for it.
 
+mod client;
 mod container_credentials;
 mod endpoint;
 mod environment;
 mod error;
+mod not_fetched;
 mod retry;
 mod s3;
+mod service;
 mod sign;
+mod signed_requests;
 
-use std::time::{Duration, Instant};
-
-use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Request, StatusCode, Url};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-pub use container_credentials::NotFetched;
-pub use endpoint::Service;
+pub(crate) use client::parse_response;
+pub use client::{Aws, Response};
+pub use endpoint::address;
 pub use environment::Environment;
 pub use error::{AwsError, Problem};
+pub use not_fetched::NotFetched;
 pub use retry::retry_until;
 pub use s3::{Bucket, Listed, Listing, Object, bucket_address, object_address};
-
-use crate::delivery::Client;
-use container_credentials::Generation;
-use sign::Clock;
-
-/// The maximum size of a response.
-const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
-
-/// An AWS client with credentials, region and endpoints.
-pub struct Aws {
-    client: Client,
-    clock: Clock,
-}
-
-/// The endpoint of a service, as in [`Aws::endpoint`], by this process's environment.
-pub fn address(service: Service, region: Option<&str>) -> Result<Url, Problem> {
-    let environment = Environment::of_process();
-    endpoint::of(service, environment.region(region)?, environment)
-}
-
-/// The clock that [`sign`] uses.
-static CLOCK: Clock = Clock::new();
-
-/// Signs a request like [`Aws::sign`], with the credentials of an environment.
-pub fn sign(
-    environment: &Environment,
-    service: Service,
-    region: Option<&str>,
-    request: &mut Request,
-) -> Result<(), Problem> {
-    let region = environment.region(region)?;
-    sign::sign(service, region, environment.credentials()?, CLOCK.now(), request)
-}
-
-/// Whether a signature was rejected because of a wrong clock. If so, [`sign`] uses the service's
-/// clock from then on.
-pub fn has_corrected_clock(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
-    let skew = skew(&CLOCK, status, headers, body);
-    if let Some(skew) = skew {
-        CLOCK.correct(skew);
-    }
-    skew.is_some()
-}
-
-/// The clock skew, if it is the reason for a rejected signature.
-fn skew(clock: &Clock, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<sign::Skew> {
-    let may_be_skew = !status.is_success() && error::may_be_skew(&error::code(headers, body));
-    may_be_skew.then(|| clock.skew(headers)).flatten()
-}
-
-/// A successful response of a service.
-#[derive(Debug)]
-pub struct Response {
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-}
-
-impl Aws {
-    /// Calls AWS through `client`, with its environment.
-    pub fn new(client: Client) -> Self {
-        Self { client, clock: Clock::default() }
-    }
-
-    /// The endpoint of a service: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, or AWS's own,
-    /// with FIPS or dual-stack if the environment enables them. The region defaults to the
-    /// function's.
-    pub fn endpoint(&self, service: Service, region: Option<&str>) -> Result<Url, Problem> {
-        let environment = self.client.environment();
-        endpoint::of(service, environment.region(region)?, environment)
-    }
-
-    /// Signs a request with Signature Version 4. A streamed body can be signed only if the header
-    /// `x-amz-content-sha256` contains its SHA-256 in hexadecimal digits, or `UNSIGNED-PAYLOAD`.
-    /// All headers must be set already, except for the checksum of an upload to S3, and so must
-    /// credentials that are not in the environment.
-    pub fn sign(
-        &self,
-        service: Service,
-        region: Option<&str>,
-        request: &mut Request,
-    ) -> Result<(), Problem> {
-        let environment = self.client.environment();
-        let region = environment.region(region)?;
-        sign::sign(service, region, environment.credentials()?, self.clock.now(), request)
-    }
-
-    /// Calls an operation of a JSON service within `timeout`.
-    pub async fn call<Response: DeserializeOwned>(
-        &self,
-        service: Service,
-        region: Option<&str>,
-        operation: &'static str,
-        input: &(impl Serialize + Sync),
-        timeout: Duration,
-    ) -> Result<Response, AwsError> {
-        let fails = |problem| AwsError { service, operation, problem };
-        let request = self.json_request(service, region, operation, input).map_err(fails)?;
-        let response = self.send(service, region, operation, request, timeout).await?;
-        parse_response(&response.body).map_err(fails)
-    }
-
-    /// The unsigned request for an operation of a JSON service.
-    pub(crate) fn json_request(
-        &self,
-        service: Service,
-        region: Option<&str>,
-        operation: &'static str,
-        input: &(impl Serialize + Sync),
-    ) -> Result<Request, Problem> {
-        let json = service.json().ok_or(Problem::SpeaksNoJson)?;
-        let url = self.endpoint(service, region)?;
-        let target = HeaderValue::try_from(format!("{}.{operation}", json.target_prefix));
-        let body = serde_json::to_vec(input).map_err(|_| Problem::Unsignable)?;
-        let mut request = Request::new(Method::POST, url);
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(json.content_type));
-        headers.insert(
-            HeaderName::from_static("x-amz-target"),
-            target.map_err(|_| Problem::Unsignable)?,
-        );
-        *request.body_mut() = Some(body.into());
-        Ok(request)
-    }
-
-    /// Signs and sends a request, and returns the response, within `timeout`. A status other than
-    /// 2xx is an error. `operation` names the request in errors.
-    ///
-    /// If the service reports a wrong clock, the request is resent with the service's clock; if it
-    /// reports expired credentials, with newly fetched ones if there are any.
-    pub async fn send(
-        &self,
-        service: Service,
-        region: Option<&str>,
-        operation: &'static str,
-        request: Request,
-        timeout: Duration,
-    ) -> Result<Response, AwsError> {
-        let sent = self.send_with_message(service, region, operation, request, timeout).await;
-        sent.map_err(|(error, _)| error)
-    }
-
-    /// Like [`Aws::send`], with AWS's message if it contains no secrets: the code alone does not
-    /// tell an operator what is wrong with a call.
-    pub(crate) async fn send_with_message(
-        &self,
-        service: Service,
-        region: Option<&str>,
-        operation: &'static str,
-        request: Request,
-        timeout: Duration,
-    ) -> Result<Response, (AwsError, Option<String>)> {
-        let until = Instant::now() + timeout;
-        let again = request.try_clone();
-        let response = self.send_once(service, region, request, timeout).await;
-        let response = match (response, again) {
-            (Err(Failure { skewed_by: Some(skew), .. }), Some(again)) => {
-                self.clock.correct(skew);
-                let timeout = until.saturating_duration_since(Instant::now());
-                self.send_once(service, region, again, timeout).await
-            }
-            (Err(Failure { expired: Some(generation), .. }), Some(again))
-                if self.client.environment().discard_credentials(Some(generation)) =>
-            {
-                let timeout = until.saturating_duration_since(Instant::now());
-                self.send_once(service, region, again, timeout).await
-            }
-            (response, _) => response,
-        };
-        response.map_err(|Failure { problem, message, .. }| {
-            (AwsError { service, operation, problem }, message)
-        })
-    }
-
-    async fn send_once(
-        &self,
-        service: Service,
-        region: Option<&str>,
-        mut request: Request,
-        timeout: Duration,
-    ) -> Result<Response, Failure> {
-        let begun = Instant::now();
-        let generation = self.client.environment().renew_credentials(timeout).await?;
-        let timeout = timeout.saturating_sub(begun.elapsed());
-        self.sign(service, region, &mut request)?;
-        let (status, headers, body) = self
-            .client
-            .execute(request, timeout, MAX_RESPONSE_BYTES)
-            .await
-            .map_err(|fault| Failure::from(Problem::NoResponse(fault)))?;
-        if status.is_success() {
-            return Ok(Response { headers, body });
-        }
-        let code = error::code(&headers, &body);
-        let skewed_by = skew(&self.clock, status, &headers, &body);
-        let message = error::message(&code, &body);
-        let expired = generation.filter(|_| error::is_expired(&code));
-        let problem = Problem::Rejected { status: status.as_u16(), code };
-        Err(Failure { problem, skewed_by, expired, message })
-    }
-}
-
-/// Parses the response of an operation. An operation without output returns an empty body or an
-/// empty object.
-pub(crate) fn parse_response<A: DeserializeOwned>(body: &[u8]) -> Result<A, Problem> {
-    let body = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|_| Problem::Unreadable)
-}
-
-/// Why an attempt failed, the clock skew or the expired credentials if they are the reason, and
-/// AWS's message.
-struct Failure {
-    problem: Problem,
-    skewed_by: Option<sign::Skew>,
-    expired: Option<Generation>,
-    message: Option<String>,
-}
-
-impl From<Problem> for Failure {
-    fn from(problem: Problem) -> Self {
-        Self { problem, skewed_by: None, expired: None, message: None }
-    }
-}
+pub use service::Service;
+pub use signed_requests::{has_corrected_clock, sign};

@@ -8,10 +8,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Request, Url};
 
-use super::endpoint::{self, Service};
+use super::client::{Aws, Response};
+use super::endpoint;
 use super::environment::Environment;
 use super::error::{AwsError, Problem};
-use super::{Aws, Response};
+use super::service::Service;
 
 /// All characters except those that S3 leaves unencoded when it verifies a signature.
 ///

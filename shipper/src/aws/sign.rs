@@ -15,8 +15,8 @@ use libdeflater::Crc;
 use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Method, Request};
 
-use super::endpoint::Service;
 use super::error::Problem;
+use super::service::Service;
 
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const CHECKSUM_CRC32: HeaderName = HeaderName::from_static("x-amz-checksum-crc32");
