@@ -1,50 +1,24 @@
 //! One invocation, from the event to the response to Lambda.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use logagg_policy::Document;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 
-use super::config::{ConfigError, EnforcerConfig};
-use super::event::{
-    self, CreateLogGroupEvent, Cursor, Event, EventError, Message, SweepRequest, Task,
-};
-use super::io::{AwsIo, Io};
-use super::logs::Logs;
-use super::loop_detection::LoopDetection;
-use super::rate_limiter::{RateLimiter, SHORTEST_TRY};
+use super::config::EnforcerConfig;
+use super::enforce_error::EnforceError;
+use super::event::{self, CreateLogGroupEvent, Event, Message, SweepRequest, Task};
+use super::rate_limiter::SHORTEST_TRY;
 use super::reconcile::{Absence, Reconciled};
+use super::state::{Enforcer, check_account};
 use super::summary::{Summary, SweepCounts, SweepEnd};
-use crate::aws::{Aws, Problem, Service};
-use crate::config::{Source, SourceError};
 use crate::invocation::Invocation;
 
 /// The part of an invocation's time that is reserved for ending it.
 const RESERVE: Duration = Duration::from_secs(1);
 
-/// How long a configuration from outside the package and the result of loop detection are cached. A
-/// short time, so that the enforcer does not act on what a recent apply has changed.
-const FRESH: Duration = Duration::from_secs(60);
-
 /// How long after its creation a log group may be missing in DescribeLogGroups.
 const DESCRIBED_WITHIN: Duration = Duration::from_secs(5 * 60);
-
-/// The services that the enforcer calls.
-const SERVICES: [Service; 5] =
-    [Service::CloudWatchLogs, Service::Lambda, Service::Kinesis, Service::Firehose, Service::Pipes];
-
-/// The enforcer, kept across invocations.
-pub struct Enforcer {
-    pub(super) io: Box<dyn Io>,
-    pub(super) rate_limiter: RateLimiter,
-    loaded: Mutex<(Arc<EnforcerConfig>, SystemTime)>,
-    pub(super) loop_detection: Mutex<BTreeMap<(String, String), (LoopDetection, SystemTime)>>,
-    /// Where the next sweep begins, if the last one stopped early.
-    pub(super) unfinished: Mutex<Option<Cursor>>,
-}
 
 /// The result of an invocation.
 pub struct Enforced {
@@ -56,91 +30,7 @@ pub struct Enforced {
     pub metrics_namespace: Option<String>,
 }
 
-/// Why an invocation failed. Lambda retries the event.
-#[derive(Debug, thiserror::Error)]
-pub enum EnforceError {
-    /// The event is not supported.
-    #[error(transparent)]
-    Event(#[from] EventError),
-    /// The configuration cannot be read.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// AWS has no such endpoint.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The configuration is invalid.
-    #[error(transparent)]
-    Endpoint(#[from] Problem),
-    /// A policy belongs to another account.
-    #[error(
-        "the policy {policy:?} is for account {of}, but this function runs in {here}: deploy one \
-         enforcer per account"
-    )]
-    OtherAccount {
-        /// The policy's name.
-        policy: String,
-        /// Its account.
-        of: String,
-        /// The function's.
-        here: String,
-    },
-    /// A log group could not be reconciled.
-    #[error("cannot reconcile a log group: {0}")]
-    Failed(String),
-    /// There was no time for a log group.
-    #[error("no time left for {log_group}{reason}")]
-    NoTime {
-        /// The log group.
-        log_group: String,
-        /// The reason.
-        reason: String,
-    },
-    /// A log group was just created.
-    #[error("{0} was created just now, and DescribeLogGroups does not return it yet")]
-    Pending(String),
-    /// A sweep could not list any log groups.
-    #[error("cannot list log groups; see the warnings in the summary line")]
-    NotListed,
-}
-
-impl EnforceError {
-    /// The error type that Lambda reports.
-    #[must_use]
-    pub fn error_type(&self) -> &'static str {
-        match self {
-            Self::Event(_) => "Logagg.UnknownEvent",
-            Self::Source(_) | Self::Config(_) | Self::Endpoint(_) | Self::OtherAccount { .. } => {
-                "Logagg.InvalidConfiguration"
-            }
-            Self::Failed(_) | Self::NotListed => "Logagg.Failed",
-            Self::NoTime { .. } => "Logagg.NoTime",
-            Self::Pending(_) => "Logagg.Pending",
-        }
-    }
-}
-
 impl Enforcer {
-    /// Reads the configuration, until `until` at the latest.
-    ///
-    /// # Errors The configuration cannot be read or is invalid, or AWS has no such endpoint.
-    pub async fn start(source: Source, aws: Aws, until: Instant) -> Result<Self, EnforceError> {
-        for service in SERVICES {
-            aws.endpoint(service, None)?;
-        }
-        Self::start_with(Box::new(AwsIo { aws, source }), until).await
-    }
-
-    pub(super) async fn start_with(io: Box<dyn Io>, until: Instant) -> Result<Self, EnforceError> {
-        let config = EnforcerConfig::parse(&io.read_config(until).await?)?;
-        Ok(Self {
-            rate_limiter: RateLimiter::new(config.requests_per_second),
-            loaded: Mutex::new((Arc::new(config), io.date())),
-            loop_detection: Mutex::default(),
-            unfinished: Mutex::default(),
-            io,
-        })
-    }
-
     /// Processes an event and returns the summary, also after an error.
     pub async fn enforce(&self, event: &str, invocation: &Invocation<'_>) -> Enforced {
         let begun = self.io.now();
@@ -289,62 +179,6 @@ impl Enforcer {
         let absence = if is_new { Absence::Pending } else { Absence::Deleted };
         let counts = (counts, &mut summary.warnings);
         self.reconcile(&concerned, log_group, None, (absence, until), counts).await
-    }
-
-    /// The configuration, read again if it may have changed. If that fails, the previous one stays
-    /// in use.
-    async fn config(
-        &self,
-        account_id: &str,
-        until: Instant,
-        summary: &mut Summary,
-    ) -> Result<Arc<EnforcerConfig>, EnforceError> {
-        let mut loaded = self.loaded.lock().await;
-        if self.io.may_config_change() && self.is_stale(loaded.1) {
-            match self.read_config(account_id, until).await {
-                Ok(config) => {
-                    self.rate_limiter.set(config.requests_per_second);
-                    loaded.0 = Arc::new(config);
-                }
-                Err(error) => summary.warnings.warn(format!(
-                    "the previous configuration stays in use, because reading it again failed: \
-                     {error}"
-                )),
-            }
-            loaded.1 = self.io.date();
-        }
-        Ok(Arc::clone(&loaded.0))
-    }
-
-    async fn read_config(
-        &self,
-        account_id: &str,
-        until: Instant,
-    ) -> Result<EnforcerConfig, EnforceError> {
-        let config = EnforcerConfig::parse(&self.io.read_config(until).await?)?;
-        check_account(&config, account_id)?;
-        Ok(config)
-    }
-
-    /// Whether a cached value may have changed, by a clock that advances while the sandbox is
-    /// frozen.
-    pub(super) fn is_stale(&self, read: SystemTime) -> bool {
-        self.io.date().duration_since(read).map_or(true, |age| age > FRESH)
-    }
-
-    pub(super) fn logs<'a>(&'a self, region: &'a str, until: Instant) -> Logs<'a> {
-        Logs { io: &*self.io, rate_limiter: &self.rate_limiter, region, until }
-    }
-}
-
-fn check_account(config: &EnforcerConfig, account_id: &str) -> Result<(), EnforceError> {
-    match config.policies.iter().find(|policy| policy.account_id != account_id) {
-        Some(policy) => Err(EnforceError::OtherAccount {
-            policy: policy.name.clone(),
-            of: policy.account_id.clone(),
-            here: account_id.to_owned(),
-        }),
-        None => Ok(()),
     }
 }
 

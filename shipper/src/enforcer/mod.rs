@@ -11,18 +11,22 @@
 
 mod config;
 mod enforce;
+mod enforce_error;
 mod event;
 mod io;
 mod logs;
 mod loop_detection;
 mod rate_limiter;
 mod reconcile;
+mod state;
 mod summary;
 mod sweep;
 #[cfg(test)]
 mod tests;
 
 pub use config::{ConfigError, EnforcerConfig};
-pub use enforce::{EnforceError, Enforced, Enforcer};
+pub use enforce::Enforced;
+pub use enforce_error::EnforceError;
 pub use event::EventError;
+pub use state::Enforcer;
 pub use summary::{Counts, Summary, SweepCounts, SweepEnd, Warnings};

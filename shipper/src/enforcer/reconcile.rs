@@ -8,10 +8,10 @@ use logagg_policy::{
     Tags,
 };
 
-use super::enforce::Enforcer;
 use super::io::CallError;
 use super::logs::{Logs, Write};
 use super::loop_detection::LoopDetection;
+use super::state::Enforcer;
 use super::summary::{Counts, Warnings};
 
 /// The result for an evaluated log group.

@@ -11,11 +11,11 @@ use logagg_policy::{Document, Listing, LogGroup};
 use serde_json::json;
 
 use super::config::EnforcerConfig;
-use super::enforce::Enforcer;
 use super::event::{Cursor, SweepRequest};
 use super::io::CallError;
 use super::logs::{Logs, Page};
 use super::reconcile::Absence;
+use super::state::Enforcer;
 use super::summary::{SweepCounts, SweepEnd, Warnings};
 
 /// No further page or log group begins with less time than this.
