@@ -5,9 +5,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
 
+use super::context::{Invocation, instant_before};
 use super::destination_result::{DestinationResult, Storing};
 use super::payload::{Data, Payload, Source};
-use super::{Invocation, Shipper, instant_before};
+use super::shipper::Shipper;
 use crate::config::DestinationConfig;
 use crate::counts::{Counts, OWN_LOG_GROUP};
 use crate::decode::{self, DecodeError, Delivery, MessageType};

@@ -9,9 +9,12 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
+use super::context::{Invocation, instant_before};
 use super::payload::{Data, Payload, Source, Unpacking};
 use super::pipeline::{Disposition, Pipeline, RetryScope};
-use super::{Invocation, Reply, ShipError, Shipper, instant_before};
+use super::reply::Reply;
+use super::ship_error::ShipError;
+use super::shipper::Shipper;
 use crate::config::BatchFailures;
 use crate::delivery::Admission;
 use crate::destination::Deduplication;

@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Invocation, ShipError, Shipper, instant_before};
+use super::context::{Invocation, instant_before};
+use super::ship_error::ShipError;
+use super::shipper::Shipper;
 use crate::event::{ReplayRequest, parse_time};
 use crate::summary::{Replayed, Summary};
 use crate::undelivered::{Folder, Location, Undelivered, queue};
