@@ -24,7 +24,8 @@ impl Program {
     /// The package it is compiled from.
     pub fn package(self) -> &'static str {
         match self {
-            Self::Provider | Self::Report => "terraform-provider-logagg",
+            Self::Provider => "terraform-provider-logagg",
+            Self::Report => "logagg-report",
             Self::Shipper | Self::Enforcer => "logagg-shipper",
         }
     }

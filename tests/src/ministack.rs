@@ -44,7 +44,10 @@ impl Ministack {
                     vec![
                         ("GATEWAY_PORT", port.to_string()),
                         ("BIND_HOST", "127.0.0.1".to_owned()),
-                        ("SERVICES", "logs,lambda,sts,iam,s3,sqs,ssm,kinesis".to_owned()),
+                        (
+                            "SERVICES",
+                            "logs,lambda,sts,iam,s3,sqs,ssm,kinesis,monitoring".to_owned(),
+                        ),
                         ("AUTH", evaluates_iam.to_string()),
                         ("IOT_MTLS_ENABLED", "0".to_owned()),
                         ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),

@@ -68,6 +68,11 @@ impl Account {
         Ok(self.shared.claims(self.id(stopped).await?, region))
     }
 
+    /// What a client of a service that the provider does not call is made of.
+    pub(crate) fn sdk_config(&self, region: &str, endpoint: Option<&str>) -> SdkConfig {
+        self.sdk_with(region, endpoint)
+    }
+
     pub(super) fn sdk(&self) -> &SdkConfig {
         &self.sdk
     }
@@ -84,13 +89,18 @@ impl Account {
     /// What a client of a service in a region is made of: its endpoint, and no retries of the
     /// SDK's, which take LimitExceededException for throttling; ours are in `RetryingClient`.
     fn sdk_for(&self, service: Service, region: &str) -> SdkConfig {
+        let endpoint = self.shared.settings.endpoints.get(&service);
+        self.sdk_with(region, endpoint.map(String::as_str))
+    }
+
+    fn sdk_with(&self, region: &str, endpoint: Option<&str>) -> SdkConfig {
         let mut config = self
             .sdk
             .to_builder()
             .region(aws_config::Region::new(region.to_owned()))
             .retry_config(RetryConfig::disabled());
-        if let Some(endpoint) = self.shared.settings.endpoints.get(&service) {
-            config.set_endpoint_url(Some(endpoint.clone()));
+        if let Some(endpoint) = endpoint {
+            config.set_endpoint_url(Some(endpoint.to_owned()));
             // What is configured goes before the variables for single services.
             config.insert_origin("endpoint_url", aws_types::origin::Origin::shared_config());
         }

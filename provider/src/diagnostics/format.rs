@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 const NAMED: usize = 20;
 
 /// A number and its noun, which takes an s in the plural.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
+pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", plural(count, "", "s"))
 }
 
@@ -16,7 +16,7 @@ pub(crate) fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
 }
 
 /// Bytes in the largest unit that is at least 1.
-pub(crate) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     let units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
     let mut amount = bytes as f64;
     let mut unit = 0;

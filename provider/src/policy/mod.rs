@@ -40,7 +40,7 @@ pub(crate) use loops::Unseen;
 pub(crate) use preview::{Preview, Shortened};
 pub(crate) use reconcile::Failure;
 pub(crate) use refresh::{Mode as RefreshMode, Unverified};
-pub(crate) use survey::{Survey, Surveyed};
+pub use survey::{Survey, Surveyed};
 
 /// The resource `logagg_policy`.
 #[derive(Debug, Default)]

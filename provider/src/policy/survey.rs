@@ -16,24 +16,24 @@ use crate::provider::{Client, RoleBlock};
 
 /// What a policy finds, and what its plan would be.
 #[derive(Debug)]
-pub(crate) struct Survey {
+pub struct Survey {
     /// The log groups that it selects.
-    pub(crate) groups: BTreeMap<String, Surveyed>,
+    pub groups: BTreeMap<String, Surveyed>,
     /// The diagnostics of the plan. An error blocks apply.
-    pub(crate) diagnostics: Diagnostics,
+    pub diagnostics: Diagnostics,
 }
 
 /// One log group that a policy selects.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Surveyed {
+pub struct Surveyed {
     /// How it stands.
-    pub(crate) current: GroupState,
+    pub current: GroupState,
     /// How it is to stand.
-    pub(crate) desired: GroupState,
+    pub desired: GroupState,
     /// Why it is not subscribed.
-    pub(crate) skip: Option<String>,
+    pub skip: Option<String>,
     /// The destination of another owner's filter that has the policy's filter name.
-    pub(crate) foreign: Option<String>,
+    pub foreign: Option<String>,
 }
 
 impl Survey {

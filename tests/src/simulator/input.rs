@@ -165,6 +165,25 @@ impl Input {
         Some(structures)
     }
 
+    /// A structure, read by `read`.
+    pub(super) fn structure<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> Option<T> {
+        match self.take(name)? {
+            Value::Object(fields) => {
+                let mut member = Self::new(self.operation, fields, self.invalid);
+                let structure = read(&mut member);
+                member.tell_unknown();
+                self.mistyped.append(&mut member.mistyped);
+                self.violations.append(&mut member.violations);
+                Some(structure)
+            }
+            other => self.mistype(name, &other, "a structure"),
+        }
+    }
+
     /// Names with texts, `min` to `max` of them.
     pub(super) fn map(
         &mut self,

@@ -1,7 +1,7 @@
 //! The simulator: an AWS of our own, over HTTP on 127.0.0.1, for what no emulator plays.
 //!
-//! It answers the calls to CloudWatch Logs, Lambda, Kinesis, Firehose, EventBridge Pipes, STS and
-//! CloudTrail that the provider makes, and is strict about them: what AWS would refuse is refused in AWS's words,
+//! It answers the calls to CloudWatch Logs, Lambda, Kinesis, Firehose, EventBridge Pipes, STS,
+//! CloudTrail and CloudWatch that the provider and the report make, and is strict about them: what AWS would refuse is refused in AWS's words,
 //! and what is not simulated is refused too. Quotas are token buckets on a clock that can run
 //! fast; faults follow exact rules or the seed, and the same seed gives the same faults whichever
 //! of two calls comes first. One simulator serves all accounts and regions, each with its own
@@ -44,8 +44,10 @@ mod cloudtrail;
 mod firehose;
 mod kinesis;
 mod lambda;
+mod metrics;
 mod pipes;
 
+mod cbor;
 mod chance;
 mod clock;
 mod glob;
@@ -271,6 +273,12 @@ impl Builder {
     /// group meanwhile is aborted.
     pub fn latency(mut self, shortest: Duration, longest: Duration) -> Self {
         self.settings.latency = (shortest, longest);
+        self
+    }
+
+    /// How many data points GetMetricData answers with at once where the caller does not say.
+    pub fn data_points_per_page(mut self, count: usize) -> Self {
+        self.settings.data_points_per_page = count;
         self
     }
 

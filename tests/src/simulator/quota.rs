@@ -18,8 +18,9 @@ pub struct Quotas {
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>,
 /// <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html>,
 /// <https://docs.aws.amazon.com/firehose/latest/dev/limits.html>,
-/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html>
-const DOCUMENTED: [(&str, f64); 16] = [
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html>,
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>
+const DOCUMENTED: [(&str, f64); 17] = [
     ("DescribeLogGroups", 10.0),
     ("CreateLogGroup", 10.0),
     ("DeleteLogGroup", 10.0),
@@ -36,6 +37,7 @@ const DOCUMENTED: [(&str, f64); 16] = [
     ("ListEventSourceMappings", 15.0),
     ("DescribeStreamSummary", 20.0),
     ("LookupEvents", 2.0),
+    ("GetMetricData", 50.0),
 ];
 
 /// AWS lists no quota for these, or one this project has not seen; these are assumptions.

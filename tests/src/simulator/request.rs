@@ -5,6 +5,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use serde_json::{Map, Value};
 
+use super::cbor;
 use super::place::Place;
 use super::refusal::Refusal;
 use super::service::{Operation, Service};
@@ -60,6 +61,7 @@ pub(super) fn read(
         Service::Sts => query(head, body),
         Service::Lambda => lambda(head, body),
         Service::Pipes => pipes(head),
+        Service::CloudWatch => rpc(head, body),
         _ => json(service, head, body),
     }
 }
@@ -80,6 +82,22 @@ fn json(
         && content_type == Some(service.content_type());
     let operation = Operation::find(service, name).filter(|_| proper).ok_or_else(unknown)?;
     Ok((operation, object(body)?))
+}
+
+/// The name of the protocol in headers.
+pub(super) const RPC_V2_CBOR: &str = "rpc-v2-cbor";
+
+/// The RPC protocol: the operation is in the path, its parameters are CBOR in the body.
+/// <https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>
+fn rpc(head: &Parts, body: &Bytes) -> Result<(&'static Operation, Map<String, Value>), Refusal> {
+    let unknown = || Refusal::bad("UnknownOperationException", "");
+    let path = head.uri.path().strip_prefix("/service/GraniteServiceVersion20100801/operation/");
+    let proper = head.method == Method::POST
+        && header(&head.headers, "smithy-protocol") == Some(RPC_V2_CBOR)
+        && header(&head.headers, "content-type") == Some(Service::CloudWatch.content_type());
+    let operation = Operation::find(Service::CloudWatch, path.unwrap_or_default());
+    let operation = operation.filter(|_| proper).ok_or_else(unknown)?;
+    Ok((operation, cbor::read(body)?))
 }
 
 /// Lambda's protocol: the operation is a method on a path, the parameters are everywhere.

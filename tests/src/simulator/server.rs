@@ -198,11 +198,23 @@ fn success(operation: &Operation) -> StatusCode {
 fn refuse(shared: &Shared, service: Service, refusal: &Refusal) -> Response<Full<Bytes>> {
     let (content_type, body) = service.render(refusal);
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = respond(shared, status, content_type, body.into_bytes());
+    let mut response = respond(shared, status, content_type, body);
     if let Ok(code) = HeaderValue::from_str(&refusal.code) {
+        if service == Service::CloudWatch {
+            query_error(&mut response, refusal);
+        }
         response.headers_mut().insert("x-amzn-errortype", code);
     }
     response
+}
+
+/// The code of the protocol that CloudWatch had first, for clients that know it by that.
+/// <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait>
+fn query_error(response: &mut Response<Full<Bytes>>, refusal: &Refusal) {
+    let fault = if refusal.status < 500 { "Sender" } else { "Receiver" };
+    if let Ok(error) = HeaderValue::from_str(&format!("{};{fault}", refusal.code)) {
+        response.headers_mut().insert("x-amzn-query-error", error);
+    }
 }
 
 fn respond(
@@ -215,6 +227,9 @@ fn respond(
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if content_type == Service::CloudWatch.content_type() {
+        headers.insert("smithy-protocol", HeaderValue::from_static(request::RPC_V2_CBOR));
+    }
     let id = HeaderValue::from_static("00000000-0000-0000-0000-000000000000");
     headers.insert("x-amzn-requestid", id);
     // Who wants to know what time it is here can read it, as at AWS.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::cbor;
 use super::refusal::Refusal;
 
 /// An AWS service.
@@ -21,6 +22,8 @@ pub enum Service {
     Sts,
     /// CloudTrail.
     CloudTrail,
+    /// CloudWatch, which has the metrics.
+    CloudWatch,
 }
 
 /// Whether an operation changes something.
@@ -46,7 +49,7 @@ const fn write(service: Service, name: &'static str) -> Operation {
     Operation { service, name, kind: Kind::Write }
 }
 
-pub(super) static OPERATIONS: [Operation; 32] = [
+pub(super) static OPERATIONS: [Operation; 33] = [
     write(Service::Logs, "CreateLogGroup"),
     write(Service::Logs, "DeleteLogGroup"),
     read(Service::Logs, "DescribeLogGroups"),
@@ -79,6 +82,7 @@ pub(super) static OPERATIONS: [Operation; 32] = [
     read(Service::Pipes, "DescribePipe"),
     read(Service::Pipes, "ListPipes"),
     read(Service::CloudTrail, "LookupEvents"),
+    read(Service::CloudWatch, "GetMetricData"),
 ];
 
 impl Operation {
@@ -93,7 +97,12 @@ impl Operation {
 
     /// As IAM calls it.
     pub(super) fn action(&self) -> String {
-        format!("{}:{}", self.service.name(), self.name)
+        // <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html>
+        let prefix = match self.service {
+            Service::CloudWatch => "cloudwatch",
+            service => service.name(),
+        };
+        format!("{prefix}:{}", self.name)
     }
 
     /// IAM knows no narrower resource for it than `*`. What is asked of log groups is asked of
@@ -110,6 +119,7 @@ impl Operation {
                 | "DescribeDestinations"
                 | "ListEventSourceMappings"
                 | "LookupEvents"
+                | "GetMetricData"
         )
     }
 
@@ -126,7 +136,7 @@ impl Operation {
             Service::Firehose => named("DeliveryStreamName"),
             Service::Pipes => named("Name"),
             Service::Sts => named("RoleArn"),
-            Service::CloudTrail => None,
+            Service::CloudTrail | Service::CloudWatch => None,
         };
         name.map(str::to_owned)
     }
@@ -143,6 +153,7 @@ impl Service {
             Self::Pipes,
             Self::Sts,
             Self::CloudTrail,
+            Self::CloudWatch,
         ];
         all.into_iter().find(|service| service.name() == name)
     }
@@ -157,6 +168,7 @@ impl Service {
             Self::Pipes => "pipes",
             Self::Sts => "sts",
             Self::CloudTrail => "cloudtrail",
+            Self::CloudWatch => "monitoring",
         }
     }
 
@@ -169,7 +181,7 @@ impl Service {
             Self::CloudTrail => {
                 &["CloudTrail_20131101", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"]
             }
-            Self::Lambda | Self::Pipes | Self::Sts => &[],
+            Self::Lambda | Self::Pipes | Self::Sts | Self::CloudWatch => &[],
         }
     }
 
@@ -179,7 +191,7 @@ impl Service {
             Self::Logs | Self::CloudTrail => "InvalidParameterException",
             Self::Lambda => "InvalidParameterValueException",
             Self::Kinesis | Self::Firehose | Self::Pipes => "ValidationException",
-            Self::Sts => "ValidationError",
+            Self::Sts | Self::CloudWatch => "ValidationError",
         }
     }
 
@@ -190,7 +202,7 @@ impl Service {
             Self::Lambda => Refusal::new(429, "TooManyRequestsException", "Rate exceeded"),
             Self::Kinesis => Refusal::bad("LimitExceededException", "Rate exceeded"),
             Self::Pipes => Refusal::new(429, "ThrottlingException", "Rate exceeded"),
-            Self::Sts => Refusal::bad("Throttling", "Rate exceeded"),
+            Self::Sts | Self::CloudWatch => Refusal::bad("Throttling", "Rate exceeded"),
         }
     }
 
@@ -199,15 +211,23 @@ impl Service {
         let refusal = Refusal::access_denied(who, action, resource);
         match self {
             Self::Lambda | Self::Pipes => Refusal { status: 403, ..refusal },
-            Self::Sts => Refusal { status: 403, code: "AccessDenied".to_owned(), ..refusal },
+            Self::Sts | Self::CloudWatch => {
+                Refusal { status: 403, code: "AccessDenied".to_owned(), ..refusal }
+            }
             _ => refusal,
         }
     }
 
-    /// A response that says no, in the service's protocol: content type and body.
-    pub(super) fn render(self, refusal: &Refusal) -> (&'static str, String) {
+    /// An answer that says no, in the service's protocol: content type and body.
+    pub(super) fn render(self, refusal: &Refusal) -> (&'static str, Vec<u8>) {
         let Refusal { status, code, message } = refusal;
-        match self {
+        let (content_type, text) = match self {
+            Self::CloudWatch => {
+                return (
+                    self.content_type(),
+                    cbor::write(&json!({"__type": code, "message": message})),
+                );
+            }
             Self::Sts => (
                 "text/xml",
                 format!(
@@ -227,7 +247,8 @@ impl Service {
                 "application/x-amz-json-1.1",
                 json!({"__type": code, "message": message}).to_string(),
             ),
-        }
+        };
+        (content_type, text.into_bytes())
     }
 
     /// The content type of its answers.
@@ -235,6 +256,7 @@ impl Service {
         match self {
             Self::Sts => "text/xml",
             Self::Lambda | Self::Pipes => "application/json",
+            Self::CloudWatch => "application/cbor",
             _ => "application/x-amz-json-1.1",
         }
     }

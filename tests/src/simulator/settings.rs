@@ -14,6 +14,7 @@ pub(super) struct Settings {
     pub(super) event_delay: (Duration, Duration),
     pub(super) latency: (Duration, Duration),
     pub(super) infrequent_access: InfrequentAccess,
+    pub(super) data_points_per_page: usize,
     pub(super) speed: f64,
     pub(super) start: Option<SystemTime>,
 }
@@ -38,6 +39,7 @@ impl Default for Settings {
             event_delay: (Duration::ZERO, Duration::ZERO),
             latency: (Duration::ZERO, Duration::ZERO),
             infrequent_access: InfrequentAccess::Refuses,
+            data_points_per_page: 100_800,
             speed: 1.0,
             start: None,
         }

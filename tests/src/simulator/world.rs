@@ -16,6 +16,7 @@ use super::input::Input;
 use super::kinesis::{self, Stream};
 use super::lambda::{self, Lambda};
 use super::logs::{self, Logs};
+use super::metrics;
 use super::pipes::{self, Pipe};
 use super::place::Place;
 use super::quota::Buckets;
@@ -135,7 +136,7 @@ impl World {
             Service::Kinesis => place.arn("kinesis", format_args!("stream/{name}")),
             Service::Firehose => place.arn("firehose", format_args!("deliverystream/{name}")),
             Service::Pipes => pipes::arn(place, name),
-            Service::Sts | Service::CloudTrail => "*".to_owned(),
+            Service::Sts | Service::CloudTrail | Service::CloudWatch => "*".to_owned(),
         };
         let denied = self.iam.denies(&who.account, &action, name, now);
         if !denied && self.iam.allows(&who.account, &action, &arn) {
@@ -172,6 +173,7 @@ impl World {
                 Service::Pipes => pipes::answer(operation.name, &mut scope, input),
                 Service::Sts => sts::answer(operation.name, &mut scope, input),
                 Service::CloudTrail => cloudtrail::answer(operation.name, &mut scope, input),
+                Service::CloudWatch => metrics::answer(operation.name, &mut scope, input),
             }
         });
         if let Some(input) = remembered {

@@ -112,6 +112,12 @@ fn group(chance: &mut fastrand::Rng, name: String) -> Group {
     group.created = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(NOW_SECONDS - age));
     // From some megabytes to some hundred gigabytes.
     group.stored_bytes = (1e6 * 10f64.powf(chance.f64() * 5.3)) as u64;
+    // The volume of each of the last days.
+    let daily = group.stored_bytes * DAY / age.max(30 * DAY);
+    for days in 1..=30 {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW_SECONDS - days * DAY);
+        group.ingested.push((at, daily));
+    }
     group
 }
 

@@ -38,6 +38,7 @@ fn write_page(program: &Path, page: &Path) -> anyhow::Result<()> {
     let mut report = Command::new(program)
         .args(["-", "--time", account::NOW, "--requests-per-second"])
         .arg("DescribeSubscriptionFilters=10000")
+        .args(["--storage-price", "0.03", "--ingestion-price", "0.50"])
         .arg("--output")
         .arg(page)
         .envs(account.environment())

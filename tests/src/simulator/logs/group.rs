@@ -21,6 +21,8 @@ pub struct Group {
     pub tags: BTreeMap<String, String>,
     /// How much it holds.
     pub stored_bytes: u64,
+    /// When it took in how many bytes, as the metric `IncomingBytes` has them.
+    pub ingested: Vec<(SystemTime, u64)>,
     /// When it was created; when none, at the moment it is added.
     pub created: Option<SystemTime>,
     /// Its encryption key.
@@ -63,6 +65,7 @@ impl Group {
             retention_in_days: None,
             tags: BTreeMap::new(),
             stored_bytes: 0,
+            ingested: Vec::new(),
             created: None,
             kms_key_id: None,
             filters: BTreeMap::new(),
@@ -94,6 +97,13 @@ impl Group {
     #[must_use]
     pub fn stored_bytes(mut self, bytes: u64) -> Self {
         self.stored_bytes = bytes;
+        self
+    }
+
+    /// Having taken in so much at a time.
+    #[must_use]
+    pub fn ingested(mut self, at: SystemTime, bytes: u64) -> Self {
+        self.ingested.push((at, bytes));
         self
     }
 

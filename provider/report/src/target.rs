@@ -4,14 +4,14 @@ use logagg_policy::Document;
 
 /// A region of an account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Target {
-    pub(super) account_id: String,
-    pub(super) region: String,
+pub(crate) struct Target {
+    pub(crate) account_id: String,
+    pub(crate) region: String,
 }
 
 impl Target {
-    /// Where a policy is at work.
-    pub(super) fn of(document: &Document) -> Self {
+    /// The target of a policy.
+    pub(crate) fn of(document: &Document) -> Self {
         Self { account_id: document.account_id.clone(), region: document.region.clone() }
     }
 }

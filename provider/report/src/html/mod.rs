@@ -1,18 +1,18 @@
-//! The page: HTML that needs no network and no script, is read in light, in dark and on paper, and
-//! escapes whatever AWS or a document says.
+//! The page: HTML without script and network, with a light, a dark and a print layout, in which
+//! every string of AWS or a document is escaped.
 
+mod failures;
 mod format;
-mod measurements;
 mod method;
 mod policy;
 mod shared;
 mod states;
-mod uncovered;
+mod totals;
+mod unmanaged;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::review::{Outcome, Review};
-use crate::diagnostics::format::{counted, plural};
+use crate::review::Review;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -20,7 +20,7 @@ const STYLE: &str = include_str!("style.css");
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// The whole page.
-pub(in crate::report) fn render(review: &Review) -> String {
+pub(crate) fn render(review: &Review) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -29,23 +29,25 @@ pub(in crate::report) fn render(review: &Review) -> String {
                 meta http-equiv="Content-Security-Policy" content=(CONTENT_SECURITY_POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { "Log groups: " (headline(review)) }
+                meta name="referrer" content="no-referrer";
+                title { "logagg report: " (review.headline()) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 header {
                     p.brand { "logagg report" }
-                    h1 { (headline(review)) }
-                    p.when { (when(review)) }
+                    h1 { (review.headline()) }
+                    p.time { (time(review)) }
                 }
                 main {
-                    (measurements::figures(review))
+                    (totals::totals(review))
+                    (failures::failures(review))
                     (contents(review))
-                    @for (index, policy) in review.policies.iter().enumerate() {
-                        (policy::policy(policy, review.price, &anchor(index)))
+                    @for (index, (target, policy)) in review.policies().enumerate() {
+                        (policy::policy(target, policy, &anchor(index)))
                     }
                     (shared::shared(review))
-                    (uncovered::uncovered(review))
+                    (unmanaged::unmanaged(review))
                     (method::method(review))
                 }
             }
@@ -56,27 +58,11 @@ pub(in crate::report) fn render(review: &Review) -> String {
     text
 }
 
-fn headline(review: &Review) -> String {
-    let totals = &review.totals;
-    match (review.outcome(), totals.differing) {
-        (Outcome::AsItShouldBe, _) if totals.covered == 0 => "no log group is selected".to_owned(),
-        (Outcome::AsItShouldBe, _) => {
-            format!("all {} are compliant", counted(totals.covered, "log group"))
-        }
-        (Outcome::Differs, 0) => "the policies cannot be applied".to_owned(),
-        (Outcome::Differs, differing) => format!(
-            "{differing} of {} {} drifted",
-            counted(totals.covered, "log group"),
-            plural(differing, "has", "have")
-        ),
-    }
-}
-
-/// The only line that differs where nothing else does.
-fn when(review: &Review) -> String {
+/// The only line that depends on the time alone.
+fn time(review: &Review) -> String {
     let at = humantime::format_rfc3339_seconds(review.at).to_string();
     let at = at.replace('T', " ").replace('Z', " UTC");
-    let targets: Vec<_> = review.uncovered.keys().map(ToString::to_string).collect();
+    let targets: Vec<_> = review.targets.iter().map(|it| it.target.to_string()).collect();
     format!("{at} · {}", targets.join(" · "))
 }
 
@@ -86,13 +72,13 @@ fn anchor(index: usize) -> String {
 
 fn contents(review: &Review) -> Markup {
     html! {
-        @if review.policies.len() > 1 {
+        @if review.policies().count() > 1 {
             nav aria-label="Policies" {
                 ul {
-                    @for (index, policy) in review.policies.iter().enumerate() {
+                    @for (index, (_, policy)) in review.policies().enumerate() {
                         li {
                             a href={ "#" (anchor(index)) } { (policy::title(policy)) }
-                            " " span.muted { (policy::in_short(policy)) }
+                            " " span.muted { (policy::summary(policy)) }
                         }
                     }
                 }

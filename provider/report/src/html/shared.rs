@@ -1,21 +1,22 @@
 use maud::{Markup, html};
 
 use super::{anchor, policy};
-use crate::report::review::Review;
+use crate::review::Review;
 
 /// The log groups that several policies select.
 pub(super) fn shared(review: &Review) -> Markup {
+    let policies: Vec<_> = review.policies().map(|(_, policy)| policy).collect();
     let shared = review.shared();
     html! {
-        @if review.policies.len() > 1 {
+        @if policies.len() > 1 {
             section aria-labelledby="shared" {
-                h2 id="shared" { "Log groups with several policies" }
+                h2 id="shared" { "Selected by several policies" }
                 @if shared.is_empty() {
                     p { "No log group is selected by more than one of these policies." }
                 } @else {
                     p {
-                        "Fine when one policy forwards and another sets retention. Conflicts and \
-                         events that are forwarded twice are listed with the policies above."
+                        "One policy can forward and another set the retention. Where policies conflict, \
+                         or forward the same events twice, a message of the policy says so."
                     }
                     div.wide {
                         table {
@@ -23,7 +24,7 @@ pub(super) fn shared(review: &Review) -> Markup {
                             thead {
                                 tr {
                                     th scope="col" { "Log group" }
-                                    th scope="col" { "Where" }
+                                    th scope="col" { "Account and region" }
                                     th scope="col" { "Policies" }
                                 }
                             }
@@ -37,7 +38,7 @@ pub(super) fn shared(review: &Review) -> Markup {
                                                 @for index in indices {
                                                     li {
                                                         a href={ "#" (anchor(index)) } {
-                                                            (policy::title(&review.policies[index]))
+                                                            (policy::title(policies[index]))
                                                         }
                                                     }
                                                 }

@@ -1,36 +1,36 @@
 use maud::{Markup, html};
+use terraform_provider_logagg::engine::counted;
 
-use crate::diagnostics::format::counted;
-use crate::report::group::State;
-use crate::report::review::PolicyReview;
+use crate::group::State;
+use crate::review::PolicyFound;
 
-/// A symbol for each state, so that states do not depend on color alone.
+/// A sign for each state, which is not told by its color alone.
 fn sign(state: State) -> &'static str {
     match state {
         State::Unwanted => "✖",
         State::Conflict => "⚠",
         State::Missing => "+",
-        State::Differs => "~",
-        State::Retention => "◷",
+        State::FilterDiffers => "~",
+        State::RetentionDiffers => "◷",
         State::Skipped => "–",
-        State::InPlace => "✓",
+        State::Compliant => "✓",
     }
 }
 
-/// The name of its colors in the style sheet.
+/// The name of its colours in the style sheet.
 fn class(state: State) -> &'static str {
     match state {
         State::Unwanted => "unwanted",
         State::Conflict => "conflict",
         State::Missing => "missing",
-        State::Differs => "differs",
-        State::Retention => "retention",
+        State::FilterDiffers => "filter",
+        State::RetentionDiffers => "retention",
         State::Skipped => "skipped",
-        State::InPlace => "in-place",
+        State::Compliant => "compliant",
     }
 }
 
-/// A state with its symbol and color.
+/// A state with its sign.
 pub(super) fn state(state: State) -> Markup {
     html! {
         span class={ "state " (class(state)) } {
@@ -39,9 +39,9 @@ pub(super) fn state(state: State) -> Markup {
     }
 }
 
-/// The number of log groups in each state: a bar, and a list.
-pub(super) fn counts(policy: &PolicyReview) -> Markup {
-    let counts = State::ALL.map(|state| (state, policy.count(state)));
+/// How many log groups of a policy are in which state: a bar, and the same in words.
+pub(super) fn counts(found: &PolicyFound) -> Markup {
+    let counts = State::ALL.map(|state| (state, found.count(state)));
     let counts = counts.iter().filter(|(_, count)| *count > 0);
     html! {
         div.bar aria-hidden="true" {

@@ -1,4 +1,4 @@
-//! The contrast of the style sheet's colors.
+//! Contrast of the style sheet's colors.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use super::STYLE;
 /// For text of any size: <https://www.w3.org/TR/WCAG22/#contrast-minimum>.
 const ENOUGH: f64 = 4.5;
 
-/// What is behind text, and what is no text.
+/// Colors behind text, and of what is not text.
 const BACKGROUNDS: [&str; 2] = ["page", "card"];
 const LINES: [&str; 1] = ["line"];
 
-/// The colors on a screen that is light, one that is dark, and on paper.
+/// The colors of the light, the dark and the print layout.
 fn schemes() -> Vec<BTreeMap<&'static str, &'static str>> {
     let blocks = STYLE.split(":root {").skip(1).map(|rest| rest.split('}').next().unwrap());
     let colors = blocks.map(|block| {
@@ -37,7 +37,7 @@ fn contrast(one: &str, other: &str) -> f64 {
 }
 
 #[test]
-fn text_has_enough_contrast() {
+fn text_has_enough_contrast_with_its_background() {
     let schemes = schemes();
     assert_eq!(schemes.len(), 3);
     for colors in schemes {
@@ -53,7 +53,7 @@ fn text_has_enough_contrast() {
 }
 
 #[test]
-fn black_on_white_is_the_most() {
+fn black_on_white_has_the_highest_contrast() {
     assert_eq!((contrast("#000000", "#ffffff") * 10.0).round(), 210.0);
     assert_eq!((contrast("#777777", "#ffffff") * 100.0).round(), 448.0);
 }
