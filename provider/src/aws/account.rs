@@ -3,15 +3,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
-use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::accounts::Shared;
 use super::claims::SharedClaims;
 use super::credentials::sts;
-use super::effort::Effort;
+use super::identity::Identity;
 use super::region_clients::RegionClients;
-use super::{CallError, Operation, Reader, Service, Writer};
+use super::shared::Shared;
+use super::{CallError, Reader, Service, Writer};
 
 /// The account of some credentials, with a client for each region in use.
 #[derive(Debug)]
@@ -31,11 +30,8 @@ impl Account {
         default_region: String,
     ) -> Self {
         let config = sts(&sdk, &shared.settings).retry_config(RetryConfig::disabled()).build();
-        let identity = Identity {
-            shared: Arc::clone(&shared),
-            sts: aws_sdk_sts::Client::from_conf(config),
-            id: OnceCell::new_with(id),
-        };
+        let sts = aws_sdk_sts::Client::from_conf(config);
+        let identity = Identity::new(Arc::clone(&shared), sts, id);
         let regions = Mutex::default();
         Self { shared, sdk, default_region, identity: Arc::new(identity), regions }
     }
@@ -105,32 +101,5 @@ impl Account {
             config.insert_origin("endpoint_url", aws_types::origin::Origin::shared_config());
         }
         config.build()
-    }
-}
-
-/// Whose the credentials are.
-#[derive(Debug)]
-pub(super) struct Identity {
-    shared: Arc<Shared>,
-    sts: aws_sdk_sts::Client,
-    id: OnceCell<String>,
-}
-
-impl Identity {
-    pub(super) async fn id(&self, stopped: &CancellationToken) -> Result<&str, CallError> {
-        let operation = Operation::GetCallerIdentity;
-        let id = self.id.get_or_try_init(async || {
-            let ask = || self.sts.get_caller_identity().send();
-            let asked = self.shared.identity.call(operation, &Effort::Needed, stopped, ask);
-            let account = asked.await?.account;
-            account.ok_or_else(|| {
-                CallError::nonsense(
-                    operation,
-                    "the response contains no account \
-                 ID",
-                )
-            })
-        });
-        id.await.map(String::as_str)
     }
 }

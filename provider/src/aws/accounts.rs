@@ -5,12 +5,11 @@ use aws_config::SdkConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
-use super::claims::SharedClaims;
 use super::credentials::assumed;
-use super::not_given::RoleOf;
-use super::retrying_client::RetryingClient;
+use super::error::RoleOf;
 use super::role::account_of;
-use super::settings::{DEFAULT_MAX_RETRIES, Settings};
+use super::settings::Settings;
+use super::shared::Shared;
 use super::{AssumeRole, CallError, ForbiddenAccount};
 
 /// Every account that is worked in. Who assumes the same role shares its credentials; who works in
@@ -23,16 +22,6 @@ pub(crate) struct Accounts {
     by_role: Mutex<BTreeMap<AssumeRole, Arc<Account>>>,
 }
 
-/// What all accounts of a provider block have in common.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) settings: Arc<Settings>,
-    callers: Mutex<BTreeMap<(String, String), Arc<RetryingClient>>>,
-    claims: Mutex<BTreeMap<(String, String), SharedClaims>>,
-    /// Paces the question whose the credentials are, which comes before any account is known.
-    pub(super) identity: RetryingClient,
-}
-
 impl Accounts {
     pub(super) fn new(
         settings: Arc<Settings>,
@@ -40,13 +29,7 @@ impl Accounts {
         id: Option<String>,
         default_region: String,
     ) -> Self {
-        let identity = client(&settings);
-        let shared = Arc::new(Shared {
-            settings,
-            callers: Mutex::default(),
-            claims: Mutex::default(),
-            identity,
-        });
+        let shared = Arc::new(Shared::new(settings));
         let own = Account::new(Arc::clone(&shared), sdk, id, default_region);
         Self { shared, own: Arc::new(own), by_role: Mutex::default() }
     }
@@ -99,28 +82,6 @@ impl Accounts {
 pub(crate) enum Credentials {
     Tried,
     Trusted,
-}
-
-impl Shared {
-    /// The buckets of an account in a region.
-    pub(super) fn client(&self, account: &str, region: &str) -> Arc<RetryingClient> {
-        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        let client = callers
-            .entry((account.to_owned(), region.to_owned()))
-            .or_insert_with(|| Arc::new(client(&self.settings)));
-        Arc::clone(client)
-    }
-
-    /// What is about to be shipped in an account's region.
-    pub(super) fn claims(&self, account: &str, region: &str) -> SharedClaims {
-        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(claims.entry((account.to_owned(), region.to_owned())).or_default())
-    }
-}
-
-fn client(settings: &Settings) -> RetryingClient {
-    let max_retries = settings.max_retries.unwrap_or(DEFAULT_MAX_RETRIES);
-    RetryingClient::new(max_retries, |operation| settings.quota(operation))
 }
 
 #[cfg(test)]

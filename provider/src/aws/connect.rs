@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::accounts::Accounts;
 use super::environment::variable;
-use super::not_given::RoleOf;
+use super::error::RoleOf;
 use super::profiles::Profiles;
 use super::settings::{AccountIdFrom, AllowedAccounts, CannotConnect, Metadata, Settings};
 use super::{credentials, endpoints, role, transport};

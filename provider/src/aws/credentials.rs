@@ -16,8 +16,9 @@ use aws_sdk_sts::config::Credentials;
 use aws_sdk_sts::types::{Credentials as StsCredentials, PolicyDescriptorType, Tag};
 
 use super::environment::variable;
-use super::not_given::{NamedProvider, Place, ProfileWays, RoleOf};
-use super::retrying_client::{MAX_RETRIES_UNREACHABLE, chain};
+use super::error::{NotAssumed, RoleOf, chain};
+use super::not_given::{NamedProvider, Place, ProfileWays};
+use super::retrying_client::MAX_RETRIES_UNREACHABLE;
 use super::role::account_of;
 use super::settings::{Metadata, Settings};
 use super::{AssumeRole, Service, WebIdentity, WebIdentityToken};
@@ -119,15 +120,6 @@ fn client(sdk: &SdkConfig, settings: &Settings) -> aws_sdk_sts::Client {
 
 fn with(sdk: &SdkConfig, credentials: SharedCredentialsProvider) -> SdkConfig {
     sdk.to_builder().credentials_provider(credentials).build()
-}
-
-/// STS gave no credentials for a role.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{role_arn} could not be assumed: {message}")]
-pub(super) struct NotAssumed {
-    role_arn: String,
-    message: String,
-    pub(super) of: RoleOf,
 }
 
 #[derive(Debug)]

@@ -17,8 +17,10 @@ mod transport;
 // Where the work is done.
 mod account;
 mod accounts;
+mod identity;
 mod region_clients;
 mod service;
+mod shared;
 
 // The calls.
 mod account_policy;
@@ -28,6 +30,7 @@ mod cloudtrail;
 mod denial;
 mod downstream;
 mod effort;
+mod error;
 mod keyed_locks;
 mod operation;
 mod permission;
@@ -44,7 +47,7 @@ pub(crate) use claims::{
 };
 pub(crate) use cloudtrail::Timestamp;
 pub(crate) use denial::{Denial, PolicyKind, Reason};
-pub(crate) use not_given::{Lacking, RoleOf};
+pub(crate) use error::{Lacking, RoleOf};
 pub(crate) use operation::Operation;
 pub(crate) use reader::{IN_FLIGHT, Reader};
 pub(crate) use retrying_client::{CallError, Cause, MissingAccess};

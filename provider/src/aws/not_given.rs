@@ -4,40 +4,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
-use super::retrying_client::{chain, find};
-
-/// Why a call has no credentials to be signed with, as far as something can be done about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Lacking {
-    /// STS did not give those of a role.
-    Role(RoleOf),
-    /// There is no IAM Identity Center session, or it has expired.
-    SignIn { profile: String },
-    /// A role wants the code of an MFA device.
-    Mfa { profile: String },
-    /// Whatever else it is, AWS's message says it.
-    Other,
-}
-
-/// Where a role is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RoleOf {
-    /// In this `assume_role` block of the provider block.
-    Provider(usize),
-    /// In the provider block's `assume_role_with_web_identity`.
-    WebIdentity,
-    /// In the `assume_role` block of a resource or data source.
-    Resource,
-}
-
-/// Who was asked for credentials and gave none.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{who} returned no credentials: {why}")]
-pub(super) struct NotGiven {
-    who: String,
-    why: String,
-    pub(super) lacking: Lacking,
-}
+use super::error::{Lacking, NotGiven, chain, find};
 
 /// A source of credentials, with the place that its errors name.
 #[derive(Debug)]

@@ -6,10 +6,10 @@ use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::{OnceCell, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 
-use super::account::Identity;
-use super::accounts::Shared;
 use super::effort::Effort;
+use super::identity::Identity;
 use super::retrying_client::RetryingClient;
+use super::shared::Shared;
 use super::{CallError, Operation, Service};
 
 /// One region of an account: clients with the account's credentials, and the token buckets that

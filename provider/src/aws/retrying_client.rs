@@ -3,17 +3,16 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
-use aws_sdk_cloudwatchlogs::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::clock;
-use super::credentials::NotAssumed;
 use super::denial::Denial;
 use super::effort::{ALLOWANCE, Effort};
+use super::error::{Lacking, NotAssumed, NotGiven, RoleOf, chain, find};
 use super::keyed_locks::KeyedLocks;
-use super::not_given::{Lacking, NotGiven, RoleOf};
 use super::operation::Operation;
 use super::reachability::GivenUp;
 use super::token_bucket::TokenBucket;
@@ -420,32 +419,6 @@ impl CallError {
     }
 }
 
-/// An error's sources, outermost first.
-fn sources<'e>(
-    error: &'e (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
-    std::iter::successors(error.source(), |error| error.source())
-}
-
-/// The SDK reports missing credentials like a broken connection: only the sources differ.
-pub(super) fn find<'e, T: std::error::Error + 'static>(
-    error: &'e (dyn std::error::Error + 'static),
-) -> Option<&'e T> {
-    sources(error).find_map(|source| source.downcast_ref())
-}
-
-/// An error and its sources in one line; of a response of AWS's, its code and its words.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    if let Some(answer) = find::<ErrorMetadata>(error)
-        && let (Some(code), Some(message)) = (answer.code(), answer.message())
-    {
-        return format!("{code}: {message}");
-    }
-    sources(error).map(ToString::to_string).fold(error.to_string(), |text, source| {
-        if text.ends_with(&source) { text } else { format!("{text}: {source}") }
-    })
-}
-
 const PAGE: &str = "an HTML page, which AWS does not send";
 
 /// Whether a response is a web page about an internal error: so moto answers to calls that it does
@@ -455,11 +428,6 @@ fn is_page(response: Option<&HttpResponse>) -> bool {
         let kind = response.headers().get("content-type").unwrap_or_default();
         response.status().as_u16() == 500 && kind.starts_with("text/html")
     })
-}
-
-/// What all else came from.
-pub(super) fn root(error: &(dyn std::error::Error + 'static)) -> String {
-    sources(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn answered(code: &str, message: &str, status: Option<u16>) -> Cause {

@@ -17,8 +17,8 @@ use reqwest::header::{HeaderValue, USER_AGENT};
 use reqwest::{Body, Certificate, Client, NoProxy, Proxy, Request, Response, Url, redirect, retry};
 
 use super::environment::{expanded, variable};
+use super::error::{chain, find, root};
 use super::reachability::{Endpoints, GivenUp, Met};
-use super::retrying_client::{chain, find, root};
 use super::settings::{CannotConnect, Given, Transport, Trust};
 
 const PROGRAM: &str = concat!("logagg/", env!("CARGO_PKG_VERSION"));
