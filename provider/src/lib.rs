@@ -6,6 +6,7 @@
 
 mod aws;
 mod checks;
+mod connection;
 mod diagnostics;
 pub mod engine;
 mod inventory;

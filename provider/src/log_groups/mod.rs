@@ -6,7 +6,7 @@ mod schema;
 
 use tfplugin::{Context, DataSource, Diagnostics, Schema};
 
-use crate::provider::Client;
+use crate::connection::Client;
 use crate::{diagnostics, selection};
 use model::LogGroups;
 

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use tfplugin::Attr;
 
-use crate::provider::RoleBlock;
+use crate::connection::RoleBlock;
 use crate::selection::RuleBlock;
 
 tfplugin::object! {

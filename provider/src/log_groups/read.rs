@@ -7,8 +7,8 @@ use tfplugin::{Attr, Context, Diagnostic};
 
 use super::model::{Filter, Found, LogGroups};
 use crate::aws::{CallError, Cause, IN_FLIGHT, Reader};
+use crate::connection::Client;
 use crate::inventory::Inventory;
-use crate::provider::Client;
 use crate::{diagnostics, selection};
 
 /// The filters of each log group; None is a group that was deleted since it was listed.

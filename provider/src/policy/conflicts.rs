@@ -9,8 +9,8 @@ use tfplugin::{Attr, Context, Diagnostic, Goal, Severity, Stored};
 use super::model::{Intent, Policy};
 use super::private_state::PrivateState;
 use crate::aws::{Account, Claims, KeptFor, Origin};
+use crate::connection::Client;
 use crate::diagnostics;
-use crate::provider::Client;
 
 /// Terraform plans to destroy before it reads what stays, though right before. Who is read later is
 /// not harmed: its plan fails.

@@ -5,6 +5,7 @@ use tfplugin::{Attr, Context, Creation, Diagnostic, Stored};
 
 use super::conflicts;
 use super::discover::{Discovery, Sight};
+use super::findings::Failure;
 use super::loops::Surroundings;
 use super::model::{Entry, Intent, Policy};
 use super::permission::{Granted, Grants};
@@ -13,13 +14,13 @@ use super::planned_inventories::PlannedInventories;
 use super::private_state::PrivateState;
 use super::read::{look_for_loops, record, record_permission, ship};
 use super::reconcile::{
-    AfterFailure, Failure, GroupChange, Reconciled, Reconciler, by_reason, record_reconciled,
-    report_left_to_others,
+    AfterFailure, GroupChange, Reconciler, by_reason, record_reconciled, report_left_to_others,
 };
+use super::reconciled::Reconciled;
 use super::refresh::Basis;
 use crate::aws::{Account, KeptFor, Origin, SharedClaims};
+use crate::connection::Client;
 use crate::diagnostics;
-use crate::provider::Client;
 
 /// Makes the policy hold for the first time.
 ///

@@ -5,16 +5,16 @@ use logagg_policy::{GroupState, LogGroup, OnDestroy};
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
 use super::conflicts::{claim_of_map, leave};
+use super::findings::Preview;
 use super::model::{Entry, Intent, Policy};
 use super::permission::Grants;
-use super::preview::Preview;
 use super::private_state::{PrivateState, Successor};
 use super::read::check_account;
 use super::reconcile::{GroupChange, Reconciler, by_reason, report_left_to_others};
 use crate::aws::{Account, CallError, KeptFor, Reader};
+use crate::connection::Client;
 use crate::diagnostics;
 use crate::inventory::{self, Inventory};
-use crate::provider::Client;
 
 /// Says what goes with a policy that is to be destroyed, and notes what is to be left to others.
 pub(super) async fn plan_destroy(

@@ -8,12 +8,13 @@ use logagg_policy::{
 
 use super::conflicts::{Selected, claim};
 use super::filter_snapshot::FilterSnapshot;
+use super::findings::Shortened;
 use super::loops::Shipping;
 use super::model::{Intent, Policy};
-use super::preview::Shortened;
 use super::private_state::PrivateState;
 use super::progress::Progress;
-use super::reconcile::{GroupChange, Reconciled};
+use super::reconcile::GroupChange;
+use super::reconciled::Reconciled;
 use super::refresh::Basis;
 use crate::aws::{CallError, Cause, IN_FLIGHT, Reader, Timestamp};
 use crate::inventory::{self, Inventory};

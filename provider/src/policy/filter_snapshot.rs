@@ -4,7 +4,7 @@ use std::time::Duration;
 use logagg_policy::{Distribution, LogGroup, SubscriptionFilter};
 use serde::{Deserialize, Serialize};
 
-use super::reconcile::Reconciled;
+use super::reconciled::Reconciled;
 use crate::aws::Timestamp;
 
 /// The subscription filters of log groups as they were when AWS was last asked for them.
@@ -219,7 +219,7 @@ mod tests {
         }
         let filters = vec![SubscriptionFilter::new("logs", "arn")];
         let why = "a test".to_owned();
-        let failures = vec![super::super::reconcile::Failure::Loop { why }];
+        let failures = vec![super::super::findings::Failure::Loop { why }];
         last.follow(&[
             reconciled("/put", Some(filters.clone())),
             reconciled("/kept", None),

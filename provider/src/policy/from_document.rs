@@ -4,7 +4,7 @@ use logagg_policy::{Document, Retention, Rule};
 use tfplugin::Attr;
 
 use super::model::Policy;
-use crate::provider::RoleBlock;
+use crate::connection::RoleBlock;
 use crate::selection::RuleBlock;
 
 impl Policy {

@@ -5,7 +5,7 @@ use tfplugin::{
 };
 
 use super::model::Policy;
-use crate::provider::RoleBlock;
+use crate::connection::RoleBlock;
 use crate::{checks, diagnostics};
 
 /// The version of the identity's shape.

@@ -12,8 +12,8 @@ use super::model::{Policy, entries};
 use super::private_state::PrivateState;
 use super::progress::Progress;
 use crate::aws::{CallError, Cause, IN_FLIGHT, Reader};
+use crate::connection::Client;
 use crate::diagnostics;
-use crate::provider::Client;
 
 /// Finds a policy by the name of its filters: every log group of the region is asked, so that
 /// filters outside of today's selection come back too.

@@ -4,9 +4,10 @@
 use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question, Walked};
 use tfplugin::Context;
 
+use super::findings::Unseen;
 use crate::aws::{CallError, Cause, Claims, Operation, Reader};
+use crate::connection::Client;
 use crate::diagnostics;
-use crate::provider::Client;
 
 /// The loops that a destination closes, as far as they could be found.
 #[derive(Debug, Default)]
@@ -17,17 +18,6 @@ pub(super) struct Loops {
     /// Whether the destination itself does not exist.
     pub(super) missing: bool,
     unseen: Unseen,
-}
-
-/// What kept us from following a destination to its end.
-#[derive(Debug, Default)]
-pub(crate) struct Unseen {
-    /// The calls that failed, each reported once.
-    pub(crate) calls: Vec<CallError>,
-    /// Why the account-level policy could not be read.
-    pub(crate) account_policy: Option<CallError>,
-    /// There is more behind the destination than is looked at.
-    pub(crate) more: bool,
 }
 
 /// Where each log group is shipped, as far as that is known without asking.

@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod discover;
 mod filter_snapshot;
+mod findings;
 mod from_document;
 mod identity;
 mod import;
@@ -19,7 +20,9 @@ mod private_state;
 mod progress;
 mod read;
 mod reconcile;
+mod reconciled;
 mod refresh;
+mod refresh_mode;
 mod schema;
 mod survey;
 mod update;
@@ -30,16 +33,14 @@ use tfplugin::{
     Planned, Private, Proposal, Resource, Schema, Stored, Value,
 };
 
+use crate::connection::Client;
 use crate::diagnostics;
-use crate::provider::Client;
-use model::Policy;
+use model::{Policy, about};
 use planned_inventories::PlannedInventories;
 use private_state::PrivateState;
 
-pub(crate) use loops::Unseen;
-pub(crate) use preview::{Preview, Shortened};
-pub(crate) use reconcile::Failure;
-pub(crate) use refresh::{Mode as RefreshMode, Unverified};
+pub(crate) use findings::{Failure, Preview, Shortened, Unseen, Unverified};
+pub(crate) use refresh_mode::RefreshMode;
 pub use survey::{Survey, Surveyed};
 
 /// The resource `logagg_policy`.
@@ -142,13 +143,6 @@ impl Resource for PolicyResource {
         id: ImportId,
     ) -> Vec<Stored<Policy, PrivateState>> {
         import::import(cx, id).await
-    }
-}
-
-/// The diagnostics are about this policy.
-fn about(cx: &Context<Client>, policy: &Policy) {
-    if let Some(id) = policy.id.known().or(policy.name.known()) {
-        cx.about(id);
     }
 }
 

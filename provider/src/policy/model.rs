@@ -6,12 +6,13 @@ use logagg_policy::{
     Arn, Desired, Destination, Document, Grant, GroupState, Listing, LoopGuard, OnDestroy,
     Ownership, PolicyId, Retention, Selection, Subscription, SubscriptionFilter, WrittenRetention,
 };
-use tfplugin::{Attr, Convert};
+use tfplugin::{Attr, Context, Convert};
 
-use super::preview::Guards;
+use super::findings::Guards;
 use super::private_state::PrivateState;
-use super::refresh::{Mode, Refresh};
-use crate::provider::RoleBlock;
+use super::refresh::Refresh;
+use super::refresh_mode::RefreshMode;
+use crate::connection::{Client, RoleBlock};
 use crate::selection::{RuleBlock, selection, texts};
 
 tfplugin::object! {
@@ -258,10 +259,10 @@ impl Policy {
             self.full_refresh_after_hours.known().and_then(|hours| u64::try_from(*hours).ok());
         let full_after = Duration::from_hours(hours.unwrap_or(DEFAULT_FULL_REFRESH_AFTER_HOURS));
         Ok(match parsed(&self.refresh)? {
-            Mode::Incremental if self.destination_arn.known().is_some() => {
+            RefreshMode::Incremental if self.destination_arn.known().is_some() => {
                 Refresh::Incremental { full_after }
             }
-            Mode::Incremental | Mode::Full => Refresh::Full,
+            RefreshMode::Incremental | RefreshMode::Full => Refresh::Full,
         })
     }
 
@@ -338,6 +339,13 @@ impl Entry {
 /// What `log_groups` holds for these.
 pub(crate) fn entries(states: &BTreeMap<String, GroupState>) -> BTreeMap<String, Attr<Entry>> {
     states.iter().map(|(name, state)| (name.clone(), Attr::Known(Entry::of(state)))).collect()
+}
+
+/// The diagnostics are about this policy.
+pub(super) fn about(cx: &Context<Client>, policy: &Policy) {
+    if let Some(id) = policy.id.known().or(policy.name.known()) {
+        cx.about(id);
+    }
 }
 
 fn destination(arn: &str) -> Result<Destination, Unusable> {

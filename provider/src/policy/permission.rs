@@ -7,8 +7,8 @@ use tfplugin::{Attr, Context, Diagnostic};
 use super::model::{Intent, Policy};
 use super::private_state::PrivateState;
 use crate::aws::{CallError, Cause, Reader, Writer};
+use crate::connection::Client;
 use crate::diagnostics;
-use crate::provider::Client;
 
 /// How often a statement that appeared meanwhile is looked at again.
 const ROUNDS: usize = 4;

@@ -8,16 +8,17 @@ use tfplugin::{Attr, AttributePath, Context, Convert, Diagnostic, Planned, Propo
 
 use super::conflicts::{self, claim_of_map};
 use super::delete::preview_of_leaving;
-use super::model::{Entry, Intent, Policy, Unusable};
+use super::findings::Preview;
+use super::model::{Entry, Intent, Policy, Unusable, about};
 use super::permission;
 use super::plan_by_listing::{Before, plan_by_listing};
 use super::planned_inventories::PlannedInventories;
-use super::preview::{FilterWrite, GroupPreview, Preview};
+use super::preview::{FilterWrite, GroupPreview};
 use super::private_state::{PrivateState, Refusals, Successor};
 use super::validate::grant_to_what_is_no_function;
 use crate::aws::{Account, Origin};
+use crate::connection::Client;
 use crate::diagnostics;
-use crate::provider::Client;
 
 /// What the policy should be like. The values are a function of configuration and prior state
 /// alone, since Terraform plans twice and the two must agree; what AWS shows meanwhile goes into
@@ -34,7 +35,7 @@ pub(super) async fn plan(
     });
     let account = account.as_deref();
     plan_place(&mut planned, &config.region, account);
-    super::about(cx, &planned);
+    about(cx, &planned);
     destination_in_another_region(&planned).into_iter().for_each(|error| cx.report(error));
     let id = match account {
         Some(account) => account.id(cx.stopped()).await.ok(),

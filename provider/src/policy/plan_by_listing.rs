@@ -9,13 +9,14 @@ use logagg_policy::{AccountPolicy, GroupState, Known, PolicyId, SubscriptionFilt
 use tfplugin::{Context, Stored};
 
 use super::conflicts;
+use super::findings::Preview;
 use super::model::{Intent, Policy};
 use super::planned_inventories::{PlannedInventories, PlannedInventory};
-use super::preview::{FilterWrite, GroupPreview, Preview};
+use super::preview::{FilterWrite, GroupPreview};
 use super::private_state::PrivateState;
 use crate::aws::{Account, IN_FLIGHT, Origin, Reader};
+use crate::connection::Client;
 use crate::diagnostics::{self, Present};
-use crate::provider::Client;
 
 /// What there was before what is planned.
 #[derive(Clone, Copy, Debug)]

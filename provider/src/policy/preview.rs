@@ -1,63 +1,17 @@
 //! The summary of a plan, reported before anything is done. Every kind of plan, by log group, from
 //! a listing or to destroy, counts the log groups here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use logagg_policy::{
-    AccountPolicy, Arn, DesiredState, Destination, GroupState, LoopGuard, Retention, Subscription,
+    AccountPolicy, Arn, DesiredState, Destination, GroupState, Retention, Subscription,
 };
 use tfplugin::{Context, Diagnostic, Goal};
 
+use super::findings::{ByAccount, Guards, Preview, Shortened};
 use super::model::Intent;
+use crate::connection::Client;
 use crate::diagnostics;
-use crate::provider::Client;
-
-/// How much a policy may do at once. A plan that exceeds them fails, and so does an apply before
-/// its first write; reading and destroying never do.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Guards {
-    pub(crate) max_changes: Option<usize>,
-    pub(crate) min_matches: Option<usize>,
-}
-
-/// The log groups that a plan changes, by what it does to them.
-#[derive(Debug, Default)]
-pub(crate) struct Preview {
-    guards: Guards,
-    pub(crate) selected: usize,
-    changes: usize,
-    pub(crate) subscribed: Vec<String>,
-    pub(crate) retained: Vec<String>,
-    pub(crate) unsubscribed: Vec<String>,
-    /// Those whose original retention is restored.
-    pub(crate) restored: Vec<String>,
-    pub(crate) skipped: BTreeMap<String, String>,
-    /// Those whose retention the configuration shortens.
-    pub(crate) shortened: Shortened,
-    /// Those on which a shorter retention is restored.
-    pub(crate) restored_shorter: Shortened,
-    /// Whether it lets CloudWatch Logs invoke the destination.
-    pub(crate) grants: bool,
-    by_account: Option<ByAccount>,
-}
-
-/// What the account ships to the policy's destination by a policy of its own.
-#[derive(Debug)]
-struct ByAccount {
-    policy: AccountPolicy,
-    guard: LoopGuard,
-    /// Whether the destination is a Lambda function.
-    is_function: bool,
-    twice: BTreeSet<String>,
-    looped: BTreeSet<String>,
-}
-
-/// Log groups whose events CloudWatch Logs is made to delete.
-#[derive(Debug, Default)]
-pub(crate) struct Shortened {
-    pub(crate) log_groups: Vec<String>,
-    pub(crate) bytes: u64,
-}
 
 /// A selected log group in a plan.
 #[derive(Debug)]

@@ -5,15 +5,16 @@ use tfplugin::{Attr, Context, Stored};
 
 use super::conflicts::found_in_state;
 use super::discover::{Discovery, Membership};
+use super::findings::Unverified;
 use super::loops::{Loops, Shipping, Surroundings};
 use super::model::{Intent, Policy, entries};
 use super::permission;
 use super::private_state::PrivateState;
 use super::reconcile::GroupChange;
-use super::refresh::{Basis, Unverified};
+use super::refresh::Basis;
 use crate::aws::{Account, Cause, Claims};
+use crate::connection::Client;
 use crate::diagnostics;
-use crate::provider::Client;
 
 /// Writes what is into the state.
 pub(super) async fn read(

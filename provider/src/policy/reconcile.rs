@@ -2,18 +2,20 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use logagg_policy::{
-    GroupState, Listing, LogGroup, OnConflict, Ownership, PolicyId, Subscription,
-    SubscriptionFilter, WrittenRetention,
+    GroupState, Listing, LogGroup, OnConflict, Ownership, PolicyId, SubscriptionFilter,
+    WrittenRetention,
 };
 use tfplugin::Context;
 
+use super::findings::Failure;
 use super::private_state::PrivateState;
 use super::progress::Progress;
+use super::reconciled::{LeftToOthers, Reconciled};
 use crate::aws::{
     CallError, Cause, IN_FLIGHT, Kept, KeptFor, Operation, Reader, Retained, SharedClaims, Writer,
 };
+use crate::connection::Client;
 use crate::diagnostics;
-use crate::provider::Client;
 
 /// Brings log groups from how they are to how they should be.
 #[derive(Debug)]
@@ -71,46 +73,6 @@ pub(super) enum AfterFailure {
     GoOn,
 }
 
-/// What became of a log group.
-#[derive(Debug)]
-pub(super) struct Reconciled {
-    pub(super) log_group: String,
-    /// How it stands now.
-    pub(super) reached: GroupState,
-    /// Its filters now, where they were looked at.
-    pub(super) filters: Option<Vec<SubscriptionFilter>>,
-    pub(super) failures: Vec<Failure>,
-    /// Whether it no longer exists, and the answer that says so.
-    pub(super) gone: bool,
-    pub(super) missing: Option<CallError>,
-    pub(super) writes: usize,
-    /// The retention that it was given.
-    pub(super) written: Option<WrittenRetention>,
-    /// How the subscription stood before the first write, where that was looked at.
-    pub(super) found: Option<Subscription>,
-    /// What was left as it is because another policy needs it.
-    pub(super) left_to_others: LeftToOthers,
-}
-
-/// What one policy leaves to another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct LeftToOthers {
-    pub(super) filters: usize,
-    /// A retention that was to be restored, and of which no record remains.
-    pub(super) forgotten: Option<WrittenRetention>,
-}
-
-/// Why a log group is not as it should be.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Failure {
-    /// A call failed.
-    Call(CallError),
-    /// A foreign filter that ships to this destination holds our name.
-    NameTaken { by: String },
-    /// What the group ships would come back to it.
-    Loop { why: String },
-}
-
 impl GroupChange {
     /// A group whose filters are still to be read, if they matter.
     pub(super) fn of(log_group: String, current: GroupState, desired: GroupState) -> Self {
@@ -154,56 +116,6 @@ impl GroupChange {
     fn touches_subscription(&self) -> bool {
         self.current.subscription != self.desired.subscription
             || (self.subscription == Touch::Always && self.subscribes())
-    }
-}
-
-impl Reconciled {
-    /// A log group as it was before anything was done.
-    pub(super) fn untouched(log_group: String, current: GroupState) -> Self {
-        Self {
-            log_group,
-            reached: current,
-            filters: None,
-            failures: Vec::new(),
-            gone: false,
-            missing: None,
-            writes: 0,
-            written: None,
-            found: None,
-            left_to_others: LeftToOthers::default(),
-        }
-    }
-
-    /// A failure that says something about all log groups rather than about this one.
-    pub(super) fn barring(&self, on_conflict: OnConflict) -> Option<(&str, &Failure)> {
-        let barring = self.failures.iter().find(|failure| match failure {
-            Failure::Call(error) if error.cause == Cause::Denied => {
-                on_conflict == OnConflict::Error
-            }
-            Failure::Call(error) => error.cause != Cause::Full,
-            Failure::NameTaken { .. } | Failure::Loop { .. } => false,
-        });
-        barring.map(|failure| (self.log_group.as_str(), failure))
-    }
-
-    /// A write that AWS denied.
-    pub(super) fn denied(&self) -> Option<(&str, &Failure)> {
-        let denied = self.failures.iter().find(|failure| match failure {
-            Failure::Call(error) => error.cause == Cause::Denied,
-            Failure::NameTaken { .. } | Failure::Loop { .. } => false,
-        });
-        denied.map(|failure| (self.log_group.as_str(), failure))
-    }
-
-    fn note(&mut self, outcome: Result<(), Failure>) {
-        match outcome {
-            Ok(()) => {}
-            Err(Failure::Call(error)) if error.cause == Cause::Missing => {
-                self.gone = true;
-                self.missing = Some(error);
-            }
-            Err(failure) => self.failures.push(failure),
-        }
     }
 }
 
@@ -517,30 +429,4 @@ pub(super) fn record_reconciled(private: &mut PrivateState, reconciled: &[Reconc
             }
         }
     }
-}
-
-impl Failure {
-    /// Whether the group cannot take our filter for what else is on it, or may not be given it.
-    pub(super) fn is_conflict(&self) -> bool {
-        match self {
-            Self::Call(error) => matches!(error.cause, Cause::Full | Cause::Denied),
-            Self::NameTaken { .. } => true,
-            Self::Loop { .. } => false,
-        }
-    }
-
-    fn likeness(&self) -> Likeness<'_> {
-        match self {
-            Self::Call(error) => Likeness::Call(error.likeness()),
-            Self::NameTaken { by } => Likeness::NameTaken(by),
-            Self::Loop { why } => Likeness::Loop(why),
-        }
-    }
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Likeness<'a> {
-    Call((Operation, Cause, &'a str)),
-    NameTaken(&'a str),
-    Loop(&'a str),
 }

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
-use std::str::FromStr;
 use std::time::Duration;
 
 use logagg_policy::{LogGroup, SubscriptionFilter};
 
 use super::filter_snapshot::{FilterSnapshot, OwnWrite};
-use crate::aws::{CallError, Operation, Reader, Timestamp};
+use super::findings::Unverified;
+use crate::aws::{Operation, Reader, Timestamp};
 
 /// Which log groups a refresh asks for their subscription filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,33 +14,6 @@ pub(crate) enum Refresh {
     Full,
     /// Those that can have changed, as long as the last full refresh is not older than this.
     Incremental { full_after: Duration },
-}
-
-/// What `refresh` says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Mode {
-    #[default]
-    Full,
-    Incremental,
-}
-
-impl FromStr for Mode {
-    type Err = UnknownMode;
-
-    fn from_str(text: &str) -> Result<Self, UnknownMode> {
-        match text {
-            "full" => Ok(Self::Full),
-            "incremental" => Ok(Self::Incremental),
-            _ => Err(UnknownMode { text: text.to_owned() }),
-        }
-    }
-}
-
-/// A string that names no way to refresh.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a refresh mode: it must be \"full\" or \"incremental\"")]
-pub(crate) struct UnknownMode {
-    text: String,
 }
 
 /// CloudTrail usually delivers an event within 15 minutes; this is the allowed maximum.
@@ -65,15 +38,6 @@ pub(super) struct Basis {
     /// When this began; nothing where it is not known, or of no use.
     pub(super) began: Option<Timestamp>,
     known: Option<Known>,
-}
-
-/// Why every log group has to be asked.
-#[derive(Debug)]
-pub(crate) enum Unverified {
-    /// CloudTrail could not be asked, or its response was not one.
-    Failed(CallError),
-    /// CloudTrail has not delivered the event of this policy's own write in time.
-    Behind { log_group: String },
 }
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 use tfplugin::{Attribute, Block, Schema, Type};
 
-use crate::provider::role_block;
+use crate::connection::role_block;
 use crate::{checks, selection};
 
 /// Version of the state's schema.

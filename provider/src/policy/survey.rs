@@ -11,8 +11,8 @@ use super::model::Policy;
 use super::planned_inventories::PlannedInventories;
 use super::private_state::PrivateState;
 use super::{plan, read};
+use crate::connection::{Client, RoleBlock};
 use crate::diagnostics;
-use crate::provider::{Client, RoleBlock};
 
 /// What a policy finds, and what its plan would be.
 #[derive(Debug)]

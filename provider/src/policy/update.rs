@@ -8,6 +8,7 @@ use tfplugin::{Attr, Context, Diagnostic, Stored};
 
 use super::conflicts;
 use super::discover::{Discovery, Membership, Sight, shipped_to};
+use super::findings::Failure;
 use super::loops::{Shipping, Surroundings};
 use super::model::{Entry, Intent, Policy, Unusable};
 use super::permission::Grants;
@@ -15,14 +16,14 @@ use super::planned_inventories::PlannedInventory;
 use super::private_state::PrivateState;
 use super::read::{check_account, look_for_loops, record, record_permission, ship};
 use super::reconcile::{
-    Failure, GroupChange, Reconciled, Reconciler, Touch, by_reason, record_reconciled,
-    report_left_to_others,
+    GroupChange, Reconciler, Touch, by_reason, record_reconciled, report_left_to_others,
 };
+use super::reconciled::Reconciled;
 use super::refresh::Basis;
 use crate::aws::{Account, CallError, Claims, Origin, Reader, SharedClaims};
+use crate::connection::Client;
 use crate::diagnostics;
 use crate::inventory::{self, Inventory};
-use crate::provider::Client;
 
 /// Does what the plan says. What fails is an error, and the state says how far it came.
 pub(super) async fn update(

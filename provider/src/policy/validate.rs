@@ -2,7 +2,7 @@ use logagg_policy::{Arn, Destination};
 use tfplugin::{Attr, Diagnostic, Diagnostics};
 
 use super::model::Policy;
-use super::refresh::Mode;
+use super::refresh_mode::RefreshMode;
 use crate::{diagnostics, selection};
 
 /// Looks at what several arguments say together, as far as they are known.
@@ -33,7 +33,7 @@ pub(super) fn validate(config: &Policy, diagnostics: &mut Diagnostics) {
 fn validate_refresh(config: &Policy, diagnostics: &mut Diagnostics) {
     let full = match &config.refresh {
         Attr::Null => true,
-        Attr::Known(mode) => mode.parse() == Ok(Mode::Full),
+        Attr::Known(mode) => mode.parse() == Ok(RefreshMode::Full),
         Attr::Unknown(_) => false,
     };
     let ships = !config.destination_arn.is_null();

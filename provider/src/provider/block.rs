@@ -1,7 +1,7 @@
 use tfplugin::{Attribute, Block, NestedBlock, Type};
 
-use super::role::{role_arn, session_name, with_role};
 use crate::checks;
+use crate::connection::{role_arn, session_name, with_role};
 
 pub(super) fn block() -> Block {
     let block = Block::new()

@@ -72,14 +72,6 @@ tfplugin::object! {
         pub(crate) pipes: Attr<String>,
         pub(crate) sts: Attr<String>,
     }
-
-    /// The `assume_role` block of a resource or data source.
-    #[derive(Clone, Debug, PartialEq)]
-    pub(crate) struct RoleBlock {
-        pub(crate) role_arn: Attr<String>,
-        pub(crate) external_id: Attr<String>,
-        pub(crate) session_name: Attr<String>,
-    }
 }
 
 impl Config {

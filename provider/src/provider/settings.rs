@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tfplugin::Attr;
 
-use super::config::{AssumeRoleBlock, Config, RoleBlock, WebIdentityBlock};
+use super::config::{AssumeRoleBlock, Config, WebIdentityBlock};
 use crate::aws::{
     AccountIdFrom, AllowedAccounts, AssumeRole, CannotConnect, Credentials, Metadata, Service,
     Settings, StaticKeys, Transport, Trust, WebIdentity, WebIdentityToken,
@@ -78,18 +78,6 @@ impl Config {
     pub(super) fn credentials(&self) -> Credentials {
         let skip = yes(&self.skip_credentials_validation) || yes(&self.skip_requesting_account_id);
         if skip { Credentials::Trusted } else { Credentials::Tried }
-    }
-}
-
-impl RoleBlock {
-    /// The role, where its block is wholly known.
-    pub(crate) fn role(self) -> Option<AssumeRole> {
-        Some(AssumeRole {
-            role_arn: self.role_arn.into_known()?,
-            external_id: self.external_id.into_known(),
-            session_name: self.session_name.into_known(),
-            ..AssumeRole::default()
-        })
     }
 }
 

@@ -1,8 +1,31 @@
-use tfplugin::{Attribute, Block, NestedBlock, Type};
+use tfplugin::{Attr, Attribute, Block, NestedBlock, Type};
 
+use crate::aws::AssumeRole;
 use crate::checks;
 
-/// The `assume_role` block of a resource or data source.
+tfplugin::object! {
+    /// The `assume_role` block of a resource or data source.
+    #[derive(Clone, Debug, PartialEq)]
+    pub(crate) struct RoleBlock {
+        pub(crate) role_arn: Attr<String>,
+        pub(crate) external_id: Attr<String>,
+        pub(crate) session_name: Attr<String>,
+    }
+}
+
+impl RoleBlock {
+    /// The role, where its block is wholly known.
+    pub(super) fn role(self) -> Option<AssumeRole> {
+        Some(AssumeRole {
+            role_arn: self.role_arn.into_known()?,
+            external_id: self.external_id.into_known(),
+            session_name: self.session_name.into_known(),
+            ..AssumeRole::default()
+        })
+    }
+}
+
+/// The schema of that block.
 pub(crate) fn role_block() -> NestedBlock {
     let block = Block::new().describe(
         "Role to assume with the provider block's credentials. The resource is managed in its \
@@ -12,7 +35,7 @@ pub(crate) fn role_block() -> NestedBlock {
 }
 
 /// With the arguments that every `assume_role` block has.
-pub(super) fn with_role(block: Block) -> Block {
+pub(crate) fn with_role(block: Block) -> Block {
     block.attribute("role_arn", role_arn()).attribute("session_name", session_name()).attribute(
         "external_id",
         Attribute::optional(Type::String)
@@ -21,13 +44,13 @@ pub(super) fn with_role(block: Block) -> Block {
     )
 }
 
-pub(super) fn role_arn() -> Attribute {
+pub(crate) fn role_arn() -> Attribute {
     Attribute::required(Type::String)
         .describe("ARN of the role.")
         .check(|arn: &String| checks::role_arn(arn))
 }
 
-pub(super) fn session_name() -> Attribute {
+pub(crate) fn session_name() -> Attribute {
     Attribute::optional(Type::String)
         .describe(
             "Name of the session, as CloudTrail shows it. Default: `terraform-provider-logagg`.",
