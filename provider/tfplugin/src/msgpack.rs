@@ -22,7 +22,8 @@ pub(crate) fn decode(bytes: &[u8], kind: &Type) -> Result<Value, ValueError> {
     let mut rest = bytes;
     let value = read(&mut rest, kind)?;
     if !rest.is_empty() {
-        return Err(ValueError::new(format!("{} unexpected bytes at the end", rest.len())));
+        let bytes = if rest.len() == 1 { "byte" } else { "bytes" };
+        return Err(ValueError::new(format!("{} unexpected {bytes} at the end", rest.len())));
     }
     Ok(value)
 }
@@ -491,7 +492,7 @@ mod tests {
             "b: the schema has no attribute or block of this name",
         );
         check_error(b"\x81\xa1a", &kind, "a: the value ends early");
-        check_error(b"\xc0\xc0", &kind, "1 bytes are left over");
+        check_error(b"\xc0\xc0", &kind, "1 unexpected byte at the end");
         check_error(b"\xd9\xff", &Type::String, "the value ends early");
         let wrong = Value::Map(BTreeMap::from([("a".to_owned(), Value::Bool(true))]));
         let error = encode(&wrong, &kind).unwrap_err().to_string();
