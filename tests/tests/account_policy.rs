@@ -155,9 +155,9 @@ fn a_loop_through_the_accounts_policy_cannot_be_made() {
 
 #[test]
 fn a_loop_made_by_the_account_policy_is_reported_unless_aws_prevents_it() {
-    let scene = scene(&["/app/a", "/app/reader"]);
+    let scene = scene(&["/app/a", "/aws/lambda/reader"]);
     let here = here(&scene);
-    let reader = function(&here, "reader", "/app/reader");
+    let reader = function(&here, "reader", "/aws/lambda/reader");
     account_ships(&scene, &reader, &["/app/a"]);
     scene.policy(&scene.policy_to(&reader));
     assert!(!scene.plan().text().contains(TWICE));
@@ -171,5 +171,5 @@ fn a_loop_made_by_the_account_policy_is_reported_unless_aws_prevents_it() {
     says(&scene.plan(), "or a resource behind it writes to (log recursion)");
     scene.apply_plan();
     let plan = scene.run(0, |terraform| terraform.plan(&[]));
-    says(&plan, "Exclude these from it immediately: /app/reader");
+    says(&plan, "Exclude these from it immediately: /aws/lambda/reader");
 }

@@ -69,7 +69,7 @@ fn a_group_that_is_full_in_an_update_is_skipped() {
     scene.plan();
     assert_eq!(scene.planned().unknown["log_groups"]["/app/full"]["subscription"], true);
     let apply = scene.apply_plan();
-    says(&apply, "Warning: 1 log group left out");
+    says(&apply, "Warning: 1 log group skipped");
     assert!(scene.state()["log_groups"]["/app/full"]["subscription"].is_null());
     assert_eq!(scene.state()["pending"], 0);
     scene.run(0, |terraform| terraform.run(&["apply", "-no-color", "-auto-approve"]));
@@ -157,7 +157,7 @@ fn a_denied_log_group_is_skipped_with_the_reason() {
     let denied = AwsError::access_denied("PutSubscriptionFilter");
     scene.proxy.on("PutSubscriptionFilter").group("/app/sealed2").fail(denied);
     let apply = scene.apply();
-    says(&apply, "Warning: 1 log group left out");
+    says(&apply, "Warning: 1 log group skipped");
     assert!(scene.state()["log_groups"]["/app/sealed2"]["subscription"].is_null());
     scene.run(0, |terraform| terraform.run(&["apply", "-no-color", "-auto-approve"]));
     assert!(scene.state()["skipped"]["/app/sealed2"].is_string());

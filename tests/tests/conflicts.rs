@@ -112,7 +112,7 @@ pub(crate) fn one_filter_name_for_two_policies_is_an_error_before_anything_is_wr
     let plan = scene.plan_fails();
     says(&plan, ONE_NAME);
     says(&plan, "Two policies named \"ship\" both name their subscription filters \"ship\".");
-    says(&plan, "Both choose: /app/a Their filters differ in destination_arn:");
+    says(&plan, "Both select: /app/a Their filters differ in destination_arn:");
     assert!(scene.writes().is_empty());
 
     let named = format!("filter_name = \"ship\"\n{rest}");

@@ -6,6 +6,7 @@
 mod documents;
 mod options;
 mod output_file;
+mod policy;
 mod prices;
 mod terraform;
 

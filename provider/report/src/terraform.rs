@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::documents::{NoDocument, Policy, parsed};
+use crate::policy::{NoDocument, Policy, parsed};
 
 /// The policies in a plan, a state or outputs; none where it is something else.
 pub(crate) fn policies(fields: &Map<String, Value>) -> Option<Result<Vec<Policy>, NoDocument>> {

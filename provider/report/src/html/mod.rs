@@ -44,7 +44,7 @@ pub(crate) fn render(review: &Review) -> String {
                     (failures::failures(review))
                     (contents(review))
                     @for (index, (target, policy)) in review.policies().enumerate() {
-                        (policy::policy(target, policy, &anchor(index)))
+                        (policy::policy(target, policy, &policy::anchor(index)))
                     }
                     (shared::shared(review))
                     (unmanaged::unmanaged(review))
@@ -66,10 +66,6 @@ fn time(review: &Review) -> String {
     format!("{at} · {}", targets.join(" · "))
 }
 
-fn anchor(index: usize) -> String {
-    format!("policy-{}", index + 1)
-}
-
 fn contents(review: &Review) -> Markup {
     html! {
         @if review.policies().count() > 1 {
@@ -77,7 +73,7 @@ fn contents(review: &Review) -> Markup {
                 ul {
                     @for (index, (_, policy)) in review.policies().enumerate() {
                         li {
-                            a href={ "#" (anchor(index)) } { (policy::title(policy)) }
+                            a href={ "#" (policy::anchor(index)) } { (policy::title(policy)) }
                             " " span.muted { (policy::summary(policy)) }
                         }
                     }

@@ -27,6 +27,11 @@ pub(super) fn summary(policy: &PolicyReview) -> String {
     }
 }
 
+/// The anchor of a policy's section.
+pub(super) fn anchor(index: usize) -> String {
+    format!("policy-{}", index + 1)
+}
+
 /// One policy: its arguments, what a plan would report, and every log group that it selects.
 pub(super) fn policy(target: &TargetReview, policy: &PolicyReview, anchor: &str) -> Markup {
     let prices = &target.prices;

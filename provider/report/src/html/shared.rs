@@ -1,6 +1,6 @@
 use maud::{Markup, html};
 
-use super::{anchor, policy};
+use super::policy;
 use crate::review::Review;
 
 /// The log groups that several policies select.
@@ -37,7 +37,7 @@ pub(super) fn shared(review: &Review) -> Markup {
                                             ul {
                                                 @for index in indices {
                                                     li {
-                                                        a href={ "#" (anchor(index)) } {
+                                                        a href={ "#" (policy::anchor(index)) } {
                                                             (policy::title(policies[index]))
                                                         }
                                                     }
