@@ -490,7 +490,7 @@ fn a_missing_profile_is_named() {
     // Keys that are at hand go before it.
     assert_eq!(scene.seen_through(""), scene.seen(&[]));
     without(&mut scene, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
-    says(&scene.unseen_through(""), "named in the environment variable AWS_PROFILE");
+    says(&scene.unseen_through(""), "set in the environment variable AWS_PROFILE");
     let broken = scene.file("config", "[default\n");
     let run = scene.unseen_through(&format!("shared_config_files = [\"{broken}\"]"));
     says(&run, "Error: Shared configuration files cannot be read");
@@ -606,7 +606,7 @@ fn a_profile_that_is_not_signed_in_says_how_to_sign_in() {
     );
     let expect_warning = |scene: &Scene, name: &str, why: &str| {
         let run = scene.unseen_through(&format!("profile = \"{name}\""));
-        says(&run, &format!("profile \"{name}\" gave no credentials"));
+        says(&run, &format!("profile \"{name}\" returned no credentials"));
         says(&run, why);
         says(&run, "Sign in and run Terraform again: aws sso login --profile dev");
         assert!(!run.text().contains("The request was not sent"), "{run}");

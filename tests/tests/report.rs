@@ -205,7 +205,7 @@ fn every_log_group_has_the_state_of_terraforms_plan() {
         assert!(page.contains(reason), "{name} {reason}\n{page}");
     }
     assert!(page.contains("<h1>6 of 9 log groups drifted</h1>"), "{page}");
-    assert!(page.contains("Filter name taken on 1 log group"), "{page}");
+    assert!(page.contains("Filter name already in use on 1 log group"), "{page}");
     assert!(page.contains("/elsewhere/big"), "{page}");
 }
 
