@@ -281,7 +281,7 @@ impl Shipped {
 
     fn counts(&self) -> Value {
         let of_destination = &self.invoked.summary["destinations"]["x"];
-        let mut counts = json!({"in": of_destination["received"], "reasons": {}});
+        let mut counts = json!({"received": of_destination["received"], "reasons": {}});
         for name in FATES.iter().chain(&["sent_without_json_fields", "possible_duplicates"]) {
             counts[name] = of_destination[name].clone();
         }
