@@ -131,7 +131,7 @@ fn inflate_members(compressed: &[u8], cap_bytes: usize) -> Result<Vec<u8>, Decod
     Ok(decoded)
 }
 
-/// Parses the decoded JSON in place. Unescaped strings are written to `texts`, which is
+/// Parses the decoded JSON in place. Unescaped strings are written to `strings`, which is
 /// overwritten.
 pub fn parse<'a>(decoded: &'a [u8], strings: &'a mut Vec<u8>) -> Result<Delivery<'a>, DecodeError> {
     fast_path::parse(decoded, strings).map_or_else(|| parse_any(decoded), Ok)

@@ -12,7 +12,7 @@ use crate::escape::{BLOCK, is_special, plain, specials};
 use crate::fast_path::{once, plain_text};
 
 /// Parses a delivery; `None` if it does not have the expected shape. Unescaped strings are written
-/// to `texts`.
+/// to `strings`.
 pub(super) fn parse<'a>(decoded: &'a [u8], strings: &'a mut Vec<u8>) -> Option<Delivery<'a>> {
     let whole = from_utf8(decoded).ok()?;
     // Unescaping never makes a string longer.

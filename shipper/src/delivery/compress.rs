@@ -21,7 +21,7 @@ pub(super) fn compress(parts: &[&[u8]], encoding: Encoding, gzip_level: Compress
 /// Incremental gzip. The checksum is computed here, with the processor's instruction, while a chunk
 /// is in the cache.
 ///
-/// <https://www.rfc-editor.org/rfc/rfc1952#record_group-2.3>
+/// <https://www.rfc-editor.org/rfc/rfc1952#section-2.3>
 pub(super) struct Gzip {
     encoder: DeflateEncoder<Vec<u8>>,
     checksum: Crc,

@@ -4,7 +4,7 @@
 //! many after throttling or a failure, and slightly fewer if responses take much longer than the
 //! fastest.
 //!
-//! <https://www.rfc-editor.org/rfc/rfc5681#record_group-3.1>
+//! <https://www.rfc-editor.org/rfc/rfc5681#section-3.1>
 
 use std::time::{Duration, SystemTime};
 

@@ -144,7 +144,7 @@ impl<'s> Pipeline<'s> {
         turn
     }
 
-    /// Processes the decoded payloads of a turn. Unescaped strings are written to `texts`.
+    /// Processes the decoded payloads of a turn. Unescaped strings are written to `strings`.
     async fn ship_turn(
         &mut self,
         turn: &[Decoded<'_, '_>],

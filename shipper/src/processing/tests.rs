@@ -46,10 +46,10 @@ fn dropped(rules: &[(&str, u64)]) -> Vec<(String, u64)> {
 #[test]
 fn log_events_are_excluded_by_message_kind_level_and_log_group() {
     let start = format!("START RequestId: {A} Version: 1");
-    let lines = ["GET /endpoint_state 200", start.as_str(), "[DEBUG] x", "[INFO] y", "an order"];
+    let lines = ["GET /health 200", start.as_str(), "[DEBUG] x", "[INFO] y", "an order"];
     let exclude = || {
         vec![
-            rule("endpoint_state", Some("^GET /endpoint_state"), Vec::new()),
+            rule("health", Some("^GET /health"), Vec::new()),
             rule("platform", None, vec![Condition::Kinds(vec![Kind::Start, Kind::End])]),
             rule("debug", None, vec![Condition::Levels(vec![Level::Trace, Level::Debug])]),
             rule("other", Some("order"), vec![Condition::LogGroup(Regex::new("^/other").unwrap())]),
@@ -58,7 +58,7 @@ fn log_events_are_excluded_by_message_kind_level_and_log_group() {
     let processing = Processing::new(Vec::new(), exclude(), Vec::new(), Redaction::default());
     let (sent, counts) = filtered(processing, "/aws/lambda/f", &lines);
     assert_eq!(sent, ["[INFO] y", "an order"]);
-    assert_eq!(counts, dropped(&[("debug", 1), ("endpoint_state", 1), ("platform", 1)]));
+    assert_eq!(counts, dropped(&[("debug", 1), ("health", 1), ("platform", 1)]));
     let processing = Processing::new(Vec::new(), exclude(), Vec::new(), Redaction::default());
     assert_eq!(filtered(processing, "/other", &lines).0, ["[INFO] y"]);
 }

@@ -115,8 +115,7 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// The test message of CloudWatch Logs.
 pub(crate) fn control() -> Vec<u8> {
-    let mut control =
-        delivery("", 0, &["CWL CONTROL MESSAGE: Checking endpoint_state of destination"]);
+    let mut control = delivery("", 0, &["CWL CONTROL MESSAGE: Checking health of destination"]);
     control["messageType"] = json!("CONTROL_MESSAGE");
     wrap(&control)
 }

@@ -19,7 +19,7 @@ use crate::mock_server::{MockServer, POISON};
 use crate::settled::settled;
 use crate::storage::Storage;
 
-/// Every test named in the table, such as `events::a_test_message_is_not_a_log_event`.
+/// Every test named in the table, such as `events::a_control_message_is_not_a_log_event`.
 fn named() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/testing.md");
     let page = std::fs::read_to_string(path).unwrap();

@@ -23,7 +23,7 @@ fn every_dropped_log_event_is_counted_by_its_rule() {
         &bulk,
         &json!({"processing": {
             "exclude": [
-                {"name": "endpoint_state", "message": "GET /endpoint_state"},
+                {"name": "health", "message": "GET /health"},
                 {"name": "begin_and_end", "kinds": ["start", "end"]},
             ],
             "sample": [{"name": "few", "ratio": 0, "log_group": "^/aws/lambda/orders$"}],
@@ -31,7 +31,7 @@ fn every_dropped_log_event_is_counted_by_its_rule() {
     );
     let messages = [
         format!("START RequestId: {ID} Version: 1"),
-        format!("2023-11-06T10:00:00.000Z\t{ID}\tINFO\t{PAYLOAD} GET /endpoint_state"),
+        format!("2023-11-06T10:00:00.000Z\t{ID}\tINFO\t{PAYLOAD} GET /health"),
         format!("2023-11-06T10:00:00.000Z\t{ID}\tINFO\t{PAYLOAD} GET /orders"),
         format!("2023-11-06T10:00:01.000Z\t{FAILED}\tERROR\t{PAYLOAD}"),
     ];
@@ -43,7 +43,7 @@ fn every_dropped_log_event_is_counted_by_its_rule() {
         assert_eq!((&counts["received"], &counts["dropped"]), (&json!(4), &json!(3)), "{counts}");
         assert_eq!(
             counts["reasons"]["dropped"],
-            json!({"begin_and_end": 1, "few": 1, "endpoint_state": 1})
+            json!({"begin_and_end": 1, "few": 1, "health": 1})
         );
     }
 }

@@ -575,14 +575,14 @@ impl Inner {
     fn change_visibility(&mut self, body: &[u8]) -> Result<Response, &'static str> {
         let entries = entries(body)?;
         for entry in &entries {
-            let acknowledgement_id = entry["ReceiptHandle"].as_str().ok_or("no ReceiptHandle")?;
+            let receipt_handle = entry["ReceiptHandle"].as_str().ok_or("no ReceiptHandle")?;
             let seconds = entry["VisibilityTimeout"].as_u64().ok_or("no VisibilityTimeout")?;
             if seconds > 43_200 {
                 return Err("a visibility timeout over 12 hours");
             }
             let clock = self.clock;
             for message in &mut self.messages {
-                if acknowledgement_id == format!("{}/{}", message.id, message.receive_count) {
+                if receipt_handle == format!("{}/{}", message.id, message.receive_count) {
                     message.visible_at = clock + Duration::from_secs(seconds);
                 }
             }

@@ -45,7 +45,7 @@ fn all_records_of_a_batch_share_a_delivery() {
     let config = json!({"destinations": {"search": bulk.config()}});
     let mut all = records(3);
     let mut control =
-        event::delivery("", 0, &["CWL CONTROL MESSAGE: Checking endpoint_state of destination."]);
+        event::delivery("", 0, &["CWL CONTROL MESSAGE: Checking health of destination."]);
     control["messageType"] = json!("CONTROL_MESSAGE");
     all.insert(1, event::gzip(control.to_string().as_bytes()));
     let invoked = Lambda::start(&config).invoke(&event::stream(&all));

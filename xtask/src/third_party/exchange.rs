@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::case::Recorded;
 use super::content::{self, Found, Keeps, LogEvent};
-use super::shipper::{self, FATES};
+use super::shipper::{self, DISPOSITIONS};
 use super::{Checks, Shipper};
 
 /// The token of every request that is recorded: the mock servers want it.
@@ -191,12 +191,12 @@ fn without_ports(body: &str) -> String {
 fn counts(summary: &Value) -> Value {
     let counts = &summary["destinations"]["x"];
     let mut kept = json!({});
-    for name in FATES.into_iter().chain(["received", "additional_parts"]) {
+    for name in DISPOSITIONS.into_iter().chain(["received", "additional_parts"]) {
         kept[name] = counts[name].clone();
     }
-    for fate in ["rejected", "returned_to_source"] {
-        if let Some(reasons) = counts["reasons"].get(fate) {
-            kept["reasons"][fate] = reasons.clone();
+    for disposition in ["rejected", "returned_to_source"] {
+        if let Some(reasons) = counts["reasons"].get(disposition) {
+            kept["reasons"][disposition] = reasons.clone();
         }
     }
     kept
@@ -253,26 +253,32 @@ pub(crate) fn count(invoked: &Invoked, name: &str) -> u64 {
 
 /// The counts are these, and the other outcomes are 0.
 pub(crate) fn expect(invoked: &Invoked, expected: &[(&str, u64)]) -> anyhow::Result<String> {
-    for fate in FATES.into_iter().chain(["possible_duplicates"]) {
-        let should = expected.iter().find(|(name, _)| *name == fate).map_or(0, |(_, count)| *count);
-        let is = count(invoked, fate);
-        ensure!(is == should, "{is} {fate} instead of {should}: {}", invoked.summary);
+    for disposition in DISPOSITIONS.into_iter().chain(["possible_duplicates"]) {
+        let should =
+            expected.iter().find(|(name, _)| *name == disposition).map_or(0, |(_, count)| *count);
+        let is = count(invoked, disposition);
+        ensure!(is == should, "{is} {disposition} instead of {should}: {}", invoked.summary);
     }
     let requests = count(invoked, "requests");
-    let fates: Vec<_> = expected.iter().map(|(name, count)| format!("{count} {name}")).collect();
-    Ok(format!("{} in {requests} requests", fates.join(", ")))
+    let dispositions: Vec<_> =
+        expected.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    Ok(format!("{} in {requests} requests", dispositions.join(", ")))
 }
 
-/// A reason for which events had a fate.
-pub(crate) fn ensure_reason(invoked: &Invoked, fate: &str, reason: &str) -> anyhow::Result<()> {
-    let reasons = &invoked.summary["destinations"]["x"]["reasons"][fate];
-    ensure!(reasons.get(reason).is_some(), "{fate} for {reasons} instead of {reason}");
+/// A reason for which events had a disposition.
+pub(crate) fn ensure_reason(
+    invoked: &Invoked,
+    disposition: &str,
+    reason: &str,
+) -> anyhow::Result<()> {
+    let reasons = &invoked.summary["destinations"]["x"]["reasons"][disposition];
+    ensure!(reasons.get(reason).is_some(), "{disposition} for {reasons} instead of {reason}");
     Ok(())
 }
 
 /// Holds the summary of a delivery against what a server has that was empty before it: what was
 /// delivered is there, what is there twice or against the summary was counted as possible, and
-/// every event has one fate.
+/// every event has one disposition.
 pub(crate) fn account(
     invoked: &Invoked,
     sent: &[LogEvent],

@@ -90,14 +90,14 @@ pub(super) fn deliver_with(function: &Function, delivery: &Value) -> anyhow::Res
 }
 
 /// What can become of an event, by the count in a summary.
-pub(super) const FATES: [&str; 6] =
+pub(super) const DISPOSITIONS: [&str; 6] =
     ["delivered", "deduplicated", "dropped", "rejected", "stored", "returned_to_source"];
 
 /// Verifies that every event has one outcome, and that the invocation fails if some are returned to
 /// Lambda; returns the number of received events.
 pub(super) fn accounted(Invoked { result, summary }: &Invoked) -> anyhow::Result<u64> {
     let received = count(summary, "received");
-    let accounted: u64 = FATES.iter().map(|fate| count(summary, fate)).sum();
+    let accounted: u64 = DISPOSITIONS.iter().map(|disposition| count(summary, disposition)).sum();
     ensure!(accounted == received, "{accounted} of {received} accounted for: {summary:#}");
     ensure!(
         result.is_err() == (count(summary, "returned_to_source") > 0),

@@ -233,7 +233,7 @@ fn repeated(event: Vec<u8>, invoked: &Invoked) -> Vec<u8> {
         return event;
     };
     let [failure] = response["batchItemFailures"].as_array().map(Vec::as_slice).unwrap() else {
-        panic!("of a stream one record is to be told: {response}");
+        panic!("of a stream one record is to be reported: {response}");
     };
     let mut event: Value = serde_json::from_slice(&event).unwrap();
     let records = event["Records"].as_array_mut().unwrap();

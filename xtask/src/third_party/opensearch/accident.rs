@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::super::content::{self, LogEvent};
 use super::super::exchange;
-use super::super::shipper::{self, FATES, count};
+use super::super::shipper::{self, DISPOSITIONS, count};
 use super::super::{Checks, Recorded, Shipper};
 
 /// The index of all cases, which the mock server has too.
@@ -282,12 +282,13 @@ impl Shipped {
     fn counts(&self) -> Value {
         let of_destination = &self.invoked.summary["destinations"]["x"];
         let mut counts = json!({"received": of_destination["received"], "reasons": {}});
-        for name in FATES.iter().chain(&["sent_without_json_fields", "possible_duplicates"]) {
+        for name in DISPOSITIONS.iter().chain(&["sent_without_json_fields", "possible_duplicates"])
+        {
             counts[name] = of_destination[name].clone();
         }
-        for fate in FATES.iter().chain(&["json_fields_rejected"]) {
-            if let Some(reasons) = of_destination["reasons"].get(fate) {
-                counts["reasons"][fate] = reasons.clone();
+        for disposition in DISPOSITIONS.iter().chain(&["json_fields_rejected"]) {
+            if let Some(reasons) = of_destination["reasons"].get(disposition) {
+                counts["reasons"][disposition] = reasons.clone();
             }
         }
         counts
