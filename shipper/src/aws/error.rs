@@ -194,7 +194,7 @@ fn in_iam(operation: &str, problem: &Problem) -> &'static str {
 
 /// `LimitExceededException` is excluded: only Kinesis uses it for a rate; elsewhere it is a quota,
 /// which a retry does not change.
-fn is_throttling(code: &str) -> bool {
+pub(crate) fn is_throttling(code: &str) -> bool {
     matches!(
         code,
         "Throttling"

@@ -21,6 +21,7 @@ pub(crate) use client::parse_response;
 pub use client::{Aws, Response};
 pub use endpoint::address;
 pub use environment::Environment;
+pub(crate) use error::is_throttling;
 pub use error::{AwsError, Problem};
 pub use not_fetched::NotFetched;
 pub use retry::retry_until;

@@ -128,17 +128,6 @@ fn of_type(schema: &mut Schema) {
     }
 }
 
-/// Removes destination types from the schema that the document does not use, because compiling all
-/// of them dominates the start.
-pub(super) fn keep_types(schema: &mut Value, document: &Value) {
-    let destinations = document["destinations"].as_object().into_iter().flatten();
-    let types: Vec<&Value> = destinations.map(|(_, destination)| &destination["type"]).collect();
-    let destination = &mut schema["properties"]["destinations"]["additionalProperties"];
-    if let Some(branches) = destination["allOf"].as_array_mut() {
-        branches.retain(|it| types.contains(&&it["if"]["properties"]["type"]["const"]));
-    }
-}
-
 impl Settings {
     /// Whether the fields of JSON messages are sent. Datadog parses them from the message itself.
     fn json_fields(&self) -> JsonFields {

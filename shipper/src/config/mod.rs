@@ -243,7 +243,6 @@ impl Draft {
 fn validator(document: &Value) -> Result<Validator, ConfigError> {
     let read = serde_json::from_str(SCHEMA);
     let mut schema = read.map_err(|error| ConfigError::new(vec![error.to_string()]))?;
-    destination::keep_types(&mut schema, document);
     schema::keep_fields(&mut schema, &[document]);
     Validator::new(schema, &FORMATS).map_err(|error| ConfigError::new(vec![error]))
 }

@@ -175,11 +175,17 @@ pub(super) fn keep_fields(schema: &mut Value, values: &[&Value]) {
                     }
                 }
             }
-            ("allOf", Value::Array(branches)) => {
-                for then in branches.iter_mut().filter_map(|branch| branch.get_mut("then")) {
-                    keep_fields(then, values);
+            // A branch for each type, as `by_type` makes them.
+            ("allOf", Value::Array(branches)) => branches.retain_mut(|branch| {
+                let of_type = &branch["if"]["properties"]["type"]["const"];
+                if of_type.is_null() {
+                    return true;
                 }
-            }
+                let has_type = |value: &&&Value| value["type"] == *of_type;
+                let values: Vec<&Value> = values.iter().filter(has_type).copied().collect();
+                keep_fields(&mut branch["then"], &values);
+                !values.is_empty()
+            }),
             ("additionalProperties", inner @ Value::Object(_)) => {
                 let maps = values.iter().filter_map(|value| value.as_object());
                 keep_fields(inner, &maps.flat_map(Map::values).collect::<Vec<_>>());
@@ -475,28 +481,30 @@ fn write_whole(value: &mut Value) {
 fn unknown(name: &str, schema: &Value) -> String {
     let none = Map::new();
     let known = schema["properties"].as_object().unwrap_or(&none);
-    let suggestion = match RENAMED.iter().find(|(earlier, _)| *earlier == name) {
-        Some((_, now)) if known.contains_key(*now) => format!("; did you mean {now:?}?"),
-        _ => suggestion(name, known.keys().map(String::as_str)),
-    };
-    format!("unknown field{suggestion}")
+    format!("unknown field{}", suggestion(name, &RENAMED, known.keys().map(String::as_str)))
 }
 
-fn choice<'a>(text: &str, mut words: impl Iterator<Item = &'a str> + Clone) -> String {
+fn choice<'a>(text: &str, words: impl Iterator<Item = &'a str> + Clone) -> String {
     let list: Vec<String> = words.clone().map(|word| format!("{word:?}")).collect();
-    let renamed = RENAMED_VALUES.iter().find(|(earlier, _)| *earlier == text);
-    let suggestion = match renamed.filter(|(_, now)| words.clone().any(|word| word == *now)) {
-        Some((_, now)) => format!("; did you mean {now:?}?"),
-        None => suggestion(text, words.by_ref()),
-    };
+    let suggestion = suggestion(text, &RENAMED_VALUES, words);
     format!("invalid value {text:?}: must be one of {}{suggestion}", list.join(", "))
 }
 
-/// The most similar known name, if there is one.
-fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+/// The known name that was called so, or else the most similar one, if there is one.
+fn suggestion<'a>(
+    name: &str,
+    renamed: &[(&str, &str)],
+    known: impl Iterator<Item = &'a str>,
+) -> String {
     const ALIKE: f64 = 0.8;
+
+    let now = renamed.iter().find(|(earlier, _)| *earlier == name).map(|(_, now)| *now);
+    let likeness = |known: &str| match now == Some(known) {
+        true => f64::INFINITY,
+        false => strsim::jaro_winkler(name, known),
+    };
     known
-        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .map(|known| (likeness(known), known))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|(left, _), (right, _)| left.total_cmp(right))
         .map_or_else(String::new, |(_, known)| format!("; did you mean {known:?}?"))

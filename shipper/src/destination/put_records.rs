@@ -8,7 +8,7 @@ use super::{
     Ambiguity, BatchOutcome, ReasonCode, RecordOutcome, Response, UNREADABLE_RESPONSE,
     classify_status, ecs_document,
 };
-use crate::aws::{AwsError, Service};
+use crate::aws::{AwsError, Service, is_throttling};
 use crate::record::Piece;
 
 /// How many log events a stream's record contains.
@@ -98,10 +98,8 @@ impl Entry {
             return RecordOutcome::Delivered;
         };
         let ambiguity = match code.as_str() {
-            "ProvisionedThroughputExceededException"
-            | "ServiceUnavailableException"
-            | "ThrottlingException"
-            | "KMSThrottlingException" => Ambiguity::NothingAccepted,
+            code if is_throttling(code) => Ambiguity::NothingAccepted,
+            "ServiceUnavailableException" => Ambiguity::NothingAccepted,
             _ => Ambiguity::Unclear,
         };
         RecordOutcome::Retry(ReasonCode::from_aws(&code), ambiguity)

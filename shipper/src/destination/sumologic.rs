@@ -30,7 +30,8 @@ const NAME: HeaderName = HeaderName::from_static("x-sumo-name");
 /// The URL is not, or no longer, that of a source.
 const SOURCE_NOT_FOUND: ReasonCode = ReasonCode::new("source_not_found");
 
-/// An ingest budget is exhausted: the request was dropped despite its success status.
+/// An ingest budget is exhausted: despite its success status the request, or a part of it, was
+/// dropped.
 const BUDGET_EXCEEDED: ReasonCode = ReasonCode::new("budget_exceeded");
 
 /// A source.

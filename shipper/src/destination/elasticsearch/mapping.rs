@@ -67,7 +67,7 @@ impl Inspection for Elasticsearch {
         }
         if mapping.guesses() {
             return Inspected::Invalid(format!(
-                "the index maps fields dynamically, from the first value of each, so later \
+                "the index maps fields dynamically, from each field's first value, so later \
                  events may be rejected; {ADVICE}"
             ));
         }
