@@ -136,17 +136,25 @@ impl<'r> Batch<'r> {
 
     /// Splits the batch into two halves.
     pub(super) fn halves(&self, destination: &dyn Destination) -> (Self, Self) {
-        let middle = self.items.len() / 2;
-        let half = |range: Range<usize>| {
-            let mut half = Self::empty(self.attempts, self.gzip_level);
-            for item in &self.items[range] {
-                half.push(item.piece.clone(), destination);
-            }
+        let (mut first, mut second) = self.split_at(self.items.len() / 2, destination);
+        for half in [&mut first, &mut second] {
             // It is not known which half they are in.
             half.unclear = self.unclear.min(half.len());
-            half
+        }
+        (first, second)
+    }
+
+    /// The records before this index, and the others. None of them counts as possibly accepted.
+    pub(super) fn split_at(&self, index: usize, destination: &dyn Destination) -> (Self, Self) {
+        let part = |items: &[Item<'r>]| {
+            let mut part = Self::empty(self.attempts, self.gzip_level);
+            for item in items {
+                part.push(item.piece.clone(), destination);
+            }
+            part
         };
-        (half(0..middle), half(middle..self.items.len()))
+        let (first, rest) = self.items.split_at(index);
+        (part(first), part(rest))
     }
 
     /// The request, built once for all attempts; `None` without records.
@@ -294,9 +302,12 @@ impl<'r> Batcher<'r> {
                 self.first.push_front(piece);
                 break;
             }
-            let message_bytes = piece.message.len();
+            if piece.message.len() > limits.max_message_bytes {
+                self.make_fit(piece, destination, limits, delivered);
+                continue;
+            }
             let bytes = batch.push(piece, destination);
-            if bytes > limits.max_record_bytes || message_bytes > limits.max_message_bytes {
+            if bytes > limits.max_record_bytes {
                 if let Some(piece) = batch.pop() {
                     self.make_fit(piece, destination, limits, delivered);
                 }
@@ -334,8 +345,10 @@ impl<'r> Batcher<'r> {
         if piece.json.take().is_some() {
             // The message contains the fields as well, and it may fit without them.
             delivered.counts.note_json_fields_rejected(&TOO_LARGE);
-            self.first.push_front(piece);
-            return;
+            if piece.message.len() <= limits.max_message_bytes {
+                self.first.push_front(piece);
+                return;
+            }
         }
         // A part cannot be split again: its number would be ambiguous.
         let pieces = match piece.extent {

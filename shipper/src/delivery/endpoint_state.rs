@@ -64,7 +64,8 @@ impl EndpointState {
             BatchOutcome::Counted { .. }
             | BatchOutcome::Accepted(_)
             | BatchOutcome::TooLarge
-            | BatchOutcome::Split(..)
+            | BatchOutcome::Split(_)
+            | BatchOutcome::SplitAt { .. }
             | BatchOutcome::Stop(_)
             | BatchOutcome::StopUnclear(_) => (false, false),
         };

@@ -169,7 +169,7 @@ impl<'r> Scheduler<'r> {
                 _ => self.wait_until = None,
             }
         }
-        let most = match self.splits.have_ambiguous_records() && self.accepted() == 0 {
+        let most = match self.splits.have_begun() && self.accepted() == 0 {
             // It may reject everything, which a few requests show.
             true => 1,
             false => self.endpoint_state.concurrency.size(self.settings.max_in_flight),
@@ -458,11 +458,12 @@ impl<'r> Scheduler<'r> {
                 }
             }
             BatchOutcome::TooLarge => self.split_oversized(&batch),
-            BatchOutcome::Split(reason, ambiguity) => {
-                if ambiguity == Ambiguity::Unclear {
-                    batch.unclear = batch.len();
-                }
-                self.bisect_rejected(batch, reason);
+            BatchOutcome::Split(reason) => self.bisect_rejected(batch, reason),
+            BatchOutcome::SplitAt { index, unclear } => {
+                let (mut first, mut rest) = batch.split_at(index, self.destination);
+                first.unclear = unclear.min(first.len());
+                rest.unclear = unclear - first.unclear;
+                self.queue_halves((first, rest));
             }
             BatchOutcome::Stop(reason) => {
                 self.queue.push_front(batch);

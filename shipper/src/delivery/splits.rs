@@ -39,7 +39,7 @@ impl<'r> Splits<'r> {
     }
 
     /// Whether requests were split.
-    pub(super) fn have_ambiguous_records(&self) -> bool {
+    pub(super) fn have_begun(&self) -> bool {
         self.count > 0
     }
 

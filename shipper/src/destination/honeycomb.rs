@@ -176,11 +176,7 @@ mod tests {
     #[test]
     fn a_request_is_classified_by_its_status() {
         check(401, "", &BatchOutcome::Stop(ReasonCode::from_status(401)));
-        check(
-            400,
-            "",
-            &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted),
-        );
+        check(400, "", &BatchOutcome::Split(ReasonCode::from_status(400)));
         check(413, "", &BatchOutcome::TooLarge);
         check(
             429,

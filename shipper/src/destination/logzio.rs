@@ -174,16 +174,8 @@ mod tests {
 
     #[test]
     fn a_400_without_rejected_lines_is_about_the_request() {
-        check(
-            400,
-            "bad request",
-            &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted),
-        );
-        check(
-            400,
-            "{}",
-            &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted),
-        );
+        check(400, "bad request", &BatchOutcome::Split(ReasonCode::from_status(400)));
+        check(400, "{}", &BatchOutcome::Split(ReasonCode::from_status(400)));
     }
 
     #[test]

@@ -523,11 +523,7 @@ mod tests {
         check(400, &both, &counted(2, &[("too_old", 2), ("too_large", 1)]));
         // An unknown message may be about a setting.
         for body in ["cannot parse accountID from \"shop\"", "total ignored: many out of 5", ""] {
-            check(
-                400,
-                body,
-                &BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted),
-            );
+            check(400, body, &BatchOutcome::Split(ReasonCode::from_status(400)));
         }
         let disallowed = "stream '{a=\"b\"}' includes structured metadata, but this feature is \
                           disallowed. Please see `limits_config.allow_structured_metadata`";

@@ -177,7 +177,7 @@ mod tests {
         };
         check(202, BatchOutcome::delivered(4));
         check(413, BatchOutcome::TooLarge);
-        check(400, BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted));
+        check(400, BatchOutcome::Split(ReasonCode::from_status(400)));
         for status in [403, 404, 501] {
             check(status, BatchOutcome::Stop(ReasonCode::from_status(status)));
         }

@@ -275,7 +275,7 @@ mod tests {
         for status in [502, 504] {
             check(status, b"", &BatchOutcome::Retry(reason(status), Ambiguity::Unclear));
         }
-        check(400, b"", &BatchOutcome::Split(reason(400), Ambiguity::NothingAccepted));
+        check(400, b"", &BatchOutcome::Split(reason(400)));
         for status in [401, 403, 404, 408, 500, 501, 505] {
             check(status, b"", &BatchOutcome::Stop(reason(status)));
         }

@@ -36,8 +36,15 @@ pub enum BatchOutcome {
     /// The request was too large, and nothing was accepted.
     TooLarge,
     /// Something in the request was rejected, or the destination's setup rejects every such
-    /// request; it is not known which.
-    Split(ReasonCode, Ambiguity),
+    /// request; it is not known which. Nothing was accepted.
+    Split(ReasonCode),
+    /// The records before this index are retried apart from the others.
+    SplitAt {
+        /// At least 1, and less than the number of records.
+        index: usize,
+        /// How many of the first records the destination may have accepted.
+        unclear: usize,
+    },
     /// A retry is useless until the operator changes something, such as credentials or the URL.
     Stop(ReasonCode),
     /// Like `Stop`, but the destination may have accepted the records.
@@ -60,7 +67,8 @@ impl BatchOutcome {
             Self::Accepted(_) => true,
             Self::Retry(..)
             | Self::TooLarge
-            | Self::Split(..)
+            | Self::Split(_)
+            | Self::SplitAt { .. }
             | Self::Stop(_)
             | Self::StopUnclear(_) => false,
         }
@@ -226,7 +234,7 @@ pub(super) fn classify_status(response: &Response) -> BatchOutcome {
         413 => BatchOutcome::TooLarge,
         400 | 500 if calls_it_too_large(&response.body) => BatchOutcome::TooLarge,
         400 if speaks_tls(&response.body) => BatchOutcome::Stop(ReasonCode::new("tls_required")),
-        400 => BatchOutcome::Split(reason, Ambiguity::NothingAccepted),
+        400 => BatchOutcome::Split(reason),
         501 => BatchOutcome::Stop(reason),
         408 | 429 | 500..=599 => BatchOutcome::Retry(reason, Ambiguity::after(status)),
         _ => BatchOutcome::Stop(reason),
@@ -283,10 +291,7 @@ mod tests {
                 BatchOutcome::Stop(ReasonCode::from_status(status))
             );
         }
-        assert_eq!(
-            classify_status(400),
-            BatchOutcome::Split(ReasonCode::from_status(400), Ambiguity::NothingAccepted)
-        );
+        assert_eq!(classify_status(400), BatchOutcome::Split(ReasonCode::from_status(400)));
     }
 
     #[test]

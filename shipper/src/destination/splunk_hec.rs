@@ -182,13 +182,18 @@ impl Destination for SplunkHec {
             },
             // The events before it were parsed, and no acknowledgement id tells whether they are
             // indexed.
-            (Meaning::Busy(reason), Some(1..)) if self.acknowledgement_requests.is_some() => {
-                BatchOutcome::Retry(reason, Ambiguity::Unclear)
+            (Meaning::Busy(reason), Some(processed)) if self.acknowledgement_requests.is_some() => {
+                let parsed = RecordOutcome::Retry(reason.clone(), Ambiguity::Unclear);
+                let mut outcomes = vec![parsed; processed];
+                outcomes.resize(sent, RecordOutcome::Retry(reason, Ambiguity::NothingAccepted));
+                BatchOutcome::Each(outcomes)
             }
-            (Meaning::BadEvent(reason), Some(1..))
+            // The bad event is the one with this number or the one before it: the first of the
+            // others, or the last of those before.
+            (Meaning::BadEvent(_), Some(processed @ 1..))
                 if self.acknowledgement_requests.is_some() && sent > 1 =>
             {
-                BatchOutcome::Split(reason, Ambiguity::Unclear)
+                BatchOutcome::SplitAt { index: processed.min(sent - 1), unclear: processed }
             }
             // It is unknown which of Splunk's numbers count from one, so the last event before the
             // number may not be accepted.
@@ -212,9 +217,7 @@ impl Destination for SplunkHec {
             (Meaning::BadEvent(_), Some(processed)) => {
                 up_to(processed, RecordOutcome::NotReached, RecordOutcome::NotReached, sent)
             }
-            (Meaning::BadEvent(reason), None) => {
-                BatchOutcome::Split(reason, Ambiguity::NothingAccepted)
-            }
+            (Meaning::BadEvent(reason), None) => BatchOutcome::Split(reason),
             // A success that cannot be parsed: the result is unknown.
             (Meaning::Unknown, _) if (200..300).contains(&response.status) => UNREADABLE_RESPONSE,
             (Meaning::Unknown, _) => classify_status(response),
@@ -431,11 +434,7 @@ mod tests {
                 RecordOutcome::Rejected(reason()),
             ]),
         );
-        check(
-            400,
-            r#"{"text":"Invalid data format","code":6}"#,
-            &BatchOutcome::Split(reason(), Ambiguity::NothingAccepted),
-        );
+        check(400, r#"{"text":"Invalid data format","code":6}"#, &BatchOutcome::Split(reason()));
     }
 
     #[test]

@@ -155,7 +155,10 @@ impl Words {
             BatchOutcome::TooLarge => {
                 "split; a single record that is too large is rejected".to_owned()
             }
-            BatchOutcome::Split(reason, _) => format!(
+            BatchOutcome::SplitAt { .. } => {
+                format!("split{}", self.doubt(Ambiguity::Unclear))
+            }
+            BatchOutcome::Split(reason) => format!(
                 "split; a record that is rejected alone is retried without `json`, then {}; undelivered if \
                  every record is rejected",
                 rejected(reason)

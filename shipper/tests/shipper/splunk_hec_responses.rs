@@ -130,6 +130,21 @@ fn events_before_an_invalid_one_are_not_delivered_before_acknowledgement() {
     assert!(counts.get("possible_duplicates") > 0, "the request may have been indexed in part");
 }
 
+/// Each costs a few requests, so their number has no limit.
+#[test]
+fn many_invalid_events_affect_no_other_with_acknowledgement() {
+    let (indexer, server) = Indexer::start(0);
+    let config = json!({"destinations": {"x": Indexer::config(&server)}});
+    let messages: Vec<String> = (0..600)
+        .map(|index| format!("{}{}", ["", "", POISON][index % 3], event::message(index)))
+        .collect();
+    let texts: Vec<&str> = messages.iter().map(String::as_str).collect();
+    let invoked = Lambda::start(&config).invoke(&event::with(&texts));
+    let counts = settled(&invoked, "x", &messages, &indexer.held());
+    assert_eq!((counts.get("delivered"), counts.get("rejected")), (400, 200));
+    assert!(counts.get("requests") <= 800, "{} requests", counts.get("requests"));
+}
+
 /// A load balancer in front of indexers, each of which knows only its own requests: an
 /// acknowledgement must be requested from the same one, selected by the balancer's cookie.
 ///

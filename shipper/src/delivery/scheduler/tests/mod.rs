@@ -69,7 +69,7 @@ impl Destination for Fake {
         let text = std::str::from_utf8(&response.body).unwrap();
         match text {
             "413" => BatchOutcome::TooLarge,
-            "400" => BatchOutcome::Split(reason, Ambiguity::NothingAccepted),
+            "400" => BatchOutcome::Split(reason),
             "401" => BatchOutcome::Stop(reason),
             "503" => BatchOutcome::Retry(reason, Ambiguity::NothingAccepted),
             "504" => BatchOutcome::Retry(reason, Ambiguity::Unclear),
