@@ -359,7 +359,7 @@ fn a_fraction_is_reported_once_and_on_its_attribute_only() {
         panic!("one error was expected: {said:#?}");
     };
     assert!(detail.contains("whole number") && detail.contains("1.5"), "{summary}: {detail}");
-    assert!(!detail.contains("mistake in the provider"), "{summary}: {detail}");
+    assert!(!detail.contains("bug in the provider"), "{summary}: {detail}");
 }
 
 #[test]
