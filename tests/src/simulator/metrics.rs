@@ -34,7 +34,7 @@ const DAY: f64 = 86_400.0;
 /// A query of one metric.
 struct Query {
     id: String,
-    metric: Metric,
+    metric: Option<Metric>,
 }
 
 struct Metric {
@@ -59,7 +59,7 @@ pub(super) fn answer(
 fn get_metric_data(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
     let queries = input.structures("MetricDataQueries", (1, MAX_QUERIES), |input| Query {
         id: input.required("Id", ID),
-        metric: input.structure("MetricStat", metric).unwrap_or_else(|| metric(&mut no_metric())),
+        metric: input.structure("MetricStat", metric),
     });
     let start = input.seconds("StartTime");
     let end = input.seconds("EndTime");
@@ -68,6 +68,7 @@ fn get_metric_data(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, R
     let token = input.text("NextToken", TOKEN);
     input.finish()?;
     let (Some(queries), Some(start), Some(end)) = (queries, start, end) else {
+        // The code of MissingRequiredParameterException in AWS's model of CloudWatch.
         let message = "The parameters MetricDataQueries, StartTime and EndTime are required.";
         return Err(Refusal::bad("MissingParameter", message));
     };
@@ -85,7 +86,8 @@ fn get_metric_data(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, R
     let age = seconds(scope.now) - start;
     let data: Vec<_> = queries
         .iter()
-        .map(|query| (query.id.as_str(), data_points(scope, &query.metric, (start, end), age)))
+        .filter_map(|query| Some((query.id.as_str(), query.metric.as_ref()?)))
+        .map(|(id, metric)| (id, data_points(scope, metric, (start, end), age)))
         .collect();
     Ok(cbor::write(&paged(data, ascending, from, page, |next| {
         token::issue(&listing, &next.to_string(), scope.now)
@@ -107,11 +109,10 @@ fn metric(input: &mut Input) -> Metric {
     Metric { namespace, name, dimensions, period: period.unwrap_or(1), stat }
 }
 
-/// What a query without a metric has; the check refuses it.
-fn no_metric() -> Input {
-    Input::new("GetMetricData", serde_json::Map::new(), "ValidationError")
-}
-
+/// The rules are those of
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDataQuery.html> and
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricStat.html>. The code
+/// `ValidationError` and the messages are assumed.
 fn check(queries: &[Query], start: f64, end: f64) -> Result<(), Refusal> {
     let refuse = |message: String| Err(Refusal::bad("ValidationError", message));
     let mut ids = BTreeSet::new();
@@ -122,10 +123,10 @@ fn check(queries: &[Query], start: f64, end: f64) -> Result<(), Refusal> {
         if !ids.insert(id) {
             return refuse(format!("The id {id} is not unique within the call."));
         }
-        if metric.namespace.is_empty() {
+        let Some(metric) = metric else {
             return refuse(format!("The query {id} has neither MetricStat nor Expression."));
-        }
-        // A metric that is not of high resolution.
+        };
+        // Not of high resolution.
         if !metric.period.is_multiple_of(60) {
             return refuse(format!("The period of {id} is not a multiple of 60."));
         }
@@ -140,6 +141,8 @@ fn check(queries: &[Query], start: f64, end: f64) -> Result<(), Refusal> {
 /// The data points of a metric, the oldest first. A metric that is not there, or that has no data in
 /// a period, has no data points, which is no error. Older data is kept in longer periods, and a
 /// shorter one finds nothing.
+///
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
 fn data_points(
     scope: &mut Scope<'_>,
     metric: &Metric,
@@ -171,7 +174,9 @@ fn data_points(
 }
 
 /// A page of the data of all queries. The query in which it ends is not complete, and those after it
-/// come with the next page.
+/// come with the next page; that it is so cut is assumed.
+///
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDataResult.html>
 fn paged(
     data: Vec<(&str, Vec<(f64, f64)>)>,
     ascending: bool,
