@@ -16,6 +16,29 @@ pub fn root() -> &'static Path {
         .expect("this crate lies one folder below the workspace")
 }
 
+/// Every file below a folder of the checkout, less what is built and hidden folders other than `.github`.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn files(folder: impl AsRef<Path>) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        let reading = || format!("reading {}", folder.display());
+        for entry in std::fs::read_dir(&folder).with_context(reading)? {
+            let path = entry.with_context(reading)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if !path.is_dir() {
+                files.push(path);
+            } else if name != "target" && (!name.starts_with('.') || name == ".github") {
+                folders.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// The folder this process was built into, such as `target/debug`.
 ///
 /// # Errors

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use logagg_e2e::workspace;
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
+
+use crate::source::without_tests;
 
 /// The crates, by their source folders.
 const CRATES: [&str; 5] =
@@ -132,31 +134,20 @@ fn named(module: &[String]) -> String {
 impl Contents {
     fn of(tokens: TokenStream) -> Self {
         let mut contents = Self::default();
-        contents.read(tokens);
+        contents.read(without_tests(tokens));
         contents
     }
 
     fn read(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut rest = &tokens[..];
-        let mut is_for_tests = false;
         while let Some((token, behind)) = rest.split_first() {
             rest = behind;
             match token {
-                TokenTree::Punct(mark) if mark.as_char() == '#' => {
-                    if let [TokenTree::Group(attribute), behind @ ..] = rest {
-                        is_for_tests |=
-                            attribute.stream().to_string().replace(' ', "") == "cfg(test)";
-                        rest = behind;
-                    }
-                    continue;
-                }
                 TokenTree::Ident(word) if word == "mod" => {
                     if let [TokenTree::Ident(name), end, behind @ ..] = rest {
                         match end {
-                            TokenTree::Group(_) if is_for_tests => {}
                             TokenTree::Group(body) => self.read(body.stream()),
-                            _ if is_for_tests => {}
                             _ => drop(self.children.insert(name.to_string())),
                         }
                         rest = behind;
@@ -165,9 +156,7 @@ impl Contents {
                 TokenTree::Ident(word) if word == "use" => {
                     let end = rest.iter().position(|token| token.to_string() == ";");
                     let (tree, behind) = rest.split_at(end.unwrap_or(rest.len()));
-                    if !is_for_tests {
-                        self.import(Vec::new(), tree);
-                    }
+                    self.import(Vec::new(), tree);
                     rest = behind;
                 }
                 // A path goes on as long as there are two colons and a name.
@@ -179,35 +168,13 @@ impl Contents {
                         path.push(next.to_string());
                         rest = behind;
                     }
-                    if path.len() > 1 && !is_for_tests {
+                    if path.len() > 1 {
                         self.paths.insert(path);
                     }
-                    // What may stand between an attribute and its item.
-                    if ["pub", "const", "static", "async", "unsafe"].contains(&&*word.to_string()) {
-                        continue;
-                    }
                 }
-                TokenTree::Group(group) => {
-                    let is_visibility = group.delimiter() == Delimiter::Parenthesis
-                        && matches!(rest.first(), Some(TokenTree::Ident(word))
-                            if ["mod", "use", "fn", "struct", "enum", "const", "static", "trait", "type"]
-                                .contains(&&*word.to_string()));
-                    if is_visibility {
-                        continue;
-                    }
-                    if !is_for_tests {
-                        self.read(group.stream());
-                    }
-                }
+                TokenTree::Group(group) => self.read(group.stream()),
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
-            let is_end = match token {
-                TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
-                TokenTree::Punct(mark) => mark.as_char() == ';',
-                TokenTree::Ident(word) => word == "mod" || word == "use",
-                TokenTree::Literal(_) => false,
-            };
-            is_for_tests &= !is_end;
         }
     }
 

@@ -6,6 +6,7 @@
 mod harness;
 mod issuers;
 mod scene;
+mod source;
 mod stack;
 mod sts;
 mod wire;

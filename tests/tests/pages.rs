@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use logagg_e2e::binaries::Binaries;
@@ -61,21 +61,14 @@ fn fenced(page: &str) -> Vec<(String, String)> {
 
 /// Every page of the repository, less the templates of those that are rendered.
 fn pages() -> Vec<String> {
-    fn walk(folder: &Path, pages: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.ends_with("templates") {
-                walk(&path, pages);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
-                pages.push(path);
-            }
-        }
-    }
     let root = workspace::root();
     let mut pages = vec![root.join("README.md"), root.join("CHANGELOG.md")];
-    walk(&root.join("docs"), &mut pages);
-    walk(&root.join("examples"), &mut pages);
-    walk(&root.join("modules"), &mut pages);
+    for folder in ["docs", "examples", "modules"] {
+        pages.extend(workspace::files(folder).unwrap().into_iter().filter(|path| {
+            let is_page = path.extension().is_some_and(|extension| extension == "md");
+            is_page && !path.starts_with(root.join("docs/templates"))
+        }));
+    }
     let below = |page: PathBuf| page.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
     pages.into_iter().map(below).collect()
 }

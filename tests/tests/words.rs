@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use logagg_e2e::workspace;
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 use regex::{Regex, RegexBuilder};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+
+use crate::source::without_tests;
 
 /// The source folders whose messages users read.
 const PROGRAMS: [&str; 4] = ["policy/src/", "provider/", "release/src/", "shipper/src/"];
@@ -74,25 +76,10 @@ impl Exception {
     }
 }
 
-/// The strings of a program that are not only for its tests.
+/// The strings of a program.
 fn messages(tokens: TokenStream, messages: &mut String) {
-    let mut is_for_tests = false;
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
+    for token in tokens {
         match token {
-            TokenTree::Punct(mark) if mark.as_char() == '#' => {
-                if tokens.peek().is_some_and(|token| token.to_string() == "!") {
-                    tokens.next();
-                }
-                if let Some(TokenTree::Group(attribute)) = tokens.peek() {
-                    let text = attribute.stream().to_string().replace(' ', "");
-                    is_for_tests |= text == "cfg(test)";
-                    // Comments, and reasons for reviewers.
-                    if ["doc=", "allow(", "expect("].iter().any(|begin| text.starts_with(begin)) {
-                        tokens.next();
-                    }
-                }
-            }
             TokenTree::Literal(literal) => {
                 let text = literal.to_string();
                 if text.contains('"') {
@@ -100,13 +87,7 @@ fn messages(tokens: TokenStream, messages: &mut String) {
                     messages.push('\n');
                 }
             }
-            TokenTree::Group(group) => {
-                if !is_for_tests {
-                    self::messages(group.stream(), messages);
-                }
-                is_for_tests &= group.delimiter() != Delimiter::Brace;
-            }
-            TokenTree::Punct(mark) if mark.as_char() == ';' => is_for_tests = false,
+            TokenTree::Group(group) => self::messages(group.stream(), messages),
             TokenTree::Ident(_) | TokenTree::Punct(_) => {}
         }
     }
@@ -120,26 +101,12 @@ fn read(path: &str) -> Option<String> {
         "md" | "tf" | "hcl" | "tfvars" | "yml" => text(),
         "svg" if path.starts_with("docs/") => text(),
         "json" if path.starts_with("docs/") => text(),
-        "rs" if is_program && !path.contains("/tests") && !path.contains("/scheduler/") => {
+        "rs" if is_program && !path.contains("/tests") => {
             let mut found = String::new();
-            messages(text()?.parse().unwrap(), &mut found);
+            messages(without_tests(text()?.parse().unwrap()), &mut found);
             Some(found)
         }
         _ => None,
-    }
-}
-
-/// The files below a folder of the repository, but for what is built and for hidden folders.
-fn list_files(folder: &str, files: &mut Vec<String>) {
-    for entry in std::fs::read_dir(workspace::root().join(folder)).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
-        if !entry.file_type().unwrap().is_dir() {
-            files.push(path);
-        } else if name != "target" && (!name.starts_with('.') || name == ".github") {
-            list_files(&path, files);
-        }
     }
 }
 
@@ -147,14 +114,13 @@ fn list_files(folder: &str, files: &mut Vec<String>) {
 fn users_read_the_words_of_the_field() {
     let list = std::fs::read_to_string(workspace::root().join("tests/words.toml")).unwrap();
     let Words { words } = toml::from_str(&list).unwrap();
-    let mut files = Vec::new();
-    list_files("", &mut files);
     let mut wrong = Vec::new();
     let mut used = BTreeSet::new();
-    for path in files {
-        let Some(text) = read(&path) else { continue };
+    for file in workspace::files("").unwrap() {
+        let path = file.strip_prefix(workspace::root()).unwrap().to_str().unwrap();
+        let Some(text) = read(path) else { continue };
         for word in &words {
-            wrong.extend(word.found_in(&path, &text, &mut used));
+            wrong.extend(word.found_in(path, &text, &mut used));
         }
     }
     assert!(wrong.is_empty(), "{} places:\n{}", wrong.len(), wrong.join("\n"));
@@ -185,6 +151,6 @@ fn a_word_is_found_in_text_and_in_messages_and_not_in_exceptions_and_tests() {
         #[cfg(test)]
         mod tests { const A: &str = "mend"; }
     "#;
-    messages(program.parse().unwrap(), &mut strings);
+    messages(without_tests(program.parse().unwrap()), &mut strings);
     assert_eq!(word.found_in("a.rs", &strings, &mut BTreeSet::new()).len(), 2, "{strings}");
 }

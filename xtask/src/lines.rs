@@ -1,7 +1,5 @@
 //! How many lines the source of each crate has.
 
-use std::path::Path;
-
 use anyhow::Context;
 use logagg_e2e::workspace;
 
@@ -24,30 +22,17 @@ struct Lines {
 pub(crate) fn run() -> anyhow::Result<()> {
     println!("{:<24}{:>8}{:>10}{:>16}", "", "files", "lines", "of them tests");
     for source in SOURCES {
-        let folder = workspace::root().join(source);
-        if folder.is_dir() {
-            let mut lines = Lines::default();
-            count(&folder, &mut lines)?;
-            println!("{source:<24}{:>8}{:>10}{:>16}", lines.files, lines.all, lines.tests);
+        let mut lines = Lines::default();
+        for path in workspace::files(source)? {
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path)
+                    .with_context(|| format!("reading {}", path.display()))?;
+                let is_test = path.components().any(|part| part.as_os_str() == "tests")
+                    || path.file_name().is_some_and(|name| name == "tests.rs");
+                lines.add(&text, is_test);
+            }
         }
-    }
-    Ok(())
-}
-
-fn count(folder: &Path, lines: &mut Lines) -> anyhow::Result<()> {
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        if path.is_dir() {
-            count(&path, lines)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("reading {}", path.display()))?;
-            let is_test = path.components().any(|part| part.as_os_str() == "tests")
-                || path.file_name().is_some_and(|name| name == "tests.rs");
-            lines.add(&text, is_test);
-        }
+        println!("{source:<24}{:>8}{:>10}{:>16}", lines.files, lines.all, lines.tests);
     }
     Ok(())
 }
