@@ -191,6 +191,13 @@ impl Destination {
         }
     }
 
+    /// Whether it is a Lambda function, the only destination with a resource policy that lets
+    /// CloudWatch Logs in.
+    #[must_use]
+    pub fn is_function(&self) -> bool {
+        matches!(self, Self::Function { .. })
+    }
+
     /// Whether a subscription filter to it must name a role for CloudWatch Logs to assume.
     #[must_use]
     pub fn needs_role(&self) -> bool {

@@ -103,8 +103,8 @@ impl Desired {
         DesiredState { state, skip }
     }
 
-    /// The retention due to a group that has `is`, of a policy that says `says`. What the policy
-    /// itself set was unset before, so `if_unset` may change it again.
+    /// The retention that a policy with `says` wants for a log group that has `current`. What the
+    /// policy itself set was unset before, so `if_unset` may change it again.
     #[must_use]
     pub fn desired_retention(
         &self,

@@ -53,7 +53,7 @@ impl Grant {
     /// One that was made before, by the id it has.
     #[must_use]
     pub fn recalled(destination: &Arn, statement_id: String) -> Option<Self> {
-        let is_function = matches!(Destination::of(destination), Ok(Destination::Function { .. }));
+        let is_function = Destination::of(destination).is_ok_and(|to| to.is_function());
         is_function.then(|| Self { function: destination.clone(), statement_id })
     }
 

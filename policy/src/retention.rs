@@ -68,7 +68,7 @@ pub enum RetentionMode {
 }
 
 impl RetentionMode {
-    /// What is due to a group that has `is`, of a policy that says `says`.
+    /// The retention that a policy with `says` wants for a log group that has `current`.
     #[must_use]
     pub fn desired(self, says: Retention, current: Retention) -> Retention {
         let leave = match self {

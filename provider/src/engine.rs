@@ -12,7 +12,7 @@ use crate::aws::{Account, Credentials, Operation, Service, Settings};
 use crate::diagnostics;
 use crate::provider::{Client, RoleBlock};
 
-pub use crate::diagnostics::format::{counted, size};
+pub use crate::diagnostics::format::{counted, plural, size};
 pub use crate::policy::{Survey, Surveyed};
 
 /// How to reach AWS. Credentials and everything else come from the environment and the shared

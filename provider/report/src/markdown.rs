@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use terraform_provider_logagg::engine::{counted, size};
+use terraform_provider_logagg::engine::{counted, plural, size};
 use tfplugin::Severity;
 
 use crate::group::{GroupReview, retention};
@@ -40,7 +40,7 @@ fn totals(text: &mut String, review: &Review) {
             "{} in {} that never {}",
             size(totals.never_expiring_bytes),
             counted(totals.never_expire, "log group"),
-            if totals.never_expire == 1 { "expires" } else { "expire" }
+            plural(totals.never_expire, "expires", "expire")
         ),
     ];
     if let Some(bytes) = totals.ingested_bytes {

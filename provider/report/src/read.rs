@@ -126,20 +126,22 @@ async fn read_target(
     }
     // After the policies, so that every log group they found is in it, unless it was deleted.
     let listed = progress.reading(format!("log groups of {target}"), region.log_groups()).await;
-    let listed = listed.map_err(|error| message(&error));
-    if let Err(why) = &listed {
-        // Without it there is nothing to show of a policy.
-        let documents = policies.into_iter().map(|(document, _)| document).collect();
-        return TargetFound::failed(target, prices, documents, why);
-    }
-    let ingestion = match (&listed, options.ingestion) {
-        (Ok(groups), ReadIngestion::Yes) => {
+    let groups = match listed.map_err(|error| message(&error)) {
+        Ok(groups) => groups,
+        Err(why) => {
+            // Without it there is nothing to show of a policy.
+            let documents = policies.into_iter().map(|(document, _)| document).collect();
+            return TargetFound::failed(target, prices, documents, &why);
+        }
+    };
+    let ingestion = match options.ingestion {
+        ReadIngestion::Yes => {
             let read = ingestion::read(&region, groups.keys(), options.at);
             progress.reading(format!("ingested bytes of {target}"), read).await
         }
-        _ => Ingestion::Skipped,
+        ReadIngestion::Skip => Ingestion::Skipped,
     };
-    TargetFound { target, prices, policies, listed, ingestion }
+    TargetFound { target, prices, policies, listed: Ok(groups), ingestion }
 }
 
 /// The target with the credentials that are for its account.
@@ -180,8 +182,7 @@ fn message(error: &EngineError) -> String {
         EngineError::Connection(why) => format!("cannot connect to AWS: {why}"),
         EngineError::Diagnostics(diagnostics) => errors(diagnostics),
     };
-    text.replace("Give the provider block a profile or keys, or set", "Set")
-        .replace(" in the provider block", "")
+    text.replace(" in the provider block", "")
 }
 
 fn errors(diagnostics: &Diagnostics) -> String {

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use logagg_policy::{Document, LogGroup, LogGroupClass, Retention};
-use terraform_provider_logagg::engine::{Survey, counted};
+use terraform_provider_logagg::engine::{Survey, counted, plural};
 use tfplugin::Diagnostics;
 
 use crate::console;
@@ -140,10 +140,10 @@ impl Review {
             (Outcome::Drift, 0) => "The policies cannot be applied".to_owned(),
             (Outcome::Drift, drifted) => format!("{drifted} of {groups} drifted"),
         };
-        match self.unread() {
-            0 => {}
-            1 => text.push_str("; 1 policy could not be read"),
-            unread => text.push_str(&format!("; {unread} policies could not be read")),
+        let unread = self.unread();
+        if unread > 0 {
+            let policies = plural(unread, "policy", "policies");
+            text.push_str(&format!("; {unread} {policies} could not be read"));
         }
         text
     }

@@ -11,7 +11,7 @@ pub fn counted(count: usize, noun: &str) -> String {
 }
 
 /// The word that agrees with a number.
-pub(crate) fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
+pub fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
 }
 

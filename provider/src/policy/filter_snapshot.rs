@@ -29,7 +29,7 @@ pub(super) struct OwnWrite {
     /// It was written after this.
     pub(super) after: Timestamp,
     /// The deadline for CloudTrail; set by the first refresh after the write.
-    pub(super) desired: Option<Timestamp>,
+    pub(super) deadline: Option<Timestamp>,
 }
 
 /// A log group that was asked. One letter a field: there may be thousands.
@@ -116,7 +116,7 @@ impl FilterSnapshot {
                 let wrote = group.filters != filters && reconciled.writes > 0;
                 if wrote && self.own_write.is_none() {
                     let log_group = reconciled.log_group.clone();
-                    self.own_write = Some(OwnWrite { log_group, after: self.at, desired: None });
+                    self.own_write = Some(OwnWrite { log_group, after: self.at, deadline: None });
                 }
                 group.filters = filters;
             }
@@ -125,7 +125,7 @@ impl FilterSnapshot {
 
     fn places(&mut self, filters: &[SubscriptionFilter]) -> Vec<usize> {
         let places = filters.iter().map(|filter| {
-            let place = self.filters.iter().position(|known| known.current(filter));
+            let place = self.filters.iter().position(|known| known.matches(filter));
             place.unwrap_or_else(|| {
                 self.filters.push(Filter::of(filter));
                 self.filters.len() - 1
@@ -149,7 +149,7 @@ impl Filter {
         }
     }
 
-    fn current(&self, filter: &SubscriptionFilter) -> bool {
+    fn matches(&self, filter: &SubscriptionFilter) -> bool {
         self.name == filter.name
             && self.destination_arn == filter.destination_arn
             && self.read() == *filter

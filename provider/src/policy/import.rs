@@ -115,7 +115,7 @@ async fn imported(
         skipped: Attr::Known(BTreeMap::new()),
         pending: Attr::Known(0),
         document: Attr::Null,
-        invoke_permission: grant.map(|state| state.to_string()).into(),
+        invoke_permission: grant.map(|permission| permission.to_string()).into(),
     };
     Ok(Stored { state, private: private_state })
 }

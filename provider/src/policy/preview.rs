@@ -65,7 +65,9 @@ impl Preview {
         let by_account = account_policy.filter(same).map(|policy| ByAccount {
             policy: policy.clone(),
             guard: intent.desired.ships.clone().unwrap_or_default(),
-            is_function: is_function(&policy.destination_arn),
+            is_function: policy.destination_arn.parse().is_ok_and(|arn: Arn| {
+                Destination::of(&arn).is_ok_and(|destination| destination.is_function())
+            }),
             twice: BTreeSet::new(),
             looped: BTreeSet::new(),
         });
@@ -147,12 +149,6 @@ impl Preview {
     pub(super) fn problem(&self) -> Option<Diagnostic> {
         self.guards.check(self.selected, self.changes).err()
     }
-}
-
-fn is_function(destination_arn: &str) -> bool {
-    let destination = destination_arn.parse::<Arn>().ok();
-    let destination = destination.and_then(|arn| Destination::of(&arn).ok());
-    matches!(destination, Some(Destination::Function { .. }))
 }
 
 impl Shortened {

@@ -101,12 +101,12 @@ impl FilterSnapshot {
         changed: &BTreeMap<String, Timestamp>,
         now: Timestamp,
     ) -> Result<(), Unverified> {
-        let Some(OwnWrite { log_group, after, desired }) = &mut self.own_write else {
+        let Some(OwnWrite { log_group, after, deadline }) = &mut self.own_write else {
             return Ok(());
         };
         if changed.get(log_group).is_some_and(|changed_at| *changed_at >= after.before(BLUR)) {
             self.own_write = None;
-        } else if now > *desired.get_or_insert(now.after(LATEST)) {
+        } else if now > *deadline.get_or_insert(now.after(LATEST)) {
             return Err(Unverified::Behind { log_group: log_group.clone() });
         }
         Ok(())
@@ -197,7 +197,7 @@ mod tests {
             *own_write = last.own_write;
             answer
         };
-        let wrote = OwnWrite { log_group: "/a".to_owned(), after: day, desired: None };
+        let wrote = OwnWrite { log_group: "/a".to_owned(), after: day, deadline: None };
         let (mut own_write, hour) = (Some(wrote), Duration::from_hours(1));
         let earlier = ("/a", day.before(BLUR * 2));
         // The first refresh after the write does not know how long ago that was.

@@ -78,7 +78,7 @@ fn validate_subscription(config: &Policy, diagnostics: &mut Diagnostics) {
     if destination.needs_role() && config.role_arn.is_null() {
         diagnostics.push(diagnostics::needs_role());
     }
-    if matches!(destination, Destination::Function { .. }) && !config.role_arn.is_null() {
+    if destination.is_function() && !config.role_arn.is_null() {
         diagnostics.push(diagnostics::needs_no_role());
     }
     if !destination.takes_distribution() && !config.distribution.is_null() {
@@ -86,11 +86,9 @@ fn validate_subscription(config: &Policy, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Only a function has a resource policy that lets CloudWatch Logs in.
 pub(super) fn grant_to_what_is_no_function(config: &Policy) -> Option<Diagnostic> {
     let arn: Arn = config.destination_arn.known()?.parse().ok()?;
     let destination = Destination::of(&arn).ok()?;
-    let is_function = matches!(destination, Destination::Function { .. });
     let grants = config.grant_invoke.known() == Some(&true);
-    (grants && !is_function).then(|| diagnostics::grant_needs_function(&destination))
+    (grants && !destination.is_function()).then(|| diagnostics::grant_needs_function(&destination))
 }
