@@ -38,6 +38,8 @@ pub struct Counts {
     pub sent_without_json_fields: u64,
     /// Records that the destination may hold twice, now or after Lambda retries the event.
     pub possible_duplicates: u64,
+    /// Names that lacked a value of their template.
+    pub incomplete_names: u64,
     /// Requests sent.
     pub requests: u64,
     /// Requests that were retries.
@@ -49,6 +51,20 @@ pub struct Counts {
     /// The reasons of `dropped`, `rejected`, `stored`, `returned_to_source` and of retries.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<&'static str, BTreeMap<ReasonCode, u64>>,
+    /// By route.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub routes: BTreeMap<String, RouteCounts>,
+}
+
+/// The log events that a route sent to a destination. A split log event counts once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct RouteCounts {
+    /// Sent to the destination.
+    pub received: u64,
+    /// Rejected by the destination, as far as it identifies them.
+    pub rejected: u64,
+    /// Not delivered, and stored or returned to their source.
+    pub undelivered: u64,
 }
 
 impl Counts {
@@ -62,6 +78,11 @@ impl Counts {
         let mut counts = Self::of(records);
         counts.drop_all(reason);
         counts
+    }
+
+    /// Counts this many names that lacked a value.
+    pub fn of_incomplete_names(names: usize) -> Self {
+        Self { incomplete_names: names as u64, ..Self::default() }
     }
 
     /// Counts a record that was split into `parts`.
@@ -134,11 +155,13 @@ impl Counts {
             truncated,
             sent_without_json_fields,
             possible_duplicates,
+            incomplete_names,
             requests,
             retries,
             bytes_encoded,
             bytes_sent,
             reasons,
+            routes,
         } = other;
         self.received += received;
         self.delivered += delivered;
@@ -152,10 +175,17 @@ impl Counts {
         self.truncated += truncated;
         self.sent_without_json_fields += sent_without_json_fields;
         self.possible_duplicates += possible_duplicates;
+        self.incomplete_names += incomplete_names;
         self.requests += requests;
         self.retries += retries;
         self.bytes_encoded += bytes_encoded;
         self.bytes_sent += bytes_sent;
+        for (route, counts) in routes {
+            let own = self.routes.entry(route).or_default();
+            own.received += counts.received;
+            own.rejected += counts.rejected;
+            own.undelivered += counts.undelivered;
+        }
         for (disposition, by_reason) in reasons {
             let own = self.reasons.entry(disposition).or_default();
             for (reason, records) in by_reason {

@@ -1,5 +1,7 @@
 //! The source of a log event: account, log group, log stream, and the function.
 
+use std::collections::BTreeMap;
+
 use crate::destination::SharedFields;
 
 /// What all records of one event share.
@@ -15,6 +17,10 @@ pub struct LogSource<'a> {
     pub function: Option<&'a str>,
     /// The function's version, if the log stream's name contains it.
     pub version: Option<&'a str>,
+    /// The region, if it is known.
+    pub region: Option<&'a str>,
+    /// The tags of the log group and its function, if they are known.
+    pub tags: Option<&'a BTreeMap<String, String>>,
     /// The encoded form of the shared fields.
     pub(crate) shared_fields: SharedFields,
     /// The index of the event within the invocation.
@@ -35,9 +41,21 @@ impl<'a> LogSource<'a> {
             stream,
             function: in_stream.or_else(|| function_of_group(group)),
             version,
+            region: None,
+            tags: None,
             shared_fields: SharedFields::default(),
             event: 0,
         }
+    }
+
+    /// The service that writes the log events.
+    pub fn service_name(&self) -> &'static str {
+        if self.function.is_some() { "lambda" } else { "other" }
+    }
+
+    /// The value of a tag.
+    pub fn tag(&self, key: &str) -> Option<&'a str> {
+        self.tags.and_then(|tags| tags.get(key)).map(String::as_str)
     }
 
     /// The same log source with the index of its event.

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use crate::counts::Counts;
+use crate::counts::{Counts, RouteCounts};
 use crate::summary::{Outcome, Summary};
 
 /// The unit of a metric.
@@ -90,6 +90,10 @@ pub fn lines(summary: &Summary, namespace: &str, function: &str, now: SystemTime
     for (destination, counts) in &summary.destinations {
         let dimensions = [("function", function), ("destination", destination.as_str())];
         write(&dimensions, &of_destination(counts));
+        for (route, counts) in &counts.routes {
+            let [function, destination] = dimensions;
+            write(&[function, destination, ("route", route)], &of_route(*counts));
+        }
     }
     lines
 }
@@ -99,6 +103,7 @@ fn of_event(summary: &Summary) -> Vec<(String, Unit, Value)> {
     let failed = u64::from(summary.outcome == Outcome::Failed);
     let mut numbers = vec![
         number("log_events", Unit::Count, json!(summary.log_events)),
+        number("no_route", Unit::Count, json!(summary.no_route)),
         number("bytes_in", Unit::Bytes, json!(summary.bytes_in)),
         number("bytes_decoded", Unit::Bytes, json!(summary.bytes_decoded)),
         number("failed", Unit::Count, json!(failed)),
@@ -124,6 +129,15 @@ fn of_event(summary: &Summary) -> Vec<(String, Unit, Value)> {
     numbers
 }
 
+fn of_route(counts: RouteCounts) -> [(String, Unit, Value); 3] {
+    let number = |name: &str, value: u64| (name.to_owned(), Unit::Count, json!(value));
+    [
+        number("received", counts.received),
+        number("rejected", counts.rejected),
+        number("undelivered", counts.undelivered),
+    ]
+}
+
 fn of_destination(counts: &Counts) -> Vec<(String, Unit, Value)> {
     let number = |name: &str, unit, value: u64| (name.to_owned(), unit, json!(value));
     let mut numbers = vec![
@@ -136,6 +150,7 @@ fn of_destination(counts: &Counts) -> Vec<(String, Unit, Value)> {
         number("stored", Unit::Count, counts.stored),
         number("returned_to_source", Unit::Count, counts.returned_to_source),
         number("possible_duplicates", Unit::Count, counts.possible_duplicates),
+        number("incomplete_names", Unit::Count, counts.incomplete_names),
         number("requests", Unit::Count, counts.requests),
         number("retries", Unit::Count, counts.retries),
         number("bytes_encoded", Unit::Bytes, counts.bytes_encoded),

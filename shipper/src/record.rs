@@ -6,9 +6,10 @@ use std::time::SystemTime;
 use crate::decode::LogEvent;
 use crate::line::Line;
 use crate::log_source::LogSource;
+use crate::routing::Names;
 
 /// A log event with its metadata.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Record<'a> {
     /// Its source.
     pub log_source: &'a LogSource<'a>,
@@ -22,6 +23,8 @@ pub struct Record<'a> {
     pub escaped: Option<&'a str>,
     /// The parsed message.
     pub line: Line<'a>,
+    /// Its route and names at the destination that it is sent to.
+    pub names: &'a Names,
 }
 
 impl<'a> Record<'a> {
@@ -35,6 +38,7 @@ impl<'a> Record<'a> {
             message,
             escaped: event.escaped,
             line: Line::parse(message),
+            names: Names::none(),
         }
     }
 
@@ -42,7 +46,7 @@ impl<'a> Record<'a> {
     #[cfg(test)]
     pub(crate) fn of(log_source: &'a LogSource<'a>, message: &'a str) -> Self {
         let (id, time, line) = ("1", SystemTime::UNIX_EPOCH, Line::parse(message));
-        Self { log_source, id, time, message, escaped: None, line }
+        Self { log_source, id, time, message, escaped: None, line, names: Names::none() }
     }
 
     /// When it was written, in milliseconds since 1970.

@@ -56,6 +56,9 @@ pub struct Summary {
     pub log_group: Option<String>,
     /// The number of log events.
     pub log_events: usize,
+    /// The number of log events that no route matches.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub no_route: usize,
     /// The size of the event as received.
     pub bytes_in: usize,
     /// The size after decompression.
@@ -159,6 +162,7 @@ impl Summary {
             message_type: None,
             log_group: None,
             log_events: 0,
+            no_route: 0,
             bytes_in,
             bytes_decoded: 0,
             duration: Duration::ZERO,

@@ -4,10 +4,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::auth::Token;
+use super::names::Templates;
 use super::schema::{FieldError, not_beside};
 use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::datadog::Datadog;
+use crate::routing::{Allowed, NameField};
 
 /// The fields of type `datadog`.
 ///
@@ -40,6 +42,15 @@ fn default_source() -> String {
 }
 
 impl Settings {
+    /// The names that are templates.
+    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
+        let mut templates = Templates::default();
+        templates.take_from(&mut self.source, default_source(), NameField::Source, Allowed::All)?;
+        templates.take(&mut self.service, NameField::Service, Allowed::All)?;
+        templates.take(&mut self.tags, NameField::Tags, Allowed::Tag)?;
+        Ok(templates)
+    }
+
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let of_site = format!("https://http-intake.logs.{}/", self.site);
         Ok(Box::new(Datadog::new(

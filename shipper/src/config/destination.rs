@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::destination_config::DestinationConfig;
 use super::headers::Headers;
+use super::names::Templates;
 use super::schema::{FieldError, by_type, size, within};
 use super::sending::Sending;
 use super::{
@@ -139,6 +140,46 @@ impl Settings {
         }
     }
 
+    /// The name of its type.
+    pub(super) fn type_name(&self) -> &'static str {
+        match &self.of_type {
+            OfType::Datadog(_) => "datadog",
+            OfType::Elasticsearch(_) => "elasticsearch",
+            OfType::Firehose(_) => "firehose",
+            OfType::Honeycomb(_) => "honeycomb",
+            OfType::Http(_) => "http",
+            OfType::Kinesis(_) => "kinesis",
+            OfType::Loggly(_) => "loggly",
+            OfType::Logzio(_) => "logzio",
+            OfType::Loki(_) => "loki",
+            OfType::Newrelic(_) => "newrelic",
+            OfType::Otlp(_) => "otlp",
+            OfType::S3(_) => "s3",
+            OfType::SplunkHec(_) => "splunk_hec",
+            OfType::Sumologic(_) => "sumologic",
+        }
+    }
+
+    /// Takes the names that are templates.
+    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
+        match &mut self.of_type {
+            OfType::Datadog(settings) => settings.templates(),
+            OfType::Elasticsearch(settings) => settings.templates(),
+            OfType::Honeycomb(settings) => settings.templates(),
+            OfType::Kinesis(settings) => settings.templates(),
+            OfType::Loggly(settings) => settings.templates(),
+            OfType::Loki(settings) => settings.templates(),
+            OfType::S3(settings) => settings.templates(),
+            OfType::SplunkHec(settings) => settings.templates(),
+            OfType::Sumologic(settings) => settings.templates(),
+            OfType::Firehose(_)
+            | OfType::Http(_)
+            | OfType::Logzio(_)
+            | OfType::Newrelic(_)
+            | OfType::Otlp(_) => Ok(Templates::default()),
+        }
+    }
+
     /// The destination and its delivery settings.
     pub(super) fn build(self) -> Result<DestinationConfig, FieldError> {
         let json_fields = self.json_fields();
@@ -186,7 +227,7 @@ impl OfType {
     fn headers_of_requests(&self) -> &'static [&'static str] {
         match self {
             Self::SplunkHec(_) => &["cookie"],
-            Self::Sumologic(_) => &["x-sumo-host", "x-sumo-name"],
+            Self::Sumologic(_) => &["x-sumo-category", "x-sumo-host", "x-sumo-name"],
             _ => &[],
         }
     }

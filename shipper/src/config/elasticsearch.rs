@@ -6,12 +6,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth::{ApiKey, Basic};
+use super::names::Templates;
 use super::schema::{FieldError, by_type, check_text, size};
 use super::url::HttpUrl;
 use crate::aws::Service;
 use crate::destination::elasticsearch::{Access, Elasticsearch, Ids, MAX_REQUEST_BYTES};
 use crate::destination::time_template::TimeTemplate;
 use crate::destination::{Destination, Signing};
+use crate::routing::{Allowed, NameField, Template};
 
 /// The fields of type `elasticsearch`.
 #[derive(Deserialize, JsonSchema)]
@@ -71,6 +73,16 @@ pub(super) const INDEX: Format =
     Format { name: "index", func: |value| check_text(value, |text| index(text).map(drop)) };
 
 impl Settings {
+    /// The names that are templates.
+    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
+        let mut templates = Templates::default();
+        // Times are written by the destination.
+        if index(&self.index).is_ok_and(|index| index.is_none()) {
+            templates.required(&self.index, NameField::Index, Allowed::ElasticsearchIndex)?;
+        }
+        Ok(templates)
+    }
+
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let HttpUrl(url) = self.url;
         let index = index(&self.index).map_err(|text| FieldError::new("index", text))?;
@@ -96,10 +108,15 @@ impl Settings {
 /// Parses the name of an index by Elasticsearch's rules.
 ///
 /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-create>
-fn index(text: &str) -> Result<TimeTemplate, String> {
+///
+/// `None` for a template with other values than the time.
+fn index(text: &str) -> Result<Option<TimeTemplate>, String> {
     const LONGEST_BYTES: usize = 255;
 
-    let index = TimeTemplate::parse(text).map_err(|error| error.to_string())?;
+    let Ok(index) = TimeTemplate::parse(text) else {
+        let template = Template::parse(text, Allowed::ElasticsearchIndex);
+        return template.map(|_| None).map_err(|error| error.to_string());
+    };
     let name = index.at_1970();
     let allowed = name.len() <= LONGEST_BYTES
         && !name.starts_with(['-', '_', '+', '.'])
@@ -116,7 +133,7 @@ fn index(text: &str) -> Result<TimeTemplate, String> {
              + ."
         ));
     }
-    Ok(index)
+    Ok(Some(index))
 }
 
 /// The service and region to sign for; both are in the host name of AWS's own endpoints.
@@ -259,7 +276,8 @@ mod tests {
         );
         check(
             r#""url":"https://search.example","index":"logs-{DD}""#,
-            "index: has the unknown time field {DD}: use yyyy, MM, dd and HH, as in {yyyy.MM.dd}",
+            "index: has the unknown value {DD}: use account, region, log_group, log_stream, function, \
+             service, kind, level, tag:<key>, field:<path>, or the time in yyyy, MM, dd and HH",
         );
     }
 }

@@ -4,10 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth::Token;
+use super::names::Templates;
 use super::schema::{FieldError, not_beside};
 use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::honeycomb::Honeycomb;
+use crate::routing::{Allowed, NameField};
 
 /// The fields of type `honeycomb`.
 ///
@@ -32,6 +34,13 @@ enum Region {
 }
 
 impl Settings {
+    /// The names that are templates.
+    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
+        let mut templates = Templates::default();
+        templates.required(&self.dataset, NameField::Dataset, Allowed::Segment)?;
+        Ok(templates)
+    }
+
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let of_region = match self.region {
             Region::Us => "https://api.honeycomb.io/",

@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::arn::{KINESIS, region_and_name};
 use super::events_per_record::EventsPerRecord;
+use super::names::Templates;
 use super::schema::FieldError;
 use super::url::{HttpUrl, url_of_service};
 use crate::aws::Service;
 use crate::destination::Destination;
 use crate::destination::kinesis::{Kinesis, Partition};
+use crate::routing::{Allowed, NameField};
 
 /// The fields of type `kinesis`.
 #[derive(Deserialize, JsonSchema)]
@@ -22,6 +24,7 @@ pub(super) struct Settings {
     stream_arn: String,
     #[serde(default)]
     partition_by: PartitionBy,
+    partition_key: Option<String>,
     #[serde(default)]
     events_per_record: EventsPerRecord,
     url: Option<HttpUrl>,
@@ -36,6 +39,13 @@ enum PartitionBy {
 }
 
 impl Settings {
+    /// The names that are templates.
+    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
+        let mut templates = Templates::default();
+        templates.take(&mut self.partition_key, NameField::PartitionKey, Allowed::PartitionKey)?;
+        Ok(templates)
+    }
+
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let (region, _) = region_and_name(&self.stream_arn);
         let url = url_of_service(self.url, Service::Kinesis, region)?;
@@ -48,6 +58,7 @@ impl Settings {
             region,
             &self.stream_arn,
             partition,
+            self.partition_key,
             self.events_per_record.into(),
         )))
     }

@@ -3,10 +3,12 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::names::Templates;
 use super::schema::FieldError;
 use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::loggly::Loggly;
+use crate::routing::{Allowed, NameField};
 use crate::secret::Secret;
 
 /// The fields of type `loggly`.
@@ -17,7 +19,8 @@ pub(super) struct Settings {
     token: Secret,
     #[serde(default = "default_tags")]
     #[schemars(extend(
-        "pattern" = "^[A-Za-z0-9][A-Za-z0-9_.*-]{0,63}(,[A-Za-z0-9][A-Za-z0-9_.*-]{0,63})*$",
+        "pattern" =
+            "^([A-Za-z0-9][A-Za-z0-9_.*-]{0,63}(,[A-Za-z0-9][A-Za-z0-9_.*-]{0,63})*|.*[{}].*)$",
         "errorMessage" = "must be comma-separated tags, such as \"lambda,prod\": letters, digits \
             and -_.*, at most 64 characters each",
     ))]
@@ -31,9 +34,16 @@ fn default_tags() -> String {
 }
 
 impl Settings {
+    /// The names that are templates.
+    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
+        let mut templates = Templates::default();
+        templates.take_from(&mut self.tags, default_tags(), NameField::Tags, Allowed::LogglyTag)?;
+        Ok(templates)
+    }
+
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let url = url_or(self.url, "https://logs-01.loggly.com")?;
-        Ok(Box::new(Loggly::new(url, &self.token, &self.tags)))
+        Ok(Box::new(Loggly::new(url, self.token, &self.tags)))
     }
 }
 

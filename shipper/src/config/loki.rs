@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::auth::{Auth, NOT_PRINTABLE, PRINTABLE, header};
+use super::names::Templates;
 use super::schema::{FieldError, names_like, never, size, within};
 use super::sending::Sending;
 use super::url::HttpUrl;
@@ -14,6 +15,7 @@ use crate::destination::Destination;
 use crate::destination::loki::{
     LATE, Loki, MAX_LINE_BYTES, MAX_OWN_LABELS, MAX_REQUEST_BYTES, Sizes, StructuredMetadata,
 };
+use crate::routing::{Allowed, NameField};
 
 /// The labels of every stream.
 const ALWAYS: [&str; 4] = ["account", "log_group", "service_name", LATE];
@@ -39,7 +41,7 @@ pub(super) struct Settings {
 /// Prometheus's rules for label names.
 ///
 /// <https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels>
-fn labels(schema: &mut Schema) {
+pub(super) fn labels(schema: &mut Schema) {
     names_like(
         schema,
         "^[A-Za-z_][A-Za-z0-9_]*$",
@@ -57,6 +59,14 @@ fn labels(schema: &mut Schema) {
 }
 
 impl Settings {
+    /// The names that are templates.
+    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
+        let mut templates = Templates::default();
+        templates.take(&mut self.tenant, NameField::Tenant, Allowed::LokiTenant)?;
+        templates.take_labels(&mut self.labels)?;
+        Ok(templates)
+    }
+
     /// The limit of a record is at least 10,000 bytes below that of a request.
     pub(super) fn destination(
         self,

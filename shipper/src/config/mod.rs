@@ -21,10 +21,12 @@ mod loggly;
 mod logzio;
 mod loki;
 pub(crate) mod metrics;
+mod names;
 mod newrelic;
 mod otlp;
 mod processing;
 mod risks;
+mod routes;
 mod s3;
 pub(crate) mod schema;
 mod sending;
@@ -47,6 +49,7 @@ use serde_json::{Map, Value, json};
 
 use crate::destination::Deduplication;
 use crate::processing::Processing;
+use crate::routing::Router;
 use crate::secret::{SecretArn, Secrets};
 use crate::undelivered::Undelivered;
 pub use destination::TYPES;
@@ -68,6 +71,8 @@ pub struct Config {
     pub request_timeout: Duration,
     /// The compression level.
     pub gzip_level: Compression,
+    /// Which destinations a record is sent to, and under which names.
+    pub router: Router,
     /// The filter, sampling and redaction rules; `None` sends everything unchanged.
     pub processing: Option<Processing>,
     /// The namespace of the metrics, if they are enabled.
@@ -120,6 +125,12 @@ struct Settings {
             {\"type\": …}",
     ))]
     destinations: BTreeMap<String, destination::Settings>,
+    #[schemars(extend(
+        "minItems" = 1,
+        "errorMessage" = "is empty, so nothing would be sent; remove it to send everything to \
+            every destination",
+    ))]
+    routes: Option<Vec<routes::Settings>>,
     undelivered: Option<undelivered::Settings>,
     #[serde(default)]
     batch_failures: BatchFailures,
@@ -381,9 +392,11 @@ impl Found {
                 self.risks.push((Risk::InsecureHttp, format!("destinations.{name}.url")));
             }
         }
-        let destinations = self.destinations(settings.destinations, has_storage);
+        let (destinations, targets) = self.destinations(settings.destinations, has_storage);
         let names = document["destinations"].as_object().into_iter().flatten();
         let names: Vec<&String> = names.map(|(name, _)| name).collect();
+        let (router, errors) = routes::router(settings.routes, &targets, &names);
+        self.errors.extend(errors);
         if has_storage {
             self.check_names(&names);
         } else if names.len() > 1 {
@@ -404,6 +417,7 @@ impl Found {
             .retain(|(risk, _)| !settings.accepted_risks.iter().any(|name| name == risk.name()));
         Config {
             destinations,
+            router,
             max_decoded_bytes: usize::try_from(max_decoded_bytes).unwrap_or(usize::MAX),
             reserve: Duration::from_millis(settings.reserve_ms),
             request_timeout: Duration::from_millis(settings.request_timeout_ms),
@@ -421,9 +435,10 @@ impl Found {
         &mut self,
         settings: BTreeMap<String, destination::Settings>,
         has_storage: bool,
-    ) -> BTreeMap<String, DestinationConfig> {
+    ) -> (BTreeMap<String, DestinationConfig>, BTreeMap<String, routes::Target>) {
         let mut destinations = BTreeMap::new();
-        for (name, settings) in settings {
+        let mut targets = BTreeMap::new();
+        for (name, mut settings) in settings {
             let place = format!("destinations.{name}");
             if settings.oversized == destination::Oversized::DeadLetter && !has_storage {
                 self.error(
@@ -432,8 +447,14 @@ impl Found {
                      \"undelivered\"",
                 );
             }
-            match settings.build() {
-                Ok(config) => drop(destinations.insert(name, config)),
+            let destination_type = settings.type_name().to_owned();
+            let templates = settings.templates();
+            match templates.and_then(|templates| Ok((settings.build()?, templates))) {
+                Ok((config, templates)) => {
+                    let naming = templates.into_inner();
+                    targets.insert(name.clone(), routes::Target { destination_type, naming });
+                    destinations.insert(name, config);
+                }
                 Err(error) => {
                     let error = error.below(&place);
                     // A secret that is not fetched yet cannot be validated.
@@ -443,7 +464,7 @@ impl Found {
                 }
             }
         }
-        destinations
+        (destinations, targets)
     }
 
     /// Checks that the names of destinations can be part of the keys of stored events.

@@ -12,12 +12,13 @@ use super::schema::{FieldError, check_text, some_of};
 use crate::counts::OWN_LOG_GROUP;
 use crate::destination::ReasonCode;
 use crate::line::{Kind, Level};
+use crate::log_source_value::LogSourceValue;
 use crate::processing::{
     Condition, MessagePattern, NOT_INCLUDED, Named, Pattern, Processing, Ratio, Redaction, Rule,
 };
 
 /// The error for an empty list, which would match every log event.
-const NONE: &str = "is empty, which would match every log event; remove it, or list at least one \
+pub(super) const NONE: &str = "is empty, which would match every log event; remove it, or list at least one \
     value";
 
 /// The fields of `processing`.
@@ -42,18 +43,28 @@ pub(super) struct Settings {
 struct RuleSettings {
     name: Name,
     message: Option<Message>,
-    log_group: Option<LogGroup>,
+    log_group: Option<NamePattern>,
     #[serde(default)]
-    #[schemars(extend(
-        "items" = some_of(&Kind::ALL.map(Kind::name)), "minItems" = 1, "errorMessage" = NONE,
-    ))]
-    kinds: Vec<String>,
+    kinds: KindNames,
     #[serde(default)]
-    #[schemars(extend(
-        "items" = some_of(&Level::ALL.map(Level::name)), "minItems" = 1, "errorMessage" = NONE,
-    ))]
-    levels: Vec<String>,
+    levels: LevelNames,
 }
+
+/// Kinds of log events.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend(
+    "items" = some_of(&Kind::ALL.map(Kind::name)), "minItems" = 1, "errorMessage" = NONE,
+))]
+pub(super) struct KindNames(Vec<String>);
+
+/// Levels of log events.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend(
+    "items" = some_of(&Level::ALL.map(Level::name)), "minItems" = 1, "errorMessage" = NONE,
+))]
+pub(super) struct LevelNames(Vec<String>);
 
 #[derive(Deserialize, JsonSchema)]
 struct Sample {
@@ -78,19 +89,19 @@ struct PatternSettings {
     "errorMessage" = "must be at most 40 characters of a to z, 0 to 9 and _",
     "allOf" = [reserved()],
 ))]
-struct Name(String);
+pub(super) struct Name(pub(super) String);
 
 /// A pattern for messages.
 #[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(extend("format" = REGEX.name))]
-struct Message(#[schemars(with = "String")] MessagePattern);
+pub(super) struct Message(#[schemars(with = "String")] pub(super) MessagePattern);
 
-/// A pattern for names of log groups.
+/// A pattern for names of log groups and log streams.
 #[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(extend("format" = REGEX.name))]
-struct LogGroup(#[schemars(with = "String")] Regex);
+pub(super) struct NamePattern(#[schemars(with = "String")] pub(super) Regex);
 
 /// A pattern to redact in messages.
 #[derive(Deserialize, JsonSchema)]
@@ -133,7 +144,7 @@ impl TryFrom<String> for Message {
     }
 }
 
-impl TryFrom<String> for LogGroup {
+impl TryFrom<String> for NamePattern {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -186,19 +197,30 @@ impl Settings {
 
 impl RuleSettings {
     fn rule(self) -> Rule {
-        let mut conditions = Vec::new();
-        if !self.kinds.is_empty() {
-            let kinds = Kind::ALL.into_iter().filter(|it| has(&self.kinds, it.name()));
-            conditions.push(Condition::Kinds(kinds.collect()));
+        let mut conditions = conditions(&self.kinds, &self.levels);
+        if let Some(NamePattern(regex)) = self.log_group {
+            conditions.push(Condition::LogSource(LogSourceValue::LogGroup, vec![regex]));
         }
-        if !self.levels.is_empty() {
-            let levels = Level::ALL.into_iter().filter(|it| has(&self.levels, it.name()));
-            conditions.push(Condition::Levels(levels.collect()));
-        }
-        conditions.extend(self.log_group.map(|LogGroup(regex)| Condition::LogGroup(regex)));
         let message = self.message.map(|Message(wording)| wording);
         Rule { name: ReasonCode::from_service(&self.name.0), message, conditions }
     }
+}
+
+/// The conditions on kind and level.
+pub(super) fn conditions(
+    KindNames(kinds): &KindNames,
+    LevelNames(levels): &LevelNames,
+) -> Vec<Condition> {
+    let mut conditions = Vec::new();
+    if !kinds.is_empty() {
+        let kinds = Kind::ALL.into_iter().filter(|it| has(kinds, it.name()));
+        conditions.push(Condition::Kinds(kinds.collect()));
+    }
+    if !levels.is_empty() {
+        let levels = Level::ALL.into_iter().filter(|it| has(levels, it.name()));
+        conditions.push(Condition::Levels(levels.collect()));
+    }
+    conditions
 }
 
 fn has(words: &[String], word: &str) -> bool {

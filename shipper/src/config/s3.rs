@@ -4,11 +4,13 @@ use boon::Format;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::names::Templates;
 use super::schema::{FieldError, check_text, size};
 use super::url::{HttpUrl, url_of_bucket};
 use crate::destination::Destination;
 use crate::destination::s3::{DEFAULT_OBJECT_BYTES, S3};
 use crate::destination::time_template::TimeTemplate;
+use crate::routing::{Allowed, NameField, Template};
 
 /// The fields of type `s3`.
 ///
@@ -40,22 +42,40 @@ pub(super) const PREFIX: Format =
     Format { name: "s3-prefix", func: |value| check_text(value, |text| prefix(text).map(drop)) };
 
 impl Settings {
+    /// The names that are templates.
+    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
+        let mut templates = Templates::default();
+        // Times are written by the destination.
+        if prefix(&self.prefix).is_ok_and(|prefix| prefix.is_none()) {
+            templates.required(&self.prefix, NameField::Prefix, Allowed::ObjectKey)?;
+        }
+        Ok(templates)
+    }
+
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let prefix = prefix(&self.prefix).map_err(|text| FieldError::new("prefix", text))?;
+        let prefix = prefix.unwrap_or_default();
         let region = self.region.as_deref();
         let url = url_of_bucket(self.url, &self.bucket, region)?;
         Ok(Box::new(S3::new(url, region, prefix, self.max_object_bytes)))
     }
 }
 
-fn prefix(text: &str) -> Result<TimeTemplate, String> {
+/// `None` for a template with other values than the time.
+fn prefix(text: &str) -> Result<Option<TimeTemplate>, String> {
     let has_dots = text.split('/').any(|part| matches!(part, "." | ".."));
     if text.starts_with('/') || text.contains("//") || has_dots {
         return Err(
             "must not begin with a slash, and must not contain // or a segment . or ..".to_owned()
         );
     }
-    TimeTemplate::parse(text).map_err(|error| error.to_string())
+    match TimeTemplate::parse(text) {
+        Ok(times) => Ok(Some(times)),
+        Err(_) => {
+            let template = Template::parse(text, Allowed::ObjectKey);
+            template.map(|_| None).map_err(|error| error.to_string())
+        }
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +104,9 @@ mod tests {
             ),
             (
                 r#""bucket":"logs","region":"eu-west-1","prefix":"a/{ss}/""#,
-                "prefix: has the unknown time field {ss}: use yyyy, MM, dd and HH, as in {yyyy.MM.dd}",
+                "prefix: has the unknown value {ss}: use account, region, log_group, log_stream, \
+                 function, service, kind, level, tag:<key>, field:<path>, or the time in yyyy, MM, \
+                 dd and HH",
             ),
             (
                 r#""bucket":"logs","region":"eu-west-1","prefix":"../a""#,

@@ -491,7 +491,7 @@ fn choice<'a>(text: &str, words: impl Iterator<Item = &'a str> + Clone) -> Strin
 }
 
 /// The known name that was called so, or else the most similar one, if there is one.
-fn suggestion<'a>(
+pub(crate) fn suggestion<'a>(
     name: &str,
     renamed: &[(&str, &str)],
     known: impl Iterator<Item = &'a str>,

@@ -4,10 +4,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::auth::Token;
+use super::names::Templates;
 use super::schema::{FieldError, size, within};
 use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::splunk_hec::{self, MAX_REQUEST_BYTES, Naming, SplunkHec};
+use crate::routing::{Allowed, NameField};
 
 /// The fields of type `splunk_hec`.
 #[derive(Deserialize, JsonSchema)]
@@ -33,6 +35,21 @@ fn default_sourcetype() -> String {
 }
 
 impl Settings {
+    /// The names that are templates.
+    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
+        let mut templates = Templates::default();
+        templates.take(&mut self.host, NameField::Host, Allowed::All)?;
+        templates.take(&mut self.source, NameField::Source, Allowed::All)?;
+        templates.take_from(
+            &mut self.sourcetype,
+            default_sourcetype(),
+            NameField::Sourcetype,
+            Allowed::All,
+        )?;
+        templates.take(&mut self.index, NameField::Index, Allowed::SplunkIndex)?;
+        Ok(templates)
+    }
+
     pub(super) fn destination(
         self,
         max_record_bytes: Option<usize>,

@@ -7,10 +7,12 @@ use serde::Deserialize;
 
 use super::auth::header;
 use super::headers::{HEADER_VALUE, NO_HEADER_VALUE};
+use super::names::Templates;
 use super::schema::{FieldError, names_like};
 use super::url::SecretUrl;
 use crate::destination::Destination;
-use crate::destination::sumologic::SumoLogic;
+use crate::destination::sumologic::{Names, SumoLogic};
+use crate::routing::{Allowed, NameField};
 
 /// The pattern of a name in the fields header. Sumo Logic silently drops longer ones, and more than
 /// [`MAX_FIELDS`].
@@ -38,6 +40,10 @@ pub(super) struct Settings {
     url: SecretUrl,
     #[schemars(extend("pattern" = HEADER_VALUE, "errorMessage" = NO_HEADER_VALUE))]
     category: Option<String>,
+    #[schemars(extend("pattern" = HEADER_VALUE, "errorMessage" = NO_HEADER_VALUE))]
+    host: Option<String>,
+    #[schemars(extend("pattern" = HEADER_VALUE, "errorMessage" = NO_HEADER_VALUE))]
+    name: Option<String>,
     #[schemars(transform = own_fields)]
     fields: Option<BTreeMap<String, OwnField>>,
 }
@@ -53,15 +59,28 @@ fn own_fields(schema: &mut Schema) {
 }
 
 impl Settings {
+    /// The names that are templates.
+    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
+        let mut templates = Templates::default();
+        templates.take(&mut self.category, NameField::Category, Allowed::Header)?;
+        templates.take(&mut self.host, NameField::Host, Allowed::Header)?;
+        templates.take(&mut self.name, NameField::Name, Allowed::Header)?;
+        Ok(templates)
+    }
+
     /// <https://help.sumologic.com/docs/manage/fields/#x-sumo-fields-http-header>
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let url = self.url.url()?;
         let category = self.category.map(|text| header(&text, "category")).transpose()?;
+        let names = Names {
+            host: self.host.map(|text| header(&text, "host")).transpose()?,
+            name: self.name.map(|text| header(&text, "name")).transpose()?,
+        };
         let fields = self.fields.map(|fields| {
             let pairs = fields.iter().map(|(name, OwnField(value))| format!("{name}={value}"));
             header(&pairs.collect::<Vec<_>>().join(","), "fields")
         });
-        Ok(Box::new(SumoLogic::new(url, category, fields.transpose()?)))
+        Ok(Box::new(SumoLogic::new(url, category, names, fields.transpose()?)))
     }
 }
 

@@ -1,12 +1,15 @@
 //! A delivery of CloudWatch Logs and its log events.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use memchr::memmem;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
+
+use crate::routing::StoredName;
 
 /// A delivery of CloudWatch Logs.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -53,6 +56,12 @@ pub struct LogEvent<'a> {
     /// The message as a JSON string without quotes, if it can be copied into other JSON unchanged.
     #[serde(skip)]
     pub escaped: Option<&'a str>,
+    /// Of a stored event: its route.
+    #[serde(default)]
+    pub route: Option<String>,
+    /// Of a stored event: the names that it had at its destination.
+    #[serde(default)]
+    pub names: Option<BTreeMap<String, StoredName>>,
 }
 
 /// Milliseconds since 1970, limited to the years that RFC 3339 can express (up to 9999). Times out

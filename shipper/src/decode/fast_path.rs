@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
             let message = Text(self.string()?);
             let escaped = self.whole.get(start..self.place() - b"\"".len());
             self.take(b"}")?;
-            log_events.push(LogEvent { id, timestamp, message, escaped });
+            log_events.push(LogEvent { id, timestamp, message, escaped, route: None, names: None });
             match self.rest.split_first()? {
                 (b',', rest) => self.rest = rest,
                 (b']', rest) => {

@@ -42,6 +42,7 @@ pub struct SendId(u64);
 
 /// The next action.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a step is taken apart at once")]
 pub enum Step<'r> {
     /// Send this request, and pass its response to [`Scheduler::on_response`].
     Send {

@@ -14,6 +14,14 @@ pub enum Boundary {
 }
 
 impl Boundary {
+    /// In the same group if both have the same names, otherwise in another request.
+    pub(super) fn by_names(before: &Piece<'_>, piece: &Piece<'_>) -> Self {
+        match before.record.names.has_same_names(piece.record.names) {
+            true => Self::SameGroup,
+            false => Self::NextRequest,
+        }
+    }
+
     /// In the same group if both have the same log stream, otherwise `otherwise`.
     pub(super) fn by_log_source(before: &Piece<'_>, piece: &Piece<'_>, otherwise: Self) -> Self {
         let (before, piece) = (before.record.log_source, piece.record.log_source);

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::line::Level;
 use crate::record::Piece;
+use crate::routing::NameField;
 
 /// The maximum size of a body.
 ///
@@ -40,8 +41,10 @@ const API_KEY: HeaderName = HeaderName::from_static("dd-api-key");
 /// A Datadog organization.
 pub struct Datadog {
     endpoint: Endpoint,
-    /// `ddsource` and `ddtags`, as in the body.
-    constant: Vec<u8>,
+    /// The source as a JSON string.
+    source: Vec<u8>,
+    /// The tags as a JSON string, if they are the same for all logs.
+    tags: Option<Vec<u8>>,
     /// The service as a JSON string, if it is the same for all logs.
     service: Option<Vec<u8>>,
 }
@@ -62,14 +65,12 @@ impl Datadog {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         api_key.set_sensitive(true);
         headers.insert(API_KEY, api_key);
-        let mut constant = b"{\"ddsource\":".to_vec();
-        json::string(source, &mut constant);
-        if let Some(tags) = tags {
-            constant.extend_from_slice(b",\"ddtags\":");
-            json::string(tags, &mut constant);
+        Self {
+            endpoint: Endpoint::post(url, headers),
+            source: json::string_of(source),
+            tags: tags.map(json::string_of),
+            service: service.map(json::string_of),
         }
-        let service = service.map(json::string_of);
-        Self { endpoint: Endpoint::post(url, headers), constant, service }
     }
 }
 
@@ -96,13 +97,31 @@ impl Destination for Datadog {
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         let log_source = piece.record.log_source;
-        body.extend_from_slice(&self.constant);
+        let names = piece.record.names;
+        body.extend_from_slice(b"{\"ddsource\":");
+        match names.get(NameField::Source) {
+            Some(source) => json::string(source, body),
+            None => body.extend_from_slice(&self.source),
+        }
+        match (names.get(NameField::Tags), &self.tags) {
+            (Some(tags), _) => {
+                body.extend_from_slice(b",\"ddtags\":");
+                json::string(tags, body);
+            }
+            (None, Some(tags)) => {
+                body.extend_from_slice(b",\"ddtags\":");
+                body.extend_from_slice(tags);
+            }
+            (None, None) => {}
+        }
         body.extend_from_slice(b",\"hostname\":");
         body.extend_from_slice(attributes::json_of_group(log_source));
         body.extend_from_slice(b",\"service\":");
-        let service = self.service.as_deref();
-        let service = service.unwrap_or_else(|| attributes::json_of_function(log_source));
-        body.extend_from_slice(service);
+        match (names.get(NameField::Service), &self.service) {
+            (Some(service), _) => json::string(service, body),
+            (None, Some(service)) => body.extend_from_slice(service),
+            (None, None) => body.extend_from_slice(attributes::json_of_function(log_source)),
+        }
         if let Some(level) = piece.record.line.level.map(Level::name) {
             body.extend_from_slice(b",\"status\":");
             json::string(level, body);

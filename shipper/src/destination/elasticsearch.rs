@@ -16,6 +16,7 @@ use super::{
 };
 use crate::document_id::DocumentId;
 use crate::record::Piece;
+use crate::routing::NameField;
 
 /// The request size that clients commonly use. Servers accept 100 MB by default, and as little as
 /// 10 MiB in small Amazon OpenSearch Service domains.
@@ -39,7 +40,8 @@ pub struct Elasticsearch {
     endpoint: Endpoint,
     /// The cluster's URL.
     cluster: Url,
-    index: TimeTemplate,
+    /// Unless it has other values than the time, which are names of records.
+    index: Option<TimeTemplate>,
     /// Whether the index is in the body; otherwise it is in the URL.
     is_index_in_body: bool,
     ids: Ids,
@@ -71,7 +73,7 @@ impl Elasticsearch {
     /// path.
     pub fn new(
         mut url: Url,
-        index: TimeTemplate,
+        index: Option<TimeTemplate>,
         is_index_in_body: bool,
         access: Access,
         ids: Ids,
@@ -79,7 +81,8 @@ impl Elasticsearch {
     ) -> Self {
         let cluster = url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
-            let in_path = index.constant().filter(|_| !is_index_in_body);
+            let in_path = index.as_ref().and_then(TimeTemplate::constant);
+            let in_path = in_path.filter(|_| !is_index_in_body);
             path.pop_if_empty().extend(in_path).push("_bulk");
         }
         url.set_query(Some(&format!("filter_path={FILTER_PATH}")));
@@ -95,7 +98,8 @@ impl Elasticsearch {
             Access::Signed(by) => signing = Some(by),
         }
         let endpoint = Endpoint { signing, ..Endpoint::post(url, headers) };
-        let is_index_in_body = is_index_in_body || index.constant().is_none();
+        let is_constant = index.as_ref().is_some_and(|index| index.constant().is_some());
+        let is_index_in_body = is_index_in_body || !is_constant;
         Self { endpoint, cluster, index, is_index_in_body, ids, max_request_bytes }
     }
 }
@@ -128,13 +132,21 @@ impl Destination for Elasticsearch {
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"create\":{");
-        if self.is_index_in_body {
-            body.extend_from_slice(b"\"_index\":\"");
-            self.index.write(piece.record.time, body);
-            body.push(b'"');
+        let before = body.len();
+        match (piece.record.names.get(NameField::Index), &self.index) {
+            (Some(index), _) => {
+                body.extend_from_slice(b"\"_index\":");
+                json::string(index, body);
+            }
+            (None, Some(index)) if self.is_index_in_body => {
+                body.extend_from_slice(b"\"_index\":\"");
+                index.write(piece.record.time, body);
+                body.push(b'"');
+            }
+            _ => {}
         }
         if self.ids == Ids::Sent {
-            if self.is_index_in_body {
+            if body.len() > before {
                 body.push(b',');
             }
             body.extend_from_slice(b"\"_id\":\"");
@@ -174,7 +186,7 @@ impl Destination for Elasticsearch {
     }
 
     fn inspection(&self) -> Option<&dyn Inspection> {
-        Some(self)
+        self.index.is_some().then_some(self as &dyn Inspection)
     }
 }
 
@@ -252,7 +264,7 @@ mod tests {
 
     fn destination() -> Elasticsearch {
         let url = Url::parse("https://search.example:9200/base/").unwrap();
-        let index = TimeTemplate::parse("logs lambda").unwrap();
+        let index = TimeTemplate::parse("logs lambda").ok();
         Elasticsearch::new(url, index, false, Access::Anonymous, Ids::Sent, MAX_REQUEST_BYTES)
     }
 
@@ -394,7 +406,7 @@ mod tests {
     fn an_index_can_have_a_date_and_ids_can_be_omitted() {
         let action = |ids| {
             let url = Url::parse("https://search.example/").unwrap();
-            let index = TimeTemplate::parse("logs-{yyyy.MM.dd}").unwrap();
+            let index = TimeTemplate::parse("logs-{yyyy.MM.dd}").ok();
             let destination = Elasticsearch::new(url, index, false, Access::Anonymous, ids, 10_000);
             assert_eq!(destination.endpoint().url.path(), "/_bulk");
             let mut body = Vec::new();

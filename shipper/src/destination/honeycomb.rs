@@ -5,10 +5,12 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use super::{
-    Ambiguity, BatchOutcome, Deduplication, Destination, Endpoint, Limits, ReasonCode, RecordGroup,
-    RecordOutcome, Response, UNREADABLE_RESPONSE, attributes, classify_status, json,
+    Address, Ambiguity, BatchOutcome, Boundary, Deduplication, Destination, Endpoint, Limits,
+    ReasonCode, RecordGroup, RecordOutcome, Response, Span, UNREADABLE_RESPONSE, attributes,
+    classify_status, json,
 };
 use crate::record::Piece;
+use crate::routing::NameField;
 
 /// The maximum size of a body.
 ///
@@ -25,20 +27,28 @@ const TEAM: HeaderName = HeaderName::from_static("x-honeycomb-team");
 /// A dataset.
 pub struct Honeycomb {
     endpoint: Endpoint,
+    /// The URL of the API.
+    api: Url,
 }
 
 impl Honeycomb {
     /// Sends to a dataset of the API at `url`.
-    pub fn new(mut url: Url, mut api_key: HeaderValue, dataset: &str) -> Self {
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["1", "batch", dataset]);
-        }
+    pub fn new(api: Url, mut api_key: HeaderValue, dataset: &str) -> Self {
+        let url = url_of_dataset(&api, dataset);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         api_key.set_sensitive(true);
         headers.insert(TEAM, api_key);
-        Self { endpoint: Endpoint::post(url, headers) }
+        Self { endpoint: Endpoint::post(url, headers), api }
     }
+}
+
+fn url_of_dataset(api: &Url, dataset: &str) -> Url {
+    let mut url = api.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["1", "batch", dataset]);
+    }
+    url
 }
 
 impl Destination for Honeycomb {
@@ -71,6 +81,18 @@ impl Destination for Honeycomb {
             body.extend_from_slice(fields.as_bytes());
         }
         body.extend_from_slice(b"}}");
+    }
+
+    fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
+        Boundary::by_names(before, piece)
+    }
+
+    fn address(&self, span: &Span<'_, '_>) -> Address {
+        let dataset = span.first.record.names.get(NameField::Dataset);
+        Address {
+            url: dataset.map(|dataset| url_of_dataset(&self.api, dataset)),
+            ..Address::default()
+        }
     }
 
     fn separator(&self) -> &'static [u8] {

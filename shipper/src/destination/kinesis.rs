@@ -12,6 +12,7 @@ use super::{
 use crate::aws::Service;
 use crate::document_id::DocumentId;
 use crate::record::Piece;
+use crate::routing::NameField;
 
 /// The maximum number of records in a request.
 ///
@@ -38,6 +39,7 @@ pub struct Kinesis {
     endpoint: Endpoint,
     arn: String,
     partition: Partition,
+    partition_key: Option<String>,
     per_record: EventsPerRecord,
 }
 
@@ -57,6 +59,7 @@ impl Kinesis {
         region: &str,
         arn: &str,
         partition: Partition,
+        partition_key: Option<String>,
         per_record: EventsPerRecord,
     ) -> Self {
         let mut headers = HeaderMap::new();
@@ -64,15 +67,17 @@ impl Kinesis {
         headers.insert(TARGET, HeaderValue::from_static("Kinesis_20131202.PutRecords"));
         let signing = Signing { service: Service::Kinesis, region: Some(region.to_owned()) };
         let endpoint = Endpoint { signing: Some(signing), ..Endpoint::post(url, headers) };
-        Self { endpoint, arn: arn.to_owned(), partition, per_record }
+        Self { endpoint, arn: arn.to_owned(), partition, partition_key, per_record }
     }
 
     /// Appends the end of a record, with the partition key of one of its log events.
     fn end_record(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b"\",\"PartitionKey\":\"");
-        match self.partition {
-            Partition::Record => json::hexadecimal(DocumentId::of(piece).bytes(), body),
-            Partition::LogStream => {
+        let named = piece.record.names.get(NameField::PartitionKey);
+        match (named.or(self.partition_key.as_deref()), self.partition) {
+            (Some(key), _) => json::escape(key, body),
+            (None, Partition::Record) => json::hexadecimal(DocumentId::of(piece).bytes(), body),
+            (None, Partition::LogStream) => {
                 let stream = piece.record.log_source.stream;
                 json::escape(&stream[..stream.floor_char_boundary(MAX_KEY_BYTES / 2)], body);
             }
@@ -133,6 +138,11 @@ impl Destination for Kinesis {
     /// A record of many events belongs to one shard.
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
         match (self.per_record, self.partition) {
+            (EventsPerRecord::Many, _)
+                if !before.record.names.has_same_names(piece.record.names) =>
+            {
+                Boundary::NextRequest
+            }
             (EventsPerRecord::Many, Partition::LogStream) => {
                 Boundary::by_log_source(before, piece, Boundary::NextRequest)
             }
@@ -186,7 +196,7 @@ mod tests {
 
     fn kinesis(partition: Partition) -> Kinesis {
         let url = Url::parse("https://kinesis.eu-west-1.amazonaws.com/").unwrap();
-        Kinesis::new(url, "eu-west-1", ARN, partition, EventsPerRecord::One)
+        Kinesis::new(url, "eu-west-1", ARN, partition, None, EventsPerRecord::One)
     }
 
     #[track_caller]

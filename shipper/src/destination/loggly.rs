@@ -4,10 +4,11 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::{
-    BatchOutcome, Deduplication, Destination, Encoding, Endpoint, Limits, Response,
-    classify_status, ecs_document, json,
+    Address, BatchOutcome, Boundary, Deduplication, Destination, Encoding, Endpoint, Limits,
+    Response, Span, classify_status, ecs_document, json,
 };
 use crate::record::Piece;
+use crate::routing::NameField;
 use crate::secret::Secret;
 
 /// The maximum size of a body.
@@ -23,18 +24,27 @@ pub const MAX_EVENT_BYTES: usize = 1_000_000;
 /// A Loggly account.
 pub struct Loggly {
     endpoint: Endpoint,
+    /// The URL of the server.
+    server: Url,
+    token: Secret,
 }
 
 impl Loggly {
     /// Sends to the server at `url` with these tags.
-    pub fn new(mut url: Url, token: &Secret, tags: &str) -> Self {
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["bulk", token.expose(), "tag", tags, ""]);
-        }
+    pub fn new(server: Url, token: Secret, tags: &str) -> Self {
+        let url = url_with_tags(&server, &token, tags);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-        Self { endpoint: Endpoint::post(url, headers) }
+        Self { endpoint: Endpoint::post(url, headers), server, token }
     }
+}
+
+fn url_with_tags(server: &Url, token: &Secret, tags: &str) -> Url {
+    let mut url = server.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["bulk", token.expose(), "tag", tags, ""]);
+    }
+    url
 }
 
 impl Destination for Loggly {
@@ -68,6 +78,18 @@ impl Destination for Loggly {
         body.push(b'\n');
     }
 
+    fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
+        Boundary::by_names(before, piece)
+    }
+
+    fn address(&self, span: &Span<'_, '_>) -> Address {
+        let tags = span.first.record.names.get(NameField::Tags);
+        Address {
+            url: tags.map(|tags| url_with_tags(&self.server, &self.token, tags)),
+            ..Address::default()
+        }
+    }
+
     fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
         match response.status {
             200..300 => BatchOutcome::from_success(sent, response),
@@ -83,7 +105,7 @@ mod tests {
 
     fn loggly() -> Loggly {
         let url = Url::parse("https://logs-01.loggly.com").unwrap();
-        Loggly::new(url, &Secret::new("t0/ken"), "lambda,a b")
+        Loggly::new(url, Secret::new("t0/ken"), "lambda,a b")
     }
 
     #[test]

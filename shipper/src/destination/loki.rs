@@ -11,12 +11,13 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 
 use super::attributes::{self, Value};
 use super::{
-    Ambiguity, BatchOutcome, Boundary, Deduplication, Destination, Encoding, Endpoint, Limits,
-    ReasonCode, RecordGroup, Response, classify_status, json, protobuf,
+    Address, Ambiguity, BatchOutcome, Boundary, Deduplication, Destination, Encoding, Endpoint,
+    Limits, ReasonCode, RecordGroup, Response, Span, classify_status, json, protobuf,
     response::{UNATTRIBUTED, says},
     time_template::same_hour,
 };
 use crate::record::Piece;
+use crate::routing::NameField;
 
 /// A request size that every Loki accepts; its gRPC limit is 4 MB by default.
 ///
@@ -121,11 +122,17 @@ impl Loki {
         };
         label("account", log_source.owner);
         label("log_group", log_source.group);
-        label("service_name", log_source.function.unwrap_or(log_source.group));
+        let service = piece.record.names.get(NameField::Service);
+        let service = service.or(log_source.function).unwrap_or(log_source.group);
+        label("service_name", service);
         if piece.is_late {
             label(LATE, &hour(piece.record.time));
         }
-        for (name, value) in &self.labels {
+        let named = piece.record.names.labels();
+        for (name, value) in self.labels.iter().filter(|(name, _)| !named.contains_key(name)) {
+            label(name, value);
+        }
+        for (name, value) in named {
             label(name, value);
         }
         labels.push('}');
@@ -191,6 +198,7 @@ impl Destination for Loki {
             && one.owner == next.owner
             && one.function == next.function
             && before.is_late == piece.is_late
+            && before.record.names.has_same_names(piece.record.names)
             && (!piece.is_late || same_hour(before.record.time, piece.record.time))
         {
             Boundary::SameGroup
@@ -206,6 +214,14 @@ impl Destination for Loki {
         protobuf::text(1, &self.labels(record_group.first), &mut labels);
         protobuf::open(1, labels.len().saturating_add(record_group.bytes), body);
         body.extend_from_slice(&labels);
+    }
+
+    fn address(&self, span: &Span<'_, '_>) -> Address {
+        let mut headers = HeaderMap::new();
+        let tenant = span.first.record.names.get(NameField::Tenant);
+        let tenant = tenant.and_then(|tenant| HeaderValue::try_from(tenant).ok());
+        headers.extend(tenant.map(|tenant| (TENANT, tenant)));
+        Address { headers, ..Address::default() }
     }
 
     fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {

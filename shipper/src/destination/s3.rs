@@ -15,6 +15,7 @@ use super::{
 use crate::aws::{self, Service};
 use crate::document_id::DocumentId;
 use crate::record::{Extent, Piece};
+use crate::routing::NameField;
 
 /// The default maximum size of an object before compression.
 pub const DEFAULT_OBJECT_BYTES: usize = 16_000_000;
@@ -80,6 +81,7 @@ impl Destination for S3 {
         if before.log_source.event != piece.log_source.event
             || is_part && !ptr::eq(before, piece)
             || is_dated && !same_hour(before.time, piece.time)
+            || !before.names.has_same_names(piece.names)
         {
             Boundary::NextRequest
         } else {
@@ -88,8 +90,12 @@ impl Destination for S3 {
     }
 
     fn address(&self, span: &Span<'_, '_>) -> Address {
+        let record = span.first.record;
         let mut key = Vec::new();
-        self.prefix.write(span.first.record.time, &mut key);
+        match record.names.get(NameField::Prefix) {
+            Some(prefix) => key.extend_from_slice(prefix.as_bytes()),
+            None => self.prefix.write(record.time, &mut key),
+        }
         let mut hash = Xxh3::new();
         hash.update(&DocumentId::of(span.first).bytes());
         hash.update(&DocumentId::of(span.last).bytes());

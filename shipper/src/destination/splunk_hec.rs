@@ -17,6 +17,7 @@ use super::{
     UNREADABLE_RESPONSE, attributes, classify_status, json,
 };
 use crate::record::Piece;
+use crate::routing::NameField;
 
 /// The maximum request size that Splunk recommends.
 ///
@@ -33,8 +34,10 @@ pub struct SplunkHec {
     host: Option<Vec<u8>>,
     /// The source as a JSON string, if it is the same for all events.
     source: Option<Vec<u8>>,
-    /// The fields that are the same for all events, as in the body.
-    constant: Vec<u8>,
+    /// The source type as a JSON string.
+    sourcetype: Vec<u8>,
+    /// The index as a JSON string, if it is the same for all events.
+    index: Option<Vec<u8>>,
     max_request_bytes: usize,
     max_event_bytes: usize,
 }
@@ -85,18 +88,13 @@ impl SplunkHec {
             cookies = Some(Arc::default());
             headers.extend(HeaderValue::try_from(channel).ok().map(|value| (CHANNEL, value)));
         }
-        let mut constant = b",\"sourcetype\":".to_vec();
-        json::string(naming.sourcetype, &mut constant);
-        if let Some(index) = naming.index {
-            constant.extend_from_slice(b",\"index\":");
-            json::string(index, &mut constant);
-        }
         Self {
             endpoint: Endpoint { cookies, ..Endpoint::post(below(url, "event"), headers) },
             acknowledgement_requests,
             host: naming.host.map(json::string_of),
             source: naming.source.map(json::string_of),
-            constant,
+            sourcetype: json::string_of(naming.sourcetype),
+            index: naming.index.map(json::string_of),
             max_request_bytes,
             max_event_bytes,
         }
@@ -142,13 +140,34 @@ impl Destination for SplunkHec {
         body.extend_from_slice(b"{\"time\":");
         json::seconds(piece.record.unix_millis(), body);
         body.extend_from_slice(b",\"host\":");
-        let host = self.host.as_deref().unwrap_or_else(|| attributes::json_of_function(log_source));
-        body.extend_from_slice(host);
+        let names = piece.record.names;
+        match (names.get(NameField::Host), &self.host) {
+            (Some(host), _) => json::string(host, body),
+            (None, Some(host)) => body.extend_from_slice(host),
+            (None, None) => body.extend_from_slice(attributes::json_of_function(log_source)),
+        }
         body.extend_from_slice(b",\"source\":");
-        let source =
-            self.source.as_deref().unwrap_or_else(|| attributes::json_of_group(log_source));
-        body.extend_from_slice(source);
-        body.extend_from_slice(&self.constant);
+        match (names.get(NameField::Source), &self.source) {
+            (Some(source), _) => json::string(source, body),
+            (None, Some(source)) => body.extend_from_slice(source),
+            (None, None) => body.extend_from_slice(attributes::json_of_group(log_source)),
+        }
+        body.extend_from_slice(b",\"sourcetype\":");
+        match names.get(NameField::Sourcetype) {
+            Some(sourcetype) => json::string(sourcetype, body),
+            None => body.extend_from_slice(&self.sourcetype),
+        }
+        match (names.get(NameField::Index), &self.index) {
+            (Some(index), _) => {
+                body.extend_from_slice(b",\"index\":");
+                json::string(index, body);
+            }
+            (None, Some(index)) => {
+                body.extend_from_slice(b",\"index\":");
+                body.extend_from_slice(index);
+            }
+            (None, None) => {}
+        }
         body.extend_from_slice(b",\"event\":");
         json::message(piece, body);
         body.extend_from_slice(b",\"fields\":{");

@@ -11,6 +11,7 @@ use super::{
     Response, Span, classify_status, ecs_document,
 };
 use crate::record::Piece;
+use crate::routing::NameField;
 
 /// The maximum size of a body.
 ///
@@ -37,16 +38,31 @@ const BUDGET_EXCEEDED: ReasonCode = ReasonCode::new("budget_exceeded");
 /// A source.
 pub struct SumoLogic {
     endpoint: Endpoint,
+    names: Names,
+}
+
+/// The metadata of messages that has defaults.
+#[derive(Default)]
+pub struct Names {
+    /// The source host; defaults to the log group.
+    pub host: Option<HeaderValue>,
+    /// The source name; defaults to the log stream.
+    pub name: Option<HeaderValue>,
 }
 
 impl SumoLogic {
     /// Sends to the source at `url`, which contains the secret.
-    pub fn new(url: Url, category: Option<HeaderValue>, fields: Option<HeaderValue>) -> Self {
+    pub fn new(
+        url: Url,
+        category: Option<HeaderValue>,
+        names: Names,
+        fields: Option<HeaderValue>,
+    ) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.extend(category.map(|category| (CATEGORY, category)));
         headers.extend(fields.map(|fields| (FIELDS, fields)));
-        Self { endpoint: Endpoint::post(url, headers) }
+        Self { endpoint: Endpoint::post(url, headers), names }
     }
 }
 
@@ -73,15 +89,26 @@ impl Destination for SumoLogic {
     }
 
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
-        Boundary::by_log_source(before, piece, Boundary::NextRequest)
+        match Boundary::by_names(before, piece) {
+            Boundary::SameGroup => Boundary::by_log_source(before, piece, Boundary::NextRequest),
+            other => other,
+        }
     }
 
     fn address(&self, span: &Span<'_, '_>) -> Address {
-        let log_source = span.first.record.log_source;
+        let record = span.first.record;
+        let log_source = record.log_source;
         let mut headers = HeaderMap::new();
-        // A name that is not valid in a header is in the documents nevertheless.
-        for (header, value) in [(HOST, log_source.group), (NAME, log_source.stream)] {
-            headers.extend(HeaderValue::try_from(value).ok().map(|value| (header, value)));
+        for (header, field, own, default) in [
+            (CATEGORY, NameField::Category, &None, None),
+            (HOST, NameField::Host, &self.names.host, Some(log_source.group)),
+            (NAME, NameField::Name, &self.names.name, Some(log_source.stream)),
+        ] {
+            // A name that is not valid in a header is in the documents nevertheless.
+            let value = |text: &str| HeaderValue::try_from(text).ok();
+            let named = record.names.get(field).and_then(value);
+            let name = named.or_else(|| own.clone()).or_else(|| default.and_then(value));
+            headers.extend(name.map(|name| (header, name)));
         }
         Address { headers, ..Address::default() }
     }
@@ -118,7 +145,8 @@ mod tests {
 
     fn sumologic() -> SumoLogic {
         let url = Url::parse("https://collectors.sumologic.com/receiver/v1/http/ZaVn").unwrap();
-        SumoLogic::new(url, Some(HeaderValue::from_static("prod/lambda")), None)
+        let category = Some(HeaderValue::from_static("prod/lambda"));
+        SumoLogic::new(url, category, Names::default(), None)
     }
 
     #[test]

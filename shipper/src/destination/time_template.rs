@@ -6,7 +6,7 @@ use super::json;
 
 /// A name with date fields in braces: `logs-{yyyy.MM.dd}`, `{yyyy}/{MM}/{dd}/{HH}/`. Times are
 /// those of log events, in UTC.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TimeTemplate(Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +61,7 @@ impl TimeTemplate {
     }
 
     /// The name at a time.
-    pub(super) fn at(&self, time: SystemTime) -> String {
+    pub(crate) fn at(&self, time: SystemTime) -> String {
         let mut name = Vec::new();
         self.write(time, &mut name);
         String::from_utf8_lossy(&name).into_owned()

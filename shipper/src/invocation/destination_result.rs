@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use futures_util::{StreamExt, stream};
 
 use crate::aws::Aws;
-use crate::counts::Counts;
+use crate::counts::{Counts, RouteCounts};
 use crate::delivery::{DeliveryResult, RecordsByReason};
 use crate::destination::ReasonCode;
 use crate::record::Record;
@@ -64,6 +64,37 @@ impl<'r> DestinationResult<'r> {
             delivered,
             stored: BTreeMap::new(),
             withdrawn: BTreeSet::new(),
+        }
+    }
+
+    /// Counts the records by route.
+    pub(super) fn count_routes(&mut self, records: &[Record<'_>]) {
+        let routes = &mut self.counts.routes;
+        let mut count = |record: &Record<'_>, add: fn(&mut RouteCounts)| {
+            if let Some(route) = record.names.route() {
+                match routes.get_mut(route) {
+                    Some(counts) => add(counts),
+                    None => add(routes.entry(route.to_owned()).or_default()),
+                }
+            }
+        };
+        records.iter().for_each(|record| count(record, |counts| counts.received += 1));
+        let delivered = &self.delivered;
+        let once = |list: &[RecordsByReason<'r>]| {
+            let mut records: Vec<&Record<'r>> =
+                list.iter().flat_map(|some| some.records.iter().copied()).collect();
+            // A split record is in it once for each part.
+            records.sort_by_key(|record| std::ptr::from_ref(*record).addr());
+            records.dedup_by_key(|record| std::ptr::from_ref(*record).addr());
+            records
+        };
+        for record in once(&delivered.rejected) {
+            count(record, |counts| counts.rejected += 1);
+        }
+        for list in [&delivered.undelivered, &delivered.dead_letters] {
+            for record in once(list) {
+                count(record, |counts| counts.undelivered += 1);
+            }
         }
     }
 

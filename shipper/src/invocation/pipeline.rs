@@ -11,12 +11,13 @@ use super::payload::{Data, Payload, Source};
 use super::shipper::Shipper;
 use crate::config::DestinationConfig;
 use crate::counts::{Counts, OWN_LOG_GROUP};
-use crate::decode::{self, DecodeError, Delivery, MessageType};
+use crate::decode::{self, DecodeError, Delivery, LogEvent, MessageType};
 use crate::delivery::{self, Outage, Settings};
 use crate::enclosed::infer_request_ids;
 use crate::log_source::{self, LogSource};
 use crate::processing;
 use crate::record::Record;
+use crate::routing::{Names, Routed};
 use crate::summary::Summary;
 use crate::undelivered::ObjectName;
 
@@ -193,6 +194,19 @@ impl<'s> Pipeline<'s> {
         let mut records = self.admit(records, &targets, first.source);
         let redacted = self.redact(&records);
         processing::put_messages(&mut records, &redacted);
+        let stored_names = match first.only {
+            Some(_) => stored_names(&deliveries),
+            None => Vec::new(),
+        };
+        let routed = self.route(&records, first.only, &stored_names);
+        if let Some(routed) = &routed {
+            for (name, routed) in routed {
+                self.summary.count(name, Counts::of_incomplete_names(routed.incomplete));
+            }
+        }
+        let by_target: Option<BTreeMap<&str, Vec<Record<'_>>>> = routed.as_ref().map(|routed| {
+            routed.iter().map(|(name, routed)| (name.as_str(), routed.records(&records))).collect()
+        });
         let stored = self.shipper.config.undelivered.is_some();
         let names = deliveries.iter().filter(|_| stored);
         let places = Places {
@@ -205,8 +219,13 @@ impl<'s> Pipeline<'s> {
                 .collect(),
             sizes: deliveries.iter().map(|(index, it)| (*index, it.log_events.len())).collect(),
         };
-        let shippings =
-            targets.iter().map(|(name, config)| self.ship_to(name, config, &records, &places));
+        let shippings = targets.iter().map(|(name, config)| {
+            let records = match &by_target {
+                Some(by_target) => by_target.get(name).map(Vec::as_slice).unwrap_or_default(),
+                None => &records,
+            };
+            self.ship_to(name, config, records, &places)
+        });
         let shipped = join_all(shippings).await;
         for event in shipped.iter().flat_map(|shipped| &shipped.rewritten) {
             dispositions[*event] = Disposition::Rewritten;
@@ -233,15 +252,42 @@ impl<'s> Pipeline<'s> {
         else {
             return records;
         };
-        let (admitted, dropped) = processing.filter(records);
-        let mut counts = Counts::default();
-        for (rule, records) in dropped {
-            counts.drop(records, &rule);
-        }
+        let mut matching = self.shipper.config.router.matching();
+        let mut counts: BTreeMap<&str, Counts> = BTreeMap::new();
+        let mut unmatched = 0;
+        let admitted = processing.filter(records, |record, rule| {
+            let found = matching.destinations(record);
+            unmatched += usize::from(!found.is_matched);
+            for (name, _) in found.destinations {
+                counts.entry(name).or_default().drop(1, &rule);
+            }
+        });
+        self.summary.no_route += unmatched;
         for (name, _) in targets {
-            self.summary.count(name, counts.clone());
+            self.summary.count(name, counts.remove(name).unwrap_or_default());
         }
         admitted
+    }
+
+    /// The records of each target with their names; `None` if all are sent to every target, under
+    /// its own names.
+    fn route(
+        &mut self,
+        records: &[Record<'_>],
+        only: Option<&str>,
+        stored_names: &[Option<Names>],
+    ) -> Option<BTreeMap<String, Routed>> {
+        let router = &self.shipper.config.router;
+        if let Some(only) = only {
+            let routed = router.route_stored(records, only, stored_names);
+            return Some(BTreeMap::from([(only.to_owned(), routed)]));
+        }
+        if router.is_needless() {
+            return None;
+        }
+        let (routed, unmatched) = router.route(records);
+        self.summary.no_route += unmatched;
+        Some(routed)
     }
 
     /// Redacts messages.
@@ -277,6 +323,7 @@ impl<'s> Pipeline<'s> {
                 .iter()
                 .any(|undelivered| undelivered.reason.blames_credentials());
         let mut shipped = DestinationResult::new(name, delivered);
+        shipped.count_routes(records);
         if is_well {
             shipped.warnings.extend(shipper.inspect(name, destination, self.deliver_until).await);
         }
@@ -460,6 +507,20 @@ impl Disposition {
     pub(super) fn is_completed(&self) -> bool {
         matches!(self, Self::Completed | Self::Rewritten)
     }
+}
+
+/// The names that stored events had at their destination.
+fn stored_names(deliveries: &[(usize, Delivery<'_>)]) -> Vec<Option<Names>> {
+    let events = deliveries.iter().flat_map(|(_, delivery)| &delivery.log_events);
+    let names = |event: &LogEvent<'_>| {
+        let names = event.names.as_ref();
+        let is_stored = event.route.is_some() || names.is_some();
+        is_stored.then(|| match names {
+            Some(names) => Names::read(event.route.as_deref(), names),
+            None => Names::of_route(event.route.as_deref()),
+        })
+    };
+    events.map(names).collect()
 }
 
 /// The source of each event of a turn, and where its undelivered records are stored.

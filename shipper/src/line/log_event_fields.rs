@@ -7,7 +7,7 @@ use super::level::Level;
 use super::report::Report;
 
 /// A parsed log event.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Line<'a> {
     /// Its kind.
     pub kind: Kind,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr3};
 
 /// The metrics of an invocation. A metric that Lambda omits is absent, never zero.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report<'a> {
     /// The duration of the handler, in milliseconds.
     pub duration_ms: Option<f64>,

@@ -18,7 +18,7 @@ pub use sample::Ratio;
 use crate::destination::ReasonCode;
 use crate::line::Line;
 use crate::record::Record;
-use rule::{AnyPattern, RuleMatcher};
+pub(crate) use rule::{AnyPattern, RuleMatcher};
 
 /// The reason for dropping log events that no `include` rule matches.
 pub const NOT_INCLUDED: ReasonCode = ReasonCode::new("not_included");
@@ -38,9 +38,6 @@ pub struct Processing {
     any_pattern: AnyPattern,
 }
 
-/// Dropped log events, by rule.
-pub type Dropped = BTreeMap<ReasonCode, u64>;
-
 impl Processing {
     /// The rules; `None` if there are none.
     pub fn new(
@@ -59,22 +56,25 @@ impl Processing {
         !(self.include.is_empty() && self.exclude.is_empty() && self.sample.is_empty())
     }
 
-    /// Returns the records to send, and counts the others by rule.
-    pub fn filter<'r>(&self, mut records: Vec<Record<'r>>) -> (Vec<Record<'r>>, Dropped) {
-        let mut dropped = Dropped::new();
+    /// Returns the records to send, and passes each of the others to `dropped` with its rule.
+    pub fn filter<'r>(
+        &self,
+        mut records: Vec<Record<'r>>,
+        mut dropped: impl FnMut(&Record<'r>, ReasonCode),
+    ) -> Vec<Record<'r>> {
         if !self.filters() {
-            return (records, dropped);
+            return records;
         }
         let mut dispositions = self.dispositions(&records).into_iter();
-        records.retain(|_| {
+        records.retain(|record| {
             let disposition = dispositions.next().flatten();
             let is_admitted = disposition.is_none();
             if let Some(reason) = disposition {
-                *dropped.entry(reason).or_default() += 1;
+                dropped(record, reason);
             }
             is_admitted
         });
-        (records, dropped)
+        records
     }
 
     /// The rule that drops each record.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::ptr;
 use std::sync::OnceLock;
 
 use memchr::memmem::Finder;
@@ -9,6 +10,7 @@ use regex::Regex;
 
 use crate::destination::ReasonCode;
 use crate::line::{Kind, Level};
+use crate::log_source_value::LogSourceValue;
 use crate::record::Record;
 
 /// A rule matches a log event when all of its conditions match.
@@ -64,14 +66,14 @@ pub enum Condition {
     Kinds(Vec<Kind>),
     /// Its level is one of these.
     Levels(Vec<Level>),
-    /// Its log group's name matches.
-    LogGroup(Regex),
+    /// A value of its log source matches one of these.
+    LogSource(LogSourceValue, Vec<Regex>),
 }
 
 /// The message patterns of all rules combined: rules out most messages in the time of a single
 /// pattern. Compiled for the first message, not at start.
 #[derive(Debug, Default)]
-pub(super) struct AnyPattern(OnceLock<Option<Regex>>);
+pub(crate) struct AnyPattern(OnceLock<Option<Regex>>);
 
 impl AnyPattern {
     /// Whether one of the rules' patterns may match a message.
@@ -100,42 +102,49 @@ fn one_of(patterns: &[impl AsRef<str>]) -> Option<Regex> {
     Regex::new(&groups.join("|")).ok()
 }
 
-/// Evaluates one record after another. Conditions on the log group are evaluated once for each log
-/// group.
-pub(super) struct RuleMatcher<'a> {
+/// Evaluates one record after another. Conditions on the log source are evaluated once for each.
+pub(crate) struct RuleMatcher<'a> {
     rules: Vec<&'a Rule>,
     any_pattern: &'a AnyPattern,
     /// Whether a pattern may match the current message, if that is known.
     may_match: Option<bool>,
-    group: Option<*const u8>,
-    /// Whether each rule matches the current log group.
-    in_group: Vec<bool>,
+    log_source: *const (),
+    /// Whether each rule matches the current log source.
+    of_log_source: Vec<bool>,
 }
 
 impl<'a> RuleMatcher<'a> {
-    pub(super) fn new(rules: impl Iterator<Item = &'a Rule>, any_pattern: &'a AnyPattern) -> Self {
+    pub(crate) fn new(rules: impl Iterator<Item = &'a Rule>, any_pattern: &'a AnyPattern) -> Self {
         let rules = rules.collect();
-        Self { rules, any_pattern, may_match: None, group: None, in_group: Vec::new() }
+        Self {
+            rules,
+            any_pattern,
+            may_match: None,
+            log_source: ptr::null(),
+            of_log_source: Vec::new(),
+        }
     }
 
     /// Sets the current record.
-    pub(super) fn turn_to(&mut self, record: &Record<'_>) {
+    pub(crate) fn turn_to(&mut self, record: &Record<'_>) {
         self.may_match = None;
-        let group = record.log_source.group;
-        if self.group != Some(group.as_ptr()) {
-            self.group = Some(group.as_ptr());
-            let is_in = |rule: &&Rule| {
+        let log_source = ptr::from_ref(record.log_source).cast();
+        if self.log_source != log_source {
+            self.log_source = log_source;
+            let is_of = |rule: &&Rule| {
                 rule.conditions.iter().all(|condition| match condition {
-                    Condition::LogGroup(pattern) => pattern.is_match(group),
+                    Condition::LogSource(value, patterns) => value
+                        .of(record.log_source)
+                        .is_some_and(|value| patterns.iter().any(|it| it.is_match(value))),
                     Condition::Kinds(_) | Condition::Levels(_) => true,
                 })
             };
-            self.in_group = self.rules.iter().map(is_in).collect();
+            self.of_log_source = self.rules.iter().map(is_of).collect();
         }
     }
 
     /// The first of the rules in this range that matches the current record.
-    pub(super) fn first(&mut self, places: Range<usize>, record: &Record<'_>) -> Option<usize> {
+    pub(crate) fn first(&mut self, places: Range<usize>, record: &Record<'_>) -> Option<usize> {
         places.into_iter().find(|place| self.wants(*place, record))
     }
 
@@ -144,9 +153,9 @@ impl<'a> RuleMatcher<'a> {
         let holds = self.rules[place].conditions.iter().all(|condition| match condition {
             Condition::Kinds(kinds) => kinds.contains(&line.kind),
             Condition::Levels(levels) => line.level.is_some_and(|level| levels.contains(&level)),
-            Condition::LogGroup(_) => true,
+            Condition::LogSource(..) => true,
         });
-        if !holds || !self.in_group[place] {
+        if !holds || !self.of_log_source[place] {
             return false;
         }
         let Some(wording) = &self.rules[place].message else {

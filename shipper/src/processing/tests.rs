@@ -4,9 +4,20 @@ use regex::Regex;
 use super::*;
 use crate::line::{Kind, Level};
 use crate::log_source::LogSource;
+use crate::log_source_value::LogSourceValue;
 
 const A: &str = "aaaaaaaa-1234-4697-b07a-ac58fc914c95";
 const B: &str = "bbbbbbbb-1234-4697-b07a-ac58fc914c95";
+
+/// The records to send, and the numbers of the others by rule.
+fn filter<'r>(
+    processing: &Processing,
+    records: Vec<Record<'r>>,
+) -> (Vec<Record<'r>>, BTreeMap<ReasonCode, u64>) {
+    let mut dropped = BTreeMap::new();
+    let sent = processing.filter(records, |_, rule| *dropped.entry(rule).or_default() += 1);
+    (sent, dropped)
+}
 
 fn rule(name: &str, message: Option<&str>, conditions: Vec<Condition>) -> Rule {
     Rule {
@@ -32,7 +43,7 @@ fn filtered(
 ) -> (Vec<String>, Vec<(String, u64)>) {
     let log_source = LogSource::new("1", group, "s");
     let messages = messages(lines);
-    let (sent, dropped) = processing.unwrap().filter(records(&log_source, &messages));
+    let (sent, dropped) = filter(&processing.unwrap(), records(&log_source, &messages));
     (
         sent.iter().map(|record| record.message.to_owned()).collect(),
         dropped.iter().map(|(name, count)| (name.as_str().to_owned(), *count)).collect(),
@@ -52,7 +63,14 @@ fn log_events_are_excluded_by_message_kind_level_and_log_group() {
             rule("health", Some("^GET /health"), Vec::new()),
             rule("platform", None, vec![Condition::Kinds(vec![Kind::Start, Kind::End])]),
             rule("debug", None, vec![Condition::Levels(vec![Level::Trace, Level::Debug])]),
-            rule("other", Some("order"), vec![Condition::LogGroup(Regex::new("^/other").unwrap())]),
+            rule(
+                "other",
+                Some("order"),
+                vec![Condition::LogSource(
+                    LogSourceValue::LogGroup,
+                    vec![Regex::new("^/other").unwrap()],
+                )],
+            ),
         ]
     };
     let processing = Processing::new(Vec::new(), exclude(), Vec::new(), Redaction::default());
@@ -186,7 +204,7 @@ fn redacted_messages_replace_messages_and_their_fields() {
     ]);
     let redaction = Redaction::new(vec![Pattern::named(Named::Email)]);
     let processing = Processing::new(Vec::new(), Vec::new(), Vec::new(), redaction).unwrap();
-    let (mut sent, dropped) = processing.filter(records(&log_source, &messages));
+    let (mut sent, dropped) = filter(&processing, records(&log_source, &messages));
     assert!(dropped.is_empty());
     let (redacted, counts) = processing.redact(&sent);
     assert_eq!(counts.values().copied().collect::<Vec<_>>(), [2]);
@@ -236,7 +254,7 @@ proptest! {
             prop_assert!(record.line.level != Some(Level::Error) || disposition.is_none());
         }
         let kept = dispositions.iter().filter(|disposition| disposition.is_none()).count();
-        let (sent, dropped) = sampled(share).unwrap().filter(records(&log_source, &lines));
+        let (sent, dropped) = filter(&sampled(share).unwrap(), records(&log_source, &lines));
         prop_assert_eq!(sent.len(), kept);
         prop_assert_eq!(sent.len() as u64 + dropped.values().sum::<u64>(), lines.len() as u64);
     }

@@ -17,6 +17,7 @@ use super::rfc3339::rfc3339;
 use crate::destination::ReasonCode;
 use crate::log_source::LogSource;
 use crate::record::Record;
+use crate::routing::Names;
 
 /// Records of one event for one destination, to be stored.
 #[derive(Clone, Debug)]
@@ -160,12 +161,18 @@ impl Serialize for LogEvents<'_> {
             id: &'a str,
             timestamp: u64,
             message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            route: Option<&'a str>,
+            #[serde(skip_serializing_if = "Names::has_no_names")]
+            names: &'a Names,
         }
 
         serializer.collect_seq(self.0.iter().map(|record| LogEvent {
             id: record.id,
             timestamp: record.unix_millis(),
             message: record.message,
+            route: record.names.route(),
+            names: record.names,
         }))
     }
 }

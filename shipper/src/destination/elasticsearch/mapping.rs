@@ -28,7 +28,9 @@ impl Inspection for Elasticsearch {
     /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-get-mapping>
     /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-indices-simulate-index-template>
     fn inspection_requests(&self, now: SystemTime) -> Vec<Request> {
-        let index = self.index.at(now);
+        let Some(index) = self.index.as_ref().map(|index| index.at(now)) else {
+            return Vec::new();
+        };
         let question = |method, path: &[&str]| {
             let mut url = self.cluster.clone();
             if let Ok(mut segments) = url.path_segments_mut() {
@@ -180,7 +182,7 @@ mod tests {
 
     fn destination() -> Elasticsearch {
         let url = Url::parse("https://search.example:9200/base/").unwrap();
-        let index = TimeTemplate::parse("logs-{yyyy.MM.dd}").unwrap();
+        let index = TimeTemplate::parse("logs-{yyyy.MM.dd}").ok();
         Elasticsearch::new(url, index, false, Access::Anonymous, Ids::Sent, MAX_REQUEST_BYTES)
     }
 
