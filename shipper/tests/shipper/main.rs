@@ -43,6 +43,7 @@ mod recorded;
 mod replay;
 mod responses;
 mod role;
+mod routes;
 mod schema;
 mod secrets;
 mod splunk_hec_responses;

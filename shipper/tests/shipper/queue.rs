@@ -55,7 +55,7 @@ fn with_bulk(bulk: &Bulk) -> Value {
 }
 
 /// Invokes the function with a batch, like an event source mapping.
-fn consume(lambda: &mut Lambda, storage: &Storage) -> Invoked {
+pub(crate) fn consume(lambda: &mut Lambda, storage: &Storage) -> Invoked {
     let event = storage.receive(10).expect("no message is visible");
     let invoked = lambda.invoke(&event);
     storage.complete(&event, &invoked.result);
