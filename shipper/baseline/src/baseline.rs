@@ -1,9 +1,10 @@
 //! The baseline: the work that any shipper must do, with the fastest crate for each step. Base64,
 //! inflate, one pass over the JSON that finds every message, and deflate of the bytes that the
-//! shipper sends.
+//! shipper sends, or of the messages alone.
 //!
-//! `baseline EVENT LEVEL BODY...` reads everything, then does the work once for every line on standard
-//! input and writes a line, until the input ends.
+//! `baseline EVENT LEVEL [BODY...]` reads everything, then does the work once for every line on
+//! standard input and writes a line with the numbers of bytes of the messages and of what would be
+//! sent, until the input ends. Without a body it deflates the messages.
 
 #![allow(clippy::print_stdout, reason = "this program talks to the one that measures it")]
 
@@ -17,7 +18,7 @@ use libdeflater::{Crc, Decompressor};
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [event, level, bodies @ ..] = &arguments[..] else {
-        anyhow::bail!("baseline EVENT LEVEL BODY...");
+        anyhow::bail!("baseline EVENT LEVEL [BODY...]");
     };
     let event = std::fs::read(event).with_context(|| event.clone())?;
     let level = Compression::new(level.parse().context("reading the level")?);
@@ -28,9 +29,21 @@ fn main() -> anyhow::Result<()> {
     println!("ready");
     for line in stdin().lock().lines() {
         line?;
-        let messages = messages(&inflate(data(&event)?)?);
-        let sent: usize = bodies.iter().map(|body| deflate(body, level)).sum::<Result<_, _>>()?;
-        println!("{messages} {sent}");
+        let json = inflate(data(&event)?)?;
+        let mut text = Vec::new();
+        let mut bytes = 0;
+        each_message(&json, |message| {
+            bytes += message.len();
+            if bodies.is_empty() {
+                text.extend_from_slice(message);
+                text.push(b'\n');
+            }
+        });
+        let sent: usize = match &bodies[..] {
+            [] => deflate(&text, level)?,
+            bodies => bodies.iter().map(|body| deflate(body, level)).sum::<Result<_, _>>()?,
+        };
+        println!("{bytes} {sent}");
     }
     Ok(())
 }
@@ -50,11 +63,10 @@ fn inflate(data: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(json)
 }
 
-/// Finds the beginning and end of every message, and returns their total size.
-fn messages(json: &[u8]) -> usize {
+/// Finds the beginning and end of every message, which has its escapes.
+fn each_message(json: &[u8], mut visit: impl FnMut(&[u8])) {
     const NAME: &[u8] = b"\"message\":\"";
 
-    let mut bytes = 0;
     let mut at = 0;
     while let Some(found) = memchr::memmem::find(&json[at..], NAME) {
         let start = at + found + NAME.len();
@@ -66,9 +78,8 @@ fn messages(json: &[u8]) -> usize {
                 break;
             }
         }
-        bytes += at - start;
+        visit(&json[start..at.saturating_sub(1)]);
     }
-    bytes
 }
 
 /// Gzip without its header of 10 bytes.

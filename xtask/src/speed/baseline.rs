@@ -13,10 +13,12 @@ pub(crate) struct Baseline {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+    sent_bytes: usize,
 }
 
 impl Baseline {
-    /// Starts it for an event in a file and what the shipper made of it, in files too.
+    /// Starts it for an event in a file and what the shipper made of it, in files too; without those,
+    /// it makes the messages alone of it.
     pub(crate) fn start(
         program: &Path,
         event: &Path,
@@ -33,7 +35,7 @@ impl Baseline {
             .with_context(|| format!("starting {}", program.display()))?;
         let input = child.stdin.take().context("talking to the baseline")?;
         let output = BufReader::new(child.stdout.take().context("talking to the baseline")?);
-        let mut baseline = Self { child, input, output };
+        let mut baseline = Self { child, input, output, sent_bytes: 0 };
         baseline.read()?;
         Ok(baseline)
     }
@@ -42,8 +44,15 @@ impl Baseline {
     pub(crate) fn work(&mut self) -> anyhow::Result<Duration> {
         let before = settled_cpu_time(self.child.id())?;
         self.input.write_all(b"\n").context("talking to the baseline")?;
-        self.read()?;
+        let line = self.read()?;
+        let sent = line.split_whitespace().last().context("the baseline says nothing")?;
+        self.sent_bytes = sent.parse().context("reading how much the baseline would send")?;
         Ok(settled_cpu_time(self.child.id())? - before)
+    }
+
+    /// How much it would have sent when it ran last.
+    pub(crate) fn sent_bytes(&self) -> usize {
+        self.sent_bytes
     }
 
     /// The most memory it has had.
@@ -51,11 +60,11 @@ impl Baseline {
         process::peak_bytes(self.child.id())
     }
 
-    fn read(&mut self) -> anyhow::Result<()> {
+    fn read(&mut self) -> anyhow::Result<String> {
         let mut line = String::new();
         self.output.read_line(&mut line).context("reading what the baseline says")?;
         ensure!(!line.is_empty(), "the baseline has ended");
-        Ok(())
+        Ok(line)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the shipper costs, beside the least that any shipper can cost: the release build behind a
-//! runtime API, sending to a destination on this machine, and the baseline in the same run.
+//! runtime API, sending to a destination on this machine, and two baselines in the same run: one
+//! that sends the same bytes, and one that sends the messages alone.
 
 mod baseline;
 mod function;
@@ -36,6 +37,9 @@ const STARTS: usize = 101;
 
 /// The shipper's default.
 const GZIP_LEVEL: u32 = 1;
+
+/// A baseline that sends the messages alone.
+const NO_BODIES: &[PathBuf] = &[];
 
 /// The programs that are measured.
 struct Programs {
@@ -109,7 +113,8 @@ fn invocations(
     let event = folder.path().join("event");
     std::fs::write(&event, &payload.event)?;
     let (mut requests, mut bodies) = (Vec::new(), Vec::new());
-    let mut costs = [const { Cost::NONE }; 3];
+    let mut costs = [const { Cost::NONE }; 4];
+    let mut messages_bytes = 0;
     for _ in 0..PROCESSES {
         let shipper = Function::start(&programs.shipper, &sink.configuration(admission))?;
         let idle = Function::start(&programs.idle, "")?;
@@ -122,14 +127,26 @@ fn invocations(
         }
         let mut baseline = Baseline::start(&programs.baseline, &event, GZIP_LEVEL, &bodies)?;
         baseline.work()?;
+        let mut messages = Baseline::start(&programs.baseline, &event, GZIP_LEVEL, NO_BODIES)?;
+        messages.work()?;
+        messages_bytes = messages.sent_bytes();
         for round in 0..WARMING + ROUNDS {
-            let times =
-                [shipper.invoke(&payload.event)?, baseline.work()?, idle.invoke(&payload.event)?];
+            let times = [
+                shipper.invoke(&payload.event)?,
+                baseline.work()?,
+                messages.work()?,
+                idle.invoke(&payload.event)?,
+            ];
             if round >= WARMING {
                 costs.iter_mut().zip(times).for_each(|(cost, time)| cost.times.push(time));
             }
         }
-        let peaks = [shipper.peak_bytes()?, baseline.peak_bytes()?, idle.peak_bytes()?];
+        let peaks = [
+            shipper.peak_bytes()?,
+            baseline.peak_bytes()?,
+            messages.peak_bytes()?,
+            idle.peak_bytes()?,
+        ];
         for (cost, peak_bytes) in costs.iter_mut().zip(peaks) {
             cost.peak_bytes = cost.peak_bytes.max(peak_bytes);
         }
@@ -151,11 +168,18 @@ fn invocations(
         requests.len()
     );
     println!("                        CPU    events/s       MB/s       peak");
-    let [ours, least, nothing] = &costs;
+    let [ours, least, messages, nothing] = &costs;
     row("shipper", payload, ours);
     row("baseline", payload, least);
+    row("messages alone", payload, messages);
     row("idle function", payload, nothing);
-    println!("  ratio to baseline {:>6.2}\n", median_ratio(&ours.times, &least.times));
+    println!("  ratio to baseline       {:>6.2}", median_ratio(&ours.times, &least.times));
+    println!(
+        "  ratio to messages alone {:>6.2}, and {:.2} of their {} sent\n",
+        median_ratio(&ours.times, &messages.times),
+        sent as f64 / messages_bytes as f64,
+        kilobytes(messages_bytes)
+    );
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use flate2::read::MultiGzDecoder;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::http::{self, Answer, Request};
 
@@ -23,6 +23,10 @@ pub(crate) enum Service {
     Bulk,
     /// Splunk's HTTP Event Collector.
     Hec,
+    /// An OpenTelemetry collector.
+    Otlp,
+    /// Datadog's intake.
+    Datadog,
 }
 
 /// Which lines are sent, and what of them.
@@ -43,24 +47,30 @@ struct Seen {
 
 impl Service {
     /// All that are measured.
-    pub(crate) const ALL: [Self; 2] = [Self::Bulk, Self::Hec];
+    pub(crate) const ALL: [Self; 4] = [Self::Bulk, Self::Hec, Self::Otlp, Self::Datadog];
 
     /// Its name in the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bulk => "_bulk",
             Self::Hec => "Splunk HEC",
+            Self::Otlp => "OTLP",
+            Self::Datadog => "Datadog",
         }
     }
 
-    fn answer(self, body: &[u8]) -> Value {
-        match self {
+    fn answer(self, body: &[u8]) -> Vec<u8> {
+        let answer = match self {
             Self::Bulk => {
                 let documents = body.iter().filter(|byte| **byte == b'\n').count() / 2;
                 json!({"items": vec![json!({"create": {"status": 201}}); documents]})
             }
             Self::Hec => json!({"text": "Success", "code": 0}),
-        }
+            // A response without fields, in protobuf.
+            Self::Otlp => return Vec::new(),
+            Self::Datadog => json!({}),
+        };
+        answer.to_string().into_bytes()
     }
 }
 
@@ -86,6 +96,8 @@ impl Sink {
         let destination = match self.service {
             Service::Bulk => json!({"type": "elasticsearch", "url": url, "index": "logs"}),
             Service::Hec => json!({"type": "splunk_hec", "url": url, "token": "t"}),
+            Service::Otlp => json!({"type": "otlp", "url": url}),
+            Service::Datadog => json!({"type": "datadog", "url": url, "api_key": "k"}),
         };
         let mut configuration = json!({
             "destinations": {"sink": destination},
@@ -111,7 +123,7 @@ impl Seen {
     fn of(service: Service, sent: &[u8]) -> anyhow::Result<Self> {
         let mut body = Vec::new();
         MultiGzDecoder::new(sent).read_to_end(&mut body).context("decompressing a request")?;
-        let answer = serde_json::to_vec(&service.answer(&body))?;
+        let answer = service.answer(&body);
         Ok(Self { body, answer })
     }
 }
