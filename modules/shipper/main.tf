@@ -23,14 +23,16 @@ locals {
     }
     metrics = { namespace = var.metrics_namespace }
   }
-  # Lists, since the types of objects differ.
+  # Lists, since the types of objects differ, and splats, since a condition on a value that is known after apply would
+  # hide the fields from a plan.
   configuration = merge(concat(
     [local.defaults],
-    [for destinations in [var.destinations] : { destinations = destinations } if destinations != null],
-    [for configuration in [var.configuration] : configuration if configuration != null],
+    [for destinations in var.destinations[*] : { destinations = destinations }],
+    var.configuration[*],
   )...)
-  document     = jsonencode(local.configuration)
-  destinations = keys(try(local.configuration.destinations, {}))
+  document = jsonencode(local.configuration)
+  # The names alone are not secret.
+  destinations = nonsensitive(keys(local.configuration.destinations))
 
   # Lambda has hashes in base64, releases in hexadecimal: three digits are two characters of base64.
   base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

@@ -143,3 +143,13 @@ run "a_shipper_of_a_stream_is_not_invoked_by_cloudwatch_logs" {
     error_message = "CloudWatch Logs may invoke the function."
   }
 }
+
+run "a_value_that_is_known_after_apply_or_sensitive_hides_no_destination" {
+  module {
+    source = "./tests/deferred"
+  }
+  assert {
+    condition     = alltrue([for names in values(output.alarms) : contains(names, "logagg-search-rejected")])
+    error_message = "A destination has no alarm."
+  }
+}
