@@ -20,8 +20,8 @@ use crate::wait;
 use crate::workspace;
 
 /// The version of the AWS provider that modules and examples are validated as with: the first that they
-/// allow would do as well, since the schema is the same for each.
-const AWS_VERSION: &str = "6.0.0";
+/// allow. The schema is that of the bindings, whichever version this is.
+const AWS_VERSION: &str = "6.8.0";
 
 /// How Terraform finds the provider.
 #[derive(Debug, Clone, Copy)]

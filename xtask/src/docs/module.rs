@@ -182,7 +182,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 6.0"
+      version = "~> 6.8"
     }
   }
 }
@@ -207,7 +207,7 @@ output "arn" {
 }
 "#;
         let expected = "## Requirements\n\n| name | version |\n|---|---|\n| Terraform | >= 1.9 |\n\
-                        | provider `aws` | ~> 6.0 |\n\n## Inputs\n\n\
+                        | provider `aws` | ~> 6.8 |\n\n## Inputs\n\n\
                         | name | type | default | description |\n|---|---|---|---|\n\
                         | `name` | `string` | required | One of `a\\|b`. |\n\
                         | `archive` | `object({ path = optional(string), tags = optional(map(string), {}) })` \
