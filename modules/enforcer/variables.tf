@@ -8,6 +8,10 @@ variable "name" {
     condition     = can(regex("^[a-z0-9][a-z0-9-]{0,22}[a-z0-9]$", var.name))
     error_message = "A name has 2 to 24 characters of a to z, 0 to 9 and -, and neither begins nor ends with -."
   }
+  validation {
+    condition     = !can(regex("^(aws|ssm)", var.name))
+    error_message = "A name does not begin with aws or ssm: Systems Manager reserves these for parameters of AWS, and the configuration is a parameter below /<name>."
+  }
 }
 
 variable "region" {

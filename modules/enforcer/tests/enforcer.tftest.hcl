@@ -55,3 +55,12 @@ run "an_enforcer_has_policies" {
   }
   expect_failures = [var.policies]
 }
+
+run "a_name_that_systems_manager_reserves_is_an_error" {
+  command = plan
+
+  variables {
+    name = "ssm2"
+  }
+  expect_failures = [var.name]
+}

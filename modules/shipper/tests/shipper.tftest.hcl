@@ -153,3 +153,12 @@ run "a_value_that_is_known_after_apply_or_sensitive_hides_no_destination" {
     error_message = "A destination has no alarm."
   }
 }
+
+run "a_name_that_systems_manager_reserves_is_an_error" {
+  command = plan
+
+  variables {
+    name = "aws-logs"
+  }
+  expect_failures = [var.name]
+}

@@ -88,3 +88,12 @@ run "providers_of_two_accounts_are_an_error" {
   }
   expect_failures = [logagg_policy.this]
 }
+
+run "a_name_that_systems_manager_reserves_is_an_error" {
+  command = plan
+
+  variables {
+    name = "aws"
+  }
+  expect_failures = [var.name]
+}
