@@ -60,7 +60,7 @@ resource "aws_cloudwatch_metric_alarm" "enforcer" {
   region            = var.region
   alarm_name        = "${var.name}-enforcer-${each.key}"
   alarm_description = local.enforcer_metrics[each.value.metric].description
-  namespace         = var.metrics_namespace
+  namespace         = local.metrics_namespace
   metric_name       = each.value.metric
   dimensions = {
     function = aws_lambda_function.enforcer.function_name
@@ -84,7 +84,7 @@ resource "aws_cloudwatch_metric_alarm" "unswept" {
   region            = var.region
   alarm_name        = "${var.name}-enforcer-unswept"
   alarm_description = "There was no sweep for three hours: the schedule, the queue or the enforcer is off."
-  namespace         = var.metrics_namespace
+  namespace         = local.metrics_namespace
   metric_name       = "evaluated"
   dimensions = {
     function = aws_lambda_function.enforcer.function_name
@@ -109,7 +109,7 @@ resource "aws_cloudwatch_log_metric_filter" "undecodable" {
   pattern        = "{ $.logagg = \"enforced\" && $.undecodable > 0 }"
 
   metric_transformation {
-    namespace = var.metrics_namespace
+    namespace = local.metrics_namespace
     name      = "${var.name}-enforcer-undecodable"
     value     = "$.undecodable"
   }
@@ -121,7 +121,7 @@ resource "aws_cloudwatch_metric_alarm" "undecodable" {
   region              = var.region
   alarm_name          = "${var.name}-enforcer-undecodable"
   alarm_description   = "The enforcer receives messages that it cannot decode: look at what else sends to its queue."
-  namespace           = var.metrics_namespace
+  namespace           = local.metrics_namespace
   metric_name         = aws_cloudwatch_log_metric_filter.undecodable.metric_transformation[0].name
   statistic           = "Sum"
   period              = 300

@@ -14,6 +14,16 @@ locals {
   partition  = data.aws_partition.current.partition
   region     = data.aws_region.current.region
 
+  given = merge({ policies = var.policies }, var.configuration)
+  # A list, since the types of objects differ.
+  configuration = merge(local.given, {
+    metrics = merge(concat(
+      [{ namespace = var.metrics_namespace }],
+      [for name, fields in local.given : fields if name == "metrics"],
+    )...)
+  })
+  metrics_namespace = local.configuration.metrics.namespace
+
   # Lambda has hashes in base64, releases in hexadecimal: three digits are two characters of base64.
   base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
   digits = var.archive.sha256 == null ? "" : "${var.archive.sha256}00"
@@ -93,12 +103,8 @@ resource "aws_ssm_parameter" "enforcer" {
   type   = "SecureString"
   key_id = var.kms_key_arn
   tier   = "Intelligent-Tiering"
+  value  = jsonencode(local.configuration)
   tags   = var.tags
-
-  value = jsonencode(merge({
-    policies = var.policies
-    metrics  = { namespace = var.metrics_namespace }
-  }, var.configuration))
 }
 
 resource "aws_cloudwatch_log_group" "enforcer" {

@@ -69,7 +69,7 @@ variable "policies" {
 }
 
 variable "configuration" {
-  description = "Further fields of the enforcer's configuration, such as `sweep_max_age_hours` and `requests_per_second`. They override those that the module sets: `policies` and `metrics`."
+  description = "Further fields of the enforcer's configuration, such as `sweep_max_age_hours` and `requests_per_second`. Its `policies` override the argument, and the fields of its `metrics` those that the module sets."
   type        = any
   default     = {}
   nullable    = false
@@ -166,7 +166,7 @@ variable "extra_policy_statements" {
 }
 
 variable "metrics_namespace" {
-  description = "CloudWatch namespace of the enforcer's metrics."
+  description = "CloudWatch namespace of the enforcer's metrics, unless `configuration` has another."
   type        = string
   default     = "logagg"
   nullable    = false

@@ -65,7 +65,7 @@ resource "aws_cloudwatch_metric_alarm" "destination" {
   region            = var.region
   alarm_name        = "${var.name}-${each.key}"
   alarm_description = local.destination_metrics[each.value.metric].description
-  namespace         = var.metrics_namespace
+  namespace         = local.metrics_namespace
   metric_name       = each.value.metric
   dimensions = {
     function    = aws_lambda_function.shipper.function_name
@@ -89,7 +89,7 @@ resource "aws_cloudwatch_metric_alarm" "undelivered" {
   region              = var.region
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value
-  namespace           = var.metrics_namespace
+  namespace           = local.metrics_namespace
   metric_name         = each.key
   dimensions          = { function = aws_lambda_function.shipper.function_name }
   statistic           = "Maximum"
@@ -110,7 +110,7 @@ resource "aws_cloudwatch_metric_alarm" "uncounted" {
   region              = var.region
   alarm_name          = "${var.name}-undelivered-uncounted"
   alarm_description   = "The shipper has not counted undelivered events for three hours: the schedule is off, the count fails, or there are more than one invocation can list."
-  namespace           = var.metrics_namespace
+  namespace           = local.metrics_namespace
   metric_name         = "undelivered_objects"
   dimensions          = { function = aws_lambda_function.shipper.function_name }
   statistic           = "SampleCount"
@@ -132,7 +132,7 @@ resource "aws_cloudwatch_log_metric_filter" "undecodable" {
   pattern        = "{ $.logagg = \"summary\" && $.undecodable > 0 }"
 
   metric_transformation {
-    namespace = var.metrics_namespace
+    namespace = local.metrics_namespace
     name      = "${var.name}-shipper-undecodable"
     value     = "$.undecodable"
   }
@@ -144,7 +144,7 @@ resource "aws_cloudwatch_metric_alarm" "undecodable" {
   region              = var.region
   alarm_name          = "${var.name}-shipper-undecodable"
   alarm_description   = "Events cannot be decoded. They are dead letters in the bucket, below undecodable/."
-  namespace           = var.metrics_namespace
+  namespace           = local.metrics_namespace
   metric_name         = aws_cloudwatch_log_metric_filter.undecodable.metric_transformation[0].name
   statistic           = "Sum"
   period              = 300
@@ -203,7 +203,7 @@ resource "aws_cloudwatch_metric_alarm" "lag" {
   region              = var.region
   alarm_name          = "${var.name}-lag"
   alarm_description   = "Log events arrive more than a quarter of an hour after they were written."
-  namespace           = var.metrics_namespace
+  namespace           = local.metrics_namespace
   metric_name         = "lag_ms"
   dimensions          = { function = aws_lambda_function.shipper.function_name }
   statistic           = "Maximum"

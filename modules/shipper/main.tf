@@ -13,7 +13,7 @@ locals {
   partition  = data.aws_partition.current.partition
   region     = data.aws_region.current.region
 
-  # What the configuration has without being told.
+  # What the configuration has unless these fields are given.
   defaults = {
     undelivered = {
       bucket       = aws_s3_bucket.undelivered.bucket
@@ -25,12 +25,16 @@ locals {
   }
   # Lists, since the types of objects differ, and splats, since a condition on a value that is known after apply would
   # hide the fields from a plan.
-  configuration = merge(concat(
-    [local.defaults],
+  given = merge(concat(
     [for destinations in var.destinations[*] : { destinations = destinations }],
     var.configuration[*],
   )...)
-  document = jsonencode(local.configuration)
+  configuration = merge(local.given, {
+    for section, defaults in local.defaults :
+    section => merge(concat([defaults], [for name, fields in local.given : fields if name == section])...)
+  })
+  document          = jsonencode(local.configuration)
+  metrics_namespace = local.configuration.metrics.namespace
   # The names alone are not secret.
   destinations = nonsensitive(keys(local.configuration.destinations))
 

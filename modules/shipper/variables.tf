@@ -69,7 +69,7 @@ variable "destinations" {
 }
 
 variable "configuration" {
-  description = "The shipper's configuration, for what `destinations` does not cover, such as `processing`. Its fields override those that the module sets: `destinations`, `undelivered` and `metrics`."
+  description = "The shipper's configuration, for what `destinations` does not cover, such as `processing`. Its `destinations` override the argument, and the fields of its `undelivered` and `metrics` those that the module sets. The role has permissions for the module's own bucket, prefix and queue alone."
   type        = any
   default     = null
 }
@@ -221,7 +221,7 @@ variable "allow_cloudwatch_logs" {
 }
 
 variable "metrics_namespace" {
-  description = "CloudWatch namespace of the shipper's metrics."
+  description = "CloudWatch namespace of the shipper's metrics, unless `configuration` has another."
   type        = string
   default     = "logagg"
   nullable    = false

@@ -98,7 +98,7 @@ variable "destinations" {
 }
 
 variable "shipper_configuration" {
-  description = "The shipper's configuration, for what `destinations` does not cover, such as `processing`. Its fields override those that the module sets: `destinations`, `undelivered` and `metrics`."
+  description = "The shipper's configuration, for what `destinations` does not cover, such as `processing`. Its `destinations` override the argument, and the fields of its `undelivered` and `metrics` those that the module sets. The role has permissions for the module's own bucket, prefix and queue alone."
   type        = any
   default     = null
 }
@@ -360,14 +360,14 @@ variable "enforcer_extra_policy_statements" {
 }
 
 variable "enforcer_configuration" {
-  description = "Further fields of the enforcer's configuration, such as `sweep_max_age_hours` and `requests_per_second`. They override those that the module sets: `policies` and `metrics`."
+  description = "Further fields of the enforcer's configuration, such as `sweep_max_age_hours` and `requests_per_second`. Its `policies` override the argument, and the fields of its `metrics` those that the module sets."
   type        = any
   default     = {}
   nullable    = false
 }
 
 variable "metrics_namespace" {
-  description = "CloudWatch namespace of both functions' metrics."
+  description = "CloudWatch namespace of both functions' metrics, unless a function's configuration has another."
   type        = string
   default     = "logagg"
   nullable    = false

@@ -56,6 +56,37 @@ run "an_enforcer_has_policies" {
   expect_failures = [var.policies]
 }
 
+run "a_configuration_adds_to_the_metrics_that_the_module_sets" {
+  variables {
+    configuration = { sweep_max_age_hours = 12, metrics = {} }
+  }
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.enforcer.value).metrics.namespace == "logagg"
+    error_message = "The namespace is missing."
+  }
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.enforcer.value).sweep_max_age_hours == 12
+    error_message = "The configuration's own field is missing."
+  }
+}
+
+run "alarms_watch_the_namespace_that_the_function_writes_to" {
+  variables {
+    metrics_namespace = "not-this"
+    configuration     = { metrics = { namespace = "mine" } }
+  }
+  assert {
+    condition = alltrue([
+      for alarm in local.alarms : alarm.namespace == "mine" if !startswith(alarm.namespace, "AWS/")
+    ])
+    error_message = "An alarm watches a namespace without metrics."
+  }
+  assert {
+    condition     = aws_cloudwatch_log_metric_filter.undecodable.metric_transformation[0].namespace == "mine"
+    error_message = "A metric has another namespace than its alarm."
+  }
+}
+
 run "a_name_that_systems_manager_reserves_is_an_error" {
   command = plan
 

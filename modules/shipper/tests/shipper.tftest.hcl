@@ -154,6 +154,45 @@ run "a_value_that_is_known_after_apply_or_sensitive_hides_no_destination" {
   }
 }
 
+run "a_configuration_adds_to_the_sections_that_the_module_sets" {
+  variables {
+    configuration = { undelivered = { reserve_ms = 5000 }, metrics = {} }
+  }
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.shipper.value).undelivered.reserve_ms == 5000
+    error_message = "The configuration's own field is missing."
+  }
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.shipper.value).undelivered.bucket == aws_s3_bucket.undelivered.bucket
+    error_message = "The bucket is missing."
+  }
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.shipper.value).undelivered.queue_url == aws_sqs_queue.undelivered.url
+    error_message = "The queue is missing."
+  }
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.shipper.value).metrics.namespace == "logagg"
+    error_message = "The namespace is missing."
+  }
+}
+
+run "alarms_watch_the_namespace_that_the_function_writes_to" {
+  variables {
+    metrics_namespace = "not-this"
+    configuration     = { metrics = { namespace = "mine" } }
+  }
+  assert {
+    condition = alltrue([
+      for alarm in local.alarms : alarm.namespace == "mine" if !startswith(alarm.namespace, "AWS/")
+    ])
+    error_message = "An alarm watches a namespace without metrics."
+  }
+  assert {
+    condition     = aws_cloudwatch_log_metric_filter.undecodable.metric_transformation[0].namespace == "mine"
+    error_message = "A metric has another namespace than its alarm."
+  }
+}
+
 run "a_name_that_systems_manager_reserves_is_an_error" {
   command = plan
 
