@@ -22,6 +22,9 @@ locals {
       [for name, fields in local.given : fields if name == "metrics"],
     )...)
   })
+  document = jsonencode(local.configuration)
+  # What an error shows instead of the document.
+  size              = length(local.document)
   metrics_namespace = local.configuration.metrics.namespace
 
   # Lambda has hashes in base64, releases in hexadecimal: three digits are two characters of base64.
@@ -103,8 +106,15 @@ resource "aws_ssm_parameter" "enforcer" {
   type   = "SecureString"
   key_id = var.kms_key_arn
   tier   = "Intelligent-Tiering"
-  value  = jsonencode(local.configuration)
+  value  = local.document
   tags   = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = local.size <= 8192
+      error_message = "The enforcer's configuration does not fit into a parameter of Systems Manager, which holds 8,192 characters of JSON: shorten the policies, or split them between two enforcers."
+    }
+  }
 }
 
 resource "aws_cloudwatch_log_group" "enforcer" {

@@ -33,7 +33,11 @@ locals {
     for section, defaults in local.defaults :
     section => merge(concat([defaults], [for name, fields in local.given : fields if name == section])...)
   })
-  document          = jsonencode(local.configuration)
+  document = jsonencode(local.configuration)
+  # Sizes that an error shows instead of the document. A first plan knows only that of what is given: the bucket and the
+  # queue have no names yet.
+  sizes = [length(jsonencode(local.given)), length(local.document)]
+
   metrics_namespace = local.configuration.metrics.namespace
   # The names alone are not secret.
   destinations = nonsensitive(keys(local.configuration.destinations))
@@ -120,6 +124,13 @@ resource "aws_ssm_parameter" "shipper" {
   tier   = "Intelligent-Tiering"
   value  = local.document
   tags   = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = alltrue([for size in local.sizes : size <= 8192])
+      error_message = "The shipper's configuration does not fit into a parameter of Systems Manager, which holds 8,192 characters of JSON: shorten it, or split its destinations between two shippers."
+    }
+  }
 }
 
 resource "aws_cloudwatch_log_group" "shipper" {

@@ -95,3 +95,12 @@ run "a_name_that_systems_manager_reserves_is_an_error" {
   }
   expect_failures = [var.name]
 }
+
+run "policies_that_no_parameter_holds_are_an_error_of_the_plan" {
+  command = plan
+
+  variables {
+    policies = [format("%08192d", 0)]
+  }
+  expect_failures = [aws_ssm_parameter.enforcer]
+}

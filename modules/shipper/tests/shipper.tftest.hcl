@@ -201,3 +201,22 @@ run "a_name_that_systems_manager_reserves_is_an_error" {
   }
   expect_failures = [var.name]
 }
+
+run "a_configuration_that_no_parameter_holds_is_an_error_of_the_plan" {
+  command = plan
+
+  variables {
+    configuration = { processing = { redact = [format("%08192d", 0)] } }
+  }
+  expect_failures = [aws_ssm_parameter.shipper]
+}
+
+# The plan knows the names of the bucket and the queue, which runs above created.
+run "fields_of_the_module_count_in_the_size_of_a_configuration" {
+  command = plan
+
+  variables {
+    configuration = { processing = { redact = [format("%08000d", 0)] } }
+  }
+  expect_failures = [aws_ssm_parameter.shipper]
+}
