@@ -1,3 +1,5 @@
+data "aws_partition" "current" {}
+
 # One account and one region with everything that teams set: see modules/stack for what each argument means.
 module "logagg" {
   source = "../../modules/stack"
@@ -43,7 +45,7 @@ module "logagg" {
   extra_policy_statements = [{
     sid       = "Archive"
     actions   = ["s3:PutObject"]
-    resources = ["arn:aws:s3:::${var.bucket}/lambda/*"]
+    resources = ["arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/lambda/*"]
   }]
 
   # How the functions run.

@@ -39,7 +39,7 @@ variable "secret_arn" {
 }
 
 variable "subnet_ids" {
-  description = "Subnets from which the collector, and endpoints of S3, SQS, SSM and Secrets Manager, can be reached."
+  description = "Subnets from which the collector, and endpoints of S3, SQS, SSM, Secrets Manager, CloudWatch Logs and Lambda, can be reached."
   type        = set(string)
 }
 

@@ -58,7 +58,7 @@ variable "architecture" {
 }
 
 variable "policies" {
-  description = "The `document` of every `logagg_policy` that the enforcer applies to new log groups of this account."
+  description = "The `document` of every `logagg_policy` that the enforcer applies to new log groups of this account and region."
   type        = list(string)
   nullable    = false
 

@@ -123,7 +123,7 @@ variable "create_enforcer" {
 }
 
 variable "policies" {
-  description = "The `document` of further policies of this account, which the enforcer applies too."
+  description = "The `document` of further policies of this account and region, which the enforcer applies too."
   type        = list(string)
   default     = []
   nullable    = false

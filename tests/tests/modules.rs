@@ -15,7 +15,7 @@ use logagg_shipper::enforcer::EnforcerConfig;
 use serde_json::Value;
 
 use crate::scene::{cli, says};
-use crate::stack::Stack;
+use crate::stack::{Stack, terraform_files};
 
 pub(crate) const MODULES: [&str; 3] = ["modules/shipper", "modules/enforcer", "modules/stack"];
 
@@ -331,6 +331,15 @@ fn modules_have_no_provider_blocks_and_pinned_versions() {
             let version = version.expr().as_str().unwrap();
             assert!(version.starts_with("~> "), "{module}: {version}");
         }
+    }
+}
+
+#[test]
+fn arns_have_the_partition_of_the_account() {
+    let folders = MODULES.map(str::to_owned).into_iter().chain(examples());
+    for file in folders.flat_map(|folder| terraform_files(&workspace::root().join(folder))) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("arn:aws"), "{} writes a partition out", file.display());
     }
 }
 
