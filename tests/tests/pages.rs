@@ -8,6 +8,7 @@ use std::process::Command;
 use logagg_e2e::binaries::Binaries;
 use logagg_e2e::terraform::{Installation, Terraform};
 use logagg_e2e::workspace;
+use logagg_shipper::config::SourceError;
 
 use crate::modules;
 use crate::stack::Stack;
@@ -217,6 +218,83 @@ fn anchors(page: &str) -> BTreeSet<String> {
             kept.map(|c| if c == ' ' { '-' } else { c }).collect()
         })
         .collect()
+}
+
+/// What a page has between backquotes, without its blocks.
+fn quoted(page: &str) -> Vec<String> {
+    let mut is_open = false;
+    let lines = page.lines().filter(|line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_open ^= is_fence;
+        !is_open && !is_fence
+    });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_source_file_that_a_page_names_exists() {
+    let files = workspace::files("").unwrap();
+    let mut named = 0;
+    for page in pages() {
+        for name in quoted(&file(&page)).iter().filter(|name| name.ends_with(".rs")) {
+            assert!(files.iter().any(|path| path.ends_with(name)), "{page} names {name}");
+            named += 1;
+        }
+    }
+    assert!(named > 100, "{named} files");
+}
+
+#[test]
+fn the_code_map_names_what_exists_where_it_says() {
+    let page = file("docs/architecture.md");
+    let (_, map) = page.split_once("\n## Code map\n").unwrap();
+    let rows = map.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(" |"));
+    let mut named = 0;
+    for (cell, _) in rows {
+        let names = quoted(&format!("`{cell}"));
+        let first = workspace::root().join(&names[0]);
+        assert!(first.exists(), "the code map names {}", names[0]);
+        for name in &names[1..] {
+            let places = [first.with_file_name(name), workspace::root().join(name)];
+            let exists = places.iter().any(|path| path.exists());
+            assert!(exists, "the code map names {name} of {cell}");
+        }
+        named += names.len();
+    }
+    assert!(named > 50, "{named} files and folders");
+}
+
+#[test]
+fn a_message_about_where_the_configuration_is_is_quoted_as_it_is() {
+    let page = file("docs/guides/troubleshooting.md");
+    let quotes = quoted(&page);
+    for error in [SourceError::NotSet, SourceError::Several(Vec::new())] {
+        let message = error.to_string();
+        let is_quote = |quote: &String| {
+            let start = quote.strip_suffix("...").unwrap_or_default().trim_end();
+            !start.is_empty() && message.starts_with(start)
+        };
+        assert!(quotes.iter().any(is_quote), "the page does not have {message}");
+    }
+}
+
+#[test]
+fn alarms_that_the_modules_pages_name_are_those_of_the_guide() {
+    let guide = file("docs/guides/failures.md");
+    let headings = ["the shipper", "stack and stream", "the enforcer"];
+    let alarms: BTreeSet<String> =
+        headings.iter().flat_map(|of| tabled(&guide, &format!("Alarms of {of}"))).collect();
+    for module in modules::MODULES {
+        let page = file(&format!("{module}/README.md"));
+        let paragraphs = page.split("\n\n");
+        let entries = paragraphs.flat_map(|paragraph| paragraph.split("\n- "));
+        let entries = entries.map(|entry| entry.trim_start_matches("- "));
+        let entries = entries.filter(|entry| entry.starts_with("The alarm"));
+        for name in entries.flat_map(quoted) {
+            assert!(alarms.contains(&name), "{module}: there is no alarm {name}");
+        }
+    }
 }
 
 #[test]
