@@ -15,7 +15,8 @@ Development tasks of logagg.
   cargo xtask log GROUP LINE    write a log event to a log group of the kept demo
   cargo xtask stop              stop the kept demo
   cargo xtask docs [--check]    render the registry's pages from the provider's schema and
-                                docs/templates, and the JSON schemas of the functions' configurations
+                                docs/templates, the JSON schemas of the functions' configurations,
+                                and the tables of the modules' pages
                                 --check: only report which are stale
   cargo xtask faults            render the outcome of every failure of every destination
   cargo xtask figures           size of the programs and start time of the provider, of a release build
