@@ -44,7 +44,7 @@ fn the_first_twenty_log_groups_are_named() {
     two(&scene, &keeping("one", 30, &below("/app/")), &keeping("other", 0, &below("/app/")));
     let plan = scene.plan_fails();
     says(&plan, "Error: Policies conflict over the retention of 25 log groups");
-    says(&plan, "/app/19 and 5 more One sets exactly 30 days, the other never expire");
+    says(&plan, "/app/19 and 5 more One sets exactly 30 days, the other that events never expire");
 }
 
 #[test]

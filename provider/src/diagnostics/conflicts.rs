@@ -170,7 +170,7 @@ pub(crate) fn forwarded_by_account(
 /// The retention that a policy sets, as in "at least 30 days".
 fn kept(desired: &Desired) -> String {
     let (says, mode) = match (desired.retention, desired.mode) {
-        (None | Some(Retention::Never), _) => return "never expire".to_owned(),
+        (None | Some(Retention::Never), _) => return "that events never expire".to_owned(),
         (Some(says), mode) => (says, mode),
     };
     match mode {

@@ -578,7 +578,7 @@ fn next(waiting: &mut Vec<Pointed>) -> Vec<Pointed> {
 }
 
 fn cannot_delete(error: &crate::aws::AwsError) -> String {
-    format!("could not delete a stored event that is done: {error}")
+    format!("could not delete a stored event that was delivered or moved: {error}")
 }
 
 #[cfg(test)]

@@ -350,8 +350,8 @@ fn without_the_permission_to_delete_nothing_is_duplicated_and_the_object_remains
     fill(&storage, "logs", 1);
     storage.deny(["DeleteObject"]);
     let mut lambda = Lambda::start_with_aws(&with_logzio(&logzio), &storage.url());
-    let warning = "could not delete a stored event that is done: s3:DeleteObject: AccessDenied \
-        (status 403)";
+    let warning = "could not delete a stored event that was delivered or moved: \
+        s3:DeleteObject: AccessDenied (status 403)";
     for _ in 0..4 {
         let invoked = consume(&mut lambda, &storage);
         assert_eq!(invoked.summary["warnings"], json!([warning]));
