@@ -608,7 +608,7 @@ fn a_profile_that_is_not_signed_in_says_how_to_sign_in() {
         let run = scene.unseen_through(&format!("profile = \"{name}\""));
         says(&run, &format!("profile \"{name}\" returned no credentials"));
         says(&run, why);
-        says(&run, "Sign in and run Terraform again: aws sso login --profile dev");
+        says(&run, "Sign in and try again: aws sso login --profile dev");
         assert!(!run.text().contains("The request was not sent"), "{run}");
     };
     expect_warning(&scene, "dev", "failed to load the cached SSO token");

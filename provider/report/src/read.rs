@@ -176,13 +176,12 @@ fn failures(targets: &[TargetFound]) -> String {
     failures.collect::<Vec<_>>().join("\n\n")
 }
 
-/// An error of the engine without what only a Terraform configuration has.
+/// What an error of the engine says.
 fn message(error: &EngineError) -> String {
-    let text = match error {
+    match error {
         EngineError::Connection(why) => format!("cannot connect to AWS: {why}"),
         EngineError::Diagnostics(diagnostics) => errors(diagnostics),
-    };
-    text.replace(" in the provider block", "")
+    }
 }
 
 fn errors(diagnostics: &Diagnostics) -> String {

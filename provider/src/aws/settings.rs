@@ -124,7 +124,7 @@ pub(crate) enum Trust {
 /// Why AWS cannot be reached as configured.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CannotConnect {
-    #[error("no region is set in the provider block, AWS_REGION or the profile")]
+    #[error("no region is set, also not in AWS_REGION or the profile")]
     NoRegion,
     #[error("{} cannot be read", path.display())]
     UnreadableFile {

@@ -1,4 +1,5 @@
-//! Why an operation failed, and how to resolve it.
+//! Why an operation failed, and how to resolve it. `logagg-report` shows the same advice, so it does not say
+//! where a setting is written.
 
 use logagg_policy::Arn;
 use tfplugin::{AttributePath, Diagnostic};
@@ -57,22 +58,21 @@ pub(super) fn advice(error: &CallError) -> String {
                 .to_owned()
         }
         Cause::Unsupported => "The endpoint does not implement this operation, as some emulators \
-             do not. AWS does; if this is AWS, check endpoints in the provider block."
+             do not. AWS does; if this is AWS, check endpoints (AWS_ENDPOINT_URL)."
             .to_owned(),
         Cause::Unreachable => "Could not connect to AWS. Check network access, endpoints \
              (AWS_ENDPOINT_URL), proxy and region."
             .to_owned(),
         Cause::Passing => "The request still failed after all retries. Try again later; if it was \
-             throttled, lower requests_per_second in the provider block or request a quota \
-             increase from AWS."
+             throttled, lower requests_per_second or request a quota increase from AWS."
             .to_owned(),
         Cause::Clock => "This machine's clock differs from AWS's by more than AWS accepts, and \
              signing with AWS's time failed too. Synchronize the clock of this machine (NTP), and \
              leave AWS_DISABLE_CLOCK_SKEW_CORRECTION unset."
             .to_owned(),
-        Cause::NotSent => "The request was not sent. Check endpoints and region in the provider \
-             block."
-            .to_owned(),
+        Cause::NotSent => {
+            "The request was not sent. Check endpoints (AWS_ENDPOINT_URL) and region.".to_owned()
+        }
         Cause::NoCredentials => credentials(error.lacking.as_ref()),
         Cause::Untrusted => "TLS certificate verification failed; nothing was sent. If a proxy or \
              private endpoint uses its own certificate authority, set custom_ca_bundle or \
@@ -100,17 +100,17 @@ fn credentials(lacking: Option<&Lacking>) -> String {
              token must not have expired."
             .to_owned(),
         Some(Lacking::SignIn { profile }) => {
-            format!("Sign in and run Terraform again:\n\n  aws sso login --profile {profile}")
+            format!("Sign in and try again:\n\n  aws sso login --profile {profile}")
         }
         Some(Lacking::Mfa { profile }) => format!(
-            "Profile {profile} has an mfa_serial, and the provider cannot ask for the code of an \
-             MFA device. Get credentials first, and run Terraform with them:\n\n  eval \"$(aws \
-             configure export-credentials --profile {profile} --format env)\""
+            "Profile {profile} has an mfa_serial, and the code of an MFA device cannot be asked \
+             for. Get credentials first, and try again with them:\n\n  eval \"$(aws configure \
+             export-credentials --profile {profile} --format env)\""
         ),
         Some(Lacking::Other) | None => {
-            "The request could not be signed, so it was not sent. Set a \
-             profile or keys in the provider block, or AWS_PROFILE or AWS_ACCESS_KEY_ID; if a \
-             source of credentials is named above, correct that one."
+            "The request could not be signed, so it was not sent. Set a profile or keys, such as \
+             AWS_PROFILE or AWS_ACCESS_KEY_ID; if a source of credentials is named above, correct \
+             that one."
                 .to_owned()
         }
     }
@@ -175,6 +175,22 @@ pub(super) fn stop(error: &CallError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_on_credentials_fits_every_program() {
+        let profile = "dev".to_owned();
+        let lacking = [
+            None,
+            Some(Lacking::Other),
+            Some(Lacking::SignIn { profile: profile.clone() }),
+            Some(Lacking::Mfa { profile }),
+        ];
+        for lacking in lacking {
+            let advice = credentials(lacking.as_ref());
+            let is_for_one = ["provider", "Terraform"].iter().any(|word| advice.contains(word));
+            assert!(!is_for_one, "{advice}");
+        }
+    }
 
     #[test]
     fn the_source_arn_has_the_partition_region_and_account_of_the_function() {
