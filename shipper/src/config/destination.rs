@@ -45,13 +45,12 @@ const WITHOUT_JSON_FIELDS: [&str; 4] = ["loki", "newrelic", "otlp", "splunk_hec"
 const OF_AWS: [&str; 3] = ["firehose", "kinesis", "s3"];
 
 /// The paths that types append to `url`; users often include them.
-const APPENDED: [(&str, &str); 7] = [
+const APPENDED: [(&str, &str); 6] = [
     ("datadog", "/api/v2/logs"),
     ("elasticsearch", "/_bulk"),
     ("honeycomb", "/1/batch"),
     ("loki", "/loki/api/v1/push"),
     ("newrelic", "/log/v1"),
-    ("otlp", "/v1/logs"),
     ("splunk_hec", "/services/collector"),
 ];
 
@@ -354,7 +353,7 @@ mod tests {
             "",
             "/loki/api/v1/push",
             "/log/v1",
-            "/v1/logs",
+            "",
             "/services/collector",
             "",
         ]) {
@@ -369,6 +368,8 @@ mod tests {
             let expected = format!("url: ends with {path}, which the shipper appends; remove it");
             check(destination, &url, &expected);
         }
+        let otlp = json!({"type": "otlp", "url": "https://service.example/v1/logs"});
+        config(&otlp).unwrap_or_else(|error| panic!("{error}"));
     }
 
     #[test]

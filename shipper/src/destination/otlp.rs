@@ -31,6 +31,12 @@ pub const MAX_RECORD_BYTES: usize = 1_000_000;
 /// <https://opentelemetry.io/docs/specs/otlp/#otlphttp-response>
 const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
+/// The path of logs. Users have URLs with and without it, because OpenTelemetry's exporters append
+/// it to `OTEL_EXPORTER_OTLP_ENDPOINT`, and not to `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`.
+///
+/// <https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp>
+const PATH: &str = "/v1/logs";
+
 /// An OTLP receiver.
 pub struct Otlp {
     endpoint: Endpoint,
@@ -38,11 +44,11 @@ pub struct Otlp {
 }
 
 impl Otlp {
-    /// Sends to `/v1/logs` below `url`, with these headers.
+    /// Sends to `/v1/logs` below `url`, unless `url` already ends with it, with these headers.
     pub fn new(mut url: Url, mut headers: HeaderMap, max_request_bytes: usize) -> Self {
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["v1", "logs"]);
-        }
+        let path = url.path().trim_end_matches('/');
+        let path = format!("{}{PATH}", path.strip_suffix(PATH).unwrap_or(path));
+        url.set_path(&path);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         let endpoint =
             Endpoint { max_response_bytes: MAX_RESPONSE_BYTES, ..Endpoint::post(url, headers) };
@@ -235,10 +241,26 @@ mod tests {
     }
 
     #[test]
-    fn sends_below_the_path_of_the_url_with_a_limited_response() {
-        let otlp = otlp();
-        assert_eq!(otlp.endpoint().url.as_str(), "https://otlp.example:4318/base/v1/logs");
-        assert_eq!(otlp.endpoint().max_response_bytes, 4 * 1024 * 1024);
+    fn the_path_of_logs_may_be_in_the_url() {
+        for (url, expected) in [
+            ("https://otlp.example:4318", "https://otlp.example:4318/v1/logs"),
+            ("https://otlp.example:4318/v1/logs", "https://otlp.example:4318/v1/logs"),
+            ("https://otlp.example/base", "https://otlp.example/base/v1/logs"),
+            ("https://otlp.example/base/", "https://otlp.example/base/v1/logs"),
+            ("https://otlp.example/base/v1/logs/", "https://otlp.example/base/v1/logs"),
+            // Other paths with the same end or beginning.
+            ("https://otlp.example/dev1/logs", "https://otlp.example/dev1/logs/v1/logs"),
+            ("https://otlp.example/v1/logs2", "https://otlp.example/v1/logs2/v1/logs"),
+        ] {
+            let url = Url::parse(url).unwrap();
+            let otlp = Otlp::new(url, HeaderMap::new(), MAX_REQUEST_BYTES);
+            assert_eq!(otlp.endpoint().url.as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn the_size_of_a_response_is_limited() {
+        assert_eq!(otlp().endpoint().max_response_bytes, 4 * 1024 * 1024);
     }
 
     #[test]
