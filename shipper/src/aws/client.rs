@@ -60,7 +60,7 @@ impl Aws {
     ) -> Result<(), Problem> {
         let environment = self.client.environment();
         let region = environment.region(region)?;
-        sign::sign(service, region, environment.credentials()?, self.clock.now(), request)
+        sign::sign(service.name(), region, environment.credentials()?, self.clock.now(), request)
     }
 
     /// Calls an operation of a JSON service within `timeout`.

@@ -158,11 +158,6 @@ impl AwsError {
         self.problem.is_denied()
     }
 
-    /// Whether the credentials have expired.
-    pub(crate) fn is_expired(&self) -> bool {
-        self.code().is_some_and(is_expired)
-    }
-
     /// The error for a response that was not received by [`Aws`](super::Aws).
     pub fn rejected(service: Service, status: u16, body: &[u8]) -> Self {
         let code = code(&HeaderMap::new(), body);

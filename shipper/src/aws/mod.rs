@@ -27,4 +27,5 @@ pub use not_fetched::NotFetched;
 pub use retry::retry_until;
 pub use s3::{Bucket, Listed, Listing, Object, bucket_address, object_address};
 pub use service::Service;
+pub(crate) use signed_requests::reports_expired_credentials;
 pub use signed_requests::{has_corrected_clock, sign};

@@ -5,16 +5,16 @@ use reqwest::{Request, StatusCode};
 
 use super::environment::Environment;
 use super::error::{self, Problem};
-use super::service::Service;
 use super::sign::{self, Clock, Skew};
 
 /// The clock that [`sign`] uses.
 static CLOCK: Clock = Clock::new();
 
-/// Signs a request like [`Aws::sign`](super::Aws::sign), with the credentials of an environment.
+/// Signs a request for the service with this signing name, like [`Aws::sign`](super::Aws::sign),
+/// with the credentials of an environment.
 pub fn sign(
     environment: &Environment,
-    service: Service,
+    service: &str,
     region: Option<&str>,
     request: &mut Request,
 ) -> Result<(), Problem> {
@@ -30,6 +30,11 @@ pub fn has_corrected_clock(status: StatusCode, headers: &HeaderMap, body: &[u8])
         CLOCK.correct(skew);
     }
     skew.is_some()
+}
+
+/// Whether the response to a rejected request says that its credentials have expired.
+pub(crate) fn reports_expired_credentials(body: &[u8]) -> bool {
+    error::is_expired(&error::code(&HeaderMap::new(), body))
 }
 
 /// The clock skew, if it is the reason for a rejected signature.

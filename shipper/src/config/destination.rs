@@ -54,6 +54,10 @@ const APPENDED: [(&str, &str); 6] = [
     ("splunk_hec", "/services/collector"),
 ];
 
+/// The headers of a signature.
+const OF_SIGNATURES: [&str; 4] =
+    ["authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"];
+
 /// The fields of a destination.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(transform = of_type)]
@@ -190,7 +194,7 @@ impl Settings {
         let endpoint = destination.endpoint_mut();
         let (fixed, is_signed) = (endpoint.headers.clone(), endpoint.signing.is_some());
         self.headers.add_to(&mut endpoint.headers, |name| {
-            let is_of_signature = name == "authorization" || name.starts_with("x-amz-");
+            let is_of_signature = OF_SIGNATURES.contains(&name);
             let is_fixed = fixed.contains_key(name) && !(has_own_type && name == "content-type");
             name == "user-agent"
                 || of_requests.contains(&name)

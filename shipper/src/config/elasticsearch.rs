@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::auth::{ApiKey, Basic};
 use super::names::Templates;
 use super::schema::{FieldError, by_type, check_text, size};
+use super::signing::OfHost;
 use super::url::HttpUrl;
 use crate::aws::Service;
 use crate::destination::elasticsearch::{Access, Elasticsearch, Ids, MAX_REQUEST_BYTES};
@@ -142,14 +143,11 @@ fn signing(
     service: Option<AwsService>,
     region: Option<&str>,
 ) -> Result<Signing, FieldError> {
-    let host: Vec<&str> = url.host_str().unwrap_or_default().split('.').collect();
-    // `amazonaws.com`, and in other partitions `amazonaws.com.cn` and others.
-    let suffix = host.iter().rposition(|label| *label == "amazonaws").unwrap_or(host.len());
-    let (of_host, region_of_host) = match (&host[..suffix], &host[..]) {
-        ([.., region, "aoss"], _) => (Some(AwsService::Aoss), Some(*region)),
-        ([.., region, "es"], _) => (Some(AwsService::Es), Some(*region)),
-        (_, [.., "aos", region, "on", "aws"]) => (Some(AwsService::Es), Some(*region)),
-        _ => (None, None),
+    let host = OfHost::in_url(url);
+    let of_host = match host.service {
+        Some("es") => Some(AwsService::Es),
+        Some("aoss") => Some(AwsService::Aoss),
+        _ => None,
     };
     let service = match service.or(of_host) {
         Some(AwsService::Es) => Service::OpenSearch,
@@ -162,7 +160,8 @@ fn signing(
             ));
         }
     };
-    Ok(Signing { service, region: region.or(region_of_host).map(str::to_owned) })
+    let region = region.or(host.region).map(str::to_owned);
+    Ok(Signing { service: service.name().into(), region })
 }
 
 #[cfg(test)]
@@ -248,27 +247,27 @@ mod tests {
             let config = config(&fields).unwrap_or_else(|error| panic!("{error}"));
             let endpoint = config.destinations["search"].destination.endpoint();
             let signing = endpoint.signing.clone().unwrap();
-            (signing.service.name(), signing.region)
+            (signing.service.into_owned(), signing.region)
         };
         let region = Some("eu-west-1".to_owned());
         assert_eq!(
             signing("https://vpc-logs-x.eu-west-1.es.amazonaws.com", r#"{"type":"aws"}"#),
-            ("es", region.clone())
+            ("es".to_owned(), region.clone())
         );
         assert_eq!(
             signing("https://abc.eu-west-1.aoss.amazonaws.com", r#"{"type":"aws"}"#),
-            ("aoss", region.clone())
+            ("aoss".to_owned(), region.clone())
         );
         assert_eq!(
             signing("https://a.cn-north-1.es.amazonaws.com.cn", r#"{"type":"aws"}"#),
-            ("es", Some("cn-north-1".to_owned()))
+            ("es".to_owned(), Some("cn-north-1".to_owned()))
         );
         assert_eq!(
             signing("https://a.aos.eu-west-1.on.aws", r#"{"type":"aws"}"#),
-            ("es", region.clone())
+            ("es".to_owned(), region.clone())
         );
         let named = r#"{"type":"aws","service":"es","region":"eu-west-1"}"#;
-        assert_eq!(signing("https://search.example", named), ("es", region));
+        assert_eq!(signing("https://search.example", named), ("es".to_owned(), region));
         check(
             r#""url":"https://search.example","index":"logs","auth":{"type":"aws"}"#,
             "auth.service: is missing and cannot be derived from the host name: set \"es\" for \

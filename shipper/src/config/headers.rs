@@ -6,7 +6,6 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
-use super::auth::Auth;
 use super::schema::{FieldError, like_or_arn, names_like, never};
 use crate::secret::Secret;
 
@@ -78,13 +77,8 @@ impl Headers {
     }
 }
 
-/// The header for `auth`.
-pub(super) fn authorization(auth: Option<&Auth>) -> Result<HeaderMap, FieldError> {
-    let mut headers = HeaderMap::new();
-    if let Some(auth) = auth {
-        let mut authorization = auth.header()?;
-        authorization.set_sensitive(true);
-        headers.insert(AUTHORIZATION, authorization);
-    }
-    Ok(headers)
+/// Headers with these credentials.
+pub(super) fn authorization(mut value: HeaderValue) -> HeaderMap {
+    value.set_sensitive(true);
+    HeaderMap::from_iter([(AUTHORIZATION, value)])
 }

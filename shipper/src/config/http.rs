@@ -4,9 +4,8 @@ use reqwest::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::auth::Auth;
-use super::headers::authorization;
 use super::schema::{FieldError, size, within};
+use super::signing::Auth;
 use super::url::HttpUrlWithQuery;
 use crate::destination::http::{self, DEFAULT_RECORD_BYTES, DEFAULT_REQUEST_BYTES, Http};
 use crate::destination::{Destination, Encoding, Limits};
@@ -72,7 +71,7 @@ impl Settings {
             Compression::Gzip => Encoding::Gzip,
             Compression::None => Encoding::Identity,
         };
-        let headers = authorization(self.auth.as_ref())?;
+        let (headers, signing) = Auth::of(self.auth.as_ref(), &url)?;
         let most = self.max_request_bytes;
         let max_record_bytes =
             within("max_record_bytes", max_record_bytes, 5_000..=most, DEFAULT_RECORD_BYTES)?;
@@ -80,7 +79,9 @@ impl Settings {
             max_request_records: self.max_request_records,
             ..Limits::of_bytes(self.max_request_bytes, max_record_bytes)
         };
-        Ok(Box::new(Http::new(method, url, headers, format, encoding, limits)))
+        let mut http = Http::new(method, url, headers, format, encoding, limits);
+        http.endpoint_mut().signing = signing;
+        Ok(Box::new(http))
     }
 }
 

@@ -30,6 +30,7 @@ mod routes;
 mod s3;
 pub(crate) mod schema;
 mod sending;
+mod signing;
 mod source;
 mod splunk_hec;
 mod sumologic;

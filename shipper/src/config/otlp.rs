@@ -3,9 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::auth::Auth;
-use super::headers::authorization;
 use super::schema::{FieldError, size};
+use super::signing::Auth;
 use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::otlp::{MAX_REQUEST_BYTES, Otlp};
@@ -22,8 +21,11 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
-        let headers = authorization(self.auth.as_ref())?;
-        Ok(Box::new(Otlp::new(self.url.0, headers, self.max_request_bytes)))
+        let HttpUrl(url) = self.url;
+        let (headers, signing) = Auth::of(self.auth.as_ref(), &url)?;
+        let mut otlp = Otlp::new(url, headers, self.max_request_bytes);
+        otlp.endpoint_mut().signing = signing;
+        Ok(Box::new(otlp))
     }
 }
 

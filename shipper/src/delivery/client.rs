@@ -210,7 +210,7 @@ impl Client {
 
     fn sign(&self, signing: &Signing, request: &mut reqwest::Request) -> Result<(), Fault> {
         let region = signing.region.as_deref();
-        sign(self.environment(), signing.service, region, request).map_err(|_| Fault::NotSigned)
+        sign(self.environment(), &signing.service, region, request).map_err(|_| Fault::NotSigned)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::fault::Fault;
-use crate::aws::AwsError;
+use crate::aws::reports_expired_credentials;
 use crate::destination::{Endpoint, Request, Response};
 
 /// Sends a request within `timeout`. If the service reports fetched credentials as expired, the
@@ -15,9 +15,9 @@ pub(super) async fn send(
     request: Request,
     timeout: Duration,
 ) -> Result<Response, Fault> {
-    let Some(signing) = &endpoint.signing else {
+    if endpoint.signing.is_none() {
         return client.send(endpoint, request, timeout).await;
-    };
+    }
     let begun = Instant::now();
     let time_left = || timeout.saturating_sub(begun.elapsed());
     let environment = client.environment();
@@ -28,8 +28,8 @@ pub(super) async fn send(
     let Some(again) = again else {
         return Ok(response);
     };
-    let is_expired = matches!(response.status, 400..=403)
-        && AwsError::rejected(signing.service, response.status, &response.body).is_expired();
+    let is_expired =
+        matches!(response.status, 400..=403) && reports_expired_credentials(&response.body);
     if !is_expired || !environment.discard_credentials(generation) {
         return Ok(response);
     }

@@ -48,7 +48,8 @@ impl Firehose {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
         headers.insert(TARGET, HeaderValue::from_static("Firehose_20150804.PutRecordBatch"));
-        let signing = Signing { service: Service::Firehose, region: Some(region.to_owned()) };
+        let signing =
+            Signing { service: Service::Firehose.name().into(), region: Some(region.to_owned()) };
         let endpoint = Endpoint { signing: Some(signing), ..Endpoint::post(url, headers) };
         Self { endpoint, stream: stream.to_owned(), per_record }
     }

@@ -65,7 +65,8 @@ impl Kinesis {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
         headers.insert(TARGET, HeaderValue::from_static("Kinesis_20131202.PutRecords"));
-        let signing = Signing { service: Service::Kinesis, region: Some(region.to_owned()) };
+        let signing =
+            Signing { service: Service::Kinesis.name().into(), region: Some(region.to_owned()) };
         let endpoint = Endpoint { signing: Some(signing), ..Endpoint::post(url, headers) };
         Self { endpoint, arn: arn.to_owned(), partition, partition_key, per_record }
     }

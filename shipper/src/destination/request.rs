@@ -1,13 +1,12 @@
 //! Requests to destinations.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::cookie::Jar;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
-
-use crate::aws::Service;
 
 /// The endpoint of a destination. Headers with secrets are marked as sensitive; the URL must not be
 /// shown either, because some destinations have the token in it.
@@ -51,8 +50,8 @@ impl Endpoint {
 /// The service to sign requests for, with the credentials of the function's role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signing {
-    /// The service.
-    pub service: Service,
+    /// The signing name of the service.
+    pub service: Cow<'static, str>,
     /// Its region, unless it is the function's.
     pub region: Option<String>,
 }

@@ -37,7 +37,8 @@ impl S3 {
     ) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-        let signing = Signing { service: Service::S3, region: region.map(str::to_owned) };
+        let signing =
+            Signing { service: Service::S3.name().into(), region: region.map(str::to_owned) };
         let endpoint = Endpoint {
             method: Method::PUT,
             signing: Some(signing),

@@ -46,6 +46,7 @@ mod role;
 mod routes;
 mod schema;
 mod secrets;
+mod signed;
 mod splunk_hec_responses;
 mod start;
 mod stream;

@@ -20,7 +20,7 @@ mod splunk_hec;
 mod sumologic;
 mod victorialogs;
 
-pub(crate) use aws::ensure_checksum;
+pub(crate) use aws::{ensure_checksum, ensure_signed};
 pub(crate) use http::Http;
 pub(crate) use splunk_hec::SplunkHec;
 
