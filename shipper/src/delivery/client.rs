@@ -13,6 +13,8 @@ use reqwest::{StatusCode, Url, redirect};
 use rustls::ClientConfig;
 
 use super::body_probe::BodyProbe;
+use super::certificate_alert;
+use super::certificate_request::CertificateRequest;
 use super::fault::Fault;
 use super::root_certificates;
 use crate::aws::{Environment, has_corrected_clock, sign};
@@ -40,16 +42,21 @@ pub struct Client {
 /// The state that all clones of a client share.
 struct Shared {
     tls: OnceLock<ClientConfig>,
-    /// The connections to each server, by origin.
-    connections: Mutex<BTreeMap<String, Connections>>,
+    connections: Mutex<BTreeMap<ConnectionKey, Connections>>,
     /// A clock that advances while the sandbox is frozen, unlike that of the connection pool.
     clock: fn() -> SystemTime,
 }
+
+/// An origin, and the address of the TLS settings of a destination that has its own.
+type ConnectionKey = (String, Option<usize>);
 
 /// The connections to a server.
 struct Connections {
     http: reqwest::Client,
     last_used: SystemTime,
+    /// Keeps the address in the key from being reused.
+    _tls: Option<Arc<ClientConfig>>,
+    certificate_request: Arc<CertificateRequest>,
 }
 
 impl Default for Client {
@@ -109,13 +116,14 @@ impl Client {
             self.sign(signing, &mut request)?;
         }
         let max_response_bytes = endpoint.max_response_bytes;
-        let mut result = self.execute(request, timeout, max_response_bytes).await?;
+        let tls = endpoint.tls.as_ref();
+        let mut result = self.execute_with(tls, request, timeout, max_response_bytes).await?;
         if let (Some(signing), Some(mut retry)) = (&endpoint.signing, retry)
             && has_corrected_clock(result.0, &result.1, &result.2)
         {
             self.sign(signing, &mut retry)?;
             let timeout = timeout.saturating_sub(begun.elapsed());
-            result = self.execute(retry, timeout, max_response_bytes).await?;
+            result = self.execute_with(tls, retry, timeout, max_response_bytes).await?;
         }
         let (status, headers, body) = result;
         if let Some(jar) = cookies {
@@ -129,6 +137,17 @@ impl Client {
     /// Sends a request and reads the response, up to a size limit, within `timeout`.
     pub async fn execute(
         &self,
+        request: reqwest::Request,
+        timeout: Duration,
+        max_response_bytes: usize,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), Fault> {
+        self.execute_with(None, request, timeout, max_response_bytes).await
+    }
+
+    /// Like [`Client::execute`], with TLS settings other than the client's.
+    async fn execute_with(
+        &self,
+        tls: Option<&Arc<ClientConfig>>,
         mut request: reqwest::Request,
         timeout: Duration,
         max_response_bytes: usize,
@@ -138,15 +157,23 @@ impl Client {
         // unwrapped, so that HTTP/2 can resend it.
         let watch =
             (timeout <= CONNECT_TIMEOUT).then(|| BodyProbe::over_body(&mut request)).flatten();
-        let url = request.url().clone();
-        let mut response =
-            self.http(&url)?.execute(request).await.map_err(|error| match fault(&error) {
-                // The timeout ended before there was a connection.
-                Fault::Timeout if watch.is_some_and(|watch| !watch.is_under_way()) => {
-                    Fault::NotConnected
-                }
-                fault => fault,
-            })?;
+        let key = connection_key(request.url(), tls);
+        let (http, certificate_request) = self.http(&key, tls)?;
+        let mut response = http.execute(request).await.map_err(|error| match fault(&error) {
+            _ if certificate_alert::is_reason_for(&error) => match has_client_certificate(tls) {
+                true => Fault::ClientCertificateRejected,
+                false => Fault::ClientCertificateRequired,
+            },
+            // The timeout ended before there was a connection.
+            Fault::Timeout if watch.is_some_and(|watch| !watch.is_under_way()) => {
+                Fault::NotConnected
+            }
+            Fault::Broken if certificate_request.may_be_reason() => {
+                Fault::BrokenWithoutClientCertificate
+            }
+            fault => fault,
+        })?;
+        certificate_request.on_response();
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = BytesMut::new();
         loop {
@@ -162,7 +189,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        if let Some(used) = self.connections().get_mut(&origin(&url)) {
+        if let Some(used) = self.connections().get_mut(&key) {
             used.last_used = (self.shared.clock)();
         }
         Ok((status, headers, body.freeze()))
@@ -170,35 +197,56 @@ impl Client {
 
     /// The client for a server: with the existing connections, unless they were idle for so long
     /// that the server may have closed them.
-    fn http(&self, url: &Url) -> Result<reqwest::Client, Fault> {
+    fn http(
+        &self,
+        key: &ConnectionKey,
+        tls: Option<&Arc<ClientConfig>>,
+    ) -> Result<(reqwest::Client, Arc<CertificateRequest>), Fault> {
         let now = (self.shared.clock)();
         let mut connections = self.connections();
-        if let Some(used) = connections.get_mut(&origin(url))
-            && now.duration_since(used.last_used).is_ok_and(|idle| idle < IDLE)
-        {
-            used.last_used = now;
-            return Ok(used.http.clone());
+        let mut certificate_request = Arc::default();
+        if let Some(used) = connections.get_mut(key) {
+            // The same for all connections, because a TLS session is resumed only with it.
+            certificate_request = Arc::clone(&used.certificate_request);
+            if now.duration_since(used.last_used).is_ok_and(|idle| idle < IDLE) {
+                used.last_used = now;
+                return Ok((used.http.clone(), certificate_request));
+            }
         }
-        let http = self.set_up()?;
-        connections.insert(origin(url), Connections { http: http.clone(), last_used: now });
-        Ok(http)
+        let http = self.set_up(tls, &certificate_request)?;
+        let used = Connections {
+            http: http.clone(),
+            last_used: now,
+            _tls: tls.cloned(),
+            certificate_request: Arc::clone(&certificate_request),
+        };
+        connections.insert(key.clone(), used);
+        Ok((http, certificate_request))
     }
 
-    fn connections(&self) -> MutexGuard<'_, BTreeMap<String, Connections>> {
+    fn connections(&self) -> MutexGuard<'_, BTreeMap<ConnectionKey, Connections>> {
         self.shared.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets up HTTP with this process's environment; opens no connection.
-    fn set_up(&self) -> Result<reqwest::Client, Fault> {
-        let tls = match self.shared.tls.get() {
-            Some(tls) => tls,
-            None => {
+    fn set_up(
+        &self,
+        own: Option<&Arc<ClientConfig>>,
+        certificate_request: &Arc<CertificateRequest>,
+    ) -> Result<reqwest::Client, Fault> {
+        let mut tls = match (own, self.shared.tls.get()) {
+            (Some(own), _) => ClientConfig::clone(own),
+            (None, Some(tls)) => tls.clone(),
+            (None, None) => {
                 let tls = root_certificates::tls().map_err(|_| Fault::TlsFailed)?;
-                self.shared.tls.get_or_init(|| tls)
+                self.shared.tls.get_or_init(|| tls).clone()
             }
         };
+        if !has_client_certificate(own) {
+            tls.client_auth_cert_resolver = Arc::clone(certificate_request) as _;
+        }
         reqwest::Client::builder()
-            .tls_backend_preconfigured(tls.clone())
+            .tls_backend_preconfigured(tls)
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE)
             // A redirected POST may become a GET, whose 200 does not mean delivery.
@@ -214,9 +262,12 @@ impl Client {
     }
 }
 
-/// The origin of a URL: scheme, host and port.
-fn origin(url: &Url) -> String {
-    url.origin().ascii_serialization()
+fn connection_key(url: &Url, tls: Option<&Arc<ClientConfig>>) -> ConnectionKey {
+    (url.origin().ascii_serialization(), tls.map(|tls| Arc::as_ptr(tls).addr()))
+}
+
+fn has_client_certificate(tls: Option<&Arc<ClientConfig>>) -> bool {
+    tls.is_some_and(|tls| tls.client_auth_cert_resolver.has_certs())
 }
 
 /// The header value of an encoding.

@@ -11,6 +11,12 @@ pub enum Fault {
     ConnectionRefused,
     /// TLS failed: the certificate is not trusted, or only one side uses TLS.
     TlsFailed,
+    /// The server requires a client certificate, and there is none. It accepted nothing.
+    ClientCertificateRequired,
+    /// The connection broke, perhaps because the server requires a client certificate.
+    BrokenWithoutClientCertificate,
+    /// The server rejected the client certificate. It accepted nothing.
+    ClientCertificateRejected,
     /// There are no credentials to sign with, so nothing was sent.
     NotSigned,
     /// The request timed out.
@@ -28,6 +34,10 @@ impl Fault {
             Self::NotConnected => ReasonCode::new("not_connected"),
             Self::ConnectionRefused => ReasonCode::new("connection_refused"),
             Self::TlsFailed => ReasonCode::new("tls_failed"),
+            Self::ClientCertificateRequired | Self::BrokenWithoutClientCertificate => {
+                ReasonCode::new("client_certificate_required")
+            }
+            Self::ClientCertificateRejected => ReasonCode::new("client_certificate_rejected"),
             Self::NotSigned => ReasonCode::new("not_signed"),
             Self::Timeout => ReasonCode::new("timeout"),
             Self::Broken => ReasonCode::new("connection_broken"),
@@ -38,10 +48,15 @@ impl Fault {
     /// Whether the request may have been processed.
     pub fn ambiguity(self) -> Ambiguity {
         match self {
-            Self::NotConnected | Self::ConnectionRefused | Self::TlsFailed | Self::NotSigned => {
-                Ambiguity::NothingAccepted
+            Self::NotConnected
+            | Self::ConnectionRefused
+            | Self::TlsFailed
+            | Self::ClientCertificateRequired
+            | Self::ClientCertificateRejected
+            | Self::NotSigned => Ambiguity::NothingAccepted,
+            Self::Timeout | Self::Broken | Self::BrokenWithoutClientCertificate | Self::NotHttp => {
+                Ambiguity::Unclear
             }
-            Self::Timeout | Self::Broken | Self::NotHttp => Ambiguity::Unclear,
         }
     }
 }

@@ -9,6 +9,8 @@ mod batch;
 mod body;
 mod body_probe;
 mod breaker;
+mod certificate_alert;
+mod certificate_request;
 pub mod client;
 mod compress;
 mod concurrency_limit;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use reqwest::cookie::Jar;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
+use rustls::ClientConfig;
 
 /// The endpoint of a destination. Headers with secrets are marked as sensitive; the URL must not be
 /// shown either, because some destinations have the token in it.
@@ -22,6 +23,8 @@ pub struct Endpoint {
     pub headers: HeaderMap,
     /// The maximum size of a response. A longer one counts as an incomplete response.
     pub max_response_bytes: usize,
+    /// TLS settings, if they are not the usual ones.
+    pub tls: Option<Arc<ClientConfig>>,
     /// How requests are signed, if they are.
     pub signing: Option<Signing>,
     /// The cookies of a destination behind a load balancer that uses them for sticky sessions.
@@ -41,6 +44,7 @@ impl Endpoint {
             query: Vec::new(),
             headers,
             max_response_bytes: Self::MAX_RESPONSE_BYTES,
+            tls: None,
             signing: None,
             cookies: None,
         }

@@ -209,6 +209,8 @@ impl ReasonCode {
                 | "token_refused"
                 // Sumo Logic, for a URL that is no longer valid.
                 | "source_not_found"
+                // The certificate may have been renewed.
+                | "client_certificate_rejected"
         )
     }
 
@@ -226,7 +228,9 @@ pub(super) const UNREADABLE_RESPONSE: BatchOutcome =
     BatchOutcome::Retry(ReasonCode::new("unreadable_response"), Ambiguity::Unclear);
 
 /// The default classification of a response. The request as a whole was not accepted; a gateway's
-/// 500, 502 and 504 leave open whether the server behind it processed the request.
+/// 500, 502 and 504 leave open whether the server behind it processed the request. nginx reports
+/// its errors 495 and 496, about client certificates, as 400
+/// (<https://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors>).
 pub(super) fn classify_status(response: &Response) -> BatchOutcome {
     let status = response.status;
     let reason = ReasonCode::from_status(status);
@@ -234,6 +238,12 @@ pub(super) fn classify_status(response: &Response) -> BatchOutcome {
         413 => BatchOutcome::TooLarge,
         400 | 500 if calls_it_too_large(&response.body) => BatchOutcome::TooLarge,
         400 if speaks_tls(&response.body) => BatchOutcome::Stop(ReasonCode::new("tls_required")),
+        400 if says(&response.body, "400 No required SSL certificate was sent") => {
+            BatchOutcome::Stop(ReasonCode::new("client_certificate_required"))
+        }
+        400 if says(&response.body, "400 The SSL certificate error") => {
+            BatchOutcome::Stop(ReasonCode::new("client_certificate_rejected"))
+        }
         400 => BatchOutcome::Split(reason),
         501 => BatchOutcome::Stop(reason),
         408 | 429 | 500..=599 => BatchOutcome::Retry(reason, Ambiguity::after(status)),
@@ -303,6 +313,19 @@ mod tests {
             let body = Bytes::from(body);
             let batch_outcome = classify_status(&Response { status: 400, retry_after: None, body });
             assert_eq!(batch_outcome, BatchOutcome::Stop(ReasonCode::new("tls_required")));
+        }
+    }
+
+    /// The pages of nginx, in `src/http/ngx_http_special_response.c`.
+    #[test]
+    fn a_gateway_that_rejects_the_client_certificate_is_distinguished_too() {
+        for (title, expected) in [
+            ("400 No required SSL certificate was sent", "client_certificate_required"),
+            ("400 The SSL certificate error", "client_certificate_rejected"),
+        ] {
+            let body = Bytes::from(format!("<html><head><title>{title}</title></head></html>"));
+            let batch_outcome = classify_status(&Response { status: 400, retry_after: None, body });
+            assert_eq!(batch_outcome, BatchOutcome::Stop(ReasonCode::new(expected)));
         }
     }
 

@@ -23,6 +23,7 @@ mod alarms;
 mod aws;
 mod bulk_responses;
 mod chaos;
+mod client_certificates;
 mod config_sources;
 mod connect;
 mod container_credentials;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -16,9 +17,9 @@ use crate::http::Response;
 use crate::lambda::Lambda;
 use crate::settled::settled;
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
@@ -31,9 +32,7 @@ pub(crate) fn untrusted() -> ServerConfig {
 
 /// A server with a certificate for `name`, issued by `authority`.
 fn server(authority: &Authority, name: &str) -> ServerConfig {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new([name.to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, authority).unwrap();
+    let (certificate, key) = issued_by(authority, name);
     ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -45,8 +44,38 @@ fn server(authority: &Authority, name: &str) -> ServerConfig {
         .unwrap()
 }
 
+/// A server with a certificate issued by `authority`, which requires one of that authority from
+/// clients.
+pub(crate) fn demanding(
+    authority: &Authority,
+    version: &'static SupportedProtocolVersion,
+) -> ServerConfig {
+    let (certificate, key) = issued_by(authority, "127.0.0.1");
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap()
+}
+
+/// A certificate for `name` with its key.
+pub(crate) fn issued_by(authority: &Authority, name: &str) -> (Certificate, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new([name.to_owned()]).unwrap();
+    (params.signed_by(&key, authority).unwrap(), key)
+}
+
 /// The function on a system that trusts only `authority`.
-fn lambda(bulk: &Bulk, authority: &Authority) -> (Lambda, TempDir) {
+pub(crate) fn lambda(bulk: &Bulk, authority: &Authority) -> (Lambda, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, authority.pem()).unwrap();
