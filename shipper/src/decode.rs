@@ -5,7 +5,9 @@
 
 mod buffer_pool;
 mod delivery;
+mod extracted_fields;
 mod fast_path;
+mod text;
 
 use std::io::Read;
 
@@ -15,7 +17,9 @@ use libdeflater::{Crc, Decompressor};
 use memchr::memmem;
 
 pub(crate) use buffer_pool::BufferPool;
-pub use delivery::{Delivery, EventTime, LogEvent, MessageType, Text};
+pub use delivery::{Delivery, EventTime, LogEvent, MessageType};
+pub use extracted_fields::{Extracted, ExtractedFields};
+pub use text::Text;
 
 use crate::destination::ReasonCode;
 

@@ -8,7 +8,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use crate::record::{Extent, Piece};
 
 /// 128 bits of XXH3 over account, log group, log stream, event id and part. The specification of
-/// XXH3 fixes its result.
+/// XXH3 fixes its result. Account and log group are those of the delivery, which do not depend on
+/// the fields that a filter adds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DocumentId(u128);
 
@@ -23,7 +24,8 @@ impl DocumentId {
         };
         let log_sources = log_source.shared_fields.key.get_or_init(|| {
             let mut text = Vec::new();
-            for name in [log_source.owner, log_source.group, log_source.stream] {
+            let [owner, group] = log_source.delivered_by;
+            for name in [owner, group, log_source.stream] {
                 // The length prefix separates the strings unambiguously.
                 text.extend_from_slice(&(name.len() as u64).to_le_bytes());
                 text.extend_from_slice(name.as_bytes());
@@ -120,6 +122,17 @@ mod tests {
             key("123456789012", "/aws/lambda/f", "s", "1", Extent::Whole),
             "1b375c42affea5f847f4823176d679b9"
         );
+    }
+
+    #[test]
+    fn a_centralized_log_event_has_the_id_of_its_delivery() {
+        let plain = LogSource::new("123456789012", "/central", "s");
+        let named = LogSource::new("210987654321", "/aws/lambda/f", "s")
+            .delivered_by("123456789012", "/central");
+        let [plain, named] = [&plain, &named].map(|log_source| {
+            DocumentId::of(&Piece::whole(&Record::of(log_source, ""))).to_string()
+        });
+        assert_eq!(plain, named);
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod invocation;
 pub mod line;
 pub mod log_source;
 pub mod log_source_value;
+pub mod log_sources;
 pub mod metrics;
 pub mod processing;
 pub mod record;

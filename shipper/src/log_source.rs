@@ -1,24 +1,28 @@
-//! The source of a log event: account, log group, log stream, and the function.
+//! The source of a log event: account, region, log group, log stream, and the function.
 
 use std::collections::BTreeMap;
 
+use crate::aws::partition;
 use crate::destination::SharedFields;
 
-/// What all records of one event share.
+/// What all records of one source in an event share.
 #[derive(Debug)]
 pub struct LogSource<'a> {
     /// The account that owns the log group.
     pub owner: &'a str,
+    /// The region of the log group, if it is known.
+    pub region: Option<&'a str>,
     /// The log group's name.
     pub group: &'a str,
     /// The log stream's name.
     pub stream: &'a str,
+    /// The account and log group that delivered the log events. They differ from the source of
+    /// centralized logs, and are in every delivery, whatever fields its filter adds.
+    pub delivered_by: [&'a str; 2],
     /// The function that wrote the log events, if the names contain it.
     pub function: Option<&'a str>,
     /// The function's version, if the log stream's name contains it.
     pub version: Option<&'a str>,
-    /// The region, if it is known.
-    pub region: Option<&'a str>,
     /// The tags of the log group and its function, if they are known.
     pub tags: Option<&'a BTreeMap<String, String>>,
     /// The encoded form of the shared fields.
@@ -37,11 +41,12 @@ impl<'a> LogSource<'a> {
         let (in_stream, version) = function_and_version(stream);
         Self {
             owner,
+            region: None,
             group,
             stream,
+            delivered_by: [owner, group],
             function: in_stream.or_else(|| function_of_group(group)),
             version,
-            region: None,
             tags: None,
             shared_fields: SharedFields::default(),
             event: 0,
@@ -56,6 +61,25 @@ impl<'a> LogSource<'a> {
     /// The value of a tag.
     pub fn tag(&self, key: &str) -> Option<&'a str> {
         self.tags.and_then(|tags| tags.get(key)).map(String::as_str)
+    }
+
+    /// The same log source in a region.
+    pub fn in_region(self, region: Option<&'a str>) -> Self {
+        Self { region, ..self }
+    }
+
+    /// The same log source, whose log events another account and log group delivered.
+    pub fn delivered_by(self, owner: &'a str, group: &'a str) -> Self {
+        Self { delivered_by: [owner, group], ..self }
+    }
+
+    /// The ARN of the log group, if the region is known.
+    ///
+    /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>
+    pub fn group_arn(&self) -> Option<String> {
+        let (region, owner, group) = (self.region?, self.owner, self.group);
+        let partition = partition(region);
+        Some(format!("arn:{partition}:logs:{region}:{owner}:log-group:{group}"))
     }
 
     /// The same log source with the index of its event.
@@ -143,6 +167,21 @@ mod tests {
             Some("orders"),
             Some("$LATEST"),
         );
+    }
+
+    #[test]
+    fn the_arn_of_a_log_group_is_of_its_partition() {
+        for (region, expected) in [
+            (Some("eu-west-1"), Some("arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/web")),
+            (
+                Some("cn-north-1"),
+                Some("arn:aws-cn:logs:cn-north-1:123456789012:log-group:/ecs/web"),
+            ),
+            (None, None),
+        ] {
+            let log_source = LogSource::new("123456789012", "/ecs/web", "s").in_region(region);
+            assert_eq!(log_source.group_arn().as_deref(), expected);
+        }
     }
 
     #[test]

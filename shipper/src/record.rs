@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use crate::decode::LogEvent;
+use crate::decode::{Extracted, LogEvent};
 use crate::line::Line;
 use crate::log_source::LogSource;
 use crate::routing::Names;
@@ -21,6 +21,8 @@ pub struct Record<'a> {
     pub message: &'a str,
     /// The escaped message, if it was read from JSON.
     pub escaped: Option<&'a str>,
+    /// The fields that CloudWatch Logs added.
+    pub extracted: Extracted<'a>,
     /// The parsed message.
     pub line: Line<'a>,
     /// Its route and names at the destination that it is sent to.
@@ -37,6 +39,7 @@ impl<'a> Record<'a> {
             time: event.timestamp.system_time(),
             message,
             escaped: event.escaped,
+            extracted: Extracted::All(&event.extracted),
             line: Line::parse(message),
             names: Names::none(),
         }
@@ -46,7 +49,8 @@ impl<'a> Record<'a> {
     #[cfg(test)]
     pub(crate) fn of(log_source: &'a LogSource<'a>, message: &'a str) -> Self {
         let (id, time, line) = ("1", SystemTime::UNIX_EPOCH, Line::parse(message));
-        Self { log_source, id, time, message, escaped: None, line, names: Names::none() }
+        let (extracted, names) = (Extracted::NONE, Names::none());
+        Self { log_source, id, time, message, escaped: None, extracted, line, names }
     }
 
     /// When it was written, in milliseconds since 1970.

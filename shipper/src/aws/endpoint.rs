@@ -89,6 +89,11 @@ fn host(service: Service, region: &str, fips: Switch, dual_stack: Switch) -> Opt
     Some(format!("{name}{fips}{dual_stack}.{region}.{suffix}"))
 }
 
+/// The name of a region's partition.
+pub(crate) fn partition(region: &str) -> &'static str {
+    Partition::of(region).name
+}
+
 /// What the regions of a partition share.
 struct Partition {
     name: &'static str,

@@ -20,6 +20,7 @@ mod signed_requests;
 pub(crate) use client::parse_response;
 pub use client::{Aws, Response};
 pub use endpoint::address;
+pub(crate) use endpoint::partition;
 pub use environment::Environment;
 pub(crate) use error::is_throttling;
 pub use error::{AwsError, Problem};

@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use simdutf8::basic::from_utf8;
 
 use super::buffer_pool;
-use super::delivery::{Delivery, EventTime, LogEvent, MessageType, Text};
+use super::delivery::{Delivery, EventTime, LogEvent, MessageType};
+use super::extracted_fields::ExtractedFields;
+use super::text::Text;
 use crate::escape::{BLOCK, is_special, plain, specials};
 use crate::fast_path::{once, plain_text};
 
@@ -89,8 +91,20 @@ impl<'a> Reader<'a> {
             let start = self.place();
             let message = Text(self.string()?);
             let escaped = self.whole.get(start..self.place() - b"\"".len());
+            let extracted = match self.take(b",\"extractedFields\":{") {
+                Some(()) => self.extracted_fields()?,
+                None => ExtractedFields::default(),
+            };
             self.take(b"}")?;
-            log_events.push(LogEvent { id, timestamp, message, escaped, route: None, names: None });
+            log_events.push(LogEvent {
+                id,
+                timestamp,
+                message,
+                extracted,
+                escaped,
+                route: None,
+                names: None,
+            });
             match self.rest.split_first()? {
                 (b',', rest) => self.rest = rest,
                 (b']', rest) => {
@@ -100,6 +114,20 @@ impl<'a> Reader<'a> {
                 _ => return None,
             }
         }
+    }
+
+    /// Fields with strings as values, after the opening brace.
+    fn extracted_fields(&mut self) -> Option<ExtractedFields<'a>> {
+        let mut fields = ExtractedFields::default();
+        let mut before: &[u8] = b"\"";
+        while self.take(before).is_some() {
+            before = b",\"";
+            let name = Cow::Borrowed(self.plain_string()?);
+            self.take(b":\"")?;
+            fields.0.push((name, self.string()?));
+        }
+        self.take(b"}")?;
+        Some(fields)
     }
 
     /// Skips an array of strings.
@@ -316,6 +344,14 @@ mod tests {
         check_fast(&event(fields, &[log_event; 3].join(",")));
         check_fast(&event(",\"policyLevel\":\"ACCOUNT_LEVEL_POLICY\"", log_event));
         check_fast(&event("", ""));
+        for fields in
+            ["", r#""@aws.account":"1","@source.log":"/a","1":"a\tb""#, r#""a":"1","a":"2""#]
+        {
+            let log_event = format!(
+                r#"{{"id":"1","timestamp":1,"message":"","extractedFields":{{{fields}}}}}"#
+            );
+            check_fast(&event("", &[log_event.as_str(); 2].join(",")));
+        }
         check_fast(
             r#"{"owner":"CloudwatchLogs","subscriptionFilters":[],"messageType":"CONTROL_MESSAGE"}"#,
         );
@@ -330,7 +366,12 @@ mod tests {
             (",\"owner\":\"a\\u0062\"", good),
             (",\"owner\":\"1\",\"owner\":\"2\"", good),
             (",\"messageType\":\"DATA_MESSAGE\"", good),
-            ("", r#"{"id":"1","timestamp":1,"message":"","extractedFields":{}}"#),
+            ("", r#"{"id":"1","timestamp":1,"message":"","extractedFields":null}"#),
+            ("", r#"{"id":"1","timestamp":1,"message":"","extractedFields":{"a":5}}"#),
+            ("", r#"{"id":"1","timestamp":1,"message":"","extractedFields":{"a\u0062":""}}"#),
+            ("", r#"{"id":"1","timestamp":1,"message":"","extractedFields":{,"a":""}}"#),
+            ("", r#"{"id":"1","timestamp":1,"message":"","extractedFields":{"a":"",}}"#),
+            ("", r#"{"id":"1","timestamp":1,"message":"","other":{}}"#),
             ("", r#"{"timestamp":1,"id":"1","message":""}"#),
             ("", r#"{"id":"1", "timestamp":1,"message":""}"#),
             ("", r#"{"id":"1","timestamp":01,"message":""}"#),

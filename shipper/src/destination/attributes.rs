@@ -54,6 +54,9 @@ pub(super) fn of_log_source<'v>(
     mut visit: impl FnMut(&'static Name, &'v str),
 ) {
     visit(name!("cloud.account.id"), log_source.owner);
+    if let Some(region) = log_source.region {
+        visit(name!("cloud.region"), region);
+    }
     visit(name!("aws.cloudwatch.log_group"), log_source.group);
     visit(name!("aws.cloudwatch.log_stream"), log_source.stream);
     if let Some(function) = log_source.function {
@@ -100,6 +103,19 @@ pub(super) fn json_of_piece(piece: &Piece<'_>, body: &mut Vec<u8>) {
             Value::Number(number) => json::number(number, body),
         }
     });
+    of_extracted(piece, |name, text| {
+        body.push(b',');
+        json::string(name, body);
+        body.push(b':');
+        json::string(text, body);
+    });
+}
+
+/// The attributes for the fields that the filter pattern extracted.
+pub(super) fn of_extracted(piece: &Piece<'_>, mut visit: impl FnMut(&str, &str)) {
+    for (name, text) in piece.record.extracted.of_pattern() {
+        visit(&format!("aws.cloudwatch.extracted_fields.{name}"), text);
+    }
 }
 
 /// The attributes of a record.
@@ -173,6 +189,7 @@ mod tests {
     use serde_json::Value as Json;
 
     use super::*;
+    use crate::decode::{Extracted, ExtractedFields};
     use crate::destination::ecs_document;
     use crate::record::Record;
 
@@ -199,7 +216,12 @@ mod tests {
             "123456789012",
             "/aws/lambda/orders",
             "2023/11/06/[3]0123456789abcdef0123456789abcdef",
-        );
+        )
+        .in_region(Some("eu-west-1"));
+        let fields: ExtractedFields<'_> = serde_json::from_str(
+            r#"{"@aws.account":"123456789012","srcaddr":"10.0.0.1","dst":"a\"b","dst":"c"}"#,
+        )
+        .unwrap();
         let report = format!(
             "REPORT RequestId: {ID}\tDuration: 1.5 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\t\
              Max Memory Used: 40 MB\tInit Duration: 9.25 ms\tRestore Duration: 5 ms\t\
@@ -211,6 +233,7 @@ mod tests {
         {
             let mut record = Record { id: "77", ..Record::of(&log_source, message) };
             record.line.request_id_is_inferred = request_id_is_inferred;
+            record.extracted = Extracted::All(&fields);
             for extent in [
                 Extent::Whole,
                 Extent::Part { number: 2, count: 3 },

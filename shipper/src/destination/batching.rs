@@ -27,6 +27,7 @@ impl Boundary {
         let (before, piece) = (before.record.log_source, piece.record.log_source);
         let is_same = std::ptr::eq(before, piece)
             || (before.owner == piece.owner
+                && before.region == piece.region
                 && before.group == piece.group
                 && before.stream == piece.stream);
         if is_same { Self::SameGroup } else { otherwise }

@@ -29,6 +29,7 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
     write_function(&shared.function, line.request_id.as_deref(), body);
     body.extend_from_slice(&shared.log_stream);
     json::string(&piece.id(), body);
+    write_extracted(piece, body);
     body.extend_from_slice(b"},\"lambda\":{\"kind\":\"");
     body.extend_from_slice(line.kind.name().as_bytes());
     body.push(b'"');
@@ -75,6 +76,21 @@ fn write_function(shared: &[u8], request_id: Option<&str>, body: &mut Vec<u8>) {
     body.push(b'}');
 }
 
+/// The fields that the filter pattern extracted.
+fn write_extracted(piece: &Piece<'_>, body: &mut Vec<u8>) {
+    let mut before: &[u8] = b",\"extracted_fields\":{";
+    for (name, text) in piece.record.extracted.of_pattern() {
+        body.extend_from_slice(before);
+        json::string(name, body);
+        body.push(b':');
+        json::string(text, body);
+        before = b",";
+    }
+    if before == b"," {
+        body.push(b'}');
+    }
+}
+
 /// Copies a JSON object as written, so that no number loses precision. It is valid JSON, where a
 /// line break can only occur between tokens.
 fn write_in_one_line(json: &str, body: &mut Vec<u8>) {
@@ -103,7 +119,12 @@ fn encode_shared(log_source: &LogSource<'_>) -> SharedDocumentFields {
     let mut cloud = Vec::new();
     cloud.extend_from_slice(b",\"cloud\":{\"provider\":\"aws\",\"account\":{\"id\":");
     json::string(log_source.owner, &mut cloud);
-    cloud.extend_from_slice(b"}}");
+    cloud.push(b'}');
+    if let Some(region) = log_source.region {
+        cloud.extend_from_slice(b",\"region\":");
+        json::string(region, &mut cloud);
+    }
+    cloud.push(b'}');
     let mut function = Vec::new();
     if let Some(name) = log_source.function {
         function.extend_from_slice(b"\"name\":");

@@ -178,6 +178,9 @@ impl Destination for Loki {
             }
             let log_source = piece.record.log_source;
             pair("log_stream", log_source.stream, entry);
+            if let Some(region) = log_source.region {
+                pair("cloud_region", region, entry);
+            }
             if let Some(version) = log_source.version {
                 pair("faas_version", version, entry);
             }
@@ -188,6 +191,7 @@ impl Destination for Loki {
                 }
                 Value::Number(number) => pair(name.text, &number.to_string(), entry),
             });
+            attributes::of_extracted(piece, |name, text| pair(name, text, entry));
         });
     }
 
@@ -442,6 +446,7 @@ mod tests {
             pairs,
             [
                 ("log_stream", sample::STREAM),
+                ("cloud_region", "eu-west-1"),
                 ("faas_version", "$LATEST"),
                 ("aws_cloudwatch_event_id", sample::ID),
                 ("aws_lambda_kind", "application"),

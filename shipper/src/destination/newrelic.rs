@@ -147,6 +147,7 @@ mod tests {
         let common = json!({"attributes": {
             "cloud.provider": "aws",
             "cloud.account.id": sample::ACCOUNT,
+            "cloud.region": sample::REGION,
             "aws.cloudwatch.log_group": sample::GROUP,
             "aws.cloudwatch.log_stream": sample::STREAM,
             "faas.name": "orders",

@@ -96,6 +96,9 @@ impl Destination for Otlp {
                     Value::Number(number) => protobuf::double(4, number, any),
                 });
             });
+            attributes::of_extracted(piece, |name, text| {
+                attribute(6, name, record, |any| protobuf::text(1, text, any));
+            });
         });
     }
 
@@ -165,6 +168,9 @@ fn write_resource(log_source: &LogSource<'_>, resource: &mut Vec<u8>) {
     text("service.name", log_source.function.unwrap_or(log_source.group));
     text("cloud.provider", "aws");
     text("cloud.account.id", log_source.owner);
+    if let Some(region) = log_source.region {
+        text("cloud.region", region);
+    }
     if let Some(function) = log_source.function {
         text("cloud.platform", "aws_lambda");
         text("faas.name", function);
@@ -173,9 +179,13 @@ fn write_resource(log_source: &LogSource<'_>, resource: &mut Vec<u8>) {
     if let Some(version) = log_source.version {
         text("faas.version", version);
     }
-    for (name, value) in
-        [("aws.log.group.names", log_source.group), ("aws.log.stream.names", log_source.stream)]
-    {
+    let arn = log_source.group_arn();
+    let lists = [
+        ("aws.log.group.names", Some(log_source.group)),
+        ("aws.log.group.arns", arn.as_deref()),
+        ("aws.log.stream.names", Some(log_source.stream)),
+    ];
+    for (name, value) in lists.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         attribute(1, name, resource, |any| {
             protobuf::message(5, any, |array| {
                 protobuf::message(1, array, |any| protobuf::text(1, value, any));

@@ -6,6 +6,7 @@ use crate::log_source::LogSource;
 use crate::record::{Piece, Record};
 
 pub(super) const ACCOUNT: &str = "123456789012";
+pub(super) const REGION: &str = "eu-west-1";
 pub(super) const GROUP: &str = "/aws/lambda/orders";
 pub(super) const STREAM: &str = "2023/11/06/[$LATEST]0123456789abcdef0123456789abcdef";
 pub(super) const ID: &str = "31953106606966983378809025079804211143289615424298221568";
@@ -18,7 +19,7 @@ pub(super) fn with_piece(message: &str, use_it: impl FnOnce(&Piece<'_>)) {
 
 /// Calls `use_it` with a record of this log group that has this message.
 pub(super) fn with_piece_of(group: &str, message: &str, use_it: impl FnOnce(&Piece<'_>)) {
-    let log_source = LogSource::new(ACCOUNT, group, STREAM);
+    let log_source = LogSource::new(ACCOUNT, group, STREAM).in_region(Some(REGION));
     let record = Record {
         id: ID,
         time: SystemTime::UNIX_EPOCH + Duration::from_millis(MILLIS),

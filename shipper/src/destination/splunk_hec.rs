@@ -405,6 +405,7 @@ mod tests {
                 "event": "[WARNING] low\t\"stock\"\n",
                 "fields": {
                     "cloud.account.id": "123456789012",
+                    "cloud.region": "eu-west-1",
                     "aws.cloudwatch.log_group": "/aws/lambda/orders",
                     "aws.cloudwatch.log_stream": sample::STREAM,
                     "faas.name": "orders",

@@ -14,7 +14,8 @@ use crate::counts::{Counts, OWN_LOG_GROUP};
 use crate::decode::{self, DecodeError, Delivery, LogEvent, MessageType};
 use crate::delivery::{self, Outage, Settings};
 use crate::enclosed::infer_request_ids;
-use crate::log_source::{self, LogSource};
+use crate::log_source;
+use crate::log_sources::LogSources;
 use crate::processing;
 use crate::record::Record;
 use crate::routing::{Names, Routed};
@@ -177,18 +178,17 @@ impl<'s> Pipeline<'s> {
         if deliveries.is_empty() {
             return dispositions;
         }
-        let log_sources: Vec<LogSource<'_>> = deliveries
+        // A subscription delivers to a function in its own region.
+        let region = self.function_arn.and_then(|arn| arn.split(':').nth(3));
+        let log_sources: Vec<LogSources<'_>> = deliveries
             .iter()
-            .map(|(index, delivery)| {
-                LogSource::new(&delivery.owner, &delivery.log_group, &delivery.log_stream)
-                    .of_event(*index)
-            })
+            .map(|(index, delivery)| LogSources::of(delivery, region, *index))
             .collect();
         let count = deliveries.iter().map(|(_, delivery)| delivery.log_events.len()).sum();
         let mut records: Vec<Record<'_>> = Vec::with_capacity(count);
-        for ((_, delivery), log_source) in deliveries.iter().zip(&log_sources) {
+        for log_sources in &log_sources {
             let first = records.len();
-            records.extend(delivery.log_events.iter().map(|event| Record::new(log_source, event)));
+            records.extend(log_sources.records());
             infer_request_ids(&mut records[first..]);
         }
         let mut records = self.admit(records, &targets, first.source);
@@ -432,9 +432,12 @@ impl<'s> Pipeline<'s> {
     /// Whether this function has written the log events.
     fn is_own(&self, delivery: &Delivery<'_>) -> bool {
         let of_arn = |place| self.function_arn.and_then(|arn| arn.split(':').nth(place));
-        // Another account may have a function and a log group with the same names.
+        // Another account may have a function and a log group with the same names, and centralize
+        // its logs into this one.
+        let centralized = delivery.log_events.first().and_then(|event| event.extracted.account());
+        let account_id = centralized.unwrap_or(&delivery.owner);
         self.shipper.own_log_group.as_deref() == Some(&delivery.log_group)
-            && of_arn(4).is_none_or(|account| account == delivery.owner)
+            && of_arn(4).is_none_or(|account| account == account_id)
             // Functions that share a log group have their names in the log streams.
             && match (of_arn(6), log_source::function_of_stream(&delivery.log_stream)) {
                 (Some(own), Some(function)) => own == function,

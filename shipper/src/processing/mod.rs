@@ -133,6 +133,7 @@ pub fn put_messages<'r>(records: &mut [Record<'r>], messages: &'r [Option<String
                 line.request_id = record.line.request_id.take();
                 line.request_id_is_inferred = true;
             }
+            record.extracted = record.extracted.of_system();
             record.message = message;
             record.escaped = None;
             record.line = line;

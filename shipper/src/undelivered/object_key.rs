@@ -66,7 +66,8 @@ impl ObjectName {
         let Some(first) = records.first() else {
             return Self { time: SystemTime::UNIX_EPOCH, hash: 0 };
         };
-        let log_source = [first.log_source.owner, first.log_source.group, first.log_source.stream];
+        let [owner, group] = first.log_source.delivered_by;
+        let log_source = [owner, group, first.log_source.stream];
         Self { time: first.time, hash: hash(log_source, records.iter().map(|record| record.id)) }
     }
 

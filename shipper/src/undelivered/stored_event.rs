@@ -14,6 +14,7 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::rfc3339::rfc3339;
+use crate::decode::Extracted;
 use crate::destination::ReasonCode;
 use crate::log_source::LogSource;
 use crate::record::Record;
@@ -35,14 +36,15 @@ pub struct StoredEvent<'r> {
 impl StoredEvent<'_> {
     /// The compressed document.
     pub fn document(&self, now: SystemTime) -> Vec<u8> {
+        let [owner, log_group] = self.log_source.delivered_by;
         compressed(&Document {
             logagg: "stored_event",
             destination: self.destination,
             stored_at: rfc3339(now),
             reasons: &self.reasons,
             message_type: "DATA_MESSAGE",
-            owner: self.log_source.owner,
-            log_group: self.log_source.group,
+            owner,
+            log_group,
             log_stream: self.log_source.stream,
             subscription_filters: [],
             log_events: LogEvents(&self.records),
@@ -165,6 +167,8 @@ impl Serialize for LogEvents<'_> {
             route: Option<&'a str>,
             #[serde(skip_serializing_if = "Names::has_no_names")]
             names: &'a Names,
+            #[serde(rename = "extractedFields", skip_serializing_if = "Fields::is_empty")]
+            extracted: Fields<'a>,
         }
 
         serializer.collect_seq(self.0.iter().map(|record| LogEvent {
@@ -173,7 +177,23 @@ impl Serialize for LogEvents<'_> {
             message: record.message,
             route: record.names.route(),
             names: record.names,
+            extracted: Fields(record.extracted),
         }))
+    }
+}
+
+/// The extracted fields of a log event, as in its delivery.
+struct Fields<'a>(Extracted<'a>);
+
+impl Fields<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.fields().next().is_none()
+    }
+}
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.fields())
     }
 }
 
@@ -277,6 +297,28 @@ mod tests {
                 "logEvents": [{"id": "37", "timestamp": 1_699_264_800_123_u64, "message": "a"}],
             })
         );
+    }
+
+    #[test]
+    fn a_stored_event_keeps_extracted_fields_and_the_names_of_its_delivery() {
+        let log_source = LogSource::new("210987654321", "/aws/lambda/f", "s")
+            .delivered_by("123456789012", "/central");
+        let fields =
+            json!({"@aws.account": "210987654321", "@source.log": "/aws/lambda/f", "a": "b"});
+        let text = fields.to_string();
+        let extracted = serde_json::from_str(&text).unwrap();
+        let record =
+            Record { extracted: Extracted::All(&extracted), ..Record::of(&log_source, "x") };
+        let stored = StoredEvent {
+            destination: "search",
+            log_source: &log_source,
+            records: vec![&record],
+            reasons: BTreeMap::new(),
+        };
+        let document = json_of(&stored.document(SystemTime::UNIX_EPOCH));
+        assert_eq!(document["owner"], "123456789012");
+        assert_eq!(document["logGroup"], "/central");
+        assert_eq!(document["logEvents"][0]["extractedFields"], fields);
     }
 
     #[test]

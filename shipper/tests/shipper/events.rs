@@ -193,11 +193,47 @@ fn unknown_fields_are_ignored() {
     let messages = [event::message(0)];
     let mut delivery = event::delivery(GROUP, 0, &messages);
     delivery["@aws.region"] = json!("eu-west-1");
-    delivery["logEvents"][0]["extractedFields"] = json!({"a": "b"});
+    delivery["logEvents"][0]["unknown"] = json!({"a": "b"});
     delivery["policyLevel"] = json!("ACCOUNT");
     let invoked = lambda(&bulk).invoke(&event::wrap(&delivery));
     let counts = settled(&invoked, "search", &messages, &bulk.held());
     assert_eq!(counts.get("delivered"), 1);
+}
+
+/// The form of `extractedFields`:
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html>, its system
+/// fields: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutSubscriptionFilter.html>
+#[test]
+fn centralized_log_events_have_the_source_that_each_names() {
+    let bulk = Bulk::start();
+    let messages = [event::message(0), event::message(1)];
+    let mut delivery = event::delivery(GROUP, 0, &messages);
+    delivery["logEvents"][1]["extractedFields"] = json!({
+        "@aws.account": "210987654321", "@aws.region": "us-east-2",
+        "@source.log": "/aws/lambda/other", "srcaddr": "10.0.1.2",
+    });
+    let mut lambda = lambda(&bulk);
+    let invoked = lambda.invoke(&event::wrap(&delivery));
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!(counts.get("delivered"), 2);
+    let documents = bulk.documents();
+    let of = |region: &str| {
+        let found = documents.iter().find(|document| document["cloud"]["region"] == region);
+        found.unwrap_or_else(|| panic!("no document of {region}: {documents:?}"))
+    };
+    let (own, other) = (of("eu-west-1"), of("us-east-2"));
+    assert_eq!(own["aws"]["cloudwatch"].get("extracted_fields"), None);
+    let cloud = json!({
+        "provider": "aws", "account": {"id": "210987654321"}, "region": "us-east-2",
+    });
+    assert_eq!(other["cloud"], cloud);
+    assert_eq!(other["faas"]["name"], "other");
+    assert_eq!(other["aws"]["cloudwatch"]["log_group"], "/aws/lambda/other");
+    assert_eq!(other["aws"]["cloudwatch"]["extracted_fields"], json!({"srcaddr": "10.0.1.2"}));
+    // The same log event without the fields has the same id.
+    delivery["logEvents"][1].as_object_mut().unwrap().remove("extractedFields");
+    let again = lambda.invoke(&event::wrap(&delivery));
+    assert_eq!(again.summary["destinations"]["search"]["deduplicated"], 2);
 }
 
 #[test]
