@@ -30,6 +30,7 @@ pub mod record;
 pub mod reload;
 pub mod routing;
 pub mod secret;
+pub mod source_service;
 pub mod summary;
 pub mod undelivered;
 

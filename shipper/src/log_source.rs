@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::aws::partition;
 use crate::destination::SharedFields;
+use crate::source_service::SourceService;
 
 /// What all records of one source in an event share.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct LogSource<'a> {
     /// The account and log group that delivered the log events. They differ from the source of
     /// centralized logs, and are in every delivery, whatever fields its filter adds.
     pub delivered_by: [&'a str; 2],
+    /// The AWS service that wrote the log events.
+    pub service: SourceService,
     /// The function that wrote the log events, if the names contain it.
     pub function: Option<&'a str>,
     /// The function's version, if the log stream's name contains it.
@@ -39,23 +42,23 @@ impl<'a> LogSource<'a> {
     /// stream, `yyyy/mm/dd/<function>[version]<id>`, which has precedence.
     pub fn new(owner: &'a str, group: &'a str, stream: &'a str) -> Self {
         let (in_stream, version) = function_and_version(stream);
+        let service = match version {
+            Some(_) => SourceService::Lambda,
+            None => SourceService::of(group, stream),
+        };
         Self {
             owner,
             region: None,
             group,
             stream,
             delivered_by: [owner, group],
+            service,
             function: in_stream.or_else(|| function_of_group(group)),
             version,
             tags: None,
             shared_fields: SharedFields::default(),
             event: 0,
         }
-    }
-
-    /// The service that writes the log events.
-    pub fn service_name(&self) -> &'static str {
-        if self.function.is_some() { "lambda" } else { "other" }
     }
 
     /// The value of a tag.

@@ -30,7 +30,7 @@ impl LogSourceValue {
             Self::LogGroup => log_source.group,
             Self::LogStream => log_source.stream,
             Self::Function => log_source.function?,
-            Self::Service => log_source.service_name(),
+            Self::Service => log_source.service.name(),
             Self::Tag(key) => log_source.tag(key)?,
         };
         Some(value).filter(|value| !value.is_empty())

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use crate::decode::{Extracted, LogEvent};
-use crate::line::Line;
+use crate::line::{Kind, Line};
 use crate::log_source::LogSource;
 use crate::routing::Names;
+use crate::source_service::SourceService;
 
 /// A log event with its metadata.
 #[derive(Clone, Debug)]
@@ -51,6 +52,13 @@ impl<'a> Record<'a> {
         let (id, time, line) = ("1", SystemTime::UNIX_EPOCH, Line::parse(message));
         let (extracted, names) = (Extracted::NONE, Names::none());
         Self { log_source, id, time, message, escaped: None, extracted, line, names }
+    }
+
+    /// The kind of a log event of Lambda: that of a function, or a platform log event wherever it
+    /// is. Other services have no kinds.
+    pub fn lambda_kind(&self) -> Option<Kind> {
+        let is_lambdas = self.log_source.service == SourceService::Lambda;
+        Some(self.line.kind).filter(|kind| is_lambdas || *kind != Kind::Application)
     }
 
     /// When it was written, in milliseconds since 1970.

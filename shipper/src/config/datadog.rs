@@ -25,8 +25,7 @@ pub(super) struct Settings {
     ))]
     site: String,
     url: Option<HttpUrl>,
-    #[serde(default = "default_source")]
-    source: String,
+    source: Option<String>,
     service: Option<String>,
     tags: Option<String>,
 }
@@ -36,16 +35,11 @@ fn default_site() -> String {
     "datadoghq.com".to_owned()
 }
 
-/// The source by which Datadog selects the parser of a log.
-fn default_source() -> String {
-    "lambda".to_owned()
-}
-
 impl Settings {
     /// The names that are templates.
     pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
         let mut templates = Templates::default();
-        templates.take_from(&mut self.source, default_source(), NameField::Source, Allowed::All)?;
+        templates.take(&mut self.source, NameField::Source, Allowed::All)?;
         templates.take(&mut self.service, NameField::Service, Allowed::All)?;
         templates.take(&mut self.tags, NameField::Tags, Allowed::Tag)?;
         Ok(templates)
@@ -56,7 +50,7 @@ impl Settings {
         Ok(Box::new(Datadog::new(
             url_or(self.url, &of_site)?,
             self.api_key.header("", "api_key")?,
-            &self.source,
+            self.source.as_deref(),
             self.service.as_deref(),
             self.tags.as_deref(),
         )))

@@ -18,8 +18,7 @@ pub(super) struct Settings {
     token: Token,
     host: Option<String>,
     source: Option<String>,
-    #[serde(default = "default_sourcetype")]
-    sourcetype: String,
+    sourcetype: Option<String>,
     index: Option<String>,
     #[serde(default)]
     indexer_acknowledgement: bool,
@@ -29,23 +28,13 @@ pub(super) struct Settings {
     max_request_bytes: usize,
 }
 
-/// The source type of CloudWatch Logs in Splunk's add-on.
-fn default_sourcetype() -> String {
-    "aws:cloudwatchlogs".to_owned()
-}
-
 impl Settings {
     /// The names that are templates.
     pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
         let mut templates = Templates::default();
         templates.take(&mut self.host, NameField::Host, Allowed::All)?;
         templates.take(&mut self.source, NameField::Source, Allowed::All)?;
-        templates.take_from(
-            &mut self.sourcetype,
-            default_sourcetype(),
-            NameField::Sourcetype,
-            Allowed::All,
-        )?;
+        templates.take(&mut self.sourcetype, NameField::Sourcetype, Allowed::All)?;
         templates.take(&mut self.index, NameField::Index, Allowed::SplunkIndex)?;
         Ok(templates)
     }
@@ -57,7 +46,7 @@ impl Settings {
         let naming = Naming {
             host: self.host.as_deref(),
             source: self.source.as_deref(),
-            sourcetype: &self.sourcetype,
+            sourcetype: self.sourcetype.as_deref(),
             index: self.index.as_deref(),
         };
         let acknowledgement = match self.indexer_acknowledgement {

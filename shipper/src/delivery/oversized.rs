@@ -154,7 +154,7 @@ mod tests {
     proptest! {
         #[test]
         fn parts_fit_and_add_up_to_the_message(
-            message in "[a\"\\\\\n\u{1}é\u{1F9C0}]{1,400}", max_bytes in 380_usize..600,
+            message in "[a\"\\\\\n\u{1}é\u{1F9C0}]{1,400}", max_bytes in 450_usize..670,
         ) {
             let parts = encoded(&message, max_bytes, Oversized::Split);
             let whole: String = parts.iter().map(|(text, ..)| text.as_str()).collect();
@@ -167,7 +167,7 @@ mod tests {
 
         #[test]
         fn a_truncated_message_fits_and_ends_with_a_mark(
-            message in "[a\"\\\\\n\u{1}é\u{1F9C0}]{200,400}", max_bytes in 400_usize..460,
+            message in "[a\"\\\\\n\u{1}é\u{1F9C0}]{200,400}", max_bytes in 470_usize..530,
         ) {
             let [(text, extent, bytes)] = &encoded(&message, max_bytes, Oversized::Truncate)[..] else {
                 panic!("not one piece");

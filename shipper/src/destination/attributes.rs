@@ -1,8 +1,8 @@
 //! The metadata of a record as flat attributes, for destinations without nested documents. The
 //! names are those of the fields in [`document`](super::ecs_document), joined by dots.
 
-use super::json;
-use crate::line::{Level, Report};
+use super::{dataset, json};
+use crate::line::{Level, Report, VpcFlow};
 use crate::log_source::LogSource;
 use crate::record::{Extent, Piece};
 
@@ -57,6 +57,8 @@ pub(super) fn of_log_source<'v>(
     if let Some(region) = log_source.region {
         visit(name!("cloud.region"), region);
     }
+    visit(name!("cloud.service.name"), log_source.service.name());
+    visit(name!("event.dataset"), dataset::of(log_source.service));
     visit(name!("aws.cloudwatch.log_group"), log_source.group);
     visit(name!("aws.cloudwatch.log_stream"), log_source.stream);
     if let Some(function) = log_source.function {
@@ -123,7 +125,9 @@ pub(super) fn of_piece(piece: &Piece<'_>, mut visit: impl FnMut(&'static Name, V
     let record = piece.record;
     let line = &record.line;
     visit(name!("aws.cloudwatch.event_id"), Value::Text(&piece.id()));
-    visit(name!("aws.lambda.kind"), Value::Word(line.kind.name()));
+    if let Some(kind) = record.lambda_kind() {
+        visit(name!("aws.lambda.kind"), Value::Word(kind.name()));
+    }
     if let Some(level) = line.level.map(Level::name) {
         visit(name!("log.level"), Value::Word(level));
     }
@@ -136,6 +140,9 @@ pub(super) fn of_piece(piece: &Piece<'_>, mut visit: impl FnMut(&'static Name, V
     if let Some(report) = &line.report {
         of_report(report, &mut visit);
     }
+    if let Some(flow) = &line.flow {
+        of_flow(flow, &mut visit);
+    }
     match piece.extent {
         Extent::Whole => {}
         Extent::Part { number, count } => {
@@ -144,6 +151,36 @@ pub(super) fn of_piece(piece: &Piece<'_>, mut visit: impl FnMut(&'static Name, V
         }
         Extent::Truncated { message_bytes } => {
             visit(name!("logagg.truncated.message_bytes"), Value::Integer(message_bytes as u64));
+        }
+    }
+}
+
+fn of_flow(flow: &VpcFlow<'_>, visit: &mut impl FnMut(&'static Name, Value<'_>)) {
+    let texts = [
+        (name!("source.ip"), flow.source_ip),
+        (name!("destination.ip"), flow.destination_ip),
+        (name!("network.iana_number"), flow.protocol),
+        (name!("aws.vpcflow.account_id"), Some(flow.account_id)),
+        (name!("aws.vpcflow.interface_id"), Some(flow.interface_id)),
+        (name!("aws.vpcflow.action"), flow.action),
+        (name!("aws.vpcflow.log_status"), Some(flow.log_status)),
+    ];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            visit(name, Value::Text(text));
+        }
+    }
+    let integers = [
+        (name!("source.port"), flow.source_port),
+        (name!("destination.port"), flow.destination_port),
+        (name!("network.packets"), flow.packets),
+        (name!("network.bytes"), flow.bytes),
+        (name!("aws.vpcflow.start"), Some(flow.start)),
+        (name!("aws.vpcflow.end"), Some(flow.end)),
+    ];
+    for (name, integer) in integers {
+        if let Some(integer) = integer {
+            visit(name, Value::Integer(integer));
         }
     }
 }
@@ -228,9 +265,15 @@ mod tests {
              Billed Restore Duration: 6 ms\tXRAY TraceId: 1-5f-2\tStatus: timeout\tError Type: E\t\n"
         );
         let warning = format!("2023-11-06T10:00:00.000Z\t{ID}\tWARN\tlow");
-        for (message, request_id_is_inferred) in
-            [(report.as_str(), false), (warning.as_str(), false), ("text", false), ("text", true)]
-        {
+        let flow =
+            "2 123456789010 eni-1 10.0.0.1 10.0.0.2 1 2 6 20 4249 1418530010 1418530070 ACCEPT OK";
+        for (message, request_id_is_inferred) in [
+            (report.as_str(), false),
+            (warning.as_str(), false),
+            ("text", false),
+            ("text", true),
+            (flow, false),
+        ] {
             let mut record = Record { id: "77", ..Record::of(&log_source, message) };
             record.line.request_id_is_inferred = request_id_is_inferred;
             record.extracted = Extracted::All(&fields);

@@ -10,7 +10,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::{
     BatchOutcome, Deduplication, Destination, Endpoint, Limits, RecordGroup, Response, attributes,
-    classify_status, ecs_document, json,
+    classify_status, dataset, ecs_document, json,
 };
 use crate::line::Level;
 use crate::record::Piece;
@@ -41,8 +41,8 @@ const API_KEY: HeaderName = HeaderName::from_static("dd-api-key");
 /// A Datadog organization.
 pub struct Datadog {
     endpoint: Endpoint,
-    /// The source as a JSON string.
-    source: Vec<u8>,
+    /// The source as a JSON string, if it is the same for all logs.
+    source: Option<Vec<u8>>,
     /// The tags as a JSON string, if they are the same for all logs.
     tags: Option<Vec<u8>>,
     /// The service as a JSON string, if it is the same for all logs.
@@ -50,11 +50,12 @@ pub struct Datadog {
 }
 
 impl Datadog {
-    /// Sends to the intake at `url`. The service defaults to the function or log group.
+    /// Sends to the intake at `url`. The source defaults to that of the AWS service, and the
+    /// service to the function or log group.
     pub fn new(
         mut url: Url,
         mut api_key: HeaderValue,
-        source: &str,
+        source: Option<&str>,
         service: Option<&str>,
         tags: Option<&str>,
     ) -> Self {
@@ -67,7 +68,7 @@ impl Datadog {
         headers.insert(API_KEY, api_key);
         Self {
             endpoint: Endpoint::post(url, headers),
-            source: json::string_of(source),
+            source: source.map(json::string_of),
             tags: tags.map(json::string_of),
             service: service.map(json::string_of),
         }
@@ -99,9 +100,10 @@ impl Destination for Datadog {
         let log_source = piece.record.log_source;
         let names = piece.record.names;
         body.extend_from_slice(b"{\"ddsource\":");
-        match names.get(NameField::Source) {
-            Some(source) => json::string(source, body),
-            None => body.extend_from_slice(&self.source),
+        match (names.get(NameField::Source), &self.source) {
+            (Some(source), _) => json::string(source, body),
+            (None, Some(source)) => body.extend_from_slice(source),
+            (None, None) => json::quoted(dataset::datadog_source(log_source), body),
         }
         match (names.get(NameField::Tags), &self.tags) {
             (Some(tags), _) => {
@@ -158,7 +160,7 @@ mod tests {
 
     fn datadog(service: Option<&str>, tags: Option<&str>) -> Datadog {
         let url = Url::parse("https://http-intake.logs.datadoghq.eu").unwrap();
-        Datadog::new(url, HeaderValue::from_static("k"), "lambda", service, tags)
+        Datadog::new(url, HeaderValue::from_static("k"), None, service, tags)
     }
 
     fn encoded(datadog: &Datadog, group: &str, message: &str) -> Value {
@@ -185,6 +187,7 @@ mod tests {
     fn the_service_defaults_to_the_function_or_the_log_group() {
         let of_another_kind = encoded(&datadog(None, None), "/ecs/web", "x");
         assert_eq!(of_another_kind["service"], "/ecs/web");
+        assert_eq!(of_another_kind["ddsource"], "lambda");
         assert_eq!(of_another_kind.get("ddtags"), None);
         assert_eq!(of_another_kind.get("status"), None);
         assert_eq!(encoded(&datadog(Some("shop"), None), "g", "x")["service"], "shop");

@@ -5,9 +5,9 @@
 
 use serde::Serialize;
 
-use super::json;
 use super::shared_fields::SharedDocumentFields;
-use crate::line::Report;
+use super::{dataset, json};
+use crate::line::{Report, VpcFlow};
 use crate::log_source::LogSource;
 use crate::record::{Extent, Piece};
 
@@ -30,14 +30,21 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
     body.extend_from_slice(&shared.log_stream);
     json::string(&piece.id(), body);
     write_extracted(piece, body);
-    body.extend_from_slice(b"},\"lambda\":{\"kind\":\"");
-    body.extend_from_slice(line.kind.name().as_bytes());
-    body.push(b'"');
-    if let Some(report) = &line.report {
-        body.extend_from_slice(b",\"report\":");
-        serialize(&Figures::new(report), body);
+    body.push(b'}');
+    if let Some(kind) = record.lambda_kind() {
+        body.extend_from_slice(b",\"lambda\":{\"kind\":\"");
+        body.extend_from_slice(kind.name().as_bytes());
+        body.push(b'"');
+        if let Some(report) = &line.report {
+            body.extend_from_slice(b",\"report\":");
+            serialize(&Figures::new(report), body);
+        }
+        body.push(b'}');
     }
-    body.extend_from_slice(b"}}");
+    match &line.flow {
+        Some(flow) => write_flow(flow, body),
+        None => body.push(b'}'),
+    }
     let logagg = Logagg::new(piece);
     if logagg != Logagg::default() {
         body.extend_from_slice(b",\"logagg\":");
@@ -74,6 +81,19 @@ fn write_function(shared: &[u8], request_id: Option<&str>, body: &mut Vec<u8>) {
         json::string(request_id, body);
     }
     body.push(b'}');
+}
+
+/// The fields of a flow, after other fields of `aws`.
+fn write_flow(flow: &VpcFlow<'_>, body: &mut Vec<u8>) {
+    body.extend_from_slice(b",\"vpcflow\":");
+    serialize(&Interface::new(flow), body);
+    body.extend_from_slice(b"},\"source\":");
+    serialize(&Host { ip: flow.source_ip, port: flow.source_port }, body);
+    body.extend_from_slice(b",\"destination\":");
+    serialize(&Host { ip: flow.destination_ip, port: flow.destination_port }, body);
+    body.extend_from_slice(b",\"network\":");
+    let VpcFlow { protocol, packets, bytes, .. } = *flow;
+    serialize(&Network { iana_number: protocol, packets, bytes }, body);
 }
 
 /// The fields that the filter pattern extracted.
@@ -124,6 +144,10 @@ fn encode_shared(log_source: &LogSource<'_>) -> SharedDocumentFields {
         cloud.extend_from_slice(b",\"region\":");
         json::string(region, &mut cloud);
     }
+    cloud.extend_from_slice(b",\"service\":{\"name\":");
+    json::quoted(log_source.service.name(), &mut cloud);
+    cloud.extend_from_slice(b"}},\"event\":{\"dataset\":");
+    json::quoted(dataset::of(log_source.service), &mut cloud);
     cloud.push(b'}');
     let mut function = Vec::new();
     if let Some(name) = log_source.function {
@@ -166,6 +190,44 @@ struct Figures<'a> {
     status: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_type: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Host<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Network<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iana_number: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packets: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+}
+
+/// The fields of a flow for which the Elastic Common Schema has no names; those of Elastic's
+/// integration.
+#[derive(Serialize)]
+struct Interface<'a> {
+    account_id: &'a str,
+    interface_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'a str>,
+    log_status: &'a str,
+    start: u64,
+    end: u64,
+}
+
+impl<'a> Interface<'a> {
+    fn new(flow: &VpcFlow<'a>) -> Self {
+        let VpcFlow { account_id, interface_id, action, log_status, start, end, .. } = *flow;
+        Self { account_id, interface_id, action, log_status, start, end }
+    }
 }
 
 /// What the shipper changed.
@@ -260,7 +322,11 @@ mod tests {
                 "@timestamp": "2023-11-06T10:00:00.123Z",
                 "message": message,
                 "log": {"level": "warn"},
-                "cloud": {"provider": "aws", "account": {"id": "123456789012"}},
+                "cloud": {
+                    "provider": "aws", "account": {"id": "123456789012"},
+                    "service": {"name": "lambda"},
+                },
+                "event": {"dataset": "aws.lambda_logs"},
                 "faas": {"name": "orders", "version": "3", "execution": ID},
                 "aws": {
                     "cloudwatch": {
@@ -272,6 +338,27 @@ mod tests {
                 },
             })
         );
+    }
+
+    #[test]
+    fn only_log_events_of_lambda_have_a_kind() {
+        let log_source = LogSource::new("1", "/network", "eni-1-all");
+        const FLOW: &str =
+            "2 1 eni-1 10.0.0.1 10.0.0.2 1 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
+        let record = Record::of(&log_source, FLOW);
+        let mut body = Vec::new();
+        write(&Piece::whole(&record), &mut body);
+        let document: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(document["cloud"]["service"], json!({"name": "vpc"}));
+        assert_eq!(document["event"], json!({"dataset": "aws.vpcflow"}));
+        assert_eq!(document["aws"].get("lambda"), None);
+        assert_eq!(document["destination"], json!({"ip": "10.0.0.2", "port": 22}));
+        // Wherever it is, a platform log event is Lambda's.
+        let record = Record::of(&log_source, "EXTENSION\tName: agent\tState: Ready\tEvents: []");
+        body.clear();
+        write(&Piece::whole(&record), &mut body);
+        let document: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(document["aws"]["lambda"], json!({"kind": "extension"}));
     }
 
     #[test]

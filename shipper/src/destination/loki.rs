@@ -181,6 +181,7 @@ impl Destination for Loki {
             if let Some(region) = log_source.region {
                 pair("cloud_region", region, entry);
             }
+            pair("cloud_service_name", log_source.service.name(), entry);
             if let Some(version) = log_source.version {
                 pair("faas_version", version, entry);
             }
@@ -447,6 +448,7 @@ mod tests {
             [
                 ("log_stream", sample::STREAM),
                 ("cloud_region", "eu-west-1"),
+                ("cloud_service_name", "lambda"),
                 ("faas_version", "$LATEST"),
                 ("aws_cloudwatch_event_id", sample::ID),
                 ("aws_lambda_kind", "application"),

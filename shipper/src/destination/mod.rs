@@ -8,6 +8,7 @@
 mod attributes;
 mod batching;
 pub mod datadog;
+mod dataset;
 mod ecs_document;
 pub mod elasticsearch;
 pub mod firehose;

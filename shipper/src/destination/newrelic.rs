@@ -148,6 +148,8 @@ mod tests {
             "cloud.provider": "aws",
             "cloud.account.id": sample::ACCOUNT,
             "cloud.region": sample::REGION,
+            "cloud.service.name": "lambda",
+            "event.dataset": "aws.lambda_logs",
             "aws.cloudwatch.log_group": sample::GROUP,
             "aws.cloudwatch.log_stream": sample::STREAM,
             "faas.name": "orders",

@@ -18,6 +18,7 @@ use super::{
 use crate::line::Level;
 use crate::log_source::LogSource;
 use crate::record::Piece;
+use crate::source_service::SourceService;
 
 /// A request size that collectors accept by default: their gRPC limit is 4 MiB, which many also use
 /// for HTTP.
@@ -88,6 +89,8 @@ impl Destination for Otlp {
                     "log.level" => return,
                     "faas.execution" => "faas.invocation_id",
                     "aws.cloudwatch.event_id" => "log.record.uid",
+                    "source.ip" => "source.address",
+                    "destination.ip" => "destination.address",
                     name => name,
                 };
                 attribute(6, name, record, |any| match value {
@@ -171,8 +174,14 @@ fn write_resource(log_source: &LogSource<'_>, resource: &mut Vec<u8>) {
     if let Some(region) = log_source.region {
         text("cloud.region", region);
     }
+    text("cloud.service.name", log_source.service.name());
+    match log_source.service {
+        SourceService::Lambda => text("cloud.platform", "aws_lambda"),
+        SourceService::Ecs => text("cloud.platform", "aws_ecs"),
+        SourceService::Eks => text("cloud.platform", "aws_eks"),
+        _ => {}
+    }
     if let Some(function) = log_source.function {
-        text("cloud.platform", "aws_lambda");
         text("faas.name", function);
         text("faas.instance", log_source.stream);
     }

@@ -19,7 +19,7 @@ pub(crate) struct SharedFields {
 /// The shared parts of a document.
 #[derive(Debug)]
 pub(super) struct SharedDocumentFields {
-    /// `,"cloud":{…}`
+    /// `,"cloud":{…},"event":{…}`
     pub(super) cloud: Vec<u8>,
     /// `"name":"…","version":"…"`, as far as known.
     pub(super) function: Vec<u8>,

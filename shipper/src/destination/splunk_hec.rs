@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{
     AcknowledgementStatus, Acknowledgements, Address, Ambiguity, BatchOutcome, Deduplication,
     Destination, Encoding, Endpoint, Limits, ReasonCode, RecordOutcome, Request, Response,
-    UNREADABLE_RESPONSE, attributes, classify_status, json,
+    UNREADABLE_RESPONSE, attributes, classify_status, dataset, json,
 };
 use crate::record::Piece;
 use crate::routing::NameField;
@@ -34,8 +34,8 @@ pub struct SplunkHec {
     host: Option<Vec<u8>>,
     /// The source as a JSON string, if it is the same for all events.
     source: Option<Vec<u8>>,
-    /// The source type as a JSON string.
-    sourcetype: Vec<u8>,
+    /// The source type as a JSON string, if it is the same for all events.
+    sourcetype: Option<Vec<u8>>,
     /// The index as a JSON string, if it is the same for all events.
     index: Option<Vec<u8>>,
     max_request_bytes: usize,
@@ -48,8 +48,8 @@ pub struct Naming<'a> {
     pub host: Option<&'a str>,
     /// The source; defaults to the log group.
     pub source: Option<&'a str>,
-    /// The source type.
-    pub sourcetype: &'a str,
+    /// The source type; defaults to that of the AWS service.
+    pub sourcetype: Option<&'a str>,
     /// The index; defaults to that of the token.
     pub index: Option<&'a str>,
 }
@@ -93,7 +93,7 @@ impl SplunkHec {
             acknowledgement_requests,
             host: naming.host.map(json::string_of),
             source: naming.source.map(json::string_of),
-            sourcetype: json::string_of(naming.sourcetype),
+            sourcetype: naming.sourcetype.map(json::string_of),
             index: naming.index.map(json::string_of),
             max_request_bytes,
             max_event_bytes,
@@ -153,9 +153,10 @@ impl Destination for SplunkHec {
             (None, None) => body.extend_from_slice(attributes::json_of_group(log_source)),
         }
         body.extend_from_slice(b",\"sourcetype\":");
-        match names.get(NameField::Sourcetype) {
-            Some(sourcetype) => json::string(sourcetype, body),
-            None => body.extend_from_slice(&self.sourcetype),
+        match (names.get(NameField::Sourcetype), &self.sourcetype) {
+            (Some(sourcetype), _) => json::string(sourcetype, body),
+            (None, Some(sourcetype)) => body.extend_from_slice(sourcetype),
+            (None, None) => json::quoted(dataset::splunk_sourcetype(log_source.service), body),
         }
         match (names.get(NameField::Index), &self.index) {
             (Some(index), _) => {
@@ -372,8 +373,7 @@ mod tests {
 
     fn destination(acknowledgement: Acknowledgement) -> SplunkHec {
         let url = Url::parse("https://http-inputs-acme.splunkcloud.com/base/").unwrap();
-        let naming =
-            Naming { host: None, source: None, sourcetype: "aws:cloudwatchlogs", index: Some("l") };
+        let naming = Naming { host: None, source: None, sourcetype: None, index: Some("l") };
         let authorization = HeaderValue::from_static("Splunk t");
         SplunkHec::new(&url, authorization, &naming, acknowledgement, MAX_REQUEST_BYTES, 500_000)
     }
@@ -406,6 +406,8 @@ mod tests {
                 "fields": {
                     "cloud.account.id": "123456789012",
                     "cloud.region": "eu-west-1",
+                    "cloud.service.name": "lambda",
+                    "event.dataset": "aws.lambda_logs",
                     "aws.cloudwatch.log_group": "/aws/lambda/orders",
                     "aws.cloudwatch.log_stream": sample::STREAM,
                     "faas.name": "orders",

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::kind::Kind;
 use super::level::Level;
 use super::report::Report;
+use super::vpc_flow::VpcFlow;
 
 /// A parsed log event.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +20,8 @@ pub struct Line<'a> {
     pub level: Option<Level>,
     /// The metrics of a REPORT.
     pub report: Option<Box<Report<'a>>>,
+    /// The flow of a VPC flow log.
+    pub flow: Option<Box<VpcFlow<'a>>>,
     /// The JSON object of the message, as written.
     pub json: Option<&'a str>,
 }

@@ -20,12 +20,14 @@ mod platform_record;
 mod report;
 mod request_id;
 mod timestamp;
+mod vpc_flow;
 
 pub use failure::looks_like_failure;
 pub use kind::Kind;
 pub use level::Level;
 pub use log_event_fields::Line;
 pub use report::Report;
+pub use vpc_flow::VpcFlow;
 
 impl<'a> Line<'a> {
     /// Parses a message.
@@ -36,7 +38,9 @@ impl<'a> Line<'a> {
         if let Some(json) = json::object(message) {
             return json::parse(json);
         }
-        platform::parse(message).unwrap_or_else(|| application::parse(message))
+        platform::parse(message)
+            .or_else(|| vpc_flow::parse(message))
+            .unwrap_or_else(|| application::parse(message))
     }
 }
 

@@ -225,6 +225,7 @@ fn centralized_log_events_have_the_source_that_each_names() {
     assert_eq!(own["aws"]["cloudwatch"].get("extracted_fields"), None);
     let cloud = json!({
         "provider": "aws", "account": {"id": "210987654321"}, "region": "us-east-2",
+        "service": {"name": "lambda"},
     });
     assert_eq!(other["cloud"], cloud);
     assert_eq!(other["faas"]["name"], "other");

@@ -14,7 +14,8 @@ use crate::destination::{Address, Encoding, Inspected, Inspection, Request, Resp
 /// The evaluated parts of a mapping.
 const FILTER_PATH: &str = "*.mappings.date_detection,*.mappings.properties.json.type,\
     *.mappings.properties.@timestamp,*.mappings.properties.message,*.mappings.properties.log,\
-    *.mappings.properties.cloud,*.mappings.properties.faas,*.mappings.properties.aws,\
+    *.mappings.properties.cloud,*.mappings.properties.event,*.mappings.properties.source,\
+    *.mappings.properties.destination,*.mappings.properties.network,*.mappings.properties.faas,*.mappings.properties.aws,\
     *.mappings.properties.logagg";
 
 /// The index template, with all fields of the shipper.
@@ -250,7 +251,9 @@ mod tests {
             "Init Duration: 9.25 ms\tRestore Duration: 5 ms\tBilled Restore Duration: 6 ms\t",
             "XRAY TraceId: 1-5f-2\tStatus: timeout\tError Type: E\t\n",
         );
-        for message in [REPORT, r#"{"level":"warn"}"#] {
+        const FLOW: &str =
+            "2 1 eni-1 10.0.0.1 10.0.0.2 1 2 6 20 4249 1418530010 1418530070 ACCEPT OK";
+        for message in [REPORT, FLOW, r#"{"level":"warn"}"#] {
             for extent in
                 [Extent::Part { number: 1, count: 2 }, Extent::Truncated { message_bytes: 9 }]
             {
