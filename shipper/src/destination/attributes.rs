@@ -94,8 +94,47 @@ pub(super) fn json_of_function<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
     log_source.shared_fields.function.get_or_init(name)
 }
 
+/// The names of trace and span.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TraceNames {
+    trace_id: &'static Name,
+    span_id: &'static Name,
+}
+
+impl TraceNames {
+    /// The Elastic Common Schema's and New Relic's.
+    ///
+    /// <https://docs.newrelic.com/docs/logs/logs-context/logs-in-context/>
+    pub(super) const DOTTED: Self = Self { trace_id: name!("trace.id"), span_id: name!("span.id") };
+    /// Splunk's, and those of OpenTelemetry for formats other than its own.
+    ///
+    /// <https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/>
+    pub(super) const UNDERSCORED: Self =
+        Self { trace_id: name!("trace_id"), span_id: name!("span_id") };
+    /// Honeycomb's, where a log event is a child of its span.
+    ///
+    /// <https://docs.honeycomb.io/send-data/logs/structured/correlate-with-traces/>
+    pub(super) const HONEYCOMB: Self =
+        Self { trace_id: name!("trace.trace_id"), span_id: name!("trace.parent_id") };
+
+    /// The attributes of a record's trace.
+    pub(super) fn of_trace(self, piece: &Piece<'_>, mut visit: impl FnMut(&'static Name, &str)) {
+        let Some(trace) = piece.record.line.trace.as_deref() else {
+            return;
+        };
+        visit(self.trace_id, &trace.trace_id.to_string());
+        if let Some(span_id) = trace.span_id {
+            visit(self.span_id, &span_id.to_string());
+        }
+    }
+}
+
 /// Appends the attributes of a record as further members of a JSON object.
-pub(super) fn json_of_piece(piece: &Piece<'_>, body: &mut Vec<u8>) {
+pub(super) fn json_of_piece(piece: &Piece<'_>, names: TraceNames, body: &mut Vec<u8>) {
+    names.of_trace(piece, |name, text| {
+        name.append_to(body);
+        json::quoted(text, body);
+    });
     of_piece(piece, |name, value| {
         name.append_to(body);
         match value {
@@ -262,7 +301,8 @@ mod tests {
         let report = format!(
             "REPORT RequestId: {ID}\tDuration: 1.5 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\t\
              Max Memory Used: 40 MB\tInit Duration: 9.25 ms\tRestore Duration: 5 ms\t\
-             Billed Restore Duration: 6 ms\tXRAY TraceId: 1-5f-2\tStatus: timeout\tError Type: E\t\n"
+             Billed Restore Duration: 6 ms\tXRAY TraceId: 1-5759e988-bd862e3fe1be46a994272793\t\
+             SegmentId: 53995c3f42cd8ad8\tStatus: timeout\tError Type: E\t\n"
         );
         let warning = format!("2023-11-06T10:00:00.000Z\t{ID}\tWARN\tlow");
         let flow =
@@ -293,7 +333,7 @@ mod tests {
 
                 let mut body = b"{".to_vec();
                 body.extend_from_slice(json_of_log_source(&log_source));
-                json_of_piece(&piece, &mut body);
+                json_of_piece(&piece, TraceNames::DOTTED, &mut body);
                 body.push(b'}');
                 let found: BTreeMap<String, Json> = serde_json::from_slice(&body).unwrap();
                 assert_eq!(found, expected);

@@ -128,6 +128,15 @@ impl Destination for Datadog {
             body.extend_from_slice(b",\"status\":");
             json::string(level, body);
         }
+        if let Some(trace) = piece.record.line.trace.as_deref() {
+            body.extend_from_slice(b",\"dd\":{\"trace_id\":");
+            json::quoted(&trace.trace_id.to_string(), body);
+            if let Some(span_id) = trace.span_id {
+                body.extend_from_slice(b",\"span_id\":");
+                json::quoted(&span_id.to_string(), body);
+            }
+            body.push(b'}');
+        }
         ecs_document::write_after(piece, body);
     }
 
@@ -181,6 +190,22 @@ mod tests {
         assert_eq!(log["@timestamp"], "2023-11-06T10:00:00.123Z");
         assert_eq!(log["aws"]["cloudwatch"]["event_id"], sample::ID);
         assert_eq!(datadog(None, None).endpoint().url.path(), "/api/v2/logs");
+    }
+
+    /// <https://docs.datadoghq.com/tracing/other_telemetry/connect_logs_and_traces/opentelemetry/>
+    #[test]
+    fn a_trace_has_the_attributes_by_which_datadog_correlates() {
+        let message =
+            r#"{"traceparent":"00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"}"#;
+        let log = encoded(&datadog(None, None), sample::GROUP, message);
+        let expected = json!({
+            "trace_id": "5759e988bd862e3fe1be46a994272793", "span_id": "53995c3f42cd8ad8",
+        });
+        assert_eq!(log["dd"], expected);
+        let message = r#"{"dd.trace_id":"4340578901234567890","dd.span_id":"987654321"}"#;
+        let log = encoded(&datadog(None, None), sample::GROUP, message);
+        assert_eq!(log["dd"], json!({"trace_id": "4340578901234567890", "span_id": "987654321"}));
+        assert_eq!(log["trace"]["id"], "4340578901234567890");
     }
 
     #[test]

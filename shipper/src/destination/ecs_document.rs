@@ -3,6 +3,8 @@
 //! Field names follow the Elastic Common Schema. The fields of a JSON message are in the object
 //! `json`, where they cannot collide with others.
 
+use std::fmt::Display;
+
 use serde::Serialize;
 
 use super::shared_fields::SharedDocumentFields;
@@ -25,6 +27,7 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(level.name().as_bytes());
         body.extend_from_slice(b"\"}");
     }
+    write_trace(piece, body);
     body.extend_from_slice(&shared.cloud);
     write_function(&shared.function, line.request_id.as_deref(), body);
     body.extend_from_slice(&shared.log_stream);
@@ -81,6 +84,22 @@ fn write_function(shared: &[u8], request_id: Option<&str>, body: &mut Vec<u8>) {
         json::string(request_id, body);
     }
     body.push(b'}');
+}
+
+/// The trace and the span.
+fn write_trace(piece: &Piece<'_>, body: &mut Vec<u8>) {
+    let Some(trace) = piece.record.line.trace.as_deref() else {
+        return;
+    };
+    let mut object = |name: &[u8], id: &dyn Display| {
+        body.extend_from_slice(name);
+        json::quoted(&id.to_string(), body);
+        body.push(b'}');
+    };
+    object(b",\"trace\":{\"id\":", &trace.trace_id);
+    if let Some(span_id) = &trace.span_id {
+        object(b",\"span\":{\"id\":", span_id);
+    }
 }
 
 /// The fields of a flow, after other fields of `aws`.
@@ -371,7 +390,10 @@ mod tests {
             lambda,
             json!({
                 "kind": "report",
-                "report": {"duration_ms": 1.5, "billed_duration_ms": 2.0, "memory_size_mb": 128},
+                "report": {
+                    "duration_ms": 1.5, "billed_duration_ms": 2.0, "memory_size_mb": 128,
+                    "status": "success",
+                },
             })
         );
     }

@@ -4,6 +4,7 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
+use super::attributes::TraceNames;
 use super::{
     Address, Ambiguity, BatchOutcome, Boundary, Deduplication, Destination, Endpoint, Limits,
     ReasonCode, RecordGroup, RecordOutcome, Response, Span, UNREADABLE_RESPONSE, attributes,
@@ -75,7 +76,7 @@ impl Destination for Honeycomb {
         json::message(piece, body);
         body.push(b',');
         body.extend_from_slice(attributes::json_of_log_source(piece.record.log_source));
-        attributes::json_of_piece(piece, body);
+        attributes::json_of_piece(piece, TraceNames::HONEYCOMB, body);
         if let Some(fields) = piece.json {
             body.extend_from_slice(b",\"json\":");
             body.extend_from_slice(fields.as_bytes());

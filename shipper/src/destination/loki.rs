@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
-use super::attributes::{self, Value};
+use super::attributes::{self, TraceNames, Value};
 use super::{
     Address, Ambiguity, BatchOutcome, Boundary, Deduplication, Destination, Encoding, Endpoint,
     Limits, ReasonCode, RecordGroup, Response, Span, classify_status, json, protobuf,
@@ -192,6 +192,7 @@ impl Destination for Loki {
                 }
                 Value::Number(number) => pair(name.text, &number.to_string(), entry),
             });
+            TraceNames::UNDERSCORED.of_trace(piece, |name, text| pair(name.text, text, entry));
             attributes::of_extracted(piece, |name, text| pair(name, text, entry));
         });
     }

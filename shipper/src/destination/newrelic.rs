@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
+use super::attributes::TraceNames;
 use super::{
     BatchOutcome, Boundary, Deduplication, Destination, Endpoint, Limits, RecordGroup, Response,
     attributes, classify_status, json,
@@ -82,7 +83,7 @@ impl Destination for NewRelic {
         json::message(piece, body);
         body.extend_from_slice(b",\"attributes\":");
         let start = body.len();
-        attributes::json_of_piece(piece, body);
+        attributes::json_of_piece(piece, TraceNames::DOTTED, body);
         // Replaces the comma before the first.
         body[start] = b'{';
         body.extend_from_slice(b"}}");

@@ -99,6 +99,12 @@ impl Destination for Otlp {
                     Value::Number(number) => protobuf::double(4, number, any),
                 });
             });
+            if let Some(trace) = piece.record.line.trace.as_deref() {
+                protobuf::bytes(9, &trace.trace_id.bytes(), record);
+                if let Some(span_id) = trace.span_id {
+                    protobuf::bytes(10, &span_id.bytes(), record);
+                }
+            }
             attributes::of_extracted(piece, |name, text| {
                 attribute(6, name, record, |any| protobuf::text(1, text, any));
             });

@@ -26,9 +26,14 @@ fn varint(mut number: u64, body: &mut Vec<u8>) {
 
 /// Appends a string field.
 pub(super) fn text(field: u8, text: &str, body: &mut Vec<u8>) {
+    bytes(field, text.as_bytes(), body);
+}
+
+/// Appends a field of bytes.
+pub(super) fn bytes(field: u8, bytes: &[u8], body: &mut Vec<u8>) {
     key(field, LENGTH, body);
-    varint(text.len() as u64, body);
-    body.extend_from_slice(text.as_bytes());
+    varint(bytes.len() as u64, body);
+    body.extend_from_slice(bytes);
 }
 
 /// Appends an integer field.

@@ -11,6 +11,7 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
+use super::attributes::TraceNames;
 use super::{
     AcknowledgementStatus, Acknowledgements, Address, Ambiguity, BatchOutcome, Deduplication,
     Destination, Encoding, Endpoint, Limits, ReasonCode, RecordOutcome, Request, Response,
@@ -173,7 +174,7 @@ impl Destination for SplunkHec {
         json::message(piece, body);
         body.extend_from_slice(b",\"fields\":{");
         body.extend_from_slice(attributes::json_of_log_source(log_source));
-        attributes::json_of_piece(piece, body);
+        attributes::json_of_piece(piece, TraceNames::UNDERSCORED, body);
         body.extend_from_slice(b"}}");
     }
 

@@ -3,6 +3,7 @@
 use super::head::Head;
 use super::request_id::is_request_id;
 use super::timestamp::is_timestamp;
+use super::trace::Trace;
 use super::{Level, Line, color, json, looks_like_failure};
 
 /// Parses a log event of the function. The message after the columns is the function's: it may
@@ -15,7 +16,10 @@ pub(super) fn parse(message: &str) -> Line<'_> {
     };
     let Columns { level, request_id, text } =
         columns.unwrap_or(Columns { level: None, request_id: None, text: message });
-    let line = content(text, level);
+    let mut line = content(text, level);
+    if line.trace.is_none() {
+        line.trace = Trace::find(message).map(Box::new);
+    }
     Line { request_id: request_id.map(Into::into).or(line.request_id), ..line }
 }
 
@@ -97,6 +101,7 @@ fn content(text: &str, level: Option<Level>) -> Line<'_> {
     Line {
         level: level.or(level_behind),
         request_id: head.request_id.or(object.lambda_request_id),
+        trace: object.trace,
         json: Some(object.text),
         ..Line::default()
     }

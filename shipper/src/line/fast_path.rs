@@ -70,6 +70,7 @@ impl<'a> Reader<'a> {
     fn tracing(&mut self) -> Option<PlatformTracing<'a>> {
         let mut tracing = PlatformTracing::default();
         self.object(|reader, name| match name {
+            b"spanId" => once(&mut tracing.span_id, reader.text()?),
             b"value" => once(&mut tracing.value, reader.text()?),
             _ => reader.pass_over_value(),
         })?;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::platform_record::{PlatformLine, PlatformRecord};
 use super::request_id::{REQUEST_ID_BYTES, is_request_id};
+use super::trace::{self, SpanId, Trace};
 use super::{Kind, Level, Line, Report, fast_path, loose};
 use crate::fast_path::plain_text;
 
@@ -20,6 +21,8 @@ pub(super) struct Object<'a> {
     pub(super) text: &'a str,
     /// The level, by the field names of common loggers.
     pub(super) level: Option<Level>,
+    /// The trace, by the field names of common tracers.
+    pub(super) trace: Option<Box<Trace>>,
     /// The request id, by a field name that only Lambda's uses.
     pub(super) lambda_request_id: Option<Cow<'a, str>>,
     /// The request id, by a field name that has other uses.
@@ -48,6 +51,7 @@ pub(super) fn object(message: &str) -> Option<Object<'_>> {
     Some(Object {
         text,
         level: fields.level(),
+        trace: fields.trace(),
         lambda_request_id: fields.lambda_request_id,
         any_request_id: fields.any_request_id,
         line_type: fields.line_type,
@@ -58,9 +62,9 @@ pub(super) fn object(message: &str) -> Option<Object<'_>> {
 /// destination would accept it.
 pub(super) fn broken(text: &str) -> Line<'_> {
     let fields = loose::fields(text);
-    let level = fields.level();
+    let (level, trace) = (fields.level(), fields.trace());
     let request_id = fields.lambda_request_id.or(fields.any_request_id);
-    Line { level, request_id, ..Line::default() }
+    Line { level, request_id, trace, ..Line::default() }
 }
 
 /// The non-empty object at the end of a message, after a label.
@@ -114,6 +118,7 @@ pub(super) fn application(object: Object<'_>) -> Line<'_> {
         kind: Kind::Application,
         request_id: object.lambda_request_id.or(object.any_request_id),
         level: object.level,
+        trace: object.trace,
         json: Some(object.text),
         ..Line::default()
     }
@@ -140,6 +145,10 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
         "restoreReport" => (None, None, duration_ms),
         _ => (duration_ms, None, None),
     };
+    let tracing = record.tracing.unwrap_or_default();
+    let header = tracing.value.as_deref().and_then(Trace::parse_xray);
+    let span_id = tracing.span_id.as_deref().and_then(SpanId::parse);
+    let trace = header.map(|trace| Trace { span_id: span_id.or(trace.span_id), ..trace });
     let report = Report {
         duration_ms,
         billed_duration_ms: metrics.billed_duration_ms,
@@ -148,7 +157,12 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
         init_duration_ms: init_ms.or(metrics.init_duration_ms),
         restore_duration_ms: restore_ms.or(metrics.restore_duration_ms),
         billed_restore_duration_ms: metrics.billed_restore_duration_ms,
-        trace_id: record.tracing.and_then(|tracing| tracing.value),
+        // As in text: without the rest of the header.
+        trace_id: tracing.value.map(|value| match value {
+            Cow::Borrowed(value) => Cow::Borrowed(trace::root(value)),
+            Cow::Owned(value) => Cow::Owned(trace::root(&value).to_owned()),
+        }),
+        segment_id: None,
         status: record.status,
         error_type: record.error_type,
     };
@@ -156,6 +170,7 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
         kind,
         request_id: record.request_id,
         level: (report.failed() || report.error_type.is_some()).then_some(Level::Error),
+        trace: trace.map(Box::new),
         report: is_report.then(|| Box::new(report)),
         ..Line::default()
     }
@@ -211,7 +226,7 @@ mod tests {
         assert_eq!(report.billed_duration_ms, Some(8.0));
         assert_eq!(report.max_memory_used_mb, Some(60));
         assert_eq!(report.init_duration_ms, Some(80.25));
-        assert_eq!(report.trace_id.as_deref(), Some("Root=1-2"));
+        assert_eq!(report.trace_id.as_deref(), Some("1-2"));
         assert_eq!(report.status.as_deref(), Some("success"));
     }
 

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::json_reader::member;
 use super::level::Level;
 use super::request_id::{REQUEST_ID_BYTES, is_request_id};
+use super::trace::{SpanId, Trace, TraceId};
 use crate::escape::plain;
 
 /// The known fields of an object; the first valid value of each.
@@ -20,6 +21,8 @@ pub(super) struct Fields<'a> {
     pub(super) lambda_request_id: Option<Cow<'a, str>>,
     pub(super) any_request_id: Option<Cow<'a, str>>,
     pub(super) line_type: Option<Cow<'a, str>>,
+    trace_id: Option<TraceId>,
+    span_id: Option<SpanId>,
     has_error_type: bool,
     has_error_message: bool,
 }
@@ -41,6 +44,36 @@ impl<'a> Fields<'a> {
             Meaning::Span => {
                 let id = self.any_request_id.take();
                 self.any_request_id = id.or_else(|| request_id_of_span(value));
+                self.note_span(member(value, &[b"id"]).and_then(|id| SpanId::parse(&string(id)?)));
+            }
+            Meaning::TraceId => self.note_trace(string(value).and_then(|id| TraceId::parse(&id))),
+            Meaning::SpanId => self.note_span(string(value).and_then(|id| SpanId::parse(&id))),
+            Meaning::Trace => {
+                self.note_trace(
+                    member(value, &[b"id"]).and_then(|id| TraceId::parse(&string(id)?)),
+                );
+            }
+            Meaning::Traceparent => {
+                self.note_both(string(value).and_then(|text| Trace::parse_traceparent(&text)));
+            }
+            Meaning::XRay => {
+                self.note_both(string(value).and_then(|text| Trace::parse_xray(&text)));
+            }
+            Meaning::DatadogTraceId => {
+                self.note_trace(digits(value).and_then(|id| TraceId::parse_datadog(&id)));
+            }
+            Meaning::DatadogSpanId => {
+                self.note_span(digits(value).and_then(|id| SpanId::parse_datadog(&id)));
+            }
+            Meaning::Datadog => {
+                for (name, meaning) in [
+                    (b"trace_id".as_slice(), Meaning::DatadogTraceId),
+                    (b"span_id".as_slice(), Meaning::DatadogSpanId),
+                ] {
+                    if let Some(value) = member(value, &[name]) {
+                        self.note(meaning, value);
+                    }
+                }
             }
             Meaning::LineType => {
                 self.line_type = self.line_type.take().or_else(|| string(value));
@@ -48,6 +81,25 @@ impl<'a> Fields<'a> {
             Meaning::ErrorType => self.has_error_type |= value.starts_with('"'),
             Meaning::ErrorMessage => self.has_error_message |= value.starts_with('"'),
         }
+    }
+
+    /// The trace, if the object has the id of one.
+    pub(super) fn trace(&self) -> Option<Box<Trace>> {
+        let span_id = self.span_id;
+        self.trace_id.map(|trace_id| Box::new(Trace { trace_id, span_id }))
+    }
+
+    fn note_trace(&mut self, id: Option<TraceId>) {
+        self.trace_id = self.trace_id.or(id);
+    }
+
+    fn note_span(&mut self, id: Option<SpanId>) {
+        self.span_id = self.span_id.or(id);
+    }
+
+    fn note_both(&mut self, trace: Option<Trace>) {
+        self.note_trace(trace.map(|trace| trace.trace_id));
+        self.note_span(trace.and_then(|trace| trace.span_id));
     }
 
     /// The level. An error object of Lambda's runtimes has none, and is an error.
@@ -65,6 +117,14 @@ fn string(value: &str) -> Option<Cow<'_, str>> {
         }
         [b'"', ..] => serde_json::from_str(value).ok().map(|Key(text)| text),
         _ => None,
+    }
+}
+
+/// A string, or a number as written.
+fn digits(value: &str) -> Option<Cow<'_, str>> {
+    match value.as_bytes().first()? {
+        b'0'..=b'9' => Some(Cow::Borrowed(value)),
+        _ => string(value),
     }
 }
 
@@ -112,8 +172,23 @@ pub(super) enum Meaning {
     LambdaRequestId,
     /// A request id, if it has Lambda's form.
     RequestId,
-    /// One or more spans of Rust's `tracing`, one of which is the request's.
+    /// One or more spans of Rust's `tracing`, one of which is the request's; or ECS's object with
+    /// the id of a span.
     Span,
+    /// The id of a trace, in W3C's or X-Ray's form.
+    TraceId,
+    SpanId,
+    /// ECS's object with the id of a trace.
+    Trace,
+    /// W3C's header.
+    Traceparent,
+    /// X-Ray's id or header.
+    XRay,
+    /// The id of a trace in Datadog's form.
+    DatadogTraceId,
+    DatadogSpanId,
+    /// An object with both.
+    Datadog,
     LineType,
     ErrorType,
     ErrorMessage,
@@ -141,6 +216,18 @@ impl Meaning {
             | b"faas.invocation_id" => Some(Self::LambdaRequestId),
             b"requestId" | b"request_id" | b"RequestId" | b"requestID" => Some(Self::RequestId),
             b"span" | b"spans" => Some(Self::Span),
+            b"trace_id" | b"traceId" | b"traceID" | b"TraceId" | b"TraceID" | b"trace.id"
+            | b"otelTraceID" | b"otelTraceId" | b"@tr" => Some(Self::TraceId),
+            b"span_id" | b"spanId" | b"spanID" | b"SpanId" | b"SpanID" | b"span.id"
+            | b"otelSpanID" | b"otelSpanId" | b"@sp" => Some(Self::SpanId),
+            b"trace" => Some(Self::Trace),
+            b"traceparent" => Some(Self::Traceparent),
+            b"xray_trace_id" | b"xrayTraceId" | b"xRayTraceId" | b"xray-trace-id"
+            | b"AWS-XRAY-TRACE-ID" | b"X-Amzn-Trace-Id" | b"x-amzn-trace-id"
+            | b"_X_AMZN_TRACE_ID" => Some(Self::XRay),
+            b"dd.trace_id" => Some(Self::DatadogTraceId),
+            b"dd.span_id" => Some(Self::DatadogSpanId),
+            b"dd" => Some(Self::Datadog),
             b"type" => Some(Self::LineType),
             b"errorType" => Some(Self::ErrorType),
             b"errorMessage" => Some(Self::ErrorMessage),

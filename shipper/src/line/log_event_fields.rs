@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::kind::Kind;
 use super::level::Level;
 use super::report::Report;
+use super::trace::Trace;
 use super::vpc_flow::VpcFlow;
 
 /// A parsed log event.
@@ -18,6 +19,8 @@ pub struct Line<'a> {
     pub request_id_is_inferred: bool,
     /// Its level, if it has one.
     pub level: Option<Level>,
+    /// The trace that it belongs to.
+    pub trace: Option<Box<Trace>>,
     /// The metrics of a REPORT.
     pub report: Option<Box<Report<'a>>>,
     /// The flow of a VPC flow log.

@@ -20,6 +20,7 @@ mod platform_record;
 mod report;
 mod request_id;
 mod timestamp;
+mod trace;
 mod vpc_flow;
 
 pub use failure::looks_like_failure;
@@ -27,6 +28,7 @@ pub use kind::Kind;
 pub use level::Level;
 pub use log_event_fields::Line;
 pub use report::Report;
+pub use trace::{SpanId, Trace, TraceId};
 pub use vpc_flow::VpcFlow;
 
 impl<'a> Line<'a> {

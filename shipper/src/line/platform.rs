@@ -70,8 +70,13 @@ fn with_request_id<'a>(line: &'a str, start: &str, kind: Kind) -> Option<(Line<'
 
 fn report(line: &str) -> Option<Line<'_>> {
     let (mut line, fields) = with_request_id(line, "REPORT RequestId: ", Kind::Report)?;
-    let report = Report::parse_text(fields);
+    let mut report = Report::parse_text(fields);
     line.level = report.failed().then_some(Level::Error);
+    line.trace = report.trace();
+    if report.billed_duration_ms.is_some() {
+        // As in the JSON format.
+        report.status.get_or_insert("success".into());
+    }
     line.report = Some(Box::new(report));
     Some(line)
 }
@@ -169,7 +174,7 @@ mod tests {
         assert_eq!(report.max_memory_used_mb, Some(40));
         assert_eq!(report.init_duration_ms, Some(9.5));
         assert_eq!(report.trace_id.as_deref(), Some("1-5f-2"));
-        assert_eq!(report.status, None);
+        assert_eq!(report.status.as_deref(), Some("success"));
         assert_eq!(line.level, None);
     }
 

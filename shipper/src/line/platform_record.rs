@@ -40,7 +40,10 @@ pub(super) struct PlatformMetrics {
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct PlatformTracing<'a> {
+    #[serde(borrow)]
+    pub(super) span_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) value: Option<Cow<'a, str>>,
 }

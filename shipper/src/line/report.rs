@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr3};
 
+use super::trace::{SpanId, Trace, TraceId};
+
 /// The metrics of an invocation. A metric that Lambda omits is absent, never zero.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report<'a> {
@@ -23,8 +25,10 @@ pub struct Report<'a> {
     pub billed_restore_duration_ms: Option<f64>,
     /// The X-Ray trace id.
     pub trace_id: Option<Cow<'a, str>>,
-    /// `timeout`, `error` and others; absent in the text format after a success.
+    /// `success`, `timeout`, `error` and others. The text format has none after a success.
     pub status: Option<Cow<'a, str>>,
+    /// The X-Ray segment of the invocation, in the text format.
+    pub(super) segment_id: Option<&'a str>,
     /// Lambda's error type.
     pub error_type: Option<Cow<'a, str>>,
 }
@@ -54,12 +58,19 @@ impl<'a> Report<'a> {
                 "Restore Duration" => report.restore_duration_ms = millis(value),
                 "Billed Restore Duration" => report.billed_restore_duration_ms = millis(value),
                 "XRAY TraceId" => report.trace_id = Some(value.into()),
+                "SegmentId" => report.segment_id = Some(value),
                 "Status" => report.status = Some(value.into()),
                 "Error Type" => report.error_type = Some(value.into()),
                 _ => {}
             }
         }
         report
+    }
+
+    /// The trace of the invocation.
+    pub(super) fn trace(&self) -> Option<Box<Trace>> {
+        let trace_id = TraceId::parse(self.trace_id.as_deref()?)?;
+        Some(Box::new(Trace { trace_id, span_id: self.segment_id.and_then(SpanId::parse) }))
     }
 
     /// Whether the invocation failed.

@@ -15,7 +15,7 @@ use crate::destination::{Address, Encoding, Inspected, Inspection, Request, Resp
 const FILTER_PATH: &str = "*.mappings.date_detection,*.mappings.properties.json.type,\
     *.mappings.properties.@timestamp,*.mappings.properties.message,*.mappings.properties.log,\
     *.mappings.properties.cloud,*.mappings.properties.event,*.mappings.properties.source,\
-    *.mappings.properties.destination,*.mappings.properties.network,*.mappings.properties.faas,*.mappings.properties.aws,\
+    *.mappings.properties.trace,*.mappings.properties.span,*.mappings.properties.destination,*.mappings.properties.network,*.mappings.properties.faas,*.mappings.properties.aws,\
     *.mappings.properties.logagg";
 
 /// The index template, with all fields of the shipper.
@@ -249,7 +249,8 @@ mod tests {
             "REPORT RequestId: 8f507cfc-1234-4697-b07a-ac58fc914c95\tDuration: 1.5 ms\t",
             "Billed Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 40 MB\t",
             "Init Duration: 9.25 ms\tRestore Duration: 5 ms\tBilled Restore Duration: 6 ms\t",
-            "XRAY TraceId: 1-5f-2\tStatus: timeout\tError Type: E\t\n",
+            "XRAY TraceId: 1-5759e988-bd862e3fe1be46a994272793\t",
+            "SegmentId: 53995c3f42cd8ad8\tStatus: timeout\tError Type: E\t\n",
         );
         const FLOW: &str =
             "2 1 eni-1 10.0.0.1 10.0.0.2 1 2 6 20 4249 1418530010 1418530070 ACCEPT OK";
