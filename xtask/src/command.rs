@@ -19,6 +19,7 @@ Development tasks of logagg.
                                 and the tables of the modules' pages
                                 --check: only report which are stale
   cargo xtask faults            render the outcome of every failure of every destination
+  cargo xtask fields            what each field of a document costs when it is sent, in compressed bytes
   cargo xtask figures           size of the programs and start time of the provider, of a release build
   cargo xtask install [--into FOLDER]
                                 install the provider where terraform init finds it, or in a folder of
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Stop,
     Docs(Pages),
     Faults,
+    Fields,
     Figures,
     Install { into: Option<PathBuf> },
     Lines,
@@ -97,6 +99,7 @@ impl Command {
             ["stop"] => Ok(Self::Stop),
             ["docs"] => Ok(Self::Docs(pages)),
             ["faults"] => Ok(Self::Faults),
+            ["fields"] => Ok(Self::Fields),
             ["figures"] => Ok(Self::Figures),
             ["install"] => Ok(Self::Install { into }),
             ["lines"] => Ok(Self::Lines),
@@ -165,6 +168,7 @@ mod tests {
         let outage = Outage { hours: 72, events_per_second: 50, ..Outage::default() };
         assert_eq!(parse("outage 72 50"), Ok(Command::Outage(outage)));
         assert_eq!(parse("scale 7 80"), Ok(Command::Scale { sizes: vec![7, 80] }));
+        assert_eq!(parse("fields"), Ok(Command::Fields));
         assert_eq!(parse("speed"), Ok(Command::Speed));
         let suites = |only: &[&str], available, list, record| {
             let only = only.iter().map(|name| (*name).to_owned()).collect();

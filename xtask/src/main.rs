@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Ok(Command::Outage(outage)) => outage::run(outage),
         Ok(Command::Report) => report::run(),
         Ok(Command::Scale { sizes }) => scale::run(&sizes),
+        Ok(Command::Fields) => speed::fields::run(),
         Ok(Command::Speed) => speed::run(),
         Ok(Command::ThirdParty(options)) => third_party::run(&options),
         Ok(Command::Help) => {

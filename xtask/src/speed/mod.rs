@@ -3,6 +3,7 @@
 //! that sends the same bytes, and one that sends the messages alone.
 
 mod baseline;
+pub(crate) mod fields;
 mod function;
 mod http;
 mod payload;
