@@ -13,6 +13,7 @@ use super::headers::Headers;
 use super::names::Templates;
 use super::schema::{FieldError, by_type, size, within};
 use super::sending::Sending;
+use super::tls::Tls;
 use super::{
     datadog, elasticsearch, firehose, honeycomb, http, kinesis, loggly, logzio, loki, newrelic,
     otlp, s3, splunk_hec, sumologic,
@@ -71,6 +72,7 @@ pub(super) struct Settings {
     headers: Headers,
     #[serde(default)]
     query: BTreeMap<String, String>,
+    tls: Option<Tls>,
     #[schemars(range(min = 5_000, max = 838_860_800))]
     max_record_bytes: Option<usize>,
     #[schemars(range(min = 60, max = 315_360_000))]
@@ -128,6 +130,7 @@ fn of_type(schema: &mut Schema) {
         if is_one_of(&OF_AWS) {
             properties.remove("headers");
             properties.remove("query");
+            properties.remove("tls");
         }
     }
 }
@@ -202,6 +205,13 @@ impl Settings {
                 || (is_signed && is_of_signature)
         })?;
         endpoint.query.extend(self.query);
+        if let Some(tls) = &self.tls {
+            if endpoint.url.scheme() != "https" {
+                let text = "requires a \"url\" that begins with https://";
+                return Err(FieldError::new("tls", text));
+            }
+            endpoint.tls = Some(tls.client_config().map_err(|error| error.below("tls"))?);
+        }
         Ok(DestinationConfig {
             destination,
             oversized: self.oversized.into(),

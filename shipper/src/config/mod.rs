@@ -34,6 +34,7 @@ mod signing;
 mod source;
 mod splunk_hec;
 mod sumologic;
+mod tls;
 mod undelivered;
 mod url;
 

@@ -302,6 +302,13 @@ impl Validator {
                 }
                 return;
             }
+            ErrorKind::DependentRequired { prop, missing } => {
+                for name in missing {
+                    let text = format!("is missing; {prop:?} requires it");
+                    checked.add(place.field(name), text);
+                }
+                return;
+            }
             ErrorKind::AdditionalProperties { got } => {
                 for name in got {
                     // The rest of the object is still valid.

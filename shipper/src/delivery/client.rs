@@ -425,6 +425,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_destination_with_its_own_tls_settings_has_its_own_connections() {
+        let (endpoint, requests) = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        let own = || Some(Arc::new(root_certificates::tls().unwrap()));
+        let endpoints = [None, own(), own()].map(|tls| Endpoint { tls, ..endpoint.clone() });
+        let client = Client::with_clock(now);
+        for connection in [0, 1, 2, 1, 0, 2] {
+            client.send(&endpoints[connection], request(), TIME).await.unwrap();
+            assert_eq!(requests.recv().unwrap().0, connection);
+        }
+    }
+
+    #[tokio::test]
     async fn a_response_that_is_not_http_is_distinguished_from_a_closed_connection() {
         // The first HTTP/2 frame of a gRPC port, and a TLS alert.
         for response in [&b"\0\0\0\x04\0\0\0\0\0"[..], b"\x15\x03\x01\0\x02\x02\x46"] {
