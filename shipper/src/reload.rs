@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::aws::{Aws, Problem, Service};
 use crate::config::{ConfigError, Draft, Source, SourceError};
-use crate::delivery::Client;
+use crate::delivery::{Client, InvalidProxy, check_proxy};
 use crate::invocation::{Invocation, Reply, ShipError, Shipper};
 use crate::metrics;
 use crate::secret::{self, FetchError, Secrets};
@@ -54,6 +54,9 @@ struct State {
 /// Why the shipper cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// A variable with a proxy is invalid.
+    #[error(transparent)]
+    Proxy(#[from] InvalidProxy),
     /// The configuration cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -91,6 +94,7 @@ impl ReloadingShipper {
     /// Reads configuration and secrets by the environment variables.
     pub async fn start(variable: impl Fn(&str) -> Option<String>) -> Result<Self, StartError> {
         let until = Instant::now() + START;
+        check_proxy(&variable)?;
         let source = Source::of(&variable)?;
         let client = Client::default();
         let aws = Aws::new(client.clone());

@@ -10,7 +10,7 @@ use logagg_shipper::Invocation;
 use logagg_shipper::aws::Aws;
 use logagg_shipper::bootstrap::{self, NotInLambda, Program};
 use logagg_shipper::config::{Source, SourceError};
-use logagg_shipper::delivery::Client;
+use logagg_shipper::delivery::{Client, InvalidProxy, check_proxy};
 use logagg_shipper::enforcer::{EnforceError, Enforced, Enforcer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -40,6 +40,8 @@ enum StartError {
     #[error(transparent)]
     NotInLambda(#[from] NotInLambda),
     #[error(transparent)]
+    Proxy(#[from] InvalidProxy),
+    #[error(transparent)]
     NoSource(#[from] SourceError),
     #[error(transparent)]
     NoEnforcer(#[from] EnforceError),
@@ -47,6 +49,7 @@ enum StartError {
 
 async fn start() -> Result<Enforcer, StartError> {
     bootstrap::require_lambda()?;
+    check_proxy(bootstrap::variable)?;
     let source = Source::of(bootstrap::variable)?;
     let aws = Aws::new(Client::default());
     Ok(Enforcer::start(source, aws, Instant::now() + START).await?)

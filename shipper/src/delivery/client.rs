@@ -16,7 +16,7 @@ use super::body_probe::BodyProbe;
 use super::certificate_alert;
 use super::certificate_request::CertificateRequest;
 use super::fault::Fault;
-use super::root_certificates;
+use super::{proxy, root_certificates};
 use crate::aws::{Environment, has_corrected_clock, sign};
 use crate::destination::{Encoding, Endpoint, Request, Response, Signing, speaks_tls};
 
@@ -280,7 +280,9 @@ fn content_encoding(encoding: Encoding) -> Option<&'static str> {
 }
 
 fn fault(error: &reqwest::Error) -> Fault {
-    if error.is_connect() {
+    if let Some(fault) = proxy::fault(error) {
+        fault
+    } else if error.is_connect() {
         match io_error(error).map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => Fault::ConnectionRefused,
             // The kind that rustls uses for all handshake errors.

@@ -9,6 +9,12 @@ pub enum Fault {
     NotConnected,
     /// The connection was refused.
     ConnectionRefused,
+    /// There was no connection to the proxy.
+    ProxyNotConnected,
+    /// The proxy requires credentials, or rejects those in its URL.
+    ProxyAuthenticationRequired,
+    /// The proxy did not connect to the destination.
+    ProxyRejected,
     /// TLS failed: the certificate is not trusted, or only one side uses TLS.
     TlsFailed,
     /// The server requires a client certificate, and there is none. It accepted nothing.
@@ -33,6 +39,9 @@ impl Fault {
         match self {
             Self::NotConnected => ReasonCode::new("not_connected"),
             Self::ConnectionRefused => ReasonCode::new("connection_refused"),
+            Self::ProxyNotConnected => ReasonCode::new("proxy_not_connected"),
+            Self::ProxyAuthenticationRequired => ReasonCode::new("proxy_authentication_required"),
+            Self::ProxyRejected => ReasonCode::new("proxy_rejected"),
             Self::TlsFailed => ReasonCode::new("tls_failed"),
             Self::ClientCertificateRequired | Self::BrokenWithoutClientCertificate => {
                 ReasonCode::new("client_certificate_required")
@@ -50,6 +59,9 @@ impl Fault {
         match self {
             Self::NotConnected
             | Self::ConnectionRefused
+            | Self::ProxyNotConnected
+            | Self::ProxyAuthenticationRequired
+            | Self::ProxyRejected
             | Self::TlsFailed
             | Self::ClientCertificateRequired
             | Self::ClientCertificateRejected

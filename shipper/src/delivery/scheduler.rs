@@ -419,9 +419,11 @@ impl<'r> Scheduler<'r> {
                 }
                 (self.destination.classify(batch.len(), response), wait_asked_for(response, now))
             }
-            Err(fault @ (Fault::ClientCertificateRequired | Fault::ClientCertificateRejected)) => {
-                (BatchOutcome::Stop(fault.reason()), None)
-            }
+            Err(
+                fault @ (Fault::ClientCertificateRequired
+                | Fault::ClientCertificateRejected
+                | Fault::ProxyAuthenticationRequired),
+            ) => (BatchOutcome::Stop(fault.reason()), None),
             Err(fault @ Fault::NotHttp) => (BatchOutcome::StopUnclear(fault.reason()), None),
             Err(fault) => (BatchOutcome::Retry(fault.reason(), fault.ambiguity()), None),
         };

@@ -39,6 +39,7 @@ mod outage;
 mod oversized;
 mod peers;
 mod processing;
+mod proxy;
 mod queue;
 mod recorded;
 mod replay;

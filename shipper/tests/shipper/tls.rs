@@ -30,6 +30,11 @@ pub(crate) fn untrusted() -> ServerConfig {
     server(&authority(), "127.0.0.1")
 }
 
+/// A server with a certificate that is trusted with `authority`.
+pub(crate) fn trusted(authority: &Authority) -> ServerConfig {
+    server(authority, "127.0.0.1")
+}
+
 /// A server with a certificate for `name`, issued by `authority`.
 fn server(authority: &Authority, name: &str) -> ServerConfig {
     let (certificate, key) = issued_by(authority, name);
