@@ -1,6 +1,7 @@
 //! The source of a log event: account, region, log group, log stream, and the function.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use crate::aws::partition;
 use crate::destination::SharedFields;
@@ -28,6 +29,8 @@ pub struct LogSource<'a> {
     pub version: Option<&'a str>,
     /// The tags of the log group and its function, if they are known.
     pub tags: Option<&'a BTreeMap<String, String>>,
+    /// When the shipper, or the stream before it, received the event.
+    pub observed: Option<SystemTime>,
     /// The encoded form of the shared fields.
     pub(crate) shared_fields: SharedFields,
     /// The index of the event within the invocation.
@@ -49,6 +52,7 @@ impl<'a> LogSource<'a> {
         Self {
             owner,
             region: None,
+            observed: None,
             group,
             stream,
             delivered_by: [owner, group],
@@ -69,6 +73,11 @@ impl<'a> LogSource<'a> {
     /// The same log source in a region.
     pub fn in_region(self, region: Option<&'a str>) -> Self {
         Self { region, ..self }
+    }
+
+    /// The same log source, of an event that arrived at this time.
+    pub fn observed_at(self, time: SystemTime) -> Self {
+        Self { observed: Some(time), ..self }
     }
 
     /// The same log source, whose log events another account and log group delivered.

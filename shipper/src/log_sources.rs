@@ -1,5 +1,7 @@
 //! The log sources of a delivery.
 
+use std::time::SystemTime;
+
 use crate::decode::{Delivery, ExtractedFields, LogEvent};
 use crate::log_source::LogSource;
 use crate::record::Record;
@@ -20,13 +22,20 @@ pub struct LogSources<'a> {
 type Named<'a> = [Option<&'a str>; 3];
 
 impl<'a> LogSources<'a> {
-    /// The log sources of a delivery from a region, which has this index within its invocation.
-    pub fn of(delivery: &'a Delivery<'a>, region: Option<&'a str>, event: usize) -> Self {
+    /// The log sources of a delivery from a region, which has this index within its invocation,
+    /// and when it arrived.
+    pub fn of(
+        delivery: &'a Delivery<'a>,
+        region: Option<&'a str>,
+        event: usize,
+        arrived: SystemTime,
+    ) -> Self {
         let log_source = |[account, source_region, group]: Named<'a>| {
             let owner = account.unwrap_or(&delivery.owner);
             LogSource::new(owner, group.unwrap_or(&delivery.log_group), &delivery.log_stream)
                 .in_region(source_region.or(region))
                 .delivered_by(&delivery.owner, &delivery.log_group)
+                .observed_at(arrived)
                 .of_event(event)
         };
         let log_events = delivery.log_events.as_slice();
@@ -80,7 +89,7 @@ mod tests {
         );
         let mut strings = Vec::new();
         let delivery = decode::parse(json.as_bytes(), &mut strings).unwrap();
-        let log_sources = LogSources::of(&delivery, Some("eu-west-1"), 7);
+        let log_sources = LogSources::of(&delivery, Some("eu-west-1"), 7, SystemTime::UNIX_EPOCH);
         let found: Vec<[&str; 3]> = log_sources
             .records()
             .map(|record| {

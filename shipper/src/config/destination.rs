@@ -40,7 +40,10 @@ pub const TYPES: [&str; 14] = [
 ];
 
 /// The types that do not send the fields of JSON messages.
-const WITHOUT_JSON_FIELDS: [&str; 4] = ["loki", "newrelic", "otlp", "splunk_hec"];
+const WITHOUT_JSON_FIELDS: [&str; 3] = ["loki", "newrelic", "splunk_hec"];
+
+/// The types that send them only if asked for.
+const JSON_FIELDS_OMITTED: [&str; 2] = ["datadog", "otlp"];
 
 /// The types that send requests to AWS services.
 const OF_AWS: [&str; 3] = ["firehose", "kinesis", "s3"];
@@ -124,7 +127,7 @@ fn of_type(schema: &mut Schema) {
         if is_one_of(&WITHOUT_JSON_FIELDS) {
             properties.remove("json_fields");
         } else {
-            let default = if name == "datadog" { "omit" } else { "send" };
+            let default = if is_one_of(&JSON_FIELDS_OMITTED) { "omit" } else { "send" };
             properties["json_fields"]["default"] = json!(default);
         }
         if is_one_of(&OF_AWS) {
@@ -136,11 +139,12 @@ fn of_type(schema: &mut Schema) {
 }
 
 impl Settings {
-    /// Whether the fields of JSON messages are sent. Datadog parses them from the message itself.
+    /// Whether the fields of JSON messages are sent. Datadog parses them from the message itself,
+    /// and so do many pipelines of OpenTelemetry.
     fn json_fields(&self) -> JsonFields {
         match (&self.of_type, self.json_fields) {
-            (OfType::Loki(_) | OfType::Newrelic(_) | OfType::Otlp(_) | OfType::SplunkHec(_), _)
-            | (OfType::Datadog(_), None)
+            (OfType::Loki(_) | OfType::Newrelic(_) | OfType::SplunkHec(_), _)
+            | (OfType::Datadog(_) | OfType::Otlp(_), None)
             | (_, Some(Sending::Omit)) => JsonFields::Omit,
             _ => JsonFields::Send,
         }

@@ -1,5 +1,7 @@
 //! The configuration of an OTLP destination.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -17,13 +19,17 @@ pub(super) struct Settings {
     #[serde(default = "size::<MAX_REQUEST_BYTES>")]
     #[schemars(range(min = 20_000, max = 100_000_000))]
     max_request_bytes: usize,
+    /// Attributes of the resource; they replace the shipper's of the same name.
+    #[serde(default)]
+    resource_attributes: BTreeMap<String, String>,
 }
 
 impl Settings {
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {
         let HttpUrl(url) = self.url;
         let (headers, signing) = Auth::of(self.auth.as_ref(), &url)?;
-        let mut otlp = Otlp::new(url, headers, self.max_request_bytes);
+        let (max, attributes) = (self.max_request_bytes, self.resource_attributes);
+        let mut otlp = Otlp::new(url, headers, max, attributes);
         otlp.endpoint_mut().signing = signing;
         Ok(Box::new(otlp))
     }
@@ -32,6 +38,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use crate::config::{Config, ConfigError};
+    use crate::delivery::JsonFields;
 
     fn config(fields: &str) -> Result<Config, ConfigError> {
         Config::parse(&format!(r#"{{"destinations":{{"x":{{"type":"otlp",{fields}}}}}}}"#))
@@ -49,6 +56,16 @@ mod tests {
         assert!(endpoint.headers["x-api-key"].is_sensitive());
         assert!(endpoint.headers["authorization"].is_sensitive());
         assert_eq!(endpoint.headers["content-type"], "application/x-protobuf");
+    }
+
+    #[test]
+    fn resource_attributes_and_json_fields_are_optional() {
+        let config = config(
+            r#""url":"https://otlp.example","json_fields":"send",
+            "resource_attributes":{"deployment.environment.name":"prod"}"#,
+        );
+        let config = config.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(config.destinations["x"].json_fields, JsonFields::Send);
     }
 
     #[test]

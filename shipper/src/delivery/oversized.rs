@@ -47,7 +47,7 @@ pub(super) fn fit<'r>(
     match oversized {
         Oversized::Reject | Oversized::DeadLetter => Vec::new(),
         Oversized::Split => {
-            let chunks = chunks(message, space);
+            let chunks = chunks(message, space, destination);
             let count = chunks.len();
             let part = |(index, message): (usize, &'r str)| Piece {
                 message: Cow::Borrowed(message),
@@ -61,7 +61,7 @@ pub(super) fn fit<'r>(
             let Some(space) = space.checked_sub(mark.len()) else {
                 return Vec::new();
             };
-            let (beginning, _) = message.split_at(fitting(message, space));
+            let (beginning, _) = message.split_at(fitting(message, space, destination));
             vec![Piece {
                 message: Cow::Owned(format!("{beginning}{mark}")),
                 extent: Extent::Truncated { message_bytes: message.len() },
@@ -71,13 +71,13 @@ pub(super) fn fit<'r>(
     }
 }
 
-/// Splits `text` into chunks of at most `space` bytes as JSON; none if a single character does not
+/// Splits `text` into chunks of at most `space` encoded bytes; none if a single character does not
 /// fit.
-fn chunks(text: &str, space: usize) -> Vec<&str> {
+fn chunks<'t>(text: &'t str, space: usize, destination: &dyn Destination) -> Vec<&'t str> {
     let mut chunks = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let (chunk, after) = rest.split_at(fitting(rest, space));
+        let (chunk, after) = rest.split_at(fitting(rest, space, destination));
         if chunk.is_empty() {
             return Vec::new();
         }
@@ -87,25 +87,16 @@ fn chunks(text: &str, space: usize) -> Vec<&str> {
     chunks
 }
 
-/// How many bytes of `text`, in whole characters, take at most `space` bytes as JSON.
-fn fitting(text: &str, space: usize) -> usize {
+/// How many bytes of `text`, in whole characters, take at most `space` encoded bytes.
+fn fitting(text: &str, space: usize, destination: &dyn Destination) -> usize {
     let mut accepted = 0;
     for (index, character) in text.char_indices() {
-        accepted += json_bytes(character);
+        accepted += destination.character_bytes(character);
         if accepted > space {
             return index;
         }
     }
     text.len()
-}
-
-/// The size of a character in a JSON string.
-fn json_bytes(character: char) -> usize {
-    match character {
-        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
-        '\0'..='\u{1f}' => 6,
-        _ => character.len_utf8(),
-    }
 }
 
 #[cfg(test)]

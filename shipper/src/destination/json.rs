@@ -101,6 +101,15 @@ fn short_escape(byte: u8) -> Option<u8> {
     }
 }
 
+/// The size of a character in a JSON string.
+pub(super) fn character_bytes(character: char) -> usize {
+    match character {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => 6,
+        _ => character.len_utf8(),
+    }
+}
+
 /// Appends an integer.
 pub(super) fn integer(number: u64, body: &mut Vec<u8>) {
     body.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());

@@ -4,8 +4,11 @@
 //! stream: streams are identified by labels, of which there must be few. The other fields are
 //! structured metadata.
 
+mod message;
+
 use std::time::{Duration, SystemTime};
 
+use prost_types::Timestamp;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
@@ -18,6 +21,7 @@ use super::{
 };
 use crate::record::Piece;
 use crate::routing::NameField;
+use message::{Entry, LabelPair};
 
 /// A request size that every Loki accepts; its gRPC limit is 4 MB by default.
 ///
@@ -166,35 +170,12 @@ impl Destination for Loki {
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        protobuf::message(2, body, |entry| {
-            let (seconds, nanos) = timestamp(piece);
-            protobuf::message(1, entry, |time| {
-                protobuf::integer(1, seconds, time);
-                protobuf::integer(2, nanos, time);
-            });
-            protobuf::text(2, &piece.message, entry);
-            if self.metadata == StructuredMetadata::Omitted {
-                return;
-            }
-            let log_source = piece.record.log_source;
-            pair("log_stream", log_source.stream, entry);
-            if let Some(region) = log_source.region {
-                pair("cloud_region", region, entry);
-            }
-            pair("cloud_service_name", log_source.service.name(), entry);
-            if let Some(version) = log_source.version {
-                pair("faas_version", version, entry);
-            }
-            attributes::of_piece(piece, |name, value| match value {
-                Value::Text(text) | Value::Word(text) => pair(name.text, text, entry),
-                Value::Integer(number) => {
-                    pair(name.text, itoa::Buffer::new().format(number), entry);
-                }
-                Value::Number(number) => pair(name.text, &number.to_string(), entry),
-            });
-            TraceNames::UNDERSCORED.of_trace(piece, |name, text| pair(name.text, text, entry));
-            attributes::of_extracted(piece, |name, text| pair(name, text, entry));
-        });
+        let (line, timestamp) = (piece.message.as_ref().to_owned(), Some(timestamp(piece)));
+        let structured_metadata = match self.metadata {
+            StructuredMetadata::Sent => pairs(piece),
+            StructuredMetadata::Omitted => Vec::new(),
+        };
+        protobuf::field(2, &Entry { timestamp, line, structured_metadata }, body);
     }
 
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
@@ -217,7 +198,7 @@ impl Destination for Loki {
 
     fn open(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         let mut labels = Vec::new();
-        protobuf::text(1, &self.labels(record_group.first), &mut labels);
+        prost::encoding::string::encode(1, &self.labels(record_group.first), &mut labels);
         protobuf::open(1, labels.len().saturating_add(record_group.bytes), body);
         body.extend_from_slice(&labels);
     }
@@ -230,9 +211,14 @@ impl Destination for Loki {
         Address { headers, ..Address::default() }
     }
 
+    fn character_bytes(&self, character: char) -> usize {
+        character.len_utf8()
+    }
+
     fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
-        // The lengths of the line and of the entry are encoded too.
-        max_bytes.checked_sub(other_bytes + 2 * protobuf::LENGTH_GROWTH)
+        // An empty line is omitted. Its key and length, and the length of the entry are encoded
+        // too.
+        max_bytes.checked_sub(other_bytes + LINE_KEY + 2 * protobuf::LENGTH_GROWTH)
     }
 
     fn classify(&self, sent: usize, response: &Response) -> BatchOutcome {
@@ -270,7 +256,7 @@ fn hour(time: SystemTime) -> String {
 /// equal time, and CloudWatch Logs has milliseconds only: the last digits of the event's id, which
 /// increases, follow them. So log events stay distinct and in order, and a retried one is
 /// identical.
-fn timestamp(piece: &Piece<'_>) -> (u64, u64) {
+fn timestamp(piece: &Piece<'_>) -> Timestamp {
     const DIGITS: usize = 6;
     let id = piece.record.id.as_bytes();
     let last = &id[id.len().saturating_sub(DIGITS)..];
@@ -279,23 +265,43 @@ fn timestamp(piece: &Piece<'_>) -> (u64, u64) {
         _ => 0,
     });
     let millis = piece.record.unix_millis();
-    (millis / 1_000, millis % 1_000 * 1_000_000 + below_a_millisecond)
+    let nanos = millis % 1_000 * 1_000_000 + below_a_millisecond;
+    Timestamp {
+        seconds: i64::try_from(millis / 1_000).unwrap_or(i64::MAX),
+        nanos: i32::try_from(nanos).unwrap_or(0),
+    }
 }
 
-/// Appends a pair of structured metadata. Names cannot contain dots; the level has Loki's name for
-/// it.
-fn pair(name: &str, value: &str, entry: &mut Vec<u8>) {
-    let name = if name == "log.level" { "level" } else { name };
-    protobuf::message(3, entry, |pair| {
-        protobuf::text(1, name, pair);
-        let start = pair.len() - name.len();
-        for byte in &mut pair[start..] {
-            if *byte == b'.' {
-                *byte = b'_';
-            }
-        }
-        protobuf::text(2, value, pair);
+/// The key and the length of an empty line.
+const LINE_KEY: usize = 2;
+
+/// The structured metadata of a record.
+fn pairs(piece: &Piece<'_>) -> Vec<LabelPair> {
+    let mut pairs = Vec::new();
+    let mut pair = |name: &str, value: &str| pairs.push(label_pair(name, value));
+    let log_source = piece.record.log_source;
+    pair("log_stream", log_source.stream);
+    if let Some(region) = log_source.region {
+        pair("cloud.region", region);
+    }
+    pair("cloud.service.name", log_source.service.name());
+    if let Some(version) = log_source.version {
+        pair("faas.version", version);
+    }
+    attributes::of_piece(piece, |name, value| match value {
+        Value::Text(text) | Value::Word(text) => pair(name.text, text),
+        Value::Integer(number) => pair(name.text, itoa::Buffer::new().format(number)),
+        Value::Number(number) => pair(name.text, &number.to_string()),
     });
+    TraceNames::UNDERSCORED.of_trace(piece, |name, text| pair(name.text, text));
+    attributes::of_extracted(piece, &mut pair);
+    pairs
+}
+
+/// A pair of structured metadata. Names cannot contain dots; the level has Loki's name for it.
+fn label_pair(name: &str, value: &str) -> LabelPair {
+    let name = if name == "log.level" { "level".to_owned() } else { name.replace('.', "_") };
+    LabelPair { name, value: value.to_owned() }
 }
 
 /// The reason for entries of a stream that exceeds its rate limit.
@@ -381,32 +387,6 @@ mod tests {
         entries: Vec<Entry>,
     }
 
-    #[derive(Clone, PartialEq, Message)]
-    struct Entry {
-        #[prost(message, optional, tag = "1")]
-        timestamp: Option<Timestamp>,
-        #[prost(string, tag = "2")]
-        line: String,
-        #[prost(message, repeated, tag = "3")]
-        metadata: Vec<Pair>,
-    }
-
-    #[derive(Clone, PartialEq, Message)]
-    struct Timestamp {
-        #[prost(int64, tag = "1")]
-        seconds: i64,
-        #[prost(int32, tag = "2")]
-        nanos: i32,
-    }
-
-    #[derive(Clone, PartialEq, Message)]
-    struct Pair {
-        #[prost(string, tag = "1")]
-        name: String,
-        #[prost(string, tag = "2")]
-        value: String,
-    }
-
     fn loki(metadata: StructuredMetadata) -> Loki {
         let url = Url::parse("https://logs-prod-012.grafana.net/").unwrap();
         let labels = vec![("env".to_owned(), "a \"b\" \\".to_owned())];
@@ -442,8 +422,11 @@ mod tests {
             panic!("not one entry");
         };
         assert_eq!(entry.line, "[WARNING] löw\n");
-        let pairs: Vec<(&str, &str)> =
-            entry.metadata.iter().map(|pair| (pair.name.as_str(), pair.value.as_str())).collect();
+        let pairs: Vec<(&str, &str)> = entry
+            .structured_metadata
+            .iter()
+            .map(|pair| (pair.name.as_str(), pair.value.as_str()))
+            .collect();
         assert_eq!(
             pairs,
             [
@@ -456,7 +439,10 @@ mod tests {
                 ("level", "warn"),
             ]
         );
-        assert_eq!(pushed(&loki(StructuredMetadata::Omitted), "x").entries[0].metadata, []);
+        assert_eq!(
+            pushed(&loki(StructuredMetadata::Omitted), "x").entries[0].structured_metadata,
+            []
+        );
     }
 
     #[test]

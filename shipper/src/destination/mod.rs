@@ -88,10 +88,15 @@ pub trait Destination: Send + Sync {
     /// Appends what follows the records of a group.
     fn close(&self, _group: &RecordGroup<'_, '_>, _body: &mut Vec<u8>) {}
 
-    /// The maximum size of a message as JSON, in a record of at most `max_bytes` with `other_bytes`
+    /// The maximum size of an encoded message, in a record of at most `max_bytes` with `other_bytes`
     /// besides the message; `None` if that is negative.
     fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
         max_bytes.checked_sub(other_bytes)
+    }
+
+    /// The size of a character in an encoded message.
+    fn character_bytes(&self, character: char) -> usize {
+        json::character_bytes(character)
     }
 
     /// How the request with these records differs from the endpoint; the same for every attempt.

@@ -6,6 +6,12 @@
 //! <https://opentelemetry.io/docs/specs/semconv/faas/faas-spans/>
 //! <https://opentelemetry.io/docs/specs/semconv/resource/cloud-provider/aws/logs/>
 
+mod message;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
 use prost::Message;
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -19,6 +25,7 @@ use crate::line::Level;
 use crate::log_source::LogSource;
 use crate::record::Piece;
 use crate::source_service::SourceService;
+use message::{Any, AnyValue, KeyValue, LogRecord, Resource, Scope};
 
 /// A request size that collectors accept by default: their gRPC limit is 4 MiB, which many also use
 /// for HTTP.
@@ -42,18 +49,25 @@ const PATH: &str = "/v1/logs";
 pub struct Otlp {
     endpoint: Endpoint,
     max_request_bytes: usize,
+    resource_attributes: BTreeMap<String, String>,
 }
 
 impl Otlp {
-    /// Sends to `/v1/logs` below `url`, unless `url` already ends with it, with these headers.
-    pub fn new(mut url: Url, mut headers: HeaderMap, max_request_bytes: usize) -> Self {
+    /// Sends to `/v1/logs` below `url`, unless `url` already ends with it, with these headers. The attributes replace those of the
+    /// same name.
+    pub fn new(
+        mut url: Url,
+        mut headers: HeaderMap,
+        max_request_bytes: usize,
+        resource_attributes: BTreeMap<String, String>,
+    ) -> Self {
         let path = url.path().trim_end_matches('/');
         let path = format!("{}{PATH}", path.strip_suffix(PATH).unwrap_or(path));
         url.set_path(&path);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         let endpoint =
             Endpoint { max_response_bytes: MAX_RESPONSE_BYTES, ..Endpoint::post(url, headers) };
-        Self { endpoint, max_request_bytes }
+        Self { endpoint, max_request_bytes, resource_attributes }
     }
 }
 
@@ -75,40 +89,7 @@ impl Destination for Otlp {
     }
 
     fn encode(&self, piece: &Piece<'_>, body: &mut Vec<u8>) {
-        let nanos = piece.record.unix_millis().saturating_mul(1_000_000);
-        protobuf::message(2, body, |record| {
-            protobuf::fixed64(1, nanos, record);
-            if let Some(level) = piece.record.line.level {
-                protobuf::integer(2, severity(level), record);
-                protobuf::text(3, level.name(), record);
-            }
-            protobuf::message(5, record, |body| protobuf::text(1, &piece.message, body));
-            attributes::of_piece(piece, |name, value| {
-                let name = match name.text {
-                    // It has a field of its own.
-                    "log.level" => return,
-                    "faas.execution" => "faas.invocation_id",
-                    "aws.cloudwatch.event_id" => "log.record.uid",
-                    "source.ip" => "source.address",
-                    "destination.ip" => "destination.address",
-                    name => name,
-                };
-                attribute(6, name, record, |any| match value {
-                    Value::Text(text) | Value::Word(text) => protobuf::text(1, text, any),
-                    Value::Integer(number) => protobuf::integer(3, number, any),
-                    Value::Number(number) => protobuf::double(4, number, any),
-                });
-            });
-            if let Some(trace) = piece.record.line.trace.as_deref() {
-                protobuf::bytes(9, &trace.trace_id.bytes(), record);
-                if let Some(span_id) = trace.span_id {
-                    protobuf::bytes(10, &span_id.bytes(), record);
-                }
-            }
-            attributes::of_extracted(piece, |name, text| {
-                attribute(6, name, record, |any| protobuf::text(1, text, any));
-            });
-        });
+        protobuf::field(2, &log_record(piece), body);
     }
 
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
@@ -117,19 +98,19 @@ impl Destination for Otlp {
 
     fn open(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         let mut resource = Vec::new();
-        protobuf::message(1, &mut resource, |resource| {
-            write_resource(record_group.first.record.log_source, resource);
-        });
+        protobuf::field(1, &self.resource(record_group.first.record.log_source), &mut resource);
         let mut scope = Vec::new();
-        protobuf::message(1, &mut scope, |scope| {
-            protobuf::text(1, "logagg", scope);
-            protobuf::text(2, env!("CARGO_PKG_VERSION"), scope);
-        });
+        let (name, version) = ("logagg".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        protobuf::field(1, &Scope { name, version }, &mut scope);
         let scope_bytes = scope.len().saturating_add(record_group.bytes);
         protobuf::open(2, scope_bytes, &mut resource);
         protobuf::open(1, resource.len().saturating_add(scope_bytes), body);
         body.extend_from_slice(&resource);
         body.extend_from_slice(&scope);
+    }
+
+    fn character_bytes(&self, character: char) -> usize {
+        character.len_utf8()
     }
 
     fn space(&self, max_bytes: usize, other_bytes: usize) -> Option<usize> {
@@ -158,63 +139,123 @@ impl Destination for Otlp {
     }
 }
 
-/// <https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber>
-fn severity(level: Level) -> u64 {
+/// How deep JSON fields are nested at most.
+const MAX_LEVELS: usize = 24;
+
+/// The short name, and the number. A notice is more than an info.
+///
+/// <https://opentelemetry.io/docs/specs/otel/logs/data-model/#displaying-severity>
+/// <https://opentelemetry.io/docs/specs/otel/logs/data-model-appendix/#appendix-b-severitynumber-example-mappings>
+fn severity(level: Level) -> (&'static str, i32) {
     match level {
-        Level::Trace => 1,
-        Level::Debug => 5,
-        Level::Info => 9,
-        Level::Warn => 13,
-        Level::Error => 17,
-        Level::Fatal => 21,
+        Level::Trace => ("TRACE", 1),
+        Level::Debug => ("DEBUG", 5),
+        Level::Info => ("INFO", 9),
+        Level::Notice => ("INFO2", 10),
+        Level::Warn => ("WARN", 13),
+        Level::Error => ("ERROR", 17),
+        Level::Fatal => ("FATAL", 21),
     }
 }
 
-fn write_resource(log_source: &LogSource<'_>, resource: &mut Vec<u8>) {
-    let mut text = |name: &str, value: &str| {
-        attribute(1, name, resource, |any| protobuf::text(1, value, any));
-    };
-    text("service.name", log_source.function.unwrap_or(log_source.group));
-    text("cloud.provider", "aws");
-    text("cloud.account.id", log_source.owner);
-    if let Some(region) = log_source.region {
-        text("cloud.region", region);
-    }
-    text("cloud.service.name", log_source.service.name());
-    match log_source.service {
-        SourceService::Lambda => text("cloud.platform", "aws_lambda"),
-        SourceService::Ecs => text("cloud.platform", "aws_ecs"),
-        SourceService::Eks => text("cloud.platform", "aws_eks"),
-        _ => {}
-    }
-    if let Some(function) = log_source.function {
-        text("faas.name", function);
-        text("faas.instance", log_source.stream);
-    }
-    if let Some(version) = log_source.version {
-        text("faas.version", version);
-    }
-    let arn = log_source.group_arn();
-    let lists = [
-        ("aws.log.group.names", Some(log_source.group)),
-        ("aws.log.group.arns", arn.as_deref()),
-        ("aws.log.stream.names", Some(log_source.stream)),
-    ];
-    for (name, value) in lists.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-        attribute(1, name, resource, |any| {
-            protobuf::message(5, any, |array| {
-                protobuf::message(1, array, |any| protobuf::text(1, value, any));
-            });
-        });
+fn nanos(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn log_record(piece: &Piece<'_>) -> LogRecord {
+    let record = piece.record;
+    let (severity_text, severity_number) = record.line.level.map(severity).unwrap_or_default();
+    let trace = record.line.trace.as_deref();
+    LogRecord {
+        time_unix_nano: record.unix_millis().saturating_mul(1_000_000),
+        observed_time_unix_nano: record.log_source.observed.map(nanos).unwrap_or_default(),
+        severity_number,
+        severity_text: severity_text.to_owned(),
+        body: Some(piece.message.as_ref().into()),
+        attributes: attributes_of(piece),
+        trace_id: trace.map(|trace| trace.trace_id.bytes().to_vec()).unwrap_or_default(),
+        span_id: trace
+            .and_then(|trace| trace.span_id)
+            .map(|span_id| span_id.bytes().to_vec())
+            .unwrap_or_default(),
     }
 }
 
-/// Appends an attribute whose value is written by `write`.
-fn attribute(field: u8, name: &str, body: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    protobuf::message(field, body, |pair| {
-        protobuf::text(1, name, pair);
-        protobuf::message(2, pair, write);
+fn attributes_of(piece: &Piece<'_>) -> Vec<KeyValue> {
+    let mut pairs = Vec::new();
+    attributes::of_piece(piece, |name, value| {
+        let name = match name.text {
+            // It has a field of its own.
+            "log.level" => return,
+            "faas.execution" => "faas.invocation_id",
+            "aws.cloudwatch.event_id" => "log.record.uid",
+            "source.ip" => "source.address",
+            "destination.ip" => "destination.address",
+            name => name,
+        };
+        let value = match value {
+            Value::Text(text) | Value::Word(text) => Any::Text(text.to_owned()),
+            Value::Integer(number) => Any::Integer(i64::try_from(number).unwrap_or(i64::MAX)),
+            Value::Number(number) => Any::Double(number),
+        };
+        pairs.push(KeyValue::new(own_name(name), value));
     });
+    attributes::of_extracted(piece, |name, text| pairs.push(KeyValue::new(own_name(name), text)));
+    let json = piece.json.and_then(|json| serde_json::from_str(json).ok());
+    if let Some(json) = json {
+        pairs.push(KeyValue::new("json", AnyValue::of_json(&json, MAX_LEVELS)));
+    }
+    pairs
+}
+
+/// The name of an attribute: `aws.` is the namespace of the semantic conventions, so what these do
+/// not know is in `logagg.`.
+fn own_name(name: &str) -> Cow<'_, str> {
+    match name.strip_prefix("aws.") {
+        Some(rest) => Cow::Owned(format!("logagg.{rest}")),
+        None => Cow::Borrowed(name),
+    }
+}
+
+impl Otlp {
+    fn resource(&self, log_source: &LogSource<'_>) -> Resource {
+        let mut attributes = Vec::new();
+        let mut text = |name: &str, value: &str| attributes.push(KeyValue::new(name, value));
+        text("service.name", log_source.function.unwrap_or(log_source.group));
+        text("cloud.provider", "aws");
+        text("cloud.account.id", log_source.owner);
+        if let Some(region) = log_source.region {
+            text("cloud.region", region);
+        }
+        match log_source.service {
+            SourceService::Lambda => text("cloud.platform", "aws_lambda"),
+            SourceService::Ecs => text("cloud.platform", "aws_ecs"),
+            SourceService::Eks => text("cloud.platform", "aws_eks"),
+            _ => {}
+        }
+        text("logagg.service.name", log_source.service.name());
+        if let Some(function) = log_source.function {
+            text("faas.name", function);
+            text("faas.instance", log_source.stream);
+        }
+        if let Some(version) = log_source.version {
+            text("faas.version", version);
+        }
+        let arn = log_source.group_arn();
+        let lists = [
+            ("aws.log.group.names", Some(log_source.group)),
+            ("aws.log.group.arns", arn.as_deref()),
+            ("aws.log.stream.names", Some(log_source.stream)),
+        ];
+        for (name, value) in lists.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            attributes.push(KeyValue::new(name, AnyValue::list_of(value)));
+        }
+        attributes.retain(|pair| !self.resource_attributes.contains_key(&pair.key));
+        let configured = self.resource_attributes.iter();
+        attributes.extend(configured.map(|(name, value)| KeyValue::new(name, value.as_str())));
+        Resource { attributes }
+    }
 }
 
 /// `ExportLogsServiceResponse`.
@@ -247,12 +288,15 @@ fn rejected(body: &[u8]) -> Option<i64> {
 mod tests {
     use bytes::Bytes;
 
+    use std::time::Duration;
+
     use super::*;
-    use crate::destination::UNREADABLE_RESPONSE;
+    use crate::destination::{UNREADABLE_RESPONSE, sample};
+    use crate::record::Record;
 
     fn otlp() -> Otlp {
         let url = Url::parse("https://otlp.example:4318/base").unwrap();
-        Otlp::new(url, HeaderMap::new(), MAX_REQUEST_BYTES)
+        Otlp::new(url, HeaderMap::new(), MAX_REQUEST_BYTES, BTreeMap::new())
     }
 
     #[track_caller]
@@ -263,6 +307,103 @@ mod tests {
 
     fn partial(rejected_log_records: i64) -> Vec<u8> {
         Exported { partial_success: Some(PartialSuccess { rejected_log_records }) }.encode_to_vec()
+    }
+
+    /// A record, as another implementation of `ExportLogsServiceRequest` has it.
+    fn encoded(message: &str, json: Option<&str>) -> LogRecord {
+        #[derive(Clone, PartialEq, Message)]
+        struct Records {
+            #[prost(message, repeated, tag = "2")]
+            log_records: Vec<LogRecord>,
+        }
+
+        let log_source = LogSource::new("1", "/aws/lambda/orders", "s")
+            .observed_at(SystemTime::UNIX_EPOCH + Duration::from_nanos(1_699_264_801_000_000_007));
+        let record = Record {
+            time: SystemTime::UNIX_EPOCH + Duration::from_millis(sample::MILLIS),
+            ..Record::of(&log_source, message)
+        };
+        let mut body = Vec::new();
+        otlp().encode(&Piece { json, ..Piece::whole(&record) }, &mut body);
+        let mut records = Records::decode(body.as_slice()).unwrap().log_records;
+        assert_eq!(records.len(), 1);
+        records.remove(0)
+    }
+
+    fn attribute<'a>(pairs: &'a [KeyValue], name: &str) -> Option<&'a Any> {
+        pairs.iter().find(|pair| pair.key == name)?.value.as_ref()?.value.as_ref()
+    }
+
+    #[test]
+    fn a_record_has_the_fields_of_the_data_model() {
+        const TRACE: &str = "5759e988bd862e3fe1be46a994272793";
+        let message =
+            format!(r#"{{"level":"warning","traceparent":"00-{TRACE}-53995c3f42cd8ad8-01"}}"#);
+        let record = encoded(&message, None);
+        assert_eq!(record.time_unix_nano, 1_699_264_800_123_000_000);
+        assert_eq!(record.observed_time_unix_nano, 1_699_264_801_000_000_007);
+        assert_eq!((record.severity_text.as_str(), record.severity_number), ("WARN", 13));
+        assert_eq!(record.trace_id, 0x5759_e988_bd86_2e3f_e1be_46a9_9427_2793_u128.to_be_bytes());
+        assert_eq!(record.span_id, 0x5399_5c3f_42cd_8ad8_u64.to_be_bytes());
+        assert_eq!(record.body, Some(message.as_str().into()));
+        let kind = attribute(&record.attributes, "logagg.lambda.kind");
+        assert_eq!(kind, Some(&Any::Text("application".to_owned())));
+        let names: Vec<&str> = record.attributes.iter().map(|pair| pair.key.as_str()).collect();
+        assert!(names.iter().all(|name| !name.starts_with("aws.")), "{names:?}");
+        let notice = encoded("NOTICE: low", None);
+        assert_eq!((notice.severity_text.as_str(), notice.severity_number), ("INFO2", 10));
+        let plain = encoded("low", None);
+        assert_eq!((plain.severity_text.as_str(), plain.severity_number), ("", 0));
+        assert!(plain.trace_id.is_empty());
+    }
+
+    #[test]
+    fn json_fields_are_a_list_of_pairs() {
+        let json = r#"{"sku":7,"price":1.5,"big":18446744073709551615,"paid":true,"none":null,
+            "tags":["a",{"b":-1}],"deep":{"a":{}}}"#;
+        let record = encoded("x", Some(json));
+        let Some(Any::KeyValues(fields)) = attribute(&record.attributes, "json") else {
+            panic!("no fields: {record:?}");
+        };
+        let of = |name| attribute(&fields.values, name);
+        assert_eq!(of("sku"), Some(&Any::Integer(7)));
+        assert_eq!(of("price"), Some(&Any::Double(1.5)));
+        assert_eq!(of("big"), Some(&Any::Text("18446744073709551615".to_owned())));
+        assert_eq!(of("paid"), Some(&Any::Bool(true)));
+        assert_eq!(of("none"), None);
+        let Some(Any::Array(tags)) = of("tags") else {
+            panic!("no list: {record:?}");
+        };
+        assert_eq!(tags.values[0], "a".into());
+        assert!(matches!(tags.values[1].value, Some(Any::KeyValues(_))));
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_for_decoders_is_its_json() {
+        let json = format!("{}1{}", r#"{"a":"#.repeat(100), "}".repeat(100));
+        let record = encoded("x", Some(&json));
+        assert!(attribute(&record.attributes, "json").is_some());
+    }
+
+    #[test]
+    fn attributes_of_the_resource_can_be_configured() {
+        let configured = [("deployment.environment.name", "prod"), ("service.name", "shop")];
+        let configured = configured.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let otlp = Otlp { resource_attributes: configured.into(), ..otlp() };
+        let log_source =
+            LogSource::new("1", "/aws/lambda/orders", "s").in_region(Some("eu-west-1"));
+        let Resource { attributes } = otlp.resource(&log_source);
+        let text = |name: &str| match attribute(&attributes, name) {
+            Some(Any::Text(text)) => text.clone(),
+            Some(Any::Array(list)) => format!("{:?}", list.values),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(text("service.name"), "shop");
+        assert_eq!(text("deployment.environment.name"), "prod");
+        assert_eq!(text("cloud.region"), "eu-west-1");
+        let arn = "arn:aws:logs:eu-west-1:1:log-group:/aws/lambda/orders";
+        assert!(text("aws.log.group.arns").contains(arn));
+        assert_eq!(attributes.iter().filter(|pair| pair.key == "service.name").count(), 1);
     }
 
     #[test]
@@ -278,7 +419,7 @@ mod tests {
             ("https://otlp.example/v1/logs2", "https://otlp.example/v1/logs2/v1/logs"),
         ] {
             let url = Url::parse(url).unwrap();
-            let otlp = Otlp::new(url, HeaderMap::new(), MAX_REQUEST_BYTES);
+            let otlp = Otlp::new(url, HeaderMap::new(), MAX_REQUEST_BYTES, BTreeMap::new());
             assert_eq!(otlp.endpoint().url.as_str(), expected);
         }
     }

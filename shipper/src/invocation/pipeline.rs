@@ -182,7 +182,9 @@ impl<'s> Pipeline<'s> {
         let region = self.function_arn.and_then(|arn| arn.split(':').nth(3));
         let log_sources: Vec<LogSources<'_>> = deliveries
             .iter()
-            .map(|(index, delivery)| LogSources::of(delivery, region, *index))
+            .map(|(index, delivery)| {
+                LogSources::of(delivery, region, *index, turn[*index].payload.arrived)
+            })
             .collect();
         let count = deliveries.iter().map(|(_, delivery)| delivery.log_events.len()).sum();
         let mut records: Vec<Record<'_>> = Vec::with_capacity(count);

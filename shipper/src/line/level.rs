@@ -9,6 +9,8 @@ pub enum Level {
     Debug,
     /// Informational.
     Info,
+    /// Informational and significant; `info` in documents and rules.
+    Notice,
     /// A possible problem.
     Warn,
     /// An error.
@@ -18,7 +20,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// All levels, in ascending order.
+    /// All levels that differ in documents, in ascending order.
     pub const ALL: [Self; 6] =
         [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
 
@@ -27,7 +29,7 @@ impl Level {
         match self {
             Self::Trace => "trace",
             Self::Debug => "debug",
-            Self::Info => "info",
+            Self::Info | Self::Notice => "info",
             Self::Warn => "warn",
             Self::Error => "error",
             Self::Fatal => "fatal",
@@ -74,7 +76,7 @@ const NAMES: [(&str, Level); 31] = [
     ("warning", Level::Warn),
     ("trace", Level::Trace),
     ("information", Level::Info),
-    ("notice", Level::Info),
+    ("notice", Level::Notice),
     ("err", Level::Error),
     ("fatal", Level::Fatal),
     ("critical", Level::Fatal),

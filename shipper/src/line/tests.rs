@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::Level::{Debug, Error, Fatal, Info, Trace, Warn};
+use super::Level::{Debug, Error, Fatal, Info, Notice, Trace, Warn};
 use super::request_id::is_request_id;
 use super::timestamp::is_timestamp;
 use super::*;
@@ -366,7 +366,7 @@ fn json_of_common_loggers() {
         (r#"{"severity":"ALERT"}"#, Some(Fatal), Unknown),
         (r#"{"severity":"emerg"}"#, Some(Fatal), Unknown),
         (r#"{"loglevel":"SEVERE"}"#, Some(Error), Unknown),
-        (r#"{"logLevel":"notice"}"#, Some(Info), Unknown),
+        (r#"{"logLevel":"notice"}"#, Some(Notice), Unknown),
         (r#"{"SeverityText":"Trace"}"#, Some(Trace), Unknown),
         // Seldaek/monolog, JsonFormatter: the number is Monolog's own.
         (r#"{"message":"x","level":400,"level_name":"ERROR"}"#, Some(Error), Unknown),

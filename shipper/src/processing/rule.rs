@@ -152,7 +152,9 @@ impl<'a> RuleMatcher<'a> {
         let line = &record.line;
         let holds = self.rules[place].conditions.iter().all(|condition| match condition {
             Condition::Kinds(kinds) => kinds.contains(&line.kind),
-            Condition::Levels(levels) => line.level.is_some_and(|level| levels.contains(&level)),
+            Condition::Levels(levels) => {
+                line.level.is_some_and(|level| levels.iter().any(|it| it.name() == level.name()))
+            }
             Condition::LogSource(..) => true,
         });
         if !holds || !self.of_log_source[place] {

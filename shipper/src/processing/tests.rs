@@ -276,3 +276,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_rule_for_info_matches_a_notice() {
+    let exclude = vec![rule("info", None, vec![Condition::Levels(vec![Level::Info])])];
+    let processing = Processing::new(Vec::new(), exclude, Vec::new(), Redaction::default());
+    let (sent, _) = filtered(processing, "/aws/lambda/f", &["[NOTICE] x", "[WARN] y"]);
+    assert_eq!(sent, ["[WARN] y"]);
+}

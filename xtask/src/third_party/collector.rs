@@ -139,9 +139,9 @@ fn found_in_otlp(record: &Record) -> anyhow::Result<Found> {
         id: text("log.record.uid").unwrap_or_default(),
         message: record.body.clone(),
         timestamp_ms: i64::try_from(record.nanos / 1_000_000)?,
-        level: Some(record.severity.clone()).filter(|severity| !severity.is_empty()),
+        level: Some(record.severity.to_ascii_lowercase()).filter(|severity| !severity.is_empty()),
         request_id: text("faas.invocation_id"),
-        kind: text("aws.lambda.kind"),
+        kind: text("logagg.lambda.kind"),
         function: text("faas.name"),
         log_group: first("aws.log.group.names"),
         log_stream: first("aws.log.stream.names"),
@@ -169,7 +169,8 @@ fn found_in_splunk(record: &Record) -> anyhow::Result<Found> {
 fn found_in_datadog(record: &Record) -> anyhow::Result<Found> {
     let found = found_in_splunk(record)?;
     ensure!(record.nanos.is_multiple_of(1_000_000), "time {} ns", record.nanos);
-    let severity = Some(record.severity.clone()).filter(|severity| !severity.is_empty());
+    let severity =
+        Some(record.severity.to_ascii_lowercase()).filter(|severity| !severity.is_empty());
     Ok(Found { level: severity, ..found })
 }
 

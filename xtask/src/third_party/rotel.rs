@@ -19,7 +19,7 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
             // It prints them in quotes.
             let times = |message: &str| printed.matches(message.trim_end()).count();
             let once = events.iter().filter(|event| times(&event.message) == 1).count();
-            let named = printed.matches("aws.lambda.kind").count();
+            let named = printed.matches("logagg.lambda.kind").count();
             if once == events.len() && named == events.len() {
                 Ok(())
             } else {

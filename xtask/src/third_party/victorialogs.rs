@@ -163,9 +163,11 @@ fn found_of_otlp(fields: &Map<String, Value>) -> anyhow::Result<Found> {
         id: text(fields, "log.record.uid").unwrap_or_default(),
         message: text(fields, "_msg").unwrap_or_default(),
         timestamp_ms: time_ms(fields)?,
-        level: text(fields, "severity_text").filter(|severity| severity != "Unspecified"),
+        level: text(fields, "severity_text")
+            .filter(|severity| severity != "Unspecified")
+            .map(|severity| severity.to_ascii_lowercase()),
         request_id: text(fields, "faas.invocation_id"),
-        kind: text(fields, "aws.lambda.kind"),
+        kind: text(fields, "logagg.lambda.kind"),
         function: text(fields, "faas.name"),
         log_group: first("aws.log.group.names"),
         log_stream: first("aws.log.stream.names"),

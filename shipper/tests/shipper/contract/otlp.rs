@@ -59,6 +59,8 @@ struct LogRecord {
     body: Option<AnyValue>,
     #[prost(message, repeated, tag = "6")]
     attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "11")]
+    observed_time_unix_nano: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -155,6 +157,9 @@ impl Contract for Otlp {
                 ensure(scope.name == "logagg" && !scope.version.is_empty(), "another scope")?;
                 for record in scope_logs.log_records {
                     ensure(record.time_unix_nano > 1_600_000_000_000_000_000, "no time")?;
+                    let observed = record.observed_time_unix_nano;
+                    // Absent in the requests that were recorded.
+                    ensure(observed == 0 || observed > 1_600_000_000_000_000_000, "observed")?;
                     ensure((0..=24).contains(&record.severity_number), "no severity")?;
                     ensure_attributes(&record.attributes, &["log.record.uid"])?;
                     let Some(AnyValue { value: Some(Any::Text(line)) }) = record.body else {
