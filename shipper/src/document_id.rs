@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
+use crate::log_source::LogSource;
 use crate::record::{Extent, Piece};
 
 /// 128 bits of XXH3 over account, log group, log stream, event id and part. The specification of
@@ -22,28 +23,51 @@ impl DocumentId {
             Extent::Part { number, .. } => number,
             Extent::Whole | Extent::Truncated { .. } => 0,
         };
-        let log_sources = log_source.shared_fields.key.get_or_init(|| {
-            let mut text = Vec::new();
-            let [owner, group] = log_source.delivered_by;
-            for name in [owner, group, log_source.stream] {
-                // The length prefix separates the strings unambiguously.
-                text.extend_from_slice(&(name.len() as u64).to_le_bytes());
-                text.extend_from_slice(name.as_bytes());
-            }
-            text
-        });
         let mut text = Text { bytes: [0; Text::CAPACITY], len: 0, hash: None };
-        text.push(log_sources);
+        text.push(log_source_key(log_source));
         text.push(&(record.id.len() as u64).to_le_bytes());
         text.push(record.id.as_bytes());
         text.push(&(part as u64).to_le_bytes());
         Self(text.hash())
     }
 
+    /// Appends the id as text: a hash of account, log group and log stream, the event's id, and the
+    /// number of a part. It contains the event's id, so that the event's id needs no field, and it
+    /// begins like that of other records of the log source, which compresses. An id that has another
+    /// form than those of CloudWatch Logs is hashed.
+    pub(crate) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
+        const LONGEST: usize = 128;
+
+        let id = piece.record.id.as_bytes();
+        if id.len() > LONGEST || !id.iter().all(u8::is_ascii_alphanumeric) {
+            return body.extend_from_slice(Self::of(piece).to_string().as_bytes());
+        }
+        let log_source = xxh3_64(log_source_key(piece.record.log_source));
+        body.extend_from_slice(format!("{log_source:016x}-").as_bytes());
+        body.extend_from_slice(id);
+        if let Extent::Part { number, .. } = piece.extent {
+            body.extend_from_slice(format!("-{number}").as_bytes());
+        }
+    }
+
     /// The id in big-endian bytes.
     pub(crate) fn bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
     }
+}
+
+/// The hashed prefix of the ids of a log source.
+fn log_source_key<'s>(log_source: &'s LogSource<'_>) -> &'s [u8] {
+    log_source.shared_fields.key.get_or_init(|| {
+        let mut text = Vec::new();
+        let [owner, group] = log_source.delivered_by;
+        for name in [owner, group, log_source.stream] {
+            // The length prefix separates the strings unambiguously.
+            text.extend_from_slice(&(name.len() as u64).to_le_bytes());
+            text.extend_from_slice(name.as_bytes());
+        }
+        text
+    })
 }
 
 /// The hashed content. Hashing a contiguous buffer is faster than setting up a streaming hasher, so
@@ -106,7 +130,6 @@ impl Serialize for DocumentId {
 mod tests {
 
     use super::*;
-    use crate::log_source::LogSource;
     use crate::record::Record;
 
     fn key(owner: &str, group: &str, stream: &str, id: &str, extent: Extent) -> String {
@@ -122,6 +145,26 @@ mod tests {
             key("123456789012", "/aws/lambda/f", "s", "1", Extent::Whole),
             "1b375c42affea5f847f4823176d679b9"
         );
+    }
+
+    #[test]
+    fn an_id_as_text_contains_that_of_the_event() {
+        let text = |stream: &str, id: &str, extent| {
+            let log_source = LogSource::new("123456789012", "/aws/lambda/f", stream);
+            let record = Record { id, ..Record::of(&log_source, "") };
+            let mut text = Vec::new();
+            DocumentId::write(&Piece { extent, ..Piece::whole(&record) }, &mut text);
+            String::from_utf8(text).unwrap()
+        };
+        let whole = text("s", "3712", Extent::Whole);
+        assert_eq!(whole, "90e2b9839f9b5f6d-3712");
+        let part = text("s", "3712", Extent::Part { number: 2, count: 3 });
+        assert_eq!(part, format!("{whole}-2"));
+        assert_ne!(text("t", "3712", Extent::Whole), whole);
+        for odd in ["", "a b", "a\"b", "ä", &"x".repeat(200)] {
+            let text = text("s", odd, Extent::Whole);
+            assert!(odd.is_empty() || text.len() == 32, "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use crate::decode::{Extracted, LogEvent};
+use crate::destination::RecordFields;
 use crate::line::{Kind, Line};
 use crate::log_source::LogSource;
 use crate::routing::Names;
@@ -79,6 +80,8 @@ pub struct Piece<'r> {
     pub extent: Extent,
     /// The JSON object of the message, if it is sent.
     pub json: Option<&'r str>,
+    /// The other fields that are sent.
+    pub fields: RecordFields,
     /// Whether it is older than what the destination accepts among newer ones
     /// ([`Limits::late_after`](crate::destination::Limits)).
     pub is_late: bool,
@@ -111,6 +114,7 @@ impl<'r> Piece<'r> {
             message: Cow::Borrowed(record.message),
             extent: Extent::Whole,
             json: record.line.json,
+            fields: RecordFields::ALL,
             is_late: false,
         }
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::destination_config::DestinationConfig;
 use super::headers::Headers;
 use super::names::Templates;
-use super::schema::{FieldError, by_type, size, within};
+use super::schema::{FieldError, by_type, size, some_of, within};
 use super::sending::Sending;
 use super::tls::Tls;
 use super::{
@@ -19,7 +19,7 @@ use super::{
     otlp, s3, splunk_hec, sumologic,
 };
 use crate::delivery::{self, JsonFields};
-use crate::destination::Destination;
+use crate::destination::{Destination, RecordField, RecordFields};
 
 /// The names of all types.
 pub const TYPES: [&str; 14] = [
@@ -72,6 +72,8 @@ pub(super) struct Settings {
     pub(super) oversized: Oversized,
     json_fields: Option<Sending>,
     #[serde(default)]
+    record_fields: RecordFieldsSettings,
+    #[serde(default)]
     headers: Headers,
     #[serde(default)]
     query: BTreeMap<String, String>,
@@ -83,6 +85,17 @@ pub(super) struct Settings {
     #[serde(default = "size::<8>")]
     #[schemars(range(min = 1, max = 64))]
     pub(super) max_in_flight: usize,
+}
+
+/// Changes of the fields that are sent beside messages.
+#[derive(Default, Deserialize, JsonSchema)]
+struct RecordFieldsSettings {
+    #[serde(default)]
+    #[schemars(extend("items" = some_of(&RecordField::ALL.map(RecordField::name))))]
+    add: Vec<String>,
+    #[serde(default)]
+    #[schemars(extend("items" = some_of(&RecordField::ALL.map(RecordField::name))))]
+    omit: Vec<String>,
 }
 
 /// The fields of one destination type.
@@ -150,6 +163,39 @@ impl Settings {
         }
     }
 
+    /// The fields that are sent beside messages. Ids are left out where nothing removes duplicates by
+    /// them, and what a type says elsewhere.
+    fn record_fields(&self) -> RecordFields {
+        let default = match &self.of_type {
+            OfType::Elasticsearch(settings) if settings.sends_ids() => {
+                RecordFields::all_but(&[RecordField::EventId])
+            }
+            OfType::Elasticsearch(_)
+            | OfType::Firehose(_)
+            | OfType::Http(_)
+            | OfType::Kinesis(_)
+            | OfType::S3(_) => RecordFields::ALL,
+            OfType::SplunkHec(_) => RecordFields::all_but(&[
+                RecordField::Dataset,
+                RecordField::EventId,
+                RecordField::Function,
+                RecordField::Version,
+                RecordField::Kind,
+                RecordField::Report,
+            ]),
+            _ => RecordFields::all_but(&[RecordField::EventId, RecordField::Dataset]),
+        };
+        let RecordFieldsSettings { add, omit } = &self.record_fields;
+        RecordField::ALL.into_iter().fold(default, |fields, field| {
+            let is_in = |names: &[String]| names.iter().any(|name| name == field.name());
+            match (is_in(omit), is_in(add)) {
+                (true, _) => fields.without(field),
+                (false, true) => fields.with(field),
+                (false, false) => fields,
+            }
+        })
+    }
+
     /// The name of its type.
     pub(super) fn type_name(&self) -> &'static str {
         match &self.of_type {
@@ -193,6 +239,7 @@ impl Settings {
     /// The destination and its delivery settings.
     pub(super) fn build(self) -> Result<DestinationConfig, FieldError> {
         let json_fields = self.json_fields();
+        let record_fields = self.record_fields();
         let has_own_type = matches!(self.of_type, OfType::Http(_));
         let of_requests = self.of_type.headers_of_requests();
         let mut destination = self.of_type.destination(self.max_record_bytes)?;
@@ -220,6 +267,7 @@ impl Settings {
             destination,
             oversized: self.oversized.into(),
             json_fields,
+            record_fields,
             max_in_flight: self.max_in_flight,
             max_record_bytes: self.max_record_bytes,
             max_age: self.max_age_s.map(Duration::from_secs),

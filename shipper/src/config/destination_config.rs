@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::delivery::{JsonFields, Oversized};
-use crate::destination::Destination;
+use crate::destination::{Destination, RecordFields};
 
 /// A destination and its delivery settings.
 pub struct DestinationConfig {
@@ -13,6 +13,8 @@ pub struct DestinationConfig {
     pub oversized: Oversized,
     /// Whether the fields of JSON messages are sent.
     pub json_fields: JsonFields,
+    /// The fields that are sent beside messages.
+    pub record_fields: RecordFields,
     /// The maximum number of concurrent requests.
     pub max_in_flight: usize,
     /// The size limit of an encoded record, if it is below the destination's.

@@ -74,6 +74,11 @@ pub(super) const INDEX: Format =
     Format { name: "index", func: |value| check_text(value, |text| index(text).map(drop)) };
 
 impl Settings {
+    /// Whether documents have ids of the shipper, by which the cluster removes duplicates.
+    pub(super) fn sends_ids(&self) -> bool {
+        matches!(self.document_ids, DocumentIds::EventId)
+    }
+
     /// The names that are templates.
     pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
         let mut templates = Templates::default();

@@ -328,6 +328,7 @@ impl<'r> Batcher<'r> {
         }
         let mut piece = Piece::whole(self.records.next()?);
         piece.is_late = late.is_some_and(|late| piece.record.time < late);
+        piece.fields = self.settings.record_fields;
         if self.settings.json_fields == JsonFields::Omit {
             piece.json = None;
         }
@@ -352,10 +353,7 @@ impl<'r> Batcher<'r> {
         }
         // A part cannot be split again: its number would be ambiguous.
         let pieces = match piece.extent {
-            Extent::Whole => {
-                let Piece { record, is_late, .. } = piece;
-                fit(record, destination, limits, self.settings.oversized, is_late)
-            }
+            Extent::Whole => fit(&piece, destination, limits, self.settings.oversized),
             Extent::Part { .. } | Extent::Truncated { .. } => Vec::new(),
         };
         if pieces.is_empty() {
@@ -385,7 +383,9 @@ mod tests {
 
     use super::*;
     use crate::delivery::Outage;
-    use crate::destination::{Address, BatchOutcome, Deduplication, Encoding, Endpoint, Response};
+    use crate::destination::{
+        Address, BatchOutcome, Deduplication, Encoding, Endpoint, RecordFields, Response,
+    };
     use crate::log_source::LogSource;
 
     /// A destination with one group for each log group and one request for each account: `[group
@@ -476,6 +476,7 @@ mod tests {
             gzip_level: Compression::fast(),
             oversized: Oversized::Reject,
             json_fields: JsonFields::Omit,
+            record_fields: RecordFields::ALL,
             max_record_bytes: None,
             max_age: None,
             outage: Outage::RetryUntilDeadline,

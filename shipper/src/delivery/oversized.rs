@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::destination::{Destination, Limits, ReasonCode};
-use crate::record::{Extent, Piece, Record};
+use crate::record::{Extent, Piece};
 
 /// The reason for rejecting an oversized record.
 pub(super) const TOO_LARGE: ReasonCode = ReasonCode::new("too_large");
@@ -21,22 +21,22 @@ pub enum Oversized {
     DeadLetter,
 }
 
-/// The parts of `record` that fit the limits; none if that is impossible. JSON fields are omitted,
-/// because half an object is not JSON.
+/// The parts of a whole record that fit the limits; none if that is impossible. JSON fields are
+/// omitted, because half an object is not JSON.
 pub(super) fn fit<'r>(
-    record: &'r Record<'r>,
+    whole: &Piece<'r>,
     destination: &dyn Destination,
     limits: Limits,
     oversized: Oversized,
-    is_late: bool,
 ) -> Vec<Piece<'r>> {
     let longest_extent = match oversized {
         Oversized::Reject | Oversized::DeadLetter => return Vec::new(),
         Oversized::Split => Extent::Part { number: usize::MAX, count: usize::MAX },
         Oversized::Truncate => Extent::Truncated { message_bytes: usize::MAX },
     };
+    let record = whole.record;
     let empty =
-        Piece { record, message: Cow::Borrowed(""), extent: longest_extent, json: None, is_late };
+        Piece { message: Cow::Borrowed(""), extent: longest_extent, json: None, ..whole.clone() };
     let mut frame = Vec::new();
     destination.encode(&empty, &mut frame);
     let Some(space) = destination.space(limits.max_record_bytes, frame.len()) else {
@@ -108,6 +108,7 @@ mod tests {
     use crate::destination::logzio::Logzio;
     use crate::line::Line;
     use crate::log_source::LogSource;
+    use crate::record::Record;
     use crate::secret::Secret;
 
     fn encoded(
@@ -120,7 +121,7 @@ mod tests {
         let log_source = LogSource::new("1", "/aws/lambda/f", "s");
         let record = Record { line: Line::default(), ..Record::of(&log_source, message) };
         let limits = Limits::of_bytes(max_bytes, max_bytes);
-        fit(&record, &destination, limits, oversized, false)
+        fit(&Piece::whole(&record), &destination, limits, oversized)
             .into_iter()
             .map(|piece| {
                 let mut body = Vec::new();
@@ -137,7 +138,7 @@ mod tests {
         let record = Record { line: Line::default(), ..Record::of(&log_source, &message) };
         let url = Url::parse("https://listener.logz.io:8071/").unwrap();
         let logzio = Logzio::new(url, &Secret::new("t"), "lambda");
-        let pieces = fit(&record, &logzio, logzio.limits(), Oversized::Split, false);
+        let pieces = fit(&Piece::whole(&record), &logzio, logzio.limits(), Oversized::Split);
         assert!(pieces.iter().all(|piece| piece.message.len() <= 32_700));
         assert_eq!(pieces.len(), 4);
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use flate2::Compression;
 
 use super::oversized::Oversized;
-use crate::destination::Limits;
+use crate::destination::{Limits, RecordFields};
 
 /// The settings of a delivery.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,8 @@ pub struct Settings {
     pub oversized: Oversized,
     /// Whether the fields of JSON messages are sent.
     pub json_fields: JsonFields,
+    /// The fields that are sent beside messages.
+    pub record_fields: RecordFields,
     /// The size limit of an encoded record, if it is below the destination's.
     pub max_record_bytes: Option<usize>,
     /// The age limit of a record, if it differs from the destination's.

@@ -1,7 +1,7 @@
 //! The metadata of a record as flat attributes, for destinations without nested documents. The
 //! names are those of the fields in [`document`](super::ecs_document), joined by dots.
 
-use super::{dataset, json};
+use super::{RecordField, RecordFields, dataset, json};
 use crate::line::{Level, Report, VpcFlow};
 use crate::log_source::LogSource;
 use crate::record::{Extent, Piece};
@@ -49,37 +49,40 @@ pub(super) enum Value<'v> {
 }
 
 /// The attributes of a log source.
-pub(super) fn of_log_source<'v>(
+fn of_log_source<'v>(
     log_source: &LogSource<'v>,
+    fields: RecordFields,
     mut visit: impl FnMut(&'static Name, &'v str),
 ) {
-    visit(name!("cloud.account.id"), log_source.owner);
-    if let Some(region) = log_source.region {
-        visit(name!("cloud.region"), region);
-    }
-    visit(name!("cloud.service.name"), log_source.service.name());
-    visit(name!("event.dataset"), dataset::of(log_source.service));
-    visit(name!("aws.cloudwatch.log_group"), log_source.group);
-    visit(name!("aws.cloudwatch.log_stream"), log_source.stream);
-    if let Some(function) = log_source.function {
-        visit(name!("faas.name"), function);
-    }
-    if let Some(version) = log_source.version {
-        visit(name!("faas.version"), version);
+    let attributes = [
+        (RecordField::Account, name!("cloud.account.id"), Some(log_source.owner)),
+        (RecordField::Region, name!("cloud.region"), log_source.region),
+        (RecordField::Service, name!("cloud.service.name"), Some(log_source.service.name())),
+        (RecordField::Dataset, name!("event.dataset"), Some(dataset::of(log_source.service))),
+        (RecordField::LogGroup, name!("aws.cloudwatch.log_group"), Some(log_source.group)),
+        (RecordField::LogStream, name!("aws.cloudwatch.log_stream"), Some(log_source.stream)),
+        (RecordField::Function, name!("faas.name"), log_source.function),
+        (RecordField::Version, name!("faas.version"), log_source.version),
+    ];
+    for (field, name, value) in attributes {
+        if let Some(value) = value.filter(|_| fields.has(field)) {
+            visit(name, value);
+        }
     }
 }
 
-/// The attributes of a log source as members of a JSON object: `"name":"value",…`.
-pub(super) fn json_of_log_source<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
-    log_source.shared_fields.attributes.get_or_init(|| {
-        let mut fields = Vec::new();
-        of_log_source(log_source, |name, text| {
-            name.append_to(&mut fields);
-            json::string(text, &mut fields);
+/// The attributes of a log source as further members of a JSON object: `,"name":"value",…`.
+pub(super) fn json_of_log_source<'o>(
+    log_source: &'o LogSource<'_>,
+    fields: RecordFields,
+) -> &'o [u8] {
+    log_source.shared_fields.attributes.get(fields, || {
+        let mut members = Vec::new();
+        of_log_source(log_source, fields, |name, text| {
+            name.append_to(&mut members);
+            json::string(text, &mut members);
         });
-        // Removes the comma before the first.
-        fields.drain(..1);
-        fields
+        members
     })
 }
 
@@ -131,10 +134,12 @@ impl TraceNames {
 
 /// Appends the attributes of a record as further members of a JSON object.
 pub(super) fn json_of_piece(piece: &Piece<'_>, names: TraceNames, body: &mut Vec<u8>) {
-    names.of_trace(piece, |name, text| {
-        name.append_to(body);
-        json::quoted(text, body);
-    });
+    if piece.fields.has(RecordField::Trace) {
+        names.of_trace(piece, |name, text| {
+            name.append_to(body);
+            json::quoted(text, body);
+        });
+    }
     of_piece(piece, |name, value| {
         name.append_to(body);
         match value {
@@ -163,20 +168,23 @@ pub(super) fn of_extracted(piece: &Piece<'_>, mut visit: impl FnMut(&str, &str))
 pub(super) fn of_piece(piece: &Piece<'_>, mut visit: impl FnMut(&'static Name, Value<'_>)) {
     let record = piece.record;
     let line = &record.line;
-    visit(name!("aws.cloudwatch.event_id"), Value::Text(&piece.id()));
-    if let Some(kind) = record.lambda_kind() {
+    let has = |field| piece.fields.has(field);
+    if has(RecordField::EventId) {
+        visit(name!("aws.cloudwatch.event_id"), Value::Text(&piece.id()));
+    }
+    if let Some(kind) = record.lambda_kind().filter(|_| has(RecordField::Kind)) {
         visit(name!("aws.lambda.kind"), Value::Word(kind.name()));
     }
-    if let Some(level) = line.level.map(Level::name) {
+    if let Some(level) = line.level.map(Level::name).filter(|_| has(RecordField::Level)) {
         visit(name!("log.level"), Value::Word(level));
     }
-    if let Some(request_id) = &line.request_id {
+    if let Some(request_id) = line.request_id.as_ref().filter(|_| has(RecordField::Request)) {
         visit(name!("faas.execution"), Value::Text(request_id));
     }
     if line.request_id_is_inferred {
         visit(name!("logagg.execution"), Value::Word("inferred"));
     }
-    if let Some(report) = &line.report {
+    if let Some(report) = line.report.as_ref().filter(|_| has(RecordField::Report)) {
         of_report(report, &mut visit);
     }
     if let Some(flow) = &line.flow {
@@ -332,7 +340,9 @@ mod tests {
                 }
 
                 let mut body = b"{".to_vec();
-                body.extend_from_slice(json_of_log_source(&log_source));
+                body.extend_from_slice(
+                    json_of_log_source(&log_source, RecordFields::ALL).split_first().unwrap().1,
+                );
                 json_of_piece(&piece, TraceNames::DOTTED, &mut body);
                 body.push(b'}');
                 let found: BTreeMap<String, Json> = serde_json::from_slice(&body).unwrap();

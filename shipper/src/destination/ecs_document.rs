@@ -8,38 +8,53 @@ use std::fmt::Display;
 use serde::Serialize;
 
 use super::shared_fields::SharedDocumentFields;
-use super::{dataset, json};
+use super::{RecordField, RecordFields, dataset, json};
 use crate::line::{Report, VpcFlow};
 use crate::log_source::LogSource;
 use crate::record::{Extent, Piece};
 
-/// Appends the document of `piece` on one line, without a line break.
+/// Appends the document of `piece` on one line, without a line break. What differs between records
+/// of a log source comes first, and the message last: what they share is then one sequence of bytes,
+/// which compresses best.
 pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
     let record = piece.record;
     let line = &record.line;
-    let shared = shared_of(record.log_source);
     body.extend_from_slice(b"{\"@timestamp\":\"");
     json::time(record.time, body);
-    body.extend_from_slice(b"\",\"message\":");
-    json::message(piece, body);
-    if let Some(level) = line.level {
+    body.push(b'"');
+    if let Some(level) = line.level.filter(|_| piece.fields.has(RecordField::Level)) {
         body.extend_from_slice(b",\"log\":{\"level\":\"");
         body.extend_from_slice(level.name().as_bytes());
         body.extend_from_slice(b"\"}");
     }
-    write_trace(piece, body);
-    body.extend_from_slice(&shared.cloud);
-    write_function(&shared.function, line.request_id.as_deref(), body);
-    body.extend_from_slice(&shared.log_stream);
-    json::string(&piece.id(), body);
-    write_extracted(piece, body);
+    if piece.fields.has(RecordField::Trace) {
+        write_trace(piece, body);
+    }
+    let request_id = line.request_id.as_deref();
+    let request_id = request_id.filter(|_| piece.fields.has(RecordField::Request));
+    write_shared(shared_of(record.log_source, piece.fields), request_id, body);
+    let mut before: &[u8] = b"";
+    if piece.fields.has(RecordField::EventId) {
+        body.extend_from_slice(if has_cloudwatch(piece.fields) { b"," } else { b"" });
+        body.extend_from_slice(b"\"event_id\":");
+        json::string(&piece.id(), body);
+        before = b",";
+    } else if has_cloudwatch(piece.fields) {
+        before = b",";
+    }
+    write_extracted(piece, before, body);
     body.push(b'}');
-    if let Some(kind) = record.lambda_kind() {
-        body.extend_from_slice(b",\"lambda\":{\"kind\":\"");
-        body.extend_from_slice(kind.name().as_bytes());
-        body.push(b'"');
-        if let Some(report) = &line.report {
-            body.extend_from_slice(b",\"report\":");
+    let kind = record.lambda_kind().filter(|_| piece.fields.has(RecordField::Kind));
+    let report = line.report.as_ref().filter(|_| piece.fields.has(RecordField::Report));
+    if record.lambda_kind().is_some() && (kind.is_some() || report.is_some()) {
+        body.extend_from_slice(b",\"lambda\":{");
+        if let Some(kind) = kind {
+            body.extend_from_slice(b"\"kind\":\"");
+            body.extend_from_slice(kind.name().as_bytes());
+            body.push(b'"');
+        }
+        if let Some(report) = report {
+            body.extend_from_slice(if kind.is_some() { b",\"report\":" } else { b"\"report\":" });
             serialize(&Figures::new(report), body);
         }
         body.push(b'}');
@@ -53,6 +68,8 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
         body.extend_from_slice(b",\"logagg\":");
         serialize(&logagg, body);
     }
+    body.extend_from_slice(b",\"message\":");
+    json::message(piece, body);
     if let Some(json) = piece.json {
         body.extend_from_slice(b",\"json\":");
         write_in_one_line(json, body);
@@ -69,21 +86,31 @@ pub(super) fn write_after(piece: &Piece<'_>, body: &mut Vec<u8>) {
     body[start] = b',';
 }
 
-/// The function that wrote the log event, as far as it is known.
-fn write_function(shared: &[u8], request_id: Option<&str>, body: &mut Vec<u8>) {
-    if shared.is_empty() && request_id.is_none() {
-        return;
-    }
-    body.extend_from_slice(b",\"faas\":{");
-    body.extend_from_slice(shared);
-    if let Some(request_id) = request_id {
-        if !shared.is_empty() {
-            body.push(b',');
+/// What the records of a log source share, after the request in the object of the function.
+fn write_shared(shared: &SharedDocumentFields, request_id: Option<&str>, body: &mut Vec<u8>) {
+    let (function, rest) = shared.bytes.split_at(shared.rest);
+    // The brace that closes the function.
+    let is_function_known = function.len() > 1;
+    match request_id {
+        Some(request_id) => {
+            body.extend_from_slice(b",\"faas\":{\"execution\":");
+            json::string(request_id, body);
+            if is_function_known {
+                body.push(b',');
+            }
+            body.extend_from_slice(&shared.bytes);
         }
-        body.extend_from_slice(b"\"execution\":");
-        json::string(request_id, body);
+        None if is_function_known => {
+            body.extend_from_slice(b",\"faas\":{");
+            body.extend_from_slice(&shared.bytes);
+        }
+        None => body.extend_from_slice(rest),
     }
-    body.push(b'}');
+}
+
+/// Whether the object `aws.cloudwatch` has fields that all records of a log source share.
+fn has_cloudwatch(fields: RecordFields) -> bool {
+    fields.has(RecordField::LogGroup) || fields.has(RecordField::LogStream)
 }
 
 /// The trace and the span.
@@ -115,10 +142,11 @@ fn write_flow(flow: &VpcFlow<'_>, body: &mut Vec<u8>) {
     serialize(&Network { iana_number: protocol, packets, bytes }, body);
 }
 
-/// The fields that the filter pattern extracted.
-fn write_extracted(piece: &Piece<'_>, body: &mut Vec<u8>) {
-    let mut before: &[u8] = b",\"extracted_fields\":{";
+/// The fields that the filter pattern extracted, after others or none.
+fn write_extracted(piece: &Piece<'_>, separator: &[u8], body: &mut Vec<u8>) {
+    let mut before: &[u8] = b"\"extracted_fields\":{";
     for (name, text) in piece.record.extracted.of_pattern() {
+        body.extend_from_slice(if before == b"," { b"" } else { separator });
         body.extend_from_slice(before);
         json::string(name, body);
         body.push(b':');
@@ -149,42 +177,58 @@ fn serialize(value: &impl Serialize, body: &mut Vec<u8>) {
         .expect("what is written here has string keys, and writing to memory cannot fail");
 }
 
-/// The shared parts of the documents of a log source, encoded once.
-fn shared_of<'s>(log_source: &'s LogSource<'_>) -> &'s SharedDocumentFields {
-    log_source.shared_fields.document.get_or_init(|| encode_shared(log_source))
+/// What the documents of a log source share, encoded once for each selection of fields.
+fn shared_of<'s>(log_source: &'s LogSource<'_>, fields: RecordFields) -> &'s SharedDocumentFields {
+    log_source.shared_fields.document.get(fields, || encode_shared(log_source, fields))
 }
 
-fn encode_shared(log_source: &LogSource<'_>) -> SharedDocumentFields {
-    let mut cloud = Vec::new();
-    cloud.extend_from_slice(b",\"cloud\":{\"provider\":\"aws\",\"account\":{\"id\":");
-    json::string(log_source.owner, &mut cloud);
-    cloud.push(b'}');
-    if let Some(region) = log_source.region {
-        cloud.extend_from_slice(b",\"region\":");
-        json::string(region, &mut cloud);
+fn encode_shared(log_source: &LogSource<'_>, fields: RecordFields) -> SharedDocumentFields {
+    let mut bytes = Vec::new();
+    let function = log_source.function.filter(|_| fields.has(RecordField::Function));
+    let version = log_source.version.filter(|_| fields.has(RecordField::Version));
+    members([("name", function), ("version", version)], &mut bytes);
+    bytes.push(b'}');
+    let rest = bytes.len();
+    bytes.extend_from_slice(b",\"cloud\":{\"provider\":\"aws\"");
+    if fields.has(RecordField::Account) {
+        bytes.extend_from_slice(b",\"account\":{\"id\":");
+        json::string(log_source.owner, &mut bytes);
+        bytes.push(b'}');
     }
-    cloud.extend_from_slice(b",\"service\":{\"name\":");
-    json::quoted(log_source.service.name(), &mut cloud);
-    cloud.extend_from_slice(b"}},\"event\":{\"dataset\":");
-    json::quoted(dataset::of(log_source.service), &mut cloud);
-    cloud.push(b'}');
-    let mut function = Vec::new();
-    if let Some(name) = log_source.function {
-        function.extend_from_slice(b"\"name\":");
-        json::string(name, &mut function);
+    if let Some(region) = log_source.region.filter(|_| fields.has(RecordField::Region)) {
+        bytes.extend_from_slice(b",\"region\":");
+        json::string(region, &mut bytes);
     }
-    if let Some(version) = log_source.version {
-        let name: &[u8] = if function.is_empty() { b"\"version\":" } else { b",\"version\":" };
-        function.extend_from_slice(name);
-        json::string(version, &mut function);
+    if fields.has(RecordField::Service) {
+        bytes.extend_from_slice(b",\"service\":{\"name\":");
+        json::quoted(log_source.service.name(), &mut bytes);
+        bytes.push(b'}');
     }
-    let mut log_stream = Vec::new();
-    log_stream.extend_from_slice(b",\"aws\":{\"cloudwatch\":{\"log_group\":");
-    json::string(log_source.group, &mut log_stream);
-    log_stream.extend_from_slice(b",\"log_stream\":");
-    json::string(log_source.stream, &mut log_stream);
-    log_stream.extend_from_slice(b",\"event_id\":");
-    SharedDocumentFields { cloud, function, log_stream }
+    bytes.push(b'}');
+    if fields.has(RecordField::Dataset) {
+        bytes.extend_from_slice(b",\"event\":{\"dataset\":");
+        json::quoted(dataset::of(log_source.service), &mut bytes);
+        bytes.push(b'}');
+    }
+    bytes.extend_from_slice(b",\"aws\":{\"cloudwatch\":{");
+    let group = Some(log_source.group).filter(|_| fields.has(RecordField::LogGroup));
+    let stream = Some(log_source.stream).filter(|_| fields.has(RecordField::LogStream));
+    members([("log_group", group), ("log_stream", stream)], &mut bytes);
+    SharedDocumentFields { bytes, rest }
+}
+
+/// Appends the members of an object that have a value.
+fn members(members: [(&str, Option<&str>); 2], bytes: &mut Vec<u8>) {
+    let mut before: &[u8] = b"\"";
+    for (name, value) in members {
+        if let Some(value) = value {
+            bytes.extend_from_slice(before);
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.extend_from_slice(b"\":");
+            json::string(value, bytes);
+            before = b",\"";
+        }
+    }
 }
 
 #[derive(Serialize)]

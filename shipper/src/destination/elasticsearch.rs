@@ -150,7 +150,7 @@ impl Destination for Elasticsearch {
                 body.push(b',');
             }
             body.extend_from_slice(b"\"_id\":\"");
-            json::hexadecimal(DocumentId::of(piece).bytes(), body);
+            DocumentId::write(piece, body);
             body.push(b'"');
         }
         body.extend_from_slice(b"}}\n");
@@ -397,7 +397,10 @@ mod tests {
         let [action, document, ""] = lines[..] else {
             panic!("not two lines: {text}");
         };
-        assert_eq!(action, format!(r#"{{"create":{{"_id":"{}"}}}}"#, DocumentId::of(&piece)));
+        let mut id = Vec::new();
+        DocumentId::write(&piece, &mut id);
+        let id = String::from_utf8(id).unwrap();
+        assert_eq!(action, format!(r#"{{"create":{{"_id":"{id}"}}}}"#));
         let document: serde_json::Value = serde_json::from_str(document).unwrap();
         assert_eq!(document["json"], serde_json::json!({"a": 1}));
     }
@@ -418,6 +421,6 @@ mod tests {
         assert_eq!(action(Ids::Omitted), serde_json::json!({"_index": "logs-2023.11.06"}));
         let with_id = action(Ids::Sent);
         assert_eq!(with_id["_index"], "logs-2023.11.06");
-        assert_eq!(with_id["_id"].as_str().map(str::len), Some(32));
+        assert_eq!(with_id["_id"].as_str().map(str::len), Some(73));
     }
 }

@@ -74,8 +74,8 @@ impl Destination for Honeycomb {
         json::time(piece.record.time, body);
         body.extend_from_slice(b"\",\"data\":{\"message\":");
         json::message(piece, body);
-        body.push(b',');
-        body.extend_from_slice(attributes::json_of_log_source(piece.record.log_source));
+        let (log_source, fields) = (piece.record.log_source, piece.fields);
+        body.extend_from_slice(attributes::json_of_log_source(log_source, fields));
         attributes::json_of_piece(piece, TraceNames::HONEYCOMB, body);
         if let Some(fields) = piece.json {
             body.extend_from_slice(b",\"json\":");

@@ -15,7 +15,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use super::attributes::{self, TraceNames, Value};
 use super::{
     Address, Ambiguity, BatchOutcome, Boundary, Deduplication, Destination, Encoding, Endpoint,
-    Limits, ReasonCode, RecordGroup, Response, Span, classify_status, json, protobuf,
+    Limits, ReasonCode, RecordField, RecordGroup, Response, Span, classify_status, json, protobuf,
     response::{UNATTRIBUTED, says},
     time_template::same_hour,
 };
@@ -280,20 +280,24 @@ fn pairs(piece: &Piece<'_>) -> Vec<LabelPair> {
     let mut pairs = Vec::new();
     let mut pair = |name: &str, value: &str| pairs.push(label_pair(name, value));
     let log_source = piece.record.log_source;
-    pair("log_stream", log_source.stream);
-    if let Some(region) = log_source.region {
-        pair("cloud.region", region);
-    }
-    pair("cloud.service.name", log_source.service.name());
-    if let Some(version) = log_source.version {
-        pair("faas.version", version);
+    for (field, name, value) in [
+        (RecordField::LogStream, "log_stream", Some(log_source.stream)),
+        (RecordField::Region, "cloud.region", log_source.region),
+        (RecordField::Service, "cloud.service.name", Some(log_source.service.name())),
+        (RecordField::Version, "faas.version", log_source.version),
+    ] {
+        if let Some(value) = value.filter(|_| piece.fields.has(field)) {
+            pair(name, value);
+        }
     }
     attributes::of_piece(piece, |name, value| match value {
         Value::Text(text) | Value::Word(text) => pair(name.text, text),
         Value::Integer(number) => pair(name.text, itoa::Buffer::new().format(number)),
         Value::Number(number) => pair(name.text, &number.to_string()),
     });
-    TraceNames::UNDERSCORED.of_trace(piece, |name, text| pair(name.text, text));
+    if piece.fields.has(RecordField::Trace) {
+        TraceNames::UNDERSCORED.of_trace(piece, |name, text| pair(name.text, text));
+    }
     attributes::of_extracted(piece, &mut pair);
     pairs
 }

@@ -23,6 +23,7 @@ pub mod newrelic;
 pub mod otlp;
 mod protobuf;
 mod put_records;
+mod record_fields;
 mod request;
 mod response;
 pub mod s3;
@@ -35,6 +36,7 @@ pub mod time_template;
 
 pub use batching::{Boundary, RecordGroup, Span};
 pub use put_records::EventsPerRecord;
+pub use record_fields::{RecordField, RecordFields};
 pub use request::{Address, Encoding, Endpoint, Request, Signing};
 pub(crate) use response::speaks_tls;
 pub use response::{

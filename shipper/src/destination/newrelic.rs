@@ -101,10 +101,9 @@ impl Destination for NewRelic {
         body.push(if record_group.is_first { b'[' } else { b',' });
         body.extend_from_slice(b"{\"common\":{\"attributes\":{");
         body.extend_from_slice(b"\"cloud.provider\":\"aws\"");
-        body.push(b',');
-        body.extend_from_slice(attributes::json_of_log_source(
-            record_group.first.record.log_source,
-        ));
+        let first = record_group.first;
+        let shared = attributes::json_of_log_source(first.record.log_source, first.fields);
+        body.extend_from_slice(shared);
         body.extend_from_slice(b"}},\"logs\":[");
     }
 

@@ -19,11 +19,11 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use super::attributes::{self, Value};
 use super::{
     Ambiguity, BatchOutcome, Boundary, Deduplication, Destination, Endpoint, Limits, ReasonCode,
-    RecordGroup, Response, classify_status, protobuf, response::calls_it_too_large,
+    RecordField, RecordGroup, Response, classify_status, protobuf, response::calls_it_too_large,
 };
 use crate::line::Level;
-use crate::log_source::LogSource;
-use crate::record::Piece;
+use crate::record::{Piece, Record};
+use crate::routing::NameField;
 use crate::source_service::SourceService;
 use message::{Any, AnyValue, KeyValue, LogRecord, Resource, Scope};
 
@@ -93,12 +93,16 @@ impl Destination for Otlp {
     }
 
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
-        Boundary::by_log_source(before, piece, Boundary::NextGroup)
+        match Boundary::by_names(before, piece) {
+            Boundary::SameGroup => Boundary::by_log_source(before, piece, Boundary::NextGroup),
+            // The names are of the resource.
+            _ => Boundary::NextGroup,
+        }
     }
 
     fn open(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {
         let mut resource = Vec::new();
-        protobuf::field(1, &self.resource(record_group.first.record.log_source), &mut resource);
+        protobuf::field(1, &self.resource(record_group.first.record), &mut resource);
         let mut scope = Vec::new();
         let (name, version) = ("logagg".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
         protobuf::field(1, &Scope { name, version }, &mut scope);
@@ -165,8 +169,9 @@ fn nanos(time: SystemTime) -> u64 {
 
 fn log_record(piece: &Piece<'_>) -> LogRecord {
     let record = piece.record;
-    let (severity_text, severity_number) = record.line.level.map(severity).unwrap_or_default();
-    let trace = record.line.trace.as_deref();
+    let trace = record.line.trace.as_deref().filter(|_| piece.fields.has(RecordField::Trace));
+    let level = record.line.level.filter(|_| piece.fields.has(RecordField::Level));
+    let (severity_text, severity_number) = level.map(severity).unwrap_or_default();
     LogRecord {
         time_unix_nano: record.unix_millis().saturating_mul(1_000_000),
         observed_time_unix_nano: record.log_source.observed.map(nanos).unwrap_or_default(),
@@ -219,10 +224,13 @@ fn own_name(name: &str) -> Cow<'_, str> {
 }
 
 impl Otlp {
-    fn resource(&self, log_source: &LogSource<'_>) -> Resource {
+    fn resource(&self, record: &Record<'_>) -> Resource {
+        let log_source = record.log_source;
         let mut attributes = Vec::new();
         let mut text = |name: &str, value: &str| attributes.push(KeyValue::new(name, value));
-        text("service.name", log_source.function.unwrap_or(log_source.group));
+        let service = record.names.get(NameField::Service);
+        let service = service.or(log_source.function).unwrap_or(log_source.group);
+        text("service.name", service);
         text("cloud.provider", "aws");
         text("cloud.account.id", log_source.owner);
         if let Some(region) = log_source.region {
@@ -251,8 +259,11 @@ impl Otlp {
         for (name, value) in lists.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             attributes.push(KeyValue::new(name, AnyValue::list_of(value)));
         }
-        attributes.retain(|pair| !self.resource_attributes.contains_key(&pair.key));
+        let named = record.names.get(NameField::Service).map(|_| "service.name");
         let configured = self.resource_attributes.iter();
+        let configured = configured.filter(|(name, _)| Some(name.as_str()) != named);
+        let is_configured = |name: &str| self.resource_attributes.contains_key(name);
+        attributes.retain(|pair| Some(pair.key.as_str()) == named || !is_configured(&pair.key));
         attributes.extend(configured.map(|(name, value)| KeyValue::new(name, value.as_str())));
         Resource { attributes }
     }
@@ -292,7 +303,7 @@ mod tests {
 
     use super::*;
     use crate::destination::{UNREADABLE_RESPONSE, sample};
-    use crate::record::Record;
+    use crate::log_source::LogSource;
 
     fn otlp() -> Otlp {
         let url = Url::parse("https://otlp.example:4318/base").unwrap();
@@ -392,7 +403,7 @@ mod tests {
         let otlp = Otlp { resource_attributes: configured.into(), ..otlp() };
         let log_source =
             LogSource::new("1", "/aws/lambda/orders", "s").in_region(Some("eu-west-1"));
-        let Resource { attributes } = otlp.resource(&log_source);
+        let Resource { attributes } = otlp.resource(&Record::of(&log_source, "x"));
         let text = |name: &str| match attribute(&attributes, name) {
             Some(Any::Text(text)) => text.clone(),
             Some(Any::Array(list)) => format!("{:?}", list.values),

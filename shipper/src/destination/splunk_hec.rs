@@ -172,9 +172,16 @@ impl Destination for SplunkHec {
         }
         body.extend_from_slice(b",\"event\":");
         json::message(piece, body);
-        body.extend_from_slice(b",\"fields\":{");
-        body.extend_from_slice(attributes::json_of_log_source(log_source));
+        body.extend_from_slice(b",\"fields\":");
+        let start = body.len();
         attributes::json_of_piece(piece, TraceNames::UNDERSCORED, body);
+        // What all events share follows what differs, so that it compresses as one sequence.
+        body.extend_from_slice(attributes::json_of_log_source(log_source, piece.fields));
+        match body.get_mut(start) {
+            // The comma before the first.
+            Some(first) => *first = b'{',
+            None => body.push(b'{'),
+        }
         body.extend_from_slice(b"}}");
     }
 

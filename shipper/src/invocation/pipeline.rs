@@ -489,6 +489,7 @@ impl<'s> Pipeline<'s> {
             gzip_level: shared.gzip_level,
             oversized: config.oversized,
             json_fields: config.json_fields,
+            record_fields: config.record_fields,
             max_record_bytes: config.max_record_bytes,
             max_age: config.max_age,
             outage: if shared.undelivered.is_some() {

@@ -32,7 +32,9 @@ impl JsonSchema {
         let (mut schema, page, pages) = match self {
             Self::Shipper => {
                 let of_types = TYPES.iter().map(|name| format!("destinations/{name}"));
-                let others = ["shipper", "destinations/README", "guides/routes"].map(str::to_owned);
+                let others =
+                    ["shipper", "destinations/README", "destinations/field-names", "guides/routes"]
+                        .map(str::to_owned);
                 (config::schema(), "shipper", others.into_iter().chain(of_types).collect())
             }
             Self::Enforcer => (EnforcerConfig::schema(), "enforcer", vec!["enforcer".to_owned()]),

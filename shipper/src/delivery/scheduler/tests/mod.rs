@@ -15,7 +15,7 @@ use reqwest::header::HeaderMap;
 use super::*;
 use crate::counts::Counts;
 use crate::delivery::JsonFields;
-use crate::destination::{Acknowledgements, Address, Encoding, Endpoint};
+use crate::destination::{Acknowledgements, Address, Encoding, Endpoint, RecordFields};
 use crate::log_source::LogSource;
 
 /// A destination that accepts `message` or `message{json}` followed by a semicolon. The body of a
@@ -136,6 +136,7 @@ fn settings() -> Settings {
         gzip_level: Compression::fast(),
         oversized: Oversized::Reject,
         json_fields: JsonFields::Send,
+        record_fields: RecordFields::ALL,
         max_record_bytes: None,
         max_age: None,
         outage: Outage::RetryUntilDeadline,
