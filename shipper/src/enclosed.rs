@@ -4,15 +4,18 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::line::{Kind, Line};
+use crate::line::Kind;
 use crate::record::Record;
 
 /// Assigns log events to the request whose START and END surround them, within one delivery of a
-/// log stream. On managed instances requests interleave; those write no END, and no REPORT with a
-/// billed duration, so nothing is inferred there.
+/// log stream. On managed instances requests interleave, so nothing is inferred there: they say so
+/// when they start, and later write no END in text and no REPORT with a billed duration.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html>
 pub(crate) fn infer_request_ids<'a>(records: &mut [Record<'a>]) {
+    if records.iter().any(|record| record.line.is_of_managed_instance) {
+        return;
+    }
     let mut begun: Option<(usize, Cow<'a, str>)> = None;
     let mut enclosed: Vec<(Range<usize>, Cow<'a, str>)> = Vec::new();
     for (index, record) in records.iter().enumerate() {
@@ -20,7 +23,7 @@ pub(crate) fn infer_request_ids<'a>(records: &mut [Record<'a>]) {
         match (line.kind, &line.request_id) {
             (Kind::Start, Some(id)) => begun = Some((index, id.clone())),
             (Kind::InitStart, _) => begun = None,
-            (Kind::End | Kind::Report, Some(id)) if ends_alone(line) => {
+            (Kind::End | Kind::Report, Some(id)) if ends_alone(record) => {
                 if let Some((start, _)) = begun.take_if(|(_, begun)| begun == id) {
                     enclosed.push((start..index, id.clone()));
                 }
@@ -39,14 +42,17 @@ pub(crate) fn infer_request_ids<'a>(records: &mut [Record<'a>]) {
 }
 
 /// Whether an instance that ends a request like this processes one request at a time.
-fn ends_alone(line: &Line<'_>) -> bool {
-    line.kind == Kind::End
-        || line.report.as_ref().is_some_and(|report| report.billed_duration_ms.is_some())
+fn ends_alone(record: &Record<'_>) -> bool {
+    // `platform.runtimeDone` is an END too, and managed instances write it.
+    let is_of_text = !record.message.starts_with('{');
+    record.line.kind == Kind::End && is_of_text
+        || record.line.report.as_ref().is_some_and(|report| report.billed_duration_ms.is_some())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::line::Line;
     use crate::log_source::LogSource;
 
     const A: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
@@ -100,6 +106,29 @@ mod tests {
         assert_eq!(inferred(&ordinary), [None, Some(A.to_owned()), None]);
         // A managed instance, where another concurrent request may have written it.
         assert_eq!(inferred(&lines(r#""durationMs":1.5"#)), [None, None, None]);
+    }
+
+    #[test]
+    fn nothing_is_inferred_on_managed_instances() {
+        let platform = |name: &str, fields: &str| {
+            format!(r#"{{"time":"t","type":"platform.{name}","record":{{{fields}}}}}"#)
+        };
+        let (a, b) = (format!(r#""requestId":"{A}""#), format!(r#""requestId":"{B}""#));
+        // The other request began before this delivery, and ends after it.
+        let lines = [
+            platform("start", &a),
+            "of the one or the other".to_owned(),
+            platform("runtimeDone", &format!(r#"{a},"status":"success""#)),
+            platform("runtimeDone", &format!(r#"{b},"status":"success""#)),
+        ];
+        assert_eq!(inferred(&lines), [const { None }; 4]);
+        let lines = [
+            platform("initStart", r#""initializationType":"lambda-managed-instances""#),
+            platform("start", &a),
+            "of the one or the other".to_owned(),
+            platform("report", &format!(r#"{a},"metrics":{{"billedDurationMs":2}}"#)),
+        ];
+        assert_eq!(inferred(&lines), [const { None }; 4]);
     }
 
     #[test]

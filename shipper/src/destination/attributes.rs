@@ -2,7 +2,7 @@
 //! names are those of the fields in [`document`](super::ecs_document), joined by dots.
 
 use super::{RecordField, RecordFields, dataset, json};
-use crate::line::{Level, Report, VpcFlow};
+use crate::line::{LambdaDetails, Level, Report, VpcFlow};
 use crate::log_source::LogSource;
 use crate::record::{Extent, Piece};
 
@@ -175,6 +175,9 @@ pub(super) fn of_piece(piece: &Piece<'_>, mut visit: impl FnMut(&'static Name, V
     if let Some(kind) = record.lambda_kind().filter(|_| has(RecordField::Kind)) {
         visit(name!("aws.lambda.kind"), Value::Word(kind.name()));
     }
+    if let Some(details) = line.details.as_ref().filter(|_| record.lambda_kind().is_some()) {
+        of_details(details, &mut visit);
+    }
     if let Some(level) = line.level.map(Level::name).filter(|_| has(RecordField::Level)) {
         visit(name!("log.level"), Value::Word(level));
     }
@@ -198,6 +201,27 @@ pub(super) fn of_piece(piece: &Piece<'_>, mut visit: impl FnMut(&'static Name, V
         }
         Extent::Truncated { message_bytes } => {
             visit(name!("logagg.truncated.message_bytes"), Value::Integer(message_bytes as u64));
+        }
+    }
+}
+
+fn of_details(details: &LambdaDetails<'_>, visit: &mut impl FnMut(&'static Name, Value<'_>)) {
+    let texts = [
+        (name!("aws.lambda.tenant_id"), &details.tenant_id),
+        (name!("aws.lambda.durable_execution_arn"), &details.durable_execution_arn),
+    ];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            visit(name, Value::Text(text));
+        }
+    }
+    let integers = [
+        (name!("aws.lambda.dropped_records"), details.dropped_records),
+        (name!("aws.lambda.dropped_bytes"), details.dropped_bytes),
+    ];
+    for (name, integer) in integers {
+        if let Some(integer) = integer {
+            visit(name, Value::Integer(integer));
         }
     }
 }
@@ -313,6 +337,9 @@ mod tests {
              SegmentId: 53995c3f42cd8ad8\tStatus: timeout\tError Type: E\t\n"
         );
         let warning = format!("2023-11-06T10:00:00.000Z\t{ID}\tWARN\tlow");
+        let details = format!(
+            r#"{{"time":"t","type":"platform.logsDropped","record":{{"requestId":"{ID}","tenantId":"a","durableExecutionArn":"b","droppedRecords":1,"droppedBytes":2}}}}"#
+        );
         let flow =
             "2 123456789010 eni-1 10.0.0.1 10.0.0.2 1 2 6 20 4249 1418530010 1418530070 ACCEPT OK";
         for (message, request_id_is_inferred) in [
@@ -321,6 +348,7 @@ mod tests {
             ("text", false),
             ("text", true),
             (flow, false),
+            (details.as_str(), false),
         ] {
             let mut record = Record { id: "77", ..Record::of(&log_source, message) };
             record.line.request_id_is_inferred = request_id_is_inferred;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::shared_fields::SharedDocumentFields;
 use super::{RecordField, RecordFields, dataset, json};
-use crate::line::{Report, VpcFlow};
+use crate::line::{LambdaDetails, Report, VpcFlow};
 use crate::log_source::LogSource;
 use crate::record::{Extent, Piece};
 
@@ -44,21 +44,7 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
     }
     write_extracted(piece, before, body);
     body.push(b'}');
-    let kind = record.lambda_kind().filter(|_| piece.fields.has(RecordField::Kind));
-    let report = line.report.as_ref().filter(|_| piece.fields.has(RecordField::Report));
-    if record.lambda_kind().is_some() && (kind.is_some() || report.is_some()) {
-        body.extend_from_slice(b",\"lambda\":{");
-        if let Some(kind) = kind {
-            body.extend_from_slice(b"\"kind\":\"");
-            body.extend_from_slice(kind.name().as_bytes());
-            body.push(b'"');
-        }
-        if let Some(report) = report {
-            body.extend_from_slice(if kind.is_some() { b",\"report\":" } else { b"\"report\":" });
-            serialize(&Figures::new(report), body);
-        }
-        body.push(b'}');
-    }
+    write_lambda(piece, body);
     match &line.flow {
         Some(flow) => write_flow(flow, body),
         None => body.push(b'}'),
@@ -108,6 +94,36 @@ fn write_shared(shared: &SharedDocumentFields, request_id: Option<&str>, body: &
     }
 }
 
+/// The fields of a log event of Lambda.
+fn write_lambda(piece: &Piece<'_>, body: &mut Vec<u8>) {
+    let Some(kind) = piece.record.lambda_kind() else {
+        return;
+    };
+    let (line, start) = (&piece.record.line, body.len());
+    body.extend_from_slice(b",\"lambda\":");
+    let members = body.len();
+    if piece.fields.has(RecordField::Kind) {
+        body.extend_from_slice(b",\"kind\":\"");
+        body.extend_from_slice(kind.name().as_bytes());
+        body.push(b'"');
+    }
+    if let Some(details) = &line.details {
+        write_details(details, body);
+    }
+    if let Some(report) = line.report.as_ref().filter(|_| piece.fields.has(RecordField::Report)) {
+        body.extend_from_slice(b",\"report\":");
+        serialize(&Figures::new(report), body);
+    }
+    match body.get_mut(members) {
+        // The comma before the first.
+        Some(first) => {
+            *first = b'{';
+            body.push(b'}');
+        }
+        None => body.truncate(start),
+    }
+}
+
 /// Whether the object `aws.cloudwatch` has fields that all records of a log source share.
 fn has_cloudwatch(fields: RecordFields) -> bool {
     fields.has(RecordField::LogGroup) || fields.has(RecordField::LogStream)
@@ -127,6 +143,15 @@ fn write_trace(piece: &Piece<'_>, body: &mut Vec<u8>) {
     if let Some(span_id) = &trace.span_id {
         object(b",\"span\":{\"id\":", span_id);
     }
+}
+
+/// Further fields of `lambda`.
+fn write_details(details: &LambdaDetails<'_>, body: &mut Vec<u8>) {
+    let start = body.len();
+    serialize(&Details::new(details), body);
+    // It has at least one field: the object goes on with them.
+    body[start] = b',';
+    body.pop();
 }
 
 /// The fields of a flow, after other fields of `aws`.
@@ -290,6 +315,29 @@ impl<'a> Interface<'a> {
     fn new(flow: &VpcFlow<'a>) -> Self {
         let VpcFlow { account_id, interface_id, action, log_status, start, end, .. } = *flow;
         Self { account_id, interface_id, action, log_status, start, end }
+    }
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    durable_execution_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_records: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_bytes: Option<u64>,
+}
+
+impl<'a> Details<'a> {
+    fn new(details: &'a LambdaDetails<'_>) -> Self {
+        Self {
+            tenant_id: details.tenant_id.as_deref(),
+            durable_execution_arn: details.durable_execution_arn.as_deref(),
+            dropped_records: details.dropped_records,
+            dropped_bytes: details.dropped_bytes,
+        }
     }
 }
 

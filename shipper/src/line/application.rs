@@ -102,6 +102,7 @@ fn content(text: &str, level: Option<Level>) -> Line<'_> {
         level: level.or(level_behind),
         request_id: head.request_id.or(object.lambda_request_id),
         trace: object.trace,
+        details: object.details,
         json: Some(object.text),
         ..Line::default()
     }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::platform_record::{PlatformLine, PlatformRecord};
 use super::request_id::{REQUEST_ID_BYTES, is_request_id};
 use super::trace::{self, SpanId, Trace};
-use super::{Kind, Level, Line, Report, fast_path, loose};
+use super::{Kind, LambdaDetails, Level, Line, Report, fast_path, loose};
 use crate::fast_path::plain_text;
 
 /// A message that is a JSON object.
@@ -23,6 +23,8 @@ pub(super) struct Object<'a> {
     pub(super) level: Option<Level>,
     /// The trace, by the field names of common tracers.
     pub(super) trace: Option<Box<Trace>>,
+    /// The tenant and the durable execution.
+    pub(super) details: Option<Box<LambdaDetails<'a>>>,
     /// The request id, by a field name that only Lambda's uses.
     pub(super) lambda_request_id: Option<Cow<'a, str>>,
     /// The request id, by a field name that has other uses.
@@ -47,11 +49,16 @@ pub(super) fn object(message: &str) -> Option<Object<'_>> {
     if !(text.starts_with('{') && text.ends_with('}')) {
         return None;
     }
-    let fields = fast_path::fields(text).or_else(|| serde_json::from_str(text).ok())?;
+    let mut fields = fast_path::fields(text).or_else(|| serde_json::from_str(text).ok())?;
+    // The runtimes' JSON format has both; an application may have tenants of its own.
+    if fields.any_request_id.is_none() && fields.lambda_request_id.is_none() {
+        fields.details.tenant_id = None;
+    }
     Some(Object {
         text,
         level: fields.level(),
         trace: fields.trace(),
+        details: fields.details.boxed(),
         lambda_request_id: fields.lambda_request_id,
         any_request_id: fields.any_request_id,
         line_type: fields.line_type,
@@ -119,6 +126,7 @@ pub(super) fn application(object: Object<'_>) -> Line<'_> {
         request_id: object.lambda_request_id.or(object.any_request_id),
         level: object.level,
         trace: object.trace,
+        details: object.details,
         json: Some(object.text),
         ..Line::default()
     }
@@ -136,6 +144,15 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
         _ => Kind::Platform,
     };
     let end = name.len().saturating_sub("report".len());
+    let details = LambdaDetails {
+        tenant_id: record.tenant_id,
+        durable_execution_arn: record.durable_execution_arn,
+        dropped_records: record.dropped_records,
+        dropped_bytes: record.dropped_bytes,
+    };
+    // <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html>
+    let is_of_managed_instance =
+        record.initialization_type.as_deref() == Some("lambda-managed-instances");
     let is_report = name.as_bytes()[end..].eq_ignore_ascii_case(b"report");
     let metrics = record.metrics.unwrap_or_default();
     let duration_ms = metrics.duration_ms;
@@ -171,6 +188,8 @@ fn platform_line<'a>(name: &str, record: PlatformRecord<'a>) -> Line<'a> {
         request_id: record.request_id,
         level: (report.failed() || report.error_type.is_some()).then_some(Level::Error),
         trace: trace.map(Box::new),
+        details: details.boxed(),
+        is_of_managed_instance,
         report: is_report.then(|| Box::new(report)),
         ..Line::default()
     }

@@ -9,6 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json_reader::member;
+use super::lambda_details::{LambdaDetails, is_durable_execution};
 use super::level::Level;
 use super::request_id::{REQUEST_ID_BYTES, is_request_id};
 use super::trace::{SpanId, Trace, TraceId};
@@ -21,6 +22,7 @@ pub(super) struct Fields<'a> {
     pub(super) lambda_request_id: Option<Cow<'a, str>>,
     pub(super) any_request_id: Option<Cow<'a, str>>,
     pub(super) line_type: Option<Cow<'a, str>>,
+    pub(super) details: LambdaDetails<'a>,
     trace_id: Option<TraceId>,
     span_id: Option<SpanId>,
     has_error_type: bool,
@@ -45,6 +47,15 @@ impl<'a> Fields<'a> {
                 let id = self.any_request_id.take();
                 self.any_request_id = id.or_else(|| request_id_of_span(value));
                 self.note_span(member(value, &[b"id"]).and_then(|id| SpanId::parse(&string(id)?)));
+            }
+            Meaning::TenantId => {
+                let id = self.details.tenant_id.take();
+                self.details.tenant_id = id.or_else(|| string(value));
+            }
+            Meaning::Execution => {
+                let arn = self.details.durable_execution_arn.take();
+                self.details.durable_execution_arn =
+                    arn.or_else(|| string(value).filter(|arn| is_durable_execution(arn)));
             }
             Meaning::TraceId => self.note_trace(string(value).and_then(|id| TraceId::parse(&id))),
             Meaning::SpanId => self.note_span(string(value).and_then(|id| SpanId::parse(&id))),
@@ -175,6 +186,9 @@ pub(super) enum Meaning {
     /// One or more spans of Rust's `tracing`, one of which is the request's; or ECS's object with
     /// the id of a span.
     Span,
+    TenantId,
+    /// The ARN of an execution, if it is a durable one.
+    Execution,
     /// The id of a trace, in W3C's or X-Ray's form.
     TraceId,
     SpanId,
@@ -220,6 +234,11 @@ impl Meaning {
             | b"otelTraceID" | b"otelTraceId" | b"@tr" => Some(Self::TraceId),
             b"span_id" | b"spanId" | b"spanID" | b"SpanId" | b"SpanID" | b"span.id"
             | b"otelSpanID" | b"otelSpanId" | b"@sp" => Some(Self::SpanId),
+            b"tenantId" => Some(Self::TenantId),
+            b"executionArn"
+            | b"execution_arn"
+            | b"durableExecutionArn"
+            | b"durable_execution_arn" => Some(Self::Execution),
             b"trace" => Some(Self::Trace),
             b"traceparent" => Some(Self::Traceparent),
             b"xray_trace_id" | b"xrayTraceId" | b"xRayTraceId" | b"xray-trace-id"

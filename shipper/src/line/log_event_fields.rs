@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::kind::Kind;
+use super::lambda_details::LambdaDetails;
 use super::level::Level;
 use super::report::Report;
 use super::trace::Trace;
@@ -23,6 +24,10 @@ pub struct Line<'a> {
     pub trace: Option<Box<Trace>>,
     /// The metrics of a REPORT.
     pub report: Option<Box<Report<'a>>>,
+    /// What Lambda says besides.
+    pub details: Option<Box<LambdaDetails<'a>>>,
+    /// Whether it tells that its instance processes several requests at a time.
+    pub is_of_managed_instance: bool,
     /// The flow of a VPC flow log.
     pub flow: Option<Box<VpcFlow<'a>>>,
     /// The JSON object of the message, as written.

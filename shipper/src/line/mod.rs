@@ -12,6 +12,7 @@ mod json;
 mod json_fields;
 mod json_reader;
 mod kind;
+mod lambda_details;
 mod level;
 mod log_event_fields;
 mod loose;
@@ -25,6 +26,7 @@ mod vpc_flow;
 
 pub use failure::looks_like_failure;
 pub use kind::Kind;
+pub use lambda_details::LambdaDetails;
 pub use level::Level;
 pub use log_event_fields::Line;
 pub use report::Report;

@@ -20,6 +20,15 @@ pub(super) struct PlatformRecord<'a> {
     pub(super) status: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) error_type: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) tenant_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) durable_execution_arn: Option<Cow<'a, str>>,
+    /// `on-demand`, `provisioned-concurrency`, `snap-start` or `lambda-managed-instances`.
+    #[serde(borrow)]
+    pub(super) initialization_type: Option<Cow<'a, str>>,
+    pub(super) dropped_records: Option<u64>,
+    pub(super) dropped_bytes: Option<u64>,
     pub(super) metrics: Option<PlatformMetrics>,
     #[serde(borrow)]
     pub(super) tracing: Option<PlatformTracing<'a>>,

@@ -254,7 +254,11 @@ mod tests {
         );
         const FLOW: &str =
             "2 1 eni-1 10.0.0.1 10.0.0.2 1 2 6 20 4249 1418530010 1418530070 ACCEPT OK";
-        for message in [REPORT, FLOW, r#"{"level":"warn"}"#] {
+        const DROPPED: &str = concat!(
+            r#"{"time":"t","type":"platform.logsDropped","record":{"tenantId":"a","#,
+            r#""durableExecutionArn":"b","droppedRecords":1,"droppedBytes":2}}"#,
+        );
+        for message in [REPORT, FLOW, DROPPED, r#"{"level":"warn"}"#] {
             for extent in
                 [Extent::Part { number: 1, count: 2 }, Extent::Truncated { message_bytes: 9 }]
             {
