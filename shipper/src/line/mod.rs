@@ -43,7 +43,10 @@ impl<'a> Line<'a> {
             return json::parse(json);
         }
         platform::parse(message)
-            .or_else(|| vpc_flow::parse(message))
+            .or_else(|| {
+                let flow = Some(Box::new(vpc_flow::parse(message)?));
+                Some(Self { flow, ..Self::default() })
+            })
             .unwrap_or_else(|| application::parse(message))
     }
 }

@@ -4,8 +4,6 @@
 
 use std::net::IpAddr;
 
-use super::Line;
-
 /// A flow. A field that is `-`, as in a record without data, is absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcFlow<'a> {
@@ -38,7 +36,7 @@ pub struct VpcFlow<'a> {
 }
 
 /// Parses a flow; `None` for any other message.
-pub(super) fn parse(message: &str) -> Option<Line<'_>> {
+pub(super) fn parse(message: &str) -> Option<VpcFlow<'_>> {
     let mut fields = message.strip_prefix("2 ")?.trim_ascii_end().split(' ');
     let mut next = || fields.next();
     let flow = VpcFlow {
@@ -56,7 +54,7 @@ pub(super) fn parse(message: &str) -> Option<Line<'_>> {
         action: absent_or(next()?, |text| matches!(text, "ACCEPT" | "REJECT").then_some(text))?,
         log_status: next().filter(|text| matches!(*text, "OK" | "NODATA" | "SKIPDATA"))?,
     };
-    fields.next().is_none().then(|| Line { flow: Some(Box::new(flow)), ..Line::default() })
+    fields.next().is_none().then_some(flow)
 }
 
 /// A value, or `-`.
@@ -74,6 +72,7 @@ fn number(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Line;
     use super::*;
 
     /// The examples of
