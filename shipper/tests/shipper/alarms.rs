@@ -94,7 +94,7 @@ fn every_alarm_uses_a_metric_that_the_functions_write() {
             let namespace = value(alarm, "namespace").to_string();
             // Metrics of a metric filter have no dimensions.
             if kind.as_str() != KIND
-                || namespace.trim() != "var.metrics_namespace"
+                || namespace.trim() != "local.metrics_namespace"
                 || !alarm.body.has_attribute("dimensions")
             {
                 continue;

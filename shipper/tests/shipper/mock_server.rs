@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use logagg_shipper::destination::RecordField;
 use rustls::ServerConfig;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::contract::{self, Contract, Item};
 use crate::http::{Reply, Request, Response, Server, Service};
@@ -118,7 +119,7 @@ impl MockServer {
 
     /// The destination's configuration for another URL.
     pub(crate) fn config_at(&self, url: &str) -> Value {
-        self.state.contract.config(url)
+        with_all_fields(self.state.contract.config(url))
     }
 
     /// The number of requests, whatever their result.
@@ -137,6 +138,12 @@ impl MockServer {
         assert!(inner.violations.is_empty(), "{:?}", inner.violations);
         Held { messages: inner.held.iter().map(|item| item.message.clone()).collect() }
     }
+}
+
+/// A destination that gets every field, so that tests can tell log events apart.
+pub(crate) fn with_all_fields(mut destination: Value) -> Value {
+    destination["record_fields"] = json!({"add": RecordField::ALL.map(RecordField::name)});
+    destination
 }
 
 impl State {

@@ -15,7 +15,7 @@ use crate::contract::{ALL, Contract, Item, Rejects};
 use crate::event;
 use crate::http::{Reply, Request, Response, Server, Service};
 use crate::lambda::Lambda;
-use crate::mock_server::{MockServer, POISON};
+use crate::mock_server::{MockServer, POISON, with_all_fields};
 use crate::settled::settled;
 use crate::storage::Storage;
 
@@ -165,7 +165,8 @@ fn every_destination_receives_time_and_id_of_a_log_event() {
     for &contract in ALL {
         let ear = Arc::new(Ear { contract, heard: Mutex::default(), held: Mutex::default() });
         let server = Server::start(Arc::clone(&ear));
-        let config = json!({"destinations": {"x": contract.config(&server.url())}});
+        let config =
+            json!({"destinations": {"x": with_all_fields(contract.config(&server.url()))}});
         let invoked = Lambda::start(&config).invoke(&event::wrap(&delivery));
         assert!(invoked.result.is_ok(), "{}: {invoked:?}", contract.kind());
         let body = plain(&ear.heard.lock().unwrap()[0]);

@@ -8,6 +8,7 @@ use anyhow::{Context, bail, ensure};
 use logagg_e2e::function::{Function, Invoked};
 use logagg_e2e::interrupt;
 use logagg_e2e::wait::PATIENCE;
+use logagg_shipper::destination::RecordField;
 use serde_json::{Value, json};
 
 use super::progress;
@@ -41,6 +42,9 @@ impl Shipper {
         environment: &[(&str, String)],
     ) -> anyhow::Result<Function> {
         interrupt::check()?;
+        let mut destination = destination.clone();
+        // Log events are told apart by their fields.
+        destination["record_fields"] = json!({"add": RecordField::ALL.map(RecordField::name)});
         let mut configuration = json!({"destinations": {"x": destination}, "accepted_risks": ["no_undelivered_storage"]});
         for (name, value) in more.as_object().into_iter().flatten() {
             configuration[name] = value.clone();
