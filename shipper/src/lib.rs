@@ -32,6 +32,7 @@ pub mod routing;
 pub mod secret;
 pub mod source_service;
 pub mod summary;
+pub mod tags;
 pub mod undelivered;
 
 pub use config::Config;

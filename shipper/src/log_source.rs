@@ -28,7 +28,7 @@ pub struct LogSource<'a> {
     /// The function's version, if the log stream's name contains it.
     pub version: Option<&'a str>,
     /// The tags of the log group and its function, if they are known.
-    pub tags: Option<&'a BTreeMap<String, String>>,
+    pub tags: Option<BTreeMap<String, String>>,
     /// When the shipper, or the stream before it, received the event.
     pub observed: Option<SystemTime>,
     /// The encoded form of the shared fields.
@@ -66,8 +66,13 @@ impl<'a> LogSource<'a> {
     }
 
     /// The value of a tag.
-    pub fn tag(&self, key: &str) -> Option<&'a str> {
-        self.tags.and_then(|tags| tags.get(key)).map(String::as_str)
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        self.tags.as_ref().and_then(|tags| tags.get(key)).map(String::as_str)
+    }
+
+    /// The same log source with its tags.
+    pub fn with_tags(self, tags: Option<BTreeMap<String, String>>) -> Self {
+        Self { tags, ..self }
     }
 
     /// The same log source in a region.

@@ -23,7 +23,7 @@ pub enum LogSourceValue {
 
 impl LogSourceValue {
     /// The value, if the log source has it.
-    pub fn of<'a>(&self, log_source: &LogSource<'a>) -> Option<&'a str> {
+    pub fn of<'s>(&self, log_source: &'s LogSource<'_>) -> Option<&'s str> {
         let value = match self {
             Self::Account => log_source.owner,
             Self::Region => log_source.region?,

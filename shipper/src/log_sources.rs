@@ -1,5 +1,6 @@
 //! The log sources of a delivery.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use crate::decode::{Delivery, ExtractedFields, LogEvent};
@@ -12,6 +13,8 @@ use crate::record::Record;
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatchLogs_Centralization.html>
 #[derive(Debug)]
 pub struct LogSources<'a> {
+    /// The region of the delivery, if it is known.
+    region: Option<&'a str>,
     log_events: &'a [LogEvent<'a>],
     log_sources: Vec<LogSource<'a>>,
     /// The log source of each log event, by its index; empty if there is only one.
@@ -42,6 +45,7 @@ impl<'a> LogSources<'a> {
         let first = log_events.first().map(|event| named(&event.extracted)).unwrap_or_default();
         if log_events.iter().all(|event| named(&event.extracted) == first) {
             return Self {
+                region,
                 log_events,
                 log_sources: vec![log_source(first)],
                 of_events: Vec::new(),
@@ -57,7 +61,25 @@ impl<'a> LogSources<'a> {
         };
         let of_events = log_events.iter().map(&mut of_event).collect();
         let log_sources = distinct.into_iter().map(log_source).collect();
-        Self { log_events, log_sources, of_events }
+        Self { region, log_events, log_sources, of_events }
+    }
+
+    /// The accounts that own log groups in this delivery and its region.
+    pub fn owners(&self) -> impl Iterator<Item = &'a str> {
+        let here = self.log_sources.iter().filter(|it| it.region == self.region);
+        here.map(|log_source| log_source.owner)
+    }
+
+    /// Sets the tags of the log sources in the region of the delivery.
+    pub fn set_tags(
+        &mut self,
+        tags: impl Fn(&LogSource<'a>) -> Option<BTreeMap<String, String>>,
+    ) {
+        for log_source in &mut self.log_sources {
+            if log_source.region == self.region {
+                log_source.tags = tags(log_source);
+            }
+        }
     }
 
     /// The records of the delivery, in its order.

@@ -69,6 +69,9 @@ pub enum StartError {
     /// There is no endpoint for undelivered events.
     #[error("undelivered: {0}")]
     Undelivered(#[from] Problem),
+    /// There is no endpoint for tags.
+    #[error("tags: {0}")]
+    Tags(Problem),
 }
 
 /// Secrets that cannot be fetched, each with its fields.
@@ -113,6 +116,10 @@ impl ReloadingShipper {
         if let Some(undelivered) = &config.undelivered {
             aws.endpoint(Service::S3, undelivered.storage.region.as_deref())?;
             aws.endpoint(Service::Sqs, None)?;
+        }
+        if let Some(tags) = &config.tags {
+            let endpoint = aws.endpoint(Service::S3, tags.bucket.region.as_deref());
+            endpoint.map_err(StartError::Tags)?;
         }
         let renewal = (!wanted.is_empty()).then(|| Renewal {
             aws,

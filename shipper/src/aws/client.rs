@@ -17,7 +17,7 @@ use super::signed_requests::skew;
 use crate::delivery::Client;
 
 /// The maximum size of a response.
-const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
+pub(super) const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
 /// An AWS client with credentials, region and endpoints.
 pub struct Aws {
@@ -38,6 +38,11 @@ impl Aws {
     /// Calls AWS through `client`, with its environment.
     pub fn new(client: Client) -> Self {
         Self { client, clock: Clock::default() }
+    }
+
+    /// The function's region.
+    pub fn region(&self) -> Result<&str, Problem> {
+        self.client.environment().region(None)
     }
 
     /// The endpoint of a service: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, or AWS's own,
@@ -114,7 +119,19 @@ impl Aws {
         request: Request,
         timeout: Duration,
     ) -> Result<Response, AwsError> {
-        let sent = self.send_with_message(service, region, operation, request, timeout).await;
+        self.send_within(service, region, operation, request, (timeout, MAX_RESPONSE_BYTES)).await
+    }
+
+    /// Like [`Aws::send`], with a response of at most this size.
+    pub(super) async fn send_within(
+        &self,
+        service: Service,
+        region: Option<&str>,
+        operation: &'static str,
+        request: Request,
+        limits: (Duration, usize),
+    ) -> Result<Response, AwsError> {
+        let sent = self.send_again(service, region, operation, request, limits).await;
         sent.map_err(|(error, _)| error)
     }
 
@@ -128,20 +145,31 @@ impl Aws {
         request: Request,
         timeout: Duration,
     ) -> Result<Response, (AwsError, Option<String>)> {
+        self.send_again(service, region, operation, request, (timeout, MAX_RESPONSE_BYTES)).await
+    }
+
+    async fn send_again(
+        &self,
+        service: Service,
+        region: Option<&str>,
+        operation: &'static str,
+        request: Request,
+        (timeout, most): (Duration, usize),
+    ) -> Result<Response, (AwsError, Option<String>)> {
         let until = Instant::now() + timeout;
         let again = request.try_clone();
-        let response = self.send_once(service, region, request, timeout).await;
+        let response = self.send_once(service, region, request, (timeout, most)).await;
         let response = match (response, again) {
             (Err(Failure { skewed_by: Some(skew), .. }), Some(again)) => {
                 self.clock.correct(skew);
                 let timeout = until.saturating_duration_since(Instant::now());
-                self.send_once(service, region, again, timeout).await
+                self.send_once(service, region, again, (timeout, most)).await
             }
             (Err(Failure { expired: Some(generation), .. }), Some(again))
                 if self.client.environment().discard_credentials(Some(generation)) =>
             {
                 let timeout = until.saturating_duration_since(Instant::now());
-                self.send_once(service, region, again, timeout).await
+                self.send_once(service, region, again, (timeout, most)).await
             }
             (response, _) => response,
         };
@@ -155,7 +183,7 @@ impl Aws {
         service: Service,
         region: Option<&str>,
         mut request: Request,
-        timeout: Duration,
+        (timeout, most): (Duration, usize),
     ) -> Result<Response, Failure> {
         let begun = Instant::now();
         let generation = self.client.environment().renew_credentials(timeout).await?;
@@ -163,7 +191,7 @@ impl Aws {
         self.sign(service, region, &mut request)?;
         let (status, headers, body) = self
             .client
-            .execute(request, timeout, MAX_RESPONSE_BYTES)
+            .execute(request, timeout, most)
             .await
             .map_err(|fault| Failure::from(Problem::NoResponse(fault)))?;
         if status.is_success() {

@@ -208,6 +208,7 @@ mod tests {
             (Service::Lambda, "lambda"),
             (Service::Pipes, "pipes"),
             (Service::Ssm, "ssm"),
+            (Service::Tagging, "tagging"),
         ] {
             let fips_in_aws = format!("{name}-fips.us-east-1.amazonaws.com");
             let dual_stack_in_aws = format!("{name}.us-east-1.api.aws");

@@ -183,6 +183,7 @@ fn in_iam(operation: &str, problem: &Problem) -> &'static str {
         "ChangeMessageVisibilityBatch" => ", IAM action sqs:ChangeMessageVisibility",
         "SendMessageBatch" => ", IAM action sqs:SendMessage",
         "ListObjectsV2" => ", IAM action s3:ListBucket",
+        "GetResources" => ", IAM action tag:GetResources",
         _ => "",
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use aws_smithy_xml::decode::{Document, XmlDecodeError, try_data};
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Method, Request, Url};
 
-use super::client::{Aws, Response};
+use super::client::{Aws, MAX_RESPONSE_BYTES, Response};
 use super::endpoint;
 use super::environment::Environment;
 use super::error::{AwsError, Problem};
@@ -74,6 +74,28 @@ impl Bucket<'_> {
         let request = Request::new(Method::GET, self.object("GetObject", key)?);
         let response = self.send("GetObject", request, timeout).await?;
         Ok(Object { etag: etag(&response), body: response.body })
+    }
+
+    /// Reads an object of at most `most` bytes, unless it still has this ETag.
+    ///
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-reads.html>
+    pub async fn get_changed(
+        &self,
+        key: &str,
+        etag_before: Option<&str>,
+        most: usize,
+        timeout: Duration,
+    ) -> Result<Option<Object>, AwsError> {
+        const OPERATION: &str = "GetObject";
+        let mut request = Request::new(Method::GET, self.object(OPERATION, key)?);
+        if let Some(before) = etag_before.and_then(|etag| HeaderValue::try_from(etag).ok()) {
+            request.headers_mut().insert(IF_NONE_MATCH, before);
+        }
+        match self.send_within(OPERATION, request, (timeout, most)).await {
+            Ok(response) => Ok(Some(Object { etag: etag(&response), body: response.body })),
+            Err(AwsError { problem: Problem::Rejected { status: 304, .. }, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes an object and returns its ETag. `headers` may contain metadata and conditions
@@ -146,15 +168,24 @@ impl Bucket<'_> {
     async fn send(
         &self,
         operation: &'static str,
-        mut request: Request,
+        request: Request,
         timeout: Duration,
+    ) -> Result<Response, AwsError> {
+        self.send_within(operation, request, (timeout, MAX_RESPONSE_BYTES)).await
+    }
+
+    async fn send_within(
+        &self,
+        operation: &'static str,
+        mut request: Request,
+        limits: (Duration, usize),
     ) -> Result<Response, AwsError> {
         if let Some(owner) = self.owner {
             let owner = HeaderValue::try_from(owner)
                 .map_err(|_| self.error(operation, Problem::Unsignable))?;
             request.headers_mut().insert(EXPECTED_OWNER, owner);
         }
-        self.aws.send(Service::S3, self.region, operation, request, timeout).await
+        self.aws.send_within(Service::S3, self.region, operation, request, limits).await
     }
 
     fn object(&self, operation: &'static str, key: &str) -> Result<Url, AwsError> {

@@ -21,6 +21,8 @@ pub enum Service {
     SecretsManager,
     /// AWS Systems Manager Parameter Store.
     Ssm,
+    /// The Resource Groups Tagging API.
+    Tagging,
     /// An Amazon OpenSearch Service domain, which has its own endpoint.
     OpenSearch,
     /// An Amazon OpenSearch Serverless collection, which has its own endpoint.
@@ -50,6 +52,7 @@ impl Service {
             Self::Pipes => "pipes",
             Self::SecretsManager => "secretsmanager",
             Self::Ssm => "ssm",
+            Self::Tagging => "tagging",
             Self::OpenSearch => "es",
             Self::OpenSearchServerless => "aoss",
         }
@@ -69,6 +72,7 @@ impl Service {
             Self::Pipes => "AWS_ENDPOINT_URL_PIPES",
             Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
             Self::Ssm => "AWS_ENDPOINT_URL_SSM",
+            Self::Tagging => "AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API",
             Self::OpenSearch => "AWS_ENDPOINT_URL_OPENSEARCH",
             Self::OpenSearchServerless => "AWS_ENDPOINT_URL_OPENSEARCHSERVERLESS",
         }
@@ -83,6 +87,7 @@ impl Service {
             Self::CloudWatchLogs => ("Logs_20140328", JSON_1_1),
             Self::SecretsManager => ("secretsmanager", JSON_1_1),
             Self::Ssm => ("AmazonSSM", JSON_1_1),
+            Self::Tagging => ("ResourceGroupsTaggingAPI_20170126", JSON_1_1),
             Self::S3
             | Self::Lambda
             | Self::Pipes

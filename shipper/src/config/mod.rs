@@ -34,6 +34,7 @@ mod signing;
 mod source;
 mod splunk_hec;
 mod sumologic;
+pub(crate) mod tags;
 mod tls;
 mod undelivered;
 mod url;
@@ -53,11 +54,13 @@ use crate::destination::Deduplication;
 use crate::processing::Processing;
 use crate::routing::Router;
 use crate::secret::{SecretArn, Secrets};
+use crate::tags::TagSource;
 use crate::undelivered::Undelivered;
 pub use destination::TYPES;
 pub use destination_config::DestinationConfig;
 use risks::MEBIBYTE;
 pub use risks::Risk;
+use routes::UsedTag;
 use schema::{FieldError, FieldPath, Validator, number};
 pub use source::{Source, SourceError, VARIABLE};
 
@@ -83,6 +86,8 @@ pub struct Config {
     pub secret_max_age: Duration,
     /// The storage for undelivered events.
     pub undelivered: Option<Undelivered>,
+    /// Where the tags of log groups and functions are read, if they are.
+    pub tags: Option<TagSource>,
     /// The response to Lambda when some records of a batch failed.
     pub batch_failures: BatchFailures,
 }
@@ -134,6 +139,7 @@ struct Settings {
     ))]
     routes: Option<Vec<routes::Settings>>,
     undelivered: Option<undelivered::Settings>,
+    tags: Option<tags::Settings>,
     #[serde(default)]
     batch_failures: BatchFailures,
     processing: Option<processing::Settings>,
@@ -397,6 +403,10 @@ impl Found {
         let (destinations, targets) = self.destinations(settings.destinations, has_storage);
         let names = document["destinations"].as_object().into_iter().flatten();
         let names: Vec<&String> = names.map(|(name, _)| name).collect();
+        let used_tags = routes::used_tags(settings.routes.as_deref().unwrap_or_default(), &targets);
+        if settings.tags.is_none() {
+            self.errors.extend(used_tags.iter().filter_map(UsedTag::without_tags));
+        }
         let (router, errors) = routes::router(settings.routes, &targets, &names);
         self.errors.extend(errors);
         if has_storage {
@@ -429,6 +439,7 @@ impl Found {
             metrics_namespace: settings.metrics.map(|metrics| metrics.namespace),
             secret_max_age: Duration::from_secs(settings.secret_max_age_s),
             undelivered: settings.undelivered.map(undelivered::Settings::undelivered),
+            tags: settings.tags.map(|tags| tags.source(used_tags.into_iter().map(|used| used.key))),
             batch_failures: settings.batch_failures,
         }
     }

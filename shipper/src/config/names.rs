@@ -129,11 +129,14 @@ pub(super) fn template(
     text: &str,
     allowed: Allowed,
 ) -> Result<Template, FieldError> {
-    Template::parse(text, allowed).map_err(|error| {
-        let place = match target {
-            NameTarget::Field(field) => field.key().to_owned(),
-            NameTarget::Label(label) => format!("{LABELS}.{label}"),
-        };
-        FieldError::new(place, error.to_string())
-    })
+    Template::parse(text, allowed)
+        .map_err(|error| FieldError::new(place(target), error.to_string()))
+}
+
+/// The path of a name's field.
+pub(super) fn place(target: &NameTarget) -> String {
+    match target {
+        NameTarget::Field(field) => field.key().to_owned(),
+        NameTarget::Label(label) => format!("{LABELS}.{label}"),
+    }
 }

@@ -8,14 +8,14 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::loki;
-use super::names::{LABELS, has_labels, names_of, template};
+use super::names::{LABELS, has_labels, names_of, place, template};
 use super::processing::{KindNames, LevelNames, Message, NONE, Name, NamePattern, conditions};
 use super::schema::{FieldError, suggestion};
 use crate::destination::ReasonCode;
 use crate::log_source_value::LogSourceValue;
 use crate::processing::{Condition, Rule};
 use crate::routing::{
-    Allowed, NameField, NameTarget, NameTemplates, Naming, Otherwise, Route, Router, Then,
+    Allowed, NameField, NameTarget, NameTemplates, Naming, Otherwise, Route, Router, Template, Then,
 };
 
 /// A route.
@@ -93,6 +93,81 @@ pub(super) struct Target {
     pub(super) destination_type: String,
     /// Its own names.
     pub(super) naming: Vec<NameTemplates>,
+}
+
+/// A tag that a route or a name uses.
+pub(super) struct UsedTag {
+    /// Its key.
+    pub(super) key: String,
+    /// The path of the field.
+    place: String,
+    /// What a log event without the tag lacks.
+    need: Need,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Nothing: there is a default.
+    Optional,
+    /// The name.
+    InName,
+    /// The match of the route.
+    InMatch,
+}
+
+impl UsedTag {
+    fn of(template: &Template, place: &str) -> impl Iterator<Item = Self> {
+        template.tags().map(move |(key, default)| Self {
+            key: key.to_owned(),
+            place: place.to_owned(),
+            need: if default.is_some() { Need::Optional } else { Need::InName },
+        })
+    }
+
+    /// The error if there are no tags at all.
+    pub(super) fn without_tags(&self) -> Option<FieldError> {
+        let key = &self.key;
+        let text = match self.need {
+            Need::Optional => return None,
+            Need::InName => format!(
+                "uses the tag {key:?}, but no tags are read: configure \"tags\", or give it a \
+                 default, as in {{tag:{key}|none}}"
+            ),
+            Need::InMatch => format!(
+                "can never match: it requires the tag {key:?}, but no tags are read; configure \
+                 \"tags\""
+            ),
+        };
+        Some(FieldError::new(&self.place, text))
+    }
+}
+
+/// The tags that routes and names use.
+pub(super) fn used_tags(routes: &[Settings], targets: &BTreeMap<String, Target>) -> Vec<UsedTag> {
+    let mut used = Vec::new();
+    for (name, target) in targets {
+        for names in &target.naming {
+            let place = format!("destinations.{name}.{}", place(&names.target));
+            used.extend(names.templates.iter().flat_map(|it| UsedTag::of(it, &place)));
+        }
+    }
+    for (index, route) in routes.iter().enumerate() {
+        used.extend(route.matches.tags.keys().map(|key| UsedTag {
+            key: key.clone(),
+            place: format!("routes[{index}].match.tags.{key}"),
+            need: Need::InMatch,
+        }));
+        let labels =
+            route.set.labels.iter().map(|(name, text)| (format!("{LABELS}.{name}"), &**text));
+        let names = route.set.names().map(|(field, text)| (field.key().to_owned(), text));
+        for (field, text) in names.chain(labels) {
+            // What is not allowed at a destination is another error.
+            if let Ok(template) = Template::parse(text, Allowed::All) {
+                used.extend(UsedTag::of(&template, &format!("routes[{index}].set.{field}")));
+            }
+        }
+    }
+    used
 }
 
 /// The router, and errors with their paths. Destinations that are invalid are not in `targets`, but

@@ -19,20 +19,13 @@ use crate::undelivered::{Storage, Undelivered};
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Settings {
-    #[schemars(extend(
-        "pattern" = "^[a-z0-9.-]{3,63}$",
-        "errorMessage" = "must be a bucket name: 3 to 63 characters of a to z, 0 to 9, - and . \
-            (the name, not an ARN)",
-    ))]
+    #[schemars(extend("pattern" = BUCKET, "errorMessage" = NO_BUCKET))]
     pub(super) bucket: String,
     #[serde(default = "default_prefix")]
-    #[schemars(extend("pattern" = r"^[^/][\s\S]*/$", "format" = PREFIX.name))]
+    #[schemars(extend("pattern" = PREFIX_PATTERN, "format" = PREFIX.name))]
     pub(super) prefix: String,
     region: Option<String>,
-    #[schemars(extend(
-        "pattern" = "^[0-9]{12}$",
-        "errorMessage" = "must be an account ID of 12 digits",
-    ))]
+    #[schemars(extend("pattern" = ACCOUNT, "errorMessage" = NO_ACCOUNT))]
     bucket_owner: Option<String>,
     #[schemars(extend("pattern" = "^https?://[^/]", "format" = QUEUE_URL.name))]
     queue_url: Option<String>,
@@ -41,13 +34,25 @@ pub(super) struct Settings {
     reserve_ms: u64,
 }
 
+/// The form of a bucket's name, and the error for another one.
+pub(super) const BUCKET: &str = "^[a-z0-9.-]{3,63}$";
+pub(super) const NO_BUCKET: &str = "must be a bucket name: 3 to 63 characters of a to z, 0 to 9, - \
+                                    and . (the name, not an ARN)";
+
+/// The form of an account ID, and the error for another one.
+pub(super) const ACCOUNT: &str = "^[0-9]{12}$";
+pub(super) const NO_ACCOUNT: &str = "must be an account ID of 12 digits";
+
+/// The form of a prefix, for editors.
+pub(super) const PREFIX_PATTERN: &str = r"^[^/][\s\S]*/$";
+
 /// The default prefix of keys.
-fn default_prefix() -> String {
+pub(super) fn default_prefix() -> String {
     "logagg/".to_owned()
 }
 
 /// The prefix of keys.
-pub(super) const PREFIX: Format =
+pub(crate) const PREFIX: Format =
     Format { name: "undelivered-prefix", func: |value| check_text(value, check_prefix) };
 
 /// The URL of an SQS queue.

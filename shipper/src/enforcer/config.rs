@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 use crate::config::metrics;
 use crate::config::schema::{self, FieldError, Validator, number};
+use crate::config::tags;
+use crate::tags::TableBucket;
 
 /// The configuration of the enforcer.
 #[derive(Debug, PartialEq)]
@@ -21,8 +23,19 @@ pub struct EnforcerConfig {
     pub sweep_max_age: Duration,
     /// The maximum number of calls of one operation per second.
     pub requests_per_second: f64,
+    /// Which tags are written where, if they are.
+    pub tag_table: Option<TagTableConfig>,
     /// The namespace of the metrics, if they are enabled.
     pub metrics_namespace: Option<String>,
+}
+
+/// Which tags are written where.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TagTableConfig {
+    /// The bucket of the tables.
+    pub bucket: TableBucket,
+    /// The chosen keys.
+    pub keys: Vec<String>,
 }
 
 /// All errors of a configuration.
@@ -49,6 +62,7 @@ struct Settings {
     #[serde(default = "default_requests_per_second")]
     #[schemars(range(min = 0.1, max = 50))]
     requests_per_second: f64,
+    tag_table: Option<tags::TableSettings>,
     metrics: Option<metrics::Settings>,
 }
 
@@ -104,7 +118,7 @@ fn is_policy(value: &Value) -> bool {
 }
 
 fn read(document: &Value) -> Result<EnforcerConfig, Vec<FieldError>> {
-    let validator = Validator::new(schema::of::<Settings>(), &[POLICY]);
+    let validator = Validator::new(schema::of::<Settings>(), &[POLICY, tags::PREFIX]);
     let validator = validator.map_err(|error| vec![FieldError::new("", error)])?;
     let checked = validator.check(document, &[]);
     let mut valid_parts = checked.valid_parts(document);
@@ -135,6 +149,10 @@ fn read(document: &Value) -> Result<EnforcerConfig, Vec<FieldError>> {
         policies,
         sweep_max_age: Duration::from_secs(settings.sweep_max_age_hours * HOUR_SECONDS),
         requests_per_second: settings.requests_per_second,
+        tag_table: settings.tag_table.map(|table| {
+            let (bucket, keys) = table.into_parts();
+            TagTableConfig { bucket, keys }
+        }),
         metrics_namespace: settings.metrics.map(|metrics| metrics.namespace),
     })
 }

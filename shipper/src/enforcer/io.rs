@@ -5,13 +5,14 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Request, Url};
 use serde_json::Value;
 
 use crate::aws::{Aws, AwsError, Problem, Service};
 use crate::config::{Source, SourceError};
 use crate::destination::Ambiguity;
+use crate::tags::{MAX_TABLE_BYTES, TableBucket};
 
 /// All I/O.
 pub(super) trait Io {
@@ -55,6 +56,10 @@ pub(super) enum Input<'a> {
     Get { path: &'a [&'a str], query: &'a [(&'a str, &'a str)] },
     /// An asynchronous invocation of the function at a path.
     Event { path: &'a [&'a str], payload: &'a str },
+    /// A read of an object.
+    GetObject { bucket: &'a TableBucket, key: &'a str },
+    /// A write of an object.
+    PutObject { bucket: &'a TableBucket, key: &'a str, body: Bytes },
 }
 
 /// Why a call failed.
@@ -148,6 +153,38 @@ impl AwsIo {
                 *request.body_mut() = Some((*payload).to_owned().into());
                 Ok(request)
             }
+            Input::GetObject { .. } | Input::PutObject { .. } => Err(Problem::Unsignable),
+        }
+    }
+
+    async fn attempt(&self, call: &Call<'_>, timeout: Duration) -> Result<Bytes, CallError> {
+        let (service, operation) = (call.service, call.operation);
+        let of_s3 = |error| CallError::Aws { error, message: None };
+        match &call.input {
+            Input::GetObject { bucket, key } => {
+                let bucket = bucket.bucket(&self.aws);
+                let object = bucket.get_changed(key, None, MAX_TABLE_BYTES, timeout).await;
+                Ok(object.map_err(of_s3)?.map(|object| object.body).unwrap_or_default())
+            }
+            Input::PutObject { bucket, key, body } => {
+                let headers = HeaderMap::from_iter([(
+                    CONTENT_TYPE,
+                    HeaderValue::from_static("application/gzip"),
+                )]);
+                let bucket = bucket.bucket(&self.aws);
+                let put = bucket.put(key, body.clone(), headers, timeout).await;
+                put.map(|_| Bytes::new()).map_err(of_s3)
+            }
+            Input::Json(_) | Input::Get { .. } | Input::Event { .. } => {
+                let request = self
+                    .request(call)
+                    .map_err(|problem| CallError::failed(service, operation, problem))?;
+                let region = Some(call.region);
+                let sent = self.aws.send_with_message(service, region, operation, request, timeout);
+                let response =
+                    sent.await.map_err(|(error, message)| CallError::Aws { error, message })?;
+                Ok(response.body)
+            }
         }
     }
 }
@@ -170,17 +207,7 @@ impl Io for AwsIo {
         call: &'a Call<'a>,
         timeout: Duration,
     ) -> LocalBoxFuture<'a, Result<Bytes, CallError>> {
-        let (service, operation) = (call.service, call.operation);
-        let fails = move |problem| CallError::failed(service, operation, problem);
-        async move {
-            let request = self.request(call).map_err(fails)?;
-            let region = Some(call.region);
-            let sent = self.aws.send_with_message(service, region, operation, request, timeout);
-            let response =
-                sent.await.map_err(|(error, message)| CallError::Aws { error, message })?;
-            Ok(response.body)
-        }
-        .boxed_local()
+        self.attempt(call, timeout).boxed_local()
     }
 
     fn read_config(&self, until: Instant) -> LocalBoxFuture<'_, Result<String, SourceError>> {

@@ -13,6 +13,7 @@ use super::io::{Call, CallError, Input, Io};
 use super::rate_limiter::{RateLimiter, SHORTEST_TRY};
 use crate::aws::{Service, parse_response};
 use crate::delivery::backoff;
+use crate::tags::TableBucket;
 
 /// The timeout of an attempt.
 const LONGEST_TRY: Duration = Duration::from_secs(10);
@@ -235,6 +236,26 @@ impl Logs<'_> {
             operation: "Invoke",
             input: Input::Event { path: &path, payload },
         };
+        self.retry::<Value>(&call).await.map(drop)
+    }
+
+    /// Attempts once to read an object.
+    pub(super) async fn object(&self, bucket: &TableBucket, key: &str) -> Result<Bytes, CallError> {
+        let input = Input::GetObject { bucket, key };
+        let (service, region) = (Service::S3, self.region);
+        self.attempt(&Call { service, region, operation: "GetObject", input }).await
+    }
+
+    /// Writes an object.
+    pub(super) async fn put_object(
+        &self,
+        bucket: &TableBucket,
+        key: &str,
+        body: Bytes,
+    ) -> Result<(), CallError> {
+        let input = Input::PutObject { bucket, key, body };
+        let (service, region) = (Service::S3, self.region);
+        let call = Call { service, region, operation: "PutObject", input };
         self.retry::<Value>(&call).await.map(drop)
     }
 

@@ -6,6 +6,7 @@
 //!
 //! An event ([`event`]) names log groups, or requests a sweep of the young ones ([`sweep`]). For
 //! each log group [`reconcile`] reads the current state, lets the policy engine decide, and writes.
+//! A sweep also writes the tags that the shipper reads ([`tag_tables`]).
 //! [`logs`] and [`loop_detection`] are the calls, [`rate_limiter`] keeps them well below AWS's
 //! quotas, and [`io`] makes them.
 
@@ -21,12 +22,13 @@ mod reconcile;
 mod state;
 mod summary;
 mod sweep;
+mod tag_tables;
 #[cfg(test)]
 mod tests;
 
-pub use config::{ConfigError, EnforcerConfig};
+pub use config::{ConfigError, EnforcerConfig, TagTableConfig};
 pub use enforce::Enforced;
 pub use enforce_error::EnforceError;
 pub use event::EventError;
 pub use state::Enforcer;
-pub use summary::{Counts, Summary, SweepCounts, SweepEnd, Warnings};
+pub use summary::{Counts, Summary, SweepCounts, SweepEnd, TagTableCounts, Warnings};

@@ -22,8 +22,14 @@ use crate::config::Source;
 const FRESH: Duration = Duration::from_secs(60);
 
 /// The services that the enforcer calls.
-const SERVICES: [Service; 5] =
-    [Service::CloudWatchLogs, Service::Lambda, Service::Kinesis, Service::Firehose, Service::Pipes];
+const SERVICES: [Service; 6] = [
+    Service::CloudWatchLogs,
+    Service::Lambda,
+    Service::Kinesis,
+    Service::Firehose,
+    Service::Pipes,
+    Service::Tagging,
+];
 
 /// The enforcer, kept across invocations.
 pub struct Enforcer {

@@ -102,6 +102,24 @@ pub struct SweepCounts {
     /// The first of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unannounced_log_groups: Vec<String>,
+    /// The tag tables, if this part wrote any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag_tables: Option<TagTableCounts>,
+}
+
+/// The tag tables of a sweep, one for each region.
+#[derive(Debug, Default, Serialize)]
+pub struct TagTableCounts {
+    /// Tables that were written.
+    pub written: usize,
+    /// Tables whose object is equal already.
+    pub unchanged: usize,
+    /// Tables that could not be written.
+    pub failed: usize,
+    /// Log groups with one of the chosen tags.
+    pub log_groups: usize,
+    /// Functions with one of the chosen tags.
+    pub functions: usize,
 }
 
 /// How a part of a sweep ended.
@@ -212,6 +230,7 @@ impl Summary {
             let mut numbers = sweep.counts.numbers();
             numbers.extend([
                 counted("failed_listings", sweep.failed_listings),
+                counted("failed_tag_tables", sweep.tag_tables.as_ref().map_or(0, |it| it.failed)),
                 counted("unannounced", sweep.unannounced),
                 counted("unfinished", usize::from(sweep.end == SweepEnd::Unfinished)),
             ]);

@@ -66,10 +66,16 @@ impl Enforcer {
         }
         let mut sweep = SweepCounts { part: request.part, ..SweepCounts::default() };
         let end = until.checked_sub(TO_CONTINUE).unwrap_or(until);
+        // A part may be needed for the tags alone.
+        let mut has_written_tags = false;
+        if request.part == 1 {
+            sweep.tag_tables = self.write_tag_tables(config, end, warnings).await;
+            has_written_tags = sweep.tag_tables.is_some();
+        }
         match self.part(&request, config, end, &mut sweep, warnings).await {
             Stop::Finished => {}
             Stop::At(cursor) => {
-                let moved = request.cursor.as_ref() != Some(&cursor);
+                let moved = has_written_tags || request.cursor.as_ref() != Some(&cursor);
                 match self.invoke_next_part(&request, &cursor, moved, function_arn, until).await {
                     Ok(()) => sweep.end = SweepEnd::Continued,
                     Err(why) => {

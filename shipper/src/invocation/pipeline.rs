@@ -20,6 +20,7 @@ use crate::processing;
 use crate::record::Record;
 use crate::routing::{Names, Routed};
 use crate::summary::Summary;
+use crate::tags::Tags;
 use crate::undelivered::ObjectName;
 
 /// The decoded size of a turn, unless the configured limit of a payload is lower. The payloads of a
@@ -180,12 +181,13 @@ impl<'s> Pipeline<'s> {
         }
         // A subscription delivers to a function in its own region.
         let region = self.function_arn.and_then(|arn| arn.split(':').nth(3));
-        let log_sources: Vec<LogSources<'_>> = deliveries
+        let mut log_sources: Vec<LogSources<'_>> = deliveries
             .iter()
             .map(|(index, delivery)| {
                 LogSources::of(delivery, region, *index, turn[*index].payload.arrived)
             })
             .collect();
+        self.tag(&mut log_sources).await;
         let count = deliveries.iter().map(|(_, delivery)| delivery.log_events.len()).sum();
         let mut records: Vec<Record<'_>> = Vec::with_capacity(count);
         for log_sources in &log_sources {
@@ -239,6 +241,21 @@ impl<'s> Pipeline<'s> {
             dispositions[event] = Disposition::Undelivered;
         }
         dispositions
+    }
+
+    /// Sets the tags of log sources, from the tables of their accounts.
+    async fn tag(&mut self, log_sources: &mut [LogSources<'_>]) {
+        let Some(tables) = &self.shipper.tag_tables else {
+            return;
+        };
+        let owners = log_sources.iter().flat_map(LogSources::owners).collect();
+        let until = instant_before(self.deliver_until, Duration::ZERO);
+        for warning in tables.refresh(self.shipper.aws(), &owners, until).await {
+            self.summary.warn(warning);
+        }
+        for log_source in log_sources {
+            log_source.set_tags(|it| tables.tags(it.owner, it.group, it.function));
+        }
     }
 
     /// Applies the filter and sampling rules. Stored events have passed them before, and lack the

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::decode::BufferPool;
 use crate::delivery::{self, Client, EndpointState};
 use crate::destination::{Destination, Inspected};
+use crate::tags::TagTables;
 
 /// The shipper, kept across invocations.
 pub struct Shipper {
@@ -26,12 +27,15 @@ pub struct Shipper {
     /// cannot be read.
     pub(super) queues: Mutex<BTreeMap<String, Option<u64>>>,
     pub(super) buffers: BufferPool,
+    /// The tags of log groups and functions, if they are configured.
+    pub(super) tag_tables: Option<TagTables>,
 }
 
 impl Shipper {
     /// Creates a shipper. `own_log_group` is the log group that the function itself writes to.
     pub fn new(config: Config, own_log_group: Option<String>, client: Client) -> Self {
         Self {
+            tag_tables: config.tags.clone().map(TagTables::new),
             config,
             client,
             own_log_group,

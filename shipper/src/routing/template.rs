@@ -96,11 +96,11 @@ impl Template {
         if self.parts.iter().all(of_source) { DependsOn::LogSource } else { DependsOn::Record }
     }
 
-    /// The first tag without a default.
-    pub fn required_tag(&self) -> Option<&str> {
-        self.parts.iter().find_map(|part| match part {
-            Part::Value { value: Value::OfLogSource(LogSourceValue::Tag(key)), default: None } => {
-                Some(key.as_str())
+    /// The keys of its tags, each with its default.
+    pub fn tags(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Value { value: Value::OfLogSource(LogSourceValue::Tag(key)), default } => {
+                Some((key.as_str(), default.as_deref()))
             }
             _ => None,
         })

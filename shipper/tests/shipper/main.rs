@@ -52,6 +52,7 @@ mod signed;
 mod splunk_hec_responses;
 mod start;
 mod stream;
+mod tags;
 mod tls;
 mod undelivered;
 

@@ -87,6 +87,7 @@ struct Inner {
     striking: Option<Striking>,
     trouble: Trouble,
     requests: Vec<String>,
+    not_modified: usize,
     keys: BTreeSet<String>,
     violations: Vec<String>,
 }
@@ -229,6 +230,11 @@ impl Storage {
     /// The operations that were called.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.inner().requests.clone()
+    }
+
+    /// How many conditional reads found an object unchanged.
+    pub(crate) fn not_modified(&self) -> usize {
+        self.inner().not_modified
     }
 
     /// The keys of the objects that were read, written or deleted.
@@ -466,6 +472,11 @@ impl Inner {
         match operation(request) {
             "ListObjectsV2" => self.list(query),
             "GetObject" => Ok(match self.objects.get(&key) {
+                // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-reads.html>
+                Some(object) if request.header("if-none-match") == Some(&*etag(&object.body)) => {
+                    self.not_modified += 1;
+                    Response::new(304, "")
+                }
                 Some(object) => {
                     Response::new(200, object.body.clone()).with("etag", etag(&object.body))
                 }

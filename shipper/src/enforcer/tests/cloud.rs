@@ -30,6 +30,11 @@ type Hook = Box<dyn FnMut(&mut Cloud, &'static str, &str) -> Option<CallError>>;
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html>
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutSubscriptionFilter.html>
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/CommonErrors.html>
+///
+/// The Resource Groups Tagging API lists resources that have or had tags, up to 100 per page, and
+/// the token of the last page is empty.
+///
+/// <https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html>
 pub(super) struct Cloud {
     pub(super) now: Instant,
     began: (Instant, SystemTime),
@@ -37,6 +42,10 @@ pub(super) struct Cloud {
     pub(super) frozen: Duration,
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) calls: Vec<Called>,
+    /// The tags of resources, by ARN.
+    pub(super) tags: BTreeMap<String, Vec<(String, String)>>,
+    /// Objects, by key.
+    pub(super) objects: BTreeMap<String, Bytes>,
     /// The payloads of asynchronous invocations.
     pub(super) invoked: Vec<String>,
     pub(super) config: String,
@@ -77,6 +86,14 @@ impl Cloud {
         self.groups.get_mut(name).unwrap()
     }
 
+    /// Tags a log group or a function.
+    pub(super) fn tag(&mut self, resource: &str, tags: &[(&str, &str)]) {
+        let (service, rest) = resource.split_once(' ').unwrap();
+        let arn = format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}");
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        self.tags.insert(arn, tags.collect());
+    }
+
     /// Intercepts each call, and may reject it.
     pub(super) fn on(
         &mut self,
@@ -99,7 +116,10 @@ impl Cloud {
         let empty = json!({});
         let input = if let Input::Json(input) = &call.input { input } else { &empty };
         let text = |name: &str| input[name].as_str().unwrap_or_default().to_owned();
-        let name = text("logGroupName") + &text("logGroupNamePrefix");
+        let name = match &call.input {
+            Input::GetObject { key, .. } | Input::PutObject { key, .. } => (*key).to_owned(),
+            _ => text("logGroupName") + &text("logGroupNamePrefix") + &text("PaginationToken"),
+        };
         self.calls.push(Called { operation, name: name.clone(), at: self.now });
         let mut hook = self.hook.take();
         let rejection = hook.as_mut().and_then(|hook| hook(self, operation, &name));
@@ -133,6 +153,16 @@ impl Cloud {
                 let Input::Event { payload, .. } = call.input else { panic!("{call:?}") };
                 self.invoked.push(payload.to_owned());
                 json!({})
+            }
+            "GetResources" => self.resources(input),
+            "GetObject" => {
+                let missing = || rejected("NoSuchKey", "The specified key does not exist.");
+                return self.objects.get(&name).cloned().ok_or_else(missing);
+            }
+            "PutObject" => {
+                let Input::PutObject { body, .. } = &call.input else { panic!("{call:?}") };
+                self.objects.insert(name, body.clone());
+                return Ok(Bytes::new());
             }
             "DescribeAccountPolicies" => json!({"accountPolicies": []}),
             "GetFunctionConfiguration" => json!({}),
@@ -173,6 +203,24 @@ impl Cloud {
         let last = listed.last().and_then(|last| last["logGroupName"].as_str());
         let next = last.filter(|_| below.peek().is_some()).map(|last| format!("after:{last}"));
         Ok(json!({"logGroups": listed, "nextToken": next}))
+    }
+
+    fn resources(&self, input: &Value) -> Value {
+        assert_eq!(input["ResourceTypeFilters"], json!(["logs:log-group", "lambda:function"]));
+        let size = input["ResourcesPerPage"].as_u64().unwrap();
+        assert!((1..=100).contains(&size), "{size}");
+        let token = input["PaginationToken"].as_str().unwrap_or_default();
+        let from = token.strip_prefix("after:").unwrap_or_default();
+        let mut rest = self.tags.iter().skip_while(|(arn, _)| arn.as_str() <= from).peekable();
+        let page: Vec<_> = rest.by_ref().take(usize::try_from(size).unwrap()).collect();
+        let last = page.last().filter(|_| rest.peek().is_some());
+        let token = last.map(|(arn, _)| format!("after:{arn}")).unwrap_or_default();
+        let page = page.iter().map(|(arn, tags)| {
+            let tags = tags.iter().map(|(key, value)| json!({"Key": key, "Value": value}));
+            json!({"ResourceARN": arn, "Tags": tags.collect::<Vec<_>>()})
+        });
+        let page: Vec<Value> = page.collect();
+        json!({"PaginationToken": token, "ResourceTagMappingList": page})
     }
 
     fn date(&self) -> SystemTime {
@@ -220,6 +268,8 @@ impl Function {
             frozen: Duration::ZERO,
             groups: BTreeMap::new(),
             calls: Vec::new(),
+            tags: BTreeMap::new(),
+            objects: BTreeMap::new(),
             invoked: Vec::new(),
             config: config.to_string(),
             time_left: Duration::ZERO,
