@@ -396,6 +396,10 @@ impl Found {
             if let Some(text) = destination::duplicate_path(destination) {
                 self.error(format!("destinations.{name}.url"), text);
             }
+            if settings.tags.is_none() && destination["tag_fields"].get(0).is_some() {
+                let text = "no tags are read: configure \"tags\"";
+                self.error(format!("destinations.{name}.tag_fields"), text);
+            }
             if url::is_in_the_clear(destination) {
                 self.risks.push((Risk::InsecureHttp, format!("destinations.{name}.url")));
             }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::auth::Token;
 use super::names::Templates;
@@ -20,6 +21,9 @@ pub(super) struct Settings {
     source: Option<String>,
     sourcetype: Option<String>,
     index: Option<String>,
+    #[serde(default)]
+    #[schemars(extend("items" = json!({"type": "string", "minLength": 1, "maxLength": 128})))]
+    tag_fields: Vec<String>,
     #[serde(default)]
     indexer_acknowledgement: bool,
     /// The maximum that a collector accepts by default (`max_content_length`).
@@ -48,6 +52,7 @@ impl Settings {
             source: self.source.as_deref(),
             sourcetype: self.sourcetype.as_deref(),
             index: self.index.as_deref(),
+            tag_fields: &self.tag_fields,
         };
         let acknowledgement = match self.indexer_acknowledgement {
             false => splunk_hec::Acknowledgement::NotAskedFor,

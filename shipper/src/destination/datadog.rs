@@ -10,7 +10,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::{
     BatchOutcome, Deduplication, Destination, Endpoint, Limits, RecordGroup, Response, attributes,
-    classify_status, dataset, ecs_document, json,
+    RecordField, classify_status, dataset, ecs_document, json, tags,
 };
 use crate::line::Level;
 use crate::record::Piece;
@@ -43,15 +43,15 @@ pub struct Datadog {
     endpoint: Endpoint,
     /// The source as a JSON string, if it is the same for all logs.
     source: Option<Vec<u8>>,
-    /// The tags as a JSON string, if they are the same for all logs.
-    tags: Option<Vec<u8>>,
+    /// The tags that are the same for all logs.
+    tags: Option<String>,
     /// The service as a JSON string, if it is the same for all logs.
     service: Option<Vec<u8>>,
 }
 
 impl Datadog {
-    /// Sends to the intake at `url`. The source defaults to that of the AWS service, and the
-    /// service to the function or log group.
+    /// Sends to the intake at `url`. The source defaults to that of the AWS service. The service defaults to the tag `service`, the function, or the
+    /// log group.
     pub fn new(
         mut url: Url,
         mut api_key: HeaderValue,
@@ -69,7 +69,7 @@ impl Datadog {
         Self {
             endpoint: Endpoint::post(url, headers),
             source: source.map(json::string_of),
-            tags: tags.map(json::string_of),
+            tags: tags.map(str::to_owned),
             service: service.map(json::string_of),
         }
     }
@@ -105,16 +105,10 @@ impl Destination for Datadog {
             (None, Some(source)) => body.extend_from_slice(source),
             (None, None) => json::quoted(dataset::datadog_source(log_source), body),
         }
-        match (names.get(NameField::Tags), &self.tags) {
-            (Some(tags), _) => {
-                body.extend_from_slice(b",\"ddtags\":");
-                json::string(tags, body);
-            }
-            (None, Some(tags)) => {
-                body.extend_from_slice(b",\"ddtags\":");
-                body.extend_from_slice(tags);
-            }
-            (None, None) => {}
+        let configured = names.get(NameField::Tags).or(self.tags.as_deref());
+        if let Some(tags) = tags::datadog(configured, log_source) {
+            body.extend_from_slice(b",\"ddtags\":");
+            json::string(&tags, body);
         }
         body.extend_from_slice(b",\"hostname\":");
         body.extend_from_slice(attributes::json_of_group(log_source));
@@ -122,13 +116,17 @@ impl Destination for Datadog {
         match (names.get(NameField::Service), &self.service) {
             (Some(service), _) => json::string(service, body),
             (None, Some(service)) => body.extend_from_slice(service),
-            (None, None) => body.extend_from_slice(attributes::json_of_function(log_source)),
+            (None, None) => match log_source.tag(tags::SERVICE).filter(|it| !it.is_empty()) {
+                Some(service) => json::string(service, body),
+                None => body.extend_from_slice(attributes::json_of_function(log_source)),
+            },
         }
         if let Some(level) = piece.record.line.level.map(Level::name) {
             body.extend_from_slice(b",\"status\":");
             json::string(level, body);
         }
-        if let Some(trace) = piece.record.line.trace.as_deref() {
+        let trace = piece.record.line.trace.as_deref();
+        if let Some(trace) = trace.filter(|_| piece.fields.has(RecordField::Trace)) {
             body.extend_from_slice(b",\"dd\":{\"trace_id\":");
             json::quoted(&trace.trace_id.to_string(), body);
             if let Some(span_id) = trace.span_id {
@@ -137,7 +135,7 @@ impl Destination for Datadog {
             }
             body.push(b'}');
         }
-        ecs_document::write_after(piece, body);
+        ecs_document::write_after(piece, b"", body);
     }
 
     fn separator(&self) -> &'static [u8] {
@@ -218,6 +216,21 @@ mod tests {
         assert_eq!(encoded(&datadog(Some("shop"), None), "g", "x")["service"], "shop");
         let with_fields = encoded(&datadog(None, None), "g", "{\"a\":1}");
         assert_eq!(with_fields["json"], json!({"a": 1}));
+    }
+
+    #[test]
+    fn tags_of_the_log_source_are_ddtags_and_the_service_unless_they_are_configured() {
+        let encoded = |datadog: &Datadog| -> Value {
+            let mut body = Vec::new();
+            let tags = [("env", "test"), ("service", "pay")];
+            sample::with_tagged_piece(&tags, |piece| datadog.encode(piece, &mut body));
+            serde_json::from_slice(&body).unwrap()
+        };
+        let log = encoded(&datadog(None, None));
+        assert_eq!((&log["ddtags"], &log["service"]), (&json!("env:test"), &json!("pay")));
+        assert_eq!(log.get("labels"), None);
+        let log = encoded(&datadog(Some("shop"), Some("env:prod,a:b")));
+        assert_eq!((&log["ddtags"], &log["service"]), (&json!("env:prod,a:b"), &json!("shop")));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use serde::Serialize;
 
 use super::shared_fields::SharedDocumentFields;
-use super::{RecordField, RecordFields, dataset, json};
+use super::{RecordField, RecordFields, dataset, json, tags};
 use crate::line::{LambdaDetails, Report, VpcFlow};
 use crate::log_source::LogSource;
 use crate::record::{Extent, Piece};
@@ -17,6 +17,10 @@ use crate::record::{Extent, Piece};
 /// of a log source comes first, and the message last: what they share is then one sequence of bytes,
 /// which compresses best.
 pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
+    write_with_labels(piece, tags::labels(piece.record.log_source), body);
+}
+
+fn write_with_labels(piece: &Piece<'_>, labels: &[u8], body: &mut Vec<u8>) {
     let record = piece.record;
     let line = &record.line;
     body.extend_from_slice(b"{\"@timestamp\":\"");
@@ -30,6 +34,7 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
     if piece.fields.has(RecordField::Trace) {
         write_trace(piece, body);
     }
+    body.extend_from_slice(labels);
     let request_id = line.request_id.as_deref();
     let request_id = request_id.filter(|_| piece.fields.has(RecordField::Request));
     write_shared(shared_of(record.log_source, piece.fields), request_id, body);
@@ -64,10 +69,10 @@ pub(super) fn write(piece: &Piece<'_>, body: &mut Vec<u8>) {
 }
 
 /// Appends the fields of the document of `piece` to an object that has fields already, and closes
-/// it.
-pub(super) fn write_after(piece: &Piece<'_>, body: &mut Vec<u8>) {
+/// it. `labels` are [`tags::labels`], or nothing where tags are kept elsewhere.
+pub(super) fn write_after(piece: &Piece<'_>, labels: &[u8], body: &mut Vec<u8>) {
     let start = body.len();
-    write(piece, body);
+    write_with_labels(piece, labels, body);
     debug_assert_eq!(body[start], b'{');
     body[start] = b',';
 }

@@ -8,7 +8,7 @@ use super::attributes::TraceNames;
 use super::{
     Address, Ambiguity, BatchOutcome, Boundary, Deduplication, Destination, Endpoint, Limits,
     ReasonCode, RecordGroup, RecordOutcome, Response, Span, UNREADABLE_RESPONSE, attributes,
-    classify_status, json,
+    classify_status, json, tags,
 };
 use crate::record::Piece;
 use crate::routing::NameField;
@@ -76,6 +76,7 @@ impl Destination for Honeycomb {
         json::message(piece, body);
         let (log_source, fields) = (piece.record.log_source, piece.fields);
         body.extend_from_slice(attributes::json_of_log_source(log_source, fields));
+        body.extend_from_slice(tags::attributes(log_source));
         attributes::json_of_piece(piece, TraceNames::HONEYCOMB, body);
         if let Some(fields) = piece.json {
             body.extend_from_slice(b",\"json\":");
@@ -171,6 +172,15 @@ mod tests {
         assert_eq!(event["data"]["log.level"], "warn");
         assert_eq!(event["data"]["aws.cloudwatch.event_id"], json!(sample::ID));
         assert_eq!(honeycomb().endpoint().url.path(), "/1/batch/lambda%20logs");
+    }
+
+    #[test]
+    fn tags_are_attributes() {
+        let mut body = Vec::new();
+        let tags = [("team", "pay")];
+        sample::with_tagged_piece(&tags, |piece| honeycomb().encode(piece, &mut body));
+        let event: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(event["data"]["labels.team"], "pay");
     }
 
     #[test]

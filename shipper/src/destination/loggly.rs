@@ -5,7 +5,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::{
     Address, BatchOutcome, Boundary, Deduplication, Destination, Encoding, Endpoint, Limits,
-    Response, Span, classify_status, ecs_document, json,
+    Response, Span, classify_status, ecs_document, json, tags,
 };
 use crate::record::Piece;
 use crate::routing::NameField;
@@ -74,7 +74,7 @@ impl Destination for Loggly {
         body.extend_from_slice(b"{\"timestamp\":\"");
         json::time(piece.record.time, body);
         body.push(b'"');
-        ecs_document::write_after(piece, body);
+        ecs_document::write_after(piece, tags::labels(piece.record.log_source), body);
         body.push(b'\n');
     }
 

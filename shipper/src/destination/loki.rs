@@ -17,6 +17,7 @@ use super::{
     Address, Ambiguity, BatchOutcome, Boundary, Deduplication, Destination, Encoding, Endpoint,
     Limits, ReasonCode, RecordField, RecordGroup, Response, Span, classify_status, json, protobuf,
     response::{UNATTRIBUTED, says},
+    tags,
     time_template::same_hour,
 };
 use crate::record::Piece;
@@ -290,6 +291,9 @@ fn pairs(piece: &Piece<'_>) -> Vec<LabelPair> {
             pair(name, value);
         }
     }
+    for (name, value) in tags::underscored(log_source) {
+        pair(&format!("labels_{name}"), value);
+    }
     attributes::of_piece(piece, |name, value| match value {
         Value::Text(text) | Value::Word(text) => pair(name.text, text),
         Value::Integer(number) => pair(name.text, itoa::Buffer::new().format(number)),
@@ -413,6 +417,17 @@ mod tests {
         let mut push = Push::decode(body.as_slice()).unwrap();
         assert_eq!(push.streams.len(), 1);
         push.streams.remove(0)
+    }
+
+    #[test]
+    fn tags_are_structured_metadata() {
+        let loki = loki(StructuredMetadata::Sent);
+        let mut body = Vec::new();
+        let tags = [("app/team", "pay")];
+        sample::with_tagged_piece(&tags, |piece| loki.encode(piece, &mut body));
+        let stream = Stream::decode(&*body).unwrap();
+        let tag = Pair { name: "labels_app_team".to_owned(), value: "pay".to_owned() };
+        assert!(stream.entries[0].metadata.contains(&tag), "{stream:?}");
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod sample;
 mod shared_fields;
 pub mod splunk_hec;
 pub mod sumologic;
+mod tags;
 pub mod time_template;
 
 pub use batching::{Boundary, RecordGroup, Span};

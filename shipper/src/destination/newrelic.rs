@@ -11,7 +11,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use super::attributes::TraceNames;
 use super::{
     BatchOutcome, Boundary, Deduplication, Destination, Endpoint, Limits, RecordGroup, Response,
-    attributes, classify_status, json,
+    attributes, classify_status, json, tags,
 };
 use crate::record::Piece;
 
@@ -104,6 +104,7 @@ impl Destination for NewRelic {
         let first = record_group.first;
         let shared = attributes::json_of_log_source(first.record.log_source, first.fields);
         body.extend_from_slice(shared);
+        body.extend_from_slice(tags::attributes(first.record.log_source));
         body.extend_from_slice(b"}},\"logs\":[");
     }
 
@@ -169,6 +170,19 @@ mod tests {
             json!([{"common": common, "logs": [log]}, {"common": common, "logs": []}])
         );
         assert_eq!(newrelic().endpoint().url.path(), "/log/v1");
+    }
+
+    #[test]
+    fn tags_are_shared_attributes() {
+        let mut body = Vec::new();
+        sample::with_tagged_piece(&[("team", "pay")], |piece| {
+            let record_group =
+                RecordGroup { first: piece, bytes: 1, is_first: true, is_last: true };
+            newrelic().open(&record_group, &mut body);
+            newrelic().close(&record_group, &mut body);
+        });
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body[0]["common"]["attributes"]["labels.team"], "pay");
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::attributes::{self, Value};
 use super::{
     Ambiguity, BatchOutcome, Boundary, Deduplication, Destination, Endpoint, Limits, ReasonCode,
     RecordField, RecordGroup, Response, classify_status, protobuf, response::calls_it_too_large,
+    tags,
 };
 use crate::line::Level;
 use crate::record::{Piece, Record};
@@ -250,6 +251,9 @@ impl Otlp {
         if let Some(version) = log_source.version {
             text("faas.version", version);
         }
+        for (key, value) in tags::of_log_source(log_source) {
+            text(&format!("aws.tag.{key}"), value);
+        }
         let arn = log_source.group_arn();
         let lists = [
             ("aws.log.group.names", Some(log_source.group)),
@@ -438,6 +442,15 @@ mod tests {
     #[test]
     fn the_size_of_a_response_is_limited() {
         assert_eq!(otlp().endpoint().max_response_bytes, 4 * 1024 * 1024);
+    }
+
+    #[test]
+    fn tags_are_attributes_of_the_resource() {
+        sample::with_tagged_piece(&[("team", "pay")], |piece| {
+            let Resource { attributes } = otlp().resource(piece.record);
+            let tag = attribute(&attributes, "aws.tag.team");
+            assert_eq!(tag, Some(&Any::Text("pay".to_owned())));
+        });
     }
 
     #[test]

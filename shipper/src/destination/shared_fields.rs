@@ -10,6 +10,9 @@ pub(crate) struct SharedFields {
     pub(super) document: BySelection<SharedDocumentFields>,
     /// The shared [`attributes`](super::attributes).
     pub(super) attributes: BySelection<Vec<u8>>,
+    /// The tags as [`labels`](super::tags::labels), and as attributes.
+    pub(super) labels: OnceLock<Vec<u8>>,
+    pub(super) label_attributes: OnceLock<Vec<u8>>,
     /// The log group's name as a JSON string.
     pub(super) group: OnceLock<Vec<u8>>,
     /// The function's name as a JSON string, or the log group's if the function is unknown.

@@ -15,7 +15,7 @@ use super::attributes::TraceNames;
 use super::{
     AcknowledgementStatus, Acknowledgements, Address, Ambiguity, BatchOutcome, Deduplication,
     Destination, Encoding, Endpoint, Limits, ReasonCode, RecordOutcome, Request, Response,
-    UNREADABLE_RESPONSE, attributes, classify_status, dataset, json,
+    UNREADABLE_RESPONSE, attributes, classify_status, dataset, json, tags,
 };
 use crate::record::Piece;
 use crate::routing::NameField;
@@ -39,6 +39,8 @@ pub struct SplunkHec {
     sourcetype: Option<Vec<u8>>,
     /// The index as a JSON string, if it is the same for all events.
     index: Option<Vec<u8>>,
+    /// The keys of tags that are indexed fields.
+    tag_fields: Vec<String>,
     max_request_bytes: usize,
     max_event_bytes: usize,
 }
@@ -53,6 +55,8 @@ pub struct Naming<'a> {
     pub sourcetype: Option<&'a str>,
     /// The index; defaults to that of the token.
     pub index: Option<&'a str>,
+    /// The keys of tags that are indexed fields.
+    pub tag_fields: &'a [String],
 }
 
 /// Whether a request counts as delivered when it is parsed, or when it is indexed.
@@ -96,6 +100,7 @@ impl SplunkHec {
             source: naming.source.map(json::string_of),
             sourcetype: naming.sourcetype.map(json::string_of),
             index: naming.index.map(json::string_of),
+            tag_fields: naming.tag_fields.to_vec(),
             max_request_bytes,
             max_event_bytes,
         }
@@ -177,6 +182,7 @@ impl Destination for SplunkHec {
         attributes::json_of_piece(piece, TraceNames::UNDERSCORED, body);
         // What all events share follows what differs, so that it compresses as one sequence.
         body.extend_from_slice(attributes::json_of_log_source(log_source, piece.fields));
+        tags::write_chosen(log_source, &self.tag_fields, body);
         match body.get_mut(start) {
             // The comma before the first.
             Some(first) => *first = b'{',
@@ -381,7 +387,13 @@ mod tests {
 
     fn destination(acknowledgement: Acknowledgement) -> SplunkHec {
         let url = Url::parse("https://http-inputs-acme.splunkcloud.com/base/").unwrap();
-        let naming = Naming { host: None, source: None, sourcetype: None, index: Some("l") };
+        let naming = Naming {
+            host: None,
+            source: None,
+            sourcetype: None,
+            index: Some("l"),
+            tag_fields: &[],
+        };
         let authorization = HeaderValue::from_static("Splunk t");
         SplunkHec::new(&url, authorization, &naming, acknowledgement, MAX_REQUEST_BYTES, 500_000)
     }
@@ -394,6 +406,18 @@ mod tests {
     fn check(status: u16, body: &str, expected: &BatchOutcome) {
         let hec = destination(Acknowledgement::NotAskedFor);
         assert_eq!(&Destination::classify(&hec, 3, &response(status, body)), expected, "{body}");
+    }
+
+    #[test]
+    fn only_chosen_tags_are_indexed_fields() {
+        let mut hec = destination(Acknowledgement::NotAskedFor);
+        hec.tag_fields = vec!["team".to_owned()];
+        let mut body = Vec::new();
+        let tags = [("env", "prod"), ("team", "pay")];
+        sample::with_tagged_piece(&tags, |piece| hec.encode(piece, &mut body));
+        let fields = &serde_json::from_slice::<Json>(&body).unwrap()["fields"];
+        assert_eq!(fields["labels.team"], "pay");
+        assert_eq!(fields.get("labels.env"), None);
     }
 
     #[test]
